@@ -1,0 +1,80 @@
+"""What the driver asks of every launcher."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from hpsearch.types import Decision, Execute, Message, TrialId, TrialResult, TrialSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A trial sent a message."""
+
+    trial: TrialId
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A trial's attempt ended by itself; its slot is free when all members of its batch have ended."""
+
+    trial: TrialId
+    result: TrialResult
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The worker of a slot died (killed, out of memory, crashed in native code); a fresh one takes its place.
+
+    Attributes:
+        slot: the slot, free again.
+        trials: the trials it was training, whose attempts are lost.
+        detail: exit code or signal, and the end of the worker's log.
+    """
+
+    slot: int
+    trials: tuple[TrialId, ...]
+    detail: str
+
+
+Event: TypeAlias = Reported | Ended | Died
+
+
+class Launcher(Protocol):
+    """Runs batches of trials in numbered slots.
+
+    In push mode a trial never waits: it reads the newest decision if there is one. With `lockstep` it waits after
+    every message until `decide` answers it.
+    """
+
+    slots: int
+    lockstep: bool
+
+    def start(self, execute: Execute) -> None:
+        """Start the workers; returns at once, they may still be importing."""
+        ...
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run `function(*args)` in a free worker and return its result; an HpsearchError it raises is raised here."""
+        ...
+
+    def free(self) -> tuple[int, ...]:
+        """Return the slots that can take a batch, in order."""
+        ...
+
+    def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
+        """Start a batch in a free slot."""
+        ...
+
+    def poll(self, timeout_sec: float) -> list[Event]:
+        """Return what happened, waiting at most `timeout_sec` for the first event."""
+        ...
+
+    def decide(self, trial: TrialId, decision: Decision) -> None:
+        """Send a decision to a running trial; ignored when it has ended meanwhile."""
+        ...
+
+    def stop(self, now: bool = False) -> None:
+        """End the workers; `now` kills them, otherwise each idle one exits and a busy one is killed after a grace."""
+        ...
