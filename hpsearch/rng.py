@@ -4,8 +4,10 @@ So a trial's draws do not depend on its neighbours, its slot, a retry or a resum
 """
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 def address(seed: int, purpose: str, *where: int | str) -> int:
@@ -23,6 +25,8 @@ def address(seed: int, purpose: str, *where: int | str) -> int:
     return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big") >> 1
 
 
-def generator(seed: int, purpose: str, *where: int | str) -> torch.Generator:
+def generator(seed: int, purpose: str, *where: int | str) -> "torch.Generator":
     """Return a host generator seeded with the address of a draw."""
+    import torch
+
     return torch.Generator().manual_seed(address(seed, purpose, *where))

@@ -1,0 +1,186 @@
+"""Where the search's state lives, and who owns it.
+
+The journal is Optuna's own log format behind a backend of ours: one driver holds the study's lock, so operations are
+kept in memory and appended once per driver tick, without a lock and a sync per operation.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import filelock
+import optuna
+import psutil
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
+from optuna.storages.journal import BaseJournalBackend
+
+from hpsearch.errors import StorageError
+
+JOURNAL_NAME = "optuna.journal"
+
+
+class Journal(BaseJournalBackend):
+    """Optuna's journal in a file that this process alone writes.
+
+    Opening it cuts off a torn last line (power cut, full disk), which would make every later load fail.
+
+    Args:
+        path: the file; created when missing.
+
+    Raises:
+        StorageError: a line in the middle of the file is not JSON.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._unread = _read_whole_lines(path)
+        self._first_unread = 0
+        self._unwritten: list[str] = []
+        self._file = path.open("ab")
+        self._file.truncate(_end_of_last_line(path))
+
+    def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
+        """Return the operations from a number on; those before it are forgotten."""
+        del self._unread[: log_number_from - self._first_unread]
+        self._first_unread = log_number_from
+        return list(self._unread)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Keep operations until the next `flush`."""
+        self._unread.extend(logs)
+        self._unwritten.extend(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+
+    def flush(self) -> None:
+        """Append what is kept, in one write, and bring it to the disk."""
+        if self._unwritten:
+            self._file.write("".join(self._unwritten).encode())
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._unwritten.clear()
+
+    def close(self) -> None:
+        """Flush and close the file."""
+        self.flush()
+        self._file.close()
+
+
+class Store(Protocol):
+    """Where Optuna's study is kept."""
+
+    persistent: bool
+
+    def open(self, folder: Path) -> "OpenStore":
+        """Open the store of the study in `folder`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStore:
+    """An open store: Optuna's storage, and what writes it out."""
+
+    storage: BaseStorage
+    journal: Journal | None = None
+
+    def flush(self) -> None:
+        """Bring everything told so far to the disk."""
+        if self.journal is not None:
+            self.journal.flush()
+
+    def close(self) -> None:
+        """Flush and close."""
+        if self.journal is not None:
+            self.journal.close()
+
+
+@dataclass(frozen=True, slots=True)
+class JournalStore:
+    """Embedded storage: ``optuna.journal`` in the study's folder, one driver at a time."""
+
+    persistent = True
+
+    def open(self, folder: Path) -> OpenStore:
+        """Open or create the journal; the caller holds the study's lock."""
+        journal = Journal(folder / JOURNAL_NAME)
+        return OpenStore(JournalStorage(journal), journal)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStore:
+    """Storage in memory: a study that cannot be resumed."""
+
+    persistent = False
+
+    def open(self, folder: Path) -> OpenStore:  # noqa: ARG002 (the protocol's signature)
+        """Return an empty store."""
+        return OpenStore(InMemoryStorage())
+
+
+def _read_whole_lines(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    lines = path.read_bytes()[: _end_of_last_line(path)].splitlines()
+    try:
+        return [json.loads(line) for line in lines]
+    except ValueError as error:
+        raise StorageError(f"{path} is damaged ({error}); move the study's folder aside and start again") from None
+
+
+def _end_of_last_line(path: Path) -> int:
+    return path.read_bytes().rfind(b"\n") + 1 if path.exists() else 0
+
+
+@contextmanager
+def study_lock(folder: Path) -> Iterator[None]:
+    """Hold the operating system's lock of a study; it goes when this process ends, however it ends.
+
+    Args:
+        folder: the study's folder, which exists.
+
+    Yields:
+        Nothing; the lock is held inside the block.
+
+    Raises:
+        StorageError: another driver holds it, or the folder cannot be written.
+    """
+    lock = filelock.FileLock(folder / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise StorageError(f"study '{folder.name}' is running already ({_holder(folder)}); wait for it or stop it") from None
+    except OSError as error:
+        raise StorageError(f"cannot write in {folder}: {error.strerror}") from None
+    try:
+        (folder / "owner.json").write_text(json.dumps(owner()))
+        yield
+    finally:
+        lock.release()
+
+
+def owner() -> dict[str, str | int | float]:
+    """Return who this process is: host, boot, process id and its start time, together unique."""
+    return {
+        "host": os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
+        "boot": psutil.boot_time(),
+        "pid": os.getpid(),
+        "started": psutil.Process().create_time(),
+    }
+
+
+def _holder(folder: Path) -> str:
+    try:
+        known = json.loads((folder / "owner.json").read_text())
+        return f"process {known['pid']} on {known['host']}"
+    except (OSError, ValueError, KeyError):
+        return "in another process"
+
+
+def open_study(store: OpenStore, name: str, sampler: Any, pruner: Any, direction: str) -> optuna.Study:
+    """Load the Optuna study of this name, or create it."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna.create_study(
+        storage=store.storage, study_name=name, sampler=sampler, pruner=pruner, direction=direction, load_if_exists=True
+    )
