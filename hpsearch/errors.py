@@ -1,6 +1,7 @@
 """The errors that hpsearch raises on purpose: one clear line each, without a traceback on the command line."""
 
 import difflib
+import math
 from collections.abc import Iterable
 
 
@@ -34,3 +35,58 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Return ``", did you mean 'x'?"`` for the known word nearest to `word`, or the empty string when none is near."""
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f", did you mean '{match[0]}'?" if match else ""
+
+
+def check_int(key: str, value: object, low: int, high: int | None = None) -> None:
+    """Refuse a value that is no whole number in range.
+
+    Args:
+        key: dotted key of the configuration.
+        value: what was given; True and False are not numbers.
+        low: least value allowed.
+        high: greatest value allowed, None for no limit.
+
+    Raises:
+        ConfigError: naming the key, the value and the range.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= (value if high is None else high):
+        return
+    limit = f">= {low}" if high is None else f"from {low} to {high}"
+    raise ConfigError(f"{key} = {value!r}: must be a whole number {limit}")
+
+
+def check_float(key: str, value: object, interval: str) -> None:
+    """Refuse a value that is no finite number in an interval.
+
+    Args:
+        key: dotted key of the configuration.
+        value: what was given; True and False are not numbers.
+        interval: as mathematics writes it, a round bracket excludes its end: ``(0, inf)``, ``[0, 1)``.
+
+    Raises:
+        ConfigError: naming the key, the value and the interval.
+    """
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        above = value >= low if interval[0] == "[" else value > low
+        if above and (value <= high if interval[-1] == "]" else value < high):
+            return
+    raise ConfigError(f"{key} = {value!r}: must be a number in {interval}")
+
+
+def check_choice(key: str, value: object, allowed: Iterable[object]) -> None:
+    """Refuse a value that is not one of those allowed.
+
+    Args:
+        key: dotted key of the configuration.
+        value: what was given.
+        allowed: the values to choose from.
+
+    Raises:
+        ConfigError: naming the key, the value, those allowed and the nearest.
+    """
+    options = list(allowed)
+    if any(value == option and type(value) is type(option) for option in options):
+        return
+    hint = nearest(str(value), [str(option) for option in options])
+    raise ConfigError(f"{key} = {value!r}: must be one of {', '.join(map(str, options))}{hint}")
