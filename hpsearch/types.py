@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from hpsearch.errors import ConfigError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -166,9 +168,28 @@ class Objective:
         """Whether larger is better."""
         return self.direction == "maximize"
 
+    def __post_init__(self) -> None:
+        for name, allowed in (("direction", ("maximize", "minimize")), ("reduce", ("last", "best"))):
+            if getattr(self, name) not in allowed:
+                raise ConfigError(f"objective.{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}")
+
     def better(self, a: float, b: float) -> bool:
         """Return whether score `a` beats score `b`."""
         return a > b if self.maximize else a < b
+
+    def score(self, curve: Mapping[int, float]) -> float:
+        """Return a trial's score: the last or the best value of its curve.
+
+        Args:
+            curve: value by epoch; epoch 0, the untrained model, counts only when there is no other.
+
+        Returns:
+            The score, nan when the curve is empty.
+        """
+        trained = [curve[epoch] for epoch in sorted(curve) if epoch > 0] or list(curve.values())
+        if not trained or self.reduce == "last":
+            return trained[-1] if trained else float("nan")
+        return max(trained) if self.maximize else min(trained)
 
 
 @dataclass(frozen=True, slots=True)

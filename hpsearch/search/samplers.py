@@ -44,6 +44,7 @@ class Unseen(BaseSampler):
         self.inner = inner
         self._space = space
         self._random = RandomSampler(seed=seed)
+        self._seen: dict[int, str] = {}
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
         """Return the whole space."""
@@ -53,7 +54,7 @@ class Unseen(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Return one proposal for the whole space."""
-        seen = {self.fingerprint(t) for t in study.get_trials(deepcopy=False) if t.number != trial.number}
+        seen = self._points_before(study, trial)
         proposal = self._propose(study, trial, search_space)
         for _ in range(MAX_REDRAWS):
             if self._key(proposal) not in seen:
@@ -78,9 +79,11 @@ class Unseen(BaseSampler):
             return None
         return next((point for point in self._space.grid(None) if self._key(point) not in seen), None)
 
-    def fingerprint(self, trial: FrozenTrial) -> str:
-        """Return what makes a trial's point the same as another's: its active values."""
-        return self._key(trial.system_attrs.get("fixed_params", trial.params))
+    def _points_before(self, study: Study, trial: FrozenTrial) -> set[str]:
+        for other in study.get_trials(deepcopy=False):
+            if other.number != trial.number and other.number not in self._seen:
+                self._seen[other.number] = self._key(other.system_attrs.get("fixed_params", other.params))
+        return set(self._seen.values())
 
     def _key(self, flat: Mapping[str, Any]) -> str:
         return json.dumps(self._space.active(flat), sort_keys=True) if flat else ""
