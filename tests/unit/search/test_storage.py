@@ -1,0 +1,120 @@
+"""The journal backend against Optuna's own, torn lines, and the study's lock."""
+
+import json
+import multiprocessing
+import os
+import time
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from hpsearch.errors import StorageError
+from hpsearch.search.storage import Journal, JournalStore, MemoryStore, open_study, owner, study_lock
+
+SPACE = {
+    "x": optuna.distributions.FloatDistribution(0, 1),
+    "kind": optuna.distributions.CategoricalDistribution(["a", "b"]),
+}
+
+
+def run_points(study, n):
+    for _ in range(n):
+        trial = study.ask(SPACE)
+        trial.report(trial.params["x"], step=1)
+        trial.set_user_attr("state", "COMPLETE")
+        study.tell(trial, trial.params["x"])
+
+
+def test_what_it_writes_is_read_alike_by_optunas_own_backend(tmp_path):
+    store = JournalStore().open(tmp_path)
+    study = open_study(store, "s", optuna.samplers.RandomSampler(seed=1), None, "maximize")
+    run_points(study, 5)
+    store.close()
+    other = optuna.load_study(
+        study_name="s", storage=JournalStorage(JournalFileBackend(str(tmp_path / "optuna.journal")))
+    )
+    assert [t.params for t in other.trials] == [t.params for t in study.trials]
+    assert [t.value for t in other.trials] == [t.value for t in study.trials]
+    assert [t.intermediate_values for t in other.trials] == [t.intermediate_values for t in study.trials]
+
+
+def test_reopened_it_goes_on_with_the_next_number(tmp_path):
+    for expected in (3, 6):
+        store = JournalStore().open(tmp_path)
+        study = open_study(store, "s", optuna.samplers.RandomSampler(), None, "maximize")
+        run_points(study, 3)
+        store.close()
+        assert [t.number for t in study.trials] == list(range(expected))
+
+
+def test_nothing_reaches_the_file_before_a_flush_and_everything_after(tmp_path):
+    store = JournalStore().open(tmp_path)
+    study = open_study(store, "s", optuna.samplers.RandomSampler(), None, "maximize")
+    run_points(study, 2)
+    path = tmp_path / "optuna.journal"
+    assert path.read_bytes() == b""
+    store.flush()
+    lines = path.read_text().splitlines()
+    assert len([json.loads(line) for line in lines]) > 8
+    store.flush()
+    assert path.read_text().splitlines() == lines
+    store.close()
+
+
+def test_a_torn_last_line_is_cut_off_and_later_loads_succeed(tmp_path):
+    store = JournalStore().open(tmp_path)
+    study = open_study(store, "s", optuna.samplers.RandomSampler(), None, "maximize")
+    run_points(study, 2)
+    store.close()
+    path = tmp_path / "optuna.journal"
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"op_code": 4, "study')
+    for total in (3, 4):
+        store = JournalStore().open(tmp_path)
+        study = open_study(store, "s", optuna.samplers.RandomSampler(), None, "maximize")
+        run_points(study, 1)
+        store.close()
+        assert len(study.trials) == total
+    assert path.read_bytes().startswith(whole)
+
+
+def test_a_damaged_line_in_the_middle_is_refused_in_one_line(tmp_path):
+    (tmp_path / "optuna.journal").write_bytes(b'{"op_code": 0\n{"op_code": 1}\n')
+    with pytest.raises(StorageError, match=r"optuna\.journal is damaged"):
+        Journal(tmp_path / "optuna.journal")
+
+
+def test_memory_keeps_nothing(tmp_path):
+    run_points(open_study(MemoryStore().open(tmp_path), "s", optuna.samplers.RandomSampler(), None, "maximize"), 2)
+    again = open_study(MemoryStore().open(tmp_path), "s", optuna.samplers.RandomSampler(), None, "maximize")
+    assert again.trials == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def _hold(folder, ready):
+    with study_lock(folder):
+        ready.set()
+        time.sleep(60)
+
+
+def test_the_lock_names_its_holder_and_goes_with_a_killed_process(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    holder = context.Process(target=_hold, args=(tmp_path, ready))
+    holder.start()
+    try:
+        assert ready.wait(30)
+        with pytest.raises(StorageError, match=f"is running already .process {holder.pid} on"), study_lock(tmp_path):
+            pass
+    finally:
+        holder.kill()
+        holder.join()
+    with study_lock(tmp_path):
+        assert json.loads((tmp_path / "owner.json").read_text())["pid"] == os.getpid()
+
+
+def test_owner_tells_two_lives_of_one_process_number_apart():
+    assert set(owner()) == {"host", "boot", "pid", "started"}
+    assert owner() == owner()
