@@ -1,0 +1,106 @@
+"""Append-only JSON lines that survive a power cut."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hpsearch.errors import StorageError
+
+Event = dict[str, Any]
+
+
+def whole_lines(data: bytes) -> tuple[list[Event], int]:
+    """Return the events of a file's whole lines and the number of bytes they take.
+
+    The record ends at the first line that is not whole: what a power cut leaves there was never confirmed.
+    """
+    events: list[Event] = []
+    end = 0
+    for line in data.splitlines(keepends=True):
+        try:
+            event = json.loads(line) if line.endswith(b"\n") else None
+        except ValueError:
+            event = None
+        if not isinstance(event, dict):
+            break
+        events.append(event)
+        end += len(line)
+    return events, end
+
+
+def read_lines(path: Path, offset: int = 0) -> tuple[list[Event], int]:
+    """Read the events of a file's whole lines from a byte offset on.
+
+    Returns:
+        The events and the offset behind them; nothing when the file does not exist.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            events, length = whole_lines(file.read())
+    except FileNotFoundError:
+        return [], offset
+    return events, offset + length
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON knows for a NumPy scalar, a tuple-like or a mapping; anything else as text."""
+    if hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)
+
+
+class Journal:
+    """One append-only file of JSON lines with a single writer; NaN and infinities survive.
+
+    Args:
+        path: the file; it and its folder are created with the first write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.events, self._size = read_lines(path)
+        """Events that stood in the file when it was opened."""
+        self._pending: list[bytes] = []
+        self._durable = False
+        self._torn = True
+
+    def append(self, event: Mapping[str, Any], durable: bool = False) -> None:
+        """Buffer one line; `durable` makes the next flush wait for the disk."""
+        self._pending.append(json.dumps(event, separators=(",", ":"), default=_plain).encode() + b"\n")
+        self._durable |= durable
+
+    def flush(self, fsync: bool = False) -> None:
+        """Write the buffered lines in one write.
+
+        Raises:
+            StorageError: the file cannot be written; the lines stay buffered.
+        """
+        if not self._pending:
+            return
+        data = b"".join(self._pending)
+        try:
+            self._write(data, fsync or self._durable)
+        except OSError as error:
+            self._torn = True
+            raise StorageError(f"cannot write {self.path}: {error.strerror or error}") from error
+        self._size += len(data)
+        self._pending.clear()
+        self._durable = False
+
+    def _write(self, data: bytes, fsync: bool) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666), "wb", buffering=0) as file:
+            if self._torn:
+                file.truncate(self._size)
+                self._torn = False
+            file.seek(self._size)
+            view = memoryview(data)
+            while view:
+                view = view[file.write(view) :]
+            if fsync:
+                os.fsync(file.fileno())
