@@ -5,12 +5,9 @@ told is recorded first: the event files say how trials ended, so a driver that w
 """
 
 import math
-import signal
 import statistics
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +18,7 @@ from optuna.trial import TrialState as OptunaState
 
 from hpsearch.errors import ConfigError, HpsearchError, nearest
 from hpsearch.launch.base import Launcher
-from hpsearch.pool import Finished, Pool
+from hpsearch.pool import Finished, Interrupts, Pool, interrupts
 from hpsearch.search.samplers import Grid, Unseen
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, owner
@@ -134,9 +131,7 @@ class Driver:
         self._make_spec = make_spec
         self._observer = observer
         self._clock = clock
-        self._pool = Pool(
-            launcher, record, plan.objective, judge=self._judge, clock=clock, line=observer.line
-        )
+        self._pool = Pool(launcher, record, plan.objective, judge=self._judge, clock=clock, line=observer.line)
         self._grid = study.sampler if isinstance(study.sampler, Grid) else None
         study.sampler = Unseen(study.sampler, space, seed)
         self._points: dict[int, Point] = {}
@@ -145,7 +140,7 @@ class Driver:
         self._worst: float | None = None
         self._epochs = 0
         self._started_at = clock()
-        self._interrupts = 0
+        self._interrupts = Interrupts()
         self._pausing = False
         self._asked = 0
         self._cells = 0
@@ -159,7 +154,7 @@ class Driver:
         Raises:
             KeyboardInterrupt: on the second interrupt, with everything recorded so far on disk.
         """
-        with self._interruptible():
+        with interrupts() as self._interrupts:
             self._resume()
             self._queue_grid()
             try:
@@ -171,12 +166,12 @@ class Driver:
             finally:
                 self._store.flush()
         why = self._why_done()
-        interrupted = self._interrupts > 0 and (bool(self._points) or not why)
+        interrupted = self._interrupts.count > 0 and (bool(self._points) or not why)
         return Outcome(interrupted, dict(self._counts), self._best, why)
 
     def _tick(self) -> bool:
         """Fill the slots, wait a little, handle what happened; return whether there is more to do."""
-        if not self._interrupts:
+        if not self._interrupts.count:
             self._ask()
         elif not self._pausing:
             self._pause()
@@ -251,7 +246,7 @@ class Driver:
         cells = self._space.grid(self._grid.points)
         self._cells = len(cells)
         for cell in cells[len(self._study.get_trials(deepcopy=False)) :]:
-            self._study.enqueue_trial(cell)
+            self._study.enqueue_trial(self._space.flat(cell))
         self._store.flush()
 
     # Resuming
@@ -297,9 +292,9 @@ class Driver:
         metric = self._plan.objective.metric
         curve = {r.epoch: r.metrics[metric] for r in known.reports if metric in r.metrics}
         if known.state.finished:
-            self._note_finished(point, Finished(spec, TrialResult(known.state, known.reason), known.score, curve))
+            self._note_finished(point, _recorded(spec, known, curve))
         else:
-            self._pool.add(replace(spec, attempt=known.attempts + 1), curve, known.failures)
+            self._pool.add(replace(spec, attempt=known.attempts + 1), curve, int(known.facts.get("failures", 0)))
 
     # Deciding
 
@@ -374,7 +369,7 @@ class Driver:
         if self._best is None or self._plan.objective.better(best.mean, self._best.mean):
             self._best = best
 
-    # Showing and stopping
+    # Showing
 
     def _show(self) -> None:
         running = self._pool.running()
@@ -396,24 +391,10 @@ class Driver:
             limits.append(size)
         return min(limits) * len(self._plan.replicates) if limits else None
 
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """Turn the first interrupt into a pause of the running trials, the second into a stop."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        signals = (signal.SIGINT, signal.SIGTERM)
-        before = [signal.signal(number, self._interrupt) for number in signals]
-        try:
-            yield
-        finally:
-            for number, handler in zip(signals, before, strict=True):
-                signal.signal(number, handler)
 
-    def _interrupt(self, number: int, frame: object) -> None:  # noqa: ARG002 (the signature of signal handlers)
-        self._interrupts += 1
-        if self._interrupts > 1:
-            raise KeyboardInterrupt
+def _recorded(spec: TrialSpec, known: TrialRecord, curve: Mapping[int, float]) -> Finished:
+    score = math.nan if known.score is None else known.score
+    return Finished(spec, TrialResult(known.state, known.reason), score, curve)
 
 
 def _state_of(point: Point) -> TrialState:

@@ -3,7 +3,10 @@
 The pool knows trials, not points: the driver of a search, a single trial and a replay all run on it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from hpsearch.launch.base import Died, Ended, Event, Launcher, Reported
@@ -209,10 +212,9 @@ class Pool:
             self._line(what)
             return False
         self._line(f"{what}; trying again ({live.failures} of {self._retries})")
-        self._write(live, replace(result, state=TrialState.WAITING), float("nan"))
-        self._queue[live.spec.id] = Live(
-            replace(live.spec, attempt=live.spec.attempt + 1), live.curve, live.failures
-        )
+        facts = {**result.facts, "failures": live.failures}
+        self._write(live, replace(result, state=TrialState.WAITING, facts=facts), float("nan"))
+        self._queue[live.spec.id] = Live(replace(live.spec, attempt=live.spec.attempt + 1), live.curve, live.failures)
         return True
 
     def _write(self, live: Live, result: TrialResult, score: float) -> None:
@@ -227,6 +229,39 @@ class Pool:
             artifacts=result.artifacts,
             facts=result.facts,
         )
+
+
+@dataclass
+class Interrupts:
+    """How often the user, or the system, asked to stop."""
+
+    count: int = 0
+
+    def __call__(self, number: int, frame: object) -> None:
+        """Count a signal; from the second on, stop at once."""
+        self.count += 1
+        if self.count > 1:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def interrupts() -> Iterator[Interrupts]:
+    """Count SIGINT and SIGTERM inside the block instead of dying of them; the second raises KeyboardInterrupt.
+
+    Yields:
+        The counter; it stays at 0 outside the main thread, where Python delivers no signals.
+    """
+    counter = Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield counter
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, counter) for number in signals]
+    try:
+        yield counter
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _last_kept(started: Started) -> int:

@@ -4,8 +4,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
@@ -70,14 +68,17 @@ class Unseen(BaseSampler):
     def _propose(self, study: Study, trial: FrozenTrial, space: dict[str, BaseDistribution]) -> dict[str, Any]:
         relative = self.inner.sample_relative(study, trial, self.inner.infer_relative_search_space(study, trial))
         return {
-            name: relative[name] if name in relative else self.inner.sample_independent(study, trial, name, distribution)
+            name: relative[name]
+            if name in relative
+            else self.inner.sample_independent(study, trial, name, distribution)
             for name, distribution in space.items()
         }
 
     def _first_unseen(self, seen: set[str]) -> dict[str, Any] | None:
         if self._space.size() is None:
             return None
-        return next((point for point in self._space.grid(None) if self._key(point) not in seen), None)
+        points = (self._space.flat(params) for params in self._space.grid())
+        return next((point for point in points if self._key(point) not in seen), None)
 
     def _points_before(self, study: Study, trial: FrozenTrial) -> set[str]:
         for other in study.get_trials(deepcopy=False):

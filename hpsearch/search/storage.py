@@ -150,7 +150,9 @@ def study_lock(folder: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise StorageError(f"study '{folder.name}' is running already ({_holder(folder)}); wait for it or stop it") from None
+        raise StorageError(
+            f"study '{folder.name}' is running already ({_holder(folder)}); wait for it or stop it"
+        ) from None
     except OSError as error:
         raise StorageError(f"cannot write in {folder}: {error.strerror}") from None
     try:
