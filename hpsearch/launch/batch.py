@@ -1,0 +1,108 @@
+"""Advancing one batch of trials: the part that every launcher shares."""
+
+import time
+import traceback
+from collections.abc import Sequence
+from typing import TypeVar
+
+from hpsearch.errors import HpsearchError
+from hpsearch.launch.base import Ended, Reported
+from hpsearch.types import (
+    Clock,
+    Decision,
+    Execute,
+    Report,
+    Started,
+    TrialResult,
+    TrialRun,
+    TrialSpec,
+    TrialState,
+)
+
+T = TypeVar("T")
+
+
+class Batch:
+    """A batch of trials in training: drives its generator and turns what escapes it into FAILED results.
+
+    Attributes:
+        ids: the trials, one per member.
+        ended: whether every member has a result.
+    """
+
+    def __init__(self, execute: Execute, specs: tuple[TrialSpec, ...], clock: Clock = time.time) -> None:
+        self.ids = tuple(spec.id for spec in specs)
+        self.ended = False
+        self._execute, self._specs, self._clock = execute, specs, clock
+        self._run: TrialRun | None = None
+
+    def advance(self, decisions: tuple[Decision, ...]) -> tuple[Reported, ...] | tuple[Ended, ...]:
+        """Train until the next message of every member, or to the end.
+
+        Args:
+            decisions: the answer to the messages before, one per member; not used by the first call.
+
+        Returns:
+            One Reported per member, or one Ended per member.
+        """
+        try:
+            if self._run is None:
+                self._run = self._execute(self._specs)
+                messages = next(self._run)
+            else:
+                messages = self._run.send(decisions)
+            self._check(messages, (Started, Report), "yielded")
+        except StopIteration as stop:
+            return self._end(stop.value)
+        except (Exception, SystemExit) as error:
+            return self.fail(error)
+        return tuple(Reported(trial, message) for trial, message in zip(self.ids, messages, strict=True))
+
+    def fail(self, error: BaseException) -> tuple[Ended, ...]:
+        """End every member as FAILED because of an error; one that the user must mend is not tried again."""
+        self.close()
+        self.ended = True
+        result = failure(error, self._clock())
+        return tuple(Ended(trial, result) for trial in self.ids)
+
+    def close(self) -> None:
+        """Let the generator clean up, whatever happens while it does."""
+        try:
+            if self._run is not None:
+                self._run.close()
+        except Exception:
+            traceback.print_exc()
+
+    def _end(self, results: object) -> tuple[Ended, ...]:
+        try:
+            self._check(results, (TrialResult,), "returned")
+        except HpsearchError as error:
+            return self.fail(error)
+        self.ended = True
+        assert isinstance(results, Sequence)
+        return tuple(Ended(trial, result) for trial, result in zip(self.ids, results, strict=True))
+
+    def _check(self, values: object, kinds: tuple[type, ...], verb: str) -> None:
+        places = values if isinstance(values, tuple) else None
+        if places is None or len(places) != len(self.ids) or not all(isinstance(value, kinds) for value in places):
+            wanted = " or ".join(kind.__name__ for kind in kinds)
+            raise HpsearchError(
+                f"the trial function {verb} {values!r:.200}, not one {wanted} per trial ({len(self.ids)})"
+            )
+
+
+def failure(error: BaseException, time_sec: float) -> TrialResult:
+    """Return the FAILED result of an error that escaped a trial."""
+    lines = str(error).splitlines()
+    reason = (
+        lines[0]
+        if isinstance(error, HpsearchError) and lines
+        else f"{type(error).__name__}: {lines[0] if lines else ''}"
+    )
+    return TrialResult(
+        TrialState.FAILED,
+        reason=reason,
+        traceback="".join(traceback.format_exception(error)),
+        retry=not isinstance(error, HpsearchError),
+        time=time_sec,
+    )

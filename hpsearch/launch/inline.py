@@ -1,0 +1,96 @@
+"""One slot in this process: the debug twin of the worker processes."""
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from hpsearch.errors import HpsearchError
+from hpsearch.launch.base import Event
+from hpsearch.launch.batch import Batch
+from hpsearch.launch.mailbox import Mailbox
+from hpsearch.types import Decision, Execute, TrialId, TrialSpec
+
+
+class InlineLauncher:
+    """Trains in the driver's own process, one batch at a time: `poll` advances it by one message.
+
+    A breakpoint, a profiler or a debugger sees the trial directly. An error is handled as in a worker; a crash of
+    native code ends the whole program.
+
+    Args:
+        lockstep: wait after every message until `decide` answers it.
+        sleep: waits when there is nothing to do.
+    """
+
+    slots = 1
+
+    def __init__(self, lockstep: bool = False, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.lockstep = lockstep
+        self._sleep = sleep
+        self._execute: Execute | None = None
+        self._batch: Batch | None = None
+        self._mailbox = Mailbox()
+        self._reported = False
+
+    def start(self, execute: Execute) -> None:
+        """Remember what trains a trial."""
+        self._execute = execute
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run `function(*args)` here; an HpsearchError passes, anything else becomes a RuntimeError as from a worker.
+
+        Args:
+            function: what to run.
+            *args: its arguments.
+
+        Returns:
+            What it returns.
+
+        Raises:
+            HpsearchError: the function raised it.
+            RuntimeError: the function raised something else, whose traceback is in the message.
+        """
+        try:
+            return function(*args)
+        except HpsearchError:
+            raise
+        except Exception as error:
+            raise RuntimeError(traceback.format_exc()) from error
+
+    def free(self) -> tuple[int, ...]:
+        """Return the one slot unless it trains."""
+        return () if self._batch else (0,)
+
+    def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
+        """Start a batch; `poll` trains it.
+
+        Raises:
+            RuntimeError: before `start`, or in a slot that is not free.
+        """
+        if self._execute is None or slot not in self.free():
+            raise RuntimeError(f"slot {slot} is not free")
+        self._batch = Batch(self._execute, specs)
+        self._mailbox, self._reported = Mailbox(), False
+
+    def poll(self, timeout_sec: float) -> list[Event]:
+        """Advance the batch by one message per member; in lockstep only when all were answered."""
+        if self._batch is None or (self.lockstep and self._reported and not self._mailbox.complete(self._batch.ids)):
+            self._sleep(timeout_sec)
+            return []
+        events = self._batch.advance(self._mailbox.take(self._batch.ids))
+        self._reported = True
+        if self._batch.ended:
+            self._batch = None
+        return list(events)
+
+    def decide(self, trial: TrialId, decision: Decision) -> None:
+        """Keep a decision for a running trial; ignored when it has ended."""
+        if self._batch:
+            self._mailbox.put(trial, decision)
+
+    def stop(self, now: bool = False) -> None:  # noqa: ARG002
+        """Close the running batch, if any."""
+        if self._batch:
+            self._batch.close()
+        self._batch = None

@@ -1,0 +1,110 @@
+"""The driver's end of one worker process."""
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeAlias
+
+from hpsearch.launch.frames import GONE, read_frame, write_frame
+
+Inbox: TypeAlias = "queue.SimpleQueue[tuple[WorkerProcess, bytes, bytes]]"
+
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from hpsearch.launch.worker import main; main()"
+_EXIT_SEC = 5.0
+_LOG_LINES = 10
+
+
+class WorkerProcess:
+    """One worker process, with a thread that puts every frame it sends into the driver's inbox, and GONE at its end.
+
+    It is a plain program rather than `multiprocessing`, which would run the user's script a second time. It gets this
+    process's import path, with the working folder on it.
+
+    Args:
+        log: its standard output and error are appended to this file.
+        environment: its environment variables.
+        inbox: where its frames go.
+    """
+
+    def __init__(self, log: Path, environment: Mapping[str, str], inbox: Inbox) -> None:
+        self._log = log
+        self._gone = False
+        lifeline, self._lifeline = os.pipe()
+        with log.open("ab") as file:
+            self._log_start = file.tell()
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM.format(path=_import_path()), str(lifeline)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                bufsize=0,
+                env=dict(environment),
+                pass_fds=(lifeline,),
+                start_new_session=True,
+            )
+        os.close(lifeline)
+        self._reader = threading.Thread(target=self._read, args=(inbox,), daemon=True, name=f"read {log.stem}")
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is also its process group."""
+        return self._process.pid
+
+    def send(self, kind: bytes, payload: bytes = b"") -> None:
+        """Send a frame; a worker that is gone does not mind, GONE follows."""
+        assert self._process.stdin
+        with suppress(OSError):
+            write_frame(self._process.stdin.fileno(), kind, payload)
+
+    def kill(self) -> None:
+        """Kill the process and everything it started."""
+        if not self._gone:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def join(self, timeout_sec: float | None = None) -> bool:
+        """Wait until the process is gone; return whether it is."""
+        self._reader.join(timeout_sec)
+        return not self._reader.is_alive()
+
+    def obituary(self) -> str:
+        """Return how the process ended, and the last lines of its log."""
+        code = self._process.returncode
+        if code is None or code >= 0:
+            how = f"ended with exit code {code}"
+        else:
+            how = f"was killed by {signal.Signals(-code).name}"
+            how += " (as the kernel does when memory runs out)" if -code == signal.SIGKILL else ""
+        with self._log.open("rb") as file:
+            file.seek(self._log_start)
+            lines = file.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
+        head = f"worker process {self.pid} {how}"
+        return "\n".join([head + f"; the end of {self._log}:", *lines]) if lines else head
+
+    def _read(self, inbox: Inbox) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        while frame := read_frame(self._process.stdout.fileno()):
+            inbox.put((self, *frame))
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_EXIT_SEC)
+        self.kill()
+        self._process.wait()
+        self._gone = True
+        self._process.stdin.close()
+        self._process.stdout.close()
+        os.close(self._lifeline)
+        inbox.put((self, GONE, b""))
+
+
+def _import_path() -> list[str]:
+    folder = str(Path.cwd())
+    path = [str(Path(entry).absolute()) for entry in sys.path]
+    return path if folder in path else [folder, *path]

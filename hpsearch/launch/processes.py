@@ -1,0 +1,241 @@
+"""Worker processes on this machine, one per slot."""
+
+import pickle
+import queue
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hpsearch.errors import ConfigError, HpsearchError
+from hpsearch.launch.base import Died, Ended, Event
+from hpsearch.launch.batch import failure
+from hpsearch.launch.devices import visible_gpus, worker_count, worker_environment
+from hpsearch.launch.frames import ANSWER, BATCH, BROKEN, CALL, DECIDE, EVENTS, GONE, HELLO, LEAVE, READY, Answer
+from hpsearch.launch.process import Inbox, WorkerProcess
+from hpsearch.types import Clock, Decision, Execute, TrialId, TrialResult, TrialSpec, TrialState
+
+_START_ATTEMPTS = 3
+_GRACE_SEC = 5.0
+
+
+@dataclass
+class _Slot:
+    index: int
+    worker: WorkerProcess
+    ready: bool = False
+    failed_starts: int = 0
+    task: tuple[bytes, bytes] | None = None
+    trials: list[TrialId] = field(default_factory=list)
+    answer: Answer | None = None
+
+    def give(self, kind: bytes, payload: bytes, trials: tuple[TrialId, ...] = ()) -> None:
+        self.task, self.trials = (kind, payload), list(trials)
+        self.worker.send(kind, payload)
+
+
+class ProcessLauncher:
+    """Trains in worker processes that are started once, import once and train many trials.
+
+    Args:
+        workers: number of processes; ``auto``: one per GPU, without GPUs one per `threads` usable cores.
+        threads: threads that a worker computes with.
+        lockstep: a trial waits after every message until `decide` answers it.
+        log_folder: what worker N prints goes to ``worker-N.log`` here; None: to a folder that `stop` removes.
+        clock: monotonic seconds.
+
+    Raises:
+        ConfigError: `workers` or `threads` is not a positive whole number.
+    """
+
+    def __init__(
+        self,
+        workers: int | str = "auto",
+        threads: int = 1,
+        lockstep: bool = False,
+        log_folder: str | Path | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._gpus = visible_gpus()
+        self.slots = worker_count(workers, threads, self._gpus)
+        self.lockstep = lockstep
+        self._threads, self._log_folder, self._clock = threads, log_folder, clock
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._hello = b""
+        self._inbox: Inbox = queue.SimpleQueue()
+        self._slots: list[_Slot] = []
+        self._events: list[Event] = []
+
+    def start(self, execute: Execute) -> None:
+        """Start every worker; they import `execute` side by side while this returns.
+
+        Raises:
+            ConfigError: `execute` cannot be imported by another process.
+        """
+        if execute.__module__ == "__main__":
+            name = getattr(execute, "__qualname__", repr(execute))
+            raise ConfigError(
+                f"the trial function {name} is defined in the script or notebook itself, where worker processes cannot "
+                "find it; move it into a module of its own, or use launcher=inline"
+            )
+        self._hello = pickle.dumps((execute, self.lockstep))
+        self._slots = [_Slot(index, self._spawn(index)) for index in range(self.slots)]
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run `function(*args)` in a free worker; an HpsearchError it raises is raised here, so is the worker's death.
+
+        Args:
+            function: importable by name.
+            *args: anything that pickles.
+
+        Returns:
+            What it returns.
+
+        Raises:
+            RuntimeError: the function raised anything else (its traceback is in the message), or no worker is free.
+        """
+        free = [slot for slot in self._slots if slot.task is None]
+        if not free:
+            raise RuntimeError("every worker is busy")
+        slot = min(free, key=lambda slot: not slot.ready)
+        slot.answer = None
+        slot.give(CALL, pickle.dumps((function, args)))
+        while slot.answer is None:
+            self._handle(*self._inbox.get())
+        if slot.answer.error:
+            raise slot.answer.error
+        if slot.answer.traceback:
+            raise RuntimeError(slot.answer.traceback)
+        return slot.answer.value
+
+    def free(self) -> tuple[int, ...]:
+        """Return the slots that can take a batch; one whose worker still imports can."""
+        return tuple(slot.index for slot in self._slots if slot.task is None)
+
+    def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
+        """Start a batch in a free slot.
+
+        Raises:
+            RuntimeError: the slot is not free.
+        """
+        if slot not in self.free():
+            raise RuntimeError(f"slot {slot} is not free")
+        trials = tuple(spec.id for spec in specs)
+        try:
+            payload = pickle.dumps(specs)
+        except Exception as error:
+            self._events += [Ended(trial, failure(error, time.time())) for trial in trials]
+            return
+        self._slots[slot].give(BATCH, payload, trials)
+
+    def poll(self, timeout_sec: float) -> list[Event]:
+        """Return what happened, waiting at most `timeout_sec` for the first event.
+
+        A worker that cannot even start is started again, and after the third time an HpsearchError says why.
+        """
+        deadline = self._clock() + timeout_sec
+        try:
+            while not self._events:
+                self._handle(*self._inbox.get(timeout=max(0.0, deadline - self._clock())))
+            while True:
+                self._handle(*self._inbox.get_nowait())
+        except queue.Empty:
+            events, self._events = self._events, []
+            return events
+
+    def decide(self, trial: TrialId, decision: Decision) -> None:
+        """Send a decision to a running trial; ignored when it has ended."""
+        if decision is Decision.CONTINUE and not self.lockstep:
+            return
+        for slot in self._slots:
+            if trial in slot.trials:
+                slot.worker.send(DECIDE, pickle.dumps((trial, decision)))
+
+    def stop(self, now: bool = False) -> None:
+        """End the workers; without `now`, one that trains has a few seconds to end its batch."""
+        for slot in self._slots:
+            if now or not slot.ready:
+                slot.worker.kill()
+            else:
+                slot.worker.send(LEAVE)
+        deadline = self._clock() + _GRACE_SEC
+        for slot in self._slots:
+            if not slot.worker.join(max(0.0, deadline - self._clock())):
+                slot.worker.kill()
+                slot.worker.join()
+        self._slots = []
+        if self._temporary:
+            self._temporary.cleanup()
+            self._temporary = self._log_folder = None
+
+    def _spawn(self, index: int) -> WorkerProcess:
+        if self._log_folder is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="hpsearch-", ignore_cleanup_errors=True)
+            self._log_folder = self._temporary.name
+        folder = Path(self._log_folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        environment = worker_environment(index, self._threads, self._gpus)
+        worker = WorkerProcess(folder / f"worker-{index}.log", environment, self._inbox)
+        worker.send(HELLO, self._hello)
+        return worker
+
+    def _handle(self, worker: WorkerProcess, kind: bytes, payload: bytes) -> None:
+        slot = next((slot for slot in self._slots if slot.worker is worker), None)
+        if slot is None:
+            return
+        if kind == READY:
+            slot.ready, slot.failed_starts = True, 0
+        elif kind == GONE:
+            self._bury(slot)
+        elif kind == BROKEN:
+            self._fail(slot, "the batch cannot be unpickled by the worker", payload.decode())
+        else:
+            self._receive(slot, kind, payload)
+
+    def _receive(self, slot: _Slot, kind: bytes, payload: bytes) -> None:
+        try:
+            content = pickle.loads(payload)
+        except Exception:
+            slot.worker.kill()
+            self._replace(slot)
+            self._fail(slot, "a message of the worker cannot be unpickled", traceback.format_exc())
+            return
+        if kind == ANSWER:
+            slot.answer, slot.task = content, None
+        elif kind == EVENTS:
+            self._events += content
+            ended = [event.trial for event in content if isinstance(event, Ended)]
+            slot.trials = [trial for trial in slot.trials if trial not in ended]
+            slot.task = slot.task if slot.trials else None
+
+    def _fail(self, slot: _Slot, reason: str, details: str) -> None:
+        result = TrialResult(TrialState.FAILED, reason, details, retry=False, time=time.time())
+        self._events += [Ended(trial, result) for trial in slot.trials]
+        slot.answer, slot.task, slot.trials = Answer(traceback=f"{reason}\n{details}"), None, []
+
+    def _bury(self, slot: _Slot) -> None:
+        detail = slot.worker.obituary()
+        if not slot.ready:
+            self._start_again(slot, detail)
+            return
+        if slot.task and slot.task[0] == CALL:
+            slot.answer = Answer(error=HpsearchError(detail))
+        else:
+            self._events.append(Died(slot.index, tuple(slot.trials), detail))
+        slot.task, slot.trials = None, []
+        self._replace(slot)
+
+    def _start_again(self, slot: _Slot, detail: str) -> None:
+        slot.failed_starts += 1
+        if slot.failed_starts == _START_ATTEMPTS:
+            self.stop(now=True)
+            raise HpsearchError(f"a worker process died {_START_ATTEMPTS} times while it started: {detail}")
+        self._replace(slot)
+        if slot.task:
+            slot.worker.send(*slot.task)
+
+    def _replace(self, slot: _Slot) -> None:
+        slot.worker, slot.ready = self._spawn(slot.index), False

@@ -1,0 +1,126 @@
+"""The program of a worker process; it imports nothing heavy before it is told what to train.
+
+Decisions and tasks come in through what was standard input, messages go out through what was standard output; file
+descriptor 1 is pointed at the log first, so that prints of user code cannot corrupt the channel. When the driver is
+gone, however it went, the worker ends at once with everything it started.
+"""
+
+import faulthandler
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+import traceback
+from dataclasses import dataclass
+
+from hpsearch.errors import HpsearchError
+from hpsearch.launch.base import Ended, Reported
+from hpsearch.launch.batch import Batch
+from hpsearch.launch.frames import (
+    ANSWER,
+    BROKEN,
+    CALL,
+    DECIDE,
+    EVENTS,
+    LEAVE,
+    READY,
+    Answer,
+    read_frame,
+    write_frame,
+)
+from hpsearch.launch.mailbox import Mailbox
+from hpsearch.types import Decision, Execute
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    kind: bytes
+    payload: bytes
+    mailbox: Mailbox
+
+
+def main() -> None:
+    """Serve the driver until it says to leave."""
+    commands, channel = os.dup(0), os.dup(1)
+    _prepare(lifeline=int(sys.argv[1]), channel=channel)
+    tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(commands, tasks), daemon=True).start()
+    execute, lockstep = pickle.loads(tasks.get().payload)
+    write_frame(channel, READY)
+    while (task := tasks.get()).kind != LEAVE:
+        if task.kind == CALL:
+            write_frame(channel, ANSWER, _answer(task.payload))
+        else:
+            _train(channel, execute, task, lockstep)
+
+
+def _prepare(lifeline: int, channel: int) -> None:
+    os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # None or another class only without a log
+    faulthandler.enable()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A child forked by user code must not keep the channel open after this process died.
+    os.register_at_fork(after_in_child=lambda: os.close(channel))
+    _die_with_driver(lifeline)
+
+
+def _die_with_driver(lifeline: int) -> None:
+    """Let the kernel end this process group when the driver's end of `lifeline` closes.
+
+    The reading thread sees the same, but only when native code lets go of the interpreter lock.
+    """
+    if sys.platform == "linux":
+        import fcntl
+
+        os.set_inheritable(lifeline, False)
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def _read(commands: int, tasks: "queue.SimpleQueue[_Task]") -> None:
+    mailbox = Mailbox()
+    while frame := read_frame(commands):
+        kind, payload = frame
+        if kind == DECIDE:
+            mailbox.put(*pickle.loads(payload))
+        else:
+            mailbox = Mailbox()
+            tasks.put(_Task(kind, payload, mailbox))
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _train(channel: int, execute: Execute, task: _Task, lockstep: bool) -> None:
+    try:
+        batch = Batch(execute, pickle.loads(task.payload))
+    except Exception:
+        write_frame(channel, BROKEN, traceback.format_exc().encode())
+        return
+    decisions: tuple[Decision, ...] = ()
+    while not batch.ended:
+        events: tuple[Reported, ...] | tuple[Ended, ...] = batch.advance(decisions)
+        try:
+            payload = pickle.dumps(events)
+        except Exception as error:
+            payload = pickle.dumps(batch.fail(error))
+        write_frame(channel, EVENTS, payload)
+        if lockstep and not batch.ended:
+            task.mailbox.wait(batch.ids)
+        decisions = task.mailbox.take(batch.ids)
+
+
+def _answer(payload: bytes) -> bytes:
+    try:
+        function, args = pickle.loads(payload)
+        return pickle.dumps(Answer(value=function(*args)))
+    except HpsearchError as error:
+        return pickle.dumps(Answer(error=error))
+    except Exception:
+        return pickle.dumps(Answer(traceback=traceback.format_exc()))
+
+
+if __name__ == "__main__":
+    main()

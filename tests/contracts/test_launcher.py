@@ -1,0 +1,277 @@
+"""What every launcher owes the driver."""
+
+from collections import defaultdict
+
+import pytest
+
+from hpsearch.errors import ConfigError
+from hpsearch.launch.base import Ended, Launcher, Reported
+from hpsearch.launch.inline import InlineLauncher
+from hpsearch.launch.processes import ProcessLauncher
+from hpsearch.types import Decision, Report, Started, TrialId, TrialSpec, TrialState
+from tests.contracts import trial_functions
+
+
+def spec(point: int = 0, folder: str = "", **config) -> TrialSpec:
+    return TrialSpec("study", TrialId(point, 0), {"epochs": 3} | config, {}, (), f"key{point}", folder)
+
+
+class Record:
+    """Drives a launcher and remembers, per trial, what came in which order."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        self.launcher = launcher
+        self.messages = defaultdict(list)
+        self.results = {}
+
+    def tick(self, answer=lambda trial, message: None) -> list:
+        events = self.launcher.poll(0.2)
+        for event in events:
+            if isinstance(event, Reported):
+                assert event.trial not in self.results
+                self.messages[event.trial].append(event.message)
+                if decision := answer(event.trial, event.message):
+                    self.launcher.decide(event.trial, decision)
+            elif isinstance(event, Ended):
+                assert event.trial not in self.results
+                self.results[event.trial] = event.result
+            else:
+                pytest.fail(f"unexpected {event}")
+        return events
+
+    def until_ended(self, *trials: TrialId, answer=lambda trial, message: None) -> None:
+        while not all(trial in self.results for trial in trials):
+            self.tick(answer)
+
+    def epochs(self, trial: TrialId) -> list[int]:
+        assert isinstance(self.messages[trial][0], Started)
+        return [message.epoch for message in self.messages[trial][1:]]
+
+
+def always_continue(trial, message):
+    return Decision.CONTINUE
+
+
+class LauncherContract:
+    """Inherited by one test class per launcher, which makes the fixtures `push` and `lockstep`."""
+
+    def test_push_trains_to_the_end_without_an_answer(self, push):
+        record = Record(push)
+        push.submit(0, (spec(5),))
+        record.until_ended(TrialId(5, 0))
+        assert record.epochs(TrialId(5, 0)) == [1, 2, 3]
+        assert record.messages[TrialId(5, 0)][1] == Report(1, 10, {"loss": 6.0})
+        assert record.results[TrialId(5, 0)].state is TrialState.COMPLETE
+
+    def test_slot_is_taken_until_its_trial_ended(self, push):
+        record = Record(push)
+        assert push.free() == tuple(range(push.slots))
+        push.submit(0, (spec(),))
+        assert 0 not in push.free()
+        with pytest.raises(RuntimeError, match="not free"):
+            push.submit(0, (spec(1),))
+        record.until_ended(TrialId(0, 0))
+        assert push.free() == tuple(range(push.slots))
+
+    def test_slot_is_used_again(self, push):
+        record = Record(push)
+        for point in range(5):
+            push.submit(0, (spec(point),))
+            record.until_ended(TrialId(point, 0))
+        assert all(record.epochs(TrialId(point, 0)) == [1, 2, 3] for point in range(5))
+
+    def test_every_slot_trains(self, push):
+        record = Record(push)
+        for slot in push.free():
+            push.submit(slot, (spec(slot),))
+        record.until_ended(*(TrialId(slot, 0) for slot in range(push.slots)))
+        assert all(record.epochs(TrialId(slot, 0)) == [1, 2, 3] for slot in range(push.slots))
+
+    @pytest.mark.parametrize(
+        ("decision", "state"), [(Decision.STOP, TrialState.PRUNED), (Decision.PAUSE, TrialState.PAUSED)]
+    )
+    def test_push_decision_ends_the_trial_soon(self, push, decision, state):
+        record = Record(push)
+        push.submit(0, (spec(epochs=10_000, epoch_sec=0.01),))
+        record.until_ended(TrialId(0, 0), answer=lambda trial, message: decision if message.epoch == 2 else None)
+        assert record.results[TrialId(0, 0)].state is state
+        assert 2 <= record.epochs(TrialId(0, 0))[-1] < 1000
+
+    def test_later_continue_does_not_undo_a_stop(self, push):
+        record = Record(push)
+        push.submit(0, (spec(epochs=10_000, epoch_sec=0.01),))
+        record.until_ended(
+            TrialId(0, 0), answer=lambda trial, message: Decision.STOP if message.epoch == 1 else Decision.CONTINUE
+        )
+        assert record.results[TrialId(0, 0)].state is TrialState.PRUNED
+
+    def test_lockstep_waits_for_every_answer(self, lockstep):
+        record = Record(lockstep)
+        lockstep.submit(0, (spec(epochs=2),))
+        for expected in range(1, 4):
+            while len(record.messages[TrialId(0, 0)]) < expected:
+                record.tick()
+            assert lockstep.poll(0.05) == []
+            lockstep.decide(TrialId(0, 0), Decision.CONTINUE)
+        record.until_ended(TrialId(0, 0))
+        assert record.epochs(TrialId(0, 0)) == [1, 2]
+
+    @pytest.mark.parametrize(
+        ("decision", "state"), [(Decision.STOP, TrialState.PRUNED), (Decision.PAUSE, TrialState.PAUSED)]
+    )
+    def test_lockstep_decision_takes_effect_at_once(self, lockstep, decision, state):
+        record = Record(lockstep)
+        lockstep.submit(0, (spec(epochs=50),))
+        record.until_ended(
+            TrialId(0, 0),
+            answer=lambda trial, message: decision if message.epoch == 2 else Decision.CONTINUE,
+        )
+        assert record.epochs(TrialId(0, 0)) == [1, 2]
+        assert record.results[TrialId(0, 0)].state is state
+
+    def test_paused_trial_goes_on_in_a_later_batch_without_old_decisions(self, lockstep):
+        record = Record(lockstep)
+        lockstep.submit(0, (spec(),))
+        record.until_ended(TrialId(0, 0), answer=lambda trial, message: Decision.PAUSE)
+        lockstep.decide(TrialId(0, 0), Decision.PAUSE)
+        again = Record(lockstep)
+        lockstep.submit(0, (spec(),))
+        again.until_ended(TrialId(0, 0), answer=always_continue)
+        assert again.epochs(TrialId(0, 0)) == [1, 2, 3]
+
+    def test_batch_of_two_reports_for_both(self, push):
+        record = Record(push)
+        push.submit(0, (spec(1), spec(4)))
+        record.until_ended(TrialId(1, 0), TrialId(4, 0))
+        for point in (1, 4):
+            assert record.epochs(TrialId(point, 0)) == [1, 2, 3]
+            assert record.messages[TrialId(point, 0)][2].metrics == {"loss": point + 0.5}
+        assert push.free() == tuple(range(push.slots))
+
+    def test_lockstep_waits_for_the_answer_to_every_member(self, lockstep):
+        record = Record(lockstep)
+        lockstep.submit(0, (spec(1), spec(4)))
+        while len(record.messages) < 2:
+            record.tick()
+        lockstep.decide(TrialId(1, 0), Decision.CONTINUE)
+        assert lockstep.poll(0.1) == []
+        lockstep.decide(TrialId(4, 0), Decision.STOP)
+        record.until_ended(TrialId(1, 0), TrialId(4, 0))
+        assert record.results[TrialId(1, 0)].state is TrialState.COMPLETE
+        assert record.results[TrialId(4, 0)].state is TrialState.PRUNED
+
+    def test_exception_becomes_a_failed_result(self, push):
+        record = Record(push)
+        push.submit(0, (spec(at={2: "raise_value_error"}),))
+        record.until_ended(TrialId(0, 0))
+        result = record.results[TrialId(0, 0)]
+        assert record.epochs(TrialId(0, 0)) == [1]
+        assert (result.state, result.reason, result.retry) == (TrialState.FAILED, "ValueError: no such layer", True)
+        assert "in raise_value_error" in result.traceback
+        assert result.time > 1e9
+
+    def test_error_for_the_user_is_not_tried_again(self, push):
+        record = Record(push)
+        push.submit(0, (spec(at={1: "raise_config_error"}),))
+        record.until_ended(TrialId(0, 0))
+        result = record.results[TrialId(0, 0)]
+        assert (result.reason, result.retry) == ("model.width=0: it must be positive", False)
+
+    def test_sys_exit_fails_the_trial_only(self, push):
+        record = Record(push)
+        push.submit(0, (spec(at={1: "leave_by_sys_exit"}),))
+        record.until_ended(TrialId(0, 0))
+        assert record.results[TrialId(0, 0)].reason == "SystemExit: 3"
+
+    def test_exception_fails_every_member(self, push):
+        record = Record(push)
+        push.submit(0, (spec(1, at={1: "raise_value_error"}), spec(2)))
+        record.until_ended(TrialId(1, 0), TrialId(2, 0))
+        assert {result.state for result in record.results.values()} == {TrialState.FAILED}
+
+    @pytest.mark.parametrize("function", ["yields_too_few", "returns_nothing"])
+    def test_trial_function_that_breaks_its_contract_fails_with_the_reason(self, push, function):
+        record = Record(push)
+        push.submit(0, (spec(function=function),))
+        record.until_ended(TrialId(0, 0))
+        result = record.results[TrialId(0, 0)]
+        assert result.state is TrialState.FAILED
+        assert result.reason.startswith("the trial function")
+        assert not result.retry
+
+    def test_decision_for_a_trial_that_ended_or_never_was_is_ignored(self, push):
+        record = Record(push)
+        push.submit(0, (spec(),))
+        record.until_ended(TrialId(0, 0))
+        push.decide(TrialId(0, 0), Decision.STOP)
+        push.decide(TrialId(9, 9), Decision.STOP)
+        push.submit(0, (spec(1),))
+        record.until_ended(TrialId(1, 0))
+        assert record.epochs(TrialId(1, 0)) == [1, 2, 3]
+
+    def test_idle_poll_returns_nothing(self, push):
+        assert push.poll(0.01) == []
+
+    def test_call_returns_the_result(self, push):
+        assert push.call(trial_functions.add, 1, 2) == 3
+
+    def test_call_between_trials(self, push):
+        record = Record(push)
+        push.submit(0, (spec(),))
+        record.until_ended(TrialId(0, 0))
+        assert push.call(trial_functions.add, "a", "b") == "ab"
+        push.submit(0, (spec(1),))
+        record.until_ended(TrialId(1, 0))
+
+    def test_call_raises_an_error_for_the_user_as_itself(self, push):
+        with pytest.raises(ConfigError, match="^no such option$"):
+            push.call(trial_functions.refuse, "no such option")
+
+    def test_call_raises_any_other_error_with_its_traceback(self, push):
+        with pytest.raises(RuntimeError, match=r"(?s)in fail_to_add.*ZeroDivisionError: 1/0"):
+            push.call(trial_functions.fail_to_add, 1, 0)
+        assert push.free() == tuple(range(push.slots))
+
+    def test_stop_in_the_middle_of_a_trial(self, push):
+        record = Record(push)
+        push.submit(0, (spec(epochs=10_000, epoch_sec=0.01),))
+        while not record.messages:
+            record.tick()
+        push.stop(now=True)
+
+
+class TestInlineLauncher(LauncherContract):
+    @pytest.fixture
+    def push(self):
+        launcher = InlineLauncher()
+        launcher.start(trial_functions.by_name)
+        yield launcher
+        launcher.stop()
+
+    @pytest.fixture
+    def lockstep(self):
+        launcher = InlineLauncher(lockstep=True)
+        launcher.start(trial_functions.by_name)
+        yield launcher
+        launcher.stop()
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory):
+    return tmp_path_factory.mktemp("logs")
+
+
+class TestProcessLauncher(LauncherContract):
+    @pytest.fixture
+    def push(self, logs):
+        launcher = ProcessLauncher(workers=2, log_folder=logs)
+        launcher.start(trial_functions.by_name)
+        yield launcher
+        launcher.stop(now=True)
+
+    @pytest.fixture
+    def lockstep(self, logs):
+        launcher = ProcessLauncher(workers=1, lockstep=True, log_folder=logs)
+        launcher.start(trial_functions.by_name)
+        yield launcher
+        launcher.stop(now=True)

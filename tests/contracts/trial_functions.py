@@ -1,0 +1,157 @@
+"""Trial functions without torch, importable by worker processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from hpsearch.errors import ConfigError
+from hpsearch.types import Decision, Report, Started, TrialResult, TrialRun, TrialSpec, TrialState
+
+_ENDS = {Decision.STOP: TrialState.PRUNED, Decision.PAUSE: TrialState.PAUSED}
+
+
+def train(specs: tuple[TrialSpec, ...]) -> TrialRun:
+    """Reports `epochs` epochs of every member; a member that is stopped or paused ends the batch.
+
+    In the config: `epochs`, `epoch_sec`, and `at`: {epoch: name of a function of this module called before its report}.
+    """
+    config = specs[0].config
+    decisions = yield tuple(Started(None, {"pid": os.getpid()}, time.time()) for _ in specs)
+    for epoch in range(1, config["epochs"] + 1):
+        if any(decision is not Decision.CONTINUE for decision in decisions):
+            break
+        time.sleep(config.get("epoch_sec", 0))
+        if epoch in config.get("at", {}):
+            globals()[config["at"][epoch]](specs)
+        decisions = yield tuple(Report(epoch, 10 * epoch, {"loss": spec.id.point + 1 / epoch}) for spec in specs)
+    return tuple(
+        TrialResult(_ENDS.get(decision, TrialState.COMPLETE), facts={"pid": os.getpid()}) for decision in decisions
+    )
+
+
+def raise_value_error(specs):
+    raise ValueError("no such layer\nsecond line")
+
+
+def raise_config_error(specs):
+    raise ConfigError("model.width=0: it must be positive")
+
+
+def leave_by_sys_exit(specs):
+    sys.exit(3)
+
+
+def leave_by_os_exit(specs):
+    os._exit(7)
+
+
+def print_and_be_killed(specs):
+    print("something about the input")
+    print("and to stderr", file=sys.stderr)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def crash(specs):
+    import ctypes
+
+    ctypes.string_at(0)
+
+
+def print_much(specs):
+    sys.stdout.write("not a frame\n" * 10_000)
+    os.write(1, b"\x00" * 100_000)
+    subprocess.run(["echo", "a child prints too"], check=True)
+
+
+def fork_a_sleeper(specs):
+    child = os.fork()
+    if child == 0:
+        time.sleep(600)
+        os._exit(0)
+    Path(specs[0].folder, "sleeper").write_text(str(child))
+
+
+def sleep_long(specs):
+    time.sleep(600)
+
+
+def hold_the_interpreter(specs):
+    sum(range(10**12))
+
+
+def work_natively(specs):
+    import numpy as np
+
+    matrix = np.random.default_rng(0).random((6000, 6000))
+    while True:
+        matrix = matrix @ matrix / 3000
+
+
+def yields_a_lambda(specs):
+    yield tuple(Report(0, 0, {"loss": lambda: 0}) for _ in specs)
+    return tuple(TrialResult(TrialState.COMPLETE) for _ in specs)
+
+
+def yields_too_few(specs):
+    yield ()
+    return tuple(TrialResult(TrialState.COMPLETE) for _ in specs)
+
+
+def returns_nothing(specs):
+    yield tuple(Report(0, 0, {}) for _ in specs)
+
+
+class OnlyInItsMaker:
+    """Pickles, but can be unpickled only by the process that made it."""
+
+    def __init__(self, pid: int) -> None:
+        assert pid == os.getpid(), "another process"
+        self.pid = pid
+
+    def __reduce__(self):
+        return OnlyInItsMaker, (self.pid,)
+
+
+def yields_what_the_driver_cannot_read(specs):
+    yield tuple(Report(0, 0, {"loss": OnlyInItsMaker(os.getpid())}) for _ in specs)
+    time.sleep(600)
+
+
+def by_name(specs):
+    """Trains with the function of this module that the config names."""
+    return (yield from globals()[specs[0].config.get("function", "train")](specs))
+
+
+def add(a, b):
+    return a + b
+
+
+def environment(name):
+    return os.environ.get(name)
+
+
+def loaded_modules():
+    return sorted(sys.modules)
+
+
+def import_path():
+    return sys.path
+
+
+def fail_to_add(a, b):
+    raise ZeroDivisionError(f"{a}/{b}")
+
+
+def refuse(message):
+    raise ConfigError(message)
+
+
+def die(code):
+    os._exit(code)
+
+
+def lambda_maker():
+    return lambda: 0
