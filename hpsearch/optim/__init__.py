@@ -1,0 +1,1 @@
+"""What optimizers are given: parameter groups and the ranges of their options."""

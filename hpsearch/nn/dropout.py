@@ -1,0 +1,97 @@
+"""Dropout whose masks are a function of where they are drawn, not of what was drawn before."""
+
+import torch
+from torch import Tensor, nn
+
+from hpsearch.errors import check_float
+from hpsearch.rng import address
+
+
+class Dropout(nn.Module):
+    """Inverted dropout with addressed masks.
+
+    In training, entry i of the input is kept when ``u_i >= rate`` and divided by ``1 - rate``, so that its expectation
+    is kept; ``u_i`` is the top 24 bits of ``h(i ^ h(seed ^ step))`` over 2^24, where h mixes 32 bits (see `mix`). The
+    same seed, step and shape give the same mask on every device, whatever else was drawn, and under `torch.func.vmap`
+    with one seed, step and rate per member the mask each member would get alone. In evaluation it does nothing.
+
+    Source: Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, JMLR 2014.
+
+    Args:
+        rate: probability of dropping an entry, in [0, 1).
+
+    Attributes:
+        rate: 0-d float32 buffer, not saved.
+        seed: 0-d int32 buffer, not saved, of the trial's seed and the layer, see `address_dropout`.
+        step: 0-d int32 buffer, not saved, the optimizer update in progress, see `advance`.
+        active: whether masks are drawn in training; False where `rate` is 0 from the start. Whoever replaces the
+            buffers (one rate per member) sets it.
+    """
+
+    rate: Tensor
+    seed: Tensor
+    step: Tensor
+
+    def __init__(self, rate: float = 0.5) -> None:
+        super().__init__()
+        check_float("model.dropout", rate, "[0, 1)")
+        self.active = rate > 0
+        self.register_buffer("rate", torch.tensor(rate, dtype=torch.float32), persistent=False)
+        self.register_buffer("seed", torch.tensor(0, dtype=torch.int32), persistent=False)
+        self.register_buffer("step", torch.tensor(0, dtype=torch.int32), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop entries of `x` in training."""
+        if not (self.training and self.active):
+            return x
+        index = torch.arange(x.numel(), dtype=torch.int32, device=x.device).view(x.shape)
+        bits = mix(index ^ mix(self.seed ^ self.step))
+        uniform = ((bits >> 8) & 0xFFFFFF) * 2.0**-24
+        scale = (1 / (1 - self.rate)).to(x.dtype)
+        return torch.where(uniform >= self.rate, x * scale, 0)
+
+    def extra_repr(self) -> str:
+        """Show the rate."""
+        return f"rate={self.rate.tolist()}"
+
+
+def mix(x: Tensor) -> Tensor:
+    """Mix the bits of each 32-bit lane, one to one: every bit of the result depends on every bit of `x`.
+
+    The steps are xor-shift 16, multiply by 0x7feb352d, xor-shift 15, multiply by 0x846ca68b, xor-shift 16 (the
+    constants of C. Wellons' lowbias32), in signed lanes because not every device multiplies unsigned ones; the shifts
+    are made logical by masking.
+
+    Args:
+        x: any shape, int32.
+
+    Returns:
+        Same shape, int32.
+    """
+    x = (x ^ ((x >> 16) & 0xFFFF)) * 0x7FEB352D
+    x = (x ^ ((x >> 15) & 0x1FFFF)) * (0x846CA68B - 2**32)
+    return x ^ ((x >> 16) & 0xFFFF)
+
+
+def address_dropout(model: nn.Module, seed: int) -> None:
+    """Give every `Dropout` of a model its address: the trial's seed and its place among the model's `Dropout` layers.
+
+    Args:
+        model: searched in the order of ``model.modules()``.
+        seed: the trial's seed.
+    """
+    layers = [module for module in model.modules() if isinstance(module, Dropout)]
+    for layer, module in enumerate(layers):
+        module.seed.fill_((address(seed, "dropout", layer) & 0xFFFFFFFF) - 2**31)
+
+
+def advance(model: nn.Module, step: int) -> None:
+    """Tell every `Dropout` of a model which optimizer update comes next; this does not wait for the device.
+
+    Args:
+        model: the model.
+        step: updates completed so far.
+    """
+    for module in model.modules():
+        if isinstance(module, Dropout):
+            module.step.fill_(step)
