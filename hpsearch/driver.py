@@ -8,7 +8,7 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import optuna
@@ -105,7 +105,8 @@ class Driver:
         make_spec: (point, params, seed, fold) -> TrialSpec; raises ConfigError for values that cannot be trained.
         observer: shows progress.
         clock: seconds since the Unix epoch.
-        seed: base seed of the sampler.
+        seed: of the points that replace proposals seen before.
+        system: samples the load of the machine, at its own pace.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class Driver:
         observer: Observer,
         clock: Clock,
         seed: int = 0,
+        system: Callable[[float], Mapping[str, float] | None] = lambda _: None,
     ) -> None:
         self._study = study
         self._store = store
@@ -131,6 +133,7 @@ class Driver:
         self._make_spec = make_spec
         self._observer = observer
         self._clock = clock
+        self._system = system
         self._pool = Pool(launcher, record, plan.objective, judge=self._judge, clock=clock, line=observer.line)
         self._grid = study.sampler if isinstance(study.sampler, Grid) else None
         study.sampler = Unseen(study.sampler, space, seed)
@@ -146,17 +149,12 @@ class Driver:
         self._cells = 0
 
     def run(self) -> Outcome:
-        """Search until the plan is fulfilled or the user interrupts.
+        """Search until the plan is fulfilled or the user interrupts; a second interrupt raises KeyboardInterrupt.
 
         Returns:
             How it ended.
-
-        Raises:
-            KeyboardInterrupt: on the second interrupt, with everything recorded so far on disk.
         """
         with interrupts() as self._interrupts:
-            self._resume()
-            self._queue_grid()
             try:
                 while self._tick():
                     pass
@@ -177,6 +175,8 @@ class Driver:
             self._pause()
         self._store.flush()
         self._pool.submit()
+        if load := self._system(self._clock()):
+            self._record.study("system", self._clock(), metrics=load)
         self._record.flush()
         self._show()
         if not self._pool.busy:
@@ -251,14 +251,20 @@ class Driver:
 
     # Resuming
 
-    def _resume(self) -> None:
-        """Take over what earlier drivers left: count what is told, go on with what is not."""
+    def resume(self) -> bool:
+        """Take over what earlier drivers left: count what is told, go on with what is not.
+
+        Returns:
+            Whether there is something to do; `run` does it.
+        """
         for frozen in self._study.get_trials(deepcopy=False):
             self._asked += frozen.state is not OptunaState.WAITING
             if frozen.state.is_finished():
                 self._recall(frozen)
             elif frozen.state is OptunaState.RUNNING:
                 self._take_over(frozen)
+        self._queue_grid()
+        return bool(self._points) or not self._why_done()
 
     def _recall(self, frozen: FrozenTrial) -> None:
         """Count a finished point."""
@@ -348,7 +354,8 @@ class Driver:
                 trial.set_user_attr(name, getattr(best, name))
             self._study.tell(trial, best.mean)
             self._note_worst(best.mean)
-            self._note_best(best)
+            if self._note_best(best):
+                self._record.study("best", self._clock(), **asdict(best))
         elif state is TrialState.INFEASIBLE:
             self._study.tell(trial, self._penalty(point))
         else:
@@ -365,9 +372,11 @@ class Driver:
         if math.isfinite(score) and (self._worst is None or self._plan.objective.better(self._worst, score)):
             self._worst = score
 
-    def _note_best(self, best: BestPoint) -> None:
-        if self._best is None or self._plan.objective.better(best.mean, self._best.mean):
-            self._best = best
+    def _note_best(self, point: BestPoint) -> bool:
+        better = self._best is None or self._plan.objective.better(point.mean, self._best.mean)
+        if better:
+            self._best = point
+        return better
 
     # Showing
 

@@ -1,0 +1,189 @@
+"""What every run needs open: workers, the study's lock, its record and its copy in the tracking store.
+
+Nothing is created before the workers have built the configuration once and found it sound.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hpsearch.config.build import build
+from hpsearch.config.compose import Composition
+from hpsearch.errors import ConfigError, StorageError, nearest
+from hpsearch.launch.base import Launcher
+from hpsearch.search.storage import study_lock
+from hpsearch.tracking.base import Tracker
+from hpsearch.tracking.environment import environment, git_state
+from hpsearch.tracking.events import Record
+from hpsearch.trial import execute, preflight
+from hpsearch.types import Objective, Progress, TrialId, TrialSpec
+
+SINGLE = "single"
+SEND_SEC = 30.0
+
+
+def studies_folder() -> Path:
+    """Return the folder of all studies: ``studies`` in the working folder."""
+    return Path.cwd() / "studies"
+
+
+def study_folder(name: str) -> Path:
+    """Return the folder of an existing study.
+
+    Raises:
+        StorageError: there is none of this name.
+    """
+    folder = studies_folder() / name
+    if not (folder / "events").is_dir():
+        known = sorted(p.parent.name for p in studies_folder().glob("*/events"))
+        raise StorageError(
+            f"no study '{name}' in {studies_folder()}{nearest(name, known)} (there are: {', '.join(known) or 'none'})"
+        )
+    return folder
+
+
+def make_spec(composition: Composition, folder: Path, point: int, params: Mapping[str, Any], seed: int, fold: int) -> TrialSpec:
+    """Return what a worker needs for one trial of a study."""
+    filled = composition.trial(params, seed, fold)
+    trial = TrialId(point, seed, fold)
+    return TrialSpec(
+        study=folder.name,
+        id=trial,
+        config=filled.config,
+        params=params,
+        overrides=filled.overrides,
+        key=filled.key,
+        folder=str(folder / "trials" / trial.stem),
+    )
+
+
+def build_launcher(composition: Composition) -> Launcher:
+    """Return the launcher that the configuration names, not started."""
+    launcher: Launcher = build("launcher", composition.config["launcher"], composition.config["plugins"])
+    return launcher
+
+
+@contextmanager
+def working(launcher: Launcher, composition: Composition, configs: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+    """Start the workers and let one of them build every configuration, so that bad ones are refused before anything.
+
+    Args:
+        launcher: not started.
+        composition: says where the objective came from.
+        configs: trial configurations to check.
+
+    Yields:
+        Nothing; the workers run inside the block and are killed when it ends with an error.
+    """
+    launcher.start(execute)
+    sound = False
+    try:
+        for config in configs:
+            _check_metric(composition, launcher.call(preflight, config)["metrics"])
+        yield
+        sound = True
+    finally:
+        launcher.stop(now=not sound)
+
+
+def _check_metric(composition: Composition, known: Sequence[str]) -> None:
+    metric = composition.config["objective"]["metric"]
+    if metric not in known:
+        raise ConfigError(
+            f"objective.metric = '{metric}': no report has it{nearest(metric, known)} "
+            f"(reported: {', '.join(known)}; from {composition.where('objective.metric')})"
+        )
+    if metric.startswith("test/"):
+        raise ConfigError(f"objective.metric = '{metric}': the test split is never an objective; use valid/...")
+
+
+@contextmanager
+def recorded(composition: Composition, folder: Path, **opened: Any) -> Iterator[tuple[Record, Tracker]]:
+    """Open the record and its copy; on the way out send what can be sent.
+
+    Args:
+        composition: the configuration.
+        folder: of the study; its lock is held.
+        opened: fields of the record's ``open`` line.
+
+    Yields:
+        The record and the tracker.
+    """
+    tracker: Tracker = build("tracker", composition.config["tracker"], composition.config["plugins"])
+    record = Record(folder, tracker.changed)
+    record.study("open", time.time(), **opened, **provenance(composition))
+    record.flush()
+    tracker.open(folder)
+    try:
+        yield record, tracker
+    finally:
+        record.close()
+        tracker.close(SEND_SEC)
+
+
+class Silent:
+    """An observer that shows nothing."""
+
+    def update(self, progress: Progress) -> None:
+        """Show nothing."""
+
+    def line(self, text: str) -> None:
+        """Show nothing."""
+
+
+def provenance(composition: Composition) -> dict[str, Any]:
+    """Return what a record says of the code, the machine and the command."""
+    return {
+        "config": composition.config,
+        "command": composition.command,
+        "git": git_state(Path.cwd()),
+        "environment": environment(),
+        "seed": composition.config["seed"],
+    }
+
+
+def objective_of(composition: Composition) -> Objective:
+    """Return what the configuration says the search is for."""
+    objective: Objective = build("objective", composition.config["objective"], composition.config["plugins"])
+    return objective
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Create a study's folder if need be and hold its lock.
+
+    Yields:
+        Nothing; the lock is held inside the block.
+
+    Raises:
+        StorageError: the folder cannot be written, or another driver holds the lock.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot create {folder}: {error.strerror}") from None
+    with study_lock(folder):
+        yield
+
+
+def move_aside(folder: Path) -> Path:
+    """Rename a study's folder after the present time, so that the study can start again."""
+    target = folder.with_name(f"{folder.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    return folder.rename(target)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file; empty when there is none."""
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a YAML file, keys in the order given, through a temporary file."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    temporary.replace(path)

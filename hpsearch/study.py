@@ -1,0 +1,378 @@
+"""A study from its first point to its report: name, folder, resume, search, answer."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.config.build import build
+from hpsearch.config.compose import Composition, compose, diff
+from hpsearch.driver import Driver, Outcome, Plan
+from hpsearch.errors import ConfigError, SpaceError, StorageError
+from hpsearch.launch.base import Launcher
+from hpsearch.rng import address
+from hpsearch.search.samplers import Grid
+from hpsearch.search.space import Space
+from hpsearch.search.storage import OpenStore, Store, open_study
+from hpsearch.session import (
+    SEND_SEC,
+    Silent,
+    build_launcher,
+    locked,
+    make_spec,
+    move_aside,
+    objective_of,
+    read_yaml,
+    recorded,
+    studies_folder,
+    study_folder,
+    working,
+    write_yaml,
+)
+from hpsearch.tracking.events import Record
+from hpsearch.tracking.query import table_from_events
+from hpsearch.tracking.system import SystemSampler
+from hpsearch.types import BestPoint, Objective, Observer, TrialId, TrialState, TrialTable
+
+if TYPE_CHECKING:
+    from hpsearch.analysis.sweep import Summary
+
+STUDY_FILE = "study.yaml"
+RUN_TIME = ("launcher", "tracker", "storage", "budget")
+"""Where and how much to run: not part of what a study is."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyOutcome:
+    """A study after a run of its command.
+
+    Attributes:
+        name: of the study.
+        folder: its folder.
+        counts: its trials by state.
+        best: the best point, None when no point is complete.
+        answer: the result in one sentence.
+        stable_range: the range of the main hyperparameter around the best point in which every seed trains, in words.
+        replay_command: trains the best trial again.
+        check_command: trains it again from the record and compares the curves.
+        report: the report, None when the study was interrupted.
+        ui_command: opens MLflow, None without a tracking store.
+        elapsed_sec: of this run.
+        interrupted: whether it can be resumed.
+        already_complete: whether there was nothing left to do.
+        notes: what the user should know.
+    """
+
+    name: str
+    folder: Path
+    counts: Mapping[TrialState, int]
+    best: BestPoint | None
+    answer: str
+    stable_range: str | None
+    replay_command: str | None
+    check_command: str | None
+    report: Path | None
+    ui_command: str | None
+    elapsed_sec: float
+    interrupted: bool
+    already_complete: bool
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 a trial stayed FAILED, 130 interrupted."""
+        if self.interrupted:
+            return 130
+        return 1 if self.counts.get(TrialState.FAILED) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a configuration asks to search, checked."""
+
+    composition: Composition
+    space: Space
+    objective: Objective
+    plan: Plan
+    sampler: Any
+    pruner: Any
+
+    def sampler_after(self, points: int) -> Any:
+        """Return the sampler seeded for a study that holds so many points, so that a resumed one draws new ones."""
+        config = self.composition.config
+        seed = address(config["seed"], "sampler", points) % 2**32
+        return build("sampler", config["sampler"], config["plugins"], seed=seed)
+
+
+def run_study(
+    overrides: Sequence[str], *, config_dirs: Sequence[str | Path] = (), observer: Observer | None = None
+) -> StudyOutcome:
+    """Run a study from wherever it stands to its end, and report it.
+
+    The same overrides in the same folder are the same study: it goes on where it was, and when it is complete the
+    result is shown again.
+
+    Args:
+        overrides: Hydra overrides, ``+study=NAME`` among them.
+        config_dirs: folders with configuration of your own.
+        observer: shows progress; by default nothing is shown.
+
+    Returns:
+        The result.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+        SpaceError: the space cannot be searched.
+        DataError: the data cannot be read.
+        StorageError: the study's folder or store cannot be used.
+    """
+    started, observer = time.time(), observer or Silent()
+    search = plan_search(compose(overrides, config_dirs))
+    composition = search.composition
+    store: Store = build("storage", composition.config["storage"], composition.config["plugins"])
+    folder = studies_folder() / composition.study_name
+    launcher = build_launcher(composition)
+    for key in composition.fixed:
+        observer.line(f"{key} is fixed on the command line and not searched")
+    with ExitStack() as stack:
+        crew = stack.enter_context(ExitStack())
+        fresh = composition.config["study"]["restart"] or not store.persistent or not (folder / STUDY_FILE).exists()
+        if fresh:
+            crew.enter_context(working(launcher, composition, _representatives(search)))
+        stack.enter_context(_owned(folder, composition, fresh, observer))
+        restarted = {"restart": True} if composition.config["study"]["restart"] else {}
+        record, tracker = stack.enter_context(recorded(composition, folder, **_opened(search, folder), **restarted))
+        driver = stack.enter_context(_driver(search, store, folder, launcher, record, observer))
+        todo = driver.resume()
+        if todo and not fresh:
+            crew.enter_context(working(launcher, composition, _representatives(search)))
+        outcome = driver.run()
+        crew.close()
+        report = _conclude(folder, record, outcome, observer)
+        sent = tracker.flush(SEND_SEC)
+        notes = () if sent else (f"not everything reached the tracking store ({tracker.problem()}); `hpsearch sync` sends the rest",)
+        return _outcome(folder, outcome, report, tracker.hint(), time.time() - started, not todo, notes)
+
+
+def plan_search(composition: Composition) -> Search:
+    """Check what a configuration asks to search.
+
+    Args:
+        composition: the configuration, with a study.
+
+    Returns:
+        The search.
+
+    Raises:
+        ConfigError: there is no study, or a setting cannot be used in a search.
+        SpaceError: the space is empty or cannot be searched this way.
+    """
+    config = composition.config
+    if composition.study_option is None:
+        raise ConfigError("no study named: add +study=NAME (see --help for the studies)")
+    if config["trainer"].get("test"):
+        raise ConfigError("trainer.test = true: a search may not look at the test split; use it in a single trial")
+    space = Space.parse(composition.space, composition.where)
+    if not space.parameters:
+        raise SpaceError(f"the space of study '{composition.study_name}' is empty: nothing is left to search")
+    sampler = build("sampler", config["sampler"], config["plugins"], seed=0)
+    pruner = build("pruner", config["pruner"], config["plugins"])
+    objective = objective_of(composition)
+    seeds = tuple(config["seed"] + i for i in range(config["study"]["seeds"]))
+    budget = config["budget"]
+    plan = Plan(objective, seeds, (0,), _prunes(pruner), **budget)
+    if isinstance(sampler, Grid):
+        space.grid(sampler.points)
+    elif space.size() is None and all(limit is None for limit in budget.values()):
+        raise ConfigError("budget.points = null: this sampler would search for ever; set budget.points, epochs or seconds")
+    return Search(composition, space, objective, plan, sampler, pruner)
+
+
+def _prunes(pruner: Any) -> bool:
+    from optuna.pruners import NopPruner
+
+    return not isinstance(pruner, NopPruner)
+
+
+def _representatives(search: Search) -> list[dict[str, Any]]:
+    """Return the trial configurations to build before anything is created: the base, and every option of a group."""
+    composition, seed = search.composition, search.plan.seeds[0]
+    options = [
+        {parameter.key: choice}
+        for parameter in search.space.parameters
+        if "." not in parameter.key
+        for choice in parameter.distribution.choices
+    ]
+    return [composition.trial(params, seed).config for params in ({}, *options)]
+
+
+@contextmanager
+def _owned(folder: Path, composition: Composition, fresh: bool, observer: Observer) -> Iterator[None]:
+    """Hold the study's lock, with its configuration compared, or written when the study is new."""
+    if fresh and (folder / STUDY_FILE).exists():
+        with locked(folder):
+            observer.line(f"the earlier study is kept in {move_aside(folder)}")
+    with locked(folder):
+        if fresh:
+            write_yaml(folder / STUDY_FILE, _described(composition))
+        else:
+            _refuse_changes(folder, composition)
+        yield
+
+
+def _described(composition: Composition) -> dict[str, Any]:
+    return {
+        "name": composition.study_name,
+        "question": composition.config["study"]["question"],
+        "command": composition.command,
+        "space": composition.space,
+        "config": composition.config,
+    }
+
+
+def _refuse_changes(folder: Path, composition: Composition) -> None:
+    old, new = (_identity(d) for d in (read_yaml(folder / STUDY_FILE), _described(composition)))
+    if old != new:
+        changes = "; ".join(diff(old, new).splitlines())
+        raise StorageError(
+            f"study '{folder.name}' was started with another configuration ({changes}); "
+            "choose another study.name, or study.restart=true to start again"
+        )
+
+
+def _identity(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a study's description that a resumed one must share."""
+    config = {key: value for key, value in described["config"].items() if key not in RUN_TIME}
+    config["study"] = {key: value for key, value in config["study"].items() if key not in ("restart", "question")}
+    return {"config": config, "space": dict(described["space"])}
+
+
+def _opened(search: Search, folder: Path) -> dict[str, Any]:
+    """Return the fields of the record's ``open`` line that only a search has."""
+    return {
+        "name": folder.name,
+        "question": search.composition.config["study"]["question"],
+        "space": search.composition.space,
+        "objective": asdict(search.objective),
+        "sampler": type(search.sampler).__name__,
+    }
+
+
+@contextmanager
+def _driver(
+    search: Search, store: Store, folder: Path, launcher: Launcher, record: Record, observer: Observer
+) -> Iterator[Driver]:
+    opened: OpenStore = store.open(folder)
+    try:
+        study = open_study(opened, folder.name, search.sampler, search.pruner, search.objective.direction)
+        study.sampler = search.sampler_after(len(study.get_trials(deepcopy=False)))
+        yield Driver(
+            study=study,
+            store=opened,
+            space=search.space,
+            plan=search.plan,
+            launcher=launcher,
+            record=record,
+            make_spec=partial(make_spec, search.composition, folder),
+            observer=observer,
+            clock=time.time,
+            seed=search.composition.config["seed"],
+            system=SystemSampler().sample,
+        )
+    finally:
+        opened.close()
+
+
+def _conclude(folder: Path, record: Record, outcome: Outcome, observer: Observer) -> Path | None:
+    """Record how the study stands and, when it is done, write its report."""
+    from hpsearch.analysis.answer import answer
+    from hpsearch.analysis.sweep import summarize
+
+    state = TrialState.PAUSED if outcome.interrupted else TrialState.COMPLETE
+    sentence = answer(summarize(table_from_events(folder)))
+    record.study("state", time.time(), state=state, answer=sentence, why=outcome.why)
+    record.flush()
+    if outcome.interrupted:
+        return None
+    observer.line("writing the report")
+    return write_report(folder, record)
+
+
+def write_report(folder: Path, record: Record | None = None) -> Path:
+    """Write a study's report from its record.
+
+    Args:
+        folder: of the study.
+        record: of a running study, told about the files.
+
+    Returns:
+        The report's path.
+    """
+    from hpsearch import report
+
+    path = report.write(table_from_events(folder), folder)
+    if record is not None:
+        for name in (path.name, "README.md", "trials.csv"):
+            record.study("artifact", time.time(), path=name)
+        record.flush()
+    return path
+
+
+def rebuild_report(name: str) -> Path:
+    """Write the report of an existing study again and return its path."""
+    return write_report(study_folder(name))
+
+
+def _outcome(
+    folder: Path,
+    outcome: Outcome,
+    report: Path | None,
+    ui_command: str | None,
+    elapsed_sec: float,
+    already_complete: bool,
+    notes: tuple[str, ...],
+) -> StudyOutcome:
+    from hpsearch.analysis.answer import answer
+    from hpsearch.analysis.sweep import summarize
+
+    table = table_from_events(folder)
+    summary = summarize(table)
+    best = _best_trial(table, outcome.best, summary.objective)
+    return StudyOutcome(
+        name=folder.name,
+        folder=folder,
+        counts=outcome.counts,
+        best=outcome.best,
+        answer=answer(summary),
+        stable_range=_stable_range(summary),
+        replay_command=None if best is None else str(best["command"]),
+        check_command=None if best is None else _check_command(folder.name, best),
+        report=report,
+        ui_command=ui_command,
+        elapsed_sec=elapsed_sec,
+        interrupted=outcome.interrupted,
+        already_complete=already_complete,
+        notes=notes,
+    )
+
+
+def _best_trial(table: TrialTable, best: BestPoint | None, objective: Objective) -> Mapping[str, Any] | None:
+    """Return the best trial of the best point, as a row of the table."""
+    if best is None:
+        return None
+    rows = table.trials[(table.trials["point"] == best.point) & table.trials["score"].notna()]
+    return rows.sort_values("score", ascending=not objective.maximize).iloc[0].to_dict()
+
+
+def _check_command(name: str, trial: Mapping[str, Any]) -> str:
+    return f"python -m hpsearch replay {name}/{TrialId(trial['point'], trial['seed'], trial['fold'])} --check"
+
+
+def _stable_range(summary: "Summary") -> str | None:
+    if summary.stability is None or summary.stability.stable is None:
+        return None
+    stable = summary.stability.stable
+    return f"{summary.stability.axis.key} {stable.low:.3g} to {stable.high:.3g}"
