@@ -1,55 +1,340 @@
-"""A search space: Hydra's sweep grammar in, Optuna's distributions out."""
+"""A search space: Hydra's sweep grammar in, Optuna's distributions out.
 
-from collections.abc import Callable, Mapping
+Optuna is asked a flat, static space: every key of every branch. A conditional key carries its condition in its name
+(``model=lenet/model.kernel_size``); its value is ignored while the condition does not hold.
+"""
+
+import json
+import math
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from functools import cache
+from typing import Any
 
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
+from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, QuotedString, RangeSweep
+from hydra.errors import HydraException
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-
-@dataclass(frozen=True)
-class Parameter:
-    """One searched hyperparameter."""
-
-    name: str
-    key: str
-    condition: tuple[tuple[str, str], ...]
-    distribution: "BaseDistribution"
-    expression: str
+from hpsearch.errors import SpaceError, nearest
+from hpsearch.grammar import value_text
+from hpsearch.search.parameter import Condition, Parameter, is_plain_choice
 
 
 @dataclass(frozen=True)
 class Space:
-    """A flat, static search space."""
+    """A flat, static search space.
+
+    Attributes:
+        parameters: searched hyperparameters; a group comes before what is conditional on it.
+    """
 
     parameters: tuple[Parameter, ...]
 
     @classmethod
-    def parse(cls, table: Mapping[str, str], where: Callable[[str], str]) -> "Space":
-        """Parse the flat table of a composition."""
-        raise NotImplementedError
+    def parse(cls, table: Mapping[str, str], where: Callable[[str], str] | None = None) -> "Space":
+        """Parse a flat table of expressions.
 
-    def distributions(self) -> dict[str, "BaseDistribution"]:
+        Args:
+            table: expression by flat name.
+            where: where a flat name's entry came from, for messages.
+
+        Returns:
+            The space.
+
+        Raises:
+            SpaceError: for an expression or a condition that makes no sense.
+        """
+        parameters = []
+        for name, expression in table.items():
+            try:
+                parameters.append(_parameter(name, expression))
+            except SpaceError as error:
+                source = f" (from {where(name)})" if where else ""
+                raise SpaceError(f"space {name} = {expression}: {error}{source}") from None
+        return cls(_in_order(parameters))
+
+    def distributions(self) -> dict[str, BaseDistribution]:
         """Return what Optuna is asked, by flat name."""
-        raise NotImplementedError
+        return {parameter.name: parameter.distribution for parameter in self.parameters}
 
     def active(self, flat: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the active hyperparameters of an Optuna point, decoded, by dotted key."""
-        raise NotImplementedError
+        """Return the hyperparameters that an Optuna point sets.
+
+        Args:
+            flat: Optuna's values by flat name; inactive ones may be missing.
+
+        Returns:
+            Values by dotted key, without the inactive ones.
+        """
+        params: dict[str, Any] = {}
+        for parameter in self.parameters:
+            if _holds(parameter.condition, params) and parameter.name in flat:
+                params[parameter.key] = parameter.decode(flat[parameter.name])
+        return params
 
     def flat(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the Optuna values of active hyperparameters: the inverse of `active`."""
-        raise NotImplementedError
+        """Return Optuna's values of active hyperparameters by flat name: the inverse of `active`."""
+        return {
+            parameter.name: parameter.encode(params[parameter.key])
+            for parameter in self.parameters
+            if parameter.key in params and _holds(parameter.condition, params)
+        }
 
     def grid(self, points: int | Mapping[str, int] | None = None) -> list[dict[str, Any]]:
-        """Return every active combination, by dotted key."""
-        raise NotImplementedError
+        """Return every active combination, the first hyperparameter changing slowest.
+
+        Args:
+            points: values per interval: one number for all, or one per dotted key; None when there is no interval.
+
+        Returns:
+            Optuna's values by flat name, without the inactive ones.
+
+        Raises:
+            SpaceError: for an interval without `points`, or `points` for a key that is not searched.
+        """
+        keys = {parameter.key for parameter in self.parameters}
+        for key in points if isinstance(points, Mapping) else ():
+            if key not in keys:
+                raise SpaceError(f"sampler.points names {key}, which is not searched{nearest(key, keys)}")
+        per_key = points if isinstance(points, Mapping) else dict.fromkeys(keys, points)
+        cuts = {parameter.name: parameter.cut(per_key.get(parameter.key)) for parameter in self.parameters}
+        return [self.flat(params) for params in self._combinations(0, {}, cuts)]
+
+    def _combinations(
+        self, place: int, params: dict[str, Any], cuts: Mapping[str, tuple[Any, ...]]
+    ) -> Iterator[dict[str, Any]]:
+        if place == len(self.parameters):
+            yield params
+            return
+        parameter = self.parameters[place]
+        if not _holds(parameter.condition, params):
+            yield from self._combinations(place + 1, params, cuts)
+            return
+        for value in cuts[parameter.name]:
+            yield from self._combinations(place + 1, {**params, parameter.key: value}, cuts)
 
     def size(self) -> int | None:
         """Return the number of active combinations, None when it is infinite."""
-        raise NotImplementedError
+        if any(parameter.values is None for parameter in self.parameters):
+            return None
+        branching = {group for parameter in self.parameters for group, _ in parameter.condition}
+        return self._count(0, {}, branching)
+
+    def _count(self, place: int, params: dict[str, Any], branching: set[str]) -> int:
+        if place == len(self.parameters):
+            return 1
+        parameter = self.parameters[place]
+        if not _holds(parameter.condition, params):
+            return self._count(place + 1, params, branching)
+        values = parameter.values or ()
+        if parameter.key not in branching:
+            return len(values) * self._count(place + 1, params, branching)
+        return sum(self._count(place + 1, {**params, parameter.key: value}, branching) for value in values)
+
+    def ends(self) -> dict[str, tuple[Any, ...]]:
+        """Return, by flat name, the values between which all others lie; what the rules of a key must allow."""
+        return {parameter.name: parameter.ends() for parameter in self.parameters}
 
     def to_dict(self) -> dict[str, str]:
         """Return the space in a form to store and compare; `parse` reads it again."""
-        raise NotImplementedError
+        return {parameter.name: parameter.expression for parameter in self.parameters}
+
+
+def _holds(condition: Condition, params: Mapping[str, Any]) -> bool:
+    return all(params.get(group) == option for group, option in condition)
+
+
+def split_name(name: str) -> tuple[str, Condition]:
+    """Split a flat name into its dotted key and its conditions.
+
+    Args:
+        name: ``model=lenet/model.kernel_size``.
+
+    Returns:
+        ``model.kernel_size`` and ``(("model", "lenet"),)``.
+
+    Raises:
+        SpaceError: for a condition that is not written ``group=option``.
+    """
+    if "=" not in name:
+        return name, ()
+    *conditions, key = name.split("/")
+    pairs = [condition.partition("=") for condition in conditions]
+    if not pairs or "=" in key or not all(group and sign and option for group, sign, option in pairs):
+        raise SpaceError("a conditional name is written group=option/key")
+    return key, tuple((group, option) for group, _, option in pairs)
+
+
+def _in_order(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
+    """Put every group before what is conditional on it, otherwise keep the order."""
+    _refuse_overlaps(parameters)
+    ordered: list[Parameter] = []
+    waiting = list(parameters)
+    while waiting:
+        unplaced = {parameter.key for parameter in waiting}
+        ready = [p for p in waiting if not any(group in unplaced for group, _ in p.condition)]
+        if not ready:
+            raise SpaceError(f"space {waiting[0].name}: its conditions go round in a circle")
+        ordered.append(ready[0])
+        waiting.remove(ready[0])
+    for parameter in ordered:
+        _check_condition(parameter, ordered)
+    return tuple(ordered)
+
+
+def _check_condition(parameter: Parameter, parameters: Sequence[Parameter]) -> None:
+    for group, option in parameter.condition:
+        options = [value for p in parameters if p.key == group for value in p.values or ()]
+        if not options:
+            raise SpaceError(f"space {parameter.name}: {group} is not searched, so {option} is never chosen")
+        if option not in options:
+            hint = nearest(option, map(str, options))
+            raise SpaceError(
+                f"space {parameter.name}: {group} is never {option}{hint} (searched: {', '.join(map(str, options))})"
+            )
+
+
+def _refuse_overlaps(parameters: Sequence[Parameter]) -> None:
+    for place, parameter in enumerate(parameters):
+        for other in parameters[:place]:
+            if parameter.key == other.key and not _exclusive(parameter.condition, other.condition):
+                raise SpaceError(f"space {parameter.name}: {parameter.key} is searched twice, see {other.name}")
+
+
+def _exclusive(one: Condition, other: Condition) -> bool:
+    chosen = dict(one)
+    return any(group in chosen and chosen[group] != option for group, option in other)
+
+
+def _parameter(name: str, expression: str) -> Parameter:
+    key, condition = split_name(name)
+    sweep = _sweep(expression)
+    if isinstance(sweep, IntervalSweep):
+        return Parameter(name, key, condition, _interval(sweep), _interval_text(sweep), None)
+    if sweep.tags:
+        raise SpaceError(f"tag {', '.join(sorted(sweep.tags))} is for intervals only")
+    values, text = _range(sweep) if isinstance(sweep, RangeSweep) else _choice(sweep)
+    if sweep.shuffle:
+        text = f"shuffle({text})"
+        random.Random(text).shuffle(values)
+    distribution = _finite(values, sweep)
+    return Parameter(name, key, condition, distribution, text, tuple(values))
+
+
+def _any_choice(*args: Any) -> ChoiceSweep:
+    """Stand in for Hydra's `choice`, which does not take null."""
+    return ChoiceSweep(list=list(args))
+
+
+@cache
+def _parser() -> OverridesParser:
+    functions = create_functions()
+    del functions.definitions["choice"], functions.functions["choice"]
+    functions.register(name="choice", func=_any_choice)
+    return OverridesParser(functions)
+
+
+def _sweep(expression: Any) -> ChoiceSweep | RangeSweep | IntervalSweep:
+    if not isinstance(expression, str):
+        raise SpaceError("no search expression; write choice(...), range(...) or interval(...)")
+    try:
+        override = _parser().parse_override(f"key={' '.join(expression.split())}")
+    except HydraException as error:
+        raise SpaceError(_reason(error)) from None
+    sweep = override.value()
+    if isinstance(sweep, ChoiceSweep | RangeSweep | IntervalSweep):
+        return sweep
+    if override.is_sweep_override():
+        raise SpaceError("glob is not supported; write choice(...)")
+    raise SpaceError("no search expression; write choice(...), range(...) or interval(...)")
+
+
+def _reason(error: HydraException) -> str:
+    """Return the telling part of a parser's message on one line."""
+    message = str(error)
+    unknown = re.search(r"Unknown function '(\w+)'\nAvailable: ([\w,]+)", message)
+    if unknown:
+        known = [name for name in unknown[2].split(",") if name != "glob"]
+        return f"unknown function {unknown[1]}{nearest(unknown[1], known)} (known: {', '.join(known)})"
+    if "while evaluating" in message:
+        return " ".join(message.partition("': ")[2].split())
+    if "no viable alternative" in message:
+        return "it does not parse; is a bracket missing?"
+    return " ".join(line for line in message.splitlines() if "Error parsing" not in line and "https" not in line)
+
+
+def _interval(sweep: IntervalSweep) -> BaseDistribution:
+    low, high, log = sweep.start, sweep.end, "log" in sweep.tags
+    if sweep.tags - {"log"}:
+        raise SpaceError(f"unknown tag {', '.join(sorted(sweep.tags - {'log'}))}, the only one is log")
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        raise SpaceError("both ends must be finite numbers")
+    if low >= high:
+        raise SpaceError(f"the interval is {'reversed' if low > high else 'a single value'}: {low:g} to {high:g}")
+    if log and low <= 0:
+        raise SpaceError(f"a log interval must start above 0, not at {low:g}")
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log=log)
+    return FloatDistribution(low, high, log=log)
+
+
+def _interval_text(sweep: IntervalSweep) -> str:
+    text = f"interval({sweep.start!r}, {sweep.end!r})"
+    if isinstance(sweep.start, int):
+        text = f"int({text})"
+    return f"tag(log, {text})" if "log" in sweep.tags else text
+
+
+def _range(sweep: RangeSweep) -> tuple[list[Any], str]:
+    start, stop, step = (Decimal(str(number)) for number in (sweep.start, sweep.stop, sweep.step))
+    if step == 0:
+        raise SpaceError("a step of 0 goes nowhere")
+    if not all(number.is_finite() for number in (start, stop, step)):
+        raise SpaceError("its ends and step must be finite numbers")
+    number = math.ceil((stop - start) / step)
+    if number <= 0:
+        raise SpaceError("the range is empty")
+    whole = all(isinstance(part, int) for part in (sweep.start, sweep.stop, sweep.step))
+    values = [int(start + step * i) if whole else float(start + step * i) for i in range(number)]
+    return values, f"range({sweep.start!r}, {sweep.stop!r}, {sweep.step!r})"
+
+
+def _choice(sweep: ChoiceSweep) -> tuple[list[Any], str]:
+    values = [_plain(value) for value in sweep.list]
+    if not values:
+        raise SpaceError("an empty choice is not allowed")
+    texts = [value_text(value) for value in values]
+    twice = next((text for place, text in enumerate(texts) if text in texts[:place]), None)
+    if twice is not None:
+        raise SpaceError(f"{twice} is listed twice")
+    return values, f"choice({', '.join(texts)})"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SpaceError(f"{value} is no finite number")
+    if isinstance(value, str) and "${" in value:
+        raise SpaceError(f"{value} cannot be looked up inside a search expression given as a word")
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise SpaceError("one search expression inside another is not allowed")
+
+
+def _finite(values: Sequence[Any], sweep: ChoiceSweep | RangeSweep) -> BaseDistribution:
+    if isinstance(sweep, ChoiceSweep):
+        as_json = not is_plain_choice(values)
+        return CategoricalDistribution([json.dumps(v, sort_keys=True) if as_json else v for v in values])
+    low, high, step = min(values), max(values), abs(sweep.step)
+    if all(isinstance(value, int) for value in values):
+        return IntDistribution(low, high, step=int(step))
+    return FloatDistribution(low, high, step=float(step))

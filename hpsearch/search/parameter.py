@@ -1,0 +1,111 @@
+"""One searched hyperparameter: what Optuna is asked, and what its values mean."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from hpsearch.errors import SpaceError
+
+Condition = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One searched hyperparameter, or one branch of it.
+
+    Attributes:
+        name: what Optuna calls it: the conditions and the key, separated by slashes.
+        key: dotted key of the configuration.
+        condition: (group, option) pairs that must all be chosen for it to be active.
+        distribution: what Optuna draws from.
+        expression: the sweep expression, in a normal form.
+        values: every value in order, decoded; None for an interval.
+    """
+
+    name: str
+    key: str
+    condition: Condition
+    distribution: BaseDistribution
+    expression: str
+    values: tuple[Any, ...] | None
+
+    def encode(self, value: Any) -> Any:
+        """Return what Optuna stores for a value."""
+        if isinstance(self.distribution, CategoricalDistribution) and self._as_json:
+            return json.dumps(value, sort_keys=True)
+        return value
+
+    def decode(self, stored: Any) -> Any:
+        """Return the value that Optuna's stands for."""
+        if self.values is None:
+            return stored
+        if isinstance(self.distribution, CategoricalDistribution):
+            return json.loads(stored) if self._as_json else stored
+        if isinstance(self.distribution, IntDistribution):
+            return stored
+        return min(self.values, key=lambda value: abs(value - stored))
+
+    @property
+    def _as_json(self) -> bool:
+        return not is_plain_choice(self.values or ())
+
+    def ends(self) -> tuple[Any, ...]:
+        """Return the values between which all others lie: both ends, or every choice."""
+        if isinstance(self.distribution, IntDistribution | FloatDistribution):
+            return (self.distribution.low, self.distribution.high)
+        return self.values or ()
+
+    def cut(self, points: int | None) -> tuple[Any, ...]:
+        """Return the values a grid takes.
+
+        Args:
+            points: values of an interval, its two ends among them; ignored where the values are finite.
+
+        Returns:
+            The values in order: evenly spaced, on a logarithmic scale where tagged so; whole numbers only once.
+
+        Raises:
+            SpaceError: for an interval without a number of points, or with fewer than two.
+        """
+        if self.values is not None:
+            return self.values
+        if points is None:
+            raise SpaceError(
+                f"a grid over {self.key} = {self.expression} needs the number of its values: sampler.points"
+            )
+        if not isinstance(points, int) or isinstance(points, bool) or points < 2:
+            raise SpaceError(f"sampler.points = {points!r}: a grid over {self.key} needs a whole number >= 2")
+        return _cut_interval(self.distribution, points)
+
+
+def is_plain_choice(values: Sequence[Any]) -> bool:
+    """Return whether Optuna can hold the choices as they are and tell them apart: all strings or all numbers."""
+    if all(isinstance(value, str) for value in values):
+        return True
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values) and len(set(values)) == len(
+        values
+    )
+
+
+def _cut_interval(distribution: BaseDistribution, points: int) -> tuple[Any, ...]:
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    low, high = distribution.low, distribution.high
+    shares = [i / (points - 1) for i in range(1, points - 1)]
+    inner = [low * (high / low) ** s if distribution.log else low + (high - low) * s for s in shares]
+    if isinstance(distribution, IntDistribution):
+        return tuple(sorted({low, high, *map(round, inner)}))
+    return (low, *_shortened(inner, low, high), high)
+
+
+def _shortened(values: Sequence[float], low: float, high: float) -> list[float]:
+    """Round to as few significant digits, from six up, as keep the values apart."""
+    for digits in range(6, 18):
+        short = [float(f"{value:.{digits}g}") for value in values]
+        chain = [low, *short, high]
+        if all(a < b for a, b in pairwise(chain)):
+            return short
+    raise SpaceError(f"the interval from {low!r} to {high!r} is too narrow for {len(values) + 2} values")
