@@ -1,0 +1,1 @@
+"""Training one trial: its loop, its evaluations, its files."""

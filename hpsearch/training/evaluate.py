@@ -1,0 +1,41 @@
+"""Loss and metrics of a model on a whole split."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from hpsearch import metrics
+from hpsearch.data.base import Split
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, forward: Callable[[Tensor], Tensor], loss: nn.Module, split: Split, batch_size: int, task: str
+) -> dict[str, float]:
+    """Evaluate a model in evaluation mode on a fixed grid of batches, in the split's order.
+
+    A mean over the split is the mean over its batches, weighted by their sizes. The device is waited for once, at
+    the end. The model is left in the mode it was in.
+
+    Args:
+        model: what is switched to evaluation mode.
+        forward: maps inputs [B, ...] to outputs [B, C] by means of the model.
+        loss: maps (outputs, targets) to their mean loss.
+        split: the samples, on the model's device.
+        batch_size: samples per forward pass; the last one may have fewer.
+        task: ``classification`` or ``regression``.
+
+    Returns:
+        The means of `hpsearch.metrics.names`.
+    """
+    training = model.training
+    model.eval()
+    try:
+        sums = torch.zeros(len(metrics.names(task)), device=split.x.device)
+        for x, y in zip(torch.split(split.x, batch_size), torch.split(split.y, batch_size), strict=True):
+            outputs = forward(x)
+            sums += metrics.batch_sums(task, loss(outputs, y), outputs, y)
+        return metrics.means(task, sums, len(split))
+    finally:
+        model.train(training)

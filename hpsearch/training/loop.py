@@ -1,0 +1,333 @@
+"""The plain training loop: one trial, `torch.optim`, any `nn.Module`; what every faster loop is measured against."""
+
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
+from torch.optim import Optimizer
+
+from hpsearch import metrics, rng
+from hpsearch.data.base import Split, Splits
+from hpsearch.errors import check_choice, check_float, check_int
+from hpsearch.nn.dropout import Dropout, address_dropout, advance
+from hpsearch.regularizers import Regularizer
+from hpsearch.schedules import Table
+from hpsearch.training import checkpoint
+from hpsearch.training.checkpoint import Best, Progress
+from hpsearch.training.evaluate import evaluate
+from hpsearch.training.watch import Diverged, LossLog, measured, measured_steps
+from hpsearch.types import Decision, Message, Objective, Report, Started, TrialResult, TrialRun, TrialState
+
+LOGGED_STEPS = 100
+"""Thinned losses kept per epoch unless `Trainer.log_every` says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trainer:
+    """How to train; the options of ``conf/trainer``.
+
+    Attributes:
+        epochs: passes over the training split.
+        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: ``float32``, or ``bf16`` for forward and backward passes in autocast; weights stay float32.
+        compile: whether to compile the model.
+        deterministic: allow only deterministic torch kernels.
+        clip_norm: largest Euclidean norm of the gradient over all parameters, None for no limit.
+        clip_value: largest magnitude of one entry of the gradient, None for no limit.
+        eval_batch_size: samples per forward pass in evaluations.
+        eval_initial: report the untrained model as epoch 0.
+        test: evaluate the test split once, at the end.
+        diverge_factor: a step's loss above this many times the first step's ends the trial as INFEASIBLE.
+        checkpoint_sec: write the last state at most this often.
+        log_every: keep the loss of every n-th step, from the first; None for about 100 per epoch.
+    """
+
+    epochs: int
+    device: str = "auto"
+    precision: str = "float32"
+    compile: bool = False
+    deterministic: bool = False
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    eval_batch_size: int = 1000
+    eval_initial: bool = True
+    test: bool = False
+    diverge_factor: float = 10.0
+    checkpoint_sec: float = 30.0
+    log_every: int | None = None
+
+    def __post_init__(self) -> None:
+        check_int("trainer.epochs", self.epochs, 1)
+        check_int("trainer.eval_batch_size", self.eval_batch_size, 1)
+        check_choice("trainer.precision", self.precision, ("float32", "bf16"))
+        check_float("trainer.diverge_factor", self.diverge_factor, "(1, inf)")
+        check_float("trainer.checkpoint_sec", self.checkpoint_sec, "[0, inf)")
+        for name in ("compile", "deterministic", "eval_initial", "test"):
+            check_choice(f"trainer.{name}", getattr(self, name), (True, False))
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) is not None:
+                check_float(f"trainer.{name}", getattr(self, name), "(0, inf)")
+        if self.log_every is not None:
+            check_int("trainer.log_every", self.log_every, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One trial, built: what the loop trains, and with what.
+
+    Attributes:
+        key: hash of the trial's configuration.
+        folder: where its checkpoints go.
+        seed: the trial's seed, the first word of the address of every draw.
+        trainer: how to train.
+        objective: which metric says what the best weights are.
+        splits: the data, on the device; the test split only when the trainer evaluates it.
+        batch_size: samples per step; the last batch of an epoch may be smaller.
+        model: the model, on the device.
+        loss: maps (outputs, targets) to their mean loss.
+        optimizer: steps the model's parameters.
+        table: learning rate (and momentum) of every step.
+        regularizers: penalties on the parameters, by name.
+        facts: scalars measured once, sent with the first message.
+    """
+
+    key: str
+    folder: Path
+    seed: int
+    trainer: Trainer
+    objective: Objective
+    splits: Splits
+    batch_size: int
+    model: nn.Module
+    loss: nn.Module
+    optimizer: Optimizer
+    table: Table
+    regularizers: Mapping[str, Regularizer]
+    facts: Mapping[str, str | int | float]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the data and the model are."""
+        return self.splits.train.x.device
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer updates in one pass over the training split."""
+        return math.ceil(len(self.splits.train) / self.batch_size)
+
+
+def train(job: Job) -> TrialRun:
+    """Train one trial, from its checkpoint if it has one.
+
+    The metrics of a report are means over the epoch or, for ``valid/``, over the split:
+
+    - ``train/loss``, ``train/acc``, ...: running over the epoch's batches, each before its update, without penalties;
+      ``train/penalty``: the sum of the regularizers' penalties, where there are any;
+    - ``valid/loss``, ``valid/acc``, ...: after the epoch's last update;
+    - ``lr``: learning rate of the last update;
+    - ``grad_norm``: |g|₂ over all parameters, before clipping; ``update_ratio``: |Δw|₂ / |w|₂ of an update. Both are
+      means over a few (`MEASURED_STEPS`) evenly spaced steps of the epoch;
+    - ``epoch_sec``, ``samples_per_sec``: of the training alone, without evaluations;
+    - ``gpu_memory_mib``: the most that tensors took of the GPU so far in this process;
+    - ``test/loss``, ``test/acc``, ...: in the last report when `Trainer.test` is set, of the best weights when the
+      objective reduces a curve to its best value, else of the last weights.
+
+    A report's `steps` hold (step, loss of its batch) of every n-th step, from the first.
+
+    Args:
+        job: the trial.
+
+    Yields:
+        Started, every report that the checkpoint holds, then a report after each epoch.
+
+    Returns:
+        COMPLETE after the last epoch, whatever the decision on it; PRUNED on STOP; PAUSED, with a checkpoint, on PAUSE;
+        INFEASIBLE when a step's loss is not finite or above `Trainer.diverge_factor` times the first step's, or
+        when the validation loss is not finite after an epoch.
+    """
+    progress = checkpoint.restore_last(job.folder, job.key, job.model, job.optimizer) or Progress()
+    saved = time.monotonic()
+    try:
+        for message in _messages(job, progress):
+            (decision,) = yield (message,)
+            if progress.epoch == job.trainer.epochs:
+                continue
+            if decision is Decision.STOP:
+                return (_end(job, progress, TrialState.PRUNED, f"stopped after epoch {progress.epoch or 0}"),)
+            if decision is Decision.PAUSE or time.monotonic() - saved >= job.trainer.checkpoint_sec:
+                checkpoint.save_last(job.folder, job.key, job.model, job.optimizer, progress)
+                saved = time.monotonic()
+            if decision is Decision.PAUSE:
+                reason = f"paused after epoch {progress.epoch or 0}"
+                return (TrialResult(TrialState.PAUSED, reason, artifacts=(checkpoint.LAST,), time=time.time()),)
+    except Diverged as diverged:
+        return (_end(job, progress, TrialState.INFEASIBLE, str(diverged)),)
+    return (_end(job, progress, TrialState.COMPLETE),)
+
+
+def _messages(job: Job, progress: Progress) -> Iterator[Message]:
+    _prepare(job)
+    yield Started(progress.epoch, job.facts, time.time())
+    yield from tuple(progress.reports)
+    if progress.epoch is None:
+        progress.epoch = 0
+        if job.trainer.eval_initial:
+            with _torch_state(job, 0):
+                report = Report(0, 0, _evaluate(job, job.splits.valid, "valid"), time=time.time())
+            progress.reports.append(report)
+            yield report
+    for epoch in range(progress.epoch + 1, job.trainer.epochs + 1):
+        with _torch_state(job, epoch):
+            report = _run_epoch(job, progress, epoch)
+        progress.reports.append(report)
+        progress.epoch = epoch
+        yield report
+
+
+def _prepare(job: Job) -> None:
+    address_dropout(job.model, job.seed)
+    if job.trainer.compile:
+        job.model.compile()
+    if job.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(job.device)
+
+
+@contextmanager
+def _torch_state(job: Job, epoch: int) -> Iterator[None]:
+    """Give layers that draw from torch's global generators an address too, and leave no trace of it."""
+    before = torch.are_deterministic_algorithms_enabled()
+    if job.trainer.deterministic and job.device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
+    torch.use_deterministic_algorithms(job.trainer.deterministic or before)
+    try:
+        with torch.random.fork_rng([job.device] if job.device.type == "cuda" else []):
+            torch.manual_seed(rng.address(job.seed, "torch", epoch))
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+def _run_epoch(job: Job, progress: Progress, epoch: int) -> Report:
+    started = time.perf_counter()
+    values, steps = _train_epoch(job, progress, epoch)
+    seconds = time.perf_counter() - started
+    values |= {"epoch_sec": seconds, "samples_per_sec": len(job.splits.train) / seconds}
+    values |= _evaluate(job, job.splits.valid, "valid")
+    done = epoch * job.steps_per_epoch
+    if not math.isfinite(values["valid/loss"]):
+        raise Diverged(done, f"validation loss {values['valid/loss']} after it")
+    progress.best = _better(job, progress.best, values, epoch)
+    if job.splits.test is not None and epoch == job.trainer.epochs:
+        if job.objective.reduce == "best" and progress.best is not None:
+            job.model.load_state_dict(progress.best.weights)
+        values |= _evaluate(job, job.splits.test, "test")
+    if job.device.type == "cuda":
+        values["gpu_memory_mib"] = torch.cuda.max_memory_allocated(job.device) / 2**20
+    return Report(epoch, done, values, steps, time.time())
+
+
+def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, float], tuple[tuple[int, float], ...]]:
+    """Train one epoch; return its metrics and its thinned losses."""
+    train, task, steps = job.splits.train, job.splits.task, job.steps_per_epoch
+    named = [(name, parameter) for name, parameter in job.model.named_parameters() if parameter.requires_grad]
+    update = partial(_update, job, [parameter for _, parameter in named])
+    drops = any(isinstance(module, Dropout) for module in job.model.modules())
+    log = LossLog(steps, (epoch - 1) * steps, progress.first_loss, job.trainer.diverge_factor, job.device)
+    sums = torch.zeros(len(metrics.names(task)), device=job.device)
+    norms = torch.zeros(3, device=job.device)
+    measure = measured_steps(steps)
+    rates = _rates(job.table, (epoch - 1) * steps, steps)
+    order = torch.randperm(len(train), generator=rng.generator(job.seed, "order", epoch)).to(job.device)
+    job.model.train()
+    for index, rows in enumerate(torch.split(order, job.batch_size)):
+        x, y = train.x.index_select(0, rows), train.y.index_select(0, rows)
+        _set_rates(job.optimizer, *rates[index])
+        if drops:
+            advance(job.model, (epoch - 1) * steps + index)
+        outputs, loss = _backward(job, named, x, y)
+        if index in measure:
+            norms += measured(update, [parameter for _, parameter in named])
+        else:
+            update()
+        sums += metrics.batch_sums(task, loss, outputs, y)
+        log.add(loss)
+    progress.first_loss = log.first_loss
+    gradient, change, weight = norms.tolist()
+    values = {f"train/{name}": value for name, value in metrics.means(task, sums, len(train)).items()}
+    values |= {"lr": rates[-1][0], "grad_norm": gradient / len(measure)}
+    values |= {"update_ratio": change / weight if weight else math.nan}
+    return values, log.thinned(job.trainer.log_every or math.ceil(steps / LOGGED_STEPS))
+
+
+def _rates(table: Table, done: int, steps: int) -> list[tuple[float, float | None]]:
+    rows = slice(done, done + steps)
+    lr = table.lr[rows].tolist()
+    return list(zip(lr, [None] * steps if table.momentum is None else table.momentum[rows].tolist(), strict=True))
+
+
+def _set_rates(optimizer: Optimizer, lr: float, momentum: float | None) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+        if momentum is not None and "betas" in group:
+            group["betas"] = (momentum, *group["betas"][1:])
+        elif momentum is not None:
+            group["momentum"] = momentum
+
+
+def _backward(job: Job, named: Sequence[tuple[str, Tensor]], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Put the gradient of the penalized loss into the parameters; return outputs [B, C] and the bare loss."""
+    job.optimizer.zero_grad()
+    outputs = _forward(job, x)
+    loss = total = job.loss(outputs, y)
+    for regularizer in job.regularizers.values():
+        total = total + regularizer.penalty(named)
+    total.backward()
+    return outputs.detach(), loss.detach()
+
+
+def _forward(job: Job, x: Tensor) -> Tensor:
+    if job.trainer.precision == "float32":
+        outputs: Tensor = job.model(x)
+        return outputs
+    with torch.autocast(job.device.type, torch.bfloat16):
+        outputs = job.model(x)
+    return outputs.float()
+
+
+def _update(job: Job, parameters: Sequence[Tensor]) -> None:
+    if job.trainer.clip_norm is not None:
+        clip_grad_norm_(parameters, job.trainer.clip_norm)
+    if job.trainer.clip_value is not None:
+        clip_grad_value_(parameters, job.trainer.clip_value)
+    job.optimizer.step()
+
+
+def _evaluate(job: Job, split: Split, part: str) -> dict[str, float]:
+    forward = partial(_forward, job)
+    values = evaluate(job.model, forward, job.loss, split, job.trainer.eval_batch_size, job.splits.task)
+    return {f"{part}/{name}": value for name, value in values.items()}
+
+
+def _better(job: Job, best: Best | None, values: Mapping[str, float], epoch: int) -> Best | None:
+    score = values.get(job.objective.metric, math.nan)
+    if math.isnan(score) or (best is not None and not job.objective.better(score, best.score)):
+        return best
+    return Best(score, epoch, checkpoint.copy_weights(job.model))
+
+
+def _end(job: Job, progress: Progress, state: TrialState, reason: str = "") -> TrialResult:
+    facts: dict[str, str | int | float] = {}
+    artifacts: tuple[str, ...] = ()
+    if progress.best is not None:
+        facts |= {"best_epoch": progress.best.epoch, "best_score": progress.best.score}
+        artifacts = (checkpoint.save_best(job.folder, progress.best, job.key),)
+    checkpoint.remove_last(job.folder)
+    return TrialResult(state, reason, facts=facts, artifacts=artifacts, time=time.time())
