@@ -35,6 +35,7 @@ class WorkerProcess:
     def __init__(self, log: Path, environment: Mapping[str, str], inbox: Inbox) -> None:
         self._log = log
         self._gone = False
+        self._open = threading.Lock()
         lifeline, self._lifeline = os.pipe()
         with log.open("ab") as file:
             self._log_start = file.tell()
@@ -60,13 +61,14 @@ class WorkerProcess:
     def send(self, kind: bytes, payload: bytes = b"") -> None:
         """Send a frame; a worker that is gone does not mind, GONE follows."""
         assert self._process.stdin
-        with suppress(OSError):
-            write_frame(self._process.stdin.fileno(), kind, payload)
+        with self._open, suppress(OSError):
+            if not self._gone:
+                write_frame(self._process.stdin.fileno(), kind, payload)
 
     def kill(self) -> None:
         """Kill the process and everything it started."""
-        if not self._gone:
-            with suppress(ProcessLookupError, PermissionError):
+        with suppress(ProcessLookupError, PermissionError):
+            if not self._gone:
                 os.killpg(self.pid, signal.SIGKILL)
 
     def join(self, timeout_sec: float | None = None) -> bool:
@@ -97,10 +99,11 @@ class WorkerProcess:
             self._process.wait(_EXIT_SEC)
         self.kill()
         self._process.wait()
-        self._gone = True
-        self._process.stdin.close()
-        self._process.stdout.close()
-        os.close(self._lifeline)
+        with self._open:
+            self._gone = True
+            self._process.stdin.close()
+            self._process.stdout.close()
+            os.close(self._lifeline)
         inbox.put((self, GONE, b""))
 
 

@@ -224,7 +224,7 @@ class LauncherContract:
         record.until_ended(TrialId(1, 0))
 
     def test_call_raises_an_error_for_the_user_as_itself(self, push):
-        with pytest.raises(ConfigError, match="^no such option$"):
+        with pytest.raises(ConfigError, match=r"^no such option$"):
             push.call(trial_functions.refuse, "no such option")
 
     def test_call_raises_any_other_error_with_its_traceback(self, push):

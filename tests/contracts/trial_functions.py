@@ -71,7 +71,7 @@ def fork_a_sleeper(specs):
     if child == 0:
         time.sleep(600)
         os._exit(0)
-    Path(specs[0].folder, "sleeper").write_text(str(child))
+    Path(specs[0].folder, f"sleeper-{specs[0].id.point}").write_text(str(child))
 
 
 def sleep_long(specs):

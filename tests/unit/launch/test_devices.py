@@ -1,0 +1,91 @@
+import os
+
+import pytest
+
+from hpsearch.errors import ConfigError
+from hpsearch.launch.devices import parse_listing, usable_cores, visible_gpus, worker_count, worker_environment
+
+TWO_GPUS = """\
+GPU 0: NVIDIA H200 (UUID: GPU-0b0a)
+GPU 1: NVIDIA H200 (UUID: GPU-11c2)
+"""
+SLICED_GPU = """\
+GPU 0: NVIDIA H200 (UUID: GPU-0b0a)
+  MIG 1g.18gb     Device  0: (UUID: MIG-aa11)
+  MIG 1g.18gb     Device  1: (UUID: MIG-bb22)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "devices"), [("", ()), (TWO_GPUS, ("0", "1")), (SLICED_GPU, ("MIG-aa11", "MIG-bb22"))]
+)
+def test_devices_are_read_from_the_listing(text, devices):
+    assert parse_listing(text) == devices
+
+
+@pytest.mark.parametrize(("value", "devices"), [("", ()), ("-1", ()), ("2,3", ("2", "3")), ("MIG-aa11", ("MIG-aa11",))])
+def test_devices_the_user_chose_are_kept(value, devices):
+    assert visible_gpus({"CUDA_VISIBLE_DEVICES": value}) == devices
+
+
+def test_listing_is_asked_of_nvidia_smi(tmp_path, monkeypatch):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\ncat <<END\n{TWO_GPUS}END\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert visible_gpus({}) == ("0", "1")
+
+
+def test_driver_that_does_not_answer_means_no_gpu(tmp_path, monkeypatch):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'GPU 0: broken'\nexit 9\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert visible_gpus({}) == ()
+
+
+def test_auto_means_one_worker_per_gpu():
+    assert worker_count("auto", 4, ("0", "1", "2")) == 3
+
+
+def test_auto_shares_the_usable_cores():
+    assert worker_count("auto", 1, ()) == usable_cores()
+    assert worker_count("auto", 10_000, ()) == 1
+
+
+def test_usable_cores_stay_within_the_affinity_mask():
+    assert 1 <= usable_cores() <= len(os.sched_getaffinity(0))
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@pytest.mark.parametrize(
+    ("workers", "threads", "message"),
+    [
+        (0, 1, r"^launcher\.workers=0: it must be auto or a whole number from 1$"),
+        ("many", 1, r"^launcher\.workers=many: "),
+        (1.5, 1, r"^launcher\.workers=1\.5: "),
+        (True, 1, r"^launcher\.workers=True: "),
+        (1, 0, r"^launcher\.threads=0: it must be a whole number from 1$"),
+        (1, "auto", r"^launcher\.threads=auto: "),
+    ],
+)
+def test_bad_numbers_are_refused(workers, threads, message):
+    with pytest.raises(ConfigError, match=message):
+        worker_count(workers, threads, ())
+
+
+def test_worker_gets_its_threads_and_its_gpu():
+    environments = [worker_environment(slot, 2, ("0", "5")) for slot in range(3)]
+    assert [environment["CUDA_VISIBLE_DEVICES"] for environment in environments] == ["0", "5", "0"]
+    assert {environment["OMP_NUM_THREADS"] for environment in environments} == {"2"}
+    assert environments[0]["PATH"] == os.environ["PATH"]
+
+
+def test_without_gpus_the_worker_sees_what_the_driver_sees(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert worker_environment(0, 1, ())["CUDA_VISIBLE_DEVICES"] == ""

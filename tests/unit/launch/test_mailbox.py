@@ -1,0 +1,43 @@
+import threading
+
+from hpsearch.launch.mailbox import Mailbox
+from hpsearch.types import Decision, TrialId
+
+A, B = TrialId(0, 0), TrialId(1, 0)
+
+
+def test_nothing_said_means_continue():
+    assert Mailbox().take([A, B]) == (Decision.CONTINUE, Decision.CONTINUE)
+
+
+def test_newest_decision_is_taken_once():
+    mailbox = Mailbox()
+    mailbox.put(A, Decision.PAUSE)
+    mailbox.put(A, Decision.STOP)
+    assert mailbox.take([A, B]) == (Decision.STOP, Decision.CONTINUE)
+    assert mailbox.take([A, B]) == (Decision.CONTINUE, Decision.CONTINUE)
+
+
+def test_continue_does_not_undo_what_was_not_read():
+    mailbox = Mailbox()
+    mailbox.put(A, Decision.STOP)
+    mailbox.put(A, Decision.CONTINUE)
+    assert mailbox.take([A]) == (Decision.STOP,)
+
+
+def test_complete_when_every_trial_was_answered():
+    mailbox = Mailbox()
+    mailbox.put(A, Decision.CONTINUE)
+    assert not mailbox.complete([A, B])
+    mailbox.put(B, Decision.CONTINUE)
+    assert mailbox.complete([A, B])
+
+
+def test_wait_returns_with_the_last_answer():
+    mailbox = Mailbox()
+    waiter = threading.Thread(target=mailbox.wait, args=([A, B],))
+    waiter.start()
+    mailbox.put(A, Decision.CONTINUE)
+    mailbox.put(B, Decision.STOP)
+    waiter.join(30)
+    assert not waiter.is_alive()

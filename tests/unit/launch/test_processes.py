@@ -1,0 +1,44 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from hpsearch.launch.processes import ProcessLauncher
+from tests.contracts import trial_functions
+
+
+@pytest.fixture
+def launcher(tmp_path, monkeypatch):
+    (tmp_path / "module_of_mine.py").write_text("def triple(x):\n    return 3 * x\n")
+    monkeypatch.chdir(tmp_path)
+    launcher = ProcessLauncher(workers=1, threads=3)
+    launcher.start(trial_functions.train)
+    yield launcher
+    launcher.stop(now=True)
+
+
+def test_worker_imports_nothing_heavy_of_its_own(launcher):
+    modules = launcher.call(trial_functions.loaded_modules)
+    assert "hpsearch.launch.worker" in modules
+    heavy = {"torch", "numpy", "pandas", "mlflow", "optuna", "hydra", "omegaconf", "plotly", "rich", "psutil"}
+    assert heavy.isdisjoint(modules)
+
+
+def test_working_folder_is_on_the_import_path_of_a_worker(launcher, tmp_path):
+    assert str(tmp_path) in launcher.call(trial_functions.import_path)
+
+
+def test_worker_computes_with_its_number_of_threads(launcher):
+    assert launcher.call(trial_functions.environment, "OMP_NUM_THREADS") == "3"
+
+
+def test_worker_leads_a_session_of_its_own(launcher):
+    pid = launcher.call(os.getpid)
+    assert launcher.call(os.getsid, 0) == pid != os.getsid(0)
+
+
+def test_temporary_log_folder_is_removed(launcher):
+    folder = Path(launcher._temporary.name)
+    assert [file.name for file in folder.iterdir()] == ["worker-0.log"]
+    launcher.stop()
+    assert not folder.exists()
