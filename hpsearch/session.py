@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hpsearch.trial import execute, preflight
 
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
@@ -20,7 +21,6 @@ from hpsearch.search.storage import study_lock
 from hpsearch.tracking.base import Tracker
 from hpsearch.tracking.environment import environment, git_state
 from hpsearch.tracking.events import Record
-from hpsearch.trial import execute, preflight
 from hpsearch.types import Objective, Progress, TrialId, TrialSpec
 
 SINGLE = "single"
@@ -47,7 +47,9 @@ def study_folder(name: str) -> Path:
     return folder
 
 
-def make_spec(composition: Composition, folder: Path, point: int, params: Mapping[str, Any], seed: int, fold: int) -> TrialSpec:
+def make_spec(
+    composition: Composition, folder: Path, point: int, params: Mapping[str, Any], seed: int, fold: int
+) -> TrialSpec:
     """Return what a worker needs for one trial of a study."""
     filled = composition.trial(params, seed, fold)
     trial = TrialId(point, seed, fold)

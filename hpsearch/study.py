@@ -153,7 +153,11 @@ def run_study(
         crew.close()
         report = _conclude(folder, record, outcome, observer)
         sent = tracker.flush(SEND_SEC)
-        notes = () if sent else (f"not everything reached the tracking store ({tracker.problem()}); `hpsearch sync` sends the rest",)
+        notes = (
+            ()
+            if sent
+            else (f"not everything reached the tracking store ({tracker.problem()}); `hpsearch sync` sends the rest",)
+        )
         return _outcome(folder, outcome, report, tracker.hint(), time.time() - started, not todo, notes)
 
 
@@ -187,7 +191,9 @@ def plan_search(composition: Composition) -> Search:
     if isinstance(sampler, Grid):
         space.grid(sampler.points)
     elif space.size() is None and all(limit is None for limit in budget.values()):
-        raise ConfigError("budget.points = null: this sampler would search for ever; set budget.points, epochs or seconds")
+        raise ConfigError(
+            "budget.points = null: this sampler would search for ever; set budget.points, epochs or seconds"
+        )
     return Search(composition, space, objective, plan, sampler, pruner)
 
 
