@@ -277,9 +277,8 @@ def _checked(arrays: Arrays) -> Arrays:
 def _tensors(arrays: Arrays) -> Split:
     import torch
 
-    kind = torch.int64 if arrays.class_names else torch.float32
-    y = torch.from_numpy(arrays.y).to(kind)
-    x = torch.from_numpy(arrays.x).to(torch.float32, copy=True)
+    x = torch.from_numpy(arrays.x.astype(np.float32))
+    y = torch.from_numpy(arrays.y.astype(np.int64 if arrays.class_names else np.float32))
     return Split(x, y if arrays.class_names or y.ndim > 1 else y[:, None])
 
 

@@ -1,11 +1,12 @@
 """Which parameters decay."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
 
-def parameter_groups(model: nn.Module, weight_decay: float, decay_bias_and_norm: bool) -> list[dict[str, Any]]:
+def parameter_groups(model: "nn.Module", weight_decay: float, decay_bias_and_norm: bool) -> list[dict[str, Any]]:
     """Return the parameter groups of an optimizer.
 
     Weight decay pulls towards zero what multiplies an input; pulling a bias or a normalization's scale only shifts

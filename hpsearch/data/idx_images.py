@@ -1,0 +1,93 @@
+"""Data sets of labelled images in four IDX files: found in the usual folders, else downloaded."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from hpsearch.data.base import Arrays, DataSource
+from hpsearch.data.idx import read
+from hpsearch.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdxImages(DataSource):
+    """Images and labels in files named as MNIST's: ``train-images-idx3-ubyte`` and so on, plain or gzip (``.gz``).
+
+    With `root`, the files are looked for in that folder and in torchvision's layout under it (``NAME/raw``); they are
+    there or it is an error. Without, in ``./data``, the same way, then in the folder of Debian's package, else they
+    are downloaded once into the user's cache.
+
+    Attributes:
+        root: folder of the files; None looks in the usual places.
+    """
+
+    own_test: ClassVar[bool] = True
+    torchvision_name: ClassVar[str]
+    debian_name: ClassVar[str]
+    class_names: ClassVar[tuple[str, ...]]
+    url: ClassVar[str]
+    sha256: ClassVar[Mapping[str, str]]
+
+    valid_fraction: float = 0.1
+    root: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse fields that no data set can satisfy.
+
+        Raises:
+            ConfigError: naming the key, its value and what is allowed.
+        """
+        super().__post_init__()
+        if self.root is not None and not (isinstance(self.root, str) and self.root):
+            raise ConfigError(f"data.root = {self.root!r}: must be a folder or null")
+
+    def arrays(self, test: bool) -> Arrays:
+        """Read one pair of files; the other is not opened.
+
+        Args:
+            test: the test images instead of the training images.
+
+        Returns:
+            [N, 1, H, W] images of unsigned bytes and their labels.
+
+        Raises:
+            DataError: when a file is missing or damaged, or the two do not fit.
+        """
+        part = "t10k" if test else "train"
+        images_path, labels_path = self._files((f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"))
+        images, labels = read(images_path, axes=3), read(labels_path, axes=1)
+        if len(images) != len(labels):
+            raise DataError(f"{images_path} has {len(images)} images, but {labels_path} has {len(labels)} labels")
+        return Arrays(images[:, None], labels, self.class_names)
+
+    def _files(self, stems: Sequence[str]) -> list[Path]:
+        base = Path(self.root or "data").expanduser()
+        folders = [base, base / self.torchvision_name / "raw"]
+        if self.root is None:
+            folders.append(Path("/usr/share/datasets") / self.debian_name)
+        for folder in folders:
+            if None not in (paths := [_existing(folder / stem) for stem in stems]):
+                return [path for path in paths if path]
+        looked = ", ".join(f"{folder}{'' if folder.is_dir() else ' (no such folder)'}" for folder in folders)
+        missing = f"no {' and '.join(stems)} (or .gz) in {looked}"
+        if self.root is not None:
+            raise DataError(f"data.root = {self.root!r}: {missing}")
+        return [self._download(f"{stem}.gz", missing) for stem in stems]
+
+    def _download(self, name: str, missing: str) -> Path:
+        import pooch
+
+        pooch.get_logger().setLevel(logging.WARNING)
+        url, folder = self.url + name, pooch.os_cache("hpsearch") / self.debian_name
+        try:
+            return Path(pooch.retrieve(url, f"sha256:{self.sha256[name]}", fname=name, path=folder))
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0] if isinstance(error, ValueError) else type(error).__name__
+            what = f"{type(self).__name__}: {missing}; download of {url} failed ({reason})"
+            raise DataError(f"{what}; data.root names their folder") from error
+
+
+def _existing(path: Path) -> Path | None:
+    return next((file for file in (path, path.with_name(f"{path.name}.gz")) if file.is_file()), None)
