@@ -237,7 +237,7 @@ class Interrupts:
 
     count: int = 0
 
-    def __call__(self, number: int, frame: object) -> None:
+    def __call__(self, _number: int, _frame: object) -> None:
         """Count a signal; from the second on, stop at once."""
         self.count += 1
         if self.count > 1:

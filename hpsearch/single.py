@@ -125,12 +125,10 @@ def run_trial(
         observer: shows progress; by default nothing is shown.
 
     Returns:
-        The result.
+        The result. Bad input raises one of the errors of `hpsearch.errors`.
 
     Raises:
-        ConfigError: the configuration cannot be used.
-        DataError: the data cannot be read.
-        StorageError: the folder or the store cannot be used.
+        ConfigError: the overrides name a study or a search space.
     """
     started, observer = time.time(), observer or Silent()
     composition = compose(overrides, config_dirs)
@@ -185,7 +183,7 @@ def _train(
     observer: Observer,
     *,
     curve: Mapping[int, float] | None = None,
-    judge: Judge = lambda trial, report: Decision.CONTINUE,
+    judge: Judge = lambda _trial, _report: Decision.CONTINUE,
 ) -> Finished:
     """Train one trial in a pool of its own; an interrupt pauses it, a second one stops it."""
     pool = Pool(launcher, record, objective, judge=judge, clock=time.time, line=observer.line)
@@ -271,7 +269,7 @@ def _until(known: TrialRecord) -> Judge:
     last = max((report.epoch for report in known.reports), default=0)
     stops = known.state is TrialState.PRUNED
 
-    def judge(trial: TrialId, report: Report) -> Decision:  # noqa: ARG001 (the pool's signature)
+    def judge(_trial: TrialId, report: Report) -> Decision:
         return Decision.STOP if stops and report.epoch >= last else Decision.CONTINUE
 
     return judge

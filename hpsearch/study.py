@@ -121,13 +121,7 @@ def run_study(
         observer: shows progress; by default nothing is shown.
 
     Returns:
-        The result.
-
-    Raises:
-        ConfigError: the configuration cannot be used.
-        SpaceError: the space cannot be searched.
-        DataError: the data cannot be read.
-        StorageError: the study's folder or store cannot be used.
+        The result. Bad input raises one of the errors of `hpsearch.errors`.
     """
     started, observer = time.time(), observer or Silent()
     search = plan_search(compose(overrides, config_dirs))
