@@ -128,6 +128,14 @@ def recorded(composition: Composition, folder: Path, **opened: Any) -> Iterator[
         tracker.close(SEND_SEC)
 
 
+def unsent_note(tracker: Tracker) -> tuple[str, ...]:
+    """Wait for the tracking store, and return what the user should know when something did not get there."""
+    if tracker.flush(SEND_SEC):
+        return ()
+    why = tracker.problem() or "it is slow"
+    return (f"not everything reached the tracking store yet ({why}); `python -m hpsearch sync` sends the rest",)
+
+
 class Silent:
     """An observer that shows nothing."""
 

@@ -15,7 +15,6 @@ from hpsearch.errors import ConfigError, StorageError
 from hpsearch.launch.base import Launcher
 from hpsearch.pool import Finished, Judge, Pool, interrupts
 from hpsearch.session import (
-    SEND_SEC,
     SINGLE,
     Silent,
     build_launcher,
@@ -25,6 +24,7 @@ from hpsearch.session import (
     recorded,
     studies_folder,
     study_folder,
+    unsent_note,
     working,
 )
 from hpsearch.tracking.events import Record, TrialRecord, read_trial, read_trials
@@ -144,8 +144,7 @@ def run_trial(
         objective = objective_of(composition)
         done = _train(spec, launcher, record, objective, observer, curve=_curve(known, objective) if known else None)
         last = record.trial(spec.id)
-        sent = tracker.flush(SEND_SEC)
-        notes = () if sent else (f"not everything reached the tracking store ({tracker.problem()})",)
+        notes = unsent_note(tracker)
         ui_command = tracker.hint()
     name = f"{SINGLE}/{spec.id}"
     return TrialOutcome(

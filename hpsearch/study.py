@@ -18,7 +18,6 @@ from hpsearch.search.samplers import Grid
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study
 from hpsearch.session import (
-    SEND_SEC,
     Silent,
     build_launcher,
     locked,
@@ -146,13 +145,7 @@ def run_study(
         outcome = driver.run()
         crew.close()
         report = _conclude(folder, record, outcome, observer)
-        sent = tracker.flush(SEND_SEC)
-        notes = (
-            ()
-            if sent
-            else (f"not everything reached the tracking store ({tracker.problem()}); `hpsearch sync` sends the rest",)
-        )
-        return _outcome(folder, outcome, report, tracker.hint(), time.time() - started, not todo, notes)
+        return _outcome(folder, outcome, report, tracker.hint(), time.time() - started, not todo, unsent_note(tracker))
 
 
 def plan_search(composition: Composition) -> Search:
@@ -186,7 +179,7 @@ def plan_search(composition: Composition) -> Search:
         space.grid(sampler.points)
     elif space.size() is None and all(limit is None for limit in budget.values()):
         raise ConfigError(
-            "budget.points = null: this sampler would search for ever; set budget.points, epochs or seconds"
+            "budget.points = null: this sampler would search for ever; set budget.points, epochs, seconds or target"
         )
     return Search(composition, space, objective, plan, sampler, pruner)
 
