@@ -246,7 +246,7 @@ class Driver:
         cells = self._space.grid(self._grid.points)
         self._cells = len(cells)
         for cell in cells[len(self._study.get_trials(deepcopy=False)) :]:
-            self._study.enqueue_trial(self._space.flat(cell))
+            self._study.enqueue_trial(cell)
         self._store.flush()
 
     # Resuming

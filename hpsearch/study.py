@@ -28,6 +28,7 @@ from hpsearch.session import (
     recorded,
     studies_folder,
     study_folder,
+    unsent_note,
     working,
     write_yaml,
 )

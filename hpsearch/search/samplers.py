@@ -77,8 +77,7 @@ class Unseen(BaseSampler):
     def _first_unseen(self, seen: set[str]) -> dict[str, Any] | None:
         if self._space.size() is None:
             return None
-        points = (self._space.flat(params) for params in self._space.grid())
-        return next((point for point in points if self._key(point) not in seen), None)
+        return next((point for point in self._space.grid() if self._key(point) not in seen), None)
 
     def _points_before(self, study: Study, trial: FrozenTrial) -> set[str]:
         for other in study.get_trials(deepcopy=False):
