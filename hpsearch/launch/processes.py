@@ -72,6 +72,9 @@ class ProcessLauncher:
     def start(self, execute: Execute) -> None:
         """Start every worker; they import `execute` side by side while this returns.
 
+        Where the module of `execute` has a function `preload`, each worker calls it at once: there it imports what the
+        driver does without.
+
         Raises:
             ConfigError: `execute` cannot be imported by another process.
         """

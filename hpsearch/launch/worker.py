@@ -48,6 +48,9 @@ def main() -> None:
     tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(commands, tasks), daemon=True).start()
     execute, lockstep = pickle.loads(tasks.get().payload)
+    preload = getattr(sys.modules[execute.__module__], "preload", None)
+    if preload:
+        preload()
     write_frame(channel, READY)
     while (task := tasks.get()).kind != LEAVE:
         if task.kind == CALL:

@@ -13,6 +13,11 @@ from hpsearch.types import Decision, Report, Started, TrialResult, TrialRun, Tri
 _ENDS = {Decision.STOP: TrialState.PRUNED, Decision.PAUSE: TrialState.PAUSED}
 
 
+def preload():
+    """Called by a worker before its first task."""
+    os.environ["PRELOADED"] = "yes"
+
+
 def train(specs: tuple[TrialSpec, ...]) -> TrialRun:
     """Reports `epochs` epochs of every member; a member that is stopped or paused ends the batch.
 

@@ -24,6 +24,11 @@ def test_worker_imports_nothing_heavy_of_its_own(launcher):
     assert heavy.isdisjoint(modules)
 
 
+def test_worker_preloads_what_the_trial_needs(launcher):
+    assert launcher.call(trial_functions.environment, "PRELOADED") == "yes"
+    assert "PRELOADED" not in os.environ
+
+
 def test_working_folder_is_on_the_import_path_of_a_worker(launcher, tmp_path):
     assert str(tmp_path) in launcher.call(trial_functions.import_path)
 
