@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer
 
-from hpsearch import metrics, rng
+from hpsearch import rng
 from hpsearch.data.base import Split, Splits
 from hpsearch.errors import check_choice, check_float, check_int
 from hpsearch.nn.dropout import Dropout, address_dropout, advance
@@ -23,7 +23,7 @@ from hpsearch.schedules import Table
 from hpsearch.training import checkpoint
 from hpsearch.training.checkpoint import Best, Progress
 from hpsearch.training.evaluate import evaluate
-from hpsearch.training.watch import Diverged, LossLog, measured, measured_steps
+from hpsearch.training.watch import Diverged, EpochLog, measured, measured_steps
 from hpsearch.types import Decision, Message, Objective, Report, Started, TrialResult, TrialRun, TrialState
 
 LOGGED_STEPS = 100
@@ -203,13 +203,17 @@ def _prepare(job: Job) -> None:
 @contextmanager
 def _torch_state(job: Job, epoch: int) -> Iterator[None]:
     """Give layers that draw from torch's global generators an address too, and leave no trace of it."""
+    cuda = job.device.type == "cuda"
     before = torch.are_deterministic_algorithms_enabled()
-    if job.trainer.deterministic and job.device.type == "cuda":
+    if job.trainer.deterministic and cuda:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
     torch.use_deterministic_algorithms(job.trainer.deterministic or before)
     try:
-        with torch.random.fork_rng([job.device] if job.device.type == "cuda" else []):
-            torch.manual_seed(rng.address(job.seed, "torch", epoch))
+        with torch.random.fork_rng([job.device] if cuda else []):
+            seed = rng.address(job.seed, "torch", epoch)
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed takes milliseconds where CUDA is not in use
+            if cuda:
+                torch.cuda.manual_seed(seed)
             yield
     finally:
         torch.use_deterministic_algorithms(before)
@@ -237,31 +241,32 @@ def _run_epoch(job: Job, progress: Progress, epoch: int) -> Report:
 def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, float], tuple[tuple[int, float], ...]]:
     """Train one epoch; return its metrics and its thinned losses."""
     train, task, steps = job.splits.train, job.splits.task, job.steps_per_epoch
+    done = (epoch - 1) * steps
     named = [(name, parameter) for name, parameter in job.model.named_parameters() if parameter.requires_grad]
-    update = partial(_update, job, [parameter for _, parameter in named])
-    drops = any(isinstance(module, Dropout) for module in job.model.modules())
-    log = LossLog(steps, (epoch - 1) * steps, progress.first_loss, job.trainer.diverge_factor, job.device)
-    sums = torch.zeros(len(metrics.names(task)), device=job.device)
+    trained = [parameter for _, parameter in named]
+    update = partial(_update, job, trained)
+    drops = any(isinstance(module, Dropout) and module.active for module in job.model.modules())
+    log = EpochLog(task, done, progress.first_loss, job.trainer.diverge_factor, job.device)
     norms = torch.zeros(3, device=job.device)
     measure = measured_steps(steps)
-    rates = _rates(job.table, (epoch - 1) * steps, steps)
+    rates = _rates(job.table, done, steps)
     order = torch.randperm(len(train), generator=rng.generator(job.seed, "order", epoch)).to(job.device)
     job.model.train()
     for index, rows in enumerate(torch.split(order, job.batch_size)):
         x, y = train.x.index_select(0, rows), train.y.index_select(0, rows)
         _set_rates(job.optimizer, *rates[index])
         if drops:
-            advance(job.model, (epoch - 1) * steps + index)
+            advance(job.model, done + index)
         outputs, loss = _backward(job, named, x, y)
         if index in measure:
-            norms += measured(update, [parameter for _, parameter in named])
+            norms += measured(update, trained)
         else:
             update()
-        sums += metrics.batch_sums(task, loss, outputs, y)
-        log.add(loss)
+        log.add(loss, outputs, y)
+    log.read()
     progress.first_loss = log.first_loss
     gradient, change, weight = norms.tolist()
-    values = {f"train/{name}": value for name, value in metrics.means(task, sums, len(train)).items()}
+    values = {f"train/{name}": value for name, value in log.means().items()}
     values |= {"lr": rates[-1][0], "grad_norm": gradient / len(measure)}
     values |= {"update_ratio": change / weight if weight else math.nan}
     return values, log.thinned(job.trainer.log_every or math.ceil(steps / LOGGED_STEPS))
@@ -284,7 +289,8 @@ def _set_rates(optimizer: Optimizer, lr: float, momentum: float | None) -> None:
 
 def _backward(job: Job, named: Sequence[tuple[str, Tensor]], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Put the gradient of the penalized loss into the parameters; return outputs [B, C] and the bare loss."""
-    job.optimizer.zero_grad()
+    for _, parameter in named:
+        parameter.grad = None
     outputs = _forward(job, x)
     loss = total = job.loss(outputs, y)
     for regularizer in job.regularizers.values():

@@ -1,14 +1,15 @@
-"""What the loop sees of a step without waiting for the device: its loss, its gradient, its update."""
+"""What the loop sees of its steps without waiting for the device at each of them."""
 
 import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.utils import get_total_norm
+
+from hpsearch import metrics
 
 CHUNK_STEPS = 64
-"""Losses read from the device at once; a diverged trial trains at most this many steps too many."""
+"""Steps read from the device at once; a diverged trial trains at most this many steps too many."""
 MEASURED_STEPS = 4
 """Updates measured per epoch."""
 
@@ -25,38 +26,59 @@ class Diverged(Exception):
         self.step = step
 
 
-class LossLog:
-    """The losses of one epoch's steps, kept on the device and read in chunks.
+class EpochLog:
+    """The losses and metric sums of one epoch's steps, read from the device in chunks.
 
     Args:
-        steps: number of steps in the epoch.
+        task: ``classification`` or ``regression``.
         done: steps before the epoch.
         first_loss: loss of the trial's first step, None when the epoch begins with it.
         factor: a loss above this many times the first one is a divergence. A first loss of 0 or less has no such limit.
         device: where the losses are.
+
+    Attributes:
+        losses: the loss of every step read so far.
+        first_loss: as the argument; set by the first step.
     """
 
-    def __init__(self, steps: int, done: int, first_loss: float | None, factor: float, device: torch.device) -> None:
-        self.values: list[float] = []
+    def __init__(self, task: str, done: int, first_loss: float | None, factor: float, device: torch.device) -> None:
+        self.losses: list[float] = []
         self.first_loss = first_loss
-        self._buffer = torch.empty(steps, device=device)
-        self._done, self._factor, self._size = done, factor, 0
+        self._task, self._done, self._factor = task, done, factor
+        self._sums = torch.zeros(len(metrics.names(task)), device=device)
+        self._samples = 0
+        self._chunk: list[tuple[Tensor, Tensor, Tensor]] = []
 
-    def add(self, loss: Tensor) -> None:
-        """Keep a step's loss, a 0-d tensor; when that completes a chunk, raise `Diverged` for the first divergence."""
-        self._buffer[self._size] = loss
-        self._size += 1
-        if self._size % CHUNK_STEPS == 0 or self._size == len(self._buffer):
-            self._read()
+    def add(self, loss: Tensor, outputs: Tensor, y: Tensor) -> None:
+        """Keep a step's 0-d loss, outputs [B, C] and targets; when that completes a chunk, `read` it."""
+        self._chunk.append((loss, outputs, y))
+        if len(self._chunk) == CHUNK_STEPS:
+            self.read()
+
+    def read(self) -> None:
+        """Read what is kept, waiting for the device; raise `Diverged` for the first divergence in it."""
+        if not self._chunk:
+            return
+        chunk_losses, outputs, targets = zip(*self._chunk, strict=True)
+        self._chunk = []
+        losses, y = torch.stack(chunk_losses), torch.cat(targets)
+        self._check(losses.tolist())
+        sizes = torch.tensor([len(part) for part in targets], device=losses.device)
+        self._sums += metrics.batch_sums(self._task, (losses * sizes).sum() / len(y), torch.cat(outputs), y)
+        self._samples += len(y)
+
+    def means(self) -> dict[str, float]:
+        """Return the epoch's means over samples by name."""
+        return metrics.means(self._task, self._sums, self._samples)
 
     def thinned(self, every: int) -> tuple[tuple[int, float], ...]:
         """Return (step, loss) of the trial's first and then every `every`-th step, as far as they are in this epoch."""
-        numbered = enumerate(self.values, self._done + 1)
+        numbered = enumerate(self.losses, self._done + 1)
         return tuple((step, value) for step, value in numbered if (step - 1) % every == 0)
 
-    def _read(self) -> None:
-        for value in self._buffer[len(self.values) : self._size].tolist():
-            step = self._done + len(self.values) + 1
+    def _check(self, values: Sequence[float]) -> None:
+        for value in values:
+            step = self._done + len(self.losses) + 1
             if self.first_loss is None:
                 self.first_loss = value
             if not math.isfinite(value):
@@ -64,7 +86,7 @@ class LossLog:
             if 0 < self._factor * self.first_loss < value:
                 limit = f"more than {self._factor:g} times the first step's {self.first_loss:.6g}"
                 raise Diverged(step, f"loss {value:.6g}, {limit}")
-            self.values.append(value)
+            self.losses.append(value)
 
 
 def measured_steps(steps: int) -> frozenset[int]:
@@ -83,8 +105,11 @@ def measured(update: Callable[[], None], parameters: Sequence[Tensor]) -> Tensor
     Returns:
         [3] the Euclidean norms, over all parameters, of the gradient before, of the change and of the weights before.
     """
-    gradient = get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
-    before = [parameter.detach().clone() for parameter in parameters]
+    gradient = _flat([parameter.grad for parameter in parameters if parameter.grad is not None]).norm()
+    before = _flat(parameters)
     update()
-    change = [parameter.detach() - old for parameter, old in zip(parameters, before, strict=True)]
-    return torch.stack((gradient, get_total_norm(change), get_total_norm(before)))
+    return torch.stack((gradient, (_flat(parameters) - before).norm(), before.norm()))
+
+
+def _flat(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.cat([tensor.detach().flatten() for tensor in tensors])
