@@ -1,0 +1,348 @@
+"""The driver with a scripted launcher: no torch, no processes, no waiting."""
+
+import itertools
+import json
+import math
+from collections import Counter
+from functools import partial
+
+import optuna
+import pytest
+
+from hpsearch.driver import Driver, Plan
+from hpsearch.errors import ConfigError
+from hpsearch.search.samplers import Grid
+from hpsearch.search.space import Space
+from hpsearch.search.storage import JournalStore, open_study
+from hpsearch.tracking.events import Record, read_trials
+from hpsearch.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialSpec, TrialState
+from tests.unit.fake_launcher import FakeLauncher, trains
+
+LR = {"lr": "choice(0.1, 0.2, 0.4)"}
+COMPLETE = TrialResult(TrialState.COMPLETE)
+
+
+def make_spec(folder, point, params, seed, fold):
+    trial = TrialId(point, seed, fold)
+    return TrialSpec("s", trial, {"trainer": {"epochs": 3}}, params, (), f"{params}", str(folder / trial.stem))
+
+
+class Lines:
+    """An observer that keeps what it is told."""
+
+    def __init__(self):
+        self.lines = []
+        self.line = self.lines.append
+
+    def update(self, progress):
+        pass
+
+
+class Setup:
+    """One driver after the other on the same folder."""
+
+    def __init__(self, folder, space=LR, sampler=None, pruner=None, **plan):
+        self.folder = folder
+        self.space = Space.parse(space)
+        self.sampler = sampler or (lambda n: Grid())
+        self.pruner = pruner
+        objective = plan.pop("objective", Objective("valid/acc"))
+        self.plan = Plan(objective, plan.pop("seeds", (0, 1)), pruning=pruner is not None, **plan)
+        self.observer = Lines()
+        self.launcher = None
+
+    def run(self, script, kind=FakeLauncher, **launcher):
+        store = JournalStore().open(self.folder)
+        study = open_study(store, "s", None, self.pruner or optuna.pruners.NopPruner(), self.plan.objective.direction)
+        study.sampler = self.sampler(len(study.trials))
+        self.launcher = kind(script, **launcher)
+        clock = itertools.count(1000.0)
+        record = Record(self.folder)
+        driver = Driver(
+            study=study, store=store, space=self.space, plan=self.plan, launcher=self.launcher, record=record,
+            make_spec=partial(make_spec, self.folder), observer=self.observer, clock=lambda: next(clock),
+        )  # fmt: skip
+        try:
+            self.todo = driver.resume()
+            return driver.run()
+        finally:
+            record.close()
+            store.close()
+
+    def study(self):
+        store = JournalStore().open(self.folder)
+        study = open_study(store, "s", None, None, self.plan.objective.direction)
+        store.close()
+        return study
+
+    def records(self):
+        return read_trials(self.folder)
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_a_grid_trains_every_point_once_per_seed_and_tells_the_mean(tmp_path):
+    setup = Setup(tmp_path)
+    outcome = setup.run(trains(lambda spec: [0.1, spec.params["lr"] + spec.id.seed / 100]))
+    assert Counter(s.id for s in setup.launcher.submitted) == Counter(
+        TrialId(point, seed) for point in range(3) for seed in range(2)
+    )
+    assert [t.value for t in setup.study().trials] == pytest.approx([0.105, 0.205, 0.405])
+    assert (outcome.best.point, outcome.best.n) == (2, 2)
+    assert outcome.best.sd == pytest.approx(0.01 / math.sqrt(2))
+    assert outcome.counts == {TrialState.COMPLETE: 6}
+    assert not outcome.interrupted
+
+
+def test_a_finished_study_run_again_does_nothing(tmp_path):
+    setup = Setup(tmp_path)
+    first = setup.run(trains([0.5]))
+    again = setup.run(trains([0.9]))
+    assert not setup.todo
+    assert setup.launcher.submitted == []
+    assert again == first
+
+
+def test_best_epoch_counts_when_the_objective_says_so(tmp_path):
+    setup = Setup(tmp_path, objective=Objective("valid/acc", reduce="best"))
+    setup.run(trains([0.2, 0.8, 0.3]))
+    assert {t.value for t in setup.study().trials} == {0.8}
+
+
+@pytest.mark.parametrize("moment", range(2, 26, 3))
+def test_killed_at_any_poll_it_goes_on_and_ends_as_if_undisturbed(tmp_path, moment):
+    def script(spec):
+        return trains(lambda spec: [0.1, 0.2, spec.params["lr"] + spec.id.seed / 7])(spec)
+
+    def kill(poll):
+        if poll == moment:
+            raise Killed
+
+    calm = Setup(tmp_path / "calm")
+    calm.folder.mkdir()
+    expected = calm.run(script)
+    setup = Setup(tmp_path / "killed")
+    setup.folder.mkdir()
+    try:
+        setup.run(script, on_poll=kill)
+    except Killed:
+        pass
+    assert setup.run(script) == expected
+    assert [t.value for t in setup.study().trials] == [t.value for t in calm.study().trials]
+    for ours, theirs in zip(setup.records(), calm.records(), strict=True):
+        assert (ours.id, ours.state, ours.score, ours.params) == (theirs.id, theirs.state, theirs.score, theirs.params)
+        assert [r.metrics for r in ours.reports] == [r.metrics for r in theirs.reports]
+
+
+def test_a_diverged_trial_makes_its_point_infeasible_at_the_worst_score(tmp_path):
+    def script(spec):
+        if spec.params["lr"] == 0.4 and spec.id.seed == 0:
+            yield Started(None, {}, 0.0)
+            yield TrialResult(TrialState.INFEASIBLE, "diverged at step 3")
+        else:
+            yield from trains([spec.params["lr"]])(spec)
+
+    setup = Setup(tmp_path)
+    outcome = setup.run(script, slots=1)
+    point = setup.study().trials[2]
+    assert (point.state, point.value) == (optuna.trial.TrialState.COMPLETE, 0.1)
+    assert point.constraints == {"infeasible": 1.0}
+    assert setup.study().trials[0].constraints == {"infeasible": -1.0}
+    assert outcome.counts == {TrialState.COMPLETE: 5, TrialState.INFEASIBLE: 1}
+    assert outcome.best.point == 1
+
+
+def test_the_first_infeasible_point_gets_the_untrained_models_score(tmp_path):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        yield Report(0, 0, {"valid/acc": 0.11}, (), 0.0)
+        yield TrialResult(TrialState.INFEASIBLE, "diverged at step 1")
+
+    setup = Setup(tmp_path)
+    setup.run(script)
+    assert {t.value for t in setup.study().trials} == {0.11}
+
+
+def test_a_score_that_is_not_finite_is_infeasible_too(tmp_path):
+    setup = Setup(tmp_path, objective=Objective("valid/loss", "minimize"))
+    setup.run(trains([1.0, float("nan")], metric="valid/loss"))
+    assert {r.state for r in setup.records()} == {TrialState.INFEASIBLE}
+    assert setup.records()[0].reason == "valid/loss is nan"
+
+
+def test_a_dying_worker_is_retried_and_its_trial_keeps_its_number(tmp_path):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        yield Report(1, 10, {"valid/acc": 0.3}, (), 0.0)
+        if spec.attempt < 3:
+            yield "die"
+        yield Report(2, 20, {"valid/acc": 0.4}, (), 0.0)
+        yield COMPLETE
+
+    setup = Setup(tmp_path, seeds=(0,))
+    outcome = setup.run(script)
+    assert outcome.counts == {TrialState.COMPLETE: 3}
+    assert [(r.id.point, r.attempts, [x.epoch for x in r.reports]) for r in setup.records()] == [
+        (point, 3, [1, 2]) for point in range(3)
+    ]
+    assert "trying again (1 of 2)" in setup.observer.lines[0]
+
+
+def test_a_trial_that_keeps_failing_stays_failed_with_its_traceback(tmp_path):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        if spec.params["lr"] == 0.1:
+            yield TrialResult(TrialState.FAILED, "ValueError: no", "Traceback ...")
+        yield from trains([0.5])(spec)
+
+    setup = Setup(tmp_path, seeds=(0,))
+    outcome = setup.run(script)
+    assert outcome.counts == {TrialState.COMPLETE: 2, TrialState.FAILED: 1}
+    record = setup.records()[0]
+    assert (record.state, record.reason, record.traceback, record.attempts) == (
+        TrialState.FAILED, "ValueError: no", "Traceback ...", 3
+    )  # fmt: skip
+    assert setup.study().trials[0].state == optuna.trial.TrialState.FAIL
+    assert setup.run(trains([0.9])).counts == outcome.counts
+
+
+def test_an_error_of_the_configuration_is_not_retried(tmp_path):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        yield TrialResult(TrialState.FAILED, "ConfigError: too small", retry=False)
+
+    setup = Setup(tmp_path, seeds=(0,))
+    setup.run(script)
+    assert len(setup.launcher.submitted) == 3
+
+
+def test_failures_count_across_drivers_but_a_dead_driver_costs_none(tmp_path):
+    setup = Setup(tmp_path, space={"lr": "choice(0.1)"}, seeds=(0,))
+
+    def kill(poll):
+        if poll == 3:
+            raise Killed
+
+    def dies(spec):
+        yield Started(None, {}, 0.0)
+        yield "die"
+
+    with pytest.raises(Killed):
+        setup.run(dies, on_poll=kill)  # the first attempt died, the second was cut off with its driver
+    setup.run(dies)
+    assert setup.records()[0].state is TrialState.FAILED
+    assert setup.records()[0].facts["failures"] == 2
+    assert len(setup.launcher.submitted) == 2  # attempt 3 is the second failure, attempt 4 the third
+
+
+class Interrupting:
+    """Sends this process an interrupt at chosen polls."""
+
+    def __init__(self, *polls):
+        self.polls = polls
+
+    def __call__(self, poll):
+        import os
+        import signal
+
+        if poll in self.polls:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_one_interrupt_pauses_what_runs_and_the_next_run_finishes_it(tmp_path):
+    setup = Setup(tmp_path)
+    outcome = setup.run(trains([0.1, 0.2, 0.3]), on_poll=Interrupting(2))
+    assert outcome.interrupted
+    assert {r.state for r in setup.records()} == {TrialState.PAUSED}
+    assert [d for _, d in setup.launcher.decisions] == [Decision.PAUSE] * 2
+    assert setup.run(trains([0.1, 0.2, 0.3])).counts == {TrialState.COMPLETE: 6}
+
+
+def test_two_interrupts_stop_at_once_and_the_next_run_finishes(tmp_path):
+    setup = Setup(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        setup.run(trains([0.1, 0.2, 0.3]), on_poll=Interrupting(2, 3))
+    assert {(r.state, r.reason) for r in setup.records()} == {(TrialState.WAITING, "interrupted")}
+    assert setup.run(trains([0.1, 0.2, 0.3])).counts == {TrialState.COMPLETE: 6}
+
+
+def test_a_pruner_stops_the_first_replicate_and_the_others_never_start(tmp_path):
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=0)
+    setup = Setup(tmp_path, space={"lr": "choice(0.4, 0.1)"}, pruner=pruner)
+    outcome = setup.run(trains(lambda spec: [spec.params["lr"]] * 3), slots=1)
+    assert outcome.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 1}
+    assert [s.id for s in setup.launcher.submitted] == [TrialId(0, 0), TrialId(0, 1), TrialId(1, 0)]
+    pruned = setup.records()[-1]
+    assert (pruned.id, pruned.state, len(pruned.reports)) == (TrialId(1, 0), TrialState.PRUNED, 1)
+    assert setup.study().trials[1].state == optuna.trial.TrialState.PRUNED
+
+
+def test_without_a_metric_that_the_objective_names_the_study_stops_in_one_line(tmp_path):
+    with pytest.raises(ConfigError, match=r"objective.metric = 'valid/ac': no report has it, did you mean 'valid/acc'"):
+        Setup(tmp_path, objective=Objective("valid/ac")).run(trains([0.3]))
+
+
+def test_random_search_ends_with_its_budget_and_a_resumed_one_draws_new_points(tmp_path):
+    def sampler(n):
+        return optuna.samplers.RandomSampler(seed=n)
+
+    space = {"lr": "interval(0.0, 1.0)"}
+    Setup(tmp_path, space, sampler, seeds=(0,), points=4).run(trains([0.3]))
+    setup = Setup(tmp_path, space, sampler, seeds=(0,), points=8)
+    outcome = setup.run(trains([0.3]))
+    drawn = [t.params["lr"] for t in setup.study().trials]
+    assert len(set(drawn)) == 8
+    assert outcome.why == "budget.points = 8 is used up"
+
+
+def test_a_small_space_is_used_up_without_repeating_a_point(tmp_path):
+    setup = Setup(tmp_path, {"a": "choice(1, 2, 3)", "b": "choice(x, y)"},
+                  lambda n: optuna.samplers.TPESampler(seed=0, n_startup_trials=2), seeds=(0,))  # fmt: skip
+    outcome = setup.run(trains([0.3]))
+    points = [json.dumps(r.params, sort_keys=True) for r in setup.records()]
+    assert len(points) == len(set(points)) == 6
+    assert outcome.why == "all 6 points of the space are done"
+
+
+@pytest.mark.parametrize(
+    ("limit", "points"), [({"epochs": 6}, 2), ({"target": 0.3}, 1), ({"target": 0.9}, 5), ({"seconds": 0}, 0)]
+)
+def test_budgets_end_the_search_between_points(tmp_path, limit, points):
+    setup = Setup(tmp_path, {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n),
+                  seeds=(0,), **({"points": 5} | limit))  # fmt: skip
+    setup.run(trains([0.1, 0.2, 0.3]), slots=1)
+    assert len(setup.records()) == points
+
+
+class Uneven(FakeLauncher):
+    """Its trials are silent for some polls: a script yields None for each."""
+
+    def _next(self, slot, spec, script):
+        if spec.id in self.unanswered:
+            return []
+        item = next(script)
+        if item is None:
+            return []
+        self.running[slot] = (spec, itertools.chain([item], script))
+        return super()._next(slot, spec, self.running[slot][1])
+
+
+def test_in_lockstep_the_study_does_not_depend_on_who_is_faster(tmp_path):
+    def script(slow, spec):
+        yield Started(None, {}, 0.0)
+        for epoch in range(1, 4):
+            yield from itertools.repeat(None, 3 if spec.id.point % 2 == slow else 0)
+            yield Report(epoch, epoch, {"valid/acc": spec.params["lr"] * epoch}, (), 0.0)
+        yield COMPLETE
+
+    seen = []
+    for slow in (0, 1):
+        folder = tmp_path / str(slow)
+        folder.mkdir()
+        setup = Setup(folder, {"lr": "interval(0.0, 1.0)"},
+                      lambda n: optuna.samplers.TPESampler(seed=0, n_startup_trials=3), seeds=(0,), points=12)  # fmt: skip
+        setup.run(partial(script, slow), Uneven, lockstep=True)
+        seen.append([(r.params, r.score) for r in setup.records()])
+    assert seen[0] == seen[1]
