@@ -1,0 +1,191 @@
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+
+from hpsearch.data.base import Arrays, DataSource
+from hpsearch.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows(DataSource):
+    """Row i is [i, -i]; its class is i % 3."""
+
+    batch_size: int | str = "full"
+    n: int = 120
+    classes: int = 3
+
+    def arrays(self, test):
+        assert not test
+        i = np.arange(self.n)
+        return Arrays(np.stack((i, -i), 1), i % 3, tuple("abc")[: self.classes])
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithTest(Rows):
+    own_test = True
+
+    def arrays(self, test):
+        if not test:
+            return super().arrays(test)
+        i = np.arange(1000, 1030)
+        return Arrays(np.stack((i, -i), 1), i % 3, tuple("abc"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line(DataSource):
+    batch_size: int | str = "full"
+
+    def arrays(self, test):
+        x = np.linspace(0, 1, 50)[:, None]
+        return Arrays(x, 3 * x[:, 0])
+
+
+def rows(split):
+    return set(split.x[:, 0].int().tolist())
+
+
+def test_parts_are_disjoint_stratified_and_typed():
+    splits = Rows(test_fraction=0.25, valid_fraction=1 / 3, scaling="none").load(test=True)
+    parts = [splits.train, splits.valid, splits.test]
+    assert [len(part) for part in parts] == [60, 30, 30]
+    assert set.union(*map(rows, parts)) == set(range(120))
+    for part in parts:
+        assert part.x.dtype == torch.float32 and part.y.dtype == torch.int64
+        assert part.y.bincount().tolist() == [len(part) // 3] * 3
+        assert torch.equal(part.x[:, 0].long() % 3, part.y)
+    assert (splits.in_shape, splits.num_outputs, splits.task) == ((2,), 3, "classification")
+    assert splits.class_names == ("a", "b", "c")
+
+
+def test_the_test_part_is_left_alone_unless_asked_for():
+    with_part, without = Rows(test_fraction=0.25).load(test=True), Rows(test_fraction=0.25).load()
+    assert without.test is None
+    assert torch.equal(with_part.train.x, without.train.x)
+    assert with_part.digest == without.digest
+
+
+def test_own_test_part_is_read_only_when_asked_for(monkeypatch):
+    assert rows(WithTest(scaling="none").load(test=True).test) == set(range(1000, 1030))
+
+    def refuse(self, test):
+        assert not test, "the test part was read"
+        return Rows.arrays(self, test)
+
+    monkeypatch.setattr(WithTest, "arrays", refuse)
+    assert WithTest().load().test is None
+
+
+def test_a_regression_has_a_column_of_targets():
+    splits = Line(test_fraction=None, scaling="none").load()
+    assert (splits.task, splits.num_outputs, splits.class_names) == ("regression", 1, ())
+    assert splits.train.y.shape == (40, 1) and splits.train.y.dtype == torch.float32
+    assert torch.allclose(splits.train.y, 3 * splits.train.x)
+
+
+def test_scaling_is_fitted_on_the_training_part_alone():
+    raw, scaled = Rows(scaling="none").load(), Rows(scaling="minmax").load()
+    low, high = raw.train.x.min(0).values, raw.train.x.max(0).values
+    assert torch.allclose(scaled.valid.x, (raw.valid.x - low) / (high - low))
+    assert scaled.train.x.min() == 0 and scaled.train.x.max() == 1
+
+
+def test_a_subset_is_stratified_and_changes_no_other_part():
+    everything = Rows(scaling="none", test_fraction=0.25).load(test=True)
+    some = Rows(scaling="none", test_fraction=0.25, train_size=21).load(test=True)
+    assert some.train.y.bincount().tolist() == [7, 7, 7]
+    assert rows(some.train) < rows(everything.train)
+    assert rows(some.valid) == rows(everything.valid) and rows(some.test) == rows(everything.test)
+
+
+def test_the_validation_fraction_does_not_move_the_test_part():
+    first, second = (Rows(test_fraction=0.25, valid_fraction=f).load(test=True) for f in (0.1, 0.4))
+    assert torch.equal(first.test.y, second.test.y)
+    assert rows(Rows(test_fraction=0.25, split_seed=1, scaling="none").load(test=True).test) != rows(
+        Rows(test_fraction=0.25, scaling="none").load(test=True).test
+    )
+
+
+@pytest.mark.parametrize(
+    "change", [{"split_seed": 1}, {"valid_fraction": 0.25}, {"train_size": 30}, {"scaling": "none"}, {"n": 121}]
+)
+def test_the_digest_follows_the_samples(change):
+    assert Rows().load().digest != Rows(**change).load().digest
+
+
+def test_the_digest_ignores_the_batch_size():
+    assert Rows().load().digest == Rows(batch_size=7).load().digest
+    assert len(Rows().load().digest) == 16
+
+
+def test_sources_with_equal_fields_are_one_key():
+    assert replace(Rows(batch_size=8), batch_size="full") == replace(Rows(batch_size=9), batch_size="full")
+    assert len({Rows(), Rows(), Rows(n=60)}) == 2
+
+
+def test_splits_move_to_a_device():
+    splits = Rows(test_fraction=0.2).load(test=True).to("meta")
+    assert {part.x.device.type for part in (splits.train, splits.valid, splits.test)} == {"meta"}
+    assert Rows().load().to("meta").test is None
+
+
+def test_batch_rows():
+    assert Rows(batch_size="full").batch_rows(96) == 96
+    assert Rows(batch_size=96).batch_rows(96) == 96
+    with pytest.raises(ConfigError, match=r"data.batch_size = 97: the training part has 96 samples"):
+        Rows(batch_size=97).load()
+
+
+BAD = {
+    "batch_size": [0, -1, 1.5, True, "all", None, math.nan],
+    "valid_fraction": [0, 1, -0.1, math.nan, math.inf, True, "0.2", None],
+    "test_fraction": [0, 1.0, True, math.nan],
+    "split_seed": [-1, 0.5, True, None],
+    "train_size": [0, -3, 2.0, True, "full"],
+    "scaling": ["minmx", None, 1],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+def test_a_bad_field_is_named_with_its_value(name, value):
+    with pytest.raises(ConfigError) as error:
+        Rows(**{name: value})
+    assert str(error.value).startswith(f"data.{name} = {value!r}: ")
+    assert "\n" not in str(error.value)
+
+
+def test_the_nearest_scaling_is_suggested():
+    with pytest.raises(ConfigError, match="did you mean 'standardize'"):
+        Rows(scaling="standardise")
+
+
+@pytest.mark.parametrize(
+    ("source", "test", "message"),
+    [
+        (Rows(train_size=97), False, "data.train_size = 97: the training part has 96 samples"),
+        (Rows(n=3, valid_fraction=0.1), False, "data.valid_fraction = 0.1: takes 0 of 3 samples"),
+        (Rows(), True, "data.test_fraction = None: Rows has no test part without it"),
+    ],
+)
+def test_fields_that_do_not_fit_the_samples(source, test, message):
+    with pytest.raises(ConfigError) as error:
+        source.load(test=test)
+    assert str(error.value) == message
+
+
+def test_a_source_with_a_test_part_takes_no_test_fraction():
+    with pytest.raises(ConfigError, match=r"data\.test_fraction = 0\.2: WithTest has its own test part, use null"):
+        WithTest(test_fraction=0.2)
+
+
+def test_labels_beyond_the_classes():
+    with pytest.raises(DataError, match="labels from 0 to 2: 2 classes need 0 to 1"):
+        Rows(classes=2).load()
+
+
+def test_inputs_and_labels_of_different_length(monkeypatch):
+    monkeypatch.setattr(Rows, "arrays", lambda self, test: Arrays(np.zeros((4, 2)), np.zeros(3), ("a",)))
+    with pytest.raises(DataError, match="4 inputs but 3 labels"):
+        Rows().load()
