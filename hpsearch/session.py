@@ -21,7 +21,8 @@ from hpsearch.search.storage import study_lock
 from hpsearch.tracking.base import Tracker
 from hpsearch.tracking.environment import environment, git_state
 from hpsearch.tracking.events import Record
-from hpsearch.types import Objective, Progress, TrialId, TrialSpec
+from hpsearch.tracking.query import table_from_events, table_from_mlflow
+from hpsearch.types import Objective, Progress, TrialId, TrialSpec, TrialTable
 
 SINGLE = "single"
 SEND_SEC = 30.0
@@ -161,6 +162,15 @@ def objective_of(composition: Composition) -> Objective:
     """Return what the configuration says the search is for."""
     objective: Objective = build("objective", composition.config["objective"], composition.config["plugins"])
     return objective
+
+
+def table_of(name: str, uri: str | None = None) -> TrialTable:
+    """Return a study as tables: from its folder, or from a tracking store when one is named or there is no folder."""
+    if uri is None and (studies_folder() / name / "events").is_dir():
+        return table_from_events(studies_folder() / name)
+    if uri is None and not (Path.cwd() / "mlflow.db").exists():
+        study_folder(name)
+    return table_from_mlflow(uri, name)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The driver with a scripted launcher: no torch, no processes, no waiting."""
 
+import contextlib
 import itertools
 import json
 import math
@@ -125,10 +126,8 @@ def test_killed_at_any_poll_it_goes_on_and_ends_as_if_undisturbed(tmp_path, mome
     expected = calm.run(script)
     setup = Setup(tmp_path / "killed")
     setup.folder.mkdir()
-    try:
+    with contextlib.suppress(Killed):
         setup.run(script, on_poll=kill)
-    except Killed:
-        pass
     assert setup.run(script) == expected
     assert [t.value for t in setup.study().trials] == [t.value for t in calm.study().trials]
     for ours, theirs in zip(setup.records(), calm.records(), strict=True):
@@ -341,8 +340,8 @@ def test_in_lockstep_the_study_does_not_depend_on_who_is_faster(tmp_path):
     for slow in (0, 1):
         folder = tmp_path / str(slow)
         folder.mkdir()
-        setup = Setup(folder, {"lr": "interval(0.0, 1.0)"},
-                      lambda n: optuna.samplers.TPESampler(seed=0, n_startup_trials=3), seeds=(0,), points=12)  # fmt: skip
+        tpe = optuna.samplers.TPESampler(seed=0, n_startup_trials=3)
+        setup = Setup(folder, {"lr": "interval(0.0, 1.0)"}, lambda n, tpe=tpe: tpe, seeds=(0,), points=12)
         setup.run(partial(script, slow), Uneven, lockstep=True)
         seen.append([(r.params, r.score) for r in setup.records()])
     assert seen[0] == seen[1]

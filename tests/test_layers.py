@@ -1,0 +1,127 @@
+"""Imports go down only, without cycles, and each heavy library stays in its place."""
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1] / "hpsearch"
+
+FLOORS = (
+    {"errors"},
+    {"types", "rng", "grammar"},
+    {"nn"},
+    {"models", "data", "optim", "schedules", "regularizers", "losses", "metrics"},
+    {"training", "config", "search", "launch", "tracking", "analysis"},
+    {"trial", "batching", "pool"},
+    {"driver"},
+    {"recipe", "report", "session"},
+    {"study", "single", "results"},
+    {"terminal", "usage"},
+    {"cli"},
+    {"__init__", "__main__"},
+)
+FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
+
+ALLOWED = {
+    "hydra": {"config", "search.space", "cli"},
+    "omegaconf": {"config", "search.space", "cli"},
+    "optuna": {"search", "driver", "study", "recipe", "analysis.importance"},
+    "mlflow": {"tracking"},
+    "ray": {"launch.ray"},
+    "plotly": {"report"},
+    "matplotlib": {"report"},
+}
+
+
+def modules():
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text())
+        for path in sorted(ROOT.rglob("*.py"))
+    }
+
+
+MODULES = modules()
+
+
+def imported(name, tree):
+    """Dotted names that a module imports, inside functions too, but not for type checking only."""
+    skipped = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}: relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+def inner(dotted):
+    """The module of ours that a dotted name means, or None."""
+    parts = dotted.split(".")
+    if parts[0] != "hpsearch":
+        return None
+    for end in range(len(parts), 1, -1):
+        name = ".".join(parts[1:end])
+        if name in MODULES:
+            return name
+        if f"{name}.__init__" in MODULES:
+            return f"{name}.__init__"
+    return None
+
+
+@cache
+def edges():
+    return {name: {m for d in imported(name, tree) if (m := inner(d)) and m != name} for name, tree in MODULES.items()}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_go_down_and_siblings_do_not_meet(name):
+    top = name.split(".")[0]
+    assert top in FLOOR, f"{top} has no floor; see the layers in tests/test_layers.py"
+    for other in edges()[name]:
+        below = other.split(".")[0]
+        if below != top:
+            assert FLOOR[below] < FLOOR[top], f"{name} imports {other}"
+
+
+def test_there_is_no_import_cycle():
+    remaining = {name: set(others) for name, others in edges().items()}
+    while leaves := {name for name, others in remaining.items() if not others & remaining.keys()}:
+        for name in leaves:
+            del remaining[name]
+    assert not remaining, f"in or above a cycle: {sorted(remaining)}"
+
+
+@pytest.mark.parametrize("library", ALLOWED)
+def test_heavy_libraries_stay_in_their_place(library):
+    places = ALLOWED[library]
+    for name, tree in MODULES.items():
+        if any(dotted.split(".")[0] == library for dotted in imported(name, tree)):
+            assert any(name == place or name.startswith(f"{place}.") for place in places), f"{name} imports {library}"
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("hpsearch", "torch optuna mlflow plotly matplotlib ray pandas hydra"),
+        ("hpsearch.cli", "torch optuna mlflow plotly matplotlib ray pandas"),
+        ("hpsearch.study", "torch mlflow plotly matplotlib ray pandas"),
+        ("hpsearch.launch.worker", "optuna mlflow plotly matplotlib ray pandas hydra"),
+    ],
+)
+def test_importing_a_module_loads_no_library_that_it_may_not_need(module, absent):
+    code = f"import sys, {module}; print([m for m in {absent.split()!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, check=True)
+    assert done.stdout.strip() == "[]"
