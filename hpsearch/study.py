@@ -33,7 +33,8 @@ from hpsearch.session import (
     write_yaml,
 )
 from hpsearch.tracking.events import Record
-from hpsearch.tracking.query import table_from_events
+from hpsearch.tracking.mlflow import sync as send
+from hpsearch.tracking.query import StudySummary, studies, table_from_events
 from hpsearch.tracking.system import SystemSampler
 from hpsearch.types import BestPoint, Objective, Observer, TrialId, TrialState, TrialTable
 
@@ -318,6 +319,29 @@ def write_report(folder: Path, record: Record | None = None) -> Path:
 def rebuild_report(name: str) -> Path:
     """Write the report of an existing study again and return its path."""
     return write_report(study_folder(name))
+
+
+def list_studies() -> list[StudySummary]:
+    """Return the studies of the working folder, the newest first."""
+    return studies(studies_folder())
+
+
+def sync(
+    name: str | None = None, *, overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()
+) -> dict[str, int]:
+    """Send what event files hold and the tracking store does not.
+
+    Args:
+        name: of the study; None: every study of the working folder.
+        overrides: of the tracker: where to send.
+        config_dirs: folders with configuration of your own.
+
+    Returns:
+        The number of event lines sent, by study. A store that cannot be reached raises a `StorageError`.
+    """
+    tracker = compose(overrides, config_dirs).config["tracker"]
+    folders = [study_folder(name)] if name else [summary.folder for summary in list_studies()]
+    return {folder.name: send(folder, tracker.get("uri"), tracker.get("artifacts")) for folder in folders}
 
 
 def _outcome(
