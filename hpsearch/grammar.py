@@ -1,7 +1,11 @@
-"""Values written in Hydra's override grammar, so that Hydra reads the same value again."""
+"""Words of the configuration: values as Hydra's override grammar writes them, and names of a flat search space."""
 
 import re
 from typing import Any
+
+from hpsearch.errors import SpaceError
+
+Condition = tuple[tuple[str, str], ...]
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")
 _NOT_STRINGS = {"null", "true", "false", "inf", "nan"}
@@ -45,3 +49,24 @@ def _string_text(text: str) -> str:
         return text
     escaped = re.sub(r"(\\*)'", lambda match: match[1] * 2 + r"\'", text)
     return "'" + re.sub(r"(\\+)$", lambda match: match[1] * 2, escaped) + "'"
+
+
+def split_name(name: str) -> tuple[str, Condition]:
+    """Split a flat name into its dotted key and its conditions.
+
+    Args:
+        name: ``model=lenet/model.kernel_size``.
+
+    Returns:
+        ``model.kernel_size`` and ``(("model", "lenet"),)``.
+
+    Raises:
+        SpaceError: for a condition that is not written ``group=option``.
+    """
+    if "=" not in name:
+        return name, ()
+    *conditions, key = name.split("/")
+    pairs = [condition.partition("=") for condition in conditions]
+    if not pairs or "=" in key or not all(group and sign and option for group, sign, option in pairs):
+        raise SpaceError("a conditional name is written group=option/key")
+    return key, tuple((group, option) for group, _, option in pairs)

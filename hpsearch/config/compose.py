@@ -1,9 +1,49 @@
 """Hydra overrides in, one plain configuration out; and the same again, cheaply, for every point of a search."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from omegaconf import OmegaConf
+
+from hpsearch.config import schema
+from hpsearch.config.composer import (
+    Choice,
+    Composed,
+    Composer,
+    all_keys,
+    did_you_mean,
+    no_such_key,
+    no_such_option,
+    source_file,
+    trial_part,
+)
+from hpsearch.config.groups import checked_folders, describe_groups, option_file, read_plugins, shown
+from hpsearch.config.plain import ABSENT, changes, copied, diff, flatten, get, quote, stable_hash
+from hpsearch.config.table import searched
+from hpsearch.config.words import (
+    COMMAND_LINE,
+    SINGLE,
+    STUDY_KEYS,
+    Word,
+    Words,
+    covers,
+    sort_words,
+    study_name,
+    study_word,
+    word_for,
+)
+from hpsearch.errors import ConfigError, SpaceError, nearest
+from hpsearch.grammar import split_name, value_text
+
+__all__ = ["Composition", "TrialConfig", "compose", "describe_groups", "diff", "flatten", "quote", "trial_key"]
+
+PATHS = frozenset({"data.root"})
+"""Keys that say where things lie on this machine; two trials that differ in nothing else are the same trial."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +61,18 @@ class TrialConfig:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What a composition was made from: overrides for Hydra, the study's file, where each searched name stands."""
+
+    composer: Composer
+    words: tuple[Word, ...]
+    composed: Composed
+    study_file: Path | None
+    study_keys: frozenset[str]
+    space_sources: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class Composition:
     """What the words of a command line compose.
@@ -30,28 +82,198 @@ class Composition:
         space: the flat search space: name to expression, conditional names like ``model=lenet/model.kernel_size``.
         choices: the chosen option (or options) of every group.
         study_option: what ``+study=`` named.
-        study_name: name of the study and its folder; ``single`` without a study.
+        study_name: name of the study and its folder; ``single`` when there is nothing to search.
         fixed: searched keys that an ordinary override fixed, now out of the space.
         words: the overrides as given.
+        config_dirs: the user's config folders, absolute.
     """
 
     config: dict[str, Any]
     space: dict[str, str]
-    choices: dict[str, Any]
+    choices: dict[str, Choice]
     study_option: str | None
     study_name: str
     fixed: tuple[str, ...]
     words: tuple[str, ...]
+    config_dirs: tuple[Path, ...]
+    _origin: _Origin = field(repr=False, compare=False)
+
+    @property
+    def command(self) -> str:
+        """The command line that composes this."""
+        folders = [word for folder in self.config_dirs for word in ("--config-dir", str(folder))]
+        return quote(["python", "-m", "hpsearch", *folders, *self.words])
 
     def where(self, key: str) -> str:
-        """Return where the value of a dotted key came from, for messages."""
-        raise NotImplementedError
+        """Return where the value of a dotted key (or a name of the space) came from, for messages."""
+        origin = self._origin
+        for name, source in origin.space_sources.items():
+            if key in (name, split_name(name)[0]):
+                return f"the search space {'on' if source == COMMAND_LINE else 'in'} {source}"
+        if covers((word for word in origin.words if word.key not in origin.composer.groups), key):
+            return COMMAND_LINE
+        if key in origin.study_keys and origin.study_file:
+            return shown(origin.study_file)
+        return source_file(key, self.choices, self.config_dirs)
 
     def trial(self, params: Mapping[str, Any], seed: int, fold: int = 0) -> TrialConfig:
-        """Fill in one point of the space, given by dotted key as `Space.active` returns it."""
-        raise NotImplementedError
+        """Fill in one point of the space.
+
+        Args:
+            params: values and whole groups by dotted key, as `Space.active` returns them.
+            seed: of this replicate.
+            fold: of the cross-validation.
+
+        Returns:
+            The configuration of the trial, checked.
+
+        Raises:
+            SpaceError: for a key that the configuration does not have; a value that is not allowed raises ConfigError.
+        """
+        composed = self._choosing({key: value for key, value in params.items() if key in self._origin.composer.groups})
+        values = {key: value for key, value in params.items() if key not in self._origin.composer.groups}
+        try:
+            raw, resolved = composed.filled({**values, "seed": seed, "fold": fold})
+        except KeyError as error:
+            raise SpaceError(self._unknown(error.args[0], composed)) from None
+        config = trial_part(resolved)
+        schema.check(config, self.where)
+        plain = self._origin.composer.plain(composed)
+        moved = changes(plain.composed.pinned(), composed.pinned(raw, resolved))
+        overrides = (*plain.texts, *(change.override() for change in moved))
+        return TrialConfig(config, overrides, trial_key(config))
+
+    def _choosing(self, options: Mapping[str, Any]) -> Composed:
+        origin = self._origin
+        chosen = tuple(word_for(key, value, key not in origin.composed.choices) for key, value in options.items())
+        return origin.composer.compose((*origin.words, *chosen)) if chosen else origin.composed
+
+    def check_space(self, ends: Mapping[str, Sequence[Any]]) -> None:
+        """Check a parsed space against the configuration: every key is there and every value allowed.
+
+        Args:
+            ends: by name of the space, the values between which all others lie, as `Space.ends` returns them.
+
+        Raises:
+            SpaceError: for a key that the configuration does not have; a value that is not allowed raises ConfigError.
+        """
+        groups = self._origin.composer.groups
+        for name, values in ends.items():
+            key, condition = split_name(name)
+            if key in groups:
+                self._check_options(key, name, values)
+                continue
+            for composed in self._branches(key, dict(condition), ends):
+                if get(composed.raw, key) is ABSENT:
+                    raise SpaceError(self._unknown(key, composed))
+            for value in values:
+                schema.check_value(key, value, self.where(name))
+
+    def _check_options(self, group: str, name: str, values: Sequence[Any]) -> None:
+        options = self._origin.composer.groups[group]
+        for value in values:
+            for option in value if isinstance(value, list) else [value]:
+                if option not in options:
+                    raise SpaceError(no_such_option(group, option, options, self.where(name)))
+
+    def _branches(self, key: str, chosen: dict[str, Any], ends: Mapping[str, Sequence[Any]]) -> list[Composed]:
+        """Compose every option of the group that holds a key, where that group is searched too."""
+        group = key.partition(".")[0]
+        options = ends.get(group, ()) if group not in chosen else ()
+        return [self._choosing({**chosen, group: option}) for option in options] or [self._choosing(chosen)]
+
+    def _unknown(self, key: str, composed: Composed) -> str:
+        group = key.partition(".")[0]
+        option = composed.choices.get(group)
+        lacking = f"{group}={value_text(option)} has no such key" if option else "no such key"
+        hint = (
+            f"; write space[{group}=OPTION].{key}" if group in self.space else did_you_mean(key, all_keys(composed.raw))
+        )
+        return f"space {key}: {lacking}{hint} (from {self.where(key)})"
+
+
+def trial_key(config: Mapping[str, Any]) -> str:
+    """Return the hash of a trial's configuration: without its paths and the packages of its targets."""
+    kept = {key: value for key, value in flatten(trial_part(config)).items() if key not in PATHS and key != "plugins"}
+    return stable_hash(kept)
 
 
 def compose(overrides: Sequence[str], config_dirs: Sequence[str | Path] = ()) -> Composition:
-    """Compose the configuration that these overrides mean."""
-    raise NotImplementedError
+    """Compose the configuration that these overrides mean.
+
+    Args:
+        overrides: words of a command line: Hydra overrides, ``+study=NAME``, and words of the space:
+            ``space.KEY=EXPRESSION``, ``space[GROUP=OPTION].KEY=EXPRESSION``, ``~space.KEY``.
+        config_dirs: folders with a user's own options and ``plugins.yaml``.
+
+    Returns:
+        The composition, its values checked; the expressions of the space are not parsed yet. Whatever cannot be
+        composed or is not allowed raises ConfigError.
+    """
+    composer = Composer(checked_folders(config_dirs))
+    words = sort_words(overrides)
+    given = _hydra_words(words, composer)
+    composed = composer.compose(given)
+    study_file = option_file("study", words.study, composer.folders) if words.study else None
+    table = searched(words, composer, composed, study_file)
+    config = {name: value for name, value in copied(composed.resolved).items() if name != "space"}
+    config["study"] = _study(config.get("study"), words, bool(table.space or table.fixed), study_file)
+    composition = Composition(
+        config=config,
+        space=table.space,
+        choices=composed.choices,
+        study_option=words.study,
+        study_name=config["study"]["name"],
+        fixed=table.fixed,
+        words=tuple(overrides),
+        config_dirs=composer.folders,
+        _origin=_Origin(composer, given, composed, study_file, _keys_of(study_file), table.sources),
+    )
+    _refuse_additions(composition)
+    schema.check(config, composition.where)
+    return composition
+
+
+def _hydra_words(words: Words, composer: Composer) -> tuple[Word, ...]:
+    plugins = read_plugins(composer.folders)
+    named = [word_for("plugins", list(plugins))] if plugins else []
+    study = [word_for("study", words.study, adds=True)] if words.study else []
+    return (*named, *study, *map(study_word, words.hydra))
+
+
+def _study(given: Any, words: Words, searches: bool, study_file: Path | None) -> dict[str, Any]:
+    """Fill in what a study's file leaves out."""
+    source = shown(study_file) if study_file else COMMAND_LINE
+    if given is not None and not isinstance(given, dict):
+        raise ConfigError(f"study = {given!r}: must be a table of {', '.join(STUDY_KEYS)} (from {source})")
+    for key in given or {}:
+        if key not in STUDY_KEYS:
+            raise ConfigError(f"study.{key}: no such key{nearest(key, STUDY_KEYS)} (from {source})")
+    defaults = {"name": None, "question": "", "seeds": 1, "restart": False}
+    study = {**defaults, **(given or {})}
+    if study["name"] is None:
+        study["name"] = study_name(words, searches)
+    elif not isinstance(study["name"], str) or not _NAME.fullmatch(study["name"]) or study["name"] == SINGLE:
+        raise ConfigError(
+            f"study.name = {study['name']!r}: must be letters, digits, '.', '_' and '-', at most 120, not '{SINGLE}'"
+        )
+    return study
+
+
+def _keys_of(study_file: Path | None) -> frozenset[str]:
+    if study_file is None:
+        return frozenset()
+    content = OmegaConf.to_container(OmegaConf.load(study_file))
+    return frozenset(all_keys({str(k): v for k, v in content.items()})) if isinstance(content, dict) else frozenset()
+
+
+def _refuse_additions(composition: Composition) -> None:
+    """Refuse a key that only the study's file has: misspelt, or not one of the chosen options'."""
+    origin = composition._origin
+    plain = origin.composer.plain(origin.composed).composed.raw
+    adding = [word.key for word in origin.words if word.adds]
+    for change in changes(plain, {k: v for k, v in origin.composed.raw.items() if k not in ("study", "space")}):
+        ours = any(f"{key}.".startswith(f"{change.key}.") or f"{change.key}.".startswith(f"{key}.") for key in adding)
+        if change.old is ABSENT and not ours:
+            message = no_such_key(change.key, all_keys(plain))
+            raise ConfigError(f"{message} (from {composition.where(change.key)})")

@@ -9,8 +9,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from hpsearch.errors import SpaceError
-
-Condition = tuple[tuple[str, str], ...]
+from hpsearch.grammar import Condition
 
 
 @dataclass(frozen=True)

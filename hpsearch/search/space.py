@@ -20,8 +20,8 @@ from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from hpsearch.errors import SpaceError, nearest
-from hpsearch.grammar import value_text
-from hpsearch.search.parameter import Condition, Parameter, is_plain_choice
+from hpsearch.grammar import Condition, split_name, value_text
+from hpsearch.search.parameter import Parameter, is_plain_choice
 
 
 @dataclass(frozen=True)
@@ -146,27 +146,6 @@ class Space:
 
 def _holds(condition: Condition, params: Mapping[str, Any]) -> bool:
     return all(params.get(group) == option for group, option in condition)
-
-
-def split_name(name: str) -> tuple[str, Condition]:
-    """Split a flat name into its dotted key and its conditions.
-
-    Args:
-        name: ``model=lenet/model.kernel_size``.
-
-    Returns:
-        ``model.kernel_size`` and ``(("model", "lenet"),)``.
-
-    Raises:
-        SpaceError: for a condition that is not written ``group=option``.
-    """
-    if "=" not in name:
-        return name, ()
-    *conditions, key = name.split("/")
-    pairs = [condition.partition("=") for condition in conditions]
-    if not pairs or "=" in key or not all(group and sign and option for group, sign, option in pairs):
-        raise SpaceError("a conditional name is written group=option/key")
-    return key, tuple((group, option) for group, _, option in pairs)
 
 
 def _in_order(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:

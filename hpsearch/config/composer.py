@@ -1,0 +1,310 @@
+"""Runs Hydra's compose API: overrides in, an unresolved plain dict and the chosen options out."""
+
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from yaml import YAMLError
+
+from hpsearch.config.groups import CONF, describe_groups, option_file, shown
+from hpsearch.config.plain import copied, flatten, get, interpolation_words, put
+from hpsearch.config.words import COMMAND_LINE, Word, word_for
+from hpsearch.errors import ConfigError, nearest
+from hpsearch.grammar import value_text
+
+_LOCK = threading.Lock()
+_FAILURES = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError)
+
+Choice = str | list[str] | None
+
+SEARCH_KEYS = frozenset({"study", "space", "sampler", "pruner", "launcher", "tracker", "storage", "budget"})
+"""Root keys that do not describe a trial: how it was proposed, where it runs and where it is written down."""
+
+
+def trial_part(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a configuration that describes a trial."""
+    return {name: value for name, value in config.items() if name not in SEARCH_KEYS}
+
+
+@dataclass(frozen=True)
+class Composed:
+    """One composition.
+
+    Attributes:
+        raw: plain nested dicts, interpolations unresolved.
+        choices: the chosen option or options of every group, None for a removed one.
+    """
+
+    raw: dict[str, Any]
+    choices: dict[str, Choice]
+
+    @cached_property
+    def resolved(self) -> dict[str, Any]:
+        """The configuration with every interpolation resolved."""
+        return resolve(self.raw)
+
+    @cached_property
+    def _mentioned(self) -> frozenset[str]:
+        return interpolation_words(self.raw)
+
+    def filled(self, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return copies of the raw and the resolved configuration with other values at existing dotted keys."""
+        raw = copied(self.raw)
+        for key, value in values.items():
+            put(raw, key, copied(value))
+        if any(part in self._mentioned for key in values for part in key.split(".")):
+            return raw, resolve(raw)
+        resolved = copied(self.resolved)
+        for key, value in values.items():
+            put(resolved, key, copied(value))
+        return raw, resolved
+
+    def pinned(self, raw: dict[str, Any] | None = None, resolved: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the trial's part, unresolved, but what it takes from the rest of the configuration resolved.
+
+        Args:
+            raw: a filled-in copy of `raw`; None for `raw` itself.
+            resolved: the same, resolved.
+        """
+        raw, resolved = raw or self.raw, resolved or self.resolved
+        trial = trial_part(raw)
+        if self._borrowed:
+            trial = copied(trial)
+        for key in self._borrowed:
+            put(trial, key, get(resolved, key))
+        return trial
+
+    @cached_property
+    def _borrowed(self) -> tuple[str, ...]:
+        flat = flatten(trial_part(self.raw))
+        return tuple(key for key, value in flat.items() if interpolation_words({key: value}) & SEARCH_KEYS)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The chosen options without anything else set: the words that choose them, and what these compose."""
+
+    texts: tuple[str, ...]
+    composed: Composed
+
+
+def resolve(raw: dict[str, Any]) -> dict[str, Any]:
+    """Resolve the interpolations of plain nested dicts.
+
+    Args:
+        raw: plain containers with ``${...}`` in strings.
+
+    Returns:
+        A new nested dict without them.
+
+    Raises:
+        ConfigError: for an interpolation that leads nowhere, or a value that is still ``???``.
+    """
+    try:
+        resolved = OmegaConf.to_container(OmegaConf.create(raw), resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"{error.full_key}: a value is required: {error.full_key}=VALUE") from None
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {_first_line(error)}") from None
+    assert isinstance(resolved, dict)
+    return {str(name): value for name, value in resolved.items()}
+
+
+@dataclass(frozen=True)
+class Composer:
+    """Composes words over our groups and a user's folders, each set of words once.
+
+    Attributes:
+        folders: the user's config folders, absolute.
+    """
+
+    folders: tuple[Path, ...]
+    _cache: dict[tuple[str, ...], Composed] = field(default_factory=dict, repr=False, compare=False)
+    _plain: dict[int, Plain] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Every group and its options."""
+        return describe_groups(self.folders)
+
+    @cached_property
+    def defaults(self) -> dict[str, str]:
+        """The option that the root configuration chooses for each group."""
+        listed = OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml"))
+        assert isinstance(listed, dict)
+        return {k: v for entry in listed["defaults"] if isinstance(entry, dict) for k, v in entry.items()}
+
+    def compose(self, words: Sequence[Word]) -> Composed:
+        """Compose overrides.
+
+        Args:
+            words: parsed overrides.
+
+        Returns:
+            The composition.
+
+        Raises:
+            ConfigError: one line for whatever Hydra refuses.
+        """
+        for word in words:
+            self._check_option(word)
+        texts = tuple(word.text for word in words)
+        if texts not in self._cache:
+            try:
+                self._cache[texts] = self._run(texts)
+            except _FAILURES as error:
+                raise ConfigError(self._explain(error, words)) from None
+        return self._cache[texts]
+
+    def plain(self, composed: Composed) -> Plain:
+        """Return the options that a composition chose for a trial, composed without its other words."""
+        if id(composed) not in self._plain:
+            words = tuple(self._choosing(composed.choices))
+            self._plain[id(composed)] = Plain(tuple(word.text for word in words), self.compose(words))
+        return self._plain[id(composed)]
+
+    def _choosing(self, choices: dict[str, Choice]) -> Iterator[Word]:
+        for group, option in choices.items():
+            if re.split("[/@]", group)[0] in SEARCH_KEYS or self.defaults.get(group) == option:
+                continue
+            if option is None:
+                yield Word(f"~{group}", group, None, False, True)
+            else:
+                yield word_for(group, option, group not in self.defaults)
+
+    def _run(self, texts: tuple[str, ...]) -> Composed:
+        search_path = [f"file://{folder}" for folder in self.folders]
+        overrides = [f"hydra.searchpath={value_text(search_path)}", *texts] if search_path else list(texts)
+        with _hydra():
+            config = hydra_compose("config", overrides=overrides, return_hydra_config=True)
+            chosen = OmegaConf.to_container(config.hydra.runtime.choices)
+            raw = _without_hydra(config)
+        assert isinstance(chosen, dict)
+        choices = {str(group): option for group, option in chosen.items() if not str(group).startswith("hydra/")}
+        for group in self.defaults:
+            if group not in choices:
+                choices[group] = self._several(group, raw)
+        return Composed(raw, choices)
+
+    def _several(self, group: str, raw: dict[str, Any]) -> Choice:
+        """Return the options of a group that was given a list: each is packaged under its own name."""
+        packaged = raw.get(group)
+        options = (
+            [name for name in packaged if name in self.groups.get(group, ())] if isinstance(packaged, dict) else []
+        )
+        return options or None
+
+    def _check_option(self, word: Word) -> None:
+        group = word.key.partition("@")[0]
+        options = self.groups.get(group)
+        if options is None:
+            return
+        if word.deletes:
+            if group in self.defaults:
+                hint = f": choose {group}=none" if "none" in options else ""
+                raise ConfigError(f"~{group}: it cannot be left out{hint} (from {COMMAND_LINE})")
+            return
+        several = isinstance(word.value, list)
+        for option in word.value if several else [word.value]:
+            file = option_file(group, option, self.folders) if isinstance(option, str) else None
+            if file is None:
+                raise ConfigError(no_such_option(group, option, options, COMMAND_LINE))
+            if several and f"@package {group}.{option}" not in file.read_text(encoding="utf-8"):
+                raise ConfigError(f"{word.text}: {option} does not combine with others (from {COMMAND_LINE})")
+        if word.value == []:
+            raise ConfigError(f"{word.text}: name at least one option ({', '.join(options)}; from {COMMAND_LINE})")
+
+    def _explain(self, error: Exception, words: Sequence[Word]) -> str:
+        known = self._keys(words)
+        for word in words:
+            if word.key in self.groups or word.key.partition("@")[0] in self.groups:
+                continue
+            if known and word.key not in known and not word.adds:
+                return f"{no_such_key(word.key, known | self.groups.keys())} (from {COMMAND_LINE})"
+            if word.text.startswith("+") and not word.text.startswith("++") and word.key in known:
+                return f"{word.text}: the key is there already, write {word.text[1:]} (from {COMMAND_LINE})"
+        if "Multiple values for " in str(error):
+            group = str(error).partition("Multiple values for ")[2].partition(".")[0]
+            return f"{group} is given twice: write {group}=OPTION without + (from {COMMAND_LINE})"
+        return _first_line(error)
+
+    def _keys(self, words: Sequence[Word]) -> set[str]:
+        """Return every dotted key of the configuration that the group words alone compose."""
+        texts = tuple(word.text for word in words if word.key.partition("@")[0] in self.groups)
+        try:
+            raw = self._run(texts).raw
+        except _FAILURES:
+            return set()
+        return all_keys(raw)
+
+
+def all_keys(config: dict[str, Any]) -> set[str]:
+    """Return every dotted key: leaves and what holds them."""
+    parts = [key.split(".") for key in flatten(config)]
+    return {".".join(part[: end + 1]) for part in parts for end in range(len(part))}
+
+
+def did_you_mean(key: str, known: Iterable[str]) -> str:
+    """Return a hint at the nearest of the known keys; ``lr`` is near to ``optimizer.lr``."""
+    ordered = sorted(known)
+    ending = [other for other in ordered if other.endswith(f".{key}")]
+    return f", did you mean '{ending[0]}'?" if ending else nearest(key, ordered)
+
+
+def no_such_key(key: str, known: Iterable[str]) -> str:
+    """Return the message for a misspelt key."""
+    return f"{key}: no such key{did_you_mean(key, known)}"
+
+
+def no_such_option(group: str, option: Any, options: Sequence[str], source: str) -> str:
+    """Return the message for an unknown option, with the nearest one there is."""
+    hint = nearest(str(option), options)
+    return f"{group}={value_text(option)}: no such option{hint} (known: {', '.join(options)}; from {source})"
+
+
+def source_file(key: str, choices: dict[str, Choice], folders: Sequence[Path]) -> str:
+    """Return the file that gives a dotted key its value in the absence of a study and overrides."""
+    parts = key.split(".")
+    for end in range(len(parts), 0, -1):
+        option = choices.get("/".join(parts[:end]))
+        if isinstance(option, list):
+            option = next((name for name in option if name in parts[end:]), option[0])
+        file = option_file("/".join(parts[:end]), option, folders) if option else None
+        if file:
+            return shown(file)
+    return shown(CONF / "config.yaml")
+
+
+def _without_hydra(config: DictConfig) -> dict[str, Any]:
+    raw = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(raw, dict)
+    return {str(name): value for name, value in raw.items() if name != "hydra"}
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+@contextmanager
+def _hydra() -> Iterator[None]:
+    """Enter Hydra with our folder, one thread at a time, and leave its global state as it was."""
+    with _LOCK:
+        before = GlobalHydra.instance().hydra
+        GlobalHydra.instance().clear()
+        try:
+            with initialize_config_dir(str(CONF), job_name="hpsearch", version_base="1.3"):
+                yield
+        finally:
+            GlobalHydra.instance().hydra = before

@@ -1,0 +1,92 @@
+"""Where config groups and their options are: ours and the user's folders, read without Hydra."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpsearch.errors import ConfigError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+CONF = next((p for p in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if p.is_dir()), _PACKAGE / "conf")
+"""The folder of our own options: inside an installed package, beside it in a checkout."""
+
+PLUGINS_FILE = "plugins.yaml"
+
+
+def describe_groups(config_dirs: Sequence[str | Path] = ()) -> dict[str, tuple[str, ...]]:
+    """Return every group and its options, ours and the user's."""
+    groups: dict[str, set[str]] = {}
+    for folder in (CONF, *map(Path, config_dirs)):
+        for file in folder.rglob("*.yaml"):
+            group = file.parent.relative_to(folder).as_posix()
+            if group != ".":
+                groups.setdefault(group, set()).add(file.stem)
+    return {group: tuple(sorted(options)) for group, options in sorted(groups.items())}
+
+
+def option_file(group: str, option: str, config_dirs: Sequence[Path]) -> Path | None:
+    """Return the file of an option, None when there is none."""
+    files = (folder / group / f"{option}.yaml" for folder in (CONF, *config_dirs))
+    return next((file for file in files if file.is_file()), None)
+
+
+def shown(path: Path) -> str:
+    """Return a path as messages show it: ours from ``conf/`` on, a user's in full."""
+    return path.relative_to(CONF.parent).as_posix() if path.is_relative_to(CONF) else str(path)
+
+
+def checked_folders(config_dirs: Sequence[str | Path]) -> tuple[Path, ...]:
+    """Return a user's config folders as absolute paths.
+
+    Args:
+        config_dirs: as given with ``--config-dir``.
+
+    Returns:
+        The folders in order.
+
+    Raises:
+        ConfigError: for a folder that does not exist, or an option that two folders name.
+    """
+    folders = tuple(dict.fromkeys(Path(folder).expanduser().resolve() for folder in config_dirs))
+    known = {file.relative_to(CONF): file for file in CONF.rglob("*.yaml")}
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigError(f"--config-dir {folder}: no such folder")
+        for file in sorted(folder.rglob("*.yaml")):
+            name = file.relative_to(folder)
+            if name.as_posix() == PLUGINS_FILE:
+                continue
+            if name in known:
+                raise ConfigError(f"{file} has the name of {known[name]}: rename it, one would hide the other")
+            known[name] = file
+    return folders
+
+
+def read_plugins(config_dirs: Sequence[Path]) -> tuple[str, ...]:
+    """Return the packages that the ``plugins.yaml`` of these folders name.
+
+    Args:
+        config_dirs: absolute folders.
+
+    Returns:
+        Names of packages, each once.
+
+    Raises:
+        ConfigError: for a file that is not ``plugins: [my_package]``.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    names: list[str] = []
+    for file in (folder / PLUGINS_FILE for folder in config_dirs):
+        if not file.is_file():
+            continue
+        try:
+            content = OmegaConf.to_container(OmegaConf.load(file))
+        except (YAMLError, OmegaConfBaseException, OSError) as error:
+            raise ConfigError(f"{file}: {' '.join(str(error).split())}") from None
+        listed = content.get("plugins") if isinstance(content, dict) and set(content) == {"plugins"} else None
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+            raise ConfigError(f"{file}: must be one line like `plugins: [my_package]`")
+        names.extend(listed)
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,162 @@
+"""The flat table of what is searched: a study's file and the command line put together."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpsearch.config.composer import Composed, Composer, no_such_option
+from hpsearch.config.groups import shown
+from hpsearch.config.words import COMMAND_LINE, Words, choice_options, covers
+from hpsearch.errors import SpaceError, nearest
+from hpsearch.grammar import Condition, split_name
+
+NOT_SEARCHED = {
+    "seed": "seeds are replicates, see study.seeds",
+    "fold": "folds are replicates",
+    "objective": "it is what a search compares by",
+    "plugins": "it is not part of a trial",
+    "study": "it is not part of a trial",
+    "space": "it is the search itself",
+    **dict.fromkeys(("sampler", "pruner", "launcher", "tracker", "storage", "budget"), "it is not part of a trial"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What is searched.
+
+    Attributes:
+        space: expression by flat name.
+        sources: where each name's expression stands.
+        fixed: searched keys that an override fixed.
+    """
+
+    space: dict[str, Any]
+    sources: dict[str, str]
+    fixed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    key: str
+    condition: Condition
+    expression: Any
+    source: str
+
+    @property
+    def name(self) -> str:
+        return "/".join([*(f"{group}={option}" for group, option in self.condition), self.key])
+
+
+def searched(words: Words, composer: Composer, composed: Composed, study_file: Path | None) -> Table:
+    """Put together what is searched.
+
+    Args:
+        words: the command line; it has the last word.
+        composer: knows the groups and their options.
+        composed: what the overrides compose, the study's `space` among it.
+        study_file: the study's file.
+
+    Returns:
+        The table, without what an override fixed and without branches that are never taken.
+
+    Raises:
+        SpaceError: for a key given twice, one that cannot be searched, or a condition on an unknown option.
+    """
+    entries = _merged(words, composed.resolved.get("space") or {}, shown(study_file) if study_file else COMMAND_LINE)
+    for entry in entries:
+        _check_entry(entry, composer)
+    fixed = tuple(dict.fromkeys(entry.key for entry in entries if _is_fixed(entry.key, words, composer)))
+    for entry in entries:
+        if entry.key in fixed and entry.source == COMMAND_LINE:
+            raise SpaceError(f"{entry.key} is given a value and a space at once (from {COMMAND_LINE})")
+    entries = [entry for entry in entries if entry.key not in fixed]
+    space: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for entry in _reached(entries, composed):
+        if entry.name in space:
+            raise SpaceError(f"space {entry.key} is given twice (from {sources[entry.name]} and {entry.source})")
+        space[entry.name], sources[entry.name] = entry.expression, entry.source
+    return Table(space, sources, fixed)
+
+
+def _merged(words: Words, file_space: Mapping[str, Any], file: str) -> list[_Entry]:
+    table: dict[str, tuple[Any, str]] = {}
+    for name, expression in _flat(file_space):
+        if name in table:
+            raise SpaceError(f"space {name} is given twice (from {file})")
+        table[name] = (expression, file)
+    for name in words.removed:
+        gone = [other for other in table if other == name or not name or (name[-1] == "/" and other.startswith(name))]
+        if name and not gone:
+            raise SpaceError(f"~space.{name}: it is not searched{nearest(name, table)} (from {COMMAND_LINE})")
+        for other in gone:
+            del table[other]
+    table.update({name: (expression, COMMAND_LINE) for name, expression in words.space.items()})
+    entries = []
+    for name, (expression, source) in table.items():
+        try:
+            entries.append(_Entry(*split_name(name), expression, source))
+        except SpaceError as error:
+            raise SpaceError(f"space {name}: {error} (from {source})") from None
+    return entries
+
+
+def _flat(table: Mapping[str, Any], conditions: str = "", prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if not isinstance(value, Mapping):
+            yield f"{conditions}{prefix}{name}", value
+        elif "=" in name:
+            yield from _flat(value, f"{conditions}{name}/", prefix)
+        else:
+            yield from _flat(value, conditions, f"{prefix}{name}.")
+
+
+def _check_entry(entry: _Entry, composer: Composer) -> None:
+    reason = NOT_SEARCHED.get(entry.key.partition(".")[0])
+    if reason:
+        raise SpaceError(f"{entry.key} cannot be searched: {reason} (from {entry.source})")
+    for group, option in entry.condition:
+        options = composer.groups.get(group)
+        if options is None:
+            hint = nearest(group, composer.groups)
+            raise SpaceError(f"space {entry.name}: {group} is no group{hint} (from {entry.source})")
+        if option not in options:
+            raise SpaceError(f"space {entry.name}: {no_such_option(group, option, options, entry.source)}")
+
+
+def _is_fixed(key: str, words: Words, composer: Composer) -> bool:
+    if key in composer.groups:
+        return any(word.key == key for word in words.hydra)
+    return covers((word for word in words.hydra if word.key not in composer.groups), key)
+
+
+def _reached(entries: list[_Entry], composed: Composed) -> Iterator[_Entry]:
+    """Decide the conditions on groups that are not searched, and leave out the branches that are never taken."""
+    groups = {entry.key for entry in entries}
+    narrowed = {
+        entry.key: choice_options(entry.expression)
+        for entry in entries
+        if entry.source == COMMAND_LINE and not entry.condition
+    }
+    for entry in entries:
+        undecided = []
+        for group, option in entry.condition:
+            if group not in groups:
+                if composed.choices.get(group) != option:
+                    _refuse_idle(entry, f"{group} is {composed.choices.get(group)}")
+                    break
+            elif option not in (narrowed.get(group) or [option]):
+                _refuse_idle(entry, f"{group} is never {option}")
+                break
+            else:
+                undecided.append((group, option))
+        else:
+            yield _Entry(entry.key, tuple(undecided), entry.expression, entry.source)
+
+
+def _refuse_idle(entry: _Entry, reason: str) -> None:
+    """Refuse a branch on the command line that is never taken; one in a study's file waits for another command."""
+    if entry.source == COMMAND_LINE:
+        raise SpaceError(f"space {entry.name} is never active: {reason} (from {COMMAND_LINE})")

@@ -1,0 +1,243 @@
+"""The words of a command line: what goes to Hydra, what describes the search space, and what they name a study."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString
+from hydra.errors import HydraException
+
+from hpsearch.errors import ConfigError, SpaceError, nearest
+from hpsearch.grammar import value_text
+
+STUDY_KEYS = ("name", "question", "seeds", "restart")
+COMMAND_LINE = "the command line"
+SINGLE = "single"
+
+_SPACE_WORD = re.compile(r"\+{0,2}space(?=[.\[=])|~space(?=[.\[]|$)")
+_SPACE_PATH = re.compile(
+    r"space(?P<conditions>(?:\[[^\[\]]+\])*)(?:\.(?P<key>[^=\[\]]+))?(?:=(?P<expression>.*))?", re.DOTALL
+)
+_NOT_IN_NAME = re.compile(r"(launcher|tracker|storage|budget|plugins)\b|study\.(restart|name|question)\b")
+_NAME_LENGTH = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One override, parsed.
+
+    Attributes:
+        text: as given.
+        key: group or dotted key.
+        value: the plain value.
+        adds: whether it may add a key (``+`` or ``++``).
+        deletes: whether it removes the key (``~``).
+    """
+
+    text: str
+    key: str
+    value: Any
+    adds: bool
+    deletes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A command line, sorted.
+
+    Attributes:
+        hydra: the overrides that Hydra composes, `study` apart.
+        study: the option that ``+study=`` names.
+        space: expressions by flat name.
+        removed: flat names taken out of the study's space; the empty name stands for all.
+        given: the words of the study's name, in order.
+    """
+
+    hydra: tuple[Word, ...]
+    study: str | None
+    space: Mapping[str, str]
+    removed: tuple[str, ...]
+    given: tuple[str, ...]
+
+
+def sort_words(words: Sequence[str]) -> Words:
+    """Sort the words of a command line.
+
+    Args:
+        words: overrides as given.
+
+    Returns:
+        The sorted words.
+
+    Raises:
+        ConfigError: for a word that is no override, or one that Hydra alone would understand.
+        SpaceError: for a word of the space that names no hyperparameter, or one given twice.
+    """
+    hydra: list[Word] = []
+    studies: list[str] = []
+    space: dict[str, str] = {}
+    removed: list[str] = []
+    for text in words:
+        if not _SPACE_WORD.match(text):
+            word = parse_word(text)
+            if word.key == "study" and not word.deletes:
+                studies.append(_study_option(word))
+            else:
+                hydra.append(word)
+        elif text.startswith("~"):
+            removed.append(_space_word(text)[0])
+        else:
+            name, expression = _space_word(text)
+            if not expression or not name or name.endswith("/"):
+                raise SpaceError(f"{text}: write space.KEY=EXPRESSION (from {COMMAND_LINE})")
+            if name in space:
+                raise SpaceError(f"space {name} is given twice (from {COMMAND_LINE})")
+            space[name] = expression
+    if len(studies) > 1:
+        raise ConfigError(f"study = {', '.join(studies)}: one study at a time (from {COMMAND_LINE})")
+    return Words(tuple(hydra), next(iter(studies), None), space, tuple(removed), tuple(words))
+
+
+def _study_option(word: Word) -> str:
+    if not isinstance(word.value, str) or not word.value:
+        raise ConfigError(f"{word.text}: must name one study (from {COMMAND_LINE})")
+    return word.value
+
+
+def _space_word(text: str) -> tuple[str, str | None]:
+    """Return the flat name and the expression of a word of the space."""
+    match = _SPACE_PATH.fullmatch(text.lstrip("+~"))
+    conditions = [part.strip() for part in re.findall(r"[^\[\],]+", match["conditions"])] if match else []
+    if not match or not all("=" in condition for condition in conditions):
+        raise SpaceError(f"{text}: write space.KEY=... or space[GROUP=OPTION].KEY=... (from {COMMAND_LINE})")
+    return "/".join([*conditions, match["key"] or ""]), match["expression"]
+
+
+@cache
+def _parser() -> OverridesParser:
+    return OverridesParser.create()
+
+
+def parse_word(text: str) -> Word:
+    """Parse one override.
+
+    Args:
+        text: such as ``optimizer.lr=0.1``, ``+init=he`` or ``~scheduler``.
+
+    Returns:
+        The override.
+
+    Raises:
+        ConfigError: for a word that is no override, a search expression, or a setting of Hydra's own.
+    """
+    try:
+        override = _parser().parse_override(text)
+    except HydraException as error:
+        raise ConfigError(_grammar_message(text, error)) from None
+    key = override.key_or_group
+    if override.package:
+        key = f"{key}@{override.package}"
+    if key == "hydra" or key.startswith(("hydra.", "hydra/")):
+        raise ConfigError(f"{text}: Hydra's own settings are not used; --config-dir adds a folder of options")
+    if override.is_sweep_override():
+        raise ConfigError(_sweep_message(text, key))
+    return Word(text, key, _plain_value(override), override.is_add() or override.is_force_add(), override.is_delete())
+
+
+def _plain_value(override: Override) -> Any:
+    return None if override.type is OverrideType.DEL and override.value_type is None else override.value()
+
+
+def _sweep_message(text: str, key: str) -> str:
+    expression = text.partition("=")[2]
+    expression = expression if "(" in expression else f"choice({expression})"
+    return f"{text} is a search expression; to search, write 'space.{key.lstrip('+')}={expression}'"
+
+
+def _grammar_message(text: str, error: HydraException) -> str:
+    if text.startswith("-"):
+        return f"{text}: no such option, and no override; see --help"
+    if "=" not in text:
+        return f"{text}: an override is written KEY=VALUE (from {COMMAND_LINE})"
+    lines = [line for line in str(error).splitlines() if "Error parsing" not in line and "https" not in line]
+    return f"{text}: {_mildly(' '.join(lines))} (from {COMMAND_LINE})"
+
+
+def _mildly(reason: str) -> str:
+    """Leave out the list of tokens that the parser would have taken."""
+    return reason.partition(" expecting ")[0] + "; quote a value with special characters: KEY='\"VALUE\"'"
+
+
+def study_word(word: Word) -> Word:
+    """Return the word as Hydra is given it: ``study.`` keys may be missing in a study's file.
+
+    Args:
+        word: an override.
+
+    Returns:
+        The override for Hydra.
+
+    Raises:
+        ConfigError: for a key that a study does not have.
+    """
+    if not word.key.startswith("study.") or word.deletes:
+        return word
+    name = word.key.partition(".")[2]
+    if name not in STUDY_KEYS:
+        hint = nearest(name, STUDY_KEYS)
+        raise ConfigError(f"study.{name}: no such key{hint} (known: {', '.join(STUDY_KEYS)}; from {COMMAND_LINE})")
+    return replace(word, text=f"++study.{name}={value_text(word.value)}", adds=True)
+
+
+def study_name(words: Words, searched: bool) -> str:
+    """Return the name that these words give a study: the same command is the same study.
+
+    Args:
+        words: a sorted command line.
+        searched: whether there is anything to search.
+
+    Returns:
+        The study option and a readable suffix; where and how much to run is not part of it.
+    """
+    if words.study is None and not searched:
+        return SINGLE
+    parts = [re.sub("^~", "no-", text.lstrip("+")) for text in words.given if not _hidden(text)]
+    text = "__".join([words.study or "search", *dict.fromkeys(parts)])
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", text).rstrip("-")
+    if len(name) <= _NAME_LENGTH:
+        return name
+    return f"{name[: _NAME_LENGTH - 7]}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def _hidden(text: str) -> bool:
+    bare = text.lstrip("+~")
+    return bare.startswith("study=") or bool(_NOT_IN_NAME.match(bare))
+
+
+def covers(words: Iterable[Word], key: str) -> bool:
+    """Return whether one of the overrides sets a dotted key, or something above it."""
+    return any(not word.deletes and (key == word.key or key.startswith(f"{word.key}.")) for word in words)
+
+
+def choice_options(expression: str) -> list[str] | None:
+    """Return the strings that a choice lists, None for another expression."""
+    try:
+        sweep = _parser().parse_override(f"key={expression}").value()
+    except HydraException:
+        return None
+    if not isinstance(sweep, ChoiceSweep):
+        return None
+    return [
+        item.text if isinstance(item, QuotedString) else item
+        for item in sweep.list
+        if isinstance(item, str | QuotedString)
+    ]
+
+
+def word_for(key: str, value: Any, adds: bool = False) -> Word:
+    """Return the override that sets a key."""
+    return Word(f"{'+' if adds else ''}{key}={value_text(value)}", key, value, adds, False)
