@@ -1,0 +1,1 @@
+"""Numbers that a study supports: records computed from its tables, drawn elsewhere."""

@@ -1,0 +1,194 @@
+"""The answer of a study in one sentence, and what to know before believing it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hpsearch.analysis import words
+from hpsearch.analysis.boundary import Edge, Stability
+from hpsearch.analysis.sweep import Point, Summary
+from hpsearch.types import TrialState, TrialTable
+
+_GROUPS = ("data", "model", "init", "finetune", "loss", "optimizer", "scheduler", "regularizer", "trainer")
+_HEADLINE = (
+    *("data", "model", "optimizer", "optimizer.lr", "optimizer.momentum", "optimizer.weight_decay", "scheduler"),
+    *("regularizer", "data.batch_size", "trainer.epochs"),
+)
+
+
+def answer(summary: Summary) -> str:
+    """Say what a study found, with n, mean, spread and interval.
+
+    Args:
+        summary: the study's result.
+
+    Returns:
+        One sentence. Without a point whose replicates are all COMPLETE it says so; for one seed it claims no spread.
+    """
+    best = summary.best
+    if best is None:
+        return _nothing(summary)
+    lead = f"{_is_best(summary, best)}: {summary.objective.metric} {evidence(best)}"
+    return f"{lead}{_stability_clause(summary.stability, alone=len(summary.axes) == 1)}."
+
+
+def evidence(point: Point) -> str:
+    """Write a point's score with its spread, number of replicates and interval.
+
+    Args:
+        point: a point with at least one complete trial.
+
+    Returns:
+        ``0.975 ± 0.004 (mean ± sd of n = 3 seeds, 95 % t interval 0.965–0.985)``.
+    """
+    if point.mean is None or point.sd is None or point.interval is None:
+        return f"{words.score(point.mean)} (n = 1 seed, so no spread and no interval can be given)"
+    ends = words.interval(point.interval.low, point.interval.high, point.mean, point.sd)
+    return (
+        f"{words.score(point.mean, point.sd)} (mean ± sd of n = {replicates(point)}, "
+        f"{point.interval.level:.0%} t interval {ends})".replace("%", " %")
+    )
+
+
+def replicates(point: Point) -> str:
+    """Write what a point was repeated over: ``3 seeds``, or ``6 runs of 3 seeds x 2 folds``."""
+    seeds, folds = ({r[i] for r in point.replicates} for i in (0, 1))
+    if len(folds) <= 1:
+        return words.count(len(seeds), "seed")
+    return f"{point.n} runs of {words.count(len(seeds), 'seed')} × {words.count(len(folds), 'fold')}"
+
+
+def caveats(summary: Summary, fixed: Mapping[str, Any]) -> tuple[str, ...]:
+    """List what to know before believing the answer.
+
+    Args:
+        summary: the study's result.
+        fixed: the settings that were not searched, from `fixed_settings`.
+
+    Returns:
+        One sentence each, the most important first.
+    """
+    lines = [_unfinished(summary), *_edge_lines(summary), _rivals(summary), _selection(summary), _seeds(summary)]
+    held = ", ".join(f"{key} {words.number(fixed[key])}" for key in _HEADLINE if key in fixed)
+    lines.append(f"Fixed, not searched: {held}; another setting of these may have another best." if held else "")
+    lines.append(_lost(summary))
+    return tuple(line for line in lines if line)
+
+
+def fixed_settings(table: TrialTable) -> dict[str, Any]:
+    """Return what the study held fixed, by dotted key; a group's own key names the class or function it selects.
+
+    Args:
+        table: the study.
+
+    Returns:
+        Every setting of the groups that decide a result, less the searched ones.
+    """
+    config = dict(table.study.get("config") or {})
+    taken = {str(name).rsplit("/", 1)[-1] for name in dict(table.study.get("space") or {})}
+    flat = {k: v for group in _GROUPS if group in config for k, v in flatten(config[group], group).items()}
+    return {k: v for k, v in flat.items() if k not in taken and not any(k.startswith(f"{t}.") for t in taken)}
+
+
+def flatten(value: Any, key: str) -> dict[str, Any]:
+    """Flatten a nested setting to dotted keys; under its own key stands the last part of its ``_target_``."""
+    if not isinstance(value, Mapping):
+        return {key: value}
+    flat: dict[str, Any] = {}
+    for name, inner in value.items():
+        if name == "_target_":
+            flat[key] = str(inner).rsplit(".", 1)[-1]
+        elif name not in ("_partial_", "_convert_"):
+            flat.update(flatten(inner, f"{key}.{name}"))
+    return flat
+
+
+def _is_best(summary: Summary, best: Point) -> str:
+    if not best.params:
+        return "The one setting that was run gives"
+    if len(best.params) == 1:
+        sentence = words.setting(*next(iter(best.params.items())))
+        return f"{sentence[0].upper() if sentence.startswith('a ') else sentence[0]}{sentence[1:]} is best"
+    return f"Best of {words.count(len(summary.eligible), 'point')} is {words.settings(best.params)}"
+
+
+def _stability_clause(stability: Stability | None, *, alone: bool) -> str:
+    if stability is None or stability.stable is None:
+        return "".join(_diverges(edge) for edge in stability.edges) if stability else ""
+    low, high = stability.stable.low, stability.stable.high
+    values = stability.axis.values
+    if low == high:
+        text = f"; of the values tried training is stable only at {words.number(low)}"
+    elif (low, high) == (values[0], values[-1]):
+        text = f"; training is stable over the whole range tried, {words.number(low)} to {words.number(high)}"
+    else:
+        text = f"; training is stable from {words.number(low)} to {words.number(high)}"
+    if not alone:
+        text += f" of {stability.axis.name}, the rest as in the best point"
+    return text + "".join(f" and{_diverges(edge)[1:]}" for edge in stability.edges)
+
+
+def _diverges(edge: Edge) -> str:
+    return f"; diverges from {words.number(edge.outside)} {'on' if edge.side == 'above' else 'down'}"
+
+
+def _nothing(summary: Summary) -> str:
+    counts = ", ".join(f"{n} {state}" for state, n in sorted(summary.states.items()))
+    if not counts:
+        return "No answer yet: no trial has started."
+    if set(summary.states) == {TrialState.INFEASIBLE}:
+        return f"No answer: every trial diverged or ran out of memory ({counts})."
+    wanted = "its trial" if summary.replicates == 1 else f"all of its {summary.replicates} replicates"
+    return f"No answer yet: no point has {wanted} COMPLETE (trials: {counts})."
+
+
+def _unfinished(summary: Summary) -> str:
+    waiting = sum(n for state, n in summary.states.items() if not state.finished)
+    return f"The study has not ended: {words.count(waiting, 'trial')} still to finish." if waiting else ""
+
+
+def _edge_lines(summary: Summary) -> list[str]:
+    return [
+        f"The best {words.label(key)} lies at the {side} edge of the values tried: extend the search there."
+        for key, side in summary.at_edge.items()
+    ]
+
+
+def _rivals(summary: Summary) -> str:
+    tied = f"{words.count(len(summary.ties), 'other point')} have exactly the same mean. " if summary.ties else ""
+    if not summary.rivals:
+        return tied.strip()
+    names = "; ".join(words.settings(p.params) for p in summary.rivals[:6])
+    more = f" and {len(summary.rivals) - 6} more" if len(summary.rivals) > 6 else ""
+    return (
+        f"{tied}Not told apart from the best with these seeds (the 95 % t interval of the paired difference includes "
+        f"0): {names}{more}."
+    )
+
+
+def _selection(summary: Summary) -> str:
+    metric, n = summary.objective.metric, len(summary.eligible)
+    if summary.best is None or n < 2:
+        return ""
+    text = f"The best of {n} points was picked by the same {metric} that is quoted, so it looks better than it is"
+    if summary.optimism is not None and summary.best.mean is not None:
+        digits = words.decimals(summary.best.mean, summary.optimism)
+        text += f", by up to {summary.optimism:.{digits}f} if all points were equally good"
+    return f"{text}."
+
+
+def _seeds(summary: Summary) -> str:
+    if summary.best is None:
+        return ""
+    if summary.best.n < 2:
+        return "One seed per point: differences between points may be chance; repeat with study.seeds=3 or more."
+    return (
+        f"The spread is over {replicates(summary.best)}; the t interval takes their scores as independent and roughly "
+        "normal."
+    )
+
+
+def _lost(summary: Summary) -> str:
+    failed, pruned = summary.states.get(TrialState.FAILED, 0), summary.states.get(TrialState.PRUNED, 0)
+    parts = [f"{words.count(failed, 'trial')} FAILED and count for nothing"] if failed else []
+    parts += [f"{words.count(pruned, 'trial')} stopped early by the pruner are not compared"] if pruned else []
+    return f"{' and '.join(parts)}." if parts else ""

@@ -1,0 +1,97 @@
+"""How numbers and hyperparameters are written in sentences, tables and figures."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+_QUANTITIES = {
+    "optimizer.lr": "learning rate",
+    "optimizer.momentum": "momentum",
+    "optimizer.weight_decay": "weight decay",
+    "data.batch_size": "batch size",
+    "model.dropout": "dropout rate",
+    "trainer.epochs": "number of epochs",
+    "scheduler.warmup_steps": "number of warm-up steps",
+}
+
+
+def number(value: Any) -> str:
+    """Write a value with three significant digits, whole numbers in full, other things as they are.
+
+    Args:
+        value: a number, or any other hyperparameter value.
+
+    Returns:
+        ``0.00316``, ``1024``, ``relu``; ``none`` for None.
+    """
+    if value is None:
+        return "none"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if not math.isfinite(value):
+        return str(float(value))
+    if value == round(value) and abs(value) < 1e6:
+        return str(round(value))
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+
+
+def decimals(mean: float, sd: float | None = None) -> int:
+    """Return how many decimals show the first digit of `sd` and three digits of `mean`, at most 8."""
+    wanted = 3 - _magnitude(mean)
+    if sd is not None and math.isfinite(sd) and sd > 0:
+        wanted = max(wanted, 1 - _magnitude(sd))
+    return min(max(wanted, 0), 8)
+
+
+def _magnitude(value: float) -> int:
+    return math.floor(math.log10(abs(value))) + 1 if math.isfinite(value) and value != 0 else 0
+
+
+def score(mean: float | None, sd: float | None = None) -> str:
+    """Write a score with the decimals its spread deserves: ``0.975``, ``0.9753 ± 0.0004``; a dash for none."""
+    if mean is None or math.isnan(mean):
+        return "–"
+    digits = decimals(mean, sd)
+    return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd is not None and math.isfinite(sd) else "")
+
+
+def interval(low: float, high: float, mean: float, sd: float) -> str:
+    """Write an interval with the decimals of its mean: ``0.965–0.985``, or ``-0.5 to 0.2`` with a sign in it."""
+    digits = decimals(mean, sd)
+    return f"{low:.{digits}f}{' to ' if low < 0 else '–'}{high:.{digits}f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a duration in its natural unit: ``0.84 s``, ``41 s``, ``12 min 5 s``, ``3 h 20 min``; a dash for none."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 9.5 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def label(key: str) -> str:
+    """Return the field's name of a hyperparameter: ``learning rate`` for ``optimizer.lr``, else the key itself."""
+    return _QUANTITIES.get(key, key)
+
+
+def setting(key: str, value: Any) -> str:
+    """Write one hyperparameter and its value as a noun phrase: ``a learning rate of 0.1``, ``model.act = relu``."""
+    if key in _QUANTITIES:
+        return f"a {_QUANTITIES[key]} of {number(value)}"
+    return f"{key} = {number(value)}"
+
+
+def settings(params: Mapping[str, Any]) -> str:
+    """Write a point on one line: ``learning rate 0.1, momentum 0.9``."""
+    words = (f"{label(k)} {number(v)}" if k in _QUANTITIES else f"{k} = {number(v)}" for k, v in params.items())
+    return ", ".join(words)
+
+
+def count(n: int, noun: str) -> str:
+    """Write a number of things: ``1 seed``, ``3 seeds``."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"

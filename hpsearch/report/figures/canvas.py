@@ -1,0 +1,199 @@
+"""What every figure shares: type, axes that follow the scale of a hyperparameter, menus, the strip for lost trials."""
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from hpsearch.analysis.space import Axis
+from hpsearch.analysis.sweep import Point, Summary
+from hpsearch.analysis.words import number
+from hpsearch.report import theme
+
+Trace = dict[str, Any]
+Layout = dict[str, Any]
+_CLEAR = "rgba(0,0,0,0)"
+_FEW = 7
+MANY_POINTS = 400  # beyond, single seeds are not drawn and hover texts are short
+
+
+def draw(traces: Sequence[Trace], layout: Layout, alt: str) -> go.Figure:
+    """Return a figure in the house style.
+
+    Args:
+        traces: plotly traces.
+        layout: what differs from the style.
+        alt: what the figure shows, for those who cannot see it; kept in ``layout.meta.alt``.
+
+    Returns:
+        The figure.
+    """
+    style: Layout = {
+        "template": "none",
+        "font": {"family": theme.FONT, "size": 13, "color": theme.INK},
+        "paper_bgcolor": _CLEAR,
+        "plot_bgcolor": _CLEAR,
+        "margin": {"l": 64, "r": 20, "t": 34, "b": 54},
+        "height": 430,
+        "hovermode": "closest",
+        "hoverlabel": {
+            "bgcolor": theme.PAPER,
+            "bordercolor": theme.RULE,
+            "font": {"family": theme.FONT, "size": 13, "color": theme.INK},
+            "align": "left",
+        },
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.01,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "itemsizing": "trace",
+        },
+        "meta": {"alt": alt},
+    }
+    return go.Figure({"data": list(traces), "layout": {**style, **layout}})
+
+
+def axis_style(title: str, **changes: Any) -> Layout:
+    """Return a plain axis with a light grid."""
+    return {
+        "title": {"text": escape(title), "font": {"color": theme.MUTED}, "standoff": 10},
+        "gridcolor": theme.GRID,
+        "linecolor": theme.RULE,
+        "tickcolor": theme.RULE,
+        "tickfont": {"color": theme.MUTED},
+        "ticks": "outside",
+        "ticklen": 4,
+        "showline": True,
+        "zeroline": False,
+        "automargin": True,
+        **changes,
+    }
+
+
+def parameter_axis(axis: Axis) -> Layout:
+    """Return the plotly axis of a hyperparameter: logarithmic, linear, or one place per category.
+
+    Args:
+        axis: the hyperparameter.
+
+    Returns:
+        An x axis whose range leaves a margin around the values tried.
+    """
+    places = [axis.place(value) for value in axis.values] or [0.0]
+    pad = 0.045 * (places[-1] - places[0]) or 0.5
+    ticks = parameter_ticks(axis)
+    title = axis.name if axis.name == axis.key else f"{axis.name} ({axis.key})"
+    return axis_style(
+        title,
+        type="log" if axis.scale == "log" else "linear",
+        range=[min(places) - pad, max(places) + pad],
+        tickmode="array",
+        tickvals=[value for value, _ in ticks],
+        ticktext=[text for _, text in ticks],
+    )
+
+
+def parameter_ticks(axis: Axis) -> list[tuple[float, str]]:
+    """Return positions and texts of ticks: every value when they are few, round numbers otherwise."""
+    if axis.scale == "category":
+        return [(i, escape(shorten(str(value)))) for i, value in enumerate(axis.values)]
+    if len(axis.values) <= _FEW:
+        return [(float(value), number(value)) for value in axis.values]
+    return [(tick, number(tick)) for tick in round_ticks(axis.scale == "log", axis.values[0], axis.values[-1])]
+
+
+def round_ticks(log: bool, low: float, high: float) -> list[float]:
+    """Return about five round numbers between two values, whole decades on a wide log scale."""
+    if log:
+        exponents = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
+        if len(exponents) >= 3:
+            return [10.0**e for e in exponents][:: math.ceil(len(exponents) / 7)]
+        grid = (
+            d * 10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) for d in (1, 2, 5)
+        )
+        return [tick for tick in grid if low <= tick <= high] or [low, high]
+    if high == low:
+        return [low]
+    raw = (high - low) / 5
+    size = 10.0 ** math.floor(math.log10(raw))
+    step = min((m * size for m in (1, 2, 5, 10)), key=lambda s: abs(s - raw))
+    first = math.ceil(low / step - 1e-9)
+    return [float(f"{i * step:.12g}") for i in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def coordinate(axis: Axis, value: Any) -> float:
+    """Return a value's data coordinate: itself, or the index of a category."""
+    return axis.place(value) if axis.scale == "category" else float(value)
+
+
+def positive_span(values: Sequence[float]) -> float:
+    """Return the largest over the smallest value when all are positive and finite, else 1."""
+    finite = [v for v in values if math.isfinite(v)]
+    return max(finite) / min(finite) if finite and min(finite) > 0 else 1.0
+
+
+def menu(name: str, kind: str, buttons: Sequence[tuple[str, list[Any]]], active: int = 0) -> Layout:
+    """Return one plotly menu whose entries call ``Plotly.update``.
+
+    Args:
+        name: what is chosen; a page shows it beside the control.
+        kind: ``dropdown`` or ``buttons``.
+        buttons: label and arguments (trace changes, layout changes) of each entry.
+        active: the entry that is on.
+
+    Returns:
+        An entry of ``layout.updatemenus``; a report draws it as a control of the page.
+    """
+    return {
+        "name": name,
+        "type": kind,
+        "direction": "down" if kind == "dropdown" else "right",
+        "active": active,
+        "x": 1 if kind == "dropdown" else 0,
+        "xanchor": "right" if kind == "dropdown" else "left",
+        "y": 1.02,
+        "yanchor": "bottom",
+        "showactive": True,
+        "buttons": [{"label": text, "method": "update", "args": args} for text, args in buttons],
+    }
+
+
+def lost_strip(present: bool) -> Mapping[str, Layout]:
+    """Return the y axes of a figure with a strip below for trials without a score; without such, the main axis only."""
+    if not present:
+        return {"yaxis": {"domain": [0, 1]}}
+    strip = axis_style("", domain=[0, 0.09], range=[-1, 1], tickvals=[0], ticktext=["no score"], fixedrange=True)
+    return {"yaxis": {"domain": [0.13, 1]}, "yaxis2": {**strip, "showgrid": False, "showline": False, "ticks": ""}}
+
+
+def escape(text: Any) -> str:
+    """Return text that plotly shows as it is: it would read tags in it."""
+    return html.escape(str(text), quote=False)
+
+
+def shorten(text: str, limit: int = 22) -> str:
+    """Cut a long text at its end."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def hover(summary: Summary, p: Point, head: str) -> str:
+    """Return a hover text: the head in bold, the point and its hyperparameters; of very many points the head alone.
+
+    Args:
+        summary: the study's result.
+        p: the point.
+        head: what is shown first, already escaped.
+
+    Returns:
+        Lines as plotly takes them.
+    """
+    head = f"<b>{head}</b><br>point {p.point}"
+    return head if len(summary.points) > MANY_POINTS else f"{head}<br>{_params(p.params)}"
+
+
+def _params(params: Mapping[str, Any]) -> str:
+    return "<br>".join(f"{escape(key)} = {escape(shorten(number(value), 60))}" for key, value in params.items())

@@ -1,0 +1,89 @@
+"""When each trial ran: one lane per slot that was busy, coloured by how the trial ended."""
+
+import math
+from heapq import heappop, heappush
+
+from plotly.graph_objects import Figure
+
+from hpsearch.analysis.words import duration, score
+from hpsearch.report import theme
+from hpsearch.report.figures.canvas import Trace, axis_style, draw, escape, shorten
+from hpsearch.types import TrialState, TrialTable
+
+_UNITS = ((7200.0, 3600.0, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
+
+
+def timeline_figure(table: TrialTable) -> Figure:
+    """Draw trials as bars from start to end, as many lanes as ran at the same time.
+
+    Args:
+        table: the study.
+
+    Returns:
+        The figure; trials that have not both started and ended are left out.
+    """
+    trials = table.trials
+    known = trials[trials["started"].notna() & trials["ended"].notna()].sort_values("started")
+    starts, ends = known["started"].astype(float).tolist(), known["ended"].astype(float).tolist()
+    origin, lanes = min(starts, default=0.0), lanes_of(starts, ends)
+    total = max(ends, default=0.0) - origin
+    unit, word = next((size, name) for least, size, name in _UNITS if total >= least)
+    rows = known.to_dict("records")
+    traces = []
+    for state in theme.STATES:
+        mine = [i for i, row in enumerate(rows) if row["state"] == state]
+        if mine:
+            trace = _bars(state, [_hover(rows[i]) for i in mine])
+            trace |= {"base": [(starts[i] - origin) / unit for i in mine], "y": [lanes[i] + 1 for i in mine]}
+            traces.append({**trace, "x": [(ends[i] - starts[i]) / unit for i in mine]})
+    count = max(lanes, default=0) + 1
+    y = axis_style(
+        "slot", range=[count + 0.5, 0.5], tickmode="linear", dtick=max(1, math.ceil(count / 8)), tick0=1, showgrid=False
+    )
+    layout = {"barmode": "overlay", "xaxis": axis_style(f"{word} since the first start"), "yaxis": y}
+    alt = f"Timeline of {len(rows)} trials on {count} slots over {duration(total)}."
+    return draw(traces, {**layout, "height": min(520, 150 + 42 * count)}, alt)
+
+
+def lanes_of(starts: list[float], ends: list[float]) -> list[int]:
+    """Give each interval the lowest lane that is free when it starts.
+
+    Args:
+        starts: ascending start times.
+        ends: their end times.
+
+    Returns:
+        Lane numbers from 0; as many lanes as intervals that overlap at some moment.
+    """
+    busy: list[tuple[float, int]] = []
+    free: list[int] = []
+    lanes: list[int] = []
+    opened = 0
+    for start, end in zip(starts, ends, strict=True):
+        while busy and busy[0][0] <= start:
+            heappush(free, heappop(busy)[1])
+        if not free:
+            heappush(free, opened)
+            opened += 1
+        lane = heappop(free)
+        heappush(busy, (end, lane))
+        lanes.append(lane)
+    return lanes
+
+
+def _bars(state: TrialState, hover: list[str]) -> Trace:
+    return {
+        **{"type": "bar", "orientation": "h", "name": state.lower(), "width": 0.72, "hovertext": hover},
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "marker": {"color": theme.STATES[state][0], "opacity": 0.8, "line": {"color": theme.PAPER, "width": 1}},
+    }
+
+
+def _hover(row: dict[str, object]) -> str:
+    score_value = row["score"]
+    text = f"<b>trial {row['point']}/{row['seed']}</b>: {escape(row['state'])}"
+    if isinstance(score_value, float) and not math.isnan(score_value):
+        text += f", {score(score_value)}"
+    spent = row["duration_sec"]
+    text += f"<br>{duration(spent)}" if isinstance(spent, float) else ""
+    return text + (f"<br>{escape(shorten(str(row['reason']), 80))}" if row["reason"] else "")

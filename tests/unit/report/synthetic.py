@@ -1,0 +1,162 @@
+"""Studies made up with a closed form, in the shape in which real ones are read."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from hpsearch.types import TrialTable
+
+START = 1_790_000_000.0
+RATES = [float(f"{rate:.6g}") for rate in np.logspace(-3, 1, 13)]
+DIVERGED = "diverged at step 17: loss 812.3"
+
+CONFIG = {
+    "data": {"_target_": "hpsearch.data.digits.Digits", "batch_size": 64, "valid_fraction": 0.2, "split_seed": 0},
+    "model": {"_target_": "hpsearch.models.mlp.Mlp", "hidden": [64], "activation": "relu"},
+    "loss": {"_target_": "hpsearch.losses.CrossEntropy"},
+    "optimizer": {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1, "momentum": 0.9, "weight_decay": 0.0},
+    "scheduler": {"_target_": "hpsearch.schedules.Constant", "warmup_steps": 0},
+    "regularizer": {},
+    "trainer": {"_target_": "hpsearch.training.loop.Trainer", "epochs": 30, "clip_norm": None},
+    "study": {"question": "Which learning rates train this model, and where does it diverge?", "seeds": 3},
+}
+
+
+def study(space, config=CONFIG, seeds=3, **changes):
+    config = {**config, "study": {**config["study"], "seeds": seeds}}
+    return {
+        "question": config["study"]["question"],
+        "objective": {"metric": "valid/acc", "direction": "maximize", "reduce": "last"},
+        "space": space,
+        "config": config,
+        "command": "python -m hpsearch +study=lr_sweep",
+        "environment": {"python": "3.12.4", "torch": "2.13.0", "platform": "Linux x86_64", "git.commit": "4b9f2c1"},
+        **changes,
+    }
+
+
+def quality(rate):
+    """Accuracy the rate reaches: a plateau around 0.1 with shoulders."""
+    x = math.log10(rate)
+    return 0.975 - 0.02 * max(0.0, abs(x + 1) - 0.7) ** 2 - 0.35 * max(0.0, x + 0.1) ** 2
+
+
+def curve(rate, epochs, rng):
+    """Loss and accuracy per epoch, the untrained model first."""
+    epoch = np.arange(epochs + 1)
+    speed = min(rate * 12, 1.2)
+    progress = 1 - np.exp(-speed * epoch)
+    noise = 0.004 + 0.02 * min(rate, 1.0)
+    final = max(0.1, quality(rate) + rng.normal(0, 0.003))
+    acc = 0.1 + (final - 0.1) * progress + rng.normal(0, noise / 3, epochs + 1) * progress * (1 - progress / 1.2)
+    floor = 0.02 + 2.0 * max(0.0, 0.97 - final) + 4 * max(0.0, math.log10(rate))
+    loss = (2.3 - floor) * np.exp(-speed * epoch * 0.8) + floor + np.abs(rng.normal(0, noise / 4, epochs + 1))
+    return acc, loss
+
+
+def trial_row(point, seed, start, duration, slot_gap=0.02, **cells):
+    return {
+        "point": point, "seed": seed, "fold": 0, "state": "COMPLETE", "score": math.nan, "attempts": 1, "reason": "",
+        "started": start, "ended": start + duration - slot_gap, "duration_sec": duration - slot_gap,
+        "run_id": f"{point:04x}{seed:028x}", "key": f"k{point}-{seed}", "device": "cpu", "parameters": 4810, **cells,
+    }  # fmt: skip
+
+
+def curve_rows(point, seed, acc, loss, start, duration):
+    epochs = len(acc)
+    return [
+        {
+            "point": point, "seed": seed, "fold": 0, "epoch": e, "step": e * 18, "time": start + duration * e / epochs,
+            "train/loss": math.nan if e == 0 else loss[e], "train/acc": min(acc[e] + 0.015, 1.0) if e else math.nan,
+            "valid/loss": loss[e] * 1.1 + 0.03, "valid/acc": acc[e], "lr": 0.1, "epoch_sec": 0.01,
+        }
+        for e in range(epochs)
+    ]  # fmt: skip
+
+
+def sweep(rates=RATES, seeds=3, epochs=30, diverges_from=3.0):
+    """The main job: one learning rate after the other on two slots, the top rates diverge."""
+    rng = np.random.default_rng(0)
+    trials, curves, steps, free = [], [], [], [START, START]
+    for point, rate in enumerate(rates):
+        for seed in range(seeds):
+            slot = free.index(min(free))
+            start, away = free[slot], rate >= diverges_from
+            duration = 0.08 if away else 0.55 + 0.1 * rng.random()
+            free[slot] = start + duration
+            acc, loss = curve(rate, 1 if away else epochs, rng)
+            acc, loss = (acc[:1], loss[:1]) if away else (acc, loss)
+            command = f"python -m hpsearch optimizer.lr={rate} seed={seed}"
+            row = trial_row(point, seed, start, duration, **{"optimizer.lr": rate, "command": command})
+            row |= {"valid/acc": acc[-1], "valid/loss": loss[-1] * 1.1}
+            row |= {"state": "INFEASIBLE", "reason": DIVERGED} if away else {"score": acc[-1]}
+            trials.append(row)
+            curves += curve_rows(point, seed, acc, loss, start, duration)
+            losses = [2.3, 9.0, 812.3] if away else np.geomspace(2.3, loss[-1], 60)
+            steps += [
+                {"point": point, "seed": seed, "fold": 0, "step": 1 + i * 9, "loss": float(v)}
+                for i, v in enumerate(losses)
+            ]
+    space = {"optimizer.lr": "tag(log, interval(1e-3, 10))"}
+    return TrialTable(
+        "lr_sweep", study(space, seeds=seeds), pd.DataFrame(trials), pd.DataFrame(curves), pd.DataFrame(steps)
+    )
+
+
+def troubled():
+    """The main job with one trial pruned, one failed with a hostile reason, one that never said anything."""
+    table = sweep(seeds=2, epochs=10)
+    trials = table.trials.copy()
+    cells = ["state", "score", "reason"]
+    trials.loc[(trials.point == 2) & (trials.seed == 1), cells] = [
+        "PRUNED",
+        math.nan,
+        "worse than the median at epoch 4",
+    ]
+    failed = (trials.point == 8) & (trials.seed == 0)
+    trials.loc[failed, cells] = ["FAILED", math.nan, "RuntimeError: <script>alert('x')</script> & </script>"]
+    trials.loc[failed, "attempts"] = 3
+    return replace(table, trials=trials)
+
+
+def mixed(points=60, epochs=10):
+    """A random search over numbers, categories, an optional and a hostile value; one seed per point."""
+    rng = np.random.default_rng(1)
+    trials, curves, steps, free = [], [], [], [START] * 4
+    models = ["mlp", "lenet", "<script>alert('model')</script>"]
+    for point in range(points):
+        rate, decay = 10 ** rng.uniform(-4, 0.5), 10 ** rng.uniform(-6, -2)
+        model, batch = models[int(rng.integers(3))], int(rng.choice([32, 64, 128, 256]))
+        slot = free.index(min(free))
+        start, duration, away = free[slot], 0.5 + rng.random(), rate > 2
+        free[slot] = start + duration
+        acc, loss = curve(rate, epochs, rng)
+        acc = acc - 0.01 * models.index(model)
+        pruned = not away and rng.random() < 0.3
+        kept = 1 if away else 4 if pruned else epochs + 1
+        row = trial_row(point, 0, start, duration, command=f"python -m hpsearch optimizer.lr={rate} model='{model}'")
+        row |= {"optimizer.lr": rate, "optimizer.weight_decay": decay, "data.batch_size": batch, "model": model}
+        row |= {"model.kernel_size": 3 + 2 * (point % 2) if model == "lenet" else None, "valid/acc": acc[kept - 1]}
+        row |= {"valid/loss": loss[kept - 1], "optimizer.nesterov": bool(point % 2)}
+        row |= {"state": "INFEASIBLE", "reason": DIVERGED} if away else {"score": acc[kept - 1]}
+        row |= {"state": "PRUNED", "reason": "worse than the median at epoch 3"} if pruned else {}
+        trials.append(row)
+        curves += curve_rows(point, 0, acc[:kept], loss[:kept], start, duration)
+        steps += [{"point": point, "seed": 0, "fold": 0, "step": 1, "loss": 2.3}]
+    space = {
+        "optimizer.lr": "tag(log, interval(1e-4, 3))", "optimizer.weight_decay": "tag(log, interval(1e-6, 1e-2))",
+        "data.batch_size": "choice(32, 64, 128, 256)", "model": "choice(mlp, lenet, hostile)",
+        "model=lenet/model.kernel_size": "choice(3, 5)", "optimizer.nesterov": "choice(true, false)",
+    }  # fmt: skip
+    config = {**CONFIG, "study": {"question": "Which <b>settings</b> & models train best?"}}
+    changes = {"command": "python -m hpsearch +study=mixed sampler=tpe"}
+    return TrialTable("mixed", study(space, config, 1, **changes), *map(pd.DataFrame, (trials, curves, steps)))
+
+
+def empty():
+    """A study that was created and has not started a trial."""
+    table = sweep(rates=[0.1], seeds=1)
+    cut = {name: getattr(table, name).iloc[:0] for name in ("trials", "curves", "steps")}
+    return replace(table, **cut)
