@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from torch.optim import Optimizer
 
 from hpsearch import rng
 from hpsearch.data.base import Split, Splits
-from hpsearch.errors import check_choice, check_float, check_int
+from hpsearch.errors import ConfigError, check_choice, check_float, check_int
 from hpsearch.nn.dropout import Dropout, address_dropout, advance
 from hpsearch.regularizers import Regularizer
 from hpsearch.schedules import Table
@@ -67,6 +68,8 @@ class Trainer:
     def __post_init__(self) -> None:
         check_int("trainer.epochs", self.epochs, 1)
         check_int("trainer.eval_batch_size", self.eval_batch_size, 1)
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(self.device)):
+            raise ConfigError(f"trainer.device = {self.device!r}: must be auto, cpu, cuda or cuda:N")
         check_choice("trainer.precision", self.precision, ("float32", "bf16"))
         check_float("trainer.diverge_factor", self.diverge_factor, "(1, inf)")
         check_float("trainer.checkpoint_sec", self.checkpoint_sec, "[0, inf)")
@@ -77,6 +80,20 @@ class Trainer:
                 check_float(f"trainer.{name}", getattr(self, name), "(0, inf)")
         if self.log_every is not None:
             check_int("trainer.log_every", self.log_every, 1)
+
+    def find_device(self) -> torch.device:
+        """Return the device to train on.
+
+        Raises:
+            ConfigError: this machine has no such device.
+        """
+        found = torch.cuda.device_count()
+        if self.device == "auto":
+            return torch.device("cuda", torch.cuda.current_device()) if found else torch.device("cpu")
+        device = torch.device(self.device)
+        if device.type == "cuda" and (device.index or 0) >= found:
+            raise ConfigError(f"trainer.device = '{self.device}': this machine has {found} CUDA devices")
+        return torch.device("cuda", torch.cuda.current_device()) if self.device == "cuda" else device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +186,8 @@ def train(job: Job) -> TrialRun:
                 reason = f"paused after epoch {progress.epoch or 0}"
                 return (TrialResult(TrialState.PAUSED, reason, artifacts=(checkpoint.LAST,), time=time.time()),)
     except Diverged as diverged:
-        return (_end(job, progress, TrialState.INFEASIBLE, str(diverged)),)
+        facts = {"diverged_step": diverged.step}
+        return (_end(job, progress, TrialState.INFEASIBLE, str(diverged), facts),)
     return (_end(job, progress, TrialState.COMPLETE),)
 
 
@@ -329,11 +347,13 @@ def _better(job: Job, best: Best | None, values: Mapping[str, float], epoch: int
     return Best(score, epoch, checkpoint.copy_weights(job.model))
 
 
-def _end(job: Job, progress: Progress, state: TrialState, reason: str = "") -> TrialResult:
-    facts: dict[str, str | int | float] = {}
+def _end(
+    job: Job, progress: Progress, state: TrialState, reason: str = "", facts: Mapping[str, int] | None = None
+) -> TrialResult:
+    found: dict[str, str | int | float] = dict(facts or {})
     artifacts: tuple[str, ...] = ()
     if progress.best is not None:
-        facts |= {"best_epoch": progress.best.epoch, "best_score": progress.best.score}
+        found |= {"best_epoch": progress.best.epoch, "best_score": progress.best.score}
         artifacts = (checkpoint.save_best(job.folder, progress.best, job.key),)
     checkpoint.remove_last(job.folder)
-    return TrialResult(state, reason, facts=facts, artifacts=artifacts, time=time.time())
+    return TrialResult(state, reason, facts=found, artifacts=artifacts, time=time.time())
