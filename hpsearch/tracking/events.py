@@ -7,11 +7,13 @@
 - ``report``: an epoch's metrics.
 - ``state``: a new state, with score and reason.
 
-`study.jsonl` holds the study's own: ``open`` at each start of the driver, then ``best``, ``system``, ``artifact``,
-``state``. Only the driver's process writes; a tracking store is a copy that is made from these files.
+`study.jsonl` holds the study's own: ``created`` once, ``open`` at each start of the driver, then ``best``, ``system``,
+``artifact``, ``state``. Only the driver's process writes; a tracking store is a copy that is made from these files.
 """
 
+import json
 import os
+import shlex
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -142,6 +144,11 @@ class TrialFold:
         )
 
 
+def replay_command(record: TrialRecord) -> str:
+    """Return the command that trains a trial again."""
+    return " ".join(["python -m hpsearch", *(shlex.quote(word) for word in record.overrides)])
+
+
 def _report(event: Event) -> Report:
     steps = tuple((step, value) for step, value in event["steps"])
     return Report(event["epoch"], event["step"], event["metrics"], steps, event["time"])
@@ -164,6 +171,17 @@ def read_trial(path: Path) -> TrialRecord | None:
     return fold.record() if fold.spec is not None else None
 
 
+def last_state(path: Path) -> TrialState:
+    """Return the state a trial's event file ends with, without folding all of it."""
+    data = path.read_bytes()
+    for line in reversed(data[: data.rfind(b"\n") + 1].splitlines()):
+        if line.startswith(b'{"event":"start"'):
+            return TrialState.RUNNING
+        if line.startswith(b'{"event":"state"'):
+            return TrialState(json.loads(line)["state"])
+    return TrialState.WAITING
+
+
 def trial_files(folder: Path) -> list[Path]:
     """Return the event files of a study's trials, in order of point, seed and fold."""
     files = [path for path in (folder / "events").glob("*-*-*.jsonl")]
@@ -175,19 +193,30 @@ def read_trials(folder: Path) -> list[TrialRecord]:
     return [record for path in trial_files(folder) if (record := read_trial(path)) is not None]
 
 
-def fold_study(events: Iterable[Event]) -> dict[str, Any]:
+def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return what a study recorded of itself: the newest value of each field.
 
-    The fields of ``open`` lines stand on top; ``best`` and ``state`` are dictionaries of their own.
+    Args:
+        events: lines of its own file.
+        study: what earlier lines said; it is updated.
+
+    Returns:
+        The fields of ``open`` lines, ``created`` (time of the first one), ``uid``, and the newest ``best`` and
+        ``state`` (none after a new ``open``) as dictionaries of their own.
     """
-    study: dict[str, Any] = {}
+    study = {} if study is None else study
     for event in events:
         fields = {name: value for name, value in event.items() if name != "event"}
-        if event["event"] == "open":
-            study.update({name: value for name, value in fields.items() if name != "time"})
-            study.setdefault("created", fields["time"])
-        elif event["event"] in ("best", "state"):
-            study[event["event"]] = fields
+        match event["event"]:
+            case "created":
+                study["uid"] = fields["uid"]
+            case "open":
+                time = fields.pop("time")
+                study.setdefault("created", time)
+                study.update(fields)
+                study.pop("state", None)
+            case "best" | "state":
+                study[event["event"]] = fields
     return study
 
 
@@ -211,6 +240,8 @@ class Record:
         self._folds: dict[str, TrialFold] = {}
         self._attempt: dict[str, int] = {}
         self._dirty: set[str] = set()
+        if not self._journal(STUDY).events:
+            self._study_line({"event": "created", "uid": uuid.uuid4().hex})
 
     def spec(self, spec: TrialSpec, time: float) -> None:
         """Record what is about to be trained; for a trial already there only the number of its attempt is new."""
@@ -310,18 +341,13 @@ class Record:
         """Record something of the study itself.
 
         Args:
-            event: ``open`` (name, question, config, space, objective, command, git, environment, seed, sampler, and
-                restart=True after `study.restart`), ``best`` (point, params, mean, sd, n), ``system`` (metrics),
-                ``artifact`` (path relative to the study's folder, optional `to`: folder in the store),
-                ``state`` (state, answer).
+            event: ``open`` (name, question, config, space, objective, command, git, environment, seed, sampler),
+                ``best`` (point, params, mean, sd, n), ``system`` (metrics), ``artifact`` (path relative to the
+                study's folder, optional `to`: folder in the store), ``state`` (state, answer).
             time: seconds since the Unix epoch.
             fields: what happened, JSON-like.
         """
-        line = {"event": event, "time": _ms(time), **fields}
-        if event == "open":
-            line["uid"] = read_study(self.folder).get("uid") or uuid.uuid4().hex
-        self._journal(STUDY).append(line, durable=event != "system")
-        self._dirty.add(STUDY)
+        self._study_line({"event": event, "time": _ms(time), **fields}, durable=event != "system")
 
     def trial(self, trial: TrialId) -> TrialRecord | None:
         """Return what is known of a trial, lines not yet flushed included; None when it has no record."""
@@ -335,7 +361,7 @@ class Record:
 
     def flush(self, fsync: bool = False) -> None:
         """Write the buffered lines, one write per file; files with a new final state wait for the disk, or all do."""
-        names = sorted(self._dirty)
+        names = sorted(self._dirty, key=lambda name: (name != STUDY, name))
         for name in names:
             self._journals[name].flush(fsync)
             self._dirty.discard(name)
@@ -348,6 +374,10 @@ class Record:
     def close(self) -> None:
         """Flush everything to the disk."""
         self.flush(fsync=True)
+
+    def _study_line(self, event: Event, durable: bool = True) -> None:
+        self._journal(STUDY).append(event, durable)
+        self._dirty.add(STUDY)
 
     def _journal(self, name: str) -> Journal:
         if name not in self._journals:

@@ -30,8 +30,13 @@ def whole_lines(data: bytes) -> tuple[list[Event], int]:
     return events, end
 
 
-def read_lines(path: Path, offset: int = 0) -> tuple[list[Event], int]:
-    """Read the events of a file's whole lines from a byte offset on.
+def read_lines(path: Path, offset: int = 0, end: int | None = None) -> tuple[list[Event], int]:
+    """Read the events of a file's whole lines between two byte offsets.
+
+    Args:
+        path: the file.
+        offset: where a line begins.
+        end: where to stop; None for the end of the file.
 
     Returns:
         The events and the offset behind them; nothing when the file does not exist.
@@ -39,7 +44,7 @@ def read_lines(path: Path, offset: int = 0) -> tuple[list[Event], int]:
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            events, length = whole_lines(file.read())
+            events, length = whole_lines(file.read(-1 if end is None else end - offset))
     except FileNotFoundError:
         return [], offset
     return events, offset + length

@@ -1,11 +1,23 @@
 """MLflow as a copy of a study's event files, made by a background thread."""
 
+import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
+
+from hpsearch.errors import StorageError
+from hpsearch.tracking import store
+from hpsearch.tracking.sender import Sender
+from hpsearch.tracking.target import supersede_runs
+
+LONGEST_WAIT_SEC = 60.0
 
 
 class MlflowTracker:
     """Sends a study's event files to MLflow from a thread of its own; see `base.Tracker`.
+
+    While the store is away, the thread tries again after longer and longer times; nothing is lost, and what is left
+    when the driver ends is sent by the next one or by `sync`.
 
     Args:
         uri: tracking store; null for `sqlite:///mlflow.db` in the working folder.
@@ -23,48 +35,126 @@ class MlflowTracker:
         timeout_sec: float = 10.0,
         artifact_mib: float = 10.0,
     ) -> None:
-        raise NotImplementedError
+        self.uri = store.store_uri(uri)
+        self.artifacts = store.artifact_root(artifacts)
+        self._send_every_sec, self._timeout_sec, self._artifact_mib = send_every_sec, timeout_sec, artifact_mib
+        self._condition = threading.Condition()
+        self._pending: set[str] = set()
+        self._sending = False
+        self._urgent = False
+        self._deadline: float | None = None
+        self._thread: threading.Thread | None = None
+        self._sender: Sender | None = None
 
     def open(self, folder: Path) -> None:
-        """Start copying a study; returns at once."""
-        raise NotImplementedError
+        """Start copying a study; returns at once.
+
+        Args:
+            folder: the study's folder.
+        """
+        store.check_store(self.uri)
+        store.set_environment(self._timeout_sec)
+        self._sender = Sender(folder, self.uri, self.artifacts, self._artifact_mib)
+        self._pending = self._sender.pending()
+        self._thread = threading.Thread(target=self._run, args=(self._sender,), name="mlflow-sender", daemon=True)
+        self._thread.start()
 
     def changed(self, names: Iterable[str]) -> None:
         """Note that event files have new lines."""
-        raise NotImplementedError
+        with self._condition:
+            self._pending.update(names)
 
     def flush(self, timeout_sec: float) -> bool:
         """Wait until every line written before this call is sent; return whether it is."""
-        raise NotImplementedError
+        with self._condition:
+            self._urgent = True
+            self._condition.notify_all()
+            self._condition.wait_for(self._idle, timeout_sec)
+            return self._idle()
 
     def close(self, timeout_sec: float) -> bool:
         """Send what is left, at most for `timeout_sec`, and stop; return whether everything is sent."""
-        raise NotImplementedError
+        if self._thread is None:
+            return True
+        with self._condition:
+            self._deadline = time.monotonic() + timeout_sec
+            self._condition.notify_all()
+        self._thread.join(timeout_sec + 1.0)
+        return self._idle()
 
     def problem(self) -> str | None:
         """Return one line that says why nothing arrives at the moment, or None."""
-        raise NotImplementedError
+        return self._sender.problem if self._sender else None
 
     def hint(self) -> str | None:
         """Return the command that opens MLflow at this store."""
-        raise NotImplementedError
+        default = store.store_uri(None)
+        return "python -m hpsearch ui" + ("" if self.uri == default else f" tracker.uri={store.shown(self.uri)}")
+
+    def _idle(self) -> bool:
+        return not self._pending and not self._sending
+
+    def _run(self, sender: Sender) -> None:
+        wait_sec = 0.0
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._urgent or self._deadline is not None, wait_sec)
+                names, self._pending = self._pending, set()
+                self._sending, self._urgent = True, False
+            left = sender.send(names, self._over) if names else set()
+            with self._condition:
+                self._pending |= left
+                self._sending = False
+                self._condition.notify_all()
+                if self._deadline is not None and (self._idle() or self._over()):
+                    return
+            wait_sec = min(max(2 * wait_sec, 0.5), LONGEST_WAIT_SEC) if left else self._send_every_sec
+            if left and self._deadline is not None:
+                time.sleep(0.2)
+
+    def _over(self) -> bool:
+        return self._deadline is not None and time.monotonic() > self._deadline
 
 
 def sync(folder: Path, uri: str | None = None, artifacts: str | None = None) -> int:
     """Send what a study's event files hold and the store does not; for `hpsearch sync`.
 
+    Args:
+        folder: the study's folder.
+        uri: tracking store; None for the default one.
+        artifacts: folder of the artifacts of an embedded store.
+
     Returns:
-        The number of event lines sent.
+        The number of event files sent.
+
+    Raises:
+        StorageError: the store cannot be reached or used.
     """
-    raise NotImplementedError
+    address = store.store_uri(uri)
+    store.check_store(address)
+    sender = Sender(folder, address, store.artifact_root(artifacts))
+    names = sender.pending()
+    left = sender.send(names) if names else set()
+    if left:
+        raise StorageError(f"{len(left)} of {len(names)} event files of {folder.name} are not sent: {sender.problem}")
+    return len(names)
 
 
 def supersede(uri: str | None, name: str, keep: str | None = None) -> int:
     """Tag the runs of a study that was started again as `superseded`; queries skip them.
 
-    The sender does this by itself for a study whose `open` line says `restart`.
+    The sender does this by itself for a study whose configuration says `study.restart`.
+
+    Args:
+        uri: tracking store; None for the default one.
+        name: of the study.
+        keep: uid of the study whose runs stay.
 
     Returns:
         The number of runs tagged.
     """
-    raise NotImplementedError
+    address = store.store_uri(uri)
+    store.check_store(address)
+    client = store.connect(address, store.artifact_root(None))
+    experiment = client.get_experiment_by_name(name)
+    return supersede_runs(client, experiment.experiment_id, keep) if experiment else 0

@@ -1,46 +1,283 @@
-"""Studies as tidy tables, from their event files or from MLflow: the same columns and values."""
+"""Studies as tidy tables, from their event files or from MLflow: the same columns and values.
 
-from collections.abc import Mapping
+Where names collide, the fixed columns win over hyperparameters, these over metrics, these over facts.
+"""
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from hpsearch.tracking.events import TrialRecord
-from hpsearch.types import TrialState, TrialTable
+from hpsearch.errors import StorageError
+from hpsearch.tracking import runs, store
+from hpsearch.tracking.children import TRIAL
+from hpsearch.tracking.events import (
+    STUDY,
+    TrialRecord,
+    last_state,
+    read_study,
+    read_trials,
+    replay_command,
+    trial_files,
+)
+from hpsearch.tracking.sent import sent_runs
+from hpsearch.tracking.target import SUPERSEDED, UID, search
+from hpsearch.types import BestPoint, Report, TrialId, TrialState, TrialTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+TRIAL_COLUMNS = (
+    *("point", "seed", "fold", "state", "score", "attempts", "reason"),
+    *("started", "ended", "duration_sec", "run_id", "key", "command"),
+)
+CURVE_COLUMNS = ("point", "seed", "fold", "epoch", "step", "time")
+STEP_COLUMNS = ("point", "seed", "fold", "step", "loss")
 
 
 def table_from_events(folder: Path) -> TrialTable:
-    """Read a study from its folder."""
-    raise NotImplementedError
+    """Read a study from its folder.
+
+    Args:
+        folder: the study's folder.
+
+    Returns:
+        Its tables; `run_id` is that of the store it was sent to last.
+
+    Raises:
+        StorageError: there is no record in the folder.
+    """
+    study = read_study(folder)
+    if not study:
+        raise StorageError(f"no study in {folder}: it has no events/study.jsonl")
+    sent = sent_runs(folder)
+    records = read_trials(folder)
+    return _table({"name": folder.name, **study}, records, [sent.get(record.id.stem) for record in records])
 
 
 def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
-    """Read a study from a tracking store."""
-    raise NotImplementedError
+    """Read a study from a tracking store.
+
+    Args:
+        uri: tracking store; None for the default one.
+        name: of the study.
+
+    Returns:
+        Its tables, of its newest run when it was started again.
+
+    Raises:
+        StorageError: the store has no such study.
+    """
+    client = _client(uri)
+    experiment = client.get_experiment_by_name(name)
+    found = [] if experiment is None else search(client, experiment.experiment_id)
+    kept = [run for run in found if SUPERSEDED not in run.data.tags and run.info.lifecycle_stage == "active"]
+    ours = [run for run in kept if UID in run.data.tags]
+    if not ours:
+        raise StorageError(f"no study '{name}' in {store.shown(store.store_uri(uri))}")
+    uid = ours[-1].data.tags[UID]
+    mine = [run for run in ours if run.data.tags[UID] == uid]
+    parents = [run for run in mine if TRIAL not in run.data.tags]
+    study = _artifact(client, parents[0], "study.json") if parents else {"name": name, "uid": uid}
+    pairs = [(_record(client, run, {}), run.info.run_id) for run in mine if runs.RECORD_FIRST in run.data.tags]
+    pairs.sort(key=lambda pair: pair[0].id)
+    return _table(study, [record for record, _ in pairs], [run for _, run in pairs])
 
 
 def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
     """Find a trial by its MLflow run id.
 
+    Args:
+        uri: tracking store; None for the default one.
+        run_id: of a trial's run.
+
     Returns:
         The name of its study and the trial as it was logged, its configuration and its curve included.
+
+    Raises:
+        StorageError: the store has no such run, or it is no trial's.
     """
-    raise NotImplementedError
+    from mlflow.exceptions import MlflowException
+
+    client = _client(uri)
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        raise StorageError(f"no run '{run_id}' in {store.shown(store.store_uri(uri))}") from error
+    if TRIAL not in run.data.tags or runs.RECORD_FIRST not in run.data.tags:
+        raise StorageError(f"run '{run_id}' is not the run of a trial; its name is '{run.info.run_name}'")
+    return run.data.tags["hpsearch.study"], _record(client, run, _artifact(client, run, "config.yaml"))
+
+
+def _client(uri: str | None) -> "MlflowClient":
+    address = store.store_uri(uri)
+    path = store.sqlite_path(address)
+    if path is not None and not path.exists():
+        raise StorageError(f"no tracking store at {address}")
+    store.check_store(address)
+    return store.connect(address, store.artifact_root(None))
+
+
+def _artifact(client: "MlflowClient", run: "Run", file: str) -> dict[str, Any]:
+    import yaml
+    from mlflow.exceptions import MlflowException
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            text = Path(client.download_artifacts(run.info.run_id, file, folder)).read_text(encoding="utf-8")
+        except (MlflowException, OSError) as error:
+            raise StorageError(f"run '{run.info.run_id}' has no readable artifact {file}: {error}") from error
+    value: dict[str, Any] = json.loads(text) if file.endswith(".json") else yaml.safe_load(text)
+    return value
+
+
+def _record(client: "MlflowClient", run: "Run", config: Mapping[str, Any]) -> TrialRecord:
+    kept = runs.joined(run.data.tags)
+    point, seed, fold = (int(part) for part in run.data.tags[TRIAL].split("-"))
+    return TrialRecord(
+        id=TrialId(point, seed, fold),
+        key=run.data.tags["key"],
+        params=kept["params"],
+        overrides=tuple(kept["overrides"]),
+        config=config,
+        folder=kept["folder"],
+        state=TrialState(kept["state"]),
+        attempts=kept["attempts"],
+        reports=_reports(client, run, kept["nonfinite"]),
+        score=kept["score"],
+        reason=kept["reason"],
+        traceback="",
+        facts=kept["facts"],
+        artifacts=tuple(kept["artifacts"]),
+        queued=kept["queued"],
+        started=kept["started"],
+        ended=kept["ended"],
+    )
+
+
+def _reports(client: "MlflowClient", run: "Run", nonfinite: Mapping[str, Mapping[str, str]]) -> tuple[Report, ...]:
+    """Put an MLflow run's metrics back together; losses of steps belong to the first epoch that ends behind them."""
+    histories = {key: client.get_metric_history(run.info.run_id, key) for key in run.data.metrics}
+    epochs = {metric.step: (int(metric.value), metric.timestamp / 1000) for metric in histories.pop(runs.STEP, [])}
+    values = {key: {metric.step: metric.value for metric in history} for key, history in histories.items()}
+    for key, lost in nonfinite.items():
+        values.setdefault(key, {}).update({int(step): float(text) for step, text in lost.items()})
+    losses = sorted(values.pop(runs.STEP_LOSS, {}).items())
+    values.pop(runs.SCORE, None)
+    reports, before = [], -1
+    for epoch, (step, time) in sorted(epochs.items()):
+        metrics = {key: history[epoch] for key, history in values.items() if epoch in history}
+        reports.append(Report(epoch, step, metrics, tuple((s, v) for s, v in losses if before < s <= step), time))
+        before = step
+    return tuple(reports)
+
+
+def _table(study: Mapping[str, Any], records: Sequence[TrialRecord], run_ids: Sequence[str | None]) -> TrialTable:
+    trials = [_trial_row(record, run) for record, run in zip(records, run_ids, strict=True)]
+    curves = [_curve_row(record.id, report) for record in records for report in record.reports]
+    steps = [
+        {**_place(record.id), "step": step, "loss": loss}
+        for record in records
+        for report in record.reports
+        for step, loss in report.steps
+    ]
+    params = dict.fromkeys(key for record in records for key in record.params)
+    metrics = sorted({key for record in records for report in record.reports for key in report.metrics})
+    facts = sorted({key for record in records for key in record.facts})
+    return TrialTable(
+        name=str(study["name"]),
+        study=study,
+        trials=_frame(trials, TRIAL_COLUMNS, params, metrics, facts),
+        curves=_frame(curves, CURVE_COLUMNS, metrics),
+        steps=_frame(steps, STEP_COLUMNS),
+    )
+
+
+def _place(trial: TrialId) -> dict[str, int]:
+    return {"point": trial.point, "seed": trial.seed, "fold": trial.fold}
+
+
+def _trial_row(record: TrialRecord, run: str | None) -> dict[str, Any]:
+    ended, started = record.ended, record.started
+    last = {key: value for report in record.reports for key, value in report.metrics.items()}
+    return {
+        **record.facts,
+        **last,
+        **record.params,
+        **_place(record.id),
+        "state": record.state.value,
+        "score": record.score,
+        "attempts": record.attempts,
+        "reason": record.reason,
+        "started": started,
+        "ended": ended,
+        "duration_sec": None if ended is None or started is None else ended - started,
+        "run_id": run,
+        "key": record.key,
+        "command": replay_command(record),
+    }
+
+
+def _curve_row(trial: TrialId, report: Report) -> dict[str, Any]:
+    own = {**_place(trial), "epoch": report.epoch, "step": report.step, "time": report.time}
+    return {**report.metrics, **own}
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], *columns: Iterable[str]) -> "pd.DataFrame":
+    """Return rows as a frame; a name that stands in several groups of columns belongs to the first."""
+    import pandas as pd
+
+    return pd.DataFrame(list(rows), columns=list(dict.fromkeys(name for group in columns for name in group)))
 
 
 @dataclass(frozen=True, slots=True)
 class StudySummary:
-    """A study folder in one line: name, state, trials by state, best point, when it was created and last written."""
+    """A study's folder in one line.
+
+    Attributes:
+        name: of the study.
+        folder: where it is.
+        question: what it asks.
+        state: RUNNING, or how it ended last.
+        counts: trials by state.
+        best: its best point so far (point, params, mean, sd, n).
+        created: when it was started first, in seconds since the Unix epoch.
+        changed: when its record was written last.
+    """
 
     name: str
     folder: Path
     question: str
     state: str
     counts: Mapping[TrialState, int]
-    best: Mapping[str, object] | None
+    best: BestPoint | None
     created: float
     changed: float
 
 
 def studies(root: Path) -> list[StudySummary]:
-    """Return the studies in a folder of studies, the newest first."""
-    raise NotImplementedError
+    """Return the studies in a folder of studies, the one changed last first."""
+    folders = [path.parent.parent for path in root.glob("*/events/study.jsonl")]
+    return sorted((_summary(folder) for folder in folders), key=lambda summary: -summary.changed)
+
+
+def _summary(folder: Path) -> StudySummary:
+    study = read_study(folder)
+    files = trial_files(folder)
+    best = study.get("best")
+    changed = max(path.stat().st_mtime for path in [folder / "events" / f"{STUDY}.jsonl", *files])
+    return StudySummary(
+        name=study.get("name", folder.name),
+        folder=folder,
+        question=study.get("question") or "",
+        state=study.get("state", {}).get("state", "RUNNING"),
+        counts=Counter(last_state(path) for path in files),
+        best=BestPoint(**{name: best[name] for name in ("point", "params", "mean", "sd", "n")}) if best else None,
+        created=study.get("created", changed),
+        changed=changed,
+    )

@@ -1,19 +1,78 @@
 """Load of the machine while a study runs, from psutil and, where there are NVIDIA GPUs, their library."""
 
+import math
+from typing import Any
+
 
 class SystemSampler:
-    """Samples the machine at most every `every_sec`.
+    """Samples the machine at most every `every_sec`, in about a millisecond.
 
     Args:
         every_sec: time between samples.
     """
 
     def __init__(self, every_sec: float = 5.0) -> None:
-        raise NotImplementedError
+        import psutil
+
+        self._every_sec = every_sec
+        self._last = -math.inf
+        psutil.cpu_percent()
+        self._network, self._disk = psutil.net_io_counters(), psutil.disk_io_counters()
+        self._gpus = _gpu_handles()
 
     def sample(self, now: float) -> dict[str, float] | None:
-        """Return ``system/...`` values, or None when the last sample is younger than `every_sec`.
+        """Return the load now; network and disk count from the start of the driver.
 
-        The driver records them: `record.study("system", now, metrics=values)`.
+        Args:
+            now: seconds since the Unix epoch.
+
+        Returns:
+            ``system/...`` values by name, or None when the last sample is younger than `every_sec`.
         """
-        raise NotImplementedError
+        if now - self._last < self._every_sec:
+            return None
+        self._last = now
+        return {**self._host(), **{f"system/{name}": value for name, value in _gpu_load(self._gpus).items()}}
+
+    def _host(self) -> dict[str, float]:
+        import psutil
+
+        memory = psutil.virtual_memory()
+        load = {
+            "system/cpu_percent": psutil.cpu_percent(),
+            "system/memory_percent": memory.percent,
+            "system/memory_mib": memory.used / 2**20,
+        }
+        network, disk = psutil.net_io_counters(), psutil.disk_io_counters()
+        if network and self._network:
+            load["system/network_mib"] = (
+                network.bytes_sent + network.bytes_recv - self._network.bytes_sent - self._network.bytes_recv
+            ) / 2**20
+        if disk and self._disk:
+            load["system/disk_write_mib"] = (disk.write_bytes - self._disk.write_bytes) / 2**20
+        return load
+
+
+def _gpu_handles() -> list[Any]:
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        return [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    except Exception:  # no library, no driver, no GPU: NVML has an error class of its own for each
+        return []
+
+
+def _gpu_load(handles: list[Any]) -> dict[str, float]:
+    load: dict[str, float] = {}
+    for index, handle in enumerate(handles):
+        import pynvml
+
+        try:
+            use, memory = pynvml.nvmlDeviceGetUtilizationRates(handle), pynvml.nvmlDeviceGetMemoryInfo(handle)
+            load[f"gpu_{index}_percent"] = float(use.gpu)
+            load[f"gpu_{index}_memory_mib"] = float(memory.used) / 2**20
+            load[f"gpu_{index}_power_watt"] = pynvml.nvmlDeviceGetPowerUsage(handle) / 1000
+        except pynvml.NVMLError:
+            continue
+    return load

@@ -1,7 +1,5 @@
 """The MLflow UI, light and bound to this machine, opened where a study's trials can be compared."""
 
-from pathlib import Path
-
 
 def serve(uri: str | None = None, artifacts: str | None = None, port: int = 5000, study: str | None = None) -> int:
     """Run the MLflow UI until it is interrupted, and print the links that open the studies' trials.

@@ -1,0 +1,101 @@
+"""The runs of a study's trials, from the lines of their event files."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.tracking import runs
+from hpsearch.tracking.colours import Colours
+from hpsearch.tracking.events import TrialRecord
+from hpsearch.tracking.journal import Event, read_lines
+from hpsearch.tracking.parent import Parent
+from hpsearch.tracking.runs import Trail
+from hpsearch.tracking.sent import Sent
+from hpsearch.tracking.target import Target
+from hpsearch.types import TrialState
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+TRIAL = "hpsearch.trial"
+COLOUR = "mlflow.runColor"
+
+
+class Children:
+    """Sends trials, each to a run of its own.
+
+    Args:
+        target: where to.
+        sent: what is sent already.
+        parent: the study they belong to.
+        artifact_bytes: larger files of a trial stay in its folder.
+
+    Attributes:
+        searched: the searched hyperparameters met so far, the main one first.
+    """
+
+    def __init__(self, target: Target, sent: Sent, parent: Parent, artifact_bytes: float) -> None:
+        self.searched: dict[str, None] = {}
+        self._target, self._sent, self._parent = target, sent, parent
+        self._artifact_bytes = artifact_bytes
+        self._runs: dict[str, str] = {}
+        self._trails: dict[str, Trail] = {}
+        self._colours = Colours()
+
+    def adopt(self, name: str, run: "Run") -> None:
+        """Take over a run that exists."""
+        self._runs[name] = run.info.run_id
+        params = runs.joined(run.data.tags).get("params", {})
+        self._colour(run.info.run_id, params)
+
+    def send(self, name: str) -> None:
+        """Send the new lines of one trial; its run is created when it has started."""
+        trail = self._trails.setdefault(name, self._sent.trail(name, self._runs.get(name)))
+        events, offset = read_lines(self._sent.path(name), trail.offset)
+        metrics = trail.take(events)
+        trail.offset = offset
+        if not events or trail.fold.started is None:
+            return
+        record = trail.fold.record()
+        run = trail.run = self._runs[name] = trail.run or self._create(name, record)
+        if all(event["event"] == "report" for event in events) and not trail.nonfinite:
+            self._target.log(run, metrics)
+        else:
+            self._target.log(run, [*metrics, *runs.score_metric(record)], tags=runs.trial_tags(trail))
+            self._describe(run, record, events)
+        self._sent.save(name, trail)
+        if record.state.finished:
+            del self._trails[name]
+
+    def recolour(self, final: bool) -> None:
+        """Bring the colours of earlier runs up to the scale of all values."""
+        for run, colour in self._colours.outdated(final).items():
+            self._target.client.set_tag(run, COLOUR, colour)
+
+    def _create(self, name: str, record: TrialRecord) -> str:
+        assert record.started is not None
+        tags = {**runs.study_tags(self._parent.study), TRIAL: name}
+        if self._parent.run is not None:
+            tags["mlflow.parentRunId"] = self._parent.run
+        client, title = self._target.client, runs.trial_name(record)
+        run = str(client.create_run(self._target.experiment, runs.ms(record.started), tags, title).info.run_id)
+        colour = self._colour(run, record.params)
+        self._target.log(run, params=runs.trial_params(record), tags={COLOUR: colour} if colour else {})
+        self._target.yaml(run, record.config, "config.yaml")
+        return run
+
+    def _colour(self, run: str, params: Mapping[str, Any]) -> str:
+        self.searched.update(dict.fromkeys(params))
+        main = next(iter(self.searched), None)
+        return self._colours.colour(run, params[main]) if main is not None and main in params else ""
+
+    def _describe(self, run: str, record: TrialRecord, events: Sequence[Event]) -> None:
+        self._target.status(run, runs.STATUS[record.state], record.ended)
+        if any("data.digest" in event.get("facts", ()) for event in events):
+            self._target.client.log_inputs(run, runs.data_inputs(record))
+        if record.state is TrialState.FAILED and record.traceback:
+            self._target.client.log_text(run, record.traceback, "traceback.txt")
+        if record.state.finished:
+            for artifact in record.artifacts:
+                path = Path(record.folder) / artifact
+                self._target.file(run, path, str(Path(artifact).parent), self._artifact_bytes)

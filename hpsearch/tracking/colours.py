@@ -1,0 +1,70 @@
+"""Colours of runs: the main hyperparameter on a perceptual scale, so that neighbouring values look alike."""
+
+import math
+from typing import Any
+
+VIRIDIS = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30")
+CATEGORIES = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#17becf")
+DECADES = 50.0
+
+
+class Colours:
+    """Colours of the runs of one study; the scale grows with the values it sees."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+        self._told: dict[str, str] = {}
+        self._checked = 0
+
+    def colour(self, run: str, value: Any) -> str:
+        """Return the colour of a run by its value, on the scale of the values seen so far."""
+        self._values[run] = value
+        self._told[run] = self._of(value)
+        return self._told[run]
+
+    def outdated(self, final: bool = False) -> dict[str, str]:
+        """Return the runs whose colour has changed since it was told, by run.
+
+        Args:
+            final: look in any case; otherwise only each time that the number of runs has doubled.
+        """
+        if not final and len(self._values) < 2 * self._checked:
+            return {}
+        self._checked = len(self._values)
+        fresh = {run: self._of(value) for run, value in self._values.items()}
+        changed = {run: colour for run, colour in fresh.items() if colour != self._told[run]}
+        self._told.update(changed)
+        return changed
+
+    def _of(self, value: Any) -> str:
+        values = list(self._values.values())
+        if not all(_number(other) for other in values):
+            return CATEGORIES[list(dict.fromkeys(map(str, values))).index(str(value)) % len(CATEGORIES)]
+        low, high = min(values), max(values)
+        if low > 0 and high / low >= DECADES:
+            low, high, value = math.log(low), math.log(high), math.log(value)
+        return scale((value - low) / (high - low) if high > low else 0.5)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def scale(position: float) -> str:
+    """Return the colour at a position from 0 (dark) to 1 (light) of viridis, without its yellow end: it fades on white.
+
+    Args:
+        position: from 0 to 1; linear between eight anchors.
+
+    Returns:
+        The colour as ``#rrggbb``.
+    """
+    place = min(max(position, 0.0), 1.0) * (len(VIRIDIS) - 1)
+    left = min(int(place), len(VIRIDIS) - 2)
+    mix = place - left
+    pairs = zip(_rgb(VIRIDIS[left]), _rgb(VIRIDIS[left + 1]), strict=True)
+    return "#" + "".join(f"{round(a + (b - a) * mix):02x}" for a, b in pairs)
+
+
+def _rgb(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour[1:]))

@@ -1,0 +1,103 @@
+"""The run of a study itself, from the lines of its own event file."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hpsearch.tracking import runs
+from hpsearch.tracking.events import STUDY, fold_study
+from hpsearch.tracking.journal import Event, read_lines
+from hpsearch.tracking.runs import Metric, Trail
+from hpsearch.tracking.sent import Sent
+from hpsearch.tracking.target import Target, supersede_runs
+from hpsearch.tracking.views import view_path
+
+SINGLE = "single"
+STATUS = {"COMPLETE": "FINISHED", "FAILED": "FAILED", "RUNNING": "RUNNING"}
+
+
+class Parent:
+    """Sends what a study records of itself; trials outside a study have no parent run.
+
+    Args:
+        target: where to.
+        sent: what is sent already.
+        run: its run, if it has one.
+        study: the record so far.
+
+    Attributes:
+        study: what the study recorded of itself, as far as it is sent.
+        run: its run; None before the first `send` and for trials outside a study.
+    """
+
+    def __init__(self, target: Target, sent: Sent, run: str | None, study: dict[str, Any]) -> None:
+        self.study = study
+        self.run = run
+        self._target, self._sent = target, sent
+        self._trail: Trail = sent.trail(STUDY, run)
+
+    def send(self) -> None:
+        """Send the new lines; the run is created when there is none."""
+        events, offset = read_lines(self._sent.path(STUDY), self._trail.offset)
+        fold_study(events, self.study)
+        if self.study["name"] != SINGLE:
+            self._send(events)
+        if events:
+            self._trail.offset = offset
+            self._sent.save(STUDY, self._trail)
+
+    def _send(self, events: Sequence[Event]) -> None:
+        run = self._trail.run = self.run = self.run or self._create()
+        kinds = {event["event"] for event in events}
+        if "open" in kinds:
+            self._open(run)
+        self._target.log(run, self._samples(events))
+        if "best" in kinds:
+            best = self.study["best"]
+            self._target.log(run, runs.best_metrics(best), tags=runs.best_tags(best))
+        for event in events:
+            if event["event"] == "artifact":
+                self._target.file(run, Path(event["path"]), event.get("to") or "")
+        if kinds & {"open", "best", "state"}:
+            self._describe(run)
+        if "state" in kinds:
+            self._state(run)
+
+    def _create(self) -> str:
+        start = runs.ms(self.study["created"]) if "created" in self.study else None
+        tags = runs.study_tags(self.study)
+        created = self._target.client.create_run(self._target.experiment, start, tags, self.study["name"])
+        return str(created.info.run_id)
+
+    def _open(self, run: str) -> None:
+        study = self.study
+        words = {key: runs.short(study[key]) for key in ("seed", "sampler", "question") if study.get(key) is not None}
+        self._target.log(run, tags={**runs.study_tags(study), **words, "state": "RUNNING"})
+        if study.get("config"):
+            self._target.yaml(run, study["config"], "config.yaml")
+        self._target.status(run, "RUNNING")
+        if (study.get("config") or {}).get("study", {}).get("restart"):
+            supersede_runs(self._target.client, self._target.experiment, study["uid"])
+
+    def _samples(self, events: Iterable[Event]) -> list[Metric]:
+        metrics: list[Metric] = []
+        for event in events:
+            if event["event"] == "system":
+                self._trail.step += 1
+                time, step = runs.ms(event["time"]), self._trail.step
+                metrics += [Metric(runs.name(key), value, time, step) for key, value in event["metrics"].items()]
+        return metrics
+
+    def _describe(self, run: str) -> None:
+        target = self._target
+        links = f"[Compare the trials]({view_path(target.experiment)}) · "
+        links += f"[Curves]({view_path(target.experiment, curves=True)})"
+        text = runs.note(self.study, links)
+        target.client.set_tag(run, "mlflow.note.content", text)
+        target.client.set_experiment_tag(target.experiment, "mlflow.note.content", text)
+        target.client.log_dict(run, self.study, "study.json")
+
+    def _state(self, run: str) -> None:
+        state = self.study["state"]
+        self._target.log(run, tags={"state": state["state"]})
+        self._target.status(run, STATUS.get(state["state"], "SCHEDULED"), state["time"])

@@ -1,0 +1,247 @@
+"""What a trial's event lines become in MLflow: metrics, params, tags. Pure functions and one fold."""
+
+import getpass
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from hpsearch.tracking.events import TrialFold, TrialRecord, replay_command
+from hpsearch.tracking.journal import Event
+from hpsearch.types import TrialState
+
+STEP_LOSS = "train/step_loss"
+STEP = "trial/step"
+SCORE = "trial/score"
+RECORD = "hpsearch.record"
+RECORD_FIRST = f"{RECORD}.0"
+CHUNK = 5000
+RUN_TIME = frozenset({"launcher", "tracker", "storage", "budget", "plugins", "hydra"})
+STATUS = {
+    TrialState.WAITING: "SCHEDULED",
+    TrialState.RUNNING: "RUNNING",
+    TrialState.PAUSED: "SCHEDULED",
+    TrialState.COMPLETE: "FINISHED",
+    TrialState.PRUNED: "FINISHED",
+    TrialState.INFEASIBLE: "FINISHED",
+    TrialState.FAILED: "FAILED",
+}
+
+
+class Metric(NamedTuple):
+    """One value as MLflow keeps it; `timestamp` in milliseconds."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int
+
+
+@dataclass(slots=True)
+class Trail:
+    """How far a trial's event file is sent, and what its lines say so far.
+
+    Per metric and step the first value wins: after a cut back to a checkpoint, what is sent already is not sent again.
+
+    Attributes:
+        offset: bytes of the file that are taken in.
+        run: its MLflow run.
+        epoch: last epoch sent.
+        step: last optimizer step whose loss is sent; of the study's own file, samples of the machine sent.
+        nonfinite: values that MLflow cannot keep, by metric and step, as text.
+        fold: the trial so far.
+    """
+
+    offset: int = 0
+    run: str | None = None
+    epoch: int = -1
+    step: int = -1
+    nonfinite: dict[str, dict[str, str]] = field(default_factory=dict)
+    fold: TrialFold = field(default_factory=TrialFold)
+
+    def take(self, events: Iterable[Event]) -> list[Metric]:
+        """Take in lines and return the metrics among them that are new."""
+        metrics: list[Metric] = []
+        for event in events:
+            self.fold.apply(event)
+            if event["event"] == "report":
+                metrics += self._report(event)
+        return metrics
+
+    def _report(self, event: Event) -> list[Metric]:
+        time, epoch = ms(event["time"]), event["epoch"]
+        values: list[tuple[str, float, int]] = []
+        if epoch > self.epoch:
+            self.epoch = epoch
+            values += [(name(key), value, epoch) for key, value in event["metrics"].items()]
+            values.append((STEP, event["step"], epoch))
+        for step, value in event["steps"]:
+            if step > self.step:
+                self.step = step
+                values.append((STEP_LOSS, value, step))
+        for key, value, step in values:
+            if not math.isfinite(value):
+                self.nonfinite.setdefault(key, {})[str(step)] = str(float(value))
+        return [Metric(key, float(value), time, step) for key, value, step in values if math.isfinite(value)]
+
+
+def ms(time: float) -> int:
+    """Return a time in whole milliseconds."""
+    return round(time * 1000)
+
+
+def name(key: str) -> str:
+    """Return a name that MLflow accepts; other characters become ``-``."""
+    return re.sub(r"[^\w .:/-]", "-", key, flags=re.ASCII)[:250]
+
+
+def short(value: Any) -> str:
+    """Return a value as it fits a cell: numbers with six significant digits, text as it is, the rest as JSON."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= 500 else f"{text[:499]}…"
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of nested mappings by dotted key."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def trial_params(record: TrialRecord) -> dict[str, str]:
+    """Return every hyperparameter of a trial by dotted key; how and where it ran is left out."""
+    config = {key: value for key, value in record.config.items() if key not in RUN_TIME}
+    flat = {**flatten(config), **record.params}
+    return {name(key): short(value) for key, value in flat.items()}
+
+
+def trial_name(record: TrialRecord) -> str:
+    """Return a run name that says what the trial is: ``3/1 lr=0.1``."""
+    words = (f"{key.rsplit('.', 1)[-1]}={short(value)}" for key, value in record.params.items())
+    return " ".join([str(record.id), *words])[:120]
+
+
+def trial_tags(trail: Trail) -> dict[str, str]:
+    """Return a trial's tags: readable ones, and its record in full for `query`."""
+    record = trail.fold.record()
+    readable = {
+        **{name(key): short(value) for key, value in record.facts.items()},
+        "state": record.state.value,
+        "point": str(record.id.point),
+        "seed": str(record.id.seed),
+        "fold": str(record.id.fold),
+        "attempts": str(record.attempts),
+        "key": record.key,
+        "replay": replay_command(record),
+    }
+    if record.reason:
+        readable["reason"] = short(record.reason)
+    if trail.nonfinite:
+        readable["nonfinite"] = short(trail.nonfinite)
+    return {**readable, **chunks(_kept(trail, record))}
+
+
+def _kept(trail: Trail, record: TrialRecord) -> dict[str, Any]:
+    return {
+        "params": record.params,
+        "overrides": record.overrides,
+        "folder": record.folder,
+        "state": record.state.value,
+        "attempts": record.attempts,
+        "score": record.score,
+        "reason": record.reason,
+        "facts": record.facts,
+        "artifacts": record.artifacts,
+        "queued": record.queued,
+        "started": record.started,
+        "ended": record.ended,
+        "nonfinite": trail.nonfinite,
+    }
+
+
+def chunks(value: Mapping[str, Any]) -> dict[str, str]:
+    """Return a record as JSON in as many tags as it needs: MLflow cuts long ones without a word."""
+    text = json.dumps(value, separators=(",", ":"))
+    parts = [text[start : start + CHUNK] for start in range(0, len(text), CHUNK)]
+    return {f"{RECORD}.{index}": part for index, part in enumerate(parts)}
+
+
+def joined(tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return what `chunks` made tags of; chunks left over from a longer record are not read."""
+    parts: list[str] = []
+    while (part := tags.get(f"{RECORD}.{len(parts)}")) is not None:
+        parts.append(part)
+    value: dict[str, Any] = json.JSONDecoder().raw_decode("".join(parts))[0]
+    return value
+
+
+def study_tags(study: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags that every run of a study carries: who, from what code, where."""
+    git, environment = study.get("git") or {}, study.get("environment") or {}
+    tags = {
+        "mlflow.user": _user(),
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.name": str(study.get("command", "")),
+        "mlflow.source.git.commit": str(git.get("commit", "")),
+        "mlflow.source.git.branch": str(git.get("branch", "")),
+        **{f"git.{key}": short(value) for key, value in git.items()},
+        **{f"env.{name(key)}": short(value) for key, value in environment.items()},
+        "hpsearch.study": str(study.get("name", "")),
+        "hpsearch.uid": str(study.get("uid", "")),
+    }
+    return {key: value for key, value in tags.items() if value}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return str(os.getuid())
+
+
+def best_tags(best: Mapping[str, Any]) -> dict[str, str]:
+    """Return the best point's hyperparameters as tags: unlike params they may change while the study goes on."""
+    tags = {f"best.{name(key)}": short(value) for key, value in best.get("params", {}).items()}
+    return {**tags, "best.point": str(best.get("point", ""))}
+
+
+def score_metric(record: TrialRecord) -> list[Metric]:
+    """Return the score of a finished trial, if it has one that MLflow can keep."""
+    if record.score is None or record.ended is None or not math.isfinite(record.score):
+        return []
+    return [Metric(SCORE, float(record.score), ms(record.ended), 0)]
+
+
+def data_inputs(record: TrialRecord) -> list[Any]:
+    """Return what a trial was trained on, as MLflow's input: a name and the digest of the data."""
+    from mlflow.entities import Dataset, DatasetInput
+
+    data = record.config.get("data", {})
+    title = record.facts.get("data.name") or data.get("name") or data.get("_target_", "data").rsplit(".")[-1]
+    digest = str(record.facts["data.digest"])[:36]
+    return [DatasetInput(Dataset(str(title), digest, "local", "{}"))]
+
+
+def best_metrics(best: Mapping[str, Any]) -> list[Metric]:
+    """Return mean, spread and number of trials of the best point so far, by its number."""
+    values = ((f"best/{key}", best.get(key)) for key in ("mean", "sd", "n"))
+    return [
+        Metric(key, float(value), ms(best["time"]), int(best["point"]))
+        for key, value in values
+        if value is not None and math.isfinite(value)
+    ]
+
+
+def note(study: Mapping[str, Any], links: str = "") -> str:
+    """Return a study's description: its question, the answer when there is one, and where to look."""
+    parts = [f"**{study['question']}**" if study.get("question") else "", study.get("state", {}).get("answer", "")]
+    return "\n\n".join(part for part in (*parts, links) if part)

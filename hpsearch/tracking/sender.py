@@ -1,0 +1,133 @@
+"""Sends a study's event files to an MLflow store, now or later, once."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from hpsearch.tracking import store
+from hpsearch.tracking.children import TRIAL, Children
+from hpsearch.tracking.events import STUDY, read_study
+from hpsearch.tracking.parent import Parent
+from hpsearch.tracking.sent import Sent
+from hpsearch.tracking.target import UID, Target, search
+from hpsearch.tracking.views import prepare_view
+from hpsearch.types import Objective
+
+PERMANENT = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE"})
+
+
+class Sender:
+    """Sends one study to one store; what it sends is a pure function of the lines, in the order of each file.
+
+    Positions and run ids are saved after the calls succeeded; sending a line twice changes nothing.
+
+    Args:
+        folder: the study's folder.
+        uri: absolute address of the store.
+        artifacts: folder of the artifacts of an embedded store.
+        artifact_mib: larger files of a trial stay in its folder.
+
+    Attributes:
+        problem: one line that says why the last lines did not arrive, or None.
+    """
+
+    def __init__(self, folder: Path, uri: str, artifacts: Path, artifact_mib: float = 10.0) -> None:
+        self.problem: str | None = None
+        self._folder, self._uri, self._artifacts = folder, uri, artifacts
+        self._artifact_bytes = artifact_mib * 2**20
+        self._sent = Sent(folder, uri)
+        self._target: Target | None = None
+        self._view: tuple[Any, ...] = ()
+        self._refused: dict[str, str] = {}
+        self._strikes: set[str] = set()
+
+    def pending(self) -> set[str]:
+        """Return the event files with lines that are not sent."""
+        return self._sent.pending() - set(self._refused)
+
+    def send(self, names: Iterable[str], enough: Callable[[], bool] = lambda: False) -> set[str]:
+        """Send the new lines of event files, the study's own first.
+
+        Args:
+            names: stems of the files.
+            enough: asked before each file; True ends the work.
+
+        Returns:
+            The names whose lines have not arrived, all of them while the store is away; `problem` says why.
+        """
+        left = set(names)
+        try:
+            self._connect()
+            for name in sorted(left, key=lambda name: (name != STUDY, name)):
+                if enough():
+                    return left
+                self._send(name)
+                left.discard(name)
+            self._finish()
+            self.problem = next(iter(self._refused.values()), None)
+        except Exception as error:  # MLflow raises whatever its HTTP, SQL and file layers raise; the thread must live
+            self._target = None
+            self.problem = f"MLflow at {store.shown(self._uri)}: {_one_line(error)}"
+        return left
+
+    def _connect(self) -> None:
+        if self._target is not None:
+            return
+        client = store.connect(self._uri, self._artifacts)
+        study = {"name": self._folder.name, **read_study(self._folder)}
+        experiment = store.experiment_id(client, self._uri, study["name"], self._artifacts)
+        found = self._found(Target(client, experiment, self._folder), study["uid"])
+        self._target = Target(client, experiment, self._folder)
+        self._sent.keep({name: run.info.run_id for name, run in found.items()})
+        run = found.pop(STUDY).info.run_id if STUDY in found else None
+        self._parent = Parent(self._target, self._sent, run, study)
+        self._children = Children(self._target, self._sent, self._parent, self._artifact_bytes)
+        for name, child in found.items():
+            self._children.adopt(name, child)
+        self._parent.send()
+
+    def _found(self, target: Target, uid: str) -> dict[str, Any]:
+        """Find the runs that exist: a kill may have come between creating one and noting its id."""
+        found: dict[str, Any] = {}
+        for run in search(target.client, target.experiment, f"tags.`{UID}` = '{uid}'"):
+            name = run.data.tags.get(TRIAL, STUDY)
+            found.setdefault(name, run)
+            if found[name].info.lifecycle_stage != "deleted":
+                continue
+            if name == STUDY:
+                target.client.restore_run(run.info.run_id)
+            else:
+                self._refused[name] = f"the run of {name} was deleted in MLflow: {found[name].info.run_id}"
+        return found
+
+    def _send(self, name: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        if name in self._refused:
+            return
+        try:
+            if name == STUDY:
+                self._parent.send()
+            else:
+                self._children.send(name)
+        except MlflowException as error:
+            if error.error_code in PERMANENT and name in self._strikes:
+                self._refused[name] = f"MLflow refuses {name}: {_one_line(error)}"
+            self._strikes.add(name)
+            raise
+
+    def _finish(self) -> None:
+        """Bring colours and views up to what has been sent."""
+        assert self._target is not None
+        parent, searched = self._parent, self._children.searched
+        self._children.recolour(final="state" in parent.study)
+        view = (self._target.experiment, parent.run, *searched)
+        if parent.study.get("objective") and view != self._view:
+            objective = Objective(**parent.study["objective"])
+            prepare_view(self._target.client, self._target.experiment, parent.run, searched, objective)
+            self._view = view
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else f"{text[:299]}…"

@@ -1,0 +1,94 @@
+"""What a study has already sent to one store: run ids and positions in the event files, saved after each success."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hpsearch.tracking.events import STUDY, trial_files
+from hpsearch.tracking.journal import Journal, read_lines
+from hpsearch.tracking.runs import Trail
+
+KEPT_LINES = 1000
+
+
+def sent_file(folder: Path, uri: str) -> Path:
+    """Return the file that keeps what a study has sent to a store."""
+    return folder / "tracking" / f"{hashlib.sha256(uri.encode()).hexdigest()[:12]}.jsonl"
+
+
+class Sent:
+    """Positions in a study's event files up to which a store has them.
+
+    Args:
+        folder: the study's folder.
+        uri: the store.
+    """
+
+    def __init__(self, folder: Path, uri: str) -> None:
+        self._folder = folder
+        self._path = sent_file(folder, uri)
+        self._journal = Journal(self._path)
+        self._entries: dict[str, dict[str, Any]] = {}
+        for entry in self._journal.events:
+            self._entries[entry["name"]] = entry
+        if len(self._journal.events) > KEPT_LINES + 2 * len(self._entries):
+            self._compact()
+
+    def path(self, name: str) -> Path:
+        """Return an event file by its stem."""
+        return self._folder / "events" / f"{name}.jsonl"
+
+    def trail(self, name: str, run: str | None) -> Trail:
+        """Return how far an event file is sent, with what its lines said up to there."""
+        trail = Trail(run=run)
+        entry = self._entries.get(name)
+        if entry is not None:
+            events, trail.offset = read_lines(self.path(name), end=entry["offset"])
+            if name != STUDY:
+                trail.take(events)
+            trail.epoch, trail.step = max(trail.epoch, entry["epoch"]), max(trail.step, entry["step"])
+        return trail
+
+    def save(self, name: str, trail: Trail) -> None:
+        """Note what is sent of an event file."""
+        entry = {"name": name, "run": trail.run, "offset": trail.offset, "epoch": trail.epoch, "step": trail.step}
+        self._entries[name] = entry
+        self._journal.append(entry)
+        self._journal.flush()
+
+    def keep(self, runs: Mapping[str, str]) -> None:
+        """Keep the entries whose runs are in the store: all is sent again to a store that was emptied."""
+        kept = {name: entry for name, entry in self._entries.items() if entry["run"] in (None, runs.get(name))}
+        if len(kept) < len(self._entries):
+            self._entries = kept
+            self._compact()
+
+    def pending(self) -> set[str]:
+        """Return the event files that are longer than what is sent of them."""
+        files = {path.stem: path for path in trial_files(self._folder)}
+        study = self._folder / "events" / f"{STUDY}.jsonl"
+        if study.exists():
+            files[STUDY] = study
+        return {
+            name for name, path in files.items() if path.stat().st_size != self._entries.get(name, {}).get("offset", 0)
+        }
+
+    def _compact(self) -> None:
+        temporary = self._path.with_suffix(".new")
+        temporary.unlink(missing_ok=True)
+        journal = Journal(temporary)
+        for entry in self._entries.values():
+            journal.append(entry)
+        journal.flush(fsync=True)
+        if self._entries:
+            temporary.replace(self._path)
+        else:
+            self._path.unlink(missing_ok=True)
+        self._journal = Journal(self._path)
+
+
+def sent_runs(folder: Path) -> dict[str, str]:
+    """Return the MLflow run of each event file, in the store that was written last; empty when there is none."""
+    files = sorted((folder / "tracking").glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+    return {entry["name"]: entry["run"] for entry in Journal(files[-1]).events} if files else {}

@@ -1,0 +1,195 @@
+"""Where MLflow keeps what it is sent: the address of the store, its first creation, and a study's experiment."""
+
+import importlib.util
+import logging
+import os
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.errors import StorageError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
+LOCK_TIMEOUT_SEC = 120.0
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+
+
+def set_environment(timeout_sec: float = 10.0) -> None:
+    """Make MLflow in this process silent, and quick to give up on a server; what the user has set stays."""
+    for name, value in {**ENVIRONMENT, "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(timeout_sec)))}.items():
+        os.environ.setdefault(name, value)
+
+
+def store_uri(uri: str | None) -> str:
+    """Return the absolute address of a tracking store.
+
+    Args:
+        uri: as the user gave it; None for `sqlite:///mlflow.db` in the working folder.
+
+    Returns:
+        The address, a SQLite file by its absolute path.
+
+    Raises:
+        StorageError: MLflow has no such kind of store, or it is one that loses data.
+    """
+    uri = uri or "sqlite:///mlflow.db"
+    scheme = re.split(r"[+:]", uri, maxsplit=1)[0]
+    if scheme not in SCHEMES:
+        raise StorageError(
+            f"tracker.uri: '{uri}' is no tracking store; give sqlite:///FILE, http://HOST:PORT or postgresql://..."
+        )
+    path = sqlite_path(uri)
+    return uri if path is None else f"sqlite:///{path}"
+
+
+def shown(uri: str) -> str:
+    """Return an address without the password in it."""
+    return re.sub(r"//([^/:@]+):[^@/]+@", r"//\1:***@", uri)
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """Return the absolute file of an SQLite store, None for another kind.
+
+    Raises:
+        StorageError: it names no file.
+    """
+    if not uri.startswith("sqlite:"):
+        return None
+    name = re.sub(r"^sqlite:/{0,3}", "", uri)
+    if not name or name == ":memory:":
+        raise StorageError(f"tracker.uri: '{uri}' names no file; give sqlite:///FILE")
+    return Path(name).absolute()
+
+
+def artifact_root(artifacts: str | None) -> Path:
+    """Return the absolute folder of the artifacts of an embedded store."""
+    return Path(artifacts or "mlartifacts").absolute()
+
+
+def schema_head() -> str:
+    """Return the schema revision of the installed MLflow, without importing it (that takes a second)."""
+    spec = importlib.util.find_spec("mlflow")
+    folder = Path(next(iter(spec.submodule_search_locations or []))) if spec else Path()
+    texts = [path.read_text() for path in (folder / "store/db_migrations/versions").glob("*.py")]
+    revisions = {found[1] for text in texts if (found := re.search(r'^revision = "(\w+)"', text, re.MULTILINE))}
+    older = {found[1] for text in texts if (found := re.search(r'^down_revision = "(\w+)"', text, re.MULTILINE))}
+    return next(iter(revisions - older), "")
+
+
+def check_store(uri: str) -> None:
+    """Refuse an embedded store that cannot be used, in milliseconds; servers are allowed to be away.
+
+    Raises:
+        StorageError: no such folder, no right to write, no SQLite file, or one of another version of MLflow.
+    """
+    path = sqlite_path(uri)
+    if path is None:
+        return
+    if not path.exists() or path.stat().st_size == 0:
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise StorageError(f"tracker.uri: cannot create {path}: {path.parent} cannot be written or does not exist")
+        return
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise StorageError(f"tracker.uri: no right to read and write {path}")
+    found, head = _schema(path), schema_head()
+    if found is None:
+        raise StorageError(f"tracker.uri: {path} is no MLflow store, or one that was not finished; move it away")
+    if found != head:
+        raise StorageError(
+            f"tracker.uri: {path} was made by another version of MLflow (schema {found}, installed {head}); "
+            f"copy it and run `mlflow db upgrade {uri}`, or use another store"
+        )
+
+
+def _schema(path: Path) -> str | None:
+    try:
+        connection = sqlite3.connect(path, timeout=20)
+        try:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError:
+        return None
+    return str(row[0]) if row else None
+
+
+def create_store(uri: str, artifacts: Path) -> None:
+    """Create an SQLite store when there is none; any number of processes may do so at once.
+
+    MLflow builds its schema in the open: two processes at once, or a kill in the middle, leave a file that no MLflow
+    opens again. So it is built under a lock, in a file of its own, which is renamed when it is finished.
+
+    Raises:
+        StorageError: another process holds the lock for too long, or the file cannot be written.
+    """
+    path = sqlite_path(uri)
+    if path is None or _filled(path):
+        return
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_SEC):
+            if not _filled(path):
+                _build(path, artifacts)
+            Path(f"{path}.lock").unlink(missing_ok=True)
+    except Timeout as error:
+        raise StorageError(f"another process holds {path}.lock since {LOCK_TIMEOUT_SEC:.0f} s") from error
+    except OSError as error:
+        raise StorageError(f"cannot create {path}: {error.strerror or error}") from error
+
+
+def _filled(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _build(path: Path, artifacts: Path) -> None:
+    for leftover in path.parent.glob(f"{path.name}.*.new*"):
+        leftover.unlink()
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+    make_store: Callable[[str, str], Any] = SqlAlchemyStore
+    store = make_store(f"sqlite:///{temporary}", (artifacts / "Default").as_uri())
+    store.engine.dispose()
+    SqlAlchemyStore._engine_map.pop(f"sqlite:///{temporary}", None)
+    temporary.replace(path)
+
+
+def connect(uri: str, artifacts: Path) -> "MlflowClient":
+    """Return a client of a store, which is created when it is embedded and not there yet."""
+    set_environment()
+    from mlflow import MlflowClient
+
+    for name in ("mlflow", "alembic", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    create_store(uri, artifacts)
+    return MlflowClient(tracking_uri=uri)
+
+
+def experiment_id(client: "MlflowClient", uri: str, name: str, artifacts: Path) -> str:
+    """Return the experiment of a study; it is created, or brought back when it was deleted."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        location = None if uri.startswith(("http", "databricks")) else (artifacts / name).as_uri()
+        try:
+            return str(client.create_experiment(name, artifact_location=location))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)
+            assert found is not None
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)

@@ -1,0 +1,146 @@
+"""Views of a study in the MLflow UI, where its trials can be compared: MLflow's own landing page shows one folded row.
+
+The UI reads a view from the experiment tag ``mlflow.sharedViewState.KEY`` and opens it with ``viewStateShareKey=KEY``.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.tracking.runs import name
+from hpsearch.types import Objective
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+TABLE = "trials"
+CURVES = "curves"
+TAG = "mlflow.sharedViewState."
+KIND = "mlflow.experimentKind"
+
+
+def prepare_view(
+    client: "MlflowClient", experiment: str, parent: str | None, searched: Iterable[str], objective: Objective
+) -> None:
+    """Write the views of a study, a table and curves, as tags of its experiment.
+
+    Args:
+        client: of the store.
+        experiment: id of the study's experiment.
+        parent: id of its parent run; None for trials without one.
+        searched: the searched hyperparameters, the main one first.
+        objective: what the trials are sorted by.
+    """
+    keys = [name(key) for key in searched]
+    state = _state(parent, keys, objective)
+    client.set_experiment_tag(experiment, KIND, "custom_model_development")
+    client.set_experiment_tag(experiment, TAG + TABLE, json.dumps(state))
+    client.set_experiment_tag(experiment, TAG + CURVES, json.dumps({**state, **_charts(keys, objective)}))
+
+
+def view_path(experiment: str, curves: bool = False) -> str:
+    """Return the path of a view behind the address of an MLflow server."""
+    query = f"viewStateShareKey={CURVES}&compareRunsMode=CHART" if curves else f"viewStateShareKey={TABLE}"
+    return f"#/experiments/{experiment}/runs?workflowType=machine_learning&{query}"
+
+
+def _state(parent: str | None, keys: Sequence[str], objective: Objective) -> dict[str, Any]:
+    columns = [
+        *(f"params.`{key}`" for key in keys),
+        f"metrics.`{name(objective.metric)}`",
+        "tags.`state`",
+        "attributes.`Duration`",
+    ]
+    return {
+        "searchFilter": f"tags.`mlflow.parentRunId` = '{parent}'" if parent else "",
+        "orderByKey": f"metrics.`{name(objective.metric)}`",
+        "orderByAsc": not objective.maximize,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": columns,
+        "columnOrder": [],
+        "columnWidths": {},
+        "runsExpanded": {parent: True} if parent else {},
+        "runsPinned": [],
+        "runsHidden": [],
+        "runsVisibilityMap": {},
+        "runsHiddenMode": "SHOW_ALL",
+        "runListHidden": False,
+        "viewMaximized": False,
+        "isAccordionReordered": False,
+        "useGroupedValuesInCharts": True,
+        "hideEmptyCharts": True,
+        "groupBy": None,
+        "groupsExpanded": {},
+        "autoRefreshEnabled": True,
+    }
+
+
+def _charts(keys: Sequence[str], objective: Objective) -> dict[str, Any]:
+    metric = name(objective.metric)
+    charts = [_line(metric), _line("train/loss")]
+    if keys:
+        charts.append(_scatter(keys[0], metric))
+    charts.append(_parallel(keys, metric))
+    return {
+        "compareRunCharts": charts,
+        "compareRunSections": [
+            {
+                "uuid": "study",
+                "name": "Study",
+                "display": True,
+                "isReordered": False,
+                "deleted": False,
+                "isGenerated": False,
+            }
+        ],
+    }
+
+
+def _card(kind: str, uuid: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "uuid": uuid,
+        "metricSectionId": "study",
+        "deleted": False,
+        "isGenerated": False,
+        "runsCountToCompare": 100,
+        **fields,
+    }
+
+
+def _line(metric: str) -> dict[str, Any]:
+    return _card(
+        "LINE",
+        f"line-{metric}",
+        metricKey=metric,
+        selectedMetricKeys=[metric],
+        displayName=metric,
+        lineSmoothness=0,
+        scaleType="linear",
+        xAxisScaleType="linear",
+        xAxisKey="step",
+        yAxisKey="metric",
+        yAxisExpressions=[],
+        selectedXAxisMetricKey="",
+        range={},
+        ignoreOutliers=True,
+        useGlobalXaxisKey=False,
+        useGlobalLineSmoothing=True,
+    )
+
+
+def _scatter(key: str, metric: str) -> dict[str, Any]:
+    return _card(
+        "SCATTER",
+        "scatter",
+        displayName=f"{metric} against {key}",
+        xaxis={"key": key, "type": "PARAM"},
+        yaxis={"key": metric, "type": "METRIC"},
+    )
+
+
+def _parallel(keys: Sequence[str], metric: str) -> dict[str, Any]:
+    return _card("PARALLEL", "parallel", selectedParams=list(keys), selectedMetrics=[metric], showAllRuns=True)
