@@ -7,7 +7,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hpsearch.errors import ConfigError, check_choice, check_int
 
@@ -84,8 +84,8 @@ def table(
         The table.
 
     Raises:
-        ConfigError: when the warm-up is as long as the run, or the scheduler does not fit: it follows a metric, or
-            cycles a momentum the optimizer has not got.
+        ConfigError: when the warm-up is as long as the run, or the scheduler does not fit: it follows a metric, is
+            shorter than the run, or cycles a momentum the optimizer has not got.
     """
     import torch
 
@@ -108,14 +108,16 @@ def _calls(
 ) -> list[tuple[float, float]]:
     """Step torch's scheduler on an optimizer without a gradient; return (lr, momentum) at each of its calls."""
     optimizer = _dummy(lr, momentum)
-    scheduler = _build(make_scheduler, optimizer, calls) if make_scheduler and calls else None
-    optimizer.step()
-    values = []
-    for call in range(calls):
-        if scheduler and call:
-            scheduler.step()
-        group = optimizer.param_groups[0]
-        values.append((float(group["lr"]), float(group.get("momentum", math.nan))))
+    try:
+        scheduler = _build(make_scheduler, optimizer, calls) if make_scheduler and calls else None
+        optimizer.step()
+        values = [_current(optimizer)]
+        for _ in range(1, calls):
+            if scheduler:
+                scheduler.step()
+            values.append(_current(optimizer))
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise ConfigError(f"scheduler: {error}") from error
     return values
 
 
@@ -128,15 +130,17 @@ def _dummy(lr: float, momentum: float | None) -> "Optimizer":
     return torch.optim.SGD(parameters, lr=lr, momentum=momentum)
 
 
-def _build(make_scheduler: "Callable[[Optimizer], Any]", optimizer: "Optimizer", calls: int) -> "LRScheduler":
+def _current(optimizer: "Optimizer") -> tuple[float, float]:
+    group = optimizer.param_groups[0]
+    return float(group["lr"]), float(group.get("momentum", math.nan))
+
+
+def _build(make_scheduler: "Callable[..., LRScheduler]", optimizer: "Optimizer", calls: int) -> "LRScheduler":
     from torch.optim.lr_scheduler import ReduceLROnPlateau
 
     given = make_scheduler.keywords if isinstance(make_scheduler, functools.partial) else {}
     lengths = {name: calls for name in LENGTHS if name in given and given[name] is None}
-    try:
-        scheduler = make_scheduler(optimizer, **lengths)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"scheduler: {error}") from error
+    scheduler = make_scheduler(optimizer, **lengths)
     if isinstance(scheduler, ReduceLROnPlateau):
         raise ConfigError("scheduler: ReduceLROnPlateau follows a metric, so it has no table")
-    return scheduler  # type: ignore[no-any-return]  # a user's function may return anything
+    return scheduler

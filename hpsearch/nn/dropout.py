@@ -10,10 +10,10 @@ from hpsearch.rng import address
 class Dropout(nn.Module):
     """Inverted dropout with addressed masks.
 
-    In training, entry i of the input is kept when ``u_i >= rate`` and divided by ``1 - rate``, so that its expectation
-    is kept; ``u_i`` is the top 24 bits of ``h(i ^ h(seed ^ step))`` over 2^24, where h mixes 32 bits (see `mix`). The
-    same seed, step and shape give the same mask on every device, whatever else was drawn, and under `torch.func.vmap`
-    with one seed, step and rate per member the mask each member would get alone. In evaluation it does nothing.
+    In training, entry i of the input is kept when ``h(i ^ h(seed ^ step)) >= rate * 2^32 - 2^31`` and divided by
+    ``1 - rate``, so that its expectation is kept; h mixes the bits of a signed 32-bit number (see `mix`). The same
+    seed, step and shape give the same mask on every device, whatever else was drawn, and under `torch.func.vmap` with
+    one seed, step and rate per member the mask each member would get alone. In evaluation it does nothing.
 
     Source: Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, JMLR 2014.
 
@@ -46,9 +46,8 @@ class Dropout(nn.Module):
             return x
         index = torch.arange(x.numel(), dtype=torch.int32, device=x.device).view(x.shape)
         bits = mix(index ^ mix(self.seed ^ self.step))
-        uniform = ((bits >> 8) & 0xFFFFFF) * 2.0**-24
-        scale = (1 / (1 - self.rate)).to(x.dtype)
-        return torch.where(uniform >= self.rate, x * scale, 0)
+        keep = bits >= (self.rate * 2.0**32 - 2.0**31).int()
+        return x * (keep / (1 - self.rate)).to(x.dtype)
 
     def extra_repr(self) -> str:
         """Show the rate."""
@@ -68,9 +67,12 @@ def mix(x: Tensor) -> Tensor:
     Returns:
         Same shape, int32.
     """
-    x = (x ^ ((x >> 16) & 0xFFFF)) * 0x7FEB352D
-    x = (x ^ ((x >> 15) & 0x1FFFF)) * (0x846CA68B - 2**32)
-    return x ^ ((x >> 16) & 0xFFFF)
+    x = x ^ (x >> 16).bitwise_and_(0xFFFF)
+    x *= 0x7FEB352D
+    x ^= (x >> 15).bitwise_and_(0x1FFFF)
+    x *= 0x846CA68B - 2**32
+    x ^= (x >> 16).bitwise_and_(0xFFFF)
+    return x
 
 
 def address_dropout(model: nn.Module, seed: int) -> None:

@@ -1,1 +1,1 @@
-"""What optimizers are given: parameter groups and the ranges of their options."""
+"""What optimizers are given."""

@@ -1,0 +1,182 @@
+import inspect
+import math
+import warnings
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from torch.optim import lr_scheduler as torch_schedulers
+
+from hpsearch.errors import ConfigError
+from hpsearch.schedules import Schedule, table
+
+CONF = Path(__file__).resolve().parents[2] / "conf" / "scheduler"
+OPTIONS = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in sorted(CONF.glob("*.yaml"))}
+RESERVED = {"_target_", "_partial_", "per", "warmup_steps"}
+STEPS, EPOCHS = 20, 10
+
+
+def scheduler(option, **changes):
+    options = {key: value for key, value in OPTIONS[option].items() if key not in RESERVED}
+    return partial(getattr(torch_schedulers, OPTIONS[option]["_target_"].rpartition(".")[2]), **(options | changes))
+
+
+def by_hand(make, lr=0.1, per="step", warmup_steps=0):
+    """Train a dummy for 200 steps the way torch's documentation tells, with torch's own warm-up."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr, momentum=0.9)
+    schedule = make(optimizer)
+    if warmup_steps:
+        warmup = torch_schedulers.LinearLR(optimizer, 1 / (warmup_steps + 1), 1.0, warmup_steps)
+        schedule = torch_schedulers.SequentialLR(optimizer, [warmup, schedule], [warmup_steps])
+    values = []
+    for step in range(1, STEPS * EPOCHS + 1):
+        values.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if per == "step" or step % STEPS == 0:
+            schedule.step()
+    return torch.tensor(values, dtype=torch.float64)
+
+
+CASES = {
+    "constant": (scheduler("constant"), scheduler("constant")),
+    "step": (scheduler("step", step_size=3), scheduler("step", step_size=3)),
+    "cosine": (scheduler("cosine", T_max=200), scheduler("cosine", T_max=200)),
+    "exponential": (partial(torch_schedulers.ExponentialLR, gamma=0.97),) * 2,
+    "warm restarts": (partial(torch_schedulers.CosineAnnealingWarmRestarts, T_0=7),) * 2,
+}
+
+
+@pytest.mark.parametrize("per", ["step", "epoch"])
+@pytest.mark.parametrize("case", CASES)
+def test_the_table_is_torchs_scheduler_stepped_by_hand(case, per):
+    ours, theirs = CASES[case]
+    expected = by_hand(theirs, per=per)
+    rows = table(ours, 0.1, 0.9, STEPS, EPOCHS, per).lr
+    assert rows.shape == (200,) and rows.dtype == torch.float64
+    torch.testing.assert_close(rows, expected, rtol=0, atol=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore:The epoch parameter in")  # torch's SequentialLR warns of itself
+@pytest.mark.parametrize("warmup_steps", [1, 17, 150])
+@pytest.mark.parametrize("case", CASES)
+def test_warm_up_is_torchs_linear_warm_up_in_front(case, warmup_steps):
+    ours, theirs = CASES[case]
+    expected = by_hand(theirs, warmup_steps=warmup_steps)
+    rows = table(ours, 0.1, 0.9, STEPS, EPOCHS, "step", warmup_steps).lr
+    torch.testing.assert_close(rows, expected, rtol=0, atol=1e-7)
+
+
+def test_warm_up_rises_evenly_from_above_zero_to_the_first_value():
+    rows = table(None, 0.8, None, 10, 1, "epoch", warmup_steps=3).lr
+    torch.testing.assert_close(rows[:4], torch.tensor([0.2, 0.4, 0.6, 0.8], dtype=torch.float64))
+    assert rows[3:].tolist() == [0.8] * 7
+
+
+def test_an_epoch_schedule_counts_its_epochs_from_the_end_of_the_warm_up():
+    make = scheduler("step", step_size=1, gamma=0.5)
+    rows = table(make, 1.0, 0.9, steps_per_epoch=4, epochs=3, per="epoch", warmup_steps=2).lr
+    expected = [1 / 3, 2 / 3] + [1.0] * 4 + [0.5] * 4 + [0.25] * 2
+    torch.testing.assert_close(rows, torch.tensor(expected, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("per", "warmup_steps", "moves"), [("step", 0, 200), ("step", 50, 150), ("epoch", 0, 10)])
+def test_cosine_spans_what_the_run_has_left(per, warmup_steps, moves):
+    rows = table(scheduler("cosine"), 0.1, None, STEPS, EPOCHS, per, warmup_steps).lr
+    assert rows[warmup_steps] == 0.1
+    last = 0.05 * (1 + math.cos(math.pi * (moves - 1) / moves))
+    assert abs(rows[-1] - last) < 1e-12
+    assert (rows[warmup_steps:].diff() <= 0).all()
+
+
+def test_a_length_that_is_given_is_kept():
+    rows = table(scheduler("cosine", T_max=40, eta_min=0.01), 0.1, None, STEPS, EPOCHS, "step").lr
+    assert abs(rows[40] - 0.01) < 1e-12
+
+
+def test_a_partial_made_by_hydra_is_given_its_length():
+    options = {key: value for key, value in OPTIONS["cosine"].items() if key not in {"per", "warmup_steps"}}
+    ours, theirs = instantiate(options), scheduler("cosine", T_max=200)
+    expected = table(theirs, 0.1, None, STEPS, EPOCHS, "step").lr
+    assert torch.equal(table(ours, 0.1, None, STEPS, EPOCHS, "step").lr, expected)
+
+
+def test_no_scheduler_is_a_constant():
+    result = table(None, 0.3, 0.9, 5, 2)
+    assert result.lr.tolist() == [0.3] * 10 and result.momentum is None
+
+
+@pytest.mark.parametrize("warmup_steps", [0, 30])
+def test_a_schedule_that_cycles_momentum_fills_its_column(warmup_steps):
+    make = partial(torch_schedulers.OneCycleLR, max_lr=1.0, total_steps=None)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9)
+    schedule = torch_schedulers.OneCycleLR(optimizer, max_lr=1.0, total_steps=200 - warmup_steps)
+    momentum = []
+    for step in range(200 - warmup_steps):
+        momentum.append(optimizer.param_groups[0]["momentum"])
+        optimizer.step()
+        if step < 200 - warmup_steps - 1:
+            schedule.step()
+    result = table(make, 0.1, 0.9, STEPS, EPOCHS, "step", warmup_steps)
+    expected = torch.tensor(momentum[:1] * warmup_steps + momentum, dtype=torch.float64)
+    torch.testing.assert_close(result.momentum, expected, rtol=0, atol=1e-12)
+    assert result.momentum.min() < 0.86 and result.momentum.max() > 0.94
+
+
+def test_cycling_momentum_without_a_momentum_is_refused():
+    make = partial(torch_schedulers.OneCycleLR, max_lr=1.0, total_steps=None)
+    with pytest.raises(ConfigError, match=r"scheduler: .*momentum"):
+        table(make, 0.1, None, STEPS, EPOCHS, "step")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (partial(torch_schedulers.ReduceLROnPlateau), "follows a metric"),
+        (partial(torch_schedulers.StepLR), "step_size"),
+        (partial(torch_schedulers.OneCycleLR, max_lr=1.0, total_steps=-1), "total_steps"),
+        (partial(torch_schedulers.OneCycleLR, max_lr=1.0, total_steps=20), "total steps is 20"),
+        (scheduler("cosine", T_max=0), "zero"),
+    ],
+)
+def test_a_scheduler_that_has_no_table(make, message):
+    with pytest.raises(ConfigError, match=f"scheduler: .*{message}"):
+        table(make, 0.1, 0.9, STEPS, EPOCHS, "step")
+
+
+@pytest.mark.parametrize("warmup_steps", [200, 1000])
+def test_a_warm_up_as_long_as_the_run_is_refused(warmup_steps):
+    with pytest.raises(ConfigError, match=f"scheduler.warmup_steps = {warmup_steps}: the run has 200 steps"):
+        table(None, 0.1, None, STEPS, EPOCHS, "step", warmup_steps)
+
+
+def test_a_run_of_no_steps_has_an_empty_table():
+    assert table(scheduler("cosine"), 0.1, None, STEPS, 0, "step").lr.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("per", "steps"), ("per", None), ("warmup_steps", -1), ("warmup_steps", 1.0), ("warmup_steps", True)],
+)
+def test_a_bad_key_is_named(field, value):
+    with pytest.raises(ConfigError, match=rf"^scheduler\.{field} = "):
+        Schedule(**{field: value})
+    with pytest.raises(ConfigError, match=rf"^scheduler\.{field} = "):
+        table(None, 0.1, None, STEPS, EPOCHS, **({"per": "step", "warmup_steps": 0} | {field: value}))
+
+
+def test_no_warning_comes_out():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for option in OPTIONS:
+            table(scheduler(option), 0.1, 0.9, STEPS, EPOCHS, OPTIONS[option]["per"], 5)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_keys_are_torchs_arguments(option):
+    known = inspect.signature(scheduler(option).func).parameters.keys() - {"optimizer", "last_epoch"}
+    assert OPTIONS[option].keys() - RESERVED == known
+    assert OPTIONS[option].keys() >= RESERVED
+    Schedule(per=OPTIONS[option]["per"], warmup_steps=OPTIONS[option]["warmup_steps"])
