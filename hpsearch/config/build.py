@@ -1,9 +1,212 @@
-"""The only place where a configuration becomes an object."""
+"""The only place where a configuration becomes an object.
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+A configuration is data, not a way to run any function: before anything is called, the target is resolved and must be
+a class of the group's kind from a package that may be named, or a function of ours or of a plugin that says it returns
+one. What is nested in the arguments is held to the same.
+"""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any, NoReturn, get_type_hints
+
+from hpsearch.errors import ConfigError, HpsearchError, nearest
+
+PACKAGES = ("hpsearch", "torch", "optuna")
+
+KINDS = {
+    "data": "hpsearch.data.base.DataSource",
+    "model": "torch.nn.Module",
+    "loss": "torch.nn.Module",
+    "optimizer": "torch.optim.Optimizer",
+    "scheduler": "torch.optim.lr_scheduler.LRScheduler",
+    "regularizer": "hpsearch.regularizers.Regularizer",
+    "trainer": "hpsearch.training.loop.Trainer",
+    "objective": "hpsearch.types.Objective",
+    "sampler": "optuna.samplers.BaseSampler",
+    "pruner": "optuna.pruners.BasePruner",
+    "launcher": "hpsearch.launch.base.Launcher",
+    "tracker": "hpsearch.tracking.base.Tracker",
+    "storage": "hpsearch.search.storage.Store",
+}
+"""What the options of a group build, by dotted path: resolved when it is needed, because some import torch."""
+
+NESTED = (*dict.fromkeys(KINDS.values()), "optuna.samplers.nsgaii.BaseCrossover", "optuna.samplers.nsgaii.BaseMutation")
+"""What may be built inside the arguments of another object."""
+
+_TARGET, _PARTIAL, _ARGS = "_target_", "_partial_", "_args_"
 
 
 def build(kind: str, config: Mapping[str, Any], plugins: Sequence[str] = (), **extra: Any) -> Any:
-    """Build the object that `config` describes, after checking that it is one of its kind."""
-    raise NotImplementedError
+    """Build the object that a configuration describes.
+
+    Args:
+        kind: one of `KINDS`.
+        config: ``_target_`` and its arguments. With ``_partial_: true`` arguments come later: in `extra`, or in the
+            call of what is returned when there is no `extra`.
+        plugins: packages that ``_target_`` may name besides ours, torch and optuna.
+        extra: arguments known at run time only.
+
+    Returns:
+        The object, or a partial of its class.
+
+    Raises:
+        ConfigError: for a target that may not be built, an argument that it does not take or that is missing, or
+            whatever its constructor refuses.
+    """
+    target = _checked(kind, config, (KINDS[kind],), plugins)
+    shadowed = sorted(extra.keys() & config.keys())
+    if shadowed:
+        raise ConfigError(f"{kind}.{shadowed[0]} = {config[shadowed[0]]!r}: is given at run time, take it out")
+    deferred = bool(config.get(_PARTIAL)) and not extra
+    _check_arguments(kind, target, config, tuple(extra), deferred)
+    try:
+        made = _instantiate(config)
+        return made if deferred else made(**extra)
+    except Exception as error:
+        _refuse(kind, config[_TARGET], error)
+
+
+def _instantiate(config: Mapping[str, Any]) -> Any:
+    """Return a partial of the target: what is given at run time is not copied through the configuration."""
+    from hydra.utils import instantiate
+
+    return instantiate({**config, _PARTIAL: True, "_convert_": "all"})
+
+
+def _refuse(kind: str, path: str, error: Exception) -> NoReturn:
+    """Raise the constructor's own error when it is one of ours or lack of memory, else one that names the target."""
+    from hydra.errors import InstantiationException
+
+    cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
+    if isinstance(cause, HpsearchError | MemoryError) or type(cause).__name__ == "OutOfMemoryError":
+        raise cause
+    lines = str(cause).strip().splitlines()
+    raise ConfigError(f"{kind} {path}: {lines[0] if lines else type(cause).__name__}") from cause
+
+
+def _checked(where: str, config: Mapping[str, Any], kinds: Sequence[str], plugins: Sequence[str]) -> Any:
+    """Return the target of a configuration, with everything below it checked."""
+    path = config.get(_TARGET)
+    if not isinstance(path, str) or "." not in path:
+        raise ConfigError(f"{where}._target_ = {path!r}: must be the dotted path of a class")
+    for key in config:
+        if key.startswith("_") and key.endswith("_") and key not in (_TARGET, _PARTIAL, _ARGS):
+            raise ConfigError(f"{where}.{key}: is not used here")
+    target = _permitted(f"{where}._target_ = {path}", path, kinds, (*PACKAGES, *plugins), plugins)
+    for name, nested in _targets(where, {key: value for key, value in config.items() if key != _TARGET}):
+        _check_arguments(name, _checked(name, nested, NESTED, plugins), nested, (), bool(nested.get(_PARTIAL)))
+    return target
+
+
+def _targets(where: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the outermost configurations with a target inside a value."""
+    if isinstance(value, Mapping):
+        if _TARGET in value:
+            yield where, value
+            return
+        for key, item in value.items():
+            yield from _targets(f"{where}.{key}", item)
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            yield from _targets(f"{where}[{place}]", item)
+
+
+def _permitted(shown: str, path: str, kinds: Sequence[str], packages: Sequence[str], plugins: Sequence[str]) -> Any:
+    """Resolve a target, and refuse it unless what it resolves to may be built."""
+    _check_package(shown, path, packages)
+    target = _located(shown, path)
+    module, name = getattr(target, "__module__", None), getattr(target, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise ConfigError(f"{shown}: is no class")
+    _check_package(shown, module, packages)
+    if isinstance(target, type):
+        fits = any(_fits(target, kind) for kind in kinds)
+    else:
+        ours = _within(module, ("hpsearch", *plugins)) and inspect.isfunction(target) and "." not in name
+        returned = _returned(target) if ours else None
+        fits = isinstance(returned, type) and any(_fits(returned, kind) for kind in kinds)
+    if not fits:
+        wanted = kinds[0] if len(kinds) == 1 else "something a configuration may build"
+        raise ConfigError(f"{shown}: is not {wanted}, nor a function of yours that is annotated to return it")
+    return target
+
+
+def _check_package(shown: str, path: str, packages: Sequence[str]) -> None:
+    if not _within(path, packages):
+        named = path.partition(".")[0]
+        raise ConfigError(
+            f"{shown}: package {named} may not be used (allowed: {', '.join(packages)}; add it to plugins)"
+        )
+
+
+def _within(path: str, packages: Sequence[str]) -> bool:
+    return any(path == package or path.startswith(f"{package}.") for package in packages)
+
+
+def _returned(function: Any) -> Any:
+    try:
+        return get_type_hints(function).get("return")
+    except (NameError, TypeError):
+        return None
+
+
+def _located(shown: str, path: str) -> Any:
+    """Import the object at a dotted path."""
+    parts = path.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        module = ".".join(parts[:end])
+        try:
+            found: Any = import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name and (module == error.name or module.startswith(f"{error.name}.")):
+                continue
+            raise ConfigError(f"{shown}: importing {module} failed: {error}") from error
+        except Exception as error:
+            raise ConfigError(f"{shown}: importing {module} failed: {type(error).__name__}: {error}") from error
+        return _attribute(shown, found, module, parts[end:])
+    raise ConfigError(f"{shown}: no module named {parts[0]} (looked in the working folder and the installed packages)")
+
+
+def _attribute(shown: str, found: Any, owner: str, names: Sequence[str]) -> Any:
+    for name in names:
+        if not hasattr(found, name):
+            raise ConfigError(f"{shown}: {owner} has no {name}{nearest(name, dir(found))}")
+        found, owner = getattr(found, name), f"{owner}.{name}"
+    return found
+
+
+@cache
+def _kind(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def _fits(target: type, kind: str) -> bool:
+    base = _kind(kind)
+    if not getattr(base, "_is_protocol", False):
+        return issubclass(target, base)
+    methods = [name for name, member in vars(base).items() if callable(member) and not name.startswith("_")]
+    return all(callable(getattr(target, name, None)) for name in methods)
+
+
+def _check_arguments(where: str, target: Any, config: Mapping[str, Any], extra: Sequence[str], deferred: bool) -> None:
+    """Compare the arguments with the target's signature."""
+    try:
+        parameters = inspect.signature(target).parameters
+    except (TypeError, ValueError):
+        return
+    path, given = config[_TARGET], [name for name in config if name not in (_TARGET, _PARTIAL, _ARGS)]
+    named = {name: p for name, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        for name in given:
+            if name not in named:
+                raise ConfigError(f"{where}.{name}: {path} takes no such argument{nearest(name, named)}")
+        for name in extra:
+            if name not in named:
+                raise ConfigError(f"{where}: {path} must take an argument '{name}', which it is given at run time")
+    filled = {*given, *extra, *list(parameters)[: len(config.get(_ARGS, ()))]}
+    missing = [name for name, p in named.items() if p.default is p.empty and name not in filled]
+    if missing and not deferred:
+        raise ConfigError(f"{where}.{missing[0]}: {path} needs it")

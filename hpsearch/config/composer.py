@@ -1,6 +1,5 @@
 """Runs Hydra's compose API: overrides in, an unresolved plain dict and the chosen options out."""
 
-import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -93,7 +92,7 @@ class Composed:
 
 @dataclass(frozen=True)
 class Plain:
-    """The chosen options without anything else set: the words that choose them, and what these compose."""
+    """The chosen options without anything else set: the words that choose a trial's, and what all of them compose."""
 
     texts: tuple[str, ...]
     composed: Composed
@@ -168,20 +167,17 @@ class Composer:
         return self._cache[texts]
 
     def plain(self, composed: Composed) -> Plain:
-        """Return the options that a composition chose for a trial, composed without its other words."""
+        """Return the options that a composition chose, composed without its study and its other words."""
         if id(composed) not in self._plain:
-            words = tuple(self._choosing(composed.choices))
-            self._plain[id(composed)] = Plain(tuple(word.text for word in words), self.compose(words))
+            choosing = {group: word for group, word in self._choosing(composed.choices) if group != "study"}
+            texts = tuple(word.text for group, word in choosing.items() if group not in SEARCH_KEYS)
+            self._plain[id(composed)] = Plain(texts, self.compose(tuple(choosing.values())))
         return self._plain[id(composed)]
 
-    def _choosing(self, choices: dict[str, Choice]) -> Iterator[Word]:
+    def _choosing(self, choices: dict[str, Choice]) -> Iterator[tuple[str, Word]]:
         for group, option in choices.items():
-            if re.split("[/@]", group)[0] in SEARCH_KEYS or self.defaults.get(group) == option:
-                continue
-            if option is None:
-                yield Word(f"~{group}", group, None, False, True)
-            else:
-                yield word_for(group, option, group not in self.defaults)
+            if option is not None and self.defaults.get(group) != option:
+                yield group, word_for(group, option, group not in self.defaults)
 
     def _run(self, texts: tuple[str, ...]) -> Composed:
         search_path = [f"file://{folder}" for folder in self.folders]
