@@ -1,0 +1,228 @@
+"""The words of the command line: what they ask for is done elsewhere, and shown by `terminal`."""
+
+import argparse
+import os
+import re
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from hpsearch.errors import ConfigError, HpsearchError, nearest
+from hpsearch.terminal.help import COMMANDS, PROGRAM, command_help, full_help, short_help
+
+INTERRUPTED = 130
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what a command line asks.
+
+    Args:
+        arguments: its words, without the program's name.
+
+    Returns:
+        The exit code: 0 done, 1 a trial stayed FAILED or a replay differs, 2 bad input, 3 a gate failed,
+        130 interrupted.
+    """
+    try:
+        code = _dispatch(_parse(arguments))
+        sys.stdout.flush()
+    except HpsearchError as error:
+        print(f"hpsearch: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"hpsearch: stopped; go on with: {_command(arguments)}", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has left; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Refuse a word of the command line.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(f"{message}; see {PROGRAM} --help")
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("--version", action="store_true")
+    parser.add_argument("-m", "--multirun", action="store_true")
+    parser.add_argument("--cfg", choices=("job", "space"))
+    parser.add_argument("--config-dir", action="append", default=[])
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--check", action="store_true")
+    parsed = parser.parse_intermixed_args(list(arguments))
+    parsed.command = parsed.words.pop(0) if parsed.words and re.fullmatch(r"[A-Za-z][\w-]*", parsed.words[0]) else None
+    parsed.line = _command(arguments)
+    return parsed
+
+
+def _command(arguments: Sequence[str]) -> str:
+    return f"{PROGRAM} {shlex.join(arguments)}"
+
+
+def _dispatch(parsed: argparse.Namespace) -> int:
+    _check(parsed)
+    if parsed.version:
+        print(f"hpsearch {_version()}")
+    elif parsed.help:
+        print(command_help(parsed.command) if parsed.command else full_help(parsed.config_dir))
+    elif parsed.command:
+        return _COMMANDS[parsed.command](parsed)
+    elif parsed.cfg:
+        _print_config(parsed)
+    elif parsed.words:
+        return _study(parsed) if any(_searches(word) for word in parsed.words) else _trial(parsed)
+    else:
+        print(short_help())
+    return 0
+
+
+def _check(parsed: argparse.Namespace) -> None:
+    if parsed.command and parsed.command not in COMMANDS:
+        hint = nearest(parsed.command, COMMANDS)
+        raise ConfigError(
+            f"no command '{parsed.command}'{hint} (commands: {', '.join(COMMANDS)}; an override is written KEY=VALUE)"
+        )
+    for option, command in (("port", "ui"), ("check", "replay")):
+        if getattr(parsed, option) not in (None, False) and parsed.command != command:
+            raise ConfigError(f"--{option} belongs to `{PROGRAM} {command}`")
+    if parsed.multirun:
+        raise ConfigError(
+            "-m/--multirun is not needed: +study=NAME runs a search (see --help for the studies), and its space is "
+            "changed with words such as 'space.optimizer.lr=tag(log, interval(1e-3, 1))'"
+        )
+
+
+def _searches(word: str) -> bool:
+    return re.match(r"(\+{0,2}study=|\+{0,2}~?space[.\[=])", word) is not None
+
+
+def _study(parsed: argparse.Namespace) -> int:
+    from hpsearch.study import run_study
+    from hpsearch.terminal.progress import progress
+    from hpsearch.terminal.summary import show_study
+
+    with progress() as observer:
+        outcome = run_study(parsed.words, config_dirs=parsed.config_dir, observer=observer)
+    show_study(outcome, parsed.line)
+    return outcome.exit_code
+
+
+def _trial(parsed: argparse.Namespace) -> int:
+    from hpsearch.single import run_trial
+    from hpsearch.terminal.progress import progress
+    from hpsearch.terminal.summary import show_trial
+
+    with progress() as observer:
+        outcome = run_trial(parsed.words, config_dirs=parsed.config_dir, observer=observer)
+    show_trial(outcome, parsed.line)
+    return outcome.exit_code
+
+
+def _replay(parsed: argparse.Namespace) -> int:
+    from hpsearch.single import replay
+    from hpsearch.terminal.progress import progress
+    from hpsearch.terminal.summary import show_replay
+
+    name = _one_name(parsed, "RUN")
+    with progress() as observer:
+        outcome = replay(name, overrides=parsed.words, config_dirs=parsed.config_dir, observer=observer)
+    show_replay(outcome)
+    return 1 if parsed.check and not outcome.same else 0
+
+
+def _report(parsed: argparse.Namespace) -> int:
+    from hpsearch.study import rebuild_report
+    from hpsearch.terminal.words import shown_path
+
+    name = _one_name(parsed, "NAME")
+    _no_more_words(parsed)
+    print(f"report  {shown_path(rebuild_report(name))}")
+    return 0
+
+
+def _list(parsed: argparse.Namespace) -> int:
+    from hpsearch.study import list_studies
+    from hpsearch.terminal.summary import show_studies
+
+    _no_more_words(parsed)
+    show_studies(list_studies(), time.time())
+    return 0
+
+
+def _sync(parsed: argparse.Namespace) -> int:
+    from hpsearch.study import sync
+
+    for study, sent in sync(_name(parsed), overrides=parsed.words, config_dirs=parsed.config_dir).items():
+        print(f"{study}: {f'sent what {sent} event files held' if sent else 'everything was sent before'}")
+    return 0
+
+
+def _ui(parsed: argparse.Namespace) -> int:
+    from hpsearch.config.compose import compose
+    from hpsearch.tracking.ui import serve
+
+    name = _name(parsed)
+    tracker = compose(parsed.words, parsed.config_dir).config["tracker"]
+    return serve(tracker.get("uri"), tracker.get("artifacts"), port=parsed.port or 5000, study=name)
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "report": _report,
+    "list": _list,
+    "ui": _ui,
+    "replay": _replay,
+    "sync": _sync,
+}
+
+
+def _name(parsed: argparse.Namespace) -> str | None:
+    """Take the command's name from its words; what is left are overrides."""
+    return parsed.words.pop(0) if parsed.words and "=" not in parsed.words[0] else None
+
+
+def _one_name(parsed: argparse.Namespace, placeholder: str) -> str:
+    name = _name(parsed)
+    if name is None:
+        raise ConfigError(f"`{parsed.line}`: {placeholder} is missing ({command_help(parsed.command).splitlines()[0]})")
+    return name
+
+
+def _no_more_words(parsed: argparse.Namespace) -> None:
+    if parsed.words:
+        usage = command_help(parsed.command).splitlines()[0]
+        raise ConfigError(f"`{parsed.line}`: unexpected {' '.join(parsed.words)} ({usage})")
+
+
+def _print_config(parsed: argparse.Namespace) -> None:
+    import yaml
+
+    from hpsearch.config.compose import compose
+
+    composition = compose(parsed.words, parsed.config_dir)
+    content = composition.config if parsed.cfg == "job" else composition.space
+    print(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), end="")
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("hpsearch")
+    except PackageNotFoundError:
+        import tomllib
+
+        project = Path(__file__).resolve().parents[1] / "pyproject.toml"
+        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])

@@ -1,0 +1,18 @@
+"""Where text goes: a terminal, or a stream that takes plain lines."""
+
+import os
+from collections.abc import Mapping
+from typing import TextIO
+
+from rich.console import Console
+
+
+def make_console(stream: TextIO | None = None) -> Console:
+    """Return a console on a stream (None: standard output) that takes text as it is: names may look like markup."""
+    return Console(file=stream, markup=False, emoji=False, highlight=False)
+
+
+def is_fancy(console: Console, environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether boxes and a redrawn display are welcome: not without a terminal, with ``NO_COLOR`` or ``CI``."""
+    plain = environ.get("NO_COLOR") or environ.get("CI") or environ.get("TERM") == "dumb"
+    return console.is_terminal and not plain

@@ -1,0 +1,137 @@
+"""The help pages: plain text, made without any heavy import."""
+
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hpsearch.config.groups import CONF, describe_groups
+
+PROGRAM = "python -m hpsearch"
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "report": ("NAME", "write the report of a study again"),
+    "list": ("", "list the studies in this folder, best point and state"),
+    "ui": ("[NAME] [--port N]", "open MLflow on this machine, with a link to the trials of each study"),
+    "replay": ("RUN [--check]", "train a logged trial again; --check: exit 1 when its curve differs"),
+    "sync": ("[NAME]", "send what a tracking server has not received yet"),
+}
+"""Name, arguments and meaning of every command."""
+
+_WIDTH = 118
+
+_START = (
+    ("+study=lr_sweep", "search learning rates on a small data set: seconds, on any laptop"),
+    ("optimizer.lr=0.05 model=mlp", "train one trial and track it"),
+    ("ui", "look at the trials in MLflow"),
+)
+
+_OPTIONS = (
+    ("--config-dir DIR", "add a folder with options of your own (may be repeated)"),
+    ("--cfg job|space", "print the composed configuration, or the search space, and train nothing"),
+    ("--version", "print the version"),
+    ("-h, --help", "this page; after a command: its arguments"),
+)
+
+_SEARCH = (
+    ("+study=NAME", "what to search, how often to repeat and which question it answers"),
+    ("'space.KEY=tag(log, interval(1e-3, 1))'", "search between two bounds, evenly in the logarithm"),
+    (
+        "'space.KEY=choice(1, 2)'",
+        "among values; also range(1, 5), and whole groups: space.model=choice(mlp, lenet)",
+    ),
+    ("'~space.KEY'", "take a hyperparameter out of the space; KEY=VALUE fixes it instead"),
+    ("study.restart=true", "start again; the earlier study is kept aside"),
+)
+
+
+def short_help() -> str:
+    """Return what to type first."""
+    return "\n".join([
+        _TITLE,
+        "",
+        "start with",
+        *_rows([(f"{PROGRAM} {words}", text) for words, text in _START]),
+        "",
+        _MORE,
+    ])
+
+
+def full_help(config_dirs: Sequence[str | Path] = ()) -> str:
+    """Return the commands, the options, and every group with its options; ``*`` marks the defaults."""
+    groups = describe_groups(config_dirs)
+    studies = groups.pop("study", ())
+    chosen = _defaults()
+    commands = [(f"{name} {arguments}".strip(), text) for name, (arguments, text) in COMMANDS.items()]
+    options = [
+        (group, "  ".join(_marked(group, option, chosen) for option in names)) for group, names in groups.items()
+    ]
+    sections = {
+        "start with": _start(),
+        "commands": _rows(commands),
+        "options": _rows(_OPTIONS),
+        "studies (+study=NAME)": _rows([(name, _question(name, config_dirs)) for name in studies]),
+        "groups (GROUP=OPTION; * is the default)": _rows(options),
+        "search": _rows(_SEARCH),
+    }
+    usage = [
+        f"usage: {PROGRAM} [KEY=VALUE | GROUP=OPTION | +study=NAME] ... [options]",
+        f"       {PROGRAM} COMMAND ...",
+    ]
+    body = [line for title, rows in sections.items() if rows for line in ("", title, *rows)]
+    return "\n".join([_TITLE, "", *usage, *body, "", _EXITS])
+
+
+def command_help(name: str) -> str:
+    """Return the usage of one command."""
+    arguments, text = COMMANDS[name]
+    return f"usage: {PROGRAM} {name} {arguments}".rstrip() + f"\n\n{text}"
+
+
+_TITLE = "hpsearch tunes PyTorch models: it searches, repeats over seeds, tracks every trial and reports what holds."
+_MORE = f"{PROGRAM} --help lists the commands, the models, data sets, optimizers and the rest."
+_EXITS = "exit codes: 0 done; 1 a trial failed or a replay differs; 2 bad input; 3 a gate failed; 130 interrupted"
+
+
+def _start() -> list[str]:
+    return _rows([(f"{PROGRAM} {words}", text) for words, text in _START])
+
+
+def _rows(rows: Sequence[tuple[str, str]]) -> list[str]:
+    width = min(max(shutil.get_terminal_size((_WIDTH, 0)).columns, 80), _WIDTH)
+    column = max((len(left) for left, _ in rows), default=0) + 4
+    lines = []
+    for left, right in rows:
+        wrapped = textwrap.wrap(right, width - column, break_on_hyphens=False) or [""]
+        lines.append(f"  {left}".ljust(column) + wrapped[0])
+        lines += [" " * column + line for line in wrapped[1:]]
+    return [line.rstrip() for line in lines]
+
+
+def _defaults() -> dict[str, str]:
+    entries = _load(CONF / "config.yaml").get("defaults", [])
+    return {group: option for entry in entries if isinstance(entry, dict) for group, option in entry.items()}
+
+
+def _marked(group: str, option: str, chosen: Mapping[str, str]) -> str:
+    return f"{option}*" if chosen.get(group) == option else option
+
+
+def _question(study: str, config_dirs: Sequence[str | Path]) -> str:
+    for folder in (CONF, *map(Path, config_dirs)):
+        content = _load(folder / "study" / f"{study}.yaml").get("study")
+        if isinstance(content, dict):
+            return str(content.get("question") or "")
+    return ""
+
+
+def _load(file: Path) -> dict[str, Any]:
+    """Read a YAML file; what is wrong with it is told when it is used, not by the help."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,242 @@
+"""Live progress on a terminal, and a line now and then anywhere else."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from hpsearch.terminal.console import is_fancy, make_console
+from hpsearch.terminal.words import STATES, assignments, duration, metric, spread, tally
+from hpsearch.types import Clock, Observer, Progress, RunningTrial, TrialState
+
+_COLOURS = {
+    TrialState.COMPLETE: "green",
+    TrialState.PRUNED: "yellow",
+    TrialState.INFEASIBLE: "magenta",
+    TrialState.FAILED: "bold red",
+    TrialState.RUNNING: "cyan",
+}
+_LINE_SEC = 5.0
+_RATE_SEC = 2.0
+_OTHER_LINES = 5
+_WIDE = 90
+
+
+@contextmanager
+def progress(
+    stream: TextIO | None = None, environ: Mapping[str, str] = os.environ, clock: Clock = time.monotonic
+) -> Iterator[Observer]:
+    """Show progress while the block runs.
+
+    Args:
+        stream: where to; None: standard output.
+        environ: ``NO_COLOR``, ``CI`` or ``TERM=dumb`` ask for plain lines.
+        clock: monotonic seconds.
+
+    Yields:
+        The observer: a display that is redrawn on a terminal, else lines a few seconds apart.
+    """
+    console = make_console(stream)
+    if is_fancy(console, environ):
+        with Live(console=console, refresh_per_second=8, transient=True) as live:
+            yield LiveProgress(live)
+    else:
+        lines = LineProgress(stream or sys.stdout, clock)
+        yield lines
+        lines.finish()
+
+
+class LiveProgress:
+    """Redraws a snapshot in place.
+
+    Args:
+        live: a started display.
+    """
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._pace = Pace()
+
+    def update(self, progress: Progress) -> None:
+        """Show a snapshot."""
+        width, height = self._live.console.size
+        self._live.update(render(progress, self._pace.left_sec(progress), width, max(1, height - _OTHER_LINES)))
+
+    def line(self, text: str) -> None:
+        """Show a line that stays above the display."""
+        self._live.console.print(Text(text), soft_wrap=True)
+
+
+class LineProgress:
+    """Writes a line at most every few seconds, and only when something changed.
+
+    Args:
+        stream: where to.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, stream: TextIO, clock: Clock) -> None:
+        self._stream, self._clock = stream, clock
+        self._pace = Pace()
+        self._written = ""
+        self._latest = ""
+        self._next = clock() + _LINE_SEC
+
+    def update(self, progress: Progress) -> None:
+        """Write a snapshot if it is time."""
+        state = describe(progress)
+        left = self._pace.left_sec(progress)
+        self._latest = state
+        if self._clock() >= self._next and state != self._written:
+            self._write(state, "" if left is None else f", about {duration(left)} left")
+
+    def line(self, text: str) -> None:
+        """Write a line."""
+        print(text, file=self._stream, flush=True)
+
+    def finish(self) -> None:
+        """Write the last snapshot unless it is written."""
+        if self._latest != self._written:
+            self._write(self._latest)
+
+    def _write(self, state: str, remark: str = "") -> None:
+        self.line(state + remark)
+        self._written, self._next = state, self._clock() + _LINE_SEC
+
+
+class Pace:
+    """Estimates the time left from what was done since this driver started."""
+
+    def __init__(self) -> None:
+        self._start: tuple[float, float] | None = None
+
+    def left_sec(self, progress: Progress) -> float | None:
+        """Return the seconds left; None while too little is known."""
+        amount = done(progress)
+        if self._start is None:
+            self._start = (progress.elapsed_sec, amount)
+        elapsed, gained = progress.elapsed_sec - self._start[0], amount - self._start[1]
+        if progress.total is None or elapsed < _RATE_SEC or gained <= 0:
+            return None
+        return max(0.0, progress.total - amount) * elapsed / gained
+
+
+def finished(progress: Progress) -> int:
+    """Return the number of finished trials."""
+    return sum(number for state, number in progress.counts.items() if state.finished)
+
+
+def done(progress: Progress) -> float:
+    """Return the finished trials, and the trained part of the running ones."""
+    return finished(progress) + sum(min(1.0, trial.epoch / trial.epochs) for trial in progress.running if trial.epochs)
+
+
+def describe(progress: Progress) -> str:
+    """Return a snapshot in one line."""
+    parts = [f"{progress.study}: {_share(progress)}"]
+    if progress.total == 1 and progress.running:
+        parts.append(" ".join(filter(None, (_epoch(progress.running[0]), _metrics(progress.running[0])))))
+    elif progress.counts:
+        parts.append(tally(progress.counts))
+    if progress.best:
+        parts.append(f"best {spread(progress.best)} at {assignments(progress.best.params)}")
+    return ", ".join(parts)
+
+
+def render(progress: Progress, left_sec: float | None, width: int, rows: int) -> RenderableType:
+    """Draw a snapshot.
+
+    Args:
+        progress: the snapshot.
+        left_sec: the estimated time left, None when it is not known.
+        width: of the terminal, in characters.
+        rows: at most so many running trials are listed.
+
+    Returns:
+        The bar with the counts, the running trials, the best point.
+    """
+    parts: list[RenderableType] = [_bar(progress, left_sec, width)]
+    if len(counts := _counts(progress)):
+        parts.append(counts)
+    if progress.running:
+        parts.append(_running(progress.running[:rows], metrics=2 if width >= _WIDE else 1))
+    if len(progress.running) > rows:
+        parts.append(Text(f"  and {len(progress.running) - rows} more", style="dim"))
+    if progress.best:
+        best = Text("  best  ", style="bold green").append(assignments(progress.best.params), style="default not bold")
+        parts.append(_one_line(best.append(f"  {spread(progress.best)}", style="bold")))
+    return Group(*parts)
+
+
+def _bar(progress: Progress, left_sec: float | None, width: int) -> RenderableType:
+    total = progress.total
+    bar = ProgressBar(
+        total=total or 1,
+        completed=done(progress) if total else 0,
+        width=min(32, width // 5),
+        pulse=total is None,
+        complete_style="cyan",
+        finished_style="green",
+    )
+    time_text = duration(progress.elapsed_sec)
+    if left_sec is not None and width >= _WIDE:
+        time_text += f", about {duration(left_sec)} left"
+    elif left_sec is not None:
+        time_text = f"{duration(left_sec)} left"
+    table = _columns(shrinks=0, number=4)
+    name = _one_line(Text(progress.study, style="bold"))
+    table.add_row(name, bar, _share(progress), Text(time_text, style="dim"))
+    return table
+
+
+def _columns(shrinks: int, number: int) -> Table:
+    """Return a table of which one column gives way when the terminal is narrow."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for column in range(number):
+        table.add_column(no_wrap=column != shrinks)
+    return table
+
+
+def _share(progress: Progress) -> str:
+    of = "" if progress.total is None else f"/{progress.total}"
+    return f"{finished(progress)}{of} trial{'' if progress.total == 1 else 's'}"
+
+
+def _counts(progress: Progress) -> Text:
+    parts = [
+        Text(f"{progress.counts[state]} {state.lower()}", style=_COLOURS.get(state, "dim"))
+        for state in STATES
+        if progress.counts.get(state)
+    ]
+    return Text("  ").append_text(Text(" · ", style="dim").join(parts)) if parts else Text()
+
+
+def _running(trials: tuple[RunningTrial, ...], metrics: int) -> Table:
+    table = _columns(shrinks=1, number=4)
+    for trial in trials:
+        params = _one_line(Text(assignments(trial.params)))
+        table.add_row(Text(f"  {trial.id}", style="cyan"), params, _epoch(trial), _metrics(trial, metrics))
+    return table
+
+
+def _epoch(trial: RunningTrial) -> str:
+    return f"epoch {trial.epoch}" + (f"/{trial.epochs}" if trial.epochs else "")
+
+
+def _metrics(trial: RunningTrial, most: int = 2) -> str:
+    """Return what the validation split says, else the training loss."""
+    names = [name for name in trial.metrics if name.startswith("valid/")] or ["train/loss"]
+    return "  ".join(f"{name} {metric(trial.metrics[name])}" for name in names[:most] if name in trial.metrics)
+
+
+def _one_line(text: Text) -> Text:
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text

@@ -1,0 +1,191 @@
+"""What a command prints when its work is done. Commands and paths are never wrapped, so that they can be copied."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from rich.panel import Panel
+from rich.text import Text
+
+from hpsearch.terminal.console import is_fancy, make_console
+from hpsearch.terminal.words import assignments, duration, metric, shown_path, spread, tally
+from hpsearch.types import TrialState
+
+if TYPE_CHECKING:
+    from hpsearch.single import ReplayOutcome, TrialOutcome
+    from hpsearch.study import StudyOutcome
+    from hpsearch.tracking.query import StudySummary
+
+_LABEL = 10
+_WIDTH = 100
+_SHOWN_DIFFERENCES = 10
+
+
+class Page:
+    """Prints labelled lines and commands, with colours on a terminal and the same text anywhere else.
+
+    Args:
+        stream: where to; None: standard output.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._console = make_console(stream)
+
+    def headline(self, title: str, remark: str, sentence: str, good: bool = True) -> None:
+        """Print what happened, and the result in a sentence."""
+        colour = "green" if good else "yellow"
+        self.gap()
+        if sentence and is_fancy(self._console):
+            head = Text(title, style="bold").append(f"  {remark}", style="dim not bold")
+            width = min(self._console.width, max(_WIDTH, len(title + remark) + 8))
+            self._console.print(
+                Panel(Text(sentence), title=head, title_align="left", border_style=colour, padding=(0, 1), width=width)
+            )
+            return
+        self._line(Text(title, style="bold").append(f"  {remark}", style="not bold"))
+        if sentence:
+            self._line(Text(sentence))
+
+    def row(self, label: str, value: str, style: str = "") -> None:
+        """Print a labelled value."""
+        self._line(Text(f"{label:<{_LABEL}}", style="bold").append(value, style=style or "not bold"))
+
+    def command(self, purpose: str, command: str) -> None:
+        """Print a command under what it is for."""
+        self._line(Text(purpose, style="dim"))
+        self._line(Text(f"  {command}", style="cyan"))
+
+    def text(self, line: str, style: str = "") -> None:
+        """Print a line."""
+        self._line(Text(line, style=style))
+
+    def gap(self) -> None:
+        """Print an empty line."""
+        self._console.print()
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print rows in columns."""
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        for cells, style in ((header, "bold"), *((row, "") for row in rows)):
+            aligned = "   ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+            self.text(aligned.rstrip(), style)
+
+    def _line(self, text: Text) -> None:
+        self._console.print(text, soft_wrap=True)
+
+
+def show_study(outcome: "StudyOutcome", command: str, stream: TextIO | None = None) -> None:
+    """Print the result of a study.
+
+    Args:
+        outcome: the result.
+        command: the command that ran it.
+        stream: where to; None: standard output.
+    """
+    page = Page(stream)
+    page.headline(outcome.name, _headline(outcome), outcome.answer, good=not outcome.exit_code)
+    if outcome.best:
+        page.row("best", f"{assignments(outcome.best.params)}  {spread(outcome.best)}", "green")
+    if outcome.stable_range:
+        page.row("stable", outcome.stable_range)
+    page.row("trials", tally(outcome.counts) or "none", "red" if outcome.counts.get(TrialState.FAILED) else "")
+    if outcome.report:
+        page.row("report", shown_path(outcome.report))
+    for note in outcome.notes:
+        page.row("note", note, "yellow")
+    page.gap()
+    if outcome.interrupted:
+        page.command("go on where it stopped", command)
+    if outcome.replay_command:
+        page.command("train the best trial again", outcome.replay_command)
+    if outcome.check_command:
+        page.command("train it from the record and compare the curves", outcome.check_command)
+    if outcome.ui_command:
+        page.command("look at every trial in MLflow", outcome.ui_command)
+
+
+def _headline(outcome: "StudyOutcome") -> str:
+    if outcome.already_complete:
+        return "complete before, nothing to train (study.restart=true starts again)"
+    time_text = duration(outcome.elapsed_sec)
+    return f"interrupted after {time_text}" if outcome.interrupted else f"complete, {time_text}"
+
+
+def show_trial(outcome: "TrialOutcome", command: str, stream: TextIO | None = None) -> None:
+    """Print the result of a single trial.
+
+    Args:
+        outcome: the result.
+        command: the command that ran it.
+        stream: where to; None: standard output.
+    """
+    page = Page(stream)
+    epochs = f"{outcome.epochs} epoch{'' if outcome.epochs == 1 else 's'}"
+    page.headline(outcome.run, f"{outcome.state.lower()}, {epochs}, {duration(outcome.elapsed_sec)}", "")
+    if outcome.reason:
+        page.row("reason", outcome.reason, "red" if outcome.state is TrialState.FAILED else "yellow")
+    for name in sorted(outcome.metrics, key=_split_last):
+        page.text(f"  {name:<20}{metric(outcome.metrics[name])}")
+    page.row("files", shown_path(outcome.folder))
+    for note in outcome.notes:
+        page.row("note", note, "yellow")
+    page.gap()
+    if outcome.state is TrialState.PAUSED:
+        page.command("go on where it stopped", command)
+    else:
+        page.command("train it from the record and compare the curves", outcome.check_command)
+    if outcome.ui_command:
+        page.command("look at it in MLflow", outcome.ui_command)
+
+
+def _split_last(name: str) -> tuple[bool, str]:
+    """Sort what is measured on a split of the data in front."""
+    return "/" not in name, name
+
+
+def show_replay(outcome: "ReplayOutcome", stream: TextIO | None = None) -> None:
+    """Print whether a trial trained again is the same.
+
+    Args:
+        outcome: both curves.
+        stream: where to; None: standard output.
+    """
+    page = Page(stream)
+    epochs = f"{len(outcome.again)} report{'' if len(outcome.again) == 1 else 's'}"
+    if outcome.same:
+        page.headline(outcome.run, f"trained again: the same curve, bit for bit ({epochs})", "")
+    else:
+        page.headline(outcome.run, f"trained again: the curve differs ({epochs})", "", good=False)
+    if outcome.reason:
+        page.row("reason", outcome.reason, "yellow")
+    for line in outcome.differences[:_SHOWN_DIFFERENCES]:
+        page.text(f"  {line}")
+    if (hidden := len(outcome.differences) - _SHOWN_DIFFERENCES) > 0:
+        page.text(f"  and {hidden} more", "dim")
+    if outcome.differences and math.isfinite(outcome.largest):
+        page.row("largest", f"{outcome.largest:.3g}")
+
+
+def show_studies(studies: Sequence["StudySummary"], now: float, stream: TextIO | None = None) -> None:
+    """Print the studies of a folder.
+
+    Args:
+        studies: in the order to print.
+        now: seconds since the Unix epoch.
+        stream: where to; None: standard output.
+    """
+    page = Page(stream)
+    if not studies:
+        page.text("no studies in this folder; start one with `python -m hpsearch +study=lr_sweep`")
+        return
+    rows = [
+        (
+            study.name,
+            study.state.lower(),
+            tally(study.counts),
+            f"{spread(study.best)} at {assignments(study.best.params)}" if study.best else "",
+            f"{duration(now - study.changed)} ago",
+        )
+        for study in studies
+    ]
+    page.table(("study", "state", "trials", "best", "changed"), rows)

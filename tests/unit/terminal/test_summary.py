@@ -1,0 +1,179 @@
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from hpsearch.single import ReplayOutcome, TrialOutcome
+from hpsearch.study import StudyOutcome
+from hpsearch.terminal.summary import show_replay, show_studies, show_study, show_trial
+from hpsearch.tracking.query import StudySummary
+from hpsearch.types import BestPoint, Report, TrialState
+
+REPLAY = "python -m hpsearch data=digits model=mlp 'model.hidden=[64]' optimizer.lr=0.1 " + " ".join(
+    f"key{i}=value{i}" for i in range(30)
+)
+COMMAND = "python -m hpsearch +study=lr_sweep 'space.optimizer.lr=tag(log, interval(1e-3, 1))'"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def colourful(monkeypatch):
+    for name in ("NO_COLOR", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "90")
+
+
+def study_outcome(**changes) -> StudyOutcome:
+    fields = {
+        "name": "lr_sweep",
+        "folder": Path.cwd() / "studies" / "lr_sweep",
+        "counts": {TrialState.COMPLETE: 33, TrialState.INFEASIBLE: 6},
+        "best": BestPoint(8, {"optimizer.lr": 0.1}, 0.9722, 0.0041, 3),
+        "answer": "The best of 13 learning rates is 0.1.",
+        "stable_range": "optimizer.lr 0.00316 to 1",
+        "replay_command": REPLAY,
+        "check_command": "python -m hpsearch replay lr_sweep/8/1 --check",
+        "report": Path.cwd() / "studies" / "lr_sweep" / "report.html",
+        "ui_command": "python -m hpsearch ui",
+        "elapsed_sec": 13.4,
+        "interrupted": False,
+        "already_complete": False,
+        "notes": (),
+    }
+    return StudyOutcome(**(fields | changes))
+
+
+def shown(show, *args, terminal=False) -> str:
+    stream = Terminal() if terminal else io.StringIO()
+    show(*args, stream)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
+
+
+def test_study_in_plain_lines():
+    assert shown(show_study, study_outcome(), COMMAND).splitlines() == [
+        "",
+        "lr_sweep  complete, 13 s",
+        "The best of 13 learning rates is 0.1.",
+        "best      optimizer.lr=0.1  0.9722 ± 0.0041 (3 trials)",
+        "stable    optimizer.lr 0.00316 to 1",
+        "trials    33 complete, 6 infeasible",
+        "report    studies/lr_sweep/report.html",
+        "",
+        "train the best trial again",
+        f"  {REPLAY}",
+        "train it from the record and compare the curves",
+        "  python -m hpsearch replay lr_sweep/8/1 --check",
+        "look at every trial in MLflow",
+        "  python -m hpsearch ui",
+    ]
+
+
+def test_study_on_a_terminal_says_the_same_with_the_answer_in_a_box(colourful):
+    text = shown(show_study, study_outcome(), COMMAND, terminal=True)
+    assert "╭─ lr_sweep  complete, 13 s ─" in text
+    assert "│ The best of 13 learning rates is 0.1. " in text
+    assert f"\n  {REPLAY}\n" in text
+    assert "\nbest      optimizer.lr=0.1  0.9722 ± 0.0041 (3 trials)\n" in text
+
+
+def test_interrupted_study_says_how_to_go_on():
+    outcome = study_outcome(interrupted=True, report=None, best=None, replay_command=None, check_command=None)
+    text = shown(show_study, outcome, COMMAND)
+    assert "interrupted after 13 s" in text
+    assert f"go on where it stopped\n  {COMMAND}\n" in text
+    assert "report" not in text
+
+
+def test_study_that_was_complete_says_so():
+    text = shown(show_study, study_outcome(already_complete=True), COMMAND)
+    assert "complete before, nothing to train (study.restart=true starts again)" in text
+    assert "13 s" not in text
+
+
+def test_notes_and_failures_are_shown():
+    counts = {TrialState.COMPLETE: 1, TrialState.FAILED: 2}
+    text = shown(show_study, study_outcome(counts=counts, notes=("`hpsearch sync` sends the rest",)), COMMAND)
+    assert "trials    1 complete, 2 failed" in text
+    assert "note      `hpsearch sync` sends the rest" in text
+
+
+def trial_outcome(**changes) -> TrialOutcome:
+    fields = {
+        "run": "single/3/0",
+        "state": TrialState.COMPLETE,
+        "reason": "",
+        "metrics": {"lr": 0.05, "valid/acc": 0.97, "train/loss": 0.1},
+        "epochs": 20,
+        "folder": Path.cwd() / "studies/single/trials/3-0-0",
+        "replay_command": REPLAY,
+        "check_command": "python -m hpsearch replay single/3/0 --check",
+        "ui_command": None,
+        "elapsed_sec": 3.21,
+        "notes": (),
+    }
+    return TrialOutcome(**(fields | changes))
+
+
+def test_trial_shows_its_last_metrics():
+    text = shown(show_trial, trial_outcome(), COMMAND)
+    assert "single/3/0  complete, 20 epochs, 3.2 s\n" in text
+    assert re.findall(r"^  (\S+) +(\d\S+)$", text, re.MULTILINE) == [
+        ("train/loss", "0.1000"),
+        ("valid/acc", "0.9700"),
+        ("lr", "0.0500"),
+    ]
+    assert "  python -m hpsearch replay single/3/0 --check\n" in text
+
+
+def test_diverged_trial_says_why():
+    text = shown(show_trial, trial_outcome(state=TrialState.INFEASIBLE, reason="loss inf at step 12"), COMMAND)
+    assert "infeasible" in text
+    assert "reason    loss inf at step 12" in text
+
+
+def test_paused_trial_says_how_to_go_on():
+    text = shown(show_trial, trial_outcome(state=TrialState.PAUSED, reason="interrupted"), COMMAND)
+    assert f"go on where it stopped\n  {COMMAND}\n" in text
+
+
+def replay_outcome(differences=(), largest=0.0) -> ReplayOutcome:
+    curve = (Report(0, 0, {}), Report(1, 10, {}))
+    return ReplayOutcome(
+        "lr_sweep/8/1", curve, curve, TrialState.COMPLETE, TrialState.COMPLETE, "", differences, largest
+    )
+
+
+def test_replay_that_is_the_same():
+    assert "the same curve, bit for bit (2 reports)" in shown(show_replay, replay_outcome())
+
+
+def test_replay_that_differs_shows_the_first_differences():
+    differences = tuple(f"epoch {epoch}: valid/acc logged 0.5, now 0.6" for epoch in range(14))
+    text = shown(show_replay, replay_outcome(differences, 0.1))
+    assert "the curve differs" in text
+    assert text.count("valid/acc logged") == 10
+    assert "and 4 more" in text
+    assert "largest   0.1" in text
+
+
+def test_studies_are_listed_in_columns_that_are_never_cut():
+    best = BestPoint(2, {"optimizer.lr": 0.1}, 0.97, 0.004, 3)
+    rows = [
+        StudySummary("s" * 70, Path(), "", "COMPLETE", {TrialState.COMPLETE: 39}, best, 0.0, 880.0),
+        StudySummary("lr_sweep", Path(), "", "PAUSED", {TrialState.COMPLETE: 3}, None, 0.0, 995.0),
+    ]
+    header, first, second = shown(show_studies, rows, 1000.0).splitlines()
+    assert header.split() == ["study", "state", "trials", "best", "changed"]
+    best_text = "0.9700 ± 0.0040 (3 trials) at optimizer.lr=0.1"
+    assert first.split("   ") == ["s" * 70, "complete", "39 complete", best_text, "2 min ago"]
+    assert second.index("5.0 s ago") == first.index("2 min ago") == header.index("changed")
+
+
+def test_empty_folder_says_how_to_start():
+    assert "+study=lr_sweep" in shown(show_studies, [], 0.0)

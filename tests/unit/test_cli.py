@@ -1,0 +1,242 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import hpsearch.single
+import hpsearch.study
+import hpsearch.terminal.summary
+import hpsearch.tracking.ui
+from hpsearch.cli import run
+from hpsearch.errors import DataError
+from hpsearch.terminal.help import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Replaces what the commands do; returns the list of calls."""
+    calls = []
+
+    def fake(name, outcome):
+        def function(*args, **kwargs):
+            kwargs.pop("observer", None)
+            calls.append((name, args, kwargs))
+            return outcome
+
+        return function
+
+    done = SimpleNamespace(exit_code=0, same=True)
+    for module, name, outcome in (
+        (hpsearch.study, "run_study", done),
+        (hpsearch.study, "rebuild_report", Path("/elsewhere/report.html")),
+        (hpsearch.study, "list_studies", []),
+        (hpsearch.study, "sync", {"lr_sweep": 3, "other": 0}),
+        (hpsearch.single, "run_trial", done),
+        (hpsearch.single, "replay", done),
+        (hpsearch.tracking.ui, "serve", 0),
+    ):
+        monkeypatch.setattr(module, name, fake(name, outcome))
+    for name in ("show_study", "show_trial", "show_replay"):
+        monkeypatch.setattr(hpsearch.terminal.summary, name, lambda *args: None)
+    return SimpleNamespace(calls=calls, done=done)
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "args", "kwargs"),
+    [
+        ("+study=lr_sweep", "run_study", (["+study=lr_sweep"],), {"config_dirs": []}),
+        ("study=lr_sweep seed=1", "run_study", (["study=lr_sweep", "seed=1"],), {"config_dirs": []}),
+        ("space.optimizer.lr=choice(1,2)", "run_study", (["space.optimizer.lr=choice(1,2)"],), {"config_dirs": []}),
+        ("~space.a +study=x", "run_study", (["~space.a", "+study=x"],), {"config_dirs": []}),
+        ("optimizer.lr=0.05 model=mlp", "run_trial", (["optimizer.lr=0.05", "model=mlp"],), {"config_dirs": []}),
+        ("~scheduler", "run_trial", (["~scheduler"],), {"config_dirs": []}),
+        (
+            "--config-dir a model=mine --config-dir b seed=1",
+            "run_trial",
+            (["model=mine", "seed=1"],),
+            {"config_dirs": ["a", "b"]},
+        ),
+        ("replay lr_sweep/3/0", "replay", ("lr_sweep/3/0",), {"overrides": [], "config_dirs": []}),
+        (
+            "replay --check lr_sweep/3/0 launcher.threads=2 --config-dir=a",
+            "replay",
+            ("lr_sweep/3/0",),
+            {"overrides": ["launcher.threads=2"], "config_dirs": ["a"]},
+        ),
+        ("report lr_sweep", "rebuild_report", ("lr_sweep",), {}),
+        ("list", "list_studies", (), {}),
+        ("sync", "sync", (None,), {"overrides": [], "config_dirs": []}),
+        ("sync tracker.uri=x", "sync", (None,), {"overrides": ["tracker.uri=x"], "config_dirs": []}),
+        ("sync lr_sweep", "sync", ("lr_sweep",), {"overrides": [], "config_dirs": []}),
+    ],
+)
+def test_words_reach_what_they_ask_for(asked, line, name, args, kwargs):
+    assert run(line.split()) == 0
+    assert asked.calls == [(name, args, kwargs)]
+
+
+@pytest.mark.parametrize(
+    ("line", "args", "kwargs"),
+    [
+        ("ui", (None, None), {"port": 5000, "study": None}),
+        ("ui lr_sweep --port 5055", (None, None), {"port": 5055, "study": "lr_sweep"}),
+        ("ui tracker.uri=http://host:5000", ("http://host:5000", None), {"port": 5000, "study": None}),
+    ],
+)
+def test_ui_is_opened_at_the_configured_store(asked, line, args, kwargs):
+    assert run(line.split()) == 0
+    assert asked.calls == [("serve", args, kwargs)]
+
+
+def test_exit_code_is_that_of_the_outcome(asked):
+    asked.done.exit_code = 130
+    assert run(["+study=lr_sweep"]) == 130
+    assert run(["seed=1"]) == 130
+
+
+def test_replay_that_differs_exits_with_1_only_when_checked(asked):
+    asked.done.same = False
+    assert run(["replay", "a/0/0", "--check"]) == 1
+    assert run(["replay", "a/0/0"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("reprot lr_sweep", "no command 'reprot', did you mean 'report'? (commands: report, list, ui, replay, sync; "),
+        ("train", "no command 'train' (commands: "),
+        ("reprot --help", "no command 'reprot', did you mean 'report'?"),
+        ("report", "NAME is missing (usage: python -m hpsearch report NAME)"),
+        ("replay --check", "RUN is missing (usage: python -m hpsearch replay RUN [--check])"),
+        ("report a b", "unexpected b (usage: "),
+        ("list seed=1", "unexpected seed=1"),
+        ("--nonsense", "--nonsense; see python -m hpsearch --help"),
+        ("--cfg hydra", "invalid choice: 'hydra'"),
+        ("ui --port many", "invalid int value: 'many'"),
+        ("seed=1 --port 5000", "--port belongs to `python -m hpsearch ui`"),
+        ("report a --check", "--check belongs to `python -m hpsearch replay`"),
+        ("-m optimizer.lr=1,2", "-m/--multirun is not needed: +study=NAME runs a search"),
+        ("--multirun", "-m/--multirun is not needed"),
+        ("--config-dir", "--config-dir: expected one argument"),
+    ],
+)
+def test_bad_words_are_one_line_and_exit_code_2(asked, capsys, line, message):
+    assert run(line.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("hpsearch: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert asked.calls == []
+
+
+def test_error_for_the_user_has_no_traceback(asked, monkeypatch, capsys):
+    def refuse(*args, **kwargs):
+        raise DataError("data.root=/nowhere: no such folder")
+
+    monkeypatch.setattr(hpsearch.single, "run_trial", refuse)
+    assert run(["seed=1"]) == 2
+    assert capsys.readouterr().err == "hpsearch: data.root=/nowhere: no such folder\n"
+
+
+def test_second_interrupt_says_how_to_go_on(asked, monkeypatch, capsys):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hpsearch.study, "run_study", interrupt)
+    assert run(["+study=lr_sweep", "space.a=choice(1, 2)"]) == 130
+    expected = "hpsearch: stopped; go on with: python -m hpsearch +study=lr_sweep 'space.a=choice(1, 2)'\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_bare_command_shows_what_to_start_with_and_trains_nothing(asked, capsys):
+    assert run([]) == 0
+    assert capsys.readouterr().out.count("  python -m hpsearch ") == 3
+    assert asked.calls == []
+
+
+def test_help_lists_commands_groups_and_defaults(capsys):
+    assert run(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n  {name}" in out for name in COMMANDS)
+    assert "momentum*" in out
+    assert "  lr_sweep  Which learning rates" in out
+    assert max(map(len, out.splitlines())) <= 118
+
+
+def test_help_lists_the_options_of_a_folder_of_the_user(tmp_path, capsys):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "my_net.yaml").write_text("_target_: my_package.Net\n")
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "mine.yaml").write_text("study:\n  question: Is it better?\n")
+    assert run(["--help", "--config-dir", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "mlp*  my_net" in out
+    assert "Is it better?" in out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_its_help(name, capsys):
+    assert run([name, "--help"]) == 0
+    assert f"usage: python -m hpsearch {name}" in capsys.readouterr().out
+
+
+def test_configuration_is_printed_as_yaml_that_shows_the_overrides(capsys):
+    import yaml
+
+    assert run(["--cfg", "job", "optimizer.lr=0.05", "model=softmax"]) == 0
+    config = yaml.safe_load(capsys.readouterr().out)
+    assert config["optimizer"]["lr"] == 0.05
+    assert config["model"]["_target_"].startswith("hpsearch.models.softmax.")
+
+
+def test_space_is_printed_as_yaml(capsys):
+    import yaml
+
+    assert run(["--cfg", "space", "+study=lr_sweep"]) == 0
+    assert list(yaml.safe_load(capsys.readouterr().out)) == ["optimizer.lr"]
+
+
+def program(*words, cwd=None, **kwargs):
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-m", "hpsearch", *words], capture_output=True, text=True, cwd=cwd, env=environ, check=False
+    )
+
+
+def test_program_prints_its_version(tmp_path):
+    done = program("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout.split()[0]) == (0, "hpsearch")
+    assert done.stdout.split()[1][0].isdigit()
+
+
+def test_program_exits_with_2_on_bad_input_and_leaves_nothing_behind(tmp_path):
+    done = program("nonsense", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reader_that_leaves_early_is_no_error(tmp_path):
+    command = f"{sys.executable} -m hpsearch --help | true; exit ${{PIPESTATUS[0]}}"
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environ, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("entry", ["module", "console script"])
+def test_working_folder_is_on_the_import_path(tmp_path, entry):
+    spy = "import sys, hpsearch.cli; hpsearch.cli.run = lambda words: print(sys.path[0]) or 0; "
+    start = {
+        "module": "import runpy; sys.argv = ['x']; runpy.run_module('hpsearch', run_name='__main__')",
+        "console script": "sys.path = sys.path[1:]; from hpsearch.__main__ import main; sys.exit(main())",
+    }[entry]
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", spy + start], capture_output=True, text=True, cwd=tmp_path, env=environ, check=False
+    )
+    assert Path(done.stdout.strip() or ".").resolve() == tmp_path.resolve(), done.stderr
