@@ -78,7 +78,6 @@ class Pool:
         judge: asked after each new report whether the trial goes on.
         clock: seconds since the Unix epoch.
         line: told what a user should know: retries, deaths.
-        retries: how often a trial is tried again after an error or the death of its worker.
     """
 
     def __init__(
@@ -90,7 +89,6 @@ class Pool:
         judge: Judge,
         clock: Clock,
         line: Callable[[str], None],
-        retries: int = 2,
     ) -> None:
         self._launcher = launcher
         self._record = record
@@ -98,7 +96,6 @@ class Pool:
         self._judge = judge
         self._clock = clock
         self._line = line
-        self._retries = retries
         self._queue: dict[TrialId, Live] = {}
         self._running: dict[TrialId, Live] = {}
         self._waiting_for: dict[TrialId, list[Event]] = {}
@@ -208,10 +205,10 @@ class Pool:
     def _retry(self, live: Live, result: TrialResult) -> bool:
         live.failures += 1
         what = f"trial {live.spec.study}/{live.spec.id} failed: {result.reason}"
-        if not result.retry or live.failures > self._retries:
+        if not result.retry or live.failures > self._launcher.retries:
             self._line(what)
             return False
-        self._line(f"{what}; trying again ({live.failures} of {self._retries})")
+        self._line(f"{what}; trying again ({live.failures} of {self._launcher.retries})")
         facts = {**result.facts, "failures": live.failures}
         self._write(live, replace(result, state=TrialState.WAITING, facts=facts), float("nan"))
         self._queue[live.spec.id] = Live(replace(live.spec, attempt=live.spec.attempt + 1), live.curve, live.failures)

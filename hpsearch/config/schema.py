@@ -140,6 +140,7 @@ RULES: Mapping[str, Rule] = {
     "sampler.points": _optional(_points),
     "launcher.workers": _optional(_or_word(_COUNT, "auto")),
     "launcher.lockstep": _bool,
+    "launcher.retries": _COUNT_OR_ZERO,
     "budget.points": _optional(_COUNT),
     "budget.epochs": _optional(_COUNT),
     "budget.seconds": _optional(_POSITIVE),

@@ -45,11 +45,13 @@ class Launcher(Protocol):
     """Runs batches of trials in numbered slots.
 
     In push mode a trial never waits: it reads the newest decision if there is one. With `lockstep` it waits after
-    every message until `decide` answers it.
+    every message until `decide` answers it. `retries` is how often whoever submits tries a trial again that was lost
+    to an error of its own or to the death of its worker.
     """
 
     slots: int
     lockstep: bool
+    retries: int
 
     def start(self, execute: Execute) -> None:
         """Start the workers; returns at once, they may still be importing."""

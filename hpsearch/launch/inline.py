@@ -19,14 +19,17 @@ class InlineLauncher:
     native code ends the whole program.
 
     Args:
+        retries: how often a trial is tried again after an error.
         lockstep: wait after every message until `decide` answers it.
         sleep: waits when there is nothing to do.
     """
 
     slots = 1
 
-    def __init__(self, lockstep: bool = False, sleep: Callable[[float], None] = time.sleep) -> None:
-        self.lockstep = lockstep
+    def __init__(
+        self, lockstep: bool = False, retries: int = 2, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.lockstep, self.retries = lockstep, retries
         self._sleep = sleep
         self._execute: Execute | None = None
         self._batch: Batch | None = None

@@ -43,6 +43,7 @@ class ProcessLauncher:
     Args:
         workers: number of processes; ``auto``: one per GPU, without GPUs one per `threads` usable cores.
         threads: threads that a worker computes with.
+        retries: how often a trial is tried again after an error of its own or the death of its worker.
         lockstep: a trial waits after every message until `decide` answers it.
         log_folder: what worker N prints goes to ``worker-N.log`` here; None: to a folder that `stop` removes.
         clock: monotonic seconds.
@@ -56,12 +57,13 @@ class ProcessLauncher:
         workers: int | str = "auto",
         threads: int = 1,
         lockstep: bool = False,
+        retries: int = 2,
         log_folder: str | Path | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
         self._gpus = visible_gpus()
         self.slots = worker_count(workers, threads, self._gpus)
-        self.lockstep = lockstep
+        self.lockstep, self.retries = lockstep, retries
         self._threads, self._log_folder, self._clock = threads, log_folder, clock
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._hello = b""

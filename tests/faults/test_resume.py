@@ -24,7 +24,7 @@ COMMAND = [
     f"trainer.epochs={EPOCHS}",
     "trainer.checkpoint_sec=0",
     "study.name=sweep",
-    "retries=20",
+    "launcher.retries=20",
 ]
 MEASURED = ("_sec", "_per_sec", "_mib")
 WHEN = ["started", "ended", "duration_sec", "attempts", "run_id", "failures"]

@@ -19,6 +19,7 @@ class FakeLauncher:
     ):
         self.script = script
         self.slots = slots
+        self.retries = 2
         self.lockstep = lockstep
         self.running = {}
         self.decisions = []
