@@ -98,10 +98,10 @@ def name(key: str) -> str:
     return re.sub(r"[^\w .:/-]", "-", key, flags=re.ASCII)[:250]
 
 
-def short(value: Any) -> str:
+def short(value: Any, digits: int = 6) -> str:
     """Return a value as it fits a cell: numbers with six significant digits, text as it is, the rest as JSON."""
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.{digits}g}"
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 500 else f"{text[:499]}…"
 
@@ -126,7 +126,7 @@ def trial_params(record: TrialRecord) -> dict[str, str]:
 
 def trial_name(record: TrialRecord) -> str:
     """Return a run name that says what the trial is: ``3/1 lr=0.1``."""
-    words = (f"{key.rsplit('.', 1)[-1]}={short(value)}" for key, value in record.params.items())
+    words = (f"{key.rsplit('.', 1)[-1]}={short(value, 3)}" for key, value in record.params.items())
     return " ".join([str(record.id), *words])[:120]
 
 

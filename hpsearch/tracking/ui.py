@@ -1,16 +1,159 @@
 """The MLflow UI, light and bound to this machine, opened where a study's trials can be compared."""
 
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from hpsearch.errors import StorageError, nearest
+from hpsearch.tracking import store
+from hpsearch.tracking.views import TABLE, TAG, view_path
+
+HOST = "127.0.0.1"
+PORTS = 50
+START_SEC = 60.0
+STOP_SEC = 5.0
+
 
 def serve(uri: str | None = None, artifacts: str | None = None, port: int = 5000, study: str | None = None) -> int:
     """Run the MLflow UI until it is interrupted, and print the links that open the studies' trials.
 
     Args:
-        uri: tracking store; None for `sqlite:///mlflow.db` in the working folder.
+        uri: tracking store; None for `sqlite:///mlflow.db` in the working folder. A server is not started again: its
+            links are printed.
         artifacts: folder of the artifacts; None for `mlartifacts` in the working folder.
         port: on 127.0.0.1; the next free one when it is taken.
         study: print the links of this study alone.
 
     Returns:
-        The exit code of the server.
+        The exit code of the server; 0 when it was interrupted.
     """
-    raise NotImplementedError
+    address = store.store_uri(uri)
+    if address.startswith("http"):
+        _print_links(address.rstrip("/"), links(address, artifacts, study))
+        return 0
+    found = links(address, artifacts, study)
+    port = free_port(port)
+    with server(address, artifacts, port) as process:
+        _print_links(f"http://{HOST}:{port}", found)
+        print("stop with Ctrl-C", flush=True)
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            return 0
+
+
+def links(uri: str, artifacts: str | None = None, study: str | None = None) -> dict[str, tuple[str, str]]:
+    """Return the paths that open each study: its trials to compare, and their curves.
+
+    Args:
+        uri: absolute address of the store.
+        artifacts: folder of the artifacts of an embedded store.
+        study: of this study alone.
+
+    Returns:
+        Table and curves by name of the study, the newest first.
+
+    Raises:
+        StorageError: there is no store, or no such study in it.
+    """
+    path = store.sqlite_path(uri)
+    if path is not None and not path.exists():
+        raise StorageError(f"no tracking store at {path}; run a study in this folder first")
+    store.check_store(uri)
+    client = store.connect(uri, store.artifact_root(artifacts))
+    experiments = client.search_experiments(order_by=["last_update_time DESC"])
+    found = {e.name: (view_path(e.experiment_id), view_path(e.experiment_id, True)) for e in experiments if _ours(e)}
+    if study is None:
+        return found
+    if study not in found:
+        raise StorageError(f"no study '{study}' in {store.shown(uri)}{nearest(study, found)}")
+    return {study: found[study]}
+
+
+def _ours(experiment: object) -> bool:
+    return TAG + TABLE in getattr(experiment, "tags", {})
+
+
+def _print_links(address: str, found: dict[str, tuple[str, str]]) -> None:
+    print(f"MLflow: {address}")
+    for name, (table, curves) in found.items():
+        print(f"{name}\n  trials  {address}/{table}\n  curves  {address}/{curves}")
+
+
+def free_port(port: int) -> int:
+    """Return the first free port of this machine from `port` on.
+
+    Raises:
+        StorageError: the next ports are taken too.
+    """
+    for candidate in range(port, port + PORTS):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, candidate))
+            except OSError:
+                continue
+            return candidate
+    raise StorageError(f"ports {port} to {port + PORTS - 1} of {HOST} are taken")
+
+
+@contextmanager
+def server(uri: str, artifacts: str | None, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run an MLflow server with one worker and no job runner, on this machine only.
+
+    Args:
+        uri: absolute address of the store.
+        artifacts: folder of the artifacts.
+        port: of 127.0.0.1.
+
+    Yields:
+        The server, which answers; it and its children are killed at the end.
+    """
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
+    command += ["--host", HOST, "--port", str(port)]
+    command += ["--default-artifact-root", store.artifact_root(artifacts).as_uri()]
+    environment = {**os.environ, **store.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=log, stderr=log)
+        try:
+            _wait_until_up(process, port, log)
+            yield process
+        finally:
+            _kill_group(process)
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
+    deadline = time.monotonic() + START_SEC
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            log.seek(0)
+            lines = log.read().decode(errors="replace").strip().splitlines()
+            raise StorageError(f"the MLflow server ended with code {process.returncode}: {' '.join(lines[-1:])}")
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise StorageError(f"the MLflow server does not answer at http://{HOST}:{port} after {START_SEC:.0f} s")
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(STOP_SEC)
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()

@@ -45,23 +45,20 @@ def view_path(experiment: str, curves: bool = False) -> str:
 
 
 def _state(parent: str | None, keys: Sequence[str], objective: Objective) -> dict[str, Any]:
-    columns = [
-        *(f"params.`{key}`" for key in keys),
-        f"metrics.`{name(objective.metric)}`",
-        "tags.`state`",
-        "attributes.`Duration`",
-    ]
+    metric = f"metrics.`{name(objective.metric)}`"
+    params = [f"params.`{key}`" for key in keys]
+    shown = [metric, *params, "tags.`state`"]
     return {
         "searchFilter": f"tags.`mlflow.parentRunId` = '{parent}'" if parent else "",
-        "orderByKey": f"metrics.`{name(objective.metric)}`",
+        "orderByKey": metric,
         "orderByAsc": not objective.maximize,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "selectedColumns": columns,
-        "columnOrder": [],
-        "columnWidths": {},
+        "selectedColumns": [*shown, "attributes.`Duration`"],
+        "columnOrder": ["attributes.`Run Name`", *shown, "duration", "runDateAndNestInfo"],
+        "columnWidths": {"attributes.`Run Name`": 220, metric: 180, **dict.fromkeys(params, 130)},
         "runsExpanded": {parent: True} if parent else {},
         "runsPinned": [],
         "runsHidden": [],
@@ -80,10 +77,7 @@ def _state(parent: str | None, keys: Sequence[str], objective: Objective) -> dic
 
 def _charts(keys: Sequence[str], objective: Objective) -> dict[str, Any]:
     metric = name(objective.metric)
-    charts = [_line(metric), _line("train/loss")]
-    if keys:
-        charts.append(_scatter(keys[0], metric))
-    charts.append(_parallel(keys, metric))
+    charts = [_line(metric, "linear"), _line("train/loss", "log"), _parallel(keys, metric)]
     return {
         "compareRunCharts": charts,
         "compareRunSections": [
@@ -91,6 +85,7 @@ def _charts(keys: Sequence[str], objective: Objective) -> dict[str, Any]:
                 "uuid": "study",
                 "name": "Study",
                 "display": True,
+                "columns": 2,
                 "isReordered": False,
                 "deleted": False,
                 "isGenerated": False,
@@ -111,7 +106,7 @@ def _card(kind: str, uuid: str, **fields: Any) -> dict[str, Any]:
     }
 
 
-def _line(metric: str) -> dict[str, Any]:
+def _line(metric: str, scale: str) -> dict[str, Any]:
     return _card(
         "LINE",
         f"line-{metric}",
@@ -119,28 +114,25 @@ def _line(metric: str) -> dict[str, Any]:
         selectedMetricKeys=[metric],
         displayName=metric,
         lineSmoothness=0,
-        scaleType="linear",
+        scaleType=scale,
         xAxisScaleType="linear",
         xAxisKey="step",
         yAxisKey="metric",
         yAxisExpressions=[],
         selectedXAxisMetricKey="",
         range={},
-        ignoreOutliers=True,
+        ignoreOutliers=False,
         useGlobalXaxisKey=False,
         useGlobalLineSmoothing=True,
     )
 
 
-def _scatter(key: str, metric: str) -> dict[str, Any]:
-    return _card(
-        "SCATTER",
-        "scatter",
-        displayName=f"{metric} against {key}",
-        xaxis={"key": key, "type": "PARAM"},
-        yaxis={"key": metric, "type": "METRIC"},
-    )
-
-
 def _parallel(keys: Sequence[str], metric: str) -> dict[str, Any]:
-    return _card("PARALLEL", "parallel", selectedParams=list(keys), selectedMetrics=[metric], showAllRuns=True)
+    return _card(
+        "PARALLEL",
+        "parallel",
+        displayName="Parallel coordinates",
+        selectedParams=list(keys),
+        selectedMetrics=[metric],
+        showAllRuns=True,
+    )
