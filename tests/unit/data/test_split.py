@@ -21,6 +21,12 @@ def test_parts_are_disjoint_cover_all_rows_and_keep_the_shares(counts, fraction)
         assert abs((y[chosen] == c).sum() - count * size / len(y)) < 1
 
 
+def test_the_largest_remainder_is_rounded_up():
+    y = np.array([0] * 30 + [1] * 70)
+    assert y[stratified(y, 1, seed=0, purpose="valid")[1]].tolist() == [1]
+    assert np.bincount(y[stratified(y, 12, seed=0, purpose="valid")[1]]).tolist() == [4, 8]
+
+
 def test_labels_need_not_be_consecutive():
     y = np.array([7, 7, 7, 7, 2, 2])
     assert sorted(y[stratified(y, 3, seed=0, purpose="valid")[1]]) == [2, 7, 7]

@@ -62,6 +62,12 @@ def test_masks_of_different_addresses_are_independent():
         assert correlation(reference, other) < 5 / 512, name
 
 
+def test_the_mask_of_a_step_is_no_shuffle_of_the_one_before():
+    for size in (2, 4, 16, 64):
+        kept, kept_next = (mask(at(seed=1, step=step)).view(-1, size).sum(1) for step in (4, 5))
+        assert (kept == kept_next).float().mean() < 0.9
+
+
 def test_gradients_flow_through_what_is_kept():
     x = torch.ones(50, 50, requires_grad=True)
     out = at(seed=3, step=0, rate=0.25)(x)
