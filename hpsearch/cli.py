@@ -166,7 +166,7 @@ def _sync(parsed: argparse.Namespace) -> int:
     from hpsearch.study import sync
 
     for study, sent in sync(_name(parsed), overrides=parsed.words, config_dirs=parsed.config_dir).items():
-        print(f"{study}: {f'sent what {sent} event files held' if sent else 'everything was sent before'}")
+        print(f"{study}: {f'{sent} event files sent' if sent else 'everything was sent before'}")
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import TextIO
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
@@ -46,7 +47,8 @@ def progress(
     """
     console = make_console(stream)
     if is_fancy(console, environ):
-        with Live(console=console, refresh_per_second=8, transient=True) as live:
+        waiting = Spinner("dots", "checking the configuration, starting the workers", style="cyan")
+        with Live(waiting, console=console, refresh_per_second=8, transient=True) as live:
             yield LiveProgress(live)
     else:
         lines = LineProgress(stream or sys.stdout, clock)
@@ -119,14 +121,14 @@ class Pace:
         self._start: tuple[float, float] | None = None
 
     def left_sec(self, progress: Progress) -> float | None:
-        """Return the seconds left; None while too little is known."""
+        """Return the seconds left; None while too little is known, and when nothing is left."""
         amount = done(progress)
         if self._start is None:
             self._start = (progress.elapsed_sec, amount)
         elapsed, gained = progress.elapsed_sec - self._start[0], amount - self._start[1]
-        if progress.total is None or elapsed < _RATE_SEC or gained <= 0:
+        if progress.total is None or elapsed < _RATE_SEC or gained <= 0 or amount >= progress.total:
             return None
-        return max(0.0, progress.total - amount) * elapsed / gained
+        return (progress.total - amount) * elapsed / gained
 
 
 def finished(progress: Progress) -> int:
@@ -232,8 +234,9 @@ def _epoch(trial: RunningTrial) -> str:
 
 
 def _metrics(trial: RunningTrial, most: int = 2) -> str:
-    """Return what the validation split says, else the training loss."""
+    """Return what the validation split says, its loss last, else the training loss."""
     names = [name for name in trial.metrics if name.startswith("valid/")] or ["train/loss"]
+    names.sort(key=lambda name: name.endswith("/loss"))
     return "  ".join(f"{name} {metric(trial.metrics[name])}" for name in names[:most] if name in trial.metrics)
 
 

@@ -10,7 +10,7 @@ from hpsearch.types import BestPoint, Progress, RunningTrial, TrialId, TrialStat
 def snapshot(complete=4, total=39, epoch=5, elapsed=10.0, running=1, best=True, study="lr_sweep") -> Progress:
     trials = tuple(
         RunningTrial(
-            TrialId(4, seed), {"optimizer.lr": 0.01}, epoch, 20, {"lr": 0.01, "valid/acc": 0.9, "valid/loss": 1}
+            TrialId(4, seed), {"optimizer.lr": 0.01}, epoch, 20, {"lr": 0.01, "valid/loss": 1, "valid/acc": 0.9}
         )
         for seed in range(running)
     )
@@ -52,6 +52,12 @@ def test_pace_counts_only_what_this_driver_did():
     pace = Pace()
     pace.left_sec(snapshot(complete=20, total=41, running=0, elapsed=0.0))
     assert pace.left_sec(snapshot(complete=30, total=41, running=0, elapsed=10.0)) == pytest.approx(10.0)
+
+
+def test_pace_is_silent_when_nothing_is_left():
+    pace = Pace()
+    pace.left_sec(snapshot(complete=20, total=41, running=0, elapsed=0.0))
+    assert pace.left_sec(snapshot(complete=40, total=41, running=0, elapsed=10.0)) is None
 
 
 def test_pace_needs_an_end():
