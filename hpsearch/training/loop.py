@@ -191,6 +191,23 @@ def train(job: Job) -> TrialRun:
     return (_end(job, progress, TrialState.COMPLETE),)
 
 
+def rehearse(job: Job) -> float:
+    """Run the forward and backward pass of the first step, without its update.
+
+    Args:
+        job: the trial; its weights stay, its gradients and the statistics of normalization layers do not.
+
+    Returns:
+        The loss, without penalties.
+    """
+    with _torch_state(job, 1):
+        rows = _order(job, 1)[: job.batch_size]
+        job.model.train()
+        named = [(name, parameter) for name, parameter in job.model.named_parameters() if parameter.requires_grad]
+        _, loss = _backward(job, named, job.splits.train.x[rows], job.splits.train.y[rows])
+        return loss.item()
+
+
 def _messages(job: Job, progress: Progress) -> Iterator[Message]:
     _prepare(job)
     yield Started(progress.epoch, job.facts, time.time())
@@ -268,9 +285,8 @@ def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, fl
     norms = torch.zeros(3, device=job.device)
     measure = measured_steps(steps)
     rates = _rates(job.table, done, steps)
-    order = torch.randperm(len(train), generator=rng.generator(job.seed, "order", epoch)).to(job.device)
     job.model.train()
-    for index, rows in enumerate(torch.split(order, job.batch_size)):
+    for index, rows in enumerate(torch.split(_order(job, epoch), job.batch_size)):
         x, y = train.x.index_select(0, rows), train.y.index_select(0, rows)
         _set_rates(job.optimizer, *rates[index])
         if drops:
@@ -288,6 +304,10 @@ def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, fl
     values |= {"lr": rates[-1][0], "grad_norm": gradient / len(measure)}
     values |= {"update_ratio": change / weight if weight else math.nan}
     return values, log.thinned(job.trainer.log_every or math.ceil(steps / LOGGED_STEPS))
+
+
+def _order(job: Job, epoch: int) -> Tensor:
+    return torch.randperm(len(job.splits.train), generator=rng.generator(job.seed, "order", epoch)).to(job.device)
 
 
 def _rates(table: Table, done: int, steps: int) -> list[tuple[float, float | None]]:

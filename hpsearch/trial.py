@@ -1,0 +1,213 @@
+"""One trial from its configuration: build everything, then drive the loop.
+
+Importing this module loads no torch: the driver names `execute` to its workers, and only they call `preload`.
+"""
+
+import functools
+import json
+import math
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpsearch import metrics
+from hpsearch.config.build import build
+from hpsearch.errors import ConfigError
+from hpsearch.rng import address
+from hpsearch.types import Objective, TrialResult, TrialRun, TrialSpec, TrialState
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+    from torch.optim import Optimizer
+
+    from hpsearch.data.base import DataSource, Splits
+    from hpsearch.schedules import Table
+    from hpsearch.training.loop import Job, Trainer
+
+LOADED = 2
+"""Data sets that a worker keeps."""
+
+
+def preload() -> None:
+    """Import in a worker what every trial needs, so that the first one starts at once."""
+    import torch._dynamo  # noqa: F401 - the first optimizer loads it, which takes a second
+
+    import hpsearch.training.loop  # noqa: F401
+
+    build("objective", {"_target_": "hpsearch.types.Objective", "metric": "valid/loss"})  # loads what `build` needs
+
+
+def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
+    """Train a batch of one trial.
+
+    Errors other than those of memory go on to the launcher, which makes them FAILED results.
+
+    Args:
+        specs: the trial.
+
+    Yields:
+        What `hpsearch.training.loop.train` yields.
+
+    Returns:
+        What it returns; INFEASIBLE when the memory of the device or of the machine does not suffice.
+    """
+    from hpsearch.training.loop import train
+
+    (spec,) = specs
+    try:
+        return (yield from train(prepare(spec.config, spec.key, Path(spec.folder))))
+    except Exception as error:
+        if not _out_of_memory(error):
+            raise
+        reason = f"out of memory: {_first_line(error)}"
+    return (TrialResult(TrialState.INFEASIBLE, reason, time=time.time()),)
+
+
+def preflight(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Build a configuration and run one forward and backward pass on its first batch, without training.
+
+    Called in a worker before anything is created; it leaves the data loaded there.
+
+    Args:
+        config: a trial's resolved configuration.
+
+    Returns:
+        The trial's facts; ``metrics``: the names of all metrics it will report; ``steps_per_epoch``.
+
+    Raises:
+        ConfigError: what is built does not fit together. Everything that cannot be built raises its own error.
+    """
+    from hpsearch.training.loop import rehearse
+
+    job = prepare(config, key="", folder=Path())
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Using a target size")  # a loss that broadcasts is a wrong one
+            rehearse(job)
+    except Exception as error:
+        raise ConfigError(f"model, data and loss do not fit together: {_first_line(error)}") from error
+    names = metrics.reported(job.splits.task, job.trainer.test)
+    return {**job.facts, "metrics": names, "steps_per_epoch": job.steps_per_epoch}
+
+
+def prepare(config: Mapping[str, Any], key: str, folder: Path) -> "Job":
+    """Build everything that a configuration describes, on its device.
+
+    Args:
+        config: a trial's resolved configuration.
+        key: its hash.
+        folder: where its files go.
+
+    Returns:
+        What the loop trains.
+    """
+    from hpsearch.training.loop import Job
+
+    plugins, seed = tuple(config["plugins"]), config["seed"]
+    trainer: Trainer = build("trainer", config["trainer"], plugins)
+    objective: Objective = build("objective", config["objective"], plugins)
+    device = trainer.find_device()
+    source: DataSource = build("data", config["data"], plugins)
+    splits = _load(_data_key(config["data"]), plugins, trainer.test, device)
+    batch_size = source.batch_rows(len(splits.train))
+    model = _model(config["model"], plugins, seed, splits).to(device)
+    optimizer = _optimizer(config["optimizer"], plugins, model)
+    steps = math.ceil(len(splits.train) / batch_size)
+    loss: nn.Module = build("loss", config["loss"], plugins)
+    return Job(
+        key=key,
+        folder=folder,
+        seed=seed,
+        trainer=trainer,
+        objective=objective,
+        splits=splits,
+        batch_size=batch_size,
+        model=model,
+        loss=loss.to(device),
+        optimizer=optimizer,
+        table=_table(config["scheduler"], plugins, optimizer, steps, trainer.epochs),
+        regularizers={name: build("regularizer", each, plugins) for name, each in config["regularizer"].items()},
+        facts=_facts(model, splits, device),
+    )
+
+
+def _data_key(config: Mapping[str, Any]) -> str:
+    return json.dumps({**config, "batch_size": "full"}, sort_keys=True)
+
+
+@functools.lru_cache(maxsize=LOADED)
+def _load(data_key: str, plugins: tuple[str, ...], test: bool, device: "torch.device") -> "Splits":
+    """Load data once per worker, whatever the batch size."""
+    source: DataSource = build("data", json.loads(data_key), plugins)
+    return source.load(test).to(device)
+
+
+def _model(config: Mapping[str, Any], plugins: tuple[str, ...], seed: int, splits: "Splits") -> "nn.Module":
+    import torch
+
+    with torch.random.fork_rng([]):
+        torch.default_generator.manual_seed(address(seed, "init"))
+        model: nn.Module = build("model", config, plugins, in_shape=splits.in_shape, num_outputs=splits.num_outputs)
+    return model
+
+
+def _optimizer(config: Mapping[str, Any], plugins: tuple[str, ...], model: "nn.Module") -> "Optimizer":
+    from hpsearch.optim.groups import parameter_groups
+
+    options = dict(config)
+    decay_all = options.pop("decay_bias_and_norm", False)
+    groups = parameter_groups(model, options.get("weight_decay", 0.0), decay_all)
+    optimizer: Optimizer = build("optimizer", options, plugins, params=groups)
+    return optimizer
+
+
+def _table(
+    config: Mapping[str, Any], plugins: tuple[str, ...], optimizer: "Optimizer", steps: int, epochs: int
+) -> "Table":
+    from hpsearch.schedules import table
+
+    options = dict(config)
+    ours = {name: options.pop(name) for name in ("per", "warmup_steps") if name in options}
+    momentum = optimizer.defaults.get("momentum", optimizer.defaults.get("betas", (None,))[0])
+    make_scheduler = build("scheduler", options, plugins)
+    return table(make_scheduler, optimizer.defaults["lr"], momentum, steps, epochs, **ours)
+
+
+def _facts(model: "nn.Module", splits: "Splits", device: "torch.device") -> dict[str, str | int | float]:
+    import torch
+
+    return {
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "device": _device_name(device),
+        "data.digest": splits.digest,
+        "data.train_size": len(splits.train),
+        "data.valid_size": len(splits.valid),
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
+    }
+
+
+@functools.cache
+def _device_name(device: "torch.device") -> str:
+    import torch
+
+    from hpsearch.tracking.environment import environment
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(environment()["cpu"])
+
+
+def _out_of_memory(error: BaseException | None) -> bool:
+    """Whether memory ran out, on a GPU or here; torch has no class of its own for the latter."""
+    import torch
+
+    if error is None:
+        return False
+    lacking = isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
+    return lacking or _out_of_memory(error.__cause__)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,178 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from hpsearch import trial
+from hpsearch.config.compose import compose
+from hpsearch.data.digits import Digits
+from hpsearch.errors import ConfigError
+from hpsearch.launch.base import Ended
+from hpsearch.launch.batch import Batch
+from hpsearch.models.mlp import MLP
+from hpsearch.trial import execute, preflight, prepare
+from hpsearch.types import Decision, TrialId, TrialSpec, TrialState
+from tests.contracts.jobs import curve, drive, same_weights, weights
+
+
+def config(*overrides):
+    small = ("data.train_size=100", "trainer.epochs=2", "trainer.device=cpu", "model.hidden=[8]")
+    return compose((*small, *overrides)).trial({}, 0, 0).config
+
+
+def spec(folder, *overrides):
+    return TrialSpec("study", TrialId(3, 0), config(*overrides), {}, (), "key", str(folder))
+
+
+def job(*overrides):
+    return prepare(config(*overrides), "key", Path("nowhere"))
+
+
+def test_importing_it_loads_no_torch():
+    code = "import sys, hpsearch.trial; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_trial_trains_from_its_configuration(tmp_path):
+    messages, result = drive(execute((spec(tmp_path, "trainer.test=true"),)))
+    assert [m.epoch for m in messages] == [None, 0, 1, 2]
+    assert result.state is TrialState.COMPLETE
+    assert messages[-1].metrics["train/loss"] < messages[1].metrics["valid/loss"]
+    assert "test/acc" in messages[-1].metrics
+    facts = messages[0].facts
+    assert facts["parameters"] == 65 * 8 + 9 * 10
+    assert (facts["data.train_size"], facts["data.valid_size"]) == (100, 288)
+    assert len(facts["data.digest"]) == 16
+    assert facts["torch"] == torch.__version__
+    assert facts["threads"] == torch.get_num_threads()
+    assert facts["device"]
+
+
+def test_the_same_configuration_is_the_same_trial_bit_for_bit(tmp_path):
+    first, _ = drive(execute((spec(tmp_path / "a", "model.dropout=0.2"),)))
+    torch.rand(5)
+    second, _ = drive(execute((spec(tmp_path / "b", "model.dropout=0.2"),)))
+    assert curve(first) == curve(second)
+
+
+def test_initialization_is_addressed_by_the_seed():
+    state = torch.get_rng_state()
+    first, other = job(), prepare({**config(), "seed": 1}, "key", Path("nowhere"))
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.rand(5)
+    assert same_weights(weights(first), weights(job()))
+    assert not same_weights(weights(first), weights(other))
+
+
+def test_options_of_ours_do_not_reach_torch():
+    built = job("optimizer=adamw", "optimizer.weight_decay=0.3", "scheduler=cosine", "scheduler.warmup_steps=2")
+    groups = built.optimizer.param_groups
+    assert [(len(group["params"]), group["weight_decay"]) for group in groups] == [(2, 0.3), (2, 0.0)]
+    assert built.table.lr[:3].tolist() == pytest.approx([0.001 / 3, 0.002 / 3, 0.001])
+    assert built.table.momentum is None
+    assert len(built.table.lr) == 2 * built.steps_per_epoch == 4
+    every = job("optimizer=adamw", "optimizer.decay_bias_and_norm=true")
+    assert len(every.optimizer.param_groups) == 1
+
+
+def test_regularizers_are_built_by_name():
+    assert job().regularizers == {}
+    assert job("regularizer=l2", "regularizer.l2.strength=0.5").regularizers["l2"].strength == 0.5
+
+
+def test_a_full_batch_is_one_step_per_epoch():
+    built = job("data.batch_size=full")
+    assert (built.batch_size, built.steps_per_epoch) == (100, 1)
+
+
+def test_data_is_loaded_once_per_worker(monkeypatch):
+    trial._load.cache_clear()
+    loads = []
+    load = Digits.load
+    monkeypatch.setattr(Digits, "load", lambda self, test=False: loads.append(test) or load(self, test))
+    splits = preflight(config()) and job().splits
+    assert loads == [False]
+    assert job("data.batch_size=10", "optimizer.lr=1", "model.hidden=[4]").splits is splits
+    assert loads == [False]
+    job("trainer.test=true")
+    job("data.scaling=none")
+    assert loads == [False, True, False]
+
+
+def test_the_test_split_is_not_loaded_without_being_asked_for():
+    assert job().splits.test is None
+    assert job("trainer.test=true").splits.test is not None
+
+
+def test_preflight_tells_what_a_trial_will_report(tmp_path):
+    told = preflight(config("trainer.test=true", "model.dropout=0.5"))
+    messages, _ = drive(execute((spec(tmp_path, "trainer.test=true"),)))
+    assert set(told["metrics"]) == set(messages[-1].metrics)
+    assert told["steps_per_epoch"] * 2 == messages[-1].step
+    assert {name: told[name] for name in messages[0].facts} == messages[0].facts
+
+
+MISFITS = {
+    ("loss=mse",): "model, data and loss do not fit together: ",
+    ("optimizer=nesterov", "optimizer.momentum=0"): "Nesterov momentum requires a momentum",
+    ("data.batch_size=101",): "data.batch_size = 101: the training part has 100 samples",
+    ("trainer.device=cuda:99",): "trainer.device = 'cuda:99': this machine has ",
+    ("model=lenet", "~model.hidden", "+model.hidden=[8]"): "LeNet with model.kernel_size = 5 needs images",
+    ("scheduler.warmup_steps=4",): "scheduler.warmup_steps = 4: the run has 4 steps",
+}
+
+
+@pytest.mark.parametrize("overrides", MISFITS, ids=" ".join)
+def test_preflight_refuses_what_does_not_fit_together_in_one_line(overrides):
+    with pytest.raises(ConfigError) as error:
+        preflight(config(*overrides))
+    assert MISFITS[overrides] in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_configuration_that_cannot_be_built_is_not_tried_again(tmp_path):
+    batch = Batch(execute, (spec(tmp_path, "data.batch_size=101"),))
+    (event,) = batch.advance(())
+    assert isinstance(event, Ended)
+    assert (event.result.state, event.result.retry) == (TrialState.FAILED, False)
+    assert event.result.reason == "data.batch_size = 101: the training part has 100 samples"
+
+
+def test_an_error_in_the_model_may_be_tried_again(tmp_path, monkeypatch):
+    def broken(self, x):
+        raise ValueError("no such layer")
+
+    batch = Batch(execute, (spec(tmp_path),))
+    batch.advance(())
+    monkeypatch.setattr(MLP, "forward", broken)
+    (event,) = batch.advance((Decision.CONTINUE,))
+    assert (event.result.state, event.result.retry) == (TrialState.FAILED, True)
+    assert "in broken" in event.result.traceback
+
+
+def test_lack_of_gpu_memory_is_infeasible(tmp_path, monkeypatch):
+    def forward(self, x):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB.\nmore")
+
+    monkeypatch.setattr(MLP, "forward", forward)
+    messages, result = drive(execute((spec(tmp_path),)))
+    assert len(messages) == 1
+    assert result.state is TrialState.INFEASIBLE
+    assert result.reason == "out of memory: CUDA out of memory. Tried to allocate 20 GiB."
+
+
+def test_lack_of_memory_here_is_infeasible(tmp_path):
+    _, result = drive(execute((spec(tmp_path, f"model.hidden=[{10**12}]"),)))
+    assert result.state is TrialState.INFEASIBLE
+    assert result.reason.startswith("out of memory: ")
+
+
+def test_another_runtime_error_is_not_taken_for_lack_of_memory(tmp_path, monkeypatch):
+    def forward(self, x):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(MLP, "forward", forward)
+    with pytest.raises(RuntimeError, match="mat1"):
+        drive(execute((spec(tmp_path),)))
