@@ -31,12 +31,14 @@ class Edge:
         inside: the outermost stable value on that side.
         outside: the first value that diverged.
         estimate: halfway between the two, on the axis's scale.
+        onset: halfway between the first value that diverged and the last before it that did not, stable or not.
     """
 
     side: Literal["above", "below"]
     inside: float
     outside: float
     estimate: float
+    onset: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +168,16 @@ def _edges(
     edges = []
     above, below = [v for v in away if v > best], [v for v in away if v < best]
     if above:
-        inside = stable.high if stable else max(v for v in tried if v < above[0])
-        edges.append(Edge("above", inside, above[0], _halfway(axis, inside, above[0])))
+        reached = max(v for v in tried if v < above[0])
+        edges.append(_edge(axis, "above", stable.high if stable else reached, reached, above[0]))
     if below:
-        inside = stable.low if stable else min(v for v in tried if v > below[-1])
-        edges.append(Edge("below", inside, below[-1], _halfway(axis, inside, below[-1])))
+        reached = min(v for v in tried if v > below[-1])
+        edges.append(_edge(axis, "below", stable.low if stable else reached, reached, below[-1]))
     return tuple(edges)
+
+
+def _edge(axis: Axis, side: Literal["above", "below"], inside: float, reached: float, outside: float) -> Edge:
+    return Edge(side, inside, outside, _halfway(axis, inside, outside), _halfway(axis, reached, outside))
 
 
 def _halfway(axis: Axis, a: float, b: float) -> float:

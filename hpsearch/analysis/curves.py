@@ -74,10 +74,11 @@ def curves_of(table: TrialTable, metric: str) -> list[Curve]:
 
 
 def smooth(y: Array, sd: float) -> Array:
-    """Smooth a complete curve with a centred Gaussian kernel, renormalized at the ends.
+    """Smooth a complete curve with a centred local-linear fit under a Gaussian kernel.
 
-    ``s_i = sum_j w(i - j) y_j / sum_j w(i - j)``, ``w(d) = exp(-d^2 / (2 sd^2))``. Centred, because the whole curve is
-    known: a running average lags behind it.
+    At each i the line a + b d is fitted to y_(i+d) with weights ``w(d) = exp(-d^2 / (2 sd^2))``, and s_i = a. Centred,
+    because the whole curve is known and a running average lags behind it; a line, because a plain weighted mean is
+    biased at both ends.
 
     Args:
         y: equally spaced values.
@@ -86,12 +87,19 @@ def smooth(y: Array, sd: float) -> Array:
     Returns:
         As many smoothed values.
     """
-    reach = min(int(np.ceil(4 * sd)), max(len(y) - 1, 0))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sd) ** 2)
-    middle = slice(reach, reach + len(y))
-    total = np.convolve(y, kernel)[middle]
-    weight = np.convolve(np.ones(len(y)), kernel)[middle]
-    return np.asarray(total / weight)
+    reach = max(1, min(int(np.ceil(4 * sd)), len(y) - 1))
+    d = np.arange(-reach, reach + 1)
+    kernel = np.exp(-0.5 * (d / sd) ** 2)
+    ones = np.ones(len(y))
+    s0, s1, s2 = (_correlate(ones, kernel * d**power) for power in range(3))
+    t0, t1 = (_correlate(y, kernel * d**power) for power in range(2))
+    spread = s0 * s2 - s1**2
+    return np.where(spread > 1e-12 * s0**2, (s2 * t0 - s1 * t1) / np.where(spread > 0, spread, 1.0), t0 / s0)
+
+
+def _correlate(y: Array, kernel: Array) -> Array:
+    reach = len(kernel) // 2
+    return np.convolve(y, kernel[::-1])[reach : reach + len(y)]
 
 
 def thin(n: int, limit: int) -> NDArray[np.intp]:

@@ -5,12 +5,16 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpsearch.analysis.words import label
 from hpsearch.types import TrialTable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Scale = Literal["log", "linear", "category"]
 _LOG_TAG = re.compile(r"\btag\(\s*(?:\w+\s*,\s*)*log\b")
@@ -102,6 +106,11 @@ def plain(value: Any) -> Any:
 def column(table: TrialTable, key: str) -> list[Any]:
     """Return a searched hyperparameter of every trial, None where it was inactive."""
     return [plain(value) for value in table.trials[key].tolist()]
+
+
+def floats(values: "pd.Series[Any]") -> NDArray[np.float64]:
+    """Return a column of the trials as numbers, NaN for None."""
+    return np.asarray(values, dtype=np.float64)
 
 
 def _axis(table: TrialTable, key: str, expression: str) -> Axis:

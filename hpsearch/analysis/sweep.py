@@ -12,7 +12,7 @@ import numpy as np
 from hpsearch.analysis.boundary import Stability, diverged, stability
 from hpsearch.analysis.intervals import Interval, mean_interval, paired_interval, spread
 from hpsearch.analysis.optimism import expected_maximum
-from hpsearch.analysis.space import Axis, main_axis, plain, searched
+from hpsearch.analysis.space import Axis, floats, main_axis, plain, searched
 from hpsearch.types import Objective, TrialState, TrialTable
 
 _EDGE = 0.1  # a best value in the outer tenth of its range lies at an edge
@@ -122,7 +122,8 @@ def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
     """
     trials = table.trials.sort_values(["point", "seed", "fold"])
     values = {key: [plain(value) for value in trials[key].tolist()] for key in keys}
-    columns = [trials[name].tolist() for name in ("point", "seed", "fold", "state", "score", "reason")]
+    columns = [trials[name].tolist() for name in ("point", "seed", "fold", "state")]
+    columns += [floats(trials["score"]).tolist(), trials["reason"].tolist()]
     rows = list(zip(*columns, range(len(trials)), strict=True))
     points = []
     for number, group in itertools.groupby(rows, key=lambda row: row[0]):
@@ -161,8 +162,8 @@ def summarize(table: TrialTable) -> Summary:
         stability=_stability(table, main, points, best),
         at_edge={} if best is None else edges_of(best, axes),
         states=Counter(TrialState(state) for state in table.trials["state"]),
-        trial_sec=float(table.trials["duration_sec"].astype(float).sum()),
-        wall_sec=float(table.trials["ended"].astype(float).max() - table.trials["started"].astype(float).min()),
+        trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),
+        wall_sec=_wall(table),
     )
 
 
@@ -222,6 +223,12 @@ def _indistinguishable(best: Point, other: Point) -> bool:
         return False
     difference = paired_interval(best.scores, other.scores)
     return difference is not None and difference.low <= 0 <= difference.high
+
+
+def _wall(table: TrialTable) -> float:
+    started, ended = (floats(table.trials[name]) for name in ("started", "ended"))
+    known = np.isfinite(ended)
+    return float(ended[known].max() - np.nanmin(started)) if known.any() else 0.0
 
 
 def _optimism(eligible: Sequence[Point]) -> float | None:

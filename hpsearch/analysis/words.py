@@ -22,11 +22,13 @@ def number(value: Any) -> str:
         value: a number, or any other hyperparameter value.
 
     Returns:
-        ``0.00316``, ``1024``, ``relu``; ``none`` for None.
+        ``0.00316``, ``1024``, ``relu``, ``true``; ``none`` for None.
     """
     if value is None:
         return "none"
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, int | float):
         return str(value)
     if not math.isfinite(value):
         return str(float(value))

@@ -1,6 +1,7 @@
 """One self-contained HTML page per study: it makes no request, and whatever a user wrote is shown as text."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from hpsearch.analysis import words
 from hpsearch.analysis.answer import answer, caveats, fixed_settings, replicates
+from hpsearch.analysis.space import floats
 from hpsearch.analysis.sweep import Summary, summarize
 from hpsearch.report import figures, theme
 from hpsearch.report.figures.learning import MANY
@@ -113,10 +115,10 @@ def tiles(summary: Summary) -> tuple[Tile, ...]:
         spread = "one seed: no spread known"
         if best.sd is not None and best.interval is not None:
             ends = words.interval(best.interval.low, best.interval.high, best.mean, best.sd)
-            spread = f"± {words.score(best.sd, best.sd)} sd over {replicates(best)}; 95 % interval {ends}"
-    shown = [
-        Tile(f"Best {summary.objective.metric}", words.score(best.mean, best.sd).split(" ")[0] if best else "–", spread)
-    ]
+            deviation = f"{best.sd:.{words.decimals(best.mean, best.sd)}f}"
+            spread = f"± {deviation} sd over {replicates(best)}; 95 % interval {ends}"
+    top = words.score(best.mean, best.sd).split(" ")[0] if best else "–"
+    shown = [Tile(f"Best {summary.objective.metric}", top, spread)]
     if best is not None and len(best.params) == 1:
         (key, value), *_ = best.params.items()
         shown.append(Tile(f"Best {words.label(key)}", words.number(value), _beside(summary)))
@@ -143,7 +145,7 @@ def panels(table: TrialTable, summary: Summary) -> tuple[Panel, ...]:
     metric, name = summary.objective.metric, summary.main.name if summary.main else "point"
     many = len(table.trials) > MANY
     drawn = (
-        ("score", f"{_capital(metric)} against {name}", _score_aid(summary), figures.score_figure(summary)),
+        ("score", f"{metric} against {name}", _score_aid(summary), figures.score_figure(summary)),
         ("curves", "Learning curves", _curves_aid(summary, many), figures.curves_figure(table, summary)),
         (
             "history",
@@ -154,7 +156,7 @@ def panels(table: TrialTable, summary: Summary) -> tuple[Panel, ...]:
         (
             "parallel",
             "Hyperparameters and results side by side",
-            "Follow a line from left to right: one point each, the darker the better it ranks; dotted red ones diverged.",
+            "One line per point, the stronger its colour the better it ranks; dotted red lines diverged.",
             figures.parallel_figure(table, summary),
         ),
         (
@@ -191,7 +193,7 @@ def _score_aid(summary: Summary) -> str:
         text += " Green: every seed's last training loss is below half its first."
     if summary.stability is not None and summary.stability.edges:
         text += (
-            " Red: training diverges; the dashed edge is halfway between the last stable and the first diverged value."
+            " Red: training diverges; the dashed edge lies halfway from the last stable to the first diverged value."
         )
     return text
 
@@ -233,12 +235,8 @@ def _facts(table: TrialTable, summary: Summary) -> Mapping[str, Any]:
 
 
 def _ended(table: TrialTable) -> str:
-    last = table.trials["ended"].astype(float).max() if len(table.trials) else float("nan")
-    return f"{datetime.fromtimestamp(last, UTC):%Y-%m-%d %H:%M} UTC" if last == last else ""
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    ends = [end for end in floats(table.trials["ended"]).tolist() if not math.isnan(end)]
+    return f"{datetime.fromtimestamp(max(ends), UTC):%Y-%m-%d %H:%M} UTC" if ends else ""
 
 
 def _resource(name: str) -> str:

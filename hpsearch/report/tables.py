@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.analysis import words
-from hpsearch.analysis.space import column
+from hpsearch.analysis.space import column, floats
 from hpsearch.analysis.sweep import Point, Summary
 from hpsearch.types import TrialState, TrialTable
 
@@ -75,7 +75,7 @@ def trial_table(table: TrialTable, summary: Summary) -> Table:
     Returns:
         The trials by point and seed; the fold is shown when there is more than one, attempts when one was retried.
     """
-    trials = table.trials
+    trials = table.trials.assign(**{name: floats(table.trials[name]) for name in ("score", "duration_sec")})
     folds = trials["fold"].nunique() > 1
     retried = bool((trials["attempts"] > 1).any())
     names = ["point", "seed", *(["fold"] if folds else []), *(axis.name for axis in summary.axes)]
@@ -87,20 +87,21 @@ def trial_table(table: TrialTable, summary: Summary) -> Table:
         cells += [_setting(values[i]) for values in params.values()]
         cells += [_score(record["score"]), Cell(str(record["state"])), _duration(record["duration_sec"])]
         cells += [_number(record["attempts"])] if retried else []
-        cells.append(Cell(str(record["reason"] or "")))
+        cells.append(Cell(_text(record["reason"])))
         best = summary.best is not None and record["point"] == summary.best.point
-        rows.append(Row(tuple(cells), TrialState(record["state"]), best, str(record["command"] or "")))
+        rows.append(Row(tuple(cells), TrialState(record["state"]), best, _text(record["command"])))
     return Table(tuple(names), tuple(rows))
 
 
 def best_command(table: TrialTable, summary: Summary) -> str:
-    """Return the command that trains the best point's first replicate again; empty without a best point."""
+    """Return the command that trains the best trial of the best point again; empty without a best point."""
     if summary.best is None:
         return ""
-    seed, fold = summary.best.replicates[0]
+    pick = max if summary.objective.maximize else min
+    _, (seed, fold) = pick(zip(summary.best.scores, summary.best.replicates, strict=True))
     trials = table.trials
     row = trials[(trials["point"] == summary.best.point) & (trials["seed"] == seed) & (trials["fold"] == fold)]
-    return str(row["command"].iloc[0] or "")
+    return _text(row["command"].iloc[0])
 
 
 def trials_csv(table: TrialTable) -> str:
@@ -124,6 +125,11 @@ def flat(mapping: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return lines
 
 
+def _text(value: Any) -> str:
+    """Return a cell of text; the store may hold None or NaN for an empty one."""
+    return value if isinstance(value, str) else ""
+
+
 def _number(value: Any) -> Cell:
     return Cell(words.number(int(value)), float(value))
 
@@ -138,7 +144,7 @@ def _score(value: float) -> Cell:
 
 
 def _duration(value: float) -> Cell:
-    return Cell("", None) if value is None or math.isnan(value) else Cell(words.duration(value), float(value))
+    return Cell("", None) if math.isnan(value) else Cell(words.duration(value), float(value))
 
 
 def _evidence(p: Point) -> Sequence[Cell]:

@@ -5,7 +5,7 @@ Figures are drawn in the light colours. A page that turns dark replaces each by 
 
 from hpsearch.types import TrialState
 
-FONT = "-apple-system, 'Segoe UI', Roboto, Inter, Ubuntu, 'Noto Sans', 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
+FONT = "-apple-system, 'Segoe UI', Roboto, Inter, Ubuntu, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
 STEPS = 48  # colours in a scale: neighbours differ by less than the eye sees
 
 INK, MUTED, RULE, GRID, PAPER = "#1c2128", "#57606a", "#c9d0d8", "#e8ebef", "#ffffff"

@@ -52,6 +52,7 @@ def draw(traces: Sequence[Trace], layout: Layout, alt: str) -> go.Figure:
             "yanchor": "bottom",
             "itemsizing": "trace",
         },
+        "modebar": {"bgcolor": _CLEAR, "color": theme.MUTED, "activecolor": theme.BLUE},
         "meta": {"alt": alt},
     }
     return go.Figure({"data": list(traces), "layout": {**style, **layout}})
@@ -60,7 +61,7 @@ def draw(traces: Sequence[Trace], layout: Layout, alt: str) -> go.Figure:
 def axis_style(title: str, **changes: Any) -> Layout:
     """Return a plain axis with a light grid."""
     return {
-        "title": {"text": escape(title), "font": {"color": theme.MUTED}, "standoff": 10},
+        "title": {"text": escape(title), "font": {"color": theme.MUTED, "size": 13}, "standoff": 10},
         "gridcolor": theme.GRID,
         "linecolor": theme.RULE,
         "tickcolor": theme.RULE,
@@ -93,14 +94,14 @@ def parameter_axis(axis: Axis) -> Layout:
         range=[min(places) - pad, max(places) + pad],
         tickmode="array",
         tickvals=[value for value, _ in ticks],
-        ticktext=[text for _, text in ticks],
+        ticktext=[escape(text) for _, text in ticks],
     )
 
 
 def parameter_ticks(axis: Axis) -> list[tuple[float, str]]:
     """Return positions and texts of ticks: every value when they are few, round numbers otherwise."""
     if axis.scale == "category":
-        return [(i, escape(shorten(str(value)))) for i, value in enumerate(axis.values)]
+        return [(i, shorten(number(value))) for i, value in enumerate(axis.values)]
     if len(axis.values) <= _FEW:
         return [(float(value), number(value)) for value in axis.values]
     return [(tick, number(tick)) for tick in round_ticks(axis.scale == "log", axis.values[0], axis.values[-1])]

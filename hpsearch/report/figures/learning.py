@@ -30,6 +30,7 @@ from hpsearch.types import TrialTable
 MANY = 200  # trials; beyond, quantile bands stand for all and only the best points are drawn singly
 _TOP = 12
 _METRICS = 8
+_SHORT = 5  # curves up to this many values are not smoothed
 _LONG = 120  # values drawn per curve
 _POINTS = 40  # beyond, points of one colour share a trace: a page with a thousand traces is slow
 _FAINT = 0.22
@@ -94,23 +95,24 @@ def _lines(summary: Summary, metric: str, curves: Sequence[Curve]) -> list[_Line
     lines: list[_Line] = []
     if len(curves) > MANY:
         lines = [_Line(trace, metric, None) for trace in _bands(curves)]
-        top = _top(summary)
+        top = top_points(summary)
         curves = [c for c in curves if c.point in top]
     for style, trials in _groups(summary, curves):
         lines.append(_Line(_trace(trials, style, sd=None), metric, raw=True))
-        if max(len(c.x) for c in trials) > 4:
+        if max(len(c.x) for c in trials) > _SHORT:
             lines.append(_Line(_trace(trials, style, sd=_width(trials)), metric, raw=False))
     return lines
 
 
-def _top(summary: Summary) -> set[int]:
+def top_points(summary: Summary) -> set[int]:
+    """Return the points that are drawn singly when there are very many: the 12 best."""
     sign = -1 if summary.objective.maximize else 1
     scored = sorted((p for p in summary.points if p.mean is not None), key=lambda p: sign * (p.mean or 0.0))
     return {p.point for p in scored[:_TOP]}
 
 
 def _width(trials: Sequence[Curve]) -> float:
-    return max(1.0, 0.04 * max(len(c.x) for c in trials))
+    return max(0.7, 0.035 * max(len(c.x) for c in trials))
 
 
 def _groups(summary: Summary, curves: Sequence[Curve]) -> list[tuple[Trace, list[Curve]]]:
@@ -120,7 +122,7 @@ def _groups(summary: Summary, curves: Sequence[Curve]) -> list[tuple[Trace, list
     groups: dict[tuple[str, bool, int], list[Curve]] = {}
     for c in curves:
         best = summary.best is not None and summary.best.point == c.point
-        colour = _colour(summary.main, params[c.point].get(summary.main.key) if summary.main else None)
+        colour = curve_colour(summary.main, params[c.point].get(summary.main.key) if summary.main else None)
         groups.setdefault((colour, best, c.point if single or best else -1), []).append(c)
     return [
         (_style(colour, best, settings(params[point]) if point >= 0 else ""), trials)
@@ -178,7 +180,8 @@ def _bands(curves: Sequence[Curve]) -> list[Trace]:
     return traces
 
 
-def _colour(axis: Axis | None, value: Any) -> str:
+def curve_colour(axis: Axis | None, value: Any) -> str:
+    """Return the colour of a value of the main hyperparameter; grey where it has none."""
     if axis is None or value is None:
         return theme.MUTED
     if axis.numeric:
@@ -192,10 +195,8 @@ def _colour_key(axis: Axis | None) -> list[Trace]:
     if axis is None or len(axis.values) < 2:
         return []
     if not axis.numeric:
-        shown = axis.values[: len(theme.CATEGORIES)]
-        return [
-            {**empty, "name": escape(shorten(str(v))), "line": {"color": _colour(axis, v), "width": 3}} for v in shown
-        ]
+        shown = [(number(v), curve_colour(axis, v)) for v in axis.values[: len(theme.CATEGORIES)]]
+        return [{**empty, "name": escape(shorten(v)), "line": {"color": c, "width": 3}} for v, c in shown]
     places = [axis.place(axis.values[0]), axis.place(axis.values[-1])]
     ticks = parameter_ticks(axis)
     bar = {

@@ -8,7 +8,7 @@ import numpy as np
 from plotly.graph_objects import Figure
 from scipy.stats import rankdata
 
-from hpsearch.analysis.space import Axis
+from hpsearch.analysis.space import Axis, floats
 from hpsearch.analysis.sweep import Point, Summary
 from hpsearch.analysis.words import number, score
 from hpsearch.report import theme
@@ -93,7 +93,7 @@ def _results(table: TrialTable, summary: Summary) -> list[str]:
 
 
 def _means(table: TrialTable, name: str, points: Sequence[Point]) -> list[float | None]:
-    means = table.trials.assign(**{name: table.trials[name].astype(float)}).groupby("point")[name].mean().to_dict()
+    means = table.trials.assign(**{name: floats(table.trials[name])}).groupby("point")[name].mean().to_dict()
     return [means.get(p.point) for p in points]
 
 
@@ -101,7 +101,7 @@ def _parameter(axis: Axis, points: Sequence[Point]) -> _Column:
     ends = axis.place(axis.values[0]), axis.place(axis.values[-1])
     places = tuple(_share(axis.place(p.params.get(axis.key)), *ends) for p in points)
     ticks = ((_share(math.log10(v) if axis.scale == "log" else v, *ends), text) for v, text in parameter_ticks(axis))
-    return _Column(axis.name, places, tuple(ticks))
+    return _Column(axis.name, places, tuple((place, escape(text)) for place, text in ticks))
 
 
 def _result(name: str, values: Sequence[float | None]) -> _Column:

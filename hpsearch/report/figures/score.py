@@ -74,7 +74,16 @@ def _frame(summary: Summary) -> Layout:
     scores = [s for p in summary.points for s in p.scores]
     log = not summary.objective.maximize and positive_span(scores) > 50
     axes["yaxis"] = axis_style(summary.objective.metric, type="log" if log else "linear", **axes["yaxis"])
+    if not log and len(scores) > 1:
+        axes["yaxis"]["range"] = _roomy(scores)
     return axes
+
+
+def _roomy(scores: Sequence[float]) -> list[float]:
+    """Return a range around scores with room above for the labels of the regions."""
+    low, high = min(scores), max(scores)
+    size = high - low or 0.02
+    return [low - 0.07 * size, high + 0.17 * size]
 
 
 def _means(summary: Summary, points: Sequence[Point], place: dict[int, float], line: bool) -> list[Trace]:
@@ -188,11 +197,11 @@ def _marks(stability: Stability) -> tuple[list[Layout], list[Layout]]:
         text = f"stable {number(inside.low)} to {number(inside.high)}" if inside.low < inside.high else "stable"
         texts.append(_label(middle, text, theme.GREEN))
     for edge in stability.edges:
-        end = axis.unplace(high if edge.side == "above" else low)
-        shapes.append(_region(min(edge.estimate, end), max(edge.estimate, end), theme.RED_WASH))
-        shapes.append(_line(edge.estimate))
-        middle = (axis.place(edge.estimate) + axis.place(end)) / 2
-        texts.append(_label(middle, f"diverges<br>edge ≈ {number(edge.estimate)}", theme.RED))
+        place, anchor = (high, "right") if edge.side == "above" else (low, "left")
+        ends = sorted((edge.onset, axis.unplace(place)))
+        shapes += [_region(ends[0], ends[1], theme.RED_WASH), _line(edge.estimate)]
+        label = _label(place, f"diverges<br>edge ≈ {number(edge.estimate)}", theme.RED)
+        texts.append({**label, "xanchor": anchor, "align": anchor, "xshift": -4 if anchor == "right" else 4})
     return shapes, texts
 
 
@@ -227,22 +236,18 @@ def _best_label(summary: Summary, axis: Axis) -> Layout:
 
 def _zoom(summary: Summary) -> list[Layout]:
     """Return the menu that shows all scores or the best ones: a plateau is flat beside a rate that does not train."""
-    scores = [s for p in summary.eligible for s in p.scores]
-    near = _near_best(summary)
-    if near is None or len(scores) < 2 or near[1] - near[0] > 0.6 * (max(scores) - min(scores)):
+    whole, best = dict(_frame(summary)["yaxis"]).get("range"), summary.best
+    if whole is None or best is None:
         return []
-    whole: Layout = {"yaxis.autorange": True}
-    return [menu("Scores", "buttons", [("all", [{}, whole]), ("near the best", [{}, {"yaxis.range": list(near)}])])]
-
-
-def _near_best(summary: Summary) -> tuple[float, float] | None:
-    best = summary.best
-    if best is None or dict(_frame(summary)["yaxis"])["type"] == "log":
-        return None
     ranked = sorted(summary.eligible, key=lambda p: abs((p.mean or 0.0) - (best.mean or 0.0)))
-    scores = [s for p in ranked[: max(3, len(ranked) // 2)] for s in p.scores]
-    pad = 0.15 * (max(scores) - min(scores)) or 0.01
-    return min(scores) - pad, max(scores) + pad
+    near = _roomy([s for p in ranked[: max(3, len(ranked) // 2)] for s in p.scores])
+    if near[1] - near[0] > 0.6 * (whole[1] - whole[0]):
+        return []
+    entries: list[tuple[str, list[Any]]] = [
+        ("all", [{}, {"yaxis.range": whole}]),
+        ("near the best", [{}, {"yaxis.range": near}]),
+    ]
+    return [menu("Scores", "buttons", entries)]
 
 
 def _hover(summary: Summary, p: Point) -> str:

@@ -2,9 +2,11 @@
 
 import math
 from heapq import heappop, heappush
+from typing import Any
 
 from plotly.graph_objects import Figure
 
+from hpsearch.analysis.space import floats
 from hpsearch.analysis.words import duration, score
 from hpsearch.report import theme
 from hpsearch.report.figures.canvas import Trace, axis_style, draw, escape, shorten
@@ -24,7 +26,7 @@ def timeline_figure(table: TrialTable) -> Figure:
     """
     trials = table.trials
     known = trials[trials["started"].notna() & trials["ended"].notna()].sort_values("started")
-    starts, ends = known["started"].astype(float).tolist(), known["ended"].astype(float).tolist()
+    starts, ends = floats(known["started"]).tolist(), floats(known["ended"]).tolist()
     origin, lanes = min(starts, default=0.0), lanes_of(starts, ends)
     total = max(ends, default=0.0) - origin
     unit, word = next((size, name) for least, size, name in _UNITS if total >= least)
@@ -79,11 +81,11 @@ def _bars(state: TrialState, hover: list[str]) -> Trace:
     }
 
 
-def _hover(row: dict[str, object]) -> str:
-    score_value = row["score"]
-    text = f"<b>trial {row['point']}/{row['seed']}</b>: {escape(row['state'])}"
-    if isinstance(score_value, float) and not math.isnan(score_value):
-        text += f", {score(score_value)}"
-    spent = row["duration_sec"]
-    text += f"<br>{duration(spent)}" if isinstance(spent, float) else ""
-    return text + (f"<br>{escape(shorten(str(row['reason']), 80))}" if row["reason"] else "")
+def _hover(row: dict[str, Any]) -> str:
+    text = f"<b>trial {row['point']}/{row['seed']}: {escape(row['state']).lower()}</b>"
+    result, spent = (float("nan") if row[name] is None else float(row[name]) for name in ("score", "duration_sec"))
+    text += "" if math.isnan(result) else f"<br>score {score(result)}"
+    text += f"<br>{duration(spent)}"
+    return text + (
+        f"<br>{escape(shorten(row['reason'], 80))}" if isinstance(row["reason"], str) and row["reason"] else ""
+    )

@@ -47,7 +47,7 @@
     const options = {
       responsive: !paper,
       displaylogo: false,
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+      modeBarButtons: [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]], // none that sends data anywhere
       toImageButtonOptions: { format: "svg", filename: item.element.id },
     };
     return Plotly.newPlot(item.element, figure.data, figure.layout, options).then(() =>

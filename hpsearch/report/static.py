@@ -1,0 +1,173 @@
+"""The two main figures as SVG for the README: the same study always gives the same bytes."""
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from hpsearch.analysis.boundary import Stability
+from hpsearch.analysis.curves import curves_of, quantiles
+from hpsearch.analysis.space import Axis
+from hpsearch.analysis.sweep import Point, Summary
+from hpsearch.analysis.words import number
+from hpsearch.report import theme
+from hpsearch.report.figures.canvas import coordinate, parameter_axis, parameter_ticks, positive_span, shorten
+from hpsearch.report.figures.learning import MANY, curve_colour, top_points
+from hpsearch.types import TrialTable
+
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "hpsearch",
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # a name may hold a dollar sign
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.edgecolor": theme.RULE,
+    "axes.labelcolor": theme.MUTED,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": theme.GRID,
+    "xtick.color": theme.MUTED,
+    "ytick.color": theme.MUTED,
+    "text.color": theme.INK,
+    "figure.facecolor": "white",
+}
+
+
+def score_svg(summary: Summary) -> str:
+    """Draw the score against the main hyperparameter, with seeds, mean, spread, stable range and diverged region.
+
+    Args:
+        summary: the study's result.
+
+    Returns:
+        SVG text.
+    """
+    return _svg(lambda ax, _: _score(ax, summary))
+
+
+def curves_svg(table: TrialTable, summary: Summary) -> str:
+    """Draw the objective over epochs, one line per trial, coloured by the main hyperparameter.
+
+    Args:
+        table: the study.
+        summary: its result.
+
+    Returns:
+        SVG text; beyond 200 trials it shows quantiles and the best points.
+    """
+    return _svg(lambda ax, figure: _curves(ax, figure, table, summary))
+
+
+def _svg(draw: Callable[[Axes, Figure], None]) -> str:
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(7.6, 4.1), layout="constrained")
+        draw(figure.add_subplot(), figure)
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    return text.getvalue()
+
+
+def _score(ax: Axes, summary: Summary) -> None:
+    axis = summary.main or Axis("point", "point", "category", tuple(p.point for p in summary.points))
+    shown = [p for p in summary.points if axis.key in p.params or summary.main is None]
+    place = {p.point: coordinate(axis, p.params.get(axis.key, p.point)) for p in shown}
+    done = sorted((p for p in summary.points if p.mean is not None and p.point in place), key=lambda p: place[p.point])
+    line = len(summary.axes) <= 1 and axis.numeric
+    _parameter_axis(ax, axis)
+    if summary.stability is not None:
+        _regions(ax, summary.stability)
+    _means(ax, done, place, line)
+    lost = [place[p.point] for p in summary.points if p.diverged and p.point in place]
+    if lost:
+        ax.plot(lost, [0.03] * len(lost), "x", color=theme.RED, label="diverged", transform=ax.get_xaxis_transform())
+    if not summary.objective.maximize and positive_span([s for p in done for s in p.scores]) > 50:
+        _log(ax)
+    ax.set_ylabel(summary.objective.metric)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=9, borderaxespad=0.2)
+
+
+def _log(ax: Axes) -> None:
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _means(ax: Axes, done: Sequence[Point], place: dict[int, float], line: bool) -> None:
+    x = [place[p.point] for p in done]
+    mean, sd = [p.mean or 0.0 for p in done], [p.sd or 0.0 for p in done]
+    if line and any(sd):
+        low, high = ([m + sign * s for m, s in zip(mean, sd, strict=True)] for sign in (-1, 1))
+        ax.fill_between(x, low, high, color=theme.BLUE, alpha=0.16, linewidth=0, label="± 1 sd")
+    elif any(sd):
+        ax.errorbar(x, mean, sd, fmt="none", ecolor=theme.BLUE, elinewidth=1, alpha=0.6)
+    if any(p.n > 1 for p in done):
+        seeds = [(place[p.point], s) for p in done for s in p.scores]
+        ax.plot(*zip(*seeds, strict=True), "o", color=theme.BLUE, alpha=0.45, markersize=3.5, label="each seed")
+    ax.plot(x, mean, "o-" if line else "o", color=theme.BLUE, markersize=5, linewidth=1.6, label="mean")
+
+
+def _regions(ax: Axes, stability: Stability) -> None:
+    low, high = (stability.axis.unplace(place) for place in parameter_axis(stability.axis)["range"])
+    if stability.stable is not None:
+        ax.axvspan(stability.stable.low, stability.stable.high, color=theme.GREEN, alpha=0.08, lw=0, label="stable")
+    for edge in stability.edges:
+        outside = (edge.onset, high) if edge.side == "above" else (low, edge.onset)
+        ax.axvspan(*outside, color=theme.RED, alpha=0.1, lw=0)
+        ax.axvline(edge.estimate, color=theme.RED, ls="--", lw=1.2, label=f"edge ≈ {number(edge.estimate)}")
+
+
+def _parameter_axis(ax: Axes, axis: Axis) -> None:
+    ticks = parameter_ticks(axis)
+    if axis.scale == "log":
+        ax.set_xscale("log")
+    ax.minorticks_off()
+    ax.set_xticks([tick for tick, _ in ticks], [text for _, text in ticks])
+    low, high = parameter_axis(axis)["range"]
+    ax.set_xlim((10**low, 10**high) if axis.scale == "log" else (low, high))
+    ax.set_xlabel(axis.name if axis.name == axis.key else f"{axis.name} ({axis.key})")
+
+
+def _curves(ax: Axes, figure: Figure, table: TrialTable, summary: Summary) -> None:
+    metric = summary.objective.metric
+    curves = curves_of(table, metric) if metric in table.curves else []
+    values: dict[int, Any] = {p.point: p.params.get(summary.main.key) if summary.main else None for p in summary.points}
+    if len(curves) > MANY:
+        x, (low, middle, high) = quantiles(curves, (0.05, 0.5, 0.95))
+        ax.fill_between(x, low, high, color=theme.MUTED, alpha=0.15, linewidth=0, label="5–95 % of trials")
+        ax.plot(x, middle, ":", color=theme.MUTED, label="median")
+        top = top_points(summary)
+        curves = [c for c in curves if c.point in top]
+        ax.legend(frameon=False, fontsize=9)
+    for c in curves:
+        best = summary.best is not None and summary.best.point == c.point
+        colour = curve_colour(summary.main, values[c.point])
+        ax.plot(c.x, c.y, "-" if len(c.x) > 1 else "x", color=colour, linewidth=2.4 if best else 1)
+    if not summary.objective.maximize and positive_span([v for c in curves for v in c.y.tolist()]) > 50:
+        _log(ax)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(metric)
+    if summary.main is not None and len(summary.main.values) > 1:
+        _colour_key(ax, figure, summary.main)
+
+
+def _colour_key(ax: Axes, figure: Figure, axis: Axis) -> None:
+    if not axis.numeric:
+        for value in axis.values[: len(theme.CATEGORIES)]:
+            ax.plot([], [], color=curve_colour(axis, value), label=shorten(number(value)))
+        ax.legend(frameon=False, fontsize=9)
+        return
+    colours = LinearSegmentedColormap.from_list("value", [colour for _, colour in theme.value_scale()])
+    ends = Normalize(axis.place(axis.values[0]), axis.place(axis.values[-1]))
+    bar = figure.colorbar(ScalarMappable(ends, colours), ax=ax, label=axis.name, pad=0.02)
+    bar.outline.set_visible(False)
+    ticks = parameter_ticks(axis)
+    bar.set_ticks([axis.place(tick) for tick, _ in ticks], labels=[text for _, text in ticks])
