@@ -171,6 +171,7 @@ def plan_search(composition: Composition) -> Search:
     space = Space.parse(composition.space, composition.where)
     if not space.parameters:
         raise SpaceError(f"the space of study '{composition.study_name}' is empty: nothing is left to search")
+    composition.check_space(space.ends())
     sampler = build("sampler", config["sampler"], config["plugins"], seed=0)
     pruner = build("pruner", config["pruner"], config["plugins"])
     objective = objective_of(composition)

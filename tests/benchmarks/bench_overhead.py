@@ -1,0 +1,149 @@
+"""What the driver, the workers and the tracking cost, beside a bare torch loop that does the same work.
+
+    python tests/benchmarks/bench_overhead.py [--pairs 5] [--part trial|sweep]
+
+1. One trial: LeNet on Fashion-MNIST, batch 128, 2 epochs, one thread; driver and MLflow tracking included, process
+   start excluded. Wanted: at most 1.05 of the bare loop.
+2. A sweep: 8 learning rates x 1 epoch x 20,000 images, from the first ask to the last tell with the MLflow store open
+   and two started workers of one thread each. Wanted: at most 0.58 of one bare one-thread loop over the same sweep;
+   the bare loop with two threads is printed beside it. The start of two workers is printed too (wanted: at most 4 s).
+
+Pairs alternate in one run; the figures are medians. Every figure is printed as JSON at the end.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from hpsearch.config.build import build
+from hpsearch.config.compose import compose
+from hpsearch.data.base import Splits
+from hpsearch.search.storage import Store
+from hpsearch.session import Silent, build_launcher, recorded, working, write_yaml
+from hpsearch.study import STUDY_FILE, _described, _driver, _opened, _representatives, plan_search
+from tests.benchmarks import bare_loop
+
+LEARNING_RATES = (0.003, 0.0056, 0.01, 0.018, 0.032, 0.056, 0.1, 0.18)
+COMMON = ("+study=lr_sweep", "data=fashion_mnist", "model=lenet", "optimizer=sgd", "data.batch_size=128", "study.seeds=1")
+TRIAL = (*COMMON, "trainer.epochs=2", "space.optimizer.lr=choice(0.05)", "launcher.workers=1")
+SWEEP = (
+    *COMMON,
+    "trainer.epochs=1",
+    "data.train_size=20000",
+    f"space.optimizer.lr=choice({', '.join(map(str, LEARNING_RATES))})",
+    "launcher.workers=2",
+)
+
+
+class Ours:
+    """Runs studies of one configuration with workers that are already started and have their data."""
+
+    def __init__(self, words: tuple[str, ...], stack: ExitStack) -> None:
+        self._search = plan_search(compose([*words, "launcher.threads=1"]))
+        self._number = 0
+        self.launcher = build_launcher(self._search.composition)
+        started = time.perf_counter()
+        stack.enter_context(working(self.launcher, self._search.composition, []))
+        self.start_sec = self._until_ready(started)
+        for config in _representatives(self._search):
+            from hpsearch.trial import preflight
+
+            for _ in range(self.launcher.slots):
+                self.launcher.call(preflight, config)
+
+    def _until_ready(self, started: float) -> float:
+        while not self.launcher.ready():
+            self.launcher.poll(0.01)
+        return time.perf_counter() - started
+
+    def seconds(self) -> float:
+        """Return the time of one study, from its first ask to the last tell and the last event sent."""
+        composition = self._search.composition
+        self._number += 1
+        folder = Path.cwd() / "studies" / f"bench{self._number}"
+        folder.mkdir(parents=True)
+        write_yaml(folder / STUDY_FILE, _described(composition))
+        store: Store = build("storage", composition.config["storage"])
+        with recorded(composition, folder, **_opened(self._search, folder)) as (record, tracker):
+            tracker.flush(60)
+            with _driver(self._search, store, folder, self.launcher, record, Silent()) as driver:
+                started = time.perf_counter()
+                driver.resume()
+                outcome = driver.run()
+                seconds = time.perf_counter() - started
+            assert tracker.flush(60)
+        assert outcome.why.startswith("all"), outcome
+        return seconds
+
+
+def bare(config: dict, data: Splits, learning_rates: tuple[float, ...]) -> None:
+    """Train the same models one after the other in a bare loop."""
+    for rate in learning_rates:
+        model = build("model", config["model"], in_shape=data.in_shape, num_outputs=data.num_outputs)
+        bare_loop.train(
+            model,
+            torch.optim.SGD(model.parameters(), lr=rate),
+            nn.CrossEntropyLoss(),
+            (data.train.x, data.train.y),
+            (data.valid.x, data.valid.y),
+            128,
+            config["trainer"]["epochs"],
+            config["trainer"]["eval_batch_size"],
+        )
+
+
+def timed(function: Callable[[], None], threads: int) -> float:
+    """Return the seconds that a function takes with so many threads."""
+    torch.set_num_threads(threads)
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
+
+
+def compare(words: tuple[str, ...], rates: tuple[float, ...], pairs: int, two_threads: bool) -> dict[str, object]:
+    """Time ours and the bare loop in alternation."""
+    with ExitStack() as stack:
+        ours = Ours(words, stack)
+        config = compose(words).trial({}, 0).config
+        data = build("data", config["data"]).load()
+        rows = []
+        for pair in range(pairs):
+            one = timed(lambda: bare(config, data, rates), 1)
+            row = {"bare_sec": one, "ours_sec": ours.seconds()}
+            if two_threads:
+                row["bare_two_threads_sec"] = timed(lambda: bare(config, data, rates), 2)
+            row["ratio"] = row["ours_sec"] / one
+            rows.append({name: round(value, 3) for name, value in row.items()})
+            print(f"pair {pair + 1}: {rows[-1]}", flush=True)
+    medians = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+    return {"start_sec": round(ours.start_sec, 2), "pairs": rows, "median": medians}
+
+
+def main() -> None:
+    """Run the parts asked for and print their figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--part", choices=("trial", "sweep"), default=None)
+    asked = parser.parse_args()
+    results: dict[str, object] = {"cores": len(os.sched_getaffinity(0)), "torch": torch.__version__}
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        if asked.part != "sweep":
+            results["trial"] = compare(TRIAL, (0.05,), asked.pairs, two_threads=False)
+        if asked.part != "trial":
+            results["sweep"] = compare(SWEEP, LEARNING_RATES, asked.pairs, two_threads=True)
+        os.chdir("/")
+    print(json.dumps(results, indent=2))
+
+
+if __name__ == "__main__":
+    main()

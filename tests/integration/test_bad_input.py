@@ -1,0 +1,172 @@
+"""Bad input: one clear line that names the value, exit code 2, no traceback, nothing created, nothing lost."""
+
+import gzip
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hpsearch.cli import run
+
+ROOT = Path(__file__).resolve().parents[2]
+STUDY = "+study=lr_sweep"
+INLINE = "launcher=inline"
+
+WORDS = {
+    "unknown study": ([STUDY.replace("sweep", "swep")], ["lr_swep", "did you mean 'lr_sweep'"]),
+    "no study of that kind": (["+study=bogus"], ["bogus", "lr_sweep"]),
+    "unknown option of a group": ([STUDY, "model=lenett"], ["lenett", "did you mean 'lenet'"]),
+    "misspelt key": ([STUDY, "optimizer.momentun=0.5"], ["optimizer.momentun", "did you mean 'optimizer.momentum'"]),
+    "misspelt root key": ([STUDY, "sede=1"], ["sede", "did you mean 'seed'"]),
+    "wrong type": ([STUDY, "trainer.epochs=many"], ["trainer.epochs", "many", "command line"]),
+    "bool as a number": ([STUDY, "trainer.epochs=true"], ["trainer.epochs", "True"]),
+    "negative learning rate": (["optimizer.lr=-0.1"], ["optimizer.lr", "-0.1", "(0, inf)"]),
+    "zero learning rate": (["optimizer.lr=0"], ["optimizer.lr", "0", "(0, inf)"]),
+    "nan learning rate": (["optimizer.lr=nan"], ["optimizer.lr", "nan"]),
+    "negative learning rates in the space": (
+        [STUDY, "space.optimizer.lr=interval(-1, 1)"],
+        ["optimizer.lr", "-1", "(0, inf)"],
+    ),
+    "empty choice": ([STUDY, "space.optimizer.lr=choice()"], ["optimizer.lr", "empty choice"]),
+    "reversed interval": ([STUDY, "space.optimizer.lr=interval(1, 0.1)"], ["optimizer.lr", "reversed"]),
+    "log interval from 0": ([STUDY, "space.optimizer.lr=tag(log, interval(0, 1))"], ["optimizer.lr", "above 0"]),
+    "grid over an interval without points": ([STUDY, "sampler.points=null"], ["optimizer.lr", "sampler.points"]),
+    "space key that is not in the config": (
+        [STUDY, "space.optimizer.lrr=choice(0.1)"],
+        ["optimizer.lrr", "did you mean 'optimizer.lr'"],
+    ),
+    "unclosed bracket": ([STUDY, "space.optimizer.lr=choice(0.1"], ["optimizer.lr", "bracket"]),
+    "seeds in the space": ([STUDY, "space.seed=choice(1, 2)"], ["seed"]),
+    "nothing left to search": ([STUDY, "~space.optimizer.lr"], ["space", "empty"]),
+    "metric that no report has": (
+        [STUDY, INLINE, "objective.metric=valid/accuracy"],
+        ["objective.metric", "valid/accuracy", "did you mean 'valid/acc'"],
+    ),
+    "the test split as objective": ([STUDY, INLINE, "objective.metric=test/acc"], ["test/acc"]),
+    "the test split in a search": ([STUDY, INLINE, "trainer.test=true"], ["trainer.test", "test split"]),
+    "unknown direction": ([STUDY, "objective.direction=up"], ["objective.direction", "up", "maximize"]),
+    "batch size 0": ([STUDY, "data.batch_size=0"], ["data.batch_size", "0"]),
+    "batch size above the data": ([STUDY, INLINE, "data.batch_size=50000"], ["data.batch_size", "50000"]),
+    "missing data folder": (
+        [INLINE, "data=fashion_mnist", "data.root=/nowhere/at/all"],
+        ["/nowhere/at/all"],
+    ),
+    "random without budget": ([STUDY, "sampler=random", "budget.points=null"], ["budget.points"]),
+    "no such command": (["reprot"], ["reprot", "did you mean 'report'"]),
+    "no such study to report": (["report", "lr_sweep"], ["lr_sweep"]),
+    "no such trial to replay": (["replay", "lr_sweep/1/0"], ["lr_sweep"]),
+    "not a run": (["replay", "what?"], ["what?"]),
+    "multirun": (["-m", "optimizer.lr=0.1,0.2"], ["+study="]),
+    "missing config folder": (["--config-dir", "/nowhere/conf", STUDY], ["/nowhere/conf"]),
+}
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def one_line(capsys) -> str:
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("hpsearch: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_bad_words_are_refused_in_one_line_and_leave_nothing(case, capsys, tmp_path):
+    words, said = WORDS[case]
+    assert run(words) == 2
+    line = one_line(capsys)
+    for part in said:
+        assert part in line, line
+    assert list(tmp_path.iterdir()) == []
+
+
+def idx(*shape: int, magic: int | None = None, kind: int = 8) -> bytes:
+    header = struct.pack(">I", magic if magic is not None else kind << 8 | len(shape))
+    size = 1
+    for axis in shape:
+        size *= axis
+    return header + struct.pack(f">{len(shape)}I", *shape) + bytes(i % 10 for i in range(size))
+
+
+def fashion(folder: Path, images: bytes | None = None, labels: bytes | None = None, raw: bytes | None = None) -> None:
+    folder.mkdir()
+    for part, n in (("train", 200), ("t10k", 50)):
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(n, 28, 28)))
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(n)))
+    if images is not None:
+        (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
+    if labels is not None:
+        (folder / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+    if raw is not None:
+        (folder / "train-images-idx3-ubyte.gz").write_bytes(raw)
+
+
+FILES = {
+    "truncated": ({"images": idx(200, 28, 28)[:-100]}, ["train-images-idx3-ubyte.gz", "200 x 28 x 28"]),
+    "wrong magic number": ({"images": idx(200, 28, 28, magic=0x1234)}, ["train-images-idx3-ubyte.gz", "magic"]),
+    "labels and images of different length": ({"labels": idx(199)}, ["200", "199"]),
+    "not gzip": ({"raw": b"plain text"}, ["train-images-idx3-ubyte.gz", "gzip"]),
+    "truncated gzip": ({"raw": gzip.compress(idx(200, 28, 28))[:-40]}, ["train-images-idx3-ubyte.gz"]),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_damaged_data_files_are_named_and_nothing_is_created(case, capsys, tmp_path):
+    damage, said = FILES[case]
+    fashion(tmp_path / "data", **damage)
+    before = sorted(tmp_path.rglob("*"))
+    assert run([STUDY, INLINE, "data=fashion_mnist", f"data.root={tmp_path / 'data'}", "model.hidden=[8]"]) == 2
+    line = one_line(capsys)
+    for part in said:
+        assert part in line, line
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+SMALL = [STUDY, INLINE, "tracker=none", "trainer.epochs=1", "study.seeds=1", "study.name=small"]
+SPACE = "space.optimizer.lr=choice(0.01, 0.1)"
+
+
+def test_a_study_whose_space_has_changed_is_refused_with_the_difference(capsys, tmp_path):
+    assert run([*SMALL, SPACE]) == 0
+    before = {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file() and path.name != "lock"}
+    capsys.readouterr()
+    assert run([*SMALL, "space.optimizer.lr=choice(0.01, 0.2)"]) == 2
+    line = one_line(capsys)
+    for part in ("small", "choice(0.01, 0.1)", "choice(0.01, 0.2)", "study.restart=true"):
+        assert part in line, line
+    after = {path: path.read_bytes() for path in before if path.name != "owner.json"}
+    assert after == {path: content for path, content in before.items() if path.name != "owner.json"}
+
+
+def test_a_second_driver_on_a_running_study_is_refused_and_the_first_goes_on(capsys, tmp_path):
+    words = [STUDY, "tracker=none", "trainer.epochs=60", "study.seeds=1", "study.name=small", SPACE, "launcher.workers=1"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    first = subprocess.Popen([sys.executable, "-m", "hpsearch", *words], cwd=tmp_path, env=env, stdout=subprocess.DEVNULL)
+    try:
+        while not list(tmp_path.glob("studies/small/events/*-*.jsonl")):
+            assert first.poll() is None
+        assert run(words) == 2
+        line = one_line(capsys)
+        assert "small" in line and "running already" in line and str(first.pid) in line
+    finally:
+        assert first.wait(60) == 0
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv of util-linux")
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(tmp_path):
+    tmp_path.chmod(0o555)
+    capability = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    command = [*capability, sys.executable, "-m", "hpsearch", *SMALL, SPACE]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    tmp_path.chmod(0o755)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert str(tmp_path) in done.stderr and "Permission denied" in done.stderr
+    assert list(tmp_path.iterdir()) == []
