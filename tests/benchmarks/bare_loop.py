@@ -53,7 +53,7 @@ def train(
         model.train()
         loss_sum = correct = torch.zeros((), device=x.device)
         for rows in torch.randperm(len(x), generator=order).to(x.device).split(batch_size):
-            xb, yb = x[rows], y[rows]
+            xb, yb = x.index_select(0, rows), y.index_select(0, rows)
             optimizer.zero_grad()
             logits = model(xb)
             loss = loss_fn(logits, yb)
