@@ -26,9 +26,7 @@ class InlineLauncher:
 
     slots = 1
 
-    def __init__(
-        self, lockstep: bool = False, retries: int = 2, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, lockstep: bool = False, retries: int = 2, sleep: Callable[[float], None] = time.sleep) -> None:
         self.lockstep, self.retries = lockstep, retries
         self._sleep = sleep
         self._execute: Execute | None = None
