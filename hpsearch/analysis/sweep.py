@@ -35,8 +35,8 @@ class Point:
         scores: their scores, in the same order.
         diverged: how many trials diverged.
         partial: mean score at which its PRUNED trials were stopped, None without one.
-        mean: mean score, None without a complete trial.
-        sd: sample standard deviation over the replicates, None for fewer than two.
+        mean: mean score when every trial is COMPLETE, else None: a mean over survivors would flatter the point.
+        sd: their sample standard deviation, None for fewer than two.
         interval: interval for the mean, None for fewer than two.
     """
 
@@ -54,7 +54,7 @@ class Point:
 
     @property
     def n(self) -> int:
-        """How many complete trials its score rests on."""
+        """How many of its trials are complete."""
         return len(self.scores)
 
 
@@ -72,8 +72,9 @@ class Summary:
         replicates: how many trials a finished point has.
         best: the best point of those with every replicate COMPLETE.
         ties: other points with exactly the best mean.
-        rivals: other points whose paired difference from the best has an interval that includes 0.
-        optimism: by how much the best mean would be too good if all points were equal; None with one replicate.
+        rivals: other points whose paired difference from the best has an interval that includes 0, the nearest first.
+        optimism: by how much the best mean would be too good if all points were equal and of the median spread; None
+            with one replicate.
         stability: stable range and edges along `main`, None for a category or without a best point.
         at_edge: ``low`` or ``high`` by key, where the best value lies in the outer tenth of the tried range.
         states: trials by state.
@@ -157,7 +158,7 @@ def summarize(table: TrialTable) -> Summary:
         replicates=replicates,
         best=best,
         ties=tuple(p for p in others if best and p.mean == best.mean),
-        rivals=tuple(p for p in others if best and _indistinguishable(best, p)),
+        rivals=_rivals(best, others),
         optimism=_optimism(eligible),
         stability=_stability(table, main, points, best),
         at_edge={} if best is None else edges_of(best, axes),
@@ -203,19 +204,28 @@ def _point(number: int, params: Mapping[str, Any], rows: Sequence[tuple[Any, ...
     done = [(seed, fold, score) for _, seed, fold, state, score, _, _ in scored if state == TrialState.COMPLETE]
     stopped = [score for _, _, _, state, score, _, _ in scored if state == TrialState.PRUNED]
     scores = tuple(float(score) for _, _, score in done)
+    state = min(states, key=_STATE_RANK.index)
+    whole = scores if state is TrialState.COMPLETE else ()
     return Point(
         point=number,
         params=params,
-        state=min(states, key=_STATE_RANK.index),
+        state=state,
         trials=len(rows),
         replicates=tuple((int(seed), int(fold)) for seed, fold, _ in done),
         scores=scores,
         diverged=sum(diverged(row[3], row[5]) for row in rows),
         partial=float(np.mean(stopped)) if stopped else None,
-        mean=float(np.mean(scores)) if scores else None,
-        sd=spread(scores),
-        interval=mean_interval(scores),
+        mean=float(np.mean(whole)) if whole else None,
+        sd=spread(whole),
+        interval=mean_interval(whole),
     )
+
+
+def _rivals(best: Point | None, others: Sequence[Point]) -> tuple[Point, ...]:
+    if best is None:
+        return ()
+    rivals = [p for p in others if _indistinguishable(best, p)]
+    return tuple(sorted(rivals, key=lambda p: abs((p.mean or 0.0) - (best.mean or 0.0))))
 
 
 def _indistinguishable(best: Point, other: Point) -> bool:
@@ -233,7 +243,7 @@ def _wall(table: TrialTable) -> float:
 
 def _optimism(eligible: Sequence[Point]) -> float | None:
     spreads = [p.sd**2 / p.n for p in eligible if p.sd is not None]
-    return expected_maximum(len(eligible)) * math.sqrt(float(np.mean(spreads))) if len(spreads) > 1 else None
+    return expected_maximum(len(eligible)) * math.sqrt(float(np.median(spreads))) if len(spreads) > 1 else None
 
 
 def _stability(table: TrialTable, main: Axis | None, points: Sequence[Point], best: Point | None) -> Stability | None:

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -15,7 +14,7 @@ from plotly.offline import get_plotlyjs
 
 from hpsearch.analysis import words
 from hpsearch.analysis.answer import answer, caveats, fixed_settings, replicates
-from hpsearch.analysis.space import floats
+from hpsearch.analysis.space import floats, plain
 from hpsearch.analysis.sweep import Summary, summarize
 from hpsearch.report import figures, theme
 from hpsearch.report.figures.learning import MANY
@@ -90,7 +89,7 @@ def render(table: TrialTable) -> str:
         commands=_commands(table),
         config=flat(dict(study.get("config") or {})),
         space=flat(dict(study.get("space") or {})),
-        environment=flat({**dict(study.get("environment") or {}), **_facts(table, summary)}),
+        environment=_environment(table, summary),
         ended=_ended(table),
         symbols=_SYMBOLS,
         style=_resource("report.css"),
@@ -192,9 +191,7 @@ def _score_aid(summary: Summary) -> str:
     if summary.stability is not None and summary.stability.stable is not None:
         text += " Green: every seed's last training loss is below half its first."
     if summary.stability is not None and summary.stability.edges:
-        text += (
-            " Red: training diverges; the dashed edge lies halfway from the last stable to the first diverged value."
-        )
+        text += " Red: training diverges; the dashed edge is halfway from the last stable to the first diverged value."
     return text
 
 
@@ -226,12 +223,14 @@ def _commands(table: TrialTable) -> tuple[tuple[str, str], ...]:
     return tuple((what, command) for what, command in known if command)
 
 
-def _facts(table: TrialTable, summary: Summary) -> Mapping[str, Any]:
-    """Return the facts that are the same in every trial: device, number of parameters, digest of the data."""
+def _environment(table: TrialTable, summary: Summary) -> list[tuple[str, str]]:
+    """Return what the study recorded of code, software and machine, and the facts that are the same in every trial."""
     taken = {"point", "seed", "fold", "state", "attempts", "reason", "run_id", "key", "command", "score"}
     taken |= {"started", "ended", "duration_sec", *(axis.key for axis in summary.axes)}
     columns = [c for c in table.trials if c not in taken and c not in table.curves]
-    return {c: table.trials[c].dropna().iloc[0] for c in columns if table.trials[c].nunique() == 1}
+    facts = {c: plain(table.trials[c].dropna().iloc[0]) for c in columns if table.trials[c].nunique() == 1}
+    recorded = {name: table.study[name] for name in ("git", "environment") if table.study.get(name)}
+    return [*flat(recorded), *flat(facts)]
 
 
 def _ended(table: TrialTable) -> str:

@@ -84,6 +84,7 @@ def _score(ax: Axes, summary: Summary) -> None:
     _parameter_axis(ax, axis)
     if summary.stability is not None:
         _regions(ax, summary.stability)
+    _seeds(ax, shown, place)
     _means(ax, done, place, line)
     lost = [place[p.point] for p in summary.points if p.diverged and p.point in place]
     if lost:
@@ -101,6 +102,12 @@ def _log(ax: Axes) -> None:
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
+def _seeds(ax: Axes, points: Sequence[Point], place: dict[int, float]) -> None:
+    seeds = [(place[p.point], s) for p in points for s in p.scores]
+    if seeds and any(p.trials > 1 for p in points):
+        ax.plot(*zip(*seeds, strict=True), "o", color=theme.BLUE, alpha=0.45, markersize=3.5, label="each seed")
+
+
 def _means(ax: Axes, done: Sequence[Point], place: dict[int, float], line: bool) -> None:
     x = [place[p.point] for p in done]
     mean, sd = [p.mean or 0.0 for p in done], [p.sd or 0.0 for p in done]
@@ -109,9 +116,6 @@ def _means(ax: Axes, done: Sequence[Point], place: dict[int, float], line: bool)
         ax.fill_between(x, low, high, color=theme.BLUE, alpha=0.16, linewidth=0, label="± 1 sd")
     elif any(sd):
         ax.errorbar(x, mean, sd, fmt="none", ecolor=theme.BLUE, elinewidth=1, alpha=0.6)
-    if any(p.n > 1 for p in done):
-        seeds = [(place[p.point], s) for p in done for s in p.scores]
-        ax.plot(*zip(*seeds, strict=True), "o", color=theme.BLUE, alpha=0.45, markersize=3.5, label="each seed")
     ax.plot(x, mean, "o-" if line else "o", color=theme.BLUE, markersize=5, linewidth=1.6, label="mean")
 
 

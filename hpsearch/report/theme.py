@@ -37,7 +37,7 @@ STATES = {
     TrialState.FAILED: ("#8b2f6f", "cross"),
     TrialState.RUNNING: (GREEN, "circle-open"),
     TrialState.PAUSED: (MUTED, "square-open"),
-    TrialState.WAITING: (RULE, "circle-open"),
+    TrialState.WAITING: (MUTED, "diamond-open"),
 }
 """Colour and symbol of each state: none is told by colour alone."""
 

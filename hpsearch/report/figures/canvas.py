@@ -19,13 +19,14 @@ _FEW = 7
 MANY_POINTS = 400  # beyond, single seeds are not drawn and hover texts are short
 
 
-def draw(traces: Sequence[Trace], layout: Layout, alt: str) -> go.Figure:
+def draw(traces: Sequence[Trace], layout: Layout, alt: str, min_width: int = 0) -> go.Figure:
     """Return a figure in the house style.
 
     Args:
         traces: plotly traces.
         layout: what differs from the style.
-        alt: what the figure shows, for those who cannot see it; kept in ``layout.meta.alt``.
+        alt: what the figure shows, for those who cannot see it; kept in ``layout.meta``.
+        min_width: pixels below which a page scrolls the figure rather than squeezing it; kept in ``layout.meta``.
 
     Returns:
         The figure.
@@ -53,7 +54,7 @@ def draw(traces: Sequence[Trace], layout: Layout, alt: str) -> go.Figure:
             "itemsizing": "trace",
         },
         "modebar": {"bgcolor": _CLEAR, "color": theme.MUTED, "activecolor": theme.BLUE},
-        "meta": {"alt": alt},
+        "meta": {"alt": alt, "min_width": min_width},
     }
     return go.Figure({"data": list(traces), "layout": {**style, **layout}})
 

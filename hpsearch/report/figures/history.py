@@ -50,7 +50,7 @@ def _best_so_far(summary: Summary) -> Trace:
 def _state(summary: Summary, state: TrialState) -> Trace:
     points = [p for p in summary.points if p.state is state]
     colour, symbol = theme.STATES[state]
-    shown = [p.mean if p.mean is not None and state is TrialState.COMPLETE else p.partial for p in points]
+    shown = [p.mean if state is TrialState.COMPLETE else p.partial for p in points]
     scored = any(y is not None for y in shown)
     spread = [p.sd or 0.0 for p in points] if state is TrialState.COMPLETE else None
     heads = [f"{p.state.lower()}, {score(p.mean, p.sd)}" if scored else p.state.lower() for p in points]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from plotly.graph_objects import Figure
 
-from hpsearch.analysis.curves import STEP_LOSS, Curve, curves_of, metrics_of, quantiles, smooth, thin
+from hpsearch.analysis.curves import STEP_LOSS, Array, Curve, curves_of, metrics_of, quantiles, smooth, thin
 from hpsearch.analysis.space import Axis
 from hpsearch.analysis.sweep import Summary
 from hpsearch.analysis.words import number, settings
@@ -142,7 +142,7 @@ def _trace(trials: Sequence[Curve], style: Trace, sd: float | None) -> Trace:
     who: list[ArrayLike] = []
     for c in trials:
         keep = thin(len(c.x), _LONG)
-        y = c.y if sd is None else smooth(c.y, sd)
+        y = c.y if sd is None else _trend(c.y, sd)
         xs += [c.x[keep], [math.nan]]
         ys += [y[keep], [math.nan]]
         who.append(np.tile((c.point, c.seed), (len(keep) + 1, 1)))
@@ -155,6 +155,11 @@ def _trace(trials: Sequence[Curve], style: Trace, sd: float | None) -> Trace:
         "customdata": np.concatenate(who).astype(np.int32),
         "hovertemplate": _HOVER + ("<br>%{fullData.name}" if style["name"] else "") + "<extra></extra>",
     }
+
+
+def _trend(y: Array, sd: float) -> Array:
+    """Smooth all but the first value: the untrained model is no part of the trend."""
+    return np.append(y[0], smooth(y[1:], sd)) if len(y) > 1 else y
 
 
 def _bands(curves: Sequence[Curve]) -> list[Trace]:

@@ -28,6 +28,7 @@ from hpsearch.types import TrialTable
 
 MOST = 8  # hyperparameters side by side
 _BINS = 16
+_MANY, _TOP = 150, 20  # beyond so many lines all but the best fade
 _GAP = -0.13  # where a line passes an axis it has no value on
 
 
@@ -63,7 +64,7 @@ def parallel_figure(table: TrialTable, summary: Summary) -> Figure:
     y: Layout = {"visible": False, "range": [_GAP - 0.06, 1.06], "fixedrange": True}
     layout = {"xaxis": x, "yaxis": y, "shapes": _rules(columns), "annotations": _ticks(columns), "showlegend": False}
     alt = f"Parallel coordinates of {len(points)} points over {', '.join(c.title for c in columns)}."
-    return draw(traces, {**layout, "margin": {"l": 24, "r": 56, "t": 44, "b": 16}}, alt)
+    return draw(traces, {**layout, "margin": {"l": 24, "r": 56, "t": 44, "b": 16}}, alt, min_width=95 * len(columns))
 
 
 def strongest(summary: Summary) -> tuple[Axis, ...]:
@@ -132,9 +133,11 @@ def _share(place: float, low: float, high: float) -> float:
 def _lines(summary: Summary, points: Sequence[Point], columns: Sequence[_Column]) -> list[Trace]:
     """Return one trace per bin of the score, the best drawn last, each with gaps between its lines."""
     shares = _score_shares(summary, points)
+    top = 1 - _TOP / max(len(points), 1)
     bins: dict[int, list[int]] = {}
     for i, share in enumerate(shares):
-        bins.setdefault(-1 if math.isnan(share) else min(int(share * _BINS), _BINS - 1), []).append(i)
+        lost, best = math.isnan(share), len(points) > _MANY and share >= top
+        bins.setdefault(-1 if lost else _BINS if best else min(int(share * _BINS), _BINS - 1), []).append(i)
     return [_bin(summary, points, columns, bins[b], b) for b in sorted(bins)]
 
 
@@ -166,7 +169,7 @@ def _bin(
     }
     return {
         **{"type": "scatter", "mode": "lines", "x": x, "y": y, "line": {**line, "dash": "dot" if lost else "solid"}},
-        "opacity": 0.85 if len(points) <= 300 or share >= _BINS - 2 else 0.25,
+        "opacity": 0.9 if len(points) <= _MANY or share == _BINS else max(0.07, 40 / len(points)),
         "hovertext": text,
         "hovertemplate": "%{hovertext}<extra></extra>",
     }

@@ -92,8 +92,8 @@ def _means(summary: Summary, points: Sequence[Point], place: dict[int, float], l
     traces: list[Trace] = []
     if line and any(p.sd is not None for p in done):
         traces += _band(done, x)
-    if len(summary.points) <= MANY_POINTS and any(p.n > 1 for p in done):
-        traces.append(_seeds(summary, done, place))
+    if len(summary.points) <= MANY_POINTS and any(p.trials > 1 for p in points):
+        traces.append(_seeds(summary, points, place))
     spread = {"type": "data", "array": [p.sd or 0 for p in done], "thickness": 1.2, "width": 3, "visible": not line}
     traces.append({
         "type": "scatter",
@@ -120,8 +120,8 @@ def _band(done: Sequence[Point], x: Sequence[float]) -> list[Trace]:
     ]
 
 
-def _seeds(summary: Summary, done: Sequence[Point], place: dict[int, float]) -> Trace:
-    rows = [(place[p.point], s, who, p) for p in done for who, s in zip(p.replicates, p.scores, strict=True)]
+def _seeds(summary: Summary, points: Sequence[Point], place: dict[int, float]) -> Trace:
+    rows = [(place[p.point], s, who, p) for p in points for who, s in zip(p.replicates, p.scores, strict=True)]
     return {
         "type": "scatter",
         "name": "each seed",

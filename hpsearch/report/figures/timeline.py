@@ -12,6 +12,7 @@ from hpsearch.report import theme
 from hpsearch.report.figures.canvas import Trace, axis_style, draw, escape, shorten
 from hpsearch.types import TrialState, TrialTable
 
+_MANY = 300  # bars; beyond, a line between them would hide them
 _UNITS = ((7200.0, 3600.0, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 
 
@@ -35,7 +36,7 @@ def timeline_figure(table: TrialTable) -> Figure:
     for state in theme.STATES:
         mine = [i for i, row in enumerate(rows) if row["state"] == state]
         if mine:
-            trace = _bars(state, [_hover(rows[i]) for i in mine])
+            trace = _bars(state, [_hover(rows[i]) for i in mine], gap=len(rows) <= _MANY)
             trace |= {"base": [(starts[i] - origin) / unit for i in mine], "y": [lanes[i] + 1 for i in mine]}
             traces.append({**trace, "x": [(ends[i] - starts[i]) / unit for i in mine]})
     count = max(lanes, default=0) + 1
@@ -73,11 +74,11 @@ def lanes_of(starts: list[float], ends: list[float]) -> list[int]:
     return lanes
 
 
-def _bars(state: TrialState, hover: list[str]) -> Trace:
+def _bars(state: TrialState, hover: list[str], *, gap: bool) -> Trace:
     return {
         **{"type": "bar", "orientation": "h", "name": state.lower(), "width": 0.72, "hovertext": hover},
         "hovertemplate": "%{hovertext}<extra></extra>",
-        "marker": {"color": theme.STATES[state][0], "opacity": 0.8, "line": {"color": theme.PAPER, "width": 1}},
+        "marker": {"color": theme.STATES[state][0], "opacity": 0.8, "line": {"color": theme.PAPER, "width": int(gap)}},
     }
 
 

@@ -43,6 +43,7 @@
     if (width < NARROW) compact(figure);
     item.narrow = width < NARROW;
     if (paper) figure.layout.width = PAPER_WIDTH;
+    else if (width < figure.layout.meta.min_width) figure.layout.width = figure.layout.meta.min_width;
     if (touch) figure.layout.dragmode = false;
     const options = {
       responsive: !paper,
@@ -151,10 +152,20 @@
     });
   }
 
+  // Long tables show 200 rows until all are asked for: laying out thousands takes seconds.
+  const whole = (id) => {
+    document.getElementById(id).classList.remove("cut");
+    document.querySelector(`.more button[data-table="${id}"]`)?.parentElement.remove();
+  };
+  document.querySelectorAll(".more button").forEach((button) =>
+    button.addEventListener("click", () => whole(button.dataset.table))
+  );
+
   const filter = document.getElementById("filter");
   const rows = [...document.querySelectorAll("#trials tbody tr")];
   filter.addEventListener("input", () => {
     const wanted = filter.value.trim().toLowerCase();
+    whole("trials");
     rows.forEach((row) => (row.hidden = !row.textContent.toLowerCase().includes(wanted)));
     const shown = rows.filter((row) => !row.hidden).length;
     document.getElementById("shown").textContent = wanted ? `${shown} of ${rows.length}` : "";
