@@ -2,18 +2,22 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpsearch.tracking import store
 from hpsearch.tracking.children import TRIAL, Children
 from hpsearch.tracking.events import STUDY, read_study
 from hpsearch.tracking.parent import Parent
 from hpsearch.tracking.sent import Sent
-from hpsearch.tracking.target import UID, Target, search
+from hpsearch.tracking.target import SUPERSEDED, UID, Target, search
 from hpsearch.tracking.views import prepare_view
 from hpsearch.types import Objective
 
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
 PERMANENT = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE"})
+WITHDRAWN = "KILLED"
 
 
 class Sender:
@@ -40,6 +44,7 @@ class Sender:
         self._view: tuple[Any, ...] = ()
         self._refused: dict[str, str] = {}
         self._strikes: set[str] = set()
+        self._doubtful = False
 
     def pending(self) -> set[str]:
         """Return the event files with lines that are not sent."""
@@ -64,9 +69,11 @@ class Sender:
                 self._send(name)
                 left.discard(name)
             self._finish()
+            self._check_again(left)
             self.problem = next(iter(self._refused.values()), None)
         except Exception as error:  # MLflow raises whatever its HTTP, SQL and file layers raise; the thread must live
             self._target = None
+            self._doubtful = True
             self.problem = f"MLflow at {store.shown(self._uri)}: {_one_line(error)}"
         return left
 
@@ -86,19 +93,30 @@ class Sender:
             self._children.adopt(name, child)
         self._parent.send()
 
-    def _found(self, target: Target, uid: str) -> dict[str, Any]:
+    def _found(self, target: Target, uid: str) -> dict[str, "Run"]:
         """Find the runs that exist: a kill may have come between creating one and noting its id."""
-        found: dict[str, Any] = {}
+        found: dict[str, Run] = {}
         for run in search(target.client, target.experiment, f"tags.`{UID}` = '{uid}'"):
             name = run.data.tags.get(TRIAL, STUDY)
-            found.setdefault(name, run)
-            if found[name].info.lifecycle_stage != "deleted":
+            if run.info.status == WITHDRAWN:
                 continue
-            if name == STUDY:
+            if name in found:
+                run = self._drop_one(target, name, found[name], run)
+            found[name] = run
+        for name, run in found.items():
+            if run.info.lifecycle_stage == "deleted" and name == STUDY:
                 target.client.restore_run(run.info.run_id)
-            else:
-                self._refused[name] = f"the run of {name} was deleted in MLflow: {found[name].info.run_id}"
+            elif run.info.lifecycle_stage == "deleted":
+                self._refused[name] = f"the run of {name} was deleted in MLflow: {run.info.run_id}"
         return found
+
+    def _drop_one(self, target: Target, name: str, older: "Run", younger: "Run") -> "Run":
+        """Withdraw one of two runs of a trial: a server that hung may create one after the sender gave up on it."""
+        keep, drop = (younger, older) if self._sent.run(name) == younger.info.run_id else (older, younger)
+        if drop.info.lifecycle_stage == "active" and SUPERSEDED not in drop.data.tags:
+            target.client.set_tag(drop.info.run_id, SUPERSEDED, "true")
+            target.client.set_terminated(drop.info.run_id, WITHDRAWN)
+        return keep
 
     def _send(self, name: str) -> None:
         from mlflow.exceptions import MlflowException
@@ -115,6 +133,12 @@ class Sender:
                 self._refused[name] = f"MLflow refuses {name}: {_one_line(error)}"
             self._strikes.add(name)
             raise
+
+    def _check_again(self, left: set[str]) -> None:
+        """Look for doubled runs once everything has arrived after a failure."""
+        if self._doubtful and not left and self._target is not None:
+            self._found(self._target, self._parent.study["uid"])
+            self._doubtful = False
 
     def _finish(self) -> None:
         """Bring colours and views up to what has been sent."""

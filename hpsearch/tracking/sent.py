@@ -35,6 +35,11 @@ class Sent:
         if len(self._journal.events) > KEPT_LINES + 2 * len(self._entries):
             self._compact()
 
+    def run(self, name: str) -> str | None:
+        """Return the run an event file is sent to, None when nothing of it is sent."""
+        run: str | None = self._entries.get(name, {}).get("run")
+        return run
+
     def path(self, name: str) -> Path:
         """Return an event file by its stem."""
         return self._folder / "events" / f"{name}.jsonl"

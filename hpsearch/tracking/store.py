@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 from hpsearch.errors import StorageError
 
@@ -49,7 +50,12 @@ def store_uri(uri: str | None) -> str:
             f"tracker.uri: '{uri}' is no tracking store; give sqlite:///FILE, http://HOST:PORT or postgresql://..."
         )
     path = sqlite_path(uri)
-    return uri if path is None else f"sqlite:///{path}"
+    return uri if path is None else sqlite_uri(path)
+
+
+def sqlite_uri(path: Path) -> str:
+    """Return the address of an SQLite file, whatever characters its path holds."""
+    return f"sqlite:///{quote(str(path), safe='/ ', errors='surrogateescape')}"
 
 
 def shown(uri: str) -> str:
@@ -68,7 +74,7 @@ def sqlite_path(uri: str) -> Path | None:
     name = re.sub(r"^sqlite:/{0,3}", "", uri)
     if not name or name == ":memory:":
         raise StorageError(f"tracker.uri: '{uri}' names no file; give sqlite:///FILE")
-    return Path(name).absolute()
+    return Path(unquote(name)).absolute()
 
 
 def artifact_root(artifacts: str | None) -> Path:
@@ -159,9 +165,9 @@ def _build(path: Path, artifacts: Path) -> None:
 
     temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
     make_store: Callable[[str, str], Any] = SqlAlchemyStore
-    store = make_store(f"sqlite:///{temporary}", (artifacts / "Default").as_uri())
+    store = make_store(sqlite_uri(temporary), (artifacts / "Default").as_uri())
     store.engine.dispose()
-    SqlAlchemyStore._engine_map.pop(f"sqlite:///{temporary}", None)
+    SqlAlchemyStore._engine_map.pop(sqlite_uri(temporary), None)
     temporary.replace(path)
 
 

@@ -42,13 +42,15 @@ def serve(uri: str | None = None, artifacts: str | None = None, port: int = 5000
         return 0
     found = links(address, artifacts, study)
     port = free_port(port)
-    with server(address, artifacts, port) as process:
-        _print_links(f"http://{HOST}:{port}", found)
-        print("stop with Ctrl-C", flush=True)
-        try:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        with server(address, artifacts, port) as process:
+            _print_links(f"http://{HOST}:{port}", found)
+            print("stop with Ctrl-C", flush=True)
             return process.wait()
-        except KeyboardInterrupt:
-            return 0
+    except KeyboardInterrupt:
+        return 0
 
 
 def links(uri: str, artifacts: str | None = None, study: str | None = None) -> dict[str, tuple[str, str]]:

@@ -1,0 +1,85 @@
+"""Lines that survive power cuts and full disks."""
+
+import errno
+import json
+import math
+import os
+
+import pytest
+
+from hpsearch.errors import StorageError
+from hpsearch.tracking.journal import Journal, read_lines
+
+
+def test_lines_come_back_as_they_were_written(tmp_path):
+    journal = Journal(tmp_path / "deep" / "a.jsonl")
+    events = [{"n": 0, "text": "Zürich\n\ud800"}, {"value": [math.inf, -math.inf, 1e-320]}]
+    for event in events:
+        journal.append(event)
+    journal.flush()
+    assert read_lines(tmp_path / "deep" / "a.jsonl")[0] == events
+
+
+def test_nan_survives(tmp_path):
+    journal = Journal(tmp_path / "a.jsonl")
+    journal.append({"value": math.nan})
+    journal.flush()
+    assert math.isnan(read_lines(tmp_path / "a.jsonl")[0][0]["value"])
+
+
+@pytest.mark.parametrize("tail", [b'{"n": 2, "te', b"\x00" * 100, b"\x00" * 40 + b"\n", b'{"n": 2}', b"[1]\n"])
+def test_a_torn_tail_is_ignored_by_readers_and_cut_off_by_the_next_append(tmp_path, tail):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"n":0}\n{"n":1}\n' + tail)
+    assert read_lines(path) == ([{"n": 0}, {"n": 1}], 16)
+    journal = Journal(path)
+    journal.append({"n": 5})
+    journal.flush()
+    assert path.read_bytes() == b'{"n":0}\n{"n":1}\n{"n":5}\n'
+
+
+def test_lines_can_be_read_from_an_offset_to_an_end(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"n":0}\n{"n":1}\n{"n":2}\n')
+    assert read_lines(path, 8) == ([{"n": 1}, {"n": 2}], 24)
+    assert read_lines(path, end=16) == ([{"n": 0}, {"n": 1}], 16)
+    assert read_lines(path, 24) == ([], 24)
+    assert read_lines(tmp_path / "none.jsonl", 3) == ([], 3)
+
+
+def test_a_full_disk_neither_loses_nor_doubles_lines(tmp_path, monkeypatch):
+    path = tmp_path / "a.jsonl"
+    journal = Journal(path)
+    journal.append({"n": 0})
+    journal.flush()
+    for n in (1, 2):
+        journal.append({"n": n})
+    with monkeypatch.context() as patch, pytest.raises(StorageError, match=r"a\.jsonl: No space left"):
+        patch.setattr(Journal, "_write", _half_then_full)
+        journal.flush()
+    journal.append({"n": 3})
+    journal.flush()
+    assert [json.loads(line)["n"] for line in path.read_text().splitlines()] == [0, 1, 2, 3]
+
+
+def _half_then_full(journal, data, fsync):
+    with journal.path.open("ab") as file:
+        file.write(data[: len(data) // 2 + 3])
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_one_write_per_flush_and_fsync_only_when_asked(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    journal = Journal(tmp_path / "a.jsonl")
+    for n in range(3):
+        journal.append({"n": n})
+    journal.flush()
+    assert not synced
+    journal.append({"n": 3}, durable=True)
+    journal.append({"n": 4})
+    journal.flush()
+    journal.flush()
+    journal.append({"n": 5})
+    journal.flush(fsync=True)
+    assert len(synced) == 2

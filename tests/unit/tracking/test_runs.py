@@ -1,0 +1,137 @@
+"""What lines become in MLflow, without MLflow."""
+
+import json
+import math
+
+import pytest
+
+from hpsearch.tracking import runs
+from hpsearch.tracking.events import Record, read_trial
+from hpsearch.tracking.journal import read_lines
+from hpsearch.tracking.runs import Trail
+from tests.unit.tracking import fake_study as fake
+
+
+def _events(folder, made):
+    return read_lines(folder / "events" / f"{made.id.stem}.jsonl")[0]
+
+
+@pytest.fixture
+def retried(tmp_path):
+    record = Record(tmp_path / "study")
+    made = fake.spec(record.folder, 0)
+    fake.start(record, made)
+    for epoch in range(4):
+        fake.report(record, made, epoch)
+    fake.start(record, made, epoch=1)
+    for epoch in range(2, 6):
+        fake.report(record, made, epoch, loss=9.0)
+    record.close()
+    return _events(record.folder, made)
+
+
+def test_the_first_value_of_a_step_wins(retried):
+    metrics = Trail().take(retried)
+    sent = [(metric.key, metric.step) for metric in metrics]
+    assert len(sent) == len(set(sent))
+    losses = {metric.step: metric.value for metric in metrics if metric.key == "train/loss"}
+    assert sorted(losses) == [0, 1, 2, 3, 4, 5]
+    assert losses[3] != 9.0
+    assert losses[4] == 9.0
+    steps = [metric.step for metric in metrics if metric.key == runs.STEP_LOSS]
+    assert steps == sorted(20 * epoch + k for epoch in range(5) for k in (1, 10, 20))
+
+
+def test_lines_taken_one_by_one_give_what_all_at_once_give(retried):
+    trail = Trail()
+    piecemeal = [metric for event in retried for metric in trail.take([event])]
+    assert piecemeal == Trail().take(retried)
+
+
+def test_what_mlflow_cannot_keep_is_noted(tmp_path):
+    record = Record(tmp_path / "study")
+    made = fake.spec(record.folder, 0)
+    fake.start(record, made)
+    fake.report(record, made, 1, loss=math.nan)
+    fake.report(record, made, 2, loss=math.inf)
+    record.close()
+    trail = Trail()
+    metrics = trail.take(_events(record.folder, made))
+    assert {metric.key for metric in metrics} == {"epoch_sec", runs.STEP}
+    assert trail.nonfinite["train/loss"] == {"1": "nan", "2": "inf"}
+    assert trail.nonfinite[runs.STEP_LOSS] == {"1": "nan", "10": "nan", "20": "nan", "21": "inf", "30": "inf", "40": "inf"}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (10**-1.5, "0.0316228"),
+        (1e-4, "0.0001"),
+        (3.0, "3"),
+        (64, "64"),
+        (True, "true"),
+        (None, "null"),
+        ("sgd", "sgd"),
+        ([64, 64], "[64, 64]"),
+        (math.inf, "inf"),
+        ("x" * 600, "x" * 499 + "…"),
+    ],
+)
+def test_values_fit_a_cell(value, text):
+    assert runs.short(value) == text
+
+
+def test_names_are_made_acceptable():
+    assert runs.name("model=lenet/größe (%)") == "model-lenet/gr--e ---"
+    assert runs.name("valid/acc top-5:x.y_z") == "valid/acc top-5:x.y_z"
+    assert len(runs.name("k" * 400)) == 250
+
+
+def test_params_are_all_hyperparameters_and_nothing_of_the_machine(tmp_path):
+    record = Record(tmp_path / "study")
+    made = fake.spec(record.folder, 0, model="lenet")
+    record.spec(made, fake.TIME)
+    params = runs.trial_params(record.trial(made.id))
+    assert params["optimizer.lr"] == "0.1"
+    assert params["optimizer.nesterov"] == "false"
+    assert params["model.hidden"] == "[64, 64]"
+    assert params["model"] == "lenet"
+    assert params["seed"] == "0"
+    assert not any(key.startswith("launcher") for key in params)
+
+
+def test_a_run_is_named_by_what_it_tries(tmp_path):
+    record = Record(tmp_path / "study")
+    made = fake.spec(record.folder, 3, 1, **{"optimizer.lr": 10**-1.5, "model": "lenet"})
+    record.spec(made, fake.TIME)
+    assert runs.trial_name(record.trial(made.id)) == "3/1 lr=0.0316 model=lenet"
+
+
+def test_a_record_of_any_length_survives_in_tags():
+    long = {"words": ["é" * 999] * 30, "nan": math.nan}
+    tags = runs.chunks(long)
+    assert all(len(value) <= 5000 for value in tags.values())
+    assert len(tags) > 5
+    assert runs.joined(tags)["words"] == long["words"]
+
+
+def test_chunks_left_over_from_a_longer_record_do_no_harm():
+    tags = {**runs.chunks({"reason": "x" * 20_000}), **runs.chunks({"reason": "short"})}
+    assert runs.joined(tags) == {"reason": "short"}
+
+
+def test_tags_hold_the_whole_record(tmp_path):
+    record = fake.write_study(tmp_path / "study")
+    path = tmp_path / "study" / "events" / "5-0-0.jsonl"
+    trail = Trail()
+    trail.take(read_lines(path)[0])
+    tags = runs.trial_tags(trail)
+    assert tags["state"] == "COMPLETE"
+    assert tags["attempts"] == "2"
+    assert tags["data.digest"] == "d1gest"
+    assert tags["replay"].startswith("python -m hpsearch +study=study optimizer.lr=")
+    kept, known = runs.joined(tags), read_trial(path)
+    assert kept["params"] == known.params
+    assert kept["ended"] == known.ended
+    json.dumps(kept)
+    record.close()

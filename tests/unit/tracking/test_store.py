@@ -1,0 +1,133 @@
+"""The tracking store's address and its creation."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hpsearch.errors import StorageError
+from hpsearch.tracking import store
+from tests.unit.tracking.fake_study import new_store
+
+
+def test_the_default_is_a_file_in_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert store.store_uri(None) == f"sqlite:///{tmp_path}/mlflow.db"
+    assert store.store_uri("sqlite:///sub/my.db") == f"sqlite:///{tmp_path}/sub/my.db"
+    assert store.store_uri("sqlite:////abs/my.db") == "sqlite:////abs/my.db"
+    assert store.artifact_root(None) == tmp_path / "mlartifacts"
+
+
+@pytest.mark.parametrize("uri", ["http://localhost:5000", "https://x", "postgresql+psycopg://u:p@h/db"])
+def test_servers_are_taken_as_they_are(uri):
+    assert store.store_uri(uri) == uri
+
+
+@pytest.mark.parametrize("uri", ["mlruns", "file:///tmp/mlruns", "/tmp/mlflow.db", "sqlite://", "sqlite:///:memory:"])
+def test_stores_that_lose_data_are_refused(uri):
+    with pytest.raises(StorageError, match="tracker.uri"):
+        store.store_uri(uri)
+
+
+def test_passwords_are_not_shown():
+    assert store.shown("postgresql://me:s3cret@host:5/db") == "postgresql://me:***@host:5/db"
+    assert store.shown("http://host:5000") == "http://host:5000"
+
+
+def test_the_schema_is_found_without_importing_mlflow():
+    from mlflow.store.db.utils import _get_latest_schema_revision
+
+    assert store.schema_head() == _get_latest_schema_revision()
+
+
+def _other_version(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'abc123'")
+    connection.close()
+
+
+def _without_version(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE alembic_version")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (_other_version, "another version of MLflow (schema abc123"),
+        (_without_version, "was not finished; move it away"),
+        (lambda path: path.write_text("no database at all, but longer than a header" * 9), "is no MLflow store"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_one_clear_line(tmp_path, spoil, words):
+    uri = new_store(tmp_path)
+    store.check_store(uri)
+    spoil(tmp_path / "mlflow.db")
+    with pytest.raises(StorageError) as raised:
+        store.check_store(uri)
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_folder_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(StorageError, match="cannot be written or does not exist"):
+        store.check_store(f"sqlite:///{tmp_path}/none/mlflow.db")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write anywhere")
+def test_a_read_only_folder_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageError, match="cannot be written"):
+        store.check_store(f"sqlite:///{tmp_path}/mlflow.db")
+
+
+def test_names_and_folders_may_hold_any_character(tmp_path):
+    folder = tmp_path / "a b#c%20 ü'"
+    folder.mkdir()
+    uri = new_store(folder)
+    client = store.connect(uri, folder / "mlartifacts")
+    experiment = store.experiment_id(client, uri, "lr sweep #1", folder / "mlartifacts")
+    run = client.create_run(experiment)
+    client.log_text(run.info.run_id, "hello", "note.txt")
+    assert client.list_artifacts(run.info.run_id)[0].path == "note.txt"
+    assert [path.read_text() for path in folder.rglob("note.txt")] == ["hello"]
+
+
+def test_an_experiment_is_made_once_and_brought_back(tmp_path):
+    uri = new_store(tmp_path)
+    client = store.connect(uri, tmp_path / "mlartifacts")
+    first = store.experiment_id(client, uri, "lr_sweep", tmp_path / "mlartifacts")
+    client.delete_experiment(first)
+    assert store.experiment_id(client, uri, "lr_sweep", tmp_path / "mlartifacts") == first
+    assert client.get_experiment(first).lifecycle_stage == "active"
+    assert client.get_experiment(first).artifact_location == (tmp_path / "mlartifacts" / "lr_sweep").as_uri()
+
+
+def test_an_experiment_that_another_process_makes_meanwhile_is_taken(tmp_path, monkeypatch):
+    uri = new_store(tmp_path)
+    client = store.connect(uri, tmp_path)
+    made = store.experiment_id(client, uri, "lr_sweep", tmp_path)
+    look = client.get_experiment_by_name
+    answers = iter([None, look("lr_sweep")])
+    monkeypatch.setattr(client, "get_experiment_by_name", lambda name: next(answers))
+    assert store.experiment_id(client, uri, "lr_sweep", tmp_path) == made
+
+
+@pytest.mark.slow
+def test_processes_that_create_a_store_together_all_succeed(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from hpsearch.tracking import store;"
+        f"uri = store.store_uri('sqlite:///{tmp_path}/mlflow.db'); client = store.connect(uri, Path({str(tmp_path)!r}));"
+        "store.experiment_id(client, uri, 'shared', Path('/nowhere'))"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[3], stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    errors = [process.communicate()[1].decode() for process in started]
+    assert [process.returncode for process in started] == [0, 0], errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db"]
