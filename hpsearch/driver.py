@@ -276,7 +276,9 @@ class Driver:
             self._note_worst(frozen.value)
         if state is TrialState.COMPLETE:
             params = self._space.active(frozen.params)
-            self._note_best(BestPoint(frozen.number, params, attrs["mean"], attrs["sd"], attrs["n"]))
+            self._note_best(
+                BestPoint(frozen.number, params, attrs["mean"], attrs["sd"], attrs["n"], self._plan.objective.metric)
+            )
 
     def _take_over(self, frozen: FrozenTrial) -> None:
         """Go on with a point that was running when its driver ended."""
@@ -349,7 +351,8 @@ class Driver:
         trial.set_user_attr("epochs", sum(done.epochs for done in point.finished.values()))
         trial.set_constraint("infeasible", 1.0 if state is TrialState.INFEASIBLE else -1.0)
         if state is TrialState.COMPLETE:
-            best = BestPoint(trial.number, point.params, statistics.fmean(scores), _sd(scores), len(scores))
+            mean, sd = statistics.fmean(scores), _sd(scores)
+            best = BestPoint(trial.number, point.params, mean, sd, len(scores), self._plan.objective.metric)
             for name in ("mean", "sd", "n"):
                 trial.set_user_attr(name, getattr(best, name))
             self._study.tell(trial, best.mean)
@@ -383,11 +386,9 @@ class Driver:
     def _show(self) -> None:
         running = self._pool.running()
         counts = self._counts + Counter({TrialState.RUNNING: len(running)})
-        self._observer.update(
-            Progress(
-                self._study.study_name, self._total(), counts, running, self._best, self._clock() - self._started_at
-            )
-        )
+        name, elapsed_sec = self._study.study_name, self._clock() - self._started_at
+        metric = self._plan.objective.metric
+        self._observer.update(Progress(name, self._total(), counts, running, self._best, elapsed_sec, metric))
 
     def _total(self) -> int | None:
         limits: list[int] = []

@@ -144,6 +144,7 @@ def run_trial(
         objective = objective_of(composition)
         done = _train(spec, launcher, record, objective, observer, curve=_curve(known, objective) if known else None)
         last = record.trial(spec.id)
+        record.study("state", time.time(), state=done.result.state)
         notes = unsent_note(tracker)
         ui_command = tracker.hint()
     name = f"{SINGLE}/{spec.id}"
@@ -195,7 +196,7 @@ def _train(
                     pool.pause()
                 pool.submit()
                 record.flush()
-                observer.update(_progress(spec.study, pool, time.time() - started))
+                observer.update(_progress(spec.study, pool, time.time() - started, objective.metric))
                 if finished := pool.poll(POLL_SEC):
                     return finished[0]
         except BaseException:
@@ -204,9 +205,9 @@ def _train(
     return Finished(spec, TrialResult(TrialState.PAUSED, "interrupted"), math.nan, {})
 
 
-def _progress(study: str, pool: Pool, elapsed_sec: float) -> Progress:
+def _progress(study: str, pool: Pool, elapsed_sec: float, metric: str) -> Progress:
     running = pool.running()
-    return Progress(study, 1, {TrialState.RUNNING: len(running)}, running, None, elapsed_sec)
+    return Progress(study, 1, {TrialState.RUNNING: len(running)}, running, None, elapsed_sec, metric)
 
 
 def replay(
@@ -277,7 +278,7 @@ def _until(known: TrialRecord) -> Judge:
 def _compared(run: str, known: TrialRecord, again: tuple[Report, ...], result: TrialResult) -> ReplayOutcome:
     differences, largest = _differences(known.reports, again)
     if result.state is not known.state and known.state.finished:
-        differences = (f"state: logged {known.state}, now {result.state} ({result.reason})", *differences)
+        differences.insert(0, f"state: logged {known.state}, now {result.state} ({result.reason})")
     return ReplayOutcome(
         run, known.reports, again, result.state, known.state, result.reason, tuple(differences), largest
     )

@@ -200,7 +200,7 @@ def _representatives(search: Search) -> list[dict[str, Any]]:
         {parameter.key: choice}
         for parameter in search.space.parameters
         if "." not in parameter.key
-        for choice in parameter.distribution.choices
+        for choice in parameter.values or ()
     ]
     return [composition.trial(params, seed).config for params in ({}, *options)]
 
@@ -263,7 +263,7 @@ def _driver(
 ) -> Iterator[Driver]:
     opened: OpenStore = store.open(folder)
     try:
-        study = open_study(opened, folder.name, search.sampler, search.pruner, search.objective.direction)
+        study = open_study(opened, folder.name, search.sampler, search.pruner, search.objective.maximize)
         study.sampler = search.sampler_after(len(study.get_trials(deepcopy=False)))
         yield Driver(
             study=study,
@@ -378,12 +378,13 @@ def _outcome(
     )
 
 
-def _best_trial(table: TrialTable, best: BestPoint | None, objective: Objective) -> Mapping[str, Any] | None:
+def _best_trial(table: TrialTable, point: BestPoint | None, objective: Objective) -> Mapping[str, Any] | None:
     """Return the best trial of the best point, as a row of the table."""
-    if best is None:
+    if point is None:
         return None
-    rows = table.trials[(table.trials["point"] == best.point) & table.trials["score"].notna()]
-    return rows.sort_values("score", ascending=not objective.maximize).iloc[0].to_dict()
+    rows = table.trials[(table.trials["point"] == point.point) & table.trials["score"].notna()]
+    best: dict[str, Any] = rows.sort_values("score", ascending=not objective.maximize).iloc[0].to_dict()
+    return best
 
 
 def _check_command(name: str, trial: Mapping[str, Any]) -> str:

@@ -225,13 +225,14 @@ class RunningTrial:
 
 @dataclass(frozen=True, slots=True)
 class BestPoint:
-    """The best finished point so far: mean and standard deviation over its n trials."""
+    """The best finished point so far: mean and standard deviation of the objective's metric over its n trials."""
 
     point: int
     params: Mapping[str, Any]
     mean: float
     sd: float
     n: int
+    metric: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +246,7 @@ class Progress:
         running: the trials in the slots.
         best: the best finished point, if any.
         elapsed_sec: since this driver started.
+        metric: what the objective looks at.
     """
 
     study: str
@@ -253,6 +255,7 @@ class Progress:
     running: tuple[RunningTrial, ...]
     best: BestPoint | None
     elapsed_sec: float
+    metric: str = ""
 
 
 class Observer(Protocol):

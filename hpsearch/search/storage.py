@@ -17,6 +17,7 @@ import optuna
 import psutil
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import BaseJournalBackend
+from optuna.study import StudyDirection
 
 from hpsearch.errors import StorageError
 
@@ -180,9 +181,10 @@ def _holder(folder: Path) -> str:
         return "in another process"
 
 
-def open_study(store: OpenStore, name: str, sampler: Any, pruner: Any, direction: str) -> optuna.Study:
+def open_study(store: OpenStore, name: str, sampler: Any, pruner: Any, maximize: bool) -> optuna.Study:
     """Load the Optuna study of this name, or create it."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
     return optuna.create_study(
         storage=store.storage, study_name=name, sampler=sampler, pruner=pruner, direction=direction, load_if_exists=True
     )

@@ -145,7 +145,9 @@ def describe(progress: Progress) -> str:
     """Return a snapshot in one line."""
     parts = [f"{progress.study}: {_share(progress)}"]
     if progress.total == 1 and progress.running:
-        parts.append(" ".join(filter(None, (_epoch(progress.running[0]), _metrics(progress.running[0])))))
+        parts.append(
+            " ".join(filter(None, (_epoch(progress.running[0]), _metrics(progress.running[0], progress.metric))))
+        )
     elif progress.counts:
         parts.append(tally(progress.counts))
     if progress.best:
@@ -169,7 +171,7 @@ def render(progress: Progress, left_sec: float | None, width: int, rows: int) ->
     if len(counts := _counts(progress)):
         parts.append(counts)
     if progress.running:
-        parts.append(_running(progress.running[:rows], metrics=2 if width >= _WIDE else 1))
+        parts.append(_running(progress.running[:rows], progress.metric, metrics=2 if width >= _WIDE else 1))
     if len(progress.running) > rows:
         parts.append(Text(f"  and {len(progress.running) - rows} more", style="dim"))
     if progress.best:
@@ -221,11 +223,11 @@ def _counts(progress: Progress) -> Text:
     return Text("  ").append_text(Text(" · ", style="dim").join(parts)) if parts else Text()
 
 
-def _running(trials: tuple[RunningTrial, ...], metrics: int) -> Table:
+def _running(trials: tuple[RunningTrial, ...], objective: str, metrics: int) -> Table:
     table = _columns(shrinks=1, number=4)
     for trial in trials:
         params = _one_line(Text(assignments(trial.params)))
-        table.add_row(Text(f"  {trial.id}", style="cyan"), params, _epoch(trial), _metrics(trial, metrics))
+        table.add_row(Text(f"  {trial.id}", style="cyan"), params, _epoch(trial), _metrics(trial, objective, metrics))
     return table
 
 
@@ -233,10 +235,10 @@ def _epoch(trial: RunningTrial) -> str:
     return f"epoch {trial.epoch}" + (f"/{trial.epochs}" if trial.epochs else "")
 
 
-def _metrics(trial: RunningTrial, most: int = 2) -> str:
-    """Return what the validation split says, its loss last, else the training loss."""
-    names = [name for name in trial.metrics if name.startswith("valid/")] or ["train/loss"]
-    names.sort(key=lambda name: name.endswith("/loss"))
+def _metrics(trial: RunningTrial, objective: str, most: int = 2) -> str:
+    """Return the objective and what else the validation split says, else the training loss."""
+    names = [name for name in trial.metrics if name.startswith("valid/") or name == objective] or ["train/loss"]
+    names.sort(key=lambda name: (name != objective, name.endswith("/loss")))
     return "  ".join(f"{name} {metric(trial.metrics[name])}" for name in names[:most] if name in trial.metrics)
 
 

@@ -39,9 +39,10 @@ def assignments(params: Mapping[str, Any]) -> str:
 
 
 def spread(best: BestPoint) -> str:
-    """Return a point's score: mean, standard deviation and number of trials."""
+    """Return a point's score: metric, mean, standard deviation and number of trials."""
+    name = f"{best.metric} " if best.metric else ""
     sd = f" ± {metric(best.sd)}" if best.n > 1 and math.isfinite(best.sd) else ""
-    return f"{metric(best.mean)}{sd} ({best.n} trial{'s' if best.n > 1 else ''})"
+    return f"{name}{metric(best.mean)}{sd} ({best.n} trial{'s' if best.n > 1 else ''})"
 
 
 def tally(counts: Mapping[TrialState, int]) -> str:

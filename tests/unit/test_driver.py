@@ -54,7 +54,7 @@ class Setup:
 
     def run(self, script, kind=FakeLauncher, **launcher):
         store = JournalStore().open(self.folder)
-        study = open_study(store, "s", None, self.pruner or optuna.pruners.NopPruner(), self.plan.objective.direction)
+        study = open_study(store, "s", None, self.pruner or optuna.pruners.NopPruner(), self.plan.objective.maximize)
         study.sampler = self.sampler(len(study.trials))
         self.launcher = kind(script, **launcher)
         clock = itertools.count(1000.0)
@@ -72,7 +72,7 @@ class Setup:
 
     def study(self):
         store = JournalStore().open(self.folder)
-        study = open_study(store, "s", None, None, self.plan.objective.direction)
+        study = open_study(store, "s", None, None, self.plan.objective.maximize)
         store.close()
         return study
 

@@ -29,7 +29,7 @@ def run_points(study, n):
 
 def test_what_it_writes_is_read_alike_by_optunas_own_backend(tmp_path):
     store = JournalStore().open(tmp_path)
-    study = open_study(store, "s", optuna.samplers.RandomSampler(seed=1), None, "maximize")
+    study = open_study(store, "s", optuna.samplers.RandomSampler(seed=1), None, True)
     run_points(study, 5)
     store.close()
     other = optuna.load_study(
@@ -43,7 +43,7 @@ def test_what_it_writes_is_read_alike_by_optunas_own_backend(tmp_path):
 def test_reopened_it_goes_on_with_the_next_number(tmp_path):
     for expected in (3, 6):
         store = JournalStore().open(tmp_path)
-        study = open_study(store, "s", optuna.samplers.RandomSampler(), None, "maximize")
+        study = open_study(store, "s", optuna.samplers.RandomSampler(), None, True)
         run_points(study, 3)
         store.close()
         assert [t.number for t in study.trials] == list(range(expected))
@@ -51,7 +51,7 @@ def test_reopened_it_goes_on_with_the_next_number(tmp_path):
 
 def test_nothing_reaches_the_file_before_a_flush_and_everything_after(tmp_path):
     store = JournalStore().open(tmp_path)
-    study = open_study(store, "s", optuna.samplers.RandomSampler(), None, "maximize")
+    study = open_study(store, "s", optuna.samplers.RandomSampler(), None, True)
     run_points(study, 2)
     path = tmp_path / "optuna.journal"
     assert path.read_bytes() == b""
@@ -65,7 +65,7 @@ def test_nothing_reaches_the_file_before_a_flush_and_everything_after(tmp_path):
 
 def test_a_torn_last_line_is_cut_off_and_later_loads_succeed(tmp_path):
     store = JournalStore().open(tmp_path)
-    study = open_study(store, "s", optuna.samplers.RandomSampler(), None, "maximize")
+    study = open_study(store, "s", optuna.samplers.RandomSampler(), None, True)
     run_points(study, 2)
     store.close()
     path = tmp_path / "optuna.journal"
@@ -73,7 +73,7 @@ def test_a_torn_last_line_is_cut_off_and_later_loads_succeed(tmp_path):
     path.write_bytes(whole + b'{"op_code": 4, "study')
     for total in (3, 4):
         store = JournalStore().open(tmp_path)
-        study = open_study(store, "s", optuna.samplers.RandomSampler(), None, "maximize")
+        study = open_study(store, "s", optuna.samplers.RandomSampler(), None, True)
         run_points(study, 1)
         store.close()
         assert len(study.trials) == total
@@ -87,8 +87,8 @@ def test_a_damaged_line_in_the_middle_is_refused_in_one_line(tmp_path):
 
 
 def test_memory_keeps_nothing(tmp_path):
-    run_points(open_study(MemoryStore().open(tmp_path), "s", optuna.samplers.RandomSampler(), None, "maximize"), 2)
-    again = open_study(MemoryStore().open(tmp_path), "s", optuna.samplers.RandomSampler(), None, "maximize")
+    run_points(open_study(MemoryStore().open(tmp_path), "s", optuna.samplers.RandomSampler(), None, True), 2)
+    again = open_study(MemoryStore().open(tmp_path), "s", optuna.samplers.RandomSampler(), None, True)
     assert again.trials == []
     assert list(tmp_path.iterdir()) == []
 
