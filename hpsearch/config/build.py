@@ -135,10 +135,8 @@ def _permitted(shown: str, path: str, kinds: Sequence[str], packages: Sequence[s
 
 def _check_package(shown: str, path: str, packages: Sequence[str]) -> None:
     if not _within(path, packages):
-        named = path.partition(".")[0]
-        raise ConfigError(
-            f"{shown}: package {named} may not be used (allowed: {', '.join(packages)}; add it to plugins)"
-        )
+        allowed = f"allowed: {', '.join(packages)}; yours go into `plugins`"
+        raise ConfigError(f"{shown}: package {path.partition('.')[0]} may not be used ({allowed})")
 
 
 def _within(path: str, packages: Sequence[str]) -> bool:

@@ -9,18 +9,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from hpsearch.config import schema
-from hpsearch.config.composer import (
-    Choice,
-    Composed,
-    Composer,
-    all_keys,
-    did_you_mean,
-    no_such_key,
-    no_such_option,
-    source_file,
-    trial_part,
-)
+from hpsearch.config.composer import Composed, Composer, trial_part
 from hpsearch.config.groups import checked_folders, describe_groups, option_file, read_plugins, shown
+from hpsearch.config.messages import Choice, all_keys, did_you_mean, no_such_option, source_file
 from hpsearch.config.plain import ABSENT, changes, copied, diff, flatten, get, quote, stable_hash
 from hpsearch.config.table import searched
 from hpsearch.config.words import (
@@ -165,7 +156,7 @@ class Composition:
                 continue
             for composed in self._branches(key, dict(condition), ends):
                 if get(composed.raw, key) is ABSENT:
-                    raise SpaceError(self._unknown(key, composed))
+                    raise SpaceError(self._unknown(name, composed))
             for value in values:
                 schema.check_value(key, value, self.where(name))
 
@@ -182,14 +173,15 @@ class Composition:
         options = ends.get(group, ()) if group not in chosen else ()
         return [self._choosing({**chosen, group: option}) for option in options] or [self._choosing(chosen)]
 
-    def _unknown(self, key: str, composed: Composed) -> str:
+    def _unknown(self, name: str, composed: Composed) -> str:
+        key, condition = split_name(name)
         group = key.partition(".")[0]
         option = composed.choices.get(group)
         lacking = f"{group}={value_text(option)} has no such key" if option else "no such key"
-        hint = (
-            f"; write space[{group}=OPTION].{key}" if group in self.space else did_you_mean(key, all_keys(composed.raw))
-        )
-        return f"space {key}: {lacking}{hint} (from {self.where(key)})"
+        hint = did_you_mean(key, all_keys(composed.raw))
+        if group in self.space and group not in dict(condition):
+            hint = f"; write space[{group}=OPTION].{key}"
+        return f"space {name}: {lacking}{hint} (from {self.where(name)})"
 
 
 def trial_key(config: Mapping[str, Any]) -> str:
@@ -229,7 +221,6 @@ def compose(overrides: Sequence[str], config_dirs: Sequence[str | Path] = ()) ->
         config_dirs=composer.folders,
         _origin=_Origin(composer, given, composed, study_file, _keys_of(study_file), table.sources),
     )
-    _refuse_additions(composition)
     schema.check(config, composition.where)
     return composition
 
@@ -243,7 +234,7 @@ def _hydra_words(words: Words, composer: Composer) -> tuple[Word, ...]:
 
 def _study(given: Any, words: Words, searches: bool, study_file: Path | None) -> dict[str, Any]:
     """Fill in what a study's file leaves out."""
-    source = shown(study_file) if study_file else COMMAND_LINE
+    source = shown(study_file) if study_file and not covers(words.hydra, "study.name") else COMMAND_LINE
     if given is not None and not isinstance(given, dict):
         raise ConfigError(f"study = {given!r}: must be a table of {', '.join(STUDY_KEYS)} (from {source})")
     for key in given or {}:
@@ -255,7 +246,8 @@ def _study(given: Any, words: Words, searches: bool, study_file: Path | None) ->
         study["name"] = study_name(words, searches)
     elif not isinstance(study["name"], str) or not _NAME.fullmatch(study["name"]) or study["name"] == SINGLE:
         raise ConfigError(
-            f"study.name = {study['name']!r}: must be letters, digits, '.', '_' and '-', at most 120, not '{SINGLE}'"
+            f"study.name = {study['name']!r}: must be at most 120 letters, digits, '.', '_' and '-', "
+            f"and not '{SINGLE}' (from {source})"
         )
     return study
 
@@ -265,15 +257,3 @@ def _keys_of(study_file: Path | None) -> frozenset[str]:
         return frozenset()
     content = OmegaConf.to_container(OmegaConf.load(study_file))
     return frozenset(all_keys({str(k): v for k, v in content.items()})) if isinstance(content, dict) else frozenset()
-
-
-def _refuse_additions(composition: Composition) -> None:
-    """Refuse a key that only the study's file has: misspelt, or not one of the chosen options'."""
-    origin = composition._origin
-    plain = origin.composer.plain(origin.composed).composed.raw
-    adding = [word.key for word in origin.words if word.adds]
-    for change in changes(plain, {k: v for k, v in origin.composed.raw.items() if k not in ("study", "space")}):
-        ours = any(f"{key}.".startswith(f"{change.key}.") or f"{change.key}.".startswith(f"{key}.") for key in adding)
-        if change.old is ABSENT and not ours:
-            message = no_such_key(change.key, all_keys(plain))
-            raise ConfigError(f"{message} (from {composition.where(change.key)})")

@@ -1,7 +1,7 @@
 """Runs Hydra's compose API: overrides in, an unresolved plain dict and the chosen options out."""
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,15 +17,14 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
 from hpsearch.config.groups import CONF, describe_groups, option_file, shown
-from hpsearch.config.plain import copied, flatten, get, interpolation_words, put
-from hpsearch.config.words import COMMAND_LINE, Word, word_for
-from hpsearch.errors import ConfigError, nearest
+from hpsearch.config.messages import Choice, all_keys, hydra_message, no_such_key, no_such_option
+from hpsearch.config.plain import ABSENT, changes, copied, flatten, get, interpolation_words, put, remove
+from hpsearch.config.words import COMMAND_LINE, Word, covers, word_for
+from hpsearch.errors import ConfigError
 from hpsearch.grammar import value_text
 
 _LOCK = threading.Lock()
 _FAILURES = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError)
-
-Choice = str | list[str] | None
 
 SEARCH_KEYS = frozenset({"study", "space", "sampler", "pruner", "launcher", "tracker", "storage", "budget"})
 """Root keys that do not describe a trial: how it was proposed, where it runs and where it is written down."""
@@ -115,7 +114,7 @@ def resolve(raw: dict[str, Any]) -> dict[str, Any]:
     except MissingMandatoryValue as error:
         raise ConfigError(f"{error.full_key}: a value is required: {error.full_key}=VALUE") from None
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key}: {_first_line(error)}") from None
+        raise ConfigError(f"{error.full_key}: {hydra_message(error)}") from None
     assert isinstance(resolved, dict)
     return {str(name): value for name, value in resolved.items()}
 
@@ -130,7 +129,7 @@ class Composer:
 
     folders: tuple[Path, ...]
     _cache: dict[tuple[str, ...], Composed] = field(default_factory=dict, repr=False, compare=False)
-    _plain: dict[int, Plain] = field(default_factory=dict, repr=False, compare=False)
+    _plain: dict[str, Plain] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def groups(self) -> dict[str, tuple[str, ...]]:
@@ -164,15 +163,36 @@ class Composer:
                 self._cache[texts] = self._run(texts)
             except _FAILURES as error:
                 raise ConfigError(self._explain(error, words)) from None
+            if any(word.key == "study" for word in words):
+                self._cache[texts] = self._settled(self._cache.pop(texts), words)
         return self._cache[texts]
+
+    def _settled(self, composed: Composed, words: Sequence[Word]) -> Composed:
+        """Refuse a key that only the study's file has, or leave it out where a word chose another option than it did."""
+        plain = self.plain(composed).composed.raw
+        rest = {name: value for name, value in composed.raw.items() if name not in ("study", "space")}
+        raw = copied(composed.raw)
+        for change in changes(plain, rest):
+            if change.old is not ABSENT or any(word.adds and _touches(word.key, change.key) for word in words):
+                continue
+            group = change.key.partition(".")[0]
+            chosen = any(word.key == group for word in words if group in self.groups)
+            said = covers((word for word in words if word.key not in self.groups), change.key)
+            if said or not chosen:
+                study = next(option_file("study", word.value, self.folders) for word in words if word.key == "study")
+                source = COMMAND_LINE if said or study is None else shown(study)
+                raise ConfigError(f"{no_such_key(change.key, all_keys(plain))} (from {source})")
+            remove(raw, change.key)
+        return Composed(raw, composed.choices)
 
     def plain(self, composed: Composed) -> Plain:
         """Return the options that a composition chose, composed without its study and its other words."""
-        if id(composed) not in self._plain:
+        key = repr(composed.choices)
+        if key not in self._plain:
             choosing = {group: word for group, word in self._choosing(composed.choices) if group != "study"}
             texts = tuple(word.text for group, word in choosing.items() if group not in SEARCH_KEYS)
-            self._plain[id(composed)] = Plain(texts, self.compose(tuple(choosing.values())))
-        return self._plain[id(composed)]
+            self._plain[key] = Plain(texts, self.compose(tuple(choosing.values())))
+        return self._plain[key]
 
     def _choosing(self, choices: dict[str, Choice]) -> Iterator[tuple[str, Word]]:
         for group, option in choices.items():
@@ -195,11 +215,7 @@ class Composer:
 
     def _several(self, group: str, raw: dict[str, Any]) -> Choice:
         """Return the options of a group that was given a list: each is packaged under its own name."""
-        packaged = raw.get(group)
-        options = (
-            [name for name in packaged if name in self.groups.get(group, ())] if isinstance(packaged, dict) else []
-        )
-        return options or None
+        return [name for name in raw.get(group) or () if name in self.groups.get(group, ())] or None
 
     def _check_option(self, word: Word) -> None:
         group = word.key.partition("@")[0]
@@ -233,7 +249,7 @@ class Composer:
         if "Multiple values for " in str(error):
             group = str(error).partition("Multiple values for ")[2].partition(".")[0]
             return f"{group} is given twice: write {group}=OPTION without + (from {COMMAND_LINE})"
-        return _first_line(error)
+        return hydra_message(error)
 
     def _keys(self, words: Sequence[Word]) -> set[str]:
         """Return every dotted key of the configuration that the group words alone compose."""
@@ -245,52 +261,15 @@ class Composer:
         return all_keys(raw)
 
 
-def all_keys(config: dict[str, Any]) -> set[str]:
-    """Return every dotted key: leaves and what holds them."""
-    parts = [key.split(".") for key in flatten(config)]
-    return {".".join(part[: end + 1]) for part in parts for end in range(len(part))}
-
-
-def did_you_mean(key: str, known: Iterable[str]) -> str:
-    """Return a hint at the nearest of the known keys; ``lr`` is near to ``optimizer.lr``."""
-    ordered = sorted(known)
-    ending = [other for other in ordered if other.endswith(f".{key}")]
-    return f", did you mean '{ending[0]}'?" if ending else nearest(key, ordered)
-
-
-def no_such_key(key: str, known: Iterable[str]) -> str:
-    """Return the message for a misspelt key."""
-    return f"{key}: no such key{did_you_mean(key, known)}"
-
-
-def no_such_option(group: str, option: Any, options: Sequence[str], source: str) -> str:
-    """Return the message for an unknown option, with the nearest one there is."""
-    hint = nearest(str(option), options)
-    return f"{group}={value_text(option)}: no such option{hint} (known: {', '.join(options)}; from {source})"
-
-
-def source_file(key: str, choices: dict[str, Choice], folders: Sequence[Path]) -> str:
-    """Return the file that gives a dotted key its value in the absence of a study and overrides."""
-    parts = key.split(".")
-    for end in range(len(parts), 0, -1):
-        option = choices.get("/".join(parts[:end]))
-        if isinstance(option, list):
-            option = next((name for name in option if name in parts[end:]), option[0])
-        file = option_file("/".join(parts[:end]), option, folders) if option else None
-        if file:
-            return shown(file)
-    return shown(CONF / "config.yaml")
+def _touches(key: str, other: str) -> bool:
+    """Return whether one dotted key is the other, or above or below it."""
+    return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
 
 
 def _without_hydra(config: DictConfig) -> dict[str, Any]:
     raw = OmegaConf.to_container(config, resolve=False)
     assert isinstance(raw, dict)
     return {str(name): value for name, value in raw.items() if name != "hydra"}
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
 
 
 @contextmanager

@@ -62,6 +62,14 @@ def put(config: dict[str, Any], key: str, value: Any) -> None:
     config[last] = value
 
 
+def remove(config: dict[str, Any], key: str) -> None:
+    """Take an existing dotted key out, in place."""
+    *parents, last = key.split(".")
+    for part in parents:
+        config = config[part]
+    del config[last]
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One difference between two configurations; a side that has no such key is `ABSENT`."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from hpsearch.config.plain import flatten
+from hpsearch.config.plain import ABSENT, get
 from hpsearch.errors import ConfigError, check_choice, check_float, check_int
 
 Rule = Callable[[str, Any], None]
@@ -21,7 +21,10 @@ def check(config: Mapping[str, Any], where: Callable[[str], str]) -> None:
         ConfigError: one line per value that is not allowed.
     """
     problems = []
-    for key, value in flatten(config).items():
+    for key in RULES:
+        value = get(config, key)
+        if value is ABSENT:
+            continue
         try:
             check_value(key, value, where)
         except ConfigError as error:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpsearch.config.composer import Composed, Composer, no_such_option
+from hpsearch.config.composer import Composed, Composer
 from hpsearch.config.groups import shown
+from hpsearch.config.messages import no_such_option
 from hpsearch.config.words import COMMAND_LINE, Words, choice_options, covers
 from hpsearch.errors import SpaceError, nearest
 from hpsearch.grammar import Condition, split_name

@@ -1,0 +1,172 @@
+"""A point of the space becomes the configuration of a trial, and its overrides compose the same again."""
+
+import copy
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpsearch.config.compose import compose, trial_key
+from hpsearch.config.composer import trial_part
+from hpsearch.config.plain import diff, same
+from hpsearch.errors import ConfigError, SpaceError
+from hpsearch.search.space import Space
+
+
+def assert_replays(trial, dirs=()):
+    composition = compose(trial.overrides, dirs)
+    assert same(trial_part(composition.config), trial.config), diff(trial.config, composition.config)
+    again = composition.trial({}, trial.config["seed"], trial.config["fold"])
+    assert (again.overrides, again.key) == (trial.overrides, trial.key)
+
+
+def test_the_overrides_are_short_and_readable(sweep):
+    trial = sweep.trial({"optimizer.lr": 0.0215443}, seed=2)
+    assert trial.overrides == ("optimizer.lr=0.0215443", "trainer.epochs=30", "seed=2")
+    assert trial.config["optimizer"]["lr"] == 0.0215443
+    assert trial.config["seed"] == 2
+    assert_replays(trial)
+
+
+def test_a_trial_says_nothing_of_the_search_or_of_where_it_runs(sweep):
+    trial = sweep.trial({"optimizer.lr": 0.1}, seed=0)
+    assert not {"study", "space", "sampler", "pruner", "launcher", "tracker", "storage", "budget"} & set(trial.config)
+    elsewhere = compose(
+        ["+study=lr_sweep", "launcher=inline", "tracker=none", "storage=memory", "sampler=random", "budget.points=3"]
+        + ["pruner=median", "study.name=other"]
+    )
+    assert elsewhere.trial({"optimizer.lr": 0.1}, seed=0) == trial
+
+
+def test_the_default_trial_needs_no_override():
+    assert compose([]).trial({}, 0).overrides == ()
+
+
+def test_filling_in_leaves_the_composition_alone(sweep):
+    before = copy.deepcopy(sweep.config)
+    first = sweep.trial({"optimizer.lr": 0.1, "model.hidden": [8, 8]}, seed=1)
+    first.config["model"]["hidden"].append(9)
+    assert sweep.config == before
+    assert sweep.trial({"optimizer.lr": 0.1}, seed=1).config["model"]["hidden"] == [64]
+
+
+@pytest.mark.parametrize(
+    ("words", "params"),
+    [
+        ([], {"model": "lenet", "model.kernel_size": 3}),
+        ([], {"model": "softmax", "optimizer": "adam", "optimizer.betas": [0.8, 0.9], "scheduler": "cosine"}),
+        ([], {"regularizer": "l2", "regularizer.l2.strength": 0.5}),
+        (["regularizer=[l2]"], {"regularizer.l2.strength": 0.5}),
+        ([], {"regularizer": ["l2"]}),
+        (["model=lenet", "regularizer=l2"], {"model": "mlp", "regularizer": "none"}),
+        ([], {"trainer.clip_norm": None, "data.batch_size": "full", "data.scaling": "none"}),
+        (["+model.extra={a:1,b:[2,x]}", "~model.activation"], {"model.dropout": 0.5}),
+        (["data=fashion_mnist", "data.root='/a b/c,d'"], {}),
+        (["trainer.device=cuda:0"], {"trainer.precision": "bf16"}),
+        (["model.hidden=[]", "seed=3"], {}),
+        (['+model.text="it\'s ${seed} = [1, 2]"'], {}),
+        (["++trainer.clip_norm=${optimizer.lr}"], {"optimizer.lr": 0.25}),
+        (["+trainer.budgeted=${budget.points}", "budget.points=7"], {}),
+        (["+optimizer.deep.er=1"], {"optimizer.deep": {"er": 2, "other": 3}}),
+    ],
+)
+def test_overrides_compose_the_same_configuration(words, params):
+    assert_replays(compose(words).trial(params, seed=1))
+
+
+def test_a_users_options_replay_with_their_folder(mine, my_conf):
+    trial = mine.trial({"model.width": 16, "optimizer.lr": 0.1}, seed=1)
+    assert trial.overrides == (
+        "model=my_net",
+        "model.width=16",
+        "optimizer.lr=0.1",
+        "trainer.epochs=3",
+        "seed=1",
+        "plugins=[my_net_package]",
+    )
+    assert_replays(trial, [my_conf])
+
+
+def test_groups_outside_the_defaults_replay(my_conf):
+    trial = compose(["+extra=one", "extra.level=2"], [my_conf]).trial({}, 0)
+    assert trial.overrides == ("+extra=one", "plugins=[my_net_package]", "extra.level=2")
+    assert_replays(trial, [my_conf])
+
+
+def test_interpolations_follow_what_is_filled_in(my_conf):
+    composition = compose(["data=my_data", "model=my_net"], [my_conf])
+    trial = composition.trial({"model.width": 99}, seed=0)
+    assert trial.config["data"]["name"] == "99-wide"
+    assert "data.name" not in " ".join(trial.overrides)
+    assert_replays(trial, [my_conf])
+
+
+def test_an_unknown_key_is_refused(sweep):
+    with pytest.raises(SpaceError, match=r"space optimizer\.lrr: optimizer=momentum has no such key, did you mean"):
+        sweep.trial({"optimizer.lrr": 1}, 0)
+
+
+def test_a_value_out_of_range_names_the_space(sweep):
+    with pytest.raises(ConfigError) as error:
+        sweep.trial({"optimizer.lr": -1.0}, 0)
+    assert str(error.value) == (
+        "optimizer.lr = -1.0: must be a number in (0, inf) (from the search space in conf/study/lr_sweep.yaml)"
+    )
+    with pytest.raises(ConfigError, match=r"seed = -1"):
+        sweep.trial({}, -1)
+
+
+def test_the_key_sees_what_the_trial_is_and_nothing_else(sweep):
+    key = sweep.trial({"optimizer.lr": 1.0}, 0).key
+    assert len(key) == 16
+    assert key == sweep.trial({"optimizer.lr": 1}, 0).key
+    others = [
+        sweep.trial({"optimizer.lr": 1.0}, 1),
+        sweep.trial({"optimizer.lr": 1.0}, 0, fold=1),
+        sweep.trial({"optimizer.lr": 2.0}, 0),
+        sweep.trial({"optimizer.lr": 1.0, "model": "softmax"}, 0),
+    ]
+    assert len({key, *(trial.key for trial in others)}) == 5
+
+
+def test_paths_and_packages_are_not_part_of_the_key():
+    here, there = (compose(["data=fashion_mnist", f"data.root={root}"]).trial({}, 0) for root in ("/a", "/b"))
+    assert here.key == there.key
+    assert here.config != there.config
+    assert compose(["plugins=[a]"]).trial({}, 0).key == compose([]).trial({}, 0).key
+    assert trial_key(compose([]).config) == compose([]).trial({}, 0).key
+
+
+VALUES = {
+    "optimizer.lr": st.floats(1e-6, 10) | st.integers(1, 5),
+    "optimizer.weight_decay": st.sampled_from([0, 0.0, 1e-5]),
+    "model.hidden": st.lists(st.integers(1, 64), max_size=3),
+    "model.activation": st.text("rel u'\\${}[]=,", max_size=6) | st.sampled_from(["null", "true", "1", "1e-3", ""]),
+    "data.train_size": st.none() | st.integers(1, 99),
+    "data.batch_size": st.just("full") | st.integers(1, 99),
+    "trainer.clip_norm": st.none() | st.floats(0.1, 2),
+    "optimizer": st.sampled_from(["sgd", "momentum", "nesterov"]),
+    "scheduler": st.sampled_from(["constant", "cosine", "step"]),
+    "regularizer": st.sampled_from(["none", "l2", ["l2"]]),
+}
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.fixed_dictionaries({}, optional=VALUES), st.integers(0, 5), st.integers(0, 2))
+def test_any_point_composes_again_from_its_overrides(sweep, params, seed, fold):
+    if "${" in params.get("model.activation", ""):
+        params["model.activation"] = "relu"
+    trial = sweep.trial(params, seed, fold)
+    assert_replays(trial)
+
+
+def test_a_conditional_space_from_end_to_end(my_conf):
+    composition = compose(["+study=groups"], [my_conf])
+    space = Space.parse(composition.space, composition.where)
+    composition.check_space(space.ends())
+    trials = [composition.trial(space.active(cell), 0) for cell in space.grid()]
+    assert len(trials) == space.size() == 6
+    assert len({trial.key for trial in trials}) == 6
+    assert {str(trial.config["model"].get("kernel_size")) for trial in trials} == {"None", "3", "5"}
+    for trial in trials:
+        assert_replays(trial, [my_conf])

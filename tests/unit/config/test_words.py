@@ -1,0 +1,116 @@
+"""What a command line's words mean before Hydra sees them."""
+
+import pytest
+
+from hpsearch.config.words import choice_options, sort_words, study_name
+from hpsearch.errors import ConfigError, SpaceError
+
+
+def test_words_are_sorted():
+    words = sort_words([
+        "+study=lr_sweep",
+        "model=lenet",
+        "space.optimizer.lr=tag(log, interval(1e-3, 1))",
+        "+space.trainer.epochs=choice(1,2)",
+        "space[model=lenet].model.kernel_size=choice(3,5)",
+        "space[model=lenet, optimizer=adam][scheduler=cosine].optimizer.eps=1,2",
+        "~space.optimizer.momentum",
+        "~space[model=mlp].model.hidden",
+        "~space[model=mlp]",
+        "~space",
+        "spacer.x=1",
+    ])
+    assert words.study == "lr_sweep"
+    assert [word.text for word in words.hydra] == ["model=lenet", "spacer.x=1"]
+    assert words.space == {
+        "optimizer.lr": "tag(log, interval(1e-3, 1))",
+        "trainer.epochs": "choice(1,2)",
+        "model=lenet/model.kernel_size": "choice(3,5)",
+        "model=lenet/optimizer=adam/scheduler=cosine/optimizer.eps": "1,2",
+    }
+    assert words.removed == ("optimizer.momentum", "model=mlp/model.hidden", "model=mlp/", "")
+
+
+def test_study_works_with_and_without_a_plus():
+    assert sort_words(["study=lr_sweep"]).study == sort_words(["+study=lr_sweep"]).study == "lr_sweep"
+
+
+@pytest.mark.parametrize(
+    ("word", "error", "message"),
+    [
+        ("foo", ConfigError, "foo: an override is written KEY=VALUE"),
+        ("-x", ConfigError, "see --help"),
+        ("a=(3", ConfigError, "a=(3: "),
+        ("optimizer.lr=0.1,0.2", ConfigError, "write 'space.optimizer.lr=choice(0.1,0.2)'"),
+        ("optimizer.lr=interval(0,1)", ConfigError, "write 'space.optimizer.lr=interval(0,1)'"),
+        ("hydra.run.dir=x", ConfigError, "Hydra's own settings are not used"),
+        ("hydra/launcher=x", ConfigError, "Hydra's own settings are not used"),
+        ("+study=[a,b]", ConfigError, "must name one study"),
+        ("+study=", ConfigError, "must name one study"),
+        ("space=1", SpaceError, "write space.KEY=EXPRESSION"),
+        ("space.optimizer.lr", SpaceError, "write space.KEY=EXPRESSION"),
+        ("space.optimizer.lr=", SpaceError, "write space.KEY=EXPRESSION"),
+        ("space[model=lenet]=1", SpaceError, "write space.KEY=EXPRESSION"),
+        ("space[model].x=choice(1)", SpaceError, "space[GROUP=OPTION].KEY"),
+        ("space[model=a.x=choice(1)", SpaceError, "space[GROUP=OPTION].KEY"),
+    ],
+)
+def test_bad_words_are_refused(word, error, message):
+    with pytest.raises(error) as raised:
+        sort_words(["model=mlp", word])
+    assert message in str(raised.value)
+    assert word in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_is_given_twice_is_refused():
+    with pytest.raises(SpaceError, match=r"space optimizer\.lr is given twice"):
+        sort_words(["space.optimizer.lr=choice(1)", "space.optimizer.lr=choice(2)"])
+    with pytest.raises(ConfigError, match="study = a, b: one study at a time"):
+        sort_words(["+study=a", "+study=b"])
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["+study=lr_sweep"], "lr_sweep"),
+        (["+study=lr_sweep", "model=lenet", "data=fashion_mnist"], "lr_sweep__model-lenet__data-fashion_mnist"),
+        (["model=lenet", "study=lr_sweep"], "lr_sweep__model-lenet"),
+        (["+study=lr_sweep", "trainer.epochs=1", "study.seeds=5"], "lr_sweep__trainer.epochs-1__study.seeds-5"),
+        (["+study=lr_sweep", "regularizer=[l2,mixup]"], "lr_sweep__regularizer--l2-mixup"),
+        (["+study=lr_sweep", "~space.optimizer.momentum"], "lr_sweep__no-space.optimizer.momentum"),
+        (["+study=lr_sweep", "space.optimizer.lr=choice(1,2)"], "lr_sweep__space.optimizer.lr-choice-1-2"),
+        (["space.optimizer.lr=choice(1,2)"], "search__space.optimizer.lr-choice-1-2"),
+        (["+study=lr_sweep", "model=a", "model=a"], "lr_sweep__model-a"),
+        (
+            ["+study=lr_sweep", "launcher=inline", "launcher.workers=3", "tracker=none", "tracker.uri=x"]
+            + ["storage=memory", "budget.points=3", "study.restart=true", "plugins=[a]"],
+            "lr_sweep",
+        ),
+        ([], "single"),
+        (["model=lenet"], "single"),
+    ],
+)
+def test_the_name_of_a_study(words, name):
+    sorted_words = sort_words(words)
+    assert study_name(sorted_words, searched=bool(sorted_words.space)) == name
+
+
+def test_a_long_name_is_cut_and_stays_unique():
+    names = {study_name(sort_words(["+study=s", f"a={'x' * 99}{end}"]), searched=True) for end in "ab"}
+    assert len(names) == 2
+    assert {len(name) for name in names} == {80}
+
+
+@pytest.mark.parametrize(
+    ("expression", "options"),
+    [
+        ("choice(a, 'b')", ["a", "b"]),
+        ("a,b", ["a", "b"]),
+        ("choice(a, [b, c])", ["a"]),
+        ("interval(0,1)", None),
+        ("(", None),
+    ],
+)
+def test_options_of_a_choice(expression, options):
+    assert choice_options(expression) == options

@@ -1,0 +1,343 @@
+"""The sweep grammar becomes distributions; points go to Optuna and come back."""
+
+import itertools
+import math
+
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from hpsearch.errors import SpaceError
+from hpsearch.search.space import Space
+
+CONDITIONAL = {
+    "model=lenet/model.kernel_size": "choice(3, 5)",
+    "optimizer.lr": "choice(0.1, 0.2)",
+    "model": "choice(mlp, lenet, softmax)",
+    "model=mlp/model.hidden": "choice([64], [64, 32])",
+    "model=mlp/model.act": "choice(relu, tanh)",
+}
+
+
+def one(expression):
+    (parameter,) = Space.parse({"a.key": expression}).parameters
+    return parameter
+
+
+@pytest.mark.parametrize(
+    ("expression", "distribution", "values"),
+    [
+        ("choice(mlp, lenet)", CategoricalDistribution(["mlp", "lenet"]), ("mlp", "lenet")),
+        ("choice(0, 0.9)", CategoricalDistribution([0, 0.9]), (0, 0.9)),
+        ("choice(7)", CategoricalDistribution([7]), (7,)),
+        ("choice(true, false)", CategoricalDistribution(["true", "false"]), (True, False)),
+        ("choice(null, 0.5)", CategoricalDistribution(["null", "0.5"]), (None, 0.5)),
+        ("choice(none, 3)", CategoricalDistribution(['"none"', "3"]), ("none", 3)),
+        ("choice('1', 1)", CategoricalDistribution(['"1"', "1"]), ("1", 1)),
+        ("choice(true, 1)", CategoricalDistribution(["true", "1"]), (True, 1)),
+        ("choice([16, 32], [64])", CategoricalDistribution(["[16, 32]", "[64]"]), ([16, 32], [64])),
+        ("choice({a: 1}, {a: 2})", CategoricalDistribution(['{"a": 1}', '{"a": 2}']), ({"a": 1}, {"a": 2})),
+        ("1e-3, 1e-2", CategoricalDistribution([0.001, 0.01]), (0.001, 0.01)),
+        ("null, 1", CategoricalDistribution(["null", "1"]), (None, 1)),
+        ("sort(3, 2, 1)", CategoricalDistribution([1, 2, 3]), (1, 2, 3)),
+        ("sort(1, 2, 3, reverse=true)", CategoricalDistribution([3, 2, 1]), (3, 2, 1)),
+        ("range(1, 5)", IntDistribution(1, 4), (1, 2, 3, 4)),
+        ("range(4)", IntDistribution(0, 3), (0, 1, 2, 3)),
+        ("range(16, 65, step=16)", IntDistribution(16, 64, step=16), (16, 32, 48, 64)),
+        ("range(10, 1, -4)", IntDistribution(2, 10, step=4), (10, 6, 2)),
+        ("range(0, 0.5, 0.1)", FloatDistribution(0, 0.4, step=0.1), (0.0, 0.1, 0.2, 0.3, 0.4)),
+        ("range(0.1, 0.4, 0.1)", FloatDistribution(0.1, 0.3, step=0.1), (0.1, 0.2, 0.3)),
+        ("interval(1, 10)", FloatDistribution(1.0, 10.0), None),
+        ("int(interval(1, 10))", IntDistribution(1, 10), None),
+        ("tag(log, interval(1e-5, 1))", FloatDistribution(1e-5, 1.0, log=True), None),
+        ("tag(log, int(interval(1, 1000)))", IntDistribution(1, 1000, log=True), None),
+        (" tag( log,\n interval(1e-5, 1) ) ", FloatDistribution(1e-5, 1.0, log=True), None),
+    ],
+)
+def test_expressions_become_distributions(expression, distribution, values):
+    parameter = one(expression)
+    assert parameter.distribution == distribution
+    assert repr(parameter.values) == repr(values)
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("choice()", "an empty choice is not allowed"),
+        ("interval(10, 1)", "the interval is reversed: 10 to 1"),
+        ("interval(1, 1)", "a single value"),
+        ("interval(1, inf)", "both ends must be finite"),
+        ("interval(1)", "missing a required argument: 'end'"),
+        ("tag(log, interval(0, 1))", "a log interval must start above 0, not at 0"),
+        ("tag(log, interval(-1, 1))", "a log interval must start above 0, not at -1"),
+        ("tag(log, int(interval(0, 9)))", "a log interval must start above 0, not at 0"),
+        ("tag(q, interval(1, 2))", "unknown tag q, the only one is log"),
+        ("tag(log, q=0.1, interval(1, 2))", "positional argument follows keyword argument"),
+        ("tag(log, range(1, 5))", "tag log is for intervals only"),
+        ("tag(log, choice(1, 5))", "tag log is for intervals only"),
+        ("range(1, 5, 0)", "a step of 0 goes nowhere"),
+        ("range(5, 1)", "the range is empty"),
+        ("range(1, 1)", "the range is empty"),
+        ("chioce(1, 2)", "unknown function chioce, did you mean 'choice'?"),
+        ("loguniform(1, 2)", "unknown function loguniform (known: bool, choice"),
+        ("choice(1, 2", "does not parse; is a bracket missing?"),
+        ("interval(1, 2", "does not parse; is a bracket missing?"),
+        ("glob(*)", "glob is not supported"),
+        ("choice(1, 1)", "1 is listed twice"),
+        ("choice(1, nan)", "nan is no finite number"),
+        ("choice(choice(1, 2), 3)", "one search expression inside another"),
+        ("choice(${seed}, 3)", "cannot be looked up"),
+        ("0.1", "no search expression; write choice(...)"),
+        ("[1, 2]", "no search expression; write choice(...)"),
+        ("", "no search expression; write choice(...)"),
+        (0.1, "no search expression; write choice(...)"),
+        ([1, 2], "no search expression; write choice(...)"),
+    ],
+)
+def test_bad_expressions_are_refused_in_one_line(expression, message):
+    with pytest.raises(SpaceError) as error:
+        Space.parse({"optimizer.lr": expression}, lambda name: f"the file of {name}")
+    text = str(error.value)
+    assert message in text
+    assert text.startswith(f"space optimizer.lr = {expression}: ")
+    assert text.endswith("(from the file of optimizer.lr)")
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"model=lenet/model.k": "choice(1)"}, "model is not searched"),
+        ({"model": "choice(mlp)", "model=lenet/model.k": "choice(1)"}, "model is never lenet (searched: mlp)"),
+        ({"model": "choice(lenett)", "model=lenet/model.k": "choice(1)"}, "never lenet, did you mean 'lenett'?"),
+        ({"model": "choice(a, b)", "k": "choice(1)", "model=a/k": "choice(2)"}, "k is searched twice, see k"),
+        (
+            {"m": "choice(a, b)", "o": "choice(c)", "m=a/k": "choice(1)", "o=c/k": "choice(2)"},
+            "k is searched twice, see m=a/k",
+        ),
+        ({"b=1/a": "choice(1)", "a=1/b": "choice(1)"}, "go round in a circle"),
+        ({"model=/k": "choice(1)"}, "written group=option/key"),
+    ],
+)
+def test_bad_conditions_are_refused(table, message):
+    with pytest.raises(SpaceError) as error:
+        Space.parse(table)
+    assert message in str(error.value)
+
+
+def test_groups_come_before_what_depends_on_them():
+    names = [parameter.name for parameter in Space.parse(CONDITIONAL).parameters]
+    assert names == [
+        "optimizer.lr",
+        "model",
+        "model=lenet/model.kernel_size",
+        "model=mlp/model.hidden",
+        "model=mlp/model.act",
+    ]
+
+
+def test_inactive_values_are_ignored():
+    space = Space.parse(CONDITIONAL)
+    flat = {
+        "optimizer.lr": 0.1,
+        "model": "lenet",
+        "model=lenet/model.kernel_size": 5,
+        "model=mlp/model.hidden": "[64]",
+        "model=mlp/model.act": "tanh",
+    }
+    assert space.active(flat) == {"optimizer.lr": 0.1, "model": "lenet", "model.kernel_size": 5}
+    assert space.active({**flat, "model": "mlp"})["model.hidden"] == [64]
+    assert space.active({**flat, "model": "softmax"}) == {"optimizer.lr": 0.1, "model": "softmax"}
+
+
+def test_a_grid_holds_active_combinations_once():
+    space = Space.parse(CONDITIONAL)
+    points = [space.active(cell) for cell in space.grid()]
+    expected = [
+        {"optimizer.lr": lr, "model": model, **rest}
+        for lr in (0.1, 0.2)
+        for model, branch in (
+            ("mlp", [{"model.hidden": h, "model.act": a} for h in ([64], [64, 32]) for a in ("relu", "tanh")]),
+            ("lenet", [{"model.kernel_size": k} for k in (3, 5)]),
+            ("softmax", [{}]),
+        )
+        for rest in branch
+    ]
+    assert points == expected
+    assert space.size() == len(expected) == 14
+
+
+def test_nested_conditions():
+    space = Space.parse({
+        "m": "choice(a, b)",
+        "m=a/o": "choice(x, y)",
+        "m=a/o=x/k": "range(1, 4)",
+        "m=b/k": "choice(9)",
+    })
+    assert [space.active(cell) for cell in space.grid()] == [
+        {"m": "a", "o": "x", "k": 1},
+        {"m": "a", "o": "x", "k": 2},
+        {"m": "a", "o": "x", "k": 3},
+        {"m": "a", "o": "y"},
+        {"m": "b", "k": 9},
+    ]
+    assert space.size() == 5
+
+
+def test_the_learning_rate_grid_is_short_and_exact():
+    cells = Space.parse({"optimizer.lr": "tag(log, interval(1e-3, 10))"}).grid(13)
+    rates = [cell["optimizer.lr"] for cell in cells]
+    assert rates == [0.001, 0.00215443, 0.00464159, 0.01, 0.0215443, 0.0464159, 0.1, 0.215443, 0.464159, 1.0] + [
+        2.15443,
+        4.64159,
+        10.0,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expression", "points", "values"),
+    [
+        ("interval(0, 1)", 5, (0.0, 0.25, 0.5, 0.75, 1.0)),
+        ("interval(-1, 1)", 3, (-1.0, 0.0, 1.0)),
+        ("interval(3, 4)", 2, (3.0, 4.0)),
+        ("int(interval(1, 4))", 9, (1, 2, 3, 4)),
+        ("tag(log, int(interval(1, 100)))", 5, (1, 3, 10, 32, 100)),
+        ("interval(1, 1.000001)", 3, (1.0, 1.0000005, 1.000001)),
+        ("choice(3, 1, 2)", 2, (3, 1, 2)),
+        ("range(10, 1, -4)", None, (10, 6, 2)),
+    ],
+)
+def test_what_a_grid_takes_of_one_parameter(expression, points, values):
+    assert one(expression).cut(points) == values
+
+
+def test_points_per_key():
+    space = Space.parse({"a": "interval(0, 1)", "b": "interval(0, 1)"})
+    assert len(space.grid({"a": 3, "b": 4})) == 12
+    with pytest.raises(SpaceError, match=r"a grid over b = interval\(0.0, 1.0\) needs the number of its values"):
+        space.grid({"a": 3})
+    with pytest.raises(SpaceError, match="sampler.points names c, which is not searched"):
+        space.grid({"a": 3, "b": 3, "c": 3})
+
+
+@pytest.mark.parametrize("points", [1, 0, -3, 2.0, True, "many"])
+def test_bad_points_are_refused(points):
+    with pytest.raises(SpaceError, match=r"sampler.points = .*needs a whole number >= 2"):
+        one("interval(0, 1)").cut(points)
+
+
+def test_a_grid_over_an_interval_needs_points():
+    with pytest.raises(SpaceError, match="sampler.points"):
+        Space.parse({"optimizer.lr": "interval(0, 1)"}).grid()
+
+
+def test_an_interval_makes_the_space_infinite():
+    assert Space.parse({"a": "choice(1)", "b": "interval(0, 1)"}).size() is None
+
+
+def test_an_interval_too_narrow_to_cut():
+    with pytest.raises(SpaceError, match="too narrow for 5 values"):
+        one(f"interval(1, {math.nextafter(1, 2)})").cut(5)
+
+
+def test_shuffling_is_the_same_every_time():
+    first, second = one("shuffle(range(0, 20))").values, one("shuffle(range(0, 20))").values
+    assert first == second
+    assert sorted(first) == list(range(20)) != list(first)
+
+
+def test_a_float_range_is_decoded_to_its_own_numbers():
+    parameter = one("range(0, 1, 0.1)")
+    assert [parameter.decode(0.1 * i) for i in range(10)] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+
+
+def test_the_stored_form_parses_to_the_same_space_and_tells_spaces_apart():
+    table = {
+        **CONDITIONAL,
+        "a": "tag(log, int(interval(1, 9)))",
+        "b": "shuffle(choice('x y', null, [1, {k: v}]))",
+        "c": "range(9, 1, -2)",
+        "d": "0.5, 1",
+    }
+    space = Space.parse(table)
+    assert Space.parse(space.to_dict()) == space
+    assert Space.parse({"x": "interval(1e-3,1)"}).to_dict() == Space.parse({"x": "interval(0.001, 1.0)"}).to_dict()
+    assert Space.parse({"x": "interval(1e-3,1)"}).to_dict() != Space.parse({"x": "interval(1e-3,2)"}).to_dict()
+
+
+def test_ends_hold_every_value_between_them():
+    space = Space.parse({"a": "interval(-1, 2)", "b": "range(5, 1, -1)", "c": "choice(3, 1)", "d": "choice([1], null)"})
+    assert space.ends() == {"a": (-1.0, 2.0), "b": (2, 5), "c": (3, 1), "d": ([1], None)}
+
+
+scalars = st.none() | st.booleans() | st.integers(-99, 99) | st.floats(-9, 9) | st.text("ab1.' ", max_size=4)
+choices = st.lists(scalars | st.lists(scalars, max_size=2), min_size=1, max_size=4, unique_by=repr)
+
+
+@st.composite
+def tables(draw):
+    """A searched group with up to three options and keys under each, and keys that are always active."""
+    from hpsearch.grammar import value_text
+
+    options = draw(st.lists(st.sampled_from(["mlp", "lenet", "cnn"]), min_size=1, unique=True))
+    table = {"model": f"choice({', '.join(options)})"}
+    for name in [f"model={o}/model.k" for o in options] + ["free"]:
+        if draw(st.booleans()):
+            kind = draw(st.sampled_from(["choice", "range", "interval"]))
+            low = draw(st.integers(1, 5))
+            table[name] = {
+                "choice": f"choice({', '.join(map(value_text, draw(choices)))})",
+                "range": f"range({low}, {low + draw(st.integers(1, 4))})",
+                "interval": f"tag(log, interval({low}, {low + draw(st.integers(1, 9))}))",
+            }[kind]
+    keys = draw(st.permutations(list(table)))
+    return {key: table[key] for key in keys}
+
+
+def slow_combinations(space, points):
+    """Every combination of all flat values; those that differ in inactive values only, once."""
+    names = [parameter.name for parameter in space.parameters]
+    cuts = [[p.encode(value) for value in p.cut(points)] for p in space.parameters]
+    seen = []
+    for values in itertools.product(*cuts):
+        params = space.active(dict(zip(names, values, strict=True)))
+        if params not in seen:
+            seen.append(params)
+    return seen
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables())
+def test_grids_against_the_product_of_everything(table):
+    space = Space.parse(table)
+    grid = [space.active(cell) for cell in space.grid(3)]
+    assert sorted(map(repr, grid)) == sorted(map(repr, slow_combinations(space, 3)))
+    if space.size() is not None:
+        assert space.size() == len(grid)
+
+
+@settings(max_examples=40, deadline=None)
+@given(tables(), st.integers(0, 2**31))
+def test_what_optuna_draws_round_trips(table, seed):
+    space = Space.parse(table)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    flat = study.ask(space.distributions()).params
+    assert set(flat) == set(table)
+    params = space.active(flat)
+    again = space.flat(params)
+    assert again.items() <= flat.items()
+    assert repr(space.active(again)) == repr(params)
+
+
+@settings(max_examples=20, deadline=None)
+@given(tables())
+def test_grid_cells_can_be_queued_in_optuna(table):
+    space = Space.parse(table)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    cells = space.grid(2)
+    for cell in cells:
+        study.enqueue_trial(cell)
+    drawn = [study.ask(space.distributions()).params for _ in cells]
+    assert [repr(space.active(flat)) for flat in drawn] == [repr(space.active(cell)) for cell in cells]
