@@ -16,9 +16,17 @@ OPTIONS = [(g, o) for g, options in describe_groups().items() if g in KINDS for 
 RUN_TIME = {"sampler": {"seed": 3}, "model": {"in_shape": (1, 28, 28), "num_outputs": 10}}
 
 
+@functools.cache
+def composed(place):
+    """Compose the option at one place of every group, the first where a group has fewer."""
+    groups = {group: options for group, options in describe_groups().items() if group in KINDS}
+    words = [f"{group}={(options + options[:1] * place)[place]}" for group, options in groups.items()]
+    return compose(words).config
+
+
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_builds(group, option):
-    config = compose([f"{group}={option}"]).config[group]
+    config = composed(describe_groups()[group].index(option))[group]
     parts = [config] if "_target_" in config else list(config.values())
     for part in parts:
         arguments = {key: value for key, value in part.items() if key not in OURS}

@@ -31,10 +31,8 @@ def test_the_overrides_are_short_and_readable(sweep):
 def test_a_trial_says_nothing_of_the_search_or_of_where_it_runs(sweep):
     trial = sweep.trial({"optimizer.lr": 0.1}, seed=0)
     assert not {"study", "space", "sampler", "pruner", "launcher", "tracker", "storage", "budget"} & set(trial.config)
-    elsewhere = compose(
-        ["+study=lr_sweep", "launcher=inline", "tracker=none", "storage=memory", "sampler=random", "budget.points=3"]
-        + ["pruner=median", "study.name=other"]
-    )
+    words = "+study=lr_sweep launcher=inline tracker=none storage=memory sampler=random pruner=median"
+    elsewhere = compose([*words.split(), "budget.points=3", "study.name=other"])
     assert elsewhere.trial({"optimizer.lr": 0.1}, seed=0) == trial
 
 

@@ -83,8 +83,14 @@ def test_what_is_given_twice_is_refused():
         (["space.optimizer.lr=choice(1,2)"], "search__space.optimizer.lr-choice-1-2"),
         (["+study=lr_sweep", "model=a", "model=a"], "lr_sweep__model-a"),
         (
-            ["+study=lr_sweep", "launcher=inline", "launcher.workers=3", "tracker=none", "tracker.uri=x"]
-            + ["storage=memory", "budget.points=3", "study.restart=true", "plugins=[a]"],
+            [
+                "+study=lr_sweep",
+                "launcher=inline",
+                "launcher.workers=3",
+                "tracker.uri=x",
+                "budget.points=3",
+                "plugins=[a]",
+            ],
             "lr_sweep",
         ),
         ([], "single"),
