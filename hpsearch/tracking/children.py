@@ -9,7 +9,7 @@ from hpsearch.tracking.colours import Colours
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.journal import Event, read_lines
 from hpsearch.tracking.parent import Parent
-from hpsearch.tracking.runs import Trail
+from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
 from hpsearch.tracking.target import Target
 from hpsearch.types import TrialState
@@ -45,32 +45,38 @@ class Children:
     def adopt(self, name: str, run: "Run") -> None:
         """Take over a run that exists."""
         self._runs[name] = run.info.run_id
-        params = runs.joined(run.data.tags).get("params", {})
-        self._colour(run.info.run_id, params)
+        self._colour(name, runs.joined(run.data.tags).get("params", {}), run.data.tags.get(COLOUR))
 
     def send(self, name: str) -> None:
         """Send the new lines of one trial; its run is created when it has started."""
         trail = self._trails.setdefault(name, self._sent.trail(name, self._runs.get(name)))
         events, offset = read_lines(self._sent.path(name), trail.offset)
+        if not events:
+            return
         metrics = trail.take(events)
         trail.offset = offset
-        if not events or trail.fold.started is None:
-            return
+        if trail.fold.started is not None:
+            self._send(name, trail, events, metrics)
+        self._sent.save(name, trail)
+        if trail.fold.state.finished:
+            del self._trails[name]
+
+    def _send(self, name: str, trail: Trail, events: Sequence[Event], metrics: Sequence[Metric]) -> None:
         record = trail.fold.record()
         run = trail.run = self._runs[name] = trail.run or self._create(name, record)
+        if self._sent.run(name) is None:
+            self._target.yaml(run, record.config, "config.yaml")
+            self._target.log(run, params=runs.trial_params(record), tags=self._colour(name, record.params))
         if all(event["event"] == "report" for event in events) and not trail.nonfinite:
             self._target.log(run, metrics)
         else:
             self._target.log(run, [*metrics, *runs.score_metric(record)], tags=runs.trial_tags(trail))
             self._describe(run, record, events)
-        self._sent.save(name, trail)
-        if record.state.finished:
-            del self._trails[name]
 
     def recolour(self, final: bool) -> None:
         """Bring the colours of earlier runs up to the scale of all values."""
-        for run, colour in self._colours.outdated(final).items():
-            self._target.client.set_tag(run, COLOUR, colour)
+        for name, colour in self._colours.outdated(final).items():
+            self._target.client.set_tag(self._runs[name], COLOUR, colour)
 
     def _create(self, name: str, record: TrialRecord) -> str:
         assert record.started is not None
@@ -78,16 +84,12 @@ class Children:
         if self._parent.run is not None:
             tags["mlflow.parentRunId"] = self._parent.run
         client, title = self._target.client, runs.trial_name(record)
-        run = str(client.create_run(self._target.experiment, runs.ms(record.started), tags, title).info.run_id)
-        colour = self._colour(run, record.params)
-        self._target.log(run, params=runs.trial_params(record), tags={COLOUR: colour} if colour else {})
-        self._target.yaml(run, record.config, "config.yaml")
-        return run
+        return str(client.create_run(self._target.experiment, runs.ms(record.started), tags, title).info.run_id)
 
-    def _colour(self, run: str, params: Mapping[str, Any]) -> str:
+    def _colour(self, name: str, params: Mapping[str, Any], told: str | None = None) -> dict[str, str]:
         self.searched.update(dict.fromkeys(params))
         main = next(iter(self.searched), None)
-        return self._colours.colour(run, params[main]) if main is not None and main in params else ""
+        return {COLOUR: self._colours.colour(name, params[main], told)} if main is not None and main in params else {}
 
     def _describe(self, run: str, record: TrialRecord, events: Sequence[Event]) -> None:
         self._target.status(run, runs.STATUS[record.state], record.ended)

@@ -16,10 +16,19 @@ class Colours:
         self._told: dict[str, str] = {}
         self._checked = 0
 
-    def colour(self, run: str, value: Any) -> str:
-        """Return the colour of a run by its value, on the scale of the values seen so far."""
+    def colour(self, run: str, value: Any, told: str | None = None) -> str:
+        """Return the colour of a run by its value, on the scale of the values seen so far.
+
+        Args:
+            run: any name.
+            value: of the main hyperparameter.
+            told: the colour it has already, if it has one.
+
+        Returns:
+            The colour it has, or is to have, as ``#rrggbb``.
+        """
         self._values[run] = value
-        self._told[run] = self._of(value)
+        self._told[run] = told or self._of(value)
         return self._told[run]
 
     def outdated(self, final: bool = False) -> dict[str, str]:

@@ -143,7 +143,7 @@ def trial_tags(trail: Trail) -> dict[str, str]:
         "key": record.key,
         "replay": replay_command(record),
     }
-    if record.reason:
+    if record.reason or record.attempts > 1:
         readable["reason"] = short(record.reason)
     if trail.nonfinite:
         readable["nonfinite"] = short(trail.nonfinite)
@@ -176,11 +176,11 @@ def chunks(value: Mapping[str, Any]) -> dict[str, str]:
 
 
 def joined(tags: Mapping[str, str]) -> dict[str, Any]:
-    """Return what `chunks` made tags of; chunks left over from a longer record are not read."""
+    """Return what `chunks` made tags of, empty without them; chunks left over from a longer record are not read."""
     parts: list[str] = []
     while (part := tags.get(f"{RECORD}.{len(parts)}")) is not None:
         parts.append(part)
-    value: dict[str, Any] = json.JSONDecoder().raw_decode("".join(parts))[0]
+    value: dict[str, Any] = json.JSONDecoder().raw_decode("".join(parts))[0] if parts else {}
     return value
 
 

@@ -154,4 +154,6 @@ class Sender:
 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
+    if "HTTPConnectionPool" in text or "HTTPSConnectionPool" in text:
+        return "the server does not answer"
     return text if len(text) <= 300 else f"{text[:299]}…"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-METRICS_PER_CALL, OTHERS_PER_CALL = 1000, 100
+METRICS_PER_CALL, OTHERS_PER_CALL = 800, 100  # a server takes 1000 items in all
 FINAL = frozenset({"FINISHED", "FAILED", "KILLED"})
 SUPERSEDED = "superseded"
 UID = "hpsearch.uid"
@@ -44,11 +44,11 @@ class Target:
         values = [entities.Metric(*metric) for metric in metrics]
         words = [entities.Param(*pair) for pair in (params or {}).items()]
         labels = [entities.RunTag(*pair) for pair in (tags or {}).items()]
-        for start in range(0, len(values), METRICS_PER_CALL):
-            self.client.log_batch(run, metrics=values[start : start + METRICS_PER_CALL])
-        for start in range(0, max(len(words), len(labels)), OTHERS_PER_CALL):
-            part = slice(start, start + OTHERS_PER_CALL)
-            self.client.log_batch(run, params=words[part], tags=labels[part])
+        longest = max(-(-len(values) // METRICS_PER_CALL), -(-max(len(words), len(labels)) // OTHERS_PER_CALL))
+        for call in range(longest):
+            many = slice(call * METRICS_PER_CALL, (call + 1) * METRICS_PER_CALL)
+            some = slice(call * OTHERS_PER_CALL, (call + 1) * OTHERS_PER_CALL)
+            self.client.log_batch(run, values[many], words[some], labels[some])
 
     def yaml(self, run: str, value: Mapping[str, Any], file: str) -> None:
         """Log nested plain containers as a YAML artifact."""

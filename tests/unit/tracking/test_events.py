@@ -161,7 +161,9 @@ def test_trials_come_in_order_of_their_numbers(folder):
     assert [path.stem for path in trial_files(folder)] == ["1-1-0", "2-1-0", "10-1-0"]
 
 
-@pytest.mark.parametrize("stem", [f"{point}-{seed}-0" for point, seed in ((0, 1), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0))])
+@pytest.mark.parametrize(
+    "stem", [f"{point}-{seed}-0" for point, seed in ((0, 1), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0))]
+)
 def test_the_last_state_is_that_of_the_whole_file(folder, stem):
     fake.write_study(folder)
     path = folder / "events" / f"{stem}.jsonl"

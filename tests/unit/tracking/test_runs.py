@@ -59,7 +59,14 @@ def test_what_mlflow_cannot_keep_is_noted(tmp_path):
     metrics = trail.take(_events(record.folder, made))
     assert {metric.key for metric in metrics} == {"epoch_sec", runs.STEP}
     assert trail.nonfinite["train/loss"] == {"1": "nan", "2": "inf"}
-    assert trail.nonfinite[runs.STEP_LOSS] == {"1": "nan", "10": "nan", "20": "nan", "21": "inf", "30": "inf", "40": "inf"}
+    assert trail.nonfinite[runs.STEP_LOSS] == {
+        "1": "nan",
+        "10": "nan",
+        "20": "nan",
+        "21": "inf",
+        "30": "inf",
+        "40": "inf",
+    }
 
 
 @pytest.mark.parametrize(

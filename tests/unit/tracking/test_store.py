@@ -28,7 +28,7 @@ def test_servers_are_taken_as_they_are(uri):
 
 @pytest.mark.parametrize("uri", ["mlruns", "file:///tmp/mlruns", "/tmp/mlflow.db", "sqlite://", "sqlite:///:memory:"])
 def test_stores_that_lose_data_are_refused(uri):
-    with pytest.raises(StorageError, match="tracker.uri"):
+    with pytest.raises(StorageError, match=r"tracker\.uri"):
         store.store_uri(uri)
 
 
@@ -121,7 +121,8 @@ def test_an_experiment_that_another_process_makes_meanwhile_is_taken(tmp_path, m
 def test_processes_that_create_a_store_together_all_succeed(tmp_path):
     code = (
         "import sys; from pathlib import Path; from hpsearch.tracking import store;"
-        f"uri = store.store_uri('sqlite:///{tmp_path}/mlflow.db'); client = store.connect(uri, Path({str(tmp_path)!r}));"
+        f"uri = store.store_uri('sqlite:///{tmp_path}/mlflow.db');"
+        f"client = store.connect(uri, Path({str(tmp_path)!r}));"
         "store.experiment_id(client, uri, 'shared', Path('/nowhere'))"
     )
     started = [

@@ -1,0 +1,158 @@
+"""Studies as tables, from both sources."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from hpsearch.errors import StorageError
+from hpsearch.tracking import query
+from hpsearch.tracking.events import Record, read_trial
+from hpsearch.tracking.mlflow import supersede, sync
+from hpsearch.types import BestPoint, Report, TrialState
+from tests.unit.tracking import fake_study as fake
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "studies" / "lr_sweep"
+
+
+@pytest.fixture
+def uri(tmp_path):
+    return fake.new_store(tmp_path)
+
+
+def _assert_same(ours, theirs):
+    assert ours.name == theirs.name
+    assert ours.study == theirs.study
+    for part in ("trials", "curves", "steps"):
+        pd.testing.assert_frame_equal(getattr(ours, part), getattr(theirs, part))
+
+
+def test_both_sources_give_the_same_tables(folder, uri):
+    record = fake.write_study(folder)
+    fake.train(record, fake.spec(folder, 9, **{"model": "lenet", "optimizer": "adam", "model.kernel_size": 5}))
+    record.close()
+    sync(folder, uri)
+    ours, theirs = query.table_from_events(folder), query.table_from_mlflow(uri, "lr_sweep")
+    waiting = ours.trials.state == "WAITING"
+    assert list(ours.trials[waiting].point) == [7], "only the record knows a trial that has not started"
+    object.__setattr__(ours, "trials", ours.trials[~waiting].reset_index(drop=True))
+    _assert_same(ours, theirs)
+
+
+def test_the_columns_are_those_the_table_promises(folder):
+    fake.write_study(folder).close()
+    table = query.table_from_events(folder)
+    assert list(table.trials.columns) == [
+        *query.TRIAL_COLUMNS,
+        *("optimizer.lr", "epoch_sec", "train/loss", "valid/acc"),
+        *("data.digest", "device", "parameters", "peak_memory_mib"),
+    ]
+    assert list(table.curves.columns) == [*query.CURVE_COLUMNS, "epoch_sec", "train/loss", "valid/acc"]
+    assert list(table.steps.columns) == list(query.STEP_COLUMNS)
+    retried = table.trials[table.trials.point == 5].iloc[0]
+    assert (retried.state, retried.attempts, retried.score) == ("COMPLETE", 2, 0.905)
+    assert list(table.curves[table.curves.point == 5].epoch) == [0, 1, 2, 3]
+    assert retried["valid/acc"] == table.curves[table.curves.point == 5]["valid/acc"].iloc[-1]
+    assert retried.duration_sec == retried.ended - retried.started
+    diverged = table.curves[table.curves.point == 3]
+    assert math.isnan(diverged["train/loss"].iloc[1])
+    assert diverged["train/loss"].iloc[2] == math.inf
+    steps = table.steps[(table.steps.point == 0) & (table.steps.seed == 1)]
+    assert list(steps.step) == [1, 10, 20, 21, 30, 40, 41, 50, 60]
+
+
+def test_fixed_columns_win_over_values_of_the_same_name(folder, uri):
+    record = Record(folder)
+    fake.open_study(record)
+    made = fake.spec(folder, 0)
+    fake.start(record, made)
+    record.message(made.id, Report(0, 5, {"score": 0.1, "step": -1.0, "state": 3.0}, (), fake.TIME))
+    fake.finish(record, made)
+    record.close()
+    sync(folder, uri)
+    table = query.table_from_events(folder)
+    assert table.trials.score[0] == 0.9
+    assert table.trials.state[0] == "COMPLETE"
+    assert table.curves.step[0] == 5
+    _assert_same(table, query.table_from_mlflow(uri, "lr_sweep"))
+
+
+def test_a_study_started_again_is_read_without_the_old_one(folder, uri):
+    fake.write_study(folder).close()
+    sync(folder, uri)
+    supersede(uri, "lr_sweep")
+    with pytest.raises(StorageError, match="no study 'lr_sweep'"):
+        query.table_from_mlflow(uri, "lr_sweep")
+    folder.rename(folder.with_name("old"))
+    record = Record(folder)
+    fake.open_study(record)
+    fake.train(record, fake.spec(folder, 0))
+    record.close()
+    sync(folder, uri)
+    assert len(query.table_from_mlflow(uri, "lr_sweep").trials) == 1
+
+
+def test_an_empty_study_has_empty_tables(folder):
+    record = Record(folder)
+    fake.open_study(record)
+    record.close()
+    table = query.table_from_events(folder)
+    assert len(table.trials) == len(table.curves) == len(table.steps) == 0
+    assert list(table.trials.columns) == list(query.TRIAL_COLUMNS)
+
+
+def test_missing_studies_are_one_clear_line(folder, uri, tmp_path):
+    with pytest.raises(StorageError, match="no study in"):
+        query.table_from_events(folder)
+    with pytest.raises(StorageError, match="no study 'none' in sqlite"):
+        query.table_from_mlflow(uri, "none")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(StorageError, match="no tracking store at"):
+        query.table_from_mlflow(f"sqlite:///{tmp_path}/empty/mlflow.db", "lr_sweep")
+    assert not list((tmp_path / "empty").iterdir()), "asking creates nothing"
+
+
+def test_a_trial_is_found_by_its_run(folder, uri):
+    fake.write_study(folder).close()
+    sync(folder, uri)
+    table = query.table_from_events(folder)
+    run = table.trials[table.trials.point == 5].run_id.iloc[0]
+    study, found = query.find_run(uri, run)
+    known = read_trial(folder / "events" / "5-0-0.jsonl")
+    assert study == "lr_sweep"
+    assert found == known
+
+
+def test_other_runs_are_no_trials(folder, uri):
+    fake.write_study(folder).close()
+    sync(folder, uri)
+    with pytest.raises(StorageError, match="no run 'f00'"):
+        query.find_run(uri, "f00")
+    client = query._client(uri)
+    parent = client.search_runs([client.get_experiment_by_name("lr_sweep").experiment_id], "tags.sampler = 'Grid'")[0]
+    with pytest.raises(StorageError, match="is not the run of a trial"):
+        query.find_run(uri, parent.info.run_id)
+
+
+def test_studies_are_listed_the_newest_first(folder):
+    fake.write_study(folder).close()
+    record = Record(folder.with_name("single"))
+    fake.open_study(record, name="single", question=None)
+    record.close()
+    newest, older = query.studies(folder.parent)
+    assert (newest.name, newest.state, newest.question, newest.best) == ("single", "RUNNING", "", None)
+    assert (older.name, older.state) == ("lr_sweep", "COMPLETE")
+    assert older.counts == {
+        TrialState.COMPLETE: 7,
+        TrialState.INFEASIBLE: 1,
+        TrialState.FAILED: 1,
+        TrialState.PAUSED: 1,
+        TrialState.WAITING: 1,
+    }
+    assert older.best == BestPoint(1, {"optimizer.lr": 0.62}, 0.901, 0.0, 2)
+    assert older.created == fake.TIME
+    assert query.studies(folder) == []
