@@ -93,7 +93,7 @@ def _score(ax: Axes, summary: Summary) -> None:
         _log(ax)
     ax.set_ylabel(summary.objective.metric)
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=9, borderaxespad=0.2)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, frameon=False, fontsize=9, borderaxespad=0.2)
 
 
 def _log(ax: Axes) -> None:

@@ -60,11 +60,12 @@ def parallel_figure(table: TrialTable, summary: Summary) -> Figure:
     x = axis_style(
         "", range=[-0.18, len(columns) - 0.72], tickvals=list(range(len(columns))), ticktext=titles, side="top"
     )
-    x |= {"showgrid": False, "showline": False, "ticks": "", "fixedrange": True, "tickfont": {"color": theme.INK}}
+    x |= {"tickangle": 0, "tickfont": {"color": theme.INK}, "fixedrange": True}
+    x |= {"showgrid": False, "showline": False, "ticks": ""}
     y: Layout = {"visible": False, "range": [_GAP - 0.06, 1.06], "fixedrange": True}
     layout = {"xaxis": x, "yaxis": y, "shapes": _rules(columns), "annotations": _ticks(columns), "showlegend": False}
     alt = f"Parallel coordinates of {len(points)} points over {', '.join(c.title for c in columns)}."
-    return draw(traces, {**layout, "margin": {"l": 24, "r": 56, "t": 44, "b": 16}}, alt, min_width=95 * len(columns))
+    return draw(traces, {**layout, "margin": {"l": 24, "r": 56, "t": 44, "b": 16}}, alt, min_width=120 * len(columns))
 
 
 def strongest(summary: Summary) -> tuple[Axis, ...]:

@@ -36,9 +36,11 @@
     return { element, source, menus, chosen: menus.map((menu) => menu.active) };
   });
 
-  const draw = (item, paper = false) => {
-    const dark = darkScheme.matches && !paper;
-    const figure = dark ? themed(item.source) : structuredClone(item.source);
+  let paper = false;
+  const inScheme = (value) => (darkScheme.matches && !paper ? themed(value) : structuredClone(value));
+
+  const draw = (item) => {
+    const figure = inScheme(item.source);
     const width = paper ? PAPER_WIDTH : item.element.clientWidth;
     if (width < NARROW) compact(figure);
     item.narrow = width < NARROW;
@@ -52,22 +54,21 @@
       toImageButtonOptions: { format: "svg", filename: item.element.id },
     };
     return Plotly.newPlot(item.element, figure.data, figure.layout, options).then(() =>
-      item.menus.reduce((done, menu, i) => done.then(() => apply(item, i, paper)), Promise.resolve())
+      item.menus.reduce(
+        (done, menu, i) => done.then(() => (item.chosen[i] === menu.active ? undefined : apply(item, i))),
+        Promise.resolve()
+      )
     );
   };
 
-  const apply = (item, index, paper = false) => {
-    const menu = item.menus[index];
-    if (item.chosen[index] === menu.active && item.fresh !== false) return undefined;
-    const [traces, layout] = menu.buttons[item.chosen[index]].args;
-    const dark = darkScheme.matches && !paper;
-    return Plotly.update(item.element, structuredClone(traces), dark ? themed(layout) : structuredClone(layout));
+  const apply = (item, index) => {
+    const [traces, layout] = item.menus[index].buttons[item.chosen[index]].args;
+    return Plotly.update(item.element, inScheme(traces), inScheme(layout));
   };
 
   const choose = (item, index, entry) => {
     item.chosen[index] = entry;
-    item.fresh = false;
-    apply(item, index);
+    return apply(item, index);
   };
 
   const text = (markup) => new DOMParser().parseFromString(markup, "text/html").body.textContent;
@@ -110,16 +111,20 @@
     );
   }
 
-  const drawAll = (paper) => figures.reduce((done, item) => done.then(() => draw(item, paper)), Promise.resolve());
+  const drawAll = () => figures.reduce((done, item) => done.then(() => draw(item)), Promise.resolve());
   drawAll().then(() => document.documentElement.setAttribute("data-drawn", "true"));
-  darkScheme.addEventListener("change", () => drawAll());
+  darkScheme.addEventListener("change", drawAll);
   addEventListener("beforeprint", () => {
     document.querySelectorAll("details").forEach((details) => (details.open = true));
-    figures.forEach((item) => draw(item, true));
+    paper = true;
+    figures.forEach(draw);
   });
-  addEventListener("afterprint", () => drawAll());
+  addEventListener("afterprint", () => {
+    paper = false;
+    drawAll();
+  });
   addEventListener("resize", () =>
-    figures.filter((item) => item.element.clientWidth < NARROW !== item.narrow).forEach((item) => draw(item))
+    figures.filter((item) => item.element.clientWidth < NARROW !== item.narrow).forEach(draw)
   );
 
   // Tables: empty cells stay at the end whichever way a column is sorted.

@@ -135,7 +135,7 @@ def mixed(points=60, epochs=10):
         acc, loss = curve(rate, epochs, rng)
         acc = acc - 0.01 * models.index(model)
         pruned = not away and rng.random() < 0.3
-        kept = 1 if away else 4 if pruned else epochs + 1
+        kept = 1 if away else min(4, epochs) if pruned else epochs + 1
         row = trial_row(point, 0, start, duration, command=f"python -m hpsearch optimizer.lr={rate} model='{model}'")
         row |= {"optimizer.lr": rate, "optimizer.weight_decay": decay, "data.batch_size": batch, "model": model}
         row |= {"model.kernel_size": 3 + 2 * (point % 2) if model == "lenet" else None, "valid/acc": acc[kept - 1]}

@@ -1,0 +1,222 @@
+"""The report in a real browser: it draws, sorts, copies, fits a phone, turns dark, and runs nothing a user wrote."""
+
+import base64
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from hpsearch.report.html import write_report
+from tests.unit.report import synthetic
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+SCREENSHOTS = Path(os.environ.get("HPSEARCH_SCREENSHOTS", Path(__file__).parents[1] / "screenshots"))
+FLAGS = [
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+]
+DESKTOP, PHONE = 1280, 390
+STUDIES = {"sweep": synthetic.sweep, "mixed": synthetic.mixed, "troubled": synthetic.troubled, "empty": synthetic.empty}
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not on the PATH"),
+]
+
+
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory):
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reports")
+    return {name: write_report(make(), folder / name) for name, make in STUDIES.items()}
+
+
+def load(chrome, path, width=DESKTOP, scheme="light"):
+    """Open a report and wait until every figure is drawn."""
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == PHONE}
+    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    preference = {"name": "prefers-color-scheme", "value": scheme}
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
+    chrome.get(path.as_uri())
+    wait(chrome, "return document.documentElement.dataset.drawn === 'true'")
+
+
+def wait(chrome, script, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not chrome.execute_script(script):
+        assert time.monotonic() < end, f"not within {seconds} s: {script}"
+        time.sleep(0.05)
+
+
+def errors(chrome):
+    return [entry for entry in chrome.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+
+
+def keep(chrome, name):
+    """Keep a screenshot of the whole page."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    width, height = chrome.execute_script("return [innerWidth, document.documentElement.scrollHeight]")
+    clip = {"x": 0, "y": 0, "width": width, "height": min(height, 6000), "scale": 1}
+    shot = chrome.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
+    (SCREENSHOTS / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "scheme"),
+    [
+        *(("sweep", DESKTOP, "light"), ("sweep", DESKTOP, "dark"), ("sweep", PHONE, "light")),
+        *(("mixed", DESKTOP, "light"), ("mixed", PHONE, "dark"), ("troubled", DESKTOP, "light")),
+        ("empty", PHONE, "light"),
+    ],
+)
+def test_every_figure_draws_without_an_error_and_the_page_fits(chrome, pages, name, width, scheme):
+    load(chrome, pages[name], width, scheme)
+    drawn = chrome.execute_script(
+        "return [...document.querySelectorAll('.figure')].map((f) => [f.id, f.matches('.js-plotly-plot'),"
+        " f.querySelectorAll('svg.main-svg').length, f.querySelectorAll('.trace').length])"
+    )
+    assert [figure for figure, *_ in drawn] == ["score", "curves", "history", "parallel", "timeline"]
+    for figure, plotly, layers, traces in drawn:
+        assert plotly, figure
+        assert layers, figure
+        assert traces or name == "empty", figure
+    assert chrome.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    assert errors(chrome) == []
+    keep(chrome, f"report-{name}-{width}-{scheme}")
+
+
+def test_the_page_makes_no_request(chrome, pages):
+    load(chrome, pages["sweep"])
+    assert chrome.execute_script("return performance.getEntriesByType('resource').map((e) => e.name)") == []
+
+
+def test_what_a_user_wrote_shows_as_text_and_never_runs(chrome, pages):
+    chrome.execute_cdp_cmd("Page.enable", {})
+    load(chrome, pages["mixed"])
+    assert "<script>alert('model')</script>" in chrome.execute_script(
+        "return document.querySelector('#trials').innerText"
+    )
+    assert "<b>settings</b> & models" in chrome.execute_script("return document.querySelector('h1').innerText")
+    axis = chrome.execute_script("return document.querySelector('#parallel').innerHTML")
+    assert "&lt;script&gt;alert" in axis
+    option = chrome.execute_script("return [...document.querySelectorAll('#score-controls option')].map((o) => o.text)")
+    assert option[0] == "learning rate"
+    assert errors(chrome) == []
+
+
+def column(chrome, table, heading):
+    script = """
+        const table = document.getElementById(arguments[0]);
+        const headings = [...table.tHead.rows[0].cells].map((c) => c.textContent.trim());
+        return [...table.tBodies[0].rows].map((r) => r.cells[headings.indexOf(arguments[1])].textContent.trim());
+    """
+    return chrome.execute_script(script, table, heading)
+
+
+def press(chrome, table, heading):
+    """Sort by the keyboard: focus the heading's button and press Enter."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    button = chrome.find_element(By.XPATH, f"//table[@id='{table}']//th/button[normalize-space()='{heading}']")
+    button.send_keys(Keys.ENTER)
+    return chrome.execute_script("return arguments[0].closest('th').getAttribute('aria-sort')", button)
+
+
+def test_a_table_sorts_by_the_keyboard_and_keeps_empty_cells_last(chrome, pages):
+    load(chrome, pages["sweep"])
+    before = column(chrome, "trials", "valid/acc")
+    assert press(chrome, "trials", "valid/acc") == "ascending"
+    rising = column(chrome, "trials", "valid/acc")
+    assert press(chrome, "trials", "valid/acc") == "descending"
+    falling = column(chrome, "trials", "valid/acc")
+    numbers = [float(text) for text in before if text]
+    assert [float(text) for text in rising if text] == sorted(numbers)
+    assert [float(text) for text in falling if text] == sorted(numbers, reverse=True)
+    assert rising[-6:] == falling[-6:] == [""] * 6
+    assert press(chrome, "trials", "state") == "ascending"
+    states = column(chrome, "trials", "state")
+    assert states == sorted(states, key=lambda text: text.split()[-1])
+
+
+def test_the_filter_narrows_the_table(chrome, pages):
+    from selenium.webdriver.common.by import By
+
+    load(chrome, pages["sweep"])
+    chrome.find_element(By.ID, "filter").send_keys("diverged at step")
+    shown = chrome.execute_script(
+        "return [...document.querySelectorAll('#trials tbody tr')].filter((r) => !r.hidden).length"
+    )
+    assert shown == 6
+    assert chrome.find_element(By.ID, "shown").text == "6 of 39"
+
+
+def test_menus_become_controls_of_the_page(chrome, pages):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
+
+    load(chrome, pages["sweep"])
+    assert chrome.execute_script("return document.querySelectorAll('.updatemenu-container').length") == 0
+    opacity = "return document.getElementById('curves').data.map((t) => t.opacity)"
+    smoothed = chrome.execute_script(opacity)
+    chrome.find_element(By.XPATH, "//div[@id='curves-controls']//button[.='raw']").click()
+    wait(chrome, "return document.getElementById('curves').data.every((t) => t.opacity !== 0.22)")
+    assert chrome.execute_script(opacity) != smoothed
+    Select(chrome.find_element(By.CSS_SELECTOR, "#curves-controls select")).select_by_visible_text("train/loss")
+    wait(chrome, "return document.getElementById('curves').layout.yaxis.title.text === 'train/loss'")
+    assert chrome.execute_script("return document.getElementById('curves').layout.yaxis.type") == "log"
+    chrome.find_element(By.XPATH, "//div[@id='score-controls']//button[.='near the best']").click()
+    wait(chrome, "return document.getElementById('score').layout.yaxis.range[0] > 0.8")
+
+
+def test_choices_survive_a_change_of_colours(chrome, pages):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
+
+    load(chrome, pages["sweep"])
+    Select(chrome.find_element(By.CSS_SELECTOR, "#curves-controls select")).select_by_visible_text("valid/loss")
+    ink = "return document.getElementById('curves').layout.font.color"
+    light = chrome.execute_script(ink)
+    preference = {"name": "prefers-color-scheme", "value": "dark"}
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
+    wait(chrome, f"return (() => {{ {ink} }})() !== '{light}'")
+    wait(chrome, "return document.getElementById('curves').layout.yaxis.title.text === 'valid/loss'")
+
+
+def test_copy_takes_the_command(chrome, pages):
+    from selenium.webdriver.common.by import By
+
+    load(chrome, pages["sweep"])
+    chrome.execute_script(
+        "navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }"
+    )
+    chrome.find_element(By.CSS_SELECTOR, ".replay .copy").click()
+    wait(chrome, "return document.querySelector('.replay .copy').textContent === 'Copied'")
+    command = chrome.find_element(By.CSS_SELECTOR, ".replay code").text
+    assert chrome.execute_script("return window.copied") == command
+    assert command.startswith("python -m hpsearch optimizer.lr=0.0464159 seed=")
+
+
+def test_paper_gets_light_figures_that_fit(chrome, pages):
+    load(chrome, pages["sweep"], scheme="dark")
+    chrome.execute_script("dispatchEvent(new Event('beforeprint'))")
+    wait(chrome, "return document.getElementById('timeline').layout.font.color === '#1c2128'")
+    widths = chrome.execute_script("return [...document.querySelectorAll('.figure')].map((f) => f._fullLayout.width)")
+    assert max(widths) <= 680
+    chrome.execute_script("dispatchEvent(new Event('afterprint'))")
+    wait(chrome, "return document.getElementById('timeline').layout.font.color === '#e8ecf1'")

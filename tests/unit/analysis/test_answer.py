@@ -1,0 +1,104 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from hpsearch.analysis.answer import answer, caveats, fixed_settings, flatten
+from hpsearch.analysis.sweep import summarize
+from tests.unit.analysis.test_sweep import scored, with_states
+from tests.unit.report import synthetic
+
+
+def test_the_main_job_in_one_sentence():
+    assert answer(summarize(synthetic.sweep())) == (
+        "A learning rate of 0.0464 is best: valid/acc 0.977 ± 0.003 (mean ± sd of n = 3 seeds, 95 % t interval "
+        "0.970–0.984); training is stable from 0.00464 to 1 and diverges from 4.64 on."
+    )
+
+
+def test_one_seed_claims_no_interval_and_says_why():
+    text = answer(summarize(synthetic.sweep(seeds=1)))
+    assert "(n = 1 seed, so no spread and no interval can be given)" in text
+    assert "±" not in text
+
+
+def test_several_hyperparameters_are_all_named():
+    text = answer(summarize(synthetic.mixed()))
+    assert re.match(r"Best of 38 points is learning rate [\d.]+, weight decay [\d.e-]+, batch size \d+, model = ", text)
+    assert "optimizer.nesterov = true" in text or "optimizer.nesterov = false" in text
+
+
+def test_any_key_can_be_searched():
+    table = synthetic.sweep(seeds=2, epochs=2)
+    trials = table.trials.rename(columns={"optimizer.lr": "model.act"})
+    trials["model.act"] = [f"act{i}" for i in trials.point]
+    renamed = replace(table, trials=trials, study={**table.study, "space": {"model.act": "choice(a, b)"}})
+    assert re.match(r"model.act = act\d+ is best: valid/acc ", answer(summarize(renamed)))
+
+
+def test_the_whole_range_and_a_single_value():
+    assert "stable over the whole range tried, 0.1 to 0.4" in answer(summarize(synthetic.sweep([0.1, 0.2, 0.4])))
+    assert "only at 0.4" in answer(summarize(synthetic.sweep([0.001, 0.002, 0.4], epochs=10)))
+
+
+@pytest.mark.parametrize(
+    ("states", "sentence"),
+    [
+        ({}, None),
+        (
+            {(0, 0): ("RUNNING", ""), (1, 1): ("WAITING", "")},
+            "No answer yet: no point has all of its 2 replicates COMPLETE (trials: 2 COMPLETE, 1 RUNNING, 1 WAITING).",
+        ),
+        (
+            {(p, s): ("INFEASIBLE", "diverged at step 2") for p in (0, 1) for s in (0, 1)},
+            "No answer: every trial diverged or ran out of memory (4 INFEASIBLE).",
+        ),
+    ],
+)
+def test_without_a_complete_point_it_says_so(states, sentence):
+    summary = summarize(with_states(scored([[0.5, 0.6], [0.7, 0.8]]), states))
+    assert answer(summary) == sentence if sentence else "is best" in answer(summary)
+
+
+def test_an_empty_study():
+    assert answer(summarize(synthetic.empty())) == "No answer yet: no trial has started."
+
+
+def lines(table):
+    return "\n".join(caveats(summarize(table), fixed_settings(table)))
+
+
+def test_caveats_name_what_was_fixed_and_not_what_was_searched():
+    text = lines(synthetic.sweep())
+    assert "Fixed, not searched: data Digits, model Mlp, optimizer SGD, optimizer.momentum 0.9" in text
+    assert "optimizer.lr" not in text
+    assert "trainer.epochs 30" in text
+
+
+def test_caveats_name_selection_seeds_and_rivals():
+    text = lines(synthetic.sweep())
+    assert "The best of 11 points was picked by the same valid/acc" in text
+    assert re.search(r"looks better than it is, by up to 0\.00\d+ if all points were equally good", text)
+    assert "over 3 seeds" in text
+    assert "Not told apart from the best" in text
+
+
+def test_caveats_of_one_seed_edges_and_lost_trials():
+    assert "repeat with study.seeds=3" in lines(synthetic.sweep(seeds=1))
+    assert "learning rate lies at the high edge" in lines(scored([[0.1], [0.2], [0.9]]))
+    text = lines(synthetic.troubled())
+    assert "1 trial FAILED" in text
+    assert "1 trial stopped early" in text
+    assert "1 trial still to finish" in lines(with_states(scored([[0.5], [0.6]]), {(0, 0): ("RUNNING", "")}))
+
+
+def test_a_searched_group_hides_its_own_settings():
+    fixed = fixed_settings(synthetic.mixed())
+    assert "model" not in fixed
+    assert "model.hidden" not in fixed
+    assert fixed["optimizer"] == "SGD"
+
+
+def test_flatten_names_targets():
+    nested = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1, "inner": {"a": 1}}
+    assert flatten(nested, "optimizer") == {"optimizer": "SGD", "optimizer.lr": 0.1, "optimizer.inner.a": 1}
