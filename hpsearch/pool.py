@@ -107,8 +107,11 @@ class Pool:
 
     @property
     def free(self) -> int:
-        """Number of slots that neither a running nor a queued trial will take."""
-        return len(self._launcher.free()) - len(self._queue)
+        """Number of slots that neither a running nor a queued trial will take.
+
+        In lockstep a trial whose end is held back until the round is complete still counts as running.
+        """
+        return self._launcher.slots - len(self._running) - len(self._queue)
 
     @property
     def busy(self) -> bool:
@@ -121,8 +124,8 @@ class Pool:
 
     def submit(self) -> None:
         """Start queued trials, lowest point first, in the free slots; none once the pool is paused."""
-        queued = [] if self._paused else sorted(self._queue)
-        for slot, trial in zip(self._launcher.free(), queued, strict=False):
+        room = 0 if self._paused else self._launcher.slots - len(self._running)
+        for slot, trial in zip(self._launcher.free(), sorted(self._queue)[:room], strict=False):
             live = self._queue.pop(trial)
             self._record.spec(live.spec, self._clock())
             self._running[trial] = live

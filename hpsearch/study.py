@@ -137,7 +137,7 @@ def run_study(
         fresh = composition.config["study"]["restart"] or not store.persistent or not (folder / STUDY_FILE).exists()
         if fresh:
             crew.enter_context(working(launcher, composition, _representatives(search)))
-        stack.enter_context(_owned(folder, composition, fresh, observer))
+        stack.enter_context(_owned(folder, search, fresh, observer))
         restarted = {"restart": True} if composition.config["study"]["restart"] else {}
         record, tracker = stack.enter_context(recorded(composition, folder, **_opened(search, folder), **restarted))
         driver = stack.enter_context(_driver(search, store, folder, launcher, record, observer))
@@ -206,31 +206,32 @@ def _representatives(search: Search) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _owned(folder: Path, composition: Composition, fresh: bool, observer: Observer) -> Iterator[None]:
+def _owned(folder: Path, search: Search, fresh: bool, observer: Observer) -> Iterator[None]:
     """Hold the study's lock, with its configuration compared, or written when the study is new."""
     if fresh and (folder / STUDY_FILE).exists():
         with locked(folder):
             observer.line(f"the earlier study is kept in {move_aside(folder)}")
     with locked(folder):
         if fresh:
-            write_yaml(folder / STUDY_FILE, _described(composition))
+            write_yaml(folder / STUDY_FILE, _described(search))
         else:
-            _refuse_changes(folder, composition)
+            _refuse_changes(folder, search)
         yield
 
 
-def _described(composition: Composition) -> dict[str, Any]:
+def _described(search: Search) -> dict[str, Any]:
+    composition = search.composition
     return {
         "name": composition.study_name,
         "question": composition.config["study"]["question"],
         "command": composition.command,
-        "space": composition.space,
+        "space": search.space.to_dict(),
         "config": composition.config,
     }
 
 
-def _refuse_changes(folder: Path, composition: Composition) -> None:
-    old, new = (_identity(d) for d in (read_yaml(folder / STUDY_FILE), _described(composition)))
+def _refuse_changes(folder: Path, search: Search) -> None:
+    old, new = (_identity(d) for d in (read_yaml(folder / STUDY_FILE), _described(search)))
     if old != new:
         changes = "; ".join(diff(old, new).splitlines())
         raise StorageError(
@@ -251,7 +252,7 @@ def _opened(search: Search, folder: Path) -> dict[str, Any]:
     return {
         "name": folder.name,
         "question": search.composition.config["study"]["question"],
-        "space": search.composition.space,
+        "space": search.space.to_dict(),
         "objective": asdict(search.objective),
         "sampler": type(search.sampler).__name__,
     }

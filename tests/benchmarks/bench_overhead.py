@@ -33,7 +33,14 @@ from hpsearch.study import STUDY_FILE, _described, _driver, _opened, _representa
 from tests.benchmarks import bare_loop
 
 LEARNING_RATES = (0.003, 0.0056, 0.01, 0.018, 0.032, 0.056, 0.1, 0.18)
-COMMON = ("+study=lr_sweep", "data=fashion_mnist", "model=lenet", "optimizer=sgd", "data.batch_size=128", "study.seeds=1")
+COMMON = (
+    "+study=lr_sweep",
+    "data=fashion_mnist",
+    "model=lenet",
+    "optimizer=sgd",
+    "data.batch_size=128",
+    "study.seeds=1",
+)
 TRIAL = (*COMMON, "trainer.epochs=2", "space.optimizer.lr=choice(0.05)", "launcher.workers=1")
 SWEEP = (
     *COMMON,
@@ -71,7 +78,7 @@ class Ours:
         self._number += 1
         folder = Path.cwd() / "studies" / f"bench{self._number}"
         folder.mkdir(parents=True)
-        write_yaml(folder / STUDY_FILE, _described(composition))
+        write_yaml(folder / STUDY_FILE, _described(self._search))
         store: Store = build("storage", composition.config["storage"])
         with recorded(composition, folder, **_opened(self._search, folder)) as (record, tracker):
             tracker.flush(60)

@@ -112,7 +112,9 @@ def test_the_driver_killed_at_five_random_moments(calm, tmp_path, monkeypatch):
         workers = workers_of(run)
         run.send_signal(signal.SIGKILL)
         run.wait()
-        assert wait_for(lambda workers=workers: not any(w.is_running() for w in workers), 10), "a worker was left behind"
+        assert wait_for(lambda workers=workers: not any(w.is_running() for w in workers), 10), (
+            "a worker was left behind"
+        )
     finish(start(tmp_path))
     check_like(calm, tmp_path, monkeypatch)
 

@@ -146,9 +146,19 @@ def test_a_study_whose_space_has_changed_is_refused_with_the_difference(capsys, 
 
 
 def test_a_second_driver_on_a_running_study_is_refused_and_the_first_goes_on(capsys, tmp_path):
-    words = [STUDY, "tracker=none", "trainer.epochs=60", "study.seeds=1", "study.name=small", SPACE, "launcher.workers=1"]
+    words = [
+        STUDY,
+        "tracker=none",
+        "trainer.epochs=60",
+        "study.seeds=1",
+        "study.name=small",
+        SPACE,
+        "launcher.workers=1",
+    ]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
-    first = subprocess.Popen([sys.executable, "-m", "hpsearch", *words], cwd=tmp_path, env=env, stdout=subprocess.DEVNULL)
+    first = subprocess.Popen(
+        [sys.executable, "-m", "hpsearch", *words], cwd=tmp_path, env=env, stdout=subprocess.DEVNULL
+    )
     try:
         while not list(tmp_path.glob("studies/small/events/*-*.jsonl")):
             assert first.poll() is None
@@ -164,7 +174,9 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(tmp_pat
     tmp_path.chmod(0o555)
     capability = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
     command = [*capability, sys.executable, "-m", "hpsearch", *SMALL, SPACE]
-    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
     tmp_path.chmod(0o755)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
