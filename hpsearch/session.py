@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hpsearch.trial import execute, preflight
 
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
@@ -22,6 +21,7 @@ from hpsearch.tracking.base import Tracker
 from hpsearch.tracking.environment import environment, git_state
 from hpsearch.tracking.events import Record
 from hpsearch.tracking.query import table_from_events, table_from_mlflow
+from hpsearch.trial import execute, preflight
 from hpsearch.types import Objective, Progress, TrialId, TrialSpec, TrialTable
 
 SINGLE = "single"
