@@ -34,7 +34,7 @@ class TrackerContract:
         assert tracker.close(60)
 
     def test_opening_does_not_keep_the_driver_waiting(self, tracker, tmp_path):
-        fake.write_study(tmp_path / "study", points=20).close()
+        fake.write_study(tmp_path / "study", points=5).close()
         before = time.thread_time()
         tracker.open(tmp_path / "study")
         assert time.thread_time() - before < 1.0, "processor time of the driver's own thread"

@@ -5,10 +5,14 @@ import functools
 import math
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
-from hpsearch.tracking import store
-from hpsearch.tracking.events import Record
+from hpsearch.tracking import runs, store
+from hpsearch.tracking.children import TRIAL
+from hpsearch.tracking.events import Record, read_trials
+from hpsearch.tracking.sender import WITHDRAWN, Sender
+from hpsearch.tracking.target import search
 from hpsearch.types import Report, Started, TrialId, TrialSpec, TrialState
 
 TIME = 1_790_000_000.0
@@ -27,6 +31,47 @@ def new_store(folder: Path) -> str:
     """Return the address of an empty store: a copy, because building a schema takes seconds."""
     shutil.copy(_template(), folder / "mlflow.db")
     return store.sqlite_uri(folder / "mlflow.db")
+
+
+class Place:
+    """A store, a study folder, and the runs that the store holds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.uri = new_store(folder)
+        self.folder = folder / "studies" / "lr_sweep"
+        self.artifacts = folder / "mlartifacts"
+        self.client = store.connect(self.uri, self.artifacts)
+
+    def sender(self) -> Sender:
+        return Sender(self.folder, self.uri, self.artifacts, artifact_mib=0.001)
+
+    def send(self) -> Sender:
+        sender = self.sender()
+        assert sender.send(sender.pending()) == set(), sender.problem
+        return sender
+
+    @property
+    def experiment(self) -> str:
+        return self.client.get_experiment_by_name("lr_sweep").experiment_id
+
+    def runs(self) -> dict:
+        found = [run for run in search(self.client, self.experiment) if run.info.status != WITHDRAWN]
+        named = {run.data.tags.get(TRIAL, "study"): run for run in found}
+        assert len(named) == len(found), "one run per trial"
+        return named
+
+    def assert_complete(self) -> None:
+        """Every trial has one run that holds each of its values once."""
+        found = self.runs()
+        records = {record.id.stem: record for record in read_trials(self.folder)}
+        assert set(found) == {"study", *(stem for stem, record in records.items() if record.started is not None)}
+        for stem, run in found.items():
+            for key in run.data.metrics:
+                steps = Counter(metric.step for metric in self.client.get_metric_history(run.info.run_id, key))
+                assert max(steps.values()) == 1, (stem, key)
+            if stem != "study" and records[stem].reports:
+                assert run.data.metrics[runs.STEP] == records[stem].reports[-1].step
+                assert run.data.tags["state"] == records[stem].state
 
 
 def spec(folder: Path, point: int, seed: int = 0, *, attempt: int = 1, **params: object) -> TrialSpec:

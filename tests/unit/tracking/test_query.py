@@ -35,12 +35,9 @@ def test_both_sources_give_the_same_tables(folder, uri):
     record = fake.write_study(folder)
     fake.train(record, fake.spec(folder, 9, **{"model": "lenet", "optimizer": "adam", "model.kernel_size": 5}))
     record.close()
+    (folder / "events" / "7-0-0.jsonl").unlink()  # has not started: only the record knows it
     sync(folder, uri)
-    ours, theirs = query.table_from_events(folder), query.table_from_mlflow(uri, "lr_sweep")
-    waiting = ours.trials.state == "WAITING"
-    assert list(ours.trials[waiting].point) == [7], "only the record knows a trial that has not started"
-    object.__setattr__(ours, "trials", ours.trials[~waiting].reset_index(drop=True))
-    _assert_same(ours, theirs)
+    _assert_same(query.table_from_events(folder), query.table_from_mlflow(uri, "lr_sweep"))
 
 
 def test_the_columns_are_those_the_table_promises(folder):

@@ -1,67 +1,25 @@
 """Sending a study to a real SQLite store."""
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
 
 from hpsearch.errors import StorageError
-from hpsearch.tracking import runs, store
+from hpsearch.tracking import runs
 from hpsearch.tracking.children import COLOUR, TRIAL, Children
 from hpsearch.tracking.colours import scale
 from hpsearch.tracking.events import Record, read_study, read_trials
 from hpsearch.tracking.mlflow import MlflowTracker, supersede, sync
-from hpsearch.tracking.sender import Sender
 from hpsearch.tracking.sent import Sent, sent_file
 from hpsearch.tracking.target import SUPERSEDED, search
 from hpsearch.types import TrialState
 from tests.unit.tracking import fake_study as fake
+from tests.unit.tracking.fake_study import Place
 
 
 class Killed(BaseException):
     """A kill: nothing of this project catches it."""
-
-
-class Place:
-    """A store, a study folder, and the runs that the store holds."""
-
-    def __init__(self, folder: Path) -> None:
-        self.uri = fake.new_store(folder)
-        self.folder = folder / "studies" / "lr_sweep"
-        self.artifacts = folder / "mlartifacts"
-        self.client = store.connect(self.uri, self.artifacts)
-
-    def sender(self) -> Sender:
-        return Sender(self.folder, self.uri, self.artifacts, artifact_mib=0.001)
-
-    def send(self) -> Sender:
-        sender = self.sender()
-        assert sender.send(sender.pending()) == set(), sender.problem
-        return sender
-
-    @property
-    def experiment(self) -> str:
-        return self.client.get_experiment_by_name("lr_sweep").experiment_id
-
-    def runs(self) -> dict:
-        found = search(self.client, self.experiment)
-        named = {run.data.tags.get(TRIAL, "study"): run for run in found}
-        assert len(named) == len(found), "one run per trial"
-        return named
-
-    def assert_complete(self) -> None:
-        """Every trial has one run that holds each of its values once."""
-        found = self.runs()
-        records = {record.id.stem: record for record in read_trials(self.folder)}
-        assert set(found) == {"study", *(stem for stem, record in records.items() if record.started is not None)}
-        for stem, run in found.items():
-            for key in run.data.metrics:
-                steps = Counter(metric.step for metric in self.client.get_metric_history(run.info.run_id, key))
-                assert max(steps.values()) == 1, (stem, key)
-            if stem != "study" and records[stem].reports:
-                assert run.data.metrics[runs.STEP] == records[stem].reports[-1].step
-                assert run.data.tags["state"] == records[stem].state
 
 
 @pytest.fixture

@@ -1,0 +1,98 @@
+"""Tracking under kills and servers that are away."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hpsearch.tracking import store
+from hpsearch.tracking.events import Record
+from hpsearch.tracking.mlflow import MlflowTracker
+from hpsearch.tracking.ui import free_port, server
+from hpsearch.types import TrialState
+from tests.unit.tracking import fake_study as fake
+from tests.unit.tracking.fake_study import Place
+
+pytestmark = pytest.mark.fault
+ROOT = Path(__file__).parents[2]
+CREATE = "from pathlib import Path; from hpsearch.tracking import store; store.connect({uri!r}, Path({folder!r}))"
+SEND = """
+from pathlib import Path
+from hpsearch.tracking.sender import Sender
+sender = Sender(Path({folder!r}), {uri!r}, Path({artifacts!r}))
+sender.send(sender.pending())
+"""
+
+
+def _python(code: str) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def test_kills_while_the_store_is_created_leave_nothing_broken(tmp_path):
+    uri, delays = store.sqlite_uri(tmp_path / "mlflow.db"), random.Random(0)
+    for _ in range(2):
+        creator = _python(CREATE.format(uri=uri, folder=str(tmp_path)))
+        while creator.poll() is None and not list(tmp_path.glob("mlflow.db.*.new")):
+            time.sleep(0.01)
+        time.sleep(delays.uniform(0, 0.8))
+        creator.kill()
+        creator.wait()
+        store.check_store(uri)
+    client = store.connect(uri, tmp_path)
+    assert client.get_experiment_by_name("Default") is not None
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+
+
+def test_a_killed_sender_doubles_nothing(tmp_path):
+    place = Place(tmp_path)
+    fake.write_study(place.folder, points=6).close()
+    notes = place.folder / "tracking"
+    sender = _python(SEND.format(folder=str(place.folder), uri=place.uri, artifacts=str(place.artifacts)))
+    while sender.poll() is None and _lines(notes) < 5:
+        time.sleep(0.002)
+    sender.kill()
+    assert sender.wait() == -signal.SIGKILL
+    place.send()
+    place.assert_complete()
+
+
+def _lines(notes: Path) -> int:
+    return sum(len(path.read_bytes().splitlines()) for path in notes.glob("*.jsonl"))
+
+
+def test_a_server_that_comes_late_and_hangs_gets_everything_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    place, port = Place(tmp_path), free_port(5200)
+    tracker = MlflowTracker(f"http://127.0.0.1:{port}", send_every_sec=0.1)
+    record = Record(place.folder, tracker.changed)
+    fake.open_study(record)
+    tracker.open(place.folder)
+    fake.train(record, fake.spec(place.folder, 0))
+    before = time.thread_time()
+    record.flush()
+    assert not tracker.flush(1.0)
+    assert "does not answer" in tracker.problem()
+    assert time.thread_time() - before < 0.5, "processor time of the driver's own thread"
+    with server(place.uri, str(place.artifacts), port) as process:
+        assert tracker.flush(60), tracker.problem()
+        assert tracker.problem() is None
+        for point in range(1, 4):
+            fake.train(record, fake.spec(place.folder, point))
+        os.killpg(process.pid, signal.SIGSTOP)
+        try:
+            record.flush()
+            assert not tracker.flush(3.0)
+        finally:
+            os.killpg(process.pid, signal.SIGCONT)
+        made = fake.spec(place.folder, 4)
+        fake.start(record, made)
+        record.state(made.id, TrialState.PAUSED, fake.TIME, reason="interrupted")
+        record.close()
+        assert tracker.close(60), tracker.problem()
+    place.assert_complete()
