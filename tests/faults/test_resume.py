@@ -31,26 +31,29 @@ WHEN = ["started", "ended", "duration_sec", "attempts", "run_id", "failures"]
 
 
 def start(folder: Path) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "hpsearch", *COMMAND],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
-    )
+    with (folder / "output.txt").open("a") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "hpsearch", *COMMAND],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        )
 
 
-def finish(run: subprocess.Popen) -> None:
-    output, _ = run.communicate(timeout=120)
-    assert run.returncode == 0, output
+def said(folder: Path) -> str:
+    return (folder / "output.txt").read_text()
+
+
+def finish(folder: Path) -> None:
+    assert start(folder).wait(120) == 0, said(folder)
 
 
 def workers_of(run: subprocess.Popen) -> list[psutil.Process]:
     try:
         children = psutil.Process(run.pid).children(recursive=True)
-        return [child for child in children if "hpsearch.launch.worker" in child.cmdline()]
+        return [child for child in children if "hpsearch.launch.worker" in " ".join(child.cmdline())]
     except psutil.NoSuchProcess:
         return []
 
@@ -67,7 +70,7 @@ def wait_for(condition, timeout_sec: float) -> bool:
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("calm")
-    finish(start(folder))
+    finish(folder)
     return folder
 
 
@@ -115,7 +118,7 @@ def test_the_driver_killed_at_five_random_moments(calm, tmp_path, monkeypatch):
         assert wait_for(lambda workers=workers: not any(w.is_running() for w in workers), 10), (
             "a worker was left behind"
         )
-    finish(start(tmp_path))
+    finish(tmp_path)
     check_like(calm, tmp_path, monkeypatch)
 
 
@@ -130,7 +133,7 @@ def test_workers_killed_at_five_random_moments(calm, tmp_path, monkeypatch):
         for worker in workers_of(run)[:1]:
             worker.kill()
             killed += 1
-    finish(run)
+    assert run.wait(120) == 0, said(tmp_path)
     assert killed == 5, "the study was over before five workers were killed"
     check_like(calm, tmp_path, monkeypatch)
 
@@ -139,10 +142,9 @@ def test_one_interrupt_pauses_and_the_same_command_goes_on(calm, tmp_path, monke
     run = start(tmp_path)
     assert wait_for(lambda: list((tmp_path / "studies" / "sweep" / "events").glob("*-*-*.jsonl")), 60)
     run.send_signal(signal.SIGINT)
-    output, _ = run.communicate(timeout=60)
-    assert run.returncode == 130, output
-    assert "python -m hpsearch +study=lr_sweep" in output
-    finish(start(tmp_path))
+    assert run.wait(60) == 130, said(tmp_path)
+    assert "python -m hpsearch +study=lr_sweep" in said(tmp_path)
+    finish(tmp_path)
     check_like(calm, tmp_path, monkeypatch)
 
 
@@ -152,8 +154,7 @@ def test_two_interrupts_stop_at_once_and_the_same_command_goes_on(calm, tmp_path
     run.send_signal(signal.SIGINT)
     time.sleep(0.05)
     run.send_signal(signal.SIGINT)
-    output, _ = run.communicate(timeout=60)
-    assert run.returncode == 130, output
-    assert "Traceback" not in output
-    finish(start(tmp_path))
+    assert run.wait(60) == 130, said(tmp_path)
+    assert "Traceback" not in said(tmp_path)
+    finish(tmp_path)
     check_like(calm, tmp_path, monkeypatch)
