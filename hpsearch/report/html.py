@@ -16,10 +16,14 @@ from hpsearch.analysis import words
 from hpsearch.analysis.answer import answer, caveats, fixed_settings, replicates
 from hpsearch.analysis.space import floats, plain
 from hpsearch.analysis.sweep import Summary, summarize
-from hpsearch.report import figures, theme
-from hpsearch.report.figures.learning import MANY
+from hpsearch.report.figures.history import history_figure
+from hpsearch.report.figures.learning import MANY, curves_figure
+from hpsearch.report.figures.parallel import parallel_figure
+from hpsearch.report.figures.score import score_figure
+from hpsearch.report.figures.timeline import timeline_figure
 from hpsearch.report.files import replace_text
 from hpsearch.report.tables import best_command, flat, point_table, trial_table
+from hpsearch.report.theme import dark_partners
 from hpsearch.types import TrialState, TrialTable
 
 _SYMBOLS = {
@@ -95,7 +99,7 @@ def render(table: TrialTable) -> str:
         style=_resource("report.css"),
         script=_resource("report.js"),
         plotly=get_plotlyjs(),
-        dark=script_json(theme.dark_partners()),
+        dark=script_json(dark_partners()),
     )
 
 
@@ -144,25 +148,25 @@ def panels(table: TrialTable, summary: Summary) -> tuple[Panel, ...]:
     metric, name = summary.objective.metric, summary.main.name if summary.main else "point"
     many = len(table.trials) > MANY
     drawn = (
-        ("score", f"{metric} against {name}", _score_aid(summary), figures.score_figure(summary)),
-        ("curves", "Learning curves", _curves_aid(summary, many), figures.curves_figure(table, summary)),
+        ("score", f"{metric} against {name}", _score_aid(summary), score_figure(summary)),
+        ("curves", "Learning curves", _curves_aid(summary, many), curves_figure(table, summary)),
         (
             "history",
             "Course of the search",
             f"Points in the order in which they were asked; the line is the best {metric} so far, the bars one sd.",
-            figures.history_figure(summary),
+            history_figure(summary),
         ),
         (
             "parallel",
             "Hyperparameters and results side by side",
             "One line per point, the stronger its colour the better it ranks; dotted red lines diverged.",
-            figures.parallel_figure(table, summary),
+            parallel_figure(table, summary),
         ),
         (
             "timeline",
             "Timeline",
             "When each trial ran, one lane per trial at work at the same time; gaps are waiting.",
-            figures.timeline_figure(table),
+            timeline_figure(table),
         ),
     )
     return tuple(_panel(*parts) for parts in drawn)

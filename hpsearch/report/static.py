@@ -11,12 +11,12 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+import hpsearch.report.theme as theme
 from hpsearch.analysis.boundary import Stability
 from hpsearch.analysis.curves import curves_of, quantiles
 from hpsearch.analysis.space import Axis
 from hpsearch.analysis.sweep import Point, Summary
 from hpsearch.analysis.words import number
-from hpsearch.report import theme
 from hpsearch.report.figures.canvas import coordinate, parameter_axis, parameter_ticks, positive_span, shorten
 from hpsearch.report.figures.learning import MANY, curve_colour, top_points
 from hpsearch.types import TrialTable

@@ -7,10 +7,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+import hpsearch.report.theme as theme
 from hpsearch.analysis.space import Axis
 from hpsearch.analysis.sweep import Point, Summary
 from hpsearch.analysis.words import number
-from hpsearch.report import theme
 
 Trace = dict[str, Any]
 Layout = dict[str, Any]

@@ -2,9 +2,9 @@
 
 from plotly.graph_objects import Figure
 
+import hpsearch.report.theme as theme
 from hpsearch.analysis.sweep import Summary
 from hpsearch.analysis.words import score
-from hpsearch.report import theme
 from hpsearch.report.figures.canvas import Trace, axis_style, draw, hover, lost_strip, positive_span
 from hpsearch.types import TrialState
 

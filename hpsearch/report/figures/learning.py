@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from plotly.graph_objects import Figure
 
+import hpsearch.report.theme as theme
 from hpsearch.analysis.curves import STEP_LOSS, Array, Curve, curves_of, metrics_of, quantiles, smooth, thin
 from hpsearch.analysis.space import Axis
 from hpsearch.analysis.sweep import Summary
 from hpsearch.analysis.words import number, settings
-from hpsearch.report import theme
 from hpsearch.report.figures.canvas import (
     Layout,
     Trace,

@@ -8,10 +8,10 @@ import numpy as np
 from plotly.graph_objects import Figure
 from scipy.stats import rankdata
 
+import hpsearch.report.theme as theme
 from hpsearch.analysis.space import Axis, floats
 from hpsearch.analysis.sweep import Point, Summary
 from hpsearch.analysis.words import number, score
-from hpsearch.report import theme
 from hpsearch.report.figures.canvas import (
     Layout,
     Trace,

@@ -6,11 +6,11 @@ from typing import Any
 
 from plotly.graph_objects import Figure
 
+import hpsearch.report.theme as theme
 from hpsearch.analysis.boundary import Stability
 from hpsearch.analysis.space import Axis
 from hpsearch.analysis.sweep import Point, Summary
 from hpsearch.analysis.words import number, score
-from hpsearch.report import theme
 from hpsearch.report.figures.canvas import (
     MANY_POINTS,
     Layout,

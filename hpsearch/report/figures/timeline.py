@@ -6,9 +6,9 @@ from typing import Any
 
 from plotly.graph_objects import Figure
 
+import hpsearch.report.theme as theme
 from hpsearch.analysis.space import floats
 from hpsearch.analysis.words import duration, score
-from hpsearch.report import theme
 from hpsearch.report.figures.canvas import Trace, axis_style, draw, escape, shorten
 from hpsearch.types import TrialState, TrialTable
 

@@ -9,10 +9,12 @@ import pytest
 from hpsearch.analysis.space import Axis
 from hpsearch.analysis.sweep import summarize
 from hpsearch.report import theme
-from hpsearch.report.figures import curves_figure, history_figure, parallel_figure, score_figure, timeline_figure
 from hpsearch.report.figures.canvas import parameter_axis, round_ticks
-from hpsearch.report.figures.parallel import strongest
-from hpsearch.report.figures.timeline import lanes_of
+from hpsearch.report.figures.history import history_figure
+from hpsearch.report.figures.learning import curves_figure
+from hpsearch.report.figures.parallel import parallel_figure, strongest
+from hpsearch.report.figures.score import score_figure
+from hpsearch.report.figures.timeline import lanes_of, timeline_figure
 from tests.unit.report import synthetic
 
 
