@@ -109,17 +109,19 @@ def test_malformed_configurations(config, message):
 
 
 @pytest.mark.parametrize(
-    "inner",
+    ("inner", "reason"),
     [
-        {"_target_": "torch.load", "f": "x"},
-        {"_target_": "os.system", "command": "true"},
-        {"_target_": "torch.nn.Sequential", "_args_": [{"_target_": "torch.load", "f": "x"}]},
-        {"_target_": "torch.nn.ReLU", "inplaced": True},
+        ({"_target_": "torch.load", "f": "x"}, "is not something a configuration may build"),
+        ({"_target_": "os.system", "command": "true"}, "package os may not be used"),
+        ({"_target_": "torch.nn.Sequential", "_args_": [{"_target_": "torch.load", "f": "x"}]}, "is not something"),
+        ({"_target_": "torch.nn.ReLU", "inplaced": True}, "takes no such argument, did you mean 'inplace'?"),
     ],
 )
 @pytest.mark.parametrize("wrap", [lambda c: {"_args_": [c]}, lambda c: {"_args_": [{"deep": [{"er": c}]}]}])
-def test_what_is_nested_is_held_to_the_same(inner, wrap):
-    refused("model", {"_target_": "torch.nn.Sequential", **wrap(inner)})
+def test_what_is_nested_is_held_to_the_same(inner, reason, wrap):
+    message = refused("model", {"_target_": "torch.nn.Sequential", **wrap(inner)})
+    assert reason in message
+    assert message.startswith("model._args_[0]")
 
 
 def test_nested_objects_are_built():

@@ -300,12 +300,12 @@ def test_a_key_that_the_command_line_adds_is_allowed():
 
 def test_hydras_global_state_is_left_alone(my_conf):
     assert not GlobalHydra.instance().is_initialized()
-    compose([], [my_conf])
+    compose(["seed=54321"], [my_conf])
     assert not GlobalHydra.instance().is_initialized()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        compose(["+study=my_study"], [my_conf])
+        compose(["+study=my_study", "seed=12345"], [my_conf])
         with pytest.raises(ConfigError):
-            compose(["model=nope"])
+            compose(["nothing.like.this=12345"])
         assert hydra_compose("config", ["model=lenet"]).model.kernel_size == 5
 
 
