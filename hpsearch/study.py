@@ -36,7 +36,7 @@ from hpsearch.tracking.events import Record
 from hpsearch.tracking.mlflow import sync as send
 from hpsearch.tracking.query import StudySummary, studies, table_from_events
 from hpsearch.tracking.system import SystemSampler
-from hpsearch.types import BestPoint, Objective, Observer, TrialId, TrialState, TrialTable
+from hpsearch.types import BestPoint, Objective, Observer, TrialId, TrialState
 
 if TYPE_CHECKING:
     from hpsearch.analysis.sweep import Summary
@@ -356,11 +356,11 @@ def _outcome(
     notes: tuple[str, ...],
 ) -> StudyOutcome:
     from hpsearch.analysis.answer import answer
-    from hpsearch.analysis.sweep import summarize
+    from hpsearch.analysis.sweep import best_trial, summarize
 
     table = table_from_events(folder)
     summary = summarize(table)
-    best = _best_trial(table, outcome.best, summary.objective)
+    best = best_trial(table, summary)
     return StudyOutcome(
         name=folder.name,
         folder=folder,
@@ -377,15 +377,6 @@ def _outcome(
         already_complete=already_complete,
         notes=notes,
     )
-
-
-def _best_trial(table: TrialTable, point: BestPoint | None, objective: Objective) -> Mapping[str, Any] | None:
-    """Return the best trial of the best point, as a row of the table."""
-    if point is None:
-        return None
-    rows = table.trials[(table.trials["point"] == point.point) & table.trials["score"].notna()]
-    best: dict[str, Any] = rows.sort_values("score", ascending=not objective.maximize).iloc[0].to_dict()
-    return best
 
 
 def _check_command(name: str, trial: Mapping[str, Any]) -> str:

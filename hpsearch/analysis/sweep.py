@@ -168,6 +168,16 @@ def summarize(table: TrialTable) -> Summary:
     )
 
 
+def best_trial(table: TrialTable, summary: Summary) -> Mapping[str, Any] | None:
+    """Return the best trial of the best point, the first of equal ones, as a row of the table; None without one."""
+    if summary.best is None:
+        return None
+    of_point = table.trials[(table.trials["point"] == summary.best.point) & table.trials["score"].notna()]
+    ordered = of_point.sort_values("score", ascending=not summary.objective.maximize, kind="stable")
+    row: dict[str, Any] = ordered.iloc[0].to_dict()
+    return row
+
+
 def replicates_of(table: TrialTable) -> int:
     """Return how many trials a finished point has: the study's seeds, or more where points have folds as well."""
     config = dict(table.study.get("config") or {})

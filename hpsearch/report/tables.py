@@ -7,7 +7,7 @@ from typing import Any
 
 from hpsearch.analysis import words
 from hpsearch.analysis.space import column, floats
-from hpsearch.analysis.sweep import Point, Summary
+from hpsearch.analysis.sweep import Point, Summary, best_trial
 from hpsearch.types import TrialState, TrialTable
 
 _FIRST = ("point", "seed", "fold", "state", "score", "duration_sec", "attempts", "reason", "started", "ended", "run_id")
@@ -95,13 +95,8 @@ def trial_table(table: TrialTable, summary: Summary) -> Table:
 
 def best_command(table: TrialTable, summary: Summary) -> str:
     """Return the command that trains the best trial of the best point again; empty without a best point."""
-    if summary.best is None:
-        return ""
-    pick = max if summary.objective.maximize else min
-    _, (seed, fold) = pick(zip(summary.best.scores, summary.best.replicates, strict=True))
-    trials = table.trials
-    row = trials[(trials["point"] == summary.best.point) & (trials["seed"] == seed) & (trials["fold"] == fold)]
-    return _text(row["command"].iloc[0])
+    best = best_trial(table, summary)
+    return "" if best is None else _text(best["command"])
 
 
 def trials_csv(table: TrialTable) -> str:
