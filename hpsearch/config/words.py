@@ -139,6 +139,8 @@ def parse_word(text: str) -> Word:
     except HydraException as error:
         raise ConfigError(_grammar_message(text, error)) from None
     key = override.key_or_group
+    if not key:
+        raise ConfigError(f"{text}: an override is written KEY=VALUE (from {COMMAND_LINE})")
     if override.package:
         key = f"{key}@{override.package}"
     if key == "hydra" or key.startswith(("hydra.", "hydra/")):

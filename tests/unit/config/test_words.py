@@ -39,6 +39,7 @@ def test_study_works_with_and_without_a_plus():
     ("word", "error", "message"),
     [
         ("foo", ConfigError, "foo: an override is written KEY=VALUE"),
+        ("+=3", ConfigError, "+=3: an override is written KEY=VALUE"),
         ("-x", ConfigError, "see --help"),
         ("a=(3", ConfigError, "a=(3: "),
         ("optimizer.lr=0.1,0.2", ConfigError, "write 'space.optimizer.lr=choice(0.1,0.2)'"),
