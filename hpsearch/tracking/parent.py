@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.tracking import runs
-from hpsearch.tracking.events import STUDY, fold_study
+from hpsearch.tracking.events import STUDY, fold_study, read_trial, trial_files
 from hpsearch.tracking.journal import Event, read_lines
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
@@ -101,3 +101,15 @@ class Parent:
         state = self.study["state"]
         self._target.log(run, tags={"state": state["state"]})
         self._target.status(run, STATUS.get(state["state"], "SCHEDULED"), state["time"])
+        if state["state"] == "COMPLETE" and "best" in self.study:
+            self._weights(run, self.study["best"]["point"])
+
+    def _weights(self, run: str, point: int) -> None:
+        """Log the weights of the best point's first trial that wrote any."""
+        files = (path for path in trial_files(self._target.folder) if path.stem.startswith(f"{point}-"))
+        for trial in filter(None, map(read_trial, files)):
+            weights = [name for name in trial.artifacts if name.endswith(".safetensors")]
+            for name in weights:
+                self._target.file(run, Path(trial.folder) / name, "best")
+            if weights:
+                return

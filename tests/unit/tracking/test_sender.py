@@ -65,9 +65,10 @@ def test_the_parent_tells_the_study(place):
     record = fake.write_study(place.folder)
     (place.folder / "report.html").write_text("<html>")
     record.study("artifact", fake.TIME, path="report.html")
-    record.study("artifact", fake.TIME, path="trials/1-0-0/best.safetensors", to="best")
-    (place.folder / "trials" / "1-0-0").mkdir(parents=True)
-    (place.folder / "trials" / "1-0-0" / "best.safetensors").write_bytes(b"\0" * 5000)
+    record.study("artifact", fake.TIME, path="gone.csv")
+    (place.folder / "trials" / "1-1-0").mkdir(parents=True)
+    (place.folder / "trials" / "1-1-0" / "best.safetensors").write_bytes(b"\0" * 5000)
+    fake.finish(record, fake.spec(place.folder, 1, 1), artifacts=["note.txt", "best.safetensors"])
     record.close()
     place.send()
     parent = place.runs()["study"]
