@@ -78,11 +78,6 @@ def value_scale() -> list[list[float | str]]:
     return [[i / (STEPS - 1), value_colour(i / (STEPS - 1))] for i in range(STEPS)]
 
 
-def score_scale() -> list[list[float | str]]:
-    """Return the colour scale of `score_colour` as plotly takes it."""
-    return [[i / (STEPS - 1), score_colour(i / (STEPS - 1))] for i in range(STEPS)]
-
-
 def dark_partners() -> dict[str, str]:
     """Return, for every colour a figure may use, the one to use on a dark page."""
     partners = dict(_DARK)

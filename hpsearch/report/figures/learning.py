@@ -205,9 +205,15 @@ def _colour_key(axis: Axis | None) -> list[Trace]:
     places = [axis.place(axis.values[0]), axis.place(axis.values[-1])]
     ticks = parameter_ticks(axis)
     bar = {
-        **{"title": {"text": escape(axis.name), "side": "right", "font": {"color": theme.MUTED}}, "thickness": 12},
-        **{"outlinewidth": 0, "tickvals": [axis.place(v) for v, _ in ticks], "ticktext": [text for _, text in ticks]},
-        **{"tickfont": {"color": theme.MUTED}, "x": 1.01, "xpad": 4, "len": 1, "y": 0.5},
+        "title": {"text": escape(axis.name), "side": "right", "font": {"color": theme.MUTED, "size": 13}},
+        "tickvals": [axis.place(value) for value, _ in ticks],
+        "ticktext": [text for _, text in ticks],
+        "tickfont": {"color": theme.MUTED},
+        "thickness": 12,
+        "outlinewidth": 0,
+        "len": 1,
+        "x": 1.01,
+        "xpad": 4,
     }
     marker = {"color": places, "cmin": places[0], "cmax": places[1], "colorscale": theme.value_scale(), "colorbar": bar}
     return [
