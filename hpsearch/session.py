@@ -59,7 +59,7 @@ def make_spec(
         id=trial,
         config=filled.config,
         params=params,
-        overrides=filled.overrides,
+        overrides=(*composition.folder_words, *filled.overrides),
         key=filled.key,
         folder=str(folder / "trials" / trial.stem),
     )

@@ -63,7 +63,8 @@ class TrialSpec:
         id: which trial of the study.
         config: the resolved configuration, plain containers only; `seed` and `fold` are in it.
         params: the searched hyperparameters that are active, by dotted key.
-        overrides: Hydra overrides that compose `config`; printed, they are the command that trains it again.
+        overrides: Hydra overrides that compose `config`, after the ``--config-dir`` words they need; printed, they are
+            the command that trains it again.
         key: hash of `config` without its run-time fields.
         folder: absolute folder for this trial's checkpoint and artifact files; the worker creates it.
         attempt: 1 for the first start, one more for each retry or resume.

@@ -90,10 +90,14 @@ class Composition:
     _origin: _Origin = field(repr=False, compare=False)
 
     @property
+    def folder_words(self) -> tuple[str, ...]:
+        """The words of a command line that name the user's config folders."""
+        return tuple(word for folder in self.config_dirs for word in ("--config-dir", str(folder)))
+
+    @property
     def command(self) -> str:
         """The command line that composes this."""
-        folders = [word for folder in self.config_dirs for word in ("--config-dir", str(folder))]
-        return quote(["python", "-m", "hpsearch", *folders, *self.words])
+        return quote(["python", "-m", "hpsearch", *self.folder_words, *self.words])
 
     def where(self, key: str) -> str:
         """Return where the value of a dotted key (or a name of the space) came from, for messages."""
