@@ -36,16 +36,21 @@ def _python(code: str) -> subprocess.Popen:
 def test_kills_while_the_store_is_created_leave_nothing_broken(tmp_path):
     uri, delays = store.sqlite_uri(tmp_path / "mlflow.db"), random.Random(0)
     for _ in range(2):
+        before = _databases(tmp_path)
         creator = _python(CREATE.format(uri=uri, folder=str(tmp_path)))
-        while creator.poll() is None and not list(tmp_path.glob("mlflow.db.*.new")):
+        while creator.poll() is None and _databases(tmp_path) <= before:
             time.sleep(0.01)
-        time.sleep(delays.uniform(0, 0.8))
+        time.sleep(delays.uniform(0.1, 0.6))
         creator.kill()
         creator.wait()
         store.check_store(uri)
     client = store.connect(uri, tmp_path)
     assert client.get_experiment_by_name("Default") is not None
     assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+
+
+def _databases(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if not path.name.endswith(".lock")}
 
 
 def test_a_killed_sender_doubles_nothing(tmp_path):
