@@ -193,38 +193,6 @@ def read_trials(folder: Path) -> list[TrialRecord]:
     return [record for path in trial_files(folder) if (record := read_trial(path)) is not None]
 
 
-def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return what a study recorded of itself: the newest value of each field.
-
-    Args:
-        events: lines of its own file.
-        study: what earlier lines said; it is updated.
-
-    Returns:
-        The fields of ``open`` lines, ``created`` (time of the first one), ``uid``, and the newest ``best`` and
-        ``state`` (none after a new ``open``) as dictionaries of their own.
-    """
-    study = {} if study is None else study
-    for event in events:
-        fields = {name: value for name, value in event.items() if name != "event"}
-        match event["event"]:
-            case "created":
-                study["uid"] = fields["uid"]
-            case "open":
-                time = fields.pop("time")
-                study.setdefault("created", time)
-                study.update(fields)
-                study.pop("state", None)
-            case "best" | "state":
-                study[event["event"]] = fields
-    return study
-
-
-def read_study(folder: Path) -> dict[str, Any]:
-    """Read what a study recorded of itself; empty when there is no record."""
-    return fold_study(read_lines(folder / "events" / f"{STUDY}.jsonl")[0])
-
-
 class Record:
     """Writes a study's event files; lines wait in memory until `flush`.
 

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.tracking import runs
-from hpsearch.tracking.events import STUDY, fold_study, read_trial, trial_files
+from hpsearch.tracking.events import STUDY, read_trial, trial_files
 from hpsearch.tracking.journal import Event, read_lines
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
+from hpsearch.tracking.study_events import fold_study
 from hpsearch.tracking.target import Target, supersede_runs
 from hpsearch.tracking.views import view_path
 

@@ -18,12 +18,12 @@ from hpsearch.tracking.events import (
     STUDY,
     TrialRecord,
     last_state,
-    read_study,
     read_trials,
     replay_command,
     trial_files,
 )
 from hpsearch.tracking.sent import sent_runs
+from hpsearch.tracking.study_events import read_study
 from hpsearch.tracking.target import SUPERSEDED, UID, search
 from hpsearch.types import BestPoint, Report, TrialId, TrialState, TrialTable
 

@@ -1,14 +1,15 @@
 """Sends a study's event files to an MLflow store, now or later, once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.tracking import store
 from hpsearch.tracking.children import TRIAL, Children
-from hpsearch.tracking.events import STUDY, read_study
+from hpsearch.tracking.events import STUDY
 from hpsearch.tracking.parent import Parent
 from hpsearch.tracking.sent import Sent
+from hpsearch.tracking.study_events import read_study
 from hpsearch.tracking.target import SUPERSEDED, UID, Target, search
 from hpsearch.tracking.views import prepare_view
 from hpsearch.types import Objective
@@ -146,10 +147,18 @@ class Sender:
         parent, searched = self._parent, self._children.searched
         self._children.recolour(final="state" in parent.study)
         view = (self._target.experiment, parent.run, *searched)
-        if parent.study.get("objective") and view != self._view:
-            objective = Objective(**parent.study["objective"])
+        objective = _objective(parent.study)
+        if objective is not None and view != self._view:
             prepare_view(self._target.client, self._target.experiment, parent.run, searched, objective)
             self._view = view
+
+
+def _objective(study: Mapping[str, Any]) -> Objective | None:
+    """Return what the trials are compared by; a single trial has it in its configuration alone."""
+    named = study.get("objective") or (study.get("config") or {}).get("objective")
+    if not named:
+        return None
+    return Objective(**{key: named[key] for key in ("metric", "direction", "reduce") if key in named})
 
 
 def _one_line(error: Exception) -> str:

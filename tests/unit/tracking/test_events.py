@@ -8,13 +8,13 @@ import pytest
 from hpsearch.tracking.events import (
     Record,
     last_state,
-    read_study,
     read_trial,
     read_trials,
     replay_command,
     trial_files,
 )
 from hpsearch.tracking.journal import read_lines
+from hpsearch.tracking.study_events import read_study
 from hpsearch.types import Report, Started, TrialId, TrialState
 from tests.unit.tracking import fake_study as fake
 

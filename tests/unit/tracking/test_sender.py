@@ -1,5 +1,6 @@
 """Sending a study to a real SQLite store."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ from hpsearch.errors import StorageError
 from hpsearch.tracking import runs
 from hpsearch.tracking.children import COLOUR, TRIAL, Children
 from hpsearch.tracking.colours import scale
-from hpsearch.tracking.events import Record, read_study, read_trials
+from hpsearch.tracking.events import Record, read_trials
 from hpsearch.tracking.mlflow import MlflowTracker, supersede, sync
 from hpsearch.tracking.sent import Sent, sent_file
+from hpsearch.tracking.study_events import read_study
 from hpsearch.tracking.target import SUPERSEDED, search
+from hpsearch.tracking.views import TABLE, TAG
 from hpsearch.types import TrialState
 from tests.unit.tracking import fake_study as fake
 from tests.unit.tracking.fake_study import Place
@@ -332,7 +335,8 @@ def test_runs_are_coloured_by_the_main_hyperparameter(place):
 def test_trials_outside_a_study_have_no_parent(place):
     place.folder = place.folder.with_name("single")
     record = Record(place.folder)
-    fake.open_study(record, name="single", question=None)
+    config = {"objective": {"_target_": "hpsearch.types.Objective", "metric": "valid/acc", "direction": "maximize"}}
+    fake.open_study(record, name="single", question=None, objective=None, config=config)
     fake.train(record, fake.spec(place.folder, 0))
     record.close()
     place.send()
@@ -340,6 +344,8 @@ def test_trials_outside_a_study_have_no_parent(place):
     found = search(place.client, experiment)
     assert [run.data.tags[TRIAL] for run in found] == ["0-0-0"]
     assert "mlflow.parentRunId" not in found[0].data.tags
+    view = json.loads(place.client.get_experiment(experiment).tags[TAG + TABLE])
+    assert (view["searchFilter"], view["orderByKey"]) == ("", "metrics.`valid/acc`")
     assert place.sender().pending() == set()
 
 

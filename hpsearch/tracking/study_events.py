@@ -1,0 +1,40 @@
+"""What a study recorded of itself, read from its own event file."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from hpsearch.tracking.events import STUDY
+from hpsearch.tracking.journal import Event, read_lines
+
+
+def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return what a study recorded of itself: the newest value of each field.
+
+    Args:
+        events: lines of its own file.
+        study: what earlier lines said; it is updated.
+
+    Returns:
+        The fields of ``open`` lines, ``created`` (time of the first one), ``uid``, and the newest ``best`` and
+        ``state`` (none after a new ``open``) as dictionaries of their own.
+    """
+    study = {} if study is None else study
+    for event in events:
+        fields = {name: value for name, value in event.items() if name != "event"}
+        match event["event"]:
+            case "created":
+                study["uid"] = fields["uid"]
+            case "open":
+                time = fields.pop("time")
+                study.setdefault("created", time)
+                study.update(fields)
+                study.pop("state", None)
+            case "best" | "state":
+                study[event["event"]] = fields
+    return study
+
+
+def read_study(folder: Path) -> dict[str, Any]:
+    """Read what a study recorded of itself; empty when there is no record."""
+    return fold_study(read_lines(folder / "events" / f"{STUDY}.jsonl")[0])
