@@ -70,4 +70,4 @@ def means(task: str, sums: "Tensor", count: int) -> dict[str, float]:
     Returns:
         Mean by name.
     """
-    return dict(zip(names(task), (sums / count).tolist(), strict=True))
+    return {name: total / count for name, total in zip(names(task), sums.tolist(), strict=True)}

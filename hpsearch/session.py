@@ -25,7 +25,8 @@ from hpsearch.trial import execute, preflight
 from hpsearch.types import Objective, Progress, TrialId, TrialSpec, TrialTable
 
 SINGLE = "single"
-SEND_SEC = 30.0
+SEND_SEC = 30
+AWAY_SEC = 3
 
 
 def studies_folder() -> Path:
@@ -105,36 +106,53 @@ def _check_metric(composition: Composition, known: Sequence[str]) -> None:
         raise ConfigError(f"objective.metric = '{metric}': the test split is never an objective; use valid/...")
 
 
+def build_tracker(composition: Composition) -> Tracker:
+    """Return the tracker that the configuration names; a store that cannot be used raises StorageError."""
+    tracker: Tracker = build("tracker", composition.config["tracker"], composition.config["plugins"])
+    tracker.check()
+    return tracker
+
+
 @contextmanager
-def recorded(composition: Composition, folder: Path, **opened: Any) -> Iterator[tuple[Record, Tracker]]:
+def recorded(composition: Composition, folder: Path, tracker: Tracker, **opened: Any) -> Iterator[Record]:
     """Open the record and its copy; on the way out send what can be sent.
 
     Args:
         composition: the configuration.
         folder: of the study; its lock is held.
+        tracker: copies the record.
         opened: fields of the record's ``open`` line.
 
     Yields:
-        The record and the tracker.
+        The record.
     """
-    tracker: Tracker = build("tracker", composition.config["tracker"], composition.config["plugins"])
     record = Record(folder, tracker.changed)
     record.study("open", time.time(), **opened, **provenance(composition))
     record.flush()
     tracker.open(folder)
     try:
-        yield record, tracker
+        yield record
     finally:
         record.close()
-        tracker.close(SEND_SEC)
+        tracker.close(SEND_SEC if _sent(tracker) else 0.0)
 
 
 def unsent_note(tracker: Tracker) -> tuple[str, ...]:
     """Wait for the tracking store, and return what the user should know when something did not get there."""
-    if tracker.flush(SEND_SEC):
+    if _sent(tracker):
         return ()
     why = tracker.problem() or "it is slow"
     return (f"not everything reached the tracking store yet ({why}); `python -m hpsearch sync` sends the rest",)
+
+
+def _sent(tracker: Tracker) -> bool:
+    """Wait until everything is sent, but only shortly for a store that does not answer."""
+    for second in range(SEND_SEC):
+        if tracker.flush(1.0):
+            return True
+        if tracker.problem() and second >= AWAY_SEC:
+            break
+    return False
 
 
 class Silent:

@@ -18,6 +18,7 @@ from hpsearch.session import (
     SINGLE,
     Silent,
     build_launcher,
+    build_tracker,
     locked,
     make_spec,
     objective_of,
@@ -134,12 +135,13 @@ def run_trial(
     composition = compose(overrides, config_dirs)
     if composition.study_option is not None or composition.space:
         raise ConfigError("a single trial has no study and no search space; use run_study")
-    folder, launcher = studies_folder() / SINGLE, build_launcher(composition)
+    folder, tracker = studies_folder() / SINGLE, build_tracker(composition)
+    launcher = build_launcher(composition)
     filled = composition.trial({}, composition.config["seed"], composition.config["fold"])
     with ExitStack() as stack:
         stack.enter_context(working(launcher, composition, [filled.config]))
         stack.enter_context(locked(folder))
-        record, tracker = stack.enter_context(recorded(composition, folder, name=SINGLE))
+        record = stack.enter_context(recorded(composition, folder, tracker, name=SINGLE))
         spec, known = _spec_in(folder, composition, filled.key)
         objective = objective_of(composition)
         done = _train(spec, launcher, record, objective, observer, curve=_curve(known, objective) if known else None)

@@ -20,6 +20,7 @@ from hpsearch.search.storage import OpenStore, Store, open_study
 from hpsearch.session import (
     Silent,
     build_launcher,
+    build_tracker,
     locked,
     make_spec,
     move_aside,
@@ -129,7 +130,7 @@ def run_study(
     composition = search.composition
     store: Store = build("storage", composition.config["storage"], composition.config["plugins"])
     folder = studies_folder() / composition.study_name
-    launcher = build_launcher(composition)
+    launcher, tracker = build_launcher(composition), build_tracker(composition)
     for key in composition.fixed:
         observer.line(f"{key} is fixed on the command line and not searched")
     with ExitStack() as stack:
@@ -139,7 +140,8 @@ def run_study(
             crew.enter_context(working(launcher, composition, _representatives(search)))
         stack.enter_context(_owned(folder, search, fresh, observer))
         restarted = {"restart": True} if composition.config["study"]["restart"] else {}
-        record, tracker = stack.enter_context(recorded(composition, folder, **_opened(search, folder), **restarted))
+        opened = recorded(composition, folder, tracker, **_opened(search, folder), **restarted)
+        record = stack.enter_context(opened)
         driver = stack.enter_context(_driver(search, store, folder, launcher, record, observer))
         todo = driver.resume()
         if todo and not fresh:

@@ -11,14 +11,19 @@ class Tracker(Protocol):
     It reads the files that `Record` writes and never blocks the driver: `changed` only wakes it.
     """
 
+    def check(self) -> None:
+        """Look whether the store can be used, before anything is created.
+
+        Raises:
+            StorageError: it cannot: another version, a folder that cannot be written, an unknown scheme.
+        """
+        ...
+
     def open(self, folder: Path) -> None:
-        """Start copying a study; returns at once.
+        """Start copying a study into a checked store; returns at once.
 
         Args:
             folder: the study's folder, which holds `events/`; everything already there is copied too.
-
-        Raises:
-            StorageError: the store cannot be used: another version, a folder that cannot be written, an unknown scheme.
         """
         ...
 
@@ -45,6 +50,9 @@ class Tracker(Protocol):
 
 class NoTracker:
     """No copy: the event files alone."""
+
+    def check(self) -> None:
+        """Do nothing."""
 
     def open(self, folder: Path) -> None:
         """Do nothing."""

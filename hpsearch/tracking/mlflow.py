@@ -46,13 +46,16 @@ class MlflowTracker:
         self._thread: threading.Thread | None = None
         self._sender: Sender | None = None
 
+    def check(self) -> None:
+        """Refuse a store that cannot be used."""
+        store.check_store(self.uri)
+
     def open(self, folder: Path) -> None:
         """Start copying a study; returns at once.
 
         Args:
             folder: the study's folder.
         """
-        store.check_store(self.uri)
         store.set_environment(self._timeout_sec)
         self._sender = Sender(folder, self.uri, self.artifacts, self._artifact_mib)
         self._pending = self._sender.pending()

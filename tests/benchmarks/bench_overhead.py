@@ -28,7 +28,7 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.data.base import Splits
 from hpsearch.search.storage import Store
-from hpsearch.session import Silent, build_launcher, recorded, working, write_yaml
+from hpsearch.session import Silent, build_launcher, build_tracker, recorded, working, write_yaml
 from hpsearch.study import STUDY_FILE, _described, _driver, _opened, _representatives, plan_search
 from tests.benchmarks import bare_loop
 
@@ -68,7 +68,7 @@ class Ours:
                 self.launcher.call(preflight, config)
 
     def _until_ready(self, started: float) -> float:
-        while not self.launcher.ready():
+        while not all(slot.ready for slot in self.launcher._slots):
             self.launcher.poll(0.01)
         return time.perf_counter() - started
 
@@ -80,7 +80,8 @@ class Ours:
         folder.mkdir(parents=True)
         write_yaml(folder / STUDY_FILE, _described(self._search))
         store: Store = build("storage", composition.config["storage"])
-        with recorded(composition, folder, **_opened(self._search, folder)) as (record, tracker):
+        tracker = build_tracker(composition)
+        with recorded(composition, folder, tracker, **_opened(self._search, folder)) as record:
             tracker.flush(60)
             with _driver(self._search, store, folder, self.launcher, record, Silent()) as driver:
                 started = time.perf_counter()

@@ -56,6 +56,7 @@ WORDS = {
         ["/nowhere/at/all"],
     ),
     "random without budget": ([STUDY, "sampler=random", "budget.points=null"], ["budget.points"]),
+    "unknown scheme of a tracking store": ([STUDY, INLINE, "tracker.uri=ftp://somewhere"], ["ftp://somewhere"]),
     "no such command": (["reprot"], ["reprot", "did you mean 'report'"]),
     "no such study to report": (["report", "lr_sweep"], ["lr_sweep"]),
     "no such trial to replay": (["replay", "lr_sweep/1/0"], ["lr_sweep"]),
