@@ -76,7 +76,7 @@ class Ours:
         """Return the time of one study, from its first ask to the last tell and the last event sent."""
         composition = self._search.composition
         self._number += 1
-        folder = Path.cwd() / "studies" / f"bench{self._number}"
+        folder = Path.cwd() / "studies" / f"{composition.study_name}.{self._number}"
         folder.mkdir(parents=True)
         write_yaml(folder / STUDY_FILE, _described(self._search))
         store: Store = build("storage", composition.config["storage"])
@@ -125,15 +125,17 @@ def compare(words: tuple[str, ...], rates: tuple[float, ...], pairs: int, two_th
         data = build("data", config["data"]).load()
         rows = []
         for pair in range(pairs):
-            one = timed(lambda: bare(config, data, rates), 1)
-            row = {"bare_sec": one, "ours_sec": ours.seconds()}
+            sides = {"bare_sec": lambda: timed(lambda: bare(config, data, rates), 1), "ours_sec": ours.seconds}
+            order = list(sides) if pair % 2 == 0 else list(sides)[::-1]
+            row = {name: sides[name]() for name in order}
             if two_threads:
                 row["bare_two_threads_sec"] = timed(lambda: bare(config, data, rates), 2)
-            row["ratio"] = row["ours_sec"] / one
-            rows.append({name: round(value, 3) for name, value in row.items()})
+            row["ratio"] = row["ours_sec"] / row["bare_sec"]
+            rows.append({name: round(row[name], 3) for name in sorted(row)})
             print(f"pair {pair + 1}: {rows[-1]}", flush=True)
     medians = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
-    return {"start_sec": round(ours.start_sec, 2), "pairs": rows, "median": medians}
+    of_medians = round(medians["ours_sec"] / medians["bare_sec"], 3)
+    return {"start_sec": round(ours.start_sec, 2), "pairs": rows, "median": medians, "ratio_of_medians": of_medians}
 
 
 def main() -> None:
