@@ -188,9 +188,10 @@ class Pool:
             if self._objective.metric in message.metrics:
                 live.curve[message.epoch] = message.metrics[self._objective.metric]
             decision = live.told or self._judge(trial, message)
-        if decision is not Decision.CONTINUE:
+        news = decision is not Decision.CONTINUE and live.told is None
+        if news:
             live.told = decision
-        if decision is not Decision.CONTINUE or self._launcher.lockstep:
+        if news or self._launcher.lockstep:
             self._launcher.decide(trial, decision)
 
     def _ended(self, trial: TrialId, result: TrialResult) -> list[Finished]:
