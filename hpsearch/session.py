@@ -3,6 +3,8 @@
 Nothing is created before the workers have built the configuration once and found it sound.
 """
 
+import functools
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,19 +16,21 @@ import yaml
 
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
-from hpsearch.errors import ConfigError, StorageError, nearest
+from hpsearch.errors import ConfigError, HpsearchError, StorageError, nearest
 from hpsearch.launch.base import Launcher
 from hpsearch.search.storage import study_lock
 from hpsearch.tracking.base import Tracker
 from hpsearch.tracking.environment import environment, git_state
-from hpsearch.tracking.events import Record
-from hpsearch.tracking.query import table_from_events, table_from_mlflow
+from hpsearch.tracking.events import Record, TrialRecord, read_trial
+from hpsearch.tracking.query import download, find_run, table_from_events, table_from_mlflow
 from hpsearch.trial import execute, preflight
 from hpsearch.types import Objective, Progress, TrialId, TrialSpec, TrialTable
 
 SINGLE = "single"
 SEND_SEC = 30
 AWAY_SEC = 3
+WEIGHTS = "best.safetensors"
+"""The artifact of a trial that holds its best weights."""
 
 
 def studies_folder() -> Path:
@@ -63,7 +67,73 @@ def make_spec(
         overrides=(*composition.folder_words, *filled.overrides),
         key=filled.key,
         folder=str(folder / "trials" / trial.stem),
+        source=find_source(filled.config, tracking_uri(composition)),
     )
+
+
+def tracking_uri(composition: Composition) -> str | None:
+    """Return the tracking store that the configuration names, None for the default one."""
+    uri: str | None = composition.config["tracker"].get("uri")
+    return uri
+
+
+def find_trial(run: str, uri: str | None) -> tuple[str, TrialRecord]:
+    """Find a trial on record.
+
+    Args:
+        run: an MLflow run id, or STUDY/POINT/SEED[/FOLD].
+        uri: tracking store of the run id; None for the default one.
+
+    Returns:
+        The name of its study, and the trial.
+
+    Raises:
+        ConfigError: `run` is neither.
+        StorageError: there is no such trial.
+    """
+    if re.fullmatch(r"[0-9a-f]{32}", run):
+        return find_run(uri, run)
+    match = re.fullmatch(r"([A-Za-z0-9._-]+)/(\d+)/(\d+)(?:/(\d+))?", run)
+    if not match:
+        raise ConfigError(f"RUN = '{run}': must be an MLflow run id, or STUDY/POINT/SEED[/FOLD] such as lr_sweep/7/0")
+    name, *numbers = match.groups(default="0")
+    folder, trial = study_folder(name), TrialId(*map(int, numbers))
+    path = folder / "events" / f"{trial.stem}.jsonl"
+    known = read_trial(path) if path.exists() else None
+    if known is None:
+        raise StorageError(f"study '{name}' has no trial {trial}; see {folder / 'trials.csv'}")
+    return name, known
+
+
+def find_source(config: Mapping[str, Any], uri: str | None) -> str | None:
+    """Return the absolute path of the checkpoint that a trial starts from.
+
+    Args:
+        config: the trial's configuration; `finetune.source` is a file, an MLflow run id or STUDY/POINT/SEED.
+        uri: tracking store of the run id; None for the default one.
+
+    Returns:
+        The path, None when the trial starts from scratch.
+    """
+    options = config["finetune"]
+    source = options.get("source")
+    return None if options.get("mode") == "none" or source is None else _weights(source, uri, Path.cwd())
+
+
+@functools.lru_cache(maxsize=32)
+def _weights(source: str, uri: str | None, working_folder: Path) -> str:
+    if Path(source).suffix or Path(source).is_file():
+        return str(working_folder / Path(source).expanduser())
+    try:
+        study, trial = find_trial(source, uri)
+    except HpsearchError as error:
+        raise ConfigError(f"finetune.source = '{source}': it is no file, and as an earlier trial: {error}") from None
+    file = working_folder / "studies" / study / "trials" / trial.id.stem / WEIGHTS
+    if "/" not in source:
+        return str(download(uri, source, WEIGHTS) or file)
+    if not file.is_file():
+        raise StorageError(f"finetune.source = '{source}': the trial has no weights ({trial.state}; {file} is missing)")
+    return str(file)
 
 
 def build_launcher(composition: Composition) -> Launcher:
@@ -88,7 +158,8 @@ def working(launcher: Launcher, composition: Composition, configs: Sequence[Mapp
     sound = False
     try:
         for config in configs:
-            _check_metric(composition, launcher.call(preflight, config)["metrics"])
+            source = find_source(config, tracking_uri(composition))
+            _check_metric(composition, launcher.call(preflight, config, source)["metrics"])
         yield
         sound = True
     finally:

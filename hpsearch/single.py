@@ -1,7 +1,6 @@
 """One trial outside a search: train and track it, or train a logged one again and compare the curves."""
 
 import math
-import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -19,17 +18,18 @@ from hpsearch.session import (
     Silent,
     build_launcher,
     build_tracker,
+    find_source,
+    find_trial,
     locked,
     make_spec,
     objective_of,
     recorded,
     studies_folder,
-    study_folder,
+    tracking_uri,
     unsent_note,
     working,
 )
 from hpsearch.tracking.events import Record, TrialRecord, read_trial, read_trials
-from hpsearch.tracking.query import find_run
 from hpsearch.types import (
     Decision,
     Objective,
@@ -234,7 +234,7 @@ def replay(
         StorageError: there is no such trial, or nothing of it is on record.
     """
     observer, composition = observer or Silent(), compose(overrides, config_dirs)
-    study, known = _logged(run, composition)
+    study, known = find_trial(run, tracking_uri(composition))
     if not known.reports and not known.state.finished:
         raise StorageError(f"trial {study}/{known.id} has nothing on record to compare with")
     if isinstance(composition.config["launcher"].get("threads"), int) and "threads" in known.facts:
@@ -244,26 +244,11 @@ def replay(
     launcher = build_launcher(composition)
     with tempfile.TemporaryDirectory() as folder, working(launcher, composition, [config]):
         spec = TrialSpec(study, known.id, config, known.params, known.overrides, known.key, folder)
+        spec = replace(spec, source=find_source(config, tracking_uri(composition)))
         record = Record(Path(folder))
         done = _train(spec, launcher, record, objective, observer, judge=_until(known))
         again = read_trial(Path(folder) / "events" / f"{known.id.stem}.jsonl")
     return _compared(f"{study}/{known.id}", known, again.reports if again else (), done.result)
-
-
-def _logged(run: str, composition: Composition) -> tuple[str, TrialRecord]:
-    """Find a trial on record."""
-    if re.fullmatch(r"[0-9a-f]{32}", run):
-        return find_run(composition.config["tracker"].get("uri"), run)
-    match = re.fullmatch(r"([A-Za-z0-9._-]+)/(\d+)/(\d+)(?:/(\d+))?", run)
-    if not match:
-        raise ConfigError(f"RUN = '{run}': must be an MLflow run id, or STUDY/POINT/SEED[/FOLD] such as lr_sweep/7/0")
-    name, *numbers = match.groups(default="0")
-    folder, trial = study_folder(name), TrialId(*map(int, numbers))
-    path = folder / "events" / f"{trial.stem}.jsonl"
-    known = read_trial(path) if path.exists() else None
-    if known is None:
-        raise StorageError(f"study '{name}' has no trial {trial}; see {folder / 'trials.csv'}")
-    return name, known
 
 
 def _until(known: TrialRecord) -> Judge:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from hpsearch.data.base import DataSource, Splits
     from hpsearch.schedules import Table
+    from hpsearch.training.finetune import FineTune
     from hpsearch.training.loop import Job, Trainer
 
 LOADED = 2
@@ -58,7 +59,7 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
 
     (spec,) = specs
     try:
-        return (yield from train(prepare(spec.config, spec.key, Path(spec.folder))))
+        return (yield from train(prepare(spec.config, spec.key, Path(spec.folder), spec.source)))
     except Exception as error:
         if not _out_of_memory(error):
             raise
@@ -66,13 +67,14 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
     return (TrialResult(TrialState.INFEASIBLE, reason, time=time.time()),)
 
 
-def preflight(config: Mapping[str, Any]) -> dict[str, Any]:
+def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str, Any]:
     """Build a configuration and run one forward and backward pass on its first batch, without training.
 
     Called in a worker before anything is created; it leaves the data loaded there.
 
     Args:
         config: a trial's resolved configuration.
+        source: where `finetune.source` was found.
 
     Returns:
         The trial's facts; ``metrics``: the names of all metrics it will report; ``steps_per_epoch``.
@@ -82,7 +84,7 @@ def preflight(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     from hpsearch.training.loop import rehearse
 
-    job = prepare(config, key="", folder=Path())
+    job = prepare(config, key="", folder=Path(), source=source)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message="Using a target size")  # a loss that broadcasts is a wrong one
@@ -90,16 +92,19 @@ def preflight(config: Mapping[str, Any]) -> dict[str, Any]:
     except Exception as error:
         raise ConfigError(f"model, data and loss do not fit together: {_first_line(error)}") from error
     names = metrics.reported(job.splits.task, job.trainer.test)
+    if not job.epochs:
+        names = tuple(name for name in names if name.startswith(("valid/", "test/")))
     return {**job.facts, "metrics": names, "steps_per_epoch": job.steps_per_epoch}
 
 
-def prepare(config: Mapping[str, Any], key: str, folder: Path) -> "Job":
+def prepare(config: Mapping[str, Any], key: str, folder: Path, source: str | None = None) -> "Job":
     """Build everything that a configuration describes, on its device.
 
     Args:
         config: a trial's resolved configuration.
         key: its hash.
         folder: where its files go.
+        source: where `finetune.source` was found; None: it is a path.
 
     Returns:
         What the loop trains.
@@ -110,11 +115,14 @@ def prepare(config: Mapping[str, Any], key: str, folder: Path) -> "Job":
     trainer: Trainer = build("trainer", config["trainer"], plugins)
     objective: Objective = build("objective", config["objective"], plugins)
     device = trainer.find_device()
-    source: DataSource = build("data", config["data"], plugins)
-    splits = _load(_data_key(config["data"]), plugins, trainer.test, device)
-    batch_size = source.batch_rows(len(splits.train))
-    model = _model(config["model"], plugins, seed, splits).to(device)
-    optimizer = _optimizer(config["optimizer"], plugins, model)
+    data: DataSource = build("data", config["data"], plugins)
+    splits = _load(_data_key(config["data"]), plugins, trainer.test, config["fold"], device)
+    batch_size = data.batch_rows(len(splits.train))
+    model = _model(config["model"], plugins, seed, splits)
+    finetune: FineTune = build("finetune", config["finetune"], plugins)
+    tuned = finetune.apply(model, source)
+    model = model.to(device)
+    optimizer = _optimizer(config["optimizer"], plugins, model, tuned.rate_factors)
     steps = math.ceil(len(splits.train) / batch_size)
     loss: nn.Module = build("loss", config["loss"], plugins)
     return Job(
@@ -126,23 +134,38 @@ def prepare(config: Mapping[str, Any], key: str, folder: Path) -> "Job":
         splits=splits,
         batch_size=batch_size,
         model=model,
-        loss=loss.to(device),
+        loss=_weighted(loss, splits.class_weights).to(device),
         optimizer=optimizer,
+        shuffle=data.shuffle,
         table=_table(config["scheduler"], plugins, optimizer, steps, trainer.epochs),
         regularizers={name: build("regularizer", each, plugins) for name, each in config["regularizer"].items()},
-        facts=_facts(model, splits, device),
+        facts=_facts(model, splits, device) | tuned.facts,
+        frozen=tuned.frozen,
     )
 
 
 def _data_key(config: Mapping[str, Any]) -> str:
-    return json.dumps({**config, "batch_size": "full"}, sort_keys=True)
+    return json.dumps({**config, "batch_size": "full", "shuffle": True}, sort_keys=True)
 
 
 @functools.lru_cache(maxsize=LOADED)
-def _load(data_key: str, plugins: tuple[str, ...], test: bool, device: "torch.device") -> "Splits":
-    """Load data once per worker, whatever the batch size."""
+def _load(data_key: str, plugins: tuple[str, ...], test: bool, fold: int, device: "torch.device") -> "Splits":
+    """Load data once per worker, whatever the batch size and the order."""
     source: DataSource = build("data", json.loads(data_key), plugins)
-    return source.load(test).to(device)
+    return source.load(test, fold).to(device)
+
+
+def _weighted(loss: "nn.Module", class_weights: "tuple[float, ...] | None") -> "nn.Module":
+    """Put the weights of the classes into a loss that takes them."""
+    import torch
+
+    if class_weights is None:
+        return loss
+    if getattr(loss, "weight", False) is not None:
+        why = "has weights already" if hasattr(loss, "weight") else "takes no weights"
+        raise ConfigError(f"data.class_weights: the loss {type(loss).__name__} {why}")
+    loss.weight = torch.tensor(class_weights)
+    return loss
 
 
 def _model(config: Mapping[str, Any], plugins: tuple[str, ...], seed: int, splits: "Splits") -> "nn.Module":
@@ -154,12 +177,14 @@ def _model(config: Mapping[str, Any], plugins: tuple[str, ...], seed: int, split
     return model
 
 
-def _optimizer(config: Mapping[str, Any], plugins: tuple[str, ...], model: "nn.Module") -> "Optimizer":
+def _optimizer(
+    config: Mapping[str, Any], plugins: tuple[str, ...], model: "nn.Module", rate_factors: Mapping[str, float]
+) -> "Optimizer":
     from hpsearch.optim.groups import parameter_groups
 
     options = dict(config)
     decay_all = options.pop("decay_bias_and_norm", False)
-    groups = parameter_groups(model, options.get("weight_decay", 0.0), decay_all)
+    groups = parameter_groups(model, options.get("weight_decay", 0.0), decay_all, rate_factors)
     optimizer: Optimizer = build("optimizer", options, plugins, params=groups)
     return optimizer
 

@@ -68,6 +68,7 @@ class TrialSpec:
         key: hash of `config` without its run-time fields.
         folder: absolute folder for this trial's checkpoint and artifact files; the worker creates it.
         attempt: 1 for the first start, one more for each retry or resume.
+        source: path of the checkpoint that it starts from, where `finetune.source` was found; None for a fresh start.
     """
 
     study: str
@@ -78,6 +79,7 @@ class TrialSpec:
     key: str
     folder: str
     attempt: int = 1
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

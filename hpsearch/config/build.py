@@ -18,10 +18,12 @@ PACKAGES = ("hpsearch", "torch", "optuna")
 KINDS = {
     "data": "hpsearch.data.base.DataSource",
     "model": "torch.nn.Module",
+    "init": "hpsearch.nn.init.Initializer",
     "loss": "torch.nn.Module",
     "optimizer": "torch.optim.Optimizer",
     "scheduler": "torch.optim.lr_scheduler.LRScheduler",
     "regularizer": "hpsearch.regularizers.Regularizer",
+    "finetune": "hpsearch.training.finetune.FineTune",
     "trainer": "hpsearch.training.loop.Trainer",
     "objective": "hpsearch.types.Objective",
     "sampler": "optuna.samplers.BaseSampler",

@@ -114,6 +114,25 @@ def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
     return run.data.tags["hpsearch.study"], _record(client, run, _artifact(client, run, "config.yaml"))
 
 
+def download(uri: str | None, run_id: str, file: str) -> Path | None:
+    """Fetch an artifact of a run.
+
+    Args:
+        uri: tracking store; None for the default one.
+        run_id: of the run.
+        file: the artifact.
+
+    Returns:
+        Where it lies now: in the store's own folder or in a temporary one; None when the run has no such artifact.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(_client(uri).download_artifacts(run_id, file))
+    except (MlflowException, OSError):
+        return None
+
+
 def _client(uri: str | None) -> "MlflowClient":
     address = store.store_uri(uri)
     path = store.sqlite_path(address)

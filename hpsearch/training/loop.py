@@ -16,7 +16,7 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer
 
 from hpsearch import rng
-from hpsearch.data.base import Split, Splits
+from hpsearch.data.base import Part, Splits
 from hpsearch.errors import ConfigError, check_choice, check_float, check_int
 from hpsearch.nn.dropout import Dropout, address_dropout, advance
 from hpsearch.regularizers import Regularizer
@@ -113,7 +113,9 @@ class Job:
         optimizer: steps the model's parameters.
         table: learning rate (and momentum) of every step.
         regularizers: penalties on the parameters, by name.
+        shuffle: visit the training split in a new order each epoch, else always in its own.
         facts: scalars measured once, sent with the first message.
+        frozen: modules of the model that stay in evaluation mode, because they are not trained.
     """
 
     key: str
@@ -129,11 +131,18 @@ class Job:
     table: Table
     regularizers: Mapping[str, Regularizer]
     facts: Mapping[str, str | int | float]
+    frozen: tuple[nn.Module, ...] = ()
+    shuffle: bool = True
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training split; none where no parameter is trained."""
+        return self.trainer.epochs if any(p.requires_grad for p in self.model.parameters()) else 0
 
     @property
     def device(self) -> torch.device:
         """Where the data and the model are."""
-        return self.splits.train.x.device
+        return self.splits.train.device
 
     @property
     def steps_per_epoch(self) -> int:
@@ -175,7 +184,7 @@ def train(job: Job) -> TrialRun:
     try:
         for message in _messages(job, progress):
             (decision,) = yield (message,)
-            if progress.epoch == job.trainer.epochs:
+            if progress.epoch == job.epochs:
                 continue
             if decision is Decision.STOP:
                 return (_end(job, progress, TrialState.PRUNED, f"stopped after epoch {progress.epoch or 0}"),)
@@ -202,9 +211,13 @@ def rehearse(job: Job) -> float:
     """
     with _torch_state(job, 1):
         rows = _order(job, 1)[: job.batch_size]
-        job.model.train()
+        _training_mode(job)
         named = [(name, parameter) for name, parameter in job.model.named_parameters() if parameter.requires_grad]
-        _, loss = _backward(job, named, job.splits.train.x[rows], job.splits.train.y[rows])
+        ((x, y),) = job.splits.train.batches(rows, job.batch_size, job.seed, 1)
+        if not named:
+            with torch.no_grad():
+                return float(job.loss(_forward(job, x), y))
+        _, loss = _backward(job, named, x, y)
         return loss.item()
 
 
@@ -214,12 +227,15 @@ def _messages(job: Job, progress: Progress) -> Iterator[Message]:
     yield from tuple(progress.reports)
     if progress.epoch is None:
         progress.epoch = 0
-        if job.trainer.eval_initial:
+        if job.trainer.eval_initial or not job.epochs:
             with _torch_state(job, 0):
-                report = Report(0, 0, _evaluate(job, job.splits.valid, "valid"), time=time.time())
+                values = _evaluate(job, job.splits.valid, "valid")
+                if job.splits.test is not None and not job.epochs:
+                    values |= _evaluate(job, job.splits.test, "test")
+            report = Report(0, 0, values, time=time.time())
             progress.reports.append(report)
             yield report
-    for epoch in range(progress.epoch + 1, job.trainer.epochs + 1):
+    for epoch in range(progress.epoch + 1, job.epochs + 1):
         with _torch_state(job, epoch):
             report = _run_epoch(job, progress, epoch)
         progress.reports.append(report)
@@ -285,9 +301,9 @@ def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, fl
     norms = torch.zeros(3, device=job.device)
     measure = measured_steps(steps)
     rates = _rates(job.table, done, steps)
-    job.model.train()
-    for index, rows in enumerate(torch.split(_order(job, epoch), job.batch_size)):
-        x, y = train.x.index_select(0, rows), train.y.index_select(0, rows)
+    _training_mode(job)
+    batches = train.batches(_order(job, epoch), job.batch_size, job.seed, epoch)
+    for index, (x, y) in enumerate(batches):
         _set_rates(job.optimizer, *rates[index])
         if drops:
             advance(job.model, done + index)
@@ -306,8 +322,17 @@ def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, fl
     return values, log.thinned(job.trainer.log_every or math.ceil(steps / LOGGED_STEPS))
 
 
+def _training_mode(job: Job) -> None:
+    job.model.train()
+    for module in job.frozen:
+        module.eval()
+
+
 def _order(job: Job, epoch: int) -> Tensor:
-    return torch.randperm(len(job.splits.train), generator=rng.generator(job.seed, "order", epoch)).to(job.device)
+    size = len(job.splits.train)
+    if not job.shuffle:
+        return torch.arange(size, device=job.device)
+    return torch.randperm(size, generator=rng.generator(job.seed, "order", epoch)).to(job.device)
 
 
 def _rates(table: Table, done: int, steps: int) -> list[tuple[float, float | None]]:
@@ -318,7 +343,7 @@ def _rates(table: Table, done: int, steps: int) -> list[tuple[float, float | Non
 
 def _set_rates(optimizer: Optimizer, lr: float, momentum: float | None) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = lr * group.get("rate_factor", 1.0)
         if momentum is not None and "betas" in group:
             group["betas"] = (momentum, *group["betas"][1:])
         elif momentum is not None:
@@ -354,7 +379,7 @@ def _update(job: Job, parameters: Sequence[Tensor]) -> None:
     job.optimizer.step()
 
 
-def _evaluate(job: Job, split: Split, part: str) -> dict[str, float]:
+def _evaluate(job: Job, split: Part, part: str) -> dict[str, float]:
     forward = partial(_forward, job)
     values = evaluate(job.model, forward, job.loss, split, job.trainer.eval_batch_size, job.splits.task)
     return {f"{part}/{name}": value for name, value in values.items()}
