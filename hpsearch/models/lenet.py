@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from hpsearch.errors import ConfigError, check_choice, check_int
-from hpsearch.nn import activation_layer, check_widths, hidden_layers, initialize
+from hpsearch.nn import Style, check_images, check_widths, conv_block, hidden_layers, redraw
 
 POOLS: dict[str, type[nn.MaxPool2d] | type[nn.AvgPool2d]] = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
 
@@ -24,15 +24,13 @@ class LeNet(nn.Module):
         in_shape: (channels, height, width) of one image.
         num_outputs: number of classes or targets.
         activation: a key of `hpsearch.nn.ACTIVATIONS`.
+        norm: of the convolutions, a key of `hpsearch.nn.NORMS`.
+        norm_first: normalize before the activation, or after it.
         pool: ``max`` or ``avg``.
         kernel_size: of both convolutions; odd.
         channels: maps of the two convolutions.
         hidden: width of each hidden fully connected layer.
-        dropout: rate after each hidden fully connected layer, in [0, 1).
-        init: a key of `hpsearch.nn.INITS`.
-
-    Raises:
-        ConfigError: when the input is not an image, or too small for two convolutions and poolings.
+        dropout: rate after each hidden fully connected layer, in [0, 1); or a list with one rate per layer.
     """
 
     def __init__(
@@ -40,31 +38,24 @@ class LeNet(nn.Module):
         in_shape: tuple[int, ...],
         num_outputs: int,
         activation: str = "relu",
+        norm: str = "none",
+        norm_first: bool = True,
         pool: str = "max",
         kernel_size: int = 5,
         channels: Sequence[int] = (6, 16),
         hidden: Sequence[int] = (120, 84),
-        dropout: float = 0.0,
-        init: str = "default",
+        dropout: float | Sequence[float] = 0.0,
     ) -> None:
         super().__init__()
         height, width = _pooled_size(in_shape, kernel_size)
         check_choice("model.pool", pool, POOLS)
-        check_widths("model.channels", channels)
-        if len(channels) != 2:
-            raise ConfigError(f"model.channels = {list(channels)}: must be two numbers, one per convolution")
-        self.features = nn.Sequential(
-            nn.Conv2d(in_shape[0], channels[0], kernel_size, padding=kernel_size // 2),
-            activation_layer(activation),
-            POOLS[pool](2),
-            nn.Conv2d(channels[0], channels[1], kernel_size),
-            activation_layer(activation),
-            POOLS[pool](2),
-        )
-        inputs = channels[1] * height * width
-        self.hidden = hidden_layers(inputs, hidden, activation, dropout)
-        self.output = nn.Linear(hidden[-1] if hidden else inputs, num_outputs)
-        initialize(self, init)
+        check_widths("model.channels", channels, 2)
+        style = Style(activation, norm, norm_first)
+        first = conv_block(in_shape[0], channels[0], kernel_size, style)
+        second = conv_block(first.outputs, channels[1], kernel_size, style, padding=0)
+        self.features = nn.Sequential(first, POOLS[pool](2), second, POOLS[pool](2))
+        self.hidden = hidden_layers(second.outputs * height * width, hidden, Style(activation), dropout)
+        self.output = nn.Linear(self.hidden.outputs, num_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
@@ -72,20 +63,47 @@ class LeNet(nn.Module):
         return outputs
 
 
+class OriginalLeNet(LeNet):
+    """LeNet with sigmoid and average pooling, drawn uniformly in ±sqrt(6 / (fan-in + fan-out)) by Glorot and Bengio.
+
+    Args:
+        in_shape: as for `LeNet`, like all others.
+        num_outputs: see there.
+        activation: see there.
+        norm: see there.
+        norm_first: see there.
+        pool: see there.
+        kernel_size: see there.
+        channels: see there.
+        hidden: see there.
+        dropout: see there.
+    """
+
+    def __init__(
+        self,
+        in_shape: tuple[int, ...],
+        num_outputs: int,
+        activation: str = "sigmoid",
+        norm: str = "none",
+        norm_first: bool = True,
+        pool: str = "avg",
+        kernel_size: int = 5,
+        channels: Sequence[int] = (6, 16),
+        hidden: Sequence[int] = (120, 84),
+        dropout: float | Sequence[float] = 0.0,
+    ) -> None:
+        super().__init__(
+            in_shape, num_outputs, activation, norm, norm_first, pool, kernel_size, channels, hidden, dropout
+        )
+        redraw(self, nn.init.xavier_uniform_)
+
+
 def _pooled_size(in_shape: tuple[int, ...], kernel_size: int) -> tuple[int, int]:
     check_int("model.kernel_size", kernel_size, 1)
     if kernel_size % 2 == 0:
         raise ConfigError(f"model.kernel_size = {kernel_size}: must be odd, so that padding keeps the image's size")
-    if len(in_shape) != 3:
-        raise ConfigError(f"LeNet needs images (channels, height, width), the data has inputs of shape {in_shape}")
-    smallest, side = 2 * (kernel_size + 1), min(in_shape[1:])
-    if side < smallest:
-        fits = [k for k in range(1, kernel_size, 2) if 2 * (k + 1) <= side]
-        advice = f"; model.kernel_size={fits[-1]} fits" if fits else ""
-        size = "x".join(map(str, in_shape[1:]))
-        raise ConfigError(
-            f"LeNet with model.kernel_size = {kernel_size} needs images of at least {smallest}x{smallest} pixels, "
-            f"the data has {size}{advice}"
-        )
+    fits = [k for k in range(1, kernel_size, 2) if 2 * (k + 1) <= min(in_shape[1:], default=0)]
+    advice = f"model.kernel_size={fits[-1]} fits" if fits else ""
+    check_images(f"LeNet with model.kernel_size = {kernel_size}", in_shape, 2 * (kernel_size + 1), advice)
     height, width = ((side // 2 - kernel_size + 1) // 2 for side in in_shape[1:])
     return height, width

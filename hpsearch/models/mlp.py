@@ -5,18 +5,20 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from hpsearch.nn import hidden_layers
+from hpsearch.nn import Style, hidden_layers
 
 
 class MLP(nn.Module):
-    """Fully connected layers on the flattened input, each followed by an activation and dropout, and a linear output.
+    """Fully connected layers on the flattened input, each normalized, activated and dropped out, and a linear output.
 
     Args:
         in_shape: shape of one input.
         num_outputs: number of classes or targets.
         hidden: width of each hidden layer, from the input on; empty is a linear model.
         activation: a key of `hpsearch.nn.ACTIVATIONS`.
-        dropout: rate after each hidden layer, in [0, 1).
+        norm: a key of `hpsearch.nn.NORMS` that needs no feature maps.
+        norm_first: normalize before the activation, or after it.
+        dropout: rate after each hidden layer, in [0, 1); or a list with one rate per layer.
     """
 
     def __init__(
@@ -25,12 +27,13 @@ class MLP(nn.Module):
         num_outputs: int,
         hidden: Sequence[int] = (64,),
         activation: str = "relu",
-        dropout: float = 0.0,
+        norm: str = "none",
+        norm_first: bool = True,
+        dropout: float | Sequence[float] = 0.0,
     ) -> None:
         super().__init__()
-        inputs = math.prod(in_shape)
-        self.hidden = hidden_layers(inputs, hidden, activation, dropout)
-        self.output = nn.Linear(hidden[-1] if hidden else inputs, num_outputs)
+        self.hidden = hidden_layers(math.prod(in_shape), hidden, Style(activation, norm, norm_first), dropout)
+        self.output = nn.Linear(self.hidden.outputs, num_outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""

@@ -1,18 +1,41 @@
-"""Layers, activations and initializations the models share."""
+"""Layers, activations, normalizations and initializations the models share."""
 
-from hpsearch.nn.activations import ACTIVATIONS, activation_layer
+from hpsearch.nn.activations import ACTIVATIONS, CReLU, Maxout, activation_layer, channels_after, channels_before
 from hpsearch.nn.dropout import Dropout, address_dropout, advance
-from hpsearch.nn.init import INITS, initialize
-from hpsearch.nn.layers import check_widths, hidden_layers
+from hpsearch.nn.init import Initializer, redraw
+from hpsearch.nn.layers import (
+    Block,
+    Style,
+    check_images,
+    check_widths,
+    conv_block,
+    dense_block,
+    dropout_rates,
+    hidden_layers,
+)
+from hpsearch.nn.normalization import NORMS, normalization, weighted
 
 __all__ = [
     "ACTIVATIONS",
-    "INITS",
+    "NORMS",
+    "Block",
+    "CReLU",
     "Dropout",
+    "Initializer",
+    "Maxout",
+    "Style",
     "activation_layer",
     "address_dropout",
     "advance",
+    "channels_after",
+    "channels_before",
+    "check_images",
     "check_widths",
+    "conv_block",
+    "dense_block",
+    "dropout_rates",
     "hidden_layers",
-    "initialize",
+    "normalization",
+    "redraw",
+    "weighted",
 ]

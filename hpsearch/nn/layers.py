@@ -1,40 +1,175 @@
-"""Blocks of layers that several models share."""
+"""Blocks of layers that several models share: a weighted layer, its normalization, activation and dropout."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import nn
 
-from hpsearch.errors import ConfigError, check_int
-from hpsearch.nn.activations import activation_layer
+from hpsearch.errors import ConfigError, check_choice, check_int
+from hpsearch.nn.activations import ACTIVATIONS, activation_layer, channels_after, channels_before
 from hpsearch.nn.dropout import Dropout
+from hpsearch.nn.normalization import NORMS, centres_channels, normalization, weighted
 
 
-def hidden_layers(inputs: int, widths: Sequence[int], activation: str, dropout: float) -> nn.Sequential:
-    """Return fully connected hidden layers, each followed by its activation and dropout.
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What follows each weighted layer of a model.
+
+    Attributes:
+        activation: a key of `hpsearch.nn.ACTIVATIONS`.
+        norm: a key of `hpsearch.nn.NORMS`.
+        norm_first: normalize before the activation, or after it.
+    """
+
+    activation: str = "relu"
+    norm: str = "none"
+    norm_first: bool = True
+
+    def __post_init__(self) -> None:
+        check_choice("model.activation", self.activation, ACTIVATIONS)
+        check_choice("model.norm", self.norm, NORMS)
+        check_choice("model.norm_first", self.norm_first, (True, False))
+
+
+class Block(nn.Sequential):
+    """Layers in a row that know how many channels come out.
+
+    Args:
+        layers: in order.
+        outputs: channels (or features) of what they return; an activation may have changed the width.
+    """
+
+    def __init__(self, layers: Sequence[nn.Module], outputs: int) -> None:
+        super().__init__(*layers)
+        self.outputs = outputs
+
+
+def dense_block(inputs: int, width: int, style: Style, dropout: float | None = None) -> Block:
+    """Return a fully connected layer with its normalization, activation and dropout.
+
+    Args:
+        inputs: number of inputs.
+        width: number of units.
+        style: what follows.
+        dropout: rate at the end, in [0, 1); None for no dropout layer.
+
+    Returns:
+        The block; its `outputs` are the inputs of what comes next.
+    """
+    channels = channels_before(style.activation, width)
+    bias = not (style.norm_first and centres_channels(style.norm))
+    layer = weighted(nn.Linear(inputs, channels, bias=bias), style.norm)
+    return _block(layer, channels, style, 0, dropout)
+
+
+def conv_block(
+    inputs: int,
+    width: int,
+    kernel_size: int,
+    style: Style,
+    stride: int = 1,
+    padding: int | None = None,
+    dropout: float | None = None,
+) -> Block:
+    """Return a convolution of images with its normalization, activation and dropout.
+
+    Args:
+        inputs: channels of the input.
+        width: number of units per position.
+        kernel_size: side of the kernel.
+        style: what follows.
+        stride: distance of the positions.
+        padding: zeros around the image; None for half the kernel, which keeps the size at stride 1 and an odd kernel.
+        dropout: rate at the end, in [0, 1); None for no dropout layer.
+
+    Returns:
+        The block; its `outputs` are the inputs of what comes next.
+    """
+    channels = channels_before(style.activation, width)
+    around = kernel_size // 2 if padding is None else padding
+    bias = not (style.norm_first and centres_channels(style.norm))
+    layer = weighted(nn.Conv2d(inputs, channels, kernel_size, stride, around, bias=bias), style.norm)
+    return _block(layer, channels, style, 2, dropout)
+
+
+def _block(layer: nn.Module, channels: int, style: Style, dims: int, dropout: float | None) -> Block:
+    outputs = channels_after(style.activation, channels)
+    layers: list[nn.Module] = [activation_layer(style.activation)]
+    if style.norm not in ("none", "weight"):
+        norm = normalization(style.norm, channels if style.norm_first else outputs, dims)
+        layers.insert(0 if style.norm_first else 1, norm)
+    if dropout is not None:
+        layers.append(Dropout(dropout))
+    return Block([layer, *layers], outputs)
+
+
+def hidden_layers(inputs: int, widths: Sequence[int], style: Style, dropout: float | Sequence[float] = 0.0) -> Block:
+    """Return fully connected hidden layers, each followed by its normalization, activation and dropout.
 
     Args:
         inputs: number of inputs of the first.
         widths: width of each layer, checked as ``model.hidden``; empty returns what it is given.
-        activation: a key of `hpsearch.nn.ACTIVATIONS`.
-        dropout: rate after each layer, in [0, 1).
+        style: what follows each.
+        dropout: rate after each layer, in [0, 1), or a list with one rate per layer.
 
     Returns:
-        The layers in a row.
+        The blocks in a row.
     """
     check_widths("model.hidden", widths)
-    layers: list[nn.Module] = []
-    for width in widths:
-        layers += [nn.Linear(inputs, width), activation_layer(activation), Dropout(dropout)]
-        inputs = width
-    return nn.Sequential(*layers)
+    blocks: list[nn.Module] = []
+    for width, rate in zip(widths, dropout_rates(dropout, len(widths)), strict=True):
+        block = dense_block(inputs, width, style, rate)
+        blocks.append(block)
+        inputs = block.outputs
+    return Block(blocks, inputs)
 
 
-def check_widths(key: str, widths: object) -> None:
+def dropout_rates(dropout: float | Sequence[float], layers: int) -> list[float]:
+    """Return one dropout rate per layer.
+
+    Args:
+        dropout: a rate for all, or a list with one rate per layer, from the input on.
+        layers: number of layers.
+
+    Returns:
+        The rates.
+
+    Raises:
+        ConfigError: a list of another length.
+    """
+    if not isinstance(dropout, Sequence) or isinstance(dropout, str):
+        return [dropout] * layers
+    if len(dropout) != layers:
+        raise ConfigError(f"model.dropout = {list(dropout)}: must be one rate, or {layers} rates, one per layer")
+    return list(dropout)
+
+
+def check_images(model: str, in_shape: tuple[int, ...], smallest: int, advice: str = "") -> None:
+    """Refuse an input that is no image, or too small an image.
+
+    Args:
+        model: what needs it, as the message names it.
+        in_shape: shape of one input.
+        smallest: least height and width in pixels.
+        advice: what would fit, added to the message of a small image.
+
+    Raises:
+        ConfigError: naming the shape and the smallest size.
+    """
+    if len(in_shape) != 3:
+        raise ConfigError(f"{model} needs images (channels, height, width), the data has inputs of shape {in_shape}")
+    if min(in_shape[1:]) < smallest:
+        size, hint = "x".join(map(str, in_shape[1:])), advice and f"; {advice}"
+        raise ConfigError(f"{model} needs images of at least {smallest}x{smallest} pixels, the data has {size}{hint}")
+
+
+def check_widths(key: str, widths: object, count: int | None = None) -> None:
     """Refuse what is not a list of positive whole numbers.
 
     Args:
         key: dotted key of the configuration.
         widths: what was given.
+        count: how many numbers there must be; None for any.
 
     Raises:
         ConfigError: naming the key and the value.
@@ -43,3 +178,5 @@ def check_widths(key: str, widths: object) -> None:
         raise ConfigError(f"{key} = {widths!r}: must be a list of whole numbers, such as [64, 32]")
     for place, width in enumerate(widths):
         check_int(f"{key}[{place}]", width, 1)
+    if count is not None and len(widths) != count:
+        raise ConfigError(f"{key} = {list(widths)}: must be {count} numbers")

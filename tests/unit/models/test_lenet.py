@@ -1,16 +1,22 @@
+import math
+
 import pytest
 import torch
 from torch import nn
 
 from hpsearch.errors import ConfigError
-from hpsearch.models.lenet import LeNet
-
-ORIGINAL = {"activation": "sigmoid", "pool": "avg", "init": "xavier_uniform"}
+from hpsearch.models.lenet import LeNet, OriginalLeNet
 
 
-@pytest.mark.parametrize("options", [{}, ORIGINAL])
-def test_it_has_the_published_number_of_parameters(options):
-    assert sum(p.numel() for p in LeNet((1, 28, 28), 10, **options).parameters()) == 61_706
+@pytest.mark.parametrize("kind", [LeNet, OriginalLeNet])
+def test_it_has_the_published_number_of_parameters(kind):
+    assert sum(p.numel() for p in kind((1, 28, 28), 10).parameters()) == 61_706
+
+
+def test_the_original_form_fills_xaviers_interval():
+    weight = OriginalLeNet((1, 28, 28), 10).hidden[0][0].weight
+    bound = math.sqrt(6 / (400 + 120))
+    assert bound * 0.98 < weight.abs().max() <= bound
 
 
 def test_the_original_form_equals_the_textbook_network():
@@ -28,7 +34,7 @@ def test_the_original_form_equals_the_textbook_network():
         nn.Sigmoid(),
         nn.Linear(84, 10),
     )
-    model = LeNet((1, 28, 28), 10, **ORIGINAL)
+    model = OriginalLeNet((1, 28, 28), 10)
     for mine, theirs in zip(textbook.parameters(), model.parameters(), strict=True):
         mine.data.copy_(theirs)
     x = torch.randn(3, 1, 28, 28)
@@ -36,8 +42,9 @@ def test_the_original_form_equals_the_textbook_network():
 
 
 def test_the_modern_form_uses_relu_and_max_pooling():
-    kinds = [type(layer) for layer in LeNet((1, 28, 28), 10).features]
-    assert kinds == [nn.Conv2d, nn.ReLU, nn.MaxPool2d] * 2
+    first, pool, second, _ = LeNet((1, 28, 28), 10).features
+    assert [type(layer) for layer in (*first, pool)] == [nn.Conv2d, nn.ReLU, nn.MaxPool2d]
+    assert [type(layer) for layer in second] == [nn.Conv2d, nn.ReLU]
 
 
 @pytest.mark.parametrize("in_shape", [(1, 12, 12), (1, 13, 17), (3, 32, 32), (3, 96, 96)])
@@ -84,7 +91,7 @@ def test_features_are_no_image():
         ("channels", [6, 0]),
         ("hidden", 84),
         ("dropout", -0.5),
-        ("init", "he"),
+        ("norm", "bn"),
     ],
 )
 def test_a_bad_option_is_named(option, value):

@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from hpsearch.errors import ConfigError
-from hpsearch.nn import ACTIVATIONS, activation_layer
+from hpsearch.nn import ACTIVATIONS, activation_layer, channels_after, channels_before
 
 FORMULAS = {
     "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
     "tanh": math.tanh,
     "relu": lambda x: max(x, 0.0),
+    "prelu": lambda x: x if x > 0 else 0.25 * x,
     "leaky_relu": lambda x: x if x > 0 else 0.01 * x,
     "relu6": lambda x: min(max(x, 0.0), 6.0),
     "elu": lambda x: x if x > 0 else math.expm1(x),
@@ -21,11 +22,38 @@ FORMULAS = {
 }
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+WIDER = {
+    "crelu": lambda channels: [max(x, 0.0) for x in channels] + [max(-x, 0.0) for x in channels],
+    "maxout": lambda channels: [max(pair) for pair in zip(channels[::2], channels[1::2], strict=True)],
+}
+
+
+def test_every_activation_has_its_formula():
+    assert FORMULAS.keys() | WIDER.keys() == ACTIVATIONS.keys()
+
+
+@pytest.mark.parametrize("name", FORMULAS)
 def test_the_layer_computes_its_formula(name):
     x = torch.tensor([-3.0, -0.5, 0.0, 0.7, 8.0])
     expected = torch.tensor([FORMULAS[name](value) for value in x.tolist()])
-    torch.testing.assert_close(activation_layer(name)(x), expected)
+    torch.testing.assert_close(activation_layer(name)(x).detach(), expected)
+
+
+@pytest.mark.parametrize("name", WIDER)
+@pytest.mark.parametrize("axis", [1, -1])
+def test_the_layers_that_change_the_number_of_channels(name, axis):
+    x = torch.randn(2, 6, 4, 6)
+    out = activation_layer(name, axis)(x)
+    assert out.shape[axis] == channels_after(name, 6)
+    where = (1, slice(None), 2, 3) if axis == 1 else (1, 2, 3)
+    torch.testing.assert_close(out[where], torch.tensor(WIDER[name](x[where].tolist())))
+
+
+def test_the_width_before_and_after():
+    assert [channels_before(name, 6) for name in ("relu", "crelu", "maxout")] == [6, 6, 12]
+    assert [channels_after(name, 6) for name in ("relu", "crelu", "maxout")] == [6, 12, 3]
+    with pytest.raises(ConfigError, match=r"model.activation = 'maxout': needs a multiple of 2 channels, not 7"):
+        channels_after("maxout", 7)
 
 
 def test_an_unknown_name_suggests_the_nearest():
