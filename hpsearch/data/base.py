@@ -2,22 +2,29 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hpsearch.data.scaling import SCALINGS, fit
-from hpsearch.data.split import stratified
-from hpsearch.errors import ConfigError, DataError, check_choice, check_float, check_int
+from hpsearch.data.arrays import (
+    Arrays,
+    check_class_weights,
+    check_classes,
+    checked,
+    keep_classes,
+    weigh_classes,
+)
+from hpsearch.data.scaling import LINEAR, SCALINGS, fit
+from hpsearch.data.split import kfold, stratified
+from hpsearch.errors import ConfigError, check_choice, check_float, check_int
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-TASKS = ("classification", "regression")
+    from hpsearch.data.streamed import Streamed
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +43,52 @@ class Split:
         """Return the number of samples."""
         return len(self.y)
 
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return tuple(self.x.shape[1:])
+
+    @property
+    def device(self) -> "torch.device":
+        """Where the samples are."""
+        return self.x.device
+
     def to(self, device: "torch.device | str") -> "Split":
         """Return this part on a device."""
         return Split(self.x.to(device), self.y.to(device))
+
+    def batches(
+        self,
+        rows: "Tensor",
+        size: int,
+        seed: int = 0,  # noqa: ARG002 - tensors draw nothing
+        epoch: int = 0,  # noqa: ARG002
+    ) -> "Iterator[tuple[Tensor, Tensor]]":
+        """Go through some rows in batches.
+
+        Args:
+            rows: [N] row numbers in order, on the device.
+            size: rows per batch; the last one may have fewer.
+            seed: of the trial, for parts that draw at random when they are read.
+            epoch: pass over the part, for the same.
+
+        Yields:
+            Inputs and targets of each batch.
+        """
+        import torch
+
+        for chunk in torch.split(rows, size):
+            yield self.x.index_select(0, chunk), self.y.index_select(0, chunk)
+
+    def in_order(self, size: int) -> "Iterator[tuple[Tensor, Tensor]]":
+        """Go through all rows in their order, in batches."""
+        import torch
+
+        return zip(torch.split(self.x, size), torch.split(self.y, size), strict=True)
+
+
+Part: TypeAlias = "Split | Streamed"
+"""One part of a data set: on the device, or brought there batch by batch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,55 +104,24 @@ class Splits:
         task: ``classification`` or ``regression``.
         class_names: one name per class, empty for a regression.
         digest: first 16 hex digits of the SHA-256 of the training and validation samples, before scaling, and of
-            the scaling's name.
+            the scalings' names.
+        class_weights: weight of each class in the loss, None where all count alike.
     """
 
-    train: Split
-    valid: Split
-    test: Split | None
+    train: Part
+    valid: Part
+    test: "Part | None"
     in_shape: tuple[int, ...]
     num_outputs: int
     task: str
     class_names: tuple[str, ...]
     digest: str
+    class_weights: tuple[float, ...] | None = None
 
     def to(self, device: "torch.device | str") -> "Splits":
         """Return the same splits on a device."""
         test = None if self.test is None else self.test.to(device)
         return replace(self, train=self.train.to(device), valid=self.valid.to(device), test=test)
-
-
-@dataclass(frozen=True, eq=False)
-class Arrays:
-    """Samples as a source reads them.
-
-    Attributes:
-        x: [N, C, H, W] images or [N, F] features, of any real dtype.
-        y: [N] class numbers from 0, or [N, outputs] targets of a regression.
-        class_names: one name per class; empty makes it a regression.
-    """
-
-    x: NDArray[Any]
-    y: NDArray[Any]
-    class_names: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.y)
-
-    def rows(self, index: NDArray[np.int64]) -> "Arrays":
-        """Return some of the samples."""
-        return replace(self, x=self.x[index], y=self.y[index])
-
-    @property
-    def task(self) -> str:
-        """``classification`` or ``regression``."""
-        return TASKS[not self.class_names]
-
-    @property
-    def strata(self) -> NDArray[np.int64]:
-        """[N] what a stratified split keeps the shares of: the class; one stratum for a regression."""
-        return self.y.astype(np.int64) if self.class_names else np.zeros(len(self.y), np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,28 +141,44 @@ class Parts:
 class DataSource(ABC):
     """Where samples come from and how they are split; a subclass adds fields of its own and implements `arrays`.
 
-    A source is hashable. Everything but `batch_size` decides what `load` returns, so a worker that keeps loaded data
-    looks it up by ``dataclasses.replace(source, batch_size="full")``.
+    A source is hashable. Everything but `batch_size` and `shuffle` decides what `load` returns, so a worker keeps
+    loaded data by the other fields.
 
     Attributes:
         batch_size: samples per step, or ``full`` for the whole training part.
+        shuffle: visit the training part in a new order each epoch; without it, always in the order of the source, which
+            biases training where that order means something.
         valid_fraction: share of the samples that are not for testing that goes to the validation part.
         test_fraction: share of all samples that goes to the test part; None makes no test part. Only for a source
             without a test part of its own.
-        split_seed: seed of the splits and of the subset.
+        folds: number of folds of a stratified cross-validation: the samples that are not for testing are dealt out to
+            so many folds, and the one asked for is the validation part, whatever `valid_fraction`; None for one split.
+        split_seed: seed of the splits, the folds and the subset.
         train_size: train on a stratified subset of this many samples of the training part; None takes all. The
             validation and test parts do not change with it.
-        scaling: ``minmax``, ``standardize`` or ``none``, see `hpsearch.data.scaling.fit`.
+        classes: keep the samples of these classes only, renumbered from 0 in this order; None keeps all.
+        class_weights: weight of each class in the loss: ``balanced``, one number per class, or None.
+        scaling: of the inputs, see `hpsearch.data.scaling.fit`.
+        target_scaling: of the targets of a regression: ``minmax``, ``standardize`` or ``none``. Losses and errors are
+            those of the scaled targets.
+        loader_workers: None keeps the samples on the device; a number keeps them on the host, where so many processes
+            of a DataLoader (0: the training process itself) make the batches.
     """
 
     own_test: ClassVar[bool] = False
 
     batch_size: int | str = 64
+    shuffle: bool = True
     valid_fraction: float = 0.2
     test_fraction: float | None = None
+    folds: int | None = None
     split_seed: int = 0
     train_size: int | None = None
+    classes: Sequence[int] | None = None
+    class_weights: str | Sequence[float] | None = None
     scaling: str = "minmax"
+    target_scaling: str = "none"
+    loader_workers: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse fields that no data set can satisfy.
@@ -153,18 +188,34 @@ class DataSource(ABC):
         """
         if self.batch_size != "full":
             _check_size("data.batch_size", self.batch_size, "'full'")
+        check_choice("data.shuffle", self.shuffle, (True, False))
         check_float("data.valid_fraction", self.valid_fraction, "(0, 1)")
         if self.test_fraction is not None:
             check_float("data.test_fraction", self.test_fraction, "(0, 1)")
-            if self.own_test:
+            if self.has_test():
                 name = type(self).__name__
                 raise ConfigError(
                     f"data.test_fraction = {self.test_fraction!r}: {name} has its own test part, use null"
                 )
+        if self.folds is not None:
+            check_int("data.folds", self.folds, 2)
         check_int("data.split_seed", self.split_seed, 0)
         if self.train_size is not None:
             _check_size("data.train_size", self.train_size, "null")
+        for name in ("classes", "class_weights"):
+            if isinstance(given := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(given))
+        if self.classes is not None:
+            check_classes(self.classes)
+        check_class_weights(self.class_weights)
         check_choice("data.scaling", self.scaling, SCALINGS)
+        check_choice("data.target_scaling", self.target_scaling, LINEAR)
+        if self.loader_workers is not None:
+            check_int("data.loader_workers", self.loader_workers, 0)
+
+    def has_test(self) -> bool:
+        """Return whether the source has a test part of its own."""
+        return self.own_test
 
     @abstractmethod
     def arrays(self, test: bool) -> Arrays:
@@ -177,11 +228,12 @@ class DataSource(ABC):
             All samples of the part.
         """
 
-    def read(self, test: bool = False) -> Parts:
+    def read(self, test: bool = False, fold: int = 0) -> Parts:
         """Read and split the samples, without torch: enough to refuse a bad configuration before a run exists.
 
         Args:
             test: read the test part as well.
+            fold: which fold is the validation part, where there are folds.
 
         Returns:
             The samples of each part.
@@ -189,43 +241,69 @@ class DataSource(ABC):
         Raises:
             ConfigError: where a field does not fit the number of samples, or there is no test part to read.
         """
-        if test and not self.own_test and self.test_fraction is None:
+        if test and not self.has_test() and self.test_fraction is None:
             raise ConfigError(f"data.test_fraction = None: {type(self).__name__} has no test part without it")
-        rest = _checked(self.arrays(test=False))
-        tested = _checked(self.arrays(test=True)) if test and self.own_test else None
+        if fold >= (self.folds or 1):
+            raise ConfigError(f"fold = {fold}: data.folds = {self.folds} has no such fold")
+        rest = keep_classes(checked(self.arrays(test=False)), self.classes)
+        tested = keep_classes(checked(self.arrays(test=True)), self.classes) if test and self.has_test() else None
         if self.test_fraction is not None:
             rest, held_out = self._part(rest, self.test_fraction, "test")
             tested = held_out if test else None
-        train, valid = self._part(rest, self.valid_fraction, "valid")
+        train, valid = self._fold(rest, fold) if self.folds else self._part(rest, self.valid_fraction, "valid")
         parts = Parts(self._subset(train), valid, tested)
         self.batch_rows(len(parts.train))
+        if parts.train.class_names and self.target_scaling != "none":
+            raise ConfigError(f"data.target_scaling = {self.target_scaling!r}: classes are not scaled, use none")
         return parts
 
-    def load(self, test: bool = False) -> Splits:
+    def load(self, test: bool = False, fold: int = 0) -> Splits:
         """Read, split, convert and scale the samples, on the host.
 
         Args:
             test: load the test part as well; otherwise it is not read.
+            fold: which fold is the validation part, where there are folds.
 
         Returns:
             The splits, x in float32, scaled by what was fitted on the training part.
         """
-        parts = self.read(test)
-        splits = [_tensors(part) for part in parts]
-        if scaling := fit(splits[0].x, self.scaling):
-            for split in splits:
-                scaling.apply_(split.x)
-        train, valid = splits[:2]
+        parts = self.read(test, fold)
+        weights = weigh_classes(parts.train, self.class_weights)
+        train, valid, *rest = self.convert(parts)
         return Splits(
             train=train,
             valid=valid,
-            test=splits[2] if test else None,
-            in_shape=tuple(train.x.shape[1:]),
-            num_outputs=len(parts.train.class_names) or train.y.shape[1],
+            test=rest[0] if test else None,
+            in_shape=train.in_shape,
+            num_outputs=parts.train.outputs,
             task=parts.train.task,
             class_names=parts.train.class_names,
-            digest=_digest(parts, self.scaling),
+            digest=_digest(parts, self.scaling, self.target_scaling),
+            class_weights=weights,
         )
+
+    def convert(self, parts: Parts) -> "Sequence[Part]":
+        """Return what is trained on: tensors on the host, scaled, or a DataLoader over them.
+
+        Args:
+            parts: as read.
+
+        Returns:
+            The training, validation and, where it was read, test part.
+        """
+        splits = [_tensors(part) for part in parts]
+        for tensors, kind in (
+            ([split.x for split in splits], self.scaling),
+            ([split.y for split in splits], self.target_scaling),
+        ):
+            if scaling := fit(tensors[0], kind):
+                for tensor in tensors:
+                    scaling.apply_(tensor)
+        if self.loader_workers is None:
+            return splits
+        from hpsearch.data.streamed import Streamed, TensorRows
+
+        return [Streamed(TensorRows(s.x, s.y), len(s), s.in_shape, self.loader_workers) for s in splits]
 
     def batch_rows(self, train_rows: int) -> int:
         """Return the number of samples per step.
@@ -252,6 +330,13 @@ class DataSource(ABC):
         rest, chosen = stratified(arrays.strata, size, self.split_seed, name)
         return arrays.rows(rest), arrays.rows(chosen)
 
+    def _fold(self, arrays: Arrays, fold: int) -> tuple[Arrays, Arrays]:
+        assert self.folds
+        if self.folds > len(arrays):
+            raise ConfigError(f"data.folds = {self.folds}: there are {len(arrays)} samples to deal out")
+        rest, chosen = kfold(arrays.strata, self.folds, fold, self.split_seed)
+        return arrays.rows(rest), arrays.rows(chosen)
+
     def _subset(self, train: Arrays) -> Arrays:
         if self.train_size is None:
             return train
@@ -265,15 +350,6 @@ def _check_size(key: str, value: object, otherwise: str) -> None:
         raise ConfigError(f"{key} = {value!r}: must be a whole number >= 1 or {otherwise}")
 
 
-def _checked(arrays: Arrays) -> Arrays:
-    if len(arrays.x) != len(arrays.y):
-        raise DataError(f"{len(arrays.x)} inputs but {len(arrays.y)} labels")
-    classes = len(arrays.class_names)
-    if classes and (arrays.y.min() < 0 or arrays.y.max() >= classes):
-        raise DataError(f"labels from {arrays.y.min()} to {arrays.y.max()}: {classes} classes need 0 to {classes - 1}")
-    return arrays
-
-
 def _tensors(arrays: Arrays) -> Split:
     import torch
 
@@ -282,8 +358,8 @@ def _tensors(arrays: Arrays) -> Split:
     return Split(x, y if arrays.class_names or y.ndim > 1 else y[:, None])
 
 
-def _digest(parts: Parts, scaling: str) -> str:
-    digest = hashlib.sha256(scaling.encode())
+def _digest(parts: Parts, *scalings: str) -> str:
+    digest = hashlib.sha256(" ".join(scalings).encode())
     for part in (parts.train, parts.valid):
         for array in (part.x, part.y):
             digest.update(f"{array.dtype.str}{array.shape}".encode())

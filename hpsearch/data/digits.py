@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.data.base import Arrays, DataSource
+from hpsearch.data.arrays import Arrays
+from hpsearch.data.base import DataSource
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from hpsearch.data.base import Arrays, DataSource
+from hpsearch.data.arrays import Arrays
+from hpsearch.data.base import DataSource
 from hpsearch.data.idx import read
 from hpsearch.errors import ConfigError, DataError
 

@@ -32,6 +32,30 @@ def stratified(
     return np.sort(ranked[~chosen]), np.sort(ranked[chosen])
 
 
+def kfold(strata: NDArray[np.int64], folds: int, fold: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split rows into one fold of a stratified k-fold cross-validation and the rest.
+
+    The rows, in a seeded order within each stratum, are dealt out to the folds in turn: the sizes of the folds differ
+    by at most one row, and so do each stratum's shares of them.
+
+    Source: R. Kohavi, A Study of Cross-Validation and Bootstrap for Accuracy Estimation and Model Selection,
+    IJCAI 1995.
+
+    Args:
+        strata: [N] stratum of each row, such as its class.
+        folds: number of folds.
+        fold: which one, from 0.
+        seed: seed of the order.
+
+    Returns:
+        The indices of the rest and of the fold, each in ascending order.
+    """
+    ranked = _order(len(strata), seed, "folds")
+    ranked = ranked[np.argsort(strata[ranked], kind="stable")]
+    chosen = np.arange(len(strata)) % folds == fold
+    return np.sort(ranked[~chosen]), np.sort(ranked[chosen])
+
+
 def _order(n: int, seed: int, purpose: str) -> NDArray[np.int64]:
     # numpy promises the raw stream of a bit generator for ever, but not that of Generator.permutation.
     return np.argsort(np.random.PCG64(address(seed, "split", purpose)).random_raw(n), kind="stable")

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch import metrics
-from hpsearch.data.base import Split
+from hpsearch.data.base import Part
 
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, forward: Callable[[Tensor], Tensor], loss: nn.Module, split: Split, batch_size: int, task: str
+    model: nn.Module, forward: Callable[[Tensor], Tensor], loss: nn.Module, split: Part, batch_size: int, task: str
 ) -> dict[str, float]:
     """Evaluate a model in evaluation mode on a fixed grid of batches, in the split's order.
 
@@ -32,8 +32,8 @@ def evaluate(
     training = model.training
     model.eval()
     try:
-        sums = torch.zeros(len(metrics.names(task)), device=split.x.device)
-        for x, y in zip(torch.split(split.x, batch_size), torch.split(split.y, batch_size), strict=True):
+        sums = torch.zeros(len(metrics.names(task)), device=split.device)
+        for x, y in split.in_order(batch_size):
             outputs = forward(x)
             sums += metrics.batch_sums(task, loss(outputs, y), outputs, y)
         return metrics.means(task, sums, len(split))

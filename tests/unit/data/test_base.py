@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from hpsearch.data.base import Arrays, DataSource
+from hpsearch.data.arrays import Arrays
+from hpsearch.data.base import DataSource
 from hpsearch.errors import ConfigError, DataError
 
 
@@ -15,12 +16,12 @@ class Rows(DataSource):
 
     batch_size: int | str = "full"
     n: int = 120
-    classes: int = 3
+    known: int = 3
 
     def arrays(self, test):
         assert not test
         i = np.arange(self.n)
-        return Arrays(np.stack((i, -i), 1), i % 3, tuple("abc")[: self.classes])
+        return Arrays(np.stack((i, -i), 1), i % 3, tuple("abc")[: self.known])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +183,7 @@ def test_a_source_with_a_test_part_takes_no_test_fraction():
 
 def test_labels_beyond_the_classes():
     with pytest.raises(DataError, match="labels from 0 to 2: 2 classes need 0 to 1"):
-        Rows(classes=2).load()
+        Rows(known=2).load()
 
 
 def test_inputs_and_labels_of_different_length(monkeypatch):

@@ -1,0 +1,171 @@
+"""Samples as sources read them, what they must satisfy, and what is worked out from their labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.errors import ConfigError, DataError, check_choice, check_float, check_int
+
+TASKS = ("classification", "regression")
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """Samples as a source reads them.
+
+    Attributes:
+        x: [N, C, H, W] images or [N, F] features, of any real dtype.
+        y: [N] class numbers from 0, or [N, outputs] targets of a regression.
+        class_names: one name per class; empty makes it a regression.
+        where: the file or folder they were read from, for messages.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    class_names: tuple[str, ...] = ()
+    where: str = ""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.y)
+
+    def rows(self, index: NDArray[np.int64]) -> "Arrays":
+        """Return some of the samples."""
+        return replace(self, x=self.x[index], y=self.y[index])
+
+    @property
+    def task(self) -> str:
+        """``classification`` or ``regression``."""
+        return TASKS[not self.class_names]
+
+    @property
+    def strata(self) -> NDArray[np.int64]:
+        """[N] what a stratified split keeps the shares of: the class; one stratum for a regression."""
+        return self.y.astype(np.int64) if self.class_names else np.zeros(len(self.y), np.int64)
+
+    @property
+    def outputs(self) -> int:
+        """Number of classes, or of targets of a regression."""
+        return len(self.class_names) or (self.y.shape[1] if self.y.ndim > 1 else 1)
+
+
+def checked(arrays: Arrays) -> Arrays:
+    """Return the samples when they can be trained on.
+
+    Args:
+        arrays: as a source reads them.
+
+    Returns:
+        The same.
+
+    Raises:
+        DataError: as many inputs as labels are not there, a number is not finite, or a label names no class; the
+            message says which one.
+    """
+    where, classes = f"{arrays.where}: " if arrays.where else "", len(arrays.class_names)
+    if len(arrays.x) != len(arrays.y):
+        raise DataError(f"{where}{len(arrays.x)} inputs but {len(arrays.y)} labels")
+    _check_finite(where, "x", arrays.x)
+    _check_finite(where, "y", arrays.y)
+    if not classes or not len(arrays):
+        return arrays
+    if arrays.y.ndim != 1 or (arrays.y != arrays.y.astype(np.int64)).any():
+        raise DataError(f"{where}labels of shape {arrays.y.shape}, {arrays.y.dtype}: class numbers are whole, [N]")
+    outside = np.flatnonzero((arrays.y < 0) | (arrays.y >= classes))
+    if len(outside):
+        span = f"labels from {arrays.y.min()} to {arrays.y.max()}"
+        raise DataError(f"{where}{span}: {classes} classes need 0 to {classes - 1} (first: sample {outside[0]})")
+    return arrays
+
+
+def _check_finite(where: str, name: str, values: NDArray[Any]) -> None:
+    if values.dtype.kind not in "fc" or np.isfinite(values).all():
+        return
+    place = tuple(int(axis) for axis in np.argwhere(~np.isfinite(values))[0])
+    shown = ", ".join(map(str, place))
+    raise DataError(f"{where}{name}[{shown}] = {values[place]}: must be finite (the first number is the sample's)")
+
+
+def keep_classes(arrays: Arrays, classes: Sequence[int] | None) -> Arrays:
+    """Return the samples of some classes, renumbered from 0 in the order given.
+
+    Args:
+        arrays: a classification.
+        classes: class numbers; None keeps all.
+
+    Returns:
+        The samples in their order.
+
+    Raises:
+        ConfigError: for a class there is not, or a regression.
+    """
+    if classes is None:
+        return arrays
+    if not arrays.class_names:
+        raise ConfigError(f"data.classes = {list(classes)}: a regression has no classes, use null")
+    for number in classes:
+        check_int("data.classes", number, 0, len(arrays.class_names) - 1)
+    renumbered = np.full(len(arrays.class_names), -1)
+    renumbered[list(classes)] = np.arange(len(classes))
+    kept = arrays.rows(np.flatnonzero(np.isin(arrays.y, classes)))
+    names = tuple(arrays.class_names[number] for number in classes)
+    return replace(kept, y=renumbered[kept.y.astype(np.int64)], class_names=names)
+
+
+def check_classes(classes: object) -> None:
+    """Refuse a choice of classes that is no list of at least two different numbers.
+
+    Raises:
+        ConfigError: naming the value.
+    """
+    known = isinstance(classes, tuple) and all(isinstance(n, int) and not isinstance(n, bool) for n in classes)
+    if not known or len(set(classes)) < max(2, len(classes)):  # type: ignore[arg-type, call-overload]  # a tuple
+        shown = list(classes) if isinstance(classes, tuple) else classes
+        raise ConfigError(f"data.classes = {shown!r}: must be a list of at least two different class numbers, or null")
+
+
+def check_class_weights(weights: object) -> None:
+    """Refuse class weights that are neither ``balanced``, nor a list of positive numbers, nor None."""
+    if isinstance(weights, tuple):
+        for weight in weights:
+            check_float("data.class_weights", weight, "(0, inf)")
+    else:
+        check_choice("data.class_weights", weights, (None, "balanced", "a list of numbers")[:2])
+
+
+def weigh_classes(train: Arrays, weights: str | Sequence[float] | None) -> tuple[float, ...] | None:
+    """Return the weight of each class in the loss.
+
+    ``balanced`` gives class c the weight ``N / (C * N_c)``, so that every class counts alike and the mean over the
+    samples is 1 (King and Zeng, Logistic Regression in Rare Events Data, Political Analysis 2001).
+
+    Args:
+        train: the training part.
+        weights: ``balanced``, one number per class, or None.
+
+    Returns:
+        One weight per class, None for none.
+
+    Raises:
+        ConfigError: for a regression, a class without samples, or another number of weights than classes.
+    """
+    if weights is None:
+        return None
+    names = train.class_names
+    shown = weights if isinstance(weights, str) else list(weights)
+    if not names:
+        raise ConfigError(f"data.class_weights = {shown!r}: a regression has no classes, use null")
+    if not isinstance(weights, str):
+        if len(weights) != len(names):
+            raise ConfigError(
+                f"data.class_weights = {shown}: {len(weights)} weights, but there are {len(names)} classes"
+            )
+        return tuple(map(float, weights))
+    counts = np.bincount(train.y.astype(np.int64), minlength=len(names))
+    if not counts.all():
+        empty = names[int(np.argmin(counts))]
+        raise ConfigError(f"data.class_weights = 'balanced': the training part has no sample of class '{empty}'")
+    return tuple((len(train) / (len(names) * counts)).tolist())
