@@ -167,10 +167,18 @@ def owner() -> dict[str, str | int | float]:
     """Return who this process is: host, boot, process id and its start time, together unique."""
     return {
         "host": os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
-        "boot": psutil.boot_time(),
+        "boot": _boot_id(),
         "pid": os.getpid(),
         "started": psutil.Process().create_time(),
     }
+
+
+def _boot_id() -> str:
+    """Return what tells this run of the operating system from others."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return str(round(psutil.boot_time()))
 
 
 def _holder(folder: Path) -> str:
