@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from hpsearch.data.base import DataSource, Splits
     from hpsearch.schedules import Table
+    from hpsearch.nn.init import Initializer
     from hpsearch.training.finetune import FineTune
     from hpsearch.training.loop import Job, Trainer
 
@@ -118,7 +119,7 @@ def prepare(config: Mapping[str, Any], key: str, folder: Path, source: str | Non
     data: DataSource = build("data", config["data"], plugins)
     splits = _load(_data_key(config["data"]), plugins, trainer.test, config["fold"], device)
     batch_size = data.batch_rows(len(splits.train))
-    model = _model(config["model"], plugins, seed, splits)
+    model = _model(config, plugins, seed, splits)
     finetune: FineTune = build("finetune", config["finetune"], plugins)
     tuned = finetune.apply(model, source)
     model = model.to(device)
@@ -173,8 +174,20 @@ def _model(config: Mapping[str, Any], plugins: tuple[str, ...], seed: int, split
 
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(address(seed, "init"))
-        model: nn.Module = build("model", config, plugins, in_shape=splits.in_shape, num_outputs=splits.num_outputs)
+        shape = {"in_shape": splits.in_shape, "num_outputs": splits.num_outputs}
+        model: nn.Module = build("model", config["model"], plugins, **shape)
+    initializer: Initializer = build("init", config["init"], plugins)
+    initializer.initialize(model, seed, _prior(splits) if initializer.needs_prior else None)
     return model
+
+
+def _prior(splits: "Splits") -> "torch.Tensor | None":
+    """Return the share of each class in the training split."""
+    import torch
+
+    if splits.task != "classification":
+        return None
+    return torch.bincount(splits.train.y.cpu(), minlength=splits.num_outputs) / len(splits.train)
 
 
 def _optimizer(

@@ -49,6 +49,11 @@ class Initializer(ABC):
         elif self.output_bias is not None:
             check_float("init.output_bias", self.output_bias, "(-inf, inf)")
 
+    @property
+    def needs_prior(self) -> bool:
+        """Whether the output layer's bias is the log prior."""
+        return self.output_bias == LOG_PRIOR
+
     @abstractmethod
     def draw(self, weight: Tensor, source: torch.Generator) -> None:
         """Fill a weight in place.
