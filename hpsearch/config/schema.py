@@ -99,6 +99,14 @@ def _pair(rule: Rule) -> Rule:
     return check_both
 
 
+def _one_or_each(rule: Rule) -> Rule:
+    def check_all(key: str, value: Any) -> None:
+        for place, item in enumerate(value) if isinstance(value, list | tuple) else [(None, value)]:
+            rule(key if place is None else f"{key}[{place}]", item)
+
+    return check_all
+
+
 def _points(key: str, value: Any) -> None:
     for name, number in value.items() if isinstance(value, dict) else [(None, value)]:
         check_int(f"{key}.{name}" if name else key, number, 2)
@@ -108,6 +116,7 @@ _COUNT = partial(check_int, low=1)
 _COUNT_OR_ZERO = partial(check_int, low=0)
 _POSITIVE = partial(check_float, interval="(0, inf)")
 _NOT_NEGATIVE = partial(check_float, interval="[0, inf)")
+_NUMBER = partial(check_float, interval="(-inf, inf)")
 _SHARE = partial(check_float, interval="[0, 1)")
 
 RULES: Mapping[str, Rule] = {
@@ -116,7 +125,17 @@ RULES: Mapping[str, Rule] = {
     "plugins": _names,
     "data.batch_size": _or_word(_COUNT, "full"),
     "data.root": _optional(_text),
-    "model.dropout": _SHARE,
+    "model.dropout": _one_or_each(_SHARE),
+    "model.norm_first": _bool,
+    "init.bias": _optional(_NUMBER),
+    "init.output_bias": _optional(_or_word(_NUMBER, "log_prior")),
+    "init.value": _NUMBER,
+    "init.std": _POSITIVE,
+    "init.truncate": _bool,
+    "init.scale": _POSITIVE,
+    "init.fan": partial(check_choice, allowed=("in", "avg")),
+    "init.distribution": partial(check_choice, allowed=("normal", "uniform")),
+    "init.gain": _POSITIVE,
     "optimizer.lr": _POSITIVE,
     "optimizer.momentum": _SHARE,
     "optimizer.alpha": _SHARE,
