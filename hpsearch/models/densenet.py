@@ -1,0 +1,136 @@
+"""Densely connected networks."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from hpsearch.errors import check_float, check_int
+from hpsearch.nn import (
+    Dropout,
+    Style,
+    activation_layer,
+    channels_after,
+    check_images,
+    normalization,
+    weighted,
+)
+from hpsearch.nn.init import redraw
+from hpsearch.nn.layers import Block
+from hpsearch.nn.normalization import centres_channels
+from hpsearch.nn.stem import STEMS, check_stages, stem_block
+
+
+class DenseLayer(nn.Module):
+    """Adds `growth_rate` maps to its input: a 1x1 and a 3x3 convolution, each after its normalization and activation.
+
+    Source: Huang, Liu, van der Maaten and Weinberger, Densely connected convolutional networks, CVPR 2017, section 3.
+
+    Args:
+        inputs: channels of the input.
+        growth_rate: maps added.
+        bottleneck: maps of the 1x1 convolution per map added; 0 for no 1x1 convolution.
+        style: what comes before each convolution.
+        dropout: rate on the maps added, in [0, 1).
+    """
+
+    def __init__(self, inputs: int, growth_rate: int, bottleneck: int, style: Style, dropout: float) -> None:
+        super().__init__()
+        layers = []
+        if bottleneck:
+            layers = _activated_convolution(inputs, bottleneck * growth_rate, 1, style)
+            inputs = bottleneck * growth_rate
+        self.added = nn.Sequential(*layers, *_activated_convolution(inputs, growth_rate, 3, style), Dropout(dropout))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, inputs + growth_rate, H, W] maps of maps [B, inputs, H, W]."""
+        return torch.cat([x, self.added(x)], 1)
+
+
+def _activated(channels: int, style: Style) -> Block:
+    """Return normalization and activation, in the order of the style."""
+    outputs = channels_after(style.activation, channels)
+    layers = [activation_layer(style.activation)]
+    if style.norm not in ("none", "weight"):
+        norm = normalization(style.norm, channels if style.norm_first else outputs, 2)
+        layers.insert(0 if style.norm_first else 1, norm)
+    return Block(layers, outputs)
+
+
+def _activated_convolution(inputs: int, width: int, kernel_size: int, style: Style) -> list[nn.Module]:
+    before = _activated(inputs, style)
+    bias = not (style.norm_first and centres_channels(style.norm))
+    layer = nn.Conv2d(before.outputs, width, kernel_size, padding=kernel_size // 2, bias=bias)
+    return [before, weighted(layer, style.norm)]
+
+
+class DenseNet(nn.Module):
+    """A stem, blocks of dense layers with transitions between them, global average pooling and a linear layer.
+
+    A transition is normalization, activation, a 1x1 convolution that keeps `compression` of the maps, and 2x2 average
+    pooling. Convolutions start normal with variance 2 / fan-in (He et al., ICCV 2015). With the defaults and the
+    original stem it is DenseNet-121: 7,978,856 parameters at 3x224x224 and 1,000 classes.
+
+    Source: Huang, Liu, van der Maaten and Weinberger, Densely connected convolutional networks, CVPR 2017, table 1.
+
+    Args:
+        in_shape: (channels, height, width) of one image.
+        num_outputs: number of classes or targets.
+        growth_rate: maps that each dense layer adds; the stem makes twice as many.
+        blocks: dense layers of each block.
+        bottleneck: maps of a dense layer's 1x1 convolution per map added; 0 for no such convolution.
+        compression: share of the maps that a transition keeps, in (0, 1].
+        stem: ``original`` or ``small``, see `hpsearch.nn.stem.stem_block`.
+        activation: a key of `hpsearch.nn.ACTIVATIONS`.
+        norm: a key of `hpsearch.nn.NORMS`.
+        norm_first: normalize before the activation, or after it.
+        dropout: rate on the maps that each dense layer adds, in [0, 1).
+    """
+
+    def __init__(
+        self,
+        in_shape: tuple[int, ...],
+        num_outputs: int,
+        growth_rate: int = 32,
+        blocks: Sequence[int] = (6, 12, 24, 16),
+        bottleneck: int = 4,
+        compression: float = 0.5,
+        stem: str = "small",
+        activation: str = "relu",
+        norm: str = "batch",
+        norm_first: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        check_int("model.growth_rate", growth_rate, 1)
+        check_stages(blocks)
+        check_int("model.bottleneck", bottleneck, 0)
+        check_float("model.compression", compression, "(0, 1]")
+        style = Style(activation, norm, norm_first)
+        check_images(f"DenseNet with the {stem} stem", in_shape, _least_side(stem, len(blocks) - 1, norm))
+        first = stem_block(stem, in_shape[0], 2 * growth_rate, style)
+        layers: list[nn.Module] = [first]
+        channels = first.outputs
+        for place, count in enumerate(blocks):
+            if place:
+                kept = max(1, int(compression * channels))
+                layers += [*_activated_convolution(channels, kept, 1, style), nn.AvgPool2d(2)]
+                channels = kept
+            for _ in range(count):
+                layers.append(DenseLayer(channels, growth_rate, bottleneck, style, dropout))
+                channels += growth_rate
+        end = _activated(channels, style)
+        self.features = nn.Sequential(*layers, end, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        redraw(self.features, nn.init.kaiming_normal_)
+        self.output = nn.Linear(end.outputs, num_outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
+        outputs: Tensor = self.output(self.features(x))
+        return outputs
+
+
+def _least_side(stem: str, transitions: int, norm: str) -> int:
+    """Return the pixels on a side from which on every transition has something to pool."""
+    least: int = 2 ** (transitions + (norm == "instance"))
+    return 4 * least - 3 if STEMS.get(stem) else least

@@ -1,0 +1,66 @@
+"""Recurrent networks that read a sequence, or an image row by row."""
+
+import torch
+from torch import Tensor, nn
+
+from hpsearch.errors import ConfigError
+from hpsearch.nn import Dropout
+from hpsearch.nn.recurrent import Recurrent
+
+
+class RecurrentNet(nn.Module):
+    """Recurrent layers, then one linear layer on what they know at the end.
+
+    An image [C, H, W] is a sequence of H steps, its rows from the top, with C * W features each. At the end is the
+    last step; of layers that read in both directions, the state of each direction at the end of its reading.
+
+    Source: Le, Jaitly and Hinton, A Simple Way to Initialize Recurrent Networks of Rectified Linear Units,
+    arXiv:1504.00941, reads images as sequences, pixel by pixel; see `hpsearch.nn.recurrent.Recurrent` for the cells.
+
+    Args:
+        in_shape: (channels, height, width) of an image, or (steps, features) of a sequence.
+        num_outputs: number of classes or targets.
+        cell: ``elman``, ``jordan``, ``lstm`` or ``gru``.
+        hidden: units of each layer and direction.
+        layers: number of recurrent layers.
+        bidirectional: whether each layer reads the sequence in both directions.
+        activation: ``tanh`` or ``relu`` in ``elman`` and ``jordan``, ``tanh`` in the others.
+        dropout: rate after each recurrent layer, in [0, 1).
+
+    Raises:
+        ConfigError: when the input is neither an image nor a sequence.
+    """
+
+    def __init__(
+        self,
+        in_shape: tuple[int, ...],
+        num_outputs: int,
+        cell: str = "elman",
+        hidden: int = 128,
+        layers: int = 1,
+        bidirectional: bool = False,
+        activation: str = "tanh",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if len(in_shape) not in (2, 3):
+            raise ConfigError(
+                "a recurrent network needs images (channels, height, width) or sequences (steps, features), "
+                f"the data has inputs of shape {in_shape}"
+            )
+        features = in_shape[-1] if len(in_shape) == 2 else in_shape[0] * in_shape[2]
+        self.hidden = hidden
+        self.recurrent = Recurrent(cell, features, hidden, layers, bidirectional, dropout, activation)
+        self.dropout = Dropout(dropout)
+        self.output = nn.Linear(self.recurrent.size, num_outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
+        steps = x if x.ndim == 3 else x.transpose(1, 2).flatten(2)
+        states = self.recurrent(steps)
+        outputs: Tensor = self.output(self.dropout(self._end(states)))
+        return outputs
+
+    def _end(self, states: Tensor) -> Tensor:
+        """Return [B, S] where each direction of the states [B, T, S] has read everything."""
+        return torch.cat([states[:, -1, : self.hidden], states[:, 0, self.hidden :]], -1)

@@ -1,0 +1,123 @@
+"""Residual networks."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from hpsearch.errors import check_int
+from hpsearch.nn import (
+    Dropout,
+    Style,
+    activation_layer,
+    channels_after,
+    channels_before,
+    check_images,
+    conv_block,
+    normalization,
+    weighted,
+)
+from hpsearch.nn.init import redraw
+from hpsearch.nn.normalization import centres_channels
+from hpsearch.nn.stem import check_stages, least_side, stem_block
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions whose result is added to the input: ``f(g(x) + shortcut(x))``.
+
+    Here g is convolution, normalization, activation f, convolution, normalization. The shortcut is the identity, or a
+    1x1 convolution with normalization where the input has another shape than what is added to it. With normalization
+    after the activation, each f is followed by it and nothing else is normalized.
+
+    Source: He, Zhang, Ren and Sun, Deep residual learning for image recognition, CVPR 2016, figure 2.
+
+    Args:
+        inputs: channels of the input.
+        width: number of units per position.
+        stride: of the first convolution and of the shortcut.
+        style: activation and normalization.
+
+    Attributes:
+        outputs: channels of the output.
+    """
+
+    def __init__(self, inputs: int, width: int, stride: int, style: Style) -> None:
+        super().__init__()
+        channels = channels_before(style.activation, width)
+        first = conv_block(inputs, width, 3, style, stride)
+        self.residual = nn.Sequential(first, *_convolution(first.outputs, channels, 3, 1, style))
+        same = stride == 1 and inputs == channels
+        self.shortcut = nn.Sequential() if same else nn.Sequential(*_convolution(inputs, channels, 1, stride, style))
+        self.outputs = channels_after(style.activation, channels)
+        self.end = nn.Sequential(activation_layer(style.activation))
+        if not style.norm_first:
+            self.end.append(normalization(style.norm, self.outputs, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, outputs, H', W'] maps of maps [B, inputs, H, W]."""
+        maps: Tensor = self.end(self.residual(x) + self.shortcut(x))
+        return maps
+
+
+def _convolution(inputs: int, channels: int, kernel_size: int, stride: int, style: Style) -> list[nn.Module]:
+    """Return a convolution that is added to another before the activation."""
+    bias = not (style.norm_first and centres_channels(style.norm))
+    layer = nn.Conv2d(inputs, channels, kernel_size, stride, kernel_size // 2, bias=bias)
+    norms = [normalization(style.norm, channels, 2)] if style.norm_first else []
+    return [weighted(layer, style.norm), *norms]
+
+
+class ResNet(nn.Module):
+    """A stem, stages of residual blocks, global average pooling and a linear layer.
+
+    Each stage after the first halves the image and doubles the width in its first block. Convolutions start normal
+    with variance 2 / fan-in (He, Zhang, Ren and Sun, Delving deep into rectifiers, ICCV 2015). With blocks (2, 2, 2, 2)
+    and width 64 this is ResNet-18: with the original stem it has 11,689,512 parameters at 3x224x224 and 1,000 classes.
+
+    Source: He, Zhang, Ren and Sun, Deep residual learning for image recognition, CVPR 2016, table 1.
+
+    Args:
+        in_shape: (channels, height, width) of one image.
+        num_outputs: number of classes or targets.
+        blocks: residual blocks of each stage.
+        width: units per position in the first stage.
+        stem: ``original`` or ``small``, see `hpsearch.nn.stem.stem_block`.
+        activation: a key of `hpsearch.nn.ACTIVATIONS`.
+        norm: a key of `hpsearch.nn.NORMS`.
+        norm_first: normalize before the activation, or after it.
+        dropout: rate before the linear layer, in [0, 1).
+    """
+
+    def __init__(
+        self,
+        in_shape: tuple[int, ...],
+        num_outputs: int,
+        blocks: Sequence[int] = (2, 2, 2, 2),
+        width: int = 64,
+        stem: str = "small",
+        activation: str = "relu",
+        norm: str = "batch",
+        norm_first: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        check_stages(blocks)
+        check_int("model.width", width, 1)
+        style = Style(activation, norm, norm_first)
+        check_images(f"ResNet with the {stem} stem", in_shape, least_side(stem, len(blocks) - 1, norm))
+        first = stem_block(stem, in_shape[0], width, style)
+        layers: list[nn.Module] = [first]
+        channels = first.outputs
+        for stage, count in enumerate(blocks):
+            for place in range(count):
+                stride = 2 if stage > 0 and place == 0 else 1
+                block = ResidualBlock(channels, width * 2**stage, stride, style)
+                layers.append(block)
+                channels = block.outputs
+        self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), Dropout(dropout))
+        redraw(self.features, nn.init.kaiming_normal_)
+        self.output = nn.Linear(channels, num_outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
+        outputs: Tensor = self.output(self.features(x))
+        return outputs

@@ -1,0 +1,59 @@
+"""Spatial transformer network."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from hpsearch.errors import check_int
+from hpsearch.models.lenet import LeNet
+from hpsearch.nn import Style
+from hpsearch.nn.spatial import SpatialTransformer
+
+
+class SpatialTransformerNet(nn.Module):
+    """A spatial transformer layer in front of LeNet.
+
+    Source: Jaderberg, Simonyan, Zisserman and Kavukcuoglu, Spatial transformer networks, NeurIPS 2015.
+
+    Args:
+        in_shape: (channels, height, width) of one image.
+        num_outputs: number of classes or targets.
+        localization_width: units per position of the localization network's convolutions.
+        localization_hidden: units of its hidden layer.
+        activation: a key of `hpsearch.nn.ACTIVATIONS`.
+        norm: of the convolutions, a key of `hpsearch.nn.NORMS`.
+        norm_first: normalize before the activation, or after it.
+        pool: ``max`` or ``avg``, in LeNet.
+        kernel_size: of LeNet's convolutions; odd.
+        channels: maps of LeNet's two convolutions.
+        hidden: width of each of LeNet's hidden fully connected layers.
+        dropout: rate after each of those, in [0, 1); or a list with one rate per layer.
+    """
+
+    def __init__(
+        self,
+        in_shape: tuple[int, ...],
+        num_outputs: int,
+        localization_width: int = 16,
+        localization_hidden: int = 32,
+        activation: str = "relu",
+        norm: str = "none",
+        norm_first: bool = True,
+        pool: str = "max",
+        kernel_size: int = 5,
+        channels: Sequence[int] = (6, 16),
+        hidden: Sequence[int] = (120, 84),
+        dropout: float | Sequence[float] = 0.0,
+    ) -> None:
+        super().__init__()
+        check_int("model.localization_width", localization_width, 1)
+        check_int("model.localization_hidden", localization_hidden, 1)
+        net = LeNet(in_shape, num_outputs, activation, norm, norm_first, pool, kernel_size, channels, hidden, dropout)
+        style = Style(activation, norm, norm_first)
+        self.transform = SpatialTransformer(in_shape, localization_width, localization_hidden, style)
+        self.features, self.hidden, self.output = net.features, net.hidden, net.output
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
+        outputs: Tensor = self.output(self.hidden(self.features(self.transform(x)).flatten(1)))
+        return outputs

@@ -1,0 +1,130 @@
+"""Recurrent layers: each reads a sequence step by step and yields a state per step.
+
+Axes: B batch, T step, F input feature, H hidden unit, S state (H, or 2H where a layer reads in both directions).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from hpsearch.errors import ConfigError, check_choice, check_int
+from hpsearch.nn.dropout import Dropout
+
+CELLS = ("elman", "jordan", "lstm", "gru")
+"""Kinds of recurrent layers."""
+
+ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu}
+"""Activations of an Elman or Jordan layer; the gated cells have their own."""
+
+
+class Recurrent(nn.Module):
+    """Recurrent layers in a row, with dropout between them.
+
+    - ``elman``: ``h_t = f(W x_t + U h_{t-1} + b)`` (Elman, Finding structure in time, Cognitive Science 14, 1990).
+    - ``jordan``: feeds back its output instead of its hidden units, see `Jordan`.
+    - ``lstm``: input, forget and output gates around a memory (Hochreiter and Schmidhuber, Long short-term memory,
+      Neural Computation 9(8), 1997; with the forget gate of Gers, Schmidhuber and Cummins, 2000).
+    - ``gru``: update and reset gates, no memory besides the state (Cho et al., Learning phrase representations using
+      RNN encoder-decoder, EMNLP 2014).
+
+    Args:
+        cell: one of those (`CELLS`).
+        inputs: features of a step.
+        hidden: units of each layer and direction.
+        layers: number of layers.
+        bidirectional: each layer reads a second time from the end, with weights of its own; its state is both.
+        dropout: rate between layers, in [0, 1).
+        activation: a key of `ACTIVATIONS`; ``tanh`` for the gated cells.
+
+    Attributes:
+        size: entries of a state.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        inputs: int,
+        hidden: int,
+        layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        activation: str = "tanh",
+    ) -> None:
+        super().__init__()
+        check_int("model.hidden", hidden, 1)
+        check_int("model.layers", layers, 1)
+        check_choice("model.bidirectional", bidirectional, (True, False))
+        self.size = hidden * (1 + bidirectional)
+        sizes = [inputs] + [self.size] * (layers - 1)
+        self.layers = nn.ModuleList(_layer(cell, size, hidden, bidirectional, activation) for size in sizes)
+        self.dropouts = nn.ModuleList(Dropout(dropout) for _ in sizes[1:])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the last layer's states [B, T, S] of a batch [B, T, F]."""
+        states: Tensor = self.layers[0](x)[0]
+        for dropout, layer in zip(self.dropouts, self.layers[1:], strict=True):
+            states = layer(dropout(states))[0]
+        return states
+
+
+def _layer(cell: str, inputs: int, hidden: int, bidirectional: bool, activation: str) -> nn.Module:
+    check_choice("model.cell", cell, CELLS)
+    check_choice("model.activation", activation, ACTIVATIONS)
+    if cell == "jordan":
+        return Jordan(inputs, hidden, bidirectional, activation)
+    if cell == "elman":
+        return nn.RNN(inputs, hidden, nonlinearity=activation, batch_first=True, bidirectional=bidirectional)
+    if activation != "tanh":
+        raise ConfigError(f"model.activation = {activation!r}: the gates of {cell} go with tanh alone")
+    gated: type[nn.LSTM | nn.GRU] = nn.LSTM if cell == "lstm" else nn.GRU
+    return gated(inputs, hidden, batch_first=True, bidirectional=bidirectional)
+
+
+class Jordan(nn.Module):
+    """A layer that feeds back its output, where an Elman layer feeds back its hidden units.
+
+    With the activation f, ``h_t = f(W x_t + U y_{t-1} + b)`` and ``y_t = f(V h_t + c)``, from ``y_0 = 0``; the output
+    has as many entries as there are hidden units.
+
+    Source: Jordan, Serial order: a parallel distributed processing approach, ICS report 8604, UC San Diego 1986, in
+    the form of textbooks: what is fed back is the last output alone, without a decaying trace of earlier ones.
+
+    Args:
+        inputs: features of a step.
+        hidden: number of hidden units.
+        bidirectional: read a second time from the end, with weights of its own.
+        activation: a key of `ACTIVATIONS`.
+    """
+
+    def __init__(self, inputs: int, hidden: int, bidirectional: bool = False, activation: str = "tanh") -> None:
+        super().__init__()
+        self.forwards = _JordanDirection(inputs, hidden, activation)
+        self.backwards = _JordanDirection(inputs, hidden, activation) if bidirectional else None
+
+    def forward(self, x: Tensor) -> tuple[Tensor, None]:
+        """Return the outputs [B, T, S] of a batch [B, T, F], and None where torch's layers return a last state."""
+        outputs: Tensor = self.forwards(x)
+        if self.backwards is None:
+            return outputs, None
+        return torch.cat([outputs, self.backwards(x.flip(1)).flip(1)], -1), None
+
+
+class _JordanDirection(nn.Module):
+    """One reading of the sequence."""
+
+    def __init__(self, inputs: int, hidden: int, activation: str) -> None:
+        super().__init__()
+        self.activation = ACTIVATIONS[activation]
+        self.input = nn.Linear(inputs, hidden)
+        self.context = nn.Linear(hidden, hidden, bias=False)
+        self.output = nn.Linear(hidden, hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs [B, T, H] of a batch [B, T, F]."""
+        fed = self.input(x)
+        output = torch.zeros_like(fed[:, 0])
+        outputs = []
+        for step in range(fed.shape[1]):
+            hidden = self.activation(fed[:, step] + self.context(output))
+            output = self.activation(self.output(hidden))
+            outputs.append(output)
+        return torch.stack(outputs, 1)

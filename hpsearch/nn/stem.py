@@ -1,0 +1,58 @@
+"""The first layers of convolutional networks that were made for large images."""
+
+from torch import nn
+
+from hpsearch.errors import ConfigError, check_choice
+from hpsearch.nn.layers import Block, Style, check_widths, conv_block
+
+STEMS = {"original": 2, "small": 0}
+"""How often the published stem, and the one for small images, halve an image."""
+
+
+def stem_block(stem: str, inputs: int, width: int, style: Style) -> Block:
+    """Return the stem that GoogLeNet, ResNet and DenseNet share.
+
+    Args:
+        stem: ``original``: a 7x7 convolution of stride 2 and 3x3 max pooling of stride 2, both padded; ``small``: a
+            3x3 convolution of stride 1, as used for images of 32x32 pixels (He et al., CVPR 2016, section 4.2).
+        inputs: channels of the image.
+        width: number of units per position.
+        style: what follows the convolution.
+
+    Returns:
+        The layers.
+    """
+    check_choice("model.stem", stem, STEMS)
+    if stem == "small":
+        return conv_block(inputs, width, 3, style)
+    convolution = conv_block(inputs, width, 7, style, stride=2)
+    return Block([convolution, nn.MaxPool2d(3, 2, padding=1)], convolution.outputs)
+
+
+def least_side(stem: str, halvings: int, norm: str) -> int:
+    """Return the smallest image that a network holds whose every halving rounds up.
+
+    Args:
+        stem: a key of `STEMS`.
+        halvings: those after the stem.
+        norm: a key of `hpsearch.nn.NORMS`; ``instance`` needs more than one position to take a variance over.
+
+    Returns:
+        Pixels on a side.
+    """
+    check_choice("model.stem", stem, STEMS)
+    return 2 ** (STEMS[stem] + halvings) + 1 if norm == "instance" else 1
+
+
+def check_stages(blocks: object) -> None:
+    """Refuse what is not a list of at least one positive whole number.
+
+    Args:
+        blocks: number of blocks of each stage, as given in ``model.blocks``.
+
+    Raises:
+        ConfigError: naming the value.
+    """
+    check_widths("model.blocks", blocks)
+    if not blocks:
+        raise ConfigError("model.blocks = []: must have a number for at least one stage")

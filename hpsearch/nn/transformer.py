@@ -1,0 +1,50 @@
+"""Transformer encoder layers."""
+
+from torch import Tensor, nn
+
+from hpsearch.errors import check_int
+from hpsearch.nn.activations import activation_layer, channels_after, channels_before
+from hpsearch.nn.attention import MultiHeadAttention
+from hpsearch.nn.dropout import Dropout
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention and a network per token, each added to what it reads.
+
+    ``x := x + dropout(attention(norm(x)))``, then ``x := x + dropout(network(norm(x)))``, where the network is linear,
+    activation, dropout, linear, and the norm is layer normalization.
+
+    Source: Vaswani et al., Attention Is All You Need, NeurIPS 2017; normalization in front of each part after Xiong et
+    al., On Layer Normalization in the Transformer Architecture, ICML 2020.
+
+    Args:
+        size: entries of a token.
+        heads: of the attention; must divide `size`.
+        attention: one of `hpsearch.nn.attention.SCORES`.
+        expansion: hidden units of the network per entry of a token.
+        activation: a key of `hpsearch.nn.ACTIVATIONS`.
+        dropout: rate on attention weights, on hidden units and on what is added, in [0, 1).
+    """
+
+    def __init__(self, size: int, heads: int, attention: str, expansion: int, activation: str, dropout: float) -> None:
+        super().__init__()
+        check_int("model.expansion", expansion, 1)
+        channels = channels_before(activation, expansion * size)
+        self.attention_norm = nn.LayerNorm(size)
+        self.attention = MultiHeadAttention(size, heads, attention, dropout)
+        self.attention_dropout = Dropout(dropout)
+        self.network = nn.Sequential(
+            nn.LayerNorm(size),
+            nn.Linear(size, channels),
+            activation_layer(activation, axis=-1),
+            Dropout(dropout),
+            nn.Linear(channels_after(activation, channels), size),
+            Dropout(dropout),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return tokens [B, T, size] of tokens [B, T, size]."""
+        normed = self.attention_norm(x)
+        x = x + self.attention_dropout(self.attention(normed, normed, normed))
+        tokens: Tensor = x + self.network(x)
+        return tokens

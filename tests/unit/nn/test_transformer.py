@@ -1,0 +1,33 @@
+import pytest
+import torch
+from torch import nn
+
+from hpsearch.nn.transformer import EncoderLayer
+
+
+def test_an_encoder_layer_equals_torch():
+    mine = EncoderLayer(8, 2, "dot", 3, "gelu", 0.0)
+    theirs = nn.TransformerEncoderLayer(8, 2, 24, 0.0, "gelu", batch_first=True, norm_first=True)
+    projections = (mine.attention.query, mine.attention.key, mine.attention.value)
+    with torch.no_grad():
+        for layer in (mine.attention_norm, mine.network[0]):
+            layer.weight.normal_()
+            layer.bias.normal_()
+        theirs.self_attn.in_proj_weight.copy_(torch.cat([layer.weight for layer in projections]))
+        theirs.self_attn.in_proj_bias.copy_(torch.cat([layer.bias for layer in projections]))
+    pairs = (
+        (theirs.self_attn.out_proj, mine.attention.output),
+        (theirs.norm1, mine.attention_norm),
+        (theirs.norm2, mine.network[0]),
+        (theirs.linear1, mine.network[1]),
+        (theirs.linear2, mine.network[4]),
+    )
+    for to, source in pairs:
+        to.load_state_dict(source.state_dict())
+    x = torch.randn(2, 5, 8)
+    torch.testing.assert_close(mine(x), theirs(x))
+
+
+@pytest.mark.parametrize("activation", ["crelu", "maxout", "prelu"])
+def test_activations_change_the_hidden_units_alone(activation):
+    assert EncoderLayer(8, 2, "additive", 2, activation, 0.0)(torch.randn(2, 5, 8)).shape == (2, 5, 8)
