@@ -16,7 +16,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from hpsearch.errors import ConfigError, HpsearchError, nearest
+from hpsearch.errors import HpsearchError
 from hpsearch.launch.base import Launcher
 from hpsearch.pool import Finished, Interrupts, Pool, interrupts
 from hpsearch.search.samplers import Grid, Unseen
@@ -308,11 +308,6 @@ class Driver:
 
     def _judge(self, trial: TrialId, report: Report) -> Decision:
         metric = self._plan.objective.metric
-        if report.epoch > 0 and metric not in report.metrics:
-            raise ConfigError(
-                f"objective.metric = '{metric}': no report has it{nearest(metric, report.metrics)} "
-                f"(reported: {', '.join(sorted(report.metrics))})"
-            )
         if not self._plan.pruning or (trial.seed, trial.fold) != self._plan.replicates[0] or report.epoch == 0:
             return Decision.CONTINUE
         asked = self._points[trial.point].trial

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from hpsearch.errors import ConfigError, nearest
 from hpsearch.launch.base import Died, Ended, Event, Launcher, Reported
 from hpsearch.tracking.events import Record
 from hpsearch.types import (
@@ -184,6 +185,7 @@ class Pool:
             self._record.message(trial, message)
             live.curve = {epoch: value for epoch, value in live.curve.items() if epoch <= _last_kept(message)}
         elif live.told is not Decision.STOP and self._record.message(trial, message):
+            self._check_metric(message)
             live.last = message
             if self._objective.metric in message.metrics:
                 live.curve[message.epoch] = message.metrics[self._objective.metric]
@@ -193,6 +195,14 @@ class Pool:
             live.told = decision
         if news or self._launcher.lockstep:
             self._launcher.decide(trial, decision)
+
+    def _check_metric(self, report: Report) -> None:
+        metric = self._objective.metric
+        if report.epoch > 0 and metric not in report.metrics:
+            raise ConfigError(
+                f"objective.metric = '{metric}': no report has it{nearest(metric, report.metrics)} "
+                f"(reported: {', '.join(sorted(report.metrics))})"
+            )
 
     def _ended(self, trial: TrialId, result: TrialResult) -> list[Finished]:
         live = self._running.pop(trial)

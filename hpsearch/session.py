@@ -166,9 +166,9 @@ def working(launcher: Launcher, composition: Composition, configs: Sequence[Mapp
         launcher.stop(now=not sound)
 
 
-def _check_metric(composition: Composition, known: Sequence[str]) -> None:
+def _check_metric(composition: Composition, known: Sequence[str] | None) -> None:
     metric = composition.config["objective"]["metric"]
-    if metric not in known:
+    if known is not None and metric not in known:
         raise ConfigError(
             f"objective.metric = '{metric}': no report has it{nearest(metric, known)} "
             f"(reported: {', '.join(known)}; from {composition.where('objective.metric')})"

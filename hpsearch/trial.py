@@ -4,16 +4,17 @@ Importing this module loads no torch: the driver names `execute` to its workers,
 """
 
 import functools
+import inspect
 import json
 import math
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from hpsearch import metrics
-from hpsearch.config.build import build
+from hpsearch.config.build import build, own_loop
 from hpsearch.errors import ConfigError
 from hpsearch.rng import address
 from hpsearch.types import Objective, TrialResult, TrialRun, TrialSpec, TrialState
@@ -25,12 +26,15 @@ if TYPE_CHECKING:
 
     from hpsearch.data.base import DataSource, Splits
     from hpsearch.schedules import Table
+    from hpsearch.schedules.plateau import Plateau
     from hpsearch.nn.init import Initializer
     from hpsearch.training.finetune import FineTune
     from hpsearch.training.loop import Job, Trainer
 
 LOADED = 2
 """Data sets that a worker keeps."""
+MOMENTUM_WARMUP = ("initial_momentum", "initial_momentum_steps")
+"""Keys of an optimizer's options that are taken out before it is built; see `hpsearch.schedules.MomentumWarmup`."""
 
 
 def preload() -> None:
@@ -51,21 +55,47 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
         specs: the trial.
 
     Yields:
-        What `hpsearch.training.loop.train` yields.
+        What `hpsearch.training.loop.train` yields, or a training loop of the user's own.
 
     Returns:
         What it returns; INFEASIBLE when the memory of the device or of the machine does not suffice.
     """
-    from hpsearch.training.loop import train
-
     (spec,) = specs
     try:
-        return (yield from train(prepare(spec.config, spec.key, Path(spec.folder), spec.source)))
+        return (yield from _run(spec))
     except Exception as error:
         if not _out_of_memory(error):
             raise
         reason = f"out of memory: {_first_line(error)}"
     return (TrialResult(TrialState.INFEASIBLE, reason, time=time.time()),)
+
+
+def _run(spec: TrialSpec) -> TrialRun:
+    folder = Path(spec.folder)
+    loop = own_loop(spec.config["trainer"], spec.config["plugins"])
+    if loop is None:
+        from hpsearch.training.loop import train
+
+        return train(prepare(spec.config, spec.key, folder, spec.source))
+    import torch
+
+    from hpsearch.training.own import follow, seed_everything
+
+    folder.mkdir(parents=True, exist_ok=True)
+    seed_everything(spec.config["seed"])
+    run: TrialRun = _own_run(loop, spec.config, folder)
+    if get_type_hints(loop)["return"] == TrialRun:
+        return run
+    facts = {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
+    return follow(run, spec.config["objective"]["metric"], facts)
+
+
+def _own_run(loop: Callable[..., Any], config: Mapping[str, Any], folder: Path) -> Any:
+    """Call a user's training loop with the trainer's options and what else it asks for; nothing of it runs yet."""
+    offered = {"seed": config["seed"], "fold": config["fold"], "folder": folder, "config": dict(config)}
+    asked = inspect.signature(loop).parameters
+    extra = {name: value for name, value in offered.items() if name in asked}
+    return build("trainer", config["trainer"], config["plugins"], **extra)
 
 
 def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str, Any]:
@@ -78,11 +108,15 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
         source: where `finetune.source` was found.
 
     Returns:
-        The trial's facts; ``metrics``: the names of all metrics it will report; ``steps_per_epoch``.
+        The trial's facts; ``metrics``: the names of all metrics it will report; ``steps_per_epoch``. Of a training loop
+        of the user's own only that it can be called: its metrics are None until it reports some.
 
     Raises:
         ConfigError: what is built does not fit together. Everything that cannot be built raises its own error.
     """
+    if loop := own_loop(config["trainer"], config["plugins"]):
+        _own_run(loop, config, Path()).close()
+        return {"metrics": None}
     from hpsearch.training.loop import rehearse
 
     job = prepare(config, key="", folder=Path(), source=source)
@@ -126,6 +160,7 @@ def prepare(config: Mapping[str, Any], key: str, folder: Path, source: str | Non
     optimizer = _optimizer(config["optimizer"], plugins, model, tuned.rate_factors)
     steps = math.ceil(len(splits.train) / batch_size)
     loss: nn.Module = build("loss", config["loss"], plugins)
+    table, plateau = _schedule(config, optimizer, steps, trainer, objective)
     return Job(
         key=key,
         folder=folder,
@@ -138,7 +173,8 @@ def prepare(config: Mapping[str, Any], key: str, folder: Path, source: str | Non
         loss=_weighted(loss, splits.class_weights).to(device),
         optimizer=optimizer,
         shuffle=data.shuffle,
-        table=_table(config["scheduler"], plugins, optimizer, steps, trainer.epochs),
+        table=table,
+        plateau=plateau,
         regularizers={name: build("regularizer", each, plugins) for name, each in config["regularizer"].items()},
         facts=_facts(model, splits, device) | tuned.facts,
         frozen=tuned.frozen,
@@ -197,21 +233,36 @@ def _optimizer(
 
     options = dict(config)
     decay_all = options.pop("decay_bias_and_norm", False)
+    for name in MOMENTUM_WARMUP:
+        options.pop(name, None)
     groups = parameter_groups(model, options.get("weight_decay", 0.0), decay_all, rate_factors)
     optimizer: Optimizer = build("optimizer", options, plugins, params=groups)
     return optimizer
 
 
-def _table(
-    config: Mapping[str, Any], plugins: tuple[str, ...], optimizer: "Optimizer", steps: int, epochs: int
-) -> "Table":
-    from hpsearch.schedules import table
+def _schedule(
+    config: Mapping[str, Any], optimizer: "Optimizer", steps: int, trainer: "Trainer", objective: Objective
+) -> tuple["Table", "Plateau | None"]:
+    """Return the table of a configuration's schedule, and what moves it where it follows a metric."""
+    from hpsearch.schedules import MomentumWarmup, table
+    from hpsearch.schedules.plateau import Plateau, follows_a_metric, with_mode
 
-    options = dict(config)
-    ours = {name: options.pop(name) for name in ("per", "warmup_steps") if name in options}
-    momentum = optimizer.defaults.get("momentum", optimizer.defaults.get("betas", (None,))[0])
-    make_scheduler = build("scheduler", options, plugins)
-    return table(make_scheduler, optimizer.defaults["lr"], momentum, steps, epochs, **ours)
+    options, plateau = dict(config["scheduler"]), None
+    ours = {name: options.pop(name) for name in ("per", "warmup", "warmup_steps") if name in options}
+    followed = options.pop("metric", None)
+    make = build("scheduler", options, tuple(config["plugins"]))
+    lr, momentum = (
+        optimizer.defaults["lr"],
+        optimizer.defaults.get("momentum", optimizer.defaults.get("betas", (None,))[0]),
+    )
+    if follows_a_metric(make):
+        metric, maximize = metrics.followed(followed, objective)
+        make, plateau = None, Plateau(with_mode(make, maximize), lr, metric)
+    early = MomentumWarmup(**{
+        name: config["optimizer"][name] for name in MOMENTUM_WARMUP if name in config["optimizer"]
+    })
+    rows = table(make, lr, momentum, steps, trainer.epochs, **ours, seed=config["seed"], momentum_warmup=early)
+    return rows, plateau
 
 
 def _facts(model: "nn.Module", splits: "Splits", device: "torch.device") -> dict[str, str | int | float]:

@@ -6,10 +6,10 @@ one. What is nested in the arguments is held to the same.
 """
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any, NoReturn, get_type_hints
+from typing import Any, NoReturn, get_origin, get_type_hints
 
 from hpsearch.errors import ConfigError, HpsearchError, nearest
 
@@ -68,6 +68,20 @@ def build(kind: str, config: Mapping[str, Any], plugins: Sequence[str] = (), **e
         return made if deferred else made(**extra)
     except Exception as error:
         _refuse(kind, config[_TARGET], error)
+
+
+def own_loop(config: Mapping[str, Any], plugins: Sequence[str]) -> Callable[..., Any] | None:
+    """Return the training loop that a trainer's ``_target_`` names where it is a generator function of a plugin.
+
+    Args:
+        config: of the trainer.
+        plugins: packages that ``_target_`` may name besides ours, torch and optuna.
+
+    Returns:
+        The function, None where the target is a class. A target that may not be used raises a ConfigError.
+    """
+    target: Callable[..., Any] = _checked("trainer", config, (KINDS["trainer"],), plugins)
+    return target if _yields(target) else None
 
 
 def _instantiate(config: Mapping[str, Any]) -> Any:
@@ -129,6 +143,7 @@ def _permitted(shown: str, path: str, kinds: Sequence[str], packages: Sequence[s
         ours = _within(module, ("hpsearch", *plugins)) and inspect.isfunction(target) and "." not in name
         returned = _returned(target) if ours else None
         fits = isinstance(returned, type) and any(_fits(returned, kind) for kind in kinds)
+        fits = fits or (kinds == (KINDS["trainer"],) and _within(module, plugins) and _yields(target))
     if not fits:
         wanted = kinds[0] if len(kinds) == 1 else "something a configuration may build"
         raise ConfigError(f"{shown}: is not {wanted}, nor a function of yours that is annotated to return it")
@@ -150,6 +165,11 @@ def _returned(function: Any) -> Any:
         return get_type_hints(function).get("return")
     except (NameError, TypeError):
         return None
+
+
+def _yields(target: Any) -> bool:
+    """Return whether a function is annotated to return a generator."""
+    return not isinstance(target, type) and get_origin(_returned(target)) in (Generator, Iterator, Iterable)
 
 
 def _located(shown: str, path: str) -> Any:

@@ -55,11 +55,6 @@ class FineTune:
         check_choice("finetune.mode", self.mode, MODES)
         check_int("finetune.k", self.k, 1)
         check_float("finetune.rate_factor", self.rate_factor, "(0, inf)")
-        if self.mode != "none" and self.source is None:
-            raise ConfigError(
-                f"finetune.source = null: finetune={self.mode} starts from a checkpoint: a .safetensors file, an "
-                "MLflow run id, or STUDY/POINT/SEED of an earlier trial"
-            )
 
     def apply(self, model: nn.Module, path: str | None = None) -> Tuned:
         """Load the checkpoint into a model and freeze what is not trained.
@@ -72,11 +67,16 @@ class FineTune:
             What the training loop must know of it.
 
         Raises:
-            ConfigError: the checkpoint cannot be read or belongs to another architecture, or there are fewer than `k`
+            ConfigError: no checkpoint is named, it cannot be read or belongs to another architecture, or there are fewer than `k`
                 blocks in front of the head.
         """
         if self.mode == "none":
             return Tuned()
+        if self.source is None:
+            raise ConfigError(
+                f"finetune.source = null: finetune={self.mode} starts from a checkpoint: a .safetensors file, an "
+                "MLflow run id, or STUDY/POINT/SEED of an earlier trial"
+            )
         file = Path(str(path or self.source))
         parts = blocks(model)
         if self.mode == "last_k" and self.k >= len(parts):

@@ -122,7 +122,8 @@ def test_frozen_weights_and_statistics_stay_bit_identical(tmp_path, file, mode, 
         if block in TRAINED[mode, k]
     }
     sizes = {name: p.numel() for name, p in built.model.named_parameters()}
-    assert messages[0].facts["finetune.trained"] == sum(sizes[name] for name in moved & parameters)
+    trained = {name: size for name, size in sizes.items() if name.rpartition(".")[0] in TRAINED[mode, k]}
+    assert messages[0].facts["finetune.trained"] == sum(trained.values())
 
 
 def test_predicting_evaluates_the_checkpoint_and_nothing_else(tmp_path, file):
@@ -182,8 +183,8 @@ def test_another_architecture_is_refused_by_the_differing_names(file):
     with pytest.raises(ConfigError) as error:
         tuned("head", file, MLP((1, 8, 8), 10))
     text = str(error.value)
-    assert "\n" not in text and "it lacks hidden.0.weight, hidden.0.bias" in text
-    assert "it has features.0.0.bias" in text and "more" in text
+    assert "it lacks hidden.0" in text
+    assert "; it has features.0.1" in text and "and 9 more" in text
     with pytest.raises(ConfigError, match=r"other shapes of features.0.0.weight \(4x1x3x3, here 6x1x3x3\)"):
         tuned("all", file, Normed((1, 8, 8), 10, width=6))
 
