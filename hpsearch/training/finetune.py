@@ -67,8 +67,8 @@ class FineTune:
             What the training loop must know of it.
 
         Raises:
-            ConfigError: no checkpoint is named, it cannot be read or belongs to another architecture, or there are fewer than `k`
-                blocks in front of the head.
+            ConfigError: no checkpoint is named, it cannot be read or belongs to another architecture, or there are
+                fewer than `k` blocks in front of the head.
         """
         if self.mode == "none":
             return Tuned()

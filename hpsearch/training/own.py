@@ -18,7 +18,7 @@ from hpsearch.types import Decision, Message, Report, Started, TrialResult, Tria
 def seed_everything(seed: int) -> None:
     """Seed the global generators of Python, NumPy and torch with addresses of a trial's seed."""
     random.seed(rng.address(seed, "python"))
-    np.random.seed(rng.address(seed, "numpy") % 2**32)  # noqa: NPY002 - users' code may draw from it
+    np.random.seed(rng.address(seed, "numpy") % 2**32)
     torch.manual_seed(rng.address(seed, "torch", 0))
 
 

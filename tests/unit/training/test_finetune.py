@@ -59,7 +59,7 @@ def job(folder, mode, file, *overrides, model=Normed):
     config = small(*words, *overrides)
     config["plugins"] = ["tests"]
     config["model"] = {"_target_": f"{__name__}.{model.__name__}", "_partial_": True}
-    return prepare(config, "key", folder)
+    return prepare(config, "key", folder / "run")
 
 
 def names(modules, model):
@@ -227,5 +227,5 @@ def test_bad_values_are_refused(words):
 
 
 def test_more_blocks_than_there_are_are_refused(file):
-    with pytest.raises(ConfigError, match="finetune.k = 3: the model has 2 blocks in front of its head"):
+    with pytest.raises(ConfigError, match=r"finetune.k = 3: the model has 2 blocks in front of its head"):
         tuned("last_k", file, k=3)
