@@ -303,7 +303,7 @@ class DataSource(ABC):
             return splits
         from hpsearch.data.streamed import Streamed, TensorRows
 
-        return [Streamed(TensorRows(s.x, s.y), len(s), s.in_shape, self.loader_workers) for s in splits]
+        return [Streamed(TensorRows(s.x, s.y), s.y, s.in_shape, self.loader_workers) for s in splits]
 
     def batch_rows(self, train_rows: int) -> int:
         """Return the number of samples per step.

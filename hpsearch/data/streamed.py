@@ -41,21 +41,21 @@ class Streamed:
 
     Attributes:
         source: maps a `Key` to a batch.
-        size: number of samples.
+        y: [N] or [N, outputs] targets, on the host.
         in_shape: shape of one input.
         workers: processes that read ahead; 0 reads in the training process.
         device: where batches are brought.
     """
 
     source: "Dataset[tuple[Tensor, Tensor]]"
-    size: int
+    y: Tensor
     in_shape: tuple[int, ...]
     workers: int
     device: torch.device = HOST
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        return self.size
+        return len(self.y)
 
     def to(self, device: torch.device | str) -> "Streamed":
         """Return this part with its batches brought to a device."""
@@ -87,7 +87,7 @@ class Streamed:
 
     def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Go through all rows in their order, in batches."""
-        return self.batches(torch.arange(self.size), size)
+        return self.batches(torch.arange(len(self.y)), size)
 
 
 class TensorRows(Dataset[tuple[Tensor, Tensor]]):

@@ -1,0 +1,63 @@
+"""Test-time augmentation: a model's answer to several views of an input, averaged."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hpsearch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+VIEWS = ("none", "flip", "ten_crop")
+SIDE = 7 / 8
+"""Side of a crop, as a share of the image's: 224 of 256 pixels in the source."""
+
+
+def averaged(forward: "Callable[[Tensor], Tensor]", views: str, task: str) -> "Callable[[Tensor], Tensor]":
+    """Return a function that averages a model's outputs over views of its inputs.
+
+    ``flip``: the image and its mirror image. ``ten_crop``: its four corners and its centre, each with 7/8 of its side
+    stretched to its size, and their mirror images. Of a classification the probabilities are averaged: the outputs are
+    ln of their mean. Of a regression, and of a single output, the outputs are.
+
+    Source: Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012
+    (section 4.1).
+
+    Args:
+        forward: maps images [B, C, H, W] to outputs [B, K].
+        views: one of `VIEWS`.
+        task: ``classification`` or ``regression``.
+
+    Returns:
+        The same kind of function; `forward` itself for ``none``.
+    """
+    if views == "none":
+        return forward
+
+    def mean(x: "Tensor") -> "Tensor":
+        import torch
+
+        if x.ndim != 4:
+            raise ConfigError(f"trainer.eval_views = '{views}': needs images, the inputs have shape {tuple(x.shape[1:])}")
+        outputs = torch.stack([forward(view) for view in _views(x, views)])
+        if task == "classification" and outputs.shape[2] > 1:
+            return outputs.log_softmax(2).logsumexp(0) - torch.tensor(float(len(outputs))).log().item()
+        return outputs.mean(0)
+
+    return mean
+
+
+def _views(x: "Tensor", views: str) -> "list[Tensor]":
+    chosen = [x] if views == "flip" else _crops(x)
+    return [view for crop in chosen for view in (crop, crop.flip(-1))]
+
+
+def _crops(x: "Tensor") -> "list[Tensor]":
+    from torch.nn.functional import interpolate
+
+    size = tuple(x.shape[2:])
+    height, width = (max(1, round(side * SIDE)) for side in size)
+    bottom, right = size[0] - height, size[1] - width
+    places = ((0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2))
+    crops = [x[:, :, top : top + height, left : left + width] for top, left in places]
+    return [interpolate(crop, size=size, mode="bilinear", align_corners=False) for crop in crops]
