@@ -17,6 +17,7 @@ PACKAGES = ("hpsearch", "torch", "optuna")
 
 KINDS = {
     "data": "hpsearch.data.base.DataSource",
+    "augment": "hpsearch.data.augment.Augmentation",
     "model": "torch.nn.Module",
     "init": "hpsearch.nn.init.Initializer",
     "loss": "torch.nn.Module",
@@ -40,7 +41,7 @@ NESTED = (*dict.fromkeys(KINDS.values()), "optuna.samplers.nsgaii.BaseCrossover"
 _TARGET, _PARTIAL, _ARGS = "_target_", "_partial_", "_args_"
 
 
-def build(kind: str, config: Mapping[str, Any], plugins: Sequence[str] = (), **extra: Any) -> Any:
+def build(kind: str, config: Mapping[str, Any], plugins: Sequence[str] = (), /, **extra: Any) -> Any:
     """Build the object that a configuration describes.
 
     Args:

@@ -1,0 +1,1 @@
+"""What a user of hpsearch keeps in a package of their own."""
