@@ -107,7 +107,7 @@ class DenseNet(nn.Module):
         check_int("model.bottleneck", bottleneck, 0)
         check_float("model.compression", compression, "(0, 1]")
         style = Style(activation, norm, norm_first)
-        check_images(f"DenseNet with the {stem} stem", in_shape, _least_side(stem, len(blocks) - 1, norm))
+        check_images(f"DenseNet with model.stem = {stem}", in_shape, _least_side(stem, len(blocks) - 1, norm))
         first = stem_block(stem, in_shape[0], 2 * growth_rate, style)
         layers: list[nn.Module] = [first]
         channels = first.outputs

@@ -99,7 +99,7 @@ class GoogLeNet(nn.Module):
         super().__init__()
         check_int("model.ratio", ratio, 1, 16)
         style = Style(activation, norm, norm_first)
-        check_images(f"GoogLeNet with the {stem} stem", in_shape, least_side(stem, len(STAGES), norm))
+        check_images(f"GoogLeNet with model.stem = {stem}", in_shape, least_side(stem, len(STAGES), norm))
         first = stem_block(stem, in_shape[0], 64 // ratio, style)
         second = _two(first.outputs, 64 // ratio, 192 // ratio, 3, style)
         layers: list[nn.Module] = [first, second]

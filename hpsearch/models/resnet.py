@@ -103,7 +103,7 @@ class ResNet(nn.Module):
         check_stages(blocks)
         check_int("model.width", width, 1)
         style = Style(activation, norm, norm_first)
-        check_images(f"ResNet with the {stem} stem", in_shape, least_side(stem, len(blocks) - 1, norm))
+        check_images(f"ResNet with model.stem = {stem}", in_shape, least_side(stem, len(blocks) - 1, norm))
         first = stem_block(stem, in_shape[0], width, style)
         layers: list[nn.Module] = [first]
         channels = first.outputs

@@ -1,4 +1,4 @@
-"""The first layers of convolutional networks that were made for large images."""
+"""What GoogLeNet, ResNet and DenseNet share: the first layers, and how small an image may be."""
 
 from torch import nn
 

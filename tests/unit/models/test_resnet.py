@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 
 from hpsearch.errors import ConfigError
@@ -67,7 +68,7 @@ def test_convolutions_start_with_variance_2_over_fan_in():
 
 def test_instance_normalization_needs_more_than_one_position():
     ResNet((1, 9, 9), 10, width=4, norm="instance")(torch.randn(1, 1, 9, 9))
-    with pytest.raises(ConfigError, match="ResNet with the small stem needs images of at least 9x9 pixels"):
+    with pytest.raises(ConfigError, match="ResNet with model.stem = small needs images of at least 9x9 pixels"):
         ResNet((1, 8, 8), 10, width=4, norm="instance")
 
 
@@ -91,3 +92,11 @@ def test_a_bad_option_is_named(option, value):
 def test_features_are_no_image():
     with pytest.raises(ConfigError, match=r"ResNet .* needs images .* inputs of shape \(13,\)"):
         ResNet((13,), 2)
+
+
+def test_members_under_vmap_give_what_they_give_alone():
+    models = [ResNet((1, 8, 8), 3, blocks=[1, 1], width=4, norm="group") for _ in range(3)]
+    params, buffers = stack_module_state(models)
+    x = torch.randn(4, 1, 8, 8)
+    together = vmap(lambda p, b: functional_call(models[0], (p, b), (x,)))(params, buffers)
+    torch.testing.assert_close(together, torch.stack([model(x) for model in models]))
