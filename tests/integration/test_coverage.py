@@ -1,0 +1,92 @@
+"""Every row of the list of what must be configurable composes, builds, trains two steps and can be searched."""
+
+import re
+
+import pytest
+import safetensors.torch
+import torch
+
+from hpsearch.config.compose import compose
+from hpsearch.config.groups import CONF
+from hpsearch.models.mlp import MLP
+from hpsearch.study import plan_search
+from hpsearch.training.loop import train
+from hpsearch.trial import prepare
+from hpsearch.types import TrialState
+from tests.contracts.jobs import drive
+from tests.coverage_rows import ROWS
+
+GROUPS = ("model", "init", "optimizer", "scheduler", "regularizer", "loss", "data", "augment", "finetune")
+SMALL = {
+    "data.train_size": "64",
+    "data.batch_size": "32",
+    "trainer.epochs": "1",
+    "trainer.eval_initial": "false",
+    "trainer.device": "cpu",
+    "storage": "memory",
+    "tracker": "none",
+}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """Weights of the default model on the default data."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("checkpoint") / "best.safetensors"
+    safetensors.torch.save_file(MLP((1, 8, 8), 10).state_dict(), path)
+    return str(path)
+
+
+def key_of(word):
+    return re.split(r"=", word.lstrip("+~"), maxsplit=1)[0]
+
+
+def searched(row):
+    """The key that the row's space varies."""
+    return re.sub(r"^space(\[[^\]]*\])*\.", "", key_of(row.space)) if row.space else None
+
+
+def words_of(row, checkpoint):
+    """Overrides of a study that searches the row's space, on little data; what it searches is not fixed."""
+    own = [word.replace("CHECKPOINT", checkpoint) for word in row.words if key_of(word) != searched(row)]
+    given = {key_of(word) for word in own} | {searched(row)}
+    small = [f"{key}={value}" for key, value in SMALL.items() if key not in given]
+    return ("+study=lr_sweep", "~space", row.space or "space.optimizer.lr=choice(0.01, 0.02)", *small, *own)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.section} {row.name}")
+def test_a_row_trains_two_steps_and_can_be_searched(row, checkpoint, tmp_path):
+    search = plan_search(compose(words_of(row, checkpoint)))
+    first, *_ = search.space.grid(2)
+    filled = search.composition.trial(search.space.active(first), 0)
+    if row.space:
+        assert searched(row) in search.space.active(first)
+    job = prepare(filled.config, filled.key, tmp_path)
+    messages, result = drive(train(job))
+    assert result.state is TrialState.COMPLETE, result.reason
+    assert messages[-1].step == (2 if job.epochs else 0)
+
+
+def test_there_is_no_row_twice():
+    names = [(row.section, row.name) for row in ROWS]
+    assert len(set(names)) == len(names)
+    assert {row.section for row in ROWS} == set(range(1, 9))
+
+
+def selected():
+    """Options by group that the rows' words select."""
+    found = {group: set() for group in GROUPS}
+    for row in ROWS:
+        for word in row.words:
+            group, _, value = word.lstrip("+").partition("=")
+            if group in found:
+                found[group] |= set(value.strip("[]").replace(" ", "").split(","))
+    return found
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_option_has_a_row_and_every_row_an_option(group):
+    options = {file.stem for file in (CONF / group).glob("*.yaml")}
+    rows = selected()[group]
+    assert not options - rows, f"conf/{group} has options without a row in tests/coverage_rows.py"
+    assert not rows - options, f"rows of tests/coverage_rows.py name options that conf/{group} does not have"
