@@ -61,7 +61,9 @@ def test_the_signal_does_not_fade_before_training():
 
 
 def test_instance_normalization_needs_more_than_one_position():
-    with pytest.raises(ConfigError, match="GoogLeNet with model.stem = original needs images of at least 33x33 pixels"):
+    with pytest.raises(
+        ConfigError, match=r"GoogLeNet with model\.stem = original needs images of at least 33x33 pixels"
+    ):
         GoogLeNet((1, 28, 28), 10, norm="instance", stem="original")
 
 

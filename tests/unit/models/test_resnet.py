@@ -68,7 +68,7 @@ def test_convolutions_start_with_variance_2_over_fan_in():
 
 def test_instance_normalization_needs_more_than_one_position():
     ResNet((1, 9, 9), 10, width=4, norm="instance")(torch.randn(1, 1, 9, 9))
-    with pytest.raises(ConfigError, match="ResNet with model.stem = small needs images of at least 9x9 pixels"):
+    with pytest.raises(ConfigError, match=r"ResNet with model\.stem = small needs images of at least 9x9 pixels"):
         ResNet((1, 8, 8), 10, width=4, norm="instance")
 
 
