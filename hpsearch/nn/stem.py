@@ -30,18 +30,22 @@ def stem_block(stem: str, inputs: int, width: int, style: Style) -> Block:
 
 
 def least_side(stem: str, halvings: int, norm: str) -> int:
-    """Return the smallest image that a network holds whose every halving rounds up.
+    """Return the smallest image in which every halving, rounded up, has two positions to choose from.
+
+    A convolution of stride 2 on a single position sees little but padding, and some bf16 kernels give it gradients
+    that are not finite.
 
     Args:
         stem: a key of `STEMS`.
         halvings: those after the stem.
-        norm: a key of `hpsearch.nn.NORMS`; ``instance`` needs more than one position to take a variance over.
+        norm: a key of `hpsearch.nn.NORMS`; ``instance`` needs two positions after the last halving, too.
 
     Returns:
         Pixels on a side.
     """
     check_choice("model.stem", stem, STEMS)
-    return 2 ** (STEMS[stem] + halvings) + 1 if norm == "instance" else 1
+    exponent = STEMS[stem] + halvings - (norm != "instance")
+    return 1 if exponent < 0 else 2**exponent + 1  # ceil(side / 2**exponent) is at least 2
 
 
 def check_stages(blocks: object) -> None:

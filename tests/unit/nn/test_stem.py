@@ -16,13 +16,18 @@ def test_the_original_stem_makes_an_image_four_times_smaller(stem, side):
 
 @pytest.mark.parametrize("stem", ["original", "small"])
 @pytest.mark.parametrize("halvings", [1, 3])
-def test_the_least_side_leaves_two_positions(stem, halvings):
-    least = least_side(stem, halvings, "instance")
-    pools = [nn.MaxPool2d(3, 2, padding=1)] * halvings
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_the_least_side_leaves_two_positions_to_halve_or_to_normalize(stem, halvings, norm):
+    least = least_side(stem, halvings, norm)
+    pools = [nn.MaxPool2d(3, 2, padding=1)] * (halvings if norm == "instance" else halvings - 1)
     layers = nn.Sequential(stem_block(stem, 1, 2, Style()), *pools)
     assert layers(torch.randn(1, 1, least, least)).shape[-1] == 2
     assert layers(torch.randn(1, 1, least - 1, least - 1)).shape[-1] == 1
-    assert least_side(stem, halvings, "batch") == 1
+
+
+def test_without_halvings_every_image_is_large_enough():
+    assert least_side("small", 0, "batch") == 1
+    assert least_side("small", 0, "instance") == 2
 
 
 @pytest.mark.parametrize(
