@@ -72,6 +72,8 @@ def checked(arrays: Arrays) -> Arrays:
     _check_finite(where, "y", arrays.y)
     if not classes or not len(arrays):
         return arrays
+    if classes == 1:
+        raise DataError(f"{where}only one class ('{arrays.class_names[0]}'): there is nothing to tell apart")
     if arrays.y.ndim != 1 or (arrays.y != arrays.y.astype(np.int64)).any():
         raise DataError(f"{where}labels of shape {arrays.y.shape}, {arrays.y.dtype}: class numbers are whole, [N]")
     outside = np.flatnonzero((arrays.y < 0) | (arrays.y >= classes))

@@ -291,19 +291,15 @@ class DataSource(ABC):
         Returns:
             The training, validation and, where it was read, test part.
         """
-        splits = [_tensors(part) for part in parts]
-        for tensors, kind in (
-            ([split.x for split in splits], self.scaling),
-            ([split.y for split in splits], self.target_scaling),
-        ):
-            if scaling := fit(tensors[0], kind):
-                for tensor in tensors:
-                    scaling.apply_(tensor)
+        xs = scaled([_inputs(part) for part in parts], self.scaling)
+        ys = scaled([targets(part) for part in parts], self.target_scaling)
         if self.loader_workers is None:
-            return splits
+            return [Split(x, y) for x, y in zip(xs, ys, strict=True)]
         from hpsearch.data.streamed import Streamed, TensorRows
 
-        return [Streamed(TensorRows(s.x, s.y), s.y, s.in_shape, self.loader_workers) for s in splits]
+        return [
+            Streamed(TensorRows(x, y), y, tuple(x.shape[1:]), self.loader_workers) for x, y in zip(xs, ys, strict=True)
+        ]
 
     def batch_rows(self, train_rows: int) -> int:
         """Return the number of samples per step.
@@ -350,12 +346,34 @@ def _check_size(key: str, value: object, otherwise: str) -> None:
         raise ConfigError(f"{key} = {value!r}: must be a whole number >= 1 or {otherwise}")
 
 
-def _tensors(arrays: Arrays) -> Split:
+def scaled(parts: "list[Tensor]", kind: str) -> "list[Tensor]":
+    """Scale the parts in place by what is fitted on the first one.
+
+    Args:
+        parts: inputs, or targets, of each part, the training part first.
+        kind: one of `hpsearch.data.scaling.SCALINGS`.
+
+    Returns:
+        The same tensors.
+    """
+    if scaling := fit(parts[0], kind):
+        for part in parts:
+            scaling.apply_(part)
+    return parts
+
+
+def targets(arrays: Arrays) -> "Tensor":
+    """Return class numbers [N], or the targets [N, outputs] of a regression."""
     import torch
 
-    x = torch.from_numpy(arrays.x.astype(np.float32))
     y = torch.from_numpy(arrays.y.astype(np.int64 if arrays.class_names else np.float32))
-    return Split(x, y if arrays.class_names or y.ndim > 1 else y[:, None])
+    return y if arrays.class_names or y.ndim > 1 else y[:, None]
+
+
+def _inputs(arrays: Arrays) -> "Tensor":
+    import torch
+
+    return torch.from_numpy(arrays.x.astype(np.float32))
 
 
 def _digest(parts: Parts, *scalings: str) -> str:

@@ -20,8 +20,8 @@ class ColourJitter:
     """Change brightness, contrast, saturation and hue by random amounts, in this order.
 
     With values between black 0 and white 1, g the grey of a pixel and m the image's mean grey: brightness f·x, contrast
-    m + f·(x - m), saturation g + f·(x - g), each f uniform in [max(0, 1 - a), 1 + a] for the amount a, and a turn of the
-    colours around the grey axis by up to `hue` of a full turn. Results are cut to [0, 1]. Grey images have neither
+    m + f·(x - m), saturation g + f·(x - g), each f uniform in [max(0, 1 - a), 1 + a] for the amount a, and a turn of
+    the colours around the grey axis by up to `hue` of a full turn. Results are cut to [0, 1]. Grey images have neither
     saturation nor hue.
 
     Source: A. G. Howard, Some Improvements on Deep Convolutional Neural Network Based Image Classification,
@@ -51,7 +51,9 @@ class ColourJitter:
         """Return the images in other colours."""
         channels = x.shape[1]
         if channels not in (1, 3):
-            raise ConfigError(f"augment.colour_jitter: needs grey or red, green and blue, the images have {channels} channels")
+            raise ConfigError(
+                f"augment.colour_jitter: needs grey or red, green and blue, the images have {channels} channels"
+            )
         span = values.white - values.black
         span = span.where(span != 0, 1)
         unit = (x - values.black) / span

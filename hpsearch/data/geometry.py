@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Flip:
     """Mirror an image left to right with probability p.
 
-    Source: Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012.
+    Source: Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks, NIPS
+    2012.
 
     Attributes:
         p: probability.
@@ -161,4 +162,6 @@ def _warped(x: "Tensor", theta: "Tensor", values: Range) -> "Tensor":
     from torch.nn.functional import affine_grid, grid_sample
 
     grid = affine_grid(theta.to(x.dtype), list(x.shape), align_corners=False)
-    return grid_sample(x - values.black, grid, mode="bilinear", padding_mode="zeros", align_corners=False) + values.black
+    return (
+        grid_sample(x - values.black, grid, mode="bilinear", padding_mode="zeros", align_corners=False) + values.black
+    )

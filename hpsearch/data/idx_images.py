@@ -1,6 +1,5 @@
 """Data sets of labelled images in four IDX files: found in the usual folders, else downloaded."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import ClassVar
 
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import DataSource
+from hpsearch.data.download import check_folder, fetch
 from hpsearch.data.idx import read
-from hpsearch.errors import ConfigError, DataError
+from hpsearch.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +35,9 @@ class IdxImages(DataSource):
     root: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse fields that no data set can satisfy.
-
-        Raises:
-            ConfigError: naming the key, its value and what is allowed.
-        """
+        """Refuse fields that no data set can satisfy."""
         super().__post_init__()
-        if self.root is not None and not (isinstance(self.root, str) and self.root):
-            raise ConfigError(f"data.root = {self.root!r}: must be a folder or null")
+        check_folder("data.root", self.root)
 
     def arrays(self, test: bool) -> Arrays:
         """Read one pair of files; the other is not opened.
@@ -61,7 +56,7 @@ class IdxImages(DataSource):
         images, labels = read(images_path, axes=3), read(labels_path, axes=1)
         if len(images) != len(labels):
             raise DataError(f"{images_path} has {len(images)} images, but {labels_path} has {len(labels)} labels")
-        return Arrays(images[:, None], labels, self.class_names)
+        return Arrays(images[:, None], labels, self.class_names, where=str(labels_path))
 
     def _files(self, stems: Sequence[str]) -> list[Path]:
         base = Path(self.root or "data").expanduser()
@@ -78,16 +73,7 @@ class IdxImages(DataSource):
         return [self._download(f"{stem}.gz", missing) for stem in stems]
 
     def _download(self, name: str, missing: str) -> Path:
-        import pooch
-
-        pooch.get_logger().setLevel(logging.WARNING)
-        url, folder = self.url + name, pooch.os_cache("hpsearch") / self.debian_name
-        try:
-            return Path(pooch.retrieve(url, f"sha256:{self.sha256[name]}", fname=name, path=folder))
-        except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0] if isinstance(error, ValueError) else type(error).__name__
-            what = f"{type(self).__name__}: {missing}; download of {url} failed ({reason})"
-            raise DataError(f"{what}; data.root names their folder") from error
+        return fetch(self.url + name, self.sha256[name], self.debian_name, f"{type(self).__name__}: {missing}")
 
 
 def _existing(path: Path) -> Path | None:

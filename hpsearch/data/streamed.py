@@ -121,10 +121,8 @@ class DatasetRows(Dataset[tuple[Tensor, Tensor]]):
         where: names the dataset in messages.
     """
 
-    def __init__(
-        self, samples: Samples, index: NDArray[np.int64], y: NDArray[Any], told: NDArray[Any], where: str
-    ) -> None:
-        self._samples, self._index, self._y, self._told, self._where = samples, index, torch.from_numpy(y), told, where
+    def __init__(self, samples: Samples, index: NDArray[np.int64], y: Tensor, told: NDArray[Any], where: str) -> None:
+        self._samples, self._index, self._y, self._told, self._where = samples, index, y, told, where
 
     def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
         """Read a batch."""

@@ -38,7 +38,9 @@ def averaged(forward: "Callable[[Tensor], Tensor]", views: str, task: str) -> "C
         import torch
 
         if x.ndim != 4:
-            raise ConfigError(f"trainer.eval_views = '{views}': needs images, the inputs have shape {tuple(x.shape[1:])}")
+            raise ConfigError(
+                f"trainer.eval_views = '{views}': needs images, the inputs have shape {tuple(x.shape[1:])}"
+            )
         outputs = torch.stack([forward(view) for view in _views(x, views)])
         if task == "classification" and outputs.shape[2] > 1:
             return outputs.log_softmax(2).logsumexp(0) - torch.tensor(float(len(outputs))).log().item()

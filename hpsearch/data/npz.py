@@ -1,0 +1,116 @@
+"""Arrays in a NumPy archive."""
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.data.arrays import TASKS, Arrays
+from hpsearch.data.base import DataSource
+from hpsearch.errors import ConfigError, DataError, check_choice, check_int, nearest
+
+LAYOUTS = ("channels_first", "channels_last")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Npz(DataSource):
+    """Inputs and targets in an ``.npz`` file, as `numpy.savez` writes it; pickled objects in it are refused.
+
+    Inputs are features [N, F], grey images [N, H, W], or images [N, C, H, W] or [N, H, W, C] as `layout` says.
+
+    Attributes:
+        path: the file.
+        x: name of the array of inputs.
+        y: name of the array of labels or targets.
+        x_test: name of the inputs of the test part; None where the file has none.
+        y_test: name of the labels or targets of the test part.
+        task: ``classification`` or ``regression``.
+        num_classes: number of classes; None counts up to the largest label.
+        layout: ``channels_first`` or ``channels_last``.
+    """
+
+    path: str | None = None
+    x: str = "x"
+    y: str = "y"
+    x_test: str | None = None
+    y_test: str | None = None
+    task: str = "classification"
+    num_classes: int | None = None
+    layout: str = "channels_first"
+
+    def __post_init__(self) -> None:
+        """Refuse fields that no data set can satisfy.
+
+        Raises:
+            ConfigError: naming the key, its value and what is allowed.
+        """
+        super().__post_init__()
+        if not (isinstance(self.path, str) and self.path):
+            raise ConfigError(f"data.path = {self.path!r}: must be an .npz file")
+        check_choice("data.task", self.task, TASKS)
+        check_choice("data.layout", self.layout, LAYOUTS)
+        if self.num_classes is not None:
+            check_int("data.num_classes", self.num_classes, 2)
+        if (self.x_test is None) != (self.y_test is None):
+            raise ConfigError(f"data.x_test = {self.x_test!r}, data.y_test = {self.y_test!r}: name both or neither")
+
+    def has_test(self) -> bool:
+        """Return whether arrays of a test part are named."""
+        return self.x_test is not None
+
+    def arrays(self, test: bool) -> Arrays:
+        """Read one pair of arrays.
+
+        Args:
+            test: those of the test part.
+
+        Returns:
+            The samples.
+        """
+        wanted = [name for name in ((self.x_test, self.y_test) if test else (self.x, self.y)) if name is not None]
+        x, y = _read(str(self.path), wanted)
+        x = self._shaped(wanted[0], x)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
+        return Arrays(x, y, self._names(y), where=str(self.path))
+
+    def _shaped(self, name: str, x: NDArray[Any]) -> NDArray[Any]:
+        if x.ndim == 3:
+            return x[:, None]
+        if x.ndim == 4 and self.layout == "channels_last":
+            return np.moveaxis(x, 3, 1)
+        if x.ndim not in (2, 4):
+            raise DataError(
+                f"{self.path}: '{name}' has shape {x.shape}, expected [N, F], [N, H, W] or images of channels"
+            )
+        return x
+
+    def _names(self, y: NDArray[Any]) -> tuple[str, ...]:
+        if self.task == "regression":
+            return ()
+        count = self.num_classes or (int(np.nanmax(y)) + 1 if y.size and np.isfinite(y).any() else 0)
+        return tuple(map(str, range(max(count, 0)))) or ("0",)
+
+
+def _read(path: str, names: list[str]) -> list[NDArray[Any]]:
+    try:
+        with np.load(Path(path).expanduser(), allow_pickle=False) as archive:
+            for name in names:
+                if name not in archive.files:
+                    raise DataError(
+                        f"{path}: no array '{name}'{nearest(name, archive.files)} (it has: {', '.join(archive.files)})"
+                    )
+            arrays = [archive[name] for name in names]
+    except (AttributeError, TypeError) as error:
+        raise DataError(f"{path}: holds one array, expected an .npz archive") from error
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0]
+        raise DataError(f"{path}: cannot be read as .npz ({reason})") from error
+    for name, array in zip(names, arrays, strict=True):
+        if array.dtype.kind not in "buif":
+            raise DataError(f"{path}: '{name}' holds {array.dtype}, expected numbers")
+    return arrays

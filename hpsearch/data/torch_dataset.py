@@ -1,0 +1,127 @@
+"""A user's own `torch.utils.data.Dataset`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hpsearch.data.arrays import TASKS, Arrays
+from hpsearch.data.base import DataSource, Part, Parts, scaled, targets
+from hpsearch.errors import ConfigError, check_choice, check_int
+from hpsearch.rng import address
+
+if TYPE_CHECKING:
+    from hpsearch.data.streamed import Samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class TorchDataset(DataSource):
+    """The samples of a map-style dataset: sample i is an input and its target.
+
+    It is read by a DataLoader as training goes on, so it may be larger than the memory and may change its samples at
+    random; whatever it draws is a function of the trial's seed, the epoch and the sample. With ``loader_workers=null``
+    every sample is read once and kept on the device.
+
+    Its attribute ``targets`` (one per sample, as torchvision's datasets have) is used to split it; without one, every
+    sample is read once for that. Its attribute ``classes`` names the classes.
+
+    Attributes:
+        dataset: the training and validation samples.
+        test_dataset: those of the test part; None where there are none.
+        task: ``classification`` or ``regression``.
+        num_classes: number of classes; None takes ``dataset.classes``, else counts up to the largest label.
+    """
+
+    dataset: Any = None
+    test_dataset: Any = None
+    task: str = "classification"
+    num_classes: int | None = None
+    scaling: str = "none"
+    loader_workers: int | None = 0
+
+    def __post_init__(self) -> None:
+        """Refuse fields that no data set can satisfy.
+
+        Raises:
+            ConfigError: naming the key, its value and what is allowed.
+        """
+        super().__post_init__()
+        for name in ("dataset", "test_dataset"):
+            value = getattr(self, name)
+            if value is None and name == "test_dataset":
+                continue
+            if not (hasattr(value, "__getitem__") and hasattr(value, "__len__")):
+                shown = "null" if value is None else type(value).__name__
+                raise ConfigError(f"data.{name} = {shown}: must be the `_target_` of a map-style dataset of yours")
+        check_choice("data.task", self.task, TASKS)
+        if self.num_classes is not None:
+            check_int("data.num_classes", self.num_classes, 2)
+        if self.loader_workers is not None and self.scaling != "none":
+            raise ConfigError(
+                f"data.scaling = {self.scaling!r}: a dataset that is read as training goes on scales its samples "
+                "itself; use none, or data.loader_workers=null"
+            )
+
+    def has_test(self) -> bool:
+        """Return whether there is a dataset of the test part."""
+        return self.test_dataset is not None
+
+    def arrays(self, test: bool) -> Arrays:
+        """Read the targets, and the inputs where they are kept.
+
+        Args:
+            test: those of the test part.
+
+        Returns:
+            The samples; where they are not kept, `x` holds their numbers.
+        """
+        from hpsearch.data.streamed import read_targets
+
+        samples = self._samples(test)
+        y = read_targets(samples, self._where(test))
+        x = np.arange(len(y)) if self.loader_workers is not None else _inputs(samples)
+        return Arrays(x, y, self._names(y), where=self._where(test))
+
+    def convert(self, parts: Parts) -> Sequence[Part]:
+        """Return tensors of the samples that are kept, else a DataLoader over the dataset."""
+        if self.loader_workers is None:
+            return super().convert(parts)
+        from hpsearch.data.streamed import DatasetRows, Streamed, as_input
+
+        ys = scaled([targets(part) for part in parts], self.target_scaling)
+        converted = []
+        for place, (part, y) in enumerate(zip(parts, ys, strict=True)):
+            test = place == 2 and self.has_test()
+            samples, told = self._samples(test), part.y
+            if self.classes is not None:
+                told = np.asarray(self.classes)[told]
+            rows = DatasetRows(samples, part.x, y, told, self._where(test))
+            shape = tuple(as_input(samples[int(part.x[0])][0]).shape)
+            converted.append(Streamed(rows, y, shape, self.loader_workers))
+        return converted
+
+    def _samples(self, test: bool) -> "Samples":
+        samples: Samples = self.test_dataset if test else self.dataset
+        return samples
+
+    def _where(self, test: bool) -> str:
+        return f"data.{'test_' if test else ''}dataset = {type(self._samples(test)).__name__}"
+
+    def _names(self, y: Any) -> tuple[str, ...]:
+        if self.task == "regression":
+            return ()
+        known = getattr(self.dataset, "classes", None)
+        if self.num_classes is None and known is not None:
+            return tuple(map(str, known))
+        return tuple(map(str, range(self.num_classes or int(y.max()) + 1)))
+
+
+def _inputs(samples: "Samples") -> Any:
+    from hpsearch.data.streamed import addressed, as_input
+
+    inputs = []
+    for number in range(len(samples)):
+        with addressed(address(0, "sample", 0, number)):
+            inputs.append(as_input(samples[number][0]).numpy())
+    return np.stack(inputs)
