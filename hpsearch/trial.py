@@ -10,12 +10,13 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from hpsearch import metrics
 from hpsearch.config.build import build, own_loop
-from hpsearch.errors import ConfigError
+from hpsearch.errors import ConfigError, nearest
 from hpsearch.rng import address
 from hpsearch.types import Objective, TrialResult, TrialRun, TrialSpec, TrialState
 
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
+    from hpsearch.data.augment import Augment
     from hpsearch.data.base import DataSource, Splits
+    from hpsearch.nn.init import Initializer
     from hpsearch.schedules import Table
     from hpsearch.schedules.plateau import Plateau
-    from hpsearch.nn.init import Initializer
     from hpsearch.training.finetune import FineTune
     from hpsearch.training.loop import Job, Trainer
 
@@ -74,9 +76,11 @@ def _run(spec: TrialSpec) -> TrialRun:
     folder = Path(spec.folder)
     loop = own_loop(spec.config["trainer"], spec.config["plugins"])
     if loop is None:
+        from hpsearch.data.picture import draw_once
         from hpsearch.training.loop import train
 
-        return train(prepare(spec.config, spec.key, folder, spec.source))
+        job = prepare(spec.config, spec.key, folder, spec.source)
+        return train(replace(job, artifacts=draw_once(job.augment, job.splits.train, folder, spec.id.point)))
     import torch
 
     from hpsearch.training.own import follow, seed_everything
@@ -120,16 +124,33 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     from hpsearch.training.loop import rehearse
 
     job = prepare(config, key="", folder=Path(), source=source)
+    names = _reported(job)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message="Using a target size")  # a loss that broadcasts is a wrong one
             rehearse(job)
+    except ConfigError:
+        raise
     except Exception as error:
         raise ConfigError(f"model, data and loss do not fit together: {_first_line(error)}") from error
-    names = metrics.reported(job.splits.task, job.trainer.test)
-    if not job.epochs:
-        names = tuple(name for name in names if name.startswith(("valid/", "test/")))
     return {**job.facts, "metrics": names, "steps_per_epoch": job.steps_per_epoch}
+
+
+def _reported(job: "Job") -> tuple[str, ...]:
+    """Return the names of what a trial will report, after checking those that it follows."""
+    task, asked = job.splits.task, job.trainer.metrics
+    metrics.check_outputs(task, asked, job.splits.num_outputs)
+    names = metrics.reported(task, job.trainer.test, asked, bool(job.regularizers), job.device.type == "cuda")
+    if not job.epochs:
+        return tuple(name for name in names if name.startswith(("valid/", "test/")))
+    followed = {
+        "scheduler.metric": job.plateau and job.plateau.metric,
+        "regularizer.early_stopping.metric": job.early_stopping and job.early_stopping.metric,
+    }
+    for key, name in followed.items():
+        if name and (name not in names or name.startswith("test/")):
+            raise ConfigError(f"{key} = '{name}': is not reported{nearest(name, names)} ({', '.join(names)})")
+    return names
 
 
 def prepare(config: Mapping[str, Any], key: str, folder: Path, source: str | None = None) -> "Job":
@@ -173,9 +194,10 @@ def prepare(config: Mapping[str, Any], key: str, folder: Path, source: str | Non
         loss=_weighted(loss, splits.class_weights).to(device),
         optimizer=optimizer,
         shuffle=data.shuffle,
+        augment=_augment(config, splits),
         table=table,
         plateau=plateau,
-        regularizers={name: build("regularizer", each, plugins) for name, each in config["regularizer"].items()},
+        **_regularizers(config["regularizer"], plugins),
         facts=_facts(model, splits, device) | tuned.facts,
         frozen=tuned.frozen,
     )
@@ -190,6 +212,13 @@ def _load(data_key: str, plugins: tuple[str, ...], test: bool, fold: int, device
     """Load data once per worker, whatever the batch size and the order."""
     source: DataSource = build("data", json.loads(data_key), plugins)
     return source.load(test, fold).to(device)
+
+
+def _augment(config: Mapping[str, Any], splits: "Splits") -> "Augment | None":
+    from hpsearch.data.augment import augment
+
+    steps = {name: build("augment", each, config["plugins"]) for name, each in config["augment"].items()}
+    return augment(config["seed"], steps, splits.train)
 
 
 def _weighted(loss: "nn.Module", class_weights: "tuple[float, ...] | None") -> "nn.Module":
@@ -240,6 +269,24 @@ def _optimizer(
     return optimizer
 
 
+def _regularizers(config: Mapping[str, Any], plugins: tuple[str, ...]) -> dict[str, Any]:
+    """Build the regularizers and sort them by where the loop uses them."""
+    from hpsearch.regularizers import Constraint, EarlyStopping, Mixing, Penalty
+
+    built = {name: build("regularizer", each, plugins) for name, each in config.items()}
+    mixing = [name for name, each in built.items() if isinstance(each, Mixing)]
+    stopping = [name for name, each in built.items() if isinstance(each, EarlyStopping)]
+    for names in (mixing, stopping):
+        if len(names) > 1:
+            raise ConfigError(f"regularizer = [{', '.join(names)}]: only one of these at a time")
+    return {
+        "regularizers": {name: each for name, each in built.items() if isinstance(each, Penalty)},
+        "constraints": tuple(each for each in built.values() if isinstance(each, Constraint)),
+        "mixing": built[mixing[0]] if mixing else None,
+        "early_stopping": built[stopping[0]] if stopping else None,
+    }
+
+
 def _schedule(
     config: Mapping[str, Any], optimizer: "Optimizer", steps: int, trainer: "Trainer", objective: Objective
 ) -> tuple["Table", "Plateau | None"]:
@@ -250,7 +297,7 @@ def _schedule(
     options, plateau = dict(config["scheduler"]), None
     ours = {name: options.pop(name) for name in ("per", "warmup", "warmup_steps") if name in options}
     followed = options.pop("metric", None)
-    make = build("scheduler", options, tuple(config["plugins"]))
+    make: Any = build("scheduler", options, tuple(config["plugins"]))
     lr, momentum = (
         optimizer.defaults["lr"],
         optimizer.defaults.get("momentum", optimizer.defaults.get("betas", (None,))[0]),

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,12 +15,15 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import Optimizer
 
-from hpsearch import rng
+from hpsearch import metrics, rng
+from hpsearch.data.augment import Augment
 from hpsearch.data.base import Part, Splits
+from hpsearch.data.views import VIEWS, averaged
 from hpsearch.errors import ConfigError, check_choice, check_float, check_int
 from hpsearch.nn.dropout import Dropout, address_dropout, advance
-from hpsearch.regularizers import Regularizer
+from hpsearch.regularizers import Constraint, EarlyStopping, Mixing, Penalty
 from hpsearch.schedules import Table
+from hpsearch.schedules.plateau import Plateau
 from hpsearch.training import checkpoint
 from hpsearch.training.checkpoint import Best, Progress
 from hpsearch.training.evaluate import evaluate
@@ -40,46 +43,56 @@ class Trainer:
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``float32``, or ``bf16`` for forward and backward passes in autocast; weights stay float32.
         compile: whether to compile the model.
+        channels_last: lay the weights of convolutions out with the channels last, and thereby their maps; networks of
+            many narrow convolutions train up to twice as fast so on a CPU.
         deterministic: allow only deterministic torch kernels.
         clip_norm: largest Euclidean norm of the gradient over all parameters, None for no limit.
         clip_value: largest magnitude of one entry of the gradient, None for no limit.
         eval_batch_size: samples per forward pass in evaluations.
+        eval_views: average the outputs over views of an input when evaluating, see `hpsearch.data.views.averaged`.
         eval_initial: report the untrained model as epoch 0.
         test: evaluate the test split once, at the end.
         diverge_factor: a step's loss above this many times the first step's ends the trial as INFEASIBLE.
         checkpoint_sec: write the last state at most this often.
         log_every: keep the loss of every n-th step, from the first; None for about 100 per epoch.
+        metrics: what is reported besides the task's own metrics: f1, auroc, top_2, top_5, ...
     """
 
     epochs: int
     device: str = "auto"
     precision: str = "float32"
     compile: bool = False
+    channels_last: bool = False
     deterministic: bool = False
     clip_norm: float | None = None
     clip_value: float | None = None
     eval_batch_size: int = 1000
+    eval_views: str = "none"
     eval_initial: bool = True
     test: bool = False
     diverge_factor: float = 10.0
     checkpoint_sec: float = 30.0
     log_every: int | None = None
+    metrics: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         check_int("trainer.epochs", self.epochs, 1)
         check_int("trainer.eval_batch_size", self.eval_batch_size, 1)
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(self.device)):
             raise ConfigError(f"trainer.device = {self.device!r}: must be auto, cpu, cuda or cuda:N")
+        check_choice("trainer.eval_views", self.eval_views, VIEWS)
         check_choice("trainer.precision", self.precision, ("float32", "bf16"))
         check_float("trainer.diverge_factor", self.diverge_factor, "(1, inf)")
         check_float("trainer.checkpoint_sec", self.checkpoint_sec, "[0, inf)")
-        for name in ("compile", "deterministic", "eval_initial", "test"):
+        for name in ("compile", "channels_last", "deterministic", "eval_initial", "test"):
             check_choice(f"trainer.{name}", getattr(self, name), (True, False))
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
                 check_float(f"trainer.{name}", getattr(self, name), "(0, inf)")
         if self.log_every is not None:
             check_int("trainer.log_every", self.log_every, 1)
+        if isinstance(self.metrics, str) or not all(isinstance(name, str) for name in self.metrics):
+            raise ConfigError(f"trainer.metrics = {self.metrics!r}: must be a list of names")
 
     def find_device(self) -> torch.device:
         """Return the device to train on.
@@ -113,9 +126,15 @@ class Job:
         optimizer: steps the model's parameters.
         table: learning rate (and momentum) of every step.
         regularizers: penalties on the parameters, by name.
+        constraints: what holds after each update.
+        mixing: blends the samples of a batch.
+        early_stopping: ends the trial before its last epoch.
         shuffle: visit the training split in a new order each epoch, else always in its own.
+        augment: what changes the inputs of training batches, None for nothing.
+        artifacts: files that are in `folder` before the training.
         facts: scalars measured once, sent with the first message.
         frozen: modules of the model that stay in evaluation mode, because they are not trained.
+        plateau: moves the rates of `table` by what a metric does, None where the table is all.
     """
 
     key: str
@@ -129,10 +148,16 @@ class Job:
     loss: nn.Module
     optimizer: Optimizer
     table: Table
-    regularizers: Mapping[str, Regularizer]
+    regularizers: Mapping[str, Penalty]
     facts: Mapping[str, str | int | float]
+    constraints: tuple[Constraint, ...] = ()
+    mixing: Mixing | None = None
+    early_stopping: EarlyStopping | None = None
     frozen: tuple[nn.Module, ...] = ()
+    plateau: Plateau | None = None
     shuffle: bool = True
+    augment: Augment | None = None
+    artifacts: tuple[str, ...] = ()
 
     @property
     def epochs(self) -> int:
@@ -175,7 +200,7 @@ def train(job: Job) -> TrialRun:
         Started, every report that the checkpoint holds, then a report after each epoch.
 
     Returns:
-        COMPLETE after the last epoch, whatever the decision on it; PRUNED on STOP; PAUSED, with a checkpoint, on PAUSE;
+        COMPLETE after the last epoch, early stopping's too, whatever the decision on it; PRUNED on STOP; PAUSED, with a checkpoint, on PAUSE;
         INFEASIBLE when a step's loss is not finite or above `Trainer.diverge_factor` times the first step's, or
         when the validation loss is not finite after an epoch.
     """
@@ -184,7 +209,7 @@ def train(job: Job) -> TrialRun:
     try:
         for message in _messages(job, progress):
             (decision,) = yield (message,)
-            if progress.epoch == job.epochs:
+            if _over(job, progress.epoch, progress.reports):
                 continue
             if decision is Decision.STOP:
                 return (_end(job, progress, TrialState.PRUNED, f"stopped after epoch {progress.epoch or 0}"),)
@@ -197,7 +222,8 @@ def train(job: Job) -> TrialRun:
     except Diverged as diverged:
         facts = {"diverged_step": diverged.step}
         return (_end(job, progress, TrialState.INFEASIBLE, str(diverged), facts),)
-    return (_end(job, progress, TrialState.COMPLETE),)
+    ended = progress.epoch or 0
+    return (_end(job, progress, TrialState.COMPLETE, facts={"stopped_epoch": ended} if ended < job.epochs else None),)
 
 
 def rehearse(job: Job) -> float:
@@ -208,17 +234,48 @@ def rehearse(job: Job) -> float:
 
     Returns:
         The loss, without penalties.
+
+    Raises:
+        ConfigError: when the outputs do not fit the labels.
     """
     with _torch_state(job, 1):
         rows = _order(job, 1)[: job.batch_size]
         _training_mode(job)
         named = [(name, parameter) for name, parameter in job.model.named_parameters() if parameter.requires_grad]
-        ((x, y),) = job.splits.train.batches(rows, job.batch_size, job.seed, 1)
-        if not named:
-            with torch.no_grad():
-                return float(job.loss(_forward(job, x), y))
-        _, loss = _backward(job, named, x, y)
+        ((x, y),) = _batches(job, rows, 1)
+        with torch.no_grad():
+            outputs = _forward(job, x)
+            check_fit(outputs, y, job.splits.task, job.splits.num_outputs, isinstance(job.loss, nn.CrossEntropyLoss))
+            if not named:
+                return float(job.loss(outputs, y))
+        _, loss, _ = _backward(job, named, *_mixed(job, x, y, 0))
         return loss.item()
+
+
+def check_fit(outputs: Tensor, y: Tensor, task: str, num_outputs: int, softmax: bool) -> None:
+    """Refuse outputs that do not fit the labels: on a GPU, a loss would bring the process down.
+
+    Args:
+        outputs: what the model returned for a batch.
+        y: the batch's targets.
+        task: ``classification`` or ``regression``.
+        num_outputs: number of classes, or of targets.
+        softmax: whether the loss needs one output per class.
+
+    Raises:
+        ConfigError: naming both sizes.
+    """
+    found = tuple(outputs.shape)
+    if outputs.ndim != 2 or len(outputs) != len(y):
+        raise ConfigError(f"model: gives outputs of shape {found} for {len(y)} samples, must be ({len(y)}, outputs)")
+    if task == "regression" and found != tuple(y.shape):
+        raise ConfigError(f"model: gives {found[1]} outputs, the data has {num_outputs} targets")
+    if task == "classification" and found[1] != num_outputs and (found[1], num_outputs) != (1, 2):
+        raise ConfigError(f"model: gives {found[1]} outputs, the labels have {num_outputs} classes")
+    if task == "classification" and found[1] == 1 and softmax:
+        raise ConfigError(
+            "loss: cross-entropy needs one output per class, the model gives 1: loss=binary_cross_entropy"
+        )
 
 
 def _messages(job: Job, progress: Progress) -> Iterator[Message]:
@@ -236,6 +293,8 @@ def _messages(job: Job, progress: Progress) -> Iterator[Message]:
             progress.reports.append(report)
             yield report
     for epoch in range(progress.epoch + 1, job.epochs + 1):
+        if _over(job, progress.epoch, progress.reports):
+            return
         with _torch_state(job, epoch):
             report = _run_epoch(job, progress, epoch)
         progress.reports.append(report)
@@ -245,6 +304,8 @@ def _messages(job: Job, progress: Progress) -> Iterator[Message]:
 
 def _prepare(job: Job) -> None:
     address_dropout(job.model, job.seed)
+    if job.trainer.channels_last:
+        job.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not among the types of torch
     if job.trainer.compile:
         job.model.compile()
     if job.device.type == "cuda":
@@ -280,13 +341,24 @@ def _run_epoch(job: Job, progress: Progress, epoch: int) -> Report:
     if not math.isfinite(values["valid/loss"]):
         raise Diverged(done, f"validation loss {values['valid/loss']} after it")
     progress.best = _better(job, progress.best, values, epoch)
-    if job.splits.test is not None and epoch == job.trainer.epochs:
-        if job.objective.reduce == "best" and progress.best is not None:
+    report = Report(epoch, done, values, steps, time.time())
+    if _over(job, epoch, [*progress.reports, report]):
+        restored = job.early_stopping is not None and job.early_stopping.restore_best
+        if (job.objective.reduce == "best" or restored) and progress.best is not None:
             job.model.load_state_dict(progress.best.weights)
-        values |= _evaluate(job, job.splits.test, "test")
+        if job.splits.test is not None:
+            values |= _evaluate(job, job.splits.test, "test")
     if job.device.type == "cuda":
         values["gpu_memory_mib"] = torch.cuda.max_memory_allocated(job.device) / 2**20
-    return Report(epoch, done, values, steps, time.time())
+    return replace(report, metrics=values, time=time.time())
+
+
+def _over(job: Job, epoch: int | None, reports: Sequence[Report]) -> bool:
+    """Whether this epoch is the last, which its number or early stopping says."""
+    if epoch == job.epochs or job.early_stopping is None:
+        return epoch == job.epochs
+    metric, maximize = metrics.followed(job.early_stopping.metric, job.objective)
+    return job.early_stopping.stops(_curve(reports, metric), maximize)
 
 
 def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, float], tuple[tuple[int, float], ...]]:
@@ -295,19 +367,21 @@ def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, fl
     done = (epoch - 1) * steps
     named = [(name, parameter) for name, parameter in job.model.named_parameters() if parameter.requires_grad]
     trained = [parameter for _, parameter in named]
-    update = partial(_update, job, trained)
+    update = partial(_update, job, named)
     drops = any(isinstance(module, Dropout) and module.active for module in job.model.modules())
-    log = EpochLog(task, done, progress.first_loss, job.trainer.diverge_factor, job.device)
-    norms = torch.zeros(3, device=job.device)
+    asked = metrics.wholes(task, job.trainer.metrics)
+    log = EpochLog(task, done, progress.first_loss, job.trainer.diverge_factor, job.device, asked)
+    norms, penalties = torch.zeros(3, device=job.device), torch.zeros((), device=job.device)
     measure = measured_steps(steps)
-    rates = _rates(job.table, done, steps)
+    rates = _rates(job, progress.reports, done)
     _training_mode(job)
-    batches = train.batches(_order(job, epoch), job.batch_size, job.seed, epoch)
-    for index, (x, y) in enumerate(batches):
+    for index, (x, y) in enumerate(_batches(job, _order(job, epoch), epoch)):
         _set_rates(job.optimizer, *rates[index])
         if drops:
             advance(job.model, done + index)
-        outputs, loss = _backward(job, named, x, y)
+        outputs, loss, penalty = _backward(job, named, *_mixed(job, x, y, done + index))
+        if penalty is not None:
+            penalties += penalty
         if index in measure:
             norms += measured(update, trained)
         else:
@@ -317,6 +391,8 @@ def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, fl
     progress.first_loss = log.first_loss
     gradient, change, weight = norms.tolist()
     values = {f"train/{name}": value for name, value in log.means().items()}
+    if job.regularizers:
+        values["train/penalty"] = penalties.item() / steps
     values |= {"lr": rates[-1][0], "grad_norm": gradient / len(measure)}
     values |= {"update_ratio": change / weight if weight else math.nan}
     return values, log.thinned(job.trainer.log_every or math.ceil(steps / LOGGED_STEPS))
@@ -328,6 +404,13 @@ def _training_mode(job: Job) -> None:
         module.eval()
 
 
+def _batches(job: Job, order: Tensor, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Go through rows of the training split in batches, as the epoch sees them."""
+    batches = job.splits.train.batches(order, job.batch_size, job.seed, epoch)
+    for rows, (x, y) in zip(torch.split(order, job.batch_size), batches, strict=True):
+        yield (x if job.augment is None else job.augment(x, rows, epoch)), y
+
+
 def _order(job: Job, epoch: int) -> Tensor:
     size = len(job.splits.train)
     if not job.shuffle:
@@ -335,10 +418,18 @@ def _order(job: Job, epoch: int) -> Tensor:
     return torch.randperm(size, generator=rng.generator(job.seed, "order", epoch)).to(job.device)
 
 
-def _rates(table: Table, done: int, steps: int) -> list[tuple[float, float | None]]:
-    rows = slice(done, done + steps)
-    lr = table.lr[rows].tolist()
-    return list(zip(lr, [None] * steps if table.momentum is None else table.momentum[rows].tolist(), strict=True))
+def _rates(job: Job, reports: Sequence[Report], done: int) -> list[tuple[float, float | None]]:
+    """Return (learning rate, momentum) of every step of an epoch, `done` steps after the start."""
+    rows = slice(done, done + job.steps_per_epoch)
+    factor = 1.0 if job.plateau is None else job.plateau.factor(_curve(reports, job.plateau.metric))
+    lr = (job.table.lr[rows] * factor).tolist()
+    momentum = job.table.momentum
+    return list(zip(lr, [None] * len(lr) if momentum is None else momentum[rows].tolist(), strict=True))
+
+
+def _curve(reports: Sequence[Report], metric: str) -> list[float]:
+    """Return a metric after each epoch so far; reports are in the checkpoint, so that a resumed trial has the same."""
+    return [report.metrics[metric] for report in reports if report.epoch > 0]
 
 
 def _set_rates(optimizer: Optimizer, lr: float, momentum: float | None) -> None:
@@ -350,16 +441,25 @@ def _set_rates(optimizer: Optimizer, lr: float, momentum: float | None) -> None:
             group["momentum"] = momentum
 
 
-def _backward(job: Job, named: Sequence[tuple[str, Tensor]], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Put the gradient of the penalized loss into the parameters; return outputs [B, C] and the bare loss."""
+def _mixed(job: Job, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    return (x, y) if job.mixing is None else job.mixing.mix(x, y, job.splits.num_outputs, job.seed, step)
+
+
+def _backward(
+    job: Job, named: Sequence[tuple[str, Tensor]], x: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Put the gradient of the penalized loss into the parameters; return outputs [B, C], bare loss, penalty if any."""
     for _, parameter in named:
         parameter.grad = None
     outputs = _forward(job, x)
     loss = total = job.loss(outputs, y)
+    penalty = None
     for regularizer in job.regularizers.values():
-        total = total + regularizer.penalty(named)
+        each = regularizer.penalty(named)
+        total = total + each
+        penalty = each.detach() if penalty is None else penalty + each.detach()
     total.backward()
-    return outputs.detach(), loss.detach()
+    return outputs.detach(), loss.detach(), penalty
 
 
 def _forward(job: Job, x: Tensor) -> Tensor:
@@ -371,17 +471,21 @@ def _forward(job: Job, x: Tensor) -> Tensor:
     return outputs.float()
 
 
-def _update(job: Job, parameters: Sequence[Tensor]) -> None:
+def _update(job: Job, named: Sequence[tuple[str, Tensor]]) -> None:
+    parameters = [parameter for _, parameter in named]
     if job.trainer.clip_norm is not None:
         clip_grad_norm_(parameters, job.trainer.clip_norm)
     if job.trainer.clip_value is not None:
         clip_grad_value_(parameters, job.trainer.clip_value)
     job.optimizer.step()
+    for constraint in job.constraints:
+        constraint.apply_(named)
 
 
 def _evaluate(job: Job, split: Part, part: str) -> dict[str, float]:
-    forward = partial(_forward, job)
-    values = evaluate(job.model, forward, job.loss, split, job.trainer.eval_batch_size, job.splits.task)
+    forward = averaged(partial(_forward, job), job.trainer.eval_views, job.splits.task)
+    asked = metrics.wholes(job.splits.task, job.trainer.metrics)
+    values = evaluate(job.model, forward, job.loss, split, job.trainer.eval_batch_size, job.splits.task, asked)
     return {f"{part}/{name}": value for name, value in values.items()}
 
 
@@ -396,9 +500,9 @@ def _end(
     job: Job, progress: Progress, state: TrialState, reason: str = "", facts: Mapping[str, int] | None = None
 ) -> TrialResult:
     found: dict[str, str | int | float] = dict(facts or {})
-    artifacts: tuple[str, ...] = ()
+    artifacts = job.artifacts
     if progress.best is not None:
         found |= {"best_epoch": progress.best.epoch, "best_score": progress.best.score}
-        artifacts = (checkpoint.save_best(job.folder, progress.best, job.key),)
+        artifacts = (*artifacts, checkpoint.save_best(job.folder, progress.best, job.key))
     checkpoint.remove_last(job.folder)
     return TrialResult(state, reason, facts=found, artifacts=artifacts, time=time.time())

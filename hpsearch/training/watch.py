@@ -35,18 +35,29 @@ class EpochLog:
         first_loss: loss of the trial's first step, None when the epoch begins with it.
         factor: a loss above this many times the first one is a divergence. A first loss of 0 or less has no such limit.
         device: where the losses are.
+        asked: metrics that need all outputs of the epoch, see `hpsearch.metrics.wholes`.
 
     Attributes:
         losses: the loss of every step read so far.
         first_loss: as the argument; set by the first step.
     """
 
-    def __init__(self, task: str, done: int, first_loss: float | None, factor: float, device: torch.device) -> None:
+    def __init__(
+        self,
+        task: str,
+        done: int,
+        first_loss: float | None,
+        factor: float,
+        device: torch.device,
+        asked: Sequence[str] = (),
+    ) -> None:
         self.losses: list[float] = []
         self.first_loss = first_loss
         self._task, self._done, self._factor = task, done, factor
         self._sums = torch.zeros(len(metrics.names(task)), device=device)
         self._samples = 0
+        self._asked = asked
+        self._kept: list[tuple[Tensor, Tensor]] = []
         self._chunk: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def add(self, loss: Tensor, outputs: Tensor, y: Tensor) -> None:
@@ -64,12 +75,16 @@ class EpochLog:
         losses, y = torch.stack(chunk_losses), torch.cat(targets)
         self._check(losses.tolist())
         sizes = torch.tensor([len(part) for part in targets], device=losses.device)
-        self._sums += metrics.batch_sums(self._task, (losses * sizes).sum() / len(y), torch.cat(outputs), y)
+        chunk = torch.cat(outputs)
+        self._sums += metrics.batch_sums(self._task, (losses * sizes).sum() / len(y), chunk, y)
+        if self._asked:
+            self._kept.append((chunk, y))
         self._samples += len(y)
 
     def means(self) -> dict[str, float]:
-        """Return the epoch's means over samples by name."""
-        return metrics.means(self._task, self._sums, self._samples)
+        """Return the epoch's means over samples by name, and the metrics asked for."""
+        whole = metrics.of_outputs(self._asked, [outputs for outputs, _ in self._kept], [y for _, y in self._kept])
+        return metrics.means(self._task, self._sums, self._samples) | whole
 
     def thinned(self, every: int) -> tuple[tuple[int, float], ...]:
         """Return (step, loss) of the trial's first and then every `every`-th step, as far as they are in this epoch."""

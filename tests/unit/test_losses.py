@@ -1,11 +1,15 @@
-"""The options of conf/loss name arguments that torch has, and are means over the batch."""
+"""The options of conf/loss spell out every argument, and are means over the batch."""
 
 import inspect
+import math
+import pydoc
 from pathlib import Path
 
 import pytest
 import torch
 from omegaconf import OmegaConf
+
+from hpsearch.errors import ConfigError
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "loss"
 OPTIONS = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in sorted(CONF.glob("*.yaml"))}
@@ -14,11 +18,11 @@ DEPRECATED = {"size_average", "reduce"}
 
 def build(option, **changes):
     options = OPTIONS[option] | changes
-    return getattr(torch.nn, options.pop("_target_").rpartition(".")[2])(**options)
+    return pydoc.locate(options.pop("_target_"))(**options)
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_every_default_of_torch_is_spelled_out(option):
+def test_every_default_is_spelled_out(option):
     known = inspect.signature(type(build(option))).parameters
     given = {key: value for key, value in OPTIONS[option].items() if key != "_target_"}
     expected = {name: p.default for name, p in known.items() if name not in DEPRECATED}
@@ -37,3 +41,80 @@ def test_cross_entropy():
 def test_mean_squared_error():
     outputs, y = torch.randn(5, 2), torch.randn(5, 2)
     torch.testing.assert_close(build("mse")(outputs, y), (outputs - y).pow(2).mean())
+
+
+def sigmoid_cross_entropy(z, t):
+    return -(t * math.log(1 / (1 + math.exp(-z))) + (1 - t) * math.log(1 - 1 / (1 + math.exp(-z))))
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 3])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_binary_cross_entropy(outputs, smoothing):
+    logits, y = torch.randn(5, outputs), torch.tensor([0, 1, 1, 0, 1])
+    terms = []
+    for row, label in zip(logits.tolist(), y.tolist(), strict=True):
+        for c, z in enumerate(row):
+            yes = float(label == (1 if outputs == 1 else c))
+            terms.append(sigmoid_cross_entropy(z, yes * (1 - smoothing) + smoothing / 2))
+    found = build("binary_cross_entropy", label_smoothing=smoothing)(logits, y)
+    assert found.item() == pytest.approx(sum(terms) / len(terms), rel=1e-5)
+
+
+def test_a_yes_can_weigh_more():
+    found = build("binary_cross_entropy", pos_weight=3.0)(torch.tensor([[0.7], [0.2]]), torch.tensor([1, 0]))
+    expected = (3 * sigmoid_cross_entropy(0.7, 1) + sigmoid_cross_entropy(0.2, 0)) / 2
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize("weight", [None, [0.2, 1.0, 3.0]])
+def test_focal(gamma, weight):
+    logits, y = torch.randn(5, 3), torch.tensor([0, 1, 2, 1, 0])
+    p = logits.softmax(1)
+    terms = [
+        (weight or [1, 1, 1])[c] * (1 - p[i, c].item()) ** gamma * -math.log(p[i, c].item()) for i, c in enumerate(y)
+    ]
+    assert build("focal", gamma=gamma, weight=weight)(logits, y).item() == pytest.approx(sum(terms) / 5, rel=1e-5)
+
+
+def test_focal_without_focus_is_cross_entropy_and_takes_shares():
+    logits, y = torch.randn(5, 3), torch.tensor([0, 1, 2, 1, 0])
+    shares = torch.rand(5, 3).softmax(1)
+    for targets in (y, shares):
+        expected = torch.nn.functional.cross_entropy(logits, targets)
+        torch.testing.assert_close(build("focal", gamma=0.0)(logits, targets), expected)
+
+
+def test_focal_of_one_output_is_that_of_a_sigmoid():
+    z, y = torch.randn(6, 1), torch.tensor([0, 1, 1, 0, 1, 0])
+    p = torch.where(y == 1, torch.sigmoid(z[:, 0]), 1 - torch.sigmoid(z[:, 0]))
+    torch.testing.assert_close(build("focal")(z, y), ((1 - p) ** 2 * -p.log()).mean())
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_focal_has_a_finite_gradient_where_all_is_certain(gamma):
+    logits = torch.tensor([[200.0, -200.0], [-200.0, 200.0]], requires_grad=True)
+    build("focal", gamma=gamma)(logits, torch.tensor([0, 0])).backward()
+    assert logits.grad.isfinite().all()
+
+
+def test_l1_and_huber():
+    outputs, y = torch.randn(5, 2) * 3, torch.randn(5, 2)
+    error = (outputs - y).abs()
+    torch.testing.assert_close(build("l1")(outputs, y), error.mean())
+    expected = torch.where(error < 0.5, error**2 / 2, 0.5 * (error - 0.25)).mean()
+    torch.testing.assert_close(build("huber", delta=0.5)(outputs, y), expected)
+
+
+@pytest.mark.parametrize(
+    ("option", "field", "value"),
+    [
+        ("binary_cross_entropy", "label_smoothing", 1.5),
+        ("binary_cross_entropy", "pos_weight", 0.0),
+        ("focal", "gamma", -1.0),
+        ("focal", "weight", [1.0, -1.0]),
+    ],
+)
+def test_a_bad_value_is_named(option, field, value):
+    with pytest.raises(ConfigError, match=rf"^loss\.{field}"):
+        build(option, **{field: value})

@@ -1,11 +1,15 @@
+import math
 import subprocess
 import sys
 
 import pytest
+import sklearn.metrics as sk
 import torch
 from torch.func import vmap
 
 from hpsearch import metrics
+from hpsearch.errors import ConfigError
+from hpsearch.types import Objective
 
 LOOP = ("lr", "grad_norm", "update_ratio", "epoch_sec", "samples_per_sec")
 
@@ -20,7 +24,105 @@ def test_names():
         "valid/acc",
         *LOOP,
     )
-    assert metrics.reported("regression", test=True) == ("train/loss", "valid/loss", "test/loss", *LOOP)
+    parts = [f"{part}/{name}" for part in ("train", "valid", "test") for name in ("loss", "rmse", "mae", "r2")]
+    assert metrics.reported("regression", test=True) == (*parts, *LOOP)
+    more = metrics.reported("classification", False, ["f1", "f1", "top_2"], penalty=True, gpu=True)
+    assert more[2:4] == ("train/f1", "train/top_2") and more[-2:] == ("train/penalty", "gpu_memory_mib")
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "hint"),
+    [
+        ("classification", "F1", ""),
+        ("classification", "auroq", "did you mean 'auroc'?"),
+        ("classification", "top_0", ""),
+        ("classification", "r2", ""),
+        ("regression", "auroc", ""),
+    ],
+)
+def test_a_metric_that_the_task_has_not_got(task, name, hint):
+    with pytest.raises(ConfigError, match=rf"^trainer\.metrics: '{name}' is none of a {task}'s") as error:
+        metrics.wholes(task, [name])
+    assert hint in str(error.value)
+
+
+def test_a_top_of_more_than_there_is():
+    metrics.check_outputs("classification", ["top_10"], 10)
+    with pytest.raises(ConfigError, match="'top_11', but there are 10 classes"):
+        metrics.check_outputs("classification", ["top_11"], 10)
+
+
+def test_what_is_followed():
+    objective = Objective("valid/acc", "maximize")
+    assert metrics.followed(None, objective) == ("valid/acc", True)
+    assert metrics.followed("valid/acc", Objective("valid/acc", "minimize")) == ("valid/acc", False)
+    assert metrics.followed("valid/rmse", objective) == ("valid/rmse", False)
+    assert metrics.followed("valid/r2", Objective("valid/loss", "minimize")) == ("valid/r2", True)
+
+
+def cases(classes, n=500):
+    """Noisy scores; those of two classes have ties."""
+    generator = torch.Generator().manual_seed(classes)
+    y = torch.randint(classes, (n,), generator=generator)
+    signal = torch.nn.functional.one_hot(y, classes) + torch.randn(n, classes, generator=generator)
+    return (signal * 4).round() / 4 if classes == 2 else signal, y
+
+
+def batches(*tensors):
+    return [tensor.split(70) for tensor in tensors]
+
+
+@pytest.mark.parametrize("classes", [2, 3, 7])
+def test_metrics_of_a_classification_are_scikit_learns(classes):
+    outputs, y = cases(classes)
+    found = metrics.of_outputs(["f1", "auroc"], *batches(outputs, y))
+    p = outputs.double().softmax(1).numpy()
+    area = sk.roc_auc_score(y, p[:, 1]) if classes == 2 else sk.roc_auc_score(y, p, multi_class="ovr", average="macro")
+    assert found["f1"] == pytest.approx(sk.f1_score(y, outputs.argmax(1), average="macro"))
+    assert found["auroc"] == pytest.approx(area, abs=1e-9)
+
+
+def test_top_k_is_scikit_learns():
+    outputs, y = torch.randn(300, 6, generator=torch.Generator().manual_seed(0)), cases(6, 300)[1]
+    found = metrics.of_outputs(["top_1", "top_3", "top_6"], [outputs], [y])
+    assert found["top_6"] == 1
+    for k in (1, 3):
+        assert found[f"top_{k}"] == pytest.approx(sk.top_k_accuracy_score(y, outputs, k=k))
+
+
+def test_one_output_stands_for_two_classes():
+    outputs, y = cases(2)
+    one = (outputs[:, 1] - outputs[:, 0])[:, None]
+    asked = ["f1", "auroc", "top_1"]
+    assert metrics.of_outputs(asked, [one], [y]) == pytest.approx(metrics.of_outputs(asked, [outputs], [y]))
+    loss = torch.tensor(0.0)
+    assert torch.equal(
+        metrics.batch_sums("classification", loss, one, y), metrics.batch_sums("classification", loss, outputs, y)
+    )
+
+
+def test_a_class_that_does_not_occur():
+    outputs, y = cases(4)
+    outputs, y = outputs[y != 3], y[y != 3]
+    found = metrics.of_outputs(["f1", "auroc"], [outputs], [y])
+    assert found["f1"] == pytest.approx(sk.f1_score(y, outputs.argmax(1), average="macro"))
+    p = outputs.double().softmax(1).numpy()
+    areas = [sk.roc_auc_score(y == c, p[:, c]) for c in range(3)]
+    assert found["auroc"] == pytest.approx(sum(areas) / 3)
+    alone = metrics.of_outputs(["auroc"], [outputs[y == 1]], [y[y == 1]])
+    assert math.isnan(alone["auroc"])
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_metrics_of_a_regression_are_scikit_learns(columns):
+    generator = torch.Generator().manual_seed(0)
+    y = 2000 + torch.randn(400, columns, generator=generator) * torch.tensor([1.0, 5.0, 0.1])[:columns]
+    outputs = y + torch.randn(400, columns, generator=generator)
+    found = metrics.of_outputs(["rmse", "mae", "r2"], *batches(outputs, y))
+    outputs, y = outputs.double(), y.double()
+    assert found["rmse"] == pytest.approx(math.sqrt(sk.mean_squared_error(y, outputs)))
+    assert found["mae"] == pytest.approx(sk.mean_absolute_error(y, outputs))
+    assert found["r2"] == pytest.approx(sk.r2_score(y, outputs))
 
 
 def data(n=103):

@@ -1,6 +1,7 @@
 """The options of conf/optimizer name arguments that torch has, and train."""
 
 import inspect
+import pydoc
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,11 @@ from omegaconf import OmegaConf
 
 CONF = Path(__file__).resolve().parents[3] / "conf" / "optimizer"
 OPTIONS = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in sorted(CONF.glob("*.yaml"))}
-RESERVED = {"_target_", "_partial_", "decay_bias_and_norm"}
+RESERVED = {"_target_", "_partial_", "decay_bias_and_norm", "initial_momentum", "initial_momentum_steps"}
 
 
 def optimizer_class(option):
-    return getattr(torch.optim, OPTIONS[option]["_target_"].rpartition(".")[2])
+    return pydoc.locate(OPTIONS[option]["_target_"])
 
 
 def arguments(option):
@@ -21,7 +22,19 @@ def arguments(option):
 
 
 def test_every_option_is_there():
-    assert set(OPTIONS) >= {"sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"}
+    assert set(OPTIONS) >= {
+        "sgd",
+        "momentum",
+        "nesterov",
+        "adagrad",
+        "rmsprop",
+        "adam",
+        "adamw",
+        "adadelta",
+        "nadam",
+        "lion",
+        "momentum_warmup",
+    }
 
 
 @pytest.mark.parametrize("option", OPTIONS)

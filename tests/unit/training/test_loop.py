@@ -286,7 +286,7 @@ def test_deterministic_kernels_are_asked_for_only_while_training(tmp_path):
     assert seen == [False, False, *[True] * 6, False, *[True] * 6, False, *[True] * 6, False]
 
 
-def test_a_regression_reports_losses_only(tmp_path):
+def test_a_regression_reports_its_own_metrics(tmp_path):
     splits = make_splits()
     pairs = [(part.x, part.x[:, :1] * 2) for part in (splits.train, splits.valid)]
     parts = [dataclasses.replace(splits.train, x=x, y=y) for x, y in pairs]
@@ -294,7 +294,9 @@ def test_a_regression_reports_losses_only(tmp_path):
     job = make_job(tmp_path, splits=splits, lr=0.02, objective=Objective("valid/loss", "minimize"))
     job = dataclasses.replace(job, loss=nn.MSELoss())
     messages, _ = drive(train(job))
-    assert not any("acc" in name for name in messages[-1].metrics)
+    parts = {name.partition("/")[2] for name in messages[-1].metrics if name.startswith("valid/")}
+    assert parts == {"loss", "rmse", "mae", "r2"}
+    assert messages[-1].metrics["valid/rmse"] == pytest.approx(messages[-1].metrics["valid/loss"] ** 0.5)
     assert messages[-1].metrics["valid/loss"] < messages[1].metrics["valid/loss"]
 
 
@@ -315,6 +317,7 @@ BAD_FIELDS = {
     "epochs": [0, -1, 1.5, True, "ten", None],
     "precision": ["float16", "bfloat16", None],
     "compile": ["yes", 1],
+    "channels_last": ["true", None],
     "deterministic": [0],
     "clip_norm": [0, -1.0, math.nan, "1"],
     "clip_value": [0.0, math.inf],
@@ -324,6 +327,7 @@ BAD_FIELDS = {
     "diverge_factor": [1, 0, math.nan],
     "checkpoint_sec": [-1, None],
     "log_every": [0, 0.5],
+    "metrics": ["f1", [1]],
     "device": ["gpu", "cuda:x", 0, "meta"],
 }
 
@@ -339,4 +343,4 @@ def test_bad_settings_name_the_key_and_the_value(name, value):
 def test_the_yaml_spells_out_every_field_with_its_default():
     options = yaml.safe_load((CONF / "default.yaml").read_text())
     assert options.pop("_target_") == "hpsearch.training.loop.Trainer"
-    assert dataclasses.asdict(Trainer(epochs=options["epochs"])) == options
+    assert dataclasses.asdict(Trainer(epochs=options["epochs"])) == {**options, "metrics": tuple(options["metrics"])}

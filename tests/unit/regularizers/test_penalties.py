@@ -10,7 +10,7 @@ from torch.func import grad, stack_module_state, vmap
 from hpsearch.errors import ConfigError
 from hpsearch.regularizers import L2
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = Path(__file__).resolve().parents[3] / "conf"
 
 
 def model():

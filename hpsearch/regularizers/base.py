@@ -1,0 +1,63 @@
+"""The kinds of regularizers, by where they act in a step."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Named = Iterable[tuple[str, Tensor]]
+
+
+class Regularizer:
+    """What the options of ``conf/regularizer`` build: a `Penalty`, a `Constraint`, a `Mixing` or an early stopping."""
+
+
+class Penalty(Regularizer, ABC):
+    """Something added to the loss."""
+
+    @abstractmethod
+    def penalty(self, named_parameters: "Named") -> "Tensor":
+        """Return the 0-d penalty, to be added to the mean loss of a batch.
+
+        Args:
+            named_parameters: the trained parameters, as ``model.named_parameters()`` gives them; under
+                `torch.func.vmap`, those of one member.
+        """
+
+
+class Constraint(Regularizer, ABC):
+    """Something that moves parameters back into a set after each update."""
+
+    @abstractmethod
+    def apply_(self, named_parameters: "Named") -> None:
+        """Change the parameters in place, without recording it.
+
+        Args:
+            named_parameters: the trained parameters.
+        """
+
+
+class Mixing(Regularizer, ABC):
+    """Something that blends the samples of a batch and their targets."""
+
+    @abstractmethod
+    def mix(self, x: "Tensor", y: "Tensor", classes: int, seed: int, step: int) -> tuple["Tensor", "Tensor"]:
+        """Return blended inputs and targets; what is drawn is a function of the seed and the step.
+
+        Args:
+            x: [B, ...] inputs.
+            y: [B] class numbers, or [B, outputs] targets of a regression.
+            classes: number of classes, not used in a regression.
+            seed: the trial's seed.
+            step: updates before this one.
+
+        Returns:
+            Inputs like `x`, and [B, classes] shares or [B, outputs] targets.
+        """
+
+
+def is_weight(name: str, parameter: "Tensor") -> bool:
+    """Return whether a parameter multiplies an input: it has two axes or more and is not called bias."""
+    return parameter.ndim > 1 and not name.endswith("bias")

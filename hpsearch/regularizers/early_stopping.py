@@ -1,0 +1,49 @@
+"""Stopping when a metric no longer improves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hpsearch.errors import check_choice, check_float, check_int
+from hpsearch.regularizers.base import Regularizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyStopping(Regularizer):
+    """End a trial when a metric has not improved for some epochs (Prechelt, Early Stopping - But When?, 1998).
+
+    The trial is COMPLETE, with the fact ``stopped_epoch``.
+
+    Attributes:
+        metric: what is watched; None: the objective's.
+        patience: epochs without an improvement after which it ends.
+        min_delta: what counts as an improvement is more than this.
+        restore_best: end with the weights of the objective's best epoch, which the test split then sees.
+    """
+
+    metric: str | None = None
+    patience: int = 5
+    min_delta: float = 0.0
+    restore_best: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be followed."""
+        check_int("regularizer.early_stopping.patience", self.patience, 1)
+        check_float("regularizer.early_stopping.min_delta", self.min_delta, "[0, inf)")
+        check_choice("regularizer.early_stopping.restore_best", self.restore_best, (True, False))
+
+    def stops(self, values: Sequence[float], maximize: bool) -> bool:
+        """Return whether to end after these epochs.
+
+        Args:
+            values: the metric after each epoch so far; nan is no improvement.
+            maximize: whether larger is better.
+
+        Returns:
+            Whether the last `patience` values hold no improvement.
+        """
+        best, since = float("-inf"), 0
+        for value in values:
+            signed = value if maximize else -value
+            since = 0 if signed - self.min_delta > best else since + 1
+            best = signed if since == 0 else best
+        return since >= self.patience
