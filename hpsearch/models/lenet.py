@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from hpsearch.errors import ConfigError, check_choice, check_int
-from hpsearch.nn import Style, check_images, check_widths, conv_block, hidden_layers, redraw
+from hpsearch.errors import check_choice
+from hpsearch.nn import Style, check_images, check_odd, check_widths, conv_block, hidden_layers, redraw
 
 POOLS: dict[str, type[nn.MaxPool2d] | type[nn.AvgPool2d]] = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
 
@@ -99,9 +99,7 @@ class OriginalLeNet(LeNet):
 
 
 def _pooled_size(in_shape: tuple[int, ...], kernel_size: int) -> tuple[int, int]:
-    check_int("model.kernel_size", kernel_size, 1)
-    if kernel_size % 2 == 0:
-        raise ConfigError(f"model.kernel_size = {kernel_size}: must be odd, so that padding keeps the image's size")
+    check_odd(kernel_size)
     fits = [k for k in range(1, kernel_size, 2) if 2 * (k + 1) <= min(in_shape[1:], default=0)]
     advice = f"model.kernel_size={fits[-1]} fits" if fits else ""
     check_images(f"LeNet with model.kernel_size = {kernel_size}", in_shape, 2 * (kernel_size + 1), advice)

@@ -5,13 +5,18 @@ from hpsearch.nn.dropout import Dropout, address_dropout, advance
 from hpsearch.nn.init import Initializer, redraw
 from hpsearch.nn.layers import (
     Block,
+    Step,
     Style,
     check_images,
+    check_odd,
     check_widths,
     conv_block,
     dense_block,
     dropout_rates,
     hidden_layers,
+    side_after,
+    slimmed,
+    smallest_side,
 )
 from hpsearch.nn.normalization import NORMS, normalization, weighted
 
@@ -23,6 +28,7 @@ __all__ = [
     "Dropout",
     "Initializer",
     "Maxout",
+    "Step",
     "Style",
     "activation_layer",
     "address_dropout",
@@ -30,6 +36,7 @@ __all__ = [
     "channels_after",
     "channels_before",
     "check_images",
+    "check_odd",
     "check_widths",
     "conv_block",
     "dense_block",
@@ -37,5 +44,8 @@ __all__ = [
     "hidden_layers",
     "normalization",
     "redraw",
+    "side_after",
+    "slimmed",
+    "smallest_side",
     "weighted",
 ]

@@ -48,7 +48,7 @@ class Maxout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the maxima; a `pieces`-th of the channels."""
         axis = self.axis % x.ndim
-        return x.unflatten(axis, (-1, self.pieces)).amax(axis + 1)
+        return torch.unflatten(x, axis, (-1, self.pieces)).amax(axis + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,7 +257,7 @@ def _names(module: nn.Module, word: str) -> list[str]:
 
 def _parts(module: nn.Module, weight: Tensor) -> int:
     if isinstance(module, nn.RNNBase | nn.RNNCellBase):
-        return max(1, weight.shape[0] // module.hidden_size)  # type: ignore[operator]  # RNNCellBase types it loosely
+        return max(1, weight.shape[0] // module.hidden_size)
     return 3 if isinstance(module, nn.MultiheadAttention) and weight.shape[0] == 3 * module.embed_dim else 1
 
 

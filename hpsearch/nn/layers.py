@@ -1,7 +1,9 @@
 """Blocks of layers that several models share: a weighted layer, its normalization, activation and dropout."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
+from typing import TypeAlias
 
 from torch import nn
 
@@ -163,13 +165,13 @@ def check_images(model: str, in_shape: tuple[int, ...], smallest: int, advice: s
         raise ConfigError(f"{model} needs images of at least {smallest}x{smallest} pixels, the data has {size}{hint}")
 
 
-def check_widths(key: str, widths: object, count: int | None = None) -> None:
+def check_widths(key: str, widths: object, number: int | None = None) -> None:
     """Refuse what is not a list of positive whole numbers.
 
     Args:
         key: dotted key of the configuration.
         widths: what was given.
-        count: how many numbers there must be; None for any.
+        number: how many numbers there must be; None for any.
 
     Raises:
         ConfigError: naming the key and the value.
@@ -178,5 +180,50 @@ def check_widths(key: str, widths: object, count: int | None = None) -> None:
         raise ConfigError(f"{key} = {widths!r}: must be a list of whole numbers, such as [64, 32]")
     for place, width in enumerate(widths):
         check_int(f"{key}[{place}]", width, 1)
-    if count is not None and len(widths) != count:
-        raise ConfigError(f"{key} = {list(widths)}: must be {count} numbers")
+    if number is not None and len(widths) != number:
+        raise ConfigError(f"{key} = {list(widths)}: must be {number} numbers")
+
+
+def check_odd(kernel_size: object) -> None:
+    """Refuse a ``model.kernel_size`` that is no positive odd number.
+
+    Args:
+        kernel_size: what was given.
+
+    Raises:
+        ConfigError: naming the value.
+    """
+    check_int("model.kernel_size", kernel_size, 1)
+    if isinstance(kernel_size, int) and kernel_size % 2 == 0:
+        raise ConfigError(f"model.kernel_size = {kernel_size}: must be odd, so that padding keeps the image's size")
+
+
+def slimmed(channels: Sequence[int], ratio: int) -> list[int]:
+    """Return ``model.channels`` divided by ``model.ratio``.
+
+    Args:
+        channels: published numbers of channels.
+        ratio: a whole number up to the least of them; what is left over is dropped.
+
+    Returns:
+        The numbers to use.
+    """
+    check_widths("model.channels", channels)
+    check_int("model.ratio", ratio, 1, min(channels, default=1))
+    return [each // ratio for each in channels]
+
+
+Step: TypeAlias = tuple[int, int, int]
+"""Kernel size, stride and padding of a convolution or pooling."""
+
+
+def side_after(side: int, steps: Iterable[Step]) -> int:
+    """Return how many positions on a side are left of `side` pixels after convolutions and poolings."""
+    for kernel_size, stride, padding in steps:
+        side = (side + 2 * padding - kernel_size) // stride + 1
+    return side
+
+
+def smallest_side(steps: Sequence[Step], least: int = 1) -> int:
+    """Return the smallest image that leaves at least `least` positions on a side."""
+    return next(side for side in count(1) if side_after(side, steps) >= least)

@@ -21,7 +21,8 @@ class WeightNorm(nn.Module):
 
     def forward(self, g: Tensor, v: Tensor) -> Tensor:
         """Return the weight [out, ...] of lengths `g` [out] and directions `v` [out, ...]."""
-        return v * (g / _lengths(v)).view(-1, *[1] * (v.ndim - 1))
+        weight: Tensor = v * (g / _lengths(v)).view(-1, *[1] * (v.ndim - 1))
+        return weight
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Return the lengths and directions of a weight."""
@@ -29,7 +30,8 @@ class WeightNorm(nn.Module):
 
 
 def _lengths(weight: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(weight.flatten(1), dim=1).clamp_min(torch.finfo(weight.dtype).tiny)
+    lengths: Tensor = torch.linalg.vector_norm(weight.flatten(1), dim=1)
+    return lengths.clamp_min(torch.finfo(weight.dtype).tiny)
 
 
 _BATCH: dict[int, Callable[[int], nn.Module]] = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d}

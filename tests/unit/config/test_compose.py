@@ -143,7 +143,7 @@ def test_conditions_on_conditions(my_conf):
 
 CASES = {
     "unknown study": (["+study=lr_swep"], "study=lr_swep: no such option, did you mean 'lr_sweep'? (known: "),
-    "unknown option": (["model=lenett"], "model=lenett: no such option, did you mean 'lenet'? (known: lenet,"),
+    "unknown option": (["model=lenett"], "model=lenett: no such option, did you mean 'lenet'? (known: alexnet,"),
     "unknown option in a list": (["regularizer=[l2,nope]"], "regularizer=nope: no such option"),
     "options that do not combine": (["optimizer=[sgd,adam]"], "optimizer=[sgd,adam]: sgd does not combine with others"),
     "an empty list of options": (["regularizer=[]"], "regularizer=[]: name at least one option"),
@@ -275,7 +275,7 @@ def study_file(folder, text):
         ("space:\n  optimizer.lr: 0.1", "no search expression; write choice(...)"),
         ("space:\n  optimizer.lr: [0.1, 0.2]", "no search expression; write choice(...)"),
         ("space:\n  model=nope:\n    model.k: choice(1)", "model=nope: no such option"),
-        ("defaults:\n  - override /model: nope\n  - _self_", "model=nope: no such option (known: lenet, "),
+        ("defaults:\n  - override /model: nope\n  - _self_", "model=nope: no such option (known: alexnet, "),
         ("trainer: [", "line 2: expected the node content"),
     ],
 )

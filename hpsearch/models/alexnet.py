@@ -1,0 +1,90 @@
+"""AlexNet."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from hpsearch.errors import check_choice
+from hpsearch.nn import (
+    Step,
+    Style,
+    check_images,
+    check_widths,
+    conv_block,
+    hidden_layers,
+    redraw,
+    side_after,
+    slimmed,
+    smallest_side,
+)
+
+CONVOLUTIONS: dict[str, tuple[Step, ...]] = {
+    "original": ((11, 4, 2), (5, 1, 2), (3, 1, 1), (3, 1, 1), (3, 1, 1)),
+    "small": ((3, 1, 1), (5, 1, 2), (3, 1, 1), (3, 1, 1), (3, 1, 1)),
+}
+POOLS: dict[str, Step] = {"original": (3, 2, 0), "small": (2, 2, 0)}
+POOLED = (0, 1, 4)
+"""The convolutions that max pooling follows."""
+
+
+class AlexNet(nn.Module):
+    """Five convolutions with three max poolings, two fully connected layers with dropout, and a linear output.
+
+    Weights start normal with variance 2 / fan-in (He, Zhang, Ren and Sun, ICCV 2015), the output layer's as torch draws
+    them. At 3x224x224 and 1,000 classes the original stem has 61,100,840 parameters.
+
+    Source: Krizhevsky, Sutskever and Hinton, ImageNet classification with deep convolutional neural networks, NeurIPS
+    2012, in the one tower of Krizhevsky, One weird trick for parallelizing convolutional neural networks, 2014.
+
+    Args:
+        in_shape: (channels, height, width) of one image.
+        num_outputs: number of classes or targets.
+        channels: maps of the five convolutions.
+        ratio: divides `channels`.
+        hidden: width of each hidden fully connected layer.
+        stem: ``original``, from 63x63 pixels on: an 11x11 convolution of stride 4, poolings of 3x3; ``small``, from
+            8x8 on: a 3x3 convolution of stride 1, poolings of 2x2.
+        activation: a key of `hpsearch.nn.ACTIVATIONS`.
+        norm: of the convolutions, a key of `hpsearch.nn.NORMS`.
+        norm_first: normalize before the activation, or after it.
+        dropout: rate after each hidden fully connected layer, in [0, 1); or a list with one rate per layer.
+    """
+
+    def __init__(
+        self,
+        in_shape: tuple[int, ...],
+        num_outputs: int,
+        channels: Sequence[int] = (64, 192, 384, 256, 256),
+        ratio: int = 1,
+        hidden: Sequence[int] = (4096, 4096),
+        stem: str = "small",
+        activation: str = "relu",
+        norm: str = "none",
+        norm_first: bool = True,
+        dropout: float | Sequence[float] = 0.5,
+    ) -> None:
+        super().__init__()
+        check_choice("model.stem", stem, CONVOLUTIONS)
+        check_widths("model.channels", channels, 5)
+        steps, layers, inputs = list[Step](), list[nn.Module](), in_shape[0]
+        style = Style(activation, norm, norm_first)
+        for place, width in enumerate(slimmed(channels, ratio)):
+            step = CONVOLUTIONS[stem][place]
+            block = conv_block(inputs, width, step[0], style, step[1], step[2])
+            layers.append(block)
+            steps.append(step)
+            inputs = block.outputs
+            if place in POOLED:
+                layers.append(nn.MaxPool2d(*POOLS[stem]))
+                steps.append(POOLS[stem])
+        check_images(f"AlexNet with the {stem} stem", in_shape, smallest_side(steps))
+        height, width = (side_after(side, steps) for side in in_shape[1:])
+        self.features = nn.Sequential(*layers)
+        self.hidden = hidden_layers(inputs * height * width, hidden, Style(activation), dropout)
+        redraw(self, nn.init.kaiming_normal_)
+        self.output = nn.Linear(self.hidden.outputs, num_outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
+        outputs: Tensor = self.output(self.hidden(self.features(x).flatten(1)))
+        return outputs

@@ -1,0 +1,63 @@
+"""A small convolutional network."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from torch import Tensor, nn
+
+from hpsearch.nn import Style, check_images, check_odd, check_widths, conv_block, hidden_layers, redraw
+
+STD = BIAS = 0.05
+
+
+class SmallConv(nn.Module):
+    """Convolutions that keep the size, each followed by 2x2 max pooling, then fully connected layers.
+
+    With channels (32, 64), kernel size 5 and 1,024 hidden units this is the test problem 2c2d of Schneider, Balles and
+    Hennig, DeepOBS: a deep learning optimizer benchmark suite, ICLR 2019. As there, weights start normal with a
+    deviation of .05, truncated at two deviations, and biases at .05.
+
+    Args:
+        in_shape: (channels, height, width) of one image.
+        num_outputs: number of classes or targets.
+        channels: maps of each convolution.
+        kernel_size: of every convolution; odd.
+        hidden: width of each hidden fully connected layer.
+        activation: a key of `hpsearch.nn.ACTIVATIONS`.
+        norm: of the convolutions, a key of `hpsearch.nn.NORMS`.
+        norm_first: normalize before the activation, or after it.
+        dropout: rate after each hidden fully connected layer, in [0, 1); or a list with one rate per layer.
+    """
+
+    def __init__(
+        self,
+        in_shape: tuple[int, ...],
+        num_outputs: int,
+        channels: Sequence[int] = (32, 64),
+        kernel_size: int = 5,
+        hidden: Sequence[int] = (1024,),
+        activation: str = "relu",
+        norm: str = "none",
+        norm_first: bool = True,
+        dropout: float | Sequence[float] = 0.0,
+    ) -> None:
+        super().__init__()
+        check_widths("model.channels", channels)
+        check_odd(kernel_size)
+        check_images(f"a network of {len(channels)} poolings", in_shape, 2 ** len(channels))
+        layers, inputs = list[nn.Module](), in_shape[0]
+        style = Style(activation, norm, norm_first)
+        for width in channels:
+            block = conv_block(inputs, width, kernel_size, style)
+            layers += [block, nn.MaxPool2d(2)]
+            inputs = block.outputs
+        height, width = (side >> len(channels) for side in in_shape[1:])
+        self.features = nn.Sequential(*layers)
+        self.hidden = hidden_layers(inputs * height * width, hidden, Style(activation), dropout)
+        self.output = nn.Linear(self.hidden.outputs, num_outputs)
+        redraw(self, partial(nn.init.trunc_normal_, std=STD, a=-2 * STD, b=2 * STD), bias=BIAS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
+        outputs: Tensor = self.output(self.hidden(self.features(x).flatten(1)))
+        return outputs
