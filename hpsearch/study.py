@@ -179,7 +179,7 @@ def plan_search(composition: Composition) -> Search:
     objective = objective_of(composition)
     seeds = tuple(config["seed"] + i for i in range(config["study"]["seeds"]))
     budget = config["budget"]
-    plan = Plan(objective, seeds, (0,), _prunes(pruner), **budget)
+    plan = Plan(objective, seeds, _folds(composition), _prunes(pruner), **budget)
     if isinstance(sampler, Grid):
         space.grid(sampler.points)
     elif space.size() is None and all(limit is None for limit in budget.values()):
@@ -187,6 +187,15 @@ def plan_search(composition: Composition) -> Search:
             "budget.points = null: this sampler would search for ever; set budget.points, epochs, seconds or target"
         )
     return Search(composition, space, objective, plan, sampler, pruner)
+
+
+def _folds(composition: Composition) -> tuple[int, ...]:
+    """Return the folds that every point is trained on: all of them."""
+    fold = composition.config["fold"]
+    if fold:
+        where = composition.where("fold")
+        raise ConfigError(f"fold = {fold}: a study trains every fold of data.folds; leave it out (from {where})")
+    return tuple(range(composition.config["data"].get("folds") or 1))
 
 
 def _prunes(pruner: Any) -> bool:

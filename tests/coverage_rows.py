@@ -5,6 +5,8 @@ The coverage test composes, builds and trains every row for two steps, and check
 
 from typing import NamedTuple
 
+from tests.data_files import folder
+
 
 class Row(NamedTuple):
     """One thing a user can configure.
@@ -23,11 +25,29 @@ class Row(NamedTuple):
     space: str | None = None
 
 
+FILES = folder()
+IMAGES = ("data=images", f"data.folder={FILES}/images", "data.train_size=null")
+TABLE = ("data=table", f"data.path={FILES}/table.csv", "data.categorical=[colour]")
+
 ROWS: list[Row] = [
     Row(1, "softmax regression", ("model=softmax",), "space.optimizer.lr=choice(0.1, 0.2)"),
     Row(1, "MLP", ("model=mlp", "model.hidden=[16]"), "space.model.hidden=choice([8], [16, 16])"),
     Row(1, "LeNet", ("model=lenet", "model.kernel_size=3"), "space.model.dropout=choice(0, 0.1)"),
-    Row(1, "LeNet, original", ("model=lenet_original", "model.kernel_size=3"), "space.model.kernel_size=choice(2, 3)"),
+    Row(1, "LeNet, original", ("model=lenet_original", "model.kernel_size=3"), "space.model.kernel_size=choice(1, 3)"),
+    Row(1, "linear regression", ("model=linear", "data=diabetes", "loss=mse", "objective=valid_loss"), None),
+    Row(
+        1,
+        "polynomial regression (degree m)",
+        ("model=polynomial", "model.interactions=true", "data=diabetes", "loss=mse", "objective=valid_loss"),
+        "space.model.degree=choice(1, 3)",
+    ),
+    Row(1, "logistic regression", ("model=logistic", "data.classes=[0,1]", "loss=binary_cross_entropy"), None),
+    Row(1, "MLP with dropout per layer", ("model.hidden=[16,8]",), "space.model.dropout=choice([0.1, 0.5], 0.2)"),
+    Row(1, "AlexNet", ("model=alexnet", "model.ratio=16"), "space.model.hidden=choice([16], [16, 16])"),
+    Row(1, "VGG-11", ("model=vgg11", "model.hidden=[16]"), "space.model.ratio=choice(8, 16)"),
+    Row(1, "NiN", ("model=nin", "model.ratio=16"), "space.model.pointwise=choice(1, 2)"),
+    Row(1, "2c2d", ("model=small_conv_original", "model.hidden=[16]"), "space.model.kernel_size=choice(3, 5)"),
+    Row(1, "a small conv-BN net", ("model=small_conv", "model.hidden=[16]"), "space.model.channels=choice([4], [4, 8])"),
     Row(1, "GoogLeNet", ("model=googlenet", "model.ratio=8"), "space.model.norm=choice(none, batch)"),
     Row(1, "ResNet-18", ("model=resnet18", "model.width=8"), "space.model.norm=choice(batch, group)"),
     Row(1, "DenseNet", ("model=densenet", "model.blocks=[2, 2]"), "space.model.growth_rate=choice(4, 8)"),
@@ -46,6 +66,31 @@ ROWS: list[Row] = [
         ("model=spatial_transformer", "model.kernel_size=3"),
         "space.model.pool=choice(max, avg)",
     ),
+    *(
+        Row(2, name, (f"model.activation={name}",), f"space.model.activation=choice(relu, {name})")
+        for name in ("sigmoid", "tanh", "crelu", "leaky_relu", "prelu", "relu6", "elu", "selu", "silu", "gelu", "mish")
+    ),
+    Row(2, "relu", ("model.activation=relu",), "space.model.activation=choice(relu, tanh)"),
+    Row(2, "maxout", ("model=lenet", "model.kernel_size=3"), "space.model.activation=choice(maxout, relu)"),
+    Row(2, "softplus", ("model.activation=softplus",), "space.model.activation=choice(softplus, relu)"),
+    *(
+        Row(2, f"{name} normalization", ("model=lenet", "model.kernel_size=3"), f"space.model.norm=choice({name}, none)")
+        for name in ("batch", "layer", "instance", "group", "weight", "local_response")
+    ),
+    Row(2, "no normalization", ("model=small_conv", "model.hidden=[16]"), "space.model.norm=choice(none, batch)"),
+    Row(2, "norm before or after the activation", ("model.norm=batch",), "space.model.norm_first=choice(false, true)"),
+    Row(2, "default initialization", ("init=default",), "space.init=choice(default, he_normal)"),
+    Row(2, "zeros", ("init=zeros",), None),
+    Row(2, "constant initialization", ("init=constant",), "space.init.value=choice(0.01, 0.1)"),
+    Row(2, "normal(std)", ("init=normal",), "space.init.std=choice(0.01, 0.1)"),
+    Row(2, "xavier normal", ("init=xavier_normal",), "space.init.scale=choice(1.0, 2.0)"),
+    Row(2, "xavier uniform", ("init=xavier_uniform",), "space.init.scale=choice(1.0, 2.0)"),
+    Row(2, "he normal", ("init=he_normal",), "space.init.fan=choice(in, avg)"),
+    Row(2, "he uniform", ("init=he_uniform",), "space.init.scale=choice(1.0, 2.0)"),
+    Row(2, "lecun", ("init=lecun_normal",), "space.init.distribution=choice(uniform, normal)"),
+    Row(2, "orthogonal", ("init=orthogonal",), "space.init.gain=choice(1.0, 1.4)"),
+    Row(2, "bias init: zero or constant", ("init=he_normal",), "space.init.bias=choice(0.0, 0.05)"),
+    Row(2, "bias init: log-prior", ("init.output_bias=log_prior",), "space.init.output_bias=choice(log_prior, 0.0)"),
     Row(3, "sgd", ("optimizer=sgd",), "space.optimizer.lr=choice(0.1, 0.2)"),
     Row(3, "momentum", ("optimizer=momentum",), "space.optimizer.momentum=choice(0.5, 0.9)"),
     Row(3, "nesterov", ("optimizer=nesterov",), "space.optimizer.momentum=choice(0.5, 0.9)"),
@@ -99,7 +144,38 @@ ROWS: list[Row] = [
     Row(5, "several at once", ("regularizer=[l2,max_norm,mixup]",), None),
     Row(5, "decoupled weight decay", ("optimizer=adamw", "optimizer.weight_decay=0.1"), None),
     Row(5, "dropout", ("model.dropout=0.2",), "space.model.dropout=choice(0.0, 0.5)"),
+    Row(5, "no augmentation", ("augment=none",), "space.augment=choice(none, flip, [flip, crop])"),
+    Row(5, "horizontal flip", ("augment=flip",), "space.augment.flip.p=choice(0.2, 0.5)"),
+    Row(5, "random shift and crop", ("augment=crop", "augment.crop.padding=1"), "space.augment.crop.padding=choice(0, 2)"),
+    Row(5, "random scale and crop", ("augment=resized_crop",), "space.augment.resized_crop.scale=choice([0.1, 1], [0.5, 1])"),
+    Row(5, "rotation", ("augment=rotation",), "space.augment.rotation.degrees=interval(5, 30)"),
+    Row(5, "brightness, contrast and colour jitter", ("augment=colour_jitter", *IMAGES), "space.augment.colour_jitter.hue=choice(0, 0.1)"),
+    Row(5, "random erasing", ("augment=erasing",), "space.augment.erasing.p=choice(0.2, 0.5)"),
+    Row(5, "several augmentations", ("augment=[flip,crop,erasing]",), "space.augment.crop.padding=choice(1, 2)"),
+    Row(5, "test-time flip averaging", ("trainer.eval_views=flip",), "space.trainer.eval_views=choice(none, flip)"),
+    Row(5, "test-time ten-crop", ("trainer.eval_views=ten_crop",), None),
     Row(6, "digits", ("data=digits",), "space.data.batch_size=choice(32, 64)"),
+    Row(6, "mnist", ("data=mnist", f"data.root={FILES}/mnist"), "space.data.batch_size=choice(8, 16)"),
+    Row(6, "cifar10", ("data=cifar10", f"data.root={FILES}/cifar"), "space.data.scaling=choice(minmax, standardize)"),
+    Row(6, "diabetes", ("data=diabetes", "loss=mse", "objective=valid_loss"), "space.data.target_scaling=choice(minmax, standardize)"),
+    Row(6, "breast_cancer", ("data=breast_cancer",), "space.data.scaling=choice(log, standardize)"),
+    Row(6, "wine", ("data=wine",), "space.data.train_size=choice(40, 80)"),
+    Row(6, "CSV, classification", (*TABLE, "data.target=kind", "data.drop=[id,price]"), "space.data.features=choice([size, colour], [weight, colour])"),
+    Row(6, "CSV, regression", (*TABLE, "data.target=price", "data.drop=[id,kind]", "data.task=regression", "loss=mse", "objective=valid_loss"), None),
+    Row(6, "npz", ("data=npz", f"data.path={FILES}/arrays.npz"), "space.data.scaling=choice(minmax, none)"),
+    Row(6, "images from a folder", IMAGES, "space.data.grey=choice(true, false)"),
+    Row(6, "a user's Dataset", ("data=dataset", "plugins=[tests]", "data.dataset={_target_:tests.data_files.Points,n:120}"), "space.data.batch_size=choice(8, 16)"),
+    Row(6, "scaling: log", ("data.scaling=log",), "space.data.scaling=choice(log, none)"),
+    Row(6, "scaling: exponential", ("data.scaling=exponential",), "space.data.scaling=choice(exponential, none)"),
+    Row(6, "scaling: arctangent", ("data.scaling=arctangent",), "space.data.scaling=choice(arctangent, none)"),
+    Row(6, "batch size 1", ("data.batch_size=1", "data.train_size=20"), "space.data.batch_size=choice(1, 2)"),
+    Row(6, "full batch", ("data.batch_size=full",), "space.data.batch_size=choice(32, full)"),
+    Row(6, "k-fold cross-validation", ("data.folds=4",), None),
+    Row(6, "a small overfit subset", ("data.train_size=20", "data.batch_size=10"), "space.data.train_size=choice(20, 40)"),
+    Row(6, "class-imbalance weights", ("data.class_weights=balanced",), "space.data.class_weights=choice(balanced, [1, 2, 1, 1, 1, 1, 1, 1, 1, 1])"),
+    Row(6, "some of the classes", ("data.classes=[0,1,2,3,4]",), "space.data.classes=choice([0, 1], [2, 3, 4])"),
+    Row(6, "a fixed order", ("data.shuffle=false",), "space.data.shuffle=choice(true, false)"),
+    Row(6, "a DataLoader", ("data.loader_workers=0",), "space.data.loader_workers=choice(0, 1)"),
     Row(6, "fashion_mnist", ("data=fashion_mnist", "data.train_size=200"), "space.data.scaling=choice(minmax, standardize)"),
     Row(7, "cross-entropy", ("loss=cross_entropy",), "space.loss.label_smoothing=choice(0.0, 0.1)"),
     Row(7, "binary cross-entropy", ("loss=binary_cross_entropy",), "space.loss.label_smoothing=choice(0.0, 0.1)"),

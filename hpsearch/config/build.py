@@ -35,7 +35,12 @@ KINDS = {
 }
 """What the options of a group build, by dotted path: resolved when it is needed, because some import torch."""
 
-NESTED = (*dict.fromkeys(KINDS.values()), "optuna.samplers.nsgaii.BaseCrossover", "optuna.samplers.nsgaii.BaseMutation")
+NESTED = (
+    *dict.fromkeys(KINDS.values()),
+    "optuna.samplers.nsgaii.BaseCrossover",
+    "optuna.samplers.nsgaii.BaseMutation",
+    "torch.utils.data.Dataset",
+)
 """What may be built inside the arguments of another object."""
 
 _TARGET, _PARTIAL, _ARGS = "_target_", "_partial_", "_args_"

@@ -15,6 +15,7 @@ from hpsearch.grammar import Condition, split_name
 NOT_SEARCHED = {
     "seed": "seeds are replicates, see study.seeds",
     "fold": "folds are replicates",
+    "data.folds": "folds are replicates",
     "objective": "it is what a search compares by",
     "plugins": "it is not part of a trial",
     "study": "it is not part of a trial",
@@ -115,7 +116,7 @@ def _flat(table: Mapping[str, Any], conditions: str = "", prefix: str = "") -> I
 
 
 def _check_entry(entry: _Entry, composer: Composer) -> None:
-    reason = NOT_SEARCHED.get(entry.key.partition(".")[0])
+    reason = NOT_SEARCHED.get(entry.key) or NOT_SEARCHED.get(entry.key.partition(".")[0])
     if reason:
         raise SpaceError(f"{entry.key} cannot be searched: {reason} (from {entry.source})")
     for group, option in entry.condition:
