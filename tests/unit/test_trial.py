@@ -91,7 +91,7 @@ def test_data_is_loaded_once_per_worker(monkeypatch):
     trial._load.cache_clear()
     loads = []
     load = Digits.load
-    monkeypatch.setattr(Digits, "load", lambda self, test=False: loads.append(test) or load(self, test))
+    monkeypatch.setattr(Digits, "load", lambda self, test=False, fold=0: loads.append(test) or load(self, test, fold))
     splits = preflight(config()) and job().splits
     assert loads == [False]
     assert job("data.batch_size=10", "optimizer.lr=1", "model.hidden=[4]").splits is splits
