@@ -66,6 +66,26 @@ def test_initialization_is_addressed_by_the_seed():
     assert not same_weights(weights(first), weights(other))
 
 
+def test_weights_are_drawn_by_the_init_group_from_the_seed():
+    first, again, other = (
+        prepare({**config("init=he_normal", "init.bias=0.25"), "seed": seed}, "key", Path("nowhere")).model
+        for seed in (0, 0, 1)
+    )
+    std = (2 / 64) ** 0.5
+    assert first.hidden[0][0].weight.std().item() == pytest.approx(std, rel=0.05)
+    assert torch.equal(first.hidden[0][0].weight, again.hidden[0][0].weight)
+    assert not torch.equal(first.hidden[0][0].weight, other.hidden[0][0].weight)
+    assert (first.output.bias == 0.25).all()
+
+
+def test_the_output_bias_can_be_the_log_prior_of_the_training_split():
+    built = job("init=zeros", "init.output_bias=log_prior")
+    shares = torch.bincount(built.splits.train.y) / len(built.splits.train)
+    torch.testing.assert_close(built.model(built.splits.train.x[:1]).softmax(1)[0], shares)
+    entropy = -(shares * shares.log()).sum()
+    torch.testing.assert_close(built.loss(built.model(built.splits.train.x), built.splits.train.y), entropy)
+
+
 def test_options_of_ours_do_not_reach_torch():
     built = job("optimizer=adamw", "optimizer.weight_decay=0.3", "scheduler=cosine", "scheduler.warmup_steps=2")
     groups = built.optimizer.param_groups
