@@ -96,7 +96,7 @@ def augment(seed: int, steps: Mapping[str, Augmentation], train: "Part") -> Augm
         seed: of the trial.
         steps: augmentations by name, in any order.
         train: the training part, scaled; the range of its values per channel is what counts as black and white. Of a
-            part that is streamed it is not known: 0 and 1.
+            user's dataset that is read as training goes on it is not known: 0 and 1.
 
     Returns:
         What changes batches, None without augmentations.
@@ -113,13 +113,16 @@ def augment(seed: int, steps: Mapping[str, Augmentation], train: "Part") -> Augm
 
 
 def values_of(part: "Part") -> Range:
-    """Return the least and the greatest value of each channel; of a part that is streamed, 0 and 1."""
+    """Return the least and the greatest value of each channel; 0 and 1 where samples are read as training goes on."""
     import torch
 
     from hpsearch.data.base import Split
+    from hpsearch.data.streamed import TensorRows
 
-    if isinstance(part, Split):
-        return Range(*(extreme(part.x, (0, 2, 3))[:, None, None] for extreme in (torch.amin, torch.amax)))
+    rows = part if isinstance(part, Split) else part.source
+    if isinstance(rows, Split | TensorRows):
+        ends = (extreme(rows.x, (0, 2, 3))[:, None, None] for extreme in (torch.amin, torch.amax))
+        return Range(*(end.to(part.device) for end in ends))
     shape = (part.in_shape[0], 1, 1)
     return Range(torch.zeros(shape, device=part.device), torch.ones(shape, device=part.device))
 

@@ -93,18 +93,18 @@ class Streamed:
 class TensorRows(Dataset[tuple[Tensor, Tensor]]):
     """Batches of tensors on the host.
 
-    Args:
+    Attributes:
         x: [N, ...] inputs.
         y: [N, ...] targets.
     """
 
     def __init__(self, x: Tensor, y: Tensor) -> None:
-        self._x, self._y = x, y
+        self.x, self.y = x, y
 
     def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
         """Return a batch."""
         rows = torch.tensor(key[2])
-        return self._x.index_select(0, rows), self._y.index_select(0, rows)
+        return self.x.index_select(0, rows), self.y.index_select(0, rows)
 
 
 class DatasetRows(Dataset[tuple[Tensor, Tensor]]):
