@@ -48,20 +48,6 @@ ROWS: list[Row] = [
     Row(1, "NiN", ("model=nin", "model.ratio=16"), "space.model.pointwise=choice(1, 2)"),
     Row(1, "2c2d", ("model=small_conv_original", "model.hidden=[16]"), "space.model.kernel_size=choice(3, 5)"),
     Row(1, "a small conv-BN net", ("model=small_conv", "model.hidden=[16]"), "space.model.channels=choice([4], [4, 8])"),
-    Row(1, "linear regression", ("model=linear", "data=diabetes", "loss=mse", "objective=valid_loss"), None),
-    Row(
-        1,
-        "polynomial regression (degree m)",
-        ("model=polynomial", "model.interactions=true", "data=diabetes", "loss=mse", "objective=valid_loss"),
-        "space.model.degree=choice(1, 3)",
-    ),
-    Row(1, "logistic regression", ("model=logistic", "data.classes=[0,1]", "loss=binary_cross_entropy"), None),
-    Row(1, "MLP with dropout per layer", ("model.hidden=[16,8]",), "space.model.dropout=choice([0.1, 0.5], 0.2)"),
-    Row(1, "AlexNet", ("model=alexnet", "model.ratio=16"), "space.model.hidden=choice([16], [16, 16])"),
-    Row(1, "VGG-11", ("model=vgg11", "model.hidden=[16]"), "space.model.ratio=choice(8, 16)"),
-    Row(1, "NiN", ("model=nin", "model.ratio=16"), "space.model.pointwise=choice(1, 2)"),
-    Row(1, "2c2d", ("model=small_conv_original", "model.hidden=[16]"), "space.model.kernel_size=choice(3, 5)"),
-    Row(1, "a small conv-BN net", ("model=small_conv", "model.hidden=[16]"), "space.model.channels=choice([4], [4, 8])"),
     Row(1, "GoogLeNet", ("model=googlenet", "model.ratio=8"), "space.model.norm=choice(none, batch)"),
     Row(1, "ResNet-18", ("model=resnet18", "model.width=8"), "space.model.norm=choice(batch, group)"),
     Row(1, "DenseNet", ("model=densenet", "model.blocks=[2, 2]"), "space.model.growth_rate=choice(4, 8)"),
@@ -80,31 +66,6 @@ ROWS: list[Row] = [
         ("model=spatial_transformer", "model.kernel_size=3"),
         "space.model.pool=choice(max, avg)",
     ),
-    *(
-        Row(2, name, (f"model.activation={name}",), f"space.model.activation=choice(relu, {name})")
-        for name in ("sigmoid", "tanh", "crelu", "leaky_relu", "prelu", "relu6", "elu", "selu", "silu", "gelu", "mish")
-    ),
-    Row(2, "relu", ("model.activation=relu",), "space.model.activation=choice(relu, tanh)"),
-    Row(2, "maxout", ("model=lenet", "model.kernel_size=3"), "space.model.activation=choice(maxout, relu)"),
-    Row(2, "softplus", ("model.activation=softplus",), "space.model.activation=choice(softplus, relu)"),
-    *(
-        Row(2, f"{name} normalization", ("model=lenet", "model.kernel_size=3"), f"space.model.norm=choice({name}, none)")
-        for name in ("batch", "layer", "instance", "group", "weight", "local_response")
-    ),
-    Row(2, "no normalization", ("model=small_conv", "model.hidden=[16]"), "space.model.norm=choice(none, batch)"),
-    Row(2, "norm before or after the activation", ("model.norm=batch",), "space.model.norm_first=choice(false, true)"),
-    Row(2, "default initialization", ("init=default",), "space.init=choice(default, he_normal)"),
-    Row(2, "zeros", ("init=zeros",), None),
-    Row(2, "constant initialization", ("init=constant",), "space.init.value=choice(0.01, 0.1)"),
-    Row(2, "normal(std)", ("init=normal",), "space.init.std=choice(0.01, 0.1)"),
-    Row(2, "xavier normal", ("init=xavier_normal",), "space.init.scale=choice(1.0, 2.0)"),
-    Row(2, "xavier uniform", ("init=xavier_uniform",), "space.init.scale=choice(1.0, 2.0)"),
-    Row(2, "he normal", ("init=he_normal",), "space.init.fan=choice(in, avg)"),
-    Row(2, "he uniform", ("init=he_uniform",), "space.init.scale=choice(1.0, 2.0)"),
-    Row(2, "lecun", ("init=lecun_normal",), "space.init.distribution=choice(uniform, normal)"),
-    Row(2, "orthogonal", ("init=orthogonal",), "space.init.gain=choice(1.0, 1.4)"),
-    Row(2, "bias init: zero or constant", ("init=he_normal",), "space.init.bias=choice(0.0, 0.05)"),
-    Row(2, "bias init: log-prior", ("init.output_bias=log_prior",), "space.init.output_bias=choice(log_prior, 0.0)"),
     *(
         Row(2, name, (f"model.activation={name}",), f"space.model.activation=choice(relu, {name})")
         for name in ("sigmoid", "tanh", "crelu", "leaky_relu", "prelu", "relu6", "elu", "selu", "silu", "gelu", "mish")

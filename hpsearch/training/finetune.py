@@ -36,7 +36,8 @@ class FineTune:
     """How to use weights that were trained before; the options of ``conf/finetune``.
 
     The head is the last block of the model (see `blocks`). Where its shape differs from the checkpoint's, because the
-    data has another number of classes, it starts from a fresh initialization.
+    data has another number of classes, it starts from a fresh initialization; where other classes happen to be as many,
+    `fresh_head` says so.
 
     Attributes:
         mode: ``none`` (a fresh initialization, `source` is not read), ``predict`` (evaluate only), ``head`` (train the
@@ -44,17 +45,20 @@ class FineTune:
         source: the checkpoint: a ``.safetensors`` file, an MLflow run id, or STUDY/POINT/SEED of an earlier trial.
         k: blocks in front of the head that ``last_k`` trains.
         rate_factor: the learning rate of everything but the head, relative to the head's.
+        fresh_head: start the head from a fresh initialization although its shape fits.
     """
 
     mode: str = "none"
     source: str | None = None
     k: int = 1
     rate_factor: float = 1.0
+    fresh_head: bool = False
 
     def __post_init__(self) -> None:
         check_choice("finetune.mode", self.mode, MODES)
         check_int("finetune.k", self.k, 1)
         check_float("finetune.rate_factor", self.rate_factor, "(0, inf)")
+        check_choice("finetune.fresh_head", self.fresh_head, (True, False))
 
     def apply(self, model: nn.Module, path: str | None = None) -> Tuned:
         """Load the checkpoint into a model and freeze what is not trained.
@@ -82,11 +86,9 @@ class FineTune:
         if self.mode == "last_k" and self.k >= len(parts):
             raise ConfigError(f"finetune.k = {self.k}: the model has {len(parts) - 1} blocks in front of its head")
         head = state_names(model, parts[-1])
-        fresh = load(model, file, head)
+        fresh = load(model, file, head, self.fresh_head)
         if fresh and self.mode == "predict":
-            raise ConfigError(
-                f"finetune=predict: {file} has a head for another number of classes; choose finetune=head"
-            )
+            raise ConfigError(f"finetune=predict: {file} has no head for these classes; choose finetune=head")
         frozen = freeze(model, parts, {"predict": 0, "head": 1, "last_k": 1 + self.k}.get(self.mode))
         trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
         factors = {} if self.rate_factor == 1 else {name: self.rate_factor for name in trained if name not in head}
@@ -163,16 +165,17 @@ def freeze(model: nn.Module, parts: Sequence[Sequence[nn.Module]], last: int | N
     return tuple(module for part in parts[:first] for module in part)
 
 
-def load(model: nn.Module, file: Path, head: frozenset[str]) -> bool:
+def load(model: nn.Module, file: Path, head: frozenset[str], fresh_head: bool = False) -> bool:
     """Load a checkpoint into a model.
 
     Args:
         model: changed in place.
         file: the checkpoint.
         head: names of the head's weights, which may differ in shape.
+        fresh_head: leave the head as it is in any case.
 
     Returns:
-        Whether the head keeps its fresh initialization, because its shape differs.
+        Whether the head keeps its fresh initialization.
 
     Raises:
         ConfigError: the file cannot be read, or holds another architecture's weights.
@@ -187,9 +190,9 @@ def load(model: nn.Module, file: Path, head: frozenset[str]) -> bool:
             *_named("other shapes of", [_shapes(name, weights, own) for name in own if name in reshaped - head]),
         ]
         raise ConfigError(f"finetune.source: {file} holds another architecture's weights: {'; '.join(differences)}")
-    kept = head if reshaped else frozenset()
+    kept = head if reshaped or fresh_head else frozenset()
     model.load_state_dict({name: own[name] if name in kept else weights[name] for name in own})
-    return bool(reshaped)
+    return bool(kept)
 
 
 def _named(what: str, names: Sequence[str]) -> list[str]:

@@ -174,9 +174,17 @@ def test_a_head_of_another_shape_starts_afresh(file, mode):
     assert torch.equal(model.features[0][0].weight, wanted["features.0.0.weight"])
 
 
+def test_a_head_for_as_many_other_classes_starts_afresh_when_asked(file):
+    model, _ = tuned("all", file, fresh_head=True)
+    fresh, _ = tuned("none", file)
+    assert torch.equal(model.output.weight, fresh.output.weight)
+    assert not torch.equal(model.features[0][0].weight, fresh.features[0][0].weight)
+
+
 def test_predicting_needs_the_head(file):
-    with pytest.raises(ConfigError, match="a head for another number of classes"):
-        tuned("predict", file, Normed((1, 8, 8), 3))
+    for options in ({"model": Normed((1, 8, 8), 3)}, {"fresh_head": True}):
+        with pytest.raises(ConfigError, match="has no head for these classes"):
+            tuned("predict", file, **options)
 
 
 def test_another_architecture_is_refused_by_the_differing_names(file):
