@@ -89,3 +89,31 @@ def test_a_bad_width_is_named_with_its_place(width):
 def test_the_number_of_widths():
     with pytest.raises(ConfigError, match=r"model.channels = \[6\]: must be 2 numbers"):
         check_widths("model.channels", [6], 2)
+
+
+@pytest.mark.filterwarnings("error:There is a performance drop")
+@pytest.mark.parametrize(
+    "style",
+    [*(Style(activation) for activation in ACTIVATIONS), *(Style(norm=norm) for norm in NORMS)],
+    ids=lambda style: f"{style.activation}-{style.norm}",
+)
+def test_members_stacked_under_vmap_compute_what_each_computes_alone(style):
+    members = [conv_block(3, 8, 3, style) for _ in range(3)]
+    parameters, buffers = torch.func.stack_module_state(members)
+    x = torch.randn(5, 3, 6, 6)
+
+    def forward(parameters, buffers):
+        return torch.func.functional_call(members[0], (parameters, buffers), (x,))
+
+    torch._C._debug_only_display_vmap_fallback_warnings(True)
+    try:
+        stacked = torch.vmap(forward)(parameters, buffers)
+        stacked.square().sum().backward()
+    finally:
+        torch._C._debug_only_display_vmap_fallback_warnings(False)
+    for place, member in enumerate(members):
+        alone = member(x)
+        torch.testing.assert_close(stacked[place], alone, atol=1e-5, rtol=1e-5)
+        alone.square().sum().backward()
+        for name, parameter in member.named_parameters():
+            torch.testing.assert_close(parameters[name].grad[place], parameter.grad, atol=1e-3, rtol=1e-3)
