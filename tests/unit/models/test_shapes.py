@@ -10,6 +10,7 @@ import yaml
 
 from hpsearch.config.build import build
 from hpsearch.errors import ConfigError
+from hpsearch.nn.init import Constant
 
 CONF = Path(__file__).parents[3] / "conf" / "model"
 
@@ -116,3 +117,16 @@ def test_images_need_not_be_square(case):
 
 def test_every_option_has_a_row():
     assert {case.option for case in CASES.values()} == {file.stem for file in CONF.glob("*.yaml")}
+
+
+@pytest.mark.parametrize("option", sorted({case.option for case in CASES.values()}))
+def test_the_log_prior_reaches_the_outputs_of_every_model(option):
+    case = next(case for case in CASES.values() if case.option == option)
+    model = make(case, (1, 28, 28))
+    prior = torch.arange(1.0, case.outputs + 1) / sum(range(1, case.outputs + 1))
+    Constant(output_bias="log_prior").initialize(model, 0, prior)
+    outputs = model.eval()(torch.rand(1, 1, 28, 28))[0]
+    shares = (
+        outputs.softmax(0) if case.outputs == len(outputs) else torch.cat([1 - outputs.sigmoid(), outputs.sigmoid()])
+    )
+    torch.testing.assert_close(shares, prior)
