@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hpsearch.errors import check_float
+from hpsearch.errors import ConfigError, check_float
 
 
 class BinaryCrossEntropy(nn.Module):
@@ -83,3 +83,31 @@ def class_shares(outputs: Tensor, y: Tensor) -> Tensor:
         return y.to(outputs.dtype)
     classes = torch.arange(max(outputs.shape[1], 2), device=y.device)
     return (y[:, None] == classes).to(outputs.dtype)
+
+
+def check_fit(loss: nn.Module, outputs: Tensor, y: Tensor, task: str, num_outputs: int) -> None:
+    """Refuse outputs that do not fit the labels: on a GPU, a loss would bring the process down.
+
+    Args:
+        loss: the loss; torch's cross-entropy needs one output per class.
+        outputs: what the model returned for a batch.
+        y: the batch's targets.
+        task: ``classification`` or ``regression``.
+        num_outputs: number of classes, or of targets.
+
+    Raises:
+        ConfigError: naming both sizes.
+    """
+    found = tuple(outputs.shape)
+    if outputs.ndim != 2 or len(outputs) != len(y):
+        raise ConfigError(f"model: gives outputs of shape {found} for {len(y)} samples, must be ({len(y)}, outputs)")
+    if task == "regression" and found != tuple(y.shape):
+        raise ConfigError(f"model: gives {found[1]} outputs, the data has {num_outputs} targets")
+    if task == "regression" and isinstance(loss, nn.CrossEntropyLoss | BinaryCrossEntropy | Focal):
+        raise ConfigError(f"loss: {type(loss).__name__} is for classes, the data has numbers to predict: loss=mse")
+    if task == "classification" and found[1] != num_outputs and (found[1], num_outputs) != (1, 2):
+        raise ConfigError(f"model: gives {found[1]} outputs, the labels have {num_outputs} classes")
+    if task == "classification" and found[1] == 1 and isinstance(loss, nn.CrossEntropyLoss):
+        raise ConfigError(
+            "loss: cross-entropy needs one output per class, the model gives 1: loss=binary_cross_entropy"
+        )

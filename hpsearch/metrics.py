@@ -194,9 +194,12 @@ def _f1(outputs_NC: "Tensor", y_N: "Tensor") -> "Tensor":
 
 
 def _auroc(outputs_NC: "Tensor", y_N: "Tensor") -> "Tensor":
-    """Area under the receiver operating characteristic, by ranks; of several classes the mean of one against the rest.
+    """Area under the curve of hits against false alarms, by ranks; of several classes the mean of each.
 
     Classes that are all or none of the samples are left out.
+
+    Returns:
+        0-d area, nan when no class is left.
     """
     import torch
 

@@ -149,6 +149,9 @@ def piecewise_constant(optimizer: Optimizer, milestones: Sequence[int], factors:
 
     Returns:
         The scheduler.
+
+    Raises:
+        ConfigError: when milestones do not rise or factors do not match them.
     """
     check_milestones(milestones)
     if len(factors) != len(milestones) + 1:
@@ -300,9 +303,6 @@ def check_milestones(milestones: Sequence[int]) -> None:
 
     Args:
         milestones: ``scheduler.milestones``.
-
-    Raises:
-        ConfigError: naming the first that is wrong.
     """
     low = 1
     for place, milestone in enumerate(milestones):

@@ -20,6 +20,7 @@ from hpsearch.data.augment import Augment
 from hpsearch.data.base import Part, Splits
 from hpsearch.data.views import VIEWS, averaged
 from hpsearch.errors import ConfigError, check_choice, check_float, check_int
+from hpsearch.losses import check_fit
 from hpsearch.nn.dropout import Dropout, address_dropout, advance
 from hpsearch.regularizers import Constraint, EarlyStopping, Mixing, Penalty
 from hpsearch.schedules import Table
@@ -200,9 +201,9 @@ def train(job: Job) -> TrialRun:
         Started, every report that the checkpoint holds, then a report after each epoch.
 
     Returns:
-        COMPLETE after the last epoch, early stopping's too, whatever the decision on it; PRUNED on STOP; PAUSED, with a checkpoint, on PAUSE;
-        INFEASIBLE when a step's loss is not finite or above `Trainer.diverge_factor` times the first step's, or
-        when the validation loss is not finite after an epoch.
+        COMPLETE after the last epoch, early stopping's too, whatever the decision on it; PRUNED on STOP; PAUSED, with
+        a checkpoint, on PAUSE; INFEASIBLE when a step's loss is not finite or above `Trainer.diverge_factor` times the
+        first step's, or when the validation loss is not finite after an epoch.
     """
     progress = checkpoint.restore_last(job.folder, job.key, job.model, job.optimizer) or Progress()
     saved = time.monotonic()
@@ -234,9 +235,6 @@ def rehearse(job: Job) -> float:
 
     Returns:
         The loss, without penalties.
-
-    Raises:
-        ConfigError: when the outputs do not fit the labels.
     """
     with _torch_state(job, 1):
         rows = _order(job, 1)[: job.batch_size]
@@ -245,37 +243,11 @@ def rehearse(job: Job) -> float:
         ((x, y),) = _batches(job, rows, 1)
         with torch.no_grad():
             outputs = _forward(job, x)
-            check_fit(outputs, y, job.splits.task, job.splits.num_outputs, isinstance(job.loss, nn.CrossEntropyLoss))
+            check_fit(job.loss, outputs, y, job.splits.task, job.splits.num_outputs)
             if not named:
                 return float(job.loss(outputs, y))
         _, loss, _ = _backward(job, named, *_mixed(job, x, y, 0))
         return loss.item()
-
-
-def check_fit(outputs: Tensor, y: Tensor, task: str, num_outputs: int, softmax: bool) -> None:
-    """Refuse outputs that do not fit the labels: on a GPU, a loss would bring the process down.
-
-    Args:
-        outputs: what the model returned for a batch.
-        y: the batch's targets.
-        task: ``classification`` or ``regression``.
-        num_outputs: number of classes, or of targets.
-        softmax: whether the loss needs one output per class.
-
-    Raises:
-        ConfigError: naming both sizes.
-    """
-    found = tuple(outputs.shape)
-    if outputs.ndim != 2 or len(outputs) != len(y):
-        raise ConfigError(f"model: gives outputs of shape {found} for {len(y)} samples, must be ({len(y)}, outputs)")
-    if task == "regression" and found != tuple(y.shape):
-        raise ConfigError(f"model: gives {found[1]} outputs, the data has {num_outputs} targets")
-    if task == "classification" and found[1] != num_outputs and (found[1], num_outputs) != (1, 2):
-        raise ConfigError(f"model: gives {found[1]} outputs, the labels have {num_outputs} classes")
-    if task == "classification" and found[1] == 1 and softmax:
-        raise ConfigError(
-            "loss: cross-entropy needs one output per class, the model gives 1: loss=binary_cross_entropy"
-        )
 
 
 def _messages(job: Job, progress: Progress) -> Iterator[Message]:
@@ -363,7 +335,7 @@ def _over(job: Job, epoch: int | None, reports: Sequence[Report]) -> bool:
 
 def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, float], tuple[tuple[int, float], ...]]:
     """Train one epoch; return its metrics and its thinned losses."""
-    train, task, steps = job.splits.train, job.splits.task, job.steps_per_epoch
+    task, steps = job.splits.task, job.steps_per_epoch
     done = (epoch - 1) * steps
     named = [(name, parameter) for name, parameter in job.model.named_parameters() if parameter.requires_grad]
     trained = [parameter for _, parameter in named]

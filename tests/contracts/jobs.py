@@ -48,9 +48,10 @@ def make_job(
     regularizers: dict | None = None,
     objective: Objective | None = None,
     key: str = "key",
+    more: dict | None = None,
     **trainer: object,
 ) -> Job:
-    """Build a trial; `trainer` are fields of Trainer."""
+    """Build a trial; `trainer` are fields of Trainer, `more` are further ones of Job."""
     settings = Trainer(**{"epochs": 3, "eval_batch_size": 16, **trainer})
     splits = splits or make_splits(test=settings.test)
     make_model = make_model or partial(MLP, splits.in_shape, splits.num_outputs, hidden=(8,), dropout=dropout)
@@ -73,6 +74,7 @@ def make_job(
         table=table(make_scheduler, lr, momentum, steps, settings.epochs),
         regularizers=regularizers or {},
         facts={"parameters": sum(p.numel() for p in model.parameters())},
+        **(more or {}),
     )
 
 

@@ -1,10 +1,15 @@
 """What every training loop promises."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from hpsearch.optim.lion import Lion
+from hpsearch.regularizers import EarlyStopping, ElasticNet, MaxNorm, Mixup
+from hpsearch.schedules.plateau import Plateau
 from hpsearch.training import checkpoint
 from hpsearch.training.loop import Job, train
 from hpsearch.types import Decision, Report, Started, TrialRun, TrialState
@@ -16,7 +21,19 @@ OPTIMIZERS = {
     "adam": lambda p: torch.optim.Adam(p, lr=0.1),
     "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.1),
     "adagrad": lambda p: torch.optim.Adagrad(p, lr=0.1),
+    "lion": lambda p: Lion(p, lr=0.01),
 }
+
+PLATEAU = partial(ReduceLROnPlateau, mode="max", factor=0.3, patience=0, threshold=0.2)
+EXTRAS = {
+    "plateau": {"more": {"plateau": Plateau(PLATEAU, 0.1, "valid/acc")}},
+    "early stopping": {"more": {"early_stopping": EarlyStopping(patience=2, min_delta=0.2)}},
+    "mixup": {"more": {"mixing": Mixup(alpha=1.0)}},
+    "max-norm": {"more": {"constraints": (MaxNorm(limit=0.4),)}},
+    "elastic net": {"regularizers": {"elastic_net": ElasticNet(strength=0.01)}},
+    "whole metrics": {"metrics": ["f1", "auroc", "top_2"]},
+}
+"""What a trial may carry besides an optimizer, as arguments of `make_job`."""
 
 
 class TrainLoopContract:
@@ -93,6 +110,59 @@ class TrainLoopContract:
         assert same_weights(weights(resumed), weights(whole_job))
         assert result.state is TrialState.COMPLETE
         assert not (tmp_path / "paused" / checkpoint.LAST).exists()
+
+    @pytest.mark.parametrize("extra", EXTRAS)
+    @pytest.mark.parametrize("paused_at", [1, 2, 3, 4])
+    def test_what_else_it_carries_goes_on_bit_for_bit(self, tmp_path, extra, paused_at):
+        def job(name):
+            return make_job(tmp_path / name, epochs=6, dropout=0.3, test=True, **EXTRAS[extra])
+
+        whole_job, plain = job("whole"), make_job(tmp_path / "plain", epochs=6, dropout=0.3, test=True)
+        whole, end = drive(self.start(whole_job))
+        assert curve(whole) != curve(drive(self.start(plain))[0])
+        drive(self.start(job("paused")), at(paused_at, Decision.PAUSE))
+        resumed = job("paused")
+        after, result = drive(self.start(resumed))
+        assert curve(after) == curve(whole)
+        assert same_weights(weights(resumed), weights(whole_job))
+        assert (result.state, result.facts) == (end.state, end.facts)
+
+    def test_early_stopping_completes_the_trial_at_its_best_weights(self, tmp_path):
+        def job(name, epochs, **more):
+            return make_job(tmp_path / name, epochs=epochs, lr=1.0, test=True, more=more)
+
+        stopping = job("stopped", 30, early_stopping=EarlyStopping(patience=2))
+        messages, result = drive(self.start(stopping), at(30, Decision.STOP))
+        scores = [m.metrics["valid/acc"] for m in messages[2:]]
+        best = 1 + scores.index(max(scores))
+        assert result.state is TrialState.COMPLETE
+        assert result.facts["stopped_epoch"] == messages[-1].epoch == best + 2 < 30
+        assert [m.epoch for m in messages[1:] if "test/acc" in m.metrics] == [best + 2]
+        shorter = job("shorter", best)
+        reports, _ = drive(self.start(shorter))
+        assert same_weights(weights(stopping), weights(shorter))
+        assert messages[-1].metrics["test/loss"] == reports[-1].metrics["test/loss"]
+        kept = job("kept", 30, early_stopping=EarlyStopping(patience=2, restore_best=False))
+        messages, _ = drive(self.start(kept))
+        longer = job("longer", best + 2)
+        drive(self.start(longer))
+        assert same_weights(weights(kept), weights(longer))
+
+    @pytest.mark.parametrize("decision", [Decision.STOP, Decision.PAUSE])
+    def test_a_decision_on_the_epoch_of_early_stopping_comes_too_late(self, tmp_path, decision):
+        job = make_job(tmp_path, epochs=30, lr=1.0, more={"early_stopping": EarlyStopping(patience=1)})
+        scores = []
+
+        def decide(message):
+            if isinstance(message, Started) or message.epoch == 0:
+                return Decision.CONTINUE
+            scores.append(message.metrics["valid/acc"])
+            return decision if len(scores) > 1 and scores[-1] <= max(scores[:-1]) else Decision.CONTINUE
+
+        messages, result = drive(self.start(job), decide)
+        assert result.state is TrialState.COMPLETE
+        assert result.facts["stopped_epoch"] == messages[-1].epoch
+        assert not (tmp_path / checkpoint.LAST).exists()
 
     @pytest.mark.parametrize("killed_at", [1, 2, 3])
     def test_a_killed_trial_goes_on_from_its_checkpoint(self, tmp_path, killed_at):

@@ -10,6 +10,7 @@ import torch
 from omegaconf import OmegaConf
 
 from hpsearch.errors import ConfigError
+from hpsearch.losses import BinaryCrossEntropy, Focal, check_fit
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "loss"
 OPTIONS = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in sorted(CONF.glob("*.yaml"))}
@@ -118,3 +119,41 @@ def test_l1_and_huber():
 def test_a_bad_value_is_named(option, field, value):
     with pytest.raises(ConfigError, match=rf"^loss\.{field}"):
         build(option, **{field: value})
+
+
+LABELS = torch.tensor([0, 1, 1])
+FITS = [
+    (torch.nn.CrossEntropyLoss(), torch.zeros(3, 2), LABELS, "classification", 2, None),
+    (Focal(), torch.zeros(3, 1), LABELS, "classification", 2, None),
+    (torch.nn.MSELoss(), torch.zeros(3, 2), torch.zeros(3, 2), "regression", 2, None),
+    (torch.nn.CrossEntropyLoss(), torch.zeros(3, 4), LABELS, "classification", 2, "gives 4 outputs, the labels have 2"),
+    (torch.nn.CrossEntropyLoss(), torch.zeros(3, 1), LABELS, "classification", 2, "needs one output per class"),
+    (
+        BinaryCrossEntropy(),
+        torch.zeros(3, 1),
+        LABELS,
+        "classification",
+        3,
+        "gives 1 outputs, the labels have 3 classes",
+    ),
+    (
+        torch.nn.CrossEntropyLoss(),
+        torch.zeros(3, 2, 1),
+        LABELS,
+        "classification",
+        2,
+        r"shape \(3, 2, 1\) for 3 samples",
+    ),
+    (torch.nn.MSELoss(), torch.zeros(3, 1), torch.zeros(3, 2), "regression", 2, "gives 1 outputs, the data has 2"),
+    (Focal(), torch.zeros(3, 1), torch.zeros(3, 1), "regression", 1, "Focal is for classes"),
+]
+
+
+@pytest.mark.parametrize(("loss", "outputs", "y", "task", "num_outputs", "message"), FITS)
+def test_outputs_that_do_not_fit_the_labels_are_refused_in_one_line(loss, outputs, y, task, num_outputs, message):
+    if message is None:
+        check_fit(loss, outputs, y, task, num_outputs)
+        return
+    with pytest.raises(ConfigError, match=message) as error:
+        check_fit(loss, outputs, y, task, num_outputs)
+    assert "\n" not in str(error.value)

@@ -134,7 +134,44 @@ def test_preflight_tells_what_a_trial_will_report(tmp_path):
     assert {name: told[name] for name in messages[0].facts} == messages[0].facts
 
 
+FOLLOWING = {
+    ("optimizer=momentum_warmup",): lambda job: job.table.momentum.tolist() == [0.5] * 4,
+    ("optimizer=adam", "scheduler=one_cycle"): lambda job: job.table.momentum is not None,
+    ("scheduler=reduce_on_plateau",): lambda job: job.plateau.metric == "valid/acc",
+    ("scheduler=reduce_on_plateau", "objective=valid_loss"): lambda job: job.plateau.make.keywords["mode"] == "min",
+    ("scheduler=halve_when_flat", "scheduler.metric=train/loss"): lambda job: job.plateau.metric == "train/loss",
+    ("regularizer=[l1,max_norm,mixup,early_stopping]",): lambda job: (
+        list(job.regularizers) == ["l1"] and len(job.constraints) == 1 and job.mixing and job.early_stopping
+    ),
+}
+
+
+@pytest.mark.parametrize("overrides", FOLLOWING, ids=" ".join)
+def test_what_is_configured_gets_into_the_loop(overrides):
+    assert FOLLOWING[overrides](job(*overrides))
+
+
+def test_preflight_tells_the_metrics_asked_for_and_the_penalty(tmp_path):
+    words = ("trainer.metrics=[f1,top_3]", "regularizer=[l2,early_stopping]")
+    told = preflight(config(*words))
+    messages, _ = drive(execute((spec(tmp_path, *words),)))
+    assert {"train/penalty", "valid/f1", "train/top_3"} <= set(told["metrics"]) == set(messages[-1].metrics)
+
+
 MISFITS = {
+    ("scheduler=one_cycle", "optimizer=adagrad"): "scheduler.cycle_momentum = True: the optimizer has no momentum",
+    ("scheduler=one_cycle", "optimizer=sgd"): "scheduler.cycle_momentum = True: the optimizer has no momentum",
+    ("scheduler=expression", "scheduler.factor='exec(1)'"): "scheduler.factor = 'exec(1)': exec(1) may not be used",
+    ("scheduler=reduce_on_plateau", "scheduler.metric=valid/los"): "scheduler.metric = 'valid/los': is not reported",
+    (
+        "regularizer=early_stopping",
+        "regularizer.early_stopping.metric=test/acc",
+    ): "early_stopping.metric = 'test/acc': is not",
+    ("regularizer=[mixup,cutmix]",): "regularizer = [mixup, cutmix]: only one of these at a time",
+    ("regularizer=cutmix", "data=wine", "data.train_size=null"): "regularizer.cutmix: needs images",
+    ("trainer.metrics=[top_11]",): "trainer.metrics: 'top_11', but there are 10 classes",
+    ("trainer.metrics=[rmse]",): "trainer.metrics: 'rmse' is none of a classification's",
+    ("data=diabetes", "data.train_size=null"): "loss: CrossEntropyLoss is for classes, the data has numbers to predict",
     ("loss=mse",): "model, data and loss do not fit together: ",
     ("optimizer=nesterov", "optimizer.momentum=0"): "Nesterov momentum requires a momentum",
     ("data.batch_size=101",): "data.batch_size = 101: the training part has 100 samples",

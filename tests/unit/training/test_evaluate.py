@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from hpsearch import metrics
 from hpsearch.training.evaluate import evaluate
 from tests.contracts.jobs import make_splits
 
@@ -37,3 +38,11 @@ def test_no_graph_is_kept():
 
     evaluate(model, forward, nn.CrossEntropyLoss(), make_splits().valid, 16, "classification")
     assert [outputs.requires_grad for outputs in seen] == [False] * 3
+
+
+@pytest.mark.parametrize("batch_size", [7, 1000])
+def test_metrics_of_the_whole_split_do_not_depend_on_the_grid(batch_size):
+    model, split, asked = nn.Linear(6, 3), make_splits().valid, ["f1", "auroc", "top_2"]
+    values = evaluate(model, model, nn.CrossEntropyLoss(), split, batch_size, "classification", asked)
+    expected = metrics.of_outputs(asked, [model(split.x)], [split.y])
+    assert {name: values[name] for name in asked} == pytest.approx(expected)

@@ -7,11 +7,13 @@ import pytest
 import torch
 import yaml
 from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from hpsearch import rng
 from hpsearch.errors import ConfigError
 from hpsearch.nn.dropout import address_dropout, advance
-from hpsearch.regularizers import L2
+from hpsearch.regularizers import L1, L2, MaxNorm, Mixup
+from hpsearch.schedules.plateau import Plateau
 from hpsearch.training import checkpoint, watch
 from hpsearch.training.loop import Trainer, train
 from hpsearch.types import Decision, Objective, TrialState
@@ -298,6 +300,73 @@ def test_a_regression_reports_its_own_metrics(tmp_path):
     assert parts == {"loss", "rmse", "mae", "r2"}
     assert messages[-1].metrics["valid/rmse"] == pytest.approx(messages[-1].metrics["valid/loss"] ** 0.5)
     assert messages[-1].metrics["valid/loss"] < messages[1].metrics["valid/loss"]
+
+
+def test_the_mean_penalty_of_the_epoch_is_reported(tmp_path):
+    regularizers = {"l2": L2(strength=0.1), "l1": L1(strength=0.01)}
+    fast, slow = make_job(tmp_path, epochs=1, regularizers=regularizers), make_job(tmp_path, epochs=1)
+    report = drive(train(fast))[0][-1]
+    penalties = []
+
+    def penalty(model):
+        weights = [p for p in model.parameters() if p.ndim > 1]
+        value = 0.05 * sum((p**2).sum() for p in weights) + 0.01 * sum(p.abs().sum() for p in weights)
+        penalties.append(value.item())
+        return value
+
+    textbook(slow, 1, penalty=penalty)
+    assert report.metrics["train/penalty"] == pytest.approx(sum(penalties) / len(penalties), rel=1e-5)
+    assert "train/penalty" not in drive(train(make_job(tmp_path / "plain")))[0][-1].metrics
+
+
+def test_a_constraint_holds_after_every_update(tmp_path):
+    limit = MaxNorm(limit=0.3)
+    fast, slow = make_job(tmp_path, more={"constraints": (limit,)}), make_job(tmp_path)
+    drive(train(fast))
+    slow.optimizer.register_step_post_hook(lambda *_: limit.apply_(slow.model.named_parameters()))
+    textbook(slow, 3)
+    assert same_weights(weights(fast), weights(slow))
+
+
+def test_mixed_batches_train_and_metrics_are_of_the_samples_own_classes(tmp_path):
+    mixing = Mixup(alpha=1.0)
+    fast, slow = make_job(tmp_path, epochs=2, more={"mixing": mixing}), make_job(tmp_path)
+    messages, _ = drive(train(fast))
+    split, step = slow.splits.train, 0
+    for epoch in (1, 2):
+        order, right = torch.randperm(len(split), generator=rng.generator(slow.seed, "order", epoch)), 0
+        for rows in order.split(slow.batch_size):
+            x, y = mixing.mix(split.x[rows], split.y[rows], 3, slow.seed, step)
+            slow.optimizer.zero_grad()
+            outputs = slow.model(x)
+            slow.loss(outputs, y).backward()
+            slow.optimizer.step()
+            right += (outputs.argmax(1) == split.y[rows]).sum().item()
+            step += 1
+    assert same_weights(weights(fast), weights(slow))
+    assert messages[-1].metrics["train/acc"] == pytest.approx(right / len(split))
+
+
+def test_a_plateau_moves_the_rates_of_the_table_after_an_evaluation(tmp_path):
+    plateau = Plateau(partial(ReduceLROnPlateau, mode="max", factor=0.5, patience=0, threshold=9.0), 0.1, "valid/acc")
+    job = make_job(tmp_path, epochs=5, more={"plateau": plateau})
+    messages, _ = drive(train(job))
+    assert [m.metrics["lr"] for m in messages[2:]] == pytest.approx([0.1, 0.1, 0.05, 0.025, 0.0125])
+
+
+def test_metrics_of_whole_parts_are_those_of_all_outputs(tmp_path):
+    from sklearn.metrics import f1_score, roc_auc_score
+
+    job = make_job(tmp_path, epochs=1, metrics=["f1", "auroc"])
+    report = drive(train(job))[0][-1]
+    job.model.eval()
+    with torch.no_grad():
+        outputs = job.model(job.splits.valid.x)
+    y = job.splits.valid.y
+    assert report.metrics["valid/f1"] == pytest.approx(f1_score(y, outputs.argmax(1), average="macro"))
+    shares = outputs.double().softmax(1).numpy()
+    assert report.metrics["valid/auroc"] == pytest.approx(roc_auc_score(y, shares, multi_class="ovr"))
+    assert {"train/f1", "train/auroc"} <= report.metrics.keys()
 
 
 @pytest.mark.gpu
