@@ -1,0 +1,86 @@
+"""Fine-tuning from earlier trials, as a user names them."""
+
+import shutil
+import statistics
+
+import pytest
+
+from hpsearch import run_trial
+from hpsearch.errors import HpsearchError
+from hpsearch.single import replay
+from hpsearch.types import TrialState
+
+SMALL = ("model.hidden=[32]", "launcher=inline", "trainer.device=cpu", "optimizer.lr=0.05")
+TUNE = ("data.train_size=30", "data.batch_size=10", "++data.classes=[5,6,7,8,9,0,1,2,3,4]", "trainer.epochs=3")
+FRESH = ("finetune=all", "finetune.fresh_head=true", "finetune.rate_factor=0.5")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def pretrained(here):
+    """Trials on all digits, one per seed, by name."""
+    return [run_trial([*SMALL, "tracker=none", "trainer.epochs=5", f"seed={seed}"]).run for seed in range(3)]
+
+
+def accuracy(*words):
+    outcome = run_trial([*SMALL, "tracker=none", *TUNE, *words])
+    assert outcome.state is TrialState.COMPLETE, outcome.reason
+    return outcome.metrics["valid/acc"]
+
+
+def test_features_of_earlier_trials_beat_scratch_on_thirty_images_with_other_labels(pretrained):
+    gains = []
+    for seed, source in enumerate(pretrained):
+        tuned = accuracy(f"seed={seed}", *FRESH, f"finetune.source={source}")
+        gains.append(tuned - accuracy(f"seed={seed}"))
+    assert statistics.mean(gains) > 0.05 and min(gains) > 0, gains
+
+
+def test_a_checkpoint_is_named_by_its_trial_or_its_path_and_replayed(pretrained, here, monkeypatch):
+    """The configuration keeps what the user wrote; the curve does not depend on how the checkpoint is named."""
+    source = pretrained[1]
+    by_trial = run_trial([*SMALL, "tracker=none", *TUNE, *FRESH, f"finetune.source={source}"])
+    assert f"finetune.source={source}" in by_trial.replay_command
+    assert replay(by_trial.run, overrides=["launcher=inline", "tracker=none"]).same
+    shutil.copy(here / "studies" / "single" / "trials" / "1-1-0" / "best.safetensors", here / "mine.safetensors")
+    by_path = run_trial([*SMALL, "tracker=none", *TUNE, *FRESH, "finetune.source=mine.safetensors"])
+    measured = ("epoch_sec", "samples_per_sec")
+    first, second = ({k: v for k, v in run.metrics.items() if k not in measured} for run in (by_trial, by_path))
+    assert first == second
+
+
+@pytest.mark.slow
+def test_a_checkpoint_is_named_by_its_mlflow_run_even_when_its_folder_is_gone(here):
+    from mlflow.tracking import MlflowClient
+
+    run_trial([*SMALL, "trainer.epochs=1"])
+    client = MlflowClient(f"sqlite:///{here / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("single")
+    (run,) = [run for run in client.search_runs([experiment.experiment_id]) if "key" in run.data.tags]
+    shutil.rmtree(here / "studies")
+    assert accuracy(*FRESH, f"finetune.source={run.info.run_id}") > 0
+    with pytest.raises(HpsearchError, match="no run"):
+        run_trial([*SMALL, *FRESH, f"finetune.source={'0' * 32}"])
+
+
+WRONG = {
+    "nowhere.safetensors": "is no file",
+    "single/99/0": "has no trial 99/0",
+    "nothing/0/0": "no study 'nothing'",
+    "weights": "must be an MLflow run id, or STUDY/POINT/SEED",
+}
+
+
+def test_what_is_not_there_is_said_in_one_line_and_nothing_is_created(here):
+    run_trial([*SMALL, "tracker=none", "trainer.epochs=1"])
+    before = sorted(path.name for path in (here / "studies" / "single" / "trials").iterdir())
+    for source, message in WRONG.items():
+        with pytest.raises(HpsearchError, match=message) as error:
+            run_trial([*SMALL, "tracker=none", *FRESH, f"finetune.source={source}"])
+        assert "\n" not in str(error.value) and "finetune.source" in str(error.value)
+    assert sorted(path.name for path in (here / "studies" / "single" / "trials").iterdir()) == before
