@@ -96,6 +96,14 @@ def test_a_metric_that_their_loop_does_not_report_is_refused_at_the_first_report
         assert "objective.metric = 'valid/ac': no report has it, did you mean 'valid/acc'?" in line
 
 
+def test_their_dataset_trains_their_model_with_ordinary_dropout_the_same_again(mine, tmp_path):
+    words = ("model=my_net", "data=my_stripes", "trainer.epochs=3", "optimizer.lr=0.01")
+    runs = [drive(execute((spec(tmp_path / name, *words),)))[0] for name in "ab"]
+    first, again = ([m.metrics["train/loss"] for m in messages[2:]] for messages in runs)
+    assert first == again and len(first) == 3
+    assert runs[0][-1].metrics["valid/acc"] > 0.9
+
+
 def test_what_a_generator_yields_becomes_a_trial(mine, tmp_path):
     messages, result = drive(execute((spec(tmp_path, "trainer=my_train"),)))
     assert [message.epoch for message in messages] == [None, 1, 2, 3, 4]
