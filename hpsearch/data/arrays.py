@@ -74,8 +74,11 @@ def checked(arrays: Arrays) -> Arrays:
         return arrays
     if classes == 1:
         raise DataError(f"{where}only one class ('{arrays.class_names[0]}'): there is nothing to tell apart")
-    if arrays.y.ndim != 1 or (arrays.y != arrays.y.astype(np.int64)).any():
-        raise DataError(f"{where}labels of shape {arrays.y.shape}, {arrays.y.dtype}: class numbers are whole, [N]")
+    if arrays.y.ndim != 1:
+        raise DataError(f"{where}labels of shape {arrays.y.shape}: must be one class number per sample")
+    broken = np.flatnonzero(arrays.y != arrays.y.astype(np.int64))
+    if len(broken):
+        raise DataError(f"{where}y[{broken[0]}] = {arrays.y[broken[0]]}: must be the number of a class")
     outside = np.flatnonzero((arrays.y < 0) | (arrays.y >= classes))
     if len(outside):
         span = f"labels from {arrays.y.min()} to {arrays.y.max()}"

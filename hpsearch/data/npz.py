@@ -98,7 +98,7 @@ class Npz(DataSource):
 
 def _read(path: str, names: list[str]) -> list[NDArray[Any]]:
     try:
-        with np.load(Path(path).expanduser(), allow_pickle=False) as archive:
+        with Path(path).expanduser().open("rb") as file, np.load(file, allow_pickle=False) as archive:
             for name in names:
                 if name not in archive.files:
                     raise DataError(

@@ -77,8 +77,11 @@ BAD = {
     "infinite target": (arrays([0.0, math.inf], names=""), "file.npz: y[1] = inf: must be finite"),
     "label outside": (arrays([0, 1, 4, 9]), "file.npz: labels from 0 to 9: 4 classes need 0 to 3 (first: sample 2)"),
     "negative label": (arrays([0, -1]), "file.npz: labels from -1 to 0: 4 classes need 0 to 3 (first: sample 1)"),
-    "fraction of a class": (arrays([0, 0.5]), "file.npz: labels of shape (2,), float64: class numbers are whole"),
-    "one-hot labels": (arrays([[0, 1], [1, 0]]), "file.npz: labels of shape (2, 2), int64"),
+    "fraction of a class": (arrays([0, 0.5]), "file.npz: y[1] = 0.5: must be the number of a class"),
+    "one-hot labels": (
+        arrays([[0, 1], [1, 0]]),
+        "file.npz: labels of shape (2, 2): must be one class number per sample",
+    ),
     "one class": (arrays([0, 0], names="a"), "file.npz: only one class ('a'): there is nothing to tell apart"),
     "fewer labels": (arrays([0, 1], x=np.zeros((3, 2))), "file.npz: 3 inputs but 2 labels"),
 }

@@ -1,9 +1,12 @@
+import importlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import DataSource
@@ -146,6 +149,11 @@ BAD = {
     "split_seed": [-1, 0.5, True, None],
     "train_size": [0, -3, 2.0, True, "full"],
     "scaling": ["minmx", None, 1],
+    "target_scaling": ["log", None],
+    "shuffle": [1, "yes", None],
+    "folds": [0, 1, 2.0, True, "five"],
+    "loader_workers": [-1, 0.5, True, "two"],
+    "class_weights": ["balance", 3],
 }
 
 
@@ -190,3 +198,71 @@ def test_inputs_and_labels_of_different_length(monkeypatch):
     monkeypatch.setattr(Rows, "arrays", lambda self, test: Arrays(np.zeros((4, 2)), np.zeros(3), ("a",)))
     with pytest.raises(DataError, match="4 inputs but 3 labels"):
         Rows().load()
+
+
+def test_each_fold_is_the_validation_part_once():
+    source = Rows(folds=4, test_fraction=0.25, scaling="none")
+    splits = [source.load(test=True, fold=fold) for fold in range(4)]
+    assert sorted(row for each in splits for row in rows(each.valid)) == sorted(set(range(120)) - rows(splits[0].test))
+    for each in splits:
+        assert rows(each.train) | rows(each.valid) | rows(each.test) == set(range(120))
+        assert rows(each.test) == rows(splits[0].test)
+    assert len({each.digest for each in splits}) == 4
+
+
+def test_folds_that_are_not_there():
+    with pytest.raises(ConfigError, match=r"fold = 3: data\.folds = 3 has no such fold"):
+        Rows(folds=3).load(fold=3)
+    with pytest.raises(ConfigError, match=r"fold = 1: data\.folds = None has no such fold"):
+        Rows().load(fold=1)
+    with pytest.raises(ConfigError, match=r"data\.folds = 121: there are 120 samples to deal out"):
+        Rows(folds=121).load()
+
+
+def test_as_many_folds_as_samples_leave_one_out():
+    splits = Rows(n=9, folds=9).load(fold=8)
+    assert (len(splits.train), len(splits.valid)) == (8, 1)
+
+
+def test_kept_classes_are_split_like_a_data_set_of_their_own():
+    splits = Rows(classes=[2, 0], scaling="none").load()
+    assert splits.class_names == ("c", "a") and splits.num_outputs == 2
+    assert torch.equal(splits.train.y, (splits.train.x[:, 0] % 3 == 0).long())
+    assert len(splits.train) + len(splits.valid) == 80
+    assert Rows(classes=[0, 1, 2]).load().digest == Rows().load().digest
+
+
+def test_class_weights_are_those_of_the_training_part():
+    splits = Rows(n=100, train_size=50, class_weights="balanced").load()
+    counts = splits.train.y.bincount()
+    assert splits.class_weights == pytest.approx((50 / (3 * counts)).tolist())
+    assert Rows().load().class_weights is None
+
+
+def test_targets_are_scaled_by_the_training_part():
+    raw = Line(test_fraction=None).load()
+    scaled = Line(test_fraction=None, target_scaling="standardize").load()
+    mean, sd = raw.train.y.mean(), raw.train.y.std(correction=0)
+    torch.testing.assert_close(scaled.valid.y, (raw.valid.y - mean) / sd)
+    assert raw.digest != scaled.digest
+    with pytest.raises(ConfigError, match=r"data\.target_scaling = 'minmax': classes are not scaled, use none"):
+        Rows(target_scaling="minmax").load()
+
+
+CONF = Path(__file__).parents[3] / "conf" / "data"
+FILES = sorted(CONF.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_yaml_spells_out_every_field(file):
+    options = yaml.safe_load(file.read_text())
+    module, _, name = options.pop("_target_").rpartition(".")
+    source = getattr(importlib.import_module(module), name)
+    known = {field.name for field in fields(source)}
+    own = {"target_scaling"} if "task" not in known and name != "Diabetes" else set()
+    own |= {"classes", "class_weights"} if name == "Diabetes" else set()
+    assert set(options) == known - own
+    for field in fields(source):
+        if field.name in options and field.name not in ("test_fraction", "batch_size"):
+            value = options[field.name]
+            assert (tuple(value) if isinstance(value, list) else value) == field.default, field.name

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hpsearch.data.split import stratified
+from hpsearch.data.split import kfold, stratified
 
 
 def labels(*counts):
@@ -57,3 +57,24 @@ def test_every_row_is_chosen_equally_often():
 
 def test_rows_are_the_same_on_every_version_of_numpy():
     assert stratified(np.array([0, 1] * 10), 6, seed=0, purpose="valid")[1].tolist() == [5, 6, 9, 10, 13, 16]
+
+
+@pytest.mark.parametrize(("n", "classes", "folds"), [(100, 3, 5), (97, 4, 10), (12, 2, 12), (20, 1, 3)])
+def test_folds_are_disjoint_stratified_and_cover_everything(n, classes, folds):
+    strata = np.random.default_rng(0).integers(0, classes, n)
+    parts = [kfold(strata, folds, fold, 1) for fold in range(folds)]
+    held_out = np.concatenate([chosen for _, chosen in parts])
+    assert sorted(held_out.tolist()) == list(range(n))
+    for rest, chosen in parts:
+        assert sorted([*rest, *chosen]) == list(range(n))
+        assert n // folds <= len(chosen) <= -(-n // folds)
+        assert np.array_equal(np.sort(chosen), chosen)
+    for stratum in range(classes):
+        sizes = [int((strata[chosen] == stratum).sum()) for _, chosen in parts]
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_folds_are_seeded():
+    strata = np.zeros(50, np.int64)
+    first, again, other = (kfold(strata, 5, 0, seed)[1] for seed in (1, 1, 2))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from hpsearch.data.image_folder import ImageFolder
+from hpsearch.errors import ConfigError, DataError
+from tests.data_files import write_images
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_images(tmp_path / "images", per_class=10)
+
+
+def test_classes_are_the_subfolders_in_order(folder):
+    (folder / "cat" / "notes.txt").write_text("passed over")
+    (folder / ".cache").mkdir()
+    arrays = ImageFolder(folder=str(folder)).arrays(test=False)
+    assert arrays.x.shape == (20, 3, 8, 8) and arrays.x.dtype == np.uint8
+    assert arrays.class_names == ("cat", "dog") and arrays.y.tolist() == [0] * 10 + [1] * 10
+    with Image.open(folder / "dog" / "004.png") as image:
+        assert np.array_equal(arrays.x[14], np.moveaxis(np.asarray(image), 2, 0))
+
+
+def test_grey_and_stretched(folder):
+    Image.new("RGB", (30, 11), (200, 200, 200)).save(folder / "cat" / "000.png")
+    arrays = ImageFolder(folder=str(folder), grey=True, size=[6, 9]).arrays(test=False)
+    assert arrays.x.shape == (20, 1, 6, 9)
+    assert (arrays.x[0] == 200).all()
+    assert ImageFolder(folder=str(folder), size=5).arrays(test=False).x.shape == (20, 3, 5, 5)
+
+
+def test_transparent_palette_and_turned_images(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    Image.new("RGBA", (4, 2), (10, 20, 30, 128)).save(tmp_path / "a" / "1.png")
+    Image.new("RGB", (4, 2), (10, 20, 30)).convert("P", palette=Image.Palette.ADAPTIVE).save(
+        tmp_path / "a" / "2.png", transparency=b"\x80"
+    )
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a camera held upright
+    Image.new("RGB", (2, 4), (10, 20, 30)).save(tmp_path / "b" / "1.JPG", exif=exif, quality=100)
+    arrays = ImageFolder(folder=str(tmp_path)).arrays(test=False)
+    assert arrays.x.shape == (3, 3, 2, 4)
+    assert np.abs(arrays.x.astype(int) - np.array([10, 20, 30])[:, None, None]).max() <= 2
+
+
+def test_a_test_folder(folder, tmp_path):
+    other = write_images(tmp_path / "test", per_class=3)
+    splits = ImageFolder(folder=str(folder), test_folder=str(other), batch_size=4).load(test=True)
+    assert len(splits.test) == 6
+    (other / "dog").rename(other / "wolf")
+    with pytest.raises(DataError, match=r"test/wolf: .*images has no class of this name"):
+        ImageFolder(folder=str(folder), test_folder=str(other), batch_size=4).load(test=True)
+
+
+def refused(folder):
+    with pytest.raises(DataError) as error:
+        ImageFolder(folder=str(folder), batch_size=1).read()
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "empty", "gif"])
+@pytest.mark.parametrize("name", ["004.png", "005.jpg"])
+def test_an_image_that_cannot_be_read_is_named(folder, damage, name):
+    path = folder / "dog" / name
+    if damage == "gif":
+        Image.new("P", (8, 8)).save(path, format="GIF")
+    else:
+        whole = path.read_bytes()
+        path.write_bytes({"cut": whole[: len(whole) * 2 // 3], "text": b"hello", "empty": b""}[damage])
+    assert refused(folder).startswith(f"{path}: cannot be read as PNG or JPEG (")
+
+
+def test_images_of_different_sizes_are_named(folder):
+    path = folder / "dog" / "002.png"
+    Image.new("RGB", (9, 7)).save(path)
+    first = folder / "cat" / "000.png"
+    assert refused(folder) == f"{path}: 7x9 pixels, but {first} has 8x8; data.size stretches them to one size"
+
+
+def test_more_than_8_bits_are_refused(folder):
+    path = folder / "dog" / "002.png"
+    Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(path)
+    assert refused(folder).startswith(f"{path}: pixels of mode I")
+
+
+def test_folders_without_what_is_needed(folder, tmp_path):
+    (folder / "bird").mkdir()
+    assert refused(folder) == f"{folder / 'bird'}: has no image (.png, .jpg, .jpeg)"
+    assert refused(tmp_path / "no") == f"data.folder = '{tmp_path / 'no'}': no such folder"
+    (tmp_path / "flat").mkdir()
+    assert refused(tmp_path / "flat").startswith(f"{tmp_path / 'flat'}: has no subfolder")
+    one = write_images(tmp_path / "one", per_class=3)
+    for file in (one / "dog").iterdir():
+        file.unlink()
+    (one / "dog").rmdir()
+    assert refused(one) == f"{one}: only one class ('cat'): there is nothing to tell apart"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"folder": None}, "data.folder = None: must be a folder with a subfolder per class"),
+        ({"test_folder": ""}, "data.test_folder = '': must be a folder or null"),
+        ({"size": [8]}, "data.size = [8]: must be a height and a width"),
+        ({"size": 0}, "data.size = 0: must be a whole number >= 1"),
+        ({"grey": 1}, "data.grey = 1"),
+    ],
+)
+def test_bad_settings(fields, said):
+    with pytest.raises(ConfigError) as error:
+        ImageFolder(**{"folder": "images", **fields})
+    assert str(error.value).startswith(said)
