@@ -31,8 +31,8 @@ COMMON = (
     "tracker=none",
     "launcher=inline",
 )
-PRETRAIN = ("++data.classes=[0,1,2,3,4]", "trainer.epochs=2")
-TUNE = ("++data.classes=[5,6,7,8,9]", "data.train_size=500", "data.batch_size=50", "trainer.epochs=20")
+PRETRAIN = ("data.classes=[0,1,2,3,4]", "trainer.epochs=2")
+TUNE = ("data.classes=[5,6,7,8,9]", "data.train_size=500", "data.batch_size=50", "trainer.epochs=20")
 
 
 def accuracies(seed: int) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Fine-tuning from earlier trials, as a user names them."""
 
+import contextlib
 import shutil
 import statistics
 
@@ -11,7 +12,7 @@ from hpsearch.single import replay
 from hpsearch.types import TrialState
 
 SMALL = ("model.hidden=[32]", "launcher=inline", "trainer.device=cpu", "optimizer.lr=0.05")
-TUNE = ("data.train_size=30", "data.batch_size=10", "++data.classes=[5,6,7,8,9,0,1,2,3,4]", "trainer.epochs=3")
+TUNE = ("data.train_size=30", "data.batch_size=10", "data.classes=[5,6,7,8,9,0,1,2,3,4]", "trainer.epochs=3")
 FRESH = ("finetune=all", "finetune.fresh_head=true", "finetune.rate_factor=0.5")
 
 
@@ -21,10 +22,19 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    """A folder with trials on all digits, one per seed, and their names."""
+    folder = tmp_path_factory.mktemp("earlier")
+    with contextlib.chdir(folder):
+        return folder, [run_trial([*SMALL, "tracker=none", "trainer.epochs=5", f"seed={s}"]).run for s in range(3)]
+
+
 @pytest.fixture
-def pretrained(here):
-    """Trials on all digits, one per seed, by name."""
-    return [run_trial([*SMALL, "tracker=none", "trainer.epochs=5", f"seed={seed}"]).run for seed in range(3)]
+def pretrained(here, earlier):
+    folder, runs = earlier
+    shutil.copytree(folder / "studies", here / "studies")
+    return runs
 
 
 def accuracy(*words):
@@ -76,8 +86,7 @@ WRONG = {
 }
 
 
-def test_what_is_not_there_is_said_in_one_line_and_nothing_is_created(here):
-    run_trial([*SMALL, "tracker=none", "trainer.epochs=1"])
+def test_what_is_not_there_is_said_in_one_line_and_nothing_is_created(pretrained, here):
     before = sorted(path.name for path in (here / "studies" / "single" / "trials").iterdir())
     for source, message in WRONG.items():
         with pytest.raises(HpsearchError, match=message) as error:
