@@ -165,6 +165,7 @@ def prepare(config: Mapping[str, Any], key: str, folder: Path, source: str | Non
     Returns:
         What the loop trains.
     """
+    from hpsearch.data.views import check_views
     from hpsearch.training.loop import Job
 
     plugins, seed = tuple(config["plugins"]), config["seed"]
@@ -173,6 +174,7 @@ def prepare(config: Mapping[str, Any], key: str, folder: Path, source: str | Non
     device = trainer.find_device()
     data: DataSource = build("data", config["data"], plugins)
     splits = _load(_data_key(config["data"]), plugins, trainer.test, config["fold"], device)
+    check_views(trainer.eval_views, splits.in_shape)
     batch_size = data.batch_rows(len(splits.train))
     model = _model(config, plugins, seed, splits)
     finetune: FineTune = build("finetune", config["finetune"], plugins)
@@ -181,7 +183,7 @@ def prepare(config: Mapping[str, Any], key: str, folder: Path, source: str | Non
     optimizer = _optimizer(config["optimizer"], plugins, model, tuned.rate_factors)
     steps = math.ceil(len(splits.train) / batch_size)
     loss: nn.Module = build("loss", config["loss"], plugins)
-    table, plateau = _schedule(config, optimizer, steps, trainer, objective)
+    table, plateau = schedule_of(config, optimizer, steps, trainer.epochs, objective)
     return Job(
         key=key,
         folder=folder,
@@ -287,10 +289,21 @@ def _regularizers(config: Mapping[str, Any], plugins: tuple[str, ...]) -> dict[s
     }
 
 
-def _schedule(
-    config: Mapping[str, Any], optimizer: "Optimizer", steps: int, trainer: "Trainer", objective: Objective
+def schedule_of(
+    config: Mapping[str, Any], optimizer: "Optimizer", steps_per_epoch: int, epochs: int, objective: Objective
 ) -> tuple["Table", "Plateau | None"]:
-    """Return the table of a configuration's schedule, and what moves it where it follows a metric."""
+    """Return the schedule that a configuration describes.
+
+    Args:
+        config: a trial's resolved configuration.
+        optimizer: its optimizer.
+        steps_per_epoch: updates in one pass over the training part.
+        epochs: passes.
+        objective: what is followed unless the schedule says otherwise.
+
+    Returns:
+        The table of all steps, and what moves its rates where the schedule follows a metric.
+    """
     from hpsearch.schedules import MomentumWarmup, table
     from hpsearch.schedules.plateau import Plateau, follows_a_metric, with_mode
 
@@ -308,7 +321,7 @@ def _schedule(
     early = MomentumWarmup(**{
         name: config["optimizer"][name] for name in MOMENTUM_WARMUP if name in config["optimizer"]
     })
-    rows = table(make, lr, momentum, steps, trainer.epochs, **ours, seed=config["seed"], momentum_warmup=early)
+    rows = table(make, lr, momentum, steps_per_epoch, epochs, **ours, seed=config["seed"], momentum_warmup=early)
     return rows, plateau
 
 

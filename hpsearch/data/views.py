@@ -37,16 +37,26 @@ def averaged(forward: "Callable[[Tensor], Tensor]", views: str, task: str) -> "C
     def mean(x: "Tensor") -> "Tensor":
         import torch
 
-        if x.ndim != 4:
-            raise ConfigError(
-                f"trainer.eval_views = '{views}': needs images, the inputs have shape {tuple(x.shape[1:])}"
-            )
         outputs = torch.stack([forward(view) for view in _views(x, views)])
         if task == "classification" and outputs.shape[2] > 1:
             return outputs.log_softmax(2).logsumexp(0) - torch.tensor(float(len(outputs))).log().item()
         return outputs.mean(0)
 
     return mean
+
+
+def check_views(views: str, in_shape: tuple[int, ...]) -> None:
+    """Refuse views of inputs that are no images.
+
+    Args:
+        views: one of `VIEWS`.
+        in_shape: shape of one input.
+
+    Raises:
+        ConfigError: naming the shape.
+    """
+    if views != "none" and len(in_shape) != 3:
+        raise ConfigError(f"trainer.eval_views = '{views}': needs images, the inputs have shape {in_shape}")
 
 
 def _views(x: "Tensor", views: str) -> "list[Tensor]":

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from hpsearch.data.views import averaged
+from hpsearch.data.views import averaged, check_views
 from hpsearch.errors import ConfigError
 
 WEIGHT = torch.randn(3 * 8 * 8, 4, generator=torch.Generator().manual_seed(0))
@@ -43,4 +43,6 @@ def test_ten_crop_equals_a_slow_computation():
 
 def test_features_have_no_views():
     with pytest.raises(ConfigError, match=r"trainer.eval_views = 'flip': needs images, the inputs have shape \(4,\)"):
-        averaged(model, "flip", "classification")(torch.zeros(2, 4))
+        check_views("flip", (4,))
+    check_views("none", (4,))
+    check_views("ten_crop", (3, 8, 8))
