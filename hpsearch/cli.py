@@ -179,11 +179,24 @@ def _ui(parsed: argparse.Namespace) -> int:
     return serve(tracker.get("uri"), tracker.get("artifacts"), port=parsed.port or 5000, study=name)
 
 
+def _show(parsed: argparse.Namespace) -> int:
+    from hpsearch.show import show_schedulers
+    from hpsearch.terminal.words import shown_path
+
+    what = _one_name(parsed, "scheduler")
+    if what != "scheduler":
+        raise ConfigError(f"`{parsed.line}`: nothing to show of '{what}'{nearest(what, ['scheduler'])} (scheduler)")
+    for path in show_schedulers(_name(parsed) or ".", parsed.words, parsed.config_dir):
+        print(f"figure  {shown_path(path)}")
+    return 0
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "report": _report,
     "list": _list,
     "ui": _ui,
     "replay": _replay,
+    "show": _show,
     "sync": _sync,
 }
 

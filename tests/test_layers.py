@@ -19,7 +19,7 @@ FLOORS = (
     {"trial", "batching", "pool"},
     {"driver"},
     {"recipe", "report", "session"},
-    {"study", "single", "results"},
+    {"study", "single", "results", "show"},
     {"terminal", "usage"},
     {"cli"},
     {"__init__", "__main__"},

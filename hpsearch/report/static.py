@@ -66,13 +66,26 @@ def curves_svg(table: TrialTable, summary: Summary) -> str:
     return _svg(lambda ax, figure: _curves(ax, figure, table, summary))
 
 
-def _svg(draw: Callable[[Axes, Figure], None]) -> str:
+def svg_text(draw: Callable[[Figure], None], inches: tuple[float, float]) -> str:
+    """Return what a function draws as SVG, in the house style and without a date.
+
+    Args:
+        draw: puts axes on an empty figure.
+        inches: width and height.
+
+    Returns:
+        SVG text.
+    """
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(7.6, 4.1), layout="constrained")
-        draw(figure.add_subplot(), figure)
+        figure = Figure(figsize=inches, layout="constrained")
+        draw(figure)
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return text.getvalue()
+
+
+def _svg(draw: Callable[[Axes, Figure], None]) -> str:
+    return svg_text(lambda figure: draw(figure.add_subplot(), figure), (7.6, 4.1))
 
 
 def _score(ax: Axes, summary: Summary) -> None:

@@ -134,7 +134,7 @@ FITS = [
         LABELS,
         "classification",
         3,
-        "gives 1 outputs, the labels have 3 classes",
+        "gives 1 outputs, the labels have 3",
     ),
     (
         torch.nn.CrossEntropyLoss(),
@@ -142,7 +142,7 @@ FITS = [
         LABELS,
         "classification",
         2,
-        r"shape \(3, 2, 1\) for 3 samples",
+        r"shape \(3, 2, 1\) for 3",
     ),
     (torch.nn.MSELoss(), torch.zeros(3, 1), torch.zeros(3, 2), "regression", 2, "gives 1 outputs, the data has 2"),
     (Focal(), torch.zeros(3, 1), torch.zeros(3, 1), "regression", 1, "Focal is for classes"),

@@ -166,7 +166,7 @@ MISFITS = {
     (
         "regularizer=early_stopping",
         "regularizer.early_stopping.metric=test/acc",
-    ): "early_stopping.metric = 'test/acc': is not",
+    ): "early_stopping.metric = 'test/acc'",
     ("regularizer=[mixup,cutmix]",): "regularizer = [mixup, cutmix]: only one of these at a time",
     ("regularizer=cutmix", "data=wine", "data.train_size=null"): "regularizer.cutmix: needs images",
     ("trainer.metrics=[top_11]",): "trainer.metrics: 'top_11', but there are 10 classes",
