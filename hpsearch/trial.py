@@ -87,11 +87,13 @@ def _run(spec: TrialSpec) -> TrialRun:
 
     folder.mkdir(parents=True, exist_ok=True)
     seed_everything(spec.config["seed"])
-    run: TrialRun = _own_run(loop, spec.config, folder)
+    reports = _own_run(loop, spec.config, folder)
     if get_type_hints(loop)["return"] == TrialRun:
+        run: TrialRun = reports
         return run
-    facts = {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
-    return follow(run, spec.config["objective"]["metric"], facts)
+    threads = torch.get_num_threads()
+    facts: dict[str, str | int | float] = {"torch": str(torch.__version__), "threads": threads}
+    return follow(reports, spec.config["objective"]["metric"], facts)
 
 
 def _own_run(loop: Callable[..., Any], config: Mapping[str, Any], folder: Path) -> Any:
@@ -200,7 +202,7 @@ def prepare(config: Mapping[str, Any], key: str, folder: Path, source: str | Non
         table=table,
         plateau=plateau,
         **_regularizers(config["regularizer"], plugins),
-        facts=_facts(model, splits, device) | tuned.facts,
+        facts={**_facts(model, splits, device), **tuned.facts},
         frozen=tuned.frozen,
     )
 

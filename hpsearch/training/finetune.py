@@ -28,7 +28,7 @@ class Tuned:
 
     frozen: tuple[nn.Module, ...] = ()
     rate_factors: Mapping[str, float] = field(default_factory=dict)
-    facts: Mapping[str, str | int] = field(default_factory=dict)
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +93,8 @@ class FineTune:
         trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
         factors = {} if self.rate_factor == 1 else {name: self.rate_factor for name in trained if name not in head}
         numbers = {name: parameter.numel() for name, parameter in model.named_parameters()}
-        facts = {"finetune.digest": _digest(file), "finetune.trained": sum(numbers[name] for name in trained)}
-        return Tuned(frozen, factors, facts)
+        count = sum(numbers[name] for name in trained)
+        return Tuned(frozen, factors, {"finetune.digest": _digest(file), "finetune.trained": count})
 
 
 def blocks(model: nn.Module) -> list[list[nn.Module]]:

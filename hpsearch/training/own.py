@@ -3,7 +3,7 @@
 import math
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -64,7 +64,7 @@ def _result(state: TrialState, reason: str = "") -> TrialResult:
 
 def _messages(
     reports: Iterator[Mapping[str, Any] | Report], facts: Mapping[str, str | int | float]
-) -> Iterator[Message]:
+) -> Generator[Message, None, None]:
     yield Started(None, facts, time.time())
     try:
         for epoch, measured in enumerate(reports, 1):
