@@ -11,8 +11,18 @@ from hpsearch.config.compose import compose
 from hpsearch.config.groups import describe_groups
 from hpsearch.errors import ConfigError
 
-OURS = {"decay_bias_and_norm", "per", "warmup_steps"}
+OURS = {
+    "optimizer": {"decay_bias_and_norm", "initial_momentum", "initial_momentum_steps"},
+    "scheduler": {"per", "warmup", "warmup_steps", "metric"},
+}
 OPTIONS = [(g, o) for g, options in describe_groups().items() if g in KINDS for o in options]
+NEEDED = {
+    "table": {"path": "table.csv", "target": "kind"},
+    "npz": {"path": "arrays.npz"},
+    "images": {"folder": "images"},
+    "dataset": {"dataset": {"_target_": "torch.utils.data.TensorDataset", "_args_": []}},
+}
+"""What a user must say of an option."""
 RUN_TIME = {"sampler": {"seed": 3}, "model": {"in_shape": (1, 28, 28), "num_outputs": 10}}
 
 
@@ -29,8 +39,10 @@ def test_every_option_composes_and_builds(group, option):
     config = composed(describe_groups()[group].index(option))[group]
     parts = [config] if "_target_" in config else list(config.values())
     for part in parts:
-        arguments = {key: value for key, value in part.items() if key not in OURS}
-        made = build(group, arguments, **RUN_TIME.get(group, {}))
+        arguments = {key: value for key, value in part.items() if key not in OURS.get(group, ())}
+        arguments |= NEEDED.get(option, {}) if group == "data" else {}
+        extra = RUN_TIME.get(group, {}) | ({"num_outputs": 2} if option == "logistic" else {})
+        made = build(group, arguments, **extra)
         assert isinstance(made, functools.partial) == bool(part.get("_partial_") and group not in RUN_TIME)
 
 
