@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from hpsearch import load_trials, run_trial
 from hpsearch.analysis.intervals import mean_interval
 from hpsearch.config.compose import quote
@@ -210,4 +212,5 @@ if __name__ == "__main__":
     elif given.readme:
         write_readme()
     else:
+        torch.set_num_threads(1)  # other work on the machine then slows it down no more than its share
         run(given.rows or list(ROWS))

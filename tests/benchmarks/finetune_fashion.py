@@ -11,6 +11,8 @@ import contextlib
 import statistics
 import tempfile
 
+import torch
+
 from hpsearch import run_trial
 
 SEEDS = range(3)
@@ -43,10 +45,12 @@ def accuracies(seed: int) -> dict[str, float]:
         words = (f"finetune={mode}", f"finetune.source={source}", *MODES[mode])
         outcome = run_trial([*COMMON, *TUNE, f"seed={seed}", *words])
         found[mode] = outcome.metrics["test/acc"]
+        print(f"seed {seed}  {mode:8} {found[mode]:.4f}", flush=True)
     return found
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(1)  # other work on the machine then slows it down no more than its share
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         by_seed = [accuracies(seed) for seed in SEEDS]
     for mode in MODES:
