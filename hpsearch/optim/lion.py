@@ -37,7 +37,7 @@ class Lion(Optimizer):
         super().__init__(params, {"lr": lr, "betas": tuple(betas), "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient, all of a group at once."""
         loss = None
         if closure is not None:
@@ -46,18 +46,18 @@ class Lion(Optimizer):
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
             if weights:
-                self._update(weights, group["lr"], *group["betas"], group["weight_decay"])
+                self._update(weights, group["lr"], group["betas"], group["weight_decay"])
         return loss
 
-    def _update(self, weights: Sequence[Tensor], lr: float, beta1: float, beta2: float, decay: float) -> None:
+    def _update(self, weights: list[Tensor], lr: float, betas: tuple[float, float], decay: float) -> None:
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         momenta = [self._momentum(weight) for weight in weights]
-        directions = torch._foreach_lerp(momenta, gradients, 1 - beta1)
+        directions = torch._foreach_lerp(momenta, gradients, 1 - betas[0])
         torch._foreach_sign_(directions)
         if decay:
             torch._foreach_mul_(weights, 1 - lr * decay)
-        torch._foreach_add_(weights, directions, alpha=-lr)
-        torch._foreach_lerp_(momenta, gradients, 1 - beta2)
+        torch._foreach_add_(weights, list(directions), alpha=-lr)
+        torch._foreach_lerp_(momenta, gradients, 1 - betas[1])
 
     def _momentum(self, weight: Tensor) -> Tensor:
         state = self.state[weight]

@@ -5,7 +5,7 @@ trial goes on with the factor it had, without any state of its own.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ class Plateau:
         metric: what it follows.
     """
 
-    make: Callable[[Optimizer], Any]
+    make: functools.partial[Any]
     lr: float
     metric: str
 

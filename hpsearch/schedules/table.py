@@ -227,9 +227,9 @@ def _build(make_scheduler: "Callable[..., LRScheduler]", optimizer: "Optimizer",
 
 def _run_arguments(make_scheduler: "Callable[..., LRScheduler]", run: Run) -> Mapping[str, Any]:
     """Return the arguments of a scheduler that come from the run: lengths that are null, and the run itself."""
-    partial = isinstance(make_scheduler, functools.partial)
-    given = make_scheduler.keywords if partial else {}
+    given: Mapping[str, Any] = make_scheduler.keywords if isinstance(make_scheduler, functools.partial) else {}
+    target = make_scheduler.func if isinstance(make_scheduler, functools.partial) else make_scheduler
     found: dict[str, Any] = {name: run.calls for name in LENGTHS if name in given and given[name] is None}
-    if "run" in inspect.signature(make_scheduler.func if partial else make_scheduler).parameters:
+    if "run" in inspect.signature(target).parameters:
         found["run"] = run
     return found

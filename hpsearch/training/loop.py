@@ -339,7 +339,7 @@ def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, fl
     done = (epoch - 1) * steps
     named = [(name, parameter) for name, parameter in job.model.named_parameters() if parameter.requires_grad]
     trained = [parameter for _, parameter in named]
-    update = partial(_update, job, named)
+    update = partial(_update, job, named, trained)
     drops = any(isinstance(module, Dropout) and module.active for module in job.model.modules())
     asked = metrics.wholes(task, job.trainer.metrics)
     log = EpochLog(task, done, progress.first_loss, job.trainer.diverge_factor, job.device, asked)
@@ -443,8 +443,7 @@ def _forward(job: Job, x: Tensor) -> Tensor:
     return outputs.float()
 
 
-def _update(job: Job, named: Sequence[tuple[str, Tensor]]) -> None:
-    parameters = [parameter for _, parameter in named]
+def _update(job: Job, named: Sequence[tuple[str, Tensor]], parameters: Sequence[Tensor]) -> None:
     if job.trainer.clip_norm is not None:
         clip_grad_norm_(parameters, job.trainer.clip_norm)
     if job.trainer.clip_value is not None:
