@@ -101,7 +101,7 @@ def test_their_dataset_trains_their_model_with_ordinary_dropout_the_same_again(m
     runs = [drive(execute((spec(tmp_path / name, *words),)))[0] for name in "ab"]
     first, again = ([m.metrics["train/loss"] for m in messages[2:]] for messages in runs)
     assert first == again and len(first) == 3
-    assert runs[0][-1].metrics["valid/acc"] > 0.9
+    assert runs[0][-1].metrics["valid/acc"] > 0.7
 
 
 def test_what_a_generator_yields_becomes_a_trial(mine, tmp_path):
