@@ -55,8 +55,14 @@ class Crop:
 
     def apply(self, x: "Tensor", u: "Tensor", values: Range) -> "Tensor":
         """Return the shifted images."""
-        shift = (u * (2 * self.padding + 1)).long() - self.padding
-        return _shifted(_shifted(x, shift[:, 0], 2, values), shift[:, 1], 3, values)
+        import torch
+
+        height, width, border = *x.shape[2:], self.padding
+        canvas = values.black.to(x.dtype).expand(*x.shape[:2], height + 2 * border, width + 2 * border).clone()
+        canvas[:, :, border : border + height, border : border + width] = x
+        corner = (u * (2 * border + 1)).long()
+        windows = canvas.unfold(2, height, 1).unfold(3, width, 1)
+        return windows[torch.arange(len(x), device=x.device), :, corner[:, 0], corner[:, 1]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,19 +148,6 @@ def box_sides(
     share = scale[0] + area * (scale[1] - scale[0])
     wide = (low + shape * (high - low)).exp() * aspect
     return (share / wide).sqrt().clamp(max=1), (share * wide).sqrt().clamp(max=1)
-
-
-def _shifted(x: "Tensor", shift: "Tensor", axis: int, values: Range) -> "Tensor":
-    """Move each image along an axis: pixel i becomes what pixel i + shift was."""
-    import torch
-
-    size = x.shape[axis]
-    source = torch.arange(size, device=x.device) + shift[:, None]
-    inside = (source >= 0) & (source < size)
-    view = [len(x), 1, 1, 1]
-    view[axis] = size
-    moved = x.gather(axis, source.clamp(0, size - 1).view(view).expand_as(x))
-    return torch.where(inside.view(view), moved, values.black.to(x.dtype))
 
 
 def _warped(x: "Tensor", theta: "Tensor", values: Range) -> "Tensor":

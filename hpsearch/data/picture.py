@@ -70,6 +70,8 @@ def draw_once(augment: "Augment | None", train: "Part", folder: Path, point: int
 
 def _first(folder: Path, point: int) -> bool:
     """Whether this trial is the one of its point that draws; the first to ask is, and stays it after a retry."""
+    if not folder.name.startswith(f"{point}-"):
+        return True  # no study's folder: its neighbours are strangers
     claim = folder.parent / f".{FILE}-{point}"
     claim.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -47,5 +47,7 @@ def test_one_replicate_of_a_point_draws_and_does_so_again_after_a_retry(tmp_path
     assert draw_once(change, train, tmp_path / "4-0-0", 4) == (FILE,)
     assert draw_once(change, train, tmp_path / "5-1-0", 5) == (FILE,)
     assert sorted(p.parent.name for p in tmp_path.glob(f"*/{FILE}")) == ["4-0-0", "5-1-0"]
+    assert draw_once(change, train, tmp_path / "elsewhere" / "tmpab12", 5) == (FILE,)
+    assert [p.name for p in (tmp_path / "elsewhere").iterdir()] == ["tmpab12"]
     with Image.open(tmp_path / "4-0-0" / FILE) as image:
         assert np.array_equal(np.asarray(image), draw(change, train)[0].numpy())
