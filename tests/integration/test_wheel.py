@@ -70,6 +70,8 @@ def test_help_loads_no_heavy_library(site, tmp_path):
         "print([m for m in ('torch', 'optuna', 'mlflow', 'pandas', 'plotly', 'hydra', 'scipy') if m in sys.modules])"
     )
     env = os.environ | {"PYTHONPATH": str(site)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines()[-1] == "[]"
     assert "lr_sweep" in done.stdout

@@ -108,7 +108,10 @@ def test_replay_that_differs_exits_with_1_only_when_checked(asked):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("reprot lr_sweep", "no command 'reprot', did you mean 'report'? (commands: report, list, ui, replay, show, sync; "),
+        (
+            "reprot lr_sweep",
+            "no command 'reprot', did you mean 'report'? (commands: report, list, ui, replay, show, sync; ",
+        ),
         ("train", "no command 'train' (commands: "),
         ("reprot --help", "no command 'reprot', did you mean 'report'?"),
         ("report", "NAME is missing (usage: python -m hpsearch report NAME)"),
