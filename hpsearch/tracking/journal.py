@@ -15,19 +15,31 @@ def whole_lines(data: bytes) -> tuple[list[Event], int]:
     """Return the events of a file's whole lines and the number of bytes they take.
 
     The record ends at the first line that is not whole: what a power cut leaves there was never confirmed.
+
+    Raises:
+        ValueError: a whole line stands behind one that is not, so this is no torn end; its argument is the number of
+            whole lines before the damage.
     """
     events: list[Event] = []
     end = 0
-    for line in data.splitlines(keepends=True):
-        try:
-            event = json.loads(line) if line.endswith(b"\n") else None
-        except ValueError:
-            event = None
-        if not isinstance(event, dict):
+    lines = iter(data.splitlines(keepends=True))
+    for line in lines:
+        event = _event(line)
+        if event is None:
+            if any(_event(later) is not None for later in lines):
+                raise ValueError(len(events))
             break
         events.append(event)
         end += len(line)
     return events, end
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
 
 
 def read_lines(path: Path, offset: int = 0, end: int | None = None) -> tuple[list[Event], int]:
@@ -40,6 +52,9 @@ def read_lines(path: Path, offset: int = 0, end: int | None = None) -> tuple[lis
 
     Returns:
         The events and the offset behind them; nothing when the file does not exist.
+
+    Raises:
+        StorageError: the file is damaged before its end.
     """
     try:
         with path.open("rb") as file:
@@ -47,6 +62,12 @@ def read_lines(path: Path, offset: int = 0, end: int | None = None) -> tuple[lis
             events, length = whole_lines(file.read(-1 if end is None else end - offset))
     except FileNotFoundError:
         return [], offset
+    except ValueError as error:
+        line = path.read_bytes()[:offset].count(b"\n") + error.args[0] + 1
+        raise StorageError(
+            f"{path}: line {line} is damaged and lines after it are not; "
+            "move the study's folder aside or restore the file"
+        ) from None
     return events, offset + length
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hpsearch.errors import StorageError
 from hpsearch.tracking.events import STUDY, trial_files
 from hpsearch.tracking.journal import Journal, read_lines
 from hpsearch.tracking.runs import Trail
@@ -28,7 +29,7 @@ class Sent:
     def __init__(self, folder: Path, uri: str) -> None:
         self._folder = folder
         self._path = sent_file(folder, uri)
-        self._journal = Journal(self._path)
+        self._journal = _opened(self._path)
         self._entries: dict[str, dict[str, Any]] = {}
         for entry in self._journal.events:
             self._entries[entry["name"]] = entry
@@ -93,7 +94,19 @@ class Sent:
         self._journal = Journal(self._path)
 
 
+def _opened(path: Path) -> Journal:
+    """Open what is noted; damaged notes are dropped, since the runs are found again and lines may be sent twice."""
+    try:
+        return Journal(path)
+    except StorageError:
+        path.unlink(missing_ok=True)
+        return Journal(path)
+
+
 def sent_runs(folder: Path) -> dict[str, str]:
-    """Return the MLflow run of each event file, in the store that was written last; empty when there is none."""
+    """Return the MLflow run of each event file, in the store that was written last; empty when none is known."""
     files = sorted((folder / "tracking").glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
-    return {entry["name"]: entry["run"] for entry in Journal(files[-1]).events} if files else {}
+    try:
+        return {entry["name"]: entry["run"] for entry in Journal(files[-1]).events} if files else {}
+    except StorageError:
+        return {}

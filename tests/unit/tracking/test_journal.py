@@ -38,6 +38,26 @@ def test_a_torn_tail_is_ignored_by_readers_and_cut_off_by_the_next_append(tmp_pa
     assert path.read_bytes() == b'{"n":0}\n{"n":1}\n{"n":5}\n'
 
 
+@pytest.mark.parametrize("tail", [b"\x00" * 20 + b"\n\x00\n", b'{"n":2\n{"n":3}', b'{"n":2\n[1]\n\xff\n'])
+def test_several_torn_lines_at_the_end_are_a_torn_tail(tmp_path, tail):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"n":0}\n{"n":1}\n' + tail)
+    assert read_lines(path) == ([{"n": 0}, {"n": 1}], 16)
+    assert read_lines(path, 16) == ([], 16)
+
+
+@pytest.mark.parametrize("bad", [b'{"n":x}\n', b"\x00" * 8, b"\xff\n", b"\n", b"[1]\n"])
+def test_damage_before_the_end_is_an_error_and_keeps_the_lines_behind_it(tmp_path, bad):
+    path = tmp_path / "a.jsonl"
+    data = b'{"n":0}\n{"n":1}\n' + bad + b'{"n":2}\n{"n":3}\n{"n"'
+    path.write_bytes(data)
+    for read in (read_lines, Journal, lambda path: read_lines(path, 8)):
+        with pytest.raises(StorageError, match=r"a\.jsonl: line 3 is damaged .*folder aside or restore"):
+            read(path)
+    assert read_lines(path, end=16) == ([{"n": 0}, {"n": 1}], 16)
+    assert path.read_bytes() == data
+
+
 def test_lines_can_be_read_from_an_offset_to_an_end(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"n":0}\n{"n":1}\n{"n":2}\n')

@@ -12,7 +12,7 @@ from hpsearch.tracking.children import COLOUR, TRIAL, Children
 from hpsearch.tracking.colours import scale
 from hpsearch.tracking.events import Record, read_trials
 from hpsearch.tracking.mlflow import MlflowTracker, supersede, sync
-from hpsearch.tracking.sent import Sent, sent_file
+from hpsearch.tracking.sent import Sent, sent_file, sent_runs
 from hpsearch.tracking.study_events import read_study
 from hpsearch.tracking.target import SUPERSEDED, search
 from hpsearch.tracking.views import TABLE, TAG
@@ -277,6 +277,19 @@ def test_a_deleted_parent_and_experiment_come_back(place):
     record.close()
     place.send()
     assert place.runs()["study"].data.metrics["best/mean"] == 0.95
+
+
+def test_damaged_notes_of_what_is_sent_are_made_again(place):
+    fake.write_study(place.folder).close()
+    place.send()
+    known = sent_runs(place.folder)
+    notes = sent_file(place.folder, place.uri)
+    lines = notes.read_bytes().splitlines(keepends=True)
+    notes.write_bytes(b"".join([lines[0], b"\0" * len(lines[1]), *lines[2:]]))
+    assert sent_runs(place.folder) == {}
+    place.send()
+    place.assert_complete()
+    assert sent_runs(place.folder) == known
 
 
 def test_a_study_started_again_supersedes_the_old_one(place):
