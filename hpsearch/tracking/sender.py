@@ -75,7 +75,7 @@ class Sender:
         except Exception as error:  # MLflow raises whatever its HTTP, SQL and file layers raise; the thread must live
             self._target = None
             self._doubtful = True
-            self.problem = f"MLflow at {store.shown(self._uri)}: {_one_line(error)}"
+            self.problem = f"MLflow at {store.shown(self._uri)}: {store.one_line(error)}"
         return left
 
     def _connect(self) -> None:
@@ -131,7 +131,7 @@ class Sender:
                 self._children.send(name)
         except MlflowException as error:
             if error.error_code in PERMANENT and name in self._strikes:
-                self._refused[name] = f"MLflow refuses {name}: {_one_line(error)}"
+                self._refused[name] = f"MLflow refuses {name}: {store.one_line(error)}"
             self._strikes.add(name)
             raise
 
@@ -159,10 +159,3 @@ def _objective(study: Mapping[str, Any]) -> Objective | None:
     if not named:
         return None
     return Objective(**{key: named[key] for key in ("metric", "direction", "reduce") if key in named})
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    if "HTTPConnectionPool" in text or "HTTPSConnectionPool" in text:
-        return "the server does not answer"
-    return text if len(text) <= 300 else f"{text[:299]}…"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
 LOCK_TIMEOUT_SEC = 120.0
+CHECK_TIMEOUT_SEC = 0.5
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -63,6 +64,14 @@ def shown(uri: str) -> str:
     return re.sub(r"//([^/:@]+):[^@/]+@", r"//\1:***@", uri)
 
 
+def one_line(error: Exception) -> str:
+    """Return what went wrong in MLflow in one line, which its own messages are not."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if "HTTPConnectionPool" in text or "HTTPSConnectionPool" in text:
+        return "the server does not answer"
+    return text if len(text) <= 300 else f"{text[:299]}…"
+
+
 def sqlite_path(uri: str) -> Path | None:
     """Return the absolute file of an SQLite store, None for another kind.
 
@@ -93,7 +102,7 @@ def schema_head() -> str:
 
 
 def check_store(uri: str) -> None:
-    """Refuse an embedded store that cannot be used, in milliseconds; servers are allowed to be away.
+    """Refuse an embedded store that cannot be used; one that is locked, like a server, is allowed to be away.
 
     Raises:
         StorageError: no such folder, no right to write, no SQLite file, or one of another version of MLflow.
@@ -107,7 +116,12 @@ def check_store(uri: str) -> None:
         return
     if not os.access(path, os.R_OK | os.W_OK):
         raise StorageError(f"tracker.uri: no right to read and write {path}")
-    found, head = _schema(path), schema_head()
+    try:
+        found, head = _schema(path), schema_head()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return
+        raise StorageError(f"tracker.uri: cannot read {path}: {error}") from error
     if found is None:
         raise StorageError(f"tracker.uri: {path} is no MLflow store, or one that was not finished; move it away")
     if found != head:
@@ -118,14 +132,17 @@ def check_store(uri: str) -> None:
 
 
 def _schema(path: Path) -> str | None:
+    connection = sqlite3.connect(path, timeout=CHECK_TIMEOUT_SEC)
     try:
-        connection = sqlite3.connect(path, timeout=20)
-        try:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        finally:
-            connection.close()
+        if not connection.execute("SELECT name FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+            return None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError:
+        raise
     except sqlite3.DatabaseError:
         return None
+    finally:
+        connection.close()
     return str(row[0]) if row else None
 
 

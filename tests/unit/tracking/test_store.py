@@ -73,6 +73,18 @@ def test_a_store_that_cannot_be_used_is_one_clear_line(tmp_path, spoil, words):
     assert "\n" not in str(raised.value)
 
 
+def test_a_locked_store_is_only_away(tmp_path):
+    uri = new_store(tmp_path)
+    other = sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+            store._schema(tmp_path / "mlflow.db")
+        store.check_store(uri)
+    finally:
+        other.close()
+
+
 def test_a_folder_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(StorageError, match="cannot be written or does not exist"):
         store.check_store(f"sqlite:///{tmp_path}/none/mlflow.db")
