@@ -11,11 +11,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from hpsearch.errors import StorageError, nearest
 from hpsearch.tracking import store
 from hpsearch.tracking.views import TABLE, TAG, view_path
+
+if TYPE_CHECKING:
+    from mlflow.entities import Experiment
 
 HOST = "127.0.0.1"
 PORTS = 50
@@ -65,20 +68,29 @@ def links(uri: str, artifacts: str | None = None, study: str | None = None) -> d
         Table and curves by name of the study, the newest first.
 
     Raises:
-        StorageError: there is no store, or no such study in it.
+        StorageError: there is no store, it does not answer, or there is no such study in it.
     """
     path = store.sqlite_path(uri)
     if path is not None and not path.exists():
         raise StorageError(f"no tracking store at {path}; run a study in this folder first")
     store.check_store(uri)
-    client = store.connect(uri, store.artifact_root(artifacts))
-    experiments = client.search_experiments(order_by=["last_update_time DESC"])
+    experiments = _experiments(uri, artifacts)
     found = {e.name: (view_path(e.experiment_id), view_path(e.experiment_id, True)) for e in experiments if _ours(e)}
     if study is None:
         return found
     if study not in found:
         raise StorageError(f"no study '{study}' in {store.shown(uri)}{nearest(study, found)}")
     return {study: found[study]}
+
+
+def _experiments(uri: str, artifacts: str | None) -> "list[Experiment]":
+    try:
+        client = store.connect(uri, store.artifact_root(artifacts))
+        return list(client.search_experiments(order_by=["last_update_time DESC"]))
+    except StorageError:
+        raise
+    except Exception as error:  # MLflow raises whatever its HTTP and SQL layers raise
+        raise StorageError(f"MLflow at {store.shown(uri)}: {store.one_line(error)}") from error
 
 
 def _ours(experiment: object) -> bool:

@@ -63,6 +63,12 @@ def test_unknown_studies_and_stores_are_one_clear_line(folder, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_server_that_does_not_answer_is_one_clear_line():
+    with pytest.raises(StorageError) as raised:
+        ui.links("http://127.0.0.1:9")
+    assert str(raised.value) == "MLflow at http://127.0.0.1:9: the server does not answer"
+
+
 def test_a_taken_port_is_passed_over():
     with socket.socket() as taken:
         taken.bind((ui.HOST, 0))
