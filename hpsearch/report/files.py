@@ -4,6 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from hpsearch.errors import StorageError
+
 
 def replace_text(path: Path, text: str) -> Path:
     """Write a text file in one move, so that a reader or a crash never meets half of it.
@@ -14,7 +16,18 @@ def replace_text(path: Path, text: str) -> Path:
 
     Returns:
         The path.
+
+    Raises:
+        StorageError: the file cannot be written.
     """
+    try:
+        _replace(path, text)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -25,4 +38,3 @@ def replace_text(path: Path, text: str) -> Path:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    return path

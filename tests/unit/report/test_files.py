@@ -1,5 +1,10 @@
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
+from hpsearch.errors import StorageError
 from hpsearch.report.files import replace_text
 
 
@@ -18,3 +23,26 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         replace_text(path, "\ud800")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize(("owner", "name"), [(Path, "replace"), (Path, "mkdir"), (os, "fdopen")])
+def test_a_full_disk_is_one_clear_line(tmp_path, monkeypatch, owner, name):
+    path = replace_text(tmp_path / "report.html", "old")
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, _full)
+        with pytest.raises(StorageError) as raised:
+            replace_text(path, "new")
+    assert str(raised.value) == f"cannot write {path}: No space left on device"
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write anywhere")
+def test_a_read_only_folder_is_one_clear_line(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageError, match=r"cannot write .*Permission denied"):
+        replace_text(tmp_path / "report.html", "new")
+
+
+def _full(*_args, **_kwargs):
+    raise OSError(errno.ENOSPC, "No space left on device")
