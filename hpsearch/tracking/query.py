@@ -57,7 +57,7 @@ def table_from_events(folder: Path) -> TrialTable:
         raise StorageError(f"no study in {folder}: it has no events/study.jsonl")
     sent = sent_runs(folder)
     records = read_trials(folder)
-    return _table({"name": folder.name, **study}, records, [sent.get(record.id.stem) for record in records])
+    return _table({**study, "name": folder.name}, records, [sent.get(record.id.stem) for record in records])
 
 
 def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
@@ -259,10 +259,10 @@ class StudySummary:
     """A study's folder in one line.
 
     Attributes:
-        name: of the study.
+        name: of its folder, which is what commands take.
         folder: where it is.
         question: what it asks.
-        state: RUNNING, or how it ended last.
+        state: how it ended last; RUNNING, or INTERRUPTED when it did not end and nothing runs it.
         counts: trials by state.
         best: its best point so far (point, params, mean, sd, n).
         created: when it was started first, in seconds since the Unix epoch.
@@ -291,12 +291,26 @@ def _summary(folder: Path) -> StudySummary:
     best = study.get("best")
     changed = max(path.stat().st_mtime for path in [folder / "events" / f"{STUDY}.jsonl", *files])
     return StudySummary(
-        name=study.get("name", folder.name),
+        name=folder.name,
         folder=folder,
         question=study.get("question") or "",
-        state=study.get("state", {}).get("state", "RUNNING"),
+        state=study["state"]["state"] if "state" in study else _unfinished(folder),
         counts=Counter(last_state(path) for path in files),
         best=BestPoint(**{name: best[name] for name in ("point", "params", "mean", "sd", "n")}) if best else None,
         created=study.get("created", changed),
         changed=changed,
     )
+
+
+def _unfinished(folder: Path) -> str:
+    """Return whether a study without a final state runs: its driver holds the lock while it does."""
+    from filelock import FileLock, Timeout
+
+    lock = folder / "lock"
+    try:
+        if lock.exists():
+            with FileLock(lock, timeout=0):
+                pass
+    except (Timeout, OSError):
+        return "RUNNING"
+    return "INTERRUPTED"

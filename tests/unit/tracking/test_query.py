@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from hpsearch.errors import StorageError
 from hpsearch.tracking import query
@@ -141,7 +142,7 @@ def test_studies_are_listed_the_newest_first(folder):
     fake.open_study(record, name="single", question=None)
     record.close()
     newest, older = query.studies(folder.parent)
-    assert (newest.name, newest.state, newest.question, newest.best) == ("single", "RUNNING", "", None)
+    assert (newest.name, newest.state, newest.question, newest.best) == ("single", "INTERRUPTED", "", None)
     assert (older.name, older.state) == ("lr_sweep", "COMPLETE")
     assert older.counts == {
         TrialState.COMPLETE: 7,
@@ -153,3 +154,23 @@ def test_studies_are_listed_the_newest_first(folder):
     assert older.best == BestPoint(1, {"optimizer.lr": 0.62}, 0.901, 0.0, 2)
     assert older.created == fake.TIME
     assert query.studies(folder) == []
+
+
+def test_a_study_runs_while_its_lock_is_held(folder):
+    record = Record(folder)
+    fake.open_study(record)
+    record.close()
+    assert query.studies(folder.parent)[0].state == "INTERRUPTED"
+    assert not (folder / "lock").exists(), "asking creates nothing"
+    (folder / "lock").touch()
+    with FileLock(folder / "lock"):
+        assert query.studies(folder.parent)[0].state == "RUNNING"
+    assert query.studies(folder.parent)[0].state == "INTERRUPTED"
+
+
+def test_a_study_that_was_moved_aside_goes_by_the_name_of_its_folder(folder):
+    fake.write_study(folder).close()
+    aside = folder.rename(folder.with_name("lr_sweep.20261120T200031"))
+    assert [summary.name for summary in query.studies(folder.parent)] == [aside.name]
+    table = query.table_from_events(aside)
+    assert table.name == table.study["name"] == aside.name
