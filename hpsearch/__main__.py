@@ -13,9 +13,14 @@ def main() -> int:
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    from hpsearch.cli import run
-
-    return run(sys.argv[1:])
+    try:
+        from hpsearch.cli import INTERRUPTED, run
+    except KeyboardInterrupt:
+        return 130
+    try:
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

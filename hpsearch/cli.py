@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hpsearch.errors import ConfigError, HpsearchError, nearest
+from hpsearch.grammar import without_restart
 from hpsearch.terminal.help import COMMANDS, PROGRAM, command_help, full_help, short_help
 
 INTERRUPTED = 130
@@ -69,7 +70,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _command(arguments: Sequence[str]) -> str:
-    return f"{PROGRAM} {shlex.join(arguments)}"
+    """Return the command line that goes on with what these words started."""
+    return f"{PROGRAM} {shlex.join(without_restart(arguments))}"
 
 
 def _dispatch(parsed: argparse.Namespace) -> int:

@@ -16,13 +16,13 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from hpsearch.errors import HpsearchError
+from hpsearch.errors import HpsearchError, StorageError
 from hpsearch.launch.base import Launcher
 from hpsearch.pool import Finished, Interrupts, Pool, interrupts
 from hpsearch.search.samplers import Grid, Unseen
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, owner
-from hpsearch.tracking.events import Record, TrialRecord
+from hpsearch.tracking.events import Record, TrialRecord, trial_files
 from hpsearch.types import (
     BestPoint,
     Clock,
@@ -142,10 +142,12 @@ class Driver:
         self._best: BestPoint | None = None
         self._worst: float | None = None
         self._epochs = 0
-        self._started_at = clock()
+        self._started_at: float | None = None
+        self._earlier_sec = float(study.user_attrs.get("seconds", 0.0))
         self._interrupts = Interrupts()
         self._pausing = False
         self._asked = 0
+        self._files: Counter[int] = Counter()
         self._cells = 0
 
     def run(self) -> Outcome:
@@ -154,6 +156,7 @@ class Driver:
         Returns:
             How it ended.
         """
+        self._started_at = self._clock()
         with interrupts() as self._interrupts:
             try:
                 while self._tick():
@@ -162,6 +165,7 @@ class Driver:
                 self._pool.abandon()
                 raise
             finally:
+                self._study.set_user_attr("seconds", self._elapsed_sec())
                 self._store.flush()
         why = self._why_done()
         interrupted = self._interrupts.count > 0 and (bool(self._points) or not why)
@@ -185,6 +189,10 @@ class Driver:
             self._finished(finished)
         return True
 
+    def _elapsed_sec(self) -> float:
+        """Return the time that drivers of this study have searched."""
+        return self._earlier_sec + (0.0 if self._started_at is None else self._clock() - self._started_at)
+
     def _pause(self) -> None:
         self._pausing = True
         self._observer.line("stopping: running trials pause at the end of their epoch; once more to stop at once")
@@ -199,10 +207,15 @@ class Driver:
     def _next_replicate(self) -> bool:
         for number in sorted(self._points):
             point = self._points[number]
-            if point.waiting and (not self._plan.pruning or not point.open):
+            if point.waiting and (not self._plan.pruning or self._judged(point)):
                 self._add(point, point.waiting.pop(0))
                 return True
         return False
+
+    def _judged(self, point: Point) -> bool:
+        """Return whether the first replicate, which pruners judge, is yet to start or has ended."""
+        first = TrialId(point.trial.number, *self._plan.replicates[0])
+        return first not in point.open
 
     def _next_point(self) -> bool:
         if self._why_done():
@@ -222,7 +235,7 @@ class Driver:
             return f"all {size} points of the space are done"
         if plan.points is not None and asked >= plan.points:
             return f"budget.points = {plan.points} is used up"
-        if plan.seconds is not None and self._clock() - self._started_at >= plan.seconds:
+        if plan.seconds is not None and self._elapsed_sec() >= plan.seconds:
             return f"budget.seconds = {plan.seconds:g} is used up"
         if plan.epochs is not None and self._epochs >= plan.epochs:
             return f"budget.epochs = {plan.epochs} is used up"
@@ -256,8 +269,18 @@ class Driver:
 
         Returns:
             Whether there is something to do; `run` does it.
+
+        Raises:
+            StorageError: the record holds points that the search does not know.
         """
-        for frozen in self._study.get_trials(deepcopy=False):
+        asked = self._study.get_trials(deepcopy=False)
+        self._files = Counter(int(path.stem.split("-")[0]) for path in trial_files(self._record.folder))
+        if self._files and max(self._files) >= len(asked):
+            raise StorageError(
+                f"{self._record.folder}: the event files know point {max(self._files)}, the search only {len(asked)} "
+                "points; its journal was lost or replaced: restore it, or study.restart=true to start again"
+            )
+        for frozen in asked:
             self._asked += frozen.state is not OptunaState.WAITING
             if frozen.state.is_finished():
                 self._recall(frozen)
@@ -271,10 +294,10 @@ class Driver:
         attrs = frozen.user_attrs
         self._counts.update({TrialState(state): n for state, n in attrs["trials"].items()})
         self._epochs += attrs["epochs"]
-        state = TrialState(attrs["state"])
-        if frozen.value is not None:
-            self._note_worst(frozen.value)
-        if state is TrialState.COMPLETE:
+        if sum(attrs["trials"].values()) > self._files[frozen.number]:
+            self._observer.line(f"event files of point {frozen.number} are missing; its score is kept")
+        if TrialState(attrs["state"]) is TrialState.COMPLETE:
+            self._note_worst(attrs["mean"])
             params = self._space.active(frozen.params)
             self._note_best(
                 BestPoint(frozen.number, params, attrs["mean"], attrs["sd"], attrs["n"], self._plan.objective.metric)
@@ -297,8 +320,7 @@ class Driver:
     def _go_on(self, point: Point, replicate: tuple[int, int], known: TrialRecord) -> None:
         spec = self._make_spec(point.trial.number, point.params, *replicate)
         point.open.add(spec.id)
-        metric = self._plan.objective.metric
-        curve = {r.epoch: r.metrics[metric] for r in known.reports if metric in r.metrics}
+        curve = known.curve(self._plan.objective.metric)
         if known.state.finished:
             self._note_finished(point, _recorded(spec, known, curve))
         else:
@@ -319,11 +341,11 @@ class Driver:
         if done.result.state is TrialState.PAUSED:
             return
         self._note_finished(point, done)
-        if done.result.state is TrialState.PRUNED:
-            point.waiting.clear()
         self._close_if_done(point)
 
     def _note_finished(self, point: Point, done: Finished) -> None:
+        if done.result.state is TrialState.PRUNED:
+            point.waiting.clear()
         point.open.discard(done.spec.id)
         point.finished[done.spec.id] = done
         self._counts[done.result.state] += 1
@@ -360,11 +382,13 @@ class Driver:
             self._study.tell(trial, state=OptunaState.PRUNED if state is TrialState.PRUNED else OptunaState.FAIL)
 
     def _penalty(self, point: Point) -> float:
-        """Return the worst finite score so far; none yet: that of the untrained model."""
-        if self._worst is None:
-            untrained = (done.curve.get(0, math.nan) for done in point.finished.values())
-            return next(filter(math.isfinite, untrained), 0.0)
-        return self._worst
+        """Return the worst finite score so far; none yet: that of the untrained model, or its first training loss."""
+        if self._worst is not None:
+            return self._worst
+        untrained = [done.curve.get(0, math.nan) for done in point.finished.values()]
+        if not self._plan.objective.maximize:
+            untrained += [float(done.result.facts.get("first_loss", math.nan)) for done in point.finished.values()]
+        return next(filter(math.isfinite, untrained), 0.0)
 
     def _note_worst(self, score: float) -> None:
         if math.isfinite(score) and (self._worst is None or self._plan.objective.better(self._worst, score)):
@@ -381,7 +405,7 @@ class Driver:
     def _show(self) -> None:
         running = self._pool.running()
         counts = self._counts + Counter({TrialState.RUNNING: len(running)})
-        name, elapsed_sec = self._study.study_name, self._clock() - self._started_at
+        name, elapsed_sec = self._study.study_name, self._elapsed_sec()
         metric = self._plan.objective.metric
         self._observer.update(Progress(name, self._total(), counts, running, self._best, elapsed_sec, metric))
 
@@ -399,7 +423,7 @@ class Driver:
 
 def _recorded(spec: TrialSpec, known: TrialRecord, curve: Mapping[int, float]) -> Finished:
     score = math.nan if known.score is None else known.score
-    return Finished(spec, TrialResult(known.state, known.reason), score, curve)
+    return Finished(spec, TrialResult(known.state, known.reason, facts=known.facts), score, curve)
 
 
 def _state_of(point: Point) -> TrialState:

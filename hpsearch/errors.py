@@ -31,6 +31,16 @@ class StorageError(HpsearchError):
     """A study folder, journal or tracking store that cannot be used."""
 
 
+class BusyError(StorageError):
+    """A study that another driver is running."""
+
+
+class MachineError(HpsearchError):
+    """Something of the machine that no other input would mend: workers that die while they start."""
+
+    exit_code = 1
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return ``", did you mean 'x'?"`` for the known word nearest to `word`, or the empty string when none is near."""
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

@@ -1,6 +1,7 @@
 """Words of the configuration: values as Hydra's override grammar writes them, and names of a flat search space."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from hpsearch.errors import SpaceError
@@ -49,6 +50,11 @@ def _string_text(text: str) -> str:
         return text
     escaped = re.sub(r"(\\*)'", lambda match: match[1] * 2 + r"\'", text)
     return "'" + re.sub(r"(\\+)$", lambda match: match[1] * 2, escaped) + "'"
+
+
+def without_restart(words: Iterable[str]) -> tuple[str, ...]:
+    """Return the words of a command that goes on: without those that make a study start over."""
+    return tuple(word for word in words if not word.lstrip("+").startswith("study.restart="))
 
 
 def split_name(name: str) -> tuple[str, Condition]:

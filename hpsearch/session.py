@@ -4,10 +4,11 @@ Nothing is created before the workers have built the configuration once and foun
 """
 
 import functools
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,13 @@ from hpsearch.tracking.environment import environment, git_state
 from hpsearch.tracking.events import Record, TrialRecord, read_trial
 from hpsearch.tracking.query import download, find_run, table_from_events, table_from_mlflow
 from hpsearch.trial import execute, preflight
-from hpsearch.types import Objective, Progress, TrialId, TrialSpec, TrialTable
+from hpsearch.types import Objective, Observer, Progress, TrialId, TrialSpec, TrialState, TrialTable
 
 SINGLE = "single"
+QUICK_SEC = 1.0
 SEND_SEC = 30
 AWAY_SEC = 3
+CLOSE_SEC = 2.0
 WEIGHTS = "best.safetensors"
 """The artifact of a trial that holds its best weights."""
 
@@ -203,13 +206,21 @@ def recorded(composition: Composition, folder: Path, tracker: Tracker, **opened:
     tracker.open(folder)
     try:
         yield record
+    except BaseException:
+        with suppress(StorageError):
+            record.study("state", time.time(), state=TrialState.PAUSED, answer="", why="cut off")
+        raise
     finally:
-        record.close()
-        tracker.close(SEND_SEC if _sent(tracker) else 0.0)
+        with suppress(StorageError):
+            record.close()
+        tracker.close(CLOSE_SEC)
 
 
-def unsent_note(tracker: Tracker) -> tuple[str, ...]:
+def unsent_note(tracker: Tracker, observer: Observer) -> tuple[str, ...]:
     """Wait for the tracking store, and return what the user should know when something did not get there."""
+    if tracker.flush(QUICK_SEC):
+        return ()
+    observer.line("sending the rest to the tracking store; Ctrl-C leaves it to `python -m hpsearch sync`")
     if _sent(tracker):
         return ()
     why = tracker.problem() or "it is slow"
@@ -276,7 +287,9 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot create {folder}: {error.strerror}") from None
-    with study_lock(folder):
+    single = folder.name == SINGLE
+    what = "another single trial, one at a time in a folder," if single else f"study '{folder.name}'"
+    with study_lock(folder, what):
         yield
 
 
@@ -287,12 +300,30 @@ def move_aside(folder: Path) -> Path:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file; empty when there is none."""
-    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    """Read a YAML file.
+
+    Returns:
+        Its table; empty when there is no file.
+
+    Raises:
+        StorageError: it holds no table.
+    """
+    if not path.exists():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StorageError(f"{path} is damaged ({str(error).splitlines()[0]})") from None
+    if not isinstance(content, dict):
+        raise StorageError(f"{path} is damaged: it holds {content!r} and no table")
+    return content
 
 
 def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a YAML file, keys in the order given, through a temporary file."""
+    """Write a YAML file, keys in the order given, through a temporary file that is on the disk before its renaming."""
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    with temporary.open("w", encoding="utf-8") as file:
+        yaml.safe_dump(dict(content), file, sort_keys=False, allow_unicode=True)
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)

@@ -144,10 +144,11 @@ def run_trial(
         record = stack.enter_context(recorded(composition, folder, tracker, name=SINGLE))
         spec, known = _spec_in(folder, composition, filled.key)
         objective = objective_of(composition)
-        done = _train(spec, launcher, record, objective, observer, curve=_curve(known, objective) if known else None)
+        done = _train(spec, launcher, record, objective, observer, known=known)
         last = record.trial(spec.id)
         record.study("state", time.time(), state=done.result.state)
-        notes = unsent_note(tracker)
+        record.flush()
+        notes = unsent_note(tracker, observer)
         ui_command = tracker.hint()
     name = f"{SINGLE}/{spec.id}"
     return TrialOutcome(
@@ -184,12 +185,15 @@ def _train(
     objective: Objective,
     observer: Observer,
     *,
-    curve: Mapping[int, float] | None = None,
+    known: TrialRecord | None = None,
     judge: Judge = lambda _trial, _report: Decision.CONTINUE,
 ) -> Finished:
     """Train one trial in a pool of its own; an interrupt pauses it, a second one stops it."""
     pool = Pool(launcher, record, objective, judge=judge, clock=time.time, line=observer.line)
-    pool.add(spec, curve)
+    if known is None:
+        pool.add(spec)
+    else:
+        pool.add(spec, known.curve(objective.metric), int(known.facts.get("failures", 0)))
     started = time.time()
     with interrupts() as asked:
         try:
@@ -291,7 +295,3 @@ def _compared_values(report: Report) -> dict[str, float]:
     """Return the values of a report that must come out the same again."""
     metrics = {name: value for name, value in report.metrics.items() if not name.endswith(MEASURED)}
     return metrics | {f"train/loss at step {step}": loss for step, loss in report.steps}
-
-
-def _curve(known: TrialRecord, objective: Objective) -> dict[int, float]:
-    return {r.epoch: r.metrics[objective.metric] for r in known.reports if objective.metric in r.metrics}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose, diff
 from hpsearch.driver import Driver, Outcome, Plan
-from hpsearch.errors import ConfigError, SpaceError, StorageError
+from hpsearch.errors import BusyError, ConfigError, SpaceError, StorageError
 from hpsearch.launch.base import Launcher
 from hpsearch.rng import address
 from hpsearch.search.samplers import Grid
@@ -37,7 +37,7 @@ from hpsearch.tracking.events import Record
 from hpsearch.tracking.mlflow import sync as send
 from hpsearch.tracking.query import StudySummary, studies, table_from_events
 from hpsearch.tracking.system import SystemSampler
-from hpsearch.types import BestPoint, Objective, Observer, TrialId, TrialState
+from hpsearch.types import BestPoint, Objective, Observer, TrialId, TrialState, TrialTable
 
 if TYPE_CHECKING:
     from hpsearch.analysis.sweep import Summary
@@ -135,21 +135,23 @@ def run_study(
         observer.line(f"{key} is fixed on the command line and not searched")
     with ExitStack() as stack:
         crew = stack.enter_context(ExitStack())
-        fresh = composition.config["study"]["restart"] or not store.persistent or not (folder / STUDY_FILE).exists()
-        if fresh:
+        anew = composition.config["study"]["restart"] or not store.persistent
+        checked = anew or not (folder / STUDY_FILE).exists()
+        if checked:
             crew.enter_context(working(launcher, composition, _representatives(search)))
-        stack.enter_context(_owned(folder, search, fresh, observer))
-        restarted = {"restart": True} if composition.config["study"]["restart"] else {}
-        opened = recorded(composition, folder, tracker, **_opened(search, folder), **restarted)
-        record = stack.enter_context(opened)
+        restarted = stack.enter_context(_owned(folder, search, anew, observer))
+        fields = _opened(search, folder) | ({"restart": True} if restarted else {})
+        record = stack.enter_context(recorded(composition, folder, tracker, **fields))
         driver = stack.enter_context(_driver(search, store, folder, launcher, record, observer))
         todo = driver.resume()
-        if todo and not fresh:
+        if todo and not checked:
             crew.enter_context(working(launcher, composition, _representatives(search)))
         outcome = driver.run()
         crew.close()
-        report = _conclude(folder, record, outcome, observer)
-        return _outcome(folder, outcome, report, tracker.hint(), time.time() - started, not todo, unsent_note(tracker))
+        table = table_from_events(folder)
+        report = _conclude(table, folder, record, outcome, todo, observer)
+        notes = unsent_note(tracker, observer)
+        return _outcome(table, folder, outcome, report, tracker.hint(), time.time() - started, not todo, notes)
 
 
 def plan_search(composition: Composition) -> Search:
@@ -217,17 +219,23 @@ def _representatives(search: Search) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _owned(folder: Path, search: Search, fresh: bool, observer: Observer) -> Iterator[None]:
-    """Hold the study's lock, with its configuration compared, or written when the study is new."""
-    if fresh and (folder / STUDY_FILE).exists():
-        with locked(folder):
+def _owned(folder: Path, search: Search, anew: bool, observer: Observer) -> Iterator[bool]:
+    """Hold the study's lock, with its configuration compared, or written when the study is new.
+
+    Yields:
+        Whether an earlier study of this name was moved aside, which only `anew` does.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(locked(folder))
+        moves = anew and (folder / STUDY_FILE).exists()
+        if moves:
             observer.line(f"the earlier study is kept in {move_aside(folder)}")
-    with locked(folder):
-        if fresh:
-            write_yaml(folder / STUDY_FILE, _described(search))
-        else:
+            stack.enter_context(locked(folder))
+        if (folder / STUDY_FILE).exists():
             _refuse_changes(folder, search)
-        yield
+        else:
+            write_yaml(folder / STUDY_FILE, _described(search))
+        yield moves
 
 
 def _described(search: Search) -> dict[str, Any]:
@@ -294,44 +302,34 @@ def _driver(
         opened.close()
 
 
-def _conclude(folder: Path, record: Record, outcome: Outcome, observer: Observer) -> Path | None:
-    """Record how the study stands and, when it is done, write its report."""
+def _conclude(
+    table: TrialTable, folder: Path, record: Record, outcome: Outcome, trained: bool, observer: Observer
+) -> Path | None:
+    """Record how the study stands and, when it is done, write its report; a report of before stays."""
+    from hpsearch import report
     from hpsearch.analysis.answer import answer
     from hpsearch.analysis.sweep import summarize
+    from hpsearch.report.files import REPORT
 
     state = TrialState.PAUSED if outcome.interrupted else TrialState.COMPLETE
-    sentence = answer(summarize(table_from_events(folder)))
-    record.study("state", time.time(), state=state, answer=sentence, why=outcome.why)
+    record.study("state", time.time(), state=state, answer=answer(summarize(table)), why=outcome.why)
     record.flush()
-    if outcome.interrupted:
-        return None
+    if outcome.interrupted or (not trained and (folder / REPORT).exists()):
+        return None if outcome.interrupted else folder / REPORT
     observer.line("writing the report")
-    return write_report(folder, record)
-
-
-def write_report(folder: Path, record: Record | None = None) -> Path:
-    """Write a study's report from its record.
-
-    Args:
-        folder: of the study.
-        record: of a running study, told about the files.
-
-    Returns:
-        The report's path.
-    """
-    from hpsearch import report
-
-    path = report.write(table_from_events(folder), folder)
-    if record is not None:
-        for name in (path.name, "README.md", "trials.csv"):
-            record.study("artifact", time.time(), path=name)
-        record.flush()
+    path = report.write(table, folder)
+    for name in (path.name, "README.md", "trials.csv"):
+        record.study("artifact", time.time(), path=name)
+    record.flush()
     return path
 
 
 def rebuild_report(name: str) -> Path:
     """Write the report of an existing study again and return its path."""
-    return write_report(study_folder(name))
+    from hpsearch import report
+
+    folder = study_folder(name)
+    return report.write(table_from_events(folder), folder)
 
 
 def list_studies() -> list[StudySummary]:
@@ -350,14 +348,25 @@ def sync(
         config_dirs: folders with configuration of your own.
 
     Returns:
-        The number of event lines sent, by study. A store that cannot be reached raises a `StorageError`.
+        The number of event files sent, by study; a running study is left to its driver, and refused when it is named.
+
+    Raises:
+        BusyError: the named study is running. A store that cannot be reached raises a `StorageError`.
     """
     tracker = compose(overrides, config_dirs).config["tracker"]
-    folders = [study_folder(name)] if name else [summary.folder for summary in list_studies()]
-    return {folder.name: send(folder, tracker.get("uri"), tracker.get("artifacts")) for folder in folders}
+    sent: dict[str, int] = {}
+    for folder in [study_folder(name)] if name else [summary.folder for summary in list_studies()]:
+        try:
+            with locked(folder):
+                sent[folder.name] = send(folder, tracker.get("uri"), tracker.get("artifacts"))
+        except BusyError:
+            if name:
+                raise
+    return sent
 
 
 def _outcome(
+    table: TrialTable,
     folder: Path,
     outcome: Outcome,
     report: Path | None,
@@ -369,7 +378,6 @@ def _outcome(
     from hpsearch.analysis.answer import answer
     from hpsearch.analysis.sweep import best_trial, summarize
 
-    table = table_from_events(folder)
     summary = summarize(table)
     best = best_trial(table, summary)
     return StudyOutcome(

@@ -27,7 +27,7 @@ from hpsearch.config.words import (
     word_for,
 )
 from hpsearch.errors import ConfigError, SpaceError, nearest
-from hpsearch.grammar import split_name, value_text
+from hpsearch.grammar import split_name, value_text, without_restart
 
 __all__ = ["Composition", "TrialConfig", "compose", "describe_groups", "diff", "flatten", "quote", "trial_key"]
 
@@ -96,8 +96,8 @@ class Composition:
 
     @property
     def command(self) -> str:
-        """The command line that composes this."""
-        return quote(["python", "-m", "hpsearch", *self.folder_words, *self.words])
+        """The command line that goes on with this: without the word that starts over."""
+        return quote(["python", "-m", "hpsearch", *self.folder_words, *without_restart(self.words)])
 
     def where(self, key: str) -> str:
         """Return where the value of a dotted key (or a name of the space) came from, for messages."""

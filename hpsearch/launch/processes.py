@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpsearch.errors import ConfigError, HpsearchError
+from hpsearch.errors import ConfigError, HpsearchError, MachineError
 from hpsearch.launch.base import Died, Ended, Event
 from hpsearch.launch.batch import failure
 from hpsearch.launch.devices import visible_gpus, worker_count, worker_environment
@@ -139,7 +139,7 @@ class ProcessLauncher:
     def poll(self, timeout_sec: float) -> list[Event]:
         """Return what happened, waiting at most `timeout_sec` for the first event.
 
-        A worker that cannot even start is started again, and after the third time an HpsearchError says why.
+        A worker that cannot even start is started again, and after the third time a MachineError says why.
         """
         deadline = self._clock() + timeout_sec
         try:
@@ -237,7 +237,7 @@ class ProcessLauncher:
         slot.failed_starts += 1
         if slot.failed_starts == _START_ATTEMPTS:
             self.stop(now=True)
-            raise HpsearchError(f"a worker process died {_START_ATTEMPTS} times while it started: {detail}")
+            raise MachineError(f"a worker process died {_START_ATTEMPTS} times while it started: {detail}")
         self._replace(slot)
         if slot.task:
             slot.worker.send(*slot.task)

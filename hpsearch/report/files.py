@@ -6,6 +6,8 @@ from pathlib import Path
 
 from hpsearch.errors import StorageError
 
+REPORT = "report.html"
+
 
 def replace_text(path: Path, text: str) -> Path:
     """Write a text file in one move, so that a reader or a crash never meets half of it.

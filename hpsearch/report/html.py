@@ -21,7 +21,7 @@ from hpsearch.report.figures.learning import MANY, curves_figure
 from hpsearch.report.figures.parallel import parallel_figure
 from hpsearch.report.figures.score import score_figure
 from hpsearch.report.figures.timeline import timeline_figure
-from hpsearch.report.files import replace_text
+from hpsearch.report.files import REPORT, replace_text
 from hpsearch.report.tables import best_command, flat, point_table, trial_table
 from hpsearch.report.theme import dark_partners
 from hpsearch.types import TrialState, TrialTable
@@ -67,7 +67,7 @@ def write_report(table: TrialTable, folder: Path) -> Path:
     Returns:
         The path of the page.
     """
-    return replace_text(folder / "report.html", render(table))
+    return replace_text(folder / REPORT, render(table))
 
 
 def render(table: TrialTable) -> str:

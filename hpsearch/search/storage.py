@@ -19,9 +19,10 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 
-from hpsearch.errors import StorageError
+from hpsearch.errors import BusyError, StorageError
 
 JOURNAL_NAME = "optuna.journal"
+_ASIDE = "move the study's folder aside and start again"
 
 
 class Journal(BaseJournalBackend):
@@ -125,9 +126,13 @@ def _read_whole_lines(path: Path) -> list[dict[str, Any]]:
         return []
     lines = path.read_bytes()[: _end_of_last_line(path)].splitlines()
     try:
-        return [json.loads(line) for line in lines]
+        logs = [json.loads(line) for line in lines]
     except ValueError as error:
-        raise StorageError(f"{path} is damaged ({error}); move the study's folder aside and start again") from None
+        raise StorageError(f"{path} is damaged ({error}); {_ASIDE}") from None
+    strange = next((log for log in logs if not isinstance(log, dict) or "op_code" not in log), None)
+    if strange is not None:
+        raise StorageError(f"{path} is damaged ({json.dumps(strange)[:40]} is no operation of Optuna's); {_ASIDE}")
+    return logs
 
 
 def _end_of_last_line(path: Path) -> int:
@@ -135,25 +140,25 @@ def _end_of_last_line(path: Path) -> int:
 
 
 @contextmanager
-def study_lock(folder: Path) -> Iterator[None]:
+def study_lock(folder: Path, what: str) -> Iterator[None]:
     """Hold the operating system's lock of a study; it goes when this process ends, however it ends.
 
     Args:
         folder: the study's folder, which exists.
+        what: runs in the folder, for the message.
 
     Yields:
         Nothing; the lock is held inside the block.
 
     Raises:
-        StorageError: another driver holds it, or the folder cannot be written.
+        BusyError: another driver holds it.
+        StorageError: the folder cannot be written.
     """
     lock = filelock.FileLock(folder / "lock", timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise StorageError(
-            f"study '{folder.name}' is running already ({_holder(folder)}); wait for it or stop it"
-        ) from None
+        raise BusyError(f"{what} is running already ({_holder(folder)}); wait for it or stop it") from None
     except OSError as error:
         raise StorageError(f"cannot write in {folder}: {error.strerror}") from None
     try:

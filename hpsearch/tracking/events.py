@@ -69,6 +69,10 @@ class TrialRecord:
     started: float | None
     ended: float | None
 
+    def curve(self, metric: str) -> dict[int, float]:
+        """Return one metric by epoch."""
+        return {report.epoch: report.metrics[metric] for report in self.reports if metric in report.metrics}
+
 
 @dataclass(slots=True)
 class TrialFold:

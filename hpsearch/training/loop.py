@@ -221,7 +221,7 @@ def train(job: Job) -> TrialRun:
                 reason = f"paused after epoch {progress.epoch or 0}"
                 return (TrialResult(TrialState.PAUSED, reason, artifacts=(checkpoint.LAST,), time=time.time()),)
     except Diverged as diverged:
-        facts = {"diverged_step": diverged.step}
+        facts = {"diverged_step": diverged.step, "first_loss": diverged.first_loss}
         return (_end(job, progress, TrialState.INFEASIBLE, str(diverged), facts),)
     ended = progress.epoch or 0
     return (_end(job, progress, TrialState.COMPLETE, facts={"stopped_epoch": ended} if ended < job.epochs else None),)
@@ -311,7 +311,7 @@ def _run_epoch(job: Job, progress: Progress, epoch: int) -> Report:
     values |= _evaluate(job, job.splits.valid, "valid")
     done = epoch * job.steps_per_epoch
     if not math.isfinite(values["valid/loss"]):
-        raise Diverged(done, f"validation loss {values['valid/loss']} after it")
+        raise Diverged(done, f"validation loss {values['valid/loss']} after it", progress.first_loss or math.nan)
     progress.best = _better(job, progress.best, values, epoch)
     report = Report(epoch, done, values, steps, time.time())
     if _over(job, epoch, [*progress.reports, report]):
@@ -468,7 +468,7 @@ def _better(job: Job, best: Best | None, values: Mapping[str, float], epoch: int
 
 
 def _end(
-    job: Job, progress: Progress, state: TrialState, reason: str = "", facts: Mapping[str, int] | None = None
+    job: Job, progress: Progress, state: TrialState, reason: str = "", facts: Mapping[str, int | float] | None = None
 ) -> TrialResult:
     found: dict[str, str | int | float] = dict(facts or {})
     artifacts = job.artifacts

@@ -19,11 +19,13 @@ class Diverged(Exception):
 
     Attributes:
         step: the step, from 1, whose batch had that loss.
+        first_loss: the loss of the trial's first step.
     """
 
-    def __init__(self, step: int, reason: str) -> None:
+    def __init__(self, step: int, reason: str, first_loss: float) -> None:
         super().__init__(f"diverged at step {step}: {reason}")
         self.step = step
+        self.first_loss = first_loss
 
 
 class EpochLog:
@@ -97,10 +99,10 @@ class EpochLog:
             if self.first_loss is None:
                 self.first_loss = value
             if not math.isfinite(value):
-                raise Diverged(step, f"loss {value}")
+                raise Diverged(step, f"loss {value}", self.first_loss)
             if 0 < self._factor * self.first_loss < value:
                 limit = f"more than {self._factor:g} times the first step's {self.first_loss:.6g}"
-                raise Diverged(step, f"loss {value:.6g}, {limit}")
+                raise Diverged(step, f"loss {value:.6g}, {limit}", self.first_loss)
             self.losses.append(value)
 
 

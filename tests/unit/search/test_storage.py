@@ -94,7 +94,7 @@ def test_memory_keeps_nothing(tmp_path):
 
 
 def _hold(folder, ready):
-    with study_lock(folder):
+    with study_lock(folder, "it"):
         ready.set()
         time.sleep(60)
 
@@ -106,12 +106,15 @@ def test_the_lock_names_its_holder_and_goes_with_a_killed_process(tmp_path):
     holder.start()
     try:
         assert ready.wait(30)
-        with pytest.raises(StorageError, match=f"is running already .process {holder.pid} on"), study_lock(tmp_path):
+        with (
+            pytest.raises(StorageError, match=f"is running already .process {holder.pid} on"),
+            study_lock(tmp_path, "it"),
+        ):
             pass
     finally:
         holder.kill()
         holder.join()
-    with study_lock(tmp_path):
+    with study_lock(tmp_path, "it"):
         assert json.loads((tmp_path / "owner.json").read_text())["pid"] == os.getpid()
 
 
