@@ -8,7 +8,6 @@ from pathlib import Path
 from hpsearch.errors import StorageError
 from hpsearch.tracking import store
 from hpsearch.tracking.sender import Sender
-from hpsearch.tracking.target import supersede_runs
 
 LONGEST_WAIT_SEC = 60.0
 
@@ -128,7 +127,7 @@ def sync(folder: Path, uri: str | None = None, artifacts: str | None = None) -> 
         artifacts: folder of the artifacts of an embedded store.
 
     Returns:
-        The number of event files sent.
+        The number of event files that had lines to send.
 
     Raises:
         StorageError: the store cannot be reached or used.
@@ -141,23 +140,3 @@ def sync(folder: Path, uri: str | None = None, artifacts: str | None = None) -> 
     if left:
         raise StorageError(f"{len(left)} of {len(names)} event files of {folder.name} are not sent: {sender.problem}")
     return len(names)
-
-
-def supersede(uri: str | None, name: str, keep: str | None = None) -> int:
-    """Tag the runs of a study that was started again as `superseded`; queries skip them.
-
-    The sender does this by itself for a study whose configuration says `study.restart`.
-
-    Args:
-        uri: tracking store; None for the default one.
-        name: of the study.
-        keep: uid of the study whose runs stay.
-
-    Returns:
-        The number of runs tagged.
-    """
-    address = store.store_uri(uri)
-    store.check_store(address)
-    client = store.connect(address, store.artifact_root(None))
-    experiment = client.get_experiment_by_name(name)
-    return supersede_runs(client, experiment.experiment_id, keep) if experiment else 0

@@ -52,6 +52,9 @@ class Parent:
         kinds = {event["event"] for event in events}
         if "open" in kinds:
             self._open(run)
+        if any(event["event"] == "open" and event.get("restart") for event in events):
+            target, study = self._target, self.study
+            supersede_runs(target.client, target.experiment, study["uid"], study["created"])
         self._target.log(run, self._samples(events))
         if "best" in kinds:
             best = self.study["best"]
@@ -77,8 +80,6 @@ class Parent:
         if study.get("config"):
             self._target.yaml(run, study["config"], "config.yaml")
         self._target.status(run, "RUNNING")
-        if (study.get("config") or {}).get("study", {}).get("restart"):
-            supersede_runs(self._target.client, self._target.experiment, study["uid"])
 
     def _samples(self, events: Iterable[Event]) -> list[Metric]:
         metrics: list[Metric] = []

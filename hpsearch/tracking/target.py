@@ -84,19 +84,22 @@ def search(client: "MlflowClient", experiment: str, query: str = "") -> "list[Ru
             return found
 
 
-def supersede_runs(client: "MlflowClient", experiment: str, keep: str | None = None) -> int:
-    """Tag the runs of an experiment as superseded, but for those of the study with the uid `keep`.
+def supersede_runs(client: "MlflowClient", experiment: str, keep: str, before: float) -> None:
+    """Tag the runs of an experiment as superseded; queries skip them.
 
-    Returns:
-        The number of runs tagged.
+    Args:
+        client: of the store.
+        experiment: whose runs.
+        keep: uid of the study whose runs stay.
+        before: when that study was started, in seconds since the Unix epoch; younger runs belong to a later one.
     """
     old = [
         run.info.run_id
         for run in search(client, experiment)
         if run.data.tags.get(UID) not in (None, keep)
         and SUPERSEDED not in run.data.tags
+        and run.info.start_time < ms(before)
         and run.info.lifecycle_stage == "active"
     ]
     for run in old:
         client.set_tag(run, SUPERSEDED, "true")
-    return len(old)

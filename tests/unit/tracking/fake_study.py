@@ -89,11 +89,11 @@ def spec(folder: Path, point: int, seed: int = 0, *, attempt: int = 1, **params:
     return TrialSpec(folder.name, trial, config, searched, overrides, f"key{point}{seed}", place, attempt)
 
 
-def open_study(record: Record, **fields: object) -> None:
+def open_study(record: Record, time: float = TIME, **fields: object) -> None:
     opened = {
         "name": record.folder.name,
         "question": "Which learning rates train this model?",
-        "config": {"trainer": {"epochs": 3}, "study": {"restart": False}},
+        "config": {"trainer": {"epochs": 3}},
         "space": {"optimizer.lr": "tag(log, interval(1e-3, 10))"},
         "objective": OBJECTIVE,
         "command": f"python -m hpsearch +study={record.folder.name}",
@@ -102,7 +102,7 @@ def open_study(record: Record, **fields: object) -> None:
         "seed": 0,
         "sampler": "Grid",
     }
-    record.study("open", TIME, **{**opened, **fields})
+    record.study("open", time, **{**opened, **fields})
 
 
 def start(record: Record, made: TrialSpec, epoch: int | None = None, time: float = TIME) -> None:

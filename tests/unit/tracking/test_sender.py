@@ -11,9 +11,8 @@ from hpsearch.tracking import runs
 from hpsearch.tracking.children import COLOUR, TRIAL, Children
 from hpsearch.tracking.colours import scale
 from hpsearch.tracking.events import Record, read_trials
-from hpsearch.tracking.mlflow import MlflowTracker, supersede, sync
+from hpsearch.tracking.mlflow import MlflowTracker, sync
 from hpsearch.tracking.sent import Sent, sent_file, sent_runs
-from hpsearch.tracking.study_events import read_study
 from hpsearch.tracking.target import SUPERSEDED, search
 from hpsearch.tracking.views import TABLE, TAG
 from hpsearch.types import TrialState
@@ -298,7 +297,8 @@ def test_a_study_started_again_supersedes_the_old_one(place):
     old = {run.info.run_id for run in place.runs().values()}
     place.folder.rename(place.folder.with_name("lr_sweep.old"))
     record = Record(place.folder)
-    fake.open_study(record, config={"study": {"restart": True}})
+    fake.open_study(record, fake.TIME + 1000, restart=True)
+    fake.open_study(record, fake.TIME + 2000)
     fake.train(record, fake.spec(place.folder, 0))
     record.close()
     place.send()
@@ -307,13 +307,14 @@ def test_a_study_started_again_supersedes_the_old_one(place):
     assert len(found) == len(old) + 2
 
 
-def test_supersede_by_hand_keeps_the_named_study(place):
+def test_a_study_that_was_moved_aside_and_is_sent_late_supersedes_no_later_one(place):
+    record = Record(place.folder.with_name("lr_sweep.old"))
+    fake.open_study(record, fake.TIME - 1000, name="lr_sweep", restart=True)
+    record.close()
     fake.write_study(place.folder).close()
     place.send()
-    assert supersede(place.uri, "lr_sweep", keep=read_study(place.folder)["uid"]) == 0
-    assert supersede(place.uri, "lr_sweep") == len(place.runs())
-    assert supersede(place.uri, "lr_sweep") == 0
-    assert supersede(place.uri, "unknown") == 0
+    sync(record.folder, place.uri, str(place.artifacts))
+    assert not [run for run in search(place.client, place.experiment) if SUPERSEDED in run.data.tags]
 
 
 def test_a_doubled_run_is_withdrawn(place):
