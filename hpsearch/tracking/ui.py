@@ -24,6 +24,15 @@ HOST = "127.0.0.1"
 PORTS = 50
 START_SEC = 60.0
 STOP_SEC = 5.0
+LIFELINE = """
+import os, signal, sys
+if not os.fork():
+    os.read(0, 1)
+    os.killpg(0, signal.SIGKILL)
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+"""Runs Python with the arguments that follow, and kills its process group when standard input ends."""
 
 
 def serve(uri: str | None = None, artifacts: str | None = None, port: int = 5000, study: str | None = None) -> int:
@@ -130,19 +139,24 @@ def server(uri: str, artifacts: str | None, port: int) -> Iterator[subprocess.Po
         port: of 127.0.0.1.
 
     Yields:
-        The server, which answers; it and its children are killed at the end.
+        The server, which answers; it and its children are killed at the end, and when this process dies.
     """
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
+    command = [sys.executable, "-S", "-c", LIFELINE, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    command += ["--workers", "1"]
     command += ["--host", HOST, "--port", str(port)]
     command += ["--default-artifact-root", store.artifact_root(artifacts).as_uri()]
     environment = {**os.environ, **store.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=log, stderr=log)
-        try:
-            _wait_until_up(process, port, log)
-            yield process
-        finally:
-            _kill_group(process)
+        end, lifeline = os.pipe()
+        with os.fdopen(end), os.fdopen(lifeline, "wb"):
+            process = subprocess.Popen(
+                command, env=environment, start_new_session=True, stdin=end, stdout=log, stderr=log
+            )
+            try:
+                _wait_until_up(process, port, log)
+                yield process
+            finally:
+                _kill_group(process)
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
