@@ -6,7 +6,8 @@ Where names collide, the fixed columns win over hyperparameters, these over metr
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,10 +72,11 @@ def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
         Its tables, of its newest run when it was started again.
 
     Raises:
-        StorageError: the store has no such study.
+        StorageError: the store does not answer or has no such study.
     """
     client = _client(uri)
-    experiment = client.get_experiment_by_name(name)
+    with _answering(uri):
+        experiment = client.get_experiment_by_name(name)
     found = [] if experiment is None else search(client, experiment.experiment_id)
     kept = [run for run in found if SUPERSEDED not in run.data.tags and run.info.lifecycle_stage == "active"]
     ours = [run for run in kept if UID in run.data.tags]
@@ -100,15 +102,13 @@ def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
         The name of its study and the trial as it was logged, its configuration and its curve included.
 
     Raises:
-        StorageError: the store has no such run, or it is no trial's.
+        StorageError: the store does not answer or has no such run, or it is no trial's.
     """
-    from mlflow.exceptions import MlflowException
-
     client = _client(uri)
-    try:
-        run = client.get_run(run_id)
-    except MlflowException as error:
-        raise StorageError(f"no run '{run_id}' in {store.shown(store.store_uri(uri))}") from error
+    with _answering(uri):
+        run = _run(client, run_id)
+    if run is None:
+        raise StorageError(f"no run '{run_id}' in {store.shown(store.store_uri(uri))}")
     if TRIAL not in run.data.tags or runs.RECORD_FIRST not in run.data.tags:
         raise StorageError(f"run '{run_id}' is not the run of a trial; its name is '{run.info.run_name}'")
     return run.data.tags["hpsearch.study"], _record(client, run, _artifact(client, run, "config.yaml"))
@@ -131,6 +131,28 @@ def download(uri: str | None, run_id: str, file: str) -> Path | None:
         return Path(_client(uri).download_artifacts(run_id, file))
     except (MlflowException, OSError):
         return None
+
+
+def _run(client: "MlflowClient", run_id: str) -> "Run | None":
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+
+
+@contextmanager
+def _answering(uri: str | None) -> Iterator[None]:
+    """Turn what the first question to a store raises into one line."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:  # MLflow raises whatever its HTTP and SQL layers raise
+        raise StorageError(f"MLflow at {store.shown(store.store_uri(uri))}: {store.one_line(error)}") from error
 
 
 def _client(uri: str | None) -> "MlflowClient":
@@ -262,7 +284,8 @@ class StudySummary:
         name: of its folder, which is what commands take.
         folder: where it is.
         question: what it asks.
-        state: how it ended last; RUNNING, or INTERRUPTED when it did not end and nothing runs it.
+        state: how it ended last; RUNNING, or INTERRUPTED when it did not end and nothing runs it;
+            DAMAGED when its own event file cannot be read.
         counts: trials by state.
         best: its best point so far (point, params, mean, sd, n).
         created: when it was started first, in seconds since the Unix epoch.
@@ -282,11 +305,17 @@ class StudySummary:
 def studies(root: Path) -> list[StudySummary]:
     """Return the studies in a folder of studies, the one changed last first."""
     folders = [path.parent.parent for path in root.glob("*/events/study.jsonl")]
-    return sorted((_summary(folder) for folder in folders), key=lambda summary: -summary.changed)
+    return sorted((_summary_or_damage(folder) for folder in folders), key=lambda summary: -summary.changed)
 
 
-def _summary(folder: Path) -> StudySummary:
-    study = read_study(folder)
+def _summary_or_damage(folder: Path) -> StudySummary:
+    try:
+        return _summary(folder, read_study(folder))
+    except StorageError:
+        return _summary(folder, {"state": {"state": "DAMAGED"}})
+
+
+def _summary(folder: Path, study: Mapping[str, Any]) -> StudySummary:
     files = trial_files(folder)
     best = study.get("best")
     changed = max(path.stat().st_mtime for path in [folder / "events" / f"{STUDY}.jsonl", *files])

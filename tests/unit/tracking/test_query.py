@@ -171,3 +171,21 @@ def test_a_study_that_was_moved_aside_goes_by_the_name_of_its_folder(folder):
     assert [summary.name for summary in query.studies(folder.parent)] == [aside.name]
     table = query.table_from_events(aside)
     assert table.name == table.study["name"] == aside.name
+
+
+def test_a_damaged_study_is_listed_with_the_others(folder):
+    fake.write_study(folder).close()
+    aside = folder.rename(folder.with_name("aside"))
+    fake.write_study(folder).close()
+    path = aside / "events" / "study.jsonl"
+    path.write_bytes(b"\0" + path.read_bytes())
+    states = {summary.name: summary.state for summary in query.studies(folder.parent)}
+    assert states == {"aside": "DAMAGED", "lr_sweep": "COMPLETE"}
+    with pytest.raises(StorageError, match="line 1 is damaged"):
+        query.table_from_events(aside)
+
+
+@pytest.mark.parametrize("ask", [query.table_from_mlflow, query.find_run])
+def test_a_server_that_does_not_answer_is_one_clear_line(ask):
+    with pytest.raises(StorageError, match=r"^MLflow at http://127\.0\.0\.1:9: the server does not answer$"):
+        ask("http://127.0.0.1:9", "lr_sweep")
