@@ -366,7 +366,8 @@ class Driver:
         trial.set_user_attr("state", state)
         trial.set_user_attr("trials", Counter(done.result.state for done in point.finished.values()))
         trial.set_user_attr("epochs", sum(done.epochs for done in point.finished.values()))
-        trial.set_constraint("infeasible", 1.0 if state is TrialState.INFEASIBLE else -1.0)
+        if not trial.constraints:  # stored already by a driver that was killed before it told
+            trial.set_constraint("infeasible", 1.0 if state is TrialState.INFEASIBLE else -1.0)
         if state is TrialState.COMPLETE:
             mean, sd = statistics.fmean(scores), _sd(scores)
             best = BestPoint(trial.number, point.params, mean, sd, len(scores), self._plan.objective.metric)

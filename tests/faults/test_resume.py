@@ -30,10 +30,10 @@ MEASURED = ("_sec", "_per_sec", "_mib")
 WHEN = ["started", "ended", "duration_sec", "attempts", "run_id", "failures"]
 
 
-def start(folder: Path) -> subprocess.Popen:
+def start(folder: Path, *words: str) -> subprocess.Popen:
     with (folder / "output.txt").open("a") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "hpsearch", *COMMAND],
+            [sys.executable, "-m", "hpsearch", *COMMAND, *words],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -90,11 +90,22 @@ def check_like(calm: Path, folder: Path, monkeypatch) -> None:
     check_store(folder)
 
 
-def check_store(folder: Path) -> None:
+def client_of(folder: Path):
     from mlflow.tracking import MlflowClient
 
-    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
-    runs = client.search_runs([client.get_experiment_by_name("sweep").experiment_id], max_results=1000)
+    return MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+
+
+def stored(folder: Path):
+    """The study's runs in the store, without those of a study that was started again."""
+    client = client_of(folder)
+    experiment = client.get_experiment_by_name("sweep")
+    runs = client.search_runs([experiment.experiment_id], max_results=1000) if experiment else []
+    return [run for run in runs if "superseded" not in run.data.tags]
+
+
+def check_store(folder: Path) -> None:
+    client, runs = client_of(folder), stored(folder)
     children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
     assert len(runs) == len(children) + 1
     assert len({run.data.tags["hpsearch.trial"] for run in children}) == len(children) == 12
@@ -108,10 +119,13 @@ def check_store(folder: Path) -> None:
 
 def test_the_driver_killed_at_five_random_moments(calm, tmp_path, monkeypatch):
     moments = random.Random(20)
-    for _ in range(5):
+    events = tmp_path / "studies" / "sweep" / "events"
+    for kill in range(5):
         run = start(tmp_path)
-        wait_for(lambda run=run: workers_of(run), 20)
-        time.sleep(moments.uniform(0, 6))
+        known = len(list(events.glob("*-*-*.jsonl")))
+        if kill > 0:  # the first falls anywhere in the start
+            wait_for(lambda known=known: len(list(events.glob("*-*-*.jsonl"))) > known, 30)
+        time.sleep(moments.uniform(0, 3 if kill == 0 else 1))
         workers = workers_of(run)
         run.send_signal(signal.SIGKILL)
         run.wait()
@@ -156,5 +170,32 @@ def test_two_interrupts_stop_at_once_and_the_same_command_goes_on(calm, tmp_path
     run.send_signal(signal.SIGINT)
     assert run.wait(60) == 130, said(tmp_path)
     assert "Traceback" not in said(tmp_path)
+    assert {run.info.status for run in stored(tmp_path)} <= {"FINISHED", "SCHEDULED"}
     finish(tmp_path)
     check_like(calm, tmp_path, monkeypatch)
+
+
+def test_sync_beside_a_running_driver_sends_nothing_twice(calm, tmp_path, monkeypatch):
+    run = start(tmp_path)
+    assert wait_for(lambda: list((tmp_path / "studies" / "sweep" / "events").glob("*-*-*.jsonl")), 60)
+    sync = [sys.executable, "-m", "hpsearch", "sync"]
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    assert subprocess.run(sync, cwd=tmp_path, env=env, capture_output=True).returncode == 0
+    refused = subprocess.run([*sync, "sweep"], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert run.poll() is not None or (refused.returncode == 2 and "running already" in refused.stderr)
+    assert run.wait(120) == 0, said(tmp_path)
+    check_like(calm, tmp_path, monkeypatch)
+
+
+def test_a_restarted_study_that_was_stopped_goes_on_with_the_printed_command(tmp_path, monkeypatch):
+    studies = tmp_path / "studies"
+    for kept, words in enumerate(([], ["study.restart=true"])):
+        run = start(tmp_path, *words)
+        assert wait_for(lambda kept=kept: len(list(studies.glob("sweep.2*"))) == kept, 60)
+        assert wait_for(lambda: list((studies / "sweep" / "events").glob("*-*-*.jsonl")), 60)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(60) == 130, said(tmp_path)
+    assert "study.restart" not in said(tmp_path).split("go on where it stopped")[-1]
+    finish(tmp_path)
+    check_store(tmp_path)
+    assert len(list(studies.glob("sweep.2*"))) == 1

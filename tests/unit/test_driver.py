@@ -11,7 +11,7 @@ import optuna
 import pytest
 
 from hpsearch.driver import Driver, Plan
-from hpsearch.errors import ConfigError
+from hpsearch.errors import ConfigError, StorageError
 from hpsearch.search.samplers import Grid
 from hpsearch.search.space import Space
 from hpsearch.search.storage import JournalStore, open_study
@@ -346,3 +346,54 @@ def test_in_lockstep_the_study_does_not_depend_on_who_is_faster(tmp_path):
         setup.run(partial(script, slow), Uneven, lockstep=True)
         seen.append([(r.params, r.state, r.score) for r in setup.records()])
     assert json.dumps(seen[0]) == json.dumps(seen[1])
+
+
+def test_the_other_replicates_of_an_unpruned_point_run_side_by_side(tmp_path):
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=1)
+    setup = Setup(tmp_path, space={"lr": "choice(0.1)"}, pruner=pruner, seeds=(0, 1, 2))
+    together = []
+    setup.run(trains([0.1, 0.2]), slots=4, on_poll=lambda _: together.append(len(setup.launcher.running)))
+    assert together[0] == 1
+    assert max(together) == 2
+
+
+def test_a_point_pruned_just_before_the_driver_was_killed_trains_no_other_replicate(tmp_path):
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=0)
+    setup = Setup(tmp_path, space={"lr": "choice(0.4, 0.1)"}, pruner=pruner)
+    setup.run(trains(lambda spec: [spec.params["lr"]] * 3), slots=1)
+    journal = tmp_path / "optuna.journal"
+    lines = journal.read_text().splitlines(keepends=True)
+    told = max(n for n, line in enumerate(lines) if '"state":2' in line.replace(" ", ""))
+    journal.write_text("".join(lines[:told]))
+    again = setup.run(trains(lambda spec: [spec.params["lr"]] * 3), slots=1)
+    assert setup.launcher.submitted == []
+    assert again.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 1}
+
+
+def test_budget_seconds_counts_the_time_of_every_run(tmp_path):
+    space = {"lr": "interval(0.0, 1.0)"}
+    random_at = lambda n: optuna.samplers.RandomSampler(seed=n)  # noqa: E731
+    Setup(tmp_path, space, random_at, seeds=(0,), seconds=60).run(trains([0.1]))
+    trained = len(Setup(tmp_path, space, random_at).records())
+    setup = Setup(tmp_path, space, random_at, seeds=(0,), seconds=60)
+    outcome = setup.run(trains([0.1]))
+    assert not setup.todo
+    assert (len(setup.records()), outcome.why) == (trained, "budget.seconds = 60 is used up")
+
+
+def test_without_any_score_a_diverged_point_is_told_no_better_than_its_first_loss(tmp_path):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        yield TrialResult(TrialState.INFEASIBLE, "diverged at step 2", facts={"first_loss": 2.3})
+
+    setup = Setup(tmp_path, objective=Objective("valid/loss", "minimize"))
+    setup.run(script)
+    assert {t.value for t in setup.study().trials} == {2.3}
+
+
+def test_a_lost_journal_is_refused_rather_than_trained_again(tmp_path):
+    setup = Setup(tmp_path)
+    setup.run(trains([0.5]))
+    (tmp_path / "optuna.journal").write_text("")
+    with pytest.raises(StorageError, match="the event files know point 2, the search only 0 points"):
+        setup.run(trains([0.5]))
