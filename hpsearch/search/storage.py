@@ -22,6 +22,7 @@ from optuna.study import StudyDirection
 from hpsearch.errors import BusyError, StorageError
 
 JOURNAL_NAME = "optuna.journal"
+LOCK_SEC = 0.3  # a listing of studies holds a lock for an instant
 _ASIDE = "move the study's folder aside and start again"
 
 
@@ -154,7 +155,7 @@ def study_lock(folder: Path, what: str) -> Iterator[None]:
         BusyError: another driver holds it.
         StorageError: the folder cannot be written.
     """
-    lock = filelock.FileLock(folder / "lock", timeout=0)
+    lock = filelock.FileLock(folder / "lock", timeout=LOCK_SEC)
     try:
         lock.acquire()
     except filelock.Timeout:
