@@ -1,6 +1,6 @@
 """What the driver, the workers and the tracking cost, beside a bare torch loop that does the same work.
 
-    python tests/benchmarks/bench_overhead.py [--pairs 5] [--part trial|sweep]
+    python -m tests.benchmarks.bench_overhead [--pairs 5] [--part trial|sweep]
 
 1. One trial: LeNet on Fashion-MNIST, batch 128, 2 epochs, one thread; driver and MLflow tracking included, process
    start excluded. Wanted: at most 1.05 of the bare loop.
