@@ -128,7 +128,6 @@ class Driver:
         self._store = store
         self._space = space
         self._plan = plan
-        self._launcher = launcher
         self._record = record
         self._make_spec = make_spec
         self._observer = observer

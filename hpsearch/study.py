@@ -149,9 +149,10 @@ def run_study(
         outcome = driver.run()
         crew.close()
         table = table_from_events(folder)
-        report = _conclude(table, folder, record, outcome, todo, observer)
+        summary = _summary(table)
+        report = _conclude(table, summary, folder, record, outcome, todo, observer)
         notes = unsent_note(tracker, observer)
-        return _outcome(table, folder, outcome, report, tracker.hint(), time.time() - started, not todo, notes)
+        return _outcome(table, summary, folder, outcome, report, tracker.hint(), time.time() - started, not todo, notes)
 
 
 def plan_search(composition: Composition) -> Search:
@@ -302,17 +303,28 @@ def _driver(
         opened.close()
 
 
+def _summary(table: TrialTable) -> "Summary":
+    from hpsearch.analysis.sweep import summarize
+
+    return summarize(table)
+
+
 def _conclude(
-    table: TrialTable, folder: Path, record: Record, outcome: Outcome, trained: bool, observer: Observer
+    table: TrialTable,
+    summary: "Summary",
+    folder: Path,
+    record: Record,
+    outcome: Outcome,
+    trained: bool,
+    observer: Observer,
 ) -> Path | None:
     """Record how the study stands and, when it is done, write its report; a report of before stays."""
     from hpsearch import report
     from hpsearch.analysis.answer import answer
-    from hpsearch.analysis.sweep import summarize
     from hpsearch.report.files import REPORT
 
     state = TrialState.PAUSED if outcome.interrupted else TrialState.COMPLETE
-    record.study("state", time.time(), state=state, answer=answer(summarize(table)), why=outcome.why)
+    record.study("state", time.time(), state=state, answer=answer(summary), why=outcome.why)
     record.flush()
     if outcome.interrupted or (not trained and (folder / REPORT).exists()):
         return None if outcome.interrupted else folder / REPORT
@@ -367,6 +379,7 @@ def sync(
 
 def _outcome(
     table: TrialTable,
+    summary: "Summary",
     folder: Path,
     outcome: Outcome,
     report: Path | None,
@@ -376,9 +389,8 @@ def _outcome(
     notes: tuple[str, ...],
 ) -> StudyOutcome:
     from hpsearch.analysis.answer import answer
-    from hpsearch.analysis.sweep import best_trial, summarize
+    from hpsearch.analysis.sweep import best_trial
 
-    summary = summarize(table)
     best = best_trial(table, summary)
     return StudyOutcome(
         name=folder.name,
