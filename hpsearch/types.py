@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from hpsearch.errors import ConfigError
+from hpsearch.errors import ConfigError, check_choice, check_int
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,14 +157,18 @@ class Objective:
     """What a search optimizes.
 
     Attributes:
-        metric: name of a reported metric.
+        metric: name of a reported metric; in `others` also of a fact, such as ``parameters``.
         direction: ``maximize`` or ``minimize``.
         reduce: ``last`` or ``best`` value of a trial's curve.
+        smooth: epochs of the trailing mean that is taken of the curve first; 1: the curve as it is.
+        others: what is optimized at the same time; the best points are then those that no other dominates.
     """
 
     metric: str
     direction: str = "maximize"
     reduce: str = "last"
+    smooth: int = 1
+    others: tuple["Objective", ...] = ()
 
     @property
     def maximize(self) -> bool:
@@ -173,15 +177,24 @@ class Objective:
 
     def __post_init__(self) -> None:
         for name, allowed in (("direction", ("maximize", "minimize")), ("reduce", ("last", "best"))):
-            if getattr(self, name) not in allowed:
-                raise ConfigError(f"objective.{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}")
+            check_choice(f"objective.{name}", getattr(self, name), allowed)
+        check_int("objective.smooth", self.smooth, 1)
+        object.__setattr__(self, "others", tuple(self.others))
+        metrics = [each.metric for each in self.each]
+        if len(set(metrics)) < len(metrics) or any(other.others for other in self.others):
+            raise ConfigError(f"objective.others: must name other metrics, each once (got {', '.join(metrics)})")
+
+    @property
+    def each(self) -> tuple["Objective", ...]:
+        """This objective, the one that pruners and progress look at, and the others."""
+        return (self, *self.others)
 
     def better(self, a: float, b: float) -> bool:
         """Return whether score `a` beats score `b`."""
         return a > b if self.maximize else a < b
 
     def score(self, curve: Mapping[int, float]) -> float:
-        """Return a trial's score: the last or the best value of its curve.
+        """Return a trial's score: the last or the best value of its smoothed curve.
 
         Args:
             curve: value by epoch; epoch 0, the untrained model, counts only when there is no other.
@@ -190,9 +203,16 @@ class Objective:
             The score, nan when the curve is empty.
         """
         trained = [curve[epoch] for epoch in sorted(curve) if epoch > 0] or list(curve.values())
-        if not trained or self.reduce == "last":
-            return trained[-1] if trained else float("nan")
-        return max(trained) if self.maximize else min(trained)
+        if not trained:
+            return float("nan")
+        if self.reduce == "last":
+            return self._trailing_mean(trained)
+        means = [self._trailing_mean(trained[:end]) for end in range(1, len(trained) + 1)]
+        return max(means) if self.maximize else min(means)
+
+    def _trailing_mean(self, values: list[float]) -> float:
+        window = values[-self.smooth :]
+        return window[0] if len(window) == 1 else sum(window) / len(window)
 
 
 @dataclass(frozen=True, slots=True)
