@@ -146,13 +146,13 @@ def build_launcher(composition: Composition) -> Launcher:
 
 
 @contextmanager
-def working(launcher: Launcher, composition: Composition, configs: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+def working(launcher: Launcher, composition: Composition, configs: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
     """Start the workers and let one of them build every configuration, so that bad ones are refused before anything.
 
     Args:
         launcher: not started.
         composition: says where the objective came from.
-        configs: trial configurations to check.
+        configs: trial configurations to check, by the words that an error adds, of which there may be none.
 
     Yields:
         Nothing; the workers run inside the block and are killed when it ends with an error.
@@ -160,13 +160,26 @@ def working(launcher: Launcher, composition: Composition, configs: Sequence[Mapp
     launcher.start(execute)
     sound = False
     try:
-        for config in configs:
+        for words, config in configs.items():
             source = find_source(config, tracking_uri(composition))
-            _check_metric(composition, launcher.call(preflight, config, source)["metrics"])
+            with _named(words):
+                facts = launcher.call(preflight, config, source)
+            _check_metric(composition, facts["metrics"])
         yield
         sound = True
     finally:
         launcher.stop(now=not sound)
+
+
+@contextmanager
+def _named(words: str) -> Iterator[None]:
+    """Add the searched options to the message of what is raised inside."""
+    try:
+        yield
+    except HpsearchError as error:
+        if words:
+            error.args = (f"{error} (met with {words})",)
+        raise
 
 
 def _check_metric(composition: Composition, known: Sequence[str] | None) -> None:

@@ -139,7 +139,7 @@ def run_trial(
     launcher = build_launcher(composition)
     filled = composition.trial({}, composition.config["seed"], composition.config["fold"])
     with ExitStack() as stack:
-        stack.enter_context(working(launcher, composition, [filled.config]))
+        stack.enter_context(working(launcher, composition, {"": filled.config}))
         stack.enter_context(locked(folder))
         record = stack.enter_context(recorded(composition, folder, tracker, name=SINGLE))
         spec, known = _spec_in(folder, composition, filled.key)
@@ -246,7 +246,7 @@ def replay(
     config = {**known.config, "plugins": composition.config["plugins"]}
     objective: Objective = build("objective", config["objective"])
     launcher = build_launcher(composition)
-    with tempfile.TemporaryDirectory() as folder, working(launcher, composition, [config]):
+    with tempfile.TemporaryDirectory() as folder, working(launcher, composition, {"": config}):
         spec = TrialSpec(study, known.id, config, known.params, known.overrides, known.key, folder)
         spec = replace(spec, source=find_source(config, tracking_uri(composition)))
         record = Record(Path(folder))

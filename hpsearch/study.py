@@ -12,6 +12,7 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose, diff
 from hpsearch.driver import Driver, Outcome, Plan
 from hpsearch.errors import BusyError, ConfigError, SpaceError, StorageError
+from hpsearch.grammar import value_text
 from hpsearch.launch.base import Launcher
 from hpsearch.rng import address
 from hpsearch.search.samplers import Grid
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 STUDY_FILE = "study.yaml"
 RUN_TIME = ("launcher", "tracker", "storage", "budget")
 """Where and how much to run: not part of what a study is."""
+PAIRS = 24
+"""Configurations built beforehand for pairs of searched options that might exclude each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,16 +210,16 @@ def _prunes(pruner: Any) -> bool:
     return not isinstance(pruner, NopPruner)
 
 
-def _representatives(search: Search) -> list[dict[str, Any]]:
-    """Return the trial configurations to build before anything is created: the base, and every option of a group."""
-    composition, seed = search.composition, search.plan.seeds[0]
-    options = [
-        {parameter.key: choice}
-        for parameter in search.space.parameters
-        if "." not in parameter.key
-        for choice in parameter.values or ()
-    ]
-    return [composition.trial(params, seed).config for params in ({}, *options)]
+def _representatives(search: Search) -> dict[str, Mapping[str, Any]]:
+    """Return, by their chosen options, the trial configurations to build before anything is created."""
+    seed, points = search.plan.seeds[0], search.space.covering(PAIRS)
+    groups = [parameter.key for parameter in search.space.parameters if parameter.is_group]
+    return {
+        ", ".join(f"{group}={value_text(point[group])}" for group in groups if group in point): (
+            search.composition.trial(point, seed).config
+        )
+        for point in points
+    }
 
 
 @contextmanager

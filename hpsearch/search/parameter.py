@@ -32,6 +32,11 @@ class Parameter:
     expression: str
     values: tuple[Any, ...] | None
 
+    @property
+    def is_group(self) -> bool:
+        """Whether its values are options of a group of the configuration, not values of a key."""
+        return "." not in self.key
+
     def encode(self, value: Any) -> Any:
         """Return what Optuna stores for a value."""
         if isinstance(self.distribution, CategoricalDistribution) and self._as_json:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from itertools import combinations
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
@@ -134,6 +135,48 @@ class Space:
         if parameter.key not in branching:
             return len(values) * self._count(place + 1, params, branching)
         return sum(self._count(place + 1, {**params, parameter.key: value}, branching) for value in values)
+
+    def covering(self, most: int) -> list[dict[str, Any]]:
+        """Return points to try beforehand: together they hold every option of a group, and every pair of options.
+
+        All-pairs testing: most faults are of one option or of two that do not go together (Kuhn, Wallace and Gallo,
+        Software fault interactions, IEEE Transactions on Software Engineering 2004). Hyperparameters that are no groups
+        take their first value.
+
+        Args:
+            most: points added for the pairs; what they cannot hold is left out, in a fixed random order.
+
+        Returns:
+            Values by dotted key, without the inactive ones; at least one point.
+        """
+        single = [{p.key: option} for p in self.parameters if p.is_group for option in p.values or ()]
+        pairs = [one | other for one, other in combinations(single, 2) if not one.keys() & other.keys()]
+        random.Random(0).shuffle(pairs)
+        points = self._holding([self._point({}, 0)], single, len(single))
+        return self._holding(points, pairs, most)
+
+    def _holding(
+        self, points: Sequence[dict[str, Any]], wanted: Sequence[Mapping[str, Any]], most: int
+    ) -> list[dict[str, Any]]:
+        """Add at most so many points, each of which holds something wanted that none before it held."""
+        found, end = list(points), len(points) + most
+        for asked in wanted:
+            if len(found) < end and not any(asked.items() <= point.items() for point in found):
+                point = self._point(asked, len(found))
+                found += [point] if asked.items() <= point.items() else []
+        return found
+
+    def _point(self, asked: Mapping[str, Any], turn: int) -> dict[str, Any]:
+        """Return a point with the options that are asked for where their conditions allow; groups take turns else."""
+        holders = (p for p in self.parameters if p.key in asked and asked[p.key] in p.ends())
+        needed = {**{group: option for p in holders for group, option in p.condition}, **asked}
+        params: dict[str, Any] = {}
+        for parameter in self.parameters:
+            if _holds(parameter.condition, params):
+                ends, value = parameter.ends(), needed.get(parameter.key)
+                other = ends[turn % len(ends)] if parameter.is_group else ends[0]
+                params[parameter.key] = value if value in ends else other
+        return params
 
     def ends(self) -> dict[str, tuple[Any, ...]]:
         """Return, by flat name, the values between which all others lie; what the rules of a key must allow."""

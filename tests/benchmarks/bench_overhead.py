@@ -59,9 +59,9 @@ class Ours:
         self._number = 0
         self.launcher = build_launcher(self._search.composition)
         started = time.perf_counter()
-        stack.enter_context(working(self.launcher, self._search.composition, []))
+        stack.enter_context(working(self.launcher, self._search.composition, {}))
         self.start_sec = self._until_ready(started)
-        for config in _representatives(self._search):
+        for config in _representatives(self._search).values():
             from hpsearch.trial import preflight
 
             for _ in range(self.launcher.slots):

@@ -41,6 +41,10 @@ WORDS = {
     ),
     "unclosed bracket": ([STUDY, "space.optimizer.lr=choice(0.1"], ["optimizer.lr", "bracket"]),
     "seeds in the space": ([STUDY, "space.seed=choice(1, 2)"], ["seed"]),
+    "searched options that exclude each other": (
+        [STUDY, INLINE, "space.scheduler=choice(constant, one_cycle)", "space.optimizer=choice(momentum, adagrad)"],
+        ["scheduler.cycle_momentum", "no momentum", "met with", "scheduler=one_cycle, optimizer=adagrad"],
+    ),
     "nothing left to search": ([STUDY, "~space.optimizer.lr"], ["space", "empty"]),
     "metric that no report has": (
         [STUDY, INLINE, "objective.metric=valid/accuracy"],

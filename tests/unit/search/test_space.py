@@ -338,3 +338,47 @@ def test_grid_cells_can_be_queued_in_optuna(table):
         study.enqueue_trial(cell)
     drawn = [study.ask(space.distributions()).params for _ in cells]
     assert [repr(space.active(flat)) for flat in drawn] == [repr(space.active(cell)) for cell in cells]
+
+
+GROUPED = {
+    "two groups": {"scheduler": "choice(constant, one_cycle)", "optimizer": "choice(sgd, adam, adagrad)"},
+    "three groups and a key": {
+        "a": "choice(x, y)",
+        "b": "choice(x, y, z)",
+        "c": "choice(v, w)",
+        "a.lr": "interval(0.1, 1)",
+    },
+    "a group of one option": {
+        "model": "choice(mlp, lenet, linear)",
+        "init": "choice(default, normal)",
+        "model=mlp/norm": "choice(none, batch)",
+        "model=lenet/norm": "choice(batch, layer)",
+        "model=lenet/norm=layer/eps": "choice(small, large)",
+    },
+    "no group": {"optimizer.lr": "interval(0.1, 1)"},
+}
+
+
+def groups_of(points, number):
+    """What the points hold of so many groups at a time."""
+    chosen = [sorted((key, value) for key, value in point.items() if "." not in key) for point in points]
+    return {options for each in chosen for options in itertools.combinations(each, number)}
+
+
+@pytest.mark.parametrize("case", GROUPED)
+def test_covering_points_are_of_the_space_and_hold_every_pair(case):
+    space = Space.parse(GROUPED[case])
+    points, every = space.covering(100), [space.active(cell) for cell in space.grid(2)]
+    assert all(point in every for point in points)
+    assert len(points) <= len(every)
+    assert groups_of(points, 1) == groups_of(every, 1)
+    assert groups_of(points, 2) == groups_of(every, 2)
+
+
+def test_covering_stays_within_its_number_of_pairs():
+    groups = {name: f"choice({', '.join('abcdefgh')})" for name in "xyz"}
+    space = Space.parse(groups)
+    some, every = space.covering(24), space.covering(1000)
+    assert len(some) <= 8 + 24
+    assert len(groups_of(every, 2)) == 3 * 64
+    assert len(every) < 8**3 / 3
