@@ -13,15 +13,19 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from hpsearch.errors import HpsearchError, StorageError
 from hpsearch.launch.base import Launcher
 from hpsearch.pool import Finished, Interrupts, Pool, interrupts
+from hpsearch.search.extension import Extension, Widening, copied, widened
+from hpsearch.search.judge import Judge
 from hpsearch.search.samplers import Grid, Unseen
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, owner
+from hpsearch.search.tally import Tally
 from hpsearch.tracking.events import Record, TrialRecord, trial_files
 from hpsearch.types import (
     BestPoint,
@@ -38,6 +42,8 @@ from hpsearch.types import (
 )
 
 POLL_SEC = 0.2
+WIDENED_AT = "widened_at"
+"""User attribute of an Optuna study: the number of points that were asked before its ranges were widened."""
 MakeSpec = Callable[[int, Mapping[str, Any], int, int], TrialSpec]
 
 
@@ -49,7 +55,6 @@ class Plan:
         objective: what is searched for.
         seeds: of the replicates.
         folds: of the cross-validation; ``(0,)`` for a single split.
-        pruning: whether the first replicate of a point may be stopped early; the others then wait for its end.
         points: at most so many points; None: until the grid or the space is used up.
         seconds: start nothing new after so long.
         epochs: start nothing new after so many epochs of all trials together.
@@ -59,7 +64,6 @@ class Plan:
     objective: Objective
     seeds: tuple[int, ...]
     folds: tuple[int, ...] = (0,)
-    pruning: bool = False
     points: int | None = None
     seconds: float | None = None
     epochs: int | None = None
@@ -80,6 +84,8 @@ class Point:
     waiting: list[tuple[int, int]]
     open: set[TrialId] = field(default_factory=set)
     finished: dict[TrialId, Finished] = field(default_factory=dict)
+    paused: Finished | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,8 @@ class Driver:
     """Runs one Optuna study to its end, from wherever it stands.
 
     Args:
-        study: the Optuna study; its sampler is wrapped so that nothing is proposed twice.
+        study: the Optuna study; its pruner judges the points.
+        make_sampler: (points asked so far) -> the sampler; what it proposes is never a point that was seen before.
         store: flushed once per tick, after the record.
         space: what is searched.
         plan: how much.
@@ -106,6 +113,9 @@ class Driver:
         observer: shows progress.
         clock: seconds since the Unix epoch.
         seed: of the points that replace proposals seen before.
+        extension: whether and how far ranges are widened at whose edge the best point lies.
+        original: the space that the study began with, where its ranges were widened since.
+        allowed: whether a key of the space may take a value.
         system: samples the load of the machine, at its own pace.
     """
 
@@ -113,6 +123,7 @@ class Driver:
         self,
         *,
         study: optuna.Study,
+        make_sampler: Callable[[int], BaseSampler],
         store: OpenStore,
         space: Space,
         plan: Plan,
@@ -122,25 +133,32 @@ class Driver:
         observer: Observer,
         clock: Clock,
         seed: int = 0,
+        extension: Extension | None = None,
+        original: Space | None = None,
+        allowed: Callable[[str, Any], bool] = lambda *_: True,
         system: Callable[[float], Mapping[str, float] | None] = lambda _: None,
     ) -> None:
-        self._study = study
+        self._name = study.study_name.partition("+")[0]
+        self._make_sampler = make_sampler
+        self._seed = seed
         self._store = store
         self._space = space
+        self._original = original or space
+        self._allowed = allowed
         self._plan = plan
         self._record = record
         self._make_spec = make_spec
         self._observer = observer
         self._clock = clock
         self._system = system
-        self._pool = Pool(launcher, record, plan.objective, judge=self._judge, clock=clock, line=observer.line)
-        self._grid = study.sampler if isinstance(study.sampler, Grid) else None
-        study.sampler = Unseen(study.sampler, space, seed)
+        self._pool = Pool(launcher, record, plan.objective, judge=self._decide, clock=clock, line=observer.line)
+        self._judge = Judge(study.pruner, plan.objective)
+        self._tally = Tally(plan.objective)
         self._points: dict[int, Point] = {}
-        self._counts: Counter[TrialState] = Counter()
-        self._best: BestPoint | None = None
-        self._worst: float | None = None
-        self._epochs = 0
+        self._use(study)
+        sampler = make_sampler(len(study.get_trials(deepcopy=False)))
+        self._grid = sampler if isinstance(sampler, Grid) else None
+        self._extension = None if self._grid is not None else extension
         self._started_at: float | None = None
         self._earlier_sec = float(study.user_attrs.get("seconds", 0.0))
         self._interrupts = Interrupts()
@@ -168,7 +186,19 @@ class Driver:
                 self._store.flush()
         why = self._why_done()
         interrupted = self._interrupts.count > 0 and (bool(self._points) or not why)
-        return Outcome(interrupted, dict(self._counts), self._best, why)
+        paused = Counter({TrialState.PAUSED: sum(point.paused is not None for point in self._points.values())})
+        return Outcome(interrupted, dict(self._tally.counts + paused), self._tally.best, why)
+
+    def _use(self, study: optuna.Study) -> None:
+        """Search in a study from now on."""
+        self._study = study
+        self._study.sampler = RandomSampler(seed=0)  # a trial that is taken over consults it, and needs nothing of it
+        self._widened_at = int(study.user_attrs.get(WIDENED_AT, 0))
+
+    def _sample_anew(self) -> None:
+        """Give the study a sampler that is seeded for the points it holds."""
+        points = len(self._study.get_trials(deepcopy=False))
+        self._study.sampler = Unseen(self._make_sampler(points), self._space, self._seed)
 
     def _tick(self) -> bool:
         """Fill the slots, wait a little, handle what happened; return whether there is more to do."""
@@ -183,6 +213,7 @@ class Driver:
         self._record.flush()
         self._show()
         if not self._pool.busy:
+            self._close_paused()
             return False
         for finished in self._pool.poll(POLL_SEC):
             self._finished(finished)
@@ -200,21 +231,55 @@ class Driver:
     # Asking
 
     def _ask(self) -> None:
-        while self._pool.free > 0 and (self._next_replicate() or self._next_point()):
+        while self._pool.free > 0 and (self._next_replicate() or self._next_promoted() or self._next_point()):
             pass
 
     def _next_replicate(self) -> bool:
         for number in sorted(self._points):
             point = self._points[number]
-            if point.waiting and (not self._plan.pruning or self._judged(point)):
+            if point.waiting and point.paused is None and self._judged(point):
                 self._add(point, point.waiting.pop(0))
                 return True
         return False
 
     def _judged(self, point: Point) -> bool:
-        """Return whether the first replicate, which pruners judge, is yet to start or has ended."""
-        first = TrialId(point.trial.number, *self._plan.replicates[0])
-        return first not in point.open
+        """Return whether the replicate that the pruner judges is yet to start or has ended."""
+        if self._judge.by_replicate:
+            return not point.open
+        return not self._judge.by_epoch or self._first(point) not in point.open
+
+    def _first(self, point: Point) -> TrialId:
+        return TrialId(point.trial.number, *self._plan.replicates[0])
+
+    def _next_promoted(self) -> bool:
+        """Let a paused point go on, where the pruner chooses one; none when time, epochs or the target say stop."""
+        if self._why_out_of_budget():
+            return False
+        number = self._judge.promote(asking=not self._why_done())
+        if number is None:
+            return False
+        point = self._points[number]
+        assert point.paused is not None, f"point {number} is not paused"
+        done, point.paused = point.paused, None
+        self._judge.stands(number, TrialState.RUNNING)
+        failures = int(done.result.facts.get("failures", 0))
+        self._pool.add(replace(done.spec, attempt=done.spec.attempt + 1), done.curve, failures)
+        return True
+
+    def _close_paused(self) -> None:
+        """Tell the points that were paused and never chosen, unless more budget or a resumed run may choose them."""
+        if self._interrupts.count or self._why_out_of_budget():
+            return
+        for point in [each for each in self._points.values() if each.paused is not None]:
+            assert point.paused is not None
+            done = replace(point.paused, result=replace(point.paused.result, state=TrialState.PRUNED))
+            point.paused = None
+            self._record.state(
+                done.spec.id, TrialState.PRUNED, self._clock(), reason="others were better", attempt=done.spec.attempt
+            )
+            self._record.flush(fsync=True)
+            self._note_finished(point, done)
+            self._close_if_done(point)
 
     def _next_point(self) -> bool:
         if self._why_done():
@@ -234,17 +299,27 @@ class Driver:
             return f"all {size} points of the space are done"
         if plan.points is not None and asked >= plan.points:
             return f"budget.points = {plan.points} is used up"
+        return self._why_out_of_budget()
+
+    def _why_out_of_budget(self) -> str:
+        """Return why nothing further is started, new or paused, or the empty string."""
+        plan, best = self._plan, self._tally.best
         if plan.seconds is not None and self._elapsed_sec() >= plan.seconds:
             return f"budget.seconds = {plan.seconds:g} is used up"
-        if plan.epochs is not None and self._epochs >= plan.epochs:
+        if plan.epochs is not None and self._epochs() >= plan.epochs:
             return f"budget.epochs = {plan.epochs} is used up"
-        if plan.target is not None and self._best and not plan.objective.better(plan.target, self._best.mean):
+        if plan.target is not None and best and not plan.objective.better(plan.target, best.mean):
             return f"budget.target = {plan.target:g} is reached"
         return ""
+
+    def _epochs(self) -> int:
+        """Return the epochs trained so far by trials that have ended or wait."""
+        return self._tally.epochs + sum(point.paused.epochs for point in self._points.values() if point.paused)
 
     def _open(self, trial: optuna.Trial) -> Point:
         point = Point(trial, self._space.active(trial.params), self._plan.replicates)
         self._points[trial.number] = point
+        self._judge.opened(trial.number)
         return point
 
     def _add(self, point: Point, replicate: tuple[int, int]) -> None:
@@ -286,81 +361,130 @@ class Driver:
             elif frozen.state is OptunaState.RUNNING:
                 self._take_over(frozen)
         self._queue_grid()
-        return bool(self._points) or not self._why_done()
+        self._sample_anew()
+        running = any(point.paused is None for point in self._points.values())
+        return running or (bool(self._points) and not self._why_out_of_budget()) or not self._why_done()
 
     def _recall(self, frozen: FrozenTrial) -> None:
         """Count a finished point."""
         attrs = frozen.user_attrs
-        self._counts.update({TrialState(state): n for state, n in attrs["trials"].items()})
-        self._epochs += attrs["epochs"]
+        self._tally.counts.update({TrialState(state): n for state, n in attrs["trials"].items()})
+        self._tally.epochs += attrs["epochs"]
+        if self._judge.remembers:
+            known = self._record.trial(TrialId(frozen.number, *self._plan.replicates[0]))
+            self._judge.opened(frozen.number, known.curve(self._plan.objective.metric) if known else None)
+            self._judge.stands(frozen.number, TrialState(attrs["state"]))
         if sum(attrs["trials"].values()) > self._files[frozen.number]:
             self._observer.line(f"event files of point {frozen.number} are missing; its score is kept")
         if TrialState(attrs["state"]) is TrialState.COMPLETE:
-            self._note_worst(attrs["mean"])
+            self._tally.note_scores(frozen.values)
             params = self._space.active(frozen.params)
-            self._note_best(
+            self._tally.note_best(
                 BestPoint(frozen.number, params, attrs["mean"], attrs["sd"], attrs["n"], self._plan.objective.metric)
             )
 
     def _take_over(self, frozen: FrozenTrial) -> None:
         """Go on with a point that was running when its driver ended."""
-        trial = optuna.Trial(self._study, frozen._trial_id)
-        for name, distribution in self._space.distributions().items():
-            _suggest(trial, name, distribution)
-        trial.set_user_attr("owner", owner())
-        point = self._open(trial)
-        for replicate in list(point.waiting):
-            known = self._record.trial(TrialId(frozen.number, *replicate))
+        point = self._open(self._again(frozen._trial_id))
+        point.trial.set_user_attr("owner", owner())
+        records = {replicate: self._record.trial(TrialId(frozen.number, *replicate)) for replicate in point.waiting}
+        point.waiting = [replicate for replicate, known in records.items() if known is None]
+        for replicate, known in records.items():
             if known is not None:
-                point.waiting.remove(replicate)
                 self._go_on(point, replicate, known)
         self._close_if_done(point)
 
+    def _again(self, trial_id: int) -> optuna.Trial:
+        """Return the running trial of a study as one that was asked just now."""
+        trial = optuna.Trial(self._study, trial_id)
+        for name, distribution in self._space.distributions().items():
+            _suggest(trial, name, distribution)
+        return trial
+
     def _go_on(self, point: Point, replicate: tuple[int, int], known: TrialRecord) -> None:
         spec = self._make_spec(point.trial.number, point.params, *replicate)
+        spec = replace(spec, attempt=known.attempts)
         point.open.add(spec.id)
         curve = known.curve(self._plan.objective.metric)
+        first = replicate == self._plan.replicates[0]
+        if first:
+            self._judge.opened(point.trial.number, curve)
         if known.state.finished:
             self._note_finished(point, _recorded(spec, known, curve))
+        elif first and self._judge.pauses(point.trial.number):
+            self._note_paused(point, _recorded(spec, known, curve))
         else:
-            self._pool.add(replace(spec, attempt=known.attempts + 1), curve, int(known.facts.get("failures", 0)))
+            failures = int(known.facts.get("failures", 0))
+            self._pool.add(replace(spec, attempt=known.attempts + 1), curve, failures)
 
     # Deciding
 
-    def _judge(self, trial: TrialId, report: Report) -> Decision:
-        metric = self._plan.objective.metric
-        if not self._plan.pruning or (trial.seed, trial.fold) != self._plan.replicates[0] or report.epoch == 0:
+    def _decide(self, trial: TrialId, report: Report) -> Decision:
+        if (trial.seed, trial.fold) != self._plan.replicates[0]:
             return Decision.CONTINUE
-        asked = self._points[trial.point].trial
-        asked.report(report.metrics[metric], step=report.epoch)
-        return Decision.STOP if asked.should_prune() else Decision.CONTINUE
+        return self._judge.after_report(self._points[trial.point].trial, report)
 
     def _finished(self, done: Finished) -> None:
         point = self._points[done.spec.id.point]
         if done.result.state is TrialState.PAUSED:
+            if not self._interrupts.count:
+                self._note_paused(point, done)
             return
         self._note_finished(point, done)
         self._close_if_done(point)
 
+    def _note_paused(self, point: Point, done: Finished) -> None:
+        point.paused = done
+        self._judge.stands(point.trial.number, TrialState.PAUSED)
+
     def _note_finished(self, point: Point, done: Finished) -> None:
-        if done.result.state is TrialState.PRUNED:
-            point.waiting.clear()
+        if done.spec.id == self._first(point):
+            self._judge.stands(point.trial.number, done.result.state)
         point.open.discard(done.spec.id)
         point.finished[done.spec.id] = done
-        self._counts[done.result.state] += 1
-        self._epochs += done.epochs
+        self._tally.counts[done.result.state] += 1
+        self._tally.epochs += done.epochs
+        if done.result.state is TrialState.COMPLETE and point.waiting:
+            place = self._plan.replicates.index((done.spec.id.seed, done.spec.id.fold))
+            point.stopped = self._judge.after_replicate(point.trial, place, done.score)
+        if done.result.state is TrialState.PRUNED or point.stopped:
+            point.waiting.clear()
 
     def _close_if_done(self, point: Point) -> None:
         if point.open or point.waiting:
             return
         self._tell(point)
         del self._points[point.trial.number]
+        self._extend()
+
+    def _extend(self) -> None:
+        """Widen the ranges at whose edge the best point lies, in a new Optuna study that holds all points so far."""
+        best = self._tally.best
+        if self._extension is None or best is None or self._asked - self._widened_at < self._extension.after:
+            return
+        if self._why_done():
+            return
+        widenings = self._extension.widenings(self._space, self._original, best.params, self._allowed)
+        if not widenings:
+            return
+        self._space = widened(self._space, widenings)
+        study = copied(self._study, self._name, self._space)
+        study.set_user_attr(WIDENED_AT, self._asked)
+        self._use(study)
+        trials = study.get_trials(deepcopy=False)
+        for number, point in self._points.items():
+            point.trial = self._again(trials[number]._trial_id)
+        self._sample_anew()
+        for widening in widenings:
+            expression = self._space.to_dict()[widening.name]
+            self._record.study("extended", self._clock(), **asdict(widening), expression=expression)
+            self._observer.line(_said(widening))
 
     # Telling
 
     def _tell(self, point: Point) -> None:
         trial = point.trial
-        state = _state_of(point)
+        state = TrialState.PRUNED if point.stopped else _state_of(point)
         scores = [done.score for done in point.finished.values() if done.result.state is TrialState.COMPLETE]
         trial.set_user_attr("state", state)
         trial.set_user_attr("trials", Counter(done.result.state for done in point.finished.values()))
@@ -372,42 +496,44 @@ class Driver:
             best = BestPoint(trial.number, point.params, mean, sd, len(scores), self._plan.objective.metric)
             for name in ("mean", "sd", "n"):
                 trial.set_user_attr(name, getattr(best, name))
-            self._study.tell(trial, best.mean)
-            self._note_worst(best.mean)
-            if self._note_best(best):
+            values = [best.mean, *self._other_means(point)]
+            self._study.tell(trial, values)
+            self._tally.note_scores(values)
+            if self._tally.note_best(best):
                 self._record.study("best", self._clock(), **asdict(best))
         elif state is TrialState.INFEASIBLE:
-            self._study.tell(trial, self._penalty(point))
+            others = [math.nan] * len(self._plan.objective.others)
+            self._study.tell(trial, self._tally.penalties([self._untrained(point), *others]))
         else:
             self._study.tell(trial, state=OptunaState.PRUNED if state is TrialState.PRUNED else OptunaState.FAIL)
 
-    def _penalty(self, point: Point) -> float:
-        """Return the worst finite score so far; none yet: that of the untrained model, or its first training loss."""
-        if self._worst is not None:
-            return self._worst
-        untrained = [done.curve.get(0, math.nan) for done in point.finished.values()]
+    def _other_means(self, point: Point) -> list[float]:
+        """Return the means of what is optimized beside the first objective: reported metrics, or facts."""
+        records = [self._record.trial(trial) for trial in point.finished] if self._plan.objective.others else []
+        means = []
+        for objective in self._plan.objective.others:
+            values = [objective.value(known.curve(objective.metric), known.facts) for known in records if known]
+            mean = statistics.fmean(values)
+            if not math.isfinite(mean):
+                raise HpsearchError(f"objective.others: point {point.trial.number} has no finite {objective.metric}")
+            means.append(mean)
+        return means
+
+    def _untrained(self, point: Point) -> float:
+        """Return what the untrained model scored; where smaller is better also its first training loss will do."""
+        scores = [done.curve.get(0, math.nan) for done in point.finished.values()]
         if not self._plan.objective.maximize:
-            untrained += [float(done.result.facts.get("first_loss", math.nan)) for done in point.finished.values()]
-        return next(filter(math.isfinite, untrained), 0.0)
-
-    def _note_worst(self, score: float) -> None:
-        if math.isfinite(score) and (self._worst is None or self._plan.objective.better(self._worst, score)):
-            self._worst = score
-
-    def _note_best(self, point: BestPoint) -> bool:
-        better = self._best is None or self._plan.objective.better(point.mean, self._best.mean)
-        if better:
-            self._best = point
-        return better
+            scores += [float(done.result.facts.get("first_loss", math.nan)) for done in point.finished.values()]
+        return next(filter(math.isfinite, scores), math.nan)
 
     # Showing
 
     def _show(self) -> None:
         running = self._pool.running()
-        counts = self._counts + Counter({TrialState.RUNNING: len(running)})
-        name, elapsed_sec = self._study.study_name, self._elapsed_sec()
-        metric = self._plan.objective.metric
-        self._observer.update(Progress(name, self._total(), counts, running, self._best, elapsed_sec, metric))
+        paused = sum(point.paused is not None for point in self._points.values())
+        counts = self._tally.counts + Counter({TrialState.RUNNING: len(running), TrialState.PAUSED: paused})
+        metric, best = self._plan.objective.metric, self._tally.best
+        self._observer.update(Progress(self._name, self._total(), counts, running, best, self._elapsed_sec(), metric))
 
     def _total(self) -> int | None:
         limits: list[int] = []
@@ -431,6 +557,14 @@ def _state_of(point: Point) -> TrialState:
     states = {done.result.state for done in point.finished.values()}
     order = (TrialState.FAILED, TrialState.INFEASIBLE, TrialState.PRUNED, TrialState.COMPLETE)
     return next(state for state in order if state in states)
+
+
+def _said(widening: Widening) -> str:
+    low, high = widening.new
+    return (
+        f"the best {widening.key} = {widening.best:.4g} lies at the {widening.side} end of its range: "
+        f"now searched from {low:.4g} to {high:.4g}"
+    )
 
 
 def _sd(scores: Sequence[float]) -> float:

@@ -1,6 +1,7 @@
 """A study from its first point to its report: name, folder, resume, search, answer."""
 
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -10,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose, diff
+from hpsearch.config.schema import check_value
 from hpsearch.driver import Driver, Outcome, Plan
 from hpsearch.errors import BusyError, ConfigError, SpaceError, StorageError
 from hpsearch.grammar import value_text
 from hpsearch.launch.base import Launcher
 from hpsearch.rng import address
+from hpsearch.search.extension import SPACE, Extension, present_study
+from hpsearch.search.judge import Judge
+from hpsearch.search.pruners import TopKAfter
 from hpsearch.search.samplers import Grid
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study
@@ -104,12 +109,20 @@ class Search:
     plan: Plan
     sampler: Any
     pruner: Any
+    extension: Extension
 
     def sampler_after(self, points: int) -> Any:
         """Return the sampler seeded for a study that holds so many points, so that a resumed one draws new ones."""
         config = self.composition.config
-        seed = address(config["seed"], "sampler", points) % 2**32
-        return build("sampler", config["sampler"], config["plugins"], seed=seed)
+        return _quietly("sampler", config, seed=address(config["seed"], "sampler", points) % 2**32)
+
+    def allowed(self, key: str, value: Any) -> bool:
+        """Return whether a key of the configuration may take a value."""
+        try:
+            check_value(key, value, "")
+        except ConfigError:
+            return False
+        return True
 
 
 def run_study(
@@ -180,19 +193,41 @@ def plan_search(composition: Composition) -> Search:
     if not space.parameters:
         raise SpaceError(f"the space of study '{composition.study_name}' is empty: nothing is left to search")
     composition.check_space(space.ends())
-    sampler = build("sampler", config["sampler"], config["plugins"], seed=0)
-    pruner = build("pruner", config["pruner"], config["plugins"])
+    sampler, pruner = _quietly("sampler", config, seed=0), _quietly("pruner", config)
     objective = objective_of(composition)
     seeds = tuple(config["seed"] + i for i in range(config["study"]["seeds"]))
     budget = config["budget"]
-    plan = Plan(objective, seeds, _folds(composition), _prunes(pruner), **budget)
+    plan = Plan(objective, seeds, _folds(composition), **budget)
     if isinstance(sampler, Grid):
         space.grid(sampler.points)
     elif space.size() is None and all(limit is None for limit in budget.values()):
         raise ConfigError(
             "budget.points = null: this sampler would search for ever; set budget.points, epochs, seconds or target"
         )
-    return Search(composition, space, objective, plan, sampler, pruner)
+    _check_pruner(pruner, plan, space, isinstance(sampler, Grid))
+    extension = Extension(**config["extend"])
+    extension.check(space)
+    return Search(composition, space, objective, plan, sampler, pruner, extension)
+
+
+def _quietly(kind: str, config: Mapping[str, Any], **extra: Any) -> Any:
+    """Build a sampler or a pruner without Optuna's word that it is experimental."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is experimental")
+        return build(kind, config[kind], config["plugins"], **extra)
+
+
+def _check_pruner(pruner: Any, plan: Plan, space: Space, queued: bool) -> None:
+    judge = Judge(pruner, plan.objective)
+    name = type(pruner).__name__
+    if plan.objective.others and (judge.by_epoch or judge.by_replicate):
+        several = ", ".join(each.metric for each in plan.objective.each)
+        raise ConfigError(f"pruner {name}: cannot judge several objectives ({several}); use pruner=none")
+    if judge.by_replicate and len(plan.replicates) < 2:
+        raise ConfigError(f"pruner {name}: compares seeds or folds, and there is one; set study.seeds or data.folds")
+    endless = plan.points is None and space.size() is None and not queued
+    if isinstance(pruner, TopKAfter) and pruner.of is None and endless:
+        raise ConfigError("pruner.of = null: the best of all points are known only with budget.points; set one of both")
 
 
 def _folds(composition: Composition) -> tuple[int, ...]:
@@ -202,12 +237,6 @@ def _folds(composition: Composition) -> tuple[int, ...]:
         where = composition.where("fold")
         raise ConfigError(f"fold = {fold}: a study trains every fold of data.folds; leave it out (from {where})")
     return tuple(range(composition.config["data"].get("folds") or 1))
-
-
-def _prunes(pruner: Any) -> bool:
-    from optuna.pruners import NopPruner
-
-    return not isinstance(pruner, NopPruner)
 
 
 def _representatives(search: Search) -> dict[str, Mapping[str, Any]]:
@@ -276,9 +305,15 @@ def _opened(search: Search, folder: Path) -> dict[str, Any]:
         "name": folder.name,
         "question": search.composition.config["study"]["question"],
         "space": search.space.to_dict(),
-        "objective": asdict(search.objective),
+        **_recorded_objective(search.objective),
         "sampler": type(search.sampler).__name__,
+        "pruner": type(search.pruner).__name__,
     }
+
+
+def _recorded_objective(objective: Objective) -> dict[str, Any]:
+    each = [{k: v for k, v in asdict(one).items() if k != "others"} for one in objective.each]
+    return {"objective": each[0], **({"objectives": each} if objective.others else {})}
 
 
 @contextmanager
@@ -287,12 +322,14 @@ def _driver(
 ) -> Iterator[Driver]:
     opened: OpenStore = store.open(folder)
     try:
-        study = open_study(opened, folder.name, search.sampler, search.pruner, search.objective.maximize)
-        study.sampler = search.sampler_after(len(study.get_trials(deepcopy=False)))
+        name = present_study(opened.storage, folder.name)
+        study = open_study(opened, name, search.pruner, search.objective)
+        widened = study.user_attrs.get(SPACE)
         yield Driver(
             study=study,
+            make_sampler=search.sampler_after,
             store=opened,
-            space=search.space,
+            space=search.space if widened is None else Space.parse(widened),
             plan=search.plan,
             launcher=launcher,
             record=record,
@@ -300,6 +337,9 @@ def _driver(
             observer=observer,
             clock=time.time,
             seed=search.composition.config["seed"],
+            extension=search.extension,
+            original=search.space,
+            allowed=search.allowed,
             system=SystemSampler().sample,
         )
     finally:

@@ -210,6 +210,11 @@ class Objective:
         means = [self._trailing_mean(trained[:end]) for end in range(1, len(trained) + 1)]
         return max(means) if self.maximize else min(means)
 
+    def value(self, curve: Mapping[int, float], facts: Mapping[str, str | int | float]) -> float:
+        """Return a trial's score, from its curve, or from the fact of this name where there is no curve."""
+        known = facts.get(self.metric, float("nan"))
+        return self.score(curve) if curve or isinstance(known, str) else float(known)
+
     def _trailing_mean(self, values: list[float]) -> float:
         window = values[-self.smooth :]
         return window[0] if len(window) == 1 else sum(window) / len(window)

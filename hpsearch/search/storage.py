@@ -15,11 +15,13 @@ from typing import Any, Protocol
 import filelock
 import optuna
 import psutil
+from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 
 from hpsearch.errors import BusyError, StorageError
+from hpsearch.types import Objective
 
 JOURNAL_NAME = "optuna.journal"
 LOCK_SEC = 0.3  # a listing of studies holds a lock for an instant
@@ -195,10 +197,10 @@ def _holder(folder: Path) -> str:
         return "in another process"
 
 
-def open_study(store: OpenStore, name: str, sampler: Any, pruner: Any, maximize: bool) -> optuna.Study:
-    """Load the Optuna study of this name, or create it."""
+def open_study(store: OpenStore, name: str, pruner: BasePruner, objective: Objective) -> optuna.Study:
+    """Load the Optuna study of this name, or create it; it has no sampler of its own yet."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
+    directions = [StudyDirection.MAXIMIZE if each.maximize else StudyDirection.MINIMIZE for each in objective.each]
     return optuna.create_study(
-        storage=store.storage, study_name=name, sampler=sampler, pruner=pruner, direction=direction, load_if_exists=True
+        storage=store.storage, study_name=name, pruner=pruner, directions=directions, load_if_exists=True
     )

@@ -1,6 +1,6 @@
 """What a study recorded of itself, read from its own event file."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
         study: what earlier lines said; it is updated.
 
     Returns:
-        The fields of ``open`` lines, ``created`` (time of the first one), ``uid``, and the newest ``best`` and
-        ``state`` (none after a new ``open``) as dictionaries of their own.
+        The fields of ``open`` lines, the ranges of ``space`` as they were widened since; ``created`` (time of the
+        first one), ``uid``, and the newest ``best`` and ``state`` (none after a new ``open``) as dictionaries of their
+        own; ``extensions``, the list of the widenings, if any.
     """
     study = {} if study is None else study
     for event in events:
@@ -30,9 +31,18 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
                 study.setdefault("created", time)
                 study.update(fields)
                 study.pop("state", None)
+                study["space"] = _extended(study.get("space"), study.get("extensions", []))
+            case "extended":
+                study["extensions"] = [*study.get("extensions", []), fields]
+                study["space"] = _extended(study.get("space"), [fields])
             case "best" | "state":
                 study[event["event"]] = fields
     return study
+
+
+def _extended(space: Mapping[str, str] | None, extensions: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return a space with the ranges that were widened since."""
+    return {**(space or {}), **{each["name"]: each["expression"] for each in extensions}}
 
 
 def read_study(folder: Path) -> dict[str, Any]:

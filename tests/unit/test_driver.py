@@ -12,6 +12,8 @@ import pytest
 
 from hpsearch.driver import Driver, Plan
 from hpsearch.errors import ConfigError, StorageError
+from hpsearch.search.extension import Extension, present_study
+from hpsearch.search.pruners import TopKAfter
 from hpsearch.search.samplers import Grid
 from hpsearch.search.space import Space
 from hpsearch.search.storage import JournalStore, open_study
@@ -48,19 +50,22 @@ class Setup:
         self.sampler = sampler or (lambda n: Grid())
         self.pruner = pruner
         objective = plan.pop("objective", Objective("valid/acc"))
-        self.plan = Plan(objective, plan.pop("seeds", (0, 1)), pruning=pruner is not None, **plan)
+        self.extension = plan.pop("extension", None)
+        self.plan = Plan(objective, plan.pop("seeds", (0, 1)), **plan)
         self.observer = Lines()
         self.launcher = None
 
     def run(self, script, kind=FakeLauncher, **launcher):
         store = JournalStore().open(self.folder)
-        study = open_study(store, "s", None, self.pruner or optuna.pruners.NopPruner(), self.plan.objective.maximize)
-        study.sampler = self.sampler(len(study.trials))
+        name = present_study(store.storage, "s")
+        study = open_study(store, name, self.pruner or optuna.pruners.NopPruner(), self.plan.objective)
+        widened = study.user_attrs.get("space")
         self.launcher = kind(script, **launcher)
         clock = itertools.count(1000.0)
         record = Record(self.folder)
         driver = Driver(
-            study=study, store=store, space=self.space, plan=self.plan, launcher=self.launcher, record=record,
+            study=study, make_sampler=self.sampler, store=store, plan=self.plan, launcher=self.launcher, record=record,
+            space=Space.parse(widened) if widened else self.space, original=self.space, extension=self.extension,
             make_spec=partial(make_spec, self.folder), observer=self.observer, clock=lambda: next(clock),
         )  # fmt: skip
         try:
@@ -72,7 +77,7 @@ class Setup:
 
     def study(self):
         store = JournalStore().open(self.folder)
-        study = open_study(store, "s", None, None, self.plan.objective.maximize)
+        study = open_study(store, present_study(store.storage, "s"), optuna.pruners.NopPruner(), self.plan.objective)
         store.close()
         return study
 
@@ -397,3 +402,153 @@ def test_a_lost_journal_is_refused_rather_than_trained_again(tmp_path):
     (tmp_path / "optuna.journal").write_text("")
     with pytest.raises(StorageError, match="the event files know point 2, the search only 0 points"):
         setup.run(trains([0.5]))
+
+
+def resumes(values, metric="valid/acc"):
+    """A script that goes on after the last epoch that its trial reported in an earlier attempt."""
+    reached = Counter()
+
+    def script(spec):
+        yield Started(reached[spec.id] or None, {"parameters": 100 * (1 + spec.id.point)}, 0.0)
+        for epoch, value in enumerate(values(spec), 1):
+            if epoch > reached[spec.id]:
+                reached[spec.id] = epoch
+                yield Report(epoch, epoch * 10, {metric: value}, (), float(epoch))
+        yield TrialResult(TrialState.COMPLETE)
+
+    script.reached = reached
+    return script
+
+
+def rising(spec):
+    return [spec.params["lr"] * epoch for epoch in (1, 2, 3)]
+
+
+TEN = {"lr": "choice(0.3, 0.1, 0.5, 0.2, 0.4, 0.15, 0.25, 0.35, 0.45, 0.05)"}
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_the_best_after_an_epoch_go_on_and_the_others_are_pruned_there(tmp_path, slots):
+    setup = Setup(tmp_path, TEN, pruner=TopKAfter(epochs=1, k=2), seeds=(0,))
+    outcome = setup.run(resumes(rising), slots=slots)
+    assert outcome.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 8}
+    whole = [r for r in setup.records() if r.state is TrialState.COMPLETE]
+    assert sorted(r.params["lr"] for r in whole) == [0.45, 0.5]
+    assert [[report.epoch for report in r.reports] for r in whole] == [[1, 2, 3]] * 2
+    assert {len(r.reports) for r in setup.records() if r.state is TrialState.PRUNED} == {1}
+    assert len(setup.launcher.submitted) == 10 + 2
+
+
+def test_of_every_batch_the_best_go_on_before_the_next_batch_is_asked(tmp_path):
+    setup = Setup(tmp_path, TEN, pruner=TopKAfter(epochs=2, k=1, of=5), seeds=(0,))
+    setup.run(resumes(rising), slots=1)
+    order = [s.id.point for s in setup.launcher.submitted]
+    assert order == [0, 1, 2, 3, 4, 2, 5, 6, 7, 8, 9, 8]
+
+
+@pytest.mark.parametrize("moment", range(1, 24, 2))
+def test_a_driver_killed_between_pauses_trains_nothing_twice(tmp_path, moment):
+    script = resumes(rising)
+    undisturbed = Setup(tmp_path / "calm", TEN, pruner=TopKAfter(epochs=1, k=2), seeds=(0, 1))
+    undisturbed.folder.mkdir()
+    expected = undisturbed.run(resumes(rising), slots=2)
+
+    def kill(poll):
+        if poll == moment:
+            raise Killed
+
+    setup = Setup(tmp_path, TEN, pruner=TopKAfter(epochs=1, k=2), seeds=(0, 1))
+    with contextlib.suppress(Killed):
+        setup.run(script, slots=2, on_poll=kill)
+    outcome = setup.run(script, slots=2)
+    assert (outcome.counts, outcome.best) == (expected.counts, expected.best)
+    assert max(script.reached.values()) == 3
+
+
+def test_more_points_later_let_the_search_with_pauses_go_on(tmp_path):
+    space, random_at = {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
+    script = resumes(rising)
+    for points in (4, 8):
+        setup = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=points)
+        outcome = setup.run(script)
+    assert outcome.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 6}
+
+
+def test_paused_points_wait_for_more_epochs_when_their_budget_is_used_up(tmp_path):
+    space, random_at = {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
+    script = resumes(rising)
+    first = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=4, epochs=4)
+    outcome = first.run(script, slots=1)
+    assert (outcome.counts, outcome.why) == ({TrialState.PAUSED: 4}, "budget.epochs = 4 is used up")
+    again = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=4, epochs=4)
+    again.run(script, slots=1)
+    assert not again.todo
+    more = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=4, epochs=100)
+    assert more.run(script, slots=1).counts == {TrialState.COMPLETE: 1, TrialState.PRUNED: 3}
+
+
+def test_wilcoxon_stops_a_point_between_its_replicates(tmp_path):
+    pruner = optuna.pruners.WilcoxonPruner(p_threshold=0.2, n_startup_steps=2)
+    setup = Setup(tmp_path, {"lr": "choice(0.5, 0.1)"}, pruner=pruner, seeds=tuple(range(6)))
+    outcome = setup.run(trains(lambda spec: [spec.params["lr"] + spec.id.seed / 100]), slots=1)
+    trained = Counter(s.id.point for s in setup.launcher.submitted)
+    assert trained[0] == 6
+    assert 2 <= trained[1] < 6
+    assert setup.study().trials[1].state == optuna.trial.TrialState.PRUNED
+    assert outcome.best.point == 0
+    assert outcome.counts == {TrialState.COMPLETE: sum(trained.values())}
+
+
+def test_several_objectives_are_told_together_and_a_fact_may_be_one(tmp_path):
+    objective = Objective("valid/acc", others=(Objective("parameters", "minimize"),))
+    setup = Setup(tmp_path, TEN, objective=objective, seeds=(0, 1))
+    outcome = setup.run(resumes(lambda spec: [spec.params["lr"]]))
+    assert [t.values for t in setup.study().trials[:2]] == [[0.3, 100.0], [0.1, 200.0]]
+    assert outcome.best.params == {"lr": 0.5}
+    assert sorted(t.number for t in setup.study().best_trials) == [0, 2]
+
+
+def test_a_diverged_point_is_told_the_worst_of_each_objective(tmp_path):
+    objective = Objective("valid/acc", others=(Objective("parameters", "minimize"),))
+
+    def script(spec):
+        if spec.params["lr"] == 0.5:
+            yield Started(None, {}, 0.0)
+            yield TrialResult(TrialState.INFEASIBLE, "diverged at step 2")
+        yield from resumes(lambda spec: [spec.params["lr"]])(spec)
+
+    setup = Setup(tmp_path, {"lr": "choice(0.3, 0.1, 0.5)"}, objective=objective, seeds=(0,))
+    setup.run(script, slots=1)
+    assert setup.study().trials[2].values == [0.1, 200.0]
+
+
+def test_a_best_point_at_an_edge_widens_the_range_and_keeps_every_point(tmp_path):
+    space, random_at = {"lr": "tag(log, interval(1e-3, 1e-2))"}, lambda n: optuna.samplers.RandomSampler(seed=n)
+    setup = Setup(tmp_path, space, random_at, seeds=(0,), points=40, extension=Extension(after=10, times=1))
+    setup.run(trains(lambda spec: [spec.params["lr"]]), slots=3)
+    study = setup.study()
+    rates = [t.params["lr"] for t in study.trials]
+    assert [t.number for t in study.trials] == list(range(40))
+    assert study.study_name == "s+1"
+    assert max(rates[:10]) <= 1e-2 < max(rates) <= 1e-1
+    assert {tuple(vars(t.distributions["lr"]).values()) for t in study.trials} == {(1e-3, 1e-1, None, True)}
+    assert len({r.key for r in setup.records()}) == 40
+    assert any("now searched from 0.001 to 0.1" in line for line in setup.observer.lines)
+
+
+@pytest.mark.parametrize("moment", range(4, 30, 3))
+def test_a_driver_killed_around_a_widening_goes_on_in_the_wider_range(tmp_path, moment):
+    space, random_at = {"lr": "tag(log, interval(1e-3, 1e-2))"}, lambda n: optuna.samplers.RandomSampler(seed=n)
+
+    def kill(poll):
+        if poll == moment:
+            raise Killed
+
+    setup = Setup(tmp_path, space, random_at, seeds=(0,), points=24, extension=Extension(after=8, times=1))
+    with contextlib.suppress(Killed):
+        setup.run(trains(lambda spec: [spec.params["lr"]]), slots=2, on_poll=kill)
+    setup.run(trains(lambda spec: [spec.params["lr"]]), slots=2)
+    records = setup.records()
+    assert len({r.key for r in records}) == len(records) == 24
+    assert {r.state for r in records} == {TrialState.COMPLETE}
+    assert max(r.params["lr"] for r in records) > 1e-2

@@ -12,11 +12,18 @@ from optuna.storages.journal import JournalFileBackend
 
 from hpsearch.errors import StorageError
 from hpsearch.search.storage import Journal, JournalStore, MemoryStore, open_study, owner, study_lock
+from hpsearch.types import Objective
 
 SPACE = {
     "x": optuna.distributions.FloatDistribution(0, 1),
     "kind": optuna.distributions.CategoricalDistribution(["a", "b"]),
 }
+
+
+def opened(store, sampler):
+    study = open_study(store, "s", optuna.pruners.NopPruner(), Objective("valid/acc"))
+    study.sampler = sampler
+    return study
 
 
 def run_points(study, n):
@@ -29,7 +36,7 @@ def run_points(study, n):
 
 def test_what_it_writes_is_read_alike_by_optunas_own_backend(tmp_path):
     store = JournalStore().open(tmp_path)
-    study = open_study(store, "s", optuna.samplers.RandomSampler(seed=1), None, True)
+    study = opened(store, optuna.samplers.RandomSampler(seed=1))
     run_points(study, 5)
     store.close()
     other = optuna.load_study(
@@ -43,7 +50,7 @@ def test_what_it_writes_is_read_alike_by_optunas_own_backend(tmp_path):
 def test_reopened_it_goes_on_with_the_next_number(tmp_path):
     for expected in (3, 6):
         store = JournalStore().open(tmp_path)
-        study = open_study(store, "s", optuna.samplers.RandomSampler(), None, True)
+        study = opened(store, optuna.samplers.RandomSampler())
         run_points(study, 3)
         store.close()
         assert [t.number for t in study.trials] == list(range(expected))
@@ -51,7 +58,7 @@ def test_reopened_it_goes_on_with_the_next_number(tmp_path):
 
 def test_nothing_reaches_the_file_before_a_flush_and_everything_after(tmp_path):
     store = JournalStore().open(tmp_path)
-    study = open_study(store, "s", optuna.samplers.RandomSampler(), None, True)
+    study = opened(store, optuna.samplers.RandomSampler())
     run_points(study, 2)
     path = tmp_path / "optuna.journal"
     assert path.read_bytes() == b""
@@ -65,7 +72,7 @@ def test_nothing_reaches_the_file_before_a_flush_and_everything_after(tmp_path):
 
 def test_a_torn_last_line_is_cut_off_and_later_loads_succeed(tmp_path):
     store = JournalStore().open(tmp_path)
-    study = open_study(store, "s", optuna.samplers.RandomSampler(), None, True)
+    study = opened(store, optuna.samplers.RandomSampler())
     run_points(study, 2)
     store.close()
     path = tmp_path / "optuna.journal"
@@ -73,7 +80,7 @@ def test_a_torn_last_line_is_cut_off_and_later_loads_succeed(tmp_path):
     path.write_bytes(whole + b'{"op_code": 4, "study')
     for total in (3, 4):
         store = JournalStore().open(tmp_path)
-        study = open_study(store, "s", optuna.samplers.RandomSampler(), None, True)
+        study = opened(store, optuna.samplers.RandomSampler())
         run_points(study, 1)
         store.close()
         assert len(study.trials) == total
@@ -87,8 +94,8 @@ def test_a_damaged_line_in_the_middle_is_refused_in_one_line(tmp_path):
 
 
 def test_memory_keeps_nothing(tmp_path):
-    run_points(open_study(MemoryStore().open(tmp_path), "s", optuna.samplers.RandomSampler(), None, True), 2)
-    again = open_study(MemoryStore().open(tmp_path), "s", optuna.samplers.RandomSampler(), None, True)
+    run_points(opened(MemoryStore().open(tmp_path), optuna.samplers.RandomSampler()), 2)
+    again = opened(MemoryStore().open(tmp_path), optuna.samplers.RandomSampler())
     assert again.trials == []
     assert list(tmp_path.iterdir()) == []
 

@@ -1,0 +1,245 @@
+"""Widening a range whose edge the best point lies at: a new Optuna study that starts from all points so far."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial
+
+from hpsearch.errors import ConfigError, SpaceError, check_float, check_int, nearest
+from hpsearch.search.parameter import Parameter
+from hpsearch.search.space import Space
+
+EDGE = 0.1
+"""A best value in the outer tenth of its range lies at an edge."""
+SPACE = "space"
+"""User attribute of an Optuna study: the ranges it searches. Without it the study was not copied to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Widening:
+    """One range that was widened on one side.
+
+    Attributes:
+        name: of the parameter in the space.
+        key: its dotted key.
+        side: ``low`` or ``high``.
+        old: the range before.
+        new: the range after.
+        best: the best value, which lay at that side.
+    """
+
+    name: str
+    key: str
+    side: str
+    old: tuple[float, float]
+    new: tuple[float, float]
+    best: float
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """When and how far ranges are widened.
+
+    Attributes:
+        edges: whether they are.
+        after: points asked in the present ranges before the best one is looked at.
+        times: how often a side of a range may be widened.
+        limits: lowest and highest value by dotted key, None for none; a key that is not named has only the limits
+            of its meaning.
+    """
+
+    edges: bool = True
+    after: int = 10
+    times: int = 2
+    limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.edges, bool):
+            raise ConfigError(f"extend.edges = {self.edges!r}: must be true or false")
+        check_int("extend.after", self.after, 1)
+        check_int("extend.times", self.times, 0)
+        for key, ends in self.limits.items():
+            _check_limits(key, ends)
+
+    def check(self, space: Space) -> None:
+        """Refuse limits of a key that is not searched, or that exclude a part of its range."""
+        keys = {parameter.key for parameter in space.parameters}
+        for key, (low, high) in self.limits.items():
+            if key not in keys:
+                raise SpaceError(f"extend.limits names {key}, which is not searched{nearest(key, keys)}")
+            for parameter in filter(_is_range, space.parameters):
+                first, last = _ends(parameter)
+                if parameter.key == key and not (_or(low, -math.inf) <= first and last <= _or(high, math.inf)):
+                    raise SpaceError(
+                        f"extend.limits.{key} = [{low}, {high}]: the range {parameter.expression} goes beyond them"
+                    )
+
+    def widenings(
+        self, space: Space, original: Space, best: Mapping[str, Any], allowed: Callable[[str, Any], bool]
+    ) -> list[Widening]:
+        """Return what to widen.
+
+        Args:
+            space: the present ranges.
+            original: the ranges that the study began with.
+            best: the best point's hyperparameters by dotted key.
+            allowed: whether a key may take a value.
+
+        Returns:
+            A widening per side at which the best value lies: a decade on a logarithmic scale, else half of the
+            range; never past the limits, across zero or to a value that the key cannot take.
+        """
+        active = set(space.flat(best))
+        first = {parameter.name: parameter for parameter in original.parameters}
+        found = []
+        for parameter in space.parameters:
+            if self.edges and _is_range(parameter) and parameter.name in active:
+                widening = self._widening(parameter, first[parameter.name], best[parameter.key], allowed)
+                found += [] if widening is None else [widening]
+        return found
+
+    def _widening(
+        self, parameter: Parameter, original: Parameter, value: float, allowed: Callable[[str, Any], bool]
+    ) -> Widening | None:
+        low, high = _ends(parameter)
+        place = _place(parameter, value)
+        if EDGE <= place <= 1 - EDGE:
+            return None
+        side = "low" if place < EDGE else "high"
+        end = self._end(parameter, original, side)
+        if end == (low if side == "low" else high) or not allowed(parameter.key, end):
+            return None
+        new = (end, high) if side == "low" else (low, end)
+        return Widening(parameter.name, parameter.key, side, (low, high), new, value)
+
+    def _end(self, parameter: Parameter, original: Parameter, side: str) -> float:
+        """Return where a side lies after one more widening, or where it is when it may not move."""
+        low, high = _ends(parameter)
+        first_low, first_high = _ends(original)
+        log = _is_log(parameter)
+        step = 10.0 if log else (first_high - first_low) / 2
+        lower, upper = self.limits.get(parameter.key, (None, None))
+        if side == "low":
+            furthest = first_low / step**self.times if log else first_low - self.times * step
+            floor = 0.0 if first_low >= 0 and not log else -math.inf
+            end = max(low / step if log else low - step, furthest, floor, _or(lower, -math.inf))
+            end = min(end, low)
+        else:
+            furthest = first_high * step**self.times if log else first_high + self.times * step
+            end = max(min(high * step if log else high + step, furthest, _or(upper, math.inf)), high)
+        if isinstance(parameter.distribution, IntDistribution):
+            return max(round(end), 1) if log else round(end)
+        return float(f"{end:.12g}")
+
+
+def widened(space: Space, widenings: list[Widening]) -> Space:
+    """Return a space with wider ranges."""
+    table = space.to_dict()
+    kinds = {parameter.name: parameter for parameter in space.parameters}
+    for widening in widenings:
+        parameter, (low, high) = kinds[widening.name], widening.new
+        whole = isinstance(parameter.distribution, IntDistribution)
+        text = f"int(interval({low}, {high}))" if whole else f"interval({float(low)!r}, {float(high)!r})"
+        table[widening.name] = f"tag(log, {text})" if _is_log(parameter) else text
+    return Space.parse(table)
+
+
+def present_study(storage: optuna.storages.BaseStorage, name: str) -> str:
+    """Return the name of the newest whole study of a search: each widening of its ranges made a new one."""
+    whole = name
+    known = {summary.study_name: summary for summary in optuna.get_all_study_summaries(storage)}
+    for generation in range(1, len(known) + 1):
+        later = known.get(f"{name}+{generation}")
+        if later is None:
+            break
+        if SPACE not in later.user_attrs:
+            optuna.delete_study(study_name=later.study_name, storage=storage)
+            break
+        whole = later.study_name
+    return whole
+
+
+def copied(study: optuna.Study, name: str, space: Space) -> optuna.Study:
+    """Return a new Optuna study with every point of another, under the distributions of a wider space.
+
+    Args:
+        study: its points keep their numbers, states, reports and attributes.
+        name: of the search; the new study is called after it.
+        space: the wider space.
+
+    Returns:
+        The new study, without a sampler of its own.
+    """
+    generation = int(study.study_name.rpartition("+")[2]) + 1 if study.study_name != name else 1
+    storage = study._storage
+    new = optuna.create_study(
+        storage=storage, study_name=f"{name}+{generation}", directions=study.directions, pruner=study.pruner
+    )
+    distributions = space.distributions()
+    for trial in study.get_trials(deepcopy=False):
+        storage.create_new_trial(new._study_id, template_trial=_under(trial, distributions))
+    for key, value in study.user_attrs.items():
+        new.set_user_attr(key, value)
+    new.set_user_attr(SPACE, space.to_dict())
+    return new
+
+
+def _under(trial: FrozenTrial, distributions: Mapping[str, Any]) -> FrozenTrial:
+    """Return a trial under other distributions; what CMA-ES keeps in it belongs to the old ranges."""
+    return FrozenTrial(
+        number=trial.number,
+        state=trial.state,
+        value=None,
+        values=trial.values,
+        datetime_start=trial.datetime_start,
+        datetime_complete=trial.datetime_complete,
+        params=trial.params,
+        distributions={name: distributions[name] for name in trial.params},
+        user_attrs=trial.user_attrs,
+        system_attrs={key: value for key, value in trial.system_attrs.items() if not key.startswith("cma:")},
+        intermediate_values=trial.intermediate_values,
+        trial_id=trial._trial_id,
+    )
+
+
+def _is_range(parameter: Parameter) -> bool:
+    return parameter.values is None
+
+
+def _is_log(parameter: Parameter) -> bool:
+    distribution = parameter.distribution
+    return isinstance(distribution, IntDistribution | FloatDistribution) and bool(distribution.log)
+
+
+def _ends(parameter: Parameter) -> tuple[float, float]:
+    distribution = parameter.distribution
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    return distribution.low, distribution.high
+
+
+def _place(parameter: Parameter, value: float) -> float:
+    """Return where a value lies between the low end (0) and the high end (1) of its range, on its own scale."""
+    low, high = _ends(parameter)
+    if _is_log(parameter):
+        return math.log(value / low) / math.log(high / low) if high > low else 0.5
+    return (value - low) / (high - low) if high > low else 0.5
+
+
+def _or(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+def _check_limits(key: str, ends: Any) -> None:
+    name = f"extend.limits.{key}"
+    if not isinstance(ends, list | tuple) or len(ends) != 2:
+        raise ConfigError(f"{name} = {ends!r}: must be [lowest, highest], null for none")
+    for end in ends:
+        if end is not None:
+            check_float(name, end, "(-inf, inf)")
+    low, high = ends
+    if low is not None and high is not None and low >= high:
+        raise ConfigError(f"{name} = [{low}, {high}]: the lowest must be below the highest")
