@@ -186,8 +186,14 @@ class Driver:
                 self._store.flush()
         why = self._why_done()
         interrupted = self._interrupts.count > 0 and (bool(self._points) or not why)
-        paused = Counter({TrialState.PAUSED: sum(point.paused is not None for point in self._points.values())})
+        paused = Counter({TrialState.PAUSED: self._waiting()})
+        if paused.total():
+            why = self._why_out_of_budget() or why
         return Outcome(interrupted, dict(self._tally.counts + paused), self._tally.best, why)
+
+    def _waiting(self) -> int:
+        """Return how many points the pruner has paused."""
+        return sum(point.paused is not None for point in self._points.values())
 
     def _use(self, study: optuna.Study) -> None:
         """Search in a study from now on."""
@@ -530,8 +536,7 @@ class Driver:
 
     def _show(self) -> None:
         running = self._pool.running()
-        paused = sum(point.paused is not None for point in self._points.values())
-        counts = self._tally.counts + Counter({TrialState.RUNNING: len(running), TrialState.PAUSED: paused})
+        counts = self._tally.counts + Counter({TrialState.RUNNING: len(running), TrialState.PAUSED: self._waiting()})
         metric, best = self._plan.objective.metric, self._tally.best
         self._observer.update(Progress(self._name, self._total(), counts, running, best, self._elapsed_sec(), metric))
 

@@ -531,7 +531,7 @@ def test_a_best_point_at_an_edge_widens_the_range_and_keeps_every_point(tmp_path
     assert [t.number for t in study.trials] == list(range(40))
     assert study.study_name == "s+1"
     assert max(rates[:10]) <= 1e-2 < max(rates) <= 1e-1
-    assert {tuple(vars(t.distributions["lr"]).values()) for t in study.trials} == {(1e-3, 1e-1, None, True)}
+    assert {(t.distributions["lr"].low, t.distributions["lr"].high) for t in study.trials} == {(1e-3, 1e-1)}
     assert len({r.key for r in setup.records()}) == 40
     assert any("now searched from 0.001 to 0.1" in line for line in setup.observer.lines)
 
@@ -544,11 +544,11 @@ def test_a_driver_killed_around_a_widening_goes_on_in_the_wider_range(tmp_path, 
         if poll == moment:
             raise Killed
 
-    setup = Setup(tmp_path, space, random_at, seeds=(0,), points=24, extension=Extension(after=8, times=1))
+    setup = Setup(tmp_path, space, random_at, seeds=(0,), points=40, extension=Extension(after=8, times=1))
     with contextlib.suppress(Killed):
         setup.run(trains(lambda spec: [spec.params["lr"]]), slots=2, on_poll=kill)
     setup.run(trains(lambda spec: [spec.params["lr"]]), slots=2)
     records = setup.records()
-    assert len({r.key for r in records}) == len(records) == 24
+    assert len({r.key for r in records}) == len(records) == 40
     assert {r.state for r in records} == {TrialState.COMPLETE}
     assert max(r.params["lr"] for r in records) > 1e-2
