@@ -23,7 +23,7 @@ def show_schedulers(
 
     There are 20 epochs of 20 steps unless `overrides` sets ``trainer.epochs``; the optimizer and every other key are
     those of the configuration.
-    Schedules that follow a metric are shown on one that falls from 1 and lies still in the second half.
+    Schedules that follow a metric are shown on one that gets better for a quarter of the run and then lies still.
 
     Args:
         folder: where to write.
@@ -58,8 +58,8 @@ def _drawn(name: str, overrides: Sequence[str], config_dirs: Sequence[str | Path
     table, plateau = schedule_of(config, optimizer, STEPS_PER_EPOCH, epochs, objective)
     lr = table.lr
     if plateau is not None:
-        values = [max(0.5**epoch, 0.5 ** (epochs // 2)) for epoch in range(epochs)]
-        seen = values if plateau.make.keywords.get("mode") != "max" else [-value for value in values]
+        values = [max(0.5**epoch, 0.5 ** (epochs // 4)) for epoch in range(epochs)]
+        seen = values if plateau.make.keywords.get("mode") != "max" else [1 - value for value in values]
         factors = torch.tensor([plateau.factor(seen[:epoch]) for epoch in range(epochs)])
         lr = lr * factors.repeat_interleave(STEPS_PER_EPOCH)
     momentum = None if table.momentum is None else tuple(table.momentum.tolist())

@@ -64,6 +64,16 @@ def _top(drawn: Sequence[Drawn]) -> float:
     return 1.15 * max(1.0, statistics.median(each.peak for each in drawn))
 
 
+def _end(drawn: Sequence[Drawn]) -> float:
+    """Return where the epoch axis ends: a little beyond the last step, so that its number is drawn."""
+    return 1.02 * max((len(each.lr) / each.steps_per_epoch for each in drawn), default=1.0)
+
+
+def _lowest(place: int, count: int) -> bool:
+    """Whether no panel is below this one, so that it carries the numbers of the epoch axis."""
+    return place + COLUMNS >= count
+
+
 def _title(each: Drawn, top: float) -> str:
     return each.name if each.peak <= top else f"{each.name} (to {each.peak:.1f})"
 
@@ -79,7 +89,9 @@ def schedules_figure(drawn: Sequence[Drawn]) -> go.Figure:
     """
     count, top = math.ceil(len(drawn) / COLUMNS), _top(drawn)
     titles = [_title(each, top) for each in drawn]
-    figure = make_subplots(count, COLUMNS, subplot_titles=titles, shared_xaxes="all", shared_yaxes="all")
+    figure = make_subplots(
+        count, COLUMNS, subplot_titles=titles, shared_xaxes="all", shared_yaxes="all", vertical_spacing=0.3 / count
+    )
     for place, each in enumerate(drawn):
         lines = [("rate / optimizer.lr", each.lr, theme.BLUE, "solid")]
         if each.momentum is not None:
@@ -94,14 +106,16 @@ def schedules_figure(drawn: Sequence[Drawn]) -> go.Figure:
                 hovertemplate=f"{each.name}<br>epoch %{{x:.2f}}<br>{name} %{{y:.4g}}<extra></extra>",
             )
             figure.add_trace(trace, row=place // COLUMNS + 1, col=place % COLUMNS + 1)
+        if _lowest(place, len(drawn)):
+            figure.update_xaxes(showticklabels=True, row=place // COLUMNS + 1, col=place % COLUMNS + 1)
     figure.update_layout(
         template="none",
         title="Learning-rate schedules: rate as a share of optimizer.lr over epochs; dotted: momentum",
         font={"family": theme.FONT, "size": 12, "color": theme.INK},
-        height=190 * count + 90,
-        margin={"l": 50, "r": 20, "t": 90, "b": 40},
+        height=150 * count + 100,
+        margin={"l": 50, "r": 20, "t": 80, "b": 40},
     )
-    figure.update_xaxes(gridcolor=theme.GRID, zeroline=False)
+    figure.update_xaxes(gridcolor=theme.GRID, zeroline=False, range=[0, _end(drawn)])
     figure.update_yaxes(gridcolor=theme.GRID, zeroline=False, range=[-0.04 * top, top])
     return figure
 
@@ -122,12 +136,14 @@ def schedules_svg(drawn: Sequence[Drawn]) -> str:
 def _panels(figure: Figure, drawn: Sequence[Drawn], count: int) -> None:
     top = _top(drawn)
     axes = figure.subplots(count, COLUMNS, sharex=True, sharey=True, squeeze=False).flatten()
-    for ax, each in zip(axes, drawn, strict=False):
+    for place, (ax, each) in enumerate(zip(axes, drawn, strict=False)):
         ax.plot(each.epochs, each.lr, color=theme.BLUE, linewidth=1.5, drawstyle="steps-post")
         if each.momentum is not None:
             ax.plot(each.epochs, each.momentum, ":", color=theme.RED, linewidth=1.5)
         ax.set_title(_title(each, top), fontsize=9)
         ax.set_ylim(-0.04 * top, top)
+        ax.set_xlim(0, _end(drawn))
+        ax.tick_params(labelbottom=_lowest(place, len(drawn)))
     for ax in axes[len(drawn) :]:
         ax.set_visible(False)
     figure.supxlabel("epoch", fontsize=9)

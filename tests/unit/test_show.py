@@ -33,6 +33,24 @@ def test_lines_are_the_rates_and_the_momentum():
     assert ">b (to 9.0)<" in schedules_svg(drawn)
 
 
+@pytest.mark.parametrize("name", ["reduce_on_plateau", "halve_when_flat"])
+@pytest.mark.parametrize("objective", ["valid_acc", "valid_loss"])
+def test_schedules_that_follow_a_metric_are_seen_to_fall(name, objective, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("hpsearch.report.schedules.write_schedules", lambda found, _: drawn.extend(found))
+    monkeypatch.setattr("hpsearch.show.describe_groups", lambda _: {"scheduler": {name: ""}})
+    show_schedulers(overrides=(f"objective={objective}",))
+    (shown,) = drawn
+    assert shown.lr[: 5 * shown.steps_per_epoch] == (1.0,) * (5 * shown.steps_per_epoch)
+    assert shown.lr[-1] < 1.0
+
+
+def test_the_lowest_panel_of_each_column_carries_the_epochs():
+    figure = schedules_figure([Drawn(name, (1.0, 0.5), None, 1) for name in "abcdefg"])
+    axes = [figure.layout["xaxis" + (str(place) if place > 1 else "")] for place in range(1, 8)]
+    assert [axis.showticklabels is not False for axis in axes] == [False] * 2 + [True] * 5
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
