@@ -1,6 +1,7 @@
 """One searched hyperparameter: what Optuna is asked, and what its values mean."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -63,6 +64,43 @@ class Parameter:
             return (self.distribution.low, self.distribution.high)
         return self.values or ()
 
+    def own(self, value: Any) -> Any:
+        """Return the value among its own that a user's value means.
+
+        Raises:
+            SpaceError: there is none.
+        """
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if self.values is not None:
+            found = [own for own in self.values if own == value and isinstance(own, bool) == isinstance(value, bool)]
+            if found:
+                return found[0]
+        elif number and math.isfinite(value) and self.ends()[0] <= value <= self.ends()[1]:
+            if isinstance(self.distribution, FloatDistribution):
+                return float(value)
+            if value == int(value):
+                return int(value)
+        raise SpaceError(f"{self.key} = {value!r} is not in {self.expression}")
+
+    def at(self, share: float) -> Any:
+        """Return what Optuna stores for the value at a share of the range.
+
+        Args:
+            share: in [0, 1); a uniform one gives a uniform value, on a logarithmic scale where tagged so.
+
+        Returns:
+            The value; a finite one has the same share of [0, 1) as every other.
+        """
+        if self.values is not None:
+            return self.encode(self.values[int(share * len(self.values))])
+        distribution = self.distribution
+        assert isinstance(distribution, IntDistribution | FloatDistribution)
+        low, high = distribution.low, distribution.high
+        if isinstance(distribution, FloatDistribution):
+            return min(_between(low, high, share, distribution.log), high)
+        value = round(_between(low - 0.5, high + 0.5, share, distribution.log))
+        return min(max(value, low), high)
+
     def cut(self, points: int | None) -> tuple[Any, ...]:
         """Return the values a grid takes.
 
@@ -95,11 +133,17 @@ def is_plain_choice(values: Sequence[Any]) -> bool:
     )
 
 
+def _between(low: float, high: float, share: float, log: bool) -> float:
+    if log:
+        return math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
+    return low + (high - low) * share
+
+
 def _cut_interval(distribution: BaseDistribution, points: int) -> tuple[Any, ...]:
     assert isinstance(distribution, IntDistribution | FloatDistribution)
     low, high = distribution.low, distribution.high
     shares = [i / (points - 1) for i in range(1, points - 1)]
-    inner = [low * (high / low) ** s if distribution.log else low + (high - low) * s for s in shares]
+    inner = [_between(low, high, share, distribution.log) for share in shares]
     if isinstance(distribution, IntDistribution):
         return tuple(sorted({low, high, *map(round, inner)}))
     return (low, *_shortened(inner, low, high), high)

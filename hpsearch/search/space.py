@@ -8,12 +8,12 @@ import json
 import math
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeGuard
 
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, QuotedString, RangeSweep
@@ -23,6 +23,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from hpsearch.errors import SpaceError, nearest
 from hpsearch.grammar import Condition, split_name, value_text
 from hpsearch.search.parameter import Parameter, is_plain_choice
+
+MAX_CELLS = 100_000
+MAX_RANGE = 1_000_000
+MAX_WHOLE = 2**53  # beyond, not every whole number is a float
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,44 @@ class Space:
             if parameter.key in params and _holds(parameter.condition, params)
         }
 
+    def cell(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return Optuna's values of a point that a user wrote.
+
+        Args:
+            params: a value for every active hyperparameter, by dotted key.
+
+        Returns:
+            The values by flat name, without the inactive ones.
+
+        Raises:
+            SpaceError: for a key that is missing, not searched or inactive here, or a value outside its range.
+        """
+        keys = {parameter.key for parameter in self.parameters}
+        for key in params:
+            if key not in keys:
+                raise SpaceError(f"{key} is not searched{nearest(key, keys)}")
+        flat: dict[str, Any] = {}
+        active: dict[str, Any] = {}
+        for parameter in self.parameters:
+            if _holds(parameter.condition, active):
+                if parameter.key not in params:
+                    raise SpaceError(f"{parameter.key} is missing")
+                active[parameter.key] = parameter.own(params[parameter.key])
+                flat[parameter.name] = parameter.encode(active[parameter.key])
+        unused = [key for key in params if key not in active]
+        if unused:
+            raise SpaceError(f"{unused[0]} is not searched where {_chosen(self.parameters, active)}")
+        return flat
+
+    def draw(self, rng: random.Random) -> dict[str, Any]:
+        """Return a random point: Optuna's values of every branch by flat name."""
+        return {parameter.name: parameter.at(rng.random()) for parameter in self.parameters}
+
+    def is_complete(self, flat: Mapping[str, Any]) -> bool:
+        """Return whether Optuna's values set every active hyperparameter."""
+        params = self.active(flat)
+        return all(p.key in params for p in self.parameters if _holds(p.condition, params))
+
     def grid(self, points: int | Mapping[str, int] | None = None) -> list[dict[str, Any]]:
         """Return every active combination, the first hyperparameter changing slowest.
 
@@ -95,15 +137,29 @@ class Space:
             Optuna's values by flat name, without the inactive ones.
 
         Raises:
-            SpaceError: for an interval without `points`, or `points` for a key that is not searched.
+            SpaceError: for an interval without `points`, `points` for a key that is not searched, or too many
+                combinations to queue.
         """
+        cuts = self._cuts(points)
+        number = self._count(0, {}, self._branching(), cuts)
+        if number > MAX_CELLS:
+            raise SpaceError(f"the space has {number} combinations, and a queue holds at most {MAX_CELLS}")
+        return list(self._cells(cuts))
+
+    def cells(self) -> Iterator[dict[str, Any]]:
+        """Yield every active combination of a finite space, as `grid` returns them."""
+        return self._cells(self._cuts(None))
+
+    def _cells(self, cuts: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+        return (self.flat(params) for params in self._combinations(0, {}, cuts))
+
+    def _cuts(self, points: int | Mapping[str, int] | None) -> dict[str, tuple[Any, ...]]:
         keys = {parameter.key for parameter in self.parameters}
         for key in points if isinstance(points, Mapping) else ():
             if key not in keys:
                 raise SpaceError(f"sampler.points names {key}, which is not searched{nearest(key, keys)}")
         per_key = points if isinstance(points, Mapping) else dict.fromkeys(keys, points)
-        cuts = {parameter.name: parameter.cut(per_key.get(parameter.key)) for parameter in self.parameters}
-        return [self.flat(params) for params in self._combinations(0, {}, cuts)]
+        return {parameter.name: parameter.cut(per_key.get(parameter.key)) for parameter in self.parameters}
 
     def _combinations(
         self, place: int, params: dict[str, Any], cuts: Mapping[str, tuple[Any, ...]]
@@ -120,21 +176,29 @@ class Space:
 
     def size(self) -> int | None:
         """Return the number of active combinations, None when it is infinite."""
+        return self._size
+
+    @cached_property
+    def _size(self) -> int | None:
         if any(parameter.values is None for parameter in self.parameters):
             return None
-        branching = {group for parameter in self.parameters for group, _ in parameter.condition}
-        return self._count(0, {}, branching)
+        return self._count(0, {}, self._branching(), self._cuts(None))
 
-    def _count(self, place: int, params: dict[str, Any], branching: set[str]) -> int:
+    def _branching(self) -> set[str]:
+        return {group for parameter in self.parameters for group, _ in parameter.condition}
+
+    def _count(
+        self, place: int, params: dict[str, Any], branching: set[str], cuts: Mapping[str, tuple[Any, ...]]
+    ) -> int:
         if place == len(self.parameters):
             return 1
         parameter = self.parameters[place]
         if not _holds(parameter.condition, params):
-            return self._count(place + 1, params, branching)
-        values = parameter.values or ()
+            return self._count(place + 1, params, branching, cuts)
+        values = cuts[parameter.name]
         if parameter.key not in branching:
-            return len(values) * self._count(place + 1, params, branching)
-        return sum(self._count(place + 1, {**params, parameter.key: value}, branching) for value in values)
+            return len(values) * self._count(place + 1, params, branching, cuts)
+        return sum(self._count(place + 1, {**params, parameter.key: value}, branching, cuts) for value in values)
 
     def covering(self, most: int) -> list[dict[str, Any]]:
         """Return points to try beforehand: together they hold every option of a group, and every pair of options.
@@ -185,6 +249,12 @@ class Space:
     def to_dict(self) -> dict[str, str]:
         """Return the space in a form to store and compare; `parse` reads it again."""
         return {parameter.name: parameter.expression for parameter in self.parameters}
+
+
+def _chosen(parameters: Sequence[Parameter], active: Mapping[str, Any]) -> str:
+    """Return the groups that conditions name, as they are chosen, in words."""
+    groups = dict.fromkeys(group for parameter in parameters for group, _ in parameter.condition)
+    return ", ".join(f"{group}={active[group]}" for group in groups if group in active)
 
 
 def _holds(condition: Condition, params: Mapping[str, Any]) -> bool:
@@ -293,14 +363,17 @@ def _interval(sweep: IntervalSweep) -> BaseDistribution:
     low, high, log = sweep.start, sweep.end, "log" in sweep.tags
     if sweep.tags - {"log"}:
         raise SpaceError(f"unknown tag {', '.join(sorted(sweep.tags - {'log'}))}, the only one is log")
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+    if not (_is_finite(low) and _is_finite(high)):
         raise SpaceError("both ends must be finite numbers")
     if low >= high:
         raise SpaceError(f"the interval is {'reversed' if low > high else 'a single value'}: {low:g} to {high:g}")
     if log and low <= 0:
         raise SpaceError(f"a log interval must start above 0, not at {low:g}")
     if isinstance(low, int) and isinstance(high, int):
+        _check_whole(low, high)
         return IntDistribution(low, high, log=log)
+    if not math.isfinite(high - low):
+        raise SpaceError(f"the interval is too wide: {low:g} to {high:g}")
     return FloatDistribution(low, high, log=log)
 
 
@@ -311,17 +384,36 @@ def _interval_text(sweep: IntervalSweep) -> str:
     return f"tag(log, {text})" if "log" in sweep.tags else text
 
 
+def _is_finite(number: Any) -> TypeGuard[int | float]:
+    try:
+        return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
+    except OverflowError:
+        return False
+
+
+def _check_whole(*numbers: int) -> None:
+    for number in numbers:
+        if abs(number) > MAX_WHOLE:
+            raise SpaceError(f"{number} is too large: not every whole number beyond 2**53 can be drawn")
+
+
 def _range(sweep: RangeSweep) -> tuple[list[Any], str]:
+    if not all(_is_finite(number) for number in (sweep.start, sweep.stop, sweep.step)):
+        raise SpaceError("its ends and step must be finite numbers")
     start, stop, step = (Decimal(str(number)) for number in (sweep.start, sweep.stop, sweep.step))
     if step == 0:
         raise SpaceError("a step of 0 goes nowhere")
-    if not all(number.is_finite() for number in (start, stop, step)):
-        raise SpaceError("its ends and step must be finite numbers")
     number = math.ceil((stop - start) / step)
     if number <= 0:
         raise SpaceError("the range is empty")
+    if number > MAX_RANGE:
+        raise SpaceError(f"{number} values are too many for a range (at most {MAX_RANGE}); write interval(...)")
     whole = all(isinstance(part, int) for part in (sweep.start, sweep.stop, sweep.step))
     values = [int(start + step * i) if whole else float(start + step * i) for i in range(number)]
+    if whole:
+        _check_whole(int(values[0]), int(values[-1]))
+    if len(set(values)) < number:
+        raise SpaceError(f"a step of {sweep.step!r} is too small to tell its values apart")
     return values, f"range({sweep.start!r}, {sweep.stop!r}, {sweep.step!r})"
 
 
@@ -329,11 +421,30 @@ def _choice(sweep: ChoiceSweep) -> tuple[list[Any], str]:
     values = [_plain(value) for value in sweep.list]
     if not values:
         raise SpaceError("an empty choice is not allowed")
-    texts = [value_text(value) for value in values]
-    twice = next((text for place, text in enumerate(texts) if text in texts[:place]), None)
-    if twice is not None:
-        raise SpaceError(f"{twice} is listed twice")
+    texts = [_text(value) for value in values]
+    known: dict[Hashable, str] = {}
+    for value, text in zip(values, texts, strict=True):
+        earlier = known.get(_meaning(value))
+        if earlier is not None:
+            raise SpaceError(f"{text} is listed twice" + ("" if earlier == text else f", see {earlier}"))
+        known[_meaning(value)] = text
     return values, f"choice({', '.join(texts)})"
+
+
+def _text(value: Any) -> str:
+    try:
+        return value_text(value)
+    except TypeError as error:
+        raise SpaceError(str(error)) from None
+
+
+def _meaning(value: Any) -> Hashable:
+    """Return what is equal for values that a trial cannot tell apart: 1 and 1.0, or dicts in another order."""
+    if isinstance(value, list):
+        return ("list", *map(_meaning, value))
+    if isinstance(value, dict):
+        return ("dict", frozenset((key, _meaning(item)) for key, item in value.items()))
+    return (isinstance(value, bool), value)
 
 
 def _plain(value: Any) -> Any:
@@ -342,7 +453,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
-        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+        return {_dict_key(key): _plain(item) for key, item in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         raise SpaceError(f"{value} is no finite number")
     if isinstance(value, str) and "${" in value:
@@ -350,6 +461,13 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise SpaceError("one search expression inside another is not allowed")
+
+
+def _dict_key(key: Any) -> str:
+    text = _plain(key)
+    if not isinstance(text, str):
+        raise SpaceError(f"{text} is no key of a dict: keys are plain words")
+    return text
 
 
 def _finite(values: Sequence[Any], sweep: ChoiceSweep | RangeSweep) -> BaseDistribution:
