@@ -1,6 +1,6 @@
 """Do the models reach the accuracies they are known to reach on Fashion-MNIST?
 
-Trains the rows that are named (all without a name), three seeds each, as single trials that look at the test part
+Trains the rows that are named (all without a name), most with three seeds, as single trials that look at the test part
 once, and writes what came out to ``studies/fashion_mnist_zoo``: ``trials.csv`` keeps every trial of every run of this
 script, ``README.md`` is made from it. A trial that the table holds already is not trained again::
 
@@ -32,13 +32,22 @@ COLUMNS = (
 COMMON = ("data=fashion_mnist", "data.valid_fraction=0.02", "trainer.test=true")
 HEADER = """# Fashion-MNIST: the accuracies that the models reach
 
-Every row was trained with {seeds} seeds on 58,800 images (1,200 are for validation), pixels divided by 255, and
-evaluated once, after its last epoch, on the 10,000 test images. Test accuracy as mean ± standard deviation over the n
-seeds; one accuracy of .90 on 10,000 images has a standard error of .003. The reference figures were trained on all
-60,000 images.
+Every trial was trained on 58,800 images (1,200 are for validation), pixels divided by 255, and evaluated once, after
+its last epoch, on the 10,000 test images. Test accuracy as mean ± standard deviation over n seeds; one accuracy of .90
+on 10,000 images has a standard error of .003. The reference figures were trained on all 60,000 images. The networks of
+the last rows are slimmer than the published ones, see 28x28 images through a small stem, and train with Adam for 3
+epochs: they are expected above .85, not at their reference.
 
 | model | parameters | epochs | n | test accuracy | 95 % t interval | reference | sec per trial |
 |---|---|---|---|---|---|---|---|
+"""
+
+NOTE = """
+The spread of the first three rows is that of the last update at a constant rate. The batches and their order are a
+function of the seed alone, and the last batch of seed 2 (176 images) happens to hold 30 shirts and 7 bags where 18 are
+expected: this one update takes softmax regression from .8352 to .8182 (seed 0: .8349 to .8344, seed 1: .8303 to
+.8324), and the other two models down with it. One epoch earlier the three rows have .8309 ± .0014, .8534 ± .0023 and
+.8122 ± .0070.
 """
 
 
@@ -87,6 +96,7 @@ ROWS: Mapping[str, Row] = {
             *("optimizer=sgd", "optimizer.lr=0.158", "data.batch_size=128", "trainer.epochs=5"),
         ),
         ".895 at epoch 5 (SGD .158, batch 128, 9 seeds); accepted from .885 to .91",
+        seeds=1,
     ),
     "alexnet": Row(
         "AlexNet, an eighth as wide, 128 hidden units, small stem, 28x28",
@@ -175,11 +185,10 @@ def write_readme() -> None:
     """Write the README from the table."""
     lines = table()
     done = {name: [line for line in lines if line["row"] == name] for name in ROWS}
-    text = HEADER.format(seeds=max(row.seeds for row in ROWS.values()))
-    text += "".join(_shown(ROWS[name], found) for name, found in done.items() if found)
+    text = HEADER + "".join(_shown(ROWS[name], found) for name, found in done.items() if found)
     missing = [ROWS[name].title for name, found in done.items() if not found]
     text += f"\nNot run yet: {'; '.join(missing)}.\n" if missing else ""
-    text += "\nThe commands of the first seeds; `seed=1` and `seed=2` are the others:\n\n```sh\n"
+    text += NOTE + "\nThe commands of the first seeds; where n = 3, `seed=1` and `seed=2` are the others:\n\n```sh\n"
     text += "".join(f"{command(ROWS[name], 0)}\n" for name, found in done.items() if found)
     text += "```\n\nMade by `python -m tests.benchmarks.fashion_mnist_zoo`; `trials.csv` holds every trial.\n"
     devices = sorted({f"{line['device']}, torch {line['torch']}" for line in lines})
