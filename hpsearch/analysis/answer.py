@@ -1,12 +1,16 @@
 """The answer of a study in one sentence, and what to know before believing it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpsearch.analysis import words
-from hpsearch.analysis.boundary import Edge, Stability
+from hpsearch.analysis.boundary import Edge, Frontier, Stability
+from hpsearch.analysis.ranges import Extension
 from hpsearch.analysis.sweep import Point, Summary
 from hpsearch.types import TrialState, TrialTable
+
+if TYPE_CHECKING:
+    from hpsearch.analysis.importance import Importance, Share
 
 _GROUPS = ("data", "model", "init", "finetune", "loss", "optimizer", "scheduler", "regularizer", "trainer")
 _HEADLINE = (
@@ -15,20 +19,24 @@ _HEADLINE = (
 )
 
 
-def answer(summary: Summary) -> str:
+def answer(summary: Summary, importance: "Importance | None" = None) -> str:
     """Say what a study found, with n, mean, spread and interval.
 
     Args:
         summary: the study's result.
+        importance: which hyperparameters matter, where that was computed.
 
     Returns:
-        One sentence. Without a point whose replicates are all COMPLETE it says so; for one seed it claims no spread.
+        One sentence, and one each on what matters most and what pruning saved. Without a point whose replicates are all
+        COMPLETE it says so; for one seed it claims no spread.
     """
     best = summary.best
     if best is None:
         return _nothing(summary)
     lead = f"{_is_best(summary, best)}: {summary.objective.metric} {evidence(best)}"
-    return f"{lead}{_stability_clause(summary.stability, alone=len(summary.axes) == 1)}."
+    stable = _stability_clause(summary.stability, alone=len(summary.axes) == 1)
+    first = f"{lead}{stable or _frontier_clause(summary.frontier)}."
+    return " ".join(text for text in (first, _front(summary), _pruned(summary), _matters(importance)) if text)
 
 
 def evidence(point: Point) -> str:
@@ -57,17 +65,19 @@ def replicates(point: Point) -> str:
     return f"{point.n} runs of {words.count(len(seeds), 'seed')} × {words.count(len(folds), 'fold')}"
 
 
-def caveats(summary: Summary, fixed: Mapping[str, Any]) -> tuple[str, ...]:
+def caveats(summary: Summary, fixed: Mapping[str, Any], importance: "Importance | None" = None) -> tuple[str, ...]:
     """List what to know before believing the answer.
 
     Args:
         summary: the study's result.
         fixed: the settings that were not searched, from `fixed_settings`.
+        importance: which hyperparameters matter, where that was computed.
 
     Returns:
         One sentence each, the most important first.
     """
-    lines = [_unfinished(summary), *_edge_lines(summary), _rivals(summary), _selection(summary), _seeds(summary)]
+    lines = [_unfinished(summary), *_edge_lines(summary), _near(summary), _rivals(summary), _selection(summary)]
+    lines += [_seeds(summary), _no_importance(importance)]
     held = ", ".join(f"{key} {words.number(fixed[key])}" for key in _HEADLINE if key in fixed)
     lines.append(f"Fixed, not searched: {held}; another setting of these may have another best." if held else "")
     lines.append(_lost(summary))
@@ -127,6 +137,43 @@ def _stability_clause(stability: Stability | None, *, alone: bool) -> str:
     return text + "".join(f" and{_diverges(edge)[1:]}" for edge in stability.edges)
 
 
+def _frontier_clause(edge: Frontier | None) -> str:
+    if edge is None:
+        return ""
+    return f"; training diverges {edge.side} {words.setting(edge.axis.key, edge.edge)}, roughly".replace(" = ", " ")
+
+
+def _front(summary: Summary) -> str:
+    front = summary.front
+    if front is None or not front.front:
+        return ""
+    names = " and ".join(o.metric for o in front.objectives)
+    return f"The Pareto front of {names} holds {len(front.front)} of {words.count(len(front.values), 'point')}."
+
+
+def _matters(importance: "Importance | None") -> str:
+    if importance is None or not (importance.fanova.shares or importance.ped.shares):
+        return ""
+    ranking = importance.fanova if importance.fanova.shares else importance.ped
+    first, pair = ranking.shares[0], importance.interaction
+    if pair is not None and pair.share > first.share:
+        return f"What matters most is {pair.name} together: {_part(pair)} of the variance over the ranges tried."
+    whole = "the variance over the ranges tried" if ranking is importance.fanova else "what sets the best points apart"
+    return f"What matters most is the {first.name}: {_part(first)} of {whole}."
+
+
+def _part(share: "Share") -> str:
+    return f"{100 * share.share:.0f} % (95 % interval {100 * share.low:.0f}–{100 * share.high:.0f} %)"
+
+
+def _pruned(summary: Summary) -> str:
+    pruning = summary.pruning
+    if pruning is None:
+        return ""
+    stopped = f"{pruning.pruned} of {words.count(pruning.trials, 'trial')}"
+    return f"Pruning stopped {stopped} early and saved {100 * pruning.share:.0f} % of the epochs."
+
+
 def _diverges(edge: Edge) -> str:
     return f"; diverges from {words.number(edge.outside)} {'on' if edge.side == 'above' else 'down'}"
 
@@ -147,10 +194,37 @@ def _unfinished(summary: Summary) -> str:
 
 
 def _edge_lines(summary: Summary) -> list[str]:
-    return [
-        f"The best {words.label(key)} lies at the {side} edge of the values tried: extend the search there."
-        for key, side in summary.at_edge.items()
-    ]
+    lines = []
+    for key, side in summary.at_edge.items():
+        widened = sum(e.key == key and e.side == side for e in summary.extensions)
+        after = f", which was extended {words.times(widened)} already" if widened else ""
+        lines.append(
+            f"The best {words.label(key)} lies at the {side} edge of the values tried{after}: extend the search there."
+        )
+    return lines + [_extension(e) for e in summary.extensions]
+
+
+def _extension(e: Extension) -> str:
+    old, new = (f"{words.number(low)} to {words.number(high)}" for low, high in (e.old, e.new))
+    return (
+        f"The range of {words.label(e.key)} was extended from {old} to {new}, because the best value by then, "
+        f"{words.number(e.best)}, lay at its {e.side} edge; points asked before could not lie beyond."
+    )
+
+
+def _near(summary: Summary) -> str:
+    near = summary.near
+    if near is None or not near.few or len(summary.axes) < 2:
+        return ""
+    return (
+        f"Only {words.count(len(near.points), 'point')} of {near.of} lie near the best (within {near.tolerance:.2g}: "
+        f"{near.rule}), so its region has hardly been searched; more points may find better ones."
+    )
+
+
+def _no_importance(importance: "Importance | None") -> str:
+    refused = importance.fanova.refused if importance and not importance.ped.shares else ""
+    return f"Nothing is said of which hyperparameter matters: {refused}." if refused else ""
 
 
 def _rivals(summary: Summary) -> str:

@@ -5,13 +5,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from hpsearch.analysis.space import Axis
 from hpsearch.types import TrialState, TrialTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from hpsearch.analysis.sweep import Point
+
 _TRIAL = ["point", "seed", "fold"]
+_FEWEST = 3  # points on either side, fewer say nothing of an edge between them
+_TOLD_APART = 0.75  # balanced accuracy from which on one key explains what diverges
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,29 @@ class Stability:
     stable: Range | None
     diverged: tuple[float, ...]
     edges: tuple[Edge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """The value of one hyperparameter that best tells diverged points from trained ones, whatever the others are.
+
+    Attributes:
+        axis: the hyperparameter.
+        side: whether the points beyond the edge lie above or below it.
+        edge: the estimated edge of stability.
+        low: lower end of the zone around it in which points of both kinds lie.
+        high: upper end; the zone is the gap between the two kinds when they do not mix.
+        accuracy: mean of the shares of diverged and of trained points that lie on their side.
+        diverged: how many points diverged.
+    """
+
+    axis: Axis
+    side: Literal["above", "below"]
+    edge: float
+    low: float
+    high: float
+    accuracy: float
+    diverged: int
 
 
 def diverged(state: str, reason: str) -> bool:
@@ -132,6 +161,51 @@ def stability(table: TrialTable, axis: Axis, params: Mapping[int, Mapping[str, A
     away = {line[p] for p, s, r in zip(rows["point"], rows["state"], rows["reason"], strict=True) if diverged(s, r)}
     tried = sorted(set(line.values()) - away)
     return Stability(axis, stable, tuple(sorted(away)), _edges(axis, line[best], stable, sorted(away), tried))
+
+
+def frontier_of(axes: Sequence[Axis], points: "Sequence[Point]") -> Frontier | None:
+    """Estimate the edge of stability from scattered points, along the numeric hyperparameter that tells most.
+
+    Among all thresholds t, each halfway between neighbours, the one with the largest balanced accuracy
+    ``(P(beyond t | diverged) + P(not beyond t | trained)) / 2``; of equal ones the middle one.
+
+    Args:
+        axes: the searched hyperparameters.
+        points: all points; COMPLETE and PRUNED ones trained.
+
+    Returns:
+        The edge; None with fewer than 3 points of either kind, or when no single hyperparameter tells them apart.
+    """
+    away = [p for p in points if p.diverged]
+    trained = [p for p in points if p.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    sides: tuple[Literal["above", "below"], ...] = ("above", "below")
+    edges = [e for axis in axes if axis.numeric for side in sides if (e := _frontier(axis, side, away, trained))]
+    best = max(edges, key=lambda edge: edge.accuracy, default=None)
+    return best if best is not None and best.accuracy >= _TOLD_APART else None
+
+
+def _frontier(
+    axis: Axis, side: Literal["above", "below"], away: "Sequence[Point]", trained: "Sequence[Point]"
+) -> Frontier | None:
+    sign = 1.0 if side == "above" else -1.0
+    lost, kept = (
+        np.sort([sign * axis.place(p.params[axis.key]) for p in points if axis.key in p.params])
+        for points in (away, trained)
+    )
+    if len(lost) < _FEWEST or len(kept) < _FEWEST:
+        return None
+    places = np.unique(np.concatenate([lost, kept]))
+    cuts = (places[1:] + places[:-1]) / 2
+    if not len(cuts):
+        return None
+    beyond = 1 - np.searchsorted(lost, cuts) / len(lost)
+    accuracy = (beyond + np.searchsorted(kept, cuts) / len(kept)) / 2
+    best = np.flatnonzero(accuracy == accuracy.max())
+    at = best[len(best) // 2]
+    first, last = lost[0], kept[-1]
+    zone = (first, last) if first <= last else (last, first)
+    low, edge, high = (axis.unplace(float(sign * place)) for place in (zone[0], cuts[at], zone[1]))
+    return Frontier(axis, side, edge, min(low, high), max(low, high), float(accuracy[at]), len(away))
 
 
 def _same_line(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> bool:

@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from hpsearch.analysis.boundary import Stability, diverged, stability
+from hpsearch.analysis.boundary import Frontier, Stability, diverged, frontier_of, stability
 from hpsearch.analysis.intervals import Interval, mean_interval, paired_interval, spread
 from hpsearch.analysis.optimism import expected_maximum
+from hpsearch.analysis.pareto import Front, front_of, objective_from
+from hpsearch.analysis.pruning import Pruning, pruning_of
+from hpsearch.analysis.ranges import Extension, Near, extensions_of, near_best
 from hpsearch.analysis.space import Axis, floats, main_axis, plain, searched
 from hpsearch.types import Objective, TrialState, TrialTable
 
-_EDGE = 0.1  # a best value in the outer tenth of its range lies at an edge
+EDGE = 0.1  # a best value in the outer tenth of its range lies at an edge
 _STATE_RANK = (
     *(TrialState.RUNNING, TrialState.PAUSED, TrialState.WAITING),
     *(TrialState.FAILED, TrialState.INFEASIBLE, TrialState.PRUNED, TrialState.COMPLETE),
@@ -78,6 +81,11 @@ class Summary:
         stability: stable range and edges along `main`, None for a category or without a best point.
         at_edge: ``low`` or ``high`` by key, where the best value lies in the outer tenth of the tried range.
         states: trials by state.
+        extensions: how ranges were widened because the best value lay at their edge.
+        near: the points close to the best; None with fewer than two to compare.
+        frontier: the edge of stability among scattered points, of a study with several hyperparameters.
+        pruning: what pruning saved; None when nothing was pruned.
+        front: the Pareto front of a study with several objectives.
         trial_sec: training time added over trials.
         wall_sec: from the first start to the last end.
     """
@@ -96,6 +104,11 @@ class Summary:
     stability: Stability | None
     at_edge: Mapping[str, str]
     states: Mapping[TrialState, int]
+    extensions: tuple[Extension, ...]
+    near: Near | None
+    frontier: Frontier | None
+    pruning: Pruning | None
+    front: Front | None
     trial_sec: float
     wall_sec: float
 
@@ -107,8 +120,7 @@ class Summary:
 
 def objective_of(study: Mapping[str, Any]) -> Objective:
     """Return the objective that a study recorded."""
-    known = {k: v for k, v in dict(study.get("objective") or {}).items() if k in ("metric", "direction", "reduce")}
-    return Objective(**{"metric": "score", **known})
+    return objective_from(dict(study.get("objective") or {}))
 
 
 def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
@@ -163,6 +175,11 @@ def summarize(table: TrialTable) -> Summary:
         stability=_stability(table, main, points, best),
         at_edge={} if best is None else edges_of(best, axes),
         states=Counter(TrialState(state) for state in table.trials["state"]),
+        extensions=extensions_of(table.study),
+        near=near_best(best, eligible, objective),
+        frontier=frontier_of(axes, points) if len(axes) > 1 else None,
+        pruning=pruning_of(table),
+        front=front_of(table, [p.point for p in eligible], len(points)),
         trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),
         wall_sec=_wall(table),
     )
@@ -205,7 +222,7 @@ def edges_of(best: Point, axes: Sequence[Axis]) -> dict[str, str]:
     places = {
         a.key: a.relative(best.params[a.key]) for a in axes if a.numeric and len(a.values) > 2 and a.key in best.params
     }
-    return {k: "low" if place < 0.5 else "high" for k, place in places.items() if not _EDGE <= place <= 1 - _EDGE}
+    return {k: "low" if place < 0.5 else "high" for k, place in places.items() if not EDGE <= place <= 1 - EDGE}
 
 
 def _point(number: int, params: Mapping[str, Any], rows: Sequence[tuple[Any, ...]]) -> Point:

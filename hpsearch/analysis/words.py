@@ -97,3 +97,8 @@ def settings(params: Mapping[str, Any]) -> str:
 def count(n: int, noun: str) -> str:
     """Write a number of things: ``1 seed``, ``3 seeds``."""
     return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def times(n: int) -> str:
+    """Write how often: ``once``, ``twice``, ``3 times``."""
+    return {1: "once", 2: "twice"}.get(n, f"{n} times")

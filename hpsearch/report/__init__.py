@@ -17,8 +17,10 @@ def write(table: "TrialTable", folder: Path) -> Path:
     Returns:
         The path of ``report.html``.
     """
+    from hpsearch.report.findings import find
     from hpsearch.report.html import write_report
     from hpsearch.report.readme import write_readme
 
-    write_readme(table, folder)
-    return write_report(table, folder)
+    found = find(table)
+    write_readme(found, folder)
+    return write_report(found, folder)

@@ -1,12 +1,14 @@
 """What a study leaves beside its report: README.md, two SVG figures and ``trials.csv``, all fit to be committed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.analysis.answer import answer, caveats, fixed_settings
-from hpsearch.analysis.sweep import Summary, summarize
+from hpsearch.analysis.sweep import Summary
 from hpsearch.report.files import replace_text
-from hpsearch.report.static import curves_svg, score_svg
-from hpsearch.report.tables import Table, best_command, point_table, trials_csv
+from hpsearch.report.findings import Findings
+from hpsearch.report.static import curves_svg, front_svg, importance_svg, score_svg
+from hpsearch.report.tables import Row, best_command, best_points, front_table, point_table, trials_csv
 from hpsearch.types import TrialTable
 
 _ROWS = 40
@@ -14,38 +16,47 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "`": "&#96;"
 _ESCAPES = str.maketrans({**_ENTITIES, **{character: f"\\{character}" for character in "\\*_[]$"}})
 
 
-def write_readme(table: TrialTable, folder: Path) -> Path:
+def write_readme(found: Findings, folder: Path) -> Path:
     """Write ``README.md``, ``score.svg``, ``curves.svg`` and ``trials.csv`` of a study, each in one move.
 
+    A study with several objectives has ``front.svg`` as well, one with importances ``importance.svg``.
+
     Args:
-        table: the study.
+        found: what the study supports.
         folder: where to write; made when it is missing.
 
     Returns:
         The path of ``README.md``.
     """
-    summary = summarize(table)
+    table, summary = found.table, found.summary
     replace_text(folder / "trials.csv", trials_csv(table))
     replace_text(folder / "score.svg", score_svg(summary))
     replace_text(folder / "curves.svg", curves_svg(table, summary))
-    return replace_text(folder / "README.md", readme(table, summary))
+    if summary.front is not None and summary.front.front:
+        replace_text(folder / "front.svg", front_svg(summary.front))
+    if found.importance is not None and found.importance.fanova.shares:
+        replace_text(folder / "importance.svg", importance_svg(found.importance))
+    return replace_text(folder / "README.md", readme(found))
 
 
-def readme(table: TrialTable, summary: Summary) -> str:
+def readme(found: Findings) -> str:
     """Return the README of a study.
 
     Args:
-        table: the study.
-        summary: its result.
+        found: what the study supports.
 
     Returns:
         Markdown: question, answer, figures, table of points, caveats, commands.
     """
+    table, summary, importance = found.table, found.summary, found.importance
     metric = summary.objective.metric
-    parts = [f"# {_text(summary.name)}", f"**{_text(summary.question)}**", _text(answer(summary))]
+    parts = [f"# {_text(summary.name)}", f"**{_text(summary.question)}**", _text(answer(summary, importance))]
+    parts += _front(found)
     parts += [f"![{_text(metric)} against {_text(summary.main.name if summary.main else 'point')}](score.svg)"]
     parts += [_points(summary), f"![{_text(metric)} over epochs, one line per trial](curves.svg)"]
-    lines = caveats(summary, fixed_settings(table))
+    if importance is not None and importance.fanova.shares:
+        parts.append("![Importance of each hyperparameter, with 95 % intervals](importance.svg)")
+    lines = caveats(summary, fixed_settings(table), importance)
     parts += ["## Before you believe it", "\n".join(f"- {_text(line)}" for line in lines)] if lines else []
     return "\n\n".join([*parts, "## Commands", _commands(table, summary), _FILES]) + "\n"
 
@@ -53,23 +64,30 @@ def readme(table: TrialTable, summary: Summary) -> str:
 _FILES = "`report.html` shows the same with interactive figures; `trials.csv` holds every trial, one row each."
 
 
+def _front(found: Findings) -> list[str]:
+    table, front = front_table(found.table, found.summary), found.summary.front
+    if table is None or front is None:
+        return []
+    names = _text(" and ".join(o.metric for o in front.objectives))
+    return [f"![Pareto front of {names}](front.svg)", _markdown(table.headings, table.rows[:_ROWS])]
+
+
 def _points(summary: Summary) -> str:
-    table = point_table(summary)
+    table, kept = point_table(summary), {str(p.point) for p in best_points(summary, _ROWS)}
     rows = table.rows
     note = ""
-    if len(rows) > _ROWS:
+    if table.total > _ROWS:
         sign = -1 if summary.objective.maximize else 1
-        means = {p.point: p.mean for p in summary.points if p.mean is not None}
-        ranked = sorted(means, key=lambda point: sign * means[point])[:_ROWS]
-        by_point = {row.cells[0].text: row for row in rows}
-        rows = tuple(by_point[str(point)] for point in ranked)
-        note = f"\n\nThe {len(rows)} best of {len(table.rows)} points; all are in `trials.csv`."
-    return _markdown(Table(table.headings, rows)) + note
+        means = {str(p.point): p.mean for p in summary.points if p.mean is not None}
+        rows = tuple(row for row in rows if row.cells[0].text in kept & means.keys())
+        rows = tuple(sorted(rows, key=lambda row: sign * means[row.cells[0].text]))
+        note = f"\n\nThe {len(rows)} best of {table.total} points; all are in `trials.csv`."
+    return _markdown(table.headings, rows) + note
 
 
-def _markdown(table: Table) -> str:
-    head = [[_text(heading) for heading in table.headings], ["---"] * len(table.headings)]
-    body = [[_bold(_text(cell.text), row.best) for cell in row.cells] for row in table.rows]
+def _markdown(headings: Sequence[str], rows: Sequence[Row]) -> str:
+    head = [[_text(heading) for heading in headings], ["---"] * len(headings)]
+    body = [[_bold(_text(cell.text), row.best) for cell in row.cells] for row in rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [*head, *body])
 
 

@@ -1,4 +1,4 @@
-"""The two main figures as SVG for the README: the same study always gives the same bytes."""
+"""The main figures as SVG for the README: the same study always gives the same bytes."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -14,11 +14,14 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 import hpsearch.report.theme as theme
 from hpsearch.analysis.boundary import Stability
 from hpsearch.analysis.curves import curves_of, quantiles
+from hpsearch.analysis.importance import Importance
+from hpsearch.analysis.pareto import Front
 from hpsearch.analysis.space import Axis
 from hpsearch.analysis.sweep import Point, Summary
 from hpsearch.analysis.words import number
-from hpsearch.report.figures.canvas import coordinate, parameter_axis, parameter_ticks, positive_span, shorten
+from hpsearch.report.figures.canvas import coordinate, drawn, parameter_axis, parameter_ticks, positive_span, shorten
 from hpsearch.report.figures.learning import MANY, curve_colour, top_points
+from hpsearch.report.figures.pareto import LOG_SPAN
 from hpsearch.types import TrialTable
 
 _STYLE: dict[Any, Any] = {
@@ -66,6 +69,30 @@ def curves_svg(table: TrialTable, summary: Summary) -> str:
     return _svg(lambda ax, figure: _curves(ax, figure, table, summary))
 
 
+def front_svg(front: Front) -> str:
+    """Draw the primary objective against the second, with the Pareto front.
+
+    Args:
+        front: the front of a study with several objectives.
+
+    Returns:
+        SVG text.
+    """
+    return _svg(lambda ax, _: _front(ax, front))
+
+
+def importance_svg(importance: Importance) -> str:
+    """Draw the share of the variance of each hyperparameter and of the two strongest together, with intervals.
+
+    Args:
+        importance: with shares by fANOVA.
+
+    Returns:
+        SVG text.
+    """
+    return _svg(lambda ax, _: _importance(ax, importance))
+
+
 def svg_text(draw: Callable[[Figure], None], inches: tuple[float, float]) -> str:
     """Return what a function draws as SVG, in the house style and without a date.
 
@@ -90,16 +117,16 @@ def _svg(draw: Callable[[Axes, Figure], None]) -> str:
 
 def _score(ax: Axes, summary: Summary) -> None:
     axis = summary.main or Axis("point", "point", "category", tuple(p.point for p in summary.points))
-    shown = [p for p in summary.points if axis.key in p.params or summary.main is None]
+    shown = drawn(summary, [p for p in summary.points if axis.key in p.params or summary.main is None])
     place = {p.point: coordinate(axis, p.params.get(axis.key, p.point)) for p in shown}
-    done = sorted((p for p in summary.points if p.mean is not None and p.point in place), key=lambda p: place[p.point])
+    done = sorted((p for p in shown if p.mean is not None), key=lambda p: place[p.point])
     line = len(summary.axes) <= 1 and axis.numeric
     _parameter_axis(ax, axis)
     if summary.stability is not None:
         _regions(ax, summary.stability)
     _seeds(ax, shown, place)
     _means(ax, done, place, line)
-    lost = [place[p.point] for p in summary.points if p.diverged and p.point in place]
+    lost = [place[p.point] for p in shown if p.diverged]
     if lost:
         ax.plot(lost, [0.03] * len(lost), "x", color=theme.RED, label="diverged", transform=ax.get_xaxis_transform())
     if not summary.objective.maximize and positive_span([s for p in done for s in p.scores]) > 50:
@@ -107,6 +134,36 @@ def _score(ax: Axes, summary: Summary) -> None:
     ax.set_ylabel(summary.objective.metric)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, frameon=False, fontsize=9, borderaxespad=0.2)
+
+
+def _front(ax: Axes, front: Front) -> None:
+    first, second = front.objectives[:2]
+    inside = set(front.front)
+    beaten = [row for point, row in front.values.items() if point not in inside]
+    best = sorted((front.values[point] for point in front.front), key=lambda row: row[1])
+    ax.plot([row[1] for row in beaten], [row[0] for row in beaten], "o", color=theme.MUTED, alpha=0.4, markersize=4)
+    steps = "steps-pre" if second.maximize else "steps-post"
+    line = "D:" if len(front.objectives) == 2 else "D"
+    x, y = [row[1] for row in best], [row[0] for row in best]
+    ax.plot(x, y, line, drawstyle=steps, color=theme.BLUE, label="Pareto front")
+    if positive_span([row[1] for row in front.values.values()]) > LOG_SPAN:
+        ax.set_xscale("log")
+    ax.set_xlabel(f"{second.metric} ({'max' if second.maximize else 'min'})")
+    ax.set_ylabel(f"{first.metric} ({'max' if first.maximize else 'min'})")
+    ax.legend(frameon=False, fontsize=9)
+
+
+def _importance(ax: Axes, importance: Importance) -> None:
+    pair = importance.interaction
+    shares = [*importance.fanova.shares, *([pair] if pair else [])]
+    names = [shorten(s.name, 30) if s is not pair else "both: " + shorten(s.name, 40) for s in shares]
+    low, high = [max(0.0, s.share - s.low) for s in shares], [max(0.0, s.high - s.share) for s in shares]
+    rows = range(len(shares))
+    ax.barh(rows, [s.share for s in shares], xerr=[low, high], color=theme.BLUE, alpha=0.8, ecolor=theme.INK, capsize=3)
+    ax.set_yticks(rows, names)
+    ax.invert_yaxis()
+    ax.set_xlabel("share of the variance (fANOVA), with 95 % intervals")
+    ax.set_xlim(0, None)
 
 
 def _log(ax: Axes) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hpsearch.analysis import words
@@ -10,6 +10,7 @@ from hpsearch.analysis.space import column, floats
 from hpsearch.analysis.sweep import Point, Summary, best_trial
 from hpsearch.types import TrialState, TrialTable
 
+ROWS = 1000  # of a page's table
 _FIRST = ("point", "seed", "fold", "state", "score", "duration_sec", "attempts", "reason", "started", "ended", "run_id")
 
 
@@ -40,10 +41,19 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Headings and rows."""
+    """Headings and rows; `total` is how many rows there are, more than `rows` where only the best are kept."""
 
     headings: tuple[str, ...]
     rows: tuple[Row, ...]
+    total: int
+
+
+def best_points(summary: Summary, most: int) -> tuple[Point, ...]:
+    """Return at most `most` points, in the order asked: those with the best means, then the others by number."""
+    sign = -1 if summary.objective.maximize else 1
+    ranked = sorted(summary.points, key=lambda p: (p.mean is None, sign * (p.mean or 0.0), p.point))
+    kept = {p.point for p in ranked[:most]}
+    return tuple(p for p in summary.points if p.point in kept)
 
 
 def point_table(summary: Summary) -> Table:
@@ -53,16 +63,17 @@ def point_table(summary: Summary) -> Table:
         summary: the study's result.
 
     Returns:
-        The points in the order asked; a dash where there is nothing to say.
+        The points in the order asked, at most the 1,000 best; a dash where there is nothing to say.
     """
+    points = best_points(summary, ROWS)
     keys = [axis.key for axis in summary.axes]
     headings = ("point", *(a.name for a in summary.axes), summary.objective.metric, "sd", "95 % interval", "n", "state")
     rows = []
-    for p in summary.points:
+    for p in points:
         cells = [_number(p.point), *(_setting(p.params.get(key)) for key in keys), *_evidence(p)]
         cells += [_number(p.n), Cell(p.state.value)]
         rows.append(Row(tuple(cells), p.state, p is summary.best))
-    return Table(headings, tuple(rows))
+    return Table(headings, tuple(rows), len(summary.points))
 
 
 def trial_table(table: TrialTable, summary: Summary) -> Table:
@@ -73,8 +84,11 @@ def trial_table(table: TrialTable, summary: Summary) -> Table:
         summary: its result.
 
     Returns:
-        The trials by point and seed; the fold is shown when there is more than one, attempts when one was retried.
+        The trials by point and seed, of very many those of the best points, about 1,000; the fold is shown when there
+        is more than one, attempts when one was retried.
     """
+    kept = {p.point for p in best_points(summary, max(1, ROWS // summary.replicates))}
+    whole, table = len(table.trials), replace(table, trials=table.trials[table.trials["point"].isin(kept)])
     trials = table.trials.assign(**{name: floats(table.trials[name]) for name in ("score", "duration_sec")})
     folds = trials["fold"].nunique() > 1
     retried = bool((trials["attempts"] > 1).any())
@@ -90,7 +104,32 @@ def trial_table(table: TrialTable, summary: Summary) -> Table:
         cells.append(Cell(_text(record["reason"])))
         best = summary.best is not None and record["point"] == summary.best.point
         rows.append(Row(tuple(cells), TrialState(record["state"]), best, _text(record["command"])))
-    return Table(tuple(names), tuple(rows))
+    return Table(tuple(names), tuple(rows), whole)
+
+
+def front_table(table: TrialTable, summary: Summary) -> Table | None:
+    """Return one row per point of the Pareto front: objectives, hyperparameters, the command of its first trial.
+
+    Args:
+        table: the study.
+        summary: its result.
+
+    Returns:
+        The front in the order of the primary objective, the best first; None without one.
+    """
+    front = summary.front
+    if front is None or not front.front:
+        return None
+    first = table.trials[table.trials["point"].isin(front.front)].sort_values(["seed", "fold"])
+    commands = first.groupby("point")["command"].first().to_dict()
+    points = {p.point: p for p in summary.points}
+    rows = []
+    for number in front.front:
+        cells = [_number(number), *(Cell(words.number(value), value) for value in front.values[number])]
+        cells += [_setting(points[number].params.get(axis.key)) for axis in summary.axes]
+        rows.append(Row(tuple(cells), points[number].state, points[number] is summary.best, _text(commands[number])))
+    headings = ("point", *(o.metric for o in front.objectives), *(axis.name for axis in summary.axes))
+    return Table(headings, tuple(rows), len(rows))
 
 
 def best_command(table: TrialTable, summary: Summary) -> str:

@@ -12,6 +12,7 @@ INK, MUTED, RULE, GRID, PAPER = "#1c2128", "#57606a", "#c9d0d8", "#e8ebef", "#ff
 BLUE, BLUE_WASH = "#0b5cad", "rgba(11, 92, 173, 0.16)"
 RED, RED_WASH = "#b3400a", "rgba(179, 64, 10, 0.10)"
 GREEN, GREEN_WASH = "#00705a", "rgba(0, 112, 90, 0.08)"
+GOLD_WASH = "rgba(138, 101, 0, 0.16)"
 GREY_WASH, GREY_WASH_DEEP = "rgba(87, 96, 106, 0.14)", "rgba(87, 96, 106, 0.26)"
 
 _DARK = {
@@ -26,6 +27,7 @@ _DARK = {
     RED_WASH: "rgba(255, 154, 102, 0.13)",
     GREEN: "#4fd1ae",
     GREEN_WASH: "rgba(79, 209, 174, 0.10)",
+    GOLD_WASH: "rgba(227, 183, 74, 0.18)",
     GREY_WASH: "rgba(163, 173, 185, 0.15)",
     GREY_WASH_DEEP: "rgba(163, 173, 185, 0.28)",
 }
@@ -76,6 +78,11 @@ def score_colour(position: float) -> str:
 def value_scale() -> list[list[float | str]]:
     """Return the colour scale of `value_colour` as plotly takes it."""
     return [[i / (STEPS - 1), value_colour(i / (STEPS - 1))] for i in range(STEPS)]
+
+
+def score_scale() -> list[list[float | str]]:
+    """Return the colour scale of `score_colour` as plotly takes it."""
+    return [[i / (STEPS - 1), score_colour(i / (STEPS - 1))] for i in range(STEPS)]
 
 
 def dark_partners() -> dict[str, str]:

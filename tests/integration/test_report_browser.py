@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.report.findings import find
 from hpsearch.report.html import write_report
 from tests.unit.report import synthetic
 
@@ -43,7 +44,7 @@ def chrome(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
-    return {name: write_report(make(), folder / name) for name, make in STUDIES.items()}
+    return {name: write_report(find(make()), folder / name) for name, make in STUDIES.items()}
 
 
 def load(chrome, path, width=DESKTOP, scheme="light"):

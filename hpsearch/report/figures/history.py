@@ -1,11 +1,13 @@
 """How the search went: each point's score in the order asked, and the best so far."""
 
+from collections.abc import Sequence
+
 from plotly.graph_objects import Figure
 
 import hpsearch.report.theme as theme
-from hpsearch.analysis.sweep import Summary
+from hpsearch.analysis.sweep import Point, Summary
 from hpsearch.analysis.words import score
-from hpsearch.report.figures.canvas import Trace, axis_style, draw, hover, lost_strip, positive_span
+from hpsearch.report.figures.canvas import MOST_POINTS, Trace, axis_style, draw, drawn, hover, lost_strip, positive_span
 from hpsearch.types import TrialState
 
 
@@ -27,15 +29,17 @@ def history_figure(summary: Summary) -> Figure:
     pad = max(0.5, 0.02 * last)
     whole = {"tickmode": "linear", "dtick": 1} if last <= 20 else {}
     x = axis_style("point, in the order asked", range=[-pad, last + pad], anchor="y2" if lost else "y", **whole)
-    traces = [_best_so_far(summary), *(_state(summary, state) for state in theme.STATES)]
+    shown = drawn(summary, summary.points)
+    traces = [_best_so_far(summary), *(_state(summary, shown, state) for state in theme.STATES)]
     return draw([t for t in traces if t["x"]], {**axes, "xaxis": x, "height": 380}, _alt(summary))
 
 
 def _best_so_far(summary: Summary) -> Trace:
     x: list[int] = []
     y: list[float] = []
+    every = len(summary.eligible) <= MOST_POINTS
     for p in summary.eligible:
-        if p.mean is not None:
+        if p.mean is not None and (every or not y or summary.objective.better(p.mean, y[-1])):
             x.append(p.point)
             y.append(p.mean if not y or summary.objective.better(p.mean, y[-1]) else y[-1])
     if x and summary.points[-1].point > x[-1]:
@@ -47,16 +51,16 @@ def _best_so_far(summary: Summary) -> Trace:
     }
 
 
-def _state(summary: Summary, state: TrialState) -> Trace:
-    points = [p for p in summary.points if p.state is state]
+def _state(summary: Summary, shown: Sequence[Point], state: TrialState) -> Trace:
+    points = [p for p in shown if p.state is state]
     colour, symbol = theme.STATES[state]
-    shown = [p.mean if state is TrialState.COMPLETE else p.partial for p in points]
-    scored = any(y is not None for y in shown)
+    y = [p.mean if state is TrialState.COMPLETE else p.partial for p in points]
+    scored = any(value is not None for value in y)
     spread = [p.sd or 0.0 for p in points] if state is TrialState.COMPLETE else None
     heads = [f"{p.state.lower()}, {score(p.mean, p.sd)}" if scored else p.state.lower() for p in points]
     return {
         **{"type": "scatter", "mode": "markers", "name": state.lower(), "x": [p.point for p in points]},
-        "y": shown if scored else [0] * len(points),
+        "y": y if scored else [0] * len(points),
         "yaxis": "y" if scored else "y2",
         "error_y": {"type": "data", "array": spread, "thickness": 1, "width": 0} if spread else {"visible": False},
         "hovertext": [hover(summary, p, head) for p, head in zip(points, heads, strict=True)],

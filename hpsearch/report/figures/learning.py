@@ -18,6 +18,7 @@ from hpsearch.report.figures.canvas import (
     Layout,
     Trace,
     axis_style,
+    colour_bar,
     draw,
     escape,
     menu,
@@ -204,17 +205,9 @@ def _colour_key(axis: Axis | None) -> list[Trace]:
         return [{**empty, "name": escape(shorten(v)), "line": {"color": c, "width": 3}} for v, c in shown]
     places = [axis.place(axis.values[0]), axis.place(axis.values[-1])]
     ticks = parameter_ticks(axis)
-    bar = {
-        "title": {"text": escape(axis.name), "side": "right", "font": {"color": theme.MUTED, "size": 13}},
-        "tickvals": [axis.place(value) for value, _ in ticks],
-        "ticktext": [text for _, text in ticks],
-        "tickfont": {"color": theme.MUTED},
-        "thickness": 12,
-        "outlinewidth": 0,
-        "len": 1,
-        "x": 1.01,
-        "xpad": 4,
-    }
+    bar = colour_bar(
+        axis.name, tickvals=[axis.place(value) for value, _ in ticks], ticktext=[escape(text) for _, text in ticks]
+    )
     marker = {"color": places, "cmin": places[0], "cmax": places[1], "colorscale": theme.value_scale(), "colorbar": bar}
     return [
         {

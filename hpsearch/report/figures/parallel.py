@@ -17,16 +17,19 @@ from hpsearch.report.figures.canvas import (
     Trace,
     axis_style,
     draw,
+    drawn,
     escape,
     hover,
     parameter_ticks,
     positive_span,
+    ranks,
     round_ticks,
     shorten,
 )
 from hpsearch.types import TrialTable
 
 MOST = 8  # hyperparameters side by side
+MOST_LINES = 1000
 _BINS = 16
 _MANY, _TOP = 150, 20  # beyond so many lines all but the best fade
 _GAP = -0.13  # where a line passes an axis it has no value on
@@ -51,7 +54,7 @@ def parallel_figure(table: TrialTable, summary: Summary) -> Figure:
     Returns:
         The figure, with at most 8 hyperparameters: those with the strongest rank correlation with the score.
     """
-    points = [p for p in summary.points if p.mean is not None or p.diverged]
+    points = drawn(summary, [p for p in summary.points if p.mean is not None or p.diverged], MOST_LINES)
     columns = [_parameter(axis, points) for axis in strongest(summary)]
     columns += [_result(name, _means(table, name, points)) for name in _results(table, summary)]
     columns.append(_result(summary.objective.metric, [p.mean for p in points]))
@@ -133,24 +136,13 @@ def _share(place: float, low: float, high: float) -> float:
 
 def _lines(summary: Summary, points: Sequence[Point], columns: Sequence[_Column]) -> list[Trace]:
     """Return one trace per bin of the score, the best drawn last, each with gaps between its lines."""
-    shares = _score_shares(summary, points)
+    shares = ranks(summary, points)
     top = 1 - _TOP / max(len(points), 1)
     bins: dict[int, list[int]] = {}
     for i, share in enumerate(shares):
         lost, best = math.isnan(share), len(points) > _MANY and share >= top
         bins.setdefault(-1 if lost else _BINS if best else min(int(share * _BINS), _BINS - 1), []).append(i)
     return [_bin(summary, points, columns, bins[b], b) for b in sorted(bins)]
-
-
-def _score_shares(summary: Summary, points: Sequence[Point]) -> list[float]:
-    """Return each point's rank among the scores, 1 the best: ranks tell points apart on a plateau."""
-    means = np.array([math.nan if p.mean is None else p.mean for p in points], dtype=float)
-    ranks = np.full(len(means), math.nan)
-    known = np.isfinite(means)
-    if known.any():
-        order = rankdata(means[known] if summary.objective.maximize else -means[known], method="max")
-        ranks[known] = (order - 1) / max(known.sum() - 1, 1)
-    return [float(rank) for rank in ranks]
 
 
 def _bin(

@@ -18,6 +18,7 @@ from hpsearch.report.figures.canvas import (
     axis_style,
     coordinate,
     draw,
+    drawn,
     escape,
     hover,
     lost_strip,
@@ -59,7 +60,7 @@ def _numbers(summary: Summary) -> Axis:
 
 
 def _view(summary: Summary, axis: Axis) -> tuple[list[Trace], Layout]:
-    shown = [p for p in summary.points if axis.key in p.params or axis.key == "point"]
+    shown = drawn(summary, [p for p in summary.points if axis.key in p.params or axis.key == "point"])
     place = {p.point: coordinate(axis, p.params.get(axis.key, p.point)) for p in shown}
     line = len(summary.axes) <= 1 and axis.numeric
     traces = [*_means(summary, shown, place, line), *_partial(summary, shown, place), *_lost(summary, shown, place)]

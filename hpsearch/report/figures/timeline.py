@@ -7,11 +7,13 @@ from typing import Any
 from plotly.graph_objects import Figure
 
 import hpsearch.report.theme as theme
+from hpsearch.analysis.curves import thin
 from hpsearch.analysis.space import floats
 from hpsearch.analysis.words import duration, score
 from hpsearch.report.figures.canvas import Trace, axis_style, draw, escape, shorten
 from hpsearch.types import TrialState, TrialTable
 
+MOST_BARS = 2000
 _MANY = 300  # bars; beyond, a line between them would hide them
 _UNITS = ((7200.0, 3600.0, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 
@@ -23,7 +25,7 @@ def timeline_figure(table: TrialTable) -> Figure:
         table: the study.
 
     Returns:
-        The figure; trials that have not both started and ended are left out.
+        The figure; trials that have not both started and ended are left out, of very many 2,000 are drawn.
     """
     trials = table.trials
     known = trials[trials["started"].notna() & trials["ended"].notna()].sort_values("started")
@@ -32,13 +34,14 @@ def timeline_figure(table: TrialTable) -> Figure:
     total = max(ends, default=0.0) - origin
     unit, word = next((size, name) for least, size, name in _UNITS if total >= least)
     rows = known.to_dict("records")
+    shown = thin(len(rows), MOST_BARS).tolist()
     traces = []
     for state in theme.STATES:
-        mine = [i for i, row in enumerate(rows) if row["state"] == state]
+        mine = [i for i in shown if rows[i]["state"] == state]
         if mine:
-            trace = _bars(state, [_hover(rows[i]) for i in mine], gap=len(rows) <= _MANY)
-            trace |= {"base": [(starts[i] - origin) / unit for i in mine], "y": [lanes[i] + 1 for i in mine]}
-            traces.append({**trace, "x": [(ends[i] - starts[i]) / unit for i in mine]})
+            trace = _bars(state, [_hover(rows[i]) for i in mine], gap=len(shown) <= _MANY)
+            trace |= {"base": [_brief((starts[i] - origin) / unit) for i in mine], "y": [lanes[i] + 1 for i in mine]}
+            traces.append({**trace, "x": [_brief((ends[i] - starts[i]) / unit) for i in mine]})
     count = max(lanes, default=0) + 1
     y = axis_style(
         "slot", range=[count + 0.5, 0.5], tickmode="linear", dtick=max(1, math.ceil(count / 8)), tick0=1, showgrid=False
@@ -72,6 +75,10 @@ def lanes_of(starts: list[float], ends: list[float]) -> list[int]:
         heappush(busy, (end, lane))
         lanes.append(lane)
     return lanes
+
+
+def _brief(value: float) -> float:
+    return float(f"{value:.7g}")
 
 
 def _bars(state: TrialState, hover: list[str], *, gap: bool) -> Trace:

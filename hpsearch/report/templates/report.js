@@ -20,7 +20,7 @@
     figure.layout.margin = { ...figure.layout.margin, l: 46, r: Math.min(figure.layout.margin.r, 40) };
     figure.layout.font.size = 11;
     for (const trace of figure.data) {
-      const bar = trace.marker?.colorbar;
+      const bar = trace.marker?.colorbar ?? trace.colorbar;
       if (!bar) continue;
       Object.assign(bar, { orientation: "h", x: 0.5, xanchor: "center", y: -0.2, yanchor: "top", len: 1.05, thickness: 9 });
       bar.title.side = "bottom";

@@ -6,6 +6,7 @@ import pytest
 
 from hpsearch.analysis.answer import answer
 from hpsearch.analysis.sweep import summarize
+from hpsearch.report.findings import find
 from hpsearch.report.readme import readme, write_readme
 from hpsearch.report.static import curves_svg, score_svg
 from hpsearch.report.tables import best_command, trials_csv
@@ -14,7 +15,7 @@ from tests.unit.report import synthetic
 
 def test_the_readme_of_the_main_job():
     table = synthetic.sweep()
-    text = readme(table, summarize(table))
+    text = readme(find(table))
     assert "**Which learning rates train this model, and where does it diverge?**" in text
     assert answer(summarize(table)) in text
     assert "| **5** | **0.0464** | **0.977** | **0.003** | **0.970–0.984** | **3** | **COMPLETE** |" in text
@@ -31,7 +32,7 @@ def test_the_command_is_that_of_the_best_trial():
 
 
 def test_every_study_has_a_readme_and_figures(study, tmp_path):
-    path = write_readme(study, tmp_path)
+    path = write_readme(find(study), tmp_path)
     assert path.read_text().startswith("# ")
     for name in ("score.svg", "curves.svg"):
         assert ET.parse(tmp_path / name).getroot().tag.endswith("svg")
@@ -39,7 +40,7 @@ def test_every_study_has_a_readme_and_figures(study, tmp_path):
 
 def test_what_users_wrote_is_text():
     table = synthetic.mixed()
-    text = readme(table, summarize(table))
+    text = readme(find(table))
     prose = "".join(text.split("```")[::2])  # commands in their block are text anyway
     assert "<" not in prose
     assert "&lt;script&gt;" in prose
@@ -49,7 +50,7 @@ def test_what_users_wrote_is_text():
 
 def test_long_tables_show_the_best():
     table = synthetic.mixed(points=300, epochs=2)
-    text = readme(table, summarize(table))
+    text = readme(find(table))
     assert "The 40 best of 300 points" in text
     assert text.count("COMPLETE") == 40
 
