@@ -26,7 +26,7 @@ from hpsearch.search.samplers import Grid, Unseen
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, owner
 from hpsearch.search.tally import Tally
-from hpsearch.tracking.events import Record, TrialRecord, trial_files
+from hpsearch.tracking.events import Record, TrialRecord, read_trial, trial_files
 from hpsearch.types import (
     BestPoint,
     Clock,
@@ -42,6 +42,9 @@ from hpsearch.types import (
 )
 
 POLL_SEC = 0.2
+SYNC_SEC = 0.2
+"""A power cut loses what happened in this time; a killed driver loses nothing."""
+SHOW_SEC = 0.05
 WIDENED_AT = "widened_at"
 """User attribute of an Optuna study: the number of points that were asked before its ranges were widened."""
 MakeSpec = Callable[[int, Mapping[str, Any], int, int], TrialSpec]
@@ -104,7 +107,7 @@ class Driver:
     Args:
         study: the Optuna study; its pruner judges the points.
         make_sampler: (points asked so far) -> the sampler; what it proposes is never a point that was seen before.
-        store: flushed once per tick, after the record.
+        store: written once per tick, before what the record says of the points it knows.
         space: what is searched.
         plan: how much.
         launcher: a started launcher.
@@ -166,6 +169,8 @@ class Driver:
         self._asked = 0
         self._files: Counter[int] = Counter()
         self._cells = 0
+        self._synced_at = self._shown_at = -math.inf
+        self._on_disk = 0
 
     def run(self) -> Outcome:
         """Search until the plan is fulfilled or the user interrupts; a second interrupt raises KeyboardInterrupt.
@@ -183,6 +188,7 @@ class Driver:
                 raise
             finally:
                 self._study.set_user_attr("seconds", self._elapsed_sec())
+                self._record.flush()
                 self._store.flush()
         why = self._why_done()
         interrupted = self._interrupts.count > 0 and (bool(self._points) or not why)
@@ -212,11 +218,11 @@ class Driver:
             self._ask()
         elif not self._pausing:
             self._pause()
-        self._store.flush()
+        self._keep_points()
         self._pool.submit()
         if load := self._system(self._clock()):
             self._record.study("system", self._clock(), metrics=load)
-        self._record.flush()
+        self._record.write()
         self._show()
         if not self._pool.busy:
             self._close_paused()
@@ -224,6 +230,22 @@ class Driver:
         for finished in self._pool.poll(POLL_SEC):
             self._finished(finished)
         return True
+
+    def _keep_points(self) -> None:
+        """Write what was asked and told, and every now and then wait until it is on the disk.
+
+        The disk learns of a point before its trials' ends, and of these before the point is told, so that a power cut
+        leaves neither trials of unknown points nor, but for points younger than `SYNC_SEC`, a score without its curve.
+        """
+        now = self._clock()
+        if 0 <= now - self._synced_at < SYNC_SEC:
+            self._store.write()
+            return
+        self._synced_at = now
+        self._record.sync(below=self._on_disk)
+        self._store.flush()
+        self._on_disk = self._asked
+        self._record.sync()
 
     def _elapsed_sec(self) -> float:
         """Return the time that drivers of this study have searched."""
@@ -283,7 +305,6 @@ class Driver:
             self._record.state(
                 done.spec.id, TrialState.PRUNED, self._clock(), reason="others were better", attempt=done.spec.attempt
             )
-            self._record.flush(fsync=True)
             self._note_finished(point, done)
             self._close_if_done(point)
 
@@ -354,7 +375,7 @@ class Driver:
             StorageError: the record holds points that the search does not know.
         """
         asked = self._study.get_trials(deepcopy=False)
-        self._files = Counter(int(path.stem.split("-")[0]) for path in trial_files(self._record.folder))
+        self._files = self._known_files(len(asked))
         if self._files and max(self._files) >= len(asked):
             raise StorageError(
                 f"{self._record.folder}: the event files know point {max(self._files)}, the search only {len(asked)} "
@@ -370,6 +391,11 @@ class Driver:
         self._sample_anew()
         running = any(point.paused is None for point in self._points.values())
         return running or (bool(self._points) and not self._why_out_of_budget()) or not self._why_done()
+
+    def _known_files(self, asked: int) -> Counter[int]:
+        """Return the number of event files by point; of a point that was not asked only files that say something."""
+        points = [(int(path.stem.partition("-")[0]), path) for path in trial_files(self._record.folder)]
+        return Counter(point for point, path in points if point < asked or read_trial(path) is not None)
 
     def _recall(self, frozen: FrozenTrial) -> None:
         """Count a finished point."""
@@ -535,6 +561,10 @@ class Driver:
     # Showing
 
     def _show(self) -> None:
+        now = self._clock()
+        if self._pool.busy and 0 <= now - self._shown_at < SHOW_SEC:
+            return
+        self._shown_at = now
         running = self._pool.running()
         counts = self._tally.counts + Counter({TrialState.RUNNING: len(running), TrialState.PAUSED: self._waiting()})
         metric, best = self._plan.objective.metric, self._tally.best

@@ -12,6 +12,7 @@
 """
 
 import json
+import math
 import os
 import shlex
 import uuid
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.errors import StorageError
-from hpsearch.tracking.journal import Event, Journal, read_lines
+from hpsearch.tracking.journal import Event, Journal, read_lines, sync_all
 from hpsearch.types import Message, Report, Started, TrialId, TrialSpec, TrialState
 
 STUDY = "study"
@@ -198,7 +199,7 @@ def read_trials(folder: Path) -> list[TrialRecord]:
 
 
 class Record:
-    """Writes a study's event files; lines wait in memory until `flush`.
+    """Writes a study's event files; lines wait in memory until `flush`, or `write` and later `sync`.
 
     Args:
         folder: the study's folder.
@@ -212,6 +213,7 @@ class Record:
         self._folds: dict[str, TrialFold] = {}
         self._attempt: dict[str, int] = {}
         self._dirty: set[str] = set()
+        self._due: dict[str, Journal] = {}
         if not self._journal(STUDY).events:
             self._study_line({"event": "created", "uid": uuid.uuid4().hex})
 
@@ -332,16 +334,39 @@ class Record:
         return read_trials(self.folder)
 
     def flush(self, fsync: bool = False) -> None:
-        """Write the buffered lines, one write per file; files with a new final state wait for the disk, or all do."""
+        """Write the buffered lines and wait for the disk: for files with a new final state, or for all."""
+        self.write(durable=fsync)
+        self.sync()
+
+    def write(self, durable: bool = False) -> None:
+        """Write the buffered lines, one write per file: they outlive this process; `sync` brings ends to the disk.
+
+        Args:
+            durable: the next `sync` waits for every file written now, not only for those with a new final state.
+        """
         names = sorted(self._dirty, key=lambda name: (name != STUDY, name))
         for name in names:
-            self._journals[name].flush(fsync)
+            journal = self._journals[name]
+            journal.write(durable)
             self._dirty.discard(name)
+            if journal.due:
+                self._due[name] = journal
             if name in self._folds and self._folds[name].state.finished:
                 del self._folds[name], self._journals[name]
                 self._attempt.pop(name, None)
         if names and self._changed is not None:
             self._changed(names)
+
+    def sync(self, below: float = math.inf) -> None:
+        """Wait until the disk has the final states that were written.
+
+        Args:
+            below: only those of points with a smaller number, and what the study recorded of itself.
+        """
+        due = {name: journal for name, journal in self._due.items() if name == STUDY or _point(name) < below}
+        sync_all(due.values())
+        for name in due:
+            del self._due[name]
 
     def close(self) -> None:
         """Flush everything to the disk."""
@@ -365,6 +390,10 @@ class Record:
         self._journals[stem].append(event, durable)
         self._folds[stem].apply(event)
         self._dirty.add(stem)
+
+
+def _point(stem: str) -> int:
+    return int(stem.partition("-")[0])
 
 
 def _ms(time: float) -> float:

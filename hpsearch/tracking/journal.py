@@ -2,13 +2,16 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from hpsearch.errors import StorageError
 
 Event = dict[str, Any]
+SYNCING = 8
+"""Files that wait for the disk at the same time."""
 
 
 def whole_lines(data: bytes) -> tuple[list[Event], int]:
@@ -80,53 +83,103 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=_plain)
+
+
 class Journal:
     """One append-only file of JSON lines with a single writer; NaN and infinities survive.
 
     Args:
         path: the file; it and its folder are created with the first write.
+
+    Attributes:
+        due: whether a durable line was written and is not known to be on the disk.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.events, self._size = read_lines(path)
         """Events that stood in the file when it was opened."""
+        self.due = False
         self._pending: list[bytes] = []
         self._durable = False
         self._torn = True
 
     def append(self, event: Mapping[str, Any], durable: bool = False) -> None:
         """Buffer one line; `durable` makes the next flush wait for the disk."""
-        self._pending.append(json.dumps(event, separators=(",", ":"), default=_plain).encode() + b"\n")
+        self._pending.append(_ENCODER.encode(event).encode() + b"\n")
         self._durable |= durable
 
     def flush(self, fsync: bool = False) -> None:
-        """Write the buffered lines in one write.
+        """Write the buffered lines in one write, and wait for the disk when asked to or when a durable line is due."""
+        self.write(durable=fsync)
+        if self.due:
+            self.sync()
 
-        Raises:
-            StorageError: the file cannot be written; the lines stay buffered.
+    def write(self, durable: bool = False) -> None:
+        """Write the buffered lines in one write: they outlive this process, but not yet a power cut.
+
+        A file that cannot be written raises a StorageError, and the lines stay buffered.
+
+        Args:
+            durable: all of them are `due` then, as if each had been appended so.
         """
         if not self._pending:
             return
         data = b"".join(self._pending)
         try:
-            self._write(data, fsync or self._durable)
+            self._write(data)
         except OSError as error:
             self._torn = True
-            raise StorageError(f"cannot write {self.path}: {error.strerror or error}") from error
+            raise self._unwritable(error) from error
         self._size += len(data)
         self._pending.clear()
+        self.due |= self._durable or durable
         self._durable = False
 
-    def _write(self, data: bytes, fsync: bool) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666), "wb", buffering=0) as file:
+    def sync(self) -> None:
+        """Wait until the disk has what was written; a disk that does not take it raises a StorageError."""
+        try:
+            file = os.open(self.path, os.O_RDWR)
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self.due = False
+
+    def _unwritable(self, error: OSError) -> StorageError:
+        return StorageError(f"cannot write {self.path}: {error.strerror or error}")
+
+    def _write(self, data: bytes) -> None:
+        file = self._opened()
+        try:
             if self._torn:
-                file.truncate(self._size)
+                os.ftruncate(file, self._size)
                 self._torn = False
-            file.seek(self._size)
+            os.lseek(file, self._size, os.SEEK_SET)
             view = memoryview(data)
             while view:
-                view = view[file.write(view) :]
-            if fsync:
-                os.fsync(file.fileno())
+                view = view[os.write(file, view) :]
+        finally:
+            os.close(file)
+
+    def _opened(self) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        try:
+            return os.open(self.path, flags, 0o666)
+        except FileNotFoundError:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self.path, flags, 0o666)
+
+
+def sync_all(journals: Collection[Journal]) -> None:
+    """Wait until the disk has what was written to several files, together: it confirms many in the time of one."""
+    if len(journals) < 2:
+        for journal in journals:
+            journal.sync()
+        return
+    with ThreadPoolExecutor(min(SYNCING, len(journals))) as threads:
+        for _ in threads.map(Journal.sync, journals):
+            pass

@@ -82,7 +82,7 @@ def test_a_full_disk_neither_loses_nor_doubles_lines(tmp_path, monkeypatch):
     assert [json.loads(line)["n"] for line in path.read_text().splitlines()] == [0, 1, 2, 3]
 
 
-def _half_then_full(journal, data, fsync):
+def _half_then_full(journal, data):
     with journal.path.open("ab") as file:
         file.write(data[: len(data) // 2 + 3])
     raise OSError(errno.ENOSPC, "No space left on device")
