@@ -6,6 +6,7 @@ Hydra composes, Optuna proposes, torch trains, MLflow remembers, plotly shows. I
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hpsearch.function import run_search as run_search
     from hpsearch.results import load_curves as load_curves
     from hpsearch.results import load_trials as load_trials
     from hpsearch.single import run_trial as run_trial
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "run_study": "hpsearch.study",
+    "run_search": "hpsearch.function",
     "run_trial": "hpsearch.single",
     "load_trials": "hpsearch.results",
     "load_curves": "hpsearch.results",
 }
-__all__ = ["load_curves", "load_trials", "run_study", "run_trial"]
+__all__ = ["load_curves", "load_trials", "run_search", "run_study", "run_trial"]
 
 
 def __getattr__(name: str) -> Any:

@@ -47,6 +47,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f", did you mean '{match[0]}'?" if match else ""
 
 
+def out_of_memory(error: BaseException | None) -> bool:
+    """Return whether memory ran out, on a GPU or here; torch has no class of its own for the latter."""
+    if error is None:
+        return False
+    lacking = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return lacking or "DefaultCPUAllocator" in str(error) or out_of_memory(error.__cause__)
+
+
 def check_int(key: str, value: object, low: int, high: int | None = None) -> None:
     """Refuse a value that is no whole number in range.
 

@@ -57,6 +57,11 @@ def without_restart(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(word for word in words if not word.lstrip("+").startswith("study.restart="))
 
 
+def option_text(value: Any) -> str:
+    """Return how a condition writes a value: a group's option or text as it is, anything else as an override."""
+    return value if isinstance(value, str) else value_text(value)
+
+
 def split_name(name: str) -> tuple[str, Condition]:
     """Split a flat name into its dotted key and its conditions.
 
@@ -64,7 +69,7 @@ def split_name(name: str) -> tuple[str, Condition]:
         name: ``model=lenet/model.kernel_size``.
 
     Returns:
-        ``model.kernel_size`` and ``(("model", "lenet"),)``.
+        ``model.kernel_size`` and ``(("model", "lenet"),)``; in place of a group a searched key may stand with its value.
 
     Raises:
         SpaceError: for a condition that is not written ``group=option``.

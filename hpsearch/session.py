@@ -15,7 +15,8 @@ from typing import Any
 
 import yaml
 
-from hpsearch.config.build import build
+from hpsearch import own, trial
+from hpsearch.config.build import build, own_loop
 from hpsearch.config.compose import Composition
 from hpsearch.errors import ConfigError, HpsearchError, StorageError, nearest
 from hpsearch.launch.base import Launcher
@@ -24,7 +25,6 @@ from hpsearch.tracking.base import Tracker
 from hpsearch.tracking.environment import environment, git_state
 from hpsearch.tracking.events import Record, TrialRecord, read_trial
 from hpsearch.tracking.query import download, find_run, table_from_events, table_from_mlflow
-from hpsearch.trial import execute, preflight
 from hpsearch.types import Objective, Observer, Progress, TrialId, TrialSpec, TrialState, TrialTable
 
 SINGLE = "single"
@@ -152,18 +152,21 @@ def working(launcher: Launcher, composition: Composition, configs: Mapping[str, 
     Args:
         launcher: not started.
         composition: says where the objective came from.
-        configs: trial configurations to check, by the words that an error adds, of which there may be none.
+        configs: trial configurations to check, by the words that an error adds, of which there may be none; all train
+            by ours or all by a loop of the user's.
 
     Yields:
         Nothing; the workers run inside the block and are killed when it ends with an error.
     """
-    launcher.start(execute)
+    first = next(iter(configs.values()))
+    runner = own if own_loop(first["trainer"], first["plugins"]) else trial
+    launcher.start(runner.execute)
     sound = False
     try:
         for words, config in configs.items():
             source = find_source(config, tracking_uri(composition))
             with _named(words):
-                facts = launcher.call(preflight, config, source)
+                facts = launcher.call(runner.preflight, config, source)
             _check_metric(composition, facts["metrics"])
         yield
         sound = True

@@ -4,19 +4,18 @@ Importing this module loads no torch: the driver names `execute` to its workers,
 """
 
 import functools
-import inspect
 import json
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from hpsearch import metrics
-from hpsearch.config.build import build, own_loop
-from hpsearch.errors import ConfigError, nearest
+from hpsearch.config.build import build
+from hpsearch.errors import ConfigError, nearest, out_of_memory
 from hpsearch.rng import address
 from hpsearch.types import Objective, TrialResult, TrialRun, TrialSpec, TrialState
 
@@ -57,7 +56,7 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
         specs: the trial.
 
     Yields:
-        What `hpsearch.training.loop.train` yields, or a training loop of the user's own.
+        What `hpsearch.training.loop.train` yields.
 
     Returns:
         What it returns; INFEASIBLE when the memory of the device or of the machine does not suffice.
@@ -66,42 +65,19 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
     try:
         return (yield from _run(spec))
     except Exception as error:
-        if not _out_of_memory(error):
+        if not out_of_memory(error):
             raise
         reason = f"out of memory: {_first_line(error)}"
     return (TrialResult(TrialState.INFEASIBLE, reason, time=time.time()),)
 
 
 def _run(spec: TrialSpec) -> TrialRun:
+    from hpsearch.data.picture import draw_once
+    from hpsearch.training.loop import train
+
     folder = Path(spec.folder)
-    loop = own_loop(spec.config["trainer"], spec.config["plugins"])
-    if loop is None:
-        from hpsearch.data.picture import draw_once
-        from hpsearch.training.loop import train
-
-        job = prepare(spec.config, spec.key, folder, spec.source)
-        return train(replace(job, artifacts=draw_once(job.augment, job.splits.train, folder, spec.id.point)))
-    import torch
-
-    from hpsearch.training.own import follow, seed_everything
-
-    folder.mkdir(parents=True, exist_ok=True)
-    seed_everything(spec.config["seed"])
-    reports = _own_run(loop, spec.config, folder)
-    if get_type_hints(loop)["return"] == TrialRun:
-        run: TrialRun = reports
-        return run
-    threads = torch.get_num_threads()
-    facts: dict[str, str | int | float] = {"torch": str(torch.__version__), "threads": threads}
-    return follow(reports, spec.config["objective"]["metric"], facts)
-
-
-def _own_run(loop: Callable[..., Any], config: Mapping[str, Any], folder: Path) -> Any:
-    """Call a user's training loop with the trainer's options and what else it asks for; nothing of it runs yet."""
-    offered = {"seed": config["seed"], "fold": config["fold"], "folder": folder, "config": dict(config)}
-    asked = inspect.signature(loop).parameters
-    extra = {name: value for name, value in offered.items() if name in asked}
-    return build("trainer", config["trainer"], config["plugins"], **extra)
+    job = prepare(spec.config, spec.key, folder, spec.source)
+    return train(replace(job, artifacts=draw_once(job.augment, job.splits.train, folder, spec.id.point)))
 
 
 def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str, Any]:
@@ -114,15 +90,11 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
         source: where `finetune.source` was found.
 
     Returns:
-        The trial's facts; ``metrics``: the names of all metrics it will report; ``steps_per_epoch``. Of a training loop
-        of the user's own only that it can be called: its metrics are None until it reports some.
+        The trial's facts; ``metrics``: the names of all metrics it will report; ``steps_per_epoch``.
 
     Raises:
         ConfigError: what is built does not fit together. Everything that cannot be built raises its own error.
     """
-    if loop := own_loop(config["trainer"], config["plugins"]):
-        _own_run(loop, config, Path()).close()
-        return {"metrics": None}
     from hpsearch.training.loop import rehearse
 
     job = prepare(config, key="", folder=Path(), source=source)
@@ -348,16 +320,6 @@ def _device_name(device: "torch.device") -> str:
     from hpsearch.tracking.environment import environment
 
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(environment()["cpu"])
-
-
-def _out_of_memory(error: BaseException | None) -> bool:
-    """Whether memory ran out, on a GPU or here; torch has no class of its own for the latter."""
-    import torch
-
-    if error is None:
-        return False
-    lacking = isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
-    return lacking or _out_of_memory(error.__cause__)
 
 
 def _first_line(error: Exception) -> str:

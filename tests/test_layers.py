@@ -16,11 +16,11 @@ FLOORS = (
     {"nn"},
     {"models", "data", "optim", "schedules", "regularizers", "losses", "metrics"},
     {"training", "config", "search", "launch", "tracking", "analysis"},
-    {"trial", "batching", "pool"},
+    {"trial", "own", "batching", "pool"},
     {"driver"},
     {"recipe", "report", "session"},
     {"study", "single", "results", "show"},
-    {"terminal", "usage"},
+    {"terminal", "usage", "function"},
     {"cli"},
     {"__init__", "__main__"},
 )

@@ -174,8 +174,10 @@ def _returned(function: Any) -> Any:
 
 
 def _yields(target: Any) -> bool:
-    """Return whether a function is annotated to return a generator."""
-    return not isinstance(target, type) and get_origin(_returned(target)) in (Generator, Iterator, Iterable)
+    """Return whether a function is a generator function, or annotated to return a generator."""
+    if isinstance(target, type):
+        return False
+    return inspect.isgeneratorfunction(target) or get_origin(_returned(target)) in (Generator, Iterator, Iterable)
 
 
 def _located(shown: str, path: str) -> Any:

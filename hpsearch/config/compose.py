@@ -158,7 +158,8 @@ class Composition:
             if key in groups:
                 self._check_options(key, name, values)
                 continue
-            for composed in self._branches(key, dict(condition), ends):
+            chosen = {group: option for group, option in condition if group in groups}
+            for composed in self._branches(key, chosen, ends):
                 if get(composed.raw, key) is ABSENT:
                     raise SpaceError(self._unknown(name, composed))
             for value in values:

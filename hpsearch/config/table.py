@@ -1,6 +1,6 @@
 """The flat table of what is searched: a study's file and the command line put together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,10 @@ from typing import Any
 from hpsearch.config.composer import Composed, Composer
 from hpsearch.config.groups import shown
 from hpsearch.config.messages import no_such_option
+from hpsearch.config.plain import get
 from hpsearch.config.words import COMMAND_LINE, Words, choice_options, covers
 from hpsearch.errors import SpaceError, nearest
-from hpsearch.grammar import Condition, split_name
+from hpsearch.grammar import Condition, option_text, split_name
 
 NOT_SEARCHED = {
     "seed": "seeds are replicates, see study.seeds",
@@ -20,7 +21,9 @@ NOT_SEARCHED = {
     "plugins": "it is not part of a trial",
     "study": "it is not part of a trial",
     "space": "it is the search itself",
-    **dict.fromkeys(("sampler", "pruner", "launcher", "tracker", "storage", "budget"), "it is not part of a trial"),
+    **dict.fromkeys(
+        ("sampler", "pruner", "launcher", "tracker", "storage", "budget", "extend"), "it is not part of a trial"
+    ),
 }
 
 
@@ -67,8 +70,9 @@ def searched(words: Words, composer: Composer, composed: Composed, study_file: P
         SpaceError: for a key given twice, one that cannot be searched, or a condition on an unknown option.
     """
     entries = _merged(words, composed.resolved.get("space") or {}, shown(study_file) if study_file else COMMAND_LINE)
+    keys = {entry.key for entry in entries}
     for entry in entries:
-        _check_entry(entry, composer)
+        _check_entry(entry, composer, keys)
     fixed = tuple(dict.fromkeys(entry.key for entry in entries if _is_fixed(entry.key, words, composer)))
     for entry in entries:
         if entry.key in fixed and entry.source == COMMAND_LINE:
@@ -115,23 +119,27 @@ def _flat(table: Mapping[str, Any], conditions: str = "", prefix: str = "") -> I
             yield from _flat(value, conditions, f"{prefix}{name}.")
 
 
-def _check_entry(entry: _Entry, composer: Composer) -> None:
+def _check_entry(entry: _Entry, composer: Composer, keys: Collection[str]) -> None:
     reason = NOT_SEARCHED.get(entry.key) or NOT_SEARCHED.get(entry.key.partition(".")[0])
     if reason:
         raise SpaceError(f"{entry.key} cannot be searched: {reason} (from {entry.source})")
     for group, option in entry.condition:
         options = composer.groups.get(group)
-        if options is None:
-            hint = nearest(group, composer.groups)
-            raise SpaceError(f"space {entry.name}: {group} is no group{hint} (from {entry.source})")
-        if option not in options:
+        if options is None and group not in keys:
+            hint = nearest(group, [*composer.groups, *keys])
+            raise SpaceError(
+                f"space {entry.name}: {group} is neither a group nor a searched key{hint} (from {entry.source})"
+            )
+        if options is not None and option not in options:
             raise SpaceError(f"space {entry.name}: {no_such_option(group, option, options, entry.source)}")
 
 
 def _is_fixed(key: str, words: Words, composer: Composer) -> bool:
+    """Return whether an override gives a searched key its value; ``+key=null`` only says that there is such a key."""
     if key in composer.groups:
         return any(word.key == key for word in words.hydra)
-    return covers((word for word in words.hydra if word.key not in composer.groups), key)
+    declared = [word for word in words.hydra if word.key == key and word.adds and word.value is None]
+    return covers((word for word in words.hydra if word.key not in composer.groups and word not in declared), key)
 
 
 def _reached(entries: list[_Entry], composed: Composed) -> Iterator[_Entry]:
@@ -146,8 +154,9 @@ def _reached(entries: list[_Entry], composed: Composed) -> Iterator[_Entry]:
         undecided = []
         for group, option in entry.condition:
             if group not in groups:
-                if composed.choices.get(group) != option:
-                    _refuse_idle(entry, f"{group} is {composed.choices.get(group)}")
+                present = composed.choices.get(group) or option_text(get(composed.resolved, group))
+                if present != option:
+                    _refuse_idle(entry, f"{group} is {present}")
                     break
             elif option not in (narrowed.get(group) or [option]):
                 _refuse_idle(entry, f"{group} is never {option}")

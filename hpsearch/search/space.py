@@ -21,7 +21,7 @@ from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from hpsearch.errors import SpaceError, nearest
-from hpsearch.grammar import Condition, split_name, value_text
+from hpsearch.grammar import Condition, option_text, split_name, value_text
 from hpsearch.search.parameter import Parameter, is_plain_choice
 
 MAX_CELLS = 100_000
@@ -258,7 +258,7 @@ def _chosen(parameters: Sequence[Parameter], active: Mapping[str, Any]) -> str:
 
 
 def _holds(condition: Condition, params: Mapping[str, Any]) -> bool:
-    return all(params.get(group) == option for group, option in condition)
+    return all(key in params and option_text(params[key]) == option for key, option in condition)
 
 
 def _in_order(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
@@ -280,13 +280,13 @@ def _in_order(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
 
 def _check_condition(parameter: Parameter, parameters: Sequence[Parameter]) -> None:
     for group, option in parameter.condition:
-        options = [value for p in parameters if p.key == group for value in p.values or ()]
+        options = [option_text(value) for p in parameters if p.key == group for value in p.values or ()]
         if not options:
             raise SpaceError(f"space {parameter.name}: {group} is not searched, so {option} is never chosen")
         if option not in options:
-            hint = nearest(option, map(str, options))
+            hint = nearest(option, options)
             raise SpaceError(
-                f"space {parameter.name}: {group} is never {option}{hint} (searched: {', '.join(map(str, options))})"
+                f"space {parameter.name}: {group} is never {option}{hint} (searched: {', '.join(options)})"
             )
 
 

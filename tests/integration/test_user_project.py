@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch import trial
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.errors import ConfigError
-from hpsearch.trial import execute, preflight
+from hpsearch.own import execute, preflight
 from hpsearch.types import Decision, Report, TrialId, TrialSpec, TrialState
 from tests.contracts.jobs import drive
 
@@ -98,7 +99,7 @@ def test_a_metric_that_their_loop_does_not_report_is_refused_at_the_first_report
 
 def test_their_dataset_trains_their_model_with_ordinary_dropout_the_same_again(mine, tmp_path):
     words = ("model=my_net", "data=my_stripes", "trainer.epochs=3", "optimizer.lr=0.01")
-    runs = [drive(execute((spec(tmp_path / name, *words),)))[0] for name in "ab"]
+    runs = [drive(trial.execute((spec(tmp_path / name, *words),)))[0] for name in "ab"]
     first, again = ([m.metrics["train/loss"] for m in messages[2:]] for messages in runs)
     assert first == again and len(first) == 3
     assert runs[0][-1].metrics["valid/acc"] > 0.7
@@ -156,7 +157,7 @@ def test_a_loop_is_checked_before_anything_runs(mine):
 
 
 def test_functions_that_are_no_training_loop_are_refused(mine):
-    for target in ("my_pkg.data.rings", "hpsearch.training.own.follow", "hpsearch.training.loop.train"):
+    for target in ("my_pkg.data.rings", "hpsearch.own.follow", "hpsearch.training.loop.train"):
         with pytest.raises(ConfigError, match=r"is not hpsearch.training.loop.Trainer"):
             build("trainer", {"_target_": target}, ["my_pkg"])
     with pytest.raises(ConfigError, match="package my_pkg may not be used"):

@@ -1,0 +1,166 @@
+"""Searching the arguments of a function that knows nothing of torch."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from hpsearch import load_curves, load_trials, run_search
+from hpsearch.errors import ConfigError, SpaceError
+from hpsearch.types import Objective, TrialState
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def climb(lr, kind="a", depth=None, seed=0):
+    for epoch in range(1, 6):
+        yield {"valid/acc": 1 - abs(lr - 0.3) / epoch - (0.1 if kind == "a" else 0.01 * depth), "cost": lr * epoch}
+
+
+def search(function=climb, **given):
+    options = {"space": {"lr": "interval(0, 1)"}, "points": 8, "sampler": "random", "pruner": "none", "tracker": "none"}
+    return run_search(function, **(options | given))
+
+
+def test_a_function_inside_another_is_searched_in_this_process():
+    called = []
+
+    def train(lr, seed):
+        called.append((lr, seed))
+        yield from climb(lr)
+
+    outcome = search(train, seeds=2)
+    assert outcome.counts == {TrialState.COMPLETE: 16}
+    assert len(set(called)) == 16
+    trials = load_trials("train")
+    assert outcome.best.mean == pytest.approx(trials.groupby("point")["score"].mean().max())
+    assert set(trials["trainer.lr"]) == {lr for lr, _ in called}
+    assert len(load_curves("train")) == 16 * 5
+
+
+def test_a_conditional_argument_is_none_where_it_is_not_active():
+    seen = []
+
+    def train(lr, kind, depth):
+        seen.append((kind, depth))
+        yield from climb(lr, kind, depth)
+
+    search(train, space={"lr": "interval(0, 1)", "kind": "choice(a, b)", "kind=b/depth": "int(interval(1, 5))"})
+    assert {kind for kind, _ in seen} == {"a", "b"}
+    assert all((depth is None) == (kind == "a") for kind, depth in seen)
+
+
+def test_the_same_call_goes_on_and_more_points_continue_it():
+    called = []
+
+    def train(lr):
+        called.append(lr)
+        yield from climb(lr)
+
+    assert not search(train).already_complete
+    assert search(train).already_complete
+    assert search(train, points=12).counts == {TrialState.COMPLETE: 12}
+    assert len(set(called)) == len(called) == 12
+
+
+def test_a_paused_function_goes_on_where_it_was():
+    epochs = []
+
+    def train(lr):
+        for epoch, measured in enumerate(climb(lr), 1):
+            epochs.append((lr, epoch))
+            yield measured
+
+    outcome = search(train, pruner="top_k_after", overrides=("pruner.k=2", "pruner.epochs=2"))
+    assert outcome.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 6}
+    assert len(set(epochs)) == len(epochs) == 8 * 2 + 2 * 3
+
+
+def test_objectives_by_name_and_several_at_once():
+    outcome = search(objective="cost", direction="minimize", name="cheap")
+    assert outcome.best.mean == pytest.approx(5 * load_trials("cheap")["trainer.lr"].min())
+    both = Objective("valid/acc", others=(Objective("cost", "minimize"),))
+    assert search(objective=both, name="both").counts == {TrialState.COMPLETE: 8}
+
+
+SCRIPT = """
+import sys
+from hpsearch import run_search
+from mine import train
+out = run_search(train, space={"x": "interval(-1, 1)"}, points=6, sampler="tpe", pruner="median", tracker="none",
+                 objective="y", direction="minimize", overrides=("launcher.workers=2",))
+import mine
+print(out.best.mean, out.counts, mine.calls, "torch" in sys.modules)
+"""
+
+MODULE = """
+import sys
+calls = 0
+
+def train(x):
+    global calls
+    calls += 1
+    for _ in range(3):
+        yield {"y": x * x, "torch": float("torch" in sys.modules)}
+"""
+
+
+@pytest.mark.slow
+def test_a_function_of_a_module_runs_in_workers_and_nobody_imports_torch(folder):
+    (folder / "mine.py").write_text(MODULE)
+    (folder / "script.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "script.py"], env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(" 0 False\n")
+    trials = load_trials("train")
+    assert len(trials) == 6
+    assert set(trials["torch"]) == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"space": {}}, SpaceError, "nothing to search"),
+        ({"space": {"lr": "interval(1, 0)"}}, SpaceError, "lr"),
+        ({"space": {"rate": "interval(0, 1)"}}, ConfigError, "climb takes no such argument"),
+        ({"space": {"a.b": "interval(0, 1)"}}, SpaceError, "cannot be the name of an argument"),
+        ({"space": {"kind=b/depth": "choice(1, 2)"}}, SpaceError, "kind"),
+        ({"sampler": "bayes"}, ConfigError, "sampler"),
+        ({"points": 0}, ConfigError, "budget.points = 0"),
+        ({"objective": "valid/ac"}, ConfigError, "did you mean 'valid/acc'"),
+        ({"function": len}, ConfigError, "must be a generator function"),
+    ],
+)
+def test_bad_input_is_one_line(folder, given, error, message):
+    with pytest.raises(error, match=message) as caught:
+        search(**given)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_script_that_asks_for_its_own_main_function_is_not_run_again_by_workers(folder):
+    script = MODULE + textwrap.dedent("""
+        from hpsearch import run_search
+        print("once")
+        run_search(train, space={"x": "interval(-1, 1)"}, points=3, sampler="random", pruner="none", tracker="none",
+                   objective="y", direction="minimize")
+        print(calls)
+    """)
+    (folder / "main.py").write_text(script)
+    done = subprocess.run(
+        [sys.executable, "main.py"], env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["once", "3"]
