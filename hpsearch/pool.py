@@ -101,6 +101,7 @@ class Pool:
         self._running: dict[TrialId, Live] = {}
         self._waiting_for: dict[TrialId, list[Event]] = {}
         self._paused = False
+        self._slots: dict[TrialId, int] = {}
 
     def add(self, spec: TrialSpec, curve: Mapping[int, float] | None = None, failures: int = 0) -> None:
         """Queue a trial; `curve` and `failures` are what earlier drivers recorded of it."""
@@ -126,10 +127,15 @@ class Pool:
     def submit(self) -> None:
         """Start queued trials, lowest point first, in the free slots; none once the pool is paused."""
         room = 0 if self._paused else self._launcher.slots - len(self._running)
-        for slot, trial in zip(self._launcher.free(), sorted(self._queue)[:room], strict=False):
+        slots = list(self._launcher.free())
+        for trial in sorted(self._queue)[: min(room, len(slots))]:
             live = self._queue.pop(trial)
+            slot = self._slots.get(trial, slots[0])  # where it was paused its worker may still hold it
+            slot = slot if slot in slots else slots[0]
+            slots.remove(slot)
             self._record.spec(live.spec, self._clock())
             self._running[trial] = live
+            self._slots[trial] = slot
             self._launcher.submit(slot, (live.spec,))
 
     def pause(self) -> None:
@@ -214,6 +220,8 @@ class Pool:
         if result.state is TrialState.COMPLETE and not abs(score) < float("inf"):
             result = replace(result, state=TrialState.INFEASIBLE, reason=f"{self._objective.metric} is {score}")
         self._write(live, result, score)
+        if result.state is not TrialState.PAUSED:
+            self._slots.pop(trial, None)
         return [Finished(live.spec, result, score, live.curve)]
 
     def _retry(self, live: Live, result: TrialResult) -> bool:
