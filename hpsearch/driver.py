@@ -22,7 +22,7 @@ from hpsearch.launch.base import Launcher
 from hpsearch.pool import Finished, Interrupts, Pool, interrupts
 from hpsearch.search.extension import Extension, Widening, copied, widened
 from hpsearch.search.judge import Judge
-from hpsearch.search.samplers import Grid, Unseen
+from hpsearch.search.samplers import Queue, Unseen
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, owner
 from hpsearch.search.tally import Tally
@@ -160,8 +160,8 @@ class Driver:
         self._points: dict[int, Point] = {}
         self._use(study)
         sampler = make_sampler(len(study.get_trials(deepcopy=False)))
-        self._grid = sampler if isinstance(sampler, Grid) else None
-        self._extension = None if self._grid is not None else extension
+        self._queue = sampler if isinstance(sampler, Queue) else None
+        self._extension = None if self._queue is not None else extension
         self._started_at: float | None = None
         self._earlier_sec = float(study.user_attrs.get("seconds", 0.0))
         self._interrupts = Interrupts()
@@ -210,7 +210,7 @@ class Driver:
     def _sample_anew(self) -> None:
         """Give the study a sampler that is seeded for the points it holds."""
         points = len(self._study.get_trials(deepcopy=False))
-        self._study.sampler = Unseen(self._make_sampler(points), self._space, self._seed)
+        self._study.sampler = Unseen(self._make_sampler(points), self._space, self._seed, self._observer.line)
 
     def _tick(self) -> bool:
         """Fill the slots, wait a little, handle what happened; return whether there is more to do."""
@@ -320,8 +320,8 @@ class Driver:
     def _why_done(self) -> str:
         """Return why no further point is asked for, or the empty string."""
         plan, asked, size = self._plan, self._asked, self._space.size()
-        if self._grid is not None and asked >= self._cells:
-            return f"all {self._cells} points of the grid are done"
+        if self._queue is not None and asked >= self._cells:
+            return f"all {self._cells} points of the {self._queue.what} are done"
         if size is not None and asked >= size:
             return f"all {size} points of the space are done"
         if plan.points is not None and asked >= plan.points:
@@ -354,10 +354,10 @@ class Driver:
         point.open.add(spec.id)
         self._pool.add(spec)
 
-    def _queue_grid(self) -> None:
-        if self._grid is None:
+    def _enqueue(self) -> None:
+        if self._queue is None:
             return
-        cells = self._space.grid(self._grid.points)
+        cells = self._queue.cells(self._space)
         self._cells = len(cells)
         for cell in cells[len(self._study.get_trials(deepcopy=False)) :]:
             self._study.enqueue_trial(cell)
@@ -387,7 +387,7 @@ class Driver:
                 self._recall(frozen)
             elif frozen.state is OptunaState.RUNNING:
                 self._take_over(frozen)
-        self._queue_grid()
+        self._enqueue()
         self._sample_anew()
         running = any(point.paused is None for point in self._points.values())
         return running or (bool(self._points) and not self._why_out_of_budget()) or not self._why_done()
@@ -572,7 +572,7 @@ class Driver:
 
     def _total(self) -> int | None:
         limits: list[int] = []
-        if self._grid is not None:
+        if self._queue is not None:
             limits.append(self._cells)
         if self._plan.points is not None:
             limits.append(self._plan.points)

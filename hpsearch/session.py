@@ -4,6 +4,7 @@ Nothing is created before the workers have built the configuration once and foun
 """
 
 import functools
+import math
 import os
 import re
 import time
@@ -161,13 +162,19 @@ def working(launcher: Launcher, composition: Composition, configs: Mapping[str, 
     first = next(iter(configs.values()))
     runner = own if own_loop(first["trainer"], first["plugins"]) else trial
     launcher.start(runner.execute)
-    sound = False
+    sound, losses = False, []
     try:
         for words, config in configs.items():
             source = find_source(config, tracking_uri(composition))
             with _named(words):
                 facts = launcher.call(runner.preflight, config, source)
             _check_metric(composition, facts["metrics"])
+            losses.append(facts.get("loss", 0.0))
+        if composition.study_option and not any(map(math.isfinite, losses)):
+            raise ConfigError(
+                f"the loss of the first batch is {losses[0]} in every setting that was tried ({len(losses)}): "
+                "no trial would have a score; check data, model, init and loss"
+            )
         yield
         sound = True
     finally:

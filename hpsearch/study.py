@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from optuna.distributions import CategoricalDistribution
+
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose, diff
 from hpsearch.config.schema import check_value
@@ -20,7 +22,7 @@ from hpsearch.rng import address
 from hpsearch.search.extension import SPACE, Extension, present_study
 from hpsearch.search.judge import Judge
 from hpsearch.search.pruners import TopKAfter
-from hpsearch.search.samplers import Grid
+from hpsearch.search.samplers import CmaEs, Queue
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study
 from hpsearch.session import (
@@ -114,7 +116,8 @@ class Search:
     def sampler_after(self, points: int) -> Any:
         """Return the sampler seeded for a study that holds so many points, so that a resumed one draws new ones."""
         config = self.composition.config
-        return _quietly("sampler", config, seed=address(config["seed"], "sampler", points) % 2**32)
+        words = ("sampler",) if getattr(self.sampler, "base_seeded", False) else ("sampler", points)
+        return _quietly("sampler", config, seed=address(config["seed"], *words) % 2**32)
 
     def allowed(self, key: str, value: Any) -> bool:
         """Return whether a key of the configuration may take a value."""
@@ -198,13 +201,14 @@ def plan_search(composition: Composition) -> Search:
     seeds = tuple(config["seed"] + i for i in range(config["study"]["seeds"]))
     budget = config["budget"]
     plan = Plan(objective, seeds, _folds(composition), **budget)
-    if isinstance(sampler, Grid):
-        space.grid(sampler.points)
+    if isinstance(sampler, Queue):
+        sampler.cells(space)
     elif space.size() is None and all(limit is None for limit in budget.values()):
         raise ConfigError(
             "budget.points = null: this sampler would search for ever; set budget.points, epochs, seconds or target"
         )
-    _check_pruner(pruner, plan, space, isinstance(sampler, Grid))
+    _check_pruner(pruner, plan, space, isinstance(sampler, Queue))
+    _check_sampler(sampler, objective, space)
     extension = Extension(**config["extend"])
     extension.check(space)
     return Search(composition, space, objective, plan, sampler, pruner, extension)
@@ -215,6 +219,17 @@ def _quietly(kind: str, config: Mapping[str, Any], **extra: Any) -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*is experimental")
         return build(kind, config[kind], config["plugins"], **extra)
+
+
+def _check_sampler(sampler: Any, objective: Objective, space: Space) -> None:
+    if not isinstance(sampler, CmaEs):
+        return
+    if objective.others:
+        several = ", ".join(each.metric for each in objective.each)
+        raise ConfigError(f"sampler=cmaes: knows one objective, not several ({several}); use nsga2, tpe or gp")
+    numeric = [each for each in space.parameters if not isinstance(each.distribution, CategoricalDistribution)]
+    if len(numeric) < 2:
+        raise ConfigError(f"sampler=cmaes: needs two numeric hyperparameters or more, the space has {len(numeric)}")
 
 
 def _check_pruner(pruner: Any, plan: Plan, space: Space, queued: bool) -> None:

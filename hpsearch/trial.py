@@ -90,7 +90,8 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
         source: where `finetune.source` was found.
 
     Returns:
-        The trial's facts; ``metrics``: the names of all metrics it will report; ``steps_per_epoch``.
+        The trial's facts; ``metrics``: the names of all metrics it will report; ``steps_per_epoch``; ``loss`` of the
+        first batch.
 
     Raises:
         ConfigError: what is built does not fit together. Everything that cannot be built raises its own error.
@@ -102,12 +103,12 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message="Using a target size")  # a loss that broadcasts is a wrong one
-            rehearse(job)
+            loss = rehearse(job)
     except ConfigError:
         raise
     except Exception as error:
         raise ConfigError(f"model, data and loss do not fit together: {_first_line(error)}") from error
-    return {**job.facts, "metrics": names, "steps_per_epoch": job.steps_per_epoch}
+    return {**job.facts, "metrics": names, "steps_per_epoch": job.steps_per_epoch, "loss": loss}
 
 
 def _reported(job: "Job") -> tuple[str, ...]:

@@ -108,6 +108,9 @@ def _one_or_each(rule: Rule) -> Rule:
 
 
 def _points(key: str, value: Any) -> None:
+    """Check the values per interval of a grid; a list of points is for its sampler to check."""
+    if isinstance(value, list):
+        return
     for name, number in value.items() if isinstance(value, dict) else [(None, value)]:
         check_int(f"{key}.{name}" if name else key, number, 2)
 
