@@ -159,7 +159,11 @@ def _matters(importance: "Importance | None") -> str:
     if pair is not None and pair.share > first.share:
         return f"What matters most is {pair.name} together: {_part(pair)} of the variance over the ranges tried."
     whole = "the variance over the ranges tried" if ranking is importance.fanova else "what sets the best points apart"
-    return f"What matters most is the {first.name}: {_part(first)} of {whole}."
+    return f"What matters most is {_the(first)}: {_part(first)} of {whole}."
+
+
+def _the(share: "Share") -> str:
+    return share.name if share.name in share.keys else f"the {share.name}"
 
 
 def _part(share: "Share") -> str:

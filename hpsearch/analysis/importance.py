@@ -26,6 +26,7 @@ FEWEST = 20  # complete points below which shares are chance
 MOST = {"fANOVA": 1000, "PED-ANOVA": 500}  # points beyond which a random subset stands for all
 _SEED = 20_000  # of resamples and trees: the same study gives the same numbers
 _BEST_SHARE, _FEWEST_BEST = 0.1, 5  # PED-ANOVA: what counts as among the best
+_FEW_VALUES = 10
 _CELLS = 40  # of a surface, along a numeric key
 
 
@@ -157,7 +158,8 @@ class _Boxes:
     def surface(self, a: int, b: int, x: Array, y: Array) -> Array:
         """Return ``E[f | x_a, x_b]`` on a grid `[y, x]`."""
         inside_a, inside_b = (
-            (self.low[:, [axis]] <= at) & (at < self.high[:, [axis]]) for axis, at in ((a, x), (b, y))
+            (self.low[:, [axis]] <= at) & ((at < self.high[:, [axis]]) | (at == 1) & (self.high[:, [axis]] == 1))
+            for axis, at in ((a, x), (b, y))
         )
         part = self.value * self._rest([a, b])
         return np.asarray((inside_b * part[:, None]).T @ inside_a.astype(float))
@@ -308,14 +310,15 @@ def _surface(
     trees: Sequence[_Boxes], axes: Sequence[Axis], pair: tuple[int, int], ends: tuple[Array, Array]
 ) -> Surface:
     low, high = ends
-    at = [_cells(axes[i]) for i in pair]
+    smooth = all(axes[i].numeric for i in pair)
+    at = [np.linspace(0, 1, _CELLS) if smooth else _cells(axes[i]) for i in pair]
     z = np.mean([tree.surface(*pair, *at) for tree in trees], axis=0)
     x, y = (tuple((low[i] + cells * (high[i] - low[i])).tolist()) for i, cells in zip(pair, at, strict=True))
     return Surface((axes[pair[0]].key, axes[pair[1]].key), x, y, tuple(map(tuple, z.tolist())))
 
 
 def _cells(axis: Axis) -> Array:
-    """Return the middles of the cells of a surface: one per category, or equal ones."""
+    """Return the middles of the cells of a surface with a category: one for each of its values, or equal ones."""
     cells = _CELLS if axis.numeric else len(axis.values)
     return (np.arange(cells) + 0.5) / cells
 
@@ -341,21 +344,24 @@ def _frozen(summary: Summary, points: Sequence[Point], axes: Sequence[Axis]) -> 
     losses = [None if p.mean is None else sign * p.mean for p in points]
     worst = max(loss for loss in losses if loss is not None)
     spaces: dict[str, BaseDistribution] = {
-        a.key: FloatDistribution(float(a.values[0]), float(a.values[-1]), log=a.scale == "log")
-        if a.numeric
-        else CategoricalDistribution(a.values)
+        a.key: CategoricalDistribution(a.values)
+        if _listed(a)
+        else FloatDistribution(float(a.values[0]), float(a.values[-1]), log=a.scale == "log")
         for a in axes
     }
     trials = []
     for p, loss in zip(points, losses, strict=True):
-        params: dict[str, Any] = {a.key: _typed(a, p.params[a.key]) for a in axes if a.key in p.params}
+        params: dict[str, Any] = {
+            a.key: p.params[a.key] if _listed(a) else float(p.params[a.key]) for a in axes if a.key in p.params
+        }
         known = {key: spaces[key] for key in params}
         trials.append(create_trial(value=worst + 1 if loss is None else loss, params=params, distributions=known))
     return trials
 
 
-def _typed(axis: Axis, value: Any) -> Any:
-    return float(value) if axis.numeric else value
+def _listed(axis: Axis) -> bool:
+    """Return whether a density over the values makes no sense: categories, and numbers of which there are few."""
+    return not axis.numeric or len(axis.values) <= _FEW_VALUES
 
 
 def _ped_evaluator(

@@ -191,16 +191,12 @@ def _diverged_aid(summary: Summary) -> str:
     edge = summary.frontier
     if edge is None:
         return "Crosses did not train. No single hyperparameter tells them from those that did."
-    kinds = "both kinds lie" if _mixed(summary) else "no point lies"
-    return (
-        f"Crosses did not train. The dashed line is the {edge.axis.name} that tells them best from those that did "
-        f"({edge.accuracy:.0%} of each kind on its side, on average); in the grey zone, {words.number(edge.low)} to "
-        f"{words.number(edge.high)}, {kinds}."
-    ).replace("%", " %")
-
-
-def _mixed(summary: Summary) -> bool:
-    return summary.frontier is not None and summary.frontier.accuracy < 1
+    zone = f"between {words.number(edge.low)} and {words.number(edge.high)} (grey)"
+    if edge.accuracy == 1:
+        where = f"halfway between those that did and those that did not; {zone} there are none"
+    else:
+        where = f"where it tells most of them from those that did, {100 * edge.accuracy:.0f} %; {zone} are both kinds"
+    return f"Crosses did not train. The dashed line divides {edge.axis.name} {where}."
 
 
 def _ranges_aid(summary: Summary) -> str:

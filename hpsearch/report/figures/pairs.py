@@ -170,7 +170,7 @@ def _lost(summary: Summary, points: Sequence[Point], x: Axis, y: Axis) -> list[T
     for name, (state, members) in states_of(points).items():
         if state is not TrialState.COMPLETE:
             colour, symbol = theme.STATES[state]
-            mark = {"color": colour, "symbol": symbol, "size": 7, "opacity": 0.75}
+            mark = {"color": colour, "symbol": symbol, "size": 8, "line": {"color": theme.PAPER, "width": 1}}
             texts = [outcome(summary, p) for p in members]
             traces.append({**_markers(name, members, x, y), "marker": mark, "hovertext": texts})
     return traces
