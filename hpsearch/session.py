@@ -158,6 +158,9 @@ def working(launcher: Launcher, composition: Composition, configs: Mapping[str, 
 
     Yields:
         Nothing; the workers run inside the block and are killed when it ends with an error.
+
+    Raises:
+        ConfigError: a study whose first loss is not finite in any setting. Whatever a worker refuses is raised too.
     """
     first = next(iter(configs.values()))
     runner = own if own_loop(first["trainer"], first["plugins"]) else trial
