@@ -23,6 +23,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.errors import BusyError, StorageError
+from hpsearch.search.quick import quicken_tpe
 from hpsearch.types import Objective
 
 JOURNAL_NAME = "optuna.journal"
@@ -278,6 +279,7 @@ def _holder(folder: Path) -> str:
 def open_study(store: OpenStore, name: str, pruner: BasePruner, objective: Objective) -> optuna.Study:
     """Load the Optuna study of this name, or create it; it has no sampler of its own yet."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    quicken_tpe()
     directions = [StudyDirection.MAXIMIZE if each.maximize else StudyDirection.MINIMIZE for each in objective.each]
     return optuna.create_study(
         storage=store.storage, study_name=name, pruner=pruner, directions=directions, load_if_exists=True

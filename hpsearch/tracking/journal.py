@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,12 @@ def whole_lines(data: bytes) -> tuple[list[Event], int]:
         ValueError: a whole line stands behind one that is not, so this is no torn end; its argument is the number of
             whole lines before the damage.
     """
-    events: list[Event] = []
-    end = 0
-    lines = iter(data.splitlines(keepends=True))
+    split = data.splitlines(keepends=True)
+    events = _together(split)
+    if len(events) == len(split):
+        return events, len(data)
+    events, end = [], 0
+    lines = iter(split)
     for line in lines:
         event = _event(line)
         if event is None:
@@ -35,6 +38,17 @@ def whole_lines(data: bytes) -> tuple[list[Event], int]:
         events.append(event)
         end += len(line)
     return events, end
+
+
+def _together(lines: Sequence[bytes]) -> list[Event]:
+    """Return the events of lines parsed in one go, which takes a fraction of the time; fewer if one is not whole."""
+    if not lines or not lines[-1].endswith(b"\n"):
+        return []
+    try:
+        values = json.loads(b"[" + b",".join(lines) + b"]")
+    except ValueError:
+        return []
+    return [value for value in values if isinstance(value, dict)]
 
 
 def _event(line: bytes) -> Event | None:
