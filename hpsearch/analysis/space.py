@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Scale = Literal["log", "linear", "category"]
 _LOG_TAG = re.compile(r"\btag\(\s*(?:\w+\s*,\s*)*log\b")
+_SPACED = re.compile(r"\b(interval|range)\(")  # says by itself how its values are spaced
 _WIDE = 100  # numbers that span this factor are read on a log scale even when the space lists them one by one
 
 
@@ -119,6 +120,6 @@ def _axis(table: TrialTable, key: str, expression: str) -> Axis:
         return Axis(key, label(key), "category", tuple(values))
     values.sort()
     positive = bool(values) and values[0] > 0
-    wide = positive and values[-1] / values[0] >= _WIDE
+    wide = positive and values[-1] / values[0] >= _WIDE and not _SPACED.search(expression)
     log = positive and (wide or _LOG_TAG.search(expression) is not None)
     return Axis(key, label(key), "log" if log else "linear", tuple(values))

@@ -118,3 +118,35 @@ def test_the_main_job():
     assert (found.stable.low, found.stable.high) == (0.00464159, 1.0)
     assert found.diverged == (4.64159, 10.0)
     assert found.edges[0].estimate == pytest.approx(math.sqrt(1.0 * 4.64159))
+
+
+def scattered(values, away, others=None, expression="tag(log, interval(1e-4, 10))"):
+    """Points at values of `x`, those in `away` diverged; `others` are values of a second key."""
+    states = ["INFEASIBLE" if i in away else "COMPLETE" for i in range(len(values))]
+    reasons = [AWAY if i in away else "" for i in range(len(values))]
+    table = study(dict.fromkeys(values, (2.0, 0.1)), states, reasons, expression)
+    trials = table.trials.assign(score=0.5, y=others or range(len(values)), started=0.0, ended=1.0, duration_sec=1.0)
+    space = {**table.study["space"], "y": "interval(0, 100)"}
+    return summarize(replace(table, trials=trials, study={**table.study, "space": space}))
+
+
+def test_the_frontier_is_halfway_between_trained_and_diverged_on_the_axis_scale():
+    edge = scattered([0.001, 0.01, 0.1, 1.0, 2.0, 4.0], {3, 4, 5}, [1, 5, 2, 4, 3, 1]).frontier
+    assert (edge.axis.key, edge.side, edge.accuracy) == ("x", "above", 1.0)
+    assert edge.edge == pytest.approx(math.sqrt(0.1))
+    assert (edge.low, edge.high) == pytest.approx((0.1, 1.0))
+
+
+def test_a_frontier_can_lie_below_and_kinds_can_mix():
+    values = [0.001, 0.002, 0.004, 0.01, 0.02, 0.1, 0.2, 0.4]
+    edge = scattered(values, {0, 1, 2, 4}, [1, 5, 2, 4, 3, 1, 5, 2]).frontier
+    assert edge.side == "below"
+    assert edge.accuracy == pytest.approx((3 / 4 + 1) / 2)
+    assert edge.edge == pytest.approx(math.sqrt(0.004 * 0.01))
+    assert (edge.low, edge.high) == pytest.approx((0.01, 0.02))
+
+
+def test_there_is_no_frontier_where_no_key_tells_or_few_diverged():
+    values = [0.001 * 2**i for i in range(12)]
+    assert scattered(values, {0, 2, 5, 8, 11}, [3, 4, 1, 2] * 3).frontier is None
+    assert scattered(values, {10, 11}).frontier is None

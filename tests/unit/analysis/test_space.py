@@ -22,6 +22,7 @@ def axis(expression, values):
         ("tag(log, interval(1e-3, 1))", [0.5, 0.1], "log"),
         ("tag(coarse, log, interval(1e-3, 1))", [0.5, 0.1], "log"),
         ("interval(0, 1)", [0.5, 0.1], "linear"),
+        ("interval(0, 1)", [0.9, 0.001], "linear"),
         ("choice(0.001, 0.01, 0.1)", [0.001, 0.1], "log"),
         ("choice(0, 0.9)", [0.0, 0.9], "linear"),
         ("choice(32, 64)", [64, 32], "linear"),
