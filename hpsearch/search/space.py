@@ -280,9 +280,13 @@ def _in_order(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
 
 def _check_condition(parameter: Parameter, parameters: Sequence[Parameter]) -> None:
     for group, option in parameter.condition:
-        options = [option_text(value) for p in parameters if p.key == group for value in p.values or ()]
-        if not options:
+        holders = [p for p in parameters if p.key == group]
+        if not holders:
             raise SpaceError(f"space {parameter.name}: {group} is not searched, so {option} is never chosen")
+        for holder in holders:
+            if holder.values is None:
+                raise SpaceError(f"space {parameter.name}: {group} = {holder.expression} has no options to depend on")
+        options = [option_text(value) for holder in holders for value in holder.values or ()]
         if option not in options:
             hint = nearest(option, options)
             raise SpaceError(

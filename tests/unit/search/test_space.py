@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import random
 
 import optuna
 import pytest
@@ -86,6 +87,30 @@ def test_expressions_become_distributions(expression, distribution, values):
         ("interval(1, 2", "does not parse; is a bracket missing?"),
         ("glob(*)", "glob is not supported"),
         ("choice(1, 1)", "1 is listed twice"),
+        ("choice(1, 2, 1.0)", "1.0 is listed twice, see 1"),
+        ("choice([1, a], [1.0, a])", "[1.0,a] is listed twice, see [1,a]"),
+        ("choice({a: 1, b: 2}, {b: 2, a: 1})", "{b:2,a:1} is listed twice, see {a:1,b:2}"),
+        ("choice({1: a}, {2: b})", "1 is no key of a dict"),
+        ("choice({null: a})", "None is no key of a dict"),
+        ("choice({'x y': a})", "it does not parse"),
+        ("choice([1, nan])", "nan is no finite number"),
+        ("choice({a: inf})", "inf is no finite number"),
+        ("sort(choice(1, a))", "'<' not supported between instances of 'str' and 'int'"),
+        ("sort(choice(null, 1))", "'<' not supported"),
+        ("sort([1], {a: 1})", "Invalid arguments"),
+        ("shuffle(interval(0, 1))", "mismatch type argument"),
+        ("int(choice(a, b))", "invalid literal for int()"),
+        ("range(true)", "must be finite numbers"),
+        ("range(0, inf)", "must be finite numbers"),
+        ("range(0, 1, nan)", "must be finite numbers"),
+        ("range(0, 1e9)", "1000000000 values are too many for a range"),
+        ("range(1, 10, -1)", "the range is empty"),
+        ("range(9007199254740990, 9007199254740999, 4)", "is too large"),
+        ("int(interval(0, 1e30))", "is too large"),
+        ("interval(-1e308, 1e308)", "the interval is too wide"),
+        ("interval(nan, 1)", "both ends must be finite"),
+        ("interval(a, 1)", "mismatch type argument"),
+        ("int(interval(3.2, 3.8))", "a single value: 3 to 3"),
         ("choice(1, nan)", "nan is no finite number"),
         ("choice(choice(1, 2), 3)", "one search expression inside another"),
         ("choice(${seed}, 3)", "cannot be looked up"),
@@ -119,6 +144,8 @@ def test_bad_expressions_are_refused_in_one_line(expression, message):
         ),
         ({"b=1/a": "choice(1)", "a=1/b": "choice(1)"}, "go round in a circle"),
         ({"model=/k": "choice(1)"}, "written group=option/key"),
+        ({"n": "range(1, 4)", "n=4/k": "choice(1)"}, "n is never 4 (searched: 1, 2, 3)"),
+        ({"x": "interval(1, 4)", "x=2/k": "choice(1)"}, "x = interval(1.0, 4.0) has no options to depend on"),
     ],
 )
 def test_bad_conditions_are_refused(table, message):
@@ -270,7 +297,18 @@ def test_ends_hold_every_value_between_them():
 
 
 scalars = st.none() | st.booleans() | st.integers(-99, 99) | st.floats(-9, 9) | st.text("ab1.' ", max_size=4)
-choices = st.lists(scalars | st.lists(scalars, max_size=2), min_size=1, max_size=4, unique_by=repr)
+
+
+def meaning(value):
+    """What a trial can tell apart, as text: 1 and 1.0 are one number."""
+    if isinstance(value, list | dict):
+        return repr([meaning(item) for item in (value if isinstance(value, list) else sorted(value.items()))])
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return repr(float(value) + 0.0 if is_number else value)
+
+
+pairs = st.dictionaries(st.sampled_from(["a", "b.c", "d_e"]), scalars, max_size=2)
+choices = st.lists(scalars | st.lists(scalars, max_size=2) | pairs, min_size=1, max_size=4, unique_by=meaning)
 
 
 @st.composite
@@ -289,6 +327,10 @@ def tables(draw):
                 "range": f"range({low}, {low + draw(st.integers(1, 4))})",
                 "interval": f"tag(log, interval({low}, {low + draw(st.integers(1, 9))}))",
             }[kind]
+    if draw(st.booleans()):
+        table[f"model={options[0]}/norm"] = "choice(none, batch)"
+        table[f"model={options[0]}/norm=batch/share"] = "choice(true, 2, null)"
+        table[f"model={options[0]}/norm=batch/share=2/eps"] = "range(0.1, 0.4, 0.1)"
     keys = draw(st.permutations(list(table)))
     return {key: table[key] for key in keys}
 
@@ -382,3 +424,132 @@ def test_covering_stays_within_its_number_of_pairs():
     assert len(some) <= 8 + 24
     assert len(groups_of(every, 2)) == 3 * 64
     assert len(every) < 8**3 / 3
+
+
+def test_conditions_on_numbers_booleans_and_null():
+    space = Space.parse({
+        "n": "range(1, 3)",
+        "flag": "choice(true, null)",
+        "n=2/a": "choice(5)",
+        "flag=true/b": "choice(6)",
+        "flag=null/n=1/c": "choice(7)",
+    })
+    assert [space.active(cell) for cell in space.grid()] == [
+        {"n": 1, "flag": True, "b": 6},
+        {"n": 1, "flag": None, "c": 7},
+        {"n": 2, "flag": True, "a": 5, "b": 6},
+        {"n": 2, "flag": None, "a": 5},
+    ]
+    assert space.size() == 4
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables(), st.integers(0, 2**31))
+def test_a_users_point_becomes_the_same_values_and_back(table, seed):
+    space = Space.parse(table)
+    flat = space.draw(random.Random(seed))
+    params = space.active(flat)
+    assert set(flat) == set(table)
+    assert space.is_complete(flat) and space.is_complete(space.flat(params))
+    assert repr(space.cell(params)) == repr(space.flat(params))
+    active = space.flat(params)
+    assert not any(space.is_complete({name: active[name] for name in active if name != gone}) for gone in active)
+    again = Space.parse(space.to_dict())
+    assert repr(again.cell(params)) == repr(space.cell(params))
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"model": "mlp"}, "optimizer.lr is missing"),
+        ({"optimizer.lr": 0.1, "model": "lenet"}, "model.kernel_size is missing"),
+        ({"optimizer.lr": 0.1, "modle": "lenet"}, "modle is not searched, did you mean 'model'?"),
+        ({"optimizer.lr": 0.3, "model": "softmax"}, "optimizer.lr = 0.3 is not in choice(0.1, 0.2)"),
+        ({"optimizer.lr": 0.1, "model": "vgg"}, "model = 'vgg' is not in choice(mlp, lenet, softmax)"),
+        (
+            {"optimizer.lr": 0.1, "model": "softmax", "model.kernel_size": 3},
+            "model.kernel_size is not searched where model=softmax",
+        ),
+    ],
+)
+def test_a_point_outside_the_space_is_refused(params, message):
+    with pytest.raises(SpaceError) as error:
+        Space.parse(CONDITIONAL).cell(params)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("expression", "given", "own"),
+    [
+        ("interval(0, 2)", 1, 1.0),
+        ("int(interval(0, 2))", 1.0, 1),
+        ("choice(1, 2)", 2.0, 2),
+        ("choice(true, 1)", True, True),
+        ("choice(true, 1)", 1, 1),
+        ("choice([1, a], null)", [1, "a"], [1, "a"]),
+        ("range(0, 1, 0.1)", 0.3, 0.3),
+    ],
+)
+def test_a_value_is_taken_as_the_spaces_own(expression, given, own):
+    assert repr(one(expression).own(given)) == repr(own)
+
+
+@pytest.mark.parametrize(
+    ("expression", "given"),
+    [
+        ("interval(0, 2)", 2.1),
+        ("interval(0, 2)", True),
+        ("interval(0, 2)", math.nan),
+        ("interval(0, 2)", "1"),
+        ("int(interval(0, 2))", 1.5),
+        ("choice(1, 2)", True),
+        ("choice(a, 1)", "1"),
+        ("choice([1], 2)", [2]),
+        ("range(0, 5, 2)", 3),
+    ],
+)
+def test_a_value_that_is_not_the_spaces_own_is_refused(expression, given):
+    with pytest.raises(SpaceError, match=r"a.key = .* is not in "):
+        one(expression).own(given)
+
+
+@pytest.mark.parametrize(
+    ("expression", "first", "middle", "last"),
+    [
+        ("interval(-1, 3)", -1.0, 1.0, 3.0),
+        ("tag(log, interval(1e-4, 1))", 1e-4, 1e-2, 1.0),
+        ("int(interval(0, 10))", 0, 5, 10),
+        ("tag(log, int(interval(1, 1000)))", 1, 22, 1000),
+        ("range(9, 0, -2)", 9, 5, 1),
+        ("choice(c, a, b)", "c", "a", "b"),
+        ("choice([8], null, 1)", "[8]", "null", "1"),
+    ],
+)
+def test_shares_of_a_range(expression, first, middle, last):
+    parameter = one(expression)
+    found = [parameter.at(share) for share in (0, 0.5, math.nextafter(1, 0))]
+    assert [type(value) for value in found] == [type(first)] * 3
+    assert found == ([first, middle, last] if isinstance(first, str) else pytest.approx([first, middle, last]))
+
+
+@pytest.mark.parametrize("expression", ["int(interval(2, 6))", "range(2, 7)", "choice(2, 3, 4, 5, 6)"])
+def test_equal_shares_make_whole_numbers_equally_probable(expression):
+    drawn = [one(expression).at((i + 0.5) / 1000) for i in range(1000)]
+    assert {value: drawn.count(value) for value in range(2, 7)} == dict.fromkeys(range(2, 7), 200)
+
+
+def test_whole_numbers_on_a_log_scale_are_as_probable_as_in_optuna():
+    parameter = one("tag(log, int(interval(1, 20)))")
+    sampler, study = optuna.samplers.RandomSampler(seed=0), optuna.create_study()
+    theirs = [sampler.sample_independent(study, None, "a", parameter.distribution) for _ in range(4000)]
+    ours = [parameter.at((i + 0.5) / 4000) for i in range(4000)]
+    for value in range(1, 21):
+        assert abs(ours.count(value) - theirs.count(value)) < 5 * math.sqrt(ours.count(value))
+
+
+def test_a_queue_of_too_many_combinations_is_refused():
+    space = Space.parse({name: "range(0, 100)" for name in "abcdef"})
+    assert space.size() == 100**6
+    with pytest.raises(SpaceError, match="1000000000000 combinations, and a queue holds at most 100000"):
+        space.grid()
+    assert next(space.cells()) == dict.fromkeys("abcdef", 0)
