@@ -45,6 +45,8 @@ POLL_SEC = 0.2
 SYNC_SEC = 0.2
 """A power cut loses what happened in this time; a killed driver loses nothing."""
 SHOW_SEC = 0.05
+TOLD = "told"
+"""User attribute of a told point: state, trials (number by state), epochs, and of a complete one mean, sd and n."""
 WIDENED_AT = "widened_at"
 """User attribute of an Optuna study: the number of points that were asked before its ranges were widened."""
 MakeSpec = Callable[[int, Mapping[str, Any], int, int], TrialSpec]
@@ -399,7 +401,7 @@ class Driver:
 
     def _recall(self, frozen: FrozenTrial) -> None:
         """Count a finished point."""
-        attrs = frozen.user_attrs
+        attrs = frozen.user_attrs[TOLD]
         self._tally.counts.update({TrialState(state): n for state, n in attrs["trials"].items()})
         self._tally.epochs += attrs["epochs"]
         if self._judge.remembers:
@@ -410,10 +412,10 @@ class Driver:
             self._observer.line(f"event files of point {frozen.number} are missing; its score is kept")
         if TrialState(attrs["state"]) is TrialState.COMPLETE:
             self._tally.note_scores(frozen.values)
-            params = self._space.active(frozen.params)
-            self._tally.note_best(
-                BestPoint(frozen.number, params, attrs["mean"], attrs["sd"], attrs["n"], self._plan.objective.metric)
-            )
+            self._tally.note_best(self._best(frozen.number, self._space.active(frozen.params), attrs))
+
+    def _best(self, number: int, params: Mapping[str, Any], told: Mapping[str, Any]) -> BestPoint:
+        return BestPoint(number, params, told["mean"], told["sd"], told["n"], self._plan.objective.metric)
 
     def _take_over(self, frozen: FrozenTrial) -> None:
         """Go on with a point that was running when its driver ended."""
@@ -518,16 +520,18 @@ class Driver:
         trial = point.trial
         state = TrialState.PRUNED if point.stopped else _state_of(point)
         scores = [done.score for done in point.finished.values() if done.result.state is TrialState.COMPLETE]
-        trial.set_user_attr("state", state)
-        trial.set_user_attr("trials", Counter(done.result.state for done in point.finished.values()))
-        trial.set_user_attr("epochs", sum(done.epochs for done in point.finished.values()))
+        told: dict[str, Any] = {
+            "state": state,
+            "trials": Counter(done.result.state for done in point.finished.values()),
+            "epochs": sum(done.epochs for done in point.finished.values()),
+        }
+        if state is TrialState.COMPLETE:
+            told |= {"mean": statistics.fmean(scores), "sd": _sd(scores), "n": len(scores)}
+        trial.set_user_attr(TOLD, told)
         if not trial.constraints:  # stored already by a driver that was killed before it told
             trial.set_constraint("infeasible", 1.0 if state is TrialState.INFEASIBLE else -1.0)
         if state is TrialState.COMPLETE:
-            mean, sd = statistics.fmean(scores), _sd(scores)
-            best = BestPoint(trial.number, point.params, mean, sd, len(scores), self._plan.objective.metric)
-            for name in ("mean", "sd", "n"):
-                trial.set_user_attr(name, getattr(best, name))
+            best = self._best(trial.number, point.params, told)
             values = [best.mean, *self._other_means(point)]
             self._study.tell(trial, values)
             self._tally.note_scores(values)

@@ -325,7 +325,9 @@ class Record:
 
     def trial(self, trial: TrialId) -> TrialRecord | None:
         """Return what is known of a trial, lines not yet flushed included; None when it has no record."""
-        fold = self._trial(trial)
+        fold = self._folds.get(trial.stem)
+        if fold is None:  # one that has ended is read again and not kept
+            return read_trial(self._path(trial.stem))
         return fold.record() if fold.spec is not None else None
 
     def trials(self) -> list[TrialRecord]:
@@ -378,8 +380,11 @@ class Record:
 
     def _journal(self, name: str) -> Journal:
         if name not in self._journals:
-            self._journals[name] = Journal(self.folder / "events" / f"{name}.jsonl")
+            self._journals[name] = Journal(self._path(name))
         return self._journals[name]
+
+    def _path(self, name: str) -> Path:
+        return self.folder / "events" / f"{name}.jsonl"
 
     def _trial(self, trial: TrialId) -> TrialFold:
         if trial.stem not in self._folds:
