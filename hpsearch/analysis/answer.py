@@ -209,7 +209,7 @@ def _edge_lines(summary: Summary) -> list[str]:
 
 
 def _extension(e: Extension) -> str:
-    old, new = (f"{words.number(low)} to {words.number(high)}" for low, high in (e.old, e.new))
+    old, new = (f"{words.number(low)}–{words.number(high)}" for low, high in (e.old, e.new))
     return (
         f"The range of {words.label(e.key)} was extended from {old} to {new}, because the best value by then, "
         f"{words.number(e.best)}, lay at its {e.side} edge; points asked before could not lie beyond."
@@ -221,7 +221,7 @@ def _near(summary: Summary) -> str:
     if near is None or not near.few or len(summary.axes) < 2:
         return ""
     return (
-        f"Only {words.count(len(near.points), 'point')} of {near.of} lie near the best (within {near.tolerance:.2g}: "
+        f"Only {len(near.points)} of {words.count(near.of, 'point')} lie near the best (within {near.tolerance:.2g}: "
         f"{near.rule}), so its region has hardly been searched; more points may find better ones."
     )
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from hpsearch.analysis.answer import answer, caveats, fixed_settings, flatten
+from hpsearch.analysis.importance import Importance, Ranking, Share
 from hpsearch.analysis.sweep import summarize
 from tests.unit.analysis.test_sweep import scored, with_states
 from tests.unit.report import synthetic
@@ -102,3 +103,58 @@ def test_a_searched_group_hides_its_own_settings():
 def test_flatten_names_targets():
     nested = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1, "inner": {"a": 1}}
     assert flatten(nested, "optimizer") == {"optimizer": "SGD", "optimizer.lr": 0.1, "optimizer.inner.a": 1}
+
+
+def found(first, pair):
+    """Importances with the learning rate first and the pair beside it."""
+    lr = Share("learning rate", ("optimizer.lr",), first, first - 0.1, first + 0.1)
+    both = Share("learning rate with model", ("optimizer.lr", "model"), pair, 0.0, pair)
+    return Importance(Ranking("fANOVA", (lr,), 40, 40), Ranking("PED-ANOVA", (lr,), 40, 40), both)
+
+
+def test_a_search_says_front_pruning_edge_of_stability_and_what_matters():
+    text = answer(summarize(synthetic.searched(90)), found(0.57, 0.1))
+    assert re.search(
+        r"; training diverges above a learning rate of [\d.]+, roughly\. The Pareto front of valid/acc and ", text
+    )
+    assert re.search(
+        r"parameters holds \d of \d+ points\. Pruning stopped \d+ of \d+ trials early and saved \d+ % of", text
+    )
+    assert text.endswith(
+        "What matters most is the learning rate: 57 % (95 % interval 47–67 %) of the variance over the ranges tried."
+    )
+
+
+def test_two_keys_that_matter_only_together_are_named_together():
+    text = answer(summarize(synthetic.mixed()), found(0.1, 0.8))
+    assert "What matters most is learning rate with model together: 80 % (95 % interval 0–80 %)" in text
+
+
+def test_the_terminals_answer_begins_the_reports():
+    summary = summarize(synthetic.searched())
+    assert answer(summary, found(0.5, 0.1)).startswith(answer(summary))
+
+
+def test_refused_importances_say_why():
+    refused = Ranking("fANOVA", refused="12 COMPLETE points: with fewer than 20 the shares would be chance")
+    lines = caveats(summarize(synthetic.mixed(15)), {}, Importance(refused, replace(refused, method="PED-ANOVA")))
+    assert "Nothing is said of which hyperparameter matters: 12 COMPLETE points" in " ".join(lines)
+
+
+def test_extensions_and_an_edge_that_was_reached_again():
+    table = scored([[0.1], [0.2], [0.9]])
+    extension = {"key": "optimizer.lr", "side": "high", "old": [0.01, 0.02], "new": [0.01, 0.2], "best": 0.02}
+    text = lines(replace(table, study={**table.study, "extensions": [extension]}))
+    assert "lies at the high edge of the values tried, which was extended once already: extend" in text
+    assert "extended from 0.01–0.02 to 0.01–0.2, because the best value by then, 0.02, lay at its high edge" in text
+
+
+def test_few_points_near_the_best_are_a_finding():
+    table = synthetic.mixed(60)
+    trials = table.trials.copy()
+    trials.loc[trials["state"] == "COMPLETE", "score"] = [
+        0.5 + 0.001 * i for i in range((trials["state"] == "COMPLETE").sum())
+    ]
+    trials.loc[trials["state"].eq("COMPLETE").idxmax(), "score"] = 0.99
+    text = lines(replace(table, trials=trials))
+    assert re.search(r"Only 1 of 38 points lie near the best \(within 0\.047: a tenth of the way", text)

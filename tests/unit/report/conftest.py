@@ -10,6 +10,7 @@ STUDIES = {
     "all_diverged": lambda: synthetic.sweep(diverges_from=0),
     "troubled": synthetic.troubled,
     "mixed": synthetic.mixed,
+    "searched": synthetic.searched,
     "many": lambda: synthetic.mixed(points=300, epochs=4),
     "empty": synthetic.empty,
 }

@@ -160,3 +160,17 @@ def empty():
     table = sweep(rates=[0.1], seeds=1)
     cut = {name: getattr(table, name).iloc[:0] for name in ("trials", "curves", "steps")}
     return replace(table, **cut)
+
+
+def searched(points=60):
+    """A random search with pruned and diverged points, two objectives and a range that was extended."""
+    table = mixed(points)
+    sizes = {"mlp": 4810, "lenet": 61706}
+    trials = table.trials.assign(parameters=[sizes.get(model, 250_000) for model in table.trials["model"]])
+    lost = ["state", "reason", "score"]
+    trials.loc[trials["optimizer.lr"] > 1, lost] = ["INFEASIBLE", DIVERGED, math.nan]
+    trials.loc[trials.index[:2], lost] = ["INFEASIBLE", "out of memory: 9000 MiB asked", math.nan]
+    extension = {"key": "optimizer.lr", "side": "high", "old": [1e-4, 0.3], "new": [1e-4, 3], "best": 0.29}
+    objectives = [table.study["objective"], {"metric": "parameters", "direction": "minimize"}]
+    study = {**table.study, "extensions": [extension], "objectives": objectives}
+    return replace(table, name="searched", study=study, trials=trials)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from plotly.graph_objects import Figure
 
 from hpsearch.analysis.space import Axis
 from hpsearch.analysis.sweep import summarize
@@ -15,18 +16,13 @@ from hpsearch.report.figures.learning import curves_figure
 from hpsearch.report.figures.parallel import parallel_figure, strongest
 from hpsearch.report.figures.score import score_figure
 from hpsearch.report.figures.timeline import lanes_of, timeline_figure
+from hpsearch.report.findings import find
+from hpsearch.report.panels import panels
 from tests.unit.report import synthetic
 
 
 def figures(table):
-    summary = summarize(table)
-    return {
-        "score": score_figure(summary),
-        "curves": curves_figure(table, summary),
-        "history": history_figure(summary),
-        "parallel": parallel_figure(table, summary),
-        "timeline": timeline_figure(table),
-    }
+    return {panel.name: Figure(json.loads(panel.data)) for panel in panels(find(table))}
 
 
 def trace(figure, name):
