@@ -26,7 +26,9 @@ from hpsearch.grammar import value_text
 _LOCK = threading.Lock()
 _FAILURES = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError)
 
-SEARCH_KEYS = frozenset({"study", "space", "sampler", "pruner", "launcher", "tracker", "storage", "budget"})
+SEARCH_KEYS = frozenset(
+    {"study", "stages", "space", "sampler", "pruner", "extend", "launcher", "tracker", "storage", "budget"}
+)
 """Root keys that do not describe a trial: how it was proposed, where it runs and where it is written down."""
 
 

@@ -1,0 +1,1 @@
+"""The staged recipe: checks, learning rate, coarse, fine, curves, confirmation."""
