@@ -1,0 +1,74 @@
+"""Coarse search: the whole space, evenly spread points, a few epochs."""
+
+from dataclasses import dataclass
+
+from hpsearch.errors import check_choice, check_int
+from hpsearch.recipe.base import Context, Finding, Verdict
+from hpsearch.recipe.narrow import narrowed
+from hpsearch.recipe.points import complete_points, counts, scored, shown
+from hpsearch.search.space import Space
+
+RATE = "optimizer.lr"
+
+
+@dataclass(frozen=True, slots=True)
+class Coarse:
+    """Evenly spread points over the space, with the range of learning rates that training allows.
+
+    Hands on ``fine_space``, the ranges around the better points; see `hpsearch.recipe.narrow`.
+
+    Args:
+        points: settings to try.
+        epochs: of each.
+        sampler: ``sobol`` or ``random``.
+        on_fail: ``stop`` or ``continue``.
+    """
+
+    points: int = 16
+    epochs: int = 3
+    sampler: str = "sobol"
+    on_fail: str = "stop"
+
+    def __post_init__(self) -> None:
+        check_int("stages.coarse.points", self.points, 2)
+        check_int("stages.coarse.epochs", self.epochs, 1)
+        check_choice("stages.coarse.sampler", self.sampler, ("sobol", "random"))
+
+    def run(self, context: Context) -> Finding:
+        """Search, and narrow the ranges."""
+        table = context.search("coarse", self._words(), _with_rates(context))
+        points, numbers = complete_points(table), counts(table)
+        if not points:
+            sentence = f"none of {numbers['points']} points trained to the end"
+            action = f"look at the errors in the trials, or search smaller values of {RATE}"
+            return Finding(Verdict.FAIL, sentence, numbers, "nothing trains", action)
+        space = Space.parse(table.study["space"])
+        fine = narrowed(space, scored(points, context.objective.maximize))
+        best = points[0]
+        sentence = (
+            f"of {numbers['points']} points over {self.epochs} epochs the best has {context.objective.metric} "
+            f"{best.mean:.4g} at {shown(best.params)}"
+        )
+        series = {
+            "params": [dict(p.params) for p in points],
+            "scores": [p.mean for p in points],
+            "space": space.to_dict(),
+        }
+        handed = {"fine_space": fine, "coarse_best": dict(best.params)}
+        return Finding(Verdict.PASS, sentence, {**numbers, "best": best.mean or 0.0}, handed=handed, series=series)
+
+    def _words(self) -> list[str]:
+        return [
+            *(f"sampler={self.sampler}", "pruner=none", "scheduler=constant", "study.seeds=1"),
+            *(f"trainer.epochs={self.epochs}", f"budget.points={self.points}"),
+        ]
+
+
+def _with_rates(context: Context) -> dict[str, str]:
+    """Return the recipe's space with the learning rates that were found to train."""
+    space = dict(context.space)
+    found = context.handed.get("lr_range")
+    if found is not None and RATE in space:
+        low, high = found
+        space[RATE] = f"tag(log, interval({float(low)!r}, {float(high)!r}))"
+    return space

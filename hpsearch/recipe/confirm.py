@@ -1,0 +1,75 @@
+"""Confirmation: the best points over fresh seeds, then the test set, once."""
+
+from dataclasses import dataclass
+
+from hpsearch.analysis.intervals import mean_interval
+from hpsearch.analysis.space import floats
+from hpsearch.errors import check_int
+from hpsearch.grammar import value_text
+from hpsearch.recipe.base import Context, Finding, Verdict, need
+from hpsearch.recipe.points import complete_points, counts, shown
+
+FRESH = 1000
+"""Added to the seed of the study: no earlier stage has seen the seeds of this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The candidates of the fine search are trained again over seeds that nothing was chosen by.
+
+    The one with the best validation mean wins; only its test scores are looked at. Hands on ``winner``.
+
+    Args:
+        seeds: fresh seeds per candidate.
+        on_fail: ``stop`` or ``continue``.
+    """
+
+    seeds: int = 5
+    on_fail: str = "stop"
+
+    def __post_init__(self) -> None:
+        check_int("stages.confirm.seeds", self.seeds, 2)
+
+    def run(self, context: Context) -> Finding:
+        """Train the candidates again, and test the winner."""
+        candidates = need(context, "candidates", "fine")
+        seed = int(context.config()["seed"]) + FRESH
+        words = [
+            *("sampler=manual", f"sampler.points={value_text(candidates)}", "pruner=none", "scheduler=constant"),
+            *(f"study.seeds={self.seeds}", f"seed={seed}", "trainer.test=true", "budget.points=null"),
+        ]
+        table = context.search("confirm", words, need(context, "fine_space", "coarse"))
+        points, numbers = complete_points(table), counts(table)
+        if not points:
+            action = "choose a smaller learning rate, or look at the errors in the trials"
+            sentence = f"none of {len(candidates)} candidates trained to the end with every seed"
+            return Finding(Verdict.FAIL, sentence, numbers, "not repeatable", action)
+        winner = points[0]
+        metric = context.objective.metric
+        test = metric.replace("valid/", "test/")
+        trials = table.trials[table.trials["point"] == winner.point]
+        tested = floats(trials[test]).tolist() if test in trials else []
+        searched = float(need(context, "searched_score", "fine"))
+        fresh = mean_interval(winner.scores)
+        assert fresh is not None and winner.mean is not None
+        gained = 1 if context.objective.maximize else -1
+        optimism = gained * (searched - winner.mean)
+        half = (fresh.high - fresh.low) / 2
+        numbers |= {"valid_mean": winner.mean, "valid_low": fresh.low, "valid_high": fresh.high, "seeds": self.seeds}
+        numbers |= {"optimism": optimism, "optimism_low": optimism - half, "optimism_high": optimism + half}
+        sentence = (
+            f"{shown(winner.params)}: {metric} {winner.mean:.4f} over {self.seeds} fresh seeds (95 % t interval "
+            f"{fresh.low:.4f} to {fresh.high:.4f}); the search had promised {searched:.4f}, an optimism of "
+            f"{optimism:+.4f} ± {half:.4f}"
+        )
+        interval = mean_interval(tested)
+        if interval is not None:
+            mean = sum(tested) / len(tested)
+            numbers |= {"test_mean": mean, "test_low": interval.low, "test_high": interval.high}
+            sentence += f"; on the test set, looked at once, {mean:.4f} ({interval.low:.4f} to {interval.high:.4f})"
+        series = {
+            "params": [dict(p.params) for p in points],
+            "scores": [list(p.scores) for p in points],
+            "test": tested,
+        }
+        return Finding(Verdict.PASS, sentence, numbers, handed={"winner": dict(winner.params)}, series=series)
