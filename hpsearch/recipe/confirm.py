@@ -39,7 +39,8 @@ class Confirm:
             *(f"study.seeds={self.seeds}", f"seed={seed}", "trainer.test=true", "budget.points=null"),
         ]
         table = context.search("confirm", words, need(context, "fine_space", "coarse"))
-        points, numbers = complete_points(table), counts(table)
+        points = complete_points(table)
+        numbers: dict[str, str | int | float] = {**counts(table)}
         if not points:
             action = "choose a smaller learning rate, or look at the errors in the trials"
             sentence = f"none of {len(candidates)} candidates trained to the end with every seed"

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from hpsearch.errors import check_int
 from hpsearch.recipe.base import Context, Finding, Verdict, need
-from hpsearch.recipe.points import complete_points, counts, shown
+from hpsearch.recipe.points import complete_points, counts, curve, shown
 
 
 @dataclass(frozen=True, slots=True)
 class Fine:
     """Points in the narrowed space, trained at a constant learning rate.
 
-    Hands on ``candidates``, the best points, and ``searched_score``, the mean of the best.
+    Hands on ``candidates``, the best points, ``fine_curves``, their curves, and ``searched_score``, the mean of the best.
 
     Args:
         points: settings to try.
@@ -55,7 +55,7 @@ class Fine:
         handed = {
             "candidates": [dict(point.params) for point in points[: self.keep]],
             "searched_score": best.mean,
-            "searched_points": numbers["points"],
+            "fine_curves": [curve(table, point.point, context.objective.metric) for point in points[: self.keep]],
         }
         series = {"params": [dict(p.params) for p in points], "scores": [p.mean for p in points], "space": dict(space)}
         return Finding(Verdict.PASS, sentence, {**numbers, "best": best.mean or 0.0}, handed=handed, series=series)

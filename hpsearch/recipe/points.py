@@ -30,6 +30,13 @@ def counts(table: TrialTable) -> dict[str, int]:
     }
 
 
+def curve(table: TrialTable, point: int, metric: str) -> list[float]:
+    """Return a metric of a point's first trial by epoch, from epoch 1."""
+    rows = table.curves[(table.curves["point"] == point) & (table.curves["epoch"] > 0)]
+    first = rows[(rows["seed"] == rows["seed"].min()) & (rows["fold"] == rows["fold"].min())]
+    return [float(value) for value in first.sort_values("epoch")[metric].tolist()]
+
+
 def shown(params: Mapping[str, Any]) -> str:
     """Return hyperparameters in words of a command line."""
     return " ".join(

@@ -28,7 +28,7 @@ class TrainLonger:
 
     def run(self, context: Context) -> Finding:
         """Look where the best epochs lie."""
-        curves = need(context, "fine_curves", "curves")
+        curves = need(context, "fine_curves", "fine")
         pick = np.argmax if context.objective.maximize else np.argmin
         places = [(int(pick(curve)) + 1) / len(curve) for curve in curves if len(curve) > 1]
         if not places:
