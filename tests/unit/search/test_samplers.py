@@ -11,6 +11,7 @@ from scipy.stats import qmc
 
 from hpsearch.config.build import build
 from hpsearch.errors import ConfigError, SpaceError
+from hpsearch.search import samplers
 from hpsearch.search.samplers import BruteForce, Grid, Manual, Sobol, Unseen, check_sampler, seed_after
 from hpsearch.search.space import Space
 
@@ -151,19 +152,21 @@ def test_points_that_other_processes_added_are_known():
     assert study.ask(space.distributions()).params["a"] not in [first, *others]
 
 
-def test_a_trial_without_its_values_does_not_hide_what_comes_after_it():
+@pytest.mark.parametrize("seed", range(8))
+def test_a_trial_that_another_process_is_still_drawing_is_looked_at_again(seed):
     space = Space.parse({"a": "range(0, 6)"})
-    study = optuna.create_study(sampler=Unseen(SAMPLERS["random"](), space, 0))
-    unset = study.ask()
+    study = optuna.create_study(sampler=Unseen(optuna.samplers.RandomSampler(seed=seed), space, seed))
+    other = study.ask()
     drawn = [study.ask(space.distributions()).params["a"] for _ in range(4)]
-    drawn.append(unset.suggest_int("a", 0, 5))
-    drawn.append(study.ask(space.distributions()).params["a"])
-    assert sorted(drawn) == list(range(6))
+    theirs, last = sorted({*range(6)} - {*drawn})
+    study._storage.set_trial_param(other._trial_id, "a", theirs, space.distributions()["a"])
+    assert study.ask(space.distributions()).params["a"] == last
 
 
-def test_a_half_drawn_trial_is_finished_as_a_new_point():
+@pytest.mark.parametrize("seed", range(8))
+def test_a_half_drawn_trial_is_finished_as_a_new_point(seed):
     space = Space.parse({"a": "range(0, 2)", "b": "range(0, 2)"})
-    study = optuna.create_study(sampler=Unseen(SAMPLERS["random"](), space, 0))
+    study = optuna.create_study(sampler=Unseen(optuna.samplers.RandomSampler(seed=seed), space, 0))
     study.add_trial(optuna.trial.create_trial(params={"a": 1, "b": 0}, distributions=space.distributions(), value=0.0))
     trial = study.ask()
     study._storage.set_trial_param(trial._trial_id, "a", 1, space.distributions()["a"])
@@ -171,8 +174,16 @@ def test_a_half_drawn_trial_is_finished_as_a_new_point():
     assert (again.suggest_int("a", 0, 1), again.suggest_int("b", 0, 1)) == (1, 1)
 
 
+def test_a_finite_space_is_counted_through_when_chance_finds_nothing_new(monkeypatch):
+    monkeypatch.setattr(samplers, "MAX_REDRAWS", 1)
+    drawn = points(SMALL, Stuck(), 9)
+    assert len({str(sorted(point.items())) for point in drawn}) == 9
+
+
 def test_ten_thousand_points_cost_no_more_each_than_the_first():
-    study = optuna.create_study(sampler=Unseen(SAMPLERS["random"](), WIDE, 0))
+    study = optuna.create_study(sampler=SAMPLERS["random"]())
+    study.ask(WIDE.distributions())
+    study.sampler = Unseen(SAMPLERS["random"](), WIDE, 0)
     wrapped, spent = study.sampler.sample_relative, []
 
     def timed(*args):
