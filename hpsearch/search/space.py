@@ -356,6 +356,9 @@ def _reason(error: HydraException) -> str:
     if unknown:
         known = [name for name in unknown[2].split(",") if name != "glob"]
         return f"unknown function {unknown[1]}{nearest(unknown[1], known)} (known: {', '.join(known)})"
+    unordered = re.search(r"not supported between instances of ('\w+' and '\w+')", message)
+    if unordered:
+        return f"its values cannot be compared ({unordered[1]})"
     if "while evaluating" in message:
         return " ".join(message.partition("': ")[2].split())
     if "no viable alternative" in message:

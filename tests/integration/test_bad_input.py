@@ -39,6 +39,82 @@ WORDS = {
         [STUDY, "space.optimizer.lrr=choice(0.1)"],
         ["optimizer.lrr", "did you mean 'optimizer.lr'"],
     ),
+    "a range with step 0": ([STUDY, "space.optimizer.lr=range(0.1, 1, 0)"], ["optimizer.lr", "step of 0"]),
+    "an empty range": ([STUDY, "space.optimizer.lr=range(1, 0.1, 0.1)"], ["optimizer.lr", "range is empty"]),
+    "an endless range": ([STUDY, "space.optimizer.lr=range(0, 1, 1e-300)"], ["optimizer.lr", "too many"]),
+    "an interval of one value": ([STUDY, "space.optimizer.lr=interval(1, 1)"], ["optimizer.lr", "single value"]),
+    "an interval wider than floats": (
+        [STUDY, "space.optimizer.lr=interval(-1e308, 1e308)"],
+        ["optimizer.lr", "too wide"],
+    ),
+    "log interval from below 0": (
+        [STUDY, "space.optimizer.lr=tag(log, interval(-1, 1))"],
+        ["optimizer.lr", "above 0", "-1"],
+    ),
+    "choices that cannot be ordered": (
+        [STUDY, "space.optimizer.lr=sort(0.1, a)"],
+        ["optimizer.lr", "cannot be compared"],
+    ),
+    "choices that are the same": ([STUDY, "space.optimizer.lr=choice(1, 1.0)"], ["optimizer.lr", "1.0", "twice", "1"]),
+    "nan inside a choice": ([STUDY, "space.model.hidden=choice([8], [nan])"], ["model.hidden", "nan"]),
+    "numbers as keys inside a choice": ([STUDY, "space.model.hidden=choice({1: 2}, [8])"], ["model.hidden", "key"]),
+    "a condition on an option that does not exist": (
+        [STUDY, "space.model=choice(mlp, lenet)", "space[model=lenett].model.kernel_size=choice(3, 5)"],
+        ["model=lenett", "no such option", "did you mean 'lenet'"],
+    ),
+    "a condition on something that does not exist": (
+        [STUDY, "space[modle=lenet].model.kernel_size=choice(3, 5)"],
+        ["modle", "did you mean 'model'"],
+    ),
+    "a condition on an option's key of another option": (
+        [STUDY, "space.model=choice(mlp, lenet)", "space[model=mlp].model.kernel_size=choice(3, 5)"],
+        ["model=mlp/model.kernel_size", "no such key"],
+    ),
+    "a key searched always and under a condition": (
+        [STUDY, "space.model=choice(mlp, lenet)", "space[model=mlp].optimizer.lr=choice(0.1, 0.2)"],
+        ["optimizer.lr", "searched twice"],
+    ),
+    "a value and a space at once": (
+        [STUDY, "optimizer.lr=0.1", "space.optimizer.lr=choice(0.1, 0.2)"],
+        ["optimizer.lr", "a value and a space at once"],
+    ),
+    "a group and a space of it at once": (
+        [STUDY, "model=lenet", "space.model=choice(mlp, lenet)"],
+        ["model", "a value and a space at once"],
+    ),
+    "brute force over an interval": (
+        [STUDY, "sampler=brute_force"],
+        ["brute_force", "optimizer.lr", "sampler=grid"],
+    ),
+    "a grid without end": (
+        [STUDY, "sampler.points=1000", "space.optimizer.momentum=interval(0, 0.9)"],
+        ["1000000 combinations", "100000"],
+    ),
+    "CMA-ES over one number": (
+        [STUDY, "sampler=cmaes", "budget.points=10"],
+        ["cmaes", "numeric"],
+    ),
+    "CMA-ES over categories": (
+        [STUDY, "sampler=cmaes", "budget.points=10", "~space", "space.model=choice(mlp, softmax)"],
+        ["cmaes", "numeric"],
+    ),
+    "a list without points": ([STUDY, "sampler=manual"], ["sampler.points", "list of points"]),
+    "a listed point with a misspelt key": (
+        [STUDY, "sampler=manual", "sampler.points=[{optimizer.lrr: 0.1}]"],
+        ["sampler.points[0]", "optimizer.lrr", "did you mean 'optimizer.lr'"],
+    ),
+    "a listed point without a key": (
+        [STUDY, "sampler=manual", "sampler.points=[{}]"],
+        ["sampler.points[0]", "optimizer.lr is missing"],
+    ),
+    "a listed point outside the space": (
+        [STUDY, "sampler=manual", "sampler.points=[{optimizer.lr: 0.1}, {optimizer.lr: 20}]"],
+        ["sampler.points[1]", "optimizer.lr = 20", "interval(0.001, 10.0)"],
+    ),
+    "a listed point twice": (
+        [STUDY, "sampler=manual", "sampler.points=[{optimizer.lr: 1}, {optimizer.lr: 1.0}]"],
+        ["sampler.points[1]", "same as sampler.points[0]"],
+    ),
     "unclosed bracket": ([STUDY, "space.optimizer.lr=choice(0.1"], ["optimizer.lr", "bracket"]),
     "seeds in the space": ([STUDY, "space.seed=choice(1, 2)"], ["seed"]),
     "searched options that exclude each other": (
