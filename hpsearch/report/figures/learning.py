@@ -1,5 +1,6 @@
 """Learning curves of all trials, coloured by a hyperparameter."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,8 +58,9 @@ def curves_figure(table: TrialTable, summary: Summary) -> Figure:
     Returns:
         The figure. Beyond 200 trials it shows quantiles over all trials and the curves of the 12 best points.
     """
-    metrics = [m for m in metrics_of(table, summary.objective) if curves_of(table, m)][:_METRICS]
-    curves = {metric: curves_of(table, metric) for metric in metrics}
+    known = ((metric, curves_of(table, metric)) for metric in metrics_of(table, summary.objective))
+    curves = dict(itertools.islice(((metric, found) for metric, found in known if found), _METRICS))
+    metrics = list(curves)
     lines = [line for metric in metrics for line in _lines(summary, metric, curves[metric])]
     smoothing = any(line.raw is False for line in lines)
     shown = metrics[0] if metrics else ""

@@ -140,6 +140,17 @@ def test_infeasible_points_count_only_as_not_among_the_best():
     assert shares(found.ped)["a"] > 5 * shares(importance(study(kept, kept["b"])).ped)["a"]
 
 
+@pytest.mark.parametrize(("direction", "awful"), [("maximize", -9.0), ("minimize", 9.0)])
+@pytest.mark.parametrize("state", ["INFEASIBLE", "PRUNED"])
+def test_ped_anova_takes_points_without_a_result_as_the_worst(state, direction, awful):
+    x = uniform(80, "ab")
+    lost = x["a"] > 0.7
+    penalized = importance(study(x, np.where(lost, awful, x["b"]), direction=direction))
+    states = [state if away else "COMPLETE" for away in lost]
+    told = importance(study(x, np.where(lost, math.nan, x["b"]), states, direction=direction))
+    assert shares(told.ped) == pytest.approx(shares(penalized.ped))
+
+
 def test_a_pruned_score_is_not_compared():
     x = uniform(60, "ab")
     scores, states = x["a"] + x["b"], ["COMPLETE"] * 60

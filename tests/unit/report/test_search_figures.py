@@ -130,6 +130,17 @@ def test_the_front_is_a_step_line_of_the_best_points(found):
     assert list(line.y) == sorted(line.y)
 
 
+def test_three_objectives_are_shown_two_at_a_time():
+    table = synthetic.searched()
+    objectives = [*table.study["objectives"], {"metric": "duration_sec", "direction": "minimize"}]
+    summary = summarize(replace(table, study={**table.study, "objectives": objectives}))
+    figure = pareto_figure(summary, summary.front)
+    (against,) = figure.layout.updatemenus
+    assert [button.label for button in against.buttons] == ["parameters", "duration_sec"]
+    assert [t.mode for t in figure.data] == ["markers"] * 4  # a front of three is no line
+    assert [bool(t.visible) for t in figure.data] == [True, True, False, False]
+
+
 def test_very_many_points_are_thinned_and_the_page_says_so():
     table = synthetic.mixed(MOST_POINTS + 500, epochs=1)
     summary = summarize(table)
