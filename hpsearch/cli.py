@@ -112,13 +112,16 @@ def _searches(word: str) -> bool:
 
 
 def _study(parsed: argparse.Namespace) -> int:
-    from hpsearch.study import run_study
+    from hpsearch.study import StudyOutcome, run_study
     from hpsearch.terminal.progress import progress
-    from hpsearch.terminal.summary import show_study
+    from hpsearch.terminal.summary import show_recipe, show_study
 
     with progress() as observer:
         outcome = run_study(parsed.words, config_dirs=parsed.config_dir, observer=observer)
-    show_study(outcome, parsed.line)
+    if isinstance(outcome, StudyOutcome):
+        show_study(outcome, parsed.line)
+    else:
+        show_recipe(outcome)
     return outcome.exit_code
 
 

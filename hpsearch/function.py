@@ -9,9 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from hpsearch.config.compose import compose
 from hpsearch.errors import ConfigError, SpaceError
 from hpsearch.grammar import value_text
-from hpsearch.study import StudyOutcome, run_study
+from hpsearch.session import Silent
+from hpsearch.study import StudyOutcome, run_composed
 from hpsearch.types import Objective, Observer
 
 GIVEN = "hpsearch_given"
@@ -100,7 +102,7 @@ def run_search(
         *(_NEAR if near else ()),
         *overrides,
     ]
-    return run_study(words, observer=observer)
+    return run_composed(compose(words), observer or Silent())
 
 
 def _target(function: Callable[..., Iterable[Any]]) -> tuple[str, bool]:

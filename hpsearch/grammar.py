@@ -69,7 +69,8 @@ def split_name(name: str) -> tuple[str, Condition]:
         name: ``model=lenet/model.kernel_size``.
 
     Returns:
-        ``model.kernel_size`` and ``(("model", "lenet"),)``; in place of a group a searched key may stand with its value.
+        ``model.kernel_size`` and ``(("model", "lenet"),)``. A searched key with its value may
+        stand in place of a group.
 
     Raises:
         SpaceError: for a condition that is not written ``group=option``.

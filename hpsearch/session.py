@@ -5,23 +5,18 @@ Nothing is created before the workers have built the configuration once and foun
 
 import functools
 import math
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from hpsearch import own, trial
 from hpsearch.config.build import build, own_loop
 from hpsearch.config.compose import Composition
 from hpsearch.errors import ConfigError, HpsearchError, StorageError, nearest
 from hpsearch.launch.base import Launcher
-from hpsearch.search.storage import study_lock
 from hpsearch.tracking.base import Tracker
 from hpsearch.tracking.environment import environment, git_state
 from hpsearch.tracking.events import Record, TrialRecord, read_trial
@@ -157,31 +152,47 @@ def working(launcher: Launcher, composition: Composition, configs: Mapping[str, 
             by ours or all by a loop of the user's.
 
     Yields:
-        Nothing; the workers run inside the block and are killed when it ends with an error.
+        Nothing; the workers run inside the block and are killed when it ends with an error. Whatever one of them
+        refuses is raised.
+    """
+    launcher.start(runner_of(next(iter(configs.values()))).execute)
+    sound = False
+    try:
+        with staffed(launcher, composition, configs):
+            yield
+        sound = True
+    finally:
+        launcher.stop(now=not sound)
+
+
+def runner_of(config: Mapping[str, Any]) -> Any:
+    """Return the module that trains a configuration: ours, or the one for a loop of the user's."""
+    return own if own_loop(config["trainer"], config["plugins"]) else trial
+
+
+@contextmanager
+def staffed(launcher: Launcher, composition: Composition, configs: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+    """Let a worker that is there already build every configuration; see `working`.
+
+    Yields:
+        Nothing; the workers stay.
 
     Raises:
         ConfigError: a study whose first loss is not finite in any setting. Whatever a worker refuses is raised too.
     """
-    first = next(iter(configs.values()))
-    runner = own if own_loop(first["trainer"], first["plugins"]) else trial
-    launcher.start(runner.execute)
-    sound, losses = False, []
-    try:
-        for words, config in configs.items():
-            source = find_source(config, tracking_uri(composition))
-            with _named(words):
-                facts = launcher.call(runner.preflight, config, source)
-            _check_metric(composition, facts["metrics"])
-            losses.append(facts.get("loss", 0.0))
-        if composition.study_option and not any(map(math.isfinite, losses)):
-            raise ConfigError(
-                f"the loss of the first batch is {losses[0]} in every setting that was tried ({len(losses)}): "
-                "no trial would have a score; check data, model, init and loss"
-            )
-        yield
-        sound = True
-    finally:
-        launcher.stop(now=not sound)
+    losses = []
+    for words, config in configs.items():
+        source = find_source(config, tracking_uri(composition))
+        with _named(words):
+            facts = launcher.call(runner_of(config).preflight, config, source)
+        _check_metric(composition, facts["metrics"])
+        losses.append(facts.get("loss", 0.0))
+    if composition.study_option and not any(map(math.isfinite, losses)):
+        raise ConfigError(
+            f"the loss of the first batch is {losses[0]} in every setting that was tried ({len(losses)}): "
+            "no trial would have a score; check data, model, init and loss"
+        )
+    yield
 
 
 @contextmanager
@@ -297,59 +308,3 @@ def table_of(name: str, uri: str | None = None) -> TrialTable:
     if uri is None and not (Path.cwd() / "mlflow.db").exists():
         study_folder(name)
     return table_from_mlflow(uri, name)
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Create a study's folder if need be and hold its lock.
-
-    Yields:
-        Nothing; the lock is held inside the block.
-
-    Raises:
-        StorageError: the folder cannot be written, or another driver holds the lock.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot create {folder}: {error.strerror}") from None
-    single = folder.name == SINGLE
-    what = "another single trial, one at a time in a folder," if single else f"study '{folder.name}'"
-    with study_lock(folder, what):
-        yield
-
-
-def move_aside(folder: Path) -> Path:
-    """Rename a study's folder after the present time, so that the study can start again."""
-    target = folder.with_name(f"{folder.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    return folder.rename(target)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file.
-
-    Returns:
-        Its table; empty when there is no file.
-
-    Raises:
-        StorageError: it holds no table.
-    """
-    if not path.exists():
-        return {}
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StorageError(f"{path} is damaged ({str(error).splitlines()[0]})") from None
-    if not isinstance(content, dict):
-        raise StorageError(f"{path} is damaged: it holds {content!r} and no table")
-    return content
-
-
-def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a YAML file, keys in the order given, through a temporary file that is on the disk before its renaming."""
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        yaml.safe_dump(dict(content), file, sort_keys=False, allow_unicode=True)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

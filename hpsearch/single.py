@@ -12,6 +12,7 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose, quote
 from hpsearch.errors import ConfigError, StorageError
 from hpsearch.launch.base import Launcher
+from hpsearch.ownership import locked
 from hpsearch.pool import Finished, Judge, Pool, interrupts
 from hpsearch.session import (
     SINGLE,
@@ -20,7 +21,6 @@ from hpsearch.session import (
     build_tracker,
     find_source,
     find_trial,
-    locked,
     make_spec,
     objective_of,
     recorded,

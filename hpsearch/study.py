@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from optuna.distributions import CategoricalDistribution
 
 from hpsearch.config.build import build
-from hpsearch.config.compose import Composition, compose, diff
+from hpsearch.config.compose import Composition, compose
 from hpsearch.config.schema import check_value
 from hpsearch.driver import Driver, Outcome, Plan
-from hpsearch.errors import BusyError, ConfigError, SpaceError, StorageError
+from hpsearch.errors import BusyError, ConfigError, SpaceError
 from hpsearch.grammar import value_text
 from hpsearch.launch.base import Launcher
+from hpsearch.ownership import STUDY_FILE, locked, owned
+from hpsearch.recipe.engine import RecipeOutcome, run_recipe
 from hpsearch.rng import address
 from hpsearch.search.extension import SPACE, Extension, present_study
 from hpsearch.search.judge import Judge
@@ -29,17 +31,14 @@ from hpsearch.session import (
     Silent,
     build_launcher,
     build_tracker,
-    locked,
     make_spec,
-    move_aside,
     objective_of,
-    read_yaml,
     recorded,
+    staffed,
     studies_folder,
     study_folder,
     unsent_note,
     working,
-    write_yaml,
 )
 from hpsearch.tracking.events import Record
 from hpsearch.tracking.mlflow import sync as send
@@ -130,7 +129,7 @@ class Search:
 
 def run_study(
     overrides: Sequence[str], *, config_dirs: Sequence[str | Path] = (), observer: Observer | None = None
-) -> StudyOutcome:
+) -> "StudyOutcome | RecipeOutcome":
     """Run a study from wherever it stands to its end, and report it.
 
     The same overrides in the same folder are the same study: it goes on where it was, and when it is complete the
@@ -142,43 +141,79 @@ def run_study(
         observer: shows progress; by default nothing is shown.
 
     Returns:
-        The result. Bad input raises one of the errors of `hpsearch.errors`.
+        The result; of a recipe, a `RecipeOutcome`. Bad input raises one of the errors of `hpsearch.errors`.
     """
-    started, observer = time.time(), observer or Silent()
-    search = plan_search(compose(overrides, config_dirs))
-    composition = search.composition
+    observer = observer or Silent()
+    composition = compose(overrides, config_dirs)
+    return (
+        run_recipe(composition, _stage, observer)
+        if composition.config["stages"]
+        else run_composed(composition, observer)
+    )
+
+
+def _stage(composition: Composition, observer: Observer, launcher: Launcher, within: Mapping[str, str]) -> TrialTable:
+    """Run a stage of a recipe as a study of its own, on the recipe's workers."""
+    outcome = run_composed(composition, observer, launcher, within)
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    return table_from_events(outcome.folder)
+
+
+def run_composed(
+    composition: Composition,
+    observer: Observer,
+    started: Launcher | None = None,
+    within: Mapping[str, str] | None = None,
+) -> StudyOutcome:
+    """Run one search.
+
+    Args:
+        composition: its configuration.
+        observer: shows progress.
+        started: workers that are there already; they stay.
+        within: name and uid of the recipe that it is a stage of.
+
+    Returns:
+        The result.
+    """
+    began = time.time()
+    search = plan_search(composition, tests=within is not None)
     store: Store = build("storage", composition.config["storage"], composition.config["plugins"])
     folder = studies_folder() / composition.study_name
-    launcher, tracker = build_launcher(composition), build_tracker(composition)
-    for key in composition.fixed:
+    launcher, tracker = started or build_launcher(composition), build_tracker(composition)
+    crew_of = staffed if started else working
+    for key in composition.fixed if within is None else ():
         observer.line(f"{key} is fixed on the command line and not searched")
     with ExitStack() as stack:
         crew = stack.enter_context(ExitStack())
         anew = composition.config["study"]["restart"] or not store.persistent
         checked = anew or not (folder / STUDY_FILE).exists()
         if checked:
-            crew.enter_context(working(launcher, composition, _representatives(search)))
-        restarted = stack.enter_context(_owned(folder, search, anew, observer))
+            crew.enter_context(crew_of(launcher, composition, _representatives(search)))
+        restarted = stack.enter_context(owned(folder, _described(search), anew, observer.line))
         fields = _opened(search, folder) | ({"restart": True} if restarted else {})
+        fields |= {} if within is None else {"within": dict(within)}
         record = stack.enter_context(recorded(composition, folder, tracker, **fields))
         driver = stack.enter_context(_driver(search, store, folder, launcher, record, observer))
         todo = driver.resume()
         if todo and not checked:
-            crew.enter_context(working(launcher, composition, _representatives(search)))
+            crew.enter_context(crew_of(launcher, composition, _representatives(search)))
         outcome = driver.run()
         crew.close()
         table = table_from_events(folder)
         summary = _summary(table)
         report = _conclude(table, summary, folder, record, outcome, todo, observer)
         notes = unsent_note(tracker, observer)
-        return _outcome(table, summary, folder, outcome, report, tracker.hint(), time.time() - started, not todo, notes)
+        return _outcome(table, summary, folder, outcome, report, tracker.hint(), time.time() - began, not todo, notes)
 
 
-def plan_search(composition: Composition) -> Search:
+def plan_search(composition: Composition, tests: bool = False) -> Search:
     """Check what a configuration asks to search.
 
     Args:
         composition: the configuration, with a study.
+        tests: whether its trials may look at the test split.
 
     Returns:
         The search.
@@ -190,7 +225,7 @@ def plan_search(composition: Composition) -> Search:
     config = composition.config
     if composition.study_option is None:
         raise ConfigError("no study named: add +study=NAME (see --help for the studies)")
-    if config["trainer"].get("test"):
+    if config["trainer"].get("test") and not tests:
         raise ConfigError("trainer.test = true: a search may not look at the test split; use it in a single trial")
     space = Space.parse(composition.space, composition.where)
     if not space.parameters:
@@ -266,26 +301,6 @@ def _representatives(search: Search) -> dict[str, Mapping[str, Any]]:
     }
 
 
-@contextmanager
-def _owned(folder: Path, search: Search, anew: bool, observer: Observer) -> Iterator[bool]:
-    """Hold the study's lock, with its configuration compared, or written when the study is new.
-
-    Yields:
-        Whether an earlier study of this name was moved aside, which only `anew` does.
-    """
-    with ExitStack() as stack:
-        stack.enter_context(locked(folder))
-        moves = anew and (folder / STUDY_FILE).exists()
-        if moves:
-            observer.line(f"the earlier study is kept in {move_aside(folder)}")
-            stack.enter_context(locked(folder))
-        if (folder / STUDY_FILE).exists():
-            _refuse_changes(folder, search)
-        else:
-            write_yaml(folder / STUDY_FILE, _described(search))
-        yield moves
-
-
 def _described(search: Search) -> dict[str, Any]:
     composition = search.composition
     return {
@@ -295,23 +310,6 @@ def _described(search: Search) -> dict[str, Any]:
         "space": search.space.to_dict(),
         "config": composition.config,
     }
-
-
-def _refuse_changes(folder: Path, search: Search) -> None:
-    old, new = (_identity(d) for d in (read_yaml(folder / STUDY_FILE), _described(search)))
-    if old != new:
-        changes = "; ".join(diff(old, new).splitlines())
-        raise StorageError(
-            f"study '{folder.name}' was started with another configuration ({changes}); "
-            "choose another study.name, or study.restart=true to start again"
-        )
-
-
-def _identity(described: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a study's description that a resumed one must share."""
-    config = {key: value for key, value in described["config"].items() if key not in RUN_TIME}
-    config["study"] = {key: value for key, value in config["study"].items() if key not in ("restart", "question")}
-    return {"config": config, "space": dict(described["space"])}
 
 
 def _opened(search: Search, folder: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ FLOORS = (
     {"training", "config", "search", "launch", "tracking", "analysis"},
     {"trial", "own", "batching", "pool"},
     {"driver"},
-    {"session"},
+    {"session", "ownership"},
     {"recipe", "report"},
     {"study", "single", "results", "show"},
     {"terminal", "usage", "function"},

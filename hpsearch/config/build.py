@@ -32,6 +32,7 @@ KINDS = {
     "launcher": "hpsearch.launch.base.Launcher",
     "tracker": "hpsearch.tracking.base.Tracker",
     "storage": "hpsearch.search.storage.Store",
+    "stage": "hpsearch.recipe.base.Stage",
 }
 """What the options of a group build, by dotted path: resolved when it is needed, because some import torch."""
 

@@ -27,9 +27,14 @@ _LOCK = threading.Lock()
 _FAILURES = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError)
 
 SEARCH_KEYS = frozenset(
-    {"study", "stages", "space", "sampler", "pruner", "extend", "launcher", "tracker", "storage", "budget"}
+    {"study", "stage", "stages", "space", "sampler", "pruner", "extend", "launcher", "tracker", "storage", "budget"}
 )
 """Root keys that do not describe a trial: how it was proposed, where it runs and where it is written down."""
+
+
+def packaged(group: str) -> str:
+    """Return the root key that holds the options of a group, where several combine."""
+    return {"stage": "stages"}.get(group, group)
 
 
 def trial_part(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -217,7 +222,7 @@ class Composer:
 
     def _several(self, group: str, raw: dict[str, Any]) -> Choice:
         """Return the options of a group that was given a list: each is packaged under its own name."""
-        return [name for name in raw.get(group) or () if name in self.groups.get(group, ())] or None
+        return [name for name in raw.get(packaged(group)) or () if name in self.groups.get(group, ())] or None
 
     def _check_option(self, word: Word) -> None:
         group = word.key.partition("@")[0]
@@ -234,7 +239,7 @@ class Composer:
             file = option_file(group, option, self.folders) if isinstance(option, str) else None
             if file is None:
                 raise ConfigError(no_such_option(group, option, options, COMMAND_LINE))
-            if several and f"@package {group}.{option}" not in file.read_text(encoding="utf-8"):
+            if several and f"@package {packaged(group)}.{option}" not in file.read_text(encoding="utf-8"):
                 raise ConfigError(f"{word.text}: {option} does not combine with others (from {COMMAND_LINE})")
         if word.value == []:
             raise ConfigError(f"{word.text}: name at least one option ({', '.join(options)}; from {COMMAND_LINE})")

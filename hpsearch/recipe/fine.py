@@ -11,7 +11,7 @@ from hpsearch.recipe.points import complete_points, counts, curve, shown
 class Fine:
     """Points in the narrowed space, trained at a constant learning rate.
 
-    Hands on ``candidates``, the best points, ``fine_curves``, their curves, and ``searched_score``, the mean of the best.
+    Hands on ``candidates``, the best points; ``fine_curves``, theirs; ``searched_score``, the mean of the best.
 
     Args:
         points: settings to try.

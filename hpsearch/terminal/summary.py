@@ -12,11 +12,13 @@ from hpsearch.terminal.words import assignments, duration, metric, shown_path, s
 from hpsearch.types import TrialState
 
 if TYPE_CHECKING:
+    from hpsearch.recipe.engine import RecipeOutcome
     from hpsearch.single import ReplayOutcome, TrialOutcome
     from hpsearch.study import StudyOutcome
     from hpsearch.tracking.query import StudySummary
 
 _LABEL = 10
+_VERDICTS = {"pass": "green", "warn": "yellow", "fail": "red"}
 _WIDTH = 100
 _SHOWN_DIFFERENCES = 10
 
@@ -100,6 +102,33 @@ def show_study(outcome: "StudyOutcome", command: str, stream: TextIO | None = No
         page.command("train the best trial again", outcome.replay_command)
     if outcome.check_command:
         page.command("train it from the record and compare the curves", outcome.check_command)
+    if outcome.ui_command:
+        page.command("look at every trial in MLflow", outcome.ui_command)
+
+
+def show_recipe(outcome: "RecipeOutcome", stream: TextIO | None = None) -> None:
+    """Print the result of a recipe: every stage, the conclusion, what to do next.
+
+    Args:
+        outcome: the result.
+        stream: where to; None: standard output.
+    """
+    page = Page(stream)
+    remark = f"complete, {duration(outcome.elapsed_sec)}"
+    if outcome.failed:
+        remark = f"stopped at {outcome.failed} after {duration(outcome.elapsed_sec)}"
+    page.headline(outcome.name, remark, outcome.answer, good=not outcome.failed)
+    for name, finding in outcome.findings.items():
+        page.row(name, f"{finding.verdict}: {finding.sentence}", _VERDICTS[finding.verdict])
+        if finding.action:
+            page.row("", f"→ {finding.action}")
+    if outcome.report:
+        page.row("report", shown_path(outcome.report))
+    for note in outcome.notes:
+        page.row("note", note, "yellow")
+    page.gap()
+    if outcome.replay_command:
+        page.command("train the winner again, with the test set", outcome.replay_command)
     if outcome.ui_command:
         page.command("look at every trial in MLflow", outcome.ui_command)
 

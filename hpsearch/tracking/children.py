@@ -11,13 +11,12 @@ from hpsearch.tracking.journal import Event, read_lines
 from hpsearch.tracking.parent import Parent
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
-from hpsearch.tracking.target import Target
+from hpsearch.tracking.target import TRIAL, Target
 from hpsearch.types import TrialState
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-TRIAL = "hpsearch.trial"
 COLOUR = "mlflow.runColor"
 
 

@@ -10,7 +10,7 @@ from hpsearch.tracking.journal import Event, read_lines
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
 from hpsearch.tracking.study_events import fold_study
-from hpsearch.tracking.target import Target, supersede_runs
+from hpsearch.tracking.target import TRIAL, UID, Target, search, supersede_runs
 from hpsearch.tracking.views import view_path
 
 SINGLE = "single"
@@ -52,7 +52,7 @@ class Parent:
         kinds = {event["event"] for event in events}
         if "open" in kinds:
             self._open(run)
-        if any(event["event"] == "open" and event.get("restart") for event in events):
+        if any(event["event"] == "open" and event.get("restart") for event in events) and "within" not in self.study:
             target, study = self._target, self.study
             supersede_runs(target.client, target.experiment, study["uid"], study["created"])
         self._target.log(run, self._samples(events))
@@ -70,8 +70,16 @@ class Parent:
     def _create(self) -> str:
         start = runs.ms(self.study["created"]) if "created" in self.study else None
         tags = runs.study_tags(self.study)
+        if "within" in self.study:
+            tags |= self._within(self.study["within"]["uid"])
         created = self._target.client.create_run(self._target.experiment, start, tags, self.study["name"])
         return str(created.info.run_id)
+
+    def _within(self, uid: str) -> dict[str, str]:
+        """Return the tag that puts this run under that of the recipe it is a stage of."""
+        found = search(self._target.client, self._target.experiment, f"tags.`{UID}` = '{uid}'")
+        parents = [run.info.run_id for run in found if TRIAL not in run.data.tags]
+        return {"mlflow.parentRunId": parents[0]} if parents else {}
 
     def _open(self, run: str) -> None:
         study = self.study

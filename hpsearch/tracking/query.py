@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.errors import StorageError
 from hpsearch.tracking import runs, store
-from hpsearch.tracking.children import TRIAL
 from hpsearch.tracking.events import (
     STUDY,
     TrialRecord,
@@ -25,7 +24,7 @@ from hpsearch.tracking.events import (
 )
 from hpsearch.tracking.sent import sent_runs
 from hpsearch.tracking.study_events import read_study
-from hpsearch.tracking.target import SUPERSEDED, UID, search
+from hpsearch.tracking.target import SUPERSEDED, TRIAL, UID, search
 from hpsearch.types import BestPoint, Report, TrialId, TrialState, TrialTable
 
 if TYPE_CHECKING:

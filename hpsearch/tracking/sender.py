@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.tracking import store
-from hpsearch.tracking.children import TRIAL, Children
+from hpsearch.tracking.children import Children
 from hpsearch.tracking.events import STUDY
 from hpsearch.tracking.parent import Parent
 from hpsearch.tracking.sent import Sent
 from hpsearch.tracking.study_events import read_study
-from hpsearch.tracking.target import SUPERSEDED, UID, Target, search
+from hpsearch.tracking.target import SUPERSEDED, TRIAL, UID, Target, search
 from hpsearch.tracking.views import prepare_view
 from hpsearch.types import Objective
 
@@ -83,7 +83,8 @@ class Sender:
             return
         client = store.connect(self._uri, self._artifacts)
         study = {"name": self._folder.name, **read_study(self._folder)}
-        experiment = store.experiment_id(client, self._uri, study["name"], self._artifacts)
+        owner = study.get("within", study)["name"]  # the stages of a recipe are runs of its experiment
+        experiment = store.experiment_id(client, self._uri, owner, self._artifacts)
         found = self._found(Target(client, experiment, self._folder), study["uid"])
         self._target = Target(client, experiment, self._folder)
         self._sent.keep({name: run.info.run_id for name, run in found.items()})

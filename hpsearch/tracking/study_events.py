@@ -18,7 +18,7 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
     Returns:
         The fields of ``open`` lines, the ranges of ``space`` as they were widened since; ``created`` (time of the
         first one), ``uid``, and the newest ``best`` and ``state`` (none after a new ``open``) as dictionaries of their
-        own; ``extensions``, the list of the widenings, if any.
+        own; ``extensions``, the list of the widenings, if any; ``stages``, what those of a recipe found, by name.
     """
     study = {} if study is None else study
     for event in events:
@@ -35,6 +35,8 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
             case "extended":
                 study["extensions"] = [*study.get("extensions", []), fields]
                 study["space"] = _extended(study.get("space"), [fields])
+            case "stage":
+                study["stages"] = {**study.get("stages", {}), fields["name"]: fields}
             case "best" | "state":
                 study[event["event"]] = fields
     return study

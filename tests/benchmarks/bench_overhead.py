@@ -28,8 +28,9 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.data.base import Splits
 from hpsearch.search.storage import Store
-from hpsearch.session import Silent, build_launcher, build_tracker, recorded, working, write_yaml
-from hpsearch.study import STUDY_FILE, _described, _driver, _opened, _representatives, plan_search
+from hpsearch.ownership import STUDY_FILE, write_yaml
+from hpsearch.session import Silent, build_launcher, build_tracker, recorded, working
+from hpsearch.study import _described, _driver, _opened, _representatives, plan_search
 from tests.benchmarks import bare_loop
 
 LEARNING_RATES = (0.003, 0.0056, 0.01, 0.018, 0.032, 0.056, 0.1, 0.18)

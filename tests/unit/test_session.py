@@ -7,7 +7,8 @@ import pytest
 
 from hpsearch.config.compose import compose
 from hpsearch.errors import StorageError
-from hpsearch.session import make_spec, move_aside, read_yaml, study_folder, write_yaml
+from hpsearch.ownership import move_aside, read_yaml, write_yaml
+from hpsearch.session import make_spec, study_folder
 from hpsearch.types import TrialId
 
 

@@ -1,0 +1,243 @@
+"""The recipe from its first stage to its last: workers, record, the studies of its stages, what was found."""
+
+import shlex
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpsearch.config.build import build
+from hpsearch.config.compose import Composition, compose
+from hpsearch.config.words import sort_words
+from hpsearch.errors import ConfigError
+from hpsearch.launch.base import Launcher
+from hpsearch.ownership import owned
+from hpsearch.recipe.base import Finding, Stage, Verdict
+from hpsearch.recipe.run import from_dict, run_stages, stops, to_dict
+from hpsearch.session import (
+    build_launcher,
+    build_tracker,
+    objective_of,
+    recorded,
+    runner_of,
+    studies_folder,
+    unsent_note,
+)
+from hpsearch.tracking.events import Record
+from hpsearch.tracking.study_events import read_study
+from hpsearch.types import Objective, Observer, TrialState, TrialTable
+
+GATE_FAILED = 3
+SearchStage = Callable[[Composition, Observer, Launcher, Mapping[str, str]], TrialTable]
+OF_RECIPE = ("study", "stage", "stages")
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeOutcome:
+    """A recipe after a run of its command.
+
+    Attributes:
+        name: of the recipe.
+        folder: its folder.
+        findings: by stage, in order.
+        failed: the stage that stopped it, None when it went to its end.
+        answer: the result in one sentence.
+        winner: the confirmed hyperparameters, None without a confirmation.
+        replay_command: trains the winner again, with the test set.
+        report: the page of the recipe.
+        ui_command: opens MLflow, None without a tracking store.
+        elapsed_sec: of this run.
+        notes: what the user should know.
+    """
+
+    name: str
+    folder: Path
+    findings: Mapping[str, Finding]
+    failed: str | None
+    answer: str
+    winner: Mapping[str, Any] | None
+    replay_command: str | None
+    report: Path | None
+    ui_command: str | None
+    elapsed_sec: float
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 3 a gate failed."""
+        return GATE_FAILED if self.failed else 0
+
+
+class Bench:
+    """What the stages of one recipe are given; see `hpsearch.recipe.base.Context`."""
+
+    def __init__(
+        self,
+        composition: Composition,
+        launcher: Launcher,
+        search: SearchStage,
+        observer: Observer,
+        within: Mapping[str, str],
+        handed: Mapping[str, Any],
+    ) -> None:
+        self.objective: Objective = objective_of(composition)
+        self.space: Mapping[str, str] = {name: str(text) for name, text in composition.space.items()}
+        self.handed = handed
+        self._composition = composition
+        self._launcher = launcher
+        self._search = search
+        self._observer = observer
+        self._within = within
+
+    def config(self, params: Mapping[str, Any] | None = None, seed: int | None = None) -> Mapping[str, Any]:
+        """Return the resolved configuration of one trial."""
+        seed = self._composition.config["seed"] if seed is None else seed
+        return self._composition.trial(params or {}, seed).config
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Return ``function(*args)``, run in a worker."""
+        return self._launcher.call(function, *args)
+
+    def search(self, stage: str, words: Sequence[str], space: Mapping[str, str]) -> TrialTable:
+        """Run the study of a stage on the recipe's workers."""
+        name = f"{self._within['name']}.{stage}"
+        given = [*words, f"study.name={name}", *self._anew(name)]
+        replaced = {word.key for word in sort_words(given).hydra}
+        ours = sort_words(self._composition.words).hydra
+        kept = [w.text for w in ours if w.key not in replaced and w.key.partition(".")[0] not in OF_RECIPE]
+        spaces = [_space_word(name, expression) for name, expression in space.items()]
+        study = f"+study={self._composition.study_option}"
+        composition = compose([study, "stage=none", *kept, *given, "~space", *spaces], self._composition.config_dirs)
+        return self._search(composition, self._observer, self._launcher, self._within)
+
+    def _anew(self, name: str) -> list[str]:
+        """Return the word that starts a stage's study over, where it belongs to an earlier recipe of this name."""
+        known = read_study(studies_folder() / name)
+        return ["study.restart=true"] if known and known.get("within") != self._within else []
+
+    def line(self, text: str) -> None:
+        """Show one line."""
+        self._observer.line(text)
+
+
+def run_recipe(composition: Composition, search: SearchStage, observer: Observer) -> RecipeOutcome:
+    """Run a recipe from wherever it stands to its end, or to the gate that fails.
+
+    Args:
+        composition: its configuration.
+        search: runs the study of a stage.
+        observer: shows progress.
+
+    Returns:
+        What was found.
+
+    Raises:
+        ConfigError: there is no study, or a stage cannot be built.
+    """
+    began = time.time()
+    if composition.study_option is None:
+        raise ConfigError("stage: stages belong to a study: add +study=recipe")
+    stages = _stages(composition)
+    folder, tracker = studies_folder() / composition.study_name, build_tracker(composition)
+    launcher = build_launcher(composition)
+    with ExitStack() as stack:
+        anew = composition.config["study"]["restart"]
+        restarted = stack.enter_context(owned(folder, _described(composition), anew, observer.line))
+        stack.enter_context(_workers(launcher, composition))
+        fields = _opened(composition, folder) | ({"restart": True} if restarted else {})
+        record = stack.enter_context(recorded(composition, folder, tracker, **fields))
+        study = read_study(folder)
+        known = {name: from_dict(each) for name, each in study.get("stages", {}).items()}
+        within = {"name": folder.name, "uid": study["uid"]}
+        findings = run_stages(
+            stages,
+            {name: finding for name, finding in known.items() if not stops(stages[name], finding)} if known else {},
+            lambda handed: Bench(composition, launcher, search, observer, within, handed),
+            lambda name, finding: _write(record, name, finding),
+            observer.line,
+        )
+        failed = next((name for name, each in findings.items() if stops(stages[name], each)), None)
+        answer = conclusion(findings, failed)
+        record.study("state", time.time(), state=TrialState.COMPLETE, answer=answer, why=failed or "")
+        record.flush()
+        notes = unsent_note(tracker, observer)
+    winner = findings["confirm"].handed.get("winner") if "confirm" in findings else None
+    return RecipeOutcome(
+        name=folder.name,
+        folder=folder,
+        findings=findings,
+        failed=failed,
+        answer=answer,
+        winner=winner,
+        replay_command=None if winner is None else _command(composition, winner),
+        report=None,
+        ui_command=tracker.hint(),
+        elapsed_sec=time.time() - began,
+        notes=notes,
+    )
+
+
+def conclusion(findings: Mapping[str, Finding], failed: str | None) -> str:
+    """Return the result of a recipe in one sentence."""
+    if failed is not None:
+        finding = findings[failed]
+        return f"Stopped at {failed}: {finding.sentence}. {finding.action}".rstrip()
+    last = findings.get("confirm") or list(findings.values())[-1]
+    warned = [name for name, finding in findings.items() if finding.verdict is not Verdict.PASS]
+    return f"{last.sentence}; look at {', '.join(warned)}" if warned else last.sentence
+
+
+def _stages(composition: Composition) -> dict[str, Stage]:
+    config = composition.config
+    return {name: build("stage", options, config["plugins"]) for name, options in config["stages"].items()}
+
+
+@contextmanager
+def _workers(launcher: Launcher, composition: Composition) -> Iterator[None]:
+    """Start the workers without a look at the configuration: the stages are that look."""
+    launcher.start(runner_of(composition.config).execute)
+    sound = False
+    try:
+        yield
+        sound = True
+    finally:
+        launcher.stop(now=not sound)
+
+
+def _write(record: Record, name: str, finding: Finding) -> None:
+    record.study("stage", time.time(), name=name, **to_dict(finding))
+    record.flush(fsync=True)
+
+
+def _described(composition: Composition) -> dict[str, Any]:
+    return {
+        "name": composition.study_name,
+        "question": composition.config["study"]["question"],
+        "command": composition.command,
+        "space": dict(composition.space),
+        "config": composition.config,
+    }
+
+
+def _opened(composition: Composition, folder: Path) -> dict[str, Any]:
+    objective = objective_of(composition)
+    return {
+        "name": folder.name,
+        "question": composition.config["study"]["question"],
+        "space": dict(composition.space),
+        "objective": {key: getattr(objective, key) for key in ("metric", "direction", "reduce", "smooth")},
+        "recipe": list(composition.config["stages"]),
+    }
+
+
+def _space_word(name: str, expression: str) -> str:
+    *conditions, key = name.split("/")
+    return f"space{''.join(f'[{condition}]' for condition in conditions)}.{key}={expression}"
+
+
+def _command(composition: Composition, winner: Mapping[str, Any]) -> str:
+    filled = composition.trial(winner, composition.config["seed"])
+    words = [*composition.folder_words, *filled.overrides, "trainer.test=true"]
+    return f"python -m hpsearch {shlex.join(words)}"
