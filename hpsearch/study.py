@@ -49,9 +49,6 @@ from hpsearch.types import BestPoint, Objective, Observer, TrialId, TrialState, 
 if TYPE_CHECKING:
     from hpsearch.analysis.sweep import Summary
 
-STUDY_FILE = "study.yaml"
-RUN_TIME = ("launcher", "tracker", "storage", "budget")
-"""Where and how much to run: not part of what a study is."""
 PAIRS = 24
 """Configurations built beforehand for pairs of searched options that might exclude each other."""
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hpsearch.analysis.intervals import mean_interval
+from hpsearch.analysis.optimism import measured
 from hpsearch.analysis.space import floats
 from hpsearch.errors import check_int
 from hpsearch.grammar import value_text
@@ -50,19 +51,22 @@ class Confirm:
         test = metric.replace("valid/", "test/")
         trials = table.trials[table.trials["point"] == winner.point]
         tested = floats(trials[test]).tolist() if test in trials else []
-        searched = float(need(context, "searched_score", "fine"))
         fresh = mean_interval(winner.scores)
         assert fresh is not None and winner.mean is not None
-        gained = 1 if context.objective.maximize else -1
-        optimism = gained * (searched - winner.mean)
-        half = (fresh.high - fresh.low) / 2
         numbers |= {"valid_mean": winner.mean, "valid_low": fresh.low, "valid_high": fresh.high, "seeds": self.seeds}
-        numbers |= {"optimism": optimism, "optimism_low": optimism - half, "optimism_high": optimism + half}
         sentence = (
             f"{shown(winner.params)}: {metric} {winner.mean:.4f} over {self.seeds} fresh seeds (95 % t interval "
-            f"{fresh.low:.4f} to {fresh.high:.4f}); the search had promised {searched:.4f}, an optimism of "
-            f"{optimism:+.4f} ± {half:.4f}"
+            f"{fresh.low:.4f} to {fresh.high:.4f})"
         )
+        promised = next((point for point in points if dict(point.params) == candidates[0]), None)
+        if promised is not None:
+            searched = float(need(context, "searched_score", "fine"))
+            gap = measured(searched, promised.scores, context.objective.maximize)
+            numbers |= {"optimism": gap.value, "optimism_low": gap.low, "optimism_high": gap.high}
+            sentence += (
+                f"; the best of the search had {searched:.4f}, by {gap.value:+.4f} more than its mean on fresh seeds "
+                f"({gap.low:+.4f} to {gap.high:+.4f})"
+            )
         interval = mean_interval(tested)
         if interval is not None:
             mean = sum(tested) / len(tested)

@@ -17,6 +17,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "list": ("", "list the studies in this folder, best point and state"),
     "ui": ("[NAME] [--port N]", "open MLflow on this machine, with a link to the trials of each study"),
     "replay": ("RUN [--check]", "train a logged trial again; --check: exit 1 when its curve differs"),
+    "curvature": (
+        "RUN [curvature.KEY=VALUE ...]",
+        "Hessian of the training loss at a trial's weights: eigenvalues, density, minimum or saddle; "
+        "KEY: samples, k, probes, steps, longest, exact, precision",
+    ),
     "show": ("scheduler [OUT]", "draw every learning-rate schedule in one figure, into the folder OUT"),
     "sync": ("[NAME]", "send what a tracking server has not received yet"),
 }

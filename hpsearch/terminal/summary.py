@@ -12,6 +12,8 @@ from hpsearch.terminal.words import assignments, duration, metric, shown_path, s
 from hpsearch.types import TrialState
 
 if TYPE_CHECKING:
+    from hpsearch.analysis.curvature import Curvature
+    from hpsearch.landscape import CurvatureOutcome
     from hpsearch.recipe.engine import RecipeOutcome
     from hpsearch.single import ReplayOutcome, TrialOutcome
     from hpsearch.study import StudyOutcome
@@ -50,7 +52,11 @@ class Page:
 
     def row(self, label: str, value: str, style: str = "") -> None:
         """Print a labelled value."""
-        self._line(Text(f"{label:<{_LABEL}}", style="bold").append(value, style=style or "not bold"))
+        self._line(
+            Text(f"{label:<{_LABEL}}" if len(label) < _LABEL else f"{label}  ", style="bold").append(
+                value, style=style or "not bold"
+            )
+        )
 
     def command(self, purpose: str, command: str) -> None:
         """Print a command under what it is for."""
@@ -119,7 +125,8 @@ def show_recipe(outcome: "RecipeOutcome", stream: TextIO | None = None) -> None:
         remark = f"stopped at {outcome.failed} after {duration(outcome.elapsed_sec)}"
     page.headline(outcome.name, remark, outcome.answer, good=not outcome.failed)
     for name, finding in outcome.findings.items():
-        page.row(name, f"{finding.verdict}: {finding.sentence}", _VERDICTS[finding.verdict])
+        told = finding.sentence in outcome.answer
+        page.row(name, f"{finding.verdict}{'' if told else f': {finding.sentence}'}", _VERDICTS[finding.verdict])
         if finding.action:
             page.row("", f"→ {finding.action}")
     if outcome.report:
@@ -193,6 +200,57 @@ def show_replay(outcome: "ReplayOutcome", stream: TextIO | None = None) -> None:
         page.text(f"  and {hidden} more", "dim")
     if outcome.differences and math.isfinite(outcome.largest):
         page.row("largest", f"{outcome.largest:.3g}")
+
+
+def show_curvature(outcome: "CurvatureOutcome", stream: TextIO | None = None) -> None:
+    """Print the curvature of a trial's training loss.
+
+    Args:
+        outcome: the curvature.
+        stream: where to; None: standard output.
+    """
+    page, found = Page(stream), outcome.found
+    weights = f"{outcome.weights} of epoch {outcome.epoch}"
+    page.headline(outcome.run, f"{weights}, {duration(outcome.elapsed_sec)}", f"{found.verdict}: {found.reason}")
+    how = (
+        f"all {found.parameters} eigenvalues"
+        if found.method == "exact"
+        else f"{found.products} Hessian-vector products over {found.parameters} parameters"
+    )
+    page.row("method", f"{found.method}, {found.precision}, {how}")
+    page.row("loss", f"{metric(found.loss)} on {found.samples} of {outcome.train_size} training samples")
+    page.row("gradient", f"norm {metric(found.gradient_norm)}; a step gains {100 * found.step_gain:.3g} % of the loss")
+    page.row("ratio", _minimum_ratio(found))
+    page.row("line", _line(found))
+    if found.elsewhere is not None:
+        mean, error = found.elsewhere
+        page.row("others", f"second derivative along it on other training samples {mean:.3g} ± {error:.2g}")
+    page.table(
+        ("  largest", "± at most", "smallest", "± at most"),
+        [
+            (f"  {high:.6g}", f"{high_error:.1g}", f"{low:.6g}", f"{low_error:.1g}")
+            for (high, high_error), (low, low_error) in zip(found.top, found.bottom, strict=True)
+        ],
+    )
+    for file in outcome.files:
+        page.row("file", shown_path(file))
+    for note in outcome.notes:
+        page.row("note", note, "yellow")
+
+
+def _minimum_ratio(found: "Curvature") -> str:
+    """Return the shares of positive, vanishing and negative eigenvalues with their errors."""
+    parts = []
+    for share, name in ((found.positive, "positive"), (found.zero, "zero"), (found.negative, "negative")):
+        errors = "" if found.method == "exact" else f" ± {share.se:.2g} (within {share.low:.2g} to {share.high:.2g})"
+        parts.append(f"{share.mean:.4g}{errors} {name}")
+    return ", ".join(parts)
+
+
+def _line(found: "Curvature") -> str:
+    distance, loss = found.line.lowest
+    where = f"{metric(loss)} at distance {distance:.3g}" if distance else "nowhere below the weights themselves"
+    return f"lowest loss along the direction of the smallest eigenvalue: {where}"
 
 
 def show_studies(studies: Sequence["StudySummary"], now: float, stream: TextIO | None = None) -> None:
