@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from hpsearch import metrics, rng
 from hpsearch.data.base import Part
 from hpsearch.data.views import averaged
+from hpsearch.errors import ConfigError
 from hpsearch.losses import check_fit
 from hpsearch.nn.dropout import Dropout, address_dropout, advance
 from hpsearch.training import checkpoint
@@ -25,7 +26,7 @@ from hpsearch.training.job import Job, Trainer
 from hpsearch.training.watch import Diverged, EpochLog, measured, measured_steps
 from hpsearch.types import Decision, Message, Report, Started, TrialResult, TrialRun, TrialState
 
-__all__ = ["LOGGED_STEPS", "Job", "Trainer", "rehearse", "train"]
+__all__ = ["LOGGED_STEPS", "Job", "Trainer", "rehearse", "take_steps", "train"]
 
 LOGGED_STEPS = 100
 """Thinned losses kept per epoch unless `Trainer.log_every` says otherwise."""
@@ -94,7 +95,7 @@ def rehearse(job: Job) -> float:
     with _torch_state(job, 1):
         rows = _order(job, 1)[: job.batch_size]
         _training_mode(job)
-        named = [(name, parameter) for name, parameter in job.model.named_parameters() if parameter.requires_grad]
+        named = _trained(job)
         ((x, y),) = _batches(job, rows, 1)
         with torch.no_grad():
             outputs = _forward(job, x)
@@ -103,6 +104,39 @@ def rehearse(job: Job) -> float:
                 return float(job.loss(outputs, y))
         _, loss, _ = _backward(job, named, *_mixed(job, x, y, 0))
         return loss.item()
+
+
+def take_steps(job: Job, rates: Sequence[float], stop: Callable[[Sequence[float]], bool]) -> list[float]:
+    """Train for some steps at rates of their own, whatever the schedule says, without evaluations.
+
+    Passes over the training split follow each other as `train` makes them, with the same draws.
+
+    Args:
+        job: the trial; its model and its optimizer are changed.
+        rates: learning rate of each step.
+        stop: told the losses so far after each step, whether to end.
+
+    Returns:
+        The loss of each step's batch before the step's update, without penalties.
+
+    Raises:
+        ConfigError: no parameter is trained.
+    """
+    named = _trained(job)
+    if not named:
+        raise ConfigError("model: no parameter is trained")
+    trained = [parameter for _, parameter in named]
+    losses: list[float] = []
+    _prepare(job)
+    for epoch in range(1, math.ceil(len(rates) / job.steps_per_epoch) + 1):
+        done = (epoch - 1) * job.steps_per_epoch
+        rows = [(rate, None) for rate in rates[done : done + job.steps_per_epoch]]
+        with _torch_state(job, epoch):
+            for _, _, loss, _ in _steps(job, epoch, done, rows, lambda _: _update(job, named, trained)):
+                losses.append(loss.item())
+                if stop(losses):
+                    return losses
+    return losses
 
 
 def _messages(job: Job, progress: Progress) -> Iterator[Message]:
@@ -192,27 +226,24 @@ def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, fl
     """Train one epoch; return its metrics and its thinned losses."""
     task, steps = job.splits.task, job.steps_per_epoch
     done = (epoch - 1) * steps
-    named = [(name, parameter) for name, parameter in job.model.named_parameters() if parameter.requires_grad]
+    named = _trained(job)
     trained = [parameter for _, parameter in named]
-    update = partial(_update, job, named, trained)
-    drops = any(isinstance(module, Dropout) and module.active for module in job.model.modules())
+    plain_update = partial(_update, job, named, trained)
     asked = metrics.wholes(task, job.trainer.metrics)
     log = EpochLog(task, done, progress.first_loss, job.trainer.diverge_factor, job.device, asked)
     norms, penalties = torch.zeros(3, device=job.device), torch.zeros((), device=job.device)
     measure = measured_steps(steps)
     rates = _rates(job, progress.reports, done)
-    _training_mode(job)
-    for index, (x, y) in enumerate(_batches(job, _order(job, epoch), epoch)):
-        _set_rates(job.optimizer, *rates[index])
-        if drops:
-            advance(job.model, done + index)
-        outputs, loss, penalty = _backward(job, named, *_mixed(job, x, y, done + index))
+
+    def update(index: int) -> None:
+        if index in measure:
+            norms.add_(measured(plain_update, trained))
+        else:
+            plain_update()
+
+    for y, outputs, loss, penalty in _steps(job, epoch, done, rates, update):
         if penalty is not None:
             penalties += penalty
-        if index in measure:
-            norms += measured(update, trained)
-        else:
-            update()
         log.add(loss, outputs, y)
     log.read()
     progress.first_loss = log.first_loss
@@ -223,6 +254,26 @@ def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, fl
     values |= {"lr": rates[-1][0], "grad_norm": gradient / len(measure)}
     values |= {"update_ratio": change / weight if weight else math.nan}
     return values, log.thinned(job.trainer.log_every or math.ceil(steps / LOGGED_STEPS))
+
+
+def _trained(job: Job) -> list[tuple[str, Tensor]]:
+    return [(name, parameter) for name, parameter in job.model.named_parameters() if parameter.requires_grad]
+
+
+def _steps(
+    job: Job, epoch: int, done: int, rates: Sequence[tuple[float, float | None]], update: Callable[[int], None]
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
+    """Take an epoch's steps, `done` before it, at (rate, momentum) each; yield targets, outputs, loss and penalty."""
+    named = _trained(job)
+    drops = any(isinstance(module, Dropout) and module.active for module in job.model.modules())
+    _training_mode(job)
+    for index, (rate, (x, y)) in enumerate(zip(rates, _batches(job, _order(job, epoch), epoch), strict=False)):
+        _set_rates(job.optimizer, *rate)
+        if drops:
+            advance(job.model, done + index)
+        outputs, loss, penalty = _backward(job, named, *_mixed(job, x, y, done + index))
+        update(index)
+        yield y, outputs, loss, penalty
 
 
 def _training_mode(job: Job) -> None:
