@@ -19,7 +19,15 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
 ]
 DESKTOP, PHONE = 1280, 390
-STUDIES = {"sweep": synthetic.sweep, "mixed": synthetic.mixed, "troubled": synthetic.troubled, "empty": synthetic.empty}
+STUDIES = {
+    "sweep": synthetic.sweep,
+    "mixed": synthetic.mixed,
+    "searched": synthetic.searched,
+    "troubled": synthetic.troubled,
+    "empty": synthetic.empty,
+}
+ALWAYS = ["score", "curves", "history", "parallel", "timeline"]
+SEARCH = ["pareto", "importance", "contour", "ranks", "slices", "diverged", "ranges", "pruning"]
 
 pytestmark = [
     pytest.mark.browser,
@@ -82,7 +90,7 @@ def keep(chrome, name):
     [
         *(("sweep", DESKTOP, "light"), ("sweep", DESKTOP, "dark"), ("sweep", PHONE, "light")),
         *(("mixed", DESKTOP, "light"), ("mixed", PHONE, "dark"), ("troubled", DESKTOP, "light")),
-        ("empty", PHONE, "light"),
+        *(("searched", DESKTOP, "light"), ("searched", PHONE, "dark"), ("empty", PHONE, "light")),
     ],
 )
 def test_every_figure_draws_without_an_error_and_the_page_fits(chrome, pages, name, width, scheme):
@@ -91,7 +99,9 @@ def test_every_figure_draws_without_an_error_and_the_page_fits(chrome, pages, na
         "return [...document.querySelectorAll('.figure')].map((f) => [f.id, f.matches('.js-plotly-plot'),"
         " f.querySelectorAll('svg.main-svg').length, f.querySelectorAll('.trace').length])"
     )
-    assert [figure for figure, *_ in drawn] == ["score", "curves", "history", "parallel", "timeline"]
+    names = [figure for figure, *_ in drawn]
+    assert [name for name in names if name in ALWAYS] == ALWAYS
+    assert set(SEARCH if name == "searched" else []) <= set(names)
     for figure, plotly, layers, traces in drawn:
         assert plotly, figure
         assert layers, figure

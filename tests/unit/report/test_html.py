@@ -117,7 +117,7 @@ def test_an_empty_study_has_dashes_for_numbers():
     assert values["Trials"] == "0"
 
 
-@pytest.mark.parametrize(("table", "mib"), [(synthetic.sweep(), 6), (synthetic.mixed(points=2000), 9)])
+@pytest.mark.parametrize(("table", "mib"), [(synthetic.sweep(), 6), (synthetic.mixed(points=2000), 10)])
 def test_the_page_stays_light(table, mib):
     assert len(render(find(table)).encode()) < mib * 2**20
 
