@@ -4,6 +4,7 @@ The journal is Optuna's own log format behind a backend of ours: one driver hold
 kept in memory and appended once per driver tick, without a lock and a sync per operation.
 """
 
+import gc
 import json
 import os
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -176,8 +177,9 @@ class JournalStore:
 
     def open(self, folder: Path) -> OpenStore:
         """Open or create the journal; the caller holds the study's lock."""
-        journal = Journal(folder / JOURNAL_NAME)
-        return OpenStore(QueueStorage(journal), journal)
+        with _collector_paused():
+            journal = Journal(folder / JOURNAL_NAME)
+            return OpenStore(QueueStorage(journal), journal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,18 @@ class MemoryStore:
     def open(self, folder: Path) -> OpenStore:  # noqa: ARG002 (the protocol's signature)
         """Return an empty store."""
         return OpenStore(InMemoryStorage())
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pause the garbage collector while much is read that stays: it would look through all of it again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))

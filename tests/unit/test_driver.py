@@ -4,8 +4,10 @@ import contextlib
 import itertools
 import json
 import math
+import os
 from collections import Counter
 from functools import partial
+from pathlib import Path
 
 import optuna
 import pytest
@@ -14,7 +16,7 @@ from hpsearch.driver import Driver, Plan
 from hpsearch.errors import ConfigError, StorageError
 from hpsearch.search.extension import Extension, present_study
 from hpsearch.search.pruners import TopKAfter
-from hpsearch.search.samplers import Grid
+from hpsearch.search.samplers import Grid, Sobol
 from hpsearch.search.space import Space
 from hpsearch.search.storage import JournalStore, open_study
 from hpsearch.tracking.events import Record, read_trials
@@ -52,6 +54,7 @@ class Setup:
         objective = plan.pop("objective", Objective("valid/acc"))
         self.extension = plan.pop("extension", None)
         self.plan = Plan(objective, plan.pop("seeds", (0, 1)), **plan)
+        self.tick_sec = 1.0
         self.observer = Lines()
         self.launcher = None
 
@@ -61,7 +64,7 @@ class Setup:
         study = open_study(store, name, self.pruner or optuna.pruners.NopPruner(), self.plan.objective)
         widened = study.user_attrs.get("space")
         self.launcher = kind(script, **launcher)
-        clock = itertools.count(1000.0)
+        clock = itertools.count(1000.0, self.tick_sec)
         record = Record(self.folder)
         driver = Driver(
             study=study, make_sampler=self.sampler, store=store, plan=self.plan, launcher=self.launcher, record=record,
@@ -138,6 +141,60 @@ def test_killed_at_any_poll_it_goes_on_and_ends_as_if_undisturbed(tmp_path, mome
     for ours, theirs in zip(setup.records(), calm.records(), strict=True):
         assert (ours.id, ours.state, ours.score, ours.params) == (theirs.id, theirs.state, theirs.score, theirs.params)
         assert [r.metrics for r in ours.reports] == [r.metrics for r in theirs.reports]
+
+
+class Disk:
+    """What a power cut leaves of a folder: files as they were when the disk last confirmed them.
+
+    The power goes when the disk is asked for the `last` time; files are there before what is in them.
+    """
+
+    def __init__(self, folder, kept, last):
+        self.folder, self.kept, self.left = folder, kept, last
+
+    def fsync(self, file):
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+        if self.left > 0:
+            path = Path(f"/proc/self/fd/{file}").readlink()
+            self._kept(path).write_bytes(path.read_bytes())
+            for path in self.folder.rglob("*.*"):
+                self._kept(path).touch()
+
+    def _kept(self, path):
+        kept = self.kept / path.relative_to(self.folder)
+        kept.parent.mkdir(exist_ok=True, parents=True)
+        return kept
+
+
+@pytest.mark.parametrize("tick_sec", [1.0, 0.006], ids=["every_tick", "now_and_then"])
+@pytest.mark.parametrize("last", range(2, 20))
+def test_after_a_power_cut_it_goes_on_and_ends_as_if_undisturbed(tmp_path, monkeypatch, last, tick_sec):
+    script = trains(lambda spec: [0.1, 0.2, spec.params["lr"] + spec.id.seed / 7])
+    search = {"space": {"lr": "interval(0.1, 0.9)"}, "sampler": lambda _: Sobol(seed=0), "points": 4}
+    calm = Setup(tmp_path / "calm", **search)
+    calm.folder.mkdir()
+    expected = calm.run(script)
+    cut_off = Setup(tmp_path / "cut", **search)
+    cut_off.folder.mkdir()
+    cut_off.tick_sec = tick_sec
+    with monkeypatch.context() as patch, contextlib.suppress(Killed):
+        patch.setattr(os, "fsync", Disk(cut_off.folder, tmp_path / "kept", last).fsync)
+        cut_off.run(script)
+    setup = Setup(tmp_path / "kept", **search)
+    assert setup.run(script) == expected
+    assert [t.value for t in setup.study().trials] == [t.value for t in calm.study().trials]
+    assert Counter(s.id for s in setup.launcher.submitted) <= Counter(r.id for r in calm.records())
+    if tick_sec == 1:
+        for ours, theirs in zip(setup.records(), calm.records(), strict=True):
+            assert (ours.id, ours.state, ours.score, ours.params) == (
+                theirs.id,
+                theirs.state,
+                theirs.score,
+                theirs.params,
+            )
+            assert [r.metrics for r in ours.reports] == [r.metrics for r in theirs.reports]
 
 
 def test_a_diverged_trial_makes_its_point_infeasible_at_the_worst_score(tmp_path):

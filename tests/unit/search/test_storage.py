@@ -1,5 +1,6 @@
 """The journal backend against Optuna's own, torn lines, and the study's lock."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -128,3 +129,68 @@ def test_the_lock_names_its_holder_and_goes_with_a_killed_process(tmp_path):
 def test_owner_tells_two_lives_of_one_process_number_apart():
     assert set(owner()) == {"host", "boot", "pid", "started"}
     assert owner() == owner()
+
+
+def test_written_operations_are_in_the_file_and_only_a_flush_waits_for_the_disk(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    store = JournalStore().open(tmp_path)
+    run_points(opened(store, optuna.samplers.RandomSampler()), 2)
+    store.write()
+    assert len((tmp_path / "optuna.journal").read_text().splitlines()) > 8
+    assert not synced
+    store.flush()
+    store.flush()
+    assert len(synced) == 1
+    store.close()
+
+
+def test_a_full_disk_neither_loses_nor_doubles_operations(tmp_path, monkeypatch):
+    store = JournalStore().open(tmp_path)
+    study = opened(store, optuna.samplers.RandomSampler())
+    run_points(study, 2)
+    path = tmp_path / "optuna.journal"
+
+    def half(journal, data):
+        journal._file.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(StorageError, match=r"optuna\.journal: No space left"):
+        patch.setattr(Journal, "_append", half)
+        store.flush()
+    run_points(study, 1)
+    store.close()
+    assert all(json.loads(line) for line in path.read_text().splitlines())
+    store = JournalStore().open(tmp_path)
+    again = opened(store, optuna.samplers.RandomSampler())
+    assert [t.params for t in again.trials] == [t.params for t in study.trials]
+    assert len(again.trials) == 3
+    store.close()
+
+
+def test_queued_points_are_found_whenever_they_are_queued(tmp_path):
+    store = JournalStore().open(tmp_path)
+    study = opened(store, optuna.samplers.RandomSampler())
+    run_points(study, 2)
+    for x in (0.25, 0.75):
+        study.enqueue_trial({"x": x})
+    run_points(study, 3)
+    study.enqueue_trial({"x": 0.5})
+    store.close()
+    store = JournalStore().open(tmp_path)
+    again = opened(store, optuna.samplers.RandomSampler())
+    run_points(again, 2)
+    assert [again.trials[number].params["x"] for number in (2, 3, 5)] == [0.25, 0.75, 0.5]
+    assert [trial.state.is_finished() for trial in again.trials] == [True] * 7
+    store.close()
+
+
+def test_an_empty_queue_is_not_looked_for_in_all_trials(tmp_path, monkeypatch):
+    store = JournalStore().open(tmp_path)
+    study = opened(store, optuna.samplers.RandomSampler())
+    run_points(study, 1)
+    read = []
+    monkeypatch.setattr(JournalStorage, "get_all_trials", lambda *args: read.append(args) or [])
+    study.ask(SPACE)
+    assert not read
+    store.close()

@@ -201,3 +201,33 @@ def test_the_replay_command_is_one_shell_line(folder):
     assert replay_command(record.trial(made.id)) == (
         "python -m hpsearch +study=lr_sweep optimizer.lr=0.1 'data.root=/my data/$HOME' seed=0"
     )
+
+
+def test_ends_that_are_written_reach_the_disk_with_the_next_sync_up_to_a_point(folder, monkeypatch):
+    record = Record(folder)
+    made = [fake.spec(folder, point) for point in range(4)]
+    for each in made:
+        fake.start(record, each)
+    record.flush()
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_ino))
+    for each in made[:3]:
+        fake.finish(record, each)
+    record.write()
+    assert not synced
+    files = [_path(folder, each).stat().st_ino for each in made]
+    record.sync(below=1)
+    assert synced == files[:1]
+    record.sync()
+    record.sync()
+    assert sorted(synced) == sorted(files[:3])
+    assert [read_trial(_path(folder, each)).state.finished for each in made] == [True, True, True, False]
+
+
+def test_a_trial_that_has_ended_is_read_again_and_not_kept(folder):
+    record = Record(folder)
+    made = fake.spec(folder, 0)
+    fake.train(record, made)
+    record.flush()
+    assert record.trial(made.id) == read_trial(_path(folder, made))
+    assert not record._folds

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from hpsearch.errors import StorageError
-from hpsearch.tracking.journal import Journal, read_lines
+from hpsearch.tracking.journal import Journal, read_lines, sync_all
 
 
 def test_lines_come_back_as_they_were_written(tmp_path):
@@ -103,3 +103,29 @@ def test_one_write_per_flush_and_fsync_only_when_asked(tmp_path, monkeypatch):
     journal.append({"n": 5})
     journal.flush(fsync=True)
     assert len(synced) == 2
+
+
+def test_several_files_wait_for_the_disk_together(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_ino))
+    journals = [Journal(tmp_path / f"{n}.jsonl") for n in range(20)]
+    for journal in journals:
+        journal.append({"n": 0}, durable=True)
+        journal.write()
+        assert journal.due
+    sync_all(journals)
+    assert sorted(synced) == sorted(journal.path.stat().st_ino for journal in journals)
+    assert not any(journal.due for journal in journals)
+
+
+def test_a_disk_that_takes_nothing_is_one_clear_line(tmp_path, monkeypatch):
+    def fails(_file):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    journals = [Journal(tmp_path / f"{n}.jsonl") for n in range(2)]
+    for journal in journals:
+        journal.append({"n": 0})
+        journal.write()
+    with pytest.raises(StorageError, match=r"cannot write .*0\.jsonl: Input/output error"):
+        sync_all(journals)
