@@ -206,7 +206,7 @@ class Driver:
     def _use(self, study: optuna.Study) -> None:
         """Search in a study from now on."""
         self._study = study
-        self._study.sampler = RandomSampler(seed=0)  # a trial that is taken over consults it, and needs nothing of it
+        self._study.sampler = Unseen(RandomSampler(seed=0), self._space, self._seed)  # for trials taken over half drawn
         self._widened_at = int(study.user_attrs.get(WIDENED_AT, 0))
 
     def _sample_anew(self) -> None:

@@ -4,12 +4,10 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from optuna.distributions import CategoricalDistribution
 
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose
@@ -20,11 +18,10 @@ from hpsearch.grammar import value_text
 from hpsearch.launch.base import Launcher
 from hpsearch.ownership import STUDY_FILE, locked, owned
 from hpsearch.recipe.engine import RecipeOutcome, run_recipe
-from hpsearch.rng import address
 from hpsearch.search.extension import SPACE, Extension, present_study
 from hpsearch.search.judge import Judge
 from hpsearch.search.pruners import TopKAfter
-from hpsearch.search.samplers import CmaEs, Queue
+from hpsearch.search.samplers import Queue, check_sampler, seed_after
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study
 from hpsearch.session import (
@@ -43,6 +40,7 @@ from hpsearch.session import (
 from hpsearch.tracking.events import Record
 from hpsearch.tracking.mlflow import sync as send
 from hpsearch.tracking.query import StudySummary, studies, table_from_events
+from hpsearch.tracking.study_events import read_study
 from hpsearch.tracking.system import SystemSampler
 from hpsearch.types import BestPoint, Objective, Observer, TrialId, TrialState, TrialTable
 
@@ -112,8 +110,7 @@ class Search:
     def sampler_after(self, points: int) -> Any:
         """Return the sampler seeded for a study that holds so many points, so that a resumed one draws new ones."""
         config = self.composition.config
-        words = ("sampler",) if getattr(self.sampler, "base_seeded", False) else ("sampler", points)
-        return _quietly("sampler", config, seed=address(config["seed"], *words) % 2**32)
+        return _quietly("sampler", config, seed=seed_after(self.sampler, config["seed"], points))
 
     def allowed(self, key: str, value: Any) -> bool:
         """Return whether a key of the configuration may take a value."""
@@ -142,11 +139,16 @@ def run_study(
     """
     observer = observer or Silent()
     composition = compose(overrides, config_dirs)
-    return (
-        run_recipe(composition, _stage, observer)
-        if composition.config["stages"]
-        else run_composed(composition, observer)
-    )
+    if not composition.config["stages"]:
+        return run_composed(composition, observer)
+    outcome = run_recipe(composition, _stage, observer)
+    return replace(outcome, report=_notebook(outcome.folder, outcome.replay_command))
+
+
+def _notebook(folder: Path, replay: str | None) -> Path:
+    from hpsearch.report.notebook import write_notebook
+
+    return write_notebook(read_study(folder), replay, folder)
 
 
 def _stage(composition: Composition, observer: Observer, launcher: Launcher, within: Mapping[str, str]) -> TrialTable:
@@ -233,14 +235,12 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     seeds = tuple(config["seed"] + i for i in range(config["study"]["seeds"]))
     budget = config["budget"]
     plan = Plan(objective, seeds, _folds(composition), **budget)
-    if isinstance(sampler, Queue):
-        sampler.cells(space)
-    elif space.size() is None and all(limit is None for limit in budget.values()):
+    check_sampler(sampler, space, len(objective.each))
+    if not isinstance(sampler, Queue) and space.size() is None and all(limit is None for limit in budget.values()):
         raise ConfigError(
             "budget.points = null: this sampler would search for ever; set budget.points, epochs, seconds or target"
         )
     _check_pruner(pruner, plan, space, isinstance(sampler, Queue))
-    _check_sampler(sampler, objective, space)
     extension = Extension(**config["extend"])
     extension.check(space)
     return Search(composition, space, objective, plan, sampler, pruner, extension)
@@ -251,17 +251,6 @@ def _quietly(kind: str, config: Mapping[str, Any], **extra: Any) -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*is experimental")
         return build(kind, config[kind], config["plugins"], **extra)
-
-
-def _check_sampler(sampler: Any, objective: Objective, space: Space) -> None:
-    if not isinstance(sampler, CmaEs):
-        return
-    if objective.others:
-        several = ", ".join(each.metric for each in objective.each)
-        raise ConfigError(f"sampler=cmaes: knows one objective, not several ({several}); use nsga2, tpe or gp")
-    numeric = [each for each in space.parameters if not isinstance(each.distribution, CategoricalDistribution)]
-    if len(numeric) < 2:
-        raise ConfigError(f"sampler=cmaes: needs two numeric hyperparameters or more, the space has {len(numeric)}")
 
 
 def _check_pruner(pruner: Any, plan: Plan, space: Space, queued: bool) -> None:
@@ -394,6 +383,9 @@ def rebuild_report(name: str) -> Path:
     from hpsearch import report
 
     folder = study_folder(name)
+    study = read_study(folder)
+    if "recipe" in study:
+        return _notebook(folder, study.get("state", {}).get("replay"))
     return report.write(table_from_events(folder), folder)
 
 

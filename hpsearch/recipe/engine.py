@@ -160,10 +160,12 @@ def run_recipe(composition: Composition, search: SearchStage, observer: Observer
         )
         failed = next((name for name, each in findings.items() if stops(stages[name], each)), None)
         answer = conclusion(findings, failed)
-        record.study("state", time.time(), state=TrialState.COMPLETE, answer=answer, why=failed or "")
+        winner = findings["confirm"].handed.get("winner") if "confirm" in findings else None
+        replay = None if winner is None else _command(composition, winner)
+        state = {"state": TrialState.COMPLETE, "answer": answer, "why": failed or "", "replay": replay}
+        record.study("state", time.time(), **state)
         record.flush()
         notes = unsent_note(tracker, observer)
-    winner = findings["confirm"].handed.get("winner") if "confirm" in findings else None
     return RecipeOutcome(
         name=folder.name,
         folder=folder,
@@ -171,7 +173,7 @@ def run_recipe(composition: Composition, search: SearchStage, observer: Observer
         failed=failed,
         answer=answer,
         winner=winner,
-        replay_command=None if winner is None else _command(composition, winner),
+        replay_command=replay,
         report=None,
         ui_command=tracker.hint(),
         elapsed_sec=time.time() - began,

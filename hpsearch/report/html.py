@@ -65,7 +65,7 @@ def render(found: Findings) -> str:
     table, summary = found.table, found.summary
     study = table.study
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return page.from_string(_resource("report.html.j2")).render(
+    return page.from_string(resource("report.html.j2")).render(
         summary=summary,
         answer=answer(summary, found.importance),
         tiles=tiles(summary),
@@ -81,8 +81,8 @@ def render(found: Findings) -> str:
         environment=_environment(table, summary),
         ended=_ended(table),
         symbols=_SYMBOLS,
-        style=_resource("report.css"),
-        script=_resource("report.js"),
+        style=resource("report.css"),
+        script=resource("report.js"),
         plotly=get_plotlyjs(),
         dark=script_json(dark_partners()),
     )
@@ -160,5 +160,6 @@ def _ended(table: TrialTable) -> str:
     return f"{datetime.fromtimestamp(max(ends), UTC):%Y-%m-%d %H:%M} UTC" if ends else ""
 
 
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """Return one of the files that pages are made of."""
     return (files("hpsearch.report") / "templates" / name).read_text(encoding="utf-8")

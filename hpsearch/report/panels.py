@@ -51,7 +51,7 @@ def panels(found: Findings) -> tuple[Panel, ...]:
         The figures with a line each on how to read them.
     """
     drawn = (*_results(found), *_search(found), *_course(found))
-    return tuple(_panel(*parts) for parts in drawn)
+    return tuple(panel(*parts) for parts in drawn)
 
 
 def script_json(value: Any) -> str:
@@ -59,7 +59,8 @@ def script_json(value: Any) -> str:
     return _script_safe(json.dumps(value))
 
 
-def _panel(name: str, title: str, aid: str, figure: Figure) -> Panel:
+def panel(name: str, title: str, aid: str, figure: Figure) -> Panel:
+    """Return a figure as a page holds it."""
     return Panel(name, title, aid, figure.layout.meta["alt"], _script_safe(figure.to_json()))
 
 

@@ -1,0 +1,128 @@
+"""The page of a recipe: it reads top to bottom like a laboratory notebook."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from hpsearch.analysis.words import number
+from hpsearch.report.figures.stages import stage_figure
+from hpsearch.report.files import REPORT, replace_text
+from hpsearch.report.html import resource
+from hpsearch.report.panels import Panel, panel, script_json
+from hpsearch.report.tables import flat
+from hpsearch.report.theme import dark_partners
+
+_TITLES = {
+    "data_check": "Look at the data",
+    "initial_loss": "Check the initial loss",
+    "determinism": "The same seed twice",
+    "input_baseline": "Without the inputs",
+    "gradient_isolation": "Who reaches whom",
+    "overfit_small": "Overfit a small sample",
+    "lr_find": "Find the learning rate",
+    "coarse": "Search coarse",
+    "fine": "Search fine",
+    "curves": "Read the curves",
+    "train_longer": "Train longer or shorter",
+    "confirm": "Confirm over fresh seeds",
+}
+_MARKS = {"pass": "✓", "warn": "!", "fail": "✗"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stage on the page."""
+
+    name: str
+    title: str
+    verdict: str
+    mark: str
+    sentence: str
+    cause: str
+    action: str
+    numbers: tuple[tuple[str, str], ...]
+    panel: Panel | None
+    report: str | None
+
+
+def write_notebook(study: Mapping[str, Any], replay: str | None, folder: Path) -> Path:
+    """Write ``report.html`` and ``README.md`` of a recipe, each in one move.
+
+    Args:
+        study: what the recipe recorded of itself, its stages among it.
+        replay: the command that trains the winner again, if there is one.
+        folder: of the recipe.
+
+    Returns:
+        The path of the page.
+    """
+    entries = [_entry(name, fields, study, folder) for name, fields in study.get("stages", {}).items()]
+    replace_text(folder / "README.md", _markdown(study, entries, replay))
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    text = page.from_string(resource("recipe.html.j2")).render(
+        name=study["name"],
+        question=study["question"],
+        answer=study.get("state", {}).get("answer", ""),
+        failed=study.get("state", {}).get("why", ""),
+        entries=entries,
+        missing=[_TITLES.get(name, name) for name in study.get("recipe", ()) if name not in study.get("stages", {})],
+        replay=replay,
+        command=study["command"],
+        config=flat(dict(study["config"])),
+        ended=_ended(study),
+        style=resource("report.css"),
+        script=resource("report.js"),
+        plotly=get_plotlyjs(),
+        dark=script_json(dark_partners()),
+    )
+    return replace_text(folder / REPORT, text)
+
+
+def _entry(name: str, fields: Mapping[str, Any], study: Mapping[str, Any], folder: Path) -> Entry:
+    drawn = stage_figure(name, fields["series"], fields["handed"], study["objective"]["metric"])
+    beside = folder.with_name(f"{folder.name}.{name}") / REPORT
+    return Entry(
+        name=name,
+        title=_TITLES.get(name, name),
+        verdict=fields["verdict"],
+        mark=_MARKS[fields["verdict"]],
+        sentence=fields["sentence"][:1].upper() + fields["sentence"][1:],
+        cause=fields["cause"],
+        action=fields["action"],
+        numbers=tuple((key, number(value)) for key, value in fields["numbers"].items()),
+        panel=None if drawn is None else panel(name, _TITLES.get(name, name), *drawn),
+        report=f"../{beside.parent.name}/{REPORT}" if beside.exists() else None,
+    )
+
+
+def _ended(study: Mapping[str, Any]) -> str:
+    time = study.get("state", {}).get("time")
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC" if time else ""
+
+
+def _markdown(study: Mapping[str, Any], entries: list[Entry], replay: str | None) -> str:
+    lines = [
+        f"# {study['name']}",
+        "",
+        str(study["question"]),
+        "",
+        f"**{study.get('state', {}).get('answer', '')}**",
+        "",
+    ]
+    lines += ["| stage | verdict | found | do |", "|---|---|---|---|"]
+    for entry in entries:
+        cells = (entry.title, f"{entry.mark} {entry.verdict}", _cell(entry.sentence), _cell(entry.action))
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "Run again:", "", "```sh", str(study["command"]), "```"]
+    if replay:
+        lines += ["", "Train the winner again, with the test set:", "", "```sh", replay, "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
