@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from hpsearch.analysis.words import settings
 from hpsearch.errors import check_choice, check_int
 from hpsearch.recipe.base import Context, Finding, Verdict
 from hpsearch.recipe.narrow import narrowed
-from hpsearch.recipe.points import complete_points, counts, scored, shown
+from hpsearch.recipe.points import complete_points, counts, scored
 from hpsearch.search.space import Space
 
 RATE = "optimizer.lr"
@@ -47,7 +48,7 @@ class Coarse:
         best = points[0]
         sentence = (
             f"of {numbers['points']} points over {self.epochs} epochs the best has {context.objective.metric} "
-            f"{best.mean:.4g} at {shown(best.params)}"
+            f"{best.mean:.4g} at {settings(best.params)}"
         )
         series = {
             "params": [dict(p.params) for p in points],

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from hpsearch.analysis.intervals import mean_interval
 from hpsearch.analysis.optimism import measured
 from hpsearch.analysis.space import floats
+from hpsearch.analysis.words import settings
 from hpsearch.errors import check_int
 from hpsearch.grammar import value_text
 from hpsearch.recipe.base import Context, Finding, Verdict, need
-from hpsearch.recipe.points import complete_points, counts, shown
+from hpsearch.recipe.points import complete_points, counts
 
 FRESH = 1000
 """Added to the seed of the study: no earlier stage has seen the seeds of this one."""
@@ -55,7 +56,7 @@ class Confirm:
         assert fresh is not None and winner.mean is not None
         numbers |= {"valid_mean": winner.mean, "valid_low": fresh.low, "valid_high": fresh.high, "seeds": self.seeds}
         sentence = (
-            f"{shown(winner.params)}: {metric} {winner.mean:.4f} over {self.seeds} fresh seeds (95 % t interval "
+            f"{settings(winner.params)}: {metric} {winner.mean:.4f} over {self.seeds} fresh seeds (95 % t interval "
             f"{fresh.low:.4f} to {fresh.high:.4f})"
         )
         promised = next((point for point in points if dict(point.params) == candidates[0]), None)

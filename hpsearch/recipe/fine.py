@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from hpsearch.analysis.words import settings
 from hpsearch.errors import check_int
 from hpsearch.recipe.base import Context, Finding, Verdict, need
-from hpsearch.recipe.points import complete_points, counts, curve, shown
+from hpsearch.recipe.points import complete_points, counts, curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Fine:
         best = points[0]
         sentence = (
             f"of {numbers['points']} points in the narrowed space the best has {context.objective.metric} "
-            f"{best.mean:.4g} at {shown(best.params)}"
+            f"{best.mean:.4g} at {settings(best.params)}"
         )
         handed = {
             "candidates": [dict(point.params) for point in points[: self.keep]],

@@ -1,7 +1,6 @@
 """The points of a stage's study, as the stages after it need them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from hpsearch.analysis.sweep import Point, summarize
 from hpsearch.recipe.narrow import Scored
@@ -35,13 +34,6 @@ def curve(table: TrialTable, point: int, metric: str) -> list[float]:
     rows = table.curves[(table.curves["point"] == point) & (table.curves["epoch"] > 0)]
     first = rows[(rows["seed"] == rows["seed"].min()) & (rows["fold"] == rows["fold"].min())]
     return [float(value) for value in first.sort_values("epoch")[metric].tolist()]
-
-
-def shown(params: Mapping[str, Any]) -> str:
-    """Return hyperparameters in words of a command line."""
-    return " ".join(
-        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in params.items()
-    )
 
 
 def _mean(point: Point) -> float:
