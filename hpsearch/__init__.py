@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hpsearch.function import run_search as run_search
+    from hpsearch.landscape import curvature as curvature
     from hpsearch.results import load_curves as load_curves
     from hpsearch.results import load_trials as load_trials
     from hpsearch.single import run_trial as run_trial
@@ -16,10 +17,11 @@ _HOMES = {
     "run_study": "hpsearch.study",
     "run_search": "hpsearch.function",
     "run_trial": "hpsearch.single",
+    "curvature": "hpsearch.landscape",
     "load_trials": "hpsearch.results",
     "load_curves": "hpsearch.results",
 }
-__all__ = ["load_curves", "load_trials", "run_search", "run_study", "run_trial"]
+__all__ = ["curvature", "load_curves", "load_trials", "run_search", "run_study", "run_trial"]
 
 
 def __getattr__(name: str) -> Any:

@@ -148,6 +148,15 @@ def _replay(parsed: argparse.Namespace) -> int:
     return 1 if parsed.check and not outcome.same else 0
 
 
+def _curvature(parsed: argparse.Namespace) -> int:
+    from hpsearch.landscape import curvature
+    from hpsearch.terminal.summary import show_curvature
+
+    name = _one_name(parsed, "RUN")
+    show_curvature(curvature(name, overrides=parsed.words, config_dirs=parsed.config_dir))
+    return 0
+
+
 def _report(parsed: argparse.Namespace) -> int:
     from hpsearch.study import rebuild_report
     from hpsearch.terminal.words import shown_path
@@ -201,6 +210,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": _list,
     "ui": _ui,
     "replay": _replay,
+    "curvature": _curvature,
     "show": _show,
     "sync": _sync,
 }

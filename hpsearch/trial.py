@@ -111,6 +111,36 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     return {**job.facts, "metrics": names, "steps_per_epoch": job.steps_per_epoch, "loss": loss}
 
 
+def curvature(
+    config: Mapping[str, Any], key: str, weights: str, source: str | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Measure the curvature of the training loss at weights that a trial kept.
+
+    Called in a worker.
+
+    Args:
+        config: the trial's resolved configuration.
+        key: its hash.
+        weights: path of its ``best.safetensors`` or ``last.pt``.
+        source: where `finetune.source` was found.
+        options: keyword arguments of `hpsearch.training.curvature.measure_job`.
+
+    Returns:
+        What that returns, and the ``epoch`` of the weights.
+
+    Raises:
+        ConfigError: nothing of the model is trained.
+    """
+    from hpsearch.training.checkpoint import load_weights
+    from hpsearch.training.curvature import measure_job
+
+    job = prepare(config, key, Path(weights).parent, source)
+    if not any(parameter.requires_grad for parameter in job.model.parameters()):
+        raise ConfigError(f"{type(job.model).__name__} has no trained parameters: its loss has no Hessian")
+    epoch = load_weights(Path(weights), key, job.model)
+    return {**measure_job(job, **options), "epoch": epoch}
+
+
 def _reported(job: "Job") -> tuple[str, ...]:
     """Return the names of what a trial will report, after checking those that it follows."""
     task, asked = job.splits.task, job.trainer.metrics

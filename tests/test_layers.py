@@ -20,7 +20,7 @@ FLOORS = (
     {"driver"},
     {"session", "ownership"},
     {"recipe", "report"},
-    {"study", "single", "results", "show"},
+    {"study", "single", "results", "show", "landscape"},
     {"terminal", "usage", "function"},
     {"cli"},
     {"__init__", "__main__"},

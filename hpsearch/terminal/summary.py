@@ -239,9 +239,9 @@ def show_curvature(outcome: "CurvatureOutcome", stream: TextIO | None = None) ->
 
 
 def _minimum_ratio(found: "Curvature") -> str:
-    """Return the shares of positive, vanishing and negative eigenvalues with their errors."""
+    """Return the shares of positive, unresolved and negative eigenvalues with their errors."""
     parts = []
-    for share, name in ((found.positive, "positive"), (found.zero, "zero"), (found.negative, "negative")):
+    for share, name in ((found.positive, "positive"), (found.zero, "near zero"), (found.negative, "negative")):
         errors = "" if found.method == "exact" else f" ± {share.se:.2g} (within {share.low:.2g} to {share.high:.2g})"
         parts.append(f"{share.mean:.4g}{errors} {name}")
     return ", ".join(parts)

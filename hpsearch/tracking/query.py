@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.errors import StorageError
 from hpsearch.tracking import runs, store
+from hpsearch.tracking.afterwards import AFTERWARDS
 from hpsearch.tracking.events import (
     STUDY,
     TrialRecord,
@@ -202,7 +203,8 @@ def _record(client: "MlflowClient", run: "Run", config: Mapping[str, Any]) -> Tr
 
 def _reports(client: "MlflowClient", run: "Run", nonfinite: Mapping[str, Mapping[str, str]]) -> tuple[Report, ...]:
     """Put an MLflow run's metrics back together; losses of steps belong to the first epoch that ends behind them."""
-    histories = {key: client.get_metric_history(run.info.run_id, key) for key in run.data.metrics}
+    own = [key for key in run.data.metrics if not key.startswith(AFTERWARDS)]
+    histories = {key: client.get_metric_history(run.info.run_id, key) for key in own}
     epochs = {metric.step: (int(metric.value), metric.timestamp / 1000) for metric in histories.pop(runs.STEP, [])}
     values = {key: {metric.step: metric.value for metric in history} for key, history in histories.items()}
     for key, lost in nonfinite.items():

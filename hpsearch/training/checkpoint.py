@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from hpsearch.errors import StorageError
 from hpsearch.types import Report
 
 LAST = "last.pt"
@@ -105,6 +107,45 @@ def restore_last(folder: Path, key: str, model: nn.Module, optimizer: Optimizer)
         best=None if state["best"] is None else Best(**state["best"]),
         reports=[_report(record) for record in state["reports"]],
     )
+
+
+def load_weights(file: Path, key: str, model: nn.Module) -> int:
+    """Load the weights that a trial kept into a model.
+
+    Args:
+        file: its ``best.safetensors`` or ``last.pt``.
+        key: hash of the trial's configuration, which must be the one in the file.
+        model: receives the parameters and saved buffers.
+
+    Returns:
+        The epoch after which the weights were taken.
+
+    Raises:
+        StorageError: the file cannot be read, or was written by another configuration or another model.
+    """
+    found = _read_best(file) if file.name == BEST else _read_last(file)
+    if found is None:
+        raise StorageError(f"{file} cannot be read: it is damaged or of another version")
+    weights, epoch, written = found
+    if written != key or not _fits(weights, model):
+        raise StorageError(f"{file} does not fit the trial: another configuration or another model wrote it")
+    model.load_state_dict(weights)
+    return epoch
+
+
+def _read_best(file: Path) -> tuple[Mapping[str, Tensor], int, str] | None:
+    try:
+        with safetensors.safe_open(file, framework="pt") as opened:
+            metadata = opened.metadata()
+            weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no mapping
+        return weights, int(metadata["epoch"]), metadata["key"]
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError):
+        return None
+
+
+def _read_last(file: Path) -> tuple[Mapping[str, Tensor], int, str] | None:
+    state = _read(file)
+    return None if state is None else (state["model"], state["epoch"] or 0, state["key"])
 
 
 def remove_last(folder: Path) -> None:
