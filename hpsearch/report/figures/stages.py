@@ -6,10 +6,11 @@ from typing import Any
 import plotly.graph_objects as go
 
 import hpsearch.report.theme as theme
-from hpsearch.analysis.words import label, number
+from hpsearch.analysis.words import label, number, settings
 from hpsearch.report.figures.canvas import axis_style, draw, escape
 
 Series = Mapping[str, Any]
+_DECADES: dict[str, Any] = {"type": "log", "exponentformat": "power", "dtick": 1}
 
 
 def stage_figure(name: str, series: Series, handed: Series, metric: str) -> tuple[str, go.Figure] | None:
@@ -50,7 +51,7 @@ def _rates(series: Series, handed: Series) -> tuple[str, go.Figure]:
         band = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "fillcolor": theme.GREEN_WASH, "line": {"width": 0}}
         shapes.append({**band, "x0": low, "x1": high})
     layout = {
-        "xaxis": axis_style("learning rate", type="log"),
+        "xaxis": axis_style("learning rate", **_DECADES),
         "yaxis": axis_style("training loss after the probe"),
         "shapes": shapes,
         "height": 360,
@@ -77,7 +78,7 @@ def _points(series: Series, metric: str) -> tuple[str, go.Figure]:
     }
     log = key is not None and "log" in str(series["space"].get(key, ""))
     layout = {
-        "xaxis": axis_style(label(key) if key else "point", type="log" if log else "linear"),
+        "xaxis": axis_style(label(key) if key else "point", **(_DECADES if log else {})),
         "yaxis": axis_style(metric),
         "height": 340,
     }
@@ -86,9 +87,7 @@ def _points(series: Series, metric: str) -> tuple[str, go.Figure]:
 
 def _candidates(series: Series, metric: str) -> tuple[str, go.Figure]:
     params, scores = series["params"], series["scores"]
-    names = [
-        f"{place}. " + ", ".join(f"{label(k)} {number(v)}" for k, v in p.items()) for place, p in enumerate(params, 1)
-    ]
+    names = [f"{place}. {settings(point)}" for place, point in enumerate(params, 1)]
     traces: list[dict[str, Any]] = []
     for place, (name, each) in enumerate(zip(names, scores, strict=True)):
         colour = theme.BLUE if place == 0 else theme.MUTED
