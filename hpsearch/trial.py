@@ -8,8 +8,8 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +139,20 @@ def curvature(
         raise ConfigError(f"{type(job.model).__name__} has no trained parameters: its loss has no Hessian")
     epoch = load_weights(Path(weights), key, job.model)
     return {**measure_job(job, **options), "epoch": epoch}
+
+
+def fixed_rate_probe(config: Mapping[str, Any], rates: Sequence[float], steps: int) -> dict[str, Any]:
+    """Return the fields of the `Probe` of a configuration; called in a worker."""
+    from hpsearch.training.probe import fixed_rate_probe
+
+    return asdict(fixed_rate_probe(prepare(config, key="", folder=Path()), rates, steps))
+
+
+def range_test(config: Mapping[str, Any], low: float, high: float, steps: int) -> dict[str, Any]:
+    """Return the fields of the `RangeTest` of a configuration; called in a worker."""
+    from hpsearch.training.probe import range_test
+
+    return asdict(range_test(prepare(config, key="", folder=Path()), low, high, steps))
 
 
 def _reported(job: "Job") -> tuple[str, ...]:

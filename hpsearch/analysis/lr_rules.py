@@ -14,6 +14,8 @@ Array: TypeAlias = NDArray[np.float64]
 
 KERNEL_DECADES = 0.25
 """Standard deviation of the kernel of `local_linear`, in decades of the learning rate."""
+KEPT_DROP = 0.1
+"""Share of the largest drop in the loss that a stable rate reaches at least."""
 FIRST = 10
 """Points that say what the untrained loss is, unless it is given."""
 
@@ -193,7 +195,8 @@ def local_linear(lr: Array, loss: Array, untrained: float | None = None, kernel:
     the suggestion is the rate with the least b among those at least a kernel from both ends, where lines have points
     on both sides. The curve is cut at the first loss that is not finite or is over twice the untrained one. The edge of
     instability lies halfway, on the logarithmic scale, between the last rate from the minimum of the fit on at which
-    the fit is below the untrained loss and the next rate. A centred fit does not lag, as a moving average does.
+    the fit keeps `KEPT_DROP` of its drop below the untrained loss and the next rate; a net that a large rate has killed
+    stays at the loss of chance and never diverges. A centred fit does not lag, as a moving average does.
     Source: Cleveland, Journal of the American Statistical Association 74, 1979.
 
     Args:
@@ -235,7 +238,7 @@ def _local_lines(x: Array, y: Array, kernel: float) -> tuple[Array, Array]:
 
 def _edge(x: Array, fit: Array, untrained: float) -> float:
     lowest = int(np.argmin(fit))
-    over = np.flatnonzero(fit[lowest:] >= untrained)
+    over = np.flatnonzero(fit[lowest:] >= untrained - KEPT_DROP * (untrained - fit[lowest]))
     last = lowest + int(over[0]) - 1 if len(over) else len(fit) - 1
     if last == len(x) - 1:
         return float("inf")
