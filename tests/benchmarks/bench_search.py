@@ -1,0 +1,261 @@
+"""Epochs until a search has trained one of the ten best rows of a table of learning curves to its end.
+
+``python -m tests.benchmarks.bench_search FOLDER [--repeats 100] [--workers 2] [--only NAME] [--out FOLDER]``
+
+A table is a ``*.json[.gz]`` list of ``{"config": {key: number}, "valid_loss": [point 0, 1, ...]}``; null: diverged. A
+proposed point is the row nearest to it in normalized log coordinates. Point 0 is free, each later one costs an epoch,
+a trial that goes on pays for its new points alone, and two points that are one row both pay. The samplers, pruners and
+what they are told are those of a study; the loop is the driver's with one slot, without its files and processes
+(tests/benchmarks/test_bench_search.py compares the two).
+"""
+
+import argparse
+import gzip
+import json
+import math
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from omegaconf import OmegaConf
+from optuna.trial import TrialState as OptunaState
+from scipy.spatial import cKDTree
+
+from hpsearch.config.build import build
+from hpsearch.config.groups import CONF
+from hpsearch.search.judge import Judge
+from hpsearch.search.samplers import Unseen
+from hpsearch.search.space import Space
+from hpsearch.search.storage import MemoryStore, open_study
+from hpsearch.search.tally import Tally
+from hpsearch.types import Decision, Objective, Report, TrialState
+
+METRIC = "valid/loss"
+OBJECTIVE = Objective(METRIC, "minimize")
+CAP = 5000
+TOP = 10
+STRATEGIES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "random": ("random", "none", {}),
+    "keep 10 of 100": ("random", "top_k_after", {"epochs": 1, "k": 10, "of": 100}),
+    "ASHA": ("random", "successive_halving", {}),
+    "median": ("random", "median", {}),
+    "TPE": ("tpe", "none", {}),
+    "auto": ("auto", "auto", {}),
+}
+
+
+class Table:
+    """Learning curves by row.
+
+    Args:
+        name: of the table.
+        rows: as in the file.
+    """
+
+    def __init__(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
+        self.name = name
+        self.keys = list(rows[0]["config"])
+        logs = np.log([[row["config"][key] for key in self.keys] for row in rows])
+        self._low, self._span = logs.min(0), np.maximum(np.ptp(logs, axis=0), 1e-12)
+        self._tree = cKDTree((logs - self._low) / self._span)
+        self.curves = [[math.nan if v is None else float(v) for v in row["valid_loss"]] for row in rows]
+        self.epochs = len(self.curves[0]) - 1
+        last = [curve[-1] if math.isfinite(curve[-1]) else math.inf for curve in self.curves]
+        self.top = set(np.argsort(last, kind="stable")[:TOP].tolist())
+        ends = zip(self.keys, np.exp(self._low).tolist(), np.exp(self._low + self._span).tolist(), strict=True)
+        self.space = Space.parse({key: f"tag(log, interval({low!r}, {high!r}))" for key, low, high in ends})
+
+    def row(self, params: dict[str, float]) -> int:
+        """Return the row that a point is."""
+        place = (np.log([params[key] for key in self.keys]) - self._low) / self._span
+        return int(self._tree.query(place)[1])
+
+
+@cache
+def read(path: Path) -> Table:
+    """Read a table."""
+    data = path.read_bytes()
+    return Table(path.name.split(".")[0], json.loads(gzip.decompress(data) if path.suffix == ".gz" else data))
+
+
+def generated(seed: int, rows: int = 200, keys: int = 4, epochs: int = 20) -> list[dict[str, Any]]:
+    """Return a small table: a bowl in the logarithms, curves that cross, one row in twenty diverging."""
+    rng = np.random.default_rng(seed)
+    x = rng.random((rows, keys))
+    final = 0.2 + ((x - rng.uniform(0.3, 0.7, keys)) ** 2).sum(1)
+    rate = rng.uniform(0.05, 0.5, rows)
+    curves = final[:, None] + (2 - final[:, None]) * np.exp(-rate[:, None] * np.arange(epochs + 1))
+    table = []
+    for place, curve in zip(x, curves, strict=True):
+        end = int(rng.integers(1, epochs)) if rng.random() < 0.05 else epochs + 1
+        values = [float(v) if epoch < end else None for epoch, v in enumerate(curve)]
+        table.append({"config": {f"k{i}": float(10 ** (4 * v - 4)) for i, v in enumerate(place)}, "valid_loss": values})
+    return table
+
+
+class Replay:
+    """One search of a table, with one slot.
+
+    Args:
+        table: what is searched.
+        strategy: name of one.
+        seed: of the sampler.
+        cap: stops after so many epochs.
+    """
+
+    def __init__(self, table: Table, strategy: str, seed: int, cap: int = CAP) -> None:
+        self.table, self.cap = table, cap
+        sampler, pruner = parts(strategy, table.epochs, seed)
+        self.study = open_study(MemoryStore().open(Path()), "s", pruner, OBJECTIVE)
+        self.study.sampler = Unseen(sampler, table.space, seed)
+        self._judge = Judge(pruner, OBJECTIVE)
+        self._tally = Tally(OBJECTIVE)
+        self._open: dict[int, tuple[optuna.Trial, int]] = {}
+        self.spent: list[tuple[int, int]] = []
+        self.reached: int | None = None
+
+    def run(self) -> int | None:
+        """Return the epochs until a top row is trained to its end; None: not within the cap."""
+        while self.reached is None and len(self.spent) < self.cap:
+            number = self._judge.promote(asking=True)
+            self._train(self._asked() if number is None else number)
+        return self.reached
+
+    def _asked(self) -> int:
+        trial = self.study.ask(self.table.space.distributions())
+        self._judge.opened(trial.number)
+        self._open[trial.number] = (trial, 0)
+        return trial.number
+
+    def _train(self, number: int) -> None:
+        trial, done = self._open[number]
+        self._judge.stands(number, TrialState.RUNNING)
+        row = self.table.row(trial.params)
+        curve = self.table.curves[row]
+        for epoch in range(done + 1, self.table.epochs + 1):
+            self.spent.append((number, epoch))
+            if len(self.spent) > self.cap:
+                return
+            if not math.isfinite(curve[epoch]):
+                self._end(trial, TrialState.INFEASIBLE, self._tally.penalties([curve[0]])[0])
+                return
+            decision = self._judge.after_report(trial, Report(epoch, epoch, {METRIC: curve[epoch]}))
+            if epoch == self.table.epochs:
+                break
+            if decision is Decision.STOP:
+                self._end(trial, TrialState.PRUNED, None)
+                return
+            if decision is Decision.PAUSE:
+                self._judge.stands(number, TrialState.PAUSED)
+                self._open[number] = (trial, epoch)
+                return
+        self._tally.note_scores([curve[-1]])
+        self._end(trial, TrialState.COMPLETE, curve[-1])
+        if row in self.table.top:
+            self.reached = len(self.spent)
+
+    def _end(self, trial: optuna.Trial, state: TrialState, value: float | None) -> None:
+        del self._open[trial.number]
+        self._judge.stands(trial.number, state)
+        trial.set_constraint("infeasible", 1.0 if state is TrialState.INFEASIBLE else -1.0)
+        self.study.tell(trial, value, state=OptunaState.PRUNED if value is None else None)
+
+
+def parts(strategy: str, epochs: int, seed: int) -> tuple[Any, Any]:
+    """Return a strategy's sampler and pruner, built from their options."""
+    sampler, pruner, options = STRATEGIES[strategy]
+    return _built("sampler", sampler, epochs, {}, seed=seed), _built("pruner", pruner, epochs, options)
+
+
+def _built(group: str, name: str, epochs: int, options: dict[str, Any], **late: Any) -> Any:
+    config = OmegaConf.create({"trainer": {"epochs": epochs}, group: OmegaConf.load(CONF / group / f"{name}.yaml")})
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return build(group, plain[group] | options, (), **late)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a strategy needed on a table: median and 90th percentile of the epochs, share of runs not reached."""
+
+    table: str
+    strategy: str
+    median: float
+    p90: float
+    missed: float
+    repeats: int
+
+
+def figure(table: str, strategy: str, runs: Sequence[int | None]) -> Figure:
+    """Summarize runs; one that did not reach the top counts as infinite."""
+    epochs = [math.inf if run is None else float(run) for run in runs]
+    median, p90 = (float(np.quantile(epochs, q, method="higher")) for q in (0.5, 0.9))
+    return Figure(table, strategy, median, p90, runs.count(None) / len(runs), len(runs))
+
+
+def _one(job: tuple[Path, str, int]) -> int | None:
+    import warnings
+
+    warnings.simplefilter("ignore")
+    path, strategy, seed = job
+    return Replay(read(path), strategy, seed).run()
+
+
+def verdicts(figures: Sequence[Figure]) -> list[tuple[str, bool]]:
+    """Return every requirement on `auto` and whether it is met; a median beyond the cap counts as the cap."""
+    median = {(f.table, f.strategy): min(f.median, CAP) for f in figures}
+    tables = list(dict.fromkeys(f.table for f in figures))
+    to_keep = {t: median[t, "auto"] / median[t, "keep 10 of 100"] for t in tables}
+    lines = [("auto / keep 10 of 100 <= .5 on two tables", sum(r <= 0.5 for r in to_keep.values()) >= 2)]
+    for t in tables:
+        share = median[t, "auto"] / median[t, "random"]
+        missed = next(f.missed for f in figures if (f.table, f.strategy) == (t, "auto"))
+        lines += [
+            (f"{t}: auto / keep 10 of 100 = {to_keep[t]:.2f} <= .9", to_keep[t] <= 0.9),
+            (f"{t}: auto / random = 1 / {1 / share:.1f} <= 1 / 12", share <= 1 / 12),
+            (f"{t}: auto missed {missed:.0%} <= 2 %", missed <= 0.02),
+        ]
+    return lines
+
+
+def markdown(figures: Sequence[Figure]) -> str:
+    """Return the figures, and the verdicts where every strategy was run."""
+    text = "| table | strategy | median | 90th percentile | not reached |\n|---|---|---|---|---|\n"
+    text += "".join(f"| {f.table} | {f.strategy} | {f.median:g} | {f.p90:g} | {f.missed:.0%} |\n" for f in figures)
+    if {f.strategy for f in figures} >= {"auto", "random", "keep 10 of 100"}:
+        text += "\n" + "".join(f"- {'met' if met else 'NOT MET'}: {what}\n" for what, met in verdicts(figures))
+    return text
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", choices=list(STRATEGIES))
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args(arguments)
+    paths = sorted(p for p in asked.folder.iterdir() if p.name.endswith((".json", ".json.gz")))
+    names = [asked.only] if asked.only else list(STRATEGIES)
+    figures = []
+    with ProcessPoolExecutor(asked.workers) as pool:
+        for path in paths:
+            for name in names:
+                runs = list(pool.map(_one, [(path, name, seed) for seed in range(asked.repeats)], chunksize=5))
+                figures.append(figure(path.name.split(".")[0], name, runs))
+                print(figures[-1], flush=True)
+    print(markdown(figures))
+    if asked.out:
+        asked.out.mkdir(parents=True, exist_ok=True)
+        (asked.out / "bench_search.md").write_text(markdown(figures))
+        (asked.out / "bench_search.json").write_text(json.dumps([asdict(f) for f in figures], indent=1))
+
+
+if __name__ == "__main__":
+    main()

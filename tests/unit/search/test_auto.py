@@ -1,0 +1,151 @@
+"""The strategy for who names none: who waits, who goes on, and what is proposed."""
+
+import optuna
+import pytest
+
+from hpsearch.errors import ConfigError
+from hpsearch.search.auto import Auto, AutoPruner
+from hpsearch.search.pruners import Standing
+from hpsearch.search.samplers import Sobol, Unseen
+from hpsearch.search.space import Space
+from hpsearch.types import Decision, TrialState
+
+PAUSED, RUNNING = TrialState.PAUSED, TrialState.RUNNING
+WIDE = Space.parse({"lr": "tag(log, interval(1e-4, 1))", "momentum": "interval(0, 1)"})
+
+
+def waiting(scores, epoch=1):
+    return {n: Standing(n, dict.fromkeys(range(1, epoch + 1), score), PAUSED) for n, score in enumerate(scores)}
+
+
+def trained_alone(epochs, trial):
+    """Run a search of one slot on curves `trial(n)`; return standings and the order of epochs trained."""
+    pruner, standings, order = AutoPruner(epochs), {}, []
+    for _ in range(65):
+        while True:
+            number = pruner.promote(standings, asking=True)
+            number = len(standings) if number is None else number
+            new = number not in standings
+            standing = standings.setdefault(number, Standing(number))
+            standing.state = RUNNING
+            for epoch in range(standing.epoch + 1, epochs + 1):
+                standing.scores[epoch] = trial(number)
+                order.append((number, epoch))
+                if pruner.judge(number, standings) is Decision.PAUSE:
+                    standing.state = PAUSED
+                    break
+            else:
+                standing.state = TrialState.COMPLETE
+            if new:
+                break
+    return standings, order
+
+
+def test_half_as_many_pass_every_further_stage():
+    standings, order = trained_alone(50, lambda n: (n * 37) % 65)
+    reached = [sum(each.epoch >= epoch for each in standings.values()) for epoch in (1, 2, 5, 17, 50)]
+    assert reached == [65, 8, 4, 2, 2]
+    assert len(set(order)) == len(order)
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_a_single_epoch_never_waits(epochs):
+    standing = Standing(0, {1: 0.5})
+    assert AutoPruner(epochs).judge(0, {0: standing}) is Decision.CONTINUE
+
+
+def test_nothing_goes_on_before_there_are_enough():
+    pruner = AutoPruner(50)
+    assert pruner.promote(waiting(range(7)), asking=True) is None
+    assert pruner.promote(waiting(range(8)), asking=True) == 7
+
+
+def test_the_same_curve_again_waits_behind_others():
+    standings = waiting([5.0, 5.0, 4.0] + [0.0] * 21)
+    standings[0] = Standing(0, {1: 5.0, 2: 6.0}, RUNNING)
+    assert AutoPruner(50).promote(standings, asking=True) == 2
+
+
+def test_a_point_that_diverges_gives_its_place_back():
+    standings = waiting(range(8))
+    standings[7] = Standing(7, {1: 9.0}, TrialState.COMPLETE)
+    assert AutoPruner(50).promote(standings, asking=True) is None
+    standings[7].state = TrialState.INFEASIBLE
+    assert AutoPruner(50).promote(standings, asking=True) == 6
+
+
+def test_a_point_that_would_go_on_at_once_is_not_paused():
+    standings = waiting(range(8))
+    standings[7].state = RUNNING
+    assert AutoPruner(50).judge(7, standings) is Decision.CONTINUE
+    standings[7].scores[1] = 0.5
+    assert AutoPruner(50).judge(7, standings) is Decision.PAUSE
+
+
+def test_at_the_end_at_least_one_goes_all_the_way_and_others_wait():
+    pruner, standings, path = AutoPruner(50), waiting([1.0, 3.0, 2.0]), []
+    while (number := pruner.promote(standings, asking=False)) is not None:
+        stage = {1: 4, 4: 16, 16: 50}[standings[number].epoch]
+        standings[number].scores |= dict.fromkeys(range(standings[number].epoch, stage + 1), 3.0)
+        standings[number].state = TrialState.COMPLETE if stage == 50 else PAUSED
+        path.append((number, stage))
+    assert path == [(1, 4), (1, 16), (1, 50)]
+
+
+def test_at_the_end_the_next_best_replaces_one_that_diverged():
+    standings = waiting([1.0, 3.0, 2.0])
+    standings[1].state = TrialState.INFEASIBLE
+    assert AutoPruner(50).promote(standings, asking=False) == 2
+
+
+def test_without_a_number_of_epochs_the_stages_go_on():
+    standing = Standing(0, dict.fromkeys(range(1, 257), 0.5), RUNNING)
+    assert AutoPruner(None).judge(0, {0: standing, **{n: Standing(n) for n in range(1, 4)}}) is Decision.PAUSE
+
+
+@pytest.mark.parametrize("options", [{"epochs": -1}, {"factor": 1}, {"share": 1}, {"epochs": True}])
+def test_bad_numbers_are_refused(options):
+    with pytest.raises(ConfigError, match=r"pruner\."):
+        AutoPruner(**options)
+
+
+def sampled(sampler, count, score=lambda trial: trial.params["momentum"], waits=False):
+    study = optuna.create_study(direction="maximize", sampler=Unseen(sampler, WIDE, 0))
+    points = []
+    for _ in range(count):
+        trial = study.ask(WIDE.distributions())
+        points.append(trial.params)
+        if waits:
+            trial.report(score(trial), step=1)
+        else:
+            study.tell(trial, score(trial))
+    return points
+
+
+def test_the_first_points_are_evenly_spread():
+    assert sampled(Auto(startup=16, seed=3), 16) == sampled(Sobol(seed=3), 16)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_the_model_learns_from_points_that_ended_and_from_those_that_wait(waits):
+    points = sampled(Auto(startup=16, seed=3), 96, waits=waits)
+    model = [point["momentum"] for point in points[17::2]]
+    spread = [point["momentum"] for point in points[16::2]]
+    assert sum(model) / len(model) > 0.8
+    assert sum(spread) / len(spread) == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_same_seed_gives_the_same_points():
+    assert sampled(Auto(startup=8, seed=3), 40) == sampled(Auto(startup=8, seed=3), 40)
+    assert sampled(Auto(startup=8, seed=3), 40) != sampled(Auto(startup=8, seed=4), 40)
+
+
+def test_a_small_space_is_tried_entirely():
+    space = Space.parse({"a": "choice(1, 2, 3)", "kind": "choice(x, y)", "kind=x/b": "choice(0.1, 0.2)"})
+    study = optuna.create_study(sampler=Unseen(Auto(startup=4, seed=0), space, 0))
+    seen = set()
+    for _ in range(space.size()):
+        trial = study.ask(space.distributions())
+        seen.add(str(space.active(trial.params)))
+        study.tell(trial, 0.0)
+    assert len(seen) == space.size()
