@@ -74,7 +74,7 @@ class LrFind:
         check_float("stages.lr_find.max_spread", self.max_spread, "(0, inf)")
         check_float("stages.lr_find.min_drop", self.min_drop, "[0, inf)")
         if self.weight_decays is not None:
-            if isinstance(self.weight_decays, str) or not self.weight_decays:
+            if not isinstance(self.weight_decays, list | tuple) or not self.weight_decays:
                 raise ConfigError(f"stages.lr_find.weight_decays = {self.weight_decays!r}: must be a list of numbers")
             for decay in self.weight_decays:
                 check_float("stages.lr_find.weight_decays", decay, "[0, inf)")
