@@ -41,6 +41,7 @@ class Trainer:
         diverge_factor: a step's loss above this many times the first step's ends the trial as INFEASIBLE.
         checkpoint_sec: write the last state at most this often.
         log_every: keep the loss of every n-th step, from the first; None for about 100 per epoch.
+        watch_layers: write what each layer does to ``layers.json``, see `hpsearch.training.layers.LayerWatch`.
         metrics: what is reported besides the task's own metrics: f1, auroc, top_2, top_5, ...
     """
 
@@ -59,6 +60,7 @@ class Trainer:
     diverge_factor: float = 10.0
     checkpoint_sec: float = 30.0
     log_every: int | None = None
+    watch_layers: bool = True
     metrics: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -70,7 +72,7 @@ class Trainer:
         check_choice("trainer.precision", self.precision, ("float32", "bf16"))
         check_float("trainer.diverge_factor", self.diverge_factor, "(1, inf)")
         check_float("trainer.checkpoint_sec", self.checkpoint_sec, "[0, inf)")
-        for name in ("compile", "channels_last", "deterministic", "eval_initial", "test"):
+        for name in ("compile", "channels_last", "deterministic", "eval_initial", "test", "watch_layers"):
             check_choice(f"trainer.{name}", getattr(self, name), (True, False))
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:

@@ -23,6 +23,7 @@ from hpsearch.training import checkpoint
 from hpsearch.training.checkpoint import Best, Progress
 from hpsearch.training.evaluate import evaluate
 from hpsearch.training.job import Job, Trainer
+from hpsearch.training.layers import LayerWatch
 from hpsearch.training.watch import Diverged, EpochLog, measured, measured_steps
 from hpsearch.types import Decision, Message, Report, Started, TrialResult, TrialRun, TrialState
 
@@ -62,14 +63,18 @@ def train(job: Job) -> TrialRun:
         first step's, or when the validation loss is not finite after an epoch.
     """
     progress = checkpoint.restore_last(job.folder, job.key, job.model, job.optimizer) or Progress()
+    layers = LayerWatch(
+        job.model, job.folder, job.epochs, progress.epoch, job.trainer.watch_layers, not job.trainer.compile
+    )
     saved = time.monotonic()
     try:
-        for message in _messages(job, progress):
+        for message in _messages(job, progress, layers):
             (decision,) = yield (message,)
             if _over(job, progress.epoch, progress.reports):
                 continue
             if decision is Decision.STOP:
-                return (_end(job, progress, TrialState.PRUNED, f"stopped after epoch {progress.epoch or 0}"),)
+                reason = f"stopped after epoch {progress.epoch or 0}"
+                return (_end(job, progress, layers, TrialState.PRUNED, reason),)
             if decision is Decision.PAUSE or time.monotonic() - saved >= job.trainer.checkpoint_sec:
                 checkpoint.save_last(job.folder, job.key, job.model, job.optimizer, progress)
                 saved = time.monotonic()
@@ -78,9 +83,11 @@ def train(job: Job) -> TrialRun:
                 return (TrialResult(TrialState.PAUSED, reason, artifacts=(checkpoint.LAST,), time=time.time()),)
     except Diverged as diverged:
         facts = {"diverged_step": diverged.step, "first_loss": diverged.first_loss}
-        return (_end(job, progress, TrialState.INFEASIBLE, str(diverged), facts),)
+        layers.write()
+        return (_end(job, progress, layers, TrialState.INFEASIBLE, str(diverged), facts),)
     ended = progress.epoch or 0
-    return (_end(job, progress, TrialState.COMPLETE, facts={"stopped_epoch": ended} if ended < job.epochs else None),)
+    early = {"stopped_epoch": ended} if ended < job.epochs else None
+    return (_end(job, progress, layers, TrialState.COMPLETE, facts=early),)
 
 
 def rehearse(job: Job) -> float:
@@ -139,7 +146,7 @@ def take_steps(job: Job, rates: Sequence[float], stop: Callable[[Sequence[float]
     return losses
 
 
-def _messages(job: Job, progress: Progress) -> Iterator[Message]:
+def _messages(job: Job, progress: Progress, layers: LayerWatch) -> Iterator[Message]:
     _prepare(job)
     yield Started(progress.epoch, job.facts, time.time())
     yield from tuple(progress.reports)
@@ -157,7 +164,7 @@ def _messages(job: Job, progress: Progress) -> Iterator[Message]:
         if _over(job, progress.epoch, progress.reports):
             return
         with _torch_state(job, epoch):
-            report = _run_epoch(job, progress, epoch)
+            report = _run_epoch(job, progress, layers, epoch)
         progress.reports.append(report)
         progress.epoch = epoch
         yield report
@@ -192,12 +199,14 @@ def _torch_state(job: Job, epoch: int) -> Iterator[None]:
         torch.use_deterministic_algorithms(before)
 
 
-def _run_epoch(job: Job, progress: Progress, epoch: int) -> Report:
+def _run_epoch(job: Job, progress: Progress, layers: LayerWatch, epoch: int) -> Report:
     started = time.perf_counter()
-    values, steps = _train_epoch(job, progress, epoch)
+    values, steps = _train_epoch(job, progress, layers, epoch)
     seconds = time.perf_counter() - started
     values |= {"epoch_sec": seconds, "samples_per_sec": len(job.splits.train) / seconds}
-    values |= _evaluate(job, job.splits.valid, "valid")
+    with layers.outputs():
+        values |= _evaluate(job, job.splits.valid, "valid")
+    layers.write()
     done = epoch * job.steps_per_epoch
     if not math.isfinite(values["valid/loss"]):
         raise Diverged(done, f"validation loss {values['valid/loss']} after it", progress.first_loss or math.nan)
@@ -222,7 +231,9 @@ def _over(job: Job, epoch: int | None, reports: Sequence[Report]) -> bool:
     return job.early_stopping.stops(_curve(reports, metric), maximize)
 
 
-def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, float], tuple[tuple[int, float], ...]]:
+def _train_epoch(
+    job: Job, progress: Progress, layers: LayerWatch, epoch: int
+) -> tuple[dict[str, float], tuple[tuple[int, float], ...]]:
     """Train one epoch; return its metrics and its thinned losses."""
     task, steps = job.splits.task, job.steps_per_epoch
     done = (epoch - 1) * steps
@@ -232,16 +243,19 @@ def _train_epoch(job: Job, progress: Progress, epoch: int) -> tuple[dict[str, fl
     asked = metrics.wholes(task, job.trainer.metrics)
     log = EpochLog(task, done, progress.first_loss, job.trainer.diverge_factor, job.device, asked)
     norms, penalties = torch.zeros(3, device=job.device), torch.zeros((), device=job.device)
-    measure = measured_steps(steps)
+    measure, place = measured_steps(steps), layers.place(epoch, steps)
     rates = _rates(job, progress.reports, done)
 
     def update(index: int) -> None:
+        one = partial(layers.measure, plain_update) if index == place else plain_update
         if index in measure:
-            norms.add_(measured(plain_update, trained))
+            norms.add_(measured(one, trained))
         else:
-            plain_update()
+            one()
 
-    for y, outputs, loss, penalty in _steps(job, epoch, done, rates, update):
+    for index, (y, outputs, loss, penalty) in enumerate(_steps(job, epoch, done, rates, update)):
+        if index == place:
+            layers.keep(epoch, done + index + 1, loss)
         if penalty is not None:
             penalties += penalty
         log.add(loss, outputs, y)
@@ -374,10 +388,15 @@ def _better(job: Job, best: Best | None, values: Mapping[str, float], epoch: int
 
 
 def _end(
-    job: Job, progress: Progress, state: TrialState, reason: str = "", facts: Mapping[str, int | float] | None = None
+    job: Job,
+    progress: Progress,
+    layers: LayerWatch,
+    state: TrialState,
+    reason: str = "",
+    facts: Mapping[str, int | float] | None = None,
 ) -> TrialResult:
     found: dict[str, str | int | float] = dict(facts or {})
-    artifacts = job.artifacts
+    artifacts = (*job.artifacts, *layers.files)
     if progress.best is not None:
         found |= {"best_epoch": progress.best.epoch, "best_score": progress.best.score}
         artifacts = (*artifacts, checkpoint.save_best(job.folder, progress.best, job.key))

@@ -14,7 +14,7 @@ from hpsearch.errors import ConfigError
 from hpsearch.nn.dropout import address_dropout, advance
 from hpsearch.regularizers import L1, L2, MaxNorm, Mixup
 from hpsearch.schedules.plateau import Plateau
-from hpsearch.training import checkpoint, watch
+from hpsearch.training import checkpoint, layers, watch
 from hpsearch.training.loop import Trainer, train
 from hpsearch.types import Decision, Objective, TrialState
 from tests.contracts.jobs import at, curve, drive, make_job, make_splits, same_weights, weights
@@ -225,7 +225,7 @@ def test_the_best_weights_are_those_of_the_best_epoch(tmp_path):
     scores = [m.metrics["valid/acc"] for m in messages[2:]]
     epoch = 1 + scores.index(max(scores))
     assert result.facts == {"best_epoch": epoch, "best_score": max(scores)}
-    assert result.artifacts == (checkpoint.BEST,)
+    assert result.artifacts == (layers.FILE, checkpoint.BEST)
     again = make_job(tmp_path / "again", epochs=epoch, lr=1.0)
     drive(train(again))
     assert same_weights(load_file(tmp_path / checkpoint.BEST), weights(again))
