@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from optuna.pruners import NopPruner
+
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose
 from hpsearch.config.schema import check_value
@@ -18,6 +20,7 @@ from hpsearch.grammar import value_text
 from hpsearch.launch.base import Launcher
 from hpsearch.ownership import STUDY_FILE, locked, owned
 from hpsearch.recipe.engine import RecipeOutcome, run_recipe
+from hpsearch.search.auto import AutoPruner
 from hpsearch.search.extension import SPACE, Extension, present_study
 from hpsearch.search.judge import Judge
 from hpsearch.search.pruners import TopKAfter
@@ -232,6 +235,8 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     composition.check_space(space.ends())
     sampler, pruner = _quietly("sampler", config, seed=0), _quietly("pruner", config)
     objective = objective_of(composition)
+    if objective.others and isinstance(pruner, AutoPruner):
+        pruner = NopPruner()  # what picks for itself picks what works: nothing can judge several objectives early
     seeds = tuple(config["seed"] + i for i in range(config["study"]["seeds"]))
     budget = config["budget"]
     plan = Plan(objective, seeds, _folds(composition), **budget)

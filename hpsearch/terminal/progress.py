@@ -137,8 +137,13 @@ def finished(progress: Progress) -> int:
 
 
 def done(progress: Progress) -> float:
-    """Return the finished trials, and the trained part of the running ones."""
-    return finished(progress) + sum(min(1.0, trial.epoch / trial.epochs) for trial in progress.running if trial.epochs)
+    """Return the finished trials, those that wait (few of which go on), and the trained part of the running ones."""
+    waiting = progress.counts.get(TrialState.PAUSED, 0)
+    return (
+        finished(progress)
+        + waiting
+        + sum(min(1.0, trial.epoch / trial.epochs) for trial in progress.running if trial.epochs)
+    )
 
 
 def describe(progress: Progress) -> str:
