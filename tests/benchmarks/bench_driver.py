@@ -11,8 +11,8 @@ on the same folder, which keeps what it finds there and is a temporary one by de
 4. report: `python -m hpsearch report`, the start of Python included. Wanted: at most 20 s, and 15 MiB of HTML.
 5. tpe: 400 further points by TPE in a study that has 2,000. Wanted: at least 20 trials a second.
 
-A limit is held when the ratio behind a figure is at most 1. The time of one fsync is printed, because it depends on the
-disk alone.
+A limit is held when the ratio behind a figure is at most 1. The limits are meant for an idle machine: the load and the
+time of one fsync are printed, and beside the seconds of a search those that it had a core to itself (``cpu_sec``).
 """
 
 import argparse
@@ -81,7 +81,7 @@ def make_spec(folder: Path, reports: int, point: int, params: Mapping[str, Any],
 
 
 def search(folder: Path, sampler: str, points: int, reports: int) -> dict[str, float]:
-    """Open a study and run it to its end; return the seconds of both."""
+    """Open a study and run it to its end; return the seconds of both, and those of a core."""
     from hpsearch.config.build import build
     from hpsearch.driver import Driver, Plan
     from hpsearch.launch.inline import InlineLauncher
@@ -123,14 +123,14 @@ def search(folder: Path, sampler: str, points: int, reports: int) -> dict[str, f
             clock=time.time,
         )
         driver.resume()
-        opened = time.perf_counter()
+        opened, cpu_started = time.perf_counter(), time.process_time()
         outcome = driver.run()
         record.study("state", time.time(), state=TrialState.COMPLETE, answer="", why=outcome.why)
         record.close()
         store.close()
         ended = time.perf_counter()
     assert outcome.counts == {TrialState.COMPLETE: points}, outcome
-    return {"open_sec": opened - started, "run_sec": ended - opened}
+    return {"open_sec": opened - started, "run_sec": ended - opened, "cpu_sec": time.process_time() - cpu_started}
 
 
 def peak_mib() -> float:
@@ -140,8 +140,8 @@ def peak_mib() -> float:
 
 def random_part(home: Path, trials: int, reports: int) -> dict[str, float]:
     """Search by random sampling."""
-    sec = search(_study(home, NAME), "random", trials, reports)["run_sec"]
-    return {"sec": sec, "trials_per_sec": trials / sec, "cpu_sec": time.process_time(), "peak_mib": peak_mib()}
+    took = search(_study(home, NAME), "random", trials, reports)
+    return _rates(took, trials)
 
 
 def open_part(home: Path, trials: int, reports: int) -> dict[str, float]:
@@ -166,8 +166,7 @@ def tpe_part(home: Path, trials: int, reports: int) -> dict[str, float]:
     """Search on by TPE."""
     folder = _study(home, "tpe")
     search(folder, "random", EARLIER, reports)
-    sec = search(folder, "tpe", EARLIER + FURTHER, reports)["run_sec"]
-    return {"sec": sec, "trials_per_sec": FURTHER / sec, "peak_mib": peak_mib()}
+    return _rates(search(folder, "tpe", EARLIER + FURTHER, reports), FURTHER)
 
 
 PARTS: dict[str, Callable[[Path, int, int], dict[str, float]]] = {
@@ -177,6 +176,11 @@ PARTS: dict[str, Callable[[Path, int, int], dict[str, float]]] = {
     "report": report_part,
     "tpe": tpe_part,
 }
+
+
+def _rates(took: Mapping[str, float], trials: int) -> dict[str, float]:
+    sec = took["run_sec"]
+    return {"sec": sec, "cpu_sec": took["cpu_sec"], "trials_per_sec": trials / sec, "peak_mib": peak_mib()}
 
 
 def _study(home: Path, name: str) -> Path:
@@ -224,7 +228,8 @@ def run_parts(parts: list[str], home: Path, trials: int, reports: int) -> dict[s
     """Run every part in a process of its own and print its figures."""
     results: dict[str, Any] = {"trials": trials, "reports": reports, "cores": len(os.sched_getaffinity(0)),
                                "fsync_ms": round(fsync_ms(home), 2), "parts": {}, "limits": []}  # fmt: skip
-    print(f"one fsync: {results['fsync_ms']} ms; {results['cores']} cores", flush=True)
+    results["load"] = round(os.getloadavg()[0], 2)
+    print(f"one fsync: {results['fsync_ms']} ms; {results['cores']} cores; load {results['load']}", flush=True)
     for part in parts:
         words = ["-m", "tests.benchmarks.bench_driver", "--alone", part, "--folder", str(home)]
         numbers = ["--trials", str(trials), "--reports", str(reports)]
