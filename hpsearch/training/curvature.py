@@ -6,6 +6,7 @@ piece around the point.
 
 import copy
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -104,10 +105,7 @@ class Surface:
         total = torch.zeros_like(self.point)
         with _twice_differentiable(self._model):
             for share, loss in self._losses():
-                slope = self._graph_of_gradient(loss) @ direction
-                if slope.requires_grad:
-                    rows = torch.autograd.grad(slope, self._parameters, materialize_grads=True)
-                    total += share * self._flat(rows)
+                total += share * self._slope_of(self._graph_of_gradient(loss) @ direction)
         return total
 
     def hessian(self) -> Tensor:
@@ -128,9 +126,7 @@ class Surface:
         found = []
         with _twice_differentiable(self._model):
             for _, loss in self._losses():
-                slope = self._graph_of_gradient(loss) @ direction
-                rows = torch.autograd.grad(slope, self._parameters, materialize_grads=True)
-                found.append(float(self._flat(rows) @ direction))
+                found.append(float(self._slope_of(self._graph_of_gradient(loss) @ direction) @ direction))
         return found
 
     def _losses(self) -> Iterator[tuple[float, Tensor]]:
@@ -144,13 +140,28 @@ class Surface:
         rows = torch.autograd.grad(loss, self._parameters, create_graph=True, materialize_grads=True)
         return self._flat(rows)
 
+    def _slope_of(self, slope: Tensor) -> Tensor:
+        """Return the gradient [P] of a slope.
+
+        `torch.autograd.grad` would pass over a layer that cannot be differentiated twice and return zeros;
+        ``backward`` raises an error.
+        """
+        if slope.requires_grad:
+            slope.backward()  # type: ignore[no-untyped-call]
+        rows = [torch.zeros_like(p) if p.grad is None else p.grad for p in self._parameters]
+        for parameter in self._parameters:
+            parameter.grad = None
+        return self._flat(rows)
+
     def _rows(self, gradient: Tensor, directions: Tensor) -> Tensor:
         """Return some rows of the Hessian [R, P], from the gradient with its graph."""
         found = torch.autograd.grad(
             gradient, self._parameters, directions, retain_graph=True, is_grads_batched=True, allow_unused=True
         )
         wide = [
-            directions.new_zeros(len(directions), parameter.numel()) if row is None else row.flatten(1)
+            directions.new_zeros(len(directions), parameter.numel())
+            if row is None
+            else row.reshape(len(directions), -1)
             for row, parameter in zip(found, self._parameters, strict=True)
         ]
         return torch.cat(wide, dim=1)
@@ -181,6 +192,8 @@ def _twice_differentiable(model: nn.Module) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         if any(isinstance(module, nn.RNNBase) for module in model.modules()):
+            stack.enter_context(warnings.catch_warnings())
+            warnings.filterwarnings("ignore", message="TF32 acceleration")  # setting mkldnn's flags says so
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
             stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
         yield
@@ -273,11 +286,12 @@ class Pairs:
 
 
 def pairs(krylov: Krylov) -> Pairs:
-    """Return the Ritz values and vectors of a Lanczos iteration; errors are the norms of the residuals."""
+    """Return the Ritz values and vectors of a Lanczos iteration; errors are residuals and rounding."""
     beside = krylov.off_diagonal[:-1].double()
     matrix = torch.diag(krylov.diagonal.double()) + torch.diag(beside, 1) + torch.diag(beside, -1)
     values, mixtures = torch.linalg.eigh(matrix)
-    return Pairs(values, krylov.off_diagonal[-1] * mixtures[-1].abs(), mixtures)
+    rounding = torch.finfo(krylov.diagonal.dtype).eps * values.abs().max()
+    return Pairs(values, krylov.off_diagonal[-1] * mixtures[-1].abs() + rounding, mixtures)
 
 
 def _extremes_converged(krylov: Krylov, k: int, tolerance: float) -> bool:
@@ -358,7 +372,7 @@ def _one_line() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, NotImplementedError) as error:
-        if "derivative" not in str(error) and "vmap" not in str(error):
+        if not any(word in str(error) for word in ("derivative", "differentiate", "vmap")):
             raise
         raise ConfigError(f"a layer of the model has no second derivative: {str(error).splitlines()[0]}") from error
 
@@ -427,6 +441,7 @@ def _check_memory(device: torch.device, size: int, longest: int, precision: str)
 
 
 def _dense(surface: Surface, k: int) -> tuple[dict[str, Any], Tensor]:
+    surface.product(surface.random(0))  # refuses layers that `hessian` would pass over
     values, vectors = torch.linalg.eigh(surface.hessian())
     ascending = [(value, 0.0) for value in values.tolist()]
     found = {"method": "exact", "eigenvalues": values.tolist(), "bottom": ascending[:k], "top": ascending[::-1][:k]}
