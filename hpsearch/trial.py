@@ -8,14 +8,15 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch import metrics
 from hpsearch.config.build import build
-from hpsearch.errors import ConfigError, nearest, out_of_memory
+from hpsearch.errors import ConfigError, DataError, HpsearchError, nearest, out_of_memory
 from hpsearch.rng import address
 from hpsearch.types import Objective, TrialResult, TrialRun, TrialSpec, TrialState
 
@@ -91,24 +92,99 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
 
     Returns:
         The trial's facts; ``metrics``: the names of all metrics it will report; ``steps_per_epoch``; ``loss`` of the
-        first batch.
-
-    Raises:
-        ConfigError: what is built does not fit together. Everything that cannot be built raises its own error.
+        first batch. What cannot be built or does not fit together raises an error for the user.
     """
     from hpsearch.training.loop import rehearse
 
     job = prepare(config, key="", folder=Path(), source=source)
     names = _reported(job)
+    with _fitting():
+        loss = rehearse(job)
+    return {**job.facts, "metrics": names, "steps_per_epoch": job.steps_per_epoch, "loss": loss}
+
+
+@contextmanager
+def _fitting() -> Iterator[None]:
+    """Turn whatever a model, a loss or an optimizer raises when it meets the data into an error for the user."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message="Using a target size")  # a loss that broadcasts is a wrong one
-            loss = rehearse(job)
-    except ConfigError:
+            yield
+    except HpsearchError:
         raise
     except Exception as error:
         raise ConfigError(f"model, data and loss do not fit together: {_first_line(error)}") from error
-    return {**job.facts, "metrics": names, "steps_per_epoch": job.steps_per_epoch, "loss": loss}
+
+
+def data_check(config: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    """Return the fields of the `DataFacts` of a configuration, the test part included; called in a worker.
+
+    Args:
+        config: a trial's resolved configuration.
+        rows: most rows of each part that are looked at.
+
+    Returns:
+        Also ``metrics``, the names of all that a trial will report; or only ``fault`` and ``message`` where the data
+        is refused for a mistake that `hpsearch.data.check.fault` knows.
+
+    Raises:
+        DataError: the data is refused for another reason.
+    """
+    from hpsearch.data.check import fault, look
+
+    data: DataSource = build("data", config["data"], tuple(config["plugins"]))
+    test = data.has_test() or data.test_fraction is not None
+    try:
+        job = prepare({**config, "trainer": {**config["trainer"], "test": test}}, key="", folder=Path())
+    except DataError as error:
+        known = fault(data.arrays(test=False))
+        if known is None:
+            raise
+        return {"fault": known, "message": str(error)}
+    return {**asdict(look(job.splits, rows)), "metrics": _reported(job)}
+
+
+def initial_loss(config: Mapping[str, Any], samples: int) -> dict[str, Any]:
+    """Return the fields of the `InitialLoss` of a configuration; called in a worker."""
+    from hpsearch.training.checks import initial_loss
+
+    with _fitting():
+        return asdict(initial_loss(prepare(config, key="", folder=Path()), samples))
+
+
+def determinism(config: Mapping[str, Any], steps: int) -> dict[str, Any]:
+    """Build and train a configuration twice; return both ``losses`` and whether the weights are equal after them."""
+    from hpsearch.training.checks import trace
+
+    with _fitting():
+        job, again = (prepare(config, key="", folder=Path()) for _ in range(2))
+        losses, weights = zip(trace(job, steps), trace(again, steps), strict=True)
+    same, passes = weights[0] == weights[1], 2 * steps / job.steps_per_epoch
+    return {"losses": losses, "same_weights": same, "passes": passes, "device": job.device.type}
+
+
+def gradient_isolation(config: Mapping[str, Any], samples: int) -> dict[str, Any]:
+    """Return the fields of the `Isolation` of a configuration; called in a worker."""
+    from hpsearch.training.checks import gradient_isolation
+
+    with _fitting():
+        return asdict(gradient_isolation(prepare(config, key="", folder=Path()), samples))
+
+
+def input_baseline(config: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the `Baseline` of a configuration; called in a worker."""
+    from hpsearch.training.short_runs import input_baseline
+
+    with _fitting():
+        return asdict(input_baseline(prepare(config, key="", folder=Path()), **options))
+
+
+def overfit_small(config: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the `Overfit` of a configuration; called in a worker."""
+    from hpsearch.training.short_runs import overfit_small
+
+    with _fitting():
+        return asdict(overfit_small(prepare(config, key="", folder=Path()), **options))
 
 
 def curvature(
