@@ -1,0 +1,111 @@
+"""Precision and recall of the diagnosis, on synthetic curves that it was not set on and on real runs with one fault each.
+
+    python -m tests.benchmarks.check_diagnosis [--real] [--out studies/diagnosis] [--repeats 40]
+
+Wanted: precision and recall of at least .9 for every label. `--wrong` lists what is mistaken for what.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpsearch.analysis.diagnosis import Label, diagnose
+from tests.benchmarks.curve_families import Case, cases
+
+
+@dataclass
+class Score:
+    """How often a label was right, missed and wrong."""
+
+    right: int = 0
+    missed: int = 0
+    wrong: int = 0
+
+    @property
+    def precision(self) -> float:
+        """Of the labels given, how many are true."""
+        return self.right / (self.right + self.wrong) if self.right + self.wrong else float("nan")
+
+    @property
+    def recall(self) -> float:
+        """Of the true labels, how many were given."""
+        return self.right / (self.right + self.missed) if self.right + self.missed else float("nan")
+
+
+def score(found: Iterable[tuple[Case, frozenset[Label]]]) -> dict[Label, Score]:
+    """Count per label; labels that a case leaves open count neither way."""
+    scores = {label: Score() for label in Label}
+    for case, given in found:
+        for label in Label:
+            if label in case.labels:
+                scores[label].right += label in given
+                scores[label].missed += label not in given
+            elif label not in case.open:
+                scores[label].wrong += label in given
+    return scores
+
+
+def read(made: Sequence[Case]) -> list[tuple[Case, frozenset[Label]]]:
+    """Diagnose cases."""
+    return [(case, frozenset(each.label for each in diagnose(case.run))) for case in made]
+
+
+def table(scores: dict[Label, Score]) -> str:
+    """Return the scores as a table of Markdown."""
+    lines = ["| label | true | precision | recall |", "|---|---|---|---|"]
+    for label, each in scores.items():
+        if each.right + each.missed or each.wrong:
+            lines.append(f"| {label} | {each.right + each.missed} | {each.precision:.3f} | {each.recall:.3f} |")
+    return "\n".join(lines)
+
+
+def mistakes(found: Sequence[tuple[Case, frozenset[Label]]]) -> str:
+    """Return which kinds miss or get which labels, how often."""
+    counted: Counter[tuple[str, str]] = Counter()
+    for case, given in found:
+        counted.update((case.kind, f"misses {label}") for label in case.labels - given)
+        counted.update((case.kind, f"gets {label}") for label in given - case.labels - case.open)
+    return "\n".join(f"{count:4d}  {kind}: {what}" for (kind, what), count in counted.most_common())
+
+
+def main() -> None:
+    """Print the tables; write them where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--real", action="store_true")
+    parser.add_argument("--wrong", action="store_true")
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    parts = []
+    for family, role in (("exponential", "thresholds were set on these"), ("mixed", "measured only")):
+        found = read(cases(family, asked.repeats))
+        parts.append(f"## {len(found)} synthetic curves, `{family}`: {role}\n\n{table(score(found))}")
+        if asked.wrong:
+            print(f"{family}\n{mistakes(found)}")
+    if asked.real:
+        from tests.benchmarks.diagnosis_runs import real_cases, runs_table
+
+        found = read(real_cases())
+        parts.append(f"## {len(found)} real runs\n\n{table(score(found))}\n\n{runs_table(found)}")
+        if asked.wrong:
+            print(f"real\n{mistakes(found)}")
+    text = "\n\n".join(parts)
+    print(text)
+    if asked.out:
+        asked.out.mkdir(parents=True, exist_ok=True)
+        (asked.out / "README.md").write_text(f"{HEAD}\n\n{text}\n")
+
+
+HEAD = """# Diagnosis: how often its labels are right
+
+`python -m tests.benchmarks.check_diagnosis --real --out studies/diagnosis`
+
+A label counts as missed where it is true and not given, as wrong where it is given and neither true nor left open by
+the case's definition. The definitions are the docstrings in `hpsearch/analysis/diagnosis.py`; the thresholds were set
+on the first family of synthetic curves, and the second one was written from the definitions. Wanted is at least .9."""
+
+
+if __name__ == "__main__":
+    main()
