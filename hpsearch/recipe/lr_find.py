@@ -106,7 +106,8 @@ class LrFind:
 
     def _curves(self, context: Context, decay: float | None) -> _Curves:
         changed = {} if decay is None else {DECAY: decay}
-        configs = [context.config(changed, seed) for seed in range(self.initializations)]
+        first = context.config(changed)["seed"]
+        configs = [context.config(changed, first + repeat) for repeat in range(self.initializations)]
         if self.method == "probe":
             runs = [context.call(fixed_rate_probe, config, self.rates, self.steps) for config in configs]
             rates, untrained = self.rates, [run["untrained"] for run in runs]

@@ -51,6 +51,11 @@ def test_the_noise_is_the_spread_between_repeats():
     assert 0.03 < alone.noise < 0.15
 
 
+def test_the_noise_of_two_repeats_is_their_distance_over_the_square_root_of_two():
+    found = lr_range(RATES, [loss_curve(), loss_curve() + 0.1], [2.303, 2.303])
+    assert found.noise == pytest.approx(0.1 / math.sqrt(2))
+
+
 def test_the_spread_is_that_of_the_single_curves_suggestions():
     curves = repeats((-1.0, 0.0, 1.0), deviation=0.0)
     found = lr_range(RATES, curves, [2.303] * 3)
