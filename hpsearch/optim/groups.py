@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.nn.weights import is_weight
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -16,7 +18,7 @@ def parameter_groups(
     """Return the parameter groups of an optimizer.
 
     Weight decay pulls towards zero what multiplies an input; pulling a bias or a normalization's scale only shifts
-    the function. So what has fewer than two axes, or is called bias, is left alone unless asked.
+    the function. So all but what `hpsearch.nn.weights.is_weight` names is left alone unless asked.
 
     Args:
         model: its parameters that require a gradient are taken.
@@ -32,10 +34,10 @@ def parameter_groups(
     """
     factors = rate_factors or {}
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    apart = weight_decay != 0 and not decay_bias_and_norm and any(_spared(name, p) for name, p in trained)
+    apart = weight_decay != 0 and not decay_bias_and_norm and not all(is_weight(name, p) for name, p in trained)
     members: dict[tuple[bool, float], list[Any]] = {}
     for name, p in trained:
-        members.setdefault((apart and _spared(name, p), factors.get(name, 1.0)), []).append(p)
+        members.setdefault((apart and not is_weight(name, p), factors.get(name, 1.0)), []).append(p)
     groups = []
     for spared, factor in sorted(members) or [(False, 1.0)]:
         group: dict[str, Any] = {"params": members.get((spared, factor), [])}
@@ -45,7 +47,3 @@ def parameter_groups(
             group["rate_factor"] = factor
         groups.append(group)
     return groups
-
-
-def _spared(name: str, parameter: Any) -> bool:
-    return bool(parameter.ndim < 2 or name.endswith("bias"))

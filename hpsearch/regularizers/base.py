@@ -56,8 +56,3 @@ class Mixing(Regularizer, ABC):
         Returns:
             Inputs like `x`, and [B, classes] shares or [B, outputs] targets.
         """
-
-
-def is_weight(name: str, parameter: "Tensor") -> bool:
-    """Return whether a parameter multiplies an input: it has two axes or more and is not called bias."""
-    return parameter.ndim > 1 and not name.endswith("bias")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpsearch.errors import check_float
-from hpsearch.regularizers.base import Constraint, is_weight
+from hpsearch.regularizers.base import Constraint
 
 if TYPE_CHECKING:
     from hpsearch.regularizers.base import Named
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 class MaxNorm(Constraint):
     """After each update, scale the incoming weights of every unit back to at most this Euclidean norm.
 
-    A unit is an entry of a weight's first axis (a row of a linear layer, a filter of a convolution); biases and
-    normalization parameters are left alone. Source: Srebro and Shraibman, COLT 2005; with dropout: Srivastava et al.,
-    JMLR 2014, section 5.1.
+    A unit is an entry of a weight's first axis (a row of a linear layer, a filter of a convolution), or a length of
+    weight normalization; biases and normalization parameters are left alone.
+
+    Source: Srebro and Shraibman, COLT 2005; with dropout: Srivastava et al., JMLR 2014, section 5.1.
 
     Attributes:
         limit: the largest norm.
@@ -32,8 +33,10 @@ class MaxNorm(Constraint):
         """Scale the weights of units that are over the limit."""
         import torch
 
+        from hpsearch.nn.weights import is_weight
+
         with torch.no_grad():
             for name, weight in named_parameters:
                 if is_weight(name, weight):
-                    norm = weight.flatten(1).norm(dim=1).clamp(min=torch.finfo(weight.dtype).tiny)
+                    norm = weight.reshape(len(weight), -1).norm(dim=1).clamp(min=torch.finfo(weight.dtype).tiny)
                     weight.mul_((self.limit / norm).clamp(max=1).view(-1, *[1] * (weight.ndim - 1)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpsearch.errors import check_choice, check_float
-from hpsearch.regularizers.base import Penalty, is_weight
+from hpsearch.regularizers.base import Penalty
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,8 +19,8 @@ class _Norm(Penalty):
 
     Attributes:
         strength: factor of the penalty.
-        bias_and_norm: penalize biases and normalization parameters too; without it, only parameters with at least
-            two axes that are not called bias.
+        bias_and_norm: penalize biases and normalization parameters too; without it, only what
+            `hpsearch.nn.weights.is_weight` names.
     """
 
     strength: float
@@ -42,6 +42,8 @@ class _Norm(Penalty):
     def penalty(self, named_parameters: "Named") -> "Tensor":
         """Return the 0-d penalty; of no parameters it is 0."""
         import torch
+
+        from hpsearch.nn.weights import is_weight
 
         sums = [self._of(p) for name, p in named_parameters if self.bias_and_norm or is_weight(name, p)]
         return self._scale * torch.stack(sums).sum() if sums else torch.zeros(())

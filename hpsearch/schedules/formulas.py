@@ -225,6 +225,7 @@ def cyclic(
         The scheduler.
     """
     check_float("scheduler.low", low, "[0, 1]")
+    check_float("scheduler.gamma", gamma, "(0, inf)")
     check_choice("scheduler.mode", mode, ("triangular", "triangular2", "exp_range"))
     for name, size in (("step_size_up", step_size_up), ("step_size_down", step_size_down)):
         if size is not None:
@@ -275,6 +276,8 @@ def one_cycle(
         The scheduler.
     """
     check_float("scheduler.pct_start", pct_start, "[0, 1]")
+    check_float("scheduler.div_factor", div_factor, "(0, inf)")
+    check_float("scheduler.final_div_factor", final_div_factor, "(0, inf)")
     check_choice("scheduler.anneal_strategy", anneal_strategy, ("cos", "linear"))
     _check_momentum(optimizer, cycle_momentum)
     return OneCycleLR(

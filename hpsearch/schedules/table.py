@@ -6,7 +6,7 @@ Importing this module loads no torch.
 import functools
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ LENGTHS = ("T_max", "total_iters", "total_steps")
 """Arguments of schedulers that mean the length of the run when they are null."""
 
 WARMUPS = ("linear", "exponential")
+
+COUNTS, FACTORS = ("T_max", "T_0", "T_mult", "step_size", "total_steps"), ("gamma", "power")
+"""Arguments of torch's schedulers that are whole numbers from 1 on, and positive numbers: torch takes any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +141,8 @@ def table(
 
     Raises:
         ConfigError: when the warm-up is as long as the run, or the scheduler does not fit: it follows a metric, is
-            shorter than the run, or changes a momentum that the optimizer has not got.
+            shorter than the run, gives a negative rate or a momentum of 1 or more, or changes a momentum that the
+            optimizer has not got.
     """
     import torch
 
@@ -148,7 +152,9 @@ def table(
         raise ConfigError(f"scheduler.warmup_steps = {warmup_steps}: the run has {total} steps")
     stride = steps_per_epoch if per == "epoch" else 1
     run = Run(math.ceil((total - warmup_steps) / stride), stride, steps_per_epoch, seed)
-    values = torch.tensor(rows(make_scheduler, lr, momentum, run), dtype=torch.float64).reshape(-1, 2)
+    calls = rows(make_scheduler, lr, momentum, run)
+    _check_values(calls)
+    values = torch.tensor(calls, dtype=torch.float64).reshape(-1, 2)
     step = torch.arange(total)
     filled = values[((step - warmup_steps) // stride).clamp(min=0)]
     filled[:warmup_steps, 0] *= _warmup_factors(warmup, warmup_steps)
@@ -158,6 +164,13 @@ def table(
         filled[: momentum_warmup.initial_momentum_steps, 1] = momentum_warmup.initial_momentum
     cycled = momentum is not None and bool((filled[:, 1] != momentum).any())
     return Table(filled[:, 0].contiguous(), filled[:, 1].contiguous() if cycled else None)
+
+
+def _check_values(values: Sequence[tuple[float, float]]) -> None:
+    for call, (rate, momentum) in enumerate(values):
+        check_float(f"scheduler: the learning rate of call {call}", rate, "[0, inf)")
+        if not math.isnan(momentum):
+            check_float(f"scheduler: the momentum of call {call}", momentum, "[0, 1)")
 
 
 def _warmup_factors(warmup: str, steps: int) -> "Tensor":
@@ -219,10 +232,22 @@ def _current(optimizer: "Optimizer") -> tuple[float, float]:
 def _build(make_scheduler: "Callable[..., LRScheduler]", optimizer: "Optimizer", run: Run) -> "LRScheduler":
     from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+    _check_arguments(make_scheduler)
     scheduler = make_scheduler(optimizer, **_run_arguments(make_scheduler, run))
     if isinstance(scheduler, ReduceLROnPlateau):
         raise ConfigError(f"scheduler: {type(scheduler).__name__} follows a metric, so it has no table")
     return scheduler
+
+
+def _check_arguments(make_scheduler: "Callable[..., LRScheduler]") -> None:
+    """Refuse, with its key, what torch's schedulers fail on later or not at all."""
+    if not isinstance(make_scheduler, functools.partial) or not make_scheduler.func.__module__.startswith("torch."):
+        return
+    for name, value in make_scheduler.keywords.items():
+        if name in COUNTS and value is not None:
+            check_int(f"scheduler.{name}", value, 1)
+        elif name in FACTORS:
+            check_float(f"scheduler.{name}", value, "(0, inf)")
 
 
 def _run_arguments(make_scheduler: "Callable[..., LRScheduler]", run: Run) -> Mapping[str, Any]:

@@ -87,6 +87,8 @@ class FineTune:
             raise ConfigError(f"finetune.k = {self.k}: the model has {len(parts) - 1} blocks in front of its head")
         head = state_names(model, parts[-1])
         fresh = load(model, file, head, self.fresh_head)
+        if self.fresh_head and self.mode == "predict":
+            raise ConfigError("finetune.fresh_head = True: finetune=predict trains nothing, so the head is the file's")
         if fresh and self.mode == "predict":
             raise ConfigError(f"finetune=predict: {file} has no head for these classes; choose finetune=head")
         frozen = freeze(model, parts, {"predict": 0, "head": 1, "last_k": 1 + self.k}.get(self.mode))

@@ -91,7 +91,9 @@ def train(job: Job) -> TrialRun:
 
 
 def rehearse(job: Job) -> float:
-    """Run the forward and backward pass of the first step, without its update.
+    """Run the forward and backward pass of the first step, without its update; refuse what does not fit together.
+
+    A batch of one sample at the end of an epoch is tried too: batch normalization has no variance then.
 
     Args:
         job: the trial; its weights stay, its gradients and the statistics of normalization layers do not.
@@ -103,6 +105,8 @@ def rehearse(job: Job) -> float:
         rows = _order(job, 1)[: job.batch_size]
         _training_mode(job)
         named = _trained(job)
+        if len(job.splits.train) % job.batch_size == int(job.batch_size > 1):
+            _check_one(job, rows[:1])
         ((x, y),) = _batches(job, rows, 1)
         with torch.no_grad():
             outputs = _forward(job, x)
@@ -111,6 +115,17 @@ def rehearse(job: Job) -> float:
                 return float(job.loss(outputs, y))
         _, loss, _ = _backward(job, named, *_mixed(job, x, y, 0))
         return loss.item()
+
+
+def _check_one(job: Job, row: Tensor) -> None:
+    """Refuse a model that cannot be trained on the single sample that a batch of each epoch has."""
+    ((x, _),) = _batches(job, row, 1)
+    try:
+        with torch.no_grad():
+            _forward(job, x)
+    except ValueError as error:
+        rows = f"{len(job.splits.train)} samples, so a batch has 1"
+        raise ConfigError(f"data.batch_size = {job.batch_size}: training has {rows}; model: {error}") from error
 
 
 def take_steps(job: Job, rates: Sequence[float], stop: Callable[[Sequence[float]], bool]) -> list[float]:

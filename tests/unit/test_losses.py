@@ -146,6 +146,9 @@ FITS = [
     ),
     (torch.nn.MSELoss(), torch.zeros(3, 1), torch.zeros(3, 2), "regression", 2, "gives 1 outputs, the data has 2"),
     (Focal(), torch.zeros(3, 1), torch.zeros(3, 1), "regression", 1, "Focal is for classes"),
+    (torch.nn.MSELoss(), torch.zeros(3, 2), LABELS, "classification", 2, "MSELoss is for numbers"),
+    (Focal(weight=[1, 2]), torch.zeros(3, 1), LABELS, "classification", 2, None),
+    (Focal(weight=[1, 2, 3]), torch.zeros(3, 2), LABELS, "classification", 2, "3 weights, but there are 2 classes"),
 ]
 
 
