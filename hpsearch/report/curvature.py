@@ -4,6 +4,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from plotly.subplots import make_subplots
 
 import hpsearch.report.theme as theme
@@ -16,7 +17,7 @@ FLOOR = 1e-6
 """Least density shown, as a share of the largest."""
 LABELS = (
     ("eigenvalue of the Hessian", "density"),
-    ("distance along the direction of the smallest eigenvalue", "training loss"),
+    ("distance along the lowest eigenvector", "training loss"),
 )
 
 
@@ -124,10 +125,11 @@ def _panels(figure: Figure, found: Curvature) -> None:
     x, y = _density(found)
     left.semilogy(x, y, color=theme.BLUE)
     left.plot(_outermost(found), [min(y)] * len(_outermost(found)), "|", color=theme.RED, markersize=10)
+    left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
     left.set_title(f"minimum ratio {number(found.positive.mean)}", fontsize=10)
     right.plot(found.line.distances, _parabola(found), ":", color=theme.MUTED)
     right.plot(found.line.distances, found.line.losses, ".-", color=theme.BLUE)
-    right.set_title(f"{found.verdict}; dotted: by slope and smallest eigenvalue", fontsize=10)
+    right.set_title(f"{found.verdict}; dotted: second order", fontsize=10)
     for ax, (across, up) in zip((left, right), LABELS, strict=True):
         ax.set_xlabel(across)
         ax.set_ylabel(up)
