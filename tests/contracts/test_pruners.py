@@ -1,0 +1,142 @@
+"""What every pruner owes the driver: the same study whatever happens to the driver, and nothing twice."""
+
+import contextlib
+import itertools
+import warnings
+from collections import Counter
+from functools import partial
+
+import optuna
+import pytest
+
+from hpsearch.config.build import build
+from hpsearch.config.compose import compose
+from hpsearch.config.groups import CONF
+from hpsearch.errors import ConfigError
+from hpsearch.rng import address
+from hpsearch.study import plan_search
+from hpsearch.types import Report, Started, TrialResult, TrialState
+from tests.unit.test_driver import Killed, Setup, Uneven, resumes
+
+PRUNERS = sorted(path.stem for path in (CONF / "pruner").glob("*.yaml"))
+EPOCHS = 6
+SPACE = {"lr": "interval(0.0, 1.0)", "kind": "choice(a, b)", "kind=b/depth": "int(interval(1, 9))"}
+WORDS = {"top_k_after": ("pruner.k=2", "pruner.of=6"), "auto": ("pruner.share=4",)}
+
+
+def pruner(name):
+    config = compose(["model=mlp", f"trainer.epochs={EPOCHS}", f"pruner={name}", *WORDS.get(name, ())]).config
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return build("pruner", config["pruner"])
+
+
+def score(spec, epoch):
+    """A value that rises to a level of the point's own, and to another one for another seed."""
+    level = 1 - abs(spec.params["lr"] - 0.6) + 0.02 * (address(spec.id.seed, spec.id.point) % 7) / 7
+    return level * epoch / (epoch + 2)
+
+
+def curve(spec):
+    return [score(spec, epoch) for epoch in range(1, EPOCHS + 1)]
+
+
+def random_at(points):
+    return optuna.samplers.RandomSampler(seed=points)
+
+
+def make(folder, name, **plan):
+    return Setup(folder, SPACE, random_at, pruner(name), **({"seeds": (0, 1, 2), "points": 18} | plan))
+
+
+def states(setup):
+    return {trial.number: trial.state for trial in setup.study().trials}
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+def test_every_point_comes_to_an_end_and_one_at_least_completes(tmp_path, name):
+    setup = make(tmp_path, name)
+    outcome = setup.run(resumes(curve), slots=3)
+    assert len(states(setup)) == 18
+    assert all(state.is_finished() for state in states(setup).values())
+    assert outcome.best is not None and outcome.best.n == 3
+    assert len({r.key for r in setup.records()}) == 18
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+@pytest.mark.parametrize("moment", [4, 15, 44])
+def test_killed_and_resumed_it_repeats_nothing_and_ends(tmp_path, name, moment):
+    def kill(poll):
+        if poll == moment:
+            raise Killed
+
+    script, setup = resumes(curve), make(tmp_path, name)
+    with contextlib.suppress(Killed):
+        setup.run(script, slots=3, on_poll=kill)
+    setup.run(script, slots=3)
+    points = [tuple(sorted(t.params.items())) for t in setup.study().trials]
+    assert len(set(points)) == len(points) == 18
+    assert all(state.is_finished() for state in states(setup).values())
+    for record in setup.records():
+        epochs = [report.epoch for report in record.reports]
+        assert epochs == sorted(set(epochs))
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+def test_in_lockstep_the_study_does_not_depend_on_who_is_faster(tmp_path, name):
+    def script(slow, inner, spec):
+        for item in inner(spec):
+            yield from itertools.repeat(None, 3 if spec.id.point % 2 == slow else 0)
+            yield item
+
+    seen = []
+    for slow in (0, 1):
+        folder = tmp_path / str(slow)
+        folder.mkdir()
+        setup = make(folder, name, seeds=(0, 1))
+        setup.run(partial(script, slow, resumes(curve)), Uneven, lockstep=True)
+        seen.append([(r.id, r.params, r.state, r.score, len(r.reports)) for r in setup.records()])
+    assert repr(seen[0]) == repr(seen[1])
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+def test_diverged_points_are_infeasible_and_hold_nobody_up(tmp_path, name):
+    def script(inner, spec):
+        if spec.params["lr"] > 0.7:
+            yield Started(None, {}, 0.0)
+            yield Report(1, 10, {"valid/acc": 0.05}, (), 1.0)
+            yield TrialResult(TrialState.INFEASIBLE, "diverged at step 12")
+        else:
+            yield from inner(spec)
+
+    setup = make(tmp_path, name, seeds=(0,) if name != "wilcoxon" else (0, 1, 2))
+    outcome = setup.run(partial(script, resumes(curve)), slots=2)
+    lost = {t.number for t in setup.study().trials if t.params["lr"] > 0.7}
+    told = {t.number for t in setup.study().trials if t.constraints.get("infeasible", -1.0) > 0}
+    pruned = {number for number, state in states(setup).items() if state == optuna.trial.TrialState.PRUNED}
+    assert lost and told <= lost <= told | pruned
+    assert outcome.best.params["lr"] <= 0.7
+
+
+@pytest.mark.parametrize("name", sorted(set(PRUNERS) - {"none", "auto"}))
+def test_several_objectives_are_refused_in_one_line(name):
+    words = ["+study=search", "space.optimizer.lr=tag(log, interval(1e-3, 1))", "objective=acc_and_parameters"]
+    with pytest.raises(ConfigError, match="several objectives") as caught:
+        plan_search(compose([*words, f"pruner={name}", "study.seeds=3"]))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_automatic_pruner_steps_aside_for_several_objectives():
+    words = ["+study=search", "space.optimizer.lr=tag(log, interval(1e-3, 1))", "objective=acc_and_parameters"]
+    assert type(plan_search(compose(words)).pruner).__name__ == "NopPruner"
+
+
+def test_pruners_save_epochs_on_this_problem(tmp_path):
+    trained = Counter()
+    for name in sorted(set(PRUNERS) - {"none", "patience", "wilcoxon"}):
+        folder = tmp_path / name
+        folder.mkdir()
+        setup = make(folder, name, seeds=(0,))
+        setup.run(resumes(curve), slots=1)
+        trained[name] = sum(len(record.reports) for record in setup.records())
+    assert max(trained.values()) < 18 * EPOCHS, trained
