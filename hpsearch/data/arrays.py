@@ -62,15 +62,17 @@ def checked(arrays: Arrays) -> Arrays:
         The same.
 
     Raises:
-        DataError: as many inputs as labels are not there, a number is not finite, or a label names no class; the
-            message says which one.
+        DataError: there are no samples, or not as many inputs as labels, a number is not finite, or a label names no
+            class; the message says which one.
     """
     where, classes = f"{arrays.where}: " if arrays.where else "", len(arrays.class_names)
     if len(arrays.x) != len(arrays.y):
         raise DataError(f"{where}{len(arrays.x)} inputs but {len(arrays.y)} labels")
+    if not len(arrays):
+        raise DataError(f"{where}there are no samples")
     _check_finite(where, "x", arrays.x)
     _check_finite(where, "y", arrays.y)
-    if not classes or not len(arrays):
+    if not classes:
         return arrays
     if classes == 1:
         raise DataError(f"{where}only one class ('{arrays.class_names[0]}'): there is nothing to tell apart")

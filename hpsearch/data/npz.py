@@ -109,6 +109,8 @@ def _read(path: str, names: list[str]) -> list[NDArray[Any]]:
         raise DataError(f"{path}: holds one array, expected an .npz archive") from error
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0]
+        if "allow_pickle" in reason:
+            reason = "it holds a pickle, which can run code when it is read; save arrays of numbers"
         raise DataError(f"{path}: cannot be read as .npz ({reason})") from error
     for name, array in zip(names, arrays, strict=True):
         if array.dtype.kind not in "buif":

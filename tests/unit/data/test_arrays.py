@@ -12,6 +12,12 @@ def arrays(y, names="abcd", x=None):
     return Arrays(np.zeros((len(y), 2)) if x is None else x, y, tuple(names), where="file.npz")
 
 
+def test_no_samples_are_refused():
+    for names in ("abcd", ""):
+        with pytest.raises(DataError, match=r"^file\.npz: there are no samples$"):
+            checked(arrays([], names=names))
+
+
 def test_kept_classes_are_renumbered_in_the_order_given():
     x = np.arange(6)[:, None]
     kept = keep_classes(arrays([0, 1, 2, 3, 1, 2], x=x), (2, 1))

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 
@@ -73,7 +75,11 @@ def test_arrays_that_do_not_fit(tmp_path):
 
 def test_pickled_objects_are_refused(tmp_path):
     path = saved(tmp_path, x=np.array([{"a": 1}, None]), y=np.arange(2))
-    assert "Object arrays cannot be loaded" in refused(path)
+    pickled = tmp_path / "pickled.npz"
+    pickled.write_bytes(pickle.dumps({"x": 1}))
+    for file in (path, pickled):
+        message = refused(file)
+        assert "holds a pickle, which can run code" in message and "allow_pickle" not in message
 
 
 def test_files_that_are_no_archives(tmp_path):
