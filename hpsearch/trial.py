@@ -6,6 +6,7 @@ Importing this module loads no torch: the driver names `execute` to its workers,
 import functools
 import json
 import math
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -229,6 +230,30 @@ def range_test(config: Mapping[str, Any], low: float, high: float, steps: int) -
     from hpsearch.training.probe import range_test
 
     return asdict(range_test(prepare(config, key="", folder=Path()), low, high, steps))
+
+
+def training_losses(config: Mapping[str, Any]) -> list[float]:
+    """Train a trial without leaving anything behind; called in a worker.
+
+    Args:
+        config: a trial's resolved configuration.
+
+    Returns:
+        Its training loss by epoch, from epoch 1, up to where it diverged.
+    """
+    from hpsearch.training.loop import train
+    from hpsearch.types import Decision, Report
+
+    losses: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        run = train(prepare(config, key="", folder=Path(folder)))
+        try:
+            messages = next(run)
+            while True:
+                losses += [each.metrics["train/loss"] for each in messages if isinstance(each, Report) and each.epoch]
+                messages = run.send((Decision.CONTINUE,))
+        except StopIteration:
+            return losses
 
 
 def _reported(job: "Job") -> tuple[str, ...]:

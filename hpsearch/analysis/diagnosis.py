@@ -57,14 +57,15 @@ ABOVE_UNTRAINED = 1.5
 """A training loss that ends above so many times the untrained one has diverged (calibrated)."""
 WORSE_THAN_NOTHING = 1.15
 """An epoch whose mean training loss is so many times the untrained one was thrown there by its updates (calibrated)."""
-JITTER = 0.025
-"""Noise of the training loss, as a share of the untrained loss, that a falling loss should not have (calibrated)."""
+JITTER = 0.0125
+"""Jumps of the training loss, as a share of the untrained loss, that a loss that should fall has not (calibrated; real
+runs that train well have .002 or less)."""
 THROWN_BACK = 0.1
 """Share of the untrained loss by which a training loss ends above its minimum (calibrated)."""
 STRAIGHT = 0.35
 """Slope at the end over slope at the start from which on a curve is a straight line: an exponential fall to a floor
 has less than .1 after two time constants (calibrated)."""
-FAR_TO_GO = 0.2
+FAR_TO_GO = 0.35
 """A loss above this share of the untrained one has far to go (calibrated)."""
 HIGH = 0.15
 """A training loss that ends above this share of the untrained one is high: below it a classifier of ten classes has
@@ -79,6 +80,8 @@ LAST = 0.25
 """Share of training that is its end: a best epoch in the last quarter says train longer (rule of thumb)."""
 IMPROVES = 0.05
 """Share of its whole fall that the validation loss falls by in the last quarter (calibrated)."""
+STEADY = 5
+"""Values in a row that each lie below the one before: by chance once in 5! = 120 curves without a trend."""
 RISES = 0.03
 """Share of the untrained loss by which the validation loss ends above its minimum (calibrated)."""
 GAP = 0.15
@@ -157,8 +160,9 @@ def diverged(run: History) -> str:
 def too_high(run: History) -> str:
     """Learning rate too high: updates throw the training loss about, back up, or above the untrained model's.
 
-    About: its jumps, see `hpsearch.analysis.history.jumps`, are more than `JITTER` of the untrained loss. Back up: it ends `THROWN_BACK` above its minimum.
-    Above: the mean of an epoch is more than `WORSE_THAN_NOTHING` times the untrained loss.
+    About: its jumps, see `hpsearch.analysis.history.jumps`, are more than `JITTER` of the untrained loss. Back up: it
+    ends `THROWN_BACK` above its minimum. Above: the mean of an epoch is more than
+    `WORSE_THAN_NOTHING` times the untrained loss.
 
     Returns:
         The evidence, empty when the rule does not hold.
@@ -167,7 +171,7 @@ def too_high(run: History) -> str:
     if run.train.max() > WORSE_THAN_NOTHING * u:
         return f"the training loss is {run.train.max():.3g} in epoch {run.train.argmax() + 1}, {u:.3g} without training"
     if jitter > JITTER * u:
-        return f"the training loss jumps by {jitter:.2g} (sd) from epoch to epoch, {jitter / u:.0%} of the untrained"
+        return f"the training loss jumps up and down by {jitter:.2g} (sd), {jitter / u:.1%} of the untrained"
     curve = smoothed(run.train)
     back = curve[-1] - curve.min()
     if back > THROWN_BACK * u + SIGMAS * jitter:
@@ -223,8 +227,9 @@ def plateau(run: History) -> str:
 def still_improving(run: History) -> str:
     """Still improving: in the last quarter the validation loss falls by more than 5 % of all that it fell.
 
-    The fall is that of a line through the quarter, and has to exceed the noise of one and half of `FLAT`; and the
-    quarter has to lie below the one before, noise apart.
+    The fall is that of a line through the quarter, and has to exceed a quarter of `FLAT` and the noise of a line; and
+    the quarter has to lie below the one before, noise apart. A loss that fell in each of the last `STEADY` epochs needs
+    no test against noise.
 
     Returns:
         The evidence, empty when the rule does not hold.
@@ -233,9 +238,10 @@ def still_improving(run: History) -> str:
     part, before = run.valid[-quarter - 1 :], run.valid[-2 * quarter : -quarter]
     fall, sd = -slope(part) * quarter, noise(run.valid)
     whole = max(run.scale - float(smoothed(run.valid)[-1]), FLAT * run.scale / 4)
-    enough = max(IMPROVES * whole, FLAT / 2 * run.scale, SIGMAS * sd * math.sqrt(12 / len(part)))
+    clear = fall > SIGMAS * sd * math.sqrt(12 / len(part))
     below = before.mean() - part[1:].mean() > SIGMAS * sd * math.sqrt(2 / quarter)
-    if fall > enough and below:
+    steady = run.epochs > STEADY and bool((np.diff(run.valid[-STEADY:]) < 0).all())
+    if fall > max(IMPROVES * whole, FLAT / 4 * run.scale) and ((clear and below) or steady):
         return f"the validation loss falls by {fall:.2g} in the last {quarter} epochs, {fall / whole:.0%} of all"
     return ""
 

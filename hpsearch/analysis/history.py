@@ -107,8 +107,8 @@ def noise(y: Array) -> float:
 
     The second difference of a smooth curve is near zero, and that of independent noise of standard deviation s has the
     standard deviation s sqrt(6). The median magnitude of the curve's second differences, divided by .6745 sqrt(6), is
-    the estimate: the minority where the trend bends or an outlier lies does not count. Few values make it larger, by 1 +
-    2 / their number, because it may as well be too small.
+    the estimate: the minority where the trend bends or an outlier lies does not count. A factor 1 + 2 / (their number)
+    allows for an estimate from few values that is too small by chance.
 
     Args:
         y: equally spaced values.
@@ -125,7 +125,7 @@ def noise(y: Array) -> float:
 def jumps(y: Array) -> float:
     """Return by how much a curve that should fall jumps up, as the standard deviation of noise that would do the same.
 
-    The mean rise from one value to the next, falls counted as 0, over the second half of the curve. Independent normal
+    The mean rise from one value to the next, falls counted as 0. Independent normal
     noise of standard deviation s around a level has s / sqrt(pi). A fall, however steep, adds nothing.
 
     Args:
@@ -136,8 +136,7 @@ def jumps(y: Array) -> float:
     """
     if len(y) < 4:
         return 0.0
-    rises = np.clip(np.diff(y), 0, None)
-    return float(rises[len(rises) // 2 :].mean() * np.sqrt(np.pi))
+    return float(np.clip(np.diff(y), 0, None).mean() * np.sqrt(np.pi))
 
 
 def last_part(y: Array, share: float) -> Array:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from hpsearch.analysis.sweep import summarize
 from hpsearch.analysis.words import settings
 from hpsearch.errors import check_int
+from hpsearch.recipe import curves
 from hpsearch.recipe.base import Context, Finding, Verdict, need
 from hpsearch.recipe.points import complete_points, counts, curve
 
@@ -12,7 +14,8 @@ from hpsearch.recipe.points import complete_points, counts, curve
 class Fine:
     """Points in the narrowed space, trained at a constant learning rate.
 
-    Hands on ``candidates``, the best points; ``fine_curves``, theirs; ``searched_score``, the mean of the best.
+    Hands on ``candidates``, the best points; ``fine_curves``, theirs; ``fine_trials`` and ``fine_faults``,
+    see `hpsearch.recipe.curves.handed`; ``searched_score``, the mean of the best.
 
     Args:
         points: settings to try.
@@ -53,7 +56,7 @@ class Fine:
             f"of {numbers['points']} points in the narrowed space the best has {context.objective.metric} "
             f"{best.mean:.4g} at {settings(best.params)}"
         )
-        handed = {
+        handed = curves.handed(table, summarize(table)) | {
             "candidates": [dict(point.params) for point in points[: self.keep]],
             "searched_score": best.mean,
             "fine_curves": [curve(table, point.point, context.objective.metric) for point in points[: self.keep]],

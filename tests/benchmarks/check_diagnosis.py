@@ -1,4 +1,4 @@
-"""Precision and recall of the diagnosis, on synthetic curves that it was not set on and on real runs with one fault each.
+"""How often the diagnosis is right: on synthetic curves that it was not set on, on real runs with one fault each.
 
     python -m tests.benchmarks.check_diagnosis [--real] [--out studies/diagnosis] [--repeats 40]
 

@@ -2,8 +2,8 @@
 
 ``exponential`` is the one that the thresholds of `hpsearch.analysis.diagnosis` were set on: exponential falls, Gaussian
 noise. ``mixed`` was written from the sentences that define the labels and is only measured on: power laws, logistic
-and piecewise linear curves, correlated noise with heavy tails, other losses, lengths and faults. A case holds the labels
-that are true by definition and those that the definition leaves open for it, which count neither way.
+and piecewise linear curves, correlated noise with heavy tails, other losses, lengths and faults. A case holds the
+labels that are true by definition and those that the definition leaves open for it, which count neither way.
 """
 
 from collections.abc import Callable
