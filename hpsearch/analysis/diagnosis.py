@@ -94,8 +94,8 @@ VANISHES = 1e-3
 """Relative gradient |g||w| of a layer over that of the last one: five sigmoid layers, each with a derivative of at
 most 1/4, leave (1/4)^5 = 1e-3."""
 EXPLODES = 1e3
-"""|g||w| / loss of a layer, the percentage by which the loss changes per percent of the weights, and the same over
-that of the last layer: about 1 to 10 in networks that train (calibrated)."""
+"""|g||w| of a layer, by which the loss would change if its weights changed as much as they are large, in units of
+`History.unit`, and the same over that of the last layer: about 1 to 10 in networks that train (calibrated)."""
 DEAD_SHARE = 0.4
 """Share of a layer's units that give the same output for all samples; a network that trains has up to .2 of them at
 its initialization (calibrated)."""
@@ -345,20 +345,20 @@ def vanishing(run: History) -> str:
     Returns:
         The evidence, empty when the rule does not hold.
     """
-    low = _ladder(run, lambda each, last, _: last > 0 and each < VANISHES * last)
+    low = _ladder(run, lambda each, last: last > 0 and each < VANISHES * last)
     return f"the gradient vanishes in {low[0]}: {low[1]:.1g} of the last layer's" if low else ""
 
 
 def exploding(run: History) -> str:
-    """Exploding gradients: a layer's |g||w| is over a thousand times the loss, or over a thousand times the last one's.
+    """Exploding gradients: a layer's |g||w| is over a thousand losses of ordinary size, or times the last layer's.
 
-    In most of the measured steps, a run that diverged in its first epoch has one.
+    In most of the measured steps; a run that diverged in its first epoch has one.
 
     Returns:
         The evidence, empty when the rule does not hold.
     """
-    high = _ladder(run, lambda each, last, loss: each > EXPLODES * max(loss, 1e-3) or each > EXPLODES * last > 0)
-    return f"the gradient explodes in {high[0]}: |g||w| is {high[2]:.2g} times the loss" if high else ""
+    high = _ladder(run, lambda each, last: each > EXPLODES * run.unit or each > EXPLODES * last > 0)
+    return f"the gradient explodes in {high[0]}: |g||w| is {high[2]:.2g}" if high else ""
 
 
 def dead_units(run: History) -> str:
@@ -428,28 +428,22 @@ def _vanished(run: History) -> bool:
     return bool(vanishing(run) or dead_units(run))
 
 
-def _ladder(run: History, holds: Callable[[float, float, float], bool]) -> tuple[str, float, float] | None:
-    """Return the layer for which a rule on (|g||w|, the last layer's, loss) holds in most of the measured steps.
+def _ladder(run: History, holds: Callable[[float, float], bool]) -> tuple[str, float, float] | None:
+    """Return the first layer for which a rule on |g||w| and the last layer's holds in most of the measured steps.
 
-    With it come its typical |g||w| over the last layer's and over the loss; of several layers, the first.
+    With it come its typical |g||w| over the last layer's, and its typical |g||w|.
     """
-    rows = [{name: _relative(row, name) for name in row["gradient"]} | {"": row["loss"]} for row in run.layers]
-    rows = [row for row in rows if len(row) > 1]
-    names = [name for name in rows[0] if name] if rows else []
+    rows = [{name: _relative(row, name) for name in row["gradient"]} for row in run.layers if row.get("gradient")]
+    names = list(rows[0]) if rows else []
     for name in names:
-        triples = [_triple(row, name, names[-1]) for row in rows]
-        if 2 * sum(holds(*triple) for triple in triples) > len(triples):
-            last, loss = (float(np.median([t[0] / max(t[i], 1e-300) for t in triples])) for i in (1, 2))
-            return name, last, loss
+        pairs = [(row[name], row[names[-1]]) for row in rows]
+        if 2 * sum(holds(*pair) for pair in pairs) > len(pairs):
+            over = float(np.median([each / last if last > 0 else math.inf for each, last in pairs]))
+            return name, over, float(np.median([each for each, _ in pairs]))
     return None
 
 
-def _triple(row: Mapping[str, float | None], name: str, last: str) -> tuple[float, float, float]:
-    values = (math.inf if row[each] is None else float(row[each] or 0.0) for each in (name, last, ""))
-    each, end, loss = values
-    return each, end, loss
-
-
-def _relative(row: Mapping[str, Any], name: str) -> float | None:
+def _relative(row: Mapping[str, Any], name: str) -> float:
+    """Return a layer's |g||w|, infinite where it was not finite."""
     gradient, weight = row["gradient"][name], row["weight"][name]
-    return None if gradient is None or weight is None else gradient * weight
+    return math.inf if gradient is None or weight is None else float(gradient * weight)

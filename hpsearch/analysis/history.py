@@ -27,6 +27,8 @@ class History:
         update_ratio: |Δw|₂ / |w|₂ of an update, by epoch; may be empty.
         layers: rows of the trial's ``layers.json``, see `hpsearch.training.layers.LayerWatch`; may be empty.
         twin: training loss by epoch of a shallower network that was trained alike; None where there is none.
+        unit: a loss of ordinary size: 1 for a classification; for a regression, whose targets have any unit, the
+            untrained loss.
     """
 
     train: Array
@@ -36,6 +38,7 @@ class History:
     update_ratio: Array = field(default_factory=lambda: np.empty(0))
     layers: tuple[Mapping[str, Any], ...] = ()
     twin: Array | None = None
+    unit: float = 1.0
 
     @property
     def epochs(self) -> int:
@@ -60,6 +63,7 @@ def history(fields: Mapping[str, Any]) -> History:
         untrained=float(fields.get("untrained", np.nan)),
         diverged=str(fields.get("diverged", "")),
         layers=tuple(fields.get("layers") or ()),
+        unit=float(fields.get("unit", 1.0)),
         twin=None if twin is None else np.asarray(twin, dtype=np.float64),
     )
 
@@ -74,7 +78,11 @@ def histories(table: TrialTable) -> dict[tuple[int, int, int], dict[str, Any]]:
         By (point, seed, fold): the arguments of `history`, without layers and without a twin. Trials without both
         losses are left out, unless they diverged before their first report.
     """
-    kept = [column for column in ("point", "seed", "fold", "epoch", *_EPOCHS.values()) if column in table.curves]
+    kept = [
+        column
+        for column in ("point", "seed", "fold", "epoch", "valid/acc", *_EPOCHS.values())
+        if column in table.curves
+    ]
     groups: Mapping[Any, Any] = {
         place: rows.sort_values("epoch") for place, rows in table.curves[kept].groupby(["point", "seed", "fold"])
     }
@@ -94,7 +102,8 @@ def _fields(rows: Any) -> dict[str, Any]:
         name: [float(value) for value in trained[column]] if column in rows else [] for name, column in _EPOCHS.items()
     }
     known = "valid/loss" in rows and len(before)
-    return {**fields, "untrained": float(before["valid/loss"].iloc[0]) if known else float("nan")}
+    untrained = float(before["valid/loss"].iloc[0]) if known else float("nan")
+    return {**fields, "untrained": untrained, "unit": 1.0 if "valid/acc" in rows or not known else untrained}
 
 
 def smoothed(y: Array) -> Array:

@@ -134,7 +134,7 @@ RUNS = (
     ),
     Run("sound: two hidden layers, tanh", (*MLP, *deep(64, 2, "tanh"), "optimizer.lr=0.1", "trainer.epochs=25")),
     Run(
-        "sound: LeNet",
+        "sound: batch normalization",
         (
             "data=digits",
             "model=mlp",
@@ -228,11 +228,11 @@ RUNS = (
     ),
     Run(
         "one column of the image",
-        (*MLP, *deep(64, 2, "relu"), "optimizer.lr=0.05", "trainer.epochs=20"),
+        (*MLP, *deep(8, 2, "tanh"), "optimizer.lr=0.1", "trainer.epochs=40"),
         (Label.UNDERFITTING, Label.MODEL_BIAS),
         (),
         blind,
-        (*MLP, *deep(64, 1, "relu"), "optimizer.lr=0.05", "trainer.epochs=20"),
+        (*MLP, *deep(8, 1, "tanh"), "optimizer.lr=0.1", "trainer.epochs=40"),
     ),
     Run(
         "one column, softmax twin",
@@ -272,14 +272,14 @@ RUNS = (
     ),
     Run(
         "wrong labels",
-        (*MLP, "model.hidden=[512]", "optimizer=adam", "optimizer.lr=0.01", "trainer.epochs=50"),
+        (*MLP, "model.hidden=[512]", "optimizer=adam", "optimizer.lr=0.002", "trainer.epochs=50"),
         (Label.OVERFITTING,),
         (Label.MISMATCH,),
         noisy,
     ),
     Run(
         "100 clothes",
-        (*CLOTHES, "data.train_size=100", "model=mlp", "data.batch_size=16", "optimizer.lr=0.05", "trainer.epochs=40"),
+        (*CLOTHES, "data.train_size=100", "model=mlp", "data.batch_size=16", "optimizer.lr=0.01", "trainer.epochs=40"),
         (Label.OVERFITTING,),
     ),
     Run("negatives", (*MLP, "optimizer.lr=0.1", "trainer.epochs=15"), (Label.MISMATCH,), (), inverted),
@@ -289,7 +289,7 @@ RUNS = (
         "twelve sigmoid layers",
         (*MLP, *deep(64, 12, "sigmoid"), "optimizer.lr=0.1", "trainer.epochs=8"),
         (Label.VANISHING,),
-        OF_LAYERS,
+        (*OF_LAYERS, Label.DEAD),
     ),
     Run(
         "small weights, six tanh layers",
@@ -321,14 +321,14 @@ RUNS = (
         killed,
     ),
     Run(
-        "rate .5, Adam, one layer",
-        (*MLP[:2], "model=softmax", "optimizer=sgd", "optimizer.lr=8", "trainer.epochs=10"),
+        "rate 4, softmax regression",
+        ("data=digits", "model=softmax", "optimizer=sgd", "optimizer.lr=4", "trainer.epochs=10"),
         (Label.TOO_HIGH,),
         OF_HIGH,
     ),
     Run(
         "rate 1, Adam",
-        (*MLP[:2], "optimizer=adam", "optimizer.lr=1", "trainer.epochs=10"),
+        (*MLP[:2], "optimizer=adam", "optimizer.lr=1", "trainer.diverge_factor=1e9", "trainer.epochs=10"),
         (Label.UPDATE_RATIO,),
         (*OF_HIGH, Label.TOO_HIGH, Label.DIVERGED, Label.EXPLODING),
     ),
