@@ -1,5 +1,6 @@
 """What a gate found wrong, and the finding that several such things make."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,12 +38,13 @@ def finding(
     Args:
         faults: all that is wrong.
         sound: the sentence when nothing is.
-        numbers: the evidence.
+        numbers: the evidence; what is infinite or no number is left out.
         series: for the report.
 
     Returns:
         The finding; its sentence names every fault.
     """
+    numbers = {name: value for name, value in numbers.items() if isinstance(value, str) or math.isfinite(value)}
     if not faults:
         return Finding(Verdict.PASS, sound, numbers, series=series or {})
     ranked = sorted(faults, key=lambda fault: _WORST_FIRST.index(fault.verdict))

@@ -44,8 +44,11 @@ class GradientIsolation:
     def _modes(self, found: Mapping[str, Any]) -> Iterator[Fault]:
         if found["repeat"] > self.rounding:
             sentence = f"two evaluations of the same batch differ by {found['repeat']:.2g} of the largest output"
-        elif found["company"] > self.rounding and found["model_leak"] > 0:
-            sentence = f"samples evaluated in another batch give outputs that differ by {found['company']:.2g}"
+        elif found["company"] > self.rounding and found["training"]:
+            sentence = (
+                f"samples evaluated in another batch give outputs that differ by {found['company']:.2g}, and "
+                f"{shown(found['training'])} stay in training mode"
+            )
         else:
             sentence = ""
         if sentence:

@@ -56,7 +56,7 @@ class InitialLoss:
             return
         if not 0.5 < found["summed"] < 1.5:
             sentence = f"a batch repeated twice has {found['summed']:.2f} times its loss"
-            yield Fault("loss summed over the batch", sentence, "let the loss be a mean: loss.reduction=mean")
+            yield Fault("loss summed over the batch", sentence, "choose a loss that is a mean over its samples")
             return
         if found["normalized"]:
             sentence = "the outputs are probabilities already, and the loss takes their softmax again"
@@ -67,7 +67,7 @@ class InitialLoss:
         if found["alike"]:
             sentence = f"the units of {shown(found['alike'])} are copies of one another, and so are their gradients"
             yield Fault("units all alike", sentence, "draw weights at random: init=he_normal or init=default")
-        elif not found["penalty"] > 0:
+        elif found["weights"] and not found["penalty"] > 0:
             sentence = f"regularization changes the loss by {found['penalty']:.3g}"
             yield Fault("regularization lowers the loss", sentence, "look at regularizer: a penalty must be positive")
 

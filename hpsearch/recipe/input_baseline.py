@@ -26,9 +26,9 @@ class InputBaseline:
         on_fail: ``stop`` or ``continue``.
     """
 
-    steps: int = 200
+    steps: int = 100
     factors: Sequence[float] = (1.0, 0.1, 10.0)
-    errors: float = 3.0
+    errors: float = 2.0
     on_fail: str = "stop"
 
     def __post_init__(self) -> None:

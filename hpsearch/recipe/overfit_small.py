@@ -18,7 +18,8 @@ RATE = "optimizer.lr"
 class OverfitSmall:
     """Trains on a small sample until all of it is right (a regression: until almost nothing is left of the loss).
 
-    A rate that does not get there although others do is a failure, but only a warning where the rate is searched.
+    A rate that does not get there although others far from it do is a failure, but only a warning where the rate is
+    searched.
 
     Causes: learning rate too low, learning rate too high, vanishing gradients, exploding gradients, bad
     initialization, model too small.
@@ -27,6 +28,7 @@ class OverfitSmall:
         samples: in the sample, as evenly over the classes as there are.
         steps: updates at each rate.
         factors: on the configured learning rate, tried when it does not get there.
+        near: a rate that gets there, so many times larger or smaller than the configured one, is near enough.
         goal: share of the loss of the targets' mean below which a regression is learnt.
         vanishing: the first weight's gradient over the last one's, below which gradients vanish.
         flat: share of the loss of knowing nothing above which the loss counts as not fallen.
@@ -35,7 +37,8 @@ class OverfitSmall:
 
     samples: int = 32
     steps: int = 500
-    factors: Sequence[float] = (0.001, 0.01, 0.1, 10.0, 100.0, 1000.0)
+    factors: Sequence[float] = (0.001, 0.01, 0.1, 0.3, 3.0, 10.0, 100.0, 1000.0)
+    near: float = 10.0
     goal: float = 0.01
     vanishing: float = 1e-3
     flat: float = 0.9
@@ -45,6 +48,7 @@ class OverfitSmall:
         check_int("stages.overfit_small.samples", self.samples, 2)
         check_int("stages.overfit_small.steps", self.steps, 1)
         check_factors("stages.overfit_small.factors", self.factors)
+        check_float("stages.overfit_small.near", self.near, "[1, inf)")
         check_float("stages.overfit_small.goal", self.goal, "(0, 1)")
         check_float("stages.overfit_small.vanishing", self.vanishing, "(0, 1)")
         check_float("stages.overfit_small.flat", self.flat, "(0, 1]")
@@ -67,9 +71,10 @@ class OverfitSmall:
             "losses": {f"{run['rate']:.3g}": [_finite(loss) for loss in run["losses"]] for run in runs},
             "gradients": dict(found["gradients"]),
         }
-        if first["fitted"]:
-            steps = len(first["losses"])
-            return finding([], f"{_learnt(found, first)} after {steps} steps at {first['rate']:.3g}", numbers, series)
+        off = max(last["rate"] / first["rate"], first["rate"] / last["rate"])
+        if last["fitted"] and off <= 1.001 * self.near:
+            steps = len(last["losses"])
+            return finding([], f"{_learnt(found, last)} after {steps} steps at {last['rate']:.3g}", numbers, series)
         fault = _rate(context, found) if last["fitted"] else self._cause(found)
         return finding([fault], "", numbers, series)
 

@@ -18,6 +18,8 @@ MOST_STEPS = 20
 """Batches whose mean the first loss is, at most."""
 LOOKED_AT = 256
 """Rows whose outputs are looked at."""
+FEW = 8
+"""Rows by which it is checked that outputs fit the targets."""
 ROUNDING = 1e-4
 """Relative difference of two float32 results that are the same in exact arithmetic."""
 PROBE_STRENGTH = 1e-3
@@ -38,6 +40,7 @@ class InitialLoss:
         summed: loss of a batch repeated twice over that of the batch: 1 of a mean, 2 of a sum.
         normalized: whether the outputs are probabilities already, while the loss normalizes them itself.
         alike: weights of hidden layers whose units are copies of one another and get equal gradients.
+        weights: root mean square of the trained weights.
         penalty: what regularization adds; of an L2 penalty of strength `PROBE_STRENGTH` where none is configured.
         single: batch normalization layers that would be given one sample at a time.
         pretrained: whether the weights come from a checkpoint.
@@ -51,6 +54,7 @@ class InitialLoss:
     summed: float
     normalized: bool
     alike: tuple[str, ...]
+    weights: float
     penalty: float
     single: tuple[str, ...]
     pretrained: bool
@@ -70,6 +74,7 @@ class Isolation:
         frozen: parameters that require no gradient although fine-tuning froze none of their modules.
         unreached: trained parameters that the loss does not depend on.
         forgotten: trained parameters that the optimizer was not given.
+        training: modules that stay in training mode when the model is told to evaluate.
         batch_norms: layers of batch normalization, which mix samples in training mode by design.
     """
 
@@ -80,6 +85,7 @@ class Isolation:
     frozen: tuple[str, ...]
     unreached: tuple[str, ...]
     forgotten: tuple[str, ...]
+    training: tuple[str, ...]
     batch_norms: int
 
 
@@ -110,6 +116,7 @@ def initial_loss(job: Job, samples: int) -> InitialLoss:
         summed=float(doubled),
         normalized=_normalized(job, x, outputs),
         alike=() if single else tuple(_alike(job.model)),
+        weights=_size(job.model),
         penalty=_penalty(job),
         single=single,
         pretrained="finetune.digest" in job.facts,
@@ -144,6 +151,7 @@ def gradient_isolation(job: Job, samples: int) -> Isolation:
         frozen=tuple(name for name, p in named.items() if not p.requires_grad and id(p) not in meant),
         unreached=tuple(_unreached(job, x, y)),
         forgotten=tuple(name for name, p in named.items() if p.requires_grad and id(p) not in given),
+        training=tuple(name for name, module in job.model.named_modules() if name and module.training),
         batch_norms=sum(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in job.model.modules()),
     )
 
@@ -158,6 +166,7 @@ def trace(job: Job, steps: int) -> tuple[list[float], str]:
     Returns:
         The loss of each step, and the SHA-256 of the weights after them.
     """
+    first_rows(job, FEW)
     table = job.table.lr.tolist()
     losses = take_steps(job, [table[min(step, len(table) - 1)] for step in range(steps)], lambda _: False)
     digest = hashlib.sha256()
@@ -238,6 +247,11 @@ def _weights(model: nn.Module) -> list[tuple[str, nn.Module, Tensor]]:
     ]
 
 
+def _size(model: nn.Module) -> float:
+    values = [weight.detach().flatten() for _, _, weight in _weights(model)]
+    return float(torch.cat(values).square().mean().sqrt()) if values else 0.0
+
+
 def _same_rows(values: Tensor) -> bool:
     return bool((values - values[:1]).abs().max() <= ROUNDING * values.abs().max())
 
@@ -266,7 +280,9 @@ def _model_leak(model: nn.Module, x: Tensor) -> float:
     with torch.backends.cudnn.flags(enabled=False):  # its recurrent layers have no gradient in evaluation mode
         outputs = model(inputs)
         for row in {0, len(x) // 2}:
-            (gradient,) = torch.autograd.grad(outputs[row].sum(), inputs, retain_graph=True)
+            (gradient,) = torch.autograd.grad(outputs[row].sum(), inputs, retain_graph=True, allow_unused=True)
+            if gradient is None:
+                break
             size = gradient.abs().flatten(1).amax(1)
             own, others = float(size[row]), float(torch.cat([size[:row], size[row + 1 :], size.new_zeros(1)]).max())
             worst = max(worst, others / own if own else math.inf if others else 0.0)

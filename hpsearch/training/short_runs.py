@@ -14,7 +14,7 @@ from hpsearch.data.base import Part, Split
 from hpsearch.errors import ConfigError
 from hpsearch.nn.dropout import Dropout
 from hpsearch.rng import generator
-from hpsearch.training.checks import first_rows, plain
+from hpsearch.training.checks import FEW, first_rows, plain
 from hpsearch.training.evaluate import evaluate
 from hpsearch.training.job import Job
 from hpsearch.training.loop import take_steps
@@ -26,6 +26,12 @@ RIDGE = 0.1
 """Of the linear fit, relative to the variance of a standardized feature."""
 LOOK_EVERY = 10
 """Steps between two looks at whether the small sample is fitted."""
+REPEATS = 10
+"""Copies of the small sample in a pass, because a pass costs time of its own."""
+ROSE = 1.1
+"""Times its first value from which on a loss has risen."""
+STILL, STILL_STEPS = 1e-3, 100
+"""A run ends when its loss has moved by less than this share within so many steps: it stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ class Fit:
         accuracy: share of the sample that is right at the end; nan for a regression.
         final: its loss at the end, in evaluation mode.
         fitted: whether the goal was reached.
-        diverged: whether a loss was not finite.
+        diverged: whether a loss was not finite or above `Trainer.diverge_factor` times the first.
     """
 
     rate: float
@@ -111,7 +117,7 @@ def input_baseline(job: Job, factors: Sequence[float], steps: int, errors: float
         What was compared. A linear fit is only made when no run helps: it tells inputs that say nothing from a model
         that has not learnt.
     """
-    first_rows(job, 1)
+    first_rows(job, FEW)
     runs: list[Compared] = []
     for factor in factors:
         rate = factor * rate_of(job)
@@ -127,8 +133,8 @@ def overfit_small(job: Job, samples: int, steps: int, factors: Sequence[float], 
     """Train on a small sample until it is known by heart, without anything that regularizes.
 
     The sample is one batch; penalties, constraints, weight decay, dropout, mixing and augmentation are off. When the
-    configured rate does not get there, others are tried: larger ones first, unless the run diverged or ended above its
-    first loss.
+    configured rate does not get there, others are tried, the nearest first; of two at the same distance the larger one,
+    unless the loss rose.
 
     Args:
         job: the trial; what regularizes is taken out of it.
@@ -146,17 +152,17 @@ def overfit_small(job: Job, samples: int, steps: int, factors: Sequence[float], 
     rate = rate_of(job)
     if not rate:
         raise ConfigError("optimizer.lr = 0: nothing is trained")
-    first_rows(job, 1)
+    first_rows(job, FEW)
     small = _small(job, samples)
     guess = _guess(small)
     gradients = _gradients(small)
     runs = [_fit(small, rate, steps, goal * guess)]
-    rises = runs[0].diverged or runs[0].final > runs[0].losses[0]
-    for factor in sorted(factors, key=lambda f: ((f > 1) == rises, abs(math.log(f)))):
+    rose = runs[0].diverged or max(runs[0].losses) > ROSE * runs[0].losses[0]
+    for factor in sorted(factors, key=lambda f: (round(2 * abs(math.log10(f))), (f > 1) == rose)):
         if runs[-1].fitted:
             break
         runs.append(_fit(small, factor * rate, steps, goal * guess))
-    return Overfit(tuple(runs), len(small.splits.train), guess, gradients)
+    return Overfit(tuple(runs), small.batch_size, guess, gradients)
 
 
 def rate_of(job: Job) -> float:
@@ -167,7 +173,7 @@ def rate_of(job: Job) -> float:
 def standard_errors(differences: Tensor) -> float:
     """Return a mean difference over its standard error; 0 where it is not finite."""
     if not differences.isfinite().all():
-        return math.inf if (differences == math.inf).all() else 0.0
+        return 0.0
     mean, error = float(differences.mean()), float(differences.std() / math.sqrt(len(differences)))
     return mean / error if error else 0.0
 
@@ -193,7 +199,7 @@ def _blocks(job: Job, rate: float, steps: int, zeroed: bool) -> Tensor:
                 losses = take_steps(job, [rate] * steps, lambda so_far: not math.isfinite(so_far[-1]))
             job.model.eval()
             if not math.isfinite(losses[-1]):
-                return torch.full((2,), math.inf)
+                return torch.full((BLOCKS,), math.inf, dtype=torch.float64)
             pairs = job.splits.valid.batches(rows[: size * BLOCKS], size)
             return torch.stack([job.loss(job.model(x), y) for x, y in pairs]).cpu().double()
     finally:
@@ -233,7 +239,7 @@ def _flat(job: Job, part: Part, most: int) -> tuple[Tensor, Tensor]:
 
 
 def _small(job: Job, samples: int) -> Job:
-    """Return the trial on a small sample in one batch, without anything that regularizes."""
+    """Return the trial on a small sample in one batch, which is also its validation split, without regularization."""
     rows = _spread(job.splits.train.y[: len(job.splits.train)], samples, job.splits.task).to(job.device)
     ((x, y),) = job.splits.train.batches(rows, len(rows), job.seed)
     for module in job.model.modules():
@@ -241,7 +247,8 @@ def _small(job: Job, samples: int) -> Job:
     for group in job.optimizer.param_groups:
         if "weight_decay" in group:
             group["weight_decay"] = 0.0
-    splits = replace(job.splits, train=Split(x, y))
+    copies = Split(x.repeat(REPEATS, *[1] * (x.ndim - 1)), y.repeat(REPEATS, *[1] * (y.ndim - 1)))
+    splits = replace(job.splits, train=copies, valid=Split(x, y))
     return replace(plain(job), splits=splits, batch_size=len(rows), shuffle=False)
 
 
@@ -267,7 +274,7 @@ def _spread(y: Tensor, samples: int, task: str) -> Tensor:
 
 
 def _guess(job: Job) -> float:
-    ((x, y),) = job.splits.train.in_order(job.batch_size)
+    ((x, y),) = job.splits.valid.in_order(job.batch_size)
     with torch.no_grad():
         job.model.eval()
         outputs = torch.zeros_like(job.model(x))
@@ -288,20 +295,29 @@ def _fit(job: Job, rate: float, steps: int, goal: float) -> Fit:
     fitted = _fitted(job, goal)
 
     def stop(losses: Sequence[float]) -> bool:
-        if not math.isfinite(losses[-1]):
+        if _diverges(job, losses) or _stands(losses):
             return True
         return len(losses) % LOOK_EVERY == 0 and fitted(looked)
 
     with _restored(job):
         losses = take_steps(job, [rate] * steps, stop)
         done = fitted(looked)
-    diverged = not (math.isfinite(losses[-1]) and math.isfinite(looked["loss"]))
+    diverged = _diverges(job, losses) or not math.isfinite(looked["loss"])
     return Fit(rate, tuple(losses), looked.get("acc", math.nan), looked["loss"], done, diverged)
+
+
+def _diverges(job: Job, losses: Sequence[float]) -> bool:
+    return not math.isfinite(losses[-1]) or 0 < job.trainer.diverge_factor * losses[0] < losses[-1]
+
+
+def _stands(losses: Sequence[float]) -> bool:
+    recent = losses[-STILL_STEPS:]
+    return len(losses) > STILL_STEPS and max(recent) - min(recent) < STILL * abs(recent[0])
 
 
 def _fitted(job: Job, goal: float) -> Callable[[dict[str, float]], bool]:
     task = job.splits.task
-    look = partial(evaluate, job.model, job.model, job.loss, job.splits.train, job.batch_size, task)
+    look = partial(evaluate, job.model, job.model, job.loss, job.splits.valid, job.batch_size, task)
 
     def fitted(looked: dict[str, float]) -> bool:
         looked.update(look())
