@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from bisect import bisect_left
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -17,8 +18,6 @@ from hpsearch.rng import address
 from hpsearch.search.pruners import Promoter, Standing
 from hpsearch.search.samplers import Sobol
 from hpsearch.types import Decision, TrialState
-
-MOST_STAGES = 64  # more than the doublings of any number of epochs
 
 
 class Auto(Sobol):
@@ -102,15 +101,15 @@ def _as_pruned(trial: FrozenTrial) -> FrozenTrial:
 class AutoPruner(Promoter):
     """Stages: every point trains to epoch 1 and waits; few go on, and fewer at every further stage.
 
-    The stages are at epochs 1, `factor`, `factor`^2, ... below half of a trial's epochs. Of every `share` points asked
-    one passes the first stage, of every 2 `share` one the second, of every 4 `share` one the third: with 4 and 8 and
-    trials of 50 epochs 12 % of the points see epoch 4, 6 % epoch 16 and 3 % the end, so that each stage costs about as
-    much as the first. The best at a stage goes on first, the earliest stage first. A point that came to a stage on the
-    very curve of one that has passed it (a hyperparameter without effect) waits behind all others. A point that
-    diverges gives its place back. Once there are no new points at least one of every stage goes on, so that the study
-    has a complete point.
+    The stages are at epochs 1, `factor`, `factor`^2, ... below half of a trial's epochs. Nothing goes on before
+    3 `share` points are known. Then the best that waits at a stage goes on, the latest stage first, if it is among the
+    best m of all n points asked at that epoch: m = n / `share` at the first stage, half as many at every further one,
+    but never fewer than 1 + n / (6 `share`), so that an early leader cannot keep all others waiting for ever. A point
+    better than all before it thus goes on at once. One that has followed for several epochs the very curve of another
+    that has passed (a hyperparameter without effect) stays. Once there are no new points the best goes on to the end,
+    so that the study has a complete point.
 
-    Asynchronous successive halving (Li et al. 2018) with pauses, and with more points at the first stage.
+    Successive halving (Li et al. 2018) with pauses, more points at the first stage, and ranks in place of quotas.
 
     Args:
         epochs: of a trial; None: unknown, then the stages never end. With 1, no point waits.
@@ -138,20 +137,34 @@ class AutoPruner(Promoter):
         return Decision.CONTINUE if self.promote(waiting, asking=True) == point else Decision.PAUSE
 
     def promote(self, standings: Mapping[int, Standing], asking: bool) -> int | None:
-        """Choose the best of those that wait at the earliest stage that has a place left."""
+        """Choose the best of those that wait at the latest stage at which one is good enough."""
+        if asking and len(standings) < 3 * self.share:
+            return None
         waiting: dict[int, list[Standing]] = {}
-        beyond: dict[int, list[Standing]] = {}
         for each in standings.values():
-            stage = self._stage(each.epoch)
             if each.state is TrialState.PAUSED:
-                waiting.setdefault(stage, []).append(each)
-            beyond.setdefault(self._passed(each, stage), []).append(each)
-        for stage in sorted(waiting):
-            passed = [each for count, some in beyond.items() if count > stage for each in some]
-            places = len(standings) // (self.share * 2**stage)
-            if len(passed) < (places if asking else max(places, 1)):
-                return self._first(waiting[stage], passed, self.factor**stage).point
-        return None
+                waiting.setdefault(self._stage(each.epoch), []).append(each)
+        for stage in sorted(waiting, reverse=True):
+            best = self._best(waiting[stage], stage, standings)
+            if best is not None:
+                return best
+        ended = any(each.state in (TrialState.COMPLETE, TrialState.RUNNING) for each in standings.values())
+        if asking or ended or not waiting:
+            return None
+        return max(waiting[max(waiting)], key=lambda each: (each.scores[each.epoch], -each.point)).point
+
+    def _best(self, waiting: list[Standing], stage: int, standings: Mapping[int, Standing]) -> int | None:
+        """Return the best that waits at a stage, None when it is not good enough."""
+        epoch = self.factor**stage
+        come = {each.point: _curve(each, epoch) for each in standings.values() if each.epoch >= epoch}
+        passed = {curve for point, curve in come.items() if self._has_passed(standings[point], stage)}
+        new = [each for each in waiting if stage == 0 or come[each.point] not in passed]
+        if not new:
+            return None
+        first = min(new, key=lambda each: (-come[each.point][-1], each.point))
+        rank = len({curve for curve in come.values() if curve[-1] > come[first.point][-1]})
+        number = len(standings)
+        return first.point if rank < max(1 + number // (6 * self.share), number // (self.share * 2**stage)) else None
 
     def _stages(self) -> Iterator[int]:
         """Yield the epochs of the stages; without end where a trial's epochs are unknown."""
@@ -169,21 +182,13 @@ class AutoPruner(Promoter):
             stage += 1
         return stage
 
-    def _passed(self, standing: Standing, stage: int) -> int:
-        """Return how many stages a point went on from; none when it ended in a failure."""
-        match standing.state:
-            case TrialState.COMPLETE:
-                return MOST_STAGES
-            case TrialState.INFEASIBLE | TrialState.FAILED:
-                return 0
-            case TrialState.RUNNING:
-                return stage + 1
-        return max(stage, 0)
-
-    def _first(self, waiting: list[Standing], passed: list[Standing], epoch: int) -> Standing:
-        curves = {_curve(each, epoch) for each in passed}
-        return min(waiting, key=lambda each: (_curve(each, epoch) in curves, -(each.at(epoch) or 0.0), each.point))
+    def _has_passed(self, standing: Standing, stage: int) -> bool:
+        """Return whether a point went on from a stage to which it came."""
+        waits = standing.state in (TrialState.PAUSED, TrialState.PRUNED)
+        return self._stage(standing.epoch) > stage or not waits
 
 
 def _curve(standing: Standing, epoch: int) -> tuple[float, ...]:
-    return tuple(score for at, score in sorted(standing.scores.items()) if at <= epoch)
+    """Return the scores up to the first report at or after an epoch to which the point came."""
+    epochs = sorted(standing.scores)
+    return tuple(standing.scores[each] for each in epochs[: bisect_left(epochs, epoch) + 1])
