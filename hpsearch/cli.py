@@ -112,16 +112,17 @@ def _searches(word: str) -> bool:
 
 
 def _study(parsed: argparse.Namespace) -> int:
-    from hpsearch.study import StudyOutcome, run_study
+    from hpsearch.recipe.engine import RecipeOutcome
+    from hpsearch.study import run_study
     from hpsearch.terminal.progress import progress
     from hpsearch.terminal.summary import show_recipe, show_study
 
     with progress() as observer:
         outcome = run_study(parsed.words, config_dirs=parsed.config_dir, observer=observer)
-    if isinstance(outcome, StudyOutcome):
-        show_study(outcome, parsed.line)
-    else:
+    if isinstance(outcome, RecipeOutcome):
         show_recipe(outcome)
+    else:
+        show_study(outcome, parsed.line)
     return outcome.exit_code
 
 
