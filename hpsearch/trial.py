@@ -302,7 +302,7 @@ def prepare(config: Mapping[str, Any], key: str, folder: Path, source: str | Non
     model = model.to(device)
     optimizer = _optimizer(config["optimizer"], plugins, model, tuned.rate_factors)
     steps = math.ceil(len(splits.train) / batch_size)
-    loss: nn.Module = build("loss", config["loss"], plugins)
+    loss = _loss(config["loss"], plugins, splits.num_outputs)
     table, plateau = schedule_of(config, optimizer, steps, trainer.epochs, objective)
     return Job(
         key=key,
@@ -341,6 +341,20 @@ def _augment(config: Mapping[str, Any], splits: "Splits") -> "Augment | None":
 
     steps = {name: build("augment", each, config["plugins"]) for name, each in config["augment"].items()}
     return augment(config["seed"], steps, splits.train)
+
+
+def _loss(config: Mapping[str, Any], plugins: tuple[str, ...], num_outputs: int) -> "nn.Module":
+    """Build the loss; the weights that torch takes as a tensor are a list of one number per output."""
+    import torch
+
+    tensors = ("weight", "pos_weight") if str(config["_target_"]).startswith("torch.") else ()
+    lists = {name: config[name] for name in tensors if isinstance(config.get(name), list)}
+    loss: nn.Module = build("loss", {**config, **dict.fromkeys(lists)}, plugins)
+    for name, values in lists.items():
+        if len(values) != num_outputs:
+            raise ConfigError(f"loss.{name} = {values}: must hold {num_outputs} numbers, one per output")
+        setattr(loss, name, torch.tensor(values, dtype=torch.float32))
+    return loss
 
 
 def _weighted(loss: "nn.Module", class_weights: "tuple[float, ...] | None") -> "nn.Module":

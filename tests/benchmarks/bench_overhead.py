@@ -27,8 +27,8 @@ from torch import nn
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.data.base import Splits
-from hpsearch.search.storage import Store
 from hpsearch.ownership import STUDY_FILE, write_yaml
+from hpsearch.search.storage import Store
 from hpsearch.session import Silent, build_launcher, build_tracker, recorded, working
 from hpsearch.study import _described, _driver, _opened, _representatives, plan_search
 from tests.benchmarks import bare_loop

@@ -43,11 +43,8 @@ epochs: they are expected above .85, not at their reference.
 """
 
 NOTE = """
-The spread of the first three rows is that of the last update at a constant rate. The batches and their order are a
-function of the seed alone, and the last batch of seed 2 (176 images) happens to hold 30 shirts and 7 bags where 18 are
-expected: this one update takes softmax regression from .8352 to .8182 and the MLP from .8551 to .8040, and LeNet loses
-.034 in that epoch (softmax regression with seed 0: .8349 to .8344, with seed 1: .8303 to .8324). One epoch earlier the
-three rows have .8309 ± .0014, .8534 ± .0023 and .8122 ± .0070.
+Seed 2 is the lowest in each of the first three rows: they train at a constant rate to the end, and their batches and
+the order of these are a function of the seed alone, so the three share them.
 """
 
 

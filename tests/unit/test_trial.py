@@ -237,3 +237,10 @@ def test_another_runtime_error_is_not_taken_for_lack_of_memory(tmp_path, monkeyp
     monkeypatch.setattr(MLP, "forward", forward)
     with pytest.raises(RuntimeError, match="mat1"):
         drive(execute((spec(tmp_path),)))
+
+
+def test_weights_of_the_classes_reach_the_loss_of_torch():
+    weights = [1.0] * 9 + [3.0]
+    assert prepare(config(f"loss.weight={weights}"), key="", folder=Path()).loss.weight.tolist() == weights
+    with pytest.raises(ConfigError, match=r"loss.weight = \[1, 2\]: must hold 10 numbers, one per output"):
+        prepare(config("loss.weight=[1, 2]"), key="", folder=Path())
