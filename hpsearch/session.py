@@ -4,6 +4,7 @@ Nothing is created before the workers have built the configuration once and foun
 """
 
 import functools
+import json
 import math
 import re
 import time
@@ -35,6 +36,25 @@ WEIGHTS = "best.safetensors"
 def studies_folder() -> Path:
     """Return the folder of all studies: ``studies`` in the working folder."""
     return Path.cwd() / "studies"
+
+
+def layers_of(study: str, trial: TrialId) -> list[dict[str, Any]]:
+    """Return the rows of a trial's ``layers.json``, see `hpsearch.training.layers.LayerWatch`; none where it has none.
+
+    Args:
+        study: name of its study.
+        trial: which of it.
+
+    Returns:
+        One row per measured step.
+    """
+    try:
+        rows: list[dict[str, Any]] = json.loads(
+            (studies_folder() / study / "trials" / trial.stem / "layers.json").read_text(encoding="utf-8")
+        )
+    except (OSError, ValueError):
+        return []
+    return rows
 
 
 def study_folder(name: str) -> Path:

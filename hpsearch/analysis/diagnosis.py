@@ -250,6 +250,7 @@ def underfitting(run: History) -> str:
     """Underfitting: the training loss has learned something and ends flat, but high, and the validation loss with it.
 
     Flat: the last quarter brings less than `IMPROVES` of the whole fall. High: above `HIGH` of the untrained loss.
+    Of a loss that its updates throw about nothing is said.
 
     Returns:
         The evidence, empty when the rule does not hold.

@@ -97,7 +97,8 @@ def histories(table: TrialTable) -> dict[tuple[int, int, int], dict[str, Any]]:
 
 
 def _fields(rows: Any) -> dict[str, Any]:
-    trained, before = rows[rows["epoch"] > 0], rows[rows["epoch"] == 0]
+    losses = [column for column in ("train/loss", "valid/loss") if column in rows]
+    trained, before = rows[rows["epoch"] > 0].dropna(subset=losses), rows[rows["epoch"] == 0]
     fields: dict[str, Any] = {
         name: [float(value) for value in trained[column]] if column in rows else [] for name, column in _EPOCHS.items()
     }

@@ -1,6 +1,5 @@
 """Curves: what the trials of the fine search show, and what to change."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +13,9 @@ from hpsearch.analysis.sweep import Summary
 from hpsearch.analysis.words import settings
 from hpsearch.errors import check_choice
 from hpsearch.recipe.base import Context, Finding, Verdict, need
-from hpsearch.session import studies_folder
+from hpsearch.session import layers_of
 from hpsearch.types import TrialId, TrialTable
 
-LAYERS = "layers.json"
 HIGH = (Label.UNDERFITTING, Label.PLATEAU)
 """What a shallower twin tells the reason of."""
 
@@ -91,16 +89,6 @@ def handed(table: TrialTable, summary: Summary) -> dict[str, Any]:
     ]
     faults = [[str(label), *said] for label, said in study_diagnoses(summary).items()]
     return {"fine_trials": trials, "fine_faults": faults}
-
-
-def layers_of(study: str, known: TrialId) -> list[dict[str, Any]]:
-    """Return the rows of a trial's ``layers.json``; none where there is no such file."""
-    try:
-        text = (studies_folder() / study / "trials" / known.stem / LAYERS).read_text(encoding="utf-8")
-    except OSError:
-        return []
-    rows: list[dict[str, Any]] = json.loads(text)
-    return rows
 
 
 def shallower(model: Mapping[str, Any]) -> dict[str, Any]:

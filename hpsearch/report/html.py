@@ -13,6 +13,7 @@ from hpsearch.analysis import words
 from hpsearch.analysis.answer import answer, caveats, fixed_settings, replicates
 from hpsearch.analysis.space import floats, plain
 from hpsearch.analysis.sweep import Summary
+from hpsearch.report.diagnosis import diagnosis_table
 from hpsearch.report.files import REPORT, replace_text
 from hpsearch.report.findings import Findings
 from hpsearch.report.panels import panels, script_json
@@ -74,6 +75,7 @@ def render(found: Findings) -> str:
         front=front_table(table, summary),
         points=point_table(summary),
         trials=trial_table(table, summary),
+        diagnosis=diagnosis_table(table, summary),
         replay=best_command(table, summary),
         commands=_commands(table),
         config=flat(dict(study.get("config") or {})),

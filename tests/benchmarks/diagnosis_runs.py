@@ -164,10 +164,10 @@ RUNS = (
     ),
     Run("rate 1", (*MLP, "optimizer.lr=1", "trainer.epochs=15"), (Label.TOO_HIGH,), OF_HIGH),
     Run(
-        "rate .1, Adam",
+        "rate .1, Adam: units die",
         (*MLP[:2], "optimizer=adam", "optimizer.lr=0.1", "trainer.epochs=15"),
-        (Label.TOO_HIGH,),
-        OF_HIGH,
+        (Label.DEAD,),
+        (*OF_HIGH, Label.TOO_HIGH),
     ),
     Run("rate .7, clothes", (*CLOTHES, "model=mlp", "optimizer.lr=0.7"), (Label.TOO_HIGH,), OF_HIGH),
     Run(
@@ -272,7 +272,7 @@ RUNS = (
     ),
     Run(
         "wrong labels",
-        (*MLP, "model.hidden=[512]", "optimizer=adam", "optimizer.lr=0.002", "trainer.epochs=50"),
+        (*MLP, "model.hidden=[512]", "optimizer.lr=0.1", "trainer.epochs=60"),
         (Label.OVERFITTING,),
         (Label.MISMATCH,),
         noisy,
@@ -327,8 +327,8 @@ RUNS = (
         OF_HIGH,
     ),
     Run(
-        "rate 1, Adam",
-        (*MLP[:2], "optimizer=adam", "optimizer.lr=1", "trainer.diverge_factor=1e9", "trainer.epochs=10"),
+        "rate .03, Lion",
+        (*MLP[:2], "optimizer=lion", "optimizer.lr=0.03", "trainer.epochs=5"),
         (Label.UPDATE_RATIO,),
         (*OF_HIGH, Label.TOO_HIGH, Label.DIVERGED, Label.EXPLODING),
     ),
