@@ -131,7 +131,8 @@ def test_a_mistake_is_caught_by_its_gate(case):
     upto = GATES[: GATES.index(gate) + 1]
     findings = found(*words, gates=upto)
     wrong = {name: each.cause for name, each in findings.items() if each.verdict is not Verdict.PASS}
-    wrong.pop("input_baseline", None) if wrong.get("input_baseline") == "nothing learnt" else None
+    if gate == "overfit_small" and wrong.get("input_baseline") == "nothing learnt":
+        del wrong["input_baseline"]  # what cannot be learnt is seen there too, and named here
     assert wrong == {gate: cause}, findings
     assert findings[gate].action and findings[gate].sentence
 
