@@ -15,7 +15,7 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose
 from hpsearch.config.schema import check_value
 from hpsearch.driver import Driver, Outcome, Plan
-from hpsearch.errors import BusyError, ConfigError, SpaceError
+from hpsearch.errors import BusyError, ConfigError, SpaceError, StorageError
 from hpsearch.grammar import value_text
 from hpsearch.launch.base import Launcher
 from hpsearch.ownership import STUDY_FILE, locked, owned
@@ -145,7 +145,24 @@ def run_study(
     if not composition.config["stages"]:
         return run_composed(composition, observer)
     outcome = run_recipe(composition, _stage, observer)
+    _send_stages(composition, outcome, observer)
     return replace(outcome, report=_notebook(outcome.folder, outcome.replay_command))
+
+
+def _send_stages(composition: Composition, outcome: RecipeOutcome, observer: Observer) -> None:
+    """Send what the stages left: nobody waited for the tracking store between them."""
+    tracker = composition.config["tracker"]
+    if not str(tracker["_target_"]).endswith(".MlflowTracker"):
+        return
+    for stage in outcome.findings:
+        folder = outcome.folder.with_name(f"{outcome.name}.{stage}")
+        if folder.exists():
+            try:
+                with locked(folder):
+                    send(folder, tracker.get("uri"), tracker.get("artifacts"))
+            except StorageError as error:
+                observer.line(f"{error}; `python -m hpsearch sync` sends the rest")
+                return
 
 
 def _notebook(folder: Path, replay: str | None) -> Path:
@@ -206,7 +223,7 @@ def run_composed(
         table = table_from_events(folder)
         summary = _summary(table)
         report = _conclude(table, summary, folder, record, outcome, todo, observer)
-        notes = unsent_note(tracker, observer)
+        notes = () if within else unsent_note(tracker, observer)
         return _outcome(table, summary, folder, outcome, report, tracker.hint(), time.time() - began, not todo, notes)
 
 

@@ -26,9 +26,19 @@ from hpsearch.grammar import value_text
 _LOCK = threading.Lock()
 _FAILURES = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError)
 
-SEARCH_KEYS = frozenset(
-    {"study", "stage", "stages", "space", "sampler", "pruner", "extend", "launcher", "tracker", "storage", "budget"}
-)
+SEARCH_KEYS = frozenset({
+    "study",
+    "stage",
+    "stages",
+    "space",
+    "sampler",
+    "pruner",
+    "extend",
+    "launcher",
+    "tracker",
+    "storage",
+    "budget",
+})
 """Root keys that do not describe a trial: how it was proposed, where it runs and where it is written down."""
 
 

@@ -19,6 +19,9 @@ from hpsearch.search.pruners import Promoter, Standing
 from hpsearch.search.samplers import Sobol
 from hpsearch.types import Decision, TrialState
 
+LAST = 3
+"""So many go on to the end of their training once no new points are asked."""
+
 
 class Auto(Sobol):
     """Evenly spread points first, then every second one from a model of what is known so far.
@@ -102,12 +105,12 @@ class AutoPruner(Promoter):
     """Stages: every point trains to epoch 1 and waits; few go on, and fewer at every further stage.
 
     The stages are at epochs 1, `factor`, `factor`^2, ... below half of a trial's epochs. Nothing goes on before
-    3 `share` points are known. Then the best that waits at a stage goes on, the latest stage first, if it is among the
+    4 `share` points are known. Then the best that waits at a stage goes on, the latest stage first, if it is among the
     best m of all n points asked at that epoch: m = n / `share` at the first stage, half as many at every further one,
     but never fewer than 1 + n / (6 `share`), so that an early leader cannot keep all others waiting for ever. A point
     better than all before it thus goes on at once. One that has followed for several epochs the very curve of another
-    that has passed (a hyperparameter without effect) stays. Once there are no new points the best goes on to the end,
-    so that the study has a complete point.
+    that has passed (a hyperparameter without effect) stays. Once there are no new points the best three go on to the
+    end.
 
     Successive halving (Li et al. 2018) with pauses, more points at the first stage, and ranks in place of quotas.
 
@@ -117,7 +120,7 @@ class AutoPruner(Promoter):
         share: one point of so many passes the first stage.
     """
 
-    def __init__(self, epochs: int | None = None, factor: int = 4, share: int = 8) -> None:
+    def __init__(self, epochs: int | None = None, factor: int = 4, share: int = 12) -> None:
         if epochs is not None:
             check_int("pruner.epochs", epochs, 0)
         check_int("pruner.factor", factor, 2)
@@ -138,14 +141,16 @@ class AutoPruner(Promoter):
 
     def promote(self, standings: Mapping[int, Standing], asking: bool) -> int | None:
         """Choose the best of those that wait at the latest stage at which one is good enough."""
-        if asking and len(standings) < 3 * self.share:
+        if asking and len(standings) < 4 * self.share:
             return None
         waiting: dict[int, list[Standing]] = {}
         for each in standings.values():
             if each.state is TrialState.PAUSED:
                 waiting.setdefault(self._stage(each.epoch), []).append(each)
         for stage in sorted(waiting, reverse=True):
-            best = self._best(waiting[stage], stage, standings)
+            best = self._best(
+                waiting[stage], stage, standings, 1 + len(standings) // (6 * self.share) if asking else LAST
+            )
             if best is not None:
                 return best
         ended = any(each.state in (TrialState.COMPLETE, TrialState.RUNNING) for each in standings.values())
@@ -153,8 +158,8 @@ class AutoPruner(Promoter):
             return None
         return max(waiting[max(waiting)], key=lambda each: (each.scores[each.epoch], -each.point)).point
 
-    def _best(self, waiting: list[Standing], stage: int, standings: Mapping[int, Standing]) -> int | None:
-        """Return the best that waits at a stage, None when it is not good enough."""
+    def _best(self, waiting: list[Standing], stage: int, standings: Mapping[int, Standing], fewest: int) -> int | None:
+        """Return the best that waits at a stage, None when it is not good enough; `fewest` places are good enough."""
         epoch = self.factor**stage
         come = {each.point: _curve(each, epoch) for each in standings.values() if each.epoch >= epoch}
         passed = {curve for point, curve in come.items() if self._has_passed(standings[point], stage)}
@@ -163,8 +168,7 @@ class AutoPruner(Promoter):
             return None
         first = min(new, key=lambda each: (-come[each.point][-1], each.point))
         rank = len({curve for curve in come.values() if curve[-1] > come[first.point][-1]})
-        number = len(standings)
-        return first.point if rank < max(1 + number // (6 * self.share), number // (self.share * 2**stage)) else None
+        return first.point if rank < max(fewest, len(standings) // (self.share * 2**stage)) else None
 
     def _stages(self) -> Iterator[int]:
         """Yield the epochs of the stages; without end where a trial's epochs are unknown."""

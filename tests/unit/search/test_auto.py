@@ -46,7 +46,7 @@ def test_fewer_pass_every_further_stage():
     reached = [sum(each.epoch >= epoch for each in standings.values()) for epoch in (1, 2, 5, 17, 50)]
     assert reached[0] == 65
     assert reached == sorted(reached, reverse=True)
-    assert 8 <= reached[1] <= 24 and 1 <= reached[4] <= 6
+    assert 5 <= reached[1] <= 16 and 1 <= reached[4] <= 4
     assert len(set(order)) == len(order)
 
 
@@ -58,13 +58,13 @@ def test_a_single_epoch_never_waits(epochs):
 
 def test_nothing_goes_on_before_there_are_enough():
     pruner = AutoPruner(50)
-    assert pruner.promote(waiting(range(23)), asking=True) is None
-    assert pruner.promote(waiting(range(24)), asking=True) == 23
+    assert pruner.promote(waiting(range(47)), asking=True) is None
+    assert pruner.promote(waiting(range(48)), asking=True) == 47
 
 
 def test_a_curve_that_has_passed_stays_when_it_comes_again():
     same = {1: 5.0, 2: 6.0, 3: 7.0, 4: 8.0}
-    standings = waiting([0.0] * 24)
+    standings = waiting([0.0] * 48)
     standings[0] = Standing(0, {**same, 5: 9.0}, RUNNING)
     standings[1] = Standing(1, dict(same), PAUSED)
     assert AutoPruner(50).promote(standings, asking=True) != 1
@@ -73,11 +73,12 @@ def test_a_curve_that_has_passed_stays_when_it_comes_again():
 
 
 def test_the_latest_stage_goes_first_and_only_while_it_leads():
-    standings = waiting(range(24))
+    standings = waiting(range(48))
     standings[3] = Standing(3, {1: 3.0, 2: 3.0, 3: 3.0, 4: 3.0}, PAUSED)
     assert AutoPruner(50).promote(standings, asking=True) == 3
-    standings[5] = Standing(5, {1: 5.0, 2: 5.0, 3: 5.0, 4: 5.0}, TrialState.COMPLETE)
-    assert AutoPruner(50).promote(standings, asking=True) == 23
+    for number in (5, 6):
+        standings[number] = Standing(number, dict.fromkeys(range(1, 5), float(number)), TrialState.COMPLETE)
+    assert AutoPruner(50).promote(standings, asking=True) == 47
 
 
 def test_a_leader_does_not_keep_the_others_waiting_for_ever():
@@ -87,16 +88,16 @@ def test_a_leader_does_not_keep_the_others_waiting_for_ever():
         standings[1] = Standing(1, {1: 8.0, 16: 8.0}, PAUSED)
         return AutoPruner(50).promote(standings, asking=True)
 
-    assert behind(24) != 1
-    assert behind(48) == 1
+    assert behind(48) != 1
+    assert behind(72) == 1
 
 
 def test_a_point_that_would_go_on_at_once_is_not_paused():
-    standings = waiting(range(24))
-    standings[23].state = RUNNING
-    assert AutoPruner(50).judge(23, standings) is Decision.CONTINUE
-    standings[23].scores[1] = 0.5
-    assert AutoPruner(50).judge(23, standings) is Decision.PAUSE
+    standings = waiting(range(48))
+    standings[47].state = RUNNING
+    assert AutoPruner(50).judge(47, standings) is Decision.CONTINUE
+    standings[47].scores[1] = 0.5
+    assert AutoPruner(50).judge(47, standings) is Decision.PAUSE
 
 
 def test_at_the_end_at_least_one_goes_all_the_way_and_others_wait():
@@ -106,7 +107,9 @@ def test_at_the_end_at_least_one_goes_all_the_way_and_others_wait():
         standings[number].scores |= dict.fromkeys(range(standings[number].epoch, stage + 1), 3.0)
         standings[number].state = TrialState.COMPLETE if stage == 50 else PAUSED
         path.append((number, stage))
-    assert path == [(1, 4), (1, 16), (1, 50)]
+    assert path[:3] == [(1, 4), (1, 16), (1, 50)]
+    assert sum(stage == 50 for _, stage in path) >= 1
+    assert len(set(path)) == len(path)
 
 
 def test_at_the_end_the_next_best_replaces_one_that_diverged():
