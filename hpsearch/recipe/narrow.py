@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from hpsearch.grammar import value_text
+from hpsearch.grammar import option_text, value_text
 from hpsearch.search.parameter import Parameter
 from hpsearch.search.space import Space
 
@@ -34,7 +34,7 @@ def narrowed(space: Space, points: Sequence[Scored]) -> dict[str, str]:
     The better quarter of the points, three at least, decides. A range becomes theirs, widened by half of its width and
     by at least a quarter of a decade (on a linear scale: a quarter of the old range) on both sides, and never beyond
     the old one; so it always holds the best point with room around it. Of choices those are kept that one of the better
-    points has.
+    points has, and what is conditional on another one goes.
 
     Args:
         space: what was searched; its ranges are the limits.
@@ -46,10 +46,15 @@ def narrowed(space: Space, points: Sequence[Scored]) -> dict[str, str]:
     ranked = sorted(points, key=lambda point: -point.score)
     better = ranked[: max(FEWEST, math.ceil(SHARE * len(ranked)))]
     table = space.to_dict()
+    kept: dict[str, set[str]] = {}
     for parameter in space.parameters:
         values = [point.params[parameter.key] for point in better if parameter.name in space.flat(point.params)]
-        if values:
+        if any(option not in kept.get(key, {option}) for key, option in parameter.condition):
+            del table[parameter.name]
+        elif values:
             table[parameter.name] = _expression(parameter, values, table[parameter.name])
+            if parameter.values is not None:
+                kept.setdefault(parameter.key, set()).update(map(option_text, values))
     return table
 
 

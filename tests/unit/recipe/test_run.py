@@ -1,0 +1,86 @@
+"""Stages in order: what is handed on, what is on record, where a failed one stops the recipe."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from hpsearch.errors import ConfigError
+from hpsearch.recipe.base import Finding, Verdict, need
+from hpsearch.recipe.engine import conclusion
+from hpsearch.recipe.run import from_dict, run_stages, to_dict
+
+
+@dataclass
+class Says:
+    finding: Finding
+    on_fail: str = "stop"
+    asked: list = field(default_factory=list)
+
+    def run(self, context):
+        self.asked.append(dict(context))
+        return self.finding
+
+
+def passed(**handed):
+    return Finding(Verdict.PASS, "it is fine", handed=handed)
+
+
+FAILED = Finding(Verdict.FAIL, "the loss is flat", cause="rate too low", action="raise optimizer.lr")
+
+
+def run(stages, known=None):
+    written, lines = {}, []
+    found = run_stages(stages, known or {}, dict, written.__setitem__, lines.append)
+    return found, written, lines
+
+
+def test_each_stage_is_given_what_those_before_it_found():
+    stages = {"one": Says(passed(a=1)), "two": Says(passed(b=2)), "three": Says(passed())}
+    found, written, _ = run(stages)
+    assert stages["three"].asked == [{"a": 1, "b": 2}]
+    assert list(found) == list(written) == ["one", "two", "three"]
+
+
+def test_what_is_on_record_is_not_looked_at_again_but_still_handed_on():
+    stages = {"one": Says(passed(a=1)), "two": Says(passed())}
+    _, written, _ = run(stages, {"one": passed(a=7)})
+    assert stages["one"].asked == []
+    assert stages["two"].asked == [{"a": 7}]
+    assert list(written) == ["two"]
+
+
+def test_a_failed_gate_stops_the_recipe_unless_it_is_told_to_go_on():
+    stages = {"one": Says(FAILED), "two": Says(passed())}
+    found, _, lines = run(stages)
+    assert list(found) == ["one"]
+    assert lines[-1] == "✗ one: the loss is flat (rate too low) → raise optimizer.lr"
+    found, _, _ = run({"one": Says(FAILED, "continue"), "two": Says(passed())})
+    assert list(found) == ["one", "two"]
+
+
+def test_an_unknown_answer_to_failure_is_refused_before_any_stage_runs():
+    stages = {"one": Says(passed()), "two": Says(passed(), "perhaps")}
+    with pytest.raises(ConfigError, match=r"stages.two.on_fail = 'perhaps': must be one of stop, continue"):
+        run(stages)
+    assert stages["one"].asked == []
+
+
+def test_a_stage_that_lacks_what_an_earlier_one_gives_says_which():
+    context = SimpleNamespace(handed={})
+    with pytest.raises(ConfigError, match="only stage coarse gives it: put coarse in front"):
+        need(context, "fine_space", "coarse")
+
+
+def test_findings_survive_the_record():
+    finding = Finding(Verdict.WARN, "so", {"x": 1.5}, "why", "do", {"lr_range": [1, 2]}, {"lr": [1, 2]})
+    assert from_dict(to_dict(finding)) == finding
+
+
+def test_the_conclusion_is_the_confirmation_or_where_it_stopped():
+    assert conclusion({"one": passed(), "gate": FAILED}, "gate") == (
+        "Stopped at gate: the loss is flat. raise optimizer.lr"
+    )
+    warned = Finding(Verdict.WARN, "imbalanced")
+    text = conclusion({"data_check": warned, "confirm": Finding(Verdict.PASS, "0.97 over 5 seeds")}, None)
+    assert text == "0.97 over 5 seeds; look at data_check"
