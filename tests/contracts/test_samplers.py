@@ -41,8 +41,8 @@ FINITE = {
     "conditional": SPACES["conditional"]
     | {"rate": "range(0, 1, 0.25)", "model=large/block=dense/growth": "range(2, 9)"},
 }
-OPTIONS = {"grid": {"points": 6}, "nsga2": {"population_size": 12}}
-SAMPLERS = sorted(file.stem for file in (CONF / "sampler").glob("*.yaml") if file.stem != "auto")
+OPTIONS = {"grid": {"points": 6}, "nsga2": {"population_size": 12}, "auto": {"startup": 8}}
+SAMPLERS = sorted(file.stem for file in (CONF / "sampler").glob("*.yaml"))
 SEVERAL = [name for name in SAMPLERS if name != "cmaes"]
 ONE = Objective("score")
 TWO = Objective("score", others=(Objective("cost", "minimize"),))
