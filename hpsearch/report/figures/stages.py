@@ -1,6 +1,6 @@
 """Figures of a recipe's stages, from what each wrote down."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import plotly.graph_objects as go
@@ -22,29 +22,42 @@ def stage_figure(name: str, series: Series, handed: Series, metric: str) -> tupl
         handed: what it handed on.
         metric: what trials are compared by.
     """
-    if name == "lr_find" and series.get("lr"):
+    if name == "overfit_small" and series.get("losses"):
+        return _by_heart(series)
+    if name == "lr_find" and series.get("curves"):
         return _rates(series, handed)
     if name in ("coarse", "fine") and series.get("scores"):
         return _points(series, metric)
+    if name == "curves" and series.get("train"):
+        return _curves(series)
     if name == "confirm" and series.get("scores"):
         return _candidates(series, metric)
     return None
 
 
-def _rates(series: Series, handed: Series) -> tuple[str, go.Figure]:
-    rates, losses = series["lr"], series["loss"]
-    runs = losses if losses and isinstance(losses[0], Sequence) else [losses]
+def _by_heart(series: Series) -> tuple[str, go.Figure]:
     traces = [
         {
-            **{"type": "scatter", "mode": "lines+markers", "name": f"initialization {place}", "x": rates, "y": run},
-            **{"marker": {"color": theme.MUTED, "size": 5}, "line": {"color": theme.RULE, "width": 1}},
-            "showlegend": False,
+            **{"type": "scatter", "mode": "lines", "name": f"rate {rate}", "y": losses},
+            **{"x": list(range(1, len(losses) + 1)), "line": {"color": theme.BLUE if place == 0 else theme.MUTED}},
         }
-        for place, run in enumerate(runs, 1)
+        for place, (rate, losses) in enumerate(series["losses"].items())
     ]
-    if series.get("fit"):
-        fitted = {"x": series.get("fit_lr", rates), "y": series["fit"], "line": {"color": theme.BLUE, "width": 2.5}}
-        traces.append({"type": "scatter", "mode": "lines", "name": "fit", "showlegend": False, **fitted})
+    layout = {"xaxis": axis_style("step"), "yaxis": axis_style("training loss"), "height": 280}
+    aid = "Loss on the small sample, by step, for each learning rate that was tried."
+    return aid, draw(traces, layout, f"Training loss on a small sample for {len(traces)} learning rates.")
+
+
+def _rates(series: Series, handed: Series) -> tuple[str, go.Figure]:
+    line: dict[str, Any] = {"type": "scatter", "showlegend": False}
+    traces: list[dict[str, Any]] = []
+    for curves in series["curves"]:
+        for losses in curves["losses"]:
+            grey = {"marker": {"color": theme.MUTED, "size": 5}, "line": {"color": theme.RULE, "width": 1}}
+            run = {"x": curves["rates"][: len(losses)], "y": losses, **grey}
+            traces.append({**line, "mode": "lines+markers", "name": "one initialization", **run})
+        fit = {"x": curves["fit_rates"], "y": curves["fit"], "line": {"color": theme.BLUE, "width": 2.5}}
+        traces.append({**line, "mode": "lines", "name": "fit", **fit})
     shapes = []
     if handed.get("lr_range"):
         low, high = handed["lr_range"]
@@ -52,12 +65,33 @@ def _rates(series: Series, handed: Series) -> tuple[str, go.Figure]:
         shapes.append({**band, "x0": low, "x1": high})
     layout = {
         "xaxis": axis_style("learning rate", **_DECADES),
-        "yaxis": axis_style("training loss after the probe"),
+        "yaxis": axis_style("training loss"),
         "shapes": shapes,
         "height": 360,
     }
-    aid = "Each grey line is one initialization, the blue one the fit; the shaded range of rates is handed on."
-    return aid, draw(traces, layout, f"Training loss against {len(rates)} learning rates.")
+    aid = "Grey: one initialization each; blue: the fit. The shaded range of rates is handed on."
+    return aid, draw(traces, layout, f"Training loss against learning rate, {len(traces)} lines.")
+
+
+def _curves(series: Series) -> tuple[str, go.Figure]:
+    traces: list[dict[str, Any]] = []
+    for place, (train, valid, labels) in enumerate(
+        zip(series["train"], series["valid"], series["labels"], strict=True)
+    ):
+        colour = theme.BLUE if place == 0 else theme.MUTED
+        said = f"{settings(series['params'][place])}<br>{', '.join(labels) or 'no fault'}"
+        for name, losses, dash in (("training", train, "dot"), ("validation", valid, "solid")):
+            line = {"color": colour, "width": 2.5 if place == 0 else 1, "dash": dash}
+            shown = {"name": name, "showlegend": place == 0, "opacity": 1 if place == 0 else 0.5, "line": line}
+            data = {
+                "x": list(range(1, len(losses) + 1)),
+                "y": losses,
+                "hovertext": escape(said).replace("&lt;br&gt;", "<br>"),
+            }
+            traces.append({"type": "scatter", "mode": "lines", **shown, **data, "hoverinfo": "text+y"})
+    layout = {"xaxis": axis_style("epoch"), "yaxis": axis_style("loss", **_DECADES), "height": 340}
+    aid = "Blue: the best trial; dotted: training, solid: validation. Hover over a line for what was found."
+    return aid, draw(traces, layout, f"Loss by epoch of {len(series['train'])} trials.")
 
 
 def _points(series: Series, metric: str) -> tuple[str, go.Figure]:
