@@ -18,6 +18,8 @@ from hpsearch.study import plan_search
 from hpsearch.types import Report, Started, TrialResult, TrialState
 from tests.unit.test_driver import Killed, Setup, Uneven, resumes
 
+pytestmark = pytest.mark.long
+
 PRUNERS = sorted(path.stem for path in (CONF / "pruner").glob("*.yaml"))
 EPOCHS = 6
 SPACE = {"lr": "interval(0.0, 1.0)", "kind": "choice(a, b)", "kind=b/depth": "int(interval(1, 9))"}

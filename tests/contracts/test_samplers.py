@@ -22,6 +22,8 @@ from hpsearch.search.space import Space
 from hpsearch.search.storage import JournalStore, open_study
 from hpsearch.types import Objective
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 BATCH = 16
 

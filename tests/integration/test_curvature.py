@@ -18,6 +18,8 @@ from hpsearch.training.checkpoint import Progress, load_weights, save_last
 from hpsearch.training.evaluate import evaluate
 from hpsearch.trial import prepare
 
+pytestmark = pytest.mark.long
+
 SMALL = ("model.hidden=[4]", "launcher=inline", "trainer.device=cpu", "trainer.epochs=2")
 QUICK = ("launcher=inline", "curvature.samples=100", "curvature.k=2")
 FORCED = (*QUICK, "curvature.exact=0", "curvature.longest=60", "curvature.steps=20", "curvature.probes=3")

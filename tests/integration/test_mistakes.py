@@ -13,6 +13,8 @@ from hpsearch.recipe.base import Verdict
 from hpsearch.recipe.engine import Bench
 from hpsearch.recipe.run import run_stages
 
+pytestmark = pytest.mark.long
+
 PROJECT = Path(__file__).resolve().parents[1] / "mistakes"
 GATES = ("data_check", "initial_loss", "determinism", "input_baseline", "gradient_isolation", "overfit_small")
 FIXED = "~space.optimizer.lr"

@@ -12,6 +12,8 @@ import pytest
 from hpsearch import load_trials
 from hpsearch.tracking.study_events import read_study
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     *("+study=recipe", "trainer.epochs=6", "stages.coarse.points=6", "stages.coarse.epochs=2"),

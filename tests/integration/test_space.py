@@ -3,12 +3,15 @@
 import random
 from functools import cache
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpsearch.config.compose import compose
 from hpsearch.config.plain import get
 from hpsearch.search.space import Space
+
+pytestmark = pytest.mark.long
 
 WORDS = (
     "+study=lr_sweep",

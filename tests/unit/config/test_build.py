@@ -15,7 +15,10 @@ OURS = {
     "optimizer": {"decay_bias_and_norm", "initial_momentum", "initial_momentum_steps"},
     "scheduler": {"per", "warmup", "warmup_steps", "metric"},
 }
-OPTIONS = [(g, o) for g, options in describe_groups().items() if g in KINDS for o in options]
+BY_THE_USER = {("sampler", "manual"), ("trainer", "own")}
+"""Options that are nothing before the user fills them in."""
+OPTIONS = [(g, o) for g, options in describe_groups().items() if g in KINDS and g != "stage" for o in options]
+OPTIONS = [pair for pair in OPTIONS if pair not in BY_THE_USER]
 NEEDED = {
     "table": {"path": "table.csv", "target": "kind"},
     "npz": {"path": "arrays.npz"},
@@ -30,8 +33,17 @@ RUN_TIME = {"sampler": {"seed": 3}, "model": {"in_shape": (1, 28, 28), "num_outp
 def composed(place):
     """Compose the option at one place of every group, the first where a group has fewer."""
     groups = {group: options for group, options in describe_groups().items() if group in KINDS}
-    words = [f"{group}={(options + options[:1] * place)[place]}" for group, options in groups.items()]
+    words = [
+        f"{group}={(options + options[:1] * place)[place]}" for group, options in groups.items() if group != "stage"
+    ]
     return compose(words).config
+
+
+@pytest.mark.parametrize("option", sorted({*describe_groups()["stage"]} - {"none"}))
+def test_every_stage_composes_and_builds(option):
+    stages = compose([f"stage=[{option}]"]).config["stages"]
+    assert list(stages) == [option]
+    assert build("stage", stages[option]).on_fail in ("stop", "continue")
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)

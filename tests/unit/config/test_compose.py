@@ -228,7 +228,7 @@ def test_bad_spaces_are_one_clear_line(case):
     [
         (["~space.optimizer.l"], "~space.optimizer.l: it is not searched, did you mean 'optimizer.lr'?"),
         (["optimizer.lr=1", "space.optimizer.lr=choice(1)"], "optimizer.lr is given a value and a space at once"),
-        (["space[modl=lenet].model.k=choice(1)"], "modl is no group, did you mean 'model'?"),
+        (["space[modl=lenet].model.k=choice(1)"], "modl is neither a group nor a searched key, did you mean 'model'?"),
         (["space[model=lenets].model.k=choice(1)"], "model=lenets: no such option, did you mean 'lenet'?"),
         (["space[model=lenet].model.kernel_size=choice(3)"], "is never active: model is mlp"),
         (
