@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.nn.weights import is_weight
-
 if TYPE_CHECKING:
     from torch import nn
 
@@ -32,6 +30,8 @@ def parameter_groups(
         that decay, those that do not. Parameters with a factor have groups of their own, with the key `rate_factor`,
         which the training loop reads.
     """
+    from hpsearch.nn.weights import is_weight
+
     factors = rate_factors or {}
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     apart = weight_decay != 0 and not decay_bias_and_norm and not all(is_weight(name, p) for name, p in trained)

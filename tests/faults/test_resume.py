@@ -136,6 +136,7 @@ def test_the_driver_killed_at_five_random_moments(calm, tmp_path, monkeypatch):
     check_like(calm, tmp_path, monkeypatch)
 
 
+@pytest.mark.long
 def test_workers_killed_at_five_random_moments(calm, tmp_path, monkeypatch):
     moments = random.Random(21)
     run = start(tmp_path)
@@ -162,6 +163,7 @@ def test_one_interrupt_pauses_and_the_same_command_goes_on(calm, tmp_path, monke
     check_like(calm, tmp_path, monkeypatch)
 
 
+@pytest.mark.long
 def test_two_interrupts_stop_at_once_and_the_same_command_goes_on(calm, tmp_path, monkeypatch):
     run = start(tmp_path)
     assert wait_for(lambda: list((tmp_path / "studies" / "sweep" / "events").glob("*-*-*.jsonl")), 60)
@@ -175,6 +177,7 @@ def test_two_interrupts_stop_at_once_and_the_same_command_goes_on(calm, tmp_path
     check_like(calm, tmp_path, monkeypatch)
 
 
+@pytest.mark.long
 def test_sync_beside_a_running_driver_sends_nothing_twice(calm, tmp_path, monkeypatch):
     run = start(tmp_path)
     assert wait_for(lambda: list((tmp_path / "studies" / "sweep" / "events").glob("*-*-*.jsonl")), 60)

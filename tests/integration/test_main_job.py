@@ -190,6 +190,7 @@ def test_from_python_in_a_script_without_a_main_guard(tmp_path):
     assert done.stdout.endswith("2 6\n")
 
 
+@pytest.mark.long
 def test_in_lockstep_two_workers_give_the_same_search_twice(tmp_path, monkeypatch):
     from hpsearch import load_trials
 

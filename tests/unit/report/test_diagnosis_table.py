@@ -22,9 +22,10 @@ def test_trials_with_a_fault_are_listed_and_sound_ones_are_not():
 def test_a_study_without_losses_has_no_such_section():
     table = synthetic.sweep()
     curves = table.curves.drop(columns=[c for c in ("train/loss", "valid/loss") if c in table.curves])
-    trials = table.trials[table.trials["state"] == "COMPLETE"]
-    curves = curves[curves["point"].isin(trials["point"])]
-    bare = replace(table, curves=curves, trials=trials)
+    lost = set(table.trials.loc[table.trials["state"] != "COMPLETE", "point"])
+    parts = (table.trials, curves, table.steps)
+    trials, curves, steps = (part[~part["point"].isin(lost)] for part in parts)
+    bare = replace(table, trials=trials, curves=curves, steps=steps)
     assert diagnosis_table(bare, summarize(bare)) is None
     assert "diagnosis-title" not in render(find(bare))
 
