@@ -41,7 +41,7 @@ class Auto(Sobol):
         seed: of the scrambling and of the model.
     """
 
-    def __init__(self, startup: int = 64, candidates: int = 24, seed: int | None = None) -> None:
+    def __init__(self, startup: int = 512, candidates: int = 24, seed: int | None = None) -> None:
         check_int("sampler.startup", startup, 1)
         check_int("sampler.candidates", candidates, 1)
         super().__init__(seed=seed)
