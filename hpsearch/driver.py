@@ -20,7 +20,7 @@ from optuna.trial import TrialState as OptunaState
 from hpsearch.errors import HpsearchError, StorageError
 from hpsearch.launch.base import Launcher
 from hpsearch.pool import Finished, Interrupts, Pool, interrupts
-from hpsearch.search.extension import Extension, Widening, copied, widened
+from hpsearch.search.extension import Extension, copied, widened
 from hpsearch.search.judge import Judge
 from hpsearch.search.samplers import Queue, Unseen
 from hpsearch.search.space import Space
@@ -39,6 +39,7 @@ from hpsearch.types import (
     TrialResult,
     TrialSpec,
     TrialState,
+    Widening,
 )
 
 POLL_SEC = 0.2

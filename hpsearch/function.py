@@ -11,7 +11,7 @@ from typing import Any
 
 from hpsearch.config.compose import compose
 from hpsearch.errors import ConfigError, SpaceError
-from hpsearch.grammar import value_text
+from hpsearch.grammar import space_word, value_text
 from hpsearch.session import Silent
 from hpsearch.study import StudyOutcome, run_composed
 from hpsearch.types import Objective, Observer
@@ -95,7 +95,7 @@ def run_search(
         *(f"sampler={sampler}", f"pruner={pruner}", f"storage={storage}", f"tracker={tracker}", f"seed={seed}"),
         *(f"+trainer.{key}={value_text(value)}" for key, value in (arguments or {}).items()),
         *(f"+trainer.{key}=null" for key in dict.fromkeys(_key(each) for each in space)),
-        *(_space_word(each, expression) for each, expression in space.items()),
+        *(space_word(_own(each), expression) for each, expression in space.items()),
         *_objective_words(wanted),
         *(f"budget.{key}={value_text(value)}" for key, value in budget.items() if value is not None),
         *(f"study.seeds={seeds}", f"study.name={value_text(name or trial_fn.__name__)}"),
@@ -133,10 +133,9 @@ def _key(name: str) -> str:
     return key
 
 
-def _space_word(name: str, expression: str) -> str:
-    *conditions, key = name.split("/")
-    chosen = "".join(f"[trainer.{condition}]" for condition in conditions)
-    return f"space{chosen}.trainer.{key}={expression}"
+def _own(name: str) -> str:
+    """Return the flat name of an argument among the trainer's keys, its conditions too."""
+    return "/".join(f"trainer.{part}" for part in name.split("/"))
 
 
 def _objective_words(objective: Objective) -> list[str]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from hpsearch import rng
 from hpsearch.config.build import build, own_loop
-from hpsearch.errors import ConfigError, HpsearchError, out_of_memory
+from hpsearch.errors import ConfigError, HpsearchError
 from hpsearch.types import Decision, Report, Started, TrialResult, TrialRun, TrialSpec, TrialState
 
 KEPT = 32
@@ -68,7 +68,7 @@ _paused = Paused()
 def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
     """Run a user's training loop as a trial.
 
-    Errors other than those of memory go on to the launcher, which makes them FAILED results.
+    Errors go on to the launcher, which makes results of them.
 
     Args:
         specs: the trial.
@@ -77,17 +77,10 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
         Started, then a report for everything the loop yields; or whatever a loop yields that is a `TrialRun` itself.
 
     Returns:
-        COMPLETE when the loop ends, PRUNED on STOP, PAUSED on PAUSE; INFEASIBLE for an objective that is not finite or
-        when memory does not suffice.
+        COMPLETE when the loop ends, PRUNED on STOP, PAUSED on PAUSE; INFEASIBLE for an objective that is not finite.
     """
     (spec,) = specs
-    try:
-        return (yield from _run(spec))
-    except Exception as error:
-        if not out_of_memory(error):
-            raise
-        reason = f"out of memory: {(str(error).splitlines() or [type(error).__name__])[0]}"
-    return (_result(TrialState.INFEASIBLE, reason),)
+    return (yield from _run(spec))
 
 
 def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str, Any]:  # noqa: ARG001

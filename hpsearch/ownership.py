@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from hpsearch.config.compose import diff
+from hpsearch.config.compose import Composition, diff
 from hpsearch.errors import StorageError
 from hpsearch.search.storage import study_lock
 
@@ -20,12 +20,12 @@ RUN_TIME = ("launcher", "tracker", "storage", "budget")
 
 
 @contextmanager
-def owned(folder: Path, described: Mapping[str, Any], anew: bool, line: Callable[[str], None]) -> Iterator[bool]:
+def owned(folder: Path, study: Mapping[str, Any], anew: bool, line: Callable[[str], None]) -> Iterator[bool]:
     """Hold a study's lock, with its configuration compared, or written when the study is new.
 
     Args:
         folder: of the study; created if need be.
-        described: the study: its name, command, configuration and whatever else it is.
+        study: what it is; see `described`.
         anew: whether an earlier study of this name is moved aside.
         line: shows one line.
 
@@ -39,14 +39,25 @@ def owned(folder: Path, described: Mapping[str, Any], anew: bool, line: Callable
             line(f"the earlier study is kept in {move_aside(folder)}")
             stack.enter_context(locked(folder))
         if (folder / STUDY_FILE).exists():
-            _refuse_changes(folder, described)
+            _refuse_changes(folder, study)
         else:
-            write_yaml(folder / STUDY_FILE, described)
+            write_yaml(folder / STUDY_FILE, study)
         yield moves
 
 
-def _refuse_changes(folder: Path, described: Mapping[str, Any]) -> None:
-    old, new = (_identity(each) for each in (read_yaml(folder / STUDY_FILE), described))
+def described(composition: Composition, space: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a study is: its name, question and command, its space and its configuration."""
+    return {
+        "name": composition.study_name,
+        "question": composition.config["study"]["question"],
+        "command": composition.command,
+        "space": dict(space),
+        "config": composition.config,
+    }
+
+
+def _refuse_changes(folder: Path, study: Mapping[str, Any]) -> None:
+    old, new = (_identity(each) for each in (read_yaml(folder / STUDY_FILE), study))
     if old != new:
         changes = "; ".join(diff(old, new).splitlines())
         raise StorageError(
@@ -55,11 +66,11 @@ def _refuse_changes(folder: Path, described: Mapping[str, Any]) -> None:
         )
 
 
-def _identity(described: Mapping[str, Any]) -> dict[str, Any]:
+def _identity(study: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a study's description that a resumed one must share."""
-    config = {key: value for key, value in described["config"].items() if key not in RUN_TIME}
+    config = {key: value for key, value in study["config"].items() if key not in RUN_TIME}
     config["study"] = {key: value for key, value in config["study"].items() if key not in ("restart", "question")}
-    return {"config": config, "space": dict(described["space"])}
+    return {"config": config, "space": dict(study["space"])}
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -175,11 +176,21 @@ def working(launcher: Launcher, composition: Composition, configs: Mapping[str, 
         Nothing; the workers run inside the block and are killed when it ends with an error. Whatever one of them
         refuses is raised.
     """
-    launcher.start(runner_of(next(iter(configs.values()))).execute)
+    with crew(launcher, next(iter(configs.values()))), staffed(launcher, composition, configs):
+        yield
+
+
+@contextmanager
+def crew(launcher: Launcher, config: Mapping[str, Any]) -> Iterator[None]:
+    """Run the workers that train a configuration, without a look at it.
+
+    Yields:
+        Nothing; the workers run inside the block and are killed when it ends with an error.
+    """
+    launcher.start(runner_of(config).execute)
     sound = False
     try:
-        with staffed(launcher, composition, configs):
-            yield
+        yield
         sound = True
     finally:
         launcher.stop(now=not sound)
@@ -313,6 +324,12 @@ def provenance(composition: Composition) -> dict[str, Any]:
         "environment": environment(),
         "seed": composition.config["seed"],
     }
+
+
+def recorded_objective(objective: Objective) -> dict[str, Any]:
+    """Return what a record says of the objective: the first one, and all of them where there are several."""
+    each = [{k: v for k, v in asdict(one).items() if k != "others"} for one in objective.each]
+    return {"objective": each[0], **({"objectives": each} if objective.others else {})}
 
 
 def objective_of(composition: Composition) -> Objective:

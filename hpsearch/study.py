@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from hpsearch.driver import Driver, Outcome, Plan
 from hpsearch.errors import BusyError, ConfigError, SpaceError, StorageError
 from hpsearch.grammar import value_text
 from hpsearch.launch.base import Launcher
-from hpsearch.ownership import STUDY_FILE, locked, owned
+from hpsearch.ownership import STUDY_FILE, described, locked, owned
 from hpsearch.recipe.engine import RecipeOutcome, run_recipe
 from hpsearch.search.auto import AutoPruner
 from hpsearch.search.extension import SPACE, Extension, present_study
@@ -34,6 +34,7 @@ from hpsearch.session import (
     make_spec,
     objective_of,
     recorded,
+    recorded_objective,
     staffed,
     studies_folder,
     study_folder,
@@ -201,25 +202,27 @@ def run_composed(
     store: Store = build("storage", composition.config["storage"], composition.config["plugins"])
     folder = studies_folder() / composition.study_name
     launcher, tracker = started or build_launcher(composition), build_tracker(composition)
-    crew_of = staffed if started else working
+    check = staffed if started else working
     for key in composition.fixed if within is None else ():
         observer.line(f"{key} is fixed on the command line and not searched")
     with ExitStack() as stack:
-        crew = stack.enter_context(ExitStack())
+        workers = stack.enter_context(ExitStack())
         anew = composition.config["study"]["restart"] or not store.persistent
         checked = anew or not (folder / STUDY_FILE).exists()
         if checked:
-            crew.enter_context(crew_of(launcher, composition, _representatives(search)))
-        restarted = stack.enter_context(owned(folder, _described(search), anew, observer.line))
+            workers.enter_context(check(launcher, composition, _representatives(search)))
+        restarted = stack.enter_context(
+            owned(folder, described(composition, search.space.to_dict()), anew, observer.line)
+        )
         fields = _opened(search, folder) | ({"restart": True} if restarted else {})
         fields |= {} if within is None else {"within": dict(within)}
         record = stack.enter_context(recorded(composition, folder, tracker, **fields))
         driver = stack.enter_context(_driver(search, store, folder, launcher, record, observer))
         todo = driver.resume()
         if todo and not checked:
-            crew.enter_context(crew_of(launcher, composition, _representatives(search)))
+            workers.enter_context(check(launcher, composition, _representatives(search)))
         outcome = driver.run()
-        crew.close()
+        workers.close()
         table = table_from_events(folder)
         summary = _summary(table)
         report = _conclude(table, summary, folder, record, outcome, todo, observer)
@@ -309,32 +312,16 @@ def _representatives(search: Search) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _described(search: Search) -> dict[str, Any]:
-    composition = search.composition
-    return {
-        "name": composition.study_name,
-        "question": composition.config["study"]["question"],
-        "command": composition.command,
-        "space": search.space.to_dict(),
-        "config": composition.config,
-    }
-
-
 def _opened(search: Search, folder: Path) -> dict[str, Any]:
     """Return the fields of the record's ``open`` line that only a search has."""
     return {
         "name": folder.name,
         "question": search.composition.config["study"]["question"],
         "space": search.space.to_dict(),
-        **_recorded_objective(search.objective),
+        **recorded_objective(search.objective),
         "sampler": type(search.sampler).__name__,
         "pruner": type(search.pruner).__name__,
     }
-
-
-def _recorded_objective(objective: Objective) -> dict[str, Any]:
-    each = [{k: v for k, v in asdict(one).items() if k != "others"} for one in objective.each]
-    return {"objective": each[0], **({"objectives": each} if objective.others else {})}
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import functools
 import json
 import math
 import tempfile
-import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch import metrics
 from hpsearch.config.build import build
-from hpsearch.errors import ConfigError, DataError, HpsearchError, nearest, out_of_memory
+from hpsearch.errors import ConfigError, DataError, HpsearchError, nearest
 from hpsearch.rng import address
-from hpsearch.types import Objective, TrialResult, TrialRun, TrialSpec, TrialState
+from hpsearch.types import Objective, TrialRun, TrialSpec
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +51,7 @@ def preload() -> None:
 def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
     """Train a batch of one trial.
 
-    Errors other than those of memory go on to the launcher, which makes them FAILED results.
+    Errors go on to the launcher, which makes results of them.
 
     Args:
         specs: the trial.
@@ -61,16 +60,10 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
         What `hpsearch.training.loop.train` yields.
 
     Returns:
-        What it returns; INFEASIBLE when the memory of the device or of the machine does not suffice.
+        What it returns.
     """
     (spec,) = specs
-    try:
-        return (yield from _run(spec))
-    except Exception as error:
-        if not out_of_memory(error):
-            raise
-        reason = f"out of memory: {_first_line(error)}"
-    return (TrialResult(TrialState.INFEASIBLE, reason, time=time.time()),)
+    return (yield from _run(spec))
 
 
 def _run(spec: TrialSpec) -> TrialRun:

@@ -221,6 +221,27 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
+class Widening:
+    """A range that was widened on one side, because the best value lay at its edge.
+
+    Attributes:
+        name: of the parameter in the space.
+        key: its dotted key.
+        side: ``low`` or ``high``.
+        old: the range before.
+        new: the range since.
+        best: the best value then.
+    """
+
+    name: str
+    key: str
+    side: str
+    old: tuple[float, float]
+    new: tuple[float, float]
+    best: float
+
+
+@dataclass(frozen=True, slots=True)
 class TrialTable:
     """A study as tidy tables, read from its event files or from a tracking store.
 

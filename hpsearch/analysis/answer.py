@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.analysis import words
 from hpsearch.analysis.boundary import Edge, Frontier, Stability
-from hpsearch.analysis.ranges import Extension
 from hpsearch.analysis.sweep import Point, Summary
-from hpsearch.types import TrialState, TrialTable
+from hpsearch.types import TrialState, TrialTable, Widening
 
 if TYPE_CHECKING:
     from hpsearch.analysis.importance import Importance, Share
@@ -208,7 +207,7 @@ def _edge_lines(summary: Summary) -> list[str]:
     return lines + [_extension(e) for e in summary.extensions]
 
 
-def _extension(e: Extension) -> str:
+def _extension(e: Widening) -> str:
     old, new = (f"{words.number(low)}–{words.number(high)}" for low, high in (e.old, e.new))
     return (
         f"The range of {words.label(e.key)} was extended from {old} to {new}, because the best value by then, "

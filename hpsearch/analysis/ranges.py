@@ -6,32 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpsearch.types import Objective
+from hpsearch.types import Objective, Widening
 
 if TYPE_CHECKING:
     from hpsearch.analysis.sweep import Point
 
 FEW = 5  # fewer points near the best leave its region hardly searched
 ENOUGH = 20  # points from which on that is a finding
-
-
-@dataclass(frozen=True, slots=True)
-class Extension:
-    """A range that was widened because the best value lay at its edge.
-
-    Attributes:
-        key: dotted key.
-        side: ``low`` or ``high``.
-        old: the range before.
-        new: the range since.
-        best: the best value then.
-    """
-
-    key: str
-    side: str
-    old: tuple[float, float]
-    new: tuple[float, float]
-    best: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +37,10 @@ class Near:
         return len(self.points) < FEW and self.of >= ENOUGH
 
 
-def extensions_of(study: Mapping[str, Any]) -> tuple[Extension, ...]:
+def extensions_of(study: Mapping[str, Any]) -> tuple[Widening, ...]:
     """Return how the ranges of a study were widened, in the order in which it happened."""
     return tuple(
-        Extension(str(e["key"]), str(e["side"]), (e["old"][0], e["old"][1]), (e["new"][0], e["new"][1]), e["best"])
+        Widening(e["name"], e["key"], e["side"], (e["old"][0], e["old"][1]), (e["new"][0], e["new"][1]), e["best"])
         for e in study.get("extensions") or ()
     )
 

@@ -14,9 +14,9 @@ from hpsearch.analysis.intervals import Interval, mean_interval, paired_interval
 from hpsearch.analysis.optimism import expected_maximum
 from hpsearch.analysis.pareto import Front, front_of, objective_from
 from hpsearch.analysis.pruning import Pruning, pruning_of
-from hpsearch.analysis.ranges import Extension, Near, extensions_of, near_best
+from hpsearch.analysis.ranges import Near, extensions_of, near_best
 from hpsearch.analysis.space import Axis, floats, main_axis, plain, searched
-from hpsearch.types import Objective, TrialState, TrialTable
+from hpsearch.types import Objective, TrialState, TrialTable, Widening
 
 EDGE = 0.1  # a best value in the outer tenth of its range lies at an edge
 _STATE_RANK = (
@@ -104,7 +104,7 @@ class Summary:
     stability: Stability | None
     at_edge: Mapping[str, str]
     states: Mapping[TrialState, int]
-    extensions: tuple[Extension, ...]
+    extensions: tuple[Widening, ...]
     near: Near | None
     frontier: Frontier | None
     pruning: Pruning | None

@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Sequence
 from typing import TypeVar
 
-from hpsearch.errors import HpsearchError
+from hpsearch.errors import HpsearchError, out_of_memory
 from hpsearch.launch.base import Ended, Reported
 from hpsearch.types import (
     Clock,
@@ -59,7 +59,7 @@ class Batch:
         return tuple(Reported(trial, message) for trial, message in zip(self.ids, messages, strict=True))
 
     def fail(self, error: BaseException) -> tuple[Ended, ...]:
-        """End every member as FAILED because of an error; one that the user must mend is not tried again."""
+        """End every member because of an error; see `failure`. One that the user must mend is not tried again."""
         self.close()
         self.ended = True
         result = failure(error, self._clock())
@@ -92,8 +92,12 @@ class Batch:
 
 
 def failure(error: BaseException, time_sec: float) -> TrialResult:
-    """Return the FAILED result of an error that escaped a trial."""
+    """Return the result of an error that escaped a trial: FAILED, or INFEASIBLE for lack of memory."""
     lines = str(error).splitlines()
+    if out_of_memory(error):
+        return TrialResult(
+            TrialState.INFEASIBLE, f"out of memory: {lines[0] if lines else type(error).__name__}", time=time_sec
+        )
     reason = (
         lines[0]
         if isinstance(error, HpsearchError) and lines

@@ -2,8 +2,8 @@
 
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,18 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose
 from hpsearch.config.words import sort_words
 from hpsearch.errors import ConfigError
+from hpsearch.grammar import space_word
 from hpsearch.launch.base import Launcher
-from hpsearch.ownership import owned
+from hpsearch.ownership import described, owned
 from hpsearch.recipe.base import Finding, Stage, Verdict
 from hpsearch.recipe.run import from_dict, run_stages, stops, to_dict
 from hpsearch.session import (
     build_launcher,
     build_tracker,
+    crew,
     objective_of,
     recorded,
-    runner_of,
+    recorded_objective,
     studies_folder,
     unsent_note,
 )
@@ -107,7 +109,7 @@ class Bench:
         replaced = {word.key for word in sort_words(given).hydra}
         ours = sort_words(self._composition.words).hydra
         kept = [w.text for w in ours if w.key not in replaced and w.key.partition(".")[0] not in OF_RECIPE]
-        spaces = [_space_word(name, expression) for name, expression in space.items()]
+        spaces = [space_word(name, expression) for name, expression in space.items()]
         study = f"+study={self._composition.study_option}"
         composition = compose([study, "stage=none", *kept, *given, "~space", *spaces], self._composition.config_dirs)
         return self._search(composition, self._observer, self._launcher, self._within)
@@ -144,16 +146,18 @@ def run_recipe(composition: Composition, search: SearchStage, observer: Observer
     launcher = build_launcher(composition)
     with ExitStack() as stack:
         anew = composition.config["study"]["restart"]
-        restarted = stack.enter_context(owned(folder, _described(composition), anew, observer.line))
-        stack.enter_context(_workers(launcher, composition))
+        restarted = stack.enter_context(owned(folder, described(composition, composition.space), anew, observer.line))
         fields = _opened(composition, folder) | ({"restart": True} if restarted else {})
         record = stack.enter_context(recorded(composition, folder, tracker, **fields))
         study = read_study(folder)
         known = {name: from_dict(each) for name, each in study.get("stages", {}).items()}
+        known = {name: each for name, each in known.items() if not stops(stages[name], each)}
         within = {"name": folder.name, "uid": study["uid"]}
+        if known.keys() < stages.keys():
+            stack.enter_context(crew(launcher, composition.config))
         findings = run_stages(
             stages,
-            {name: finding for name, finding in known.items() if not stops(stages[name], finding)} if known else {},
+            known,
             lambda handed: Bench(composition, launcher, search, observer, within, handed),
             lambda name, finding: _write(record, name, finding),
             observer.line,
@@ -196,47 +200,19 @@ def _stages(composition: Composition) -> dict[str, Stage]:
     return {name: build("stage", options, config["plugins"]) for name, options in config["stages"].items()}
 
 
-@contextmanager
-def _workers(launcher: Launcher, composition: Composition) -> Iterator[None]:
-    """Start the workers without a look at the configuration: the stages are that look."""
-    launcher.start(runner_of(composition.config).execute)
-    sound = False
-    try:
-        yield
-        sound = True
-    finally:
-        launcher.stop(now=not sound)
-
-
 def _write(record: Record, name: str, finding: Finding) -> None:
     record.study("stage", time.time(), name=name, **to_dict(finding))
     record.flush(fsync=True)
 
 
-def _described(composition: Composition) -> dict[str, Any]:
-    return {
-        "name": composition.study_name,
-        "question": composition.config["study"]["question"],
-        "command": composition.command,
-        "space": dict(composition.space),
-        "config": composition.config,
-    }
-
-
 def _opened(composition: Composition, folder: Path) -> dict[str, Any]:
-    objective = objective_of(composition)
     return {
         "name": folder.name,
         "question": composition.config["study"]["question"],
         "space": dict(composition.space),
-        "objective": {key: getattr(objective, key) for key in ("metric", "direction", "reduce", "smooth")},
+        **recorded_objective(objective_of(composition)),
         "recipe": list(composition.config["stages"]),
     }
-
-
-def _space_word(name: str, expression: str) -> str:
-    *conditions, key = name.split("/")
-    return f"space{''.join(f'[{condition}]' for condition in conditions)}.{key}={expression}"
 
 
 def _command(composition: Composition, winner: Mapping[str, Any]) -> str:

@@ -12,32 +12,12 @@ from optuna.trial import FrozenTrial
 from hpsearch.errors import ConfigError, SpaceError, check_float, check_int, nearest
 from hpsearch.search.parameter import Parameter
 from hpsearch.search.space import Space
+from hpsearch.types import Widening
 
 EDGE = 0.1
 """A best value in the outer tenth of its range lies at an edge."""
 SPACE = "space"
 """User attribute of an Optuna study: the ranges it searches. Without it the study was not copied to its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Widening:
-    """One range that was widened on one side.
-
-    Attributes:
-        name: of the parameter in the space.
-        key: its dotted key.
-        side: ``low`` or ``high``.
-        old: the range before.
-        new: the range after.
-        best: the best value, which lay at that side.
-    """
-
-    name: str
-    key: str
-    side: str
-    old: tuple[float, float]
-    new: tuple[float, float]
-    best: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,12 +81,12 @@ def fixed_rate_probe(job: Job, rates: Sequence[float], steps: int = 100) -> Prob
     def run(rate: float) -> tuple[float, int]:
         nonlocal taken
         try:
-            losses = take_steps(job, [rate] * steps, lambda so_far: _diverges(job, so_far))
+            losses = take_steps(job, [rate] * steps, lambda so_far: diverges(job, so_far))
         finally:
             job.model.load_state_dict(model)
             job.optimizer.load_state_dict(optimizer)
         taken += len(losses)
-        if _diverges(job, losses):
+        if diverges(job, losses):
             return math.inf, len(losses)
         tail = losses[-max(1, round(TAIL * steps)) :]
         return math.fsum(tail) / len(tail), 0
@@ -120,7 +120,8 @@ def range_test(job: Job, low: float, high: float, steps: int = 100) -> RangeTest
     return RangeTest(rates[: len(losses)], tuple(losses), len(losses) / job.steps_per_epoch)
 
 
-def _diverges(job: Job, losses: Sequence[float]) -> bool:
+def diverges(job: Job, losses: Sequence[float]) -> bool:
+    """Return whether the newest step's loss ends a run: not finite, or too many times the first one."""
     return not math.isfinite(losses[-1]) or 0 < job.trainer.diverge_factor * losses[0] < losses[-1]
 
 

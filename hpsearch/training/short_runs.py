@@ -18,6 +18,7 @@ from hpsearch.training.checks import FEW, first_rows, plain
 from hpsearch.training.evaluate import evaluate
 from hpsearch.training.job import Job
 from hpsearch.training.loop import take_steps
+from hpsearch.training.probe import diverges
 
 BLOCKS = 20
 """Equal shares of the validation rows; the spread of their differences gives the standard error."""
@@ -295,19 +296,15 @@ def _fit(job: Job, rate: float, steps: int, goal: float) -> Fit:
     fitted = _fitted(job, goal)
 
     def stop(losses: Sequence[float]) -> bool:
-        if _diverges(job, losses) or _stands(losses):
+        if diverges(job, losses) or _stands(losses):
             return True
         return len(losses) % LOOK_EVERY == 0 and fitted(looked)
 
     with _restored(job):
         losses = take_steps(job, [rate] * steps, stop)
         done = fitted(looked)
-    diverged = _diverges(job, losses) or not math.isfinite(looked["loss"])
+    diverged = diverges(job, losses) or not math.isfinite(looked["loss"])
     return Fit(rate, tuple(losses), looked.get("acc", math.nan), looked["loss"], done, diverged)
-
-
-def _diverges(job: Job, losses: Sequence[float]) -> bool:
-    return not math.isfinite(losses[-1]) or 0 < job.trainer.diverge_factor * losses[0] < losses[-1]
 
 
 def _stands(losses: Sequence[float]) -> bool:

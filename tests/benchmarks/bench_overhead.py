@@ -27,10 +27,10 @@ from torch import nn
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.data.base import Splits
-from hpsearch.ownership import STUDY_FILE, write_yaml
+from hpsearch.ownership import STUDY_FILE, described, write_yaml
 from hpsearch.search.storage import Store
 from hpsearch.session import Silent, build_launcher, build_tracker, recorded, working
-from hpsearch.study import _described, _driver, _opened, _representatives, plan_search
+from hpsearch.study import _driver, _opened, _representatives, plan_search
 from tests.benchmarks import bare_loop
 
 LEARNING_RATES = (0.003, 0.0056, 0.01, 0.018, 0.032, 0.056, 0.1, 0.18)
@@ -79,7 +79,7 @@ class Ours:
         self._number += 1
         folder = Path.cwd() / "studies" / f"{composition.study_name}.{self._number}"
         folder.mkdir(parents=True)
-        write_yaml(folder / STUDY_FILE, _described(self._search))
+        write_yaml(folder / STUDY_FILE, described(self._search.composition, self._search.space.to_dict()))
         store: Store = build("storage", composition.config["storage"])
         tracker = build_tracker(composition)
         with recorded(composition, folder, tracker, **_opened(self._search, folder)) as record:

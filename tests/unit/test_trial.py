@@ -213,19 +213,27 @@ def test_an_error_in_the_model_may_be_tried_again(tmp_path, monkeypatch):
     assert "in broken" in event.result.traceback
 
 
+def through_batch(one):
+    """Return what a worker hears of a trial: its messages, and the result of whatever escaped it."""
+    batch, heard = Batch(execute, (one,)), []
+    while not batch.ended:
+        heard += batch.advance((Decision.CONTINUE,))
+    return heard[:-1], heard[-1].result
+
+
 def test_lack_of_gpu_memory_is_infeasible(tmp_path, monkeypatch):
     def forward(self, x):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB.\nmore")
 
     monkeypatch.setattr(MLP, "forward", forward)
-    messages, result = drive(execute((spec(tmp_path),)))
+    messages, result = through_batch(spec(tmp_path))
     assert len(messages) == 1
     assert result.state is TrialState.INFEASIBLE
     assert result.reason == "out of memory: CUDA out of memory. Tried to allocate 20 GiB."
 
 
 def test_lack_of_memory_here_is_infeasible(tmp_path):
-    _, result = drive(execute((spec(tmp_path, f"model.hidden=[{10**12}]"),)))
+    _, result = through_batch(spec(tmp_path, f"model.hidden=[{10**12}]"))
     assert result.state is TrialState.INFEASIBLE
     assert result.reason.startswith("out of memory: ")
 

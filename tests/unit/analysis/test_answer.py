@@ -143,7 +143,14 @@ def test_refused_importances_say_why():
 
 def test_extensions_and_an_edge_that_was_reached_again():
     table = scored([[0.1], [0.2], [0.9]])
-    extension = {"key": "optimizer.lr", "side": "high", "old": [0.01, 0.02], "new": [0.01, 0.2], "best": 0.02}
+    extension = {
+        "name": "optimizer.lr",
+        "key": "optimizer.lr",
+        "side": "high",
+        "old": [0.01, 0.02],
+        "new": [0.01, 0.2],
+        "best": 0.02,
+    }
     text = lines(replace(table, study={**table.study, "extensions": [extension]}))
     assert "lies at the high edge of the values tried, which was extended once already: extend" in text
     assert "extended from 0.01–0.02 to 0.01–0.2, because the best value by then, 0.02, lay at its high edge" in text

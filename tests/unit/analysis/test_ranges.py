@@ -1,7 +1,8 @@
 import pytest
 
-from hpsearch.analysis.ranges import Extension, extensions_of
+from hpsearch.analysis.ranges import extensions_of
 from hpsearch.analysis.sweep import summarize
+from hpsearch.types import Widening
 from tests.unit.analysis.test_sweep import scored
 
 
@@ -28,9 +29,10 @@ def test_few_near_the_best_is_a_finding_of_large_studies_only():
 
 
 def test_extensions_are_read_in_order():
-    event = {"key": "optimizer.lr", "side": "high", "old": [0.001, 0.1], "new": [0.001, 1.0], "best": 0.09, "time": 3.0}
+    rate, old, new = "optimizer.lr", [0.001, 0.1], [0.001, 1.0]
+    event = {"name": rate, "key": rate, "side": "high", "old": old, "new": new, "best": 0.09, "time": 3.0}
     assert extensions_of({"extensions": [event]}) == (
-        Extension("optimizer.lr", "high", (0.001, 0.1), (0.001, 1.0), 0.09),
+        Widening("optimizer.lr", "optimizer.lr", "high", (0.001, 0.1), (0.001, 1.0), 0.09),
     )
     assert extensions_of({}) == ()
 

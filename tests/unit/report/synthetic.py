@@ -170,7 +170,14 @@ def searched(points=60):
     lost = ["state", "reason", "score"]
     trials.loc[trials["optimizer.lr"] > 1, lost] = ["INFEASIBLE", DIVERGED, math.nan]
     trials.loc[trials.index[:2], lost] = ["INFEASIBLE", "out of memory: 9000 MiB asked", math.nan]
-    extension = {"key": "optimizer.lr", "side": "high", "old": [1e-4, 0.3], "new": [1e-4, 3], "best": 0.29}
+    extension = {
+        "name": "optimizer.lr",
+        "key": "optimizer.lr",
+        "side": "high",
+        "old": [1e-4, 0.3],
+        "new": [1e-4, 3],
+        "best": 0.29,
+    }
     objectives = [table.study["objective"], {"metric": "parameters", "direction": "minimize"}]
     study = {**table.study, "extensions": [extension], "objectives": objectives}
     return replace(table, name="searched", study=study, trials=trials)
