@@ -1,19 +1,19 @@
-"""What searches when the user does not say how: evenly spread points in stages, and later a model."""
+"""What searches when the user does not say how: evenly spread points, then what is learned of them, in stages."""
 
-import copy
 import warnings
-from bisect import bisect_left
-from collections.abc import Container, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import TPESampler
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from hpsearch.errors import check_int
+from hpsearch.errors import check_float, check_int
 from hpsearch.rng import address
 from hpsearch.search.pruners import Promoter, Standing
 from hpsearch.search.samplers import Sobol
@@ -21,42 +21,66 @@ from hpsearch.types import Decision, TrialState
 
 LAST = 3
 """So many go on to the end of their training once no new points are asked."""
+THINNING = 1.2
+"""Between the places of one stage and of the next."""
 
 
 class Auto(Sobol):
-    """Evenly spread points first, then every second one from a model of what is known so far.
+    """Evenly spread points first, then every second one from what is known so far.
 
     The rule: the first `startup` points are Sobol's, whatever the budget, so that more budget later changes nothing of
     the past; a space with fewer points than that is tried entirely (what is proposed twice is replaced by a point that
-    is new). From then on every second point is the next of Sobol's sequence, because a model that is wrong must not
-    cost more than a factor of two, and the others are a tree-structured Parzen estimator's (Bergstra et al. 2011,
-    multivariate form of Falkner et al. 2018), fitted on finished points and on those that wait: they rank behind the
-    finished ones, by the epoch they came to and then by their value there. Infeasible points count as worst.
+    is new). From then on every second point is the next of Sobol's sequence, because a guess that is wrong must not
+    cost more than a factor of two. The others come from
 
-    Each proposal is a function of the seed, the point's number and what is known at that time.
+    - a model, once `startup` points have a score: a tree-structured Parzen estimator (Bergstra et al. 2011, in the
+      multivariate form of Falkner et al. 2018);
+    - the best points until then, when most are known by their first epochs alone, whose order a model would take too
+      seriously: every hyperparameter is that of one of two parents, uniform crossover (Syswerda 1989), moved on its own
+      scale by a normal deviate of `spread`. Parents are drawn from the `parents` points that came furthest in training
+      and, of these, were best; of several objectives, from the points that no other beats.
+
+    Infeasible points are no parents, and the worst to the model. Each proposal is a function of the seed, the point's
+    number and what is known at that time.
 
     Args:
         startup: so many evenly spread points first.
+        parents: so many points have offspring.
+        spread: standard deviation of the moves, as a share of a range.
         candidates: of the model, from which the most promising is taken.
-        seed: of the scrambling and of the model.
+        seed: of the scrambling, the offspring and the model.
     """
 
-    def __init__(self, startup: int = 512, candidates: int = 24, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        startup: int = 32,
+        parents: int = 5,
+        spread: float = 0.3,
+        candidates: int = 24,
+        seed: int | None = None,
+    ) -> None:
         check_int("sampler.startup", startup, 1)
+        check_int("sampler.parents", parents, 1)
+        check_float("sampler.spread", spread, "[0, inf)")
         check_int("sampler.candidates", candidates, 1)
         super().__init__(seed=seed)
         self.startup = startup
+        self.parents = parents
+        self.spread = spread
         self.candidates = candidates
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return the next point: evenly spread, or the model's."""
+        """Return the next point: evenly spread, or learned."""
         spread = super().sample_relative(study, trial, search_space)
         if trial.number < self.startup or (trial.number - self.startup) % 2 == 0:
             return spread
-        searched = {name: each for name, each in search_space.items() if not each.single()}
-        return spread | self._model(trial.number).sample_relative(cast("Study", _Known(study)), trial, searched)
+        known = study.get_trials(deepcopy=False)
+        if sum(each.state is OptunaState.COMPLETE for each in known) >= self.startup:
+            searched = {name: each for name, each in search_space.items() if not each.single()}
+            return spread | self._model(trial.number).sample_relative(study, trial, searched)
+        return self._offspring(_best(study, known, self.parents), trial.number) or spread
 
     def _member(self, number: int) -> list[float]:
         """Return the next member: every second one of a Sobol sequence would lie in half of the space."""
@@ -73,61 +97,61 @@ class Auto(Sobol):
                 seed=address(self._seed or 0, "model", number) % 2**32,
             )
 
-
-class _Known:
-    """A study in which a point that waits looks like one that was pruned where it stands."""
-
-    def __init__(self, study: Study) -> None:
-        self._study = study
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._study, name)
-
-    def _get_trials(
-        self,
-        deepcopy: bool = True,
-        states: Container[OptunaState] | None = None,
-        use_cache: bool = False,  # noqa: ARG002 (the signature that a sampler calls)
-    ) -> list[FrozenTrial]:
-        trials = [_as_pruned(trial) for trial in self._study.get_trials(deepcopy=deepcopy)]
-        return [trial for trial in trials if states is None or trial.state in states]
+    def _offspring(self, parents: list[FrozenTrial], number: int) -> dict[str, Any]:
+        """Return a child of two parents, which may be the same; empty without parents."""
+        if not parents or self._space is None:
+            return {}
+        rng = np.random.default_rng(address(self._seed or 0, "offspring", number) % 2**32)
+        pair = [parents[i] for i in rng.integers(len(parents), size=2)]
+        child = {}
+        for parameter in self._space.parameters:
+            share = parameter.share(pair[rng.integers(2)].params[parameter.name]) + rng.normal(0, self.spread)
+            inside = 1 - abs(1 - share % 2)  # reflected at both ends
+            child[parameter.name] = parameter.at(min(inside, np.nextafter(1, 0)))
+        return child
 
 
-def _as_pruned(trial: FrozenTrial) -> FrozenTrial:
-    if trial.state is not OptunaState.RUNNING or not trial.intermediate_values:
-        return trial
-    pruned = copy.copy(trial)
-    pruned.state = OptunaState.PRUNED
-    return pruned
+def _best(study: Study, trials: list[FrozenTrial], most: int) -> list[FrozenTrial]:
+    """Return the feasible points that came furthest and were best there, one of those with the same curve."""
+    if len(study.directions) > 1:
+        return study.best_trials
+    sign = -1 if study.direction is StudyDirection.MAXIMIZE else 1
+    ranked: dict[tuple[float, ...], FrozenTrial] = {}
+    for each in trials:
+        curve = [sign * each.intermediate_values[step] for step in sorted(each.intermediate_values)]
+        ended = each.state is OptunaState.COMPLETE and each.value is not None
+        score = [sign * each.value] if ended and each.value is not None else curve[-1:]
+        if score and all(value <= 0 for value in each.constraints.values()):
+            furthest = max(each.intermediate_values, default=0)
+            ranked.setdefault((not ended, -furthest, *score, *curve), each)
+    return [ranked[key] for key in sorted(ranked)[:most]]
 
 
 class AutoPruner(Promoter):
-    """Stages: every point trains to epoch 1 and waits; few go on, and fewer at every further stage.
+    """Stages: every point trains to the first one and waits; few go on, and fewer at every further stage.
 
-    The stages are at epochs 1, `factor`, `factor`^2, ... below half of a trial's epochs. Nothing goes on before
+    The stages are at half of a trial's epochs, a quarter, an eighth and so on down to epoch 1. Nothing goes on before
     4 `share` points are known. Then the best that waits at a stage goes on, the latest stage first, if it is among the
-    best m of all n points asked at that epoch: m = n / `share` at the first stage, half as many at every further one,
-    but never fewer than 1 + n / (6 `share`), so that an early leader cannot keep all others waiting for ever. A point
-    better than all before it thus goes on at once. One that has followed for several epochs the very curve of another
-    that has passed (a hyperparameter without effect) stays. Once there are no new points the best three go on to the
-    end.
+    best ``m = sqrt(n / share) / 1.2^stage`` (at least 1) of all n points asked at that epoch, so that what is spent on
+    new points grows with their number, and an early leader cannot keep all others waiting for ever. A point better than
+    all before it goes on at once. One that has followed for several epochs the very curve of another that has passed (a
+    hyperparameter without effect) stays. Once there are no new points the best three go on to the end.
 
-    Successive halving (Li et al. 2018) with pauses, more points at the first stage, and ranks in place of quotas.
+    Successive halving (Li et al. 2018) with pauses, many points at the first stage, and ranks in place of quotas.
 
     Args:
-        epochs: of a trial; None: unknown, then the stages never end. With 1, no point waits.
-        factor: between the epochs of two stages.
-        share: one point of so many passes the first stage.
+        epochs: of a trial; None: unknown, then the stages are at epochs 1, 2, 4, ... without end. With 1, no point
+            waits.
+        share: twelve, say: of 48 points two places at the first stage, of 108 three.
     """
 
-    def __init__(self, epochs: int | None = None, factor: int = 4, share: int = 12) -> None:
+    def __init__(self, epochs: int | None = None, share: int = 12) -> None:
         if epochs is not None:
             check_int("pruner.epochs", epochs, 0)
-        check_int("pruner.factor", factor, 2)
         check_int("pruner.share", share, 2)
         self.epochs = epochs
-        self.factor = factor
         self.share = share
+        self._stages = sorted({epochs // 2**k for k in range(1, epochs.bit_length())}) if epochs else []
 
     def judge(self, point: int, standings: Mapping[int, Standing]) -> Decision:
         """Pause a point at its first report at or after a stage, unless it would go on at once."""
@@ -148,9 +172,8 @@ class AutoPruner(Promoter):
             if each.state is TrialState.PAUSED:
                 waiting.setdefault(self._stage(each.epoch), []).append(each)
         for stage in sorted(waiting, reverse=True):
-            best = self._best(
-                waiting[stage], stage, standings, 1 + len(standings) // (6 * self.share) if asking else LAST
-            )
+            places = (len(standings) / self.share) ** 0.5 / THINNING**stage
+            best = self._best(waiting[stage], stage, standings, max(1, places) if asking else LAST)
             if best is not None:
                 return best
         ended = any(each.state in (TrialState.COMPLETE, TrialState.RUNNING) for each in standings.values())
@@ -158,9 +181,11 @@ class AutoPruner(Promoter):
             return None
         return max(waiting[max(waiting)], key=lambda each: (each.scores[each.epoch], -each.point)).point
 
-    def _best(self, waiting: list[Standing], stage: int, standings: Mapping[int, Standing], fewest: int) -> int | None:
-        """Return the best that waits at a stage, None when it is not good enough; `fewest` places are good enough."""
-        epoch = self.factor**stage
+    def _best(
+        self, waiting: list[Standing], stage: int, standings: Mapping[int, Standing], places: float
+    ) -> int | None:
+        """Return the best that waits at a stage, None when it has none of so many places."""
+        epoch = self._epoch(stage)
         come = {each.point: _curve(each, epoch) for each in standings.values() if each.epoch >= epoch}
         passed = {curve for point, curve in come.items() if self._has_passed(standings[point], stage)}
         new = [each for each in waiting if stage == 0 or come[each.point] not in passed]
@@ -168,23 +193,14 @@ class AutoPruner(Promoter):
             return None
         first = min(new, key=lambda each: (-come[each.point][-1], each.point))
         rank = len({curve for curve in come.values() if curve[-1] > come[first.point][-1]})
-        return first.point if rank < max(fewest, len(standings) // (self.share * 2**stage)) else None
+        return first.point if rank < places else None
 
-    def _stages(self) -> Iterator[int]:
-        """Yield the epochs of the stages; without end where a trial's epochs are unknown."""
-        epoch = 1
-        while self.epochs is None or 2 * epoch <= self.epochs:
-            yield epoch
-            epoch *= self.factor
+    def _epoch(self, stage: int) -> int:
+        return 1 << stage if self.epochs is None else self._stages[stage]
 
     def _stage(self, epoch: int) -> int:
         """Return the last stage that an epoch has come to, -1 before the first."""
-        stage = -1
-        for at in self._stages():
-            if at > epoch:
-                break
-            stage += 1
-        return stage
+        return (epoch.bit_length() if self.epochs is None else bisect_right(self._stages, epoch)) - 1
 
     def _has_passed(self, standing: Standing, stage: int) -> bool:
         """Return whether a point went on from a stage to which it came."""

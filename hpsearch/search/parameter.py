@@ -101,6 +101,18 @@ class Parameter:
         value = round(_between(low - 0.5, high + 0.5, share, distribution.log))
         return min(max(value, low), high)
 
+    def share(self, stored: Any) -> float:
+        """Return the share of the range at which a value lies, the middle of those that `at` gives it to."""
+        if self.values is not None:
+            return ([self.encode(value) for value in self.values].index(stored) + 0.5) / len(self.values)
+        distribution = self.distribution
+        assert isinstance(distribution, IntDistribution | FloatDistribution)
+        half = 0.5 if isinstance(distribution, IntDistribution) else 0.0
+        low, high = distribution.low - half, distribution.high + half
+        if distribution.log:
+            low, high, stored = math.log(low), math.log(high), math.log(stored)
+        return (stored - low) / (high - low) if high > low else 0.5
+
     def cut(self, points: int | None) -> tuple[Any, ...]:
         """Return the values a grid takes.
 
