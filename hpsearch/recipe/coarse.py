@@ -7,9 +7,8 @@ from hpsearch.errors import check_choice, check_int
 from hpsearch.recipe.base import Context, Finding, Verdict
 from hpsearch.recipe.narrow import narrowed
 from hpsearch.recipe.points import complete_points, counts, scored
+from hpsearch.recipe.rates import RATE, within
 from hpsearch.search.space import Space
-
-RATE = "optimizer.lr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,9 @@ def _with_rates(context: Context) -> dict[str, str]:
     space = dict(context.space)
     found = context.handed.get("lr_range")
     if found is not None and RATE in space:
-        low, high = found
-        space[RATE] = f"tag(log, interval({float(low)!r}, {float(high)!r}))"
+        low, high = map(float, found)
+        inside = within(space[RATE], low, high)
+        if inside is None:
+            context.line(f"coarse: no rate of {RATE}={space[RATE]} lies from {low:.2g} to {high:.2g}, so all stay")
+        space[RATE] = inside or space[RATE]
     return space

@@ -1,10 +1,11 @@
 """Fine search: the ranges around the better coarse points, longer training."""
 
+import math
 from dataclasses import dataclass
 
 from hpsearch.analysis.sweep import summarize
 from hpsearch.analysis.words import settings
-from hpsearch.errors import check_int
+from hpsearch.errors import ConfigError, check_float, check_int
 from hpsearch.recipe import curves
 from hpsearch.recipe.base import Context, Finding, Verdict, need
 from hpsearch.recipe.points import complete_points, counts, curve
@@ -12,7 +13,10 @@ from hpsearch.recipe.points import complete_points, counts, curve
 
 @dataclass(frozen=True, slots=True)
 class Fine:
-    """Points in the narrowed space, trained at a constant learning rate.
+    """Points in the narrowed space, trained at a constant learning rate; the better ones of them to the end.
+
+    All points train for a share of the epochs, then the best `promote` go on from their checkpoints; the others stay
+    where they are and are no candidates.
 
     Hands on ``candidates``, the best points; ``fine_curves``, theirs; ``fine_trials`` and ``fine_faults``,
     see `hpsearch.recipe.curves.handed`; ``searched_score``, the mean of the best.
@@ -21,6 +25,8 @@ class Fine:
         points: settings to try.
         epochs: of each; null: as many as ``trainer.epochs``.
         sampler: an option of the group ``sampler``.
+        screen: share of the epochs after which the points are compared.
+        promote: how many go on from there; null: all, without a comparison.
         keep: how many points are handed on.
         on_fail: ``stop`` or ``continue``.
     """
@@ -28,19 +34,29 @@ class Fine:
     points: int = 12
     epochs: int | None = None
     sampler: str = "sobol"
+    screen: float = 0.3
+    promote: int | None = 4
     keep: int = 3
     on_fail: str = "stop"
 
     def __post_init__(self) -> None:
         check_int("stages.fine.points", self.points, 1)
+        check_float("stages.fine.screen", self.screen, "(0, 1)")
         check_int("stages.fine.keep", self.keep, 1)
+        if self.promote is not None:
+            check_int("stages.fine.promote", self.promote, 1)
+            if self.promote < self.keep:
+                raise ConfigError(
+                    f"stages.fine.promote = {self.promote}: must be at least stages.fine.keep = {self.keep}, "
+                    "which must train to the end"
+                )
         if self.epochs is not None:
             check_int("stages.fine.epochs", self.epochs, 1)
 
     def run(self, context: Context) -> Finding:
         """Search the narrowed space."""
         space = need(context, "fine_space", "coarse")
-        table = context.search("fine", self._words(), space)
+        table = context.search("fine", self._words(int(context.config()["trainer"]["epochs"])), space)
         points, numbers = complete_points(table), counts(table)
         if not points:
             action = "look at the errors in the trials, or widen the space of the coarse stage"
@@ -64,7 +80,13 @@ class Fine:
         series = {"params": [dict(p.params) for p in points], "scores": [p.mean for p in points], "space": dict(space)}
         return Finding(Verdict.PASS, sentence, {**numbers, "best": best.mean or 0.0}, handed=handed, series=series)
 
-    def _words(self) -> list[str]:
-        epochs = [] if self.epochs is None else [f"trainer.epochs={self.epochs}"]
-        words = [f"sampler={self.sampler}", "pruner=none", "scheduler=constant", "study.seeds=1"]
-        return [*words, *epochs, f"budget.points={self.points}"]
+    def _words(self, configured: int) -> list[str]:
+        epochs = configured if self.epochs is None else self.epochs
+        words = [f"sampler={self.sampler}", "scheduler=constant", "study.seeds=1"]
+        return [*words, *self._pruner(epochs), f"trainer.epochs={epochs}", f"budget.points={self.points}"]
+
+    def _pruner(self, epochs: int) -> list[str]:
+        first = math.ceil(self.screen * epochs)
+        if self.promote is None or self.promote >= self.points or first >= epochs:
+            return ["pruner=none"]
+        return ["pruner=top_k_after", f"pruner.epochs={first}", f"pruner.k={self.promote}"]
