@@ -13,9 +13,8 @@ Without `--train-size` the grid trains on all 54,000 images, about an hour on on
 import argparse
 import math
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +23,7 @@ import torch
 from hpsearch.config.compose import Composition, compose
 from hpsearch.recipe.base import Finding
 from hpsearch.recipe.lr_find import LrFind
-from hpsearch.trial import execute
-from hpsearch.types import Decision, Report, TrialId, TrialSpec, TrialState
+from tests.benchmarks.one_trial import trained
 
 CASES = [f"{model}/{optimizer}" for model in ("mlp", "lenet") for optimizer in ("sgd", "momentum", "adam")]
 PER_DECADE = 4
@@ -46,31 +44,15 @@ class Local:
         return function(*args)
 
 
-def accuracy(composition: Composition, rate: float, seed: int) -> float:
-    """Train once and return the last validation accuracy, 0 where training diverges."""
-    filled = composition.trial({"optimizer.lr": rate}, seed, 0)
-    with tempfile.TemporaryDirectory() as folder:
-        run = execute((TrialSpec("check", TrialId(0, seed), filled.config, {}, filled.overrides, filled.key, folder),))
-        (message,) = next(run)
-        try:
-            while True:
-                (message,) = run.send((Decision.CONTINUE,))
-        except StopIteration as stop:
-            (result,) = stop.value
-            if result.state is not TrialState.COMPLETE:
-                return 0.0
-            assert isinstance(message, Report)
-            return message.metrics["valid/acc"]
-
-
-def grid(composition: Composition, start: float, seeds: int) -> dict[float, float]:
-    """Return the mean accuracy by rate, from a start outwards as far as it matters."""
+def grid(words: Sequence[str], start: float, seeds: int) -> dict[float, float]:
+    """Return the mean accuracy by rate, 0 where training diverges, from a start outwards as far as it matters."""
     first = round(math.log10(start) * PER_DECADE)
     found: dict[int, float] = {}
 
     def measure(place: int) -> None:
         rate = 10 ** (place / PER_DECADE)
-        found[place] = statistics.mean(accuracy(composition, rate, seed) for seed in range(seeds))
+        runs = [trained(words, {"optimizer.lr": rate}, seed) for seed in range(seeds)]
+        found[place] = statistics.mean(0.0 if run is None else run["valid/acc"] for run in runs)
 
     measure(first)
     for side in (-1, 1):
@@ -92,16 +74,16 @@ def check(case: str, arguments: argparse.Namespace) -> bool:
         "trainer.eval_initial=false",
         f"trainer.epochs={arguments.epochs}",
     ]
-    composition = compose(["data=fashion_mnist", *words, *size])
+    words = ["data=fashion_mnist", *words, *size]
     started = time.perf_counter()
-    finding: Finding = LrFind().run(Local(composition))
+    finding: Finding = LrFind().run(Local(compose(words)))
     probed = time.perf_counter() - started
     if "lr_range" not in finding.handed:
         print(f"| {case} | refused: {finding.sentence} |", flush=True)
         return False
     low, high = finding.handed["lr_range"]
     numbers = finding.numbers
-    scores = grid(composition, float(numbers["argmin"]), arguments.seeds)
+    scores = grid(words, float(numbers["argmin"]), arguments.seeds)
     best = max(scores, key=lambda rate: scores[rate])
     held = low <= best <= high
     seconds = f"{probed:.0f} | {time.perf_counter() - started:.0f}"
