@@ -1,6 +1,7 @@
 """Coarse search: the whole space, evenly spread points, a few epochs."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from hpsearch.analysis.words import settings
 from hpsearch.errors import check_choice, check_int
@@ -15,7 +16,8 @@ from hpsearch.search.space import Space
 class Coarse:
     """Evenly spread points over the space, with the range of learning rates that training allows.
 
-    Hands on ``fine_space``, the ranges around the better points; see `hpsearch.recipe.narrow`.
+    Hands on ``fine_space``, the ranges around the better points, see `hpsearch.recipe.narrow`; ``coarse_best``; and
+    ``looks``, how many scores on the validation set were compared so far.
 
     Args:
         points: settings to try.
@@ -23,6 +25,8 @@ class Coarse:
         sampler: ``sobol`` or ``random``.
         on_fail: ``stop`` or ``continue``.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ("fine_space", "coarse_best", "looks")
 
     points: int = 16
     epochs: int = 3
@@ -54,7 +58,7 @@ class Coarse:
             "scores": [p.mean for p in points],
             "space": space.to_dict(),
         }
-        handed = {"fine_space": fine, "coarse_best": dict(best.params)}
+        handed = {"fine_space": fine, "coarse_best": dict(best.params), "looks": numbers["points"]}
         return Finding(Verdict.PASS, sentence, {**numbers, "best": best.mean or 0.0}, handed=handed, series=series)
 
     def _words(self) -> list[str]:

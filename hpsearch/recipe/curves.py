@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hpsearch import trial
 from hpsearch.analysis.diagnosis import Diagnosis, Label, diagnose
@@ -31,6 +31,8 @@ class Curves:
         on_fail: ``stop`` or ``continue``.
     """
 
+    needs: ClassVar[Mapping[str, str]] = {"fine_trials": "fine", "fine_faults": "fine"}
+
     twin: bool = False
     on_fail: str = "continue"
 
@@ -39,8 +41,8 @@ class Curves:
 
     def run(self, context: Context) -> Finding:
         """Diagnose every trial, and say what is wrong with the best."""
-        trials: Sequence[Mapping[str, Any]] = need(context, "fine_trials", "fine")
-        search: Sequence[Sequence[str]] = need(context, "fine_faults", "fine")
+        trials: Sequence[Mapping[str, Any]] = need(context, "fine_trials", self.needs["fine_trials"])
+        search: Sequence[Sequence[str]] = need(context, "fine_faults", self.needs["fine_faults"])
         runs = [history(each["history"]) for each in trials]
         found = [diagnose(run) for run in runs]
         if trials and self.twin and any(each.label in HIGH for each in found[0]):

@@ -40,7 +40,7 @@ def within(expression: str, low: float, high: float) -> str | None:
     """
     (parameter,) = Space.parse({RATE: expression}).parameters
     if parameter.values is not None:
-        kept = [value for value in parameter.values if low <= float(value) <= high]
+        kept = [value for value in parameter.values if low <= value <= high]
         return f"choice({', '.join(map(value_text, kept))})" if kept else None
     assert isinstance(parameter.distribution, FloatDistribution)
     low, high = max(low, parameter.distribution.low), min(high, parameter.distribution.high)

@@ -10,6 +10,8 @@ from hpsearch.recipe.fine import Fine
 from hpsearch.recipe.rates import within
 from hpsearch.search.space import Space
 
+CONFIG = {"seed": 3, "trainer": {"epochs": 10}}
+
 
 class Asked(Exception):
     """Ends a stage where it searches."""
@@ -22,7 +24,7 @@ def searched(stage, **context):
     def search(name, words, space):
         raise Asked(words, space)
 
-    given = SimpleNamespace(search=search, line=said.append, config=lambda: {"trainer": {"epochs": 10}}, **context)
+    given = SimpleNamespace(search=search, line=said.append, config=lambda: CONFIG, **context)
     with pytest.raises(Asked) as asked:
         stage.run(given)
     return *asked.value.args, said
@@ -67,8 +69,8 @@ def test_a_range_on_a_linear_scale_becomes_one_of_decades():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, ["pruner=top_k_after", "pruner.epochs=3", "pruner.k=4", "trainer.epochs=10"]),
-        ({"epochs": 21, "promote": 6}, ["pruner=top_k_after", "pruner.epochs=7", "pruner.k=6", "trainer.epochs=21"]),
+        ({}, ["pruner=top_k_after", "pruner.epochs=2", "pruner.k=4", "trainer.epochs=10", "seed=4"]),
+        ({"epochs": 21, "promote": 6}, ["pruner=top_k_after", "pruner.epochs=5", "pruner.k=6", "trainer.epochs=21"]),
         ({"promote": None}, ["pruner=none", "trainer.epochs=10"]),
         ({"points": 4}, ["pruner=none"]),
         ({"epochs": 1}, ["pruner=none"]),
@@ -85,3 +87,5 @@ def test_candidates_must_be_among_those_that_train_to_the_end():
         Fine(promote=2)
     with pytest.raises(ConfigError, match=r"stages\.fine\.screen"):
         Fine(screen=1.0)
+    with pytest.raises(ConfigError, match=r"stages\.fine\.sampler = 'nonesuch': must be one of sobol"):
+        Fine(sampler="nonesuch")
