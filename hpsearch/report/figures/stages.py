@@ -151,7 +151,9 @@ def _candidates(series: Series, metric: str) -> tuple[str, go.Figure]:
 def _log_axis(title: str, values: Sequence[float]) -> dict[str, Any]:
     """Return a logarithmic axis with round numbers at its ticks, however few decades it has."""
     shown = [value for value in values if math.isfinite(value) and value > 0]
-    ticks = round_ticks(True, min(shown), max(shown)) if shown else []
+    low, high = (min(shown), max(shown)) if shown else (1.0, 1.0)
+    ticks = round_ticks(True, low, high)
+    ticks = ticks if len(ticks) > 1 else [low, math.sqrt(low * high), high]
     return axis_style(title, type="log", tickvals=ticks, ticktext=[number(tick) for tick in ticks])
 
 
