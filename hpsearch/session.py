@@ -216,7 +216,7 @@ def staffed(launcher: Launcher, composition: Composition, configs: Mapping[str, 
         source = find_source(config, tracking_uri(composition))
         with _named(words):
             facts = launcher.call(runner_of(config).preflight, config, source)
-        _check_metric(composition, facts["metrics"])
+        check_metric(composition, facts["metrics"])
         losses.append(facts.get("loss", 0.0))
     if composition.study_option and not any(map(math.isfinite, losses)):
         raise ConfigError(
@@ -237,7 +237,16 @@ def _named(words: str) -> Iterator[None]:
         raise
 
 
-def _check_metric(composition: Composition, known: Sequence[str] | None) -> None:
+def check_metric(composition: Composition, known: Sequence[str] | None) -> None:
+    """Refuse an objective that no trial reports.
+
+    Args:
+        composition: its configuration.
+        known: what a trial reports; None where that is not known.
+
+    Raises:
+        ConfigError: the objective is not among them, or is of the test split.
+    """
     metric = composition.config["objective"]["metric"]
     if known is not None and metric not in known:
         raise ConfigError(

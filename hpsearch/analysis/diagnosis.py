@@ -53,6 +53,8 @@ class Diagnosis:
 
 SHORTEST = 4
 """Epochs below which no curve is read: a trend, a bend and noise need as many values."""
+AT_THE_END = 3
+"""Epochs whose mean says where a loss ends, so that no single one does."""
 ABOVE_UNTRAINED = 1.5
 """A training loss that ends above so many times the untrained one has diverged (calibrated)."""
 WORSE_THAN_NOTHING = 1.15
@@ -141,6 +143,8 @@ def diagnose(run: History) -> tuple[Diagnosis, ...]:
 def diverged(run: History) -> str:
     """Diverged: the run was ended for its loss, or the training loss was not finite or ended far above the untrained.
 
+    Its end is its last `AT_THE_END` epochs, however long it was: what grows by a factor each epoch is there at once.
+
     Args:
         run: its course.
 
@@ -152,7 +156,7 @@ def diverged(run: History) -> str:
     losses = np.concatenate([run.train, run.valid])
     if not np.isfinite(losses).all():
         return "a loss is not finite"
-    if run.epochs and last_part(run.train, LAST).mean() > ABOVE_UNTRAINED * run.scale:
+    if run.epochs and run.train[-AT_THE_END:].mean() > ABOVE_UNTRAINED * run.scale:
         return f"the training loss ends at {run.train[-1]:.3g}, above {run.scale:.3g} without training"
     return ""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from hpsearch.errors import ConfigError
+from hpsearch.errors import ConfigError, check_choice
 from hpsearch.types import Objective, TrialTable
 
 
@@ -89,6 +89,9 @@ class Context(Protocol):
 class Stage(Protocol):
     """One stage; its options are those of ``conf/stage/NAME.yaml``.
 
+    What a stage hands on to others is listed in a class attribute ``gives``; what it needs of them in ``needs``, a
+    mapping from each name to the stage that gives it. A stage without the one or the other has none.
+
     Attributes:
         on_fail: ``stop`` or ``continue``.
     """
@@ -114,3 +117,24 @@ def need(context: Context, key: str, giver: str) -> Any:
     if key not in context.handed:
         raise ConfigError(f"stage: {key} is needed here, and only stage {giver} gives it: put {giver} in front")
     return context.handed[key]
+
+
+def check_stages(stages: Mapping[str, Stage]) -> None:
+    """Refuse stages that cannot run in their order, before any of them runs.
+
+    Args:
+        stages: by name, in order.
+
+    Raises:
+        ConfigError: a stage needs what none before it gives, or does not know what to do on failure.
+    """
+    given: set[str] = set()
+    for name, stage in stages.items():
+        check_choice(f"stages.{name}.on_fail", stage.on_fail, [each.value for each in OnFail])
+        needs: Mapping[str, str] = getattr(stage, "needs", {})
+        for key, giver in needs.items():
+            if key not in given:
+                raise ConfigError(
+                    f"stage: {name} needs {key}, which no stage before it gives: put {giver} in front of {name}"
+                )
+        given.update(getattr(stage, "gives", ()))

@@ -1,22 +1,23 @@
 """Coarse search: the whole space, evenly spread points, a few epochs."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from hpsearch.analysis.words import settings
 from hpsearch.errors import check_choice, check_int
 from hpsearch.recipe.base import Context, Finding, Verdict
 from hpsearch.recipe.narrow import narrowed
 from hpsearch.recipe.points import complete_points, counts, scored
+from hpsearch.recipe.rates import RATE, within
 from hpsearch.search.space import Space
-
-RATE = "optimizer.lr"
 
 
 @dataclass(frozen=True, slots=True)
 class Coarse:
     """Evenly spread points over the space, with the range of learning rates that training allows.
 
-    Hands on ``fine_space``, the ranges around the better points; see `hpsearch.recipe.narrow`.
+    Hands on ``fine_space``, the ranges around the better points, see `hpsearch.recipe.narrow`; ``coarse_best``; and
+    ``looks``, how many scores on the validation set were compared so far.
 
     Args:
         points: settings to try.
@@ -24,6 +25,8 @@ class Coarse:
         sampler: ``sobol`` or ``random``.
         on_fail: ``stop`` or ``continue``.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ("fine_space", "coarse_best", "looks")
 
     points: int = 16
     epochs: int = 3
@@ -55,7 +58,7 @@ class Coarse:
             "scores": [p.mean for p in points],
             "space": space.to_dict(),
         }
-        handed = {"fine_space": fine, "coarse_best": dict(best.params)}
+        handed = {"fine_space": fine, "coarse_best": dict(best.params), "looks": numbers["points"]}
         return Finding(Verdict.PASS, sentence, {**numbers, "best": best.mean or 0.0}, handed=handed, series=series)
 
     def _words(self) -> list[str]:
@@ -70,6 +73,9 @@ def _with_rates(context: Context) -> dict[str, str]:
     space = dict(context.space)
     found = context.handed.get("lr_range")
     if found is not None and RATE in space:
-        low, high = found
-        space[RATE] = f"tag(log, interval({float(low)!r}, {float(high)!r}))"
+        low, high = map(float, found)
+        inside = within(space[RATE], low, high)
+        if inside is None:
+            context.line(f"coarse: no rate of {RATE}={space[RATE]} lies from {low:.2g} to {high:.2g}, so all stay")
+        space[RATE] = inside or space[RATE]
     return space

@@ -1,6 +1,8 @@
 """Confirmation: the best points over fresh seeds, then the test set, once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from hpsearch.analysis.intervals import mean_interval
 from hpsearch.analysis.optimism import measured
@@ -26,6 +28,9 @@ class Confirm:
         on_fail: ``stop`` or ``continue``.
     """
 
+    gives: ClassVar[tuple[str, ...]] = ("winner",)
+    needs: ClassVar[Mapping[str, str]] = {"candidates": "fine", "searched_score": "fine", "fine_space": "coarse"}
+
     seeds: int = 5
     on_fail: str = "stop"
 
@@ -34,13 +39,13 @@ class Confirm:
 
     def run(self, context: Context) -> Finding:
         """Train the candidates again, and test the winner."""
-        candidates = need(context, "candidates", "fine")
+        candidates = need(context, "candidates", self.needs["candidates"])
         seed = int(context.config()["seed"]) + FRESH
         words = [
             *("sampler=manual", f"sampler.points={value_text(candidates)}", "pruner=none", "scheduler=constant"),
             *(f"study.seeds={self.seeds}", f"seed={seed}", "trainer.test=true", "budget.points=null"),
         ]
-        table = context.search("confirm", words, need(context, "fine_space", "coarse"))
+        table = context.search("confirm", words, need(context, "fine_space", self.needs["fine_space"]))
         points = complete_points(table)
         numbers: dict[str, str | int | float] = {**counts(table)}
         if not points:
@@ -61,12 +66,13 @@ class Confirm:
         )
         promised = next((point for point in points if dict(point.params) == candidates[0]), None)
         if promised is not None:
-            searched = float(need(context, "searched_score", "fine"))
+            searched = float(need(context, "searched_score", self.needs["searched_score"]))
+            looks = int(context.handed.get("looks", 0)) + len(candidates)
             gap = measured(searched, promised.scores, context.objective.maximize)
-            numbers |= {"optimism": gap.value, "optimism_low": gap.low, "optimism_high": gap.high}
+            numbers |= {"optimism": gap.value, "optimism_low": gap.low, "optimism_high": gap.high, "looks": looks}
             sentence += (
                 f"; the best of the search had {searched:.4f}, by {gap.value:+.4f} more than its mean on fresh seeds "
-                f"({gap.low:+.4f} to {gap.high:+.4f})"
+                f"({gap.low:+.4f} to {gap.high:+.4f}) after {looks} looks at the validation set"
             )
         interval = mean_interval(tested)
         if interval is not None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hpsearch import trial
 from hpsearch.analysis.diagnosis import Diagnosis, Label, diagnose
@@ -14,10 +14,11 @@ from hpsearch.analysis.words import settings
 from hpsearch.errors import check_choice
 from hpsearch.recipe.base import Context, Finding, Verdict, need
 from hpsearch.session import layers_of
-from hpsearch.types import TrialId, TrialTable
+from hpsearch.types import TrialId, TrialState, TrialTable
 
 HIGH = (Label.UNDERFITTING, Label.PLATEAU)
 """What a shallower twin tells the reason of."""
+ENDED = (TrialState.COMPLETE, TrialState.INFEASIBLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Curves:
         on_fail: ``stop`` or ``continue``.
     """
 
+    needs: ClassVar[Mapping[str, str]] = {"fine_trials": "fine", "fine_faults": "fine"}
+
     twin: bool = False
     on_fail: str = "continue"
 
@@ -38,8 +41,8 @@ class Curves:
 
     def run(self, context: Context) -> Finding:
         """Diagnose every trial, and say what is wrong with the best."""
-        trials: Sequence[Mapping[str, Any]] = need(context, "fine_trials", "fine")
-        search: Sequence[Sequence[str]] = need(context, "fine_faults", "fine")
+        trials: Sequence[Mapping[str, Any]] = need(context, "fine_trials", self.needs["fine_trials"])
+        search: Sequence[Sequence[str]] = need(context, "fine_faults", self.needs["fine_faults"])
         runs = [history(each["history"]) for each in trials]
         found = [diagnose(run) for run in runs]
         if trials and self.twin and any(each.label in HIGH for each in found[0]):
@@ -66,6 +69,8 @@ class Curves:
 def handed(table: TrialTable, summary: Summary) -> dict[str, Any]:
     """Return what this stage reads of a search: ``fine_trials``, the best point's first, and ``fine_faults``.
 
+    Trials that the search ended early are left out: their curves show where they were cut.
+
     Args:
         table: the search.
         summary: its result.
@@ -78,6 +83,8 @@ def handed(table: TrialTable, summary: Summary) -> dict[str, Any]:
     params = {point.point: dict(point.params) for point in summary.points}
     order = {p.point: (p.mean is None, sign * (p.mean or 0.0)) for p in summary.points}
     known = histories(table)
+    ended = table.trials[table.trials["state"].isin(ENDED)]
+    to_the_end = set(zip(ended["point"], ended["seed"], ended["fold"], strict=True))
     trials = [
         {
             "point": point,
@@ -85,7 +92,7 @@ def handed(table: TrialTable, summary: Summary) -> dict[str, Any]:
             "params": params[point],
             "history": {**known[point, seed, fold], "layers": layers_of(table.name, TrialId(point, seed, fold))},
         }
-        for point, seed, fold in sorted(known, key=lambda place: (order[place[0]], place))
+        for point, seed, fold in sorted(known.keys() & to_the_end, key=lambda place: (order[place[0]], place))
     ]
     faults = [[str(label), *said] for label, said in study_diagnoses(summary).items()]
     return {"fine_trials": trials, "fine_faults": faults}

@@ -14,12 +14,14 @@ from hpsearch.config.words import sort_words
 from hpsearch.errors import ConfigError
 from hpsearch.grammar import space_word
 from hpsearch.launch.base import Launcher
-from hpsearch.ownership import described, owned
-from hpsearch.recipe.base import Finding, Stage, Verdict
+from hpsearch.ownership import STUDY_FILE, described, owned
+from hpsearch.recipe.base import Finding, Stage, Verdict, check_stages
 from hpsearch.recipe.run import from_dict, run_stages, stops, to_dict
+from hpsearch.search.space import Space
 from hpsearch.session import (
     build_launcher,
     build_tracker,
+    check_metric,
     crew,
     objective_of,
     recorded,
@@ -29,9 +31,12 @@ from hpsearch.session import (
 )
 from hpsearch.tracking.events import Record
 from hpsearch.tracking.study_events import read_study
+from hpsearch.trial import data_check, initial_loss
 from hpsearch.types import Objective, Observer, TrialState, TrialTable
 
 GATE_FAILED = 3
+FEW_ROWS = 100
+"""Looked at before anything is created; the gate looks at more."""
 SearchStage = Callable[[Composition, Observer, Launcher, Mapping[str, str]], TrialTable]
 OF_RECIPE = ("study", "stage", "stages")
 
@@ -142,10 +147,17 @@ def run_recipe(composition: Composition, search: SearchStage, observer: Observer
     if composition.study_option is None:
         raise ConfigError("stage: stages belong to a study: add +study=recipe")
     stages = _stages(composition)
+    check_stages(stages)
+    composition.check_space(Space.parse(composition.space, composition.where).ends())
     folder, tracker = studies_folder() / composition.study_name, build_tracker(composition)
     launcher = build_launcher(composition)
     with ExitStack() as stack:
+        workers = stack.enter_context(ExitStack())
         anew = composition.config["study"]["restart"]
+        staffed = anew or not (folder / STUDY_FILE).exists()
+        if staffed:
+            workers.enter_context(crew(launcher, composition.config))
+            _look(composition, launcher)
         restarted = stack.enter_context(owned(folder, described(composition, composition.space), anew, observer.line))
         fields = _opened(composition, folder) | ({"restart": True} if restarted else {})
         record = stack.enter_context(recorded(composition, folder, tracker, **fields))
@@ -153,8 +165,8 @@ def run_recipe(composition: Composition, search: SearchStage, observer: Observer
         known = {name: from_dict(each) for name, each in study.get("stages", {}).items()}
         known = {name: each for name, each in known.items() if not stops(stages[name], each)}
         within = {"name": folder.name, "uid": study["uid"]}
-        if known.keys() < stages.keys():
-            stack.enter_context(crew(launcher, composition.config))
+        if known.keys() < stages.keys() and not staffed:
+            workers.enter_context(crew(launcher, composition.config))
         findings = run_stages(
             stages,
             known,
@@ -162,6 +174,7 @@ def run_recipe(composition: Composition, search: SearchStage, observer: Observer
             lambda name, finding: _write(record, name, finding),
             observer.line,
         )
+        workers.close()
         failed = next((name for name, each in findings.items() if stops(stages[name], each)), None)
         answer = conclusion(findings, failed)
         winner = findings["confirm"].handed.get("winner") if "confirm" in findings else None
@@ -193,6 +206,18 @@ def conclusion(findings: Mapping[str, Finding], failed: str | None) -> str:
     last = findings.get("confirm") or list(findings.values())[-1]
     warned = [name for name, finding in findings.items() if finding.verdict is not Verdict.PASS]
     return f"{last.sentence}; look at {', '.join(warned)}" if warned else last.sentence
+
+
+def _look(composition: Composition, launcher: Launcher) -> None:
+    """Let a worker build the configuration once, so that what cannot be built is refused before anything is created.
+
+    Faults that a gate names are left to it.
+    """
+    config = composition.trial({}, composition.config["seed"]).config
+    found = launcher.call(data_check, config, FEW_ROWS)
+    if "fault" not in found:
+        check_metric(composition, found["metrics"])
+        launcher.call(initial_loss, config, FEW_ROWS)
 
 
 def _stages(composition: Composition) -> dict[str, Stage]:

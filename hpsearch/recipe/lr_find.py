@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hpsearch.analysis.lr_range import LrRange, lr_range
 from hpsearch.analysis.lr_rules import RULES
@@ -48,6 +48,8 @@ class LrFind:
         min_drop: how many times the noise the loss must fall by.
         on_fail: ``stop`` or ``continue``.
     """
+
+    gives: ClassVar[tuple[str, ...]] = ("lr_range", "lr")
 
     method: str = "probe"
     rule: str = "local_linear"

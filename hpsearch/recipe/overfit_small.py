@@ -8,10 +8,8 @@ from typing import Any
 from hpsearch.errors import check_float, check_int
 from hpsearch.recipe.base import Context, Finding, Verdict
 from hpsearch.recipe.faults import Fault, finding
-from hpsearch.recipe.rates import check_factors
+from hpsearch.recipe.rates import RATE, check_factors
 from hpsearch.trial import overfit_small
-
-RATE = "optimizer.lr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,7 @@ class OverfitSmall:
             "loss": last["final"],
             **({} if math.isnan(last["accuracy"]) else {"accuracy": last["accuracy"]}),
             "gradient_ratio": _ratio(found["gradients"]),
+            "passes": found["passes"],
         }
         series = {
             "losses": {f"{run['rate']:.3g}": [_finite(loss) for loss in run["losses"]] for run in runs},

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from hpsearch.errors import check_choice
 from hpsearch.recipe.base import Context, Finding, OnFail, Stage, Verdict
 
 _MARKS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗"}
@@ -31,8 +30,6 @@ def run_stages(
     """
     findings: dict[str, Finding] = {}
     handed: dict[str, Any] = {}
-    for name, stage in stages.items():
-        check_choice(f"stages.{name}.on_fail", stage.on_fail, [each.value for each in OnFail])
     for place, (name, stage) in enumerate(stages.items(), 1):
         finding = known.get(name)
         if finding is None:

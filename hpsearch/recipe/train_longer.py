@@ -1,6 +1,8 @@
 """Whether training should be longer or shorter, by where the best epoch lies."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +20,8 @@ class TrainLonger:
         on_fail: ``stop`` or ``continue``.
     """
 
+    needs: ClassVar[Mapping[str, str]] = {"fine_curves": "fine"}
+
     early: float = 0.1
     late: float = 0.25
     on_fail: str = "continue"
@@ -28,7 +32,7 @@ class TrainLonger:
 
     def run(self, context: Context) -> Finding:
         """Look where the best epochs lie."""
-        curves = need(context, "fine_curves", "fine")
+        curves = need(context, "fine_curves", self.needs["fine_curves"])
         pick = np.argmax if context.objective.maximize else np.argmin
         places = [(int(pick(curve)) + 1) / len(curve) for curve in curves if len(curve) > 1]
         if not places:

@@ -67,7 +67,7 @@ def write_notebook(study: Mapping[str, Any], replay: str | None, folder: Path) -
     text = page.from_string(resource("recipe.html.j2")).render(
         name=study["name"],
         question=study["question"],
-        answer=study.get("state", {}).get("answer", ""),
+        answer=_sentence(study.get("state", {}).get("answer", "")),
         failed=study.get("state", {}).get("why", ""),
         entries=entries,
         missing=[_TITLES.get(name, name) for name in study.get("recipe", ()) if name not in study.get("stages", {})],
@@ -91,13 +91,17 @@ def _entry(name: str, fields: Mapping[str, Any], study: Mapping[str, Any], folde
         title=_TITLES.get(name, name),
         verdict=fields["verdict"],
         mark=_MARKS[fields["verdict"]],
-        sentence=fields["sentence"][:1].upper() + fields["sentence"][1:],
+        sentence=_sentence(fields["sentence"]),
         cause=fields["cause"],
         action=fields["action"],
         numbers=tuple((key, number(value)) for key, value in fields["numbers"].items()),
         panel=None if drawn is None else panel(name, _TITLES.get(name, name), *drawn),
         report=f"../{beside.parent.name}/{REPORT}" if beside.exists() else None,
     )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _ended(study: Mapping[str, Any]) -> str:

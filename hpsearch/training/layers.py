@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from hpsearch.nn import ACTIVATIONS
 
 FILE = "layers.json"
+SAMPLES = 256
+"""Outputs of activations are read of so many samples at most: of a thousand images a convolution has millions."""
 _NONLINEAR = tuple({type(each.make()) for each in ACTIVATIONS.values()})
 _Row = dict[str, Any]
 
@@ -31,7 +33,10 @@ class LayerWatch:
     parameter of two axes or more, a row holds the Euclidean norms of the gradient before clipping, of the weights and
     of their update; of every activation module the mean and the standard deviation of its outputs and the share of its
     units that give the same output for all samples (a ReLU's: dead), on the first batch of the validation split after
-    the epoch.
+    the epoch, of which `SAMPLES` at most.
+
+    Numbers stay on the device until `write`, which is called where a checkpoint is written and at the end, so that a
+    watched epoch waits for nothing.
 
     Args:
         model: the model.
@@ -57,11 +62,12 @@ class LayerWatch:
         }
         self._file, self._epochs = folder / FILE, epochs
         self._rows = [row for row in _read(self._file) if row["epoch"] <= (done or 0)]
-        self._pending: dict[str, Any] = {}
+        self._raw: list[_Row] = []
+        self._open = False
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The file written, if any."""
+        """The file written, if any; call `write` before."""
         return (FILE,) if self._rows else ()
 
     def place(self, epoch: int, steps: int) -> int | None:
@@ -72,52 +78,58 @@ class LayerWatch:
 
     def measure(self, update: Callable[[], None]) -> None:
         """Run an update and keep the norms of gradients, weights and changes."""
-        weights = list(self._layers.values())
-        gradients = [_norm(weight.grad) for weight in weights]
-        before = [weight.detach().clone() for weight in weights]
+        weights = [weight.detach() for weight in self._layers.values()]
+        gradients = [torch.zeros_like(w) if w.grad is None else w.grad for w in self._layers.values()]
+        norms = torch._foreach_norm(gradients)
+        before = [weight.clone() for weight in weights]
         update()
-        changes = [(weight.detach() - old).norm() for weight, old in zip(weights, before, strict=True)]
-        self._pending = {"gradient": gradients, "weight": [old.norm() for old in before], "update": changes}
+        changes = torch._foreach_norm(torch._foreach_sub(weights, before))
+        self._raw.append({"norms": [*norms, *torch._foreach_norm(before), *changes], "outputs": {}})
 
     def keep(self, epoch: int, step: int, loss: Tensor) -> None:
         """Say which step was measured, and the loss of its batch."""
-        self._pending |= {"epoch": epoch, "step": step, "loss": loss}
+        self._raw[-1] |= {"epoch": epoch, "step": step, "loss": loss}
+        self._open = True
 
     @contextmanager
     def outputs(self) -> Iterator[None]:
         """Look at the outputs of activations in the first forward pass inside, where a step was measured before."""
-        seen: dict[str, Tensor] = {}
+        seen: dict[str, Tensor] = self._raw[-1]["outputs"] if self._open else {}
 
         def look(name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> None:
             if name not in seen:
-                seen[name] = _described(output)
+                seen[name] = _described(output[:SAMPLES])
 
-        handles = [m.register_forward_hook(partial(look, name)) for name, m in self._outputs.items() if self._pending]
+        handles = [m.register_forward_hook(partial(look, name)) for name, m in self._outputs.items() if self._open]
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
-        if seen:
-            self._pending["outputs"] = seen
+            self._open = False
 
     def write(self) -> None:
         """Write what was measured since the last call, in one move; this waits for the device."""
-        if "epoch" not in self._pending:
+        new = [self._numbers(row) for row in self._raw if "epoch" in row]
+        self._raw = []
+        if not new:
             return
-        row, self._pending = self._pending, {}
-        names = list(self._layers)
-        numbers: _Row = {key: row[key] for key in ("epoch", "step")} | {"loss": _finite(row["loss"].item())}
-        for key in ("gradient", "weight", "update"):
-            numbers[key] = dict(zip(names, map(_finite, torch.stack(row[key]).tolist()), strict=True))
-        for name, output in row.get("outputs", {}).items():
-            mean, sd, dead = map(_finite, output.tolist())
-            numbers.setdefault("outputs", {})[name] = {"mean": mean, "sd": sd, "dead": dead}
-        self._rows.append(numbers)
+        self._rows += new
         self._file.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._file.with_name(f"{FILE}.tmp")
         temporary.write_text(json.dumps(self._rows), encoding="utf-8")
         temporary.replace(self._file)
+
+    def _numbers(self, raw: _Row) -> _Row:
+        """Return a row as plain numbers, in one transfer from the device."""
+        outputs: dict[str, Tensor] = raw["outputs"]
+        values = torch.cat([torch.stack([raw["loss"], *raw["norms"]]), *outputs.values()]).tolist()
+        loss, *finite = map(_finite, values)
+        each = iter(finite)
+        row = {"epoch": raw["epoch"], "step": raw["step"], "loss": loss}
+        row |= {key: {name: next(each) for name in self._layers} for key in ("gradient", "weight", "update")}
+        described = {name: {key: next(each) for key in ("mean", "sd", "dead")} for name in outputs}
+        return row | ({"outputs": described} if described else {})
 
 
 def watched(epoch: int, epochs: int) -> bool:
@@ -133,10 +145,6 @@ def _described(output: Tensor) -> Tensor:
     constant = (values.amax(others) == values.amin(others)).float().mean()
     sd, mean = torch.std_mean(values, correction=0)
     return torch.stack((mean, sd, constant))
-
-
-def _norm(gradient: Tensor | None) -> Tensor:
-    return torch.zeros(()) if gradient is None else gradient.norm()
 
 
 def _finite(value: float) -> float | None:

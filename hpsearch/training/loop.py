@@ -76,6 +76,7 @@ def train(job: Job) -> TrialRun:
                 reason = f"stopped after epoch {progress.epoch or 0}"
                 return (_end(job, progress, layers, TrialState.PRUNED, reason),)
             if decision is Decision.PAUSE or time.monotonic() - saved >= job.trainer.checkpoint_sec:
+                layers.write()
                 checkpoint.save_last(job.folder, job.key, job.model, job.optimizer, progress)
                 saved = time.monotonic()
             if decision is Decision.PAUSE:
@@ -83,7 +84,6 @@ def train(job: Job) -> TrialRun:
                 return (TrialResult(TrialState.PAUSED, reason, artifacts=(checkpoint.LAST,), time=time.time()),)
     except Diverged as diverged:
         facts = {"diverged_step": diverged.step, "first_loss": diverged.first_loss}
-        layers.write()
         return (_end(job, progress, layers, TrialState.INFEASIBLE, str(diverged), facts),)
     ended = progress.epoch or 0
     early = {"stopped_epoch": ended} if ended < job.epochs else None
@@ -221,7 +221,6 @@ def _run_epoch(job: Job, progress: Progress, layers: LayerWatch, epoch: int) -> 
     values |= {"epoch_sec": seconds, "samples_per_sec": len(job.splits.train) / seconds}
     with layers.outputs():
         values |= _evaluate(job, job.splits.valid, "valid")
-    layers.write()
     done = epoch * job.steps_per_epoch
     if not math.isfinite(values["valid/loss"]):
         raise Diverged(done, f"validation loss {values['valid/loss']} after it", progress.first_loss or math.nan)
@@ -410,6 +409,7 @@ def _end(
     reason: str = "",
     facts: Mapping[str, int | float] | None = None,
 ) -> TrialResult:
+    layers.write()
     found: dict[str, str | int | float] = dict(facts or {})
     artifacts = (*job.artifacts, *layers.files)
     if progress.best is not None:

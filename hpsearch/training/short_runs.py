@@ -97,12 +97,14 @@ class Overfit:
         samples: in the sample.
         guess: its loss at the best constant output, of a regression; that of outputs 0, of a classification.
         gradients: root mean square of the gradient of each weight at the start, in the model's order.
+        passes: over as many samples as the training split has, of all runs together.
     """
 
     runs: tuple[Fit, ...]
     samples: int
     guess: float
     gradients: Mapping[str, float]
+    passes: float
 
 
 def input_baseline(job: Job, factors: Sequence[float], steps: int, errors: float) -> Baseline:
@@ -163,7 +165,8 @@ def overfit_small(job: Job, samples: int, steps: int, factors: Sequence[float], 
         if runs[-1].fitted:
             break
         runs.append(_fit(small, factor * rate, steps, goal * guess))
-    return Overfit(tuple(runs), small.batch_size, guess, gradients)
+    passes = sum(len(run.losses) for run in runs) * small.batch_size / len(job.splits.train)
+    return Overfit(tuple(runs), small.batch_size, guess, gradients, passes)
 
 
 def rate_of(job: Job) -> float:

@@ -1,15 +1,14 @@
 """What measuring layers costs of training time.
 
-    python -m tests.benchmarks.bench_watch [--pairs 7]
+    python -m tests.benchmarks.bench_watch [--pairs 15]
 
-The same trials with `trainer.watch_layers` on and off, in alternation, one thread; wanted: under 3 %. Beside each other
-stand the medians of wall time and of processor time, and the median of the pairs' ratios of processor time, which other
-jobs on the machine disturb least.
+The same trials with `trainer.watch_layers` on and off, side by side, one thread; wanted: under 3 %. Two of a pair
+take turns epoch by epoch, so that what else the machine does meets both alike, and every piece of a trial (the look
+before training, each epoch, the end with its files) counts by its least processor time over all pairs: noise only adds.
 """
 
 import argparse
 import json
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ import torch
 from hpsearch.config.compose import compose
 from hpsearch.training.loop import train
 from hpsearch.trial import prepare
-from hpsearch.types import Decision
+from hpsearch.types import Decision, TrialRun
 
 TRIALS = {
     "MLP on digits, 20 epochs": ("data=digits", "model=mlp", "optimizer=momentum", "trainer.epochs=20"),
@@ -32,39 +31,51 @@ TRIALS = {
 }
 
 
-def seconds(words: tuple[str, ...], watch: bool) -> tuple[float, float]:
-    """Return wall and processor time of one trial, without what comes before its first step."""
+def begun(words: tuple[str, ...], watch: bool, folder: Path) -> TrialRun:
+    """Return a trial that has built everything and not trained yet."""
+    config = compose([*words, f"trainer.watch_layers={str(watch).lower()}"]).trial({}, 0).config
+    run = train(prepare(config, "", folder))
+    next(run)
+    return run
+
+
+def piece(run: TrialRun) -> float | None:
+    """Go on to a trial's next report or its end; return the processor time, None when it had ended."""
+    started = time.process_time()
+    try:
+        run.send((Decision.CONTINUE,))
+    except StopIteration as end:
+        if end.value is None:
+            return None
+    return time.process_time() - started
+
+
+def pair(words: tuple[str, ...], first: bool) -> dict[bool, list[float]]:
+    """Train both in turns; return the processor time of each one's pieces, in seconds."""
     with tempfile.TemporaryDirectory() as folder:
-        config = compose([*words, f"trainer.watch_layers={str(watch).lower()}"]).trial({}, 0).config
-        run = train(prepare(config, "", Path(folder)))
-        next(run)
-        started, cpu = time.perf_counter(), time.process_time()
-        try:
-            while True:
-                run.send((Decision.CONTINUE,))
-        except StopIteration:
-            return time.perf_counter() - started, time.process_time() - cpu
+        runs = {watch: begun(words, watch, Path(folder) / str(watch)) for watch in (first, not first)}
+        pieces: dict[bool, list[float]] = {True: [], False: []}
+        while True:
+            for watch, run in runs.items():
+                spent = piece(run)
+                if spent is None:
+                    return pieces
+                pieces[watch].append(spent)
 
 
 def compare(words: tuple[str, ...], pairs: int) -> dict[str, float]:
-    """Time both in alternation, after one of each that does not count."""
-    rows = []
-    for pair in range(-1, pairs):
-        row = {watch: seconds(words, watch) for watch in ((True, False) if pair % 2 else (False, True))}
-        rows += [row] if pair >= 0 else []
-    medians = {
-        f"{'on' if watch else 'off'}_{unit}_sec": round(statistics.median(row[watch][place] for row in rows), 4)
-        for watch in (True, False)
-        for place, unit in enumerate(("wall", "cpu"))
+    """Return the least processor time of both, and their ratio; the first pair does not count."""
+    rows = [pair(words, bool(number % 2)) for number in range(pairs + 1)][1:]
+    least = {
+        watch: sum(min(each) for each in zip(*(row[watch] for row in rows), strict=True)) for watch in (True, False)
     }
-    ratios = [row[True][1] / row[False][1] for row in rows]
-    return {**medians, "ratio_cpu": round(statistics.median(ratios), 4), "ratios": [round(r, 3) for r in ratios]}
+    return {"on_sec": round(least[True], 4), "off_sec": round(least[False], 4), "ratio": least[True] / least[False]}
 
 
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--pairs", type=int, default=15)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     for name, words in TRIALS.items():

@@ -173,6 +173,12 @@ def _exp_diverged(rng: Rng, n: int) -> Draft:
     return draft(grown + train, grown + valid, Label.DIVERGED)
 
 
+def _exp_diverged_late(rng: Rng, n: int) -> Draft:
+    train, valid = _healthy(rng, n)
+    grown = rng.uniform(5, 50) * rng.uniform(1.6, 4) ** (np.arange(n) - n + 1.0)
+    return draft(train + grown, valid + grown, Label.DIVERGED)
+
+
 def _exp_layers(rng: Rng, n: int, change: Callable[[int, int], float], dead: float, *labels: Label) -> Draft:
     train, valid = _healthy(rng, n)
     return draft(train, valid, *labels, layers=layers(rng, 5, 0.5, change, dead))
@@ -198,6 +204,7 @@ EXPONENTIAL: dict[str, Callable[[Rng, int], Draft]] = {
     "validation left behind": _exp_gap,
     "mismatch": _exp_mismatch,
     "diverges": _exp_diverged,
+    "diverges late": _exp_diverged_late,
     "sound layers": lambda rng, n: _exp_layers(rng, n, lambda *_: 1.0, rng.uniform(0, 0.2)),
     "vanishing": lambda rng, n: _exp_layers(rng, n, lambda i, _: 0.1 ** (4 - i), 0.0, Label.VANISHING),
     "exploding": lambda rng, n: _exp_layers(rng, n, lambda *_: 3e4, 0.0, Label.EXPLODING),

@@ -31,6 +31,24 @@ WORDS = {
         [STUDY, "space.optimizer.lr=interval(-1, 1)"],
         ["optimizer.lr", "-1", "(0, inf)"],
     ),
+    "a stage behind nothing that gives what it needs": (
+        ["+study=recipe", "stage=[data_check,fine]"],
+        ["fine needs fine_space", "put coarse in front of fine"],
+    ),
+    "a stage that fails in an unknown way": (
+        ["+study=recipe", "stages.lr_find.on_fail=never"],
+        ["stages.lr_find.on_fail", "'never'", "stop, continue"],
+    ),
+    "numbers under a recipe for classes": (
+        ["+study=recipe", "data=diabetes", "objective=valid_loss"],
+        ["CrossEntropyLoss", "loss=mse"],
+    ),
+    "a recipe's objective that nothing reports": (
+        ["+study=recipe", "data=diabetes", "loss=mse"],
+        ["valid/acc", "valid/loss"],
+    ),
+    "a recipe's model that cannot be built": (["+study=recipe", "model.hidden=[-3]"], ["model.hidden[0]", "-3"]),
+    "a recipe's space without numbers": (["+study=recipe", "space.optimizer.lr=choice(a)"], ["optimizer.lr", "'a'"]),
     "empty choice": ([STUDY, "space.optimizer.lr=choice()"], ["optimizer.lr", "empty choice"]),
     "reversed interval": ([STUDY, "space.optimizer.lr=interval(1, 0.1)"], ["optimizer.lr", "reversed"]),
     "log interval from 0": ([STUDY, "space.optimizer.lr=tag(log, interval(0, 1))"], ["optimizer.lr", "above 0"]),

@@ -1,16 +1,16 @@
 """Figures of a recipe's stages, from what each wrote down."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 import hpsearch.report.theme as theme
 from hpsearch.analysis.words import label, number, settings
-from hpsearch.report.figures.canvas import axis_style, draw, escape
+from hpsearch.report.figures.canvas import axis_style, draw, escape, round_ticks
 
 Series = Mapping[str, Any]
-_DECADES: dict[str, Any] = {"type": "log", "exponentformat": "power", "dtick": 1}
 
 
 def stage_figure(name: str, series: Series, handed: Series, metric: str) -> tuple[str, go.Figure] | None:
@@ -64,7 +64,7 @@ def _rates(series: Series, handed: Series) -> tuple[str, go.Figure]:
         band = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "fillcolor": theme.GREEN_WASH, "line": {"width": 0}}
         shapes.append({**band, "x0": low, "x1": high})
     layout = {
-        "xaxis": axis_style("learning rate", **_DECADES),
+        "xaxis": _log_axis("learning rate", [rate for curves in series["curves"] for rate in curves["rates"]]),
         "yaxis": axis_style("training loss"),
         "shapes": shapes,
         "height": 360,
@@ -89,7 +89,8 @@ def _curves(series: Series) -> tuple[str, go.Figure]:
                 "hovertext": escape(said).replace("&lt;br&gt;", "<br>"),
             }
             traces.append({"type": "scatter", "mode": "lines", **shown, **data, "hoverinfo": "text+y"})
-    layout = {"xaxis": axis_style("epoch"), "yaxis": axis_style("loss", **_DECADES), "height": 340}
+    losses = [loss for curves in (*series["train"], *series["valid"]) for loss in curves]
+    layout = {"xaxis": axis_style("epoch"), "yaxis": _log_axis("loss", losses), "height": 340}
     aid = "Blue: the best trial; dotted: training, solid: validation. Hover over a line for what was found."
     return aid, draw(traces, layout, f"Loss by epoch of {len(series['train'])} trials.")
 
@@ -112,7 +113,7 @@ def _points(series: Series, metric: str) -> tuple[str, go.Figure]:
     }
     log = key is not None and "log" in str(series["space"].get(key, ""))
     layout = {
-        "xaxis": axis_style(label(key) if key else "point", **(_DECADES if log else {})),
+        "xaxis": _log_axis(label(key), x) if key is not None and log else axis_style(label(key) if key else "point"),
         "yaxis": axis_style(metric),
         "height": 340,
     }
@@ -145,6 +146,15 @@ def _candidates(series: Series, metric: str) -> tuple[str, go.Figure]:
     }
     aid = "One mark per fresh seed, a bar at the mean; the blue candidate is the winner."
     return aid, draw(traces, layout, f"{metric} of {len(names)} candidates over fresh seeds.", 640)
+
+
+def _log_axis(title: str, values: Sequence[float]) -> dict[str, Any]:
+    """Return a logarithmic axis with round numbers at its ticks, however few decades it has."""
+    shown = [value for value in values if math.isfinite(value) and value > 0]
+    low, high = (min(shown), max(shown)) if shown else (1.0, 1.0)
+    ticks = round_ticks(True, low, high)
+    ticks = ticks if len(ticks) > 1 else [low, math.sqrt(low * high), high]
+    return axis_style(title, type="log", tickvals=ticks, ticktext=[number(tick) for tick in ticks])
 
 
 def _is_number(value: Any) -> bool:

@@ -66,6 +66,7 @@ SHOWN = {
     "not finite": ({"train": [1.0, math.nan]}, {Label.DIVERGED}),
     "ended": ({"train": [], "valid": [], "diverged": "diverged at step 2: loss inf"}, {Label.DIVERGED}),
     "grows": ({"train": 1 + 3 * T}, {Label.DIVERGED}),
+    "grows at the end": ({"train": [*fall()[:-3], 0.4, 1.5, 4.5]}, {Label.DIVERGED}),
     "sound layers": ({"train": fall(), "layers": rows([0.5, 2, 1, 1])}, set()),
     "vanishing": ({"train": fall(), "layers": rows([1e-5, 1e-2, 1])}, {Label.VANISHING}),
     "exploding": ({"train": fall(), "layers": rows([2e3, 2e3, 2e3])}, {Label.EXPLODING}),

@@ -95,6 +95,14 @@ def test_what_is_handed_on_has_the_best_point_first_and_the_diverged_trials_too(
     assert any(each["history"]["diverged"] for each in given["fine_trials"])
 
 
+def test_a_trial_that_the_search_ended_early_is_not_read():
+    table = synthetic.sweep()
+    cut = table.trials["point"] == summarize(table).best.point
+    table.trials.loc[cut, "state"] = "PRUNED"
+    given = handed(table, summarize(table))
+    assert len(given["fine_trials"]) == int((~cut).sum())
+
+
 def test_it_names_the_stage_that_it_needs():
     with pytest.raises(ConfigError, match="fine"):
         Curves().run(Bench({}))

@@ -6,9 +6,15 @@ from types import SimpleNamespace
 import pytest
 
 from hpsearch.errors import ConfigError
-from hpsearch.recipe.base import Finding, Verdict, need
+from hpsearch.recipe.base import Finding, Verdict, check_stages, need
+from hpsearch.recipe.coarse import Coarse
+from hpsearch.recipe.confirm import Confirm
+from hpsearch.recipe.curves import Curves
 from hpsearch.recipe.engine import conclusion
+from hpsearch.recipe.fine import Fine
+from hpsearch.recipe.lr_find import LrFind
 from hpsearch.recipe.run import from_dict, run_stages, to_dict
+from hpsearch.recipe.train_longer import TrainLonger
 
 
 @dataclass
@@ -59,11 +65,29 @@ def test_a_failed_gate_stops_the_recipe_unless_it_is_told_to_go_on():
     assert list(found) == ["one", "two"]
 
 
-def test_an_unknown_answer_to_failure_is_refused_before_any_stage_runs():
-    stages = {"one": Says(passed()), "two": Says(passed(), "perhaps")}
+def test_an_unknown_answer_to_failure_is_refused():
     with pytest.raises(ConfigError, match=r"stages.two.on_fail = 'perhaps': must be one of stop, continue"):
-        run(stages)
-    assert stages["one"].asked == []
+        check_stages({"one": Says(passed()), "two": Says(passed(), "perhaps")})
+
+
+def test_stages_must_stand_behind_those_that_give_what_they_need():
+    check_stages({"coarse": Coarse(), "fine": Fine(), "confirm": Confirm()})
+    with pytest.raises(ConfigError, match=r"^stage: fine needs fine_space, .* put coarse in front of fine$"):
+        check_stages({"fine": Fine(), "coarse": Coarse()})
+    with pytest.raises(ConfigError, match="confirm needs candidates"):
+        check_stages({"coarse": Coarse(), "confirm": Confirm()})
+
+
+def test_a_stage_of_ones_own_may_give_what_ours_need():
+    mine = Says(passed())
+    mine.gives = ("fine_space",)
+    check_stages({"mine": mine, "fine": Fine()})
+
+
+@pytest.mark.parametrize("stage", [LrFind, Coarse, Fine, Curves, TrainLonger, Confirm])
+def test_what_is_needed_is_what_the_named_giver_gives(stage):
+    by_name = {"lr_find": LrFind, "coarse": Coarse, "fine": Fine}
+    assert all(key in by_name[giver].gives for key, giver in getattr(stage, "needs", {}).items())
 
 
 def test_a_stage_that_lacks_what_an_earlier_one_gives_says_which():
