@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.analysis.space import floats
 from hpsearch.types import Objective, TrialTable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ def objective_from(fields: Mapping[str, Any]) -> Objective:
 def front_of(table: TrialTable, eligible: Sequence[int], points: int) -> Front | None:
     """Return the Pareto front over the means of replicates.
 
-    The primary objective is the score; another is read from the trials' column of its metric (its last value) or fact.
+    The primary objective is the score; another is read from the curves of its metric, or from the fact of its name.
 
     Args:
         table: the study.
@@ -50,11 +53,10 @@ def front_of(table: TrialTable, eligible: Sequence[int], points: int) -> Front |
     objectives = tuple(objective_from(fields) for fields in table.study.get("objectives") or ())
     if len(objectives) < 2:
         return None
-    columns = ["score", *(objective.metric for objective in objectives[1:])]
     trials = table.trials[table.trials["point"].isin(list(eligible))]
-    known = [name for name in columns if name in trials]
-    means = trials.assign(**{name: floats(trials[name]) for name in known}).groupby("point")[known].mean().dropna()
-    if len(known) < len(columns) or means.empty:
+    scores = {"score": floats(trials["score"])} | {each.metric: _scores(each, table, trials) for each in objectives[1:]}
+    means = trials[["point"]].assign(**scores).groupby("point").mean().dropna()
+    if means.empty:
         return Front(objectives, {}, (), points)
     losses = means.to_numpy() * [-1.0 if objective.maximize else 1.0 for objective in objectives]
     numbers = [int(point) for point in means.index]
@@ -62,6 +64,18 @@ def front_of(table: TrialTable, eligible: Sequence[int], points: int) -> Front |
     order = sorted(best.tolist(), key=lambda i: (*losses[i], numbers[i]))
     values = {point: tuple(row) for point, row in zip(numbers, means.to_numpy().tolist(), strict=True)}
     return Front(objectives, values, tuple(numbers[i] for i in order), points - len(values))
+
+
+def _scores(objective: Objective, table: TrialTable, trials: "pd.DataFrame") -> NDArray[np.float64]:
+    """Return an objective of every trial, nan where it was not measured."""
+    facts = trials[objective.metric] if objective.metric in trials else [np.nan] * len(trials)
+    if objective.metric not in table.curves:
+        return floats(facts)
+    columns = ["point", "seed", "fold"]
+    curves = table.curves[[*columns, "epoch", objective.metric]].dropna()
+    by_trial = {trial: dict(zip(c["epoch"], c[objective.metric], strict=True)) for trial, c in curves.groupby(columns)}
+    named = zip(trials[columns].itertuples(index=False, name=None), facts, strict=True)
+    return floats([objective.value(by_trial.get(trial, {}), {objective.metric: fact}) for trial, fact in named])
 
 
 def non_dominated(losses: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -131,7 +131,7 @@ class AutoPruner(Promoter):
     """Stages: every point trains to the first one and waits; few go on, and fewer at every further stage.
 
     The stages are at half of a trial's epochs, a quarter, an eighth and so on down to epoch 1. Nothing goes on before
-    4 `share` points are known. Then the best that waits at a stage goes on, the latest stage first, if it is among the
+    `start` points are known. Then the best that waits at a stage goes on, the latest stage first, if it is among the
     best ``m = sqrt(n / share) / 1.2^stage`` (at least 1) of all n points asked at that epoch, so that what is spent on
     new points grows with their number, and an early leader cannot keep all others waiting for ever. A point better than
     all before it goes on at once. One that has followed for several epochs the very curve of another that has passed (a
@@ -142,14 +142,17 @@ class AutoPruner(Promoter):
     Args:
         epochs: of a trial; None: unknown, then the stages are at epochs 1, 2, 4, ... without end. With 1, no point
             waits.
-        share: twelve, say: of 48 points two places at the first stage, of 108 three.
+        start: so many points come to the first stage before one goes on.
+        share: of so many points one place at the first stage, of four times as many two, of nine times as many three.
     """
 
-    def __init__(self, epochs: int | None = None, share: int = 12) -> None:
+    def __init__(self, epochs: int | None = None, start: int = 64, share: int = 12) -> None:
         if epochs is not None:
             check_int("pruner.epochs", epochs, 0)
+        check_int("pruner.start", start, 1)
         check_int("pruner.share", share, 2)
         self.epochs = epochs
+        self.start = start
         self.share = share
         self._stages = sorted({epochs // 2**k for k in range(1, epochs.bit_length())}) if epochs else []
 
@@ -165,7 +168,7 @@ class AutoPruner(Promoter):
 
     def promote(self, standings: Mapping[int, Standing], asking: bool) -> int | None:
         """Choose the best of those that wait at the latest stage at which one is good enough."""
-        if asking and len(standings) < 4 * self.share:
+        if asking and len(standings) < self.start:
             return None
         waiting: dict[int, list[Standing]] = {}
         for each in standings.values():

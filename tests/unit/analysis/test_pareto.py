@@ -2,6 +2,7 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from hpsearch.analysis.pareto import non_dominated
@@ -70,3 +71,14 @@ def test_one_objective_has_no_front_and_an_unknown_one_an_empty_one():
     assert summarize(scored([[0.5], [0.6]])).front is None
     unknown = {"metric": "watts", "direction": "minimize"}
     assert summarize(two([[0.9], [0.8]], [1, 2], unknown)).front.front == ()
+
+
+@pytest.mark.parametrize(("reduce", "smooth", "front"), [("last", 1, (0, 1)), ("best", 1, (0,)), ("last", 2, (0,))])
+def test_another_objective_is_read_from_its_curve_as_it_says(reduce, smooth, front):
+    second = {"metric": "valid/loss", "direction": "minimize", "reduce": reduce, "smooth": smooth}
+    table = two([[0.9], [0.8]], [0, 0], second)
+    losses = [(0, 1, 0.1), (0, 2, 0.9), (1, 1, 0.8), (1, 2, 0.2)]
+    rows = [{"point": p, "seed": 0, "fold": 0, "epoch": e, "valid/loss": v} for p, e, v in losses]
+    found = summarize(replace(table, curves=pd.DataFrame(rows))).front
+    assert found.front == front
+    assert found.values[0][1] == pytest.approx({"last1": 0.9, "best1": 0.1, "last2": 0.5}[f"{reduce}{smooth}"])

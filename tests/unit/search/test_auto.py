@@ -58,8 +58,8 @@ def test_a_single_epoch_never_waits(epochs):
 
 def test_nothing_goes_on_before_there_are_enough():
     pruner = AutoPruner(50)
-    assert pruner.promote(waiting(range(47)), asking=True) is None
-    assert pruner.promote(waiting(range(48)), asking=True) == 47
+    assert pruner.promote(waiting(range(63)), asking=True) is None
+    assert pruner.promote(waiting(range(64)), asking=True) == 63
 
 
 def test_a_curve_that_has_passed_stays_when_it_comes_again():
@@ -67,18 +67,18 @@ def test_a_curve_that_has_passed_stays_when_it_comes_again():
     standings = waiting([0.0] * 48)
     standings[0] = Standing(0, {**same, 4: 9.0}, RUNNING)
     standings[1] = Standing(1, dict(same), PAUSED)
-    assert AutoPruner(50).promote(standings, asking=True) != 1
+    assert AutoPruner(50, start=48).promote(standings, asking=True) != 1
     standings[1].scores[3] = 7.5
-    assert AutoPruner(50).promote(standings, asking=True) == 1
+    assert AutoPruner(50, start=48).promote(standings, asking=True) == 1
 
 
 def test_the_latest_stage_goes_first_and_only_while_it_leads():
     standings = waiting(range(48))
     standings[3] = Standing(3, {1: 3.0, 2: 3.0, 3: 3.0}, PAUSED)
-    assert AutoPruner(50).promote(standings, asking=True) == 3
+    assert AutoPruner(50, start=48).promote(standings, asking=True) == 3
     for number in (5, 6):
         standings[number] = Standing(number, dict.fromkeys(range(1, 4), float(number)), TrialState.COMPLETE)
-    assert AutoPruner(50).promote(standings, asking=True) == 47
+    assert AutoPruner(50, start=48).promote(standings, asking=True) == 47
 
 
 def test_a_leader_does_not_keep_the_others_waiting_for_ever():
@@ -86,7 +86,7 @@ def test_a_leader_does_not_keep_the_others_waiting_for_ever():
         standings = waiting([0.0] * number)
         standings[0] = Standing(0, {1: 9.0, 25: 9.0}, RUNNING)
         standings[1] = Standing(1, {1: 8.0, 25: 8.0}, PAUSED)
-        return AutoPruner(50).promote(standings, asking=True)
+        return AutoPruner(50, start=48).promote(standings, asking=True)
 
     assert behind(48) != 1
     assert behind(72) == 1
@@ -95,9 +95,9 @@ def test_a_leader_does_not_keep_the_others_waiting_for_ever():
 def test_a_point_that_would_go_on_at_once_is_not_paused():
     standings = waiting(range(48))
     standings[47].state = RUNNING
-    assert AutoPruner(50).judge(47, standings) is Decision.CONTINUE
+    assert AutoPruner(50, start=48).judge(47, standings) is Decision.CONTINUE
     standings[47].scores[1] = 0.5
-    assert AutoPruner(50).judge(47, standings) is Decision.PAUSE
+    assert AutoPruner(50, start=48).judge(47, standings) is Decision.PAUSE
 
 
 def test_at_the_end_at_least_one_goes_all_the_way_and_others_wait():
@@ -115,7 +115,7 @@ def test_at_the_end_at_least_one_goes_all_the_way_and_others_wait():
 def test_at_the_end_the_next_best_replaces_one_that_diverged():
     standings = waiting([1.0, 3.0, 2.0])
     standings[1].state = TrialState.INFEASIBLE
-    assert AutoPruner(50).promote(standings, asking=False) == 2
+    assert AutoPruner(50, start=48).promote(standings, asking=False) == 2
 
 
 def test_without_a_number_of_epochs_the_stages_go_on():
@@ -123,7 +123,7 @@ def test_without_a_number_of_epochs_the_stages_go_on():
     assert AutoPruner(None).judge(0, {0: standing, **{n: Standing(n) for n in range(1, 4)}}) is Decision.PAUSE
 
 
-@pytest.mark.parametrize("options", [{"epochs": -1}, {"share": 1}, {"epochs": True}])
+@pytest.mark.parametrize("options", [{"epochs": -1}, {"start": 0}, {"share": 1}, {"epochs": True}])
 def test_bad_numbers_are_refused(options):
     with pytest.raises(ConfigError, match=r"pruner\."):
         AutoPruner(**options)
