@@ -1,24 +1,12 @@
 """The report in a real browser: it draws, sorts, copies, fits a phone, turns dark, and runs nothing a user wrote."""
 
-import base64
-import os
-import shutil
-import time
-from pathlib import Path
-
 import pytest
 
 from hpsearch.report.findings import find
 from hpsearch.report.html import write_report
+from tests.browser import DESKTOP, NEEDED, PHONE, chromium, colours, errors, keep, keep_paper, load, wait
 from tests.unit.report import synthetic
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-SCREENSHOTS = Path(os.environ.get("HPSEARCH_SCREENSHOTS", Path(__file__).parents[1] / "screenshots"))
-FLAGS = [
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
-]
-DESKTOP, PHONE = 1280, 390
 STUDIES = {
     "sweep": synthetic.sweep,
     "mixed": synthetic.mixed,
@@ -29,60 +17,19 @@ STUDIES = {
 ALWAYS = ["score", "curves", "history", "parallel", "timeline"]
 SEARCH = ["pareto", "importance", "contour", "ranks", "slices", "diverged", "ranges", "pruning"]
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not on the PATH"),
-]
+pytestmark = NEEDED
 
 
 @pytest.fixture(scope="module")
 def chrome(tmp_path_factory):
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     return {name: write_report(find(make()), folder / name) for name, make in STUDIES.items()}
-
-
-def load(chrome, path, width=DESKTOP, scheme="light"):
-    """Open a report and wait until every figure is drawn."""
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == PHONE}
-    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    preference = {"name": "prefers-color-scheme", "value": scheme}
-    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
-    chrome.get(path.as_uri())
-    wait(chrome, "return document.documentElement.dataset.drawn === 'true'")
-
-
-def wait(chrome, script, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not chrome.execute_script(script):
-        assert time.monotonic() < end, f"not within {seconds} s: {script}"
-        time.sleep(0.05)
-
-
-def errors(chrome):
-    return [entry for entry in chrome.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
-
-
-def keep(chrome, name):
-    """Keep a screenshot of the whole page."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    width, height = chrome.execute_script("return [innerWidth, document.documentElement.scrollHeight]")
-    clip = {"x": 0, "y": 0, "width": width, "height": min(height, 6000), "scale": 1}
-    shot = chrome.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
-    (SCREENSHOTS / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
 
 @pytest.mark.parametrize(
@@ -109,6 +56,13 @@ def test_every_figure_draws_without_an_error_and_the_page_fits(chrome, pages, na
     assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
     assert errors(chrome) == []
     keep(chrome, f"report-{name}-{width}-{scheme}")
+
+
+@pytest.mark.parametrize("name", ["sweep", "searched"])
+def test_the_page_prints(chrome, pages, name):
+    load(chrome, pages[name], scheme="dark")
+    assert keep_paper(chrome, f"report-{name}-paper").startswith(b"%PDF")
+    assert errors(chrome) == []
 
 
 def test_the_page_makes_no_request(chrome, pages):
@@ -206,8 +160,7 @@ def test_choices_survive_a_change_of_colours(chrome, pages):
     Select(chrome.find_element(By.CSS_SELECTOR, "#curves-controls select")).select_by_visible_text("valid/loss")
     ink = "return document.getElementById('curves').layout.font.color"
     light = chrome.execute_script(ink)
-    preference = {"name": "prefers-color-scheme", "value": "dark"}
-    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
+    colours(chrome, "dark")
     wait(chrome, f"return (() => {{ {ink} }})() !== '{light}'")
     wait(chrome, "return document.getElementById('curves').layout.yaxis.title.text === 'valid/loss'")
 
