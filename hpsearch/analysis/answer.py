@@ -231,7 +231,8 @@ def _no_importance(importance: "Importance | None") -> str:
 
 
 def _rivals(summary: Summary) -> str:
-    tied = f"{words.count(len(summary.ties), 'other point')} have exactly the same mean. " if summary.ties else ""
+    verb = "has" if len(summary.ties) == 1 else "have"
+    tied = f"{words.count(len(summary.ties), 'other point')} {verb} exactly the same mean. " if summary.ties else ""
     if not summary.rivals:
         return tied.strip()
     names = "; ".join(words.settings(p.params) for p in summary.rivals[:6])
