@@ -6,16 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-from plotly.offline import get_plotlyjs
-
 from hpsearch.analysis.words import number
 from hpsearch.report.figures.stages import stage_figure
 from hpsearch.report.files import REPORT, replace_text
-from hpsearch.report.html import resource
-from hpsearch.report.panels import Panel, panel, script_json
+from hpsearch.report.page import render_page
+from hpsearch.report.panels import Panel, panel
 from hpsearch.report.tables import flat
-from hpsearch.report.theme import dark_partners
 
 _TITLES = {
     "data_check": "Look at the data",
@@ -63,8 +59,8 @@ def write_notebook(study: Mapping[str, Any], replay: str | None, folder: Path) -
     """
     entries = [_entry(name, fields, study, folder) for name, fields in study.get("stages", {}).items()]
     replace_text(folder / "README.md", _markdown(study, entries, replay))
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    text = page.from_string(resource("recipe.html.j2")).render(
+    text = render_page(
+        "recipe.html.j2",
         name=study["name"],
         question=study["question"],
         answer=study.get("state", {}).get("answer", ""),
@@ -72,13 +68,9 @@ def write_notebook(study: Mapping[str, Any], replay: str | None, folder: Path) -
         entries=entries,
         missing=[_TITLES.get(name, name) for name in study.get("recipe", ()) if name not in study.get("stages", {})],
         replay=replay,
-        command=study["command"],
+        again=study["command"],
         config=flat(dict(study["config"])),
         ended=_ended(study),
-        style=resource("report.css"),
-        script=resource("report.js"),
-        plotly=get_plotlyjs(),
-        dark=script_json(dark_partners()),
     )
     return replace_text(folder / REPORT, text)
 

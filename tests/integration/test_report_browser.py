@@ -4,6 +4,7 @@ import pytest
 
 from hpsearch.report.findings import find
 from hpsearch.report.html import write_report
+from hpsearch.report.notebook import write_notebook
 from tests.browser import DESKTOP, NEEDED, PHONE, chromium, colours, errors, keep, keep_paper, load, wait
 from tests.unit.report import synthetic
 
@@ -14,6 +15,7 @@ STUDIES = {
     "troubled": synthetic.troubled,
     "empty": synthetic.empty,
 }
+REPLAY = "python -m hpsearch optimizer.lr=0.1"
 ALWAYS = ["score", "curves", "history", "parallel", "timeline"]
 SEARCH = ["pareto", "importance", "contour", "ranks", "slices", "diverged", "ranges", "pruning"]
 
@@ -29,7 +31,8 @@ def chrome(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
-    return {name: write_report(find(make()), folder / name) for name, make in STUDIES.items()}
+    written = {name: write_report(find(make()), folder / name) for name, make in STUDIES.items()}
+    return {**written, "recipe": write_notebook(synthetic.recipe(), REPLAY, folder / "recipe")}
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,21 @@ def test_every_figure_draws_without_an_error_and_the_page_fits(chrome, pages, na
     assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
     assert errors(chrome) == []
     keep(chrome, f"report-{name}-{width}-{scheme}")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+def test_the_page_of_a_recipe_draws_and_copies(chrome, pages, width, scheme):
+    from selenium.webdriver.common.by import By
+
+    load(chrome, pages["recipe"], width, scheme)
+    assert chrome.execute_script("return document.querySelectorAll('.figure svg.main-svg').length") >= 6
+    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+    assert errors(chrome) == []
+    keep(chrome, f"recipe-{width}-{scheme}")
+    chrome.execute_script("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    chrome.find_element(By.CSS_SELECTOR, ".replay .copy").click()
+    wait(chrome, "return document.querySelector('.replay .copy').textContent === 'Copied'")
+    assert chrome.execute_script("return window.copied") == REPLAY
 
 
 @pytest.mark.parametrize("name", ["sweep", "searched"])

@@ -173,7 +173,7 @@
 
   const filter = document.getElementById("filter");
   const rows = [...document.querySelectorAll("#trials tbody tr")];
-  filter.addEventListener("input", () => {
+  filter?.addEventListener("input", () => {
     const wanted = filter.value.trim().toLowerCase();
     whole("trials");
     rows.forEach((row) => (row.hidden = !row.textContent.toLowerCase().includes(wanted)));

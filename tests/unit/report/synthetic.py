@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from hpsearch.recipe.base import Finding, Verdict
+from hpsearch.recipe.run import to_dict
 from hpsearch.types import TrialTable
 
 START = 1_790_000_000.0
@@ -181,3 +183,42 @@ def searched(points=60):
     objectives = [table.study["objective"], {"metric": "parameters", "direction": "minimize"}]
     study = {**table.study, "extensions": [extension], "objectives": objectives}
     return replace(table, name="searched", study=study, trials=trials)
+
+
+PARAMS = [{"optimizer.lr": 0.1, "model.act": "relu"}, {"optimizer.lr": 0.3, "model.act": "tanh"}]
+SPACE = {"optimizer.lr": "tag(log, interval(0.01, 1.0))"}
+CURVE = {
+    "weight_decay": None, "rates": [0.01, 0.1, 1.0], "losses": [[2.0, 1.0, None], [2.1, 1.1, None]],
+    "fit_rates": [0.01, 0.1], "fit": [2.05, 1.05], "lr": 0.05,
+}  # fmt: skip
+STAGES = {
+    "overfit_small": {"losses": {"0.05": [2.3, 1.0, None]}},
+    "lr_find": {"curves": [CURVE]},
+    "coarse": {"params": PARAMS, "scores": [0.9, 0.8], "space": SPACE},
+    "fine": {"params": PARAMS[:1], "scores": [0.95], "space": SPACE},
+    "curves": {
+        "params": PARAMS,
+        "train": [[1.0, 0.5], [1.0]],
+        "valid": [[1.1, 0.7], [1.2]],
+        "labels": [[], ["plateau"]],
+    },
+    "confirm": {"params": PARAMS, "scores": [[0.9, 0.91], [0.8, 0.82]], "test": [0.9, 0.9]},
+}
+
+
+def recipe():
+    """What a recipe recorded of itself, one stage of each kind."""
+    stages = {
+        name: {"name": name, **to_dict(Finding(Verdict.PASS, f"sentence of {name}", {"x": 1.5}, series=series))}
+        for name, series in STAGES.items()
+    }
+    stages["data_check"] = to_dict(
+        Finding(
+            Verdict.WARN, "labels <script>alert(1)</script> | odd", cause="imbalance", action="set data.class_weights"
+        )
+    )
+    return {
+        "name": "recipe", "question": "Is <b>it</b> sound?", "command": "python -m hpsearch +study=recipe",
+        "config": {"seed": 0}, "objective": {"metric": "valid/acc"}, "recipe": [*stages, "train_longer"],
+        "stages": stages, "state": {"answer": "it is", "why": "", "time": 1_700_000_000.0},
+    }  # fmt: skip
