@@ -38,6 +38,7 @@ from hpsearch.session import (
     staffed,
     studies_folder,
     study_folder,
+    table_of,
     unsent_note,
     working,
 )
@@ -388,14 +389,47 @@ def _conclude(
 
 
 def rebuild_report(name: str) -> Path:
-    """Write the report of an existing study again and return its path."""
+    """Write the report of an existing study again, from its folder or else from the tracking store.
+
+    Args:
+        name: of the study.
+
+    Returns:
+        The path of the page, in ``studies/NAME``. A study that is in neither raises a `StorageError`.
+    """
     from hpsearch import report
 
-    folder = study_folder(name)
-    study = read_study(folder)
-    if "recipe" in study:
-        return _notebook(folder, study.get("state", {}).get("replay"))
-    return report.write(table_from_events(folder), folder)
+    folder = studies_folder() / name
+    recorded = read_study(folder)
+    if "recipe" in recorded:
+        return _notebook(folder, recorded.get("state", {}).get("replay"))
+    return report.write(table_of(name), folder)
+
+
+def compare_studies(first: str, second: str) -> Path:
+    """Write one page on two existing studies side by side.
+
+    Args:
+        first: name of one study; found as for `rebuild_report`.
+        second: name of the other.
+
+    Returns:
+        The path of the page, in ``studies/FIRST_vs_SECOND``.
+
+    Raises:
+        ConfigError: both are the same study, or one is a recipe.
+    """
+    from hpsearch.report.findings import find
+    from hpsearch.report.side_by_side import write_comparison
+
+    if first == second:
+        raise ConfigError(f"report {first} {second}: two different studies are needed")
+    tables = [table_of(name) for name in (first, second)]
+    for table in tables:
+        if "recipe" in table.study:
+            stages = ", ".join(f"{table.name}.{stage}" for stage in table.study.get("stages", ()))
+            raise ConfigError(f"report: '{table.name}' is a recipe: name searches of its stages (among {stages})")
+    return write_comparison(find(tables[0]), find(tables[1]), studies_folder() / f"{first}_vs_{second}")
 
 
 def list_studies() -> list[StudySummary]:

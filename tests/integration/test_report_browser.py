@@ -5,6 +5,7 @@ import pytest
 from hpsearch.report.findings import find
 from hpsearch.report.html import write_report
 from hpsearch.report.notebook import write_notebook
+from hpsearch.report.side_by_side import write_comparison
 from tests.browser import DESKTOP, NEEDED, PHONE, chromium, colours, errors, keep, keep_paper, load, wait
 from tests.unit.report import synthetic
 
@@ -32,6 +33,8 @@ def chrome(tmp_path_factory):
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     written = {name: write_report(find(make()), folder / name) for name, make in STUDIES.items()}
+    sides = (synthetic.sweep(), synthetic.slower())
+    written["comparison"] = write_comparison(*map(find, sides), folder / "comparison")
     return {**written, "recipe": write_notebook(synthetic.recipe(), REPLAY, folder / "recipe")}
 
 
@@ -74,6 +77,22 @@ def test_the_page_of_a_recipe_draws_and_copies(chrome, pages, width, scheme):
     chrome.find_element(By.CSS_SELECTOR, ".replay .copy").click()
     wait(chrome, "return document.querySelector('.replay .copy').textContent === 'Copied'")
     assert chrome.execute_script("return window.copied") == REPLAY
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(DESKTOP, "dark"), (PHONE, "light")])
+def test_two_studies_stand_side_by_side(chrome, pages, width, scheme):
+    load(chrome, pages["comparison"], width, scheme)
+    traces = (
+        "return ['best', 'overlay', 'curves'].map((f) => document.getElementById(f).querySelectorAll('.trace').length)"
+    )
+    assert min(chrome.execute_script(traces)) >= 2
+    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+    assert column(chrome, "differences", "key") == ["optimizer.momentum"]
+    assert press(chrome, "points", "study") == "ascending"
+    assert press(chrome, "points", "study") == "descending"
+    assert column(chrome, "points", "study") == ["slower", "lr_sweep"]
+    assert errors(chrome) == []
+    keep(chrome, f"comparison-{width}-{scheme}")
 
 
 @pytest.mark.parametrize("name", ["sweep", "searched"])

@@ -107,6 +107,14 @@ def sweep(rates=RATES, seeds=3, epochs=30, diverges_from=3.0):
     )
 
 
+def slower():
+    """The main job with another momentum, on a shorter range of rates."""
+    table = sweep(rates=RATES[3:], seeds=3)
+    optimizer = {**CONFIG["optimizer"], "momentum": 0.0}
+    config = {**table.study["config"], "optimizer": optimizer, "launcher": {"workers": 7}}
+    return replace(table, name="slower", study={**table.study, "config": config})
+
+
 def troubled():
     """The main job with one trial pruned, one failed with a hostile reason, one that never said anything."""
     table = sweep(seeds=2, epochs=10)
