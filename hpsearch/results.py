@@ -1,11 +1,14 @@
-"""Studies as pandas tables, for notebooks and for whoever analyses on their own."""
+"""Studies as pandas tables and as figures, for notebooks and for whoever analyses on their own."""
 
 from typing import TYPE_CHECKING
 
+from hpsearch.errors import ConfigError, nearest
 from hpsearch.session import table_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from hpsearch.report.still import Drawing
 
 
 def load_trials(name: str, *, uri: str | None = None) -> "pd.DataFrame":
@@ -35,3 +38,51 @@ def load_curves(name: str, *, uri: str | None = None) -> "pd.DataFrame":
         Columns ``point seed fold epoch step time`` and one per metric; epoch 0 is the untrained model.
     """
     return table_of(name, uri).curves
+
+
+def draw(name: str, figure: str | None = None, *, uri: str | None = None) -> "Drawing":
+    """Draw one of the figures of a study's report.
+
+    Args:
+        name: of the study.
+        figure: which one: ``score``, ``curves``, ``history``, ``importance``, ...; of a recipe the name of a stage;
+            None for the first.
+        uri: as for `load_trials`.
+
+    Returns:
+        The drawing: a notebook shows it as an image, and its `figure` is the interactive plotly figure.
+
+    Raises:
+        ConfigError: the study has no such figure.
+    """
+    from hpsearch.report.findings import find
+    from hpsearch.report.notebook import stage_figures
+    from hpsearch.report.panels import figures
+    from hpsearch.report.still import Drawing
+
+    table = table_of(name, uri)
+    known = []
+    for drawn in stage_figures(table.study) if "recipe" in table.study else figures(find(table)):
+        if figure in (None, drawn[0]):
+            return Drawing(*drawn)
+        known.append(drawn[0])
+    there = f"{nearest(str(figure), known)} (there are: {', '.join(known) or 'none'})"
+    raise ConfigError(f"study '{name}' has no figure '{figure}'{there}")
+
+
+def compare(first: str, second: str, *, uri: str | None = None) -> str:
+    """Say which of two studies has the better best point.
+
+    Args:
+        first: name of one study.
+        second: name of the other.
+        uri: as for `load_trials`, for both.
+
+    Returns:
+        One sentence with both scores, the difference and its 95 % interval, or with why they cannot be compared.
+    """
+    from hpsearch.analysis import comparison
+    from hpsearch.analysis.sweep import summarize
+
+    one, other = (summarize(table_of(name, uri)) for name in (first, second))
+    return comparison.verdict(comparison.compare(one, other), one, other)
