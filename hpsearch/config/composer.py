@@ -40,11 +40,17 @@ SEARCH_KEYS = frozenset({
     "budget",
 })
 """Root keys that do not describe a trial: how it was proposed, where it runs and where it is written down."""
+_PACKAGED = {"stage": "stages"}
 
 
 def packaged(group: str) -> str:
     """Return the root key that holds the options of a group, where several combine."""
-    return {"stage": "stages"}.get(group, group)
+    return _PACKAGED.get(group, group)
+
+
+def group_of(root: str) -> str:
+    """Return the group whose options a root key holds."""
+    return next((group for group, held in _PACKAGED.items() if held == root), root)
 
 
 def trial_part(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,7 +198,7 @@ class Composer:
         for change in changes(plain, rest):
             if change.old is not ABSENT or any(word.adds and _touches(word.key, change.key) for word in words):
                 continue
-            group = change.key.partition(".")[0]
+            group = group_of(change.key.partition(".")[0])
             chosen = any(word.key == group for word in words if group in self.groups)
             said = covers((word for word in words if word.key not in self.groups), change.key)
             if said or not chosen:
@@ -200,6 +206,7 @@ class Composer:
                 source = COMMAND_LINE if said or study is None else shown(study)
                 raise ConfigError(f"{no_such_key(change.key, all_keys(plain))} (from {source})")
             remove(raw, change.key)
+            _drop_empty(raw, plain, change.key)
         return Composed(raw, composed.choices)
 
     def plain(self, composed: Composed) -> Plain:
@@ -231,8 +238,13 @@ class Composer:
         return Composed(raw, choices)
 
     def _several(self, group: str, raw: dict[str, Any]) -> Choice:
-        """Return the options of a group that was given a list: each is packaged under its own name."""
-        return [name for name in raw.get(packaged(group)) or () if name in self.groups.get(group, ())] or None
+        """Return the options of a group that was given a list: each is packaged under its own name.
+
+        What a study's file sets in an option that was not chosen is there too, but builds nothing.
+        """
+        held: Mapping[str, Any] = raw.get(packaged(group)) or {}
+        known = self.groups.get(group, ())
+        return [name for name, options in held.items() if name in known and "_target_" in options] or None
 
     def _check_option(self, word: Word) -> None:
         group = word.key.partition("@")[0]
@@ -296,6 +308,14 @@ def _hydra_run(
         {str(name): value for name, value in raw.items() if name != "hydra"},
         {group: option for group, option in chosen.items() if not group.startswith("hydra/")},
     )
+
+
+def _drop_empty(raw: dict[str, Any], plain: Mapping[str, Any], key: str) -> None:
+    """Take out what a removed key leaves empty, up to what the options have themselves."""
+    above = key.rpartition(".")[0]
+    if above and get(raw, above) == {} and get(plain, above) is ABSENT:
+        remove(raw, above)
+        _drop_empty(raw, plain, above)
 
 
 def _touches(key: str, other: str) -> bool:

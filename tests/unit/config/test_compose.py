@@ -294,6 +294,21 @@ def test_a_studys_keys_go_with_the_option_it_chose(sweep):
         compose(["+study=lr_sweep", "sampler=random", "sampler.points=3"])
 
 
+@pytest.mark.parametrize(
+    ("chosen", "stages"),
+    [
+        ("none", []),
+        ("[data_check,coarse,fine]", ["data_check", "coarse", "fine"]),
+        ("[fine,lr_find]", ["fine", "lr_find"]),
+    ],
+)
+def test_a_recipe_has_the_stages_that_the_command_line_lists_and_no_rest_of_others(chosen, stages):
+    held = compose(["+study=recipe", f"stage={chosen}"]).config["stages"]
+    assert list(held) == stages
+    assert all("_target_" in options for options in held.values())
+    assert "lr_find" not in held or held["lr_find"]["per_decade"] == 3
+
+
 def test_a_key_that_the_command_line_adds_is_allowed():
     assert compose(["+model.extra=3", "++model.other.deep=4"]).config["model"]["other"] == {"deep": 4}
 
