@@ -9,7 +9,8 @@ import numpy as np
 
 from hpsearch.analysis.ablation_words import answer, caveats
 from hpsearch.analysis.arms import Arm, Factor, ablation_options, arms_of, factors_of
-from hpsearch.analysis.claims import Claim
+from hpsearch.analysis.claim import Claim
+from hpsearch.analysis.claims import claims_of
 from hpsearch.analysis.comparisons import Difference, differences
 from hpsearch.analysis.costs import Cost, costs_of
 from hpsearch.analysis.effects import Effects, effects_of
@@ -84,9 +85,9 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
     compared = () if reference is None else differences(arms, reference, objective)
     nuisance = nuisance_of(table, arms, tuning)
     target = options.get("target")
-    effects = effects_of(arms, factors)
+    costs, effects = costs_of(table, arms, objective, target), effects_of(arms, factors)
     return Ablation(
-        name=table.name,
+        name=str((table.study.get("within") or {}).get("name") or table.name),
         question=str(table.study.get("question") or f"What did the ablation {table.name} find?"),
         answer=answer(arms, reference, compared, objective),
         objective=objective,
@@ -98,8 +99,8 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
         effects=effects,
         ranking=ranking_of(arms, objective),
         target=target,
-        costs=costs_of(table, arms, objective, target),
-        claims=(),
+        costs=costs,
+        claims=claims_of(table, arms, costs, nuisance, objective),
         caveats=caveats(table, arms, compared, nuisance, effects, objective),
         states=Counter(TrialState(state) for state in table.trials["state"]),
         trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),
