@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from hpsearch.errors import ConfigError
+from hpsearch.recipe.factorial import Factorial
 from hpsearch.types import Objective, TrialTable
 
 
@@ -54,11 +55,13 @@ class Context(Protocol):
         objective: what trials are compared by.
         space: expressions of the recipe's search space, by flat name.
         handed: what earlier stages handed on, by name.
+        factorial: what an ablation compares; None in a recipe that is none.
     """
 
     objective: Objective
     space: Mapping[str, str]
     handed: Mapping[str, Any]
+    factorial: Factorial | None
 
     def config(self, params: Mapping[str, Any] | None = None, seed: int = 0) -> Mapping[str, Any]:
         """Return the resolved configuration of one trial, with other values at existing dotted keys."""
@@ -114,3 +117,17 @@ def need(context: Context, key: str, giver: str) -> Any:
     if key not in context.handed:
         raise ConfigError(f"stage: {key} is needed here, and only stage {giver} gives it: put {giver} in front")
     return context.handed[key]
+
+
+def design(context: Context) -> Factorial:
+    """Return what an ablation compares.
+
+    Args:
+        context: of the recipe.
+
+    Raises:
+        ConfigError: the recipe is no ablation.
+    """
+    if context.factorial is None:
+        raise ConfigError("stage: tune and arms belong to an ablation: set ablation.nuisance to held or retuned")
+    return context.factorial

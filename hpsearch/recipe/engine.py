@@ -16,6 +16,7 @@ from hpsearch.grammar import space_word
 from hpsearch.launch.base import Launcher
 from hpsearch.ownership import described, owned
 from hpsearch.recipe.base import Finding, Stage, Verdict
+from hpsearch.recipe.factorial import Factorial, factorial_of
 from hpsearch.recipe.run import from_dict, run_stages, stops, to_dict
 from hpsearch.session import (
     build_launcher,
@@ -83,10 +84,12 @@ class Bench:
         observer: Observer,
         within: Mapping[str, str],
         handed: Mapping[str, Any],
+        factorial: Factorial | None,
     ) -> None:
         self.objective: Objective = objective_of(composition)
         self.space: Mapping[str, str] = {name: str(text) for name, text in composition.space.items()}
         self.handed = handed
+        self.factorial = factorial
         self._composition = composition
         self._launcher = launcher
         self._search = search
@@ -110,8 +113,12 @@ class Bench:
         ours = sort_words(self._composition.words).hydra
         kept = [w.text for w in ours if w.key not in replaced and w.key.partition(".")[0] not in OF_RECIPE]
         spaces = [space_word(name, expression) for name, expression in space.items()]
+        nuisance = self._composition.config["nuisance"]
+        spaces += [space_word(name, nuisance[name], "nuisance") for name in nuisance if name not in space]
         study = f"+study={self._composition.study_option}"
-        composition = compose([study, "stage=none", *kept, *given, "~space", *spaces], self._composition.config_dirs)
+        composition = compose(
+            [study, "stage=none", *kept, *given, "~space", "~nuisance", *spaces], self._composition.config_dirs
+        )
         return self._search(composition, self._observer, self._launcher, self._within)
 
     def _anew(self, name: str) -> list[str]:
@@ -141,7 +148,7 @@ def run_recipe(composition: Composition, search: SearchStage, observer: Observer
     began = time.time()
     if composition.study_option is None:
         raise ConfigError("stage: stages belong to a study: add +study=recipe")
-    stages = _stages(composition)
+    stages, factorial = _stages(composition), factorial_of(composition)
     folder, tracker = studies_folder() / composition.study_name, build_tracker(composition)
     launcher = build_launcher(composition)
     with ExitStack() as stack:
@@ -158,7 +165,7 @@ def run_recipe(composition: Composition, search: SearchStage, observer: Observer
         findings = run_stages(
             stages,
             known,
-            lambda handed: Bench(composition, launcher, search, observer, within, handed),
+            lambda handed: Bench(composition, launcher, search, observer, within, handed, factorial),
             lambda name, finding: _write(record, name, finding),
             observer.line,
         )
