@@ -83,7 +83,7 @@ def shown(comparison: Comparison) -> tuple[str, str, str]:
     difference, interval = comparison.difference or 0.0, comparison.interval
     if interval is None:
         return f"{difference:+.{words.decimals(difference)}f}", "", ""
-    digits = max(words.decimals((interval.high - interval.low) / 2) - 1, 0)
+    digits = words.interval_decimals(interval.low, interval.high)
     size, low, high = (f"{value:+.{digits}f}" for value in (difference, interval.low, interval.high))
     return size, low, high
 

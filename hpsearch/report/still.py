@@ -32,8 +32,17 @@ _PIXELS = 100  # per inch
 _LETTER = 7.6  # pixels of a letter of a tick label
 _DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 _SYMBOLS = {
-    **{"circle": "o", "square": "s", "diamond": "D", "x": "X", "cross": "P", "triangle-down": "v", "triangle-up": "^"},
-    **{"line-ns": "|", "line-ew": "_", "star": "*"},
+    **{
+        "circle": "o",
+        "square": "s",
+        "diamond": "D",
+        "x": "X",
+        "cross": "P",
+        "triangle-down": "v",
+        "triangle-up": "^",
+        "triangle-right": ">",
+    },
+    **{"triangle-right": ">", "line-ns": "|", "line-ew": "_", "star": "*"},
 }
 
 
@@ -130,7 +139,7 @@ def _fill(drawn: Figure, traces: Sequence[Part], layout: Part, width: int, heigh
     for note in layout.get("annotations") or ():
         _note(axes.get((_own(note, "xref", "x"), _own(note, "yref", "y")), first), note)
     _bars(drawn, traces, box)
-    _legend(drawn, axes.values(), box)
+    _legend(drawn, axes.values(), box, _upright(layout))
 
 
 def _box(traces: Sequence[Part], layout: Part, width: int, height: int) -> tuple[float, float, float, float]:
@@ -139,9 +148,16 @@ def _box(traces: Sequence[Part], layout: Part, width: int, height: int) -> tuple
     styles = [style for name, style in layout.items() if name.startswith("yaxis")]
     names = [str(text) for style in styles for text in style.get("ticktext") or ()]
     names += [y for trace in traces for y in trace.get("y", ()) if isinstance(y, str)]
-    left = max(margin["l"], 16 + _LETTER * max((len(_plain(name)) for name in names), default=0))
+    left = max(margin["l"], 22 + _LETTER * max((len(_plain(name)) for name in names), default=0))
     right = max(margin["r"], 90 if any(_colour_bar(trace) for trace in traces) else 0)
+    if _upright(layout):
+        right = 44 + _LETTER * max((len(_label(trace)) for trace in traces), default=0)
     return left / width, margin["b"] / height, 1 - (left + right) / width, 1 - (margin["t"] + margin["b"]) / height
+
+
+def _upright(layout: Part) -> bool:
+    """Return whether the legend stands to the right of the plot."""
+    return (layout.get("legend") or {}).get("orientation") == "v"
 
 
 def _axis(layout: Part, name: str) -> Part:
@@ -355,12 +371,14 @@ def _colour_bar(trace: Part) -> list[tuple[Part, Part]]:
     return [(trace["colorbar"], trace)] if heat else []
 
 
-def _legend(drawn: Figure, axes: Iterable[Axes], box: tuple[float, float, float, float]) -> None:
+def _legend(drawn: Figure, axes: Iterable[Axes], box: tuple[float, float, float, float], upright: bool) -> None:
     known = {text: handle for ax in axes for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
     if known:
-        left, bottom, _, height = box
-        style: Style = {"ncols": 6, "frameon": False, "fontsize": 9, "borderaxespad": 0.2}
-        drawn.legend([*known.values()], [*known], loc="lower left", bbox_to_anchor=(left, bottom + height), **style)
+        left, bottom, width, height = box
+        style: Style = {"ncols": 1 if upright else 6, "frameon": False, "fontsize": 9, "borderaxespad": 0.2}
+        corner = (left + width, bottom + height) if upright else (left, bottom + height)
+        style |= {"loc": "upper left" if upright else "lower left", "bbox_to_anchor": corner}
+        drawn.legend([*known.values()], [*known], **style)
 
 
 def _label(trace: Part) -> str:
