@@ -2,6 +2,9 @@
 
 import pytest
 
+from hpsearch.analysis.ablation import ablation_of
+from hpsearch.report.ablation_page import render_ablation
+from hpsearch.report.files import replace_text
 from hpsearch.report.findings import find
 from hpsearch.report.html import write_report
 from hpsearch.report.notebook import write_notebook
@@ -35,6 +38,9 @@ def pages(tmp_path_factory):
     written = {name: write_report(find(make()), folder / name) for name, make in STUDIES.items()}
     sides = (synthetic.sweep(), synthetic.slower())
     written["comparison"] = write_comparison(*map(find, sides), folder / "comparison")
+    arms = synthetic.ablation(lost=(4,))
+    page = render_ablation(ablation_of(arms, synthetic.searched_arms(arms)), arms)
+    written["ablation"] = replace_text(folder / "ablation" / "report.html", page)
     return {**written, "recipe": write_notebook(synthetic.recipe(), REPLAY, folder / "recipe")}
 
 
@@ -95,7 +101,40 @@ def test_two_studies_stand_side_by_side(chrome, pages, width, scheme):
     keep(chrome, f"comparison-{width}-{scheme}")
 
 
-@pytest.mark.parametrize("name", ["sweep", "searched"])
+@pytest.mark.parametrize(("width", "scheme"), [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light")])
+def test_an_ablation_draws_and_its_tables_sort(chrome, pages, width, scheme):
+    load(chrome, pages["ablation"], width, scheme)
+    drawn = chrome.execute_script(
+        "return [...document.querySelectorAll('.figure')].map((f) => [f.id, f.querySelectorAll('svg.main-svg').length])"
+    )
+    assert [name for name, _ in drawn] == ["map", "arms", "differences", "curves", "target", "tuning-optimizer-lr"]
+    assert all(layers for _, layers in drawn)
+    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+    assert press(chrome, "table", "valid/acc") == "ascending"
+    means = [float(text) for text in column(chrome, "table", "valid/acc") if text != "–"]
+    assert len(means) == 5 and means == sorted(means)
+    assert "<b>gelu</b>" in chrome.execute_script("return document.querySelector('#table').innerText")
+    assert errors(chrome) == []
+    keep(chrome, f"ablation-{width}-{scheme}")
+
+
+def test_the_map_of_an_ablation_tells_intervals_on_hover_and_costs_change_their_unit(chrome, pages):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
+
+    load(chrome, pages["ablation"])
+    cell = chrome.find_element(By.CSS_SELECTOR, "#map .nsewdrag")
+    chrome.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)
+    size = cell.size
+    ActionChains(chrome).move_to_element_with_offset(cell, -size["width"] // 4, -size["height"] // 3).perform()
+    told = wait(chrome, "return [...document.querySelectorAll('#map .hovertext')].map((h) => h.textContent).join()")
+    assert "95 % interval" in told and "n = 3" in told
+    Select(chrome.find_element(By.CSS_SELECTOR, "#target-controls select")).select_by_visible_text("seconds")
+    wait(chrome, "return document.getElementById('target').layout.xaxis.title.text.startsWith('seconds')")
+
+
+@pytest.mark.parametrize("name", ["sweep", "searched", "ablation"])
 def test_the_page_prints(chrome, pages, name):
     load(chrome, pages[name], scheme="dark")
     assert keep_paper(chrome, f"report-{name}-paper").startswith(b"%PDF")
