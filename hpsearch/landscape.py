@@ -85,6 +85,9 @@ class CurvatureOutcome:
     elapsed_sec: float
     notes: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"{self.run}, weights of epoch {self.epoch}: {self.found.verdict}; {self.found.reason}"
+
     def _repr_svg_(self) -> str:
         """Return the figure, which a notebook shows."""
         return self.files[-1].read_text(encoding="utf-8")

@@ -20,6 +20,7 @@ from hpsearch.grammar import value_text
 from hpsearch.launch.base import Launcher
 from hpsearch.ownership import STUDY_FILE, described, locked, owned
 from hpsearch.recipe.engine import RecipeOutcome, run_recipe
+from hpsearch.report.files import REPORT
 from hpsearch.search.auto import AutoPruner
 from hpsearch.search.extension import SPACE, Extension, present_study
 from hpsearch.search.judge import Judge
@@ -42,7 +43,8 @@ from hpsearch.session import (
     unsent_note,
     working,
 )
-from hpsearch.tracking.events import Record
+from hpsearch.tracking.afterwards import add, run_of
+from hpsearch.tracking.events import STUDY, Record
 from hpsearch.tracking.mlflow import sync as send
 from hpsearch.tracking.query import StudySummary, studies, table_from_events
 from hpsearch.tracking.study_events import read_study
@@ -148,7 +150,9 @@ def run_study(
         return run_composed(composition, observer)
     outcome = run_recipe(composition, _stage, observer)
     _send_stages(composition, outcome, observer)
-    return replace(outcome, report=_notebook(outcome.folder, outcome.replay_command))
+    report = _notebook(outcome.folder, outcome.replay_command)
+    _attach(composition, outcome.folder, observer)
+    return replace(outcome, report=report)
 
 
 def _send_stages(composition: Composition, outcome: RecipeOutcome, observer: Observer) -> None:
@@ -373,7 +377,6 @@ def _conclude(
     """Record how the study stands and, when it is done, write its report; a report of before stays."""
     from hpsearch import report
     from hpsearch.analysis.answer import answer
-    from hpsearch.report.files import REPORT
 
     state = TrialState.PAUSED if outcome.interrupted else TrialState.COMPLETE
     record.study("state", time.time(), state=state, answer=answer(summary), why=outcome.why)
@@ -382,10 +385,29 @@ def _conclude(
         return None if outcome.interrupted else folder / REPORT
     observer.line("writing the report")
     path = report.write(table, folder)
-    for name in (path.name, "README.md", "trials.csv"):
+    for name in _left(folder):
         record.study("artifact", time.time(), path=name)
     record.flush()
     return path
+
+
+def _left(folder: Path) -> list[str]:
+    """Return the names of what a report left in a study's folder: the page, its figures as images, the table."""
+    known = (REPORT, "README.md", *sorted(path.name for path in folder.glob("*.svg")), "trials.csv")
+    return [name for name in known if (folder / name).is_file()]
+
+
+def _attach(composition: Composition, folder: Path, observer: Observer) -> None:
+    """Put the report of a recipe into its MLflow run, if it has one."""
+    tracker = composition.config["tracker"]
+    if not str(tracker["_target_"]).endswith(".MlflowTracker"):
+        return
+    try:
+        run = run_of(folder, STUDY, tracker.get("uri"))
+        if run is not None:
+            add(tracker.get("uri"), run, {}, {}, [folder / name for name in _left(folder)])
+    except StorageError as error:
+        observer.line(f"the report is not in the tracking store ({error})")
 
 
 def rebuild_report(name: str) -> Path:
