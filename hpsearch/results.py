@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from hpsearch.session import table_of
+from hpsearch.session import trials_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,10 +18,11 @@ def load_trials(name: str, *, uri: str | None = None) -> "pd.DataFrame":
 
     Returns:
         Columns ``point seed fold state score attempts reason started ended duration_sec run_id key command``, the
-        searched hyperparameters by dotted key, the last value of each metric, and facts such as ``parameters``.
+        searched hyperparameters by dotted key, the last value of each metric, and facts such as ``parameters``; of an
+        ablation those of its arms, with a column ``arm``.
         Scores are in the objective's own units; times are seconds since the Unix epoch.
     """
-    return table_of(name, uri).trials
+    return trials_of(name, uri).trials
 
 
 def load_curves(name: str, *, uri: str | None = None) -> "pd.DataFrame":
@@ -32,6 +33,7 @@ def load_curves(name: str, *, uri: str | None = None) -> "pd.DataFrame":
         uri: as for `load_trials`.
 
     Returns:
-        Columns ``point seed fold epoch step time`` and one per metric; epoch 0 is the untrained model.
+        Columns ``point seed fold epoch step time`` and one per metric; epoch 0 is the untrained model. Of an ablation
+        the curves of its arms, with ``arm`` and a column per factor.
     """
-    return table_of(name, uri).curves
+    return trials_of(name, uri).curves
