@@ -1,13 +1,15 @@
 """Studies as pandas tables and as figures, for notebooks and for whoever analyses on their own."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hpsearch.errors import ConfigError, nearest
-from hpsearch.session import table_of
+from hpsearch.session import ablation_tables, is_ablation, table_of, trials_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from hpsearch.report.panels import Drawn
     from hpsearch.report.still import Drawing
 
 
@@ -21,10 +23,11 @@ def load_trials(name: str, *, uri: str | None = None) -> "pd.DataFrame":
 
     Returns:
         Columns ``point seed fold state score attempts reason started ended duration_sec run_id key command``, the
-        searched hyperparameters by dotted key, the last value of each metric, and facts such as ``parameters``.
+        searched hyperparameters by dotted key, the last value of each metric, and facts such as ``parameters``; of an
+        ablation those of its arms, with a column ``arm``.
         Scores are in the objective's own units; times are seconds since the Unix epoch.
     """
-    return table_of(name, uri).trials
+    return trials_of(name, uri).trials
 
 
 def load_curves(name: str, *, uri: str | None = None) -> "pd.DataFrame":
@@ -35,9 +38,10 @@ def load_curves(name: str, *, uri: str | None = None) -> "pd.DataFrame":
         uri: as for `load_trials`.
 
     Returns:
-        Columns ``point seed fold epoch step time`` and one per metric; epoch 0 is the untrained model.
+        Columns ``point seed fold epoch step time`` and one per metric; epoch 0 is the untrained model. Of an ablation
+        the curves of its arms, with ``arm`` and a column per factor.
     """
-    return table_of(name, uri).curves
+    return trials_of(name, uri).curves
 
 
 def draw(name: str, figure: str | None = None, *, uri: str | None = None) -> "Drawing":
@@ -45,8 +49,8 @@ def draw(name: str, figure: str | None = None, *, uri: str | None = None) -> "Dr
 
     Args:
         name: of the study.
-        figure: which one: ``score``, ``curves``, ``history``, ``importance``, ...; of a recipe the name of a stage;
-            None for the first.
+        figure: which one: ``score``, ``curves``, ``history``, ``importance``, ...; of a recipe the name of a stage; of
+            an ablation ``map``, ``arms``, ``differences``, ``curves``, ``target``; None for the first.
         uri: as for `load_trials`.
 
     Returns:
@@ -55,19 +59,29 @@ def draw(name: str, figure: str | None = None, *, uri: str | None = None) -> "Dr
     Raises:
         ConfigError: the study has no such figure.
     """
-    from hpsearch.report.findings import find
-    from hpsearch.report.notebook import stage_figures
-    from hpsearch.report.panels import figures
     from hpsearch.report.still import Drawing
 
-    table = table_of(name, uri)
     known = []
-    for drawn in stage_figures(table.study) if "recipe" in table.study else figures(find(table)):
+    for drawn in _figures(name, uri):
         if figure in (None, drawn[0]):
             return Drawing(*drawn)
         known.append(drawn[0])
     there = f"{nearest(str(figure), known)} (there are: {', '.join(known) or 'none'})"
     raise ConfigError(f"study '{name}' has no figure '{figure}'{there}")
+
+
+def _figures(name: str, uri: str | None) -> Iterator["Drawn"]:
+    from hpsearch.analysis.ablation import ablation_of
+    from hpsearch.report.ablation_page import ablation_figures
+    from hpsearch.report.findings import find
+    from hpsearch.report.notebook import stage_figures
+    from hpsearch.report.panels import figures
+
+    table = table_of(name, uri)
+    if is_ablation(table.study):
+        arms, tuning = ablation_tables(name, uri)
+        return ablation_figures(ablation_of(arms, tuning), arms)
+    return stage_figures(table.study) if "recipe" in table.study else figures(find(table))
 
 
 def compare(first: str, second: str, *, uri: str | None = None) -> str:

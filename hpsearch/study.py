@@ -29,9 +29,12 @@ from hpsearch.search.samplers import Queue, check_sampler, seed_after
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study
 from hpsearch.session import (
+    ARMS,
     Silent,
+    ablation_tables,
     build_launcher,
     build_tracker,
+    is_ablation,
     make_spec,
     objective_of,
     recorded,
@@ -52,6 +55,7 @@ from hpsearch.tracking.system import SystemSampler
 from hpsearch.types import BestPoint, Objective, Observer, TrialId, TrialState, TrialTable
 
 if TYPE_CHECKING:
+    from hpsearch.analysis.ablation import Ablation
     from hpsearch.analysis.sweep import Summary
 
 PAIRS = 24
@@ -150,9 +154,13 @@ def run_study(
         return run_composed(composition, observer)
     outcome = run_recipe(composition, _stage, observer)
     _send_stages(composition, outcome, observer)
-    report = _notebook(outcome.folder, outcome.replay_command)
+    if ARMS in outcome.findings and not outcome.failed:
+        found, report = _report_ablation(outcome.folder)
+        outcome = replace(outcome, ablation=found, report=report)
+    else:
+        outcome = replace(outcome, report=_notebook(outcome.folder, outcome.replay_command))
     _attach(composition, outcome.folder, observer)
-    return replace(outcome, report=report)
+    return outcome
 
 
 def _send_stages(composition: Composition, outcome: RecipeOutcome, observer: Observer) -> None:
@@ -169,6 +177,16 @@ def _send_stages(composition: Composition, outcome: RecipeOutcome, observer: Obs
             except StorageError as error:
                 observer.line(f"{error}; `python -m hpsearch sync` sends the rest")
                 return
+
+
+def _report_ablation(folder: Path) -> tuple["Ablation", Path]:
+    """Compute what an ablation found and write it down; its tables come from where it is kept."""
+    from hpsearch.analysis.ablation import ablation_of
+    from hpsearch.report.ablation import write_ablation
+
+    arms, tuning = ablation_tables(folder.name)
+    found, command = ablation_of(arms, tuning), str(table_of(folder.name).study["command"])
+    return found, write_ablation(found, arms, command, folder)
 
 
 def _notebook(folder: Path, replay: str | None) -> Path:
@@ -421,11 +439,12 @@ def rebuild_report(name: str) -> Path:
     """
     from hpsearch import report
 
-    folder = studies_folder() / name
-    recorded = read_study(folder)
-    if "recipe" in recorded:
-        return _notebook(folder, recorded.get("state", {}).get("replay"))
-    return report.write(table_of(name), folder)
+    table, folder = table_of(name), studies_folder() / name
+    if is_ablation(table.study):
+        return _report_ablation(folder)[1]
+    if "recipe" in table.study:
+        return _notebook(study_folder(name), table.study.get("state", {}).get("replay"))
+    return report.write(table, folder)
 
 
 def compare_studies(first: str, second: str) -> Path:

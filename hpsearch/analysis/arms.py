@@ -1,7 +1,7 @@
 """The arms of an ablation: the cells of the grid of its factors, each with its replicates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hpsearch.analysis.estimates import Estimate, estimate
@@ -153,3 +153,21 @@ def _tested(table: TrialTable) -> dict[tuple[int, int, int], float]:
     rows = table.trials[table.trials[metric].notna()]
     places = zip(*(rows[name].astype(int).tolist() for name in ("point", "seed", "fold")), strict=True)
     return dict(zip(places, floats(rows[metric]).tolist(), strict=True))
+
+
+def with_arms(table: TrialTable) -> TrialTable:
+    """Return a study of arms with the name of each trial's arm and, in the curves, its factors as columns.
+
+    Args:
+        table: the study.
+
+    Returns:
+        The same tables: trials with a column ``arm``, curves with ``arm`` and one column per factor.
+    """
+    factors = factors_of(table)
+    arms = {arm.point: arm for arm in arms_of(table, factors)}
+    curves = table.curves.assign(arm=[arms[point].name for point in table.curves["point"]])
+    curves = curves.assign(**{f.key: [arms[point].levels[f.key] for point in curves["point"]] for f in factors})
+    return replace(
+        table, trials=table.trials.assign(arm=[arms[point].name for point in table.trials["point"]]), curves=curves
+    )

@@ -73,7 +73,7 @@ def updates_to_target(
         "do not generalize worse.",
         verdict,
         f"updates fall as batch size to the power {between(first)} between the smallest sizes and {between(last)} "
-        f"between the largest; the largest batch scores {between(gap, '+.4f')} against the smallest {how}{lost}",
+        f"between the largest; the largest batch scores {between(gap, '+.4f')} against the smallest{how}{lost}",
         {
             **ends("first_exponent", first),
             **ends("last_exponent", last),

@@ -106,7 +106,8 @@ def loss_before_accuracy(table: TrialTable, arms: Sequence[Arm]) -> Claim | None
         return None
     found.sort()
     lags = estimate([_mean([h - low for _, low, h, _ in g]) for _, g in _grouped(found)])
-    losses, accuracies = (estimate([_mean([row[i] for row in g]) for _, g in _grouped(found)]) for i in (1, 2))
+    losses = estimate([_mean([low for _, low, _, _ in g]) for _, g in _grouped(found)])
+    accuracies = estimate([_mean([high for _, _, high, _ in g]) for _, g in _grouped(found)])
     shown = lags.shown
     verdict: ClaimVerdict = UNDECIDED
     if shown is not None and (shown.low > 0 or shown.high <= 0):

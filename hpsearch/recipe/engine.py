@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hpsearch.analysis.ablation import Ablation
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose
 from hpsearch.config.words import sort_words
@@ -50,6 +51,7 @@ class RecipeOutcome:
         winner: the confirmed hyperparameters, None without a confirmation.
         replay_command: trains the winner again, with the test set.
         report: the page of the recipe.
+        ablation: what its arms gave, of a recipe that compares arms and got so far.
         ui_command: opens MLflow, None without a tracking store.
         elapsed_sec: of this run.
         notes: what the user should know.
@@ -66,6 +68,7 @@ class RecipeOutcome:
     ui_command: str | None
     elapsed_sec: float
     notes: tuple[str, ...]
+    ablation: Ablation | None = None
 
     @property
     def exit_code(self) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hpsearch.analysis import ablation_tables as tables
 from hpsearch.analysis import words
 from hpsearch.analysis.ablation import Ablation
 from hpsearch.analysis.ablation_words import method
@@ -31,26 +32,28 @@ NONE = Cell("–")
 _MARKS = {SUPPORTED: ("✓", "pass"), AGAINST: ("✗", "fail")}
 
 
-def render_ablation(found: Ablation, table: TrialTable) -> str:
+def render_ablation(found: Ablation, table: TrialTable, command: str) -> str:
     """Return the page of an ablation.
 
     Args:
         found: what it found.
         table: the study of its arms.
+        command: runs or continues it.
 
     Returns:
         HTML that makes no request: question, answer, main figure, caveats, arms, differences, curves, costs, claims,
         configuration, and the commands that train each arm again.
     """
     return render_page(
-        "ablation_page.html.j2",
+        "ablation.html.j2",
         found=found,
         tiles=_tiles(found),
         panels=[panel(*drawn) for drawn in ablation_figures(found, table)],
         arms=arm_table(found, table),
         costs=cost_table(found),
+        others=list(_others(found)),
         claims=[(claim, *_MARKS.get(claim.verdict, ("?", "warn"))) for claim in found.claims],
-        commands=_commands(found, table),
+        commands=_commands(found, command),
         config=flat(dict(table.study.get("config") or {})),
         factors=[(factor.key, ", ".join(map(level, factor.values))) for factor in found.factors],
     )
@@ -150,6 +153,23 @@ def cost_table(found: Ablation) -> Table:
     return Table(tuple(names), tuple(rows), len(rows))
 
 
+def _others(found: Ablation) -> Iterator[tuple[str, str, Table]]:
+    """Yield the tables that stand below with title and how to read them."""
+    each = (
+        (
+            "Main effects and interactions",
+            "Analysis of variance with the seeds as blocks, degrees of freedom after Greenhouse and Geisser.",
+            tables.effect_rows(found),
+        ),
+        ("Ranking", "The order of the means, and again over 2,000 resamples of the seeds.", tables.ranking_rows(found)),
+        ("Retuned for every arm", "The best of a search on seeds of its own.", tables.tuning_rows(found)),
+    )
+    for title, aid, (headings, texts) in each:
+        rows = tuple(Row(tuple(map(Cell, row)), TrialState.COMPLETE, best=False) for row in texts)
+        if rows:
+            yield title, aid, Table(headings, rows, len(rows))
+
+
 def _best(found: Ablation, arm: Arm) -> bool:
     sign = -1 if found.objective.maximize else 1
     scored = [each for each in found.arms if each.finished]
@@ -182,13 +202,12 @@ def _note(arm: Arm) -> str:
     return f"± {arm.score.sd:.2g} sd, n = {arm.score.n}" if arm.score.sd is not None else f"n = {arm.score.n}"
 
 
-def _commands(found: Ablation, table: TrialTable) -> list[tuple[str, str]]:
-    known = (
-        ("Run or continue this ablation", str((table.study.get("within") or {}).get("command") or "")),
+def _commands(found: Ablation, command: str) -> list[tuple[str, str]]:
+    return [
+        ("Run or continue this ablation", command),
         ("Open its trials in MLflow", f"python -m hpsearch ui {found.name}"),
         ("Write this report again", f"python -m hpsearch report {found.name}"),
-    )
-    return [(what, command) for what, command in known if command]
+    ]
 
 
 def _setting(value: Any) -> Cell:

@@ -39,7 +39,7 @@ def pages(tmp_path_factory):
     sides = (synthetic.sweep(), synthetic.slower())
     written["comparison"] = write_comparison(*map(find, sides), folder / "comparison")
     arms = synthetic.ablation(lost=(4,))
-    page = render_ablation(ablation_of(arms, synthetic.searched_arms(arms)), arms)
+    page = render_ablation(ablation_of(arms, synthetic.searched_arms(arms)), arms, REPLAY)
     written["ablation"] = replace_text(folder / "ablation" / "report.html", page)
     return {**written, "recipe": write_notebook(synthetic.recipe(), REPLAY, folder / "recipe")}
 

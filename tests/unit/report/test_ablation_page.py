@@ -6,6 +6,7 @@ import re
 import pytest
 
 from hpsearch.analysis.ablation import ablation_of
+from hpsearch.report.ablation import write_ablation
 from hpsearch.report.ablation_page import ablation_figures, ablation_stills, arm_table, cost_table, render_ablation
 from tests.unit.report import synthetic
 from tests.unit.report.test_html import Page
@@ -16,6 +17,7 @@ def both(**changes):
     return ablation_of(table, synthetic.searched_arms(table)), table
 
 
+COMMAND = "python -m hpsearch +study=batch_activation"
 STUDIES = {
     "two factors": {},
     "one factor": {"units": ("relu",)},
@@ -39,7 +41,7 @@ def figures(text):
 
 def test_every_ablation_gives_a_well_formed_page(made):
     found, table = made
-    text = render_ablation(found, table)
+    text = render_ablation(found, table, COMMAND)
     page = Page(text)
     assert page.stack == []
     assert page.all("b") == page.all("i") == []
@@ -53,7 +55,7 @@ def test_every_ablation_gives_a_well_formed_page(made):
 
 def test_the_main_figure_of_two_factors_is_a_map_with_intervals_on_hover():
     found, table = both()
-    drawn = figures(render_ablation(found, table))
+    drawn = figures(render_ablation(found, table, COMMAND))
     assert list(drawn) == ["map", "arms", "differences", "curves", "target", "tuning-optimizer-lr"]
     (heat,) = drawn["map"]["data"]
     assert heat["z"] == [
@@ -77,7 +79,7 @@ def test_of_a_loss_the_smallest_mean_is_the_furthest_from_the_background():
 
 def test_every_seed_and_every_interval_is_drawn():
     found, table = both()
-    traces = figures(render_ablation(found, table))["arms"]["data"]
+    traces = figures(render_ablation(found, table, COMMAND))["arms"]["data"]
     seeds = [trace for trace in traces if "error_x" not in trace]
     assert [trace["x"] for trace in seeds] == [pytest.approx(list(arm.score.values)) for arm in found.arms]
     for trace, arm in zip((trace for trace in traces if "error_x" in trace), found.arms, strict=True):
@@ -87,7 +89,7 @@ def test_every_seed_and_every_interval_is_drawn():
 
 def test_a_lost_arm_says_so_in_its_lane_and_its_cell():
     found, table = both(lost=(4,))
-    drawn = figures(render_ablation(found, table))
+    drawn = figures(render_ablation(found, table, COMMAND))
     assert "no finished trial, 3 diverged" in [note["text"] for note in drawn["arms"]["layout"]["annotations"]]
     assert "diverged" in [note["text"] for note in drawn["map"]["layout"]["annotations"]]
     assert drawn["map"]["data"][0]["z"][1][1] is None
@@ -95,7 +97,7 @@ def test_a_lost_arm_says_so_in_its_lane_and_its_cell():
 
 def test_censored_times_are_drawn_open_and_counted():
     found, table = both(units=("relu", "tanh"), batches=(32, 128, 512, 2048))
-    traces = {trace["name"]: trace for trace in figures(render_ablation(found, table))["target"]["data"]}
+    traces = {trace["name"]: trace for trace in figures(render_ablation(found, table, COMMAND))["target"]["data"]}
     missed = sum(cost.to_target["epochs"].missed for cost in found.costs)
     assert missed > 0
     assert len(traces["stopped before it"]["x"]) in (missed, 3 * missed)
@@ -132,3 +134,15 @@ def test_twenty_seeds_show_the_bootstrap_interval():
     arms = arm_table(found, table)
     which = arms.headings.index("which")
     assert {row.cells[which].text for row in arms.rows} == {"BCa"}
+
+
+def test_what_it_leaves_is_complete_and_the_readme_shows_its_figures(tmp_path):
+    found, table = both()
+    page = write_ablation(found, table, COMMAND, tmp_path / "study")
+    left = {path.name for path in page.parent.iterdir()}
+    images = {"map.svg", "arms.svg", "differences.svg", "curves.svg", "target.svg", "tuning-optimizer-lr.svg"}
+    assert left == {"report.html", "README.md", "trials.csv", *images}
+    text = (page.parent / "README.md").read_text()
+    assert text.index("](map.svg)") < text.index("## Arms")
+    assert all(f"]({name})" in text for name in images)
+    assert "<b>" not in text and "<i>" not in text
