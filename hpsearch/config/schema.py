@@ -183,6 +183,7 @@ RULES: Mapping[str, Rule] = {
     "finetune.rate_factor": _POSITIVE,
     "finetune.fresh_head": _bool,
     "trainer.epochs": _COUNT,
+    "trainer.steps": _optional(_COUNT),
     "trainer.test": _bool,
     "trainer.compile": _bool,
     "trainer.channels_last": _bool,

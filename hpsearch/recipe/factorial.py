@@ -1,14 +1,15 @@
 """What an ablation compares: the cells of the grid of its factors, checked before anything runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.analysis.arms import named
 from hpsearch.analysis.tuning import RETUNED
 from hpsearch.config.compose import Composition
+from hpsearch.config.words import COMMAND_LINE
 from hpsearch.errors import ConfigError, SpaceError, nearest
-from hpsearch.grammar import split_name, value_text
+from hpsearch.grammar import option_text, split_name, value_text
 from hpsearch.search.space import Space
 
 
@@ -66,13 +67,16 @@ def factorial_of(composition: Composition) -> Factorial | None:
     keys = tuple(dict.fromkeys(parameter.key for parameter in space.parameters))
     _check_factors(space, composition)
     _check_nuisance(nuisance, keys, composition)
+    cells = [space.active(cell) for cell in space.grid()]
+    nuisance = {name: text for name, text in nuisance.items() if _reached(name, cells, keys, composition)}
+    whole = Space.parse({**composition.space, **nuisance}, composition.where)
+    composition.check_space(whole.ends())
     retuned = options["nuisance"] == RETUNED
     if retuned and not nuisance:
         raise ConfigError(
             f"ablation.nuisance = retuned: the block nuisance is empty, so nothing would be retuned; add "
             f"'nuisance.KEY=EXPRESSION', or take held (from {composition.where('ablation.nuisance')})"
         )
-    cells = [space.active(cell) for cell in space.grid()]
     arms = {named({key: cell.get(key) for key in keys}): cell for cell in cells}
     return Factorial(
         factors=dict(composition.space),
@@ -107,6 +111,16 @@ def _check_nuisance(nuisance: Mapping[str, str], keys: tuple[str, ...], composit
                 f"nuisance {name}: {key} is a factor, so it cannot be retuned (from {composition.where(name)} and "
                 f"{composition.where(key)})"
             )
+
+
+def _reached(name: str, cells: Sequence[Mapping[str, Any]], keys: Sequence[str], composition: Composition) -> bool:
+    """Return whether some arm meets the conditions of a nuisance key.
+
+    A branch of the command line that none meets stays, and the space refuses it; one in a file waits for other factors.
+    """
+    wanted = {key: option for key, option in split_name(name)[1] if key in keys}
+    met = any(all(option_text(cell.get(key)) == option for key, option in wanted.items()) for cell in cells)
+    return met or composition.where(name) == f"the search space on {COMMAND_LINE}"
 
 
 def _reference(wanted: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]], space: Space, source: str) -> str:
