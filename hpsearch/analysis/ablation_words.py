@@ -30,9 +30,9 @@ def answer(arms: Sequence[Arm], reference: Arm | None, compared: Sequence[Differ
     best = min(finished, key=lambda arm: -arm.score.mean if objective.maximize else arm.score.mean)
     lead = f"{best.name} has the best {objective.metric}, {evidence(best.score)}"
     if best is reference:
-        return f"{lead}; it is the reference: {_tally(compared)}."
+        return f"{lead}; it is the reference: of {_tally(compared)}."
     own = next(each for each in compared if each.arm == best.name)
-    return f"{lead}; {_against(own, reference, objective)}. {_tally(compared).capitalize()}."
+    return f"{lead}; {_against(own, reference, objective)}. Of {_tally(compared)}."
 
 
 def evidence(score: Estimate) -> str:
@@ -87,7 +87,7 @@ def _tally(compared: Sequence[Difference]) -> str:
     kinds = ("better", "worse", "not told apart", "not compared")
     counts = [(sum(each.verdict == kind for each in compared), kind) for kind in kinds]
     text = ", ".join(f"{count} {kind}" for count, kind in counts if count)
-    return f"of {words.count(len(compared), 'other arm')} {text or 'none is compared'} (Holm-adjusted, 5 %)"
+    return f"{words.count(len(compared), 'other arm')} {text or 'none is compared'} (Holm-adjusted, 5 %)"
 
 
 def _against(own: Difference, reference: Arm, objective: Objective) -> str:

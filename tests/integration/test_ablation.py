@@ -43,7 +43,7 @@ def test_killed_and_resumed_every_arm_has_its_seeds_once(tmp_path, monkeypatch):
     while not list((tmp_path / "studies").glob("small.tune/events/0-*")) and time.time() < deadline:
         time.sleep(0.1)
     os.killpg(first.pid, signal.SIGKILL)
-    first.wait()
+    first.communicate()
     finish(start(tmp_path, *SMALL, "tracker=none"))
     tuned, trials = load_trials("small.tune"), load_trials("small")
     assert len(tuned) == 8 and not tuned.duplicated(["data.batch_size", "optimizer.momentum", "optimizer.lr"]).any()
