@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -168,7 +169,7 @@ def test_help_lists_commands_groups_and_defaults(capsys):
     out = capsys.readouterr().out
     assert all(f"\n  {name}" in out for name in COMMANDS)
     assert "momentum*" in out
-    assert "  lr_sweep  Which learning rates" in out
+    assert re.search(r"\n  lr_sweep +Which learning rates", out)
     assert max(map(len, out.splitlines())) <= 118
 
 
