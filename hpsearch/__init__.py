@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hpsearch.function import run_search as run_search
     from hpsearch.landscape import curvature as curvature
+    from hpsearch.results import compare as compare
+    from hpsearch.results import draw as draw
     from hpsearch.results import load_curves as load_curves
     from hpsearch.results import load_trials as load_trials
     from hpsearch.single import run_trial as run_trial
@@ -18,10 +20,12 @@ _HOMES = {
     "run_search": "hpsearch.function",
     "run_trial": "hpsearch.single",
     "curvature": "hpsearch.landscape",
+    "compare": "hpsearch.results",
+    "draw": "hpsearch.results",
     "load_trials": "hpsearch.results",
     "load_curves": "hpsearch.results",
 }
-__all__ = ["curvature", "load_curves", "load_trials", "run_search", "run_study", "run_trial"]
+__all__ = ["compare", "curvature", "draw", "load_curves", "load_trials", "run_search", "run_study", "run_trial"]
 
 
 def __getattr__(name: str) -> Any:

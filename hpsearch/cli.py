@@ -159,12 +159,12 @@ def _curvature(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    from hpsearch.study import rebuild_report
+    from hpsearch.study import compare_studies, rebuild_report
     from hpsearch.terminal.words import shown_path
 
-    name = _one_name(parsed, "NAME")
+    name, other = _one_name(parsed, "NAME"), _name(parsed)
     _no_more_words(parsed)
-    print(f"report  {shown_path(rebuild_report(name))}")
+    print(f"report  {shown_path(compare_studies(name, other) if other else rebuild_report(name))}")
     return 0
 
 

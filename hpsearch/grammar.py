@@ -62,10 +62,10 @@ def option_text(value: Any) -> str:
     return value if isinstance(value, str) else value_text(value)
 
 
-def space_word(name: str, expression: str) -> str:
+def space_word(name: str, expression: str, block: str = "space") -> str:
     """Return the word of a command line that searches a flat name: ``space[model=lenet].model.kernel_size=...``."""
     *conditions, key = name.split("/")
-    return f"space{''.join(f'[{condition}]' for condition in conditions)}.{key}={expression}"
+    return f"{block}{''.join(f'[{condition}]' for condition in conditions)}.{key}={expression}"
 
 
 def split_name(name: str) -> tuple[str, Condition]:

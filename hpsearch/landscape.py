@@ -85,6 +85,13 @@ class CurvatureOutcome:
     elapsed_sec: float
     notes: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"{self.run}, weights of epoch {self.epoch}: {self.found.verdict}; {self.found.reason}"
+
+    def _repr_svg_(self) -> str:
+        """Return the figure, which a notebook shows."""
+        return self.files[-1].read_text(encoding="utf-8")
+
 
 def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()) -> CurvatureOutcome:
     """Measure the curvature of the training loss at a trial's weights, and write it into the trial's folder.

@@ -294,6 +294,6 @@ def _shown(live: Live) -> RunningTrial:
         live.spec.id,
         live.spec.params,
         last.epoch if last else 0,
-        trainer.get("epochs"),
+        None if trainer.get("steps") else trainer.get("epochs"),
         last.metrics if last else {},
     )

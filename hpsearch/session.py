@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch import own, trial
+from hpsearch.analysis.arms import ablation_options, with_arms
+from hpsearch.analysis.tuning import RETUNED
 from hpsearch.config.build import build, own_loop
 from hpsearch.config.compose import Composition
 from hpsearch.errors import ConfigError, HpsearchError, StorageError, nearest
@@ -26,6 +28,8 @@ from hpsearch.tracking.query import download, find_run, table_from_events, table
 from hpsearch.types import Objective, Observer, Progress, TrialId, TrialSpec, TrialState, TrialTable
 
 SINGLE = "single"
+TUNE, ARMS = "tune", "arms"
+"""Stages of an ablation."""
 QUICK_SEC = 1.0
 SEND_SEC = 30
 AWAY_SEC = 3
@@ -345,6 +349,32 @@ def objective_of(composition: Composition) -> Objective:
     """Return what the configuration says the search is for."""
     objective: Objective = build("objective", composition.config["objective"], composition.config["plugins"])
     return objective
+
+
+def ablation_tables(name: str, uri: str | None = None) -> tuple[TrialTable, TrialTable | None]:
+    """Return the studies of an ablation: of its arms, and of the search before them, None where nothing was retuned.
+
+    Args:
+        name: of the ablation.
+        uri: as for `table_of`.
+
+    Returns:
+        The studies; the trials and curves of the arms name the arm of each.
+    """
+    arms = with_arms(table_of(f"{name}.{ARMS}", uri))
+    retuned = ablation_options(arms.study).get("nuisance") == RETUNED
+    return arms, table_of(f"{name}.{TUNE}", uri) if retuned else None
+
+
+def trials_of(name: str, uri: str | None = None) -> TrialTable:
+    """Return a study as tables, of an ablation those of its arms; where from, see `table_of`."""
+    table = table_of(name, uri)
+    return ablation_tables(name, uri)[0] if is_ablation(table.study) else table
+
+
+def is_ablation(study: Mapping[str, Any]) -> bool:
+    """Return whether what a study recorded of itself says that its stages compare arms."""
+    return ARMS in study.get("recipe", ())
 
 
 def table_of(name: str, uri: str | None = None) -> TrialTable:

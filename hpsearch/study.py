@@ -20,6 +20,7 @@ from hpsearch.grammar import value_text
 from hpsearch.launch.base import Launcher
 from hpsearch.ownership import STUDY_FILE, described, locked, owned
 from hpsearch.recipe.engine import RecipeOutcome, run_recipe
+from hpsearch.report.files import REPORT
 from hpsearch.search.auto import AutoPruner
 from hpsearch.search.extension import SPACE, Extension, present_study
 from hpsearch.search.judge import Judge
@@ -28,9 +29,12 @@ from hpsearch.search.samplers import Queue, check_sampler, seed_after
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study
 from hpsearch.session import (
+    ARMS,
     Silent,
+    ablation_tables,
     build_launcher,
     build_tracker,
+    is_ablation,
     make_spec,
     objective_of,
     recorded,
@@ -38,10 +42,12 @@ from hpsearch.session import (
     staffed,
     studies_folder,
     study_folder,
+    table_of,
     unsent_note,
     working,
 )
-from hpsearch.tracking.events import Record
+from hpsearch.tracking.afterwards import add, run_of
+from hpsearch.tracking.events import STUDY, Record
 from hpsearch.tracking.mlflow import sync as send
 from hpsearch.tracking.query import StudySummary, studies, table_from_events
 from hpsearch.tracking.study_events import read_study
@@ -49,6 +55,7 @@ from hpsearch.tracking.system import SystemSampler
 from hpsearch.types import BestPoint, Objective, Observer, TrialId, TrialState, TrialTable
 
 if TYPE_CHECKING:
+    from hpsearch.analysis.ablation import Ablation
     from hpsearch.analysis.sweep import Summary
 
 PAIRS = 24
@@ -147,7 +154,13 @@ def run_study(
         return run_composed(composition, observer)
     outcome = run_recipe(composition, _stage, observer)
     _send_stages(composition, outcome, observer)
-    return replace(outcome, report=_notebook(outcome.folder, outcome.replay_command))
+    if ARMS in outcome.findings and not outcome.failed:
+        found, report = _report_ablation(outcome.folder)
+        outcome = replace(outcome, ablation=found, report=report)
+    else:
+        outcome = replace(outcome, report=_notebook(outcome.folder, outcome.replay_command))
+    _attach(composition, outcome.folder, observer)
+    return outcome
 
 
 def _send_stages(composition: Composition, outcome: RecipeOutcome, observer: Observer) -> None:
@@ -164,6 +177,16 @@ def _send_stages(composition: Composition, outcome: RecipeOutcome, observer: Obs
             except StorageError as error:
                 observer.line(f"{error}; `python -m hpsearch sync` sends the rest")
                 return
+
+
+def _report_ablation(folder: Path) -> tuple["Ablation", Path]:
+    """Compute what an ablation found and write it down; its tables come from where it is kept."""
+    from hpsearch.analysis.ablation import ablation_of
+    from hpsearch.report.ablation import write_ablation
+
+    arms, tuning = ablation_tables(folder.name)
+    found, command = ablation_of(arms, tuning), str(table_of(folder.name).study["command"])
+    return found, write_ablation(found, arms, command, folder)
 
 
 def _notebook(folder: Path, replay: str | None) -> Path:
@@ -372,7 +395,6 @@ def _conclude(
     """Record how the study stands and, when it is done, write its report; a report of before stays."""
     from hpsearch import report
     from hpsearch.analysis.answer import answer
-    from hpsearch.report.files import REPORT
 
     state = TrialState.PAUSED if outcome.interrupted else TrialState.COMPLETE
     record.study("state", time.time(), state=state, answer=answer(summary), why=outcome.why)
@@ -381,21 +403,74 @@ def _conclude(
         return None if outcome.interrupted else folder / REPORT
     observer.line("writing the report")
     path = report.write(table, folder)
-    for name in (path.name, "README.md", "trials.csv"):
+    for name in _left(folder):
         record.study("artifact", time.time(), path=name)
     record.flush()
     return path
 
 
+def _left(folder: Path) -> list[str]:
+    """Return the names of what a report left in a study's folder: the page, its figures as images, the table."""
+    known = (REPORT, "README.md", *sorted(path.name for path in folder.glob("*.svg")), "trials.csv")
+    return [name for name in known if (folder / name).is_file()]
+
+
+def _attach(composition: Composition, folder: Path, observer: Observer) -> None:
+    """Put the report of a recipe into its MLflow run, if it has one."""
+    tracker = composition.config["tracker"]
+    if not str(tracker["_target_"]).endswith(".MlflowTracker"):
+        return
+    try:
+        run = run_of(folder, STUDY, tracker.get("uri"))
+        if run is not None:
+            add(tracker.get("uri"), run, {}, {}, [folder / name for name in _left(folder)])
+    except StorageError as error:
+        observer.line(f"the report is not in the tracking store ({error})")
+
+
 def rebuild_report(name: str) -> Path:
-    """Write the report of an existing study again and return its path."""
+    """Write the report of an existing study again, from its folder or else from the tracking store.
+
+    Args:
+        name: of the study.
+
+    Returns:
+        The path of the page, in ``studies/NAME``. A study that is in neither raises a `StorageError`.
+    """
     from hpsearch import report
 
-    folder = study_folder(name)
-    study = read_study(folder)
-    if "recipe" in study:
-        return _notebook(folder, study.get("state", {}).get("replay"))
-    return report.write(table_from_events(folder), folder)
+    table, folder = table_of(name), studies_folder() / name
+    if is_ablation(table.study):
+        return _report_ablation(folder)[1]
+    if "recipe" in table.study:
+        return _notebook(study_folder(name), table.study.get("state", {}).get("replay"))
+    return report.write(table, folder)
+
+
+def compare_studies(first: str, second: str) -> Path:
+    """Write one page on two existing studies side by side.
+
+    Args:
+        first: name of one study; found as for `rebuild_report`.
+        second: name of the other.
+
+    Returns:
+        The path of the page, in ``studies/FIRST_vs_SECOND``.
+
+    Raises:
+        ConfigError: both are the same study, or one is a recipe.
+    """
+    from hpsearch.report.findings import find
+    from hpsearch.report.side_by_side import write_comparison
+
+    if first == second:
+        raise ConfigError(f"report {first} {second}: two different studies are needed")
+    tables = [table_of(name) for name in (first, second)]
+    for table in tables:
+        if "recipe" in table.study:
+            stages = ", ".join(f"{table.name}.{stage}" for stage in table.study.get("stages", ()))
+            raise ConfigError(f"report: '{table.name}' is a recipe: name searches of its stages (among {stages})")
+    return write_comparison(find(tables[0]), find(tables[1]), studies_folder() / f"{first}_vs_{second}")
 
 
 def list_studies() -> list[StudySummary]:

@@ -296,7 +296,7 @@ def prepare(config: Mapping[str, Any], key: str, folder: Path, source: str | Non
     optimizer = _optimizer(config["optimizer"], plugins, model, tuned.rate_factors)
     steps = math.ceil(len(splits.train) / batch_size)
     loss = _loss(config["loss"], plugins, splits.num_outputs)
-    table, plateau = schedule_of(config, optimizer, steps, trainer.epochs, objective)
+    table, plateau = schedule_of(config, optimizer, steps, trainer.epochs, objective, trainer.steps)
     return Job(
         key=key,
         folder=folder,
@@ -417,7 +417,12 @@ def _regularizers(config: Mapping[str, Any], plugins: tuple[str, ...]) -> dict[s
 
 
 def schedule_of(
-    config: Mapping[str, Any], optimizer: "Optimizer", steps_per_epoch: int, epochs: int, objective: Objective
+    config: Mapping[str, Any],
+    optimizer: "Optimizer",
+    steps_per_epoch: int,
+    epochs: int,
+    objective: Objective,
+    total: int | None = None,
 ) -> tuple["Table", "Plateau | None"]:
     """Return the schedule that a configuration describes.
 
@@ -427,6 +432,7 @@ def schedule_of(
         steps_per_epoch: updates in one pass over the training part.
         epochs: passes.
         objective: what is followed unless the schedule says otherwise.
+        total: updates in place of whole passes; None: what `epochs` give.
 
     Returns:
         The table of all steps, and what moves its rates where the schedule follows a metric.
@@ -448,7 +454,9 @@ def schedule_of(
     early = MomentumWarmup(**{
         name: config["optimizer"][name] for name in MOMENTUM_WARMUP if name in config["optimizer"]
     })
-    rows = table(make, lr, momentum, steps_per_epoch, epochs, **ours, seed=config["seed"], momentum_warmup=early)
+    rows = table(
+        make, lr, momentum, steps_per_epoch, epochs, **ours, seed=config["seed"], momentum_warmup=early, total=total
+    )
     return rows, plateau
 
 

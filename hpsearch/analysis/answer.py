@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hpsearch.analysis.importance import Importance, Share
 
 _GROUPS = ("data", "model", "init", "finetune", "loss", "optimizer", "scheduler", "regularizer", "trainer")
-_HEADLINE = (
+HEADLINE = (
     *("data", "model", "optimizer", "optimizer.lr", "optimizer.momentum", "optimizer.weight_decay", "scheduler"),
     *("regularizer", "data.batch_size", "trainer.epochs"),
 )
@@ -77,7 +77,7 @@ def caveats(summary: Summary, fixed: Mapping[str, Any], importance: "Importance 
     """
     lines = [_unfinished(summary), *_edge_lines(summary), _near(summary), _rivals(summary), _selection(summary)]
     lines += [_seeds(summary), _no_importance(importance)]
-    held = ", ".join(f"{key} {words.number(fixed[key])}" for key in _HEADLINE if key in fixed)
+    held = ", ".join(f"{key} {words.number(fixed[key])}" for key in HEADLINE if key in fixed)
     lines.append(f"Fixed, not searched: {held}; another setting of these may have another best." if held else "")
     lines.append(_lost(summary))
     return tuple(line for line in lines if line)
@@ -231,7 +231,8 @@ def _no_importance(importance: "Importance | None") -> str:
 
 
 def _rivals(summary: Summary) -> str:
-    tied = f"{words.count(len(summary.ties), 'other point')} have exactly the same mean. " if summary.ties else ""
+    verb = "has" if len(summary.ties) == 1 else "have"
+    tied = f"{words.count(len(summary.ties), 'other point')} {verb} exactly the same mean. " if summary.ties else ""
     if not summary.rivals:
         return tied.strip()
     names = "; ".join(words.settings(p.params) for p in summary.rivals[:6])

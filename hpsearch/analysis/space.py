@@ -86,6 +86,23 @@ def main_axis(axes: tuple[Axis, ...]) -> Axis | None:
     return None
 
 
+def combined(one: Axis, other: Axis) -> Axis:
+    """Return the axis of a hyperparameter that two studies searched, with the values of both.
+
+    Args:
+        one: axis of the first study, which decides the scale of numbers.
+        other: axis of the same key of the second.
+
+    Returns:
+        An axis; of categories where one of them is.
+    """
+    values = tuple(dict.fromkeys((*one.values, *other.values)))
+    if not (one.numeric and other.numeric):
+        return Axis(one.key, one.name, "category", values)
+    scale: Scale = "log" if one.scale == "log" and min(values) > 0 else "linear"
+    return Axis(one.key, one.name, scale, tuple(sorted(values)))
+
+
 def plain(value: Any) -> Any:
     """Return a hyperparameter as None, a bool, a Python number or text; lists and mappings as JSON.
 

@@ -63,6 +63,11 @@ def interval(low: float, high: float, mean: float, sd: float) -> str:
     return f"{low:.{digits}f}{' to ' if low < 0 else '–'}{high:.{digits}f}"
 
 
+def interval_decimals(low: float, high: float) -> int:
+    """Return how many decimals show two digits of half the width of an interval: a difference deserves no more."""
+    return max(decimals((high - low) / 2) - 1, 0)
+
+
 def duration(seconds: float | None) -> str:
     """Write a duration in its natural unit: ``0.84 s``, ``41 s``, ``12 min 5 s``, ``3 h 20 min``; a dash for none."""
     if seconds is None or not math.isfinite(seconds):

@@ -214,6 +214,7 @@ def compose(overrides: Sequence[str], config_dirs: Sequence[str | Path] = ()) ->
     study_file = option_file("study", words.study, composer.folders) if words.study else None
     table = searched(words, composer, composed, study_file)
     config = {name: value for name, value in copied(composed.resolved).items() if name != "space"}
+    config["nuisance"] = table.nuisance
     config["study"] = _study(config.get("study"), words, bool(table.space or table.fixed), study_file)
     composition = Composition(
         config=config,

@@ -31,6 +31,8 @@ SEARCH_KEYS = frozenset({
     "stage",
     "stages",
     "space",
+    "ablation",
+    "nuisance",
     "sampler",
     "pruner",
     "extend",
@@ -193,7 +195,7 @@ class Composer:
     def _settled(self, composed: Composed, words: Sequence[Word]) -> Composed:
         """Refuse a key that only the study's file has; leave it out where a word chose another option than the file."""
         plain = self.plain(composed).composed.raw
-        rest = {name: value for name, value in composed.raw.items() if name not in ("study", "space")}
+        rest = {name: value for name, value in composed.raw.items() if name not in ("study", "space", "nuisance")}
         raw = copied(composed.raw)
         for change in changes(plain, rest):
             if change.old is not ABSENT or any(word.adds and _touches(word.key, change.key) for word in words):

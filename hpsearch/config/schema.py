@@ -63,6 +63,11 @@ def _text(key: str, value: Any) -> None:
         raise ConfigError(f"{key} = {value!r}: must be text")
 
 
+def _table(key: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{key} = {value!r}: must be a table such as {{optimizer.momentum: 0}}")
+
+
 def _names(key: str, value: Any) -> None:
     names = value if isinstance(value, list) else [None]
     if not all(isinstance(name, str) and all(map(str.isidentifier, name.split("."))) for name in names):
@@ -178,6 +183,7 @@ RULES: Mapping[str, Rule] = {
     "finetune.rate_factor": _POSITIVE,
     "finetune.fresh_head": _bool,
     "trainer.epochs": _COUNT,
+    "trainer.steps": _optional(_COUNT),
     "trainer.test": _bool,
     "trainer.compile": _bool,
     "trainer.channels_last": _bool,
@@ -199,6 +205,12 @@ RULES: Mapping[str, Rule] = {
     "budget.epochs": _optional(_COUNT),
     "budget.seconds": _optional(_POSITIVE),
     "budget.target": _optional(partial(check_float, interval="(-inf, inf)")),
+    "ablation.nuisance": _optional(partial(check_choice, allowed=("held", "retuned"))),
+    "ablation.reference": _optional(_table),
+    "ablation.target": _optional(_NUMBER),
+    "ablation.points": partial(check_int, low=2),
+    "ablation.seeds": _COUNT,
+    "ablation.epochs": _optional(_COUNT),
     "study.name": _text,
     "study.question": _text,
     "study.seeds": _COUNT,

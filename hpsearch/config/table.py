@@ -1,7 +1,7 @@
 """The flat table of what is searched: a study's file and the command line put together."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from hpsearch.config.composer import Composed, Composer
 from hpsearch.config.groups import shown
 from hpsearch.config.messages import no_such_option
 from hpsearch.config.plain import get
-from hpsearch.config.words import COMMAND_LINE, Words, choice_options, covers
+from hpsearch.config.words import BLOCKS, COMMAND_LINE, Words, choice_options, covers
 from hpsearch.errors import SpaceError, nearest
 from hpsearch.grammar import Condition, option_text, split_name
 
@@ -22,7 +22,8 @@ NOT_SEARCHED = {
     "study": "it is not part of a trial",
     "space": "it is the search itself",
     **dict.fromkeys(
-        ("sampler", "pruner", "launcher", "tracker", "storage", "budget", "extend"), "it is not part of a trial"
+        ("sampler", "pruner", "launcher", "tracker", "storage", "budget", "extend", "ablation", "nuisance"),
+        "it is not part of a trial",
     ),
 }
 
@@ -33,11 +34,13 @@ class Table:
 
     Attributes:
         space: expression by flat name.
+        nuisance: the same of what an ablation retunes.
         sources: where each name's expression stands.
         fixed: searched keys that an override fixed.
     """
 
     space: dict[str, Any]
+    nuisance: dict[str, Any]
     sources: dict[str, str]
     fixed: tuple[str, ...]
 
@@ -48,6 +51,7 @@ class _Entry:
     condition: Condition
     expression: Any
     source: str
+    block: str
 
     @property
     def name(self) -> str:
@@ -60,7 +64,7 @@ def searched(words: Words, composer: Composer, composed: Composed, study_file: P
     Args:
         words: the command line; it has the last word.
         composer: knows the groups and their options.
-        composed: what the overrides compose, the study's `space` among it.
+        composed: what the overrides compose, the study's blocks among it.
         study_file: the study's file.
 
     Returns:
@@ -69,7 +73,8 @@ def searched(words: Words, composer: Composer, composed: Composed, study_file: P
     Raises:
         SpaceError: for a key given twice, one that cannot be searched, or a condition on an unknown option.
     """
-    entries = _merged(words, composed.resolved.get("space") or {}, shown(study_file) if study_file else COMMAND_LINE)
+    file = shown(study_file) if study_file else COMMAND_LINE
+    entries = [e for block in BLOCKS for e in _merged(block, words, composed.resolved.get(block) or {}, file)]
     keys = {entry.key for entry in entries}
     for entry in entries:
         _check_entry(entry, composer, keys)
@@ -78,34 +83,34 @@ def searched(words: Words, composer: Composer, composed: Composed, study_file: P
         if entry.key in fixed and entry.source == COMMAND_LINE:
             raise SpaceError(f"{entry.key} is given a value and a space at once (from {COMMAND_LINE})")
     entries = [entry for entry in entries if entry.key not in fixed]
-    space: dict[str, Any] = {}
+    blocks: dict[str, dict[str, Any]] = {block: {} for block in BLOCKS}
     sources: dict[str, str] = {}
     for entry in _reached(entries, composed):
-        if entry.name in space:
+        if entry.name in sources:
             raise SpaceError(f"space {entry.key} is given twice (from {sources[entry.name]} and {entry.source})")
-        space[entry.name], sources[entry.name] = entry.expression, entry.source
-    return Table(space, sources, fixed)
+        blocks[entry.block][entry.name], sources[entry.name] = entry.expression, entry.source
+    return Table(blocks["space"], blocks["nuisance"], sources, fixed)
 
 
-def _merged(words: Words, file_space: Mapping[str, Any], file: str) -> list[_Entry]:
+def _merged(block: str, words: Words, file_block: Mapping[str, Any], file: str) -> list[_Entry]:
     table: dict[str, tuple[Any, str]] = {}
-    for name, expression in _flat(file_space):
+    for name, expression in _flat(file_block):
         if name in table:
-            raise SpaceError(f"space {name} is given twice (from {file})")
+            raise SpaceError(f"{block} {name} is given twice (from {file})")
         table[name] = (expression, file)
-    for name in words.removed:
+    for name in words.blocks[block].removed:
         gone = [other for other in table if other == name or not name or (name[-1] == "/" and other.startswith(name))]
         if name and not gone:
-            raise SpaceError(f"~space.{name}: it is not searched{nearest(name, table)} (from {COMMAND_LINE})")
+            raise SpaceError(f"~{block}.{name}: it is not searched{nearest(name, table)} (from {COMMAND_LINE})")
         for other in gone:
             del table[other]
-    table.update({name: (expression, COMMAND_LINE) for name, expression in words.space.items()})
+    table.update({name: (expression, COMMAND_LINE) for name, expression in words.blocks[block].given.items()})
     entries = []
     for name, (expression, source) in table.items():
         try:
-            entries.append(_Entry(*split_name(name), expression, source))
+            entries.append(_Entry(*split_name(name), expression, source, block))
         except SpaceError as error:
-            raise SpaceError(f"space {name}: {error} (from {source})") from None
+            raise SpaceError(f"{block} {name}: {error} (from {source})") from None
     return entries
 
 
@@ -128,10 +133,10 @@ def _check_entry(entry: _Entry, composer: Composer, keys: Collection[str]) -> No
         if options is None and group not in keys:
             hint = nearest(group, [*composer.groups, *keys])
             raise SpaceError(
-                f"space {entry.name}: {group} is neither a group nor a searched key{hint} (from {entry.source})"
+                f"{entry.block} {entry.name}: {group} is neither a group nor a searched key{hint} (from {entry.source})"
             )
         if options is not None and option not in options:
-            raise SpaceError(f"space {entry.name}: {no_such_option(group, option, options, entry.source)}")
+            raise SpaceError(f"{entry.block} {entry.name}: {no_such_option(group, option, options, entry.source)}")
 
 
 def _is_fixed(key: str, words: Words, composer: Composer) -> bool:
@@ -164,7 +169,7 @@ def _reached(entries: list[_Entry], composed: Composed) -> Iterator[_Entry]:
             else:
                 undecided.append((group, option))
         else:
-            yield _Entry(entry.key, tuple(undecided), entry.expression, entry.source)
+            yield replace(entry, condition=tuple(undecided))
 
 
 def _refuse_idle(entry: _Entry, reason: str) -> None:

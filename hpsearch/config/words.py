@@ -15,12 +15,15 @@ from hpsearch.errors import ConfigError, SpaceError, nearest
 from hpsearch.grammar import value_text
 
 STUDY_KEYS = ("name", "question", "seeds", "restart")
+BLOCKS = ("space", "nuisance")
+"""The tables of expressions: what is searched or compared, and what an ablation retunes."""
 COMMAND_LINE = "the command line"
 SINGLE = "single"
 
-_SPACE_WORD = re.compile(r"\+{0,2}space(?=[.\[=])|~space(?=[.\[]|$)")
+_SPACE_WORD = re.compile(r"\+{0,2}(space|nuisance)(?=[.\[=])|~(space|nuisance)(?=[.\[]|$)")
 _SPACE_PATH = re.compile(
-    r"space(?P<conditions>(?:\[[^\[\]]+\])*)(?:\.(?P<key>[^=\[\]]+))?(?:=(?P<expression>.*))?", re.DOTALL
+    r"(?P<block>space|nuisance)(?P<conditions>(?:\[[^\[\]]+\])*)(?:\.(?P<key>[^=\[\]]+))?(?:=(?P<expression>.*))?",
+    re.DOTALL,
 )
 _NOT_IN_NAME = re.compile(r"(launcher|tracker|storage|budget|plugins)\b|study\.(restart|name|question)\b")
 _NAME_LENGTH = 80
@@ -46,21 +49,32 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """The words of a block of expressions, ``space`` or ``nuisance``.
+
+    Attributes:
+        given: expressions by flat name.
+        removed: flat names taken out of the study's block; the empty name stands for all.
+    """
+
+    given: Mapping[str, str]
+    removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """A command line, sorted.
 
     Attributes:
         hydra: the overrides that Hydra composes, `study` apart.
         study: the option that ``+study=`` names.
-        space: expressions by flat name.
-        removed: flat names taken out of the study's space; the empty name stands for all.
+        blocks: what is said of the search space and of the nuisance hyperparameters, by the name of the block.
         given: the words of the study's name, in order.
     """
 
     hydra: tuple[Word, ...]
     study: str | None
-    space: Mapping[str, str]
-    removed: tuple[str, ...]
+    blocks: Mapping[str, Block]
     given: tuple[str, ...]
 
 
@@ -79,8 +93,8 @@ def sort_words(words: Sequence[str]) -> Words:
     """
     hydra: list[Word] = []
     studies: list[str] = []
-    space: dict[str, str] = {}
-    removed: list[str] = []
+    given: dict[str, dict[str, str]] = {block: {} for block in BLOCKS}
+    removed: dict[str, list[str]] = {block: [] for block in BLOCKS}
     for text in words:
         if not _SPACE_WORD.match(text):
             word = parse_word(text)
@@ -89,17 +103,19 @@ def sort_words(words: Sequence[str]) -> Words:
             else:
                 hydra.append(word)
         elif text.startswith("~"):
-            removed.append(_space_word(text)[0])
+            block, name, _ = _space_word(text)
+            removed[block].append(name)
         else:
-            name, expression = _space_word(text)
+            block, name, expression = _space_word(text)
             if not expression or not name or name.endswith("/"):
-                raise SpaceError(f"{text}: write space.KEY=EXPRESSION (from {COMMAND_LINE})")
-            if name in space:
-                raise SpaceError(f"space {name} is given twice (from {COMMAND_LINE})")
-            space[name] = expression
+                raise SpaceError(f"{text}: write {block}.KEY=EXPRESSION (from {COMMAND_LINE})")
+            if name in given[block]:
+                raise SpaceError(f"{block} {name} is given twice (from {COMMAND_LINE})")
+            given[block][name] = expression
     if len(studies) > 1:
         raise ConfigError(f"study = {', '.join(studies)}: one study at a time (from {COMMAND_LINE})")
-    return Words(tuple(hydra), next(iter(studies), None), space, tuple(removed), tuple(words))
+    blocks = {block: Block(given[block], tuple(removed[block])) for block in BLOCKS}
+    return Words(tuple(hydra), next(iter(studies), None), blocks, tuple(words))
 
 
 def _study_option(word: Word) -> str:
@@ -108,13 +124,14 @@ def _study_option(word: Word) -> str:
     return word.value
 
 
-def _space_word(text: str) -> tuple[str, str | None]:
-    """Return the flat name and the expression of a word of the space."""
+def _space_word(text: str) -> tuple[str, str, str | None]:
+    """Return the block, the flat name and the expression of a word of the space."""
     match = _SPACE_PATH.fullmatch(text.lstrip("+~"))
     conditions = [part.strip() for part in re.findall(r"[^\[\],]+", match["conditions"])] if match else []
     if not match or not all("=" in condition for condition in conditions):
-        raise SpaceError(f"{text}: write space.KEY=... or space[GROUP=OPTION].KEY=... (from {COMMAND_LINE})")
-    return "/".join([*conditions, match["key"] or ""]), match["expression"]
+        block = "nuisance" if text.lstrip("+~").startswith("nuisance") else "space"
+        raise SpaceError(f"{text}: write {block}.KEY=... or {block}[GROUP=OPTION].KEY=... (from {COMMAND_LINE})")
+    return match["block"], "/".join([*conditions, match["key"] or ""]), match["expression"]
 
 
 @cache

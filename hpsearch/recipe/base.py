@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from hpsearch.errors import ConfigError, check_choice
+from hpsearch.recipe.factorial import Factorial
 from hpsearch.types import Objective, TrialTable
 
 
@@ -54,11 +55,13 @@ class Context(Protocol):
         objective: what trials are compared by.
         space: expressions of the recipe's search space, by flat name.
         handed: what earlier stages handed on, by name.
+        factorial: what an ablation compares; None in a recipe that is none.
     """
 
     objective: Objective
     space: Mapping[str, str]
     handed: Mapping[str, Any]
+    factorial: Factorial | None
 
     def config(self, params: Mapping[str, Any] | None = None, seed: int = 0) -> Mapping[str, Any]:
         """Return the resolved configuration of one trial, with other values at existing dotted keys."""
@@ -138,3 +141,17 @@ def check_stages(stages: Mapping[str, Stage]) -> None:
                     f"stage: {name} needs {key}, which no stage before it gives: put {giver} in front of {name}"
                 )
         given.update(getattr(stage, "gives", ()))
+
+
+def design(context: Context) -> Factorial:
+    """Return what an ablation compares.
+
+    Args:
+        context: of the recipe.
+
+    Raises:
+        ConfigError: the recipe is no ablation.
+    """
+    if context.factorial is None:
+        raise ConfigError("stage: tune and arms belong to an ablation: set ablation.nuisance to held or retuned")
+    return context.factorial

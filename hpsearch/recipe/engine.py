@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hpsearch.analysis.ablation import Ablation
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose
 from hpsearch.config.words import sort_words
@@ -16,6 +17,7 @@ from hpsearch.grammar import space_word
 from hpsearch.launch.base import Launcher
 from hpsearch.ownership import STUDY_FILE, described, owned
 from hpsearch.recipe.base import Finding, Stage, Verdict, check_stages
+from hpsearch.recipe.factorial import Factorial, factorial_of
 from hpsearch.recipe.run import from_dict, run_stages, stops, to_dict
 from hpsearch.search.space import Space
 from hpsearch.session import (
@@ -54,6 +56,7 @@ class RecipeOutcome:
         winner: the confirmed hyperparameters, None without a confirmation.
         replay_command: trains the winner again, with the test set.
         report: the page of the recipe.
+        ablation: what its arms gave, of a recipe that compares arms and got so far.
         ui_command: opens MLflow, None without a tracking store.
         elapsed_sec: of this run.
         notes: what the user should know.
@@ -70,6 +73,7 @@ class RecipeOutcome:
     ui_command: str | None
     elapsed_sec: float
     notes: tuple[str, ...]
+    ablation: Ablation | None = None
 
     @property
     def exit_code(self) -> int:
@@ -88,10 +92,12 @@ class Bench:
         observer: Observer,
         within: Mapping[str, str],
         handed: Mapping[str, Any],
+        factorial: Factorial | None,
     ) -> None:
         self.objective: Objective = objective_of(composition)
         self.space: Mapping[str, str] = {name: str(text) for name, text in composition.space.items()}
         self.handed = handed
+        self.factorial = factorial
         self._composition = composition
         self._launcher = launcher
         self._search = search
@@ -115,8 +121,12 @@ class Bench:
         ours = sort_words(self._composition.words).hydra
         kept = [w.text for w in ours if w.key not in replaced and w.key.partition(".")[0] not in OF_RECIPE]
         spaces = [space_word(name, expression) for name, expression in space.items()]
+        nuisance = self._composition.config["nuisance"]
+        spaces += [space_word(name, nuisance[name], "nuisance") for name in nuisance if name not in space]
         study = f"+study={self._composition.study_option}"
-        composition = compose([study, "stage=none", *kept, *given, "~space", *spaces], self._composition.config_dirs)
+        composition = compose(
+            [study, "stage=none", *kept, *given, "~space", "~nuisance", *spaces], self._composition.config_dirs
+        )
         return self._search(composition, self._observer, self._launcher, self._within)
 
     def _anew(self, name: str) -> list[str]:
@@ -146,7 +156,7 @@ def run_recipe(composition: Composition, search: SearchStage, observer: Observer
     began = time.time()
     if composition.study_option is None:
         raise ConfigError("stage: stages belong to a study: add +study=recipe")
-    stages = _stages(composition)
+    stages, factorial = _stages(composition), factorial_of(composition)
     check_stages(stages)
     composition.check_space(Space.parse(composition.space, composition.where).ends())
     folder, tracker = studies_folder() / composition.study_name, build_tracker(composition)
@@ -170,7 +180,7 @@ def run_recipe(composition: Composition, search: SearchStage, observer: Observer
         findings = run_stages(
             stages,
             known,
-            lambda handed: Bench(composition, launcher, search, observer, within, handed),
+            lambda handed: Bench(composition, launcher, search, observer, within, handed, factorial),
             lambda name, finding: _write(record, name, finding),
             observer.line,
         )

@@ -3,11 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
-
-from jinja2 import Environment, StrictUndefined
-from plotly.offline import get_plotlyjs
 
 from hpsearch.analysis import words
 from hpsearch.analysis.answer import answer, caveats, fixed_settings, replicates
@@ -16,12 +12,12 @@ from hpsearch.analysis.sweep import Summary
 from hpsearch.report.diagnosis import diagnosis_table
 from hpsearch.report.files import REPORT, replace_text
 from hpsearch.report.findings import Findings
-from hpsearch.report.panels import panels, script_json
+from hpsearch.report.page import render_page
+from hpsearch.report.panels import panels
 from hpsearch.report.tables import best_command, flat, front_table, point_table, trial_table
-from hpsearch.report.theme import dark_partners
 from hpsearch.types import TrialState, TrialTable
 
-_SYMBOLS = {
+SYMBOLS = {
     TrialState.COMPLETE: "●",
     TrialState.PRUNED: "▼",
     TrialState.INFEASIBLE: "✕",
@@ -65,8 +61,8 @@ def render(found: Findings) -> str:
     """
     table, summary = found.table, found.summary
     study = table.study
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return page.from_string(resource("report.html.j2")).render(
+    return render_page(
+        "report.html.j2",
         summary=summary,
         answer=answer(summary, found.importance),
         tiles=tiles(summary),
@@ -82,11 +78,7 @@ def render(found: Findings) -> str:
         space=flat(dict(study.get("space") or {})),
         environment=_environment(table, summary),
         ended=_ended(table),
-        symbols=_SYMBOLS,
-        style=resource("report.css"),
-        script=resource("report.js"),
-        plotly=get_plotlyjs(),
-        dark=script_json(dark_partners()),
+        symbols=SYMBOLS,
     )
 
 
@@ -120,7 +112,7 @@ def tiles(summary: Summary) -> tuple[Tile, ...]:
         size = words.count(len(summary.front.front), "point")
         shown.append(Tile("Pareto front", size, f"of {len(summary.front.values)}; {names}"))
     total = sum(summary.states.values())
-    counts = [f"{_SYMBOLS[state]} {n} {state.lower()}" for state in TrialState if (n := summary.states.get(state, 0))]
+    counts = [f"{SYMBOLS[state]} {n} {state.lower()}" for state in TrialState if (n := summary.states.get(state, 0))]
     shown.append(Tile("Trials", str(total), ", ".join(counts) or "none yet"))
     wall = f"{words.duration(summary.wall_sec)} from first start to last end"
     return (*shown, Tile("Training time", words.duration(summary.trial_sec), wall))
@@ -160,8 +152,3 @@ def _environment(table: TrialTable, summary: Summary) -> list[tuple[str, str]]:
 def _ended(table: TrialTable) -> str:
     ends = [end for end in floats(table.trials["ended"]).tolist() if not math.isnan(end)]
     return f"{datetime.fromtimestamp(max(ends), UTC):%Y-%m-%d %H:%M} UTC" if ends else ""
-
-
-def resource(name: str) -> str:
-    """Return one of the files that pages are made of."""
-    return (files("hpsearch.report") / "templates" / name).read_text(encoding="utf-8")

@@ -1,21 +1,17 @@
 """The page of a recipe: it reads top to bottom like a laboratory notebook."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-from plotly.offline import get_plotlyjs
-
 from hpsearch.analysis.words import number
 from hpsearch.report.figures.stages import stage_figure
 from hpsearch.report.files import REPORT, replace_text
-from hpsearch.report.html import resource
-from hpsearch.report.panels import Panel, panel, script_json
+from hpsearch.report.page import render_page
+from hpsearch.report.panels import Drawn, Panel, panel
 from hpsearch.report.tables import flat
-from hpsearch.report.theme import dark_partners
 
 _TITLES = {
     "data_check": "Look at the data",
@@ -61,10 +57,11 @@ def write_notebook(study: Mapping[str, Any], replay: str | None, folder: Path) -
     Returns:
         The path of the page.
     """
-    entries = [_entry(name, fields, study, folder) for name, fields in study.get("stages", {}).items()]
+    panels = {name: panel(name, *parts) for name, *parts in stage_figures(study)}
+    entries = [_entry(name, fields, panels, folder) for name, fields in study.get("stages", {}).items()]
     replace_text(folder / "README.md", _markdown(study, entries, replay))
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    text = page.from_string(resource("recipe.html.j2")).render(
+    text = render_page(
+        "recipe.html.j2",
         name=study["name"],
         question=study["question"],
         answer=_sentence(study.get("state", {}).get("answer", "")),
@@ -72,19 +69,14 @@ def write_notebook(study: Mapping[str, Any], replay: str | None, folder: Path) -
         entries=entries,
         missing=[_TITLES.get(name, name) for name in study.get("recipe", ()) if name not in study.get("stages", {})],
         replay=replay,
-        command=study["command"],
+        again=study["command"],
         config=flat(dict(study["config"])),
         ended=_ended(study),
-        style=resource("report.css"),
-        script=resource("report.js"),
-        plotly=get_plotlyjs(),
-        dark=script_json(dark_partners()),
     )
     return replace_text(folder / REPORT, text)
 
 
-def _entry(name: str, fields: Mapping[str, Any], study: Mapping[str, Any], folder: Path) -> Entry:
-    drawn = stage_figure(name, fields["series"], fields["handed"], study["objective"]["metric"])
+def _entry(name: str, fields: Mapping[str, Any], panels: Mapping[str, Panel], folder: Path) -> Entry:
     beside = folder.with_name(f"{folder.name}.{name}") / REPORT
     return Entry(
         name=name,
@@ -95,13 +87,28 @@ def _entry(name: str, fields: Mapping[str, Any], study: Mapping[str, Any], folde
         cause=fields["cause"],
         action=fields["action"],
         numbers=tuple((key, number(value)) for key, value in fields["numbers"].items()),
-        panel=None if drawn is None else panel(name, _TITLES.get(name, name), *drawn),
+        panel=panels.get(name),
         report=f"../{beside.parent.name}/{REPORT}" if beside.exists() else None,
     )
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def stage_figures(study: Mapping[str, Any]) -> Iterator[Drawn]:
+    """Yield the figures of a recipe's stages, in their order.
+
+    Args:
+        study: what the recipe recorded of itself.
+
+    Yields:
+        Those of the stages that have one.
+    """
+    for name, fields in study.get("stages", {}).items():
+        drawn = stage_figure(name, fields["series"], fields["handed"], study["objective"]["metric"])
+        if drawn is not None:
+            yield name, _TITLES.get(name, name), *drawn
 
 
 def _ended(study: Mapping[str, Any]) -> str:

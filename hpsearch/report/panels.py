@@ -27,7 +27,8 @@ from hpsearch.types import TrialState
 
 _FEW = 8  # complete points below which a map of them shows nothing
 _LANE = 3  # values from which on a range has an inside
-_Drawn: TypeAlias = tuple[str, str, str, Figure]
+Drawn: TypeAlias = tuple[str, str, str, Figure]
+"""Name, title, how to read it, and the figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,14 @@ def panels(found: Findings) -> tuple[Panel, ...]:
     Returns:
         The figures with a line each on how to read them.
     """
-    drawn = (*_results(found), *_search(found), *_course(found))
-    return tuple(panel(*parts) for parts in drawn)
+    return tuple(panel(*parts) for parts in figures(found))
+
+
+def figures(found: Findings) -> Iterator[Drawn]:
+    """Yield the figures that apply to a study, the main one first; each is drawn when it is asked for."""
+    yield from _results(found)
+    yield from _search(found)
+    yield from _course(found)
 
 
 def script_json(value: Any) -> str:
@@ -70,7 +77,7 @@ def _script_safe(text: str) -> str:
     return text
 
 
-def _results(found: Findings) -> Iterator[_Drawn]:
+def _results(found: Findings) -> Iterator[Drawn]:
     summary = found.summary
     metric, name = summary.objective.metric, summary.main.name if summary.main else "point"
     front = summary.front
@@ -84,7 +91,7 @@ def _results(found: Findings) -> Iterator[_Drawn]:
     yield "score", f"{metric} against {name}", aid, score_figure(summary)
 
 
-def _search(found: Findings) -> Iterator[_Drawn]:
+def _search(found: Findings) -> Iterator[Drawn]:
     """Draw what only a search over several hyperparameters, or one with a pruner or extensions, has to show."""
     summary, importance = found.summary, found.importance
     if importance is not None and (importance.fanova.shares or importance.ped.shares):
@@ -109,7 +116,7 @@ def _search(found: Findings) -> Iterator[_Drawn]:
         yield "pruning", "What pruning saved", _pruning_aid(summary), pruning_figure(summary.pruning)
 
 
-def _contour(summary: Summary, importance: Importance) -> _Drawn:
+def _contour(summary: Summary, importance: Importance) -> Drawn:
     assert importance.surface is not None
     first, second = (axis.name for axis in _axes_of(summary, importance.surface.keys))
     aid = (
@@ -126,7 +133,7 @@ def _axes_of(summary: Summary, keys: tuple[str, ...]) -> list[Axis]:
     return [by_key[key] for key in keys]
 
 
-def _course(found: Findings) -> Iterator[_Drawn]:
+def _course(found: Findings) -> Iterator[Drawn]:
     table, summary = found.table, found.summary
     metric, trials = summary.objective.metric, len(table.trials)
     points = shown_of(MOST_POINTS, len(summary.points), "points")

@@ -50,14 +50,20 @@ def readme(found: Findings) -> str:
     """
     table, summary, importance = found.table, found.summary, found.importance
     metric = summary.objective.metric
-    parts = [f"# {_text(summary.name)}", f"**{_text(summary.question)}**", _text(answer(summary, importance))]
+    parts = [
+        f"# {markdown_text(summary.name)}",
+        f"**{markdown_text(summary.question)}**",
+        markdown_text(answer(summary, importance)),
+    ]
     parts += _front(found)
-    parts += [f"![{_text(metric)} against {_text(summary.main.name if summary.main else 'point')}](score.svg)"]
-    parts += [_points(summary), f"![{_text(metric)} over epochs, one line per trial](curves.svg)"]
+    parts += [
+        f"![{markdown_text(metric)} against {markdown_text(summary.main.name if summary.main else 'point')}](score.svg)"
+    ]
+    parts += [_points(summary), f"![{markdown_text(metric)} over epochs, one line per trial](curves.svg)"]
     if importance is not None and importance.fanova.shares:
         parts.append("![Importance of each hyperparameter, with 95 % intervals](importance.svg)")
     lines = caveats(summary, fixed_settings(table), importance)
-    parts += ["## Before you believe it", "\n".join(f"- {_text(line)}" for line in lines)] if lines else []
+    parts += ["## Before you believe it", "\n".join(f"- {markdown_text(line)}" for line in lines)] if lines else []
     return "\n\n".join([*parts, "## Commands", _commands(table, summary), _FILES]) + "\n"
 
 
@@ -68,7 +74,7 @@ def _front(found: Findings) -> list[str]:
     table, front = front_table(found.table, found.summary), found.summary.front
     if table is None or front is None:
         return []
-    names = _text(" and ".join(o.metric for o in front.objectives))
+    names = markdown_text(" and ".join(o.metric for o in front.objectives))
     return [f"![Pareto front of {names}](front.svg)", _markdown(table.headings, table.rows[:_ROWS])]
 
 
@@ -86,8 +92,8 @@ def _points(summary: Summary) -> str:
 
 
 def _markdown(headings: Sequence[str], rows: Sequence[Row]) -> str:
-    head = [[_text(heading) for heading in headings], ["---"] * len(headings)]
-    body = [[_bold(_text(cell.text), row.best) for cell in row.cells] for row in rows]
+    head = [[markdown_text(heading) for heading in headings], ["---"] * len(headings)]
+    body = [[_bold(markdown_text(cell.text), row.best) for cell in row.cells] for row in rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [*head, *body])
 
 
@@ -108,6 +114,6 @@ def _commands(table: TrialTable, summary: Summary) -> str:
     return f"{fence}sh\n{chr(10).join(lines)}\n{fence}"
 
 
-def _text(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Escape what Markdown or HTML would read as more than text."""
     return " ".join(text.translate(_ESCAPES).split())

@@ -70,7 +70,7 @@ def point_table(summary: Summary) -> Table:
     headings = ("point", *(a.name for a in summary.axes), summary.objective.metric, "sd", "95 % interval", "n", "state")
     rows = []
     for p in points:
-        cells = [_number(p.point), *(_setting(p.params.get(key)) for key in keys), *_evidence(p)]
+        cells = [_number(p.point), *(_setting(p.params.get(key)) for key in keys), *evidence(p)]
         cells += [_number(p.n), Cell(p.state.value)]
         rows.append(Row(tuple(cells), p.state, p is summary.best))
     return Table(headings, tuple(rows), len(summary.points))
@@ -181,7 +181,8 @@ def _duration(value: float) -> Cell:
     return Cell("", None) if math.isnan(value) else Cell(words.duration(value), float(value))
 
 
-def _evidence(p: Point) -> Sequence[Cell]:
+def evidence(p: Point) -> Sequence[Cell]:
+    """Return mean, sd and interval of a point, dashes where there are none."""
     if p.mean is None:
         return (Cell("–"), Cell("–"), Cell("–"))
     digits = words.decimals(p.mean, p.sd)

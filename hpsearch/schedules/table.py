@@ -109,8 +109,9 @@ def table(
     warmup: str = "linear",
     seed: int = 0,
     momentum_warmup: MomentumWarmup | None = None,
+    total: int | None = None,
 ) -> Table:
-    """Compute the table of a run of T = `steps_per_epoch` * `epochs` steps.
+    """Compute the table of a run of T = `steps_per_epoch` * `epochs` steps, or of `total`.
 
     With W = `warmup_steps` and s_0, s_1, ... what the scheduler gives at its successive calls, row t is::
 
@@ -135,6 +136,7 @@ def table(
         warmup: see `Schedule`.
         seed: the trial's seed.
         momentum_warmup: fills the first rows of the momentum column.
+        total: optimizer updates in all, in place of whole passes.
 
     Returns:
         The table.
@@ -147,7 +149,7 @@ def table(
     import torch
 
     Schedule(per=per, warmup_steps=warmup_steps, warmup=warmup)
-    total = steps_per_epoch * epochs
+    total = total or steps_per_epoch * epochs
     if warmup_steps and warmup_steps >= total:
         raise ConfigError(f"scheduler.warmup_steps = {warmup_steps}: the run has {total} steps")
     stride = steps_per_epoch if per == "epoch" else 1

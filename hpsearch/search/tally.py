@@ -34,8 +34,9 @@ class Tally:
                 self._worst[place] = score
 
     def note_best(self, point: BestPoint) -> bool:
-        """Return whether a complete point is the best so far, by the first objective."""
-        better = self.best is None or self._objective.better(point.mean, self.best.mean)
+        """Return whether a complete point is the best so far, by the first objective; of equal ones the less spread."""
+        best = self.best
+        better = best is None or self._objective.better(point.mean, best.mean) or _steadier(point, best)
         if better:
             self.best = point
         return better
@@ -48,3 +49,7 @@ class Tally:
         """
         finite = [score if math.isfinite(score) else 0.0 for score in untrained]
         return [known if worst is None else worst for worst, known in zip(self._worst, finite, strict=True)]
+
+
+def _steadier(point: BestPoint, best: BestPoint) -> bool:
+    return point.mean == best.mean and point.sd < best.sd

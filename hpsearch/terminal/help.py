@@ -13,7 +13,7 @@ from hpsearch.config.groups import CONF, describe_groups
 PROGRAM = "python -m hpsearch"
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "report": ("NAME", "write the report of a study again"),
+    "report": ("NAME [OTHER]", "write the report of a study again; of two studies, one page side by side"),
     "list": ("", "list the studies in this folder, best point and state"),
     "ui": ("[NAME] [--port N]", "open MLflow on this machine, with a link to the trials of each study"),
     "replay": ("RUN [--check]", "train a logged trial again; --check: exit 1 when its curve differs"),

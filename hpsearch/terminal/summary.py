@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.panel import Panel
 from rich.text import Text
 
+from hpsearch.analysis.ablation_tables import arm_rows
 from hpsearch.terminal.console import is_fancy, make_console
 from hpsearch.terminal.words import assignments, duration, metric, shown_path, spread, tally
 from hpsearch.types import TrialState
@@ -129,6 +130,12 @@ def show_recipe(outcome: "RecipeOutcome", stream: TextIO | None = None) -> None:
         page.row(name, f"{finding.verdict}{'' if told else f': {finding.sentence}'}", _VERDICTS[finding.verdict])
         if finding.action:
             page.row("", f"→ {finding.action}")
+    if outcome.ablation:
+        page.gap()
+        page.table(*arm_rows(outcome.ablation))
+        page.gap()
+        for claim in outcome.ablation.claims:
+            page.row(f"claim {claim.number}", f"{claim.verdict}: {claim.statement}")
     if outcome.report:
         page.row("report", shown_path(outcome.report))
     for note in outcome.notes:

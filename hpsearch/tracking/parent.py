@@ -104,7 +104,8 @@ class Parent:
         links += f"[Curves]({view_path(target.experiment, curves=True)})"
         text = runs.note(self.study, links)
         target.client.set_tag(run, "mlflow.note.content", text)
-        target.client.set_experiment_tag(target.experiment, "mlflow.note.content", text)
+        if "within" not in self.study:  # the experiment is the recipe's, and so is what is said of it
+            target.client.set_experiment_tag(target.experiment, "mlflow.note.content", text)
         target.client.log_dict(run, self.study, "study.json")
 
     def _state(self, run: str) -> None:

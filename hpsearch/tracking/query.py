@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.errors import StorageError
+from hpsearch.errors import StorageError, nearest
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.afterwards import AFTERWARDS
 from hpsearch.tracking.events import (
@@ -66,7 +66,7 @@ def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
 
     Args:
         uri: tracking store; None for the default one.
-        name: of the study.
+        name: of the study; the stages of a recipe are in its experiment.
 
     Returns:
         Its tables, of its newest run when it was started again.
@@ -76,12 +76,16 @@ def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
     """
     client = _client(uri)
     with _answering(uri):
-        experiment = client.get_experiment_by_name(name)
+        experiment = client.get_experiment_by_name(name) or client.get_experiment_by_name(
+            name.rpartition(".")[0] or name
+        )
     found = [] if experiment is None else search(client, experiment.experiment_id)
     kept = [run for run in found if SUPERSEDED not in run.data.tags and run.info.lifecycle_stage == "active"]
-    ours = [run for run in kept if UID in run.data.tags]
+    ours = [run for run in kept if UID in run.data.tags and run.data.tags.get("hpsearch.study") == name]
     if not ours:
-        raise StorageError(f"no study '{name}' in {store.shown(store.store_uri(uri))}")
+        known = [each.name for each in client.search_experiments() if each.name != "Default"]
+        there = f"{nearest(name, known)} (there are: {', '.join(sorted(known)) or 'none'})"
+        raise StorageError(f"no study '{name}' in {store.shown(store.store_uri(uri))}{there}")
     uid = ours[-1].data.tags[UID]
     mine = [run for run in ours if run.data.tags[UID] == uid]
     parents = [run for run in mine if TRIAL not in run.data.tags]

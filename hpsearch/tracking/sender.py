@@ -150,8 +150,14 @@ class Sender:
         view = (self._target.experiment, parent.run, *searched)
         objective = _objective(parent.study)
         if objective is not None and view != self._view:
-            prepare_view(self._target.client, self._target.experiment, parent.run, searched, objective)
+            client, experiment = self._target.client, self._target.experiment
+            prepare_view(client, experiment, parent.run, searched, objective, _factors(parent.study))
             self._view = view
+
+
+def _factors(study: Mapping[str, Any]) -> list[str]:
+    """Return the factors of an ablation, whose trials are compared arm by arm; none for another study."""
+    return ((study.get("config") or {}).get("ablation") or {}).get("factors") or []
 
 
 def _objective(study: Mapping[str, Any]) -> Objective | None:

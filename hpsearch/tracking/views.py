@@ -20,7 +20,12 @@ KIND = "mlflow.experimentKind"
 
 
 def prepare_view(
-    client: "MlflowClient", experiment: str, parent: str | None, searched: Iterable[str], objective: Objective
+    client: "MlflowClient",
+    experiment: str,
+    parent: str | None,
+    searched: Iterable[str],
+    objective: Objective,
+    grouped: Iterable[str] = (),
 ) -> None:
     """Write the views of a study, a table and curves, as tags of its experiment.
 
@@ -30,9 +35,11 @@ def prepare_view(
         parent: id of its parent run; None for trials without one.
         searched: the searched hyperparameters, the main one first.
         objective: what the trials are sorted by.
+        grouped: hyperparameters by whose values trials are put together, such as the factors of an ablation: a row and
+            a curve then stand for the mean of a group, which opens to its trials.
     """
     keys = [name(key) for key in searched]
-    state = _state(parent, keys, objective)
+    state = _state(parent, keys, objective) | {"groupBy": _groups([name(key) for key in grouped])}
     client.set_experiment_tag(experiment, KIND, "custom_model_development")
     client.set_experiment_tag(experiment, TAG + TABLE, json.dumps(state))
     client.set_experiment_tag(experiment, TAG + CURVES, json.dumps({**state, **_charts(keys, objective)}))
@@ -69,10 +76,14 @@ def _state(parent: str | None, keys: Sequence[str], objective: Objective) -> dic
         "isAccordionReordered": False,
         "useGroupedValuesInCharts": True,
         "hideEmptyCharts": True,
-        "groupBy": None,
         "groupsExpanded": {},
         "autoRefreshEnabled": True,
     }
+
+
+def _groups(keys: Sequence[str]) -> dict[str, Any] | None:
+    each = [{"mode": "param", "groupByData": key} for key in keys]
+    return {"aggregateFunction": "average", "groupByKeys": each} if each else None
 
 
 def _charts(keys: Sequence[str], objective: Objective) -> dict[str, Any]:

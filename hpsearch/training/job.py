@@ -26,6 +26,7 @@ class Trainer:
 
     Attributes:
         epochs: passes over the training split.
+        steps: optimizer updates in place of whole passes, the last one cut short; None: what `epochs` give.
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``float32``, or ``bf16`` for forward and backward passes in autocast; weights stay float32.
         compile: whether to compile the model.
@@ -46,6 +47,7 @@ class Trainer:
     """
 
     epochs: int
+    steps: int | None = None
     device: str = "auto"
     precision: str = "float32"
     compile: bool = False
@@ -65,6 +67,8 @@ class Trainer:
 
     def __post_init__(self) -> None:
         check_int("trainer.epochs", self.epochs, 1)
+        if self.steps is not None:
+            check_int("trainer.steps", self.steps, 1)
         check_int("trainer.eval_batch_size", self.eval_batch_size, 1)
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(self.device)):
             raise ConfigError(f"trainer.device = {self.device!r}: must be auto, cpu, cuda or cuda:N")
@@ -149,8 +153,14 @@ class Job:
 
     @property
     def epochs(self) -> int:
-        """Passes over the training split; none where no parameter is trained."""
-        return self.trainer.epochs if any(p.requires_grad for p in self.model.parameters()) else 0
+        """Passes over the training split, the last one perhaps cut short; none where no parameter is trained."""
+        trains = any(p.requires_grad for p in self.model.parameters())
+        return math.ceil(self.steps / self.steps_per_epoch) if trains else 0
+
+    @property
+    def steps(self) -> int:
+        """Optimizer updates in all."""
+        return self.trainer.steps or self.trainer.epochs * self.steps_per_epoch
 
     @property
     def device(self) -> torch.device:

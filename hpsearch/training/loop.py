@@ -218,10 +218,11 @@ def _run_epoch(job: Job, progress: Progress, layers: LayerWatch, epoch: int) -> 
     started = time.perf_counter()
     values, steps = _train_epoch(job, progress, layers, epoch)
     seconds = time.perf_counter() - started
-    values |= {"epoch_sec": seconds, "samples_per_sec": len(job.splits.train) / seconds}
+    done = min(epoch * job.steps_per_epoch, job.steps)
+    share = (done - (epoch - 1) * job.steps_per_epoch) / job.steps_per_epoch
+    values |= {"epoch_sec": seconds, "samples_per_sec": share * len(job.splits.train) / seconds}
     with layers.outputs():
         values |= _evaluate(job, job.splits.valid, "valid")
-    done = epoch * job.steps_per_epoch
     if not math.isfinite(values["valid/loss"]):
         raise Diverged(done, f"validation loss {values['valid/loss']} after it", progress.first_loss or math.nan)
     progress.best = _better(job, progress.best, values, epoch)
@@ -249,8 +250,8 @@ def _train_epoch(
     job: Job, progress: Progress, layers: LayerWatch, epoch: int
 ) -> tuple[dict[str, float], tuple[tuple[int, float], ...]]:
     """Train one epoch; return its metrics and its thinned losses."""
-    task, steps = job.splits.task, job.steps_per_epoch
-    done = (epoch - 1) * steps
+    task, done = job.splits.task, (epoch - 1) * job.steps_per_epoch
+    steps = min(job.steps_per_epoch, job.steps - done)
     named = _trained(job)
     trained = [parameter for _, parameter in named]
     plain_update = partial(_update, job, named, trained)

@@ -1,24 +1,17 @@
 """The report in a real browser: it draws, sorts, copies, fits a phone, turns dark, and runs nothing a user wrote."""
 
-import base64
-import os
-import shutil
-import time
-from pathlib import Path
-
 import pytest
 
+from hpsearch.analysis.ablation import ablation_of
+from hpsearch.report.ablation_page import render_ablation
+from hpsearch.report.files import replace_text
 from hpsearch.report.findings import find
 from hpsearch.report.html import write_report
+from hpsearch.report.notebook import write_notebook
+from hpsearch.report.side_by_side import write_comparison
+from tests.browser import DESKTOP, NEEDED, PHONE, chromium, colours, errors, keep, keep_paper, load, wait
 from tests.unit.report import synthetic
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-SCREENSHOTS = Path(os.environ.get("HPSEARCH_SCREENSHOTS", Path(__file__).parents[1] / "screenshots"))
-FLAGS = [
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
-]
-DESKTOP, PHONE = 1280, 390
 STUDIES = {
     "sweep": synthetic.sweep,
     "mixed": synthetic.mixed,
@@ -26,63 +19,29 @@ STUDIES = {
     "troubled": synthetic.troubled,
     "empty": synthetic.empty,
 }
+REPLAY = "python -m hpsearch optimizer.lr=0.1"
 ALWAYS = ["score", "curves", "history", "parallel", "timeline"]
 SEARCH = ["pareto", "importance", "contour", "ranks", "slices", "diverged", "ranges", "pruning"]
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not on the PATH"),
-]
+pytestmark = NEEDED
 
 
 @pytest.fixture(scope="module")
 def chrome(tmp_path_factory):
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
-    return {name: write_report(find(make()), folder / name) for name, make in STUDIES.items()}
-
-
-def load(chrome, path, width=DESKTOP, scheme="light"):
-    """Open a report and wait until every figure is drawn."""
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == PHONE}
-    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    preference = {"name": "prefers-color-scheme", "value": scheme}
-    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
-    chrome.get(path.as_uri())
-    wait(chrome, "return document.documentElement.dataset.drawn === 'true'")
-
-
-def wait(chrome, script, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not chrome.execute_script(script):
-        assert time.monotonic() < end, f"not within {seconds} s: {script}"
-        time.sleep(0.05)
-
-
-def errors(chrome):
-    return [entry for entry in chrome.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
-
-
-def keep(chrome, name):
-    """Keep a screenshot of the whole page."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    width, height = chrome.execute_script("return [innerWidth, document.documentElement.scrollHeight]")
-    clip = {"x": 0, "y": 0, "width": width, "height": min(height, 6000), "scale": 1}
-    shot = chrome.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
-    (SCREENSHOTS / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
+    written = {name: write_report(find(make()), folder / name) for name, make in STUDIES.items()}
+    sides = (synthetic.sweep(), synthetic.slower())
+    written["comparison"] = write_comparison(*map(find, sides), folder / "comparison")
+    arms = synthetic.ablation(lost=(4,))
+    page = render_ablation(ablation_of(arms, synthetic.searched_arms(arms)), arms, REPLAY)
+    written["ablation"] = replace_text(folder / "ablation" / "report.html", page)
+    return {**written, "recipe": write_notebook(synthetic.recipe(), REPLAY, folder / "recipe")}
 
 
 @pytest.mark.parametrize(
@@ -109,6 +68,77 @@ def test_every_figure_draws_without_an_error_and_the_page_fits(chrome, pages, na
     assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
     assert errors(chrome) == []
     keep(chrome, f"report-{name}-{width}-{scheme}")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+def test_the_page_of_a_recipe_draws_and_copies(chrome, pages, width, scheme):
+    from selenium.webdriver.common.by import By
+
+    load(chrome, pages["recipe"], width, scheme)
+    assert chrome.execute_script("return document.querySelectorAll('.figure svg.main-svg').length") >= 6
+    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+    assert errors(chrome) == []
+    keep(chrome, f"recipe-{width}-{scheme}")
+    chrome.execute_script("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    chrome.find_element(By.CSS_SELECTOR, ".replay .copy").click()
+    wait(chrome, "return document.querySelector('.replay .copy').textContent === 'Copied'")
+    assert chrome.execute_script("return window.copied") == REPLAY
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(DESKTOP, "dark"), (PHONE, "light")])
+def test_two_studies_stand_side_by_side(chrome, pages, width, scheme):
+    load(chrome, pages["comparison"], width, scheme)
+    traces = (
+        "return ['best', 'overlay', 'curves'].map((f) => document.getElementById(f).querySelectorAll('.trace').length)"
+    )
+    assert min(chrome.execute_script(traces)) >= 2
+    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+    assert column(chrome, "differences", "key") == ["optimizer.momentum"]
+    assert press(chrome, "points", "study") == "ascending"
+    assert press(chrome, "points", "study") == "descending"
+    assert column(chrome, "points", "study") == ["slower", "lr_sweep"]
+    assert errors(chrome) == []
+    keep(chrome, f"comparison-{width}-{scheme}")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light")])
+def test_an_ablation_draws_and_its_tables_sort(chrome, pages, width, scheme):
+    load(chrome, pages["ablation"], width, scheme)
+    drawn = chrome.execute_script(
+        "return [...document.querySelectorAll('.figure')].map((f) => [f.id, f.querySelectorAll('svg.main-svg').length])"
+    )
+    assert [name for name, _ in drawn] == ["map", "arms", "differences", "curves", "target", "tuning-optimizer-lr"]
+    assert all(layers for _, layers in drawn)
+    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+    assert press(chrome, "table", "valid/acc") == "ascending"
+    means = [float(text) for text in column(chrome, "table", "valid/acc") if text != "–"]
+    assert len(means) == 5 and means == sorted(means)
+    assert "<b>gelu</b>" in chrome.execute_script("return document.querySelector('#table').innerText")
+    assert errors(chrome) == []
+    keep(chrome, f"ablation-{width}-{scheme}")
+
+
+def test_the_map_of_an_ablation_tells_intervals_on_hover_and_costs_change_their_unit(chrome, pages):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
+
+    load(chrome, pages["ablation"])
+    cell = chrome.find_element(By.CSS_SELECTOR, "#map .nsewdrag")
+    chrome.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)
+    size = cell.size
+    ActionChains(chrome).move_to_element_with_offset(cell, -size["width"] // 4, -size["height"] // 3).perform()
+    told = wait(chrome, "return [...document.querySelectorAll('#map .hovertext')].map((h) => h.textContent).join()")
+    assert "95 % interval" in told and "n = 3" in told
+    Select(chrome.find_element(By.CSS_SELECTOR, "#target-controls select")).select_by_visible_text("seconds")
+    wait(chrome, "return document.getElementById('target').layout.xaxis.title.text.startsWith('seconds')")
+
+
+@pytest.mark.parametrize("name", ["sweep", "searched", "ablation"])
+def test_the_page_prints(chrome, pages, name):
+    load(chrome, pages[name], scheme="dark")
+    assert keep_paper(chrome, f"report-{name}-paper").startswith(b"%PDF")
+    assert errors(chrome) == []
 
 
 def test_the_page_makes_no_request(chrome, pages):
@@ -206,8 +236,7 @@ def test_choices_survive_a_change_of_colours(chrome, pages):
     Select(chrome.find_element(By.CSS_SELECTOR, "#curves-controls select")).select_by_visible_text("valid/loss")
     ink = "return document.getElementById('curves').layout.font.color"
     light = chrome.execute_script(ink)
-    preference = {"name": "prefers-color-scheme", "value": "dark"}
-    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
+    colours(chrome, "dark")
     wait(chrome, f"return (() => {{ {ink} }})() !== '{light}'")
     wait(chrome, "return document.getElementById('curves').layout.yaxis.title.text === 'valid/loss'")
 

@@ -100,6 +100,7 @@ def _best(summary: Summary, axes: Sequence[Axis], lanes: dict[str, int]) -> list
             "marker": {"color": theme.INK, "symbol": "diamond", "size": 11},
             "text": [number(best.params[a.key]) for a in active],
             "textposition": "top center",
+            "cliponaxis": False,
             "hoverinfo": "skip",
         }
     ]

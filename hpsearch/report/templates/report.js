@@ -111,8 +111,13 @@
     );
   }
 
-  const drawAll = () => figures.reduce((done, item) => done.then(() => draw(item)), Promise.resolve());
-  drawAll().then(() => document.documentElement.setAttribute("data-drawn", "true"));
+  // The page can be used between one figure and the next: all at once would hold it for seconds in a large study.
+  const breath = () => new Promise((go) => setTimeout(go));
+  const drawAll = () => figures.reduce((done, item) => done.then(() => draw(item)).then(breath), Promise.resolve());
+  drawAll().then(() => {
+    performance.mark("drawn");
+    document.documentElement.setAttribute("data-drawn", "true");
+  });
   darkScheme.addEventListener("change", drawAll);
   addEventListener("beforeprint", () => {
     document.querySelectorAll("details").forEach((details) => (details.open = true));
@@ -168,7 +173,7 @@
 
   const filter = document.getElementById("filter");
   const rows = [...document.querySelectorAll("#trials tbody tr")];
-  filter.addEventListener("input", () => {
+  filter?.addEventListener("input", () => {
     const wanted = filter.value.trim().toLowerCase();
     whole("trials");
     rows.forEach((row) => (row.hidden = !row.textContent.toLowerCase().includes(wanted)));

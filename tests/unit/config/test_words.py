@@ -18,17 +18,21 @@ def test_words_are_sorted():
         "~space[model=mlp].model.hidden",
         "~space[model=mlp]",
         "~space",
+        "nuisance[optimizer.momentum=0.9].optimizer.lr=choice(0.1,0.2)",
+        "~nuisance",
         "spacer.x=1",
     ])
     assert words.study == "lr_sweep"
     assert [word.text for word in words.hydra] == ["model=lenet", "spacer.x=1"]
-    assert words.space == {
+    assert words.blocks["space"].given == {
         "optimizer.lr": "tag(log, interval(1e-3, 1))",
         "trainer.epochs": "choice(1,2)",
         "model=lenet/model.kernel_size": "choice(3,5)",
         "model=lenet/optimizer=adam/scheduler=cosine/optimizer.eps": "1,2",
     }
-    assert words.removed == ("optimizer.momentum", "model=mlp/model.hidden", "model=mlp/", "")
+    assert words.blocks["nuisance"].given == {"optimizer.momentum=0.9/optimizer.lr": "choice(0.1,0.2)"}
+    assert words.blocks["nuisance"].removed == ("",)
+    assert words.blocks["space"].removed == ("optimizer.momentum", "model=mlp/model.hidden", "model=mlp/", "")
 
 
 def test_study_works_with_and_without_a_plus():
@@ -100,7 +104,7 @@ def test_what_is_given_twice_is_refused():
 )
 def test_the_name_of_a_study(words, name):
     sorted_words = sort_words(words)
-    assert study_name(sorted_words, searched=bool(sorted_words.space)) == name
+    assert study_name(sorted_words, searched=bool(sorted_words.blocks["space"].given)) == name
 
 
 def test_a_long_name_is_cut_and_stays_unique():

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from hpsearch.recipe.base import Finding, Verdict
+from hpsearch.recipe.run import to_dict
 from hpsearch.types import TrialTable
 
 START = 1_790_000_000.0
@@ -105,6 +107,14 @@ def sweep(rates=RATES, seeds=3, epochs=30, diverges_from=3.0):
     )
 
 
+def slower():
+    """The main job with another momentum, on a shorter range of rates."""
+    table = sweep(rates=RATES[3:], seeds=3)
+    optimizer = {**CONFIG["optimizer"], "momentum": 0.0}
+    config = {**table.study["config"], "optimizer": optimizer, "launcher": {"workers": 7}}
+    return replace(table, name="slower", study={**table.study, "config": config})
+
+
 def troubled():
     """The main job with one trial pruned, one failed with a hostile reason, one that never said anything."""
     table = sweep(seeds=2, epochs=10)
@@ -181,3 +191,90 @@ def searched(points=60):
     objectives = [table.study["objective"], {"metric": "parameters", "direction": "minimize"}]
     study = {**table.study, "extensions": [extension], "objectives": objectives}
     return replace(table, name="searched", study=study, trials=trials)
+
+
+PARAMS = [{"optimizer.lr": 0.1, "model.act": "relu"}, {"optimizer.lr": 0.3, "model.act": "tanh"}]
+SPACE = {"optimizer.lr": "tag(log, interval(0.01, 1.0))"}
+CURVE = {
+    "weight_decay": None, "rates": [0.01, 0.1, 1.0], "losses": [[2.0, 1.0, None], [2.1, 1.1, None]],
+    "fit_rates": [0.01, 0.1], "fit": [2.05, 1.05], "lr": 0.05,
+}  # fmt: skip
+STAGES = {
+    "overfit_small": {"losses": {"0.05": [2.3, 1.0, None]}},
+    "lr_find": {"curves": [CURVE]},
+    "coarse": {"params": PARAMS, "scores": [0.9, 0.8], "space": SPACE},
+    "fine": {"params": PARAMS[:1], "scores": [0.95], "space": SPACE},
+    "curves": {
+        "params": PARAMS,
+        "train": [[1.0, 0.5], [1.0]],
+        "valid": [[1.1, 0.7], [1.2]],
+        "labels": [[], ["plateau"]],
+    },
+    "confirm": {"params": PARAMS, "scores": [[0.9, 0.91], [0.8, 0.82]], "test": [0.9, 0.9]},
+}
+
+
+def recipe():
+    """What a recipe recorded of itself, one stage of each kind."""
+    stages = {
+        name: {"name": name, **to_dict(Finding(Verdict.PASS, f"sentence of {name}", {"x": 1.5}, series=series))}
+        for name, series in STAGES.items()
+    }
+    stages["data_check"] = to_dict(
+        Finding(
+            Verdict.WARN, "labels <script>alert(1)</script> | odd", cause="imbalance", action="set data.class_weights"
+        )
+    )
+    return {
+        "name": "recipe", "question": "Is <b>it</b> sound?", "command": "python -m hpsearch +study=recipe",
+        "config": {"seed": 0}, "objective": {"metric": "valid/acc"}, "recipe": [*stages, "train_longer"],
+        "stages": stages, "state": {"answer": "it is", "why": "", "time": 1_700_000_000.0},
+    }  # fmt: skip
+
+
+def ablation(batches=(32, 128), units=("relu", "tanh", "<b>gelu</b>"), seeds=3, epochs=8, lost=()):
+    """An ablation of two factors, the rate retuned for each arm: the study of its arms; `lost` arms diverged.
+
+    Larger batches are .02 worse, each activation .01 better than the one before; the third is hostile.
+    """
+    rng = np.random.default_rng(3)
+    trials, curves = [], []
+    for point, (batch, unit) in enumerate((b, m) for b in batches for m in units):
+        for seed in range(seeds):
+            level = 0.93 - 0.02 * batches.index(batch) + 0.01 * units.index(unit) + 0.003 * (seed % 3)
+            acc = level * (1 - np.exp(-np.arange(epochs + 1) / (1 + batches.index(batch))))
+            acc[-1] = level + 0.001 * rng.normal()
+            start, away = START + len(trials), point in lost
+            acc = acc[:1] if away else acc
+            curves += curve_rows(point, seed, acc, 2 * (1 - acc), start, 1.0)
+            row = trial_row(point, seed, start, 1.0, command=f"python -m hpsearch data.batch_size={batch} seed={seed}")
+            row |= {"data.batch_size": batch, "model.activation": unit, "optimizer.lr": 0.1 * (1 + point)}
+            ended = {"state": "INFEASIBLE", "reason": DIVERGED} if away else {"score": acc[-1], "valid/acc": acc[-1]}
+            trials.append({**row, **ended})
+    space = {
+        "data.batch_size": f"choice({', '.join(map(str, batches))})",
+        "model.activation": f"choice({', '.join(map(str, units))})",
+        "optimizer.lr": "tag(log, interval(0.05, 2))",
+    }
+    options = {"factors": ["data.batch_size", "model.activation"], "nuisance": "retuned", "target": 0.9}
+    options["reference"] = {"data.batch_size": batches[0], "model.activation": units[0]}
+    config = {**CONFIG, "ablation": options, "nuisance": {"optimizer.lr": "tag(log, interval(0.05, 2))"}}
+    changes = {"question": "Does the <i>activation</i> matter?", "within": {"name": "batch_activation"}}
+    steps = pd.DataFrame(columns=["point", "seed", "fold", "step", "loss"])
+    frames = pd.DataFrame(trials), pd.DataFrame(curves), steps
+    return TrialTable("batch_activation.arms", study(space, config, seeds, **changes), *frames)
+
+
+def searched_arms(table):
+    """The study in which the rate of each arm of an ablation was retuned: five rates, the third the best."""
+    arms = table.trials.drop_duplicates("point")[["data.batch_size", "model.activation"]].to_dict("records")
+    rows = []
+    for point, (arm, place) in enumerate((arm, place) for arm in arms for place in range(5)):
+        row = trial_row(point, 1000, START + point, 1.0, command="python -m hpsearch", **arm)
+        score = 0.95 - 0.01 * abs(place - 2)
+        ended = {"state": "INFEASIBLE", "reason": DIVERGED} if place == 4 else {"score": score, "valid/acc": score}
+        rows.append({**row, "optimizer.lr": 0.05 * 2**place, **ended})
+    study = {**table.study, "config": {**table.study["config"], "study": {"seeds": 1}}}
+    return replace(
+        table, name="batch_activation.tune", study=study, trials=pd.DataFrame(rows), curves=table.curves.iloc[:0]
+    )

@@ -8,7 +8,8 @@ from hpsearch import report
 from hpsearch.analysis.answer import answer
 from hpsearch.analysis.sweep import summarize
 from hpsearch.report.findings import find
-from hpsearch.report.html import render, script_json, tiles
+from hpsearch.report.html import render, tiles
+from hpsearch.report.panels import script_json
 from tests.unit.report import synthetic
 
 VOID = {"meta", "link", "input", "br"}

@@ -1,12 +1,10 @@
 """The MLflow UI: a real server, and the prepared views in a real browser."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -20,12 +18,6 @@ from hpsearch.tracking.mlflow import sync
 from tests.unit.tracking import fake_study as fake
 
 ROOT = Path(__file__).parents[3]
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-SCREENSHOTS = Path(os.environ.get("HPSEARCH_SCREENSHOTS", ROOT / "tests" / "screenshots"))
-FLAGS = [
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1600,1000"),
-]
 
 
 @pytest.fixture(scope="module")
@@ -124,66 +116,3 @@ def _serve(folder, port):
     code = f"from hpsearch.tracking.ui import serve; raise SystemExit(serve(port={port}))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen([sys.executable, "-c", code], cwd=folder, env=environment, stdout=subprocess.PIPE)
-
-
-@pytest.mark.slow
-@pytest.mark.browser
-@pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not on the PATH")
-def test_the_prepared_views_show_the_trials(folder, tmp_path):
-    port = ui.free_port(5400)
-    table, curves = ui.links(_uri(folder))["lr_sweep"]
-    with ui.server(_uri(folder), str(folder / "mlartifacts"), port), _Browser(tmp_path) as browser:
-        browser.get(f"http://127.0.0.1:{port}/{table}")
-        rows = browser.wait_for("[col-id='params.`optimizer.lr`'] , [col-id='metrics.`valid/acc`']", 18)
-        cells = [row for row in rows if row and row not in ("optimizer.lr", "valid/acc")]
-        scores = [float(cell) for cell in cells if cell not in ("0.001", "0.01", "0.1", "1")]
-        assert len(scores) == 8, "every trial is a row"
-        assert scores == sorted(scores, reverse=True)
-        browser.save("mlflow_trials.png")
-        browser.get("about:blank")
-        browser.get(f"http://127.0.0.1:{port}/{curves}")
-        browser.wait_for(".js-plotly-plot", 2)
-        drawn = "return document.querySelectorAll('.js-plotly-plot .scatterlayer .trace path.js-line').length"
-        browser.wait_until(f"{drawn} >= 16")
-        colours = browser.run(
-            "return [...document.querySelectorAll('.js-plotly-plot')[0].querySelectorAll('path.js-line')]"
-            ".map(line => line.style.stroke)"
-        )
-        assert len(set(colours)) == 4, "one colour for each learning rate"
-        browser.save("mlflow_curves.png")
-
-
-class _Browser:
-    def __init__(self, profile):
-        from selenium import webdriver
-
-        options = webdriver.ChromeOptions()
-        options.binary_location = CHROMIUM
-        for flag in (*FLAGS, f"--user-data-dir={profile}"):
-            options.add_argument(flag)
-        self._chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-        self.get, self.run = self._chrome.get, self._chrome.execute_script
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._chrome.quit()
-
-    def save(self, name):
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self._chrome.save_screenshot(str(SCREENSHOTS / name))
-
-    def wait_until(self, script, seconds=60.0):
-        end = time.monotonic() + seconds
-        while not self.run(script):
-            assert time.monotonic() < end, f"not in {seconds} s: {script}"
-            time.sleep(0.1)
-
-    def wait_for(self, selector, count):
-        """Wait until there are `count` such elements and return their texts, from top to bottom."""
-        self.wait_until(f"return document.querySelectorAll({selector!r}).length >= {count}")
-        return self.run(
-            f"return [...document.querySelectorAll({selector!r})]"
-            ".sort((a, b) => a.getBoundingClientRect().y - b.getBoundingClientRect().y).map(cell => cell.innerText)"
-        )

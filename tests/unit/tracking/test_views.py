@@ -40,3 +40,18 @@ def test_the_curves_are_those_of_the_objective(prepared):
 def test_a_view_has_a_link():
     assert view_path("7") == "#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey=trials"
     assert view_path("7", curves=True).endswith("viewStateShareKey=curves&compareRunsMode=CHART")
+
+
+def test_an_ablation_is_grouped_by_its_factors(tmp_path):
+    client = store.connect(new_store(tmp_path), tmp_path)
+    experiment = client.create_experiment("study")
+    factors = ["data.batch_size", "optimizer.momentum"]
+    prepare_view(client, experiment, "p4rent", [*factors, "optimizer.lr"], Objective("valid/acc"), factors)
+    tags = client.get_experiment(experiment).tags
+    for key in (TABLE, CURVES):
+        keys = [{"mode": "param", "groupByData": factor} for factor in factors]
+        assert json.loads(tags[TAG + key])["groupBy"] == {"aggregateFunction": "average", "groupByKeys": keys}
+
+
+def test_other_studies_are_not_grouped(prepared):
+    assert [view["groupBy"] for view in prepared] == [None, None]

@@ -1,0 +1,83 @@
+"""A claim about training and what an ablation says of it; what the tests of all claims share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from hpsearch.analysis.arms import named
+from hpsearch.analysis.estimates import Estimate
+
+T = TypeVar("T")
+BATCH, MOMENTUM, RATE = "data.batch_size", "optimizer.momentum", "optimizer.lr"
+ClaimVerdict = Literal["supported", "not supported", "undecided on this data"]
+SUPPORTED: ClaimVerdict = "supported"
+AGAINST: ClaimVerdict = "not supported"
+UNDECIDED: ClaimVerdict = "undecided on this data"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One claim and what the data say of it.
+
+    Attributes:
+        number: of the claim, 1 to 7.
+        statement: what is claimed, in one sentence.
+        verdict: ``supported``, ``not supported`` or ``undecided on this data``.
+        sentence: why, with the numbers.
+        numbers: the evidence, by name; ends of 95 % intervals are named ``..._low`` and ``..._high``.
+        series: what a figure shows of it: lists of equal length by name.
+    """
+
+    number: int
+    statement: str
+    verdict: ClaimVerdict
+    sentence: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    series: Mapping[str, Any] = field(default_factory=dict)
+
+
+def along(items: Sequence[T], key: str, levels: Callable[[T], Mapping[str, Any]]) -> dict[str, list[tuple[float, T]]]:
+    """Group items that differ in one numeric factor alone.
+
+    Args:
+        items: arms, or what belongs to one.
+        key: of the factor.
+        levels: the factors of an item.
+
+    Returns:
+        By the other levels in words, (value, item) in ascending order; groups with one value are left out.
+    """
+    groups: dict[str, list[tuple[float, T]]] = {}
+    for item in items:
+        value = levels(item).get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            rest = {name: other for name, other in levels(item).items() if name != key}
+            groups.setdefault(named(rest), []).append((float(value), item))
+    return {name: sorted(group, key=lambda pair: pair[0]) for name, group in groups.items() if len(group) > 1}
+
+
+def ends(name: str, found: Estimate) -> dict[str, float]:
+    """Return an estimate as numbers of a claim: its mean under the name, and the ends of its interval."""
+    shown = found.shown
+    interval = {} if shown is None else {f"{name}_low": shown.low, f"{name}_high": shown.high}
+    return {name: found.mean, **interval}
+
+
+def between(found: Estimate, form: str = ".2f") -> str:
+    """Write an estimate with its interval: ``-0.62 (-0.70 to -0.54)``."""
+    shown = found.shown
+    interval = "" if shown is None else f" ({shown.low:{form}} to {shown.high:{form}})"
+    return f"{found.mean:{form}}{interval}"
+
+
+def above(found: Estimate, value: float) -> ClaimVerdict:
+    """Return whether a mean lies above a value: by its interval, undecided where that holds the value or is missing."""
+    shown = found.shown
+    if shown is None or shown.low <= value <= shown.high:
+        return UNDECIDED
+    return SUPPORTED if shown.low > value else AGAINST
+
+
+def both(verdicts: Sequence[ClaimVerdict]) -> ClaimVerdict:
+    """Return what several tests of one claim say together: one that fails decides, then one that does not know."""
+    return next((each for each in (AGAINST, UNDECIDED) if each in verdicts), SUPPORTED)

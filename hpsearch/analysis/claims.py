@@ -1,0 +1,50 @@
+"""Which of the claims about batch size, momentum and learning rate an ablation can speak of, and what it says."""
+
+from collections.abc import Sequence
+
+from hpsearch.analysis.arms import Arm
+from hpsearch.analysis.batch_claims import critical_batch_size, updates_to_target
+from hpsearch.analysis.claim import Claim
+from hpsearch.analysis.costs import Cost
+from hpsearch.analysis.epoch_claims import loss_before_accuracy, time_per_epoch
+from hpsearch.analysis.rate_claims import edge_of_stability, effective_rate, noise_scale
+from hpsearch.analysis.tuning import RETUNED, Nuisance
+from hpsearch.types import Objective, TrialTable
+
+
+def claims_of(
+    table: TrialTable, arms: Sequence[Arm], costs: Sequence[Cost], nuisance: Nuisance, objective: Objective
+) -> tuple[Claim, ...]:
+    """Hold the claims that a study can speak of against its data.
+
+    Args:
+        table: the study of the arms.
+        arms: the arms.
+        costs: theirs, in the same order.
+        nuisance: what was held or retuned, and the searches.
+        objective: what arms are compared by.
+
+    Returns:
+        One record per claim that the factors make testable, by number.
+    """
+    found = (
+        effective_rate(nuisance.tuned, arms, objective),
+        edge_of_stability(nuisance.tuned, arms, objective),
+        noise_scale(nuisance.tuned, objective),
+        updates_to_target(arms, costs, objective, _unfair(table, nuisance)),
+        critical_batch_size(arms, costs),
+        time_per_epoch(arms, costs),
+        loss_before_accuracy(table, arms),
+    )
+    return tuple(claim for claim in found if claim is not None)
+
+
+def _unfair(table: TrialTable, nuisance: Nuisance) -> str:
+    """Return why a large batch may score less for another reason than its size; empty where nothing else differs."""
+    if nuisance.mode != RETUNED:
+        return "nothing was retuned"
+    if not (table.study["config"].get("trainer") or {}).get("steps"):
+        return "at equal epochs it makes fewer updates"
+    if any(tuned.at_edge for tuned in nuisance.tuned):
+        return "some best nuisance values lie at the edge of what was tried"
+    return ""

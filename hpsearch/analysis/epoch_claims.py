@@ -1,0 +1,147 @@
+"""Claims 6 and 7: what an epoch costs with a larger batch, and when loss and accuracy are at their best."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TypeAlias
+
+import numpy as np
+
+from hpsearch.analysis.arms import Arm
+from hpsearch.analysis.claim import (
+    AGAINST,
+    BATCH,
+    SUPPORTED,
+    UNDECIDED,
+    Claim,
+    ClaimVerdict,
+    along,
+    between,
+    both,
+    ends,
+)
+from hpsearch.analysis.costs import Cost
+from hpsearch.analysis.estimates import Estimate, estimate
+from hpsearch.types import TrialTable
+
+LOSS, ACCURACY = "valid/loss", "valid/acc"
+_Row: TypeAlias = tuple[tuple[int, int], float, float, float]
+
+
+def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | None:
+    """Claim 6: time per epoch falls with batch size until the device is full; time per update is flat until then.
+
+    The exponents of time per epoch and of time per update in batch size, by least squares over the sizes, one each per
+    seed and group of other factors: an epoch costs B^-1 where only updates count, B^0 where the device is full; an
+    update the one more.
+
+    Args:
+        arms: the arms.
+        costs: theirs, in the same order.
+
+    Returns:
+        The claim: supported when an epoch's exponent is below 0 and an update's below 1, by their 95 % intervals; None
+        without two batch sizes.
+    """
+    groups = along(list(zip(arms, costs, strict=True)), BATCH, lambda pair: pair[0].levels)
+    epochs, updates, series = [], [], {}
+    for name, group in groups.items():
+        sizes = [size for size, (_, cost) in group if cost.epoch_sec.n]
+        known = [cost for _, (_, cost) in group if cost.epoch_sec.n]
+        if len(sizes) < 2:
+            continue
+        epochs += _exponents(sizes, [cost.epoch_sec for cost in known])
+        updates += _exponents(sizes, [cost.update_sec for cost in known])
+        series[name] = {
+            "x": sizes,
+            "epoch_sec": [cost.epoch_sec.mean for cost in known],
+            "update_sec": [cost.update_sec.mean for cost in known],
+        }
+    if not series:
+        return None
+    epoch, update = estimate(epochs), estimate(updates)
+    times = "; ".join(
+        f"{name + ': ' if name else ''}"
+        + ", ".join(
+            f"{1000 * e:.3g} ms an epoch and {1000 * u:.3g} ms an update at {b:g}"
+            for b, e, u in zip(each["x"], each["epoch_sec"], each["update_sec"], strict=True)
+        )
+        for name, each in series.items()
+    )
+    return Claim(
+        6,
+        "Time per epoch falls with batch size until the device is full; time per update is flat until then.",
+        both([_below(epoch, 0.0), _below(update, 1.0)]),
+        f"time per epoch goes as batch size to the power {between(epoch)}, per update to {between(update)}: {times}",
+        {**ends("epoch_exponent", epoch), **ends("update_exponent", update)},
+        {"groups": series},
+    )
+
+
+def loss_before_accuracy(table: TrialTable, arms: Sequence[Arm]) -> Claim | None:
+    """Claim 7: validation loss is lowest before validation accuracy is highest, so the two choose different epochs.
+
+    The epochs between the first minimum of one and the first maximum of the other, in each complete trial, averaged
+    over arms for each replicate.
+
+    Args:
+        table: the study.
+        arms: its arms.
+
+    Returns:
+        The claim: supported when the mean is above 0 by its 95 % interval; None where not both were reported.
+    """
+    curves = table.curves
+    if LOSS not in curves or ACCURACY not in curves or not len(curves):
+        return None
+    complete = {(arm.point, *replicate) for arm in arms for replicate in arm.replicates}
+    rows = curves[(curves["epoch"] > 0) & curves[LOSS].notna() & curves[ACCURACY].notna()]
+    found = []
+    for place, trial in rows.groupby(["point", "seed", "fold"]):
+        point, seed, fold = (int(part) for part in place)
+        if (point, seed, fold) in complete:
+            epochs = trial["epoch"].to_numpy()
+            low, high = epochs[trial[LOSS].to_numpy().argmin()], epochs[trial[ACCURACY].to_numpy().argmax()]
+            found.append(((seed, fold), float(low), float(high), float(epochs[-1])))
+    if not found:
+        return None
+    found.sort()
+    lags = estimate([_mean([h - low for _, low, h, _ in g]) for _, g in _grouped(found)])
+    losses = estimate([_mean([low for _, low, _, _ in g]) for _, g in _grouped(found)])
+    accuracies = estimate([_mean([high for _, _, high, _ in g]) for _, g in _grouped(found)])
+    shown = lags.shown
+    verdict: ClaimVerdict = UNDECIDED
+    if shown is not None and (shown.low > 0 or shown.high <= 0):
+        verdict = SUPPORTED if shown.low > 0 else AGAINST
+    last = max(row[3] for row in found)
+    return Claim(
+        7,
+        "Validation loss is lowest long before validation accuracy is highest: pruning on one or the other differs.",
+        verdict,
+        f"loss is lowest at epoch {between(losses, '.1f')}, accuracy highest at {between(accuracies, '.1f')} of "
+        f"{last:.0f}: {between(lags, '+.1f')} epochs later",
+        {**ends("loss_epoch", losses), **ends("accuracy_epoch", accuracies), **ends("lag", lags), "epochs": last},
+        {"x": [row[1] for row in found], "y": [row[2] for row in found]},
+    )
+
+
+def _exponents(sizes: Sequence[float], times: Sequence[Estimate]) -> list[float]:
+    """Return the slope of log time on log size of every replicate."""
+    count = min(each.n for each in times)
+    x = np.log(sizes) - np.mean(np.log(sizes))
+    y = np.log([each.values[:count] for each in times])
+    return [float(slope) for slope in x @ y / (x @ x)]
+
+
+def _below(found: Estimate, value: float) -> ClaimVerdict:
+    shown = found.shown
+    if shown is None or shown.low <= value <= shown.high:
+        return UNDECIDED
+    return SUPPORTED if shown.high < value else AGAINST
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
+
+
+def _grouped(rows: Sequence[_Row]) -> list[tuple[tuple[int, int], list[_Row]]]:
+    return [(key, list(group)) for key, group in groupby(rows, key=lambda row: row[0])]

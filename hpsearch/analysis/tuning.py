@@ -1,0 +1,130 @@
+"""The nuisance hyperparameters of an ablation: held for every arm, or retuned for each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hpsearch.analysis.answer import flatten
+from hpsearch.analysis.arms import Arm, ablation_options, named
+from hpsearch.analysis.space import Axis, searched
+from hpsearch.analysis.sweep import Point, best_of, objective_of, points_of
+from hpsearch.types import TrialState, TrialTable
+
+HELD, RETUNED = "held", "retuned"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """The search over the nuisance hyperparameters of one arm.
+
+    Attributes:
+        arm: its name.
+        levels: its factors.
+        params: the best values; empty when none trained to the end.
+        mean: mean score there, by which it was chosen; None without one.
+        seeds: how many trials that mean is over.
+        at_edge: ``low`` or ``high`` by key, where the best value is the first or the last of three or more tried.
+        tried: every point: the nuisance values, mean score (None when a trial did not end), whether it diverged.
+    """
+
+    arm: str
+    levels: Mapping[str, Any]
+    params: Mapping[str, Any]
+    mean: float | None
+    seeds: int
+    at_edge: Mapping[str, str]
+    tried: tuple[tuple[Mapping[str, Any], float | None, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nuisance:
+    """How an ablation treats what it does not ask about.
+
+    Attributes:
+        mode: ``held`` or ``retuned``.
+        keys: the nuisance hyperparameters.
+        held: their values in every arm, by key, where they are held.
+        tuned: the search of each arm, where they are retuned and the search is at hand.
+    """
+
+    mode: str
+    keys: tuple[str, ...]
+    held: Mapping[str, Any]
+    tuned: tuple[Tuned, ...]
+
+
+def nuisance_of(table: TrialTable, arms: Sequence[Arm], tuning: TrialTable | None) -> Nuisance:
+    """Return how a study of arms treats its nuisance hyperparameters.
+
+    Args:
+        table: the study of the arms.
+        arms: its arms.
+        tuning: the study of the search before it; None where there was none.
+
+    Returns:
+        The record.
+    """
+    config = dict(table.study.get("config") or {})
+    named_keys = [name.rsplit("/", 1)[-1] for name in _names(config.get("nuisance") or {})]
+    keys = tuple(dict.fromkeys([*named_keys, *(key for arm in arms for key in arm.nuisance)]))
+    mode = ablation_options(table.study).get("nuisance") or HELD
+    fixed = {k: v for group, value in config.items() for k, v in flatten(value, group).items()}
+    held = {key: fixed[key] for key in keys if mode == HELD and key in fixed}
+    return Nuisance(mode, keys, held, () if tuning is None else tuned_of(tuning))
+
+
+def tuned_of(table: TrialTable) -> tuple[Tuned, ...]:
+    """Pick the best nuisance values of every arm.
+
+    Args:
+        table: the study of the search.
+
+    Returns:
+        One record per arm, in the order of their first points.
+    """
+    axes, objective = searched(table), objective_of(table.study)
+    factors = ablation_options(table.study).get("factors") or []
+    by_arm: dict[str, list[Point]] = {}
+    for point in points_of(table, [axis.key for axis in axes]):
+        by_arm.setdefault(named({key: point.params.get(key) for key in factors}), []).append(point)
+    return tuple(
+        _tuned(name, points, factors, axes, best_of([p for p in points if p.mean is not None], objective))
+        for name, points in by_arm.items()
+    )
+
+
+def _tuned(
+    name: str, points: Sequence[Point], factors: Sequence[str], axes: Sequence[Axis], best: Point | None
+) -> Tuned:
+    params = {} if best is None else {k: v for k, v in best.params.items() if k not in factors}
+    return Tuned(
+        arm=name,
+        levels={key: points[0].params.get(key) for key in factors},
+        params=params,
+        mean=None if best is None else best.mean,
+        seeds=0 if best is None else best.n,
+        at_edge={a.key: side for a in axes if a.key in params and a.numeric and (side := _side(a.key, params, points))},
+        tried=tuple(
+            ({k: v for k, v in p.params.items() if k not in factors}, p.mean, p.state is TrialState.INFEASIBLE)
+            for p in points
+        ),
+    )
+
+
+def _side(key: str, params: Mapping[str, Any], points: Sequence[Point]) -> str:
+    """Return the end of an arm's own values that the best one is at; empty inside, or of fewer than three."""
+    values = sorted({p.params[key] for p in points if key in p.params})
+    if len(values) < 3 or params[key] not in (values[0], values[-1]):
+        return ""
+    return "low" if params[key] == values[0] else "high"
+
+
+def _names(table: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return the names of a table of expressions; a condition on a factor stands in front of a slash."""
+    found = []
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            found += _names(value, f"{prefix}{name}{'/' if '=' in name else '.'}")
+        else:
+            found.append(f"{prefix}{name}")
+    return found

@@ -1,0 +1,103 @@
+"""An ablation through the command line: held and retuned, killed and resumed, rebuilt from the tracking store alone."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hpsearch import load_curves, load_trials
+from hpsearch.analysis.ablation import ablation_of
+from hpsearch.session import ablation_tables
+from hpsearch.tracking.study_events import read_study
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = (
+    *("+study=batch_momentum", "study.name=small", "trainer.epochs=2", "ablation.points=2", "study.seeds=2"),
+    *("space.data.batch_size=choice(64,256)", "space.optimizer.momentum=choice(0,0.9)", "launcher.workers=1"),
+)
+
+
+def start(folder, *words):
+    return subprocess.Popen(
+        [sys.executable, "-m", "hpsearch", *words], cwd=folder, text=True, stdin=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "140"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def finish(process, code=0):
+    out, _ = process.communicate(timeout=240)
+    assert process.returncode == code, out
+    return out
+
+
+def test_killed_and_resumed_every_arm_has_its_seeds_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = start(tmp_path, *SMALL, "tracker=none")
+    deadline = time.time() + 120
+    while not list((tmp_path / "studies").glob("small.tune/events/0-*")) and time.time() < deadline:
+        time.sleep(0.1)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    finish(start(tmp_path, *SMALL, "tracker=none"))
+    tuned, trials = load_trials("small.tune"), load_trials("small")
+    assert len(tuned) == 8 and not tuned.duplicated(["data.batch_size", "optimizer.momentum", "optimizer.lr"]).any()
+    assert sorted(trials.groupby("arm").size()) == [2, 2, 2, 2] and set(trials["seed"]) == {0, 1}
+    assert set(tuned["seed"]).isdisjoint(set(trials["seed"]))
+    best = tuned.loc[tuned.groupby(["data.batch_size", "optimizer.momentum"])["score"].idxmax()]
+    for row in best.to_dict("records"):
+        own = trials[(trials["data.batch_size"] == row["data.batch_size"])]
+        own = own[own["optimizer.momentum"] == row["optimizer.momentum"]]
+        assert set(own["optimizer.lr"]) == {row["optimizer.lr"]}
+    curves = load_curves("small")
+    assert {"arm", "data.batch_size", "optimizer.momentum"} <= set(curves.columns)
+    readme = (tmp_path / "studies" / "small" / "README.md").read_text()
+    assert "## Arms" in readme and "Retuned for every arm: learning rate" in readme
+    assert (tmp_path / "studies" / "small" / "trials.csv").read_text().count("\n") == 9
+
+
+def test_held_and_rebuilt_from_the_tracking_store_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out = finish(start(tmp_path, *SMALL, "ablation.nuisance=held", "trainer.test=true"))
+    assert "nothing is retuned: every arm has learning rate 0.05" in out
+    assert not (tmp_path / "studies" / "small.tune").exists()
+    before = ablation_of(*ablation_tables("small"))
+    assert before.nuisance.held == {"optimizer.lr": 0.05} and before.arms[0].test is not None
+    shutil.move(tmp_path / "studies", tmp_path / "gone")
+    after = ablation_of(*ablation_tables("small"))
+    assert [arm.score for arm in after.arms] == [arm.score for arm in before.arms]
+    assert after.answer == before.answer and after.differences == before.differences
+    finish(start(tmp_path, "report", "small"))
+    readme = Path("studies/small/README.md").read_text()
+    assert readme == (tmp_path / "gone" / "small" / "README.md").read_text()
+
+
+def test_steps_give_every_batch_size_the_same_updates(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    finish(start(tmp_path, *SMALL, "ablation.nuisance=held", "trainer.steps=25", "tracker=none"))
+    assert set(load_curves("small").groupby(["point", "seed"])["step"].max()) == {25}
+    assert read_study(tmp_path / "studies" / "small")["state"]["state"] == "COMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ablation.reference={optimizer.momentum:0.5}"], "no arm has optimizer.momentum = 0.5 (0, 0.9"),
+        (["ablation.reference={optimizer.momentun:0}"], "optimizer.momentun is no factor, did you mean"),
+        (["space.data.batch_size=choice(64)"], "a factor that never varies compares nothing"),
+        (["space.data.batch_size=interval(8,64)"], "a factor has values to compare, not a range"),
+        (["nuisance.optimizer.momentum=choice(0,0.5)"], "optimizer.momentum is given twice"),
+        (["~nuisance"], "the block nuisance is empty"),
+        (["ablation.nuisance=tuned"], "ablation.nuisance"),
+    ],
+)
+def test_bad_input_is_one_line_and_creates_nothing(tmp_path, words, said):
+    small = [word for word in SMALL if word.partition("=")[0] not in {each.partition("=")[0] for each in words}]
+    out = finish(start(tmp_path, *small, *words, "tracker=none"), 2)
+    assert said in out and len(out.strip().splitlines()) == 1, out
+    assert not list(tmp_path.iterdir())

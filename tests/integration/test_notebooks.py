@@ -1,0 +1,49 @@
+"""The notebooks run from an empty folder, and are committed with what they show."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.notebooks import FOLDER, ROOT, names
+
+KIB = 2**10
+
+
+@pytest.fixture(params=names())
+def name(request):
+    return request.param
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_it_runs_and_shows_its_figures(name, tmp_path):
+    command = [sys.executable, "-m", "tests.notebooks", name, "--into", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    cells = code(nbformat.read(tmp_path / f"{name}.ipynb", as_version=4))
+    shown = [output for cell in cells for output in cell.outputs]
+    assert any("image/svg+xml" in output.get("data", {}) for output in shown)
+    assert not [output for output in shown if output.output_type == "error" or output.get("name") == "stderr"]
+
+
+def test_it_is_committed_with_outputs_small_and_without_the_writers_paths(name):
+    path = FOLDER / f"{name}.ipynb"
+    assert path.stat().st_size < 300 * KIB
+    cells = code(nbformat.read(path, as_version=4))
+    assert all(cell.execution_count for cell in cells), "run python -m tests.notebooks"
+    assert any("image/svg+xml" in output.get("data", {}) for cell in cells for output in cell.outputs)
+    text = path.read_text()
+    assert not [place for place in ("/tmp/", "/home/", "/work/", str(Path.home())) if place in text]
+
+
+def test_it_calls_and_defines_nothing(name):
+    for cell in code(nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)):
+        if not cell.source.startswith("%%writefile my_pkg/"):
+            assert "def " not in cell.source and "class " not in cell.source

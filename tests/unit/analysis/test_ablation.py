@@ -1,0 +1,169 @@
+"""What an ablation found, against scipy, closed forms and cases done by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from hpsearch.analysis.ablation import ablation_of
+from hpsearch.analysis.comparisons import detectable_factor, hedges, holm, paired_p, power
+from hpsearch.analysis.costs import Run, kaplan_meier_median, reach
+from hpsearch.analysis.estimates import bca_interval, estimate
+from hpsearch.types import Objective, TrialTable
+
+MAXIMIZE = Objective("valid/acc")
+
+
+def study(scores, seeds=None, epochs=3, states=None, ablation=None, extra=None):
+    """A table of arms batch size x momentum; `scores` maps (batch, momentum) to one score per seed, None: diverged."""
+    trials, curves = [], []
+    for point, ((batch, momentum), values) in enumerate(scores.items()):
+        for seed, score in enumerate(values):
+            place = {"point": point, "seed": seed, "fold": 0}
+            trials.append({
+                **place, "state": "INFEASIBLE" if score is None else "COMPLETE", "score": score, "attempts": 1,
+                "reason": "", "started": 0.0, "ended": 1.0, "duration_sec": 1.0, "run_id": None, "key": "",
+                "command": "", "data.batch_size": batch, "optimizer.momentum": momentum, **(extra or {}),
+            })  # fmt: skip
+            for epoch in range(1, epochs + 1):
+                accuracy = (score or 0.0) - 0.1 * (epochs - epoch)
+                curves.append({
+                    **place, "epoch": epoch, "step": epoch * 960 // batch, "time": 0.0, "epoch_sec": 32 / batch,
+                    "valid/acc": accuracy, "valid/loss": abs(epoch - 2) + 1.0,
+                })  # fmt: skip
+    keys = ["data.batch_size", "optimizer.momentum"]
+    record = {
+        "question": "?",
+        "objective": {"metric": "valid/acc", "direction": "maximize"},
+        "space": dict.fromkeys(keys, "choice(1)"),
+        "config": {"ablation": {"factors": keys, "nuisance": "held", **(ablation or {})}, "optimizer": {"lr": 0.1}},
+    }
+    return TrialTable("a", record, pd.DataFrame(trials), pd.DataFrame(curves), pd.DataFrame())
+
+
+def grid(seeds=6, sd=0.01, rng=0):
+    draw = np.random.default_rng(rng)
+    return {
+        (b, m): list(0.9 - 0.02 * (b > 32) + 0.03 * (m > 0) + sd * draw.normal(size=seeds))
+        for b in (32, 128)
+        for m in (0.0, 0.9)
+    }
+
+
+@pytest.mark.parametrize("n", [3, 5, 12, 30])
+def test_bca_is_that_of_scipy(n):
+    values = np.random.default_rng(n).gamma(3, size=n)
+    ours = bca_interval(values.tolist())
+    theirs = stats.bootstrap((values,), np.mean, n_resamples=20000, method="BCa", rng=1).confidence_interval
+    width = theirs.high - theirs.low
+    assert ours.low == pytest.approx(theirs.low, abs=0.06 * width)
+    assert ours.high == pytest.approx(theirs.high, abs=0.06 * width)
+
+
+def test_which_interval_is_shown():
+    few, many = estimate(list(range(19))), estimate(list(range(20)))
+    assert few.shown is few.t and few.beside is few.bca
+    assert many.shown is many.bca and many.beside is many.t
+    assert estimate([1.0]).shown is None and estimate([1.0, 2.0]).bca is None
+
+
+def test_the_paired_test_is_that_of_scipy():
+    a, b = np.random.default_rng(0).normal(size=(2, 7))
+    assert paired_p((a - b).tolist()) == pytest.approx(stats.ttest_rel(a, b).pvalue)
+    assert paired_p([0.0, 0.0]) == 1.0 and paired_p([0.1, 0.1]) is None and paired_p([0.3]) is None
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, None, 0.03]) == pytest.approx([0.03, 0.06, None, 0.06])
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_power_is_that_of_the_noncentral_t(n):
+    k, critical = detectable_factor(n), stats.t.ppf(0.975, n - 1)
+    shift = k * np.sqrt(n)
+    exact = stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift)
+    assert exact == pytest.approx(0.8, abs=2e-3)
+    assert power(0.0, n - 1) == pytest.approx(0.05, abs=1e-3)
+
+
+def test_hedges_removes_the_bias():
+    draws = np.random.default_rng(0).normal(1.0, 1.0, (20000, 6))
+    assert np.mean([hedges(row.tolist()) for row in draws]) == pytest.approx(1.0, abs=0.02)
+    assert hedges([1.0, 1.0, 1.0]) is None
+
+
+def test_kaplan_meier_by_hand():
+    # S = 5/6 after 2, 4/6 after 4, one is lost at 5, S = 4/9 after 7.
+    assert kaplan_meier_median([2, 4, 5, 7, 9, 9], [True, True, False, True, False, False]) == 7
+    assert kaplan_meier_median([3, 9, 9], [True, False, False]) is None
+
+
+def test_a_trial_that_diverged_never_gets_there():
+    done = Run((1, 2, 3), (10, 20, 30), (1, 2, 3), (0.1, 0.5, 0.9))
+    away = Run((1,), (10,), (1,), (0.1,))
+    found = reach([done, away], MAXIMIZE, 0.8, "updates")
+    assert found.values == (30, 30) and found.reached == (True, False) and found.missed == 1
+
+
+def test_interaction_of_two_by_two_is_the_t_test_of_the_contrast():
+    scores = grid()
+    found = ablation_of(study(scores))
+    cells = {key: np.array(values) for key, values in scores.items()}
+    contrast = cells[32, 0.0] - cells[32, 0.9] - cells[128, 0.0] + cells[128, 0.9]
+    expected = stats.ttest_1samp(contrast, 0.0)
+    effect = found.effects.each[2]
+    assert effect.interaction and effect.keys == ("data.batch_size", "optimizer.momentum")
+    assert effect.f == pytest.approx(expected.statistic**2) and effect.p == pytest.approx(expected.pvalue)
+    assert sum(each.share for each in found.effects.each) == pytest.approx(1.0)
+    assert effect.freedom == pytest.approx((1, 5))
+
+
+def test_arms_are_compared_with_the_reference():
+    found = ablation_of(
+        study(grid(sd=0.002), ablation={"reference": {"optimizer.momentum": 0.9, "data.batch_size": 32}})
+    )
+    assert found.reference.levels == {"data.batch_size": 32, "optimizer.momentum": 0.9}
+    assert [each.verdict for each in found.differences] == ["worse"] * 3
+    assert found.ranking[0].arm == found.reference.name and found.ranking[0].best > 0.9
+    assert "it is the reference" in found.answer and "t interval" in found.answer
+
+
+def test_unequal_seeds_are_paired_on_those_in_common():
+    scores = grid()
+    scores[128, 0.0][1] = None
+    found = ablation_of(study(scores))
+    own = found.differences[1]
+    kept = [0, 2, 3, 4, 5]
+    expected = [scores[128, 0.0][i] - scores[32, 0.0][i] for i in kept]
+    assert own.difference.values == pytest.approx(expected) and own.dropped == 1
+    assert any("unequal seeds (5 to 6 finished)" in line for line in found.caveats)
+    assert any("1 of 6 trials" in line and "flatters" in line for line in found.caveats)
+
+
+def test_an_arm_without_a_finished_trial_is_told_and_left_out():
+    scores = grid()
+    scores[128, 0.9] = [None] * 6
+    found = ablation_of(study(scores))
+    assert found.differences[2].verdict == "not compared" and "no finished trial" in found.differences[2].why
+    assert found.effects.each == () or found.effects.why
+    assert found.caveats[0].startswith("No trial of batch size 128, momentum 0.9 finished (6 of 6 diverged)")
+    assert len(found.ranking) == 3
+
+
+def test_one_seed_claims_no_interval_and_says_why():
+    found = ablation_of(study(grid(seeds=1)))
+    assert "no interval is claimed" in found.answer
+    assert all(each.p is None and each.difference.shown is None for each in found.differences)
+    assert any("One seed per arm" in line for line in found.caveats)
+
+
+def test_costs_and_claims_on_times_that_are_known():
+    found = ablation_of(study(grid(), ablation={"target": 0.75}))
+    first, last = found.costs[0], found.costs[-1]
+    assert first.epoch_sec.mean == pytest.approx(1.0) and first.update_sec.mean == pytest.approx(1 / 30)
+    assert last.epoch_sec.mean == pytest.approx(0.25)
+    assert first.to_target["updates"].median == 60
+    claims = {claim.number: claim for claim in found.claims}
+    assert claims[6].numbers["epoch_exponent"] == pytest.approx(-1.0)
+    assert claims[7].verdict == "supported" and claims[7].numbers["lag"] == pytest.approx(1.0)

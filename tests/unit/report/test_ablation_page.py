@@ -1,0 +1,148 @@
+"""The page of an ablation: what it shows of arms, whole, lost, or with one seed."""
+
+import json
+import re
+
+import pytest
+
+from hpsearch.analysis.ablation import ablation_of
+from hpsearch.report.ablation import write_ablation
+from hpsearch.report.ablation_page import ablation_figures, ablation_stills, arm_table, cost_table, render_ablation
+from tests.unit.report import synthetic
+from tests.unit.report.test_html import Page
+
+
+def both(**changes):
+    table = synthetic.ablation(**changes)
+    return ablation_of(table, synthetic.searched_arms(table)), table
+
+
+COMMAND = "python -m hpsearch +study=batch_activation"
+STUDIES = {
+    "two factors": {},
+    "one factor": {"units": ("relu",)},
+    "an arm without a finished trial": {"lost": (4,)},
+    "a lost reference": {"lost": (0,)},
+    "no arm finished": {"lost": range(6)},
+    "one seed": {"seeds": 1},
+    "twenty seeds": {"seeds": 20, "epochs": 2},
+}
+
+
+@pytest.fixture(params=STUDIES)
+def made(request):
+    return both(**STUDIES[request.param])
+
+
+def figures(text):
+    found = re.findall(r'<script type="application/json" id="([\w-]+)-data">(.*?)</script>', text, re.DOTALL)
+    return {name: json.loads(data) for name, data in found}
+
+
+def test_every_ablation_gives_a_well_formed_page(made):
+    found, table = made
+    text = render_ablation(found, table, COMMAND)
+    page = Page(text)
+    assert page.stack == []
+    assert page.all("b") == page.all("i") == []
+    said = " ".join("".join(page.text).split())
+    assert "Does the <i>activation</i> matter?" in said
+    for sentence in (found.answer[1:], *found.caveats):
+        assert " ".join(sentence.split()) in said
+    assert "arms" in figures(text)
+    assert len(list(ablation_stills(found, table))) == len(figures(text))
+
+
+def test_the_main_figure_of_two_factors_is_a_map_with_intervals_on_hover():
+    found, table = both()
+    drawn = figures(render_ablation(found, table, COMMAND))
+    assert list(drawn) == ["map", "arms", "differences", "curves", "target", "tuning-optimizer-lr"]
+    (heat,) = drawn["map"]["data"]
+    assert heat["z"] == [
+        [pytest.approx(found.arms[column * 3 + row].score.mean) for column in range(2)] for row in range(3)
+    ]
+    assert "95 % interval" in heat["hovertext"][1][0] and "t interval" in heat["hovertext"][1][0]
+    texts = [note["text"] for note in drawn["map"]["layout"]["annotations"]]
+    assert len(texts) == 6 and all("±" in text for text in texts)
+
+
+def test_of_a_loss_the_smallest_mean_is_the_furthest_from_the_background():
+    found, table = both()
+    name, *_, figure = next(ablation_figures(found, table))
+    scale = figure.data[0].colorscale
+    table.study["objective"] = {"metric": "valid/acc", "direction": "minimize"}
+    turned = next(ablation_figures(ablation_of(table), table))[3].data[0].colorscale
+    assert name == "map"
+    assert [colour for _, colour in turned] == [colour for _, colour in reversed(scale)]
+    assert [place for place, _ in turned] == sorted(place for place, _ in turned)
+
+
+def test_every_seed_and_every_interval_is_drawn():
+    found, table = both()
+    traces = figures(render_ablation(found, table, COMMAND))["arms"]["data"]
+    seeds = [trace for trace in traces if "error_x" not in trace]
+    assert [trace["x"] for trace in seeds] == [pytest.approx(list(arm.score.values)) for arm in found.arms]
+    for trace, arm in zip((trace for trace in traces if "error_x" in trace), found.arms, strict=True):
+        assert trace["x"][0] + trace["error_x"]["array"][0] == pytest.approx(arm.score.shown.high)
+        assert trace["x"][0] - trace["error_x"]["arrayminus"][0] == pytest.approx(arm.score.shown.low)
+
+
+def test_a_lost_arm_says_so_in_its_lane_and_its_cell():
+    found, table = both(lost=(4,))
+    drawn = figures(render_ablation(found, table, COMMAND))
+    assert "no finished trial, 3 diverged" in [note["text"] for note in drawn["arms"]["layout"]["annotations"]]
+    assert "diverged" in [note["text"] for note in drawn["map"]["layout"]["annotations"]]
+    assert drawn["map"]["data"][0]["z"][1][1] is None
+
+
+def test_censored_times_are_drawn_open_and_counted():
+    found, table = both(units=("relu", "tanh"), batches=(32, 128, 512, 2048))
+    traces = {trace["name"]: trace for trace in figures(render_ablation(found, table, COMMAND))["target"]["data"]}
+    missed = sum(cost.to_target["epochs"].missed for cost in found.costs)
+    assert missed > 0
+    assert len(traces["stopped before it"]["x"]) in (missed, 3 * missed)
+    assert traces["stopped before it"]["marker"]["symbol"].endswith("-open")
+    assert any("not there" in cell.text for row in cost_table(found).rows for cell in row.cells)
+
+
+def test_the_table_of_arms_sorts_by_numbers_and_replays_each():
+    found, table = both()
+    arms = arm_table(found, table)
+    place = {name: i for i, name in enumerate(arms.headings)}
+    for row, arm in zip(arms.rows, found.arms, strict=True):
+        assert row.cells[place["valid/acc"]].value == pytest.approx(arm.score.mean)
+        assert row.cells[place["which"]].text == "t"
+        assert row.command.startswith("python -m hpsearch data.batch_size=")
+    assert arms.rows[0].cells[place["verdict"]].text == "reference"
+    compared = {each.arm: each for each in found.differences}
+    for row, arm in list(zip(arms.rows, found.arms, strict=True))[1:]:
+        assert row.cells[place["difference"]].value == pytest.approx(compared[arm.name].difference.mean)
+        assert row.cells[place["Holm p"]].value == pytest.approx(compared[arm.name].p_holm)
+    assert [row.best for row in arms.rows].count(True) == 1
+
+
+def test_one_seed_claims_no_interval():
+    found, table = both(seeds=1)
+    arms = arm_table(found, table)
+    which = arms.headings.index("which")
+    assert {row.cells[which].text for row in arms.rows} == {"one seed: none"}
+    assert "no interval is claimed" in found.answer
+
+
+def test_twenty_seeds_show_the_bootstrap_interval():
+    found, table = both(seeds=20, epochs=2)
+    arms = arm_table(found, table)
+    which = arms.headings.index("which")
+    assert {row.cells[which].text for row in arms.rows} == {"BCa"}
+
+
+def test_what_it_leaves_is_complete_and_the_readme_shows_its_figures(tmp_path):
+    found, table = both()
+    page = write_ablation(found, table, COMMAND, tmp_path / "study")
+    left = {path.name for path in page.parent.iterdir()}
+    images = {"map.svg", "arms.svg", "differences.svg", "curves.svg", "target.svg", "tuning-optimizer-lr.svg"}
+    assert left == {"report.html", "README.md", "trials.csv", *images}
+    text = (page.parent / "README.md").read_text()
+    assert text.index("](map.svg)") < text.index("## Arms")
+    assert all(f"]({name})" in text for name in images)
+    assert "<b>" not in text and "<i>" not in text

@@ -1,0 +1,26 @@
+"""Which complete point a search holds for the best."""
+
+import pytest
+
+from hpsearch.search.tally import Tally
+from hpsearch.types import BestPoint, Objective
+
+
+def point(number, mean, sd):
+    return BestPoint(number, {"optimizer.lr": 0.1}, mean, sd, 3)
+
+
+@pytest.mark.parametrize(
+    ("direction", "points", "wanted"),
+    [
+        ("maximize", [(0.9, 0.1), (0.8, 0.0)], 0),
+        ("minimize", [(0.9, 0.1), (0.8, 0.2)], 1),
+        ("maximize", [(0.9, 0.1), (0.9, 0.05)], 1),  # of equal means the smaller spread, as the report has it
+        ("maximize", [(0.9, 0.1), (0.9, 0.1)], 0),
+    ],
+)
+def test_the_best_is_the_one_that_the_report_calls_best(direction, points, wanted):
+    tally = Tally(Objective("valid/acc", direction))
+    for number, (mean, sd) in enumerate(points):
+        tally.note_best(point(number, mean, sd))
+    assert tally.best.point == wanted

@@ -1,0 +1,69 @@
+"""`report NAME` and `report A B`: from the folder, from the tracking store alone, and what they refuse."""
+
+import shutil
+
+import pytest
+
+from hpsearch.errors import ConfigError, StorageError
+from hpsearch.study import compare_studies, rebuild_report
+from hpsearch.tracking.events import Record
+from hpsearch.tracking.mlflow import sync
+from tests.unit.tracking import fake_study as fake
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with a store and two studies, `lr_sweep` and `other`."""
+    uri = fake.new_store(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for name in ("lr_sweep", "other"):
+        record = Record(tmp_path / "studies" / name)
+        fake.open_study(record)
+        for point, lr in enumerate((0.01, 0.1)):
+            for seed in range(2):
+                fake.train(record, fake.spec(record.folder, point, seed, **{"optimizer.lr": lr}))
+        record.study("state", fake.TIME, state="COMPLETE", answer="It is found.")
+        record.close()
+        sync(record.folder, uri, str(tmp_path / "mlartifacts"))
+    return tmp_path
+
+
+def test_a_report_is_rebuilt_from_the_tracking_store_alone(folder):
+    first = rebuild_report("lr_sweep")
+    table = (first.parent / "trials.csv").read_text()
+    shutil.rmtree(folder / "studies")
+    again = rebuild_report("lr_sweep")
+    assert again == folder / "studies" / "lr_sweep" / "report.html"
+    assert "Which learning rates train this model?" in again.read_text()
+    assert (again.parent / "trials.csv").read_text() == table
+
+
+def test_two_studies_give_one_page_wherever_they_are_kept(folder):
+    page = compare_studies("lr_sweep", "other")
+    assert page == folder / "studies" / "lr_sweep_vs_other" / "report.html"
+    shutil.rmtree(folder / "studies" / "other")
+    assert compare_studies("lr_sweep", "other").read_text() == page.read_text()
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_an_unknown_study_is_one_line_with_the_nearest(folder, store):
+    if not store:
+        (folder / "mlflow.db").unlink()
+    before = sorted(folder.rglob("*"))
+    for command in (lambda: rebuild_report("lr_swep"), lambda: compare_studies("other", "lr_swep")):
+        with pytest.raises(StorageError) as raised:
+            command()
+        assert "no study 'lr_swep' in " in str(raised.value)
+        assert "did you mean 'lr_sweep'? (there are: lr_sweep, other)" in str(raised.value)
+        assert "\n" not in str(raised.value)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_study_is_not_compared_with_itself_nor_a_recipe_with_anything(folder):
+    with pytest.raises(ConfigError, match="two different studies"):
+        compare_studies("other", "other")
+    record = Record(folder / "studies" / "recipe")
+    fake.open_study(record, recipe=["coarse"], stages={"coarse": {}})
+    record.close()
+    with pytest.raises(ConfigError, match=r"'recipe' is a recipe: .*recipe\.coarse"):
+        compare_studies("other", "recipe")
