@@ -15,8 +15,9 @@ from hpsearch.tracking.study_events import read_study
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).resolve().parents[2]
+NAMED = ("+study=recipe", "study.name=recipe", "tracker=none")
 SMALL = (
-    *("+study=recipe", "trainer.epochs=6", "stages.coarse.points=6", "stages.coarse.epochs=2"),
+    *("trainer.epochs=6", "stages.coarse.points=6", "stages.coarse.epochs=2"),
     *("stages.fine.points=4", "stages.confirm.seeds=2", "stages.lr_find.per_decade=2", "stages.lr_find.steps=30"),
     "stages.lr_find.on_fail=continue",
 )
@@ -24,7 +25,7 @@ SMALL = (
 
 def start(folder, *words):
     return subprocess.Popen(
-        [sys.executable, "-m", "hpsearch", *SMALL, *words], cwd=folder, text=True, stdin=subprocess.DEVNULL,
+        [sys.executable, "-m", "hpsearch", *NAMED, *words], cwd=folder, text=True, stdin=subprocess.DEVNULL,
         env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "140"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         start_new_session=True,
     )  # fmt: skip
@@ -33,13 +34,13 @@ def start(folder, *words):
 @pytest.mark.slow
 def test_killed_in_a_search_it_goes_on_and_ends_confirmed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    first = start(tmp_path, "tracker=none")
+    first = start(tmp_path, *SMALL)
     deadline = time.time() + 200
     while not (tmp_path / "studies" / "recipe.coarse" / "events").is_dir() and time.time() < deadline:
         time.sleep(0.2)
     os.killpg(first.pid, signal.SIGKILL)
-    first.wait()
-    again = start(tmp_path, "tracker=none")
+    first.communicate()
+    again = start(tmp_path, *SMALL)
     out, _ = again.communicate(timeout=300)
     assert again.returncode == 0, out
     study = read_study(tmp_path / "studies" / "recipe")
@@ -56,7 +57,7 @@ def test_killed_in_a_search_it_goes_on_and_ends_confirmed(tmp_path, monkeypatch)
 
 @pytest.mark.slow
 def test_a_gate_that_fails_stops_with_exit_code_3_and_says_what_to_change(tmp_path):
-    done = start(tmp_path, "tracker=none", "optimizer.lr=1e-9", "stage=[overfit_small,coarse]")
+    done = start(tmp_path, "optimizer.lr=5e-5", "~space.optimizer.lr", "stage=[overfit_small,coarse]")
     out, _ = done.communicate(timeout=200)
     assert done.returncode == 3, out
     assert "✗ overfit_small" in out and "optimizer.lr" in out
