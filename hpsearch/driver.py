@@ -46,6 +46,8 @@ POLL_SEC = 0.2
 SYNC_SEC = 0.2
 """A power cut loses what happened in this time; a killed driver loses nothing."""
 SHOW_SEC = 0.05
+TIME_SEC = 2.0
+"""A driver that is killed forgets at most so much of the time that it searched."""
 TOLD = "told"
 """User attribute of a told point: state, trials (number by state), epochs, and of a complete one mean, sd and n."""
 WIDENED_AT = "widened_at"
@@ -172,7 +174,7 @@ class Driver:
         self._asked = 0
         self._files: Counter[int] = Counter()
         self._cells = 0
-        self._synced_at = self._shown_at = -math.inf
+        self._synced_at = self._shown_at = self._timed_at = -math.inf
         self._on_disk = 0
 
     def run(self) -> Outcome:
@@ -241,6 +243,9 @@ class Driver:
         leaves neither trials of unknown points nor, but for points younger than `SYNC_SEC`, a score without its curve.
         """
         now = self._clock()
+        if self._plan.seconds is not None and not 0 <= now - self._timed_at < TIME_SEC:
+            self._timed_at = now
+            self._study.set_user_attr("seconds", self._elapsed_sec())
         if 0 <= now - self._synced_at < SYNC_SEC:
             self._store.write()
             return
@@ -283,8 +288,14 @@ class Driver:
         return TrialId(point.trial.number, *self._plan.replicates[0])
 
     def _next_promoted(self) -> bool:
-        """Let a paused point go on, where the pruner chooses one; none when time, epochs or the target say stop."""
-        if self._why_out_of_budget():
+        """Let a paused point go on, where the pruner chooses one; beyond the budget only while none is complete.
+
+        A search that spent everything on first epochs still brings its best point to the end.
+
+        Returns:
+            Whether one goes on.
+        """
+        if self._why_out_of_budget() and (self._tally.best is not None or not self._pool.idle):
             return False
         number = self._judge.promote(asking=not self._why_done())
         if number is None:
@@ -392,8 +403,10 @@ class Driver:
                 self._take_over(frozen)
         self._enqueue()
         self._sample_anew()
+        self._extend()
         running = any(point.paused is None for point in self._points.values())
-        return running or (bool(self._points) and not self._why_out_of_budget()) or not self._why_done()
+        may_go_on = self._tally.best is None or not self._why_out_of_budget()
+        return running or (bool(self._points) and may_go_on) or not self._why_done()
 
     def _known_files(self, asked: int) -> Counter[int]:
         """Return the number of event files by point; of a point that was not asked only files that say something."""
@@ -427,7 +440,7 @@ class Driver:
         for replicate, known in records.items():
             if known is not None:
                 self._go_on(point, replicate, known)
-        self._close_if_done(point)
+        self._told_if_done(point)
 
     def _again(self, trial_id: int) -> optuna.Trial:
         """Return the running trial of a study as one that was asked just now."""
@@ -486,11 +499,16 @@ class Driver:
             point.waiting.clear()
 
     def _close_if_done(self, point: Point) -> None:
+        if self._told_if_done(point):
+            self._extend()
+
+    def _told_if_done(self, point: Point) -> bool:
+        """Tell a point whose trials have all ended; return whether it is one."""
         if point.open or point.waiting:
-            return
+            return False
         self._tell(point)
         del self._points[point.trial.number]
-        self._extend()
+        return True
 
     def _extend(self) -> None:
         """Widen the ranges at whose edge the best point lies, in a new Optuna study that holds all points so far."""
@@ -520,6 +538,9 @@ class Driver:
     def _tell(self, point: Point) -> None:
         trial = point.trial
         state = TrialState.PRUNED if point.stopped else _state_of(point)
+        others = self._other_means(point) if state is TrialState.COMPLETE else []
+        if not all(map(math.isfinite, others)):
+            state = TrialState.INFEASIBLE
         scores = [done.score for done in point.finished.values() if done.result.state is TrialState.COMPLETE]
         told: dict[str, Any] = {
             "state": state,
@@ -533,14 +554,14 @@ class Driver:
             trial.set_constraint("infeasible", 1.0 if state is TrialState.INFEASIBLE else -1.0)
         if state is TrialState.COMPLETE:
             best = self._best(trial.number, point.params, told)
-            values = [best.mean, *self._other_means(point)]
+            values = [best.mean, *others]
             self._study.tell(trial, values)
             self._tally.note_scores(values)
             if self._tally.note_best(best):
                 self._record.study("best", self._clock(), **asdict(best))
         elif state is TrialState.INFEASIBLE:
-            others = [math.nan] * len(self._plan.objective.others)
-            self._study.tell(trial, self._tally.penalties([self._untrained(point), *others]))
+            unknown = [math.nan] * len(self._plan.objective.others)
+            self._study.tell(trial, self._tally.penalties([self._untrained(point), *unknown]))
         else:
             self._study.tell(trial, state=OptunaState.PRUNED if state is TrialState.PRUNED else OptunaState.FAIL)
 
@@ -552,7 +573,10 @@ class Driver:
             values = [objective.value(known.curve(objective.metric), known.facts) for known in records if known]
             mean = statistics.fmean(values)
             if not math.isfinite(mean):
-                raise HpsearchError(f"objective.others: point {point.trial.number} has no finite {objective.metric}")
+                number = point.trial.number
+                self._observer.line(
+                    f"point {number} has no finite {objective.metric}, so it is not compared: INFEASIBLE"
+                )
             means.append(mean)
         return means
 

@@ -47,7 +47,8 @@ def run_search(
     The function is called with the hyperparameters by name (None for one that is not active) and, where it has
     arguments of these names, with ``seed``, ``fold`` and ``folder`` (a folder of this trial's own). After each epoch it
     yields a mapping of metrics, such as ``{"valid/acc": 0.9}``. A pruner may stop it there, or pause it and go on
-    later. The same call in the same folder is the same study, and goes on where it was.
+    later; a process keeps 32 paused ones, and an older one that goes on after all starts again. The same call in the
+    same folder is the same study, and goes on where it was.
 
     A function of an importable module runs in worker processes. One of a script, a notebook or another function runs
     in this process.

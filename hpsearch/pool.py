@@ -120,6 +120,11 @@ class Pool:
         """Whether a trial is running."""
         return bool(self._running)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no trial is running or queued."""
+        return not self._running and not self._queue
+
     def running(self) -> tuple[RunningTrial, ...]:
         """Return the trials in the slots, for whoever shows progress."""
         return tuple(_shown(live) for _, live in sorted(self._running.items()))

@@ -282,6 +282,8 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
         pruner = NopPruner()  # what picks for itself picks what works: nothing can judge several objectives early
     seeds = tuple(config["seed"] + i for i in range(config["study"]["seeds"]))
     budget = config["budget"]
+    if isinstance(pruner, AutoPruner) and budget["epochs"]:  # half of them are for the points that go on
+        pruner.start = min(pruner.start, max(1, budget["epochs"] // 2))
     plan = Plan(objective, seeds, _folds(composition), **budget)
     check_sampler(sampler, space, len(objective.each))
     if not isinstance(sampler, Queue) and space.size() is None and all(limit is None for limit in budget.values()):

@@ -64,6 +64,12 @@ class Parameter:
             return (self.distribution.low, self.distribution.high)
         return self.values or ()
 
+    def every(self) -> Sequence[Any] | None:
+        """Return every value in order, decoded; None for an interval of real numbers."""
+        if self.values is None and isinstance(self.distribution, IntDistribution):
+            return range(self.distribution.low, self.distribution.high + 1)
+        return self.values
+
     def own(self, value: Any) -> Any:
         """Return the value among its own that a user's value means.
 

@@ -148,9 +148,9 @@ class Space:
 
     def cells(self) -> Iterator[dict[str, Any]]:
         """Yield every active combination of a finite space, as `grid` returns them."""
-        return self._cells(self._cuts(None))
+        return self._cells(self._every)
 
-    def _cells(self, cuts: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    def _cells(self, cuts: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
         return (self.flat(params) for params in self._combinations(0, {}, cuts))
 
     def _cuts(self, points: int | Mapping[str, int] | None) -> dict[str, tuple[Any, ...]]:
@@ -159,10 +159,13 @@ class Space:
             if key not in keys:
                 raise SpaceError(f"sampler.points names {key}, which is not searched{nearest(key, keys)}")
         per_key = points if isinstance(points, Mapping) else dict.fromkeys(keys, points)
+        for key, number in per_key.items():
+            if isinstance(number, int) and number > MAX_CELLS:
+                raise SpaceError(f"sampler.points = {number} for {key}: a queue holds at most {MAX_CELLS} points")
         return {parameter.name: parameter.cut(per_key.get(parameter.key)) for parameter in self.parameters}
 
     def _combinations(
-        self, place: int, params: dict[str, Any], cuts: Mapping[str, tuple[Any, ...]]
+        self, place: int, params: dict[str, Any], cuts: Mapping[str, Sequence[Any]]
     ) -> Iterator[dict[str, Any]]:
         if place == len(self.parameters):
             yield params
@@ -180,16 +183,20 @@ class Space:
 
     @cached_property
     def _size(self) -> int | None:
-        if any(parameter.values is None for parameter in self.parameters):
+        if len(self._every) < len(self.parameters):
             return None
-        return self._count(0, {}, self._branching(), self._cuts(None))
+        return self._count(0, {}, self._branching(), self._every)
+
+    @cached_property
+    def _every(self) -> dict[str, Sequence[Any]]:
+        """The values of every hyperparameter that has finitely many, whole numbers of an interval too."""
+        every = {parameter.name: parameter.every() for parameter in self.parameters}
+        return {name: values for name, values in every.items() if values is not None}
 
     def _branching(self) -> set[str]:
         return {group for parameter in self.parameters for group, _ in parameter.condition}
 
-    def _count(
-        self, place: int, params: dict[str, Any], branching: set[str], cuts: Mapping[str, tuple[Any, ...]]
-    ) -> int:
+    def _count(self, place: int, params: dict[str, Any], branching: set[str], cuts: Mapping[str, Sequence[Any]]) -> int:
         if place == len(self.parameters):
             return 1
         parameter = self.parameters[place]

@@ -14,6 +14,7 @@ import pytest
 
 from hpsearch.driver import Driver, Plan
 from hpsearch.errors import ConfigError, StorageError
+from hpsearch.search.auto import AutoPruner
 from hpsearch.search.extension import Extension, present_study
 from hpsearch.search.pruners import TopKAfter
 from hpsearch.search.samplers import Grid, Sobol
@@ -536,12 +537,46 @@ def test_paused_points_wait_for_more_epochs_when_their_budget_is_used_up(tmp_pat
     script = resumes(rising)
     first = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=4, epochs=4)
     outcome = first.run(script, slots=1)
-    assert (outcome.counts, outcome.why) == ({TrialState.PAUSED: 4}, "budget.epochs = 4 is used up")
+    assert outcome.counts == {TrialState.COMPLETE: 1, TrialState.PAUSED: 3}
+    assert outcome.why == "budget.epochs = 4 is used up"
     again = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=4, epochs=4)
     again.run(script, slots=1)
     assert not again.todo
     more = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=4, epochs=100)
     assert more.run(script, slots=1).counts == {TrialState.COMPLETE: 1, TrialState.PRUNED: 3}
+
+
+def test_a_budget_spent_on_first_epochs_still_brings_the_best_point_to_its_end(tmp_path):
+    space, random_at = {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
+    setup = Setup(tmp_path, space, random_at, AutoPruner(6), seeds=(0,), epochs=5)
+    outcome = setup.run(resumes(rising), slots=2)
+    assert outcome.counts[TrialState.COMPLETE] == 1
+    assert outcome.best.params["lr"] == max(t.params["lr"] for t in setup.study().trials)
+
+
+def test_an_objective_beside_the_first_that_is_not_finite_makes_its_point_infeasible(tmp_path):
+    objective = Objective("valid/acc", others=(Objective("valid/cost", "minimize"),))
+    setup = Setup(tmp_path, LR, objective=objective, seeds=(0,))
+    outcome = setup.run(trains([0.5]))
+    assert outcome.best is None
+    assert all(t.constraints["infeasible"] == 1.0 for t in setup.study().trials)
+    assert "no finite valid/cost" in setup.observer.lines[0]
+    again = Setup(tmp_path, LR, objective=objective, seeds=(0,))
+    again.run(trains([0.5]))
+    assert not again.todo
+
+
+def test_a_killed_driver_forgets_little_of_the_time_it_searched(tmp_path):
+    space, random_at = {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
+
+    def kill(poll):
+        if poll == 12:
+            raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt):
+        Setup(tmp_path, space, random_at, seeds=(0,), seconds=1000).run(trains([0.1]), on_poll=kill)
+    ran = Setup(tmp_path, space, random_at).study().user_attrs["seconds"]
+    assert ran > 10
 
 
 def test_wilcoxon_stops_a_point_between_its_replicates(tmp_path):

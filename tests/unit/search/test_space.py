@@ -553,3 +553,15 @@ def test_a_queue_of_too_many_combinations_is_refused():
     with pytest.raises(SpaceError, match="1000000000000 combinations, and a queue holds at most 100000"):
         space.grid()
     assert next(space.cells()) == dict.fromkeys("abcdef", 0)
+
+
+def test_whole_numbers_of_an_interval_are_finitely_many():
+    space = Space.parse({"width": "int(interval(1, 3))", "kind": "choice(a, b)"})
+    assert space.size() == 6
+    assert len({str(cell) for cell in space.cells()}) == 6
+    assert Space.parse({"lr": "interval(1, 3)"}).size() is None
+
+
+def test_a_grid_too_fine_to_queue_is_refused_before_it_is_built():
+    with pytest.raises(SpaceError, match=r"sampler\.points = 1000000000 for lr: a queue holds at most"):
+        Space.parse({"lr": "interval(0.0, 1.0)"}).grid(10**9)
