@@ -71,8 +71,8 @@ class Confirm:
             gap = measured(searched, promised.scores, context.objective.maximize)
             numbers |= {"optimism": gap.value, "optimism_low": gap.low, "optimism_high": gap.high, "looks": looks}
             sentence += (
-                f"; the best of the search had {searched:.4f}, by {gap.value:+.4f} more than its mean on fresh seeds "
-                f"({gap.low:+.4f} to {gap.high:+.4f}) after {looks} looks at the validation set"
+                f"; the best of the fine search had {searched:.4f}, by {gap.value:+.4f} more than its mean on fresh "
+                f"seeds ({gap.low:+.4f} to {gap.high:+.4f}) after {looks} looks at the validation set"
             )
         interval = mean_interval(tested)
         if interval is not None:

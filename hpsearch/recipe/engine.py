@@ -252,5 +252,6 @@ def _opened(composition: Composition, folder: Path) -> dict[str, Any]:
 
 def _command(composition: Composition, winner: Mapping[str, Any]) -> str:
     filled = composition.trial(winner, composition.config["seed"])
-    words = [*composition.folder_words, *filled.overrides, "trainer.test=true"]
+    ours = [word for word in filled.overrides if not word.lstrip("+~").startswith("scheduler")]
+    words = [*composition.folder_words, *ours, "scheduler=constant", "trainer.test=true"]  # as it was confirmed
     return f"python -m hpsearch {shlex.join(words)}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hpsearch.analysis.sweep import summarize
-from hpsearch.analysis.words import settings
+from hpsearch.analysis.words import label, settings
 from hpsearch.errors import ConfigError, check_choice, check_float, check_int
 from hpsearch.recipe import curves
 from hpsearch.recipe.base import Context, Finding, Verdict, need
@@ -40,6 +40,7 @@ class Fine:
     """
 
     gives: ClassVar[tuple[str, ...]] = (
+        "fine_space",
         "candidates",
         "searched_score",
         "fine_curves",
@@ -88,16 +89,26 @@ class Fine:
             )
         best = points[0]
         of_them = "" if len(points) == numbers["points"] else f", {len(points)} of them trained to the end,"
+        wider = sorted({each["key"] for each in table.study.get("extensions") or ()})
+        where = (
+            f"the narrowed space, {' and '.join(map(label, wider))} widened on the way,"
+            if wider
+            else "the narrowed space"
+        )
         sentence = (
-            f"of {numbers['points']} points in the narrowed space{of_them} the best has {context.objective.metric} "
+            f"of {numbers['points']} points in {where}{of_them} the best has {context.objective.metric} "
             f"{best.mean:.4g} at {settings(best.params)}"
         )
-        handed = curves.handed(table, summarize(table)) | {
-            "candidates": [dict(point.params) for point in points[: self.keep]],
-            "searched_score": best.mean,
-            "looks": context.handed.get("looks", 0) + numbers["points"],
-            "fine_curves": [curve(table, point.point, context.objective.metric) for point in points[: self.keep]],
-        }
+        handed = (
+            curves.handed(table, summarize(table))
+            | {
+                "fine_space": dict(table.study["space"]),  # its ranges may have been widened
+                "candidates": [dict(point.params) for point in points[: self.keep]],
+                "searched_score": best.mean,
+                "looks": context.handed.get("looks", 0) + numbers["points"],
+                "fine_curves": [curve(table, point.point, context.objective.metric) for point in points[: self.keep]],
+            }
+        )
         series = {"params": [dict(p.params) for p in points], "scores": [p.mean for p in points], "space": dict(space)}
         return Finding(Verdict.PASS, sentence, {**numbers, "best": best.mean or 0.0}, handed=handed, series=series)
 

@@ -1,7 +1,7 @@
 """From a coarse search to a fine one: the ranges around what was good."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,9 +75,15 @@ def _range(distribution: FloatDistribution | IntDistribution, low: float, high: 
     if isinstance(distribution, IntDistribution):
         text = f"int(interval({max(math.floor(low), distribution.low)}, {min(math.ceil(high), distribution.high)}))"
     else:
-        low, high = (float(f"{end:.4g}") for end in (low, high))
-        text = f"interval({max(low, distribution.low)!r}, {min(high, distribution.high)!r})"
+        low, high = max(_outward(low, math.floor), distribution.low), min(_outward(high, math.ceil), distribution.high)
+        text = f"interval({low!r}, {high!r})"
     return f"tag(log, {text})" if distribution.log else text
+
+
+def _outward(end: float, rounded: Callable[[float], int]) -> float:
+    """Return an end with four digits, rounded so that nothing falls out of the range."""
+    unit = 10.0 ** (math.floor(math.log10(abs(end))) - 3) if end else 1.0
+    return float(f"{rounded(end / unit) * unit:.4g}")
 
 
 def _choices(parameter: Parameter, values: Sequence[Any], old: str) -> str:

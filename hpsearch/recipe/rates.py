@@ -37,11 +37,15 @@ def within(expression: str, low: float, high: float) -> str | None:
 
     Returns:
         The part of the range, on a log scale; of choices those in between; None where there is none.
+
+    Raises:
+        ConfigError: for a range of whole numbers.
     """
     (parameter,) = Space.parse({RATE: expression}).parameters
     if parameter.values is not None:
         kept = [value for value in parameter.values if low <= value <= high]
         return f"choice({', '.join(map(value_text, kept))})" if kept else None
-    assert isinstance(parameter.distribution, FloatDistribution)
+    if not isinstance(parameter.distribution, FloatDistribution):
+        raise ConfigError(f"space {RATE} = {expression}: lr_find narrows a range of real numbers; write interval(...)")
     low, high = max(low, parameter.distribution.low), min(high, parameter.distribution.high)
     return f"tag(log, interval({low!r}, {high!r}))" if low < high else None

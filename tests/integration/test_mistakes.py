@@ -9,11 +9,11 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.errors import ConfigError, HpsearchError
 from hpsearch.launch.inline import InlineLauncher
-from hpsearch.recipe.base import Verdict
+from hpsearch.recipe.base import Verdict, check_stages
 from hpsearch.recipe.engine import Bench
 from hpsearch.recipe.run import run_stages
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).resolve().parents[1] / "mistakes"
 GATES = ("data_check", "initial_loss", "determinism", "input_baseline", "gradient_isolation", "overfit_small")
@@ -101,6 +101,11 @@ SOUND = {
 }
 
 
+def few(cases):
+    """Return the cases, all but every sixth for the long tests."""
+    return [case if place % 6 == 0 else pytest.param(case, marks=pytest.mark.long) for place, case in enumerate(cases)]
+
+
 @pytest.fixture(autouse=True)
 def mine(monkeypatch):
     """Import the package with the mistakes here, as a run from its folder does."""
@@ -120,14 +125,15 @@ def found(*words, gates=GATES):
     composition = compose(["+study=recipe", f"stage=[{','.join(gates)}]", *words], [PROJECT / "my_conf"])
     stages = {name: build("stage", options) for name, options in composition.config["stages"].items()}
     assert list(stages) == list(gates)
+    check_stages(stages)
 
     def bench(handed):
-        return Bench(composition, InlineLauncher(), None, Quiet(), {"name": "gates", "uid": "1"}, handed)
+        return Bench(composition, InlineLauncher(), None, Quiet(), {"name": "gates", "uid": "1"}, handed, None)
 
     return run_stages(stages, {}, bench, lambda name, finding: None, lambda text: None)
 
 
-@pytest.mark.parametrize("case", BROKEN)
+@pytest.mark.parametrize("case", few(BROKEN))
 def test_a_mistake_is_caught_by_its_gate(case):
     words, gate, cause = BROKEN[case]
     upto = GATES[: GATES.index(gate) + 1]
@@ -139,7 +145,7 @@ def test_a_mistake_is_caught_by_its_gate(case):
     assert findings[gate].action and findings[gate].sentence
 
 
-@pytest.mark.parametrize("case", SOUND)
+@pytest.mark.parametrize("case", few(SOUND))
 def test_a_sound_setup_passes_every_gate(case):
     findings = found(*SOUND[case])
     assert {name: each.cause for name, each in findings.items()} == dict.fromkeys(GATES, ""), findings
@@ -168,7 +174,9 @@ def test_numbers_to_predict_are_refused_where_classes_are_expected():
 
 
 def test_a_stage_that_needs_what_no_stage_before_gave_names_the_giver():
-    with pytest.raises(ConfigError, match=r"^stage: fine_space is needed here, and only stage coarse gives it"):
+    with pytest.raises(
+        ConfigError, match=r"^stage: fine needs fine_space, which no stage before it gives: put coarse in front"
+    ):
         found(gates=["data_check", "fine"])
 
 

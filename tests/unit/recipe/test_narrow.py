@@ -25,6 +25,18 @@ def ends(table, name):
     return distribution.low, distribution.high
 
 
+@pytest.mark.parametrize(
+    "text", ["interval(0.99991, 0.99994)", "interval(1000.1, 1000.4)", "tag(log, interval(12345.6, 12346))"]
+)
+def test_rounding_neither_reverses_a_range_nor_cuts_its_limits(text):
+    space = Space.parse({"x": text})
+    low, high = space.ends()["x"]
+    for best in (low, high):
+        found = ends(narrowed(space, [Scored({"x": best}, 1.0)]), "x")
+        assert low <= found[0] <= best <= found[1] <= high
+        assert found[0] < found[1]
+
+
 def test_the_ranges_of_the_better_quarter_with_room_around_them():
     points = [point(10**exponent, score) for exponent, score in [(-2, 9.0), (-1.5, 8.0), (-1, 7.0), *[(0.5, 1.0)] * 9]]
     low, high = ends(narrowed(SPACE, points), "lr")
