@@ -118,9 +118,7 @@ def need(context: Context, key: str, giver: str) -> Any:
         ConfigError: no stage before did.
     """
     if key not in context.handed:
-        raise ConfigError(
-            f"stage: {key} is needed here, and only stage {giver} gives it: put it in front, or mend it"
-        )
+        raise ConfigError(f"stage: {key} is needed here, and only stage {giver} gives it: put it in front, or mend it")
     return context.handed[key]
 
 

@@ -12,6 +12,7 @@ from hpsearch.errors import check_int
 from hpsearch.grammar import value_text
 from hpsearch.recipe.base import Context, Finding, Verdict, need
 from hpsearch.recipe.points import complete_points, counts
+from hpsearch.types import TrialTable
 
 FRESH = 1000
 """Added to the seed of the study: no earlier stage has seen the seeds of this one."""
@@ -55,9 +56,8 @@ class Confirm:
         winner = points[0]
         metric = context.objective.metric
         test = metric.replace("valid/", "test/")
-        trials = table.trials[table.trials["point"] == winner.point]
-        tested = floats(trials[test]).tolist() if test in trials else []
-        fresh = mean_interval(winner.scores)
+        tested = _by_seed(table, winner.point, test) if test in table.trials else []
+        fresh = mean_interval(_by_seed(table, winner.point, "score"))
         assert fresh is not None and winner.mean is not None
         numbers |= {"valid_mean": winner.mean, "valid_low": fresh.low, "valid_high": fresh.high, "seeds": self.seeds}
         sentence = (
@@ -68,10 +68,11 @@ class Confirm:
         if promised is not None:
             searched = float(need(context, "searched_score", self.needs["searched_score"]))
             looks = int(context.handed.get("looks", 0)) + len(candidates)
-            gap = measured(searched, promised.scores, context.objective.maximize)
+            gap = measured(searched, _by_seed(table, promised.point, "score"), context.objective.maximize)
             numbers |= {"optimism": gap.value, "optimism_low": gap.low, "optimism_high": gap.high, "looks": looks}
             sentence += (
-                f"; the best of the fine search had {searched:.4f}, by {gap.value:+.4f} more than its mean on fresh "
+                f"; the best of the fine search{'' if promised is winner else f', {settings(promised.params)},'} had "
+                f"{searched:.4f}, by {gap.value:+.4f} more than its mean on fresh "
                 f"seeds ({gap.low:+.4f} to {gap.high:+.4f}) after {looks} looks at the validation set"
             )
         interval = mean_interval(tested)
@@ -85,3 +86,10 @@ class Confirm:
             "test": tested,
         }
         return Finding(Verdict.PASS, sentence, numbers, handed={"winner": dict(winner.params)}, series=series)
+
+
+def _by_seed(table: TrialTable, point: int, column: str) -> list[float]:
+    """Return a point's mean of a column for every seed: the folds of one seed share their data."""
+    trials = table.trials[table.trials["point"] == point]
+    means: list[float] = trials.assign(**{column: floats(trials[column])}).groupby("seed")[column].mean().tolist()
+    return means

@@ -223,7 +223,9 @@ def _look(composition: Composition, launcher: Launcher) -> None:
 
     Faults that a gate names are left to it.
     """
-    config = composition.trial({}, composition.config["seed"]).config
+    config = dict(composition.trial({}, composition.config["seed"]).config)
+    if "confirm" in composition.config["stages"]:  # it tests
+        config["trainer"] = {**config["trainer"], "test": True}
     found = launcher.call(data_check, config, FEW_ROWS)
     if "fault" not in found:
         check_metric(composition, found["metrics"])

@@ -92,7 +92,7 @@ def test_what_is_needed_is_what_the_named_giver_gives(stage):
 
 def test_a_stage_that_lacks_what_an_earlier_one_gives_says_which():
     context = SimpleNamespace(handed={})
-    with pytest.raises(ConfigError, match="only stage coarse gives it: put coarse in front"):
+    with pytest.raises(ConfigError, match="only stage coarse gives it: put it in front"):
         need(context, "fine_space", "coarse")
 
 
