@@ -29,11 +29,6 @@ class Standing:
         """Its last epoch, 0 before the first report."""
         return max(self.scores, default=0)
 
-    def at(self, epoch: int) -> float | None:
-        """Return its newest score up to an epoch, None before the first."""
-        known = [each for each in self.scores if each <= epoch]
-        return self.scores[max(known)] if known else None
-
 
 class Promoter(NopPruner):
     """A pruner that pauses points and chooses which of them go on; a paused one continues from its checkpoint.

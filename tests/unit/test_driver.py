@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import os
+import shutil
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -569,14 +570,20 @@ def test_an_objective_beside_the_first_that_is_not_finite_makes_its_point_infeas
 def test_a_killed_driver_forgets_little_of_the_time_it_searched(tmp_path):
     space, random_at = {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
 
+    killed = tmp_path / "killed"
+
     def kill(poll):
         if poll == 12:
+            shutil.copytree(tmp_path, killed)  # what a kill leaves, before the driver can say anything
             raise KeyboardInterrupt
 
     with contextlib.suppress(KeyboardInterrupt):
         Setup(tmp_path, space, random_at, seeds=(0,), seconds=1000).run(trains([0.1]), on_poll=kill)
     ran = Setup(tmp_path, space, random_at).study().user_attrs["seconds"]
     assert ran > 10
+    assert (
+        ran - Setup(killed, space, random_at).study().user_attrs.get("seconds", 0.0) < 20
+    )  # by a second at every look
 
 
 def test_wilcoxon_stops_a_point_between_its_replicates(tmp_path):
