@@ -70,6 +70,22 @@ def test_every_figure_draws_without_an_error_and_the_page_fits(chrome, pages, na
     keep(chrome, f"report-{name}-{width}-{scheme}")
 
 
+@pytest.mark.parametrize("name", ["recipe", "ablation", "searched"])
+def test_a_page_that_begins_without_room_draws_itself_again_when_it_has_some(chrome, pages, name):
+    narrow = {"source": "addEventListener('readystatechange', () => (document.body.style.width = '30px'))"}
+    script = chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", narrow)
+    try:
+        load(chrome, pages[name], PHONE)
+    finally:
+        chrome.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+    assert errors(chrome) == []
+    for step in ("390px", "900px", ""):
+        chrome.execute_script(f"document.body.style.width = '{step}'; dispatchEvent(new Event('resize'))")
+    room = "[...document.querySelectorAll('.figure')].every((f) => f._fullLayout.width >= 300)"
+    wait(chrome, f"return {room}", 10)
+    assert errors(chrome) == []
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
 def test_the_page_of_a_recipe_draws_and_copies(chrome, pages, width, scheme):
     from selenium.webdriver.common.by import By

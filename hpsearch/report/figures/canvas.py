@@ -75,6 +75,7 @@ def axis_style(title: str, **changes: Any) -> Layout:
         "tickfont": {"color": theme.MUTED},
         "ticks": "outside",
         "ticklen": 4,
+        "ticklabeloverflow": "allow",  # where all were hidden Plotly would place the title at infinity
         "showline": True,
         "zeroline": False,
         "automargin": True,

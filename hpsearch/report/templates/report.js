@@ -39,16 +39,16 @@
   let paper = false;
   const inScheme = (value) => (darkScheme.matches && !paper ? themed(value) : structuredClone(value));
 
+  const scrolls = (item, width) => width < item.source.layout.meta.min_width;
+
   const draw = (item) => {
     const figure = inScheme(item.source);
-    const width = paper ? PAPER_WIDTH : item.element.clientWidth;
-    if (width < NARROW) compact(figure);
-    item.narrow = width < NARROW;
+    item.width = paper ? PAPER_WIDTH : item.element.clientWidth;
+    if (item.width < NARROW) compact(figure);
     if (paper) figure.layout.width = PAPER_WIDTH;
-    else if (width < figure.layout.meta.min_width) figure.layout.width = figure.layout.meta.min_width;
+    else if (scrolls(item, item.width)) figure.layout.width = figure.layout.meta.min_width;
     if (touch) figure.layout.dragmode = false;
     const options = {
-      responsive: !paper,
       displaylogo: false,
       modeBarButtons: [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]], // none that sends data anywhere
       toImageButtonOptions: { format: "svg", filename: item.element.id },
@@ -59,6 +59,14 @@
         Promise.resolve()
       )
     );
+  };
+
+  const fit = (item) => {
+    const [before, now] = [item.width, item.element.clientWidth];
+    if (now === before || !now) return undefined;
+    if (now < NARROW !== before < NARROW || scrolls(item, now) !== scrolls(item, before)) return draw(item);
+    item.width = now;
+    return scrolls(item, now) ? undefined : Plotly.Plots.resize(item.element);
   };
 
   const apply = (item, index) => {
@@ -111,14 +119,19 @@
     );
   }
 
-  // The page can be used between one figure and the next: all at once would hold it for seconds in a large study.
+  // One figure at a time: Plotly measures what it has drawn, so a second drawing would disturb the first. The page can be
+  // used between two of them: all at once would hold it for seconds in a large study.
   const breath = () => new Promise((go) => setTimeout(go));
-  const drawAll = () => figures.reduce((done, item) => done.then(() => draw(item)).then(breath), Promise.resolve());
-  drawAll().then(() => {
+  let queue = Promise.resolve();
+  const inTurn = (work) => {
+    queue = figures.reduce((done, item) => done.then(() => work(item)).then(breath), queue);
+    return queue;
+  };
+  inTurn(draw).then(() => {
     performance.mark("drawn");
     document.documentElement.setAttribute("data-drawn", "true");
   });
-  darkScheme.addEventListener("change", drawAll);
+  darkScheme.addEventListener("change", () => inTurn(draw));
   addEventListener("beforeprint", () => {
     document.querySelectorAll("details").forEach((details) => (details.open = true));
     paper = true;
@@ -126,11 +139,13 @@
   });
   addEventListener("afterprint", () => {
     paper = false;
-    drawAll();
+    inTurn(draw);
   });
-  addEventListener("resize", () =>
-    figures.filter((item) => item.element.clientWidth < NARROW !== item.narrow).forEach(draw)
-  );
+  let resized;
+  addEventListener("resize", () => {
+    clearTimeout(resized);
+    resized = setTimeout(() => inTurn(fit), 100);
+  });
 
   // Tables: empty cells stay at the end whichever way a column is sorted.
   const sortValue = (row, column) => {
