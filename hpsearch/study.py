@@ -186,7 +186,7 @@ def _report_ablation(folder: Path) -> tuple["Ablation", Path]:
 
     arms, tuning = ablation_tables(folder.name)
     found, command = ablation_of(arms, tuning), str(table_of(folder.name).study["command"])
-    return found, write_ablation(found, arms, command, folder)
+    return found, write_ablation(found, arms, tuning, command, folder)
 
 
 def _notebook(folder: Path, replay: str | None) -> Path:
@@ -412,8 +412,8 @@ def _conclude(
 
 
 def _left(folder: Path) -> list[str]:
-    """Return the names of what a report left in a study's folder: the page, its figures as images, the table."""
-    known = (REPORT, "README.md", *sorted(path.name for path in folder.glob("*.svg")), "trials.csv")
+    """Return the names of what a report left in a study's folder: the page, its figures as images, the tables."""
+    known = (REPORT, "README.md", *(path.name for kind in ("*.svg", "*.csv") for path in sorted(folder.glob(kind))))
     return [name for name in known if (folder / name).is_file()]
 
 

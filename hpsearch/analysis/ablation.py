@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hpsearch.analysis.ablation_words import answer, caveats
+from hpsearch.analysis.ablation_words import answer, caveats, took
 from hpsearch.analysis.arms import Arm, Factor, ablation_options, arms_of, factors_of
 from hpsearch.analysis.claim import Claim
 from hpsearch.analysis.claims import claims_of
@@ -42,7 +42,8 @@ class Ablation:
         claims: what is known of batch size, momentum and learning rate, as far as these data can speak of it.
         caveats: what to know before believing it, one sentence each.
         states: trials by state.
-        trial_sec: time of all trials added up.
+        trial_sec: time of all trials of the arms added up.
+        took: what it cost, with the search before it.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Ablation:
     caveats: tuple[str, ...]
     states: Mapping[TrialState, int]
     trial_sec: float
+    took: str
 
     def arm(self, name: str) -> Arm:
         """Return the arm of this name."""
@@ -104,6 +106,7 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
         caveats=caveats(table, arms, compared, nuisance, effects, objective),
         states=Counter(TrialState(state) for state in table.trials["state"]),
         trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),
+        took=took(table, tuning),
     )
 
 

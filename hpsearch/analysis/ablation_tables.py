@@ -56,7 +56,7 @@ def difference_rows(found: Ablation) -> TextTable:
         rows.append((
             each.arm,
             str(each.difference.n),
-            f"{each.difference.mean:+.4g}",
+            _gap(each.difference),
             _named(each.difference, each.difference.shown),
             _named(each.difference, each.difference.beside),
             _p(each.p),
@@ -164,7 +164,7 @@ def _interval(found: Estimate) -> str:
 def _named(found: Estimate, interval: Interval | None) -> str:
     if interval is None or found.sd is None:
         return NONE
-    digits = words.decimals(found.mean, found.sd)
+    digits = words.interval_decimals(interval.low, interval.high)
     return f"{interval.low:+.{digits}f} to {interval.high:+.{digits}f} ({'t' if interval is found.t else 'BCa'})"
 
 
@@ -172,12 +172,13 @@ def _difference(own: Difference) -> Sequence[str]:
     if not own.difference.n:
         return (NONE, NONE, NONE, own.verdict)
     found = own.difference
-    return (
-        f"{found.mean:+.{words.decimals(found.mean, found.sd)}f}",
-        _named(found, found.shown),
-        _p(own.p_holm),
-        own.verdict,
-    )
+    return (_gap(found), _named(found, found.shown), _p(own.p_holm), own.verdict)
+
+
+def _gap(found: Estimate) -> str:
+    shown = found.shown
+    digits = words.decimals(found.mean) if shown is None else words.interval_decimals(shown.low, shown.high)
+    return f"{found.mean:+.{digits}f}"
 
 
 def _p(p: float | None) -> str:

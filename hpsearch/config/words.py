@@ -26,6 +26,7 @@ _SPACE_PATH = re.compile(
     re.DOTALL,
 )
 _NOT_IN_NAME = re.compile(r"(launcher|tracker|storage|budget|plugins)\b|study\.(restart|name|question)\b")
+_FREE_TEXT = re.compile(r"\+{0,2}study\.question=(?P<text>[^'\"].*)", re.DOTALL)
 _NAME_LENGTH = 80
 
 
@@ -140,7 +141,7 @@ def _parser() -> OverridesParser:
 
 
 def parse_word(text: str) -> Word:
-    """Parse one override.
+    """Parse one override; a question is plain text, commas and all.
 
     Args:
         text: such as ``optimizer.lr=0.1``, ``+init=he`` or ``~scheduler``.
@@ -151,6 +152,8 @@ def parse_word(text: str) -> Word:
     Raises:
         ConfigError: for a word that is no override, a search expression, or a setting of Hydra's own.
     """
+    if (free := _FREE_TEXT.fullmatch(text)) and free["text"] != "null":
+        return Word(text, "study.question", free["text"], adds=True, deletes=False)
     try:
         override = _parser().parse_override(text)
     except HydraException as error:

@@ -77,8 +77,9 @@ class RecipeOutcome:
 
     @property
     def exit_code(self) -> int:
-        """0 done, 3 a gate failed."""
-        return GATE_FAILED if self.failed else 0
+        """0 done, 1 a trial of an arm stayed FAILED, 3 a gate failed."""
+        lost = self.ablation is not None and self.ablation.states.get(TrialState.FAILED, 0) > 0
+        return GATE_FAILED if self.failed else int(lost)
 
 
 class Bench:

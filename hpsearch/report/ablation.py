@@ -1,4 +1,4 @@
-"""What an ablation leaves for people to read: a page, README.md with its figures, trials.csv."""
+"""What an ablation leaves for people to read: a page, README.md with its figures, and the tables behind them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,12 +23,13 @@ class Section:
     rows: list[tuple[str, ...]]
 
 
-def write_ablation(found: Ablation, table: TrialTable, command: str, folder: Path) -> Path:
-    """Write ``report.html``, ``README.md``, its SVG figures and ``trials.csv`` of an ablation, each in one move.
+def write_ablation(found: Ablation, table: TrialTable, tuning: TrialTable | None, command: str, folder: Path) -> Path:
+    """Write ``report.html``, ``README.md``, its SVG figures and its tables as CSV, each in one move.
 
     Args:
         found: what it found.
         table: the study of its arms.
+        tuning: the search before it; None where nothing was retuned.
         command: runs or continues it.
         folder: where to write; made when it is missing.
 
@@ -36,6 +37,9 @@ def write_ablation(found: Ablation, table: TrialTable, command: str, folder: Pat
         The path of the page.
     """
     replace_text(folder / "trials.csv", trials_csv(table))
+    replace_text(folder / "curves.csv", table.curves.to_csv(index=False, lineterminator="\n"))
+    if tuning is not None:
+        replace_text(folder / "tuning.csv", trials_csv(tuning))
     images = []
     for name, title, svg in ablation_stills(found, table):
         replace_text(folder / name, svg)
@@ -60,8 +64,8 @@ def readme(found: Ablation, command: str, images: Sequence[tuple[str, str]]) -> 
     parts += ["## Before you believe it", "\n".join(f"- {markdown_text(line)}" for line in found.caveats)]
     parts += ["## Figures", *shown[1:]] if shown[1:] else []
     lines = "\n".join(f"# {what}\n{each}" for what, each in _commands(command))
-    files = "`trials.csv` holds every trial of the arms, one row each; in `report.html` the figures are interactive."
-    return "\n\n".join([*parts, "## Commands", f"```sh\n{lines}\n```", files]) + "\n"
+    parts += ["## What it took", markdown_text(found.took), "## Commands", f"```sh\n{lines}\n```"]
+    return "\n\n".join([*parts, _files(found)]) + "\n"
 
 
 def sections(found: Ablation) -> list[Section]:
@@ -89,6 +93,14 @@ def sections(found: Ablation) -> list[Section]:
         ("Claims", "What these data say of them.", tables.claim_rows(found)),
     )
     return [Section(title, aid, *rows) for title, aid, rows in each if rows[1]]
+
+
+def _files(found: Ablation) -> str:
+    searched = ", `tuning.csv` every trial of the search before them" if found.nuisance.tuned else ""
+    return (
+        f"`trials.csv` holds every trial of the arms, one row each, `curves.csv` every epoch of theirs{searched}. "
+        "In `report.html`, which the command writes, the figures are interactive."
+    )
 
 
 def _commands(command: str) -> list[tuple[str, str]]:

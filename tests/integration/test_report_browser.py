@@ -72,7 +72,7 @@ def test_every_figure_draws_without_an_error_and_the_page_fits(chrome, pages, na
 
 @pytest.mark.parametrize("name", ["recipe", "ablation", "searched"])
 def test_a_page_that_begins_without_room_draws_itself_again_when_it_has_some(chrome, pages, name):
-    narrow = {"source": "addEventListener('readystatechange', () => (document.body.style.width = '30px'))"}
+    narrow = {"source": "document.addEventListener('readystatechange', () => (document.body.style.width = '30px'))"}
     script = chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", narrow)
     try:
         load(chrome, pages[name], PHONE)

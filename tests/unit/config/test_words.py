@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpsearch.config.words import choice_options, sort_words, study_name
+from hpsearch.config.words import choice_options, parse_word, sort_words, study_name, study_word
 from hpsearch.errors import ConfigError, SpaceError
 
 
@@ -125,3 +125,15 @@ def test_a_long_name_is_cut_and_stays_unique():
 )
 def test_options_of_a_choice(expression, options):
     assert choice_options(expression) == options
+
+
+@pytest.mark.parametrize("text", ["Which one, and why?", 'it\'s "so" (really)', "a=b", "1"])
+def test_a_question_is_plain_text(text):
+    word = parse_word(f"study.question={text}")
+    assert word.value == text and not word.deletes
+    assert parse_word(study_word(word).text).value == text
+
+
+def test_a_quoted_question_loses_its_quotes_and_null_is_none():
+    assert parse_word("study.question='Which, really?'").value == "Which, really?"
+    assert parse_word("study.question=null").value is None

@@ -5,16 +5,18 @@ from types import SimpleNamespace
 
 import pytest
 
+from hpsearch.analysis.ablation import ablation_of
 from hpsearch.errors import ConfigError
 from hpsearch.recipe.base import Finding, Verdict, check_stages, need
 from hpsearch.recipe.coarse import Coarse
 from hpsearch.recipe.confirm import Confirm
 from hpsearch.recipe.curves import Curves
-from hpsearch.recipe.engine import conclusion
+from hpsearch.recipe.engine import RecipeOutcome, conclusion
 from hpsearch.recipe.fine import Fine
 from hpsearch.recipe.lr_find import LrFind
 from hpsearch.recipe.run import from_dict, run_stages, to_dict
 from hpsearch.recipe.train_longer import TrainLonger
+from tests.unit.report import synthetic
 
 
 @dataclass
@@ -108,3 +110,15 @@ def test_the_conclusion_is_the_confirmation_or_where_it_stopped():
     warned = Finding(Verdict.WARN, "imbalanced")
     text = conclusion({"data_check": warned, "confirm": Finding(Verdict.PASS, "0.97 over 5 seeds")}, None)
     assert text == "0.97 over 5 seeds; look at data_check"
+
+
+@pytest.mark.parametrize(
+    ("state", "failed", "code"), [("COMPLETE", None, 0), ("FAILED", None, 1), ("FAILED", "tune", 3)]
+)
+def test_the_exit_code_tells_a_failed_gate_from_a_failed_trial_of_an_arm(tmp_path, state, failed, code):
+    table = synthetic.ablation()
+    table.trials.loc[0, "state"] = state
+    outcome = RecipeOutcome(
+        "name", tmp_path, {}, failed, "", None, None, None, None, 1.0, (), ablation=ablation_of(table)
+    )
+    assert outcome.exit_code == code

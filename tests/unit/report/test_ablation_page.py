@@ -3,6 +3,7 @@
 import json
 import re
 
+import pandas as pd
 import pytest
 
 from hpsearch.analysis.ablation import ablation_of
@@ -137,11 +138,14 @@ def test_twenty_seeds_show_the_bootstrap_interval():
 
 
 def test_what_it_leaves_is_complete_and_the_readme_shows_its_figures(tmp_path):
-    found, table = both()
-    page = write_ablation(found, table, COMMAND, tmp_path / "study")
+    table = synthetic.ablation()
+    tuning = synthetic.searched_arms(table)
+    page = write_ablation(ablation_of(table, tuning), table, tuning, COMMAND, tmp_path / "study")
     left = {path.name for path in page.parent.iterdir()}
     images = {"map.svg", "arms.svg", "differences.svg", "curves.svg", "target.svg", "tuning-optimizer-lr.svg"}
-    assert left == {"report.html", "README.md", "trials.csv", *images}
+    tables = {"trials.csv": table.trials, "curves.csv": table.curves, "tuning.csv": tuning.trials}
+    assert left == {"report.html", "README.md", *tables, *images}
+    assert all(len(pd.read_csv(page.parent / name)) == len(rows) > 0 for name, rows in tables.items())
     text = (page.parent / "README.md").read_text()
     assert text.index("](map.svg)") < text.index("## Arms")
     assert all(f"]({name})" in text for name in images)
