@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hpsearch.analysis.ablation_words import answer, caveats, took
+from hpsearch.analysis.ablation_words import answer, caveats
+from hpsearch.analysis.answer import took
 from hpsearch.analysis.arms import Arm, Factor, ablation_options, arms_of, factors_of
 from hpsearch.analysis.claim import Claim
 from hpsearch.analysis.claims import claims_of
@@ -106,7 +107,7 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
         caveats=caveats(table, arms, compared, nuisance, effects, objective),
         states=Counter(TrialState(state) for state in table.trials["state"]),
         trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),
-        took=took(table, tuning),
+        took=took({"the arms": table} if tuning is None else {"the search": tuning, "the arms": table}),
     )
 
 

@@ -1,7 +1,6 @@
 """The answer of an ablation in one sentence, and what to know before believing it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from hpsearch.analysis import words
 from hpsearch.analysis.answer import HEADLINE, fixed_settings
@@ -11,9 +10,6 @@ from hpsearch.analysis.effects import Effects
 from hpsearch.analysis.estimates import Estimate
 from hpsearch.analysis.tuning import HELD, Nuisance
 from hpsearch.types import Objective, TrialTable
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def answer(arms: Sequence[Arm], reference: Arm | None, compared: Sequence[Difference], objective: Objective) -> str:
@@ -85,33 +81,6 @@ def caveats(
     lines = [*_lost(arms), _nuisance(nuisance), *_edges(nuisance), _seeds(arms, compared), _unequal(arms)]
     lines += [_power(compared, objective), _no_effects(effects), _chosen(nuisance), _fixed(table)]
     return tuple(line for line in lines if line)
-
-
-def took(table: TrialTable, tuning: TrialTable | None) -> str:
-    """Say what an ablation cost.
-
-    Args:
-        table: the study of its arms.
-        tuning: that of the search before it, if there was one.
-
-    Returns:
-        A sentence: trials, their time added up, the time from the first one's start to the last one's end, the device.
-    """
-    stages = {"the arms": table.trials} if tuning is None else {"the search": tuning.trials, "the arms": table.trials}
-    parts = {stage: trials[trials["ended"].notna()] for stage, trials in stages.items()}
-    parts = {stage: trials for stage, trials in parts.items() if len(trials)}
-    if not parts:
-        return "Nothing has been trained yet."
-    each = [f"{words.count(len(t), 'trial')} of {stage} ({_added(t)})" for stage, t in parts.items()]
-    first, last = (pick(pick(t[c]) for t in parts.values()) for pick, c in ((min, "started"), (max, "ended")))
-    devices = [str(name) for t in parts.values() if "device" in t for name in t["device"].dropna().unique()]
-    on = f", on {' and '.join(dict.fromkeys(devices))}" if devices else ""
-    whole = words.duration(float(last - first))
-    return f"{' and '.join(each)}, {whole} from the first one's start to the last one's end{on}."
-
-
-def _added(trials: "pd.DataFrame") -> str:
-    return f"{words.duration(float(trials['duration_sec'].sum()))} added up"
 
 
 def _tally(compared: Sequence[Difference]) -> str:

@@ -111,6 +111,30 @@ def flatten(value: Any, key: str) -> dict[str, Any]:
     return flat
 
 
+def took(stages: Mapping[str, TrialTable]) -> str:
+    """Say what trials cost.
+
+    Args:
+        stages: studies by what they are called in the sentence, ``the search``; the empty name needs no words.
+
+    Returns:
+        A sentence: trials, their time added up, the time from the first one's start to the last one's end, the device.
+    """
+    ended = {stage: table.trials[table.trials["ended"].notna()] for stage, table in stages.items()}
+    ended = {stage: trials for stage, trials in ended.items() if len(trials)}
+    if not ended:
+        return "Nothing has been trained yet."
+    parts = [
+        f"{words.count(len(trials), 'trial')}{stage and ' of '}{stage}, "
+        f"{words.duration(float(trials['duration_sec'].sum()))} added up"
+        for stage, trials in ended.items()
+    ]
+    span = max(t["ended"].max() for t in ended.values()) - min(t["started"].min() for t in ended.values())
+    devices = [str(name) for t in ended.values() if "device" in t for name in t["device"].dropna().unique()]
+    on = f", on {' and '.join(dict.fromkeys(devices))}" if devices else ""
+    return f"{'; '.join(parts)}; {words.duration(float(span))} from the first one's start to the last one's end{on}."
+
+
 def _is_best(summary: Summary, best: Point) -> str:
     if not best.params:
         return "The one setting that was run gives"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpsearch.analysis.answer import answer, caveats, fixed_settings
+from hpsearch.analysis.answer import answer, caveats, fixed_settings, took
 from hpsearch.analysis.sweep import Summary
 from hpsearch.report.files import replace_text
 from hpsearch.report.findings import Findings
@@ -64,6 +64,7 @@ def readme(found: Findings) -> str:
         parts.append("![Importance of each hyperparameter, with 95 % intervals](importance.svg)")
     lines = caveats(summary, fixed_settings(table), importance)
     parts += ["## Before you believe it", "\n".join(f"- {markdown_text(line)}" for line in lines)] if lines else []
+    parts += ["## What it took", markdown_text(took({"": table}))]
     return "\n\n".join([*parts, "## Commands", _commands(table, summary), _FILES]) + "\n"
 
 

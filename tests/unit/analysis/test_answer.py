@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from hpsearch.analysis.answer import answer, caveats, fixed_settings, flatten
+from hpsearch.analysis.answer import answer, caveats, fixed_settings, flatten, took
 from hpsearch.analysis.importance import Importance, Ranking, Share
 from hpsearch.analysis.sweep import summarize
 from tests.unit.analysis.test_sweep import scored, with_states
@@ -165,3 +165,19 @@ def test_few_points_near_the_best_are_a_finding():
     trials.loc[trials["state"].eq("COMPLETE").idxmax(), "score"] = 0.99
     text = lines(replace(table, trials=trials))
     assert re.search(r"Only 1 of 38 points lie near the best \(within 0\.047: a tenth of the way", text)
+
+
+def test_what_it_took_adds_up_trials_and_spans_them_all():
+    table = synthetic.sweep()
+    rows = table.trials.head(3).assign(started=[0.0, 10.0, 20.0], ended=[10.0, 70.0, 50.0])
+    rows = rows.assign(duration_sec=rows["ended"] - rows["started"], device="a chip")
+    later = rows.assign(started=rows["started"] + 100, ended=[*(rows["ended"] + 100)[:2], float("nan")])
+    one, two = (replace(table, trials=trials) for trials in (rows, later))
+    assert took({"": one}) == (
+        "3 trials, 1 min 40 s added up; 1 min 10 s from the first one's start to the last one's end, on a chip."
+    )
+    assert took({"the search": one, "the arms": two}) == (
+        "3 trials of the search, 1 min 40 s added up; 2 trials of the arms, 1 min 10 s added up; 2 min 50 s from the "
+        "first one's start to the last one's end, on a chip."
+    )
+    assert took({"": synthetic.empty()}) == "Nothing has been trained yet."
