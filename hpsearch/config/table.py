@@ -78,7 +78,9 @@ def searched(words: Words, composer: Composer, composed: Composed, study_file: P
     keys = {entry.key for entry in entries}
     for entry in entries:
         _check_entry(entry, composer, keys)
-    fixed = tuple(dict.fromkeys(entry.key for entry in entries if _is_fixed(entry.key, words, composer)))
+    held = get(composed.resolved, "ablation.nuisance") == "held"  # what is held has a value, and keeps its name here
+    free = [entry for entry in entries if not (held and entry.block == "nuisance")]
+    fixed = tuple(dict.fromkeys(entry.key for entry in free if _is_fixed(entry.key, words, composer)))
     for entry in entries:
         if entry.key in fixed and entry.source == COMMAND_LINE:
             raise SpaceError(f"{entry.key} is given a value and a space at once (from {COMMAND_LINE})")
