@@ -11,6 +11,8 @@ from hpsearch.recipe.confirm import FRESH
 from hpsearch.recipe.factorial import Factorial
 from hpsearch.recipe.points import counts
 
+_LISTED = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Tune:
@@ -74,11 +76,16 @@ def _value(config: Any, key: str) -> Any:
 
 
 def _sentence(tuned: Sequence[Tuned], factorial: Factorial) -> str:
-    best = "; ".join(f"{each.arm}: {settings(each.params) if each.params else 'nothing trained'}" for each in tuned)
+    best = _some([f"{each.arm}: {settings(each.params) if each.params else 'nothing trained'}" for each in tuned], "; ")
     most = max(len(each.tried) for each in tuned)
     return (
         f"best of {count(most, 'setting')} over {count(factorial.seeds, 'seed')} for each of {len(tuned)} arms: {best}"
     )
+
+
+def _some(texts: Sequence[str], joint: str) -> str:
+    """Join what a line can hold; the report has a table of all."""
+    return joint.join([*texts[:_LISTED], *([f"and {len(texts) - _LISTED} more"] if len(texts) > _LISTED else [])])
 
 
 def _warning(tuned: Sequence[Tuned]) -> tuple[str, str]:
@@ -86,10 +93,10 @@ def _warning(tuned: Sequence[Tuned]) -> tuple[str, str]:
     lost = [each.arm for each in tuned if not each.params]
     edges = [(key, side, each) for each in tuned for key, side in each.at_edge.items()]
     if lost:
-        return f"{'; '.join(lost)} trained nowhere", "widen the block nuisance towards smaller learning rates"
+        return f"{_some(lost, '; ')} trained nowhere", "widen the block nuisance towards smaller learning rates"
     if not edges:
         return "", ""
-    found = ", ".join(f"{label(key)} {number(each.params[key])} of {each.arm}" for key, _, each in edges)
+    found = _some([f"{label(key)} {number(each.params[key])} of {each.arm}" for key, _, each in edges], ", ")
     sides = " and ".join(sorted({side for _, side, _ in edges}))
     keys = ", ".join(dict.fromkeys(f"nuisance.{key}" for key, _, _ in edges))
     return f"best at the {sides} edge of what was tried: {found}", f"widen {keys}"
