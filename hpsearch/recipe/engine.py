@@ -104,6 +104,7 @@ class Bench:
         self._search = search
         self._observer = observer
         self._within = within
+        self._question = composition.config["study"]["question"] or "null"
 
     def config(self, params: Mapping[str, Any] | None = None, seed: int | None = None) -> Mapping[str, Any]:
         """Return the resolved configuration of one trial."""
@@ -124,9 +125,9 @@ class Bench:
         spaces = [space_word(name, expression) for name, expression in space.items()]
         nuisance = self._composition.config["nuisance"]
         spaces += [space_word(name, nuisance[name], "nuisance") for name in nuisance if name not in space]
-        study = f"+study={self._composition.study_option}"
+        study = [f"+study={self._composition.study_option}", f"study.question={self._question}"]
         composition = compose(
-            [study, "stage=none", *kept, *given, "~space", "~nuisance", *spaces], self._composition.config_dirs
+            [*study, "stage=none", *kept, *given, "~space", "~nuisance", *spaces], self._composition.config_dirs
         )
         return self._search(composition, self._observer, self._launcher, self._within)
 

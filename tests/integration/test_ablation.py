@@ -21,6 +21,8 @@ SMALL = (
     *("space.data.batch_size=choice(64,256)", "space.optimizer.momentum=choice(0,0.9)", "launcher.workers=1"),
 )
 
+ASKED = "study.question=Does it, or does it not?"
+
 
 def start(folder, *words):
     return subprocess.Popen(
@@ -63,10 +65,11 @@ def test_killed_and_resumed_every_arm_has_its_seeds_once(tmp_path, monkeypatch):
 
 def test_held_and_rebuilt_from_the_tracking_store_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    out = finish(start(tmp_path, *SMALL, "ablation.nuisance=held", "trainer.test=true", "optimizer.lr=0.04"))
+    out = finish(start(tmp_path, *SMALL, "ablation.nuisance=held", "trainer.test=true", "optimizer.lr=0.04", ASKED))
     assert "nothing is retuned: every arm has learning rate 0.04" in out
     assert not (tmp_path / "studies" / "small.tune").exists()
     before = ablation_of(*ablation_tables("small"))
+    assert before.question == "Does it, or does it not?"
     assert before.nuisance.held == {"optimizer.lr": 0.04} and before.arms[0].test is not None
     shutil.move(tmp_path / "studies", tmp_path / "gone")
     after = ablation_of(*ablation_tables("small"))
