@@ -110,7 +110,10 @@ def ablation_figures(found: Ablation, table: TrialTable) -> Iterator[Drawn]:
     for key in found.nuisance.keys:
         tuning = tuning_figure(found, key)
         if tuning is not None:
-            aid = "The search of each arm, on seeds of its own; rings are the values that the arm was given."
+            aid = (
+                "The search of each arm, on seeds of its own; rings are the values that the arm was given. Open squares "
+                "trained, but their loss did not fall below half of its first value; crosses at the foot diverged."
+            )
             yield f"tuning-{key.replace('.', '-')}", f"Retuned: {words.label(key)}", aid, tuning
 
 

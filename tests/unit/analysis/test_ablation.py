@@ -100,8 +100,8 @@ def test_kaplan_meier_by_hand():
 
 
 def test_a_trial_that_diverged_never_gets_there():
-    done = Run((1, 2, 3), (10, 20, 30), (1, 2, 3), (0.1, 0.5, 0.9))
-    away = Run((1,), (10,), (1,), (0.1,))
+    done = Run((0, 0), (1, 2, 3), (10, 20, 30), (1, 2, 3), (0.1, 0.5, 0.9))
+    away = Run((1, 0), (1,), (10,), (1,), (0.1,))
     found = reach([done, away], MAXIMIZE, 0.8, "updates")
     assert found.values == (30, 30) and found.reached == (True, False) and found.missed == 1
 
