@@ -102,7 +102,7 @@ def cost_rows(found: Ablation) -> TextTable:
 
 
 def tuning_rows(found: Ablation) -> TextTable:
-    """Return one row per arm that was searched: the best nuisance values, how the others fared, the edge they lie at."""
+    """Return one row per arm that was searched: its best nuisance values, how the others fared, their edge."""
     keys = found.nuisance.keys
     names = ("arm", *(words.label(key) for key in keys), found.objective.metric)
     names += ("tried", "diverged", "loss not halved", "at an edge")

@@ -24,6 +24,7 @@ from hpsearch.analysis.claim import (
 )
 from hpsearch.analysis.costs import Cost, Reach
 from hpsearch.analysis.estimates import RESAMPLES, draws
+from hpsearch.analysis.words import count
 from hpsearch.types import Objective
 
 _Group: TypeAlias = list[tuple[float, tuple[Arm, Cost]]]
@@ -48,8 +49,9 @@ def updates_to_target(
         unfair: why a lower score of the largest batch says nothing against it; empty where it does.
 
     Returns:
-        The claim: supported when returns diminish and the largest batch is not shown to be worse; None without three
-        batch sizes that reached a target.
+        The claim: supported when returns diminish and the largest batch is not shown to be worse; undecided where a
+        target takes fewer than five epochs, for updates are counted to the end of one; None without three batch sizes
+        that reached a target.
     """
     groups = _groups(arms, costs)
     if not groups:
@@ -65,7 +67,9 @@ def updates_to_target(
     first, last, bend, gap = map(over_groups, (firsts, lasts, bends, gaps))
     worse = gap.shown is not None and gap.shown.high < 0
     unknown = gap.shown is None or (worse and unfair)
-    verdict = both([above(bend, 0.0), UNDECIDED if unknown else AGAINST if worse else SUPPORTED])
+    coarse = max(map(_coarse, groups.values()))
+    bent = above(bend, 0.0) if coarse <= MISFIT else UNDECIDED
+    verdict = both([bent, UNDECIDED if unknown else AGAINST if worse else SUPPORTED])
     how = f", an unfair comparison: {unfair}" if unfair else ""
     missed = sum(cost.to_target["updates"].missed for group in groups.values() for _, (_, cost) in group)
     lost = f"; {missed} trials did not reach the target and are in no exponent" if missed else ""
@@ -75,13 +79,15 @@ def updates_to_target(
         "do not generalize worse.",
         verdict,
         f"updates fall as batch size to the power {between(first)} between the smallest sizes and {between(last)} "
-        f"between the largest; the largest batch scores {between(gap, '+.4f')} against the smallest{how}{lost}",
+        f"between the largest{_counted(coarse)}; the largest batch scores {between(gap, '+.4f')} against the smallest"
+        f"{how}{lost}",
         {
             **ends("first_exponent", first),
             **ends("last_exponent", last),
             **ends("bend", bend),
             **ends("score_gap", gap),
             "missed": float(missed),
+            "epoch_share": coarse,
         },
         {"groups": {name: _drawn(group) for name, group in groups.items()}},
     )
@@ -101,7 +107,8 @@ def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | N
 
     Returns:
         The claim: supported when both constants are positive in 95 % of the resamples and the curve is within 20 % of
-        the medians, not supported when it is further off; None without three batch sizes that reached a target.
+        the medians, not supported when it is further off; undecided where a target takes fewer than five epochs, for
+        updates are counted to the end of one; None without three batch sizes that reached a target.
     """
     numbers: dict[str, float] = {}
     verdicts, texts, series = [], [], {}
@@ -119,11 +126,14 @@ def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | N
         resampled = _line(sizes, np.median(steps[draws(len(steps), RESAMPLES)], axis=1))
         sound = resampled[(resampled > 0).all(axis=1)]
         decided = len(sound) >= 0.975 * len(resampled) and len(steps) > 1 and bool((line > 0).all())
-        verdicts.append(AGAINST if misfit > MISFIT else SUPPORTED if decided else UNDECIDED)
+        coarse = _coarse(group)
+        found = AGAINST if misfit > MISFIT else SUPPORTED if decided else UNDECIDED
+        verdicts.append(found if coarse <= MISFIT else UNDECIDED)
         numbers |= {f"misfit[{name}]": misfit}
         series[name] = {"x": sizes.tolist(), "s_min": float(line[0]), "e_min": float(line[1])}
         if not decided:
-            texts.append(f"{lead}no critical batch size can be told (deviation from the curve {100 * misfit:.0f} %)")
+            off = f"deviation from the curve {100 * misfit:.0f} %"
+            texts.append(f"{lead}no critical batch size can be told ({off}){_counted(coarse)}")
             continue
         low, high = np.quantile(sound[:, 1] / sound[:, 0], [0.025, 0.975])
         critical = float(line[1] / line[0])
@@ -133,6 +143,7 @@ def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | N
         texts.append(
             f"{lead}critical batch size {critical:.0f} ({low:.0f} to {high:.0f}), at least {line[0]:.0f} updates and "
             f"{line[1]:.0f} examples, the curve within {100 * misfit:.0f} % of the medians"
+            f"{_counted(coarse)}"
         )
     if not verdicts:
         return None
@@ -162,6 +173,20 @@ def _table(group: _Group) -> tuple[NDArray[np.float64], NDArray[np.float64], lis
     common = sorted(set.intersection(*(set(row) for row in rows)))
     steps = np.array([[row[seed] for row in rows] for seed in common]).reshape(len(common), len(rows))
     return np.array([size for size, _ in reached]), steps, common
+
+
+def _coarse(group: _Group) -> float:
+    """Return the largest share of the updates to the target that one epoch makes up: so many are counted too many."""
+    medians = [cost.to_target["epochs"].median for _, (_, cost) in group]
+    return max((1 / median for median in medians if median is not None), default=0.0)
+
+
+def _counted(coarse: float) -> str:
+    """Say how coarsely updates are counted, where that decides."""
+    if coarse <= MISFIT:
+        return ""
+    epochs = count(round(1 / coarse), "epoch")
+    return f" (one size needs {epochs}: counted to the end of one, its updates are up to {100 * coarse:.0f} % too many)"
 
 
 def _gap(small: Arm, large: Arm, objective: Objective) -> dict[Replicate, float]:

@@ -242,6 +242,7 @@ def tuning_figure(found: Ablation, key: str) -> Figure | None:
         for each in tuned.tried
         if each.diverged and _numeric(each.params.get(key))
     ]
+    traces += _flat(found.nuisance.tuned, key)
     traces += [foot_trace(lost, min(scores), max(scores), label(key))] if lost else []
     legend = {"orientation": "v", "x": 1.01, "y": 1, "xanchor": "left", "yanchor": "top"}
     log = positive_span([x for trace in traces for x in trace["x"]]) > 20
@@ -467,12 +468,35 @@ def _searched(tuned: Tuned, key: str, tried: Sequence[tuple[float, Tried]], colo
         "line": {"color": colour, "dash": dash, "width": 2},
         "marker": {"color": colour, "size": 6},
     }
-    marks: Trace = {"type": "scatter", "mode": "markers", "legendgroup": name, "showlegend": False, "hoverinfo": "skip"}
-    open_square = {"color": colour, "size": 12, "symbol": "square-open", "line": {"color": colour, "width": 2}}
-    flat = {"x": [x for x, _, flat in known if flat], "y": [y for _, y, flat in known if flat], "marker": open_square}
+    if key not in tuned.params:
+        return [line]
     ring = {"color": "rgba(0,0,0,0)", "size": 15, "line": {"color": theme.INK, "width": 2}}
-    best = {"x": [tuned.params[key]], "y": [tuned.mean], "marker": ring} if key in tuned.params else {}
-    return [line, *({**marks, **each} for each in (flat, best) if each.get("x"))]
+    best = {"x": [tuned.params[key]], "y": [tuned.mean], "mode": "markers", "marker": ring, "showlegend": False}
+    return [line, {"type": "scatter", "legendgroup": name, "hoverinfo": "skip", **best}]
+
+
+def _flat(tuned: Sequence[Tuned], key: str) -> list[Trace]:
+    """Return open squares around the settings that trained without halving their loss."""
+    flat = [
+        (each.params[key], each.mean)
+        for own in tuned
+        for each in own.tried
+        if each.stable is False and each.mean is not None and _numeric(each.params.get(key))
+    ]
+    if not flat:
+        return []
+    mark = {"color": theme.INK, "size": 12, "symbol": "square-open", "line": {"width": 1.5}}
+    places = {"x": [x for x, _ in flat], "y": [y for _, y in flat], "hoverinfo": "skip"}
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "training loss not halved",
+            "marker": mark,
+            "legendrank": 1,
+            **places,
+        }
+    ]
 
 
 def _numeric(value: Any) -> bool:

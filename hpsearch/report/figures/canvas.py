@@ -191,7 +191,7 @@ def foot_trace(lost: Sequence[tuple[float, str]], low: float, high: float, name:
         One trace, named ``diverged``.
     """
     return {
-        **{"type": "scatter", "mode": "markers", "name": "diverged"},
+        **{"type": "scatter", "mode": "markers", "name": "diverged", "legendrank": 1},
         "x": [x for x, _ in lost],
         "y": [low - 0.07 * ((high - low) or 0.1)] * len(lost),
         "hovertext": [f"<b>{escape(of)}</b><br>{escape(name)} {number(x)}: diverged" for x, of in lost],
