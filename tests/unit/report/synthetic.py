@@ -280,7 +280,7 @@ def searched_arms(table):
     )
 
 
-def momenta(batches=(16, 64, 256, 1024), values=(0.0, 0.9, 0.99), seeds=3, epochs=48, kinds=("flat", "diverged")):
+def momenta(batches=(16, 64, 256, 1024), values=(0.0, 0.9, 0.99), seeds=3, epochs=64, kinds=("flat", "diverged")):
     """An ablation of batch size and momentum, the rate retuned for each arm, that all seven claims can speak of.
 
     The best effective rate is that of the grid nearest .1, whatever the momentum; training breaks beyond a rate three
@@ -288,7 +288,7 @@ def momenta(batches=(16, 64, 256, 1024), values=(0.0, 0.9, 0.99), seeds=3, epoch
     40 + 8000 / B updates, five epochs or more.
     """
     rng = np.random.default_rng(5)
-    examples = 1536
+    examples = 1024
     trials, curves, searched, losses = [], [], [], []
     for point, (batch, momentum) in enumerate((b, m) for b in batches for m in values):
         arm = {"data.batch_size": batch, "optimizer.momentum": momentum}
