@@ -225,6 +225,7 @@ def noise_scale(tuned: Sequence[Tuned], objective: Objective) -> Claim | None:
     low, high = slope - half, slope + half
     outside = any(RATE in each.at_edge for name in found for _, each in groups[name])
     verdict = AGAINST if not low <= 1 <= high else SUPPORTED if low > 0 else UNDECIDED
+    rate = "effective rate" if any(MOMENTUM in each.levels for each in tuned) else "learning rate"
     edge = "; some best rates lie at the edge of what was tried" if outside else ""
     listed = "; ".join(
         f"{name + ': ' if name else ''}" + ", ".join(f"{rates.best:.3g} at {size:g}" for size, rates in pairs)
@@ -234,11 +235,12 @@ def noise_scale(tuned: Sequence[Tuned], objective: Objective) -> Claim | None:
         3,
         "The noise scale lr N / (B (1 - momentum)) is what counts: the best rate is proportional to the batch size.",
         UNDECIDED if outside else verdict,
-        f"the best rate grows as batch size to the power {slope:.2f} (95 % interval {low:.2f} to {high:.2f}; 1 would "
+        f"the best {rate} grows as batch size to the power {slope:.2f} (95 % interval {low:.2f} to {high:.2f}; 1 would "
         f"be in proportion{edge}): {listed}",
         {"exponent": slope, "exponent_low": low, "exponent_high": high},
         {
             "exponent": slope,
+            "rate": f"best {rate}",
             "groups": {
                 name: {"x": [size for size, _ in pairs], "y": [rates.best for _, rates in pairs]}
                 for name, pairs in found.items()

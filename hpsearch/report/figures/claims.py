@@ -99,9 +99,9 @@ def best_rates_figure(claim: Claim) -> Figure:
         traces += [{"type": "scatter", "x": line["x"], **each} for each in (whole, fit, points)]
     sizes = [x for line in groups.values() for x in line["x"]]
     rates = [y for trace in traces for y in trace["y"]]
-    axes = {"xaxis": _log("batch size", sizes), "yaxis": _log("best learning rate", rates)}
+    axes = {"xaxis": _log("batch size", sizes), "yaxis": _log(claim.series["rate"], rates)}
     told = f"grows as batch size to the power {slope:.2f}"
-    return draw(_once(traces), {**axes, "height": 400}, f"The best rate against batch size {told}.")
+    return draw(_once(traces), {**axes, "height": 400}, f"The {claim.series['rate']} {told}.")
 
 
 def updates_figure(claim: Claim, corner: Claim | None) -> Figure:

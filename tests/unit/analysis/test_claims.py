@@ -403,6 +403,13 @@ class TestTimePerEpoch:
     def test_not_supported_when_the_device_is_full_from_the_start(self):
         assert time_per_epoch(*self.timed(0.2)).verdict == AGAINST
 
+    @pytest.mark.parametrize(("epoch", "update"), [(-0.6, 1.2), (0.2, 0.4)])
+    def test_both_exponents_must_hold(self, epoch, update):
+        sizes = (16, 64, 256)
+        arms = [arm([0.9], **{BATCH: size}) for size in sizes]
+        costs = [cost(times={seed: (size**epoch, size**update) for seed in range(3)}) for size in sizes]
+        assert time_per_epoch(arms, costs).verdict == AGAINST
+
     def test_undecided_when_nothing_changes(self):
         assert time_per_epoch(*self.timed(0.0)).verdict == UNDECIDED
 
