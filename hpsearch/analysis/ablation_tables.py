@@ -102,16 +102,18 @@ def cost_rows(found: Ablation) -> TextTable:
 
 
 def tuning_rows(found: Ablation) -> TextTable:
-    """Return one row per arm that was searched: the best nuisance values, how many were tried, the edge they lie at."""
+    """Return one row per arm that was searched: its best nuisance values, how the others fared, their edge."""
     keys = found.nuisance.keys
-    names = ("arm", *(words.label(key) for key in keys), found.objective.metric, "tried", "diverged", "at an edge")
+    names = ("arm", *(words.label(key) for key in keys), found.objective.metric)
+    names += ("tried", "diverged", "loss not halved", "at an edge")
     return names, [
         (
             each.arm,
             *(words.number(each.params[key]) if key in each.params else NONE for key in keys),
             words.score(each.mean),
             str(len(each.tried)),
-            str(sum(away for _, _, away in each.tried)),
+            str(sum(one.diverged for one in each.tried)),
+            str(sum(one.stable is False and not one.diverged for one in each.tried)),
             ", ".join(f"{words.label(key)} {side}" for key, side in each.at_edge.items()),
         )
         for each in found.nuisance.tuned

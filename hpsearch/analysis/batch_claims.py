@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +14,21 @@ from hpsearch.analysis.claim import (
     SUPPORTED,
     UNDECIDED,
     Claim,
+    Replicate,
     above,
     along,
     between,
     both,
     ends,
+    over_groups,
 )
-from hpsearch.analysis.costs import Cost
-from hpsearch.analysis.estimates import RESAMPLES, draws, estimate
+from hpsearch.analysis.costs import Cost, Reach
+from hpsearch.analysis.estimates import RESAMPLES, draws
+from hpsearch.analysis.words import count
 from hpsearch.types import Objective
 
+_Group: TypeAlias = list[tuple[float, tuple[Arm, Cost]]]
+"""Arms with their costs by batch size, ascending."""
 MISFIT = 0.2
 """Largest relative deviation (root mean square) from a curve that is still said to describe the points."""
 
@@ -34,7 +40,7 @@ def updates_to_target(
 
     For each seed the local exponents d log(updates) / d log(batch size) between neighbouring sizes: -1 is in
     proportion. Diminishing: the last exponent is above the first. And the paired difference of the scores, largest
-    minus smallest batch, the sign turned where smaller is better.
+    minus smallest batch, the sign turned where smaller is better. Each is averaged over the groups of other factors.
 
     Args:
         arms: the arms.
@@ -43,43 +49,45 @@ def updates_to_target(
         unfair: why a lower score of the largest batch says nothing against it; empty where it does.
 
     Returns:
-        The claim: supported when returns diminish and the largest batch is not shown to be worse; None without three
-        batch sizes or a target.
+        The claim: supported when returns diminish and the largest batch is not shown to be worse; undecided where a
+        target takes fewer than five epochs, for updates are counted to the end of one; None without three batch sizes
+        that reached a target.
     """
-    groups = _reached(arms, costs)
+    groups = _groups(arms, costs)
     if not groups:
         return None
     firsts, lasts, bends, gaps = [], [], [], []
     for group in groups.values():
-        sizes, steps = _table(group)
+        sizes, steps, replicates = _table(group)
         exponents = np.diff(np.log(steps), axis=1) / np.diff(np.log(sizes))
-        firsts += exponents[:, :1].ravel().tolist()
-        lasts += exponents[:, -1:].ravel().tolist()
-        bends += (exponents[:, -1] - exponents[:, 0]).tolist()
-        small, large = group[0][1][0], group[-1][1][0]
-        common = replicates_in_common([small, large])
-        pairs = zip(scores(large, common), scores(small, common), strict=True)
-        gaps += [(a - b) * (1 if objective.maximize else -1) for a, b in pairs]
-    first, last, bend, gap = (estimate(_finite(values)) for values in (firsts, lasts, bends, gaps))
+        firsts.append(dict(zip(replicates, exponents[:, 0].tolist(), strict=True)))
+        lasts.append(dict(zip(replicates, exponents[:, -1].tolist(), strict=True)))
+        bends.append(dict(zip(replicates, (exponents[:, -1] - exponents[:, 0]).tolist(), strict=True)))
+        gaps.append(_gap(group[0][1][0], group[-1][1][0], objective))
+    first, last, bend, gap = map(over_groups, (firsts, lasts, bends, gaps))
     worse = gap.shown is not None and gap.shown.high < 0
     unknown = gap.shown is None or (worse and unfair)
-    verdict = both([above(bend, 0.0), UNDECIDED if unknown else AGAINST if worse else SUPPORTED])
+    coarse = max(map(_coarse, groups.values()))
+    bent = above(bend, 0.0) if coarse <= MISFIT else UNDECIDED
+    verdict = both([bent, UNDECIDED if unknown else AGAINST if worse else SUPPORTED])
     how = f", an unfair comparison: {unfair}" if unfair else ""
     missed = sum(cost.to_target["updates"].missed for group in groups.values() for _, (_, cost) in group)
-    lost = f"; {missed} trials did not reach the target and are left out" if missed else ""
+    lost = f"; {missed} trials did not reach the target and are in no exponent" if missed else ""
     return Claim(
         4,
         "Updates to a target fall with batch size, at first in proportion, then less and less; retuned, large batches "
         "do not generalize worse.",
         verdict,
         f"updates fall as batch size to the power {between(first)} between the smallest sizes and {between(last)} "
-        f"between the largest; the largest batch scores {between(gap, '+.4f')} against the smallest{how}{lost}",
+        f"between the largest{_counted(coarse)}; the largest batch scores {between(gap, '+.4f')} against the smallest"
+        f"{how}{lost}",
         {
             **ends("first_exponent", first),
             **ends("last_exponent", last),
             **ends("bend", bend),
             **ends("score_gap", gap),
             "missed": float(missed),
+            "epoch_share": coarse,
         },
         {"groups": {name: _drawn(group) for name, group in groups.items()}},
     )
@@ -89,7 +97,9 @@ def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | N
     """Claim 5: (S / S_min - 1) (E / E_min - 1) = 1 relates updates S and examples E = B S to a target.
 
     Solved for S it is the line ``S = S_min + E_min / B``, fitted by least squares of relative deviations; its corner is
-    the critical batch size ``E_min / S_min``. The interval is that of 2,000 resamples of the seeds.
+    the critical batch size ``E_min / S_min``. The interval is that of 2,000 resamples of the seeds that reached the
+    target at every size. Source: McCandlish et al., An empirical model of large-batch training,
+    https://arxiv.org/abs/1812.06162.
 
     Args:
         arms: the arms.
@@ -97,15 +107,18 @@ def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | N
 
     Returns:
         The claim: supported when both constants are positive in 95 % of the resamples and the curve is within 20 % of
-        the medians, not supported when it is further off; None without three batch sizes or a target.
+        the medians, not supported when it is further off; undecided where a target takes fewer than five epochs, for
+        updates are counted to the end of one; None without three batch sizes that reached a target.
     """
-    groups = {name: group for name, group in _reached(arms, costs).items() if len(_table(group)[1]) > 0}
     numbers: dict[str, float] = {}
     verdicts, texts, series = [], [], {}
-    for name, group in groups.items():
-        sizes, steps = _table(group)
+    for name, group in _groups(arms, costs).items():
+        lead = f"{name + ': ' if name else ''}"
+        sizes, steps, _ = _table(group)
         steps = steps[np.all(np.isfinite(steps), axis=1)]
         if not len(steps):
+            verdicts.append(UNDECIDED)
+            texts.append(f"{lead}no seed reached the target at every batch size")
             continue
         middle = np.median(steps, axis=0)
         line = _line(sizes, middle[None])[0]
@@ -113,20 +126,24 @@ def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | N
         resampled = _line(sizes, np.median(steps[draws(len(steps), RESAMPLES)], axis=1))
         sound = resampled[(resampled > 0).all(axis=1)]
         decided = len(sound) >= 0.975 * len(resampled) and len(steps) > 1 and bool((line > 0).all())
-        verdicts.append(AGAINST if misfit > MISFIT else SUPPORTED if decided else UNDECIDED)
+        coarse = _coarse(group)
+        found = AGAINST if misfit > MISFIT else SUPPORTED if decided else UNDECIDED
+        verdicts.append(found if coarse <= MISFIT else UNDECIDED)
         numbers |= {f"misfit[{name}]": misfit}
-        series[name] = {"x": sizes.tolist(), "y": middle.tolist(), "s_min": float(line[0]), "e_min": float(line[1])}
-        lead = f"{name + ': ' if name else ''}"
+        series[name] = {"x": sizes.tolist(), "s_min": float(line[0]), "e_min": float(line[1])}
         if not decided:
-            texts.append(f"{lead}no critical batch size can be told (deviation from the curve {100 * misfit:.0f} %)")
+            off = f"deviation from the curve {100 * misfit:.0f} %"
+            texts.append(f"{lead}no critical batch size can be told ({off}){_counted(coarse)}")
             continue
         low, high = np.quantile(sound[:, 1] / sound[:, 0], [0.025, 0.975])
         critical = float(line[1] / line[0])
         numbers |= {f"critical[{name}]": critical, f"critical[{name}]_low": float(low)}
         numbers |= {f"critical[{name}]_high": float(high)}
+        series[name] |= {"critical": critical}
         texts.append(
             f"{lead}critical batch size {critical:.0f} ({low:.0f} to {high:.0f}), at least {line[0]:.0f} updates and "
             f"{line[1]:.0f} examples, the curve within {100 * misfit:.0f} % of the medians"
+            f"{_counted(coarse)}"
         )
     if not verdicts:
         return None
@@ -134,26 +151,49 @@ def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | N
     return Claim(5, f"{statement}critical batch size.", both(verdicts), "; ".join(texts), numbers, {"groups": series})
 
 
-def _reached(arms: Sequence[Arm], costs: Sequence[Cost]) -> dict[str, list[tuple[float, tuple[Arm, Cost]]]]:
-    """Return, by the other factors, three or more batch sizes that reached the target with one trial at least."""
-    pairs = [
-        (arm, cost)
-        for arm, cost in zip(arms, costs, strict=True)
-        if cost.to_target and any(cost.to_target["updates"].reached)
-    ]
+def _groups(arms: Sequence[Arm], costs: Sequence[Cost]) -> dict[str, _Group]:
+    """Return, by the other factors, arms over batch sizes of which three or more reached the target with one trial."""
+    pairs = [(arm, cost) for arm, cost in zip(arms, costs, strict=True) if cost.to_target]
     groups = along(pairs, BATCH, lambda pair: pair[0].levels)
-    return {name: group for name, group in groups.items() if len(group) > 2}
+    return {name: group for name, group in groups.items() if len(_reached(group)) > 2}
 
 
-def _table(group: Sequence[tuple[float, tuple[Arm, Cost]]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return batch sizes `[B]` and updates to the target `[seed, B]`, nan where it was not reached."""
-    rows = [cost.to_target["updates"] for _, (_, cost) in group]
-    fewest = min(each.n for each in rows)
-    columns = [
-        [value if there else math.nan for value, there in zip(each.values, each.reached, strict=True)][:fewest]
-        for each in rows
+def _reached(group: _Group) -> list[tuple[float, Reach]]:
+    """Return the batch sizes with a trial that reached the target."""
+    return [(size, reach) for size, (_, cost) in group if any((reach := cost.to_target["updates"]).reached)]
+
+
+def _table(group: _Group) -> tuple[NDArray[np.float64], NDArray[np.float64], list[Replicate]]:
+    """Return batch sizes `[B]`, updates to the target `[seed, B]`, nan where not reached, and the seeds all have."""
+    reached = _reached(group)
+    rows = [
+        {seed: v if there else math.nan for seed, v, there in zip(r.replicates, r.values, r.reached, strict=True)}
+        for _, r in reached
     ]
-    return np.array([size for size, _ in group]), np.array(columns).T
+    common = sorted(set.intersection(*(set(row) for row in rows)))
+    steps = np.array([[row[seed] for row in rows] for seed in common]).reshape(len(common), len(rows))
+    return np.array([size for size, _ in reached]), steps, common
+
+
+def _coarse(group: _Group) -> float:
+    """Return the largest share of the updates to the target that one epoch makes up: so many are counted too many."""
+    medians = [cost.to_target["epochs"].median for _, (_, cost) in group]
+    return max((1 / median for median in medians if median is not None), default=0.0)
+
+
+def _counted(coarse: float) -> str:
+    """Say how coarsely updates are counted, where that decides."""
+    if coarse <= MISFIT:
+        return ""
+    epochs = count(round(1 / coarse), "epoch")
+    return f" (one size needs {epochs}: counted to the end of one, its updates are up to {100 * coarse:.0f} % too many)"
+
+
+def _gap(small: Arm, large: Arm, objective: Objective) -> dict[Replicate, float]:
+    """Return by how much the larger batch scores better, for each seed that both have."""
+    common, sign = replicates_in_common([small, large]), 1 if objective.maximize else -1
+    pairs = zip(common, scores(large, common), scores(small, common), strict=True)
+    return {replicate: sign * (a - b) for replicate, a, b in pairs}
 
 
 def _line(sizes: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -162,15 +202,17 @@ def _line(sizes: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.
     return np.asarray((np.linalg.pinv(design) @ np.ones((len(steps), len(sizes), 1)))[:, :, 0])
 
 
-def _finite(values: Sequence[float]) -> list[float]:
-    return [value for value in values if math.isfinite(value)]
-
-
-def _drawn(group: Sequence[tuple[float, tuple[Arm, Cost]]]) -> Mapping[str, object]:
-    reach = [cost.to_target["updates"] for _, (_, cost) in group]
+def _drawn(group: _Group) -> Mapping[str, object]:
+    trials = [
+        (size, value)
+        for size, each in _reached(group)
+        for value, there in zip(each.values, each.reached, strict=True)
+        if there
+    ]
+    known = [(size, each.median) for size, each in _reached(group) if each.median is not None]
     return {
-        "x": [size for size, _ in group],
-        "y": [each.median for each in reach],
-        "values": [list(each.values) for each in reach],
-        "reached": [list(each.reached) for each in reach],
+        "x": [size for size, _ in known],
+        "y": [median for _, median in known],
+        "trial_x": [size for size, _ in trials],
+        "trial_y": [value for _, value in trials],
     }

@@ -1,13 +1,18 @@
 """A claim about training and what an ablation says of it; what the tests of all claims share."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import numpy as np
 
 from hpsearch.analysis.arms import named
-from hpsearch.analysis.estimates import Estimate
+from hpsearch.analysis.estimates import Estimate, estimate
 
 T = TypeVar("T")
+Replicate: TypeAlias = tuple[int, int]
+"""Seed and fold."""
 BATCH, MOMENTUM, RATE = "data.batch_size", "optimizer.momentum", "optimizer.lr"
 ClaimVerdict = Literal["supported", "not supported", "undecided on this data"]
 SUPPORTED: ClaimVerdict = "supported"
@@ -25,7 +30,7 @@ class Claim:
         verdict: ``supported``, ``not supported`` or ``undecided on this data``.
         sentence: why, with the numbers.
         numbers: the evidence, by name; ends of 95 % intervals are named ``..._low`` and ``..._high``.
-        series: what a figure shows of it: lists of equal length by name.
+        series: what `hpsearch.report.figures.claims` draws of it.
     """
 
     number: int
@@ -56,15 +61,36 @@ def along(items: Sequence[T], key: str, levels: Callable[[T], Mapping[str, Any]]
     return {name: sorted(group, key=lambda pair: pair[0]) for name, group in groups.items() if len(group) > 1}
 
 
+def over_groups(groups: Iterable[Mapping[Replicate, float]]) -> Estimate:
+    """Average each replicate over the groups that have it, and return the mean over replicates.
+
+    Args:
+        groups: one value per replicate, of each group of other factors; what is not finite is left out.
+
+    Returns:
+        One value per replicate: those of one seed in several groups are no independent evidence.
+    """
+    found: dict[Replicate, list[float]] = {}
+    for group in groups:
+        for replicate, value in group.items():
+            if math.isfinite(value):
+                found.setdefault(replicate, []).append(value)
+    return estimate([float(np.mean(found[replicate])) for replicate in sorted(found)])
+
+
 def ends(name: str, found: Estimate) -> dict[str, float]:
-    """Return an estimate as numbers of a claim: its mean under the name, and the ends of its interval."""
+    """Return an estimate as numbers of a claim: its mean under the name, and the ends of its interval; none of none."""
+    if not found.n:
+        return {}
     shown = found.shown
     interval = {} if shown is None else {f"{name}_low": shown.low, f"{name}_high": shown.high}
     return {name: found.mean, **interval}
 
 
 def between(found: Estimate, form: str = ".2f") -> str:
-    """Write an estimate with its interval: ``-0.62 (-0.70 to -0.54)``."""
+    """Write an estimate with its interval: ``-0.62 (-0.70 to -0.54)``; ``unknown`` without a value."""
+    if not found.n:
+        return "unknown"
     shown = found.shown
     interval = "" if shown is None else f" ({shown.low:{form}} to {shown.high:{form}})"
     return f"{found.mean:{form}}{interval}"

@@ -23,12 +23,14 @@ class Reach:
 
     Attributes:
         unit: ``epochs``, ``updates`` or ``seconds``.
+        replicates: (seed, fold) of each trial, ascending.
         values: per trial, what it needed, or ran without getting there.
         reached: per trial, whether it got there.
         median: Kaplan and Meier's median; None when fewer than half get there.
     """
 
     unit: str
+    replicates: tuple[tuple[int, int], ...]
     values: tuple[float, ...]
     reached: tuple[bool, ...]
     median: float | None
@@ -50,6 +52,7 @@ class Cost:
 
     Attributes:
         arm: its name.
+        timed: (seed, fold) of each trial whose times are known, ascending: those of the three estimates of seconds.
         update_sec: seconds per update, each trial's first epoch left out where there are more.
         epoch_sec: seconds per epoch, likewise.
         seconds: of the whole training.
@@ -63,6 +66,7 @@ class Cost:
     """
 
     arm: str
+    timed: tuple[tuple[int, int], ...]
     update_sec: Estimate
     epoch_sec: Estimate
     seconds: Estimate
@@ -80,12 +84,14 @@ class Run:
     """The training of one trial, epoch by epoch from 1 on.
 
     Attributes:
+        replicate: its seed and fold.
         epochs: numbers of the epochs.
         updates: done by the end of each.
         seconds: spent training by the end of each; nan where times were not recorded.
         values: the objective's metric after each.
     """
 
+    replicate: tuple[int, int]
     epochs: tuple[float, ...]
     updates: tuple[float, ...]
     seconds: tuple[float, ...]
@@ -120,8 +126,8 @@ def runs_of(table: TrialTable, metric: str) -> dict[int, list[Run]]:
     rows = rows[(rows["epoch"] > 0) & rows[metric].notna()].sort_values(["point", "seed", "fold", "epoch"])
     runs: dict[int, list[Run]] = {}
     for place, trial in rows.groupby(["point", "seed", "fold"], sort=True):
-        point = place[0] if isinstance(place, tuple) else place
-        runs.setdefault(int(point), []).append(_run(trial, metric))
+        point, seed, fold = (int(part) for part in place)
+        runs.setdefault(point, []).append(_run((seed, fold), trial, metric))
     return runs
 
 
@@ -144,7 +150,8 @@ def reach(runs: Sequence[Run], objective: Objective, target: float, unit: str) -
         place = next((i for i, value in enumerate(run.values) if not objective.better(target, value)), None)
         values.append(whole if place is None else run.spent(unit, place))
         reached.append(place is not None)
-    return Reach(unit, tuple(values), tuple(reached), kaplan_meier_median(values, reached))
+    replicates = tuple(run.replicate for run in runs)
+    return Reach(unit, replicates, tuple(values), tuple(reached), kaplan_meier_median(values, reached))
 
 
 def kaplan_meier_median(values: Sequence[float], reached: Sequence[bool]) -> float | None:
@@ -173,12 +180,14 @@ def kaplan_meier_median(values: Sequence[float], reached: Sequence[bool]) -> flo
 def _cost(arm: Arm, runs: Sequence[Run], objective: Objective, target: float | None) -> Cost:
     best = [max(run.values) if objective.maximize else min(run.values) for run in runs]
     final = [run.values[-1] for run in runs]
+    timed = [run for run in runs if math.isfinite(run.spent("seconds"))]
     at = [run.epochs[run.values.index(value)] for run, value in zip(runs, best, strict=True)]
     return Cost(
         arm=arm.name,
-        update_sec=_known([_per(run, "updates") for run in runs]),
-        epoch_sec=_known([_per(run, "epochs") for run in runs]),
-        seconds=_known([run.spent("seconds") for run in runs]),
+        timed=tuple(run.replicate for run in timed),
+        update_sec=estimate([_per(run, "updates") for run in timed]),
+        epoch_sec=estimate([_per(run, "epochs") for run in timed]),
+        seconds=estimate([run.spent("seconds") for run in timed]),
         updates=_known([run.spent("updates") for run in runs]),
         epochs=_known([run.spent("epochs") for run in runs]),
         best_epoch=_known(at),
@@ -200,8 +209,9 @@ def _per(run: Run, unit: str) -> float:
     return (run.spent("seconds") - before[0]) / (run.spent(unit) - before[1])
 
 
-def _run(trial: "pd.DataFrame", metric: str) -> Run:
+def _run(replicate: tuple[int, int], trial: "pd.DataFrame", metric: str) -> Run:
     columns = (trial["epoch"], trial["step"], trial[metric])
     epochs, updates, values = (tuple(map(float, column)) for column in columns)
     spent = np.cumsum(np.asarray(trial["epoch_sec"], dtype=np.float64)) if "epoch_sec" in trial else None
-    return Run(epochs, updates, (math.nan,) * len(epochs) if spent is None else tuple(spent.tolist()), values)
+    seconds = (math.nan,) * len(epochs) if spent is None else tuple(spent.tolist())
+    return Run(replicate, epochs, updates, seconds, values)

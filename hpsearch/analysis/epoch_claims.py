@@ -14,10 +14,12 @@ from hpsearch.analysis.claim import (
     UNDECIDED,
     Claim,
     ClaimVerdict,
+    Replicate,
     along,
     between,
     both,
     ends,
+    over_groups,
 )
 from hpsearch.analysis.costs import Cost
 from hpsearch.analysis.estimates import Estimate, estimate
@@ -30,9 +32,9 @@ _Row: TypeAlias = tuple[tuple[int, int], float, float, float]
 def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | None:
     """Claim 6: time per epoch falls with batch size until the device is full; time per update is flat until then.
 
-    The exponents of time per epoch and of time per update in batch size, by least squares over the sizes, one each per
-    seed and group of other factors: an epoch costs B^-1 where only updates count, B^0 where the device is full; an
-    update the one more.
+    The exponents of time per epoch and of time per update in batch size, by least squares over the sizes, for each seed
+    that was timed at all of them, averaged over the groups of other factors: an epoch costs B^-1 where only updates
+    count, B^0 where the device is full; an update the one more.
 
     Args:
         arms: the arms.
@@ -45,20 +47,19 @@ def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | None:
     groups = along(list(zip(arms, costs, strict=True)), BATCH, lambda pair: pair[0].levels)
     epochs, updates, series = [], [], {}
     for name, group in groups.items():
-        sizes = [size for size, (_, cost) in group if cost.epoch_sec.n]
-        known = [cost for _, (_, cost) in group if cost.epoch_sec.n]
-        if len(sizes) < 2:
+        known = [(size, cost) for size, (_, cost) in group if cost.timed]
+        if len(known) < 2:
             continue
-        epochs += _exponents(sizes, [cost.epoch_sec for cost in known])
-        updates += _exponents(sizes, [cost.update_sec for cost in known])
+        epochs.append(_exponents([(size, cost.timed, cost.epoch_sec) for size, cost in known]))
+        updates.append(_exponents([(size, cost.timed, cost.update_sec) for size, cost in known]))
         series[name] = {
-            "x": sizes,
-            "epoch_sec": [cost.epoch_sec.mean for cost in known],
-            "update_sec": [cost.update_sec.mean for cost in known],
+            "x": [size for size, _ in known],
+            "epoch_sec": [cost.epoch_sec.mean for _, cost in known],
+            "update_sec": [cost.update_sec.mean for _, cost in known],
         }
     if not series:
         return None
-    epoch, update = estimate(epochs), estimate(updates)
+    epoch, update = over_groups(epochs), over_groups(updates)
     times = "; ".join(
         f"{name + ': ' if name else ''}"
         + ", ".join(
@@ -115,7 +116,7 @@ def loss_before_accuracy(table: TrialTable, arms: Sequence[Arm]) -> Claim | None
     last = max(row[3] for row in found)
     return Claim(
         7,
-        "Validation loss is lowest long before validation accuracy is highest: pruning on one or the other differs.",
+        "Validation loss is lowest before validation accuracy is highest: pruning on one or the other differs.",
         verdict,
         f"loss is lowest at epoch {between(losses, '.1f')}, accuracy highest at {between(accuracies, '.1f')} of "
         f"{last:.0f}: {between(lags, '+.1f')} epochs later",
@@ -124,12 +125,13 @@ def loss_before_accuracy(table: TrialTable, arms: Sequence[Arm]) -> Claim | None
     )
 
 
-def _exponents(sizes: Sequence[float], times: Sequence[Estimate]) -> list[float]:
-    """Return the slope of log time on log size of every replicate."""
-    count = min(each.n for each in times)
-    x = np.log(sizes) - np.mean(np.log(sizes))
-    y = np.log([each.values[:count] for each in times])
-    return [float(slope) for slope in x @ y / (x @ x)]
+def _exponents(timed: Sequence[tuple[float, Sequence[Replicate], Estimate]]) -> dict[Replicate, float]:
+    """Return the slope of log time on log size of every replicate that was timed at all sizes."""
+    logs = np.log([size for size, _, _ in timed])
+    x = logs - logs.mean()
+    times = [dict(zip(replicates, found.values, strict=True)) for _, replicates, found in timed]
+    common = sorted(set.intersection(*(set(each) for each in times)))
+    return {replicate: float(x @ np.log([each[replicate] for each in times]) / (x @ x)) for replicate in common}
 
 
 def _below(found: Estimate, value: float) -> ClaimVerdict:

@@ -1,16 +1,17 @@
 """Claims 1 to 3: what is the same learning rate for another momentum or batch size."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 from hpsearch.analysis.arms import Arm
 from hpsearch.analysis.claim import AGAINST, BATCH, MOMENTUM, RATE, SUPPORTED, UNDECIDED, Claim, along, both
-from hpsearch.analysis.tuning import Tuned
+from hpsearch.analysis.tuning import Tried, Tuned
 from hpsearch.types import Objective
 
 TOLERANCE = 1e-6  # of a grid step, for rounding
@@ -18,11 +19,12 @@ TOLERANCE = 1e-6  # of a grid step, for rounding
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """The rates that were tried for one arm, ascending.
+    """The rates that were tried for one arm, ascending; of several settings at one rate the best counts.
 
     Attributes:
         effective: lr / (1 - momentum) of each that trained to the end.
-        scores: their mean scores, the sign turned where smaller is better.
+        scores: their mean scores.
+        stable: whether the training loss fell below half of its first value; None where that is not known.
         diverged: effective rates that diverged.
         best: the one with the best score.
         low: the smallest of those that are not told apart from the best.
@@ -31,16 +33,29 @@ class Rates:
 
     effective: tuple[float, ...]
     scores: tuple[float, ...]
+    stable: tuple[bool | None, ...]
     diverged: tuple[float, ...]
     best: float
     low: float
     high: float
 
     @property
+    def holds(self) -> bool | None:
+        """Whether the best rate itself is stable; None where that is not known."""
+        return self.stable[self.effective.index(self.best)]
+
+    @property
+    def edge(self) -> tuple[float, float]:
+        """The last rate that trained from the best one up, and the first that broke; infinite where none did."""
+        flat = [rate for rate, stable in zip(self.effective, self.stable, strict=True) if stable is False]
+        away = min((rate for rate in (*self.diverged, *flat) if rate > self.best), default=math.inf)
+        return max(rate for rate in self.effective if rate < away), away
+
+    @property
     def inside(self) -> bool:
         """Whether rates on both sides of the best were tried; one that diverged bounds it too."""
-        above = [*self.effective, *self.diverged]
-        return min(above) < self.best < max(above)
+        rates = [*self.effective, *self.diverged]
+        return min(rates) < self.best < max(rates)
 
 
 def rates_of(tuned: Tuned, momentum: float, noise: float, objective: Objective) -> Rates | None:
@@ -56,22 +71,30 @@ def rates_of(tuned: Tuned, momentum: float, noise: float, objective: Objective) 
         The rates, not told apart from the best within ``1.96 noise sqrt(2 / seeds)``; None where none trained.
     """
     sign = 1.0 if objective.maximize else -1.0
-    known: dict[float, float] = {}
-    diverged = []
-    for params, score, away in tuned.tried:
-        if RATE in params and away:
-            diverged.append(params[RATE] / (1 - momentum))
-        elif RATE in params and score is not None:
-            rate = params[RATE] / (1 - momentum)
-            known[rate] = max(known.get(rate, -math.inf), sign * score)
+
+    def worth(each: Tried) -> float:
+        return -math.inf if each.mean is None else sign * each.mean
+
+    found: dict[float, Tried] = {}
+    for each in tuned.tried:
+        if RATE in each.params and (each.diverged or each.mean is not None):
+            rate = each.params[RATE] / (1 - momentum)
+            found[rate] = max(found.get(rate, each), each, key=worth)
+    known = {rate: found[rate] for rate in sorted(found) if found[rate].mean is not None}
     if not known:
         return None
-    rates = tuple(sorted(known))
-    best = max(rates, key=lambda rate: known[rate])
+    best = max(known, key=lambda rate: worth(known[rate]))
     within = float(ndtri(0.975)) * noise * math.sqrt(2 / max(tuned.seeds, 1))
-    near = [rate for rate in rates if known[rate] >= known[best] - within]
-    scores = tuple(known[rate] for rate in rates)
-    return Rates(rates, scores, tuple(sorted(diverged)), best, near[0], near[-1])
+    near = [rate for rate in known if worth(known[rate]) >= worth(known[best]) - within]
+    return Rates(
+        effective=tuple(known),
+        scores=tuple(each.mean for each in known.values() if each.mean is not None),
+        stable=tuple(each.stable for each in known.values()),
+        diverged=tuple(sorted(set(found) - set(known))),
+        best=best,
+        low=near[0],
+        high=near[-1],
+    )
 
 
 def noise_of(arms: Sequence[Arm]) -> float:
@@ -125,10 +148,12 @@ def effective_rate(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Objec
 
 
 def edge_of_stability(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Objective) -> Claim | None:
-    """Claim 2: the effective rate at which training diverges grows with momentum.
+    """Claim 2: the effective rate at which training breaks grows with momentum.
 
-    With s(m) the largest effective rate that trained below the first one d(m) that diverged, the edge of the largest
-    momentum is between ``s(m) / d(0)`` and ``d(m) / s(0)`` times that of the smallest.
+    It breaks where it diverges, or where the training loss does not fall below half of its first value: the usual end
+    of a rate that is too high is a dead network at chance. With s(m) the last effective rate that trained and d(m) the
+    first above the best that broke, the edge of the largest momentum is between ``s(m) / d(0)`` and ``d(m) / s(0)``
+    times that of the smallest.
 
     Args:
         tuned: the searches over the rate.
@@ -136,8 +161,8 @@ def edge_of_stability(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Ob
         objective: says what is better.
 
     Returns:
-        The claim: supported when the factor is above 1 in every group, not supported when it is below; None without two
-        momenta.
+        The claim: supported when the factor is above 1 in every group, not supported when it is below, undecided where
+        it may be either or a best rate is itself not stable; None without two momenta.
     """
     groups = _by_momentum(tuned, arms, objective)
     if not groups:
@@ -145,23 +170,28 @@ def edge_of_stability(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Ob
     numbers: dict[str, float] = {}
     verdicts, texts = [], []
     for name, found in groups.items():
+        lead = f"{name + ': ' if name else ''}"
+        unsound = [f"{m:g}" for m, rates in found if rates.holds is False]
+        if unsound:
+            verdicts.append(UNDECIDED)
+            texts.append(f"{lead}the best rate of momentum {' and '.join(unsound)} did not halve the training loss")
+            continue
         (low, first), (high, last) = found[0], found[-1]
-        (stable, away), (stable_last, away_last) = _edge(first), _edge(last)
-        factor_low, factor_high = stable_last / away, away_last / stable
+        (trained, away), (trained_last, away_last) = first.edge, last.edge
+        factor_low, factor_high = trained_last / away, away_last / trained
         verdicts.append(SUPPORTED if factor_low > 1 else AGAINST if factor_high < 1 else UNDECIDED)
-        numbers |= {f"factor[{name}]_low": factor_low}
+        numbers |= {f"factor[{name}]_low": factor_low} if factor_low else {}
         numbers |= {f"factor[{name}]_high": factor_high} if math.isfinite(factor_high) else {}
-        where = ", ".join(_bracket(m, *_edge(rates)) for m, rates in found)
-        bound = f"at least {factor_low:.2g}" if math.isinf(factor_high) else f"{factor_low:.2g} to {factor_high:.2g}"
-        factor = f"momentum {high:g} tolerates {bound} times the effective rate of {low:g}"
-        texts.append(f"{name + ': ' if name else ''}{where}" + ("" if math.isinf(away) else f"; {factor}"))
+        where = ", ".join(_bracket(m, *rates.edge) for m, rates in found)
+        times = _times(factor_low, factor_high)
+        factor = f"; momentum {high:g} tolerates {times} times the effective rate of {low:g}" if times else ""
+        texts.append(f"{lead}{where}{factor}")
     return Claim(
         2,
         "The edge of stability is not constant in lr / (1 - momentum): a large momentum tolerates more.",
         both(verdicts),
-        "; ".join(texts),
+        f"{'; '.join(texts)}. {_broken(rates for found in groups.values() for _, rates in found)}",
         numbers,
-        {"groups": {name: [_drawn(m, rates) for m, rates in found] for name, found in groups.items()}},
     )
 
 
@@ -169,47 +199,53 @@ def noise_scale(tuned: Sequence[Tuned], objective: Objective) -> Claim | None:
     """Claim 3: the noise scale lr N / (B (1 - m)) is what counts, so the best rate is proportional to the batch size.
 
     The slope of log(best rate) on log(batch size), a line per group of the other factors with one slope for all, by
-    least squares: 1 where the noise scale decides, 0 where the rate alone does.
+    least squares: 1 where the noise scale decides, 0 where the rate alone does. Its interval is Student's, yet never
+    narrower than the grid allows: a best rate is known to a step h of it, which has standard deviation h / sqrt(12).
 
     Args:
         tuned: the searches over the rate.
         objective: says what is better.
 
     Returns:
-        The claim: supported when the 95 % t interval of the slope holds 1 and not 0, not supported when it lies off 1,
+        The claim: supported when the 95 % interval of the slope holds 1 and not 0, not supported when it lies off 1,
         undecided when a best rate lies at the edge of what was tried; None without three batch sizes in a group.
     """
-    found = {name: _best_rates(group, objective) for name, group in along(tuned, BATCH, lambda t: t.levels).items()}
+    groups = along(tuned, BATCH, lambda t: t.levels)
+    found = {name: _best_rates(group, objective) for name, group in groups.items()}
     found = {name: pairs for name, pairs in found.items() if len(pairs) > 2}
-    if not found:
+    step = math.log(10) * _step([rates for pairs in found.values() for _, rates in pairs])
+    if not step:
         return None
-    x = np.concatenate([
-        np.log([b for b, _ in pairs]) - np.mean(np.log([b for b, _ in pairs])) for pairs in found.values()
-    ])
-    y = np.concatenate([
-        np.log([r for _, r in pairs]) - np.mean(np.log([r for _, r in pairs])) for pairs in found.values()
-    ])
-    freedom = len(x) - len(found) - 1
-    slope = float(x @ y / (x @ x))
-    error = math.sqrt(float(np.sum((y - slope * x) ** 2)) / freedom / float(x @ x))
-    half = float(stdtrit(freedom, 0.975)) * error
+    x = np.concatenate([_centred([size for size, _ in pairs]) for pairs in found.values()])
+    y = np.concatenate([_centred([rates.best for _, rates in pairs]) for pairs in found.values()])
+    freedom, spread = len(x) - len(found) - 1, float(x @ x)
+    slope = float(x @ y) / spread
+    error = math.sqrt(float(np.sum((y - slope * x) ** 2)) / freedom / spread)
+    half = max(float(stdtrit(freedom, 0.975)) * error, float(ndtri(0.975)) * step / math.sqrt(12 * spread))
     low, high = slope - half, slope + half
-    outside = [each for group in along(tuned, BATCH, lambda t: t.levels).values() for _, each in group if each.at_edge]
+    outside = any(RATE in each.at_edge for name in found for _, each in groups[name])
     verdict = AGAINST if not low <= 1 <= high else SUPPORTED if low > 0 else UNDECIDED
-    verdict = UNDECIDED if outside else verdict
+    rate = "effective rate" if any(MOMENTUM in each.levels for each in tuned) else "learning rate"
     edge = "; some best rates lie at the edge of what was tried" if outside else ""
     listed = "; ".join(
-        f"{name + ': ' if name else ''}" + ", ".join(f"{rate:.3g} at {size:g}" for size, rate in pairs)
+        f"{name + ': ' if name else ''}" + ", ".join(f"{rates.best:.3g} at {size:g}" for size, rates in pairs)
         for name, pairs in found.items()
     )
     return Claim(
         3,
         "The noise scale lr N / (B (1 - momentum)) is what counts: the best rate is proportional to the batch size.",
-        verdict,
-        f"the best rate grows as batch size to the power {slope:.2f} (95 % interval {low:.2f} to {high:.2f}; 1 would "
+        UNDECIDED if outside else verdict,
+        f"the best {rate} grows as batch size to the power {slope:.2f} (95 % interval {low:.2f} to {high:.2f}; 1 would "
         f"be in proportion{edge}): {listed}",
         {"exponent": slope, "exponent_low": low, "exponent_high": high},
-        {"groups": {name: {"x": [b for b, _ in pairs], "y": [r for _, r in pairs]} for name, pairs in found.items()}},
+        {
+            "exponent": slope,
+            "rate": f"best {rate}",
+            "groups": {
+                name: {"x": [size for size, _ in pairs], "y": [rates.best for _, rates in pairs]}
+                for name, pairs in found.items()
+            },
+        },
     )
 
 
@@ -221,14 +257,13 @@ def _by_momentum(
         name: [(m, rates) for m, each in group if (rates := rates_of(each, m, noise, objective)) is not None]
         for name, group in along(tuned, MOMENTUM, lambda t: t.levels).items()
     }
-    return {name: group for name, group in groups.items() if len(group) > 1 and len(group[0][1].effective) > 1}
+    return {name: group for name, group in groups.items() if len(group) > 1 and _step([rates for _, rates in group])}
 
 
 def _step(each: Sequence[Rates]) -> float:
-    """Return the widest step between neighbouring rates, in decades."""
-    return max(
-        _decades(b, a) for rates in each for a, b in pairwise(sorted({*rates.effective, *rates.diverged})) if b > a
-    )
+    """Return the widest step between neighbouring rates, in decades; 0 where no arm has two."""
+    steps = (_decades(b, a) for rates in each for a, b in pairwise(sorted({*rates.effective, *rates.diverged})))
+    return max(steps, default=0.0)
 
 
 def _decades(high: float, low: float) -> float:
@@ -240,25 +275,34 @@ def _gap(a: Rates, b: Rates) -> float:
     return max(0.0, _decades(b.low, a.high), _decades(a.low, b.high))
 
 
-def _edge(rates: Rates) -> tuple[float, float]:
-    """Return the largest rate that trained below the first that diverged, and that one; infinite where none did."""
-    away = min((rate for rate in rates.diverged if rate > rates.best), default=math.inf)
-    return max(rate for rate in rates.effective if rate < away), away
+def _bracket(momentum: float, trained: float, away: float) -> str:
+    end = "nothing above breaks" if math.isinf(away) else f"breaks at {away:.3g}"
+    return f"momentum {momentum:g} trains up to {trained:.3g} and {end}"
 
 
-def _bracket(momentum: float, stable: float, away: float) -> str:
-    end = "nothing diverged" if math.isinf(away) else f"diverges at {away:.3g}"
-    return f"momentum {momentum:g} trains up to {stable:.3g} and {end}"
+def _times(low: float, high: float) -> str:
+    """Write by how much an edge moves; empty where neither end is known."""
+    if math.isinf(high):
+        return f"at least {low:.2g}" if low else ""
+    return f"{low:.2g} to {high:.2g}" if low else f"at most {high:.2g}"
 
 
-def _best_rates(group: Sequence[tuple[float, Tuned]], objective: Objective) -> list[tuple[float, float]]:
-    found = []
-    for size, each in group:
-        momentum = each.levels.get(MOMENTUM) or 0.0
-        rates = rates_of(each, float(momentum), 0.0, objective)
-        if rates is not None:
-            found.append((size, rates.best))
-    return found
+def _broken(each: Iterable[Rates]) -> str:
+    """Say what breaking means in these data."""
+    if all(stable is None for rates in each for stable in rates.stable):
+        return "Breaks: diverges; no training loss is recorded that would show a dead network"
+    return "Breaks: diverges, or the training loss does not fall below half of its first value"
+
+
+def _best_rates(group: Sequence[tuple[float, Tuned]], objective: Objective) -> list[tuple[float, Rates]]:
+    """Return the rates of every batch size where one trained."""
+    found = ((size, rates_of(each, float(each.levels.get(MOMENTUM) or 0.0), 0.0, objective)) for size, each in group)
+    return [(size, rates) for size, rates in found if rates is not None]
+
+
+def _centred(values: Sequence[float]) -> NDArray[np.float64]:
+    logs = np.log(values)
+    return np.asarray(logs - logs.mean())
 
 
 def _drawn(momentum: float, rates: Rates) -> Mapping[str, object]:
@@ -266,6 +310,7 @@ def _drawn(momentum: float, rates: Rates) -> Mapping[str, object]:
         "momentum": momentum,
         "x": list(rates.effective),
         "y": list(rates.scores),
+        "stable": list(rates.stable),
         "diverged": list(rates.diverged),
         "best": rates.best,
         "low": rates.low,

@@ -6,11 +6,30 @@ from typing import Any
 
 from hpsearch.analysis.answer import flatten
 from hpsearch.analysis.arms import Arm, ablation_options, named
+from hpsearch.analysis.boundary import halved
 from hpsearch.analysis.space import Axis, searched
 from hpsearch.analysis.sweep import Point, best_of, objective_of, points_of
-from hpsearch.types import TrialState, TrialTable
+from hpsearch.types import TrialTable
 
 HELD, RETUNED = "held", "retuned"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One setting of the nuisance hyperparameters of an arm and what became of it.
+
+    Attributes:
+        params: the nuisance values.
+        mean: mean score; None when a trial did not end.
+        diverged: whether a trial diverged.
+        stable: whether the training loss of every trial fell below half of its first, see
+            `hpsearch.analysis.boundary.halved`; None where that is not known.
+    """
+
+    params: Mapping[str, Any]
+    mean: float | None
+    diverged: bool
+    stable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +43,7 @@ class Tuned:
         mean: mean score there, by which it was chosen; None without one.
         seeds: how many trials that mean is over.
         at_edge: ``low`` or ``high`` by key, where the best value is the first or the last of three or more tried.
-        tried: every point: the nuisance values, mean score (None when a trial did not end), whether it diverged.
+        tried: every setting, in the order of the points.
     """
 
     arm: str
@@ -33,7 +52,7 @@ class Tuned:
     mean: float | None
     seeds: int
     at_edge: Mapping[str, str]
-    tried: tuple[tuple[Mapping[str, Any], float | None, bool], ...]
+    tried: tuple[Tried, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +103,23 @@ def tuned_of(table: TrialTable) -> tuple[Tuned, ...]:
     """
     axes, objective = searched(table), objective_of(table.study)
     factors = ablation_options(table.study).get("factors") or []
+    stable = halved(table)
     by_arm: dict[str, list[Point]] = {}
     for point in points_of(table, [axis.key for axis in axes]):
         by_arm.setdefault(named({key: point.params.get(key) for key in factors}), []).append(point)
     return tuple(
-        _tuned(name, points, factors, axes, best_of([p for p in points if p.mean is not None], objective))
+        _tuned(name, points, factors, axes, best_of([p for p in points if p.mean is not None], objective), stable)
         for name, points in by_arm.items()
     )
 
 
 def _tuned(
-    name: str, points: Sequence[Point], factors: Sequence[str], axes: Sequence[Axis], best: Point | None
+    name: str,
+    points: Sequence[Point],
+    factors: Sequence[str],
+    axes: Sequence[Axis],
+    best: Point | None,
+    stable: Mapping[int, bool],
 ) -> Tuned:
     params = {} if best is None else {k: v for k, v in best.params.items() if k not in factors}
     return Tuned(
@@ -105,7 +130,7 @@ def _tuned(
         seeds=0 if best is None else best.n,
         at_edge={a.key: side for a in axes if a.key in params and a.numeric and (side := _side(a.key, params, points))},
         tried=tuple(
-            ({k: v for k, v in p.params.items() if k not in factors}, p.mean, p.state is TrialState.INFEASIBLE)
+            Tried({k: v for k, v in p.params.items() if k not in factors}, p.mean, p.diverged > 0, stable.get(p.point))
             for p in points
         ),
     )

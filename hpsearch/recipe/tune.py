@@ -104,12 +104,12 @@ def _warning(tuned: Sequence[Tuned]) -> tuple[str, str]:
 
 def _drawn(tuned: Tuned) -> dict[str, Any]:
     """Return what a figure shows of an arm's search, as plain containers."""
-    params, scores, diverged = zip(*tuned.tried, strict=True)
     return {
         "arm": tuned.arm,
         "levels": dict(tuned.levels),
-        "params": [dict(each) for each in params],
-        "scores": list(scores),
-        "diverged": list(diverged),
+        "params": [dict(each.params) for each in tuned.tried],
+        "scores": [each.mean for each in tuned.tried],
+        "diverged": [each.diverged for each in tuned.tried],
+        "stable": [each.stable for each in tuned.tried],
         "best": dict(tuned.params),
     }

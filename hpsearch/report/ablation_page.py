@@ -21,6 +21,7 @@ from hpsearch.report.figures.ablation import (
     tuning_figure,
     varied,
 )
+from hpsearch.report.figures.claims import claim_figures
 from hpsearch.report.html import Tile
 from hpsearch.report.page import render_page
 from hpsearch.report.panels import Drawn, panel
@@ -110,8 +111,12 @@ def ablation_figures(found: Ablation, table: TrialTable) -> Iterator[Drawn]:
     for key in found.nuisance.keys:
         tuning = tuning_figure(found, key)
         if tuning is not None:
-            aid = "The search of each arm, on seeds of its own; rings are the values that the arm was given."
+            aid = (
+                "The search of each arm, on seeds of its own; rings are the values that the arm was given. Open "
+                "squares trained, but their loss did not fall below half of its first value; crosses diverged."
+            )
             yield f"tuning-{key.replace('.', '-')}", f"Retuned: {words.label(key)}", aid, tuning
+    yield from claim_figures(found.claims, metric)
 
 
 def arm_table(found: Ablation, table: TrialTable) -> Table:

@@ -19,7 +19,7 @@ from matplotlib.axis import XAxis, YAxis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 import hpsearch.report.theme as theme
 from hpsearch.analysis.curves import Array
@@ -30,6 +30,7 @@ Part: TypeAlias = Mapping[str, Any]
 Style: TypeAlias = dict[str, Any]
 _PIXELS = 100  # per inch
 _LETTER = 7.6  # pixels of a letter of a tick label
+_ROW, _COLUMNS = 18, 6  # pixels of a row of a legend, and the most columns
 _DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 _SYMBOLS = {
     **{
@@ -148,11 +149,25 @@ def _box(traces: Sequence[Part], layout: Part, width: int, height: int) -> tuple
     styles = [style for name, style in layout.items() if name.startswith("yaxis")]
     names = [str(text) for style in styles for text in style.get("ticktext") or ()]
     names += [y for trace in traces for y in trace.get("y", ()) if isinstance(y, str)]
-    left = max(margin["l"], 22 + _LETTER * max((len(_plain(name)) for name in names), default=0))
+    beside = 44 if any(style.get("ticktext") and (style.get("title") or {}).get("text") for style in styles) else 22
+    left = max(margin["l"], beside + _LETTER * max((len(_plain(name)) for name in names), default=0))
     right = max(margin["r"], 90 if any(_colour_bar(trace) for trace in traces) else 0)
     if _upright(layout):
         right = 44 + _LETTER * max((len(_label(trace)) for trace in traces), default=0)
-    return left / width, margin["b"] / height, 1 - (left + right) / width, 1 - (margin["t"] + margin["b"]) / height
+    labels = list(dict.fromkeys(label for trace in traces if (label := _label(trace))))
+    rows = 0 if _upright(layout) or not labels else math.ceil(len(labels) / _columns(labels, width - left - right))
+    top = max(margin["t"], 14 + _ROW * rows)
+    return left / width, margin["b"] / height, 1 - (left + right) / width, 1 - (top + margin["b"]) / height
+
+
+def _columns(labels: Sequence[str], pixels: float) -> int:
+    """Return in how many columns a legend fits; matplotlib fills one after the other, the first ones with one more."""
+    for rows in range(math.ceil(len(labels) / _COLUMNS), len(labels)):
+        columns = math.ceil(len(labels) / rows)
+        widths = [max(map(len, column)) for column in np.array_split(np.array(labels), columns)]
+        if sum(54 + 0.85 * _LETTER * width for width in widths) <= pixels:
+            return columns
+    return 1
 
 
 def _upright(layout: Part) -> bool:
@@ -295,6 +310,7 @@ def _ticks(line: XAxis | YAxis, style: Part) -> None:
     if style.get("tickvals") is not None:
         texts = style.get("ticktext")
         line.set_ticks(list(style["tickvals"]), None if texts is None else list(map(_plain, texts)))
+        line.set_minor_locator(NullLocator())
     if style.get("showgrid") is False:
         line.grid(False)
     if style.get("showticklabels") is False or style.get("visible") is False:
@@ -375,7 +391,8 @@ def _legend(drawn: Figure, axes: Iterable[Axes], box: tuple[float, float, float,
     known = {text: handle for ax in axes for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
     if known:
         left, bottom, width, height = box
-        style: Style = {"ncols": 1 if upright else 6, "frameon": False, "fontsize": 9, "borderaxespad": 0.2}
+        columns = 1 if upright else _columns([*known], width * drawn.get_figwidth() * _PIXELS)
+        style: Style = {"ncols": columns, "frameon": False, "fontsize": 9, "borderaxespad": 0.2}
         corner = (left + width, bottom + height) if upright else (left, bottom + height)
         style |= {"loc": "upper left" if upright else "lower left", "bbox_to_anchor": corner}
         drawn.legend([*known.values()], [*known], **style)

@@ -41,6 +41,9 @@ def pages(tmp_path_factory):
     arms = synthetic.ablation(lost=(4,))
     page = render_ablation(ablation_of(arms, synthetic.searched_arms(arms)), arms, REPLAY)
     written["ablation"] = replace_text(folder / "ablation" / "report.html", page)
+    arms, tuning = synthetic.momenta()
+    page = render_ablation(ablation_of(arms, tuning), arms, REPLAY)
+    written["claims"] = replace_text(folder / "claims" / "report.html", page)
     return {**written, "recipe": write_notebook(synthetic.recipe(), REPLAY, folder / "recipe")}
 
 
@@ -123,7 +126,8 @@ def test_an_ablation_draws_and_its_tables_sort(chrome, pages, width, scheme):
     drawn = chrome.execute_script(
         "return [...document.querySelectorAll('.figure')].map((f) => [f.id, f.querySelectorAll('svg.main-svg').length])"
     )
-    assert [name for name, _ in drawn] == ["map", "arms", "differences", "curves", "target", "tuning-optimizer-lr"]
+    names = ["map", "arms", "differences", "curves", "target", "tuning-optimizer-lr", "claim-times", "claim-epochs"]
+    assert [name for name, _ in drawn] == names
     assert all(layers for _, layers in drawn)
     assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
     assert press(chrome, "table", "valid/acc") == "ascending"
@@ -132,6 +136,19 @@ def test_an_ablation_draws_and_its_tables_sort(chrome, pages, width, scheme):
     assert "<b>gelu</b>" in chrome.execute_script("return document.querySelector('#table').innerText")
     assert errors(chrome) == []
     keep(chrome, f"ablation-{width}-{scheme}")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+def test_the_claims_of_an_ablation_draw_and_fit(chrome, pages, width, scheme):
+    load(chrome, pages["claims"], width, scheme)
+    script = (
+        "return [...document.querySelectorAll('[id^=claim-].figure')].map((f) => [f.id, f.scrollWidth > f.clientWidth])"
+    )
+    names = ("rates", "best-rates", "updates", "times", "epochs")
+    assert chrome.execute_script(script) == [[f"claim-{name}", False] for name in names]
+    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+    assert errors(chrome) == []
+    keep(chrome, f"claims-{width}-{scheme}")
 
 
 def test_the_map_of_an_ablation_tells_intervals_on_hover_and_costs_change_their_unit(chrome, pages):

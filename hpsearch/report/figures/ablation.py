@@ -12,7 +12,7 @@ from hpsearch.analysis.arms import Arm, Factor
 from hpsearch.analysis.costs import Reach
 from hpsearch.analysis.curves import STEP_LOSS, curves_of, metrics_of
 from hpsearch.analysis.estimates import Estimate
-from hpsearch.analysis.tuning import Tuned
+from hpsearch.analysis.tuning import Tried, Tuned
 from hpsearch.analysis.words import duration, interval, interval_decimals, label, number, score, settings
 from hpsearch.report.figures.canvas import (
     Layout,
@@ -21,6 +21,7 @@ from hpsearch.report.figures.canvas import (
     colour_bar,
     draw,
     escape,
+    foot_trace,
     menu,
     positive_span,
     shorten,
@@ -33,6 +34,7 @@ _BANDED = 6  # arms; of more, bands hide each other
 _METRICS = 8
 _NAME = 44
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+_PLAIN = (theme.MUTED, "solid")  # of an arm that has no trials yet
 _COLOURS = {
     "better": (theme.GREEN, "triangle-up"),
     "worse": (theme.RED, "triangle-down"),
@@ -223,21 +225,34 @@ def tuning_figure(found: Ablation, key: str) -> Figure | None:
         key: the hyperparameter.
 
     Returns:
-        The figure; rings are what was chosen; None where no arm was searched over numbers.
+        The figure; rings are what was chosen, open squares did not halve their training loss, crosses at the foot
+        diverged; None where no arm was searched over numbers.
     """
     traces: list[Trace] = []
     styles = _styles(found)
     for tuned in found.nuisance.tuned:
-        tried = sorted((p[key], mean) for p, mean, _ in tuned.tried if _numeric(p.get(key)) and mean is not None)
-        if tried:
-            traces += _searched(tuned, key, tried, *styles.get(tuned.arm, (theme.MUTED, "solid")))
-    if not traces:
+        tried = [(each.params[key], each) for each in tuned.tried if _numeric(each.params.get(key))]
+        traces += _searched(tuned, key, sorted(tried, key=lambda pair: pair[0]), *styles.get(tuned.arm, _PLAIN))
+    scores = [y for trace in traces for y in trace["y"]]
+    if not scores:
         return None
+    lost = [
+        (each.params[key], tuned.arm)
+        for tuned in found.nuisance.tuned
+        for each in tuned.tried
+        if each.diverged and _numeric(each.params.get(key))
+    ]
+    traces += _flat(found.nuisance.tuned, key)
+    traces += [foot_trace(lost, min(scores), max(scores), label(key))] if lost else []
     legend = {"orientation": "v", "x": 1.01, "y": 1, "xanchor": "left", "yanchor": "top"}
     log = positive_span([x for trace in traces for x in trace["x"]]) > 20
     x = axis_style(label(key), **({"type": "log", "exponentformat": "power", "dtick": 1} if log else {}))
     layout = {"xaxis": x, "yaxis": axis_style(found.objective.metric), "legend": legend, "height": 460}
-    return draw(traces, layout, f"{found.objective.metric} against {label(key)}, one line per arm.", min_width=620)
+    told = "; ".join(
+        f"{tuned.arm} best at {number(tuned.params[key])}" for tuned in found.nuisance.tuned if key in tuned.params
+    )
+    alt = f"{found.objective.metric} against {label(key)}, one line per arm: {told}; {len(lost)} settings diverged."
+    return draw(traces, layout, alt, min_width=620)
 
 
 def varied(found: Ablation) -> list[Factor]:
@@ -439,21 +454,49 @@ def _amounts(found: Ablation, unit: str) -> Layout:
     return axis_style(f"{unit} to {found.objective.metric} {number(found.target)}", **kind)
 
 
-def _searched(tuned: Tuned, key: str, tried: Sequence[tuple[float, float]], colour: str, dash: str) -> list[Trace]:
+def _searched(tuned: Tuned, key: str, tried: Sequence[tuple[float, Tried]], colour: str, dash: str) -> list[Trace]:
+    known = [(x, each.mean, each.stable is False) for x, each in tried if each.mean is not None]
+    if not known:
+        return []
     name = escape(shorten(tuned.arm, _NAME))
-    hover = f"<b>{name}</b><br>{escape(label(key))} %{{x:.4g}}: %{{y:.4g}}<extra></extra>"
+    hover = f"<b>{name}</b><br>{escape(label(key))} %{{x:.4g}}: %{{y:.4g}}%{{text}}<extra></extra>"
     line = {
         **{"type": "scatter", "mode": "lines+markers", "name": name, "legendgroup": name, "hovertemplate": hover},
-        "x": [x for x, _ in tried],
-        "y": [y for _, y in tried],
+        "x": [x for x, _, _ in known],
+        "y": [y for _, y, _ in known],
+        "text": ["<br>training loss not halved" if flat else "" for _, _, flat in known],
         "line": {"color": colour, "dash": dash, "width": 2},
         "marker": {"color": colour, "size": 6},
     }
-    if key not in tuned.params or tuned.mean is None:
+    if key not in tuned.params:
         return [line]
     ring = {"color": "rgba(0,0,0,0)", "size": 15, "line": {"color": theme.INK, "width": 2}}
     best = {"x": [tuned.params[key]], "y": [tuned.mean], "mode": "markers", "marker": ring, "showlegend": False}
-    return [line, {"type": "scatter", "legendgroup": name, "hovertemplate": hover, **best}]
+    return [line, {"type": "scatter", "legendgroup": name, "hoverinfo": "skip", **best}]
+
+
+def _flat(tuned: Sequence[Tuned], key: str) -> list[Trace]:
+    """Return open squares around the settings that trained without halving their loss."""
+    flat = [
+        (each.params[key], each.mean)
+        for own in tuned
+        for each in own.tried
+        if each.stable is False and each.mean is not None and _numeric(each.params.get(key))
+    ]
+    if not flat:
+        return []
+    mark = {"color": theme.INK, "size": 12, "symbol": "square-open", "line": {"width": 1.5}}
+    places = {"x": [x for x, _ in flat], "y": [y for _, y in flat], "hoverinfo": "skip"}
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "training loss not halved",
+            "marker": mark,
+            "legendrank": 1,
+            **places,
+        }
+    ]
 
 
 def _numeric(value: Any) -> bool:

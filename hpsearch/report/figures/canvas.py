@@ -179,6 +179,28 @@ def lost_strip(present: bool) -> Mapping[str, Layout]:
     return {"yaxis": {"domain": [0.13, 1]}, "yaxis2": {**strip, "showgrid": False, "showline": False, "ticks": ""}}
 
 
+def foot_trace(lost: Sequence[tuple[float, str]], low: float, high: float, name: str) -> Trace:
+    """Return crosses below all scores for settings that diverged, which have none.
+
+    Args:
+        lost: where each lies along the x axis, and what it belongs to.
+        low: the lowest score drawn.
+        high: the highest.
+        name: of what the x axis shows.
+
+    Returns:
+        One trace, named ``diverged``.
+    """
+    return {
+        **{"type": "scatter", "mode": "markers", "name": "diverged", "legendrank": 1},
+        "x": [x for x, _ in lost],
+        "y": [low - 0.07 * ((high - low) or 0.1)] * len(lost),
+        "hovertext": [f"<b>{escape(of)}</b><br>{escape(name)} {number(x)}: diverged" for x, of in lost],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "marker": {"color": theme.RED, "symbol": "x", "size": 9},
+    }
+
+
 def escape(text: Any) -> str:
     """Return text that plotly shows as it is: it would read tags in it."""
     return html.escape(str(text), quote=False)

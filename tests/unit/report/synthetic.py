@@ -278,3 +278,59 @@ def searched_arms(table):
     return replace(
         table, name="batch_activation.tune", study=study, trials=pd.DataFrame(rows), curves=table.curves.iloc[:0]
     )
+
+
+def momenta(batches=(16, 64, 256, 1024), values=(0.0, 0.9, 0.99), seeds=3, epochs=64, kinds=("flat", "diverged")):
+    """An ablation of batch size and momentum, the rate retuned for each arm, that all seven claims can speak of.
+
+    The best effective rate is that of the grid nearest .1, whatever the momentum; training breaks beyond a rate three
+    times as large for each step of momentum, first by the first of `kinds`, then by the second. The target takes
+    40 + 8000 / B updates, five epochs or more.
+    """
+    rng = np.random.default_rng(5)
+    examples = 1024
+    trials, curves, searched, losses = [], [], [], []
+    for point, (batch, momentum) in enumerate((b, m) for b in batches for m in values):
+        arm = {"data.batch_size": batch, "optimizer.momentum": momentum}
+        edge = 0.5 * 3 ** values.index(momentum)
+        for place in range(9):
+            rate = round(0.01 * 10 ** (place / 2) * (1 - momentum), 9)
+            effective, number = rate / (1 - momentum), 9 * point + place
+            broken = 0 if effective < edge else 1 if effective < 3.3 * edge else 2
+            kind = ("", *kinds)[broken]
+            score = 0.1 if kind else 0.97 - 0.02 * math.log10(effective / 0.1) ** 2 - 0.005 * values.index(momentum)
+            row = trial_row(number, 1000, START + number, 1.0, command="python -m hpsearch", **arm)
+            ended = {"state": "INFEASIBLE", "reason": DIVERGED} if kind == "diverged" else {"score": score}
+            searched.append({**row, "optimizer.lr": rate, **ended})
+            losses += [
+                {"point": number, "seed": 1000, "fold": 0, "step": step, "loss": loss}
+                for step, loss in ((1, 2.3), (100, 2.3 if kind else 0.2))
+            ]
+        for seed in range(seeds):
+            need = (40 + 8000 / batch) * (1 + 0.06 * seed)
+            steps = np.arange(epochs + 1) * examples / batch
+            level = 0.97 + 0.003 * rng.normal()
+            acc = level - (level - 0.1) * np.exp(-steps / need * math.log((level - 0.1) / (level - 0.9)))
+            acc += 0.0005 * rng.normal(size=epochs + 1)
+            loss = 0.1 + 2 * np.exp(-3 * np.arange(epochs + 1) / epochs * 4) + 0.01 * np.arange(epochs + 1)
+            rows = curve_rows(point, seed, acc, loss, START, 1.0)
+            sec = 0.02 + 8 / batch
+            curves += [{**each, "step": int(s), "epoch_sec": sec} for each, s in zip(rows, steps, strict=True)]
+            row = trial_row(point, seed, START, 1.0, command="python -m hpsearch", **arm)
+            trials.append({**row, "optimizer.lr": 0.1 * (1 - momentum), "score": acc[-1], "valid/acc": acc[-1]})
+    space = {
+        "data.batch_size": f"choice({', '.join(map(str, batches))})",
+        "optimizer.momentum": f"choice({', '.join(map(str, values))})",
+        "optimizer.lr": "tag(log, interval(1e-4, 100))",
+    }
+    options = {"factors": ["data.batch_size", "optimizer.momentum"], "nuisance": "retuned", "target": 0.9}
+    config = {**CONFIG, "ablation": options, "nuisance": {"optimizer.lr": "tag(log, interval(1e-4, 100))"}}
+    changes = {"question": "Do batch size and momentum change more than the learning rate?"}
+    changes["within"] = {"name": "batch_momentum"}
+    none = pd.DataFrame(columns=["point", "seed", "fold", "step", "loss"])
+    record = study(space, config, seeds, **changes)
+    table = TrialTable("batch_momentum.arms", record, pd.DataFrame(trials), pd.DataFrame(curves), none)
+    record = {**record, "config": {**config, "study": {"seeds": 1}}}
+    return table, TrialTable(
+        "batch_momentum.tune", record, pd.DataFrame(searched), table.curves.iloc[:0], pd.DataFrame(losses)
+    )

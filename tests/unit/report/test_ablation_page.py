@@ -18,7 +18,13 @@ def both(**changes):
     return ablation_of(table, synthetic.searched_arms(table)), table
 
 
+def claimed(**changes):
+    table, tuning = synthetic.momenta(**changes)
+    return ablation_of(table, tuning), table
+
+
 COMMAND = "python -m hpsearch +study=batch_activation"
+CLAIMS = ["claim-times", "claim-epochs"]  # that two batch sizes can speak of
 STUDIES = {
     "two factors": {},
     "one factor": {"units": ("relu",)},
@@ -27,12 +33,15 @@ STUDIES = {
     "no arm finished": {"lost": range(6)},
     "one seed": {"seeds": 1},
     "twenty seeds": {"seeds": 20, "epochs": 2},
+    "all claims": {},
+    "all claims, one seed": {"seeds": 1},
 }
 
 
 @pytest.fixture(params=STUDIES)
 def made(request):
-    return both(**STUDIES[request.param])
+    changes = STUDIES[request.param]
+    return claimed(**changes) if request.param.startswith("all claims") else both(**changes)
 
 
 def figures(text):
@@ -47,8 +56,7 @@ def test_every_ablation_gives_a_well_formed_page(made):
     assert page.stack == []
     assert page.all("b") == page.all("i") == []
     said = " ".join("".join(page.text).split())
-    assert "Does the <i>activation</i> matter?" in said
-    for sentence in (found.answer[1:], *found.caveats):
+    for sentence in (found.question, found.answer[1:], *found.caveats, *(claim.sentence for claim in found.claims)):
         assert " ".join(sentence.split()) in said
     assert "arms" in figures(text)
     assert len(list(ablation_stills(found, table))) == len(figures(text))
@@ -57,7 +65,7 @@ def test_every_ablation_gives_a_well_formed_page(made):
 def test_the_main_figure_of_two_factors_is_a_map_with_intervals_on_hover():
     found, table = both()
     drawn = figures(render_ablation(found, table, COMMAND))
-    assert list(drawn) == ["map", "arms", "differences", "curves", "target", "tuning-optimizer-lr"]
+    assert list(drawn) == ["map", "arms", "differences", "curves", "target", "tuning-optimizer-lr", *CLAIMS]
     (heat,) = drawn["map"]["data"]
     assert heat["z"] == [
         [pytest.approx(found.arms[column * 3 + row].score.mean) for column in range(2)] for row in range(3)
@@ -143,6 +151,7 @@ def test_what_it_leaves_is_complete_and_the_readme_shows_its_figures(tmp_path):
     page = write_ablation(ablation_of(table, tuning), table, tuning, COMMAND, tmp_path / "study")
     left = {path.name for path in page.parent.iterdir()}
     images = {"map.svg", "arms.svg", "differences.svg", "curves.svg", "target.svg", "tuning-optimizer-lr.svg"}
+    images |= {f"{name}.svg" for name in CLAIMS}
     tables = {"trials.csv": table.trials, "curves.csv": table.curves, "tuning.csv": tuning.trials}
     assert left == {"report.html", "README.md", *tables, *images}
     assert all(len(pd.read_csv(page.parent / name)) == len(rows) > 0 for name, rows in tables.items())
