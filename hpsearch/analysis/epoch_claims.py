@@ -23,6 +23,7 @@ from hpsearch.analysis.claim import (
 )
 from hpsearch.analysis.costs import Cost
 from hpsearch.analysis.estimates import Estimate, estimate
+from hpsearch.analysis.words import duration
 from hpsearch.types import TrialTable
 
 LOSS, ACCURACY = "valid/loss", "valid/acc"
@@ -63,7 +64,7 @@ def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | None:
     times = "; ".join(
         f"{name + ': ' if name else ''}"
         + ", ".join(
-            f"{1000 * e:.3g} ms an epoch and {1000 * u:.3g} ms an update at {b:g}"
+            f"{duration(e)} an epoch and {duration(u)} an update at {b:g}"
             for b, e, u in zip(each["x"], each["epoch_sec"], each["update_sec"], strict=True)
         )
         for name, each in series.items()

@@ -64,7 +64,7 @@ def rates_of(tuned: Tuned, momentum: float, noise: float, objective: Objective) 
     Args:
         tuned: the search.
         momentum: of the arm.
-        noise: standard deviation of a score over seeds.
+        noise: standard deviation of a score over seeds, the arm's own: arms that barely train scatter more.
         objective: says what is better.
 
     Returns:
@@ -252,11 +252,12 @@ def noise_scale(tuned: Sequence[Tuned], objective: Objective) -> Claim | None:
 def _by_momentum(
     tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Objective
 ) -> dict[str, list[tuple[float, Rates]]]:
-    noise = noise_of(arms)
-    groups = {
-        name: [(m, rates) for m, each in group if (rates := rates_of(each, m, noise, objective)) is not None]
+    pooled, own = noise_of(arms), {arm.name: arm.score.sd for arm in arms if arm.score.sd is not None}
+    found = {
+        name: [(m, rates_of(each, m, own.get(each.arm, pooled), objective)) for m, each in group]
         for name, group in along(tuned, MOMENTUM, lambda t: t.levels).items()
     }
+    groups = {name: [(m, rates) for m, rates in group if rates is not None] for name, group in found.items()}
     return {name: group for name, group in groups.items() if len(group) > 1 and _step([rates for _, rates in group])}
 
 

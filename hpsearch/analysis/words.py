@@ -69,9 +69,11 @@ def interval_decimals(low: float, high: float) -> int:
 
 
 def duration(seconds: float | None) -> str:
-    """Write a duration in its natural unit: ``0.84 s``, ``41 s``, ``12 min 5 s``, ``3 h 20 min``; a dash for none."""
+    """Write a duration in its natural unit: ``3.2 ms``, ``0.84 s``, ``12 min 5 s``, ``3 h 20 min``; a dash for none."""
     if seconds is None or not math.isfinite(seconds):
         return "–"
+    if 0 < seconds < 0.0995:
+        return f"{1000 * seconds:.2g} ms"
     if seconds < 60:
         return f"{seconds:.2g} s" if seconds < 9.5 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -154,17 +154,17 @@ def times_figure(claim: Claim) -> Figure:
             text = escape(shorten(name, _NAME)) or "mean over seeds"
             traces.append({
                 **{"type": "scatter", "mode": "lines+markers", "yaxis": _y(pane), "name": text, "legendgroup": text},
-                **{"x": line["x"], "y": line[key], "text": [_time(value) for value in line[key]]},
+                **{"x": line["x"], "y": line[key], "text": [duration(value) for value in line[key]]},
                 "line": {"color": colour, "dash": dash, "width": 2},
                 "marker": {"color": colour, "symbol": mark, "size": 8},
                 "hovertemplate": f"<b>{text}</b><br>batch size %{{x}}: %{{text}}<extra></extra>",
             })
         values = [value for line in groups.values() for value in line[key]]
-        layout[_key(_y(pane))] = _log(title, values, domain=domains[pane], texts=_time)
+        layout[_key(_y(pane))] = _log(title, values, domain=domains[pane], texts=duration)
     layout["xaxis"] = _log("batch size", [x for line in groups.values() for x in line["x"]], anchor=_y(1))
     told = "; ".join(
-        f"{name + ': ' if name else ''}{_time(line['epoch_sec'][0])} an epoch at {line['x'][0]:g}, "
-        f"{_time(line['epoch_sec'][-1])} at {line['x'][-1]:g}"
+        f"{name + ': ' if name else ''}{duration(line['epoch_sec'][0])} an epoch at {line['x'][0]:g}, "
+        f"{duration(line['epoch_sec'][-1])} at {line['x'][-1]:g}"
         for name, line in groups.items()
     )
     return draw(_once(traces), layout, f"Time per epoch and per update against batch size: {told}.")
@@ -357,10 +357,6 @@ def _log(
         ticks = [tick for tick in fine if ends[0] <= tick <= ends[1]] or ticks
     style = {"type": "log", "range": [float(low - pad), float(high + pad)], "tickmode": "array", "tickvals": ticks}
     return axis_style(title, **style, ticktext=[texts(tick) for tick in ticks], **changes)
-
-
-def _time(seconds: float) -> str:
-    return f"{1000 * seconds:.3g} ms" if seconds < 0.1 else duration(seconds)
 
 
 def _once(traces: Sequence[Trace]) -> list[Trace]:
