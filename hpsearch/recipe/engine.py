@@ -11,7 +11,7 @@ from typing import Any
 from hpsearch.analysis.ablation import Ablation
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose
-from hpsearch.config.words import sort_words
+from hpsearch.config.words import COMMAND_LINE, sort_words
 from hpsearch.errors import ConfigError
 from hpsearch.grammar import space_word
 from hpsearch.launch.base import Launcher
@@ -41,6 +41,7 @@ FEW_ROWS = 100
 """Looked at before anything is created; the gate looks at more."""
 SearchStage = Callable[[Composition, Observer, Launcher, Mapping[str, str]], TrialTable]
 OF_RECIPE = ("study", "stage", "stages")
+SET_BY_STAGES = ("sampler", "pruner", "budget")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ def run_recipe(composition: Composition, search: SearchStage, observer: Observer
         raise ConfigError("stage: stages belong to a study: add +study=recipe")
     stages, factorial = _stages(composition), factorial_of(composition)
     check_stages(stages)
+    _check_words(composition, ablates=factorial is not None)
     composition.check_space(Space.parse(composition.space, composition.where).ends())
     folder, tracker = studies_folder() / composition.study_name, build_tracker(composition)
     launcher = build_launcher(composition)
@@ -218,6 +220,21 @@ def conclusion(findings: Mapping[str, Finding], failed: str | None) -> str:
     last = findings.get("confirm") or list(findings.values())[-1]
     warned = [name for name, finding in findings.items() if finding.verdict is not Verdict.PASS]
     return f"{last.sentence}; look at {', '.join(warned)}" if warned else last.sentence
+
+
+def _check_words(composition: Composition, *, ablates: bool) -> None:
+    """Refuse what a study of one stage takes from the command line and the stages of a recipe set themselves."""
+    instead = (
+        "ablation.points, ablation.seeds and ablation.epochs"
+        if ablates
+        else "stages.coarse.points, stages.coarse.epochs, stages.coarse.sampler and the same of stages.fine"
+    )
+    for word in sort_words(composition.words).hydra:
+        if word.key.partition(".")[0] in SET_BY_STAGES:
+            raise ConfigError(
+                f"{word.text}: every stage brings its own sampler, pruner and budget; see {instead} "
+                f"(from {COMMAND_LINE})"
+            )
 
 
 def _look(composition: Composition, launcher: Launcher) -> None:

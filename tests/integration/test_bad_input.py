@@ -47,6 +47,14 @@ WORDS = {
         ["+study=recipe", "data=diabetes", "loss=mse"],
         ["valid/acc", "valid/loss"],
     ),
+    "a sampler for a whole recipe": (
+        ["+study=recipe", "sampler=tpe"],
+        ["sampler=tpe", "every stage brings its own", "stages.coarse.points"],
+    ),
+    "a budget for a whole ablation": (
+        ["+study=momentum", "budget.points=4"],
+        ["budget.points=4", "every stage brings its own", "ablation.points"],
+    ),
     "a recipe's model that cannot be built": (["+study=recipe", "model.hidden=[-3]"], ["model.hidden[0]", "-3"]),
     "a recipe's space without numbers": (["+study=recipe", "space.optimizer.lr=choice(a)"], ["optimizer.lr", "'a'"]),
     "empty choice": ([STUDY, "space.optimizer.lr=choice()"], ["optimizer.lr", "empty choice"]),
