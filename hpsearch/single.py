@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose, quote
+from hpsearch.config.words import COMMAND_LINE
 from hpsearch.errors import ConfigError, StorageError
 from hpsearch.launch.base import Launcher
 from hpsearch.ownership import locked
@@ -135,6 +136,9 @@ def run_trial(
     composition = compose(overrides, config_dirs)
     if composition.study_option is not None or composition.space:
         raise ConfigError("a single trial has no study and no search space; use run_study")
+    if composition.config["stages"]:
+        names = ", ".join(composition.config["stages"])
+        raise ConfigError(f"stage = {names}: a single trial has no stages; add +study=recipe (from {COMMAND_LINE})")
     folder, tracker = studies_folder() / SINGLE, build_tracker(composition)
     launcher = build_launcher(composition)
     filled = composition.trial({}, composition.config["seed"], composition.config["fold"])

@@ -47,6 +47,7 @@ WORDS = {
         ["+study=recipe", "data=diabetes", "loss=mse"],
         ["valid/acc", "valid/loss"],
     ),
+    "stages without a study": (["stage=coarse"], ["stage = coarse", "+study=recipe", "command line"]),
     "a sampler for a whole recipe": (
         ["+study=recipe", "sampler=tpe"],
         ["sampler=tpe", "every stage brings its own", "stages.coarse.points"],
