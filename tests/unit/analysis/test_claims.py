@@ -454,6 +454,10 @@ class TestLossBeforeAccuracy:
         assert found.verdict == verdict
         assert found.numbers["lag"] == pytest.approx(np.mean(lags)) and found.numbers["loss_epoch"] == 4
 
+    def test_a_loss_that_falls_to_the_end_refutes_nothing(self):
+        found = loss_before_accuracy(*self.study([0, 0, 0], epochs=4))
+        assert found.verdict == UNDECIDED and "still falling at the end of 3 of 3 trials" in found.sentence
+
     def test_arms_are_averaged_for_each_seed(self):
         table, (one,) = self.study([2, 4, 6])
         again = table.curves.assign(point=1)
