@@ -92,6 +92,7 @@ def test_steps_give_every_batch_size_the_same_updates(tmp_path, monkeypatch):
     [
         (["ablation.reference={optimizer.momentum:0.5}"], "no arm has optimizer.momentum = 0.5 (0, 0.9"),
         (["ablation.reference={optimizer.momentun:0}"], "optimizer.momentun is no factor, did you mean"),
+        (["ablation.factors=[data.batch_size]"], "the factors of an ablation are the keys of its space"),
         (["space.data.batch_size=choice(64)"], "a factor that never varies compares nothing"),
         (["space.data.batch_size=interval(8,64)"], "a factor has values to compare, not a range"),
         (["nuisance.optimizer.momentum=choice(0,0.5)"], "optimizer.momentum is given twice"),
