@@ -5,6 +5,8 @@ import shutil
 import pytest
 
 from hpsearch.errors import ConfigError, StorageError
+from hpsearch.recipe.base import Finding, Verdict
+from hpsearch.recipe.run import to_dict
 from hpsearch.study import compare_studies, rebuild_report
 from hpsearch.tracking.events import Record
 from hpsearch.tracking.mlflow import sync
@@ -36,6 +38,22 @@ def test_a_report_is_rebuilt_from_the_tracking_store_alone(folder):
     assert again == folder / "studies" / "lr_sweep" / "report.html"
     assert "Which learning rates train this model?" in again.read_text()
     assert (again.parent / "trials.csv").read_text() == table
+
+
+def test_a_recipe_is_rebuilt_from_the_tracking_store_alone(tmp_path, monkeypatch):
+    uri, found = fake.new_store(tmp_path), to_dict(Finding(Verdict.PASS, "a loss of 2.30", {"loss": 2.3}))
+    monkeypatch.chdir(tmp_path)
+    record = Record(tmp_path / "studies" / "recipe")
+    fake.open_study(record, recipe=["initial_loss"])
+    record.study("stage", fake.TIME, name="initial_loss", **found)
+    record.study("state", fake.TIME, state="COMPLETE", answer="It trains.", why="", replay="python -m hpsearch seed=1")
+    record.close()
+    sync(record.folder, uri, str(tmp_path / "mlartifacts"))
+    page = rebuild_report("recipe").read_text()
+    readme = (tmp_path / "studies" / "recipe" / "README.md").read_text()
+    shutil.rmtree(tmp_path / "studies")
+    assert rebuild_report("recipe").read_text() == page and "A loss of 2.30" in page
+    assert (tmp_path / "studies" / "recipe" / "README.md").read_text() == readme and "seed=1" in readme
 
 
 def test_two_studies_give_one_page_wherever_they_are_kept(folder):
