@@ -360,8 +360,16 @@ def ablation_tables(name: str, uri: str | None = None) -> tuple[TrialTable, Tria
 
     Returns:
         The studies; the trials and curves of the arms name the arm of each.
+
+    Raises:
+        StorageError: there is no such ablation, or its arms have not begun.
     """
-    arms = with_arms(table_of(f"{name}.{ARMS}", uri))
+    command = table_of(name, uri).study.get("command")
+    try:
+        arms = with_arms(table_of(f"{name}.{ARMS}", uri))
+    except StorageError as error:
+        on = f"; go on with: {command}" if command else ""
+        raise StorageError(f"study '{name}' has no arms yet ({error}){on}") from error
     retuned = ablation_options(arms.study).get("nuisance") == RETUNED
     return arms, table_of(f"{name}.{TUNE}", uri) if retuned else None
 

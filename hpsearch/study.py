@@ -445,7 +445,10 @@ def rebuild_report(name: str) -> Path:
     if is_ablation(table.study):
         return _report_ablation(folder)[1]
     if "recipe" in table.study:
-        return _notebook(study_folder(name), table.study.get("state", {}).get("replay"))
+        from hpsearch.report.notebook import write_notebook
+
+        study = {"name": table.name, **table.study}
+        return write_notebook(study, table.study.get("state", {}).get("replay"), folder)
     return report.write(table, folder)
 
 

@@ -18,7 +18,7 @@ from hpsearch.analysis.effects import Effects, effects_of
 from hpsearch.analysis.ranking import Rank, ranking_of
 from hpsearch.analysis.space import floats
 from hpsearch.analysis.sweep import objective_of
-from hpsearch.analysis.tuning import Nuisance, nuisance_of
+from hpsearch.analysis.tuning import Nuisance, nuisance_of, tuned_of, with_untrained
 from hpsearch.types import Objective, TrialState, TrialTable
 
 
@@ -82,8 +82,8 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
         The ablation.
     """
     options, objective = ablation_options(table.study), objective_of(table.study)
-    factors = factors_of(table)
-    arms = arms_of(table, factors)
+    factors = factors_of(table if tuning is None else tuning)
+    arms = with_untrained(arms_of(table, factors), () if tuning is None else tuned_of(tuning))
     reference = reference_of(arms, options.get("reference") or {})
     compared = () if reference is None else differences(arms, reference, objective)
     nuisance = nuisance_of(table, arms, tuning)

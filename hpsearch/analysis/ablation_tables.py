@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from hpsearch.analysis import words
 from hpsearch.analysis.ablation import Ablation
 from hpsearch.analysis.ablation_words import method
-from hpsearch.analysis.arms import level
+from hpsearch.analysis.arms import level, replicates_in_common
 from hpsearch.analysis.comparisons import Difference
 from hpsearch.analysis.costs import Cost, Reach
-from hpsearch.analysis.estimates import Estimate
+from hpsearch.analysis.estimates import LARGE, Estimate
 from hpsearch.analysis.intervals import Interval
 
 TextTable = tuple[tuple[str, ...], list[tuple[str, ...]]]
@@ -30,7 +30,8 @@ def arm_rows(found: Ablation) -> TextTable:
         cells += [str(arm.score.n), *_mean(arm.score), _interval(arm.score)]
         cells += [_mean(arm.test)[0] if arm.test else NONE] if tested else []
         own = compared.get(arm.name)
-        cells += ["reference", "", "", ""] if own is None else _difference(own)
+        beside = "reference" if arm is found.reference else NONE
+        cells += [beside, "", "", ""] if own is None else _difference(own)
         rows.append(tuple(cells))
     return tuple(names), rows
 
@@ -80,6 +81,15 @@ def effect_rows(found: Ablation) -> TextTable:
         )
         for each in found.effects.each
     ]
+
+
+def ranking_aid(found: Ablation) -> str:
+    """Say how to read the ranking; of few seeds the resamples are few, and too much alike."""
+    n = len(replicates_in_common([arm for arm in found.arms if arm.finished]))
+    aid = "The order of the means, and again over 2,000 resamples of the seeds."
+    if n >= LARGE:
+        return aid
+    return f"{aid} With {n} seeds these ranges are too narrow: no test, and no sign that arms are told apart."
 
 
 def ranking_rows(found: Ablation) -> TextTable:
@@ -142,6 +152,8 @@ def _cost(cost: Cost, found: Ablation) -> tuple[str, ...]:
 
 
 def _reach(reach: Reach) -> str:
+    if not reach.n:
+        return NONE
     missed = f" (not reached in {reach.missed} of {reach.n})" if reach.missed else ""
     if reach.median is None:
         return f"not reached in {reach.missed} of {reach.n}"

@@ -25,10 +25,12 @@ def answer(arms: Sequence[Arm], reference: Arm | None, compared: Sequence[Differ
         One sentence with an interval: on the arm with the best mean, the reference, and how many arms differ from it.
     """
     finished = [arm for arm in arms if arm.finished]
-    if reference is None or not finished:
+    if not finished:
         return "No answer yet: no arm has a finished trial."
     best = min(finished, key=lambda arm: -arm.score.mean if objective.maximize else arm.score.mean)
     lead = f"{best.name} has the best {objective.metric}, {evidence(best.score)}"
+    if reference is None:
+        return f"{lead}; nothing is compared, for the reference has no trial."
     if best is reference:
         return f"{lead}; it is the reference: of {_tally(compared)}."
     own = next(each for each in compared if each.arm == best.name)
@@ -106,6 +108,7 @@ def _lost(arms: Sequence[Arm]) -> list[str]:
     for arm in arms:
         if not arm.finished:
             why = f"{arm.diverged} of {arm.trials} diverged" if arm.diverged else str(arm.state).lower()
+            why = why if arm.trials else "the search before found no setting at which it trains"
             lines.append(f"No trial of {arm.name} finished ({why}): it is in no comparison.")
         elif arm.diverged:
             lines.append(
@@ -165,7 +168,8 @@ def _power(compared: Sequence[Difference], objective: Objective) -> str:
     ends = " to ".join(dict.fromkeys(f"{end:.2g}" for end in (min(found), max(found))))
     return (
         f"Not told apart is not equal: with these seeds a true difference in {objective.metric} of {ends} would have "
-        "been shown in 4 studies of 5 (an estimate, from the estimated spread)."
+        "been shown in 4 studies of 5 by one comparison without Holm's adjustment (an estimate, from the estimated "
+        "spread)."
     )
 
 

@@ -114,13 +114,15 @@ def scores(arm: Arm, replicates: Sequence[tuple[int, int]]) -> list[float]:
 
 
 def named(levels: Mapping[str, Any]) -> str:
-    """Write the levels of an arm on one line."""
-    return settings({key: "none" if value is None else value for key, value in levels.items()})
+    """Write the levels of an arm on one line, no two arms alike."""
+    return settings({key: level(value) for key, value in levels.items()})
 
 
 def level(value: Any) -> str:
-    """Write one level of a factor."""
-    return number(value)
+    """Write one level of a factor: with three digits where they give it back, else with as many as it has, up to 12."""
+    text = number(value)
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:.12g}" if numeric and float(text) != value else text
 
 
 def _arm(point: Point, factors: Sequence[Factor], tested: Mapping[tuple[int, int, int], float]) -> Arm:

@@ -75,8 +75,8 @@ def updates_to_target(
     lost = f"; {missed} trials did not reach the target and are in no exponent" if missed else ""
     return Claim(
         4,
-        "Updates to a target fall with batch size, at first in proportion, then less and less; retuned, large batches "
-        "do not generalize worse.",
+        "Updates to a target fall with batch size, at first in proportion, then less and less; when every arm is "
+        "retuned, nothing shows that large batches generalize worse.",
         verdict,
         f"updates fall as batch size to the power {between(first)} between the smallest sizes and {between(last)} "
         f"between the largest{_counted(coarse)}; the largest batch scores {between(gap, '+.4f')} against the smallest"

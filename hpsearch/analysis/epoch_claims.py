@@ -23,7 +23,7 @@ from hpsearch.analysis.claim import (
 )
 from hpsearch.analysis.costs import Cost
 from hpsearch.analysis.estimates import Estimate, estimate
-from hpsearch.analysis.words import duration
+from hpsearch.analysis.words import count, duration
 from hpsearch.types import TrialTable
 
 LOSS, ACCURACY = "valid/loss", "valid/acc"
@@ -90,7 +90,9 @@ def loss_before_accuracy(table: TrialTable, arms: Sequence[Arm]) -> Claim | None
         arms: its arms.
 
     Returns:
-        The claim: supported when the mean is above 0 by its 95 % interval; None where not both were reported.
+        The claim: supported when the mean is above 0 by its 95 % interval, not supported when it is not; undecided
+        where the loss was still falling at the end of half of the trials or more, for then its minimum was not seen;
+        None where not both were reported.
     """
     curves = table.curves
     if LOSS not in curves or ACCURACY not in curves or not len(curves):
@@ -112,16 +114,28 @@ def loss_before_accuracy(table: TrialTable, arms: Sequence[Arm]) -> Claim | None
     accuracies = estimate([_mean([high for _, _, high, _ in g]) for _, g in _grouped(found)])
     shown = lags.shown
     verdict: ClaimVerdict = UNDECIDED
-    if shown is not None and (shown.low > 0 or shown.high <= 0):
-        verdict = SUPPORTED if shown.low > 0 else AGAINST
+    falling = sum(low == end for _, low, _, end in found)
+    if shown is not None and shown.low > 0:
+        verdict = SUPPORTED
+    elif shown is not None and shown.high <= 0 and 2 * falling < len(found):
+        verdict = AGAINST
     last = max(row[3] for row in found)
+    open_end = (
+        f"; the loss was still falling at the end of {falling} of {count(len(found), 'trial')}" if falling else ""
+    )
     return Claim(
         7,
         "Validation loss is lowest before validation accuracy is highest: pruning on one or the other differs.",
         verdict,
         f"loss is lowest at epoch {between(losses, '.1f')}, accuracy highest at {between(accuracies, '.1f')} of "
-        f"{last:.0f}: {between(lags, '+.1f')} epochs later",
-        {**ends("loss_epoch", losses), **ends("accuracy_epoch", accuracies), **ends("lag", lags), "epochs": last},
+        f"{last:.0f}: {between(lags, '+.1f')} epochs later{open_end}",
+        {
+            **ends("loss_epoch", losses),
+            **ends("accuracy_epoch", accuracies),
+            **ends("lag", lags),
+            "epochs": last,
+            "falling": float(falling),
+        },
         {"x": [row[1] for row in found], "y": [row[2] for row in found]},
     )
 

@@ -58,17 +58,17 @@ class Rates:
         return min(rates) < self.best < max(rates)
 
 
-def rates_of(tuned: Tuned, momentum: float, noise: float, objective: Objective) -> Rates | None:
+def rates_of(tuned: Tuned, momentum: float, within: float, objective: Objective) -> Rates | None:
     """Return the rates of an arm's search.
 
     Args:
         tuned: the search.
         momentum: of the arm.
-        noise: standard deviation of a score over seeds, the arm's own: arms that barely train scatter more.
+        within: scores less than this below the best are not told apart from it, see `indistinct`.
         objective: says what is better.
 
     Returns:
-        The rates, not told apart from the best within ``1.96 noise sqrt(2 / seeds)``; None where none trained.
+        The rates; None where none trained.
     """
     sign = 1.0 if objective.maximize else -1.0
 
@@ -84,7 +84,6 @@ def rates_of(tuned: Tuned, momentum: float, noise: float, objective: Objective) 
     if not known:
         return None
     best = max(known, key=lambda rate: worth(known[rate]))
-    within = float(ndtri(0.975)) * noise * math.sqrt(2 / max(tuned.seeds, 1))
     near = [rate for rate in known if worth(known[rate]) >= worth(known[best]) - within]
     return Rates(
         effective=tuple(known),
@@ -97,11 +96,25 @@ def rates_of(tuned: Tuned, momentum: float, noise: float, objective: Objective) 
     )
 
 
-def noise_of(arms: Sequence[Arm]) -> float:
-    """Return the pooled standard deviation of a score over seeds; 0 where no arm has two."""
+def indistinct(arms: Sequence[Arm], seeds: int) -> float:
+    """Return the difference of two mean scores that 95 % of pairs with equal truths stay below.
+
+    ``t(f, .975) s sqrt(2 / seeds)``, s the pooled standard deviation of a score over the seeds of the arms, f its
+    degrees of freedom: a few seeds say little of it.
+
+    Args:
+        arms: whose seeds say how much a score scatters.
+        seeds: that each of the two means is over.
+
+    Returns:
+        The difference; 0 where no arm has two seeds.
+    """
     squares = [((arm.score.n - 1) * arm.score.sd**2, arm.score.n - 1) for arm in arms if arm.score.sd is not None]
     freedom = sum(n for _, n in squares)
-    return math.sqrt(sum(square for square, _ in squares) / freedom) if freedom else 0.0
+    if not freedom:
+        return 0.0
+    noise = math.sqrt(sum(square for square, _ in squares) / freedom)
+    return float(stdtrit(freedom, 0.975)) * noise * math.sqrt(2 / max(seeds, 1))
 
 
 def effective_rate(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Objective) -> Claim | None:
@@ -252,9 +265,9 @@ def noise_scale(tuned: Sequence[Tuned], objective: Objective) -> Claim | None:
 def _by_momentum(
     tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Objective
 ) -> dict[str, list[tuple[float, Rates]]]:
-    pooled, own = noise_of(arms), {arm.name: arm.score.sd for arm in arms if arm.score.sd is not None}
+    own = {arm.name: [arm] for arm in arms if arm.score.sd is not None}  # arms that barely train scatter more
     found = {
-        name: [(m, rates_of(each, m, own.get(each.arm, pooled), objective)) for m, each in group]
+        name: [(m, rates_of(each, m, indistinct(own.get(each.arm, arms), each.seeds), objective)) for m, each in group]
         for name, group in along(tuned, MOMENTUM, lambda t: t.levels).items()
     }
     groups = {name: [(m, rates) for m, rates in group if rates is not None] for name, group in found.items()}

@@ -7,9 +7,10 @@ from typing import Any
 from hpsearch.analysis.answer import flatten
 from hpsearch.analysis.arms import Arm, ablation_options, named
 from hpsearch.analysis.boundary import halved
+from hpsearch.analysis.estimates import estimate
 from hpsearch.analysis.space import Axis, searched
 from hpsearch.analysis.sweep import Point, best_of, objective_of, points_of
-from hpsearch.types import TrialTable
+from hpsearch.types import TrialState, TrialTable
 
 HELD, RETUNED = "held", "retuned"
 
@@ -110,6 +111,38 @@ def tuned_of(table: TrialTable) -> tuple[Tuned, ...]:
     return tuple(
         _tuned(name, points, factors, axes, best_of([p for p in points if p.mean is not None], objective), stable)
         for name, points in by_arm.items()
+    )
+
+
+def with_untrained(arms: Sequence[Arm], tuned: Sequence[Tuned]) -> tuple[Arm, ...]:
+    """Return the arms with those that trained at none of their settings, so that none is lost without a word.
+
+    Args:
+        arms: those that were given their best values.
+        tuned: the search of every arm.
+
+    Returns:
+        The arms in the order of the search; one that trained nowhere has no trial, and the point -1.
+    """
+    lost = {each.arm: _untrained(each) for each in tuned if not each.params}
+    known = lost | {arm.name: arm for arm in arms}
+    order = dict.fromkeys([*(each.arm for each in tuned if each.arm in known), *(arm.name for arm in arms)])
+    return tuple(known[name] for name in order)
+
+
+def _untrained(tuned: Tuned) -> Arm:
+    away = any(each.diverged for each in tuned.tried)
+    return Arm(
+        point=-1,
+        name=tuned.arm,
+        levels=tuned.levels,
+        nuisance={},
+        replicates=(),
+        score=estimate([]),
+        test=None,
+        trials=0,
+        diverged=0,
+        state=TrialState.INFEASIBLE if away else TrialState.FAILED,
     )
 
 

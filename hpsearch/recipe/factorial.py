@@ -58,11 +58,16 @@ def factorial_of(composition: Composition) -> Factorial | None:
         The design; None where ``ablation.nuisance`` is null.
 
     Raises:
-        ConfigError: there is nothing to retune, or the reference is no arm.
+        ConfigError: there is nothing to retune, the reference is no arm, or factors are named apart from the space.
     """
     options, nuisance = composition.config["ablation"], composition.config["nuisance"]
     if options["nuisance"] is None:
         return None
+    if options["factors"]:
+        raise ConfigError(
+            f"ablation.factors = {value_text(list(options['factors']))}: the factors of an ablation are the keys of "
+            f"its space; take the others out of it (from {composition.where('ablation.factors')})"
+        )
     space = Space.parse(composition.space, composition.where)
     keys = tuple(dict.fromkeys(parameter.key for parameter in space.parameters))
     _check_factors(space, composition)

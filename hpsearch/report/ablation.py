@@ -83,7 +83,7 @@ def sections(found: Ablation) -> list[Section]:
             "Analysis of variance with the seeds as blocks, degrees of freedom after Greenhouse and Geisser.",
             tables.effect_rows(found),
         ),
-        ("Ranking", "The order of the means, and again over 2,000 resamples of the seeds.", tables.ranking_rows(found)),
+        ("Ranking", tables.ranking_aid(found), tables.ranking_rows(found)),
         (
             "Costs",
             "Training alone, without evaluation; to the target: Kaplan and Meier's median over seeds.",

@@ -166,7 +166,7 @@ def _others(found: Ablation) -> Iterator[tuple[str, str, Table]]:
             "Analysis of variance with the seeds as blocks, degrees of freedom after Greenhouse and Geisser.",
             tables.effect_rows(found),
         ),
-        ("Ranking", "The order of the means, and again over 2,000 resamples of the seeds.", tables.ranking_rows(found)),
+        ("Ranking", tables.ranking_aid(found), tables.ranking_rows(found)),
         ("Retuned for every arm", "The best of a search on seeds of its own.", tables.tuning_rows(found)),
     )
     for title, aid, (headings, texts) in each:

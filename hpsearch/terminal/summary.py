@@ -127,7 +127,8 @@ def show_recipe(outcome: "RecipeOutcome", stream: TextIO | None = None) -> None:
     page.headline(outcome.name, remark, outcome.answer, good=not outcome.failed)
     for name, finding in outcome.findings.items():
         told = finding.sentence in outcome.answer
-        page.row(name, f"{finding.verdict}{'' if told else f': {finding.sentence}'}", _VERDICTS[finding.verdict])
+        why = finding.cause if told else finding.sentence
+        page.row(name, f"{finding.verdict}{f': {why}' if why else ''}", _VERDICTS[finding.verdict])
         if finding.action:
             page.row("", f"→ {finding.action}")
     if outcome.ablation:

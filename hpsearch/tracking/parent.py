@@ -36,6 +36,7 @@ class Parent:
         self.run = run
         self._target, self._sent = target, sent
         self._trail: Trail = sent.trail(STUDY, run)
+        self._nested = False
 
     def send(self) -> None:
         """Send the new lines; the run is created when there is none."""
@@ -49,6 +50,7 @@ class Parent:
 
     def _send(self, events: Sequence[Event]) -> None:
         run = self._trail.run = self.run = self.run or self._create()
+        self._nest(run)
         kinds = {event["event"] for event in events}
         if "open" in kinds:
             self._open(run)
@@ -70,10 +72,15 @@ class Parent:
     def _create(self) -> str:
         start = runs.ms(self.study["created"]) if "created" in self.study else None
         tags = runs.study_tags(self.study)
-        if "within" in self.study:
-            tags |= self._within(self.study["within"]["uid"])
         created = self._target.client.create_run(self._target.experiment, start, tags, self.study["name"])
         return str(created.info.run_id)
+
+    def _nest(self, run: str) -> None:
+        """Put the run of a stage under that of its recipe; its own sender may be behind, so until it is there again."""
+        if "within" in self.study and not self._nested:
+            found = self._within(self.study["within"]["uid"])
+            self._target.log(run, tags=found)
+            self._nested = bool(found)
 
     def _within(self, uid: str) -> dict[str, str]:
         """Return the tag that puts this run under that of the recipe it is a stage of."""

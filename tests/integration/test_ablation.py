@@ -12,6 +12,7 @@ import pytest
 
 from hpsearch import load_curves, load_trials
 from hpsearch.analysis.ablation import ablation_of
+from hpsearch.errors import StorageError
 from hpsearch.session import ablation_tables
 from hpsearch.tracking.study_events import read_study
 
@@ -46,6 +47,8 @@ def test_killed_and_resumed_every_arm_has_its_seeds_once(tmp_path, monkeypatch):
         time.sleep(0.1)
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
+    with pytest.raises(StorageError, match=r"study 'small' has no arms yet .*; go on with: python -m hpsearch"):
+        load_trials("small")
     finish(start(tmp_path, *SMALL, "tracker=none"))
     tuned, trials = load_trials("small.tune"), load_trials("small")
     assert len(tuned) == 8 and not tuned.duplicated(["data.batch_size", "optimizer.momentum", "optimizer.lr"]).any()
@@ -92,6 +95,7 @@ def test_steps_give_every_batch_size_the_same_updates(tmp_path, monkeypatch):
     [
         (["ablation.reference={optimizer.momentum:0.5}"], "no arm has optimizer.momentum = 0.5 (0, 0.9"),
         (["ablation.reference={optimizer.momentun:0}"], "optimizer.momentun is no factor, did you mean"),
+        (["ablation.factors=[data.batch_size]"], "the factors of an ablation are the keys of its space"),
         (["space.data.batch_size=choice(64)"], "a factor that never varies compares nothing"),
         (["space.data.batch_size=interval(8,64)"], "a factor has values to compare, not a range"),
         (["nuisance.optimizer.momentum=choice(0,0.5)"], "optimizer.momentum is given twice"),

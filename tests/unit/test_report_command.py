@@ -5,9 +5,13 @@ import shutil
 import pytest
 
 from hpsearch.errors import ConfigError, StorageError
+from hpsearch.recipe.base import Finding, Verdict
+from hpsearch.recipe.run import to_dict
 from hpsearch.study import compare_studies, rebuild_report
-from hpsearch.tracking.events import Record
+from hpsearch.tracking.afterwards import run_of
+from hpsearch.tracking.events import STUDY, Record
 from hpsearch.tracking.mlflow import sync
+from hpsearch.tracking.study_events import read_study
 from tests.unit.tracking import fake_study as fake
 
 
@@ -36,6 +40,42 @@ def test_a_report_is_rebuilt_from_the_tracking_store_alone(folder):
     assert again == folder / "studies" / "lr_sweep" / "report.html"
     assert "Which learning rates train this model?" in again.read_text()
     assert (again.parent / "trials.csv").read_text() == table
+
+
+def test_a_recipe_is_rebuilt_from_the_tracking_store_alone(tmp_path, monkeypatch):
+    uri, found = fake.new_store(tmp_path), to_dict(Finding(Verdict.PASS, "a loss of 2.30", {"loss": 2.3}))
+    monkeypatch.chdir(tmp_path)
+    record = Record(tmp_path / "studies" / "recipe")
+    fake.open_study(record, recipe=["initial_loss"])
+    record.study("stage", fake.TIME, name="initial_loss", **found)
+    record.study("state", fake.TIME, state="COMPLETE", answer="It trains.", why="", replay="python -m hpsearch seed=1")
+    record.close()
+    sync(record.folder, uri, str(tmp_path / "mlartifacts"))
+    page = rebuild_report("recipe").read_text()
+    readme = (tmp_path / "studies" / "recipe" / "README.md").read_text()
+    shutil.rmtree(tmp_path / "studies")
+    assert rebuild_report("recipe").read_text() == page and "A loss of 2.30" in page
+    assert (tmp_path / "studies" / "recipe" / "README.md").read_text() == readme and "seed=1" in readme
+
+
+def test_a_stage_that_is_sent_before_its_recipe_is_put_under_it_by_what_it_sends_next(tmp_path, monkeypatch):
+    uri = fake.new_store(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    recipe, stage = (Record(tmp_path / "studies" / name) for name in ("recipe", "recipe.arms"))
+    fake.open_study(recipe, recipe=["arms"])
+    recipe.flush()
+    within = {"name": "recipe", "uid": read_study(recipe.folder)["uid"]}
+    fake.open_study(stage, within=within)
+    for record in (stage, recipe, stage):
+        record.flush()
+        sync(record.folder, uri, str(tmp_path / "mlartifacts"))
+        stage.study("state", fake.TIME, state="COMPLETE", answer="It is found.")
+    recipe.close()
+    stage.close()
+    from mlflow import MlflowClient
+
+    own, parent = (run_of(record.folder, STUDY, uri) for record in (stage, recipe))
+    assert MlflowClient(uri).get_run(own).data.tags["mlflow.parentRunId"] == parent
 
 
 def test_two_studies_give_one_page_wherever_they_are_kept(folder):

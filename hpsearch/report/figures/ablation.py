@@ -104,11 +104,15 @@ def arms_figure(found: Ablation) -> Figure:
         if arm.finished:
             traces += _lane(lane, arm, found)
     lost = [lane for lane, arm in enumerate(found.arms) if not arm.finished]
-    notes = [_beside(lane, f"no finished trial, {found.arms[lane].diverged} diverged") for lane in lost]
+    notes = [_beside(lane, _why_lost(found.arms[lane])) for lane in lost]
     x = axis_style(found.objective.metric)
     layout = {"xaxis": x, "annotations": notes, "shapes": _reference_line(found), **_lanes(_names(found))}
     told = "; ".join(f"{arm.name} {score(arm.score.mean, arm.score.sd)}" for arm in found.arms)
     return draw(traces, layout, f"Dot plot of {found.objective.metric} by arm, with every seed and intervals: {told}.")
+
+
+def _why_lost(arm: Arm) -> str:
+    return f"no finished trial, {arm.diverged} diverged" if arm.trials else "trained nowhere in the search before"
 
 
 def differences_figure(found: Ablation) -> Figure:

@@ -1,16 +1,21 @@
 """What an ablation found, against scipy, closed forms and cases done by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from hpsearch.analysis.ablation import ablation_of
+from hpsearch.analysis.ablation_tables import arm_rows, cost_rows, difference_rows, ranking_aid
+from hpsearch.analysis.arms import level
 from hpsearch.analysis.comparisons import detectable_factor, hedges, holm, paired_p, power
 from hpsearch.analysis.costs import Run, kaplan_meier_median, reach
 from hpsearch.analysis.estimates import bca_interval, estimate
 from hpsearch.types import Objective, TrialTable
 
+NO_STEPS = pd.DataFrame(columns=["point", "seed", "fold", "step", "loss"])
 MAXIMIZE = Objective("valid/acc")
 
 
@@ -149,6 +154,50 @@ def test_an_arm_without_a_finished_trial_is_told_and_left_out():
     assert found.effects.each == () or found.effects.why
     assert found.caveats[0].startswith("No trial of batch size 128, momentum 0.9 finished (6 of 6 diverged)")
     assert len(found.ranking) == 3
+
+
+def searched(levels, trained):
+    """The search over the rate of arms; those not in `trained` diverged at every rate."""
+    table = study({cell: [0.9 if cell in trained else None] for cell in levels})
+    rows = pd.concat([table.trials.assign(**{"optimizer.lr": rate}) for rate in (0.1, 0.2)], ignore_index=True)
+    space = {**table.study["space"], "optimizer.lr": "choice(0.1, 0.2)"}
+    return replace(
+        table, study={**table.study, "space": space}, trials=rows.assign(point=range(len(rows))), steps=NO_STEPS
+    )
+
+
+@pytest.mark.parametrize("lost", [(32, 0.0), (128, 0.9)])
+def test_an_arm_that_trained_nowhere_in_the_search_is_still_told(lost):
+    scores = grid()
+    tuning = searched(list(scores), trained=[cell for cell in scores if cell != lost])
+    name = f"batch size {lost[0]}, momentum {lost[1]:g}"
+    del scores[lost]
+    found = ablation_of(study(scores, ablation={"nuisance": "retuned"}), tuning)
+    assert [arm.name for arm in found.arms if not arm.finished] == [name] and len(found.arms) == 4
+    assert found.caveats[0].startswith(f"No trial of {name} finished (the search before found no setting")
+    assert found.reference.name == "batch size 32, momentum 0" and "No answer" not in found.answer
+    assert [factor.values for factor in found.factors] == [(32, 128), (0.0, 0.9)]
+    assert all(rows for _, rows in (arm_rows(found), difference_rows(found), cost_rows(found)))
+
+
+def test_a_reference_that_never_ran_is_no_lack_of_trials():
+    found = ablation_of(study(grid(), ablation={"reference": {"data.batch_size": 64}}))
+    assert found.reference is None and found.answer.endswith("nothing is compared, for the reference has no trial.")
+    assert not any("reference" in row for row in arm_rows(found)[1])
+
+
+def test_levels_that_are_nearly_equal_are_two_arms():
+    found = ablation_of(study({(32, 0.9001): [0.8, 0.9], (32, 0.9002): [0.7, 0.9]}))
+    assert [arm.name for arm in found.arms] == ["batch size 32, momentum 0.9001", "batch size 32, momentum 0.9002"]
+    assert len(found.differences) == 1 and arm_rows(found)[1][1][-1] != "reference"
+    assert (
+        level(0.1 + 0.2) == "0.3" and level(1e-4) == "0.0001" and level(1234567) == "1234567" and level(True) == "true"
+    )
+
+
+@pytest.mark.parametrize(("seeds", "warned"), [(3, True), (20, False)])
+def test_the_ranking_over_few_seeds_is_not_to_be_trusted(seeds, warned):
+    assert ("too narrow" in ranking_aid(ablation_of(study(grid(seeds=seeds))))) is warned
 
 
 def test_one_seed_claims_no_interval_and_says_why():

@@ -15,7 +15,7 @@ from hpsearch.analysis.claim import BATCH, MOMENTUM, RATE, over_groups
 from hpsearch.analysis.costs import Cost, Reach, kaplan_meier_median
 from hpsearch.analysis.epoch_claims import loss_before_accuracy, time_per_epoch
 from hpsearch.analysis.estimates import estimate
-from hpsearch.analysis.rate_claims import edge_of_stability, effective_rate, noise_scale, rates_of
+from hpsearch.analysis.rate_claims import edge_of_stability, effective_rate, indistinct, noise_scale, rates_of
 from hpsearch.analysis.tuning import Tried, Tuned, tuned_of
 from hpsearch.types import Objective, TrialState, TrialTable
 from tests.unit.report import synthetic
@@ -90,11 +90,18 @@ class TestEffectiveRate:
         assert found.verdict == AGAINST and found.numbers["decades_apart[]"] == pytest.approx(2)
 
     def test_undecided_when_noise_lets_the_ranges_meet(self):
-        # A step costs .1; with a noise of .07 over 3 seeds less than 1.96 x .07 x sqrt(2 / 3) = .11 is not told apart.
-        noisy = [arm([0.9 - 0.07, 0.9, 0.9 + 0.07])]
+        # A step costs .1; with a noise of .03 over 3 seeds less than 4.30 x .03 x sqrt(2 / 3) = .105 is not told apart.
+        noisy = [arm([0.9 - 0.03, 0.9, 0.9 + 0.03])]
         found = effective_rate([search(0.01), search(1.0, 0.9)], noisy, UP)
         assert found.verdict == UNDECIDED
         assert found.numbers["best[momentum 0]_high"] == pytest.approx(0.1)
+
+    @pytest.mark.parametrize("seeds", [2, 3, 5])
+    def test_equal_rates_are_rarely_told_apart_whatever_the_number_of_seeds(self, seeds):
+        rng = np.random.default_rng(seeds)
+        gaps = np.abs(rng.normal(size=1000) - rng.normal(size=1000))
+        kept = [gap < indistinct([arm(rng.normal(size=seeds).tolist())], 1) for gap in gaps]
+        assert np.mean(kept) == pytest.approx(0.95, abs=0.025)
 
     def test_undecided_with_a_best_at_the_edge(self):
         found = effective_rate([search(0.001), search(0.001, 0.9)], [], UP)
@@ -453,6 +460,10 @@ class TestLossBeforeAccuracy:
         found = loss_before_accuracy(*self.study(lags))
         assert found.verdict == verdict
         assert found.numbers["lag"] == pytest.approx(np.mean(lags)) and found.numbers["loss_epoch"] == 4
+
+    def test_a_loss_that_falls_to_the_end_refutes_nothing(self):
+        found = loss_before_accuracy(*self.study([0, 0, 0], epochs=4))
+        assert found.verdict == UNDECIDED and "still falling at the end of 3 of 3 trials" in found.sentence
 
     def test_arms_are_averaged_for_each_seed(self):
         table, (one,) = self.study([2, 4, 6])

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.recipe.base import Finding, Verdict
+from hpsearch.recipe.engine import RecipeOutcome
 from hpsearch.single import ReplayOutcome, TrialOutcome
 from hpsearch.study import StudyOutcome
-from hpsearch.terminal.summary import show_replay, show_studies, show_study, show_trial
+from hpsearch.terminal.summary import show_recipe, show_replay, show_studies, show_study, show_trial
 from hpsearch.tracking.query import StudySummary
 from hpsearch.types import BestPoint, Report, TrialState
 
@@ -177,3 +179,14 @@ def test_studies_are_listed_in_columns_that_are_never_cut():
 
 def test_empty_folder_says_how_to_start():
     assert "+study=lr_sweep" in shown(show_studies, [], 0.0)
+
+
+def test_a_warning_whose_sentence_is_the_answer_still_tells_its_cause(tmp_path):
+    finding = Finding(Verdict.WARN, "a is best", cause="no finished trial of b", action="look at its trials")
+    outcome = RecipeOutcome(
+        name="s", folder=tmp_path, findings={"arms": finding}, failed=None, answer="a is best; look at arms",
+        winner=None, replay_command=None, report=None, ui_command=None, elapsed_sec=1.0, notes=(),
+    )  # fmt: skip
+    stream = io.StringIO()
+    show_recipe(outcome, stream)
+    assert "warn: no finished trial of b" in " ".join(stream.getvalue().split())
