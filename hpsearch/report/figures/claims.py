@@ -350,8 +350,9 @@ def _log(
     low, high = np.log10(min(values)), np.log10(max(values))
     pad = 0.05 * (high - low) or 0.2
     ends = float(10 ** (low - pad)), float(10 ** (high + pad))
-    ticks = known if title == "batch size" and len(known) <= _FEW else round_ticks(True, *ends)
-    if len(ticks) < _FEWEST:
+    each = title == "batch size" and len(known) <= _FEW
+    ticks = known if each else round_ticks(True, *ends)
+    if not each and len(ticks) < _FEWEST:
         decades = range(math.floor(math.log10(ends[0])), math.ceil(math.log10(ends[1])))
         fine = (digit * 10.0**decade for decade in decades for digit in (1, 1.5, 2, 3, 4, 5, 6, 8))
         ticks = [tick for tick in fine if ends[0] <= tick <= ends[1]] or ticks

@@ -117,6 +117,13 @@ def test_times_and_epochs_hold_what_the_claims_say(drawn):
     assert sum(((size - 6) / 3) ** 2 for size in marks.marker.size) == pytest.approx(36)
 
 
+@pytest.mark.parametrize("sizes", [(16, 64), (16, 64, 256)])
+def test_a_tick_names_each_of_a_few_batch_sizes(sizes):
+    table, tuning = synthetic.momenta(batches=sizes)
+    drawn = {name: figure for name, _, _, figure in ablation_figures(ablation_of(table, tuning), table)}
+    assert list(drawn["claim-times"].layout.xaxis.tickvals) == list(sizes)
+
+
 def test_without_a_target_or_two_momenta_their_figures_are_left_out():
     assert "claim-rates" not in figures(values=(0.9,))
     table, tuning = synthetic.momenta()
