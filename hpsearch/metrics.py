@@ -24,6 +24,11 @@ REGRESSION = ("rmse", "mae", "r2")
 SMALLER_IS_BETTER = ("loss", "rmse", "mae", "penalty")
 
 
+def is_share(metric: str) -> bool:
+    """Return whether a metric, with or without its part of the data, lies between 0 and 1: acc, f1, auroc, top_K."""
+    return re.fullmatch(r"acc|f1|auroc|top_[1-9]\d*", metric.rpartition("/")[2]) is not None
+
+
 def names(task: str) -> tuple[str, ...]:
     """Return the metrics of one part of the data that are means over its samples.
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hpsearch.analysis import words
 from hpsearch.analysis.ablation import Ablation
-from hpsearch.analysis.ablation_words import method
+from hpsearch.analysis.ablation_words import detectable, method
 from hpsearch.analysis.arms import level, replicates_in_common
 from hpsearch.analysis.comparisons import Difference
 from hpsearch.analysis.costs import Cost, Reach
@@ -63,7 +63,7 @@ def difference_rows(found: Ablation) -> TextTable:
             _p(each.p),
             _p(each.p_holm),
             NONE if each.effect is None else f"{each.effect:+.2f}",
-            NONE if each.detectable is None else f"{each.detectable:.2g}",
+            NONE if each.detectable is None else detectable(each.detectable, found.objective.metric),
         ))
     return names, rows
 

@@ -9,6 +9,7 @@ from hpsearch.analysis.comparisons import Difference
 from hpsearch.analysis.effects import Effects
 from hpsearch.analysis.estimates import Estimate
 from hpsearch.analysis.tuning import HELD, Nuisance
+from hpsearch.metrics import is_share
 from hpsearch.types import Objective, TrialTable
 
 
@@ -28,7 +29,7 @@ def answer(arms: Sequence[Arm], reference: Arm | None, compared: Sequence[Differ
     if not finished:
         return "No answer yet: no arm has a finished trial."
     best = min(finished, key=lambda arm: -arm.score.mean if objective.maximize else arm.score.mean)
-    lead = f"{best.name} has the best {objective.metric}, {evidence(best.score)}"
+    lead = f"{_capital(best.name)} has the best {objective.metric}, {evidence(best.score)}"
     if reference is None:
         return f"{lead}; nothing is compared, for the reference has no trial."
     if best is reference:
@@ -83,6 +84,16 @@ def caveats(
     lines = [*_lost(arms), _nuisance(nuisance), *_edges(nuisance), _seeds(arms, compared), _unequal(arms)]
     lines += [_power(compared, objective), _no_effects(effects), _chosen(nuisance), _fixed(table)]
     return tuple(line for line in lines if line)
+
+
+def detectable(difference: float, metric: str, beyond: str = "> 1") -> str:
+    """Write the smallest difference that would be shown; of a share none is above 1, and `beyond` is written then."""
+    return beyond if is_share(metric) and difference > 1 else f"{difference:.2g}"
+
+
+def _capital(name: str) -> str:
+    """Begin a name with a capital letter; one that begins with a key, ``model.act = relu``, is left as it is."""
+    return name if "." in name.split(" ")[0] else name[:1].upper() + name[1:]
 
 
 def _tally(compared: Sequence[Difference]) -> str:
@@ -165,7 +176,8 @@ def _power(compared: Sequence[Difference], objective: Objective) -> str:
     found = [each.detectable for each in compared if each.detectable is not None and each.verdict == "not told apart"]
     if not found:
         return ""
-    ends = " to ".join(dict.fromkeys(f"{end:.2g}" for end in (min(found), max(found))))
+    beyond = "more than could ever be seen"
+    ends = " to ".join(dict.fromkeys(detectable(end, objective.metric, beyond) for end in (min(found), max(found))))
     return (
         f"Not told apart is not equal: with these seeds a true difference in {objective.metric} of {ends} would have "
         "been shown in 4 studies of 5 by one comparison without Holm's adjustment (an estimate, from the estimated "

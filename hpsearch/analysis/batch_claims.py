@@ -14,48 +14,53 @@ from hpsearch.analysis.claim import (
     SUPPORTED,
     UNDECIDED,
     Claim,
+    ClaimVerdict,
     Replicate,
-    above,
     along,
     between,
     both,
     ends,
+    one_only,
     over_groups,
+    within,
 )
 from hpsearch.analysis.costs import Cost, Reach
-from hpsearch.analysis.estimates import RESAMPLES, draws
-from hpsearch.analysis.words import count
+from hpsearch.analysis.estimates import RESAMPLES, Estimate, draws
+from hpsearch.analysis.words import count, number
+from hpsearch.metrics import is_share
 from hpsearch.types import Objective
 
 _Group: TypeAlias = list[tuple[float, tuple[Arm, Cost]]]
 """Arms with their costs by batch size, ascending."""
 MISFIT = 0.2
 """Largest relative deviation (root mean square) from a curve that is still said to describe the points."""
+LOSS, RELATIVE_LOSS = 0.02, 0.05
+"""Loss of score that must be excluded: of a share, and of other metrics relative to the smallest batch's mean score."""
 
 
-def updates_to_target(
-    arms: Sequence[Arm], costs: Sequence[Cost], objective: Objective, unfair: str = ""
-) -> Claim | None:
+def updates_to_target(arms: Sequence[Arm], costs: Sequence[Cost], objective: Objective, unfair: str = "") -> Claim:
     """Claim 4: updates to a target fall with batch size, at first in proportion, then less; large batches lose nothing.
 
     For each seed the local exponents d log(updates) / d log(batch size) between neighbouring sizes: -1 is in
-    proportion. Diminishing: the last exponent is above the first. And the paired difference of the scores, largest
-    minus smallest batch, the sign turned where smaller is better. Each is averaged over the groups of other factors.
+    proportion; the first is reported, not tested. Diminishing: the last exponent is above the first. And the paired
+    difference of the scores, largest minus smallest batch, the sign turned where smaller is better. Each is averaged
+    over the groups of other factors.
 
     Args:
         arms: the arms.
         costs: theirs, in the same order.
         objective: says what is better.
-        unfair: why a lower score of the largest batch says nothing against it; empty where it does.
+        unfair: why the scores of the largest and the smallest batch say nothing of each other; empty where they do.
 
     Returns:
-        The claim: supported when returns diminish and the largest batch is not shown to be worse; undecided where a
-        target takes fewer than five epochs, for updates are counted to the end of one; None without three batch sizes
-        that reached a target.
+        The claim: supported when returns diminish and the interval of the scores excludes a loss of .02, for a metric
+        that is no share of 5 % of the smallest batch's mean; not supported when they do not or the largest batch scores
+        worse by its interval. Undecided in an unfair comparison, where a target takes fewer than five epochs, for
+        updates are counted to the end of one, and without three batch sizes that reached a target.
     """
     groups = _groups(arms, costs)
     if not groups:
-        return None
+        return Claim(4, UNDECIDED, _too_few(arms, costs))
     firsts, lasts, bends, gaps = [], [], [], []
     for group in groups.values():
         sizes, steps, replicates = _table(group)
@@ -65,21 +70,19 @@ def updates_to_target(
         bends.append(dict(zip(replicates, (exponents[:, -1] - exponents[:, 0]).tolist(), strict=True)))
         gaps.append(_gap(group[0][1][0], group[-1][1][0], objective))
     first, last, bend, gap = map(over_groups, (firsts, lasts, bends, gaps))
-    worse = gap.shown is not None and gap.shown.high < 0
-    unknown = gap.shown is None or (worse and unfair)
     coarse = max(map(_coarse, groups.values()))
-    bent = above(bend, 0.0) if coarse <= MISFIT else UNDECIDED
-    verdict = both([bent, UNDECIDED if unknown else AGAINST if worse else SUPPORTED])
-    how = f", an unfair comparison: {unfair}" if unfair else ""
+    bent = within(bend, low=0.0) if coarse <= MISFIT else UNDECIDED
+    margin = _margin([group[0][1][0] for group in groups.values()], objective)
+    scored = UNDECIDED if unfair else _no_loss(gap, margin)
+    open_end = f", which does not exclude a loss of {margin:.2g}" if scored == UNDECIDED and gap.n else ""
+    how = f", an unfair comparison: {unfair}" if unfair else open_end
     missed = sum(cost.to_target["updates"].missed for group in groups.values() for _, (_, cost) in group)
     lost = f"; {missed} trials did not reach the target and are in no exponent" if missed else ""
     return Claim(
         4,
-        "Updates to a target fall with batch size, at first in proportion, then less and less; when every arm is "
-        "retuned, nothing shows that large batches generalize worse.",
-        verdict,
+        both([bent, scored]),
         f"updates fall as batch size to the power {between(first)} between the smallest sizes and {between(last)} "
-        f"between the largest{_counted(coarse)}; the largest batch scores {between(gap, '+.4f')} against the smallest"
+        f"between the largest{_counted(coarse)}; the largest batch scores {between(gap, '+z.4f')} against the smallest"
         f"{how}{lost}",
         {
             **ends("first_exponent", first),
@@ -93,7 +96,7 @@ def updates_to_target(
     )
 
 
-def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | None:
+def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim:
     """Claim 5: (S / S_min - 1) (E / E_min - 1) = 1 relates updates S and examples E = B S to a target.
 
     Solved for S it is the line ``S = S_min + E_min / B``, fitted by least squares of relative deviations; its corner is
@@ -108,11 +111,14 @@ def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | N
     Returns:
         The claim: supported when both constants are positive in 95 % of the resamples and the curve is within 20 % of
         the medians, not supported when it is further off; undecided where a target takes fewer than five epochs, for
-        updates are counted to the end of one; None without three batch sizes that reached a target.
+        updates are counted to the end of one, and without three batch sizes that reached a target.
     """
+    groups = _groups(arms, costs)
+    if not groups:
+        return Claim(5, UNDECIDED, _too_few(arms, costs))
     numbers: dict[str, float] = {}
     verdicts, texts, series = [], [], {}
-    for name, group in _groups(arms, costs).items():
+    for name, group in groups.items():
         lead = f"{name + ': ' if name else ''}"
         sizes, steps, _ = _table(group)
         steps = steps[np.all(np.isfinite(steps), axis=1)]
@@ -145,10 +151,7 @@ def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | N
             f"{line[1]:.0f} examples, the curve within {100 * misfit:.0f} % of the medians"
             f"{_counted(coarse)}"
         )
-    if not verdicts:
-        return None
-    statement = "(S / S_min - 1) (E / E_min - 1) = 1 relates updates and examples to a target; its corner is the "
-    return Claim(5, f"{statement}critical batch size.", both(verdicts), "; ".join(texts), numbers, {"groups": series})
+    return Claim(5, both(verdicts), "; ".join(texts), numbers, {"groups": series})
 
 
 def _groups(arms: Sequence[Arm], costs: Sequence[Cost]) -> dict[str, _Group]:
@@ -156,6 +159,15 @@ def _groups(arms: Sequence[Arm], costs: Sequence[Cost]) -> dict[str, _Group]:
     pairs = [(arm, cost) for arm, cost in zip(arms, costs, strict=True) if cost.to_target]
     groups = along(pairs, BATCH, lambda pair: pair[0].levels)
     return {name: group for name, group in groups.items() if len(_reached(group)) > 2}
+
+
+def _too_few(arms: Sequence[Arm], costs: Sequence[Cost]) -> str:
+    """Return why updates to a target cannot be compared."""
+    few = one_only((arm.levels for arm in arms), BATCH)
+    target = next((reach.target for cost in costs for reach in cost.to_target.values()), None)
+    if few or target is None:
+        return few or "no target is set (ablation.target)"
+    return f"fewer than three batch sizes reached the target {number(target)}"
 
 
 def _reached(group: _Group) -> list[tuple[float, Reach]]:
@@ -194,6 +206,21 @@ def _gap(small: Arm, large: Arm, objective: Objective) -> dict[Replicate, float]
     common, sign = replicates_in_common([small, large]), 1 if objective.maximize else -1
     pairs = zip(common, scores(large, common), scores(small, common), strict=True)
     return {replicate: sign * (a - b) for replicate, a, b in pairs}
+
+
+def _margin(smallest: Sequence[Arm], objective: Objective) -> float:
+    """Return the loss of score that an interval must exclude; nan where no arm of the smallest batch has a score."""
+    if is_share(objective.metric):
+        return LOSS
+    means = [arm.score.mean for arm in smallest if arm.finished]
+    return RELATIVE_LOSS * abs(float(np.mean(means))) if means else math.nan
+
+
+def _no_loss(gap: Estimate, margin: float) -> ClaimVerdict:
+    """Return whether the largest batch scores no worse: not where it is worse by any amount, or may be by a margin."""
+    if within(gap, high=0.0) == SUPPORTED:
+        return AGAINST
+    return SUPPORTED if within(gap, low=-margin) == SUPPORTED else UNDECIDED
 
 
 def _line(sizes: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.float64]:

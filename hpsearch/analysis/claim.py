@@ -9,6 +9,7 @@ import numpy as np
 
 from hpsearch.analysis.arms import named
 from hpsearch.analysis.estimates import Estimate, estimate
+from hpsearch.analysis.words import label
 
 T = TypeVar("T")
 Replicate: TypeAlias = tuple[int, int]
@@ -19,6 +20,19 @@ SUPPORTED: ClaimVerdict = "supported"
 AGAINST: ClaimVerdict = "not supported"
 UNDECIDED: ClaimVerdict = "undecided on this data"
 
+STATEMENTS: Mapping[int, str] = {
+    1: "The best effective rate lr / (1 - momentum) is the same for every momentum, within one step of the grid.",
+    2: "The edge of stability is not constant in lr / (1 - momentum): a large momentum tolerates more.",
+    3: "The noise scale lr N / (B (1 - momentum)) is what counts: the best rate is proportional to the batch size.",
+    4: "Updates to a target fall with batch size, at first in proportion, then less and less; when every arm is "
+    "retuned, nothing shows that large batches generalize worse.",
+    5: "(S / S_min - 1) (E / E_min - 1) = 1 relates updates and examples to a target; its corner is the critical batch "
+    "size.",
+    6: "Time per epoch falls with batch size until the device is full; time per update is flat until then.",
+    7: "Validation loss is lowest before validation accuracy is highest: pruning on one or the other differs.",
+}
+"""What is claimed, by number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -26,19 +40,22 @@ class Claim:
 
     Attributes:
         number: of the claim, 1 to 7.
-        statement: what is claimed, in one sentence.
         verdict: ``supported``, ``not supported`` or ``undecided on this data``.
-        sentence: why, with the numbers.
+        sentence: why, with the numbers; where it cannot be tested, what is missing.
         numbers: the evidence, by name; ends of 95 % intervals are named ``..._low`` and ``..._high``.
-        series: what `hpsearch.report.figures.claims` draws of it.
+        series: what `hpsearch.report.figures.claims` draws of it; empty where it cannot be tested.
     """
 
     number: int
-    statement: str
     verdict: ClaimVerdict
     sentence: str
     numbers: Mapping[str, float] = field(default_factory=dict)
     series: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def statement(self) -> str:
+        """What is claimed, in one sentence."""
+        return STATEMENTS[self.number]
 
 
 def along(items: Sequence[T], key: str, levels: Callable[[T], Mapping[str, Any]]) -> dict[str, list[tuple[float, T]]]:
@@ -59,6 +76,11 @@ def along(items: Sequence[T], key: str, levels: Callable[[T], Mapping[str, Any]]
             rest = {name: other for name, other in levels(item).items() if name != key}
             groups.setdefault(named(rest), []).append((float(value), item))
     return {name: sorted(group, key=lambda pair: pair[0]) for name, group in groups.items() if len(group) > 1}
+
+
+def one_only(levels: Iterable[Mapping[str, Any]], key: str) -> str:
+    """Return ``one batch size only`` where a factor has no two values; empty where it has."""
+    return f"one {label(key)} only" if len({each.get(key) for each in levels}) < 2 else ""
 
 
 def over_groups(groups: Iterable[Mapping[Replicate, float]]) -> Estimate:
@@ -87,7 +109,7 @@ def ends(name: str, found: Estimate) -> dict[str, float]:
     return {name: found.mean, **interval}
 
 
-def between(found: Estimate, form: str = ".2f") -> str:
+def between(found: Estimate, form: str = "z.2f") -> str:
     """Write an estimate with its interval: ``-0.62 (-0.70 to -0.54)``; ``unknown`` without a value."""
     if not found.n:
         return "unknown"
@@ -96,12 +118,14 @@ def between(found: Estimate, form: str = ".2f") -> str:
     return f"{found.mean:{form}}{interval}"
 
 
-def above(found: Estimate, value: float) -> ClaimVerdict:
-    """Return whether a mean lies above a value: by its interval, undecided where that holds the value or is missing."""
+def within(found: Estimate, low: float = -math.inf, high: float = math.inf) -> ClaimVerdict:
+    """Return whether a mean lies between two values: by its interval, undecided where that holds one or is missing."""
     shown = found.shown
-    if shown is None or shown.low <= value <= shown.high:
+    if shown is None:
         return UNDECIDED
-    return SUPPORTED if shown.low > value else AGAINST
+    if low < shown.low and shown.high < high:
+        return SUPPORTED
+    return AGAINST if shown.high < low or high < shown.low else UNDECIDED
 
 
 def both(verdicts: Sequence[ClaimVerdict]) -> ClaimVerdict:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from hpsearch.analysis.arms import Arm
 from hpsearch.analysis.batch_claims import critical_batch_size, updates_to_target
-from hpsearch.analysis.claim import Claim
+from hpsearch.analysis.claim import BATCH, MOMENTUM, RATE, UNDECIDED, Claim
 from hpsearch.analysis.costs import Cost
 from hpsearch.analysis.epoch_claims import loss_before_accuracy, time_per_epoch
 from hpsearch.analysis.rate_claims import edge_of_stability, effective_rate, noise_scale
-from hpsearch.analysis.tuning import RETUNED, Nuisance
+from hpsearch.analysis.tuning import HELD, RETUNED, Nuisance
 from hpsearch.types import Objective, TrialTable
 
 
@@ -25,18 +25,36 @@ def claims_of(
         objective: what arms are compared by.
 
     Returns:
-        One record per claim that the factors make testable, by number.
+        One record per claim that the factors speak of, by number: 1 and 2 of a momentum, 3 to 6 of a batch size, 7 of
+        any where loss and accuracy were recorded. One whose evidence is missing is undecided, and says what is missing.
     """
-    found = (
-        effective_rate(nuisance.tuned, arms, objective),
-        edge_of_stability(nuisance.tuned, arms, objective),
-        noise_scale(nuisance.tuned, objective),
-        updates_to_target(arms, costs, objective, _unfair(table, nuisance)),
-        critical_batch_size(arms, costs),
-        time_per_epoch(arms, costs),
-        loss_before_accuracy(table, arms),
-    )
+    factors = {key for arm in arms for key in arm.levels}
+    unsearched, tuned = _unsearched(nuisance), nuisance.tuned
+    found: list[Claim | None] = []
+    if MOMENTUM in factors and unsearched:
+        found += [Claim(number, UNDECIDED, unsearched) for number in (1, 2)]
+    elif MOMENTUM in factors:
+        found += [effective_rate(tuned, arms, objective), edge_of_stability(tuned, arms, objective)]
+    if BATCH in factors:
+        found += [
+            Claim(3, UNDECIDED, unsearched) if unsearched else noise_scale(tuned, objective),
+            updates_to_target(arms, costs, objective, _unfair(table, nuisance)),
+            critical_batch_size(arms, costs),
+            time_per_epoch(arms, costs),
+        ]
+    found.append(loss_before_accuracy(table, arms))
     return tuple(claim for claim in found if claim is not None)
+
+
+def _unsearched(nuisance: Nuisance) -> str:
+    """Return why no best rates are known; empty where they are."""
+    if nuisance.mode == HELD:
+        return "the rate was held, not retuned (ablation.nuisance=retuned)"
+    if not nuisance.tuned:
+        return "the search for the rate of every arm is not at hand"
+    if not any(RATE in tried.params for tuned in nuisance.tuned for tried in tuned.tried):
+        return "the rate is not among what was retuned"
+    return ""
 
 
 def _unfair(table: TrialTable, nuisance: Nuisance) -> str:

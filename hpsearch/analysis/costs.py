@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hpsearch.analysis.arms import Arm
+from hpsearch.analysis.boundary import diverged
 from hpsearch.analysis.estimates import Estimate, estimate
 from hpsearch.types import Objective, TrialTable
 
@@ -19,17 +20,19 @@ UNITS = ("epochs", "updates", "seconds")
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How much of a unit trials needed to reach the target; those that did not are right-censored at what they ran.
+    """How much of a unit trials needed to reach the target; those that did not are right-censored, see `reach`.
 
     Attributes:
         unit: ``epochs``, ``updates`` or ``seconds``.
+        target: value to reach.
         replicates: (seed, fold) of each trial, ascending.
-        values: per trial, what it needed, or ran without getting there.
+        values: per trial, what it needed, or where it is censored.
         reached: per trial, whether it got there.
         median: Kaplan and Meier's median; None when fewer than half get there.
     """
 
     unit: str
+    target: float
     replicates: tuple[tuple[int, int], ...]
     values: tuple[float, ...]
     reached: tuple[bool, ...]
@@ -89,6 +92,7 @@ class Run:
         updates: done by the end of each.
         seconds: spent training by the end of each; nan where times were not recorded.
         values: the objective's metric after each.
+        diverged: whether its loss ran away.
     """
 
     replicate: tuple[int, int]
@@ -96,6 +100,7 @@ class Run:
     updates: tuple[float, ...]
     seconds: tuple[float, ...]
     values: tuple[float, ...]
+    diverged: bool = False
 
     def spent(self, unit: str, place: int = -1) -> float:
         """Return how much of a unit was used up by an epoch."""
@@ -124,10 +129,12 @@ def runs_of(table: TrialTable, metric: str) -> dict[int, list[Run]]:
     if metric not in rows or not len(rows):
         return {}
     rows = rows[(rows["epoch"] > 0) & rows[metric].notna()].sort_values(["point", "seed", "fold", "epoch"])
+    ended = table.trials[["point", "seed", "fold", "state", "reason"]].itertuples(index=False)
+    away = {(int(t.point), int(t.seed), int(t.fold)) for t in ended if diverged(t.state, t.reason)}
     runs: dict[int, list[Run]] = {}
     for place, trial in rows.groupby(["point", "seed", "fold"], sort=True):
         point, seed, fold = (int(part) for part in place)
-        runs.setdefault(point, []).append(_run((seed, fold), trial, metric))
+        runs.setdefault(point, []).append(_run((seed, fold), trial, metric, (point, seed, fold) in away))
     return runs
 
 
@@ -135,7 +142,8 @@ def reach(runs: Sequence[Run], objective: Objective, target: float, unit: str) -
     """Return how much trials needed until the metric was first at the target or better.
 
     Args:
-        runs: the trials; one that diverged counts as not there by the end of the longest, for it never will be.
+        runs: the trials; of those that did not get there, one that diverged is censored at the largest amount of any
+            trial, for it never will, any other at its own. One whose amount is not known is left out.
         objective: says what is better.
         target: value to reach.
         unit: ``epochs``, ``updates`` or ``seconds``.
@@ -143,15 +151,15 @@ def reach(runs: Sequence[Run], objective: Objective, target: float, unit: str) -
     Returns:
         The times with their median.
     """
-    longest = max((run.spent("epochs") for run in runs), default=0.0)
-    whole = max((run.spent(unit) for run in runs if run.spent("epochs") == longest), default=math.nan)
+    known = [run for run in runs if math.isfinite(run.spent(unit))]
+    most = max((run.spent(unit) for run in known), default=0.0)
     values, reached = [], []
-    for run in runs:
+    for run in known:
         place = next((i for i, value in enumerate(run.values) if not objective.better(target, value)), None)
-        values.append(whole if place is None else run.spent(unit, place))
+        values.append(run.spent(unit, place) if place is not None else most if run.diverged else run.spent(unit))
         reached.append(place is not None)
-    replicates = tuple(run.replicate for run in runs)
-    return Reach(unit, replicates, tuple(values), tuple(reached), kaplan_meier_median(values, reached))
+    replicates = tuple(run.replicate for run in known)
+    return Reach(unit, target, replicates, tuple(values), tuple(reached), kaplan_meier_median(values, reached))
 
 
 def kaplan_meier_median(values: Sequence[float], reached: Sequence[bool]) -> float | None:
@@ -209,9 +217,9 @@ def _per(run: Run, unit: str) -> float:
     return (run.spent("seconds") - before[0]) / (run.spent(unit) - before[1])
 
 
-def _run(replicate: tuple[int, int], trial: "pd.DataFrame", metric: str) -> Run:
+def _run(replicate: tuple[int, int], trial: "pd.DataFrame", metric: str, away: bool) -> Run:
     columns = (trial["epoch"], trial["step"], trial[metric])
     epochs, updates, values = (tuple(map(float, column)) for column in columns)
     spent = np.cumsum(np.asarray(trial["epoch_sec"], dtype=np.float64)) if "epoch_sec" in trial else None
     seconds = (math.nan,) * len(epochs) if spent is None else tuple(spent.tolist())
-    return Run(replicate, epochs, updates, seconds, values)
+    return Run(replicate, epochs, updates, seconds, values, away)

@@ -19,7 +19,9 @@ from hpsearch.analysis.claim import (
     between,
     both,
     ends,
+    one_only,
     over_groups,
+    within,
 )
 from hpsearch.analysis.costs import Cost
 from hpsearch.analysis.estimates import Estimate, estimate
@@ -27,23 +29,31 @@ from hpsearch.analysis.words import count, duration
 from hpsearch.types import TrialTable
 
 LOSS, ACCURACY = "valid/loss", "valid/acc"
+FLAT = 0.5
+"""Exponent of time per update in batch size below which it counts as flat: less than half of proportional."""
+_FLATNESS = {
+    SUPPORTED: f"flat (below {FLAT:g})",
+    AGAINST: f"not flat (above {FLAT:g})",
+    UNDECIDED: f"not told whether flat (below {FLAT:g})",
+}
 _Row: TypeAlias = tuple[tuple[int, int], float, float, float]
 
 
-def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | None:
+def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim:
     """Claim 6: time per epoch falls with batch size until the device is full; time per update is flat until then.
 
-    The exponents of time per epoch and of time per update in batch size, by least squares over the sizes, for each seed
-    that was timed at all of them, averaged over the groups of other factors: an epoch costs B^-1 where only updates
-    count, B^0 where the device is full; an update the one more.
+    An epoch costs B^-1 where only updates count and B^0 where the device is full, an update B^0 and B^1. The exponent
+    of time per epoch, by least squares over all sizes, says whether it falls; that of time per update between the two
+    smallest sizes, where the device is least full, whether it is flat there. Each is computed for every seed that was
+    timed at these sizes, and averaged over the groups of other factors.
 
     Args:
         arms: the arms.
         costs: theirs, in the same order.
 
     Returns:
-        The claim: supported when an epoch's exponent is below 0 and an update's below 1, by their 95 % intervals; None
-        without two batch sizes.
+        The claim: supported when an epoch's exponent is below 0 and an update's below `FLAT`, by their 95 % intervals,
+        not supported when either is above; undecided without two batch sizes.
     """
     groups = along(list(zip(arms, costs, strict=True)), BATCH, lambda pair: pair[0].levels)
     epochs, updates, series = [], [], {}
@@ -52,15 +62,17 @@ def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | None:
         if len(known) < 2:
             continue
         epochs.append(_exponents([(size, cost.timed, cost.epoch_sec) for size, cost in known]))
-        updates.append(_exponents([(size, cost.timed, cost.update_sec) for size, cost in known]))
+        updates.append(_exponents([(size, cost.timed, cost.update_sec) for size, cost in known[:2]]))
         series[name] = {
             "x": [size for size, _ in known],
             "epoch_sec": [cost.epoch_sec.mean for _, cost in known],
             "update_sec": [cost.update_sec.mean for _, cost in known],
         }
     if not series:
-        return None
+        few = one_only((arm.levels for arm in arms), BATCH)
+        return Claim(6, UNDECIDED, few or "no two batch sizes, all else equal, were timed")
     epoch, update = over_groups(epochs), over_groups(updates)
+    flat = within(update, high=FLAT)
     times = "; ".join(
         f"{name + ': ' if name else ''}"
         + ", ".join(
@@ -71,10 +83,10 @@ def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim | None:
     )
     return Claim(
         6,
-        "Time per epoch falls with batch size until the device is full; time per update is flat until then.",
-        both([_below(epoch, 0.0), _below(update, 1.0)]),
-        f"time per epoch goes as batch size to the power {between(epoch)}, per update to {between(update)}: {times}",
-        {**ends("epoch_exponent", epoch), **ends("update_exponent", update)},
+        both([within(epoch, high=0.0), flat]),
+        f"time per epoch goes as batch size to the power {between(epoch)}; time per update between the two smallest "
+        f"sizes to {between(update)}: {_FLATNESS[flat]}. {times}",
+        {**ends("epoch_exponent", epoch), **ends("first_update_exponent", update)},
         {"groups": series},
     )
 
@@ -92,7 +104,7 @@ def loss_before_accuracy(table: TrialTable, arms: Sequence[Arm]) -> Claim | None
     Returns:
         The claim: supported when the mean is above 0 by its 95 % interval, not supported when it is not; undecided
         where the loss was still falling at the end of half of the trials or more, for then its minimum was not seen;
-        None where not both were reported.
+        also where no trial ended; None where not both were reported.
     """
     curves = table.curves
     if LOSS not in curves or ACCURACY not in curves or not len(curves):
@@ -107,7 +119,7 @@ def loss_before_accuracy(table: TrialTable, arms: Sequence[Arm]) -> Claim | None
             low, high = epochs[trial[LOSS].to_numpy().argmin()], epochs[trial[ACCURACY].to_numpy().argmax()]
             found.append(((seed, fold), float(low), float(high), float(epochs[-1])))
     if not found:
-        return None
+        return Claim(7, UNDECIDED, "no trial that finished recorded both")
     found.sort()
     lags = estimate([_mean([h - low for _, low, h, _ in g]) for _, g in _grouped(found)])
     losses = estimate([_mean([low for _, low, _, _ in g]) for _, g in _grouped(found)])
@@ -125,10 +137,9 @@ def loss_before_accuracy(table: TrialTable, arms: Sequence[Arm]) -> Claim | None
     )
     return Claim(
         7,
-        "Validation loss is lowest before validation accuracy is highest: pruning on one or the other differs.",
         verdict,
-        f"loss is lowest at epoch {between(losses, '.1f')}, accuracy highest at {between(accuracies, '.1f')} of "
-        f"{last:.0f}: {between(lags, '+.1f')} epochs later{open_end}",
+        f"loss is lowest at epoch {between(losses, 'z.1f')}, accuracy highest at {between(accuracies, 'z.1f')} of "
+        f"{last:.0f}: {between(lags, '+z.1f')} epochs later{open_end}",
         {
             **ends("loss_epoch", losses),
             **ends("accuracy_epoch", accuracies),
@@ -147,13 +158,6 @@ def _exponents(timed: Sequence[tuple[float, Sequence[Replicate], Estimate]]) -> 
     times = [dict(zip(replicates, found.values, strict=True)) for _, replicates, found in timed]
     common = sorted(set.intersection(*(set(each) for each in times)))
     return {replicate: float(x @ np.log([each[replicate] for each in times]) / (x @ x)) for replicate in common}
-
-
-def _below(found: Estimate, value: float) -> ClaimVerdict:
-    shown = found.shown
-    if shown is None or shown.low <= value <= shown.high:
-        return UNDECIDED
-    return SUPPORTED if shown.high < value else AGAINST
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 from hpsearch.analysis.arms import Arm
-from hpsearch.analysis.claim import AGAINST, BATCH, MOMENTUM, RATE, SUPPORTED, UNDECIDED, Claim, along, both
+from hpsearch.analysis.claim import AGAINST, BATCH, MOMENTUM, RATE, SUPPORTED, UNDECIDED, Claim, along, both, one_only
 from hpsearch.analysis.tuning import Tried, Tuned
 from hpsearch.types import Objective
 
@@ -117,7 +117,7 @@ def indistinct(arms: Sequence[Arm], seeds: int) -> float:
     return float(stdtrit(freedom, 0.975)) * noise * math.sqrt(2 / max(seeds, 1))
 
 
-def effective_rate(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Objective) -> Claim | None:
+def effective_rate(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Objective) -> Claim:
     """Claim 1: the best lr / (1 - m) is the same for every momentum, within one step of the grid.
 
     Args:
@@ -127,12 +127,12 @@ def effective_rate(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Objec
 
     Returns:
         The claim: supported when the best rates of all momenta agree within a step and none lies at an edge; not
-        supported when two are more than a step apart and so are the ranges not told apart from them; None without two
-        momenta.
+        supported when two are more than a step apart and so are the ranges not told apart from them; undecided without
+        two momenta.
     """
     groups = _by_momentum(tuned, arms, objective)
     if not groups:
-        return None
+        return Claim(1, UNDECIDED, _too_few(tuned, MOMENTUM, "two momenta"))
     numbers: dict[str, float] = {}
     verdicts, texts = [], []
     for name, found in groups.items():
@@ -152,7 +152,6 @@ def effective_rate(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Objec
     sentence = "best effective rates with those not told apart from them: " + "; ".join(texts)
     return Claim(
         1,
-        "The best effective rate lr / (1 - momentum) is the same for every momentum, within one step of the grid.",
         both(verdicts),
         sentence,
         numbers,
@@ -160,7 +159,7 @@ def effective_rate(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Objec
     )
 
 
-def edge_of_stability(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Objective) -> Claim | None:
+def edge_of_stability(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Objective) -> Claim:
     """Claim 2: the effective rate at which training breaks grows with momentum.
 
     It breaks where it diverges, or where the training loss does not fall below half of its first value: the usual end
@@ -175,11 +174,11 @@ def edge_of_stability(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Ob
 
     Returns:
         The claim: supported when the factor is above 1 in every group, not supported when it is below, undecided where
-        it may be either or a best rate is itself not stable; None without two momenta.
+        it may be either or a best rate is itself not stable, and without two momenta.
     """
     groups = _by_momentum(tuned, arms, objective)
     if not groups:
-        return None
+        return Claim(2, UNDECIDED, _too_few(tuned, MOMENTUM, "two momenta"))
     numbers: dict[str, float] = {}
     verdicts, texts = [], []
     for name, found in groups.items():
@@ -201,14 +200,13 @@ def edge_of_stability(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Ob
         texts.append(f"{lead}{where}{factor}")
     return Claim(
         2,
-        "The edge of stability is not constant in lr / (1 - momentum): a large momentum tolerates more.",
         both(verdicts),
         f"{'; '.join(texts)}. {_broken(rates for found in groups.values() for _, rates in found)}",
         numbers,
     )
 
 
-def noise_scale(tuned: Sequence[Tuned], objective: Objective) -> Claim | None:
+def noise_scale(tuned: Sequence[Tuned], objective: Objective) -> Claim:
     """Claim 3: the noise scale lr N / (B (1 - m)) is what counts, so the best rate is proportional to the batch size.
 
     The slope of log(best rate) on log(batch size), a line per group of the other factors with one slope for all, by
@@ -221,14 +219,14 @@ def noise_scale(tuned: Sequence[Tuned], objective: Objective) -> Claim | None:
 
     Returns:
         The claim: supported when the 95 % interval of the slope holds 1 and not 0, not supported when it lies off 1,
-        undecided when a best rate lies at the edge of what was tried; None without three batch sizes in a group.
+        undecided when a best rate lies at the edge of what was tried, and without three batch sizes in a group.
     """
     groups = along(tuned, BATCH, lambda t: t.levels)
     found = {name: _best_rates(group, objective) for name, group in groups.items()}
     found = {name: pairs for name, pairs in found.items() if len(pairs) > 2}
     step = math.log(10) * _step([rates for pairs in found.values() for _, rates in pairs])
     if not step:
-        return None
+        return Claim(3, UNDECIDED, _too_few(tuned, BATCH, "three batch sizes"))
     x = np.concatenate([_centred([size for size, _ in pairs]) for pairs in found.values()])
     y = np.concatenate([_centred([rates.best for _, rates in pairs]) for pairs in found.values()])
     freedom, spread = len(x) - len(found) - 1, float(x @ x)
@@ -246,7 +244,6 @@ def noise_scale(tuned: Sequence[Tuned], objective: Objective) -> Claim | None:
     )
     return Claim(
         3,
-        "The noise scale lr N / (B (1 - momentum)) is what counts: the best rate is proportional to the batch size.",
         UNDECIDED if outside else verdict,
         f"the best {rate} grows as batch size to the power {slope:.2f} (95 % interval {low:.2f} to {high:.2f}; 1 would "
         f"be in proportion{edge}): {listed}",
@@ -272,6 +269,12 @@ def _by_momentum(
     }
     groups = {name: [(m, rates) for m, rates in group if rates is not None] for name, group in found.items()}
     return {name: group for name, group in groups.items() if len(group) > 1 and _step([rates for _, rates in group])}
+
+
+def _too_few(tuned: Sequence[Tuned], key: str, needed: str) -> str:
+    """Return why best rates cannot be compared along a factor."""
+    few = one_only((each.levels for each in tuned), key)
+    return few or f"no {needed}, all else equal, have a best of two rates or more"
 
 
 def _step(each: Sequence[Rates]) -> float:

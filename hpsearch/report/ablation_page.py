@@ -6,7 +6,7 @@ from typing import Any
 from hpsearch.analysis import ablation_tables as tables
 from hpsearch.analysis import words
 from hpsearch.analysis.ablation import Ablation
-from hpsearch.analysis.ablation_words import method
+from hpsearch.analysis.ablation_words import detectable, method
 from hpsearch.analysis.arms import Arm, level
 from hpsearch.analysis.claim import AGAINST, SUPPORTED
 from hpsearch.analysis.comparisons import Difference
@@ -142,7 +142,7 @@ def arm_table(found: Ablation, table: TrialTable) -> Table:
         cells += [_setting(arm.nuisance[key]) if key in arm.nuisance else NONE for key in nuisance]
         cells += [Cell(str(arm.score.n), arm.score.n), *_evidence(arm.score)]
         cells += [_mean(arm.test)] if tested else []
-        cells += _difference(compared.get(arm.name), arm is found.reference)
+        cells += _difference(compared.get(arm.name), found, arm)
         command = commands.get(arm.point)
         rows.append(Row(tuple(cells), arm.state, _best(found, arm), command if isinstance(command, str) else ""))
     return Table(tuple(names), tuple(rows), len(rows))
@@ -233,9 +233,9 @@ def _evidence(found: Estimate) -> list[Cell]:
     return [_mean(found), Cell(f"{sd:.{digits}f}", sd), ends, Cell(method(found))]
 
 
-def _difference(own: Difference | None, reference: bool) -> list[Cell]:
+def _difference(own: Difference | None, ablation: Ablation, arm: Arm) -> list[Cell]:
     if own is None or not own.difference.n:
-        verdict = Cell("reference" if reference else own.verdict if own else "–")
+        verdict = Cell("reference" if arm is ablation.reference else own.verdict if own else "–")
         return [NONE, NONE, verdict, NONE, NONE, NONE]
     found, shown = own.difference, own.difference.shown
     digits = words.decimals(found.mean) if shown is None else words.interval_decimals(shown.low, shown.high)
@@ -245,7 +245,9 @@ def _difference(own: Difference | None, reference: bool) -> list[Cell]:
     cells += [Cell(own.verdict)]
     cells += [NONE if own.p_holm is None else Cell("< .001" if own.p_holm < 0.001 else f"{own.p_holm:.2g}", own.p_holm)]
     cells += [NONE if own.effect is None else Cell(f"{own.effect:+.2f}", own.effect)]
-    return [*cells, NONE if own.detectable is None else Cell(f"{own.detectable:.2g}", own.detectable)]
+    if own.detectable is None:
+        return [*cells, NONE]
+    return [*cells, Cell(detectable(own.detectable, ablation.objective.metric), own.detectable)]
 
 
 def _cost(cost: Cost, units: list[str]) -> Iterator[Cell]:

@@ -176,3 +176,14 @@ print("torch" in sys.modules, "pooch" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False False\n"
+
+
+@pytest.mark.parametrize(
+    ("metric", "share"),
+    [
+        *[(metric, True) for metric in ("valid/acc", "test/top_5", "f1", "valid/auroc")],
+        *[(metric, False) for metric in ("valid/loss", "valid/r2", "valid/my_acc")],
+    ],
+)
+def test_shares_lie_between_0_and_1(metric, share):
+    assert metrics.is_share(metric) is share

@@ -213,7 +213,7 @@ def claim_figures(claims: Sequence[Claim], metric: str) -> Iterator[tuple[str, s
     Yields:
         Name, title, how to read it, figure.
     """
-    by_number = {claim.number: claim for claim in claims}
+    by_number = {claim.number: claim for claim in claims if claim.series}
     if 1 in by_number:
         aid = (
             "A line per momentum. In the lanes below: a ring at the best rate, a bar over the rates not told apart "

@@ -1,5 +1,6 @@
 """What an ablation found, against scipy, closed forms and cases done by hand."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -106,9 +107,43 @@ def test_kaplan_meier_by_hand():
 
 def test_a_trial_that_diverged_never_gets_there():
     done = Run((0, 0), (1, 2, 3), (10, 20, 30), (1, 2, 3), (0.1, 0.5, 0.9))
-    away = Run((1, 0), (1,), (10,), (1,), (0.1,))
+    away = Run((1, 0), (1,), (10,), (1,), (0.1,), diverged=True)
     found = reach([done, away], MAXIMIZE, 0.8, "updates")
     assert found.values == (30, 30) and found.reached == (True, False) and found.missed == 1
+
+
+def test_trials_that_miss_the_target_are_censored_by_hand():
+    """Of five trials of three epochs two get there; the seconds of an epoch differ."""
+    there, short = (0.1, 0.5, 0.9), (0.1, 0.2, 0.3)
+    epochs, updates = (1, 2, 3), (10, 20, 30)
+    runs = [
+        Run((0, 0), epochs, updates, (1, 2, 3), there),
+        Run((1, 0), epochs, updates, (2, 4, 6), short),
+        Run((2, 0), epochs, updates, (4, 8, 12), there),
+        Run((3, 0), epochs, updates, (5, 10, 15), short),
+        Run((4, 0), (1,), (10,), (0.5,), (0.1,), diverged=True),
+    ]
+    found = reach(runs, MAXIMIZE, 0.8, "seconds")
+    assert found.values == (3, 6, 12, 15, 15) and found.reached == (True, False, True, False, False)
+    # S = 4/5 after 3; one is lost at 6, so three are left at 12: S = 4/5 x 2/3 = 8/15, above one half.
+    assert found.median is None
+    # Without the one that diverged two are left at 12: S = 3/4 x 1/2 = 3/8.
+    assert reach(runs[:4], MAXIMIZE, 0.8, "seconds").median == 12
+    # With one more that is lost at 5, S = 4/5 x 1/2 = 2/5 at 12; were both lost at the 15 of the longest, 4/5 x 3/4.
+    early = Run((5, 0), epochs, updates, (1, 3, 5), short)
+    assert reach([*runs[:4], early], MAXIMIZE, 0.8, "seconds").median == 12
+    untimed = Run((6, 0), epochs, updates, (math.nan,) * 3, there)
+    assert reach([*runs, untimed], MAXIMIZE, 0.8, "seconds") == found
+    assert reach([untimed], MAXIMIZE, 0.8, "seconds").n == 0
+
+
+def test_costs_know_what_diverged():
+    scores = grid(seeds=3)
+    scores[32, 0.0][2] = None
+    table = study(scores, ablation={"target": 0.75})
+    gone = (table.curves["point"] == 0) & (table.curves["seed"] == 2) & (table.curves["epoch"] > 1)
+    found = ablation_of(replace(table, curves=table.curves[~gone])).costs[0].to_target["updates"]
+    assert found.values == (60, 60, 90) and found.reached == (True, True, False)
 
 
 def test_interaction_of_two_by_two_is_the_t_test_of_the_contrast():
@@ -132,6 +167,29 @@ def test_arms_are_compared_with_the_reference():
     assert [each.verdict for each in found.differences] == ["worse"] * 3
     assert found.ranking[0].arm == found.reference.name and found.ranking[0].best > 0.9
     assert "it is the reference" in found.answer and "t interval" in found.answer
+
+
+def test_the_answer_begins_with_a_capital_letter_and_a_key_is_left_as_it_is():
+    table = study(grid())
+    assert ablation_of(table).answer.startswith("Batch size 32, momentum 0.9 has the best valid/acc")
+    keys = {"data.batch_size": "model.width", "optimizer.momentum": "model.depth"}
+    record = {**table.study, "space": {keys[key]: value for key, value in table.study["space"].items()}}
+    record["config"] = {**record["config"], "ablation": {"factors": list(keys.values())}}
+    found = ablation_of(replace(table, study=record, trials=table.trials.rename(columns=keys)))
+    assert found.answer.startswith("model.width = 32, model.depth = 0.9 has the best valid/acc")
+
+
+@pytest.mark.parametrize("metric", ["valid/acc", "valid/loss"])
+def test_a_share_has_no_difference_above_one(metric):
+    table = study({(32, 0.0): [0.1, 0.9], (128, 0.0): [0.8, 0.2], (512, 0.0): [0.6, 0.65]})
+    objective = {"metric": metric, "direction": "maximize"}
+    found = ablation_of(replace(table, study={**table.study, "objective": objective}))
+    caveat = next(line for line in found.caveats if "Not told apart is not equal" in line)
+    cells = [row[-1] for row in difference_rows(found)[1]]
+    if metric == "valid/acc":
+        assert "of more than could ever be seen would" in caveat and cells == ["> 1", "> 1"]
+    else:
+        assert "more than" not in caveat and all(float(cell) > 1 for cell in cells)
 
 
 def test_unequal_seeds_are_paired_on_those_in_common():
@@ -214,4 +272,5 @@ def test_costs_on_times_that_are_known():
     assert last.epoch_sec.mean == pytest.approx(0.25)
     assert first.to_target["updates"].median == 60
     assert first.timed == tuple((seed, 0) for seed in range(6)) and first.to_target["updates"].replicates == first.timed
-    assert {claim.number for claim in found.claims} == {6, 7}
+    assert [claim.number for claim in found.claims] == [1, 2, 3, 4, 5, 6, 7]
+    assert [claim.number for claim in found.claims if claim.series] == [6, 7]

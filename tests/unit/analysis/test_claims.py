@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from hpsearch.analysis.ablation import ablation_of
 from hpsearch.analysis.arms import Arm, named
 from hpsearch.analysis.batch_claims import critical_batch_size, updates_to_target
 from hpsearch.analysis.boundary import halved
-from hpsearch.analysis.claim import BATCH, MOMENTUM, RATE, over_groups
+from hpsearch.analysis.claim import BATCH, MOMENTUM, RATE, between, over_groups
 from hpsearch.analysis.costs import Cost, Reach, kaplan_meier_median
 from hpsearch.analysis.epoch_claims import loss_before_accuracy, time_per_epoch
 from hpsearch.analysis.estimates import estimate
@@ -57,9 +58,9 @@ def cost(updates=None, times=None, epochs=20.0):
         seeds = tuple((seed, 0) for seed in sorted(by_seed))
         there = tuple(by_seed[seed] is not None for seed, _ in seeds)
         values = tuple(float(by_seed[seed] or 1e6) for seed, _ in seeds)
-        to_target["updates"] = Reach("updates", seeds, values, there, kaplan_meier_median(values, there))
+        to_target["updates"] = Reach("updates", 0.95, seeds, values, there, kaplan_meier_median(values, there))
         passes = tuple(epochs for _ in seeds)
-        to_target["epochs"] = Reach("epochs", seeds, passes, there, kaplan_meier_median(passes, there))
+        to_target["epochs"] = Reach("epochs", 0.95, seeds, passes, there, kaplan_meier_median(passes, there))
     epoch_sec, update_sec = (estimate([times[seed][i] for seed in sorted(times)]) for i in (0, 1))
     timed = tuple((seed, 0) for seed in sorted(times))
     return Cost("", timed, update_sec, epoch_sec, none, none, none, none, none, none, none, to_target)
@@ -69,6 +70,12 @@ def over_batches(updates, scores=None, sizes=None, **levels):
     """Arms and costs over batch sizes; `updates` maps a size to updates by seed."""
     arms = [arm((scores or {}).get(size, [0.9, 0.91, 0.92]), **{BATCH: size, **levels}) for size in updates]
     return arms, [cost(each) for each in updates.values()]
+
+
+def untested(claim, why):
+    """A claim whose evidence is missing is undecided, says why, and has nothing to draw."""
+    assert (claim.verdict, claim.sentence) == (UNDECIDED, why)
+    assert not claim.numbers and not claim.series
 
 
 def jittered(updates):
@@ -126,10 +133,11 @@ class TestEffectiveRate:
         assert found.verdict == SUPPORTED and found.numbers["best[momentum 0]"] == pytest.approx(0.1)
         assert min(found.series["groups"][""][0]["y"]) == pytest.approx(0.1)
 
-    def test_no_claim_without_two_momenta_or_two_rates(self):
-        assert effective_rate([search(0.1)], [], UP) is None
-        assert effective_rate([search(0.1, **{"a": 1}), search(0.1, 0.9, **{"a": 2})], [], UP) is None
-        assert effective_rate([search(0.1, m, rates=[0.1]) for m in (0.0, 0.9)], [], UP) is None
+    def test_untested_without_two_momenta_or_two_rates(self):
+        untested(effective_rate([search(0.1)], [], UP), "one momentum only")
+        few = "no two momenta, all else equal, have a best of two rates or more"
+        untested(effective_rate([search(0.1, **{"a": 1}), search(0.1, 0.9, **{"a": 2})], [], UP), few)
+        untested(effective_rate([search(0.1, m, rates=[0.1]) for m in (0.0, 0.9)], [], UP), few)
 
     def test_the_best_of_several_settings_at_a_rate_counts(self):
         tried = tuple(
@@ -193,8 +201,8 @@ class TestEdgeOfStability:
         assert "momentum 0 trains up to 1 and breaks at 10," in found.sentence
         assert "no training loss is recorded" in found.sentence
 
-    def test_no_claim_without_a_momentum_factor(self):
-        assert edge_of_stability([search(0.1)], [], UP) is None
+    def test_untested_with_one_momentum(self):
+        untested(edge_of_stability([search(0.1)], [], UP), "one momentum only")
 
     def test_a_dead_net_of_a_real_table_is_beyond_the_edge(self):
         table, tuning = synthetic.momenta(kinds=("flat", "flat"))
@@ -249,10 +257,11 @@ class TestNoiseScale:
         tuned = self.tuned([0.01, 0.1, 1.0], (32, 320, 3200), a=1) + self.tuned([0.1, 1.0, 10.0], (32, 320, 3200), a=2)
         assert noise_scale(tuned, UP).numbers["exponent"] == pytest.approx(1)
 
-    def test_no_claim_of_two_sizes_or_of_one_rate(self):
-        assert noise_scale(self.tuned([0.01, 0.1], (32, 320)), UP) is None
-        one = [search(0.1, rates=[0.1], **{BATCH: size}) for size in (32, 320, 3200)]
-        assert noise_scale(one, UP) is None
+    def test_untested_of_two_sizes_or_of_one_rate(self):
+        few = "no three batch sizes, all else equal, have a best of two rates or more"
+        untested(noise_scale(self.tuned([0.01, 0.1], (32, 320)), UP), few)
+        untested(noise_scale([search(0.1, rates=[0.1], **{BATCH: size}) for size in (32, 320, 3200)], UP), few)
+        untested(noise_scale(self.tuned([0.01], (32,)), UP), "one batch size only")
 
 
 FALLING = {size: jittered(100 + 6400 / size) for size in (16, 64, 256, 1024)}
@@ -279,10 +288,28 @@ class TestUpdatesToTarget:
         scores = {16: [0.9, 0.91, 0.92], 1024: [0.8, 0.811, 0.82]}
         assert updates_to_target(*over_batches(FALLING, scores), objective).verdict == verdict
 
-    def test_but_not_in_an_unfair_comparison(self):
-        scores = {16: [0.9, 0.91, 0.92], 1024: [0.8, 0.811, 0.82]}
+    @pytest.mark.parametrize("large", [[0.8, 0.811, 0.82], [0.9, 0.91, 0.92], [0.95, 0.961, 0.97]])
+    def test_an_unfair_comparison_says_nothing_in_either_direction(self, large):
+        scores = {16: [0.9, 0.91, 0.92], 1024: large}
         found = updates_to_target(*over_batches(FALLING, scores), UP, "nothing was retuned")
         assert found.verdict == UNDECIDED and "unfair comparison: nothing was retuned" in found.sentence
+
+    @pytest.mark.parametrize(
+        ("objective", "level", "verdict"),
+        # The gap is 0 with an interval of +- 2.48 (t at 2 degrees 4.303, sd .01 over sqrt 3) x .01 = .0248: the margins
+        # are .02 of a share; 5 % of .6 and of .4, .03 and .02, of a loss.
+        [(UP, 0.9, UNDECIDED), (UP, 0.4, UNDECIDED), (DOWN, 0.6, SUPPORTED), (DOWN, 0.4, UNDECIDED)],
+    )
+    def test_supported_only_when_the_interval_excludes_a_loss(self, objective, level, verdict):
+        scores = {16: [level] * 3, 1024: [level - 0.01, level, level + 0.01]}
+        found = updates_to_target(*over_batches(FALLING, scores), objective)
+        assert found.numbers["score_gap_low"] == pytest.approx(-0.0248, abs=1e-4)
+        assert found.verdict == verdict
+        assert ("which does not exclude a loss of 0.02" in found.sentence) is (verdict == UNDECIDED)
+
+    def test_a_small_loss_that_is_shown_counts_against_it(self):
+        scores = {16: [0.9, 0.91, 0.92], 1024: [0.89, 0.9001, 0.91]}
+        assert updates_to_target(*over_batches(FALLING, scores), UP).verdict == AGAINST
 
     def test_one_seed_decides_nothing(self):
         found = updates_to_target(*over_batches({16: [500], 64: [200], 256: [125]}, {16: [0.9], 256: [0.9]}), UP)
@@ -323,10 +350,14 @@ class TestUpdatesToTarget:
         found = updates_to_target(arms, costs, UP)
         assert found.verdict == UNDECIDED and "one size needs 2 epochs" in found.sentence
 
-    def test_no_claim_without_three_sizes_at_the_target(self):
+    def test_untested_without_three_sizes_at_the_target(self):
         updates = {16: jittered(500), 64: jittered(200), 256: [None] * 3}
-        assert updates_to_target(*over_batches(updates), UP) is None
-        assert updates_to_target([arm([0.9], **{BATCH: b}) for b in (16, 64, 256)], [cost()] * 3, UP) is None
+        few = "fewer than three batch sizes reached the target 0.95"
+        untested(updates_to_target(*over_batches(updates), UP), few)
+        untested(critical_batch_size(*over_batches(updates)), few)
+        untested(updates_to_target(*over_batches({16: jittered(500)}), UP), "one batch size only")
+        arms = [arm([0.9], **{BATCH: b}) for b in (16, 64, 256)]
+        untested(updates_to_target(arms, [cost()] * 3, UP), "no target is set (ablation.target)")
 
     def test_no_seed_in_common_is_undecided(self):
         updates = {16: {0: 500}, 64: {1: 200}, 256: {2: 125}}
@@ -386,8 +417,9 @@ class TestCriticalBatchSize:
         found = critical_batch_size(arms, [*costs[:-1], cost(updates[1024], epochs=3.0)])
         assert found.verdict == UNDECIDED and "one size needs 3 epochs" in found.sentence
 
-    def test_no_claim_without_a_target(self):
-        assert critical_batch_size([arm([0.9], **{BATCH: b}) for b in (16, 64, 256)], [cost()] * 3) is None
+    def test_untested_without_a_target(self):
+        arms = [arm([0.9], **{BATCH: b}) for b in (16, 64, 256)]
+        untested(critical_batch_size(arms, [cost()] * 3), "no target is set (ablation.target)")
 
 
 class TestTimePerEpoch:
@@ -405,7 +437,10 @@ class TestTimePerEpoch:
         found = time_per_epoch(*self.timed(-0.6))
         assert found.verdict == SUPPORTED
         assert found.numbers["epoch_exponent"] == pytest.approx(-0.6)
-        assert found.numbers["update_exponent"] == pytest.approx(0.4)
+        assert found.numbers["first_update_exponent"] == pytest.approx(0.4)
+        first = "time per update between the two smallest sizes to 0.40 (0.38 to 0.42): flat (below 0.5). "
+        assert f"power -0.60 (-0.62 to -0.58); {first}" in found.sentence
+        assert " an update at 256" in found.sentence
 
     def test_not_supported_when_the_device_is_full_from_the_start(self):
         assert time_per_epoch(*self.timed(0.2)).verdict == AGAINST
@@ -417,8 +452,30 @@ class TestTimePerEpoch:
         costs = [cost(times={seed: (size**epoch, size**update) for seed in range(3)}) for size in sizes]
         assert time_per_epoch(arms, costs).verdict == AGAINST
 
-    def test_undecided_when_nothing_changes(self):
-        assert time_per_epoch(*self.timed(0.0)).verdict == UNDECIDED
+    def by_update(self, powers, sizes=(16, 64, 256)):
+        """Seconds per update 1 at the smallest size, growing to these powers of the size between neighbours."""
+        grown = [(b / a) ** power for (a, b), power in zip(pairwise(sizes), powers, strict=True)]
+        update = dict(zip(sizes, [1.0, *np.cumprod(grown)], strict=True))
+        times = [{s: (1024 * u / b * b**w, u * b**w) for s, w in enumerate(JITTER)} for b, u in update.items()]
+        return [arm([0.9], **{BATCH: b}) for b in sizes], [cost(times=each) for each in times]
+
+    def test_an_update_that_grows_from_the_start_is_not_flat_though_an_epoch_gets_cheaper(self):
+        found = time_per_epoch(*self.by_update([0.8, 0.8]))
+        assert found.numbers["epoch_exponent_high"] < 0 and found.numbers["first_update_exponent_low"] > 0.5
+        assert found.verdict == AGAINST and "0.80 (0.78 to 0.82): not flat (above 0.5)" in found.sentence
+
+    def test_only_the_two_smallest_sizes_say_whether_an_update_is_flat(self):
+        found = time_per_epoch(*self.by_update([0.0, 0.9]))
+        assert found.verdict == SUPPORTED and found.numbers["first_update_exponent"] == pytest.approx(0, abs=1e-9)
+
+    def test_undecided_when_the_bound_is_within_the_interval(self):
+        found = time_per_epoch(*self.by_update([0.5, 0.9]))
+        assert found.verdict == UNDECIDED and "not told whether flat (below 0.5)" in found.sentence
+
+    def test_undecided_when_an_epoch_may_cost_the_same(self):
+        # An update is flat at first and then takes up all that was gained.
+        found = time_per_epoch(*self.by_update([0.4, 1.6]))
+        assert found.numbers["epoch_exponent"] == pytest.approx(0, abs=1e-9) and found.verdict == UNDECIDED
 
     def test_one_seed_is_undecided(self):
         assert time_per_epoch(*self.timed(-0.6, wobble=[0.0])).verdict == UNDECIDED
@@ -427,9 +484,10 @@ class TestTimePerEpoch:
         found = time_per_epoch(*self.timed(-0.6, wobble=[0.0, 0.1, 0.2], seeds=[(0, 1, 2), (1, 2), (0, 1, 2)]))
         assert found.numbers["epoch_exponent"] == pytest.approx(-0.45)  # the mean of -.5 and -.4
 
-    def test_no_claim_of_one_size_or_without_times(self):
-        assert time_per_epoch(*self.timed(-0.6, sizes=(16,))) is None
-        assert time_per_epoch([arm([0.9], **{BATCH: b}) for b in (16, 64)], [cost()] * 2) is None
+    def test_untested_of_one_size_or_without_times(self):
+        untested(time_per_epoch(*self.timed(-0.6, sizes=(16,))), "one batch size only")
+        found = time_per_epoch([arm([0.9], **{BATCH: b}) for b in (16, 64)], [cost()] * 2)
+        untested(found, "no two batch sizes, all else equal, were timed")
 
 
 class TestLossBeforeAccuracy:
@@ -476,6 +534,15 @@ class TestLossBeforeAccuracy:
         table, _ = self.study([2, 4, -9])
         assert loss_before_accuracy(table, [arm([0.9, 0.9])]).numbers["lag"] == pytest.approx(3)
 
+    def test_no_lag_has_no_sign(self):
+        for lags in ([-0.01, 0.0, 0.0], [0, 0, 0]):  # the first is what averages of many arms give
+            assert "-0.0 epochs" not in loss_before_accuracy(*self.study(lags)).sentence
+        assert between(estimate([-0.01]), "+z.1f") == "+0.0" and between(estimate([-0.001])) == "0.00"
+
+    def test_untested_where_no_trial_finished(self):
+        table, _ = self.study([1, 2])
+        untested(loss_before_accuracy(table, [arm([])]), "no trial that finished recorded both")
+
     def test_no_claim_where_not_both_were_reported(self):
         table, arms = self.study([1, 2])
         assert loss_before_accuracy(replace(table, curves=table.curves.drop(columns="valid/acc")), arms) is None
@@ -483,8 +550,39 @@ class TestLossBeforeAccuracy:
 
 def test_all_seven_speak_of_a_batch_and_momentum_study_and_none_of_another():
     assert [claim.number for claim in ablation_of(*synthetic.momenta()).claims] == [1, 2, 3, 4, 5, 6, 7]
-    table = synthetic.ablation(batches=(32,))
+    table = synthetic.ablation()
+    table.study["config"]["ablation"]["factors"] = ["model.activation"]
     assert {claim.number for claim in ablation_of(table, synthetic.searched_arms(table)).claims} == {7}
+
+
+def reasons(found):
+    """Why claims cannot be tested, by number."""
+    return {claim.number: claim.sentence for claim in found.claims if not claim.numbers and not claim.series}
+
+
+def test_claims_whose_evidence_is_missing_say_what_is_missing():
+    table, tuning = synthetic.momenta()
+    options = table.study["config"]["ablation"]
+    table.study["config"]["ablation"] = {**options, "target": None}
+    no_target = "no target is set (ablation.target)"
+    assert reasons(ablation_of(table, tuning)) == {4: no_target, 5: no_target}
+    missing = "the search for the rate of every arm is not at hand"
+    assert reasons(ablation_of(table)) == {**dict.fromkeys((1, 2, 3), missing), 4: no_target, 5: no_target}
+    table.study["config"]["ablation"] = {**options, "nuisance": "held", "target": 0.999}
+    held = "the rate was held, not retuned (ablation.nuisance=retuned)"
+    missed = "fewer than three batch sizes reached the target 0.999"
+    assert reasons(ablation_of(table)) == {**dict.fromkeys((1, 2, 3), held), 4: missed, 5: missed}
+    assert reasons(ablation_of(*synthetic.momenta(values=(0.9,)))) == dict.fromkeys((1, 2), "one momentum only")
+    assert reasons(ablation_of(*synthetic.momenta(batches=(16,)))) == dict.fromkeys((3, 4, 5, 6), "one batch size only")
+
+
+def test_a_rate_that_is_not_searched_decides_nothing():
+    table, tuning = synthetic.momenta()
+    decay = replace(tuning, trials=tuning.trials.rename(columns={"optimizer.lr": "optimizer.weight_decay"}))
+    decay.study["space"] = {
+        {"optimizer.lr": "optimizer.weight_decay"}.get(key, key): value for key, value in tuning.study["space"].items()
+    }
+    assert reasons(ablation_of(table, decay)) == dict.fromkeys((1, 2, 3), "the rate is not among what was retuned")
 
 
 def test_why_a_large_batch_may_score_less_for_another_reason():
