@@ -53,7 +53,8 @@ def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim:
 
     Returns:
         The claim: supported when an epoch's exponent is below 0 and an update's below `FLAT`, by their 95 % intervals,
-        not supported when either is above; undecided without two batch sizes.
+        not supported when either is above. Undecided where both are: the device is full from the smallest size on, and
+        nothing is seen of what comes before; also without two batch sizes.
     """
     groups = along(list(zip(arms, costs, strict=True)), BATCH, lambda pair: pair[0].levels)
     epochs, updates, series = [], [], {}
@@ -72,7 +73,9 @@ def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim:
         few = one_only((arm.levels for arm in arms), BATCH)
         return Claim(6, UNDECIDED, few or "no two batch sizes, all else equal, were timed")
     epoch, update = over_groups(epochs), over_groups(updates)
-    flat = within(update, high=FLAT)
+    falls, flat = within(epoch, high=0.0), within(update, high=FLAT)
+    full = falls != SUPPORTED and flat == AGAINST
+    smaller = " The device is full from the smallest size on: only smaller ones could tell." if full else ""
     times = "; ".join(
         f"{name + ': ' if name else ''}"
         + ", ".join(
@@ -83,9 +86,9 @@ def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim:
     )
     return Claim(
         6,
-        both([within(epoch, high=0.0), flat]),
+        UNDECIDED if full else both([falls, flat]),
         f"time per epoch goes as batch size to the power {between(epoch)}; time per update between the two smallest "
-        f"sizes to {between(update)}: {_FLATNESS[flat]}. {times}",
+        f"sizes to {between(update)}: {_FLATNESS[flat]}.{smaller} {times}",
         {**ends("epoch_exponent", epoch), **ends("first_update_exponent", update)},
         {"groups": series},
     )
