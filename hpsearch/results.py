@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hpsearch.errors import ConfigError, nearest
-from hpsearch.session import ablation_tables, is_ablation, table_of, trials_of
+from hpsearch.session import ablation_tables, compared_table, is_ablation, table_of, trials_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,9 +88,9 @@ def compare(first: str, second: str, *, uri: str | None = None) -> str:
     """Say which of two studies has the better best point.
 
     Args:
-        first: name of one study.
+        first: name of one study; an ablation stands for its arms.
         second: name of the other.
-        uri: as for `load_trials`, for both.
+        uri: as for `load_trials`, for both. A recipe is refused: it has no best point of its own.
 
     Returns:
         One sentence with both scores, the difference and its 95 % interval, or with why they cannot be compared.
@@ -98,5 +98,5 @@ def compare(first: str, second: str, *, uri: str | None = None) -> str:
     from hpsearch.analysis import comparison
     from hpsearch.analysis.sweep import summarize
 
-    one, other = (summarize(table_of(name, uri)) for name in (first, second))
+    one, other = (summarize(compared_table(name, uri)) for name in (first, second))
     return comparison.verdict(comparison.compare(one, other), one, other)

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -378,6 +378,25 @@ def trials_of(name: str, uri: str | None = None) -> TrialTable:
     """Return a study as tables, of an ablation those of its arms; where from, see `table_of`."""
     table = table_of(name, uri)
     return ablation_tables(name, uri)[0] if is_ablation(table.study) else table
+
+
+def compared_table(name: str, uri: str | None = None) -> TrialTable:
+    """Return what is compared of a study, as tables: of a search its trials, of an ablation those of its arms.
+
+    Args:
+        name: of the study, and of what is returned.
+        uri: as for `table_of`.
+
+    Raises:
+        ConfigError: it is a recipe, which has no best point of its own.
+    """
+    table = table_of(name, uri)
+    if is_ablation(table.study):
+        return replace(ablation_tables(name, uri)[0], name=name)
+    if "recipe" in table.study:
+        stages = ", ".join(f"{name}.{stage}" for stage in table.study.get("stages", ()))
+        raise ConfigError(f"'{name}' is a recipe: name searches of its stages (among {stages})")
+    return table
 
 
 def is_ablation(study: Mapping[str, Any]) -> bool:

@@ -34,6 +34,7 @@ from hpsearch.session import (
     ablation_tables,
     build_launcher,
     build_tracker,
+    compared_table,
     is_ablation,
     make_spec,
     objective_of,
@@ -456,26 +457,22 @@ def compare_studies(first: str, second: str) -> Path:
     """Write one page on two existing studies side by side.
 
     Args:
-        first: name of one study; found as for `rebuild_report`.
+        first: name of one study; found as for `rebuild_report`, an ablation stands for its arms.
         second: name of the other.
 
     Returns:
         The path of the page, in ``studies/FIRST_vs_SECOND``.
 
     Raises:
-        ConfigError: both are the same study, or one is a recipe.
+        ConfigError: both are the same study. One that is a recipe is refused as well.
     """
     from hpsearch.report.findings import find
     from hpsearch.report.side_by_side import write_comparison
 
     if first == second:
         raise ConfigError(f"report {first} {second}: two different studies are needed")
-    tables = [table_of(name) for name in (first, second)]
-    for table in tables:
-        if "recipe" in table.study:
-            stages = ", ".join(f"{table.name}.{stage}" for stage in table.study.get("stages", ()))
-            raise ConfigError(f"report: '{table.name}' is a recipe: name searches of its stages (among {stages})")
-    return write_comparison(find(tables[0]), find(tables[1]), studies_folder() / f"{first}_vs_{second}")
+    one, other = (find(compared_table(name)) for name in (first, second))
+    return write_comparison(one, other, studies_folder() / f"{first}_vs_{second}")
 
 
 def list_studies() -> list[StudySummary]:

@@ -66,6 +66,12 @@ class Ablation:
     trial_sec: float
     took: str
 
+    @property
+    def best(self) -> Arm | None:
+        """The arm with the best mean, the first of equal ones; None where none has a finished trial."""
+        sign = -1 if self.objective.maximize else 1
+        return min((arm for arm in self.arms if arm.finished), key=lambda arm: sign * arm.score.mean, default=None)
+
     def arm(self, name: str) -> Arm:
         """Return the arm of this name."""
         return next(arm for arm in self.arms if arm.name == name)

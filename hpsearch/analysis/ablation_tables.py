@@ -1,82 +1,88 @@
-"""Tables of an ablation as texts: headings and rows, for a terminal, a README or a page."""
+"""Tables of an ablation: headings and rows of cells, for a terminal, a README or a page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hpsearch.analysis import words
 from hpsearch.analysis.ablation import Ablation
 from hpsearch.analysis.ablation_words import detectable, method
 from hpsearch.analysis.arms import level, replicates_in_common
+from hpsearch.analysis.cells import NONE, Cell, Cells
 from hpsearch.analysis.comparisons import Difference
 from hpsearch.analysis.costs import Cost, Reach
 from hpsearch.analysis.estimates import LARGE, Estimate
 from hpsearch.analysis.intervals import Interval
 
-TextTable = tuple[tuple[str, ...], list[tuple[str, ...]]]
-NONE = "–"
+COMPARED = ("difference", "its 95 % interval", "p (Holm)")
+STRENGTH = ("Hedges' g", "detectable")
 
 
-def arm_rows(found: Ablation) -> TextTable:
-    """Return one row per arm: levels, nuisance values, n, mean, sd, interval, difference from the reference."""
+def arm_rows(found: Ablation) -> Cells:
+    """Return one row per arm: levels, nuisance values, n, mean, sd, interval, verdict, paired difference."""
     nuisance = [key for key in found.nuisance.keys if any(key in arm.nuisance for arm in found.arms)]
     tested = any(arm.test is not None for arm in found.arms)
     names = [factor.name for factor in found.factors] + [words.label(key) for key in nuisance]
-    names += ["n", found.objective.metric, "sd", "95 % interval", *(["test"] if tested else [])]
-    names += ["difference", "95 % interval", "p (Holm)", "verdict"]
+    names += ["n", found.objective.metric, "sd", "95 % interval", *(["test"] if tested else []), "verdict", *COMPARED]
     compared = {each.arm: each for each in found.differences}
     rows = []
     for arm in found.arms:
-        cells = [level(arm.levels[factor.key]) for factor in found.factors]
-        cells += [words.number(arm.nuisance[key]) if key in arm.nuisance else NONE for key in nuisance]
-        cells += [str(arm.score.n), *_mean(arm.score), _interval(arm.score)]
-        cells += [_mean(arm.test)[0] if arm.test else NONE] if tested else []
+        cells = [setting(arm.levels[factor.key]) for factor in found.factors]
+        cells += [setting(arm.nuisance[key]) if key in arm.nuisance else NONE for key in nuisance]
+        cells += [_count(arm.score.n), *_evidence(arm.score)]
+        cells += [NONE if arm.test is None else mean(arm.test)] if tested else []
         own = compared.get(arm.name)
-        beside = "reference" if arm is found.reference else NONE
-        cells += [beside, "", "", ""] if own is None else _difference(own)
+        beside = Cell("reference") if arm is found.reference else NONE
+        cells += [beside, NONE, NONE, NONE] if own is None else [Cell(own.verdict), *against(own)]
         rows.append(tuple(cells))
     return tuple(names), rows
 
 
-def difference_rows(found: Ablation) -> TextTable:
+def difference_rows(found: Ablation) -> Cells:
     """Return one row per compared arm: pairs, difference, both intervals, p-values, effect size, what could be seen."""
-    names = (
-        "arm",
-        "pairs",
-        "difference",
-        "interval shown",
-        "the other one",
-        "p",
-        "p (Holm)",
-        "Hedges' g",
-        "detectable",
-    )
+    names = ("arm", "pairs", "difference", "interval shown", "the other one", "p", "p (Holm)", *STRENGTH)
     rows = []
     for each in found.differences:
         if not each.difference.n:
-            rows.append((each.arm, "0", *[NONE] * 6, each.why))
+            rows.append((Cell(each.arm), _count(0), *[NONE] * 6, Cell(each.why)))
             continue
+        gap, interval, p_holm = against(each)
+        other = _named(each.difference, each.difference.beside)
         rows.append((
-            each.arm,
-            str(each.difference.n),
-            _gap(each.difference),
-            _named(each.difference, each.difference.shown),
-            _named(each.difference, each.difference.beside),
-            _p(each.p),
-            _p(each.p_holm),
-            NONE if each.effect is None else f"{each.effect:+.2f}",
-            NONE if each.detectable is None else detectable(each.detectable, found.objective.metric),
+            Cell(each.arm),
+            _count(each.difference.n),
+            *(gap, interval, other, _p(each.p), p_holm),
+            *strength(each, found.objective.metric),
         ))
     return names, rows
 
 
-def effect_rows(found: Ablation) -> TextTable:
+def against(own: Difference) -> tuple[Cell, Cell, Cell]:
+    """Return a paired difference, its interval and its adjusted p-value: cells under `COMPARED`."""
+    found = own.difference
+    if not found.n:
+        return NONE, NONE, NONE
+    shown = found.shown
+    digits = words.decimals(found.mean) if shown is None else words.interval_decimals(shown.low, shown.high)
+    return Cell(f"{found.mean:+.{digits}f}", found.mean), _named(found, shown), _p(own.p_holm)
+
+
+def strength(own: Difference, metric: str) -> tuple[Cell, Cell]:
+    """Return the effect size of a paired difference and what these pairs would have shown: cells under `STRENGTH`."""
+    return (
+        NONE if own.effect is None else Cell(f"{own.effect:+.2f}", own.effect),
+        NONE if own.detectable is None else Cell(detectable(own.detectable, metric), own.detectable),
+    )
+
+
+def effect_rows(found: Ablation) -> Cells:
     """Return one row per main effect and interaction: share of the variance between arms, F, degrees, p."""
     names = ("effect", "share between arms", "F", "degrees of freedom", "p")
     return names, [
         (
-            each.name,
-            f"{100 * each.share:.0f} %",
-            NONE if each.p is None else f"{each.f:.3g}",
-            ", ".join(f"{freedom:.3g}" for freedom in each.freedom),
+            Cell(each.name),
+            Cell(f"{100 * each.share:.0f} %", each.share),
+            NONE if each.p is None else Cell(f"{each.f:.3g}", each.f),
+            Cell(", ".join(f"{freedom:.3g}" for freedom in each.freedom)),
             _p(each.p),
         )
         for each in found.effects.each
@@ -92,108 +98,117 @@ def ranking_aid(found: Ablation) -> str:
     return f"{aid} With {n} seeds these ranges are too narrow: no test, and no sign that arms are told apart."
 
 
-def ranking_rows(found: Ablation) -> TextTable:
+def ranking_rows(found: Ablation) -> Cells:
     """Return one row per ranked arm: place, its 95 % range over resampled seeds, how often it is the best."""
     names = ("place", "arm", "95 % of the resamples", "best in")
     return names, [
-        (f"{rank.place:g}", rank.arm, f"{rank.low:.0f} to {rank.high:.0f}", f"{100 * rank.best:.0f} %")
+        (
+            Cell(f"{rank.place:g}", rank.place),
+            Cell(rank.arm),
+            Cell(f"{rank.low:.0f} to {rank.high:.0f}"),
+            Cell(f"{100 * rank.best:.0f} %", rank.best),
+        )
         for rank in found.ranking
     ]
 
 
-def cost_rows(found: Ablation) -> TextTable:
+def cost_rows(found: Ablation) -> Cells:
     """Return one row per arm: time per update and epoch, how much to the target, best epoch, what the end lost."""
+    units = list(dict.fromkeys(unit for cost in found.costs for unit in cost.to_target))
     names = ["arm", "per update", "per epoch", "updates", "training"]
-    names += (
-        [f"{unit} to {words.number(found.target)}" for unit in ("epochs", "updates", "seconds")] if found.target else []
-    )
+    names += [f"{unit} to {words.number(found.target)}" for unit in units]
     names += ["best epoch", "best", "final", "final − best"]
-    return tuple(names), [_cost(cost, found) for cost in found.costs]
+    return tuple(names), [_cost(cost, units) for cost in found.costs]
 
 
-def tuning_rows(found: Ablation) -> TextTable:
+def tuning_rows(found: Ablation) -> Cells:
     """Return one row per arm that was searched: its best nuisance values, how the others fared, their edge."""
     keys = found.nuisance.keys
     names = ("arm", *(words.label(key) for key in keys), found.objective.metric)
     names += ("tried", "diverged", "loss not halved", "at an edge")
     return names, [
         (
-            each.arm,
-            *(words.number(each.params[key]) if key in each.params else NONE for key in keys),
-            words.score(each.mean),
-            str(len(each.tried)),
-            str(sum(one.diverged for one in each.tried)),
-            str(sum(one.stable is False and not one.diverged for one in each.tried)),
-            ", ".join(f"{words.label(key)} {side}" for key, side in each.at_edge.items()),
+            Cell(each.arm),
+            *(setting(each.params[key]) if key in each.params else NONE for key in keys),
+            NONE if each.mean is None else Cell(words.score(each.mean), each.mean),
+            _count(len(each.tried)),
+            _count(sum(one.diverged for one in each.tried)),
+            _count(sum(one.stable is False and not one.diverged for one in each.tried)),
+            Cell(", ".join(f"{words.label(key)} {side}" for key, side in each.at_edge.items())),
         )
         for each in found.nuisance.tuned
     ]
 
 
-def claim_rows(found: Ablation) -> TextTable:
+def claim_rows(found: Ablation) -> Cells:
     """Return one row per claim: number, statement, verdict, why."""
     names = ("claim", "statement", "verdict", "why")
-    return names, [(str(each.number), each.statement, each.verdict, each.sentence) for each in found.claims]
+    return names, [
+        (_count(each.number), Cell(each.statement), Cell(each.verdict), Cell(each.sentence)) for each in found.claims
+    ]
 
 
-def _cost(cost: Cost, found: Ablation) -> tuple[str, ...]:
-    reached = [_reach(cost.to_target[unit]) for unit in cost.to_target]
-    return (
-        cost.arm,
-        words.duration(cost.update_sec.mean),
-        words.duration(cost.epoch_sec.mean),
-        words.number(round(cost.updates.mean)) if cost.updates.n else NONE,
-        words.duration(cost.seconds.mean),
-        *(reached if found.target else ()),
-        f"{cost.best_epoch.mean:.1f}" if cost.best_epoch.n else NONE,
-        *(words.score(each.mean, each.sd) for each in (cost.best, cost.final)),
-        f"{cost.slack.mean:+.2g}" if cost.slack.n else NONE,
-    )
+def mean(found: Estimate) -> Cell:
+    """Return a mean with as many decimals as its spread deserves."""
+    return Cell(words.score(found.mean, found.sd).split(" ")[0], found.mean) if found.n else NONE
 
 
-def _reach(reach: Reach) -> str:
-    if not reach.n:
-        return NONE
-    missed = f" (not reached in {reach.missed} of {reach.n})" if reach.missed else ""
-    if reach.median is None:
-        return f"not reached in {reach.missed} of {reach.n}"
-    shown = words.duration(reach.median) if reach.unit == "seconds" else words.number(reach.median)
-    return f"{shown}{missed}"
+def setting(value: Any) -> Cell:
+    """Return a level or a nuisance value; a number sorts by itself."""
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    return Cell(level(value), float(value) if numeric else None)
 
 
-def _mean(found: Estimate) -> Sequence[str]:
-    if not found.n:
-        return (NONE, NONE)
-    digits = words.decimals(found.mean, found.sd)
-    return (f"{found.mean:.{digits}f}", NONE if found.sd is None else f"{found.sd:.{digits}f}")
+def _count(value: int) -> Cell:
+    return Cell(str(value), value)
 
 
-def _interval(found: Estimate) -> str:
-    if found.shown is None or found.sd is None:
-        return NONE
-    ends = words.interval(found.shown.low, found.shown.high, found.mean, found.sd)
-    return f"{ends} ({method(found)})"
+def _evidence(found: Estimate) -> Sequence[Cell]:
+    """Return mean, sd and interval; the method stands beside the interval."""
+    shown, sd = found.shown, found.sd
+    if shown is None or sd is None:
+        return mean(found), NONE, Cell("one seed: none") if found.n else NONE
+    ends = words.interval(shown.low, shown.high, found.mean, sd)
+    spread = Cell(f"{sd:.{words.decimals(found.mean, sd)}f}", sd)
+    return mean(found), spread, Cell(f"{ends} ({method(found)})", shown.high - shown.low)
 
 
-def _named(found: Estimate, interval: Interval | None) -> str:
+def _named(found: Estimate, interval: Interval | None) -> Cell:
     if interval is None or found.sd is None:
         return NONE
     digits = words.interval_decimals(interval.low, interval.high)
-    return f"{interval.low:+.{digits}f} to {interval.high:+.{digits}f} ({'t' if interval is found.t else 'BCa'})"
+    which = "t" if interval is found.t else "BCa"
+    return Cell(f"{interval.low:+.{digits}f} to {interval.high:+.{digits}f} ({which})", interval.high - interval.low)
 
 
-def _difference(own: Difference) -> Sequence[str]:
-    if not own.difference.n:
-        return (NONE, NONE, NONE, own.verdict)
-    found = own.difference
-    return (_gap(found), _named(found, found.shown), _p(own.p_holm), own.verdict)
+def _p(p: float | None) -> Cell:
+    return NONE if p is None else Cell("< .001" if p < 0.001 else f"{p:.2g}", p)
 
 
-def _gap(found: Estimate) -> str:
-    shown = found.shown
-    digits = words.decimals(found.mean) if shown is None else words.interval_decimals(shown.low, shown.high)
-    return f"{found.mean:+.{digits}f}"
+def _cost(cost: Cost, units: Sequence[str]) -> tuple[Cell, ...]:
+    return (
+        Cell(cost.arm),
+        *(_time(each) for each in (cost.update_sec, cost.epoch_sec)),
+        Cell(words.number(round(cost.updates.mean)), cost.updates.mean) if cost.updates.n else NONE,
+        _time(cost.seconds),
+        *(_reach(cost.to_target, unit) for unit in units),
+        Cell(f"{cost.best_epoch.mean:.1f}", cost.best_epoch.mean) if cost.best_epoch.n else NONE,
+        *(Cell(words.score(each.mean, each.sd), each.mean) if each.n else NONE for each in (cost.best, cost.final)),
+        Cell(f"{cost.slack.mean:+.2g}", cost.slack.mean) if cost.slack.n else NONE,
+    )
 
 
-def _p(p: float | None) -> str:
-    return NONE if p is None else "< .001" if p < 0.001 else f"{p:.2g}"
+def _time(found: Estimate) -> Cell:
+    return Cell(words.duration(found.mean), found.mean) if found.n else NONE
+
+
+def _reach(to_target: Mapping[str, Reach], unit: str) -> Cell:
+    """Return the median to the target, with how many did not get there: those are counted, not left out."""
+    reach = to_target.get(unit)
+    if reach is None or not reach.n:
+        return NONE
+    missed = f"not reached in {reach.missed} of {reach.n}"
+    if reach.median is None:
+        return Cell(missed)
+    shown = words.duration(reach.median) if unit == "seconds" else words.number(reach.median)
+    return Cell(f"{shown} ({missed})" if reach.missed else shown, reach.median)

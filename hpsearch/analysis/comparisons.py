@@ -59,7 +59,11 @@ def differences(arms: Sequence[Arm], reference: Arm, objective: Objective) -> tu
     Returns:
         One record per other arm, in their order.
     """
-    found = [_difference(arm, reference) for arm in arms if arm is not reference]
+    return judged([paired(arm, reference) for arm in arms if arm is not reference], objective)
+
+
+def judged(found: Sequence[Difference], objective: Objective) -> tuple[Difference, ...]:
+    """Return differences with Holm's adjustment for all of them, and what that says in the objective's direction."""
     adjusted = holm([each.p for each in found])
     return tuple(
         replace(each, p_holm=p, verdict=_verdict(each, p, objective)) for each, p in zip(found, adjusted, strict=True)
@@ -161,7 +165,8 @@ def power(shift: float, freedom: int) -> float:
     return float(np.mean(ndtr(shift - bounds) + ndtr(-shift - bounds)))
 
 
-def _difference(arm: Arm, reference: Arm) -> Difference:
+def paired(arm: Arm, reference: Arm) -> Difference:
+    """Return an arm minus another one, of the same study or not, not yet adjusted or judged."""
     common = replicates_in_common([arm, reference])
     pairs = zip(scores(arm, common), scores(reference, common), strict=True)
     found = estimate([a - b for a, b in pairs])

@@ -9,6 +9,7 @@ import numpy as np
 from hpsearch.types import Objective, Widening
 
 if TYPE_CHECKING:
+    from hpsearch.analysis.space import Axis
     from hpsearch.analysis.sweep import Point
 
 FEW = 5  # fewer points near the best leave its region hardly searched
@@ -35,6 +36,23 @@ class Near:
     def few(self) -> bool:
         """Whether the region around the best is hardly searched although there were points enough."""
         return len(self.points) < FEW and self.of >= ENOUGH
+
+
+def ranged(axes: "Sequence[Axis]", study: Mapping[str, Any]) -> "tuple[Axis, ...]":
+    """Return the hyperparameters that were searched for their best value, so that an edge is worth a word.
+
+    Args:
+        axes: what varies in a study.
+        study: what it recorded of itself.
+
+    Returns:
+        All of them; of an ablation not its factors, whose values are what is compared, and in the study of its arms
+        none: there the nuisance values were found before.
+    """
+    factors = ((study.get("config") or {}).get("ablation") or {}).get("factors") or ()
+    if factors and study.get("sampler") == "Manual":
+        return ()
+    return tuple(axis for axis in axes if axis.key not in factors)
 
 
 def extensions_of(study: Mapping[str, Any]) -> tuple[Widening, ...]:

@@ -14,7 +14,7 @@ from hpsearch.analysis.intervals import Interval, mean_interval, paired_interval
 from hpsearch.analysis.optimism import expected_maximum
 from hpsearch.analysis.pareto import Front, front_of, objective_from
 from hpsearch.analysis.pruning import Pruning, pruning_of
-from hpsearch.analysis.ranges import Near, extensions_of, near_best
+from hpsearch.analysis.ranges import Near, extensions_of, near_best, ranged
 from hpsearch.analysis.space import Axis, floats, main_axis, plain, searched
 from hpsearch.types import Objective, TrialState, TrialTable, Widening
 
@@ -159,7 +159,7 @@ def summarize(table: TrialTable) -> Summary:
     points, replicates, main = points_of(table, [a.key for a in axes]), replicates_of(table), main_axis(axes)
     eligible = [p for p in points if p.state is TrialState.COMPLETE and p.n >= replicates]
     best = best_of(eligible, objective)
-    others = [p for p in eligible if p is not best]
+    others, inside = [p for p in eligible if p is not best], ranged(axes, table.study)
     return Summary(
         name=table.name,
         question=str(table.study.get("question") or f"What did the study {table.name} find?"),
@@ -173,10 +173,10 @@ def summarize(table: TrialTable) -> Summary:
         rivals=_rivals(best, others),
         optimism=_optimism(eligible),
         stability=_stability(table, main, points, best),
-        at_edge={} if best is None else edges_of(best, axes),
+        at_edge={} if best is None else edges_of(best, inside),
         states=Counter(TrialState(state) for state in table.trials["state"]),
         extensions=extensions_of(table.study),
-        near=near_best(best, eligible, objective),
+        near=near_best(best, eligible, objective) if inside or not axes else None,
         frontier=frontier_of(axes, points) if len(axes) > 1 else None,
         pruning=pruning_of(table),
         front=front_of(table, [p.point for p in eligible], len(points)),

@@ -1,10 +1,12 @@
 """Second stage of an ablation: every arm over the same seeds."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hpsearch.analysis.ablation import Ablation, ablation_of
+from hpsearch.analysis.arms import Arm
 from hpsearch.analysis.words import count
 from hpsearch.grammar import value_text
 from hpsearch.recipe.base import Context, Finding, Verdict, design, need
@@ -23,6 +25,8 @@ class Arms:
         on_fail: ``stop`` or ``continue``.
     """
 
+    gives: ClassVar[tuple[str, ...]] = ("best_arm",)
+
     on_fail: str = "stop"
 
     def run(self, context: Context) -> Finding:
@@ -32,13 +36,25 @@ class Arms:
         space = {**factorial.factors, **(factorial.nuisance if factorial.retuned else {})}
         table = context.search("arms", [*_queue(factorial, tuned), *factorial.words], space)
         found, numbers = ablation_of(table), counts(table)
-        if not any(arm.finished for arm in found.arms):
+        if found.best is None:
             sentence = f"no trial of {count(len(found.arms), 'arm')} finished"
             action = "look at the errors in the trials, or choose a smaller learning rate"
             return Finding(Verdict.FAIL, sentence, numbers, "nothing trains", action)
         cause, action = _warning(found, factorial)
         verdict = Verdict.WARN if cause else Verdict.PASS
-        return Finding(verdict, found.answer.removesuffix("."), numbers, cause, action)
+        return Finding(verdict, found.answer.removesuffix("."), numbers, cause, action, {"best_arm": _best(found.best)})
+
+
+def _best(best: Arm) -> dict[str, Any]:
+    """Return the best arm as a study records its best point: settings, mean, spread, number of trials."""
+    params = {key: value for key, value in {**best.levels, **best.nuisance}.items() if value is not None}
+    return {
+        "point": best.point,
+        "params": params,
+        "mean": best.score.mean,
+        "sd": math.nan if best.score.sd is None else best.score.sd,
+        "n": best.score.n,
+    }
 
 
 def _queue(factorial: Factorial, tuned: Mapping[str, Mapping[str, Any]]) -> list[str]:

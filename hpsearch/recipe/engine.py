@@ -193,6 +193,9 @@ def run_recipe(composition: Composition, search: SearchStage, observer: Observer
         answer = conclusion(findings, failed)
         winner = findings["confirm"].handed.get("winner") if "confirm" in findings else None
         replay = None if winner is None else _command(composition, winner)
+        best = next((each.handed["best_arm"] for each in findings.values() if "best_arm" in each.handed), None)
+        if best is not None:
+            record.study("best", time.time(), **best)
         state = {"state": TrialState.COMPLETE, "answer": answer, "why": failed or "", "replay": replay}
         record.study("state", time.time(), **state)
         record.flush()

@@ -1,17 +1,14 @@
 """The page of an ablation, and its figures as images for a README."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from hpsearch.analysis import ablation_tables as tables
 from hpsearch.analysis import words
 from hpsearch.analysis.ablation import Ablation
-from hpsearch.analysis.ablation_words import detectable, method
 from hpsearch.analysis.arms import Arm, level
+from hpsearch.analysis.cells import NONE
 from hpsearch.analysis.claim import AGAINST, SUPPORTED
-from hpsearch.analysis.comparisons import Difference
-from hpsearch.analysis.costs import Cost, Reach
-from hpsearch.analysis.estimates import Estimate
 from hpsearch.report.figures.ablation import (
     arm_curves_figure,
     arms_figure,
@@ -26,11 +23,21 @@ from hpsearch.report.html import Tile
 from hpsearch.report.page import render_page
 from hpsearch.report.panels import Drawn, panel
 from hpsearch.report.still import still
-from hpsearch.report.tables import Cell, Row, Table, flat
-from hpsearch.types import TrialState, TrialTable
+from hpsearch.report.tables import Row, Table, as_table, flat
+from hpsearch.types import TrialTable
 
-NONE = Cell("–")
 _MARKS = {SUPPORTED: ("✓", "pass"), AGAINST: ("✗", "fail")}
+
+_OWN = ("Arms", "Differences from the reference", "Claims")  # that a page shows in a form of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled table of a report, with how to read it."""
+
+    title: str
+    aid: str
+    table: Table
 
 
 def render_ablation(found: Ablation, table: TrialTable, command: str) -> str:
@@ -51,10 +58,9 @@ def render_ablation(found: Ablation, table: TrialTable, command: str) -> str:
         tiles=_tiles(found),
         panels=[panel(*drawn) for drawn in ablation_figures(found, table)],
         arms=arm_table(found, table),
-        costs=cost_table(found),
-        others=list(_others(found)),
+        sections=[section for section in sections(found) if section.title not in _OWN],
         claims=[(claim, *_MARKS.get(claim.verdict, ("?", "warn"))) for claim in found.claims],
-        commands=_commands(found, command),
+        commands=commands_of(found, table, command),
         config=flat(dict(table.study.get("config") or {})),
         factors=[(factor.key, ", ".join(map(level, factor.values))) for factor in found.factors],
     )
@@ -96,7 +102,12 @@ def ablation_figures(found: Ablation, table: TrialTable) -> Iterator[Drawn]:
             "Paired by seed, with 95 % intervals of single comparisons; colour and shape are the verdict after Holm's "
             "adjustment for all of them, so an interval may leave out 0 and the arm still not be told apart."
         )
-        yield "differences", f"Differences from {found.reference.name}", aid, differences_figure(found)
+        yield (
+            "differences",
+            f"Differences from {found.reference.name}",
+            aid,
+            differences_figure(found.differences, metric, "the reference"),
+        )
     curves = arm_curves_figure(found, table)
     if curves is not None:
         aid = "Means over the seeds that finished; bands are one sd, left out where there are more than six arms."
@@ -120,7 +131,7 @@ def ablation_figures(found: Ablation, table: TrialTable) -> Iterator[Drawn]:
 
 
 def arm_table(found: Ablation, table: TrialTable) -> Table:
-    """Return one row per arm: levels, nuisance values, evidence, difference from the reference, verdict, command.
+    """Return one row per arm: levels, nuisance values, evidence, verdict, difference from the reference, command.
 
     Args:
         found: the ablation.
@@ -129,61 +140,59 @@ def arm_table(found: Ablation, table: TrialTable) -> Table:
     Returns:
         The arms in the order of the space; a command trains an arm's first trial again.
     """
-    nuisance = [key for key in found.nuisance.keys if any(key in arm.nuisance for arm in found.arms)]
-    tested = any(arm.test is not None for arm in found.arms)
-    names = [*(factor.name for factor in found.factors), *map(words.label, nuisance)]
-    names += ["n", found.objective.metric, "sd", "95 % interval", "which", *(["test"] if tested else [])]
-    names += ["difference", "its 95 % interval", "verdict", "Holm p", "Hedges' g", "smallest shown"]
-    commands = table.trials.groupby("point")["command"].first().to_dict() if len(table.trials) else {}
-    compared = {each.arm: each for each in found.differences}
-    rows = []
-    for arm in found.arms:
-        cells = [_setting(arm.levels[factor.key]) for factor in found.factors]
-        cells += [_setting(arm.nuisance[key]) if key in arm.nuisance else NONE for key in nuisance]
-        cells += [Cell(str(arm.score.n), arm.score.n), *_evidence(arm.score)]
-        cells += [_mean(arm.test)] if tested else []
-        cells += _difference(compared.get(arm.name), found, arm)
-        command = commands.get(arm.point)
-        rows.append(Row(tuple(cells), arm.state, _best(found, arm), command if isinstance(command, str) else ""))
-    return Table(tuple(names), tuple(rows), len(rows))
+    headings, rows = tables.arm_rows(found)
+    compared, commands = {each.arm: each for each in found.differences}, arm_commands(table)
+    none, metric = (NONE,) * len(tables.STRENGTH), found.objective.metric
+    return Table(
+        (*headings, *tables.STRENGTH),
+        tuple(
+            Row(
+                (*cells, *(tables.strength(compared[arm.name], metric) if arm.name in compared else none)),
+                arm.state,
+                arm is found.best,
+                commands.get(arm.point, ""),
+            )
+            for arm, cells in zip(found.arms, rows, strict=True)
+        ),
+        len(rows),
+    )
 
 
-def cost_table(found: Ablation) -> Table:
-    """Return one row per arm: times per update and epoch, amounts to the target, best epoch, what the end lost."""
-    units = list(dict.fromkeys(unit for cost in found.costs for unit in cost.to_target))
-    names = ["arm", "per update", "per epoch", "updates", "training"]
-    names += [f"{unit} to {words.number(found.target)}" for unit in units]
-    names += ["best epoch", "best", "final", "final − best"]
-    rows = [Row(tuple(_cost(cost, units)), TrialState.COMPLETE, best=False) for cost in found.costs]
-    return Table(tuple(names), tuple(rows), len(rows))
+def arm_commands(table: TrialTable) -> dict[int, str]:
+    """Return, by point, the command that trains an arm's first trial again."""
+    ordered = table.trials[table.trials["command"].notna()].sort_values(["point", "seed", "fold"])
+    return {int(point): str(command) for point, command in ordered.groupby("point")["command"].first().items()}
 
 
-def _others(found: Ablation) -> Iterator[tuple[str, str, Table]]:
-    """Yield the tables that stand below with title and how to read them."""
+def sections(found: Ablation) -> list[Section]:
+    """Return the tables of an ablation that have rows, in the order to read them."""
     each = (
+        ("Arms", "Mean over seeds; the method stands beside each interval.", tables.arm_rows(found)),
+        (
+            "Differences from the reference",
+            "Paired by seed. Detectable: the true difference that these seeds would have shown in 4 studies of 5, an "
+            "estimate from the estimated spread, for one comparison.",
+            tables.difference_rows(found),
+        ),
         (
             "Main effects and interactions",
             "Analysis of variance with the seeds as blocks, degrees of freedom after Greenhouse and Geisser.",
             tables.effect_rows(found),
         ),
         ("Ranking", tables.ranking_aid(found), tables.ranking_rows(found)),
+        (
+            "Costs",
+            "Training alone, without evaluation; means over seeds, to the target Kaplan and Meier's median.",
+            tables.cost_rows(found),
+        ),
         ("Retuned for every arm", "The best of a search on seeds of its own.", tables.tuning_rows(found)),
+        ("Claims", "What these data say of them.", tables.claim_rows(found)),
     )
-    for title, aid, (headings, texts) in each:
-        rows = tuple(Row(tuple(map(Cell, row)), TrialState.COMPLETE, best=False) for row in texts)
-        if rows:
-            yield title, aid, Table(headings, rows, len(rows))
-
-
-def _best(found: Ablation, arm: Arm) -> bool:
-    sign = -1 if found.objective.maximize else 1
-    scored = [each for each in found.arms if each.finished]
-    return bool(scored) and arm is min(scored, key=lambda each: sign * each.score.mean)
+    return [Section(title, aid, as_table(*cells)) for title, aid, cells in each if cells[1]]
 
 
 def _tiles(found: Ablation) -> list[Tile]:
-    best = next((arm for arm in found.arms if _best(found, arm)), None)
-    tiles = []
+    best, tiles = found.best, []
     if best is not None:
         tiles.append(
             Tile(f"Best {found.objective.metric}", words.score(best.score.mean), f"{best.name}; {_note(best)}")
@@ -207,71 +216,21 @@ def _note(arm: Arm) -> str:
     return f"± {arm.score.sd:.2g} sd, n = {arm.score.n}" if arm.score.sd is not None else f"n = {arm.score.n}"
 
 
-def _commands(found: Ablation, command: str) -> list[tuple[str, str]]:
+def commands_of(found: Ablation, table: TrialTable, command: str) -> list[tuple[str, str]]:
+    """Return what to do next with an ablation, each with its command.
+
+    Args:
+        found: the ablation.
+        table: the study of its arms.
+        command: runs or continues it.
+
+    Returns:
+        Run it, train the first trial of its best arm again, open its trials, write its report.
+    """
+    best = "" if found.best is None else arm_commands(table).get(found.best.point, "")
     return [
-        ("Run or continue this ablation", command),
-        ("Open its trials in MLflow", f"python -m hpsearch ui {found.name}"),
-        ("Write this report again", f"python -m hpsearch report {found.name}"),
+        ("run or continue the ablation", command),
+        *([("train the best arm again", best)] if best else []),
+        ("open its trials in MLflow", f"python -m hpsearch ui {found.name}"),
+        ("write its report again", f"python -m hpsearch report {found.name}"),
     ]
-
-
-def _setting(value: Any) -> Cell:
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell(level(value), float(value) if numeric else None)
-
-
-def _mean(found: Estimate | None) -> Cell:
-    return NONE if found is None or not found.n else Cell(words.score(found.mean, found.sd).split(" ")[0], found.mean)
-
-
-def _evidence(found: Estimate) -> list[Cell]:
-    shown, sd = found.shown, found.sd
-    if shown is None or sd is None:
-        return [_mean(found), NONE, NONE, Cell("one seed: none" if found.n else "–")]
-    digits = words.decimals(found.mean, sd)
-    ends = Cell(words.interval(shown.low, shown.high, found.mean, sd), shown.high - shown.low)
-    return [_mean(found), Cell(f"{sd:.{digits}f}", sd), ends, Cell(method(found))]
-
-
-def _difference(own: Difference | None, ablation: Ablation, arm: Arm) -> list[Cell]:
-    if own is None or not own.difference.n:
-        verdict = Cell("reference" if arm is ablation.reference else own.verdict if own else "–")
-        return [NONE, NONE, verdict, NONE, NONE, NONE]
-    found, shown = own.difference, own.difference.shown
-    digits = words.decimals(found.mean) if shown is None else words.interval_decimals(shown.low, shown.high)
-    cells = [Cell(f"{found.mean:+.{digits}f}", found.mean)]
-    width = None if shown is None else shown.high - shown.low
-    cells += [NONE if shown is None else Cell(f"{shown.low:+.{digits}f} to {shown.high:+.{digits}f}", width)]
-    cells += [Cell(own.verdict)]
-    cells += [NONE if own.p_holm is None else Cell("< .001" if own.p_holm < 0.001 else f"{own.p_holm:.2g}", own.p_holm)]
-    cells += [NONE if own.effect is None else Cell(f"{own.effect:+.2f}", own.effect)]
-    if own.detectable is None:
-        return [*cells, NONE]
-    return [*cells, Cell(detectable(own.detectable, ablation.objective.metric), own.detectable)]
-
-
-def _cost(cost: Cost, units: list[str]) -> Iterator[Cell]:
-    yield Cell(cost.arm)
-    yield from (_time(each) for each in (cost.update_sec, cost.epoch_sec))
-    yield Cell(words.number(round(cost.updates.mean)), cost.updates.mean) if cost.updates.n else NONE
-    yield _time(cost.seconds)
-    yield from (_reach(cost.to_target, unit) for unit in units)
-    yield Cell(f"{cost.best_epoch.mean:.1f}", cost.best_epoch.mean) if cost.best_epoch.n else NONE
-    yield from (_mean(each) for each in (cost.best, cost.final))
-    yield Cell(f"{cost.slack.mean:+.2g}", cost.slack.mean) if cost.slack.n else NONE
-
-
-def _time(found: Estimate) -> Cell:
-    return Cell(words.duration(found.mean), found.mean) if found.n else NONE
-
-
-def _reach(to_target: Mapping[str, Reach], unit: str) -> Cell:
-    """Return the median to the target, with how many did not get there: those are counted, not left out."""
-    reach = to_target.get(unit)
-    if reach is None or not reach.n:
-        return NONE
-    missed = f" ({reach.missed} of {reach.n} not there)" if reach.missed else ""
-    if reach.median is None:
-        return Cell(f"{reach.missed} of {reach.n} not there")
-    shown = words.duration(reach.median) if unit == "seconds" else words.number(reach.median)
-    return Cell(f"{shown}{missed}", reach.median)

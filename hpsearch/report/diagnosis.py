@@ -1,10 +1,11 @@
 """What the curves of a study's trials show, as a table."""
 
+from hpsearch.analysis.cells import Cell
 from hpsearch.analysis.diagnosis import diagnose
 from hpsearch.analysis.history import histories, history
 from hpsearch.analysis.sweep import Summary
 from hpsearch.analysis.words import settings
-from hpsearch.report.tables import Cell, Row, Table
+from hpsearch.report.tables import Row, Table
 from hpsearch.session import layers_of
 from hpsearch.types import TrialId, TrialState, TrialTable
 

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hpsearch.analysis.cells import Cell
 from hpsearch.analysis.words import number
 from hpsearch.report.figures.stages import stage_figure
 from hpsearch.report.files import REPORT, replace_text
 from hpsearch.report.page import render_page
 from hpsearch.report.panels import Drawn, Panel, panel
-from hpsearch.report.tables import flat
+from hpsearch.report.readme import markdown_table, markdown_text, shell_block
+from hpsearch.report.tables import as_table, flat
 
 _TITLES = {
     "data_check": "Look at the data",
@@ -117,23 +119,13 @@ def _ended(study: Mapping[str, Any]) -> str:
 
 
 def _markdown(study: Mapping[str, Any], entries: list[Entry], replay: str | None) -> str:
-    lines = [
-        f"# {study['name']}",
-        "",
-        str(study["question"]),
-        "",
-        f"**{study.get('state', {}).get('answer', '')}**",
-        "",
-    ]
-    lines += ["| stage | verdict | found | do |", "|---|---|---|---|"]
-    for entry in entries:
-        cells = (entry.title, f"{entry.mark} {entry.verdict}", _cell(entry.sentence), _cell(entry.action))
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "Run again:", "", "```sh", str(study["command"]), "```"]
-    if replay:
-        lines += ["", "Train the winner again, with the test set:", "", "```sh", replay, "```"]
-    return "\n".join(lines) + "\n"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    said = (study["question"], study.get("state", {}).get("answer", ""))
+    question, answer = (markdown_text(str(text or "")) for text in said)
+    headings = ("stage", "verdict", "found", "do")
+    rows = [(each.title, f"{each.mark} {each.verdict}", each.sentence, each.action) for each in entries]
+    table = as_table(headings, [tuple(map(Cell, row)) for row in rows])
+    commands = [("run or continue the recipe", str(study["command"]))]
+    commands += [("train the winner again, with the test set", replay)] if replay else []
+    parts = [f"# {markdown_text(str(study['name']))}", question, f"**{answer}**" if answer else ""]
+    parts += [markdown_table(table.headings, table.rows), "## Commands", shell_block(commands)]
+    return "\n\n".join(part for part in parts if part) + "\n"

@@ -9,6 +9,7 @@ from plotly.graph_objects import Figure
 
 from hpsearch.analysis import words
 from hpsearch.analysis.importance import Importance, Ranking
+from hpsearch.analysis.ranges import ranged
 from hpsearch.analysis.space import Axis
 from hpsearch.analysis.sweep import Summary
 from hpsearch.report.figures.canvas import MOST_POINTS, shown_of
@@ -109,7 +110,7 @@ def _search(found: Findings) -> Iterator[Drawn]:
         yield "slices", "Slices", aid + shown, slices_figure(summary, axes)
     if len(axes) > 1 and any(p.state is TrialState.INFEASIBLE for p in summary.points):
         yield "diverged", "Where training diverges", _diverged_aid(summary), diverged_figure(summary, importance)
-    lanes = [a for a in axes if a.numeric and len(a.values) >= _LANE]
+    lanes = [a for a in ranged(axes, found.table.study) if a.numeric and len(a.values) >= _LANE]
     if lanes and summary.near is not None and (len(axes) > 1 or summary.extensions):
         yield "ranges", "Where the best lies in its range", _ranges_aid(summary), ranges_figure(summary, lanes)
     if summary.pruning is not None:

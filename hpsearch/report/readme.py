@@ -76,7 +76,7 @@ def _front(found: Findings) -> list[str]:
     if table is None or front is None:
         return []
     names = markdown_text(" and ".join(o.metric for o in front.objectives))
-    return [f"![Pareto front of {names}](front.svg)", _markdown(table.headings, table.rows[:_ROWS])]
+    return [f"![Pareto front of {names}](front.svg)", markdown_table(table.headings, table.rows[:_ROWS])]
 
 
 def _points(summary: Summary) -> str:
@@ -89,10 +89,11 @@ def _points(summary: Summary) -> str:
         rows = tuple(row for row in rows if row.cells[0].text in kept & means.keys())
         rows = tuple(sorted(rows, key=lambda row: sign * means[row.cells[0].text]))
         note = f"\n\nThe {len(rows)} best of {table.total} points; all are in `trials.csv`."
-    return _markdown(table.headings, rows) + note
+    return markdown_table(table.headings, rows) + note
 
 
-def _markdown(headings: Sequence[str], rows: Sequence[Row]) -> str:
+def markdown_table(headings: Sequence[str], rows: Sequence[Row]) -> str:
+    """Return rows as a table in Markdown, the best one in bold."""
     head = [[markdown_text(heading) for heading in headings], ["---"] * len(headings)]
     body = [[_bold(markdown_text(cell.text), row.best) for cell in row.cells] for row in rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [*head, *body])
@@ -108,7 +109,12 @@ def _commands(table: TrialTable, summary: Summary) -> str:
         ("train the best trial again", best_command(table, summary)),
         ("open its trials in MLflow", "python -m hpsearch ui"),
     )
-    lines = [f"# {what}\n{command}" for what, command in known if command]
+    return shell_block([(what, command) for what, command in known if command])
+
+
+def shell_block(commands: Sequence[tuple[str, str]]) -> str:
+    """Return commands as one block of code, each under what it does; its fence is longer than any inside."""
+    lines = [f"# {what}\n{command}" for what, command in commands]
     fence = "```"
     while any(fence in line for line in lines):
         fence += "`"

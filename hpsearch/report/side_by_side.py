@@ -5,18 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.analysis import words
+from hpsearch.analysis.ablation_tables import COMPARED, STRENGTH, against, mean, setting, strength
 from hpsearch.analysis.answer import answer
+from hpsearch.analysis.arm_by_arm import SharedArm, arm_by_arm, told
+from hpsearch.analysis.cells import NONE, Cell
 from hpsearch.analysis.comparison import Comparison, compare, doubts, shown, verdict
 from hpsearch.analysis.space import Axis, combined
 from hpsearch.analysis.sweep import Summary
 from hpsearch.config.plain import ABSENT, changes
+from hpsearch.report.figures.ablation import differences_figure
 from hpsearch.report.figures.comparison import best_curves_figure, best_figure, overlay_figure
 from hpsearch.report.files import REPORT, replace_text
 from hpsearch.report.findings import Findings
 from hpsearch.report.html import Tile
 from hpsearch.report.page import render_page
 from hpsearch.report.panels import Panel, panel
-from hpsearch.report.tables import Cell, Row, Table, best_command, evidence, flat
+from hpsearch.report.tables import Row, Table, as_table, best_command, evidence, flat
 from hpsearch.tracking.runs import RUN_TIME
 from hpsearch.types import TrialState, TrialTable
 
@@ -49,14 +53,16 @@ def render_comparison(first: Findings, second: Findings) -> str:
     """
     sides = (first, second)
     summaries, tables = [side.summary for side in sides], [side.table for side in sides]
-    comparison = compare(*summaries)
+    comparison, shared = compare(*summaries), arm_by_arm(*tables)
     return render_page(
         "comparison.html.j2",
         names=[summary.name for summary in summaries],
         questions=list(dict.fromkeys(summary.question for summary in summaries)),
         answer=verdict(comparison, *summaries),
+        told=told(shared, *(summary.name for summary in summaries)) if shared else "",
+        arms=_arm_table(shared, summaries),
         tiles=_tiles(comparison, summaries),
-        panels=tuple(_panels(comparison, tables, summaries)),
+        panels=tuple(_panels(comparison, tables, summaries, shared)),
         caveats=doubts(comparison, tables, *summaries),
         best=_best_table(sides),
         differences=_difference_table(first.table, second.table),
@@ -83,15 +89,25 @@ def _tiles(comparison: Comparison, summaries: Sequence[Summary]) -> tuple[Tile, 
     return (*tiles, Tile("Difference, second − first", size, note))
 
 
-def _panels(comparison: Comparison, tables: Sequence[TrialTable], summaries: Sequence[Summary]) -> Iterator[Panel]:
+def _panels(
+    comparison: Comparison,
+    tables: Sequence[TrialTable],
+    summaries: Sequence[Summary],
+    shared: Sequence[SharedArm],
+) -> Iterator[Panel]:
     metric = summaries[0].objective.metric
     if comparison.difference is not None:
         aid = "Small marks are seeds, large ones their mean with its 95 % t interval."
         yield panel("best", f"Best {metric} of each study", aid, best_figure(summaries))
-        axis = _shared_axis(summaries)
+        axis = None if shared else _shared_axis(summaries)
         if axis is not None:
             aid = "Means over seeds; bars are one sd. Points without a full score are left out."
             yield panel("overlay", f"{metric} against {axis.name}", aid, overlay_figure(summaries, axis))
+    if any(each.difference.difference.n for each in shared):
+        first, second = (summary.name for summary in summaries)
+        aid = f"{second} − {first}, paired by seed, with 95 % intervals; colour and shape are the verdict after Holm."
+        differences = [each.difference for each in shared]
+        yield panel("differences", "Arm by arm", aid, differences_figure(differences, metric, first))
     drawn = best_curves_figure(tables, summaries)
     if drawn is not None:
         aid = "The best point of each study: mean over its seeds, the band one sd."
@@ -120,6 +136,24 @@ def _best_table(sides: Sequence[Findings]) -> Table:
         spent = Cell(words.duration(summary.trial_sec), summary.trial_sec)
         rows.append(Row((Cell(summary.name), setting, *found, *rest, spent), TrialState.COMPLETE, best=False))
     return Table(headings, tuple(rows), len(rows))
+
+
+def _arm_table(shared: Sequence[SharedArm], summaries: Sequence[Summary]) -> Table:
+    """Return one row per shared arm: both means, whether the second is better, the difference and its interval."""
+    first, second = (summary.name for summary in summaries)
+    nuisance = list(dict.fromkeys(key for each in shared for arm in (each.first, each.second) for key in arm.nuisance))
+    names = [f"{words.label(key)}, {name}" for key in nuisance for name in (first, second)]
+    headings = ("arm", first, second, *COMPARED[:2], "verdict", COMPARED[2], "pairs", *STRENGTH, *names)
+    rows = []
+    for each in shared:
+        arms, own = (each.first, each.second), each.difference
+        given = [setting(arm.nuisance[key]) if key in arm.nuisance else NONE for key in nuisance for arm in arms]
+        pairs = Cell(str(own.difference.n), own.difference.n)
+        scores = [mean(arm.score) for arm in arms]
+        gap, interval, p = against(own)
+        found = (gap, interval, Cell(own.verdict), p, pairs, *strength(own, summaries[0].objective.metric))
+        rows.append((Cell(own.arm), *scores, *found, *given))
+    return as_table(headings, rows)
 
 
 def _difference_table(first: TrialTable, second: TrialTable) -> Table:

@@ -6,20 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hpsearch.analysis import words
+from hpsearch.analysis.cells import Cell
 from hpsearch.analysis.space import column, floats
 from hpsearch.analysis.sweep import Point, Summary, best_trial
 from hpsearch.types import TrialState, TrialTable
 
 ROWS = 1000  # of a page's table
 _FIRST = ("point", "seed", "fold", "state", "score", "duration_sec", "attempts", "reason", "started", "ended", "run_id")
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell: its text and, where it is a number, the value it sorts by."""
-
-    text: str
-    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +39,11 @@ class Table:
     headings: tuple[str, ...]
     rows: tuple[Row, ...]
     total: int
+
+
+def as_table(headings: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> Table:
+    """Return rows of cells as a table that says nothing of their state."""
+    return Table(tuple(headings), tuple(Row(cells, TrialState.COMPLETE, best=False) for cells in rows), len(rows))
 
 
 def best_points(summary: Summary, most: int) -> tuple[Point, ...]:

@@ -8,6 +8,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from hpsearch.analysis.ablation_tables import arm_rows
+from hpsearch.analysis.cells import texts
 from hpsearch.terminal.console import is_fancy, make_console
 from hpsearch.terminal.words import assignments, duration, metric, shown_path, spread, tally
 from hpsearch.types import TrialState
@@ -133,7 +134,8 @@ def show_recipe(outcome: "RecipeOutcome", stream: TextIO | None = None) -> None:
             page.row("", f"→ {finding.action}")
     if outcome.ablation:
         page.gap()
-        page.table(*arm_rows(outcome.ablation))
+        headings, rows = arm_rows(outcome.ablation)
+        page.table(headings, texts(rows))
         page.gap()
         for claim in outcome.ablation.claims:
             page.row(f"claim {claim.number}", f"{claim.verdict}: {claim.statement}")

@@ -9,11 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from hpsearch import load_curves, load_trials
 from hpsearch.analysis.ablation import ablation_of
 from hpsearch.errors import StorageError
 from hpsearch.session import ablation_tables
+from hpsearch.tracking.afterwards import run_of
+from hpsearch.tracking.events import STUDY
 from hpsearch.tracking.study_events import read_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,6 +76,15 @@ def test_held_and_rebuilt_from_the_tracking_store_alone(tmp_path, monkeypatch):
     assert not (tmp_path / "studies" / "small.tune").exists()
     before = ablation_of(*ablation_tables("small"))
     assert before.question == "Does it, or does it not?"
+    best = before.best
+    listed = finish(start(tmp_path, "list"))
+    assert f"({best.score.n} trials) at data.batch_size={best.levels['data.batch_size']} optimizer.momentum=" in next(
+        line for line in listed.splitlines() if line.startswith("small ")
+    )
+    run = MlflowClient("sqlite:///mlflow.db").get_run(run_of(tmp_path / "studies" / "small", STUDY, None))
+    assert run.data.metrics["best/mean"] == pytest.approx(best.score.mean) and run.data.metrics["best/n"] == 2
+    levels = {f"best.{key}": str(value) for key, value in best.levels.items()}
+    assert levels.items() <= run.data.tags.items()
     assert before.nuisance.held == {"optimizer.lr": 0.04} and before.arms[0].test is not None
     shutil.move(tmp_path / "studies", tmp_path / "gone")
     after = ablation_of(*ablation_tables("small"))

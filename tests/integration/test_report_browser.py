@@ -1,5 +1,7 @@
 """The report in a real browser: it draws, sorts, copies, fits a phone, turns dark, and runs nothing a user wrote."""
 
+from dataclasses import replace
+
 import pytest
 
 from hpsearch.analysis.ablation import ablation_of
@@ -39,6 +41,8 @@ def pages(tmp_path_factory):
     sides = (synthetic.sweep(), synthetic.slower())
     written["comparison"] = write_comparison(*map(find, sides), folder / "comparison")
     arms = synthetic.ablation(lost=(4,))
+    other = synthetic.ablation(seeds=3, epochs=5)
+    written["ablations"] = write_comparison(find(arms), find(replace(other, name="shorter")), folder / "ablations")
     page = render_ablation(ablation_of(arms, synthetic.searched_arms(arms)), arms, REPLAY)
     written["ablation"] = replace_text(folder / "ablation" / "report.html", page)
     arms, tuning = synthetic.momenta()
@@ -136,6 +140,31 @@ def test_an_ablation_draws_and_its_tables_sort(chrome, pages, width, scheme):
     assert "<b>gelu</b>" in chrome.execute_script("return document.querySelector('#table').innerText")
     assert errors(chrome) == []
     keep(chrome, f"ablation-{width}-{scheme}")
+
+
+def test_the_verdict_on_an_arm_is_seen_without_scrolling(chrome, pages):
+    for name, table in (("ablation", "table"), ("ablations", "arms")):
+        load(chrome, pages[name], 1200)
+        script = (
+            "const heads = [...document.querySelectorAll('#' + arguments[0] + ' th')];"
+            "const found = heads.find((h) => h.innerText.trim().startsWith('verdict'));"
+            "return found.getBoundingClientRect().right"
+            " <= document.getElementById(arguments[0]).parentElement.getBoundingClientRect().right"
+        )
+        assert chrome.execute_script(script, table), name
+        assert errors(chrome) == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+def test_two_ablations_stand_side_by_side(chrome, pages, width, scheme):
+    load(chrome, pages["ablations"], width, scheme)
+    assert chrome.execute_script("return document.querySelectorAll('#differences .trace').length") >= 1
+    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+    assert press(chrome, "arms", "difference") == "ascending"
+    gaps = [float(text) for text in column(chrome, "arms", "difference") if text != "–"]
+    assert len(gaps) == 5 and gaps == sorted(gaps)
+    assert errors(chrome) == []
+    keep(chrome, f"ablations-{width}-{scheme}")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])

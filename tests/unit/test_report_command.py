@@ -7,6 +7,7 @@ import pytest
 from hpsearch.errors import ConfigError, StorageError
 from hpsearch.recipe.base import Finding, Verdict
 from hpsearch.recipe.run import to_dict
+from hpsearch.results import compare
 from hpsearch.study import compare_studies, rebuild_report
 from hpsearch.tracking.afterwards import run_of
 from hpsearch.tracking.events import STUDY, Record
@@ -107,3 +108,30 @@ def test_a_study_is_not_compared_with_itself_nor_a_recipe_with_anything(folder):
     record.close()
     with pytest.raises(ConfigError, match=r"'recipe' is a recipe: .*recipe\.coarse"):
         compare_studies("other", "recipe")
+
+
+def ablate(folder, name):
+    """Write an ablation of two arms as its stages leave it."""
+    recipe = Record(folder / "studies" / name)
+    fake.open_study(recipe, recipe=["tune", "arms"])
+    recipe.close()
+    arms = Record(folder / "studies" / f"{name}.arms")
+    factors = {"ablation": {"factors": ["optimizer.lr"], "nuisance": "held"}}
+    within = {"name": name, "uid": read_study(recipe.folder)["uid"]}
+    fake.open_study(arms, config=factors, space={"optimizer.lr": "choice(0.01, 0.1)"}, within=within)
+    for point, lr in enumerate((0.01, 0.1)):
+        for seed in range(3):
+            fake.train(arms, fake.spec(arms.folder, point, seed, **{"optimizer.lr": lr}))
+    arms.close()
+
+
+def test_two_ablations_are_compared_by_their_arms_and_so_is_one_with_a_search(folder):
+    for name in ("held", "retuned"):
+        ablate(folder, name)
+    text = compare_studies("held", "retuned").read_text()
+    assert "Of 2 arms that both have, in retuned against held: " in text
+    assert "python -m hpsearch report held retuned" in text
+    assert compare("held", "retuned").startswith("Not told apart with these seeds: best valid/acc held 0.")
+    text = compare_studies("held", "other").read_text()
+    assert "Arm by arm" not in text and "best valid/acc held 0." in text
+    assert compare("other", "held").startswith("Not told apart with these seeds: best valid/acc other 0.")

@@ -9,6 +9,7 @@ from plotly.graph_objects import Figure
 import hpsearch.report.theme as theme
 from hpsearch.analysis.ablation import Ablation
 from hpsearch.analysis.arms import Arm, Factor
+from hpsearch.analysis.comparisons import Difference
 from hpsearch.analysis.costs import Reach
 from hpsearch.analysis.curves import STEP_LOSS, curves_of, metrics_of
 from hpsearch.analysis.estimates import Estimate
@@ -115,16 +116,18 @@ def _why_lost(arm: Arm) -> str:
     return f"no finished trial, {arm.diverged} diverged" if arm.trials else "trained nowhere in the search before"
 
 
-def differences_figure(found: Ablation) -> Figure:
-    """Draw the paired difference of every arm from the reference with its interval.
+def differences_figure(differences: Sequence[Difference], metric: str, other: str) -> Figure:
+    """Draw the paired difference of every arm from the reference, or from its like in another study.
 
     Args:
-        found: with a reference.
+        differences: with their intervals.
+        metric: what differs.
+        other: what they are taken from, in words.
 
     Returns:
         A lane per compared arm; colour and symbol say the verdict after Holm's adjustment.
     """
-    compared = [each for each in found.differences if each.difference.n]
+    compared = [each for each in differences if each.difference.n]
     traces: list[Trace] = []
     for verdict, (colour, symbol) in _COLOURS.items():
         group = [(lane, each) for lane, each in enumerate(compared) if each.verdict == verdict]
@@ -157,12 +160,12 @@ def differences_figure(found: Ablation) -> Figure:
     zero = {"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper", "layer": "below"}
     zero["line"] = {"color": theme.INK, "width": 1, "dash": "dot"}
     layout = {
-        "xaxis": axis_style(f"difference in {found.objective.metric}"),
+        "xaxis": axis_style(f"difference in {escape(metric)}"),
         "shapes": [zero],
         **_lanes([each.arm for each in compared]),
     }
     told = "; ".join(f"{each.arm} {each.verdict}" for each in compared)
-    return draw(traces, layout, f"Differences from the reference with intervals: {told}.")
+    return draw(traces, layout, f"Differences from {other} with intervals: {told}.")
 
 
 def arm_curves_figure(found: Ablation, table: TrialTable) -> Figure | None:

@@ -10,7 +10,9 @@ from scipy import stats
 
 from hpsearch.analysis.ablation import ablation_of
 from hpsearch.analysis.ablation_tables import arm_rows, cost_rows, difference_rows, ranking_aid
+from hpsearch.analysis.arm_by_arm import arm_by_arm, told
 from hpsearch.analysis.arms import level
+from hpsearch.analysis.cells import texts
 from hpsearch.analysis.comparisons import detectable_factor, hedges, holm, paired_p, power
 from hpsearch.analysis.costs import Run, kaplan_meier_median, reach
 from hpsearch.analysis.estimates import bca_interval, estimate
@@ -185,7 +187,7 @@ def test_a_share_has_no_difference_above_one(metric):
     objective = {"metric": metric, "direction": "maximize"}
     found = ablation_of(replace(table, study={**table.study, "objective": objective}))
     caveat = next(line for line in found.caveats if "Not told apart is not equal" in line)
-    cells = [row[-1] for row in difference_rows(found)[1]]
+    cells = [row[-1].text for row in difference_rows(found)[1]]
     if metric == "valid/acc":
         assert "of more than could ever be seen would" in caveat and cells == ["> 1", "> 1"]
     else:
@@ -241,13 +243,13 @@ def test_an_arm_that_trained_nowhere_in_the_search_is_still_told(lost):
 def test_a_reference_that_never_ran_is_no_lack_of_trials():
     found = ablation_of(study(grid(), ablation={"reference": {"data.batch_size": 64}}))
     assert found.reference is None and found.answer.endswith("nothing is compared, for the reference has no trial.")
-    assert not any("reference" in row for row in arm_rows(found)[1])
+    assert not any("reference" in row for row in texts(arm_rows(found)[1]))
 
 
 def test_levels_that_are_nearly_equal_are_two_arms():
     found = ablation_of(study({(32, 0.9001): [0.8, 0.9], (32, 0.9002): [0.7, 0.9]}))
     assert [arm.name for arm in found.arms] == ["batch size 32, momentum 0.9001", "batch size 32, momentum 0.9002"]
-    assert len(found.differences) == 1 and arm_rows(found)[1][1][-1] != "reference"
+    assert len(found.differences) == 1 and "reference" not in texts(arm_rows(found)[1])[1]
     assert (
         level(0.1 + 0.2) == "0.3" and level(1e-4) == "0.0001" and level(1234567) == "1234567" and level(True) == "true"
     )
@@ -274,3 +276,47 @@ def test_costs_on_times_that_are_known():
     assert first.timed == tuple((seed, 0) for seed in range(6)) and first.to_target["updates"].replicates == first.timed
     assert [claim.number for claim in found.claims] == [1, 2, 3, 4, 5, 6, 7]
     assert [claim.number for claim in found.claims if claim.series] == [6, 7]
+
+
+def test_two_ablations_are_compared_arm_by_arm_over_the_seeds_that_both_have():
+    first = study(grid(sd=0.01, rng=0))
+    scores = {arm: [v + 0.05 * (arm == (128, 0.9)) + 0.001 * i for i, v in enumerate(values)]
+              for arm, values in grid(sd=0.01, rng=0).items() if arm != (32, 0.0)}  # fmt: skip
+    second = replace(study({**scores, (64, 0.0): [0.5] * 6}, ablation={"nuisance": "retuned"}), name="b")
+    shared = arm_by_arm(first, second)
+    assert [each.difference.arm for each in shared] == [
+        "batch size 32, momentum 0.9", "batch size 128, momentum 0", "batch size 128, momentum 0.9",
+    ]  # fmt: skip
+    for each in shared:
+        values = np.subtract(each.second.score.values, each.first.score.values)
+        assert each.difference.difference.values == pytest.approx(values)
+        assert each.difference.p == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+        low, high = stats.t.interval(0.95, 5, values.mean(), stats.sem(values))
+        assert (each.difference.difference.shown.low, each.difference.difference.shown.high) == pytest.approx((
+            low,
+            high,
+        ))
+        assert each.first.nuisance == {} and each.difference.p_holm >= each.difference.p
+    assert told(shared, "a", "b").startswith("Of 3 arms that both have, in b against a: 3 better (")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"ablation": {"factors": []}}, {"seeds": 1}, {"metric": "valid/loss"}], ids=["search", "seed", "metric"]
+)
+def test_what_cannot_be_compared_arm_by_arm_says_so(changes):
+    first, second = study(grid()), replace(study(grid(), ablation=changes.get("ablation")), name="b")
+    if "metric" in changes:
+        second.study["objective"] = {"metric": changes["metric"], "direction": "minimize"}
+    if "seeds" in changes:
+        second = replace(second, trials=second.trials.assign(seed=second.trials["seed"] + 100))
+        shared = arm_by_arm(first, second)
+        assert {each.difference.why for each in shared} == {"the two have no seed in common"}
+        assert "4 not compared" in told(shared, "a", "b")
+    else:
+        assert arm_by_arm(first, second) == ()
+
+
+def test_an_arm_without_a_score_is_named_with_its_study():
+    lost = grid() | {(32, 0.9): [None] * 6}
+    shared = arm_by_arm(replace(study(lost), name="first"), replace(study(grid()), name="second"))
+    assert shared[1].difference.why == "batch size 32, momentum 0.9 of first has no finished trial"

@@ -181,3 +181,20 @@ def test_what_it_took_adds_up_trials_and_spans_them_all():
         "first one's start to the last one's end, on a chip."
     )
     assert took({"": synthetic.empty()}) == "Nothing has been trained yet."
+
+
+def test_a_factor_of_an_ablation_has_no_edge_to_extend_but_what_is_retuned_has():
+    table = scored([[0.1], [0.2], [0.9]])
+    compared = {**table.study, "config": {"ablation": {"factors": ["optimizer.lr"]}}}
+    assert "edge" in lines(table) and "edge" not in lines(replace(table, study=compared))
+    retuned = {**table.study, "config": {"ablation": {"factors": ["optimizer.momentum"]}}, "sampler": "Grid"}
+    assert "edge" in lines(replace(table, study=retuned))
+    assert "edge" not in lines(replace(table, study={**retuned, "sampler": "Manual"}))  # the arms at what was found
+
+
+def test_of_many_arms_none_is_asked_to_be_searched_more_closely():
+    table = synthetic.mixed()
+    factors = ["optimizer.lr", "optimizer.weight_decay", "data.batch_size", "model", "optimizer.nesterov"]
+    factors = [*factors, "model.kernel_size"]
+    summary = summarize(replace(table, study={**table.study, "config": {"ablation": {"factors": factors}}}))
+    assert summarize(table).near is not None and summary.near is None and not summary.at_edge

@@ -2,13 +2,21 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from hpsearch.analysis.ablation import ablation_of
 from hpsearch.report.ablation import write_ablation
-from hpsearch.report.ablation_page import ablation_figures, ablation_stills, arm_table, cost_table, render_ablation
+from hpsearch.report.ablation_page import (
+    ablation_figures,
+    ablation_stills,
+    arm_table,
+    commands_of,
+    render_ablation,
+    sections,
+)
 from tests.unit.report import synthetic
 from tests.unit.report.test_html import Page
 
@@ -42,6 +50,10 @@ STUDIES = {
 def made(request):
     changes = STUDIES[request.param]
     return claimed(**changes) if request.param.startswith("all claims") else both(**changes)
+
+
+def section(found, title):
+    return next(each.table for each in sections(found) if each.title == title)
 
 
 def figures(text):
@@ -111,7 +123,7 @@ def test_censored_times_are_drawn_open_and_counted():
     assert missed > 0
     assert len(traces["stopped before it"]["x"]) in (missed, 3 * missed)
     assert traces["stopped before it"]["marker"]["symbol"].endswith("-open")
-    assert any("not there" in cell.text for row in cost_table(found).rows for cell in row.cells)
+    assert any("not reached" in cell.text for row in section(found, "Costs").rows for cell in row.cells)
 
 
 def test_the_table_of_arms_sorts_by_numbers_and_replays_each():
@@ -120,29 +132,58 @@ def test_the_table_of_arms_sorts_by_numbers_and_replays_each():
     place = {name: i for i, name in enumerate(arms.headings)}
     for row, arm in zip(arms.rows, found.arms, strict=True):
         assert row.cells[place["valid/acc"]].value == pytest.approx(arm.score.mean)
-        assert row.cells[place["which"]].text == "t"
+        assert row.cells[place["95 % interval"]].text.endswith(" (t)")
+        assert row.cells[place["95 % interval"]].value == pytest.approx(arm.score.shown.high - arm.score.shown.low)
         assert row.command.startswith("python -m hpsearch data.batch_size=")
     assert arms.rows[0].cells[place["verdict"]].text == "reference"
     compared = {each.arm: each for each in found.differences}
     for row, arm in list(zip(arms.rows, found.arms, strict=True))[1:]:
         assert row.cells[place["difference"]].value == pytest.approx(compared[arm.name].difference.mean)
-        assert row.cells[place["Holm p"]].value == pytest.approx(compared[arm.name].p_holm)
+        assert row.cells[place["p (Holm)"]].value == pytest.approx(compared[arm.name].p_holm)
     assert [row.best for row in arms.rows].count(True) == 1
 
 
 def test_one_seed_claims_no_interval():
     found, table = both(seeds=1)
     arms = arm_table(found, table)
-    which = arms.headings.index("which")
-    assert {row.cells[which].text for row in arms.rows} == {"one seed: none"}
+    place = arms.headings.index("95 % interval")
+    assert {row.cells[place].text for row in arms.rows} == {"one seed: none"}
     assert "no interval is claimed" in found.answer
 
 
 def test_twenty_seeds_show_the_bootstrap_interval():
     found, table = both(seeds=20, epochs=2)
     arms = arm_table(found, table)
-    which = arms.headings.index("which")
-    assert {row.cells[which].text for row in arms.rows} == {"BCa"}
+    place = arms.headings.index("95 % interval")
+    assert all(row.cells[place].text.endswith(" (BCa)") for row in arms.rows)
+
+
+def test_the_verdict_stands_right_behind_the_interval_where_it_is_seen_without_scrolling():
+    found, table = both()
+    headings = arm_table(found, table).headings
+    assert headings.index("verdict") == headings.index("95 % interval") + 1
+
+
+def test_numbers_below_the_arms_sort_as_numbers_too():
+    found, _ = both()
+    costs = section(found, "Costs")
+    times = [row.cells[costs.headings.index("per epoch")].value for row in costs.rows]
+    assert times == [pytest.approx(cost.epoch_sec.mean) for cost in found.costs]
+    ranks = section(found, "Ranking")
+    assert [row.cells[0].value for row in ranks.rows] == [rank.place for rank in found.ranking]
+
+
+def test_the_best_arm_can_be_trained_again_by_the_command_of_its_first_seed(tmp_path):
+    found, table = both()
+    table = replace(table, trials=table.trials.iloc[::-1])
+    commands = dict(commands_of(found, table, COMMAND))
+    best = next(arm for arm in found.arms if arm.score.mean == max(each.score.mean for each in found.arms))
+    again = f"python -m hpsearch data.batch_size={best.levels['data.batch_size']} seed=0"
+    assert commands["train the best arm again"] == again
+    page = write_ablation(found, table, None, COMMAND, tmp_path / "study")
+    readme = (page.parent / "README.md").read_text()
+    assert f"# train the best arm again\n{again}\n" in readme
+    assert "python -m hpsearch report batch_activation\n" in readme
 
 
 def test_what_it_leaves_is_complete_and_the_readme_shows_its_figures(tmp_path):

@@ -26,4 +26,13 @@ def test_what_a_user_wrote_is_text(tmp_path):
     assert "<script>alert(1)" not in page.read_text()
     assert "Is <b>it</b>" not in page.read_text()
     markdown = (page.parent / "README.md").read_text()
-    assert "<script>" not in markdown and "odd" in markdown and "\\|" in markdown
+    assert "<script>" not in markdown and "odd" in markdown and "&#124;" in markdown
+
+
+def test_name_question_and_answer_are_text_in_the_readme_too(tmp_path):
+    said = {"name": "a_b_c", "question": "Is <b>it</b> *so*?", "state": {"answer": "<i>_yes_</i>"}}
+    page = write_notebook(synthetic.recipe() | said, None, tmp_path / "recipe")
+    markdown = (page.parent / "README.md").read_text()
+    assert markdown.startswith(
+        "# a\\_b\\_c\n\nIs &lt;b&gt;it&lt;/b&gt; \\*so\\*?\n\n**&lt;i&gt;\\_yes\\_&lt;/i&gt;**\n"
+    )

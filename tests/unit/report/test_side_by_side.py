@@ -48,3 +48,16 @@ def test_any_two_studies_give_a_well_formed_page(other):
 def test_it_is_one_file(tmp_path):
     path = write_comparison(find(synthetic.sweep()), find(synthetic.slower()), tmp_path / "a_vs_b")
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
+
+
+def test_two_ablations_stand_side_by_side_arm_by_arm():
+    first = synthetic.ablation()
+    trials = first.trials.assign(score=first.trials["score"] + 0.01 * (first.trials["point"] == 4))
+    second = replace(first, name="again", trials=trials)
+    text = render_comparison(find(first), find(second))
+    page = Page(text)
+    assert page.stack == [] and page.all("b") == page.all("i") == []
+    said = " ".join(" ".join(page.text).split())
+    assert list(figures(text)) == ["best", "differences", "curves"]
+    assert "Of 6 arms that both have, in again against batch_activation.arms: " in said
+    assert figures(text)["differences"]["data"][0]["x"][0] == 0
