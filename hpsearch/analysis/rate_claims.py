@@ -191,7 +191,8 @@ def edge_of_stability(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Ob
         (low, first), (high, last) = found[0], found[-1]
         (trained, away), (trained_last, away_last) = first.edge, last.edge
         factor_low, factor_high = trained_last / away, away_last / trained
-        verdicts.append(SUPPORTED if factor_low > 1 else AGAINST if factor_high < 1 else UNDECIDED)
+        more, less = factor_low > 1 - TOLERANCE, factor_high < 1 + TOLERANCE  # 1: one trained where the other broke
+        verdicts.append(SUPPORTED if more else AGAINST if less else UNDECIDED)
         numbers |= {f"factor[{name}]_low": factor_low} if factor_low else {}
         numbers |= {f"factor[{name}]_high": factor_high} if math.isfinite(factor_high) else {}
         where = ", ".join(_bracket(m, *rates.edge) for m, rates in found)

@@ -169,6 +169,11 @@ class TestEdgeOfStability:
         tuned = [search(0.1, m, flat=GRID[3:]) for m in (0.0, 0.9)]
         assert edge_of_stability(tuned, [], UP).verdict == UNDECIDED
 
+    @pytest.mark.parametrize(("first", "second", "verdict"), [(3, 4, SUPPORTED), (4, 3, AGAINST)])
+    def test_decided_where_one_trains_at_the_rate_that_breaks_the_other(self, first, second, verdict):
+        tuned = [search(0.1, 0.0, flat=GRID[first:]), search(0.1, 0.9, flat=GRID[second:])]
+        assert edge_of_stability(tuned, [], UP).verdict == verdict
+
     def test_the_first_that_breaks_counts_whatever_it_does(self):
         tuned = [search(0.1, 0.0, flat=[1.0], diverged=GRID[4:]), search(0.1, 0.9, diverged=[100.0])]
         found = edge_of_stability(tuned, [], UP)
