@@ -26,7 +26,7 @@ def arm_rows(found: Ablation) -> Cells:
     compared = {each.arm: each for each in found.differences}
     rows = []
     for arm in found.arms:
-        cells = [setting(arm.levels[factor.key]) for factor in found.factors]
+        cells = [Cell(level(arm.levels[factor.key]), _sorts(arm.levels[factor.key])) for factor in found.factors]
         cells += [setting(arm.nuisance[key]) if key in arm.nuisance else NONE for key in nuisance]
         cells += [_count(arm.score.n), *_evidence(arm.score)]
         cells += [NONE if arm.test is None else mean(arm.test)] if tested else []
@@ -154,9 +154,12 @@ def mean(found: Estimate) -> Cell:
 
 
 def setting(value: Any) -> Cell:
-    """Return a level or a nuisance value; a number sorts by itself."""
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell(level(value), float(value) if numeric else None)
+    """Return a tuned value: three digits of a number."""
+    return Cell(words.number(value), _sorts(value))
+
+
+def _sorts(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _count(value: int) -> Cell:
