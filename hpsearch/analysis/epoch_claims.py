@@ -1,8 +1,8 @@
 """Claims 6 and 7: what an epoch costs with a larger batch, and when loss and accuracy are at their best."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from hpsearch.analysis.costs import Cost
 from hpsearch.analysis.estimates import Estimate, estimate
 from hpsearch.analysis.words import count, duration
 from hpsearch.types import TrialTable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOSS, ACCURACY = "valid/loss", "valid/acc"
 FLAT = 0.5
@@ -112,18 +115,9 @@ def loss_before_accuracy(table: TrialTable, arms: Sequence[Arm]) -> Claim | None
     curves = table.curves
     if LOSS not in curves or ACCURACY not in curves or not len(curves):
         return None
-    complete = {(arm.point, *replicate) for arm in arms for replicate in arm.replicates}
-    rows = curves[(curves["epoch"] > 0) & curves[LOSS].notna() & curves[ACCURACY].notna()]
-    found = []
-    for place, trial in rows.groupby(["point", "seed", "fold"]):
-        point, seed, fold = (int(part) for part in place)
-        if (point, seed, fold) in complete:
-            epochs = trial["epoch"].to_numpy()
-            low, high = epochs[trial[LOSS].to_numpy().argmin()], epochs[trial[ACCURACY].to_numpy().argmax()]
-            found.append(((seed, fold), float(low), float(high), float(epochs[-1])))
+    found = _bests(curves, {(arm.point, *replicate) for arm in arms for replicate in arm.replicates})
     if not found:
         return Claim(7, UNDECIDED, "no trial that finished recorded both")
-    found.sort()
     lags = estimate([_mean([h - low for _, low, h, _ in g]) for _, g in _grouped(found)])
     losses = estimate([_mean([low for _, low, _, _ in g]) for _, g in _grouped(found)])
     accuracies = estimate([_mean([high for _, _, high, _ in g]) for _, g in _grouped(found)])
@@ -152,6 +146,19 @@ def loss_before_accuracy(table: TrialTable, arms: Sequence[Arm]) -> Claim | None
         },
         {"x": [row[1] for row in found], "y": [row[2] for row in found]},
     )
+
+
+def _bests(curves: "pd.DataFrame", complete: Collection[tuple[int, int, int]]) -> list[_Row]:
+    """Return, by replicate, the epochs of the lowest loss, of the highest accuracy, and the last one of each trial."""
+    rows = curves[(curves["epoch"] > 0) & curves[LOSS].notna() & curves[ACCURACY].notna()]
+    found = []
+    for place, trial in rows.groupby(["point", "seed", "fold"]):
+        point, seed, fold = (int(part) for part in place)
+        if (point, seed, fold) in complete:
+            epochs = trial["epoch"].to_numpy()
+            low, high = epochs[trial[LOSS].to_numpy().argmin()], epochs[trial[ACCURACY].to_numpy().argmax()]
+            found.append(((seed, fold), float(low), float(high), float(epochs[-1])))
+    return sorted(found)
 
 
 def _exponents(timed: Sequence[tuple[float, Sequence[Replicate], Estimate]]) -> dict[Replicate, float]:
