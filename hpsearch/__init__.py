@@ -6,24 +6,24 @@ Hydra composes, Optuna proposes, torch trains, MLflow remembers, plotly shows. I
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpsearch.function import run_search as run_search
-    from hpsearch.landscape import curvature as curvature
-    from hpsearch.results import compare as compare
-    from hpsearch.results import draw as draw
-    from hpsearch.results import load_curves as load_curves
-    from hpsearch.results import load_trials as load_trials
-    from hpsearch.single import run_trial as run_trial
-    from hpsearch.study import run_study as run_study
+    from hpsearch.study.api import run_search as run_search
+    from hpsearch.study.curvature import curvature as curvature
+    from hpsearch.study.results import compare as compare
+    from hpsearch.study.results import draw as draw
+    from hpsearch.study.results import load_curves as load_curves
+    from hpsearch.study.results import load_trials as load_trials
+    from hpsearch.study.search import run_study as run_study
+    from hpsearch.study.single import run_trial as run_trial
 
 _HOMES = {
-    "run_study": "hpsearch.study",
-    "run_search": "hpsearch.function",
-    "run_trial": "hpsearch.single",
-    "curvature": "hpsearch.landscape",
-    "compare": "hpsearch.results",
-    "draw": "hpsearch.results",
-    "load_trials": "hpsearch.results",
-    "load_curves": "hpsearch.results",
+    "run_study": "hpsearch.study.search",
+    "run_search": "hpsearch.study.api",
+    "run_trial": "hpsearch.study.single",
+    "curvature": "hpsearch.study.curvature",
+    "compare": "hpsearch.study.results",
+    "draw": "hpsearch.study.results",
+    "load_trials": "hpsearch.study.results",
+    "load_curves": "hpsearch.study.results",
 }
 __all__ = ["compare", "curvature", "draw", "load_curves", "load_trials", "run_search", "run_study", "run_trial"]
 

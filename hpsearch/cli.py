@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from hpsearch.errors import ConfigError, HpsearchError, nearest
-from hpsearch.grammar import without_restart
+from hpsearch.base.errors import ConfigError, HpsearchError, nearest
+from hpsearch.base.grammar import without_restart
 from hpsearch.terminal.help import COMMANDS, PROGRAM, command_help, full_help, short_help
 
 INTERRUPTED = 130
@@ -112,8 +112,8 @@ def _searches(word: str) -> bool:
 
 
 def _study(parsed: argparse.Namespace) -> int:
-    from hpsearch.recipe.engine import RecipeOutcome
-    from hpsearch.study import run_study
+    from hpsearch.study.recipe import RecipeOutcome
+    from hpsearch.study.search import run_study
     from hpsearch.terminal.progress import progress
     from hpsearch.terminal.summary import show_recipe, show_study
 
@@ -127,7 +127,7 @@ def _study(parsed: argparse.Namespace) -> int:
 
 
 def _trial(parsed: argparse.Namespace) -> int:
-    from hpsearch.single import run_trial
+    from hpsearch.study.single import run_trial
     from hpsearch.terminal.progress import progress
     from hpsearch.terminal.summary import show_trial
 
@@ -138,7 +138,7 @@ def _trial(parsed: argparse.Namespace) -> int:
 
 
 def _replay(parsed: argparse.Namespace) -> int:
-    from hpsearch.single import replay
+    from hpsearch.study.single import replay
     from hpsearch.terminal.progress import progress
     from hpsearch.terminal.summary import show_replay
 
@@ -150,7 +150,7 @@ def _replay(parsed: argparse.Namespace) -> int:
 
 
 def _curvature(parsed: argparse.Namespace) -> int:
-    from hpsearch.landscape import curvature
+    from hpsearch.study.curvature import curvature
     from hpsearch.terminal.summary import show_curvature
 
     name = _one_name(parsed, "RUN")
@@ -159,7 +159,7 @@ def _curvature(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    from hpsearch.study import compare_studies, rebuild_report
+    from hpsearch.study.search import compare_studies, rebuild_report
     from hpsearch.terminal.words import shown_path
 
     name, other = _one_name(parsed, "NAME"), _name(parsed)
@@ -169,7 +169,7 @@ def _report(parsed: argparse.Namespace) -> int:
 
 
 def _list(parsed: argparse.Namespace) -> int:
-    from hpsearch.study import list_studies
+    from hpsearch.study.search import list_studies
     from hpsearch.terminal.summary import show_studies
 
     _no_more_words(parsed)
@@ -178,7 +178,7 @@ def _list(parsed: argparse.Namespace) -> int:
 
 
 def _sync(parsed: argparse.Namespace) -> int:
-    from hpsearch.study import sync
+    from hpsearch.study.search import sync
 
     for study, sent in sync(_name(parsed), overrides=parsed.words, config_dirs=parsed.config_dir).items():
         print(f"{study}: {f'{sent} event files sent' if sent else 'everything was sent before'}")
@@ -195,7 +195,7 @@ def _ui(parsed: argparse.Namespace) -> int:
 
 
 def _show(parsed: argparse.Namespace) -> int:
-    from hpsearch.show import show_schedulers
+    from hpsearch.study.show import show_schedulers
     from hpsearch.terminal.words import shown_path
 
     what = _one_name(parsed, "scheduler")

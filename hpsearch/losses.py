@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hpsearch.errors import ConfigError, check_float
+from hpsearch.base.errors import ConfigError, check_float
 
 
 class BinaryCrossEntropy(nn.Module):

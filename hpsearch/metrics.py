@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hpsearch.errors import ConfigError, nearest
-from hpsearch.types import Objective
+from hpsearch.base.errors import ConfigError, nearest
+from hpsearch.base.types import Objective
 
 if TYPE_CHECKING:
     from torch import Tensor

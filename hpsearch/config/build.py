@@ -11,7 +11,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, NoReturn, get_origin, get_type_hints
 
-from hpsearch.errors import ConfigError, HpsearchError, nearest
+from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 
 PACKAGES = ("hpsearch", "torch", "optuna")
 
@@ -24,15 +24,15 @@ KINDS = {
     "optimizer": "torch.optim.Optimizer",
     "scheduler": "torch.optim.lr_scheduler.LRScheduler",
     "regularizer": "hpsearch.regularizers.Regularizer",
-    "finetune": "hpsearch.training.finetune.FineTune",
-    "trainer": "hpsearch.training.loop.Trainer",
-    "objective": "hpsearch.types.Objective",
+    "finetune": "hpsearch.trial.finetune.FineTune",
+    "trainer": "hpsearch.trial.loop.Trainer",
+    "objective": "hpsearch.base.types.Objective",
     "sampler": "optuna.samplers.BaseSampler",
     "pruner": "optuna.pruners.BasePruner",
     "launcher": "hpsearch.launch.base.Launcher",
     "tracker": "hpsearch.tracking.base.Tracker",
     "storage": "hpsearch.search.storage.Store",
-    "stage": "hpsearch.recipe.base.Stage",
+    "stage": "hpsearch.study.stages.base.Stage",
 }
 """What the options of a group build, by dotted path: resolved when it is needed, because some import torch."""
 

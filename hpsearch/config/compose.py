@@ -8,11 +8,13 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from hpsearch.base.errors import ConfigError, SpaceError, nearest
+from hpsearch.base.grammar import split_name, value_text, without_restart
+from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, quote, stable_hash
 from hpsearch.config import schema
 from hpsearch.config.composer import Composed, Composer, trial_part
 from hpsearch.config.groups import checked_folders, describe_groups, option_file, read_plugins, shown
 from hpsearch.config.messages import Choice, all_keys, did_you_mean, no_such_option, source_file
-from hpsearch.config.plain import ABSENT, changes, copied, diff, flatten, get, quote, stable_hash
 from hpsearch.config.table import searched
 from hpsearch.config.words import (
     COMMAND_LINE,
@@ -26,8 +28,6 @@ from hpsearch.config.words import (
     study_word,
     word_for,
 )
-from hpsearch.errors import ConfigError, SpaceError, nearest
-from hpsearch.grammar import split_name, value_text, without_restart
 
 __all__ = ["Composition", "TrialConfig", "compose", "describe_groups", "diff", "flatten", "quote", "trial_key"]
 

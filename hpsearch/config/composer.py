@@ -16,12 +16,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.grammar import value_text
+from hpsearch.base.plain import ABSENT, changes, copied, flatten, get, interpolation_words, put, remove
 from hpsearch.config.groups import CONF, describe_groups, option_file, shown
 from hpsearch.config.messages import Choice, all_keys, hydra_message, no_such_key, no_such_option
-from hpsearch.config.plain import ABSENT, changes, copied, flatten, get, interpolation_words, put, remove
 from hpsearch.config.words import COMMAND_LINE, Word, covers, word_for
-from hpsearch.errors import ConfigError
-from hpsearch.grammar import value_text
 
 _LOCK = threading.Lock()
 _FAILURES = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError)

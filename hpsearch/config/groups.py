@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 CONF = next((p for p in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if p.is_dir()), _PACKAGE / "conf")

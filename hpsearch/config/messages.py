@@ -8,10 +8,10 @@ from typing import Any
 from hydra.errors import MissingConfigException
 from yaml import MarkedYAMLError
 
+from hpsearch.base.errors import nearest
+from hpsearch.base.grammar import value_text
+from hpsearch.base.plain import flatten
 from hpsearch.config.groups import CONF, option_file, shown
-from hpsearch.config.plain import flatten
-from hpsearch.errors import nearest
-from hpsearch.grammar import value_text
 
 Choice = str | list[str] | None
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from hpsearch.config.plain import ABSENT, get
-from hpsearch.errors import ConfigError, check_choice, check_float, check_int
+from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int
+from hpsearch.base.plain import ABSENT, get
 
 Rule = Callable[[str, Any], None]
 

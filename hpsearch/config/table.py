@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.errors import SpaceError, nearest
+from hpsearch.base.grammar import Condition, option_text, split_name
+from hpsearch.base.plain import get
 from hpsearch.config.composer import Composed, Composer
 from hpsearch.config.groups import shown
 from hpsearch.config.messages import no_such_option
-from hpsearch.config.plain import get
 from hpsearch.config.words import BLOCKS, COMMAND_LINE, Words, choice_options, covers
-from hpsearch.errors import SpaceError, nearest
-from hpsearch.grammar import Condition, option_text, split_name
 
 NOT_SEARCHED = {
     "seed": "seeds are replicates, see study.seeds",

@@ -11,8 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString
 from hydra.errors import HydraException
 
-from hpsearch.errors import ConfigError, SpaceError, nearest
-from hpsearch.grammar import value_text
+from hpsearch.base.errors import ConfigError, SpaceError, nearest
+from hpsearch.base.grammar import value_text
 
 STUDY_KEYS = ("name", "question", "seeds", "restart")
 BLOCKS = ("space", "nuisance")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.errors import ConfigError, DataError, check_choice, check_float, check_int
+from hpsearch.base.errors import ConfigError, DataError, check_choice, check_float, check_int
 
 TASKS = ("classification", "regression")
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from hpsearch.errors import ConfigError
-from hpsearch.rng import address
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.rng import address
 
 if TYPE_CHECKING:
     from torch import Tensor

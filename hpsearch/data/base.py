@@ -8,17 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 
-from hpsearch.data.arrays import (
-    Arrays,
-    check_class_weights,
-    check_classes,
-    checked,
-    keep_classes,
-    weigh_classes,
-)
+from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int
+from hpsearch.data.arrays import Arrays, check_class_weights, check_classes, checked, keep_classes, weigh_classes
 from hpsearch.data.scaling import LINEAR, SCALINGS, fit
 from hpsearch.data.split import kfold, stratified
-from hpsearch.errors import ConfigError, check_choice, check_float, check_int
 
 if TYPE_CHECKING:
     import torch

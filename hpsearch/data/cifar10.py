@@ -9,10 +9,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.errors import DataError
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import DataSource
 from hpsearch.data.download import check_folder, fetch
-from hpsearch.errors import DataError
 
 FOLDER, ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"
 PICKLED = ("cifar-10-batches-py", "cifar-10-python.tar.gz")

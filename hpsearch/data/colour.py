@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from hpsearch.base.errors import ConfigError, check_float
 from hpsearch.data.augment import COLOUR, ERASING, Range, check_pair
 from hpsearch.data.geometry import box_sides
-from hpsearch.errors import ConfigError, check_float
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from hpsearch.errors import ConfigError, DataError
+from hpsearch.base.errors import ConfigError, DataError
 
 
 def fetch(url: str, sha256: str, name: str, missing: str) -> Path:

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from hpsearch.base.errors import check_float, check_int
 from hpsearch.data.augment import GEOMETRY, Range, check_pair
-from hpsearch.errors import check_float, check_int
 
 if TYPE_CHECKING:
     from torch import Tensor

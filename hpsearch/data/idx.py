@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.errors import DataError
+from hpsearch.base.errors import DataError
 
 MAGIC = 0x00000800
 """Two zero bytes, the code of unsigned bytes, the number of axes in the last byte."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from hpsearch.base.errors import DataError
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import DataSource
 from hpsearch.data.download import check_folder, fetch
 from hpsearch.data.idx import read
-from hpsearch.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)

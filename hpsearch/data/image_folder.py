@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import DataSource
-from hpsearch.errors import ConfigError, DataError, check_choice, check_int
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)

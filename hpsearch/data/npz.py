@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int, nearest
 from hpsearch.data.arrays import TASKS, Arrays
 from hpsearch.data.base import DataSource
-from hpsearch.errors import ConfigError, DataError, check_choice, check_int, nearest
 
 LAYOUTS = ("channels_first", "channels_last")
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from hpsearch.base.errors import DataError
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import DataSource
-from hpsearch.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)

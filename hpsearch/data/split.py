@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.rng import address
+from hpsearch.base.rng import address
 
 
 def stratified(

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from hpsearch.errors import DataError
-from hpsearch.rng import address, generator
+from hpsearch.base.errors import DataError
+from hpsearch.base.rng import address, generator
 
 HOST = torch.device("cpu")
 

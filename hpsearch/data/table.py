@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.errors import ConfigError, DataError, check_choice, nearest
 from hpsearch.data.arrays import TASKS, Arrays
 from hpsearch.data.base import DataSource
-from hpsearch.errors import ConfigError, DataError, check_choice, nearest
 
 if TYPE_CHECKING:
     import pandas as pd

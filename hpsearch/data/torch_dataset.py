@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpsearch.base.errors import ConfigError, check_choice, check_int
+from hpsearch.base.rng import address
 from hpsearch.data.arrays import TASKS, Arrays
 from hpsearch.data.base import DataSource, Part, Parts, scaled, targets
-from hpsearch.errors import ConfigError, check_choice, check_int
-from hpsearch.rng import address
 
 if TYPE_CHECKING:
     from hpsearch.data.streamed import Samples

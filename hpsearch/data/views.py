@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from hpsearch.types import Decision, Execute, Message, TrialId, TrialResult, TrialSpec
+from hpsearch.base.types import Decision, Execute, Message, TrialId, TrialResult, TrialSpec
 
 
 @dataclass(frozen=True, slots=True)

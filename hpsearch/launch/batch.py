@@ -5,19 +5,9 @@ import traceback
 from collections.abc import Sequence
 from typing import TypeVar
 
-from hpsearch.errors import HpsearchError, out_of_memory
+from hpsearch.base.errors import HpsearchError, out_of_memory
+from hpsearch.base.types import Clock, Decision, Execute, Report, Started, TrialResult, TrialRun, TrialSpec, TrialState
 from hpsearch.launch.base import Ended, Reported
-from hpsearch.types import (
-    Clock,
-    Decision,
-    Execute,
-    Report,
-    Started,
-    TrialResult,
-    TrialRun,
-    TrialSpec,
-    TrialState,
-)
 
 T = TypeVar("T")
 

@@ -5,11 +5,11 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from hpsearch.errors import HpsearchError
+from hpsearch.base.errors import HpsearchError
+from hpsearch.base.types import Decision, Execute, TrialId, TrialSpec
 from hpsearch.launch.base import Event
 from hpsearch.launch.batch import Batch
 from hpsearch.launch.mailbox import Mailbox
-from hpsearch.types import Decision, Execute, TrialId, TrialSpec
 
 
 class InlineLauncher:

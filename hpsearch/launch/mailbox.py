@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Collection, Sequence
 
-from hpsearch.types import Decision, TrialId
+from hpsearch.base.types import Decision, TrialId
 
 
 class Mailbox:

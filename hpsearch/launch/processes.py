@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpsearch.errors import ConfigError, HpsearchError, MachineError
+from hpsearch.base.errors import ConfigError, HpsearchError, MachineError
+from hpsearch.base.types import Clock, Decision, Execute, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended, Event
 from hpsearch.launch.batch import failure
 from hpsearch.launch.devices import visible_gpus, worker_count, worker_environment
 from hpsearch.launch.frames import ANSWER, BATCH, BROKEN, CALL, DECIDE, EVENTS, GONE, HELLO, LEAVE, READY, Answer
 from hpsearch.launch.process import Inbox, WorkerProcess
-from hpsearch.types import Clock, Decision, Execute, TrialId, TrialResult, TrialSpec, TrialState
 
 _START_ATTEMPTS = 3
 _GRACE_SEC = 5.0

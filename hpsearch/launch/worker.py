@@ -15,23 +15,12 @@ import threading
 import traceback
 from dataclasses import dataclass
 
-from hpsearch.errors import HpsearchError
+from hpsearch.base.errors import HpsearchError
+from hpsearch.base.types import Decision, Execute
 from hpsearch.launch.base import Ended, Reported
 from hpsearch.launch.batch import Batch
-from hpsearch.launch.frames import (
-    ANSWER,
-    BROKEN,
-    CALL,
-    DECIDE,
-    EVENTS,
-    LEAVE,
-    READY,
-    Answer,
-    read_frame,
-    write_frame,
-)
+from hpsearch.launch.frames import ANSWER, BROKEN, CALL, DECIDE, EVENTS, LEAVE, READY, Answer, read_frame, write_frame
 from hpsearch.launch.mailbox import Mailbox
-from hpsearch.types import Decision, Execute
 
 
 @dataclass(frozen=True, slots=True)

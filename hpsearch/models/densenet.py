@@ -5,16 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from hpsearch.errors import check_float, check_int
-from hpsearch.nn import (
-    Dropout,
-    Style,
-    activation_layer,
-    channels_after,
-    check_images,
-    normalization,
-    weighted,
-)
+from hpsearch.base.errors import check_float, check_int
+from hpsearch.nn import Dropout, Style, activation_layer, channels_after, check_images, normalization, weighted
 from hpsearch.nn.init import redraw
 from hpsearch.nn.layers import Block
 from hpsearch.nn.normalization import centres_channels

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from hpsearch.errors import check_int
+from hpsearch.base.errors import check_int
 from hpsearch.nn import Dropout, Style, check_images, conv_block
 from hpsearch.nn.init import redraw
 from hpsearch.nn.layers import Block

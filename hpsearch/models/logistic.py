@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, nn
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 
 
 class LogisticRegression(nn.Module):

@@ -6,7 +6,7 @@ from itertools import combinations_with_replacement
 import torch
 from torch import Tensor, nn
 
-from hpsearch.errors import ConfigError, check_choice, check_int
+from hpsearch.base.errors import ConfigError, check_choice, check_int
 
 MAX_TERMS = 100_000
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.nn import Dropout
 from hpsearch.nn.recurrent import Recurrent
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from hpsearch.errors import check_int
+from hpsearch.base.errors import check_int
 from hpsearch.models.lenet import LeNet
 from hpsearch.nn import Style
 from hpsearch.nn.spatial import SpatialTransformer

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from hpsearch.errors import check_choice
+from hpsearch.base.errors import check_choice
 from hpsearch.nn import Style, check_images, check_odd, check_widths, conv_block, hidden_layers, redraw, slimmed
 
 STEMS = {"original": None, "small": 3}

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from hpsearch.errors import ConfigError, check_int
+from hpsearch.base.errors import ConfigError, check_int
 from hpsearch.nn import Dropout, check_images
 from hpsearch.nn.transformer import EncoderLayer
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from hpsearch.errors import ConfigError, check_choice
+from hpsearch.base.errors import ConfigError, check_choice
 
 PIECES = 2
 """Linear pieces that a maxout unit takes the maximum of."""

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from hpsearch.errors import ConfigError, check_choice, check_int
+from hpsearch.base.errors import ConfigError, check_choice, check_int
 from hpsearch.nn.dropout import Dropout
 
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from hpsearch.errors import check_float
-from hpsearch.rng import address
+from hpsearch.base.errors import check_float
+from hpsearch.base.rng import address
 
 
 class Dropout(nn.Module):

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from hpsearch.errors import ConfigError, check_choice, check_float
-from hpsearch.rng import generator
+from hpsearch.base.errors import ConfigError, check_choice, check_float
+from hpsearch.base.rng import generator
 
 LOG_PRIOR = "log_prior"
 FANS = ("in", "avg")

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from torch import nn
 
-from hpsearch.errors import ConfigError, check_choice, check_int
+from hpsearch.base.errors import ConfigError, check_choice, check_int
 from hpsearch.nn.activations import ACTIVATIONS, activation_layer, channels_after, channels_before
 from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.normalization import NORMS, centres_channels, normalization, weighted

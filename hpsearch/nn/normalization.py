@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from hpsearch.errors import ConfigError, check_choice
+from hpsearch.base.errors import ConfigError, check_choice
 
 MAX_GROUPS, GROUP_SIZE = 32, 8
 

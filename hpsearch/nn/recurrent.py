@@ -6,7 +6,7 @@ Axes: B batch, T step, F input feature, H hidden unit, S state (H, or 2H where a
 import torch
 from torch import Tensor, nn
 
-from hpsearch.errors import ConfigError, check_choice, check_int
+from hpsearch.base.errors import ConfigError, check_choice, check_int
 from hpsearch.nn.dropout import Dropout
 
 CELLS = ("elman", "jordan", "lstm", "gru")

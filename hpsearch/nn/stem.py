@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from hpsearch.errors import ConfigError, check_choice
+from hpsearch.base.errors import ConfigError, check_choice
 from hpsearch.nn.layers import Block, Style, check_widths, conv_block
 
 STEMS = {"original": 2, "small": 0}

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from hpsearch.errors import check_int
+from hpsearch.base.errors import check_int
 from hpsearch.nn.activations import activation_layer, channels_after, channels_before
 from hpsearch.nn.attention import MultiHeadAttention
 from hpsearch.nn.dropout import Dropout

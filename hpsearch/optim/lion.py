@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from hpsearch.errors import check_float
+from hpsearch.base.errors import check_float
 
 
 class Lion(Optimizer):

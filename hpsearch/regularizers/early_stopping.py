@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hpsearch.errors import check_choice, check_float, check_int
+from hpsearch.base.errors import check_choice, check_float, check_int
 from hpsearch.regularizers.base import Regularizer
 
 

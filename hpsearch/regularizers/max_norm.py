@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hpsearch.errors import check_float
+from hpsearch.base.errors import check_float
 from hpsearch.regularizers.base import Constraint
 
 if TYPE_CHECKING:

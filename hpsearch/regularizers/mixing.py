@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hpsearch import rng
-from hpsearch.errors import ConfigError, check_float
+from hpsearch.base import rng
+from hpsearch.base.errors import ConfigError, check_float
 from hpsearch.regularizers.base import Mixing
 
 if TYPE_CHECKING:

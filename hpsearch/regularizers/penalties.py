@@ -4,7 +4,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hpsearch.errors import check_choice, check_float
+from hpsearch.base.errors import check_choice, check_float
 from hpsearch.regularizers.base import Penalty
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 
 FUNCTIONS: Mapping[str, Callable[..., float]] = {
     "abs": abs,

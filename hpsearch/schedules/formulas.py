@@ -11,8 +11,8 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, LambdaLR, LRScheduler, OneCycleLR
 
-from hpsearch import rng
-from hpsearch.errors import ConfigError, check_choice, check_float, check_int
+from hpsearch.base import rng
+from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int
 from hpsearch.schedules.expression import Formula, parse
 from hpsearch.schedules.table import Run
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from hpsearch.errors import ConfigError, check_float
+from hpsearch.base.errors import ConfigError, check_float
 from hpsearch.schedules.table import dummy
 
 

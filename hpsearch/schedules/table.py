@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.errors import ConfigError, check_choice, check_float, check_int
+from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,11 +13,11 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from hpsearch.errors import check_float, check_int
-from hpsearch.rng import address
+from hpsearch.base.errors import check_float, check_int
+from hpsearch.base.rng import address
+from hpsearch.base.types import Decision, TrialState
 from hpsearch.search.pruners import Promoter, Standing
 from hpsearch.search.samplers import Sobol
-from hpsearch.types import Decision, TrialState
 
 LAST = 3
 """So many go on to the end of their training once no new points are asked."""

@@ -9,10 +9,10 @@ import optuna
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
-from hpsearch.errors import ConfigError, SpaceError, check_float, check_int, nearest
+from hpsearch.base.errors import ConfigError, SpaceError, check_float, check_int, nearest
+from hpsearch.base.types import Widening
 from hpsearch.search.parameter import Parameter
 from hpsearch.search.space import Space
-from hpsearch.types import Widening
 
 EDGE = 0.1
 """A best value in the outer tenth of its range lies at an edge."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import optuna
 from optuna.pruners import BasePruner, NopPruner, WilcoxonPruner
 
+from hpsearch.base.types import Decision, Objective, Report, TrialState
 from hpsearch.search.pruners import Promoter, Standing
-from hpsearch.types import Decision, Objective, Report, TrialState
 
 
 class Judge:

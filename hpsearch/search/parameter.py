@@ -9,8 +9,8 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from hpsearch.errors import SpaceError
-from hpsearch.grammar import Condition
+from hpsearch.base.errors import SpaceError
+from hpsearch.base.grammar import Condition
 
 
 @dataclass(frozen=True)

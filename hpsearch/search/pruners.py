@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from optuna.pruners import NopPruner
 
-from hpsearch.errors import ConfigError, check_int
-from hpsearch.types import Decision, TrialState
+from hpsearch.base.errors import ConfigError, check_int
+from hpsearch.base.types import Decision, TrialState
 
 
 @dataclass(slots=True)

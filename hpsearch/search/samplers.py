@@ -11,8 +11,8 @@ from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.errors import ConfigError, SpaceError
-from hpsearch.rng import address
+from hpsearch.base.errors import ConfigError, SpaceError
+from hpsearch.base.rng import address
 from hpsearch.search.space import Space
 
 MAX_REDRAWS = 1000

@@ -20,8 +20,8 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, QuotedS
 from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from hpsearch.errors import SpaceError, nearest
-from hpsearch.grammar import Condition, option_text, split_name, value_text
+from hpsearch.base.errors import SpaceError, nearest
+from hpsearch.base.grammar import Condition, option_text, split_name, value_text
 from hpsearch.search.parameter import Parameter, is_plain_choice
 
 MAX_CELLS = 100_000

@@ -23,9 +23,9 @@ from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.errors import BusyError, StorageError
+from hpsearch.base.errors import BusyError, StorageError
+from hpsearch.base.types import Objective
 from hpsearch.search.quick import quicken_tpe
-from hpsearch.types import Objective
 
 JOURNAL_NAME = "optuna.journal"
 LOCK_SEC = 0.3  # a listing of studies holds a lock for an instant

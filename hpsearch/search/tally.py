@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from hpsearch.types import BestPoint, Objective, TrialState
+from hpsearch.base.types import BestPoint, Objective, TrialState
 
 
 class Tally:

@@ -14,9 +14,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from hpsearch.base.types import Clock, Observer, Progress, RunningTrial, TrialState
 from hpsearch.terminal.console import is_fancy, make_console
 from hpsearch.terminal.words import STATES, assignments, duration, metric, spread, tally
-from hpsearch.types import Clock, Observer, Progress, RunningTrial, TrialState
 
 _COLOURS = {
     TrialState.COMPLETE: "green",

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, TextIO
 from rich.panel import Panel
 from rich.text import Text
 
-from hpsearch.analysis.ablation_tables import arm_rows
-from hpsearch.analysis.cells import texts
+from hpsearch.base.types import TrialState
+from hpsearch.reports.ablation.tables import arm_rows
+from hpsearch.reports.kit.cells import texts
 from hpsearch.terminal.console import is_fancy, make_console
 from hpsearch.terminal.words import assignments, duration, metric, shown_path, spread, tally
-from hpsearch.types import TrialState
 
 if TYPE_CHECKING:
-    from hpsearch.analysis.curvature import Curvature
-    from hpsearch.landscape import CurvatureOutcome
-    from hpsearch.recipe.engine import RecipeOutcome
-    from hpsearch.single import ReplayOutcome, TrialOutcome
-    from hpsearch.study import StudyOutcome
+    from hpsearch.reports.curvature.numbers import Curvature
+    from hpsearch.study.curvature import CurvatureOutcome
+    from hpsearch.study.recipe import RecipeOutcome
+    from hpsearch.study.search import StudyOutcome
+    from hpsearch.study.single import ReplayOutcome, TrialOutcome
     from hpsearch.tracking.query import StudySummary
 
 _LABEL = 10

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpsearch.types import BestPoint, TrialState
+from hpsearch.base.types import BestPoint, TrialState
 
 STATES = sorted(TrialState, key=lambda state: not state.finished)
 """The finished states first."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hpsearch.errors import StorageError
+from hpsearch.base.errors import StorageError
 from hpsearch.tracking import store
 from hpsearch.tracking.runs import ms
 from hpsearch.tracking.sent import Sent, sent_file

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.base.journal import Event, read_lines
+from hpsearch.base.types import TrialState
 from hpsearch.tracking import runs
 from hpsearch.tracking.colours import Colours
 from hpsearch.tracking.events import TrialRecord
-from hpsearch.tracking.journal import Event, read_lines
 from hpsearch.tracking.parent import Parent
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
 from hpsearch.tracking.target import TRIAL, Target
-from hpsearch.types import TrialState
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

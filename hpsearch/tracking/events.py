@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpsearch.errors import StorageError
-from hpsearch.tracking.journal import Event, Journal, read_lines, sync_all
-from hpsearch.types import Message, Report, Started, TrialId, TrialSpec, TrialState
+from hpsearch.base.errors import StorageError
+from hpsearch.base.journal import Event, Journal, read_lines, sync_all
+from hpsearch.base.types import Message, Report, Started, TrialId, TrialSpec, TrialState
 
 STUDY = "study"
 

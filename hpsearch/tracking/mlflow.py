@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from hpsearch.errors import StorageError
+from hpsearch.base.errors import StorageError
 from hpsearch.tracking import store
 from hpsearch.tracking.sender import Sender
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.journal import Event, read_lines
 from hpsearch.tracking import runs
 from hpsearch.tracking.events import STUDY, read_trial, trial_files
-from hpsearch.tracking.journal import Event, read_lines
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
 from hpsearch.tracking.study_events import fold_study

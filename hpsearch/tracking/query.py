@@ -12,21 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.errors import StorageError, nearest
+from hpsearch.base.errors import StorageError, nearest
+from hpsearch.base.types import BestPoint, Report, TrialId, TrialState, TrialTable
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.afterwards import AFTERWARDS
-from hpsearch.tracking.events import (
-    STUDY,
-    TrialRecord,
-    last_state,
-    read_trials,
-    replay_command,
-    trial_files,
-)
+from hpsearch.tracking.events import STUDY, TrialRecord, last_state, read_trials, replay_command, trial_files
 from hpsearch.tracking.sent import sent_runs
 from hpsearch.tracking.study_events import read_study
 from hpsearch.tracking.target import SUPERSEDED, TRIAL, UID, search
-from hpsearch.types import BestPoint, Report, TrialId, TrialState, TrialTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +74,7 @@ def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
         )
     found = [] if experiment is None else search(client, experiment.experiment_id)
     kept = [run for run in found if SUPERSEDED not in run.data.tags and run.info.lifecycle_stage == "active"]
-    ours = [run for run in kept if UID in run.data.tags and run.data.tags.get("hpsearch.study") == name]
+    ours = [run for run in kept if UID in run.data.tags and run.data.tags.get("hpsearch.study.search") == name]
     if not ours:
         known = [each.name for each in client.search_experiments() if each.name != "Default"]
         there = f"{nearest(name, known)} (there are: {', '.join(sorted(known)) or 'none'})"
@@ -115,7 +108,7 @@ def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
         raise StorageError(f"no run '{run_id}' in {store.shown(store.store_uri(uri))}")
     if TRIAL not in run.data.tags or runs.RECORD_FIRST not in run.data.tags:
         raise StorageError(f"run '{run_id}' is not the run of a trial; its name is '{run.info.run_name}'")
-    return run.data.tags["hpsearch.study"], _record(client, run, _artifact(client, run, "config.yaml"))
+    return run.data.tags["hpsearch.study.search"], _record(client, run, _artifact(client, run, "config.yaml"))
 
 
 def download(uri: str | None, run_id: str, file: str) -> Path | None:

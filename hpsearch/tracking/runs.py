@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from hpsearch.base.journal import Event
+from hpsearch.base.types import TrialState
 from hpsearch.tracking.events import TrialFold, TrialRecord, replay_command
-from hpsearch.tracking.journal import Event
-from hpsearch.types import TrialState
 
 STEP_LOSS = "train/step_loss"
 STEP = "trial/step"
@@ -195,7 +195,7 @@ def study_tags(study: Mapping[str, Any]) -> dict[str, str]:
         "mlflow.source.git.branch": str(git.get("branch", "")),
         **{f"git.{key}": short(value) for key, value in git.items()},
         **{f"env.{name(key)}": short(value) for key, value in environment.items()},
-        "hpsearch.study": str(study.get("name", "")),
+        "hpsearch.study.search": str(study.get("name", "")),
         "hpsearch.uid": str(study.get("uid", "")),
     }
     return {key: value for key, value in tags.items() if value}

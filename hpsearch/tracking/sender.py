@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.base.types import Objective
 from hpsearch.tracking import store
 from hpsearch.tracking.children import Children
 from hpsearch.tracking.events import STUDY
@@ -12,7 +13,6 @@ from hpsearch.tracking.sent import Sent
 from hpsearch.tracking.study_events import read_study
 from hpsearch.tracking.target import SUPERSEDED, TRIAL, UID, Target, search
 from hpsearch.tracking.views import prepare_view
-from hpsearch.types import Objective
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpsearch.errors import StorageError
+from hpsearch.base.errors import StorageError
+from hpsearch.base.journal import Journal, read_lines
 from hpsearch.tracking.events import STUDY, trial_files
-from hpsearch.tracking.journal import Journal, read_lines
 from hpsearch.tracking.runs import Trail
 
 KEPT_LINES = 1000

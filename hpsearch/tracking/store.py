@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from hpsearch.errors import StorageError
+from hpsearch.base.errors import StorageError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.journal import Event, read_lines
 from hpsearch.tracking.events import STUDY
-from hpsearch.tracking.journal import Event, read_lines
 
 
 def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from hpsearch.errors import StorageError, nearest
+from hpsearch.base.errors import StorageError, nearest
 from hpsearch.tracking import store
 from hpsearch.tracking.views import TABLE, TAG, view_path
 

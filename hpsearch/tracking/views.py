@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.base.types import Objective
 from hpsearch.tracking.runs import name
-from hpsearch.types import Objective
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

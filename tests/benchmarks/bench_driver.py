@@ -54,7 +54,7 @@ WANTED = {
 
 def train(specs: tuple[Any, ...]) -> Any:
     """Train nothing: report a curve that the hyperparameters decide."""
-    from hpsearch.types import Report, Started, TrialResult, TrialState
+    from hpsearch.base.types import Report, Started, TrialResult, TrialState
 
     (spec,) = specs
     level = 1 / (1 + abs(math.log10(spec.params["optimizer.lr"]) + 1)) * spec.params["optimizer.momentum"]
@@ -68,8 +68,8 @@ def train(specs: tuple[Any, ...]) -> Any:
 
 def make_spec(folder: Path, reports: int, point: int, params: Mapping[str, Any], seed: int, fold: int) -> Any:
     """Return a trial with a configuration of the usual shape."""
-    from hpsearch.grammar import value_text
-    from hpsearch.types import TrialId, TrialSpec
+    from hpsearch.base.grammar import value_text
+    from hpsearch.base.types import TrialId, TrialSpec
 
     trial = TrialId(point, seed, fold)
     config: dict[str, Any] = {"trainer": {"epochs": reports}, "seed": seed, "fold": fold, "optimizer": {}, "model": {}}
@@ -82,15 +82,15 @@ def make_spec(folder: Path, reports: int, point: int, params: Mapping[str, Any],
 
 def search(folder: Path, sampler: str, points: int, reports: int) -> dict[str, float]:
     """Open a study and run it to its end; return the seconds of both, and those of a core."""
+    from hpsearch.base.types import Objective, TrialState
     from hpsearch.config.build import build
-    from hpsearch.driver import Driver, Plan
     from hpsearch.launch.inline import InlineLauncher
+    from hpsearch.search.driver import Driver, Plan
     from hpsearch.search.samplers import seed_after
     from hpsearch.search.space import Space
     from hpsearch.search.storage import JournalStore, open_study, study_lock
-    from hpsearch.session import Silent
+    from hpsearch.study.session import Silent
     from hpsearch.tracking.events import Record
-    from hpsearch.types import Objective, TrialState
 
     objective = Objective(METRIC)
     pruner = build("pruner", yaml.safe_load((CONF / "pruner" / "none.yaml").read_text()))

@@ -27,10 +27,10 @@ from torch import nn
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.data.base import Splits
-from hpsearch.ownership import STUDY_FILE, described, write_yaml
 from hpsearch.search.storage import Store
-from hpsearch.session import Silent, build_launcher, build_tracker, recorded, working
-from hpsearch.study import _driver, _opened, _representatives, plan_search
+from hpsearch.study.ownership import STUDY_FILE, described, write_yaml
+from hpsearch.study.search import _driver, _opened, _representatives, plan_search
+from hpsearch.study.session import Silent, build_launcher, build_tracker, recorded, working
 from tests.benchmarks import bare_loop
 
 LEARNING_RATES = (0.003, 0.0056, 0.01, 0.018, 0.032, 0.056, 0.1, 0.18)
@@ -63,7 +63,7 @@ class Ours:
         stack.enter_context(working(self.launcher, self._search.composition, {}))
         self.start_sec = self._until_ready(started)
         for config in _representatives(self._search).values():
-            from hpsearch.trial import preflight
+            from hpsearch.trial.build import preflight
 
             for _ in range(self.launcher.slots):
                 self.launcher.call(preflight, config)

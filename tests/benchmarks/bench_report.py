@@ -15,10 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from hpsearch.report.findings import find
-from hpsearch.report.html import write_report
+from hpsearch.reports.summary.findings import find
+from hpsearch.reports.summary.page import write_report
 from tests.browser import DESKTOP, chromium, load
-from tests.unit.report import synthetic
+from tests.unit.reports import synthetic
 
 TIMES = """
     const entry = performance.getEntriesByType("navigation")[0];

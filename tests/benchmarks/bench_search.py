@@ -26,6 +26,7 @@ from omegaconf import OmegaConf
 from optuna.trial import TrialState as OptunaState
 from scipy.spatial import cKDTree
 
+from hpsearch.base.types import Decision, Objective, Report, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.groups import CONF
 from hpsearch.search.judge import Judge
@@ -33,7 +34,6 @@ from hpsearch.search.samplers import Unseen
 from hpsearch.search.space import Space
 from hpsearch.search.storage import MemoryStore, open_study
 from hpsearch.search.tally import Tally
-from hpsearch.types import Decision, Objective, Report, TrialState
 
 METRIC = "valid/loss"
 OBJECTIVE = Objective(METRIC, "minimize")

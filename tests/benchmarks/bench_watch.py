@@ -15,10 +15,10 @@ from pathlib import Path
 
 import torch
 
+from hpsearch.base.types import Decision, TrialRun
 from hpsearch.config.compose import compose
-from hpsearch.training.loop import train
-from hpsearch.trial import prepare
-from hpsearch.types import Decision, TrialRun
+from hpsearch.trial.build import prepare
+from hpsearch.trial.loop import train
 
 TRIALS = {
     "MLP on digits, 20 epochs": ("data=digits", "model=mlp", "optimizer=momentum", "trainer.epochs=20"),

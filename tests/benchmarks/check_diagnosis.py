@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpsearch.analysis.diagnosis import Label, diagnose
+from hpsearch.reports.diagnosis.rules import Label, diagnose
 from tests.benchmarks.curve_families import Case, cases
 from tests.benchmarks.simulated_runs import simulated
 

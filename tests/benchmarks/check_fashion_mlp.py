@@ -9,9 +9,9 @@ test accuracy lies within .015 of .85. A wrong model, loss, split or loop lies o
 import statistics
 import tempfile
 
+from hpsearch.base.types import Decision, Report, TrialId, TrialSpec
 from hpsearch.config.compose import compose
-from hpsearch.trial import execute
-from hpsearch.types import Decision, Report, TrialId, TrialSpec
+from hpsearch.trial.build import execute
 
 SEEDS = range(3)
 OVERRIDES = (

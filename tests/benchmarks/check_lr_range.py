@@ -22,8 +22,8 @@ from typing import Any
 import torch
 
 from hpsearch.config.compose import Composition, compose
-from hpsearch.recipe.base import Finding
-from hpsearch.recipe.lr_find import LrFind
+from hpsearch.study.stages.base import Finding
+from hpsearch.study.stages.lr_find import LrFind
 from tests.benchmarks.one_trial import trained
 
 CASES = [f"{model}/{optimizer}" for model in ("mlp", "lenet") for optimizer in ("sgd", "momentum", "adam")]

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
 
-from hpsearch.recipe.base import Finding
-from hpsearch.recipe.engine import RecipeOutcome
-from hpsearch.study import run_study
+from hpsearch.study.recipe import RecipeOutcome
+from hpsearch.study.search import run_study
+from hpsearch.study.stages.base import Finding
 
 WANTED, SECONDS = 0.96, 90
 

@@ -7,10 +7,10 @@ import sys
 
 import numpy as np
 
-from hpsearch.analysis.comparisons import ALPHA, detectable_factor, holm, paired_p
-from hpsearch.analysis.costs import kaplan_meier_median
-from hpsearch.analysis.estimates import bca_interval
-from hpsearch.analysis.intervals import mean_interval
+from hpsearch.reports.ablation.comparisons import ALPHA, detectable_factor, holm, paired_p
+from hpsearch.reports.ablation.costs import kaplan_meier_median
+from hpsearch.statistics.estimates import bca_interval
+from hpsearch.statistics.intervals import mean_interval
 
 ARMS, SEEDS = 9, 5
 

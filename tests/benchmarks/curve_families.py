@@ -1,9 +1,9 @@
 """Labelled synthetic training curves, noise included: two families that share no shape, no noise and no parameters.
 
-``exponential`` is the one that the thresholds of `hpsearch.analysis.diagnosis` were set on: exponential falls, Gaussian
-noise. ``mixed`` was written from the sentences that define the labels and is only measured on: power laws, logistic
-and piecewise linear curves, correlated noise with heavy tails, other losses, lengths and faults. A case holds the
-labels that are true by definition and those that the definition leaves open for it, which count neither way.
+``exponential`` is the one that the thresholds of `hpsearch.reports.diagnosis.rules` were set on: exponential falls,
+Gaussian noise. ``mixed`` was written from the sentences that define the labels and is only measured on: power laws,
+logistic and piecewise linear curves, correlated noise with heavy tails, other losses, lengths and faults. A case holds
+the labels that are true by definition and those that the definition leaves open for it, which count neither way.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.analysis.diagnosis import Label
-from hpsearch.analysis.history import History, history
+from hpsearch.reports.diagnosis.history import History, history
+from hpsearch.reports.diagnosis.rules import Label
 
 Rng = np.random.Generator
 Array = NDArray[np.float64]

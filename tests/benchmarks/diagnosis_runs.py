@@ -14,15 +14,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from hpsearch.analysis.diagnosis import Label
-from hpsearch.analysis.history import history
+from hpsearch.base.types import Decision, Report, TrialState
 from hpsearch.config.compose import compose
 from hpsearch.data.base import Split
-from hpsearch.training.job import Job
-from hpsearch.training.layers import FILE
-from hpsearch.training.loop import train
-from hpsearch.trial import prepare
-from hpsearch.types import Decision, Report, TrialState
+from hpsearch.reports.diagnosis.history import history
+from hpsearch.reports.diagnosis.rules import Label
+from hpsearch.trial.build import prepare
+from hpsearch.trial.job import Job
+from hpsearch.trial.layers import FILE
+from hpsearch.trial.loop import train
 from tests.benchmarks.curve_families import Case
 
 OF_LAYERS = (

@@ -21,8 +21,8 @@ from pathlib import Path
 import torch
 
 from hpsearch import load_trials, run_trial
-from hpsearch.analysis.intervals import mean_interval
 from hpsearch.config.compose import quote
+from hpsearch.statistics.intervals import mean_interval
 
 FOLDER = Path(__file__).resolve().parents[2] / "studies" / "fashion_mnist_zoo"
 COLUMNS = (

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
+from hpsearch.base.types import Decision, Report, TrialId, TrialSpec, TrialState
 from hpsearch.config.compose import compose
-from hpsearch.trial import execute
-from hpsearch.types import Decision, Report, TrialId, TrialSpec, TrialState
+from hpsearch.trial.build import execute
 
 
 def trained(words: Sequence[str], params: Mapping[str, Any], seed: int) -> dict[str, float] | None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from hpsearch.analysis.diagnosis import Label
-from hpsearch.analysis.history import history
+from hpsearch.reports.diagnosis.history import history
+from hpsearch.reports.diagnosis.rules import Label
 from tests.benchmarks.curve_families import Array, Case, Draft, Rng, draft, judge_improving
 
 Make = Callable[[Rng, int], Draft]

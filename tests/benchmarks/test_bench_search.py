@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from hpsearch.driver import Driver, Plan
+from hpsearch.base.types import Report, Started, TrialId, TrialResult, TrialSpec, TrialState
+from hpsearch.search.driver import Driver, Plan
 from hpsearch.search.storage import MemoryStore, open_study
 from hpsearch.tracking.events import Record
-from hpsearch.types import Report, Started, TrialId, TrialResult, TrialSpec, TrialState
 from tests.benchmarks import bench_search
 from tests.benchmarks.bench_search import METRIC, OBJECTIVE, Replay, Table, figure, generated, main, parts, verdicts
 from tests.unit.fake_launcher import FakeLauncher

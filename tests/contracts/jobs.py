@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from hpsearch import rng
+from hpsearch.base import rng
+from hpsearch.base.types import Decision, Message, Objective, Report, Started, TrialResult, TrialRun
 from hpsearch.data.base import Split, Splits
 from hpsearch.models.mlp import MLP
 from hpsearch.schedules import table
-from hpsearch.training.loop import Job, Trainer
-from hpsearch.types import Decision, Message, Objective, Report, Started, TrialResult, TrialRun
+from hpsearch.trial.loop import Job, Trainer
 
 FEATURES, CLASSES, TRAIN, VALID = 6, 3, 90, 40
 MEASURED = ("_sec", "_per_sec", "_mib")

@@ -4,11 +4,11 @@ from collections import defaultdict
 
 import pytest
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.types import Decision, Report, Started, TrialId, TrialSpec, TrialState
 from hpsearch.launch.base import Ended, Launcher, Reported
 from hpsearch.launch.inline import InlineLauncher
 from hpsearch.launch.processes import ProcessLauncher
-from hpsearch.types import Decision, Report, Started, TrialId, TrialSpec, TrialState
 from tests.contracts import trial_functions
 
 

@@ -9,14 +9,14 @@ from functools import partial
 import optuna
 import pytest
 
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.rng import address
+from hpsearch.base.types import Report, Started, TrialResult, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import CONF
-from hpsearch.errors import ConfigError
-from hpsearch.rng import address
-from hpsearch.study import plan_search
-from hpsearch.types import Report, Started, TrialResult, TrialState
-from tests.unit.test_driver import Killed, Setup, Uneven, resumes
+from hpsearch.study.search import plan_search
+from tests.unit.search.test_driver import Killed, Setup, Uneven, resumes
 
 pytestmark = pytest.mark.long
 

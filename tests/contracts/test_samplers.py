@@ -14,13 +14,13 @@ import yaml
 from optuna.pruners import HyperbandPruner, NopPruner
 from optuna.trial import TrialState
 
+from hpsearch.base.errors import ConfigError, SpaceError
+from hpsearch.base.types import Objective
 from hpsearch.config.build import build
 from hpsearch.config.groups import CONF
-from hpsearch.errors import ConfigError, SpaceError
 from hpsearch.search.samplers import Queue, Unseen, check_sampler, seed_after
 from hpsearch.search.space import Space
 from hpsearch.search.storage import JournalStore, open_study
-from hpsearch.types import Objective
 
 pytestmark = pytest.mark.long
 

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
+from hpsearch.base.types import TrialState
 from hpsearch.tracking.base import NoTracker, Tracker
 from hpsearch.tracking.events import Record, read_trials
 from hpsearch.tracking.mlflow import MlflowTracker
-from hpsearch.types import TrialState
 from tests.unit.tracking import fake_study as fake
 
 

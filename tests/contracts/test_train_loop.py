@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from hpsearch.base.types import Decision, Report, Started, TrialRun, TrialState
 from hpsearch.optim.lion import Lion
 from hpsearch.regularizers import EarlyStopping, ElasticNet, MaxNorm, Mixup
 from hpsearch.schedules.plateau import Plateau
-from hpsearch.training import checkpoint
-from hpsearch.training.loop import Job, train
-from hpsearch.types import Decision, Report, Started, TrialRun, TrialState
+from hpsearch.trial import checkpoint
+from hpsearch.trial.loop import Job, train
 from tests.contracts.jobs import at, curve, drive, make_job, make_splits, same_weights, weights
 
 OPTIMIZERS = {
@@ -226,7 +226,7 @@ class TrainLoopContract:
 
 
 def _order_seed(seed: int) -> int:
-    from hpsearch import rng
+    from hpsearch.base import rng
 
     return rng.address(seed, "order", 1)
 

@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from hpsearch.errors import ConfigError
-from hpsearch.types import Decision, Report, Started, TrialResult, TrialRun, TrialSpec, TrialState
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.types import Decision, Report, Started, TrialResult, TrialRun, TrialSpec, TrialState
 
 _ENDS = {Decision.STOP: TrialState.PRUNED, Decision.PAUSE: TrialState.PAUSED}
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hpsearch.errors import ConfigError, HpsearchError
+from hpsearch.base.errors import ConfigError, HpsearchError
+from hpsearch.base.types import Decision, TrialId, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended, Reported
 from hpsearch.launch.processes import ProcessLauncher
-from hpsearch.types import Decision, TrialId, TrialSpec, TrialState
 from tests.contracts import trial_functions
 
 pytestmark = pytest.mark.fault
@@ -216,7 +216,7 @@ def test_decision_to_a_worker_that_just_died_is_harmless(launcher):
 DRIVER = """
 import sys, time
 from hpsearch.launch.processes import ProcessLauncher
-from hpsearch.types import Started, TrialId, TrialSpec
+from hpsearch.base.types import Started, TrialId, TrialSpec
 from tests.contracts import trial_functions
 
 launcher = ProcessLauncher(workers=2, log_folder=sys.argv[1])

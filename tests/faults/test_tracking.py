@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.base.types import TrialState
 from hpsearch.tracking import store
 from hpsearch.tracking.events import Record
 from hpsearch.tracking.mlflow import MlflowTracker
 from hpsearch.tracking.ui import free_port, server
-from hpsearch.types import TrialState
 from tests.unit.tracking import fake_study as fake
 from tests.unit.tracking.fake_study import Place
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from hpsearch.base.types import TrialId, TrialSpec
 from hpsearch.config.compose import compose
-from hpsearch.trial import execute
-from hpsearch.types import TrialId, TrialSpec
+from hpsearch.trial.build import execute
 from tests.contracts.jobs import curve, drive
 
 FILE = Path(__file__).with_name("losses.json")

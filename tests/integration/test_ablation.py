@@ -12,9 +12,9 @@ import pytest
 from mlflow import MlflowClient
 
 from hpsearch import load_curves, load_trials
-from hpsearch.analysis.ablation import ablation_of
-from hpsearch.errors import StorageError
-from hpsearch.session import ablation_tables
+from hpsearch.base.errors import StorageError
+from hpsearch.reports.ablation.numbers import ablation_of
+from hpsearch.study.session import ablation_tables
 from hpsearch.tracking.afterwards import run_of
 from hpsearch.tracking.events import STUDY
 from hpsearch.tracking.study_events import read_study

@@ -6,14 +6,14 @@ import pytest
 import safetensors.torch
 import torch
 
+from hpsearch.base.grammar import value_text
+from hpsearch.base.types import TrialState
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import CONF
-from hpsearch.grammar import value_text
 from hpsearch.models.mlp import MLP
-from hpsearch.study import plan_search
-from hpsearch.training.loop import train
-from hpsearch.trial import prepare
-from hpsearch.types import TrialState
+from hpsearch.study.search import plan_search
+from hpsearch.trial.build import prepare
+from hpsearch.trial.loop import train
 from tests.contracts.jobs import drive
 from tests.coverage_rows import ROWS
 

@@ -9,14 +9,14 @@ import torch
 
 import hpsearch
 from hpsearch import run_trial
+from hpsearch.base.errors import ConfigError
 from hpsearch.cli import run
-from hpsearch.errors import ConfigError
-from hpsearch.landscape import Options, options_of
-from hpsearch.session import find_trial
-from hpsearch.single import replay
-from hpsearch.training.checkpoint import Progress, load_weights, save_last
-from hpsearch.training.evaluate import evaluate
-from hpsearch.trial import prepare
+from hpsearch.study.curvature import Options, options_of
+from hpsearch.study.session import find_trial
+from hpsearch.study.single import replay
+from hpsearch.trial.build import prepare
+from hpsearch.trial.checkpoint import Progress, load_weights, save_last
+from hpsearch.trial.evaluate import evaluate
 
 pytestmark = pytest.mark.long
 
@@ -88,7 +88,7 @@ def test_the_result_goes_to_the_mlflow_run_and_leaves_its_curve_alone(trained, m
     assert outcome.notes == ()
     client = MlflowClient(f"sqlite:///{trained}/mlflow.db")
     experiment = client.get_experiment_by_name("single")
-    (logged,) = client.search_runs([experiment.experiment_id], "tags.`hpsearch.trial` = '0-0-0'")
+    (logged,) = client.search_runs([experiment.experiment_id], "tags.`hpsearch.trial.build` = '0-0-0'")
     assert logged.data.metrics["curvature/minimum_ratio"] == outcome.found.positive.mean
     assert logged.data.tags["curvature"] == outcome.found.verdict
     artifacts = {file.path for file in client.list_artifacts(logged.info.run_id)}
@@ -151,7 +151,7 @@ def test_trials_without_weights_or_with_others_are_one_line(here, capsys):
 
 
 def test_a_trial_that_failed_is_one_line(here, capsys, monkeypatch):
-    monkeypatch.setattr("hpsearch.training.loop._run_epoch", lambda *_: 1 / 0)
+    monkeypatch.setattr("hpsearch.trial.loop._run_epoch", lambda *_: 1 / 0)
     run_trial([*SMALL, "launcher.retries=0", "tracker=none", "seed=2"])
     words = ["curvature", "single/2/2", "launcher=inline", "tracker=none"]
     refused(capsys, words, "trial single/2/2 has no weights (failed: ZeroDivisionError: division by zero; ")
@@ -159,7 +159,7 @@ def test_a_trial_that_failed_is_one_line(here, capsys, monkeypatch):
 
 def test_a_model_of_which_nothing_is_trained_is_one_line(here, capsys, monkeypatch):
     monkeypatch.setattr("hpsearch.models.mlp.MLP.parameters", lambda _, recurse=True: iter(()))
-    monkeypatch.setattr("hpsearch.trial._optimizer", lambda *_: torch.optim.SGD([torch.zeros(1)], 0.1))
+    monkeypatch.setattr("hpsearch.trial.build._optimizer", lambda *_: torch.optim.SGD([torch.zeros(1)], 0.1))
     words = ["curvature", "single/0/0", "launcher=inline", "tracker=none"]
     refused(capsys, words, "MLP has no trained parameters: its loss has no Hessian")
 

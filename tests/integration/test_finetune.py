@@ -7,9 +7,9 @@ import statistics
 import pytest
 
 from hpsearch import run_trial
-from hpsearch.errors import HpsearchError
-from hpsearch.single import replay
-from hpsearch.types import TrialState
+from hpsearch.base.errors import HpsearchError
+from hpsearch.base.types import TrialState
+from hpsearch.study.single import replay
 
 SMALL = ("model.hidden=[32]", "launcher=inline", "trainer.device=cpu", "optimizer.lr=0.05")
 TUNE = ("data.train_size=30", "data.batch_size=10", "data.classes=[5,6,7,8,9,0,1,2,3,4]", "trainer.epochs=3")

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
-from hpsearch.errors import ConfigError, HpsearchError
 from hpsearch.launch.inline import InlineLauncher
-from hpsearch.recipe.base import Verdict, check_stages
-from hpsearch.recipe.engine import Bench
-from hpsearch.recipe.run import run_stages
+from hpsearch.study.recipe import Bench
+from hpsearch.study.run_stages import run_stages
+from hpsearch.study.stages.base import Verdict, check_stages
 
 pytestmark = pytest.mark.slow
 

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from hpsearch.analysis.ablation import ablation_of
-from hpsearch.report.ablation_page import render_ablation
-from hpsearch.report.files import replace_text
-from hpsearch.report.findings import find
-from hpsearch.report.html import write_report
-from hpsearch.report.notebook import write_notebook
-from hpsearch.report.side_by_side import write_comparison
+from hpsearch.base.files import replace_text
+from hpsearch.reports.ablation.numbers import ablation_of
+from hpsearch.reports.ablation.page import render_ablation
+from hpsearch.reports.comparison.page import write_comparison
+from hpsearch.reports.recipe.page import write_notebook
+from hpsearch.reports.summary.findings import find
+from hpsearch.reports.summary.page import write_report
 from tests.browser import DESKTOP, NEEDED, PHONE, chromium, colours, errors, keep, keep_paper, load, wait
-from tests.unit.report import synthetic
+from tests.unit.reports import synthetic
 
 STUDIES = {
     "sweep": synthetic.sweep,

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hpsearch import load_curves, load_trials, run_search
-from hpsearch.errors import ConfigError, SpaceError
-from hpsearch.types import Objective, TrialState
+from hpsearch.base.errors import ConfigError, SpaceError
+from hpsearch.base.types import Objective, TrialState
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hpsearch.base.plain import get
 from hpsearch.config.compose import compose
-from hpsearch.config.plain import get
 from hpsearch.search.space import Space
 
 pytestmark = pytest.mark.long

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch import trial
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.types import Decision, Report, TrialId, TrialSpec, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
-from hpsearch.errors import ConfigError
-from hpsearch.own import execute, preflight
-from hpsearch.types import Decision, Report, TrialId, TrialSpec, TrialState
+from hpsearch.trial import build as trial
+from hpsearch.trial.generator import execute, preflight
 from tests.contracts.jobs import drive
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -157,8 +157,8 @@ def test_a_loop_is_checked_before_anything_runs(mine):
 
 
 def test_functions_that_are_no_training_loop_are_refused(mine):
-    for target in ("my_pkg.data.rings", "hpsearch.own.follow", "hpsearch.training.loop.train"):
-        with pytest.raises(ConfigError, match=r"is not hpsearch.training.loop.Trainer"):
+    for target in ("my_pkg.data.rings", "hpsearch.trial.generator.follow", "hpsearch.trial.loop.train"):
+        with pytest.raises(ConfigError, match=r"is not hpsearch.trial.loop.Trainer"):
             build("trainer", {"_target_": target}, ["my_pkg"])
     with pytest.raises(ConfigError, match="package my_pkg may not be used"):
         build("trainer", {"_target_": "my_pkg.train.train"}, [])

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
+from hpsearch.base.types import Decision, Report, Started, TrialResult, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended, Reported
-from hpsearch.types import Decision, Report, Started, TrialResult, TrialSpec, TrialState
 
 Script = Callable[[TrialSpec], Iterable[object]]
 

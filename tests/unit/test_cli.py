@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
-import hpsearch.single
-import hpsearch.study
+import hpsearch.study.search
+import hpsearch.study.single
 import hpsearch.terminal.summary
 import hpsearch.tracking.ui
+from hpsearch.base.errors import DataError
 from hpsearch.cli import run
-from hpsearch.errors import DataError
 from hpsearch.terminal.help import COMMANDS
 
 ROOT = Path(__file__).parents[2]
@@ -33,12 +33,12 @@ def asked(monkeypatch):
 
     done = SimpleNamespace(exit_code=0, same=True)
     for module, name, outcome in (
-        (hpsearch.study, "run_study", done),
-        (hpsearch.study, "rebuild_report", Path("/elsewhere/report.html")),
-        (hpsearch.study, "list_studies", []),
-        (hpsearch.study, "sync", {"lr_sweep": 3, "other": 0}),
-        (hpsearch.single, "run_trial", done),
-        (hpsearch.single, "replay", done),
+        (hpsearch.study.search, "run_study", done),
+        (hpsearch.study.search, "rebuild_report", Path("/elsewhere/report.html")),
+        (hpsearch.study.search, "list_studies", []),
+        (hpsearch.study.search, "sync", {"lr_sweep": 3, "other": 0}),
+        (hpsearch.study.single, "run_trial", done),
+        (hpsearch.study.single, "replay", done),
         (hpsearch.tracking.ui, "serve", 0),
     ):
         monkeypatch.setattr(module, name, fake(name, outcome))
@@ -143,7 +143,7 @@ def test_error_for_the_user_has_no_traceback(asked, monkeypatch, capsys):
     def refuse(*args, **kwargs):
         raise DataError("data.root=/nowhere: no such folder")
 
-    monkeypatch.setattr(hpsearch.single, "run_trial", refuse)
+    monkeypatch.setattr(hpsearch.study.single, "run_trial", refuse)
     assert run(["seed=1"]) == 2
     assert capsys.readouterr().err == "hpsearch: data.root=/nowhere: no such folder\n"
 
@@ -152,7 +152,7 @@ def test_second_interrupt_says_how_to_go_on(asked, monkeypatch, capsys):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(hpsearch.study, "run_study", interrupt)
+    monkeypatch.setattr(hpsearch.study.search, "run_study", interrupt)
     assert run(["+study=lr_sweep", "space.a=choice(1, 2)"]) == 130
     expected = "hpsearch: stopped; go on with: python -m hpsearch +study=lr_sweep 'space.a=choice(1, 2)'\n"
     assert capsys.readouterr().err == expected

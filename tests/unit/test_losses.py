@@ -9,7 +9,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.losses import BinaryCrossEntropy, Focal, check_fit
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "loss"

@@ -8,8 +8,8 @@ import torch
 from torch.func import vmap
 
 from hpsearch import metrics
-from hpsearch.errors import ConfigError
-from hpsearch.types import Objective
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.types import Objective
 
 LOOP = ("lr", "grad_norm", "update_ratio", "epoch_sec", "samples_per_sec")
 

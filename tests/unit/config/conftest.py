@@ -109,8 +109,8 @@ def every_key():
     """Every dotted key of every option in our folder."""
     from omegaconf import OmegaConf
 
+    from hpsearch.base.plain import flatten
     from hpsearch.config.groups import CONF
-    from hpsearch.config.plain import flatten
     from hpsearch.config.words import STUDY_KEYS
 
     keys = {f"study.{name}" for name in STUDY_KEYS} | set(

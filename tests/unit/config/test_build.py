@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from hpsearch.base.errors import ConfigError
 from hpsearch.config.build import KINDS, build
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import describe_groups
-from hpsearch.errors import ConfigError
 
 OURS = {
     "optimizer": {"decay_bias_and_norm", "initial_momentum", "initial_momentum_steps"},
@@ -80,7 +80,7 @@ def refused(kind, config, plugins=(), **extra):
         "torch.optim.SGD",
         "torch.float32",
         "optuna.load_study",
-        "hpsearch.study.run_study",
+        "hpsearch.study.search.run_study",
         "hpsearch.config.compose.compose",
         "hpsearch.search.samplers.Grid",
     ],
@@ -185,7 +185,7 @@ def test_lists_arrive_as_plain_lists():
 
 
 def test_our_own_errors_pass_unchanged():
-    config = {"_target_": "hpsearch.training.loop.Trainer", "epochs": 0}
+    config = {"_target_": "hpsearch.trial.loop.Trainer", "epochs": 0}
     assert refused("trainer", config) == "trainer.epochs = 0: must be a whole number >= 1"
 
 

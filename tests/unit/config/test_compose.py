@@ -7,9 +7,9 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
+from hpsearch.base.errors import ConfigError, HpsearchError, SpaceError
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import CONF
-from hpsearch.errors import ConfigError, HpsearchError, SpaceError
 from hpsearch.search.space import Space
 
 

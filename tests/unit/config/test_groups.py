@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from hpsearch.base.errors import ConfigError
 from hpsearch.config.groups import CONF, checked_folders, describe_groups, option_file, read_plugins
-from hpsearch.errors import ConfigError
 
 
 def test_every_group_and_option_is_listed(my_conf):

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from hpsearch.base.errors import ConfigError
 from hpsearch.config.schema import RULES, check, check_value
-from hpsearch.errors import ConfigError
 
 NO_NUMBER = ["0.1", True, False, None, [0.1], {}, math.nan, math.inf, -math.inf]
 NO_COUNT = ["1", True, False, [1], {}, 1.0, 1.5, math.nan, math.inf, -1]

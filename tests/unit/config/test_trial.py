@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hpsearch.base.errors import ConfigError, SpaceError
+from hpsearch.base.plain import diff, same
 from hpsearch.config.compose import compose, trial_key
 from hpsearch.config.composer import trial_part
-from hpsearch.config.plain import diff, same
-from hpsearch.errors import ConfigError, SpaceError
 from hpsearch.search.space import Space
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.config.words import choice_options, parse_word, sort_words, study_name, study_word
-from hpsearch.errors import ConfigError, SpaceError
 
 
 def test_words_are_sorted():

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
+from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data.arrays import Arrays, check_class_weights, check_classes, checked, keep_classes, weigh_classes
-from hpsearch.errors import ConfigError, DataError
 
 
 def arrays(y, names="abcd", x=None):

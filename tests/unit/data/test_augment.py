@@ -3,12 +3,12 @@ import math
 import pytest
 import torch
 
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.rng import address
 from hpsearch.data.augment import Range, augment, uniform, values_of
 from hpsearch.data.base import Split
 from hpsearch.data.colour import ColourJitter, Erasing
 from hpsearch.data.geometry import Crop, Flip, ResizedCrop, Rotation
-from hpsearch.errors import ConfigError
-from hpsearch.rng import address
 
 UNIT = Range(torch.zeros(1, 1, 1), torch.ones(1, 1, 1))
 ALL = {

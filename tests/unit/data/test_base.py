@@ -8,9 +8,9 @@ import pytest
 import torch
 import yaml
 
+from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import DataSource
-from hpsearch.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True, kw_only=True)

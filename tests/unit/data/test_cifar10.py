@@ -5,9 +5,9 @@ import tarfile
 import numpy as np
 import pytest
 
+from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data import cifar10
 from hpsearch.data.cifar10 import CIFAR10
-from hpsearch.errors import ConfigError, DataError
 from tests.data_files import CIFAR_RECORD, write_cifar10
 
 

@@ -4,8 +4,8 @@ import struct
 import numpy as np
 import pytest
 
+from hpsearch.base.errors import DataError
 from hpsearch.data.idx import read
-from hpsearch.errors import DataError
 
 IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data.fashion_mnist import FashionMNIST
 from hpsearch.data.idx_images import IdxImages
 from hpsearch.data.mnist import MNIST
-from hpsearch.errors import ConfigError, DataError
 
 SYSTEM = Path("/usr/share/datasets/fashion-mnist")
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data.image_folder import ImageFolder
-from hpsearch.errors import ConfigError, DataError
 from tests.data_files import write_images
 
 

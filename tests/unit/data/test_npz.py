@@ -3,8 +3,8 @@ import pickle
 import numpy as np
 import pytest
 
+from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data.npz import Npz
-from hpsearch.errors import ConfigError, DataError
 from tests.data_files import write_npz
 
 

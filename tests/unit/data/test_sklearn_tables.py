@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from hpsearch.base.errors import DataError
 from hpsearch.data import sklearn_tables
 from hpsearch.data.sklearn_tables import BreastCancer, Diabetes, Wine
-from hpsearch.errors import DataError
 
 
 @pytest.mark.parametrize(("source", "load"), [(BreastCancer(), "load_breast_cancer"), (Wine(), "load_wine")])

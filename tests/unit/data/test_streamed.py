@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import torch
 
+from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data.augment import augment
 from hpsearch.data.digits import Digits
 from hpsearch.data.geometry import Crop
 from hpsearch.data.streamed import Streamed
 from hpsearch.data.torch_dataset import TorchDataset
-from hpsearch.errors import ConfigError, DataError
-from hpsearch.training.loop import train
+from hpsearch.trial.loop import train
 from tests.contracts.jobs import curve, drive, make_job
 from tests.data_files import Points
 

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data.table import Table
-from hpsearch.errors import ConfigError, DataError
 from tests.data_files import write_table
 
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
+from hpsearch.base.errors import ConfigError
 from hpsearch.data.views import averaged, check_views
-from hpsearch.errors import ConfigError
 
 WEIGHT = torch.randn(3 * 8 * 8, 4, generator=torch.Generator().manual_seed(0))
 

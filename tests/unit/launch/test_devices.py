@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.launch.devices import parse_listing, usable_cores, visible_gpus, worker_count, worker_environment
 
 TWO_GPUS = """\

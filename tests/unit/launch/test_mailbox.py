@@ -1,7 +1,7 @@
 import threading
 
+from hpsearch.base.types import Decision, TrialId
 from hpsearch.launch.mailbox import Mailbox
-from hpsearch.types import Decision, TrialId
 
 A, B = TrialId(0, 0), TrialId(1, 0)
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.models.densenet import DenseLayer, DenseNet
 from hpsearch.nn import Dropout, Style
 

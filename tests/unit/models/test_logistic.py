@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.losses import BinaryCrossEntropy
 from hpsearch.models.logistic import LogisticRegression
 from hpsearch.models.softmax import SoftmaxRegression

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.models.mlp import MLP
 from hpsearch.nn import CReLU, Dropout, Maxout, address_dropout
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from sklearn.preprocessing import PolynomialFeatures
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.models.polynomial import PolynomialRegression
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.models.recurrent import RecurrentNet
 from hpsearch.nn import address_dropout
 from hpsearch.nn.recurrent import CELLS

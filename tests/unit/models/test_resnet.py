@@ -3,7 +3,7 @@ import torch
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.models.resnet import ResidualBlock, ResNet
 from hpsearch.nn import Style
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 import yaml
 
+from hpsearch.base.errors import ConfigError
 from hpsearch.config.build import build
-from hpsearch.errors import ConfigError
 from hpsearch.nn.init import Constant
 
 CONF = Path(__file__).parents[3] / "conf" / "model"

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.nn import ACTIVATIONS, activation_layer, channels_after, channels_before
 
 FORMULAS = {

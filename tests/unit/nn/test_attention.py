@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.nn import address_dropout, advance
 from hpsearch.nn.attention import Additive, MultiHeadAttention, ScaledDotProduct, attend
 

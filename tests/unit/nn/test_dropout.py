@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.nn import Dropout, address_dropout, advance
 from hpsearch.nn.dropout import mix
 

@@ -6,8 +6,8 @@ import torch
 import yaml
 from torch import nn
 
+from hpsearch.base.errors import ConfigError
 from hpsearch.config.build import build
-from hpsearch.errors import ConfigError
 from hpsearch.nn import Style, conv_block, dense_block, redraw
 from hpsearch.nn.init import Constant, Default, Normal, Orthogonal, VarianceScaling
 

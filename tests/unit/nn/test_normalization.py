@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.nn import NORMS, normalization, weighted
 
 AXES = {"batch": (0, 2, 3), "layer": (1, 2, 3), "instance": (2, 3)}

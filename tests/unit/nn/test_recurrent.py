@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.nn import address_dropout
 from hpsearch.nn.recurrent import CELLS, Jordan, Recurrent
 

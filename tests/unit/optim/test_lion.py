@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.optim.lion import Lion
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.regularizers import EarlyStopping
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.regularizers import L1, L2, ElasticNet, Lp
 
 MAKE = {

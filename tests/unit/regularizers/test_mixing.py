@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, one_hot
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.regularizers import CutMix, Mixup
 
 X = torch.arange(6.0)[:, None, None, None] + torch.zeros(6, 2, 8, 8)

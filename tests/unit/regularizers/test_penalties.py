@@ -7,7 +7,7 @@ from hydra.core.global_hydra import GlobalHydra
 from torch import nn
 from torch.func import grad, stack_module_state, vmap
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.regularizers import L2
 
 CONF = Path(__file__).resolve().parents[3] / "conf"

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler as torch_schedulers
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.schedules import formulas, table
 from hpsearch.schedules.combined import chained, sequential
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.schedules.plateau import HalveWhenFlat, Plateau, follows_a_metric, with_mode
 
 VALUES = [1.0, 0.8, 0.79, 0.81, 0.8, 0.85, math.nan, 0.5, 0.5, 0.5, 0.5, 0.5, 0.49999]

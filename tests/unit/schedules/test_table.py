@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch.optim import lr_scheduler as torch_schedulers
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
 from hpsearch.schedules import MomentumWarmup, Schedule, table
 
 CONF = Path(__file__).resolve().parents[3] / "conf" / "scheduler"

@@ -3,12 +3,12 @@
 import optuna
 import pytest
 
-from hpsearch.errors import ConfigError
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.types import Decision, TrialState
 from hpsearch.search.auto import Auto, AutoPruner
 from hpsearch.search.pruners import Standing
 from hpsearch.search.samplers import Sobol, Unseen
 from hpsearch.search.space import Space
-from hpsearch.types import Decision, TrialState
 
 PAUSED, RUNNING = TrialState.PAUSED, TrialState.RUNNING
 WIDE = Space.parse({"lr": "tag(log, interval(1e-4, 1))", "momentum": "interval(0, 1)"})

@@ -9,8 +9,8 @@ import optuna
 import pytest
 from scipy.stats import qmc
 
+from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.config.build import build
-from hpsearch.errors import ConfigError, SpaceError
 from hpsearch.search import samplers
 from hpsearch.search.samplers import BruteForce, Grid, Manual, Sobol, Unseen, check_sampler, seed_after
 from hpsearch.search.space import Space

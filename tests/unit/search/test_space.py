@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from hpsearch.errors import SpaceError
+from hpsearch.base.errors import SpaceError
 from hpsearch.search.space import Space
 
 CONDITIONAL = {
@@ -314,7 +314,7 @@ choices = st.lists(scalars | st.lists(scalars, max_size=2) | pairs, min_size=1, 
 @st.composite
 def tables(draw):
     """A searched group with up to three options and keys under each, and keys that are always active."""
-    from hpsearch.grammar import value_text
+    from hpsearch.base.grammar import value_text
 
     options = draw(st.lists(st.sampled_from(["mlp", "lenet", "cnn"]), min_size=1, unique=True))
     table = {"model": f"choice({', '.join(options)})"}

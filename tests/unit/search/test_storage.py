@@ -11,9 +11,9 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from hpsearch.errors import StorageError
+from hpsearch.base.errors import StorageError
+from hpsearch.base.types import Objective
 from hpsearch.search.storage import Journal, JournalStore, MemoryStore, open_study, owner, study_lock
-from hpsearch.types import Objective
 
 SPACE = {
     "x": optuna.distributions.FloatDistribution(0, 1),

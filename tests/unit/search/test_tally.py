@@ -2,8 +2,8 @@
 
 import pytest
 
+from hpsearch.base.types import BestPoint, Objective
 from hpsearch.search.tally import Tally
-from hpsearch.types import BestPoint, Objective
 
 
 def point(number, mean, sd):

@@ -3,8 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
+from hpsearch.base.types import BestPoint, Progress, RunningTrial, TrialId, TrialState
 from hpsearch.terminal.progress import LineProgress, LiveProgress, Pace, describe, done, progress, render
-from hpsearch.types import BestPoint, Progress, RunningTrial, TrialId, TrialState
 
 
 def snapshot(complete=4, total=39, epoch=5, elapsed=10.0, running=1, best=True, study="lr_sweep") -> Progress:

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.base.types import BestPoint, TrialState
 from hpsearch.terminal.words import assignments, duration, metric, shown_path, spread, tally
-from hpsearch.types import BestPoint, TrialState
 
 
 @pytest.mark.parametrize(

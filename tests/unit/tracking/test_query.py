@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
-from hpsearch.errors import StorageError
+from hpsearch.base.errors import StorageError
+from hpsearch.base.types import BestPoint, Report, TrialState
 from hpsearch.tracking import query
 from hpsearch.tracking.events import Record, read_trial
 from hpsearch.tracking.mlflow import sync
-from hpsearch.types import BestPoint, Report, TrialState
 from tests.unit.tracking import fake_study as fake
 
 

@@ -5,9 +5,9 @@ import math
 
 import pytest
 
+from hpsearch.base.journal import read_lines
 from hpsearch.tracking import runs
 from hpsearch.tracking.events import Record, read_trial
-from hpsearch.tracking.journal import read_lines
 from hpsearch.tracking.runs import Trail
 from tests.unit.tracking import fake_study as fake
 

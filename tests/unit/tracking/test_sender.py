@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hpsearch.errors import StorageError
+from hpsearch.base.errors import StorageError
+from hpsearch.base.types import TrialState
 from hpsearch.tracking import runs
 from hpsearch.tracking.children import COLOUR, TRIAL, Children
 from hpsearch.tracking.colours import scale
@@ -15,7 +16,6 @@ from hpsearch.tracking.mlflow import MlflowTracker, sync
 from hpsearch.tracking.sent import Sent, sent_file, sent_runs
 from hpsearch.tracking.target import SUPERSEDED, search
 from hpsearch.tracking.views import TABLE, TAG
-from hpsearch.types import TrialState
 from tests.unit.tracking import fake_study as fake
 from tests.unit.tracking.fake_study import Place
 
@@ -349,7 +349,8 @@ def test_runs_are_coloured_by_the_main_hyperparameter(place):
 def test_trials_outside_a_study_have_no_parent(place):
     place.folder = place.folder.with_name("single")
     record = Record(place.folder)
-    config = {"objective": {"_target_": "hpsearch.types.Objective", "metric": "valid/acc", "direction": "maximize"}}
+    objective = {"_target_": "hpsearch.base.types.Objective", "metric": "valid/acc", "direction": "maximize"}
+    config = {"objective": objective}
     fake.open_study(record, name="single", question=None, objective=None, config=config)
     fake.train(record, fake.spec(place.folder, 0))
     record.close()

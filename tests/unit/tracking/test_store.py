@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch.errors import StorageError
+from hpsearch.base.errors import StorageError
 from hpsearch.tracking import store
 from tests.unit.tracking.fake_study import new_store
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hpsearch.errors import StorageError
+from hpsearch.base.errors import StorageError
 from hpsearch.tracking import ui
 from hpsearch.tracking.events import Record
 from hpsearch.tracking.mlflow import sync

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from hpsearch.base.types import Objective
 from hpsearch.tracking import store
 from hpsearch.tracking.views import CURVES, TABLE, TAG, prepare_view, view_path
-from hpsearch.types import Objective
 from tests.unit.tracking.fake_study import new_store
 
 

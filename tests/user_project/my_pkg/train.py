@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hpsearch.types import Decision, Report, Started, TrialResult, TrialRun, TrialState
+from hpsearch.base.types import Decision, Report, Started, TrialResult, TrialRun, TrialState
 from my_pkg.data import rings
 
 

@@ -1,1 +1,0 @@
-"""Numbers that a study supports: records computed from its tables, drawn elsewhere."""

@@ -1,0 +1,1 @@
+"""What every room stands on: errors, records, words, files. Nothing here imports anything of ours."""

@@ -1,0 +1,199 @@
+"""Append-only JSON lines that survive a power cut."""
+
+import json
+import os
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from hpsearch.base.errors import StorageError
+
+Event = dict[str, Any]
+SYNCING = 8
+"""Files that wait for the disk at the same time."""
+
+
+def whole_lines(data: bytes) -> tuple[list[Event], int]:
+    """Return the events of a file's whole lines and the number of bytes they take.
+
+    The record ends at the first line that is not whole: what a power cut leaves there was never confirmed.
+
+    Raises:
+        ValueError: a whole line stands behind one that is not, so this is no torn end; its argument is the number of
+            whole lines before the damage.
+    """
+    split = data.splitlines(keepends=True)
+    events = _together(split)
+    if len(events) == len(split):
+        return events, len(data)
+    events, end = [], 0
+    lines = iter(split)
+    for line in lines:
+        event = _event(line)
+        if event is None:
+            if any(_event(later) is not None for later in lines):
+                raise ValueError(len(events))
+            break
+        events.append(event)
+        end += len(line)
+    return events, end
+
+
+def _together(lines: Sequence[bytes]) -> list[Event]:
+    """Return the events of lines parsed in one go, which takes a fraction of the time; fewer if one is not whole."""
+    if not lines or not lines[-1].endswith(b"\n"):
+        return []
+    try:
+        values = json.loads(b"[" + b",".join(lines) + b"]")
+    except ValueError:
+        return []
+    return [value for value in values if isinstance(value, dict)]
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def read_lines(path: Path, offset: int = 0, end: int | None = None) -> tuple[list[Event], int]:
+    """Read the events of a file's whole lines between two byte offsets.
+
+    Args:
+        path: the file.
+        offset: where a line begins.
+        end: where to stop; None for the end of the file.
+
+    Returns:
+        The events and the offset behind them; nothing when the file does not exist.
+
+    Raises:
+        StorageError: the file is damaged before its end.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            events, length = whole_lines(file.read(-1 if end is None else end - offset))
+    except FileNotFoundError:
+        return [], offset
+    except ValueError as error:
+        line = path.read_bytes()[:offset].count(b"\n") + error.args[0] + 1
+        raise StorageError(
+            f"{path}: line {line} is damaged and lines after it are not; "
+            "move the study's folder aside or restore the file"
+        ) from None
+    return events, offset + length
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON knows for a NumPy scalar, a tuple-like or a mapping; anything else as text."""
+    if hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=_plain)
+
+
+class Journal:
+    """One append-only file of JSON lines with a single writer; NaN and infinities survive.
+
+    Args:
+        path: the file; it and its folder are created with the first write.
+
+    Attributes:
+        due: whether a durable line was written and is not known to be on the disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.events, self._size = read_lines(path)
+        """Events that stood in the file when it was opened."""
+        self.due = False
+        self._pending: list[bytes] = []
+        self._durable = False
+        self._torn = True
+
+    def append(self, event: Mapping[str, Any], durable: bool = False) -> None:
+        """Buffer one line; `durable` makes the next flush wait for the disk."""
+        self._pending.append(_ENCODER.encode(event).encode() + b"\n")
+        self._durable |= durable
+
+    def flush(self, fsync: bool = False) -> None:
+        """Write the buffered lines in one write, and wait for the disk when asked to or when a durable line is due."""
+        self.write(durable=fsync)
+        if self.due:
+            self.sync()
+
+    def write(self, durable: bool = False) -> None:
+        """Write the buffered lines in one write: they outlive this process, but not yet a power cut.
+
+        A file that cannot be written raises a StorageError, and the lines stay buffered.
+
+        Args:
+            durable: all of them are `due` then, as if each had been appended so.
+        """
+        if not self._pending:
+            return
+        data = b"".join(self._pending)
+        try:
+            self._write(data)
+        except OSError as error:
+            self._torn = True
+            raise self._unwritable(error) from error
+        self._size += len(data)
+        self._pending.clear()
+        self.due |= self._durable or durable
+        self._durable = False
+
+    def sync(self) -> None:
+        """Wait until the disk has what was written; a disk that does not take it raises a StorageError."""
+        try:
+            file = os.open(self.path, os.O_RDWR)
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self.due = False
+
+    def _unwritable(self, error: OSError) -> StorageError:
+        return StorageError(f"cannot write {self.path}: {error.strerror or error}")
+
+    def _write(self, data: bytes) -> None:
+        file = self._opened()
+        try:
+            if self._torn:
+                os.ftruncate(file, self._size)
+                self._torn = False
+            os.lseek(file, self._size, os.SEEK_SET)
+            view = memoryview(data)
+            while view:
+                view = view[os.write(file, view) :]
+        finally:
+            os.close(file)
+
+    def _opened(self) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        try:
+            return os.open(self.path, flags, 0o666)
+        except FileNotFoundError:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self.path, flags, 0o666)
+
+
+def sync_all(journals: Collection[Journal]) -> None:
+    """Wait until the disk has what was written to several files, together: it confirms many in the time of one."""
+    if len(journals) < 2:
+        for journal in journals:
+            journal.sync()
+        return
+    with ThreadPoolExecutor(min(SYNCING, len(journals))) as threads:
+        for _ in threads.map(Journal.sync, journals):
+            pass

@@ -1,0 +1,322 @@
+"""Frozen records that cross layers. Everything here pickles, and importing this module loads no heavy library."""
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from hpsearch.base.errors import ConfigError, check_choice, check_int
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class TrialState(StrEnum):
+    """Where a point or a trial stands. The last four are final."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    INFEASIBLE = "INFEASIBLE"
+    FAILED = "FAILED"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the state is final."""
+        return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.INFEASIBLE, TrialState.FAILED)
+
+
+class Decision(StrEnum):
+    """What a running trial is told after a report."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+    PAUSE = "pause"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TrialId:
+    """One trial of a study: a point (an Optuna trial number) with one seed and one fold."""
+
+    point: int
+    seed: int
+    fold: int = 0
+
+    def __str__(self) -> str:
+        """Return ``POINT/SEED`` or ``POINT/SEED/FOLD``, as `replay` takes it."""
+        return f"{self.point}/{self.seed}" + (f"/{self.fold}" if self.fold else "")
+
+    @property
+    def stem(self) -> str:
+        """Name of this trial's files: ``POINT-SEED-FOLD``."""
+        return f"{self.point}-{self.seed}-{self.fold}"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSpec:
+    """Everything a worker needs to train one trial.
+
+    Attributes:
+        study: name of the study; ``single`` for a trial outside a study.
+        id: which trial of the study.
+        config: the resolved configuration, plain containers only; `seed` and `fold` are in it.
+        params: the searched hyperparameters that are active, by dotted key.
+        overrides: Hydra overrides that compose `config`, after the ``--config-dir`` words they need; printed, they are
+            the command that trains it again.
+        key: hash of `config` without its run-time fields.
+        folder: absolute folder for this trial's checkpoint and artifact files; the worker creates it.
+        attempt: 1 for the first start, one more for each retry or resume.
+        source: path of the checkpoint that it starts from, where `finetune.source` was found; None for a fresh start.
+    """
+
+    study: str
+    id: TrialId
+    config: Mapping[str, Any]
+    params: Mapping[str, Any]
+    overrides: tuple[str, ...]
+    key: str
+    folder: str
+    attempt: int = 1
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """First message of an attempt: the epoch it goes on from, and what is known of the trial before it trains.
+
+    Attributes:
+        epoch: last epoch held by the checkpoint it goes on from; None when it starts from scratch.
+        facts: scalars measured once, such as ``parameters``, ``device``, ``data.digest``, ``data.train_size``.
+        time: seconds since the Unix epoch.
+    """
+
+    epoch: int | None
+    facts: Mapping[str, str | int | float]
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a trial says after an epoch; epoch 0 is the untrained model.
+
+    Attributes:
+        epoch: completed passes over the training split.
+        step: completed optimizer updates.
+        metrics: values by name, such as ``valid/acc``.
+        steps: thinned per-step training loss since the report before: (step, value) pairs.
+        time: seconds since the Unix epoch.
+    """
+
+    epoch: int
+    step: int
+    metrics: Mapping[str, float]
+    steps: tuple[tuple[int, float], ...] = ()
+    time: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """How an attempt ended.
+
+    Attributes:
+        state: COMPLETE, PRUNED (stopped by a decision), PAUSED, INFEASIBLE or FAILED.
+        reason: one line that says why, for every state but COMPLETE.
+        traceback: the full traceback of a FAILED attempt.
+        facts: scalars measured once at the end, such as ``peak_memory_mib``.
+        artifacts: files written, relative to the trial's folder.
+        retry: whether a FAILED attempt may succeed when tried again (an error in the configuration may not).
+        time: seconds since the Unix epoch.
+    """
+
+    state: TrialState
+    reason: str = ""
+    traceback: str = ""
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+    artifacts: tuple[str, ...] = ()
+    retry: bool = True
+    time: float = 0.0
+
+
+Message: TypeAlias = Started | Report
+TrialRun: TypeAlias = Generator[tuple[Message, ...], tuple[Decision, ...], tuple[TrialResult, ...]]
+"""A running batch of trials, one place per member: it yields messages, receives decisions, returns results."""
+
+
+class Execute(Protocol):
+    """Trains a batch of trials; importable, so that it can be sent to a worker by name."""
+
+    def __call__(self, specs: tuple[TrialSpec, ...]) -> TrialRun:
+        """Start the batch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What a search optimizes.
+
+    Attributes:
+        metric: name of a reported metric; in `others` also of a fact, such as ``parameters``.
+        direction: ``maximize`` or ``minimize``.
+        reduce: ``last`` or ``best`` value of a trial's curve.
+        smooth: epochs of the trailing mean that is taken of the curve first; 1: the curve as it is.
+        others: what is optimized at the same time; the best points are then those that no other dominates.
+    """
+
+    metric: str
+    direction: str = "maximize"
+    reduce: str = "last"
+    smooth: int = 1
+    others: tuple["Objective", ...] = ()
+
+    @property
+    def maximize(self) -> bool:
+        """Whether larger is better."""
+        return self.direction == "maximize"
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("direction", ("maximize", "minimize")), ("reduce", ("last", "best"))):
+            check_choice(f"objective.{name}", getattr(self, name), allowed)
+        check_int("objective.smooth", self.smooth, 1)
+        object.__setattr__(self, "others", tuple(self.others))
+        metrics = [each.metric for each in self.each]
+        if len(set(metrics)) < len(metrics) or any(other.others for other in self.others):
+            raise ConfigError(f"objective.others: must name other metrics, each once (got {', '.join(metrics)})")
+
+    @property
+    def each(self) -> tuple["Objective", ...]:
+        """This objective, the one that pruners and progress look at, and the others."""
+        return (self, *self.others)
+
+    def better(self, a: float, b: float) -> bool:
+        """Return whether score `a` beats score `b`."""
+        return a > b if self.maximize else a < b
+
+    def score(self, curve: Mapping[int, float]) -> float:
+        """Return a trial's score: the last or the best value of its smoothed curve.
+
+        Args:
+            curve: value by epoch; epoch 0, the untrained model, counts only when there is no other.
+
+        Returns:
+            The score, nan when the curve is empty.
+        """
+        trained = [curve[epoch] for epoch in sorted(curve) if epoch > 0] or list(curve.values())
+        if not trained:
+            return float("nan")
+        if self.reduce == "last":
+            return self._trailing_mean(trained)
+        means = [self._trailing_mean(trained[:end]) for end in range(1, len(trained) + 1)]
+        return max(means) if self.maximize else min(means)
+
+    def value(self, curve: Mapping[int, float], facts: Mapping[str, str | int | float]) -> float:
+        """Return a trial's score, from its curve, or from the fact of this name where there is no curve."""
+        known = facts.get(self.metric, float("nan"))
+        return self.score(curve) if curve or isinstance(known, str) else float(known)
+
+    def _trailing_mean(self, values: list[float]) -> float:
+        window = values[-self.smooth :]
+        return window[0] if len(window) == 1 else sum(window) / len(window)
+
+
+@dataclass(frozen=True, slots=True)
+class Widening:
+    """A range that was widened on one side, because the best value lay at its edge.
+
+    Attributes:
+        name: of the parameter in the space.
+        key: its dotted key.
+        side: ``low`` or ``high``.
+        old: the range before.
+        new: the range since.
+        best: the best value then.
+    """
+
+    name: str
+    key: str
+    side: str
+    old: tuple[float, float]
+    new: tuple[float, float]
+    best: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialTable:
+    """A study as tidy tables, read from its event files or from a tracking store.
+
+    Attributes:
+        name: name of the study.
+        study: what the study recorded of itself: ``question``, ``config``, ``space``, ``objective``, ``command``, ...
+        trials: one row per trial: ``point seed fold state score attempts reason started ended duration_sec run_id
+            key command``, the searched hyperparameters by dotted key, last value of each metric, facts.
+        curves: one row per trial and epoch: ``point seed fold epoch step time`` and the metrics.
+        steps: thinned training loss: ``point seed fold step loss``.
+    """
+
+    name: str
+    study: Mapping[str, Any]
+    trials: "pd.DataFrame"
+    curves: "pd.DataFrame"
+    steps: "pd.DataFrame"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTrial:
+    """A trial in a slot, as progress shows it."""
+
+    id: TrialId
+    params: Mapping[str, Any]
+    epoch: int
+    epochs: int | None
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class BestPoint:
+    """The best finished point so far: mean and standard deviation of the objective's metric over its n trials."""
+
+    point: int
+    params: Mapping[str, Any]
+    mean: float
+    sd: float
+    n: int
+    metric: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A snapshot of a running study, for whoever shows it.
+
+    Attributes:
+        study: name of the study.
+        total: trials in the whole study, None when it is not known.
+        counts: trials by state.
+        running: the trials in the slots.
+        best: the best finished point, if any.
+        elapsed_sec: since this driver started.
+        metric: what the objective looks at.
+    """
+
+    study: str
+    total: int | None
+    counts: Mapping[TrialState, int]
+    running: tuple[RunningTrial, ...]
+    best: BestPoint | None
+    elapsed_sec: float
+    metric: str = ""
+
+
+class Observer(Protocol):
+    """Shows what a study does; the driver calls it at every tick."""
+
+    def update(self, progress: Progress) -> None:
+        """Show a snapshot."""
+        ...
+
+    def line(self, text: str) -> None:
+        """Show one line that stays: a retry, a takeover, a fixed hyperparameter."""
+        ...
+
+
+Clock: TypeAlias = Callable[[], float]

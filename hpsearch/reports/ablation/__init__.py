@@ -1,0 +1,1 @@
+"""What an ablation found, from numbers to page."""

@@ -1,0 +1,175 @@
+"""The arms of an ablation: the cells of the grid of its factors, each with its replicates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.base.words import label, number, settings
+from hpsearch.reports.kit.space import Axis, floats, plain, searched
+from hpsearch.reports.summary.sweep import Point, objective_of, points_of
+from hpsearch.statistics.estimates import Estimate, estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """What an ablation varies.
+
+    Attributes:
+        key: dotted key, a column of the trials.
+        name: its name in words.
+        values: its values in the order of the space; None is a value too.
+        axis: how its values are spaced.
+    """
+
+    key: str
+    name: str
+    values: tuple[Any, ...]
+    axis: Axis
+
+    @property
+    def varies(self) -> bool:
+        """Whether it has more than one value."""
+        return len(self.values) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One cell of the factors' grid.
+
+    Attributes:
+        point: number of its point in the study.
+        name: its levels in words; unique in a study.
+        levels: value of every factor, by dotted key; None where a conditional factor is inactive.
+        nuisance: the nuisance hyperparameters that it was given, by dotted key; empty where they were held.
+        replicates: (seed, fold) of its COMPLETE trials, ascending.
+        score: of these, the objective's metric.
+        test: the same metric on the test split; None where that was not evaluated.
+        trials: how many trials it has.
+        diverged: how many of them diverged; their scores are in no mean.
+        state: COMPLETE when every trial is; else the state that decides it.
+    """
+
+    point: int
+    name: str
+    levels: Mapping[str, Any]
+    nuisance: Mapping[str, Any]
+    replicates: tuple[tuple[int, int], ...]
+    score: Estimate
+    test: Estimate | None
+    trials: int
+    diverged: int
+    state: TrialState
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a score at all."""
+        return self.score.n > 0
+
+
+def factors_of(table: TrialTable) -> tuple[Factor, ...]:
+    """Return what a study of arms varies.
+
+    Args:
+        table: the study.
+
+    Returns:
+        Its factors in the order of the space: the searched keys that are in ``ablation.factors``, all where that is
+        not recorded.
+    """
+    axes = {axis.key: axis for axis in searched(table)}
+    keys = ablation_options(table.study).get("factors") or list(axes)
+    return tuple(Factor(key, label(key), _in_order(table, key), axes[key]) for key in keys if key in axes)
+
+
+def ablation_options(study: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the block ``ablation`` of the configuration that a study recorded."""
+    return dict((study.get("config") or {}).get("ablation") or {})
+
+
+def arms_of(table: TrialTable, factors: Sequence[Factor]) -> tuple[Arm, ...]:
+    """Return the arms of a study.
+
+    Args:
+        table: the study.
+        factors: what it varies.
+
+    Returns:
+        One arm per point, in the order of the points.
+    """
+    keys = [axis.key for axis in searched(table)]
+    tested = _tested(table)
+    return tuple(_arm(point, factors, tested) for point in points_of(table, keys))
+
+
+def replicates_in_common(arms: Sequence[Arm]) -> tuple[tuple[int, int], ...]:
+    """Return the (seed, fold) that every one of the arms has a score for, ascending."""
+    return tuple(sorted(set.intersection(*(set(arm.replicates) for arm in arms)))) if arms else ()
+
+
+def scores(arm: Arm, replicates: Sequence[tuple[int, int]]) -> list[float]:
+    """Return an arm's scores of these replicates, in their order."""
+    known = dict(zip(arm.replicates, arm.score.values, strict=True))
+    return [known[replicate] for replicate in replicates]
+
+
+def named(levels: Mapping[str, Any]) -> str:
+    """Write the levels of an arm on one line, no two arms alike."""
+    return settings({key: level(value) for key, value in levels.items()})
+
+
+def level(value: Any) -> str:
+    """Write one level of a factor: with three digits where they give it back, else with as many as it has, up to 12."""
+    text = number(value)
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:.12g}" if numeric and float(text) != value else text
+
+
+def _arm(point: Point, factors: Sequence[Factor], tested: Mapping[tuple[int, int, int], float]) -> Arm:
+    keys = [factor.key for factor in factors]
+    levels = {key: point.params.get(key) for key in keys}
+    found = [tested[point.point, *each] for each in point.replicates if (point.point, *each) in tested]
+    return Arm(
+        point=point.point,
+        name=named(levels),
+        levels=levels,
+        nuisance={key: value for key, value in point.params.items() if key not in keys},
+        replicates=point.replicates,
+        score=estimate(point.scores),
+        test=estimate(found) if found else None,
+        trials=point.trials,
+        diverged=point.diverged,
+        state=point.state,
+    )
+
+
+def _in_order(table: TrialTable, key: str) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(plain(value) for value in table.trials.sort_values("point")[key].tolist()))
+
+
+def _tested(table: TrialTable) -> dict[tuple[int, int, int], float]:
+    """Return the objective's metric on the test split by (point, seed, fold), of the trials that have it."""
+    metric = objective_of(table.study).metric.replace("valid/", "test/")
+    if not metric.startswith("test/") or metric not in table.trials:
+        return {}
+    rows = table.trials[table.trials[metric].notna()]
+    places = zip(*(rows[name].astype(int).tolist() for name in ("point", "seed", "fold")), strict=True)
+    return dict(zip(places, floats(rows[metric]).tolist(), strict=True))
+
+
+def with_arms(table: TrialTable) -> TrialTable:
+    """Return a study of arms with the name of each trial's arm and, in the curves, its factors as columns.
+
+    Args:
+        table: the study.
+
+    Returns:
+        The same tables: trials with a column ``arm``, curves with ``arm`` and one column per factor.
+    """
+    factors = factors_of(table)
+    arms = {arm.point: arm for arm in arms_of(table, factors)}
+    curves = table.curves.assign(arm=[arms[point].name for point in table.curves["point"]])
+    curves = curves.assign(**{f.key: [arms[point].levels[f.key] for point in curves["point"]] for f in factors})
+    return replace(
+        table, trials=table.trials.assign(arm=[arms[point].name for point in table.trials["point"]]), curves=curves
+    )

@@ -1,0 +1,122 @@
+"""What an ablation found: its arms, how they differ and how sure that is, what they cost, which claims they support."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hpsearch.base.types import Objective, TrialState, TrialTable
+from hpsearch.reports.ablation.arms import Arm, Factor, ablation_options, arms_of, factors_of
+from hpsearch.reports.ablation.claim import Claim
+from hpsearch.reports.ablation.claims import claims_of
+from hpsearch.reports.ablation.comparisons import Difference, differences
+from hpsearch.reports.ablation.costs import Cost, costs_of
+from hpsearch.reports.ablation.effects import Effects, effects_of
+from hpsearch.reports.ablation.ranking import Rank, ranking_of
+from hpsearch.reports.ablation.sentences import answer, caveats
+from hpsearch.reports.ablation.tuning import Nuisance, nuisance_of, tuned_of, with_untrained
+from hpsearch.reports.kit.space import floats
+from hpsearch.reports.summary.answer import took
+from hpsearch.reports.summary.sweep import objective_of
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """An ablation as numbers and sentences; everything that its report shows is in here or in the trials.
+
+    Attributes:
+        name: of the study.
+        question: what it asks.
+        answer: one sentence, with its interval.
+        objective: what arms are compared by.
+        factors: what is varied.
+        arms: the cells of the grid, in the order of the space.
+        reference: the arm that the others are compared with; None while there is no arm.
+        nuisance: what is held or retuned.
+        differences: every other arm minus the reference.
+        effects: main effects and interactions.
+        ranking: the arms with a score, the best first, and how sure that order is.
+        target: value of the objective's metric whose cost is measured; None for none.
+        costs: of every arm.
+        claims: what is known of batch size, momentum and learning rate, as far as these data can speak of it.
+        caveats: what to know before believing it, one sentence each.
+        states: trials by state.
+        trial_sec: time of all trials of the arms added up.
+        took: what it cost, with the search before it.
+    """
+
+    name: str
+    question: str
+    answer: str
+    objective: Objective
+    factors: tuple[Factor, ...]
+    arms: tuple[Arm, ...]
+    reference: Arm | None
+    nuisance: Nuisance
+    differences: tuple[Difference, ...]
+    effects: Effects
+    ranking: tuple[Rank, ...]
+    target: float | None
+    costs: tuple[Cost, ...]
+    claims: tuple[Claim, ...]
+    caveats: tuple[str, ...]
+    states: Mapping[TrialState, int]
+    trial_sec: float
+    took: str
+
+    @property
+    def best(self) -> Arm | None:
+        """The arm with the best mean, the first of equal ones; None where none has a finished trial."""
+        sign = -1 if self.objective.maximize else 1
+        return min((arm for arm in self.arms if arm.finished), key=lambda arm: sign * arm.score.mean, default=None)
+
+    def arm(self, name: str) -> Arm:
+        """Return the arm of this name."""
+        return next(arm for arm in self.arms if arm.name == name)
+
+
+def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation:
+    """Compute what an ablation found.
+
+    Args:
+        table: the study of its arms, finished or not.
+        tuning: the study in which nuisance hyperparameters were retuned per arm; None where they were held.
+
+    Returns:
+        The ablation.
+    """
+    options, objective = ablation_options(table.study), objective_of(table.study)
+    factors = factors_of(table if tuning is None else tuning)
+    arms = with_untrained(arms_of(table, factors), () if tuning is None else tuned_of(tuning))
+    reference = reference_of(arms, options.get("reference") or {})
+    compared = () if reference is None else differences(arms, reference, objective)
+    nuisance = nuisance_of(table, arms, tuning)
+    target = options.get("target")
+    costs, effects = costs_of(table, arms, objective, target), effects_of(arms, factors)
+    return Ablation(
+        name=str((table.study.get("within") or {}).get("name") or table.name),
+        question=str(table.study.get("question") or f"What did the ablation {table.name} find?"),
+        answer=answer(arms, reference, compared, objective),
+        objective=objective,
+        factors=factors,
+        arms=arms,
+        reference=reference,
+        nuisance=nuisance,
+        differences=compared,
+        effects=effects,
+        ranking=ranking_of(arms, objective),
+        target=target,
+        costs=costs,
+        claims=claims_of(table, arms, costs, nuisance, objective),
+        caveats=caveats(table, arms, compared, nuisance, effects, objective),
+        states=Counter(TrialState(state) for state in table.trials["state"]),
+        trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),
+        took=took({"the arms": table} if tuning is None else {"the search": tuning, "the arms": table}),
+    )
+
+
+def reference_of(arms: Sequence[Arm], wanted: Mapping[str, Any]) -> Arm | None:
+    """Return the first arm that has these levels; the first of all where nothing is wanted."""
+    return next((arm for arm in arms if all(arm.levels.get(key) == value for key, value in wanted.items())), None)

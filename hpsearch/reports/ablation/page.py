@@ -1,0 +1,236 @@
+"""The page of an ablation, and its figures as images for a README."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hpsearch.base import words
+from hpsearch.base.types import TrialTable
+from hpsearch.reports.ablation import tables as tables
+from hpsearch.reports.ablation.arms import Arm, level
+from hpsearch.reports.ablation.claim import AGAINST, SUPPORTED
+from hpsearch.reports.ablation.claim_figures import claim_figures
+from hpsearch.reports.ablation.figures import (
+    arm_curves_figure,
+    arms_figure,
+    differences_figure,
+    map_figure,
+    target_figure,
+    tuning_figure,
+    varied,
+)
+from hpsearch.reports.ablation.numbers import Ablation
+from hpsearch.reports.kit.cells import NONE
+from hpsearch.reports.kit.page import render_page
+from hpsearch.reports.kit.still import still
+from hpsearch.reports.kit.tables import Row, Table, as_table, flat
+from hpsearch.reports.summary.page import Tile
+from hpsearch.reports.summary.panels import Drawn, panel
+
+_MARKS = {SUPPORTED: ("✓", "pass"), AGAINST: ("✗", "fail")}
+
+_OWN = ("Arms", "Differences from the reference", "Claims")  # that a page shows in a form of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled table of a report, with how to read it."""
+
+    title: str
+    aid: str
+    table: Table
+
+
+def render_ablation(found: Ablation, table: TrialTable, command: str) -> str:
+    """Return the page of an ablation.
+
+    Args:
+        found: what it found.
+        table: the study of its arms.
+        command: runs or continues it.
+
+    Returns:
+        HTML that makes no request: question, answer, main figure, caveats, arms, differences, curves, costs, claims,
+        configuration, and the commands that train each arm again.
+    """
+    return render_page(
+        "ablation.html.j2",
+        found=found,
+        tiles=_tiles(found),
+        panels=[panel(*drawn) for drawn in ablation_figures(found, table)],
+        arms=arm_table(found, table),
+        sections=[section for section in sections(found) if section.title not in _OWN],
+        claims=[(claim, *_MARKS.get(claim.verdict, ("?", "warn"))) for claim in found.claims],
+        commands=commands_of(found, table, command),
+        config=flat(dict(table.study.get("config") or {})),
+        factors=[(factor.key, ", ".join(map(level, factor.values))) for factor in found.factors],
+    )
+
+
+def ablation_stills(found: Ablation, table: TrialTable) -> Iterator[tuple[str, str, str]]:
+    """Yield the figures of an ablation as SVG.
+
+    Args:
+        found: what it found.
+        table: the study of its arms.
+
+    Yields:
+        File name, alternative text, SVG text; the main figure first.
+    """
+    for name, title, _, figure in ablation_figures(found, table):
+        yield f"{name}.svg", title, still(figure)
+
+
+def ablation_figures(found: Ablation, table: TrialTable) -> Iterator[Drawn]:
+    """Yield the figures that apply to an ablation, the main one first.
+
+    Args:
+        found: what it found.
+        table: the study of its arms.
+
+    Yields:
+        Name, title, how to read it, figure.
+    """
+    metric = found.objective.metric
+    if len(varied(found)) == 2:
+        across, up = varied(found)
+        title = f"{metric} over {across.name} and {up.name}"
+        yield "map", title, "Means over seeds ± one sd; hover for the interval of each arm.", map_figure(found)
+    aid = "Small marks are seeds, large ones their mean with its 95 % interval; the diamond is the reference."
+    yield "arms", f"{metric} of every arm", aid, arms_figure(found)
+    if found.reference is not None and any(each.difference.n for each in found.differences):
+        aid = (
+            "Paired by seed, with 95 % intervals of single comparisons; colour and shape are the verdict after Holm's "
+            "adjustment for all of them, so an interval may leave out 0 and the arm still not be told apart."
+        )
+        yield (
+            "differences",
+            f"Differences from {found.reference.name}",
+            aid,
+            differences_figure(found.differences, metric, "the reference"),
+        )
+    curves = arm_curves_figure(found, table)
+    if curves is not None:
+        aid = "Means over the seeds that finished; bands are one sd, left out where there are more than six arms."
+        yield "curves", "Learning curves of the arms", aid, curves
+    target = target_figure(found)
+    if target is not None:
+        aid = (
+            "One mark per trial; an open triangle stopped before it got there, so its true value lies further right. "
+            "The bar is the median, which counts those too; where it is missing, fewer than half got there."
+        )
+        yield "target", f"What it takes to reach {metric} {words.number(found.target)}", aid, target
+    for key in found.nuisance.keys:
+        tuning = tuning_figure(found, key)
+        if tuning is not None:
+            aid = (
+                "The search of each arm, on seeds of its own; rings are the values that the arm was given. Open "
+                "squares trained, but their loss did not fall below half of its first value; crosses diverged."
+            )
+            yield f"tuning-{key.replace('.', '-')}", f"Retuned: {words.label(key)}", aid, tuning
+    yield from claim_figures(found.claims, metric)
+
+
+def arm_table(found: Ablation, table: TrialTable) -> Table:
+    """Return one row per arm: levels, nuisance values, evidence, verdict, difference from the reference, command.
+
+    Args:
+        found: the ablation.
+        table: the study of its arms.
+
+    Returns:
+        The arms in the order of the space; a command trains an arm's first trial again.
+    """
+    headings, rows = tables.arm_rows(found)
+    compared, commands = {each.arm: each for each in found.differences}, arm_commands(table)
+    none, metric = (NONE,) * len(tables.STRENGTH), found.objective.metric
+    return Table(
+        (*headings, *tables.STRENGTH),
+        tuple(
+            Row(
+                (*cells, *(tables.strength(compared[arm.name], metric) if arm.name in compared else none)),
+                arm.state,
+                arm is found.best,
+                commands.get(arm.point, ""),
+            )
+            for arm, cells in zip(found.arms, rows, strict=True)
+        ),
+        len(rows),
+    )
+
+
+def arm_commands(table: TrialTable) -> dict[int, str]:
+    """Return, by point, the command that trains an arm's first trial again."""
+    ordered = table.trials[table.trials["command"].notna()].sort_values(["point", "seed", "fold"])
+    return {int(point): str(command) for point, command in ordered.groupby("point")["command"].first().items()}
+
+
+def sections(found: Ablation) -> list[Section]:
+    """Return the tables of an ablation that have rows, in the order to read them."""
+    each = (
+        ("Arms", "Mean over seeds; the method stands beside each interval.", tables.arm_rows(found)),
+        (
+            "Differences from the reference",
+            "Paired by seed. Detectable: the true difference that these seeds would have shown in 4 studies of 5, an "
+            "estimate from the estimated spread, for one comparison.",
+            tables.difference_rows(found),
+        ),
+        (
+            "Main effects and interactions",
+            "Analysis of variance with the seeds as blocks, degrees of freedom after Greenhouse and Geisser.",
+            tables.effect_rows(found),
+        ),
+        ("Ranking", tables.ranking_aid(found), tables.ranking_rows(found)),
+        (
+            "Costs",
+            "Training alone, without evaluation; means over seeds, to the target Kaplan and Meier's median.",
+            tables.cost_rows(found),
+        ),
+        ("Retuned for every arm", "The best of a search on seeds of its own.", tables.tuning_rows(found)),
+        ("Claims", "What these data say of them.", tables.claim_rows(found)),
+    )
+    return [Section(title, aid, as_table(*cells)) for title, aid, cells in each if cells[1]]
+
+
+def _tiles(found: Ablation) -> list[Tile]:
+    best, tiles = found.best, []
+    if best is not None:
+        tiles.append(
+            Tile(f"Best {found.objective.metric}", words.score(best.score.mean), f"{best.name}; {_note(best)}")
+        )
+    if found.reference is not None and found.reference.finished:
+        reference = found.reference
+        note = f"{reference.name}; {_note(reference)}"
+        tiles.append(Tile("Reference", words.score(reference.score.mean), note))
+    verdicts = [each.verdict for each in found.differences]
+    kinds = ("better", "worse", "not told apart", "not compared")
+    counts = ", ".join(f"{verdicts.count(kind)} {kind}" for kind in kinds if kind in verdicts)
+    tiles.append(Tile("Arms", str(len(found.arms)), counts or "nothing to compare with"))
+    states = ", ".join(f"{n} {state.lower()}" for state, n in found.states.items())
+    tiles.append(Tile("Trials", str(sum(found.states.values())), states or "none yet"))
+    nuisance = ", ".join(map(words.label, found.nuisance.keys)) or "nothing named"
+    tiles.append(Tile("Nuisance", found.nuisance.mode, nuisance))
+    return [*tiles, Tile("Training time", words.duration(found.trial_sec), "of the arms, all trials added up")]
+
+
+def _note(arm: Arm) -> str:
+    return f"± {arm.score.sd:.2g} sd, n = {arm.score.n}" if arm.score.sd is not None else f"n = {arm.score.n}"
+
+
+def commands_of(found: Ablation, table: TrialTable, command: str) -> list[tuple[str, str]]:
+    """Return what to do next with an ablation, each with its command.
+
+    Args:
+        found: the ablation.
+        table: the study of its arms.
+        command: runs or continues it.
+
+    Returns:
+        Run it, train the first trial of its best arm again, open its trials, write its report.
+    """
+    best = "" if found.best is None else arm_commands(table).get(found.best.point, "")
+    return [
+        ("run or continue the ablation", command),
+        *([("train the best arm again", best)] if best else []),
+        ("open its trials in MLflow", f"python -m hpsearch ui {found.name}"),
+        ("write its report again", f"python -m hpsearch report {found.name}"),
+    ]

@@ -1,0 +1,206 @@
+"""The answer of an ablation in one sentence, and what to know before believing it."""
+
+from collections.abc import Sequence
+
+from hpsearch.base import words
+from hpsearch.base.types import Objective, TrialTable
+from hpsearch.metrics import is_share
+from hpsearch.reports.ablation.arms import Arm, replicates_in_common
+from hpsearch.reports.ablation.comparisons import Difference
+from hpsearch.reports.ablation.effects import Effects
+from hpsearch.reports.ablation.tuning import HELD, Nuisance
+from hpsearch.reports.summary.answer import HEADLINE, fixed_settings
+from hpsearch.statistics.estimates import Estimate
+
+
+def answer(arms: Sequence[Arm], reference: Arm | None, compared: Sequence[Difference], objective: Objective) -> str:
+    """Say what an ablation found.
+
+    Args:
+        arms: its arms.
+        reference: the arm that the others are compared with.
+        compared: their differences.
+        objective: says what is better.
+
+    Returns:
+        One sentence with an interval: on the arm with the best mean, the reference, and how many arms differ from it.
+    """
+    finished = [arm for arm in arms if arm.finished]
+    if not finished:
+        return "No answer yet: no arm has a finished trial."
+    best = min(finished, key=lambda arm: -arm.score.mean if objective.maximize else arm.score.mean)
+    lead = f"{_capital(best.name)} has the best {objective.metric}, {evidence(best.score)}"
+    if reference is None:
+        return f"{lead}; nothing is compared, for the reference has no trial."
+    if best is reference:
+        return f"{lead}; it is the reference: of {_tally(compared)}."
+    own = next(each for each in compared if each.arm == best.name)
+    return f"{lead}; {_against(own, reference, objective)}. Of {_tally(compared)}."
+
+
+def evidence(score: Estimate) -> str:
+    """Write a mean with its spread, n and interval."""
+    if score.sd is None or score.shown is None:
+        return f"{words.score(score.mean)} (n = 1 seed, so no interval is claimed)"
+    ends = words.interval(score.shown.low, score.shown.high, score.mean, score.sd)
+    return f"{words.score(score.mean, score.sd)} (mean ± sd, n = {score.n}, 95 % {method(score)} interval {ends})"
+
+
+def method(found: Estimate) -> str:
+    """Return which interval is shown: ``t`` or ``BCa``."""
+    return "t" if found.shown is found.t else "BCa"
+
+
+def signed(found: Estimate) -> str:
+    """Write a difference with its sign and its interval: ``+0.012 (95 % t interval 0.004–0.020)``."""
+    if found.sd is None or found.shown is None:
+        return f"{found.mean:+.3g}"
+    digits = words.interval_decimals(found.shown.low, found.shown.high)
+    low, high = (f"{end:+.{digits}f}" for end in (found.shown.low, found.shown.high))
+    return f"{found.mean:+.{digits}f} (95 % {method(found)} interval {low} to {high})"
+
+
+def caveats(
+    table: TrialTable,
+    arms: Sequence[Arm],
+    compared: Sequence[Difference],
+    nuisance: Nuisance,
+    effects: Effects,
+    objective: Objective,
+) -> tuple[str, ...]:
+    """List what to know before believing an ablation.
+
+    Args:
+        table: the study.
+        arms: its arms.
+        compared: their differences from the reference.
+        nuisance: what was held or retuned.
+        effects: main effects and interactions.
+        objective: what arms are compared by.
+
+    Returns:
+        One sentence each, the most important first.
+    """
+    lines = [*_lost(arms), _nuisance(nuisance), *_edges(nuisance), _seeds(arms, compared), _unequal(arms)]
+    lines += [_power(compared, objective), _no_effects(effects), _chosen(nuisance), _fixed(table)]
+    return tuple(line for line in lines if line)
+
+
+def detectable(difference: float, metric: str, beyond: str = "> 1") -> str:
+    """Write the smallest difference that would be shown; of a share none is above 1, and `beyond` is written then."""
+    return beyond if is_share(metric) and difference > 1 else f"{difference:.2g}"
+
+
+def _capital(name: str) -> str:
+    """Begin a name with a capital letter; one that begins with a key, ``model.act = relu``, is left as it is."""
+    return name if "." in name.split(" ")[0] else name[:1].upper() + name[1:]
+
+
+def _tally(compared: Sequence[Difference]) -> str:
+    kinds = ("better", "worse", "not told apart", "not compared")
+    counts = [(sum(each.verdict == kind for each in compared), kind) for kind in kinds]
+    text = ", ".join(f"{count} {kind}" for count, kind in counts if count)
+    return f"{words.count(len(compared), 'other arm')} {text or 'none is compared'} (Holm-adjusted, 5 %)"
+
+
+def _against(own: Difference, reference: Arm, objective: Objective) -> str:
+    if not own.difference.n:
+        return f"it cannot be compared with the reference {reference.name}: {own.why}"
+    lead = f"against the reference {reference.name} the paired difference is {signed(own.difference)}"
+    if own.p_holm is None:
+        return f"{lead}; {own.why}"
+    return f"{lead}, Holm-adjusted p = {own.p_holm:.2g}: {own.verdict}" + (
+        "" if own.verdict != "not told apart" else f" in {objective.metric} with these seeds"
+    )
+
+
+def _lost(arms: Sequence[Arm]) -> list[str]:
+    lines = []
+    for arm in arms:
+        if not arm.finished:
+            why = f"{arm.diverged} of {arm.trials} diverged" if arm.diverged else str(arm.state).lower()
+            why = why if arm.trials else "the search before found no setting at which it trains"
+            lines.append(f"No trial of {arm.name} finished ({why}): it is in no comparison.")
+        elif arm.diverged:
+            lines.append(
+                f"{arm.diverged} of {words.count(arm.trials, 'trial')} of {arm.name} diverged and are in no mean, "
+                "which flatters it."
+            )
+    return lines
+
+
+def _nuisance(nuisance: Nuisance) -> str:
+    if not nuisance.keys:
+        return "No nuisance hyperparameter is named: every arm was run at the same fixed settings, tuned for none."
+    names = ", ".join(words.label(key) for key in nuisance.keys)
+    if nuisance.mode == HELD:
+        held = words.settings(nuisance.held)
+        return (
+            f"Held, not retuned: {held}; an arm may look bad because this does not suit it (ablation.nuisance=retuned)."
+        )
+    return f"Retuned for every arm: {names}."
+
+
+def _edges(nuisance: Nuisance) -> list[str]:
+    lines = []
+    for tuned in nuisance.tuned:
+        for key, side in tuned.at_edge.items():
+            lines.append(
+                f"The best {words.label(key)} of {tuned.arm}, {words.number(tuned.params[key])}, is the "
+                f"{'lowest' if side == 'low' else 'highest'} tried: it may do better beyond."
+            )
+    return lines
+
+
+def _seeds(arms: Sequence[Arm], compared: Sequence[Difference]) -> str:
+    if all(arm.score.n <= 1 for arm in arms):
+        return "One seed per arm says nothing of the spread: no interval and no test is claimed; set study.seeds=5."
+    fewest = min((each.difference.n for each in compared if each.difference.n), default=0)
+    return f"Intervals are over {fewest} seeds at least; t intervals take scores as roughly normal." if fewest else ""
+
+
+def _unequal(arms: Sequence[Arm]) -> str:
+    finished = [arm for arm in arms if arm.finished]
+    counts = {arm.replicates for arm in finished}
+    if len(counts) < 2:
+        return ""
+    low, high = (pick(arm.score.n for arm in finished) for pick in (min, max))
+    common = len(replicates_in_common(finished))
+    return (
+        f"The arms have unequal seeds ({low} to {high} finished): each is compared with the reference over the seeds "
+        f"that both have, effects and ranking over the {common} that all have."
+    )
+
+
+def _power(compared: Sequence[Difference], objective: Objective) -> str:
+    found = [each.detectable for each in compared if each.detectable is not None and each.verdict == "not told apart"]
+    if not found:
+        return ""
+    beyond = "more than could ever be seen"
+    ends = " to ".join(dict.fromkeys(detectable(end, objective.metric, beyond) for end in (min(found), max(found))))
+    return (
+        f"Not told apart is not equal: with these seeds a true difference in {objective.metric} of {ends} would have "
+        "been shown in 4 studies of 5 by one comparison without Holm's adjustment (an estimate, from the estimated "
+        "spread)."
+    )
+
+
+def _no_effects(effects: Effects) -> str:
+    return f"No main effects are computed: {effects.why}." if effects.why else ""
+
+
+def _chosen(nuisance: Nuisance) -> str:
+    if not nuisance.tuned:
+        return ""
+    seeds = max(tuned.seeds for tuned in nuisance.tuned)
+    tried = max(len(tuned.tried) for tuned in nuisance.tuned)
+    return (
+        f"The nuisance values of an arm are the best of {words.count(tried, 'setting')} by {words.count(seeds, 'seed')}"
+        "; its scores here are from trainings of their own."
+    )
+
+
+def _fixed(table: TrialTable) -> str:
+    fixed = fixed_settings(table)
+    held = ", ".join(f"{key} {words.number(fixed[key])}" for key in HEADLINE if key in fixed)
+    return f"Fixed for all arms: {held}; with other settings of these the arms may compare otherwise." if held else ""

@@ -1,0 +1,217 @@
+"""Tables of an ablation: headings and rows of cells, for a terminal, a README or a page."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpsearch.base import words
+from hpsearch.reports.ablation.arms import level, replicates_in_common
+from hpsearch.reports.ablation.comparisons import Difference
+from hpsearch.reports.ablation.costs import Cost, Reach
+from hpsearch.reports.ablation.numbers import Ablation
+from hpsearch.reports.ablation.sentences import detectable, method
+from hpsearch.reports.kit.cells import NONE, Cell, Cells
+from hpsearch.statistics.estimates import LARGE, Estimate
+from hpsearch.statistics.intervals import Interval
+
+COMPARED = ("difference", "its 95 % interval", "p (Holm)")
+STRENGTH = ("Hedges' g", "detectable")
+
+
+def arm_rows(found: Ablation) -> Cells:
+    """Return one row per arm: levels, nuisance values, n, mean, sd, interval, verdict, paired difference."""
+    nuisance = [key for key in found.nuisance.keys if any(key in arm.nuisance for arm in found.arms)]
+    tested = any(arm.test is not None for arm in found.arms)
+    names = [factor.name for factor in found.factors] + [words.label(key) for key in nuisance]
+    names += ["n", found.objective.metric, "sd", "95 % interval", *(["test"] if tested else []), "verdict", *COMPARED]
+    compared = {each.arm: each for each in found.differences}
+    rows = []
+    for arm in found.arms:
+        cells = [Cell(level(arm.levels[factor.key]), _sorts(arm.levels[factor.key])) for factor in found.factors]
+        cells += [setting(arm.nuisance[key]) if key in arm.nuisance else NONE for key in nuisance]
+        cells += [_count(arm.score.n), *_evidence(arm.score)]
+        cells += [NONE if arm.test is None else mean(arm.test)] if tested else []
+        own = compared.get(arm.name)
+        beside = Cell("reference") if arm is found.reference else NONE
+        cells += [beside, NONE, NONE, NONE] if own is None else [Cell(own.verdict), *against(own)]
+        rows.append(tuple(cells))
+    return tuple(names), rows
+
+
+def difference_rows(found: Ablation) -> Cells:
+    """Return one row per compared arm: pairs, difference, both intervals, p-values, effect size, what could be seen."""
+    names = ("arm", "pairs", "difference", "interval shown", "the other one", "p", "p (Holm)", *STRENGTH)
+    rows = []
+    for each in found.differences:
+        if not each.difference.n:
+            rows.append((Cell(each.arm), _count(0), *[NONE] * 6, Cell(each.why)))
+            continue
+        gap, interval, p_holm = against(each)
+        other = _named(each.difference, each.difference.beside)
+        rows.append((
+            Cell(each.arm),
+            _count(each.difference.n),
+            *(gap, interval, other, _p(each.p), p_holm),
+            *strength(each, found.objective.metric),
+        ))
+    return names, rows
+
+
+def against(own: Difference) -> tuple[Cell, Cell, Cell]:
+    """Return a paired difference, its interval and its adjusted p-value: cells under `COMPARED`."""
+    found = own.difference
+    if not found.n:
+        return NONE, NONE, NONE
+    shown = found.shown
+    digits = words.decimals(found.mean) if shown is None else words.interval_decimals(shown.low, shown.high)
+    return Cell(f"{found.mean:+.{digits}f}", found.mean), _named(found, shown), _p(own.p_holm)
+
+
+def strength(own: Difference, metric: str) -> tuple[Cell, Cell]:
+    """Return the effect size of a paired difference and what these pairs would have shown: cells under `STRENGTH`."""
+    return (
+        NONE if own.effect is None else Cell(f"{own.effect:+.2f}", own.effect),
+        NONE if own.detectable is None else Cell(detectable(own.detectable, metric), own.detectable),
+    )
+
+
+def effect_rows(found: Ablation) -> Cells:
+    """Return one row per main effect and interaction: share of the variance between arms, F, degrees, p."""
+    names = ("effect", "share between arms", "F", "degrees of freedom", "p")
+    return names, [
+        (
+            Cell(each.name),
+            Cell(f"{100 * each.share:.0f} %", each.share),
+            NONE if each.p is None else Cell(f"{each.f:.3g}", each.f),
+            Cell(", ".join(f"{freedom:.3g}" for freedom in each.freedom)),
+            _p(each.p),
+        )
+        for each in found.effects.each
+    ]
+
+
+def ranking_aid(found: Ablation) -> str:
+    """Say how to read the ranking; of few seeds the resamples are few, and too much alike."""
+    n = len(replicates_in_common([arm for arm in found.arms if arm.finished]))
+    aid = "The order of the means, and again over 2,000 resamples of the seeds."
+    if n >= LARGE:
+        return aid
+    return f"{aid} With {n} seeds these ranges are too narrow: no test, and no sign that arms are told apart."
+
+
+def ranking_rows(found: Ablation) -> Cells:
+    """Return one row per ranked arm: place, its 95 % range over resampled seeds, how often it is the best."""
+    names = ("place", "arm", "95 % of the resamples", "best in")
+    return names, [
+        (
+            Cell(f"{rank.place:g}", rank.place),
+            Cell(rank.arm),
+            Cell(f"{rank.low:.0f} to {rank.high:.0f}"),
+            Cell(f"{100 * rank.best:.0f} %", rank.best),
+        )
+        for rank in found.ranking
+    ]
+
+
+def cost_rows(found: Ablation) -> Cells:
+    """Return one row per arm: time per update and epoch, how much to the target, best epoch, what the end lost."""
+    units = list(dict.fromkeys(unit for cost in found.costs for unit in cost.to_target))
+    names = ["arm", "per update", "per epoch", "updates", "training"]
+    names += [f"{unit} to {words.number(found.target)}" for unit in units]
+    names += ["best epoch", "best", "final", "final − best"]
+    return tuple(names), [_cost(cost, units) for cost in found.costs]
+
+
+def tuning_rows(found: Ablation) -> Cells:
+    """Return one row per arm that was searched: its best nuisance values, how the others fared, their edge."""
+    keys = found.nuisance.keys
+    names = ("arm", *(words.label(key) for key in keys), found.objective.metric)
+    names += ("tried", "diverged", "loss not halved", "at an edge")
+    return names, [
+        (
+            Cell(each.arm),
+            *(setting(each.params[key]) if key in each.params else NONE for key in keys),
+            NONE if each.mean is None else Cell(words.score(each.mean), each.mean),
+            _count(len(each.tried)),
+            _count(sum(one.diverged for one in each.tried)),
+            _count(sum(one.stable is False and not one.diverged for one in each.tried)),
+            Cell(", ".join(f"{words.label(key)} {side}" for key, side in each.at_edge.items())),
+        )
+        for each in found.nuisance.tuned
+    ]
+
+
+def claim_rows(found: Ablation) -> Cells:
+    """Return one row per claim: number, statement, verdict, why."""
+    names = ("claim", "statement", "verdict", "why")
+    return names, [
+        (_count(each.number), Cell(each.statement), Cell(each.verdict), Cell(each.sentence)) for each in found.claims
+    ]
+
+
+def mean(found: Estimate) -> Cell:
+    """Return a mean with as many decimals as its spread deserves."""
+    return Cell(words.score(found.mean, found.sd).split(" ")[0], found.mean) if found.n else NONE
+
+
+def setting(value: Any) -> Cell:
+    """Return a tuned value: three digits of a number."""
+    return Cell(words.number(value), _sorts(value))
+
+
+def _sorts(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _count(value: int) -> Cell:
+    return Cell(str(value), value)
+
+
+def _evidence(found: Estimate) -> Sequence[Cell]:
+    """Return mean, sd and interval; the method stands beside the interval."""
+    shown, sd = found.shown, found.sd
+    if shown is None or sd is None:
+        return mean(found), NONE, Cell("one seed: none") if found.n else NONE
+    ends = words.interval(shown.low, shown.high, found.mean, sd)
+    spread = Cell(f"{sd:.{words.decimals(found.mean, sd)}f}", sd)
+    return mean(found), spread, Cell(f"{ends} ({method(found)})", shown.high - shown.low)
+
+
+def _named(found: Estimate, interval: Interval | None) -> Cell:
+    if interval is None or found.sd is None:
+        return NONE
+    digits = words.interval_decimals(interval.low, interval.high)
+    which = "t" if interval is found.t else "BCa"
+    return Cell(f"{interval.low:+.{digits}f} to {interval.high:+.{digits}f} ({which})", interval.high - interval.low)
+
+
+def _p(p: float | None) -> Cell:
+    return NONE if p is None else Cell("< .001" if p < 0.001 else f"{p:.2g}", p)
+
+
+def _cost(cost: Cost, units: Sequence[str]) -> tuple[Cell, ...]:
+    return (
+        Cell(cost.arm),
+        *(_time(each) for each in (cost.update_sec, cost.epoch_sec)),
+        Cell(words.number(round(cost.updates.mean)), cost.updates.mean) if cost.updates.n else NONE,
+        _time(cost.seconds),
+        *(_reach(cost.to_target, unit) for unit in units),
+        Cell(f"{cost.best_epoch.mean:.1f}", cost.best_epoch.mean) if cost.best_epoch.n else NONE,
+        *(Cell(words.score(each.mean, each.sd), each.mean) if each.n else NONE for each in (cost.best, cost.final)),
+        Cell(f"{cost.slack.mean:+.2g}", cost.slack.mean) if cost.slack.n else NONE,
+    )
+
+
+def _time(found: Estimate) -> Cell:
+    return Cell(words.duration(found.mean), found.mean) if found.n else NONE
+
+
+def _reach(to_target: Mapping[str, Reach], unit: str) -> Cell:
+    """Return the median to the target, with how many did not get there: those are counted, not left out."""
+    reach = to_target.get(unit)
+    if reach is None or not reach.n:
+        return NONE
+    missed = f"not reached in {reach.missed} of {reach.n}"
+    if reach.median is None:
+        return Cell(missed)
+    shown = words.duration(reach.median) if unit == "seconds" else words.number(reach.median)
+    return Cell(f"{shown} ({missed})" if reach.missed else shown, reach.median)

@@ -1,0 +1,188 @@
+"""The nuisance hyperparameters of an ablation: held for every arm, or retuned for each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.reports.ablation.arms import Arm, ablation_options, named
+from hpsearch.reports.kit.space import Axis, searched
+from hpsearch.reports.summary.answer import flatten
+from hpsearch.reports.summary.boundary import halved
+from hpsearch.reports.summary.sweep import Point, best_of, objective_of, points_of
+from hpsearch.statistics.estimates import estimate
+
+HELD, RETUNED = "held", "retuned"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One setting of the nuisance hyperparameters of an arm and what became of it.
+
+    Attributes:
+        params: the nuisance values.
+        mean: mean score; None when a trial did not end.
+        diverged: whether a trial diverged.
+        stable: whether the training loss of every trial fell below half of its first, see
+            `hpsearch.reports.summary.boundary.halved`; None where that is not known.
+    """
+
+    params: Mapping[str, Any]
+    mean: float | None
+    diverged: bool
+    stable: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """The search over the nuisance hyperparameters of one arm.
+
+    Attributes:
+        arm: its name.
+        levels: its factors.
+        params: the best values; empty when none trained to the end.
+        mean: mean score there, by which it was chosen; None without one.
+        seeds: how many trials that mean is over.
+        at_edge: ``low`` or ``high`` by key, where the best value is the first or the last of three or more tried.
+        tried: every setting, in the order of the points.
+    """
+
+    arm: str
+    levels: Mapping[str, Any]
+    params: Mapping[str, Any]
+    mean: float | None
+    seeds: int
+    at_edge: Mapping[str, str]
+    tried: tuple[Tried, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nuisance:
+    """How an ablation treats what it does not ask about.
+
+    Attributes:
+        mode: ``held`` or ``retuned``.
+        keys: the nuisance hyperparameters.
+        held: their values in every arm, by key, where they are held.
+        tuned: the search of each arm, where they are retuned and the search is at hand.
+    """
+
+    mode: str
+    keys: tuple[str, ...]
+    held: Mapping[str, Any]
+    tuned: tuple[Tuned, ...]
+
+
+def nuisance_of(table: TrialTable, arms: Sequence[Arm], tuning: TrialTable | None) -> Nuisance:
+    """Return how a study of arms treats its nuisance hyperparameters.
+
+    Args:
+        table: the study of the arms.
+        arms: its arms.
+        tuning: the study of the search before it; None where there was none.
+
+    Returns:
+        The record.
+    """
+    config = dict(table.study.get("config") or {})
+    named_keys = [name.rsplit("/", 1)[-1] for name in _names(config.get("nuisance") or {})]
+    keys = tuple(dict.fromkeys([*named_keys, *(key for arm in arms for key in arm.nuisance)]))
+    mode = ablation_options(table.study).get("nuisance") or HELD
+    fixed = {k: v for group, value in config.items() for k, v in flatten(value, group).items()}
+    held = {key: fixed[key] for key in keys if mode == HELD and key in fixed}
+    return Nuisance(mode, keys, held, () if tuning is None else tuned_of(tuning))
+
+
+def tuned_of(table: TrialTable) -> tuple[Tuned, ...]:
+    """Pick the best nuisance values of every arm.
+
+    Args:
+        table: the study of the search.
+
+    Returns:
+        One record per arm, in the order of their first points.
+    """
+    axes, objective = searched(table), objective_of(table.study)
+    factors = ablation_options(table.study).get("factors") or []
+    stable = halved(table)
+    by_arm: dict[str, list[Point]] = {}
+    for point in points_of(table, [axis.key for axis in axes]):
+        by_arm.setdefault(named({key: point.params.get(key) for key in factors}), []).append(point)
+    return tuple(
+        _tuned(name, points, factors, axes, best_of([p for p in points if p.mean is not None], objective), stable)
+        for name, points in by_arm.items()
+    )
+
+
+def with_untrained(arms: Sequence[Arm], tuned: Sequence[Tuned]) -> tuple[Arm, ...]:
+    """Return the arms with those that trained at none of their settings, so that none is lost without a word.
+
+    Args:
+        arms: those that were given their best values.
+        tuned: the search of every arm.
+
+    Returns:
+        The arms in the order of the search; one that trained nowhere has no trial, and the point -1.
+    """
+    lost = {each.arm: _untrained(each) for each in tuned if not each.params}
+    known = lost | {arm.name: arm for arm in arms}
+    order = dict.fromkeys([*(each.arm for each in tuned if each.arm in known), *(arm.name for arm in arms)])
+    return tuple(known[name] for name in order)
+
+
+def _untrained(tuned: Tuned) -> Arm:
+    away = any(each.diverged for each in tuned.tried)
+    return Arm(
+        point=-1,
+        name=tuned.arm,
+        levels=tuned.levels,
+        nuisance={},
+        replicates=(),
+        score=estimate([]),
+        test=None,
+        trials=0,
+        diverged=0,
+        state=TrialState.INFEASIBLE if away else TrialState.FAILED,
+    )
+
+
+def _tuned(
+    name: str,
+    points: Sequence[Point],
+    factors: Sequence[str],
+    axes: Sequence[Axis],
+    best: Point | None,
+    stable: Mapping[int, bool],
+) -> Tuned:
+    params = {} if best is None else {k: v for k, v in best.params.items() if k not in factors}
+    return Tuned(
+        arm=name,
+        levels={key: points[0].params.get(key) for key in factors},
+        params=params,
+        mean=None if best is None else best.mean,
+        seeds=0 if best is None else best.n,
+        at_edge={a.key: side for a in axes if a.key in params and a.numeric and (side := _side(a.key, params, points))},
+        tried=tuple(
+            Tried({k: v for k, v in p.params.items() if k not in factors}, p.mean, p.diverged > 0, stable.get(p.point))
+            for p in points
+        ),
+    )
+
+
+def _side(key: str, params: Mapping[str, Any], points: Sequence[Point]) -> str:
+    """Return the end of an arm's own values that the best one is at; empty inside, or of fewer than three."""
+    values = sorted({p.params[key] for p in points if key in p.params})
+    if len(values) < 3 or params[key] not in (values[0], values[-1]):
+        return ""
+    return "low" if params[key] == values[0] else "high"
+
+
+def _names(table: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return the names of a table of expressions; a condition on a factor stands in front of a slash."""
+    found = []
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            found += _names(value, f"{prefix}{name}{'/' if '=' in name else '.'}")
+        else:
+            found.append(f"{prefix}{name}")
+    return found

@@ -1,0 +1,63 @@
+"""What an ablation leaves for people to read: a page, README.md with its figures, and the tables behind them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpsearch.base.files import REPORT, replace_text
+from hpsearch.base.types import TrialTable
+from hpsearch.reports.ablation.numbers import Ablation
+from hpsearch.reports.ablation.page import ablation_stills, commands_of, render_ablation, sections
+from hpsearch.reports.kit.tables import trials_csv
+from hpsearch.reports.summary.readme import markdown_table, markdown_text, shell_block
+
+
+def write_ablation(found: Ablation, table: TrialTable, tuning: TrialTable | None, command: str, folder: Path) -> Path:
+    """Write ``report.html``, ``README.md``, its SVG figures and its tables as CSV, each in one move.
+
+    Args:
+        found: what it found.
+        table: the study of its arms.
+        tuning: the search before it; None where nothing was retuned.
+        command: runs or continues it.
+        folder: where to write; made when it is missing.
+
+    Returns:
+        The path of the page.
+    """
+    replace_text(folder / "trials.csv", trials_csv(table))
+    replace_text(folder / "curves.csv", table.curves.to_csv(index=False, lineterminator="\n"))
+    if tuning is not None:
+        replace_text(folder / "tuning.csv", trials_csv(tuning))
+    images = []
+    for name, title, svg in ablation_stills(found, table):
+        replace_text(folder / name, svg)
+        images.append((name, title))
+    replace_text(folder / "README.md", readme(found, commands_of(found, table, command), images))
+    return replace_text(folder / REPORT, render_ablation(found, table, command))
+
+
+def readme(found: Ablation, commands: Sequence[tuple[str, str]], images: Sequence[tuple[str, str]]) -> str:
+    """Return the README of an ablation: question, answer, main figure, tables, caveats, other figures, commands.
+
+    Args:
+        found: what it found.
+        commands: what to do next, each with its command.
+        images: file and title of each figure, the main one first.
+    """
+    shown = [f"![{markdown_text(title)}]({name})" for name, title in images]
+    parts = [f"# {markdown_text(found.name)}", f"**{markdown_text(found.question)}**", markdown_text(found.answer)]
+    parts += shown[:1]
+    for section in sections(found):
+        parts += [f"## {section.title}", section.aid, markdown_table(section.table.headings, section.table.rows)]
+    parts += ["## Before you believe it", "\n".join(f"- {markdown_text(line)}" for line in found.caveats)]
+    parts += ["## Figures", *shown[1:]] if shown[1:] else []
+    parts += ["## What it took", markdown_text(found.took), "## Commands", shell_block(commands)]
+    return "\n\n".join([*parts, _files(found)]) + "\n"
+
+
+def _files(found: Ablation) -> str:
+    searched = ", `tuning.csv` every trial of the search before them" if found.nuisance.tuned else ""
+    return (
+        f"`trials.csv` holds every trial of the arms, one row each, `curves.csv` every epoch of theirs{searched}. "
+        "In `report.html`, which the command writes, the figures are interactive."
+    )

@@ -1,0 +1,71 @@
+"""Two ablations arm by arm: what the arms that both have gained from the one to the other."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hpsearch.base import words
+from hpsearch.base.types import TrialTable
+from hpsearch.reports.ablation.arms import Arm, ablation_options, arms_of, factors_of
+from hpsearch.reports.ablation.comparisons import Difference, judged, paired
+from hpsearch.reports.ablation.tuning import nuisance_of
+from hpsearch.reports.summary.sweep import objective_of
+
+
+@dataclass(frozen=True, slots=True)
+class SharedArm:
+    """An arm that two ablations have.
+
+    Attributes:
+        first: as the first one trained it, with the nuisance values that it was held at or given.
+        second: as the second one did.
+        difference: second minus first, paired by seed and fold; better or worse is said of the second.
+    """
+
+    first: Arm
+    second: Arm
+    difference: Difference
+
+
+def arm_by_arm(first: TrialTable, second: TrialTable) -> tuple[SharedArm, ...]:
+    """Compare the arms of two ablations that have the same levels.
+
+    Args:
+        first: the arms of one.
+        second: those of the other.
+
+    Returns:
+        The shared arms in the order of the first, p-values adjusted for all of them; none where one of the two is no
+        study of arms, a point is not the only one with its levels, or they are compared by different metrics.
+    """
+    objective, other = (objective_of(table.study) for table in (first, second))
+    known = _by_levels(second)
+    pairs = [(arm, known[levels]) for levels, arm in _by_levels(first).items() if levels in known]
+    if (objective.metric, objective.direction) != (other.metric, other.direction):
+        return ()
+    found = [
+        paired(*(replace(arm, name=f"{arm.name} of {table.name}") for arm, table in ((b, second), (a, first))))
+        for a, b in pairs
+    ]
+    return tuple(
+        SharedArm(a, b, replace(each, arm=a.name)) for (a, b), each in zip(pairs, judged(found, objective), strict=True)
+    )
+
+
+def told(shared: Sequence[SharedArm], first: str, second: str) -> str:
+    """Say in one sentence how many arms of a second ablation are better or worse than in the first."""
+    counts: Counter[str] = Counter(each.difference.verdict for each in shared)
+    kinds = ("better", "worse", "not told apart", "not compared")
+    text = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind])
+    of = f"Of {words.count(len(shared), 'arm')} that both have"
+    return f"{of}, in {second} against {first}: {text} (paired by seed, Holm-adjusted, 5 %)."
+
+
+def _by_levels(table: TrialTable) -> dict[frozenset[tuple[str, object]], Arm]:
+    """Return the arms of an ablation by their levels; none of a study of anything else, or of its search before."""
+    if not ablation_options(table.study).get("factors"):
+        return {}
+    arms = arms_of(table, factors_of(table))
+    held = nuisance_of(table, arms, None).held
+    found = {frozenset(arm.levels.items()): replace(arm, nuisance={**held, **arm.nuisance}) for arm in arms}
+    return found if len(found) == len(arms) else {}

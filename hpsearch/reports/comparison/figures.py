@@ -1,0 +1,184 @@
+"""Two studies in one figure: their best points seed by seed, their scores along a hyperparameter, their curves."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from plotly.graph_objects import Figure
+
+import hpsearch.reports.kit.theme as theme
+from hpsearch.base.types import TrialTable
+from hpsearch.base.words import score, settings
+from hpsearch.reports.kit.canvas import (
+    Layout,
+    Trace,
+    axis_style,
+    coordinate,
+    draw,
+    escape,
+    hover,
+    menu,
+    parameter_axis,
+    positive_span,
+    score_axis,
+    shorten,
+)
+from hpsearch.reports.kit.curves import STEP_LOSS, Curve, curves_of, metrics_of
+from hpsearch.reports.kit.space import Axis
+from hpsearch.reports.summary.sweep import Point, Summary
+
+STYLES = ((theme.BLUE, theme.BLUE_WASH, "solid", "circle"), (theme.RED, theme.RED_WASH, "dash", "square"))
+"""Colour, its wash, dash and symbol of each study: none is told by colour alone."""
+_METRICS = 8
+
+
+def best_figure(summaries: Sequence[Summary]) -> Figure:
+    """Draw each study's best point: every seed, the mean and its interval.
+
+    Args:
+        summaries: of two studies with the same objective.
+
+    Returns:
+        The figure, a lane per study.
+    """
+    traces: list[Trace] = []
+    for lane, (summary, (colour, _, _, symbol)) in enumerate(zip(summaries, STYLES, strict=True)):
+        if summary.best is not None:
+            traces += _lane(summary.best, summary, lane, colour, symbol)
+    names = [escape(shorten(summary.name, 30)) for summary in summaries]
+    y = axis_style("", tickvals=[0, 1], ticktext=names, range=[1.6, -0.6], tickfont={"color": theme.INK})
+    layout = {"xaxis": axis_style(summaries[0].objective.metric), "yaxis": y, "height": 280}
+    told = "; ".join(f"{s.name} {score(s.best.mean, s.best.sd)}" for s in summaries if s.best is not None)
+    return draw(traces, layout, f"Dot plot of the best point of each study, seed by seed: {told}.")
+
+
+def _lane(best: Point, summary: Summary, lane: int, colour: str, symbol: str) -> list[Trace]:
+    name, mean = escape(summary.name), best.mean or 0.0
+    half = 0.0 if best.interval is None else best.interval.high - mean
+    seeds = [f"seed {seed}: {score(value)}" for (seed, _), value in zip(best.replicates, best.scores, strict=True)]
+    shared = {"type": "scatter", "mode": "markers", "hovertemplate": "%{hovertext}<extra></extra>", "showlegend": False}
+    return [
+        {
+            **shared,
+            "x": list(best.scores),
+            "y": [lane + 0.22] * best.n,
+            "hovertext": seeds,
+            "marker": {"color": colour, "symbol": symbol, "size": 8, "opacity": 0.55},
+        },
+        {
+            **shared,
+            "x": [mean],
+            "y": [lane],
+            "hovertext": [f"<b>{name}</b><br>{score(mean, best.sd)}<br>{escape(settings(best.params))}"],
+            "marker": {"color": colour, "symbol": symbol, "size": 13},
+            "error_x": {"type": "data", "array": [half], "color": colour, "thickness": 2, "width": 7},
+        },
+    ]
+
+
+def overlay_figure(summaries: Sequence[Summary], axis: Axis) -> Figure:
+    """Draw the scores of both studies along a hyperparameter that both searched.
+
+    Args:
+        summaries: of two studies with the same objective.
+        axis: the hyperparameter, with the values of both.
+
+    Returns:
+        The figure: means over seeds with bars of one sd.
+    """
+    traces: list[Trace] = []
+    for summary, (colour, _, dash, symbol) in zip(summaries, STYLES, strict=True):
+        done = [p for p in summary.points if p.mean is not None and axis.key in p.params]
+        done.sort(key=lambda p: coordinate(axis, p.params[axis.key]))
+        line = len(summary.axes) == 1 and axis.numeric
+        traces.append({
+            "type": "scatter",
+            "name": escape(shorten(summary.name, 40)),
+            "mode": "lines+markers" if line else "markers",
+            "x": [coordinate(axis, p.params[axis.key]) for p in done],
+            "y": [p.mean for p in done],
+            "error_y": {"type": "data", "array": [p.sd or 0.0 for p in done], "thickness": 1.2, "width": 3},
+            "line": {"color": colour, "dash": dash, "width": 2},
+            "marker": {"color": colour, "symbol": symbol, "size": 8},
+            "hovertext": [hover(summary, p, f"{escape(summary.name)} {score(p.mean, p.sd)}") for p in done],
+            "hovertemplate": "%{hovertext}<extra></extra>",
+        })
+    scores = [s for summary in summaries for p in summary.points for s in p.scores]
+    layout = {"xaxis": parameter_axis(axis), "yaxis": score_axis(summaries[0], scores)}
+    names = " and ".join(summary.name for summary in summaries)
+    return draw(traces, layout, f"{summaries[0].objective.metric} against {axis.name} of {names}.")
+
+
+def best_curves_figure(tables: Sequence[TrialTable], summaries: Sequence[Summary]) -> Figure | None:
+    """Draw the learning curves of both best points, the mean over seeds with a band of one sd.
+
+    Args:
+        tables: of the two studies.
+        summaries: their results.
+
+    Returns:
+        The figure with a menu for the metric; None where they share none.
+    """
+    first, second = (metrics_of(t, s.objective) for t, s in zip(tables, summaries, strict=True))
+    metrics = [m for m in first if m in second and m != STEP_LOSS][:_METRICS]
+    if not metrics:
+        return None
+    groups = [_metric_traces(metric, tables, summaries) for metric in metrics]
+    traces = [trace | {"visible": i == 0} for i, group in enumerate(groups) for trace in group]
+    owners = [i for i, group in enumerate(groups) for _ in group]
+    axes = [_curve_axes(metric, group) for metric, group in zip(metrics, groups, strict=True)]
+    entries: list[tuple[str, list[Any]]] = [
+        (escape(metric), [{"visible": [owner == i for owner in owners]}, axes[i]]) for i, metric in enumerate(metrics)
+    ]
+    layout = {**axes[0], "updatemenus": [menu("Metric", "dropdown", entries)]}
+    names = " and ".join(summary.name for summary in summaries)
+    return draw(traces, layout, f"Line chart of {metrics[0]} over epochs of the best points of {names}.")
+
+
+def _metric_traces(metric: str, tables: Sequence[TrialTable], summaries: Sequence[Summary]) -> list[Trace]:
+    traces: list[Trace] = []
+    for table, summary, style in zip(tables, summaries, STYLES, strict=True):
+        curves = [c for c in curves_of(table, metric) if summary.best and c.point == summary.best.point]
+        traces += band_traces(curves, summary.name, *style[:3]) if curves else []
+    return traces
+
+
+def band_traces(curves: Sequence[Curve], name: str, colour: str, wash: str, dash: str = "solid") -> list[Trace]:
+    """Return the mean of curves and, of two or more, a band of one sample sd around it.
+
+    Args:
+        curves: one metric of trials that belong together.
+        name: of the group.
+        colour: of the line.
+        wash: of the band.
+        dash: of the line.
+
+    Returns:
+        Traces that share a legend group; each epoch is over the trials that got that far.
+    """
+    x = np.unique(np.concatenate([c.x for c in curves]))
+    known = [[float(c.y[i]) for c in curves if (i := np.searchsorted(c.x, at)) < len(c.x) and c.x[i] == at] for at in x]
+    mean = np.array([np.mean(values) for values in known])
+    sd = np.array([np.std(values, ddof=1) if len(values) > 1 else 0.0 for values in known])
+    shared: Trace = {"type": "scatter", "mode": "lines", "x": x.tolist(), "legendgroup": name}
+    edge = {**shared, "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+    band = [
+        {**edge, "y": (mean - sd).tolist()},
+        {**edge, "y": (mean + sd).tolist(), "fill": "tonexty", "fillcolor": wash},
+    ]
+    label = escape(shorten(name, 40))
+    line = {
+        **shared,
+        "y": mean.tolist(),
+        "name": label,
+        "line": {"color": colour, "dash": dash, "width": 2.2},
+        "hovertemplate": f"<b>{label}</b><br>%{{y:.4g}} at %{{x}}, mean of {len(curves)}<extra></extra>",
+    }
+    return [*(band if len(curves) > 1 else []), line]
+
+
+def _curve_axes(metric: str, traces: Sequence[Trace]) -> Layout:
+    values = [value for trace in traces if "name" in trace for value in trace["y"]]
+    kind = "log" if positive_span(values) > 50 else "linear"
+    y = axis_style(metric, type=kind, exponentformat="power")
+    return {"xaxis": axis_style("epoch", rangemode="tozero"), "yaxis": y}

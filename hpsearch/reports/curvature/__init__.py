@@ -1,0 +1,1 @@
+"""The curvature of a trained loss, on a page."""

@@ -1,0 +1,135 @@
+"""The curvature of a trial in one figure: the spectral density, and the loss along the bottom direction."""
+
+from pathlib import Path
+
+import plotly.graph_objects as go
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+from plotly.subplots import make_subplots
+
+import hpsearch.reports.kit.theme as theme
+from hpsearch.base.files import replace_text
+from hpsearch.base.words import number
+from hpsearch.reports.curvature.numbers import Curvature
+from hpsearch.reports.summary.static import svg_text
+
+FLOOR = 1e-6
+"""Least density shown, as a share of the largest."""
+LABELS = (
+    ("eigenvalue of the Hessian", "density"),
+    ("distance along the lowest eigenvector", "training loss"),
+)
+
+
+def write_curvature(found: Curvature, run: str, folder: Path) -> tuple[Path, Path]:
+    """Write the figure as a page and as a drawing.
+
+    Args:
+        found: the curvature.
+        run: name of the trial.
+        folder: where to write; made when it is missing.
+
+    Returns:
+        The paths of ``curvature.html`` and ``curvature.svg``.
+    """
+    page = curvature_figure(found, run).to_html(include_plotlyjs=True, full_html=True)
+    html = replace_text(folder / "curvature.html", page)
+    return html, replace_text(folder / "curvature.svg", curvature_svg(found))
+
+
+def _density(found: Curvature) -> tuple[list[float], list[float]]:
+    """Return the density where it is large enough to be seen on a logarithmic axis."""
+    least = FLOOR * max(found.density[1])
+    return list(found.density[0]), [max(y, least) for y in found.density[1]]
+
+
+def _outermost(found: Curvature) -> list[float]:
+    return [value for value, _ in (*found.bottom, *found.top)]
+
+
+def _parabola(found: Curvature) -> list[float]:
+    """Return the loss that slope and smallest eigenvalue predict at the distances of the line."""
+    line, bending = found.line, found.bottom[0][0]
+    return [found.loss + line.slope * t + bending * t * t / 2 for t in line.distances]
+
+
+def curvature_figure(found: Curvature, run: str) -> go.Figure:
+    """Draw a curvature as a plotly figure.
+
+    Args:
+        found: the curvature.
+        run: name of the trial.
+
+    Returns:
+        A figure with two panels.
+    """
+    figure = make_subplots(1, 2, horizontal_spacing=0.1)
+    x, y = _density(found)
+    marks, floor = _outermost(found), min(y)
+    lines = [
+        (1, x, y, "density", {"mode": "lines", "line": {"color": theme.BLUE, "width": 2}}),
+        (
+            1,
+            marks,
+            [floor] * len(marks),
+            "outermost eigenvalues",
+            {"mode": "markers", "marker": {"color": theme.RED, "symbol": "line-ns-open", "size": 14}},
+        ),
+        (
+            2,
+            found.line.distances,
+            _parabola(found),
+            "by slope and smallest eigenvalue",
+            {"mode": "lines", "line": {"color": theme.MUTED, "dash": "dot", "width": 2}},
+        ),
+        (
+            2,
+            found.line.distances,
+            found.line.losses,
+            "training loss",
+            {"mode": "lines+markers", "line": {"color": theme.BLUE, "width": 2}},
+        ),
+    ]
+    for panel, xs, ys, name, style in lines:
+        hover = f"{name}<br>%{{x:.4g}}: %{{y:.4g}}<extra></extra>"
+        figure.add_trace(go.Scatter(x=xs, y=ys, name=name, hovertemplate=hover, **style), row=1, col=panel)
+    for panel, (across, up) in enumerate(LABELS, 1):
+        figure.update_xaxes(title=across, gridcolor=theme.GRID, zeroline=False, row=1, col=panel)
+        figure.update_yaxes(title=up, gridcolor=theme.GRID, zeroline=False, row=1, col=panel)
+    figure.update_yaxes(type="log", row=1, col=1)
+    figure.update_layout(
+        template="none",
+        title={"text": f"{run}: {found.verdict}", "subtitle": {"text": found.reason}},
+        font={"family": theme.FONT, "size": 12, "color": theme.INK},
+        height=480,
+        margin={"l": 70, "r": 20, "t": 100, "b": 50},
+        legend={"orientation": "h", "y": -0.18},
+    )
+    return figure
+
+
+def curvature_svg(found: Curvature) -> str:
+    """Draw a curvature as SVG; the same one always gives the same bytes.
+
+    Args:
+        found: the curvature.
+
+    Returns:
+        SVG text.
+    """
+    return svg_text(lambda figure: _panels(figure, found), (9.6, 3.8))
+
+
+def _panels(figure: Figure, found: Curvature) -> None:
+    left, right = figure.subplots(1, 2)
+    x, y = _density(found)
+    left.semilogy(x, y, color=theme.BLUE)
+    left.plot(_outermost(found), [min(y)] * len(_outermost(found)), "|", color=theme.RED, markersize=10)
+    left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
+    left.set_title(f"minimum ratio {number(found.positive.mean)}", fontsize=10)
+    right.plot(found.line.distances, _parabola(found), ":", color=theme.MUTED)
+    right.plot(found.line.distances, found.line.losses, ".-", color=theme.BLUE)
+    right.set_title(f"{found.verdict}; dotted: second order", fontsize=10)
+    for ax, (across, up) in zip((left, right), LABELS, strict=True):
+        ax.set_xlabel(across)
+        ax.set_ylabel(up)

@@ -1,0 +1,161 @@
+"""What is known of one trial's training, as the diagnosis reads it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.base.types import TrialTable
+from hpsearch.reports.kit.curves import smooth
+from hpsearch.reports.summary.boundary import diverged
+
+Array: TypeAlias = NDArray[np.float64]
+_EPOCHS = {"train": "train/loss", "valid": "valid/loss", "update_ratio": "update_ratio"}
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One trial's course.
+
+    Attributes:
+        train: training loss by epoch, from epoch 1.
+        valid: validation loss by epoch, from epoch 1.
+        untrained: loss before the first update; nan where it is not known.
+        diverged: why the run was ended as diverged; empty for one that was not.
+        update_ratio: |Δw|₂ / |w|₂ of an update, by epoch; may be empty.
+        layers: rows of the trial's ``layers.json``, see `hpsearch.trial.layers.LayerWatch`; may be empty.
+        twin: training loss by epoch of a shallower network that was trained alike; None where there is none.
+        unit: a loss of ordinary size: 1 for a classification; for a regression, whose targets have any unit, the
+            untrained loss.
+    """
+
+    train: Array
+    valid: Array
+    untrained: float
+    diverged: str = ""
+    update_ratio: Array = field(default_factory=lambda: np.empty(0))
+    layers: tuple[Mapping[str, Any], ...] = ()
+    twin: Array | None = None
+    unit: float = 1.0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs with both losses."""
+        return min(len(self.train), len(self.valid))
+
+    @property
+    def scale(self) -> float:
+        """The untrained loss, which losses are compared with; the first training loss where it is not known."""
+        for value in (self.untrained, *self.train[:1].tolist()):
+            if np.isfinite(value) and value > 0:
+                return float(value)
+        return 1.0
+
+
+def history(fields: Mapping[str, Any]) -> History:
+    """Return the history that plain lists describe: those of `histories`, or any with the names of `History`."""
+    arrays = {name: np.asarray(fields[name], dtype=np.float64) for name in _EPOCHS if fields.get(name) is not None}
+    twin = fields.get("twin")
+    return History(
+        **arrays,
+        untrained=float(fields.get("untrained", np.nan)),
+        diverged=str(fields.get("diverged", "")),
+        layers=tuple(fields.get("layers") or ()),
+        unit=float(fields.get("unit", 1.0)),
+        twin=None if twin is None else np.asarray(twin, dtype=np.float64),
+    )
+
+
+def histories(table: TrialTable) -> dict[tuple[int, int, int], dict[str, Any]]:
+    """Return the curves of a study's trials as plain lists, which can be handed on and stored.
+
+    Args:
+        table: the study.
+
+    Returns:
+        By (point, seed, fold): the arguments of `history`, without layers and without a twin. Trials without both
+        losses are left out, unless they diverged before their first report.
+    """
+    kept = [
+        column
+        for column in ("point", "seed", "fold", "epoch", "valid/acc", *_EPOCHS.values())
+        if column in table.curves
+    ]
+    groups: Mapping[Any, Any] = {
+        place: rows.sort_values("epoch") for place, rows in table.curves[kept].groupby(["point", "seed", "fold"])
+    }
+    found = {}
+    for row in table.trials.to_dict("records"):
+        place = (int(row["point"]), int(row["seed"]), int(row["fold"]))
+        reason = str(row["reason"]) if diverged(str(row["state"]), str(row["reason"])) else ""
+        fields = _fields(groups[place]) if place in groups else {"train": [], "valid": [], "untrained": float("nan")}
+        if fields["train"] or reason:
+            found[place] = {**fields, "diverged": reason}
+    return found
+
+
+def _fields(rows: Any) -> dict[str, Any]:
+    losses = [column for column in ("train/loss", "valid/loss") if column in rows]
+    trained, before = rows[rows["epoch"] > 0].dropna(subset=losses), rows[rows["epoch"] == 0]
+    fields: dict[str, Any] = {
+        name: [float(value) for value in trained[column]] if column in rows else [] for name, column in _EPOCHS.items()
+    }
+    known = "valid/loss" in rows and len(before)
+    untrained = float(before["valid/loss"].iloc[0]) if known else float("nan")
+    return {**fields, "untrained": untrained, "unit": 1.0 if "valid/acc" in rows or not known else untrained}
+
+
+def smoothed(y: Array) -> Array:
+    """Return a curve of losses by epoch, smoothed over about a thirtieth of its length to each side."""
+    return smooth(y, max(0.6, len(y) / 30)) if len(y) > 2 else y
+
+
+def noise(y: Array) -> float:
+    """Return the standard deviation of a curve around its own trend.
+
+    The second difference of a smooth curve is near zero, and that of independent noise of standard deviation s has the
+    standard deviation s sqrt(6). The median magnitude of the curve's second differences, divided by .6745 sqrt(6), is
+    the estimate: the minority where the trend bends or an outlier lies does not count. A factor 1 + 2 / (their number)
+    allows for an estimate from few values that is too small by chance.
+
+    Args:
+        y: equally spaced values.
+
+    Returns:
+        The estimate; 0 for fewer than 4 values.
+    """
+    if len(y) < 4:
+        return 0.0
+    second = np.abs(np.diff(y, 2))
+    return float(np.median(second) / (0.6745 * np.sqrt(6)) * (1 + 2 / len(second)))
+
+
+def jumps(y: Array) -> float:
+    """Return by how much a curve that should fall jumps up, as the standard deviation of noise that would do the same.
+
+    The mean rise from one value to the next, falls counted as 0. Independent normal
+    noise of standard deviation s around a level has s / sqrt(pi). A fall, however steep, adds nothing.
+
+    Args:
+        y: equally spaced values.
+
+    Returns:
+        The estimate; 0 for fewer than 4 values.
+    """
+    if len(y) < 4:
+        return 0.0
+    return float(np.clip(np.diff(y), 0, None).mean() * np.sqrt(np.pi))
+
+
+def last_part(y: Array, share: float) -> Array:
+    """Return the last values of a curve: a share of it, at least two."""
+    return y[-max(2, round(share * len(y))) :]
+
+
+def slope(y: Sequence[float] | Array) -> float:
+    """Return the slope of the least-squares line through equally spaced values; 0 for fewer than two."""
+    if len(y) < 2:
+        return 0.0
+    return float(np.polyfit(np.arange(len(y)), np.asarray(y, dtype=np.float64), 1)[0])

@@ -1,0 +1,1 @@
+"""How a page, a table and a figure are made."""

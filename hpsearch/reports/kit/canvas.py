@@ -1,0 +1,319 @@
+"""What every figure shares: type, axes that follow the scale of a hyperparameter, menus, the strip for lost trials."""
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from scipy.stats import rankdata
+
+import hpsearch.reports.kit.theme as theme
+from hpsearch.base.types import TrialState
+from hpsearch.base.words import number, score
+from hpsearch.reports.kit.curves import thin
+from hpsearch.reports.kit.space import Axis
+from hpsearch.reports.summary.sweep import Point, Summary
+
+Trace = dict[str, Any]
+Layout = dict[str, Any]
+_CLEAR = "rgba(0,0,0,0)"
+_FEW = 7
+_GOLDEN = 0.6180339887  # multiples of it fill an interval evenly
+MANY_POINTS = 400  # beyond, single seeds are not drawn and hover texts are short
+MOST_POINTS = 1500  # drawn in one figure
+
+
+def draw(traces: Sequence[Trace], layout: Layout, alt: str, min_width: int = 0) -> go.Figure:
+    """Return a figure in the house style.
+
+    Args:
+        traces: plotly traces.
+        layout: what differs from the style.
+        alt: what the figure shows, for those who cannot see it; kept in ``layout.meta``.
+        min_width: pixels below which a page scrolls the figure rather than squeezing it; kept in ``layout.meta``.
+
+    Returns:
+        The figure.
+    """
+    style: Layout = {
+        "template": "none",
+        "font": {"family": theme.FONT, "size": 13, "color": theme.INK},
+        "paper_bgcolor": _CLEAR,
+        "plot_bgcolor": _CLEAR,
+        "margin": {"l": 64, "r": 20, "t": 34, "b": 54},
+        "height": 430,
+        "hovermode": "closest",
+        "hoverlabel": {
+            "bgcolor": theme.PAPER,
+            "bordercolor": theme.RULE,
+            "font": {"family": theme.FONT, "size": 13, "color": theme.INK},
+            "align": "left",
+        },
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.01,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "itemsizing": "trace",
+        },
+        "modebar": {"bgcolor": _CLEAR, "color": theme.MUTED, "activecolor": theme.BLUE},
+        "meta": {"alt": alt, "min_width": min_width},
+    }
+    return go.Figure({"data": list(traces), "layout": {**style, **layout}})
+
+
+def axis_style(title: str, **changes: Any) -> Layout:
+    """Return a plain axis with a light grid."""
+    return {
+        "title": {"text": escape(title), "font": {"color": theme.MUTED, "size": 13}, "standoff": 10},
+        "gridcolor": theme.GRID,
+        "linecolor": theme.RULE,
+        "tickcolor": theme.RULE,
+        "tickfont": {"color": theme.MUTED},
+        "ticks": "outside",
+        "ticklen": 4,
+        "ticklabeloverflow": "allow",  # where all were hidden Plotly would place the title at infinity
+        "showline": True,
+        "zeroline": False,
+        "automargin": True,
+        **changes,
+    }
+
+
+def parameter_axis(axis: Axis) -> Layout:
+    """Return the plotly axis of a hyperparameter: logarithmic, linear, or one place per category.
+
+    Args:
+        axis: the hyperparameter.
+
+    Returns:
+        An x axis whose range leaves a margin around the values tried.
+    """
+    places = [axis.place(value) for value in axis.values] or [0.0]
+    pad = 0.045 * (places[-1] - places[0]) or 0.5
+    ticks = parameter_ticks(axis)
+    title = axis.name if axis.name == axis.key else f"{axis.name} ({axis.key})"
+    return axis_style(
+        title,
+        type="log" if axis.scale == "log" else "linear",
+        range=[min(places) - pad, max(places) + pad],
+        tickmode="array",
+        tickvals=[value for value, _ in ticks],
+        ticktext=[escape(text) for _, text in ticks],
+    )
+
+
+def parameter_ticks(axis: Axis) -> list[tuple[float, str]]:
+    """Return positions and texts of ticks: every value when they are few, round numbers otherwise."""
+    if axis.scale == "category":
+        return [(i, shorten(number(value))) for i, value in enumerate(axis.values)]
+    if len(axis.values) <= _FEW:
+        return [(float(value), number(value)) for value in axis.values]
+    return [(tick, number(tick)) for tick in round_ticks(axis.scale == "log", axis.values[0], axis.values[-1])]
+
+
+def round_ticks(log: bool, low: float, high: float) -> list[float]:
+    """Return about five round numbers between two values, whole decades on a wide log scale."""
+    if log:
+        exponents = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
+        if len(exponents) >= 3:
+            return [10.0**e for e in exponents][:: math.ceil(len(exponents) / 7)]
+        grid = (
+            d * 10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) for d in (1, 2, 5)
+        )
+        return [tick for tick in grid if low <= tick <= high] or [low, high]
+    if high == low:
+        return [low]
+    raw = (high - low) / 5
+    size = 10.0 ** math.floor(math.log10(raw))
+    step = min((m * size for m in (1, 2, 5, 10)), key=lambda s: abs(s - raw))
+    first = math.ceil(low / step - 1e-9)
+    return [float(f"{i * step:.12g}") for i in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def coordinate(axis: Axis, value: Any) -> float:
+    """Return a value's data coordinate: itself, or the index of a category."""
+    return axis.place(value) if axis.scale == "category" else float(value)
+
+
+def positive_span(values: Sequence[float]) -> float:
+    """Return the largest over the smallest value when all are positive and finite, else 1."""
+    finite = [v for v in values if math.isfinite(v)]
+    return max(finite) / min(finite) if finite and min(finite) > 0 else 1.0
+
+
+def menu(name: str, kind: str, buttons: Sequence[tuple[str, list[Any]]], active: int = 0) -> Layout:
+    """Return one plotly menu whose entries call ``Plotly.update``.
+
+    Args:
+        name: what is chosen; a page shows it beside the control.
+        kind: ``dropdown`` or ``buttons``.
+        buttons: label and arguments (trace changes, layout changes) of each entry.
+        active: the entry that is on.
+
+    Returns:
+        An entry of ``layout.updatemenus``; a report draws it as a control of the page.
+    """
+    return {
+        "name": name,
+        "type": kind,
+        "direction": "down" if kind == "dropdown" else "right",
+        "active": active,
+        "x": 1 if kind == "dropdown" else 0,
+        "xanchor": "right" if kind == "dropdown" else "left",
+        "y": 1.02,
+        "yanchor": "bottom",
+        "showactive": True,
+        "buttons": [{"label": text, "method": "update", "args": args} for text, args in buttons],
+    }
+
+
+def lost_strip(present: bool) -> Mapping[str, Layout]:
+    """Return the y axes of a figure with a strip below for trials without a score; without such, the main axis only."""
+    if not present:
+        return {"yaxis": {"domain": [0, 1]}}
+    strip = axis_style("", domain=[0, 0.09], range=[-1, 1], tickvals=[0], ticktext=["no score"], fixedrange=True)
+    return {"yaxis": {"domain": [0.13, 1]}, "yaxis2": {**strip, "showgrid": False, "showline": False, "ticks": ""}}
+
+
+def foot_trace(lost: Sequence[tuple[float, str]], low: float, high: float, name: str) -> Trace:
+    """Return crosses below all scores for settings that diverged, which have none.
+
+    Args:
+        lost: where each lies along the x axis, and what it belongs to.
+        low: the lowest score drawn.
+        high: the highest.
+        name: of what the x axis shows.
+
+    Returns:
+        One trace, named ``diverged``.
+    """
+    return {
+        **{"type": "scatter", "mode": "markers", "name": "diverged", "legendrank": 1},
+        "x": [x for x, _ in lost],
+        "y": [low - 0.07 * ((high - low) or 0.1)] * len(lost),
+        "hovertext": [f"<b>{escape(of)}</b><br>{escape(name)} {number(x)}: diverged" for x, of in lost],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "marker": {"color": theme.RED, "symbol": "x", "size": 9},
+    }
+
+
+def escape(text: Any) -> str:
+    """Return text that plotly shows as it is: it would read tags in it."""
+    return html.escape(str(text), quote=False)
+
+
+def shorten(text: str, limit: int = 22) -> str:
+    """Cut a long text at its end."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def hover(summary: Summary, p: Point, head: str) -> str:
+    """Return a hover text: the head in bold, the point and its hyperparameters; of very many points the head alone.
+
+    Args:
+        summary: the study's result.
+        p: the point.
+        head: what is shown first, already escaped.
+
+    Returns:
+        Lines as plotly takes them.
+    """
+    head = f"<b>{head}</b><br>point {p.point}"
+    return head if len(summary.points) > MANY_POINTS else f"{head}<br>{_params(p.params)}"
+
+
+def outcome(summary: Summary, p: Point) -> str:
+    """Return a hover text that says what became of a point."""
+    if p.mean is not None:
+        return hover(summary, p, f"{escape(summary.objective.metric)} {score(p.mean, p.sd)}")
+    if p.state is TrialState.PRUNED:
+        return hover(summary, p, f"pruned at {score(p.partial)}")
+    return hover(summary, p, "diverged" if p.diverged else p.state.lower())
+
+
+def drawn(summary: Summary, points: Sequence[Point], most: int = MOST_POINTS) -> tuple[Point, ...]:
+    """Return the points to draw when there are very many: the best third of `most`, and of the others every so many.
+
+    Args:
+        summary: the study's result.
+        points: what there is to draw.
+        most: how many to draw.
+
+    Returns:
+        The points by number, all of them when they are few.
+    """
+    if len(points) <= most:
+        return tuple(points)
+    scored = sorted((p for p in points if p.mean is not None), key=lambda p: loss(summary, p))
+    kept = {p.point for p in scored[: most // 3]}
+    others = [p for p in points if p.point not in kept]
+    kept |= {others[i].point for i in thin(len(others), most - len(kept))}
+    return tuple(p for p in points if p.point in kept)
+
+
+def shown_of(shown: int, total: int, noun: str) -> str:
+    """Return a sentence that says how much is drawn; empty when it is all."""
+    return "" if shown >= total else f" Shown: {shown:,} of {total:,} {noun}, the best among them."
+
+
+def loss(summary: Summary, p: Point) -> float:
+    """Return a point's mean score turned so that smaller is better; infinite without one."""
+    if p.mean is None:
+        return math.inf
+    return -p.mean if summary.objective.maximize else p.mean
+
+
+def ranks(summary: Summary, points: Sequence[Point]) -> list[float]:
+    """Return each point's rank among the scores, 1 the best and 0 the worst, equal ones the better; NaN without one."""
+    losses = np.array([loss(summary, p) for p in points], dtype=float)
+    known = np.isfinite(losses)
+    shares = np.full(len(losses), math.nan)
+    if known.any():
+        shares[known] = (rankdata(-losses[known], method="max") - 1) / max(known.sum() - 1, 1)
+    return [float(share) for share in shares]
+
+
+def score_axis(summary: Summary, scores: Sequence[float], **changes: Any) -> Layout:
+    """Return the axis of the objective: logarithmic where a loss spans more than a factor of 50."""
+    log = not summary.objective.maximize and positive_span(scores) > 50
+    return axis_style(summary.objective.metric, type="log" if log else "linear", **changes)
+
+
+def states_of(points: Sequence[Point]) -> dict[str, tuple[TrialState, list[Point]]]:
+    """Return points by what a legend calls them, without those that have not ended."""
+    lost = [p for p in points if p.state is TrialState.INFEASIBLE]
+    groups = {
+        "complete": (TrialState.COMPLETE, [p for p in points if p.mean is not None]),
+        "pruned": (TrialState.PRUNED, [p for p in points if p.state is TrialState.PRUNED]),
+        "diverged": (TrialState.INFEASIBLE, [p for p in lost if p.diverged]),
+        "out of memory": (TrialState.FAILED, [p for p in lost if not p.diverged]),
+    }
+    return {name: group for name, group in groups.items() if group[1]}
+
+
+def plane_axis(axis: Axis) -> Layout:
+    """Return the axis of a hyperparameter in a plane of points, with room for those of a category to spread."""
+    style = parameter_axis(axis)
+    return style if axis.numeric else {**style, "range": [-0.5, len(axis.values) - 0.5]}
+
+
+def colour_bar(title: str, **changes: Any) -> Layout:
+    """Return a colour bar to the right of a figure."""
+    style = {"thickness": 12, "outlinewidth": 0, "len": 1, "x": 1.01, "xpad": 4, "tickfont": {"color": theme.MUTED}}
+    text = {"text": escape(title), "side": "right", "font": {"color": theme.MUTED, "size": 13}}
+    return {"title": text, **style, **changes}
+
+
+def spread_out(axis: Axis, points: Sequence[Point]) -> list[float]:
+    """Return the data coordinates of points along an axis; those of a category are spread so that they can be seen."""
+    if axis.numeric:
+        return [coordinate(axis, p.params[axis.key]) for p in points]
+    return [round(coordinate(axis, p.params[axis.key]) + 0.5 * ((p.point * _GOLDEN) % 1 - 0.5), 3) for p in points]
+
+
+def _params(params: Mapping[str, Any]) -> str:
+    return "<br>".join(f"{escape(key)} = {escape(shorten(number(value), 60))}" for key, value in params.items())

@@ -1,0 +1,142 @@
+"""What was searched: one axis per hyperparameter, with the scale it is read on."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.base.types import TrialTable
+from hpsearch.base.words import label
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Scale = Literal["log", "linear", "category"]
+_LOG_TAG = re.compile(r"\btag\(\s*(?:\w+\s*,\s*)*log\b")
+_SPACED = re.compile(r"\b(interval|range)\(")  # says by itself how its values are spaced
+_WIDE = 100  # numbers that span this factor are read on a log scale even when the space lists them one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One searched hyperparameter.
+
+    Attributes:
+        key: dotted key, a column of the trials.
+        name: its name in words.
+        scale: how its values are spaced.
+        values: the distinct values tried, ascending, or in order of appearance for a category.
+    """
+
+    key: str
+    name: str
+    scale: Scale
+    values: tuple[Any, ...]
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the values have an order and distances."""
+        return self.scale != "category"
+
+    def place(self, value: Any) -> float:
+        """Return where a value lies: its logarithm to base 10, itself, or its index; NaN for None and unknown ones."""
+        if value is None:
+            return math.nan
+        if self.scale == "category":
+            return float(self.values.index(value)) if value in self.values else math.nan
+        return math.log10(value) if self.scale == "log" else float(value)
+
+    def unplace(self, place: float) -> float:
+        """Return the number at a place of a numeric axis."""
+        return float(10**place) if self.scale == "log" else place
+
+    def relative(self, value: Any) -> float:
+        """Return where a value lies between the smallest (0) and the largest (1) value tried; 0.5 for a single one."""
+        low, high = self.place(self.values[0]), self.place(self.values[-1])
+        return (self.place(value) - low) / (high - low) if high > low else 0.5
+
+
+def searched(table: TrialTable) -> tuple[Axis, ...]:
+    """Return the axes of a study in the order of its space, the conditional ones under their plain key.
+
+    Args:
+        table: the study.
+
+    Returns:
+        One axis per searched key that some trial has a value of.
+    """
+    expressions: dict[str, str] = {}
+    for name, expression in dict(table.study.get("space") or {}).items():
+        expressions.setdefault(name.rsplit("/", 1)[-1], str(expression))
+    axes = (_axis(table, key, text) for key, text in expressions.items() if key in table.trials)
+    return tuple(axis for axis in axes if axis.values)
+
+
+def main_axis(axes: tuple[Axis, ...]) -> Axis | None:
+    """Return the axis to draw first: the first on a log scale, else the first numeric one, else the first."""
+    for scale in ("log", "linear", "category"):
+        for axis in axes:
+            if axis.scale == scale:
+                return axis
+    return None
+
+
+def combined(one: Axis, other: Axis) -> Axis:
+    """Return the axis of a hyperparameter that two studies searched, with the values of both.
+
+    Args:
+        one: axis of the first study, which decides the scale of numbers.
+        other: axis of the same key of the second.
+
+    Returns:
+        An axis; of categories where one of them is.
+    """
+    values = tuple(dict.fromkeys((*one.values, *other.values)))
+    if not (one.numeric and other.numeric):
+        return Axis(one.key, one.name, "category", values)
+    scale: Scale = "log" if one.scale == "log" and min(values) > 0 else "linear"
+    return Axis(one.key, one.name, scale, tuple(sorted(values)))
+
+
+def plain(value: Any) -> Any:
+    """Return a hyperparameter as None, a bool, a Python number or text; lists and mappings as JSON.
+
+    Args:
+        value: a cell of the trials.
+
+    Returns:
+        A hashable value; NaN is None.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, list | tuple | Mapping):
+        return json.dumps(value, default=str)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return value if isinstance(value, bool | int | float) else str(value)
+
+
+def column(table: TrialTable, key: str) -> list[Any]:
+    """Return a searched hyperparameter of every trial, None where it was inactive."""
+    return [plain(value) for value in table.trials[key].tolist()]
+
+
+def floats(values: "pd.Series[Any]") -> NDArray[np.float64]:
+    """Return a column of the trials as numbers, NaN for None."""
+    return np.asarray(values, dtype=np.float64)
+
+
+def _axis(table: TrialTable, key: str, expression: str) -> Axis:
+    values = list(dict.fromkeys(value for value in column(table, key) if value is not None))
+    if not all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in values):
+        return Axis(key, label(key), "category", tuple(values))
+    values.sort()
+    positive = bool(values) and values[0] > 0
+    wide = positive and values[-1] / values[0] >= _WIDE and not _SPACED.search(expression)
+    log = positive and (wide or _LOG_TAG.search(expression) is not None)
+    return Axis(key, label(key), "log" if log else "linear", tuple(values))

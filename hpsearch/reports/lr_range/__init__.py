@@ -1,0 +1,1 @@
+"""Which learning rates a test of rates suggests."""

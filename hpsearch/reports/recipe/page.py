@@ -1,0 +1,131 @@
+"""The page of a recipe: it reads top to bottom like a laboratory notebook."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hpsearch.base.files import REPORT, replace_text
+from hpsearch.base.words import number
+from hpsearch.reports.kit.cells import Cell
+from hpsearch.reports.kit.page import render_page
+from hpsearch.reports.kit.tables import as_table, flat
+from hpsearch.reports.recipe.figures import stage_figure
+from hpsearch.reports.summary.panels import Drawn, Panel, panel
+from hpsearch.reports.summary.readme import markdown_table, markdown_text, shell_block
+
+_TITLES = {
+    "data_check": "Look at the data",
+    "initial_loss": "Check the initial loss",
+    "determinism": "The same seed twice",
+    "input_baseline": "Without the inputs",
+    "gradient_isolation": "Who reaches whom",
+    "overfit_small": "Overfit a small sample",
+    "lr_find": "Find the learning rate",
+    "coarse": "Search coarse",
+    "fine": "Search fine",
+    "curves": "Read the curves",
+    "train_longer": "Train longer or shorter",
+    "confirm": "Confirm over fresh seeds",
+}
+_MARKS = {"pass": "✓", "warn": "!", "fail": "✗"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stage on the page."""
+
+    name: str
+    title: str
+    verdict: str
+    mark: str
+    sentence: str
+    cause: str
+    action: str
+    numbers: tuple[tuple[str, str], ...]
+    panel: Panel | None
+    report: str | None
+
+
+def write_notebook(study: Mapping[str, Any], replay: str | None, folder: Path) -> Path:
+    """Write ``report.html`` and ``README.md`` of a recipe, each in one move.
+
+    Args:
+        study: what the recipe recorded of itself, its stages among it.
+        replay: the command that trains the winner again, if there is one.
+        folder: of the recipe.
+
+    Returns:
+        The path of the page.
+    """
+    panels = {name: panel(name, *parts) for name, *parts in stage_figures(study)}
+    entries = [_entry(name, fields, panels, folder) for name, fields in study.get("stages", {}).items()]
+    replace_text(folder / "README.md", _markdown(study, entries, replay))
+    text = render_page(
+        "recipe.html.j2",
+        name=study["name"],
+        question=study["question"],
+        answer=_sentence(study.get("state", {}).get("answer", "")),
+        failed=study.get("state", {}).get("why", ""),
+        entries=entries,
+        missing=[_TITLES.get(name, name) for name in study.get("recipe", ()) if name not in study.get("stages", {})],
+        replay=replay,
+        again=study["command"],
+        config=flat(dict(study["config"])),
+        ended=_ended(study),
+    )
+    return replace_text(folder / REPORT, text)
+
+
+def _entry(name: str, fields: Mapping[str, Any], panels: Mapping[str, Panel], folder: Path) -> Entry:
+    beside = folder.with_name(f"{folder.name}.{name}") / REPORT
+    return Entry(
+        name=name,
+        title=_TITLES.get(name, name),
+        verdict=fields["verdict"],
+        mark=_MARKS[fields["verdict"]],
+        sentence=_sentence(fields["sentence"]),
+        cause=fields["cause"],
+        action=fields["action"],
+        numbers=tuple((key, number(value)) for key, value in fields["numbers"].items()),
+        panel=panels.get(name),
+        report=f"../{beside.parent.name}/{REPORT}" if beside.exists() else None,
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def stage_figures(study: Mapping[str, Any]) -> Iterator[Drawn]:
+    """Yield the figures of a recipe's stages, in their order.
+
+    Args:
+        study: what the recipe recorded of itself.
+
+    Yields:
+        Those of the stages that have one.
+    """
+    for name, fields in study.get("stages", {}).items():
+        drawn = stage_figure(name, fields["series"], fields["handed"], study["objective"]["metric"])
+        if drawn is not None:
+            yield name, _TITLES.get(name, name), *drawn
+
+
+def _ended(study: Mapping[str, Any]) -> str:
+    time = study.get("state", {}).get("time")
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC" if time else ""
+
+
+def _markdown(study: Mapping[str, Any], entries: list[Entry], replay: str | None) -> str:
+    said = (study["question"], study.get("state", {}).get("answer", ""))
+    question, answer = (markdown_text(str(text or "")) for text in said)
+    headings = ("stage", "verdict", "found", "do")
+    rows = [(each.title, f"{each.mark} {each.verdict}", each.sentence, each.action) for each in entries]
+    table = as_table(headings, [tuple(map(Cell, row)) for row in rows])
+    commands = [("run or continue the recipe", str(study["command"]))]
+    commands += [("train the winner again, with the test set", replay)] if replay else []
+    parts = [f"# {markdown_text(str(study['name']))}", question, f"**{answer}**" if answer else ""]
+    parts += [markdown_table(table.headings, table.rows), "## Commands", shell_block(commands)]
+    return "\n\n".join(part for part in parts if part) + "\n"

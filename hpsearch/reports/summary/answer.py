@@ -1,0 +1,296 @@
+"""The answer of a study in one sentence, and what to know before believing it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.base import words
+from hpsearch.base.types import TrialState, TrialTable, Widening
+from hpsearch.reports.summary.boundary import Edge, Frontier, Stability
+from hpsearch.reports.summary.sweep import Point, Summary
+
+if TYPE_CHECKING:
+    from hpsearch.reports.summary.importance import Importance, Share
+
+_GROUPS = ("data", "model", "init", "finetune", "loss", "optimizer", "scheduler", "regularizer", "trainer")
+HEADLINE = (
+    *("data", "model", "optimizer", "optimizer.lr", "optimizer.momentum", "optimizer.weight_decay", "scheduler"),
+    *("regularizer", "data.batch_size", "trainer.epochs"),
+)
+
+
+def answer(summary: Summary, importance: "Importance | None" = None) -> str:
+    """Say what a study found, with n, mean, spread and interval.
+
+    Args:
+        summary: the study's result.
+        importance: which hyperparameters matter, where that was computed.
+
+    Returns:
+        One sentence, and one each on what matters most and what pruning saved. Without a point whose replicates are all
+        COMPLETE it says so; for one seed it claims no spread.
+    """
+    best = summary.best
+    if best is None:
+        return _nothing(summary)
+    lead = f"{_is_best(summary, best)}: {summary.objective.metric} {evidence(best)}"
+    stable = _stability_clause(summary.stability, alone=len(summary.axes) == 1)
+    first = f"{lead}{stable or _frontier_clause(summary.frontier)}."
+    return " ".join(text for text in (first, _front(summary), _pruned(summary), _matters(importance)) if text)
+
+
+def evidence(point: Point) -> str:
+    """Write a point's score with its spread, number of replicates and interval.
+
+    Args:
+        point: a point with at least one complete trial.
+
+    Returns:
+        ``0.975 ± 0.004 (mean ± sd of n = 3 seeds, 95 % t interval 0.965–0.985)``.
+    """
+    if point.mean is None or point.sd is None or point.interval is None:
+        return f"{words.score(point.mean)} (n = 1 seed, so no spread and no interval can be given)"
+    ends = words.interval(point.interval.low, point.interval.high, point.mean, point.sd)
+    return (
+        f"{words.score(point.mean, point.sd)} (mean ± sd of n = {replicates(point)}, "
+        f"{point.interval.level:.0%} t interval {ends})".replace("%", " %")
+    )
+
+
+def replicates(point: Point) -> str:
+    """Write what a point was repeated over: ``3 seeds``, or ``6 runs of 3 seeds x 2 folds``."""
+    seeds, folds = ({r[i] for r in point.replicates} for i in (0, 1))
+    if len(folds) <= 1:
+        return words.count(len(seeds), "seed")
+    return f"{point.n} runs of {words.count(len(seeds), 'seed')} × {words.count(len(folds), 'fold')}"
+
+
+def caveats(summary: Summary, fixed: Mapping[str, Any], importance: "Importance | None" = None) -> tuple[str, ...]:
+    """List what to know before believing the answer.
+
+    Args:
+        summary: the study's result.
+        fixed: the settings that were not searched, from `fixed_settings`.
+        importance: which hyperparameters matter, where that was computed.
+
+    Returns:
+        One sentence each, the most important first.
+    """
+    lines = [_unfinished(summary), *_edge_lines(summary), _near(summary), _rivals(summary), _selection(summary)]
+    lines += [_seeds(summary), _no_importance(importance)]
+    held = ", ".join(f"{key} {words.number(fixed[key])}" for key in HEADLINE if key in fixed)
+    lines.append(f"Fixed, not searched: {held}; another setting of these may have another best." if held else "")
+    lines.append(_lost(summary))
+    return tuple(line for line in lines if line)
+
+
+def fixed_settings(table: TrialTable) -> dict[str, Any]:
+    """Return what the study held fixed, by dotted key; a group's own key names the class or function it selects.
+
+    Args:
+        table: the study.
+
+    Returns:
+        Every setting of the groups that decide a result, less the searched ones.
+    """
+    config = dict(table.study.get("config") or {})
+    taken = {str(name).rsplit("/", 1)[-1] for name in dict(table.study.get("space") or {})}
+    flat = {k: v for group in _GROUPS if group in config for k, v in flatten(config[group], group).items()}
+    return {k: v for k, v in flat.items() if k not in taken and not any(k.startswith(f"{t}.") for t in taken)}
+
+
+def flatten(value: Any, key: str) -> dict[str, Any]:
+    """Flatten a nested setting to dotted keys; under its own key stands the last part of its ``_target_``."""
+    if not isinstance(value, Mapping):
+        return {key: value}
+    flat: dict[str, Any] = {}
+    for name, inner in value.items():
+        if name == "_target_":
+            flat[key] = str(inner).rsplit(".", 1)[-1]
+        elif name not in ("_partial_", "_convert_"):
+            flat.update(flatten(inner, f"{key}.{name}"))
+    return flat
+
+
+def took(stages: Mapping[str, TrialTable]) -> str:
+    """Say what trials cost.
+
+    Args:
+        stages: studies by what they are called in the sentence, ``the search``; the empty name needs no words.
+
+    Returns:
+        A sentence: trials, their time added up, the time from the first one's start to the last one's end, the device.
+    """
+    ended = {stage: table.trials[table.trials["ended"].notna()] for stage, table in stages.items()}
+    ended = {stage: trials for stage, trials in ended.items() if len(trials)}
+    if not ended:
+        return "Nothing has been trained yet."
+    parts = [
+        f"{words.count(len(trials), 'trial')}{stage and ' of '}{stage}, "
+        f"{words.duration(float(trials['duration_sec'].sum()))} added up"
+        for stage, trials in ended.items()
+    ]
+    span = max(t["ended"].max() for t in ended.values()) - min(t["started"].min() for t in ended.values())
+    devices = [str(name) for t in ended.values() if "device" in t for name in t["device"].dropna().unique()]
+    on = f", on {' and '.join(dict.fromkeys(devices))}" if devices else ""
+    return f"{'; '.join(parts)}; {words.duration(float(span))} from the first one's start to the last one's end{on}."
+
+
+def _is_best(summary: Summary, best: Point) -> str:
+    if not best.params:
+        return "The one setting that was run gives"
+    if len(best.params) == 1:
+        sentence = words.setting(*next(iter(best.params.items())))
+        return f"{sentence[0].upper() if sentence.startswith('a ') else sentence[0]}{sentence[1:]} is best"
+    return f"Best of {words.count(len(summary.eligible), 'point')} is {words.settings(best.params)}"
+
+
+def _stability_clause(stability: Stability | None, *, alone: bool) -> str:
+    if stability is None or stability.stable is None:
+        return "".join(_diverges(edge) for edge in stability.edges) if stability else ""
+    low, high = stability.stable.low, stability.stable.high
+    values = stability.axis.values
+    if low == high:
+        text = f"; of the values tried training is stable only at {words.number(low)}"
+    elif (low, high) == (values[0], values[-1]):
+        text = f"; training is stable over the whole range tried, {words.number(low)} to {words.number(high)}"
+    else:
+        text = f"; training is stable from {words.number(low)} to {words.number(high)}"
+    if not alone:
+        text += f" of {stability.axis.name}, the rest as in the best point"
+    return text + "".join(f" and{_diverges(edge)[1:]}" for edge in stability.edges)
+
+
+def _frontier_clause(edge: Frontier | None) -> str:
+    if edge is None:
+        return ""
+    return f"; training diverges {edge.side} {words.setting(edge.axis.key, edge.edge)}, roughly".replace(" = ", " ")
+
+
+def _front(summary: Summary) -> str:
+    front = summary.front
+    if front is None or not front.front:
+        return ""
+    names = " and ".join(o.metric for o in front.objectives)
+    return f"The Pareto front of {names} holds {len(front.front)} of {words.count(len(front.values), 'point')}."
+
+
+def _matters(importance: "Importance | None") -> str:
+    if importance is None or not (importance.fanova.shares or importance.ped.shares):
+        return ""
+    ranking = importance.fanova if importance.fanova.shares else importance.ped
+    first, pair = ranking.shares[0], importance.interaction
+    if pair is not None and pair.share > first.share:
+        return f"What matters most is {pair.name} together: {_part(pair)} of the variance over the ranges tried."
+    whole = "the variance over the ranges tried" if ranking is importance.fanova else "what sets the best points apart"
+    return f"What matters most is {_the(first)}: {_part(first)} of {whole}."
+
+
+def _the(share: "Share") -> str:
+    return share.name if share.name in share.keys else f"the {share.name}"
+
+
+def _part(share: "Share") -> str:
+    return f"{100 * share.share:.0f} % (95 % interval {100 * share.low:.0f}–{100 * share.high:.0f} %)"
+
+
+def _pruned(summary: Summary) -> str:
+    pruning = summary.pruning
+    if pruning is None:
+        return ""
+    stopped = f"{pruning.pruned} of {words.count(pruning.trials, 'trial')}"
+    return f"Pruning stopped {stopped} early and saved {100 * pruning.share:.0f} % of the epochs."
+
+
+def _diverges(edge: Edge) -> str:
+    return f"; diverges from {words.number(edge.outside)} {'on' if edge.side == 'above' else 'down'}"
+
+
+def _nothing(summary: Summary) -> str:
+    counts = ", ".join(f"{n} {state}" for state, n in sorted(summary.states.items()))
+    if not counts:
+        return "No answer yet: no trial has started."
+    if set(summary.states) == {TrialState.INFEASIBLE}:
+        return f"No answer: every trial diverged or ran out of memory ({counts})."
+    wanted = "its trial" if summary.replicates == 1 else f"all of its {summary.replicates} replicates"
+    return f"No answer yet: no point has {wanted} COMPLETE (trials: {counts})."
+
+
+def _unfinished(summary: Summary) -> str:
+    waiting = sum(n for state, n in summary.states.items() if not state.finished)
+    return f"The study has not ended: {words.count(waiting, 'trial')} still to finish." if waiting else ""
+
+
+def _edge_lines(summary: Summary) -> list[str]:
+    lines = []
+    for key, side in summary.at_edge.items():
+        widened = sum(e.key == key and e.side == side for e in summary.extensions)
+        after = f", which was extended {words.times(widened)} already" if widened else ""
+        lines.append(
+            f"The best {words.label(key)} lies at the {side} edge of the values tried{after}: extend the search there."
+        )
+    return lines + [_extension(e) for e in summary.extensions]
+
+
+def _extension(e: Widening) -> str:
+    old, new = (f"{words.number(low)}–{words.number(high)}" for low, high in (e.old, e.new))
+    return (
+        f"The range of {words.label(e.key)} was extended from {old} to {new}, because the best value by then, "
+        f"{words.number(e.best)}, lay at its {e.side} edge; points asked before could not lie beyond."
+    )
+
+
+def _near(summary: Summary) -> str:
+    near = summary.near
+    if near is None or not near.few or len(summary.axes) < 2:
+        return ""
+    return (
+        f"Only {len(near.points)} of {words.count(near.of, 'point')} lie near the best (within {near.tolerance:.2g}: "
+        f"{near.rule}), so its region has hardly been searched; more points may find better ones."
+    )
+
+
+def _no_importance(importance: "Importance | None") -> str:
+    refused = importance.fanova.refused if importance and not importance.ped.shares else ""
+    return f"Nothing is said of which hyperparameter matters: {refused}." if refused else ""
+
+
+def _rivals(summary: Summary) -> str:
+    verb = "has" if len(summary.ties) == 1 else "have"
+    tied = f"{words.count(len(summary.ties), 'other point')} {verb} exactly the same mean. " if summary.ties else ""
+    if not summary.rivals:
+        return tied.strip()
+    names = "; ".join(words.settings(p.params) for p in summary.rivals[:6])
+    more = f" and {len(summary.rivals) - 6} more" if len(summary.rivals) > 6 else ""
+    return (
+        f"{tied}Not told apart from the best with these seeds (the 95 % t interval of the paired difference includes "
+        f"0): {names}{more}."
+    )
+
+
+def _selection(summary: Summary) -> str:
+    metric, n = summary.objective.metric, len(summary.eligible)
+    if summary.best is None or n < 2:
+        return ""
+    text = f"The best of {n} points was picked by the same {metric} that is quoted, so it looks better than it is"
+    if summary.optimism is not None and summary.best.mean is not None:
+        digits = words.decimals(summary.best.mean, summary.optimism)
+        text += f", by up to {summary.optimism:.{digits}f} if all points were equally good"
+    return f"{text}."
+
+
+def _seeds(summary: Summary) -> str:
+    if summary.best is None:
+        return ""
+    if summary.best.n < 2:
+        return "One seed per point: differences between points may be chance; repeat with study.seeds=3 or more."
+    return (
+        f"The spread is over {replicates(summary.best)}; the t interval takes their scores as independent and roughly "
+        "normal."
+    )
+
+
+def _lost(summary: Summary) -> str:
+    failed, pruned = summary.states.get(TrialState.FAILED, 0), summary.states.get(TrialState.PRUNED, 0)
+    parts = [f"{words.count(failed, 'trial')} FAILED and count for nothing"] if failed else []
+    parts += [f"{words.count(pruned, 'trial')} stopped early by the pruner are not compared"] if pruned else []
+    return f"{' and '.join(parts)}." if parts else ""

@@ -1,0 +1,239 @@
+"""Learning curves of all trials, coloured by a hyperparameter."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from plotly.graph_objects import Figure
+
+import hpsearch.reports.kit.theme as theme
+from hpsearch.base.types import TrialTable
+from hpsearch.base.words import number, settings
+from hpsearch.reports.kit.canvas import (
+    Layout,
+    Trace,
+    axis_style,
+    colour_bar,
+    draw,
+    escape,
+    menu,
+    parameter_ticks,
+    positive_span,
+    shorten,
+)
+from hpsearch.reports.kit.curves import STEP_LOSS, Array, Curve, curves_of, metrics_of, quantiles, smooth, thin
+from hpsearch.reports.kit.space import Axis
+from hpsearch.reports.summary.sweep import Summary
+
+MANY = 200  # trials; beyond, quantile bands stand for all and only the best points are drawn singly
+_TOP = 12
+_METRICS = 8
+_SHORT = 5  # curves up to this many values are not smoothed
+_LONG = 120  # values drawn per curve
+_POINTS = 40  # beyond, points of one colour share a trace: a page with a thousand traces is slow
+_FAINT = 0.22
+_HOVER = "%{y:.4g} at %{x}<br>point %{customdata[0]}, seed %{customdata[1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One trace and which part it plays in the menus."""
+
+    trace: Trace
+    metric: str
+    raw: bool | None  # None: drawn the same whether raw or smoothed
+
+
+def curves_figure(table: TrialTable, summary: Summary) -> Figure:
+    """Draw the learning curves with menus for the metric and for raw or smoothed curves.
+
+    Args:
+        table: the study.
+        summary: its result.
+
+    Returns:
+        The figure. Beyond 200 trials it shows quantiles over all trials and the curves of the 12 best points.
+    """
+    known = ((metric, curves_of(table, metric)) for metric in metrics_of(table, summary.objective))
+    curves = dict(itertools.islice(((metric, found) for metric, found in known if found), _METRICS))
+    metrics = list(curves)
+    lines = [line for metric in metrics for line in _lines(summary, metric, curves[metric])]
+    smoothing = any(line.raw is False for line in lines)
+    shown = metrics[0] if metrics else ""
+    for line in lines:
+        line.trace["visible"] = line.metric == shown
+        if smoothing and line.raw is not None:
+            line.trace["opacity"] = _FAINT if line.raw else 1.0
+    key = _colour_key(summary.main)
+    menus = _menus(metrics, curves, lines, len(key), smoothing)
+    layout = {"xaxis": _x_axis(shown), "yaxis": _y_axis(shown, curves.get(shown, [])), "updatemenus": menus}
+    return draw([*(line.trace for line in lines), *key], layout, _alt(summary, metrics))
+
+
+def _menus(
+    metrics: Sequence[str], curves: dict[str, list[Curve]], lines: Sequence[_Line], keys: int, smoothing: bool
+) -> list[Layout]:
+    menus = []
+    if len(metrics) > 1:
+        entries: list[tuple[str, list[Any]]] = []
+        for metric in metrics:
+            visible = [line.metric == metric for line in lines] + [True] * keys
+            axes = {"xaxis": _x_axis(metric), "yaxis": _y_axis(metric, curves[metric])}
+            entries.append((escape(metric), [{"visible": visible}, axes]))
+        menus.append(menu("Metric", "dropdown", entries))
+    if smoothing:
+        smoothed = [1.0 if line.raw is None else _FAINT if line.raw else 1.0 for line in lines]
+        raw = [0.0 if line.raw is False else 1.0 for line in lines]
+        pair = [("smoothed", smoothed), ("raw", raw)]
+        entries = [(name, [{"opacity": opacity + [1.0] * keys}, {}]) for name, opacity in pair]
+        menus.append(menu("Curves", "buttons", entries))
+    return menus
+
+
+def _lines(summary: Summary, metric: str, curves: Sequence[Curve]) -> list[_Line]:
+    lines: list[_Line] = []
+    if len(curves) > MANY:
+        lines = [_Line(trace, metric, None) for trace in _bands(curves)]
+        top = top_points(summary)
+        curves = [c for c in curves if c.point in top]
+    for style, trials in _groups(summary, curves):
+        lines.append(_Line(_trace(trials, style, sd=None), metric, raw=True))
+        if max(len(c.x) for c in trials) > _SHORT:
+            lines.append(_Line(_trace(trials, style, sd=_width(trials)), metric, raw=False))
+    return lines
+
+
+def top_points(summary: Summary) -> set[int]:
+    """Return the points that are drawn singly when there are very many: the 12 best."""
+    sign = -1 if summary.objective.maximize else 1
+    scored = sorted((p for p in summary.points if p.mean is not None), key=lambda p: sign * (p.mean or 0.0))
+    return {p.point for p in scored[:_TOP]}
+
+
+def _width(trials: Sequence[Curve]) -> float:
+    return max(0.7, 0.035 * max(len(c.x) for c in trials))
+
+
+def _groups(summary: Summary, curves: Sequence[Curve]) -> list[tuple[Trace, list[Curve]]]:
+    """Return the curves to draw as one trace each, with its style: a point's, or of many points a colour's."""
+    params = {p.point: p.params for p in summary.points}
+    single = len({c.point for c in curves}) <= _POINTS
+    groups: dict[tuple[str, bool, int], list[Curve]] = {}
+    for c in curves:
+        best = summary.best is not None and summary.best.point == c.point
+        colour = curve_colour(summary.main, params[c.point].get(summary.main.key) if summary.main else None)
+        groups.setdefault((colour, best, c.point if single or best else -1), []).append(c)
+    return [
+        (_style(colour, best, settings(params[point]) if point >= 0 else ""), trials)
+        for (colour, best, point), trials in groups.items()
+    ]
+
+
+def _style(colour: str, best: bool, name: str) -> Trace:
+    line = {"color": colour, "width": 3.2 if best else 1.5}
+    return {"name": escape(shorten(name, 70)), "line": line, "zorder": 2 if best else 1}
+
+
+def _trace(trials: Sequence[Curve], style: Trace, sd: float | None) -> Trace:
+    """Return the curves of one point as one trace, with gaps between its trials."""
+    xs: list[ArrayLike] = []
+    ys: list[ArrayLike] = []
+    who: list[ArrayLike] = []
+    for c in trials:
+        keep = thin(len(c.x), _LONG)
+        y = c.y if sd is None else _trend(c.y, sd)
+        xs += [c.x[keep], [math.nan]]
+        ys += [y[keep], [math.nan]]
+        who.append(np.tile((c.point, c.seed), (len(keep) + 1, 1)))
+    lone = all(len(c.x) == 1 for c in trials)
+    return {
+        **{"type": "scatter", "mode": "markers" if lone else "lines", "showlegend": False, **style},
+        "marker": {"color": style["line"]["color"], "symbol": "x", "size": 7},
+        "x": np.concatenate(xs).astype(np.float32),
+        "y": np.concatenate(ys).astype(np.float32),
+        "customdata": np.concatenate(who).astype(np.int32),
+        "hovertemplate": _HOVER + ("<br>%{fullData.name}" if style["name"] else "") + "<extra></extra>",
+    }
+
+
+def _trend(y: Array, sd: float) -> Array:
+    """Smooth all but the first value: the untrained model is no part of the trend."""
+    return np.append(y[0], smooth(y[1:], sd)) if len(y) > 1 else y
+
+
+def _bands(curves: Sequence[Curve]) -> list[Trace]:
+    x, (low, lower, middle, upper, high) = quantiles(curves, (0.05, 0.25, 0.5, 0.75, 0.95))
+    hidden = {"type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "hoverinfo": "skip"}
+    traces: list[Trace] = []
+    for name, bottom, top, colour in (
+        ("5–95 %", low, high, theme.GREY_WASH),
+        ("25–75 %", lower, upper, theme.GREY_WASH_DEEP),
+    ):
+        traces.append({**hidden, "y": bottom, "showlegend": False, "legendgroup": name})
+        traces.append({
+            **hidden,
+            "y": top,
+            "fill": "tonexty",
+            "fillcolor": colour,
+            "name": f"{name} of trials",
+            "legendgroup": name,
+        })
+    line = {"color": theme.MUTED, "width": 2, "dash": "dot"}
+    hover = {"hovertemplate": f"median of {len(curves)} trials: %{{y:.4g}} at %{{x}}<extra></extra>"}
+    traces.append({"type": "scatter", "mode": "lines", "x": x, "y": middle, "name": "median", "line": line, **hover})
+    return traces
+
+
+def curve_colour(axis: Axis | None, value: Any) -> str:
+    """Return the colour of a value of the main hyperparameter; grey where it has none."""
+    if axis is None or value is None:
+        return theme.MUTED
+    if axis.numeric:
+        return theme.value_colour(axis.relative(value))
+    return theme.CATEGORIES[min(axis.values.index(value), len(theme.CATEGORIES) - 1)]
+
+
+def _colour_key(axis: Axis | None) -> list[Trace]:
+    """Return traces without data that carry the colour bar of a numeric axis or the legend of a category."""
+    empty: Trace = {"type": "scatter", "x": [None], "y": [None], "mode": "lines", "hoverinfo": "skip"}
+    if axis is None or len(axis.values) < 2:
+        return []
+    if not axis.numeric:
+        shown = [(number(v), curve_colour(axis, v)) for v in axis.values[: len(theme.CATEGORIES)]]
+        return [{**empty, "name": escape(shorten(v)), "line": {"color": c, "width": 3}} for v, c in shown]
+    places = [axis.place(axis.values[0]), axis.place(axis.values[-1])]
+    ticks = parameter_ticks(axis)
+    bar = colour_bar(
+        axis.name, tickvals=[axis.place(value) for value, _ in ticks], ticktext=[escape(text) for _, text in ticks]
+    )
+    marker = {"color": places, "cmin": places[0], "cmax": places[1], "colorscale": theme.value_scale(), "colorbar": bar}
+    return [
+        {
+            **empty,
+            "x": [None, None],
+            "y": [None, None],
+            "mode": "markers",
+            "marker": {**marker, "showscale": True},
+            "showlegend": False,
+        }
+    ]
+
+
+def _x_axis(metric: str) -> Layout:
+    return axis_style("step" if metric == STEP_LOSS else "epoch", rangemode="tozero")
+
+
+def _y_axis(metric: str, curves: Sequence[Curve]) -> Layout:
+    values = np.concatenate([c.y for c in curves]).tolist() if curves else []
+    return axis_style(metric, type="log" if positive_span(values) > 50 else "linear", exponentformat="power")
+
+
+def _alt(summary: Summary, metrics: Sequence[str]) -> str:
+    coloured = f", coloured by {summary.main.name}" if summary.main else ""
+    if summary.main and summary.main.numeric and summary.main.values:
+        coloured += f" from {number(summary.main.values[0])} to {number(summary.main.values[-1])}"
+    return f"Line chart of {metrics[0] if metrics else 'no metric'} over training for every trial{coloured}."

@@ -1,0 +1,98 @@
+"""Two objectives against each other, with the points that no other beats in both."""
+
+from plotly.graph_objects import Figure
+
+import hpsearch.reports.kit.theme as theme
+from hpsearch.base.types import Objective
+from hpsearch.base.words import number
+from hpsearch.reports.kit.canvas import (
+    Layout,
+    Trace,
+    axis_style,
+    draw,
+    drawn,
+    escape,
+    hover,
+    menu,
+    positive_span,
+    round_ticks,
+)
+from hpsearch.reports.summary.pareto import Front
+from hpsearch.reports.summary.sweep import Point, Summary
+
+LOG_SPAN = 30  # positive values that span this factor are drawn on a log scale
+
+
+def pareto_figure(summary: Summary, front: Front) -> Figure:
+    """Draw every point's objectives, the front as a step line; with three or more a menu chooses the second one.
+
+    Args:
+        summary: the study's result.
+        front: its Pareto front, not empty.
+
+    Returns:
+        The figure: the primary objective upwards, the other to the right.
+    """
+    others = range(1, len(front.objectives))
+    views = [_view(summary, front, other) for other in others]
+    traces = [trace for view in views for trace in view]
+    owners = [i for i, view in enumerate(views) for _ in view]
+    for trace, owner in zip(traces, owners, strict=True):
+        trace["visible"] = owner == 0
+    entries: list[tuple[str, list[object]]] = [
+        (escape(front.objectives[other].metric), [{"visible": [o == i for o in owners]}, _axes(front, other)])
+        for i, other in enumerate(others)
+    ]
+    menus = [menu("Against", "dropdown", entries)] if len(views) > 1 else []
+    names = ", ".join(f"{o.metric} ({'larger' if o.maximize else 'smaller'} is better)" for o in front.objectives)
+    alt = f"Scatter chart of {len(front.values)} points over {names}; {len(front.front)} are on the Pareto front."
+    return draw(traces, {**_axes(front, 1), "updatemenus": menus}, alt)
+
+
+def _view(summary: Summary, front: Front, other: int) -> list[Trace]:
+    inside = set(front.front)
+    points = drawn(summary, [p for p in summary.points if p.point in front.values])
+    beaten = [p for p in points if p.point not in inside]
+    by_number = {p.point: p for p in summary.points}
+    best = sorted((by_number[n] for n in front.front), key=lambda p: front.values[p.point][other])
+    faint = {"color": theme.MUTED, "size": 7 if len(points) < 400 else 4, "opacity": 0.5}
+    marks: Trace = {"type": "scatter", "hovertemplate": "%{hovertext}<extra></extra>"}
+    strong = {"color": theme.BLUE, "size": 10, "symbol": "diamond"}
+    shape = "vh" if front.objectives[other].maximize else "hv"
+    line = {"color": theme.BLUE, "width": 1.6, "shape": shape, "dash": "dot"}
+    joined = len(front.objectives) == 2
+    return [
+        {**marks, **_at(summary, front, beaten, other), "mode": "markers", "name": "dominated", "marker": faint},
+        {
+            **{**marks, **_at(summary, front, best, other), "name": "Pareto front"},
+            **{"mode": "lines+markers" if joined else "markers", "marker": strong, "line": line},
+        },
+    ]
+
+
+def _at(summary: Summary, front: Front, points: "list[Point]", other: int) -> Trace:
+    values = [front.values[p.point] for p in points]
+    texts = [
+        "<br>".join(f"{escape(o.metric)} {number(v)}" for o, v in zip(front.objectives, row, strict=True))
+        for row in values
+    ]
+    return {
+        "x": [row[other] for row in values],
+        "y": [row[0] for row in values],
+        "hovertext": [hover(summary, p, text) for p, text in zip(points, texts, strict=True)],
+    }
+
+
+def _axes(front: Front, other: int) -> Layout:
+    return {"xaxis": _axis(front, other), "yaxis": _axis(front, 0)}
+
+
+def _axis(front: Front, index: int) -> Layout:
+    objective: Objective = front.objectives[index]
+    values = [row[index] for row in front.values.values()]
+    log = positive_span(values) > LOG_SPAN and (index > 0 or not objective.maximize)
+    title = f"{objective.metric} ({'max' if objective.maximize else 'min'})"
+    if not log:
+        return axis_style(title)
+    ticks = round_ticks(True, min(values), max(values))
+    return axis_style(title, type="log", tickvals=ticks, ticktext=[number(tick) for tick in ticks])

@@ -1,0 +1,271 @@
+"""The score against a hyperparameter: every seed, the mean, the spread, the stable range, the diverged region."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from plotly.graph_objects import Figure
+
+import hpsearch.reports.kit.theme as theme
+from hpsearch.base.types import TrialState
+from hpsearch.base.words import number, score
+from hpsearch.reports.kit.canvas import (
+    MANY_POINTS,
+    Layout,
+    Trace,
+    axis_style,
+    coordinate,
+    draw,
+    drawn,
+    escape,
+    hover,
+    lost_strip,
+    menu,
+    parameter_axis,
+    positive_span,
+)
+from hpsearch.reports.kit.space import Axis
+from hpsearch.reports.summary.boundary import Stability
+from hpsearch.reports.summary.sweep import Point, Summary
+
+
+def score_figure(summary: Summary) -> Figure:
+    """Draw the score against the main hyperparameter; with several, a menu chooses which one.
+
+    Args:
+        summary: the study's result.
+
+    Returns:
+        The figure; without a searched hyperparameter the scores stand over the points' numbers.
+    """
+    axes = [*([summary.main] if summary.main else []), *(a for a in summary.axes if a is not summary.main)]
+    views = [_view(summary, axis) for axis in axes] or [_view(summary, _numbers(summary))]
+    traces = [trace for view, _ in views for trace in view]
+    owners = [i for i, (view, _) in enumerate(views) for _ in view]
+    for trace, owner in zip(traces, owners, strict=True):
+        trace["visible"] = owner == 0
+    menus = []
+    if len(views) > 1:
+        entries: list[tuple[str, list[Any]]] = [
+            (escape(axes[i].name), [{"visible": [owner == i for owner in owners]}, layout])
+            for i, (_, layout) in enumerate(views)
+        ]
+        menus.append(menu("Against", "dropdown", entries))
+    menus += _zoom(summary)
+    return draw(traces, {**_frame(summary), **views[0][1], "updatemenus": menus}, _alt(summary))
+
+
+def _numbers(summary: Summary) -> Axis:
+    return Axis("point", "point", "category", tuple(p.point for p in summary.points))
+
+
+def _view(summary: Summary, axis: Axis) -> tuple[list[Trace], Layout]:
+    shown = drawn(summary, [p for p in summary.points if axis.key in p.params or axis.key == "point"])
+    place = {p.point: coordinate(axis, p.params.get(axis.key, p.point)) for p in shown}
+    line = len(summary.axes) <= 1 and axis.numeric
+    traces = [*_means(summary, shown, place, line), *_partial(summary, shown, place), *_lost(summary, shown, place)]
+    layout: Layout = {"xaxis": {**parameter_axis(axis), "anchor": "y2" if _any_lost(summary) else "y"}}
+    marks = _marks(summary.stability) if summary.stability and summary.stability.axis is axis else ([], [])
+    best = [_best_label(summary, axis)] if summary.best and summary.best.point in place else []
+    return traces, {**layout, "shapes": marks[0], "annotations": [*marks[1], *best]}
+
+
+def _frame(summary: Summary) -> Layout:
+    axes = dict(lost_strip(_any_lost(summary)))
+    scores = [s for p in summary.points for s in p.scores]
+    log = not summary.objective.maximize and positive_span(scores) > 50
+    axes["yaxis"] = axis_style(summary.objective.metric, type="log" if log else "linear", **axes["yaxis"])
+    if not log and len(scores) > 1:
+        axes["yaxis"]["range"] = _roomy(scores)
+    return axes
+
+
+def _roomy(scores: Sequence[float]) -> list[float]:
+    """Return a range around scores with room above for the labels of the regions."""
+    low, high = min(scores), max(scores)
+    size = high - low or 0.02
+    return [low - 0.07 * size, high + 0.17 * size]
+
+
+def _means(summary: Summary, points: Sequence[Point], place: dict[int, float], line: bool) -> list[Trace]:
+    done = sorted((p for p in points if p.mean is not None), key=lambda p: place[p.point])
+    x, mean = [place[p.point] for p in done], [p.mean for p in done]
+    traces: list[Trace] = []
+    if line and any(p.sd is not None for p in done):
+        traces += _band(done, x)
+    if len(summary.points) <= MANY_POINTS and any(p.trials > 1 for p in points):
+        traces.append(_seeds(summary, points, place))
+    spread = {"type": "data", "array": [p.sd or 0 for p in done], "thickness": 1.2, "width": 3, "visible": not line}
+    traces.append({
+        "type": "scatter",
+        "name": "mean over seeds" if any(p.n > 1 for p in done) else "one seed per point",
+        "mode": "lines+markers" if line else "markers",
+        "x": x,
+        "y": mean,
+        "error_y": spread,
+        "line": {"color": theme.BLUE, "width": 2},
+        "marker": {"color": theme.BLUE, "size": 8 if len(done) < 200 else 5, "opacity": 1 if line else 0.75},
+        "hovertext": [_hover(summary, p) for p in done],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    })
+    return traces + _ring(summary, place)
+
+
+def _band(done: Sequence[Point], x: Sequence[float]) -> list[Trace]:
+    low = [p.mean - (p.sd or 0.0) for p in done if p.mean is not None]
+    high = [p.mean + (p.sd or 0.0) for p in done if p.mean is not None]
+    hidden = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "x": list(x)}
+    return [
+        {**hidden, "y": low, "showlegend": False, "legendgroup": "sd"},
+        {**hidden, "y": high, "fill": "tonexty", "fillcolor": theme.BLUE_WASH, "name": "± 1 sd", "legendgroup": "sd"},
+    ]
+
+
+def _seeds(summary: Summary, points: Sequence[Point], place: dict[int, float]) -> Trace:
+    rows = [(place[p.point], s, who, p) for p in points for who, s in zip(p.replicates, p.scores, strict=True)]
+    return {
+        "type": "scatter",
+        "name": "each seed",
+        "mode": "markers",
+        "x": [row[0] for row in rows],
+        "y": [row[1] for row in rows],
+        "hovertext": [hover(summary, p, f"{score(s)} with seed {who[0]}") for _, s, who, p in rows],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "marker": {"color": theme.BLUE, "size": 6, "opacity": 0.45, "line": {"width": 0}},
+    }
+
+
+def _ring(summary: Summary, place: dict[int, float]) -> list[Trace]:
+    best = summary.best
+    if best is None or best.point not in place:
+        return []
+    ring = {"color": "rgba(0,0,0,0)", "size": 16, "line": {"color": theme.INK, "width": 2}}
+    place_of_best = {"x": [place[best.point]], "y": [best.mean], "hoverinfo": "skip"}
+    return [{"type": "scatter", "mode": "markers", "showlegend": False, "marker": ring, **place_of_best}]
+
+
+def _partial(summary: Summary, points: Sequence[Point], place: dict[int, float]) -> list[Trace]:
+    stopped = [p for p in points if p.mean is None and p.partial is not None]
+    if not stopped:
+        return []
+    colour, symbol = theme.STATES[TrialState.PRUNED]
+    return [
+        {
+            "type": "scatter",
+            "name": "stopped early",
+            "mode": "markers",
+            "x": [place[p.point] for p in stopped],
+            "y": [p.partial for p in stopped],
+            "hovertext": [_hover(summary, p) for p in stopped],
+            "hovertemplate": "%{hovertext}<extra></extra>",
+            "marker": {"color": colour, "symbol": symbol, "size": 8, "opacity": 0.8},
+        }
+    ]
+
+
+def _lost(summary: Summary, points: Sequence[Point], place: dict[int, float]) -> list[Trace]:
+    traces = []
+    for state, name in ((TrialState.INFEASIBLE, "diverged"), (TrialState.FAILED, "failed")):
+        lost = [p for p in points if p.state is state]
+        colour, symbol = theme.STATES[state]
+        if lost:
+            traces.append({
+                "type": "scatter",
+                "name": name,
+                "mode": "markers",
+                "yaxis": "y2",
+                "x": [place[p.point] for p in lost],
+                "y": [0] * len(lost),
+                "hovertext": [_lost_hover(summary, p) for p in lost],
+                "hovertemplate": "%{hovertext}<extra></extra>",
+                "marker": {"color": colour, "symbol": symbol, "size": 9},
+            })
+    return traces
+
+
+def _any_lost(summary: Summary) -> bool:
+    return any(p.state in (TrialState.INFEASIBLE, TrialState.FAILED) for p in summary.points)
+
+
+def _marks(stability: Stability) -> tuple[list[Layout], list[Layout]]:
+    """Return the shapes and annotations of the stable range, the diverged region and the edge between them."""
+    axis, shapes, texts = stability.axis, [], []
+    low, high = parameter_axis(axis)["range"]
+    if stability.stable is not None:
+        inside = stability.stable
+        shapes.append(_region(inside.low, inside.high, theme.GREEN_WASH))
+        middle = (axis.place(inside.low) + axis.place(inside.high)) / 2
+        text = f"stable {number(inside.low)} to {number(inside.high)}" if inside.low < inside.high else "stable"
+        texts.append(_label(middle, text, theme.GREEN))
+    for edge in stability.edges:
+        place, anchor = (high, "right") if edge.side == "above" else (low, "left")
+        ends = sorted((edge.onset, axis.unplace(place)))
+        shapes += [_region(ends[0], ends[1], theme.RED_WASH), _line(edge.estimate)]
+        label = _label(place, f"diverges<br>edge ≈ {number(edge.estimate)}", theme.RED)
+        texts.append({**label, "xanchor": anchor, "align": anchor, "xshift": -4 if anchor == "right" else 4})
+    return shapes, texts
+
+
+def _region(low: float, high: float, colour: str) -> Layout:
+    where = {"x0": low, "x1": high, "y0": 0, "y1": 1, "yref": "paper"}
+    return {"type": "rect", "layer": "below", "fillcolor": colour, "line": {"width": 0}, **where}
+
+
+def _line(x: float) -> Layout:
+    style = {"color": theme.RED, "width": 1.5, "dash": "dash"}
+    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": style}
+
+
+def _label(x: float, text: str, colour: str) -> Layout:
+    where = {"x": x, "y": 0.99, "yref": "paper", "yanchor": "top", "xanchor": "center", "showarrow": False}
+    return {"text": text, "font": {"color": colour, "size": 12}, **where}
+
+
+def _best_label(summary: Summary, axis: Axis) -> Layout:
+    best = summary.best
+    assert best is not None
+    log = dict(_frame(summary)["yaxis"])["type"] == "log"
+    y = math.log10(best.mean or 1.0) if log else best.mean
+    value = best.params.get(axis.key, best.point)
+    text = f"best {escape(number(value))}"
+    return {
+        **{"x": axis.place(value), "y": y, "text": text, "ay": 34 if summary.objective.maximize else -34, "ax": 0},
+        **{"arrowcolor": theme.INK, "arrowwidth": 1, "arrowhead": 0, "standoff": 9, "showarrow": True},
+        **{"font": {"size": 13, "color": theme.INK}, "bgcolor": theme.PAPER, "borderpad": 2, "opacity": 0.95},
+    }
+
+
+def _zoom(summary: Summary) -> list[Layout]:
+    """Return the menu that shows all scores or the best ones: a plateau is flat beside a rate that does not train."""
+    whole, best = dict(_frame(summary)["yaxis"]).get("range"), summary.best
+    if whole is None or best is None:
+        return []
+    ranked = sorted(summary.eligible, key=lambda p: abs((p.mean or 0.0) - (best.mean or 0.0)))
+    near = _roomy([s for p in ranked[: max(3, len(ranked) // 2)] for s in p.scores])
+    if near[1] - near[0] > 0.6 * (whole[1] - whole[0]):
+        return []
+    entries: list[tuple[str, list[Any]]] = [
+        ("all", [{}, {"yaxis.range": whole}]),
+        ("near the best", [{}, {"yaxis.range": near}]),
+    ]
+    return [menu("Scores", "buttons", entries)]
+
+
+def _hover(summary: Summary, p: Point) -> str:
+    if p.mean is None:
+        return hover(summary, p, f"stopped at {score(p.partial)}")
+    return hover(summary, p, f"{escape(summary.objective.metric)} {score(p.mean, p.sd)} (n = {p.n})")
+
+
+def _lost_hover(summary: Summary, p: Point) -> str:
+    return hover(summary, p, f"{p.diverged} of {p.trials} trials diverged" if p.diverged else p.state.lower())
+
+
+def _alt(summary: Summary) -> str:
+    name = summary.main.name if summary.main else "point"
+    text = f"Scatter and line chart of {summary.objective.metric} against {name} for {len(summary.points)} points."
+    if summary.best is not None:
+        text += f" The best score is {score(summary.best.mean, summary.best.sd)}."
+    for edge in summary.stability.edges if summary.stability else ():
+        text += f" Training diverges from {number(edge.outside)}."
+    return text

@@ -1,0 +1,154 @@
+"""One self-contained HTML page per study: it makes no request, and whatever a user wrote is shown as text."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hpsearch.base import words
+from hpsearch.base.files import REPORT, replace_text
+from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.reports.diagnosis.table import diagnosis_table
+from hpsearch.reports.kit.page import render_page
+from hpsearch.reports.kit.space import floats, plain
+from hpsearch.reports.kit.tables import best_command, flat, front_table, point_table, trial_table
+from hpsearch.reports.summary.answer import answer, caveats, fixed_settings, replicates
+from hpsearch.reports.summary.findings import Findings
+from hpsearch.reports.summary.panels import panels
+from hpsearch.reports.summary.sweep import Summary
+
+SYMBOLS = {
+    TrialState.COMPLETE: "●",
+    TrialState.PRUNED: "▼",
+    TrialState.INFEASIBLE: "✕",
+    TrialState.FAILED: "✚",
+    TrialState.RUNNING: "◌",
+    TrialState.PAUSED: "❚❚",
+    TrialState.WAITING: "○",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A key number: what it is, the number, what to know of it."""
+
+    label: str
+    value: str
+    note: str
+
+
+def write_report(found: Findings, folder: Path) -> Path:
+    """Write ``report.html`` in one move.
+
+    Args:
+        found: what the study supports.
+        folder: where to write; made when it is missing.
+
+    Returns:
+        The path of the page.
+    """
+    return replace_text(folder / REPORT, render(found))
+
+
+def render(found: Findings) -> str:
+    """Return the page of a study.
+
+    Args:
+        found: what the study supports.
+
+    Returns:
+        HTML with plotly's code, the figures' data, style and script inside.
+    """
+    table, summary = found.table, found.summary
+    study = table.study
+    return render_page(
+        "report.html.j2",
+        summary=summary,
+        answer=answer(summary, found.importance),
+        tiles=tiles(summary),
+        panels=panels(found),
+        caveats=caveats(summary, fixed_settings(table), found.importance),
+        front=front_table(table, summary),
+        points=point_table(summary),
+        trials=trial_table(table, summary),
+        diagnosis=diagnosis_table(table, summary),
+        replay=best_command(table, summary),
+        commands=_commands(table),
+        config=flat(dict(study.get("config") or {})),
+        space=flat(dict(study.get("space") or {})),
+        environment=_environment(table, summary),
+        ended=_ended(table),
+        symbols=SYMBOLS,
+    )
+
+
+def tiles(summary: Summary) -> tuple[Tile, ...]:
+    """Return the key numbers of a study.
+
+    Args:
+        summary: its result.
+
+    Returns:
+        Best score, its hyperparameters, stable range, trials by state, time; what does not exist is a dash.
+    """
+    best, stability = summary.best, summary.stability
+    spread = "no point is complete"
+    if best is not None and best.mean is not None:
+        spread = "one seed: no spread known"
+        if best.sd is not None and best.interval is not None:
+            ends = words.interval(best.interval.low, best.interval.high, best.mean, best.sd)
+            deviation = f"{best.sd:.{words.decimals(best.mean, best.sd)}f}"
+            spread = f"± {deviation} sd over {replicates(best)}; 95 % interval {ends}"
+    top = words.score(best.mean, best.sd).split(" ")[0] if best else "–"
+    shown = [Tile(f"Best {summary.objective.metric}", top, spread)]
+    if best is not None and len(best.params) == 1:
+        (key, value), *_ = best.params.items()
+        shown.append(Tile(f"Best {words.label(key)}", words.number(value), _beside(summary)))
+    if stability is not None and stability.stable is not None:
+        low, high = words.number(stability.stable.low), words.number(stability.stable.high)
+        shown.append(Tile(f"Stable {stability.axis.name}", low if low == high else f"{low} – {high}", _edges(summary)))
+    if summary.front is not None and summary.front.front:
+        names = " and ".join(o.metric for o in summary.front.objectives)
+        size = words.count(len(summary.front.front), "point")
+        shown.append(Tile("Pareto front", size, f"of {len(summary.front.values)}; {names}"))
+    total = sum(summary.states.values())
+    counts = [f"{SYMBOLS[state]} {n} {state.lower()}" for state in TrialState if (n := summary.states.get(state, 0))]
+    shown.append(Tile("Trials", str(total), ", ".join(counts) or "none yet"))
+    wall = f"{words.duration(summary.wall_sec)} from first start to last end"
+    return (*shown, Tile("Training time", words.duration(summary.trial_sec), wall))
+
+
+def _beside(summary: Summary) -> str:
+    if not summary.rivals:
+        return "clearly ahead with these seeds" if summary.replicates > 1 else "one seed per point"
+    return f"{words.count(len(summary.rivals), 'other value')} cannot be told apart from it"
+
+
+def _edges(summary: Summary) -> str:
+    edges = summary.stability.edges if summary.stability else ()
+    parts = [f"edge near {words.number(e.estimate)}, diverges from {words.number(e.outside)}" for e in edges]
+    return "; ".join(parts) or "no value tried diverged"
+
+
+def _commands(table: TrialTable) -> tuple[tuple[str, str], ...]:
+    known = (
+        ("Run or continue this study", str(table.study.get("command") or "")),
+        ("Open its trials in MLflow", "python -m hpsearch ui"),
+        ("Write this report again", f"python -m hpsearch report {table.name}"),
+    )
+    return tuple((what, command) for what, command in known if command)
+
+
+def _environment(table: TrialTable, summary: Summary) -> list[tuple[str, str]]:
+    """Return what the study recorded of code, software and machine, and the facts that are the same in every trial."""
+    taken = {"point", "seed", "fold", "state", "attempts", "reason", "run_id", "key", "command", "score"}
+    taken |= {"started", "ended", "duration_sec", *(axis.key for axis in summary.axes)}
+    columns = [c for c in table.trials if c not in taken and c not in table.curves]
+    facts = {c: plain(table.trials[c].dropna().iloc[0]) for c in columns if table.trials[c].nunique() == 1}
+    recorded = {name: table.study[name] for name in ("git", "environment") if table.study.get(name)}
+    return [*flat(recorded), *flat(facts)]
+
+
+def _ended(table: TrialTable) -> str:
+    ends = [end for end in floats(table.trials["ended"]).tolist() if not math.isnan(end)]
+    return f"{datetime.fromtimestamp(max(ends), UTC):%Y-%m-%d %H:%M} UTC" if ends else ""

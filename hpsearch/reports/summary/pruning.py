@@ -1,0 +1,83 @@
+"""What stopping bad trials early saved."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.reports.kit.space import floats
+
+_EPOCHS = "trainer.epochs"
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """Epochs trained, and those that would have been trained without a pruner.
+
+    Attributes:
+        trained: epochs that all trials trained together.
+        saved: epochs that the pruned trials would have trained on.
+        pruned: how many trials were pruned.
+        trials: how many trials trained at all.
+        stops: how many trials were pruned after each epoch, by epoch.
+        alive: how many trials trained epoch 1, 2, ...
+        without: how many would have without a pruner.
+    """
+
+    trained: int
+    saved: int
+    pruned: int
+    trials: int
+    stops: tuple[tuple[int, int], ...]
+    alive: tuple[int, ...]
+    without: tuple[int, ...]
+
+    @property
+    def share(self) -> float:
+        """The saved epochs as a share of those without a pruner."""
+        return self.saved / (self.trained + self.saved)
+
+
+def pruning_of(table: TrialTable) -> Pruning | None:
+    """Count the epochs that pruning saved.
+
+    A pruned trial would have gone on to its number of epochs (``trainer.epochs``, else the longest trial's); diverged
+    and unfinished trials would have trained what they did.
+
+    Args:
+        table: the study.
+
+    Returns:
+        The counts; None when no trial was pruned.
+    """
+    pruned = np.asarray(table.trials["state"] == TrialState.PRUNED)
+    if not pruned.any() or not len(table.curves):
+        return None
+    last = table.curves.groupby(["point", "seed", "fold"])["epoch"].max().rename("last").reset_index()
+    merged = table.trials[["point", "seed", "fold"]].merge(last, how="left", on=["point", "seed", "fold"])
+    epochs = floats(merged["last"].fillna(0)).astype(int)
+    planned = np.where(pruned, np.maximum(_planned(table, int(epochs.max())), epochs), epochs)
+    stops, counts = np.unique(epochs[pruned], return_counts=True)
+    return Pruning(
+        trained=int(epochs.sum()),
+        saved=int((planned - epochs).sum()),
+        pruned=int(pruned.sum()),
+        trials=int((epochs > 0).sum()),
+        stops=tuple(zip(stops.tolist(), counts.tolist(), strict=True)),
+        alive=_alive(epochs, int(planned.max())),
+        without=_alive(planned, int(planned.max())),
+    )
+
+
+def _planned(table: TrialTable, longest: int) -> NDArray[np.int64]:
+    fixed: Any = dict(dict(table.study.get("config") or {}).get("trainer") or {}).get("epochs")
+    default = fixed if isinstance(fixed, int) else longest
+    if _EPOCHS in table.trials:
+        return np.asarray(np.nan_to_num(floats(table.trials[_EPOCHS]), nan=default).astype(np.int64))
+    return np.full(len(table.trials), default)
+
+
+def _alive(epochs: NDArray[np.int64], last: int) -> tuple[int, ...]:
+    return tuple(int((epochs >= epoch).sum()) for epoch in range(1, last + 1))

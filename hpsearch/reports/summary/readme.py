@@ -1,0 +1,126 @@
+"""What a study leaves beside its report: README.md, two SVG figures and ``trials.csv``, all fit to be committed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpsearch.base.files import replace_text
+from hpsearch.base.types import TrialTable
+from hpsearch.reports.kit.tables import Row, best_command, best_points, front_table, point_table, trials_csv
+from hpsearch.reports.summary.answer import answer, caveats, fixed_settings, took
+from hpsearch.reports.summary.findings import Findings
+from hpsearch.reports.summary.static import curves_svg, front_svg, importance_svg, score_svg
+from hpsearch.reports.summary.sweep import Summary
+
+_ROWS = 40
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "`": "&#96;"}
+_ESCAPES = str.maketrans({**_ENTITIES, **{character: f"\\{character}" for character in "\\*_[]$"}})
+
+
+def write_readme(found: Findings, folder: Path) -> Path:
+    """Write ``README.md``, ``score.svg``, ``curves.svg`` and ``trials.csv`` of a study, each in one move.
+
+    A study with several objectives has ``front.svg`` as well, one with importances ``importance.svg``.
+
+    Args:
+        found: what the study supports.
+        folder: where to write; made when it is missing.
+
+    Returns:
+        The path of ``README.md``.
+    """
+    table, summary = found.table, found.summary
+    replace_text(folder / "trials.csv", trials_csv(table))
+    replace_text(folder / "score.svg", score_svg(summary))
+    replace_text(folder / "curves.svg", curves_svg(table, summary))
+    if summary.front is not None and summary.front.front:
+        replace_text(folder / "front.svg", front_svg(summary.front))
+    if found.importance is not None and found.importance.fanova.shares:
+        replace_text(folder / "importance.svg", importance_svg(found.importance))
+    return replace_text(folder / "README.md", readme(found))
+
+
+def readme(found: Findings) -> str:
+    """Return the README of a study.
+
+    Args:
+        found: what the study supports.
+
+    Returns:
+        Markdown: question, answer, figures, table of points, caveats, commands.
+    """
+    table, summary, importance = found.table, found.summary, found.importance
+    metric = summary.objective.metric
+    parts = [
+        f"# {markdown_text(summary.name)}",
+        f"**{markdown_text(summary.question)}**",
+        markdown_text(answer(summary, importance)),
+    ]
+    parts += _front(found)
+    parts += [
+        f"![{markdown_text(metric)} against {markdown_text(summary.main.name if summary.main else 'point')}](score.svg)"
+    ]
+    parts += [_points(summary), f"![{markdown_text(metric)} over epochs, one line per trial](curves.svg)"]
+    if importance is not None and importance.fanova.shares:
+        parts.append("![Importance of each hyperparameter, with 95 % intervals](importance.svg)")
+    lines = caveats(summary, fixed_settings(table), importance)
+    parts += ["## Before you believe it", "\n".join(f"- {markdown_text(line)}" for line in lines)] if lines else []
+    parts += ["## What it took", markdown_text(took({"": table}))]
+    return "\n\n".join([*parts, "## Commands", _commands(table, summary), _FILES]) + "\n"
+
+
+_FILES = "`report.html` shows the same with interactive figures; `trials.csv` holds every trial, one row each."
+
+
+def _front(found: Findings) -> list[str]:
+    table, front = front_table(found.table, found.summary), found.summary.front
+    if table is None or front is None:
+        return []
+    names = markdown_text(" and ".join(o.metric for o in front.objectives))
+    return [f"![Pareto front of {names}](front.svg)", markdown_table(table.headings, table.rows[:_ROWS])]
+
+
+def _points(summary: Summary) -> str:
+    table, kept = point_table(summary), {str(p.point) for p in best_points(summary, _ROWS)}
+    rows = table.rows
+    note = ""
+    if table.total > _ROWS:
+        sign = -1 if summary.objective.maximize else 1
+        means = {str(p.point): p.mean for p in summary.points if p.mean is not None}
+        rows = tuple(row for row in rows if row.cells[0].text in kept & means.keys())
+        rows = tuple(sorted(rows, key=lambda row: sign * means[row.cells[0].text]))
+        note = f"\n\nThe {len(rows)} best of {table.total} points; all are in `trials.csv`."
+    return markdown_table(table.headings, rows) + note
+
+
+def markdown_table(headings: Sequence[str], rows: Sequence[Row]) -> str:
+    """Return rows as a table in Markdown, the best one in bold."""
+    head = [[markdown_text(heading) for heading in headings], ["---"] * len(headings)]
+    body = [[_bold(markdown_text(cell.text), row.best) for cell in row.cells] for row in rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [*head, *body])
+
+
+def _bold(text: str, best: bool) -> str:
+    return f"**{text}**" if best and text else text
+
+
+def _commands(table: TrialTable, summary: Summary) -> str:
+    known = (
+        ("run or continue the study", str(table.study.get("command") or "")),
+        ("train the best trial again", best_command(table, summary)),
+        ("open its trials in MLflow", "python -m hpsearch ui"),
+    )
+    return shell_block([(what, command) for what, command in known if command])
+
+
+def shell_block(commands: Sequence[tuple[str, str]]) -> str:
+    """Return commands as one block of code, each under what it does; its fence is longer than any inside."""
+    lines = [f"# {what}\n{command}" for what, command in commands]
+    fence = "```"
+    while any(fence in line for line in lines):
+        fence += "`"
+    return f"{fence}sh\n{chr(10).join(lines)}\n{fence}"
+
+
+def markdown_text(text: str) -> str:
+    """Escape what Markdown or HTML would read as more than text."""
+    return " ".join(text.translate(_ESCAPES).split())

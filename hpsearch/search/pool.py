@@ -1,0 +1,304 @@
+"""Keeping trials running: slots, attempts, decisions and the record, for whoever decides what to train.
+
+The pool knows trials, not points: the driver of a search, a single trial and a replay all run on it.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from hpsearch.base.errors import ConfigError, nearest
+from hpsearch.base.types import (
+    Clock,
+    Decision,
+    Objective,
+    Report,
+    RunningTrial,
+    Started,
+    TrialId,
+    TrialResult,
+    TrialSpec,
+    TrialState,
+)
+from hpsearch.launch.base import Died, Ended, Event, Launcher, Reported
+from hpsearch.tracking.events import Record
+
+Judge = Callable[[TrialId, Report], Decision]
+
+
+@dataclass
+class Live:
+    """A trial that has not ended for good.
+
+    Attributes:
+        spec: what it trains; its `attempt` is that of the last start.
+        curve: the objective by epoch, as recorded.
+        failures: attempts lost to its own errors or to its worker's death.
+        told: the decision it was sent, after which its reports are dropped.
+        last: its newest report.
+    """
+
+    spec: TrialSpec
+    curve: dict[int, float] = field(default_factory=dict)
+    failures: int = 0
+    told: Decision | None = None
+    last: Report | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A trial that left the pool: final, or PAUSED.
+
+    Attributes:
+        spec: what it trained.
+        result: how it ended.
+        score: of its curve; nan for a trial that is not COMPLETE.
+        curve: the objective by epoch.
+    """
+
+    spec: TrialSpec
+    result: TrialResult
+    score: float
+    curve: Mapping[int, float]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs it trained."""
+        return max(self.curve, default=0)
+
+
+class Pool:
+    """Runs trials in a launcher's slots and writes down what they say; `Record.sync` then brings it to the disk.
+
+    Args:
+        launcher: a started launcher.
+        record: where every event goes first.
+        objective: what a trial's score is.
+        judge: asked after each new report whether the trial goes on.
+        clock: seconds since the Unix epoch.
+        line: told what a user should know: retries, deaths.
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        record: Record,
+        objective: Objective,
+        *,
+        judge: Judge,
+        clock: Clock,
+        line: Callable[[str], None],
+    ) -> None:
+        self._launcher = launcher
+        self._record = record
+        self._objective = objective
+        self._judge = judge
+        self._clock = clock
+        self._line = line
+        self._queue: dict[TrialId, Live] = {}
+        self._running: dict[TrialId, Live] = {}
+        self._waiting_for: dict[TrialId, list[Event]] = {}
+        self._paused = False
+        self._slots: dict[TrialId, int] = {}
+
+    def add(self, spec: TrialSpec, curve: Mapping[int, float] | None = None, failures: int = 0) -> None:
+        """Queue a trial; `curve` and `failures` are what earlier drivers recorded of it."""
+        self._queue[spec.id] = Live(spec, dict(curve or {}), failures)
+
+    @property
+    def free(self) -> int:
+        """Number of slots that neither a running nor a queued trial will take.
+
+        In lockstep a trial whose end is held back until the round is complete still counts as running.
+        """
+        return self._launcher.slots - len(self._running) - len(self._queue)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a trial is running."""
+        return bool(self._running)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no trial is running or queued."""
+        return not self._running and not self._queue
+
+    def running(self) -> tuple[RunningTrial, ...]:
+        """Return the trials in the slots, for whoever shows progress."""
+        return tuple(_shown(live) for _, live in sorted(self._running.items()))
+
+    def submit(self) -> None:
+        """Start queued trials, lowest point first, in the free slots; none once the pool is paused."""
+        room = 0 if self._paused else self._launcher.slots - len(self._running)
+        slots = list(self._launcher.free())
+        for trial in sorted(self._queue)[: min(room, len(slots))]:
+            live = self._queue.pop(trial)
+            slot = self._slots.get(trial, slots[0])  # where it was paused its worker may still hold it
+            slot = slot if slot in slots else slots[0]
+            slots.remove(slot)
+            self._record.spec(live.spec, self._clock())
+            self._running[trial] = live
+            self._slots[trial] = slot
+            self._launcher.submit(slot, (live.spec,))
+
+    def pause(self) -> None:
+        """Ask every running trial to write a checkpoint and leave, and start no other."""
+        self._paused = True
+        for trial, live in self._running.items():
+            if live.told is None:
+                live.told = Decision.PAUSE
+                self._launcher.decide(trial, Decision.PAUSE)
+
+    def abandon(self) -> None:
+        """Write down that the running trials were cut off; whoever resumes the study starts them again."""
+        for live in self._running.values():
+            self._write(live, TrialResult(TrialState.WAITING, "interrupted"), float("nan"))
+        self._running.clear()
+        self._record.flush(fsync=True)
+
+    def poll(self, timeout_sec: float) -> list[Finished]:
+        """Handle what happened, waiting at most `timeout_sec`, write it, and return the trials that left the pool."""
+        events = self._launcher.poll(timeout_sec)
+        if self._launcher.lockstep:
+            events = self._whole_round(events)
+        finished = [done for event in events for done in self._handle(event)]
+        self._record.write()
+        return finished
+
+    def _whole_round(self, events: Iterable[Event]) -> list[Event]:
+        """Hold events back until every running trial has reported or ended, then return them by trial."""
+        for event in events:
+            for trial in event.trials if isinstance(event, Died) else (event.trial,):
+                self._waiting_for.setdefault(trial, []).append(event)
+        if set(self._waiting_for) < set(self._running):
+            return []
+        round_ = [event for trial in sorted(self._waiting_for) for event in self._waiting_for[trial]]
+        self._waiting_for.clear()
+        return round_
+
+    def _handle(self, event: Event) -> list[Finished]:
+        match event:
+            case Reported(trial, message) if trial in self._running:
+                self._reported(trial, message)
+            case Ended(trial, result) if trial in self._running:
+                return self._ended(trial, result)
+            case Died(_, trials, detail):
+                lost = TrialResult(TrialState.FAILED, f"its worker died: {detail}")
+                return [done for trial in trials if trial in self._running for done in self._ended(trial, lost)]
+        return []
+
+    def _reported(self, trial: TrialId, message: Started | Report) -> None:
+        live = self._running[trial]
+        decision = live.told or Decision.CONTINUE
+        if isinstance(message, Started):
+            self._record.message(trial, message)
+            live.curve = {epoch: value for epoch, value in live.curve.items() if epoch <= _last_kept(message)}
+        elif live.told is not Decision.STOP and self._record.message(trial, message):
+            self._check_metric(message)
+            live.last = message
+            if self._objective.metric in message.metrics:
+                live.curve[message.epoch] = message.metrics[self._objective.metric]
+            decision = live.told or self._judge(trial, message)
+        news = decision is not Decision.CONTINUE and live.told is None
+        if news:
+            live.told = decision
+        if news or self._launcher.lockstep:
+            self._launcher.decide(trial, decision)
+
+    def _check_metric(self, report: Report) -> None:
+        metric = self._objective.metric
+        if report.epoch > 0 and metric not in report.metrics:
+            raise ConfigError(
+                f"objective.metric = '{metric}': no report has it{nearest(metric, report.metrics)} "
+                f"(reported: {', '.join(sorted(report.metrics))})"
+            )
+
+    def _ended(self, trial: TrialId, result: TrialResult) -> list[Finished]:
+        live = self._running.pop(trial)
+        if result.state is TrialState.FAILED and self._retry(live, result):
+            return []
+        if live.told is Decision.STOP and result.state is TrialState.COMPLETE:
+            result = replace(result, state=TrialState.PRUNED)
+        score = self._objective.score(live.curve) if result.state is TrialState.COMPLETE else float("nan")
+        if result.state is TrialState.COMPLETE and not abs(score) < float("inf"):
+            result = replace(result, state=TrialState.INFEASIBLE, reason=f"{self._objective.metric} is {score}")
+        self._write(live, result, score)
+        if result.state is not TrialState.PAUSED:
+            self._slots.pop(trial, None)
+        return [Finished(live.spec, result, score, live.curve)]
+
+    def _retry(self, live: Live, result: TrialResult) -> bool:
+        live.failures += 1
+        what = f"trial {live.spec.study}/{live.spec.id} failed: {result.reason}"
+        if not result.retry or live.failures > self._launcher.retries:
+            self._line(what)
+            return False
+        self._line(f"{what}; trying again ({live.failures} of {self._launcher.retries})")
+        facts = {**result.facts, "failures": live.failures}
+        self._write(live, replace(result, state=TrialState.WAITING, facts=facts), float("nan"))
+        self._queue[live.spec.id] = Live(replace(live.spec, attempt=live.spec.attempt + 1), live.curve, live.failures)
+        return True
+
+    def _write(self, live: Live, result: TrialResult, score: float) -> None:
+        self._record.state(
+            live.spec.id,
+            result.state,
+            self._clock(),
+            reason=result.reason,
+            traceback=result.traceback,
+            score=score,
+            attempt=live.spec.attempt,
+            artifacts=result.artifacts,
+            facts=result.facts,
+        )
+
+
+@dataclass
+class Interrupts:
+    """How often the user, or the system, asked to stop."""
+
+    count: int = 0
+
+    def __call__(self, _number: int, _frame: object) -> None:
+        """Count a signal; from the second on, stop at once."""
+        self.count += 1
+        if self.count > 1:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def interrupts() -> Iterator[Interrupts]:
+    """Count SIGINT and SIGTERM inside the block instead of dying of them; the second raises KeyboardInterrupt.
+
+    Yields:
+        The counter; it stays at 0 outside the main thread, where Python delivers no signals.
+    """
+    counter = Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield counter
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, counter) for number in signals]
+    try:
+        yield counter
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _last_kept(started: Started) -> int:
+    return -1 if started.epoch is None else started.epoch
+
+
+def _shown(live: Live) -> RunningTrial:
+    trainer = live.spec.config.get("trainer", {})
+    last = live.last
+    return RunningTrial(
+        live.spec.id,
+        live.spec.params,
+        last.epoch if last else 0,
+        None if trainer.get("steps") else trainer.get("epochs"),
+        last.metrics if last else {},
+    )

@@ -1,0 +1,1 @@
+"""Intervals, paired comparisons and survival: one formula, one pure function."""

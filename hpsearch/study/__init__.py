@@ -1,0 +1,1 @@
+"""What a command runs: a search, a trial, a recipe."""

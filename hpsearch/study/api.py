@@ -1,0 +1,149 @@
+"""A search over a function of the user's: any generator of measurements, with or without torch."""
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hpsearch.base.errors import ConfigError, SpaceError
+from hpsearch.base.grammar import space_word, value_text
+from hpsearch.base.types import Objective, Observer
+from hpsearch.config.compose import compose
+from hpsearch.study.search import StudyOutcome, run_composed
+from hpsearch.study.session import Silent
+
+GIVEN = "hpsearch_given"
+"""Module of the functions that no other process can import."""
+_NEAR = ("launcher=inline",)
+
+
+def run_search(
+    trial_fn: Callable[..., Iterable[Any]],
+    *,
+    space: Mapping[str, str],
+    arguments: Mapping[str, Any] | None = None,
+    sampler: str = "auto",
+    pruner: str = "auto",
+    points: int | None = None,
+    epochs: int | None = None,
+    seconds: float | None = None,
+    target: float | None = None,
+    objective: str | Objective = "valid/acc",
+    direction: str = "maximize",
+    seeds: int = 1,
+    seed: int = 0,
+    storage: str = "journal",
+    tracker: str = "mlflow",
+    name: str | None = None,
+    overrides: Sequence[str] = (),
+    observer: Observer | None = None,
+) -> StudyOutcome:
+    """Search the arguments of a function that trains and yields what it measures.
+
+    The function is called with the hyperparameters by name (None for one that is not active) and, where it has
+    arguments of these names, with ``seed``, ``fold`` and ``folder`` (a folder of this trial's own). After each epoch it
+    yields a mapping of metrics, such as ``{"valid/acc": 0.9}``. A pruner may stop it there, or pause it and go on
+    later; a process keeps 32 paused ones, and an older one that goes on after all starts again. The same call in the
+    same folder is the same study, and goes on where it was.
+
+    A function of an importable module runs in worker processes. One of a script, a notebook or another function runs
+    in this process.
+
+    Args:
+        trial_fn: a generator function.
+        space: Hydra sweep expressions by argument: ``{"lr": "tag(log, interval(1e-4, 1))", "width": "choice(8, 64)"}``.
+            A conditional one is named with its condition: ``{"kind=tree/depth": "int(interval(1, 9))"}``.
+        arguments: arguments that are not searched.
+        sampler: an option of the group ``sampler``.
+        pruner: an option of the group ``pruner``.
+        points: settings to try.
+        epochs: start nothing new after so many epochs of all trials together.
+        seconds: start nothing new after so long.
+        target: start nothing new once a score is this good.
+        objective: a metric that the function yields, or an `Objective`, which may hold several.
+        direction: ``maximize`` or ``minimize``, for a metric given by its name.
+        seeds: trials of each setting; its score is their mean.
+        seed: of the search and of the first trial of a setting.
+        storage: an option of the group ``storage``.
+        tracker: an option of the group ``tracker``; ``none``: the study's folder alone.
+        name: of the study; the function's name by default.
+        overrides: further Hydra overrides, such as ``launcher.workers=4`` or ``sampler.n_startup_trials=20``.
+        observer: shows progress; by default nothing is shown.
+
+    Returns:
+        The result; hyperparameters are named ``trainer.ARGUMENT``. Bad input raises one of the errors of
+        `hpsearch.base.errors`.
+
+    Raises:
+        SpaceError: the space is empty.
+    """
+    if not space:
+        raise SpaceError("space = {}: nothing to search; give an expression for at least one argument")
+    path, near = _target(trial_fn)
+    wanted = objective if isinstance(objective, Objective) else Objective(objective, direction)
+    budget = {"points": points, "epochs": epochs, "seconds": seconds, "target": target}
+    words = [
+        *(
+            "+study=search",
+            "trainer=own",
+            f"trainer._target_={path}",
+            f"plugins={value_text([path.partition('.')[0]])}",
+        ),
+        *(f"sampler={sampler}", f"pruner={pruner}", f"storage={storage}", f"tracker={tracker}", f"seed={seed}"),
+        *(f"+trainer.{key}={value_text(value)}" for key, value in (arguments or {}).items()),
+        *(f"+trainer.{key}=null" for key in dict.fromkeys(_key(each) for each in space)),
+        *(space_word(_own(each), expression) for each, expression in space.items()),
+        *_objective_words(wanted),
+        *(f"budget.{key}={value_text(value)}" for key, value in budget.items() if value is not None),
+        *(f"study.seeds={seeds}", f"study.name={value_text(name or trial_fn.__name__)}"),
+        *(_NEAR if near else ()),
+        *overrides,
+    ]
+    return run_composed(compose(words), observer or Silent())
+
+
+def _target(function: Callable[..., Iterable[Any]]) -> tuple[str, bool]:
+    """Return the dotted path of a function, and whether only this process can import it."""
+    name = getattr(function, "__name__", "")
+    if not inspect.isgeneratorfunction(function):
+        raise ConfigError(f"trial_fn = {function!r}: must be a generator function, which yields metrics by name")
+    module = function.__module__
+    importable = module != "__main__" and "." not in function.__qualname__ and name.isidentifier()
+    if importable and getattr(import_module(module), name, None) is function and _in_a_file(module):
+        return f"{module}.{name}", False
+    given = sys.modules.setdefault(GIVEN, ModuleType(GIVEN))
+    name = name if name.isidentifier() else "function"
+    function.__module__, function.__qualname__ = GIVEN, name
+    setattr(given, name, function)
+    return f"{GIVEN}.{name}", True
+
+
+def _in_a_file(module: str) -> bool:
+    file = getattr(sys.modules[module], "__file__", None)
+    return file is not None and Path(file).exists()
+
+
+def _key(name: str) -> str:
+    key = name.rpartition("/")[2]
+    if not key.isidentifier():
+        raise SpaceError(f"space {name}: {key!r} cannot be the name of an argument")
+    return key
+
+
+def _own(name: str) -> str:
+    """Return the flat name of an argument among the trainer's keys, its conditions too."""
+    return "/".join(f"trainer.{part}" for part in name.split("/"))
+
+
+def _objective_words(objective: Objective) -> list[str]:
+    fields = asdict(objective)
+    others = [{"_target_": "hpsearch.base.types.Objective", **_plain(other)} for other in fields.pop("others")]
+    return [f"objective.{key}={value_text(value)}" for key, value in (*fields.items(), ("others", others))]
+
+
+def _plain(objective: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in objective.items() if key != "others"}

@@ -1,0 +1,217 @@
+"""The shape of the training loss around a trial's weights."""
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hpsearch.base.errors import ConfigError, StorageError, check_choice, check_int, nearest
+from hpsearch.base.types import TrialState
+from hpsearch.config.build import own_loop
+from hpsearch.config.compose import Composition, compose
+from hpsearch.reports.curvature.numbers import TOLERANCES, Curvature, judge
+from hpsearch.study.session import WEIGHTS, build_launcher, find_source, find_trial, studies_folder, tracking_uri
+from hpsearch.tracking.afterwards import add, run_of
+from hpsearch.tracking.events import TrialRecord
+from hpsearch.tracking.query import download
+from hpsearch.trial import build as trial
+
+LAST = "last.pt"
+WORD = "curvature."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to measure a curvature.
+
+    Attributes:
+        samples: of the training split that the loss is the mean of.
+        k: largest and smallest eigenvalues to show.
+        probes: random vectors of the spectral density; the spread over them is its error.
+        steps: Lanczos steps of a probe.
+        longest: Lanczos steps of the first probe, which looks for the extreme eigenvalues.
+        exact: parameters up to which the whole Hessian is computed, in float64.
+        precision: ``float32``, ``float64``, or ``auto``: float64 up to 20,000 parameters.
+    """
+
+    samples: int = 500
+    k: int = 5
+    probes: int = 4
+    steps: int = 40
+    longest: int = 100
+    exact: int = 3000
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse a number out of range."""
+        for name, low in (("samples", 1), ("k", 1), ("probes", 2), ("steps", 2), ("longest", 2), ("exact", 0)):
+            check_int(f"{WORD}{name}", getattr(self, name), low)
+        check_choice(f"{WORD}precision", self.precision, ("auto", "float32", "float64"))
+
+
+@dataclass(frozen=True, slots=True)
+class CurvatureOutcome:
+    """The curvature of a trial's training loss, and where it is written.
+
+    Attributes:
+        run: the trial: STUDY/POINT/SEED.
+        weights: name of the file they were read from.
+        epoch: the epoch after which they were taken.
+        train_size: samples of the training split.
+        found: the curvature.
+        files: ``curvature.json``, ``curvature.html`` and ``curvature.svg``.
+        elapsed_sec: of the measurement.
+        notes: what the user should know.
+    """
+
+    run: str
+    weights: str
+    epoch: int
+    train_size: int
+    found: Curvature
+    files: tuple[Path, ...]
+    elapsed_sec: float
+    notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"{self.run}, weights of epoch {self.epoch}: {self.found.verdict}; {self.found.reason}"
+
+    def _repr_svg_(self) -> str:
+        """Return the figure, which a notebook shows."""
+        return self.files[-1].read_text(encoding="utf-8")
+
+
+def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()) -> CurvatureOutcome:
+    """Measure the curvature of the training loss at a trial's weights, and write it into the trial's folder.
+
+    The loss is that of a fixed part of the training split, with the regularizers' penalties, without dropout,
+    augmentation and mixing, batch normalization in evaluation mode. The weights are the best ones that the trial kept,
+    else those of its last checkpoint.
+
+    Args:
+        run: an MLflow run id, or STUDY/POINT/SEED[/FOLD].
+        overrides: of the launcher and the tracker; ``curvature.KEY=VALUE`` sets a field of `Options`.
+        config_dirs: folders with configuration of your own; plugins are taken from here, never from the logged run.
+
+    Returns:
+        The curvature. Bad input raises one of the errors of `hpsearch.base.errors`.
+    """
+    started = time.time()
+    options = options_of([word for word in overrides if word.startswith(WORD)])
+    composition = compose([word for word in overrides if not word.startswith(WORD)], config_dirs)
+    uri = tracking_uri(composition)
+    study, known = find_trial(run, uri)
+    name = f"{study}/{known.id}"
+    config = _config(name, known, composition)
+    folder = studies_folder() / study / "trials" / known.id.stem
+    file = _weights(name, known, folder, uri, run)
+    measured = _measured(composition, config, known.key, file, options)
+    found = judge(measured)
+    rest = {"run": name, "weights": file.name, "epoch": measured["epoch"], "train_size": measured["train_size"]}
+    files = _write(folder, found, measured, rest, options)
+    notes = _track(composition, study, known, run, found, files)
+    return CurvatureOutcome(**rest, found=found, files=files, elapsed_sec=time.time() - started, notes=notes)
+
+
+def options_of(words: Sequence[str]) -> Options:
+    """Return the options that words of the command line set.
+
+    Args:
+        words: ``curvature.KEY=VALUE``.
+
+    Returns:
+        The options.
+
+    Raises:
+        ConfigError: there is no such option, or it does not take the value.
+    """
+    known = [field.name for field in fields(Options)]
+    given = {}
+    for word in words:
+        key, _, text = word.removeprefix(WORD).partition("=")
+        if key not in known:
+            raise ConfigError(f"no option '{WORD}{key}'{nearest(key, known)} (there are: {', '.join(known)})")
+        try:
+            given[key] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            given[key] = text
+    return Options(**given)
+
+
+def _config(name: str, known: TrialRecord, composition: Composition) -> Mapping[str, Any]:
+    """Return the configuration to rebuild the trial with; the test split stays closed."""
+    plugins = composition.config["plugins"]
+    if own_loop(known.config["trainer"], plugins):
+        raise ConfigError(f"trial {name} was trained by a loop of your own: its model is not known here")
+    return {**known.config, "plugins": plugins, "trainer": {**known.config["trainer"], "test": False}}
+
+
+def _weights(name: str, known: TrialRecord, folder: Path, uri: str | None, run: str) -> Path:
+    for file in (folder / WEIGHTS, folder / LAST):
+        if file.is_file():
+            return file
+    fetched = download(uri, run, WEIGHTS) if "/" not in run else None
+    if fetched is not None:
+        return fetched
+    state = f"{known.state.lower()}: {known.reason}" if known.reason else known.state.lower()
+    hint = "" if known.state is TrialState.COMPLETE else "; a trial keeps weights once an epoch was evaluated"
+    raise StorageError(f"trial {name} has no weights ({state}; no {WEIGHTS} and no {LAST} in {folder}{hint})")
+
+
+def _measured(
+    composition: Composition, config: Mapping[str, Any], key: str, file: Path, options: Options
+) -> dict[str, Any]:
+    if "workers" in composition.config["launcher"]:
+        composition.config["launcher"].update(workers=1)
+    launcher = build_launcher(composition)
+    source = find_source(config, tracking_uri(composition))
+    launcher.start(trial.execute)
+    try:
+        given = {**asdict(options), "tolerance": {name: TOLERANCES[name] for name in ("float32", "float64")}}
+        measured: dict[str, Any] = launcher.call(trial.curvature, config, key, str(file), source, given)
+    finally:
+        launcher.stop(now=True)
+    return measured
+
+
+def _write(
+    folder: Path, found: Curvature, measured: Mapping[str, Any], rest: Mapping[str, Any], options: Options
+) -> tuple[Path, ...]:
+    from hpsearch.base.files import replace_text
+    from hpsearch.reports.curvature.page import write_curvature
+
+    spectrum = {name: measured[name] for name in ("eigenvalues", "matrices") if name in measured}
+    content = {**rest, **asdict(found), **spectrum, "options": asdict(options)}
+    text = json.dumps(_plain(content), indent=1, allow_nan=False)
+    return replace_text(folder / "curvature.json", text), *write_curvature(found, str(rest["run"]), folder)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it, which knows no numbers that are not finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _track(
+    composition: Composition, study: str, known: TrialRecord, run: str, found: Curvature, files: Sequence[Path]
+) -> tuple[str, ...]:
+    """Put the result into the trial's MLflow run, if it has one; a store that is away costs a note."""
+    if "uri" not in composition.config["tracker"]:
+        return ()
+    uri = tracking_uri(composition)
+    try:
+        to = run if "/" not in run else run_of(studies_folder() / study, known.id.stem, uri)
+        if to is None:
+            return ("the trial is not in the tracking store: the curvature is in its folder only",)
+        add(uri, to, found.numbers, {"curvature": found.verdict.value}, files)
+    except StorageError as error:
+        return (f"the curvature is in the trial's folder only ({error})",)
+    return ()

@@ -1,0 +1,67 @@
+"""Stages in order: what each hands on, what is on record already, where a failed one stops the recipe."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from hpsearch.study.stages.base import Context, Finding, OnFail, Stage, Verdict
+
+_MARKS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗"}
+
+
+def run_stages(
+    stages: Mapping[str, Stage],
+    known: Mapping[str, Finding],
+    context: Callable[[Mapping[str, Any]], Context],
+    write: Callable[[str, Finding], None],
+    line: Callable[[str], None],
+) -> dict[str, Finding]:
+    """Run the stages that are not on record yet.
+
+    Args:
+        stages: by name, in order.
+        known: findings on record.
+        context: what was handed on so far -> what the next stage is given.
+        write: puts a finding on record.
+        line: shows one line.
+
+    Returns:
+        The findings in order, up to the last one or to the first that failed and stops the recipe.
+    """
+    findings: dict[str, Finding] = {}
+    handed: dict[str, Any] = {}
+    for place, (name, stage) in enumerate(stages.items(), 1):
+        finding = known.get(name)
+        if finding is None:
+            line(f"stage {place} of {len(stages)}: {name}")
+            finding = stage.run(context(handed))
+            write(name, finding)
+        findings[name] = finding
+        handed |= finding.handed
+        line(said(name, finding))
+        if stops(stage, finding):
+            break
+    return findings
+
+
+def stops(stage: Stage, finding: Finding) -> bool:
+    """Return whether a finding ends the recipe."""
+    return finding.verdict is Verdict.FAIL and stage.on_fail == OnFail.STOP
+
+
+def said(name: str, finding: Finding) -> str:
+    """Return a finding in one line."""
+    cause = f" ({finding.cause})" if finding.cause else ""
+    action = f" → {finding.action}" if finding.action else ""
+    return f"{_MARKS[finding.verdict]} {name}: {finding.sentence}{cause}{action}"
+
+
+def to_dict(finding: Finding) -> dict[str, Any]:
+    """Return a finding as plain containers; `from_dict` reads it again."""
+    return {**asdict(finding), "verdict": finding.verdict.value}
+
+
+def from_dict(fields: Mapping[str, Any]) -> Finding:
+    """Return the finding that `to_dict` wrote."""
+    names = ("sentence", "numbers", "cause", "action", "handed", "series")
+    return Finding(Verdict(fields["verdict"]), **{name: fields[name] for name in names})

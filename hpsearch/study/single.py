@@ -1,0 +1,301 @@
+"""One trial outside a search: train and track it, or train a logged one again and compare the curves."""
+
+import math
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.types import (
+    Decision,
+    Objective,
+    Observer,
+    Progress,
+    Report,
+    TrialId,
+    TrialResult,
+    TrialSpec,
+    TrialState,
+)
+from hpsearch.config.build import build
+from hpsearch.config.compose import Composition, compose, quote
+from hpsearch.config.words import COMMAND_LINE
+from hpsearch.launch.base import Launcher
+from hpsearch.search.pool import Finished, Judge, Pool, interrupts
+from hpsearch.study.ownership import locked
+from hpsearch.study.session import (
+    SINGLE,
+    Silent,
+    build_launcher,
+    build_tracker,
+    find_source,
+    find_trial,
+    make_spec,
+    objective_of,
+    recorded,
+    studies_folder,
+    tracking_uri,
+    unsent_note,
+    working,
+)
+from hpsearch.tracking.events import Record, TrialRecord, read_trial, read_trials
+
+POLL_SEC = 0.2
+MEASURED = ("_sec", "_per_sec", "_mib")
+"""Endings of metrics that measure the machine and not the trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOutcome:
+    """A single trial after a run of its command.
+
+    Attributes:
+        run: its name: STUDY/POINT/SEED.
+        state: how it ended.
+        reason: why, for every state but COMPLETE.
+        metrics: of its last epoch.
+        epochs: it trained.
+        folder: its files.
+        replay_command: trains it again.
+        check_command: trains it again from the record and compares the curves.
+        ui_command: opens MLflow, None without a tracking store.
+        elapsed_sec: of this run.
+        notes: what the user should know.
+    """
+
+    run: str
+    state: TrialState
+    reason: str
+    metrics: Mapping[str, float]
+    epochs: int
+    folder: Path
+    replay_command: str
+    check_command: str
+    ui_command: str | None
+    elapsed_sec: float
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 trained (or diverged, which is a result), 1 FAILED, 130 interrupted."""
+        return {TrialState.FAILED: 1, TrialState.PAUSED: 130}.get(self.state, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOutcome:
+    """A trial trained again beside its logged curve.
+
+    Attributes:
+        run: its name: STUDY/POINT/SEED.
+        logged: the reports on record, by epoch.
+        again: the reports of this run, by epoch.
+        state: how this run ended; the logged state may differ.
+        logged_state: how the trial on record ended.
+        reason: of this run's state.
+        differences: what is not the same, one line each; measured times are not compared.
+        largest: the largest absolute difference of a metric.
+    """
+
+    run: str
+    logged: tuple[Report, ...]
+    again: tuple[Report, ...]
+    state: TrialState
+    logged_state: TrialState
+    reason: str
+    differences: tuple[str, ...]
+    largest: float
+
+    @property
+    def same(self) -> bool:
+        """Whether every compared value is the same, bit for bit."""
+        return not self.differences
+
+
+def run_trial(
+    overrides: Sequence[str] = (), *, config_dirs: Sequence[str | Path] = (), observer: Observer | None = None
+) -> TrialOutcome:
+    """Train one trial and track it in the experiment ``single``.
+
+    An unfinished trial of the same configuration goes on from its checkpoint.
+
+    Args:
+        overrides: Hydra overrides.
+        config_dirs: folders with configuration of your own.
+        observer: shows progress; by default nothing is shown.
+
+    Returns:
+        The result. Bad input raises one of the errors of `hpsearch.base.errors`.
+
+    Raises:
+        ConfigError: the overrides name a study or a search space.
+    """
+    started, observer = time.time(), observer or Silent()
+    composition = compose(overrides, config_dirs)
+    if composition.study_option is not None or composition.space:
+        raise ConfigError("a single trial has no study and no search space; use run_study")
+    if composition.config["stages"]:
+        names = ", ".join(composition.config["stages"])
+        raise ConfigError(f"stage = {names}: a single trial has no stages; add +study=recipe (from {COMMAND_LINE})")
+    folder, tracker = studies_folder() / SINGLE, build_tracker(composition)
+    launcher = build_launcher(composition)
+    filled = composition.trial({}, composition.config["seed"], composition.config["fold"])
+    with ExitStack() as stack:
+        stack.enter_context(working(launcher, composition, {"": filled.config}))
+        stack.enter_context(locked(folder))
+        record = stack.enter_context(recorded(composition, folder, tracker, name=SINGLE))
+        spec, known = _spec_in(folder, composition, filled.key)
+        objective = objective_of(composition)
+        done = _train(spec, launcher, record, objective, observer, known=known)
+        last = record.trial(spec.id)
+        record.study("state", time.time(), state=done.result.state)
+        record.flush()
+        notes = unsent_note(tracker, observer)
+        ui_command = tracker.hint()
+    name = f"{SINGLE}/{spec.id}"
+    return TrialOutcome(
+        run=name,
+        state=done.result.state,
+        reason=done.result.reason,
+        metrics=last.reports[-1].metrics if last and last.reports else {},
+        epochs=done.epochs,
+        folder=Path(spec.folder),
+        replay_command=quote(("python", "-m", "hpsearch", *spec.overrides)),
+        check_command=f"python -m hpsearch replay {name} --check",
+        ui_command=ui_command,
+        elapsed_sec=time.time() - started,
+        notes=notes,
+    )
+
+
+def _spec_in(folder: Path, composition: Composition, key: str) -> tuple[TrialSpec, TrialRecord | None]:
+    """Return the trial to train: an unfinished one of the same key, else the next number."""
+    known = read_trials(folder)
+    seed, fold = composition.config["seed"], composition.config["fold"]
+    for trial in known:
+        if trial.key == key and not trial.state.finished:
+            spec = make_spec(composition, folder, trial.id.point, {}, seed, fold)
+            return replace(spec, attempt=trial.attempts + 1), trial
+    number = 1 + max((trial.id.point for trial in known), default=-1)
+    return make_spec(composition, folder, number, {}, seed, fold), None
+
+
+def _train(
+    spec: TrialSpec,
+    launcher: Launcher,
+    record: Record,
+    objective: Objective,
+    observer: Observer,
+    *,
+    known: TrialRecord | None = None,
+    judge: Judge = lambda _trial, _report: Decision.CONTINUE,
+) -> Finished:
+    """Train one trial in a pool of its own; an interrupt pauses it, a second one stops it."""
+    pool = Pool(launcher, record, objective, judge=judge, clock=time.time, line=observer.line)
+    if known is None:
+        pool.add(spec)
+    else:
+        pool.add(spec, known.curve(objective.metric), int(known.facts.get("failures", 0)))
+    started = time.time()
+    with interrupts() as asked:
+        try:
+            while pool.busy or not asked.count:
+                if asked.count:
+                    pool.pause()
+                pool.submit()
+                record.flush()
+                observer.update(_progress(spec.study, pool, time.time() - started, objective.metric))
+                if finished := pool.poll(POLL_SEC):
+                    return finished[0]
+        except BaseException:
+            pool.abandon()
+            raise
+    return Finished(spec, TrialResult(TrialState.PAUSED, "interrupted"), math.nan, {})
+
+
+def _progress(study: str, pool: Pool, elapsed_sec: float, metric: str) -> Progress:
+    running = pool.running()
+    return Progress(study, 1, {TrialState.RUNNING: len(running)}, running, None, elapsed_sec, metric)
+
+
+def replay(
+    run: str,
+    *,
+    overrides: Sequence[str] = (),
+    config_dirs: Sequence[str | Path] = (),
+    observer: Observer | None = None,
+) -> ReplayOutcome:
+    """Train a logged trial again, from what was logged, and compare the curves.
+
+    Args:
+        run: an MLflow run id, or STUDY/POINT/SEED[/FOLD].
+        overrides: of the launcher and the tracker: where to train and where the run is found.
+        config_dirs: folders with configuration of your own; plugins are taken from here, never from the logged run.
+        observer: shows progress; by default nothing is shown.
+
+    Returns:
+        Both curves and their differences.
+
+    Raises:
+        StorageError: there is no such trial, or nothing of it is on record.
+    """
+    observer, composition = observer or Silent(), compose(overrides, config_dirs)
+    study, known = find_trial(run, tracking_uri(composition))
+    if not known.reports and not known.state.finished:
+        raise StorageError(f"trial {study}/{known.id} has nothing on record to compare with")
+    if isinstance(composition.config["launcher"].get("threads"), int) and "threads" in known.facts:
+        composition.config["launcher"].update(workers=1, threads=known.facts["threads"])
+    config = {**known.config, "plugins": composition.config["plugins"]}
+    objective: Objective = build("objective", config["objective"])
+    launcher = build_launcher(composition)
+    with tempfile.TemporaryDirectory() as folder, working(launcher, composition, {"": config}):
+        spec = TrialSpec(study, known.id, config, known.params, known.overrides, known.key, folder)
+        spec = replace(spec, source=find_source(config, tracking_uri(composition)))
+        record = Record(Path(folder))
+        done = _train(spec, launcher, record, objective, observer, judge=_until(known))
+        again = read_trial(Path(folder) / "events" / f"{known.id.stem}.jsonl")
+    return _compared(f"{study}/{known.id}", known, again.reports if again else (), done.result)
+
+
+def _until(known: TrialRecord) -> Judge:
+    """Stop where a pruned trial was stopped."""
+    last = max((report.epoch for report in known.reports), default=0)
+    stops = known.state is TrialState.PRUNED
+
+    def judge(_trial: TrialId, report: Report) -> Decision:
+        return Decision.STOP if stops and report.epoch >= last else Decision.CONTINUE
+
+    return judge
+
+
+def _compared(run: str, known: TrialRecord, again: tuple[Report, ...], result: TrialResult) -> ReplayOutcome:
+    differences, largest = _differences(known.reports, again)
+    if result.state is not known.state and known.state.finished:
+        differences.insert(0, f"state: logged {known.state}, now {result.state} ({result.reason})")
+    return ReplayOutcome(
+        run, known.reports, again, result.state, known.state, result.reason, tuple(differences), largest
+    )
+
+
+def _differences(logged: Sequence[Report], again: Sequence[Report]) -> tuple[list[str], float]:
+    """Compare two curves epoch by epoch, bit for bit."""
+    ours, theirs = ({report.epoch: _compared_values(report) for report in curve} for curve in (again, logged))
+    lines, largest = [], 0.0
+    for epoch in sorted(ours.keys() | theirs.keys()):
+        if epoch not in ours or epoch not in theirs:
+            lines.append(f"epoch {epoch}: only in {'the record' if epoch in theirs else 'this run'}")
+            continue
+        for name in sorted(ours[epoch].keys() | theirs[epoch].keys()):
+            old, new = theirs[epoch].get(name, math.nan), ours[epoch].get(name, math.nan)
+            if old != new and not (math.isnan(old) and math.isnan(new)):
+                lines.append(f"epoch {epoch}: {name} logged {old:.9g}, now {new:.9g}")
+                largest = max(largest, abs(new - old)) if math.isfinite(new - old) else math.inf
+    return lines, largest
+
+
+def _compared_values(report: Report) -> dict[str, float]:
+    """Return the values of a report that must come out the same again."""
+    metrics = {name: value for name, value in report.metrics.items() if not name.endswith(MEASURED)}
+    return metrics | {f"train/loss at step {step}": loss for step, loss in report.steps}

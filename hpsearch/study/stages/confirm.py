@@ -1,0 +1,95 @@
+"""Confirmation: the best points over fresh seeds, then the test set, once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hpsearch.base.errors import check_int
+from hpsearch.base.grammar import value_text
+from hpsearch.base.types import TrialTable
+from hpsearch.base.words import settings
+from hpsearch.reports.kit.space import floats
+from hpsearch.statistics.intervals import mean_interval
+from hpsearch.statistics.optimism import measured
+from hpsearch.study.stages.base import Context, Finding, Verdict, need
+from hpsearch.study.stages.points import complete_points, counts
+
+FRESH = 1000
+"""Added to the seed of the study: no earlier stage has seen the seeds of this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The candidates of the fine search are trained again over seeds that nothing was chosen by.
+
+    The one with the best validation mean wins; only its test scores are looked at. Hands on ``winner``.
+
+    Args:
+        seeds: fresh seeds per candidate.
+        on_fail: ``stop`` or ``continue``.
+    """
+
+    gives: ClassVar[tuple[str, ...]] = ("winner",)
+    needs: ClassVar[Mapping[str, str]] = {"candidates": "fine", "searched_score": "fine", "fine_space": "coarse"}
+
+    seeds: int = 5
+    on_fail: str = "stop"
+
+    def __post_init__(self) -> None:
+        check_int("stages.confirm.seeds", self.seeds, 2)
+
+    def run(self, context: Context) -> Finding:
+        """Train the candidates again, and test the winner."""
+        candidates = need(context, "candidates", self.needs["candidates"])
+        seed = int(context.config()["seed"]) + FRESH
+        words = [
+            *("sampler=manual", f"sampler.points={value_text(candidates)}", "pruner=none", "scheduler=constant"),
+            *(f"study.seeds={self.seeds}", f"seed={seed}", "trainer.test=true", "budget.points=null"),
+        ]
+        table = context.search("confirm", words, need(context, "fine_space", self.needs["fine_space"]))
+        points = complete_points(table)
+        numbers: dict[str, str | int | float] = {**counts(table)}
+        if not points:
+            action = "choose a smaller learning rate, or look at the errors in the trials"
+            sentence = f"none of {len(candidates)} candidates trained to the end with every seed"
+            return Finding(Verdict.FAIL, sentence, numbers, "not repeatable", action)
+        winner = points[0]
+        metric = context.objective.metric
+        test = metric.replace("valid/", "test/")
+        tested = _by_seed(table, winner.point, test) if test in table.trials else []
+        fresh = mean_interval(_by_seed(table, winner.point, "score"))
+        assert fresh is not None and winner.mean is not None
+        numbers |= {"valid_mean": winner.mean, "valid_low": fresh.low, "valid_high": fresh.high, "seeds": self.seeds}
+        sentence = (
+            f"{settings(winner.params)}: {metric} {winner.mean:.4f} over {self.seeds} fresh seeds (95 % t interval "
+            f"{fresh.low:.4f} to {fresh.high:.4f})"
+        )
+        promised = next((point for point in points if dict(point.params) == candidates[0]), None)
+        if promised is not None:
+            searched = float(need(context, "searched_score", self.needs["searched_score"]))
+            looks = int(context.handed.get("looks", 0)) + len(candidates)
+            gap = measured(searched, _by_seed(table, promised.point, "score"), context.objective.maximize)
+            numbers |= {"optimism": gap.value, "optimism_low": gap.low, "optimism_high": gap.high, "looks": looks}
+            sentence += (
+                f"; the best of the fine search{'' if promised is winner else f', {settings(promised.params)},'} had "
+                f"{searched:.4f}, by {gap.value:+.4f} more than its mean on fresh "
+                f"seeds ({gap.low:+.4f} to {gap.high:+.4f}) after {looks} looks at the validation set"
+            )
+        interval = mean_interval(tested)
+        if interval is not None:
+            mean = sum(tested) / len(tested)
+            numbers |= {"test_mean": mean, "test_low": interval.low, "test_high": interval.high}
+            sentence += f"; on the test set, looked at once, {mean:.4f} ({interval.low:.4f} to {interval.high:.4f})"
+        series = {
+            "params": [dict(p.params) for p in points],
+            "scores": [list(p.scores) for p in points],
+            "test": tested,
+        }
+        return Finding(Verdict.PASS, sentence, numbers, handed={"winner": dict(winner.params)}, series=series)
+
+
+def _by_seed(table: TrialTable, point: int, column: str) -> list[float]:
+    """Return a point's mean of a column for every seed: the folds of one seed share their data."""
+    trials = table.trials[table.trials["point"] == point]
+    means: list[float] = trials.assign(**{column: floats(trials[column])}).groupby("seed")[column].mean().tolist()
+    return means

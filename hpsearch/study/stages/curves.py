@@ -1,0 +1,139 @@
+"""Curves: what the trials of the fine search show, and what to change."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from hpsearch.base.errors import check_choice
+from hpsearch.base.types import TrialId, TrialState, TrialTable
+from hpsearch.base.words import settings
+from hpsearch.reports.diagnosis.history import histories, history
+from hpsearch.reports.diagnosis.rules import Diagnosis, Label, diagnose
+from hpsearch.reports.diagnosis.study import study_diagnoses
+from hpsearch.reports.summary.sweep import Summary
+from hpsearch.study.session import layers_of
+from hpsearch.study.stages.base import Context, Finding, Verdict, need
+from hpsearch.trial import build as trial
+
+HIGH = (Label.UNDERFITTING, Label.PLATEAU)
+"""What a shallower twin tells the reason of."""
+ENDED = (TrialState.COMPLETE, TrialState.INFEASIBLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Reads the curves of the fine search: a fault of the best trial is a warning, its label the cause.
+
+    Args:
+        twin: train a network about half as deep like the best one where that underfits, to tell a model that is too
+            small from one that the optimization does not bring down.
+        on_fail: ``stop`` or ``continue``.
+    """
+
+    needs: ClassVar[Mapping[str, str]] = {"fine_trials": "fine", "fine_faults": "fine"}
+
+    twin: bool = False
+    on_fail: str = "continue"
+
+    def __post_init__(self) -> None:
+        check_choice("stages.curves.twin", self.twin, (True, False))
+
+    def run(self, context: Context) -> Finding:
+        """Diagnose every trial, and say what is wrong with the best."""
+        trials: Sequence[Mapping[str, Any]] = need(context, "fine_trials", self.needs["fine_trials"])
+        search: Sequence[Sequence[str]] = need(context, "fine_faults", self.needs["fine_faults"])
+        runs = [history(each["history"]) for each in trials]
+        found = [diagnose(run) for run in runs]
+        if trials and self.twin and any(each.label in HIGH for each in found[0]):
+            fields = {**trials[0]["history"], "twin": _twin(context, trials[0])}
+            found[0] = diagnose(history(fields))
+        counted = Counter(each.label for one in found for each in one)
+        numbers = {"trials": len(trials)} | {str(label): counted[label] for label in Label if counted[label]}
+        faults = [*((str(each.label), each.evidence, each.advice) for each in _of_best(found)), *search]
+        series = {
+            "params": [dict(each["params"]) for each in trials],
+            "train": [each["history"]["train"] for each in trials],
+            "valid": [each["history"]["valid"] for each in trials],
+            "labels": [[str(each.label) for each in one] for one in found],
+        }
+        if not faults:
+            sentence = f"the best of {len(trials)} trials shows no fault{_others(counted)}"
+            return Finding(Verdict.PASS, sentence, numbers, series=series)
+        (cause, evidence, advice), *more = faults
+        also = f"; also {', '.join(label for label, _, _ in more)}" if more else ""
+        sentence = f"{settings(trials[0]['params'])}: {evidence}{also}{_others(counted)}"
+        return Finding(Verdict.WARN, sentence, numbers, cause, advice, series=series)
+
+
+def handed(table: TrialTable, summary: Summary) -> dict[str, Any]:
+    """Return what this stage reads of a search: ``fine_trials``, the best point's first, and ``fine_faults``.
+
+    Trials that the search ended early are left out: their curves show where they were cut.
+
+    Args:
+        table: the search.
+        summary: its result.
+
+    Returns:
+        Of each trial its point, seed, parameters and the fields of `history`; of the search itself its faults, each as
+        label, evidence and advice.
+    """
+    sign = -1 if summary.objective.maximize else 1
+    params = {point.point: dict(point.params) for point in summary.points}
+    order = {p.point: (p.mean is None, sign * (p.mean or 0.0)) for p in summary.points}
+    known = histories(table)
+    ended = table.trials[table.trials["state"].isin(ENDED)]
+    to_the_end = set(zip(ended["point"], ended["seed"], ended["fold"], strict=True))
+    trials = [
+        {
+            "point": point,
+            "seed": seed,
+            "params": params[point],
+            "history": {**known[point, seed, fold], "layers": layers_of(table.name, TrialId(point, seed, fold))},
+        }
+        for point, seed, fold in sorted(known.keys() & to_the_end, key=lambda place: (order[place[0]], place))
+    ]
+    faults = [[str(label), *said] for label, said in study_diagnoses(summary).items()]
+    return {"fine_trials": trials, "fine_faults": faults}
+
+
+def shallower(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the key and the value that make a model about half as deep.
+
+    Args:
+        model: its options.
+
+    Returns:
+        The change, under the first of ``hidden`` (a list of widths), ``layers``, ``depth`` (numbers), ``blocks`` (a
+        list of counts) that can be made smaller; empty where none can.
+    """
+    for key in ("hidden", "layers", "depth", "blocks"):
+        value = model.get(key)
+        if key == "hidden" and isinstance(value, Sequence) and len(value):
+            return {f"model.{key}": list(value[: len(value) // 2])}
+        if isinstance(value, int) and value > 1 and key != "hidden":
+            return {f"model.{key}": value // 2}
+        if key == "blocks" and isinstance(value, Sequence) and any(each > 1 for each in value):
+            return {f"model.{key}": [max(1, each // 2) for each in value]}
+    return {}
+
+
+def _twin(context: Context, best: Mapping[str, Any]) -> list[float] | None:
+    params, epochs = dict(best["params"]), len(best["history"]["train"])
+    change = shallower(context.config(params)["model"])
+    if not change:
+        context.line("curves: this model has no depth to halve: no twin is trained")
+        return None
+    config = context.config({**params, **change, "trainer.epochs": epochs}, best["seed"])
+    losses: list[float] = context.call(trial.training_losses, config)
+    return losses
+
+
+def _of_best(found: Sequence[tuple[Diagnosis, ...]]) -> tuple[Diagnosis, ...]:
+    return found[0] if found else ()
+
+
+def _others(counted: Mapping[Label, int]) -> str:
+    seen = [f"{label} {counted[label]}" for label in Label if counted.get(label)]
+    return f"; over all trials: {', '.join(seen)}" if seen else ""

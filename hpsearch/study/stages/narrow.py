@@ -1,0 +1,91 @@
+"""From a coarse search to a fine one: the ranges around what was good."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from hpsearch.base.grammar import option_text, value_text
+from hpsearch.search.parameter import Parameter
+from hpsearch.search.space import Space
+
+SHARE = 0.25
+"""The better quarter of the points decides the ranges."""
+FEWEST = 3
+MARGIN = 0.5
+"""A range reaches this share of its width beyond the better points on both sides, and at least a step."""
+STEP = 0.25
+"""The least distance to the end of a range: a quarter of a decade on a log scale, of the old width on a linear one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A complete point of the coarse search: its active hyperparameters and its mean score, larger is better."""
+
+    params: Mapping[str, Any]
+    score: float
+
+
+def narrowed(space: Space, points: Sequence[Scored]) -> dict[str, str]:
+    """Return the expressions of a narrower space.
+
+    The better quarter of the points, three at least, decides. A range becomes theirs, widened by half of its width and
+    by at least a quarter of a decade (on a linear scale: a quarter of the old range) on both sides, and never beyond
+    the old one; so it always holds the best point with room around it. Of choices those are kept that one of the better
+    points has, and what is conditional on another one goes.
+
+    Args:
+        space: what was searched; its ranges are the limits.
+        points: every complete point; at least one.
+
+    Returns:
+        Expressions by flat name.
+    """
+    ranked = sorted(points, key=lambda point: -point.score)
+    better = ranked[: max(FEWEST, math.ceil(SHARE * len(ranked)))]
+    table = space.to_dict()
+    kept: dict[str, set[str]] = {}
+    for parameter in space.parameters:
+        values = [point.params[parameter.key] for point in better if parameter.name in space.flat(point.params)]
+        if any(option not in kept.get(key, {option}) for key, option in parameter.condition):
+            del table[parameter.name]
+        elif values:
+            table[parameter.name] = _expression(parameter, values, table[parameter.name])
+            if parameter.values is not None:
+                kept.setdefault(parameter.key, set()).update(map(option_text, values))
+    return table
+
+
+def _expression(parameter: Parameter, values: Sequence[Any], old: str) -> str:
+    distribution = parameter.distribution
+    if parameter.values is not None or isinstance(distribution, CategoricalDistribution):
+        return _choices(parameter, values, old)
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    place, unplace = (math.log10, lambda x: 10.0**x) if distribution.log else (float, float)
+    low, high = place(distribution.low), place(distribution.high)
+    first, last = min(map(place, values)), max(map(place, values))
+    margin = max(MARGIN * (last - first), STEP if distribution.log else STEP * (high - low))
+    ends = unplace(max(low, first - margin)), unplace(min(high, last + margin))
+    return _range(distribution, *ends)
+
+
+def _range(distribution: FloatDistribution | IntDistribution, low: float, high: float) -> str:
+    if isinstance(distribution, IntDistribution):
+        text = f"int(interval({max(math.floor(low), distribution.low)}, {min(math.ceil(high), distribution.high)}))"
+    else:
+        low, high = max(_outward(low, math.floor), distribution.low), min(_outward(high, math.ceil), distribution.high)
+        text = f"interval({low!r}, {high!r})"
+    return f"tag(log, {text})" if distribution.log else text
+
+
+def _outward(end: float, rounded: Callable[[float], int]) -> float:
+    """Return an end with four digits, rounded so that nothing falls out of the range."""
+    unit = 10.0 ** (math.floor(math.log10(abs(end))) - 3) if end else 1.0
+    return float(f"{rounded(end / unit) * unit:.4g}")
+
+
+def _choices(parameter: Parameter, values: Sequence[Any], old: str) -> str:
+    kept = [value for value in parameter.values or () if value in values]
+    return f"choice({', '.join(map(value_text, kept))})" if kept else old

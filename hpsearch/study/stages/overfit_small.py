@@ -1,0 +1,128 @@
+"""Sixth gate: a small sample can be learnt by heart; where it cannot, the cause."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hpsearch.base.errors import check_float, check_int
+from hpsearch.study.stages.base import Context, Finding, Verdict
+from hpsearch.study.stages.faults import Fault, finding
+from hpsearch.study.stages.rates import RATE, check_factors
+from hpsearch.trial.build import overfit_small
+
+
+@dataclass(frozen=True, slots=True)
+class OverfitSmall:
+    """Trains on a small sample until all of it is right (a regression: until almost nothing is left of the loss).
+
+    A rate that does not get there although others far from it do is a failure, but only a warning where the rate is
+    searched.
+
+    Causes: learning rate too low, learning rate too high, vanishing gradients, exploding gradients, bad
+    initialization, model too small.
+
+    Args:
+        samples: in the sample, as evenly over the classes as there are.
+        steps: updates at each rate.
+        factors: on the configured learning rate, tried when it does not get there.
+        near: a rate that gets there, so many times larger or smaller than the configured one, is near enough.
+        goal: share of the loss of the targets' mean below which a regression is learnt.
+        vanishing: the first weight's gradient over the last one's, below which gradients vanish.
+        flat: share of the loss of knowing nothing above which the loss counts as not fallen.
+        on_fail: ``stop`` or ``continue``.
+    """
+
+    samples: int = 32
+    steps: int = 500
+    factors: Sequence[float] = (0.001, 0.01, 0.1, 0.3, 3.0, 10.0, 100.0, 1000.0)
+    near: float = 10.0
+    goal: float = 0.01
+    vanishing: float = 1e-3
+    flat: float = 0.9
+    on_fail: str = "stop"
+
+    def __post_init__(self) -> None:
+        check_int("stages.overfit_small.samples", self.samples, 2)
+        check_int("stages.overfit_small.steps", self.steps, 1)
+        check_factors("stages.overfit_small.factors", self.factors)
+        check_float("stages.overfit_small.near", self.near, "[1, inf)")
+        check_float("stages.overfit_small.goal", self.goal, "(0, 1)")
+        check_float("stages.overfit_small.vanishing", self.vanishing, "(0, 1)")
+        check_float("stages.overfit_small.flat", self.flat, "(0, 1]")
+
+    def run(self, context: Context) -> Finding:
+        """Learn a small sample by heart."""
+        options = {name: getattr(self, name) for name in ("samples", "steps", "factors", "goal")}
+        found = context.call(overfit_small, context.config(), options)
+        runs: Sequence[Mapping[str, Any]] = found["runs"]
+        first, last = runs[0], runs[-1]
+        numbers = {
+            "samples": found["samples"],
+            "steps": len(last["losses"]),
+            "rate": last["rate"],
+            "loss": last["final"],
+            **({} if math.isnan(last["accuracy"]) else {"accuracy": last["accuracy"]}),
+            "gradient_ratio": _ratio(found["gradients"]),
+            "passes": found["passes"],
+        }
+        series = {
+            "losses": {f"{run['rate']:.3g}": [_finite(loss) for loss in run["losses"]] for run in runs},
+            "gradients": dict(found["gradients"]),
+        }
+        off = max(last["rate"] / first["rate"], first["rate"] / last["rate"])
+        if last["fitted"] and off <= 1.001 * self.near:
+            steps = len(last["losses"])
+            return finding([], f"{_learnt(found, last)} after {steps} steps at {last['rate']:.3g}", numbers, series)
+        fault = _rate(context, found) if last["fitted"] else self._cause(found)
+        return finding([fault], "", numbers, series)
+
+    def _cause(self, found: Mapping[str, Any]) -> Fault:
+        gradients: Mapping[str, float] = found["gradients"]
+        finite = [run for run in found["runs"] if not run["diverged"]]
+        ratio, names = _ratio(gradients), list(gradients)
+        if not finite:
+            sentence = f"training {found['samples']} samples diverges at every rate from {_span(found)}"
+            return Fault("bad initialization", sentence, "choose smaller weights: init=he_normal; look at data.scaling")
+        best = min(finite, key=lambda run: run["final"])
+        tried = f"{_learnt(found, best)}, the best of {len(found['runs'])} rates from {_span(found)}"
+        if ratio < self.vanishing:
+            sentence = f"{tried}; the gradient of {names[0]} is {ratio:.1g} times that of {names[-1]}"
+            action = "choose model.activation=relu with init=he_normal, a normalization, or fewer layers"
+            return Fault("vanishing gradients", sentence, action)
+        if ratio > 1 / self.vanishing:
+            sentence = f"{tried}; the gradient of {names[0]} is {ratio:.1g} times that of {names[-1]}"
+            return Fault("exploding gradients", sentence, "choose smaller weights, or set trainer.clip_norm=1")
+        if best["final"] > self.flat * found["guess"]:
+            return Fault("bad initialization", f"{tried}: the loss stays flat", "try init=he_normal or another model")
+        return Fault("model too small", tried, "widen or deepen the model")
+
+
+def _rate(context: Context, found: Mapping[str, Any]) -> Fault:
+    first, last = found["runs"][0], found["runs"][-1]
+    low = first["rate"] < last["rate"]
+    verdict = Verdict.WARN if RATE in context.space else Verdict.FAIL
+    sentence = f"{_learnt(found, first)} at {first['rate']:.3g}; at {last['rate']:.3g} it is learnt"
+    action = f"set {RATE} near {last['rate']:.2g}" + (", or let lr_find choose it" if verdict is Verdict.WARN else "")
+    return Fault(f"learning rate too {'low' if low else 'high'}", sentence, action, verdict)
+
+
+def _learnt(found: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    if run["diverged"]:
+        return f"training {found['samples']} samples diverges"
+    accuracy = "" if math.isnan(run["accuracy"]) else f"{run['accuracy']:.0%} right, "
+    return f"of {found['samples']} samples {accuracy}loss {run['final']:.3g} against {found['guess']:.3g} of a guess"
+
+
+def _span(found: Mapping[str, Any]) -> str:
+    rates = [run["rate"] for run in found["runs"]]
+    return f"{min(rates):.2g} to {max(rates):.2g}"
+
+
+def _ratio(gradients: Mapping[str, float]) -> float:
+    values = list(gradients.values())
+    return values[0] / values[-1] if values and values[-1] else math.nan
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,489 @@
+"""One trial from its configuration: build everything, then drive the loop.
+
+Importing this module loads no torch: the driver names `execute` to its workers, and only they call `preload`.
+"""
+
+import functools
+import json
+import math
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpsearch import metrics
+from hpsearch.base.errors import ConfigError, DataError, HpsearchError, nearest
+from hpsearch.base.rng import address
+from hpsearch.base.types import Objective, TrialRun, TrialSpec
+from hpsearch.config.build import build
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+    from torch.optim import Optimizer
+
+    from hpsearch.data.augment import Augment
+    from hpsearch.data.base import DataSource, Splits
+    from hpsearch.nn.init import Initializer
+    from hpsearch.schedules import Table
+    from hpsearch.schedules.plateau import Plateau
+    from hpsearch.trial.finetune import FineTune
+    from hpsearch.trial.loop import Job, Trainer
+
+LOADED = 2
+"""Data sets that a worker keeps."""
+MOMENTUM_WARMUP = ("initial_momentum", "initial_momentum_steps")
+"""Keys of an optimizer's options that are taken out before it is built; see `hpsearch.schedules.MomentumWarmup`."""
+
+
+def preload() -> None:
+    """Import in a worker what every trial needs, so that the first one starts at once."""
+    import torch._dynamo  # noqa: F401 - the first optimizer loads it, which takes a second
+
+    import hpsearch.trial.loop  # noqa: F401
+
+    build(
+        "objective", {"_target_": "hpsearch.base.types.Objective", "metric": "valid/loss"}
+    )  # loads what `build` needs
+
+
+def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
+    """Train a batch of one trial.
+
+    Errors go on to the launcher, which makes results of them.
+
+    Args:
+        specs: the trial.
+
+    Yields:
+        What `hpsearch.trial.loop.train` yields.
+
+    Returns:
+        What it returns.
+    """
+    (spec,) = specs
+    return (yield from _run(spec))
+
+
+def _run(spec: TrialSpec) -> TrialRun:
+    from hpsearch.data.picture import draw_once
+    from hpsearch.trial.loop import train
+
+    folder = Path(spec.folder)
+    job = prepare(spec.config, spec.key, folder, spec.source)
+    return train(replace(job, artifacts=draw_once(job.augment, job.splits.train, folder, spec.id.point)))
+
+
+def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str, Any]:
+    """Build a configuration and run one forward and backward pass on its first batch, without training.
+
+    Called in a worker before anything is created; it leaves the data loaded there.
+
+    Args:
+        config: a trial's resolved configuration.
+        source: where `finetune.source` was found.
+
+    Returns:
+        The trial's facts; ``metrics``: the names of all metrics it will report; ``steps_per_epoch``; ``loss`` of the
+        first batch. What cannot be built or does not fit together raises an error for the user.
+    """
+    from hpsearch.trial.loop import rehearse
+
+    job = prepare(config, key="", folder=Path(), source=source)
+    names = _reported(job)
+    with _fitting():
+        loss = rehearse(job)
+    return {**job.facts, "metrics": names, "steps_per_epoch": job.steps_per_epoch, "loss": loss}
+
+
+@contextmanager
+def _fitting() -> Iterator[None]:
+    """Turn whatever a model, a loss or an optimizer raises when it meets the data into an error for the user."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Using a target size")  # a loss that broadcasts is a wrong one
+            yield
+    except HpsearchError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"model, data and loss do not fit together: {_first_line(error)}") from error
+
+
+def data_check(config: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    """Return the fields of the `DataFacts` of a configuration, the test part included; called in a worker.
+
+    Args:
+        config: a trial's resolved configuration.
+        rows: most rows of each part that are looked at.
+
+    Returns:
+        Also ``metrics``, the names of all that a trial will report; or only ``fault`` and ``message`` where the data
+        is refused for a mistake that `hpsearch.data.check.fault` knows.
+
+    Raises:
+        DataError: the data is refused for another reason.
+    """
+    from hpsearch.data.check import fault, look
+
+    data: DataSource = build("data", config["data"], tuple(config["plugins"]))
+    test = data.has_test() or data.test_fraction is not None
+    try:
+        job = prepare({**config, "trainer": {**config["trainer"], "test": test}}, key="", folder=Path())
+    except DataError as error:
+        known = fault(data.arrays(test=False))
+        if known is None:
+            raise
+        return {"fault": known, "message": str(error)}
+    return {**asdict(look(job.splits, rows)), "metrics": _reported(job)}
+
+
+def initial_loss(config: Mapping[str, Any], samples: int) -> dict[str, Any]:
+    """Return the fields of the `InitialLoss` of a configuration; called in a worker."""
+    from hpsearch.trial.measure.checks import initial_loss
+
+    with _fitting():
+        return asdict(initial_loss(prepare(config, key="", folder=Path()), samples))
+
+
+def determinism(config: Mapping[str, Any], steps: int) -> dict[str, Any]:
+    """Build and train a configuration twice; return both ``losses`` and whether the weights are equal after them."""
+    from hpsearch.trial.measure.checks import trace
+
+    with _fitting():
+        job, again = (prepare(config, key="", folder=Path()) for _ in range(2))
+        losses, weights = zip(trace(job, steps), trace(again, steps), strict=True)
+    same, passes = weights[0] == weights[1], 2 * steps / job.steps_per_epoch
+    return {"losses": losses, "same_weights": same, "passes": passes, "device": job.device.type}
+
+
+def gradient_isolation(config: Mapping[str, Any], samples: int) -> dict[str, Any]:
+    """Return the fields of the `Isolation` of a configuration; called in a worker."""
+    from hpsearch.trial.measure.checks import gradient_isolation
+
+    with _fitting():
+        return asdict(gradient_isolation(prepare(config, key="", folder=Path()), samples))
+
+
+def input_baseline(config: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the `Baseline` of a configuration; called in a worker."""
+    from hpsearch.trial.measure.short_runs import input_baseline
+
+    with _fitting():
+        return asdict(input_baseline(prepare(config, key="", folder=Path()), **options))
+
+
+def overfit_small(config: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the `Overfit` of a configuration; called in a worker."""
+    from hpsearch.trial.measure.short_runs import overfit_small
+
+    with _fitting():
+        return asdict(overfit_small(prepare(config, key="", folder=Path()), **options))
+
+
+def curvature(
+    config: Mapping[str, Any], key: str, weights: str, source: str | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Measure the curvature of the training loss at weights that a trial kept.
+
+    Called in a worker.
+
+    Args:
+        config: the trial's resolved configuration.
+        key: its hash.
+        weights: path of its ``best.safetensors`` or ``last.pt``.
+        source: where `finetune.source` was found.
+        options: keyword arguments of `hpsearch.trial.measure.curvature.measure_job`.
+
+    Returns:
+        What that returns, and the ``epoch`` of the weights.
+
+    Raises:
+        ConfigError: nothing of the model is trained.
+    """
+    from hpsearch.trial.checkpoint import load_weights
+    from hpsearch.trial.measure.curvature import measure_job
+
+    job = prepare(config, key, Path(weights).parent, source)
+    if not any(parameter.requires_grad for parameter in job.model.parameters()):
+        raise ConfigError(f"{type(job.model).__name__} has no trained parameters: its loss has no Hessian")
+    epoch = load_weights(Path(weights), key, job.model)
+    return {**measure_job(job, **options), "epoch": epoch}
+
+
+def fixed_rate_probe(config: Mapping[str, Any], rates: Sequence[float], steps: int) -> dict[str, Any]:
+    """Return the fields of the `Probe` of a configuration; called in a worker."""
+    from hpsearch.trial.measure.probe import fixed_rate_probe
+
+    return asdict(fixed_rate_probe(prepare(config, key="", folder=Path()), rates, steps))
+
+
+def range_test(config: Mapping[str, Any], low: float, high: float, steps: int) -> dict[str, Any]:
+    """Return the fields of the `RangeTest` of a configuration; called in a worker."""
+    from hpsearch.trial.measure.probe import range_test
+
+    return asdict(range_test(prepare(config, key="", folder=Path()), low, high, steps))
+
+
+def training_losses(config: Mapping[str, Any]) -> list[float]:
+    """Train a trial without leaving anything behind; called in a worker.
+
+    Args:
+        config: a trial's resolved configuration.
+
+    Returns:
+        Its training loss by epoch, from epoch 1, up to where it diverged.
+    """
+    from hpsearch.base.types import Decision, Report
+    from hpsearch.trial.loop import train
+
+    losses: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        run = train(prepare(config, key="", folder=Path(folder)))
+        try:
+            messages = next(run)
+            while True:
+                losses += [each.metrics["train/loss"] for each in messages if isinstance(each, Report) and each.epoch]
+                messages = run.send((Decision.CONTINUE,))
+        except StopIteration:
+            return losses
+
+
+def _reported(job: "Job") -> tuple[str, ...]:
+    """Return the names of what a trial will report, after checking those that it follows."""
+    task, asked = job.splits.task, job.trainer.metrics
+    metrics.check_outputs(task, asked, job.splits.num_outputs)
+    names = metrics.reported(task, job.trainer.test, asked, bool(job.regularizers), job.device.type == "cuda")
+    if not job.epochs:
+        return tuple(name for name in names if name.startswith(("valid/", "test/")))
+    followed = {
+        "scheduler.metric": job.plateau and job.plateau.metric,
+        "regularizer.early_stopping.metric": job.early_stopping and job.early_stopping.metric,
+    }
+    for key, name in followed.items():
+        if name and (name not in names or name.startswith("test/")):
+            raise ConfigError(f"{key} = '{name}': is not reported{nearest(name, names)} ({', '.join(names)})")
+    return names
+
+
+def prepare(config: Mapping[str, Any], key: str, folder: Path, source: str | None = None) -> "Job":
+    """Build everything that a configuration describes, on its device.
+
+    Args:
+        config: a trial's resolved configuration.
+        key: its hash.
+        folder: where its files go.
+        source: where `finetune.source` was found; None: it is a path.
+
+    Returns:
+        What the loop trains.
+    """
+    from hpsearch.data.views import check_views
+    from hpsearch.trial.loop import Job
+
+    plugins, seed = tuple(config["plugins"]), config["seed"]
+    trainer: Trainer = build("trainer", config["trainer"], plugins)
+    objective: Objective = build("objective", config["objective"], plugins)
+    device = trainer.find_device()
+    data: DataSource = build("data", config["data"], plugins)
+    splits = _load(_data_key(config["data"]), plugins, trainer.test, config["fold"], device)
+    check_views(trainer.eval_views, splits.in_shape)
+    batch_size = data.batch_rows(len(splits.train))
+    model = _model(config, plugins, seed, splits)
+    finetune: FineTune = build("finetune", config["finetune"], plugins)
+    tuned = finetune.apply(model, source)
+    model = model.to(device)
+    optimizer = _optimizer(config["optimizer"], plugins, model, tuned.rate_factors)
+    steps = math.ceil(len(splits.train) / batch_size)
+    loss = _loss(config["loss"], plugins, splits.num_outputs)
+    table, plateau = schedule_of(config, optimizer, steps, trainer.epochs, objective, trainer.steps)
+    return Job(
+        key=key,
+        folder=folder,
+        seed=seed,
+        trainer=trainer,
+        objective=objective,
+        splits=splits,
+        batch_size=batch_size,
+        model=model,
+        loss=_weighted(loss, splits.class_weights).to(device),
+        optimizer=optimizer,
+        shuffle=data.shuffle,
+        augment=_augment(config, splits),
+        table=table,
+        plateau=plateau,
+        **_regularizers(config["regularizer"], plugins),
+        facts={**_facts(model, splits, device), **tuned.facts},
+        frozen=tuned.frozen,
+    )
+
+
+def _data_key(config: Mapping[str, Any]) -> str:
+    return json.dumps({**config, "batch_size": "full", "shuffle": True}, sort_keys=True)
+
+
+@functools.lru_cache(maxsize=LOADED)
+def _load(data_key: str, plugins: tuple[str, ...], test: bool, fold: int, device: "torch.device") -> "Splits":
+    """Load data once per worker, whatever the batch size and the order."""
+    source: DataSource = build("data", json.loads(data_key), plugins)
+    return source.load(test, fold).to(device)
+
+
+def _augment(config: Mapping[str, Any], splits: "Splits") -> "Augment | None":
+    from hpsearch.data.augment import augment
+
+    steps = {name: build("augment", each, config["plugins"]) for name, each in config["augment"].items()}
+    return augment(config["seed"], steps, splits.train)
+
+
+def _loss(config: Mapping[str, Any], plugins: tuple[str, ...], num_outputs: int) -> "nn.Module":
+    """Build the loss; the weights that torch takes as a tensor are a list of one number per output."""
+    import torch
+
+    tensors = ("weight", "pos_weight") if str(config["_target_"]).startswith("torch.") else ()
+    lists = {name: config[name] for name in tensors if isinstance(config.get(name), list)}
+    loss: nn.Module = build("loss", {**config, **dict.fromkeys(lists)}, plugins)
+    for name, values in lists.items():
+        if len(values) != num_outputs:
+            raise ConfigError(f"loss.{name} = {values}: must hold {num_outputs} numbers, one per output")
+        setattr(loss, name, torch.tensor(values, dtype=torch.float32))
+    return loss
+
+
+def _weighted(loss: "nn.Module", class_weights: "tuple[float, ...] | None") -> "nn.Module":
+    """Put the weights of the classes into a loss that takes them."""
+    import torch
+
+    if class_weights is None:
+        return loss
+    if getattr(loss, "weight", False) is not None:
+        why = "has weights already" if hasattr(loss, "weight") else "takes no weights"
+        raise ConfigError(f"data.class_weights: the loss {type(loss).__name__} {why}")
+    loss.weight = torch.tensor(class_weights)
+    return loss
+
+
+def _model(config: Mapping[str, Any], plugins: tuple[str, ...], seed: int, splits: "Splits") -> "nn.Module":
+    import torch
+
+    with torch.random.fork_rng([]):
+        torch.default_generator.manual_seed(address(seed, "init"))
+        shape = {"in_shape": splits.in_shape, "num_outputs": splits.num_outputs}
+        model: nn.Module = build("model", config["model"], plugins, **shape)
+    initializer: Initializer = build("init", config["init"], plugins)
+    initializer.initialize(model, seed, _prior(splits) if initializer.needs_prior else None)
+    return model
+
+
+def _prior(splits: "Splits") -> "torch.Tensor | None":
+    """Return the share of each class in the training split."""
+    import torch
+
+    if splits.task != "classification":
+        return None
+    return torch.bincount(splits.train.y.cpu(), minlength=splits.num_outputs) / len(splits.train)
+
+
+def _optimizer(
+    config: Mapping[str, Any], plugins: tuple[str, ...], model: "nn.Module", rate_factors: Mapping[str, float]
+) -> "Optimizer":
+    from hpsearch.optim.groups import parameter_groups
+
+    options = dict(config)
+    decay_all = options.pop("decay_bias_and_norm", False)
+    for name in MOMENTUM_WARMUP:
+        options.pop(name, None)
+    groups = parameter_groups(model, options.get("weight_decay", 0.0), decay_all, rate_factors)
+    optimizer: Optimizer = build("optimizer", options, plugins, params=groups)
+    return optimizer
+
+
+def _regularizers(config: Mapping[str, Any], plugins: tuple[str, ...]) -> dict[str, Any]:
+    """Build the regularizers and sort them by where the loop uses them."""
+    from hpsearch.regularizers import Constraint, EarlyStopping, Mixing, Penalty
+
+    built = {name: build("regularizer", each, plugins) for name, each in config.items()}
+    mixing = [name for name, each in built.items() if isinstance(each, Mixing)]
+    stopping = [name for name, each in built.items() if isinstance(each, EarlyStopping)]
+    for names in (mixing, stopping):
+        if len(names) > 1:
+            raise ConfigError(f"regularizer = [{', '.join(names)}]: only one of these at a time")
+    return {
+        "regularizers": {name: each for name, each in built.items() if isinstance(each, Penalty)},
+        "constraints": tuple(each for each in built.values() if isinstance(each, Constraint)),
+        "mixing": built[mixing[0]] if mixing else None,
+        "early_stopping": built[stopping[0]] if stopping else None,
+    }
+
+
+def schedule_of(
+    config: Mapping[str, Any],
+    optimizer: "Optimizer",
+    steps_per_epoch: int,
+    epochs: int,
+    objective: Objective,
+    total: int | None = None,
+) -> tuple["Table", "Plateau | None"]:
+    """Return the schedule that a configuration describes.
+
+    Args:
+        config: a trial's resolved configuration.
+        optimizer: its optimizer.
+        steps_per_epoch: updates in one pass over the training part.
+        epochs: passes.
+        objective: what is followed unless the schedule says otherwise.
+        total: updates in place of whole passes; None: what `epochs` give.
+
+    Returns:
+        The table of all steps, and what moves its rates where the schedule follows a metric.
+    """
+    from hpsearch.schedules import MomentumWarmup, table
+    from hpsearch.schedules.plateau import Plateau, follows_a_metric, with_mode
+
+    options, plateau = dict(config["scheduler"]), None
+    ours = {name: options.pop(name) for name in ("per", "warmup", "warmup_steps") if name in options}
+    followed = options.pop("metric", None)
+    make: Any = build("scheduler", options, tuple(config["plugins"]))
+    lr, momentum = (
+        optimizer.defaults["lr"],
+        optimizer.defaults.get("momentum", optimizer.defaults.get("betas", (None,))[0]),
+    )
+    if follows_a_metric(make):
+        metric, maximize = metrics.followed(followed, objective)
+        make, plateau = None, Plateau(with_mode(make, maximize), lr, metric)
+    early = MomentumWarmup(**{
+        name: config["optimizer"][name] for name in MOMENTUM_WARMUP if name in config["optimizer"]
+    })
+    rows = table(
+        make, lr, momentum, steps_per_epoch, epochs, **ours, seed=config["seed"], momentum_warmup=early, total=total
+    )
+    return rows, plateau
+
+
+def _facts(model: "nn.Module", splits: "Splits", device: "torch.device") -> dict[str, str | int | float]:
+    import torch
+
+    return {
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "device": _device_name(device),
+        "data.digest": splits.digest,
+        "data.train_size": len(splits.train),
+        "data.valid_size": len(splits.valid),
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
+    }
+
+
+@functools.cache
+def _device_name(device: "torch.device") -> str:
+    import torch
+
+    from hpsearch.tracking.environment import environment
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(environment()["cpu"])
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,223 @@
+"""What a trial keeps on disk: its last state, to go on from, and its best weights, to use."""
+
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from hpsearch.base.errors import StorageError
+from hpsearch.base.types import Report
+
+LAST = "last.pt"
+BEST = "best.safetensors"
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best weights so far.
+
+    Attributes:
+        score: value of the objective's metric with them.
+        epoch: the epoch after which they were taken.
+        weights: copies of the model's state, by name.
+    """
+
+    score: float
+    epoch: int
+    weights: Mapping[str, Tensor]
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a trial has come, apart from its model and optimizer.
+
+    Attributes:
+        epoch: last epoch that ended; None before the first report.
+        first_loss: training loss of the very first step; None before it.
+        best: the best weights so far, if any.
+        reports: every report so far.
+    """
+
+    epoch: int | None = None
+    first_loss: float | None = None
+    best: Best | None = None
+    reports: list[Report] = field(default_factory=list)
+
+
+def copy_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Return copies of a model's parameters and saved buffers, by name."""
+    return {name: value.detach().clone().contiguous() for name, value in model.state_dict().items()}
+
+
+def save_last(folder: Path, key: str, model: nn.Module, optimizer: Optimizer, progress: Progress) -> None:
+    """Write the last state to ``last.pt``, atomically.
+
+    Args:
+        folder: the trial's folder; created when missing.
+        key: hash of the trial's configuration, which must match when the state is read.
+        model: the model; its parameters and saved buffers are kept.
+        optimizer: its optimizer.
+        progress: everything else that the trial goes on from.
+    """
+    best = progress.best
+    state = {
+        "version": _VERSION,
+        "key": key,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "epoch": progress.epoch,
+        "first_loss": progress.first_loss,
+        "best": None if best is None else {"score": best.score, "epoch": best.epoch, "weights": dict(best.weights)},
+        "reports": [_record(report) for report in progress.reports],
+    }
+    _write_atomically(folder / LAST, lambda file: torch.save(state, file))
+
+
+def restore_last(folder: Path, key: str, model: nn.Module, optimizer: Optimizer) -> Progress | None:
+    """Load the last state into a model and its optimizer, if there is a usable one.
+
+    Args:
+        folder: the trial's folder.
+        key: hash of the trial's configuration.
+        model: receives the parameters and buffers.
+        optimizer: receives its state.
+
+    Returns:
+        The progress to go on from. None when there is no checkpoint, when it cannot be read, and when another
+        configuration or another version of the model's code wrote it: the trial then starts from scratch.
+    """
+    state = _read(folder / LAST)
+    if state is None or state["key"] != key or not _fits(state["model"], model):
+        return None
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return Progress(
+        epoch=state["epoch"],
+        first_loss=state["first_loss"],
+        best=None if state["best"] is None else Best(**state["best"]),
+        reports=[_report(record) for record in state["reports"]],
+    )
+
+
+def load_weights(file: Path, key: str, model: nn.Module) -> int:
+    """Load the weights that a trial kept into a model.
+
+    Args:
+        file: its ``best.safetensors`` or ``last.pt``.
+        key: hash of the trial's configuration, which must be the one in the file.
+        model: receives the parameters and saved buffers.
+
+    Returns:
+        The epoch after which the weights were taken.
+
+    Raises:
+        StorageError: the file cannot be read, or was written by another configuration or another model.
+    """
+    found = _read_best(file) if file.name == BEST else _read_last(file)
+    if found is None:
+        raise StorageError(f"{file} cannot be read: it is damaged or of another version")
+    weights, epoch, written = found
+    if written != key or not _fits(weights, model):
+        raise StorageError(f"{file} does not fit the trial: another configuration or another model wrote it")
+    model.load_state_dict(weights)
+    return epoch
+
+
+def _read_best(file: Path) -> tuple[Mapping[str, Tensor], int, str] | None:
+    try:
+        with safetensors.safe_open(file, framework="pt") as opened:
+            metadata = opened.metadata()
+            weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no mapping
+        return weights, int(metadata["epoch"]), metadata["key"]
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError):
+        return None
+
+
+def _read_last(file: Path) -> tuple[Mapping[str, Tensor], int, str] | None:
+    state = _read(file)
+    return None if state is None else (state["model"], state["epoch"] or 0, state["key"])
+
+
+def remove_last(folder: Path) -> None:
+    """Remove the last state of a trial that has ended."""
+    (folder / LAST).unlink(missing_ok=True)
+
+
+def save_best(folder: Path, best: Best, key: str) -> str:
+    """Write the best weights to ``best.safetensors``, atomically, with their epoch, score and `key` as metadata.
+
+    Args:
+        folder: the trial's folder; created when missing.
+        best: the weights.
+        key: hash of the trial's configuration.
+
+    Returns:
+        The file's name.
+    """
+    metadata = {"epoch": str(best.epoch), "score": repr(best.score), "key": key}
+    data = safetensors.torch.save(dict(best.weights), metadata)
+    _write_atomically(folder / BEST, lambda file: file.write(data))
+    return BEST
+
+
+def _write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # some network file systems cannot sync a folder
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:  # torch does not check the checksums that it writes
+                return None
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # a damaged file fails in as many ways as there are places to damage
+        return None
+    return state if isinstance(state, dict) and state.get("version") == _VERSION else None
+
+
+def _fits(weights: Mapping[str, Tensor], model: nn.Module) -> bool:
+    own = model.state_dict()
+    return own.keys() == weights.keys() and all(own[name].shape == weights[name].shape for name in own)
+
+
+def _record(report: Report) -> dict[str, Any]:
+    return {
+        "epoch": report.epoch,
+        "step": report.step,
+        "metrics": dict(report.metrics),
+        "steps": [list(pair) for pair in report.steps],
+        "time": report.time,
+    }
+
+
+def _report(record: Mapping[str, Any]) -> Report:
+    return Report(**{**record, "steps": tuple((step, value) for step, value in record["steps"])})

@@ -1,0 +1,183 @@
+"""A training loop of the user's own as a trial: a generator that yields what it measured.
+
+Nothing here imports torch: a loop that needs none runs without it.
+"""
+
+import inspect
+import math
+import random
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+
+from hpsearch.base import rng
+from hpsearch.base.errors import ConfigError, HpsearchError
+from hpsearch.base.types import Decision, Report, Started, TrialResult, TrialRun, TrialSpec, TrialState
+from hpsearch.config.build import build, own_loop
+
+KEPT = 32
+"""Paused loops that a process keeps to go on with; the oldest is closed and would start again."""
+
+
+class Paused(OrderedDict[str, "Loop"]):
+    """Loops that were paused in this process, by the folder of their trial."""
+
+    def keep(self, folder: str, loop: "Loop") -> None:
+        """Keep one more, and close the oldest when there are too many."""
+        self[folder] = loop
+        if len(self) > KEPT:
+            self.popitem(last=False)[1].close()
+
+
+class Loop:
+    """A user's generator on its way.
+
+    Args:
+        reports: what the user's function returned.
+
+    Attributes:
+        epoch: its last epoch so far, None before the first.
+    """
+
+    def __init__(self, reports: Iterator[Mapping[str, Any] | Report]) -> None:
+        self._reports = reports
+        self.epoch: int | None = None
+
+    def __iter__(self) -> Generator[Report, None, None]:
+        """Yield what the user's generator yields, from where it stands, as reports."""
+        for measured in self._reports:
+            report = measured if isinstance(measured, Report) else _report(measured, (self.epoch or 0) + 1)
+            self.epoch = report.epoch
+            yield report
+
+    def close(self) -> None:
+        """Let the user's generator clean up."""
+        close = getattr(self._reports, "close", None)
+        if close is not None:
+            close()
+
+
+_paused = Paused()
+
+
+def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
+    """Run a user's training loop as a trial.
+
+    Errors go on to the launcher, which makes results of them.
+
+    Args:
+        specs: the trial.
+
+    Yields:
+        Started, then a report for everything the loop yields; or whatever a loop yields that is a `TrialRun` itself.
+
+    Returns:
+        COMPLETE when the loop ends, PRUNED on STOP, PAUSED on PAUSE; INFEASIBLE for an objective that is not finite.
+    """
+    (spec,) = specs
+    return (yield from _run(spec))
+
+
+def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str, Any]:  # noqa: ARG001
+    """Check that a user's training loop can be called; nothing of it runs.
+
+    Returns:
+        ``metrics``: None, they are known when it reports some.
+    """
+    _call(_function(config), config, Path()).close()
+    return {"metrics": None}
+
+
+def _run(spec: TrialSpec) -> TrialRun:
+    loop = _paused.pop(spec.folder, None)
+    if loop is None:
+        folder, function = Path(spec.folder), _function(spec.config)
+        folder.mkdir(parents=True, exist_ok=True)
+        _seed_everything(spec.config["seed"])
+        reports = _call(function, spec.config, folder)
+        if get_type_hints(function).get("return") == TrialRun:
+            run: TrialRun = reports
+            return run
+        loop = Loop(reports)
+    return follow(loop, spec.config["objective"]["metric"], spec.folder)
+
+
+def follow(loop: Loop, metric: str, folder: str) -> TrialRun:
+    """Run a user's generator as a trial.
+
+    A loop that is paused waits in this process, where it goes on; it starts again when the process ended meanwhile.
+
+    Args:
+        loop: yields a mapping of metrics after each epoch, such as ``{"valid/acc": 0.9}``, with the number of updates
+            so far under ``step`` if it likes; or whole `Report` records.
+        metric: the objective's; a value of it that is not finite ends the trial as INFEASIBLE.
+        folder: of the trial.
+
+    Yields:
+        Started, then the reports.
+
+    Returns:
+        How it ended.
+    """
+    keep = False
+    try:
+        (decision,) = yield (Started(loop.epoch, {}, time.time()),)
+        for report in loop:
+            (decision,) = yield (report,)
+            if not math.isfinite(report.metrics.get(metric, 0.0)):
+                reason = f"{metric} is {report.metrics[metric]} after epoch {report.epoch}"
+                return (_result(TrialState.INFEASIBLE, reason),)
+            if decision is Decision.STOP:
+                return (_result(TrialState.PRUNED, f"stopped after epoch {report.epoch}"),)
+            if decision is Decision.PAUSE:
+                keep = True
+                return (_result(TrialState.PAUSED, f"paused after epoch {report.epoch}"),)
+        return (_result(TrialState.COMPLETE),)
+    finally:
+        if keep:
+            _paused.keep(folder, loop)
+        else:
+            loop.close()
+
+
+def _function(config: Mapping[str, Any]) -> Callable[..., Any]:
+    function = own_loop(config["trainer"], config["plugins"])
+    if function is None:
+        raise HpsearchError(f"trainer._target_ = {config['trainer'].get('_target_')}: is no training loop of your own")
+    return function
+
+
+def _call(function: Callable[..., Any], config: Mapping[str, Any], folder: Path) -> Any:
+    """Call a user's training loop with the trainer's options and what else it asks for; nothing of it runs yet."""
+    offered = {"seed": config["seed"], "fold": config["fold"], "folder": folder, "config": dict(config)}
+    asked = inspect.signature(function).parameters
+    extra = {name: value for name, value in offered.items() if name in asked}
+    return build("trainer", config["trainer"], config["plugins"], **extra)
+
+
+def _seed_everything(seed: int) -> None:
+    """Seed the global generators of Python, NumPy and, where it is loaded, torch with addresses of a trial's seed."""
+    random.seed(rng.address(seed, "python"))
+    np.random.seed(rng.address(seed, "numpy") % 2**32)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(rng.address(seed, "torch", 0))
+
+
+def _result(state: TrialState, reason: str = "") -> TrialResult:
+    return TrialResult(state, reason, time=time.time())
+
+
+def _report(measured: Mapping[str, Any], epoch: int) -> Report:
+    try:
+        values = {str(name): float(value) for name, value in measured.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise ConfigError(
+            f"the training generator yielded {measured!r:.100}: it must yield numbers by name, such as "
+            "{'valid/acc': 0.9}, or a Report"
+        ) from None
+    return Report(epoch, int(values.pop("step", epoch)), values, time=time.time())

@@ -1,0 +1,173 @@
+"""The records of a trial: how to train, and everything built that is trained."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int
+from hpsearch.base.types import Objective
+from hpsearch.data.augment import Augment
+from hpsearch.data.base import Splits
+from hpsearch.data.views import VIEWS
+from hpsearch.regularizers import Constraint, EarlyStopping, Mixing, Penalty
+from hpsearch.schedules import Table
+from hpsearch.schedules.plateau import Plateau
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trainer:
+    """How to train; the options of ``conf/trainer``.
+
+    Attributes:
+        epochs: passes over the training split.
+        steps: optimizer updates in place of whole passes, the last one cut short; None: what `epochs` give.
+        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: ``float32``, or ``bf16`` for forward and backward passes in autocast; weights stay float32.
+        compile: whether to compile the model.
+        channels_last: lay the weights of convolutions out with the channels last, and thereby their maps; networks of
+            many narrow convolutions train up to twice as fast so on a CPU.
+        deterministic: allow only deterministic torch kernels.
+        clip_norm: largest Euclidean norm of the gradient over all parameters, None for no limit.
+        clip_value: largest magnitude of one entry of the gradient, None for no limit.
+        eval_batch_size: samples per forward pass in evaluations.
+        eval_views: average the outputs over views of an input when evaluating, see `hpsearch.data.views.averaged`.
+        eval_initial: report the untrained model as epoch 0.
+        test: evaluate the test split once, at the end.
+        diverge_factor: a step's loss above this many times the first step's ends the trial as INFEASIBLE.
+        checkpoint_sec: write the last state at most this often.
+        log_every: keep the loss of every n-th step, from the first; None for about 100 per epoch.
+        watch_layers: write what each layer does to ``layers.json``, see `hpsearch.trial.layers.LayerWatch`.
+        metrics: what is reported besides the task's own metrics: f1, auroc, top_2, top_5, ...
+    """
+
+    epochs: int
+    steps: int | None = None
+    device: str = "auto"
+    precision: str = "float32"
+    compile: bool = False
+    channels_last: bool = False
+    deterministic: bool = False
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    eval_batch_size: int = 1000
+    eval_views: str = "none"
+    eval_initial: bool = True
+    test: bool = False
+    diverge_factor: float = 10.0
+    checkpoint_sec: float = 30.0
+    log_every: int | None = None
+    watch_layers: bool = True
+    metrics: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        check_int("trainer.epochs", self.epochs, 1)
+        if self.steps is not None:
+            check_int("trainer.steps", self.steps, 1)
+        check_int("trainer.eval_batch_size", self.eval_batch_size, 1)
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(self.device)):
+            raise ConfigError(f"trainer.device = {self.device!r}: must be auto, cpu, cuda or cuda:N")
+        check_choice("trainer.eval_views", self.eval_views, VIEWS)
+        check_choice("trainer.precision", self.precision, ("float32", "bf16"))
+        check_float("trainer.diverge_factor", self.diverge_factor, "(1, inf)")
+        check_float("trainer.checkpoint_sec", self.checkpoint_sec, "[0, inf)")
+        for name in ("compile", "channels_last", "deterministic", "eval_initial", "test", "watch_layers"):
+            check_choice(f"trainer.{name}", getattr(self, name), (True, False))
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) is not None:
+                check_float(f"trainer.{name}", getattr(self, name), "(0, inf)")
+        if self.log_every is not None:
+            check_int("trainer.log_every", self.log_every, 1)
+        if isinstance(self.metrics, str) or not all(isinstance(name, str) for name in self.metrics):
+            raise ConfigError(f"trainer.metrics = {self.metrics!r}: must be a list of names")
+
+    def find_device(self) -> torch.device:
+        """Return the device to train on.
+
+        Raises:
+            ConfigError: this machine has no such device.
+        """
+        found = torch.cuda.device_count()
+        if self.device == "auto":
+            return torch.device("cuda", torch.cuda.current_device()) if found else torch.device("cpu")
+        device = torch.device(self.device)
+        if device.type == "cuda" and (device.index or 0) >= found:
+            raise ConfigError(f"trainer.device = '{self.device}': this machine has {found} CUDA devices")
+        return torch.device("cuda", torch.cuda.current_device()) if self.device == "cuda" else device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One trial, built: what the loop trains, and with what.
+
+    Attributes:
+        key: hash of the trial's configuration.
+        folder: where its checkpoints go.
+        seed: the trial's seed, the first word of the address of every draw.
+        trainer: how to train.
+        objective: which metric says what the best weights are.
+        splits: the data, on the device; the test split only when the trainer evaluates it.
+        batch_size: samples per step; the last batch of an epoch may be smaller.
+        model: the model, on the device.
+        loss: maps (outputs, targets) to their mean loss.
+        optimizer: steps the model's parameters.
+        table: learning rate (and momentum) of every step.
+        regularizers: penalties on the parameters, by name.
+        constraints: what holds after each update.
+        mixing: blends the samples of a batch.
+        early_stopping: ends the trial before its last epoch.
+        shuffle: visit the training split in a new order each epoch, else always in its own.
+        augment: what changes the inputs of training batches, None for nothing.
+        artifacts: files that are in `folder` before the training.
+        facts: scalars measured once, sent with the first message.
+        frozen: modules of the model that stay in evaluation mode, because they are not trained.
+        plateau: moves the rates of `table` by what a metric does, None where the table is all.
+    """
+
+    key: str
+    folder: Path
+    seed: int
+    trainer: Trainer
+    objective: Objective
+    splits: Splits
+    batch_size: int
+    model: nn.Module
+    loss: nn.Module
+    optimizer: Optimizer
+    table: Table
+    regularizers: Mapping[str, Penalty]
+    facts: Mapping[str, str | int | float]
+    constraints: tuple[Constraint, ...] = ()
+    mixing: Mixing | None = None
+    early_stopping: EarlyStopping | None = None
+    frozen: tuple[nn.Module, ...] = ()
+    plateau: Plateau | None = None
+    shuffle: bool = True
+    augment: Augment | None = None
+    artifacts: tuple[str, ...] = ()
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training split, the last one perhaps cut short; none where no parameter is trained."""
+        trains = any(p.requires_grad for p in self.model.parameters())
+        return math.ceil(self.steps / self.steps_per_epoch) if trains else 0
+
+    @property
+    def steps(self) -> int:
+        """Optimizer updates in all."""
+        return self.trainer.steps or self.trainer.epochs * self.steps_per_epoch
+
+    @property
+    def device(self) -> torch.device:
+        """Where the data and the model are."""
+        return self.splits.train.device
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer updates in one pass over the training split."""
+        return math.ceil(len(self.splits.train) / self.batch_size)

@@ -1,0 +1,130 @@
+"""Losses against learning rates: short runs at fixed rates, and one run at a growing rate."""
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hpsearch.trial.job import Job
+from hpsearch.trial.loop import take_steps
+
+TAIL = 0.1
+"""Share of a probe's steps, the last ones, whose mean loss it reports."""
+LOST = 2
+"""Neighbouring rates that must diverge before a probe leaves out those above."""
+RANGE_FACTOR = 4.0
+"""A range test ends when its loss is above this many times its best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What short runs at fixed rates came to.
+
+    Attributes:
+        rates: learning rates, ascending.
+        losses: training loss after them; infinite where the run diverged.
+        diverged: the step, from 1, whose loss said so; 0 where none did, None where rates below had diverged already.
+        untrained: the loss of the same batches without any update.
+        passes: passes over the training split that all steps together make.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    diverged: tuple[int | None, ...]
+    untrained: float
+    passes: float
+
+
+@dataclass(frozen=True, slots=True)
+class RangeTest:
+    """What a run at a growing rate came to.
+
+    Attributes:
+        rates: learning rate of each step taken.
+        losses: loss of each step's batch before its update.
+        passes: passes over the training split that the steps make.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    passes: float
+
+
+def log_spaced(low: float, high: float, count: int) -> tuple[float, ...]:
+    """Return `count` rates from `low` to `high` with equal ratios."""
+    ratio = math.log(high / low) / max(count - 1, 1)
+    return tuple(low * math.exp(place * ratio) for place in range(count))
+
+
+def fixed_rate_probe(job: Job, rates: Sequence[float], steps: int = 100) -> Probe:
+    """Train for some steps at each rate, from the same initialization and on the same batches.
+
+    The loss reported is the mean over the last tenth of the steps, each before its update: as long as the steps make
+    less than a pass, on samples that the run has not seen. It is what training itself shows, dropout, augmentation and
+    batch statistics included, it costs nothing, and all rates share its batches, so that their noise moves the curve as
+    a whole and not its shape. Running statistics of normalization layers, which an evaluation would need, are not
+    warm after so few steps. A run diverges by the rule of `train`: a loss that is not finite or is more than
+    `Trainer.diverge_factor` times the first. After `LOST` neighbouring divergences the rates above are not tried.
+    Momentum, weight decay and all else are as configured; the schedule is left out.
+
+    Args:
+        job: the trial; its model and optimizer are as before, after the call.
+        rates: learning rates, ascending.
+        steps: updates at each.
+
+    Returns:
+        The loss against the rate.
+    """
+    taken = 0
+    model, optimizer = copy.deepcopy(job.model.state_dict()), copy.deepcopy(job.optimizer.state_dict())
+
+    def run(rate: float) -> tuple[float, int]:
+        nonlocal taken
+        try:
+            losses = take_steps(job, [rate] * steps, lambda so_far: diverges(job, so_far))
+        finally:
+            job.model.load_state_dict(model)
+            job.optimizer.load_state_dict(optimizer)
+        taken += len(losses)
+        if diverges(job, losses):
+            return math.inf, len(losses)
+        tail = losses[-max(1, round(TAIL * steps)) :]
+        return math.fsum(tail) / len(tail), 0
+
+    untrained, _ = run(0.0)
+    found: list[tuple[float, int | None]] = []
+    for rate in rates:
+        lost = len(found) >= LOST and all(math.isinf(loss) for loss, _ in found[-LOST:])
+        found.append((math.inf, None) if lost else run(rate))
+    losses, diverged = zip(*found, strict=True)
+    return Probe(tuple(rates), losses, diverged, untrained, taken / job.steps_per_epoch)
+
+
+def range_test(job: Job, low: float, high: float, steps: int = 100) -> RangeTest:
+    """Train one run whose rate grows from `low` to `high` by the same factor at each step.
+
+    It ends when a loss is not finite or is over `RANGE_FACTOR` times the best so far. Each step's weights come from all
+    rates before, so that the curve depends on its speed. Source: Smith, https://arxiv.org/abs/1506.01186.
+
+    Args:
+        job: the trial; its model and its optimizer are changed.
+        low: rate of the first step.
+        high: rate of the last one.
+        steps: updates.
+
+    Returns:
+        The loss against the rate; the last loss is the one that ended it.
+    """
+    rates = log_spaced(low, high, steps)
+    losses = take_steps(job, rates, _explodes)
+    return RangeTest(rates[: len(losses)], tuple(losses), len(losses) / job.steps_per_epoch)
+
+
+def diverges(job: Job, losses: Sequence[float]) -> bool:
+    """Return whether the newest step's loss ends a run: not finite, or too many times the first one."""
+    return not math.isfinite(losses[-1]) or 0 < job.trainer.diverge_factor * losses[0] < losses[-1]
+
+
+def _explodes(losses: Sequence[float]) -> bool:
+    best = min(losses)
+    return not math.isfinite(losses[-1]) or 0 < RANGE_FACTOR * best < losses[-1]

@@ -1,0 +1,48 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from hpsearch.base.errors import StorageError
+from hpsearch.base.files import replace_text
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "new" / "report.html"
+    assert replace_text(path, "one") == path
+    replace_text(path, "twö\n")
+    assert path.read_bytes() == "twö\n".encode()
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = replace_text(tmp_path / "report.html", "old")
+    with pytest.raises(UnicodeEncodeError):
+        replace_text(path, "\ud800")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize(("owner", "name"), [(Path, "replace"), (Path, "mkdir"), (os, "fdopen")])
+def test_a_full_disk_is_one_clear_line(tmp_path, monkeypatch, owner, name):
+    path = replace_text(tmp_path / "report.html", "old")
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, _full)
+        with pytest.raises(StorageError) as raised:
+            replace_text(path, "new")
+    assert str(raised.value) == f"cannot write {path}: No space left on device"
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write anywhere")
+def test_a_read_only_folder_is_one_clear_line(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageError, match=r"cannot write .*Permission denied"):
+        replace_text(tmp_path / "report.html", "new")
+
+
+def _full(*_args, **_kwargs):
+    raise OSError(errno.ENOSPC, "No space left on device")

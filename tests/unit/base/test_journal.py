@@ -1,0 +1,131 @@
+"""Lines that survive power cuts and full disks."""
+
+import errno
+import json
+import math
+import os
+
+import pytest
+
+from hpsearch.base.errors import StorageError
+from hpsearch.base.journal import Journal, read_lines, sync_all
+
+
+def test_lines_come_back_as_they_were_written(tmp_path):
+    journal = Journal(tmp_path / "deep" / "a.jsonl")
+    events = [{"n": 0, "text": "Zürich\n\ud800"}, {"value": [math.inf, -math.inf, 1e-320]}]
+    for event in events:
+        journal.append(event)
+    journal.flush()
+    assert read_lines(tmp_path / "deep" / "a.jsonl")[0] == events
+
+
+def test_nan_survives(tmp_path):
+    journal = Journal(tmp_path / "a.jsonl")
+    journal.append({"value": math.nan})
+    journal.flush()
+    assert math.isnan(read_lines(tmp_path / "a.jsonl")[0][0]["value"])
+
+
+@pytest.mark.parametrize("tail", [b'{"n": 2, "te', b"\x00" * 100, b"\x00" * 40 + b"\n", b'{"n": 2}', b"[1]\n"])
+def test_a_torn_tail_is_ignored_by_readers_and_cut_off_by_the_next_append(tmp_path, tail):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"n":0}\n{"n":1}\n' + tail)
+    assert read_lines(path) == ([{"n": 0}, {"n": 1}], 16)
+    journal = Journal(path)
+    journal.append({"n": 5})
+    journal.flush()
+    assert path.read_bytes() == b'{"n":0}\n{"n":1}\n{"n":5}\n'
+
+
+@pytest.mark.parametrize("tail", [b"\x00" * 20 + b"\n\x00\n", b'{"n":2\n{"n":3}', b'{"n":2\n[1]\n\xff\n'])
+def test_several_torn_lines_at_the_end_are_a_torn_tail(tmp_path, tail):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"n":0}\n{"n":1}\n' + tail)
+    assert read_lines(path) == ([{"n": 0}, {"n": 1}], 16)
+    assert read_lines(path, 16) == ([], 16)
+
+
+@pytest.mark.parametrize("bad", [b'{"n":x}\n', b"\x00" * 8, b"\xff\n", b"\n", b"[1]\n"])
+def test_damage_before_the_end_is_an_error_and_keeps_the_lines_behind_it(tmp_path, bad):
+    path = tmp_path / "a.jsonl"
+    data = b'{"n":0}\n{"n":1}\n' + bad + b'{"n":2}\n{"n":3}\n{"n"'
+    path.write_bytes(data)
+    for read in (read_lines, Journal, lambda path: read_lines(path, 8)):
+        with pytest.raises(StorageError, match=r"a\.jsonl: line 3 is damaged .*folder aside or restore"):
+            read(path)
+    assert read_lines(path, end=16) == ([{"n": 0}, {"n": 1}], 16)
+    assert path.read_bytes() == data
+
+
+def test_lines_can_be_read_from_an_offset_to_an_end(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"n":0}\n{"n":1}\n{"n":2}\n')
+    assert read_lines(path, 8) == ([{"n": 1}, {"n": 2}], 24)
+    assert read_lines(path, end=16) == ([{"n": 0}, {"n": 1}], 16)
+    assert read_lines(path, 24) == ([], 24)
+    assert read_lines(tmp_path / "none.jsonl", 3) == ([], 3)
+
+
+def test_a_full_disk_neither_loses_nor_doubles_lines(tmp_path, monkeypatch):
+    path = tmp_path / "a.jsonl"
+    journal = Journal(path)
+    journal.append({"n": 0})
+    journal.flush()
+    for n in (1, 2):
+        journal.append({"n": n})
+    with monkeypatch.context() as patch, pytest.raises(StorageError, match=r"a\.jsonl: No space left"):
+        patch.setattr(Journal, "_write", _half_then_full)
+        journal.flush()
+    journal.append({"n": 3})
+    journal.flush()
+    assert [json.loads(line)["n"] for line in path.read_text().splitlines()] == [0, 1, 2, 3]
+
+
+def _half_then_full(journal, data):
+    with journal.path.open("ab") as file:
+        file.write(data[: len(data) // 2 + 3])
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_one_write_per_flush_and_fsync_only_when_asked(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    journal = Journal(tmp_path / "a.jsonl")
+    for n in range(3):
+        journal.append({"n": n})
+    journal.flush()
+    assert not synced
+    journal.append({"n": 3}, durable=True)
+    journal.append({"n": 4})
+    journal.flush()
+    journal.flush()
+    journal.append({"n": 5})
+    journal.flush(fsync=True)
+    assert len(synced) == 2
+
+
+def test_several_files_wait_for_the_disk_together(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_ino))
+    journals = [Journal(tmp_path / f"{n}.jsonl") for n in range(20)]
+    for journal in journals:
+        journal.append({"n": 0}, durable=True)
+        journal.write()
+        assert journal.due
+    sync_all(journals)
+    assert sorted(synced) == sorted(journal.path.stat().st_ino for journal in journals)
+    assert not any(journal.due for journal in journals)
+
+
+def test_a_disk_that_takes_nothing_is_one_clear_line(tmp_path, monkeypatch):
+    def fails(_file):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    journals = [Journal(tmp_path / f"{n}.jsonl") for n in range(2)]
+    for journal in journals:
+        journal.append({"n": 0})
+        journal.write()
+    with pytest.raises(StorageError, match=r"cannot write .*0\.jsonl: Input/output error"):
+        sync_all(journals)

@@ -1,0 +1,110 @@
+"""Two studies against each other, compared with scipy and with hand-made scores."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from hpsearch.base.types import TrialTable
+from hpsearch.reports.comparison.numbers import compare, doubts, shown, verdict
+from hpsearch.reports.summary.sweep import summarize
+from hpsearch.statistics.intervals import welch_interval
+
+
+def table(name, scores, seeds=None, **changes):
+    """A study of one point with these scores."""
+    seeds = range(len(scores)) if seeds is None else seeds
+    rows = [
+        {
+            **{"point": 0, "seed": seed, "fold": 0, "state": "COMPLETE", "score": score, "reason": ""},
+            **{"optimizer.lr": 0.1, "started": 0.0, "ended": 1.0, "duration_sec": 1.0, "data.digest": "d"},
+        }
+        for seed, score in zip(seeds, scores, strict=True)
+    ]
+    study = {
+        "config": {"study": {"seeds": len(scores)}},
+        "space": {"optimizer.lr": "choice(0.1)"},
+        "objective": {"metric": "valid/acc", "direction": "maximize"},
+        **changes,
+    }
+    curves = pd.DataFrame(columns=["point", "seed", "fold", "epoch", "step", "time"])
+    steps = pd.DataFrame(columns=["point", "seed", "fold", "step", "loss"])
+    return TrialTable(name, study, pd.DataFrame(rows), curves, steps)
+
+
+def both(one, other):
+    first, second = summarize(one), summarize(other)
+    return compare(first, second), first, second
+
+
+def test_welch_is_that_of_scipy():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(0.9, 0.01, 4), rng.normal(0.88, 0.03, 7)
+    found = welch_interval(a, b)
+    wanted = stats.ttest_ind(a, b, equal_var=False).confidence_interval()
+    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high))
+    assert welch_interval([1.0], b) is None
+    flat = welch_interval([1.0, 1.0], [0.5, 0.5])
+    assert (flat.low, flat.high) == (0.5, 0.5)
+
+
+def test_the_same_seeds_are_paired_and_the_sentence_says_who_is_better():
+    a, b = [0.90, 0.92, 0.91, 0.95], [0.91, 0.935, 0.92, 0.962]
+    comparison, first, second = both(table("a", a), table("b", b))
+    wanted = stats.ttest_rel(b, a).confidence_interval()
+    assert comparison.paired == 4
+    assert (comparison.interval.low, comparison.interval.high) == pytest.approx((wanted.low, wanted.high))
+    assert comparison.told_apart
+    assert verdict(comparison, first, second).startswith("b is better than a: best valid/acc a 0.920")
+    assert "paired over 4 seeds" in verdict(comparison, first, second)
+    swapped = compare(second, first)
+    assert swapped.difference == pytest.approx(-comparison.difference)
+    assert verdict(swapped, second, first).startswith("b is better than a")
+
+
+def test_of_a_loss_the_smaller_is_better():
+    fields = {"objective": {"metric": "valid/loss", "direction": "minimize"}}
+    comparison, first, second = both(table("a", [0.3, 0.31], **fields), table("b", [0.2, 0.212], **fields))
+    assert verdict(comparison, first, second).startswith("b is better than a")
+
+
+def test_other_seeds_are_not_paired():
+    comparison, first, second = both(table("a", [0.9, 0.8, 0.7]), table("b", [0.9, 0.8], seeds=[5, 6]))
+    assert comparison.paired == 0
+    assert comparison.interval.method.startswith("Welch")
+    said = verdict(comparison, first, second)
+    assert said.startswith("Not told apart with these seeds") and "unpaired, Welch" in said
+    assert any("not the same" in line for line in doubts(comparison, (table("a", [0.9]),) * 2, first, second))
+
+
+def test_one_seed_gives_no_interval():
+    comparison, first, second = both(table("a", [0.9]), table("b", [0.95]))
+    assert comparison.interval is None and not comparison.told_apart
+    assert "no interval can be given" in verdict(comparison, first, second)
+    assert shown(comparison) == ("+0.0500", "", "")
+
+
+def test_decimals_follow_the_interval():
+    comparison, *_ = both(table("a", [0.97, 0.98, 0.981]), table("b", [0.972, 0.97, 0.985]))
+    assert all(len(text) == len("+0.000") for text in shown(comparison))
+
+
+def test_what_cannot_be_compared_says_why():
+    loss = {"objective": {"metric": "valid/loss", "direction": "minimize"}}
+    comparison, first, second = both(table("a", [0.9]), table("b", [0.2], **loss))
+    assert "objectives differ (a maximizes valid/acc and b minimizes valid/loss)" in verdict(comparison, first, second)
+    lost = table("b", [0.2])
+    lost = replace(lost, trials=lost.trials.assign(state="FAILED", score=float("nan")))
+    comparison, first, second = both(table("a", [0.9]), lost)
+    assert "no point of b is complete" in verdict(comparison, first, second)
+    assert doubts(comparison, (), first, second) == []
+
+
+def test_other_data_raise_a_doubt():
+    one, other = table("a", [0.9, 0.91]), table("b", [0.9, 0.91])
+    comparison, *sides = both(one, other)
+    assert len(doubts(comparison, (one, other), *sides)) == 1
+    other = replace(other, trials=other.trials.assign(**{"data.digest": "e"}))
+    assert "other data" in doubts(comparison, (one, other), *sides)[1]

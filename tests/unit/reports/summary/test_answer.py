@@ -1,0 +1,200 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from hpsearch.reports.summary.answer import answer, caveats, fixed_settings, flatten, took
+from hpsearch.reports.summary.importance import Importance, Ranking, Share
+from hpsearch.reports.summary.sweep import summarize
+from tests.unit.reports import synthetic
+from tests.unit.reports.summary.test_sweep import scored, with_states
+
+
+def test_the_main_job_in_one_sentence():
+    assert answer(summarize(synthetic.sweep())) == (
+        "A learning rate of 0.0464 is best: valid/acc 0.977 ± 0.003 (mean ± sd of n = 3 seeds, 95 % t interval "
+        "0.970–0.984); training is stable from 0.00464 to 1 and diverges from 4.64 on."
+    )
+
+
+def test_one_seed_claims_no_interval_and_says_why():
+    text = answer(summarize(synthetic.sweep(seeds=1)))
+    assert "(n = 1 seed, so no spread and no interval can be given)" in text
+    assert "±" not in text
+
+
+def test_several_hyperparameters_are_all_named():
+    text = answer(summarize(synthetic.mixed()))
+    assert re.match(r"Best of 38 points is learning rate [\d.]+, weight decay [\d.e-]+, batch size \d+, model = ", text)
+    assert "optimizer.nesterov = true" in text or "optimizer.nesterov = false" in text
+
+
+def test_any_key_can_be_searched():
+    table = synthetic.sweep(seeds=2, epochs=2)
+    trials = table.trials.rename(columns={"optimizer.lr": "model.act"})
+    trials["model.act"] = [f"act{i}" for i in trials.point]
+    renamed = replace(table, trials=trials, study={**table.study, "space": {"model.act": "choice(a, b)"}})
+    assert re.match(r"model.act = act\d+ is best: valid/acc ", answer(summarize(renamed)))
+
+
+def test_the_whole_range_and_a_single_value():
+    assert "stable over the whole range tried, 0.1 to 0.4" in answer(summarize(synthetic.sweep([0.1, 0.2, 0.4])))
+    assert "only at 0.4" in answer(summarize(synthetic.sweep([0.001, 0.002, 0.4], epochs=10)))
+
+
+@pytest.mark.parametrize(
+    ("states", "sentence"),
+    [
+        ({}, None),
+        (
+            {(0, 0): ("RUNNING", ""), (1, 1): ("WAITING", "")},
+            "No answer yet: no point has all of its 2 replicates COMPLETE (trials: 2 COMPLETE, 1 RUNNING, 1 WAITING).",
+        ),
+        (
+            {(p, s): ("INFEASIBLE", "diverged at step 2") for p in (0, 1) for s in (0, 1)},
+            "No answer: every trial diverged or ran out of memory (4 INFEASIBLE).",
+        ),
+    ],
+)
+def test_without_a_complete_point_it_says_so(states, sentence):
+    summary = summarize(with_states(scored([[0.5, 0.6], [0.7, 0.8]]), states))
+    assert answer(summary) == sentence if sentence else "is best" in answer(summary)
+
+
+def test_an_empty_study():
+    assert answer(summarize(synthetic.empty())) == "No answer yet: no trial has started."
+
+
+def lines(table):
+    return "\n".join(caveats(summarize(table), fixed_settings(table)))
+
+
+def test_caveats_name_what_was_fixed_and_not_what_was_searched():
+    text = lines(synthetic.sweep())
+    assert "Fixed, not searched: data Digits, model Mlp, optimizer SGD, optimizer.momentum 0.9" in text
+    assert "optimizer.lr" not in text
+    assert "trainer.epochs 30" in text
+
+
+def test_caveats_name_selection_seeds_and_rivals():
+    text = lines(synthetic.sweep())
+    assert "The best of 11 points was picked by the same valid/acc" in text
+    assert re.search(r"looks better than it is, by up to 0\.00\d+ if all points were equally good", text)
+    assert "over 3 seeds" in text
+    assert "Not told apart from the best" in text
+
+
+def test_caveats_of_one_seed_edges_and_lost_trials():
+    assert "repeat with study.seeds=3" in lines(synthetic.sweep(seeds=1))
+    assert "learning rate lies at the high edge" in lines(scored([[0.1], [0.2], [0.9]]))
+    text = lines(synthetic.troubled())
+    assert "1 trial FAILED" in text
+    assert "1 trial stopped early" in text
+    assert "1 trial still to finish" in lines(with_states(scored([[0.5], [0.6]]), {(0, 0): ("RUNNING", "")}))
+
+
+def test_a_searched_group_hides_its_own_settings():
+    fixed = fixed_settings(synthetic.mixed())
+    assert "model" not in fixed
+    assert "model.hidden" not in fixed
+    assert fixed["optimizer"] == "SGD"
+
+
+def test_flatten_names_targets():
+    nested = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1, "inner": {"a": 1}}
+    assert flatten(nested, "optimizer") == {"optimizer": "SGD", "optimizer.lr": 0.1, "optimizer.inner.a": 1}
+
+
+def found(first, pair):
+    """Importances with the learning rate first and the pair beside it."""
+    lr = Share("learning rate", ("optimizer.lr",), first, first - 0.1, first + 0.1)
+    both = Share("learning rate with model", ("optimizer.lr", "model"), pair, 0.0, pair)
+    return Importance(Ranking("fANOVA", (lr,), 40, 40), Ranking("PED-ANOVA", (lr,), 40, 40), both)
+
+
+def test_a_search_says_front_pruning_edge_of_stability_and_what_matters():
+    text = answer(summarize(synthetic.searched(90)), found(0.57, 0.1))
+    assert re.search(
+        r"; training diverges above a learning rate of [\d.]+, roughly\. The Pareto front of valid/acc and ", text
+    )
+    assert re.search(
+        r"parameters holds \d of \d+ points\. Pruning stopped \d+ of \d+ trials early and saved \d+ % of", text
+    )
+    assert text.endswith(
+        "What matters most is the learning rate: 57 % (95 % interval 47–67 %) of the variance over the ranges tried."
+    )
+
+
+def test_two_keys_that_matter_only_together_are_named_together():
+    text = answer(summarize(synthetic.mixed()), found(0.1, 0.8))
+    assert "What matters most is learning rate with model together: 80 % (95 % interval 0–80 %)" in text
+
+
+def test_the_terminals_answer_begins_the_reports():
+    summary = summarize(synthetic.searched())
+    assert answer(summary, found(0.5, 0.1)).startswith(answer(summary))
+
+
+def test_refused_importances_say_why():
+    refused = Ranking("fANOVA", refused="12 COMPLETE points: with fewer than 20 the shares would be chance")
+    lines = caveats(summarize(synthetic.mixed(15)), {}, Importance(refused, replace(refused, method="PED-ANOVA")))
+    assert "Nothing is said of which hyperparameter matters: 12 COMPLETE points" in " ".join(lines)
+
+
+def test_extensions_and_an_edge_that_was_reached_again():
+    table = scored([[0.1], [0.2], [0.9]])
+    extension = {
+        "name": "optimizer.lr",
+        "key": "optimizer.lr",
+        "side": "high",
+        "old": [0.01, 0.02],
+        "new": [0.01, 0.2],
+        "best": 0.02,
+    }
+    text = lines(replace(table, study={**table.study, "extensions": [extension]}))
+    assert "lies at the high edge of the values tried, which was extended once already: extend" in text
+    assert "extended from 0.01–0.02 to 0.01–0.2, because the best value by then, 0.02, lay at its high edge" in text
+
+
+def test_few_points_near_the_best_are_a_finding():
+    table = synthetic.mixed(60)
+    trials = table.trials.copy()
+    trials.loc[trials["state"] == "COMPLETE", "score"] = [
+        0.5 + 0.001 * i for i in range((trials["state"] == "COMPLETE").sum())
+    ]
+    trials.loc[trials["state"].eq("COMPLETE").idxmax(), "score"] = 0.99
+    text = lines(replace(table, trials=trials))
+    assert re.search(r"Only 1 of 38 points lie near the best \(within 0\.047: a tenth of the way", text)
+
+
+def test_what_it_took_adds_up_trials_and_spans_them_all():
+    table = synthetic.sweep()
+    rows = table.trials.head(3).assign(started=[0.0, 10.0, 20.0], ended=[10.0, 70.0, 50.0])
+    rows = rows.assign(duration_sec=rows["ended"] - rows["started"], device="a chip")
+    later = rows.assign(started=rows["started"] + 100, ended=[*(rows["ended"] + 100)[:2], float("nan")])
+    one, two = (replace(table, trials=trials) for trials in (rows, later))
+    assert took({"": one}) == (
+        "3 trials, 1 min 40 s added up; 1 min 10 s from the first one's start to the last one's end, on a chip."
+    )
+    assert took({"the search": one, "the arms": two}) == (
+        "3 trials of the search, 1 min 40 s added up; 2 trials of the arms, 1 min 10 s added up; 2 min 50 s from the "
+        "first one's start to the last one's end, on a chip."
+    )
+    assert took({"": synthetic.empty()}) == "Nothing has been trained yet."
+
+
+def test_a_factor_of_an_ablation_has_no_edge_to_extend_but_what_is_retuned_has():
+    table = scored([[0.1], [0.2], [0.9]])
+    compared = {**table.study, "config": {"ablation": {"factors": ["optimizer.lr"]}}}
+    assert "edge" in lines(table) and "edge" not in lines(replace(table, study=compared))
+    retuned = {**table.study, "config": {"ablation": {"factors": ["optimizer.momentum"]}}, "sampler": "Grid"}
+    assert "edge" in lines(replace(table, study=retuned))
+    assert "edge" not in lines(replace(table, study={**retuned, "sampler": "Manual"}))  # the arms at what was found
+
+
+def test_of_many_arms_none_is_asked_to_be_searched_more_closely():
+    table = synthetic.mixed()
+    factors = ["optimizer.lr", "optimizer.weight_decay", "data.batch_size", "model", "optimizer.nesterov"]
+    factors = [*factors, "model.kernel_size"]
+    summary = summarize(replace(table, study={**table.study, "config": {"ablation": {"factors": factors}}}))
+    assert summarize(table).near is not None and summary.near is None and not summary.at_edge

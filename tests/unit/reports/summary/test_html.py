@@ -1,0 +1,135 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from hpsearch import reports as report
+from hpsearch.reports.summary.answer import answer
+from hpsearch.reports.summary.findings import find
+from hpsearch.reports.summary.page import render, tiles
+from hpsearch.reports.summary.panels import script_json
+from hpsearch.reports.summary.sweep import summarize
+from tests.unit.reports import synthetic
+
+VOID = {"meta", "link", "input", "br"}
+
+
+class Page(HTMLParser):
+    """Collects elements, their text and whether they nest."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.stack, self.text, self.tables = [], [], [], {}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data):
+        if self.stack and self.stack[-1] not in ("script", "style"):
+            self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def test_every_study_gives_a_well_formed_page(study):
+    page = Page(render(find(study)))
+    assert page.stack == []
+    assert answer(summarize(study)) in " ".join(page.text)
+    shown = [e["id"] for e in page.all("div") if e.get("class") == "figure"]
+    assert shown[0] in ("score", "pareto")
+    assert shown[-4:] == ["curves", "history", "parallel", "timeline"]
+
+
+def test_the_page_asks_for_nothing():
+    page = Page(render(find(synthetic.sweep())))
+    for tag, attributes in page.elements:
+        for name in ("src", "href", "action", "data", "poster"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:")), (tag, attributes)
+    style = (e for e in page.all("meta") if e.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in next(style)["content"]
+    assert len(page.all("script")) == 5 + 1 + 2  # figures, dark colours, plotly, ours
+
+
+def test_what_users_wrote_is_text():
+    text = render(find(synthetic.mixed()))
+    page = Page(text)
+    assert "<script>alert('model')</script>" in "".join(page.text)
+    assert "alert('model')</script>" not in text
+    assert "Which <b>settings</b> & models train best?" in "".join(page.text)
+    assert page.all("b") == []
+    troubled = render(find(synthetic.troubled()))
+    assert "RuntimeError: <script>alert('x')</script> & </script>" in "".join(Page(troubled).text)
+    assert "<script>alert" not in troubled
+
+
+def test_script_json_cannot_end_its_element():
+    hostile = {"a": "</script><!--", "b": "\u2028 & <"}
+    text = script_json(hostile)
+    assert not re.search(r"[<>&\u2028]", text)
+    assert json.loads(text) == hostile
+
+
+def test_the_figures_data_are_json():
+    text = render(find(synthetic.sweep()))
+    found = re.findall(r'<script type="application/json" id="(\w+)-data">(.*?)</script>', text, re.S)
+    assert [name for name, _ in found] == ["score", "curves", "history", "parallel", "timeline"]
+    for _, data in found:
+        assert set(json.loads(data)) >= {"data", "layout"}
+
+
+def test_figures_have_headings_and_alternative_texts():
+    page = Page(render(find(synthetic.sweep())))
+    figures = [e for e in page.all("div") if e.get("class") == "figure"]
+    assert all(e["role"] == "img" and len(e["aria-label"]) > 20 for e in figures)
+    ids = {e["id"] for _, e in page.elements if "id" in e}
+    labelled = [e["aria-labelledby"] for _, e in page.elements if "aria-labelledby" in e]
+    assert labelled
+    assert set(labelled) <= ids
+
+
+def test_every_trial_is_in_the_table_with_its_command():
+    table = synthetic.sweep()
+    page = Page(render(find(table)))
+    copied = [e["data-copy"] for e in page.all("button") if "data-copy" in e]
+    assert set(table.trials.command) <= set(copied)
+    assert "python -m hpsearch ui" in copied
+    assert "python -m hpsearch report lr_sweep" in copied
+
+
+def test_key_numbers():
+    values = {tile.label: (tile.value, tile.note) for tile in tiles(summarize(synthetic.sweep()))}
+    assert values["Best valid/acc"] == ("0.977", "± 0.003 sd over 3 seeds; 95 % interval 0.970–0.984")
+    assert values["Best learning rate"][0] == "0.0464"
+    assert values["Stable learning rate"] == ("0.00464 – 1", "edge near 2.15, diverges from 4.64")
+    assert values["Trials"] == ("39", "● 33 complete, ✕ 6 infeasible")
+
+
+def test_an_empty_study_has_dashes_for_numbers():
+    values = {tile.label: tile.value for tile in tiles(summarize(synthetic.empty()))}
+    assert values["Best valid/acc"] == "–"
+    assert values["Trials"] == "0"
+
+
+@pytest.mark.parametrize(("table", "mib"), [(synthetic.sweep(), 6), (synthetic.mixed(points=2000), 10)])
+def test_the_page_stays_light(table, mib):
+    assert len(render(find(table)).encode()) < mib * 2**20
+
+
+def test_the_same_study_gives_the_same_page():
+    assert render(find(synthetic.sweep())) == render(find(synthetic.sweep()))
+
+
+def test_write_leaves_all_files(tmp_path):
+    path = report.write(synthetic.troubled(), tmp_path / "deep" / "study")
+    assert path == tmp_path / "deep" / "study" / "report.html"
+    assert sorted(p.name for p in path.parent.iterdir()) == [
+        *("README.md", "curves.svg", "report.html", "score.svg", "trials.csv"),
+    ]

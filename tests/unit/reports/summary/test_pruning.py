@@ -1,0 +1,50 @@
+import math
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from hpsearch.reports.summary.pruning import pruning_of
+from tests.unit.reports import synthetic
+
+
+def study(epochs, states, planned=10, column=None):
+    """One trial per entry that reported epochs 0 to the given one."""
+    trials = pd.DataFrame({"point": range(len(epochs)), "seed": 0, "fold": 0, "state": states})
+    if column:
+        trials["trainer.epochs"] = column
+    rows = [
+        {"point": p, "seed": 0, "fold": 0, "epoch": e}
+        for p, last in enumerate(epochs)
+        if last is not None
+        for e in range(last + 1)
+    ]
+    config = {"trainer": {"epochs": planned}} if planned else {}
+    return replace(synthetic.empty(), trials=trials, curves=pd.DataFrame(rows), study={"config": config})
+
+
+def test_the_saved_epochs_are_those_pruned_trials_did_not_train():
+    found = pruning_of(study([10, 3, 3, 6, 1], ["COMPLETE", "PRUNED", "PRUNED", "PRUNED", "INFEASIBLE"]))
+    assert (found.trained, found.saved) == (23, 7 + 7 + 4)
+    assert found.share == pytest.approx(18 / 41)
+    assert (found.pruned, found.trials) == (3, 5)
+    assert found.stops == ((3, 2), (6, 1))
+    assert found.alive == (5, 4, 4, 2, 2, 2, 1, 1, 1, 1)
+    assert found.without == (5, 4, 4, 4, 4, 4, 4, 4, 4, 4)
+    assert sum(found.alive) == found.trained
+    assert sum(found.without) == found.trained + found.saved
+
+
+def test_without_a_pruned_trial_there_is_nothing_to_say():
+    assert pruning_of(study([10, 10], ["COMPLETE", "INFEASIBLE"])) is None
+    assert pruning_of(synthetic.empty()) is None
+
+
+def test_a_trial_that_never_reported_trained_nothing():
+    found = pruning_of(study([10, None, 2], ["COMPLETE", "INFEASIBLE", "PRUNED"]))
+    assert (found.trained, found.saved, found.trials) == (12, 8, 2)
+
+
+def test_a_searched_number_of_epochs_is_that_of_the_trial():
+    found = pruning_of(study([5, 2, 2], ["COMPLETE", "PRUNED", "PRUNED"], None, [5, 20, math.nan]))
+    assert found.saved == 18 + 3  # without a number of its own, the longest trial's

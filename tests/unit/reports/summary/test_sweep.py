@@ -1,0 +1,130 @@
+import math
+import statistics
+from dataclasses import replace
+
+import pytest
+from scipy import stats
+
+from hpsearch.base.types import TrialState
+from hpsearch.reports.summary.sweep import summarize
+from hpsearch.statistics.optimism import expected_maximum
+from tests.unit.reports import synthetic
+
+
+def scored(scores, direction="maximize", seeds=None, asked=None):
+    """A study with the given scores: one list per point, one score per seed."""
+    rates = [0.01 * 2**i for i in range(len(scores))]
+    table = synthetic.sweep(rates, seeds=max(map(len, scores)), epochs=2, diverges_from=math.inf)
+    flat = {(p, s): score for p, of_point in enumerate(scores) for s, score in enumerate(of_point)}
+    kept = table.trials[[(p, s) in flat for p, s in zip(table.trials.point, table.trials.seed, strict=True)]].copy()
+    kept["score"] = [flat[p, s] for p, s in zip(kept.point, kept.seed, strict=True)]
+    study = {**table.study, "objective": {"metric": "valid/acc", "direction": direction, "reduce": "last"}}
+    study["config"] = {**study["config"], "study": {"seeds": asked or max(map(len, scores))}}
+    return replace(table, trials=kept, study=study)
+
+
+def with_states(table, states):
+    """Set the state of trials by (point, seed)."""
+    trials = table.trials.copy()
+    for (point, seed), (state, reason) in states.items():
+        trials.loc[(trials.point == point) & (trials.seed == seed), ["state", "reason"]] = [state, reason]
+    return replace(table, trials=trials)
+
+
+def test_a_points_numbers_are_those_of_its_scores():
+    values = [0.95, 0.97, 0.96]
+    point = summarize(scored([values, [0.5, 0.5, 0.5]])).points[0]
+    assert (point.n, point.trials, point.state) == (3, 3, TrialState.COMPLETE)
+    assert point.mean == pytest.approx(statistics.mean(values))
+    assert point.sd == pytest.approx(statistics.stdev(values))
+    low, high = stats.t.interval(0.95, 2, loc=point.mean, scale=stats.sem(values))
+    assert (point.interval.low, point.interval.high) == pytest.approx((low, high))
+    assert point.replicates == ((0, 0), (1, 0), (2, 0))
+
+
+@pytest.mark.parametrize(("direction", "best"), [("maximize", 2), ("minimize", 0)])
+def test_the_best_point_follows_the_direction(direction, best):
+    assert summarize(scored([[0.1, 0.2], [0.3, 0.3], [0.4, 0.5]], direction)).best.point == best
+
+
+@pytest.mark.parametrize("state", ["PRUNED", "INFEASIBLE", "FAILED", "RUNNING", "WAITING", "PAUSED"])
+def test_only_points_with_every_replicate_complete_can_be_best(state):
+    summary = summarize(with_states(scored([[0.5, 0.5], [0.9, 0.9]]), {(1, 1): (state, "why")}))
+    assert summary.best.point == 0
+    assert summary.points[1].state is TrialState[state]
+    assert summary.points[1].mean is None  # the mean of the survivors is not the point's
+
+
+def test_a_point_without_all_its_replicates_cannot_be_best():
+    assert summarize(scored([[0.5, 0.5], [0.9]])).best.point == 0
+    assert summarize(scored([[0.5], [0.9]], asked=3)).best is None
+
+
+def test_a_score_that_is_nan_does_not_count():
+    assert summarize(scored([[0.5, 0.5], [0.9, math.nan]])).best.point == 0
+
+
+def test_failed_outweighs_infeasible_and_unfinished_outweighs_both():
+    states = {(0, 0): ("INFEASIBLE", "diverged"), (0, 1): ("FAILED", "x"), (0, 2): ("COMPLETE", "")}
+    assert summarize(with_states(scored([[1.0, 1.0, 1.0]]), states)).points[0].state is TrialState.FAILED
+    states[0, 2] = ("RUNNING", "")
+    assert summarize(with_states(scored([[1.0, 1.0, 1.0]]), states)).points[0].state is TrialState.RUNNING
+
+
+def test_ties_go_to_the_smaller_spread_and_are_named():
+    summary = summarize(scored([[0.4, 0.6], [0.5, 0.5], [0.3, 0.3], [0.25, 0.75]]))
+    assert summary.best.point == 1
+    assert [p.point for p in summary.ties] == [0, 3]
+
+
+def test_rivals_are_those_whose_paired_difference_may_be_zero():
+    best, near, far = [0.90, 0.94, 0.98], [0.91, 0.93, 0.97], [0.80, 0.84, 0.88]
+    summary = summarize(scored([best, far, near]))
+    assert [p.point for p in summary.rivals] == [2]
+    assert stats.ttest_rel(best, near).pvalue > 0.05 > stats.ttest_rel(best, [0.8, 0.841, 0.88]).pvalue
+
+
+def test_one_seed_has_no_spread_and_no_rivals():
+    summary = summarize(scored([[0.5], [0.9]]))
+    assert (summary.best.sd, summary.best.interval, summary.rivals, summary.optimism) == (None, None, (), None)
+
+
+def test_optimism_is_the_expected_maximum_in_standard_errors():
+    summary = summarize(scored([[0.1, 0.3], [0.5, 0.7], [0.2, 0.4]]))
+    error = statistics.stdev([0.1, 0.3]) / math.sqrt(2)
+    assert summary.optimism == pytest.approx(expected_maximum(3) * error)
+
+
+@pytest.mark.parametrize(("best", "side"), [(0, "low"), (5, None), (12, "high")])
+def test_a_best_value_in_the_outer_tenth_lies_at_an_edge(best, side):
+    scores = [[0.9 if i == best else 0.5] for i in range(13)]
+    assert summarize(scored(scores)).at_edge == ({"optimizer.lr": side} if side else {})
+
+
+def test_a_choice_of_two_has_no_edge():
+    assert summarize(scored([[0.5], [0.9]])).at_edge == {}
+
+
+def test_states_and_times_are_counted():
+    table = synthetic.sweep()
+    summary = summarize(table)
+    assert summary.states == {TrialState.COMPLETE: 33, TrialState.INFEASIBLE: 6}
+    assert summary.trial_sec == pytest.approx(table.trials.duration_sec.sum())
+    assert summary.wall_sec == pytest.approx(table.trials.ended.max() - table.trials.started.min())
+
+
+def test_pruned_scores_are_kept_apart():
+    summary = summarize(with_states(scored([[0.5], [0.9]]), {(1, 0): ("PRUNED", "median")}))
+    assert (summary.points[1].mean, summary.points[1].partial) == (None, 0.9)
+
+
+def test_a_store_without_values_reads_as_nothing():
+    table = scored([[0.5], [0.9]])
+    trials = table.trials.assign(score=None, started=None, ended=None, duration_sec=None, state="WAITING", reason=None)
+    summary = summarize(replace(table, trials=trials))
+    assert (summary.best, summary.trial_sec, summary.wall_sec) == (None, 0.0, 0.0)
+
+
+def test_an_empty_study():
+    summary = summarize(synthetic.empty())
+    assert (summary.points, summary.best, summary.main) == ((), None, None)

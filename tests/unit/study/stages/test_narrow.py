@@ -1,0 +1,72 @@
+"""Narrowing: never without the best point, never past the old ranges."""
+
+import random
+
+import pytest
+
+from hpsearch.search.space import Space
+from hpsearch.study.stages.narrow import Scored, narrowed
+
+SPACE = Space.parse({
+    "lr": "tag(log, interval(1e-4, 10))",
+    "width": "int(interval(8, 128))",
+    "mix": "interval(0.0, 1.0)",
+    "kind": "choice(a, b, c)",
+    "kind=b/depth": "int(interval(1, 9))",
+})
+
+
+def point(lr, score, width=64, mix=0.5, kind="a", **more):
+    return Scored({"lr": lr, "width": width, "mix": mix, "kind": kind, **more}, score)
+
+
+def ends(table, name):
+    distribution = Space.parse(table).distributions()[name]
+    return distribution.low, distribution.high
+
+
+@pytest.mark.parametrize(
+    "text", ["interval(0.99991, 0.99994)", "interval(1000.1, 1000.4)", "tag(log, interval(12345.6, 12346))"]
+)
+def test_rounding_neither_reverses_a_range_nor_cuts_its_limits(text):
+    space = Space.parse({"x": text})
+    low, high = space.ends()["x"]
+    for best in (low, high):
+        found = ends(narrowed(space, [Scored({"x": best}, 1.0)]), "x")
+        assert low <= found[0] <= best <= found[1] <= high
+        assert found[0] < found[1]
+
+
+def test_the_ranges_of_the_better_quarter_with_room_around_them():
+    points = [point(10**exponent, score) for exponent, score in [(-2, 9.0), (-1.5, 8.0), (-1, 7.0), *[(0.5, 1.0)] * 9]]
+    low, high = ends(narrowed(SPACE, points), "lr")
+    assert low == pytest.approx(10**-2.5, rel=1e-3)
+    assert high == pytest.approx(10**-0.5, rel=1e-3)
+
+
+def test_a_single_value_keeps_a_quarter_of_a_decade_on_both_sides():
+    low, high = ends(narrowed(SPACE, [point(0.1, 1.0)] * 3), "lr")
+    assert (low, high) == pytest.approx((0.1 / 10**0.25, 0.1 * 10**0.25), rel=1e-3)
+
+
+def test_choices_are_kept_that_a_better_point_has_and_their_conditions_stay():
+    points = [point(0.1, 9.0, kind="b", depth=4), point(0.1, 8.0, kind="a"), point(0.2, 7.0, kind="b", depth=6)]
+    table = narrowed(SPACE, [*points, *[point(1.0, 0.0, kind="c")] * 6])
+    assert table["kind"] == "choice(a, b)"
+    low, high = ends(table, "kind=b/depth")
+    assert 1 <= low <= 4 and 6 <= high <= 9
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_the_best_point_stays_inside_and_no_range_grows(seed):
+    draw = random.Random(seed)
+    points = [Scored(SPACE.active(SPACE.draw(draw)), draw.gauss(0, 1)) for _ in range(draw.randint(1, 40))]
+    table = narrowed(SPACE, points)
+    space, best = Space.parse(table), max(points, key=lambda each: each.score)
+    flat = space.flat(best.params)
+    for name, value in flat.items():
+        distribution = space.distributions()[name]
+        assert distribution._contains(distribution.to_internal_repr(value)), (name, value, distribution)
+    for name in ("lr", "width", "mix"):
+        (low, high), old = ends(table, name), SPACE.distributions()[name]
+        assert old.low <= low <= high <= old.high

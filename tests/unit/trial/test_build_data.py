@@ -1,0 +1,140 @@
+"""What a trial does with its data: folds, weights, order, augmentation."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.types import Decision, TrialId, TrialSpec, TrialState
+from hpsearch.config.compose import compose
+from hpsearch.data.picture import FILE
+from hpsearch.trial.build import execute, preflight, prepare
+from hpsearch.trial.loop import train
+from tests.contracts.jobs import at, curve, drive, same_weights, weights
+
+SMALL = (
+    "data.train_size=100",
+    "trainer.epochs=3",
+    "trainer.device=cpu",
+    "model.hidden=[8]",
+    "trainer.checkpoint_sec=0",
+)
+AUGMENT = "augment=[flip,crop,rotation,resized_crop,colour_jitter,erasing]"
+
+
+def config(*overrides, seed=0, fold=0):
+    return compose((*SMALL, *overrides)).trial({}, seed, fold).config
+
+
+def job(*overrides, **replicate):
+    return prepare(config(*overrides, **replicate), "key", Path("nowhere"))
+
+
+def spec(folder, *overrides, seed=0):
+    return TrialSpec("study", TrialId(3, seed), config(*overrides, seed=seed), {}, (), "key", str(folder))
+
+
+def test_the_fold_of_the_configuration_is_the_validation_part():
+    first, second = (job("data.folds=4", fold=fold).splits for fold in (0, 3))
+    assert len(first.valid) == 360 and len(second.valid) == 359
+    assert first.digest != second.digest
+
+
+def test_a_fold_there_is_not_is_refused_before_training():
+    with pytest.raises(ConfigError, match=r"fold = 4: data\.folds = 4 has no such fold"):
+        preflight(config("data.folds=4", fold=4))
+    with pytest.raises(ConfigError, match=r"data\.folds = 2000: there are 1438 samples"):
+        preflight(config("data.folds=2000"))
+
+
+def test_class_weights_are_put_into_the_loss():
+    built = job("data.class_weights=balanced", "data.classes=[0,1,5]")
+    counts = built.splits.train.y.bincount()
+    torch.testing.assert_close(built.loss.weight, 100 / (3 * counts))
+    outputs, y = torch.randn(4, 3), torch.tensor([0, 1, 2, 1])
+    losses = torch.nn.functional.cross_entropy(outputs, y, reduction="none")
+    weight = built.loss.weight[y]
+    torch.testing.assert_close(built.loss(outputs, y), (losses * weight).sum() / weight.sum())
+    assert job().loss.weight is None
+
+
+def test_weights_that_the_loss_does_not_take():
+    with pytest.raises(ConfigError, match=r"data\.class_weights: the loss MSELoss takes no weights"):
+        job("data.class_weights=balanced", "loss=mse")
+
+
+def test_a_fixed_order_is_that_of_the_source(tmp_path):
+    built = prepare(config("data.shuffle=false"), "key", tmp_path)
+    seen = []
+    forward = built.model.forward
+    built.model.forward = lambda x: seen.append(x) or forward(x)
+    drive(train(replace(built, trainer=replace(built.trainer, eval_initial=False))))
+    steps = [x for x in seen if len(x) in (64, 36)]
+    for epoch in range(3):
+        assert torch.equal(torch.cat(steps[2 * epoch : 2 * epoch + 2]), built.splits.train.x)
+
+
+def test_data_is_not_loaded_again_for_another_order():
+    assert job("data.shuffle=false").splits is job("data.batch_size=10").splits
+
+
+def test_augmentation_changes_training_batches_only(tmp_path):
+    built = prepare(config(AUGMENT), "key", tmp_path)
+    plain = prepare(config(), "key", tmp_path / "plain")
+    assert plain.augment is None and built.augment is not None
+    seen = []
+    forward = built.model.forward
+    built.model.forward = lambda x: seen.append((built.model.training, x)) or forward(x)
+    drive(train(built))
+    valid = [x for training, x in seen if not training]
+    assert len(valid) == 4 and all(torch.equal(x, plain.splits.valid.x) for x in valid)
+    epochs = [torch.cat([x for training, x in seen if training][2 * e : 2 * e + 2]) for e in range(3)]
+    for epoch, x in enumerate(epochs, 1):
+        from hpsearch.trial.loop import _order
+
+        rows = _order(plain, epoch)
+        for place in (0, 41, 99):
+            alone = built.augment(plain.splits.train.x[rows[place : place + 1]], rows[place : place + 1], epoch)
+            torch.testing.assert_close(x[place], alone[0], atol=1e-6, rtol=0)
+
+
+def test_a_resumed_trial_sees_the_same_augmented_batches(tmp_path):
+    whole, _ = drive(execute((spec(tmp_path / "a", AUGMENT),)))
+    drive(execute((spec(tmp_path / "b", AUGMENT),)), at(1, Decision.PAUSE))
+    resumed, result = drive(execute((spec(tmp_path / "b", AUGMENT),)))
+    assert result.state is TrialState.COMPLETE
+    assert curve(resumed) == curve(whole)
+    other, _ = drive(execute((spec(tmp_path / "c"),)))
+    assert curve(other) != curve(whole)
+
+
+def test_the_picture_is_an_artifact_of_one_replicate(tmp_path):
+    results = [drive(execute((spec(tmp_path / f"3-{s}-0", AUGMENT, seed=s),)))[1] for s in range(2)]
+    assert [FILE in result.artifacts for result in results] == [True, False]
+    assert [(tmp_path / f"3-{s}-0" / FILE).exists() for s in range(2)] == [True, False]
+    _, plain = drive(execute((spec(tmp_path / "plain"),)))
+    assert FILE not in plain.artifacts
+
+
+def test_views_change_evaluations_only(tmp_path):
+    plain, views = (
+        prepare(config(*words), "key", tmp_path / str(len(words))) for words in ((), ("trainer.eval_views=flip",))
+    )
+    reports = [drive(train(each))[0][-1].metrics for each in (plain, views)]
+    assert same_weights(weights(plain), weights(views))
+    assert reports[0]["train/loss"] == reports[1]["train/loss"]
+    assert reports[0]["valid/loss"] != reports[1]["valid/loss"]
+    x, y = plain.splits.valid.x, plain.splits.valid.y
+    plain.model.eval()
+    with torch.no_grad():
+        mean = (plain.model(x).softmax(1) + plain.model(x.flip(-1)).softmax(1)) / 2
+    assert reports[1]["valid/acc"] == pytest.approx((mean.argmax(1) == y).float().mean().item())
+    assert reports[1]["valid/loss"] == pytest.approx(torch.nn.functional.nll_loss(mean.log(), y).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("words", [("augment=flip", "data=wine"), ("trainer.eval_views=flip", "data=wine")])
+def test_features_are_not_augmented(words):
+    with pytest.raises(ConfigError, match="needs images"):
+        preflight(config(*words, "data.train_size=null"))
