@@ -17,8 +17,8 @@ from pathlib import Path
 
 from hpsearch.reports.summary.findings import find
 from hpsearch.reports.summary.page import write_report
-from tests.browser import DESKTOP, chromium, load
-from tests.unit.reports import synthetic
+from tests.support import synthetic
+from tests.support.browser import DESKTOP, chromium, load
 
 TIMES = """
     const entry = performance.getEntriesByType("navigation")[0];

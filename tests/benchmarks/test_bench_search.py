@@ -12,7 +12,7 @@ from hpsearch.search.storage import MemoryStore, open_study
 from hpsearch.tracking.events import Record
 from tests.benchmarks import bench_search
 from tests.benchmarks.bench_search import METRIC, OBJECTIVE, Replay, Table, figure, generated, main, parts, verdicts
-from tests.unit.fake_launcher import FakeLauncher
+from tests.support.fake_launcher import FakeLauncher
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

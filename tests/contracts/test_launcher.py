@@ -9,7 +9,7 @@ from hpsearch.base.types import Decision, Report, Started, TrialId, TrialSpec, T
 from hpsearch.launch.base import Ended, Launcher, Reported
 from hpsearch.launch.inline import InlineLauncher
 from hpsearch.launch.processes import ProcessLauncher
-from tests.contracts import trial_functions
+from tests.support import trial_functions
 
 
 def spec(point: int = 0, folder: str = "", **config) -> TrialSpec:

@@ -16,7 +16,7 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import CONF
 from hpsearch.study.search import plan_search
-from tests.unit.search.test_driver import Killed, Setup, Uneven, resumes
+from tests.support.driver import Killed, Setup, Uneven, resumes
 
 pytestmark = pytest.mark.long
 

@@ -8,7 +8,7 @@ from hpsearch.base.types import TrialState
 from hpsearch.tracking.base import NoTracker, Tracker
 from hpsearch.tracking.events import Record, read_trials
 from hpsearch.tracking.mlflow import MlflowTracker
-from tests.unit.tracking import fake_study as fake
+from tests.support import fake_study as fake
 
 
 class TrackerContract:

@@ -13,7 +13,7 @@ from hpsearch.regularizers import EarlyStopping, ElasticNet, MaxNorm, Mixup
 from hpsearch.schedules.plateau import Plateau
 from hpsearch.trial import checkpoint
 from hpsearch.trial.loop import Job, train
-from tests.contracts.jobs import at, curve, drive, make_job, make_splits, same_weights, weights
+from tests.support.jobs import at, curve, drive, make_job, make_splits, same_weights, weights
 
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1),

@@ -15,7 +15,7 @@ from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.base.types import Decision, TrialId, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended, Reported
 from hpsearch.launch.processes import ProcessLauncher
-from tests.contracts import trial_functions
+from tests.support import trial_functions
 
 pytestmark = pytest.mark.fault
 
@@ -217,7 +217,7 @@ DRIVER = """
 import sys, time
 from hpsearch.launch.processes import ProcessLauncher
 from hpsearch.base.types import Started, TrialId, TrialSpec
-from tests.contracts import trial_functions
+from tests.support import trial_functions
 
 launcher = ProcessLauncher(workers=2, log_folder=sys.argv[1])
 launcher.start(trial_functions.train)

@@ -15,8 +15,8 @@ from hpsearch.tracking import store
 from hpsearch.tracking.events import Record
 from hpsearch.tracking.mlflow import MlflowTracker
 from hpsearch.tracking.ui import free_port, server
-from tests.unit.tracking import fake_study as fake
-from tests.unit.tracking.fake_study import Place
+from tests.support import fake_study as fake
+from tests.support.fake_study import Place
 
 pytestmark = pytest.mark.fault
 ROOT = Path(__file__).parents[2]

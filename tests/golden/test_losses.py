@@ -14,7 +14,7 @@ import torch
 from hpsearch.base.types import TrialId, TrialSpec
 from hpsearch.config.compose import compose
 from hpsearch.trial.build import execute
-from tests.contracts.jobs import curve, drive
+from tests.support.jobs import curve, drive
 
 FILE = Path(__file__).with_name("losses.json")
 

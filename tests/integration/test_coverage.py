@@ -14,8 +14,8 @@ from hpsearch.models.mlp import MLP
 from hpsearch.study.search import plan_search
 from hpsearch.trial.build import prepare
 from hpsearch.trial.loop import train
-from tests.contracts.jobs import drive
-from tests.coverage_rows import ROWS
+from tests.support.coverage_rows import ROWS
+from tests.support.jobs import drive
 
 GROUPS = ("model", "init", "optimizer", "scheduler", "regularizer", "loss", "data", "augment", "finetune")
 SMALL = {

@@ -12,8 +12,8 @@ import pytest
 from hpsearch.tracking import ui
 from hpsearch.tracking.events import Record
 from hpsearch.tracking.mlflow import sync
-from tests.browser import NEEDED, chromium, keep, wait
-from tests.unit.tracking import fake_study as fake
+from tests.support import fake_study as fake
+from tests.support.browser import NEEDED, chromium, keep, wait
 
 ROOT = Path(__file__).parents[2]
 QUESTION, ANSWER = "Which learning rates train this model?", "The best learning rate is 1."

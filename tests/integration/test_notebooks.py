@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.notebooks import FOLDER, ROOT, names
+from tests.support.notebooks import FOLDER, ROOT, names
 
 KIB = 2**10
 
@@ -24,7 +24,7 @@ def code(notebook):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_it_runs_and_shows_its_figures(name, tmp_path):
-    command = [sys.executable, "-m", "tests.notebooks", name, "--into", str(tmp_path)]
+    command = [sys.executable, "-m", "tests.support.notebooks", name, "--into", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     cells = code(nbformat.read(tmp_path / f"{name}.ipynb", as_version=4))
@@ -37,7 +37,7 @@ def test_it_is_committed_with_outputs_small_and_without_the_writers_paths(name):
     path = FOLDER / f"{name}.ipynb"
     assert path.stat().st_size < 300 * KIB
     cells = code(nbformat.read(path, as_version=4))
-    assert all(cell.execution_count for cell in cells), "run python -m tests.notebooks"
+    assert all(cell.execution_count for cell in cells), "run python -m tests.support.notebooks"
     assert any("image/svg+xml" in output.get("data", {}) for cell in cells for output in cell.outputs)
     text = path.read_text()
     assert not [place for place in ("/tmp/", "/home/", str(Path.cwd()), str(Path.home())) if place in text]

@@ -11,8 +11,8 @@ from hpsearch.reports.comparison.page import write_comparison
 from hpsearch.reports.recipe.page import write_notebook
 from hpsearch.reports.summary.findings import find
 from hpsearch.reports.summary.page import write_report
-from tests.browser import DESKTOP, NEEDED, PHONE, chromium, colours, errors, keep, keep_paper, load, wait
-from tests.unit.reports import synthetic
+from tests.support import synthetic
+from tests.support.browser import DESKTOP, NEEDED, PHONE, chromium, colours, errors, keep, keep_paper, load, wait
 
 STUDIES = {
     "sweep": synthetic.sweep,

@@ -14,7 +14,7 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.trial import build as trial
 from hpsearch.trial.generator import execute, preflight
-from tests.contracts.jobs import drive
+from tests.support.jobs import drive
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "tests" / "user_project"

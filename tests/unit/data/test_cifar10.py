@@ -8,7 +8,7 @@ import pytest
 from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data import cifar10
 from hpsearch.data.cifar10 import CIFAR10
-from tests.data_files import CIFAR_RECORD, write_cifar10
+from tests.support.data_files import CIFAR_RECORD, write_cifar10
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from PIL import Image
 
 from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data.image_folder import ImageFolder
-from tests.data_files import write_images
+from tests.support.data_files import write_images
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data.npz import Npz
-from tests.data_files import write_npz
+from tests.support.data_files import write_npz
 
 
 def saved(tmp_path, **arrays):

@@ -12,8 +12,8 @@ from hpsearch.data.geometry import Crop
 from hpsearch.data.streamed import Streamed
 from hpsearch.data.torch_dataset import TorchDataset
 from hpsearch.trial.loop import train
-from tests.contracts.jobs import curve, drive, make_job
-from tests.data_files import Points
+from tests.support.data_files import Points
+from tests.support.jobs import curve, drive, make_job
 
 DIGITS = Digits(train_size=90, test_fraction=0.2, valid_fraction=0.05)
 

@@ -4,7 +4,7 @@ import pytest
 
 from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data.table import Table
-from tests.data_files import write_table
+from tests.support.data_files import write_table
 
 
 @pytest.fixture

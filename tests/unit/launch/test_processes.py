@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from hpsearch.launch.processes import ProcessLauncher
-from tests.contracts import trial_functions
+from tests.support import trial_functions
 
 
 @pytest.fixture

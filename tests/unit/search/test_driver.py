@@ -14,84 +14,13 @@ import optuna
 import pytest
 
 from hpsearch.base.errors import ConfigError, StorageError
-from hpsearch.base.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialSpec, TrialState
+from hpsearch.base.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialState
 from hpsearch.search.auto import AutoPruner
-from hpsearch.search.driver import Driver, Plan
-from hpsearch.search.extension import Extension, present_study
+from hpsearch.search.extension import Extension
 from hpsearch.search.pruners import TopKAfter
-from hpsearch.search.samplers import Grid, Sobol
-from hpsearch.search.space import Space
-from hpsearch.search.storage import JournalStore, open_study
-from hpsearch.tracking.events import Record, read_trials
-from tests.unit.fake_launcher import FakeLauncher, trains
-
-LR = {"lr": "choice(0.1, 0.2, 0.4)"}
-COMPLETE = TrialResult(TrialState.COMPLETE)
-
-
-def make_spec(folder, point, params, seed, fold):
-    trial = TrialId(point, seed, fold)
-    return TrialSpec("s", trial, {"trainer": {"epochs": 3}}, params, (), f"{params}", str(folder / trial.stem))
-
-
-class Lines:
-    """An observer that keeps what it is told."""
-
-    def __init__(self):
-        self.lines = []
-        self.line = self.lines.append
-
-    def update(self, progress):
-        pass
-
-
-class Setup:
-    """One driver after the other on the same folder."""
-
-    def __init__(self, folder, space=LR, sampler=None, pruner=None, **plan):
-        self.folder = folder
-        self.space = Space.parse(space)
-        self.sampler = sampler or (lambda n: Grid())
-        self.pruner = pruner
-        objective = plan.pop("objective", Objective("valid/acc"))
-        self.extension = plan.pop("extension", None)
-        self.plan = Plan(objective, plan.pop("seeds", (0, 1)), **plan)
-        self.tick_sec = 1.0
-        self.observer = Lines()
-        self.launcher = None
-
-    def run(self, script, kind=FakeLauncher, **launcher):
-        store = JournalStore().open(self.folder)
-        name = present_study(store.storage, "s")
-        study = open_study(store, name, self.pruner or optuna.pruners.NopPruner(), self.plan.objective)
-        widened = study.user_attrs.get("space")
-        self.launcher = kind(script, **launcher)
-        clock = itertools.count(1000.0, self.tick_sec)
-        record = Record(self.folder)
-        driver = Driver(
-            study=study, make_sampler=self.sampler, store=store, plan=self.plan, launcher=self.launcher, record=record,
-            space=Space.parse(widened) if widened else self.space, original=self.space, extension=self.extension,
-            make_spec=partial(make_spec, self.folder), observer=self.observer, clock=lambda: next(clock),
-        )  # fmt: skip
-        try:
-            self.todo = driver.resume()
-            return driver.run()
-        finally:
-            record.close()
-            store.close()
-
-    def study(self):
-        store = JournalStore().open(self.folder)
-        study = open_study(store, present_study(store.storage, "s"), optuna.pruners.NopPruner(), self.plan.objective)
-        store.close()
-        return study
-
-    def records(self):
-        return read_trials(self.folder)
-
-
-class Killed(BaseException):
-    pass
+from hpsearch.search.samplers import Sobol
+from tests.support.driver import COMPLETE, LR, Killed, Setup, Uneven, resumes
+from tests.support.fake_launcher import trains
 
 
 def test_a_grid_trains_every_point_once_per_seed_and_tells_the_mean(tmp_path):
@@ -379,19 +308,6 @@ def test_budgets_end_the_search_between_points(tmp_path, limit, points):
     assert len(setup.records()) == points
 
 
-class Uneven(FakeLauncher):
-    """Its trials are silent for some polls: a script yields None for each."""
-
-    def _next(self, slot, spec, script):
-        if spec.id in self.unanswered:
-            return []
-        item = next(script)
-        if item is None:
-            return []
-        self.running[slot] = (spec, itertools.chain([item], script))
-        return super()._next(slot, spec, self.running[slot][1])
-
-
 def test_in_lockstep_the_study_does_not_depend_on_who_is_faster(tmp_path):
     def script(slow, spec):
         yield Started(None, {}, 0.0)
@@ -461,22 +377,6 @@ def test_a_lost_journal_is_refused_rather_than_trained_again(tmp_path):
     (tmp_path / "optuna.journal").write_text("")
     with pytest.raises(StorageError, match="the event files know point 2, the search only 0 points"):
         setup.run(trains([0.5]))
-
-
-def resumes(values, metric="valid/acc"):
-    """A script that goes on after the last epoch that its trial reported in an earlier attempt."""
-    reached = Counter()
-
-    def script(spec):
-        yield Started(reached[spec.id] or None, {"parameters": 100 * (1 + spec.id.point)}, 0.0)
-        for epoch, value in enumerate(values(spec), 1):
-            if epoch > reached[spec.id]:
-                reached[spec.id] = epoch
-                yield Report(epoch, epoch * 10, {metric: value}, (), float(epoch))
-        yield TrialResult(TrialState.COMPLETE)
-
-    script.reached = reached
-    return script
 
 
 def rising(spec):

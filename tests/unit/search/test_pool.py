@@ -8,7 +8,7 @@ import pytest
 from hpsearch.base.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.search.pool import Pool, interrupts
 from hpsearch.tracking.events import Record
-from tests.unit.fake_launcher import FakeLauncher, trains
+from tests.support.fake_launcher import FakeLauncher, trains
 
 
 def spec(point: int, folder) -> TrialSpec:

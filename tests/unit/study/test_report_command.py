@@ -13,7 +13,7 @@ from hpsearch.tracking.afterwards import run_of
 from hpsearch.tracking.events import STUDY, Record
 from hpsearch.tracking.mlflow import sync
 from hpsearch.tracking.study_events import read_study
-from tests.unit.tracking import fake_study as fake
+from tests.support import fake_study as fake
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hpsearch.study.stages.curves import Curves
 from hpsearch.study.stages.fine import Fine
 from hpsearch.study.stages.lr_find import LrFind
 from hpsearch.study.stages.train_longer import TrainLonger
-from tests.unit.reports import synthetic
+from tests.support import synthetic
 
 
 @dataclass

@@ -9,7 +9,7 @@ from hpsearch.base.journal import read_lines
 from hpsearch.base.types import Report, Started, TrialId, TrialState
 from hpsearch.tracking.events import Record, last_state, read_trial, read_trials, replay_command, trial_files
 from hpsearch.tracking.study_events import read_study
-from tests.unit.tracking import fake_study as fake
+from tests.support import fake_study as fake
 
 
 @pytest.fixture

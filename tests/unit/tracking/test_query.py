@@ -11,7 +11,7 @@ from hpsearch.base.types import BestPoint, Report, TrialState
 from hpsearch.tracking import query
 from hpsearch.tracking.events import Record, read_trial
 from hpsearch.tracking.mlflow import sync
-from tests.unit.tracking import fake_study as fake
+from tests.support import fake_study as fake
 
 
 @pytest.fixture

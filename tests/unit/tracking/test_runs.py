@@ -9,7 +9,7 @@ from hpsearch.base.journal import read_lines
 from hpsearch.tracking import runs
 from hpsearch.tracking.events import Record, read_trial
 from hpsearch.tracking.runs import Trail
-from tests.unit.tracking import fake_study as fake
+from tests.support import fake_study as fake
 
 
 def _events(folder, made):

@@ -16,8 +16,8 @@ from hpsearch.tracking.mlflow import MlflowTracker, sync
 from hpsearch.tracking.sent import Sent, sent_file, sent_runs
 from hpsearch.tracking.target import SUPERSEDED, search
 from hpsearch.tracking.views import TABLE, TAG
-from tests.unit.tracking import fake_study as fake
-from tests.unit.tracking.fake_study import Place
+from tests.support import fake_study as fake
+from tests.support.fake_study import Place
 
 
 class Killed(BaseException):

@@ -10,7 +10,7 @@ import pytest
 
 from hpsearch.base.errors import StorageError
 from hpsearch.tracking import store
-from tests.unit.tracking.fake_study import new_store
+from tests.support.fake_study import new_store
 
 
 def test_the_default_is_a_file_in_the_working_folder(tmp_path, monkeypatch):

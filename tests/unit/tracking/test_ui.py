@@ -15,7 +15,7 @@ from hpsearch.base.errors import StorageError
 from hpsearch.tracking import ui
 from hpsearch.tracking.events import Record
 from hpsearch.tracking.mlflow import sync
-from tests.unit.tracking import fake_study as fake
+from tests.support import fake_study as fake
 
 ROOT = Path(__file__).parents[3]
 

@@ -7,7 +7,7 @@ import pytest
 from hpsearch.base.types import Objective
 from hpsearch.tracking import store
 from hpsearch.tracking.views import CURVES, TABLE, TAG, prepare_view, view_path
-from tests.unit.tracking.fake_study import new_store
+from tests.support.fake_study import new_store
 
 
 @pytest.fixture

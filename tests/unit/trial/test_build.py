@@ -14,7 +14,7 @@ from hpsearch.launch.batch import Batch
 from hpsearch.models.mlp import MLP
 from hpsearch.trial import build as trial
 from hpsearch.trial.build import execute, preflight, prepare
-from tests.contracts.jobs import curve, drive, same_weights, weights
+from tests.support.jobs import curve, drive, same_weights, weights
 
 
 def config(*overrides):

@@ -12,7 +12,7 @@ from hpsearch.config.compose import compose
 from hpsearch.data.picture import FILE
 from hpsearch.trial.build import execute, preflight, prepare
 from hpsearch.trial.loop import train
-from tests.contracts.jobs import at, curve, drive, same_weights, weights
+from tests.support.jobs import at, curve, drive, same_weights, weights
 
 SMALL = (
     "data.train_size=100",

@@ -7,7 +7,7 @@ from safetensors import safe_open
 from hpsearch.base.types import Report
 from hpsearch.trial import checkpoint
 from hpsearch.trial.checkpoint import Best, Progress
-from tests.contracts.jobs import make_job, same_weights, weights
+from tests.support.jobs import make_job, same_weights, weights
 
 
 def progress() -> Progress:

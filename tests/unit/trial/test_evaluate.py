@@ -4,7 +4,7 @@ from torch import nn
 
 from hpsearch import metrics
 from hpsearch.trial.evaluate import evaluate
-from tests.contracts.jobs import make_splits
+from tests.support.jobs import make_splits
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 40, 1000])

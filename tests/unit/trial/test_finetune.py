@@ -15,7 +15,7 @@ from hpsearch.trial.build import preflight, prepare
 from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.finetune import FineTune, blocks
 from hpsearch.trial.loop import train
-from tests.contracts.jobs import drive
+from tests.support.jobs import drive
 
 
 class Normed(nn.Module):

@@ -7,7 +7,7 @@ from torch import nn
 from hpsearch.base.types import Decision, Report, TrialState
 from hpsearch.trial.layers import FILE, LayerWatch, watched
 from hpsearch.trial.loop import train
-from tests.contracts.jobs import make_job
+from tests.support.jobs import make_job
 
 
 def run(job, pause_after=None):

@@ -7,7 +7,7 @@ from hpsearch.base.types import Decision
 from hpsearch.data.base import Split, Splits
 from hpsearch.models.resnet import ResNet
 from hpsearch.trial.loop import train
-from tests.contracts.jobs import curve, drive, make_job, same_weights, weights
+from tests.support.jobs import curve, drive, make_job, same_weights, weights
 
 SHAPE = (1, 8, 8)
 

@@ -17,7 +17,7 @@ from hpsearch.regularizers import L1, L2, MaxNorm, Mixup
 from hpsearch.schedules.plateau import Plateau
 from hpsearch.trial import checkpoint, layers, watch
 from hpsearch.trial.loop import Trainer, train
-from tests.contracts.jobs import at, curve, drive, make_job, make_splits, same_weights, weights
+from tests.support.jobs import at, curve, drive, make_job, make_splits, same_weights, weights
 
 CONF = Path(__file__).parents[3] / "conf" / "trainer"
 

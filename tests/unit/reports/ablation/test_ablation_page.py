@@ -17,8 +17,8 @@ from hpsearch.reports.ablation.page import (
     sections,
 )
 from hpsearch.reports.ablation.write import write_ablation
-from tests.unit.reports import synthetic
-from tests.unit.reports.summary.test_html import Page
+from tests.support import synthetic
+from tests.support.html import Page
 
 
 def both(**changes):

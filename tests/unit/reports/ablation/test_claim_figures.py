@@ -13,7 +13,7 @@ from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.page import ablation_figures
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.still import still
-from tests.unit.reports import synthetic
+from tests.support import synthetic
 
 NAMES = ["claim-rates", "claim-best-rates", "claim-updates", "claim-times", "claim-epochs"]
 

@@ -19,7 +19,7 @@ from hpsearch.reports.ablation.rate_claims import edge_of_stability, effective_r
 from hpsearch.reports.ablation.tuning import Tried, Tuned, tuned_of
 from hpsearch.reports.summary.boundary import halved
 from hpsearch.statistics.estimates import estimate
-from tests.unit.reports import synthetic
+from tests.support import synthetic
 
 UP, DOWN = Objective("valid/acc"), Objective("valid/loss", "minimize")
 SUPPORTED, AGAINST, UNDECIDED = "supported", "not supported", "undecided on this data"

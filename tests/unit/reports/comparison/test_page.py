@@ -8,9 +8,9 @@ import pytest
 
 from hpsearch.reports.comparison.page import render_comparison, write_comparison
 from hpsearch.reports.summary.findings import find
-from tests.unit.reports import synthetic
-from tests.unit.reports.conftest import STUDIES
-from tests.unit.reports.summary.test_html import Page
+from tests.support import synthetic
+from tests.support.html import Page
+from tests.support.studies import STUDIES
 
 
 def figures(text):

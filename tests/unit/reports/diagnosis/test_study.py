@@ -6,7 +6,7 @@ from hpsearch.reports.diagnosis.study import StudyLabel, overused, study_diagnos
 from hpsearch.reports.summary.ranges import Near
 from hpsearch.reports.summary.sweep import summarize
 from hpsearch.statistics.optimism import Optimism
-from tests.unit.reports import synthetic
+from tests.support import synthetic
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from hpsearch.reports.diagnosis.table import diagnosis_table
 from hpsearch.reports.summary.findings import find
 from hpsearch.reports.summary.page import render
 from hpsearch.reports.summary.sweep import summarize
-from tests.unit.reports import synthetic
+from tests.support import synthetic
 
 
 def test_trials_with_a_fault_are_listed_and_sound_ones_are_not():

@@ -6,7 +6,7 @@ import pytest
 
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.kit.curves import STEP_LOSS, Curve, curves_of, metrics_of, quantiles, smooth, thin
-from tests.unit.reports import synthetic
+from tests.support import synthetic
 
 
 def slow_local_linear(y, sd):

@@ -10,8 +10,8 @@ from hpsearch.reports.kit.still import Drawing, still
 from hpsearch.reports.recipe.page import stage_figures
 from hpsearch.reports.summary.findings import find
 from hpsearch.reports.summary.panels import figures
-from tests.unit.reports import synthetic
-from tests.unit.reports.conftest import STUDIES
+from tests.support import synthetic
+from tests.support.studies import STUDIES
 
 
 def texts(svg):

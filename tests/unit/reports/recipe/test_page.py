@@ -6,7 +6,7 @@ import re
 import pytest
 
 from hpsearch.reports.recipe.page import write_notebook
-from tests.unit.reports import synthetic
+from tests.support import synthetic
 
 
 def test_every_stage_stands_on_the_page_with_its_figure(tmp_path):

@@ -6,8 +6,8 @@ import pytest
 from hpsearch.reports.summary.answer import answer, caveats, fixed_settings, flatten, took
 from hpsearch.reports.summary.importance import Importance, Ranking, Share
 from hpsearch.reports.summary.sweep import summarize
-from tests.unit.reports import synthetic
-from tests.unit.reports.summary.test_sweep import scored, with_states
+from tests.support import synthetic
+from tests.support.scores import scored, with_states
 
 
 def test_the_main_job_in_one_sentence():

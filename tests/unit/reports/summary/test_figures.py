@@ -18,7 +18,7 @@ from hpsearch.reports.summary.figures.timeline import lanes_of, timeline_figure
 from hpsearch.reports.summary.findings import find
 from hpsearch.reports.summary.panels import panels
 from hpsearch.reports.summary.sweep import summarize
-from tests.unit.reports import synthetic
+from tests.support import synthetic
 
 
 def figures(table):

@@ -1,6 +1,5 @@
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
 
@@ -10,33 +9,8 @@ from hpsearch.reports.summary.findings import find
 from hpsearch.reports.summary.page import render, tiles
 from hpsearch.reports.summary.panels import script_json
 from hpsearch.reports.summary.sweep import summarize
-from tests.unit.reports import synthetic
-
-VOID = {"meta", "link", "input", "br"}
-
-
-class Page(HTMLParser):
-    """Collects elements, their text and whether they nest."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.elements, self.stack, self.text, self.tables = [], [], [], {}
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.stack.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.stack.pop() == tag
-
-    def handle_data(self, data):
-        if self.stack and self.stack[-1] not in ("script", "style"):
-            self.text.append(data)
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
+from tests.support import synthetic
+from tests.support.html import Page
 
 
 def test_every_study_gives_a_well_formed_page(study):

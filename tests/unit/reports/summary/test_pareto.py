@@ -7,7 +7,7 @@ import pytest
 
 from hpsearch.reports.summary.pareto import non_dominated
 from hpsearch.reports.summary.sweep import summarize
-from tests.unit.reports.summary.test_sweep import scored, with_states
+from tests.support.scores import scored, with_states
 
 MAX = {"metric": "valid/acc", "direction": "maximize", "reduce": "last"}
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hpsearch.reports.summary.pruning import pruning_of
-from tests.unit.reports import synthetic
+from tests.support import synthetic
 
 
 def study(epochs, states, planned=10, column=None):

@@ -3,7 +3,7 @@ import pytest
 from hpsearch.base.types import Widening
 from hpsearch.reports.summary.ranges import extensions_of
 from hpsearch.reports.summary.sweep import summarize
-from tests.unit.reports.summary.test_sweep import scored
+from tests.support.scores import scored
 
 
 def test_near_is_within_the_typical_spread_of_replicates():

@@ -10,7 +10,7 @@ from hpsearch.reports.summary.findings import find
 from hpsearch.reports.summary.readme import readme, write_readme
 from hpsearch.reports.summary.static import curves_svg, score_svg
 from hpsearch.reports.summary.sweep import summarize
-from tests.unit.reports import synthetic
+from tests.support import synthetic
 
 
 def test_the_readme_of_the_main_job():

@@ -17,7 +17,7 @@ from hpsearch.reports.summary.figures.slices import slices_figure
 from hpsearch.reports.summary.findings import Findings, find
 from hpsearch.reports.summary.panels import panels
 from hpsearch.reports.summary.sweep import summarize
-from tests.unit.reports import synthetic
+from tests.support import synthetic
 
 
 @pytest.fixture(scope="module")

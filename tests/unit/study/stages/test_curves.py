@@ -6,7 +6,7 @@ from hpsearch.reports.summary.sweep import summarize
 from hpsearch.study.stages.base import Verdict
 from hpsearch.study.stages.curves import Curves, handed, shallower
 from hpsearch.trial import build as trial
-from tests.unit.reports import synthetic
+from tests.support import synthetic
 
 T = np.arange(1, 13) / 12
 

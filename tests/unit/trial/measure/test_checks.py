@@ -11,7 +11,7 @@ from hpsearch.models.mlp import MLP
 from hpsearch.regularizers import L2
 from hpsearch.trial.measure.checks import gradient_isolation, initial_loss, trace
 from hpsearch.trial.measure.short_runs import input_baseline, overfit_small, standard_errors
-from tests.contracts.jobs import make_job, make_splits, same_weights, weights
+from tests.support.jobs import make_job, make_splits, same_weights, weights
 
 
 def zero(job):

@@ -1,6 +1,6 @@
 """Runs the notebooks, each in an empty folder.
 
-    python -m tests.notebooks [NAME ...] [--into FOLDER]
+    python -m tests.support.notebooks [NAME ...] [--into FOLDER]
 
 Without ``--into`` they are written again where they are, outputs included.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 SECONDS = 600
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-SCREENSHOTS = Path(os.environ.get("HPSEARCH_SCREENSHOTS", Path(__file__).parent / "screenshots"))
+SCREENSHOTS = Path(os.environ.get("HPSEARCH_SCREENSHOTS", Path(__file__).parents[1] / "screenshots"))
 DESKTOP, PHONE = 1280, 390
 FLAGS = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),

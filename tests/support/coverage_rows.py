@@ -5,7 +5,7 @@ The coverage test composes, builds and trains every row for two steps, and check
 
 from typing import NamedTuple
 
-from tests.data_files import folder
+from tests.support.data_files import folder
 
 
 class Row(NamedTuple):
@@ -250,7 +250,7 @@ ROWS: list[Row] = [
     Row(
         6,
         "a user's Dataset",
-        ("data=dataset", "plugins=[tests]", "data.dataset={_target_:tests.data_files.Points,n:120}"),
+        ("data=dataset", "plugins=[tests]", "data.dataset={_target_:tests.support.data_files.Points,n:120}"),
         "space.data.batch_size=choice(8, 16)",
     ),
     Row(6, "scaling: log", ("data.scaling=log",), "space.data.scaling=choice(log, none)"),
