@@ -74,7 +74,7 @@ def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
         )
     found = [] if experiment is None else search(client, experiment.experiment_id)
     kept = [run for run in found if SUPERSEDED not in run.data.tags and run.info.lifecycle_stage == "active"]
-    ours = [run for run in kept if UID in run.data.tags and run.data.tags.get("hpsearch.study.search") == name]
+    ours = [run for run in kept if UID in run.data.tags and run.data.tags.get("hpsearch.study") == name]
     if not ours:
         known = [each.name for each in client.search_experiments() if each.name != "Default"]
         there = f"{nearest(name, known)} (there are: {', '.join(sorted(known)) or 'none'})"
@@ -108,7 +108,7 @@ def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
         raise StorageError(f"no run '{run_id}' in {store.shown(store.store_uri(uri))}")
     if TRIAL not in run.data.tags or runs.RECORD_FIRST not in run.data.tags:
         raise StorageError(f"run '{run_id}' is not the run of a trial; its name is '{run.info.run_name}'")
-    return run.data.tags["hpsearch.study.search"], _record(client, run, _artifact(client, run, "config.yaml"))
+    return run.data.tags["hpsearch.study"], _record(client, run, _artifact(client, run, "config.yaml"))
 
 
 def download(uri: str | None, run_id: str, file: str) -> Path | None:

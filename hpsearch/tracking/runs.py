@@ -195,7 +195,7 @@ def study_tags(study: Mapping[str, Any]) -> dict[str, str]:
         "mlflow.source.git.branch": str(git.get("branch", "")),
         **{f"git.{key}": short(value) for key, value in git.items()},
         **{f"env.{name(key)}": short(value) for key, value in environment.items()},
-        "hpsearch.study.search": str(study.get("name", "")),
+        "hpsearch.study": str(study.get("name", "")),
         "hpsearch.uid": str(study.get("uid", "")),
     }
     return {key: value for key, value in tags.items() if value}

@@ -15,7 +15,7 @@ METRICS_PER_CALL, OTHERS_PER_CALL = 800, 100  # a server takes 1000 items in all
 FINAL = frozenset({"FINISHED", "FAILED", "KILLED"})
 SUPERSEDED = "superseded"
 UID = "hpsearch.uid"
-TRIAL = "hpsearch.trial.build"
+TRIAL = "hpsearch.trial"
 
 
 @dataclass(frozen=True, slots=True)
