@@ -7,7 +7,7 @@ kept in memory and appended once per driver tick, without a lock and a sync per 
 import gc
 import json
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +24,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.base.errors import BusyError, StorageError
+from hpsearch.base.journal import Journal
 from hpsearch.base.types import Objective
 from hpsearch.search.quick import quicken_tpe
 
@@ -32,29 +33,23 @@ LOCK_SEC = 0.3  # a listing of studies holds a lock for an instant
 _ASIDE = "move the study's folder aside and start again"
 
 
-class Journal(BaseJournalBackend):
+class DriverJournal(BaseJournalBackend):
     """Optuna's journal in a file that this process alone writes.
-
-    A torn last line (power cut, full disk), which would make every later load fail, is cut off.
 
     Args:
         path: the file; created when missing.
 
     Raises:
-        StorageError: a line in the middle of the file is not JSON.
+        StorageError: a line before the end of the file is no operation of Optuna's.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        data = path.read_bytes() if path.exists() else b""
-        end = data.rfind(b"\n") + 1
-        self._unread = _operations(path, data[:end])
+        self._lines = Journal(path)
+        self._unread = self._lines.events
         self._first_unread = 0
-        self._unwritten: list[str] = []
-        self._due, self._torn = False, True
-        self._size = end
-        self._file = path.open("ab", buffering=0)
-        self._append(b"")
+        strange = next((log for log in self._unread if "op_code" not in log), None)
+        if strange is not None:
+            raise StorageError(f"{path} is damaged ({json.dumps(strange)[:40]} is no operation of Optuna's); {_ASIDE}")
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
         """Return the operations from a number on; those before it are forgotten."""
@@ -65,45 +60,16 @@ class Journal(BaseJournalBackend):
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Keep operations until the next `write`."""
         self._unread.extend(logs)
-        self._unwritten.extend(_ENCODER.encode(log) + "\n" for log in logs)
+        for log in logs:
+            self._lines.append(log, durable=True)
 
     def write(self) -> None:
-        """Append what is kept, in one write: it outlives this process, but not yet a power cut.
-
-        Raises:
-            StorageError: the file cannot be written; what is kept stays.
-        """
-        if not self._unwritten:
-            return
-        data = "".join(self._unwritten).encode()
-        try:
-            self._append(data)
-        except OSError as error:
-            self._torn = True
-            raise StorageError(f"cannot write {self._path}: {error.strerror or error}") from error
-        self._size += len(data)
-        self._unwritten.clear()
-        self._due = True
-
-    def _append(self, data: bytes) -> None:
-        if self._torn:
-            self._file.truncate(self._size)
-            self._torn = False
-        view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) :]
+        """Append what is kept, in one write: it outlives this process, but not yet a power cut."""
+        self._lines.write()
 
     def flush(self) -> None:
         """Append what is kept and wait until the disk has everything."""
-        self.write()
-        if self._due:
-            os.fsync(self._file.fileno())
-            self._due = False
-
-    def close(self) -> None:
-        """Flush and close the file."""
-        self.flush()
-        self._file.close()
+        self._lines.flush()
 
 
 class QueueStorage(JournalStorage):
@@ -151,7 +117,7 @@ class OpenStore:
     """An open store: Optuna's storage, and what writes it out."""
 
     storage: BaseStorage
-    journal: Journal | None = None
+    journal: DriverJournal | None = None
 
     def write(self) -> None:
         """Write everything told so far, so that it outlives this process."""
@@ -164,9 +130,8 @@ class OpenStore:
             self.journal.flush()
 
     def close(self) -> None:
-        """Flush and close."""
-        if self.journal is not None:
-            self.journal.close()
+        """Bring everything to the disk; nothing is held open."""
+        self.flush()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +143,7 @@ class JournalStore:
     def open(self, folder: Path) -> OpenStore:
         """Open or create the journal; the caller holds the study's lock."""
         with _collector_paused():
-            journal = Journal(folder / JOURNAL_NAME)
+            journal = DriverJournal(folder / JOURNAL_NAME)
             return OpenStore(QueueStorage(journal), journal)
 
 
@@ -203,31 +168,6 @@ def _collector_paused() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
-
-
-def _operations(path: Path, data: bytes) -> list[dict[str, Any]]:
-    """Return the operations of a journal's whole lines."""
-    lines = data.splitlines()
-    try:
-        logs = _parsed(lines)
-    except ValueError as error:
-        raise StorageError(f"{path} is damaged ({error}); {_ASIDE}") from None
-    strange = next((log for log in logs if not isinstance(log, dict) or "op_code" not in log), None)
-    if strange is not None:
-        raise StorageError(f"{path} is damaged ({json.dumps(strange)[:40]} is no operation of Optuna's); {_ASIDE}")
-    return logs
-
-
-def _parsed(lines: Sequence[bytes]) -> list[Any]:
-    """Return what lines of JSON say: parsed together, which takes a fraction of the time, or one by one if damaged."""
-    try:
-        logs: list[Any] = json.loads(b"[" + b",".join(lines) + b"]")
-    except ValueError:
-        logs = []
-    return logs if len(logs) == len(lines) else [json.loads(line) for line in lines]
 
 
 @contextmanager

@@ -108,7 +108,7 @@ def check_store(folder: Path) -> None:
     client, runs = client_of(folder), stored(folder)
     children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
     assert len(runs) == len(children) + 1
-    assert len({run.data.tags["hpsearch.trial.build"] for run in children}) == len(children) == 12
+    assert len({run.data.tags["hpsearch.trial"] for run in children}) == len(children) == 12
     assert {run.info.status for run in runs} == {"FINISHED"}
     for run in children:
         steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "valid/acc")]

@@ -88,7 +88,7 @@ def test_the_result_goes_to_the_mlflow_run_and_leaves_its_curve_alone(trained, m
     assert outcome.notes == ()
     client = MlflowClient(f"sqlite:///{trained}/mlflow.db")
     experiment = client.get_experiment_by_name("single")
-    (logged,) = client.search_runs([experiment.experiment_id], "tags.`hpsearch.trial.build` = '0-0-0'")
+    (logged,) = client.search_runs([experiment.experiment_id], "tags.`hpsearch.trial` = '0-0-0'")
     assert logged.data.metrics["curvature/minimum_ratio"] == outcome.found.positive.mean
     assert logged.data.tags["curvature"] == outcome.found.verdict
     artifacts = {file.path for file in client.list_artifacts(logged.info.run_id)}

@@ -12,8 +12,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from hpsearch.base.errors import StorageError
+from hpsearch.base.journal import Journal
 from hpsearch.base.types import Objective
-from hpsearch.search.storage import Journal, JournalStore, MemoryStore, open_study, owner, study_lock
+from hpsearch.search.storage import DriverJournal, JournalStore, MemoryStore, open_study, owner, study_lock
 
 SPACE = {
     "x": optuna.distributions.FloatDistribution(0, 1),
@@ -62,7 +63,7 @@ def test_nothing_reaches_the_file_before_a_flush_and_everything_after(tmp_path):
     study = opened(store, optuna.samplers.RandomSampler())
     run_points(study, 2)
     path = tmp_path / "optuna.journal"
-    assert path.read_bytes() == b""
+    assert not path.exists()
     store.flush()
     lines = path.read_text().splitlines()
     assert len([json.loads(line) for line in lines]) > 8
@@ -90,8 +91,14 @@ def test_a_torn_last_line_is_cut_off_and_later_loads_succeed(tmp_path):
 
 def test_a_damaged_line_in_the_middle_is_refused_in_one_line(tmp_path):
     (tmp_path / "optuna.journal").write_bytes(b'{"op_code": 0\n{"op_code": 1}\n')
-    with pytest.raises(StorageError, match=r"optuna\.journal is damaged"):
-        Journal(tmp_path / "optuna.journal")
+    with pytest.raises(StorageError, match=r"optuna\.journal: line 1 is damaged"):
+        JournalStore().open(tmp_path)
+
+
+def test_a_line_that_is_no_operation_is_refused_in_one_line(tmp_path):
+    (tmp_path / "optuna.journal").write_bytes(b'{"op_code": 0}\n{"name": 1}\n')
+    with pytest.raises(StorageError, match=r'optuna\.journal is damaged \({"name": 1} is no operation'):
+        DriverJournal(tmp_path / "optuna.journal")
 
 
 def test_memory_keeps_nothing(tmp_path):
@@ -152,11 +159,12 @@ def test_a_full_disk_neither_loses_nor_doubles_operations(tmp_path, monkeypatch)
     path = tmp_path / "optuna.journal"
 
     def half(journal, data):
-        journal._file.write(data[: len(data) // 2])
+        with journal.path.open("ab") as file:
+            file.write(data[: len(data) // 2])
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch, pytest.raises(StorageError, match=r"optuna\.journal: No space left"):
-        patch.setattr(Journal, "_append", half)
+        patch.setattr(Journal, "_write", half)
         store.flush()
     run_points(study, 1)
     store.close()
