@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.files import replace_text
-from hpsearch.reports.summary.static import svg_text
+from hpsearch.reports.kit.svg import svg_text
 
 COLUMNS = 5
 

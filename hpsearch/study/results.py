@@ -9,8 +9,8 @@ from hpsearch.study.session import ablation_tables, compared_table, is_ablation,
 if TYPE_CHECKING:
     import pandas as pd
 
+    from hpsearch.reports.kit.page import Drawn
     from hpsearch.reports.kit.still import Drawing
-    from hpsearch.reports.summary.panels import Drawn
 
 
 def load_trials(name: str, *, uri: str | None = None) -> "pd.DataFrame":

@@ -519,8 +519,8 @@ def _outcome(
     already_complete: bool,
     notes: tuple[str, ...],
 ) -> StudyOutcome:
+    from hpsearch.reports.kit.points import best_trial
     from hpsearch.reports.summary.answer import answer
-    from hpsearch.reports.summary.sweep import best_trial
 
     best = best_trial(table, summary)
     return StudyOutcome(

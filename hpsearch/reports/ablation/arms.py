@@ -6,8 +6,8 @@ from typing import Any
 
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.words import label, number, settings
+from hpsearch.reports.kit.points import Point, objective_of, points_of
 from hpsearch.reports.kit.space import Axis, floats, plain, searched
-from hpsearch.reports.summary.sweep import Point, objective_of, points_of
 from hpsearch.statistics.estimates import Estimate, estimate
 
 

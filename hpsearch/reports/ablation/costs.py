@@ -9,7 +9,7 @@ import numpy as np
 
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm
-from hpsearch.reports.summary.boundary import diverged
+from hpsearch.reports.kit.points import diverged
 from hpsearch.statistics.estimates import Estimate, estimate
 
 if TYPE_CHECKING:

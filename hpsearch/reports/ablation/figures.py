@@ -14,7 +14,6 @@ from hpsearch.reports.ablation.comparisons import Difference
 from hpsearch.reports.ablation.costs import Reach
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.tuning import Tried, Tuned
-from hpsearch.reports.comparison.figures import band_traces
 from hpsearch.reports.kit.canvas import (
     Layout,
     Trace,
@@ -28,6 +27,7 @@ from hpsearch.reports.kit.canvas import (
     shorten,
 )
 from hpsearch.reports.kit.curves import STEP_LOSS, curves_of, metrics_of
+from hpsearch.reports.kit.marks import band_traces
 from hpsearch.statistics.estimates import Estimate
 
 _LANE = 34  # pixels of an arm

@@ -17,9 +17,9 @@ from hpsearch.reports.ablation.effects import Effects, effects_of
 from hpsearch.reports.ablation.ranking import Rank, ranking_of
 from hpsearch.reports.ablation.sentences import answer, caveats
 from hpsearch.reports.ablation.tuning import Nuisance, nuisance_of, tuned_of, with_untrained
+from hpsearch.reports.kit.points import objective_of
+from hpsearch.reports.kit.setup import took
 from hpsearch.reports.kit.space import floats
-from hpsearch.reports.summary.answer import took
-from hpsearch.reports.summary.sweep import objective_of
 
 
 @dataclass(frozen=True, slots=True)

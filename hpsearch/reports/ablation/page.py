@@ -20,11 +20,9 @@ from hpsearch.reports.ablation.figures import (
 )
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit.cells import NONE
-from hpsearch.reports.kit.page import render_page
+from hpsearch.reports.kit.page import Drawn, Tile, panel, render_page
 from hpsearch.reports.kit.still import still
 from hpsearch.reports.kit.tables import Row, Table, as_table, flat
-from hpsearch.reports.summary.page import Tile
-from hpsearch.reports.summary.panels import Drawn, panel
 
 _MARKS = {SUPPORTED: ("✓", "pass"), AGAINST: ("✗", "fail")}
 
@@ -53,7 +51,7 @@ def render_ablation(found: Ablation, table: TrialTable, command: str) -> str:
         configuration, and the commands that train each arm again.
     """
     return render_page(
-        "ablation.html.j2",
+        "ablation/page.html.j2",
         found=found,
         tiles=_tiles(found),
         panels=[panel(*drawn) for drawn in ablation_figures(found, table)],

@@ -9,7 +9,7 @@ from hpsearch.reports.ablation.arms import Arm, replicates_in_common
 from hpsearch.reports.ablation.comparisons import Difference
 from hpsearch.reports.ablation.effects import Effects
 from hpsearch.reports.ablation.tuning import HELD, Nuisance
-from hpsearch.reports.summary.answer import HEADLINE, fixed_settings
+from hpsearch.reports.kit.setup import HEADLINE, fixed_settings
 from hpsearch.statistics.estimates import Estimate
 
 

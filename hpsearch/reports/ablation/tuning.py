@@ -6,10 +6,9 @@ from typing import Any
 
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, named
+from hpsearch.reports.kit.points import Point, best_of, halved, objective_of, points_of
+from hpsearch.reports.kit.setup import flatten
 from hpsearch.reports.kit.space import Axis, searched
-from hpsearch.reports.summary.answer import flatten
-from hpsearch.reports.summary.boundary import halved
-from hpsearch.reports.summary.sweep import Point, best_of, objective_of, points_of
 from hpsearch.statistics.estimates import estimate
 
 HELD, RETUNED = "held", "retuned"

@@ -7,8 +7,8 @@ from hpsearch.base.files import REPORT, replace_text
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.page import ablation_stills, commands_of, render_ablation, sections
+from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
 from hpsearch.reports.kit.tables import trials_csv
-from hpsearch.reports.summary.readme import markdown_table, markdown_text, shell_block
 
 
 def write_ablation(found: Ablation, table: TrialTable, tuning: TrialTable | None, command: str, folder: Path) -> Path:

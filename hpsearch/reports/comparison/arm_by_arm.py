@@ -9,7 +9,7 @@ from hpsearch.base.types import TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, arms_of, factors_of
 from hpsearch.reports.ablation.comparisons import Difference, judged, paired
 from hpsearch.reports.ablation.tuning import nuisance_of
-from hpsearch.reports.summary.sweep import objective_of
+from hpsearch.reports.kit.points import objective_of
 
 
 @dataclass(frozen=True, slots=True)

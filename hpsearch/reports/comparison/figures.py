@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
@@ -16,16 +15,16 @@ from hpsearch.reports.kit.canvas import (
     coordinate,
     draw,
     escape,
-    hover,
     menu,
     parameter_axis,
     positive_span,
-    score_axis,
     shorten,
 )
-from hpsearch.reports.kit.curves import STEP_LOSS, Curve, curves_of, metrics_of
+from hpsearch.reports.kit.curves import STEP_LOSS, curves_of, metrics_of
+from hpsearch.reports.kit.marks import band_traces, hover, score_axis
+from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
-from hpsearch.reports.summary.sweep import Point, Summary
+from hpsearch.reports.summary.sweep import Summary
 
 STYLES = ((theme.BLUE, theme.BLUE_WASH, "solid", "circle"), (theme.RED, theme.RED_WASH, "dash", "square"))
 """Colour, its wash, dash and symbol of each study: none is told by colour alone."""
@@ -141,40 +140,6 @@ def _metric_traces(metric: str, tables: Sequence[TrialTable], summaries: Sequenc
         curves = [c for c in curves_of(table, metric) if summary.best and c.point == summary.best.point]
         traces += band_traces(curves, summary.name, *style[:3]) if curves else []
     return traces
-
-
-def band_traces(curves: Sequence[Curve], name: str, colour: str, wash: str, dash: str = "solid") -> list[Trace]:
-    """Return the mean of curves and, of two or more, a band of one sample sd around it.
-
-    Args:
-        curves: one metric of trials that belong together.
-        name: of the group.
-        colour: of the line.
-        wash: of the band.
-        dash: of the line.
-
-    Returns:
-        Traces that share a legend group; each epoch is over the trials that got that far.
-    """
-    x = np.unique(np.concatenate([c.x for c in curves]))
-    known = [[float(c.y[i]) for c in curves if (i := np.searchsorted(c.x, at)) < len(c.x) and c.x[i] == at] for at in x]
-    mean = np.array([np.mean(values) for values in known])
-    sd = np.array([np.std(values, ddof=1) if len(values) > 1 else 0.0 for values in known])
-    shared: Trace = {"type": "scatter", "mode": "lines", "x": x.tolist(), "legendgroup": name}
-    edge = {**shared, "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-    band = [
-        {**edge, "y": (mean - sd).tolist()},
-        {**edge, "y": (mean + sd).tolist(), "fill": "tonexty", "fillcolor": wash},
-    ]
-    label = escape(shorten(name, 40))
-    line = {
-        **shared,
-        "y": mean.tolist(),
-        "name": label,
-        "line": {"color": colour, "dash": dash, "width": 2.2},
-        "hovertemplate": f"<b>{label}</b><br>%{{y:.4g}} at %{{x}}, mean of {len(curves)}<extra></extra>",
-    }
-    return [*(band if len(curves) > 1 else []), line]
 
 
 def _curve_axes(metric: str, traces: Sequence[Trace]) -> Layout:

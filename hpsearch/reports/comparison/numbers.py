@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from hpsearch.base import words
 from hpsearch.base.types import TrialTable
-from hpsearch.reports.summary.sweep import Point, Summary
+from hpsearch.reports.kit.points import Point
+from hpsearch.reports.summary.sweep import Summary
 from hpsearch.statistics.intervals import Interval, paired_interval, welch_interval
 
 

@@ -14,13 +14,11 @@ from hpsearch.reports.comparison.arm_by_arm import SharedArm, arm_by_arm, told
 from hpsearch.reports.comparison.figures import best_curves_figure, best_figure, overlay_figure
 from hpsearch.reports.comparison.numbers import Comparison, compare, doubts, shown, verdict
 from hpsearch.reports.kit.cells import NONE, Cell
-from hpsearch.reports.kit.page import render_page
+from hpsearch.reports.kit.page import Panel, Tile, panel, render_page
 from hpsearch.reports.kit.space import Axis, combined
 from hpsearch.reports.kit.tables import Row, Table, as_table, best_command, evidence, flat
 from hpsearch.reports.summary.answer import answer
 from hpsearch.reports.summary.findings import Findings
-from hpsearch.reports.summary.page import Tile
-from hpsearch.reports.summary.panels import Panel, panel
 from hpsearch.reports.summary.sweep import Summary
 from hpsearch.tracking.runs import RUN_TIME
 
@@ -55,7 +53,7 @@ def render_comparison(first: Findings, second: Findings) -> str:
     summaries, tables = [side.summary for side in sides], [side.table for side in sides]
     comparison, shared = compare(*summaries), arm_by_arm(*tables)
     return render_page(
-        "comparison.html.j2",
+        "comparison/page.html.j2",
         names=[summary.name for summary in summaries],
         questions=list(dict.fromkeys(summary.question for summary in summaries)),
         answer=verdict(comparison, *summaries),

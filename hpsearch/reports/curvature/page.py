@@ -11,7 +11,7 @@ import hpsearch.reports.kit.theme as theme
 from hpsearch.base.files import replace_text
 from hpsearch.base.words import number
 from hpsearch.reports.curvature.numbers import Curvature
-from hpsearch.reports.summary.static import svg_text
+from hpsearch.reports.kit.svg import svg_text
 
 FLOOR = 1e-6
 """Least density shown, as a share of the largest."""

@@ -5,26 +5,26 @@ from hpsearch.base.words import settings
 from hpsearch.reports.diagnosis.history import histories, history
 from hpsearch.reports.diagnosis.rules import diagnose
 from hpsearch.reports.kit.cells import Cell
+from hpsearch.reports.kit.points import Results
 from hpsearch.reports.kit.tables import Row, Table
-from hpsearch.reports.summary.sweep import Summary
 from hpsearch.study.session import layers_of
 
 ROWS = 200
 
 
-def diagnosis_table(table: TrialTable, summary: Summary) -> Table | None:
+def diagnosis_table(table: TrialTable, results: Results) -> Table | None:
     """Return one row per trial that shows a fault: point, seed, hyperparameters, labels, evidence, advice.
 
     Args:
         table: the study.
-        summary: its result.
+        results: its results.
 
     Returns:
         The trials by point, at most `ROWS`, those of the best points first where there are more; None without any.
     """
-    sign = -1 if summary.objective.maximize else 1
-    points = {point.point: point for point in summary.points}
-    order = {p.point: (p is not summary.best, p.mean is None, sign * (p.mean or 0.0)) for p in summary.points}
+    sign = -1 if results.objective.maximize else 1
+    points = {point.point: point for point in results.points}
+    order = {p.point: (p is not results.best, p.mean is None, sign * (p.mean or 0.0)) for p in results.points}
     known = histories(table)
     rows = []
     for place in sorted(known, key=lambda each: (order[each[0]], each)):
@@ -34,6 +34,6 @@ def diagnosis_table(table: TrialTable, summary: Summary) -> Table | None:
             continue
         said = (", ".join(each.label for each in found), found[0].evidence, found[0].advice)
         cells = (Cell(str(point), point), Cell(str(seed), seed), Cell(settings(points[point].params)), *map(Cell, said))
-        rows.append(Row(cells, TrialState(points[point].state), points[point] is summary.best))
+        rows.append(Row(cells, TrialState(points[point].state), points[point] is results.best))
     headings = ("point", "seed", "hyperparameters", "shows", "evidence", "do")
     return Table(headings, tuple(rows[:ROWS]), len(rows)) if rows else None

@@ -5,24 +5,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
-from scipy.stats import rankdata
 
 import hpsearch.reports.kit.theme as theme
-from hpsearch.base.types import TrialState
-from hpsearch.base.words import number, score
-from hpsearch.reports.kit.curves import thin
+from hpsearch.base.words import number
 from hpsearch.reports.kit.space import Axis
-from hpsearch.reports.summary.sweep import Point, Summary
 
 Trace = dict[str, Any]
 Layout = dict[str, Any]
 _CLEAR = "rgba(0,0,0,0)"
 _FEW = 7
-_GOLDEN = 0.6180339887  # multiples of it fill an interval evenly
-MANY_POINTS = 400  # beyond, single seeds are not drawn and hover texts are short
-MOST_POINTS = 1500  # drawn in one figure
 
 
 def draw(traces: Sequence[Trace], layout: Layout, alt: str, min_width: int = 0) -> go.Figure:
@@ -211,90 +203,6 @@ def shorten(text: str, limit: int = 22) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def hover(summary: Summary, p: Point, head: str) -> str:
-    """Return a hover text: the head in bold, the point and its hyperparameters; of very many points the head alone.
-
-    Args:
-        summary: the study's result.
-        p: the point.
-        head: what is shown first, already escaped.
-
-    Returns:
-        Lines as plotly takes them.
-    """
-    head = f"<b>{head}</b><br>point {p.point}"
-    return head if len(summary.points) > MANY_POINTS else f"{head}<br>{_params(p.params)}"
-
-
-def outcome(summary: Summary, p: Point) -> str:
-    """Return a hover text that says what became of a point."""
-    if p.mean is not None:
-        return hover(summary, p, f"{escape(summary.objective.metric)} {score(p.mean, p.sd)}")
-    if p.state is TrialState.PRUNED:
-        return hover(summary, p, f"pruned at {score(p.partial)}")
-    return hover(summary, p, "diverged" if p.diverged else p.state.lower())
-
-
-def drawn(summary: Summary, points: Sequence[Point], most: int = MOST_POINTS) -> tuple[Point, ...]:
-    """Return the points to draw when there are very many: the best third of `most`, and of the others every so many.
-
-    Args:
-        summary: the study's result.
-        points: what there is to draw.
-        most: how many to draw.
-
-    Returns:
-        The points by number, all of them when they are few.
-    """
-    if len(points) <= most:
-        return tuple(points)
-    scored = sorted((p for p in points if p.mean is not None), key=lambda p: loss(summary, p))
-    kept = {p.point for p in scored[: most // 3]}
-    others = [p for p in points if p.point not in kept]
-    kept |= {others[i].point for i in thin(len(others), most - len(kept))}
-    return tuple(p for p in points if p.point in kept)
-
-
-def shown_of(shown: int, total: int, noun: str) -> str:
-    """Return a sentence that says how much is drawn; empty when it is all."""
-    return "" if shown >= total else f" Shown: {shown:,} of {total:,} {noun}, the best among them."
-
-
-def loss(summary: Summary, p: Point) -> float:
-    """Return a point's mean score turned so that smaller is better; infinite without one."""
-    if p.mean is None:
-        return math.inf
-    return -p.mean if summary.objective.maximize else p.mean
-
-
-def ranks(summary: Summary, points: Sequence[Point]) -> list[float]:
-    """Return each point's rank among the scores, 1 the best and 0 the worst, equal ones the better; NaN without one."""
-    losses = np.array([loss(summary, p) for p in points], dtype=float)
-    known = np.isfinite(losses)
-    shares = np.full(len(losses), math.nan)
-    if known.any():
-        shares[known] = (rankdata(-losses[known], method="max") - 1) / max(known.sum() - 1, 1)
-    return [float(share) for share in shares]
-
-
-def score_axis(summary: Summary, scores: Sequence[float], **changes: Any) -> Layout:
-    """Return the axis of the objective: logarithmic where a loss spans more than a factor of 50."""
-    log = not summary.objective.maximize and positive_span(scores) > 50
-    return axis_style(summary.objective.metric, type="log" if log else "linear", **changes)
-
-
-def states_of(points: Sequence[Point]) -> dict[str, tuple[TrialState, list[Point]]]:
-    """Return points by what a legend calls them, without those that have not ended."""
-    lost = [p for p in points if p.state is TrialState.INFEASIBLE]
-    groups = {
-        "complete": (TrialState.COMPLETE, [p for p in points if p.mean is not None]),
-        "pruned": (TrialState.PRUNED, [p for p in points if p.state is TrialState.PRUNED]),
-        "diverged": (TrialState.INFEASIBLE, [p for p in lost if p.diverged]),
-        "out of memory": (TrialState.FAILED, [p for p in lost if not p.diverged]),
-    }
-    return {name: group for name, group in groups.items() if group[1]}
-
-
 def plane_axis(axis: Axis) -> Layout:
     """Return the axis of a hyperparameter in a plane of points, with room for those of a category to spread."""
     style = parameter_axis(axis)
@@ -306,14 +214,3 @@ def colour_bar(title: str, **changes: Any) -> Layout:
     style = {"thickness": 12, "outlinewidth": 0, "len": 1, "x": 1.01, "xpad": 4, "tickfont": {"color": theme.MUTED}}
     text = {"text": escape(title), "side": "right", "font": {"color": theme.MUTED, "size": 13}}
     return {"title": text, **style, **changes}
-
-
-def spread_out(axis: Axis, points: Sequence[Point]) -> list[float]:
-    """Return the data coordinates of points along an axis; those of a category are spread so that they can be seen."""
-    if axis.numeric:
-        return [coordinate(axis, p.params[axis.key]) for p in points]
-    return [round(coordinate(axis, p.params[axis.key]) + 0.5 * ((p.point * _GOLDEN) % 1 - 0.5), 3) for p in points]
-
-
-def _params(params: Mapping[str, Any]) -> str:
-    return "<br>".join(f"{escape(key)} = {escape(shorten(number(value), 60))}" for key, value in params.items())

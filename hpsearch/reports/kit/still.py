@@ -24,7 +24,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.words import number
 from hpsearch.reports.kit.curves import Array
-from hpsearch.reports.summary.static import svg_text
+from hpsearch.reports.kit.svg import svg_text
 
 Part: TypeAlias = Mapping[str, Any]
 Style: TypeAlias = dict[str, Any]

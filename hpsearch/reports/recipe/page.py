@@ -9,11 +9,10 @@ from typing import Any
 from hpsearch.base.files import REPORT, replace_text
 from hpsearch.base.words import number
 from hpsearch.reports.kit.cells import Cell
-from hpsearch.reports.kit.page import render_page
+from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
+from hpsearch.reports.kit.page import Drawn, Panel, panel, render_page
 from hpsearch.reports.kit.tables import as_table, flat
 from hpsearch.reports.recipe.figures import stage_figure
-from hpsearch.reports.summary.panels import Drawn, Panel, panel
-from hpsearch.reports.summary.readme import markdown_table, markdown_text, shell_block
 
 _TITLES = {
     "data_check": "Look at the data",
@@ -63,7 +62,7 @@ def write_notebook(study: Mapping[str, Any], replay: str | None, folder: Path) -
     entries = [_entry(name, fields, panels, folder) for name, fields in study.get("stages", {}).items()]
     replace_text(folder / "README.md", _markdown(study, entries, replay))
     text = render_page(
-        "recipe.html.j2",
+        "recipe/page.html.j2",
         name=study["name"],
         question=study["question"],
         answer=_sentence(study.get("state", {}).get("answer", "")),

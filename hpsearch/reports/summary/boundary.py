@@ -1,21 +1,15 @@
 """Where training is stable along a hyperparameter, and where it diverges."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.reports.kit.points import Point, diverged, halved
 from hpsearch.reports.kit.space import Axis
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from hpsearch.reports.summary.sweep import Point
-
-_TRIAL = ["point", "seed", "fold"]
 _FEWEST = 3  # points on either side, fewer say nothing of an edge between them
 _TOLD_APART = 0.75  # balanced accuracy from which on one key explains what diverges
 
@@ -87,56 +81,6 @@ class Frontier:
     diverged: int
 
 
-def diverged(state: str, reason: str) -> bool:
-    """Return whether a trial's loss ran away: INFEASIBLE, and not for want of memory."""
-    return state == TrialState.INFEASIBLE and "memory" not in str(reason)
-
-
-def loss_ratios(table: TrialTable) -> "pd.Series[float]":
-    """Return each trial's last training loss over its first.
-
-    First is the loss of its first optimizer step where steps were recorded, else its first epoch's ``train/loss``;
-    last is its last epoch's ``train/loss``, else its last recorded step.
-
-    Args:
-        table: the study.
-
-    Returns:
-        Ratios indexed by (point, seed, fold); trials without a training loss are left out.
-    """
-    steps = table.steps.sort_values("step").groupby(_TRIAL)["loss"]
-    first, last = steps.first(), steps.last()
-    if "train/loss" in table.curves:
-        epochs = table.curves.sort_values("epoch").groupby(_TRIAL)["train/loss"]
-        first, last = first.combine_first(epochs.first()), epochs.last().combine_first(last)
-    return (last / first).dropna()
-
-
-def halved(table: TrialTable) -> dict[int, bool]:
-    """Return, for each point, whether every replicate's last training loss is below half its first.
-
-    Args:
-        table: the study.
-
-    Returns:
-        True or False by point; a diverged replicate makes it False. Points that FAILED, have not ended or recorded no
-        training loss are left out: nothing is known of them.
-    """
-    ratios = loss_ratios(table).to_dict()
-    known: dict[int, list[float]] = defaultdict(list)
-    unstable, unknown = set(), set()
-    trials = table.trials
-    for point, seed, fold, state, reason in zip(*(trials[c] for c in (*_TRIAL, "state", "reason")), strict=True):
-        if diverged(state, reason):
-            unstable.add(point)
-        elif state not in (TrialState.COMPLETE, TrialState.PRUNED):
-            unknown.add(point)
-        elif (point, seed, fold) in ratios:
-            known[point].append(ratios[point, seed, fold])
-    measured = {p: max(values) < 0.5 for p, values in known.items() if p not in unknown}
-    return {int(point): ok for point, ok in {**measured, **dict.fromkeys(unstable, False)}.items()}
-
-
 def stability(table: TrialTable, axis: Axis, params: Mapping[int, Mapping[str, Any]], best: int) -> Stability | None:
     """Return where training is stable and where it diverges along one numeric hyperparameter.
 
@@ -163,7 +107,7 @@ def stability(table: TrialTable, axis: Axis, params: Mapping[int, Mapping[str, A
     return Stability(axis, stable, tuple(sorted(away)), _edges(axis, line[best], stable, sorted(away), tried))
 
 
-def frontier_of(axes: Sequence[Axis], points: "Sequence[Point]") -> Frontier | None:
+def frontier_of(axes: Sequence[Axis], points: Sequence[Point]) -> Frontier | None:
     """Estimate the edge of stability from scattered points, along the numeric hyperparameter that tells most.
 
     Among all thresholds t, each halfway between neighbours, the one with the largest balanced accuracy
@@ -185,7 +129,7 @@ def frontier_of(axes: Sequence[Axis], points: "Sequence[Point]") -> Frontier | N
 
 
 def _frontier(
-    axis: Axis, side: Literal["above", "below"], away: "Sequence[Point]", trained: "Sequence[Point]"
+    axis: Axis, side: Literal["above", "below"], away: Sequence[Point], trained: Sequence[Point]
 ) -> Frontier | None:
     sign = 1.0 if side == "above" else -1.0
     lost, kept = (

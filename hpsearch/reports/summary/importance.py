@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import count
+from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
-from hpsearch.reports.summary.sweep import Point, Summary
+from hpsearch.reports.summary.sweep import Summary
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

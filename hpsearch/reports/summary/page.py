@@ -1,7 +1,6 @@
 """One self-contained HTML page per study: it makes no request, and whatever a user wrote is shown as text."""
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,13 +8,15 @@ from hpsearch.base import words
 from hpsearch.base.files import REPORT, replace_text
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.diagnosis.table import diagnosis_table
-from hpsearch.reports.kit.page import render_page
+from hpsearch.reports.kit.page import Tile, render_page
+from hpsearch.reports.kit.setup import fixed_settings
 from hpsearch.reports.kit.space import floats, plain
-from hpsearch.reports.kit.tables import best_command, flat, front_table, point_table, trial_table
-from hpsearch.reports.summary.answer import answer, caveats, fixed_settings, replicates
+from hpsearch.reports.kit.tables import best_command, flat
+from hpsearch.reports.summary.answer import answer, caveats, replicates
 from hpsearch.reports.summary.findings import Findings
 from hpsearch.reports.summary.panels import panels
 from hpsearch.reports.summary.sweep import Summary
+from hpsearch.reports.summary.tables import front_table, point_table, trial_table
 
 SYMBOLS = {
     TrialState.COMPLETE: "●",
@@ -26,15 +27,6 @@ SYMBOLS = {
     TrialState.PAUSED: "❚❚",
     TrialState.WAITING: "○",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """A key number: what it is, the number, what to know of it."""
-
-    label: str
-    value: str
-    note: str
 
 
 def write_report(found: Findings, folder: Path) -> Path:
@@ -62,7 +54,7 @@ def render(found: Findings) -> str:
     table, summary = found.table, found.summary
     study = table.study
     return render_page(
-        "report.html.j2",
+        "summary/page.html.j2",
         summary=summary,
         answer=answer(summary, found.importance),
         tiles=tiles(summary),

@@ -1,15 +1,11 @@
 """Which figures a study has, in which order, and how to read each."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, TypeAlias
-
-from plotly.graph_objects import Figure
 
 from hpsearch.base import words
 from hpsearch.base.types import TrialState
-from hpsearch.reports.kit.canvas import MOST_POINTS, shown_of
+from hpsearch.reports.kit.marks import MOST_POINTS, shown_of
+from hpsearch.reports.kit.page import Drawn, Panel, panel
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.figures.effort import pruning_figure, ranges_figure
 from hpsearch.reports.summary.figures.history import history_figure
@@ -28,19 +24,6 @@ from hpsearch.reports.summary.sweep import Summary
 
 _FEW = 8  # complete points below which a map of them shows nothing
 _LANE = 3  # values from which on a range has an inside
-Drawn: TypeAlias = tuple[str, str, str, Figure]
-"""Name, title, how to read it, and the figure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """A figure with its heading, how to read it, its alternative text and its data as JSON."""
-
-    name: str
-    title: str
-    aid: str
-    alt: str
-    data: str
 
 
 def panels(found: Findings) -> tuple[Panel, ...]:
@@ -60,22 +43,6 @@ def figures(found: Findings) -> Iterator[Drawn]:
     yield from _results(found)
     yield from _search(found)
     yield from _course(found)
-
-
-def script_json(value: Any) -> str:
-    """Return JSON that can stand inside a script element: no tag can begin or end in it."""
-    return _script_safe(json.dumps(value))
-
-
-def panel(name: str, title: str, aid: str, figure: Figure) -> Panel:
-    """Return a figure as a page holds it."""
-    return Panel(name, title, aid, figure.layout.meta["alt"], _script_safe(figure.to_json()))
-
-
-def _script_safe(text: str) -> str:
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
 
 
 def _results(found: Findings) -> Iterator[Drawn]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.base.types import Objective, TrialTable
+from hpsearch.reports.kit.points import objective_from
 from hpsearch.reports.kit.space import floats
 
 if TYPE_CHECKING:
@@ -29,12 +30,6 @@ class Front:
     values: Mapping[int, tuple[float, ...]]
     front: tuple[int, ...]
     left_out: int
-
-
-def objective_from(fields: Mapping[str, Any]) -> Objective:
-    """Return an objective as a study recorded it."""
-    known = {name: fields[name] for name in ("metric", "direction", "reduce", "smooth") if name in fields}
-    return Objective(**{"metric": "score", **known})
 
 
 def front_of(table: TrialTable, eligible: Sequence[int], points: int) -> Front | None:

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from hpsearch.base.types import Objective, Widening
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.space import Axis
-    from hpsearch.reports.summary.sweep import Point
+from hpsearch.reports.kit.points import Point
+from hpsearch.reports.kit.space import Axis
 
 FEW = 5  # fewer points near the best leave its region hardly searched
 ENOUGH = 20  # points from which on that is a finding
@@ -38,7 +36,7 @@ class Near:
         return len(self.points) < FEW and self.of >= ENOUGH
 
 
-def ranged(axes: "Sequence[Axis]", study: Mapping[str, Any]) -> "tuple[Axis, ...]":
+def ranged(axes: Sequence[Axis], study: Mapping[str, Any]) -> tuple[Axis, ...]:
     """Return the hyperparameters that were searched for their best value, so that an edge is worth a word.
 
     Args:
@@ -63,7 +61,7 @@ def extensions_of(study: Mapping[str, Any]) -> tuple[Widening, ...]:
     )
 
 
-def near_best(best: "Point | None", eligible: "Sequence[Point]", objective: Objective) -> Near | None:
+def near_best(best: Point | None, eligible: Sequence[Point], objective: Objective) -> Near | None:
     """Return the points near the best.
 
     Near is within the typical spread between replicates (the median of the points' standard deviations); with one

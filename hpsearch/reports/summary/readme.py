@@ -1,19 +1,19 @@
 """What a study leaves beside its report: README.md, two SVG figures and ``trials.csv``, all fit to be committed."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.base.files import replace_text
 from hpsearch.base.types import TrialTable
-from hpsearch.reports.kit.tables import Row, best_command, best_points, front_table, point_table, trials_csv
-from hpsearch.reports.summary.answer import answer, caveats, fixed_settings, took
+from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
+from hpsearch.reports.kit.setup import fixed_settings, took
+from hpsearch.reports.kit.tables import best_command, trials_csv
+from hpsearch.reports.summary.answer import answer, caveats
 from hpsearch.reports.summary.findings import Findings
 from hpsearch.reports.summary.static import curves_svg, front_svg, importance_svg, score_svg
 from hpsearch.reports.summary.sweep import Summary
+from hpsearch.reports.summary.tables import best_points, front_table, point_table
 
 _ROWS = 40
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "`": "&#96;"}
-_ESCAPES = str.maketrans({**_ENTITIES, **{character: f"\\{character}" for character in "\\*_[]$"}})
 
 
 def write_readme(found: Findings, folder: Path) -> Path:
@@ -92,17 +92,6 @@ def _points(summary: Summary) -> str:
     return markdown_table(table.headings, rows) + note
 
 
-def markdown_table(headings: Sequence[str], rows: Sequence[Row]) -> str:
-    """Return rows as a table in Markdown, the best one in bold."""
-    head = [[markdown_text(heading) for heading in headings], ["---"] * len(headings)]
-    body = [[_bold(markdown_text(cell.text), row.best) for cell in row.cells] for row in rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [*head, *body])
-
-
-def _bold(text: str, best: bool) -> str:
-    return f"**{text}**" if best and text else text
-
-
 def _commands(table: TrialTable, summary: Summary) -> str:
     known = (
         ("run or continue the study", str(table.study.get("command") or "")),
@@ -110,17 +99,3 @@ def _commands(table: TrialTable, summary: Summary) -> str:
         ("open its trials in MLflow", "python -m hpsearch ui"),
     )
     return shell_block([(what, command) for what, command in known if command])
-
-
-def shell_block(commands: Sequence[tuple[str, str]]) -> str:
-    """Return commands as one block of code, each under what it does; its fence is longer than any inside."""
-    lines = [f"# {what}\n{command}" for what, command in commands]
-    fence = "```"
-    while any(fence in line for line in lines):
-        fence += "`"
-    return f"{fence}sh\n{chr(10).join(lines)}\n{fence}"
-
-
-def markdown_text(text: str) -> str:
-    """Escape what Markdown or HTML would read as more than text."""
-    return " ".join(text.translate(_ESCAPES).split())

@@ -1,10 +1,8 @@
 """The main figures as SVG for the README: the same study always gives the same bytes."""
 
-import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
@@ -14,34 +12,18 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialTable
 from hpsearch.base.words import number
-from hpsearch.reports.kit.canvas import coordinate, drawn, parameter_axis, parameter_ticks, positive_span, shorten
+from hpsearch.reports.kit.canvas import coordinate, parameter_axis, parameter_ticks, positive_span, shorten
 from hpsearch.reports.kit.curves import curves_of, quantiles
+from hpsearch.reports.kit.marks import drawn
+from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
+from hpsearch.reports.kit.svg import svg_text
 from hpsearch.reports.summary.boundary import Stability
 from hpsearch.reports.summary.figures.learning import MANY, curve_colour, top_points
 from hpsearch.reports.summary.figures.pareto import LOG_SPAN
 from hpsearch.reports.summary.importance import Importance
 from hpsearch.reports.summary.pareto import Front
-from hpsearch.reports.summary.sweep import Point, Summary
-
-_STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "hpsearch",
-    "svg.fonttype": "none",
-    "text.parse_math": False,  # a name may hold a dollar sign
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.edgecolor": theme.RULE,
-    "axes.labelcolor": theme.MUTED,
-    "axes.grid": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": theme.GRID,
-    "xtick.color": theme.MUTED,
-    "ytick.color": theme.MUTED,
-    "text.color": theme.INK,
-    "figure.facecolor": "white",
-}
+from hpsearch.reports.summary.sweep import Summary
 
 
 def score_svg(summary: Summary) -> str:
@@ -91,24 +73,6 @@ def importance_svg(importance: Importance) -> str:
         SVG text.
     """
     return _svg(lambda ax, _: _importance(ax, importance))
-
-
-def svg_text(draw: Callable[[Figure], None], inches: tuple[float, float]) -> str:
-    """Return what a function draws as SVG, in the house style and without a date.
-
-    Args:
-        draw: puts axes on an empty figure.
-        inches: width and height.
-
-    Returns:
-        SVG text.
-    """
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=inches, layout="constrained")
-        draw(figure)
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    return text.getvalue()
 
 
 def _svg(draw: Callable[[Axes, Figure], None]) -> str:

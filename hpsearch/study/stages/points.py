@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from hpsearch.base.types import TrialTable
-from hpsearch.reports.summary.sweep import Point, summarize
+from hpsearch.reports.kit.points import Point
+from hpsearch.reports.summary.sweep import summarize
 from hpsearch.study.stages.narrow import Scored
 
 

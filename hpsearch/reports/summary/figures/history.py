@@ -7,8 +7,10 @@ from plotly.graph_objects import Figure
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import score
-from hpsearch.reports.kit.canvas import MOST_POINTS, Trace, axis_style, draw, drawn, hover, lost_strip, positive_span
-from hpsearch.reports.summary.sweep import Point, Summary
+from hpsearch.reports.kit.canvas import Trace, axis_style, draw, lost_strip, positive_span
+from hpsearch.reports.kit.marks import MOST_POINTS, drawn, hover
+from hpsearch.reports.kit.points import Point
+from hpsearch.reports.summary.sweep import Summary
 
 
 def history_figure(summary: Summary) -> Figure:

@@ -9,26 +9,14 @@ from plotly.graph_objects import Figure
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import number, score
-from hpsearch.reports.kit.canvas import (
-    Layout,
-    Trace,
-    colour_bar,
-    draw,
-    drawn,
-    escape,
-    menu,
-    outcome,
-    parameter_axis,
-    plane_axis,
-    ranks,
-    spread_out,
-    states_of,
-)
+from hpsearch.reports.kit.canvas import Layout, Trace, colour_bar, draw, escape, menu, parameter_axis, plane_axis
+from hpsearch.reports.kit.marks import drawn, outcome, ranks, spread_out, states_of
+from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.boundary import Frontier
 from hpsearch.reports.summary.figures.parallel import strongest
 from hpsearch.reports.summary.importance import Importance, Surface
-from hpsearch.reports.summary.sweep import Point, Summary
+from hpsearch.reports.summary.sweep import Summary
 
 _PAIRED = 4  # hyperparameters whose pairs a menu offers
 MOST_PAIRED = 800  # points drawn per pair

@@ -16,17 +16,16 @@ from hpsearch.reports.kit.canvas import (
     Trace,
     axis_style,
     draw,
-    drawn,
     escape,
-    hover,
     parameter_ticks,
     positive_span,
-    ranks,
     round_ticks,
     shorten,
 )
+from hpsearch.reports.kit.marks import drawn, hover, ranks
+from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis, floats
-from hpsearch.reports.summary.sweep import Point, Summary
+from hpsearch.reports.summary.sweep import Summary
 
 MOST = 8  # hyperparameters side by side
 MOST_LINES = 1000

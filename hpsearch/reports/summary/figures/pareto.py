@@ -5,20 +5,11 @@ from plotly.graph_objects import Figure
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import Objective
 from hpsearch.base.words import number
-from hpsearch.reports.kit.canvas import (
-    Layout,
-    Trace,
-    axis_style,
-    draw,
-    drawn,
-    escape,
-    hover,
-    menu,
-    positive_span,
-    round_ticks,
-)
+from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, draw, escape, menu, positive_span, round_ticks
+from hpsearch.reports.kit.marks import drawn, hover
+from hpsearch.reports.kit.points import Point
 from hpsearch.reports.summary.pareto import Front
-from hpsearch.reports.summary.sweep import Point, Summary
+from hpsearch.reports.summary.sweep import Summary
 
 LOG_SPAN = 30  # positive values that span this factor are drawn on a log scale
 

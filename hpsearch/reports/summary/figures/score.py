@@ -10,23 +10,22 @@ import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import number, score
 from hpsearch.reports.kit.canvas import (
-    MANY_POINTS,
     Layout,
     Trace,
     axis_style,
     coordinate,
     draw,
-    drawn,
     escape,
-    hover,
     lost_strip,
     menu,
     parameter_axis,
     positive_span,
 )
+from hpsearch.reports.kit.marks import MANY_POINTS, drawn, hover
+from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.boundary import Stability
-from hpsearch.reports.summary.sweep import Point, Summary
+from hpsearch.reports.summary.sweep import Summary
 
 
 def score_figure(summary: Summary) -> Figure:

@@ -6,19 +6,11 @@ from collections.abc import Sequence
 from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
-from hpsearch.reports.kit.canvas import (
-    Layout,
-    Trace,
-    draw,
-    drawn,
-    outcome,
-    plane_axis,
-    score_axis,
-    spread_out,
-    states_of,
-)
+from hpsearch.reports.kit.canvas import Layout, Trace, draw, plane_axis
+from hpsearch.reports.kit.marks import drawn, outcome, score_axis, spread_out, states_of
+from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
-from hpsearch.reports.summary.sweep import Point, Summary
+from hpsearch.reports.summary.sweep import Summary
 
 _COLUMNS = 2
 _GAP, _BETWEEN = 0.06, 0.25  # between columns in shares of the width, between rows of a row

@@ -17,7 +17,7 @@ from hpsearch.reports.ablation.epoch_claims import loss_before_accuracy, time_pe
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.rate_claims import edge_of_stability, effective_rate, indistinct, noise_scale, rates_of
 from hpsearch.reports.ablation.tuning import Tried, Tuned, tuned_of
-from hpsearch.reports.summary.boundary import halved
+from hpsearch.reports.kit.points import halved
 from hpsearch.statistics.estimates import estimate
 from tests.support import synthetic
 

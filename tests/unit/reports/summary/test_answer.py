@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from hpsearch.reports.summary.answer import answer, caveats, fixed_settings, flatten, took
+from hpsearch.reports.kit.setup import fixed_settings, flatten, took
+from hpsearch.reports.summary.answer import answer, caveats
 from hpsearch.reports.summary.importance import Importance, Ranking, Share
 from hpsearch.reports.summary.sweep import summarize
 from tests.support import synthetic

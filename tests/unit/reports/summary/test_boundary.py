@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from hpsearch.base.types import TrialTable
+from hpsearch.reports.kit.points import diverged, halved, loss_ratios
 from hpsearch.reports.kit.space import searched
-from hpsearch.reports.summary.boundary import Range, diverged, halved, loss_ratios, stability
+from hpsearch.reports.summary.boundary import Range, stability
 from hpsearch.reports.summary.sweep import summarize
 from tests.support import synthetic
 

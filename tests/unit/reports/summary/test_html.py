@@ -4,10 +4,10 @@ import re
 import pytest
 
 from hpsearch import reports as report
+from hpsearch.reports.kit.page import script_json
 from hpsearch.reports.summary.answer import answer
 from hpsearch.reports.summary.findings import find
 from hpsearch.reports.summary.page import render, tiles
-from hpsearch.reports.summary.panels import script_json
 from hpsearch.reports.summary.sweep import summarize
 from tests.support import synthetic
 from tests.support.html import Page

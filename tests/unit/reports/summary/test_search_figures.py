@@ -7,7 +7,7 @@ import pytest
 from plotly.graph_objects import Figure
 
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import MOST_POINTS, drawn, ranks
+from hpsearch.reports.kit.marks import MOST_POINTS, drawn, ranks
 from hpsearch.reports.summary.boundary import frontier_of
 from hpsearch.reports.summary.figures.effort import pruning_figure, ranges_figure
 from hpsearch.reports.summary.figures.importance import importance_figure

@@ -1,0 +1,65 @@
+"""What a study held fixed, and what it took."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hpsearch.base import words
+from hpsearch.base.types import TrialTable
+
+_GROUPS = ("data", "model", "init", "finetune", "loss", "optimizer", "scheduler", "regularizer", "trainer")
+HEADLINE = (
+    *("data", "model", "optimizer", "optimizer.lr", "optimizer.momentum", "optimizer.weight_decay", "scheduler"),
+    *("regularizer", "data.batch_size", "trainer.epochs"),
+)
+
+
+def fixed_settings(table: TrialTable) -> dict[str, Any]:
+    """Return what the study held fixed, by dotted key; a group's own key names the class or function it selects.
+
+    Args:
+        table: the study.
+
+    Returns:
+        Every setting of the groups that decide a result, less the searched ones.
+    """
+    config = dict(table.study.get("config") or {})
+    taken = {str(name).rsplit("/", 1)[-1] for name in dict(table.study.get("space") or {})}
+    flat = {k: v for group in _GROUPS if group in config for k, v in flatten(config[group], group).items()}
+    return {k: v for k, v in flat.items() if k not in taken and not any(k.startswith(f"{t}.") for t in taken)}
+
+
+def flatten(value: Any, key: str) -> dict[str, Any]:
+    """Flatten a nested setting to dotted keys; under its own key stands the last part of its ``_target_``."""
+    if not isinstance(value, Mapping):
+        return {key: value}
+    flat: dict[str, Any] = {}
+    for name, inner in value.items():
+        if name == "_target_":
+            flat[key] = str(inner).rsplit(".", 1)[-1]
+        elif name not in ("_partial_", "_convert_"):
+            flat.update(flatten(inner, f"{key}.{name}"))
+    return flat
+
+
+def took(stages: Mapping[str, TrialTable]) -> str:
+    """Say what trials cost.
+
+    Args:
+        stages: studies by what they are called in the sentence, ``the search``; the empty name needs no words.
+
+    Returns:
+        A sentence: trials, their time added up, the time from the first one's start to the last one's end, the device.
+    """
+    ended = {stage: table.trials[table.trials["ended"].notna()] for stage, table in stages.items()}
+    ended = {stage: trials for stage, trials in ended.items() if len(trials)}
+    if not ended:
+        return "Nothing has been trained yet."
+    parts = [
+        f"{words.count(len(trials), 'trial')}{stage and ' of '}{stage}, "
+        f"{words.duration(float(trials['duration_sec'].sum()))} added up"
+        for stage, trials in ended.items()
+    ]
+    span = max(t["ended"].max() for t in ended.values()) - min(t["started"].min() for t in ended.values())
+    devices = [str(name) for t in ended.values() if "device" in t for name in t["device"].dropna().unique()]
+    on = f", on {' and '.join(dict.fromkeys(devices))}" if devices else ""
+    return f"{'; '.join(parts)}; {words.duration(float(span))} from the first one's start to the last one's end{on}."
