@@ -5,8 +5,9 @@ import traceback
 from collections.abc import Sequence
 from typing import TypeVar
 
-from hpsearch.base.errors import HpsearchError, out_of_memory
-from hpsearch.base.types import Clock, Decision, Execute, Report, Started, TrialResult, TrialRun, TrialSpec, TrialState
+from hpsearch.base.errors import HpsearchError
+from hpsearch.base.outcome import failure
+from hpsearch.base.types import Clock, Decision, Execute, Report, Started, TrialResult, TrialRun, TrialSpec
 from hpsearch.launch.base import Ended, Reported
 
 T = TypeVar("T")
@@ -79,24 +80,3 @@ class Batch:
             raise HpsearchError(
                 f"the trial function {verb} {values!r:.200}, not one {wanted} per trial ({len(self.ids)})"
             )
-
-
-def failure(error: BaseException, time_sec: float) -> TrialResult:
-    """Return the result of an error that escaped a trial: FAILED, or INFEASIBLE for lack of memory."""
-    lines = str(error).splitlines()
-    if out_of_memory(error):
-        return TrialResult(
-            TrialState.INFEASIBLE, f"out of memory: {lines[0] if lines else type(error).__name__}", time=time_sec
-        )
-    reason = (
-        lines[0]
-        if isinstance(error, HpsearchError) and lines
-        else f"{type(error).__name__}: {lines[0] if lines else ''}"
-    )
-    return TrialResult(
-        TrialState.FAILED,
-        reason=reason,
-        traceback="".join(traceback.format_exception(error)),
-        retry=not isinstance(error, HpsearchError),
-        time=time_sec,
-    )

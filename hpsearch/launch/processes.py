@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.errors import ConfigError, HpsearchError, MachineError
+from hpsearch.base.outcome import failure
 from hpsearch.base.types import Clock, Decision, Execute, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended, Event
-from hpsearch.launch.batch import failure
 from hpsearch.launch.devices import visible_gpus, worker_count, worker_environment
 from hpsearch.launch.frames import ANSWER, BATCH, BROKEN, CALL, DECIDE, EVENTS, GONE, HELLO, LEAVE, READY, Answer
 from hpsearch.launch.process import Inbox, WorkerProcess

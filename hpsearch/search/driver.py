@@ -5,9 +5,8 @@ told is recorded first: the event files say how trials ended, so a driver that w
 """
 
 import math
-import statistics
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -18,6 +17,7 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base.errors import HpsearchError, StorageError
+from hpsearch.base.outcome import is_cut_short, point_outcome
 from hpsearch.base.types import (
     BestPoint,
     Clock,
@@ -495,7 +495,7 @@ class Driver:
         if done.result.state is TrialState.COMPLETE and point.waiting:
             place = self._plan.replicates.index((done.spec.id.seed, done.spec.id.fold))
             point.stopped = self._judge.after_replicate(point.trial, place, done.score)
-        if done.result.state is TrialState.PRUNED or point.stopped:
+        if is_cut_short([done.result.state], point.stopped):
             point.waiting.clear()
 
     def _close_if_done(self, point: Point) -> None:
@@ -537,48 +537,43 @@ class Driver:
 
     def _tell(self, point: Point) -> None:
         trial = point.trial
-        state = TrialState.PRUNED if point.stopped else _state_of(point)
-        others = self._other_means(point) if state is TrialState.COMPLETE else []
-        if not all(map(math.isfinite, others)):
-            state = TrialState.INFEASIBLE
-        scores = [done.score for done in point.finished.values() if done.result.state is TrialState.COMPLETE]
+        ended = list(point.finished.values())
+        states = [done.result.state for done in ended]
+        unknown = [math.nan] * len(self._plan.objective.others)
+        penalties = self._tally.penalties([self._untrained(point), *unknown])
+        outcome = point_outcome(states, list(map(self._scores, ended)), penalties, point.stopped)
+        for place in outcome.unknown:
+            metric = self._plan.objective.each[place].metric
+            self._observer.line(f"point {trial.number} has no finite {metric}, so it is not compared: INFEASIBLE")
         told: dict[str, Any] = {
-            "state": state,
-            "trials": Counter(done.result.state for done in point.finished.values()),
-            "epochs": sum(done.epochs for done in point.finished.values()),
+            "state": outcome.state,
+            "trials": Counter(states),
+            "epochs": sum(done.epochs for done in ended),
         }
-        if state is TrialState.COMPLETE:
-            told |= {"mean": statistics.fmean(scores), "sd": _sd(scores), "n": len(scores)}
+        if outcome.state is TrialState.COMPLETE:
+            told |= {"mean": outcome.mean, "sd": outcome.sd, "n": outcome.n}
         trial.set_user_attr(TOLD, told)
         if not trial.constraints:  # stored already by a driver that was killed before it told
-            trial.set_constraint("infeasible", 1.0 if state is TrialState.INFEASIBLE else -1.0)
-        if state is TrialState.COMPLETE:
+            trial.set_constraint("infeasible", outcome.constraint)
+        if outcome.values is None:
+            pruned = outcome.state is TrialState.PRUNED
+            self._study.tell(trial, state=OptunaState.PRUNED if pruned else OptunaState.FAIL)
+            return
+        self._study.tell(trial, outcome.values)
+        if outcome.state is TrialState.COMPLETE:
             best = self._best(trial.number, point.params, told)
-            values = [best.mean, *others]
-            self._study.tell(trial, values)
-            self._tally.note_scores(values)
+            self._tally.note_scores(outcome.values)
             if self._tally.note_best(best):
                 self._record.study("best", self._clock(), **asdict(best))
-        elif state is TrialState.INFEASIBLE:
-            unknown = [math.nan] * len(self._plan.objective.others)
-            self._study.tell(trial, self._tally.penalties([self._untrained(point), *unknown]))
-        else:
-            self._study.tell(trial, state=OptunaState.PRUNED if state is TrialState.PRUNED else OptunaState.FAIL)
 
-    def _other_means(self, point: Point) -> list[float]:
-        """Return the means of what is optimized beside the first objective: reported metrics, or facts."""
-        records = [self._record.trial(trial) for trial in point.finished] if self._plan.objective.others else []
-        means = []
-        for objective in self._plan.objective.others:
-            values = [objective.value(known.curve(objective.metric), known.facts) for known in records if known]
-            mean = statistics.fmean(values)
-            if not math.isfinite(mean):
-                number = point.trial.number
-                self._observer.line(
-                    f"point {number} has no finite {objective.metric}, so it is not compared: INFEASIBLE"
-                )
-            means.append(mean)
-        return means
+    def _scores(self, done: Finished) -> list[float]:
+        """Return a trial's scores, one per objective: beside the first, of reported metrics or of facts."""
+        known = self._record.trial(done.spec.id) if self._plan.objective.others else None
+        others = [
+            objective.value(known.curve(objective.metric), known.facts) if known else math.nan
+            for objective in self._plan.objective.others
+        ]
+        return [done.score, *others]
 
     def _untrained(self, point: Point) -> float:
         """Return what the untrained model scored; where smaller is better also its first training loss will do."""
@@ -616,23 +611,12 @@ def _recorded(spec: TrialSpec, known: TrialRecord, curve: Mapping[int, float]) -
     return Finished(spec, TrialResult(known.state, known.reason, facts=known.facts), score, curve)
 
 
-def _state_of(point: Point) -> TrialState:
-    """Return a point's state: the worst of its trials'."""
-    states = {done.result.state for done in point.finished.values()}
-    order = (TrialState.FAILED, TrialState.INFEASIBLE, TrialState.PRUNED, TrialState.COMPLETE)
-    return next(state for state in order if state in states)
-
-
 def _said(widening: Widening) -> str:
     low, high = widening.new
     return (
         f"the best {widening.key} = {widening.best:.4g} lies at the {widening.side} end of its range: "
         f"now searched from {low:.4g} to {high:.4g}"
     )
-
-
-def _sd(scores: Sequence[float]) -> float:
-    return statistics.stdev(scores) if len(scores) > 1 else float("nan")
 
 
 def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> None:

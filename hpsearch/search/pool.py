@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from hpsearch.base.errors import ConfigError, nearest
+from hpsearch.base.outcome import trial_outcome
 from hpsearch.base.types import (
     Clock,
     Decision,
@@ -219,11 +220,7 @@ class Pool:
         live = self._running.pop(trial)
         if result.state is TrialState.FAILED and self._retry(live, result):
             return []
-        if live.told is Decision.STOP and result.state is TrialState.COMPLETE:
-            result = replace(result, state=TrialState.PRUNED)
-        score = self._objective.score(live.curve) if result.state is TrialState.COMPLETE else float("nan")
-        if result.state is TrialState.COMPLETE and not abs(score) < float("inf"):
-            result = replace(result, state=TrialState.INFEASIBLE, reason=f"{self._objective.metric} is {score}")
+        result, score = trial_outcome(result, live.told, self._objective, live.curve)
         self._write(live, result, score)
         if result.state is not TrialState.PAUSED:
             self._slots.pop(trial, None)

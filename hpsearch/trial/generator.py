@@ -17,6 +17,7 @@ import numpy as np
 
 from hpsearch.base import rng
 from hpsearch.base.errors import ConfigError, HpsearchError
+from hpsearch.base.outcome import state_after
 from hpsearch.base.types import Decision, Report, Started, TrialResult, TrialRun, TrialSpec, TrialState
 from hpsearch.config.build import build, own_loop
 
@@ -132,11 +133,9 @@ def follow(loop: Loop, metric: str, folder: str) -> TrialRun:
             if not math.isfinite(report.metrics.get(metric, 0.0)):
                 reason = f"{metric} is {report.metrics[metric]} after epoch {report.epoch}"
                 return (_result(TrialState.INFEASIBLE, reason),)
-            if decision is Decision.STOP:
-                return (_result(TrialState.PRUNED, f"stopped after epoch {report.epoch}"),)
-            if decision is Decision.PAUSE:
-                keep = True
-                return (_result(TrialState.PAUSED, f"paused after epoch {report.epoch}"),)
+            if ended := state_after(decision, report.epoch):
+                keep = decision is Decision.PAUSE
+                return (_result(*ended),)
         return (_result(TrialState.COMPLETE),)
     finally:
         if keep:

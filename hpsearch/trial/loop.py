@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from hpsearch import metrics
 from hpsearch.base import rng
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.outcome import state_after
 from hpsearch.base.types import Decision, Message, Report, Started, TrialResult, TrialRun, TrialState
 from hpsearch.data.base import Part
 from hpsearch.data.views import averaged
@@ -73,21 +74,20 @@ def train(job: Job) -> TrialRun:
             (decision,) = yield (message,)
             if _over(job, progress.epoch, progress.reports):
                 continue
-            if decision is Decision.STOP:
-                reason = f"stopped after epoch {progress.epoch or 0}"
-                return (_end(job, progress, layers, TrialState.PRUNED, reason),)
-            if decision is Decision.PAUSE or time.monotonic() - saved >= job.trainer.checkpoint_sec:
+            ended = state_after(decision, progress.epoch or 0)
+            if ended and decision is Decision.STOP:
+                return (_end(job, progress, layers, *ended),)
+            if ended or time.monotonic() - saved >= job.trainer.checkpoint_sec:
                 layers.write()
                 checkpoint.save_last(job.folder, job.key, job.model, job.optimizer, progress)
                 saved = time.monotonic()
-            if decision is Decision.PAUSE:
-                reason = f"paused after epoch {progress.epoch or 0}"
-                return (TrialResult(TrialState.PAUSED, reason, artifacts=(checkpoint.LAST,), time=time.time()),)
+            if ended:
+                return (TrialResult(*ended, artifacts=(checkpoint.LAST,), time=time.time()),)
     except Diverged as diverged:
         facts = {"diverged_step": diverged.step, "first_loss": diverged.first_loss}
         return (_end(job, progress, layers, TrialState.INFEASIBLE, str(diverged), facts),)
-    ended = progress.epoch or 0
-    early = {"stopped_epoch": ended} if ended < job.epochs else None
+    last = progress.epoch or 0
+    early = {"stopped_epoch": last} if last < job.epochs else None
     return (_end(job, progress, layers, TrialState.COMPLETE, facts=early),)
 
 

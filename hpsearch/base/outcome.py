@@ -1,0 +1,140 @@
+"""In which state an attempt, a trial and a point end: the rules, in one place.
+
+An attempt ends by itself, by an error (`failure`) or by a decision (`state_after`). A trial whose last attempt has
+ended is judged by its curve (`trial_outcome`), and a point by its trials once all have ended (`point_outcome`).
+"""
+
+import math
+import statistics
+import traceback
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hpsearch.base.errors import HpsearchError, out_of_memory
+from hpsearch.base.types import Decision, Objective, TrialResult, TrialState
+
+WORST_FIRST = (TrialState.FAILED, TrialState.INFEASIBLE, TrialState.PRUNED, TrialState.COMPLETE)
+
+
+def failure(error: BaseException, time_sec: float) -> TrialResult:
+    """Return the result of an attempt that an error ended: FAILED, or INFEASIBLE for lack of memory.
+
+    Args:
+        error: that escaped the attempt; an `HpsearchError` is one that the user must mend, so it is not tried again.
+        time_sec: seconds since the Unix epoch.
+    """
+    lines = str(error).splitlines()
+    name, text = type(error).__name__, lines[0] if lines else ""
+    if out_of_memory(error):
+        return TrialResult(TrialState.INFEASIBLE, f"out of memory: {text if lines else name}", time=time_sec)
+    ours = isinstance(error, HpsearchError)
+    return TrialResult(
+        TrialState.FAILED,
+        reason=text if ours and lines else f"{name}: {text}",
+        traceback="".join(traceback.format_exception(error)),
+        retry=not ours,
+        time=time_sec,
+    )
+
+
+def state_after(decision: Decision, epoch: int) -> tuple[TrialState, str] | None:
+    """Return how a decision ends an attempt after an epoch, state and reason; None where it goes on."""
+    match decision:
+        case Decision.STOP:
+            return TrialState.PRUNED, f"stopped after epoch {epoch}"
+        case Decision.PAUSE:
+            return TrialState.PAUSED, f"paused after epoch {epoch}"
+    return None
+
+
+def trial_outcome(
+    result: TrialResult, decision: Decision | None, objective: Objective, curve: Mapping[int, float]
+) -> tuple[TrialResult, float]:
+    """Return how a trial ended, and its score.
+
+    Args:
+        result: how its last attempt ended; a trial may come to its end before it reads that it was to stop.
+        decision: the last one it was sent, None when there was none.
+        objective: what its score is.
+        curve: the objective by epoch.
+
+    Returns:
+        The result, INFEASIBLE in place of COMPLETE where the score is not finite, and PRUNED where it was to stop; and
+        the score, nan where the curve is not judged.
+    """
+    if result.state is TrialState.COMPLETE and decision is Decision.STOP:
+        result = replace(result, state=TrialState.PRUNED)
+    if result.state is not TrialState.COMPLETE:
+        return result, math.nan
+    score = objective.score(curve)
+    if not math.isfinite(score):
+        result = replace(result, state=TrialState.INFEASIBLE, reason=f"{objective.metric} is {score}")
+    return result, score
+
+
+def is_cut_short(states: Collection[TrialState], stopped: bool) -> bool:
+    """Return whether replicates of a point that have not started never do.
+
+    Args:
+        states: of the trials that have ended.
+        stopped: whether a pruner stopped the point between its replicates.
+    """
+    return stopped or TrialState.PRUNED in states
+
+
+@dataclass(frozen=True, slots=True)
+class PointOutcome:
+    """What a point has come to.
+
+    Attributes:
+        state: COMPLETE, PRUNED, INFEASIBLE or FAILED.
+        values: what samplers are told, one per objective; None where they are told that there is none.
+        sd: standard deviation of the first objective over the trials of a COMPLETE point, nan for one trial.
+        n: trials of a COMPLETE point.
+        unknown: places of the objectives for which a point of COMPLETE trials is INFEASIBLE: their mean is not finite.
+    """
+
+    state: TrialState
+    values: tuple[float, ...] | None = None
+    sd: float = math.nan
+    n: int = 0
+    unknown: tuple[int, ...] = ()
+
+    @property
+    def mean(self) -> float:
+        """Mean of the first objective over the trials of a COMPLETE point, else nan."""
+        return self.values[0] if self.n and self.values else math.nan
+
+    @property
+    def constraint(self) -> float:
+        """What samplers are told of the constraint ``infeasible``: above 0 for a point that breaks it."""
+        return 1.0 if self.state is TrialState.INFEASIBLE else -1.0
+
+
+def point_outcome(
+    states: Sequence[TrialState], scores: Sequence[Sequence[float]], penalties: Sequence[float], stopped: bool = False
+) -> PointOutcome:
+    """Return what a point has come to, once its trials have ended.
+
+    A point is what the worst of its trials is: FAILED before INFEASIBLE before PRUNED before COMPLETE; one that a
+    pruner stopped between its replicates is PRUNED, and one whose trials are COMPLETE without a finite mean of every
+    objective INFEASIBLE.
+
+    Args:
+        states: of its trials, all final.
+        scores: of its trials, each one per objective; of a trial that is not COMPLETE they are ignored.
+        penalties: what samplers are told of an INFEASIBLE point, one per objective.
+        stopped: whether a pruner stopped it between its replicates.
+    """
+    state = TrialState.PRUNED if stopped else next(state for state in WORST_FIRST if state in states)
+    if state is TrialState.INFEASIBLE:
+        return PointOutcome(state, tuple(penalties))
+    if state is not TrialState.COMPLETE:
+        return PointOutcome(state)
+    by_objective = list(zip(*scores, strict=True))
+    unknown = tuple(i for i, values in enumerate(by_objective) if not all(map(math.isfinite, values)))
+    if unknown:
+        return PointOutcome(TrialState.INFEASIBLE, tuple(penalties), unknown=unknown)
+    first = by_objective[0]
+    sd = statistics.stdev(first) if len(first) > 1 else math.nan
+    return PointOutcome(state, tuple(map(statistics.fmean, by_objective)), sd, len(first))

@@ -1,0 +1,128 @@
+"""Every rule that decides in which state something ends, as a table."""
+
+import itertools
+import math
+
+import pytest
+
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.outcome import failure, is_cut_short, point_outcome, state_after, trial_outcome
+from hpsearch.base.types import Decision, Objective, TrialResult, TrialState
+
+COMPLETE, PRUNED, INFEASIBLE, FAILED = (
+    TrialState.COMPLETE,
+    TrialState.PRUNED,
+    TrialState.INFEASIBLE,
+    TrialState.FAILED,
+)
+NAN = math.nan
+ACC = Objective("valid/acc")
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "reason", "retry"),
+    [
+        (ValueError("no\nmore"), FAILED, "ValueError: no", True),
+        (ValueError(), FAILED, "ValueError: ", True),
+        (ConfigError("optimizer.lr = -1"), FAILED, "optimizer.lr = -1", False),
+        (ConfigError(""), FAILED, "ConfigError: ", False),
+        (MemoryError(), INFEASIBLE, "out of memory: MemoryError", True),
+        (MemoryError("of 3 GiB"), INFEASIBLE, "out of memory: of 3 GiB", True),
+    ],
+)
+def test_an_attempt_that_an_error_ended(error, state, reason, retry):
+    result = failure(error, 7.0)
+    assert (result.state, result.reason, result.retry, result.time) == (state, reason, retry, 7.0)
+    assert bool(result.traceback) == (state is FAILED)
+
+
+@pytest.mark.parametrize(
+    ("decision", "ended"),
+    [
+        (Decision.CONTINUE, None),
+        (Decision.STOP, (PRUNED, "stopped after epoch 3")),
+        (Decision.PAUSE, (TrialState.PAUSED, "paused after epoch 3")),
+    ],
+)
+def test_an_attempt_that_a_decision_ended(decision, ended):
+    assert state_after(decision, 3) == ended
+
+
+@pytest.mark.parametrize(
+    ("state", "decision", "curve", "ended", "score", "reason"),
+    [
+        (COMPLETE, None, {1: 0.2, 2: 0.3}, COMPLETE, 0.3, ""),
+        (COMPLETE, Decision.PAUSE, {1: 0.2}, COMPLETE, 0.2, ""),  # it came to its end before it read the decision
+        (COMPLETE, Decision.STOP, {1: 0.2}, PRUNED, NAN, ""),
+        (COMPLETE, Decision.STOP, {1: NAN}, PRUNED, NAN, ""),
+        (COMPLETE, None, {1: 0.2, 2: NAN}, INFEASIBLE, NAN, "valid/acc is nan"),
+        (COMPLETE, None, {1: NAN, 2: 0.2}, COMPLETE, 0.2, ""),
+        (COMPLETE, None, {1: math.inf}, INFEASIBLE, math.inf, "valid/acc is inf"),
+        (COMPLETE, None, {}, INFEASIBLE, NAN, "valid/acc is nan"),
+        (PRUNED, Decision.STOP, {1: 0.2}, PRUNED, NAN, ""),
+        (TrialState.PAUSED, Decision.PAUSE, {1: 0.2}, TrialState.PAUSED, NAN, ""),
+        (INFEASIBLE, None, {1: 0.2}, INFEASIBLE, NAN, ""),
+        (INFEASIBLE, Decision.STOP, {1: 0.2}, INFEASIBLE, NAN, ""),
+        (FAILED, None, {1: 0.2}, FAILED, NAN, ""),
+        (FAILED, Decision.STOP, {1: 0.2}, FAILED, NAN, ""),
+    ],
+)
+def test_a_trial_by_its_last_attempt_and_its_curve(state, decision, curve, ended, score, reason):
+    result, found = trial_outcome(TrialResult(state), decision, ACC, curve)
+    assert (result.state, result.reason) == (ended, reason)
+    assert found == pytest.approx(score, nan_ok=True)
+
+
+STATES = (COMPLETE, PRUNED, INFEASIBLE, FAILED)
+REPLICATES = [states for n in (1, 2, 3) for states in itertools.product(STATES, repeat=n)]
+
+
+@pytest.mark.parametrize("states", REPLICATES, ids=lambda states: "+".join(map(str, states)))
+def test_a_point_is_what_the_worst_of_its_trials_is(states):
+    if FAILED in states:
+        wanted = FAILED
+    elif INFEASIBLE in states:
+        wanted = INFEASIBLE
+    elif PRUNED in states:
+        wanted = PRUNED
+    else:
+        wanted = COMPLETE
+    scores = [[0.5 + i / 10] if state is COMPLETE else [NAN] for i, state in enumerate(states)]
+    outcome = point_outcome(states, scores, [0.1])
+    assert outcome.state is wanted
+    assert outcome.constraint == (1.0 if wanted is INFEASIBLE else -1.0)
+    assert outcome.values == {
+        COMPLETE: (pytest.approx(0.5 + (len(states) - 1) / 20),),
+        INFEASIBLE: (0.1,),
+    }.get(wanted)
+    assert outcome.n == (len(states) if wanted is COMPLETE else 0)
+    assert point_outcome(states, scores, [0.1], stopped=True) == point_outcome([PRUNED], [[NAN]], [0.1])
+    assert is_cut_short(states, stopped=False) == (PRUNED in states)
+    assert is_cut_short(states, stopped=True)
+
+
+def test_mean_and_spread_of_a_complete_point():
+    outcome = point_outcome([COMPLETE] * 3, [[0.2], [0.4], [0.9]], [0.0])
+    assert (outcome.mean, outcome.sd, outcome.n) == (pytest.approx(0.5), pytest.approx(0.36056, abs=1e-5), 3)
+    assert outcome.values == (outcome.mean,)
+    alone = point_outcome([COMPLETE], [[0.2]], [0.0])
+    assert (alone.mean, alone.n) == (0.2, 1) and math.isnan(alone.sd)
+    assert math.isnan(point_outcome([INFEASIBLE], [[NAN]], [0.1]).mean)
+
+
+@pytest.mark.parametrize(
+    ("states", "scores", "wanted", "values", "unknown"),
+    [
+        ([COMPLETE, COMPLETE], [[0.2, 10.0], [0.4, 30.0]], COMPLETE, (0.3, 20.0), ()),
+        ([COMPLETE, COMPLETE], [[0.2, 10.0], [0.4, NAN]], INFEASIBLE, (0.1, 99.0), (1,)),
+        ([COMPLETE, COMPLETE], [[0.2, math.inf], [0.4, -math.inf]], INFEASIBLE, (0.1, 99.0), (1,)),
+        ([COMPLETE, INFEASIBLE], [[0.2, NAN], [NAN, NAN]], INFEASIBLE, (0.1, 99.0), ()),  # the trial's own doing
+        ([COMPLETE, PRUNED], [[0.2, NAN], [NAN, NAN]], PRUNED, None, ()),
+        ([COMPLETE, FAILED], [[0.2, NAN], [NAN, NAN]], FAILED, None, ()),
+    ],
+)
+def test_several_objectives(states, scores, wanted, values, unknown):
+    outcome = point_outcome(states, scores, [0.1, 99.0])
+    assert (outcome.state, outcome.unknown) == (wanted, unknown)
+    assert outcome.values == (None if values is None else pytest.approx(values))
+    assert outcome.constraint == (1.0 if wanted is INFEASIBLE else -1.0)
