@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from hpsearch.study.session import WEIGHTS, build_launcher, find_source, find_tr
 from hpsearch.tracking.afterwards import add, run_of
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.query import download
-from hpsearch.trial import build as trial
+from hpsearch.trial.build import execute
+from hpsearch.trial.measure import measure
 
 LAST = "last.pt"
 WORD = "curvature."
@@ -170,10 +172,12 @@ def _measured(
         composition.config["launcher"].update(workers=1)
     launcher = build_launcher(composition)
     source = find_source(config, tracking_uri(composition))
-    launcher.start(trial.execute)
+    launcher.start(execute)
     try:
         given = {**asdict(options), "tolerance": {name: TOLERANCES[name] for name in ("float32", "float64")}}
-        measured: dict[str, Any] = launcher.call(trial.curvature, config, key, str(file), source, given)
+        measured: dict[str, Any] = launcher.call(
+            partial(measure, "curvature", config, key=key, weights=str(file), source=source, **given)
+        )
     finally:
         launcher.stop(now=True)
     return measured

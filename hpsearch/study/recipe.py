@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from hpsearch.study.session import (
 from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
 from hpsearch.tracking.events import Record
 from hpsearch.tracking.study_events import read_study
-from hpsearch.trial.build import data_check, initial_loss
+from hpsearch.trial.measure import measure
 
 GATE_FAILED = 3
 FEW_ROWS = 100
@@ -112,9 +113,9 @@ class Bench:
         seed = self._composition.config["seed"] if seed is None else seed
         return self._composition.trial(params or {}, seed).config
 
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Return ``function(*args)``, run in a worker."""
-        return self._launcher.call(function, *args)
+    def measure(self, name: str, config: Mapping[str, Any], **options: Any) -> Any:
+        """Return a measurement of a trial, made in a worker."""
+        return self._launcher.call(partial(measure, name, config, **options))
 
     def search(self, stage: str, words: Sequence[str], space: Mapping[str, str]) -> TrialTable:
         """Run the study of a stage on the recipe's workers."""
@@ -248,10 +249,10 @@ def _look(composition: Composition, launcher: Launcher) -> None:
     config = dict(composition.trial({}, composition.config["seed"]).config)
     if "confirm" in composition.config["stages"]:  # it tests
         config["trainer"] = {**config["trainer"], "test": True}
-    found = launcher.call(data_check, config, FEW_ROWS)
+    found = launcher.call(partial(measure, "data_check", config, rows=FEW_ROWS))
     if "fault" not in found:
         check_metric(composition, found["metrics"])
-        launcher.call(initial_loss, config, FEW_ROWS)
+        launcher.call(partial(measure, "initial_loss", config, samples=FEW_ROWS))
 
 
 def _stages(composition: Composition) -> dict[str, Stage]:

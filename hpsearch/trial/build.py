@@ -6,16 +6,15 @@ Importing this module loads no torch: the driver names `execute` to its workers,
 import functools
 import json
 import math
-import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch import metrics
-from hpsearch.base.errors import ConfigError, DataError, HpsearchError, nearest
+from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.rng import address
 from hpsearch.base.types import Objective, TrialRun, TrialSpec
 from hpsearch.config.build import build
@@ -92,15 +91,15 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     """
     from hpsearch.trial.loop import rehearse
 
-    job = prepare(config, key="", folder=Path(), source=source)
-    names = _reported(job)
-    with _fitting():
+    job = prepare(config, source=source)
+    names = reported_metrics(job)
+    with fitting():
         loss = rehearse(job)
     return {**job.facts, "metrics": names, "steps_per_epoch": job.steps_per_epoch, "loss": loss}
 
 
 @contextmanager
-def _fitting() -> Iterator[None]:
+def fitting() -> Iterator[None]:
     """Turn whatever a model, a loss or an optimizer raises when it meets the data into an error for the user."""
     try:
         with warnings.catch_warnings():
@@ -112,147 +111,18 @@ def _fitting() -> Iterator[None]:
         raise ConfigError(f"model, data and loss do not fit together: {_first_line(error)}") from error
 
 
-def data_check(config: Mapping[str, Any], rows: int) -> dict[str, Any]:
-    """Return the fields of the `DataFacts` of a configuration, the test part included; called in a worker.
+def reported_metrics(job: "Job") -> tuple[str, ...]:
+    """Return the names of what a trial will report, after checking those that it follows.
 
     Args:
-        config: a trial's resolved configuration.
-        rows: most rows of each part that are looked at.
+        job: the trial.
 
     Returns:
-        Also ``metrics``, the names of all that a trial will report; or only ``fault`` and ``message`` where the data
-        is refused for a mistake that `hpsearch.data.check.fault` knows.
+        Names of metrics, with their parts.
 
     Raises:
-        DataError: the data is refused for another reason.
+        ConfigError: the schedule or early stopping follows a metric that is not among them.
     """
-    from hpsearch.data.check import fault, look
-
-    data: DataSource = build("data", config["data"], tuple(config["plugins"]))
-    test = data.has_test() or data.test_fraction is not None
-    try:
-        job = prepare({**config, "trainer": {**config["trainer"], "test": test}}, key="", folder=Path())
-    except DataError as error:
-        known = fault(data.arrays(test=False))
-        if known is None:
-            raise
-        return {"fault": known, "message": str(error)}
-    return {**asdict(look(job.splits, rows)), "metrics": _reported(job)}
-
-
-def initial_loss(config: Mapping[str, Any], samples: int) -> dict[str, Any]:
-    """Return the fields of the `InitialLoss` of a configuration; called in a worker."""
-    from hpsearch.trial.measure.checks import initial_loss
-
-    with _fitting():
-        return asdict(initial_loss(prepare(config, key="", folder=Path()), samples))
-
-
-def determinism(config: Mapping[str, Any], steps: int) -> dict[str, Any]:
-    """Build and train a configuration twice; return both ``losses`` and whether the weights are equal after them."""
-    from hpsearch.trial.measure.checks import trace
-
-    with _fitting():
-        job, again = (prepare(config, key="", folder=Path()) for _ in range(2))
-        losses, weights = zip(trace(job, steps), trace(again, steps), strict=True)
-    same, passes = weights[0] == weights[1], 2 * steps / job.steps_per_epoch
-    return {"losses": losses, "same_weights": same, "passes": passes, "device": job.device.type}
-
-
-def gradient_isolation(config: Mapping[str, Any], samples: int) -> dict[str, Any]:
-    """Return the fields of the `Isolation` of a configuration; called in a worker."""
-    from hpsearch.trial.measure.checks import gradient_isolation
-
-    with _fitting():
-        return asdict(gradient_isolation(prepare(config, key="", folder=Path()), samples))
-
-
-def input_baseline(config: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of the `Baseline` of a configuration; called in a worker."""
-    from hpsearch.trial.measure.short_runs import input_baseline
-
-    with _fitting():
-        return asdict(input_baseline(prepare(config, key="", folder=Path()), **options))
-
-
-def overfit_small(config: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of the `Overfit` of a configuration; called in a worker."""
-    from hpsearch.trial.measure.short_runs import overfit_small
-
-    with _fitting():
-        return asdict(overfit_small(prepare(config, key="", folder=Path()), **options))
-
-
-def curvature(
-    config: Mapping[str, Any], key: str, weights: str, source: str | None, options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Measure the curvature of the training loss at weights that a trial kept.
-
-    Called in a worker.
-
-    Args:
-        config: the trial's resolved configuration.
-        key: its hash.
-        weights: path of its ``best.safetensors`` or ``last.pt``.
-        source: where `finetune.source` was found.
-        options: keyword arguments of `hpsearch.trial.measure.curvature.measure_job`.
-
-    Returns:
-        What that returns, and the ``epoch`` of the weights.
-
-    Raises:
-        ConfigError: nothing of the model is trained.
-    """
-    from hpsearch.trial.checkpoint import load_weights
-    from hpsearch.trial.measure.curvature import measure_job
-
-    job = prepare(config, key, Path(weights).parent, source)
-    if not any(parameter.requires_grad for parameter in job.model.parameters()):
-        raise ConfigError(f"{type(job.model).__name__} has no trained parameters: its loss has no Hessian")
-    epoch = load_weights(Path(weights), key, job.model)
-    return {**measure_job(job, **options), "epoch": epoch}
-
-
-def fixed_rate_probe(config: Mapping[str, Any], rates: Sequence[float], steps: int) -> dict[str, Any]:
-    """Return the fields of the `Probe` of a configuration; called in a worker."""
-    from hpsearch.trial.measure.probe import fixed_rate_probe
-
-    return asdict(fixed_rate_probe(prepare(config, key="", folder=Path()), rates, steps))
-
-
-def range_test(config: Mapping[str, Any], low: float, high: float, steps: int) -> dict[str, Any]:
-    """Return the fields of the `RangeTest` of a configuration; called in a worker."""
-    from hpsearch.trial.measure.probe import range_test
-
-    return asdict(range_test(prepare(config, key="", folder=Path()), low, high, steps))
-
-
-def training_losses(config: Mapping[str, Any]) -> list[float]:
-    """Train a trial without leaving anything behind; called in a worker.
-
-    Args:
-        config: a trial's resolved configuration.
-
-    Returns:
-        Its training loss by epoch, from epoch 1, up to where it diverged.
-    """
-    from hpsearch.base.types import Decision, Report
-    from hpsearch.trial.loop import train
-
-    losses: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
-        run = train(prepare(config, key="", folder=Path(folder)))
-        try:
-            messages = next(run)
-            while True:
-                losses += [each.metrics["train/loss"] for each in messages if isinstance(each, Report) and each.epoch]
-                messages = run.send((Decision.CONTINUE,))
-        except StopIteration:
-            return losses
-
-
-def _reported(job: "Job") -> tuple[str, ...]:
-    """Return the names of what a trial will report, after checking those that it follows."""
     task, asked = job.splits.task, job.trainer.metrics
     metrics.check_outputs(task, asked, job.splits.num_outputs)
     names = metrics.reported(task, job.trainer.test, asked, bool(job.regularizers), job.device.type == "cuda")
@@ -268,12 +138,12 @@ def _reported(job: "Job") -> tuple[str, ...]:
     return names
 
 
-def prepare(config: Mapping[str, Any], key: str, folder: Path, source: str | None = None) -> "Job":
+def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), source: str | None = None) -> "Job":
     """Build everything that a configuration describes, on its device.
 
     Args:
         config: a trial's resolved configuration.
-        key: its hash.
+        key: its hash, which its files are kept under.
         folder: where its files go.
         source: where `finetune.source` was found; None: it is a path.
 

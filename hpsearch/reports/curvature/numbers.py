@@ -238,7 +238,7 @@ def _share(masses: Sequence[tuple[float, float, float]]) -> Share:
 
 
 def judge(measured: Mapping[str, Any]) -> Curvature:
-    """Turn what `hpsearch.trial.measure.curvature.measure` returns into a verdict.
+    """Turn what `hpsearch.trial.measure.curvature.measure_curvature` returns into a verdict.
 
     1. |g|² / (2 max|λ|) is what a gradient step of length 1 / max|λ| gains at least. Above 0.1 % of the loss the point
        is not critical, and the second order does not say what it is: undecided.

@@ -1,6 +1,6 @@
 """What a stage of the recipe is given, and what it hands on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -67,8 +67,8 @@ class Context(Protocol):
         """Return the resolved configuration of one trial, with other values at existing dotted keys."""
         ...
 
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Return ``function(*args)``, run in a worker; an error for the user passes."""
+    def measure(self, name: str, config: Mapping[str, Any], **options: Any) -> Any:
+        """Return what `hpsearch.trial.measure.measure` does, run in a worker; an error for the user passes."""
         ...
 
     def search(self, stage: str, words: Sequence[str], space: Mapping[str, str]) -> TrialTable:

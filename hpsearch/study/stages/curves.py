@@ -14,7 +14,6 @@ from hpsearch.reports.diagnosis.study import study_diagnoses
 from hpsearch.reports.summary.sweep import Summary
 from hpsearch.study.session import layers_of
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
-from hpsearch.trial import build as trial
 
 HIGH = (Label.UNDERFITTING, Label.PLATEAU)
 """What a shallower twin tells the reason of."""
@@ -126,7 +125,7 @@ def _twin(context: Context, best: Mapping[str, Any]) -> list[float] | None:
         context.line("curves: this model has no depth to halve: no twin is trained")
         return None
     config = context.config({**params, **change, "trainer.epochs": epochs}, best["seed"])
-    losses: list[float] = context.call(trial.training_losses, config)
+    losses: list[float] = context.measure("training_losses", config)
     return losses
 
 

@@ -8,7 +8,6 @@ from hpsearch.base.errors import ConfigError, check_float, check_int, nearest
 from hpsearch.data.check import LABELS_FROM_ONE, NOT_FINITE, ONE_CLASS
 from hpsearch.study.stages.base import Context, Finding, Verdict
 from hpsearch.study.stages.faults import Fault, finding
-from hpsearch.trial.build import data_check
 
 _REFUSED = {
     LABELS_FROM_ONE: "subtract 1 from the labels: classes are numbered from 0",
@@ -58,7 +57,7 @@ class DataCheck:
 
     def run(self, context: Context) -> Finding:
         """Look at the data."""
-        found = context.call(data_check, context.config(), self.rows)
+        found = context.measure("data_check", context.config(), rows=self.rows)
         if "fault" in found:
             return finding([Fault(found["fault"], found["message"], _REFUSED[found["fault"]])], "", {})
         _check_objective(context, found["metrics"])

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from hpsearch.base.errors import check_float, check_int
 from hpsearch.study.stages.base import Context, Finding, Verdict
 from hpsearch.study.stages.faults import Fault, finding
-from hpsearch.trial.build import determinism
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Determinism:
 
     def run(self, context: Context) -> Finding:
         """Train twice."""
-        found = context.call(determinism, context.config(), self.steps)
+        found = context.measure("determinism", context.config(), steps=self.steps)
         first, again = found["losses"]
         apart = [step for step, pair in enumerate(zip(first, again, strict=False), 1) if repr(pair[0]) != repr(pair[1])]
         largest = max((abs(a - b) / abs(a) for a, b in zip(first, again, strict=False) if a and a != b), default=0.0)

@@ -7,7 +7,6 @@ from typing import Any
 from hpsearch.base.errors import check_float, check_int
 from hpsearch.study.stages.base import Context, Finding
 from hpsearch.study.stages.faults import Fault, finding, shown
-from hpsearch.trial.build import gradient_isolation
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class GradientIsolation:
 
     def run(self, context: Context) -> Finding:
         """Follow the gradients."""
-        found = context.call(gradient_isolation, context.config(), self.samples)
+        found = context.measure("gradient_isolation", context.config(), samples=self.samples)
         numbers = {name: len(value) if isinstance(value, list | tuple) else value for name, value in found.items()}
         norms = "; batch normalization mixes them in training, by design" if found["batch_norms"] else ""
         sound = f"every output depends on its own sample alone, and every parameter is trained{norms}"

@@ -7,7 +7,6 @@ from typing import Any
 from hpsearch.base.errors import check_float, check_int
 from hpsearch.study.stages.base import Context, Finding, Verdict
 from hpsearch.study.stages.faults import Fault, finding, shown
-from hpsearch.trial.build import initial_loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class InitialLoss:
 
     def run(self, context: Context) -> Finding:
         """Measure the first loss."""
-        found = context.call(initial_loss, context.config(), self.samples)
+        found = context.measure("initial_loss", context.config(), samples=self.samples)
         faults = list(self._faults(found))
         numbers = {name: value for name, value in found.items() if isinstance(value, int | float)}
         return finding(faults, _sentence(found), numbers)

@@ -8,7 +8,6 @@ from hpsearch.base.errors import check_float, check_int
 from hpsearch.study.stages.base import Context, Finding, Verdict
 from hpsearch.study.stages.faults import Fault, finding
 from hpsearch.study.stages.rates import check_factors
-from hpsearch.trial.build import input_baseline
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class InputBaseline:
     def run(self, context: Context) -> Finding:
         """Train with and without inputs."""
         options = {name: value for name, value in asdict(self).items() if name != "on_fail"}
-        found = context.call(input_baseline, context.config(), options)
+        found = context.measure("input_baseline", context.config(), **options)
         best: dict[str, Any] = max(found["runs"], key=lambda run: run["errors"])
         numbers = {**best, "passes": found["passes"], "linear_errors": found["linear_errors"]}
         sentence = (

@@ -9,7 +9,6 @@ from hpsearch.base.errors import ConfigError, check_choice, check_float, check_i
 from hpsearch.reports.lr_range.numbers import LrRange, lr_range
 from hpsearch.reports.lr_range.rules import RULES
 from hpsearch.study.stages.base import Context, Finding, Verdict
-from hpsearch.trial.build import fixed_rate_probe, range_test
 
 METHODS = ("probe", "range_test")
 DECAY = "optimizer.weight_decay"
@@ -111,10 +110,15 @@ class LrFind:
         first = context.config(changed)["seed"]
         configs = [context.config(changed, first + repeat) for repeat in range(self.initializations)]
         if self.method == "probe":
-            runs = [context.call(fixed_rate_probe, config, self.rates, self.steps) for config in configs]
+            runs = [
+                context.measure("fixed_rate_probe", config, rates=self.rates, steps=self.steps) for config in configs
+            ]
             rates, untrained = self.rates, [run["untrained"] for run in runs]
         else:
-            runs = [context.call(range_test, config, self.low, self.high, self.steps) for config in configs]
+            runs = [
+                context.measure("range_test", config, low=self.low, high=self.high, steps=self.steps)
+                for config in configs
+            ]
             rates, untrained = max((tuple(run["rates"]) for run in runs), key=len), None
         missing = math.inf
         losses = tuple((*run["losses"], *[missing] * (len(rates) - len(run["losses"]))) for run in runs)

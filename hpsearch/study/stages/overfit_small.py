@@ -9,7 +9,6 @@ from hpsearch.base.errors import check_float, check_int
 from hpsearch.study.stages.base import Context, Finding, Verdict
 from hpsearch.study.stages.faults import Fault, finding
 from hpsearch.study.stages.rates import RATE, check_factors
-from hpsearch.trial.build import overfit_small
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class OverfitSmall:
     def run(self, context: Context) -> Finding:
         """Learn a small sample by heart."""
         options = {name: getattr(self, name) for name in ("samples", "steps", "factors", "goal")}
-        found = context.call(overfit_small, context.config(), options)
+        found = context.measure("overfit_small", context.config(), **options)
         runs: Sequence[Mapping[str, Any]] = found["runs"]
         first, last = runs[0], runs[-1]
         numbers = {

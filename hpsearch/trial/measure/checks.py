@@ -2,8 +2,9 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from hpsearch.base.errors import ConfigError
 from hpsearch.losses import BinaryCrossEntropy, Focal, check_fit
 from hpsearch.regularizers import L2
+from hpsearch.trial.build import fitting, prepare
 from hpsearch.trial.job import Job
 from hpsearch.trial.loop import take_steps
 
@@ -154,6 +156,23 @@ def gradient_isolation(job: Job, samples: int) -> Isolation:
         training=tuple(name for name, module in job.model.named_modules() if name and module.training),
         batch_norms=sum(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in job.model.modules()),
     )
+
+
+def determinism(config: Mapping[str, Any], steps: int) -> dict[str, Any]:
+    """Build and train a configuration twice.
+
+    Args:
+        config: a trial's resolved configuration.
+        steps: updates of each run.
+
+    Returns:
+        ``losses`` of both runs by step, ``same_weights`` after them, ``passes`` over the training split, ``device``.
+    """
+    with fitting():
+        job, again = prepare(config), prepare(config)
+        losses, weights = zip(trace(job, steps), trace(again, steps), strict=True)
+    same, passes = weights[0] == weights[1], 2 * steps / job.steps_per_epoch
+    return {"losses": losses, "same_weights": same, "passes": passes, "device": job.device.type}
 
 
 def trace(job: Job, steps: int) -> tuple[list[float], str]:

@@ -2,21 +2,26 @@
 
 import copy
 import math
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.rng import generator
+from hpsearch.base.types import Decision, Report
 from hpsearch.data.base import Part, Split
 from hpsearch.nn.dropout import Dropout
+from hpsearch.trial.build import prepare
 from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.job import Job
-from hpsearch.trial.loop import take_steps
+from hpsearch.trial.loop import take_steps, train
 from hpsearch.trial.measure.checks import FEW, first_rows, plain
 from hpsearch.trial.measure.probe import diverges
 
@@ -167,6 +172,28 @@ def overfit_small(job: Job, samples: int, steps: int, factors: Sequence[float], 
         runs.append(_fit(small, factor * rate, steps, goal * guess))
     passes = sum(len(run.losses) for run in runs) * small.batch_size / len(job.splits.train)
     return Overfit(tuple(runs), small.batch_size, guess, gradients, passes)
+
+
+def training_losses(config: Mapping[str, Any]) -> list[float]:
+    """Train a trial without leaving anything behind.
+
+    Args:
+        config: a trial's resolved configuration.
+
+    Returns:
+        Its training loss by epoch, from epoch 1, up to where it diverged.
+    """
+    losses: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        run = train(prepare(config, folder=Path(folder)))
+        try:
+            messages = next(run)
+            while True:
+                reports = [message for message in messages if isinstance(message, Report) and message.epoch]
+                losses += [report.metrics["train/loss"] for report in reports]
+                messages = run.send((Decision.CONTINUE,))
+        except StopIteration:
+            return losses
 
 
 def rate_of(job: Job) -> float:

@@ -5,7 +5,6 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.reports.summary.sweep import summarize
 from hpsearch.study.stages.base import Verdict
 from hpsearch.study.stages.curves import Curves, handed, shallower
-from hpsearch.trial import build as trial
 from tests.support import synthetic
 
 T = np.arange(1, 13) / 12
@@ -19,8 +18,8 @@ class Bench:
         self.asked.append(dict(params or {}))
         return {"model": {"hidden": [64, 32]}}
 
-    def call(self, function, *args):
-        assert function is trial.training_losses
+    def measure(self, name, config):
+        assert name == "training_losses"
         return self.losses
 
     def line(self, text):

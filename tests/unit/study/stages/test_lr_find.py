@@ -10,6 +10,7 @@ from hpsearch.config.compose import compose
 from hpsearch.study.run_stages import from_dict, to_dict
 from hpsearch.study.stages.base import Verdict
 from hpsearch.study.stages.lr_find import LrFind
+from hpsearch.trial.measure import measure
 
 
 @dataclass
@@ -22,15 +23,14 @@ class Fake:
     def config(self, params=None, seed=4):
         return {"seed": seed, **(params or {})}
 
-    def call(self, function, config, *arguments):
-        self.asked.append((function.__name__, config, arguments))
+    def measure(self, name, config, **options):
+        self.asked.append((name, config, options))
         seed, decay = config["seed"], config.get("optimizer.weight_decay")
-        if function.__name__ == "fixed_rate_probe":
-            rates, steps = arguments
+        if name == "fixed_rate_probe":
+            rates = options["rates"]
             losses = tuple(float(self.loss(seed, decay, math.log10(rate))) for rate in rates)
             return {"rates": rates, "losses": losses, "diverged": (0,) * len(rates), "untrained": 2.303, "passes": 2.0}
-        low, high, steps = arguments
-        rates = np.geomspace(low, high, steps).tolist()
+        rates = np.geomspace(options["low"], options["high"], options["steps"]).tolist()
         losses = [float(self.loss(seed, decay, math.log10(rate))) for rate in rates]
         return {"rates": rates, "losses": losses, "passes": 0.5}
 
@@ -44,8 +44,8 @@ class Real:
     def config(self, params=None, seed=0):
         return compose(self.words).trial(params or {}, seed, 0).config
 
-    def call(self, function, *arguments):
-        return function(*arguments)
+    def measure(self, name, config, **options):
+        return measure(name, config, **options)
 
 
 def falls(seed, decay, x, at=-2.5, drop=1.3, edge=-0.1):

@@ -11,7 +11,9 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.nn.dropout import Dropout
 from hpsearch.regularizers.penalties import L2
 from hpsearch.reports.curvature.numbers import TOLERANCES, Verdict, judge, quadrature
-from hpsearch.trial.measure.curvature import Surface, lanczos, measure, pairs
+from hpsearch.trial.measure.curvature import measure_curvature
+from hpsearch.trial.measure.lanczos import lanczos, pairs
+from hpsearch.trial.measure.loss_surface import LossSurface
 
 OPTIONS = {"k": 4, "probes": 4, "steps": 30, "longest": 300, "precision": "float64", "tolerance": 1e-8}
 
@@ -92,7 +94,7 @@ def dense(net, loss, x, y):
 @pytest.mark.parametrize("exact", [True, False])
 def test_extreme_eigenvalues_are_those_of_a_dense_hessian(net, exact):
     x, y = samples()
-    found = measure(net, nn.CrossEntropyLoss(), in_batches(x, y), exact=exact, **OPTIONS)
+    found = measure_curvature(net, nn.CrossEntropyLoss(), in_batches(x, y), exact=exact, **OPTIONS)
     expected = torch.linalg.eigvalsh(dense(net, nn.CrossEntropyLoss(), x, y)).numpy()
     assert found["parameters"] == len(expected)
     np.testing.assert_allclose([value for value, _ in found["top"]], expected[::-1][:4], rtol=1e-4)
@@ -104,7 +106,7 @@ def test_extreme_eigenvalues_are_those_of_a_dense_hessian(net, exact):
 def test_float32_agrees_within_its_tolerance():
     torch.manual_seed(1)
     net, (x, y) = mlp(), samples()
-    found = measure(net, nn.CrossEntropyLoss(), [(x, y)], exact=False, **OPTIONS | {"precision": "float32"})
+    found = measure_curvature(net, nn.CrossEntropyLoss(), [(x, y)], exact=False, **OPTIONS | {"precision": "float32"})
     expected = torch.linalg.eigvalsh(dense(net, nn.CrossEntropyLoss(), x, y)).numpy()
     tolerance = TOLERANCES["float32"] * np.abs(expected).max()
     np.testing.assert_allclose([value for value, _ in found["top"]], expected[::-1][:4], atol=tolerance)
@@ -113,7 +115,7 @@ def test_float32_agrees_within_its_tolerance():
 
 def test_loss_and_gradient_are_those_of_the_mean_over_all_samples(net):
     x, y = samples()
-    surface = Surface(net, nn.CrossEntropyLoss(), in_batches(x, y))
+    surface = LossSurface(net, nn.CrossEntropyLoss(), in_batches(x, y))
     net = net.double().eval()
     loss = nn.functional.cross_entropy(net(x.double()), y)
     expected = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(net.parameters()))])
@@ -124,7 +126,7 @@ def test_loss_and_gradient_are_those_of_the_mean_over_all_samples(net):
 def test_the_model_stays_as_it_was(net):
     before, mode = {name: value.clone() for name, value in net.state_dict().items()}, net.training
     x, y = samples()
-    measure(net, nn.CrossEntropyLoss(), [(x, y)], exact=False, **OPTIONS)
+    measure_curvature(net, nn.CrossEntropyLoss(), [(x, y)], exact=False, **OPTIONS)
     assert net.training is mode and all(parameter.grad is None for parameter in net.parameters())
     assert all(value.dtype == before[name].dtype for name, value in net.state_dict().items())
     assert all(value.equal(before[name]) for name, value in net.state_dict().items())
@@ -133,7 +135,7 @@ def test_the_model_stays_as_it_was(net):
 def test_quadrature_has_the_moments_of_its_start_vector():
     torch.manual_seed(1)
     net, (x, y) = mlp(), samples()
-    surface = Surface(net, nn.CrossEntropyLoss(), [(x, y)])
+    surface = LossSurface(net, nn.CrossEntropyLoss(), [(x, y)])
     start, matrix = surface.random(0), dense(net, nn.CrossEntropyLoss(), x, y)
     krylov = lanczos(surface.product, start, 6, lambda step: surface.random(0, step))
     found = quadrature(krylov.diagonal.tolist(), krylov.off_diagonal.tolist())
@@ -146,7 +148,7 @@ def test_the_mean_of_the_probes_has_the_moments_of_the_spectrum():
     torch.manual_seed(1)
     net, (x, y) = mlp(), samples()
     many = OPTIONS | {"probes": 60, "steps": 12, "longest": 12}
-    found = measure(net, nn.CrossEntropyLoss(), [(x, y)], exact=False, **many)
+    found = measure_curvature(net, nn.CrossEntropyLoss(), [(x, y)], exact=False, **many)
     spectra = [quadrature(*matrix) for matrix in found["matrices"]]
     expected = torch.linalg.eigvalsh(dense(net, nn.CrossEntropyLoss(), x, y)).numpy()
     for power in (1, 2, 3):
@@ -180,7 +182,7 @@ def test_penalties_count_and_frozen_parameters_do_not():
     net, (x, y) = mlp(), samples()
     net[0].requires_grad_(False)
     bare, penalized = (
-        measure(net, nn.CrossEntropyLoss(), [(x, y)], (), penalties, exact=True, **OPTIONS)
+        measure_curvature(net, nn.CrossEntropyLoss(), [(x, y)], (), penalties, exact=True, **OPTIONS)
         for penalties in ((), (L2(strength=0.25, bias_and_norm=True),))
     )
     assert bare["parameters"] == 21
@@ -215,7 +217,7 @@ class Product(nn.Module):
 
 
 def judged(model, loss, x, y, exact, **options):
-    return judge(measure(model, loss, [(x, y)], exact=exact, **OPTIONS | options))
+    return judge(measure_curvature(model, loss, [(x, y)], exact=exact, **OPTIONS | options))
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -271,11 +273,11 @@ def test_other_samples_decide_whether_a_bend_is_real():
         def forward(self, x):
             return 2 + x * self.weights[0] ** 2 + self.weights[1] ** 2
 
-    found = judge(measure(Bend(), First(), [(x, y)], others, exact=True, **OPTIONS))
+    found = judge(measure_curvature(Bend(), First(), [(x, y)], others, exact=True, **OPTIONS))
     assert found.bottom[0][0] == pytest.approx(-0.2)
     assert found.elsewhere == pytest.approx((2.0, 0.2 / math.sqrt(3)))
     assert found.verdict is Verdict.UNDECIDED and "other" in found.reason
-    same = judge(measure(Bend(), First(), [(x, y)], [(x, y), (x, y)], exact=True, **OPTIONS))
+    same = judge(measure_curvature(Bend(), First(), [(x, y)], [(x, y), (x, y)], exact=True, **OPTIONS))
     assert same.verdict is Verdict.SADDLE
 
 
@@ -314,5 +316,5 @@ class Once(torch.autograd.Function):
 def test_what_has_no_curvature_is_refused_in_one_line(model, message):
     for exact in (True, False):
         with pytest.raises(ConfigError, match=message) as refused:
-            measure(model, First(), [(torch.zeros(2, 1), torch.zeros(2))], exact=exact, **OPTIONS)
+            measure_curvature(model, First(), [(torch.zeros(2, 1), torch.zeros(2))], exact=exact, **OPTIONS)
         assert "\n" not in str(refused.value)
