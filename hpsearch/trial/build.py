@@ -89,7 +89,7 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
         The trial's facts; ``metrics``: the names of all metrics it will report; ``steps_per_epoch``; ``loss`` of the
         first batch. What cannot be built or does not fit together raises an error for the user.
     """
-    from hpsearch.trial.loop import rehearse
+    from hpsearch.trial.updates import rehearse
 
     job = prepare(config, source=source)
     names = reported_metrics(job)

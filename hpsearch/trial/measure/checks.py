@@ -14,7 +14,7 @@ from hpsearch.losses import BinaryCrossEntropy, Focal, check_fit
 from hpsearch.regularizers import L2
 from hpsearch.trial.build import fitting, prepare
 from hpsearch.trial.job import Job
-from hpsearch.trial.loop import take_steps
+from hpsearch.trial.updates import take_steps
 
 MOST_STEPS = 20
 """Batches whose mean the first loss is, at most."""

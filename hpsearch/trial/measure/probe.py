@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpsearch.trial.job import Job
-from hpsearch.trial.loop import take_steps
+from hpsearch.trial.updates import take_steps
 
 TAIL = 0.1
 """Share of a probe's steps, the last ones, whose mean loss it reports."""

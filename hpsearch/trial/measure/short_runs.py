@@ -21,9 +21,10 @@ from hpsearch.nn.dropout import Dropout
 from hpsearch.trial.build import prepare
 from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.job import Job
-from hpsearch.trial.loop import take_steps, train
+from hpsearch.trial.loop import train
 from hpsearch.trial.measure.checks import FEW, first_rows, plain
 from hpsearch.trial.measure.probe import diverges
+from hpsearch.trial.updates import take_steps
 
 BLOCKS = 20
 """Equal shares of the validation rows; the spread of their differences gives the standard error."""

@@ -12,6 +12,7 @@ from hpsearch.config.compose import compose
 from hpsearch.data.picture import FILE
 from hpsearch.trial.build import execute, preflight, prepare
 from hpsearch.trial.loop import train
+from hpsearch.trial.updates import epoch_order
 from tests.support.jobs import at, curve, drive, same_weights, weights
 
 SMALL = (
@@ -92,9 +93,7 @@ def test_augmentation_changes_training_batches_only(tmp_path):
     assert len(valid) == 4 and all(torch.equal(x, plain.splits.valid.x) for x in valid)
     epochs = [torch.cat([x for training, x in seen if training][2 * e : 2 * e + 2]) for e in range(3)]
     for epoch, x in enumerate(epochs, 1):
-        from hpsearch.trial.loop import _order
-
-        rows = _order(plain, epoch)
+        rows = epoch_order(plain, epoch)
         for place in (0, 41, 99):
             alone = built.augment(plain.splits.train.x[rows[place : place + 1]], rows[place : place + 1], epoch)
             torch.testing.assert_close(x[place], alone[0], atol=1e-6, rtol=0)

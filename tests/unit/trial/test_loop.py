@@ -217,6 +217,21 @@ def test_the_test_split_sees_the_best_weights_when_the_objective_takes_the_best(
     assert messages[-1].metrics["test/loss"] == drive(train(again))[0][-1].metrics["test/loss"]
 
 
+def test_of_equal_epochs_the_first_is_the_best(tmp_path, monkeypatch):
+    monkeypatch.setattr("hpsearch.trial.loop.evaluate", lambda *_: {"loss": 1.0, "acc": 0.5})
+    after = {}
+    job = make_job(tmp_path, epochs=3)
+
+    def remember(message):
+        after[message.epoch] = weights(job)
+        return Decision.CONTINUE
+
+    _, result = drive(train(job), remember)
+    assert result.facts == {"best_epoch": 1, "best_score": 0.5}
+    checkpoint.load_weights(tmp_path / checkpoint.BEST, job.key, job.model)
+    assert same_weights(weights(job), after[1]) and not same_weights(after[1], after[3])
+
+
 def test_the_best_weights_are_those_of_the_best_epoch(tmp_path):
     from safetensors.torch import load_file
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.trial.loop import take_steps, train
+from hpsearch.trial.loop import train
 from hpsearch.trial.measure.probe import fixed_rate_probe, log_spaced, range_test
+from hpsearch.trial.updates import take_steps
 from tests.support.jobs import curve, drive, make_job, same_weights, weights
 
 RATES = (1e-3, 1e-2, 1e-1)

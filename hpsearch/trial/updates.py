@@ -1,0 +1,211 @@
+"""Optimizer updates one after the other, as `hpsearch.trial.loop.train` makes them and as short runs do."""
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
+from torch.optim import Optimizer
+
+from hpsearch.base import rng
+from hpsearch.base.errors import ConfigError
+from hpsearch.losses import check_fit
+from hpsearch.nn.dropout import Dropout, address_dropout, advance
+from hpsearch.trial.job import Job
+
+
+def rehearse(job: Job) -> float:
+    """Run the forward and backward pass of the first step, without its update; refuse what does not fit together.
+
+    A batch of one sample at the end of an epoch is tried too: batch normalization has no variance then.
+
+    Args:
+        job: the trial; its weights stay, its gradients and the statistics of normalization layers do not.
+
+    Returns:
+        The loss, without penalties.
+    """
+    with torch_state(job, 1):
+        rows = epoch_order(job, 1)[: job.batch_size]
+        _training_mode(job)
+        named = trained_parameters(job)
+        if len(job.splits.train) % job.batch_size == int(job.batch_size > 1):
+            _check_one(job, rows[:1])
+        ((x, y),) = _batches(job, rows, 1)
+        with torch.no_grad():
+            outputs = forward_pass(job, x)
+            check_fit(job.loss, outputs, y, job.splits.task, job.splits.num_outputs)
+            if not named:
+                return float(job.loss(outputs, y))
+        _, loss, _ = _backward(job, named, *_mixed(job, x, y, 0))
+        return loss.item()
+
+
+def _check_one(job: Job, row: Tensor) -> None:
+    """Refuse a model that cannot be trained on the single sample that a batch of each epoch has."""
+    ((x, _),) = _batches(job, row, 1)
+    try:
+        with torch.no_grad():
+            forward_pass(job, x)
+    except ValueError as error:
+        rows = f"{len(job.splits.train)} samples, so a batch has 1"
+        raise ConfigError(f"data.batch_size = {job.batch_size}: training has {rows}; model: {error}") from error
+
+
+def take_steps(job: Job, rates: Sequence[float], stop: Callable[[Sequence[float]], bool]) -> list[float]:
+    """Train for some steps at rates of their own, whatever the schedule says, without evaluations.
+
+    Passes over the training split follow each other as `train` makes them, with the same draws.
+
+    Args:
+        job: the trial; its model and its optimizer are changed.
+        rates: learning rate of each step.
+        stop: told the losses so far after each step, whether to end.
+
+    Returns:
+        The loss of each step's batch before the step's update, without penalties.
+
+    Raises:
+        ConfigError: no parameter is trained.
+    """
+    named = trained_parameters(job)
+    if not named:
+        raise ConfigError("model: no parameter is trained")
+    trained = [parameter for _, parameter in named]
+    losses: list[float] = []
+    prepare_model(job)
+    for epoch in range(1, math.ceil(len(rates) / job.steps_per_epoch) + 1):
+        done = (epoch - 1) * job.steps_per_epoch
+        rows = [(rate, None) for rate in rates[done : done + job.steps_per_epoch]]
+        with torch_state(job, epoch):
+            for _, _, loss, _ in epoch_steps(job, epoch, done, rows, lambda _: update_weights(job, named, trained)):
+                losses.append(loss.item())
+                if stop(losses):
+                    return losses
+    return losses
+
+
+def prepare_model(job: Job) -> None:
+    """Address the draws of dropout, lay out the weights and compile, as the trainer says."""
+    address_dropout(job.model, job.seed)
+    if job.trainer.channels_last:
+        job.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not among the types of torch
+    if job.trainer.compile:
+        job.model.compile()
+    if job.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(job.device)
+
+
+@contextmanager
+def torch_state(job: Job, epoch: int) -> Iterator[None]:
+    """Give layers that draw from torch's global generators an address too, and leave no trace of it."""
+    cuda = job.device.type == "cuda"
+    before = torch.are_deterministic_algorithms_enabled()
+    if job.trainer.deterministic and cuda:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
+    torch.use_deterministic_algorithms(job.trainer.deterministic or before)
+    try:
+        with torch.random.fork_rng([job.device] if cuda else []):
+            seed = rng.address(job.seed, "torch", epoch)
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed takes milliseconds where CUDA is not in use
+            if cuda:
+                torch.cuda.manual_seed(seed)
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+def trained_parameters(job: Job) -> list[tuple[str, Tensor]]:
+    """Return the parameters that require a gradient, by name."""
+    return [(name, parameter) for name, parameter in job.model.named_parameters() if parameter.requires_grad]
+
+
+def epoch_steps(
+    job: Job, epoch: int, done: int, rates: Sequence[tuple[float, float | None]], update: Callable[[int], None]
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
+    """Take an epoch's steps, `done` before it, at (rate, momentum) each; yield targets, outputs, loss and penalty."""
+    named = trained_parameters(job)
+    drops = any(isinstance(module, Dropout) and module.active for module in job.model.modules())
+    _training_mode(job)
+    for index, (rate, (x, y)) in enumerate(zip(rates, _batches(job, epoch_order(job, epoch), epoch), strict=False)):
+        _set_rates(job.optimizer, *rate)
+        if drops:
+            advance(job.model, done + index)
+        outputs, loss, penalty = _backward(job, named, *_mixed(job, x, y, done + index))
+        update(index)
+        yield y, outputs, loss, penalty
+
+
+def _training_mode(job: Job) -> None:
+    job.model.train()
+    for module in job.frozen:
+        module.eval()
+
+
+def _batches(job: Job, order: Tensor, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Go through rows of the training split in batches, as the epoch sees them."""
+    batches = job.splits.train.batches(order, job.batch_size, job.seed, epoch)
+    for rows, (x, y) in zip(torch.split(order, job.batch_size), batches, strict=True):
+        yield (x if job.augment is None else job.augment(x, rows, epoch)), y
+
+
+def epoch_order(job: Job, epoch: int) -> Tensor:
+    """Return the rows of the training split in the order in which an epoch visits them."""
+    size = len(job.splits.train)
+    if not job.shuffle:
+        return torch.arange(size, device=job.device)
+    return torch.randperm(size, generator=rng.generator(job.seed, "order", epoch)).to(job.device)
+
+
+def _set_rates(optimizer: Optimizer, lr: float, momentum: float | None) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group.get("rate_factor", 1.0)
+        if momentum is not None and "betas" in group:
+            group["betas"] = (momentum, *group["betas"][1:])
+        elif momentum is not None:
+            group["momentum"] = momentum
+
+
+def _mixed(job: Job, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    return (x, y) if job.mixing is None else job.mixing.mix(x, y, job.splits.num_outputs, job.seed, step)
+
+
+def _backward(
+    job: Job, named: Sequence[tuple[str, Tensor]], x: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Put the gradient of the penalized loss into the parameters; return outputs [B, C], bare loss, penalty if any."""
+    for _, parameter in named:
+        parameter.grad = None
+    outputs = forward_pass(job, x)
+    loss = total = job.loss(outputs, y)
+    penalty = None
+    for regularizer in job.regularizers.values():
+        each = regularizer.penalty(named)
+        total = total + each
+        penalty = each.detach() if penalty is None else penalty + each.detach()
+    total.backward()
+    return outputs.detach(), loss.detach(), penalty
+
+
+def forward_pass(job: Job, x: Tensor) -> Tensor:
+    """Return the outputs [B, C] of a batch, in float32 whatever the precision."""
+    if job.trainer.precision == "float32":
+        outputs: Tensor = job.model(x)
+        return outputs
+    with torch.autocast(job.device.type, torch.bfloat16):
+        outputs = job.model(x)
+    return outputs.float()
+
+
+def update_weights(job: Job, named: Sequence[tuple[str, Tensor]], parameters: Sequence[Tensor]) -> None:
+    """Clip the gradient, let the optimizer step, and apply the constraints."""
+    if job.trainer.clip_norm is not None:
+        clip_grad_norm_(parameters, job.trainer.clip_norm)
+    if job.trainer.clip_value is not None:
+        clip_grad_value_(parameters, job.trainer.clip_value)
+    job.optimizer.step()
+    for constraint in job.constraints:
+        constraint.apply_(named)
