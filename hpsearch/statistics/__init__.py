@@ -1,1 +1,1 @@
-"""Intervals, paired comparisons and survival: one formula, one pure function."""
+"""Intervals, comparisons, survival and optimism: one formula, one pure function, its source."""

@@ -18,7 +18,7 @@ class Optimism:
     high: float
 
 
-def measured(searched: float, fresh: Sequence[float], maximize: bool) -> Optimism:
+def measured_optimism(searched: float, fresh: Sequence[float], maximize: bool) -> Optimism:
     """Return how much better a score looked when it was searched than its mean over fresh seeds is.
 
     ``searched - mean(fresh)``, the sign turned where smaller is better; the interval is that of the fresh mean.

@@ -7,10 +7,9 @@ import sys
 
 import numpy as np
 
-from hpsearch.reports.ablation.comparisons import ALPHA, detectable_factor, holm, paired_p
-from hpsearch.reports.ablation.costs import kaplan_meier_median
-from hpsearch.statistics.estimates import bca_interval
-from hpsearch.statistics.intervals import mean_interval
+from hpsearch.statistics.comparisons import ALPHA, detectable_factor, holm, paired_p
+from hpsearch.statistics.intervals import bca_interval, mean_interval
+from hpsearch.statistics.survival import kaplan_meier_median
 
 ARMS, SEEDS = 9, 5
 

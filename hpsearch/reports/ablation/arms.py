@@ -8,7 +8,7 @@ from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.words import label, number, settings
 from hpsearch.reports.kit.points import Point, objective_of, points_of
 from hpsearch.reports.kit.space import Axis, floats, plain, searched
-from hpsearch.statistics.estimates import Estimate, estimate
+from hpsearch.statistics.intervals import Estimate, estimate
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from hpsearch.reports.ablation.claim import (
     within,
 )
 from hpsearch.reports.ablation.costs import Cost, Reach
-from hpsearch.statistics.estimates import RESAMPLES, Estimate, draws
+from hpsearch.statistics.intervals import RESAMPLES, Estimate, resamples
 
 _Group: TypeAlias = list[tuple[float, tuple[Arm, Cost]]]
 """Arms with their costs by batch size, ascending."""
@@ -129,7 +129,7 @@ def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> Claim:
         middle = np.median(steps, axis=0)
         line = _line(sizes, middle[None])[0]
         misfit = math.sqrt(float(np.mean((line[0] / middle + line[1] / (sizes * middle) - 1) ** 2)))
-        resampled = _line(sizes, np.median(steps[draws(len(steps), RESAMPLES)], axis=1))
+        resampled = _line(sizes, np.median(steps[resamples(len(steps), RESAMPLES)], axis=1))
         sound = resampled[(resampled > 0).all(axis=1)]
         decided = len(sound) >= 0.975 * len(resampled) and len(steps) > 1 and bool((line > 0).all())
         coarse = _coarse(group)

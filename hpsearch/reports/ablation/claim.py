@@ -9,7 +9,7 @@ import numpy as np
 
 from hpsearch.base.words import label
 from hpsearch.reports.ablation.arms import named
-from hpsearch.statistics.estimates import Estimate, estimate
+from hpsearch.statistics.intervals import Estimate, estimate
 
 T = TypeVar("T")
 Replicate: TypeAlias = tuple[int, int]

@@ -10,7 +10,8 @@ import numpy as np
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.kit.points import diverged
-from hpsearch.statistics.estimates import Estimate, estimate
+from hpsearch.statistics.intervals import Estimate, estimate
+from hpsearch.statistics.survival import kaplan_meier_median
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,29 +161,6 @@ def reach(runs: Sequence[Run], objective: Objective, target: float, unit: str) -
         reached.append(place is not None)
     replicates = tuple(run.replicate for run in known)
     return Reach(unit, target, replicates, tuple(values), tuple(reached), kaplan_meier_median(values, reached))
-
-
-def kaplan_meier_median(values: Sequence[float], reached: Sequence[bool]) -> float | None:
-    """Return the median of right-censored times.
-
-    ``S(t) = product over times t_i <= t of (1 - events at t_i / trials not done before t_i)``; the median is the first
-    t with S(t) <= .5. Source: Kaplan and Meier, Nonparametric estimation from incomplete observations, Journal of the
-    American Statistical Association 1958.
-
-    Args:
-        values: a time per trial.
-        reached: whether the event happened then; else the trial was last seen without it.
-
-    Returns:
-        The median; None when S stays above one half.
-    """
-    surviving = 1.0
-    for time in sorted({value for value, there in zip(values, reached, strict=True) if there}):
-        events = sum(there and value == time for value, there in zip(values, reached, strict=True))
-        surviving *= 1 - events / sum(value >= time for value in values)
-        if surviving <= 0.5 + 1e-12:
-            return float(time)
-    return None
 
 
 def _cost(arm: Arm, runs: Sequence[Run], objective: Objective, target: float | None) -> Cost:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtrc
 
 from hpsearch.reports.ablation.arms import Arm, Factor, replicates_in_common, scores
-from hpsearch.statistics.estimates import Estimate, estimate
+from hpsearch.statistics.comparisons import factorial_deviations, greenhouse_geisser
+from hpsearch.statistics.intervals import Estimate, estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,8 @@ class Effects:
 def effects_of(arms: Sequence[Arm], factors: Sequence[Factor]) -> Effects:
     """Take the scores of a full grid of arms apart into main effects and interactions of two factors.
 
-    Replicates are blocks that every arm shares, as subjects are in repeated measures. For a set S of factors let d_r be
-    the deviations of replicate r: along each factor in S centred, over the others averaged. With n replicates, m the
-    mean and C the covariance matrix of the d_r, of rank k = product over S of (levels - 1)::
-
-        F = n |m|^2 / tr C          e = (tr C)^2 / (k tr C^2)          p = P(F(e k, e k (n - 1)) > F)
-
-    which is the textbook's F of the effect against its interaction with the blocks, its degrees of freedom reduced for
-    unequal variances. Source: Greenhouse and Geisser, On methods in the analysis of profile data, Psychometrika 1959.
+    Replicates are blocks that every arm shares, as subjects are in repeated measures; see `factorial_deviations` and
+    `greenhouse_geisser`.
 
     Args:
         arms: of the study.
@@ -106,15 +100,12 @@ def effects_of(arms: Sequence[Arm], factors: Sequence[Factor]) -> Effects:
 
 
 def _effect(cells: NDArray[np.float64], factors: Sequence[Factor], chosen: Sequence[int]) -> Effect:
-    deviations = cells
-    for axis in range(1, cells.ndim):
-        mean = deviations.mean(axis=axis, keepdims=True)
-        deviations = deviations - mean if axis - 1 in chosen else mean
+    deviations = factorial_deviations(cells, chosen)
     repeats = cells[0].size // deviations[0].size
     between = float(np.sum((cells.mean(axis=0) - cells.mean()) ** 2))
     rows = deviations.reshape(len(cells), -1)
     explained = repeats * float(np.sum(rows.mean(axis=0) ** 2))
-    f, freedom, p = _test(rows, math.prod(len(factor.values) - 1 for factor in factors))
+    f, freedom, p = greenhouse_geisser(rows, math.prod(len(factor.values) - 1 for factor in factors))
     levels = itertools.product(*(factor.values for factor in factors))
     return Effect(
         keys=tuple(factor.key for factor in factors),
@@ -125,15 +116,3 @@ def _effect(cells: NDArray[np.float64], factors: Sequence[Factor], chosen: Seque
         freedom=freedom,
         p=p,
     )
-
-
-def _test(rows: NDArray[np.float64], k: int) -> tuple[float, tuple[float, float], float | None]:
-    n = len(rows)
-    covariance = np.atleast_2d(np.cov(rows, rowvar=False))
-    trace, mean = float(np.trace(covariance)), float(np.sum(rows.mean(axis=0) ** 2))
-    if trace <= 1e-24 * max(mean, 1e-300):
-        return math.nan, (float(k), float(k * (n - 1))), None
-    epsilon = trace**2 / (k * float(np.sum(covariance**2)))
-    freedom = (epsilon * k, epsilon * k * (n - 1))
-    f = n * mean / trace
-    return f, freedom, float(fdtrc(*freedom, f))

@@ -26,7 +26,7 @@ from hpsearch.reports.ablation.claim import (
     within,
 )
 from hpsearch.reports.ablation.costs import Cost
-from hpsearch.statistics.estimates import Estimate, estimate
+from hpsearch.statistics.intervals import Estimate, estimate
 
 if TYPE_CHECKING:
     import pandas as pd

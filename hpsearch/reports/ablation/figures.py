@@ -28,7 +28,7 @@ from hpsearch.reports.kit.canvas import (
 )
 from hpsearch.reports.kit.curves import STEP_LOSS, curves_of, metrics_of
 from hpsearch.reports.kit.marks import band_traces
-from hpsearch.statistics.estimates import Estimate
+from hpsearch.statistics.intervals import Estimate
 
 _LANE = 34  # pixels of an arm
 _BANDED = 6  # arms; of more, bands hide each other

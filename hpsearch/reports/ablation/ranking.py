@@ -7,7 +7,7 @@ import numpy as np
 
 from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.arms import Arm, replicates_in_common, scores
-from hpsearch.statistics.estimates import RESAMPLES, draws
+from hpsearch.statistics.comparisons import resampled_ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +44,6 @@ def ranking_of(arms: Sequence[Arm], objective: Objective) -> tuple[Rank, ...]:
     if len(ranked) < 2 or len(common) < 2:
         return ()
     sign = -1.0 if objective.maximize else 1.0
-    values = sign * np.array([scores(arm, common) for arm in ranked])
-    places = _places(values.mean(axis=1)[:, None])[:, 0]
-    means = np.stack([row[draws(len(common), RESAMPLES)].mean(axis=1) for row in values])
-    resampled = _places(means)
-    first = means == means.min(axis=0)
-    best = (first / first.sum(axis=0)).mean(axis=1)
-    low, high = np.quantile(resampled, [0.025, 0.975], axis=1)
-    order = np.argsort(places, kind="stable")
-    return tuple(Rank(ranked[i].name, *(float(x[i]) for x in (places, best, low, high))) for i in order)
-
-
-def _places(means: "np.typing.NDArray[np.float64]") -> "np.typing.NDArray[np.float64]":
-    """Return the place `[arm, resample]` of every arm, ties in the middle of theirs."""
-    smaller = (means[None, :, :] < means[:, None, :]).sum(axis=1)
-    equal = (means[None, :, :] == means[:, None, :]).sum(axis=1)
-    return np.asarray(smaller + (equal + 1) / 2)
+    ranks = resampled_ranks(sign * np.array([scores(arm, common) for arm in ranked]))
+    rows = zip((arm.name for arm in ranked), ranks.rank, ranks.first, ranks.low, ranks.high, strict=True)
+    return tuple(sorted((Rank(*row) for row in rows), key=lambda rank: rank.place))

@@ -24,6 +24,7 @@ from hpsearch.reports.ablation.claim import (
     one_only,
 )
 from hpsearch.reports.ablation.tuning import Tried, Tuned
+from hpsearch.statistics.comparisons import least_significant_difference
 
 TOLERANCE = 1e-6  # of a grid step, for rounding
 
@@ -75,7 +76,7 @@ def rates_of(tuned: Tuned, momentum: float, within: float, objective: Objective)
     Args:
         tuned: the search.
         momentum: of the arm.
-        within: scores less than this below the best are not told apart from it, see `indistinct`.
+        within: scores less than this below the best are not told apart from it, see `least_significant_difference`.
         objective: says what is better.
 
     Returns:
@@ -105,27 +106,6 @@ def rates_of(tuned: Tuned, momentum: float, within: float, objective: Objective)
         low=near[0],
         high=near[-1],
     )
-
-
-def indistinct(arms: Sequence[Arm], seeds: int) -> float:
-    """Return the difference of two mean scores that 95 % of pairs with equal truths stay below.
-
-    ``t(f, .975) s sqrt(2 / seeds)``, s the pooled standard deviation of a score over the seeds of the arms, f its
-    degrees of freedom: a few seeds say little of it.
-
-    Args:
-        arms: whose seeds say how much a score scatters.
-        seeds: that each of the two means is over.
-
-    Returns:
-        The difference; 0 where no arm has two seeds.
-    """
-    squares = [((arm.score.n - 1) * arm.score.sd**2, arm.score.n - 1) for arm in arms if arm.score.sd is not None]
-    freedom = sum(n for _, n in squares)
-    if not freedom:
-        return 0.0
-    noise = math.sqrt(sum(square for square, _ in squares) / freedom)
-    return float(stdtrit(freedom, 0.975)) * noise * math.sqrt(2 / max(seeds, 1))
 
 
 def effective_rate(tuned: Sequence[Tuned], arms: Sequence[Arm], objective: Objective) -> Claim:
@@ -276,11 +256,16 @@ def _by_momentum(
 ) -> dict[str, list[tuple[float, Rates]]]:
     own = {arm.name: [arm] for arm in arms if arm.score.sd is not None}  # arms that barely train scatter more
     found = {
-        name: [(m, rates_of(each, m, indistinct(own.get(each.arm, arms), each.seeds), objective)) for m, each in group]
+        name: [(m, rates_of(each, m, _indistinct(own.get(each.arm, arms), each.seeds), objective)) for m, each in group]
         for name, group in along(tuned, MOMENTUM, lambda t: t.levels).items()
     }
     groups = {name: [(m, rates) for m, rates in group if rates is not None] for name, group in found.items()}
     return {name: group for name, group in groups.items() if len(group) > 1 and _step([rates for _, rates in group])}
+
+
+def _indistinct(arms: Sequence[Arm], seeds: int) -> float:
+    """Return the difference of two scores over so many seeds that the noise between the seeds of arms explains."""
+    return least_significant_difference([arm.score.values for arm in arms], seeds)
 
 
 def _too_few(tuned: Sequence[Tuned], key: str, needed: str) -> str:

@@ -10,7 +10,7 @@ from hpsearch.reports.ablation.comparisons import Difference
 from hpsearch.reports.ablation.effects import Effects
 from hpsearch.reports.ablation.tuning import HELD, Nuisance
 from hpsearch.reports.kit.setup import HEADLINE, fixed_settings
-from hpsearch.statistics.estimates import Estimate
+from hpsearch.statistics.intervals import Estimate
 
 
 def answer(arms: Sequence[Arm], reference: Arm | None, compared: Sequence[Difference], objective: Objective) -> str:

@@ -10,8 +10,7 @@ from hpsearch.reports.ablation.costs import Cost, Reach
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.sentences import detectable, method
 from hpsearch.reports.kit.cells import NONE, Cell, Cells
-from hpsearch.statistics.estimates import LARGE, Estimate
-from hpsearch.statistics.intervals import Interval
+from hpsearch.statistics.intervals import LARGE, Estimate, Interval
 
 COMPARED = ("difference", "its 95 % interval", "p (Holm)")
 STRENGTH = ("Hedges' g", "detectable")

@@ -9,7 +9,7 @@ from hpsearch.reports.ablation.arms import Arm, ablation_options, named
 from hpsearch.reports.kit.points import Point, best_of, halved, objective_of, points_of
 from hpsearch.reports.kit.setup import flatten
 from hpsearch.reports.kit.space import Axis, searched
-from hpsearch.statistics.estimates import estimate
+from hpsearch.statistics.intervals import estimate
 
 HELD, RETUNED = "held", "retuned"
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.kit.space import Axis, floats, main_axis, plain, searched
-from hpsearch.statistics.intervals import Interval, mean_interval, spread
+from hpsearch.statistics.intervals import Interval, mean_interval, standard_deviation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,7 +168,7 @@ def _point(number: int, params: Mapping[str, Any], rows: Sequence[tuple[Any, ...
         diverged=sum(diverged(row[3], row[5]) for row in rows),
         partial=float(np.mean(stopped)) if stopped else None,
         mean=float(np.mean(whole)) if whole else None,
-        sd=spread(whole),
+        sd=standard_deviation(whole),
         interval=mean_interval(whole),
     )
 

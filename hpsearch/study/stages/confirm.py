@@ -10,7 +10,7 @@ from hpsearch.base.types import TrialTable
 from hpsearch.base.words import settings
 from hpsearch.reports.kit.space import floats
 from hpsearch.statistics.intervals import mean_interval
-from hpsearch.statistics.optimism import measured
+from hpsearch.statistics.optimism import measured_optimism
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
 from hpsearch.study.stages.points import complete_points, counts
 
@@ -68,7 +68,7 @@ class Confirm:
         if promised is not None:
             searched = float(need(context, "searched_score", self.needs["searched_score"]))
             looks = int(context.handed.get("looks", 0)) + len(candidates)
-            gap = measured(searched, _by_seed(table, promised.point, "score"), context.objective.maximize)
+            gap = measured_optimism(searched, _by_seed(table, promised.point, "score"), context.objective.maximize)
             numbers |= {"optimism": gap.value, "optimism_low": gap.low, "optimism_high": gap.high, "looks": looks}
             sentence += (
                 f"; the best of the fine search{'' if promised is winner else f', {settings(promised.params)},'} had "

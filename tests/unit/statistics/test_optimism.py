@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from hpsearch.statistics.optimism import expected_maximum
+from hpsearch.statistics.intervals import mean_interval
+from hpsearch.statistics.optimism import expected_maximum, measured_optimism
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,17 @@ def test_known_values(n, known):
 def test_agrees_with_draws():
     draws = np.random.default_rng(0).normal(size=(20_000, 13)).max(axis=1)
     assert expected_maximum(13) == pytest.approx(draws.mean(), abs=4 * draws.std() / math.sqrt(len(draws)))
+
+
+@pytest.mark.parametrize(("maximize", "sign"), [(True, 1), (False, -1)])
+def test_a_promise_is_held_against_fresh_seeds(maximize, sign):
+    fresh = [0.90, 0.92, 0.91]
+    found, interval = measured_optimism(0.95, fresh, maximize), mean_interval(fresh)
+    assert found.value == pytest.approx(sign * 0.04)
+    ends = sorted([sign * (0.95 - interval.low), sign * (0.95 - interval.high)])
+    assert (found.low, found.high) == pytest.approx(ends) and found.low < found.value < found.high
+
+
+def test_one_fresh_score_says_nothing_of_optimism():
+    with pytest.raises(ValueError, match="two fresh scores"):
+        measured_optimism(0.95, [0.9], maximize=True)

@@ -10,13 +10,11 @@ from scipy import stats
 
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import level
-from hpsearch.reports.ablation.comparisons import detectable_factor, hedges, holm, paired_p, power
-from hpsearch.reports.ablation.costs import Run, kaplan_meier_median, reach
+from hpsearch.reports.ablation.costs import Run, reach
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.tables import arm_rows, cost_rows, difference_rows, ranking_aid
 from hpsearch.reports.comparison.arm_by_arm import arm_by_arm, told
 from hpsearch.reports.kit.cells import texts
-from hpsearch.statistics.estimates import bca_interval, estimate
 
 NO_STEPS = pd.DataFrame(columns=["point", "seed", "fold", "step", "loss"])
 MAXIMIZE = Objective("valid/acc")
@@ -56,55 +54,6 @@ def grid(seeds=6, sd=0.01, rng=0):
         for b in (32, 128)
         for m in (0.0, 0.9)
     }
-
-
-@pytest.mark.parametrize("n", [3, 5, 12, 30])
-def test_bca_is_that_of_scipy(n):
-    values = np.random.default_rng(n).gamma(3, size=n)
-    ours = bca_interval(values.tolist())
-    theirs = stats.bootstrap((values,), np.mean, n_resamples=20000, method="BCa", rng=1).confidence_interval
-    width = theirs.high - theirs.low
-    assert ours.low == pytest.approx(theirs.low, abs=0.06 * width)
-    assert ours.high == pytest.approx(theirs.high, abs=0.06 * width)
-
-
-def test_which_interval_is_shown():
-    few, many = estimate(list(range(19))), estimate(list(range(20)))
-    assert few.shown is few.t and few.beside is few.bca
-    assert many.shown is many.bca and many.beside is many.t
-    assert estimate([1.0]).shown is None and estimate([1.0, 2.0]).bca is None
-
-
-def test_the_paired_test_is_that_of_scipy():
-    a, b = np.random.default_rng(0).normal(size=(2, 7))
-    assert paired_p((a - b).tolist()) == pytest.approx(stats.ttest_rel(a, b).pvalue)
-    assert paired_p([0.0, 0.0]) == 1.0 and paired_p([0.1, 0.1]) is None and paired_p([0.3]) is None
-
-
-def test_holm_by_hand():
-    assert holm([0.01, 0.04, None, 0.03]) == pytest.approx([0.03, 0.06, None, 0.06])
-    assert holm([0.6, 0.7]) == [1.0, 1.0]
-
-
-@pytest.mark.parametrize("n", [3, 5, 10])
-def test_power_is_that_of_the_noncentral_t(n):
-    k, critical = detectable_factor(n), stats.t.ppf(0.975, n - 1)
-    shift = k * np.sqrt(n)
-    exact = stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift)
-    assert exact == pytest.approx(0.8, abs=2e-3)
-    assert power(0.0, n - 1) == pytest.approx(0.05, abs=1e-3)
-
-
-def test_hedges_removes_the_bias():
-    draws = np.random.default_rng(0).normal(1.0, 1.0, (20000, 6))
-    assert np.mean([hedges(row.tolist()) for row in draws]) == pytest.approx(1.0, abs=0.02)
-    assert hedges([1.0, 1.0, 1.0]) is None
-
-
-def test_kaplan_meier_by_hand():
-    # S = 5/6 after 2, 4/6 after 4, one is lost at 5, S = 4/9 after 7.
-    assert kaplan_meier_median([2, 4, 5, 7, 9, 9], [True, True, False, True, False, False]) == 7
-    assert kaplan_meier_median([3, 9, 9], [True, False, False]) is None
 
 
 def test_a_trial_that_diverged_never_gets_there():
