@@ -6,24 +6,24 @@ Hydra composes, Optuna proposes, torch trains, MLflow remembers, plotly shows. I
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hpsearch.study.api import compare as compare
+    from hpsearch.study.api import draw as draw
+    from hpsearch.study.api import load_curves as load_curves
+    from hpsearch.study.api import load_trials as load_trials
     from hpsearch.study.api import run_search as run_search
+    from hpsearch.study.api import run_study as run_study
     from hpsearch.study.curvature import curvature as curvature
-    from hpsearch.study.results import compare as compare
-    from hpsearch.study.results import draw as draw
-    from hpsearch.study.results import load_curves as load_curves
-    from hpsearch.study.results import load_trials as load_trials
-    from hpsearch.study.search import run_study as run_study
     from hpsearch.study.single import run_trial as run_trial
 
 _HOMES = {
-    "run_study": "hpsearch.study.search",
+    "run_study": "hpsearch.study.api",
     "run_search": "hpsearch.study.api",
     "run_trial": "hpsearch.study.single",
     "curvature": "hpsearch.study.curvature",
-    "compare": "hpsearch.study.results",
-    "draw": "hpsearch.study.results",
-    "load_trials": "hpsearch.study.results",
-    "load_curves": "hpsearch.study.results",
+    "compare": "hpsearch.study.api",
+    "draw": "hpsearch.study.api",
+    "load_trials": "hpsearch.study.api",
+    "load_curves": "hpsearch.study.api",
 }
 __all__ = ["compare", "curvature", "draw", "load_curves", "load_trials", "run_search", "run_study", "run_trial"]
 

@@ -112,8 +112,8 @@ def _searches(word: str) -> bool:
 
 
 def _study(parsed: argparse.Namespace) -> int:
+    from hpsearch.study.api import run_study
     from hpsearch.study.recipe import RecipeOutcome
-    from hpsearch.study.search import run_study
     from hpsearch.terminal.progress import progress
     from hpsearch.terminal.summary import show_recipe, show_study
 
@@ -159,7 +159,7 @@ def _curvature(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
-    from hpsearch.study.search import compare_studies, rebuild_report
+    from hpsearch.study.existing import compare_studies, rebuild_report
     from hpsearch.terminal.words import shown_path
 
     name, other = _one_name(parsed, "NAME"), _name(parsed)
@@ -169,7 +169,7 @@ def _report(parsed: argparse.Namespace) -> int:
 
 
 def _list(parsed: argparse.Namespace) -> int:
-    from hpsearch.study.search import list_studies
+    from hpsearch.study.existing import list_studies
     from hpsearch.terminal.summary import show_studies
 
     _no_more_words(parsed)
@@ -178,7 +178,7 @@ def _list(parsed: argparse.Namespace) -> int:
 
 
 def _sync(parsed: argparse.Namespace) -> int:
-    from hpsearch.study.search import sync
+    from hpsearch.study.existing import sync
 
     for study, sent in sync(_name(parsed), overrides=parsed.words, config_dirs=parsed.config_dir).items():
         print(f"{study}: {f'{sent} event files sent' if sent else 'everything was sent before'}")

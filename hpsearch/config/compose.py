@@ -2,27 +2,30 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
-from hpsearch.base.grammar import split_name, value_text, without_restart
-from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, quote, stable_hash
+from hpsearch.base.grammar import space_word, split_name, value_text, without_restart
+from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, put, quote, stable_hash
 from hpsearch.config import schema
 from hpsearch.config.composer import Composed, Composer, trial_part
 from hpsearch.config.groups import checked_folders, describe_groups, option_file, read_plugins, shown
 from hpsearch.config.messages import Choice, all_keys, did_you_mean, no_such_option, source_file
 from hpsearch.config.table import searched
 from hpsearch.config.words import (
+    BLOCKS,
     COMMAND_LINE,
     SINGLE,
     STUDY_KEYS,
+    Block,
     Word,
     Words,
     covers,
+    parse_word,
     sort_words,
     study_name,
     study_word,
@@ -34,6 +37,8 @@ __all__ = ["Composition", "TrialConfig", "compose", "describe_groups", "diff", "
 PATHS = frozenset({"data.root"})
 """Keys that say where things lie on this machine; two trials that differ in nothing else are the same trial."""
 
+_OF_RECIPE = ("study", "stage", "stages")
+"""Root keys that say what a recipe is, and nothing of the search of a stage."""
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
 
 
@@ -110,6 +115,44 @@ class Composition:
         if key in origin.study_keys and origin.study_file:
             return shown(origin.study_file)
         return source_file(key, self.choices, self.config_dirs)
+
+    def with_values(self, values: Mapping[str, Any]) -> "Composition":
+        """Return the same with other values at existing dotted keys that are no part of a trial.
+
+        A key that the configuration does not have is left out: a launcher need not know workers.
+        """
+        config = copied(self.config)
+        for key, value in values.items():
+            if get(config, key) is not ABSENT:
+                put(config, key, value)
+        return replace(self, config=config)
+
+    def of_stage(self, overrides: Sequence[str], space: Mapping[str, str]) -> "Composition":
+        """Compose the study of one stage of this recipe: the same words, and no stages.
+
+        Args:
+            overrides: more words, in place of those that set the same keys.
+            space: expressions by flat name, in place of the recipe's; a nuisance hyperparameter that is not among them
+                stays one.
+
+        Returns:
+            The composition, as of a command line of its own, which its words are.
+        """
+        given = [parse_word(text) for text in overrides]
+        replaced = {word.key for word in given}
+        kept = [
+            word
+            for word in sort_words(self.words).hydra
+            if word.key not in replaced and word.key.partition(".")[0] not in _OF_RECIPE
+        ]
+        question = parse_word(f"study.question={self.config['study']['question'] or 'null'}")
+        hydra = (question, word_for("stage", "none"), *kept, *given)
+        nuisance = {name: str(text) for name, text in self.config["nuisance"].items() if name not in space}
+        texts = [f"+study={self.study_option}", *(word.text for word in hydra), *(f"~{block}" for block in BLOCKS)]
+        texts += [space_word(name, text) for name, text in space.items()]
+        texts += [space_word(name, text, "nuisance") for name, text in nuisance.items()]
+        blocks = {"space": Block(space, removed=("",)), "nuisance": Block(nuisance, removed=("",))}
+        return _composition(Words(hydra, self.study_option, blocks, tuple(texts)), self._origin.composer)
 
     def trial(self, params: Mapping[str, Any], seed: int, fold: int = 0) -> TrialConfig:
         """Fill in one point of the space.
@@ -207,8 +250,10 @@ def compose(overrides: Sequence[str], config_dirs: Sequence[str | Path] = ()) ->
         The composition, its values checked; the expressions of the space are not parsed yet. Whatever cannot be
         composed or is not allowed raises ConfigError.
     """
-    composer = Composer(checked_folders(config_dirs))
-    words = sort_words(overrides)
+    return _composition(sort_words(overrides), Composer(checked_folders(config_dirs)))
+
+
+def _composition(words: Words, composer: Composer) -> Composition:
     given = _hydra_words(words, composer)
     composed = composer.compose(given)
     study_file = option_file("study", words.study, composer.folders) if words.study else None
@@ -223,7 +268,7 @@ def compose(overrides: Sequence[str], config_dirs: Sequence[str | Path] = ()) ->
         study_option=words.study,
         study_name=config["study"]["name"],
         fixed=table.fixed,
-        words=tuple(overrides),
+        words=words.given,
         config_dirs=composer.folders,
         _origin=_Origin(composer, given, composed, study_file, _keys_of(study_file), table.sources),
     )

@@ -16,11 +16,12 @@ from hpsearch.base.types import TrialState
 from hpsearch.config.build import own_loop
 from hpsearch.config.compose import Composition, compose
 from hpsearch.reports.curvature.numbers import TOLERANCES, Curvature, judge
-from hpsearch.study.session import WEIGHTS, build_launcher, find_source, find_trial, studies_folder, tracking_uri
+from hpsearch.study.folder import studies_folder
+from hpsearch.study.specs import WEIGHTS, find_source, find_trial, tracking_uri
+from hpsearch.study.workers import Workers
 from hpsearch.tracking.afterwards import add, run_of
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.query import download
-from hpsearch.trial.build import execute
 from hpsearch.trial.measure import measure
 
 LAST = "last.pt"
@@ -168,18 +169,14 @@ def _weights(name: str, known: TrialRecord, folder: Path, uri: str | None, run: 
 def _measured(
     composition: Composition, config: Mapping[str, Any], key: str, file: Path, options: Options
 ) -> dict[str, Any]:
-    if "workers" in composition.config["launcher"]:
-        composition.config["launcher"].update(workers=1)
-    launcher = build_launcher(composition)
-    source = find_source(config, tracking_uri(composition))
-    launcher.start(execute)
-    try:
-        given = {**asdict(options), "tolerance": {name: TOLERANCES[name] for name in ("float32", "float64")}}
-        measured: dict[str, Any] = launcher.call(
+    given = {**asdict(options), "tolerance": {name: TOLERANCES[name] for name in ("float32", "float64")}}
+    with Workers(composition.with_values({"launcher.workers": 1})) as workers:
+        source = find_source(config, tracking_uri(composition))
+        workers.start(config)
+        measured: dict[str, Any] = workers.launcher.call(
             partial(measure, "curvature", config, key=key, weights=str(file), source=source, **given)
         )
-    finally:
-        launcher.stop(now=True)
+        workers.stop(now=True)
     return measured
 
 

@@ -1,47 +1,39 @@
-"""The recipe from its first stage to its last: workers, record, the studies of its stages, what was found."""
+"""The recipe from its first stage to its last, and what is left of it: its record, its studies, its report."""
 
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hpsearch.base.errors import ConfigError
-from hpsearch.base.grammar import space_word
+from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.types import Objective, Observer, TrialState, TrialTable
 from hpsearch.config.build import build
-from hpsearch.config.compose import Composition, compose
+from hpsearch.config.compose import Composition
 from hpsearch.config.words import COMMAND_LINE, sort_words
 from hpsearch.launch.base import Launcher
-from hpsearch.reports.ablation.numbers import Ablation
+from hpsearch.reports.ablation.arms import with_arms
+from hpsearch.reports.ablation.numbers import Ablation, ablation_of
 from hpsearch.search.space import Space
 from hpsearch.study.factorial import Factorial, factorial_of
-from hpsearch.study.ownership import STUDY_FILE, described, owned
+from hpsearch.study.folder import folder_lock, studies_folder
 from hpsearch.study.run_stages import from_dict, run_stages, stops, to_dict
-from hpsearch.study.session import (
-    build_launcher,
-    build_tracker,
-    check_metric,
-    crew,
-    objective_of,
-    recorded,
-    recorded_objective,
-    studies_folder,
-    unsent_note,
-)
+from hpsearch.study.search import report_files, run_one_search
+from hpsearch.study.session import StudySession
 from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
-from hpsearch.tracking.events import Record
+from hpsearch.study.tables import ARMS, TUNE, ablation_tables, table_of, with_runs
+from hpsearch.study.workers import check_metric
+from hpsearch.tracking.afterwards import add, run_of
+from hpsearch.tracking.events import STUDY, Record
+from hpsearch.tracking.mlflow import sync
 from hpsearch.tracking.study_events import read_study
 from hpsearch.trial.measure import measure
 
 GATE_FAILED = 3
 FEW_ROWS = 100
 """Looked at before anything is created; the gate looks at more."""
-SearchStage = Callable[[Composition, Observer, Launcher, Mapping[str, str]], TrialTable]
-OF_RECIPE = ("study", "stage", "stages")
 SET_BY_STAGES = ("sampler", "pruner", "budget")
 
 
@@ -85,28 +77,40 @@ class RecipeOutcome:
 
 
 class Bench:
-    """What the stages of one recipe are given; see `hpsearch.study.stages.base.Context`."""
+    """What the stages of one recipe are given; see `hpsearch.study.stages.base.Context`.
+
+    Args:
+        composition: the configuration of the recipe.
+        launcher: with workers that are there already.
+        observer: shows progress.
+        recipe: its name and uid, which its searches record.
+        factorial: what an ablation compares; None in a recipe that is none.
+    """
 
     def __init__(
         self,
         composition: Composition,
         launcher: Launcher,
-        search: SearchStage,
         observer: Observer,
-        within: Mapping[str, str],
-        handed: Mapping[str, Any],
+        recipe: Mapping[str, str],
         factorial: Factorial | None,
     ) -> None:
-        self.objective: Objective = objective_of(composition)
+        config = composition.config
+        self.objective: Objective = build("objective", config["objective"], config["plugins"])
         self.space: Mapping[str, str] = {name: str(text) for name, text in composition.space.items()}
-        self.handed = handed
+        self.handed: Mapping[str, Any] = {}
         self.factorial = factorial
+        self.found: tuple[Ablation, TrialTable, TrialTable | None] | None = None
         self._composition = composition
         self._launcher = launcher
-        self._search = search
         self._observer = observer
-        self._within = within
-        self._question = composition.config["study"]["question"] or "null"
+        self._recipe = recipe
+        self._tables: dict[str, TrialTable] = {}
+
+    def after(self, handed: Mapping[str, Any]) -> "Bench":
+        """Return what the next stage is given, after what those before it handed on."""
+        self.handed = handed
+        return self
 
     def config(self, params: Mapping[str, Any] | None = None, seed: int | None = None) -> Mapping[str, Any]:
         """Return the resolved configuration of one trial."""
@@ -118,102 +122,178 @@ class Bench:
         return self._launcher.call(partial(measure, name, config, **options))
 
     def search(self, stage: str, words: Sequence[str], space: Mapping[str, str]) -> TrialTable:
-        """Run the study of a stage on the recipe's workers."""
-        name = f"{self._within['name']}.{stage}"
-        given = [*words, f"study.name={name}", *self._anew(name)]
-        replaced = {word.key for word in sort_words(given).hydra}
-        ours = sort_words(self._composition.words).hydra
-        kept = [w.text for w in ours if w.key not in replaced and w.key.partition(".")[0] not in OF_RECIPE]
-        spaces = [space_word(name, expression) for name, expression in space.items()]
-        nuisance = self._composition.config["nuisance"]
-        spaces += [space_word(name, nuisance[name], "nuisance") for name in nuisance if name not in space]
-        study = [f"+study={self._composition.study_option}", f"study.question={self._question}"]
-        composition = compose(
-            [*study, "stage=none", *kept, *given, "~space", "~nuisance", *spaces], self._composition.config_dirs
-        )
-        return self._search(composition, self._observer, self._launcher, self._within)
+        """Run the study of a stage on the recipe's workers, and return it.
 
-    def _anew(self, name: str) -> list[str]:
+        Args:
+            stage: its name.
+            words: Hydra overrides.
+            space: expressions by flat name, in place of the recipe's.
+
+        Returns:
+            The study.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted, and the recipe with it.
+        """
+        name = f"{self._recipe['name']}.{stage}"
+        composition = self._composition.of_stage([*words, f"study.name={name}", *self._restart(name)], space)
+        outcome, table = run_one_search(composition, self._observer, self._launcher, self._recipe)
+        if outcome.interrupted:
+            raise KeyboardInterrupt
+        self._tables[stage] = table
+        return table
+
+    def _restart(self, name: str) -> list[str]:
         """Return the word that starts a stage's study over, where it belongs to an earlier recipe of this name."""
-        known = read_study(studies_folder() / name)
-        return ["study.restart=true"] if known and known.get("within") != self._within else []
+        study = read_study(studies_folder() / name)
+        return ["study.restart=true"] if study and study.get("within") != self._recipe else []
+
+    def ablation(self, arms: TrialTable) -> Ablation:
+        """Compute what an ablation found; the report is made of it too."""
+        tuning = None
+        if self.factorial is not None and self.factorial.retuned:
+            tuning = self._tables.get(TUNE) or table_of(f"{self._recipe['name']}.{TUNE}")
+        arms = with_arms(arms)
+        found = ablation_of(arms, tuning)
+        self.found = found, arms, tuning
+        return found
 
     def line(self, text: str) -> None:
         """Show one line."""
         self._observer.line(text)
 
 
-def run_recipe(composition: Composition, search: SearchStage, observer: Observer) -> RecipeOutcome:
-    """Run a recipe from wherever it stands to its end, or to the gate that fails.
+def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
+    """Run a recipe from wherever it stands to its end, or to the gate that fails, and report it.
 
     Args:
         composition: its configuration.
-        search: runs the study of a stage.
         observer: shows progress.
 
     Returns:
         What was found.
-
-    Raises:
-        ConfigError: there is no study, or a stage cannot be built.
     """
     began = time.time()
+    stages, factorial = _plan(composition)
+    with StudySession(composition, observer) as session:
+        if session.is_new:
+            session.workers.start(composition.config)
+            _look(composition, session.workers.launcher)
+        session.open(composition.space, recipe=list(composition.config["stages"]))
+        study = read_study(session.folder)
+        done = {name: from_dict(fields) for name, fields in study.get("stages", {}).items()}
+        done = {name: finding for name, finding in done.items() if not stops(stages[name], finding)}
+        if done.keys() < stages.keys():
+            session.workers.start(composition.config)
+        recipe = {"name": session.folder.name, "uid": study["uid"]}
+        bench = Bench(composition, session.workers.launcher, observer, recipe, factorial)
+        findings = run_stages(
+            stages, done, bench.after, lambda name, finding: _write(session.record, name, finding), observer.line
+        )
+        session.workers.stop()
+        failed = next((name for name, finding in findings.items() if stops(stages[name], finding)), None)
+        outcome = _conclude(session, findings, failed, began)
+    return _report(composition, outcome, bench, observer)
+
+
+def _plan(composition: Composition) -> tuple[dict[str, Stage], Factorial | None]:
+    """Return the stages of a recipe and the design of an ablation, checked."""
     if composition.study_option is None:
         raise ConfigError("stage: stages belong to a study: add +study=recipe")
-    stages, factorial = _stages(composition), factorial_of(composition)
+    config = composition.config
+    stages: dict[str, Stage] = {
+        name: build("stage", options, config["plugins"]) for name, options in config["stages"].items()
+    }
+    factorial = factorial_of(composition)
     check_stages(stages)
     _check_words(composition, ablates=factorial is not None)
     composition.check_space(Space.parse(composition.space, composition.where).ends())
-    folder, tracker = studies_folder() / composition.study_name, build_tracker(composition)
-    launcher = build_launcher(composition)
-    with ExitStack() as stack:
-        workers = stack.enter_context(ExitStack())
-        anew = composition.config["study"]["restart"]
-        staffed = anew or not (folder / STUDY_FILE).exists()
-        if staffed:
-            workers.enter_context(crew(launcher, composition.config))
-            _look(composition, launcher)
-        restarted = stack.enter_context(owned(folder, described(composition, composition.space), anew, observer.line))
-        fields = _opened(composition, folder) | ({"restart": True} if restarted else {})
-        record = stack.enter_context(recorded(composition, folder, tracker, **fields))
-        study = read_study(folder)
-        known = {name: from_dict(each) for name, each in study.get("stages", {}).items()}
-        known = {name: each for name, each in known.items() if not stops(stages[name], each)}
-        within = {"name": folder.name, "uid": study["uid"]}
-        if known.keys() < stages.keys() and not staffed:
-            workers.enter_context(crew(launcher, composition.config))
-        findings = run_stages(
-            stages,
-            known,
-            lambda handed: Bench(composition, launcher, search, observer, within, handed, factorial),
-            lambda name, finding: _write(record, name, finding),
-            observer.line,
-        )
-        workers.close()
-        failed = next((name for name, each in findings.items() if stops(stages[name], each)), None)
-        answer = conclusion(findings, failed)
-        winner = findings["confirm"].handed.get("winner") if "confirm" in findings else None
-        replay = None if winner is None else _command(composition, winner)
-        best = next((each.handed["best_arm"] for each in findings.values() if "best_arm" in each.handed), None)
-        if best is not None:
-            record.study("best", time.time(), **best)
-        state = {"state": TrialState.COMPLETE, "answer": answer, "why": failed or "", "replay": replay}
-        record.study("state", time.time(), **state)
-        record.flush()
-        notes = unsent_note(tracker, observer)
+    return stages, factorial
+
+
+def _conclude(
+    session: StudySession, findings: Mapping[str, Finding], failed: str | None, began: float
+) -> RecipeOutcome:
+    """Record what was found, and wait for the tracking store."""
+    answer = conclusion(findings, failed)
+    winner = findings["confirm"].handed.get("winner") if "confirm" in findings else None
+    replay = None if winner is None else _command(session.composition, winner)
+    best = next((finding.handed["best_arm"] for finding in findings.values() if "best_arm" in finding.handed), None)
+    if best is not None:
+        session.record.study("best", time.time(), **best)
+    session.conclude(TrialState.COMPLETE, answer=answer, why=failed or "", replay=replay)
+    notes = session.send()
     return RecipeOutcome(
-        name=folder.name,
-        folder=folder,
+        name=session.folder.name,
+        folder=session.folder,
         findings=findings,
         failed=failed,
         answer=answer,
         winner=winner,
         replay_command=replay,
         report=None,
-        ui_command=tracker.hint(),
+        ui_command=session.tracker.hint(),
         elapsed_sec=time.time() - began,
         notes=notes,
     )
+
+
+def _report(composition: Composition, outcome: RecipeOutcome, bench: Bench, observer: Observer) -> RecipeOutcome:
+    """Write the report, of an ablation that of its arms, and put it into the tracking store."""
+    tracker = composition.config["tracker"]
+    tracked = str(tracker["_target_"]).endswith(".MlflowTracker")
+    if tracked:
+        _send_stages(outcome, tracker, observer)
+    if ARMS in outcome.findings and not outcome.failed:
+        found, report = _report_ablation(composition, outcome.folder, bench)
+        outcome = replace(outcome, ablation=found, report=report)
+    else:
+        outcome = replace(outcome, report=_report_stages(outcome))
+    if tracked:
+        _attach(outcome.folder, tracker, observer)
+    return outcome
+
+
+def _send_stages(outcome: RecipeOutcome, tracker: Mapping[str, Any], observer: Observer) -> None:
+    """Send what the stages left: nobody waited for the tracking store between them."""
+    for stage in outcome.findings:
+        folder = outcome.folder.with_name(f"{outcome.name}.{stage}")
+        if folder.exists():
+            try:
+                with folder_lock(folder):
+                    sync(folder, tracker.get("uri"), tracker.get("artifacts"))
+            except StorageError as error:
+                observer.line(f"{error}; `python -m hpsearch sync` sends the rest")
+                return
+
+
+def _report_ablation(composition: Composition, folder: Path, bench: Bench) -> tuple[Ablation, Path]:
+    """Write down what an ablation found, as it was computed in this run, or else from where it is kept."""
+    from hpsearch.reports.ablation.write import write_ablation
+
+    if bench.found is None:
+        arms, tuning = ablation_tables(folder.name)
+        found = ablation_of(arms, tuning)
+    else:
+        found, arms, tuning = bench.found
+        arms, tuning = with_runs(arms), None if tuning is None else with_runs(tuning)
+    return found, write_ablation(found, arms, tuning, composition.command, folder)
+
+
+def _report_stages(outcome: RecipeOutcome) -> Path:
+    from hpsearch.reports.recipe.page import write_notebook
+
+    return write_notebook(read_study(outcome.folder), outcome.replay_command, outcome.folder)
+
+
+def _attach(folder: Path, tracker: Mapping[str, Any], observer: Observer) -> None:
+    """Put the report of a recipe into its MLflow run, if it has one."""
+    try:
+        run = run_of(folder, STUDY, tracker.get("uri"))
+        if run is not None:
+            add(tracker.get("uri"), run, {}, {}, [folder / name for name in report_files(folder)])
+    except StorageError as error:
+        observer.line(f"the report is not in the tracking store ({error})")
 
 
 def conclusion(findings: Mapping[str, Finding], failed: str | None) -> str:
@@ -255,24 +335,9 @@ def _look(composition: Composition, launcher: Launcher) -> None:
         launcher.call(partial(measure, "initial_loss", config, samples=FEW_ROWS))
 
 
-def _stages(composition: Composition) -> dict[str, Stage]:
-    config = composition.config
-    return {name: build("stage", options, config["plugins"]) for name, options in config["stages"].items()}
-
-
 def _write(record: Record, name: str, finding: Finding) -> None:
     record.study("stage", time.time(), name=name, **to_dict(finding))
     record.flush(fsync=True)
-
-
-def _opened(composition: Composition, folder: Path) -> dict[str, Any]:
-    return {
-        "name": folder.name,
-        "question": composition.config["study"]["question"],
-        "space": dict(composition.space),
-        **recorded_objective(objective_of(composition)),
-        "recipe": list(composition.config["stages"]),
-    }
 
 
 def _command(composition: Composition, winner: Mapping[str, Any]) -> str:

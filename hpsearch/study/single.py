@@ -4,7 +4,6 @@ import math
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,25 +21,12 @@ from hpsearch.base.types import (
 )
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose, quote
-from hpsearch.config.words import COMMAND_LINE
+from hpsearch.config.words import COMMAND_LINE, SINGLE
 from hpsearch.launch.base import Launcher
 from hpsearch.search.pool import Finished, Judge, Pool, interrupts
-from hpsearch.study.ownership import locked
-from hpsearch.study.session import (
-    SINGLE,
-    Silent,
-    build_launcher,
-    build_tracker,
-    find_source,
-    find_trial,
-    make_spec,
-    objective_of,
-    recorded,
-    studies_folder,
-    tracking_uri,
-    unsent_note,
-    working,
-)
+from hpsearch.study.session import Silent, StudySession
+from hpsearch.study.specs import find_source, find_trial, make_spec, tracking_uri
+from hpsearch.study.workers import Workers
 from hpsearch.tracking.events import Record, TrialRecord, read_trial, read_trials
 
 POLL_SEC = 0.2
@@ -139,28 +125,23 @@ def run_trial(
     if composition.config["stages"]:
         names = ", ".join(composition.config["stages"])
         raise ConfigError(f"stage = {names}: a single trial has no stages; add +study=recipe (from {COMMAND_LINE})")
-    folder, tracker = studies_folder() / SINGLE, build_tracker(composition)
-    launcher = build_launcher(composition)
     filled = composition.trial({}, composition.config["seed"], composition.config["fold"])
-    with ExitStack() as stack:
-        stack.enter_context(working(launcher, composition, {"": filled.config}))
-        stack.enter_context(locked(folder))
-        record = stack.enter_context(recorded(composition, folder, tracker, name=SINGLE))
-        spec, known = _spec_in(folder, composition, filled.key)
-        objective = objective_of(composition)
-        done = _train(spec, launcher, record, objective, observer, known=known)
-        last = record.trial(spec.id)
-        record.study("state", time.time(), state=done.result.state)
-        record.flush()
-        notes = unsent_note(tracker, observer)
-        ui_command = tracker.hint()
+    with StudySession(composition, observer) as session:
+        session.check({"": filled.config})
+        session.open()
+        spec, logged = _spec_in(session.folder, composition, filled.key)
+        finished = _train(spec, session.workers.launcher, session.record, session.objective, observer, logged=logged)
+        last = session.record.trial(spec.id)
+        session.conclude(finished.result.state)
+        notes = session.send()
+        ui_command = session.tracker.hint()
     name = f"{SINGLE}/{spec.id}"
     return TrialOutcome(
         run=name,
-        state=done.result.state,
-        reason=done.result.reason,
+        state=finished.result.state,
+        reason=finished.result.reason,
         metrics=last.reports[-1].metrics if last and last.reports else {},
-        epochs=done.epochs,
+        epochs=finished.epochs,
         folder=Path(spec.folder),
         replay_command=quote(("python", "-m", "hpsearch", *spec.overrides)),
         check_command=f"python -m hpsearch replay {name} --check",
@@ -172,13 +153,13 @@ def run_trial(
 
 def _spec_in(folder: Path, composition: Composition, key: str) -> tuple[TrialSpec, TrialRecord | None]:
     """Return the trial to train: an unfinished one of the same key, else the next number."""
-    known = read_trials(folder)
+    trials = read_trials(folder)
     seed, fold = composition.config["seed"], composition.config["fold"]
-    for trial in known:
+    for trial in trials:
         if trial.key == key and not trial.state.finished:
             spec = make_spec(composition, folder, trial.id.point, {}, seed, fold)
             return replace(spec, attempt=trial.attempts + 1), trial
-    number = 1 + max((trial.id.point for trial in known), default=-1)
+    number = 1 + max((trial.id.point for trial in trials), default=-1)
     return make_spec(composition, folder, number, {}, seed, fold), None
 
 
@@ -189,15 +170,15 @@ def _train(
     objective: Objective,
     observer: Observer,
     *,
-    known: TrialRecord | None = None,
+    logged: TrialRecord | None = None,
     judge: Judge = lambda _trial, _report: Decision.CONTINUE,
 ) -> Finished:
     """Train one trial in a pool of its own; an interrupt pauses it, a second one stops it."""
     pool = Pool(launcher, record, objective, judge=judge, clock=time.time, line=observer.line)
-    if known is None:
+    if logged is None:
         pool.add(spec)
     else:
-        pool.add(spec, known.curve(objective.metric), int(known.facts.get("failures", 0)))
+        pool.add(spec, logged.curve(objective.metric), int(logged.facts.get("failures", 0)))
     started = time.time()
     with interrupts() as asked:
         try:
@@ -242,27 +223,27 @@ def replay(
         StorageError: there is no such trial, or nothing of it is on record.
     """
     observer, composition = observer or Silent(), compose(overrides, config_dirs)
-    study, known = find_trial(run, tracking_uri(composition))
-    if not known.reports and not known.state.finished:
-        raise StorageError(f"trial {study}/{known.id} has nothing on record to compare with")
-    if isinstance(composition.config["launcher"].get("threads"), int) and "threads" in known.facts:
-        composition.config["launcher"].update(workers=1, threads=known.facts["threads"])
-    config = {**known.config, "plugins": composition.config["plugins"]}
+    study, logged = find_trial(run, tracking_uri(composition))
+    if not logged.reports and not logged.state.finished:
+        raise StorageError(f"trial {study}/{logged.id} has nothing on record to compare with")
+    if isinstance(composition.config["launcher"].get("threads"), int) and "threads" in logged.facts:
+        composition = composition.with_values({"launcher.workers": 1, "launcher.threads": logged.facts["threads"]})
+    config = {**logged.config, "plugins": composition.config["plugins"]}
     objective: Objective = build("objective", config["objective"])
-    launcher = build_launcher(composition)
-    with tempfile.TemporaryDirectory() as folder, working(launcher, composition, {"": config}):
-        spec = TrialSpec(study, known.id, config, known.params, known.overrides, known.key, folder)
-        spec = replace(spec, source=find_source(config, tracking_uri(composition)))
+    with tempfile.TemporaryDirectory() as folder, Workers(composition) as workers:
+        workers.check({"": config})
+        source = find_source(config, tracking_uri(composition))
+        spec = TrialSpec(study, logged.id, config, logged.params, logged.overrides, logged.key, folder, source=source)
         record = Record(Path(folder))
-        done = _train(spec, launcher, record, objective, observer, judge=_until(known))
-        again = read_trial(Path(folder) / "events" / f"{known.id.stem}.jsonl")
-    return _compared(f"{study}/{known.id}", known, again.reports if again else (), done.result)
+        finished = _train(spec, workers.launcher, record, objective, observer, judge=_stop_where(logged))
+        again = read_trial(Path(folder) / "events" / f"{logged.id.stem}.jsonl")
+    return _compared(f"{study}/{logged.id}", logged, again.reports if again else (), finished.result)
 
 
-def _until(known: TrialRecord) -> Judge:
+def _stop_where(logged: TrialRecord) -> Judge:
     """Stop where a pruned trial was stopped."""
-    last = max((report.epoch for report in known.reports), default=0)
-    stops = known.state is TrialState.PRUNED
+    last = max((report.epoch for report in logged.reports), default=0)
+    stops = logged.state is TrialState.PRUNED
 
     def judge(_trial: TrialId, report: Report) -> Decision:
         return Decision.STOP if stops and report.epoch >= last else Decision.CONTINUE
@@ -270,12 +251,12 @@ def _until(known: TrialRecord) -> Judge:
     return judge
 
 
-def _compared(run: str, known: TrialRecord, again: tuple[Report, ...], result: TrialResult) -> ReplayOutcome:
-    differences, largest = _differences(known.reports, again)
-    if result.state is not known.state and known.state.finished:
-        differences.insert(0, f"state: logged {known.state}, now {result.state} ({result.reason})")
+def _compared(run: str, logged: TrialRecord, again: tuple[Report, ...], result: TrialResult) -> ReplayOutcome:
+    differences, largest = _differences(logged.reports, again)
+    if result.state is not logged.state and logged.state.finished:
+        differences.insert(0, f"state: logged {logged.state}, now {result.state} ({result.reason})")
     return ReplayOutcome(
-        run, known.reports, again, result.state, known.state, result.reason, tuple(differences), largest
+        run, logged.reports, again, result.state, logged.state, result.reason, tuple(differences), largest
     )
 
 

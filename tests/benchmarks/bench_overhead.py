@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -28,9 +27,10 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.data.base import Splits
 from hpsearch.search.storage import Store
-from hpsearch.study.ownership import STUDY_FILE, described, write_yaml
-from hpsearch.study.search import _driver, _opened, _representatives, plan_search
-from hpsearch.study.session import Silent, build_launcher, build_tracker, recorded, working
+from hpsearch.study.plan import plan_search
+from hpsearch.study.search import driver_of
+from hpsearch.study.session import Silent, StudySession
+from hpsearch.study.workers import Workers
 from tests.benchmarks import bare_loop
 
 LEARNING_RATES = (0.003, 0.0056, 0.01, 0.018, 0.032, 0.056, 0.1, 0.18)
@@ -56,13 +56,16 @@ class Ours:
     """Runs studies of one configuration with workers that are already started and have their data."""
 
     def __init__(self, words: tuple[str, ...], stack: ExitStack) -> None:
-        self._search = plan_search(compose([*words, "launcher.threads=1"]))
+        self._words = (*words, "launcher.threads=1")
+        search = plan_search(compose(self._words))
         self._number = 0
-        self.launcher = build_launcher(self._search.composition)
+        workers = stack.enter_context(Workers(search.composition))
+        self.launcher = workers.launcher
         started = time.perf_counter()
-        stack.enter_context(working(self.launcher, self._search.composition, {}))
+        configs = search.representatives()
+        workers.start(next(iter(configs.values())))
         self.start_sec = self._until_ready(started)
-        for config in _representatives(self._search).values():
+        for config in configs.values():
             from hpsearch.trial.build import preflight
 
             for _ in range(self.launcher.slots):
@@ -75,21 +78,19 @@ class Ours:
 
     def seconds(self) -> float:
         """Return the time of one study, from its first ask to the last tell and the last event sent."""
-        composition = self._search.composition
         self._number += 1
-        folder = Path.cwd() / "studies" / f"{composition.study_name}.{self._number}"
-        folder.mkdir(parents=True)
-        write_yaml(folder / STUDY_FILE, described(self._search.composition, self._search.space.to_dict()))
+        composition = compose([*self._words, f"study.name=lr_sweep.{self._number}"])
+        search = plan_search(composition)
         store: Store = build("storage", composition.config["storage"])
-        tracker = build_tracker(composition)
-        with recorded(composition, folder, tracker, **_opened(self._search, folder)) as record:
-            tracker.flush(60)
-            with _driver(self._search, store, folder, self.launcher, record, Silent()) as driver:
+        with StudySession(composition, Silent(), self.launcher) as session:
+            session.open(search.space.to_dict())
+            session.tracker.flush(60)
+            with driver_of(search, store, session) as driver:
                 started = time.perf_counter()
                 driver.resume()
                 outcome = driver.run()
                 seconds = time.perf_counter() - started
-            assert tracker.flush(60)
+            assert session.tracker.flush(60)
         assert outcome.why.startswith("all"), outcome
         return seconds
 

@@ -27,10 +27,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from hpsearch.study.api import run_study
 from hpsearch.study.recipe import RecipeOutcome
-from hpsearch.study.search import run_study
-from hpsearch.study.session import Silent, table_of
+from hpsearch.study.session import Silent
 from hpsearch.study.stages.points import complete_points, counts
+from hpsearch.study.tables import table_of
 from hpsearch.tracking.study_events import read_study
 from tests.benchmarks.one_trial import trained
 

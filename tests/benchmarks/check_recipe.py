@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
 
+from hpsearch.study.api import run_study
 from hpsearch.study.recipe import RecipeOutcome
-from hpsearch.study.search import run_study
 from hpsearch.study.stages.base import Finding
 
 WANTED, SECONDS = 0.96, 90

@@ -15,7 +15,7 @@ from hpsearch.base.types import Report, Started, TrialResult, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import CONF
-from hpsearch.study.search import plan_search
+from hpsearch.study.plan import plan_search
 from tests.support.driver import Killed, Setup, Uneven, resumes
 
 pytestmark = pytest.mark.long

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from hpsearch import load_curves, load_trials
 from hpsearch.base.errors import StorageError
 from hpsearch.reports.ablation.numbers import ablation_of
-from hpsearch.study.session import ablation_tables
+from hpsearch.study.tables import ablation_tables
 from hpsearch.tracking.afterwards import run_of
 from hpsearch.tracking.events import STUDY
 from hpsearch.tracking.study_events import read_study

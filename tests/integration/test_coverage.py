@@ -11,7 +11,7 @@ from hpsearch.base.types import TrialState
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import CONF
 from hpsearch.models.mlp import MLP
-from hpsearch.study.search import plan_search
+from hpsearch.study.plan import plan_search
 from hpsearch.trial.build import prepare
 from hpsearch.trial.loop import train
 from tests.support.coverage_rows import ROWS

@@ -12,8 +12,8 @@ from hpsearch import run_trial
 from hpsearch.base.errors import ConfigError
 from hpsearch.cli import run
 from hpsearch.study.curvature import Options, options_of
-from hpsearch.study.session import find_trial
 from hpsearch.study.single import replay
+from hpsearch.study.specs import find_trial
 from hpsearch.trial.build import prepare
 from hpsearch.trial.checkpoint import Progress, load_weights, save_last
 from hpsearch.trial.evaluate import evaluate

@@ -5,7 +5,7 @@ import pytest
 from hpsearch import load_trials, run_study
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.config.compose import compose
-from hpsearch.study.search import plan_search
+from hpsearch.study.plan import plan_search
 
 STUDY = ("+study=lr_sweep", "study.name=folds", "launcher=inline", "tracker=none", "trainer.device=cpu")
 SMALL = ("space.optimizer.lr=choice(0.01, 0.1)", "data.train_size=80", "trainer.epochs=1", "model.hidden=[8]")

@@ -127,10 +127,8 @@ def found(*words, gates=GATES):
     assert list(stages) == list(gates)
     check_stages(stages)
 
-    def bench(handed):
-        return Bench(composition, InlineLauncher(), None, Quiet(), {"name": "gates", "uid": "1"}, handed, None)
-
-    return run_stages(stages, {}, bench, lambda name, finding: None, lambda text: None)
+    bench = Bench(composition, InlineLauncher(), Quiet(), {"name": "gates", "uid": "1"}, None)
+    return run_stages(stages, {}, bench.after, lambda name, finding: None, lambda text: None)
 
 
 @pytest.mark.parametrize("case", few(BROKEN))

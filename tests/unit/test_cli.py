@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-import hpsearch.study.search
+import hpsearch.study.api
+import hpsearch.study.existing
 import hpsearch.study.single
 import hpsearch.terminal.summary
 import hpsearch.tracking.ui
@@ -33,10 +34,10 @@ def asked(monkeypatch):
 
     done = SimpleNamespace(exit_code=0, same=True)
     for module, name, outcome in (
-        (hpsearch.study.search, "run_study", done),
-        (hpsearch.study.search, "rebuild_report", Path("/elsewhere/report.html")),
-        (hpsearch.study.search, "list_studies", []),
-        (hpsearch.study.search, "sync", {"lr_sweep": 3, "other": 0}),
+        (hpsearch.study.api, "run_study", done),
+        (hpsearch.study.existing, "rebuild_report", Path("/elsewhere/report.html")),
+        (hpsearch.study.existing, "list_studies", []),
+        (hpsearch.study.existing, "sync", {"lr_sweep": 3, "other": 0}),
         (hpsearch.study.single, "run_trial", done),
         (hpsearch.study.single, "replay", done),
         (hpsearch.tracking.ui, "serve", 0),
@@ -152,7 +153,7 @@ def test_second_interrupt_says_how_to_go_on(asked, monkeypatch, capsys):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(hpsearch.study.search, "run_study", interrupt)
+    monkeypatch.setattr(hpsearch.study.api, "run_study", interrupt)
     assert run(["+study=lr_sweep", "space.a=choice(1, 2)"]) == 130
     expected = "hpsearch: stopped; go on with: python -m hpsearch +study=lr_sweep 'space.a=choice(1, 2)'\n"
     assert capsys.readouterr().err == expected

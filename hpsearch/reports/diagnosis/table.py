@@ -7,7 +7,7 @@ from hpsearch.reports.diagnosis.rules import diagnose
 from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.points import Results
 from hpsearch.reports.kit.tables import Row, Table
-from hpsearch.study.session import layers_of
+from hpsearch.study.tables import layers_of
 
 ROWS = 200
 

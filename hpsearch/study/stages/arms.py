@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from hpsearch.base.grammar import value_text
 from hpsearch.base.words import count
 from hpsearch.reports.ablation.arms import Arm
-from hpsearch.reports.ablation.numbers import Ablation, ablation_of
+from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.study.factorial import Factorial
 from hpsearch.study.stages.base import Context, Finding, Verdict, design, need
 from hpsearch.study.stages.points import counts
@@ -35,7 +35,7 @@ class Arms:
         tuned: Mapping[str, Mapping[str, Any]] = need(context, "nuisance", "tune") if factorial.retuned else {}
         space = {**factorial.factors, **(factorial.nuisance if factorial.retuned else {})}
         table = context.search("arms", [*_queue(factorial, tuned), *factorial.words], space)
-        found, numbers = ablation_of(table), counts(table)
+        found, numbers = context.ablation(table), counts(table)
         if found.best is None:
             sentence = f"no trial of {count(len(found.arms), 'arm')} finished"
             action = "look at the errors in the trials, or choose a smaller learning rate"

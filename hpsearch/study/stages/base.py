@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from hpsearch.base.errors import ConfigError, check_choice
 from hpsearch.base.types import Objective, TrialTable
+from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.study.factorial import Factorial
 
 
@@ -82,6 +83,10 @@ class Context(Protocol):
         Returns:
             The study.
         """
+        ...
+
+    def ablation(self, arms: TrialTable) -> Ablation:
+        """Return what an ablation found, of the study of its arms; it is computed once, and reported from that."""
         ...
 
     def line(self, text: str) -> None:

@@ -12,8 +12,8 @@ from hpsearch.reports.diagnosis.history import histories, history
 from hpsearch.reports.diagnosis.rules import Diagnosis, Label, diagnose
 from hpsearch.reports.diagnosis.study import study_diagnoses
 from hpsearch.reports.summary.sweep import Summary
-from hpsearch.study.session import layers_of
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
+from hpsearch.study.tables import layers_of
 
 HIGH = (Label.UNDERFITTING, Label.PLATEAU)
 """What a shallower twin tells the reason of."""

@@ -80,7 +80,7 @@ def refused(kind, config, plugins=(), **extra):
         "torch.optim.SGD",
         "torch.float32",
         "optuna.load_study",
-        "hpsearch.study.search.run_study",
+        "hpsearch.study.api.run_study",
         "hpsearch.config.compose.compose",
         "hpsearch.search.samplers.Grid",
     ],

@@ -5,9 +5,9 @@ import shutil
 import pytest
 
 from hpsearch.base.errors import ConfigError, StorageError
-from hpsearch.study.results import compare
+from hpsearch.study.api import compare
+from hpsearch.study.existing import compare_studies, rebuild_report
 from hpsearch.study.run_stages import to_dict
-from hpsearch.study.search import compare_studies, rebuild_report
 from hpsearch.study.stages.base import Finding, Verdict
 from hpsearch.tracking.afterwards import run_of
 from hpsearch.tracking.events import STUDY, Record

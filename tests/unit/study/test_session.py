@@ -8,8 +8,8 @@ import pytest
 from hpsearch.base.errors import StorageError
 from hpsearch.base.types import TrialId
 from hpsearch.config.compose import compose
-from hpsearch.study.ownership import move_aside, read_yaml, write_yaml
-from hpsearch.study.session import make_spec, study_folder
+from hpsearch.study.folder import move_aside, read_yaml, study_folder, write_yaml
+from hpsearch.study.specs import make_spec
 
 
 @pytest.fixture

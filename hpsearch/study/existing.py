@@ -1,0 +1,92 @@
+"""What is done with studies that exist: their reports, a comparison, a list, sending them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpsearch.base.errors import BusyError, ConfigError
+from hpsearch.config.compose import compose
+from hpsearch.study.folder import folder_lock, studies_folder, study_folder
+from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of
+from hpsearch.tracking.mlflow import sync as send
+from hpsearch.tracking.query import StudySummary, studies
+
+
+def rebuild_report(name: str) -> Path:
+    """Write the report of an existing study again, from its folder or else from the tracking store.
+
+    Args:
+        name: of the study.
+
+    Returns:
+        The path of the page, in ``studies/NAME``. A study that is in neither raises a `StorageError`.
+    """
+    from hpsearch import reports
+
+    table, folder = table_of(name), studies_folder() / name
+    if is_ablation(table.study):
+        from hpsearch.reports.ablation.numbers import ablation_of
+        from hpsearch.reports.ablation.write import write_ablation
+
+        arms, tuning = ablation_tables(name)
+        return write_ablation(ablation_of(arms, tuning), arms, tuning, str(table.study["command"]), folder)
+    if "recipe" in table.study:
+        from hpsearch.reports.recipe.page import write_notebook
+
+        study = {"name": table.name, **table.study}
+        return write_notebook(study, table.study.get("state", {}).get("replay"), folder)
+    return reports.write(table, folder)
+
+
+def compare_studies(first: str, second: str) -> Path:
+    """Write one page on two existing studies side by side.
+
+    Args:
+        first: name of one study; found as for `rebuild_report`, an ablation stands for its arms.
+        second: name of the other.
+
+    Returns:
+        The path of the page, in ``studies/FIRST_vs_SECOND``.
+
+    Raises:
+        ConfigError: both are the same study. One that is a recipe is refused as well.
+    """
+    from hpsearch.reports.comparison.page import write_comparison
+    from hpsearch.reports.summary.findings import find
+
+    if first == second:
+        raise ConfigError(f"report {first} {second}: two different studies are needed")
+    one, other = (find(compared_table(name)) for name in (first, second))
+    return write_comparison(one, other, studies_folder() / f"{first}_vs_{second}")
+
+
+def list_studies() -> list[StudySummary]:
+    """Return the studies of the working folder, the newest first."""
+    return studies(studies_folder())
+
+
+def sync(
+    name: str | None = None, *, overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()
+) -> dict[str, int]:
+    """Send what event files hold and the tracking store does not.
+
+    Args:
+        name: of the study; None: every study of the working folder.
+        overrides: of the tracker: where to send.
+        config_dirs: folders with configuration of your own.
+
+    Returns:
+        The number of event files sent, by study; a running study is left to its driver, and refused when it is named.
+
+    Raises:
+        BusyError: the named study is running. A store that cannot be reached raises a `StorageError`.
+    """
+    tracker = compose(overrides, config_dirs).config["tracker"]
+    sent: dict[str, int] = {}
+    for folder in [study_folder(name)] if name else [summary.folder for summary in list_studies()]:
+        try:
+            with folder_lock(folder):
+                sent[folder.name] = send(folder, tracker.get("uri"), tracker.get("artifacts"))
+        except BusyError:
+            if name:
+                raise
+    return sent

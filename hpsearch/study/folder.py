@@ -1,0 +1,138 @@
+"""The folder of a study: where it lies, its lock, and the configuration that the study was started with."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hpsearch.base.errors import StorageError, nearest
+from hpsearch.config.compose import Composition, diff
+from hpsearch.config.words import SINGLE
+from hpsearch.search.storage import study_lock
+
+STUDY_FILE = "study.yaml"
+RUN_TIME = ("launcher", "tracker", "storage", "budget")
+"""Where and how much to run: not part of what a study is."""
+
+
+def studies_folder() -> Path:
+    """Return the folder of all studies: ``studies`` in the working folder."""
+    return Path.cwd() / "studies"
+
+
+def study_folder(name: str) -> Path:
+    """Return the folder of an existing study.
+
+    Raises:
+        StorageError: there is none of this name.
+    """
+    folder = studies_folder() / name
+    if not (folder / "events").is_dir():
+        known = sorted(p.parent.name for p in studies_folder().glob("*/events"))
+        raise StorageError(
+            f"no study '{name}' in {studies_folder()}{nearest(name, known)} (there are: {', '.join(known) or 'none'})"
+        )
+    return folder
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Create a study's folder if need be and hold its lock.
+
+    Yields:
+        Nothing; the lock is held inside the block.
+
+    Raises:
+        StorageError: the folder cannot be written, or another driver holds the lock.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot create {folder}: {error.strerror}") from None
+    single = folder.name == SINGLE
+    what = "another single trial, one at a time in a folder," if single else f"study '{folder.name}'"
+    with study_lock(folder, what):
+        yield
+
+
+def move_aside(folder: Path) -> Path:
+    """Rename a study's folder after the present time, so that the study can start again."""
+    target = folder.with_name(f"{folder.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    return folder.rename(target)
+
+
+def description(composition: Composition, space: Mapping[str, str]) -> dict[str, Any]:
+    """Return what `STUDY_FILE` says of a study: its name, question and command, its space and its configuration."""
+    return {
+        "name": composition.study_name,
+        "question": composition.config["study"]["question"],
+        "command": composition.command,
+        "space": dict(space),
+        "config": composition.config,
+    }
+
+
+def keep_description(folder: Path, study: Mapping[str, Any]) -> None:
+    """Write what a study is into its folder, or compare it with what stands there.
+
+    Args:
+        folder: of the study; its lock is held.
+        study: what it is; see `description`.
+
+    Raises:
+        StorageError: it was started with another configuration.
+    """
+    file = folder / STUDY_FILE
+    if not file.exists():
+        write_yaml(file, study)
+        return
+    old, new = _identity(read_yaml(file)), _identity(study)
+    if old != new:
+        changes = "; ".join(diff(old, new).splitlines())
+        raise StorageError(
+            f"study '{folder.name}' was started with another configuration ({changes}); "
+            "choose another study.name, or study.restart=true to start again"
+        )
+
+
+def _identity(study: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a study's description that a resumed one must share."""
+    config = {key: value for key, value in study["config"].items() if key not in RUN_TIME}
+    config["study"] = {key: value for key, value in config["study"].items() if key not in ("restart", "question")}
+    if "stages" in config:  # what a failed gate does may change after it failed
+        config["stages"] = {name: {**stage, "on_fail": ""} for name, stage in config["stages"].items()}
+    return {"config": config, "space": dict(study["space"])}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file.
+
+    Returns:
+        Its table; empty when there is no file.
+
+    Raises:
+        StorageError: it holds no table.
+    """
+    if not path.exists():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StorageError(f"{path} is damaged ({str(error).splitlines()[0]})") from None
+    if not isinstance(content, dict):
+        raise StorageError(f"{path} is damaged: it holds {content!r} and no table")
+    return content
+
+
+def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a YAML file, keys in the order given, through a temporary file that is on the disk before its renaming."""
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        yaml.safe_dump(dict(content), file, sort_keys=False, allow_unicode=True)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

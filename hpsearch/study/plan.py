@@ -1,0 +1,134 @@
+"""What a configuration asks to search, checked before anything runs."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.pruners import NopPruner
+
+from hpsearch.base.errors import ConfigError, SpaceError
+from hpsearch.base.grammar import value_text
+from hpsearch.base.types import Objective
+from hpsearch.config.build import build
+from hpsearch.config.compose import Composition
+from hpsearch.config.schema import check_value
+from hpsearch.search.auto import AutoPruner
+from hpsearch.search.driver import Plan
+from hpsearch.search.extension import Extension
+from hpsearch.search.judge import Judge
+from hpsearch.search.pruners import TopKAfter
+from hpsearch.search.samplers import Queue, check_sampler, seed_after
+from hpsearch.search.space import Space
+
+PAIRS = 24
+"""Configurations built beforehand for pairs of searched options that might exclude each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a configuration asks to search, checked."""
+
+    composition: Composition
+    space: Space
+    objective: Objective
+    plan: Plan
+    sampler: Any
+    pruner: Any
+    extension: Extension
+
+    def sampler_after(self, points: int) -> Any:
+        """Return the sampler seeded for a study that holds so many points, so that a resumed one draws new ones."""
+        config = self.composition.config
+        return _quietly("sampler", config, seed=seed_after(self.sampler, config["seed"], points))
+
+    def allowed(self, key: str, value: Any) -> bool:
+        """Return whether a key of the configuration may take a value."""
+        try:
+            check_value(key, value, "")
+        except ConfigError:
+            return False
+        return True
+
+    def representatives(self) -> dict[str, Mapping[str, Any]]:
+        """Return, by their chosen options, the trial configurations to build before anything is created."""
+        seed, points = self.plan.seeds[0], self.space.covering(PAIRS)
+        groups = [parameter.key for parameter in self.space.parameters if parameter.is_group]
+        return {
+            ", ".join(f"{group}={value_text(point[group])}" for group in groups if group in point): (
+                self.composition.trial(point, seed).config
+            )
+            for point in points
+        }
+
+
+def plan_search(composition: Composition, tests: bool = False) -> Search:
+    """Check what a configuration asks to search.
+
+    Args:
+        composition: the configuration, with a study.
+        tests: whether its trials may look at the test split.
+
+    Returns:
+        The search.
+
+    Raises:
+        ConfigError: there is no study, or a setting cannot be used in a search.
+        SpaceError: the space is empty or cannot be searched this way.
+    """
+    config = composition.config
+    if composition.study_option is None:
+        raise ConfigError("no study named: add +study=NAME (see --help for the studies)")
+    if config["trainer"].get("test") and not tests:
+        raise ConfigError("trainer.test = true: a search may not look at the test split; use it in a single trial")
+    space = Space.parse(composition.space, composition.where)
+    if not space.parameters:
+        raise SpaceError(f"the space of study '{composition.study_name}' is empty: nothing is left to search")
+    composition.check_space(space.ends())
+    sampler, pruner = _quietly("sampler", config, seed=0), _quietly("pruner", config)
+    objective: Objective = build("objective", config["objective"], config["plugins"])
+    if objective.others and isinstance(pruner, AutoPruner):
+        pruner = NopPruner()  # what picks for itself picks what works: nothing can judge several objectives early
+    seeds = tuple(config["seed"] + i for i in range(config["study"]["seeds"]))
+    budget = config["budget"]
+    if isinstance(pruner, AutoPruner) and budget["epochs"]:  # half of them are for the points that go on
+        pruner.start = min(pruner.start, max(1, budget["epochs"] // 2))
+    plan = Plan(objective, seeds, _folds(composition), **budget)
+    check_sampler(sampler, space, len(objective.each))
+    if not isinstance(sampler, Queue) and space.size() is None and all(limit is None for limit in budget.values()):
+        raise ConfigError(
+            "budget.points = null: this sampler would search for ever; set budget.points, epochs, seconds or target"
+        )
+    _check_pruner(pruner, plan, space, isinstance(sampler, Queue))
+    extension = Extension(**config["extend"])
+    extension.check(space)
+    return Search(composition, space, objective, plan, sampler, pruner, extension)
+
+
+def _quietly(kind: str, config: Mapping[str, Any], **extra: Any) -> Any:
+    """Build a sampler or a pruner without Optuna's word that it is experimental."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is experimental")
+        return build(kind, config[kind], config["plugins"], **extra)
+
+
+def _check_pruner(pruner: Any, plan: Plan, space: Space, queued: bool) -> None:
+    judge = Judge(pruner, plan.objective)
+    name = type(pruner).__name__
+    if plan.objective.others and (judge.by_epoch or judge.by_replicate):
+        several = ", ".join(each.metric for each in plan.objective.each)
+        raise ConfigError(f"pruner {name}: cannot judge several objectives ({several}); use pruner=none")
+    if judge.by_replicate and len(plan.replicates) < 2:
+        raise ConfigError(f"pruner {name}: compares seeds or folds, and there is one; set study.seeds or data.folds")
+    endless = plan.points is None and space.size() is None and not queued
+    if isinstance(pruner, TopKAfter) and pruner.of is None and endless:
+        raise ConfigError("pruner.of = null: the best of all points are known only with budget.points; set one of both")
+
+
+def _folds(composition: Composition) -> tuple[int, ...]:
+    """Return the folds that every point is trained on: all of them."""
+    fold = composition.config["fold"]
+    if fold:
+        where = composition.where("fold")
+        raise ConfigError(f"fold = {fold}: a study trains every fold of data.folds; leave it out (from {where})")
+    return tuple(range(composition.config["data"].get("folds") or 1))

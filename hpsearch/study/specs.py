@@ -1,0 +1,100 @@
+"""What a worker needs to train a trial, and trials on record: by their name, by their run, by their weights."""
+
+import functools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hpsearch.base.errors import ConfigError, HpsearchError, StorageError
+from hpsearch.base.types import TrialId, TrialSpec
+from hpsearch.config.compose import Composition
+from hpsearch.study.folder import study_folder
+from hpsearch.tracking.events import TrialRecord, read_trial
+from hpsearch.tracking.query import download, find_run
+
+WEIGHTS = "best.safetensors"
+"""The artifact of a trial that holds its best weights."""
+
+
+def make_spec(
+    composition: Composition, folder: Path, point: int, params: Mapping[str, Any], seed: int, fold: int
+) -> TrialSpec:
+    """Return what a worker needs for one trial of a study."""
+    filled = composition.trial(params, seed, fold)
+    trial = TrialId(point, seed, fold)
+    return TrialSpec(
+        study=folder.name,
+        id=trial,
+        config=filled.config,
+        params=params,
+        overrides=(*composition.folder_words, *filled.overrides),
+        key=filled.key,
+        folder=str(folder / "trials" / trial.stem),
+        source=find_source(filled.config, tracking_uri(composition)),
+    )
+
+
+def tracking_uri(composition: Composition) -> str | None:
+    """Return the tracking store that the configuration names, None for the default one."""
+    uri: str | None = composition.config["tracker"].get("uri")
+    return uri
+
+
+def find_trial(run: str, uri: str | None) -> tuple[str, TrialRecord]:
+    """Find a trial on record.
+
+    Args:
+        run: an MLflow run id, or STUDY/POINT/SEED[/FOLD].
+        uri: tracking store of the run id; None for the default one.
+
+    Returns:
+        The name of its study, and the trial.
+
+    Raises:
+        ConfigError: `run` is neither.
+        StorageError: there is no such trial.
+    """
+    if re.fullmatch(r"[0-9a-f]{32}", run):
+        return find_run(uri, run)
+    match = re.fullmatch(r"([A-Za-z0-9._-]+)/(\d+)/(\d+)(?:/(\d+))?", run)
+    if not match:
+        raise ConfigError(f"RUN = '{run}': must be an MLflow run id, or STUDY/POINT/SEED[/FOLD] such as lr_sweep/7/0")
+    name, *numbers = match.groups(default="0")
+    folder, trial = study_folder(name), TrialId(*map(int, numbers))
+    path = folder / "events" / f"{trial.stem}.jsonl"
+    logged = read_trial(path) if path.exists() else None
+    if logged is None:
+        raise StorageError(f"study '{name}' has no trial {trial}; see {folder / 'trials.csv'}")
+    return name, logged
+
+
+def find_source(config: Mapping[str, Any], uri: str | None) -> str | None:
+    """Return the absolute path of the checkpoint that a trial starts from.
+
+    Args:
+        config: the trial's configuration; `finetune.source` is a file, an MLflow run id or STUDY/POINT/SEED.
+        uri: tracking store of the run id; None for the default one.
+
+    Returns:
+        The path, None when the trial starts from scratch.
+    """
+    options = config["finetune"]
+    source = options.get("source")
+    return None if options.get("mode") == "none" or source is None else _weights(source, uri, Path.cwd())
+
+
+@functools.lru_cache(maxsize=32)
+def _weights(source: str, uri: str | None, working_folder: Path) -> str:
+    if Path(source).suffix or Path(source).is_file():
+        return str(working_folder / Path(source).expanduser())
+    try:
+        study, trial = find_trial(source, uri)
+    except HpsearchError as error:
+        raise ConfigError(f"finetune.source = '{source}': it is no file, and as an earlier trial: {error}") from None
+    file = working_folder / "studies" / study / "trials" / trial.id.stem / WEIGHTS
+    if "/" not in source:
+        return str(download(uri, source, WEIGHTS) or file)
+    if not file.is_file():
+        raise StorageError(f"finetune.source = '{source}': the trial has no weights ({trial.state}; {file} is missing)")
+    return str(file)

@@ -1,0 +1,106 @@
+"""Studies as tables: from where they are kept, an ablation as those of its arms and of the search before them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.types import TrialId, TrialTable
+from hpsearch.reports.ablation.arms import ablation_options, with_arms
+from hpsearch.reports.ablation.tuning import RETUNED
+from hpsearch.study.folder import studies_folder, study_folder
+from hpsearch.tracking.query import table_from_events, table_from_mlflow
+from hpsearch.tracking.sent import sent_runs
+
+TUNE, ARMS = "tune", "arms"
+"""Stages of an ablation."""
+
+
+def table_of(name: str, uri: str | None = None) -> TrialTable:
+    """Return a study as tables: from its folder, or from a tracking store when one is named or there is no folder."""
+    if uri is None and (studies_folder() / name / "events").is_dir():
+        return table_from_events(studies_folder() / name)
+    if uri is None and not (Path.cwd() / "mlflow.db").exists():
+        study_folder(name)
+    return table_from_mlflow(uri, name)
+
+
+def trials_of(name: str, uri: str | None = None) -> TrialTable:
+    """Return a study as tables, of an ablation those of its arms; where from, see `table_of`."""
+    table = table_of(name, uri)
+    return ablation_tables(name, uri)[0] if is_ablation(table.study) else table
+
+
+def compared_table(name: str, uri: str | None = None) -> TrialTable:
+    """Return what is compared of a study, as tables: of a search its trials, of an ablation those of its arms.
+
+    Args:
+        name: of the study, and of what is returned.
+        uri: as for `table_of`.
+
+    Raises:
+        ConfigError: it is a recipe, which has no best point of its own.
+    """
+    table = table_of(name, uri)
+    if is_ablation(table.study):
+        return replace(ablation_tables(name, uri)[0], name=name)
+    if "recipe" in table.study:
+        stages = ", ".join(f"{name}.{stage}" for stage in table.study.get("stages", ()))
+        raise ConfigError(f"'{name}' is a recipe: name searches of its stages (among {stages})")
+    return table
+
+
+def is_ablation(study: Mapping[str, Any]) -> bool:
+    """Return whether what a study recorded of itself says that its stages compare arms."""
+    return ARMS in study.get("recipe", ())
+
+
+def ablation_tables(name: str, uri: str | None = None) -> tuple[TrialTable, TrialTable | None]:
+    """Return the studies of an ablation: of its arms, and of the search before them, None where nothing was retuned.
+
+    Args:
+        name: of the ablation.
+        uri: as for `table_of`.
+
+    Returns:
+        The studies; the trials and curves of the arms name the arm of each.
+
+    Raises:
+        StorageError: there is no such ablation, or its arms have not begun.
+    """
+    try:
+        arms = with_arms(table_of(f"{name}.{ARMS}", uri))
+    except StorageError as error:
+        command = table_of(name, uri).study.get("command")
+        on = f"; go on with: {command}" if command else ""
+        raise StorageError(f"study '{name}' has no arms yet ({error}){on}") from error
+    retuned = ablation_options(arms.study).get("nuisance") == RETUNED
+    return arms, table_of(f"{name}.{TUNE}", uri) if retuned else None
+
+
+def with_runs(table: TrialTable) -> TrialTable:
+    """Return a study of the working folder with the MLflow runs of its trials, as far as they are sent by now."""
+    sent, rows = sent_runs(studies_folder() / table.name), table.trials[["point", "seed", "fold"]]
+    runs = [sent.get(TrialId(*map(int, row)).stem) for row in rows.itertuples(index=False)]
+    return replace(table, trials=table.trials.assign(run_id=runs))
+
+
+def layers_of(study: str, trial: TrialId) -> list[dict[str, Any]]:
+    """Return the rows of a trial's ``layers.json``, see `hpsearch.trial.layers.LayerWatch`; none where it has none.
+
+    Args:
+        study: name of its study.
+        trial: which of it.
+
+    Returns:
+        One row per measured step.
+    """
+    try:
+        rows: list[dict[str, Any]] = json.loads(
+            (studies_folder() / study / "trials" / trial.stem / "layers.json").read_text(encoding="utf-8")
+        )
+    except (OSError, ValueError):
+        return []
+    return rows

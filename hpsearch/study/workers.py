@@ -1,0 +1,113 @@
+"""The workers of a command, and what they refuse before anything is created."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from hpsearch.base.errors import ConfigError, HpsearchError, nearest
+from hpsearch.config.build import build, own_loop
+from hpsearch.config.compose import Composition
+from hpsearch.launch.base import Launcher
+from hpsearch.study.specs import find_source, tracking_uri
+from hpsearch.trial import build as ours
+from hpsearch.trial import generator as theirs
+
+
+class Workers:
+    """The workers of a command: started when they are needed, stopped at the end, killed after an error.
+
+    Args:
+        composition: names the launcher, and says where the objective came from.
+        launcher: with workers of somebody else, which are there already and stay.
+    """
+
+    def __init__(self, composition: Composition, launcher: Launcher | None = None) -> None:
+        self._composition = composition
+        self.launcher: Launcher = launcher or build(
+            "launcher", composition.config["launcher"], composition.config["plugins"]
+        )
+        self._borrowed = launcher is not None
+        self._running = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop(now=kind is not None)
+
+    def start(self, config: Mapping[str, Any]) -> None:
+        """Start workers that train such a configuration, unless they run."""
+        if not (self._borrowed or self._running):
+            self.launcher.start(runner_of(config).execute)
+            self._running = True
+
+    def stop(self, now: bool = False) -> None:
+        """Let the workers go, unless they are somebody else's; `now` kills them."""
+        if self._running:
+            self._running = False
+            self.launcher.stop(now=now)
+
+    def check(self, configs: Mapping[str, Mapping[str, Any]]) -> None:
+        """Start the workers and let one of them build every configuration, so that bad ones are refused.
+
+        Args:
+            configs: trial configurations, at least one, by the words that an error adds; all train by ours or all by a
+                loop of the user's.
+
+        Raises:
+            ConfigError: a study whose first loss is not finite in any setting. Whatever a worker refuses is raised too.
+        """
+        self.start(next(iter(configs.values())))
+        losses = [self._first_loss(config, words) for words, config in configs.items()]
+        if self._composition.study_option and not any(map(math.isfinite, losses)):
+            raise ConfigError(
+                f"the loss of the first batch is {losses[0]} in every setting that was tried ({len(losses)}): "
+                "no trial would have a score; check data, model, init and loss"
+            )
+
+    def _first_loss(self, config: Mapping[str, Any], words: str) -> float:
+        source = find_source(config, tracking_uri(self._composition))
+        with _naming(words):
+            facts = self.launcher.call(runner_of(config).preflight, config, source)
+        check_metric(self._composition, facts["metrics"])
+        return float(facts.get("loss", 0.0))
+
+
+def runner_of(config: Mapping[str, Any]) -> Any:
+    """Return the module that trains a configuration: ours, or the one for a loop of the user's."""
+    return theirs if own_loop(config["trainer"], config["plugins"]) else ours
+
+
+@contextmanager
+def _naming(words: str) -> Iterator[None]:
+    """Add the searched options to the message of what is raised inside."""
+    try:
+        yield
+    except HpsearchError as error:
+        if words:
+            error.args = (f"{error} (met with {words})",)
+        raise
+
+
+def check_metric(composition: Composition, known: Sequence[str] | None) -> None:
+    """Refuse an objective that no trial reports.
+
+    Args:
+        composition: its configuration.
+        known: what a trial reports; None where that is not known.
+
+    Raises:
+        ConfigError: the objective is not among them, or is of the test split.
+    """
+    metric = composition.config["objective"]["metric"]
+    if known is not None and metric not in known:
+        raise ConfigError(
+            f"objective.metric = '{metric}': no report has it{nearest(metric, known)} "
+            f"(reported: {', '.join(known)}; from {composition.where('objective.metric')})"
+        )
+    if metric.startswith("test/"):
+        raise ConfigError(f"objective.metric = '{metric}': the test split is never an objective; use valid/...")
