@@ -1,56 +1,206 @@
-"""What a run needs open: specs, the folder of a study, tables from the right place."""
+"""What a session creates, and what it leaves when a step fails: a table of steps and files."""
 
-import shlex
-from pathlib import Path
+from contextlib import nullcontext
 
 import pytest
 
-from hpsearch.base.errors import StorageError
-from hpsearch.base.types import TrialId
+from hpsearch.base.errors import BusyError, ConfigError, StorageError
+from hpsearch.base.journal import read_lines
+from hpsearch.base.types import TrialState
 from hpsearch.config.compose import compose
-from hpsearch.study.folder import move_aside, read_yaml, study_folder, write_yaml
-from hpsearch.study.specs import make_spec
+from hpsearch.study import session as module
+from hpsearch.study.folder import STUDY_FILE, description, folder_lock, keep_description
+from hpsearch.study.session import Silent, StudySession
+from hpsearch.tracking.base import NoTracker
+from hpsearch.tracking.events import Record
+from tests.support.session import ScriptedLauncher, ScriptedTracker
+
+WORDS = ("+study=lr_sweep", "study.name=s", "tracker=none")
+SPACE = {"optimizer.lr": "choice(0.1, 0.2)"}
+SOUND = {"metrics": ["valid/acc"], "loss": 1.0}
+EVENTS = "events/study.jsonl"
+HELD = ("lock", "owner.json")
+"""What a lock leaves."""
 
 
-@pytest.fixture
-def their_conf(tmp_path) -> Path:
-    folder = tmp_path / "my conf"
-    (folder / "optimizer").mkdir(parents=True)
-    (folder / "optimizer" / "mine.yaml").write_text("_target_: torch.optim.SGD\n_partial_: true\nlr: 0.3\n")
-    (folder / "plugins.yaml").write_text("plugins: [my_package]\n")
-    return folder
+class Lines(Silent):
+    def __init__(self):
+        self.lines = []
+
+    def line(self, text):
+        self.lines.append(text)
 
 
-def test_a_specs_command_composes_its_configuration_again(tmp_path, their_conf):
-    composition = compose(["optimizer=mine", "trainer.epochs=3"], [their_conf])
-    spec = make_spec(composition, tmp_path / "single", 4, {"optimizer.lr": 0.7}, 5, 0)
-    assert (spec.id, spec.study, spec.folder) == (TrialId(4, 5), "single", str(tmp_path / "single/trials/4-5-0"))
-    words = shlex.split(shlex.join(spec.overrides))
-    assert words[:2] == ["--config-dir", str(their_conf)]
-    again = compose(words[2:], [words[1]])
-    assert again.trial({}, 5).config == spec.config
-    assert again.trial({}, 5).key == spec.key
-
-
-def test_a_missing_study_is_named_with_the_nearest(tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "studies" / "lr_sweep" / "events").mkdir(parents=True)
-    with pytest.raises(StorageError, match=r"no study 'lr_swep' in .*, did you mean 'lr_sweep'\? .there are: lr_sweep"):
-        study_folder("lr_swep")
-    assert study_folder("lr_sweep").name == "lr_sweep"
+    monkeypatch.setattr(module, "environment", dict)
+    monkeypatch.setattr(module, "git_state", lambda folder: {})
+    return tmp_path / "studies" / "s"
 
 
-def test_a_folder_moved_aside_is_whole(tmp_path):
-    folder = tmp_path / "s"
-    (folder / "events").mkdir(parents=True)
-    moved = move_aside(folder)
-    assert not folder.exists()
-    assert (moved / "events").is_dir() and moved.name.startswith("s.2")
+def make(log, *words, answer=SOUND, start=None, copy=None, flushes=(), problem=None, observer=None):
+    made = StudySession(compose([*WORDS, *words]), observer or Silent())
+    made.workers.launcher = ScriptedLauncher(log, [answer], start)
+    made.tracker = ScriptedTracker(log, flushes, problem, copy)
+    return made
 
 
-def test_yaml_is_read_as_it_was_written(tmp_path):
-    content = {"b": 1e-05, "a": {"x": [1, "é", None, True]}, "text": "yes"}
-    write_yaml(tmp_path / "s.yaml", content)
-    assert read_yaml(tmp_path / "s.yaml") == content
-    assert list(read_yaml(tmp_path / "s.yaml")) == ["b", "a", "text"]
-    assert read_yaml(tmp_path / "none.yaml") == {}
+def work(made, inside=nullcontext):
+    """What a command does, in its order."""
+    with made as session:
+        if session.is_new:
+            session.check({"": session.composition.trial({}, 0).config})
+        session.open(SPACE, sampler="Grid")
+        inside()
+        session.workers.stop()
+        session.conclude(TrialState.COMPLETE, answer="It is found.", why="")
+
+
+def files(folder):
+    return sorted(
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name not in HELD
+    )
+
+
+def events(folder):
+    return [event["event"] for event in read_lines(folder / EVENTS)[0]]
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def busy(folder):
+    raise BusyError("somebody else runs it")
+
+
+def full(*args, **kwargs):
+    raise StorageError("the disk is full")
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "left", "log"),
+    [
+        ("start", OSError, [], ["start"]),
+        ("check", ConfigError, [], ["start", "call", "kill"]),
+        ("lock", BusyError, [], ["start", "call", "kill"]),
+        ("description", StorageError, [], ["start", "call", "kill"]),
+        ("record", StorageError, [STUDY_FILE], ["start", "call", "kill"]),
+        ("copy", StorageError, [EVENTS, STUDY_FILE], ["start", "call", "copy", "kill"]),
+        ("inside", KeyboardInterrupt, [EVENTS, STUDY_FILE], ["start", "call", "copy", "end copy", "kill"]),
+        (None, None, [EVENTS, STUDY_FILE], ["start", "call", "copy", "stop", "end copy"]),
+    ],
+)
+def test_what_is_there_when_a_step_fails(folder, monkeypatch, step, error, left, log):
+    done, options = [], {}
+    match step:
+        case "start":
+            options = {"start": OSError("no more processes")}
+        case "check":
+            options = {"answer": ConfigError("no such layer")}
+        case "lock":
+            monkeypatch.setattr(module, "folder_lock", busy)
+        case "description":
+            monkeypatch.setattr(module, "keep_description", full)
+        case "record":
+            monkeypatch.setattr(Record, "study", full)
+        case "copy":
+            options = {"copy": StorageError("no store")}
+    session = make(done, **options)
+    with pytest.raises(error) if error else nullcontext():
+        work(session, interrupt if step == "inside" else nullcontext)
+    assert (files(folder), done) == (left, log)
+    with folder_lock(folder):  # nobody holds it any more
+        pass
+
+
+def test_a_store_that_cannot_be_used_is_refused_before_anything(folder, monkeypatch):
+    monkeypatch.setattr(NoTracker, "check", full)
+    with pytest.raises(StorageError, match="the disk is full"):
+        StudySession(compose(WORDS), Silent())
+    assert not folder.parent.exists()
+
+
+def test_the_record_says_how_it_ended(folder):
+    with pytest.raises(KeyboardInterrupt):
+        work(make([]), interrupt)
+    work(make([]))
+    lines = read_lines(folder / EVENTS)[0]
+    assert [line["event"] for line in lines] == ["created", "open", "state", "open", "state"]
+    cut, end = (line for line in lines if line["event"] == "state")
+    assert (cut["state"], cut["answer"], cut["why"]) == ("PAUSED", "", "cut off")
+    assert (end["state"], end["answer"], end["why"]) == ("COMPLETE", "It is found.", "")
+    opened = lines[1]
+    keys = "event time name question space objective sampler config command git environment seed"
+    assert list(opened) == keys.split()
+    assert (opened["name"], opened["space"], opened["objective"]["metric"]) == ("s", SPACE, "valid/acc")
+
+
+def test_a_study_that_goes_on_is_not_checked_again(folder):
+    first, again = [], []
+    work(make(first))
+    work(make(again))
+    assert first[:2] == ["start", "call"] and again == ["copy", "end copy"]
+
+
+def test_a_restart_moves_the_old_study_aside_after_the_check(folder):
+    work(make([]))
+    old = (folder / STUDY_FILE).read_bytes()
+    with pytest.raises(ConfigError):
+        work(make([], "study.restart=true", "seed=1", answer=ConfigError("no such layer")))
+    assert (folder / STUDY_FILE).read_bytes() == old
+    observer = Lines()
+    work(make([], "study.restart=true", "seed=1", observer=observer))
+    (aside,) = (path for path in folder.parent.iterdir() if path != folder)
+    assert observer.lines == [f"the earlier study is kept in {aside}"]
+    assert (aside / STUDY_FILE).read_bytes() == old
+    assert read_lines(folder / EVENTS)[0][1]["restart"] is True
+    assert events(aside) == events(folder) == ["created", "open", "state"]
+
+
+def test_another_configuration_is_refused_and_leaves_the_study_as_it_was(folder):
+    work(make([]))
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(StorageError, match="seed"):
+        work(make([], "seed=1"))
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_single_trials_share_a_folder_without_a_description(folder):
+    composition = compose(["tracker=none", "study.name=mine"])
+    made = StudySession(composition, Silent())
+    made.workers.launcher = ScriptedLauncher([], [SOUND])
+    with made as session:
+        session.open()
+        session.conclude(TrialState.COMPLETE)
+    single = folder.with_name("single")
+    assert files(single) == [EVENTS] and events(single) == ["created", "open", "state"]
+    assert "space" not in read_lines(single / EVENTS)[0][1]
+
+
+@pytest.mark.parametrize(
+    ("flushes", "problem", "lines", "notes"),
+    [
+        ([True], None, 0, ()),
+        ([False, False, True], None, 1, ()),
+        ([False] * 4 + [True], "no route", 1, ()),
+        ([False] * 5 + [True], "no route", 1, ("no route",)),
+        ([False] * 30 + [True], None, 1, ()),
+        ([False] * 31 + [True], None, 1, ("it is slow",)),
+    ],
+)
+def test_a_store_is_waited_for_longer_when_it_answers(flushes, problem, lines, notes):
+    observer = Lines()
+    told = make([], flushes=flushes, problem=problem, observer=observer).send()
+    assert len(observer.lines) == lines and len(told) == len(notes)
+    assert all(f"({note})" in line for note, line in zip(notes, told, strict=True))
+
+
+def test_a_description_that_stands_there_decides_whether_it_is_new(folder):
+    assert make([]).is_new
+    folder.mkdir(parents=True)
+    keep_description(folder, description(compose(WORDS), SPACE))
+    assert not make([]).is_new
+    assert make([], "study.restart=true").is_new
+    assert StudySession(compose(WORDS), Silent(), restart=True).is_new

@@ -1,0 +1,63 @@
+"""The folder of a study: found by name, described, moved aside."""
+
+import pytest
+import yaml
+
+from hpsearch.base.errors import StorageError
+from hpsearch.config.compose import compose
+from hpsearch.study.folder import STUDY_FILE, description, keep_description, move_aside, study_folder
+
+
+def test_a_missing_study_is_named_with_the_nearest(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "studies" / "lr_sweep" / "events").mkdir(parents=True)
+    with pytest.raises(StorageError, match=r"no study 'lr_swep' in .*, did you mean 'lr_sweep'\? .there are: lr_sweep"):
+        study_folder("lr_swep")
+    assert study_folder("lr_sweep").name == "lr_sweep"
+
+
+def test_a_folder_moved_aside_is_whole(tmp_path):
+    folder = tmp_path / "s"
+    (folder / "events").mkdir(parents=True)
+    moved = move_aside(folder)
+    assert not folder.exists()
+    assert (moved / "events").is_dir() and moved.name.startswith("s.2")
+
+
+WORDS = ("+study=lr_sweep", "study.name=s")
+SPACE = {"optimizer.lr": "choice(0.1, 0.2)"}
+
+
+@pytest.mark.parametrize(
+    ("word", "space", "change"),
+    [
+        ("launcher.workers=3", SPACE, None),
+        ("tracker=none", SPACE, None),
+        ("budget.points=3", SPACE, None),
+        ("study.restart=true", SPACE, None),
+        ("study.question=Why?", SPACE, None),
+        ("seed=0", SPACE, None),
+        ("trainer.epochs=7", SPACE, "trainer.epochs"),
+        ("study.seeds=9", SPACE, "study.seeds"),
+        ("seed=0", {"optimizer.lr": "choice(0.1, 0.3)"}, "optimizer.lr"),
+    ],
+)
+def test_a_study_goes_on_with_the_configuration_that_it_was_started_with(tmp_path, word, space, change):
+    keep_description(tmp_path, description(compose(WORDS), SPACE))
+    before = (tmp_path / STUDY_FILE).read_bytes()
+    assert list(yaml.safe_load(before)) == ["name", "question", "command", "space", "config"]
+    again = description(compose([*WORDS, word]), space)
+    if change is None:
+        keep_description(tmp_path, again)
+    else:
+        with pytest.raises(StorageError, match=rf"started with another configuration \(.*{change}"):
+            keep_description(tmp_path, again)
+    assert (tmp_path / STUDY_FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("content", ["- a list", "a: [", "\0"])
+def test_a_damaged_description_is_one_line(tmp_path, content):
+    (tmp_path / STUDY_FILE).write_text(content)
+    with pytest.raises(StorageError, match="is damaged") as raised:
+        keep_description(tmp_path, description(compose(WORDS), SPACE))
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,85 @@
+"""Workers: started once, stopped or killed, and what they refuse before anything is created."""
+
+import math
+
+import pytest
+
+from hpsearch.base.errors import ConfigError
+from hpsearch.config.compose import compose
+from hpsearch.study.workers import Workers, check_metric
+from tests.support.session import ScriptedLauncher
+
+COMPOSITION = compose(["+study=lr_sweep", "tracker=none"])
+CONFIG = COMPOSITION.trial({}, 0).config
+METRICS = ["valid/acc", "train/loss"]
+
+
+def workers(*facts, given=False):
+    log = []
+    launcher = ScriptedLauncher(log, list(facts))
+    made = Workers(COMPOSITION, launcher)
+    made._borrowed = given
+    return made, log
+
+
+def test_they_start_once_and_stop_at_the_end():
+    ours, log = workers()
+    with ours:
+        ours.start(CONFIG)
+        ours.start(CONFIG)
+        ours.stop()
+    assert log == ["start", "stop"]
+
+
+def test_an_error_kills_them():
+    ours, log = workers()
+    with pytest.raises(KeyboardInterrupt), ours:
+        ours.start(CONFIG)
+        raise KeyboardInterrupt
+    assert log == ["start", "kill"]
+
+
+def test_those_of_somebody_else_stay():
+    theirs, log = workers({"metrics": METRICS, "loss": 1.0}, given=True)
+    with theirs:
+        theirs.check({"": CONFIG})
+    assert log == ["call"]
+
+
+@pytest.mark.parametrize(
+    ("losses", "refused"), [((math.inf, 1.0), False), ((1.0, math.nan), False), ((math.nan, math.inf), True)]
+)
+def test_a_study_without_a_finite_loss_is_refused(losses, refused):
+    ours, log = workers(*({"metrics": METRICS, "loss": loss} for loss in losses))
+    configs = {f"model={place}": CONFIG for place in range(len(losses))}
+    if refused:
+        with pytest.raises(ConfigError, match=r"first batch is nan in every setting that was tried \(2\)"):
+            ours.check(configs)
+    else:
+        ours.check(configs)
+    assert log == ["start", "call", "call"]
+
+
+def test_the_searched_options_are_named_where_one_is_refused():
+    ours, _ = workers({"metrics": METRICS}, ConfigError("no such layer"))
+    with pytest.raises(ConfigError, match=r"^no such layer \(met with model=lenet\)$"):
+        ours.check({"model=mlp": CONFIG, "model=lenet": CONFIG})
+
+
+@pytest.mark.parametrize(
+    ("metric", "known", "message"),
+    [
+        ("valid/acc", METRICS, None),
+        ("valid/acc", None, None),
+        ("valid/accu", METRICS, "no report has it, did you mean 'valid/acc'"),
+        ("test/acc", None, "the test split is never an objective"),
+        ("test/acc", ["test/acc"], "the test split is never an objective"),
+    ],
+)
+def test_an_objective_is_reported_and_not_of_the_test_split(metric, known, message):
+    composition = COMPOSITION.with_values({"objective.metric": metric})
+    if message is None:
+        check_metric(composition, known)
+    else:
+        with pytest.raises(ConfigError, match=message):
+            check_metric(composition, known)
