@@ -1,7 +1,8 @@
 """Files that are either the old one or the new one, never half of it."""
 
 import os
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hpsearch.base.errors import StorageError
@@ -9,8 +10,39 @@ from hpsearch.base.errors import StorageError
 REPORT = "report.html"
 
 
+@contextmanager
+def replacement(path: Path) -> Iterator[Path]:
+    """Write a file in one move, so that a reader, a kill or a power cut never meets half of it.
+
+    Args:
+        path: the file; its folder is made when it is missing.
+
+    Yields:
+        A temporary path beside it for the block to write. At the end of the block it is on the disk and takes the
+        file's place; after an error it is gone and the old file stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        yield temporary
+        _sync(temporary, os.O_RDWR)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    with suppress(OSError):  # some file systems cannot sync a folder, and Windows cannot open one
+        _sync(path.parent, os.O_RDONLY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def replace_text(path: Path, text: str) -> Path:
-    """Write a text file in one move, so that a reader or a crash never meets half of it.
+    """Replace a text file in one move.
 
     Args:
         path: the file; its folder is made when it is missing.
@@ -23,20 +55,8 @@ def replace_text(path: Path, text: str) -> Path:
         StorageError: the file cannot be written.
     """
     try:
-        _replace(path, text)
+        with replacement(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
     return path
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import space_word, split_name, value_text, without_restart
+from hpsearch.base.keys import SINGLE
 from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, put, quote, stable_hash
 from hpsearch.config import schema
 from hpsearch.config.composer import Composed, Composer, trial_part
@@ -19,7 +20,6 @@ from hpsearch.config.table import searched
 from hpsearch.config.words import (
     BLOCKS,
     COMMAND_LINE,
-    SINGLE,
     STUDY_KEYS,
     Block,
     Word,

@@ -18,6 +18,7 @@ from yaml import YAMLError
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.grammar import value_text
+from hpsearch.base.keys import SEARCH_KEYS
 from hpsearch.base.plain import ABSENT, changes, copied, flatten, get, interpolation_words, put, remove
 from hpsearch.config.groups import CONF, describe_groups, option_file, shown
 from hpsearch.config.messages import Choice, all_keys, hydra_message, no_such_key, no_such_option
@@ -26,22 +27,6 @@ from hpsearch.config.words import COMMAND_LINE, Word, covers, word_for
 _LOCK = threading.Lock()
 _FAILURES = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError)
 
-SEARCH_KEYS = frozenset({
-    "study",
-    "stage",
-    "stages",
-    "space",
-    "ablation",
-    "nuisance",
-    "sampler",
-    "pruner",
-    "extend",
-    "launcher",
-    "tracker",
-    "storage",
-    "budget",
-})
-"""Root keys that do not describe a trial: how it was proposed, where it runs and where it is written down."""
 _PACKAGED = {"stage": "stages"}
 
 

@@ -7,25 +7,12 @@ from typing import Any
 
 from hpsearch.base.errors import SpaceError, nearest
 from hpsearch.base.grammar import Condition, option_text, split_name
+from hpsearch.base.keys import NOT_SEARCHED
 from hpsearch.base.plain import get
 from hpsearch.config.composer import Composed, Composer
 from hpsearch.config.groups import shown
 from hpsearch.config.messages import no_such_option
 from hpsearch.config.words import BLOCKS, COMMAND_LINE, Words, choice_options, covers
-
-NOT_SEARCHED = {
-    "seed": "seeds are replicates, see study.seeds",
-    "fold": "folds are replicates",
-    "data.folds": "folds are replicates",
-    "objective": "it is what a search compares by",
-    "plugins": "it is not part of a trial",
-    "study": "it is not part of a trial",
-    "space": "it is the search itself",
-    **dict.fromkeys(
-        ("sampler", "pruner", "launcher", "tracker", "storage", "budget", "extend", "ablation", "nuisance"),
-        "it is not part of a trial",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)

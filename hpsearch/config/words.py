@@ -13,19 +13,19 @@ from hydra.errors import HydraException
 
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text
+from hpsearch.base.keys import SINGLE, UNNAMED
 
 STUDY_KEYS = ("name", "question", "seeds", "restart")
 BLOCKS = ("space", "nuisance")
 """The tables of expressions: what is searched or compared, and what an ablation retunes."""
 COMMAND_LINE = "the command line"
-SINGLE = "single"
 
 _SPACE_WORD = re.compile(r"\+{0,2}(space|nuisance)(?=[.\[=])|~(space|nuisance)(?=[.\[]|$)")
 _SPACE_PATH = re.compile(
     r"(?P<block>space|nuisance)(?P<conditions>(?:\[[^\[\]]+\])*)(?:\.(?P<key>[^=\[\]]+))?(?:=(?P<expression>.*))?",
     re.DOTALL,
 )
-_NOT_IN_NAME = re.compile(r"(launcher|tracker|storage|budget|plugins)\b|study\.(restart|name|question)\b")
+_NOT_IN_NAME = re.compile(rf"({'|'.join(sorted(UNNAMED))})\b|study\.(restart|name|question)\b")
 _FREE_TEXT = re.compile(r"\+{0,2}study\.question=(?P<text>[^'\"].*)", re.DOTALL)
 _NAME_LENGTH = 80
 

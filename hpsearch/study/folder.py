@@ -1,6 +1,5 @@
 """The folder of a study: where it lies, its lock, and the configuration that the study was started with."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,13 +9,12 @@ from typing import Any
 import yaml
 
 from hpsearch.base.errors import StorageError, nearest
+from hpsearch.base.files import replacement
+from hpsearch.base.keys import RUN_TIME, SINGLE
 from hpsearch.config.compose import Composition, diff
-from hpsearch.config.words import SINGLE
 from hpsearch.search.storage import study_lock
 
 STUDY_FILE = "study.yaml"
-RUN_TIME = ("launcher", "tracker", "storage", "budget")
-"""Where and how much to run: not part of what a study is."""
 
 
 def studies_folder() -> Path:
@@ -130,9 +128,5 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
     """Write a YAML file, keys in the order given, through a temporary file that is on the disk before its renaming."""
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
+    with replacement(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         yaml.safe_dump(dict(content), file, sort_keys=False, allow_unicode=True)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from hpsearch.base.errors import StorageError
+from hpsearch.base.keys import SINGLE
 from hpsearch.base.types import Objective, Observer, Progress, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
-from hpsearch.config.words import SINGLE
 from hpsearch.launch.base import Launcher
 from hpsearch.study.folder import STUDY_FILE, description, folder_lock, keep_description, move_aside, studies_folder
 from hpsearch.study.workers import Workers

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.keys import SINGLE
 from hpsearch.base.types import (
     Decision,
     Objective,
@@ -21,7 +22,7 @@ from hpsearch.base.types import (
 )
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose, quote
-from hpsearch.config.words import COMMAND_LINE, SINGLE
+from hpsearch.config.words import COMMAND_LINE
 from hpsearch.launch.base import Launcher
 from hpsearch.search.pool import Finished, Judge, Pool, interrupts
 from hpsearch.study.session import Silent, StudySession

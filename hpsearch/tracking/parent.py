@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.journal import Event, read_lines
+from hpsearch.base.keys import SINGLE
 from hpsearch.tracking import runs
 from hpsearch.tracking.events import STUDY, read_trial, trial_files
 from hpsearch.tracking.runs import Metric, Trail
@@ -13,7 +14,6 @@ from hpsearch.tracking.study_events import fold_study
 from hpsearch.tracking.target import TRIAL, UID, Target, search, supersede_runs
 from hpsearch.tracking.views import view_path
 
-SINGLE = "single"
 STATUS = {"COMPLETE": "FINISHED", "FAILED": "FAILED", "RUNNING": "RUNNING"}
 
 

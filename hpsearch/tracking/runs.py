@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from hpsearch.base.journal import Event
+from hpsearch.base.keys import UNNAMED
+from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialState
 from hpsearch.tracking.events import TrialFold, TrialRecord, replay_command
 
@@ -19,7 +21,6 @@ SCORE = "trial/score"
 RECORD = "hpsearch.record"
 RECORD_FIRST = f"{RECORD}.0"
 CHUNK = 5000
-RUN_TIME = frozenset({"launcher", "tracker", "storage", "budget", "plugins", "hydra"})
 STATUS = {
     TrialState.WAITING: "SCHEDULED",
     TrialState.RUNNING: "RUNNING",
@@ -106,20 +107,9 @@ def short(value: Any, digits: int = 6) -> str:
     return text if len(text) <= 500 else f"{text[:499]}…"
 
 
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the leaves of nested mappings by dotted key."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            flat.update(flatten(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
 def trial_params(record: TrialRecord) -> dict[str, str]:
     """Return every hyperparameter of a trial by dotted key; how and where it ran is left out."""
-    config = {key: value for key, value in record.config.items() if key not in RUN_TIME}
+    config = {key: value for key, value in record.config.items() if key not in UNNAMED}
     flat = {**flatten(config), **record.params}
     return {name(key): short(value) for key, value in flat.items()}
 

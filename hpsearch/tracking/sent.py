@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.errors import StorageError
+from hpsearch.base.files import replacement
 from hpsearch.base.journal import Journal, read_lines
 from hpsearch.tracking.events import STUDY, trial_files
 from hpsearch.tracking.runs import Trail
@@ -81,16 +82,14 @@ class Sent:
         }
 
     def _compact(self) -> None:
-        temporary = self._path.with_suffix(".new")
-        temporary.unlink(missing_ok=True)
-        journal = Journal(temporary)
-        for entry in self._entries.values():
-            journal.append(entry)
-        journal.flush(fsync=True)
-        if self._entries:
-            temporary.replace(self._path)
-        else:
+        if not self._entries:
             self._path.unlink(missing_ok=True)
+        else:
+            with replacement(self._path) as temporary:
+                compact = Journal(temporary)
+                for entry in self._entries.values():
+                    compact.append(entry)
+                compact.write()
         self._journal = Journal(self._path)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from hpsearch.base.errors import StorageError
+from hpsearch.base.files import replacement
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -180,12 +181,11 @@ def _build(path: Path, artifacts: Path) -> None:
         leftover.unlink()
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
-    make_store: Callable[[str, str], Any] = SqlAlchemyStore
-    store = make_store(sqlite_uri(temporary), (artifacts / "Default").as_uri())
-    store.engine.dispose()
-    SqlAlchemyStore._engine_map.pop(sqlite_uri(temporary), None)
-    temporary.replace(path)
+    with replacement(path) as temporary:
+        make_store: Callable[[str, str], Any] = SqlAlchemyStore
+        store = make_store(sqlite_uri(temporary), (artifacts / "Default").as_uri())
+        store.engine.dispose()
+        SqlAlchemyStore._engine_map.pop(sqlite_uri(temporary), None)
 
 
 def connect(uri: str, artifacts: Path) -> "MlflowClient":

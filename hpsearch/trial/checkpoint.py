@@ -1,12 +1,10 @@
 """What a trial keeps on disk: its last state, to go on from, and its best weights, to use."""
 
-import os
 import zipfile
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -15,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from hpsearch.base.errors import StorageError
+from hpsearch.base.files import replacement
 from hpsearch.base.types import Report
 
 LAST = "last.pt"
@@ -80,7 +79,8 @@ def save_last(folder: Path, key: str, model: nn.Module, optimizer: Optimizer, pr
         "best": None if best is None else {"score": best.score, "epoch": best.epoch, "weights": dict(best.weights)},
         "reports": [_record(report) for report in progress.reports],
     }
-    _write_atomically(folder / LAST, lambda file: torch.save(state, file))
+    with replacement(folder / LAST) as temporary, temporary.open("wb") as file:
+        torch.save(state, file)
 
 
 def restore_last(folder: Path, key: str, model: nn.Module, optimizer: Optimizer) -> Progress | None:
@@ -165,32 +165,9 @@ def save_best(folder: Path, best: Best, key: str) -> str:
         The file's name.
     """
     metadata = {"epoch": str(best.epoch), "score": repr(best.score), "key": key}
-    data = safetensors.torch.save(dict(best.weights), metadata)
-    _write_atomically(folder / BEST, lambda file: file.write(data))
+    with replacement(folder / BEST) as temporary:
+        temporary.write_bytes(safetensors.torch.save(dict(best.weights), metadata))
     return BEST
-
-
-def _write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    with suppress(OSError):  # some network file systems cannot sync a folder
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hpsearch.base.files import replacement
 from hpsearch.nn import ACTIVATIONS
 
 FILE = "layers.json"
@@ -115,10 +116,8 @@ class LayerWatch:
         if not new:
             return
         self._rows += new
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._file.with_name(f"{FILE}.tmp")
-        temporary.write_text(json.dumps(self._rows), encoding="utf-8")
-        temporary.replace(self._file)
+        with replacement(self._file) as temporary:
+            temporary.write_text(json.dumps(self._rows), encoding="utf-8")
 
     def _numbers(self, raw: _Row) -> _Row:
         """Return a row as plain numbers, in one transfer from the device."""

@@ -7,7 +7,7 @@ from typing import Any
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, named
 from hpsearch.reports.kit.points import Point, best_of, halved, objective_of, points_of
-from hpsearch.reports.kit.setup import flatten
+from hpsearch.reports.kit.setup import settings_of
 from hpsearch.reports.kit.space import Axis, searched
 from hpsearch.statistics.intervals import estimate
 
@@ -87,7 +87,7 @@ def nuisance_of(table: TrialTable, arms: Sequence[Arm], tuning: TrialTable | Non
     named_keys = [name.rsplit("/", 1)[-1] for name in _names(config.get("nuisance") or {})]
     keys = tuple(dict.fromkeys([*named_keys, *(key for arm in arms for key in arm.nuisance)]))
     mode = ablation_options(table.study).get("nuisance") or HELD
-    fixed = {k: v for group, value in config.items() for k, v in flatten(value, group).items()}
+    fixed = {k: v for group, value in config.items() for k, v in settings_of(group, value).items()}
     held = {key: fixed[key] for key in keys if mode == HELD and key in fixed}
     return Nuisance(mode, keys, held, () if tuning is None else tuned_of(tuning))
 

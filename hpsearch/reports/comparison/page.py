@@ -6,6 +6,7 @@ from typing import Any
 
 from hpsearch.base import words
 from hpsearch.base.files import REPORT, replace_text
+from hpsearch.base.keys import UNNAMED
 from hpsearch.base.plain import ABSENT, changes
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.ablation.figures import differences_figure
@@ -20,7 +21,6 @@ from hpsearch.reports.kit.tables import Row, Table, as_table, best_command, evid
 from hpsearch.reports.summary.answer import answer
 from hpsearch.reports.summary.findings import Findings
 from hpsearch.reports.summary.sweep import Summary
-from hpsearch.tracking.runs import RUN_TIME
 
 _OWN = ("name", "question", "restart")  # of every study, and no part of its set-up
 
@@ -164,7 +164,7 @@ def _difference_table(first: TrialTable, second: TrialTable) -> Table:
 
 
 def _set_up(table: TrialTable) -> dict[str, Any]:
-    config = {key: value for key, value in dict(table.study.get("config") or {}).items() if key not in RUN_TIME}
+    config = {key: value for key, value in dict(table.study.get("config") or {}).items() if key not in UNNAMED}
     config["study"] = {key: value for key, value in dict(config.get("study") or {}).items() if key not in _OWN}
     searched = {f"searched: {key}": value for key, value in flat(dict(table.study.get("space") or {}))}
     return {**searched, **config}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpsearch.base import words
+from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialTable
 
 _GROUPS = ("data", "model", "init", "finetune", "loss", "optimizer", "scheduler", "regularizer", "trainer")
@@ -24,21 +25,20 @@ def fixed_settings(table: TrialTable) -> dict[str, Any]:
     """
     config = dict(table.study.get("config") or {})
     taken = {str(name).rsplit("/", 1)[-1] for name in dict(table.study.get("space") or {})}
-    flat = {k: v for group in _GROUPS if group in config for k, v in flatten(config[group], group).items()}
+    flat = {k: v for group in _GROUPS if group in config for k, v in settings_of(group, config[group]).items()}
     return {k: v for k, v in flat.items() if k not in taken and not any(k.startswith(f"{t}.") for t in taken)}
 
 
-def flatten(value: Any, key: str) -> dict[str, Any]:
-    """Flatten a nested setting to dotted keys; under its own key stands the last part of its ``_target_``."""
-    if not isinstance(value, Mapping):
-        return {key: value}
-    flat: dict[str, Any] = {}
-    for name, inner in value.items():
+def settings_of(group: str, value: Any) -> dict[str, Any]:
+    """Return the settings below a group by dotted key; under its own key stands the last part of its ``_target_``."""
+    settings: dict[str, Any] = {}
+    for key, setting in flatten({group: value}).items():
+        owner, _, name = key.rpartition(".")
         if name == "_target_":
-            flat[key] = str(inner).rsplit(".", 1)[-1]
-        elif name not in ("_partial_", "_convert_"):
-            flat.update(flatten(inner, f"{key}.{name}"))
-    return flat
+            settings[owner] = str(setting).rsplit(".", 1)[-1]
+        elif name not in ("_partial_", "_convert_") and setting != {}:
+            settings[key] = setting
+    return settings
 
 
 def took(stages: Mapping[str, TrialTable]) -> str:

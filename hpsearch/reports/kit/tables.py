@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.base import words
+from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.points import Point, Results, best_trial
@@ -58,16 +59,9 @@ def trials_csv(table: TrialTable) -> str:
     return str(ordered.to_csv(index=False, lineterminator="\n"))
 
 
-def flat(mapping: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def flat(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return a nested mapping as dotted keys and texts, in its order."""
-    lines: list[tuple[str, str]] = []
-    for key, value in mapping.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            lines += flat(value, f"{name}.")
-        else:
-            lines.append((name, words.number(value)))
-    return lines
+    return [(key, words.number(value)) for key, value in flatten(mapping).items()]
 
 
 def text_of(value: Any) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hpsearch.base.errors import StorageError
-from hpsearch.base.files import replace_text
+from hpsearch.base.files import replace_text, replacement
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -14,7 +14,9 @@ def test_a_file_is_replaced_whole(tmp_path):
     replace_text(path, "twö\n")
     assert path.read_bytes() == "twö\n".encode()
     assert [p.name for p in path.parent.iterdir()] == ["report.html"]
-    assert path.stat().st_mode & 0o777 == 0o644
+    umask = os.umask(0)
+    os.umask(umask)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -25,7 +27,31 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
 
 
-@pytest.mark.parametrize(("owner", "name"), [(Path, "replace"), (Path, "mkdir"), (os, "fdopen")])
+def test_a_file_is_on_the_disk_before_it_takes_the_place(tmp_path, monkeypatch):
+    path = replace_text(tmp_path / "a.bin", "old")
+    synced = []
+
+    def fsync(file):
+        synced.append((os.fstat(file).st_ino, path.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with replacement(path) as temporary:
+        temporary.write_bytes(b"\0new")
+    assert synced[0] == (path.stat().st_ino, b"old")
+    assert [read for _, read in synced[1:]] == [b"\0new"]
+    assert path.read_bytes() == b"\0new"
+
+
+def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = replace_text(tmp_path / "a.bin", "old")
+    with pytest.raises(ZeroDivisionError), replacement(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("owner", "name"), [(Path, "replace"), (Path, "mkdir"), (Path, "write_text"), (os, "fsync")])
 def test_a_full_disk_is_one_clear_line(tmp_path, monkeypatch, owner, name):
     path = replace_text(tmp_path / "report.html", "old")
     with monkeypatch.context() as patch:

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from hpsearch.reports.kit.setup import fixed_settings, flatten, took
+from hpsearch.reports.kit.setup import fixed_settings, settings_of, took
 from hpsearch.reports.summary.answer import answer, caveats
 from hpsearch.reports.summary.importance import Importance, Ranking, Share
 from hpsearch.reports.summary.sweep import summarize
@@ -101,9 +101,9 @@ def test_a_searched_group_hides_its_own_settings():
     assert fixed["optimizer"] == "SGD"
 
 
-def test_flatten_names_targets():
+def test_settings_name_targets():
     nested = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1, "inner": {"a": 1}}
-    assert flatten(nested, "optimizer") == {"optimizer": "SGD", "optimizer.lr": 0.1, "optimizer.inner.a": 1}
+    assert settings_of("optimizer", nested) == {"optimizer": "SGD", "optimizer.lr": 0.1, "optimizer.inner.a": 1}
 
 
 def found(first, pair):

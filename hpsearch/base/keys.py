@@ -1,0 +1,33 @@
+"""Names that several rooms must agree on: root keys of a configuration, and the folder of trials outside a study."""
+
+SINGLE = "single"
+"""Name of the folder and experiment of trials outside a study."""
+
+RUN_TIME = frozenset({"launcher", "tracker", "storage", "budget"})
+"""Where and how much to run: no part of what a study is."""
+
+UNNAMED = RUN_TIME | {"plugins"}
+"""No part of a study's name or of a trial's hyperparameters: the packages that targets come from are not either."""
+
+SEARCH_KEYS = RUN_TIME | {
+    "study",
+    "stage",
+    "stages",
+    "space",
+    "ablation",
+    "nuisance",
+    "sampler",
+    "pruner",
+    "extend",
+}
+"""No part of a trial: how it was proposed, where it runs and where it is written down."""
+
+NOT_SEARCHED = {
+    **dict.fromkeys(SEARCH_KEYS | UNNAMED, "it is not part of a trial"),
+    "seed": "seeds are replicates, see study.seeds",
+    "fold": "folds are replicates",
+    "data.folds": "folds are replicates",
+    "objective": "it is what a search compares by",
+    "space": "it is the search itself",
+}
+"""Why a key cannot be searched."""
