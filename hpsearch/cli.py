@@ -159,8 +159,8 @@ def _curvature(parsed: argparse.Namespace) -> int:
 
 
 def _report(parsed: argparse.Namespace) -> int:
+    from hpsearch.base.words import shown_path
     from hpsearch.study.existing import compare_studies, rebuild_report
-    from hpsearch.terminal.words import shown_path
 
     name, other = _one_name(parsed, "NAME"), _name(parsed)
     _no_more_words(parsed)
@@ -195,8 +195,8 @@ def _ui(parsed: argparse.Namespace) -> int:
 
 
 def _show(parsed: argparse.Namespace) -> int:
+    from hpsearch.base.words import shown_path
     from hpsearch.study.show import show_schedulers
-    from hpsearch.terminal.words import shown_path
 
     what = _one_name(parsed, "scheduler")
     if what != "scheduler":

@@ -1,8 +1,11 @@
-"""How numbers and hyperparameters are written in sentences, tables and figures."""
+"""How numbers and hyperparameters are written on the terminal, in sentences, tables and figures."""
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from hpsearch.base.types import BestPoint, TrialState
 
 _QUANTITIES = {
     "optimizer.lr": "learning rate",
@@ -13,6 +16,8 @@ _QUANTITIES = {
     "trainer.epochs": "number of epochs",
     "scheduler.warmup_steps": "number of warm-up steps",
 }
+STATES = sorted(TrialState, key=lambda state: not state.finished)
+"""The finished states first."""
 
 
 def number(value: Any) -> str:
@@ -50,9 +55,11 @@ def _magnitude(value: float) -> int:
 
 
 def score(mean: float | None, sd: float | None = None) -> str:
-    """Write a score with the decimals its spread deserves: ``0.975``, ``0.9753 ± 0.0004``; a dash for none."""
+    """Write a measured value with the decimals its spread deserves: ``0.975``, ``0.9753 ± 0.0004``; a dash for none."""
     if mean is None or math.isnan(mean):
         return "–"
+    if 0 < abs(mean) < 1e-6:  # more decimals than anybody reads
+        return number(mean) + (f" ± {number(sd)}" if sd is not None and math.isfinite(sd) else "")
     digits = decimals(mean, sd)
     return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd is not None and math.isfinite(sd) else "")
 
@@ -69,7 +76,7 @@ def interval_decimals(low: float, high: float) -> int:
 
 
 def duration(seconds: float | None) -> str:
-    """Write a duration in its natural unit: ``3.2 ms``, ``0.84 s``, ``12 min 5 s``, ``3 h 20 min``; a dash for none."""
+    """Write a duration in its natural unit: ``3.2 ms``, ``0.84 s``, ``12 min 5 s``, ``3 d 4 h``; a dash for none."""
     if seconds is None or not math.isfinite(seconds):
         return "–"
     if 0 < seconds < 0.0995:
@@ -80,7 +87,10 @@ def duration(seconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
 
 
 def label(key: str) -> str:
@@ -99,6 +109,27 @@ def settings(params: Mapping[str, Any]) -> str:
     """Write a point on one line: ``learning rate 0.1, momentum 0.9``."""
     words = (f"{label(k)} {number(v)}" if k in _QUANTITIES else f"{k} = {number(v)}" for k, v in params.items())
     return ", ".join(words)
+
+
+def assignments(params: Mapping[str, Any]) -> str:
+    """Write a point as on a command line, its numbers as in sentences: ``optimizer.lr=0.215 model=mlp``."""
+    return " ".join(f"{key}={number(value)}" for key, value in params.items())
+
+
+def best_score(best: BestPoint) -> str:
+    """Write a point's score: metric, mean, standard deviation and number of trials."""
+    name = f"{best.metric} " if best.metric else ""
+    return f"{name}{score(best.mean, best.sd if best.n > 1 else None)} ({count(best.n, 'trial')})"
+
+
+def tally(counts: Mapping[TrialState, int]) -> str:
+    """Write trials by state: ``33 complete, 6 infeasible``."""
+    return ", ".join(f"{counts[state]} {state.lower()}" for state in STATES if counts.get(state))
+
+
+def shown_path(path: Path) -> str:
+    """Write a path relative to the working folder where it lies inside."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def count(n: int, noun: str) -> str:

@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hpsearch.base.types import Clock, Observer, Progress, RunningTrial, TrialState
+from hpsearch.base.words import STATES, assignments, best_score, duration, score, tally
 from hpsearch.terminal.console import is_fancy, make_console
-from hpsearch.terminal.words import STATES, assignments, duration, metric, spread, tally
 
 _COLOURS = {
     TrialState.COMPLETE: "green",
@@ -156,7 +156,7 @@ def describe(progress: Progress) -> str:
     elif progress.counts:
         parts.append(tally(progress.counts))
     if progress.best:
-        parts.append(f"best {spread(progress.best)} at {assignments(progress.best.params)}")
+        parts.append(f"best {best_score(progress.best)} at {assignments(progress.best.params)}")
     return ", ".join(parts)
 
 
@@ -181,7 +181,7 @@ def render(progress: Progress, left_sec: float | None, width: int, rows: int) ->
         parts.append(Text(f"  and {len(progress.running) - rows} more", style="dim"))
     if progress.best:
         best = Text("  best  ", style="bold green").append(assignments(progress.best.params), style="default not bold")
-        parts.append(_one_line(best.append(f"  {spread(progress.best)}", style="bold")))
+        parts.append(_one_line(best.append(f"  {best_score(progress.best)}", style="bold")))
     return Group(*parts)
 
 
@@ -244,7 +244,7 @@ def _metrics(trial: RunningTrial, objective: str, most: int = 2) -> str:
     """Return the objective and what else the validation split says, else the training loss."""
     names = [name for name in trial.metrics if name.startswith("valid/") or name == objective] or ["train/loss"]
     names.sort(key=lambda name: (name != objective, name.endswith("/loss")))
-    return "  ".join(f"{name} {metric(trial.metrics[name])}" for name in names[:most] if name in trial.metrics)
+    return "  ".join(f"{name} {score(trial.metrics[name])}" for name in names[:most] if name in trial.metrics)
 
 
 def _one_line(text: Text) -> Text:

@@ -8,10 +8,10 @@ from rich.panel import Panel
 from rich.text import Text
 
 from hpsearch.base.types import TrialState
+from hpsearch.base.words import assignments, best_score, count, duration, number, score, shown_path, tally
 from hpsearch.reports.ablation.tables import arm_rows
 from hpsearch.reports.kit.cells import texts
 from hpsearch.terminal.console import is_fancy, make_console
-from hpsearch.terminal.words import assignments, duration, metric, shown_path, spread, tally
 
 if TYPE_CHECKING:
     from hpsearch.reports.curvature.numbers import Curvature
@@ -95,7 +95,7 @@ def show_study(outcome: "StudyOutcome", command: str, stream: TextIO | None = No
     page = Page(stream)
     page.headline(outcome.name, _headline(outcome), outcome.answer, good=not outcome.exit_code)
     if outcome.best:
-        page.row("best", f"{assignments(outcome.best.params)}  {spread(outcome.best)}", "green")
+        page.row("best", f"{assignments(outcome.best.params)}  {best_score(outcome.best)}", "green")
     if outcome.stable_range:
         page.row("stable", outcome.stable_range)
     page.row("trials", tally(outcome.counts) or "none", "red" if outcome.counts.get(TrialState.FAILED) else "")
@@ -166,12 +166,12 @@ def show_trial(outcome: "TrialOutcome", command: str, stream: TextIO | None = No
         stream: where to; None: standard output.
     """
     page = Page(stream)
-    epochs = f"{outcome.epochs} epoch{'' if outcome.epochs == 1 else 's'}"
+    epochs = count(outcome.epochs, "epoch")
     page.headline(outcome.run, f"{outcome.state.lower()}, {epochs}, {duration(outcome.elapsed_sec)}", "")
     if outcome.reason:
         page.row("reason", outcome.reason, "red" if outcome.state is TrialState.FAILED else "yellow")
     for name in sorted(outcome.metrics, key=_split_last):
-        page.text(f"  {name:<20}{metric(outcome.metrics[name])}")
+        page.text(f"  {name:<20}{score(outcome.metrics[name])}")
     page.row("files", shown_path(outcome.folder))
     for note in outcome.notes:
         page.row("note", note, "yellow")
@@ -197,7 +197,7 @@ def show_replay(outcome: "ReplayOutcome", stream: TextIO | None = None) -> None:
         stream: where to; None: standard output.
     """
     page = Page(stream)
-    epochs = f"{len(outcome.again)} report{'' if len(outcome.again) == 1 else 's'}"
+    epochs = count(len(outcome.again), "report")
     if outcome.same:
         page.headline(outcome.run, f"trained again: the same curve, bit for bit ({epochs})", "")
     else:
@@ -209,7 +209,7 @@ def show_replay(outcome: "ReplayOutcome", stream: TextIO | None = None) -> None:
     if (hidden := len(outcome.differences) - _SHOWN_DIFFERENCES) > 0:
         page.text(f"  and {hidden} more", "dim")
     if outcome.differences and math.isfinite(outcome.largest):
-        page.row("largest", f"{outcome.largest:.3g}")
+        page.row("largest", number(outcome.largest))
 
 
 def show_curvature(outcome: "CurvatureOutcome", stream: TextIO | None = None) -> None:
@@ -228,13 +228,15 @@ def show_curvature(outcome: "CurvatureOutcome", stream: TextIO | None = None) ->
         else f"{found.products} Hessian-vector products over {found.parameters} parameters"
     )
     page.row("method", f"{found.method}, {found.precision}, {how}")
-    page.row("loss", f"{metric(found.loss)} on {found.samples} of {outcome.train_size} training samples")
-    page.row("gradient", f"norm {metric(found.gradient_norm)}; a step gains {100 * found.step_gain:.3g} % of the loss")
+    page.row("loss", f"{score(found.loss)} on {found.samples} of {outcome.train_size} training samples")
+    page.row(
+        "gradient", f"norm {score(found.gradient_norm)}; a step gains {number(100 * found.step_gain)} % of the loss"
+    )
     page.row("ratio", _minimum_ratio(found))
     page.row("line", _line(found))
     if found.elsewhere is not None:
         mean, error = found.elsewhere
-        page.row("others", f"second derivative along it on other training samples {mean:.3g} ± {error:.2g}")
+        page.row("others", f"second derivative along it on other training samples {number(mean)} ± {error:.2g}")
     page.table(
         ("  largest", "± at most", "smallest", "± at most"),
         [
@@ -253,13 +255,13 @@ def _minimum_ratio(found: "Curvature") -> str:
     parts = []
     for share, name in ((found.positive, "positive"), (found.zero, "near zero"), (found.negative, "negative")):
         errors = "" if found.method == "exact" else f" ± {share.se:.2g} (within {share.low:.2g} to {share.high:.2g})"
-        parts.append(f"{share.mean:.4g}{errors} {name}")
+        parts.append(f"{number(share.mean)}{errors} {name}")
     return ", ".join(parts)
 
 
 def _line(found: "Curvature") -> str:
     distance, loss = found.line.lowest
-    where = f"{metric(loss)} at distance {distance:.3g}" if distance else "nowhere below the weights themselves"
+    where = f"{score(loss)} at distance {number(distance)}" if distance else "nowhere below the weights themselves"
     return f"lowest loss along the direction of the smallest eigenvalue: {where}"
 
 
@@ -280,7 +282,7 @@ def show_studies(studies: Sequence["StudySummary"], now: float, stream: TextIO |
             study.name,
             study.state.lower(),
             tally(study.counts),
-            f"{spread(study.best)} at {assignments(study.best.params)}" if study.best else "",
+            f"{best_score(study.best)} at {assignments(study.best.params)}" if study.best else "",
             f"{duration(now - study.changed)} ago",
         )
         for study in studies

@@ -1,8 +1,10 @@
 import math
+from pathlib import Path
 
 import pytest
 
 from hpsearch.base import words
+from hpsearch.base.types import BestPoint, TrialState
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,11 @@ def test_number(value, text):
         (812.3, 20.0, "812 ± 20"),
         (0.000123456, 0.00001, "0.000123 ± 0.000010"),
         (0.5, 0.0, "0.500 ± 0.000"),
+        (1.2345e-9, None, "1.23e-09"),
+        (1.2345e-9, 1e-10, "1.23e-09 ± 1e-10"),
+        (0, None, "0.000"),
+        (123456.0, None, "123456"),
+        (math.inf, None, "inf"),
         (None, None, "–"),
         (math.nan, None, "–"),
     ],
@@ -52,7 +59,19 @@ def test_interval_keeps_signs_apart():
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.843, "0.84 s"), (9.6, "10 s"), (41.2, "41 s"), (60, "1 min"), (725, "12 min 5 s"), (12000, "3 h 20 min")],
+    [
+        (0, "0 s"),
+        (0.0324, "32 ms"),
+        (0.843, "0.84 s"),
+        (8.44, "8.4 s"),
+        (9.6, "10 s"),
+        (41.2, "41 s"),
+        (60, "1 min"),
+        (725, "12 min 5 s"),
+        (12000, "3 h 20 min"),
+        (86400, "1 d"),
+        (273_600, "3 d 4 h"),
+    ],
 )
 def test_duration(seconds, text):
     assert words.duration(seconds) == text
@@ -64,3 +83,39 @@ def test_settings_use_the_names_of_the_field():
     assert words.setting("optimizer.lr", 0.1) == "a learning rate of 0.1"
     assert words.setting("model.act", "relu") == "model.act = relu"
     assert (words.count(1, "seed"), words.count(3, "seed")) == ("1 seed", "3 seeds")
+
+
+def test_assignments_are_short_overrides():
+    params = {"optimizer.lr": 10**-1.25, "model": "mlp", "n": 3, "nesterov": True}
+    assert words.assignments(params) == "optimizer.lr=0.0562 model=mlp n=3 nesterov=true"
+
+
+def test_one_value_is_written_in_one_way():
+    rate = 0.21544346900318834
+    assert words.number(rate) == "0.215"
+    assert words.settings({"optimizer.lr": rate}) == "learning rate 0.215"
+    assert words.assignments({"optimizer.lr": rate}) == "optimizer.lr=0.215"
+
+
+@pytest.mark.parametrize(
+    ("sd", "n", "metric", "text"),
+    [
+        (0.0041, 3, "valid/acc", "valid/acc 0.972 ± 0.004 (3 trials)"),
+        (0.0041, 3, "", "0.972 ± 0.004 (3 trials)"),
+        (0.0, 1, "", "0.972 (1 trial)"),
+        (math.nan, 2, "", "0.972 (2 trials)"),
+    ],
+)
+def test_the_score_of_the_best_point(sd, n, metric, text):
+    assert words.best_score(BestPoint(0, {}, 0.9722, sd, n, metric)) == text
+
+
+def test_tally_names_the_finished_first_and_no_state_without_trials():
+    counts = {TrialState.RUNNING: 2, TrialState.INFEASIBLE: 6, TrialState.COMPLETE: 33, TrialState.FAILED: 0}
+    assert words.tally(counts) == "33 complete, 6 infeasible, 2 running"
+
+
+def test_path_is_relative_inside_the_working_folder_only(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert words.shown_path(tmp_path / "studies" / "a") == "studies/a"
+    assert words.shown_path(Path("/elsewhere/a")) == "/elsewhere/a"

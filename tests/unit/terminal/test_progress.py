@@ -71,8 +71,8 @@ def test_picture_shows_share_counts_trials_and_best():
     assert "5/39 trials" in text
     assert "10 s, about 1 min 15 s left" in text
     assert "4 complete · 1 infeasible · 2 running" in text
-    assert "4/1  optimizer.lr=0.01  epoch 5/20  valid/acc 0.9000  valid/loss 1.0000" in text
-    assert "optimizer.lr=0.1  0.9700 ± 0.0040 (3 trials)" in text
+    assert "4/1  optimizer.lr=0.01  epoch 5/20  valid/acc 0.900  valid/loss 1.00" in text
+    assert "optimizer.lr=0.1  0.970 ± 0.004 (3 trials)" in text
 
 
 def test_picture_of_a_search_without_an_end():
@@ -107,20 +107,19 @@ def test_names_are_not_markup():
 
 def test_training_loss_is_shown_where_nothing_is_validated():
     trial = RunningTrial(TrialId(0, 0), {}, 1, 2, {"train/loss": 0.5, "lr": 1.0})
-    assert "train/loss 0.5000" in drawn(Progress("s", 3, {}, (trial,), None, 0.0))
+    assert "train/loss 0.500" in drawn(Progress("s", 3, {}, (trial,), None, 0.0))
 
 
 def test_line_describes_a_study():
     assert describe(snapshot()) == (
-        "lr_sweep: 5/39 trials, 4 complete, 1 infeasible, 1 running, "
-        "best 0.9700 ± 0.0040 (3 trials) at optimizer.lr=0.1"
+        "lr_sweep: 5/39 trials, 4 complete, 1 infeasible, 1 running, best 0.970 ± 0.004 (3 trials) at optimizer.lr=0.1"
     )
 
 
 def test_line_describes_a_single_trial_by_its_epoch():
     trial = RunningTrial(TrialId(0, 0), {}, 3, 20, {"valid/acc": 0.9})
     single = Progress("single", 1, {TrialState.RUNNING: 1}, (trial,), None, 1.0)
-    assert describe(single) == "single: 0/1 trial, epoch 3/20 valid/acc 0.9000"
+    assert describe(single) == "single: 0/1 trial, epoch 3/20 valid/acc 0.900"
 
 
 def test_lines_come_at_intervals_and_only_when_something_changed():

@@ -62,7 +62,7 @@ def test_study_in_plain_lines():
         "",
         "lr_sweep  complete, 13 s",
         "The best of 13 learning rates is 0.1.",
-        "best      optimizer.lr=0.1  0.9722 ± 0.0041 (3 trials)",
+        "best      optimizer.lr=0.1  0.972 ± 0.004 (3 trials)",
         "stable    optimizer.lr 0.00316 to 1",
         "trials    33 complete, 6 infeasible",
         "report    studies/lr_sweep/report.html",
@@ -81,7 +81,7 @@ def test_study_on_a_terminal_says_the_same_with_the_answer_in_a_box(colourful):
     assert "╭─ lr_sweep  complete, 13 s ─" in text
     assert "│ The best of 13 learning rates is 0.1. " in text
     assert f"\n  {REPLAY}\n" in text
-    assert "\nbest      optimizer.lr=0.1  0.9722 ± 0.0041 (3 trials)\n" in text
+    assert "\nbest      optimizer.lr=0.1  0.972 ± 0.004 (3 trials)\n" in text
 
 
 def test_interrupted_study_says_how_to_go_on():
@@ -126,8 +126,8 @@ def test_trial_shows_its_last_metrics():
     text = shown(show_trial, trial_outcome(), COMMAND)
     assert "single/3/0  complete, 20 epochs, 3.2 s\n" in text
     assert re.findall(r"^  (\S+) +(\d\S+)$", text, re.MULTILINE) == [
-        ("train/loss", "0.1000"),
-        ("valid/acc", "0.9700"),
+        ("train/loss", "0.100"),
+        ("valid/acc", "0.970"),
         ("lr", "0.0500"),
     ]
     assert "  python -m hpsearch replay single/3/0 --check\n" in text
@@ -172,9 +172,9 @@ def test_studies_are_listed_in_columns_that_are_never_cut():
     ]
     header, first, second = shown(show_studies, rows, 1000.0).splitlines()
     assert header.split() == ["study", "state", "trials", "best", "changed"]
-    best_text = "0.9700 ± 0.0040 (3 trials) at optimizer.lr=0.1"
+    best_text = "0.970 ± 0.004 (3 trials) at optimizer.lr=0.1"
     assert first.split("   ") == ["s" * 70, "complete", "39 complete", best_text, "2 min ago"]
-    assert second.index("5.0 s ago") == first.index("2 min ago") == header.index("changed")
+    assert second.index("5 s ago") == first.index("2 min ago") == header.index("changed")
 
 
 def test_empty_folder_says_how_to_start():
