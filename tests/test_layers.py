@@ -33,12 +33,8 @@ BELOW = {
 DEBTS = {
     ("cli", "config"),
     ("cli", "tracking"),
-    ("data", "nn"),
-    ("optim", "nn"),
-    ("regularizers", "nn"),
     ("reports", "metrics"),
     ("reports", "study"),
-    ("reports", "tracking"),
     ("study", "data"),
     ("terminal", "config"),
     ("terminal", "tracking"),
@@ -60,7 +56,7 @@ ALLOWED = {
     "ray": {"launch.ray"},
     "plotly": {"reports"},
     "matplotlib": {"reports"},
-    "torch": NOUNS | {"trial", "study.show", "base.rng"},
+    "torch": NOUNS | {"trial", "study.show"},
 }
 
 

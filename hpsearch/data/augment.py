@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.rng import address
+from hpsearch.base.rng import address, mix
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -130,7 +130,7 @@ def values_of(part: "Part") -> Range:
 def uniform(rows: "Tensor", draws: int, key: int) -> "Tensor":
     """Draw addressed uniform numbers.
 
-    The bits of number j of row i are ``h(i * draws + j ^ h(key))`` with h of `hpsearch.nn.dropout.mix`; the upper 24 of
+    The bits of number j of row i are ``h(i * draws + j ^ h(key))`` with h of `hpsearch.base.rng.mix`; the upper 24 of
     them make a number in [0, 1).
 
     Args:
@@ -142,8 +142,6 @@ def uniform(rows: "Tensor", draws: int, key: int) -> "Tensor":
         [B, draws] float32.
     """
     import torch
-
-    from hpsearch.nn.dropout import mix
 
     place = torch.arange(draws, device=rows.device)
     index = (rows[:, None] * draws + place).to(torch.int32)

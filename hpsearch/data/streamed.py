@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from hpsearch.base.errors import DataError
-from hpsearch.base.rng import address, generator
+from hpsearch.base.rng import address, seeded
 
 HOST = torch.device("cpu")
 
@@ -80,7 +80,7 @@ class Streamed:
             sampler=keys,
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
-            generator=generator(seed, "loader", epoch),
+            generator=seeded(torch.Generator(), seed, "loader", epoch),
         )
         for x, y in loader:
             yield x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)

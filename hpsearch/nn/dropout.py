@@ -4,16 +4,17 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_float
-from hpsearch.base.rng import address
+from hpsearch.base.rng import address, mix
 
 
 class Dropout(nn.Module):
     """Inverted dropout with addressed masks.
 
     In training, entry i of the input is kept when ``h(i ^ h(seed ^ step)) >= rate * 2^32 - 2^31`` and divided by
-    ``1 - rate``, so that its expectation is kept; h mixes the bits of a signed 32-bit number (see `mix`). The same
-    seed, step and shape give the same mask on every device, whatever else was drawn, and under `torch.func.vmap` with
-    one seed, step and rate per member the mask each member would get alone. In evaluation it does nothing.
+    ``1 - rate``, so that its expectation is kept; h mixes the bits of a signed 32-bit number (see
+    `hpsearch.base.rng.mix`). The same seed, step and shape give the same mask on every device, whatever else was drawn,
+    and under `torch.func.vmap` with one seed, step and rate per member the mask each member would get alone. In
+    evaluation it does nothing.
 
     Source: Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, JMLR 2014.
 
@@ -52,27 +53,6 @@ class Dropout(nn.Module):
     def extra_repr(self) -> str:
         """Show the rate."""
         return f"rate={self.rate.tolist()}"
-
-
-def mix(x: Tensor) -> Tensor:
-    """Mix the bits of each 32-bit lane, one to one: every bit of the result depends on every bit of `x`.
-
-    The steps are xor-shift 16, multiply by 0x7feb352d, xor-shift 15, multiply by 0x846ca68b, xor-shift 16 (the
-    constants of C. Wellons' lowbias32), in signed lanes because not every device multiplies unsigned ones; the shifts
-    are made logical by masking.
-
-    Args:
-        x: any shape, int32.
-
-    Returns:
-        Same shape, int32.
-    """
-    x = x ^ (x >> 16).bitwise_and_(0xFFFF)
-    x *= 0x7FEB352D
-    x ^= (x >> 15).bitwise_and_(0x1FFFF)
-    x *= 0x846CA68B - 2**32
-    x ^= (x >> 16).bitwise_and_(0xFFFF)
-    return x
 
 
 def address_dropout(model: nn.Module, seed: int) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from hpsearch.base.errors import ConfigError, check_choice, check_float
-from hpsearch.base.rng import generator
+from hpsearch.base.rng import seeded
 
 LOG_PRIOR = "log_prior"
 FANS = ("in", "avg")
@@ -75,7 +75,7 @@ class Initializer(ABC):
         for name, owner, attribute, parts in _weights(model):
             weight = getattr(owner, attribute).detach().clone()
             for place, part in enumerate(weight.chunk(parts)):
-                self.draw(part, generator(seed, "init", name, place))
+                self.draw(part, seeded(torch.Generator(), seed, "init", name, place))
             _assign(owner, attribute, weight)
         biases = list(_biases(model))
         if self.bias is not None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.base.weights import is_weight
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -16,7 +18,7 @@ def parameter_groups(
     """Return the parameter groups of an optimizer.
 
     Weight decay pulls towards zero what multiplies an input; pulling a bias or a normalization's scale only shifts
-    the function. So all but what `hpsearch.nn.weights.is_weight` names is left alone unless asked.
+    the function. So all but what `hpsearch.base.weights.is_weight` names is left alone unless asked.
 
     Args:
         model: its parameters that require a gradient are taken.
@@ -30,8 +32,6 @@ def parameter_groups(
         that decay, those that do not. Parameters with a factor have groups of their own, with the key `rate_factor`,
         which the training loop reads.
     """
-    from hpsearch.nn.weights import is_weight
-
     factors = rate_factors or {}
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     apart = weight_decay != 0 and not decay_bias_and_norm and not all(is_weight(name, p) for name, p in trained)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpsearch.base.errors import check_float
+from hpsearch.base.weights import is_weight
 from hpsearch.regularizers.base import Constraint
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ class MaxNorm(Constraint):
     def apply_(self, named_parameters: "Named") -> None:
         """Scale the weights of units that are over the limit."""
         import torch
-
-        from hpsearch.nn.weights import is_weight
 
         with torch.no_grad():
             for name, weight in named_parameters:

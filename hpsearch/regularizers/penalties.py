@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpsearch.base.errors import check_choice, check_float
+from hpsearch.base.weights import is_weight
 from hpsearch.regularizers.base import Penalty
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class _Norm(Penalty):
     Attributes:
         strength: factor of the penalty.
         bias_and_norm: penalize biases and normalization parameters too; without it, only what
-            `hpsearch.nn.weights.is_weight` names.
+            `hpsearch.base.weights.is_weight` names.
     """
 
     strength: float
@@ -42,8 +43,6 @@ class _Norm(Penalty):
     def penalty(self, named_parameters: "Named") -> "Tensor":
         """Return the 0-d penalty; of no parameters it is 0."""
         import torch
-
-        from hpsearch.nn.weights import is_weight
 
         sums = [self._of(p) for name, p in named_parameters if self.bias_and_norm or is_weight(name, p)]
         return self._scale * torch.stack(sums).sum() if sums else torch.zeros(())

@@ -118,7 +118,9 @@ def noisy_linear_cosine(
     check_float("scheduler.initial_variance", initial_variance, "[0, inf)")
     check_float("scheduler.variance_decay", variance_decay, "[0, inf)")
     check_int("scheduler.total_iters", total_iters, 1)
-    drawn = torch.randn(total_iters + 1, generator=rng.generator(run.seed, "schedule"), dtype=torch.float64)
+    drawn = torch.randn(
+        total_iters + 1, generator=rng.seeded(torch.Generator(), run.seed, "schedule"), dtype=torch.float64
+    )
     spread = (initial_variance / (1 + torch.arange(total_iters + 1, dtype=torch.float64)) ** variance_decay).sqrt()
     return _linear_cosine(optimizer, total_iters, num_periods, alpha, beta, (drawn * spread).tolist())
 

@@ -16,6 +16,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
+from hpsearch.base import words
 from hpsearch.base.errors import HpsearchError, StorageError
 from hpsearch.base.outcome import is_cut_short, point_outcome
 from hpsearch.base.types import (
@@ -614,8 +615,8 @@ def _recorded(spec: TrialSpec, known: TrialRecord, curve: Mapping[int, float]) -
 def _said(widening: Widening) -> str:
     low, high = widening.new
     return (
-        f"the best {widening.key} = {widening.best:.4g} lies at the {widening.side} end of its range: "
-        f"now searched from {low:.4g} to {high:.4g}"
+        f"the best {widening.key} = {words.number(widening.best)} lies at the {widening.side} end of its range: "
+        f"now searched from {words.number(low)} to {words.number(high)}"
     )
 
 

@@ -157,7 +157,7 @@ def epoch_order(job: Job, epoch: int) -> Tensor:
     size = len(job.splits.train)
     if not job.shuffle:
         return torch.arange(size, device=job.device)
-    return torch.randperm(size, generator=rng.generator(job.seed, "order", epoch)).to(job.device)
+    return torch.randperm(size, generator=rng.seeded(torch.Generator(), job.seed, "order", epoch)).to(job.device)
 
 
 def _set_rates(optimizer: Optimizer, lr: float, momentum: float | None) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.rng import generator
+from hpsearch.base.rng import seeded
 from hpsearch.regularizers import Penalty
 from hpsearch.trial.build import prepare
 from hpsearch.trial.checkpoint import load_weights
@@ -159,7 +159,7 @@ def curvature(
     if not dense:
         _check_memory(job.device, size, longest, precision)
     train = job.splits.train
-    order = torch.randperm(len(train), generator=generator(job.seed, "curvature")).to(job.device)
+    order = torch.randperm(len(train), generator=seeded(torch.Generator(), job.seed, "curvature")).to(job.device)
     chosen, others = order[:samples], order[samples : 2 * samples]
     some = max(1, len(others) // OTHER_BATCHES)
     found = measure_curvature(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.rng import generator
+from hpsearch.base.rng import seeded
 from hpsearch.regularizers import Penalty
 
 Batch = tuple[Tensor, Tensor]
@@ -63,7 +63,7 @@ class LossSurface:
 
     def random(self, *where: int | str) -> Tensor:
         """Return a direction [P], uniform on the unit sphere, that is a function of its address."""
-        drawn = torch.randn(self.size, generator=generator(0, "curvature", *where), dtype=torch.float64)
+        drawn = torch.randn(self.size, generator=seeded(torch.Generator(), 0, "curvature", *where), dtype=torch.float64)
         unit: Tensor = drawn / drawn.norm()
         return unit.to(self.point)
 

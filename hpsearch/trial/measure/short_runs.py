@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.rng import generator
+from hpsearch.base.rng import seeded
 from hpsearch.base.types import Decision, Report
 from hpsearch.data.base import Part, Split
 from hpsearch.nn.dropout import Dropout
@@ -240,7 +240,7 @@ def _blocks(job: Job, rate: float, steps: int, zeroed: bool) -> Tensor:
 
 
 def _shuffled(job: Job, size: int, most: int) -> Tensor:
-    return torch.randperm(size, generator=generator(job.seed, "baseline"))[:most].to(job.device)
+    return torch.randperm(size, generator=seeded(torch.Generator(), job.seed, "baseline"))[:most].to(job.device)
 
 
 def _linear_errors(job: Job) -> float:
@@ -264,7 +264,9 @@ def _flat(job: Job, part: Part, most: int) -> tuple[Tensor, Tensor]:
     ((x, y),) = part.batches(rows, len(rows))
     x, y = x.flatten(1).cpu().double(), y.cpu()
     if x.shape[1] > LINEAR_FEATURES:
-        x = x @ torch.randn(x.shape[1], LINEAR_FEATURES, dtype=x.dtype, generator=generator(0, "projection"))
+        x = x @ torch.randn(
+            x.shape[1], LINEAR_FEATURES, dtype=x.dtype, generator=seeded(torch.Generator(), 0, "projection")
+        )
     if job.splits.task == "classification":
         y = nn.functional.one_hot(y, job.splits.num_outputs)
     return x, y.double()

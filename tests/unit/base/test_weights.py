@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from hpsearch.base.weights import is_weight
 from hpsearch.nn import weighted
-from hpsearch.nn.weights import is_weight
 from hpsearch.optim.groups import parameter_groups
 from hpsearch.regularizers import L2, MaxNorm
 
