@@ -186,12 +186,9 @@ def _sync(parsed: argparse.Namespace) -> int:
 
 
 def _ui(parsed: argparse.Namespace) -> int:
-    from hpsearch.config.compose import compose
-    from hpsearch.tracking.ui import serve
+    from hpsearch.study.existing import open_ui
 
-    name = _name(parsed)
-    tracker = compose(parsed.words, parsed.config_dir).config["tracker"]
-    return serve(tracker.get("uri"), tracker.get("artifacts"), port=parsed.port or 5000, study=name)
+    return open_ui(_name(parsed), overrides=parsed.words, config_dirs=parsed.config_dir, port=parsed.port or 5000)
 
 
 def _show(parsed: argparse.Namespace) -> int:
@@ -238,10 +235,9 @@ def _no_more_words(parsed: argparse.Namespace) -> None:
 def _print_config(parsed: argparse.Namespace) -> None:
     import yaml
 
-    from hpsearch.config.compose import compose
+    from hpsearch.study.options import configuration
 
-    composition = compose(parsed.words, parsed.config_dir)
-    content = composition.config if parsed.cfg == "job" else composition.space
+    content = configuration(parsed.words, config_dirs=parsed.config_dir, space=parsed.cfg == "space")
     print(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), end="")
 
 

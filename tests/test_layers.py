@@ -31,13 +31,8 @@ BELOW = {
 """The rooms that each room may import."""
 
 DEBTS = {
-    ("cli", "config"),
-    ("cli", "tracking"),
     ("reports", "metrics"),
     ("reports", "study"),
-    ("study", "data"),
-    ("terminal", "config"),
-    ("terminal", "tracking"),
     ("trial", "tracking"),
 }
 

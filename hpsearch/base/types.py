@@ -3,12 +3,21 @@
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from hpsearch.base.errors import ConfigError, check_choice, check_int
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class DataFault(StrEnum):
+    """A known mistake in data that is refused for it."""
+
+    LABELS_FROM_ONE = "labels from 1"
+    NOT_FINITE = "not finite"
+    ONE_CLASS = "one class"
 
 
 class TrialState(StrEnum):
@@ -305,6 +314,32 @@ class Progress:
     best: BestPoint | None
     elapsed_sec: float
     metric: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StudySummary:
+    """A study's folder in one line.
+
+    Attributes:
+        name: of its folder, which is what commands take.
+        folder: where it is.
+        question: what it asks.
+        state: how it ended last; RUNNING, or INTERRUPTED when it did not end and nothing runs it;
+            DAMAGED when its own event file cannot be read.
+        counts: trials by state.
+        best: its best point so far (point, params, mean, sd, n).
+        created: when it was started first, in seconds since the Unix epoch.
+        changed: when its record was written last.
+    """
+
+    name: str
+    folder: Path
+    question: str
+    state: str
+    counts: Mapping[TrialState, int]
+    best: BestPoint | None
+    created: float
+    changed: float
 
 
 class Observer(Protocol):

@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.types import DataFault
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import Part, Splits
 
 BATCH = 1000
 """Rows looked at together."""
-LABELS_FROM_ONE = "labels from 1"
-NOT_FINITE = "not finite"
-ONE_CLASS = "one class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +98,22 @@ def look(splits: Splits, rows: int) -> DataFacts:
     )
 
 
-def fault(arrays: Arrays) -> str | None:
+def fault(arrays: Arrays) -> DataFault | None:
     """Return which known mistake makes a data set one that is refused, None for any other reason.
 
     Args:
         arrays: as its source reads them, unchecked.
 
     Returns:
-        `LABELS_FROM_ONE`, `NOT_FINITE` or `ONE_CLASS`.
+        The mistake.
     """
     classes = len(arrays.class_names)
     if any(values.dtype.kind == "f" and not np.isfinite(values).all() for values in (arrays.x, arrays.y)):
-        return NOT_FINITE
+        return DataFault.NOT_FINITE
     if classes == 1:
-        return ONE_CLASS
+        return DataFault.ONE_CLASS
     if classes and len(arrays) and (arrays.y.min(), arrays.y.max()) == (1, classes):
-        return LABELS_FROM_ONE
+        return DataFault.LABELS_FROM_ONE
     return None
 
 

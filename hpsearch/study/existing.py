@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.base.errors import BusyError, ConfigError
+from hpsearch.base.types import StudySummary
 from hpsearch.config.compose import compose
 from hpsearch.study.folder import folder_lock, studies_folder, study_folder
 from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of
 from hpsearch.tracking.mlflow import sync as send
-from hpsearch.tracking.query import StudySummary, studies
+from hpsearch.tracking.query import studies
 
 
 def rebuild_report(name: str) -> Path:
@@ -90,3 +91,27 @@ def sync(
             if name:
                 raise
     return sent
+
+
+def open_ui(
+    name: str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    config_dirs: Sequence[str | Path] = (),
+    port: int = 5000,
+) -> int:
+    """Serve the MLflow UI until it is interrupted.
+
+    Args:
+        name: of the study whose trials it opens with; None: of all.
+        overrides: of the tracker: which store.
+        config_dirs: folders with configuration of your own.
+        port: to listen on; the next free one where it is taken.
+
+    Returns:
+        The exit code.
+    """
+    from hpsearch.tracking.ui import serve
+
+    tracker = compose(overrides, config_dirs).config["tracker"]
+    return serve(tracker.get("uri"), tracker.get("artifacts"), port=port, study=name)

@@ -4,11 +4,8 @@ import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from hpsearch.config.groups import CONF, describe_groups
+from hpsearch.study.options import available_options
 
 PROGRAM = "python -m hpsearch"
 
@@ -68,18 +65,17 @@ def short_help() -> str:
 
 def full_help(config_dirs: Sequence[str | Path] = ()) -> str:
     """Return the commands, the options, and every group with its options; ``*`` marks the defaults."""
-    groups = describe_groups(config_dirs)
-    studies = groups.pop("study", ())
-    chosen = _defaults()
+    available = available_options(config_dirs)
     commands = [(f"{name} {arguments}".strip(), text) for name, (arguments, text) in COMMANDS.items()]
     options = [
-        (group, "  ".join(_marked(group, option, chosen) for option in names)) for group, names in groups.items()
+        (group, "  ".join(f"{name}*" if name == available.defaults.get(group) else name for name in names))
+        for group, names in available.groups.items()
     ]
     sections = {
         "start with": _start(),
         "commands": _rows(commands),
         "options": _rows(_OPTIONS),
-        "studies (+study=NAME)": _rows([(name, _question(name, config_dirs)) for name in studies]),
+        "studies (+study=NAME)": _rows(list(available.studies.items())),
         "groups (GROUP=OPTION; * is the default)": _rows(options),
         "search": _rows(_SEARCH),
     }
@@ -115,29 +111,3 @@ def _rows(rows: Sequence[tuple[str, str]]) -> list[str]:
         lines.append(f"  {left}".ljust(column) + wrapped[0])
         lines += [" " * column + line for line in wrapped[1:]]
     return [line.rstrip() for line in lines]
-
-
-def _defaults() -> dict[str, str]:
-    entries = _load(CONF / "config.yaml").get("defaults", [])
-    return {group: option for entry in entries if isinstance(entry, dict) for group, option in entry.items()}
-
-
-def _marked(group: str, option: str, chosen: Mapping[str, str]) -> str:
-    return f"{option}*" if chosen.get(group) == option else option
-
-
-def _question(study: str, config_dirs: Sequence[str | Path]) -> str:
-    for folder in (CONF, *map(Path, config_dirs)):
-        content = _load(folder / "study" / f"{study}.yaml").get("study")
-        if isinstance(content, dict):
-            return str(content.get("question") or "")
-    return ""
-
-
-def _load(file: Path) -> dict[str, Any]:
-    """Read a YAML file; what is wrong with it is told when it is used, not by the help."""
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
-        return {}
-    return content if isinstance(content, dict) else {}

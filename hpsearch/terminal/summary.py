@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.panel import Panel
 from rich.text import Text
 
-from hpsearch.base.types import TrialState
+from hpsearch.base.types import StudySummary, TrialState
 from hpsearch.base.words import assignments, best_score, count, duration, number, score, shown_path, tally
 from hpsearch.reports.ablation.tables import arm_rows
 from hpsearch.reports.kit.cells import texts
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from hpsearch.study.recipe import RecipeOutcome
     from hpsearch.study.search import StudyOutcome
     from hpsearch.study.single import ReplayOutcome, TrialOutcome
-    from hpsearch.tracking.query import StudySummary
 
 _LABEL = 10
 _VERDICTS = {"pass": "green", "warn": "yellow", "fail": "red"}

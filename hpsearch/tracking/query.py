@@ -8,12 +8,11 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.errors import StorageError, nearest
-from hpsearch.base.types import BestPoint, Report, TrialId, TrialState, TrialTable
+from hpsearch.base.types import BestPoint, Report, StudySummary, TrialId, TrialState, TrialTable
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.afterwards import AFTERWARDS
 from hpsearch.tracking.events import STUDY, TrialRecord, last_state, read_trials, replay_command, trial_files
@@ -272,32 +271,6 @@ def _frame(rows: Sequence[Mapping[str, Any]], *columns: Iterable[str]) -> "pd.Da
     import pandas as pd
 
     return pd.DataFrame(list(rows), columns=list(dict.fromkeys(name for group in columns for name in group)))
-
-
-@dataclass(frozen=True, slots=True)
-class StudySummary:
-    """A study's folder in one line.
-
-    Attributes:
-        name: of its folder, which is what commands take.
-        folder: where it is.
-        question: what it asks.
-        state: how it ended last; RUNNING, or INTERRUPTED when it did not end and nothing runs it;
-            DAMAGED when its own event file cannot be read.
-        counts: trials by state.
-        best: its best point so far (point, params, mean, sd, n).
-        created: when it was started first, in seconds since the Unix epoch.
-        changed: when its record was written last.
-    """
-
-    name: str
-    folder: Path
-    question: str
-    state: str
-    counts: Mapping[TrialState, int]
-    best: BestPoint | None
-    created: float
-    changed: float
 
 
 def studies(root: Path) -> list[StudySummary]:

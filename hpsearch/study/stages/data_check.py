@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.base.errors import ConfigError, check_float, check_int, nearest
-from hpsearch.data.check import LABELS_FROM_ONE, NOT_FINITE, ONE_CLASS
+from hpsearch.base.types import DataFault
 from hpsearch.study.stages.base import Context, Finding, Verdict
 from hpsearch.study.stages.faults import Fault, finding
 
 _REFUSED = {
-    LABELS_FROM_ONE: "subtract 1 from the labels: classes are numbered from 0",
-    NOT_FINITE: "remove or fill in what is not finite in the data that data._target_ reads",
-    ONE_CLASS: "give data of two or more classes",
+    DataFault.LABELS_FROM_ONE: "subtract 1 from the labels: classes are numbered from 0",
+    DataFault.NOT_FINITE: "remove or fill in what is not finite in the data that data._target_ reads",
+    DataFault.ONE_CLASS: "give data of two or more classes",
 }
 
 
@@ -72,10 +72,10 @@ class DataCheck:
             return
         filled = [count for count in counts if count]
         if len(filled) == 1:
-            yield Fault(ONE_CLASS, "all training labels are of one class", _REFUSED[ONE_CLASS])
+            yield Fault(DataFault.ONE_CLASS, "all training labels are of one class", _REFUSED[DataFault.ONE_CLASS])
         elif not counts[0] and len(filled) == len(counts) - 1:
             sentence = f"no sample has label 0, {len(filled)} labels from 1 to {len(filled)} are used"
-            yield Fault(LABELS_FROM_ONE, sentence, _REFUSED[LABELS_FROM_ONE])
+            yield Fault(DataFault.LABELS_FROM_ONE, sentence, _REFUSED[DataFault.LABELS_FROM_ONE])
         elif len(filled) < len(counts):
             sentence = f"{len(counts) - len(filled)} of {len(counts)} classes have no training sample"
             yield Fault("class without samples", sentence, "drop them with data.classes, or raise data.train_size")
@@ -90,7 +90,9 @@ class DataCheck:
 
     def _inputs(self, found: Mapping[str, Any]) -> Iterator[Fault]:
         if found["not_finite"]:
-            yield Fault(NOT_FINITE, f"{found['not_finite']} numbers are not finite", _REFUSED[NOT_FINITE])
+            yield Fault(
+                DataFault.NOT_FINITE, f"{found['not_finite']} numbers are not finite", _REFUSED[DataFault.NOT_FINITE]
+            )
         if found["constant"] == found["features"]:
             action = "look at how data reads its inputs: they are the same for all samples"
             yield Fault("constant inputs", f"all {found['features']} inputs are constant", action)

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from hpsearch.base.types import DataFault
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import Split, Splits
-from hpsearch.data.check import LABELS_FROM_ONE, NOT_FINITE, ONE_CLASS, fault, look
+from hpsearch.data.check import fault, look
 
 
 def splits(train, valid, y=None, task="classification", outputs=3):
@@ -62,10 +63,10 @@ def test_what_is_not_finite_is_counted_and_targets_are_measured():
 @pytest.mark.parametrize(
     ("y", "names", "known"),
     [
-        ([1, 2, 3], "abc", LABELS_FROM_ONE),
+        ([1, 2, 3], "abc", DataFault.LABELS_FROM_ONE),
         ([0, 1, 3], "abc", None),
-        ([0, 0, 0], "a", ONE_CLASS),
-        ([0.0, np.nan, 1.0], "", NOT_FINITE),
+        ([0, 0, 0], "a", DataFault.ONE_CLASS),
+        ([0.0, np.nan, 1.0], "", DataFault.NOT_FINITE),
     ],
 )
 def test_a_refused_data_set_has_a_known_mistake_or_none(y, names, known):
