@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.grammar import without_restart
 from hpsearch.terminal.help import COMMANDS, PROGRAM, command_help, full_help, short_help
@@ -27,6 +28,7 @@ def run(arguments: Sequence[str]) -> int:
         The exit code: 0 done, 1 a trial stayed FAILED or a replay differs, 2 bad input, 3 a gate failed,
         130 interrupted.
     """
+    platform.speak_utf8()
     try:
         code = _dispatch(_parse(arguments))
         sys.stdout.flush()

@@ -148,7 +148,10 @@ def of_outputs(asked: Sequence[str], outputs: Iterable["Tensor"], targets: Itera
 
     if not asked:
         return {}
-    outputs_NC, y = torch.cat([part.detach() for part in outputs]).double(), torch.cat(list(targets))
+    outputs_NC, y = torch.cat([part.detach() for part in outputs]), torch.cat(list(targets))
+    if outputs_NC.device.type == "mps":  # it has no float64
+        outputs_NC, y = outputs_NC.cpu(), y.cpu()
+    outputs_NC = outputs_NC.double()
     values = [
         _top(int(name[4:]), outputs_NC, y) if name[:4] == "top_" else _WHOLE[name](outputs_NC, y) for name in asked
     ]

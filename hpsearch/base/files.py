@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from hpsearch.base import platform
 from hpsearch.base.errors import StorageError
 
 REPORT = "report.html"
@@ -25,20 +26,15 @@ def replacement(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         yield temporary
-        _sync(temporary, os.O_RDWR)
-        temporary.replace(path)
+        descriptor = os.open(temporary, os.O_RDWR)
+        try:
+            platform.sync_file(descriptor)
+        finally:
+            os.close(descriptor)
+        platform.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    with suppress(OSError):  # some file systems cannot sync a folder, and Windows cannot open one
-        _sync(path.parent, os.O_RDONLY)
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    platform.sync_folder(path.parent)
 
 
 def replace_text(path: Path, text: str) -> Path:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base import platform
 from hpsearch.base.errors import StorageError
 
 Event = dict[str, Any]
@@ -156,7 +157,7 @@ class Journal:
         try:
             file = os.open(self.path, os.O_RDWR)
             try:
-                os.fsync(file)
+                platform.sync_file(file)
             finally:
                 os.close(file)
         except OSError as error:

@@ -11,6 +11,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, NoReturn, get_origin, get_type_hints
 
+from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 
 PACKAGES = ("hpsearch", "torch", "optuna")
@@ -223,7 +224,7 @@ def _fits(target: type, kind: str) -> bool:
 def _check_arguments(where: str, target: Any, config: Mapping[str, Any], extra: Sequence[str], deferred: bool) -> None:
     """Compare the arguments with the target's signature."""
     try:
-        parameters = inspect.signature(target).parameters
+        parameters = platform.parameters(target)
     except (TypeError, ValueError):
         return
     path, given = config[_TARGET], [name for name in config if name not in (_TARGET, _PARTIAL, _ARGS)]

@@ -4,8 +4,8 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -33,8 +33,8 @@ def usable_cores() -> int:
     """Return the cores this process may use: physical ones, within its affinity mask and its container's quota."""
     import psutil
 
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limits = [allowed, psutil.cpu_count(logical=False) or allowed, _quota() or allowed]
+    allowed = platform.usable_cores()
+    limits = [allowed, psutil.cpu_count(logical=False) or allowed, platform.core_quota() or allowed]
     return max(1, min(limits))
 
 
@@ -67,11 +67,3 @@ def worker_environment(slot: int, threads: int, gpus: Sequence[str]) -> dict[str
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = gpus[slot % len(gpus)]
     return environment
-
-
-def _quota() -> int | None:
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, int(quota) // int(period))
-    except (OSError, ValueError):
-        return None

@@ -2,7 +2,6 @@
 
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
+from hpsearch.base import platform
 from hpsearch.launch.frames import GONE, read_frame, write_frame
 
 Inbox: TypeAlias = "queue.SimpleQueue[tuple[WorkerProcess, bytes, bytes]]"
@@ -36,20 +36,21 @@ class WorkerProcess:
         self._log = log
         self._gone = False
         self._open = threading.Lock()
-        lifeline, self._lifeline = os.pipe()
+        self._lifeline: int | None
+        lifeline, self._lifeline = platform.open_lifeline()
         with log.open("ab") as file:
             self._log_start = file.tell()
-            self._process = subprocess.Popen(
+            self._process = platform.start_group(
                 [sys.executable, "-c", _PROGRAM.format(path=_import_path()), str(lifeline)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
                 bufsize=0,
                 env=dict(environment),
-                pass_fds=(lifeline,),
-                start_new_session=True,
+                pass_fds=() if lifeline is None else (lifeline,),
             )
-        os.close(lifeline)
+        if lifeline is not None:
+            os.close(lifeline)
         self._reader = threading.Thread(target=self._read, args=(inbox,), daemon=True, name=f"read {log.stem}")
         self._reader.start()
 
@@ -67,9 +68,8 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """Kill the process and everything it started."""
-        with suppress(ProcessLookupError, PermissionError):
-            if not self._gone:
-                os.killpg(self.pid, signal.SIGKILL)
+        if not self._gone:
+            platform.kill_group(self.pid)
 
     def join(self, timeout_sec: float | None = None) -> bool:
         """Wait until the process is gone; return whether it is."""
@@ -78,16 +78,10 @@ class WorkerProcess:
 
     def obituary(self) -> str:
         """Return how the process ended, and the last lines of its log."""
-        code = self._process.returncode
-        if code is None or code >= 0:
-            how = f"ended with exit code {code}"
-        else:
-            how = f"was killed by {signal.Signals(-code).name}"
-            how += " (as the kernel does when memory runs out)" if -code == signal.SIGKILL else ""
         with self._log.open("rb") as file:
             file.seek(self._log_start)
             lines = file.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
-        head = f"worker process {self.pid} {how}"
+        head = f"worker process {self.pid} {platform.how_it_ended(self._process.returncode)}"
         return "\n".join([head + f"; the end of {self._log}:", *lines]) if lines else head
 
     def _read(self, inbox: Inbox) -> None:
@@ -103,7 +97,8 @@ class WorkerProcess:
             self._gone = True
             self._process.stdin.close()
             self._process.stdout.close()
-            os.close(self._lifeline)
+            if self._lifeline is not None:
+                os.close(self._lifeline)
         inbox.put((self, GONE, b""))
 
 

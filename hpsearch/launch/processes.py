@@ -6,10 +6,12 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, HpsearchError, MachineError
 from hpsearch.base.outcome import failure
 from hpsearch.base.types import Clock, Decision, Execute, TrialId, TrialResult, TrialSpec, TrialState
@@ -109,7 +111,8 @@ class ProcessLauncher:
         slot.answer = None
         slot.give(CALL, pickle.dumps((function, args)))
         while slot.answer is None:
-            self._handle(*self._inbox.get())
+            with suppress(queue.Empty):
+                self._handle(*self._inbox.get(timeout=platform.longest_wait()))
         if slot.answer.error:
             raise slot.answer.error
         if slot.answer.traceback:

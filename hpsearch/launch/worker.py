@@ -15,6 +15,7 @@ import threading
 import traceback
 from dataclasses import dataclass
 
+from hpsearch.base import platform
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision, Execute
 from hpsearch.launch.base import Ended, Reported
@@ -33,7 +34,9 @@ class _Task:
 def main() -> None:
     """Serve the driver until it says to leave."""
     commands, channel = os.dup(0), os.dup(1)
-    _prepare(lifeline=int(sys.argv[1]), channel=channel)
+    _prepare(commands, channel)
+    if sys.argv[1:] != ["None"]:
+        platform.die_with(int(sys.argv[1]))
     tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(commands, tasks), daemon=True).start()
     execute, lockstep = pickle.loads(tasks.get().payload)
@@ -50,29 +53,16 @@ def main() -> None:
     os._exit(0)  # taking a loaded torch down in order costs most of a second
 
 
-def _prepare(lifeline: int, channel: int) -> None:
+def _prepare(commands: int, channel: int) -> None:
+    platform.make_binary(commands, channel)
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # None or another class only without a log
+        stream.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # None or another class only without a log
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A child forked by user code must not keep the channel open after this process died.
-    os.register_at_fork(after_in_child=lambda: os.close(channel))
-    _die_with_driver(lifeline)
-
-
-def _die_with_driver(lifeline: int) -> None:
-    """Let the kernel end this process group when the driver's end of `lifeline` closes.
-
-    The reading thread sees the same, but only when native code lets go of the interpreter lock.
-    """
-    if sys.platform == "linux":
-        import fcntl
-
-        os.set_inheritable(lifeline, False)
-        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    platform.close_in_children(channel)
 
 
 def _read(commands: int, tasks: "queue.SimpleQueue[_Task]") -> None:
@@ -84,7 +74,7 @@ def _read(commands: int, tasks: "queue.SimpleQueue[_Task]") -> None:
         else:
             mailbox = Mailbox()
             tasks.put(_Task(kind, payload, mailbox))
-    os.killpg(os.getpgrp(), signal.SIGKILL)
+    platform.kill_own_group()
 
 
 def _train(channel: int, execute: Execute, task: _Task, lockstep: bool) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, nearest
 from hpsearch.base.outcome import trial_outcome
 from hpsearch.base.types import (
@@ -276,7 +277,7 @@ def interrupts() -> Iterator[Interrupts]:
     if threading.current_thread() is not threading.main_thread():
         yield counter
         return
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = platform.stop_signals()
     before = [signal.signal(number, counter) for number in signals]
     try:
         yield counter

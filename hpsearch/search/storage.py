@@ -7,6 +7,7 @@ kept in memory and appended once per driver tick, without a lock and a sync per 
 import gc
 import json
 import os
+import socket
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.base import platform
 from hpsearch.base.errors import BusyError, StorageError
 from hpsearch.base.journal import Journal
 from hpsearch.base.types import Objective
@@ -207,19 +209,11 @@ def owner() -> dict[str, str | int | float]:
 @cache
 def _owner(pid: int) -> dict[str, str | int | float]:
     return {
-        "host": os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
-        "boot": _boot_id(),
+        "host": socket.gethostname(),
+        "boot": platform.boot_id(),
         "pid": pid,
         "started": psutil.Process(pid).create_time(),
     }
-
-
-def _boot_id() -> str:
-    """Return what tells this run of the operating system from others."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return str(round(psutil.boot_time()))
 
 
 def _holder(folder: Path) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.keys import SINGLE
 from hpsearch.base.types import (
@@ -84,6 +85,7 @@ class ReplayOutcome:
         reason: of this run's state.
         differences: what is not the same, one line each; measured times are not compared.
         largest: the largest absolute difference of a metric.
+        not_promised: what training again on this device does not promise, in a sentence; empty where it promises all.
     """
 
     run: str
@@ -94,6 +96,7 @@ class ReplayOutcome:
     reason: str
     differences: tuple[str, ...]
     largest: float
+    not_promised: str = ""
 
     @property
     def same(self) -> bool:
@@ -238,7 +241,8 @@ def replay(
         record = Record(Path(folder))
         finished = _train(spec, workers.launcher, record, objective, observer, judge=_stop_where(logged))
         again = read_trial(Path(folder) / "events" / f"{logged.id.stem}.jsonl")
-    return _compared(f"{study}/{logged.id}", logged, again.reports if again else (), finished.result)
+    compared = _compared(f"{study}/{logged.id}", logged, again.reports if again else (), finished.result)
+    return replace(compared, not_promised=platform.not_promised(str((again or logged).facts.get("device", ""))))
 
 
 def _stop_where(logged: TrialRecord) -> Judge:

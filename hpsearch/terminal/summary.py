@@ -203,6 +203,8 @@ def show_replay(outcome: "ReplayOutcome", stream: TextIO | None = None) -> None:
         page.headline(outcome.run, f"trained again: the curve differs ({epochs})", "", good=False)
     if outcome.reason:
         page.row("reason", outcome.reason, "yellow")
+    if outcome.not_promised:
+        page.row("promise", outcome.not_promised, "yellow")
     for line in outcome.differences[:_SHOWN_DIFFERENCES]:
         page.text(f"  {line}")
     if (hidden := len(outcome.differences) - _SHOWN_DIFFERENCES) > 0:

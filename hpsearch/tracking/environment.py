@@ -1,11 +1,12 @@
 """Where a study ran: code version, software, machine."""
 
-import os
 import platform
 import socket
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from hpsearch.base.platform import processor_name, usable_cores
 
 LIBRARIES = ("hpsearch", "torch", "optuna", "mlflow", "hydra-core", "numpy", "ray")
 GIT_TIMEOUT_SEC = 10.0
@@ -47,8 +48,8 @@ def environment() -> dict[str, str | int | float]:
         **{name: found for name in LIBRARIES if (found := _version(name))},
         "platform": platform.platform(),
         "host": socket.gethostname(),
-        "cpu": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "cpu": processor_name(),
+        "cores": usable_cores(),
         "memory_mib": round(psutil.virtual_memory().total / 2**20),
         **_gpus(),
     }
@@ -59,14 +60,6 @@ def _version(library: str) -> str | None:
         return version(library)
     except PackageNotFoundError:
         return None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def _gpus() -> dict[str, str]:

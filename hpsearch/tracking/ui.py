@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
+from hpsearch.base import platform
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.tracking import store
 from hpsearch.tracking.views import TABLE, TAG, view_path
@@ -23,16 +23,6 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 PORTS = 50
 START_SEC = 60.0
-STOP_SEC = 5.0
-LIFELINE = """
-import os, signal, sys
-if not os.fork():
-    os.read(0, 1)
-    os.killpg(0, signal.SIGKILL)
-os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
-"""
-"""Runs Python with the arguments that follow, and kills its process group when standard input ends."""
 
 
 def serve(uri: str | None = None, artifacts: str | None = None, port: int = 5000, study: str | None = None) -> int:
@@ -54,7 +44,7 @@ def serve(uri: str | None = None, artifacts: str | None = None, port: int = 5000
         return 0
     found = links(address, artifacts, study)
     port = free_port(port)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in platform.stop_signals(hangup=True):
         signal.signal(number, signal.default_int_handler)
     try:
         with server(address, artifacts, port) as process:
@@ -141,22 +131,19 @@ def server(uri: str, artifacts: str | None, port: int) -> Iterator[subprocess.Po
     Yields:
         The server, which answers; it and its children are killed at the end, and when this process dies.
     """
-    command = [sys.executable, "-S", "-c", LIFELINE, "-m", "mlflow", "server", "--backend-store-uri", uri]
-    command += ["--workers", "1"]
+    command = platform.watched(["-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"])
     command += ["--host", HOST, "--port", str(port)]
     command += ["--default-artifact-root", store.artifact_root(artifacts).as_uri()]
     environment = {**os.environ, **store.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with tempfile.TemporaryFile() as log:
         end, lifeline = os.pipe()
         with os.fdopen(end), os.fdopen(lifeline, "wb"):
-            process = subprocess.Popen(
-                command, env=environment, start_new_session=True, stdin=end, stdout=log, stderr=log
-            )
+            process = platform.start_group(command, env=environment, stdin=end, stdout=log, stderr=log)
             try:
                 _wait_until_up(process, port, log)
                 yield process
             finally:
-                _kill_group(process)
+                platform.end_group(process)
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
@@ -172,16 +159,3 @@ def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) 
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     raise StorageError(f"the MLflow server does not answer at http://{HOST}:{port} after {START_SEC:.0f} s")
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(STOP_SEC)
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait()

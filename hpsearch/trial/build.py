@@ -352,7 +352,10 @@ def _device_name(device: "torch.device") -> str:
 
     from hpsearch.tracking.environment import environment
 
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(environment()["cpu"])
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    processor = str(environment()["cpu"])
+    return f"mps ({processor})" if device.type == "mps" else processor
 
 
 def _first_line(error: Exception) -> str:

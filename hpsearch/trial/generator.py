@@ -3,7 +3,6 @@
 Nothing here imports torch: a loop that needs none runs without it.
 """
 
-import inspect
 import math
 import random
 import sys
@@ -15,7 +14,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from hpsearch.base import rng
+from hpsearch.base import platform, rng
 from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.base.outcome import state_after
 from hpsearch.base.types import Decision, Report, Started, TrialResult, TrialRun, TrialSpec, TrialState
@@ -154,7 +153,7 @@ def _function(config: Mapping[str, Any]) -> Callable[..., Any]:
 def _call(function: Callable[..., Any], config: Mapping[str, Any], folder: Path) -> Any:
     """Call a user's training loop with the trainer's options and what else it asks for; nothing of it runs yet."""
     offered = {"seed": config["seed"], "fold": config["fold"], "folder": folder, "config": dict(config)}
-    asked = inspect.signature(function).parameters
+    asked = platform.parameters(function)
     extra = {name: value for name, value in offered.items() if name in asked}
     return build("trainer", config["trainer"], config["plugins"], **extra)
 

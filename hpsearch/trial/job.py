@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int
 from hpsearch.base.types import Objective
 from hpsearch.data.augment import Augment
@@ -27,7 +28,7 @@ class Trainer:
     Attributes:
         epochs: passes over the training split.
         steps: optimizer updates in place of whole passes, the last one cut short; None: what `epochs` give.
-        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto`` (CUDA, then Apple's GPU, then the processor), ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         precision: ``float32``, or ``bf16`` for forward and backward passes in autocast; weights stay float32.
         compile: whether to compile the model.
         channels_last: lay the weights of convolutions out with the channels last, and thereby their maps; networks of
@@ -70,8 +71,8 @@ class Trainer:
         if self.steps is not None:
             check_int("trainer.steps", self.steps, 1)
         check_int("trainer.eval_batch_size", self.eval_batch_size, 1)
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", str(self.device)):
-            raise ConfigError(f"trainer.device = {self.device!r}: must be auto, cpu, cuda or cuda:N")
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(self.device)):
+            raise ConfigError(f"trainer.device = {self.device!r}: must be auto, cpu, mps, cuda or cuda:N")
         check_choice("trainer.eval_views", self.eval_views, VIEWS)
         check_choice("trainer.precision", self.precision, ("float32", "bf16"))
         check_float("trainer.diverge_factor", self.diverge_factor, "(1, inf)")
@@ -87,18 +88,9 @@ class Trainer:
             raise ConfigError(f"trainer.metrics = {self.metrics!r}: must be a list of names")
 
     def find_device(self) -> torch.device:
-        """Return the device to train on.
-
-        Raises:
-            ConfigError: this machine has no such device.
-        """
-        found = torch.cuda.device_count()
-        if self.device == "auto":
-            return torch.device("cuda", torch.cuda.current_device()) if found else torch.device("cpu")
-        device = torch.device(self.device)
-        if device.type == "cuda" and (device.index or 0) >= found:
-            raise ConfigError(f"trainer.device = '{self.device}': this machine has {found} CUDA devices")
-        return torch.device("cuda", torch.cuda.current_device()) if self.device == "cuda" else device
+        """Return the device to train on, see `hpsearch.base.platform.choose_device`."""
+        chosen = platform.choose_device(self.device, torch.cuda.device_count(), torch.backends.mps.is_available())
+        return torch.device("cuda", torch.cuda.current_device()) if chosen == "cuda" else torch.device(chosen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,17 +102,19 @@ def prepare_model(job: Job) -> None:
 @contextmanager
 def torch_state(job: Job, epoch: int) -> Iterator[None]:
     """Give layers that draw from torch's global generators an address too, and leave no trace of it."""
-    cuda = job.device.type == "cuda"
+    cuda, mps = job.device.type == "cuda", job.device.type == "mps"
     before = torch.are_deterministic_algorithms_enabled()
     if job.trainer.deterministic and cuda:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
     torch.use_deterministic_algorithms(job.trainer.deterministic or before)
     try:
-        with torch.random.fork_rng([job.device] if cuda else []):
+        with torch.random.fork_rng([job.device] if cuda else []), _mps_state(mps):
             seed = rng.address(job.seed, "torch", epoch)
             torch.default_generator.manual_seed(seed)  # torch.manual_seed takes milliseconds where CUDA is not in use
             if cuda:
                 torch.cuda.manual_seed(seed)
+            if mps:
+                torch.mps.manual_seed(seed)
             yield
     finally:
         torch.use_deterministic_algorithms(before)
@@ -209,3 +211,14 @@ def update_weights(job: Job, named: Sequence[tuple[str, Tensor]], parameters: Se
     job.optimizer.step()
     for constraint in job.constraints:
         constraint.apply_(named)
+
+
+@contextmanager
+def _mps_state(used: bool) -> Iterator[None]:
+    """Put the generator of Apple's GPU back where it was, which `torch.random.fork_rng` leaves out."""
+    state = torch.mps.get_rng_state() if used else None
+    try:
+        yield
+    finally:
+        if state is not None:
+            torch.mps.set_rng_state(state)

@@ -146,7 +146,7 @@ def curvature(
         What `measure_curvature` returns, ``train_size`` and the ``epoch`` of the weights.
 
     Raises:
-        ConfigError: nothing of the model is trained.
+        ConfigError: nothing of the model is trained, or the device has no float64.
     """
     job = prepare(config, key, Path(weights).parent, source)
     size = sum(parameter.numel() for parameter in job.model.parameters() if parameter.requires_grad)
@@ -156,6 +156,8 @@ def curvature(
     dense = size <= exact
     if precision == "auto" or dense:
         precision = "float64" if dense or size <= SMALL else "float32"
+    if precision == "float64" and job.device.type == "mps":
+        raise ConfigError("Apple's GPU has no float64: give curvature.precision=float32 curvature.exact=0")
     if not dense:
         _check_memory(job.device, size, longest, precision)
     train = job.splits.train
