@@ -166,7 +166,8 @@ def _report(parsed: argparse.Namespace) -> int:
 
     name, other = _one_name(parsed, "NAME"), _name(parsed)
     _no_more_words(parsed)
-    print(f"report  {shown_path(compare_studies(name, other) if other else rebuild_report(name))}")
+    path = compare_studies(name, other) if other else rebuild_report(name, config_dirs=parsed.config_dir)
+    print(f"report  {shown_path(path)}")
     return 0
 
 

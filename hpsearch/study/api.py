@@ -13,7 +13,9 @@ from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import space_word, value_text
 from hpsearch.base.types import Objective, Observer
 from hpsearch.config.compose import compose
+from hpsearch.config.groups import checked_folders, read_plugins
 from hpsearch.study.recipe import RecipeOutcome, run_recipe
+from hpsearch.study.run_stages import stage_views
 from hpsearch.study.search import StudyOutcome, run_one_search
 from hpsearch.study.session import Silent
 from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of, trials_of
@@ -167,7 +169,9 @@ def load_curves(name: str, *, uri: str | None = None) -> "pd.DataFrame":
     return trials_of(name, uri).curves
 
 
-def draw(name: str, figure: str | None = None, *, uri: str | None = None) -> "Drawing":
+def draw(
+    name: str, figure: str | None = None, *, uri: str | None = None, config_dirs: Sequence[str | Path] = ()
+) -> "Drawing":
     """Draw one of the figures of a study's report.
 
     Args:
@@ -175,6 +179,7 @@ def draw(name: str, figure: str | None = None, *, uri: str | None = None) -> "Dr
         figure: which one: ``score``, ``curves``, ``history``, ``importance``, ...; of a recipe the name of a stage; of
             an ablation ``map``, ``arms``, ``differences``, ``curves``, ``target``; None for the first.
         uri: as for `load_trials`.
+        config_dirs: folders with configuration of your own; stages of plugins that they name have their figures.
 
     Returns:
         The drawing: a notebook shows it as an image, and its `figure` is the interactive plotly figure.
@@ -185,7 +190,7 @@ def draw(name: str, figure: str | None = None, *, uri: str | None = None) -> "Dr
     from hpsearch.reports.kit.still import Drawing
 
     known = []
-    for drawn in _figures(name, uri):
+    for drawn in _figures(name, uri, read_plugins(checked_folders(config_dirs))):
         if figure in (None, drawn[0]):
             return Drawing(*drawn)
         known.append(drawn[0])
@@ -193,7 +198,7 @@ def draw(name: str, figure: str | None = None, *, uri: str | None = None) -> "Dr
     raise ConfigError(f"study '{name}' has no figure '{figure}'{there}")
 
 
-def _figures(name: str, uri: str | None) -> Iterator["Drawn"]:
+def _figures(name: str, uri: str | None, plugins: Sequence[str]) -> Iterator["Drawn"]:
     from hpsearch.reports.ablation.numbers import ablation_of
     from hpsearch.reports.ablation.page import ablation_figures
     from hpsearch.reports.recipe.page import stage_figures
@@ -204,7 +209,7 @@ def _figures(name: str, uri: str | None) -> Iterator["Drawn"]:
     if is_ablation(table.study):
         arms, tuning = ablation_tables(name, uri)
         return ablation_figures(ablation_of(arms, tuning), arms)
-    return stage_figures(table.study) if "recipe" in table.study else figures(find(table))
+    return stage_figures(stage_views(table.study, plugins)) if "recipe" in table.study else figures(find(table))
 
 
 def compare(first: str, second: str, *, uri: str | None = None) -> str:

@@ -12,6 +12,7 @@ from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.types import Objective, Observer, TrialState, TrialTable
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
+from hpsearch.config.groups import describe_groups
 from hpsearch.config.words import COMMAND_LINE, sort_words
 from hpsearch.launch.base import Launcher
 from hpsearch.reports.ablation.arms import with_arms
@@ -19,7 +20,7 @@ from hpsearch.reports.ablation.numbers import Ablation, ablation_of
 from hpsearch.search.space import Space
 from hpsearch.study.factorial import Factorial, factorial_of
 from hpsearch.study.folder import folder_lock, studies_folder
-from hpsearch.study.run_stages import from_dict, run_stages, stops, to_dict
+from hpsearch.study.run_stages import from_dict, run_stages, stage_views, stops, to_dict
 from hpsearch.study.search import report_files, run_one_search
 from hpsearch.study.session import StudySession
 from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
@@ -205,7 +206,7 @@ def _plan(composition: Composition) -> tuple[dict[str, Stage], Factorial | None]
         name: build("stage", options, config["plugins"]) for name, options in config["stages"].items()
     }
     factorial = factorial_of(composition)
-    check_stages(stages)
+    check_stages(stages, describe_groups(composition.config_dirs)["sampler"])
     _check_words(composition, ablates=factorial is not None)
     composition.check_space(Space.parse(composition.space, composition.where).ends())
     return stages, factorial
@@ -248,7 +249,7 @@ def _report(composition: Composition, outcome: RecipeOutcome, bench: Bench, obse
         found, report = _report_ablation(composition, outcome.folder, bench)
         outcome = replace(outcome, ablation=found, report=report)
     else:
-        outcome = replace(outcome, report=_report_stages(outcome))
+        outcome = replace(outcome, report=_report_stages(composition, outcome))
     if tracked:
         _attach(outcome.folder, tracker, observer)
     return outcome
@@ -280,10 +281,12 @@ def _report_ablation(composition: Composition, folder: Path, bench: Bench) -> tu
     return found, write_ablation(found, arms, tuning, composition.command, folder)
 
 
-def _report_stages(outcome: RecipeOutcome) -> Path:
+def _report_stages(composition: Composition, outcome: RecipeOutcome) -> Path:
     from hpsearch.reports.recipe.page import write_notebook
 
-    return write_notebook(read_study(outcome.folder), outcome.replay_command, outcome.folder)
+    study = read_study(outcome.folder)
+    views = stage_views(study, composition.config["plugins"])
+    return write_notebook(study, views, outcome.replay_command, outcome.folder)
 
 
 def _attach(folder: Path, tracker: Mapping[str, Any], observer: Observer) -> None:

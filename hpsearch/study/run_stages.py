@@ -1,10 +1,15 @@
 """Stages in order: what each hands on, what is on record already, where a failed one stops the recipe."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hpsearch.base.errors import ConfigError
+from hpsearch.config.build import build
 from hpsearch.study.stages.base import Context, Finding, OnFail, Stage, Verdict
+
+if TYPE_CHECKING:
+    from hpsearch.reports.recipe.page import StageView
 
 _MARKS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗"}
 
@@ -54,6 +59,32 @@ def said(name: str, finding: Finding) -> str:
     cause = f" ({finding.cause})" if finding.cause else ""
     action = f" → {finding.action}" if finding.action else ""
     return f"{_MARKS[finding.verdict]} {name}: {finding.sentence}{cause}{action}"
+
+
+def stage_views(study: Mapping[str, Any], plugins: Sequence[str] = ()) -> "dict[str, StageView]":
+    """Ask the stages of a recipe how their results are shown.
+
+    Args:
+        study: what the recipe recorded of itself: its ``config`` names the stages, ``stages`` holds what they found.
+        plugins: packages besides ours that may be imported for it; the record does not say so by itself.
+
+    Returns:
+        Title, question and figure of each stage, by name. A stage that cannot be built here has its name as the title.
+    """
+    from hpsearch.reports.recipe.page import StageView
+
+    found, views = study.get("stages", {}), {}
+    options = study["config"].get("stages", {})
+    for name in dict.fromkeys((*study["recipe"], *found)):
+        try:
+            stage: Any = build("stage", options.get(name, {}), plugins)
+        except ConfigError:
+            stage = None
+        drawn = None
+        if name in found and hasattr(stage, "figure"):
+            drawn = stage.figure(from_dict(found[name]), study["objective"]["metric"])
+        views[name] = StageView(getattr(stage, "title", name), getattr(stage, "question", ""), drawn)
+    return views
 
 
 def to_dict(finding: Finding) -> dict[str, Any]:

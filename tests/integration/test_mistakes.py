@@ -8,6 +8,7 @@ import pytest
 from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
+from hpsearch.config.groups import describe_groups
 from hpsearch.launch.inline import InlineLauncher
 from hpsearch.study.recipe import Bench
 from hpsearch.study.run_stages import run_stages
@@ -125,7 +126,7 @@ def found(*words, gates=GATES):
     composition = compose(["+study=recipe", f"stage=[{','.join(gates)}]", *words], [PROJECT / "my_conf"])
     stages = {name: build("stage", options) for name, options in composition.config["stages"].items()}
     assert list(stages) == list(gates)
-    check_stages(stages)
+    check_stages(stages, describe_groups()["sampler"])
 
     bench = Bench(composition, InlineLauncher(), Quiet(), {"name": "gates", "uid": "1"}, None)
     return run_stages(stages, {}, bench.after, lambda name, finding: None, lambda text: None)

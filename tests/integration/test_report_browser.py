@@ -11,6 +11,7 @@ from hpsearch.reports.comparison.page import write_comparison
 from hpsearch.reports.recipe.page import write_notebook
 from hpsearch.reports.summary.findings import find
 from hpsearch.reports.summary.page import write_report
+from hpsearch.study.run_stages import stage_views
 from tests.support import synthetic
 from tests.support.browser import DESKTOP, NEEDED, PHONE, chromium, colours, errors, keep, keep_paper, load, wait
 
@@ -48,7 +49,8 @@ def pages(tmp_path_factory):
     arms, tuning = synthetic.momenta()
     page = render_ablation(ablation_of(arms, tuning), arms, REPLAY)
     written["claims"] = replace_text(folder / "claims" / "report.html", page)
-    return {**written, "recipe": write_notebook(synthetic.recipe(), REPLAY, folder / "recipe")}
+    recipe = synthetic.recipe()
+    return {**written, "recipe": write_notebook(recipe, stage_views(recipe), REPLAY, folder / "recipe")}
 
 
 @pytest.mark.parametrize(

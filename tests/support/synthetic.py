@@ -213,6 +213,11 @@ STAGES = {
     "confirm": {"params": PARAMS, "scores": [[0.9, 0.91], [0.8, 0.82]], "test": [0.9, 0.9]},
 }
 
+CLASSES = {
+    name: f"hpsearch.study.stages.{name}.{name.title().replace('_', '')}"
+    for name in (*STAGES, "data_check", "train_longer")
+}
+
 
 def recipe():
     """What a recipe recorded of itself, one stage of each kind."""
@@ -227,7 +232,8 @@ def recipe():
     )
     return {
         "name": "recipe", "question": "Is <b>it</b> sound?", "command": "python -m hpsearch +study=recipe",
-        "config": {"seed": 0}, "objective": {"metric": "valid/acc"}, "recipe": [*stages, "train_longer"],
+        "config": {"seed": 0, "stages": {name: {"_target_": stage} for name, stage in CLASSES.items()}},
+        "objective": {"metric": "valid/acc"}, "recipe": [*stages, "train_longer"],
         "stages": stages, "state": {"answer": "it is", "why": "", "time": 1_700_000_000.0},
     }  # fmt: skip
 

@@ -126,6 +126,23 @@ def round_ticks(log: bool, low: float, high: float) -> list[float]:
     return [float(f"{i * step:.12g}") for i in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
+def log_axis(title: str, values: Sequence[float]) -> dict[str, Any]:
+    """Return a logarithmic axis with round numbers at its ticks, however few decades it has.
+
+    Args:
+        title: of the axis.
+        values: what is drawn along it; what has no logarithm counts for nothing.
+
+    Returns:
+        Options of a plotly axis.
+    """
+    shown = [value for value in values if math.isfinite(value) and value > 0]
+    low, high = (min(shown), max(shown)) if shown else (1.0, 1.0)
+    ticks = round_ticks(True, low, high)
+    ticks = ticks if len(ticks) > 1 else [low, math.sqrt(low * high), high]
+    return axis_style(title, type="log", tickvals=ticks, ticktext=[number(tick) for tick in ticks])
+
+
 def coordinate(axis: Axis, value: Any) -> float:
     """Return a value's data coordinate: itself, or the index of a category."""
     return axis.place(value) if axis.scale == "category" else float(value)

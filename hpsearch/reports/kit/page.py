@@ -57,6 +57,8 @@ class Tile:
 
 Drawn: TypeAlias = tuple[str, str, str, Figure]
 """Name, title, how to read it, and the figure."""
+FigureWithAid: TypeAlias = tuple[str, Figure]
+"""How to read a figure, and the figure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,25 +10,25 @@ from hpsearch.base.files import REPORT, replace_text
 from hpsearch.base.words import number
 from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
-from hpsearch.reports.kit.page import Drawn, Panel, panel, render_page
+from hpsearch.reports.kit.page import Drawn, FigureWithAid, Panel, panel, render_page
 from hpsearch.reports.kit.tables import as_table, flat
-from hpsearch.reports.recipe.figures import stage_figure
 
-_TITLES = {
-    "data_check": "Look at the data",
-    "initial_loss": "Check the initial loss",
-    "determinism": "The same seed twice",
-    "input_baseline": "Without the inputs",
-    "gradient_isolation": "Who reaches whom",
-    "overfit_small": "Overfit a small sample",
-    "lr_find": "Find the learning rate",
-    "coarse": "Search coarse",
-    "fine": "Search fine",
-    "curves": "Read the curves",
-    "train_longer": "Train longer or shorter",
-    "confirm": "Confirm over fresh seeds",
-}
 _MARKS = {"pass": "✓", "warn": "!", "fail": "✗"}
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """How a stage of a recipe is shown, beside what it found.
+
+    Attributes:
+        title: its heading.
+        question: what it asks; empty for none.
+        figure: how to read its figure, and the figure; None without one.
+    """
+
+    title: str
+    question: str
+    figure: FigureWithAid | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Entry:
 
     name: str
     title: str
+    question: str
     verdict: str
     mark: str
     sentence: str
@@ -47,19 +48,20 @@ class Entry:
     report: str | None
 
 
-def write_notebook(study: Mapping[str, Any], replay: str | None, folder: Path) -> Path:
+def write_notebook(study: Mapping[str, Any], views: Mapping[str, StageView], replay: str | None, folder: Path) -> Path:
     """Write ``report.html`` and ``README.md`` of a recipe, each in one move.
 
     Args:
         study: what the recipe recorded of itself, its stages among it.
+        views: how each of its stages is shown.
         replay: the command that trains the winner again, if there is one.
         folder: of the recipe.
 
     Returns:
         The path of the page.
     """
-    panels = {name: panel(name, *parts) for name, *parts in stage_figures(study)}
-    entries = [_entry(name, fields, panels, folder) for name, fields in study.get("stages", {}).items()]
+    panels = {name: panel(name, *parts) for name, *parts in stage_figures(views)}
+    entries = [_entry(name, fields, views[name], panels, folder) for name, fields in study.get("stages", {}).items()]
     replace_text(folder / "README.md", _markdown(study, entries, replay))
     text = render_page(
         "recipe/page.html.j2",
@@ -68,7 +70,7 @@ def write_notebook(study: Mapping[str, Any], replay: str | None, folder: Path) -
         answer=_sentence(study.get("state", {}).get("answer", "")),
         failed=study.get("state", {}).get("why", ""),
         entries=entries,
-        missing=[_TITLES.get(name, name) for name in study.get("recipe", ()) if name not in study.get("stages", {})],
+        missing=[views[name].title for name in study.get("recipe", ()) if name not in study.get("stages", {})],
         replay=replay,
         again=study["command"],
         config=flat(dict(study["config"])),
@@ -77,11 +79,12 @@ def write_notebook(study: Mapping[str, Any], replay: str | None, folder: Path) -
     return replace_text(folder / REPORT, text)
 
 
-def _entry(name: str, fields: Mapping[str, Any], panels: Mapping[str, Panel], folder: Path) -> Entry:
+def _entry(name: str, fields: Mapping[str, Any], view: StageView, panels: Mapping[str, Panel], folder: Path) -> Entry:
     beside = folder.with_name(f"{folder.name}.{name}") / REPORT
     return Entry(
         name=name,
-        title=_TITLES.get(name, name),
+        title=view.title,
+        question=view.question,
         verdict=fields["verdict"],
         mark=_MARKS[fields["verdict"]],
         sentence=_sentence(fields["sentence"]),
@@ -97,19 +100,18 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def stage_figures(study: Mapping[str, Any]) -> Iterator[Drawn]:
+def stage_figures(views: Mapping[str, StageView]) -> Iterator[Drawn]:
     """Yield the figures of a recipe's stages, in their order.
 
     Args:
-        study: what the recipe recorded of itself.
+        views: how each stage is shown.
 
     Yields:
         Those of the stages that have one.
     """
-    for name, fields in study.get("stages", {}).items():
-        drawn = stage_figure(name, fields["series"], fields["handed"], study["objective"]["metric"])
-        if drawn is not None:
-            yield name, _TITLES.get(name, name), *drawn
+    for name, view in views.items():
+        if view.figure is not None:
+            yield name, view.title, *view.figure
 
 
 def _ended(study: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.study.factorial import Factorial
 from hpsearch.study.stages.base import Context, Finding, Verdict, design, need
-from hpsearch.study.stages.points import counts
+from hpsearch.study.stages.common import counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Arms:
         on_fail: ``stop`` or ``continue``.
     """
 
+    title: ClassVar[str] = "Compare the arms"
+    question: ClassVar[str] = "Which arm is best over seeds that all share?"
     gives: ClassVar[tuple[str, ...]] = ("best_arm",)
 
     on_fail: str = "stop"

@@ -1,9 +1,9 @@
 """What a stage of the recipe is given, and what it hands on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from hpsearch.base.errors import ConfigError, check_choice
 from hpsearch.base.types import Objective, TrialTable
@@ -97,13 +97,24 @@ class Context(Protocol):
 class Stage(Protocol):
     """One stage; its options are those of ``conf/stage/NAME.yaml``.
 
-    What a stage hands on to others is listed in a class attribute ``gives``; what it needs of them in ``needs``, a
-    mapping from each name to the stage that gives it. A stage without the one or the other has none.
+    A stage is found by its ``_target_``, so that a report can be made of its record alone. What it has beside its
+    result is optional, in attributes of its class:
+
+    - ``gives``: what it hands on to others;
+    - ``needs``: what it needs of them, a mapping from each name to the stage that gives it;
+    - ``figure(finding, metric)``, static: how to read its figure and the figure, None where there is nothing to draw;
+      drawn with `hpsearch.reports.kit` from `Finding.series` and `Finding.handed`.
+
+    A field ``sampler`` is an option of the group ``sampler``.
 
     Attributes:
+        title: what stands above its result on the page.
+        question: what it asks, in one sentence.
         on_fail: ``stop`` or ``continue``.
     """
 
+    title: ClassVar[str]
+    question: ClassVar[str]
     on_fail: str
 
     def run(self, context: Context) -> Finding:
@@ -127,18 +138,22 @@ def need(context: Context, key: str, giver: str) -> Any:
     return context.handed[key]
 
 
-def check_stages(stages: Mapping[str, Stage]) -> None:
+def check_stages(stages: Mapping[str, Stage], samplers: Collection[str]) -> None:
     """Refuse stages that cannot run in their order, before any of them runs.
 
     Args:
         stages: by name, in order.
+        samplers: options of the group ``sampler``.
 
     Raises:
-        ConfigError: a stage needs what none before it gives, or does not know what to do on failure.
+        ConfigError: a stage needs what none before it gives, does not know what to do on failure, or searches with a
+            sampler that does not exist.
     """
     given: set[str] = set()
     for name, stage in stages.items():
         check_choice(f"stages.{name}.on_fail", stage.on_fail, [each.value for each in OnFail])
+        if hasattr(stage, "sampler"):
+            check_choice(f"stages.{name}.sampler", stage.sampler, samplers)
         needs: Mapping[str, str] = getattr(stage, "needs", {})
         for key, giver in needs.items():
             if key not in given:

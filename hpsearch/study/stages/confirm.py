@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hpsearch.base.errors import check_int
 from hpsearch.base.grammar import value_text
@@ -12,7 +12,10 @@ from hpsearch.reports.kit.space import floats
 from hpsearch.statistics.intervals import mean_interval
 from hpsearch.statistics.optimism import measured_optimism
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
-from hpsearch.study.stages.points import complete_points, counts
+from hpsearch.study.stages.common import complete_points, counts
+
+if TYPE_CHECKING:
+    from hpsearch.reports.kit.page import FigureWithAid
 
 FRESH = 1000
 """Added to the seed of the study: no earlier stage has seen the seeds of this one."""
@@ -29,6 +32,8 @@ class Confirm:
         on_fail: ``stop`` or ``continue``.
     """
 
+    title: ClassVar[str] = "Confirm over fresh seeds"
+    question: ClassVar[str] = "How good are the best points on seeds that nothing was chosen by?"
     gives: ClassVar[tuple[str, ...]] = ("winner",)
     needs: ClassVar[Mapping[str, str]] = {"candidates": "fine", "searched_score": "fine", "fine_space": "coarse"}
 
@@ -86,6 +91,41 @@ class Confirm:
             "test": tested,
         }
         return Finding(Verdict.PASS, sentence, numbers, handed={"winner": dict(winner.params)}, series=series)
+
+    @staticmethod
+    def figure(finding: Finding, metric: str) -> "FigureWithAid | None":
+        """Draw the score of every candidate, seed by seed."""
+        from hpsearch.reports.kit import theme
+        from hpsearch.reports.kit.canvas import axis_style, draw, escape
+
+        series = finding.series
+        if not series.get("scores"):
+            return None
+        params, scores = series["params"], series["scores"]
+        names = [f"{place}. {settings(point)}" for place, point in enumerate(params, 1)]
+        traces: list[dict[str, Any]] = []
+        for place, (name, each) in enumerate(zip(names, scores, strict=True)):
+            colour = theme.BLUE if place == 0 else theme.MUTED
+            seeds = {"x": each, "y": [escape(name)] * len(each), "marker": {"color": colour, "size": 8, "opacity": 0.6}}
+            mean = {"x": [sum(each) / len(each)], "y": [escape(name)]}
+            bar = {"symbol": "line-ns-open", "size": 22, "color": colour, "line": {"width": 3}}
+            traces.append({"type": "scatter", "mode": "markers", "name": "seeds", "showlegend": False, **seeds})
+            traces.append({
+                "type": "scatter",
+                "mode": "markers",
+                "name": "mean",
+                "showlegend": False,
+                **mean,
+                "marker": bar,
+            })
+        layout = {
+            "xaxis": axis_style(metric),
+            "yaxis": axis_style("", autorange="reversed"),
+            "height": 130 + 60 * len(names),
+            "margin": {"l": 220, "r": 20, "t": 20, "b": 54},
+        }
+        aid = "One mark per fresh seed, a bar at the mean; the blue candidate is the winner."
+        return aid, draw(traces, layout, f"{metric} of {len(names)} candidates over fresh seeds.", 640)
 
 
 def _by_seed(table: TrialTable, point: int, column: str) -> list[float]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hpsearch.base.errors import check_choice
 from hpsearch.base.types import TrialId, TrialState, TrialTable
@@ -14,6 +14,9 @@ from hpsearch.reports.diagnosis.study import study_diagnoses
 from hpsearch.reports.summary.sweep import Summary
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
 from hpsearch.study.tables import layers_of
+
+if TYPE_CHECKING:
+    from hpsearch.reports.kit.page import FigureWithAid
 
 HIGH = (Label.UNDERFITTING, Label.PLATEAU)
 """What a shallower twin tells the reason of."""
@@ -30,6 +33,8 @@ class Curves:
         on_fail: ``stop`` or ``continue``.
     """
 
+    title: ClassVar[str] = "Read the curves"
+    question: ClassVar[str] = "What do the curves of the fine search show?"
     needs: ClassVar[Mapping[str, str]] = {"fine_trials": "fine", "fine_faults": "fine"}
 
     twin: bool = False
@@ -63,6 +68,35 @@ class Curves:
         also = f"; also {', '.join(label for label, _, _ in more)}" if more else ""
         sentence = f"{settings(trials[0]['params'])}: {evidence}{also}{_others(counted)}"
         return Finding(Verdict.WARN, sentence, numbers, cause, advice, series=series)
+
+    @staticmethod
+    def figure(finding: Finding, _metric: str) -> "FigureWithAid | None":
+        """Draw the losses of all trials by epoch, those of the best in front."""
+        from hpsearch.reports.kit import theme
+        from hpsearch.reports.kit.canvas import axis_style, draw, escape, log_axis
+
+        series = finding.series
+        if not series.get("train"):
+            return None
+        traces: list[dict[str, Any]] = []
+        for place, (train, valid, labels) in enumerate(
+            zip(series["train"], series["valid"], series["labels"], strict=True)
+        ):
+            colour = theme.BLUE if place == 0 else theme.MUTED
+            said = f"{settings(series['params'][place])}<br>{', '.join(labels) or 'no fault'}"
+            for name, losses, dash in (("training", train, "dot"), ("validation", valid, "solid")):
+                line = {"color": colour, "width": 2.5 if place == 0 else 1, "dash": dash}
+                shown = {"name": name, "showlegend": place == 0, "opacity": 1 if place == 0 else 0.5, "line": line}
+                data = {
+                    "x": list(range(1, len(losses) + 1)),
+                    "y": losses,
+                    "hovertext": escape(said).replace("&lt;br&gt;", "<br>"),
+                }
+                traces.append({"type": "scatter", "mode": "lines", **shown, **data, "hoverinfo": "text+y"})
+        losses = [loss for curves in (*series["train"], *series["valid"]) for loss in curves]
+        layout = {"xaxis": axis_style("epoch"), "yaxis": log_axis("loss", losses), "height": 340}
+        aid = "Blue: the best trial; dotted: training, solid: validation. Hover over a line for what was found."
+        return aid, draw(traces, layout, f"Loss by epoch of {len(series['train'])} trials.")
 
 
 def handed(table: TrialTable, summary: Summary) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hpsearch.base.errors import ConfigError, check_float, check_int, nearest
 from hpsearch.base.types import DataFault
 from hpsearch.study.stages.base import Context, Finding, Verdict
-from hpsearch.study.stages.faults import Fault, finding
+from hpsearch.study.stages.common import Fault, finding
 
 _REFUSED = {
     DataFault.LABELS_FROM_ONE: "subtract 1 from the labels: classes are numbered from 0",
@@ -35,6 +35,9 @@ class DataCheck:
         valid_size: fewest validation rows.
         on_fail: ``stop`` or ``continue``.
     """
+
+    title: ClassVar[str] = "Look at the data"
+    question: ClassVar[str] = "What is the data like, before anything is trained?"
 
     rows: int = 100_000
     leak: float = 0.01

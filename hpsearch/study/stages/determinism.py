@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from hpsearch.base.errors import check_float, check_int
 from hpsearch.study.stages.base import Context, Finding, Verdict
-from hpsearch.study.stages.faults import Fault, finding
+from hpsearch.study.stages.common import Fault, finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,9 @@ class Determinism:
         rounding: relative difference of losses up to which a GPU's order of sums explains it.
         on_fail: ``stop`` or ``continue``.
     """
+
+    title: ClassVar[str] = "The same seed twice"
+    question: ClassVar[str] = "Does the same seed give the same training?"
 
     steps: int = 20
     rounding: float = 1e-3

@@ -3,19 +3,29 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int
-from hpsearch.base.words import label, settings
+from hpsearch.base.errors import ConfigError, check_float, check_int
+from hpsearch.base.words import label
 from hpsearch.reports.summary.sweep import summarize
 from hpsearch.study.stages import curves
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
-from hpsearch.study.stages.points import complete_points, counts, curve
+from hpsearch.study.stages.common import (
+    best_found,
+    complete_points,
+    counts,
+    curve,
+    nothing_trains,
+    scores_figure,
+    scores_of,
+)
+
+if TYPE_CHECKING:
+    from hpsearch.reports.kit.page import FigureWithAid
 
 LATER = 1
 """Added to the recipe's seed: with the same one the points would lie in the narrower space as the coarse ones did in
 theirs, and start from the same weights."""
-SAMPLERS = ("sobol", "random", "tpe", "gp", "auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +42,15 @@ class Fine:
     Args:
         points: settings to try.
         epochs: of each; null: as many as ``trainer.epochs``.
-        sampler: one of `SAMPLERS`, an option of the group ``sampler``.
+        sampler: an option of the group ``sampler``.
         screen: share of the epochs after which the points are compared.
         promote: how many go on from there; null: all, without a comparison.
         keep: how many points are handed on.
         on_fail: ``stop`` or ``continue``.
     """
 
+    title: ClassVar[str] = "Search fine"
+    question: ClassVar[str] = "Which point of the narrowed space is best after longer training?"
     gives: ClassVar[tuple[str, ...]] = (
         "fine_space",
         "candidates",
@@ -60,7 +72,6 @@ class Fine:
 
     def __post_init__(self) -> None:
         check_int("stages.fine.points", self.points, 1)
-        check_choice("stages.fine.sampler", self.sampler, SAMPLERS)
         check_float("stages.fine.screen", self.screen, "(0, 1)")
         check_int("stages.fine.keep", self.keep, 1)
         if self.promote is not None:
@@ -79,26 +90,12 @@ class Fine:
         table = context.search("fine", self._words(context.config()), space)
         points, numbers = complete_points(table), counts(table)
         if not points:
-            action = "look at the errors in the trials, or widen the space of the coarse stage"
-            return Finding(
-                Verdict.FAIL,
-                f"none of {numbers['points']} points trained to the end",
-                numbers,
-                "nothing trains",
-                action,
-            )
-        best = points[0]
+            return nothing_trains(table, "look at the errors in the trials, or widen the space of the coarse stage")
+        best, metric = points[0], context.objective.metric
         of_them = "" if len(points) == numbers["points"] else f", {len(points)} of them trained to the end,"
-        wider = sorted({each["key"] for each in table.study.get("extensions") or ()})
-        where = (
-            f"the narrowed space, {' and '.join(map(label, wider))} widened on the way,"
-            if wider
-            else "the narrowed space"
-        )
-        sentence = (
-            f"of {numbers['points']} points in {where}{of_them} the best has {context.objective.metric} "
-            f"{best.mean:.4g} at {settings(best.params)}"
-        )
+        wider = sorted({extension["key"] for extension in table.study.get("extensions") or ()})
+        widened = f", {' and '.join(map(label, wider))} widened on the way," if wider else ""
+        sentence = f"of {numbers['points']} points in the narrowed space{widened}{of_them} {best_found(best, metric)}"
         handed = (
             curves.handed(table, summarize(table))
             | {
@@ -106,11 +103,21 @@ class Fine:
                 "candidates": [dict(point.params) for point in points[: self.keep]],
                 "searched_score": best.mean,
                 "looks": context.handed.get("looks", 0) + numbers["points"],
-                "fine_curves": [curve(table, point.point, context.objective.metric) for point in points[: self.keep]],
+                "fine_curves": [curve(table, point.point, metric) for point in points[: self.keep]],
             }
         )
-        series = {"params": [dict(p.params) for p in points], "scores": [p.mean for p in points], "space": dict(space)}
-        return Finding(Verdict.PASS, sentence, {**numbers, "best": best.mean or 0.0}, handed=handed, series=series)
+        return Finding(
+            Verdict.PASS,
+            sentence,
+            {**numbers, "best": best.mean or 0.0},
+            handed=handed,
+            series=scores_of(points, space),
+        )
+
+    @staticmethod
+    def figure(finding: Finding, metric: str) -> "FigureWithAid | None":
+        """Draw the scores of the points that trained to the end."""
+        return scores_figure(finding.series, metric)
 
     def _words(self, configured: Mapping[str, Any]) -> list[str]:
         epochs = int(configured["trainer"]["epochs"]) if self.epochs is None else self.epochs

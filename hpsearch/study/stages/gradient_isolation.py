@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hpsearch.base.errors import check_float, check_int
 from hpsearch.study.stages.base import Context, Finding
-from hpsearch.study.stages.faults import Fault, finding, shown
+from hpsearch.study.stages.common import Fault, finding, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,9 @@ class GradientIsolation:
         rounding: relative difference up to which two results are the same.
         on_fail: ``stop`` or ``continue``.
     """
+
+    title: ClassVar[str] = "Who reaches whom"
+    question: ClassVar[str] = "Does an output depend on its own input alone, and is every parameter trained?"
 
     samples: int = 8
     rounding: float = 1e-3

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hpsearch.base.errors import check_float, check_int
 from hpsearch.study.stages.base import Context, Finding, Verdict
-from hpsearch.study.stages.faults import Fault, finding, shown
+from hpsearch.study.stages.common import Fault, finding, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,9 @@ class InitialLoss:
         below: how far below the best constant's loss, relative to it, either may start.
         on_fail: ``stop`` or ``continue``.
     """
+
+    title: ClassVar[str] = "Check the initial loss"
+    question: ClassVar[str] = "Is the loss before any update that of knowing nothing?"
 
     samples: int = 1000
     excess: float = 1.5

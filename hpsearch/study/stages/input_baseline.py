@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from hpsearch.base.errors import check_float, check_int
 from hpsearch.study.stages.base import Context, Finding, Verdict
-from hpsearch.study.stages.faults import Fault, finding
-from hpsearch.study.stages.rates import check_factors
+from hpsearch.study.stages.common import Fault, check_factors, finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +23,9 @@ class InputBaseline:
         errors: standard errors by which they must.
         on_fail: ``stop`` or ``continue``.
     """
+
+    title: ClassVar[str] = "Without the inputs"
+    question: ClassVar[str] = "Does a model that sees the inputs do better than one that does not?"
 
     steps: int = 100
     factors: Sequence[float] = (1.0, 0.1, 10.0)

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int
 from hpsearch.reports.lr_range.numbers import LrRange, lr_range
 from hpsearch.reports.lr_range.rules import RULES
 from hpsearch.study.stages.base import Context, Finding, Verdict
+
+if TYPE_CHECKING:
+    from hpsearch.reports.kit.page import FigureWithAid
 
 METHODS = ("probe", "range_test")
 DECAY = "optimizer.weight_decay"
@@ -48,6 +51,8 @@ class LrFind:
         on_fail: ``stop`` or ``continue``.
     """
 
+    title: ClassVar[str] = "Find the learning rate"
+    question: ClassVar[str] = "Which learning rates make the loss fall, and where does training break?"
     gives: ClassVar[tuple[str, ...]] = ("lr_range", "lr")
 
     method: str = "probe"
@@ -104,6 +109,38 @@ class LrFind:
         cause, action = self._warning(best)
         verdict = Verdict.WARN if cause else Verdict.PASS
         return Finding(verdict, self._sentence(best, sound), numbers, cause, action, handed, series)
+
+    @staticmethod
+    def figure(finding: Finding, _metric: str) -> "FigureWithAid | None":
+        """Draw the losses against the learning rate, the fits and the range that is handed on."""
+        from hpsearch.reports.kit import theme
+        from hpsearch.reports.kit.canvas import axis_style, draw, log_axis
+
+        series = finding.series
+        if not series.get("curves"):
+            return None
+        line: dict[str, Any] = {"type": "scatter", "showlegend": False}
+        traces: list[dict[str, Any]] = []
+        for curves in series["curves"]:
+            for losses in curves["losses"]:
+                grey = {"marker": {"color": theme.MUTED, "size": 5}, "line": {"color": theme.RULE, "width": 1}}
+                run = {"x": curves["rates"][: len(losses)], "y": losses, **grey}
+                traces.append({**line, "mode": "lines+markers", "name": "one initialization", **run})
+            fit = {"x": curves["fit_rates"], "y": curves["fit"], "line": {"color": theme.BLUE, "width": 2.5}}
+            traces.append({**line, "mode": "lines", "name": "fit", **fit})
+        shapes = []
+        if finding.handed.get("lr_range"):
+            low, high = finding.handed["lr_range"]
+            band = {"type": "rect", "fillcolor": theme.GREEN_WASH, "line": {"width": 0}}
+            shapes.append({**band, "yref": "paper", "y0": 0, "y1": 1, "x0": low, "x1": high})
+        layout = {
+            "xaxis": log_axis("learning rate", [rate for curves in series["curves"] for rate in curves["rates"]]),
+            "yaxis": axis_style("training loss"),
+            "shapes": shapes,
+            "height": 360,
+        }
+        aid = "Grey: one initialization each; blue: the fit. The shaded range of rates is handed on."
+        return aid, draw(traces, layout, f"Training loss against learning rate, {len(traces)} lines.")
 
     def _curves(self, context: Context, decay: float | None) -> _Curves:
         changed = {} if decay is None else {DECAY: decay}

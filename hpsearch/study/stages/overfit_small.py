@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hpsearch.base.errors import check_float, check_int
 from hpsearch.study.stages.base import Context, Finding, Verdict
-from hpsearch.study.stages.faults import Fault, finding
-from hpsearch.study.stages.rates import RATE, check_factors
+from hpsearch.study.stages.common import RATE, Fault, check_factors, finding
+
+if TYPE_CHECKING:
+    from hpsearch.reports.kit.page import FigureWithAid
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,9 @@ class OverfitSmall:
         flat: share of the loss of knowing nothing above which the loss counts as not fallen.
         on_fail: ``stop`` or ``continue``.
     """
+
+    title: ClassVar[str] = "Overfit a small sample"
+    question: ClassVar[str] = "Can a small sample be learnt by heart?"
 
     samples: int = 32
     steps: int = 500
@@ -75,6 +80,26 @@ class OverfitSmall:
             return finding([], f"{_learnt(found, last)} after {steps} steps at {last['rate']:.3g}", numbers, series)
         fault = _rate(context, found) if last["fitted"] else self._cause(found)
         return finding([fault], "", numbers, series)
+
+    @staticmethod
+    def figure(finding: Finding, _metric: str) -> "FigureWithAid | None":
+        """Draw the loss on the sample by step, at each rate that was tried."""
+        from hpsearch.reports.kit import theme
+        from hpsearch.reports.kit.canvas import axis_style, draw
+
+        series = finding.series
+        if not series.get("losses"):
+            return None
+        traces = [
+            {
+                **{"type": "scatter", "mode": "lines", "name": f"rate {rate}", "y": losses},
+                **{"x": list(range(1, len(losses) + 1)), "line": {"color": theme.BLUE if place == 0 else theme.MUTED}},
+            }
+            for place, (rate, losses) in enumerate(series["losses"].items())
+        ]
+        layout = {"xaxis": axis_style("step"), "yaxis": axis_style("training loss"), "height": 280}
+        aid = "Loss on the small sample, by step, for each learning rate that was tried."
+        return aid, draw(traces, layout, f"Training loss on a small sample for {len(traces)} learning rates.")
 
     def _cause(self, found: Mapping[str, Any]) -> Fault:
         gradients: Mapping[str, float] = found["gradients"]

@@ -20,6 +20,8 @@ class TrainLonger:
         on_fail: ``stop`` or ``continue``.
     """
 
+    title: ClassVar[str] = "Train longer or shorter"
+    question: ClassVar[str] = "Where in training does the best epoch lie?"
     needs: ClassVar[Mapping[str, str]] = {"fine_curves": "fine"}
 
     early: float = 0.1

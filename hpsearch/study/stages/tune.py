@@ -1,15 +1,15 @@
 """First stage of an ablation: the nuisance hyperparameters of every arm, so that none looks bad for want of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from hpsearch.base.words import count, label, number, settings
 from hpsearch.reports.ablation.tuning import Tuned, tuned_of
 from hpsearch.study.factorial import Factorial
 from hpsearch.study.stages.base import Context, Finding, Verdict, design
+from hpsearch.study.stages.common import counts, nothing_trains
 from hpsearch.study.stages.confirm import FRESH
-from hpsearch.study.stages.points import counts
 
 _LISTED = 4
 
@@ -24,6 +24,9 @@ class Tune:
         on_fail: ``stop`` or ``continue``.
     """
 
+    title: ClassVar[str] = "Tune each arm"
+    question: ClassVar[str] = "Which nuisance hyperparameters are best for each arm?"
+
     on_fail: str = "stop"
 
     def run(self, context: Context) -> Finding:
@@ -36,9 +39,8 @@ class Tune:
         best = {each.arm: dict(each.params) for each in tuned if each.params}
         series = {"arms": [_drawn(each) for each in tuned]}
         if not best:
-            sentence = f"none of {numbers['points']} points trained to the end"
             action = "search smaller learning rates, or look at the errors in the trials"
-            return Finding(Verdict.FAIL, sentence, numbers, "nothing trains", action, series=series)
+            return replace(nothing_trains(table, action), series=series)
         cause, action = _warning(tuned)
         return Finding(
             Verdict.WARN if cause else Verdict.PASS,

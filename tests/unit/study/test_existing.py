@@ -47,7 +47,8 @@ def test_a_recipe_is_rebuilt_from_the_tracking_store_alone(tmp_path, monkeypatch
     uri, found = fake.new_store(tmp_path), to_dict(Finding(Verdict.PASS, "a loss of 2.30", {"loss": 2.3}))
     monkeypatch.chdir(tmp_path)
     record = Record(tmp_path / "studies" / "recipe")
-    fake.open_study(record, recipe=["initial_loss"])
+    stages = {"initial_loss": {"_target_": "hpsearch.study.stages.initial_loss.InitialLoss"}}
+    fake.open_study(record, recipe=["initial_loss"], config={"stages": stages})
     record.study("stage", fake.TIME, name="initial_loss", **found)
     record.study("state", fake.TIME, state="COMPLETE", answer="It trains.", why="", replay="python -m hpsearch seed=1")
     record.close()
@@ -55,7 +56,8 @@ def test_a_recipe_is_rebuilt_from_the_tracking_store_alone(tmp_path, monkeypatch
     page = rebuild_report("recipe").read_text()
     readme = (tmp_path / "studies" / "recipe" / "README.md").read_text()
     shutil.rmtree(tmp_path / "studies")
-    assert rebuild_report("recipe").read_text() == page and "A loss of 2.30" in page
+    assert rebuild_report("recipe").read_text() == page
+    assert "A loss of 2.30" in page and "Check the initial loss" in page
     assert (tmp_path / "studies" / "recipe" / "README.md").read_text() == readme and "seed=1" in readme
 
 

@@ -34,6 +34,7 @@ def passed(**handed):
     return Finding(Verdict.PASS, "it is fine", handed=handed)
 
 
+SAMPLERS = ("sobol", "random")
 FAILED = Finding(Verdict.FAIL, "the loss is flat", cause="rate too low", action="raise optimizer.lr")
 
 
@@ -69,21 +70,28 @@ def test_a_failed_gate_stops_the_recipe_unless_it_is_told_to_go_on():
 
 def test_an_unknown_answer_to_failure_is_refused():
     with pytest.raises(ConfigError, match=r"stages.two.on_fail = 'perhaps': must be one of stop, continue"):
-        check_stages({"one": Says(passed()), "two": Says(passed(), "perhaps")})
+        check_stages({"one": Says(passed()), "two": Says(passed(), "perhaps")}, SAMPLERS)
+
+
+def test_any_option_of_the_group_sampler_may_search_and_no_other():
+    check_stages({"coarse": Coarse(sampler="mine")}, (*SAMPLERS, "mine"))
+    for stage in (Coarse(sampler="sobl"), Fine(sampler="sobl")):
+        with pytest.raises(ConfigError, match=r"^stages\.one\.sampler = 'sobl': .*sobol, random"):
+            check_stages({"one": stage}, SAMPLERS)
 
 
 def test_stages_must_stand_behind_those_that_give_what_they_need():
-    check_stages({"coarse": Coarse(), "fine": Fine(), "confirm": Confirm()})
+    check_stages({"coarse": Coarse(), "fine": Fine(), "confirm": Confirm()}, SAMPLERS)
     with pytest.raises(ConfigError, match=r"^stage: fine needs fine_space, .* put coarse in front of fine$"):
-        check_stages({"fine": Fine(), "coarse": Coarse()})
+        check_stages({"fine": Fine(), "coarse": Coarse()}, SAMPLERS)
     with pytest.raises(ConfigError, match="confirm needs candidates"):
-        check_stages({"coarse": Coarse(), "confirm": Confirm()})
+        check_stages({"coarse": Coarse(), "confirm": Confirm()}, SAMPLERS)
 
 
 def test_a_stage_of_ones_own_may_give_what_ours_need():
     mine = Says(passed())
     mine.gives = ("fine_space",)
-    check_stages({"mine": mine, "fine": Fine()})
+    check_stages({"mine": mine, "fine": Fine()}, SAMPLERS)
 
 
 @pytest.mark.parametrize("stage", [LrFind, Coarse, Fine, Curves, TrainLonger, Confirm])

@@ -10,6 +10,7 @@ from hpsearch.reports.kit.still import Drawing, still
 from hpsearch.reports.recipe.page import stage_figures
 from hpsearch.reports.summary.findings import find
 from hpsearch.reports.summary.panels import figures
+from hpsearch.study.run_stages import stage_views
 from tests.support import synthetic
 from tests.support.studies import STUDIES
 
@@ -29,7 +30,7 @@ def test_every_figure_of_every_study_has_one(name):
 
 
 def test_the_stages_of_a_recipe_have_one():
-    drawn = {name: texts(still(figure)) for name, _, _, figure in stage_figures(synthetic.recipe())}
+    drawn = {name: texts(still(figure)) for name, _, _, figure in stage_figures(stage_views(synthetic.recipe()))}
     assert set(drawn) == set(synthetic.STAGES)
     assert "learning rate" in drawn["lr_find"]
     assert any("model.act = relu" in text for text in drawn["confirm"])

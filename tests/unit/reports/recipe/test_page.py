@@ -6,11 +6,16 @@ import re
 import pytest
 
 from hpsearch.reports.recipe.page import write_notebook
+from hpsearch.study.run_stages import stage_views
 from tests.support import synthetic
 
 
+def notebook(study, replay, folder):
+    return write_notebook(study, stage_views(study), replay, folder)
+
+
 def test_every_stage_stands_on_the_page_with_its_figure(tmp_path):
-    text = write_notebook(synthetic.recipe(), "python -m hpsearch optimizer.lr=0.1", tmp_path / "recipe").read_text()
+    text = notebook(synthetic.recipe(), "python -m hpsearch optimizer.lr=0.1", tmp_path / "recipe").read_text()
     assert all(f'id="stage-{name}"' in text for name in synthetic.recipe()["stages"])
     drawn = dict(re.findall(r'<script type="application/json" id="(\w+)-data">(.*?)</script>', text, re.DOTALL))
     assert set(drawn) == set(synthetic.STAGES)
@@ -22,7 +27,7 @@ def test_every_stage_stands_on_the_page_with_its_figure(tmp_path):
 
 
 def test_what_a_user_wrote_is_text(tmp_path):
-    page = write_notebook(synthetic.recipe(), None, tmp_path / "recipe")
+    page = notebook(synthetic.recipe(), None, tmp_path / "recipe")
     assert "<script>alert(1)" not in page.read_text()
     assert "Is <b>it</b>" not in page.read_text()
     markdown = (page.parent / "README.md").read_text()
@@ -31,7 +36,7 @@ def test_what_a_user_wrote_is_text(tmp_path):
 
 def test_name_question_and_answer_are_text_in_the_readme_too(tmp_path):
     said = {"name": "a_b_c", "question": "Is <b>it</b> *so*?", "state": {"answer": "<i>_yes_</i>"}}
-    page = write_notebook(synthetic.recipe() | said, None, tmp_path / "recipe")
+    page = notebook(synthetic.recipe() | said, None, tmp_path / "recipe")
     markdown = (page.parent / "README.md").read_text()
     assert markdown.startswith(
         "# a\\_b\\_c\n\nIs &lt;b&gt;it&lt;/b&gt; \\*so\\*?\n\n**&lt;i&gt;\\_yes\\_&lt;/i&gt;**\n"

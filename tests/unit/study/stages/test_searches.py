@@ -5,10 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.search.space import Space
 from hpsearch.study.stages.coarse import Coarse
 from hpsearch.study.stages.fine import Fine
-from hpsearch.study.stages.rates import within
 
 CONFIG = {"seed": 3, "trainer": {"epochs": 10}}
 
@@ -60,12 +58,6 @@ def test_rates_that_are_not_searched_are_not_added():
     assert space == {"model.dropout": "interval(0, 0.5)"}
 
 
-def test_a_range_on_a_linear_scale_becomes_one_of_decades():
-    kept = within("interval(0.01, 1)", 1e-3, 0.5)
-    (distribution,) = Space.parse({"optimizer.lr": kept}).distributions().values()
-    assert (distribution.low, distribution.high, distribution.log) == (0.01, 0.5, True)
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -87,5 +79,3 @@ def test_candidates_must_be_among_those_that_train_to_the_end():
         Fine(promote=2)
     with pytest.raises(ConfigError, match=r"stages\.fine\.screen"):
         Fine(screen=1.0)
-    with pytest.raises(ConfigError, match=r"stages\.fine\.sampler = 'nonesuch': must be one of sobol"):
-        Fine(sampler="nonesuch")

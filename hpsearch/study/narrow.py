@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from hpsearch.base.errors import ConfigError
 from hpsearch.base.grammar import option_text, value_text
 from hpsearch.search.parameter import Parameter
 from hpsearch.search.space import Space
@@ -20,15 +20,7 @@ STEP = 0.25
 """The least distance to the end of a range: a quarter of a decade on a log scale, of the old width on a linear one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A complete point of the coarse search: its active hyperparameters and its mean score, larger is better."""
-
-    params: Mapping[str, Any]
-    score: float
-
-
-def narrowed(space: Space, points: Sequence[Scored]) -> dict[str, str]:
+def narrowed(space: Space, ranked: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return the expressions of a narrower space.
 
     The better quarter of the points, three at least, decides. A range becomes theirs, widened by half of its width and
@@ -38,17 +30,16 @@ def narrowed(space: Space, points: Sequence[Scored]) -> dict[str, str]:
 
     Args:
         space: what was searched; its ranges are the limits.
-        points: every complete point; at least one.
+        ranked: active hyperparameters of every complete point, the best first; at least one point.
 
     Returns:
         Expressions by flat name.
     """
-    ranked = sorted(points, key=lambda point: -point.score)
     better = ranked[: max(FEWEST, math.ceil(SHARE * len(ranked)))]
     table = space.to_dict()
     kept: dict[str, set[str]] = {}
     for parameter in space.parameters:
-        values = [point.params[parameter.key] for point in better if parameter.name in space.flat(point.params)]
+        values = [params[parameter.key] for params in better if parameter.name in space.flat(params)]
         if any(option not in kept.get(key, {option}) for key, option in parameter.condition):
             del table[parameter.name]
         elif values:
@@ -56,6 +47,31 @@ def narrowed(space: Space, points: Sequence[Scored]) -> dict[str, str]:
             if parameter.values is not None:
                 kept.setdefault(parameter.key, set()).update(map(option_text, values))
     return table
+
+
+def within(key: str, expression: str, low: float, high: float) -> str | None:
+    """Return what an expression of learning rates has from `low` to `high`.
+
+    Args:
+        key: of the learning rate.
+        expression: of a range or of choices; its ends are limits.
+        low: lowest rate that trains.
+        high: highest rate that trains.
+
+    Returns:
+        The part of the range, on a log scale; of choices those in between; None where there is none.
+
+    Raises:
+        ConfigError: for a range of whole numbers.
+    """
+    (parameter,) = Space.parse({key: expression}).parameters
+    if parameter.values is not None:
+        kept = [value for value in parameter.values if low <= value <= high]
+        return f"choice({', '.join(map(value_text, kept))})" if kept else None
+    if not isinstance(parameter.distribution, FloatDistribution):
+        raise ConfigError(f"space {key} = {expression}: lr_find narrows a range of real numbers; write interval(...)")
+    low, high = max(low, parameter.distribution.low), min(high, parameter.distribution.high)
+    return f"tag(log, interval({low!r}, {high!r}))" if low < high else None
 
 
 def _expression(parameter: Parameter, values: Sequence[Any], old: str) -> str:

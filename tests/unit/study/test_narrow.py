@@ -5,7 +5,7 @@ import random
 import pytest
 
 from hpsearch.search.space import Space
-from hpsearch.study.stages.narrow import Scored, narrowed
+from hpsearch.study.narrow import narrowed, within
 
 SPACE = Space.parse({
     "lr": "tag(log, interval(1e-4, 10))",
@@ -17,7 +17,12 @@ SPACE = Space.parse({
 
 
 def point(lr, score, width=64, mix=0.5, kind="a", **more):
-    return Scored({"lr": lr, "width": width, "mix": mix, "kind": kind, **more}, score)
+    return score, {"lr": lr, "width": width, "mix": mix, "kind": kind, **more}
+
+
+def ranked(points):
+    """Return the settings of points, those of the best score first."""
+    return [params for _, params in sorted(points, key=lambda scored: -scored[0])]
 
 
 def ends(table, name):
@@ -32,26 +37,26 @@ def test_rounding_neither_reverses_a_range_nor_cuts_its_limits(text):
     space = Space.parse({"x": text})
     low, high = space.ends()["x"]
     for best in (low, high):
-        found = ends(narrowed(space, [Scored({"x": best}, 1.0)]), "x")
+        found = ends(narrowed(space, [{"x": best}]), "x")
         assert low <= found[0] <= best <= found[1] <= high
         assert found[0] < found[1]
 
 
 def test_the_ranges_of_the_better_quarter_with_room_around_them():
     points = [point(10**exponent, score) for exponent, score in [(-2, 9.0), (-1.5, 8.0), (-1, 7.0), *[(0.5, 1.0)] * 9]]
-    low, high = ends(narrowed(SPACE, points), "lr")
+    low, high = ends(narrowed(SPACE, ranked(points)), "lr")
     assert low == pytest.approx(10**-2.5, rel=1e-3)
     assert high == pytest.approx(10**-0.5, rel=1e-3)
 
 
 def test_a_single_value_keeps_a_quarter_of_a_decade_on_both_sides():
-    low, high = ends(narrowed(SPACE, [point(0.1, 1.0)] * 3), "lr")
+    low, high = ends(narrowed(SPACE, ranked([point(0.1, 1.0)] * 3)), "lr")
     assert (low, high) == pytest.approx((0.1 / 10**0.25, 0.1 * 10**0.25), rel=1e-3)
 
 
 def test_choices_are_kept_that_a_better_point_has_and_their_conditions_stay():
     points = [point(0.1, 9.0, kind="b", depth=4), point(0.1, 8.0, kind="a"), point(0.2, 7.0, kind="b", depth=6)]
-    table = narrowed(SPACE, [*points, *[point(1.0, 0.0, kind="c")] * 6])
+    table = narrowed(SPACE, ranked([*points, *[point(1.0, 0.0, kind="c")] * 6]))
     assert table["kind"] == "choice(a, b)"
     low, high = ends(table, "kind=b/depth")
     assert 1 <= low <= 4 and 6 <= high <= 9
@@ -60,13 +65,19 @@ def test_choices_are_kept_that_a_better_point_has_and_their_conditions_stay():
 @pytest.mark.parametrize("seed", range(25))
 def test_the_best_point_stays_inside_and_no_range_grows(seed):
     draw = random.Random(seed)
-    points = [Scored(SPACE.active(SPACE.draw(draw)), draw.gauss(0, 1)) for _ in range(draw.randint(1, 40))]
-    table = narrowed(SPACE, points)
-    space, best = Space.parse(table), max(points, key=lambda each: each.score)
-    flat = space.flat(best.params)
+    points = [(draw.gauss(0, 1), SPACE.active(SPACE.draw(draw))) for _ in range(draw.randint(1, 40))]
+    table = narrowed(SPACE, ranked(points))
+    space, best = Space.parse(table), ranked(points)[0]
+    flat = space.flat(best)
     for name, value in flat.items():
         distribution = space.distributions()[name]
         assert distribution._contains(distribution.to_internal_repr(value)), (name, value, distribution)
     for name in ("lr", "width", "mix"):
         (low, high), old = ends(table, name), SPACE.distributions()[name]
         assert old.low <= low <= high <= old.high
+
+
+def test_a_range_on_a_linear_scale_becomes_one_of_decades():
+    kept = within("optimizer.lr", "interval(0.01, 1)", 1e-3, 0.5)
+    (distribution,) = Space.parse({"optimizer.lr": kept}).distributions().values()
+    assert (distribution.low, distribution.high, distribution.log) == (0.01, 0.5, True)
