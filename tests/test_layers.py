@@ -44,8 +44,8 @@ SUBJECT_DEBTS = {
 }
 
 ALLOWED = {
-    "hydra": {"config", "search.space", "cli"},
-    "omegaconf": {"config", "search.space", "cli"},
+    "hydra": {"config", "search.expression", "cli"},
+    "omegaconf": {"config", "cli"},
     "optuna": {"search", "study", "reports.summary.importance"},
     "mlflow": {"tracking"},
     "ray": {"launch.ray"},

@@ -16,7 +16,7 @@ from optuna.trial import TrialState as OptunaState
 from hpsearch.base.errors import check_float, check_int
 from hpsearch.base.rng import address
 from hpsearch.base.types import Decision, TrialState
-from hpsearch.search.pruners import Promoter, Standing
+from hpsearch.search.pruners import Candidate, Promoter
 from hpsearch.search.samplers import Sobol
 
 LAST = 3
@@ -25,7 +25,7 @@ THINNING = 1.2
 """Between the places of one stage and of the next."""
 
 
-class Auto(Sobol):
+class AutoSampler(Sobol):
     """Evenly spread points first, then every second one from what is known so far.
 
     The rule: the first `startup` points are Sobol's, whatever the budget, so that more budget later changes nothing of
@@ -105,9 +105,9 @@ class Auto(Sobol):
         pair = [parents[i] for i in rng.integers(len(parents), size=2)]
         child = {}
         for parameter in self._space.parameters:
-            share = parameter.share(pair[rng.integers(2)].params[parameter.name]) + rng.normal(0, self.spread)
+            share = parameter.to_unit(pair[rng.integers(2)].params[parameter.name]) + rng.normal(0, self.spread)
             inside = 1 - abs(1 - share % 2)  # reflected at both ends
-            child[parameter.name] = parameter.at(min(inside, np.nextafter(1, 0)))
+            child[parameter.name] = parameter.from_unit(min(inside, np.nextafter(1, 0)))
         return child
 
 
@@ -156,41 +156,41 @@ class AutoPruner(Promoter):
         self.share = share
         self._stages = sorted({epochs // 2**k for k in range(1, epochs.bit_length())}) if epochs else []
 
-    def judge(self, point: int, standings: Mapping[int, Standing]) -> Decision:
+    def decide(self, point: int, candidates: Mapping[int, Candidate]) -> Decision:
         """Pause a point at its first report at or after a stage, unless it would go on at once."""
-        standing = standings[point]
-        stage = self._stage(standing.epoch)
-        earlier = max((epoch for epoch in standing.scores if epoch < standing.epoch), default=0)
+        candidate = candidates[point]
+        stage = self._stage(candidate.epoch)
+        earlier = max((epoch for epoch in candidate.scores if epoch < candidate.epoch), default=0)
         if stage < 0 or stage == self._stage(earlier):
             return Decision.CONTINUE
-        waiting = {**standings, point: replace(standing, state=TrialState.PAUSED)}
+        waiting = {**candidates, point: replace(candidate, state=TrialState.PAUSED)}
         return Decision.CONTINUE if self.promote(waiting, asking=True) == point else Decision.PAUSE
 
-    def promote(self, standings: Mapping[int, Standing], asking: bool) -> int | None:
+    def promote(self, candidates: Mapping[int, Candidate], asking: bool) -> int | None:
         """Choose the best of those that wait at the latest stage at which one is good enough."""
-        if asking and len(standings) < self.start:
+        if asking and len(candidates) < self.start:
             return None
-        waiting: dict[int, list[Standing]] = {}
-        for each in standings.values():
+        waiting: dict[int, list[Candidate]] = {}
+        for each in candidates.values():
             if each.state is TrialState.PAUSED:
                 waiting.setdefault(self._stage(each.epoch), []).append(each)
         for stage in sorted(waiting, reverse=True):
-            places = (len(standings) / self.share) ** 0.5 / THINNING**stage
-            best = self._best(waiting[stage], stage, standings, max(1, places) if asking else LAST)
+            places = (len(candidates) / self.share) ** 0.5 / THINNING**stage
+            best = self._best(waiting[stage], stage, candidates, max(1, places) if asking else LAST)
             if best is not None:
                 return best
-        ended = any(each.state in (TrialState.COMPLETE, TrialState.RUNNING) for each in standings.values())
+        ended = any(each.state in (TrialState.COMPLETE, TrialState.RUNNING) for each in candidates.values())
         if asking or ended or not waiting:
             return None
         return max(waiting[max(waiting)], key=lambda each: (each.scores[each.epoch], -each.point)).point
 
     def _best(
-        self, waiting: list[Standing], stage: int, standings: Mapping[int, Standing], places: float
+        self, waiting: list[Candidate], stage: int, candidates: Mapping[int, Candidate], places: float
     ) -> int | None:
         """Return the best that waits at a stage, None when it has none of so many places."""
         epoch = self._epoch(stage)
-        come = {each.point: _curve(each, epoch) for each in standings.values() if each.epoch >= epoch}
-        passed = {curve for point, curve in come.items() if self._has_passed(standings[point], stage)}
+        come = {each.point: _curve(each, epoch) for each in candidates.values() if each.epoch >= epoch}
+        passed = {curve for point, curve in come.items() if self._has_passed(candidates[point], stage)}
         new = [each for each in waiting if stage == 0 or come[each.point] not in passed]
         if not new:
             return None
@@ -205,13 +205,13 @@ class AutoPruner(Promoter):
         """Return the last stage that an epoch has come to, -1 before the first."""
         return (epoch.bit_length() if self.epochs is None else bisect_right(self._stages, epoch)) - 1
 
-    def _has_passed(self, standing: Standing, stage: int) -> bool:
+    def _has_passed(self, candidate: Candidate, stage: int) -> bool:
         """Return whether a point went on from a stage to which it came."""
-        waits = standing.state in (TrialState.PAUSED, TrialState.PRUNED)
-        return self._stage(standing.epoch) > stage or not waits
+        waits = candidate.state in (TrialState.PAUSED, TrialState.PRUNED)
+        return self._stage(candidate.epoch) > stage or not waits
 
 
-def _curve(standing: Standing, epoch: int) -> tuple[float, ...]:
+def _curve(candidate: Candidate, epoch: int) -> tuple[float, ...]:
     """Return the scores up to the first report at or after an epoch to which the point came."""
-    epochs = sorted(standing.scores)
-    return tuple(standing.scores[each] for each in epochs[: bisect_left(epochs, epoch) + 1])
+    epochs = sorted(candidate.scores)
+    return tuple(candidate.scores[each] for each in epochs[: bisect_left(epochs, epoch) + 1])

@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.base.errors import ConfigError, SpaceError, check_float, check_int, nearest
 from hpsearch.base.types import Widening
+from hpsearch.search.optuna_internals import storage_of, without_cma_state
 from hpsearch.search.parameter import Parameter
 from hpsearch.search.space import Space
 
@@ -116,6 +117,28 @@ class Extension:
         return float(f"{end:.12g}")
 
 
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """What is searched, and how far it may grow.
+
+    Attributes:
+        space: the present ranges.
+        original: those that the search began with, None where they are the present ones.
+        extension: whether and how far they are widened.
+        allowed: whether a key of the space may take a value.
+    """
+
+    space: Space
+    original: Space | None = None
+    extension: Extension | None = None
+    allowed: Callable[[str, Any], bool] = lambda *_: True
+
+    @property
+    def first(self) -> Space:
+        """The ranges that the search began with."""
+        return self.original or self.space
+
+
 def widened(space: Space, widenings: list[Widening]) -> Space:
     """Return a space with wider ranges."""
     table = space.to_dict()
@@ -155,13 +178,12 @@ def copied(study: optuna.Study, name: str, space: Space) -> optuna.Study:
         The new study, without a sampler of its own.
     """
     generation = int(study.study_name.rpartition("+")[2]) + 1 if study.study_name != name else 1
-    storage = study._storage
     new = optuna.create_study(
-        storage=storage, study_name=f"{name}+{generation}", directions=study.directions, pruner=study.pruner
+        storage=storage_of(study), study_name=f"{name}+{generation}", directions=study.directions, pruner=study.pruner
     )
     distributions = space.distributions()
     for trial in study.get_trials(deepcopy=False):
-        storage.create_new_trial(new._study_id, template_trial=_under(trial, distributions))
+        new.add_trial(_under(trial, distributions))
     for key, value in study.user_attrs.items():
         new.set_user_attr(key, value)
     new.set_user_attr(SPACE, space.to_dict())
@@ -180,9 +202,9 @@ def _under(trial: FrozenTrial, distributions: Mapping[str, Any]) -> FrozenTrial:
         params=trial.params,
         distributions={name: distributions[name] for name in trial.params},
         user_attrs=trial.user_attrs,
-        system_attrs={key: value for key, value in trial.system_attrs.items() if not key.startswith("cma:")},
+        system_attrs=without_cma_state(trial.system_attrs),
         intermediate_values=trial.intermediate_values,
-        trial_id=trial._trial_id,
+        trial_id=trial.number,
     )
 
 

@@ -64,13 +64,13 @@ class Parameter:
             return (self.distribution.low, self.distribution.high)
         return self.values or ()
 
-    def every(self) -> Sequence[Any] | None:
+    def all_values(self) -> Sequence[Any] | None:
         """Return every value in order, decoded; None for an interval of real numbers."""
         if self.values is None and isinstance(self.distribution, IntDistribution):
             return range(self.distribution.low, self.distribution.high + 1)
         return self.values
 
-    def own(self, value: Any) -> Any:
+    def resolve(self, value: Any) -> Any:
         """Return the value among its own that a user's value means.
 
         Raises:
@@ -78,9 +78,9 @@ class Parameter:
         """
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if self.values is not None:
-            found = [own for own in self.values if own == value and isinstance(own, bool) == isinstance(value, bool)]
-            if found:
-                return found[0]
+            for known in self.values:
+                if known == value and isinstance(known, bool) == isinstance(value, bool):
+                    return known
         elif number and math.isfinite(value) and self.ends()[0] <= value <= self.ends()[1]:
             if isinstance(self.distribution, FloatDistribution):
                 return float(value)
@@ -88,7 +88,7 @@ class Parameter:
                 return int(value)
         raise SpaceError(f"{self.key} = {value!r} is not in {self.expression}")
 
-    def at(self, share: float) -> Any:
+    def from_unit(self, share: float) -> Any:
         """Return what Optuna stores for the value at a share of the range.
 
         Args:
@@ -107,8 +107,8 @@ class Parameter:
         value = round(_between(low - 0.5, high + 0.5, share, distribution.log))
         return min(max(value, low), high)
 
-    def share(self, stored: Any) -> float:
-        """Return the share of the range at which a value lies, the middle of those that `at` gives it to."""
+    def to_unit(self, stored: Any) -> float:
+        """Return the share of the range at which a value lies, the middle of those that `from_unit` gives it to."""
         if self.values is not None:
             return ([self.encode(value) for value in self.values].index(stored) + 0.5) / len(self.values)
         distribution = self.distribution
@@ -119,7 +119,7 @@ class Parameter:
             low, high, stored = math.log(low), math.log(high), math.log(stored)
         return (stored - low) / (high - low) if high > low else 0.5
 
-    def cut(self, points: int | None) -> tuple[Any, ...]:
+    def grid_values(self, points: int | None) -> tuple[Any, ...]:
         """Return the values a grid takes.
 
         Args:

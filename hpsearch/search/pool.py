@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, nearest
@@ -27,7 +28,7 @@ from hpsearch.base.types import (
 from hpsearch.launch.base import Died, Ended, Event, Launcher, Reported
 from hpsearch.tracking.events import Record
 
-Judge = Callable[[TrialId, Report], Decision]
+Decide: TypeAlias = Callable[[TrialId, Report], Decision]
 
 
 @dataclass
@@ -38,14 +39,14 @@ class Live:
         spec: what it trains; its `attempt` is that of the last start.
         curve: the objective by epoch, as recorded.
         failures: attempts lost to its own errors or to its worker's death.
-        told: the decision it was sent, after which its reports are dropped.
+        decision: what it was sent, after which its reports are dropped.
         last: its newest report.
     """
 
     spec: TrialSpec
     curve: dict[int, float] = field(default_factory=dict)
     failures: int = 0
-    told: Decision | None = None
+    decision: Decision | None = None
     last: Report | None = None
 
 
@@ -78,7 +79,7 @@ class Pool:
         launcher: a started launcher.
         record: where every event goes first.
         objective: what a trial's score is.
-        judge: asked after each new report whether the trial goes on.
+        decide: asked after each new report whether the trial goes on.
         clock: seconds since the Unix epoch.
         line: told what a user should know: retries, deaths.
     """
@@ -89,14 +90,14 @@ class Pool:
         record: Record,
         objective: Objective,
         *,
-        judge: Judge,
+        decide: Decide,
         clock: Clock,
         line: Callable[[str], None],
     ) -> None:
         self._launcher = launcher
         self._record = record
         self._objective = objective
-        self._judge = judge
+        self._decide = decide
         self._clock = clock
         self._line = line
         self._queue: dict[TrialId, Live] = {}
@@ -129,7 +130,7 @@ class Pool:
 
     def running(self) -> tuple[RunningTrial, ...]:
         """Return the trials in the slots, for whoever shows progress."""
-        return tuple(_shown(live) for _, live in sorted(self._running.items()))
+        return tuple(_running_trial(live) for _, live in sorted(self._running.items()))
 
     def submit(self) -> None:
         """Start queued trials, lowest point first, in the free slots; none once the pool is paused."""
@@ -149,8 +150,8 @@ class Pool:
         """Ask every running trial to write a checkpoint and leave, and start no other."""
         self._paused = True
         for trial, live in self._running.items():
-            if live.told is None:
-                live.told = Decision.PAUSE
+            if live.decision is None:
+                live.decision = Decision.PAUSE
                 self._launcher.decide(trial, Decision.PAUSE)
 
     def abandon(self) -> None:
@@ -193,19 +194,19 @@ class Pool:
 
     def _reported(self, trial: TrialId, message: Started | Report) -> None:
         live = self._running[trial]
-        decision = live.told or Decision.CONTINUE
+        decision = live.decision or Decision.CONTINUE
         if isinstance(message, Started):
             self._record.message(trial, message)
             live.curve = {epoch: value for epoch, value in live.curve.items() if epoch <= _last_kept(message)}
-        elif live.told is not Decision.STOP and self._record.message(trial, message):
+        elif live.decision is not Decision.STOP and self._record.message(trial, message):
             self._check_metric(message)
             live.last = message
             if self._objective.metric in message.metrics:
                 live.curve[message.epoch] = message.metrics[self._objective.metric]
-            decision = live.told or self._judge(trial, message)
-        news = decision is not Decision.CONTINUE and live.told is None
+            decision = live.decision or self._decide(trial, message)
+        news = decision is not Decision.CONTINUE and live.decision is None
         if news:
-            live.told = decision
+            live.decision = decision
         if news or self._launcher.lockstep:
             self._launcher.decide(trial, decision)
 
@@ -221,7 +222,7 @@ class Pool:
         live = self._running.pop(trial)
         if result.state is TrialState.FAILED and self._retry(live, result):
             return []
-        result, score = trial_outcome(result, live.told, self._objective, live.curve)
+        result, score = trial_outcome(result, live.decision, self._objective, live.curve)
         self._write(live, result, score)
         if result.state is not TrialState.PAUSED:
             self._slots.pop(trial, None)
@@ -290,7 +291,7 @@ def _last_kept(started: Started) -> int:
     return -1 if started.epoch is None else started.epoch
 
 
-def _shown(live: Live) -> RunningTrial:
+def _running_trial(live: Live) -> RunningTrial:
     trainer = live.spec.config.get("trainer", {})
     last = live.last
     return RunningTrial(

@@ -13,13 +13,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.rng import address
+from hpsearch.search.optuna_internals import all_trials, given_params, independent_sampler, is_inside
 from hpsearch.search.space import Space
 
 MAX_REDRAWS = 1000
 
 
 @runtime_checkable
-class Bound(Protocol):
+class SpaceAware(Protocol):
     """A sampler that is told the whole space before it is asked."""
 
     def bind(self, space: Space) -> None:
@@ -27,7 +28,7 @@ class Bound(Protocol):
         ...
 
 
-class Queue(RandomSampler):
+class QueueSampler(RandomSampler):
     """Explicit points, queued in the storage before anything is asked.
 
     A lost point is found again and none runs twice, which Optuna's own grid sampler cannot promise under ask and tell.
@@ -49,7 +50,7 @@ class Queue(RandomSampler):
         raise NotImplementedError
 
 
-class Grid(Queue):
+class Grid(QueueSampler):
     """Every combination of the space.
 
     Args:
@@ -68,7 +69,7 @@ class Grid(Queue):
         return space.grid(self.points)
 
 
-class BruteForce(Queue):
+class BruteForce(QueueSampler):
     """Every combination of a space without intervals."""
 
     what = "space"
@@ -84,7 +85,7 @@ class BruteForce(Queue):
         return space.grid()
 
 
-class Manual(Queue):
+class Manual(QueueSampler):
     """Points that the user lists.
 
     Args:
@@ -156,7 +157,7 @@ class Sobol(BaseSampler):
         if self._space is None:
             return {}
         shares = self._member(trial.number)
-        return {p.name: p.at(share) for p, share in zip(self._space.parameters, shares, strict=True)}
+        return {p.name: p.from_unit(share) for p, share in zip(self._space.parameters, shares, strict=True)}
 
     def _member(self, number: int) -> list[float]:
         if number < self._engine.num_generated:
@@ -185,10 +186,10 @@ class CmaEs(CmaEsSampler):
         values: Sequence[float] | None,
     ) -> None:
         """Pass on, without the warning that constraints are not used."""
-        self._independent_sampler.after_trial(study, trial, state, values)
+        independent_sampler(self).after_trial(study, trial, state, values)
 
 
-class Unseen(BaseSampler):
+class UniqueSampler(BaseSampler):
     """Another sampler's proposals, with one that was seen before replaced by a random unseen one.
 
     A sampler that fails at a point (a matrix that is singular, a value that is not a number) is replaced there in the
@@ -208,11 +209,11 @@ class Unseen(BaseSampler):
         self._space = space
         self._seed = seed
         self._line = line
-        self._said: set[str] = set()
+        self._failures: set[str] = set()
         self._first: dict[str, int] = {}
         self._last = -1
         self._untried: Iterator[dict[str, Any]] | None = None
-        if isinstance(inner, Bound):
+        if isinstance(inner, SpaceAware):
             inner.bind(space)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
@@ -226,13 +227,13 @@ class Unseen(BaseSampler):
         search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
         """Return one proposal for the whole space."""
-        given = _given(trial)
+        given = given_params(trial)
         if self._space.is_complete(given):
             return self._space.draw(self._random(trial.number))
-        self._look(study, trial.number)
+        self._note_others(study, trial.number)
         proposal = self._proposal(study, trial, search_space)
         if proposal is None or self._taken({**proposal, **given}, trial.number):
-            proposal = self._unseen(given, trial.number)
+            proposal = self._random_new(given, trial.number)
         self._note({**proposal, **given}, trial.number)
         return proposal
 
@@ -241,12 +242,12 @@ class Unseen(BaseSampler):
         try:
             proposal = self._propose(study, trial, space)
             for name, distribution in space.items():
-                if not distribution._contains(distribution.to_internal_repr(proposal[name])):
+                if not is_inside(distribution, proposal[name]):
                     raise ValueError(f"{name} = {proposal[name]!r} is outside {distribution}")
         except (ImportError, MemoryError):
             raise
         except Exception as error:
-            self._say(f"sampler {type(self.inner).__name__} failed ({type(error).__name__}: {error})", trial.number)
+            self._report(f"sampler {type(self.inner).__name__} failed ({type(error).__name__}: {error})", trial.number)
             return None
         return proposal
 
@@ -259,13 +260,13 @@ class Unseen(BaseSampler):
             for name, distribution in space.items()
         }
 
-    def _say(self, failure: str, number: int) -> None:
+    def _report(self, failure: str, number: int) -> None:
         text = " ".join(failure.split())
-        if text not in self._said:
-            self._said.add(text)
+        if text not in self._failures:
+            self._failures.add(text)
             self._line(f"{text}; point {number} is drawn at random instead")
 
-    def _unseen(self, given: Mapping[str, Any], number: int) -> dict[str, Any]:
+    def _random_new(self, given: Mapping[str, Any], number: int) -> dict[str, Any]:
         """Return a random point that is new together with the values given; any one when there is none."""
         rng = self._random(number)
         for _ in range(MAX_REDRAWS):
@@ -280,16 +281,16 @@ class Unseen(BaseSampler):
     def _random(self, number: int) -> random.Random:
         return random.Random(address(self._seed, "unseen", number))
 
-    def _look(self, study: Study, number: int) -> None:
+    def _note_others(self, study: Study, number: int) -> None:
         """Note the points of trials that were not seen yet: numbers are dense, and a drawn point stays as it is."""
         if number == self._last + 1:
             self._last = number
             return
-        trials = study._storage.get_all_trials(study._study_id, deepcopy=False)  # not the bracket that a pruner shows
+        trials = all_trials(study)
         drawn_so_far = True
         for other in trials[self._last + 1 :]:
             if other.number != number:
-                point = _given(other)
+                point = given_params(other)
                 drawn = other.state.is_finished() or self._space.is_complete(point)
                 drawn_so_far = drawn_so_far and drawn
                 if drawn:
@@ -325,11 +326,6 @@ class Unseen(BaseSampler):
         self.inner.reseed_rng()
 
 
-def _given(trial: FrozenTrial) -> dict[str, Any]:
-    """Return what is set of a trial's point already, or queued."""
-    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-
-
 def seed_after(sampler: BaseSampler, seed: int, points: int) -> int:
     """Return the seed of a sampler for a study that holds so many points, so that a resumed one draws new ones.
 
@@ -357,7 +353,7 @@ def check_sampler(sampler: BaseSampler, space: Space, objectives: int = 1) -> No
         SpaceError: the space has points that the sampler cannot propose, or lacks those that it names.
         ConfigError: the sampler is for one objective only.
     """
-    if isinstance(sampler, Queue):
+    if isinstance(sampler, QueueSampler):
         sampler.cells(space)
     if isinstance(sampler, CmaEsSampler):
         if objectives > 1:

@@ -8,7 +8,7 @@ import gc
 import json
 import os
 import socket
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -19,16 +19,15 @@ import filelock
 import optuna
 import psutil
 from optuna.pruners import BasePruner
-from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
+from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.base import platform
 from hpsearch.base.errors import BusyError, StorageError
 from hpsearch.base.journal import Journal
 from hpsearch.base.types import Objective
-from hpsearch.search.quick import quicken_tpe
+from hpsearch.search.optuna_internals import QueueStorage, quicken_tpe
 
 JOURNAL_NAME = "optuna.journal"
 LOCK_SEC = 0.3  # a listing of studies holds a lock for an instant
@@ -72,36 +71,6 @@ class DriverJournal(BaseJournalBackend):
     def flush(self) -> None:
         """Append what is kept and wait until the disk has everything."""
         self._lines.flush()
-
-
-class QueueStorage(JournalStorage):
-    """Optuna's journal storage, which is asked before every new trial for those that are queued.
-
-    Optuna answers that by reading every trial of the study; here an empty queue is known to stay empty until a trial
-    is queued. That holds for a storage with one writer.
-    """
-
-    def __init__(self, backend: BaseJournalBackend) -> None:
-        super().__init__(backend)
-        self._unqueued: set[int] = set()
-
-    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """Create a trial; see Optuna."""
-        if template_trial is not None and template_trial.state is TrialState.WAITING:
-            self._unqueued.discard(study_id)
-        return super().create_new_trial(study_id, template_trial)
-
-    def get_all_trials(
-        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
-    ) -> list[FrozenTrial]:
-        """Return the trials of a study; see Optuna."""
-        queued = states == (TrialState.WAITING,)
-        if queued and study_id in self._unqueued:
-            return []
-        trials = super().get_all_trials(study_id, deepcopy, states)
-        if queued and not trials:
-            self._unqueued.add(study_id)
-        return trials
 
 
 class Store(Protocol):

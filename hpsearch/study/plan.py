@@ -14,11 +14,10 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.config.schema import check_value
 from hpsearch.search.auto import AutoPruner
-from hpsearch.search.driver import Plan
 from hpsearch.search.extension import Extension
-from hpsearch.search.judge import Judge
-from hpsearch.search.pruners import TopKAfter
-from hpsearch.search.samplers import Queue, check_sampler, seed_after
+from hpsearch.search.plan import Plan
+from hpsearch.search.pruners import PruneRule, TopKAfter
+from hpsearch.search.samplers import QueueSampler, check_sampler, seed_after
 from hpsearch.search.space import Space
 
 PAIRS = 24
@@ -95,11 +94,12 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
         pruner.start = min(pruner.start, max(1, budget["epochs"] // 2))
     plan = Plan(objective, seeds, _folds(composition), **budget)
     check_sampler(sampler, space, len(objective.each))
-    if not isinstance(sampler, Queue) and space.size() is None and all(limit is None for limit in budget.values()):
+    queued = isinstance(sampler, QueueSampler)
+    if not queued and space.size() is None and all(limit is None for limit in budget.values()):
         raise ConfigError(
             "budget.points = null: this sampler would search for ever; set budget.points, epochs, seconds or target"
         )
-    _check_pruner(pruner, plan, space, isinstance(sampler, Queue))
+    _check_pruner(pruner, plan, space, queued)
     extension = Extension(**config["extend"])
     extension.check(space)
     return Search(composition, space, objective, plan, sampler, pruner, extension)
@@ -113,12 +113,12 @@ def _quietly(kind: str, config: Mapping[str, Any], **extra: Any) -> Any:
 
 
 def _check_pruner(pruner: Any, plan: Plan, space: Space, queued: bool) -> None:
-    judge = Judge(pruner, plan.objective)
+    rule = PruneRule(pruner, plan.objective)
     name = type(pruner).__name__
-    if plan.objective.others and (judge.by_epoch or judge.by_replicate):
+    if plan.objective.others and (rule.by_epoch or rule.by_replicate):
         several = ", ".join(each.metric for each in plan.objective.each)
         raise ConfigError(f"pruner {name}: cannot judge several objectives ({several}); use pruner=none")
-    if judge.by_replicate and len(plan.replicates) < 2:
+    if rule.by_replicate and len(plan.replicates) < 2:
         raise ConfigError(f"pruner {name}: compares seeds or folds, and there is one; set study.seeds or data.folds")
     endless = plan.points is None and space.size() is None and not queued
     if isinstance(pruner, TopKAfter) and pruner.of is None and endless:

@@ -13,8 +13,9 @@ from hpsearch.base.types import BestPoint, Observer, TrialId, TrialState, TrialT
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
-from hpsearch.search.driver import Driver, Outcome
-from hpsearch.search.extension import SPACE, present_study
+from hpsearch.search.driver import Driver, SearchOutcome
+from hpsearch.search.extension import SPACE, Ranges, present_study
+from hpsearch.search.points import Environment
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study
 from hpsearch.study.plan import Search, plan_search
@@ -108,7 +109,7 @@ def run_one_search(
 
 
 def _conclude(
-    session: StudySession, outcome: Outcome, began: float, *, trained: bool, stage: bool
+    session: StudySession, outcome: SearchOutcome, began: float, *, trained: bool, stage: bool
 ) -> tuple[StudyOutcome, TrialTable]:
     """Record how the study stands, report it, and wait for the tracking store unless more of a recipe follows."""
     from hpsearch.reports.kit.points import best_trial
@@ -167,18 +168,18 @@ def driver_of(search: Search, store: Store, session: StudySession) -> Iterator[D
             study=study,
             make_sampler=search.sampler_after,
             store=storage,
-            space=search.space if widened is None else Space.parse(widened),
+            ranges=Ranges(
+                space=search.space if widened is None else Space.parse(widened),
+                original=search.space,
+                extension=search.extension,
+                allowed=search.allowed,
+            ),
             plan=search.plan,
             launcher=session.workers.launcher,
             record=session.record,
             make_spec=partial(make_spec, search.composition, session.folder),
-            observer=session.observer,
-            clock=time.time,
+            environment=Environment(session.observer, time.time, SystemSampler().sample),
             seed=search.composition.config["seed"],
-            extension=search.extension,
-            original=search.space,
-            allowed=search.allowed,
-            system=SystemSampler().sample,
         )
     finally:
         storage.close()

@@ -25,7 +25,7 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose, quote
 from hpsearch.config.words import COMMAND_LINE
 from hpsearch.launch.base import Launcher
-from hpsearch.search.pool import Finished, Judge, Pool, interrupts
+from hpsearch.search.pool import Decide, Finished, Pool, interrupts
 from hpsearch.study.session import Silent, StudySession
 from hpsearch.study.specs import find_source, find_trial, make_spec, tracking_uri
 from hpsearch.study.workers import Workers
@@ -175,10 +175,10 @@ def _train(
     observer: Observer,
     *,
     logged: TrialRecord | None = None,
-    judge: Judge = lambda _trial, _report: Decision.CONTINUE,
+    decide: Decide = lambda _trial, _report: Decision.CONTINUE,
 ) -> Finished:
     """Train one trial in a pool of its own; an interrupt pauses it, a second one stops it."""
-    pool = Pool(launcher, record, objective, judge=judge, clock=time.time, line=observer.line)
+    pool = Pool(launcher, record, objective, decide=decide, clock=time.time, line=observer.line)
     if logged is None:
         pool.add(spec)
     else:
@@ -239,21 +239,21 @@ def replay(
         source = find_source(config, tracking_uri(composition))
         spec = TrialSpec(study, logged.id, config, logged.params, logged.overrides, logged.key, folder, source=source)
         record = Record(Path(folder))
-        finished = _train(spec, workers.launcher, record, objective, observer, judge=_stop_where(logged))
+        finished = _train(spec, workers.launcher, record, objective, observer, decide=_stop_where(logged))
         again = read_trial(Path(folder) / "events" / f"{logged.id.stem}.jsonl")
     compared = _compared(f"{study}/{logged.id}", logged, again.reports if again else (), finished.result)
     return replace(compared, not_promised=platform.not_promised(str((again or logged).facts.get("device", ""))))
 
 
-def _stop_where(logged: TrialRecord) -> Judge:
+def _stop_where(logged: TrialRecord) -> Decide:
     """Stop where a pruned trial was stopped."""
     last = max((report.epoch for report in logged.reports), default=0)
     stops = logged.state is TrialState.PRUNED
 
-    def judge(_trial: TrialId, report: Report) -> Decision:
+    def decide(_trial: TrialId, report: Report) -> Decision:
         return Decision.STOP if stops and report.epoch >= last else Decision.CONTINUE
 
-    return judge
+    return decide
 
 
 def _compared(run: str, logged: TrialRecord, again: tuple[Report, ...], result: TrialResult) -> ReplayOutcome:

@@ -85,7 +85,10 @@ def search(folder: Path, sampler: str, points: int, reports: int) -> dict[str, f
     from hpsearch.base.types import Objective, TrialState
     from hpsearch.config.build import build
     from hpsearch.launch.inline import InlineLauncher
-    from hpsearch.search.driver import Driver, Plan
+    from hpsearch.search.driver import Driver
+    from hpsearch.search.extension import Ranges
+    from hpsearch.search.plan import Plan
+    from hpsearch.search.points import Environment
     from hpsearch.search.samplers import seed_after
     from hpsearch.search.space import Space
     from hpsearch.search.storage import JournalStore, open_study, study_lock
@@ -114,13 +117,12 @@ def search(folder: Path, sampler: str, points: int, reports: int) -> dict[str, f
             study=study,
             make_sampler=lambda n: build("sampler", config, seed=seed_after(first, 0, n)),
             store=store,
-            space=Space.parse(SPACE),
+            ranges=Ranges(Space.parse(SPACE)),
             plan=Plan(objective, (0,), points=points),
             launcher=launcher,
             record=record,
             make_spec=partial(make_spec, folder, reports),
-            observer=Silent(),
-            clock=time.time,
+            environment=Environment(Silent(), time.time),
         )
         driver.resume()
         opened, cpu_started = time.perf_counter(), time.process_time()

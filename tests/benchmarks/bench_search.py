@@ -26,14 +26,14 @@ from omegaconf import OmegaConf
 from optuna.trial import TrialState as OptunaState
 from scipy.spatial import cKDTree
 
-from hpsearch.base.types import Decision, Objective, Report, TrialState
+from hpsearch.base.types import BestPoint, Decision, Objective, Report, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.groups import CONF
-from hpsearch.search.judge import Judge
-from hpsearch.search.samplers import Unseen
+from hpsearch.search.pruners import PruneRule
+from hpsearch.search.results import Results
+from hpsearch.search.samplers import UniqueSampler
 from hpsearch.search.space import Space
 from hpsearch.search.storage import MemoryStore, open_study
-from hpsearch.search.tally import Tally
 
 METRIC = "valid/loss"
 OBJECTIVE = Objective(METRIC, "minimize")
@@ -112,9 +112,9 @@ class Replay:
         self.table, self.cap = table, cap
         sampler, pruner = parts(strategy, table.epochs, seed)
         self.study = open_study(MemoryStore().open(Path()), "s", pruner, OBJECTIVE)
-        self.study.sampler = Unseen(sampler, table.space, seed)
-        self._judge = Judge(pruner, OBJECTIVE)
-        self._tally = Tally(OBJECTIVE)
+        self.study.sampler = UniqueSampler(sampler, table.space, seed)
+        self._rule = PruneRule(pruner, OBJECTIVE)
+        self._results = Results(OBJECTIVE)
         self._open: dict[int, tuple[optuna.Trial, int]] = {}
         self.spent: list[tuple[int, int]] = []
         self.reached: int | None = None
@@ -122,19 +122,19 @@ class Replay:
     def run(self) -> int | None:
         """Return the epochs until a top row is trained to its end; None: not within the cap."""
         while self.reached is None and len(self.spent) < self.cap:
-            number = self._judge.promote(asking=True)
+            number = self._rule.promote(asking=True)
             self._train(self._asked() if number is None else number)
         return self.reached
 
     def _asked(self) -> int:
         trial = self.study.ask(self.table.space.distributions())
-        self._judge.opened(trial.number)
+        self._rule.opened(trial.number)
         self._open[trial.number] = (trial, 0)
         return trial.number
 
     def _train(self, number: int) -> None:
         trial, done = self._open[number]
-        self._judge.stands(number, TrialState.RUNNING)
+        self._rule.note_state(number, TrialState.RUNNING)
         row = self.table.row(trial.params)
         curve = self.table.curves[row]
         for epoch in range(done + 1, self.table.epochs + 1):
@@ -142,26 +142,26 @@ class Replay:
             if len(self.spent) > self.cap:
                 return
             if not math.isfinite(curve[epoch]):
-                self._end(trial, TrialState.INFEASIBLE, self._tally.penalties([curve[0]])[0])
+                self._end(trial, TrialState.INFEASIBLE, self._results.penalties(curve[0])[0])
                 return
-            decision = self._judge.after_report(trial, Report(epoch, epoch, {METRIC: curve[epoch]}))
+            decision = self._rule.after_report(trial, Report(epoch, epoch, {METRIC: curve[epoch]}))
             if epoch == self.table.epochs:
                 break
             if decision is Decision.STOP:
                 self._end(trial, TrialState.PRUNED, None)
                 return
             if decision is Decision.PAUSE:
-                self._judge.stands(number, TrialState.PAUSED)
+                self._rule.note_state(number, TrialState.PAUSED)
                 self._open[number] = (trial, epoch)
                 return
-        self._tally.note_scores([curve[-1]])
+        self._results.add_point(BestPoint(number, trial.params, curve[-1], math.nan, 1), [curve[-1]])
         self._end(trial, TrialState.COMPLETE, curve[-1])
         if row in self.table.top:
             self.reached = len(self.spent)
 
     def _end(self, trial: optuna.Trial, state: TrialState, value: float | None) -> None:
         del self._open[trial.number]
-        self._judge.stands(trial.number, state)
+        self._rule.note_state(trial.number, state)
         trial.set_constraint("infeasible", 1.0 if state is TrialState.INFEASIBLE else -1.0)
         self.study.tell(trial, value, state=OptunaState.PRUNED if value is None else None)
 

@@ -7,7 +7,10 @@ import math
 import pytest
 
 from hpsearch.base.types import Report, Started, TrialId, TrialResult, TrialSpec, TrialState
-from hpsearch.search.driver import Driver, Plan
+from hpsearch.search.driver import Driver
+from hpsearch.search.extension import Ranges
+from hpsearch.search.plan import Plan
+from hpsearch.search.points import Environment
 from hpsearch.search.storage import MemoryStore, open_study
 from hpsearch.tracking.events import Record
 from tests.benchmarks import bench_search
@@ -118,9 +121,10 @@ def test_the_loop_trains_what_the_driver_trains(tmp_path, strategy):
     store = MemoryStore().open(tmp_path)
     spent, clock = [], itertools.count()
     driver = Driver(
-        study=open_study(store, "s", pruner, OBJECTIVE), make_sampler=lambda n: sampler, store=store, space=small.space,
-        plan=Plan(OBJECTIVE, (0,), epochs=150), record=Record(tmp_path), observer=Quiet(), seed=5,
-        launcher=FakeLauncher(curve_script(small, spent), slots=1, lockstep=True), clock=lambda: float(next(clock)),
+        study=open_study(store, "s", pruner, OBJECTIVE), make_sampler=lambda n: sampler, store=store, seed=5,
+        plan=Plan(OBJECTIVE, (0,), epochs=150), record=Record(tmp_path), ranges=Ranges(small.space),
+        launcher=FakeLauncher(curve_script(small, spent), slots=1, lockstep=True),
+        environment=Environment(Quiet(), lambda: float(next(clock))),
         make_spec=lambda point, params, seed, fold: TrialSpec(
             "s", TrialId(point, seed, fold), {}, params, (), str(point), str(tmp_path)),
     )  # fmt: skip

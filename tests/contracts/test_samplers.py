@@ -18,7 +18,7 @@ from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.types import Objective
 from hpsearch.config.build import build
 from hpsearch.config.groups import CONF
-from hpsearch.search.samplers import Queue, Unseen, check_sampler, seed_after
+from hpsearch.search.samplers import QueueSampler, UniqueSampler, check_sampler, seed_after
 from hpsearch.search.space import Space
 from hpsearch.search.storage import JournalStore, open_study
 
@@ -82,8 +82,8 @@ class Session:
         known = len(self.study.get_trials(deepcopy=False))
         sampler = made(name, self.space, seed_after(made(name, self.space, 0), seed, known))
         check_sampler(sampler, self.space, len(objective.each))
-        self.study.sampler = Unseen(sampler, self.space, seed, line=never)
-        if isinstance(sampler, Queue):
+        self.study.sampler = UniqueSampler(sampler, self.space, seed, line=never)
+        if isinstance(sampler, QueueSampler):
             for cell in sampler.cells(self.space)[known:]:
                 self.study.enqueue_trial(cell)
 

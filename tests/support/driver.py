@@ -7,8 +7,10 @@ from functools import partial
 import optuna
 
 from hpsearch.base.types import Objective, Report, Started, TrialId, TrialResult, TrialSpec, TrialState
-from hpsearch.search.driver import Driver, Plan
-from hpsearch.search.extension import present_study
+from hpsearch.search.driver import Driver
+from hpsearch.search.extension import Ranges, present_study
+from hpsearch.search.plan import Plan
+from hpsearch.search.points import Environment
 from hpsearch.search.samplers import Grid
 from hpsearch.search.space import Space
 from hpsearch.search.storage import JournalStore, open_study
@@ -62,8 +64,8 @@ class Setup:
         record = Record(self.folder)
         driver = Driver(
             study=study, make_sampler=self.sampler, store=store, plan=self.plan, launcher=self.launcher, record=record,
-            space=Space.parse(widened) if widened else self.space, original=self.space, extension=self.extension,
-            make_spec=partial(make_spec, self.folder), observer=self.observer, clock=lambda: next(clock),
+            ranges=Ranges(Space.parse(widened) if widened else self.space, self.space, self.extension),
+            make_spec=partial(make_spec, self.folder), environment=Environment(self.observer, lambda: next(clock)),
         )  # fmt: skip
         try:
             self.todo = driver.resume()

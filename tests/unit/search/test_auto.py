@@ -5,9 +5,9 @@ import pytest
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, TrialState
-from hpsearch.search.auto import Auto, AutoPruner
-from hpsearch.search.pruners import Standing
-from hpsearch.search.samplers import Sobol, Unseen
+from hpsearch.search.auto import AutoPruner, AutoSampler
+from hpsearch.search.pruners import Candidate
+from hpsearch.search.samplers import Sobol, UniqueSampler
 from hpsearch.search.space import Space
 
 PAUSED, RUNNING = TrialState.PAUSED, TrialState.RUNNING
@@ -15,35 +15,35 @@ WIDE = Space.parse({"lr": "tag(log, interval(1e-4, 1))", "momentum": "interval(0
 
 
 def waiting(scores, epoch=1):
-    return {n: Standing(n, dict.fromkeys(range(1, epoch + 1), score), PAUSED) for n, score in enumerate(scores)}
+    return {n: Candidate(n, dict.fromkeys(range(1, epoch + 1), score), PAUSED) for n, score in enumerate(scores)}
 
 
 def trained_alone(epochs, trial):
-    """Run a search of one slot on curves `trial(n)`; return standings and the order of epochs trained."""
-    pruner, standings, order = AutoPruner(epochs), {}, []
+    """Run a search of one slot on curves `trial(n)`; return candidates and the order of epochs trained."""
+    pruner, candidates, order = AutoPruner(epochs), {}, []
     for _ in range(65):
         while True:
-            number = pruner.promote(standings, asking=True)
-            number = len(standings) if number is None else number
-            new = number not in standings
-            standing = standings.setdefault(number, Standing(number))
-            standing.state = RUNNING
-            for epoch in range(standing.epoch + 1, epochs + 1):
-                standing.scores[epoch] = trial(number)
+            number = pruner.promote(candidates, asking=True)
+            number = len(candidates) if number is None else number
+            new = number not in candidates
+            candidate = candidates.setdefault(number, Candidate(number))
+            candidate.state = RUNNING
+            for epoch in range(candidate.epoch + 1, epochs + 1):
+                candidate.scores[epoch] = trial(number)
                 order.append((number, epoch))
-                if pruner.judge(number, standings) is Decision.PAUSE:
-                    standing.state = PAUSED
+                if pruner.decide(number, candidates) is Decision.PAUSE:
+                    candidate.state = PAUSED
                     break
             else:
-                standing.state = TrialState.COMPLETE
+                candidate.state = TrialState.COMPLETE
             if new:
                 break
-    return standings, order
+    return candidates, order
 
 
 def test_fewer_pass_every_further_stage():
-    standings, order = trained_alone(50, lambda n: (n * 37) % 65)
-    reached = [sum(each.epoch >= epoch for each in standings.values()) for epoch in (1, 2, 7, 26, 50)]
+    candidates, order = trained_alone(50, lambda n: (n * 37) % 65)
+    reached = [sum(each.epoch >= epoch for each in candidates.values()) for epoch in (1, 2, 7, 26, 50)]
     assert reached[0] == 65
     assert reached == sorted(reached, reverse=True)
     assert 3 <= reached[1] <= 8 and 1 <= reached[4] <= 3
@@ -52,8 +52,8 @@ def test_fewer_pass_every_further_stage():
 
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_a_single_epoch_never_waits(epochs):
-    standing = Standing(0, {1: 0.5})
-    assert AutoPruner(epochs).judge(0, {0: standing}) is Decision.CONTINUE
+    candidate = Candidate(0, {1: 0.5})
+    assert AutoPruner(epochs).decide(0, {0: candidate}) is Decision.CONTINUE
 
 
 def test_nothing_goes_on_before_there_are_enough():
@@ -64,48 +64,48 @@ def test_nothing_goes_on_before_there_are_enough():
 
 def test_a_curve_that_has_passed_stays_when_it_comes_again():
     same = {1: 5.0, 2: 6.0, 3: 7.0}
-    standings = waiting([0.0] * 48)
-    standings[0] = Standing(0, {**same, 4: 9.0}, RUNNING)
-    standings[1] = Standing(1, dict(same), PAUSED)
-    assert AutoPruner(50, start=48).promote(standings, asking=True) != 1
-    standings[1].scores[3] = 7.5
-    assert AutoPruner(50, start=48).promote(standings, asking=True) == 1
+    candidates = waiting([0.0] * 48)
+    candidates[0] = Candidate(0, {**same, 4: 9.0}, RUNNING)
+    candidates[1] = Candidate(1, dict(same), PAUSED)
+    assert AutoPruner(50, start=48).promote(candidates, asking=True) != 1
+    candidates[1].scores[3] = 7.5
+    assert AutoPruner(50, start=48).promote(candidates, asking=True) == 1
 
 
 def test_the_latest_stage_goes_first_and_only_while_it_leads():
-    standings = waiting(range(48))
-    standings[3] = Standing(3, {1: 3.0, 2: 3.0, 3: 3.0}, PAUSED)
-    assert AutoPruner(50, start=48).promote(standings, asking=True) == 3
+    candidates = waiting(range(48))
+    candidates[3] = Candidate(3, {1: 3.0, 2: 3.0, 3: 3.0}, PAUSED)
+    assert AutoPruner(50, start=48).promote(candidates, asking=True) == 3
     for number in (5, 6):
-        standings[number] = Standing(number, dict.fromkeys(range(1, 4), float(number)), TrialState.COMPLETE)
-    assert AutoPruner(50, start=48).promote(standings, asking=True) == 47
+        candidates[number] = Candidate(number, dict.fromkeys(range(1, 4), float(number)), TrialState.COMPLETE)
+    assert AutoPruner(50, start=48).promote(candidates, asking=True) == 47
 
 
 def test_a_leader_does_not_keep_the_others_waiting_for_ever():
     def behind(number):
-        standings = waiting([0.0] * number)
-        standings[0] = Standing(0, {1: 9.0, 25: 9.0}, RUNNING)
-        standings[1] = Standing(1, {1: 8.0, 25: 8.0}, PAUSED)
-        return AutoPruner(50, start=48).promote(standings, asking=True)
+        candidates = waiting([0.0] * number)
+        candidates[0] = Candidate(0, {1: 9.0, 25: 9.0}, RUNNING)
+        candidates[1] = Candidate(1, {1: 8.0, 25: 8.0}, PAUSED)
+        return AutoPruner(50, start=48).promote(candidates, asking=True)
 
     assert behind(48) != 1
     assert behind(72) == 1
 
 
 def test_a_point_that_would_go_on_at_once_is_not_paused():
-    standings = waiting(range(48))
-    standings[47].state = RUNNING
-    assert AutoPruner(50, start=48).judge(47, standings) is Decision.CONTINUE
-    standings[47].scores[1] = 0.5
-    assert AutoPruner(50, start=48).judge(47, standings) is Decision.PAUSE
+    candidates = waiting(range(48))
+    candidates[47].state = RUNNING
+    assert AutoPruner(50, start=48).decide(47, candidates) is Decision.CONTINUE
+    candidates[47].scores[1] = 0.5
+    assert AutoPruner(50, start=48).decide(47, candidates) is Decision.PAUSE
 
 
 def test_at_the_end_at_least_one_goes_all_the_way_and_others_wait():
-    pruner, standings, path = AutoPruner(50), waiting([1.0, 3.0, 2.0]), []
-    while (number := pruner.promote(standings, asking=False)) is not None:
-        stage = {1: 3, 3: 6, 6: 12, 12: 25, 25: 50}[standings[number].epoch]
-        standings[number].scores |= dict.fromkeys(range(standings[number].epoch, stage + 1), 3.0)
-        standings[number].state = TrialState.COMPLETE if stage == 50 else PAUSED
+    pruner, candidates, path = AutoPruner(50), waiting([1.0, 3.0, 2.0]), []
+    while (number := pruner.promote(candidates, asking=False)) is not None:
+        stage = {1: 3, 3: 6, 6: 12, 12: 25, 25: 50}[candidates[number].epoch]
+        candidates[number].scores |= dict.fromkeys(range(candidates[number].epoch, stage + 1), 3.0)
+        candidates[number].state = TrialState.COMPLETE if stage == 50 else PAUSED
         path.append((number, stage))
     assert path[:5] == [(1, 3), (1, 6), (1, 12), (1, 25), (1, 50)]
     assert sum(stage == 50 for _, stage in path) >= 1
@@ -113,14 +113,14 @@ def test_at_the_end_at_least_one_goes_all_the_way_and_others_wait():
 
 
 def test_at_the_end_the_next_best_replaces_one_that_diverged():
-    standings = waiting([1.0, 3.0, 2.0])
-    standings[1].state = TrialState.INFEASIBLE
-    assert AutoPruner(50, start=48).promote(standings, asking=False) == 2
+    candidates = waiting([1.0, 3.0, 2.0])
+    candidates[1].state = TrialState.INFEASIBLE
+    assert AutoPruner(50, start=48).promote(candidates, asking=False) == 2
 
 
 def test_without_a_number_of_epochs_the_stages_go_on():
-    standing = Standing(0, dict.fromkeys(range(1, 257), 0.5), RUNNING)
-    assert AutoPruner(None).judge(0, {0: standing, **{n: Standing(n) for n in range(1, 4)}}) is Decision.PAUSE
+    candidate = Candidate(0, dict.fromkeys(range(1, 257), 0.5), RUNNING)
+    assert AutoPruner(None).decide(0, {0: candidate, **{n: Candidate(n) for n in range(1, 4)}}) is Decision.PAUSE
 
 
 @pytest.mark.parametrize("options", [{"epochs": -1}, {"start": 0}, {"share": 1}, {"epochs": True}])
@@ -130,7 +130,7 @@ def test_bad_numbers_are_refused(options):
 
 
 def sampled(sampler, count, score=lambda trial: trial.params["momentum"], waits=False):
-    study = optuna.create_study(direction="maximize", sampler=Unseen(sampler, WIDE, 0))
+    study = optuna.create_study(direction="maximize", sampler=UniqueSampler(sampler, WIDE, 0))
     points = []
     for _ in range(count):
         trial = study.ask(WIDE.distributions())
@@ -143,11 +143,11 @@ def sampled(sampler, count, score=lambda trial: trial.params["momentum"], waits=
 
 
 def test_the_first_points_are_evenly_spread():
-    assert sampled(Auto(startup=16, seed=3), 16) == sampled(Sobol(seed=3), 16)
+    assert sampled(AutoSampler(startup=16, seed=3), 16) == sampled(Sobol(seed=3), 16)
 
 
 def test_the_model_learns_from_points_that_ended():
-    points = sampled(Auto(startup=16, seed=3), 96)
+    points = sampled(AutoSampler(startup=16, seed=3), 96)
     model = [point["momentum"] for point in points[17::2]]
     spread = [point["momentum"] for point in points[16::2]]
     assert sum(model) / len(model) > 0.8
@@ -155,7 +155,7 @@ def test_the_model_learns_from_points_that_ended():
 
 
 def test_offspring_stays_near_the_best_of_the_points_that_wait():
-    points = sampled(Auto(startup=16, seed=3, spread=0.05), 96, waits=True)
+    points = sampled(AutoSampler(startup=16, seed=3, spread=0.05), 96, waits=True)
     children = [point["momentum"] for point in points[17::2]]
     assert sum(children[8:]) / len(children[8:]) > 0.85
     spread = [point["momentum"] for point in points[16::2]]
@@ -163,7 +163,9 @@ def test_offspring_stays_near_the_best_of_the_points_that_wait():
 
 
 def test_who_came_further_is_a_parent_first_and_who_is_infeasible_never():
-    study = optuna.create_study(direction="maximize", sampler=Unseen(Auto(startup=4, parents=1, spread=1e-6), WIDE, 0))
+    study = optuna.create_study(
+        direction="maximize", sampler=UniqueSampler(AutoSampler(startup=4, parents=1, spread=1e-6), WIDE, 0)
+    )
     trials = [study.ask(WIDE.distributions()) for _ in range(4)]
     for place, trial in enumerate(trials):
         trial.report(float(place), step=1)
@@ -184,13 +186,13 @@ def test_a_child_of_one_parent_without_a_move_is_its_parent_in_any_space():
     parameters = {p.name: p for p in space.parameters}
     for share in (0.0, 0.13, 0.5, 0.77, 0.999):
         for p in parameters.values():
-            assert p.at(p.share(p.at(share))) == p.at(share)
-            assert 0 <= p.share(p.at(share)) <= 1
+            assert p.from_unit(p.to_unit(p.from_unit(share))) == p.from_unit(share)
+            assert 0 <= p.to_unit(p.from_unit(share)) <= 1
 
 
 def test_several_objectives_have_parents_too():
     study = optuna.create_study(
-        directions=["maximize", "minimize"], sampler=Unseen(Auto(startup=8, spread=0, seed=1), WIDE, 0)
+        directions=["maximize", "minimize"], sampler=UniqueSampler(AutoSampler(startup=8, spread=0, seed=1), WIDE, 0)
     )
     for _ in range(8):
         trial = study.ask(WIDE.distributions())
@@ -201,13 +203,13 @@ def test_several_objectives_have_parents_too():
 
 
 def test_the_same_seed_gives_the_same_points():
-    assert sampled(Auto(startup=8, seed=3), 40) == sampled(Auto(startup=8, seed=3), 40)
-    assert sampled(Auto(startup=8, seed=3), 40) != sampled(Auto(startup=8, seed=4), 40)
+    assert sampled(AutoSampler(startup=8, seed=3), 40) == sampled(AutoSampler(startup=8, seed=3), 40)
+    assert sampled(AutoSampler(startup=8, seed=3), 40) != sampled(AutoSampler(startup=8, seed=4), 40)
 
 
 def test_a_small_space_is_tried_entirely():
     space = Space.parse({"a": "choice(1, 2, 3)", "kind": "choice(x, y)", "kind=x/b": "choice(0.1, 0.2)"})
-    study = optuna.create_study(sampler=Unseen(Auto(startup=4, seed=0), space, 0))
+    study = optuna.create_study(sampler=UniqueSampler(AutoSampler(startup=4, seed=0), space, 0))
     seen = set()
     for _ in range(space.size()):
         trial = study.ask(space.distributions())

@@ -16,10 +16,10 @@ def spec(point: int, folder) -> TrialSpec:
     return TrialSpec("s", trial, {"trainer": {"epochs": 3}}, {"lr": 0.1}, (), "key", str(folder / trial.stem))
 
 
-def make(folder, script, judge=lambda trial, report: Decision.CONTINUE, **launcher):
+def make(folder, script, decide=lambda trial, report: Decision.CONTINUE, **launcher):
     lines, clock = [], itertools.count(1000.0)
     fake, record = FakeLauncher(script, **launcher), Record(folder)
-    pool = Pool(fake, record, Objective("valid/acc"), judge=judge, clock=lambda: next(clock), line=lines.append)
+    pool = Pool(fake, record, Objective("valid/acc"), decide=decide, clock=lambda: next(clock), line=lines.append)
     return pool, fake, record, lines
 
 
@@ -49,7 +49,7 @@ def test_reports_after_a_stop_are_dropped_from_the_record(tmp_path):
         yield TrialResult(TrialState.COMPLETE)
 
     pool, fake, record, _ = make(
-        tmp_path, stubborn, judge=lambda trial, report: Decision.STOP if report.epoch == 2 else Decision.CONTINUE
+        tmp_path, stubborn, decide=lambda trial, report: Decision.STOP if report.epoch == 2 else Decision.CONTINUE
     )
     fake.decide = lambda trial, decision: fake.decisions.append((trial, decision))  # never obeys
     pool.add(spec(0, tmp_path))

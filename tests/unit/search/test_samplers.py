@@ -12,7 +12,7 @@ from scipy.stats import qmc
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.config.build import build
 from hpsearch.search import samplers
-from hpsearch.search.samplers import BruteForce, Grid, Manual, Sobol, Unseen, check_sampler, seed_after
+from hpsearch.search.samplers import BruteForce, Grid, Manual, Sobol, UniqueSampler, check_sampler, seed_after
 from hpsearch.search.space import Space
 
 SMALL = Space.parse({"a": "choice(1, 2, 3)", "kind": "choice(x, y)", "kind=x/b": "choice(0.1, 0.2)"})
@@ -41,7 +41,7 @@ class Stuck(optuna.samplers.BaseSampler):
 
 
 def points(space, sampler, n, tell=True):
-    study = optuna.create_study(sampler=Unseen(sampler, space, seed=0))
+    study = optuna.create_study(sampler=UniqueSampler(sampler, space, seed=0))
     drawn = []
     for number in range(n):
         trial = study.ask(space.distributions())
@@ -77,7 +77,7 @@ def test_a_stuck_sampler_is_freed_by_random_points():
 
 
 def test_queued_points_are_taken_first_and_count_as_seen():
-    study = optuna.create_study(sampler=Unseen(SAMPLERS["random"](), SMALL, seed=0))
+    study = optuna.create_study(sampler=UniqueSampler(SAMPLERS["random"](), SMALL, seed=0))
     for cell in SMALL.grid()[:8]:
         study.enqueue_trial(cell)
     drawn = [SMALL.active(study.ask(SMALL.distributions()).params) for _ in range(9)]
@@ -110,7 +110,7 @@ def test_a_sampler_that_fails_is_replaced_by_random_points_and_says_so_once():
         {"lr": 0.5, "n": 50},
     )
     said = []
-    study = optuna.create_study(sampler=Unseen(sampler, WIDE, 0, line=said.append))
+    study = optuna.create_study(sampler=UniqueSampler(sampler, WIDE, 0, line=said.append))
     drawn = [study.ask(WIDE.distributions()).params for _ in range(5)]
     assert drawn[4] == {"lr": 0.5, "n": 50}
     assert len({point["lr"] for point in drawn}) == 5
@@ -120,7 +120,7 @@ def test_a_sampler_that_fails_is_replaced_by_random_points_and_says_so_once():
 
 
 def test_a_missing_library_is_not_hidden():
-    study = optuna.create_study(sampler=Unseen(Faulty(ImportError("no cmaes")), WIDE, 0))
+    study = optuna.create_study(sampler=UniqueSampler(Faulty(ImportError("no cmaes")), WIDE, 0))
     with pytest.raises(ImportError):
         study.ask(WIDE.distributions())
 
@@ -129,7 +129,7 @@ def test_replacements_of_a_resumed_study_are_new_even_without_another_seed():
     space, study = Space.parse({"a": "interval(0, 1)", "k": "choice(x, y)"}), optuna.create_study()
     drawn = []
     for _ in range(6):
-        study.sampler = Unseen(Stuck(), space, seed=0)
+        study.sampler = UniqueSampler(Stuck(), space, seed=0)
         drawn += [study.ask(space.distributions()).params["a"] for _ in range(2)]
     assert len(set(drawn)) == 12
 
@@ -144,7 +144,7 @@ def test_where_most_options_are_used_up_the_rest_is_still_found():
 
 def test_points_that_other_processes_added_are_known():
     space = Space.parse({"a": "range(0, 6)"})
-    study = optuna.create_study(sampler=Unseen(SAMPLERS["random"](), space, 0))
+    study = optuna.create_study(sampler=UniqueSampler(SAMPLERS["random"](), space, 0))
     first = study.ask(space.distributions()).params["a"]
     others = [a for a in range(6) if a != first][:4]
     for a in others:
@@ -155,7 +155,7 @@ def test_points_that_other_processes_added_are_known():
 @pytest.mark.parametrize("seed", range(8))
 def test_a_trial_that_another_process_is_still_drawing_is_looked_at_again(seed):
     space = Space.parse({"a": "range(0, 6)"})
-    study = optuna.create_study(sampler=Unseen(optuna.samplers.RandomSampler(seed=seed), space, seed))
+    study = optuna.create_study(sampler=UniqueSampler(optuna.samplers.RandomSampler(seed=seed), space, seed))
     other = study.ask()
     drawn = [study.ask(space.distributions()).params["a"] for _ in range(4)]
     theirs, last = sorted({*range(6)} - {*drawn})
@@ -166,7 +166,7 @@ def test_a_trial_that_another_process_is_still_drawing_is_looked_at_again(seed):
 @pytest.mark.parametrize("seed", range(8))
 def test_a_half_drawn_trial_is_finished_as_a_new_point(seed):
     space = Space.parse({"a": "range(0, 2)", "b": "range(0, 2)"})
-    study = optuna.create_study(sampler=Unseen(optuna.samplers.RandomSampler(seed=seed), space, 0))
+    study = optuna.create_study(sampler=UniqueSampler(optuna.samplers.RandomSampler(seed=seed), space, 0))
     study.add_trial(optuna.trial.create_trial(params={"a": 1, "b": 0}, distributions=space.distributions(), value=0.0))
     trial = study.ask()
     study._storage.set_trial_param(trial._trial_id, "a", 1, space.distributions()["a"])
@@ -183,7 +183,7 @@ def test_a_finite_space_is_counted_through_when_chance_finds_nothing_new(monkeyp
 def test_ten_thousand_points_cost_no_more_each_than_the_first():
     study = optuna.create_study(sampler=SAMPLERS["random"]())
     study.ask(WIDE.distributions())
-    study.sampler = Unseen(SAMPLERS["random"](), WIDE, 0)
+    study.sampler = UniqueSampler(SAMPLERS["random"](), WIDE, 0)
     wrapped, spent = study.sampler.sample_relative, []
 
     def timed(*args):
@@ -204,7 +204,7 @@ MIXED = {"lr": "tag(log, interval(1e-4, 1))", "n": "int(interval(1, 8))", "k": "
 
 def sobol(space, seed, n, study=None):
     study = study or optuna.create_study()
-    study.sampler = Unseen(Sobol(seed=seed), space, 0)
+    study.sampler = UniqueSampler(Sobol(seed=seed), space, 0)
     return [study.ask(space.distributions()).params for _ in range(n)]
 
 

@@ -234,7 +234,7 @@ def test_the_learning_rate_grid_is_short_and_exact():
     ],
 )
 def test_what_a_grid_takes_of_one_parameter(expression, points, values):
-    assert one(expression).cut(points) == values
+    assert one(expression).grid_values(points) == values
 
 
 def test_points_per_key():
@@ -249,7 +249,7 @@ def test_points_per_key():
 @pytest.mark.parametrize("points", [1, 0, -3, 2.0, True, "many"])
 def test_bad_points_are_refused(points):
     with pytest.raises(SpaceError, match=r"sampler.points = .*needs a whole number >= 2"):
-        one("interval(0, 1)").cut(points)
+        one("interval(0, 1)").grid_values(points)
 
 
 def test_a_grid_over_an_interval_needs_points():
@@ -263,7 +263,7 @@ def test_an_interval_makes_the_space_infinite():
 
 def test_an_interval_too_narrow_to_cut():
     with pytest.raises(SpaceError, match="too narrow for 5 values"):
-        one(f"interval(1, {math.nextafter(1, 2)})").cut(5)
+        one(f"interval(1, {math.nextafter(1, 2)})").grid_values(5)
 
 
 def test_shuffling_is_the_same_every_time():
@@ -338,7 +338,7 @@ def tables(draw):
 def slow_combinations(space, points):
     """Every combination of all flat values; those that differ in inactive values only, once."""
     names = [parameter.name for parameter in space.parameters]
-    cuts = [[p.encode(value) for value in p.cut(points)] for p in space.parameters]
+    cuts = [[p.encode(value) for value in p.grid_values(points)] for p in space.parameters]
     seen = []
     for values in itertools.product(*cuts):
         params = space.active(dict(zip(names, values, strict=True)))
@@ -491,7 +491,7 @@ def test_a_point_outside_the_space_is_refused(params, message):
     ],
 )
 def test_a_value_is_taken_as_the_spaces_own(expression, given, own):
-    assert repr(one(expression).own(given)) == repr(own)
+    assert repr(one(expression).resolve(given)) == repr(own)
 
 
 @pytest.mark.parametrize(
@@ -510,7 +510,7 @@ def test_a_value_is_taken_as_the_spaces_own(expression, given, own):
 )
 def test_a_value_that_is_not_the_spaces_own_is_refused(expression, given):
     with pytest.raises(SpaceError, match=r"a.key = .* is not in "):
-        one(expression).own(given)
+        one(expression).resolve(given)
 
 
 @pytest.mark.parametrize(
@@ -527,14 +527,14 @@ def test_a_value_that_is_not_the_spaces_own_is_refused(expression, given):
 )
 def test_shares_of_a_range(expression, first, middle, last):
     parameter = one(expression)
-    found = [parameter.at(share) for share in (0, 0.5, math.nextafter(1, 0))]
+    found = [parameter.from_unit(share) for share in (0, 0.5, math.nextafter(1, 0))]
     assert [type(value) for value in found] == [type(first)] * 3
     assert found == ([first, middle, last] if isinstance(first, str) else pytest.approx([first, middle, last]))
 
 
 @pytest.mark.parametrize("expression", ["int(interval(2, 6))", "range(2, 7)", "choice(2, 3, 4, 5, 6)"])
 def test_equal_shares_make_whole_numbers_equally_probable(expression):
-    drawn = [one(expression).at((i + 0.5) / 1000) for i in range(1000)]
+    drawn = [one(expression).from_unit((i + 0.5) / 1000) for i in range(1000)]
     assert {value: drawn.count(value) for value in range(2, 7)} == dict.fromkeys(range(2, 7), 200)
 
 
@@ -542,7 +542,7 @@ def test_whole_numbers_on_a_log_scale_are_as_probable_as_in_optuna():
     parameter = one("tag(log, int(interval(1, 20)))")
     sampler, study = optuna.samplers.RandomSampler(seed=0), optuna.create_study()
     theirs = [sampler.sample_independent(study, None, "a", parameter.distribution) for _ in range(4000)]
-    ours = [parameter.at((i + 0.5) / 4000) for i in range(4000)]
+    ours = [parameter.from_unit((i + 0.5) / 4000) for i in range(4000)]
     for value in range(1, 21):
         assert abs(ours.count(value) - theirs.count(value)) < 5 * math.sqrt(ours.count(value))
 

@@ -191,14 +191,3 @@ def test_queued_points_are_found_whenever_they_are_queued(tmp_path):
     assert [again.trials[number].params["x"] for number in (2, 3, 5)] == [0.25, 0.75, 0.5]
     assert [trial.state.is_finished() for trial in again.trials] == [True] * 7
     store.close()
-
-
-def test_an_empty_queue_is_not_looked_for_in_all_trials(tmp_path, monkeypatch):
-    store = JournalStore().open(tmp_path)
-    study = opened(store, optuna.samplers.RandomSampler())
-    run_points(study, 1)
-    read = []
-    monkeypatch.setattr(JournalStorage, "get_all_trials", lambda *args: read.append(args) or [])
-    study.ask(SPACE)
-    assert not read
-    store.close()

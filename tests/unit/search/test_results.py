@@ -3,7 +3,7 @@
 import pytest
 
 from hpsearch.base.types import BestPoint, Objective
-from hpsearch.search.tally import Tally
+from hpsearch.search.results import Results
 
 
 def point(number, mean, sd):
@@ -20,7 +20,7 @@ def point(number, mean, sd):
     ],
 )
 def test_the_best_is_the_one_that_the_report_calls_best(direction, points, wanted):
-    tally = Tally(Objective("valid/acc", direction))
+    results = Results(Objective("valid/acc", direction))
     for number, (mean, sd) in enumerate(points):
-        tally.note_best(point(number, mean, sd))
-    assert tally.best.point == wanted
+        results.add_point(point(number, mean, sd), [mean])
+    assert results.best.point == wanted

@@ -1,0 +1,151 @@
+"""The Optuna study of a search: which points it is asked for, in which ranges, and what it is told."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from hpsearch.base.errors import HpsearchError
+from hpsearch.base.outcome import PointOutcome
+from hpsearch.base.types import TrialState, Widening
+from hpsearch.search.extension import Ranges, copied, widened
+from hpsearch.search.optuna_internals import reopened
+from hpsearch.search.samplers import QueueSampler, UniqueSampler
+
+WIDENED_AT = "widened_at"
+"""User attribute of an Optuna study: the number of points that were asked before its ranges were widened."""
+
+
+class AskTell:
+    """An Optuna study by ask and tell.
+
+    Args:
+        study: as it was opened.
+        make_sampler: (points asked so far) -> the sampler; what it proposes is never a point that was seen before.
+        ranges: what is searched.
+        seed: of the points that replace proposals seen before.
+        line: told when a sampler fails.
+
+    Attributes:
+        name: of the search.
+        study: the present Optuna study: a widening of the ranges makes a new one.
+        space: the present ranges.
+        asked: points asked so far.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        make_sampler: Callable[[int], BaseSampler],
+        ranges: Ranges,
+        seed: int,
+        line: Callable[[str], None],
+    ) -> None:
+        self.name = study.study_name.partition("+")[0]
+        self.space = ranges.space
+        self.asked = 0
+        self._make_sampler = make_sampler
+        self._ranges = ranges
+        self._seed = seed
+        self._line = line
+        self._use(study)
+        sampler = make_sampler(len(self.trials()))
+        self._queue = sampler if isinstance(sampler, QueueSampler) else None
+        self._cells: int | None = None
+
+    def trials(self) -> list[FrozenTrial]:
+        """Return every point, queued ones too."""
+        return self.study.get_trials(deepcopy=False)
+
+    def _use(self, study: optuna.Study) -> None:
+        """Search in a study from now on."""
+        self.study = study
+        self.study.sampler = UniqueSampler(RandomSampler(seed=0), self.space, self._seed)  # for points half drawn
+        self._widened_at = int(study.user_attrs.get(WIDENED_AT, 0))
+
+    def reseed(self) -> None:
+        """Give the study a sampler that is seeded for the points it holds."""
+        sampler = self._make_sampler(len(self.trials()))
+        self.study.sampler = UniqueSampler(sampler, self.space, self._seed, self._line)
+
+    def enqueue(self) -> bool:
+        """Queue the points of a grid or a list that are not in the study; return whether there is such a queue."""
+        if self._queue is None:
+            return False
+        cells = self._queue.cells(self.space)
+        self._cells = len(cells)
+        for cell in cells[len(self.trials()) :]:
+            self.study.enqueue_trial(cell)
+        return True
+
+    def ask(self) -> optuna.Trial:
+        """Return a new point."""
+        self.asked += 1
+        return self.study.ask(self.space.distributions())
+
+    def reopen(self, frozen: FrozenTrial) -> optuna.Trial:
+        """Return a running point of the study as one that was asked just now."""
+        trial = reopened(self.study, frozen)
+        for name, distribution in self.space.distributions().items():
+            _suggest(trial, name, distribution)
+        return trial
+
+    @property
+    def size(self) -> int | None:
+        """How many points there are to ask for, None when they are without end."""
+        return min((n for n in (self._cells, self.space.size()) if n is not None), default=None)
+
+    def why_used_up(self) -> str:
+        """Return why there is no further point to ask for, or the empty string."""
+        size = self.space.size()
+        if self._queue is not None and self._cells is not None and self.asked >= self._cells:
+            return f"all {self._cells} points of the {self._queue.what} are done"
+        if size is not None and self.asked >= size:
+            return f"all {size} points of the space are done"
+        return ""
+
+    def tell(self, trial: optuna.Trial, outcome: PointOutcome) -> None:
+        """Tell what a point has come to."""
+        if not trial.constraints:  # stored already by a driver that was killed before it told
+            trial.set_constraint("infeasible", outcome.constraint)
+        if outcome.values is not None:
+            self.study.tell(trial, outcome.values)
+        else:
+            pruned = outcome.state is TrialState.PRUNED
+            self.study.tell(trial, state=OptunaState.PRUNED if pruned else OptunaState.FAIL)
+
+    def widen(self, best: Mapping[str, Any]) -> list[Widening]:
+        """Widen the ranges at whose edge the best point lies, in a new Optuna study that holds all points so far.
+
+        Args:
+            best: the best point's hyperparameters by dotted key.
+
+        Returns:
+            What was widened; if anything, then open points are to be opened again and the sampler is to be seeded.
+        """
+        extension = self._ranges.extension
+        if self._queue is not None or extension is None or self.asked - self._widened_at < extension.after:
+            return []
+        widenings = extension.widenings(self.space, self._ranges.first, best, self._ranges.allowed)
+        if widenings:
+            self.space = widened(self.space, widenings)
+            study = copied(self.study, self.name, self.space)
+            study.set_user_attr(WIDENED_AT, self.asked)
+            self._use(study)
+        return widenings
+
+
+def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> None:
+    match distribution:
+        case FloatDistribution(low=low, high=high, step=step, log=log):
+            trial.suggest_float(name, low, high, step=step, log=log)
+        case IntDistribution(low=low, high=high, step=step, log=log):
+            trial.suggest_int(name, low, high, step=step, log=log)
+        case CategoricalDistribution(choices=choices):
+            trial.suggest_categorical(name, choices)
+        case _:
+            raise HpsearchError(f"{name}: a {type(distribution).__name__} cannot be searched")

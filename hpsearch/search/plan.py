@@ -1,0 +1,33 @@
+"""How much a search trains."""
+
+from dataclasses import dataclass
+
+from hpsearch.base.types import Objective
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many points, each over which replicates, and when to stop.
+
+    Attributes:
+        objective: what is searched for.
+        seeds: of the replicates.
+        folds: of the cross-validation; ``(0,)`` for a single split.
+        points: at most so many points; None: until the grid or the space is used up.
+        seconds: start nothing new after so long.
+        epochs: start nothing new after so many epochs of all trials together.
+        target: start nothing new once a point's score is this good.
+    """
+
+    objective: Objective
+    seeds: tuple[int, ...]
+    folds: tuple[int, ...] = (0,)
+    points: int | None = None
+    seconds: float | None = None
+    epochs: int | None = None
+    target: float | None = None
+
+    @property
+    def replicates(self) -> list[tuple[int, int]]:
+        """The (seed, fold) of every trial of a point; the first one is judged by pruners."""
+        return [(seed, fold) for fold in self.folds for seed in self.seeds]

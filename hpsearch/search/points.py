@@ -1,0 +1,307 @@
+"""The points that were asked and not told yet: which of their trials start, wait, go on and stop."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeAlias
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from hpsearch.base.outcome import is_cut_short, point_outcome
+from hpsearch.base.types import (
+    BestPoint,
+    Clock,
+    Decision,
+    Objective,
+    Observer,
+    Report,
+    TrialId,
+    TrialResult,
+    TrialSpec,
+    TrialState,
+)
+from hpsearch.launch.base import Launcher
+from hpsearch.search.ask_tell import AskTell
+from hpsearch.search.plan import Plan
+from hpsearch.search.pool import Finished, Pool
+from hpsearch.search.pruners import PruneRule
+from hpsearch.search.results import Results, outcome_attrs
+from hpsearch.tracking.events import Record, TrialRecord
+
+TOLD = "told"
+"""User attribute of a told point: see `outcome_attrs`."""
+MakeSpec: TypeAlias = Callable[[int, Mapping[str, Any], int, int], TrialSpec]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a driver needs of the world.
+
+    Attributes:
+        observer: shows progress.
+        clock: seconds since the Unix epoch.
+        system: samples the load of the machine, at its own pace.
+    """
+
+    observer: Observer
+    clock: Clock
+    system: Callable[[float], Mapping[str, float] | None] = lambda _: None
+
+
+@dataclass
+class Point:
+    """An open point: asked, not yet told."""
+
+    trial: optuna.Trial
+    params: Mapping[str, Any]
+    waiting: list[tuple[int, int]]
+    open: set[TrialId] = field(default_factory=set)
+    finished: dict[TrialId, Finished] = field(default_factory=dict)
+    paused: Finished | None = None
+    stopped: bool = False
+
+    def untrained(self, objective: Objective) -> float:
+        """Return what the untrained model scored; where smaller is better also its first training loss will do."""
+        scores = [done.curve.get(0, math.nan) for done in self.finished.values()]
+        if not objective.maximize:
+            scores += [float(done.result.facts.get("first_loss", math.nan)) for done in self.finished.values()]
+        return next(filter(math.isfinite, scores), math.nan)
+
+
+class OpenPoints:
+    """Trains the points of a search, one trial per seed and fold, and tells what they have come to.
+
+    Args:
+        plan: how much.
+        study: where points are asked and told.
+        launcher: a started launcher.
+        record: the study's event files.
+        make_spec: (point, params, seed, fold) -> TrialSpec; raises ConfigError for values that cannot be trained.
+        environment: who is shown what, and the time.
+
+    Attributes:
+        pool: runs their trials.
+        results: of all points that were told.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        study: AskTell,
+        launcher: Launcher,
+        record: Record,
+        make_spec: MakeSpec,
+        environment: Environment,
+    ) -> None:
+        self._plan = plan
+        self._study = study
+        self._record = record
+        self._make_spec = make_spec
+        self._observer, self._clock = environment.observer, environment.clock
+        self._rule = PruneRule(study.study.pruner, plan.objective)
+        self._points: dict[int, Point] = {}
+        self.results = Results(plan.objective)
+        self.pool = Pool(
+            launcher, record, plan.objective, decide=self._decide, clock=self._clock, line=self._observer.line
+        )
+
+    def __len__(self) -> int:
+        """Return how many points are open."""
+        return len(self._points)
+
+    @property
+    def paused(self) -> list[int]:
+        """The points that the pruner has paused."""
+        return [number for number, point in self._points.items() if point.paused is not None]
+
+    @property
+    def epochs(self) -> int:
+        """The epochs trained so far by trials that have ended or wait."""
+        return self.results.epochs + sum(point.paused.epochs for point in self._points.values() if point.paused)
+
+    # What starts
+
+    def open(self, trial: optuna.Trial) -> Point:
+        """Take up a point that was asked."""
+        point = Point(trial, self._study.space.active(trial.params), self._plan.replicates)
+        self._points[trial.number] = point
+        self._rule.opened(trial.number)
+        return point
+
+    def start_replicate(self) -> bool:
+        """Start a further trial of the lowest point that waits for one; return whether there was one."""
+        for number in sorted(self._points):
+            point = self._points[number]
+            if point.waiting and point.paused is None and self._is_judged(point):
+                spec = self._make_spec(number, point.params, *point.waiting.pop(0))
+                point.open.add(spec.id)
+                self.pool.add(spec)
+                return True
+        return False
+
+    def _is_judged(self, point: Point) -> bool:
+        """Return whether the replicate that the pruner judges is yet to start or has ended."""
+        if self._rule.by_replicate:
+            return not point.open
+        return not self._rule.by_epoch or self._first(point) not in point.open
+
+    def _first(self, point: Point) -> TrialId:
+        return TrialId(point.trial.number, *self._plan.replicates[0])
+
+    def promote(self, asking: bool) -> bool:
+        """Let a paused point go on where the pruner chooses one.
+
+        Args:
+            asking: whether new points may still be asked for.
+
+        Returns:
+            Whether one goes on.
+        """
+        number = self._rule.promote(asking)
+        if number is None:
+            return False
+        point = self._points[number]
+        assert point.paused is not None, f"point {number} is not paused"
+        done, point.paused = point.paused, None
+        self._rule.note_state(number, TrialState.RUNNING)
+        failures = int(done.result.facts.get("failures", 0))
+        self.pool.add(replace(done.spec, attempt=done.spec.attempt + 1), done.curve, failures)
+        return True
+
+    # What is taken over
+
+    def take_over(self, frozen: FrozenTrial) -> None:
+        """Go on with a point that was running when its driver ended."""
+        point = self.open(self._study.reopen(frozen))
+        records = {replicate: self._record.trial(TrialId(frozen.number, *replicate)) for replicate in point.waiting}
+        point.waiting = [replicate for replicate, known in records.items() if known is None]
+        for replicate, known in records.items():
+            if known is not None:
+                self._go_on(point, replicate, known)
+        self._tell_if_done(point)
+
+    def _go_on(self, point: Point, replicate: tuple[int, int], known: TrialRecord) -> None:
+        spec = self._make_spec(point.trial.number, point.params, *replicate)
+        spec = replace(spec, attempt=known.attempts)
+        point.open.add(spec.id)
+        curve = known.curve(self._plan.objective.metric)
+        first = replicate == self._plan.replicates[0]
+        if first:
+            self._rule.opened(point.trial.number, curve)
+        if known.state.finished:
+            self._note_finished(point, _recorded(spec, known, curve))
+        elif first and self._rule.pauses(point.trial.number):
+            self._note_paused(point, _recorded(spec, known, curve))
+        else:
+            failures = int(known.facts.get("failures", 0))
+            self.pool.add(replace(spec, attempt=known.attempts + 1), curve, failures)
+
+    def recall(self, frozen: FrozenTrial) -> int:
+        """Count a point that was told; return of how many trials."""
+        attrs = frozen.user_attrs[TOLD]
+        state = TrialState(attrs["state"])
+        self.results.add_trials({TrialState(each): n for each, n in attrs["trials"].items()}, attrs["epochs"])
+        if self._rule.remembers:
+            known = self._record.trial(TrialId(frozen.number, *self._plan.replicates[0]))
+            self._rule.opened(frozen.number, known.curve(self._plan.objective.metric) if known else None)
+            self._rule.note_state(frozen.number, state)
+        if state is TrialState.COMPLETE:
+            self.results.add_point(
+                self._best(frozen.number, self._study.space.active(frozen.params), attrs), frozen.values
+            )
+        return sum(attrs["trials"].values())
+
+    def reopen(self) -> None:
+        """Go on in the present Optuna study, which holds all points of the one before."""
+        trials = self._study.trials()
+        for number, point in self._points.items():
+            point.trial = self._study.reopen(trials[number])
+
+    # What is decided
+
+    def _decide(self, trial: TrialId, report: Report) -> Decision:
+        if (trial.seed, trial.fold) != self._plan.replicates[0]:
+            return Decision.CONTINUE
+        return self._rule.after_report(self._points[trial.point].trial, report)
+
+    def ended(self, done: Finished) -> bool:
+        """Note a trial that left the pool; return whether its point was told."""
+        point = self._points[done.spec.id.point]
+        if done.result.state is TrialState.PAUSED:
+            self._note_paused(point, done)
+            return False
+        self._note_finished(point, done)
+        return self._tell_if_done(point)
+
+    def drop(self, number: int) -> bool:
+        """End a paused point that is never chosen; return whether it was told."""
+        point = self._points[number]
+        assert point.paused is not None, f"point {number} is not paused"
+        done = replace(point.paused, result=replace(point.paused.result, state=TrialState.PRUNED))
+        point.paused = None
+        self._record.state(
+            done.spec.id, TrialState.PRUNED, self._clock(), reason="others were better", attempt=done.spec.attempt
+        )
+        self._note_finished(point, done)
+        return self._tell_if_done(point)
+
+    def _note_paused(self, point: Point, done: Finished) -> None:
+        point.paused = done
+        self._rule.note_state(point.trial.number, TrialState.PAUSED)
+
+    def _note_finished(self, point: Point, done: Finished) -> None:
+        state = done.result.state
+        if done.spec.id == self._first(point):
+            self._rule.note_state(point.trial.number, state)
+        point.open.discard(done.spec.id)
+        point.finished[done.spec.id] = done
+        self.results.add_trials({state: 1}, done.epochs)
+        if state is TrialState.COMPLETE and point.waiting:
+            replicate = self._plan.replicates.index((done.spec.id.seed, done.spec.id.fold))
+            point.stopped = self._rule.after_replicate(point.trial, replicate, done.score)
+        if is_cut_short([state], point.stopped):
+            point.waiting.clear()
+
+    # What is told
+
+    def _tell_if_done(self, point: Point) -> bool:
+        """Tell a point whose trials have all ended; return whether it is one."""
+        if point.open or point.waiting:
+            return False
+        self._tell(point, list(point.finished.values()))
+        del self._points[point.trial.number]
+        return True
+
+    def _tell(self, point: Point, ended: Sequence[Finished]) -> None:
+        number, objective = point.trial.number, self._plan.objective
+        states = [done.result.state for done in ended]
+        penalties = self.results.penalties(point.untrained(objective))
+        outcome = point_outcome(states, [self._scores(done) for done in ended], penalties, point.stopped)
+        for place in outcome.unknown:
+            metric = objective.each[place].metric
+            self._observer.line(f"point {number} has no finite {metric}, so it is not compared: INFEASIBLE")
+        attrs = outcome_attrs(outcome, states, sum(done.epochs for done in ended))
+        point.trial.set_user_attr(TOLD, attrs)
+        self._study.tell(point.trial, outcome)
+        if outcome.state is TrialState.COMPLETE and outcome.values is not None:
+            best = self._best(number, point.params, attrs)
+            if self.results.add_point(best, outcome.values):
+                self._record.study("best", self._clock(), **asdict(best))
+
+    def _scores(self, done: Finished) -> list[float]:
+        """Return a trial's scores, one per objective: beside the first, of reported metrics or of facts."""
+        others = self._plan.objective.others
+        known = self._record.trial(done.spec.id) if others else None
+        return [
+            done.score,
+            *(each.value(known.curve(each.metric), known.facts) if known else math.nan for each in others),
+        ]
+
+    def _best(self, number: int, params: Mapping[str, Any], attrs: Mapping[str, Any]) -> BestPoint:
+        return BestPoint(number, params, attrs["mean"], attrs["sd"], attrs["n"], self._plan.objective.metric)
+
+
+def _recorded(spec: TrialSpec, known: TrialRecord, curve: Mapping[int, float]) -> Finished:
+    score = math.nan if known.score is None else known.score
+    return Finished(spec, TrialResult(known.state, known.reason, facts=known.facts), score, curve)

@@ -1,0 +1,165 @@
+"""What is reached for inside Optuna: each of these fails where a later Optuna is different."""
+
+import numpy as np
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.pruners import HyperbandPruner
+from optuna.samplers import RandomSampler, TPESampler
+from optuna.samplers._tpe import _truncnorm
+from optuna.storages import JournalStorage
+from optuna.trial import TrialState
+
+from hpsearch.search import optuna_internals as internals
+from hpsearch.search.samplers import CmaEs
+from hpsearch.search.storage import JournalStore
+
+SPACE = {
+    "lr": FloatDistribution(1e-4, 1, log=True),
+    "width": IntDistribution(8, 512),
+    "kind": CategoricalDistribution(["a", "b"]),
+}
+
+
+def test_it_was_written_for_this_version():
+    written, installed = (version.split(".")[:2] for version in (internals.WRITTEN_FOR, optuna.__version__))
+    assert written == installed, "read optuna_internals.py against the new Optuna, then set WRITTEN_FOR"
+
+
+@pytest.fixture
+def optunas_own():
+    """Optuna's own log Phi, in place before and after the test."""
+    before = _truncnorm._log_ndtr
+    if before is internals.log_ndtr:
+        _truncnorm._log_ndtr = lambda a: np.asarray([_truncnorm._log_ndtr_single(x) for x in np.ravel(a)]).reshape(
+            a.shape
+        )
+    yield _truncnorm._log_ndtr
+    _truncnorm._log_ndtr = before
+
+
+def proposals():
+    study = optuna.create_study(sampler=TPESampler(seed=1, n_startup_trials=5, multivariate=True))
+    for _ in range(24):
+        trial = study.ask(SPACE)
+        study.tell(trial, abs(np.log10(trial.params["lr"]) + 2) + trial.params["width"] / 512)
+    return [(t.params["lr"], t.params["width"], t.params["kind"]) for t in study.trials]
+
+
+def test_log_phi_is_optunas_to_rounding(optunas_own):
+    a = np.concatenate([-np.logspace(-8, 3, 500), [0.0], np.logspace(-8, 0.7, 500)])
+    np.testing.assert_allclose(internals.log_ndtr(a), optunas_own(a), rtol=1e-9, atol=1e-15)
+
+
+def test_tpe_proposes_the_same_points(optunas_own):
+    slow = proposals()
+    internals.quicken_tpe()
+    assert _truncnorm._log_ndtr is not optunas_own
+    for ours, theirs in zip(proposals(), slow, strict=True):
+        assert ours[1:] == theirs[1:]
+        assert ours[0] == pytest.approx(theirs[0], rel=1e-9)
+
+
+def test_tpe_still_calls_the_function_that_is_replaced(optunas_own, monkeypatch):
+    calls = []
+    monkeypatch.setattr(internals, "log_ndtr", lambda a: calls.append(a) or optunas_own(a))
+    internals.quicken_tpe()
+    proposals()
+    assert calls
+
+
+def test_a_running_point_is_opened_again_and_told():
+    study = optuna.create_study()
+    study.ask(SPACE)
+    asked = study.ask(SPACE)
+    again = internals.reopened(study, study.trials[1])
+    assert (again.number, again.params) == (1, asked.params)
+    study.tell(again, 0.5)
+    assert [t.state for t in study.trials] == [TrialState.RUNNING, TrialState.COMPLETE]
+
+
+def test_all_trials_are_seen_where_a_pruner_shows_a_part():
+    seen = []
+
+    class Looking(RandomSampler):
+        def sample_relative(self, study, trial, search_space):
+            seen.append((len(study.get_trials(deepcopy=False)), len(internals.all_trials(study))))
+            return {}
+
+    study = optuna.create_study(
+        sampler=Looking(), pruner=HyperbandPruner(min_resource=1, max_resource=9, reduction_factor=3)
+    )
+    for _ in range(8):
+        trial = study.ask({"x": FloatDistribution(0, 1)})
+        trial.report(0.5, step=1)
+        trial.should_prune()
+        study.tell(trial, 0.0)
+    assert [everything for _, everything in seen] == list(range(1, 9))
+    assert any(part < everything for part, everything in seen)
+
+
+def test_the_storage_of_a_study():
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(storage=storage, study_name="s")
+    assert optuna.load_study(study_name="s", storage=internals.storage_of(study)).study_name == study.study_name
+
+
+@pytest.mark.parametrize(
+    ("distribution", "value", "inside"),
+    [
+        (SPACE["lr"], 0.1, True),
+        (SPACE["lr"], 2.0, False),
+        (SPACE["width"], 512, True),
+        (SPACE["width"], 513, False),
+        (SPACE["kind"], "b", True),
+    ],
+)
+def test_what_a_distribution_holds(distribution, value, inside):
+    assert internals.is_inside(distribution, value) is inside
+
+
+def test_a_value_of_no_choice_raises():
+    with pytest.raises(ValueError, match="not in"):
+        internals.is_inside(SPACE["kind"], "c")
+
+
+def test_what_is_given_of_a_queued_point_is_known_before_it_is_drawn():
+    seen = []
+
+    class Looking(RandomSampler):
+        def infer_relative_search_space(self, study, trial):
+            seen.append(internals.given_params(trial))
+            return {}
+
+    study = optuna.create_study(sampler=Looking(seed=0))
+    study.enqueue_trial({"width": 9})
+    study.ask(SPACE)
+    assert seen == [{"width": 9}]
+    assert internals.given_params(study.trials[0]) == study.trials[0].params
+
+
+def test_cma_es_keeps_its_state_in_trials_under_its_name():
+    study = optuna.create_study(sampler=CmaEs(seed=0))
+    space = {name: SPACE[name] for name in ("lr", "width")}
+    for _ in range(8):
+        study.tell(study.ask(space), 0.5)
+    attrs = study.trials[-1].system_attrs
+    assert any(key.startswith("cma:") for key in attrs)
+    assert not internals.without_cma_state(attrs)
+    assert internals.without_cma_state({"cma:x": 1, "fixed_params": {}}) == {"fixed_params": {}}
+
+
+def test_cma_es_draws_the_rest_with_a_sampler_of_its_own():
+    inner = RandomSampler(seed=0)
+    assert internals.independent_sampler(CmaEs(independent_sampler=inner)) is inner
+
+
+def test_an_empty_queue_is_not_looked_for_in_all_trials(tmp_path, monkeypatch):
+    store = JournalStore().open(tmp_path)
+    study = optuna.create_study(storage=store.storage, study_name="s", sampler=RandomSampler(seed=0))
+    study.ask(SPACE)
+    read = []
+    monkeypatch.setattr(JournalStorage, "get_all_trials", lambda *args: read.append(args) or [])
+    study.ask(SPACE)
+    assert not read
+    store.close()
