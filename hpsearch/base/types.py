@@ -171,6 +171,7 @@ class Objective:
         reduce: ``last`` or ``best`` value of a trial's curve.
         smooth: epochs of the trailing mean that is taken of the curve first; 1: the curve as it is.
         others: what is optimized at the same time; the best points are then those that no other dominates.
+        share: whether the metric lies between 0 and 1; None where that is not known.
     """
 
     metric: str
@@ -178,6 +179,7 @@ class Objective:
     reduce: str = "last"
     smooth: int = 1
     others: tuple["Objective", ...] = ()
+    share: bool | None = None
 
     @property
     def maximize(self) -> bool:

@@ -22,6 +22,7 @@ KINDS = {
     "model": "torch.nn.Module",
     "init": "hpsearch.nn.init.Initializer",
     "loss": "torch.nn.Module",
+    "metric": "hpsearch.metrics.base.Metric",
     "optimizer": "torch.optim.Optimizer",
     "scheduler": "torch.optim.lr_scheduler.LRScheduler",
     "regularizer": "hpsearch.regularizers.Regularizer",

@@ -19,6 +19,7 @@ from hpsearch.search.plan import Plan
 from hpsearch.search.pruners import PruneRule, TopKAfter
 from hpsearch.search.samplers import QueueSampler, check_sampler, seed_after
 from hpsearch.search.space import Space
+from hpsearch.trial.build import objective_of
 
 PAIRS = 24
 """Configurations built beforehand for pairs of searched options that might exclude each other."""
@@ -85,7 +86,7 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
         raise SpaceError(f"the space of study '{composition.study_name}' is empty: nothing is left to search")
     composition.check_space(space.ends())
     sampler, pruner = _quietly("sampler", config, seed=0), _quietly("pruner", config)
-    objective: Objective = build("objective", config["objective"], config["plugins"])
+    objective = objective_of(config)
     if objective.others and isinstance(pruner, AutoPruner):
         pruner = NopPruner()  # what picks for itself picks what works: nothing can judge several objectives early
     seeds = tuple(config["seed"] + i for i in range(config["study"]["seeds"]))

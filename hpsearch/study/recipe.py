@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.errors import ConfigError, StorageError
-from hpsearch.base.types import Objective, Observer, TrialState, TrialTable
+from hpsearch.base.types import Observer, TrialState, TrialTable
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.config.groups import describe_groups
@@ -30,6 +30,7 @@ from hpsearch.tracking.afterwards import add, run_of
 from hpsearch.tracking.events import STUDY, Record
 from hpsearch.tracking.mlflow import sync
 from hpsearch.tracking.study_events import read_study
+from hpsearch.trial.build import objective_of
 from hpsearch.trial.measure import measure
 
 GATE_FAILED = 3
@@ -97,7 +98,7 @@ class Bench:
         factorial: Factorial | None,
     ) -> None:
         config = composition.config
-        self.objective: Objective = build("objective", config["objective"], config["plugins"])
+        self.objective = objective_of(config)
         self.space: Mapping[str, str] = {name: str(text) for name, text in composition.space.items()}
         self.handed: Mapping[str, Any] = {}
         self.factorial = factorial

@@ -19,6 +19,7 @@ from hpsearch.study.workers import Workers
 from hpsearch.tracking.base import Tracker
 from hpsearch.tracking.environment import environment, git_state
 from hpsearch.tracking.events import Record
+from hpsearch.trial.build import objective_of
 
 QUICK_SEC = 1.0
 """What is sent within this time needs no word."""
@@ -51,7 +52,7 @@ class StudySession:
         config = composition.config
         self.composition = composition
         self.folder: Path = studies_folder() / (composition.study_name if composition.study_option else SINGLE)
-        self.objective: Objective = build("objective", config["objective"], config["plugins"])
+        self.objective = objective_of(config)
         self.workers = Workers(composition, launcher)
         self.tracker: Tracker = build("tracker", config["tracker"], config["plugins"])
         self.tracker.check()

@@ -11,13 +11,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from hpsearch import metrics
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.rng import address
 from hpsearch.base.types import Objective, TrialRun, TrialSpec
 from hpsearch.config.build import build
+from hpsearch.metrics.base import Metric, bounded_by_0_and_1, check_fit, names_of
+from hpsearch.metrics.reported import USUAL, followed, reported, with_usual
 
 if TYPE_CHECKING:
     import torch
@@ -123,16 +125,14 @@ def reported_metrics(job: "Job") -> tuple[str, ...]:
     Raises:
         ConfigError: the schedule or early stopping follows a metric that is not among them.
     """
-    task, asked = job.splits.task, job.trainer.metrics
-    metrics.check_outputs(task, asked, job.splits.num_outputs)
-    names = metrics.reported(task, job.trainer.test, asked, bool(job.regularizers), job.device.type == "cuda")
+    names = reported(job.metrics, job.trainer.test, bool(job.regularizers), job.device.type == "cuda")
     if not job.epochs:
         return tuple(name for name in names if name.startswith(("valid/", "test/")))
-    followed = {
+    watched = {
         "scheduler.metric": job.plateau and job.plateau.metric,
         "regularizer.early_stopping.metric": job.early_stopping and job.early_stopping.metric,
     }
-    for key, name in followed.items():
+    for key, name in watched.items():
         if name and (name not in names or name.startswith("test/")):
             raise ConfigError(f"{key} = '{name}': is not reported{nearest(name, names)} ({', '.join(names)})")
     return names
@@ -168,7 +168,8 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
     optimizer = _optimizer(config["optimizer"], plugins, model, tuned.rate_factors)
     steps = math.ceil(len(splits.train) / batch_size)
     loss = _loss(config["loss"], plugins, splits.num_outputs)
-    table, plateau = schedule_of(config, optimizer, steps, trainer.epochs, objective, trainer.steps)
+    metrics = _metrics(config["metric"], plugins, splits)
+    table, plateau = schedule_of(config, optimizer, steps, trainer.epochs, objective, trainer.steps, metrics)
     return Job(
         key=key,
         folder=folder,
@@ -186,6 +187,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
         plateau=plateau,
         **_regularizers(config["regularizer"], plugins),
         facts={**_facts(model, splits, device), **tuned.facts},
+        metrics=metrics,
         frozen=tuned.frozen,
     )
 
@@ -270,6 +272,30 @@ def _optimizer(
     return optimizer
 
 
+def _metrics(config: Mapping[str, Any], plugins: tuple[str, ...], splits: "Splits") -> dict[str, Metric]:
+    chosen: dict[str, Metric] = {key: build("metric", each, plugins) for key, each in config.items()}
+    for key, metric in chosen.items():
+        check_fit(key, metric, splits.task, splits.num_outputs)
+    return with_usual(splits.task, chosen)
+
+
+def objective_of(config: Mapping[str, Any]) -> Objective:
+    """Return what a configuration optimizes, its metric known for a share where the metric's class says so."""
+    objective: Objective = build("objective", config["objective"], config["plugins"])
+    if objective.share is not None:
+        return objective
+    return replace(objective, share=_is_share(objective.metric.rpartition("/")[2], config))
+
+
+def _is_share(name: str, config: Mapping[str, Any]) -> bool:
+    """Return whether a metric lies between 0 and 1; only one that no usual metric has the name of is built for it."""
+    known = next((usual[name] for usual in USUAL.values() if name in usual), None)
+    if known is not None:
+        return bounded_by_0_and_1(known)
+    made = ((key, build("metric", each, tuple(config["plugins"]))) for key, each in config["metric"].items())
+    return any(name in names_of(key, metric) and bounded_by_0_and_1(metric) for key, metric in made)
+
+
 def _regularizers(config: Mapping[str, Any], plugins: tuple[str, ...]) -> dict[str, Any]:
     """Build the regularizers and sort them by where the loop uses them."""
     from hpsearch.regularizers import Constraint, EarlyStopping, Mixing, Penalty
@@ -295,6 +321,7 @@ def schedule_of(
     epochs: int,
     objective: Objective,
     total: int | None = None,
+    metrics: Mapping[str, Metric] = MappingProxyType({}),
 ) -> tuple["Table", "Plateau | None"]:
     """Return the schedule that a configuration describes.
 
@@ -305,6 +332,7 @@ def schedule_of(
         epochs: passes.
         objective: what is followed unless the schedule says otherwise.
         total: updates in place of whole passes; None: what `epochs` give.
+        metrics: what the trial measures, by key.
 
     Returns:
         The table of all steps, and what moves its rates where the schedule follows a metric.
@@ -314,14 +342,14 @@ def schedule_of(
 
     options, plateau = dict(config["scheduler"]), None
     ours = {name: options.pop(name) for name in ("per", "warmup", "warmup_steps") if name in options}
-    followed = options.pop("metric", None)
+    watched = options.pop("metric", None)
     make: Any = build("scheduler", options, tuple(config["plugins"]))
     lr, momentum = (
         optimizer.defaults["lr"],
         optimizer.defaults.get("momentum", optimizer.defaults.get("betas", (None,))[0]),
     )
     if follows_a_metric(make):
-        metric, maximize = metrics.followed(followed, objective)
+        metric, maximize = followed(watched, objective, metrics)
         make, plateau = None, Plateau(with_mode(make, maximize), lr, metric)
     early = MomentumWarmup(**{
         name: config["optimizer"][name] for name in MOMENTUM_WARMUP if name in config["optimizer"]

@@ -1,12 +1,13 @@
 """Loss and metrics of a model on a whole split."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from hpsearch import metrics
 from hpsearch.data.base import Part
+from hpsearch.metrics.base import Metric
+from hpsearch.metrics.meter import Meter
 
 
 @torch.no_grad()
@@ -16,8 +17,7 @@ def evaluate(
     loss: nn.Module,
     split: Part,
     batch_size: int,
-    task: str,
-    asked: Sequence[str] = (),
+    metrics: Mapping[str, Metric],
 ) -> dict[str, float]:
     """Evaluate a model in evaluation mode on a fixed grid of batches, in the split's order.
 
@@ -30,23 +30,18 @@ def evaluate(
         loss: maps (outputs, targets) to their mean loss.
         split: the samples, on the model's device.
         batch_size: samples per forward pass; the last one may have fewer.
-        task: ``classification`` or ``regression``.
-        asked: metrics that need all outputs at once, see `hpsearch.metrics.wholes`.
+        metrics: what is measured besides the loss, by key.
 
     Returns:
-        The means of `hpsearch.metrics.names`, and the metrics asked for.
+        ``loss``, the mean over the samples, and the metrics by name.
     """
     training = model.training
     model.eval()
-    kept: list[tuple[Tensor, Tensor]] = []
+    meter = Meter(metrics, split.device)
     try:
-        sums = torch.zeros(len(metrics.names(task)), device=split.device)
         for x, y in split.in_order(batch_size):
             outputs = forward(x)
-            if asked:
-                kept.append((outputs, y))
-            sums += metrics.batch_sums(task, loss(outputs, y), outputs, y)
-        whole = metrics.of_outputs(asked, [outputs for outputs, _ in kept], [y for _, y in kept])
-        return metrics.means(task, sums, len(split)) | whole
+            meter.update(loss(outputs, y), outputs, y)
+        return meter.compute()
     finally:
         model.train(training)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from hpsearch.base.types import Objective
 from hpsearch.data.augment import Augment
 from hpsearch.data.base import Splits
 from hpsearch.data.views import VIEWS
+from hpsearch.metrics.base import Metric
 from hpsearch.regularizers import Constraint, EarlyStopping, Mixing, Penalty
 from hpsearch.schedules import Table
 from hpsearch.schedules.plateau import Plateau
@@ -44,7 +45,6 @@ class Trainer:
         checkpoint_sec: write the last state at most this often.
         log_every: keep the loss of every n-th step, from the first; None for about 100 per epoch.
         watch_layers: write what each layer does to ``layers.json``, see `hpsearch.trial.layers.LayerWatch`.
-        metrics: what is reported besides the task's own metrics: f1, auroc, top_2, top_5, ...
     """
 
     epochs: int
@@ -64,7 +64,6 @@ class Trainer:
     checkpoint_sec: float = 30.0
     log_every: int | None = None
     watch_layers: bool = True
-    metrics: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         check_int("trainer.epochs", self.epochs, 1)
@@ -84,8 +83,6 @@ class Trainer:
                 check_float(f"trainer.{name}", getattr(self, name), "(0, inf)")
         if self.log_every is not None:
             check_int("trainer.log_every", self.log_every, 1)
-        if isinstance(self.metrics, str) or not all(isinstance(name, str) for name in self.metrics):
-            raise ConfigError(f"trainer.metrics = {self.metrics!r}: must be a list of names")
 
     def find_device(self) -> torch.device:
         """Return the device to train on, see `hpsearch.base.platform.choose_device`."""
@@ -117,6 +114,7 @@ class Job:
         augment: what changes the inputs of training batches, None for nothing.
         artifacts: files that are in `folder` before the training.
         facts: scalars measured once, sent with the first message.
+        metrics: what is measured besides the loss, by key.
         frozen: modules of the model that stay in evaluation mode, because they are not trained.
         plateau: moves the rates of `table` by what a metric does, None where the table is all.
     """
@@ -134,6 +132,7 @@ class Job:
     table: Table
     regularizers: Mapping[str, Penalty]
     facts: Mapping[str, str | int | float]
+    metrics: Mapping[str, Metric]
     constraints: tuple[Constraint, ...] = ()
     mixing: Mixing | None = None
     early_stopping: EarlyStopping | None = None

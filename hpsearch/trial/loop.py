@@ -8,11 +8,11 @@ from functools import partial
 
 import torch
 
-from hpsearch import metrics
 from hpsearch.base.outcome import state_after
 from hpsearch.base.types import Decision, Message, Report, Started, TrialResult, TrialRun, TrialState
 from hpsearch.data.base import Part
 from hpsearch.data.views import averaged
+from hpsearch.metrics.reported import followed
 from hpsearch.trial import checkpoint
 from hpsearch.trial.checkpoint import Best, Progress
 from hpsearch.trial.evaluate import evaluate
@@ -145,7 +145,7 @@ def _over(job: Job, epoch: int | None, reports: Sequence[Report]) -> bool:
     """Whether this epoch is the last, which its number or early stopping says."""
     if epoch == job.epochs or job.early_stopping is None:
         return epoch == job.epochs
-    metric, maximize = metrics.followed(job.early_stopping.metric, job.objective)
+    metric, maximize = followed(job.early_stopping.metric, job.objective, job.metrics)
     return job.early_stopping.stops(_curve(reports, metric), maximize)
 
 
@@ -153,13 +153,12 @@ def _train_epoch(
     job: Job, progress: Progress, layers: LayerWatch, epoch: int
 ) -> tuple[dict[str, float], tuple[tuple[int, float], ...]]:
     """Train one epoch; return its metrics and its thinned losses."""
-    task, done = job.splits.task, (epoch - 1) * job.steps_per_epoch
+    done = (epoch - 1) * job.steps_per_epoch
     steps = min(job.steps_per_epoch, job.steps - done)
     named = trained_parameters(job)
     trained = [parameter for _, parameter in named]
     plain_update = partial(update_weights, job, named, trained)
-    asked = metrics.wholes(task, job.trainer.metrics)
-    log = EpochLog(task, done, progress.first_loss, job.trainer.diverge_factor, job.device, asked)
+    log = EpochLog(job.metrics, done, progress.first_loss, job.trainer.diverge_factor, job.device)
     norms, penalties = torch.zeros(3, device=job.device), torch.zeros((), device=job.device)
     measure, place = measured_steps(steps), layers.place(epoch, steps)
     rates = _rates(job, progress.reports, done)
@@ -204,8 +203,7 @@ def _curve(reports: Sequence[Report], metric: str) -> list[float]:
 
 def _evaluate(job: Job, split: Part, part: str) -> dict[str, float]:
     forward = averaged(partial(forward_pass, job), job.trainer.eval_views, job.splits.task)
-    asked = metrics.wholes(job.splits.task, job.trainer.metrics)
-    values = evaluate(job.model, forward, job.loss, split, job.trainer.eval_batch_size, job.splits.task, asked)
+    values = evaluate(job.model, forward, job.loss, split, job.trainer.eval_batch_size, job.metrics)
     return {f"{part}/{name}": value for name, value in values.items()}
 
 

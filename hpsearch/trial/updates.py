@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from hpsearch.base import rng
 from hpsearch.base.errors import ConfigError
 from hpsearch.losses import check_fit
+from hpsearch.metrics.meter import try_out
 from hpsearch.nn.dropout import Dropout, address_dropout, advance
 from hpsearch.trial.job import Job
 
@@ -38,6 +39,7 @@ def rehearse(job: Job) -> float:
         with torch.no_grad():
             outputs = forward_pass(job, x)
             check_fit(job.loss, outputs, y, job.splits.task, job.splits.num_outputs)
+            try_out(job.metrics, outputs, y)
             if not named:
                 return float(job.loss(outputs, y))
         _, loss, _ = _backward(job, named, *_mixed(job, x, y, 0))

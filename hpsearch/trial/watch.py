@@ -1,12 +1,13 @@
 """What the loop sees of its steps without waiting for the device at each of them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from hpsearch import metrics
+from hpsearch.metrics.base import Metric
+from hpsearch.metrics.meter import Meter
 
 CHUNK_STEPS = 64
 """Steps read from the device at once; a diverged trial trains at most this many steps too many."""
@@ -32,12 +33,11 @@ class EpochLog:
     """The losses and metric sums of one epoch's steps, read from the device in chunks.
 
     Args:
-        task: ``classification`` or ``regression``.
+        metrics: what is measured besides the loss, by key.
         done: steps before the epoch.
         first_loss: loss of the trial's first step, None when the epoch begins with it.
         factor: a loss above this many times the first one is a divergence. A first loss of 0 or less has no such limit.
         device: where the losses are.
-        asked: metrics that need all outputs of the epoch, see `hpsearch.metrics.wholes`.
 
     Attributes:
         losses: the loss of every step read so far.
@@ -46,20 +46,16 @@ class EpochLog:
 
     def __init__(
         self,
-        task: str,
+        metrics: Mapping[str, Metric],
         done: int,
         first_loss: float | None,
         factor: float,
         device: torch.device,
-        asked: Sequence[str] = (),
     ) -> None:
         self.losses: list[float] = []
         self.first_loss = first_loss
-        self._task, self._done, self._factor = task, done, factor
-        self._sums = torch.zeros(len(metrics.names(task)), device=device)
-        self._samples = 0
-        self._asked = asked
-        self._kept: list[tuple[Tensor, Tensor]] = []
+        self._done, self._factor = done, factor
+        self._meter = Meter(metrics, device)
         self._chunk: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def add(self, loss: Tensor, outputs: Tensor, y: Tensor) -> None:
@@ -77,16 +73,11 @@ class EpochLog:
         losses, y = torch.stack(chunk_losses), torch.cat(targets)
         self._check(losses.tolist())
         sizes = torch.tensor([len(part) for part in targets], device=losses.device)
-        chunk = torch.cat(outputs)
-        self._sums += metrics.batch_sums(self._task, (losses * sizes).sum() / len(y), chunk, y)
-        if self._asked:
-            self._kept.append((chunk, y))
-        self._samples += len(y)
+        self._meter.update((losses * sizes).sum() / len(y), torch.cat(outputs), y)
 
     def means(self) -> dict[str, float]:
-        """Return the epoch's means over samples by name, and the metrics asked for."""
-        whole = metrics.of_outputs(self._asked, [outputs for outputs, _ in self._kept], [y for _, y in self._kept])
-        return metrics.means(self._task, self._sums, self._samples) | whole
+        """Return the loss and the metrics of the epoch by name."""
+        return self._meter.compute()
 
     def thinned(self, every: int) -> tuple[tuple[int, float], ...]:
         """Return (step, loss) of the trial's first and then every `every`-th step, as far as they are in this epoch."""

@@ -8,6 +8,9 @@ import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from hpsearch.base.types import Decision, Report, Started, TrialRun, TrialState
+from hpsearch.metrics.auroc import Auroc
+from hpsearch.metrics.f1_macro import F1Macro
+from hpsearch.metrics.top_k import TopK
 from hpsearch.optim.lion import Lion
 from hpsearch.regularizers import EarlyStopping, ElasticNet, MaxNorm, Mixup
 from hpsearch.schedules.plateau import Plateau
@@ -31,7 +34,7 @@ EXTRAS = {
     "mixup": {"more": {"mixing": Mixup(alpha=1.0)}},
     "max-norm": {"more": {"constraints": (MaxNorm(limit=0.4),)}},
     "elastic net": {"regularizers": {"elastic_net": ElasticNet(strength=0.01)}},
-    "whole metrics": {"metrics": ["f1", "auroc", "top_2"]},
+    "whole metrics": {"metrics": {"f1_macro": F1Macro(), "auroc": Auroc(), "top_k": TopK(2)}},
 }
 """What a trial may carry besides an optimizer, as arguments of `make_job`."""
 

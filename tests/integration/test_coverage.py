@@ -17,7 +17,7 @@ from hpsearch.trial.loop import train
 from tests.support.coverage_rows import ROWS
 from tests.support.jobs import drive
 
-GROUPS = ("model", "init", "optimizer", "scheduler", "regularizer", "loss", "data", "augment", "finetune")
+GROUPS = ("model", "init", "optimizer", "scheduler", "regularizer", "loss", "metric", "data", "augment", "finetune")
 SMALL = {
     "data.train_size": "64",
     "data.batch_size": "32",

@@ -76,7 +76,7 @@ def test_the_loss_is_that_of_the_weights_on_record(here):
     job = prepare(known.config, known.key, here)
     file = here / "studies" / "single" / "trials" / "0-0-0" / "best.safetensors"
     assert load_weights(file, known.key, job.model) == outcome.epoch
-    value = evaluate(job.model, job.model, job.loss, job.splits.train, 1000, "classification")["loss"]
+    value = evaluate(job.model, job.model, job.loss, job.splits.train, 1000, {})["loss"]
     assert outcome.found.loss == pytest.approx(value, rel=1e-5)
 
 

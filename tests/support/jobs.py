@@ -12,6 +12,8 @@ from torch import nn
 from hpsearch.base import rng
 from hpsearch.base.types import Decision, Message, Objective, Report, Started, TrialResult, TrialRun
 from hpsearch.data.base import Split, Splits
+from hpsearch.metrics.base import Metric
+from hpsearch.metrics.reported import with_usual
 from hpsearch.models.mlp import MLP
 from hpsearch.schedules import table
 from hpsearch.trial.loop import Job, Trainer
@@ -47,6 +49,7 @@ def make_job(
     splits: Splits | None = None,
     regularizers: dict | None = None,
     objective: Objective | None = None,
+    metrics: dict[str, Metric] | None = None,
     key: str = "key",
     more: dict | None = None,
     **trainer: object,
@@ -73,6 +76,7 @@ def make_job(
         optimizer=make_optimizer(model.parameters()),
         table=table(make_scheduler, lr, momentum, steps, settings.epochs),
         regularizers=regularizers or {},
+        metrics=with_usual(splits.task, metrics or {}),
         facts={"parameters": sum(p.numel() for p in model.parameters())},
         **(more or {}),
     )

@@ -30,7 +30,7 @@ def study(space, config=CONFIG, seeds=3, **changes):
     config = {**config, "study": {**config["study"], "seeds": seeds}}
     return {
         "question": config["study"]["question"],
-        "objective": {"metric": "valid/acc", "direction": "maximize", "reduce": "last"},
+        "objective": {"metric": "valid/acc", "direction": "maximize", "reduce": "last", "share": True},
         "space": space,
         "config": config,
         "command": "python -m hpsearch +study=lr_sweep",

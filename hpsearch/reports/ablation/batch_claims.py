@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from hpsearch.base.types import Objective
 from hpsearch.base.words import count, number
-from hpsearch.metrics import is_share
 from hpsearch.reports.ablation.arms import Arm, replicates_in_common, scores
 from hpsearch.reports.ablation.claim import (
     AGAINST,
@@ -210,7 +209,7 @@ def _gap(small: Arm, large: Arm, objective: Objective) -> dict[Replicate, float]
 
 def _margin(smallest: Sequence[Arm], objective: Objective) -> float:
     """Return the loss of score that an interval must exclude; nan where no arm of the smallest batch has a score."""
-    if is_share(objective.metric):
+    if objective.share:
         return LOSS
     means = [arm.score.mean for arm in smallest if arm.finished]
     return RELATIVE_LOSS * abs(float(np.mean(means))) if means else math.nan

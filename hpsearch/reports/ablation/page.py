@@ -140,12 +140,12 @@ def arm_table(found: Ablation, table: TrialTable) -> Table:
     """
     headings, rows = tables.arm_rows(found)
     compared, commands = {each.arm: each for each in found.differences}, arm_commands(table)
-    none, metric = (NONE,) * len(tables.STRENGTH), found.objective.metric
+    none = (NONE,) * len(tables.STRENGTH)
     return Table(
         (*headings, *tables.STRENGTH),
         tuple(
             Row(
-                (*cells, *(tables.strength(compared[arm.name], metric) if arm.name in compared else none)),
+                (*cells, *(tables.strength(compared[arm.name], found.objective) if arm.name in compared else none)),
                 arm.state,
                 arm is found.best,
                 commands.get(arm.point, ""),

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from hpsearch.base import words
 from hpsearch.base.types import Objective, TrialTable
-from hpsearch.metrics import is_share
 from hpsearch.reports.ablation.arms import Arm, replicates_in_common
 from hpsearch.reports.ablation.comparisons import Difference
 from hpsearch.reports.ablation.effects import Effects
@@ -86,9 +85,9 @@ def caveats(
     return tuple(line for line in lines if line)
 
 
-def detectable(difference: float, metric: str, beyond: str = "> 1") -> str:
+def detectable(difference: float, objective: Objective, beyond: str = "> 1") -> str:
     """Write the smallest difference that would be shown; of a share none is above 1, and `beyond` is written then."""
-    return beyond if is_share(metric) and difference > 1 else f"{difference:.2g}"
+    return beyond if objective.share and difference > 1 else f"{difference:.2g}"
 
 
 def _capital(name: str) -> str:
@@ -177,7 +176,7 @@ def _power(compared: Sequence[Difference], objective: Objective) -> str:
     if not found:
         return ""
     beyond = "more than could ever be seen"
-    ends = " to ".join(dict.fromkeys(detectable(end, objective.metric, beyond) for end in (min(found), max(found))))
+    ends = " to ".join(dict.fromkeys(detectable(end, objective, beyond) for end in (min(found), max(found))))
     return (
         f"Not told apart is not equal: with these seeds a true difference in {objective.metric} of {ends} would have "
         "been shown in 4 studies of 5 by one comparison without Holm's adjustment (an estimate, from the estimated "

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpsearch.base import words
+from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.arms import level, replicates_in_common
 from hpsearch.reports.ablation.comparisons import Difference
 from hpsearch.reports.ablation.costs import Cost, Reach
@@ -50,7 +51,7 @@ def difference_rows(found: Ablation) -> Cells:
             Cell(each.arm),
             _count(each.difference.n),
             *(gap, interval, other, _p(each.p), p_holm),
-            *strength(each, found.objective.metric),
+            *strength(each, found.objective),
         ))
     return names, rows
 
@@ -65,11 +66,11 @@ def against(own: Difference) -> tuple[Cell, Cell, Cell]:
     return Cell(f"{found.mean:+.{digits}f}", found.mean), _named(found, shown), _p(own.p_holm)
 
 
-def strength(own: Difference, metric: str) -> tuple[Cell, Cell]:
+def strength(own: Difference, objective: Objective) -> tuple[Cell, Cell]:
     """Return the effect size of a paired difference and what these pairs would have shown: cells under `STRENGTH`."""
     return (
         NONE if own.effect is None else Cell(f"{own.effect:+.2f}", own.effect),
-        NONE if own.detectable is None else Cell(detectable(own.detectable, metric), own.detectable),
+        NONE if own.detectable is None else Cell(detectable(own.detectable, objective), own.detectable),
     )
 
 

@@ -149,7 +149,7 @@ def _arm_table(shared: Sequence[SharedArm], summaries: Sequence[Summary]) -> Tab
         pairs = Cell(str(own.difference.n), own.difference.n)
         scores = [mean(arm.score) for arm in arms]
         gap, interval, p = against(own)
-        found = (gap, interval, Cell(own.verdict), p, pairs, *strength(own, summaries[0].objective.metric))
+        found = (gap, interval, Cell(own.verdict), p, pairs, *strength(own, summaries[0].objective))
         rows.append((Cell(own.arm), *scores, *found, *given))
     return as_table(headings, rows)
 

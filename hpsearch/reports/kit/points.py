@@ -123,7 +123,7 @@ def objective_of(study: Mapping[str, Any]) -> Objective:
 
 def objective_from(fields: Mapping[str, Any]) -> Objective:
     """Return an objective as a study recorded it."""
-    known = {name: fields[name] for name in ("metric", "direction", "reduce", "smooth") if name in fields}
+    known = {name: fields[name] for name in ("metric", "direction", "reduce", "smooth", "share") if name in fields}
     return Objective(**{"metric": "score", **known})
 
 

@@ -17,6 +17,8 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.base.rng import seeded
 from hpsearch.base.types import Decision, Report
 from hpsearch.data.base import Part, Split
+from hpsearch.metrics.acc import Accuracy
+from hpsearch.metrics.base import Metric
 from hpsearch.nn.dropout import Dropout
 from hpsearch.trial.build import prepare
 from hpsearch.trial.evaluate import evaluate
@@ -346,11 +348,11 @@ def _stands(losses: Sequence[float]) -> bool:
 
 
 def _fitted(job: Job, goal: float) -> Callable[[dict[str, float]], bool]:
-    task = job.splits.task
-    look = partial(evaluate, job.model, job.model, job.loss, job.splits.valid, job.batch_size, task)
+    metrics: dict[str, Metric] = {"acc": Accuracy()} if job.splits.task == "classification" else {}
+    look = partial(evaluate, job.model, job.model, job.loss, job.splits.valid, job.batch_size, metrics)
 
     def fitted(looked: dict[str, float]) -> bool:
         looked.update(look())
-        return looked["acc"] == 1 if task == "classification" else looked["loss"] < goal
+        return looked["acc"] == 1 if metrics else looked["loss"] < goal
 
     return fitted

@@ -152,10 +152,10 @@ def test_what_is_configured_gets_into_the_loop(overrides):
 
 
 def test_preflight_tells_the_metrics_asked_for_and_the_penalty(tmp_path):
-    words = ("trainer.metrics=[f1,top_3]", "regularizer=[l2,early_stopping]")
+    words = ("metric=[f1_macro,top_k]", "metric.top_k.k=3", "regularizer=[l2,early_stopping]")
     told = preflight(config(*words))
     messages, _ = drive(execute((spec(tmp_path, *words),)))
-    assert {"train/penalty", "valid/f1", "train/top_3"} <= set(told["metrics"]) == set(messages[-1].metrics)
+    assert {"train/penalty", "valid/f1_macro", "train/top_3"} <= set(told["metrics"]) == set(messages[-1].metrics)
 
 
 MISFITS = {
@@ -169,8 +169,8 @@ MISFITS = {
     ): "early_stopping.metric = 'test/acc'",
     ("regularizer=[mixup,cutmix]",): "regularizer = [mixup, cutmix]: only one of these at a time",
     ("regularizer=cutmix", "data=wine", "data.train_size=null"): "regularizer.cutmix: needs images",
-    ("trainer.metrics=[top_11]",): "trainer.metrics: 'top_11', but there are 10 classes",
-    ("trainer.metrics=[rmse]",): "trainer.metrics: 'rmse' is none of a classification's",
+    ("metric=[top_k]", "metric.top_k.k=11"): "metric.top_k.k = 11: but there are 10 classes",
+    ("metric=rmse",): "metric.rmse: is for a regression, and the data is a classification",
     ("data=diabetes", "data.train_size=null"): "loss: CrossEntropyLoss is for classes, the data has numbers to predict",
     ("loss=mse",): "loss: MSELoss is for numbers, the data has classes: loss=cross_entropy",
     ("loss=focal", "loss.weight=[1, 2]"): "loss.weight: 2 weights, but there are 10 classes",

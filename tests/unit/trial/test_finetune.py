@@ -131,7 +131,7 @@ def test_predicting_evaluates_the_checkpoint_and_nothing_else(tmp_path, file):
     messages, _ = drive(train(built))
     assert [message.epoch for message in messages] == [None, 0]
     valid, test = (
-        evaluate(built.model, built.model, built.loss, s, 1000, "classification")
+        evaluate(built.model, built.model, built.loss, s, 1000, built.metrics)
         for s in (built.splits.valid, built.splits.test)
     )
     assert messages[-1].metrics == {f"valid/{k}": v for k, v in valid.items()} | {

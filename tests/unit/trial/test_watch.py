@@ -3,9 +3,11 @@ import math
 import pytest
 import torch
 
+from hpsearch.metrics.acc import Accuracy
 from hpsearch.trial.watch import CHUNK_STEPS, Diverged, EpochLog, measured, measured_steps
 
 CPU = torch.device("cpu")
+USUAL = {"acc": Accuracy()}
 
 
 def add(log, losses, batch=2):
@@ -15,7 +17,7 @@ def add(log, losses, batch=2):
 
 
 def test_losses_are_read_in_chunks():
-    log = EpochLog("classification", 0, None, 10.0, CPU)
+    log = EpochLog(USUAL, 0, None, 10.0, CPU)
     add(log, [1.0] * (CHUNK_STEPS - 1))
     assert log.losses == []
     add(log, [2.0])
@@ -25,7 +27,7 @@ def test_losses_are_read_in_chunks():
 
 @pytest.mark.parametrize("steps", [1, CHUNK_STEPS - 1, CHUNK_STEPS, 2 * CHUNK_STEPS + 3])
 def test_means_weigh_batches_by_their_size(steps):
-    log = EpochLog("classification", 0, None, 10.0, CPU)
+    log = EpochLog(USUAL, 0, None, 10.0, CPU)
     add(log, [1.0] * steps, batch=4)
     add(log, [3.0], batch=2)
     log.read()
@@ -37,7 +39,7 @@ def test_the_first_divergence_is_named(place, value):
     losses = [1.0] * 200
     losses[place] = value
     losses[place + 1] = math.nan
-    log = EpochLog("classification", 1000, 1.0, 10.0, CPU)
+    log = EpochLog(USUAL, 1000, 1.0, 10.0, CPU)
     with pytest.raises(Diverged, match=f"diverged at step {1001 + place}: loss {value}"):
         add(log, losses)
         log.read()
@@ -45,7 +47,7 @@ def test_the_first_divergence_is_named(place, value):
 
 def test_the_limit_itself_is_no_divergence_and_a_first_loss_of_0_sets_none():
     for first, later in ((1.0, 10.0), (0.0, 1e30), (-1.0, 5.0)):
-        log = EpochLog("regression", 0, None, 10.0, CPU)
+        log = EpochLog({}, 0, None, 10.0, CPU)
         add(log, [first, later])
         log.read()
         assert log.losses == [first, pytest.approx(later)]
@@ -54,7 +56,7 @@ def test_the_limit_itself_is_no_divergence_and_a_first_loss_of_0_sets_none():
 def test_thinned_losses_lie_on_one_grid_over_all_epochs():
     kept = []
     for epoch in range(3):
-        log = EpochLog("classification", 7 * epoch, 1.0, 10.0, CPU)
+        log = EpochLog(USUAL, 7 * epoch, 1.0, 10.0, CPU)
         add(log, [float(7 * epoch + i) / 10 for i in range(7)])
         log.read()
         kept += [step for step, _ in log.thinned(5)]

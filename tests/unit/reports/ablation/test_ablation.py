@@ -17,7 +17,7 @@ from hpsearch.reports.comparison.arm_by_arm import arm_by_arm, told
 from hpsearch.reports.kit.cells import texts
 
 NO_STEPS = pd.DataFrame(columns=["point", "seed", "fold", "step", "loss"])
-MAXIMIZE = Objective("valid/acc")
+MAXIMIZE = Objective("valid/acc", share=True)
 
 
 def study(scores, seeds=None, epochs=3, states=None, ablation=None, extra=None):

@@ -22,7 +22,7 @@ from hpsearch.statistics.intervals import estimate
 from hpsearch.statistics.survival import kaplan_meier_median
 from tests.support import synthetic
 
-UP, DOWN = Objective("valid/acc"), Objective("valid/loss", "minimize")
+UP, DOWN = Objective("valid/acc", share=True), Objective("valid/loss", "minimize")
 SUPPORTED, AGAINST, UNDECIDED = "supported", "not supported", "undecided on this data"
 GRID = [0.001, 0.01, 0.1, 1.0, 10.0, 100.0]  # of effective rates; a step is a decade
 JITTER = (-0.01, 0.0, 0.01)  # of three seeds

@@ -1,0 +1,80 @@
+"""Loss and metrics of one pass over a part of the data."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.base.errors import ConfigError
+from hpsearch.metrics.base import Metric
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class Meter:
+    """Sums that stay on the device until the end of the pass.
+
+    Args:
+        metrics: by key; they are copied.
+        device: where the outputs are.
+    """
+
+    def __init__(self, metrics: Mapping[str, Metric], device: "torch.device") -> None:
+        import torch
+
+        self._metrics = {key: _copy(metric, device) for key, metric in metrics.items()}
+        self._loss = torch.zeros((), device=device)
+        self._samples = 0
+
+    def update(self, loss: "Tensor", outputs_BC: "Tensor", y_B: "Tensor") -> None:
+        """Take in a batch, without waiting for the device.
+
+        Args:
+            loss: 0-d mean loss of the batch.
+            outputs_BC: [B, C] what the model returned; one column of a classification is the logit of class 1 of two.
+            y_B: [B] class numbers, or [B, C] targets.
+        """
+        self._loss += loss.detach().float() * len(y_B)
+        self._samples += len(y_B)
+        for metric in self._metrics.values():
+            metric.update(outputs_BC.detach(), y_B)
+
+    def compute(self) -> dict[str, float]:
+        """Return ``loss``, the mean over samples, and the metrics by their names; this waits for the device."""
+        found = {"loss": float(self._loss) / self._samples}
+        for key, metric in self._metrics.items():
+            found |= _numbers(key, metric)
+        return found
+
+
+def try_out(metrics: Mapping[str, Metric], outputs_BC: "Tensor", y_B: "Tensor") -> None:
+    """Compute metrics of a batch, as a rehearsal.
+
+    Args:
+        metrics: by key; they are copied.
+        outputs_BC: [B, C] what the model returned.
+        y_B: [B] class numbers, or [B, C] targets.
+
+    Raises:
+        ConfigError: one of them fails.
+    """
+    for key, metric in metrics.items():
+        copy = _copy(metric, outputs_BC.device)
+        try:
+            copy.update(outputs_BC, y_B)
+            _numbers(key, copy)
+        except (ValueError, TypeError, RuntimeError, IndexError) as error:
+            why = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ConfigError(f"metric.{key}: does not fit the model's outputs: {why}") from error
+
+
+def _copy(metric: Metric, device: "torch.device") -> Metric:
+    copy: Any = deepcopy(metric)
+    return copy.to(device) if hasattr(copy, "to") else copy  # type: ignore[no-any-return]
+
+
+def _numbers(key: str, metric: Metric) -> dict[str, float]:
+    value = metric.compute()
+    named = value if isinstance(value, Mapping) else {key: value}
+    return {name: float(each) for name, each in named.items()}
