@@ -15,11 +15,8 @@ import pytest
 
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialState
-from hpsearch.search.auto import AutoPruner
-from hpsearch.search.extension import Extension
-from hpsearch.search.pruners import TopKAfter
 from hpsearch.search.samplers import Sobol
-from tests.support.driver import COMPLETE, LR, Killed, Setup, Uneven, resumes
+from tests.support.driver import COMPLETE, Killed, Setup, Uneven
 from tests.support.fake_launcher import trains
 
 
@@ -128,42 +125,6 @@ def test_after_a_power_cut_it_goes_on_and_ends_as_if_undisturbed(tmp_path, monke
             assert [r.metrics for r in ours.reports] == [r.metrics for r in theirs.reports]
 
 
-def test_a_diverged_trial_makes_its_point_infeasible_at_the_worst_score(tmp_path):
-    def script(spec):
-        if spec.params["lr"] == 0.4 and spec.id.seed == 0:
-            yield Started(None, {}, 0.0)
-            yield TrialResult(TrialState.INFEASIBLE, "diverged at step 3")
-        else:
-            yield from trains([spec.params["lr"]])(spec)
-
-    setup = Setup(tmp_path)
-    outcome = setup.run(script, slots=1)
-    point = setup.study().trials[2]
-    assert (point.state, point.value) == (optuna.trial.TrialState.COMPLETE, 0.1)
-    assert point.constraints == {"infeasible": 1.0}
-    assert setup.study().trials[0].constraints == {"infeasible": -1.0}
-    assert outcome.counts == {TrialState.COMPLETE: 5, TrialState.INFEASIBLE: 1}
-    assert outcome.best.point == 1
-
-
-def test_the_first_infeasible_point_gets_the_untrained_models_score(tmp_path):
-    def script(spec):
-        yield Started(None, {}, 0.0)
-        yield Report(0, 0, {"valid/acc": 0.11}, (), 0.0)
-        yield TrialResult(TrialState.INFEASIBLE, "diverged at step 1")
-
-    setup = Setup(tmp_path)
-    setup.run(script)
-    assert {t.value for t in setup.study().trials} == {0.11}
-
-
-def test_a_score_that_is_not_finite_is_infeasible_too(tmp_path):
-    setup = Setup(tmp_path, objective=Objective("valid/loss", "minimize"))
-    setup.run(trains([1.0, float("nan")], metric="valid/loss"))
-    assert {r.state for r in setup.records()} == {TrialState.INFEASIBLE}
-    assert setup.records()[0].reason == "valid/loss is nan"
-
-
 def test_a_dying_worker_is_retried_and_its_trial_keeps_its_number(tmp_path):
     def script(spec):
         yield Started(None, {}, 0.0)
@@ -260,17 +221,6 @@ def test_two_interrupts_stop_at_once_and_the_next_run_finishes(tmp_path):
     assert setup.run(trains([0.1, 0.2, 0.3])).counts == {TrialState.COMPLETE: 6}
 
 
-def test_a_pruner_stops_the_first_replicate_and_the_others_never_start(tmp_path):
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=0)
-    setup = Setup(tmp_path, space={"lr": "choice(0.4, 0.1)"}, pruner=pruner)
-    outcome = setup.run(trains(lambda spec: [spec.params["lr"]] * 3), slots=1)
-    assert outcome.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 1}
-    assert [s.id for s in setup.launcher.submitted] == [TrialId(0, 0), TrialId(0, 1), TrialId(1, 0)]
-    pruned = setup.records()[-1]
-    assert (pruned.id, pruned.state, len(pruned.reports)) == (TrialId(1, 0), TrialState.PRUNED, 1)
-    assert setup.study().trials[1].state == optuna.trial.TrialState.PRUNED
-
-
 def test_without_a_metric_that_the_objective_names_the_study_stops_in_one_line(tmp_path):
     with pytest.raises(ConfigError, match=r"objective.metric = 'valid/ac': no report has it, did you mean 'valid/acc'"):
         Setup(tmp_path, objective=Objective("valid/ac")).run(trains([0.3]))
@@ -328,28 +278,6 @@ def test_in_lockstep_the_study_does_not_depend_on_who_is_faster(tmp_path):
     assert json.dumps(seen[0]) == json.dumps(seen[1])
 
 
-def test_the_other_replicates_of_an_unpruned_point_run_side_by_side(tmp_path):
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=1)
-    setup = Setup(tmp_path, space={"lr": "choice(0.1)"}, pruner=pruner, seeds=(0, 1, 2))
-    together = []
-    setup.run(trains([0.1, 0.2]), slots=4, on_poll=lambda _: together.append(len(setup.launcher.running)))
-    assert together[0] == 1
-    assert max(together) == 2
-
-
-def test_a_point_pruned_just_before_the_driver_was_killed_trains_no_other_replicate(tmp_path):
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=0)
-    setup = Setup(tmp_path, space={"lr": "choice(0.4, 0.1)"}, pruner=pruner)
-    setup.run(trains(lambda spec: [spec.params["lr"]] * 3), slots=1)
-    journal = tmp_path / "optuna.journal"
-    lines = journal.read_text().splitlines(keepends=True)
-    told = max(n for n, line in enumerate(lines) if '"state":2' in line.replace(" ", ""))
-    journal.write_text("".join(lines[:told]))
-    again = setup.run(trains(lambda spec: [spec.params["lr"]] * 3), slots=1)
-    assert setup.launcher.submitted == []
-    assert again.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 1}
-
-
 def test_budget_seconds_counts_the_time_of_every_run(tmp_path):
     space = {"lr": "interval(0.0, 1.0)"}
     random_at = lambda n: optuna.samplers.RandomSampler(seed=n)  # noqa: E731
@@ -361,110 +289,12 @@ def test_budget_seconds_counts_the_time_of_every_run(tmp_path):
     assert (len(setup.records()), outcome.why) == (trained, "budget.seconds = 60 is used up")
 
 
-def test_without_any_score_a_diverged_point_is_told_no_better_than_its_first_loss(tmp_path):
-    def script(spec):
-        yield Started(None, {}, 0.0)
-        yield TrialResult(TrialState.INFEASIBLE, "diverged at step 2", facts={"first_loss": 2.3})
-
-    setup = Setup(tmp_path, objective=Objective("valid/loss", "minimize"))
-    setup.run(script)
-    assert {t.value for t in setup.study().trials} == {2.3}
-
-
 def test_a_lost_journal_is_refused_rather_than_trained_again(tmp_path):
     setup = Setup(tmp_path)
     setup.run(trains([0.5]))
     (tmp_path / "optuna.journal").write_text("")
     with pytest.raises(StorageError, match="the event files know point 2, the search only 0 points"):
         setup.run(trains([0.5]))
-
-
-def rising(spec):
-    return [spec.params["lr"] * epoch for epoch in (1, 2, 3)]
-
-
-TEN = {"lr": "choice(0.3, 0.1, 0.5, 0.2, 0.4, 0.15, 0.25, 0.35, 0.45, 0.05)"}
-
-
-@pytest.mark.parametrize("slots", [1, 3])
-def test_the_best_after_an_epoch_go_on_and_the_others_are_pruned_there(tmp_path, slots):
-    setup = Setup(tmp_path, TEN, pruner=TopKAfter(epochs=1, k=2), seeds=(0,))
-    outcome = setup.run(resumes(rising), slots=slots)
-    assert outcome.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 8}
-    whole = [r for r in setup.records() if r.state is TrialState.COMPLETE]
-    assert sorted(r.params["lr"] for r in whole) == [0.45, 0.5]
-    assert [[report.epoch for report in r.reports] for r in whole] == [[1, 2, 3]] * 2
-    assert {len(r.reports) for r in setup.records() if r.state is TrialState.PRUNED} == {1}
-    assert len(setup.launcher.submitted) == 10 + 2
-
-
-def test_of_every_batch_the_best_go_on_before_the_next_batch_is_asked(tmp_path):
-    setup = Setup(tmp_path, TEN, pruner=TopKAfter(epochs=2, k=1, of=5), seeds=(0,))
-    setup.run(resumes(rising), slots=1)
-    order = [s.id.point for s in setup.launcher.submitted]
-    assert order == [0, 1, 2, 3, 4, 2, 5, 6, 7, 8, 9, 8]
-
-
-@pytest.mark.parametrize("moment", range(1, 24, 2))
-def test_a_driver_killed_between_pauses_trains_nothing_twice(tmp_path, moment):
-    script = resumes(rising)
-    undisturbed = Setup(tmp_path / "calm", TEN, pruner=TopKAfter(epochs=1, k=2), seeds=(0, 1))
-    undisturbed.folder.mkdir()
-    expected = undisturbed.run(resumes(rising), slots=2)
-
-    def kill(poll):
-        if poll == moment:
-            raise Killed
-
-    setup = Setup(tmp_path, TEN, pruner=TopKAfter(epochs=1, k=2), seeds=(0, 1))
-    with contextlib.suppress(Killed):
-        setup.run(script, slots=2, on_poll=kill)
-    outcome = setup.run(script, slots=2)
-    assert (outcome.counts, outcome.best) == (expected.counts, expected.best)
-    assert max(script.reached.values()) == 3
-
-
-def test_more_points_later_let_the_search_with_pauses_go_on(tmp_path):
-    space, random_at = {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
-    script = resumes(rising)
-    for points in (4, 8):
-        setup = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=points)
-        outcome = setup.run(script)
-    assert outcome.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 6}
-
-
-def test_paused_points_wait_for_more_epochs_when_their_budget_is_used_up(tmp_path):
-    space, random_at = {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
-    script = resumes(rising)
-    first = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=4, epochs=4)
-    outcome = first.run(script, slots=1)
-    assert outcome.counts == {TrialState.COMPLETE: 1, TrialState.PAUSED: 3}
-    assert outcome.why == "budget.epochs = 4 is used up"
-    again = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=4, epochs=4)
-    again.run(script, slots=1)
-    assert not again.todo
-    more = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=4, epochs=100)
-    assert more.run(script, slots=1).counts == {TrialState.COMPLETE: 1, TrialState.PRUNED: 3}
-
-
-def test_a_budget_spent_on_first_epochs_still_brings_the_best_point_to_its_end(tmp_path):
-    space, random_at = {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
-    setup = Setup(tmp_path, space, random_at, AutoPruner(6), seeds=(0,), epochs=5)
-    outcome = setup.run(resumes(rising), slots=2)
-    assert outcome.counts[TrialState.COMPLETE] == 1
-    assert outcome.best.params["lr"] == max(t.params["lr"] for t in setup.study().trials)
-
-
-def test_an_objective_beside_the_first_that_is_not_finite_makes_its_point_infeasible(tmp_path):
-    objective = Objective("valid/acc", others=(Objective("valid/cost", "minimize"),))
-    setup = Setup(tmp_path, LR, objective=objective, seeds=(0,))
-    outcome = setup.run(trains([0.5]))
-    assert outcome.best is None
-    assert all(t.constraints["infeasible"] == 1.0 for t in setup.study().trials)
-    assert "no finite valid/cost" in setup.observer.lines[0]
-    again = Setup(tmp_path, LR, objective=objective, seeds=(0,))
-    again.run(trains([0.5]))
-    assert not again.todo
 
 
 def test_a_killed_driver_forgets_little_of_the_time_it_searched(tmp_path):
@@ -486,68 +316,23 @@ def test_a_killed_driver_forgets_little_of_the_time_it_searched(tmp_path):
     )  # by a second at every look
 
 
-def test_wilcoxon_stops_a_point_between_its_replicates(tmp_path):
-    pruner = optuna.pruners.WilcoxonPruner(p_threshold=0.2, n_startup_steps=2)
-    setup = Setup(tmp_path, {"lr": "choice(0.5, 0.1)"}, pruner=pruner, seeds=tuple(range(6)))
-    outcome = setup.run(trains(lambda spec: [spec.params["lr"] + spec.id.seed / 100]), slots=1)
-    trained = Counter(s.id.point for s in setup.launcher.submitted)
-    assert trained[0] == 6
-    assert 2 <= trained[1] < 6
-    assert setup.study().trials[1].state == optuna.trial.TrialState.PRUNED
-    assert outcome.best.point == 0
-    assert outcome.counts == {TrialState.COMPLETE: sum(trained.values())}
-
-
-def test_several_objectives_are_told_together_and_a_fact_may_be_one(tmp_path):
-    objective = Objective("valid/acc", others=(Objective("parameters", "minimize"),))
-    setup = Setup(tmp_path, TEN, objective=objective, seeds=(0, 1))
-    outcome = setup.run(resumes(lambda spec: [spec.params["lr"]]))
-    assert [t.values for t in setup.study().trials[:2]] == [[0.3, 100.0], [0.1, 200.0]]
-    assert outcome.best.params == {"lr": 0.5}
-    assert sorted(t.number for t in setup.study().best_trials) == [0, 2]
-
-
-def test_a_diverged_point_is_told_the_worst_of_each_objective(tmp_path):
-    objective = Objective("valid/acc", others=(Objective("parameters", "minimize"),))
-
+def reporting(epochs):
     def script(spec):
-        if spec.params["lr"] == 0.5:
-            yield Started(None, {}, 0.0)
-            yield TrialResult(TrialState.INFEASIBLE, "diverged at step 2")
-        yield from resumes(lambda spec: [spec.params["lr"]])(spec)
+        yield Started(None, {}, 0.0)
+        for epoch in epochs:
+            yield Report(epoch, epoch * 10, {"valid/acc": 0.1 * (1 + epoch)}, (), float(epoch))
+        yield COMPLETE
 
-    setup = Setup(tmp_path, {"lr": "choice(0.3, 0.1, 0.5)"}, objective=objective, seeds=(0,))
-    setup.run(script, slots=1)
-    assert setup.study().trials[2].values == [0.1, 200.0]
+    return script
 
 
-def test_a_best_point_at_an_edge_widens_the_range_and_keeps_every_point(tmp_path):
-    space, random_at = {"lr": "tag(log, interval(1e-3, 1e-2))"}, lambda n: optuna.samplers.RandomSampler(seed=n)
-    setup = Setup(tmp_path, space, random_at, seeds=(0,), points=40, extension=Extension(after=10, times=1))
-    setup.run(trains(lambda spec: [spec.params["lr"]]), slots=3)
-    study = setup.study()
-    rates = [t.params["lr"] for t in study.trials]
-    assert [t.number for t in study.trials] == list(range(40))
-    assert study.study_name == "s+1"
-    assert max(rates[:10]) <= 1e-2 < max(rates) <= 1e-1
-    assert {(t.distributions["lr"].low, t.distributions["lr"].high) for t in study.trials} == {(1e-3, 1e-1)}
-    assert len({r.key for r in setup.records()}) == 40
-    assert any("now searched from 0.001 to 0.1" in line for line in setup.observer.lines)
-
-
-@pytest.mark.parametrize("moment", range(4, 30, 3))
-def test_a_driver_killed_around_a_widening_goes_on_in_the_wider_range(tmp_path, moment):
-    space, random_at = {"lr": "tag(log, interval(1e-3, 1e-2))"}, lambda n: optuna.samplers.RandomSampler(seed=n)
-
-    def kill(poll):
-        if poll == moment:
-            raise Killed
-
-    setup = Setup(tmp_path, space, random_at, seeds=(0,), points=40, extension=Extension(after=8, times=1))
-    with contextlib.suppress(Killed):
-        setup.run(trains(lambda spec: [spec.params["lr"]]), slots=2, on_poll=kill)
-    setup.run(trains(lambda spec: [spec.params["lr"]]), slots=2)
-    records = setup.records()
-    assert len({r.key for r in records}) == len(records) == 40
-    assert {r.state for r in records} == {TrialState.COMPLETE}
-    assert max(r.params["lr"] for r in records) > 1e-2
+@pytest.mark.parametrize("epochs", [(0, 1, 2, 3), (1, 3), (3,)], ids=["with the untrained", "every other", "once"])
+def test_budget_epochs_counts_the_epochs_trained_whatever_is_reported(tmp_path, epochs):
+    space, random_at = {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
+    plan = {"seeds": (0,), "points": 9, "epochs": 12}
+    setup = Setup(tmp_path, space, random_at, **plan)
+    assert setup.run(reporting(epochs), slots=1).why == "budget.epochs = 12 is used up"
+    assert len(setup.records()) == 4
+    again = Setup(tmp_path, space, random_at, **plan)
+    again.run(reporting(epochs), slots=1)
+    assert not again.todo and len(again.records()) == 4

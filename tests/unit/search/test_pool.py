@@ -103,3 +103,17 @@ def test_the_second_interrupt_raises_and_handlers_are_restored():
         assert asked.count == 1
         os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(("epochs", "wanted"), [((0, 1, 2, 3), 3), ((2, 4), 4), ((0,), 0), ((), 0)])
+def test_the_epochs_of_a_trial_are_its_last_one_not_its_reports(tmp_path, epochs, wanted):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        for epoch in epochs:
+            yield Report(epoch, epoch * 10, {"valid/acc": 0.5}, (), 0.0)
+        yield TrialResult(TrialState.COMPLETE)
+
+    pool, *_ = make(tmp_path, script)
+    pool.add(spec(0, tmp_path))
+    (done,) = drain(pool)
+    assert done.epochs == wanted

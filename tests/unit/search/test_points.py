@@ -1,0 +1,266 @@
+"""Open points: which replicates start, who is paused and goes on, and what a point is told."""
+
+import contextlib
+from collections import Counter
+
+import optuna
+import pytest
+
+from hpsearch.base.types import Objective, Report, Started, TrialId, TrialResult, TrialState
+from hpsearch.search.auto import AutoPruner
+from hpsearch.search.pruners import TopKAfter
+from tests.support.driver import LR, Killed, Setup, resumes
+from tests.support.fake_launcher import trains
+
+
+def test_a_diverged_trial_makes_its_point_infeasible_at_the_worst_score(tmp_path):
+    def script(spec):
+        if spec.params["lr"] == 0.4 and spec.id.seed == 0:
+            yield Started(None, {}, 0.0)
+            yield TrialResult(TrialState.INFEASIBLE, "diverged at step 3")
+        else:
+            yield from trains([spec.params["lr"]])(spec)
+
+    setup = Setup(tmp_path)
+    outcome = setup.run(script, slots=1)
+    point = setup.study().trials[2]
+    assert (point.state, point.value) == (optuna.trial.TrialState.COMPLETE, 0.1)
+    assert point.constraints == {"infeasible": 1.0}
+    assert setup.study().trials[0].constraints == {"infeasible": -1.0}
+    assert outcome.counts == {TrialState.COMPLETE: 5, TrialState.INFEASIBLE: 1}
+    assert outcome.best.point == 1
+
+
+def test_the_first_infeasible_point_gets_the_untrained_models_score(tmp_path):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        yield Report(0, 0, {"valid/acc": 0.11}, (), 0.0)
+        yield TrialResult(TrialState.INFEASIBLE, "diverged at step 1")
+
+    setup = Setup(tmp_path)
+    setup.run(script)
+    assert {t.value for t in setup.study().trials} == {0.11}
+
+
+def test_a_score_that_is_not_finite_is_infeasible_too(tmp_path):
+    setup = Setup(tmp_path, objective=Objective("valid/loss", "minimize"))
+    setup.run(trains([1.0, float("nan")], metric="valid/loss"))
+    assert {r.state for r in setup.records()} == {TrialState.INFEASIBLE}
+    assert setup.records()[0].reason == "valid/loss is nan"
+
+
+def test_a_pruner_stops_the_first_replicate_and_the_others_never_start(tmp_path):
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=0)
+    setup = Setup(tmp_path, space={"lr": "choice(0.4, 0.1)"}, pruner=pruner)
+    outcome = setup.run(trains(lambda spec: [spec.params["lr"]] * 3), slots=1)
+    assert outcome.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 1}
+    assert [s.id for s in setup.launcher.submitted] == [TrialId(0, 0), TrialId(0, 1), TrialId(1, 0)]
+    pruned = setup.records()[-1]
+    assert (pruned.id, pruned.state, len(pruned.reports)) == (TrialId(1, 0), TrialState.PRUNED, 1)
+    assert setup.study().trials[1].state == optuna.trial.TrialState.PRUNED
+
+
+def test_the_other_replicates_of_an_unpruned_point_run_side_by_side(tmp_path):
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=1)
+    setup = Setup(tmp_path, space={"lr": "choice(0.1)"}, pruner=pruner, seeds=(0, 1, 2))
+    together = []
+    setup.run(trains([0.1, 0.2]), slots=4, on_poll=lambda _: together.append(len(setup.launcher.running)))
+    assert together[0] == 1
+    assert max(together) == 2
+
+
+def test_a_point_pruned_just_before_the_driver_was_killed_trains_no_other_replicate(tmp_path):
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=1, n_warmup_steps=0)
+    setup = Setup(tmp_path, space={"lr": "choice(0.4, 0.1)"}, pruner=pruner)
+    setup.run(trains(lambda spec: [spec.params["lr"]] * 3), slots=1)
+    journal = tmp_path / "optuna.journal"
+    lines = journal.read_text().splitlines(keepends=True)
+    told = max(n for n, line in enumerate(lines) if '"state":2' in line.replace(" ", ""))
+    journal.write_text("".join(lines[:told]))
+    again = setup.run(trains(lambda spec: [spec.params["lr"]] * 3), slots=1)
+    assert setup.launcher.submitted == []
+    assert again.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 1}
+
+
+def test_without_any_score_a_diverged_point_is_told_no_better_than_its_first_loss(tmp_path):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        yield TrialResult(TrialState.INFEASIBLE, "diverged at step 2", facts={"first_loss": 2.3})
+
+    setup = Setup(tmp_path, objective=Objective("valid/loss", "minimize"))
+    setup.run(script)
+    assert {t.value for t in setup.study().trials} == {2.3}
+
+
+def rising(spec):
+    return [spec.params["lr"] * epoch for epoch in (1, 2, 3)]
+
+
+TEN = {"lr": "choice(0.3, 0.1, 0.5, 0.2, 0.4, 0.15, 0.25, 0.35, 0.45, 0.05)"}
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_the_best_after_an_epoch_go_on_and_the_others_are_pruned_there(tmp_path, slots):
+    setup = Setup(tmp_path, TEN, pruner=TopKAfter(epochs=1, k=2), seeds=(0,))
+    outcome = setup.run(resumes(rising), slots=slots)
+    assert outcome.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 8}
+    whole = [r for r in setup.records() if r.state is TrialState.COMPLETE]
+    assert sorted(r.params["lr"] for r in whole) == [0.45, 0.5]
+    assert [[report.epoch for report in r.reports] for r in whole] == [[1, 2, 3]] * 2
+    assert {len(r.reports) for r in setup.records() if r.state is TrialState.PRUNED} == {1}
+    assert len(setup.launcher.submitted) == 10 + 2
+
+
+def test_of_every_batch_the_best_go_on_before_the_next_batch_is_asked(tmp_path):
+    setup = Setup(tmp_path, TEN, pruner=TopKAfter(epochs=2, k=1, of=5), seeds=(0,))
+    setup.run(resumes(rising), slots=1)
+    order = [s.id.point for s in setup.launcher.submitted]
+    assert order == [0, 1, 2, 3, 4, 2, 5, 6, 7, 8, 9, 8]
+
+
+@pytest.mark.parametrize("moment", range(1, 24, 2))
+def test_a_driver_killed_between_pauses_trains_nothing_twice(tmp_path, moment):
+    script = resumes(rising)
+    undisturbed = Setup(tmp_path / "calm", TEN, pruner=TopKAfter(epochs=1, k=2), seeds=(0, 1))
+    undisturbed.folder.mkdir()
+    expected = undisturbed.run(resumes(rising), slots=2)
+
+    def kill(poll):
+        if poll == moment:
+            raise Killed
+
+    setup = Setup(tmp_path, TEN, pruner=TopKAfter(epochs=1, k=2), seeds=(0, 1))
+    with contextlib.suppress(Killed):
+        setup.run(script, slots=2, on_poll=kill)
+    outcome = setup.run(script, slots=2)
+    assert (outcome.counts, outcome.best) == (expected.counts, expected.best)
+    assert max(script.reached.values()) == 3
+
+
+def test_more_points_later_let_the_search_with_pauses_go_on(tmp_path):
+    space, random_at = {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
+    script = resumes(rising)
+    for points in (4, 8):
+        setup = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=points)
+        outcome = setup.run(script)
+    assert outcome.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 6}
+
+
+def test_paused_points_wait_for_more_epochs_when_their_budget_is_used_up(tmp_path):
+    space, random_at = {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
+    script = resumes(rising)
+    first = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=4, epochs=4)
+    outcome = first.run(script, slots=1)
+    assert outcome.counts == {TrialState.COMPLETE: 1, TrialState.PAUSED: 3}
+    assert outcome.why == "budget.epochs = 4 is used up"
+    again = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=4, epochs=4)
+    again.run(script, slots=1)
+    assert not again.todo
+    more = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=4, epochs=100)
+    assert more.run(script, slots=1).counts == {TrialState.COMPLETE: 1, TrialState.PRUNED: 3}
+
+
+def test_a_budget_spent_on_first_epochs_still_brings_the_best_point_to_its_end(tmp_path):
+    space, random_at = {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
+    setup = Setup(tmp_path, space, random_at, AutoPruner(6), seeds=(0,), epochs=5)
+    outcome = setup.run(resumes(rising), slots=2)
+    assert outcome.counts[TrialState.COMPLETE] == 1
+    assert outcome.best.params["lr"] == max(t.params["lr"] for t in setup.study().trials)
+
+
+def test_an_objective_beside_the_first_that_is_not_finite_makes_its_point_infeasible(tmp_path):
+    objective = Objective("valid/acc", others=(Objective("valid/cost", "minimize"),))
+    setup = Setup(tmp_path, LR, objective=objective, seeds=(0,))
+    outcome = setup.run(trains([0.5]))
+    assert outcome.best is None
+    assert all(t.constraints["infeasible"] == 1.0 for t in setup.study().trials)
+    assert "no finite valid/cost" in setup.observer.lines[0]
+    again = Setup(tmp_path, LR, objective=objective, seeds=(0,))
+    again.run(trains([0.5]))
+    assert not again.todo
+
+
+def test_wilcoxon_stops_a_point_between_its_replicates(tmp_path):
+    pruner = optuna.pruners.WilcoxonPruner(p_threshold=0.2, n_startup_steps=2)
+    setup = Setup(tmp_path, {"lr": "choice(0.5, 0.1)"}, pruner=pruner, seeds=tuple(range(6)))
+    outcome = setup.run(trains(lambda spec: [spec.params["lr"] + spec.id.seed / 100]), slots=1)
+    trained = Counter(s.id.point for s in setup.launcher.submitted)
+    assert trained[0] == 6
+    assert 2 <= trained[1] < 6
+    assert setup.study().trials[1].state == optuna.trial.TrialState.PRUNED
+    assert outcome.best.point == 0
+    assert outcome.counts == {TrialState.COMPLETE: sum(trained.values())}
+
+
+def test_several_objectives_are_told_together_and_a_fact_may_be_one(tmp_path):
+    objective = Objective("valid/acc", others=(Objective("parameters", "minimize"),))
+    setup = Setup(tmp_path, TEN, objective=objective, seeds=(0, 1))
+    outcome = setup.run(resumes(lambda spec: [spec.params["lr"]]))
+    assert [t.values for t in setup.study().trials[:2]] == [[0.3, 100.0], [0.1, 200.0]]
+    assert outcome.best.params == {"lr": 0.5}
+    assert sorted(t.number for t in setup.study().best_trials) == [0, 2]
+
+
+def test_a_diverged_point_is_told_the_worst_of_each_objective(tmp_path):
+    objective = Objective("valid/acc", others=(Objective("parameters", "minimize"),))
+
+    def script(spec):
+        if spec.params["lr"] == 0.5:
+            yield Started(None, {}, 0.0)
+            yield TrialResult(TrialState.INFEASIBLE, "diverged at step 2")
+        yield from resumes(lambda spec: [spec.params["lr"]])(spec)
+
+    setup = Setup(tmp_path, {"lr": "choice(0.3, 0.1, 0.5)"}, objective=objective, seeds=(0,))
+    setup.run(script, slots=1)
+    assert setup.study().trials[2].values == [0.1, 200.0]
+
+
+def falling(spec):
+    return [spec.params["lr"] * (4 - epoch) for epoch in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("pruner", [TopKAfter(epochs=1, k=2), AutoPruner(3)], ids=["top_k_after", "auto"])
+def test_of_a_minimized_objective_the_lowest_go_on(tmp_path, pruner):
+    objective = Objective("valid/loss", "minimize")
+    setup = Setup(tmp_path, TEN, pruner=pruner, objective=objective, seeds=(0,))
+    outcome = setup.run(resumes(falling, metric="valid/loss"), slots=1)
+    whole = sorted(r.params["lr"] for r in setup.records() if r.state is TrialState.COMPLETE)
+    assert whole == sorted([0.3, 0.1, 0.5, 0.2, 0.4, 0.15, 0.25, 0.35, 0.45, 0.05])[: len(whole)]
+    assert 2 <= len(whole) < 5
+    assert outcome.best.params == {"lr": 0.05}
+
+
+def test_of_a_minimized_objective_a_diverged_point_is_told_the_highest(tmp_path):
+    def script(spec):
+        if spec.params["lr"] == 0.4:
+            yield Started(None, {}, 0.0)
+            yield TrialResult(TrialState.INFEASIBLE, "diverged at step 3")
+        else:
+            yield from trains([spec.params["lr"]], metric="valid/loss")(spec)
+
+    setup = Setup(tmp_path, objective=Objective("valid/loss", "minimize"), seeds=(0,))
+    outcome = setup.run(script, slots=1)
+    assert setup.study().trials[2].value == 0.2
+    assert (outcome.best.point, outcome.best.mean) == (0, 0.1)
+
+
+def test_replicates_of_every_kind_count_as_they_ended_and_their_point_as_the_worst(tmp_path):
+    ends = {
+        0: TrialResult(TrialState.COMPLETE),
+        1: TrialResult(TrialState.INFEASIBLE, "diverged"),
+        2: TrialResult(TrialState.FAILED, "ValueError: no", retry=False),
+    }
+
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        yield Report(1, 10, {"valid/acc": 0.5}, (), 1.0)
+        yield ends[spec.id.seed]
+
+    setup = Setup(tmp_path, {"lr": "choice(0.1)"}, seeds=(0, 1, 2))
+    outcome = setup.run(script, slots=1)
+    assert outcome.counts == {TrialState.COMPLETE: 1, TrialState.INFEASIBLE: 1, TrialState.FAILED: 1}
+    (point,) = setup.study().trials
+    assert (point.state, point.constraints) == (optuna.trial.TrialState.FAIL, {"infeasible": -1.0})
+    assert point.user_attrs["told"]["trials"] == {"COMPLETE": 1, "INFEASIBLE": 1, "FAILED": 1}
+    assert outcome.best is None
+    assert setup.run(script).counts == outcome.counts
