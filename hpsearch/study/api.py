@@ -199,8 +199,8 @@ def draw(
 
 
 def _figures(name: str, uri: str | None, plugins: Sequence[str]) -> Iterator["Drawn"]:
+    from hpsearch.reports.ablation.figures import ablation_figures
     from hpsearch.reports.ablation.numbers import ablation_of
-    from hpsearch.reports.ablation.page import ablation_figures
     from hpsearch.reports.recipe.page import stage_figures
     from hpsearch.reports.summary.findings import find
     from hpsearch.reports.summary.panels import figures
@@ -208,7 +208,7 @@ def _figures(name: str, uri: str | None, plugins: Sequence[str]) -> Iterator["Dr
     table = table_of(name, uri)
     if is_ablation(table.study):
         arms, tuning = ablation_tables(name, uri)
-        return ablation_figures(ablation_of(arms, tuning), arms)
+        return ablation_figures(ablation_of(arms, tuning))
     return stage_figures(stage_views(table.study, plugins)) if "recipe" in table.study else figures(find(table))
 
 

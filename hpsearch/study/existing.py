@@ -32,7 +32,7 @@ def rebuild_report(name: str, *, config_dirs: Sequence[str | Path] = ()) -> Path
         from hpsearch.reports.ablation.write import write_ablation
 
         arms, tuning = ablation_tables(name)
-        return write_ablation(ablation_of(arms, tuning), arms, tuning, str(table.study["command"]), folder)
+        return write_ablation(ablation_of(arms, tuning), str(table.study["command"]), folder)
     if "recipe" in table.study:
         from hpsearch.reports.recipe.page import write_notebook
 

@@ -8,7 +8,7 @@ from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import option_text, split_name, value_text
 from hpsearch.config.compose import Composition
 from hpsearch.config.words import COMMAND_LINE
-from hpsearch.reports.ablation.arms import named
+from hpsearch.reports.ablation.arms import name_of
 from hpsearch.reports.ablation.tuning import RETUNED
 from hpsearch.search.space import Space
 
@@ -82,7 +82,7 @@ def factorial_of(composition: Composition) -> Factorial | None:
             f"ablation.nuisance = retuned: the block nuisance is empty, so nothing would be retuned; add "
             f"'nuisance.KEY=EXPRESSION', or take held (from {composition.where('ablation.nuisance')})"
         )
-    arms = {named({key: cell.get(key) for key in keys}): cell for cell in cells}
+    arms = {name_of({key: cell.get(key) for key in keys}): cell for cell in cells}
     return Factorial(
         factors=dict(composition.space),
         nuisance=dict(nuisance),
@@ -142,5 +142,5 @@ def _reference(wanted: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]],
             raise ConfigError(f"ablation.reference: no arm has {key} = {value_text(value)} ({known}; from {source})")
     found = [name for name, levels in arms.items() if all(levels.get(key) == value for key, value in wanted.items())]
     if not found:
-        raise ConfigError(f"ablation.reference: no arm is {named(wanted)} (from {source})")
+        raise ConfigError(f"ablation.reference: no arm is {name_of(wanted)} (from {source})")
     return found[0]

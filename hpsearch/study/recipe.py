@@ -102,7 +102,7 @@ class Bench:
         self.space: Mapping[str, str] = {name: str(text) for name, text in composition.space.items()}
         self.handed: Mapping[str, Any] = {}
         self.factorial = factorial
-        self.found: tuple[Ablation, TrialTable, TrialTable | None] | None = None
+        self.found: Ablation | None = None
         self._composition = composition
         self._launcher = launcher
         self._observer = observer
@@ -155,10 +155,8 @@ class Bench:
         tuning = None
         if self.factorial is not None and self.factorial.retuned:
             tuning = self._tables.get(TUNE) or table_of(f"{self._recipe['name']}.{TUNE}")
-        arms = with_arms(arms)
-        found = ablation_of(arms, tuning)
-        self.found = found, arms, tuning
-        return found
+        self.found = ablation_of(with_arms(arms), tuning)
+        return self.found
 
     def line(self, text: str) -> None:
         """Show one line."""
@@ -273,13 +271,13 @@ def _report_ablation(composition: Composition, folder: Path, bench: Bench) -> tu
     """Write down what an ablation found, as it was computed in this run, or else from where it is kept."""
     from hpsearch.reports.ablation.write import write_ablation
 
-    if bench.found is None:
-        arms, tuning = ablation_tables(folder.name)
-        found = ablation_of(arms, tuning)
+    found = bench.found
+    if found is None:
+        found = ablation_of(*ablation_tables(folder.name))
     else:
-        found, arms, tuning = bench.found
-        arms, tuning = with_runs(arms), None if tuning is None else with_runs(tuning)
-    return found, write_ablation(found, arms, tuning, composition.command, folder)
+        tuning = None if found.tuning is None else with_runs(found.tuning)
+        found = replace(found, table=with_runs(found.table), tuning=tuning)
+    return found, write_ablation(found, composition.command, folder)
 
 
 def _report_stages(composition: Composition, outcome: RecipeOutcome) -> Path:

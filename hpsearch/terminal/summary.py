@@ -136,8 +136,8 @@ def show_recipe(outcome: "RecipeOutcome", stream: TextIO | None = None) -> None:
         headings, rows = arm_rows(outcome.ablation)
         page.table(headings, texts(rows))
         page.gap()
-        for claim in outcome.ablation.claims:
-            page.row(f"claim {claim.number}", f"{claim.verdict}: {claim.statement}")
+        for each in outcome.ablation.claims:
+            page.row(f"claim {each.claim.number}", f"{each.result.verdict}: {each.claim.statement}")
     if outcome.report:
         page.row("report", shown_path(outcome.report))
     for note in outcome.notes:

@@ -44,10 +44,10 @@ def pages(tmp_path_factory):
     arms = synthetic.ablation(lost=(4,))
     other = synthetic.ablation(seeds=3, epochs=5)
     written["ablations"] = write_comparison(find(arms), find(replace(other, name="shorter")), folder / "ablations")
-    page = render_ablation(ablation_of(arms, synthetic.searched_arms(arms)), arms, REPLAY)
+    page = render_ablation(ablation_of(arms, synthetic.searched_arms(arms)), REPLAY)
     written["ablation"] = replace_text(folder / "ablation" / "report.html", page)
     arms, tuning = synthetic.momenta()
-    page = render_ablation(ablation_of(arms, tuning), arms, REPLAY)
+    page = render_ablation(ablation_of(arms, tuning), REPLAY)
     written["claims"] = replace_text(folder / "claims" / "report.html", page)
     recipe = synthetic.recipe()
     return {**written, "recipe": write_notebook(recipe, stage_views(recipe), REPLAY, folder / "recipe")}

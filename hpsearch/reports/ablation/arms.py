@@ -113,7 +113,7 @@ def scores(arm: Arm, replicates: Sequence[tuple[int, int]]) -> list[float]:
     return [known[replicate] for replicate in replicates]
 
 
-def named(levels: Mapping[str, Any]) -> str:
+def name_of(levels: Mapping[str, Any]) -> str:
     """Write the levels of an arm on one line, no two arms alike."""
     return settings({key: level(value) for key, value in levels.items()})
 
@@ -131,7 +131,7 @@ def _arm(point: Point, factors: Sequence[Factor], tested: Mapping[tuple[int, int
     found = [tested[point.point, *each] for each in point.replicates if (point.point, *each) in tested]
     return Arm(
         point=point.point,
-        name=named(levels),
+        name=name_of(levels),
         levels=levels,
         nuisance={key: value for key, value in point.params.items() if key not in keys},
         replicates=point.replicates,

@@ -9,7 +9,7 @@ from hpsearch.reports.ablation.arms import Arm, replicates_in_common, scores
 from hpsearch.statistics.comparisons import ALPHA, detectable_factor, hedges_g, holm, paired_p
 from hpsearch.statistics.intervals import Estimate, estimate
 
-Verdict = Literal["better", "worse", "not told apart", "not compared"]
+DifferenceVerdict = Literal["better", "worse", "not told apart", "not compared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Difference:
     effect: float | None
     detectable: float | None
     dropped: int
-    verdict: Verdict
+    verdict: DifferenceVerdict
     why: str
 
 
@@ -92,7 +92,7 @@ def _why(arm: Arm, reference: Arm, found: Estimate, p: float | None) -> str:
     return "" if p is not None else "every seed gave the same difference, so there is no spread to test against"
 
 
-def _verdict(each: Difference, p: float | None, objective: Objective) -> Verdict:
+def _verdict(each: Difference, p: float | None, objective: Objective) -> DifferenceVerdict:
     if p is None:
         return "not compared"
     if p > ALPHA:

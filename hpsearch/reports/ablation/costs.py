@@ -20,8 +20,8 @@ UNITS = ("epochs", "updates", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """How much of a unit trials needed to reach the target; those that did not are right-censored, see `reach`.
+class TimeToTarget:
+    """How much of a unit trials needed to the target; those that did not get there are censored, see `time_to_target`.
 
     Attributes:
         unit: ``epochs``, ``updates`` or ``seconds``.
@@ -80,11 +80,11 @@ class Cost:
     best: Estimate
     final: Estimate
     slack: Estimate
-    to_target: Mapping[str, Reach]
+    to_target: Mapping[str, TimeToTarget]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Training:
     """The training of one trial, epoch by epoch from 1 on.
 
     Attributes:
@@ -103,9 +103,9 @@ class Run:
     values: tuple[float, ...]
     diverged: bool = False
 
-    def spent(self, unit: str, place: int = -1) -> float:
-        """Return how much of a unit was used up by an epoch."""
-        return float({"epochs": self.epochs, "updates": self.updates, "seconds": self.seconds}[unit][place])
+    def spent(self, unit: str, index: int = -1) -> float:
+        """Return how much of a unit was used up by the end of an epoch, the last one if none is given."""
+        return float({"epochs": self.epochs, "updates": self.updates, "seconds": self.seconds}[unit][index])
 
 
 def costs_of(table: TrialTable, arms: Sequence[Arm], objective: Objective, target: float | None) -> tuple[Cost, ...]:
@@ -120,31 +120,32 @@ def costs_of(table: TrialTable, arms: Sequence[Arm], objective: Objective, targe
     Returns:
         One record per arm, in their order.
     """
-    runs = runs_of(table, objective.metric)
-    return tuple(_cost(arm, runs.get(arm.point, []), objective, target) for arm in arms)
+    trainings = trainings_of(table, objective.metric)
+    return tuple(_cost(arm, trainings.get(arm.point, []), objective, target) for arm in arms)
 
 
-def runs_of(table: TrialTable, metric: str) -> dict[int, list[Run]]:
+def trainings_of(table: TrialTable, metric: str) -> dict[int, list[Training]]:
     """Return the trials of each point that trained for an epoch or more, diverged ones among them."""
     rows = table.curves
     if metric not in rows or not len(rows):
         return {}
     rows = rows[(rows["epoch"] > 0) & rows[metric].notna()].sort_values(["point", "seed", "fold", "epoch"])
     ended = table.trials[["point", "seed", "fold", "state", "reason"]].itertuples(index=False)
-    away = {(int(t.point), int(t.seed), int(t.fold)) for t in ended if diverged(t.state, t.reason)}
-    runs: dict[int, list[Run]] = {}
-    for place, trial in rows.groupby(["point", "seed", "fold"], sort=True):
-        point, seed, fold = (int(part) for part in place)
-        runs.setdefault(point, []).append(_run((seed, fold), trial, metric, (point, seed, fold) in away))
-    return runs
+    broke = {(int(t.point), int(t.seed), int(t.fold)) for t in ended if diverged(t.state, t.reason)}
+    trainings: dict[int, list[Training]] = {}
+    for key, epochs in rows.groupby(["point", "seed", "fold"], sort=True):
+        point, seed, fold = (int(part) for part in key)
+        training = _training((seed, fold), epochs, metric, diverged=(point, seed, fold) in broke)
+        trainings.setdefault(point, []).append(training)
+    return trainings
 
 
-def reach(runs: Sequence[Run], objective: Objective, target: float, unit: str) -> Reach:
+def time_to_target(trainings: Sequence[Training], objective: Objective, target: float, unit: str) -> TimeToTarget:
     """Return how much trials needed until the metric was first at the target or better.
 
     Args:
-        runs: the trials; of those that did not get there, one that diverged is censored at the largest amount of any
-            trial, for it never will, any other at its own. One whose amount is not known is left out.
+        trainings: of the trials; of those that did not get there, one that diverged is censored at the largest amount
+            of any trial, for it never will, any other at its own. One whose amount is not known is left out.
         objective: says what is better.
         target: value to reach.
         unit: ``epochs``, ``updates`` or ``seconds``.
@@ -152,52 +153,54 @@ def reach(runs: Sequence[Run], objective: Objective, target: float, unit: str) -
     Returns:
         The times with their median.
     """
-    known = [run for run in runs if math.isfinite(run.spent(unit))]
-    most = max((run.spent(unit) for run in known), default=0.0)
+    known = [training for training in trainings if math.isfinite(training.spent(unit))]
+    most = max((training.spent(unit) for training in known), default=0.0)
     values, reached = [], []
-    for run in known:
-        place = next((i for i, value in enumerate(run.values) if not objective.better(target, value)), None)
-        values.append(run.spent(unit, place) if place is not None else most if run.diverged else run.spent(unit))
-        reached.append(place is not None)
-    replicates = tuple(run.replicate for run in known)
-    return Reach(unit, target, replicates, tuple(values), tuple(reached), kaplan_meier_median(values, reached))
+    for training in known:
+        first = next((i for i, value in enumerate(training.values) if not objective.better(target, value)), None)
+        censored = most if training.diverged else training.spent(unit)
+        values.append(censored if first is None else training.spent(unit, first))
+        reached.append(first is not None)
+    replicates = tuple(training.replicate for training in known)
+    return TimeToTarget(unit, target, replicates, tuple(values), tuple(reached), kaplan_meier_median(values, reached))
 
 
-def _cost(arm: Arm, runs: Sequence[Run], objective: Objective, target: float | None) -> Cost:
-    best = [max(run.values) if objective.maximize else min(run.values) for run in runs]
-    final = [run.values[-1] for run in runs]
-    timed = [run for run in runs if math.isfinite(run.spent("seconds"))]
-    at = [run.epochs[run.values.index(value)] for run, value in zip(runs, best, strict=True)]
+def _cost(arm: Arm, trainings: Sequence[Training], objective: Objective, target: float | None) -> Cost:
+    best = [max(t.values) if objective.maximize else min(t.values) for t in trainings]
+    final = [t.values[-1] for t in trainings]
+    timed = [t for t in trainings if math.isfinite(t.spent("seconds"))]
+    best_epochs = [t.epochs[t.values.index(value)] for t, value in zip(trainings, best, strict=True)]
     return Cost(
         arm=arm.name,
-        timed=tuple(run.replicate for run in timed),
-        update_sec=estimate([_per(run, "updates") for run in timed]),
-        epoch_sec=estimate([_per(run, "epochs") for run in timed]),
-        seconds=estimate([run.spent("seconds") for run in timed]),
-        updates=_known([run.spent("updates") for run in runs]),
-        epochs=_known([run.spent("epochs") for run in runs]),
-        best_epoch=_known(at),
-        best=_known(best),
-        final=_known(final),
-        slack=_known([b - a for a, b in zip(best, final, strict=True)]),
-        to_target={} if target is None else {unit: reach(runs, objective, target, unit) for unit in UNITS},
+        timed=tuple(t.replicate for t in timed),
+        update_sec=estimate([_seconds_per(t, "updates") for t in timed]),
+        epoch_sec=estimate([_seconds_per(t, "epochs") for t in timed]),
+        seconds=estimate([t.spent("seconds") for t in timed]),
+        updates=_of_finite([t.spent("updates") for t in trainings]),
+        epochs=_of_finite([t.spent("epochs") for t in trainings]),
+        best_epoch=_of_finite(best_epochs),
+        best=_of_finite(best),
+        final=_of_finite(final),
+        slack=_of_finite([b - a for a, b in zip(best, final, strict=True)]),
+        to_target={} if target is None else {u: time_to_target(trainings, objective, target, u) for u in UNITS},
     )
 
 
-def _known(values: Sequence[float]) -> Estimate:
+def _of_finite(values: Sequence[float]) -> Estimate:
     return estimate([value for value in values if math.isfinite(value)])
 
 
-def _per(run: Run, unit: str) -> float:
+def _seconds_per(training: Training, unit: str) -> float:
     """Return seconds per unit without the first epoch, which also warms caches up, where there are others."""
-    first = 0 if len(run.epochs) > 1 else None
-    before = (run.spent("seconds", first), run.spent(unit, first)) if first is not None else (0.0, 0.0)
-    return (run.spent("seconds") - before[0]) / (run.spent(unit) - before[1])
+    if len(training.epochs) == 1:
+        return training.spent("seconds") / training.spent(unit)
+    first, last = ((training.spent("seconds", i), training.spent(unit, i)) for i in (0, -1))
+    return (last[0] - first[0]) / (last[1] - first[1])
 
 
-def _run(replicate: tuple[int, int], trial: "pd.DataFrame", metric: str, away: bool) -> Run:
-    columns = (trial["epoch"], trial["step"], trial[metric])
+def _training(replicate: tuple[int, int], rows: "pd.DataFrame", metric: str, diverged: bool) -> Training:
+    columns = (rows["epoch"], rows["step"], rows[metric])
     epochs, updates, values = (tuple(map(float, column)) for column in columns)
-    spent = np.cumsum(np.asarray(trial["epoch_sec"], dtype=np.float64)) if "epoch_sec" in trial else None
+    spent = np.cumsum(np.asarray(rows["epoch_sec"], dtype=np.float64)) if "epoch_sec" in rows else None
     seconds = (math.nan,) * len(epochs) if spent is None else tuple(spent.tolist())
-    return Run(replicate, epochs, updates, seconds, values, away)
+    return Training(replicate, epochs, updates, seconds, values, diverged)

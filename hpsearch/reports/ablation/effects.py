@@ -15,7 +15,7 @@ from hpsearch.statistics.intervals import Estimate, estimate
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class LevelEffect:
     """What one level, or one pair of levels, adds.
 
     Attributes:
@@ -35,7 +35,7 @@ class Effect:
         keys: of the factors.
         name: in words.
         cells: what each level or pair of levels adds; they add up to 0 along every factor.
-        share: of the sum of squares between arms, from 0 to 1.
+        eta_squared: part of the sum of squares between arms, from 0 to 1.
         f: F statistic, Greenhouse and Geisser's degrees of freedom; nan where nothing varies between replicates.
         freedom: its two degrees of freedom.
         p: its p-value, None where f is nan.
@@ -43,8 +43,8 @@ class Effect:
 
     keys: tuple[str, ...]
     name: str
-    cells: tuple[Cell, ...]
-    share: float
+    cells: tuple[LevelEffect, ...]
+    eta_squared: float
     f: float
     freedom: tuple[float, float]
     p: float | None
@@ -110,8 +110,8 @@ def _effect(cells: NDArray[np.float64], factors: Sequence[Factor], chosen: Seque
     return Effect(
         keys=tuple(factor.key for factor in factors),
         name=" × ".join(factor.name for factor in factors),
-        cells=tuple(Cell(each, estimate(column.tolist())) for each, column in zip(levels, rows.T, strict=True)),
-        share=explained / between if between > 0 else 0.0,
+        cells=tuple(LevelEffect(each, estimate(column.tolist())) for each, column in zip(levels, rows.T, strict=True)),
+        eta_squared=explained / between if between > 0 else 0.0,
         f=f,
         freedom=freedom,
         p=p,

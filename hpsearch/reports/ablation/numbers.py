@@ -2,21 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, Factor, ablation_options, arms_of, factors_of
-from hpsearch.reports.ablation.claim import Claim
 from hpsearch.reports.ablation.claims import claims_of
+from hpsearch.reports.ablation.claims.claim import Evidence, TestedClaim
 from hpsearch.reports.ablation.comparisons import Difference, differences
 from hpsearch.reports.ablation.costs import Cost, costs_of
 from hpsearch.reports.ablation.effects import Effects, effects_of
 from hpsearch.reports.ablation.ranking import Rank, ranking_of
 from hpsearch.reports.ablation.sentences import answer, caveats
-from hpsearch.reports.ablation.tuning import Nuisance, nuisance_of, tuned_of, with_untrained
+from hpsearch.reports.ablation.tuning import Nuisance, nuisance_of, searches_of, with_untrained
 from hpsearch.reports.kit.points import objective_of
 from hpsearch.reports.kit.setup import took
 from hpsearch.reports.kit.space import floats
@@ -24,7 +24,7 @@ from hpsearch.reports.kit.space import floats
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """An ablation as numbers and sentences; everything that its report shows is in here or in the trials.
+    """An ablation as numbers and sentences; everything that its report shows is in here.
 
     Attributes:
         name: of the study.
@@ -45,6 +45,8 @@ class Ablation:
         states: trials by state.
         trial_sec: time of all trials of the arms added up.
         took: what it cost, with the search before it.
+        table: the study of its arms.
+        tuning: the study in which nuisance hyperparameters were retuned per arm; None where they were held.
     """
 
     name: str
@@ -60,11 +62,13 @@ class Ablation:
     ranking: tuple[Rank, ...]
     target: float | None
     costs: tuple[Cost, ...]
-    claims: tuple[Claim, ...]
+    claims: tuple[TestedClaim, ...]
     caveats: tuple[str, ...]
     states: Mapping[TrialState, int]
     trial_sec: float
     took: str
+    table: TrialTable = field(repr=False, compare=False)
+    tuning: TrialTable | None = field(repr=False, compare=False)
 
     @property
     def best(self) -> Arm | None:
@@ -72,9 +76,10 @@ class Ablation:
         sign = -1 if self.objective.maximize else 1
         return min((arm for arm in self.arms if arm.finished), key=lambda arm: sign * arm.score.mean, default=None)
 
-    def arm(self, name: str) -> Arm:
-        """Return the arm of this name."""
-        return next(arm for arm in self.arms if arm.name == name)
+    @property
+    def varied(self) -> list[Factor]:
+        """The factors that have more than one value."""
+        return [factor for factor in self.factors if factor.varies]
 
 
 def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation:
@@ -89,7 +94,7 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
     """
     options, objective = ablation_options(table.study), objective_of(table.study)
     factors = factors_of(table if tuning is None else tuning)
-    arms = with_untrained(arms_of(table, factors), () if tuning is None else tuned_of(tuning))
+    arms = with_untrained(arms_of(table, factors), () if tuning is None else searches_of(tuning))
     reference = reference_of(arms, options.get("reference") or {})
     compared = () if reference is None else differences(arms, reference, objective)
     nuisance = nuisance_of(table, arms, tuning)
@@ -109,11 +114,13 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
         ranking=ranking_of(arms, objective),
         target=target,
         costs=costs,
-        claims=claims_of(table, arms, costs, nuisance, objective),
+        claims=claims_of(Evidence(table, arms, costs, nuisance, objective)),
         caveats=caveats(table, arms, compared, nuisance, effects, objective),
         states=Counter(TrialState(state) for state in table.trials["state"]),
         trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),
         took=took({"the arms": table} if tuning is None else {"the search": tuning, "the arms": table}),
+        table=table,
+        tuning=tuning,
     )
 
 

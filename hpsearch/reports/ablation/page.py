@@ -5,22 +5,13 @@ from dataclasses import dataclass
 
 from hpsearch.base import words
 from hpsearch.base.types import TrialTable
-from hpsearch.reports.ablation import tables as tables
+from hpsearch.reports.ablation import tables
 from hpsearch.reports.ablation.arms import Arm, level
-from hpsearch.reports.ablation.claim import AGAINST, SUPPORTED
-from hpsearch.reports.ablation.claim_figures import claim_figures
-from hpsearch.reports.ablation.figures import (
-    arm_curves_figure,
-    arms_figure,
-    differences_figure,
-    map_figure,
-    target_figure,
-    tuning_figure,
-    varied,
-)
+from hpsearch.reports.ablation.claims.claim import AGAINST, SUPPORTED
+from hpsearch.reports.ablation.figures import ablation_figures
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit.cells import NONE
-from hpsearch.reports.kit.page import Drawn, Tile, panel, render_page
+from hpsearch.reports.kit.page import Tile, panel, render_page
 from hpsearch.reports.kit.still import still
 from hpsearch.reports.kit.tables import Row, Table, as_table, flat
 
@@ -38,12 +29,11 @@ class Section:
     table: Table
 
 
-def render_ablation(found: Ablation, table: TrialTable, command: str) -> str:
+def render_ablation(found: Ablation, command: str) -> str:
     """Return the page of an ablation.
 
     Args:
         found: what it found.
-        table: the study of its arms.
         command: runs or continues it.
 
     Returns:
@@ -54,92 +44,40 @@ def render_ablation(found: Ablation, table: TrialTable, command: str) -> str:
         "ablation/page.html.j2",
         found=found,
         tiles=_tiles(found),
-        panels=[panel(*drawn) for drawn in ablation_figures(found, table)],
-        arms=arm_table(found, table),
+        panels=[panel(*drawn) for drawn in ablation_figures(found)],
+        arms=arm_table(found),
         sections=[section for section in sections(found) if section.title not in _OWN],
-        claims=[(claim, *_MARKS.get(claim.verdict, ("?", "warn"))) for claim in found.claims],
-        commands=commands_of(found, table, command),
-        config=flat(dict(table.study.get("config") or {})),
+        claims=[(each.claim, each.result, *_MARKS.get(each.result.verdict, ("?", "warn"))) for each in found.claims],
+        commands=commands_of(found, command),
+        config=flat(dict(found.table.study.get("config") or {})),
         factors=[(factor.key, ", ".join(map(level, factor.values))) for factor in found.factors],
     )
 
 
-def ablation_stills(found: Ablation, table: TrialTable) -> Iterator[tuple[str, str, str]]:
+def ablation_stills(found: Ablation) -> Iterator[tuple[str, str, str]]:
     """Yield the figures of an ablation as SVG.
 
     Args:
         found: what it found.
-        table: the study of its arms.
 
     Yields:
         File name, alternative text, SVG text; the main figure first.
     """
-    for name, title, _, figure in ablation_figures(found, table):
+    for name, title, _, figure in ablation_figures(found):
         yield f"{name}.svg", title, still(figure)
 
 
-def ablation_figures(found: Ablation, table: TrialTable) -> Iterator[Drawn]:
-    """Yield the figures that apply to an ablation, the main one first.
-
-    Args:
-        found: what it found.
-        table: the study of its arms.
-
-    Yields:
-        Name, title, how to read it, figure.
-    """
-    metric = found.objective.metric
-    if len(varied(found)) == 2:
-        across, up = varied(found)
-        title = f"{metric} over {across.name} and {up.name}"
-        yield "map", title, "Means over seeds ± one sd; hover for the interval of each arm.", map_figure(found)
-    aid = "Small marks are seeds, large ones their mean with its 95 % interval; the diamond is the reference."
-    yield "arms", f"{metric} of every arm", aid, arms_figure(found)
-    if found.reference is not None and any(each.difference.n for each in found.differences):
-        aid = (
-            "Paired by seed, with 95 % intervals of single comparisons; colour and shape are the verdict after Holm's "
-            "adjustment for all of them, so an interval may leave out 0 and the arm still not be told apart."
-        )
-        yield (
-            "differences",
-            f"Differences from {found.reference.name}",
-            aid,
-            differences_figure(found.differences, metric, "the reference"),
-        )
-    curves = arm_curves_figure(found, table)
-    if curves is not None:
-        aid = "Means over the seeds that finished; bands are one sd, left out where there are more than six arms."
-        yield "curves", "Learning curves of the arms", aid, curves
-    target = target_figure(found)
-    if target is not None:
-        aid = (
-            "One mark per trial; an open triangle stopped before it got there, so its true value lies further right. "
-            "The bar is the median, which counts those too; where it is missing, fewer than half got there."
-        )
-        yield "target", f"What it takes to reach {metric} {words.number(found.target)}", aid, target
-    for key in found.nuisance.keys:
-        tuning = tuning_figure(found, key)
-        if tuning is not None:
-            aid = (
-                "The search of each arm, on seeds of its own; rings are the values that the arm was given. Open "
-                "squares trained, but their loss did not fall below half of its first value; crosses diverged."
-            )
-            yield f"tuning-{key.replace('.', '-')}", f"Retuned: {words.label(key)}", aid, tuning
-    yield from claim_figures(found.claims, metric)
-
-
-def arm_table(found: Ablation, table: TrialTable) -> Table:
+def arm_table(found: Ablation) -> Table:
     """Return one row per arm: levels, nuisance values, evidence, verdict, difference from the reference, command.
 
     Args:
         found: the ablation.
-        table: the study of its arms.
 
     Returns:
         The arms in the order of the space; a command trains an arm's first trial again.
     """
     headings, rows = tables.arm_rows(found)
-    compared, commands = {each.arm: each for each in found.differences}, arm_commands(table)
+    compared, commands = {each.arm: each for each in found.differences}, arm_commands(found.table)
     none = (NONE,) * len(tables.STRENGTH)
     return Table(
         (*headings, *tables.STRENGTH),
@@ -214,18 +152,17 @@ def _note(arm: Arm) -> str:
     return f"± {arm.score.sd:.2g} sd, n = {arm.score.n}" if arm.score.sd is not None else f"n = {arm.score.n}"
 
 
-def commands_of(found: Ablation, table: TrialTable, command: str) -> list[tuple[str, str]]:
+def commands_of(found: Ablation, command: str) -> list[tuple[str, str]]:
     """Return what to do next with an ablation, each with its command.
 
     Args:
         found: the ablation.
-        table: the study of its arms.
         command: runs or continues it.
 
     Returns:
         Run it, train the first trial of its best arm again, open its trials, write its report.
     """
-    best = "" if found.best is None else arm_commands(table).get(found.best.point, "")
+    best = "" if found.best is None else arm_commands(found.table).get(found.best.point, "")
     return [
         ("run or continue the ablation", command),
         *([("train the best arm again", best)] if best else []),

@@ -142,10 +142,10 @@ def _nuisance(nuisance: Nuisance) -> str:
 
 def _edges(nuisance: Nuisance) -> list[str]:
     lines = []
-    for tuned in nuisance.tuned:
-        for key, side in tuned.at_edge.items():
+    for search in nuisance.searches:
+        for key, side in search.at_edge.items():
             lines.append(
-                f"The best {words.label(key)} of {tuned.arm}, {words.number(tuned.params[key])}, is the "
+                f"The best {words.label(key)} of {search.arm}, {words.number(search.params[key])}, is the "
                 f"{'lowest' if side == 'low' else 'highest'} tried: it may do better beyond."
             )
     return lines
@@ -189,10 +189,10 @@ def _no_effects(effects: Effects) -> str:
 
 
 def _chosen(nuisance: Nuisance) -> str:
-    if not nuisance.tuned:
+    if not nuisance.searches:
         return ""
-    seeds = max(tuned.seeds for tuned in nuisance.tuned)
-    tried = max(len(tuned.tried) for tuned in nuisance.tuned)
+    seeds = max(search.seeds for search in nuisance.searches)
+    tried = max(len(search.tried) for search in nuisance.searches)
     return (
         f"The nuisance values of an arm are the best of {words.count(tried, 'setting')} by {words.count(seeds, 'seed')}"
         "; its scores here are from trainings of their own."

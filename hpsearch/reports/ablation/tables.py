@@ -7,7 +7,7 @@ from hpsearch.base import words
 from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.arms import level, replicates_in_common
 from hpsearch.reports.ablation.comparisons import Difference
-from hpsearch.reports.ablation.costs import Cost, Reach
+from hpsearch.reports.ablation.costs import Cost, TimeToTarget
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.sentences import detectable, method
 from hpsearch.reports.kit.cells import NONE, Cell, Cells
@@ -80,7 +80,7 @@ def effect_rows(found: Ablation) -> Cells:
     return names, [
         (
             Cell(each.name),
-            Cell(f"{100 * each.share:.0f} %", each.share),
+            Cell(f"{100 * each.eta_squared:.0f} %", each.eta_squared),
             NONE if each.p is None else Cell(f"{each.f:.3g}", each.f),
             Cell(", ".join(f"{freedom:.3g}" for freedom in each.freedom)),
             _p(each.p),
@@ -136,7 +136,7 @@ def tuning_rows(found: Ablation) -> Cells:
             _count(sum(one.stable is False and not one.diverged for one in each.tried)),
             Cell(", ".join(f"{words.label(key)} {side}" for key, side in each.at_edge.items())),
         )
-        for each in found.nuisance.tuned
+        for each in found.nuisance.searches
     ]
 
 
@@ -144,7 +144,8 @@ def claim_rows(found: Ablation) -> Cells:
     """Return one row per claim: number, statement, verdict, why."""
     names = ("claim", "statement", "verdict", "why")
     return names, [
-        (_count(each.number), Cell(each.statement), Cell(each.verdict), Cell(each.sentence)) for each in found.claims
+        (_count(each.claim.number), Cell(each.claim.statement), Cell(each.result.verdict), Cell(each.result.sentence))
+        for each in found.claims
     ]
 
 
@@ -194,7 +195,7 @@ def _cost(cost: Cost, units: Sequence[str]) -> tuple[Cell, ...]:
         *(_time(each) for each in (cost.update_sec, cost.epoch_sec)),
         Cell(words.number(round(cost.updates.mean)), cost.updates.mean) if cost.updates.n else NONE,
         _time(cost.seconds),
-        *(_reach(cost.to_target, unit) for unit in units),
+        *(_to_target(cost.to_target, unit) for unit in units),
         Cell(f"{cost.best_epoch.mean:.1f}", cost.best_epoch.mean) if cost.best_epoch.n else NONE,
         *(Cell(words.score(each.mean, each.sd), each.mean) if each.n else NONE for each in (cost.best, cost.final)),
         Cell(f"{cost.slack.mean:+.2g}", cost.slack.mean) if cost.slack.n else NONE,
@@ -205,13 +206,13 @@ def _time(found: Estimate) -> Cell:
     return Cell(words.duration(found.mean), found.mean) if found.n else NONE
 
 
-def _reach(to_target: Mapping[str, Reach], unit: str) -> Cell:
+def _to_target(to_target: Mapping[str, TimeToTarget], unit: str) -> Cell:
     """Return the median to the target, with how many did not get there: those are counted, not left out."""
-    reach = to_target.get(unit)
-    if reach is None or not reach.n:
+    times = to_target.get(unit)
+    if times is None or not times.n:
         return NONE
-    missed = f"not reached in {reach.missed} of {reach.n}"
-    if reach.median is None:
+    missed = f"not reached in {times.missed} of {times.n}"
+    if times.median is None:
         return Cell(missed)
-    shown = words.duration(reach.median) if unit == "seconds" else words.number(reach.median)
-    return Cell(f"{shown} ({missed})" if reach.missed else shown, reach.median)
+    shown = words.duration(times.median) if unit == "seconds" else words.number(times.median)
+    return Cell(f"{shown} ({missed})" if times.missed else shown, times.median)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.base.types import TrialState, TrialTable
-from hpsearch.reports.ablation.arms import Arm, ablation_options, named
+from hpsearch.reports.ablation.arms import Arm, ablation_options, name_of
 from hpsearch.reports.kit.points import Point, best_of, halved, objective_of, points_of
 from hpsearch.reports.kit.setup import settings_of
 from hpsearch.reports.kit.space import Axis, searched
@@ -15,7 +15,7 @@ HELD, RETUNED = "held", "retuned"
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class TriedSetting:
     """One setting of the nuisance hyperparameters of an arm and what became of it.
 
     Attributes:
@@ -33,7 +33,7 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
+class ArmSearch:
     """The search over the nuisance hyperparameters of one arm.
 
     Attributes:
@@ -52,7 +52,7 @@ class Tuned:
     mean: float | None
     seeds: int
     at_edge: Mapping[str, str]
-    tried: tuple[Tried, ...]
+    tried: tuple[TriedSetting, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,13 @@ class Nuisance:
         mode: ``held`` or ``retuned``.
         keys: the nuisance hyperparameters.
         held: their values in every arm, by key, where they are held.
-        tuned: the search of each arm, where they are retuned and the search is at hand.
+        searches: the search of each arm, where they are retuned and the search is at hand.
     """
 
     mode: str
     keys: tuple[str, ...]
     held: Mapping[str, Any]
-    tuned: tuple[Tuned, ...]
+    searches: tuple[ArmSearch, ...]
 
 
 def nuisance_of(table: TrialTable, arms: Sequence[Arm], tuning: TrialTable | None) -> Nuisance:
@@ -84,15 +84,15 @@ def nuisance_of(table: TrialTable, arms: Sequence[Arm], tuning: TrialTable | Non
         The record.
     """
     config = dict(table.study.get("config") or {})
-    named_keys = [name.rsplit("/", 1)[-1] for name in _names(config.get("nuisance") or {})]
-    keys = tuple(dict.fromkeys([*named_keys, *(key for arm in arms for key in arm.nuisance)]))
+    declared = [name.rsplit("/", 1)[-1] for name in _names(config.get("nuisance") or {})]
+    keys = tuple(dict.fromkeys([*declared, *(key for arm in arms for key in arm.nuisance)]))
     mode = ablation_options(table.study).get("nuisance") or HELD
     fixed = {k: v for group, value in config.items() for k, v in settings_of(group, value).items()}
     held = {key: fixed[key] for key in keys if mode == HELD and key in fixed}
-    return Nuisance(mode, keys, held, () if tuning is None else tuned_of(tuning))
+    return Nuisance(mode, keys, held, () if tuning is None else searches_of(tuning))
 
 
-def tuned_of(table: TrialTable) -> tuple[Tuned, ...]:
+def searches_of(table: TrialTable) -> tuple[ArmSearch, ...]:
     """Pick the best nuisance values of every arm.
 
     Args:
@@ -106,66 +106,68 @@ def tuned_of(table: TrialTable) -> tuple[Tuned, ...]:
     stable = halved(table)
     by_arm: dict[str, list[Point]] = {}
     for point in points_of(table, [axis.key for axis in axes]):
-        by_arm.setdefault(named({key: point.params.get(key) for key in factors}), []).append(point)
+        by_arm.setdefault(name_of({key: point.params.get(key) for key in factors}), []).append(point)
     return tuple(
-        _tuned(name, points, factors, axes, best_of([p for p in points if p.mean is not None], objective), stable)
+        _search(name, points, factors, axes, best_of([p for p in points if p.mean is not None], objective), stable)
         for name, points in by_arm.items()
     )
 
 
-def with_untrained(arms: Sequence[Arm], tuned: Sequence[Tuned]) -> tuple[Arm, ...]:
+def with_untrained(arms: Sequence[Arm], searches: Sequence[ArmSearch]) -> tuple[Arm, ...]:
     """Return the arms with those that trained at none of their settings, so that none is lost without a word.
 
     Args:
         arms: those that were given their best values.
-        tuned: the search of every arm.
+        searches: the search of every arm.
 
     Returns:
         The arms in the order of the search; one that trained nowhere has no trial, and the point -1.
     """
-    lost = {each.arm: _untrained(each) for each in tuned if not each.params}
-    known = lost | {arm.name: arm for arm in arms}
-    order = dict.fromkeys([*(each.arm for each in tuned if each.arm in known), *(arm.name for arm in arms)])
-    return tuple(known[name] for name in order)
+    untrained = {search.arm: _untrained(search) for search in searches if not search.params}
+    by_name = untrained | {arm.name: arm for arm in arms}
+    order = dict.fromkeys([*(s.arm for s in searches if s.arm in by_name), *(arm.name for arm in arms)])
+    return tuple(by_name[name] for name in order)
 
 
-def _untrained(tuned: Tuned) -> Arm:
-    away = any(each.diverged for each in tuned.tried)
+def _untrained(search: ArmSearch) -> Arm:
+    diverged = any(setting.diverged for setting in search.tried)
     return Arm(
         point=-1,
-        name=tuned.arm,
-        levels=tuned.levels,
+        name=search.arm,
+        levels=search.levels,
         nuisance={},
         replicates=(),
         score=estimate([]),
         test=None,
         trials=0,
         diverged=0,
-        state=TrialState.INFEASIBLE if away else TrialState.FAILED,
+        state=TrialState.INFEASIBLE if diverged else TrialState.FAILED,
     )
 
 
-def _tuned(
+def _search(
     name: str,
     points: Sequence[Point],
     factors: Sequence[str],
     axes: Sequence[Axis],
     best: Point | None,
     stable: Mapping[int, bool],
-) -> Tuned:
+) -> ArmSearch:
     params = {} if best is None else {k: v for k, v in best.params.items() if k not in factors}
-    return Tuned(
+    return ArmSearch(
         arm=name,
         levels={key: points[0].params.get(key) for key in factors},
         params=params,
         mean=None if best is None else best.mean,
         seeds=0 if best is None else best.n,
         at_edge={a.key: side for a in axes if a.key in params and a.numeric and (side := _side(a.key, params, points))},
-        tried=tuple(
-            Tried({k: v for k, v in p.params.items() if k not in factors}, p.mean, p.diverged > 0, stable.get(p.point))
-            for p in points
-        ),
+        tried=tuple(_tried(point, factors, stable) for point in points),
     )
+
+
+def _tried(point: Point, factors: Sequence[str], stable: Mapping[int, bool]) -> TriedSetting:
+    params = {key: value for key, value in point.params.items() if key not in factors}
+    return TriedSetting(params, point.mean, point.diverged > 0, stable.get(point.point))
 
 
 def _side(key: str, params: Mapping[str, Any], points: Sequence[Point]) -> str:

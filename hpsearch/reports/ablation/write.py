@@ -4,36 +4,33 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.base.files import REPORT, replace_text
-from hpsearch.base.types import TrialTable
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.page import ablation_stills, commands_of, render_ablation, sections
 from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
 from hpsearch.reports.kit.tables import trials_csv
 
 
-def write_ablation(found: Ablation, table: TrialTable, tuning: TrialTable | None, command: str, folder: Path) -> Path:
+def write_ablation(found: Ablation, command: str, folder: Path) -> Path:
     """Write ``report.html``, ``README.md``, its SVG figures and its tables as CSV, each in one move.
 
     Args:
         found: what it found.
-        table: the study of its arms.
-        tuning: the search before it; None where nothing was retuned.
         command: runs or continues it.
         folder: where to write; made when it is missing.
 
     Returns:
         The path of the page.
     """
-    replace_text(folder / "trials.csv", trials_csv(table))
-    replace_text(folder / "curves.csv", table.curves.to_csv(index=False, lineterminator="\n"))
-    if tuning is not None:
-        replace_text(folder / "tuning.csv", trials_csv(tuning))
+    replace_text(folder / "trials.csv", trials_csv(found.table))
+    replace_text(folder / "curves.csv", found.table.curves.to_csv(index=False, lineterminator="\n"))
+    if found.tuning is not None:
+        replace_text(folder / "tuning.csv", trials_csv(found.tuning))
     images = []
-    for name, title, svg in ablation_stills(found, table):
+    for name, title, svg in ablation_stills(found):
         replace_text(folder / name, svg)
         images.append((name, title))
-    replace_text(folder / "README.md", readme(found, commands_of(found, table, command), images))
-    return replace_text(folder / REPORT, render_ablation(found, table, command))
+    replace_text(folder / "README.md", readme(found, commands_of(found, command), images))
+    return replace_text(folder / REPORT, render_ablation(found, command))
 
 
 def readme(found: Ablation, commands: Sequence[tuple[str, str]], images: Sequence[tuple[str, str]]) -> str:
@@ -56,8 +53,8 @@ def readme(found: Ablation, commands: Sequence[tuple[str, str]], images: Sequenc
 
 
 def _files(found: Ablation) -> str:
-    searched = ", `tuning.csv` every trial of the search before them" if found.nuisance.tuned else ""
+    tuning = ", `tuning.csv` every trial of the search before them" if found.nuisance.searches else ""
     return (
-        f"`trials.csv` holds every trial of the arms, one row each, `curves.csv` every epoch of theirs{searched}. "
+        f"`trials.csv` holds every trial of the arms, one row each, `curves.csv` every epoch of theirs{tuning}. "
         "In `report.html`, which the command writes, the figures are interactive."
     )

@@ -9,7 +9,7 @@ from hpsearch.base.files import REPORT, replace_text
 from hpsearch.base.keys import UNNAMED
 from hpsearch.base.plain import ABSENT, changes
 from hpsearch.base.types import TrialState, TrialTable
-from hpsearch.reports.ablation.figures import differences_figure
+from hpsearch.reports.ablation.figures.differences import differences_figure
 from hpsearch.reports.ablation.tables import COMPARED, STRENGTH, against, mean, setting, strength
 from hpsearch.reports.comparison.arm_by_arm import SharedArm, arm_by_arm, told
 from hpsearch.reports.comparison.figures import best_curves_figure, best_figure, overlay_figure

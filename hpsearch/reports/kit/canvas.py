@@ -3,13 +3,14 @@
 import html
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import plotly.graph_objects as go
+from typing import TYPE_CHECKING, Any
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.words import number
 from hpsearch.reports.kit.space import Axis
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 Trace = dict[str, Any]
 Layout = dict[str, Any]
@@ -17,7 +18,7 @@ _CLEAR = "rgba(0,0,0,0)"
 _FEW = 7
 
 
-def draw(traces: Sequence[Trace], layout: Layout, alt: str, min_width: int = 0) -> go.Figure:
+def draw(traces: Sequence[Trace], layout: Layout, alt: str, min_width: int = 0) -> "Figure":
     """Return a figure in the house style.
 
     Args:
@@ -29,6 +30,8 @@ def draw(traces: Sequence[Trace], layout: Layout, alt: str, min_width: int = 0) 
     Returns:
         The figure.
     """
+    from plotly.graph_objects import Figure  # most of what imports this module draws nothing
+
     style: Layout = {
         "template": "none",
         "font": {"family": theme.FONT, "size": 13, "color": theme.INK},
@@ -54,7 +57,7 @@ def draw(traces: Sequence[Trace], layout: Layout, alt: str, min_width: int = 0) 
         "modebar": {"bgcolor": _CLEAR, "color": theme.MUTED, "activecolor": theme.BLUE},
         "meta": {"alt": alt, "min_width": min_width},
     }
-    return go.Figure({"data": list(traces), "layout": {**style, **layout}})
+    return Figure({"data": list(traces), "layout": {**style, **layout}})
 
 
 def axis_style(title: str, **changes: Any) -> Layout:

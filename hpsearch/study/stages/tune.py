@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from hpsearch.base.words import count, label, number, settings
-from hpsearch.reports.ablation.tuning import Tuned, tuned_of
+from hpsearch.reports.ablation.tuning import ArmSearch, searches_of
 from hpsearch.study.factorial import Factorial
 from hpsearch.study.stages.base import Context, Finding, Verdict, design
 from hpsearch.study.stages.common import counts, nothing_trains
@@ -35,7 +35,7 @@ class Tune:
         if not factorial.retuned:
             return Finding(Verdict.PASS, f"nothing is retuned: {_held(context, factorial)}", handed={"nuisance": {}})
         table = context.search("tune", self._words(context, factorial), {**factorial.factors, **factorial.nuisance})
-        tuned, numbers = tuned_of(table), counts(table)
+        tuned, numbers = searches_of(table), counts(table)
         best = {each.arm: dict(each.params) for each in tuned if each.params}
         series = {"arms": [_drawn(each) for each in tuned]}
         if not best:
@@ -77,7 +77,7 @@ def _value(config: Any, key: str) -> Any:
     return str(config["_target_"]).rsplit(".", 1)[-1] if isinstance(config, dict) and "_target_" in config else config
 
 
-def _sentence(tuned: Sequence[Tuned], factorial: Factorial) -> str:
+def _sentence(tuned: Sequence[ArmSearch], factorial: Factorial) -> str:
     best = _some([f"{each.arm}: {settings(each.params) if each.params else 'nothing trained'}" for each in tuned], "; ")
     most = max(len(each.tried) for each in tuned)
     return (
@@ -90,7 +90,7 @@ def _some(texts: Sequence[str], joint: str) -> str:
     return joint.join([*texts[:_LISTED], *([f"and {len(texts) - _LISTED} more"] if len(texts) > _LISTED else [])])
 
 
-def _warning(tuned: Sequence[Tuned]) -> tuple[str, str]:
+def _warning(tuned: Sequence[ArmSearch]) -> tuple[str, str]:
     """Return cause and action where an arm trained nowhere or its best lies at the edge of what was tried."""
     lost = [each.arm for each in tuned if not each.params]
     edges = [(key, side, each) for each in tuned for key, side in each.at_edge.items()]
@@ -104,7 +104,7 @@ def _warning(tuned: Sequence[Tuned]) -> tuple[str, str]:
     return f"best at the {sides} edge of what was tried: {found}", f"widen {keys}"
 
 
-def _drawn(tuned: Tuned) -> dict[str, Any]:
+def _drawn(tuned: ArmSearch) -> dict[str, Any]:
     """Return what a figure shows of an arm's search, as plain containers."""
     return {
         "arm": tuned.arm,

@@ -10,7 +10,7 @@ from scipy import stats
 
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import level
-from hpsearch.reports.ablation.costs import Run, reach
+from hpsearch.reports.ablation.costs import Training, time_to_target
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.tables import arm_rows, cost_rows, difference_rows, ranking_aid
 from hpsearch.reports.comparison.arm_by_arm import arm_by_arm, told
@@ -57,9 +57,9 @@ def grid(seeds=6, sd=0.01, rng=0):
 
 
 def test_a_trial_that_diverged_never_gets_there():
-    done = Run((0, 0), (1, 2, 3), (10, 20, 30), (1, 2, 3), (0.1, 0.5, 0.9))
-    away = Run((1, 0), (1,), (10,), (1,), (0.1,), diverged=True)
-    found = reach([done, away], MAXIMIZE, 0.8, "updates")
+    done = Training((0, 0), (1, 2, 3), (10, 20, 30), (1, 2, 3), (0.1, 0.5, 0.9))
+    away = Training((1, 0), (1,), (10,), (1,), (0.1,), diverged=True)
+    found = time_to_target([done, away], MAXIMIZE, 0.8, "updates")
     assert found.values == (30, 30) and found.reached == (True, False) and found.missed == 1
 
 
@@ -68,24 +68,24 @@ def test_trials_that_miss_the_target_are_censored_by_hand():
     there, short = (0.1, 0.5, 0.9), (0.1, 0.2, 0.3)
     epochs, updates = (1, 2, 3), (10, 20, 30)
     runs = [
-        Run((0, 0), epochs, updates, (1, 2, 3), there),
-        Run((1, 0), epochs, updates, (2, 4, 6), short),
-        Run((2, 0), epochs, updates, (4, 8, 12), there),
-        Run((3, 0), epochs, updates, (5, 10, 15), short),
-        Run((4, 0), (1,), (10,), (0.5,), (0.1,), diverged=True),
+        Training((0, 0), epochs, updates, (1, 2, 3), there),
+        Training((1, 0), epochs, updates, (2, 4, 6), short),
+        Training((2, 0), epochs, updates, (4, 8, 12), there),
+        Training((3, 0), epochs, updates, (5, 10, 15), short),
+        Training((4, 0), (1,), (10,), (0.5,), (0.1,), diverged=True),
     ]
-    found = reach(runs, MAXIMIZE, 0.8, "seconds")
+    found = time_to_target(runs, MAXIMIZE, 0.8, "seconds")
     assert found.values == (3, 6, 12, 15, 15) and found.reached == (True, False, True, False, False)
     # S = 4/5 after 3; one is lost at 6, so three are left at 12: S = 4/5 x 2/3 = 8/15, above one half.
     assert found.median is None
     # Without the one that diverged two are left at 12: S = 3/4 x 1/2 = 3/8.
-    assert reach(runs[:4], MAXIMIZE, 0.8, "seconds").median == 12
+    assert time_to_target(runs[:4], MAXIMIZE, 0.8, "seconds").median == 12
     # With one more that is lost at 5, S = 4/5 x 1/2 = 2/5 at 12; were both lost at the 15 of the longest, 4/5 x 3/4.
-    early = Run((5, 0), epochs, updates, (1, 3, 5), short)
-    assert reach([*runs[:4], early], MAXIMIZE, 0.8, "seconds").median == 12
-    untimed = Run((6, 0), epochs, updates, (math.nan,) * 3, there)
-    assert reach([*runs, untimed], MAXIMIZE, 0.8, "seconds") == found
-    assert reach([untimed], MAXIMIZE, 0.8, "seconds").n == 0
+    early = Training((5, 0), epochs, updates, (1, 3, 5), short)
+    assert time_to_target([*runs[:4], early], MAXIMIZE, 0.8, "seconds").median == 12
+    untimed = Training((6, 0), epochs, updates, (math.nan,) * 3, there)
+    assert time_to_target([*runs, untimed], MAXIMIZE, 0.8, "seconds") == found
+    assert time_to_target([untimed], MAXIMIZE, 0.8, "seconds").n == 0
 
 
 def test_costs_know_what_diverged():
@@ -106,7 +106,7 @@ def test_interaction_of_two_by_two_is_the_t_test_of_the_contrast():
     effect = found.effects.each[2]
     assert effect.interaction and effect.keys == ("data.batch_size", "optimizer.momentum")
     assert effect.f == pytest.approx(expected.statistic**2) and effect.p == pytest.approx(expected.pvalue)
-    assert sum(each.share for each in found.effects.each) == pytest.approx(1.0)
+    assert sum(each.eta_squared for each in found.effects.each) == pytest.approx(1.0)
     assert effect.freedom == pytest.approx((1, 5))
 
 
@@ -223,8 +223,8 @@ def test_costs_on_times_that_are_known():
     assert last.epoch_sec.mean == pytest.approx(0.25)
     assert first.to_target["updates"].median == 60
     assert first.timed == tuple((seed, 0) for seed in range(6)) and first.to_target["updates"].replicates == first.timed
-    assert [claim.number for claim in found.claims] == [1, 2, 3, 4, 5, 6, 7]
-    assert [claim.number for claim in found.claims if claim.series] == [6, 7]
+    assert [each.claim.number for each in found.claims] == [1, 2, 3, 4, 5, 6, 7]
+    assert [each.claim.number for each in found.claims if each.result.series] == [6, 7]
 
 
 def test_two_ablations_are_compared_arm_by_arm_over_the_seeds_that_both_have():

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from hpsearch.reports.ablation.figures import ablation_figures
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.page import (
-    ablation_figures,
     ablation_stills,
     arm_table,
     commands_of,
@@ -23,12 +23,12 @@ from tests.support.html import Page
 
 def both(**changes):
     table = synthetic.ablation(**changes)
-    return ablation_of(table, synthetic.searched_arms(table)), table
+    return ablation_of(table, synthetic.searched_arms(table))
 
 
 def claimed(**changes):
     table, tuning = synthetic.momenta(**changes)
-    return ablation_of(table, tuning), table
+    return ablation_of(table, tuning)
 
 
 COMMAND = "python -m hpsearch +study=batch_activation"
@@ -62,21 +62,21 @@ def figures(text):
 
 
 def test_every_ablation_gives_a_well_formed_page(made):
-    found, table = made
-    text = render_ablation(found, table, COMMAND)
+    found = made
+    text = render_ablation(found, COMMAND)
     page = Page(text)
     assert page.stack == []
     assert page.all("b") == page.all("i") == []
     said = " ".join("".join(page.text).split())
-    for sentence in (found.question, found.answer, *found.caveats, *(claim.sentence for claim in found.claims)):
+    for sentence in (found.question, found.answer, *found.caveats, *(each.result.sentence for each in found.claims)):
         assert " ".join(sentence.split()) in said
     assert "arms" in figures(text)
-    assert len(list(ablation_stills(found, table))) == len(figures(text))
+    assert len(list(ablation_stills(found))) == len(figures(text))
 
 
 def test_the_main_figure_of_two_factors_is_a_map_with_intervals_on_hover():
-    found, table = both()
-    drawn = figures(render_ablation(found, table, COMMAND))
+    found = both()
+    drawn = figures(render_ablation(found, COMMAND))
     assert list(drawn) == ["map", "arms", "differences", "curves", "target", "tuning-optimizer-lr", *CLAIMS]
     (heat,) = drawn["map"]["data"]
     assert heat["z"] == [
@@ -88,19 +88,19 @@ def test_the_main_figure_of_two_factors_is_a_map_with_intervals_on_hover():
 
 
 def test_of_a_loss_the_smallest_mean_is_the_furthest_from_the_background():
-    found, table = both()
-    name, *_, figure = next(ablation_figures(found, table))
+    found = both()
+    name, *_, figure = next(ablation_figures(found))
     scale = figure.data[0].colorscale
-    table.study["objective"] = {"metric": "valid/acc", "direction": "minimize"}
-    turned = next(ablation_figures(ablation_of(table), table))[3].data[0].colorscale
+    found.table.study["objective"] = {"metric": "valid/acc", "direction": "minimize"}
+    turned = next(ablation_figures(ablation_of(found.table)))[3].data[0].colorscale
     assert name == "map"
     assert [colour for _, colour in turned] == [colour for _, colour in reversed(scale)]
     assert [place for place, _ in turned] == sorted(place for place, _ in turned)
 
 
 def test_every_seed_and_every_interval_is_drawn():
-    found, table = both()
-    traces = figures(render_ablation(found, table, COMMAND))["arms"]["data"]
+    found = both()
+    traces = figures(render_ablation(found, COMMAND))["arms"]["data"]
     seeds = [trace for trace in traces if "error_x" not in trace]
     assert [trace["x"] for trace in seeds] == [pytest.approx(list(arm.score.values)) for arm in found.arms]
     for trace, arm in zip((trace for trace in traces if "error_x" in trace), found.arms, strict=True):
@@ -109,16 +109,16 @@ def test_every_seed_and_every_interval_is_drawn():
 
 
 def test_a_lost_arm_says_so_in_its_lane_and_its_cell():
-    found, table = both(lost=(4,))
-    drawn = figures(render_ablation(found, table, COMMAND))
+    found = both(lost=(4,))
+    drawn = figures(render_ablation(found, COMMAND))
     assert "no finished trial, 3 diverged" in [note["text"] for note in drawn["arms"]["layout"]["annotations"]]
     assert "diverged" in [note["text"] for note in drawn["map"]["layout"]["annotations"]]
     assert drawn["map"]["data"][0]["z"][1][1] is None
 
 
 def test_censored_times_are_drawn_open_and_counted():
-    found, table = both(units=("relu", "tanh"), batches=(32, 128, 512, 2048))
-    traces = {trace["name"]: trace for trace in figures(render_ablation(found, table, COMMAND))["target"]["data"]}
+    found = both(units=("relu", "tanh"), batches=(32, 128, 512, 2048))
+    traces = {trace["name"]: trace for trace in figures(render_ablation(found, COMMAND))["target"]["data"]}
     missed = sum(cost.to_target["epochs"].missed for cost in found.costs)
     assert missed > 0
     assert len(traces["stopped before it"]["x"]) in (missed, 3 * missed)
@@ -127,8 +127,8 @@ def test_censored_times_are_drawn_open_and_counted():
 
 
 def test_the_table_of_arms_sorts_by_numbers_and_replays_each():
-    found, table = both()
-    arms = arm_table(found, table)
+    found = both()
+    arms = arm_table(found)
     place = {name: i for i, name in enumerate(arms.headings)}
     for row, arm in zip(arms.rows, found.arms, strict=True):
         assert row.cells[place["valid/acc"]].value == pytest.approx(arm.score.mean)
@@ -144,28 +144,28 @@ def test_the_table_of_arms_sorts_by_numbers_and_replays_each():
 
 
 def test_one_seed_claims_no_interval():
-    found, table = both(seeds=1)
-    arms = arm_table(found, table)
+    found = both(seeds=1)
+    arms = arm_table(found)
     place = arms.headings.index("95 % interval")
     assert {row.cells[place].text for row in arms.rows} == {"one seed: none"}
     assert "no interval is claimed" in found.answer
 
 
 def test_twenty_seeds_show_the_bootstrap_interval():
-    found, table = both(seeds=20, epochs=2)
-    arms = arm_table(found, table)
+    found = both(seeds=20, epochs=2)
+    arms = arm_table(found)
     place = arms.headings.index("95 % interval")
     assert all(row.cells[place].text.endswith(" (BCa)") for row in arms.rows)
 
 
 def test_the_verdict_stands_right_behind_the_interval_where_it_is_seen_without_scrolling():
-    found, table = both()
-    headings = arm_table(found, table).headings
+    found = both()
+    headings = arm_table(found).headings
     assert headings.index("verdict") == headings.index("95 % interval") + 1
 
 
 def test_numbers_below_the_arms_sort_as_numbers_too():
-    found, _ = both()
+    found = both()
     costs = section(found, "Costs")
     times = [row.cells[costs.headings.index("per epoch")].value for row in costs.rows]
     assert times == [pytest.approx(cost.epoch_sec.mean) for cost in found.costs]
@@ -174,13 +174,13 @@ def test_numbers_below_the_arms_sort_as_numbers_too():
 
 
 def test_the_best_arm_can_be_trained_again_by_the_command_of_its_first_seed(tmp_path):
-    found, table = both()
-    table = replace(table, trials=table.trials.iloc[::-1])
-    commands = dict(commands_of(found, table, COMMAND))
+    found = both()
+    found = ablation_of(replace(found.table, trials=found.table.trials.iloc[::-1]))
+    commands = dict(commands_of(found, COMMAND))
     best = next(arm for arm in found.arms if arm.score.mean == max(each.score.mean for each in found.arms))
     again = f"python -m hpsearch data.batch_size={best.levels['data.batch_size']} seed=0"
     assert commands["train the best arm again"] == again
-    page = write_ablation(found, table, None, COMMAND, tmp_path / "study")
+    page = write_ablation(found, COMMAND, tmp_path / "study")
     readme = (page.parent / "README.md").read_text()
     assert f"# train the best arm again\n{again}\n" in readme
     assert "python -m hpsearch report batch_activation\n" in readme
@@ -189,7 +189,7 @@ def test_the_best_arm_can_be_trained_again_by_the_command_of_its_first_seed(tmp_
 def test_what_it_leaves_is_complete_and_the_readme_shows_its_figures(tmp_path):
     table = synthetic.ablation()
     tuning = synthetic.searched_arms(table)
-    page = write_ablation(ablation_of(table, tuning), table, tuning, COMMAND, tmp_path / "study")
+    page = write_ablation(ablation_of(table, tuning), COMMAND, tmp_path / "study")
     left = {path.name for path in page.parent.iterdir()}
     images = {"map.svg", "arms.svg", "differences.svg", "curves.svg", "target.svg", "tuning-optimizer-lr.svg"}
     images |= {f"{name}.svg" for name in CLAIMS}

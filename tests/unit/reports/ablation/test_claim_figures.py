@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
+from hpsearch.reports.ablation.figures import ablation_figures
 from hpsearch.reports.ablation.numbers import ablation_of
-from hpsearch.reports.ablation.page import ablation_figures
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.still import still
 from tests.support import synthetic
@@ -20,7 +20,7 @@ NAMES = ["claim-rates", "claim-best-rates", "claim-updates", "claim-times", "cla
 
 def figures(**changes):
     table, tuning = synthetic.momenta(**changes)
-    return {name: figure for name, _, _, figure in ablation_figures(ablation_of(table, tuning), table)}
+    return {name: figure for name, _, _, figure in ablation_figures(ablation_of(table, tuning))}
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_times_and_epochs_hold_what_the_claims_say(drawn):
 @pytest.mark.parametrize("sizes", [(16, 64), (16, 64, 256)])
 def test_a_tick_names_each_of_a_few_batch_sizes(sizes):
     table, tuning = synthetic.momenta(batches=sizes)
-    drawn = {name: figure for name, _, _, figure in ablation_figures(ablation_of(table, tuning), table)}
+    drawn = {name: figure for name, _, _, figure in ablation_figures(ablation_of(table, tuning))}
     assert list(drawn["claim-times"].layout.xaxis.tickvals) == list(sizes)
 
 
@@ -128,7 +128,7 @@ def test_without_a_target_or_two_momenta_their_figures_are_left_out():
     assert "claim-rates" not in figures(values=(0.9,))
     table, tuning = synthetic.momenta()
     table.study["config"]["ablation"] = {**table.study["config"]["ablation"], "target": None}
-    assert "claim-updates" not in {name for name, *_ in ablation_figures(ablation_of(table, tuning), table)}
+    assert "claim-updates" not in {name for name, *_ in ablation_figures(ablation_of(table, tuning))}
 
 
 def test_names_of_groups_are_escaped():
@@ -141,7 +141,7 @@ def test_names_of_groups_are_escaped():
         each.study["space"]["model"] = "choice(one, two)"
         each.study["config"]["ablation"]["factors"].append("model") if each is table else None
     found = ablation_of(table, tuning)
-    drawn = {name: figure for name, _, _, figure in ablation_figures(found, table)}
+    drawn = {name: figure for name, _, _, figure in ablation_figures(found)}
     for name in ("claim-rates", "claim-times"):
         assert "<b>one" not in drawn[name].to_json().replace("\\u003c", "<").replace("<b>momentum", "")
         assert "&lt;b&gt;one" in drawn[name].to_json().replace("\\u0026", "&")
@@ -159,5 +159,5 @@ def test_the_search_marks_what_did_not_learn_and_what_diverged_apart():
 def test_a_search_without_training_losses_marks_nothing_flat():
     table, tuning = synthetic.momenta()
     known = replace(tuning, steps=tuning.steps.iloc[:0])
-    drawn = {name: figure for name, _, _, figure in ablation_figures(ablation_of(table, known), table)}
+    drawn = {name: figure for name, _, _, figure in ablation_figures(ablation_of(table, known))}
     assert named(drawn["tuning-optimizer-lr"], "training loss not halved") == []

@@ -9,14 +9,20 @@ import pandas as pd
 import pytest
 
 from hpsearch.base.types import Objective, TrialState, TrialTable
-from hpsearch.reports.ablation.arms import Arm, named
-from hpsearch.reports.ablation.batch_claims import critical_batch_size, updates_to_target
-from hpsearch.reports.ablation.claim import BATCH, MOMENTUM, RATE, between, over_groups
-from hpsearch.reports.ablation.costs import Cost, Reach
-from hpsearch.reports.ablation.epoch_claims import loss_before_accuracy, time_per_epoch
+from hpsearch.reports.ablation.arms import Arm, name_of
+from hpsearch.reports.ablation.claims.claim import BATCH, MOMENTUM, RATE
+from hpsearch.reports.ablation.claims.critical_batch_size import critical_batch_size
+from hpsearch.reports.ablation.claims.edge_of_stability import edge_of_stability
+from hpsearch.reports.ablation.claims.effective_rate import effective_rate
+from hpsearch.reports.ablation.claims.evidence import interval_text, over_groups
+from hpsearch.reports.ablation.claims.loss_before_accuracy import loss_before_accuracy
+from hpsearch.reports.ablation.claims.noise_scale import noise_scale
+from hpsearch.reports.ablation.claims.rates import rates_of
+from hpsearch.reports.ablation.claims.time_per_epoch import time_per_epoch
+from hpsearch.reports.ablation.claims.updates_to_target import updates_to_target
+from hpsearch.reports.ablation.costs import Cost, TimeToTarget
 from hpsearch.reports.ablation.numbers import ablation_of
-from hpsearch.reports.ablation.rate_claims import edge_of_stability, effective_rate, noise_scale, rates_of
-from hpsearch.reports.ablation.tuning import Tried, Tuned, tuned_of
+from hpsearch.reports.ablation.tuning import ArmSearch, TriedSetting, searches_of
 from hpsearch.reports.kit.points import halved
 from hpsearch.statistics.intervals import estimate
 from hpsearch.statistics.survival import kaplan_meier_median
@@ -35,12 +41,12 @@ def search(best, momentum=0.0, flat=(), diverged=(), rates=GRID, stable=True, **
         away, dead = rate in diverged, rate in flat
         score = 0.1 if dead else 0.9 - 0.1 * abs(math.log10(rate / best))
         fine = None if stable is None else not (away or dead)
-        tried.append(Tried({RATE: rate * (1 - momentum)}, None if away else score, away, fine))
+        tried.append(TriedSetting({RATE: rate * (1 - momentum)}, None if away else score, away, fine))
     lr, trained = best * (1 - momentum), [rate for rate in rates if rate not in diverged]
     inside = min(rates) < best < max(rates)
     edge = {} if inside or len(rates) < 3 else {RATE: "low" if best == min(rates) else "high"}
     levels = {MOMENTUM: momentum, **levels}
-    return Tuned(named(levels), levels, {RATE: lr} if trained else {}, 0.9, 3, edge, tuple(tried))
+    return ArmSearch(name_of(levels), levels, {RATE: lr} if trained else {}, 0.9, 3, edge, tuple(tried))
 
 
 def arm(scores, **levels):
@@ -48,7 +54,7 @@ def arm(scores, **levels):
     by_seed = scores if isinstance(scores, dict) else dict(enumerate(scores))
     replicates = tuple((seed, 0) for seed in sorted(by_seed))
     found = estimate([by_seed[seed] for seed, _ in replicates])
-    return Arm(0, named(levels), levels, {}, replicates, found, None, len(by_seed), 0, TrialState.COMPLETE)
+    return Arm(0, name_of(levels), levels, {}, replicates, found, None, len(by_seed), 0, TrialState.COMPLETE)
 
 
 def cost(updates=None, times=None, epochs=20.0):
@@ -59,9 +65,9 @@ def cost(updates=None, times=None, epochs=20.0):
         seeds = tuple((seed, 0) for seed in sorted(by_seed))
         there = tuple(by_seed[seed] is not None for seed, _ in seeds)
         values = tuple(float(by_seed[seed] or 1e6) for seed, _ in seeds)
-        to_target["updates"] = Reach("updates", 0.95, seeds, values, there, kaplan_meier_median(values, there))
+        to_target["updates"] = TimeToTarget("updates", 0.95, seeds, values, there, kaplan_meier_median(values, there))
         passes = tuple(epochs for _ in seeds)
-        to_target["epochs"] = Reach("epochs", 0.95, seeds, passes, there, kaplan_meier_median(passes, there))
+        to_target["epochs"] = TimeToTarget("epochs", 0.95, seeds, passes, there, kaplan_meier_median(passes, there))
     epoch_sec, update_sec = (estimate([times[seed][i] for seed in sorted(times)]) for i in (0, 1))
     timed = tuple((seed, 0) for seed in sorted(times))
     return Cost("", timed, update_sec, epoch_sec, none, none, none, none, none, none, none, to_target)
@@ -135,7 +141,7 @@ class TestEffectiveRate:
 
     def test_the_best_of_several_settings_at_a_rate_counts(self):
         tried = tuple(
-            Tried({RATE: rate, "optimizer.weight_decay": decay}, mean, mean is None, mean is not None)
+            TriedSetting({RATE: rate, "optimizer.weight_decay": decay}, mean, mean is None, mean is not None)
             for rate, decay, mean in ((0.1, 0, 0.9), (0.1, 1, None), (1.0, 0, None), (1.0, 1, None))
         )
         rates = rates_of(replace(search(0.1), tried=tried), 0.0, 0.0, UP)
@@ -206,7 +212,7 @@ class TestEdgeOfStability:
     def test_a_dead_net_of_a_real_table_is_beyond_the_edge(self):
         table, tuning = synthetic.momenta(kinds=("flat", "flat"))
         assert set(tuning.trials["state"]) == {"COMPLETE"}
-        found = {claim.number: claim for claim in ablation_of(table, tuning).claims}[2]
+        found = {each.claim.number: each.result for each in ablation_of(table, tuning).claims}[2]
         assert found.verdict == SUPPORTED and found.numbers["factor[batch size 16]_low"] == pytest.approx(10**0.5)
 
 
@@ -214,7 +220,7 @@ class TestTried:
     def test_stability_is_that_of_the_sweep(self):
         _, tuning = synthetic.momenta()
         known = halved(tuning)
-        tried = [each for tuned in tuned_of(tuning) for each in tuned.tried]
+        tried = [each for tuned in searches_of(tuning) for each in tuned.tried]
         assert [each.stable for each in tried] == [known[point] for point in range(len(tried))]
         assert {(each.diverged, each.stable) for each in tried} == {(False, True), (False, False), (True, False)}
 
@@ -222,7 +228,7 @@ class TestTried:
         _, tuning = synthetic.momenta(batches=(16,), values=(0.0,))
         away = tuning.trials["state"] == "INFEASIBLE"
         tuning = replace(tuning, trials=tuning.trials.assign(reason=["out of memory" if each else "" for each in away]))
-        (tuned,) = tuned_of(tuning)
+        (tuned,) = searches_of(tuning)
         lost = [each for each in tuned.tried if each.mean is None]
         assert lost and not any(each.diverged for each in lost)
 
@@ -538,7 +544,7 @@ class TestLossBeforeAccuracy:
     def test_no_lag_has_no_sign(self):
         for lags in ([-0.01, 0.0, 0.0], [0, 0, 0]):  # the first is what averages of many arms give
             assert "-0.0 epochs" not in loss_before_accuracy(*self.study(lags)).sentence
-        assert between(estimate([-0.01]), "+z.1f") == "+0.0" and between(estimate([-0.001])) == "0.00"
+        assert interval_text(estimate([-0.01]), "+z.1f") == "+0.0" and interval_text(estimate([-0.001])) == "0.00"
 
     def test_untested_where_no_trial_finished(self):
         table, _ = self.study([1, 2])
@@ -550,15 +556,19 @@ class TestLossBeforeAccuracy:
 
 
 def test_all_seven_speak_of_a_batch_and_momentum_study_and_none_of_another():
-    assert [claim.number for claim in ablation_of(*synthetic.momenta()).claims] == [1, 2, 3, 4, 5, 6, 7]
+    assert [each.claim.number for each in ablation_of(*synthetic.momenta()).claims] == [1, 2, 3, 4, 5, 6, 7]
     table = synthetic.ablation()
     table.study["config"]["ablation"]["factors"] = ["model.activation"]
-    assert {claim.number for claim in ablation_of(table, synthetic.searched_arms(table)).claims} == {7}
+    assert {each.claim.number for each in ablation_of(table, synthetic.searched_arms(table)).claims} == {7}
 
 
 def reasons(found):
     """Why claims cannot be tested, by number."""
-    return {claim.number: claim.sentence for claim in found.claims if not claim.numbers and not claim.series}
+    return {
+        each.claim.number: each.result.sentence
+        for each in found.claims
+        if not each.result.numbers and not each.result.series
+    }
 
 
 def test_claims_whose_evidence_is_missing_say_what_is_missing():
@@ -588,11 +598,11 @@ def test_a_rate_that_is_not_searched_decides_nothing():
 
 def test_why_a_large_batch_may_score_less_for_another_reason():
     table, tuning = synthetic.momenta()
-    sentence = {claim.number: claim.sentence for claim in ablation_of(table, tuning).claims}[4]
+    sentence = {each.claim.number: each.result.sentence for each in ablation_of(table, tuning).claims}[4]
     assert "at equal epochs it makes fewer updates" in sentence
     table.study["config"]["trainer"] = {**table.study["config"]["trainer"], "steps": 1000}
-    sentence = {claim.number: claim.sentence for claim in ablation_of(table, tuning).claims}[4]
+    sentence = {each.claim.number: each.result.sentence for each in ablation_of(table, tuning).claims}[4]
     assert "unfair" not in sentence
     table.study["config"]["ablation"] = {**table.study["config"]["ablation"], "nuisance": "held"}
-    sentence = {claim.number: claim.sentence for claim in ablation_of(table).claims}[4]
+    sentence = {each.claim.number: each.result.sentence for each in ablation_of(table).claims}[4]
     assert "nothing was retuned" in sentence

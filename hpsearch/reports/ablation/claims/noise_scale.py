@@ -1,0 +1,152 @@
+"""Claim 3: the best rate is proportional to the batch size."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
+
+from hpsearch.base.types import Objective
+from hpsearch.reports.ablation.claims.claim import (
+    AGAINST,
+    BATCH,
+    MOMENTUM,
+    RATE,
+    SUPPORTED,
+    UNDECIDED,
+    Claim,
+    ClaimResult,
+    Evidence,
+    untested,
+)
+from hpsearch.reports.ablation.claims.drawing import NAME, SCALING, log_axis, look, once_in_legend
+from hpsearch.reports.ablation.claims.evidence import along_factor, lead
+from hpsearch.reports.ablation.claims.rates import Rates, grid_step, rates_of, too_few_rates
+from hpsearch.reports.ablation.tuning import ArmSearch
+from hpsearch.reports.kit.canvas import Trace, draw, escape, shorten
+
+if TYPE_CHECKING:
+    from hpsearch.reports.kit.page import Drawn
+
+
+def noise_scale(searches: Sequence[ArmSearch], objective: Objective) -> ClaimResult:
+    """Test whether the noise scale lr N / (B (1 - m)) is what counts: is the best rate proportional to batch size?
+
+    The slope of log(best rate) on log(batch size), a line per group of the other factors with one slope for all, by
+    least squares: 1 where the noise scale decides, 0 where the rate alone does. Its interval is Student's, yet never
+    narrower than the grid allows: a best rate is known to a step h of it, which has standard deviation h / sqrt(12).
+
+    Args:
+        searches: the searches over the rate.
+        objective: says what is better.
+
+    Returns:
+        The result: supported when the 95 % interval of the slope holds 1 and not 0, not supported when it lies off 1,
+        undecided when a best rate lies at the edge of what was tried, and without three batch sizes in a group.
+    """
+    groups = along_factor(searches, BATCH, lambda search: search.levels)
+    best = {name: _best_rates(group, objective) for name, group in groups.items()}
+    best = {name: pairs for name, pairs in best.items() if len(pairs) > 2}
+    step = math.log(10) * grid_step([rates for pairs in best.values() for _, rates in pairs])
+    if not step:
+        return untested(too_few_rates(searches, BATCH, "three batch sizes"))
+    x = np.concatenate([_centred_logs([size for size, _ in pairs]) for pairs in best.values()])
+    y = np.concatenate([_centred_logs([rates.best for _, rates in pairs]) for pairs in best.values()])
+    freedom, squares = len(x) - len(best) - 1, float(x @ x)
+    slope = float(x @ y) / squares
+    error = math.sqrt(float(np.sum((y - slope * x) ** 2)) / freedom / squares)
+    half = max(float(stdtrit(freedom, 0.975)) * error, float(ndtri(0.975)) * step / math.sqrt(12 * squares))
+    low, high = slope - half, slope + half
+    at_edge = any(RATE in search.at_edge for name in best for _, search in groups[name])
+    verdict = AGAINST if not low <= 1 <= high else SUPPORTED if low > 0 else UNDECIDED
+    rate = "effective rate" if any(MOMENTUM in search.levels for search in searches) else "learning rate"
+    edge = "; some best rates lie at the edge of what was tried" if at_edge else ""
+    listed = "; ".join(
+        lead(name) + ", ".join(f"{rates.best:.3g} at {size:g}" for size, rates in pairs) for name, pairs in best.items()
+    )
+    return ClaimResult(
+        UNDECIDED if at_edge else verdict,
+        f"the best {rate} grows as batch size to the power {slope:.2f} (95 % interval {low:.2f} to {high:.2f}; 1 would "
+        f"be in proportion{edge}): {listed}",
+        {"exponent": slope, "exponent_low": low, "exponent_high": high},
+        {
+            "exponent": slope,
+            "rate": f"best {rate}",
+            "groups": {
+                name: {"x": [size for size, _ in pairs], "y": [rates.best for _, rates in pairs]}
+                for name, pairs in best.items()
+            },
+        },
+    )
+
+
+def _best_rates(group: Sequence[tuple[float, ArmSearch]], objective: Objective) -> list[tuple[float, Rates]]:
+    """Return the rates of every batch size where one trained."""
+    tried = [(size, rates_of(s, float(s.levels.get(MOMENTUM) or 0.0), 0.0, objective)) for size, s in group]
+    return [(size, rates) for size, rates in tried if rates is not None]
+
+
+def _centred_logs(values: Sequence[float]) -> NDArray[np.float64]:
+    logs = np.log(values)
+    return np.asarray(logs - logs.mean())
+
+
+def _test(evidence: Evidence) -> ClaimResult:
+    if evidence.no_best_rates:
+        return untested(evidence.no_best_rates)
+    return noise_scale(evidence.nuisance.searches, evidence.objective)
+
+
+def _figure(results: Mapping[int, ClaimResult]) -> "Drawn":
+    """Draw the best rate of every batch size, the fitted slope and the slope of 1, on logarithmic axes.
+
+    Args:
+        results: of the claims.
+
+    Returns:
+        A line and its own mark per group of the other factors.
+    """
+    series = results[CLAIM.number].series
+    groups: Mapping[str, Mapping[str, Any]] = series["groups"]
+    slope = series["exponent"]
+    traces: list[Trace] = []
+    for index, (name, line) in enumerate(groups.items()):
+        colour, dash, symbol = look(index, len(groups))
+        x, logs = np.array(line["x"]), np.log(line["y"])
+        centred = np.log(x) - np.log(x).mean()
+        text = escape(shorten(name, NAME)) or "best rate"
+        proportional: Trace = {
+            **{"mode": "lines", "name": "in proportion", "y": np.exp(logs.mean() + centred).tolist()},
+            **{"line": SCALING, "hoverinfo": "skip"},
+        }
+        fit: Trace = {
+            **{"mode": "lines", "name": f"{text}: power {slope:.2f}"},
+            "y": np.exp(logs.mean() + slope * centred).tolist(),
+            "line": {"color": colour, "dash": dash, "width": 2},
+            **{"hoverinfo": "skip", "showlegend": len(groups) < 2},
+        }
+        points: Trace = {
+            **{"mode": "markers", "name": text, "y": line["y"]},
+            "marker": {"color": colour, "symbol": symbol, "size": 10},
+            "hovertemplate": f"<b>{text}</b><br>batch size %{{x}}: %{{y:.4g}}<extra></extra>",
+        }
+        traces += [{"type": "scatter", "x": line["x"], **trace} for trace in (proportional, fit, points)]
+    sizes = [x for line in groups.values() for x in line["x"]]
+    rates = [y for trace in traces for y in trace["y"]]
+    layout = {"xaxis": log_axis("batch size", sizes), "yaxis": log_axis(series["rate"], rates), "height": 400}
+    aid = "Dotted: in proportion to the batch size, as the noise scale would have it; the other line is fitted."
+    alt = f"The {series['rate']} grows as batch size to the power {slope:.2f}."
+    figure = draw(once_in_legend(traces), layout, alt)
+    return "claim-best-rates", "Claim 3: the best rate of every batch size", aid, figure
+
+
+CLAIM = Claim(
+    number=3,
+    statement="The noise scale lr N / (B (1 - momentum)) is what counts: the best rate is proportional to the batch "
+    "size.",
+    factor=BATCH,
+    test=_test,
+    figure=_figure,
+)

@@ -1,0 +1,247 @@
+"""Claim 4: updates to a target fall with batch size, and large batches lose nothing."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hpsearch.base.types import Objective
+from hpsearch.reports.ablation.arms import Arm, replicates_in_common, scores
+from hpsearch.reports.ablation.claims.claim import (
+    AGAINST,
+    BATCH,
+    SUPPORTED,
+    UNDECIDED,
+    Claim,
+    ClaimResult,
+    ClaimVerdict,
+    Evidence,
+    untested,
+)
+from hpsearch.reports.ablation.claims.critical_batch_size import CLAIM as CRITICAL_BATCH_SIZE
+from hpsearch.reports.ablation.claims.critical_batch_size import curve_traces
+from hpsearch.reports.ablation.claims.drawing import (
+    MARGIN,
+    PANE,
+    SCALING,
+    TITLE,
+    axis_key,
+    heading,
+    log_axis,
+    once_in_legend,
+    stack,
+    y_axis,
+)
+from hpsearch.reports.ablation.claims.evidence import (
+    Replicate,
+    interval_numbers,
+    interval_text,
+    lead,
+    lies_within,
+    over_groups,
+    together,
+)
+from hpsearch.reports.ablation.claims.targets import (
+    MISFIT,
+    Group,
+    coarseness,
+    coarseness_text,
+    groups_at_target,
+    sizes_at_target,
+    too_few_at_target,
+    updates_by_seed,
+)
+from hpsearch.reports.ablation.costs import Cost
+from hpsearch.reports.ablation.tuning import RETUNED
+from hpsearch.reports.kit import theme
+from hpsearch.reports.kit.canvas import Layout, Trace, draw
+from hpsearch.statistics.intervals import Estimate
+
+if TYPE_CHECKING:
+    from hpsearch.reports.kit.page import Drawn
+
+LOSS, RELATIVE_LOSS = 0.02, 0.05
+"""Loss of score that must be excluded: of a metric between 0 and 1, and of others relative to the smallest batch's."""
+
+
+def updates_to_target(
+    arms: Sequence[Arm], costs: Sequence[Cost], objective: Objective, unfair: str = ""
+) -> ClaimResult:
+    """Test whether updates to a target fall with batch size, at first in proportion, then less; and at no loss.
+
+    For each seed the local exponents d log(updates) / d log(batch size) between neighbouring sizes: -1 is in
+    proportion; the first is reported, not tested. Diminishing: the last exponent is above the first. And the paired
+    difference of the scores, largest minus smallest batch, the sign turned where smaller is better. Each is averaged
+    over the groups of other factors.
+
+    Args:
+        arms: the arms.
+        costs: theirs, in the same order.
+        objective: says what is better.
+        unfair: why the scores of the largest and the smallest batch say nothing of each other; empty where they do.
+
+    Returns:
+        The result: supported when returns diminish and the interval of the scores excludes a loss of .02, for a metric
+        that is not between 0 and 1 of 5 % of the smallest batch's mean; not supported when they do not or the largest
+        batch scores worse by its interval. Undecided in an unfair comparison, where a target takes fewer than five
+        epochs, for updates are counted to the end of one, and without three batch sizes that reached a target.
+    """
+    groups = groups_at_target(arms, costs)
+    if not groups:
+        return untested(too_few_at_target(arms, costs))
+    firsts, lasts, bends, gaps = [], [], [], []
+    for group in groups.values():
+        sizes, updates, replicates = updates_by_seed(group)
+        exponents = np.diff(np.log(updates), axis=1) / np.diff(np.log(sizes))
+        firsts.append(dict(zip(replicates, exponents[:, 0].tolist(), strict=True)))
+        lasts.append(dict(zip(replicates, exponents[:, -1].tolist(), strict=True)))
+        bends.append(dict(zip(replicates, (exponents[:, -1] - exponents[:, 0]).tolist(), strict=True)))
+        gaps.append(_score_gap(group[0][1][0], group[-1][1][0], objective))
+    first, last, bend, gap = map(over_groups, (firsts, lasts, bends, gaps))
+    coarse = max(map(coarseness, groups.values()))
+    diminishing = lies_within(bend, low=0.0) if coarse <= MISFIT else UNDECIDED
+    margin = _margin([group[0][1][0] for group in groups.values()], objective)
+    scored = UNDECIDED if unfair else _no_loss(gap, margin)
+    open_end = f", which does not exclude a loss of {margin:.2g}" if scored == UNDECIDED and gap.n else ""
+    how = f", an unfair comparison: {unfair}" if unfair else open_end
+    missed = sum(cost.to_target["updates"].missed for group in groups.values() for _, (_, cost) in group)
+    left_out = f"; {missed} trials did not reach the target and are in no exponent" if missed else ""
+    return ClaimResult(
+        together([diminishing, scored]),
+        f"updates fall as batch size to the power {interval_text(first)} between the smallest sizes and "
+        f"{interval_text(last)} between the largest{coarseness_text(coarse)}; the largest batch scores "
+        f"{interval_text(gap, '+z.4f')} against the smallest{how}{left_out}",
+        {
+            **interval_numbers("first_exponent", first),
+            **interval_numbers("last_exponent", last),
+            **interval_numbers("bend", bend),
+            **interval_numbers("score_gap", gap),
+            "missed": float(missed),
+            "epoch_share": coarse,
+        },
+        {"groups": {name: _series(group) for name, group in groups.items()}},
+    )
+
+
+def _score_gap(small: Arm, large: Arm, objective: Objective) -> dict[Replicate, float]:
+    """Return by how much the larger batch scores better, for each seed that both have."""
+    common, sign = replicates_in_common([small, large]), 1 if objective.maximize else -1
+    pairs = zip(common, scores(large, common), scores(small, common), strict=True)
+    return {replicate: sign * (a - b) for replicate, a, b in pairs}
+
+
+def _margin(smallest: Sequence[Arm], objective: Objective) -> float:
+    """Return the loss of score that an interval must exclude; nan where no arm of the smallest batch has a score."""
+    if objective.share:
+        return LOSS
+    means = [arm.score.mean for arm in smallest if arm.finished]
+    return RELATIVE_LOSS * abs(float(np.mean(means))) if means else math.nan
+
+
+def _no_loss(gap: Estimate, margin: float) -> ClaimVerdict:
+    """Return whether the largest batch scores no worse: not where it is worse by any amount, or may be by a margin."""
+    if lies_within(gap, high=0.0) == SUPPORTED:
+        return AGAINST
+    return SUPPORTED if lies_within(gap, low=-margin) == SUPPORTED else UNDECIDED
+
+
+def _series(group: Group) -> Mapping[str, object]:
+    trials = [
+        (size, value)
+        for size, times in sizes_at_target(group)
+        for value, there in zip(times.values, times.reached, strict=True)
+        if there
+    ]
+    medians = [(size, times.median) for size, times in sizes_at_target(group) if times.median is not None]
+    return {
+        "x": [size for size, _ in medians],
+        "y": [median for _, median in medians],
+        "trial_x": [size for size, _ in trials],
+        "trial_y": [value for _, value in trials],
+    }
+
+
+def _unfair(evidence: Evidence) -> str:
+    """Return why a large batch may score less for another reason than its size; empty where nothing else differs."""
+    if evidence.nuisance.mode != RETUNED:
+        return "nothing was retuned"
+    if not (evidence.table.study["config"].get("trainer") or {}).get("steps"):
+        return "at equal epochs it makes fewer updates"
+    if any(search.at_edge for search in evidence.nuisance.searches):
+        return "some best nuisance values lie at the edge of what was tried"
+    return ""
+
+
+def _test(evidence: Evidence) -> ClaimResult:
+    return updates_to_target(evidence.arms, evidence.costs, evidence.objective, _unfair(evidence))
+
+
+def _figure(results: Mapping[int, ClaimResult]) -> "Drawn | None":
+    """Draw the updates to the target against batch size on logarithmic axes, a pane per group.
+
+    Args:
+        results: of the claims.
+
+    Returns:
+        Trials, their medians, what perfect scaling from the smallest batch would need, claim 5's fitted curve and its
+        corner; None where too few reached the target for a median.
+    """
+    groups = {name: line for name, line in results[CLAIM.number].series["groups"].items() if line["x"]}
+    if not groups:
+        return None
+    fitted = results.get(CRITICAL_BATCH_SIZE.number)
+    curves: Mapping[str, Mapping[str, Any]] = {} if fitted is None else fitted.series["groups"]
+    height, domains = stack([(TITLE, PANE + 30)] * len(groups))
+    traces: list[Trace] = []
+    layout: Layout = {"height": height + MARGIN, "annotations": []}
+    for index, (name, line) in enumerate(groups.items()):
+        curve = curve_traces(curves[name], line["x"]) if name in curves else []
+        own = _updates_traces(line, curve)
+        traces += [{"type": "scatter", "yaxis": y_axis(index), **trace} for trace in own]
+        values = [y for trace in own for y in trace["y"]]
+        layout[axis_key(y_axis(index))] = log_axis("updates to the target", values, domain=domains[index])
+        layout["annotations"] += heading(name, y_axis(index))
+    sizes = [x for trace in traces for x in trace["x"]]
+    named = [x for line in groups.values() for x in line["x"]]
+    layout["xaxis"] = log_axis("batch size", sizes, named, anchor=y_axis(len(groups) - 1))
+    ends = "; ".join(
+        f"{lead(name)}{line['y'][0]:.0f} at {line['x'][0]:g}, {line['y'][-1]:.0f} at {line['x'][-1]:g}"
+        for name, line in groups.items()
+    )
+    aid = (
+        "Small marks are trials that reached the target, large ones medians. Dotted: twice the batch, half the "
+        "updates. Dashed: the curve of claim 5; the diamond is its corner, the critical batch size."
+    )
+    figure = draw(once_in_legend(traces), layout, f"Median updates to the target against batch size: {ends}.")
+    return "claim-updates", "Claims 4 and 5: updates to the target against batch size", aid, figure
+
+
+def _updates_traces(line: Mapping[str, Any], curve: Sequence[Trace]) -> list[Trace]:
+    x, y = line["x"], line["y"]
+    hover = "<br>batch size %{x}: %{y:.0f} updates<extra></extra>"
+    perfect: Trace = {
+        **{"mode": "lines", "name": "perfect scaling", "x": x, "y": [y[0] * x[0] / size for size in x]},
+        **{"line": SCALING, "hoverinfo": "skip"},
+    }
+    trials: Trace = {
+        **{"mode": "markers", "name": "trials", "x": line["trial_x"], "y": line["trial_y"]},
+        "marker": {"color": theme.BLUE, "size": 5, "opacity": 0.5},
+        "hovertemplate": f"trial{hover}",
+    }
+    medians: Trace = {
+        **{"mode": "markers", "name": "median", "x": x, "y": y},
+        "marker": {"color": theme.BLUE, "size": 10},
+        "hovertemplate": f"<b>median</b>{hover}",
+    }
+    return [perfect, *curve[:1], trials, medians, *curve[1:]]
+
+
+CLAIM = Claim(
+    number=4,
+    statement="Updates to a target fall with batch size, at first in proportion, then less and less; when every arm is "
+    "retuned, nothing shows that large batches generalize worse.",
+    factor=BATCH,
+    test=_test,
+    figure=_figure,
+)

@@ -1,0 +1,64 @@
+"""What the figures of an ablation share: how an arm looks and what is said of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hpsearch.base.words import interval, interval_decimals, score, settings
+from hpsearch.reports.ablation.arms import Arm, Factor
+from hpsearch.reports.ablation.numbers import Ablation
+from hpsearch.reports.kit import theme
+from hpsearch.reports.kit.canvas import escape
+from hpsearch.statistics.intervals import Estimate
+
+NAME = 44
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+
+
+def arm_styles(found: Ablation) -> Mapping[str, tuple[str, str]]:
+    """Return colour and dash of each arm: those of its levels of the first factor and of the others."""
+    factors = found.varied
+    if not factors:
+        return {arm.name: (theme.BLUE, "solid") for arm in found.arms}
+    first, rest = factors[0], factors[1:]
+    others = list(dict.fromkeys(tuple(arm.levels[factor.key] for factor in rest) for arm in found.arms))
+    return {
+        arm.name: (
+            _level_colour(first, arm.levels[first.key]),
+            _DASHES[others.index(tuple(arm.levels[factor.key] for factor in rest)) % len(_DASHES)],
+        )
+        for arm in found.arms
+    }
+
+
+def arm_hover(arm: Arm, found: Ablation) -> str:
+    """Return the hover text of an arm: mean, interval and its method, difference from the reference."""
+    lines = [f"<b>{escape(arm.name)}</b>", f"{score(arm.score.mean, arm.score.sd)}, n = {arm.score.n}"]
+    shown = arm.score.shown
+    if shown is not None:
+        ends = interval(shown.low, shown.high, arm.score.mean, arm.score.sd or 0.0)
+        lines.append(f"95 % interval {ends}<br>{escape(shown.method)}")
+    lines += [escape(settings(arm.nuisance))] if arm.nuisance else []
+    lines += [f"{arm.diverged} of {arm.trials} diverged"] if arm.diverged else []
+    own = next((each for each in found.differences if each.arm == arm.name and each.difference.n), None)
+    if arm is found.reference:
+        lines.append("the reference")
+    elif own is not None:
+        lines.append(f"{difference_text(own.difference)}: {own.verdict}")
+    return "<br>".join(lines)
+
+
+def difference_text(difference: Estimate) -> str:
+    """Write a difference with its sign and, where there is one, its interval."""
+    shown = difference.shown
+    if shown is None or difference.sd is None:
+        return f"{difference.mean:+.3g}"
+    digits = interval_decimals(shown.low, shown.high)
+    mean, low, high = (f"{value:+.{digits}f}" for value in (difference.mean, shown.low, shown.high))
+    return f"{mean}, 95 % interval {low} to {high}"
+
+
+def _level_colour(factor: Factor, value: Any) -> str:
+    index = factor.values.index(value)
+    if factor.axis.numeric and len(factor.values) > 1:
+        return theme.value_colour(index / (len(factor.values) - 1))
+    return theme.CATEGORIES[index % len(theme.CATEGORIES)]
