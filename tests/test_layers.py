@@ -31,7 +31,6 @@ BELOW = {
 """The rooms that each room may import."""
 
 DEBTS = {
-    ("reports", "study"),
     ("trial", "tracking"),
 }
 

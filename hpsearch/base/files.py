@@ -9,6 +9,8 @@ from hpsearch.base import platform
 from hpsearch.base.errors import StorageError
 
 REPORT = "report.html"
+LAYERS = "layers.json"
+"""The artifact of a trial that says what its layers did, see `hpsearch.trial.layers`."""
 
 
 @contextmanager

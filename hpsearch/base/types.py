@@ -1,6 +1,6 @@
 """Frozen records that cross layers. Everything here pickles, and importing this module loads no heavy library."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -263,6 +263,8 @@ class TrialTable:
             key command``, the searched hyperparameters by dotted key, last value of each metric, facts.
         curves: one row per trial and epoch: ``point seed fold epoch step time`` and the metrics.
         steps: thinned training loss: ``point seed fold step loss``.
+        layers: rows of the ``layers.json`` of each trial that has one, see `hpsearch.trial.layers.LayerWatch`; a
+            table that was read from somewhere reads them when they are asked for.
     """
 
     name: str
@@ -270,6 +272,7 @@ class TrialTable:
     trials: "pd.DataFrame"
     curves: "pd.DataFrame"
     steps: "pd.DataFrame"
+    layers: Mapping[TrialId, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TypeAlias
 
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, nearest
+from hpsearch.base.files import LAYERS
 from hpsearch.base.outcome import trial_outcome
 from hpsearch.base.types import (
     Clock,
@@ -249,9 +251,15 @@ class Pool:
             traceback=result.traceback,
             score=score,
             attempt=live.spec.attempt,
-            artifacts=result.artifacts,
+            artifacts=_left(live.spec, result),
             facts=result.facts,
         )
+
+
+def _left(spec: TrialSpec, result: TrialResult) -> tuple[str, ...]:
+    """Return the files that a trial left; an attempt that raised or died could not say so itself."""
+    layers = [LAYERS] if result.state.finished and (Path(spec.folder) / LAYERS).is_file() else []
+    return tuple(dict.fromkeys((*result.artifacts, *layers)))
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """Studies as tables: from where they are kept, an ablation as those of its arms and of the search before them."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -85,22 +84,3 @@ def with_runs(table: TrialTable) -> TrialTable:
     sent, rows = sent_runs(studies_folder() / table.name), table.trials[["point", "seed", "fold"]]
     runs = [sent.get(TrialId(*map(int, row)).stem) for row in rows.itertuples(index=False)]
     return replace(table, trials=table.trials.assign(run_id=runs))
-
-
-def layers_of(study: str, trial: TrialId) -> list[dict[str, Any]]:
-    """Return the rows of a trial's ``layers.json``, see `hpsearch.trial.layers.LayerWatch`; none where it has none.
-
-    Args:
-        study: name of its study.
-        trial: which of it.
-
-    Returns:
-        One row per measured step.
-    """
-    try:
-        rows: list[dict[str, Any]] = json.loads(
-            (studies_folder() / study / "trials" / trial.stem / "layers.json").read_text(encoding="utf-8")
-        )
-    except (OSError, ValueError):
-        return []
-    return rows

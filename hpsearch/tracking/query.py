@@ -6,12 +6,13 @@ Where names collide, the fixed columns win over hyperparameters, these over metr
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.errors import StorageError, nearest
+from hpsearch.base.files import LAYERS
 from hpsearch.base.types import BestPoint, Report, StudySummary, TrialId, TrialState, TrialTable
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.afterwards import AFTERWARDS
@@ -50,7 +51,11 @@ def table_from_events(folder: Path) -> TrialTable:
         raise StorageError(f"no study in {folder}: it has no events/study.jsonl")
     sent = sent_runs(folder)
     records = read_trials(folder)
-    return _table({**study, "name": folder.name}, records, [sent.get(record.id.stem) for record in records])
+    files = {record.id: folder / "trials" / record.id.stem / LAYERS for record in records}
+    there = [trial for trial, file in files.items() if file.is_file()]
+    layers = LayerRows(lambda trial: json.loads(files[trial].read_text(encoding="utf-8")), there)
+    runs = [sent.get(record.id.stem) for record in records]
+    return _table({**study, "name": folder.name}, records, runs, layers)
 
 
 def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
@@ -81,10 +86,39 @@ def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
     uid = ours[-1].data.tags[UID]
     mine = [run for run in ours if run.data.tags[UID] == uid]
     parents = [run for run in mine if TRIAL not in run.data.tags]
-    study = _artifact(client, parents[0], "study.json") if parents else {"name": name, "uid": uid}
+    study = _artifact(client, parents[0].info.run_id, "study.json") if parents else {"name": name, "uid": uid}
     pairs = [(_record(client, run, {}), run.info.run_id) for run in mine if runs.RECORD_FIRST in run.data.tags]
     pairs.sort(key=lambda pair: pair[0].id)
-    return _table(study, [record for record, _ in pairs], [run for _, run in pairs])
+    watched = {record.id: run for record, run in pairs if LAYERS in record.artifacts}
+    layers = LayerRows(lambda trial: _artifact(_client(uri), watched[trial], LAYERS), watched)
+    return _table(study, [record for record, _ in pairs], [run for _, run in pairs], layers)
+
+
+class LayerRows(Mapping[TrialId, Sequence[Mapping[str, Any]]]):
+    """What the layers of a study's trials did; a file is read, or downloaded, when its trial is asked for.
+
+    Args:
+        read: returns the content of a trial's file; one that cannot be read has no rows.
+        trials: those that have one.
+    """
+
+    def __init__(self, read: Callable[[TrialId], Any], trials: Iterable[TrialId]) -> None:
+        self._read, self._trials = read, dict.fromkeys(trials)
+
+    def __getitem__(self, trial: TrialId) -> Sequence[Mapping[str, Any]]:
+        if trial not in self._trials:
+            raise KeyError(trial)
+        try:
+            rows = self._read(trial)
+        except (OSError, ValueError, StorageError):
+            return []
+        return rows if isinstance(rows, list) else []
+
+    def __iter__(self) -> Iterator[TrialId]:
+        return iter(self._trials)
+
+    def __len__(self) -> int:
+        return len(self._trials)
 
 
 def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
@@ -107,7 +141,7 @@ def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
         raise StorageError(f"no run '{run_id}' in {store.shown(store.store_uri(uri))}")
     if TRIAL not in run.data.tags or runs.RECORD_FIRST not in run.data.tags:
         raise StorageError(f"run '{run_id}' is not the run of a trial; its name is '{run.info.run_name}'")
-    return run.data.tags["hpsearch.study"], _record(client, run, _artifact(client, run, "config.yaml"))
+    return run.data.tags["hpsearch.study"], _record(client, run, _artifact(client, run_id, "config.yaml"))
 
 
 def download(uri: str | None, run_id: str, file: str) -> Path | None:
@@ -160,17 +194,16 @@ def _client(uri: str | None) -> "MlflowClient":
     return store.connect(address, store.artifact_root(None))
 
 
-def _artifact(client: "MlflowClient", run: "Run", file: str) -> dict[str, Any]:
+def _artifact(client: "MlflowClient", run_id: str, file: str) -> Any:
     import yaml
     from mlflow.exceptions import MlflowException
 
     with tempfile.TemporaryDirectory() as folder:
         try:
-            text = Path(client.download_artifacts(run.info.run_id, file, folder)).read_text(encoding="utf-8")
+            text = Path(client.download_artifacts(run_id, file, folder)).read_text(encoding="utf-8")
         except (MlflowException, OSError) as error:
-            raise StorageError(f"run '{run.info.run_id}' has no readable artifact {file}: {error}") from error
-    value: dict[str, Any] = json.loads(text) if file.endswith(".json") else yaml.safe_load(text)
-    return value
+            raise StorageError(f"run '{run_id}' has no readable artifact {file}: {error}") from error
+    return json.loads(text) if file.endswith(".json") else yaml.safe_load(text)
 
 
 def _record(client: "MlflowClient", run: "Run", config: Mapping[str, Any]) -> TrialRecord:
@@ -215,7 +248,9 @@ def _reports(client: "MlflowClient", run: "Run", nonfinite: Mapping[str, Mapping
     return tuple(reports)
 
 
-def _table(study: Mapping[str, Any], records: Sequence[TrialRecord], run_ids: Sequence[str | None]) -> TrialTable:
+def _table(
+    study: Mapping[str, Any], records: Sequence[TrialRecord], run_ids: Sequence[str | None], layers: LayerRows
+) -> TrialTable:
     trials = [_trial_row(record, run) for record, run in zip(records, run_ids, strict=True)]
     curves = [_curve_row(record.id, report) for record in records for report in record.reports]
     steps = [
@@ -233,6 +268,7 @@ def _table(study: Mapping[str, Any], records: Sequence[TrialRecord], run_ids: Se
         trials=_frame(trials, TRIAL_COLUMNS, params, metrics, facts),
         curves=_frame(curves, CURVE_COLUMNS, metrics),
         steps=_frame(steps, STEP_COLUMNS),
+        layers=layers,
     )
 
 

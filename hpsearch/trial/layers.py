@@ -16,10 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hpsearch.base.files import replacement
+from hpsearch.base.files import LAYERS, replacement
 from hpsearch.nn import ACTIVATIONS
 
-FILE = "layers.json"
 SAMPLES = 256
 """Outputs of activations are read of so many samples at most: of a thousand images a convolution has millions."""
 _NONLINEAR = tuple({type(each.make()) for each in ACTIVATIONS.values()})
@@ -61,7 +60,7 @@ class LayerWatch:
             for name, module in model.named_modules()
             if active and see_outputs and isinstance(module, _NONLINEAR)
         }
-        self._file, self._epochs = folder / FILE, epochs
+        self._file, self._epochs = folder / LAYERS, epochs
         self._rows = [row for row in _read(self._file) if row["epoch"] <= (done or 0)]
         self._raw: list[_Row] = []
         self._open = False
@@ -69,7 +68,7 @@ class LayerWatch:
     @property
     def files(self) -> tuple[str, ...]:
         """The file written, if any; call `write` before."""
-        return (FILE,) if self._rows else ()
+        return (LAYERS,) if self._rows else ()
 
     def place(self, epoch: int, steps: int) -> int | None:
         """Return which of an epoch's steps, from 0, is measured, None for none."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from hpsearch.base.files import LAYERS
 from hpsearch.base.types import Decision, Report, TrialState
 from hpsearch.config.compose import compose
 from hpsearch.data.base import Split
@@ -21,7 +22,6 @@ from hpsearch.reports.diagnosis.history import history
 from hpsearch.reports.diagnosis.rules import Label
 from hpsearch.trial.build import prepare
 from hpsearch.trial.job import Job
-from hpsearch.trial.layers import FILE
 from hpsearch.trial.loop import train
 from tests.benchmarks.curve_families import Case
 
@@ -360,7 +360,7 @@ def _trained(words: tuple[str, ...], change: Callable[[Job], Job] | None) -> dic
                 messages = trial.send((Decision.CONTINUE,))
         except StopIteration as ended:
             (result,) = ended.value
-        file = Path(folder) / FILE
+        file = Path(folder) / LAYERS
         rows = json.loads(file.read_text()) if file.exists() else []
     trained = [report.metrics for report in reports if report.epoch > 0]
     return {

@@ -7,7 +7,6 @@ from hpsearch.reports.diagnosis.rules import diagnose
 from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.points import Results
 from hpsearch.reports.kit.tables import Row, Table
-from hpsearch.study.tables import layers_of
 
 ROWS = 200
 
@@ -28,8 +27,8 @@ def diagnosis_table(table: TrialTable, results: Results) -> Table | None:
     known = histories(table)
     rows = []
     for place in sorted(known, key=lambda each: (order[each[0]], each)):
-        point, seed, fold = place
-        found = diagnose(history({**known[place], "layers": layers_of(table.name, TrialId(point, seed, fold))}))
+        point, seed, _ = place
+        found = diagnose(history({**known[place], "layers": table.layers.get(TrialId(*place), ())}))
         if not found:
             continue
         said = (", ".join(each.label for each in found), found[0].evidence, found[0].advice)

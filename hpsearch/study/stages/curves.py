@@ -13,7 +13,6 @@ from hpsearch.reports.diagnosis.rules import Diagnosis, Label, diagnose
 from hpsearch.reports.diagnosis.study import study_diagnoses
 from hpsearch.reports.summary.sweep import Summary
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
-from hpsearch.study.tables import layers_of
 
 if TYPE_CHECKING:
     from hpsearch.reports.kit.page import FigureWithAid
@@ -123,7 +122,7 @@ def handed(table: TrialTable, summary: Summary) -> dict[str, Any]:
             "point": point,
             "seed": seed,
             "params": params[point],
-            "history": {**known[point, seed, fold], "layers": layers_of(table.name, TrialId(point, seed, fold))},
+            "history": {**known[point, seed, fold], "layers": list(table.layers.get(TrialId(point, seed, fold), ()))},
         }
         for point, seed, fold in sorted(known.keys() & to_the_end, key=lambda place: (order[place[0]], place))
     ]

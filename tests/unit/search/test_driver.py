@@ -14,6 +14,7 @@ import optuna
 import pytest
 
 from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.files import LAYERS
 from hpsearch.base.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialState
 from hpsearch.search.samplers import Sobol
 from tests.support.driver import COMPLETE, Killed, Setup, Uneven
@@ -159,6 +160,20 @@ def test_a_trial_that_keeps_failing_stays_failed_with_its_traceback(tmp_path):
     )  # fmt: skip
     assert setup.study().trials[0].state == optuna.trial.TrialState.FAIL
     assert setup.run(trains([0.9])).counts == outcome.counts
+
+
+def test_what_the_layers_did_is_an_artifact_of_a_trial_that_failed_too(tmp_path):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        if spec.params["lr"] == 0.1:
+            Path(spec.folder).mkdir(exist_ok=True)
+            (Path(spec.folder) / LAYERS).write_text("[]")
+            yield TrialResult(TrialState.FAILED, "ValueError: no", retry=False)
+        yield from trains([0.5])(spec)
+
+    setup = Setup(tmp_path, seeds=(0,))
+    setup.run(script)
+    assert [record.artifacts for record in setup.records()] == [(LAYERS,), (), ()]
 
 
 def test_an_error_of_the_configuration_is_not_retried(tmp_path):

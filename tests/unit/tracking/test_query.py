@@ -1,13 +1,16 @@
 """Studies as tables, from both sources."""
 
+import json
 import math
+import shutil
 
 import pandas as pd
 import pytest
 from filelock import FileLock
 
 from hpsearch.base.errors import StorageError
-from hpsearch.base.types import BestPoint, Report, TrialState
+from hpsearch.base.files import LAYERS
+from hpsearch.base.types import BestPoint, Report, TrialId, TrialState
 from hpsearch.tracking import query
 from hpsearch.tracking.events import Record, read_trial
 from hpsearch.tracking.mlflow import sync
@@ -39,6 +42,25 @@ def test_both_sources_give_the_same_tables(folder, uri):
     (folder / "events" / "7-0-0.jsonl").unlink()  # has not started: only the record knows it
     sync(folder, uri)
     _assert_same(query.table_from_events(folder), query.table_from_mlflow(uri, "lr_sweep"))
+
+
+def test_what_the_layers_did_is_read_from_both_sources(folder, uri):
+    made = fake.spec(folder, 9)
+    rows = [{"epoch": 1, "step": 1, "loss": 2.0, "gradient": {"a": 1.0}, "weight": {"a": 2.0}}]
+    (folder / "trials" / "9-0-0").mkdir(parents=True)
+    (folder / "trials" / "9-0-0" / LAYERS).write_text(json.dumps(rows))
+    record = fake.write_study(folder)
+    fake.start(record, made)
+    fake.report(record, made, 1)
+    record.state(made.id, TrialState.COMPLETE, fake.TIME, score=0.5, artifacts=(LAYERS,))
+    record.close()
+    sync(folder, uri)
+    ours, theirs = query.table_from_events(folder), query.table_from_mlflow(uri, "lr_sweep")
+    shutil.rmtree(folder)
+    assert list(ours.layers) == list(theirs.layers) == [made.id]
+    assert theirs.layers[made.id] == rows
+    assert ours.layers[made.id] == []  # its file is gone by now
+    assert TrialId(0, 0) not in theirs.layers and theirs.layers.get(TrialId(0, 0), ()) == ()
 
 
 def test_the_columns_are_those_the_table_promises(folder):

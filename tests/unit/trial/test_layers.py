@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from hpsearch.base.files import LAYERS
 from hpsearch.base.types import Decision, Report, TrialState
-from hpsearch.trial.layers import FILE, LayerWatch, watched
+from hpsearch.trial.layers import LayerWatch, watched
 from hpsearch.trial.loop import train
 from tests.support.jobs import make_job
 
@@ -23,14 +24,14 @@ def run(job, pause_after=None):
 
 
 def rows(folder):
-    return json.loads((folder / FILE).read_text())
+    return json.loads((folder / LAYERS).read_text())
 
 
 def test_layers_are_measured_in_epochs_that_double_and_in_the_last(tmp_path):
     assert [e for e in range(1, 21) if watched(e, 20)] == [1, 2, 4, 8, 16, 20]
     _, result = run(make_job(tmp_path, epochs=5))
     assert [(row["epoch"], row["step"]) for row in rows(tmp_path)] == [(1, 1), (2, 10), (4, 22), (5, 28)]
-    assert FILE in result.artifacts
+    assert LAYERS in result.artifacts
 
 
 def test_the_norms_are_those_of_a_plain_step(tmp_path):
@@ -95,8 +96,8 @@ def test_watching_changes_no_result_and_can_be_left_out(tmp_path):
     unseen, result = run(make_job(tmp_path / "unseen", epochs=3, watch_layers=False))
     losses = [[r.metrics["valid/loss"] for r in reports] for reports in (seen, unseen)]
     assert losses[0] == losses[1]
-    assert FILE not in result.artifacts
-    assert not (tmp_path / "unseen" / FILE).exists()
+    assert LAYERS not in result.artifacts
+    assert not (tmp_path / "unseen" / LAYERS).exists()
 
 
 def test_a_trial_that_diverges_leaves_the_row_of_its_epoch(tmp_path):
@@ -108,7 +109,7 @@ def test_a_trial_that_diverges_leaves_the_row_of_its_epoch(tmp_path):
 
 
 def test_rows_of_another_trial_are_forgotten(tmp_path):
-    (tmp_path / FILE).write_text('[{"epoch": 1, "loss": 7}]')
+    (tmp_path / LAYERS).write_text('[{"epoch": 1, "loss": 7}]')
     run(make_job(tmp_path, epochs=1))
     assert len(rows(tmp_path)) == 1
     assert rows(tmp_path)[0]["loss"] != 7

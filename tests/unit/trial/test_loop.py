@@ -11,13 +11,14 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from hpsearch.base import rng
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.files import LAYERS
 from hpsearch.base.types import Decision, Objective, TrialState
 from hpsearch.metrics.auroc import Auroc
 from hpsearch.metrics.f1_macro import F1Macro
 from hpsearch.nn.dropout import address_dropout, advance
 from hpsearch.regularizers import L1, L2, MaxNorm, Mixup
 from hpsearch.schedules.plateau import Plateau
-from hpsearch.trial import checkpoint, layers, watch
+from hpsearch.trial import checkpoint, watch
 from hpsearch.trial.loop import Trainer, train
 from tests.support.jobs import at, curve, drive, make_job, make_splits, same_weights, weights
 
@@ -242,7 +243,7 @@ def test_the_best_weights_are_those_of_the_best_epoch(tmp_path):
     scores = [m.metrics["valid/acc"] for m in messages[2:]]
     epoch = 1 + scores.index(max(scores))
     assert result.facts == {"best_epoch": epoch, "best_score": max(scores)}
-    assert result.artifacts == (layers.FILE, checkpoint.BEST)
+    assert result.artifacts == (LAYERS, checkpoint.BEST)
     again = make_job(tmp_path / "again", epochs=epoch, lr=1.0)
     drive(train(again))
     assert same_weights(load_file(tmp_path / checkpoint.BEST), weights(again))

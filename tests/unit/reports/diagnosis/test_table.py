@@ -1,6 +1,6 @@
-import json
 from dataclasses import replace
 
+from hpsearch.base.types import TrialId
 from hpsearch.reports.diagnosis.table import diagnosis_table
 from hpsearch.reports.summary.findings import find
 from hpsearch.reports.summary.page import render
@@ -30,15 +30,12 @@ def test_a_study_without_losses_has_no_such_section():
     assert "diagnosis-title" not in render(find(bare))
 
 
-def test_the_layers_of_a_trial_are_read(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_layers_of_a_trial_are_read():
     table = synthetic.sweep()
     best = summarize(table).best
-    folder = tmp_path / "studies" / table.name / "trials" / f"{best.point}-0-0"
-    folder.mkdir(parents=True)
-    layers = {"a": 1e-9, "b": 1.0}
-    row = {"epoch": 1, "step": 1, "loss": 1.0, "gradient": layers, "weight": {"a": 1.0, "b": 1.0}}
-    (folder / "layers.json").write_text(json.dumps([row]))
+    norms = {"a": 1e-9, "b": 1.0}
+    row = {"epoch": 1, "step": 1, "loss": 1.0, "gradient": norms, "weight": {"a": 1.0, "b": 1.0}}
+    table = replace(table, layers={TrialId(best.point, 0): [row]})
     shown = diagnosis_table(table, summarize(table))
     assert "vanishing gradients" in shown.rows[0].cells[3].text
     assert shown.rows[0].best
