@@ -1,1 +1,1 @@
-"""Where trials run: in this process, in worker processes, on a Ray cluster."""
+"""Where trials run: in this process, or in worker processes on this machine."""

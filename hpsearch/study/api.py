@@ -46,6 +46,12 @@ def run_study(
 
     Returns:
         The result; of a recipe, a `RecipeOutcome`. Bad input raises one of the errors of `hpsearch.base.errors`.
+
+    Example:
+        >>> words = ["space.optimizer.lr=choice(0.03, 0.3)", "study.seeds=2", "trainer.epochs=2", "launcher=inline"]
+        >>> outcome = run_study(["+study=lr_sweep", "study.name=rates", "tracker=none", *words])
+        >>> print(outcome.name, outcome.best.n)
+        rates 2
     """
     composition, observer = compose(overrides, config_dirs), observer or Silent()
     if composition.config["stages"]:
@@ -112,6 +118,13 @@ def run_search(
 
     Raises:
         SpaceError: the space is empty.
+
+    Example:
+        >>> def parabola(x):
+        ...     yield {"valid/loss": (x - 1) ** 2}
+        >>> options = {"objective": "valid/loss", "direction": "minimize", "sampler": "grid", "tracker": "none"}
+        >>> run_search(parabola, space={"x": "choice(0, 1, 3)"}, **options).best.params
+        {'trainer.x': 1}
     """
     if not space:
         raise SpaceError("space = {}: nothing to search; give an expression for at least one argument")
@@ -151,6 +164,11 @@ def load_trials(name: str, *, uri: str | None = None) -> "pd.DataFrame":
         searched hyperparameters by dotted key, the last value of each metric, and facts such as ``parameters``; of an
         ablation those of its arms, with a column ``arm``.
         Scores are in the objective's own units; times are seconds since the Unix epoch.
+
+    Example:
+        >>> trials = load_trials("rates")
+        >>> trials[["point", "seed", "state"]].values.tolist()
+        [[0, 0, 'COMPLETE'], [0, 1, 'COMPLETE'], [1, 0, 'COMPLETE'], [1, 1, 'COMPLETE']]
     """
     return trials_of(name, uri).trials
 
@@ -165,6 +183,11 @@ def load_curves(name: str, *, uri: str | None = None) -> "pd.DataFrame":
     Returns:
         Columns ``point seed fold epoch step time`` and one per metric; epoch 0 is the untrained model. Of an ablation
         the curves of its arms, with ``arm`` and a column per factor.
+
+    Example:
+        >>> curves = load_curves("rates")
+        >>> curves.groupby("epoch")["valid/acc"].count().to_dict()
+        {0: 4, 1: 4, 2: 4}
     """
     return trials_of(name, uri).curves
 
@@ -186,6 +209,11 @@ def draw(
 
     Raises:
         ConfigError: the study has no such figure.
+
+    Example:
+        >>> drawn = draw("rates", "score")
+        >>> drawn._repr_svg_()[:5]
+        '<?xml'
     """
     from hpsearch.reports.kit.still import Drawing
 
@@ -222,6 +250,12 @@ def compare(first: str, second: str, *, uri: str | None = None) -> str:
 
     Returns:
         One sentence with both scores, the difference and its 95 % interval, or with why they cannot be compared.
+
+    Example:
+        >>> words = ["space.optimizer.lr=choice(0.03, 0.3)", "study.seeds=2", "trainer.epochs=2", "launcher=inline"]
+        >>> other = run_study(["+study=lr_sweep", "study.name=softmax", "model=softmax", "tracker=none", *words])
+        >>> "rates" in compare("rates", "softmax")
+        True
     """
     from hpsearch.reports.comparison import numbers as comparison
     from hpsearch.reports.summary.sweep import summarize

@@ -103,6 +103,12 @@ def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[
 
     Returns:
         The curvature. Bad input raises one of the errors of `hpsearch.base.errors`.
+
+    Example:
+        >>> words = ["curvature.samples=200", "curvature.exact=0", "launcher=inline"]
+        >>> outcome = curvature("single/0/0", overrides=words)
+        >>> outcome.found.parameters > 0
+        True
     """
     started = time.time()
     options = options_of([word for word in overrides if word.startswith(WORD)])

@@ -121,6 +121,11 @@ def run_trial(
 
     Raises:
         ConfigError: the overrides name a study or a search space.
+
+    Example:
+        >>> outcome = run_trial(["optimizer.lr=0.1", "trainer.epochs=2", "launcher=inline", "tracker=none"])
+        >>> print(outcome.run, outcome.state)
+        single/0/0 COMPLETE
     """
     started, observer = time.time(), observer or Silent()
     composition = compose(overrides, config_dirs)

@@ -45,7 +45,7 @@ class Determinism:
             return finding([], sentence, numbers, series)
         when = f"from step {apart[0]} on by up to {largest:.2g} of the loss" if apart else "in their weights only"
         sentence = f"two runs with the same seed differ {when}"
-        if found["device"] == "cuda" and (largest <= self.rounding or math.isnan(largest)):
+        if found["device"] != "cpu" and (largest <= self.rounding or math.isnan(largest)):
             action = "set trainer.deterministic=true to have sums in one order, at some cost"
             return finding([Fault("order of sums on the GPU", sentence, action, Verdict.WARN)], "", numbers, series)
         action = "let the model, the loss and the data draw from torch's generators only, which are seeded"

@@ -1,0 +1,33 @@
+"""The examples of the public names run as they stand, one after the other in one folder."""
+
+import contextlib
+import doctest
+
+import pytest
+
+import hpsearch
+
+ORDER = ("run_study", "load_trials", "load_curves", "draw", "compare", "run_search", "run_trial", "curvature")
+"""Later ones read what earlier ones left."""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    with contextlib.chdir(tmp_path_factory.mktemp("examples")):
+        yield
+
+
+def test_every_public_name_has_an_example():
+    assert set(ORDER) == set(hpsearch.__all__)
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_the_example_gives_what_it_says(folder, name, capsys):
+    function = getattr(hpsearch, name)
+    names = {public: getattr(hpsearch, public) for public in hpsearch.__all__}
+    (found,) = doctest.DocTestFinder(recurse=False).find(function, name, globs=names | {"__name__": "__main__"})
+    assert found.examples, f"{name} has no example"
+    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(found)
+    assert not result.failed, capsys.readouterr().out
