@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -246,7 +246,7 @@ def run_parts(parts: list[str], home: Path, trials: int, reports: int) -> dict[s
     return results
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the parts asked for; 1 when a limit is not held."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=10_000)
@@ -255,7 +255,7 @@ def main() -> int:
     parser.add_argument("--alone", choices=PARTS, help="run one part in this process and print its figures as JSON")
     parser.add_argument("--folder", type=Path, help="where the studies are; kept")
     parser.add_argument("--out", type=Path, help="write every figure as JSON")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     if asked.alone:
         print(json.dumps(PARTS[asked.alone](asked.folder, asked.trials, asked.reports)))
         return 0
@@ -269,4 +269,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -1,6 +1,6 @@
 """What the driver, the workers and the tracking cost, beside a bare torch loop that does the same work.
 
-    python -m tests.benchmarks.bench_overhead [--pairs 5] [--part trial|sweep]
+    python -m tests.benchmarks.bench_overhead [--pairs 5] [--part trial|sweep] [WORD ...]
 
 1. One trial: LeNet on Fashion-MNIST, batch 128, 2 epochs, one thread; driver and MLflow tracking included, process
    start excluded. Wanted: at most 1.05 of the bare loop.
@@ -8,7 +8,8 @@
    and two started workers of one thread each. Wanted: at most 0.58 of one bare one-thread loop over the same sweep;
    the bare loop with two threads is printed beside it. The start of two workers is printed too (wanted: at most 4 s).
 
-Pairs alternate in one run; the figures are medians. Every figure is printed as JSON at the end.
+Pairs alternate in one run; the figures are medians. Further words are overrides of both sides, such as
+``data.train_size=300`` for a short look. Every figure is printed as JSON at the end.
 """
 
 import argparse
@@ -17,8 +18,8 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, chdir
 
 import torch
 from torch import nn
@@ -55,7 +56,7 @@ SWEEP = (
 class Ours:
     """Runs studies of one configuration with workers that are already started and have their data."""
 
-    def __init__(self, words: tuple[str, ...], stack: ExitStack) -> None:
+    def __init__(self, words: Sequence[str], stack: ExitStack) -> None:
         self._words = (*words, "launcher.threads=1")
         search = plan_search(compose(self._words))
         self._number = 0
@@ -119,7 +120,7 @@ def timed(function: Callable[[], None], threads: int) -> float:
     return time.perf_counter() - started
 
 
-def compare(words: tuple[str, ...], rates: tuple[float, ...], pairs: int, two_threads: bool) -> dict[str, object]:
+def compare(words: Sequence[str], rates: tuple[float, ...], pairs: int, two_threads: bool) -> dict[str, object]:
     """Time ours and the bare loop in alternation."""
     with ExitStack() as stack:
         ours = Ours(words, stack)
@@ -140,22 +141,22 @@ def compare(words: tuple[str, ...], rates: tuple[float, ...], pairs: int, two_th
     return {"start_sec": round(ours.start_sec, 2), "pairs": rows, "median": medians, "ratio_of_medians": of_medians}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the parts asked for and print their figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--part", choices=("trial", "sweep"), default=None)
-    asked = parser.parse_args()
+    parser.add_argument("words", nargs="*", metavar="WORD", help="Hydra overrides of both sides")
+    asked = parser.parse_args(arguments)
     results: dict[str, object] = {"cores": len(os.sched_getaffinity(0)), "torch": torch.__version__}
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
         if asked.part != "sweep":
-            results["trial"] = compare(TRIAL, (0.05,), asked.pairs, two_threads=False)
+            results["trial"] = compare([*TRIAL, *asked.words], (0.05,), asked.pairs, two_threads=False)
         if asked.part != "trial":
-            results["sweep"] = compare(SWEEP, LEARNING_RATES, asked.pairs, two_threads=True)
-        os.chdir("/")
+            results["sweep"] = compare([*SWEEP, *asked.words], LEARNING_RATES, asked.pairs, two_threads=True)
     print(json.dumps(results, indent=2))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -161,7 +161,7 @@ def markdown(repeats: Sequence[Mapping[str, Side]]) -> str:
     return f"{text}\n{verdict(repeats)}"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
@@ -178,7 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raw = [{name: asdict(side) for name, side in sides.items()} for sides in repeats]
         Path("bench_recipe.json").write_text(json.dumps(raw, indent=1))
     print(markdown(repeats))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

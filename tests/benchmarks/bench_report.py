@@ -13,6 +13,7 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.reports.summary.findings import find
@@ -46,14 +47,14 @@ def opened(page: Path, opens: int, profile: Path) -> list[list[float]]:
         return rows
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--points", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--opens", type=int, default=5)
     parser.add_argument("--folder", type=Path)
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         page, write_sec = written(asked.points, asked.epochs, asked.folder or Path(scratch))
         rows = opened(page, asked.opens, Path(scratch) / "profile")
@@ -62,7 +63,8 @@ def main() -> None:
         result["write_sec"] = round(write_sec, 1)
         result |= zip(("paint_sec", "load_sec", "drawn_sec"), medians, strict=True)
         print(json.dumps({**result, "load_each_sec": [round(row[1] / 1000, 2) for row in rows]}))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

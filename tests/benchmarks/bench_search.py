@@ -232,7 +232,7 @@ def markdown(figures: Sequence[Figure]) -> str:
     return text
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -255,7 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         asked.out.mkdir(parents=True, exist_ok=True)
         (asked.out / "bench_search.md").write_text(markdown(figures))
         (asked.out / "bench_search.json").write_text(json.dumps([asdict(f) for f in figures], indent=1))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

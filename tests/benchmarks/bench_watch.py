@@ -1,6 +1,6 @@
 """What measuring layers costs of training time.
 
-    python -m tests.benchmarks.bench_watch [--pairs 15]
+    python -m tests.benchmarks.bench_watch [--pairs 15] [--only TRIAL]
 
 The same trials with `trainer.watch_layers` on and off, side by side, one thread; wanted: under 3 %. Two of a pair
 take turns epoch by epoch, so that what else the machine does meets both alike, and every piece of a trial (the look
@@ -11,6 +11,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -72,15 +73,17 @@ def compare(words: tuple[str, ...], pairs: int) -> dict[str, float]:
     return {"on_sec": round(least[True], 4), "off_sec": round(least[False], 4), "ratio": least[True] / least[False]}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pairs", type=int, default=15)
-    asked = parser.parse_args()
+    parser.add_argument("--only", choices=list(TRIALS), help="one of the trials")
+    asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    for name, words in TRIALS.items():
-        print(name, json.dumps(compare(words, asked.pairs)), flush=True)
+    for name in [asked.only] if asked.only else TRIALS:
+        print(name, json.dumps(compare(TRIALS[name], asked.pairs)), flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -80,15 +80,15 @@ def families(repeats: int, seed: int) -> list[tuple[str, str, list[Case]]]:
     ]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables; write them where asked."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--real", action="store_true")
     parser.add_argument("--wrong", action="store_true")
     parser.add_argument("--out", type=Path)
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     parts = []
     for family, role, made in families(asked.repeats, asked.seed):
         found = read(made)
@@ -107,6 +107,7 @@ def main() -> None:
     if asked.out:
         asked.out.mkdir(parents=True, exist_ok=True)
         (asked.out / "README.md").write_text(f"{HEAD}\n\n{text}\n")
+    return 0
 
 
 HEAD = """# Diagnosis: how often its labels are right
@@ -114,7 +115,8 @@ HEAD = """# Diagnosis: how often its labels are right
 `python -m tests.benchmarks.check_diagnosis --real --seed 1 --out studies/diagnosis`
 
 A label counts as missed where it is true and not given, as wrong where it is given and neither true nor left open by
-the case's definition. The definitions are the docstrings in `hpsearch/analysis/diagnosis.py`. Wanted is at least .9.
+the case's definition. The definitions are the docstrings in `hpsearch/reports/diagnosis/rules.py`. Wanted is
+at least .9.
 
 - `exponential`: the thresholds were set on it.
 - `mixed` was written from the definitions. It is no longer unseen: after its first measurement (still improving .904
@@ -132,4 +134,4 @@ the case's definition. The definitions are the docstrings in `hpsearch/analysis/
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

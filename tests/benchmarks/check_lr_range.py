@@ -110,25 +110,25 @@ def markdown(rows: Mapping[str, Row], arguments: argparse.Namespace) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; return how many cases fail."""
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", choices=CASES)
     parser.add_argument("--train-size", type=int)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
+    asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
     rows: dict[str, Row] = {}
-    for case in [arguments.only] if arguments.only else CASES:
-        rows[case] = check(case, arguments)
+    for case in [asked.only] if asked.only else CASES:
+        rows[case] = check(case, asked)
         print(case, rows[case], flush=True)
-    text = markdown(rows, arguments)
+    text = markdown(rows, asked)
     print(text)
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "README.md").write_text(HEAD + text)
+    if asked.out:
+        asked.out.mkdir(parents=True, exist_ok=True)
+        (asked.out / "README.md").write_text(HEAD + text)
     return sum(not row.held for row in rows.values())
 
 

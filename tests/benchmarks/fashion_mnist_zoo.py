@@ -211,16 +211,22 @@ def _shown(row: Row, found: Sequence[Mapping[str, str]]) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Accuracies on Fashion-MNIST.")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train the rows asked for, or show what would be."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("rows", nargs="*", choices=[*ROWS, []], metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--list", action="store_true", help="show the commands")
     parser.add_argument("--readme", action="store_true", help="only write the README again")
-    given = parser.parse_args()
-    if given.list:
+    asked = parser.parse_args(arguments)
+    if asked.list:
         print("\n".join(command(row, 0) for row in ROWS.values()))
-    elif given.readme:
+    elif asked.readme:
         write_readme()
     else:
         torch.set_num_threads(1)  # other work on the machine then slows it down no more than its share
-        run(given.rows or list(ROWS))
+        run(asked.rows or list(ROWS))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

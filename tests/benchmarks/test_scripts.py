@@ -1,0 +1,75 @@
+"""Every script of this folder runs, in a form short enough for CI, and prints the figures that it is for."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.support import browser
+
+FASHION_MNIST = pytest.mark.skipif(
+    not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="the files of Fashion-MNIST are not installed"
+)
+FEW = ("data.train_size=300", "trainer.epochs=1", "data.batch_size=50")
+TABLE = """[{"config": {"lr": 0.1, "decay": 1e-4}, "valid_loss": [2.0, 1.0, 0.5]},
+            {"config": {"lr": 0.01, "decay": 1e-3}, "valid_loss": [2.0, 1.5, 1.2]},
+            {"config": {"lr": 1.0, "decay": 1e-5}, "valid_loss": [2.0, null, null]}]"""
+
+SHORT = {
+    "bench_driver": (["--trials", "12", "--reports", "2", "--part", "random"], [r"trials_per_sec", r"wanted"], ()),
+    "bench_overhead": (
+        ["--pairs", "1", "--part", "sweep", "data.train_size=300"],
+        [r'"ratio_of_medians": \d', r'"bare_two_threads_sec": \d'],
+        [FASHION_MNIST],
+    ),
+    "bench_report": (
+        ["--points", "20", "--epochs", "2", "--opens", "1"],
+        [r'"trials": 20', r'"load_sec": \d'],
+        browser.NEEDED,
+    ),
+    "bench_search": (["FOLDER", "--repeats", "2", "--only", "random"], [r"\| small \| random \| \d+"], ()),
+    "bench_watch": (["--pairs", "1", "--only", "MLP on digits, 20 epochs"], [r'"ratio": \d'], ()),
+    "check_diagnosis": (["--repeats", "1", "--wrong"], [r"\| overfitting \|"], ()),
+    "check_fashion_mlp": (["--seeds", "2", *FEW], [r"test accuracy 0\.\d{4}, sd 0\.\d{4}, n 2"], [FASHION_MNIST]),
+    "check_lr_range": (
+        ["--only", "mlp/sgd", "--train-size", "200", "--epochs", "1", "--seeds", "1"],
+        [r"\| mlp/sgd \| (pass|warn|refused)"],
+        [FASHION_MNIST],
+    ),
+    "check_statistics": (["20"], [r"coverage of the t interval, n = 3 +[01]\.\d{3}", r"Kaplan-Meier.* 7\.000"], ()),
+    "fashion_mnist_zoo": (["--list"], [r"python -m hpsearch .*model=resnet18"], ()),
+    "finetune_fashion": (["--seeds", "2", *FEW], [r"all - none: [+-]0\.\d{4}, sd"], [FASHION_MNIST]),
+}
+LONG = {"bench_recipe", "check_recipe"}
+"""Whole recipes: `tests/integration/test_recipe.py` runs one; here only their words are looked at."""
+
+FOLDER = Path(__file__).parent
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.read_text().rstrip().endswith("main())"))
+
+
+def test_every_script_has_a_short_form():
+    assert set(SCRIPTS) == SHORT.keys() | LONG
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_says_what_a_script_measures(name, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        import_module(f"tests.benchmarks.{name}").main(["--help"])
+    assert "--" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks) for name, (_, _, marks) in SHORT.items()])
+def test_its_short_form_prints_its_figures(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    (tables / "small.json").write_text(TABLE)
+    words, figures, _ = SHORT[name]
+    code = import_module(f"tests.benchmarks.{name}").main([str(tables) if w == "FOLDER" else w for w in words])
+    printed = capsys.readouterr().out
+    assert code in (0, 1)  # 1: a limit is not held, which nothing this short can tell
+    for figure in figures:
+        assert re.search(figure, printed), printed
