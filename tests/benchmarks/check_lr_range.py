@@ -14,7 +14,7 @@ takes 23 minutes on one core. `--out` writes the table to a folder's README.md.
 import argparse
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import torch
 from hpsearch.config.compose import Composition, compose
 from hpsearch.study.stages.base import Finding
 from hpsearch.study.stages.lr_find import LrFind
+from hpsearch.trial.measure import measure
 from tests.benchmarks.one_trial import trained
 
 CASES = [f"{model}/{optimizer}" for model in ("mlp", "lenet") for optimizer in ("sgd", "momentum", "adam")]
@@ -41,8 +42,9 @@ class Local:
     def config(self, params: Mapping[str, Any] | None = None, seed: int = 0) -> Mapping[str, Any]:
         return self.composition.trial(params or {}, seed, 0).config
 
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        return function(*args)
+    def measure(self, name: str, config: Mapping[str, Any], **options: Any) -> Any:
+        """Measure here what a worker would."""
+        return measure(name, config, **options)
 
 
 def grid(words: Sequence[str], start: float, seeds: int) -> dict[float, float]:
@@ -50,17 +52,17 @@ def grid(words: Sequence[str], start: float, seeds: int) -> dict[float, float]:
     first = round(math.log10(start) * PER_DECADE)
     found: dict[int, float] = {}
 
-    def measure(place: int) -> None:
+    def train(place: int) -> None:
         rate = 10 ** (place / PER_DECADE)
         runs = [trained(words, {"optimizer.lr": rate}, seed) for seed in range(seeds)]
         found[place] = statistics.mean(0.0 if run is None else run["valid/acc"] for run in runs)
 
-    measure(first)
+    train(first)
     for side in (-1, 1):
         place, worse = first, 0
         while worse < BEYOND:
             place += side
-            measure(place)
+            train(place)
             worse = worse + 1 if found[place] < max(found.values()) - WORSE else 0
     return {10 ** (place / PER_DECADE): found[place] for place in sorted(found)}
 

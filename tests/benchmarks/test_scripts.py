@@ -11,7 +11,7 @@ from tests.support import browser
 FASHION_MNIST = pytest.mark.skipif(
     not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="the files of Fashion-MNIST are not installed"
 )
-FEW = ("data.train_size=300", "trainer.epochs=1", "data.batch_size=50")
+FEW = ("data.train_size=300", "trainer.epochs=1", "data.batch_size=50", "data.valid_fraction=0.02")
 TABLE = """[{"config": {"lr": 0.1, "decay": 1e-4}, "valid_loss": [2.0, 1.0, 0.5]},
             {"config": {"lr": 0.01, "decay": 1e-3}, "valid_loss": [2.0, 1.5, 1.2]},
             {"config": {"lr": 1.0, "decay": 1e-5}, "valid_loss": [2.0, null, null]}]"""
@@ -19,9 +19,9 @@ TABLE = """[{"config": {"lr": 0.1, "decay": 1e-4}, "valid_loss": [2.0, 1.0, 0.5]
 SHORT = {
     "bench_driver": (["--trials", "12", "--reports", "2", "--part", "random"], [r"trials_per_sec", r"wanted"], ()),
     "bench_overhead": (
-        ["--pairs", "1", "--part", "sweep", "data.train_size=300"],
-        [r'"ratio_of_medians": \d', r'"bare_two_threads_sec": \d'],
-        [FASHION_MNIST],
+        ["--pairs", "1", "--part", "trial", "data=digits", "model=mlp"],
+        [r'"ratio_of_medians": \d', r'"start_sec": \d'],
+        (),
     ),
     "bench_report": (
         ["--points", "20", "--epochs", "2", "--opens", "1"],
@@ -39,7 +39,11 @@ SHORT = {
     ),
     "check_statistics": (["20"], [r"coverage of the t interval, n = 3 +[01]\.\d{3}", r"Kaplan-Meier.* 7\.000"], ()),
     "fashion_mnist_zoo": (["--list"], [r"python -m hpsearch .*model=resnet18"], ()),
-    "finetune_fashion": (["--seeds", "2", *FEW], [r"all - none: [+-]0\.\d{4}, sd"], [FASHION_MNIST]),
+    "finetune_fashion": (
+        ["--seeds", "2", *FEW],
+        [r"all - none: [+-]0\.\d{4}, sd"],
+        [FASHION_MNIST],
+    ),
 }
 LONG = {"bench_recipe", "check_recipe"}
 """Whole recipes: `tests/integration/test_recipe.py` runs one; here only their words are looked at."""
