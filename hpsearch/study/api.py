@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from hpsearch.reports.kit.page import Drawn
     from hpsearch.reports.kit.still import Drawing
 
-GIVEN = "hpsearch_given"
+LOCAL_MODULE = "hpsearch_given"
 """Module of the functions that no other process can import."""
-_NEAR = ("launcher=inline",)
 
 
 def run_study(
@@ -128,7 +127,7 @@ def run_search(
     """
     if not space:
         raise SpaceError("space = {}: nothing to search; give an expression for at least one argument")
-    path, near = _target(trial_fn)
+    path, is_local = _importable(trial_fn)
     wanted = objective if isinstance(objective, Objective) else Objective(objective, direction)
     budget = {"points": points, "epochs": epochs, "seconds": seconds, "target": target}
     words = [
@@ -140,12 +139,12 @@ def run_search(
         ),
         *(f"sampler={sampler}", f"pruner={pruner}", f"storage={storage}", f"tracker={tracker}", f"seed={seed}"),
         *(f"+trainer.{key}={value_text(value)}" for key, value in (arguments or {}).items()),
-        *(f"+trainer.{key}=null" for key in dict.fromkeys(_key(each) for each in space)),
-        *(space_word(_own(each), expression) for each, expression in space.items()),
+        *(f"+trainer.{key}=null" for key in dict.fromkeys(map(_argument, space))),
+        *(space_word(_trainer_name(name), expression) for name, expression in space.items()),
         *_objective_words(wanted),
         *(f"budget.{key}={value_text(value)}" for key, value in budget.items() if value is not None),
         *(f"study.seeds={seeds}", f"study.name={value_text(name or trial_fn.__name__)}"),
-        *(_NEAR if near else ()),
+        *(("launcher=inline",) if is_local else ()),
         *overrides,
     ]
     return run_one_search(compose(words), observer or Silent())[0]
@@ -217,13 +216,13 @@ def draw(
     """
     from hpsearch.reports.kit.still import Drawing
 
-    known = []
+    names = []
     for drawn in _figures(name, uri, read_plugins(checked_folders(config_dirs))):
         if figure in (None, drawn[0]):
             return Drawing(*drawn)
-        known.append(drawn[0])
-    there = f"{nearest(str(figure), known)} (there are: {', '.join(known) or 'none'})"
-    raise ConfigError(f"study '{name}' has no figure '{figure}'{there}")
+        names.append(drawn[0])
+    hint = f"{nearest(str(figure), names)} (there are: {', '.join(names) or 'none'})"
+    raise ConfigError(f"study '{name}' has no figure '{figure}'{hint}")
 
 
 def _figures(name: str, uri: str | None, plugins: Sequence[str]) -> Iterator["Drawn"]:
@@ -264,7 +263,7 @@ def compare(first: str, second: str, *, uri: str | None = None) -> str:
     return comparison.verdict(comparison.compare(one, other), one, other)
 
 
-def _target(function: Callable[..., Iterable[Any]]) -> tuple[str, bool]:
+def _importable(function: Callable[..., Iterable[Any]]) -> tuple[str, bool]:
     """Return the dotted path of a function, and whether only this process can import it."""
     name = getattr(function, "__name__", "")
     if not inspect.isgeneratorfunction(function):
@@ -273,11 +272,11 @@ def _target(function: Callable[..., Iterable[Any]]) -> tuple[str, bool]:
     importable = module != "__main__" and "." not in function.__qualname__ and name.isidentifier()
     if importable and getattr(import_module(module), name, None) is function and _in_a_file(module):
         return f"{module}.{name}", False
-    given = sys.modules.setdefault(GIVEN, ModuleType(GIVEN))
+    local = sys.modules.setdefault(LOCAL_MODULE, ModuleType(LOCAL_MODULE))
     name = name if name.isidentifier() else "function"
-    function.__module__, function.__qualname__ = GIVEN, name
-    setattr(given, name, function)
-    return f"{GIVEN}.{name}", True
+    function.__module__, function.__qualname__ = LOCAL_MODULE, name
+    setattr(local, name, function)
+    return f"{LOCAL_MODULE}.{name}", True
 
 
 def _in_a_file(module: str) -> bool:
@@ -285,14 +284,14 @@ def _in_a_file(module: str) -> bool:
     return file is not None and Path(file).exists()
 
 
-def _key(name: str) -> str:
+def _argument(name: str) -> str:
     key = name.rpartition("/")[2]
     if not key.isidentifier():
         raise SpaceError(f"space {name}: {key!r} cannot be the name of an argument")
     return key
 
 
-def _own(name: str) -> str:
+def _trainer_name(name: str) -> str:
     """Return the flat name of an argument among the trainer's keys, its conditions too."""
     return "/".join(f"trainer.{part}" for part in name.split("/"))
 

@@ -114,17 +114,17 @@ def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[
     options = options_of([word for word in overrides if word.startswith(WORD)])
     composition = compose([word for word in overrides if not word.startswith(WORD)], config_dirs)
     uri = tracking_uri(composition)
-    study, known = find_trial(run, uri)
-    name = f"{study}/{known.id}"
-    config = _config(name, known, composition)
-    folder = studies_folder() / study / "trials" / known.id.stem
-    file = _weights(name, known, folder, uri, run)
-    measured = _measured(composition, config, known.key, file, options)
+    study, logged = find_trial(run, uri)
+    name = f"{study}/{logged.id}"
+    config = _config(name, logged, composition)
+    folder = studies_folder() / study / "trials" / logged.id.stem
+    file = _weights(name, logged, folder, uri, run)
+    measured = _measured(composition, config, logged.key, file, options)
     found = judge(measured)
-    rest = {"run": name, "weights": file.name, "epoch": measured["epoch"], "train_size": measured["train_size"]}
-    files = _write(folder, found, measured, rest, options)
-    notes = _track(composition, study, known, run, found, files)
-    return CurvatureOutcome(**rest, found=found, files=files, elapsed_sec=time.time() - started, notes=notes)
+    facts = {"run": name, "weights": file.name, "epoch": measured["epoch"], "train_size": measured["train_size"]}
+    files = _write(folder, found, measured, facts, options)
+    notes = _track(composition, study, logged, run, found, files)
+    return CurvatureOutcome(**facts, found=found, files=files, elapsed_sec=time.time() - started, notes=notes)
 
 
 def options_of(words: Sequence[str]) -> Options:
@@ -139,12 +139,12 @@ def options_of(words: Sequence[str]) -> Options:
     Raises:
         ConfigError: there is no such option, or it does not take the value.
     """
-    known = [field.name for field in fields(Options)]
+    names = [field.name for field in fields(Options)]
     given = {}
     for word in words:
         key, _, text = word.removeprefix(WORD).partition("=")
-        if key not in known:
-            raise ConfigError(f"no option '{WORD}{key}'{nearest(key, known)} (there are: {', '.join(known)})")
+        if key not in names:
+            raise ConfigError(f"no option '{WORD}{key}'{nearest(key, names)} (there are: {', '.join(names)})")
         try:
             given[key] = yaml.safe_load(text)
         except yaml.YAMLError:
@@ -152,23 +152,23 @@ def options_of(words: Sequence[str]) -> Options:
     return Options(**given)
 
 
-def _config(name: str, known: TrialRecord, composition: Composition) -> Mapping[str, Any]:
+def _config(name: str, logged: TrialRecord, composition: Composition) -> Mapping[str, Any]:
     """Return the configuration to rebuild the trial with; the test split stays closed."""
     plugins = composition.config["plugins"]
-    if own_loop(known.config["trainer"], plugins):
+    if own_loop(logged.config["trainer"], plugins):
         raise ConfigError(f"trial {name} was trained by a loop of your own: its model is not known here")
-    return {**known.config, "plugins": plugins, "trainer": {**known.config["trainer"], "test": False}}
+    return {**logged.config, "plugins": plugins, "trainer": {**logged.config["trainer"], "test": False}}
 
 
-def _weights(name: str, known: TrialRecord, folder: Path, uri: str | None, run: str) -> Path:
+def _weights(name: str, logged: TrialRecord, folder: Path, uri: str | None, run: str) -> Path:
     for file in (folder / WEIGHTS, folder / LAST):
         if file.is_file():
             return file
     fetched = download(uri, run, WEIGHTS) if "/" not in run else None
     if fetched is not None:
         return fetched
-    state = f"{known.state.lower()}: {known.reason}" if known.reason else known.state.lower()
-    hint = "" if known.state is TrialState.COMPLETE else "; a trial keeps weights once an epoch was evaluated"
+    state = f"{logged.state.lower()}: {logged.reason}" if logged.reason else logged.state.lower()
+    hint = "" if logged.state is TrialState.COMPLETE else "; a trial keeps weights once an epoch was evaluated"
     raise StorageError(f"trial {name} has no weights ({state}; no {WEIGHTS} and no {LAST} in {folder}{hint})")
 
 
@@ -187,15 +187,15 @@ def _measured(
 
 
 def _write(
-    folder: Path, found: Curvature, measured: Mapping[str, Any], rest: Mapping[str, Any], options: Options
+    folder: Path, found: Curvature, measured: Mapping[str, Any], facts: Mapping[str, Any], options: Options
 ) -> tuple[Path, ...]:
     from hpsearch.base.files import replace_text
     from hpsearch.reports.curvature.page import write_curvature
 
     spectrum = {name: measured[name] for name in ("eigenvalues", "matrices") if name in measured}
-    content = {**rest, **asdict(found), **spectrum, "options": asdict(options)}
+    content = {**facts, **asdict(found), **spectrum, "options": asdict(options)}
     text = json.dumps(_plain(content), indent=1, allow_nan=False)
-    return replace_text(folder / "curvature.json", text), *write_curvature(found, str(rest["run"]), folder)
+    return replace_text(folder / "curvature.json", text), *write_curvature(found, str(facts["run"]), folder)
 
 
 def _plain(value: Any) -> Any:
@@ -203,22 +203,22 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _track(
-    composition: Composition, study: str, known: TrialRecord, run: str, found: Curvature, files: Sequence[Path]
+    composition: Composition, study: str, logged: TrialRecord, run: str, found: Curvature, files: Sequence[Path]
 ) -> tuple[str, ...]:
     """Put the result into the trial's MLflow run, if it has one; a store that is away costs a note."""
     if "uri" not in composition.config["tracker"]:
         return ()
     uri = tracking_uri(composition)
     try:
-        to = run if "/" not in run else run_of(studies_folder() / study, known.id.stem, uri)
-        if to is None:
+        target = run if "/" not in run else run_of(studies_folder() / study, logged.id.stem, uri)
+        if target is None:
             return ("the trial is not in the tracking store: the curvature is in its folder only",)
-        add(uri, to, found.numbers, {"curvature": found.verdict.value}, files)
+        add(uri, target, found.numbers, {"curvature": found.verdict.value}, files)
     except StorageError as error:
         return (f"the curvature is in the trial's folder only ({error})",)
     return ()

@@ -138,9 +138,9 @@ def _reference(wanted: Mapping[str, Any], arms: Mapping[str, Mapping[str, Any]],
                 f"ablation.reference: {key} is no factor{nearest(key, values)} ({', '.join(values)}; from {source})"
             )
         if value not in values[key]:
-            known = ", ".join(map(value_text, values[key]))
-            raise ConfigError(f"ablation.reference: no arm has {key} = {value_text(value)} ({known}; from {source})")
-    found = [name for name, levels in arms.items() if all(levels.get(key) == value for key, value in wanted.items())]
-    if not found:
+            levels = ", ".join(map(value_text, values[key]))
+            raise ConfigError(f"ablation.reference: no arm has {key} = {value_text(value)} ({levels}; from {source})")
+    matching = [name for name, arm in arms.items() if all(arm.get(key) == value for key, value in wanted.items())]
+    if not matching:
         raise ConfigError(f"ablation.reference: no arm is {name_of(wanted)} (from {source})")
-    return found[0]
+    return matching[0]

@@ -30,9 +30,9 @@ def study_folder(name: str) -> Path:
     """
     folder = studies_folder() / name
     if not (folder / "events").is_dir():
-        known = sorted(p.parent.name for p in studies_folder().glob("*/events"))
+        names = sorted(p.parent.name for p in studies_folder().glob("*/events"))
         raise StorageError(
-            f"no study '{name}' in {studies_folder()}{nearest(name, known)} (there are: {', '.join(known) or 'none'})"
+            f"no study '{name}' in {studies_folder()}{nearest(name, names)} (there are: {', '.join(names) or 'none'})"
         )
     return folder
 

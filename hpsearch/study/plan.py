@@ -117,8 +117,8 @@ def _check_pruner(pruner: Any, plan: Plan, space: Space, queued: bool) -> None:
     rule = PruneRule(pruner, plan.objective)
     name = type(pruner).__name__
     if plan.objective.others and (rule.by_epoch or rule.by_replicate):
-        several = ", ".join(each.metric for each in plan.objective.each)
-        raise ConfigError(f"pruner {name}: cannot judge several objectives ({several}); use pruner=none")
+        metrics = ", ".join(one.metric for one in plan.objective.each)
+        raise ConfigError(f"pruner {name}: cannot judge several objectives ({metrics}); use pruner=none")
     if rule.by_replicate and len(plan.replicates) < 2:
         raise ConfigError(f"pruner {name}: compares seeds or folds, and there is one; set study.seeds or data.folds")
     endless = plan.points is None and space.size() is None and not queued

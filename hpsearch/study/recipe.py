@@ -78,7 +78,7 @@ class RecipeOutcome:
         return GATE_FAILED if self.failed else int(lost)
 
 
-class Bench:
+class RecipeContext:
     """What the stages of one recipe are given; see `hpsearch.study.stages.base.Context`.
 
     Args:
@@ -103,21 +103,21 @@ class Bench:
         self.handed: Mapping[str, Any] = {}
         self.factorial = factorial
         self.found: Ablation | None = None
-        self._composition = composition
+        self.composition = composition
         self._launcher = launcher
-        self._observer = observer
+        self.observer = observer
         self._recipe = recipe
         self._tables: dict[str, TrialTable] = {}
 
-    def after(self, handed: Mapping[str, Any]) -> "Bench":
+    def after(self, handed: Mapping[str, Any]) -> "RecipeContext":
         """Return what the next stage is given, after what those before it handed on."""
         self.handed = handed
         return self
 
     def config(self, params: Mapping[str, Any] | None = None, seed: int | None = None) -> Mapping[str, Any]:
         """Return the resolved configuration of one trial."""
-        seed = self._composition.config["seed"] if seed is None else seed
-        return self._composition.trial(params or {}, seed).config
+        seed = self.composition.config["seed"] if seed is None else seed
+        return self.composition.trial(params or {}, seed).config
 
     def measure(self, name: str, config: Mapping[str, Any], **options: Any) -> Any:
         """Return a measurement of a trial, made in a worker."""
@@ -138,8 +138,8 @@ class Bench:
             KeyboardInterrupt: it was interrupted, and the recipe with it.
         """
         name = f"{self._recipe['name']}.{stage}"
-        composition = self._composition.of_stage([*words, f"study.name={name}", *self._restart(name)], space)
-        outcome, table = run_one_search(composition, self._observer, self._launcher, self._recipe)
+        composition = self.composition.of_stage([*words, f"study.name={name}", *self._restart(name)], space)
+        outcome, table = run_one_search(composition, self.observer, self._launcher, self._recipe)
         if outcome.interrupted:
             raise KeyboardInterrupt
         self._tables[stage] = table
@@ -160,7 +160,7 @@ class Bench:
 
     def line(self, text: str) -> None:
         """Show one line."""
-        self._observer.line(text)
+        self.observer.line(text)
 
 
 def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
@@ -186,14 +186,14 @@ def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
         if done.keys() < stages.keys():
             session.workers.start(composition.config)
         recipe = {"name": session.folder.name, "uid": study["uid"]}
-        bench = Bench(composition, session.workers.launcher, observer, recipe, factorial)
+        context = RecipeContext(composition, session.workers.launcher, observer, recipe, factorial)
         findings = run_stages(
-            stages, done, bench.after, lambda name, finding: _write(session.record, name, finding), observer.line
+            stages, done, context.after, lambda name, finding: _write(session.record, name, finding), observer.line
         )
         session.workers.stop()
         failed = next((name for name, finding in findings.items() if stops(stages[name], finding)), None)
         outcome = _conclude(session, findings, failed, began)
-    return _report(composition, outcome, bench, observer)
+    return _report(context, outcome)
 
 
 def _plan(composition: Composition) -> tuple[dict[str, Stage], Factorial | None]:
@@ -238,19 +238,19 @@ def _conclude(
     )
 
 
-def _report(composition: Composition, outcome: RecipeOutcome, bench: Bench, observer: Observer) -> RecipeOutcome:
+def _report(context: RecipeContext, outcome: RecipeOutcome) -> RecipeOutcome:
     """Write the report, of an ablation that of its arms, and put it into the tracking store."""
-    tracker = composition.config["tracker"]
+    tracker = context.composition.config["tracker"]
     tracked = str(tracker["_target_"]).endswith(".MlflowTracker")
     if tracked:
-        _send_stages(outcome, tracker, observer)
+        _send_stages(outcome, tracker, context.observer)
     if ARMS in outcome.findings and not outcome.failed:
-        found, report = _report_ablation(composition, outcome.folder, bench)
+        found, report = _report_ablation(context, outcome.folder)
         outcome = replace(outcome, ablation=found, report=report)
     else:
-        outcome = replace(outcome, report=_report_stages(composition, outcome))
+        outcome = replace(outcome, report=_report_stages(context.composition, outcome))
     if tracked:
-        _attach(outcome.folder, tracker, observer)
+        _attach(outcome.folder, tracker, context.observer)
     return outcome
 
 
@@ -267,17 +267,17 @@ def _send_stages(outcome: RecipeOutcome, tracker: Mapping[str, Any], observer: O
                 return
 
 
-def _report_ablation(composition: Composition, folder: Path, bench: Bench) -> tuple[Ablation, Path]:
+def _report_ablation(context: RecipeContext, folder: Path) -> tuple[Ablation, Path]:
     """Write down what an ablation found, as it was computed in this run, or else from where it is kept."""
     from hpsearch.reports.ablation.write import write_ablation
 
-    found = bench.found
+    found = context.found
     if found is None:
         found = ablation_of(*ablation_tables(folder.name))
     else:
         tuning = None if found.tuning is None else with_runs(found.tuning)
         found = replace(found, table=with_runs(found.table), tuning=tuning)
-    return found, write_ablation(found, composition.command, folder)
+    return found, write_ablation(found, context.composition.command, folder)
 
 
 def _report_stages(composition: Composition, outcome: RecipeOutcome) -> Path:
@@ -331,9 +331,9 @@ def _look(composition: Composition, launcher: Launcher) -> None:
     config = dict(composition.trial({}, composition.config["seed"]).config)
     if "confirm" in composition.config["stages"]:  # it tests
         config["trainer"] = {**config["trainer"], "test": True}
-    found = launcher.call(partial(measure, "data_check", config, rows=FEW_ROWS))
-    if "fault" not in found:
-        check_metric(composition, found["metrics"])
+    facts = launcher.call(partial(measure, "data_check", config, rows=FEW_ROWS))
+    if "fault" not in facts:
+        check_metric(composition, facts["metrics"])
         launcher.call(partial(measure, "initial_loss", config, samples=FEW_ROWS))
 
 

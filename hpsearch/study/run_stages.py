@@ -16,7 +16,7 @@ _MARKS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗"}
 
 def run_stages(
     stages: Mapping[str, Stage],
-    known: Mapping[str, Finding],
+    recorded: Mapping[str, Finding],
     context: Callable[[Mapping[str, Any]], Context],
     write: Callable[[str, Finding], None],
     line: Callable[[str], None],
@@ -25,7 +25,7 @@ def run_stages(
 
     Args:
         stages: by name, in order.
-        known: findings on record.
+        recorded: findings on record.
         context: what was handed on so far -> what the next stage is given.
         write: puts a finding on record.
         line: shows one line.
@@ -35,15 +35,15 @@ def run_stages(
     """
     findings: dict[str, Finding] = {}
     handed: dict[str, Any] = {}
-    for place, (name, stage) in enumerate(stages.items(), 1):
-        finding = known.get(name)
+    for number, (name, stage) in enumerate(stages.items(), 1):
+        finding = recorded.get(name)
         if finding is None:
-            line(f"stage {place} of {len(stages)}: {name}")
+            line(f"stage {number} of {len(stages)}: {name}")
             finding = stage.run(context(handed))
             write(name, finding)
         findings[name] = finding
         handed |= finding.handed
-        line(said(name, finding))
+        line(finding_line(name, finding))
         if stops(stage, finding):
             break
     return findings
@@ -54,7 +54,7 @@ def stops(stage: Stage, finding: Finding) -> bool:
     return finding.verdict is Verdict.FAIL and stage.on_fail == OnFail.STOP
 
 
-def said(name: str, finding: Finding) -> str:
+def finding_line(name: str, finding: Finding) -> str:
     """Return a finding in one line."""
     cause = f" ({finding.cause})" if finding.cause else ""
     action = f" → {finding.action}" if finding.action else ""

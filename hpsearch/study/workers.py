@@ -93,21 +93,21 @@ def _naming(words: str) -> Iterator[None]:
         raise
 
 
-def check_metric(composition: Composition, known: Sequence[str] | None) -> None:
+def check_metric(composition: Composition, reported: Sequence[str] | None) -> None:
     """Refuse an objective that no trial reports.
 
     Args:
         composition: its configuration.
-        known: what a trial reports; None where that is not known.
+        reported: what a trial reports; None where that is not known.
 
     Raises:
         ConfigError: the objective is not among them, or is of the test split.
     """
     metric = composition.config["objective"]["metric"]
-    if known is not None and metric not in known:
+    if reported is not None and metric not in reported:
         raise ConfigError(
-            f"objective.metric = '{metric}': no report has it{nearest(metric, known)} "
-            f"(reported: {', '.join(known)}; from {composition.where('objective.metric')})"
+            f"objective.metric = '{metric}': no report has it{nearest(metric, reported)} "
+            f"(reported: {', '.join(reported)}; from {composition.where('objective.metric')})"
         )
     if metric.startswith("test/"):
         raise ConfigError(f"objective.metric = '{metric}': the test split is never an objective; use valid/...")

@@ -10,7 +10,7 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import describe_groups
 from hpsearch.launch.inline import InlineLauncher
-from hpsearch.study.recipe import Bench
+from hpsearch.study.recipe import RecipeContext
 from hpsearch.study.run_stages import run_stages
 from hpsearch.study.stages.base import Verdict, check_stages
 
@@ -128,8 +128,8 @@ def found(*words, gates=GATES):
     assert list(stages) == list(gates)
     check_stages(stages, describe_groups()["sampler"])
 
-    bench = Bench(composition, InlineLauncher(), Quiet(), {"name": "gates", "uid": "1"}, None)
-    return run_stages(stages, {}, bench.after, lambda name, finding: None, lambda text: None)
+    context = RecipeContext(composition, InlineLauncher(), Quiet(), {"name": "gates", "uid": "1"}, None)
+    return run_stages(stages, {}, context.after, lambda name, finding: None, lambda text: None)
 
 
 @pytest.mark.parametrize("case", few(BROKEN))
