@@ -336,3 +336,31 @@ def test_threads_may_compose_at_once():
     for thread in threads:
         thread.join()
     assert found == {"adam": "torch.optim.Adam", "sgd": "torch.optim.SGD", "adamw": "torch.optim.AdamW"}
+
+
+def test_a_stage_of_a_recipe_is_composed_as_its_own_command_line():
+    words = [
+        *("+study=batch_momentum", "seed=3", "trainer.epochs=4", "stages.tune.on_fail=continue", "study.seeds=4"),
+        *("study.question=Does it, or not?", "nuisance[optimizer.momentum=0].optimizer.lr=choice(0.1, 0.2)"),
+    ]
+    recipe = compose(words)
+    stage = recipe.of_stage(["sampler=grid", "seed=9", "study.name=x.tune"], {"optimizer.momentum": "choice(0, 0.9)"})
+    again = compose(stage.words)
+    assert (stage.config, stage.space, stage.choices) == (again.config, again.space, again.choices)
+    assert stage.trial({}, 0) == again.trial({}, 0) and stage.command == again.command
+    assert (stage.config["seed"], stage.config["trainer"]["epochs"], stage.config["stages"]) == (9, 4, {})
+    assert (stage.study_name, stage.study_option) == ("x.tune", "batch_momentum")
+    assert stage.config["study"] == {**recipe.config["study"], "name": "x.tune", "seeds": 5}
+    assert stage.space == {"optimizer.momentum": "choice(0, 0.9)"}
+    assert stage.config["nuisance"] == recipe.config["nuisance"] and len(recipe.config["nuisance"]) == 3
+    name = "optimizer.momentum=0/optimizer.lr"
+    searched = recipe.of_stage([], {**stage.space, name: "choice(0.3)"})
+    assert name in searched.space and name not in searched.config["nuisance"]
+
+
+def test_other_values_are_set_where_there_are_such_keys_and_the_rest_stays():
+    composition = compose(["launcher=processes"])
+    other = composition.with_values({"launcher.workers": 1, "launcher.nonsense": 2})
+    assert other.config["launcher"] == {**composition.config["launcher"], "workers": 1}
+    assert composition.config == compose(["launcher=processes"]).config
+    assert other.where("launcher.workers") == composition.where("launcher.workers")
