@@ -35,16 +35,13 @@ DEBTS = {
 }
 
 SUBJECT_DEBTS = {
-    ("comparison", "ablation"),
-    ("comparison", "summary"),
     ("diagnosis", "summary"),
-    ("summary", "diagnosis"),
 }
 
 ALLOWED = {
     "hydra": {"config", "search.expression", "cli"},
     "omegaconf": {"config", "cli"},
-    "optuna": {"search", "study", "reports.summary.importance"},
+    "optuna": {"search", "study"},
     "mlflow": {"tracking"},
     "ray": {"launch.ray"},
     "plotly": {"reports"},

@@ -229,8 +229,8 @@ def _figures(name: str, uri: str | None, plugins: Sequence[str]) -> Iterator["Dr
     from hpsearch.reports.ablation.figures import ablation_figures
     from hpsearch.reports.ablation.numbers import ablation_of
     from hpsearch.reports.recipe.page import stage_figures
-    from hpsearch.reports.summary.findings import find
-    from hpsearch.reports.summary.panels import figures
+    from hpsearch.reports.summary.figures import figures
+    from hpsearch.reports.summary.numbers import find
 
     table = table_of(name, uri)
     if is_ablation(table.study):
@@ -257,9 +257,9 @@ def compare(first: str, second: str, *, uri: str | None = None) -> str:
         True
     """
     from hpsearch.reports.comparison import numbers as comparison
-    from hpsearch.reports.summary.sweep import summarize
+    from hpsearch.reports.kit.points import results_of
 
-    one, other = (summarize(compared_table(name, uri)) for name in (first, second))
+    one, other = (results_of(compared_table(name, uri)) for name in (first, second))
     return comparison.verdict(comparison.compare(one, other), one, other)
 
 

@@ -9,6 +9,7 @@ from hpsearch.config.compose import compose
 from hpsearch.config.groups import checked_folders, read_plugins
 from hpsearch.study.folder import folder_lock, studies_folder, study_folder
 from hpsearch.study.run_stages import stage_views
+from hpsearch.study.search import write_search_report
 from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of
 from hpsearch.tracking.mlflow import sync as send
 from hpsearch.tracking.query import studies
@@ -24,8 +25,6 @@ def rebuild_report(name: str, *, config_dirs: Sequence[str | Path] = ()) -> Path
     Returns:
         The path of the page, in ``studies/NAME``. A study that is in neither raises a `StorageError`.
     """
-    from hpsearch import reports
-
     table, folder = table_of(name), studies_folder() / name
     if is_ablation(table.study):
         from hpsearch.reports.ablation.numbers import ablation_of
@@ -39,7 +38,7 @@ def rebuild_report(name: str, *, config_dirs: Sequence[str | Path] = ()) -> Path
         study = {"name": table.name, **table.study}
         views = stage_views(study, read_plugins(checked_folders(config_dirs)))
         return write_notebook(study, views, table.study.get("state", {}).get("replay"), folder)
-    return reports.write(table, folder)
+    return write_search_report(table, folder)
 
 
 def compare_studies(first: str, second: str) -> Path:
@@ -55,13 +54,21 @@ def compare_studies(first: str, second: str) -> Path:
     Raises:
         ConfigError: both are the same study. One that is a recipe is refused as well.
     """
-    from hpsearch.reports.comparison.page import write_comparison
-    from hpsearch.reports.summary.findings import find
+    from hpsearch.reports.ablation.arm_by_arm import arm_by_arm, shared_figure, shared_table, told
+    from hpsearch.reports.comparison.page import Added, write_comparison
+    from hpsearch.reports.summary.numbers import find
+    from hpsearch.reports.summary.sentences import answer
 
     if first == second:
         raise ConfigError(f"report {first} {second}: two different studies are needed")
     one, other = (find(compared_table(name)) for name in (first, second))
-    return write_comparison(one, other, studies_folder() / f"{first}_vs_{second}")
+    tables, answers = (one.table, other.table), [answer(each.summary, each.importance) for each in (one, other)]
+    shared, added = arm_by_arm(*tables), None
+    if shared:
+        names, objective = (one.table.name, other.table.name), one.summary.objective
+        figure = shared_figure(shared, *names, objective.metric)
+        added = Added(told(shared, *names), shared_table(shared, *names, objective), (figure,) if figure else ())
+    return write_comparison(tables, answers, studies_folder() / f"{first}_vs_{second}", added)
 
 
 def list_studies() -> list[StudySummary]:

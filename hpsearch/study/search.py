@@ -25,7 +25,7 @@ from hpsearch.tracking.query import table_from_events
 from hpsearch.tracking.system import SystemSampler
 
 if TYPE_CHECKING:
-    from hpsearch.reports.summary.sweep import Summary
+    from hpsearch.reports.summary.numbers import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,8 @@ def _conclude(
 ) -> tuple[StudyOutcome, TrialTable]:
     """Record how the study stands, report it, and wait for the tracking store unless more of a recipe follows."""
     from hpsearch.reports.kit.points import best_trial
-    from hpsearch.reports.summary.answer import answer
-    from hpsearch.reports.summary.sweep import summarize
+    from hpsearch.reports.summary.numbers import summarize
+    from hpsearch.reports.summary.sentences import answer
 
     table = table_from_events(session.folder)
     summary = summarize(table)
@@ -187,16 +187,23 @@ def driver_of(search: Search, store: Store, session: StudySession) -> Iterator[D
 
 def _report(session: StudySession, table: TrialTable, trained: bool) -> Path:
     """Write the report, unless nothing was trained since the last one, and record what belongs to it."""
-    from hpsearch import reports
-
     if not trained and (session.folder / REPORT).exists():
         return session.folder / REPORT
     session.observer.line("writing the report")
-    path = reports.write(table, session.folder)
+    path = write_search_report(table, session.folder)
     for name in report_files(session.folder):
         session.record.study("artifact", time.time(), path=name)
     session.record.flush()
     return path
+
+
+def write_search_report(table: TrialTable, folder: Path) -> Path:
+    """Write the report of a search into a folder and return the path of its page."""
+    from hpsearch.reports.diagnosis.table import diagnosis_table
+    from hpsearch.reports.kit.points import results_of
+    from hpsearch.reports.summary.page import write_report
+
+    return write_report(table, folder, diagnosis_table(table, results_of(table)))
 
 
 def report_files(folder: Path) -> list[str]:

@@ -16,7 +16,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpsearch.reports.summary.findings import find
 from hpsearch.reports.summary.page import write_report
 from tests.support import synthetic
 from tests.support.browser import DESKTOP, chromium, load
@@ -33,7 +32,7 @@ def written(points: int, epochs: int, folder: Path) -> tuple[Path, float]:
     """Write the report and return it with the seconds that took."""
     table = synthetic.mixed(points, epochs)
     started = time.perf_counter()
-    return write_report(find(table), folder), time.perf_counter() - started
+    return write_report(table, folder), time.perf_counter() - started
 
 
 def opened(page: Path, opens: int, profile: Path) -> list[list[float]]:

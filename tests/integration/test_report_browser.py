@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from hpsearch.base.files import replace_text
+from hpsearch.reports.ablation.arm_by_arm import arm_by_arm, shared_figure, shared_table, told
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.page import render_ablation
-from hpsearch.reports.comparison.page import write_comparison
+from hpsearch.reports.comparison.page import Added, write_comparison
+from hpsearch.reports.kit.points import objective_of
 from hpsearch.reports.recipe.page import write_notebook
-from hpsearch.reports.summary.findings import find
 from hpsearch.reports.summary.page import write_report
 from hpsearch.study.run_stages import stage_views
 from tests.support import synthetic
@@ -23,6 +24,7 @@ STUDIES = {
     "empty": synthetic.empty,
 }
 REPLAY = "python -m hpsearch optimizer.lr=0.1"
+ANSWERS = ("What one found.", "What the other found.")
 ALWAYS = ["score", "curves", "history", "parallel", "timeline"]
 SEARCH = ["pareto", "importance", "contour", "ranks", "slices", "diverged", "ranges", "pruning"]
 
@@ -38,12 +40,15 @@ def chrome(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
-    written = {name: write_report(find(make()), folder / name) for name, make in STUDIES.items()}
+    written = {name: write_report(make(), folder / name) for name, make in STUDIES.items()}
     sides = (synthetic.sweep(), synthetic.slower())
-    written["comparison"] = write_comparison(*map(find, sides), folder / "comparison")
+    written["comparison"] = write_comparison(sides, ANSWERS, folder / "comparison")
     arms = synthetic.ablation(lost=(4,))
-    other = synthetic.ablation(seeds=3, epochs=5)
-    written["ablations"] = write_comparison(find(arms), find(replace(other, name="shorter")), folder / "ablations")
+    other = replace(synthetic.ablation(seeds=3, epochs=5), name="shorter")
+    shared, names, objective = arm_by_arm(arms, other), (arms.name, other.name), objective_of(arms.study)
+    figure = shared_figure(shared, *names, objective.metric)
+    added = Added(told(shared, *names), shared_table(shared, *names, objective), (figure,))
+    written["ablations"] = write_comparison((arms, other), ANSWERS, folder / "ablations", added)
     page = render_ablation(ablation_of(arms, synthetic.searched_arms(arms)), REPLAY)
     written["ablation"] = replace_text(folder / "ablation" / "report.html", page)
     arms, tuning = synthetic.momenta()

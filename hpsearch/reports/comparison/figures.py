@@ -22,37 +22,36 @@ from hpsearch.reports.kit.canvas import (
 )
 from hpsearch.reports.kit.curves import STEP_LOSS, curves_of, metrics_of
 from hpsearch.reports.kit.marks import band_traces, hover, score_axis
-from hpsearch.reports.kit.points import Point
+from hpsearch.reports.kit.points import Point, Results
 from hpsearch.reports.kit.space import Axis
-from hpsearch.reports.summary.sweep import Summary
 
 STYLES = ((theme.BLUE, theme.BLUE_WASH, "solid", "circle"), (theme.RED, theme.RED_WASH, "dash", "square"))
 """Colour, its wash, dash and symbol of each study: none is told by colour alone."""
 _METRICS = 8
 
 
-def best_figure(summaries: Sequence[Summary]) -> Figure:
+def best_figure(studies: Sequence[Results]) -> Figure:
     """Draw each study's best point: every seed, the mean and its interval.
 
     Args:
-        summaries: of two studies with the same objective.
+        studies: of two studies with the same objective.
 
     Returns:
         The figure, a lane per study.
     """
     traces: list[Trace] = []
-    for lane, (summary, (colour, _, _, symbol)) in enumerate(zip(summaries, STYLES, strict=True)):
-        if summary.best is not None:
-            traces += _lane(summary.best, summary, lane, colour, symbol)
-    names = [escape(shorten(summary.name, 30)) for summary in summaries]
+    for lane, (study, (colour, _, _, symbol)) in enumerate(zip(studies, STYLES, strict=True)):
+        if study.best is not None:
+            traces += _lane(study.best, study, lane, colour, symbol)
+    names = [escape(shorten(study.name, 30)) for study in studies]
     y = axis_style("", tickvals=[0, 1], ticktext=names, range=[1.6, -0.6], tickfont={"color": theme.INK})
-    layout = {"xaxis": axis_style(summaries[0].objective.metric), "yaxis": y, "height": 280}
-    told = "; ".join(f"{s.name} {score(s.best.mean, s.best.sd)}" for s in summaries if s.best is not None)
+    layout = {"xaxis": axis_style(studies[0].objective.metric), "yaxis": y, "height": 280}
+    told = "; ".join(f"{s.name} {score(s.best.mean, s.best.sd)}" for s in studies if s.best is not None)
     return draw(traces, layout, f"Dot plot of the best point of each study, seed by seed: {told}.")
 
 
-def _lane(best: Point, summary: Summary, lane: int, colour: str, symbol: str) -> list[Trace]:
-    name, mean = escape(summary.name), best.mean or 0.0
+def _lane(best: Point, study: Results, lane: int, colour: str, symbol: str) -> list[Trace]:
+    name, mean = escape(study.name), best.mean or 0.0
     half = 0.0 if best.interval is None else best.interval.high - mean
     seeds = [f"seed {seed}: {score(value)}" for (seed, _), value in zip(best.replicates, best.scores, strict=True)]
     shared = {"type": "scatter", "mode": "markers", "hovertemplate": "%{hovertext}<extra></extra>", "showlegend": False}
@@ -75,54 +74,54 @@ def _lane(best: Point, summary: Summary, lane: int, colour: str, symbol: str) ->
     ]
 
 
-def overlay_figure(summaries: Sequence[Summary], axis: Axis) -> Figure:
+def overlay_figure(studies: Sequence[Results], axis: Axis) -> Figure:
     """Draw the scores of both studies along a hyperparameter that both searched.
 
     Args:
-        summaries: of two studies with the same objective.
+        studies: of two studies with the same objective.
         axis: the hyperparameter, with the values of both.
 
     Returns:
         The figure: means over seeds with bars of one sd.
     """
     traces: list[Trace] = []
-    for summary, (colour, _, dash, symbol) in zip(summaries, STYLES, strict=True):
-        done = [p for p in summary.points if p.mean is not None and axis.key in p.params]
+    for study, (colour, _, dash, symbol) in zip(studies, STYLES, strict=True):
+        done = [p for p in study.points if p.mean is not None and axis.key in p.params]
         done.sort(key=lambda p: coordinate(axis, p.params[axis.key]))
-        line = len(summary.axes) == 1 and axis.numeric
+        line = len(study.axes) == 1 and axis.numeric
         traces.append({
             "type": "scatter",
-            "name": escape(shorten(summary.name, 40)),
+            "name": escape(shorten(study.name, 40)),
             "mode": "lines+markers" if line else "markers",
             "x": [coordinate(axis, p.params[axis.key]) for p in done],
             "y": [p.mean for p in done],
             "error_y": {"type": "data", "array": [p.sd or 0.0 for p in done], "thickness": 1.2, "width": 3},
             "line": {"color": colour, "dash": dash, "width": 2},
             "marker": {"color": colour, "symbol": symbol, "size": 8},
-            "hovertext": [hover(summary, p, f"{escape(summary.name)} {score(p.mean, p.sd)}") for p in done],
+            "hovertext": [hover(study, p, f"{escape(study.name)} {score(p.mean, p.sd)}") for p in done],
             "hovertemplate": "%{hovertext}<extra></extra>",
         })
-    scores = [s for summary in summaries for p in summary.points for s in p.scores]
-    layout = {"xaxis": parameter_axis(axis), "yaxis": score_axis(summaries[0], scores)}
-    names = " and ".join(summary.name for summary in summaries)
-    return draw(traces, layout, f"{summaries[0].objective.metric} against {axis.name} of {names}.")
+    scores = [s for study in studies for p in study.points for s in p.scores]
+    layout = {"xaxis": parameter_axis(axis), "yaxis": score_axis(studies[0], scores)}
+    names = " and ".join(study.name for study in studies)
+    return draw(traces, layout, f"{studies[0].objective.metric} against {axis.name} of {names}.")
 
 
-def best_curves_figure(tables: Sequence[TrialTable], summaries: Sequence[Summary]) -> Figure | None:
+def best_curves_figure(tables: Sequence[TrialTable], studies: Sequence[Results]) -> Figure | None:
     """Draw the learning curves of both best points, the mean over seeds with a band of one sd.
 
     Args:
         tables: of the two studies.
-        summaries: their results.
+        studies: their results.
 
     Returns:
         The figure with a menu for the metric; None where they share none.
     """
-    first, second = (metrics_of(t, s.objective) for t, s in zip(tables, summaries, strict=True))
+    first, second = (metrics_of(t, s.objective) for t, s in zip(tables, studies, strict=True))
     metrics = [m for m in first if m in second and m != STEP_LOSS][:_METRICS]
     if not metrics:
         return None
-    groups = [_metric_traces(metric, tables, summaries) for metric in metrics]
+    groups = [_metric_traces(metric, tables, studies) for metric in metrics]
     traces = [trace | {"visible": i == 0} for i, group in enumerate(groups) for trace in group]
     owners = [i for i, group in enumerate(groups) for _ in group]
     axes = [_curve_axes(metric, group) for metric, group in zip(metrics, groups, strict=True)]
@@ -130,15 +129,15 @@ def best_curves_figure(tables: Sequence[TrialTable], summaries: Sequence[Summary
         (escape(metric), [{"visible": [owner == i for owner in owners]}, axes[i]]) for i, metric in enumerate(metrics)
     ]
     layout = {**axes[0], "updatemenus": [menu("Metric", "dropdown", entries)]}
-    names = " and ".join(summary.name for summary in summaries)
+    names = " and ".join(study.name for study in studies)
     return draw(traces, layout, f"Line chart of {metrics[0]} over epochs of the best points of {names}.")
 
 
-def _metric_traces(metric: str, tables: Sequence[TrialTable], summaries: Sequence[Summary]) -> list[Trace]:
+def _metric_traces(metric: str, tables: Sequence[TrialTable], studies: Sequence[Results]) -> list[Trace]:
     traces: list[Trace] = []
-    for table, summary, style in zip(tables, summaries, STYLES, strict=True):
-        curves = [c for c in curves_of(table, metric) if summary.best and c.point == summary.best.point]
-        traces += band_traces(curves, summary.name, *style[:3]) if curves else []
+    for table, study, style in zip(tables, studies, STYLES, strict=True):
+        curves = [c for c in curves_of(table, metric) if study.best and c.point == study.best.point]
+        traces += band_traces(curves, study.name, *style[:3]) if curves else []
     return traces
 
 

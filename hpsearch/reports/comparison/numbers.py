@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from hpsearch.base import words
 from hpsearch.base.types import TrialTable
-from hpsearch.reports.kit.points import Point
-from hpsearch.reports.summary.sweep import Summary
+from hpsearch.reports.kit.points import Point, Results
 from hpsearch.statistics.intervals import Interval, paired_interval, welch_interval
 
 
@@ -32,7 +31,7 @@ class Comparison:
         return self.interval is not None and not self.interval.low <= 0 <= self.interval.high
 
 
-def compare(first: Summary, second: Summary) -> Comparison:
+def compare(first: Results, second: Results) -> Comparison:
     """Compare the best points of two studies.
 
     Where both were trained with the same seeds and folds, two or more, the interval is that of the paired differences,
@@ -54,7 +53,7 @@ def compare(first: Summary, second: Summary) -> Comparison:
     return Comparison((other.mean or 0.0) - (one.mean or 0.0), interval, paired, "")
 
 
-def verdict(comparison: Comparison, first: Summary, second: Summary) -> str:
+def verdict(comparison: Comparison, first: Results, second: Results) -> str:
     """Return one sentence that says which study's best point is better, with the interval."""
     if comparison.difference is None or first.best is None or second.best is None:
         return f"The two studies cannot be compared: {comparison.refused}."
@@ -89,7 +88,7 @@ def shown(comparison: Comparison) -> tuple[str, str, str]:
     return size, low, high
 
 
-def doubts(comparison: Comparison, tables: Sequence[TrialTable], one: Summary, other: Summary) -> list[str]:
+def doubts(comparison: Comparison, tables: Sequence[TrialTable], one: Results, other: Results) -> list[str]:
     """Return what to know before believing a comparison, one sentence each.
 
     Args:
@@ -118,12 +117,12 @@ def doubts(comparison: Comparison, tables: Sequence[TrialTable], one: Summary, o
     return lines
 
 
-def _refused(first: Summary, second: Summary) -> str:
+def _refused(first: Results, second: Results) -> str:
     one, other = first.objective, second.objective
     if (one.metric, one.direction) != (other.metric, other.direction):
         asked = " and ".join(f"{s.name} {o.direction}s {o.metric}" for s, o in ((first, one), (second, other)))
         return f"their objectives differ ({asked})"
-    without = [summary.name for summary in (first, second) if summary.best is None]
+    without = [study.name for study in (first, second) if study.best is None]
     return f"no point of {' and of '.join(without)} is complete" if without else ""
 
 

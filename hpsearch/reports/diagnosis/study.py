@@ -5,7 +5,7 @@ from enum import StrEnum
 import numpy as np
 
 from hpsearch.base import words
-from hpsearch.reports.summary.sweep import Summary
+from hpsearch.reports.summary.numbers import Summary
 from hpsearch.statistics.optimism import Optimism
 
 

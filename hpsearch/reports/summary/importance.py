@@ -1,34 +1,29 @@
 """How much each searched hyperparameter matters, with an interval, and whether the two strongest act together."""
 
 import math
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import count
-from hpsearch.reports.kit.points import Point
+from hpsearch.reports.kit.points import Point, Results
 from hpsearch.reports.kit.space import Axis
-from hpsearch.reports.summary.sweep import Summary
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
-    from sklearn.tree import DecisionTreeRegressor
-
-Array: TypeAlias = NDArray[np.float64]
+from hpsearch.reports.summary.fanova import Array, Forest, grow_forest
+from hpsearch.reports.summary.ped_anova import CELLS, Indices, best_of_all, cells_of, importance_along
 
 RESAMPLES = 100
 LEVEL = 0.95
 FEWEST = 20  # complete points below which shares are chance
 MOST = {"fANOVA": 1000, "PED-ANOVA": 500}  # points beyond which a random subset stands for all
+SHOWN = 8  # hyperparameters side by side
 _SEED = 20_000  # of resamples and trees: the same study gives the same numbers
 _BEST_SHARE, _FEWEST_BEST = 0.1, 5  # PED-ANOVA: what counts as among the best
 _FEW_VALUES = 10
-_CELLS = 40  # of a surface, along a numeric key
+_FEW = 8  # complete points below which a map of them shows nothing
+_GRID = 40  # cells of a surface, along a numeric key
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,71 +106,7 @@ class Importance:
     level: float = LEVEL
 
 
-@dataclass(frozen=True, slots=True)
-class _Boxes:
-    """A regression tree over a box-shaped space: its leaves `[L]` as boxes `[L, D]`, in shares of each axis.
-
-    The tree is ``f(x) = sum_l value_l 1[x in box_l]``, so with x uniform its mean over all but some axes is again
-    such a sum, with each value times the size of its box along the axes that are averaged out.
-    """
-
-    value: Array
-    low: Array
-    high: Array
-
-    @property
-    def sizes(self) -> Array:
-        return self.high - self.low
-
-    def mean(self) -> float:
-        return float(self.value @ self.sizes.prod(axis=1))
-
-    def variance(self) -> float:
-        return float((self.value - self.mean()) ** 2 @ self.sizes.prod(axis=1))
-
-    def main(self, axis: int) -> float:
-        """Return ``Var[E[f | x_axis]]``."""
-        edges, start, stop = _segments(self.low[:, axis], self.high[:, axis])
-        part = self.value * self._rest([axis])
-        steps = np.bincount(start, part, len(edges)) - np.bincount(stop, part, len(edges))
-        return float((np.cumsum(steps)[:-1] - self.mean()) ** 2 @ np.diff(edges))
-
-    def joint(self, a: int, b: int) -> float:
-        """Return ``Var[E[f | x_a, x_b]]``."""
-        edges_a, start_a, stop_a = _segments(self.low[:, a], self.high[:, a])
-        edges_b, start_b, stop_b = _segments(self.low[:, b], self.high[:, b])
-        part = self.value * self._rest([a, b])
-        steps = np.zeros((len(edges_a), len(edges_b)))
-        for rows, columns, sign in (
-            (start_a, start_b, 1),
-            (stop_a, start_b, -1),
-            (start_a, stop_b, -1),
-            (stop_a, stop_b, 1),
-        ):
-            np.add.at(steps, (rows, columns), sign * part)
-        values = steps.cumsum(0).cumsum(1)[:-1, :-1] - self.mean()
-        return float(np.diff(edges_a) @ values**2 @ np.diff(edges_b))
-
-    def surface(self, a: int, b: int, x: Array, y: Array) -> Array:
-        """Return ``E[f | x_a, x_b]`` on a grid `[y, x]`."""
-        inside_a, inside_b = (
-            (self.low[:, [axis]] <= at) & ((at < self.high[:, [axis]]) | (at == 1) & (self.high[:, [axis]] == 1))
-            for axis, at in ((a, x), (b, y))
-        )
-        part = self.value * self._rest([a, b])
-        return np.asarray((inside_b * part[:, None]).T @ inside_a.astype(float))
-
-    def _rest(self, axes: Sequence[int]) -> Array:
-        return np.asarray(np.delete(self.sizes, axes, axis=1).prod(axis=1))
-
-
-def _segments(low: Array, high: Array) -> tuple[Array, NDArray[np.intp], NDArray[np.intp]]:
-    """Return the distinct ends of intervals, ascending, and which of them each interval starts and stops at."""
-    edges, where = np.unique(np.concatenate([low, high]), return_inverse=True)
-    return edges, where[: len(low)], where[len(low) :]
-
-
-def importance(summary: Summary, resamples: int = RESAMPLES) -> Importance | None:
+def importance(results: Results, resamples: int = RESAMPLES) -> Importance | None:
     """Return how much each searched hyperparameter matters.
 
     fANOVA (Hutter et al. 2014, https://proceedings.mlr.press/v32/hutter14.html): a forest of regression trees, each
@@ -192,23 +123,23 @@ def importance(summary: Summary, resamples: int = RESAMPLES) -> Importance | Non
     500) that many, drawn at random, stand for all.
 
     Args:
-        summary: the study's result.
+        results: the study's result.
         resamples: how many resamples.
 
     Returns:
         The shares, or why there are none; None when fewer than two hyperparameters took two values.
     """
-    axes = [axis for axis in summary.axes if len(axis.values) > 1]
+    axes = [axis for axis in results.axes if len(axis.values) > 1]
     if len(axes) < 2:
         return None
-    done = [p for p in summary.points if p.mean is not None]
+    done = [p for p in results.points if p.mean is not None]
     refused = _refusal(done)
     if refused:
         return Importance(Ranking("fANOVA", refused=refused), Ranking("PED-ANOVA", refused=refused))
     rng = np.random.default_rng(_SEED)
     fanova, pair, surface, fit = _fanova(_subset(done, "fANOVA", rng), len(done), axes, resamples, rng)
-    ended = [p for p in summary.points if p.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.INFEASIBLE)]
-    ped = _ped(summary, _subset(ended, "PED-ANOVA", rng), len(ended), axes, resamples, rng)
+    ended = [p for p in results.points if p.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.INFEASIBLE)]
+    ped = _ped(results, _subset(ended, "PED-ANOVA", rng), len(ended), axes, resamples, rng)
     return Importance(fanova, ped, pair, surface, fit, resamples)
 
 
@@ -232,29 +163,21 @@ def _fanova(
     used = [a for a in axes if all(a.key in p.params for p in points) and len({p.params[a.key] for p in points}) > 1]
     left_out = {a.key: _why_left_out(a, points) for a in axes if a not in used}
     if not used:
-        return (
-            Ranking("fANOVA", of=of, refused="no key has a value in every point", left_out=left_out),
-            None,
-            None,
-            None,
-        )
+        none = Ranking("fANOVA", of=of, refused="no key has a value in every point", left_out=left_out)
+        return none, None, None, None
     places = np.array([[a.place(p.params[a.key]) for a in used] for p in points])
     low, high = np.array([_ends(a, places[:, i]) for i, a in enumerate(used)]).T
-    x, y = (places - low) / (high - low), np.array([p.mean for p in points], dtype=float)
-    grown = [_grow(x, y, rng) for _ in range(resamples)]
-    fit = _fit(y, [seen for _, _, seen in grown])
-    if fit <= 0:
-        why = f"a forest predicts points it has not seen no better than their mean does (R² = {fit:.2f})"
-        return Ranking("fANOVA", (), len(points), of, why, left_out), None, None, fit
-    trees = [boxes for boxes, _, _ in grown if boxes.variance() > 0]
-    shares = [_share(a, [t.main(i) / t.variance() for t in trees]) for i, a in enumerate(used)]
+    forest = grow_forest((places - low) / (high - low), np.array([p.mean for p in points], dtype=float), resamples, rng)
+    if forest.fit <= 0:
+        why = f"a forest predicts points it has not seen no better than their mean does (R² = {forest.fit:.2f})"
+        return Ranking("fANOVA", (), len(points), of, why, left_out), None, None, forest.fit
+    shares = [_interval(a.name, (a.key,), forest.main(i)) for i, a in enumerate(used)]
     ranking = Ranking("fANOVA", _ordered(shares), len(points), of, left_out=left_out)
     if len(used) < 2:
-        return ranking, None, None, fit
-    a, b = np.argsort(-np.mean([total for _, total, _ in grown], axis=0), kind="stable")[:2]
-    together = [(t.joint(a, b) - t.main(a) - t.main(b)) / t.variance() for t in trees]
-    pair = _interval(f"{used[a].name} with {used[b].name}", (used[a].key, used[b].key), np.array(together).clip(0))
-    return ranking, pair, _surface([boxes for boxes, _, _ in grown], used, (a, b), (low, high)), fit
+        return ranking, None, None, forest.fit
+    a, b = np.argsort(-np.mean(forest.gains, axis=0), kind="stable")[:2]
+    pair = _interval(f"{used[a].name} with {used[b].name}", (used[a].key, used[b].key), forest.interaction(a, b))
+    return ranking, pair, _surface(forest, used, (a, b), (low, high)), forest.fit
 
 
 def _why_left_out(axis: Axis, points: Sequence[Point]) -> str:
@@ -270,137 +193,63 @@ def _ends(axis: Axis, places: Array) -> tuple[float, float]:
     return float(places.min()), float(places.max())
 
 
-def _grow(x: Array, y: Array, rng: np.random.Generator) -> tuple[_Boxes, Array, Array]:
-    """Grow a tree on a resample.
-
-    Returns:
-        The tree, each axis's share of what its splits explain, and its predictions of the points outside the resample
-        (NaN for those inside).
-    """
-    from sklearn.tree import DecisionTreeRegressor
-
-    chosen = rng.integers(len(y), size=len(y))
-    tree = DecisionTreeRegressor(random_state=int(rng.integers(2**31)))
-    tree.fit(x[chosen], y[chosen])
-    predicted = tree.predict(x)
-    predicted[chosen] = math.nan
-    return _boxes(tree, x.shape[1]), np.asarray(tree.feature_importances_), predicted
-
-
-def _boxes(tree: "DecisionTreeRegressor", axes: int) -> _Boxes:
-    nodes = tree.tree_
-    low, high = np.zeros((nodes.node_count, axes)), np.ones((nodes.node_count, axes))
-    left, right, feature, threshold = nodes.children_left, nodes.children_right, nodes.feature, nodes.threshold
-    for node in np.flatnonzero(left >= 0):  # a parent stands before its children
-        for child, ends in ((left[node], high), (right[node], low)):
-            low[child], high[child] = low[node], high[node]
-            ends[child, feature[node]] = threshold[node]
-    leaves = left < 0
-    return _Boxes(nodes.value[leaves, 0, 0].astype(float), low[leaves], high[leaves])
-
-
-def _fit(y: Array, unseen: Sequence[Array]) -> float:
-    """Return R^2 of the mean prediction by the trees that have not seen a point."""
-    votes = np.array(unseen)
-    known = np.isfinite(votes).any(axis=0)
-    predicted = np.nanmean(votes[:, known], axis=0)
-    return float(1 - np.mean((predicted - y[known]) ** 2) / np.var(y[known]))
-
-
-def _surface(
-    trees: Sequence[_Boxes], axes: Sequence[Axis], pair: tuple[int, int], ends: tuple[Array, Array]
-) -> Surface:
+def _surface(forest: Forest, axes: Sequence[Axis], pair: tuple[int, int], ends: tuple[Array, Array]) -> Surface:
     low, high = ends
     smooth = all(axes[i].numeric for i in pair)
-    at = [np.linspace(0, 1, _CELLS) if smooth else _cells(axes[i]) for i in pair]
-    z = np.mean([tree.surface(*pair, *at) for tree in trees], axis=0)
+    at = [np.linspace(0, 1, _GRID) if smooth else _middles(axes[i]) for i in pair]
+    z = forest.surface(*pair, *at)
     x, y = (tuple((low[i] + cells * (high[i] - low[i])).tolist()) for i, cells in zip(pair, at, strict=True))
     return Surface((axes[pair[0]].key, axes[pair[1]].key), x, y, tuple(map(tuple, z.tolist())))
 
 
-def _cells(axis: Axis) -> Array:
+def _middles(axis: Axis) -> Array:
     """Return the middles of the cells of a surface with a category: one for each of its values, or equal ones."""
-    cells = _CELLS if axis.numeric else len(axis.values)
+    cells = _GRID if axis.numeric else len(axis.values)
     return (np.arange(cells) + 0.5) / cells
 
 
 def _ped(
-    summary: Summary, points: Sequence[Point], of: int, axes: Sequence[Axis], resamples: int, rng: np.random.Generator
+    results: Results, points: Sequence[Point], of: int, axes: Sequence[Axis], resamples: int, rng: np.random.Generator
 ) -> Ranking:
-    evaluate = _ped_evaluator(_frozen(summary, points, axes), max(_BEST_SHARE, _FEWEST_BEST / len(points)))
-    whole = evaluate(np.arange(len(points)))
-    values = [evaluate(rng.integers(len(points), size=len(points))) for _ in range(resamples)]
-    shares = [
-        _interval(a.name, (a.key,), np.array([v.get(a.key, 0.0) for v in values]), whole.get(a.key, 0.0)) for a in axes
-    ]
+    losses, quantile = _losses(results, points), max(_BEST_SHARE, _FEWEST_BEST / len(points))
+    cells = [_cells(axis, points) for axis in axes]
+    whole = _ped_shares(cells, losses, quantile)
+    resampled = [rng.integers(len(points), size=len(points)) for _ in range(resamples)]
+    values = np.array([
+        _ped_shares([(of_key[chosen], size, listed) for of_key, size, listed in cells], losses[chosen], quantile)
+        for chosen in resampled
+    ])
+    shares = [_interval(a.name, (a.key,), values[:, i], whole[i]) for i, a in enumerate(axes)]
     return Ranking("PED-ANOVA", _ordered(shares), len(points), of)
 
 
-def _frozen(summary: Summary, points: Sequence[Point], axes: Sequence[Axis]) -> "list[FrozenTrial]":
-    """Return points as finished trials to be minimized, those without a score behind all others."""
-    from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-    from optuna.trial import create_trial
-
-    sign = -1.0 if summary.objective.maximize else 1.0
+def _losses(results: Results, points: Sequence[Point]) -> Array:
+    """Return scores turned so that smaller is better; points without one are behind all others."""
+    sign = -1.0 if results.objective.maximize else 1.0
     losses = [None if p.mean is None else sign * p.mean for p in points]
     worst = max(loss for loss in losses if loss is not None)
-    spaces: dict[str, BaseDistribution] = {
-        a.key: CategoricalDistribution(a.values)
-        if _listed(a)
-        else FloatDistribution(float(a.values[0]), float(a.values[-1]), log=a.scale == "log")
-        for a in axes
-    }
-    trials = []
-    for p, loss in zip(points, losses, strict=True):
-        params: dict[str, Any] = {
-            a.key: p.params[a.key] if _listed(a) else float(p.params[a.key]) for a in axes if a.key in p.params
-        }
-        known = {key: spaces[key] for key in params}
-        trials.append(create_trial(value=worst + 1 if loss is None else loss, params=params, distributions=known))
-    return trials
+    return np.array([worst + 1 if loss is None else loss for loss in losses])
 
 
-def _listed(axis: Axis) -> bool:
-    """Return whether a density over the values makes no sense: categories, and numbers of which there are few."""
-    return not axis.numeric or len(axis.values) <= _FEW_VALUES
+def _cells(axis: Axis, points: Sequence[Point]) -> tuple[Indices, int, bool]:
+    """Return the cell of each point along an axis, how many there are, and whether they are values without an order.
+
+    A density over the values makes no sense for categories, and for numbers of which there are few.
+    """
+    values = [p.params.get(axis.key) for p in points]
+    if not axis.numeric or len(axis.values) <= _FEW_VALUES:
+        return np.array([-1 if v is None else axis.values.index(v) for v in values]), len(axis.values), True
+    scaled = [None if v is None else math.log(v) if axis.scale == "log" else float(v) for v in values]
+    low, high = (math.log(end) if axis.scale == "log" else float(end) for end in (axis.values[0], axis.values[-1]))
+    return cells_of(scaled, low, high), CELLS, False
 
 
-def _ped_evaluator(
-    trials: "Sequence[FrozenTrial]", quantile: float
-) -> Callable[[NDArray[np.integer[Any]]], dict[str, float]]:
-    """Return a function from the indices of a resample to shares that add up to 1, or all 0."""
-    import optuna
-
-    class Resampled(optuna.Study):
-        """A study whose trials are a resample of those it holds."""
-
-        chosen: "list[FrozenTrial]"
-
-        def get_trials(self, *_args: Any, **_kwargs: Any) -> "list[FrozenTrial]":
-            return self.chosen
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = optuna.storages.InMemoryStorage()
-    name = "importance"
-    storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], name)
-    study = Resampled(name, storage)
-    study.add_trials(trials)
-    held = storage.get_all_trials(study._study_id, deepcopy=False)
-    evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=quantile)
-
-    def evaluate(indices: NDArray[np.integer[Any]]) -> dict[str, float]:
-        study.chosen = [held[i] for i in indices]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a resample may lack points under a condition
-            values = evaluator.evaluate(study)
-        total = sum(values.values())
-        return {key: float(value / total) if total > 0 else 0.0 for key, value in values.items()}
-
-    return evaluate
-
-
-def _share(axis: Axis, shares: Sequence[float]) -> Share:
-    return _interval(axis.name, (axis.key,), np.array(shares))
+def _ped_shares(cells: Sequence[tuple[Indices, int, bool]], losses: Array, quantile: float) -> list[float]:
+    """Return one share per key that add up to 1, or all 0."""
+    best = best_of_all(losses, quantile)
+    found = [importance_along(of_key, size, best, listed=listed) for of_key, size, listed in cells]
+    total = sum(found)
+    return [value / total if total > 0 else 0.0 for value in found]
 
 
 def _interval(name: str, keys: tuple[str, ...], values: Array, share: float | None = None) -> Share:
@@ -410,3 +259,45 @@ def _interval(name: str, keys: tuple[str, ...], values: Array, share: float | No
 
 def _ordered(shares: Sequence[Share]) -> tuple[Share, ...]:
     return tuple(sorted(shares, key=lambda share: -share.share))
+
+
+def leading(results: Results, importance: Importance | None) -> tuple[Axis, ...]:
+    """Return the hyperparameters in the order of their importance, those without one last.
+
+    Args:
+        results: the study's result.
+        importance: what was found, if anything.
+
+    Returns:
+        The axes with at least two values; without importances, those that go most with the score first.
+    """
+    axes = [axis for axis in strongest(results) if len(axis.values) > 1]
+    if importance is None:
+        return tuple(axes)
+    first = importance.surface.keys if importance.surface else ()
+    ranked = [*first, *(s.keys[0] for r in (importance.fanova, importance.ped) for s in r.shares)]
+    order = {key: i for i, key in reversed(list(enumerate(ranked)))}
+    return tuple(sorted(axes, key=lambda axis: order.get(axis.key, len(ranked))))
+
+
+def strongest(results: Results) -> tuple[Axis, ...]:
+    """Return the axes to show: all, or the 8 whose values go with the score most (Spearman), in the space's order."""
+    if len(results.axes) <= SHOWN:
+        return results.axes
+    ranked = sorted(results.axes, key=lambda axis: -_correlation(results.points, axis))
+    return tuple(axis for axis in results.axes if axis in ranked[:SHOWN])
+
+
+def _correlation(points: Sequence[Point], axis: Axis) -> float:
+    pairs = [
+        (axis.place(p.params.get(axis.key)), p.mean) for p in points if p.mean is not None and axis.key in p.params
+    ]
+    if len(pairs) < 3 or len({x for x, _ in pairs}) < 2 or len({y for _, y in pairs}) < 2:
+        return 0.0
+    x, y = (rankdata(values) for values in zip(*pairs, strict=True))
+    return abs(float(np.corrcoef(x, y)[0, 1]))
+
+
+def mappable(results: Results, importance: Importance | None) -> bool:
+    """Whether a map of the points shows something: over several hyperparameters, and of points enough."""
+    return len(leading(results, importance)) > 1 and sum(p.mean is not None for p in results.points) >= _FEW

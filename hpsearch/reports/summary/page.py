@@ -1,21 +1,21 @@
 """One self-contained HTML page per study: it makes no request, and whatever a user wrote is shown as text."""
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hpsearch.base import words
 from hpsearch.base.files import REPORT, replace_text
 from hpsearch.base.types import TrialState, TrialTable
-from hpsearch.reports.diagnosis.table import diagnosis_table
-from hpsearch.reports.kit.page import Tile, render_page
+from hpsearch.reports.kit.page import Drawn, Tile, panel, render_page
 from hpsearch.reports.kit.setup import fixed_settings
 from hpsearch.reports.kit.space import floats, plain
-from hpsearch.reports.kit.tables import best_command, flat
-from hpsearch.reports.summary.answer import answer, caveats, replicates
-from hpsearch.reports.summary.findings import Findings
-from hpsearch.reports.summary.panels import panels
-from hpsearch.reports.summary.sweep import Summary
+from hpsearch.reports.kit.tables import Table, best_command, flat
+from hpsearch.reports.summary.figures import figures
+from hpsearch.reports.summary.numbers import Findings, Summary, find
+from hpsearch.reports.summary.readme import write_readme
+from hpsearch.reports.summary.sentences import answer, caveats, replicates
 from hpsearch.reports.summary.tables import front_table, point_table, trial_table
 
 SYMBOLS = {
@@ -29,24 +29,30 @@ SYMBOLS = {
 }
 
 
-def write_report(found: Findings, folder: Path) -> Path:
-    """Write ``report.html`` in one move.
+def write_report(table: TrialTable, folder: Path, diagnosis: Table | None = None) -> Path:
+    """Write ``report.html``, ``README.md``, its SVG figures and ``trials.csv`` of a search, each in one move.
 
     Args:
-        found: what the study supports.
+        table: the study.
         folder: where to write; made when it is missing.
+        diagnosis: the trials that show a fault, if any.
 
     Returns:
-        The path of the page.
+        The path of ``report.html``.
     """
-    return replace_text(folder / REPORT, render(found))
+    found = find(table)
+    drawn = list(figures(found))
+    write_readme(found, drawn, folder)
+    return replace_text(folder / REPORT, render(found, drawn, diagnosis))
 
 
-def render(found: Findings) -> str:
-    """Return the page of a study.
+def render(found: Findings, drawn: Sequence[Drawn], diagnosis: Table | None = None) -> str:
+    """Return the page of a search.
 
     Args:
         found: what the study supports.
+        drawn: its figures, the main one first.
+        diagnosis: the trials that show a fault, if any.
 
     Returns:
         HTML with plotly's code, the figures' data, style and script inside.
@@ -58,12 +64,12 @@ def render(found: Findings) -> str:
         summary=summary,
         answer=answer(summary, found.importance),
         tiles=tiles(summary),
-        panels=panels(found),
+        panels=[panel(*each) for each in drawn],
         caveats=caveats(summary, fixed_settings(table), found.importance),
         front=front_table(table, summary),
         points=point_table(summary),
         trials=trial_table(table, summary),
-        diagnosis=diagnosis_table(table, summary),
+        diagnosis=diagnosis,
         replay=best_command(table, summary),
         commands=_commands(table),
         config=flat(dict(study.get("config") or {})),

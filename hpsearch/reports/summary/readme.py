@@ -1,49 +1,49 @@
 """What a study leaves beside its report: README.md, two SVG figures and ``trials.csv``, all fit to be committed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.base.files import replace_text
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
+from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.setup import fixed_settings, took
+from hpsearch.reports.kit.still import still
 from hpsearch.reports.kit.tables import best_command, trials_csv
-from hpsearch.reports.summary.answer import answer, caveats
-from hpsearch.reports.summary.findings import Findings
-from hpsearch.reports.summary.static import curves_svg, front_svg, importance_svg, score_svg
-from hpsearch.reports.summary.sweep import Summary
+from hpsearch.reports.summary.numbers import Findings, Summary
+from hpsearch.reports.summary.sentences import answer, caveats
 from hpsearch.reports.summary.tables import best_points, front_table, point_table
 
+PICTURES = ("pareto", "score", "curves", "importance")
+"""The figures that a README shows."""
 _ROWS = 40
 
 
-def write_readme(found: Findings, folder: Path) -> Path:
-    """Write ``README.md``, ``score.svg``, ``curves.svg`` and ``trials.csv`` of a study, each in one move.
-
-    A study with several objectives has ``front.svg`` as well, one with importances ``importance.svg``.
+def write_readme(found: Findings, drawn: Sequence[Drawn], folder: Path) -> Path:
+    """Write ``README.md``, its figures and ``trials.csv`` of a search, each in one move.
 
     Args:
         found: what the study supports.
+        drawn: its figures; of `PICTURES` those that are among them are written as SVG.
         folder: where to write; made when it is missing.
 
     Returns:
         The path of ``README.md``.
     """
-    table, summary = found.table, found.summary
-    replace_text(folder / "trials.csv", trials_csv(table))
-    replace_text(folder / "score.svg", score_svg(summary))
-    replace_text(folder / "curves.svg", curves_svg(table, summary))
-    if summary.front is not None and summary.front.front:
-        replace_text(folder / "front.svg", front_svg(summary.front))
-    if found.importance is not None and found.importance.fanova.shares:
-        replace_text(folder / "importance.svg", importance_svg(found.importance))
-    return replace_text(folder / "README.md", readme(found))
+    replace_text(folder / "trials.csv", trials_csv(found.table))
+    pictures = [name for name, *_ in drawn if name in PICTURES]
+    for name, _, _, figure in drawn:
+        if name in PICTURES:
+            replace_text(folder / f"{name}.svg", still(figure))
+    return replace_text(folder / "README.md", readme(found, pictures))
 
 
-def readme(found: Findings) -> str:
-    """Return the README of a study.
+def readme(found: Findings, pictures: Sequence[str]) -> str:
+    """Return the README of a search.
 
     Args:
         found: what the study supports.
+        pictures: the figures that lie beside it as SVG.
 
     Returns:
         Markdown: question, answer, figures, table of points, caveats, commands.
@@ -60,7 +60,7 @@ def readme(found: Findings) -> str:
         f"![{markdown_text(metric)} against {markdown_text(summary.main.name if summary.main else 'point')}](score.svg)"
     ]
     parts += [_points(summary), f"![{markdown_text(metric)} over epochs, one line per trial](curves.svg)"]
-    if importance is not None and importance.fanova.shares:
+    if "importance" in pictures:
         parts.append("![Importance of each hyperparameter, with 95 % intervals](importance.svg)")
     lines = caveats(summary, fixed_settings(table), importance)
     parts += ["## Before you believe it", "\n".join(f"- {markdown_text(line)}" for line in lines)] if lines else []
@@ -76,7 +76,7 @@ def _front(found: Findings) -> list[str]:
     if table is None or front is None:
         return []
     names = markdown_text(" and ".join(o.metric for o in front.objectives))
-    return [f"![Pareto front of {names}](front.svg)", markdown_table(table.headings, table.rows[:_ROWS])]
+    return [f"![Pareto front of {names}](pareto.svg)", markdown_table(table.headings, table.rows[:_ROWS])]
 
 
 def _points(summary: Summary) -> str:

@@ -10,7 +10,7 @@ from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import column, floats
 from hpsearch.reports.kit.tables import Row, Table, evidence, text_of
-from hpsearch.reports.summary.sweep import Summary
+from hpsearch.reports.summary.numbers import Summary
 
 ROWS = 1000  # of a page's table
 

@@ -11,7 +11,7 @@ from hpsearch.base.words import settings
 from hpsearch.reports.diagnosis.history import histories, history
 from hpsearch.reports.diagnosis.rules import Diagnosis, Label, diagnose
 from hpsearch.reports.diagnosis.study import study_diagnoses
-from hpsearch.reports.summary.sweep import Summary
+from hpsearch.reports.summary.numbers import Summary
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
 
 if TYPE_CHECKING:

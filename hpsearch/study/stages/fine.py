@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hpsearch.base.errors import ConfigError, check_float, check_int
 from hpsearch.base.words import label
-from hpsearch.reports.summary.sweep import summarize
+from hpsearch.reports.summary.numbers import summarize
 from hpsearch.study.stages import curves
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
 from hpsearch.study.stages.common import (

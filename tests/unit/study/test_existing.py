@@ -132,6 +132,7 @@ def test_two_ablations_are_compared_by_their_arms_and_so_is_one_with_a_search(fo
         ablate(folder, name)
     text = compare_studies("held", "retuned").read_text()
     assert "Of 2 arms that both have, in retuned against held: " in text
+    assert 'id="differences-data"' in text
     assert "python -m hpsearch report held retuned" in text
     assert compare("held", "retuned").startswith("Not told apart with these seeds: best valid/acc held 0.")
     text = compare_studies("held", "other").read_text()

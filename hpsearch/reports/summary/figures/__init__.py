@@ -1,1 +1,46 @@
-"""The figures of a study, one per file: each takes a record or a table and returns a plotly figure."""
+"""The figures of a study, one per file, in the order of its page."""
+
+from collections.abc import Callable, Iterator
+
+from hpsearch.reports.kit.page import Drawn
+from hpsearch.reports.summary.figures import (
+    contour,
+    curves,
+    diverged,
+    history,
+    importance,
+    parallel,
+    pareto,
+    pruning,
+    ranges,
+    ranks,
+    score,
+    slices,
+    timeline,
+)
+from hpsearch.reports.summary.numbers import Findings
+
+FIGURES: tuple[Callable[[Findings], Drawn | None], ...] = (
+    pareto.figure,
+    score.figure,
+    importance.figure,
+    contour.figure,
+    ranks.figure,
+    slices.figure,
+    diverged.figure,
+    ranges.figure,
+    pruning.figure,
+    curves.figure,
+    history.figure,
+    parallel.figure,
+    timeline.figure,
+)
+"""Each returns its figure, or None where it does not apply to a study."""
+
+
+def figures(found: Findings) -> Iterator[Drawn]:
+    """Yield the figures that apply to a study, the main one first; each is drawn when it is asked for."""
+    for figure in FIGURES:
+        drawn = figure(found)
+        if drawn is not None:
+            yield drawn

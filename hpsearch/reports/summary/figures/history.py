@@ -8,9 +8,21 @@ import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import score
 from hpsearch.reports.kit.canvas import Trace, axis_style, draw, lost_strip, positive_span
-from hpsearch.reports.kit.marks import MOST_POINTS, drawn, hover
+from hpsearch.reports.kit.marks import MOST_POINTS, drawn, hover, shown_of
+from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
-from hpsearch.reports.summary.sweep import Summary
+from hpsearch.reports.summary.numbers import Findings, Summary
+
+
+def figure(found: Findings) -> Drawn:
+    """Return the course of the search."""
+    summary = found.summary
+    aid = (
+        "Points in the order in which they were asked; the line is the best "
+        f"{summary.objective.metric} so far, the bars one sd."
+    )
+    aid += shown_of(MOST_POINTS, len(summary.points), "points")
+    return "history", "Course of the search", aid, history_figure(summary)
 
 
 def history_figure(summary: Summary) -> Figure:

@@ -6,10 +6,20 @@ from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.reports.kit.canvas import Trace, axis_style, draw, escape, shorten
+from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.summary.importance import Importance, Ranking, Share
+from hpsearch.reports.summary.numbers import Findings, Summary
 
 _ROW = 44
 _TOGETHER = "interaction: "
+
+
+def figure(found: Findings) -> Drawn | None:
+    """Return what matters in a search over several hyperparameters, where a method has an answer."""
+    importance = found.importance
+    if importance is None or not (importance.fanova.shares or importance.ped.shares):
+        return None
+    return "importance", "What matters", _importance_aid(found.summary, importance), importance_figure(importance)
 
 
 def importance_figure(importance: Importance) -> Figure:
@@ -75,3 +85,31 @@ def _alt(importance: Importance, rankings: Sequence[Ranking]) -> str:
     pair = importance.interaction
     together = f" Interaction of {pair.name}: {percent(pair)}." if pair else ""
     return f"Bar chart of the importance of each hyperparameter with 95 % intervals. {found}.{together}"
+
+
+def _importance_aid(summary: Summary, importance: Importance) -> str:
+    fanova, ped = importance.fanova, importance.ped
+    parts = []
+    if fanova.shares:
+        parts.append(
+            f"fANOVA: share of the variance of {summary.objective.metric} over the ranges tried that a key explains "
+            f"alone ({_read(fanova, 'COMPLETE points')})"
+        )
+    if ped.shares:
+        parts.append(
+            f"PED-ANOVA: what sets the best tenth apart from {_read(ped, 'points')}, pruned and infeasible ones "
+            "included, as shares of its sum"
+        )
+    text = ". ".join(parts)
+    text += f". Whiskers: {importance.level:.0%} percentile intervals of {importance.resamples} bootstrap resamples."
+    if fanova.refused:
+        text += f" No fANOVA: {fanova.refused}."
+    names = {axis.key: axis.name for axis in summary.axes}
+    left = "; ".join(f"{names[key]} {why}" for key, why in fanova.left_out.items())
+    return (text + (f" Not in fANOVA: {left}." if left else "")).replace("%", " %").replace("  %", " %")
+
+
+def _read(ranking: Ranking, noun: str) -> str:
+    if ranking.points < ranking.of:
+        return f"a random {ranking.points:,} of {ranking.of:,} {noun}"
+    return f"{ranking.points:,} {noun}"

@@ -4,9 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from plotly.graph_objects import Figure
-from scipy.stats import rankdata
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialTable
@@ -22,12 +20,13 @@ from hpsearch.reports.kit.canvas import (
     round_ticks,
     shorten,
 )
-from hpsearch.reports.kit.marks import drawn, hover, ranks
+from hpsearch.reports.kit.marks import drawn, hover, ranks, shown_of
+from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis, floats
-from hpsearch.reports.summary.sweep import Summary
+from hpsearch.reports.summary.importance import strongest
+from hpsearch.reports.summary.numbers import Findings, Summary
 
-MOST = 8  # hyperparameters side by side
 MOST_LINES = 1000
 _BINS = 16
 _MANY, _TOP = 150, 20  # beyond so many lines all but the best fade
@@ -41,6 +40,14 @@ class _Column:
     title: str
     places: tuple[float, ...]
     ticks: tuple[tuple[float, str], ...]
+
+
+def figure(found: Findings) -> Drawn:
+    """Return hyperparameters and results side by side."""
+    summary = found.summary
+    aid = "One line per point, the stronger its colour the better it ranks; dotted red lines diverged."
+    aid += shown_of(MOST_LINES, sum(p.mean is not None or p.diverged > 0 for p in summary.points), "points")
+    return "parallel", "Hyperparameters and results side by side", aid, parallel_figure(found.table, summary)
 
 
 def parallel_figure(table: TrialTable, summary: Summary) -> Figure:
@@ -68,24 +75,6 @@ def parallel_figure(table: TrialTable, summary: Summary) -> Figure:
     layout = {"xaxis": x, "yaxis": y, "shapes": _rules(columns), "annotations": _ticks(columns), "showlegend": False}
     alt = f"Parallel coordinates of {len(points)} points over {', '.join(c.title for c in columns)}."
     return draw(traces, {**layout, "margin": {"l": 24, "r": 56, "t": 44, "b": 16}}, alt, min_width=120 * len(columns))
-
-
-def strongest(summary: Summary) -> tuple[Axis, ...]:
-    """Return the axes to show: all, or the 8 whose values go with the score most (Spearman), in the space's order."""
-    if len(summary.axes) <= MOST:
-        return summary.axes
-    ranked = sorted(summary.axes, key=lambda axis: -_correlation(summary.points, axis))
-    return tuple(axis for axis in summary.axes if axis in ranked[:MOST])
-
-
-def _correlation(points: Sequence[Point], axis: Axis) -> float:
-    pairs = [
-        (axis.place(p.params.get(axis.key)), p.mean) for p in points if p.mean is not None and axis.key in p.params
-    ]
-    if len(pairs) < 3 or len({x for x, _ in pairs}) < 2 or len({y for _, y in pairs}) < 2:
-        return 0.0
-    x, y = (rankdata(values) for values in zip(*pairs, strict=True))
-    return abs(float(np.corrcoef(x, y)[0, 1]))
 
 
 def _results(table: TrialTable, summary: Summary) -> list[str]:

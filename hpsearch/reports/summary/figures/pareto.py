@@ -3,15 +3,29 @@
 from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
+from hpsearch.base import words
 from hpsearch.base.types import Objective
 from hpsearch.base.words import number
 from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, draw, escape, menu, positive_span, round_ticks
-from hpsearch.reports.kit.marks import drawn, hover
+from hpsearch.reports.kit.marks import MOST_POINTS, drawn, hover, shown_of
+from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
+from hpsearch.reports.summary.numbers import Findings, Summary
 from hpsearch.reports.summary.pareto import Front
-from hpsearch.reports.summary.sweep import Summary
 
 LOG_SPAN = 30  # positive values that span this factor are drawn on a log scale
+
+
+def figure(found: Findings) -> Drawn | None:
+    """Return the Pareto front of a study with several objectives."""
+    front = found.summary.front
+    if front is None or not front.front:
+        return None
+    aim = " and ".join(f"{o.metric} ({'larger' if o.maximize else 'smaller'} is better)" for o in front.objectives)
+    aid = f"Diamonds: no other point is better in one of {aim} without being worse in another."
+    aid += f" {words.count(front.left_out, 'point')} without a full result are left out." if front.left_out else ""
+    aid += shown_of(MOST_POINTS, len(front.values), "points")
+    return "pareto", "Pareto front", aid, pareto_figure(found.summary, front)
 
 
 def pareto_figure(summary: Summary, front: Front) -> Figure:

@@ -21,11 +21,20 @@ from hpsearch.reports.kit.canvas import (
     parameter_axis,
     positive_span,
 )
-from hpsearch.reports.kit.marks import MANY_POINTS, drawn, hover
+from hpsearch.reports.kit.marks import MANY_POINTS, MOST_POINTS, drawn, hover, shown_of
+from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.boundary import Stability
-from hpsearch.reports.summary.sweep import Summary
+from hpsearch.reports.summary.numbers import Findings, Summary
+
+
+def figure(found: Findings) -> Drawn:
+    """Return the score against each hyperparameter, the main one first."""
+    summary = found.summary
+    aid = _score_aid(summary) + shown_of(MOST_POINTS, len(summary.points), "points")
+    name = summary.main.name if summary.main else "point"
+    return "score", f"{summary.objective.metric} against {name}", aid, score_figure(summary)
 
 
 def score_figure(summary: Summary) -> Figure:
@@ -267,4 +276,16 @@ def _alt(summary: Summary) -> str:
         text += f" The best score is {score(summary.best.mean, summary.best.sd)}."
     for edge in summary.stability.edges if summary.stability else ():
         text += f" Training diverges from {number(edge.outside)}."
+    return text
+
+
+def _score_aid(summary: Summary) -> str:
+    several = summary.replicates > 1
+    text = "Each dot is one seed; the line is their mean, the band one sd." if several else "Each dot is one point."
+    if several and len(summary.axes) > 1:
+        text = "Each large dot is the mean of a point, its bar one sd; small dots are single seeds."
+    if summary.stability is not None and summary.stability.stable is not None:
+        text += " Green: every seed's last training loss is below half its first."
+    if summary.stability is not None and summary.stability.edges:
+        text += " Red: training diverges; the dashed edge is halfway from the last stable to the first diverged value."
     return text

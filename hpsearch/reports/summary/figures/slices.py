@@ -7,15 +7,27 @@ from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.reports.kit.canvas import Layout, Trace, draw, plane_axis
-from hpsearch.reports.kit.marks import drawn, outcome, score_axis, spread_out, states_of
+from hpsearch.reports.kit.marks import drawn, outcome, score_axis, shown_of, spread_out, states_of
+from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
-from hpsearch.reports.summary.sweep import Summary
+from hpsearch.reports.summary.importance import leading, mappable
+from hpsearch.reports.summary.numbers import Findings, Summary
 
 _COLUMNS = 2
 _GAP, _BETWEEN = 0.06, 0.25  # between columns in shares of the width, between rows of a row
 _ROW = 260  # pixels
 MOST_SLICED = 600  # points in each
+
+
+def figure(found: Findings) -> Drawn | None:
+    """Return the score against each hyperparameter side by side, where there are points enough to see a pattern."""
+    summary = found.summary
+    if not mappable(summary, found.importance):
+        return None
+    aid = "A slope or hump that stands out against the scatter is an effect; crosses have no score."
+    aid += shown_of(MOST_SLICED, len(summary.points), "points")
+    return "slices", "Slices", aid, slices_figure(summary, leading(summary, found.importance))
 
 
 def slices_figure(summary: Summary, axes: Sequence[Axis]) -> Figure:

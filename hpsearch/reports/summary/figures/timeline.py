@@ -11,11 +11,21 @@ from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.words import duration, score
 from hpsearch.reports.kit.canvas import Trace, axis_style, draw, escape, shorten
 from hpsearch.reports.kit.curves import thin
+from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.space import floats
+from hpsearch.reports.summary.numbers import Findings
 
 MOST_BARS = 2000
 _MANY = 300  # bars; beyond, a line between them would hide them
 _UNITS = ((7200.0, 3600.0, "hours"), (180.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
+
+
+def figure(found: Findings) -> Drawn:
+    """Return when each trial ran."""
+    trials = len(found.table.trials)
+    aid = "When each trial ran, one lane per trial at work at the same time; gaps are waiting."
+    aid += f" Shown: {MOST_BARS:,} of {trials:,} trials, evenly spaced." if trials > MOST_BARS else ""
+    return "timeline", "Timeline", aid, timeline_figure(found.table)
 
 
 def timeline_figure(table: TrialTable) -> Figure:

@@ -9,11 +9,11 @@ import pytest
 from scipy import stats
 
 from hpsearch.base.types import Objective, TrialTable
+from hpsearch.reports.ablation.arm_by_arm import arm_by_arm, told
 from hpsearch.reports.ablation.arms import level
 from hpsearch.reports.ablation.costs import Training, time_to_target
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.tables import arm_rows, cost_rows, difference_rows, ranking_aid
-from hpsearch.reports.comparison.arm_by_arm import arm_by_arm, told
 from hpsearch.reports.kit.cells import texts
 
 NO_STEPS = pd.DataFrame(columns=["point", "seed", "fold", "step", "loss"])

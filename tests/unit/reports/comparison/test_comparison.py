@@ -9,7 +9,7 @@ from scipy import stats
 
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.comparison.numbers import compare, doubts, shown, verdict
-from hpsearch.reports.summary.sweep import summarize
+from hpsearch.reports.summary.numbers import summarize
 from hpsearch.statistics.intervals import welch_interval
 
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from hpsearch.reports.comparison.page import render_comparison, write_comparison
-from hpsearch.reports.summary.findings import find
-from tests.support import synthetic
+from hpsearch.reports.comparison.page import Added, render_comparison, write_comparison
+from hpsearch.reports.kit.canvas import axis_style, draw
+from hpsearch.reports.kit.cells import Cell
+from hpsearch.reports.kit.tables import as_table
+from tests.support import studies, synthetic
 from tests.support.html import Page
 from tests.support.studies import STUDIES
 
@@ -18,8 +20,11 @@ def figures(text):
     return {name: json.loads(data) for name, data in found}
 
 
+ANSWERS = ("one is best", "two is best")
+
+
 def test_it_draws_both_and_tells_what_differs():
-    text = render_comparison(find(synthetic.sweep()), find(synthetic.slower()))
+    text = render_comparison((synthetic.sweep(), synthetic.slower()), ANSWERS)
     drawn = figures(text)
     assert list(drawn) == ["best", "overlay", "curves"]
     names = {trace["name"] for trace in drawn["overlay"]["data"]}
@@ -33,31 +38,30 @@ def test_it_draws_both_and_tells_what_differs():
 
 
 def test_the_same_set_up_has_no_differences():
-    text = render_comparison(find(synthetic.sweep()), find(replace(synthetic.sweep(), name="again")))
+    text = render_comparison((synthetic.sweep(), replace(synthetic.sweep(), name="again")), ANSWERS)
     assert "Nothing: the configurations and the spaces are the same" in text
 
 
 @pytest.mark.parametrize("other", STUDIES)
 def test_any_two_studies_give_a_well_formed_page(other):
-    for pair in ((synthetic.sweep(), STUDIES[other]()), (STUDIES[other](), synthetic.sweep())):
-        page = Page(render_comparison(*map(find, pair)))
+    for pair in ((studies.table("sweep"), studies.table(other)), (studies.table(other), studies.table("sweep"))):
+        page = Page(render_comparison(pair, ANSWERS))
         assert page.stack == []
         assert page.all("b") == []
 
 
 def test_it_is_one_file(tmp_path):
-    path = write_comparison(find(synthetic.sweep()), find(synthetic.slower()), tmp_path / "a_vs_b")
+    path = write_comparison((synthetic.sweep(), synthetic.slower()), ANSWERS, tmp_path / "a_vs_b")
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
 
 
-def test_two_ablations_stand_side_by_side_arm_by_arm():
-    first = synthetic.ablation()
-    trials = first.trials.assign(score=first.trials["score"] + 0.01 * (first.trials["point"] == 4))
-    second = replace(first, name="again", trials=trials)
-    text = render_comparison(find(first), find(second))
+def test_what_is_added_stands_in_the_answer_among_the_figures_and_in_a_table():
+    figure = draw([{"type": "scatter", "x": [1], "y": [2]}], {"xaxis": axis_style("x")}, "one mark")
+    added = Added("All <b>arms</b> differ.", as_table(("arm",), [(Cell("relu"),)]), (("arms", "Arms", "", figure),))
+    text = render_comparison((synthetic.sweep(), synthetic.slower()), ANSWERS, added)
     page = Page(text)
-    assert page.stack == [] and page.all("b") == page.all("i") == []
+    assert page.stack == [] and page.all("b") == []
     said = " ".join(" ".join(page.text).split())
-    assert list(figures(text)) == ["best", "differences", "curves"]
-    assert "Of 6 arms that both have, in again against batch_activation.arms: " in said
-    assert figures(text)["differences"]["data"][0]["x"][0] == 0
+    assert list(figures(text)) == ["best", "arms", "curves"]
+    assert "All <b>arms</b> differ." in said
+    assert "relu" in said

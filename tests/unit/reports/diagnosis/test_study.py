@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from hpsearch.reports.diagnosis.study import StudyLabel, overused, study_diagnoses
+from hpsearch.reports.summary.numbers import summarize
 from hpsearch.reports.summary.ranges import Near
-from hpsearch.reports.summary.sweep import summarize
 from hpsearch.statistics.optimism import Optimism
 from tests.support import synthetic
 

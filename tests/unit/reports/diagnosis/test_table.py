@@ -2,9 +2,8 @@ from dataclasses import replace
 
 from hpsearch.base.types import TrialId
 from hpsearch.reports.diagnosis.table import diagnosis_table
-from hpsearch.reports.summary.findings import find
+from hpsearch.reports.summary.numbers import find, summarize
 from hpsearch.reports.summary.page import render
-from hpsearch.reports.summary.sweep import summarize
 from tests.support import synthetic
 
 

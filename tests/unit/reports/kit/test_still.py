@@ -3,25 +3,20 @@
 import xml.etree.ElementTree as ET
 
 import plotly.graph_objects as go
-import pytest
 
 from hpsearch.reports.kit.canvas import axis_style, draw
 from hpsearch.reports.kit.still import Drawing, still
 from hpsearch.reports.recipe.page import stage_figures
-from hpsearch.reports.summary.findings import find
-from hpsearch.reports.summary.panels import figures
 from hpsearch.study.run_stages import stage_views
-from tests.support import synthetic
-from tests.support.studies import STUDIES
+from tests.support import studies, synthetic
 
 
 def texts(svg):
     return [element.text for element in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
 
 
-@pytest.mark.parametrize("name", STUDIES)
-def test_every_figure_of_every_study_has_one(name):
-    for drawn in figures(find(STUDIES[name]())):
+def test_every_figure_of_every_study_has_one(study):
+    for drawn in studies.drawn(study):
         drawing = Drawing(*drawn)
         said = texts(drawing._repr_svg_())
         title = drawing.figure.layout.yaxis.title.text
@@ -37,8 +32,8 @@ def test_the_stages_of_a_recipe_have_one():
 
 
 def test_the_same_figure_gives_the_same_bytes():
-    svg = [still(figure) for _ in range(2) for *_, figure in list(figures(find(synthetic.sweep())))[:1]]
-    assert svg[0] == svg[1]
+    figure = studies.drawn("sweep")[0][3]
+    assert still(figure) == still(figure)
 
 
 def test_what_is_not_visible_is_not_drawn():

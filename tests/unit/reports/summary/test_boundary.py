@@ -8,7 +8,7 @@ from hpsearch.base.types import TrialTable
 from hpsearch.reports.kit.points import diverged, halved, loss_ratios
 from hpsearch.reports.kit.space import searched
 from hpsearch.reports.summary.boundary import Range, stability
-from hpsearch.reports.summary.sweep import summarize
+from hpsearch.reports.summary.numbers import summarize
 from tests.support import synthetic
 
 AWAY, OOM = "diverged at step 3: loss nan", "out of memory: 9000 MiB asked"

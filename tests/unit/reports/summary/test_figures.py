@@ -5,24 +5,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from plotly.graph_objects import Figure
 
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import parameter_axis, round_ticks
 from hpsearch.reports.kit.space import Axis
+from hpsearch.reports.summary.figures.curves import curves_figure
 from hpsearch.reports.summary.figures.history import history_figure
-from hpsearch.reports.summary.figures.learning import curves_figure
-from hpsearch.reports.summary.figures.parallel import parallel_figure, strongest
+from hpsearch.reports.summary.figures.parallel import parallel_figure
 from hpsearch.reports.summary.figures.score import score_figure
 from hpsearch.reports.summary.figures.timeline import lanes_of, timeline_figure
-from hpsearch.reports.summary.findings import find
-from hpsearch.reports.summary.panels import panels
-from hpsearch.reports.summary.sweep import summarize
-from tests.support import synthetic
+from hpsearch.reports.summary.importance import strongest
+from hpsearch.reports.summary.numbers import summarize
+from tests.support import studies, synthetic
 
 
-def figures(table):
-    return {panel.name: Figure(json.loads(panel.data)) for panel in panels(find(table))}
+def figures(study):
+    return {name: figure for name, _, _, figure in studies.drawn(study)}
 
 
 def trace(figure, name):
@@ -51,10 +49,10 @@ def test_a_menu_entry_changes_every_trace_or_none(study):
 
 
 def test_text_from_users_is_escaped_for_plotly():
-    for figure in figures(synthetic.mixed()).values():
+    for figure in figures("mixed").values():
         text = json.dumps(json.loads(figure.to_json()), ensure_ascii=False)
         assert "<script" not in text
-    assert "&lt;script&gt;" in figures(synthetic.mixed())["score"].to_json()
+    assert "&lt;script&gt;" in figures("mixed")["score"].to_json()
 
 
 def test_score_shows_every_seed_the_mean_and_the_diverged():

@@ -9,8 +9,9 @@ from optuna.importance._fanova._tree import _FanovaTree
 from sklearn.tree import DecisionTreeRegressor
 
 from hpsearch.base.types import TrialTable
-from hpsearch.reports.summary.importance import FEWEST, MOST, _boxes, importance
-from hpsearch.reports.summary.sweep import summarize
+from hpsearch.reports.summary.fanova import boxes_of
+from hpsearch.reports.summary.importance import FEWEST, MOST, importance
+from hpsearch.reports.summary.numbers import summarize
 
 SEED = np.random.default_rng(7)
 
@@ -65,7 +66,7 @@ def test_the_shares_of_one_tree_are_those_of_optuna(n):
     rng = np.random.default_rng(n)
     x = rng.random((n, 3))
     tree = DecisionTreeRegressor(random_state=0).fit(x, x[:, 0] * x[:, 1] + rng.normal(size=n))
-    ours, theirs = _boxes(tree, 3), _FanovaTree(tree.tree_, np.array([[0.0, 1.0]] * 3))
+    ours, theirs = boxes_of(tree, 3), _FanovaTree(tree.tree_, np.array([[0.0, 1.0]] * 3))
     assert ours.variance() == pytest.approx(theirs.variance)
     for axis in range(3):
         assert ours.main(axis) == pytest.approx(theirs.get_marginal_variance(np.array([axis])))
@@ -77,7 +78,7 @@ def test_the_surface_is_the_mean_over_the_other_keys():
     x = rng.random((80, 3))
     tree = DecisionTreeRegressor(random_state=0).fit(x, rng.normal(size=80))
     at, others = np.array([0.05, 0.5, 1.0]), rng.random(20_000)
-    surface = _boxes(tree, 3).surface(0, 2, at, at)
+    surface = boxes_of(tree, 3).surface(0, 2, at, at)
     for i, b in enumerate(at):
         for j, a in enumerate(at):
             points = np.column_stack([np.full_like(others, a), others, np.full_like(others, b)])

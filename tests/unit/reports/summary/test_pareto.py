@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hpsearch.reports.summary.numbers import summarize
 from hpsearch.reports.summary.pareto import non_dominated
-from hpsearch.reports.summary.sweep import summarize
 from tests.support.scores import scored, with_states
 
 MAX = {"metric": "valid/acc", "direction": "maximize", "reduce": "last"}

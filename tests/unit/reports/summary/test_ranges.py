@@ -1,8 +1,8 @@
 import pytest
 
 from hpsearch.base.types import Widening
+from hpsearch.reports.summary.numbers import summarize
 from hpsearch.reports.summary.ranges import extensions_of
-from hpsearch.reports.summary.sweep import summarize
 from tests.support.scores import scored
 
 

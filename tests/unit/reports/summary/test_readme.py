@@ -1,21 +1,23 @@
 import io
+import re
 import xml.etree.ElementTree as ET
 
 import pandas as pd
 import pytest
 
+from hpsearch.reports.kit.still import still
 from hpsearch.reports.kit.tables import best_command, trials_csv
-from hpsearch.reports.summary.answer import answer
-from hpsearch.reports.summary.findings import find
+from hpsearch.reports.summary.figures.curves import curves_figure
+from hpsearch.reports.summary.figures.score import score_figure
+from hpsearch.reports.summary.numbers import summarize
 from hpsearch.reports.summary.readme import readme, write_readme
-from hpsearch.reports.summary.static import curves_svg, score_svg
-from hpsearch.reports.summary.sweep import summarize
-from tests.support import synthetic
+from hpsearch.reports.summary.sentences import answer
+from tests.support import studies, synthetic
 
 
 def test_the_readme_of_the_main_job():
     table = synthetic.sweep()
-    text = readme(find(table))
+    text = readme(studies.found("sweep"), ["score", "curves"])
     assert "**Which learning rates train this model, and where does it diverge?**" in text
     assert answer(summarize(table)) in text
     assert "| **5** | **0.0464** | **0.977** | **0.003** | **0.970–0.984** | **3** | **COMPLETE** |" in text
@@ -32,15 +34,17 @@ def test_the_command_is_that_of_the_best_trial():
 
 
 def test_every_study_has_a_readme_and_figures(study, tmp_path):
-    path = write_readme(find(study), tmp_path)
-    assert path.read_text().startswith("# ")
-    for name in ("score.svg", "curves.svg"):
+    text = write_readme(studies.found(study), studies.drawn(study), tmp_path).read_text()
+    assert text.startswith("# ")
+    shown = re.findall(r"!\[.*\]\((.*)\)", text)
+    assert {"score.svg", "curves.svg"} <= set(shown)
+    assert sorted(shown) == sorted(path.name for path in tmp_path.glob("*.svg"))
+    for name in shown:
         assert ET.parse(tmp_path / name).getroot().tag.endswith("svg")
 
 
 def test_what_users_wrote_is_text():
-    table = synthetic.mixed()
-    text = readme(find(table))
+    text = readme(studies.found("mixed"), [])
     prose = "".join(text.split("```")[::2])  # commands in their block are text anyway
     assert "<" not in prose
     assert "&lt;script&gt;" in prose
@@ -49,18 +53,19 @@ def test_what_users_wrote_is_text():
 
 
 def test_long_tables_show_the_best():
-    table = synthetic.mixed(points=300, epochs=2)
-    text = readme(find(table))
+    text = readme(studies.found("many"), [])
     assert "The 40 best of 300 points" in text
     assert text.count("COMPLETE") == 40
 
 
 def test_figures_are_the_same_bytes_every_time():
     table = synthetic.sweep()
-    summary = summarize(table)
-    assert score_svg(summary) == score_svg(summary)
-    assert curves_svg(table, summary) == curves_svg(table, summary)
-    assert "<dc:date>" not in score_svg(summary)
+    for once, again in (
+        (score_figure(summarize(table)), score_figure(summarize(table))),
+        (curves_figure(table, summarize(table)), curves_figure(table, summarize(table))),
+    ):
+        assert still(once) == still(again)
+        assert "<dc:date>" not in still(once)
 
 
 @pytest.mark.parametrize("name", ["a$b$c", "<&>", "x_y^2"])
@@ -68,7 +73,7 @@ def test_names_are_not_read_as_formulas(name):
     table = synthetic.sweep(seeds=2, epochs=2)
     renamed = table.trials.rename(columns={"optimizer.lr": name})
     study = {**table.study, "space": {name: "tag(log, interval(1e-3, 10))"}}
-    svg = score_svg(summarize(type(table)(table.name, study, renamed, table.curves, table.steps)))
+    svg = still(score_figure(summarize(type(table)(table.name, study, renamed, table.curves, table.steps))))
     texts = [element.text for element in ET.fromstring(svg).iter() if element.tag.endswith("text")]
     assert name in texts
 

@@ -8,21 +8,25 @@ from plotly.graph_objects import Figure
 
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.marks import MOST_POINTS, drawn, ranks
+from hpsearch.reports.kit.page import panel
 from hpsearch.reports.summary.boundary import frontier_of
-from hpsearch.reports.summary.figures.effort import pruning_figure, ranges_figure
+from hpsearch.reports.summary.figures import figures
+from hpsearch.reports.summary.figures.contour import contour_figure
+from hpsearch.reports.summary.figures.diverged import diverged_figure
 from hpsearch.reports.summary.figures.importance import importance_figure
-from hpsearch.reports.summary.figures.pairs import contour_figure, diverged_figure, leading, rank_figure
 from hpsearch.reports.summary.figures.pareto import pareto_figure
+from hpsearch.reports.summary.figures.pruning import pruning_figure
+from hpsearch.reports.summary.figures.ranges import ranges_figure
+from hpsearch.reports.summary.figures.ranks import rank_figure
 from hpsearch.reports.summary.figures.slices import slices_figure
-from hpsearch.reports.summary.findings import Findings, find
-from hpsearch.reports.summary.panels import panels
-from hpsearch.reports.summary.sweep import summarize
-from tests.support import synthetic
+from hpsearch.reports.summary.importance import leading
+from hpsearch.reports.summary.numbers import Findings, find, summarize
+from tests.support import studies, synthetic
 
 
 @pytest.fixture(scope="module")
 def found():
-    return find(synthetic.searched(90))
+    return find(synthetic.searched(90), studies.RESAMPLES)
 
 
 def trace(figure, name):
@@ -30,12 +34,12 @@ def trace(figure, name):
 
 
 def test_a_search_has_every_figure_and_a_sweep_only_those_it_had(found):
-    names = [panel.name for panel in panels(found)]
+    names = [name for name, *_ in figures(found)]
     assert names == [
         *("pareto", "score", "importance", "contour", "ranks", "slices", "diverged", "ranges", "pruning"),
         *("curves", "history", "parallel", "timeline"),
     ]
-    assert [p.name for p in panels(find(synthetic.sweep()))] == ["score", "curves", "history", "parallel", "timeline"]
+    assert [name for name, *_ in studies.drawn("sweep")] == ["score", "curves", "history", "parallel", "timeline"]
 
 
 def test_importance_bars_are_the_shares_with_their_intervals(found):
@@ -148,14 +152,14 @@ def test_very_many_points_are_thinned_and_the_page_says_so():
     assert len(kept) == MOST_POINTS
     best = sorted((p for p in summary.points if p.mean is not None), key=lambda p: -p.mean)[: MOST_POINTS // 3]
     assert {p.point for p in best} <= {p.point for p in kept}
-    aids = {panel.name: panel.aid for panel in panels(Findings(table, summary, None))}
+    aids = {name: aid for name, _, aid, _ in figures(Findings(table, summary, None))}
     for name, count in (("score", "1,500"), ("ranks", "800"), ("slices", "600"), ("history", "1,500")):
         assert f"Shown: {count} of 2,000 points" in aids[name]
     assert "Shown: 1,000 of" in aids["parallel"]
 
 
 def test_every_panel_of_a_search_can_be_drawn_by_plotly(found):
-    for panel in panels(found):
-        figure = Figure(json.loads(panel.data))
-        assert figure.layout.meta["alt"] == panel.alt
-        assert panel.aid
+    for parts in figures(found):
+        shown = panel(*parts)
+        assert Figure(json.loads(shown.data)).layout.meta["alt"] == shown.alt
+        assert shown.aid

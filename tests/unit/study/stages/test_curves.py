@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.reports.summary.sweep import summarize
+from hpsearch.reports.summary.numbers import summarize
 from hpsearch.study.stages.base import Verdict
 from hpsearch.study.stages.curves import Curves, handed, shallower
 from tests.support import synthetic

@@ -8,7 +8,7 @@ from hpsearch.base.types import TrialState, Widening
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.setup import HEADLINE
 from hpsearch.reports.summary.boundary import Edge, Frontier, Stability
-from hpsearch.reports.summary.sweep import Summary
+from hpsearch.reports.summary.numbers import Summary
 
 if TYPE_CHECKING:
     from hpsearch.reports.summary.importance import Importance, Share

@@ -26,8 +26,9 @@ from hpsearch.reports.kit.canvas import (
     shorten,
 )
 from hpsearch.reports.kit.curves import STEP_LOSS, Array, Curve, curves_of, metrics_of, quantiles, smooth, thin
+from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.space import Axis
-from hpsearch.reports.summary.sweep import Summary
+from hpsearch.reports.summary.numbers import Findings, Summary
 
 MANY = 200  # trials; beyond, quantile bands stand for all and only the best points are drawn singly
 _TOP = 12
@@ -46,6 +47,13 @@ class _Line:
     trace: Trace
     metric: str
     raw: bool | None  # None: drawn the same whether raw or smoothed
+
+
+def figure(found: Findings) -> Drawn:
+    """Return the learning curves."""
+    table, summary = found.table, found.summary
+    aid = _curves_aid(summary, len(table.trials) > MANY)
+    return "curves", "Learning curves", aid, curves_figure(table, summary)
 
 
 def curves_figure(table: TrialTable, summary: Summary) -> Figure:
@@ -237,3 +245,10 @@ def _alt(summary: Summary, metrics: Sequence[str]) -> str:
     if summary.main and summary.main.numeric and summary.main.values:
         coloured += f" from {number(summary.main.values[0])} to {number(summary.main.values[-1])}"
     return f"Line chart of {metrics[0] if metrics else 'no metric'} over training for every trial{coloured}."
+
+
+def _curves_aid(summary: Summary, many: bool) -> str:
+    text = f"Colour is the {summary.main.name}; the thick line is the best point." if summary.main else ""
+    if many:
+        text += " The bands hold all trials; only the best points are drawn singly."
+    return f"{text} Smoothed is a centred average, with the raw curve faint behind it."

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from hpsearch.base.types import TrialState
-from hpsearch.reports.summary.sweep import summarize
+from hpsearch.reports.summary.numbers import summarize
 from hpsearch.statistics.optimism import expected_maximum
 from tests.support import synthetic
 from tests.support.scores import scored, with_states

@@ -1,46 +1,35 @@
-"""What pruning saved, and where the best points lie in the ranges that were searched."""
+"""Where the best points lie in the ranges that were searched."""
 
 from collections.abc import Sequence
 
 from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
-from hpsearch.base.types import TrialState
+from hpsearch.base import words
 from hpsearch.base.words import number
 from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, draw, escape, shorten
+from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.space import Axis
-from hpsearch.reports.summary.pruning import Pruning
-from hpsearch.reports.summary.sweep import EDGE, Summary
+from hpsearch.reports.summary.importance import leading
+from hpsearch.reports.summary.numbers import EDGE, Findings, Summary
+from hpsearch.reports.summary.ranges import Near, ranged
 
 _ROW = 46
 _MOST = 300  # points near the best that are drawn
 
 
-def pruning_figure(pruning: Pruning) -> Figure:
-    """Draw how many trials trained each epoch, with and without a pruner; the area between is what it saved.
-
-    Args:
-        pruning: the counts.
-
-    Returns:
-        The figure.
-    """
-    epochs = [epoch + 0.5 for epoch in range(len(pruning.alive) + 1)]
-    with_pruner, without = ([counts[0], *counts] if counts else [] for counts in (pruning.alive, pruning.without))
-    step: Trace = {"type": "scatter", "mode": "lines", "x": epochs, "hovertemplate": "%{y} trials<extra></extra>"}
-    gold = theme.STATES[TrialState.PRUNED][0]
-    traces = [
-        {**step, "y": with_pruner, "name": "trained", "fill": "tozeroy", "fillcolor": theme.BLUE_WASH},
-        {**step, "y": without, "name": "saved", "fill": "tonexty", "fillcolor": theme.GOLD_WASH},
-    ]
-    for trace, colour, dash in zip(traces, (theme.BLUE, gold), ("solid", "dash"), strict=True):
-        trace["line"] = {"color": colour, "width": 2, "shape": "vh", "dash": dash}
-    axes = {"xaxis": axis_style("epoch", range=[0.5, epochs[-1]]), "yaxis": axis_style("trials", rangemode="tozero")}
-    alt = (
-        f"Step chart of the trials that trained each epoch: {pruning.trained} epochs with the pruner, "
-        f"{pruning.trained + pruning.saved} without."
+def figure(found: Findings) -> Drawn | None:
+    """Return where the best lies, of a search over several hyperparameters or one whose range was extended."""
+    summary, axes = found.summary, leading(found.summary, found.importance)
+    lanes = [a for a in ranged(axes, found.table.study) if a.numeric and len(a.values) >= _LANE]
+    if not lanes or summary.near is None or (len(axes) < 2 and not summary.extensions):
+        return None
+    return (
+        "ranges",
+        "Where the best lies in its range",
+        _ranges_aid(summary, summary.near),
+        ranges_figure(summary, lanes),
     )
-    return draw(traces, {**axes, "height": 340, "hovermode": "x unified"}, alt)
 
 
 def ranges_figure(summary: Summary, axes: Sequence[Axis]) -> Figure:
@@ -130,3 +119,14 @@ def _ends(axes: Sequence[Axis]) -> list[Layout]:
         for i, axis in enumerate(axes)
         for x, end, anchor in ((0, 0, "left"), (1, -1, "right"))
     ]
+
+
+def _ranges_aid(summary: Summary, near: Near) -> str:
+    text = (
+        f"Ticks: {words.count(len(near.points), 'point')} of {near.of} within {near.tolerance:.2g} of the best "
+        f"{summary.objective.metric} ({near.rule}). Red: the outer tenths, where a best value asks for a wider range."
+    )
+    return text + (" Dotted green: where a range ended before it was extended." if summary.extensions else "")
+
+
+_LANE = 3  # values from which on a range has an inside

@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 
 from hpsearch.reports.kit.setup import fixed_settings, settings_of, took
-from hpsearch.reports.summary.answer import answer, caveats
 from hpsearch.reports.summary.importance import Importance, Ranking, Share
-from hpsearch.reports.summary.sweep import summarize
+from hpsearch.reports.summary.numbers import summarize
+from hpsearch.reports.summary.sentences import answer, caveats
 from tests.support import synthetic
 from tests.support.scores import scored, with_states
 

@@ -3,27 +3,26 @@ import re
 
 import pytest
 
-from hpsearch import reports as report
 from hpsearch.reports.kit.page import script_json
-from hpsearch.reports.summary.answer import answer
-from hpsearch.reports.summary.findings import find
-from hpsearch.reports.summary.page import render, tiles
-from hpsearch.reports.summary.sweep import summarize
-from tests.support import synthetic
+from hpsearch.reports.summary.figures import figures
+from hpsearch.reports.summary.numbers import find, summarize
+from hpsearch.reports.summary.page import render, tiles, write_report
+from hpsearch.reports.summary.sentences import answer
+from tests.support import studies, synthetic
 from tests.support.html import Page
 
 
 def test_every_study_gives_a_well_formed_page(study):
-    page = Page(render(find(study)))
+    page = Page(studies.page(study))
     assert page.stack == []
-    assert answer(summarize(study)) in " ".join(page.text)
+    assert answer(summarize(studies.table(study))) in " ".join(page.text)
     shown = [e["id"] for e in page.all("div") if e.get("class") == "figure"]
     assert shown[0] in ("score", "pareto")
     assert shown[-4:] == ["curves", "history", "parallel", "timeline"]
 
 
 def test_the_page_asks_for_nothing():
-    page = Page(render(find(synthetic.sweep())))
+    page = Page(studies.page("sweep"))
     for tag, attributes in page.elements:
         for name in ("src", "href", "action", "data", "poster"):
             assert (attributes.get(name) or "#").startswith(("#", "data:")), (tag, attributes)
@@ -33,13 +32,13 @@ def test_the_page_asks_for_nothing():
 
 
 def test_what_users_wrote_is_text():
-    text = render(find(synthetic.mixed()))
+    text = studies.page("mixed")
     page = Page(text)
     assert "<script>alert('model')</script>" in "".join(page.text)
     assert "alert('model')</script>" not in text
     assert "Which <b>settings</b> & models train best?" in "".join(page.text)
     assert page.all("b") == []
-    troubled = render(find(synthetic.troubled()))
+    troubled = studies.page("troubled")
     assert "RuntimeError: <script>alert('x')</script> & </script>" in "".join(Page(troubled).text)
     assert "<script>alert" not in troubled
 
@@ -52,7 +51,7 @@ def test_script_json_cannot_end_its_element():
 
 
 def test_the_figures_data_are_json():
-    text = render(find(synthetic.sweep()))
+    text = studies.page("sweep")
     found = re.findall(r'<script type="application/json" id="(\w+)-data">(.*?)</script>', text, re.S)
     assert [name for name, _ in found] == ["score", "curves", "history", "parallel", "timeline"]
     for _, data in found:
@@ -60,7 +59,7 @@ def test_the_figures_data_are_json():
 
 
 def test_figures_have_headings_and_alternative_texts():
-    page = Page(render(find(synthetic.sweep())))
+    page = Page(studies.page("sweep"))
     figures = [e for e in page.all("div") if e.get("class") == "figure"]
     assert all(e["role"] == "img" and len(e["aria-label"]) > 20 for e in figures)
     ids = {e["id"] for _, e in page.elements if "id" in e}
@@ -71,7 +70,7 @@ def test_figures_have_headings_and_alternative_texts():
 
 def test_every_trial_is_in_the_table_with_its_command():
     table = synthetic.sweep()
-    page = Page(render(find(table)))
+    page = Page(studies.page("sweep"))
     copied = [e["data-copy"] for e in page.all("button") if "data-copy" in e]
     assert set(table.trials.command) <= set(copied)
     assert "python -m hpsearch ui" in copied
@@ -92,17 +91,23 @@ def test_an_empty_study_has_dashes_for_numbers():
     assert values["Trials"] == "0"
 
 
-@pytest.mark.parametrize(("table", "mib"), [(synthetic.sweep(), 6), (synthetic.mixed(points=2000), 10)])
-def test_the_page_stays_light(table, mib):
-    assert len(render(find(table)).encode()) < mib * 2**20
+def test_the_page_stays_light():
+    assert len(studies.page("sweep").encode()) < 6 * 2**20
+
+
+@pytest.mark.long
+def test_the_page_of_2000_points_stays_light():
+    found = find(synthetic.mixed(points=2000))
+    assert len(render(found, list(figures(found))).encode()) < 10 * 2**20
 
 
 def test_the_same_study_gives_the_same_page():
-    assert render(find(synthetic.sweep())) == render(find(synthetic.sweep()))
+    found = find(synthetic.sweep())
+    assert render(found, list(figures(found))) == studies.page("sweep")
 
 
 def test_write_leaves_all_files(tmp_path):
-    path = report.write(synthetic.troubled(), tmp_path / "deep" / "study")
+    path = write_report(synthetic.troubled(), tmp_path / "deep" / "study")
     assert path == tmp_path / "deep" / "study" / "report.html"
     assert sorted(p.name for p in path.parent.iterdir()) == [
         *("README.md", "curves.svg", "report.html", "score.svg", "trials.csv"),

@@ -5,11 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hpsearch.base import words
-from hpsearch.base.types import TrialTable
+from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, arms_of, factors_of
 from hpsearch.reports.ablation.comparisons import Difference, judged, paired
+from hpsearch.reports.ablation.figures.differences import differences_figure
+from hpsearch.reports.ablation.tables import COMPARED, STRENGTH, against, mean, setting, strength
 from hpsearch.reports.ablation.tuning import nuisance_of
+from hpsearch.reports.kit.cells import NONE, Cell
+from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import objective_of
+from hpsearch.reports.kit.tables import Table, as_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,32 @@ def told(shared: Sequence[SharedArm], first: str, second: str) -> str:
     text = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind])
     of = f"Of {words.count(len(shared), 'arm')} that both have"
     return f"{of}, in {second} against {first}: {text} (paired by seed, Holm-adjusted, 5 %)."
+
+
+def shared_table(shared: Sequence[SharedArm], first: str, second: str, objective: Objective) -> Table:
+    """Return one row per shared arm: both means, whether the second is better, the difference and its interval."""
+    nuisance = list(dict.fromkeys(key for each in shared for arm in (each.first, each.second) for key in arm.nuisance))
+    names = [f"{words.label(key)}, {name}" for key in nuisance for name in (first, second)]
+    headings = ("arm", first, second, *COMPARED[:2], "verdict", COMPARED[2], "pairs", *STRENGTH, *names)
+    rows = []
+    for each in shared:
+        arms, own = (each.first, each.second), each.difference
+        given = [setting(arm.nuisance[key]) if key in arm.nuisance else NONE for key in nuisance for arm in arms]
+        pairs = Cell(str(own.difference.n), own.difference.n)
+        scores = [mean(arm.score) for arm in arms]
+        gap, interval, p = against(own)
+        found = (gap, interval, Cell(own.verdict), p, pairs, *strength(own, objective))
+        rows.append((Cell(own.arm), *scores, *found, *given))
+    return as_table(headings, rows)
+
+
+def shared_figure(shared: Sequence[SharedArm], first: str, second: str, metric: str) -> Drawn | None:
+    """Return the differences of the arms that both have, where some could be paired."""
+    if not any(each.difference.difference.n for each in shared):
+        return None
+    aid = f"{second} − {first}, paired by seed, with 95 % intervals; colour and shape are the verdict after Holm."
+    figure = differences_figure([each.difference for each in shared], metric, first)
+    return "differences", "Arm by arm", aid, figure
 
 
 def _by_levels(table: TrialTable) -> dict[frozenset[tuple[str, object]], Arm]:

@@ -10,6 +10,7 @@ from hpsearch.base.types import TrialTable, Widening
 from hpsearch.reports.kit.points import Point, Results, results_of
 from hpsearch.reports.kit.space import Axis, floats
 from hpsearch.reports.summary.boundary import Frontier, Stability, frontier_of, stability
+from hpsearch.reports.summary.importance import RESAMPLES, Importance, importance
 from hpsearch.reports.summary.pareto import Front, front_of
 from hpsearch.reports.summary.pruning import Pruning, pruning_of
 from hpsearch.reports.summary.ranges import Near, extensions_of, near_best, ranged
@@ -125,3 +126,24 @@ def _stability(table: TrialTable, results: Results) -> Stability | None:
     if main is None or not main.numeric or best is None or main.key not in best.params:
         return None
     return stability(table, main, {p.point: p.params for p in results.points}, best.point)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """A study's tables and what they support.
+
+    Attributes:
+        table: the study.
+        summary: its result.
+        importance: which hyperparameters matter; None with fewer than two.
+    """
+
+    table: TrialTable
+    summary: Summary
+    importance: Importance | None
+
+
+def find(table: TrialTable, resamples: int = RESAMPLES) -> Findings:
+    """Compute what a study's tables support, the intervals of importances from so many resamples."""
+    summary = summarize(table)
+    return Findings(table, summary, importance(summary, resamples))
