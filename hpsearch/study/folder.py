@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from hpsearch.base import platform
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.files import replacement
 from hpsearch.base.keys import RUN_TIME, SINGLE
@@ -60,7 +61,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
 def move_aside(folder: Path) -> Path:
     """Rename a study's folder after the present time, so that the study can start again."""
     target = folder.with_name(f"{folder.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    return folder.rename(target)
+    return platform.move_folder(folder, target, held="lock", last=STUDY_FILE)
 
 
 def description(composition: Composition, space: Mapping[str, str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The notebooks run from an empty folder, and are committed with what they show."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import hpsearch
 from tests.support.notebooks import FOLDER, ROOT, names
 
 KIB = 2**10
@@ -46,4 +48,13 @@ def test_it_is_committed_with_outputs_small_and_without_the_writers_paths(name):
 def test_it_calls_and_defines_nothing(name):
     for cell in code(nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)):
         if not cell.source.startswith("%%writefile my_pkg/"):
-            assert "def " not in cell.source and "class " not in cell.source
+            assert "def " not in cell.source and "class " not in cell.source and "lambda" not in cell.source
+
+
+def test_it_uses_the_public_names_alone(name):
+    for cell in code(nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)):
+        if cell.source.startswith("%%writefile"):
+            continue
+        assert not re.search(r"hpsearch\.\w+ import|import hpsearch\.", cell.source)
+        for imported in re.findall(r"from hpsearch import (.+)", cell.source):
+            assert set(imported.split(", ")) <= set(hpsearch.__all__)

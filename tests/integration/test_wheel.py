@@ -1,14 +1,18 @@
 """The wheel carries everything: the configuration, the templates, the typing marker, the console script."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +42,21 @@ def test_every_option_is_in_it_once(wheel):
     options = {str(path.relative_to(ROOT)) for path in (ROOT / "conf").rglob("*.yaml")}
     assert {f"hpsearch/{name}" for name in options} <= set(names)
     assert "hpsearch/py.typed" in names
-    assert not any(name.startswith(("tests/", "conf/", "studies/")) for name in names)
+    assert not any(name.startswith(("tests/", "conf/", "studies/", "hpsearch/pages/")) for name in names)
+
+
+def test_what_is_imported_is_declared():
+    declared = {re.match(r"[\w-]+", each).group().replace("-", "_").lower() for each in PROJECT["dependencies"]}
+    declared |= {"hydra", "yaml", "sklearn", "PIL", "pynvml"} | set(sys.stdlib_module_names) | {"hpsearch"}
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "hpsearch").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    assert {name.partition(".")[0] for name in imported} <= declared
+
+
+def test_an_extra_brings_what_something_uses():
+    assert set(PROJECT["optional-dependencies"]) == {"test", "dev", "gpu"}
 
 
 def test_the_main_job_runs_from_it_in_another_folder(site, tmp_path):

@@ -12,6 +12,8 @@ import pytest
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stubs put in place what Linux lacks")
+
 
 @pytest.fixture
 def windows(monkeypatch):

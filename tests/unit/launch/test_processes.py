@@ -37,6 +37,7 @@ def test_worker_computes_with_its_number_of_threads(launcher):
     assert launcher.call(trial_functions.environment, "OMP_NUM_THREADS") == "3"
 
 
+@pytest.mark.skipif(not hasattr(os, "getsid"), reason="Windows has no sessions")
 def test_worker_leads_a_session_of_its_own(launcher):
     pid = launcher.call(os.getpid)
     assert launcher.call(os.getsid, 0) == pid != os.getsid(0)
