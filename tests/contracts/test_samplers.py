@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,16 +21,15 @@ from hpsearch.search.samplers import QueueSampler, UniqueSampler, check_sampler,
 from hpsearch.search.space import Space
 from hpsearch.search.storage import JournalStore, open_study
 
-pytestmark = pytest.mark.long
-
 ROOT = Path(__file__).resolve().parents[2]
-BATCH = 16
+LONG = pytest.mark.long
+BATCHES = pytest.mark.parametrize("batch", [pytest.param(6, id="short"), pytest.param(16, id="long", marks=LONG)])
 
 SPACES = {
     "plain": {"lr": "tag(log, interval(1e-4, 1))", "momentum": "interval(0, 1)", "width": "int(interval(1, 64))"},
     "conditional": {
         "rate": "interval(0, 1)",
-        "seeded": "range(0, 40)",
+        "seeded": "range(0, 10)",
         "model": "choice(small, large)",
         "model=large/block": "choice(plain, dense)",
         "model=large/block=dense/growth": "int(interval(2, 48))",
@@ -39,14 +37,15 @@ SPACES = {
     },
 }
 FINITE = {
-    "plain": {"lr": "choice(0.01, 0.1, 1)", "momentum": "range(0, 1, 0.1)", "width": "range(1, 9)"},
+    "plain": {"lr": "choice(0.01, 0.1, 1)", "momentum": "range(0, 1, 0.25)", "width": "range(1, 9)"},
     "conditional": SPACES["conditional"]
     | {"rate": "range(0, 1, 0.25)", "model=large/block=dense/growth": "range(2, 9)"},
 }
-OPTIONS = {"grid": {"points": 6}, "nsga2": {"population_size": 12}, "auto": {"startup": 8}}
+OPTIONS = {"grid": {"points": 4}, "nsga2": {"population_size": 12}, "auto": {"startup": 8}}
 SAMPLERS = sorted(file.stem for file in (CONF / "sampler").glob("*.yaml"))
 SEVERAL = [name for name in SAMPLERS if name != "cmaes"]
 ONE = Objective("score")
+MINIMIZED = Objective("score", "minimize")
 TWO = Objective("score", others=(Objective("cost", "minimize"),))
 
 
@@ -93,7 +92,7 @@ class Session:
     def __exit__(self, *error):
         self.store.close()
 
-    def ask(self, number=BATCH):
+    def ask(self, number):
         trials = [self.study.ask(self.space.distributions()) for _ in range(number)]
         self.store.flush()
         return trials
@@ -101,6 +100,7 @@ class Session:
     def tell(self, trial, bad=False):
         shares = self.shares(trial)
         score = -1.0 if bad else 1 - sum((share - 0.3) ** 2 for share in shares) / len(shares)
+        score *= 1 if self.objective.maximize else -1
         trial.set_constraint("infeasible", 1.0 if bad else -1.0)
         self.study.tell(trial, [score, shares[0]][: len(self.objective.each)])
 
@@ -134,12 +134,12 @@ def assert_points(space, points):
     assert len(set(found)) == len(found)
 
 
-def search(folder, name, kind, objective=ONE):
+def search(folder, name, kind, batch, objective=ONE):
     """Ask a batch, tell it out of order with every kind of end, ask another, and go on after a restart."""
-    more = 1 if name == "gp" and (kind, objective) != ("plain", ONE) else BATCH  # a Gaussian process takes its time
+    more = 1 if name == "gp" and (kind, batch, objective) != ("plain", 16, ONE) else batch  # a process takes its time
     with Session(folder, name, kind, objective) as session:
-        first = session.ask()
-        for place in random.Random(2).sample(range(BATCH), BATCH - 2):
+        first = session.ask(batch)
+        for place in random.Random(2).sample(range(batch), batch - 2):
             if place in (3, 4):
                 session.study.tell(first[place], state=TrialState.FAIL if place == 3 else TrialState.PRUNED)
             else:
@@ -148,42 +148,41 @@ def search(folder, name, kind, objective=ONE):
     with Session(folder, name, kind, objective) as session:
         session.ask(1)
         points = session.asked()
-        assert len(points) == BATCH + more + 1
+        assert len(points) == batch + more + 1
         assert_points(session.space, points)
         return points
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("samplers")
-
-
-@pytest.fixture(scope="module")
-def searched(folder):
-    return cache(lambda name, kind: search(folder / f"{name} {kind}", name, kind))
-
-
+@BATCHES
 @pytest.mark.parametrize("kind", SPACES)
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_batches_without_tells_then_told_out_of_order_then_resumed(name, kind, searched):
-    assert searched(name, kind)
+def test_batches_without_tells_then_told_out_of_order_then_resumed(name, kind, batch, tmp_path):
+    assert search(tmp_path, name, kind, batch)
 
 
+@BATCHES
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_the_same_seed_gives_the_same_points(name, searched, tmp_path):
-    assert search(tmp_path, name, "conditional") == searched(name, "conditional")
+def test_the_same_seed_gives_the_same_points_and_so_does_the_mirrored_objective(name, batch, tmp_path):
+    points = search(tmp_path / "one", name, "plain", batch)
+    assert search(tmp_path / "again", name, "plain", batch) == points
+    assert search(tmp_path / "minimized", name, "plain", batch, MINIMIZED) == points
 
 
+@BATCHES
 @pytest.mark.parametrize("name", sorted({*SAMPLERS} - {"grid", "brute_force", "manual"}))
-def test_another_seed_gives_other_points(name, searched, tmp_path):
-    with Session(tmp_path, name, seed=8) as session:
-        session.ask(4)
-        assert not {*keys(session.space, session.asked())} & {*keys(session.space, searched(name, "plain"))}
+def test_another_seed_gives_other_points(name, batch, tmp_path):
+    points = []
+    for seed in (7, 8):
+        with Session(tmp_path / str(seed), name, seed=seed) as session:
+            session.ask(batch)
+            points.append({*keys(session.space, session.asked())})
+    assert not points[0] & points[1]
 
 
+@BATCHES
 @pytest.mark.parametrize("name", SEVERAL)
-def test_two_objectives(name, tmp_path):
-    assert search(tmp_path, name, "plain", TWO)
+def test_two_objectives(name, batch, tmp_path):
+    assert search(tmp_path, name, "plain", batch, TWO)
 
 
 def test_what_cmaes_cannot_do_is_refused_in_one_line():
@@ -204,23 +203,35 @@ def test_what_cmaes_cannot_do_is_refused_in_one_line():
         assert "\n" not in str(error.value)
 
 
-def test_cmaes_takes_categories_beside_numbers(tmp_path):
+@pytest.mark.parametrize("rounds", [2, pytest.param(6, marks=LONG)])
+def test_cmaes_takes_categories_beside_numbers(rounds, tmp_path):
     with Session(tmp_path, "cmaes", "conditional") as session:
-        for _ in range(6):
+        for _ in range(rounds):
             for trial in session.ask(8):
                 session.tell(trial)
         assert_points(session.space, session.asked())
         assert {flat["model"] for flat in session.asked()[-16:]} == {"small", "large"}
 
 
+@pytest.mark.parametrize("objective", [ONE, MINIMIZED], ids=["maximize", "minimize"])
 @pytest.mark.parametrize(
-    ("name", "told", "asked"), [("cmaes", 200, 40), ("gp", 16, 6), ("nsga2", 120, 40), ("tpe", 60, 40)]
+    ("name", "rounds", "batch", "asked"),
+    [
+        ("cmaes", 10, 8, 10),
+        ("gp", 1, 16, 1),
+        ("nsga2", 8, 8, 10),
+        ("tpe", 3, 8, 10),
+        *(
+            pytest.param(*case, marks=LONG)
+            for case in (("cmaes", 25, 8, 40), ("gp", 2, 8, 6), ("nsga2", 15, 8, 40), ("tpe", 7, 8, 40))
+        ),
+    ],
 )
-def test_the_feasible_half_is_preferred(name, told, asked, tmp_path):
+def test_the_feasible_half_is_preferred(name, rounds, batch, asked, objective, tmp_path):
     space = Space.parse({"a": "interval(0, 1)", "b": "interval(0, 1)"})
-    with Session(tmp_path, name, space=space) as session:
-        for _ in range(told // 8):
-            for trial in session.ask(8):
+    with Session(tmp_path, name, space=space, objective=objective) as session:
+        for _ in range(rounds):
+            for trial in session.ask(batch):
                 session.tell(trial, bad=trial.params["a"] > 0.5)
         feasible = [trial.params["a"] <= 0.5 for trial in session.ask(asked)]
         assert_points(space, session.asked())
@@ -260,6 +271,22 @@ def lead_on(folder):
     time.sleep(60)
 
 
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_driver_that_is_gone_leaves_a_study_that_goes_on(name, tmp_path):
+    lost = Session(tmp_path, name, "conditional")
+    for _ in range(2):
+        lost.tell(lost.ask(2)[0])
+        lost.store.flush()
+    before = lost.asked()
+    lost.tell(lost.study.ask(lost.space.distributions()))  # never reaches the disk
+    with Session(tmp_path, name, "conditional") as session:
+        assert session.asked() == before
+        session.ask(1)
+        assert session.asked()[: len(before)] == before
+        assert_points(session.space, session.asked())
+
+
+@LONG
 @pytest.mark.fault
 def test_after_a_kill_no_point_is_drawn_twice(tmp_path):
     code = (

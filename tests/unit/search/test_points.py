@@ -108,7 +108,8 @@ def test_the_best_after_an_epoch_go_on_and_the_others_are_pruned_there(tmp_path,
     assert sorted(r.params["lr"] for r in whole) == [0.45, 0.5]
     assert [[report.epoch for report in r.reports] for r in whole] == [[1, 2, 3]] * 2
     assert {len(r.reports) for r in setup.records() if r.state is TrialState.PRUNED} == {1}
-    assert len(setup.launcher.submitted) == 10 + 2
+    assert Counter(s.attempt for s in setup.launcher.submitted) == {1: 10, 2: 2}
+    assert [r.attempts for r in whole] == [2, 2]
 
 
 def test_of_every_batch_the_best_go_on_before_the_next_batch_is_asked(tmp_path):

@@ -67,6 +67,12 @@ def test_an_infeasible_point_takes_nobodys_place():
     assert TopKAfter(epochs=1, k=1).promote(paused, asking=False) == 2
 
 
+def test_who_went_on_keeps_its_place_whatever_comes_of_it():
+    paused = candidates([0.5, 0.4])
+    paused[0] = Candidate(0, {1: 0.5, 2: 0.0}, TrialState.COMPLETE)
+    assert TopKAfter(epochs=1, k=1).promote(paused, asking=False) is None
+
+
 def test_batches_are_chosen_from_apart_and_only_whole_ones():
     pruner, paused = TopKAfter(epochs=1, k=1, of=2), candidates([0.1, 0.2, 0.9, 0.8, 0.99])
     chosen = []

@@ -1,0 +1,91 @@
+"""The Optuna study of a search: what is asked, told and widened."""
+
+import optuna
+import pytest
+from optuna.samplers import RandomSampler
+
+from hpsearch.base.outcome import PointOutcome
+from hpsearch.base.types import TrialState
+from hpsearch.search.ask_tell import AskTell
+from hpsearch.search.extension import Extension, Ranges
+from hpsearch.search.samplers import Grid
+from hpsearch.search.space import Space
+
+SMALL = Space.parse({"a": "choice(1, 2, 3)", "kind": "choice(x, y)"})
+LINE = Space.parse({"lr": "interval(0.0, 1.0)"})
+
+
+def opened(space=SMALL, sampler=lambda n: RandomSampler(seed=n), study=None, **ranges):
+    study = study or optuna.create_study(study_name="s", direction="maximize")
+    return AskTell(study, sampler, Ranges(space, **ranges), 0, line=print)
+
+
+def test_a_queue_is_asked_in_order_to_its_end():
+    asker = opened(sampler=lambda n: Grid())
+    assert asker.enqueue()
+    assert asker.size == 6
+    asked = [SMALL.active(asker.ask().params) for _ in range(6)]
+    assert asked == [SMALL.active(cell) for cell in SMALL.grid()]
+    assert asker.why_used_up() == "all 6 points of the grid are done"
+    again = opened(sampler=lambda n: Grid(), study=asker.study)
+    assert again.enqueue() and len(again.trials()) == 6
+
+
+def test_a_finite_space_is_used_up_and_an_interval_never():
+    asker = opened()
+    assert not asker.enqueue()
+    for number in range(6):
+        assert not asker.why_used_up(), number
+        asker.ask()
+    assert (asker.size, asker.why_used_up()) == (6, "all 6 points of the space are done")
+    endless = opened(LINE)
+    assert (endless.size, endless.why_used_up()) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "values", "constraint"),
+    [
+        (PointOutcome(TrialState.COMPLETE, (0.7,), n=1), "COMPLETE", [0.7], -1.0),
+        (PointOutcome(TrialState.INFEASIBLE, (0.1,)), "COMPLETE", [0.1], 1.0),
+        (PointOutcome(TrialState.PRUNED), "PRUNED", None, -1.0),
+        (PointOutcome(TrialState.FAILED), "FAIL", None, -1.0),
+    ],
+)
+def test_what_optuna_is_told_of_each_outcome(outcome, state, values, constraint):
+    asker = opened()
+    asker.tell(asker.ask(), outcome)
+    (trial,) = asker.trials()
+    assert (trial.state, trial.values) == (optuna.trial.TrialState[state], values)
+    assert trial.constraints == {"infeasible": constraint}
+
+
+def test_a_running_point_is_opened_again_with_what_was_drawn():
+    asker = opened()
+    asked = asker.ask()
+    again = asker.reopen(asker.trials()[0])
+    assert (again.number, again.params) == (0, asked.params)
+
+
+def test_ranges_are_widened_after_so_many_points_since_the_last_time():
+    asker = opened(LINE, extension=Extension(after=3, times=2))
+    widened = []
+    for _ in range(8):
+        asker.ask()
+        found = asker.widen({"lr": asker.space.ends()["lr"][1]})
+        widened.append([widening.new for widening in found])
+    assert [n for n, found in enumerate(widened, 1) if found] == [3, 6]
+    assert widened[2] + widened[5] == [(0.0, 1.5), (0.0, 2.0)]
+    assert (asker.study.study_name, len(asker.trials())) == ("s+2", 8)
+    resumed = opened(asker.space, study=asker.study, original=LINE, extension=Extension(after=3, times=3))
+    resumed.asked = 8
+    assert not resumed.widen({"lr": 2.0})
+    resumed.asked = 9
+    assert [widening.new for widening in resumed.widen({"lr": 2.0})] == [(0.0, 2.5)]  # steps of the first range
+
+
+def test_a_queue_and_a_best_value_inside_widen_nothing():
+    assert not opened(LINE, sampler=lambda n: Grid(points=3), extension=Extension(after=1)).widen({"lr": 1.0})
+    asker = opened(LINE, extension=Extension(after=1))
+    asker.ask()
+    assert not asker.widen({"lr": 0.5})
+    assert asker.study.study_name == "s"
