@@ -82,4 +82,4 @@ def test_an_ablation_is_computed_from_the_tables_of_this_run(monkeypatch):
     assert [tuning for _, tuning in computed] == [None, "r.tune"]
     retuned._tables["tune"] = "searched in this run"
     retuned.ablation(arms)
-    assert computed[-1][1] == "searched in this run" and retuned.found[0] == "found"
+    assert computed[-1][1] == "searched in this run" and retuned.found == "found"
