@@ -181,19 +181,22 @@ def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
             _look(composition, session.workers.launcher)
         session.open(composition.space, recipe=list(composition.config["stages"]))
         study = read_study(session.folder)
-        done = {name: from_dict(fields) for name, fields in study.get("stages", {}).items()}
-        done = {name: finding for name, finding in done.items() if not stops(stages[name], finding)}
+        done = _findings(study, stages)
         if done.keys() < stages.keys():
             session.workers.start(composition.config)
         recipe = {"name": session.folder.name, "uid": study["uid"]}
         context = RecipeContext(composition, session.workers.launcher, observer, recipe, factorial)
-        findings = run_stages(
-            stages, done, context.after, lambda name, finding: _write(session.record, name, finding), observer.line
-        )
+        findings = run_stages(stages, done, context.after, partial(_write, session.record), observer.line)
         session.workers.stop()
         failed = next((name for name, finding in findings.items() if stops(stages[name], finding)), None)
         outcome = _conclude(session, findings, failed, began)
     return _report(context, outcome)
+
+
+def _findings(study: Mapping[str, Any], stages: Mapping[str, Stage]) -> dict[str, Finding]:
+    """Return what stages found in earlier runs; one that stopped the recipe looks again."""
+    findings = {name: from_dict(fields) for name, fields in study.get("stages", {}).items()}
+    return {name: finding for name, finding in findings.items() if not stops(stages[name], finding)}
 
 
 def _plan(composition: Composition) -> tuple[dict[str, Stage], Factorial | None]:

@@ -26,7 +26,7 @@ _WIDTH = 100
 _SHOWN_DIFFERENCES = 10
 
 
-class Page:
+class Printer:
     """Prints labelled lines and commands, with colours on a terminal and the same text anywhere else.
 
     Args:
@@ -91,26 +91,26 @@ def show_study(outcome: "StudyOutcome", command: str, stream: TextIO | None = No
         command: the command that ran it.
         stream: where to; None: standard output.
     """
-    page = Page(stream)
-    page.headline(outcome.name, _headline(outcome), outcome.answer, good=not outcome.exit_code)
+    out = Printer(stream)
+    out.headline(outcome.name, _headline(outcome), outcome.answer, good=not outcome.exit_code)
     if outcome.best:
-        page.row("best", f"{assignments(outcome.best.params)}  {best_score(outcome.best)}", "green")
+        out.row("best", f"{assignments(outcome.best.params)}  {best_score(outcome.best)}", "green")
     if outcome.stable_range:
-        page.row("stable", outcome.stable_range)
-    page.row("trials", tally(outcome.counts) or "none", "red" if outcome.counts.get(TrialState.FAILED) else "")
+        out.row("stable", outcome.stable_range)
+    out.row("trials", tally(outcome.counts) or "none", "red" if outcome.counts.get(TrialState.FAILED) else "")
     if outcome.report:
-        page.row("report", shown_path(outcome.report))
+        out.row("report", shown_path(outcome.report))
     for note in outcome.notes:
-        page.row("note", note, "yellow")
-    page.gap()
+        out.row("note", note, "yellow")
+    out.gap()
     if outcome.interrupted:
-        page.command("go on where it stopped", command)
+        out.command("go on where it stopped", command)
     if outcome.replay_command:
-        page.command("train the best trial again", outcome.replay_command)
+        out.command("train the best trial again", outcome.replay_command)
     if outcome.check_command:
-        page.command("train it from the record and compare the curves", outcome.check_command)
+        out.command("train it from the record and compare the curves", outcome.check_command)
     if outcome.ui_command:
-        page.command("look at every trial in MLflow", outcome.ui_command)
+        out.command("look at every trial in MLflow", outcome.ui_command)
 
 
 def show_recipe(outcome: "RecipeOutcome", stream: TextIO | None = None) -> None:
@@ -120,33 +120,33 @@ def show_recipe(outcome: "RecipeOutcome", stream: TextIO | None = None) -> None:
         outcome: the result.
         stream: where to; None: standard output.
     """
-    page = Page(stream)
+    out = Printer(stream)
     remark = f"complete, {duration(outcome.elapsed_sec)}"
     if outcome.failed:
         remark = f"stopped at {outcome.failed} after {duration(outcome.elapsed_sec)}"
-    page.headline(outcome.name, remark, outcome.answer, good=not outcome.failed)
+    out.headline(outcome.name, remark, outcome.answer, good=not outcome.failed)
     for name, finding in outcome.findings.items():
         told = finding.sentence in outcome.answer
         why = finding.cause if told else finding.sentence
-        page.row(name, f"{finding.verdict}{f': {why}' if why else ''}", _VERDICTS[finding.verdict])
+        out.row(name, f"{finding.verdict}{f': {why}' if why else ''}", _VERDICTS[finding.verdict])
         if finding.action:
-            page.row("", f"→ {finding.action}")
+            out.row("", f"→ {finding.action}")
     if outcome.ablation:
-        page.gap()
+        out.gap()
         headings, rows = arm_rows(outcome.ablation)
-        page.table(headings, texts(rows))
-        page.gap()
+        out.table(headings, texts(rows))
+        out.gap()
         for each in outcome.ablation.claims:
-            page.row(f"claim {each.claim.number}", f"{each.result.verdict}: {each.claim.statement}")
+            out.row(f"claim {each.claim.number}", f"{each.result.verdict}: {each.claim.statement}")
     if outcome.report:
-        page.row("report", shown_path(outcome.report))
+        out.row("report", shown_path(outcome.report))
     for note in outcome.notes:
-        page.row("note", note, "yellow")
-    page.gap()
+        out.row("note", note, "yellow")
+    out.gap()
     if outcome.replay_command:
-        page.command("train the winner again, with the test set", outcome.replay_command)
+        out.command("train the winner again, with the test set", outcome.replay_command)
     if outcome.ui_command:
-        page.command("look at every trial in MLflow", outcome.ui_command)
+        out.command("look at every trial in MLflow", outcome.ui_command)
 
 
 def _headline(outcome: "StudyOutcome") -> str:
@@ -164,23 +164,23 @@ def show_trial(outcome: "TrialOutcome", command: str, stream: TextIO | None = No
         command: the command that ran it.
         stream: where to; None: standard output.
     """
-    page = Page(stream)
+    out = Printer(stream)
     epochs = count(outcome.epochs, "epoch")
-    page.headline(outcome.run, f"{outcome.state.lower()}, {epochs}, {duration(outcome.elapsed_sec)}", "")
+    out.headline(outcome.run, f"{outcome.state.lower()}, {epochs}, {duration(outcome.elapsed_sec)}", "")
     if outcome.reason:
-        page.row("reason", outcome.reason, "red" if outcome.state is TrialState.FAILED else "yellow")
+        out.row("reason", outcome.reason, "red" if outcome.state is TrialState.FAILED else "yellow")
     for name in sorted(outcome.metrics, key=_split_last):
-        page.text(f"  {name:<20}{score(outcome.metrics[name])}")
-    page.row("files", shown_path(outcome.folder))
+        out.text(f"  {name:<20}{score(outcome.metrics[name])}")
+    out.row("files", shown_path(outcome.folder))
     for note in outcome.notes:
-        page.row("note", note, "yellow")
-    page.gap()
+        out.row("note", note, "yellow")
+    out.gap()
     if outcome.state is TrialState.PAUSED:
-        page.command("go on where it stopped", command)
+        out.command("go on where it stopped", command)
     else:
-        page.command("train it from the record and compare the curves", outcome.check_command)
+        out.command("train it from the record and compare the curves", outcome.check_command)
     if outcome.ui_command:
-        page.command("look at it in MLflow", outcome.ui_command)
+        out.command("look at it in MLflow", outcome.ui_command)
 
 
 def _split_last(name: str) -> tuple[bool, str]:
@@ -195,22 +195,22 @@ def show_replay(outcome: "ReplayOutcome", stream: TextIO | None = None) -> None:
         outcome: both curves.
         stream: where to; None: standard output.
     """
-    page = Page(stream)
+    out = Printer(stream)
     epochs = count(len(outcome.again), "report")
     if outcome.same:
-        page.headline(outcome.run, f"trained again: the same curve, bit for bit ({epochs})", "")
+        out.headline(outcome.run, f"trained again: the same curve, bit for bit ({epochs})", "")
     else:
-        page.headline(outcome.run, f"trained again: the curve differs ({epochs})", "", good=False)
+        out.headline(outcome.run, f"trained again: the curve differs ({epochs})", "", good=False)
     if outcome.reason:
-        page.row("reason", outcome.reason, "yellow")
+        out.row("reason", outcome.reason, "yellow")
     if outcome.not_promised:
-        page.row("promise", outcome.not_promised, "yellow")
+        out.row("promise", outcome.not_promised, "yellow")
     for line in outcome.differences[:_SHOWN_DIFFERENCES]:
-        page.text(f"  {line}")
+        out.text(f"  {line}")
     if (hidden := len(outcome.differences) - _SHOWN_DIFFERENCES) > 0:
-        page.text(f"  and {hidden} more", "dim")
+        out.text(f"  and {hidden} more", "dim")
     if outcome.differences and math.isfinite(outcome.largest):
-        page.row("largest", number(outcome.largest))
+        out.row("largest", number(outcome.largest))
 
 
 def show_curvature(outcome: "CurvatureOutcome", stream: TextIO | None = None) -> None:
@@ -220,48 +220,48 @@ def show_curvature(outcome: "CurvatureOutcome", stream: TextIO | None = None) ->
         outcome: the curvature.
         stream: where to; None: standard output.
     """
-    page, found = Page(stream), outcome.found
+    out, result = Printer(stream), outcome.found
     weights = f"{outcome.weights} of epoch {outcome.epoch}"
-    page.headline(outcome.run, f"{weights}, {duration(outcome.elapsed_sec)}", f"{found.verdict}: {found.reason}")
+    out.headline(outcome.run, f"{weights}, {duration(outcome.elapsed_sec)}", f"{result.verdict}: {result.reason}")
     how = (
-        f"all {found.parameters} eigenvalues"
-        if found.method == "exact"
-        else f"{found.products} Hessian-vector products over {found.parameters} parameters"
+        f"all {result.parameters} eigenvalues"
+        if result.method == "exact"
+        else f"{result.products} Hessian-vector products over {result.parameters} parameters"
     )
-    page.row("method", f"{found.method}, {found.precision}, {how}")
-    page.row("loss", f"{score(found.loss)} on {found.samples} of {outcome.train_size} training samples")
-    page.row(
-        "gradient", f"norm {score(found.gradient_norm)}; a step gains {number(100 * found.step_gain)} % of the loss"
+    out.row("method", f"{result.method}, {result.precision}, {how}")
+    out.row("loss", f"{score(result.loss)} on {result.samples} of {outcome.train_size} training samples")
+    out.row(
+        "gradient", f"norm {score(result.gradient_norm)}; a step gains {number(100 * result.step_gain)} % of the loss"
     )
-    page.row("ratio", _minimum_ratio(found))
-    page.row("line", _line(found))
-    if found.elsewhere is not None:
-        mean, error = found.elsewhere
-        page.row("others", f"second derivative along it on other training samples {number(mean)} ± {error:.2g}")
-    page.table(
+    out.row("ratio", _minimum_ratio(result))
+    out.row("line", _line(result))
+    if result.elsewhere is not None:
+        mean, error = result.elsewhere
+        out.row("others", f"second derivative along it on other training samples {number(mean)} ± {error:.2g}")
+    out.table(
         ("  largest", "± at most", "smallest", "± at most"),
         [
             (f"  {high:.6g}", f"{high_error:.1g}", f"{low:.6g}", f"{low_error:.1g}")
-            for (high, high_error), (low, low_error) in zip(found.top, found.bottom, strict=True)
+            for (high, high_error), (low, low_error) in zip(result.top, result.bottom, strict=True)
         ],
     )
     for file in outcome.files:
-        page.row("file", shown_path(file))
+        out.row("file", shown_path(file))
     for note in outcome.notes:
-        page.row("note", note, "yellow")
+        out.row("note", note, "yellow")
 
 
-def _minimum_ratio(found: "Curvature") -> str:
+def _minimum_ratio(result: "Curvature") -> str:
     """Return the shares of positive, unresolved and negative eigenvalues with their errors."""
     parts = []
-    for share, name in ((found.positive, "positive"), (found.zero, "near zero"), (found.negative, "negative")):
-        errors = "" if found.method == "exact" else f" ± {share.se:.2g} (within {share.low:.2g} to {share.high:.2g})"
+    for share, name in ((result.positive, "positive"), (result.zero, "near zero"), (result.negative, "negative")):
+        errors = "" if result.method == "exact" else f" ± {share.se:.2g} (within {share.low:.2g} to {share.high:.2g})"
         parts.append(f"{number(share.mean)}{errors} {name}")
     return ", ".join(parts)
 
 
-def _line(found: "Curvature") -> str:
-    distance, loss = found.line.lowest
+def _line(result: "Curvature") -> str:
+    distance, loss = result.line.lowest
     where = f"{score(loss)} at distance {number(distance)}" if distance else "nowhere below the weights themselves"
     return f"lowest loss along the direction of the smallest eigenvalue: {where}"
 
@@ -274,9 +274,9 @@ def show_studies(studies: Sequence["StudySummary"], now: float, stream: TextIO |
         now: seconds since the Unix epoch.
         stream: where to; None: standard output.
     """
-    page = Page(stream)
+    out = Printer(stream)
     if not studies:
-        page.text("no studies in this folder; start one with `python -m hpsearch +study=lr_sweep`")
+        out.text("no studies in this folder; start one with `python -m hpsearch +study=lr_sweep`")
         return
     rows = [
         (
@@ -288,4 +288,4 @@ def show_studies(studies: Sequence["StudySummary"], now: float, stream: TextIO |
         )
         for study in studies
     ]
-    page.table(("study", "state", "trials", "best", "changed"), rows)
+    out.table(("study", "state", "trials", "best", "changed"), rows)
