@@ -11,7 +11,7 @@ from hpsearch.base import platform
 from hpsearch.base.errors import StorageError
 
 Event = dict[str, Any]
-SYNCING = 8
+SYNC_THREADS = 8
 """Files that wait for the disk at the same time."""
 
 
@@ -25,7 +25,7 @@ def whole_lines(data: bytes) -> tuple[list[Event], int]:
             whole lines before the damage.
     """
     split = data.splitlines(keepends=True)
-    events = _together(split)
+    events = _parsed_at_once(split)
     if len(events) == len(split):
         return events, len(data)
     events, end = [], 0
@@ -41,7 +41,7 @@ def whole_lines(data: bytes) -> tuple[list[Event], int]:
     return events, end
 
 
-def _together(lines: Sequence[bytes]) -> list[Event]:
+def _parsed_at_once(lines: Sequence[bytes]) -> list[Event]:
     """Return the events of lines parsed in one go, which takes a fraction of the time; fewer if one is not whole."""
     if not lines or not lines[-1].endswith(b"\n"):
         return []
@@ -173,7 +173,6 @@ class Journal:
             if self._torn:
                 os.ftruncate(file, self._size)
                 self._torn = False
-            os.lseek(file, self._size, os.SEEK_SET)
             view = memoryview(data)
             while view:
                 view = view[os.write(file, view) :]
@@ -181,7 +180,7 @@ class Journal:
             os.close(file)
 
     def _opened(self) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         try:
             return os.open(self.path, flags, 0o666)
         except FileNotFoundError:
@@ -195,6 +194,6 @@ def sync_all(journals: Collection[Journal]) -> None:
         for journal in journals:
             journal.sync()
         return
-    with ThreadPoolExecutor(min(SYNCING, len(journals))) as threads:
+    with ThreadPoolExecutor(min(SYNC_THREADS, len(journals))) as threads:
         for _ in threads.map(Journal.sync, journals):
             pass

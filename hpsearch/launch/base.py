@@ -38,7 +38,7 @@ class Died:
     detail: str
 
 
-Event: TypeAlias = Reported | Ended | Died
+LauncherEvent: TypeAlias = Reported | Ended | Died
 
 
 class Launcher(Protocol):
@@ -69,7 +69,7 @@ class Launcher(Protocol):
         """Start a batch in a free slot."""
         ...
 
-    def poll(self, timeout_sec: float) -> list[Event]:
+    def poll(self, timeout_sec: float) -> list[LauncherEvent]:
         """Return what happened, waiting at most `timeout_sec` for the first event."""
         ...
 

@@ -13,7 +13,7 @@ from hpsearch.launch.base import Ended, Reported
 T = TypeVar("T")
 
 
-class Batch:
+class TrialBatch:
     """A batch of trials in training: drives its generator and turns what escapes it into FAILED results.
 
     Attributes:

@@ -7,8 +7,8 @@ from typing import Any
 
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision, Execute, TrialId, TrialSpec
-from hpsearch.launch.base import Event
-from hpsearch.launch.batch import Batch
+from hpsearch.launch.base import LauncherEvent
+from hpsearch.launch.batch import TrialBatch
 from hpsearch.launch.mailbox import Mailbox
 
 
@@ -30,7 +30,7 @@ class InlineLauncher:
         self.lockstep, self.retries = lockstep, retries
         self._sleep = sleep
         self._execute: Execute | None = None
-        self._batch: Batch | None = None
+        self._batch: TrialBatch | None = None
         self._mailbox = Mailbox()
         self._reported = False
 
@@ -71,10 +71,10 @@ class InlineLauncher:
         """
         if self._execute is None or slot not in self.free():
             raise RuntimeError(f"slot {slot} is not free")
-        self._batch = Batch(self._execute, specs)
+        self._batch = TrialBatch(self._execute, specs)
         self._mailbox, self._reported = Mailbox(), False
 
-    def poll(self, timeout_sec: float) -> list[Event]:
+    def poll(self, timeout_sec: float) -> list[LauncherEvent]:
         """Advance the batch by one message per member; in lockstep only when all were answered."""
         if self._batch is None or (self.lockstep and self._reported and not self._mailbox.complete(self._batch.ids)):
             self._sleep(timeout_sec)

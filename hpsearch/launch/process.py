@@ -76,7 +76,7 @@ class WorkerProcess:
         self._reader.join(timeout_sec)
         return not self._reader.is_alive()
 
-    def obituary(self) -> str:
+    def exit_report(self) -> str:
         """Return how the process ended, and the last lines of its log."""
         with self._log.open("rb") as file:
             file.seek(self._log_start)

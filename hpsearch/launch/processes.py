@@ -15,7 +15,7 @@ from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, HpsearchError, MachineError
 from hpsearch.base.outcome import failure
 from hpsearch.base.types import Clock, Decision, Execute, TrialId, TrialResult, TrialSpec, TrialState
-from hpsearch.launch.base import Died, Ended, Event
+from hpsearch.launch.base import Died, Ended, LauncherEvent
 from hpsearch.launch.devices import visible_gpus, worker_count, worker_environment
 from hpsearch.launch.frames import ANSWER, BATCH, BROKEN, CALL, DECIDE, EVENTS, GONE, HELLO, LEAVE, READY, Answer
 from hpsearch.launch.process import Inbox, WorkerProcess
@@ -71,7 +71,7 @@ class ProcessLauncher:
         self._hello = b""
         self._inbox: Inbox = queue.SimpleQueue()
         self._slots: list[_Slot] = []
-        self._events: list[Event] = []
+        self._events: list[LauncherEvent] = []
 
     def start(self, execute: Execute) -> None:
         """Start every worker; they import `execute` side by side while this returns.
@@ -139,7 +139,7 @@ class ProcessLauncher:
             return
         self._slots[slot].give(BATCH, payload, trials)
 
-    def poll(self, timeout_sec: float) -> list[Event]:
+    def poll(self, timeout_sec: float) -> list[LauncherEvent]:
         """Return what happened, waiting at most `timeout_sec` for the first event.
 
         A worker that cannot even start is started again, and after the third time a MachineError says why.
@@ -197,7 +197,7 @@ class ProcessLauncher:
         if kind == READY:
             slot.ready, slot.failed_starts = True, 0
         elif kind == GONE:
-            self._bury(slot)
+            self._on_death(slot)
         elif kind == BROKEN:
             self._fail(slot, "the batch cannot be unpickled by the worker", payload.decode())
         else:
@@ -224,8 +224,8 @@ class ProcessLauncher:
         self._events += [Ended(trial, result) for trial in slot.trials]
         slot.answer, slot.task, slot.trials = Answer(traceback=f"{reason}\n{details}"), None, []
 
-    def _bury(self, slot: _Slot) -> None:
-        detail = slot.worker.obituary()
+    def _on_death(self, slot: _Slot) -> None:
+        detail = slot.worker.exit_report()
         if not slot.ready:
             self._start_again(slot, detail)
             return

@@ -19,7 +19,7 @@ from hpsearch.base import platform
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision, Execute
 from hpsearch.launch.base import Ended, Reported
-from hpsearch.launch.batch import Batch
+from hpsearch.launch.batch import TrialBatch
 from hpsearch.launch.frames import ANSWER, BROKEN, CALL, DECIDE, EVENTS, LEAVE, READY, Answer, read_frame, write_frame
 from hpsearch.launch.mailbox import Mailbox
 
@@ -79,7 +79,7 @@ def _read(commands: int, tasks: "queue.SimpleQueue[_Task]") -> None:
 
 def _train(channel: int, execute: Execute, task: _Task, lockstep: bool) -> None:
     try:
-        batch = Batch(execute, pickle.loads(task.payload))
+        batch = TrialBatch(execute, pickle.loads(task.payload))
     except Exception:
         write_frame(channel, BROKEN, traceback.format_exc().encode())
         return

@@ -23,7 +23,8 @@ from hpsearch.search.plan import Plan
 from hpsearch.search.points import Environment, MakeSpec, OpenPoints
 from hpsearch.search.pool import Interrupts, interrupts
 from hpsearch.search.storage import OpenStore
-from hpsearch.tracking.events import Record, read_trial, trial_files
+from hpsearch.tracking.events import read_trial, trial_files
+from hpsearch.tracking.record import Record
 
 POLL_SEC = 0.2
 SYNC_SEC = 0.2

@@ -27,7 +27,8 @@ from hpsearch.search.plan import Plan
 from hpsearch.search.pool import Finished, Pool
 from hpsearch.search.pruners import PruneRule
 from hpsearch.search.results import Results, outcome_attrs
-from hpsearch.tracking.events import Record, TrialRecord
+from hpsearch.tracking.events import TrialRecord
+from hpsearch.tracking.record import Record
 
 TOLD = "told"
 """User attribute of a told point: see `outcome_attrs`."""

@@ -27,8 +27,8 @@ from hpsearch.base.types import (
     TrialSpec,
     TrialState,
 )
-from hpsearch.launch.base import Died, Ended, Event, Launcher, Reported
-from hpsearch.tracking.events import Record
+from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent, Reported
+from hpsearch.tracking.record import Record
 
 Decide: TypeAlias = Callable[[TrialId, Report], Decision]
 
@@ -104,7 +104,7 @@ class Pool:
         self._line = line
         self._queue: dict[TrialId, Live] = {}
         self._running: dict[TrialId, Live] = {}
-        self._waiting_for: dict[TrialId, list[Event]] = {}
+        self._waiting_for: dict[TrialId, list[LauncherEvent]] = {}
         self._paused = False
         self._slots: dict[TrialId, int] = {}
 
@@ -172,7 +172,7 @@ class Pool:
         self._record.write()
         return finished
 
-    def _whole_round(self, events: Iterable[Event]) -> list[Event]:
+    def _whole_round(self, events: Iterable[LauncherEvent]) -> list[LauncherEvent]:
         """Hold events back until every running trial has reported or ended, then return them by trial."""
         for event in events:
             for trial in event.trials if isinstance(event, Died) else (event.trial,):
@@ -183,7 +183,7 @@ class Pool:
         self._waiting_for.clear()
         return round_
 
-    def _handle(self, event: Event) -> list[Finished]:
+    def _handle(self, event: LauncherEvent) -> list[Finished]:
         match event:
             case Reported(trial, message) if trial in self._running:
                 self._reported(trial, message)

@@ -19,8 +19,8 @@ from hpsearch.reports.curvature.numbers import TOLERANCES, Curvature, judge
 from hpsearch.study.folder import studies_folder
 from hpsearch.study.specs import WEIGHTS, find_source, find_trial, tracking_uri
 from hpsearch.study.workers import Workers
-from hpsearch.tracking.afterwards import add, run_of
 from hpsearch.tracking.events import TrialRecord
+from hpsearch.tracking.mlflow import add_to_run, run_of
 from hpsearch.tracking.query import download
 from hpsearch.trial.measure import measure
 
@@ -218,7 +218,7 @@ def _track(
         target = run if "/" not in run else run_of(studies_folder() / study, logged.id.stem, uri)
         if target is None:
             return ("the trial is not in the tracking store: the curvature is in its folder only",)
-        add(uri, target, found.numbers, {"curvature": found.verdict.value}, files)
+        add_to_run(uri, target, found.numbers, {"curvature": found.verdict.value}, files)
     except StorageError as error:
         return (f"the curvature is in the trial's folder only ({error})",)
     return ()

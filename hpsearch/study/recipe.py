@@ -26,10 +26,9 @@ from hpsearch.study.session import StudySession
 from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
 from hpsearch.study.tables import ARMS, TUNE, ablation_tables, table_of, with_runs
 from hpsearch.study.workers import check_metric
-from hpsearch.tracking.afterwards import add, run_of
-from hpsearch.tracking.events import STUDY, Record
-from hpsearch.tracking.mlflow import sync
-from hpsearch.tracking.study_events import read_study
+from hpsearch.tracking.events import STUDY, read_study
+from hpsearch.tracking.mlflow import add_to_run, run_of, sync
+from hpsearch.tracking.record import Record
 from hpsearch.trial.build import objective_of
 from hpsearch.trial.measure import measure
 
@@ -296,7 +295,7 @@ def _attach(folder: Path, tracker: Mapping[str, Any], observer: Observer) -> Non
     try:
         run = run_of(folder, STUDY, tracker.get("uri"))
         if run is not None:
-            add(tracker.get("uri"), run, {}, {}, [folder / name for name in report_files(folder)])
+            add_to_run(tracker.get("uri"), run, {}, {}, [folder / name for name in report_files(folder)])
     except StorageError as error:
         observer.line(f"the report is not in the tracking store ({error})")
 

@@ -21,8 +21,8 @@ from hpsearch.search.storage import OpenStore, Store, open_study
 from hpsearch.study.plan import Search, plan_search
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import make_spec
+from hpsearch.tracking.machine import SystemSampler
 from hpsearch.tracking.query import table_from_events
-from hpsearch.tracking.system import SystemSampler
 
 if TYPE_CHECKING:
     from hpsearch.reports.summary.numbers import Summary

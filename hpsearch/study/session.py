@@ -17,8 +17,8 @@ from hpsearch.launch.base import Launcher
 from hpsearch.study.folder import STUDY_FILE, description, folder_lock, keep_description, move_aside, studies_folder
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.base import Tracker
-from hpsearch.tracking.environment import environment, git_state
-from hpsearch.tracking.events import Record
+from hpsearch.tracking.machine import environment, git_state
+from hpsearch.tracking.record import Record
 from hpsearch.trial.build import objective_of
 
 QUICK_SEC = 1.0

@@ -29,7 +29,8 @@ from hpsearch.search.pool import Decide, Finished, Pool, interrupts
 from hpsearch.study.session import Silent, StudySession
 from hpsearch.study.specs import find_source, find_trial, make_spec, tracking_uri
 from hpsearch.study.workers import Workers
-from hpsearch.tracking.events import Record, TrialRecord, read_trial, read_trials
+from hpsearch.tracking.events import TrialRecord, read_trial, read_trials
+from hpsearch.tracking.record import Record
 
 POLL_SEC = 0.2
 MEASURED = ("_sec", "_per_sec", "_mib")

@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from hpsearch.base.palette import blend
+
 VIRIDIS = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30")
 CATEGORIES = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#17becf")
 DECADES = 50.0
@@ -68,12 +70,4 @@ def scale(position: float) -> str:
     Returns:
         The colour as ``#rrggbb``.
     """
-    place = min(max(position, 0.0), 1.0) * (len(VIRIDIS) - 1)
-    left = min(int(place), len(VIRIDIS) - 2)
-    mix = place - left
-    pairs = zip(_rgb(VIRIDIS[left]), _rgb(VIRIDIS[left + 1]), strict=True)
-    return "#" + "".join(f"{round(a + (b - a) * mix):02x}" for a, b in pairs)
-
-
-def _rgb(colour: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(colour[1:]))
+    return blend(VIRIDIS, position)

@@ -12,18 +12,15 @@
 """
 
 import json
-import math
-import os
 import shlex
-import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hpsearch.base.errors import StorageError
-from hpsearch.base.journal import Event, Journal, read_lines, sync_all
-from hpsearch.base.types import Message, Report, Started, TrialId, TrialSpec, TrialState
+from hpsearch.base.journal import Event, read_lines
+from hpsearch.base.types import Report, TrialId, TrialState
 
 STUDY = "study"
 
@@ -159,7 +156,8 @@ def _report(event: Event) -> Report:
     return Report(event["epoch"], event["step"], event["metrics"], steps, event["time"])
 
 
-def _fold(events: Iterable[Event]) -> TrialFold:
+def fold_trial(events: Iterable[Event]) -> TrialFold:
+    """Return a trial's lines folded one after the other."""
     fold = TrialFold()
     for event in events:
         fold.apply(event)
@@ -172,7 +170,7 @@ def read_trial(path: Path) -> TrialRecord | None:
     Returns:
         What it says, or None when it holds no whole line.
     """
-    fold = _fold(read_lines(path)[0])
+    fold = fold_trial(read_lines(path)[0])
     return fold.record() if fold.spec is not None else None
 
 
@@ -198,209 +196,45 @@ def read_trials(folder: Path) -> list[TrialRecord]:
     return [record for path in trial_files(folder) if (record := read_trial(path)) is not None]
 
 
-class Record:
-    """Writes a study's event files; lines wait in memory until `flush`, or `write` and later `sync`.
+def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return what a study recorded of itself: the newest value of each field.
 
     Args:
-        folder: the study's folder.
-        changed: called after each flush with the stems of the files that have new lines (a tracker's `changed`).
+        events: lines of its own file.
+        study: what earlier lines said; it is updated.
+
+    Returns:
+        The fields of ``open`` lines, the ranges of ``space`` as they were widened since; ``created`` (time of the
+        first one), ``uid``, and the newest ``best`` and ``state`` (none after a new ``open``) as dictionaries of their
+        own; ``extensions``, the list of the widenings, if any; ``stages``, what those of a recipe found, by name.
     """
-
-    def __init__(self, folder: Path, changed: Callable[[Collection[str]], None] | None = None) -> None:
-        self.folder = folder
-        self._changed = changed
-        self._journals: dict[str, Journal] = {}
-        self._folds: dict[str, TrialFold] = {}
-        self._attempt: dict[str, int] = {}
-        self._dirty: set[str] = set()
-        self._due: dict[str, Journal] = {}
-        if not self._journal(STUDY).events:
-            self._study_line({"event": "created", "uid": uuid.uuid4().hex})
-
-    def spec(self, spec: TrialSpec, time: float) -> None:
-        """Record what is about to be trained; for a trial already there only the number of its attempt is new."""
-        stem = spec.id.stem
-        fold = self._trial(spec.id)
-        self._attempt[stem] = spec.attempt
-        if fold.spec is None:
-            event = {
-                "event": "spec",
-                "time": _ms(time),
-                "point": spec.id.point,
-                "seed": spec.id.seed,
-                "fold": spec.id.fold,
-                "params": spec.params,
-                "overrides": spec.overrides,
-                "key": spec.key,
-                "folder": os.path.relpath(spec.folder, self.folder),
-                "config": spec.config,
-            }
-            self._append(stem, event)
-
-    def message(self, trial: TrialId, message: Message) -> bool:
-        """Record a message of a running trial.
-
-        Returns:
-            Whether it is new: a report of an epoch that is already there, or of a finished trial, is dropped.
-        """
-        fold = self._trial(trial)
-        if isinstance(message, Started):
-            self._start(trial, fold, message)
-            return True
-        if message.epoch in fold.reports or fold.state.finished:
-            return False
-        event = {
-            "event": "report",
-            "time": _ms(message.time),
-            "epoch": message.epoch,
-            "step": message.step,
-            "metrics": message.metrics,
-            "steps": message.steps,
-        }
-        self._append(trial.stem, event)
-        return True
-
-    def _start(self, trial: TrialId, fold: TrialFold, message: Started) -> None:
-        attempt = self._attempt.get(trial.stem, fold.attempts + 1)
-        event = {
-            "event": "start",
-            "time": _ms(message.time),
-            "attempt": attempt,
-            "epoch": message.epoch,
-            "facts": message.facts,
-        }
-        self._append(trial.stem, event)
-
-    def state(
-        self,
-        trial: TrialId,
-        state: TrialState,
-        time: float,
-        *,
-        reason: str = "",
-        traceback: str = "",
-        score: float | None = None,
-        artifacts: Iterable[str] = (),
-        facts: Mapping[str, str | int | float] | None = None,
-        attempt: int | None = None,
-    ) -> None:
-        """Record a new state of a trial; a final one is on the disk after the next flush.
-
-        Args:
-            trial: which trial.
-            state: the state it has now.
-            time: seconds since the Unix epoch.
-            reason: one line that says why.
-            traceback: of a failed attempt.
-            score: what the trial is worth.
-            artifacts: files it wrote, relative to its folder.
-            facts: scalars measured once.
-            attempt: number of the attempt this state belongs to; by default the newest one's.
-        """
-        fold = self._trial(trial)
-        event = {
-            "event": "state",
-            "time": _ms(time),
-            "state": state.value,
-            "reason": reason,
-            "traceback": traceback,
-            "attempt": self._attempt.get(trial.stem, fold.attempts) if attempt is None else attempt,
-            "score": score,
-            "artifacts": list(artifacts),
-            "facts": dict(facts or {}),
-        }
-        self._append(trial.stem, event, durable=state.finished)
-
-    def study(self, event: str, time: float, **fields: Any) -> None:
-        """Record something of the study itself.
-
-        Args:
-            event: ``open`` (name, question, config, space, objective, command, git, environment, seed, sampler),
-                ``best`` (point, params, mean, sd, n), ``system`` (metrics), ``artifact`` (path relative to the
-                study's folder, optional `to`: folder in the store), ``state`` (state, answer).
-            time: seconds since the Unix epoch.
-            fields: what happened, JSON-like.
-        """
-        self._study_line({"event": event, "time": _ms(time), **fields}, durable=event != "system")
-
-    def trial(self, trial: TrialId) -> TrialRecord | None:
-        """Return what is known of a trial, lines not yet flushed included; None when it has no record."""
-        fold = self._folds.get(trial.stem)
-        if fold is None:  # one that has ended is read again and not kept
-            return read_trial(self._path(trial.stem))
-        return fold.record() if fold.spec is not None else None
-
-    def trials(self) -> list[TrialRecord]:
-        """Flush, and read every trial of the study."""
-        self.flush()
-        return read_trials(self.folder)
-
-    def flush(self, fsync: bool = False) -> None:
-        """Write the buffered lines and wait for the disk: for files with a new final state, or for all."""
-        self.write(durable=fsync)
-        self.sync()
-
-    def write(self, durable: bool = False) -> None:
-        """Write the buffered lines, one write per file: they outlive this process; `sync` brings ends to the disk.
-
-        Args:
-            durable: the next `sync` waits for every file written now, not only for those with a new final state.
-        """
-        names = sorted(self._dirty, key=lambda name: (name != STUDY, name))
-        for name in names:
-            journal = self._journals[name]
-            journal.write(durable)
-            self._dirty.discard(name)
-            if journal.due:
-                self._due[name] = journal
-            if name in self._folds and self._folds[name].state.finished:
-                del self._folds[name], self._journals[name]
-                self._attempt.pop(name, None)
-        if names and self._changed is not None:
-            self._changed(names)
-
-    def sync(self, below: float = math.inf) -> None:
-        """Wait until the disk has the final states that were written.
-
-        Args:
-            below: only those of points with a smaller number, and what the study recorded of itself.
-        """
-        due = {name: journal for name, journal in self._due.items() if name == STUDY or _point(name) < below}
-        sync_all(due.values())
-        for name in due:
-            del self._due[name]
-
-    def close(self) -> None:
-        """Flush everything to the disk."""
-        self.flush(fsync=True)
-
-    def _study_line(self, event: Event, durable: bool = True) -> None:
-        self._journal(STUDY).append(event, durable)
-        self._dirty.add(STUDY)
-
-    def _journal(self, name: str) -> Journal:
-        if name not in self._journals:
-            self._journals[name] = Journal(self._path(name))
-        return self._journals[name]
-
-    def _path(self, name: str) -> Path:
-        return self.folder / "events" / f"{name}.jsonl"
-
-    def _trial(self, trial: TrialId) -> TrialFold:
-        if trial.stem not in self._folds:
-            self._folds[trial.stem] = _fold(self._journal(trial.stem).events)
-        return self._folds[trial.stem]
-
-    def _append(self, stem: str, event: Event, durable: bool = False) -> None:
-        self._journals[stem].append(event, durable)
-        self._folds[stem].apply(event)
-        self._dirty.add(stem)
+    study = {} if study is None else study
+    for event in events:
+        fields = {name: value for name, value in event.items() if name != "event"}
+        match event["event"]:
+            case "created":
+                study["uid"] = fields["uid"]
+            case "open":
+                time = fields.pop("time")
+                study.setdefault("created", time)
+                study.update(fields)
+                study.pop("state", None)
+                study["space"] = _extended(study.get("space"), study.get("extensions", []))
+            case "extended":
+                study["extensions"] = [*study.get("extensions", []), fields]
+                study["space"] = _extended(study.get("space"), [fields])
+            case "stage":
+                study["stages"] = {**study.get("stages", {}), fields["name"]: fields}
+            case "best" | "state":
+                study[event["event"]] = fields
+    return study
 
 
-def _point(stem: str) -> int:
-    return int(stem.partition("-")[0])
+def _extended(space: Mapping[str, str] | None, extensions: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return a space with the ranges that were widened since."""
+    return {**(space or {}), **{each["name"]: each["expression"] for each in extensions}}
 
 
-def _ms(time: float) -> float:
-    """Return a time rounded to milliseconds, as tracking stores keep it."""
-    return round(time, 3)
+def read_study(folder: Path) -> dict[str, Any]:
+    """Read what a study recorded of itself; empty when there is no record."""
+    return fold_study(read_lines(folder / "events" / f"{STUDY}.jsonl")[0])

@@ -1,13 +1,15 @@
 """MLflow as a copy of a study's event files, made by a background thread."""
 
+import math
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hpsearch.base.errors import StorageError
-from hpsearch.tracking import store
+from hpsearch.tracking import runs, store
 from hpsearch.tracking.sender import Sender
+from hpsearch.tracking.sent import Sent, sent_file
 
 LONGEST_WAIT_SEC = 60.0
 
@@ -140,3 +142,49 @@ def sync(folder: Path, uri: str | None = None, artifacts: str | None = None) -> 
     if left:
         raise StorageError(f"{len(left)} of {len(names)} event files of {folder.name} are not sent: {sender.problem}")
     return len(names)
+
+
+def run_of(folder: Path, stem: str, uri: str | None) -> str | None:
+    """Return the MLflow run of a trial.
+
+    Args:
+        folder: the study's folder.
+        stem: of the trial's files.
+        uri: tracking store; None for the default one.
+
+    Returns:
+        Its id, None where the trial was not sent to this store.
+    """
+    address = store.store_uri(uri)
+    return Sent(folder, address).run(stem) if sent_file(folder, address).is_file() else None
+
+
+def add_to_run(
+    uri: str | None, run: str, values: Mapping[str, float], tags: Mapping[str, str], files: Sequence[Path]
+) -> None:
+    """Add metrics, tags and artifacts to a run; adding them again replaces them.
+
+    Args:
+        uri: tracking store; None for the default one.
+        run: its id.
+        values: metrics, `runs.AFTERWARDS` goes in front of their names; those that are not finite are left out.
+        tags: labels.
+        files: artifacts.
+
+    Raises:
+        StorageError: the store cannot be used or does not take them.
+    """
+    address = store.store_uri(uri)
+    try:
+        client, now = store.connect(address, store.artifact_root(None)), runs.ms(time.time())
+        for name, value in values.items():
+            if math.isfinite(value):
+                client.log_metric(run, f"{runs.AFTERWARDS}{name}", value, now, 0)
+        for name, text in tags.items():
+            client.set_tag(run, name, text)
+        for file in files:
+            client.log_artifact(run, str(file))
+    except StorageError:
+        raise
+    except Exception as error:  # MLflow raises whatever its HTTP and SQL layers raise
+        raise StorageError(f"MLflow at {store.shown(address)}: {store.one_line(error)}") from error

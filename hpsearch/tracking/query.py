@@ -15,11 +15,17 @@ from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.files import LAYERS
 from hpsearch.base.types import BestPoint, Report, StudySummary, TrialId, TrialState, TrialTable
 from hpsearch.tracking import runs, store
-from hpsearch.tracking.afterwards import AFTERWARDS
-from hpsearch.tracking.events import STUDY, TrialRecord, last_state, read_trials, replay_command, trial_files
+from hpsearch.tracking.events import (
+    STUDY,
+    TrialRecord,
+    last_state,
+    read_study,
+    read_trials,
+    replay_command,
+    trial_files,
+)
+from hpsearch.tracking.runs import AFTERWARDS, STUDY_NAME, SUPERSEDED, TRIAL, UID
 from hpsearch.tracking.sent import sent_runs
-from hpsearch.tracking.study_events import read_study
-from hpsearch.tracking.target import SUPERSEDED, TRIAL, UID, search
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,13 +78,13 @@ def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
         StorageError: the store does not answer or has no such study.
     """
     client = _client(uri)
-    with _answering(uri):
+    with _one_line_errors(uri):
         experiment = client.get_experiment_by_name(name) or client.get_experiment_by_name(
             name.rpartition(".")[0] or name
         )
-    found = [] if experiment is None else search(client, experiment.experiment_id)
+    found = [] if experiment is None else store.search(client, experiment.experiment_id)
     kept = [run for run in found if SUPERSEDED not in run.data.tags and run.info.lifecycle_stage == "active"]
-    ours = [run for run in kept if UID in run.data.tags and run.data.tags.get("hpsearch.study") == name]
+    ours = [run for run in kept if UID in run.data.tags and run.data.tags.get(STUDY_NAME) == name]
     if not ours:
         known = [each.name for each in client.search_experiments() if each.name != "Default"]
         there = f"{nearest(name, known)} (there are: {', '.join(sorted(known)) or 'none'})"
@@ -135,13 +141,13 @@ def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
         StorageError: the store does not answer or has no such run, or it is no trial's.
     """
     client = _client(uri)
-    with _answering(uri):
+    with _one_line_errors(uri):
         run = _run(client, run_id)
     if run is None:
         raise StorageError(f"no run '{run_id}' in {store.shown(store.store_uri(uri))}")
     if TRIAL not in run.data.tags or runs.RECORD_FIRST not in run.data.tags:
         raise StorageError(f"run '{run_id}' is not the run of a trial; its name is '{run.info.run_name}'")
-    return run.data.tags["hpsearch.study"], _record(client, run, _artifact(client, run_id, "config.yaml"))
+    return run.data.tags[STUDY_NAME], _record(client, run, _artifact(client, run_id, "config.yaml"))
 
 
 def download(uri: str | None, run_id: str, file: str) -> Path | None:
@@ -175,7 +181,7 @@ def _run(client: "MlflowClient", run_id: str) -> "Run | None":
 
 
 @contextmanager
-def _answering(uri: str | None) -> Iterator[None]:
+def _one_line_errors(uri: str | None) -> Iterator[None]:
     """Turn what the first question to a store raises into one line."""
     try:
         yield
@@ -254,7 +260,7 @@ def _table(
     trials = [_trial_row(record, run) for record, run in zip(records, run_ids, strict=True)]
     curves = [_curve_row(record.id, report) for record in records for report in record.reports]
     steps = [
-        {**_place(record.id), "step": step, "loss": loss}
+        {**_id_columns(record.id), "step": step, "loss": loss}
         for record in records
         for report in record.reports
         for step, loss in report.steps
@@ -272,7 +278,7 @@ def _table(
     )
 
 
-def _place(trial: TrialId) -> dict[str, int]:
+def _id_columns(trial: TrialId) -> dict[str, int]:
     return {"point": trial.point, "seed": trial.seed, "fold": trial.fold}
 
 
@@ -283,7 +289,7 @@ def _trial_row(record: TrialRecord, run: str | None) -> dict[str, Any]:
         **record.facts,
         **last,
         **record.params,
-        **_place(record.id),
+        **_id_columns(record.id),
         "state": record.state.value,
         "score": record.score,
         "attempts": record.attempts,
@@ -298,7 +304,7 @@ def _trial_row(record: TrialRecord, run: str | None) -> dict[str, Any]:
 
 
 def _curve_row(trial: TrialId, report: Report) -> dict[str, Any]:
-    own = {**_place(trial), "epoch": report.epoch, "step": report.step, "time": report.time}
+    own = {**_id_columns(trial), "epoch": report.epoch, "step": report.step, "time": report.time}
     return {**report.metrics, **own}
 
 

@@ -19,6 +19,12 @@ STEP_LOSS = "train/step_loss"
 STEP = "trial/step"
 SCORE = "trial/score"
 RECORD = "hpsearch.record"
+UID, STUDY_NAME, TRIAL = "hpsearch.uid", "hpsearch.study", "hpsearch.trial"
+"""Tags of every run of a study: the study's uid and name, and of a trial's run its stem."""
+SUPERSEDED = "superseded"
+COLOUR = "mlflow.runColor"
+AFTERWARDS = "curvature/"
+"""Begins the names of metrics that no report holds; a trial is read from its run without them."""
 RECORD_FIRST = f"{RECORD}.0"
 CHUNK = 5000
 STATUS = {
@@ -30,6 +36,7 @@ STATUS = {
     TrialState.INFEASIBLE: "FINISHED",
     TrialState.FAILED: "FAILED",
 }
+STUDY_STATUS = {"COMPLETE": "FINISHED", "FAILED": "FAILED", "RUNNING": "RUNNING"}
 
 
 class Metric(NamedTuple):
@@ -185,8 +192,8 @@ def study_tags(study: Mapping[str, Any]) -> dict[str, str]:
         "mlflow.source.git.branch": str(git.get("branch", "")),
         **{f"git.{key}": short(value) for key, value in git.items()},
         **{f"env.{name(key)}": short(value) for key, value in environment.items()},
-        "hpsearch.study": str(study.get("name", "")),
-        "hpsearch.uid": str(study.get("uid", "")),
+        STUDY_NAME: str(study.get("name", "")),
+        UID: str(study.get("uid", "")),
     }
     return {key: value for key, value in tags.items() if value}
 

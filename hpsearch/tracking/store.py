@@ -1,24 +1,29 @@
-"""Where MLflow keeps what it is sent: the address of the store, its first creation, and a study's experiment."""
+"""Where MLflow keeps what it is sent: the store's address and first creation, a study's experiment, calls to it."""
 
-import importlib.util
 import logging
 import os
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import replacement
+from hpsearch.tracking.mlflow_internals import build_schema, schema_head
+from hpsearch.tracking.runs import SUPERSEDED, UID, Metric, ms
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
 LOCK_TIMEOUT_SEC = 120.0
 CHECK_TIMEOUT_SEC = 0.5
+METRICS_PER_CALL, OTHERS_PER_CALL = 800, 100  # a server takes 1000 items in all
+FINAL = frozenset({"FINISHED", "FAILED", "KILLED"})
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -90,16 +95,6 @@ def sqlite_path(uri: str) -> Path | None:
 def artifact_root(artifacts: str | None) -> Path:
     """Return the absolute folder of the artifacts of an embedded store."""
     return Path(artifacts or "mlartifacts").absolute()
-
-
-def schema_head() -> str:
-    """Return the schema revision of the installed MLflow, without importing it (that takes a second)."""
-    spec = importlib.util.find_spec("mlflow")
-    folder = Path(next(iter(spec.submodule_search_locations or []))) if spec else Path()
-    texts = [path.read_text() for path in (folder / "store/db_migrations/versions").glob("*.py")]
-    revisions = {found[1] for text in texts if (found := re.search(r'^revision = "(\w+)"', text, re.MULTILINE))}
-    older = {found[1] for text in texts if (found := re.search(r'^down_revision = "(\w+)"', text, re.MULTILINE))}
-    return next(iter(revisions - older), "")
 
 
 def check_store(uri: str) -> None:
@@ -179,13 +174,8 @@ def _filled(path: Path) -> bool:
 def _build(path: Path, artifacts: Path) -> None:
     for leftover in path.parent.glob(f"{path.name}.*.new*"):
         leftover.unlink()
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
     with replacement(path) as temporary:
-        make_store: Callable[[str, str], Any] = SqlAlchemyStore
-        store = make_store(sqlite_uri(temporary), (artifacts / "Default").as_uri())
-        store.engine.dispose()
-        SqlAlchemyStore._engine_map.pop(sqlite_uri(temporary), None)
+        build_schema(sqlite_uri(temporary), (artifacts / "Default").as_uri())
 
 
 def connect(uri: str, artifacts: Path) -> "MlflowClient":
@@ -216,3 +206,91 @@ def experiment_id(client: "MlflowClient", uri: str, name: str, artifacts: Path) 
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentWriter:
+    """Writes runs of one study's experiment, in calls as large as the store takes.
+
+    Attributes:
+        client: of the store.
+        experiment: id of the study's experiment.
+        folder: the study's folder, which artifact paths are relative to.
+    """
+
+    client: "MlflowClient"
+    experiment: str
+    folder: Path
+
+    def log(
+        self,
+        run: str,
+        metrics: Sequence[Metric] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Log values in as few calls as the store takes; logging the same ones again changes nothing."""
+        from mlflow import entities
+
+        values = [entities.Metric(*metric) for metric in metrics]
+        words = [entities.Param(*pair) for pair in (params or {}).items()]
+        labels = [entities.RunTag(*pair) for pair in (tags or {}).items()]
+        longest = max(-(-len(values) // METRICS_PER_CALL), -(-max(len(words), len(labels)) // OTHERS_PER_CALL))
+        for call in range(longest):
+            many = slice(call * METRICS_PER_CALL, (call + 1) * METRICS_PER_CALL)
+            some = slice(call * OTHERS_PER_CALL, (call + 1) * OTHERS_PER_CALL)
+            self.client.log_batch(run, values[many], words[some], labels[some])
+
+    def yaml(self, run: str, value: Mapping[str, Any], file: str) -> None:
+        """Log nested plain containers as a YAML artifact."""
+        import yaml
+
+        self.client.log_text(run, yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True), file)
+
+    def file(self, run: str, path: Path, to: str = "", limit_bytes: float = float("inf")) -> None:
+        """Log a file of the study's folder as an artifact; one that is gone or too large is left out."""
+        source = self.folder / path
+        if source.is_file() and source.stat().st_size <= limit_bytes:
+            self.client.log_artifact(run, str(source), None if to in ("", ".") else to)
+
+    def status(self, run: str, status: str, ended: float | None = None) -> None:
+        """Set a run's status; a final one takes the time it ended."""
+        if status in FINAL and ended is not None:
+            self.client.set_terminated(run, status, ms(ended))
+        else:
+            self.client.update_run(run, status=status)
+
+
+def search(client: "MlflowClient", experiment: str, query: str = "") -> "list[Run]":
+    """Return every run of an experiment that a query finds, deleted ones too, the oldest first."""
+    from mlflow.entities import ViewType
+
+    found: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs([experiment], query, ViewType.ALL, 1000, ["attributes.start_time ASC"], token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def supersede_runs(client: "MlflowClient", experiment: str, keep: str, before: float) -> None:
+    """Tag the runs of an experiment as superseded; queries skip them.
+
+    Args:
+        client: of the store.
+        experiment: whose runs.
+        keep: uid of the study whose runs stay.
+        before: when that study was started, in seconds since the Unix epoch; younger runs belong to a later one.
+    """
+    old = [
+        run.info.run_id
+        for run in search(client, experiment)
+        if run.data.tags.get(UID) not in (None, keep)
+        and SUPERSEDED not in run.data.tags
+        and run.info.start_time < ms(before)
+        and run.info.lifecycle_stage == "active"
+    ]
+    for run in old:
+        client.set_tag(run, SUPERSEDED, "true")

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 from hpsearch.base import platform
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.tracking import store
-from hpsearch.tracking.views import TABLE, TAG, view_path
+from hpsearch.tracking.mlflow_internals import TABLE, TAG, view_path
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
+from hpsearch.base.platform import processor_name
 from hpsearch.base.rng import address
 from hpsearch.base.types import Objective, TrialRun, TrialSpec
 from hpsearch.config.build import build
@@ -378,12 +379,9 @@ def _facts(model: "nn.Module", splits: "Splits", device: "torch.device") -> dict
 def _device_name(device: "torch.device") -> str:
     import torch
 
-    from hpsearch.tracking.environment import environment
-
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    processor = str(environment()["cpu"])
-    return f"mps ({processor})" if device.type == "mps" else processor
+    return f"mps ({processor_name()})" if device.type == "mps" else processor_name()
 
 
 def _first_line(error: Exception) -> str:

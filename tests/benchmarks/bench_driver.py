@@ -93,7 +93,7 @@ def search(folder: Path, sampler: str, points: int, reports: int) -> dict[str, f
     from hpsearch.search.space import Space
     from hpsearch.search.storage import JournalStore, open_study, study_lock
     from hpsearch.study.session import Silent
-    from hpsearch.tracking.events import Record
+    from hpsearch.tracking.record import Record
 
     objective = Objective(METRIC)
     pruner = build("pruner", yaml.safe_load((CONF / "pruner" / "none.yaml").read_text()))

@@ -32,7 +32,7 @@ from hpsearch.study.recipe import RecipeOutcome
 from hpsearch.study.session import Silent
 from hpsearch.study.stages.common import complete_points, counts
 from hpsearch.study.tables import table_of
-from hpsearch.tracking.study_events import read_study
+from hpsearch.tracking.events import read_study
 from tests.benchmarks.one_trial import trained
 
 SPACE = (

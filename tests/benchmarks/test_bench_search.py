@@ -12,7 +12,7 @@ from hpsearch.search.extension import Ranges
 from hpsearch.search.plan import Plan
 from hpsearch.search.points import Environment
 from hpsearch.search.storage import MemoryStore, open_study
-from hpsearch.tracking.events import Record
+from hpsearch.tracking.record import Record
 from tests.benchmarks import bench_search
 from tests.benchmarks.bench_search import METRIC, OBJECTIVE, Replay, Table, figure, generated, main, parts, verdicts
 from tests.support.fake_launcher import FakeLauncher

@@ -6,8 +6,9 @@ import pytest
 
 from hpsearch.base.types import TrialState
 from hpsearch.tracking.base import NoTracker, Tracker
-from hpsearch.tracking.events import Record, read_trials
+from hpsearch.tracking.events import read_trials
 from hpsearch.tracking.mlflow import MlflowTracker
+from hpsearch.tracking.record import Record
 from tests.support import fake_study as fake
 
 

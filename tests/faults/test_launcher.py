@@ -185,7 +185,7 @@ def test_stop_lets_an_idle_worker_leave_by_itself(tmp_path):
     pid = launcher.call(os.getpid)
     worker = launcher._slots[0].worker
     launcher.stop()
-    assert "exit code 0" in worker.obituary()
+    assert "exit code 0" in worker.exit_report()
     assert not alive(pid)
 
 

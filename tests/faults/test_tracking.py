@@ -12,8 +12,8 @@ import pytest
 
 from hpsearch.base.types import TrialState
 from hpsearch.tracking import store
-from hpsearch.tracking.events import Record
 from hpsearch.tracking.mlflow import MlflowTracker
+from hpsearch.tracking.record import Record
 from hpsearch.tracking.ui import free_port, server
 from tests.support import fake_study as fake
 from tests.support.fake_study import Place

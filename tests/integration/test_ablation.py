@@ -15,9 +15,8 @@ from hpsearch import load_curves, load_trials
 from hpsearch.base.errors import StorageError
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.study.tables import ablation_tables
-from hpsearch.tracking.afterwards import run_of
-from hpsearch.tracking.events import STUDY
-from hpsearch.tracking.study_events import read_study
+from hpsearch.tracking.events import STUDY, read_study
+from hpsearch.tracking.mlflow import run_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from hpsearch.tracking import ui
-from hpsearch.tracking.events import Record
 from hpsearch.tracking.mlflow import sync
+from hpsearch.tracking.record import Record
 from tests.support import fake_study as fake
 from tests.support.browser import NEEDED, chromium, keep, wait
 

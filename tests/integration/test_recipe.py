@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hpsearch import load_trials
-from hpsearch.tracking.study_events import read_study
+from hpsearch.tracking.events import read_study
 
 pytestmark = pytest.mark.long
 

@@ -14,7 +14,8 @@ from hpsearch.search.points import Environment
 from hpsearch.search.samplers import Grid
 from hpsearch.search.space import Space
 from hpsearch.search.storage import JournalStore, open_study
-from hpsearch.tracking.events import Record, read_trials
+from hpsearch.tracking.events import read_trials
+from hpsearch.tracking.record import Record
 from tests.support.fake_launcher import FakeLauncher
 
 LR = {"lr": "choice(0.1, 0.2, 0.4)"}

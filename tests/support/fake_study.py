@@ -10,10 +10,11 @@ from pathlib import Path
 
 from hpsearch.base.types import Report, Started, TrialId, TrialSpec, TrialState
 from hpsearch.tracking import runs, store
-from hpsearch.tracking.children import TRIAL
-from hpsearch.tracking.events import Record, read_trials
+from hpsearch.tracking.events import read_trials
+from hpsearch.tracking.record import Record
+from hpsearch.tracking.runs import TRIAL
 from hpsearch.tracking.sender import WITHDRAWN, Sender
-from hpsearch.tracking.target import search
+from hpsearch.tracking.store import search
 
 TIME = 1_790_000_000.0
 OBJECTIVE = {"metric": "valid/acc", "direction": "maximize", "reduce": "last"}

@@ -3,6 +3,7 @@
 Figures are drawn in the light colours. A page that turns dark replaces each by its partner in `dark_partners`.
 """
 
+from hpsearch.base.palette import blend
 from hpsearch.base.types import TrialState
 
 FONT = "-apple-system, 'Segoe UI', Roboto, Inter, Ubuntu, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
@@ -94,12 +95,4 @@ def dark_partners() -> dict[str, str]:
 
 
 def _ramp(anchors: tuple[str, ...], position: float) -> str:
-    step = round(min(max(position, 0.0), 1.0) * (STEPS - 1)) / (STEPS - 1)
-    left = min(int(step * (len(anchors) - 1)), len(anchors) - 2)
-    share = step * (len(anchors) - 1) - left
-    low, high = (_channels(colour) for colour in anchors[left : left + 2])
-    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in zip(low, high, strict=True))
-
-
-def _channels(colour: str) -> list[int]:
-    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return blend(anchors, round(min(max(position, 0.0), 1.0) * (STEPS - 1)) / (STEPS - 1))

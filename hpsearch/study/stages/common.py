@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.errors import ConfigError, check_float
 from hpsearch.base.types import TrialTable
-from hpsearch.base.words import label, number, settings
+from hpsearch.base.words import label, number, score, settings
 from hpsearch.reports.kit.points import Point, results_of
 from hpsearch.study.stages.base import Finding, Verdict
 
@@ -92,7 +92,7 @@ def nothing_trains(table: TrialTable, action: str) -> Finding:
 
 def best_found(best: Point, metric: str) -> str:
     """Return the best point of a search in words."""
-    return f"the best has {metric} {best.mean:.4g} at {settings(best.params)}"
+    return f"the best has {metric} {score(best.mean)} at {settings(best.params)}"
 
 
 def scores_of(points: Sequence[Point], space: Mapping[str, str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hpsearch.base.errors import check_int
 from hpsearch.base.grammar import value_text
 from hpsearch.base.types import TrialTable
-from hpsearch.base.words import settings
+from hpsearch.base.words import decimals, settings
 from hpsearch.reports.kit.space import floats
 from hpsearch.statistics.intervals import mean_interval
 from hpsearch.statistics.optimism import measured_optimism
@@ -65,9 +65,10 @@ class Confirm:
         fresh = mean_interval(_by_seed(table, winner.point, "score"))
         assert fresh is not None and winner.mean is not None
         numbers |= {"valid_mean": winner.mean, "valid_low": fresh.low, "valid_high": fresh.high, "seeds": self.seeds}
+        digits = decimals(winner.mean, winner.sd)
         sentence = (
-            f"{settings(winner.params)}: {metric} {winner.mean:.4f} over {self.seeds} fresh seeds (95 % t interval "
-            f"{fresh.low:.4f} to {fresh.high:.4f})"
+            f"{settings(winner.params)}: {metric} {winner.mean:.{digits}f} over {self.seeds} fresh seeds "
+            f"(95 % t interval {fresh.low:.{digits}f} to {fresh.high:.{digits}f})"
         )
         promised = next((point for point in points if dict(point.params) == candidates[0]), None)
         if promised is not None:
@@ -77,14 +78,15 @@ class Confirm:
             numbers |= {"optimism": gap.value, "optimism_low": gap.low, "optimism_high": gap.high, "looks": looks}
             sentence += (
                 f"; the best of the fine search{'' if promised is winner else f', {settings(promised.params)},'} had "
-                f"{searched:.4f}, by {gap.value:+.4f} more than its mean on fresh "
-                f"seeds ({gap.low:+.4f} to {gap.high:+.4f}) after {looks} looks at the validation set"
+                f"{searched:.{digits}f}, by {gap.value:+.{digits}f} more than its mean on fresh "
+                f"seeds ({gap.low:+.{digits}f} to {gap.high:+.{digits}f}) after {looks} looks at the validation set"
             )
         interval = mean_interval(tested)
         if interval is not None:
             mean = sum(tested) / len(tested)
             numbers |= {"test_mean": mean, "test_low": interval.low, "test_high": interval.high}
-            sentence += f"; on the test set, looked at once, {mean:.4f} ({interval.low:.4f} to {interval.high:.4f})"
+            ends = f"{interval.low:.{digits}f} to {interval.high:.{digits}f}"
+            sentence += f"; on the test set, looked at once, {mean:.{digits}f} ({ends})"
         series = {
             "params": [dict(p.params) for p in points],
             "scores": [list(p.scores) for p in points],

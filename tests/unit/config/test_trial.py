@@ -168,3 +168,16 @@ def test_a_conditional_space_from_end_to_end(my_conf):
     assert {str(trial.config["model"].get("kernel_size")) for trial in trials} == {"None", "3", "5"}
     for trial in trials:
         assert_replays(trial, [my_conf])
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("extend.times=5", "budget.points=3", "launcher=inline", "tracker=none", "storage=memory", "plugins=[a]"),
+        *("sampler=sobol", "pruner=hyperband", "ablation.points=3", "study.seeds=2", "study.question=Why"),
+    ],
+)
+def test_how_a_search_runs_is_no_part_of_a_trial(word):
+    plain, other = (compose(["+study=lr_sweep", *words]) for words in ([], [word]))
+    assert plain.config != other.config
+    assert trial_key(plain.config) == trial_key(other.config)

@@ -7,7 +7,7 @@ import pytest
 
 from hpsearch.base.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.search.pool import Pool, interrupts
-from hpsearch.tracking.events import Record
+from hpsearch.tracking.record import Record
 from tests.support.fake_launcher import FakeLauncher, trains
 
 

@@ -9,10 +9,9 @@ from hpsearch.study.api import compare
 from hpsearch.study.existing import compare_studies, rebuild_report
 from hpsearch.study.run_stages import to_dict
 from hpsearch.study.stages.base import Finding, Verdict
-from hpsearch.tracking.afterwards import run_of
-from hpsearch.tracking.events import STUDY, Record
-from hpsearch.tracking.mlflow import sync
-from hpsearch.tracking.study_events import read_study
+from hpsearch.tracking.events import STUDY, read_study
+from hpsearch.tracking.mlflow import run_of, sync
+from hpsearch.tracking.record import Record
 from tests.support import fake_study as fake
 
 

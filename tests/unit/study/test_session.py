@@ -12,7 +12,7 @@ from hpsearch.study import session as module
 from hpsearch.study.folder import STUDY_FILE, description, folder_lock, keep_description
 from hpsearch.study.session import Silent, StudySession
 from hpsearch.tracking.base import NoTracker
-from hpsearch.tracking.events import Record
+from hpsearch.tracking.record import Record
 from tests.support.session import ScriptedLauncher, ScriptedTracker
 
 WORDS = ("+study=lr_sweep", "study.name=s", "tracker=none")

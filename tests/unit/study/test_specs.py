@@ -9,7 +9,7 @@ from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.types import TrialId
 from hpsearch.config.compose import compose
 from hpsearch.study.specs import WEIGHTS, find_source, find_trial, make_spec
-from hpsearch.tracking.events import Record
+from hpsearch.tracking.record import Record
 from tests.support import fake_study as fake
 
 

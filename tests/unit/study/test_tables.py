@@ -4,9 +4,9 @@ import pytest
 
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of, trials_of, with_runs
-from hpsearch.tracking.events import Record
+from hpsearch.tracking.events import read_study
 from hpsearch.tracking.mlflow import sync
-from hpsearch.tracking.study_events import read_study
+from hpsearch.tracking.record import Record
 from tests.support import fake_study as fake
 
 

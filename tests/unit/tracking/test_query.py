@@ -12,8 +12,9 @@ from hpsearch.base.errors import StorageError
 from hpsearch.base.files import LAYERS
 from hpsearch.base.types import BestPoint, Report, TrialId, TrialState
 from hpsearch.tracking import query
-from hpsearch.tracking.events import Record, read_trial
+from hpsearch.tracking.events import read_trial
 from hpsearch.tracking.mlflow import sync
+from hpsearch.tracking.record import Record
 from tests.support import fake_study as fake
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from hpsearch.base.journal import read_lines
 from hpsearch.tracking import runs
-from hpsearch.tracking.events import Record, read_trial
+from hpsearch.tracking.events import read_trial
+from hpsearch.tracking.record import Record
 from hpsearch.tracking.runs import Trail
 from tests.support import fake_study as fake
 

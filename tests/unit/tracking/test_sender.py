@@ -9,13 +9,15 @@ import yaml
 from hpsearch.base.errors import StorageError
 from hpsearch.base.types import TrialState
 from hpsearch.tracking import runs
-from hpsearch.tracking.children import COLOUR, TRIAL, Children
 from hpsearch.tracking.colours import scale
-from hpsearch.tracking.events import Record, read_trials
+from hpsearch.tracking.events import read_trials
 from hpsearch.tracking.mlflow import MlflowTracker, sync
+from hpsearch.tracking.mlflow_internals import TABLE, TAG
+from hpsearch.tracking.record import Record
+from hpsearch.tracking.runs import COLOUR, SUPERSEDED, TRIAL
+from hpsearch.tracking.sender import TrialRuns
 from hpsearch.tracking.sent import Sent, sent_file, sent_runs
-from hpsearch.tracking.target import SUPERSEDED, search
-from hpsearch.tracking.views import TABLE, TAG
+from hpsearch.tracking.store import search
 from tests.support import fake_study as fake
 from tests.support.fake_study import Place
 
@@ -189,7 +191,7 @@ def test_a_kill_before_a_position_is_saved_doubles_nothing(place, monkeypatch, m
 def test_a_kill_right_after_a_run_is_created_makes_no_second_one(place, monkeypatch, moment):
     fake.write_study(place.folder)
     creations = iter(range(moment))
-    real = Children._create
+    real = TrialRuns._create
 
     def create(self, name, record):
         run = real(self, name, record)
@@ -198,7 +200,7 @@ def test_a_kill_right_after_a_run_is_created_makes_no_second_one(place, monkeypa
         return run
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Children, "_create", create)
+        patch.setattr(TrialRuns, "_create", create)
         place.send()
     place.send()
     place.assert_complete()

@@ -13,8 +13,8 @@ import pytest
 
 from hpsearch.base.errors import StorageError
 from hpsearch.tracking import ui
-from hpsearch.tracking.events import Record
 from hpsearch.tracking.mlflow import sync
+from hpsearch.tracking.record import Record
 from tests.support import fake_study as fake
 
 ROOT = Path(__file__).parents[3]

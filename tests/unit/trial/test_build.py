@@ -10,7 +10,7 @@ from hpsearch.base.types import Decision, TrialId, TrialSpec, TrialState
 from hpsearch.config.compose import compose
 from hpsearch.data.digits import Digits
 from hpsearch.launch.base import Ended
-from hpsearch.launch.batch import Batch
+from hpsearch.launch.batch import TrialBatch
 from hpsearch.models.mlp import MLP
 from hpsearch.trial import build as trial
 from hpsearch.trial.build import execute, preflight, prepare
@@ -194,7 +194,7 @@ def test_preflight_refuses_what_does_not_fit_together_in_one_line(overrides):
 
 
 def test_a_configuration_that_cannot_be_built_is_not_tried_again(tmp_path):
-    batch = Batch(execute, (spec(tmp_path, "data.batch_size=101"),))
+    batch = TrialBatch(execute, (spec(tmp_path, "data.batch_size=101"),))
     (event,) = batch.advance(())
     assert isinstance(event, Ended)
     assert (event.result.state, event.result.retry) == (TrialState.FAILED, False)
@@ -205,7 +205,7 @@ def test_an_error_in_the_model_may_be_tried_again(tmp_path, monkeypatch):
     def broken(self, x):
         raise ValueError("no such layer")
 
-    batch = Batch(execute, (spec(tmp_path),))
+    batch = TrialBatch(execute, (spec(tmp_path),))
     batch.advance(())
     monkeypatch.setattr(MLP, "forward", broken)
     (event,) = batch.advance((Decision.CONTINUE,))
@@ -215,7 +215,7 @@ def test_an_error_in_the_model_may_be_tried_again(tmp_path, monkeypatch):
 
 def through_batch(one):
     """Return what a worker hears of a trial: its messages, and the result of whatever escaped it."""
-    batch, heard = Batch(execute, (one,)), []
+    batch, heard = TrialBatch(execute, (one,)), []
     while not batch.ended:
         heard += batch.advance((Decision.CONTINUE,))
     return heard[:-1], heard[-1].result

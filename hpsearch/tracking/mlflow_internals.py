@@ -1,10 +1,17 @@
-"""Views of a study in the MLflow UI, where its trials can be compared: MLflow's own landing page shows one folded row.
+"""Everything of ours that rests on what MLflow does not promise: any minor release may break it.
+
+Written for `WRITTEN_FOR`; the tests of this module fail when the library changes. There are three such things: views of
+a study in the UI, where its trials can be compared (MLflow's own landing page shows one folded row), the revision of
+its database schema, and the engine that it keeps for each database.
 
 The UI reads a view from the experiment tag ``mlflow.sharedViewState.KEY`` and opens it with ``viewStateShareKey=KEY``.
 """
 
+import importlib.util
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.types import Objective
@@ -13,6 +20,8 @@ from hpsearch.tracking.runs import name
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+WRITTEN_FOR = "3.17"
+"""The minor version of MLflow."""
 TABLE = "trials"
 CURVES = "curves"
 TAG = "mlflow.sharedViewState."
@@ -147,3 +156,27 @@ def _parallel(keys: Sequence[str], metric: str) -> dict[str, Any]:
         selectedMetrics=[metric],
         showAllRuns=True,
     )
+
+
+def schema_head() -> str:
+    """Return the schema revision of the installed MLflow, without importing it (that takes a second)."""
+    spec = importlib.util.find_spec("mlflow")
+    folder = Path(next(iter(spec.submodule_search_locations or []))) if spec else Path()
+    texts = [path.read_text() for path in (folder / "store/db_migrations/versions").glob("*.py")]
+    revisions = {found[1] for text in texts if (found := re.search(r'^revision = "(\w+)"', text, re.MULTILINE))}
+    older = {found[1] for text in texts if (found := re.search(r'^down_revision = "(\w+)"', text, re.MULTILINE))}
+    return next(iter(revisions - older), "")
+
+
+def build_schema(uri: str, artifacts: str) -> None:
+    """Create an empty SQLite store, and let go of the file: MLflow keeps an engine per address for good.
+
+    Args:
+        uri: of a file that does not exist yet.
+        artifacts: address of the folder of its first experiment's artifacts.
+    """
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    make_store: Callable[[str, str], Any] = SqlAlchemyStore
+    make_store(uri, artifacts).engine.dispose()
+    SqlAlchemyStore._engine_map.pop(uri, None)

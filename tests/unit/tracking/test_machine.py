@@ -5,8 +5,7 @@ import subprocess
 
 import pytest
 
-from hpsearch.tracking.environment import environment, git_state
-from hpsearch.tracking.system import SystemSampler
+from hpsearch.tracking.machine import SystemSampler, environment, git_state
 
 
 def _git(folder, *words):

@@ -1,0 +1,220 @@
+"""The writer of a study's event files, whose lines `hpsearch.tracking.events` describes and reads."""
+
+import math
+import os
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hpsearch.base.journal import Event, Journal, sync_all
+from hpsearch.base.types import Message, Started, TrialId, TrialSpec, TrialState
+from hpsearch.tracking.events import STUDY, TrialFold, TrialRecord, fold_trial, read_trial, read_trials
+
+
+class Record:
+    """Writes a study's event files; lines wait in memory until `flush`, or `write` and later `sync`.
+
+    Args:
+        folder: the study's folder.
+        changed: called after each flush with the stems of the files that have new lines (a tracker's `changed`).
+    """
+
+    def __init__(self, folder: Path, changed: Callable[[Collection[str]], None] | None = None) -> None:
+        self.folder = folder
+        self._changed = changed
+        self._journals: dict[str, Journal] = {}
+        self._folds: dict[str, TrialFold] = {}
+        self._attempt: dict[str, int] = {}
+        self._dirty: set[str] = set()
+        self._due: dict[str, Journal] = {}
+        if not self._journal(STUDY).events:
+            self._study_line({"event": "created", "uid": uuid.uuid4().hex})
+
+    def spec(self, spec: TrialSpec, time: float) -> None:
+        """Record what is about to be trained; for a trial already there only the number of its attempt is new."""
+        stem = spec.id.stem
+        fold = self._trial(spec.id)
+        self._attempt[stem] = spec.attempt
+        if fold.spec is None:
+            event = {
+                "event": "spec",
+                "time": _ms(time),
+                "point": spec.id.point,
+                "seed": spec.id.seed,
+                "fold": spec.id.fold,
+                "params": spec.params,
+                "overrides": spec.overrides,
+                "key": spec.key,
+                "folder": os.path.relpath(spec.folder, self.folder),
+                "config": spec.config,
+            }
+            self._append(stem, event)
+
+    def message(self, trial: TrialId, message: Message) -> bool:
+        """Record a message of a running trial.
+
+        Returns:
+            Whether it is new: a report of an epoch that is already there, or of a finished trial, is dropped.
+        """
+        fold = self._trial(trial)
+        if isinstance(message, Started):
+            self._start(trial, fold, message)
+            return True
+        if message.epoch in fold.reports or fold.state.finished:
+            return False
+        event = {
+            "event": "report",
+            "time": _ms(message.time),
+            "epoch": message.epoch,
+            "step": message.step,
+            "metrics": message.metrics,
+            "steps": message.steps,
+        }
+        self._append(trial.stem, event)
+        return True
+
+    def _start(self, trial: TrialId, fold: TrialFold, message: Started) -> None:
+        attempt = self._attempt.get(trial.stem, fold.attempts + 1)
+        event = {
+            "event": "start",
+            "time": _ms(message.time),
+            "attempt": attempt,
+            "epoch": message.epoch,
+            "facts": message.facts,
+        }
+        self._append(trial.stem, event)
+
+    def state(
+        self,
+        trial: TrialId,
+        state: TrialState,
+        time: float,
+        *,
+        reason: str = "",
+        traceback: str = "",
+        score: float | None = None,
+        artifacts: Iterable[str] = (),
+        facts: Mapping[str, str | int | float] | None = None,
+        attempt: int | None = None,
+    ) -> None:
+        """Record a new state of a trial; a final one is on the disk after the next flush.
+
+        Args:
+            trial: which trial.
+            state: the state it has now.
+            time: seconds since the Unix epoch.
+            reason: one line that says why.
+            traceback: of a failed attempt.
+            score: what the trial is worth.
+            artifacts: files it wrote, relative to its folder.
+            facts: scalars measured once.
+            attempt: number of the attempt this state belongs to; by default the newest one's.
+        """
+        fold = self._trial(trial)
+        event = {
+            "event": "state",
+            "time": _ms(time),
+            "state": state.value,
+            "reason": reason,
+            "traceback": traceback,
+            "attempt": self._attempt.get(trial.stem, fold.attempts) if attempt is None else attempt,
+            "score": score,
+            "artifacts": list(artifacts),
+            "facts": dict(facts or {}),
+        }
+        self._append(trial.stem, event, durable=state.finished)
+
+    def study(self, event: str, time: float, **fields: Any) -> None:
+        """Record something of the study itself.
+
+        Args:
+            event: ``open`` (name, question, config, space, objective, command, git, environment, seed, sampler),
+                ``best`` (point, params, mean, sd, n), ``system`` (metrics), ``artifact`` (path relative to the
+                study's folder, optional `to`: folder in the store), ``state`` (state, answer).
+            time: seconds since the Unix epoch.
+            fields: what happened, JSON-like.
+        """
+        self._study_line({"event": event, "time": _ms(time), **fields}, durable=event != "system")
+
+    def trial(self, trial: TrialId) -> TrialRecord | None:
+        """Return what is known of a trial, lines not yet flushed included; None when it has no record."""
+        fold = self._folds.get(trial.stem)
+        if fold is None:  # one that has ended is read again and not kept
+            return read_trial(self._path(trial.stem))
+        return fold.record() if fold.spec is not None else None
+
+    def trials(self) -> list[TrialRecord]:
+        """Flush, and read every trial of the study."""
+        self.flush()
+        return read_trials(self.folder)
+
+    def flush(self, fsync: bool = False) -> None:
+        """Write the buffered lines and wait for the disk: for files with a new final state, or for all."""
+        self.write(durable=fsync)
+        self.sync()
+
+    def write(self, durable: bool = False) -> None:
+        """Write the buffered lines, one write per file: they outlive this process; `sync` brings ends to the disk.
+
+        Args:
+            durable: the next `sync` waits for every file written now, not only for those with a new final state.
+        """
+        names = sorted(self._dirty, key=lambda name: (name != STUDY, name))
+        for name in names:
+            journal = self._journals[name]
+            journal.write(durable)
+            self._dirty.discard(name)
+            if journal.due:
+                self._due[name] = journal
+            if name in self._folds and self._folds[name].state.finished:
+                del self._folds[name], self._journals[name]
+                self._attempt.pop(name, None)
+        if names and self._changed is not None:
+            self._changed(names)
+
+    def sync(self, below: float = math.inf) -> None:
+        """Wait until the disk has the final states that were written.
+
+        Args:
+            below: only those of points with a smaller number, and what the study recorded of itself.
+        """
+        due = {name: journal for name, journal in self._due.items() if name == STUDY or _point(name) < below}
+        sync_all(due.values())
+        for name in due:
+            del self._due[name]
+
+    def close(self) -> None:
+        """Flush everything to the disk."""
+        self.flush(fsync=True)
+
+    def _study_line(self, event: Event, durable: bool = True) -> None:
+        self._journal(STUDY).append(event, durable)
+        self._dirty.add(STUDY)
+
+    def _journal(self, name: str) -> Journal:
+        if name not in self._journals:
+            self._journals[name] = Journal(self._path(name))
+        return self._journals[name]
+
+    def _path(self, name: str) -> Path:
+        return self.folder / "events" / f"{name}.jsonl"
+
+    def _trial(self, trial: TrialId) -> TrialFold:
+        if trial.stem not in self._folds:
+            self._folds[trial.stem] = fold_trial(self._journal(trial.stem).events)
+        return self._folds[trial.stem]
+
+    def _append(self, stem: str, event: Event, durable: bool = False) -> None:
+        self._journals[stem].append(event, durable)
+        self._folds[stem].apply(event)
+        self._dirty.add(stem)
+
+
+def _point(stem: str) -> int:
+    return int(stem.partition("-")[0])
+
+
+def _ms(time: float) -> float:
+    """Return a time rounded to milliseconds, as tracking stores keep it."""
+    return round(time, 3)

@@ -1,0 +1,61 @@
+"""Values that are refused where they enter, in one line with the value and what is allowed."""
+
+import math
+
+import pytest
+
+from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int, nearest, out_of_memory
+
+
+@pytest.mark.parametrize("value", [1, 3, 10])
+def test_a_whole_number_in_range_passes(value):
+    check_int("n", value, 1, 10)
+    check_int("n", value, 1)
+
+
+@pytest.mark.parametrize("value", [0, 11, True, 2.0, "3", None])
+def test_another_value_is_no_whole_number_in_range(value):
+    with pytest.raises(ConfigError) as raised:
+        check_int("n", value, 1, 10)
+    assert str(raised.value) == f"n = {value!r}: must be a whole number from 1 to 10"
+    with pytest.raises(ConfigError, match=r"n = 0: must be a whole number >= 1"):
+        check_int("n", 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("interval", "inside", "outside"),
+    [
+        ("[0, 1)", (0, 0.5), (-1e-9, 1)),
+        ("(0, 1]", (1e-9, 1), (0, 1.1)),
+        ("(0, inf)", (1e300,), (0, math.inf)),
+        ("[0, 1]", (0, 1), (math.nan, True, "0.5", None)),
+    ],
+)
+def test_the_ends_of_an_interval_are_in_it_behind_a_square_bracket(interval, inside, outside):
+    for value in inside:
+        check_float("x", value, interval)
+    for value in outside:
+        with pytest.raises(ConfigError) as raised:
+            check_float("x", value, interval)
+        assert str(raised.value) == f"x = {value!r}: must be a number in {interval}"
+
+
+def test_a_choice_has_the_type_of_what_is_allowed():
+    check_choice("k", 1, [1, "a"])
+    for value in (True, 1.0, "1"):
+        with pytest.raises(ConfigError, match=r"k = .*: must be one of 1, a"):
+            check_choice("k", value, [1, "a"])
+
+
+def test_the_nearest_word_is_suggested():
+    assert nearest("momentun", ["momentum", "lr"]) == ", did you mean 'momentum'?"
+    assert nearest("xyz", ["momentum", "lr"]) == ""
+
+
+def test_memory_that_ran_out_is_found_behind_another_error():
+    error = ValueError("outer")
+    error.__cause__ = RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory")
+    assert out_of_memory(error)
+    assert out_of_memory(MemoryError())
+    assert not out_of_memory(ValueError("other"))
+    assert not out_of_memory(None)
