@@ -6,7 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from hpsearch.base.errors import ConfigError, check_choice, check_int
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.limits import LIMITS, check_fields
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,9 +188,7 @@ class Objective:
         return self.direction == "maximize"
 
     def __post_init__(self) -> None:
-        for name, allowed in (("direction", ("maximize", "minimize")), ("reduce", ("last", "best"))):
-            check_choice(f"objective.{name}", getattr(self, name), allowed)
-        check_int("objective.smooth", self.smooth, 1)
+        check_fields("objective", LIMITS, self)
         object.__setattr__(self, "others", tuple(self.others))
         metrics = [each.metric for each in self.each]
         if len(set(metrics)) < len(metrics) or any(other.others for other in self.others):

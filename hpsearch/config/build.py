@@ -13,6 +13,8 @@ from typing import Any, NoReturn, get_origin, get_type_hints
 
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
+from hpsearch.base.limits import check_values
+from hpsearch.config.limits import limits_of
 
 PACKAGES = ("hpsearch", "torch", "optuna")
 
@@ -120,6 +122,7 @@ def _checked(where: str, config: Mapping[str, Any], kinds: Sequence[str], plugin
         if key.startswith("_") and key.endswith("_") and key not in (_TARGET, _PARTIAL, _ARGS):
             raise ConfigError(f"{where}.{key}: is not used here")
     target = _permitted(f"{where}._target_ = {path}", path, kinds, (*PACKAGES, *plugins), plugins)
+    check_values(where, limits_of(path), config)
     for name, nested in _targets(where, {key: value for key, value in config.items() if key != _TARGET}):
         _check_arguments(name, _checked(name, nested, NESTED, plugins), nested, (), bool(nested.get(_PARTIAL)))
     return target

@@ -12,7 +12,7 @@ from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import space_word, split_name, value_text, without_restart
 from hpsearch.base.keys import SINGLE
 from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, put, quote, stable_hash
-from hpsearch.config import schema
+from hpsearch.config import limits
 from hpsearch.config.composer import Composed, Composer, trial_part
 from hpsearch.config.groups import checked_folders, describe_groups, option_file, read_plugins, shown
 from hpsearch.config.messages import Choice, all_keys, did_you_mean, no_such_option, source_file
@@ -175,7 +175,7 @@ class Composition:
         except KeyError as error:
             raise SpaceError(self._unknown(error.args[0], composed)) from None
         config = trial_part(resolved)
-        schema.check(config, self.where)
+        limits.check(config, self.where)
         plain = self._origin.composer.plain(composed)
         moved = changes(plain.composed.pinned(), composed.pinned(raw, resolved))
         overrides = (*plain.texts, *(change.override() for change in moved))
@@ -205,8 +205,8 @@ class Composition:
             for composed in self._branches(key, chosen, ends):
                 if get(composed.raw, key) is ABSENT:
                     raise SpaceError(self._unknown(name, composed))
-            for value in values:
-                schema.check_value(key, value, self.where(name))
+                for value in values:
+                    limits.check_value(composed.raw, key, value, self.where(name))
 
     def _check_options(self, group: str, name: str, values: Sequence[Any]) -> None:
         options = self._origin.composer.groups[group]
@@ -272,7 +272,7 @@ def _composition(words: Words, composer: Composer) -> Composition:
         config_dirs=composer.folders,
         _origin=_Origin(composer, given, composed, study_file, _keys_of(study_file), table.sources),
     )
-    schema.check(config, composition.where)
+    limits.check(config, composition.where)
     return composition
 
 

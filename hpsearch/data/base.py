@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 
-from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int
+from hpsearch.base.errors import ConfigError, check_choice
+from hpsearch.base.limits import check_fields
 from hpsearch.data.arrays import Arrays, check_class_weights, check_classes, checked, keep_classes, weigh_classes
+from hpsearch.data.limits import LIMITS
 from hpsearch.data.scaling import LINEAR, SCALINGS, fit
 from hpsearch.data.split import kfold, stratified
 
@@ -179,22 +181,10 @@ class DataSource(ABC):
         Raises:
             ConfigError: naming the key, its value and what is allowed.
         """
-        if self.batch_size != "full":
-            _check_size("data.batch_size", self.batch_size, "'full'")
-        check_choice("data.shuffle", self.shuffle, (True, False))
-        check_float("data.valid_fraction", self.valid_fraction, "(0, 1)")
-        if self.test_fraction is not None:
-            check_float("data.test_fraction", self.test_fraction, "(0, 1)")
-            if self.has_test():
-                name = type(self).__name__
-                raise ConfigError(
-                    f"data.test_fraction = {self.test_fraction!r}: {name} has its own test part, use null"
-                )
-        if self.folds is not None:
-            check_int("data.folds", self.folds, 2)
-        check_int("data.split_seed", self.split_seed, 0)
-        if self.train_size is not None:
-            _check_size("data.train_size", self.train_size, "null")
+        check_fields("data", LIMITS, self)
+        if self.test_fraction is not None and self.has_test():
+            name = type(self).__name__
+            raise ConfigError(f"data.test_fraction = {self.test_fraction!r}: {name} has its own test part, use null")
         for name in ("classes", "class_weights"):
             if isinstance(given := getattr(self, name), list):
                 object.__setattr__(self, name, tuple(given))
@@ -203,8 +193,6 @@ class DataSource(ABC):
         check_class_weights(self.class_weights)
         check_choice("data.scaling", self.scaling, SCALINGS)
         check_choice("data.target_scaling", self.target_scaling, LINEAR)
-        if self.loader_workers is not None:
-            check_int("data.loader_workers", self.loader_workers, 0)
 
     def has_test(self) -> bool:
         """Return whether the source has a test part of its own."""
@@ -332,11 +320,6 @@ class DataSource(ABC):
         if self.train_size > len(train):
             raise ConfigError(f"data.train_size = {self.train_size}: the training part has {len(train)} samples")
         return train.rows(stratified(train.strata, self.train_size, self.split_seed, "train_size")[1])
-
-
-def _check_size(key: str, value: object, otherwise: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{key} = {value!r}: must be a whole number >= 1 or {otherwise}")
 
 
 def scaled(parts: "list[Tensor]", kind: str) -> "list[Tensor]":

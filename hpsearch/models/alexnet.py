@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_choice
-from hpsearch.nn import (
+from hpsearch.nn.init import redraw
+from hpsearch.nn.layers import (
     Step,
     Style,
     check_images,
     check_widths,
     conv_block,
     hidden_layers,
-    redraw,
     side_after,
     slimmed,
     smallest_side,
@@ -44,8 +44,8 @@ class AlexNet(nn.Module):
         hidden: width of each hidden fully connected layer.
         stem: ``original``, from 63x63 pixels on: an 11x11 convolution of stride 4, poolings of 3x3; ``small``, from
             8x8 on: a 3x3 convolution of stride 1, poolings of 2x2.
-        activation: a key of `hpsearch.nn.ACTIVATIONS`.
-        norm: of the convolutions, a key of `hpsearch.nn.NORMS`.
+        activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
+        norm: of the convolutions, a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         dropout: rate after each hidden fully connected layer, in [0, 1); or a list with one rate per layer.
     """

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_float, check_int
-from hpsearch.nn import Dropout, Style, activation_layer, channels_after, check_images, normalization, weighted
+from hpsearch.nn.activations import activation_layer, channels_after
+from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.init import redraw
-from hpsearch.nn.layers import Block
-from hpsearch.nn.normalization import centres_channels
+from hpsearch.nn.layers import Block, Style, check_images
+from hpsearch.nn.normalization import centres_channels, normalization, weighted
 from hpsearch.nn.stem import STEMS, check_stages, stem_block
 
 
@@ -73,8 +74,8 @@ class DenseNet(nn.Module):
         bottleneck: maps of a dense layer's 1x1 convolution per map added; 0 for no such convolution.
         compression: share of the maps that a transition keeps, in (0, 1].
         stem: ``original`` or ``small``, see `hpsearch.nn.stem.stem_block`.
-        activation: a key of `hpsearch.nn.ACTIVATIONS`.
-        norm: a key of `hpsearch.nn.NORMS`.
+        activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
+        norm: a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         dropout: rate on the maps that each dense layer adds, in [0, 1).
     """

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_int
-from hpsearch.nn import Dropout, Style, check_images, conv_block
+from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.init import redraw
-from hpsearch.nn.layers import Block
+from hpsearch.nn.layers import Block, Style, check_images, conv_block
 from hpsearch.nn.stem import least_side, stem_block
 
 STAGES = (
@@ -79,8 +79,8 @@ class GoogLeNet(nn.Module):
         num_outputs: number of classes or targets.
         ratio: every width is divided by it, rounded down.
         stem: ``original`` or ``small``, see `hpsearch.nn.stem.stem_block`.
-        activation: a key of `hpsearch.nn.ACTIVATIONS`.
-        norm: a key of `hpsearch.nn.NORMS`.
+        activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
+        norm: a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         dropout: rate before the linear layer, in [0, 1).
     """

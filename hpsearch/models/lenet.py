@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_choice
-from hpsearch.nn import Style, check_images, check_odd, check_widths, conv_block, hidden_layers, redraw
+from hpsearch.nn.init import redraw
+from hpsearch.nn.layers import Style, check_images, check_odd, check_widths, conv_block, hidden_layers
 
 POOLS: dict[str, type[nn.MaxPool2d] | type[nn.AvgPool2d]] = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
 
@@ -23,8 +24,8 @@ class LeNet(nn.Module):
     Args:
         in_shape: (channels, height, width) of one image.
         num_outputs: number of classes or targets.
-        activation: a key of `hpsearch.nn.ACTIVATIONS`.
-        norm: of the convolutions, a key of `hpsearch.nn.NORMS`.
+        activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
+        norm: of the convolutions, a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         pool: ``max`` or ``avg``.
         kernel_size: of both convolutions; odd.

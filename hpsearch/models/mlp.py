@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from hpsearch.nn import Style, hidden_layers
+from hpsearch.nn.layers import Style, hidden_layers
 
 
 class MLP(nn.Module):
@@ -15,8 +15,8 @@ class MLP(nn.Module):
         in_shape: shape of one input.
         num_outputs: number of classes or targets.
         hidden: width of each hidden layer, from the input on; empty is a linear model.
-        activation: a key of `hpsearch.nn.ACTIVATIONS`.
-        norm: a key of `hpsearch.nn.NORMS` that needs no feature maps.
+        activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
+        norm: a key of `hpsearch.nn.normalization.NORMS` that needs no feature maps.
         norm_first: normalize before the activation, or after it.
         dropout: rate after each hidden layer, in [0, 1); or a list with one rate per layer.
     """

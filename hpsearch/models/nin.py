@@ -5,18 +5,9 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_choice, check_int
-from hpsearch.nn import (
-    Block,
-    Dropout,
-    Step,
-    Style,
-    check_images,
-    check_widths,
-    conv_block,
-    redraw,
-    slimmed,
-    smallest_side,
-)
+from hpsearch.nn.dropout import Dropout
+from hpsearch.nn.init import redraw
+from hpsearch.nn.layers import Block, Step, Style, check_images, check_widths, conv_block, slimmed, smallest_side
 
 CONVOLUTIONS: dict[str, tuple[Step, ...]] = {
     "original": ((11, 4, 0), (5, 1, 2), (3, 1, 1), (3, 1, 1)),
@@ -42,8 +33,8 @@ class NiN(nn.Module):
         pointwise: 1x1 convolutions after each of the four, the output layer included.
         stem: ``original``, from 67x67 pixels on: an 11x11 convolution of stride 4, poolings of 3x3; ``small``, from
             8x8 on: a 3x3 convolution of stride 1, poolings of 2x2.
-        activation: a key of `hpsearch.nn.ACTIVATIONS`.
-        norm: a key of `hpsearch.nn.NORMS`.
+        activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
+        norm: a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         dropout: rate before the last of the four, in [0, 1).
     """

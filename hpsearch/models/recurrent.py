@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.nn import Dropout
+from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.recurrent import Recurrent
 
 

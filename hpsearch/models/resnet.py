@@ -5,19 +5,11 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_int
-from hpsearch.nn import (
-    Dropout,
-    Style,
-    activation_layer,
-    channels_after,
-    channels_before,
-    check_images,
-    conv_block,
-    normalization,
-    weighted,
-)
+from hpsearch.nn.activations import activation_layer, channels_after, channels_before
+from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.init import redraw
-from hpsearch.nn.normalization import centres_channels
+from hpsearch.nn.layers import Style, check_images, conv_block
+from hpsearch.nn.normalization import centres_channels, normalization, weighted
 from hpsearch.nn.stem import check_stages, least_side, stem_block
 
 
@@ -81,8 +73,8 @@ class ResNet(nn.Module):
         blocks: residual blocks of each stage.
         width: units per position in the first stage.
         stem: ``original`` or ``small``, see `hpsearch.nn.stem.stem_block`.
-        activation: a key of `hpsearch.nn.ACTIVATIONS`.
-        norm: a key of `hpsearch.nn.NORMS`.
+        activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
+        norm: a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         dropout: rate before the linear layer, in [0, 1).
     """

@@ -5,7 +5,8 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from hpsearch.nn import Style, check_images, check_odd, check_widths, conv_block, hidden_layers, redraw
+from hpsearch.nn.init import redraw
+from hpsearch.nn.layers import Style, check_images, check_odd, check_widths, conv_block, hidden_layers
 
 STD = BIAS = 0.05
 
@@ -23,8 +24,8 @@ class SmallConv(nn.Module):
         channels: maps of each convolution.
         kernel_size: of every convolution; odd.
         hidden: width of each hidden fully connected layer.
-        activation: a key of `hpsearch.nn.ACTIVATIONS`.
-        norm: of the convolutions, a key of `hpsearch.nn.NORMS`.
+        activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
+        norm: of the convolutions, a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         dropout: rate after each hidden fully connected layer, in [0, 1); or a list with one rate per layer.
     """

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from hpsearch.base.errors import check_int
 from hpsearch.models.lenet import LeNet
-from hpsearch.nn import Style
+from hpsearch.nn.layers import Style
 from hpsearch.nn.spatial import SpatialTransformer
 
 
@@ -20,8 +20,8 @@ class SpatialTransformerNet(nn.Module):
         num_outputs: number of classes or targets.
         localization_width: units per position of the localization network's convolutions.
         localization_hidden: units of its hidden layer.
-        activation: a key of `hpsearch.nn.ACTIVATIONS`.
-        norm: of the convolutions, a key of `hpsearch.nn.NORMS`.
+        activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
+        norm: of the convolutions, a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         pool: ``max`` or ``avg``, in LeNet.
         kernel_size: of LeNet's convolutions; odd.

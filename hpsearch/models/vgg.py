@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_choice
-from hpsearch.nn import Style, check_images, check_odd, check_widths, conv_block, hidden_layers, redraw, slimmed
+from hpsearch.nn.init import redraw
+from hpsearch.nn.layers import Style, check_images, check_odd, check_widths, conv_block, hidden_layers, slimmed
 
 STEMS = {"original": None, "small": 3}
 """How many blocks, from the first on, are pooled; None is all."""
@@ -30,8 +31,8 @@ class VGG(nn.Module):
         hidden: width of each hidden fully connected layer.
         stem: ``original`` pools after every block, so that five blocks need 32x32 pixels; ``small`` after the first
             three only, and needs 8x8.
-        activation: a key of `hpsearch.nn.ACTIVATIONS`.
-        norm: of the convolutions, a key of `hpsearch.nn.NORMS`.
+        activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
+        norm: of the convolutions, a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         dropout: rate after each hidden fully connected layer, in [0, 1); or a list with one rate per layer.
     """

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError, check_int
-from hpsearch.nn import Dropout, check_images
+from hpsearch.nn.dropout import Dropout
+from hpsearch.nn.layers import check_images
 from hpsearch.nn.transformer import EncoderLayer
 
 
@@ -26,7 +27,7 @@ class ViT(nn.Module):
         heads: of each attention; divides `size`.
         attention: ``dot`` or ``additive``.
         expansion: hidden units of an encoder layer's network per entry of a token.
-        activation: a key of `hpsearch.nn.ACTIVATIONS`.
+        activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
         dropout: rate on tokens with their position and within encoder layers, in [0, 1).
 
     Raises:

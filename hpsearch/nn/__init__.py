@@ -1,51 +1,17 @@
-"""Layers, activations, normalizations and initializations the models share."""
+"""Layers, activations, normalizations and initializations the models share; importing this loads no torch."""
 
-from hpsearch.nn.activations import ACTIVATIONS, CReLU, Maxout, activation_layer, channels_after, channels_before
-from hpsearch.nn.dropout import Dropout, address_dropout, advance
-from hpsearch.nn.init import Initializer, redraw
-from hpsearch.nn.layers import (
-    Block,
-    Step,
-    Style,
-    check_images,
-    check_odd,
-    check_widths,
-    conv_block,
-    dense_block,
-    dropout_rates,
-    hidden_layers,
-    side_after,
-    slimmed,
-    smallest_side,
-)
-from hpsearch.nn.normalization import NORMS, normalization, weighted
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "ACTIVATIONS",
-    "NORMS",
-    "Block",
-    "CReLU",
-    "Dropout",
-    "Initializer",
-    "Maxout",
-    "Step",
-    "Style",
-    "activation_layer",
-    "address_dropout",
-    "advance",
-    "channels_after",
-    "channels_before",
-    "check_images",
-    "check_odd",
-    "check_widths",
-    "conv_block",
-    "dense_block",
-    "dropout_rates",
-    "hidden_layers",
-    "normalization",
-    "redraw",
-    "side_after",
-    "slimmed",
-    "smallest_side",
-    "weighted",
-]
+if TYPE_CHECKING:
+    from hpsearch.nn.dropout import Dropout
+
+__all__ = ["Dropout"]
+
+
+def __getattr__(name: str) -> Any:
+    """Return what models of users need, `Dropout`, when it is asked for."""
+    if name != "Dropout":
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    from hpsearch.nn.dropout import Dropout
+
+    return Dropout

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from hpsearch.base.errors import check_float
+from hpsearch.base.limits import BELOW_ONE
 from hpsearch.base.rng import address, mix
 
 
@@ -35,7 +35,7 @@ class Dropout(nn.Module):
 
     def __init__(self, rate: float = 0.5) -> None:
         super().__init__()
-        check_float("model.dropout", rate, "[0, 1)")
+        BELOW_ONE("model.dropout", rate)
         self.active = rate > 0
         self.register_buffer("rate", torch.tensor(rate, dtype=torch.float32), persistent=False)
         self.register_buffer("seed", torch.tensor(0, dtype=torch.int32), persistent=False)

@@ -14,12 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from hpsearch.base.errors import ConfigError, check_choice, check_float
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.limits import check_fields
 from hpsearch.base.rng import seeded
-
-LOG_PRIOR = "log_prior"
-FANS = ("in", "avg")
-DISTRIBUTIONS = ("normal", "uniform")
+from hpsearch.nn.limits import LIMITS, LOG_PRIOR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +39,8 @@ class Initializer(ABC):
     output_bias: float | str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse biases that are no numbers."""
-        if self.bias is not None:
-            check_float("init.bias", self.bias, "(-inf, inf)")
-        if isinstance(self.output_bias, str):
-            check_choice("init.output_bias", self.output_bias, (LOG_PRIOR,))
-        elif self.output_bias is not None:
-            check_float("init.output_bias", self.output_bias, "(-inf, inf)")
+        """Refuse values that no table allows."""
+        check_fields("init", LIMITS, self)
 
     @property
     def needs_prior(self) -> bool:
@@ -105,11 +98,6 @@ class Constant(Initializer):
 
     value: float = 0.0
 
-    def __post_init__(self) -> None:
-        """Refuse a value that is no number."""
-        super().__post_init__()
-        check_float("init.value", self.value, "(-inf, inf)")
-
     def draw(self, weight: Tensor, source: torch.Generator) -> None:  # noqa: ARG002
         """Fill a weight with the value."""
         weight.fill_(self.value)
@@ -126,12 +114,6 @@ class Normal(Initializer):
 
     std: float = 0.01
     truncate: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse a deviation that is not positive."""
-        super().__post_init__()
-        check_float("init.std", self.std, "(0, inf)")
-        check_choice("init.truncate", self.truncate, (True, False))
 
     def draw(self, weight: Tensor, source: torch.Generator) -> None:
         """Draw a weight."""
@@ -164,13 +146,6 @@ class VarianceScaling(Initializer):
     fan: str = "in"
     distribution: str = "normal"
 
-    def __post_init__(self) -> None:
-        """Refuse a scale that is not positive, an unknown fan or distribution."""
-        super().__post_init__()
-        check_float("init.scale", self.scale, "(0, inf)")
-        check_choice("init.fan", self.fan, FANS)
-        check_choice("init.distribution", self.distribution, DISTRIBUTIONS)
-
     def draw(self, weight: Tensor, source: torch.Generator) -> None:
         """Draw a weight."""
         fan_in, fan_out = fans(weight)
@@ -193,11 +168,6 @@ class Orthogonal(Initializer):
     """
 
     gain: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Refuse a gain that is not positive."""
-        super().__post_init__()
-        check_float("init.gain", self.gain, "(0, inf)")
 
     def draw(self, weight: Tensor, source: torch.Generator) -> None:
         """Draw a weight, seen as a matrix [outputs, everything else]."""

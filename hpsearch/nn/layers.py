@@ -18,8 +18,8 @@ class Style:
     """What follows each weighted layer of a model.
 
     Attributes:
-        activation: a key of `hpsearch.nn.ACTIVATIONS`.
-        norm: a key of `hpsearch.nn.NORMS`.
+        activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
+        norm: a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
     """
 

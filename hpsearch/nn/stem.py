@@ -38,7 +38,7 @@ def least_side(stem: str, halvings: int, norm: str) -> int:
     Args:
         stem: a key of `STEMS`.
         halvings: those after the stem.
-        norm: a key of `hpsearch.nn.NORMS`; ``instance`` needs two positions after the last halving, too.
+        norm: a key of `hpsearch.nn.normalization.NORMS`; ``instance`` needs two positions after the last halving, too.
 
     Returns:
         Pixels on a side.

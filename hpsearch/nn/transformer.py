@@ -22,7 +22,7 @@ class EncoderLayer(nn.Module):
         heads: of the attention; must divide `size`.
         attention: one of `hpsearch.nn.attention.SCORES`.
         expansion: hidden units of the network per entry of a token.
-        activation: a key of `hpsearch.nn.ACTIVATIONS`.
+        activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
         dropout: rate on attention weights, on hidden units and on what is added, in [0, 1).
     """
 

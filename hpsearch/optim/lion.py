@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from hpsearch.base.errors import check_float
+from hpsearch.base.limits import check_values
+from hpsearch.optim.limits import LION
 
 
 class Lion(Optimizer):
@@ -30,11 +31,9 @@ class Lion(Optimizer):
     def __init__(
         self, params: Any, lr: float = 1e-4, betas: Sequence[float] = (0.9, 0.99), weight_decay: float = 0.0
     ) -> None:
-        check_float("optimizer.lr", lr, "(0, inf)")
-        for place, beta in enumerate(betas):
-            check_float(f"optimizer.betas[{place}]", beta, "[0, 1)")
-        check_float("optimizer.weight_decay", weight_decay, "[0, inf)")
-        super().__init__(params, {"lr": lr, "betas": tuple(betas), "weight_decay": weight_decay})
+        options = {"lr": lr, "betas": tuple(betas), "weight_decay": weight_decay}
+        check_values("optimizer", LION, options)
+        super().__init__(params, options)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

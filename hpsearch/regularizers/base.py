@@ -2,7 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from hpsearch.base.limits import check_fields
+from hpsearch.regularizers.limits import LIMITS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -11,7 +14,17 @@ if TYPE_CHECKING:
 
 
 class Regularizer:
-    """What the options of ``conf/regularizer`` build: a `Penalty`, a `Constraint`, a `Mixing` or an early stopping."""
+    """What the options of ``conf/regularizer`` build: a `Penalty`, a `Constraint`, a `Mixing` or an early stopping.
+
+    Attributes:
+        option: its name there, for messages.
+    """
+
+    option: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what the table does not allow."""
+        check_fields(f"regularizer.{self.option}", LIMITS, self)
 
 
 class Penalty(Regularizer, ABC):

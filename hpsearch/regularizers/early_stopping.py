@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hpsearch.base.errors import check_choice, check_float, check_int
 from hpsearch.regularizers.base import Regularizer
 
 
@@ -20,16 +19,11 @@ class EarlyStopping(Regularizer):
         restore_best: end with the weights of the objective's best epoch, which the test split then sees.
     """
 
+    option = "early_stopping"
     metric: str | None = None
     patience: int = 5
     min_delta: float = 0.0
     restore_best: bool = True
-
-    def __post_init__(self) -> None:
-        """Refuse values that cannot be followed."""
-        check_int("regularizer.early_stopping.patience", self.patience, 1)
-        check_float("regularizer.early_stopping.min_delta", self.min_delta, "[0, inf)")
-        check_choice("regularizer.early_stopping.restore_best", self.restore_best, (True, False))
 
     def stops(self, values: Sequence[float], maximize: bool) -> bool:
         """Return whether to end after these epochs.

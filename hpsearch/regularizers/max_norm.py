@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hpsearch.base.errors import check_float
 from hpsearch.base.weights import is_weight
 from hpsearch.regularizers.base import Constraint
 
@@ -24,11 +23,8 @@ class MaxNorm(Constraint):
         limit: the largest norm.
     """
 
+    option = "max_norm"
     limit: float = 3.0
-
-    def __post_init__(self) -> None:
-        """Refuse a limit that is not positive."""
-        check_float("regularizer.max_norm.limit", self.limit, "(0, inf)")
 
     def apply_(self, named_parameters: "Named") -> None:
         """Scale the weights of units that are over the limit."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpsearch.base import rng
-from hpsearch.base.errors import ConfigError, check_float
+from hpsearch.base.errors import ConfigError
 from hpsearch.regularizers.base import Mixing
 
 if TYPE_CHECKING:
@@ -28,11 +28,8 @@ class Mixup(Mixing):
         alpha: the larger, the stronger the blend.
     """
 
+    option = "mixup"
     alpha: float = 0.2
-
-    def __post_init__(self) -> None:
-        """Refuse an alpha that is not positive."""
-        check_float("regularizer.mixup.alpha", self.alpha, "(0, inf)")
 
     def mix(self, x: "Tensor", y: "Tensor", classes: int, seed: int, step: int) -> tuple["Tensor", "Tensor"]:
         """Return blended inputs and targets."""
@@ -55,11 +52,8 @@ class CutMix(Mixing):
         alpha: 1 makes every share equally likely.
     """
 
+    option = "cutmix"
     alpha: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Refuse an alpha that is not positive."""
-        check_float("regularizer.cutmix.alpha", self.alpha, "(0, inf)")
 
     def mix(self, x: "Tensor", y: "Tensor", classes: int, seed: int, step: int) -> tuple["Tensor", "Tensor"]:
         """Return images [B, C, H, W] with a box of others, and targets.

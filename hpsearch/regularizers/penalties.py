@@ -4,7 +4,6 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hpsearch.base.errors import check_choice, check_float
 from hpsearch.base.weights import is_weight
 from hpsearch.regularizers.base import Penalty
 
@@ -26,15 +25,6 @@ class _Norm(Penalty):
 
     strength: float
     bias_and_norm: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse a strength that is negative or not finite."""
-        check_float(f"{self._key}.strength", self.strength, "[0, inf)")
-        check_choice(f"{self._key}.bias_and_norm", self.bias_and_norm, (True, False))
-
-    @property
-    def _key(self) -> str:
-        return f"regularizer.{type(self).__name__.lower()}"
 
     @abstractmethod
     def _of(self, weight: "Tensor") -> "Tensor":
@@ -64,6 +54,8 @@ class L2(_Norm):
         bias_and_norm: penalize biases and normalization parameters too.
     """
 
+    option = "l2"
+
     @property
     def _scale(self) -> float:
         return self.strength / 2
@@ -81,6 +73,8 @@ class L1(_Norm):
         bias_and_norm: penalize biases and normalization parameters too.
     """
 
+    option = "l1"
+
     def _of(self, weight: "Tensor") -> "Tensor":
         return weight.abs().sum()
 
@@ -97,12 +91,8 @@ class Lp(_Norm):
         p: exponent, at least 1: below it the gradient has no bound at 0.
     """
 
+    option = "lp"
     p: float = 1.5
-
-    def __post_init__(self) -> None:
-        """Refuse a strength or an exponent out of range."""
-        super().__post_init__()
-        check_float("regularizer.lp.p", self.p, "[1, inf)")
 
     @property
     def _scale(self) -> float:
@@ -124,16 +114,8 @@ class ElasticNet(_Norm):
         l1_ratio: share of L1.
     """
 
+    option = "elastic_net"
     l1_ratio: float = 0.5
-
-    def __post_init__(self) -> None:
-        """Refuse a strength or a share out of range."""
-        super().__post_init__()
-        check_float("regularizer.elastic_net.l1_ratio", self.l1_ratio, "[0, 1]")
-
-    @property
-    def _key(self) -> str:
-        return "regularizer.elastic_net"
 
     def _of(self, weight: "Tensor") -> "Tensor":
         return self.l1_ratio * weight.abs().sum() + (1 - self.l1_ratio) / 2 * weight.square().sum()

@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int
+from hpsearch.base.errors import ConfigError, check_float
+from hpsearch.base.limits import check_values, rules_of
+from hpsearch.schedules.limits import LIMITS, OPTIONS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,11 +21,6 @@ if TYPE_CHECKING:
 
 LENGTHS = ("T_max", "total_iters", "total_steps")
 """Arguments of schedulers that mean the length of the run when they are null."""
-
-WARMUPS = ("linear", "exponential")
-
-COUNTS, FACTORS = ("T_max", "T_0", "T_mult", "step_size", "total_steps"), ("gamma", "power")
-"""Arguments of torch's schedulers that are whole numbers from 1 on, and positive numbers: torch takes any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +39,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         """Refuse values that no run can follow."""
-        check_choice("scheduler.per", self.per, ("step", "epoch"))
-        check_choice("scheduler.warmup", self.warmup, WARMUPS)
-        check_int("scheduler.warmup_steps", self.warmup_steps, 0)
+        check_values("scheduler", OPTIONS["scheduler"], vars(self))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +59,7 @@ class MomentumWarmup:
 
     def __post_init__(self) -> None:
         """Refuse what is no momentum or no number of steps."""
-        check_float("optimizer.initial_momentum", self.initial_momentum, "[0, 1)")
-        check_int("optimizer.initial_momentum_steps", self.initial_momentum_steps, 0)
+        check_values("optimizer", OPTIONS["optimizer"], vars(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,13 +237,9 @@ def _build(make_scheduler: "Callable[..., LRScheduler]", optimizer: "Optimizer",
 
 def _check_arguments(make_scheduler: "Callable[..., LRScheduler]") -> None:
     """Refuse, with its key, what torch's schedulers fail on later or not at all."""
-    if not isinstance(make_scheduler, functools.partial) or not make_scheduler.func.__module__.startswith("torch."):
-        return
-    for name, value in make_scheduler.keywords.items():
-        if name in COUNTS and value is not None:
-            check_int(f"scheduler.{name}", value, 1)
-        elif name in FACTORS:
-            check_float(f"scheduler.{name}", value, "(0, inf)")
+    if isinstance(make_scheduler, functools.partial):
+        target = f"{make_scheduler.func.__module__}.{make_scheduler.func.__qualname__}"
+        check_values("scheduler", rules_of(LIMITS, target), make_scheduler.keywords)
 
 
 def _run_arguments(make_scheduler: "Callable[..., LRScheduler]", run: Run) -> Mapping[str, Any]:

@@ -60,7 +60,7 @@ class Extension:
                     )
 
     def widenings(
-        self, space: Space, original: Space, best: Mapping[str, Any], allowed: Callable[[str, Any], bool]
+        self, space: Space, original: Space, best: Mapping[str, Any], allowed: Callable[[Mapping[str, Any]], bool]
     ) -> list[Widening]:
         """Return what to widen.
 
@@ -68,7 +68,7 @@ class Extension:
             space: the present ranges.
             original: the ranges that the study began with.
             best: the best point's hyperparameters by dotted key.
-            allowed: whether a key may take a value.
+            allowed: whether a point may have these hyperparameters.
 
         Returns:
             A widening per side at which the best value lies: a decade on a logarithmic scale, else half of the
@@ -79,20 +79,24 @@ class Extension:
         found = []
         for parameter in space.parameters:
             if self.edges and _is_range(parameter) and parameter.name in active:
-                widening = self._widening(parameter, first[parameter.name], best[parameter.key], allowed)
+                widening = self._widening(parameter, first[parameter.name], best, allowed)
                 found += [] if widening is None else [widening]
         return found
 
     def _widening(
-        self, parameter: Parameter, original: Parameter, value: float, allowed: Callable[[str, Any], bool]
+        self,
+        parameter: Parameter,
+        original: Parameter,
+        best: Mapping[str, Any],
+        allowed: Callable[[Mapping[str, Any]], bool],
     ) -> Widening | None:
-        low, high = _ends(parameter)
+        (low, high), value = _ends(parameter), best[parameter.key]
         place = _place(parameter, value)
         if EDGE <= place <= 1 - EDGE:
             return None
         side = "low" if place < EDGE else "high"
         end = self._end(parameter, original, side)
-        if end == (low if side == "low" else high) or not allowed(parameter.key, end):
+        if end == (low if side == "low" else high) or not allowed({**best, parameter.key: end}):
             return None
         new = (end, high) if side == "low" else (low, end)
         return Widening(parameter.name, parameter.key, side, (low, high), new, value)
@@ -125,13 +129,13 @@ class Ranges:
         space: the present ranges.
         original: those that the search began with, None where they are the present ones.
         extension: whether and how far they are widened.
-        allowed: whether a key of the space may take a value.
+        allowed: whether a point may have these hyperparameters, by dotted key.
     """
 
     space: Space
     original: Space | None = None
     extension: Extension | None = None
-    allowed: Callable[[str, Any], bool] = lambda *_: True
+    allowed: Callable[[Mapping[str, Any]], bool] = lambda _: True
 
     @property
     def first(self) -> Space:

@@ -12,7 +12,6 @@ from hpsearch.base.grammar import value_text
 from hpsearch.base.types import Objective
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
-from hpsearch.config.schema import check_value
 from hpsearch.search.auto import AutoPruner
 from hpsearch.search.extension import Extension
 from hpsearch.search.plan import Plan
@@ -42,10 +41,10 @@ class Search:
         config = self.composition.config
         return _quietly("sampler", config, seed=seed_after(self.sampler, config["seed"], points))
 
-    def allowed(self, key: str, value: Any) -> bool:
-        """Return whether a key of the configuration may take a value."""
+    def allowed(self, params: Mapping[str, Any]) -> bool:
+        """Return whether a trial may have these hyperparameters, by dotted key."""
         try:
-            check_value(key, value, "")
+            self.composition.trial(params, self.plan.seeds[0])
         except ConfigError:
             return False
         return True

@@ -9,9 +9,10 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.limits import check_fields
+from hpsearch.trial.limits import LIMITS
 
-MODES = ("none", "predict", "head", "last_k", "all")
 SHOWN = 3
 """Names that a message gives of each kind of difference."""
 
@@ -55,10 +56,7 @@ class FineTune:
     fresh_head: bool = False
 
     def __post_init__(self) -> None:
-        check_choice("finetune.mode", self.mode, MODES)
-        check_int("finetune.k", self.k, 1)
-        check_float("finetune.rate_factor", self.rate_factor, "(0, inf)")
-        check_choice("finetune.fresh_head", self.fresh_head, (True, False))
+        check_fields("finetune", LIMITS, self)
 
     def apply(self, model: nn.Module, path: str | None = None) -> Tuned:
         """Load the checkpoint into a model and freeze what is not trained.

@@ -11,7 +11,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from hpsearch.base import platform
-from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int
+from hpsearch.base.errors import ConfigError, check_choice
+from hpsearch.base.limits import check_fields
 from hpsearch.base.types import Objective
 from hpsearch.data.augment import Augment
 from hpsearch.data.base import Splits
@@ -20,6 +21,7 @@ from hpsearch.metrics.base import Metric
 from hpsearch.regularizers import Constraint, EarlyStopping, Mixing, Penalty
 from hpsearch.schedules import Table
 from hpsearch.schedules.plateau import Plateau
+from hpsearch.trial.limits import LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,23 +68,10 @@ class Trainer:
     watch_layers: bool = True
 
     def __post_init__(self) -> None:
-        check_int("trainer.epochs", self.epochs, 1)
-        if self.steps is not None:
-            check_int("trainer.steps", self.steps, 1)
-        check_int("trainer.eval_batch_size", self.eval_batch_size, 1)
+        check_fields("trainer", LIMITS, self)
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(self.device)):
             raise ConfigError(f"trainer.device = {self.device!r}: must be auto, cpu, mps, cuda or cuda:N")
         check_choice("trainer.eval_views", self.eval_views, VIEWS)
-        check_choice("trainer.precision", self.precision, ("float32", "bf16"))
-        check_float("trainer.diverge_factor", self.diverge_factor, "(1, inf)")
-        check_float("trainer.checkpoint_sec", self.checkpoint_sec, "[0, inf)")
-        for name in ("compile", "channels_last", "deterministic", "eval_initial", "test", "watch_layers"):
-            check_choice(f"trainer.{name}", getattr(self, name), (True, False))
-        for name in ("clip_norm", "clip_value"):
-            if getattr(self, name) is not None:
-                check_float(f"trainer.{name}", getattr(self, name), "(0, inf)")
-        if self.log_every is not None:
-            check_int("trainer.log_every", self.log_every, 1)
 
     def find_device(self) -> torch.device:
         """Return the device to train on, see `hpsearch.base.platform.choose_device`."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.files import LAYERS, replacement
-from hpsearch.nn import ACTIVATIONS
+from hpsearch.nn.activations import ACTIVATIONS
 
 SAMPLES = 256
 """Outputs of activations are read of so many samples at most: of a thousand images a convolution has millions."""

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from hpsearch.base import rng
 from hpsearch.base.errors import ConfigError
-from hpsearch.losses import check_fit
+from hpsearch.losses.fit import check_fit
 from hpsearch.metrics.meter import try_out
 from hpsearch.nn.dropout import Dropout, address_dropout, advance
 from hpsearch.trial.job import Job

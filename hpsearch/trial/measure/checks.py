@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.losses import BinaryCrossEntropy, Focal, check_fit
+from hpsearch.losses.binary_cross_entropy import BinaryCrossEntropy
+from hpsearch.losses.fit import check_fit
+from hpsearch.losses.focal import Focal
 from hpsearch.regularizers import L2
 from hpsearch.trial.build import fitting, prepare
 from hpsearch.trial.job import Job

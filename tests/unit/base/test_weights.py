@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from hpsearch.base.weights import is_weight
-from hpsearch.nn import weighted
+from hpsearch.nn.normalization import weighted
 from hpsearch.optim.groups import parameter_groups
 from hpsearch.regularizers import L2, MaxNorm
 

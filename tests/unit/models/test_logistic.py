@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.losses import BinaryCrossEntropy
+from hpsearch.losses.binary_cross_entropy import BinaryCrossEntropy
 from hpsearch.models.logistic import LogisticRegression
 from hpsearch.models.softmax import SoftmaxRegression
 

@@ -4,7 +4,8 @@ from torch import nn
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.models.mlp import MLP
-from hpsearch.nn import CReLU, Dropout, Maxout, address_dropout
+from hpsearch.nn.activations import CReLU, Maxout
+from hpsearch.nn.dropout import Dropout, address_dropout
 
 
 def parameters(model):

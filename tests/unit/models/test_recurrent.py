@@ -3,7 +3,7 @@ import torch
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.models.recurrent import RecurrentNet
-from hpsearch.nn import address_dropout
+from hpsearch.nn.dropout import address_dropout
 from hpsearch.nn.recurrent import CELLS
 
 

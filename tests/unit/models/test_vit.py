@@ -3,7 +3,7 @@ import torch
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.models.vit import ViT
-from hpsearch.nn import Dropout
+from hpsearch.nn.dropout import Dropout
 
 
 def test_a_patch_is_a_token_of_its_own():

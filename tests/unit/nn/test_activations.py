@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.nn import ACTIVATIONS, activation_layer, channels_after, channels_before
+from hpsearch.nn.activations import ACTIVATIONS, activation_layer, channels_after, channels_before
 
 FORMULAS = {
     "sigmoid": lambda x: 1 / (1 + math.exp(-x)),

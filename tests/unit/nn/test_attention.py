@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.nn import address_dropout, advance
 from hpsearch.nn.attention import Additive, MultiHeadAttention, ScaledDotProduct, attend
+from hpsearch.nn.dropout import address_dropout, advance
 
 torch.manual_seed(0)
 B, Q, K, D = 2, 3, 5, 4

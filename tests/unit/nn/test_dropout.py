@@ -5,7 +5,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.rng import mix
-from hpsearch.nn import Dropout, address_dropout, advance
+from hpsearch.nn.dropout import Dropout, address_dropout, advance
 
 
 def mask(layer, shape=(64, 256)):

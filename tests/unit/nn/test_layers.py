@@ -3,17 +3,10 @@ import torch
 from torch import nn
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.nn import (
-    ACTIVATIONS,
-    NORMS,
-    Dropout,
-    Style,
-    check_images,
-    check_widths,
-    conv_block,
-    dense_block,
-    hidden_layers,
-)
+from hpsearch.nn.activations import ACTIVATIONS
+from hpsearch.nn.dropout import Dropout
+from hpsearch.nn.layers import Style, check_images, check_widths, conv_block, dense_block, hidden_layers
+from hpsearch.nn.normalization import NORMS
 
 
 def test_each_layer_has_its_activation_and_dropout():

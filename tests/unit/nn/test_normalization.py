@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.nn import NORMS, normalization, weighted
+from hpsearch.nn.normalization import NORMS, normalization, weighted
 
 AXES = {"batch": (0, 2, 3), "layer": (1, 2, 3), "instance": (2, 3)}
 

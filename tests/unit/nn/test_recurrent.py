@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.nn import address_dropout
+from hpsearch.nn.dropout import address_dropout
 from hpsearch.nn.recurrent import CELLS, Jordan, Recurrent
 
 TORCH = {"elman": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from hpsearch.nn import Style
 from hpsearch.nn.init import VarianceScaling
+from hpsearch.nn.layers import Style
 from hpsearch.nn.spatial import SpatialTransformer
 
 

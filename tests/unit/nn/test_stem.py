@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.nn import Style
+from hpsearch.nn.layers import Style
 from hpsearch.nn.stem import check_stages, least_side, stem_block
 
 

@@ -10,9 +10,11 @@ import torch
 from omegaconf import OmegaConf
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.losses import BinaryCrossEntropy, Focal, check_fit
+from hpsearch.losses.binary_cross_entropy import BinaryCrossEntropy
+from hpsearch.losses.fit import check_fit
+from hpsearch.losses.focal import Focal
 
-CONF = Path(__file__).resolve().parents[2] / "conf" / "loss"
+CONF = Path(__file__).resolve().parents[3] / "conf" / "loss"
 OPTIONS = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in sorted(CONF.glob("*.yaml"))}
 DEPRECATED = {"size_average", "reduce"}
 

@@ -1,0 +1,18 @@
+"""What arguments of data sources may be."""
+
+from hpsearch.base.limits import Limits, count, flag, number, optional, or_word, text
+
+LIMITS: Limits = {
+    "hpsearch.data.*": {
+        "batch_size": or_word(count(), "full"),
+        "shuffle": flag,
+        "valid_fraction": number("(0, 1)"),
+        "test_fraction": optional(number("(0, 1)")),
+        "folds": optional(count(2)),
+        "split_seed": count(0),
+        "train_size": optional(count()),
+        "loader_workers": optional(count(0)),
+    },
+    **{f"hpsearch.data.{name}": {"root": optional(text)} for name in ("MNIST", "FashionMNIST", "CIFAR10")},
+}
+"""The first are fields of every source, of users' too, whose constructor is ours."""

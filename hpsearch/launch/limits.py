@@ -1,0 +1,7 @@
+"""What arguments of launchers may be."""
+
+from hpsearch.base.limits import Limits, count, flag, optional, or_word
+
+LIMITS: Limits = {
+    "hpsearch.launch.*": {"workers": optional(or_word(count(), "auto")), "lockstep": flag, "retries": count(0)},
+}

@@ -1,0 +1,1 @@
+"""Losses that torch has not got, or not for class numbers."""

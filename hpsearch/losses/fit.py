@@ -1,0 +1,40 @@
+"""Whether a loss, a model's outputs and the labels fit together."""
+
+from torch import Tensor, nn
+
+from hpsearch.base.errors import ConfigError
+from hpsearch.losses.binary_cross_entropy import BinaryCrossEntropy
+from hpsearch.losses.focal import Focal
+
+
+def check_fit(loss: nn.Module, outputs: Tensor, y: Tensor, task: str, num_outputs: int) -> None:
+    """Refuse outputs that do not fit the labels: on a GPU, a loss would bring the process down.
+
+    Args:
+        loss: the loss; torch's cross-entropy needs one output per class.
+        outputs: what the model returned for a batch.
+        y: the batch's targets.
+        task: ``classification`` or ``regression``.
+        num_outputs: number of classes, or of targets.
+
+    Raises:
+        ConfigError: naming both sizes.
+    """
+    found = tuple(outputs.shape)
+    if outputs.ndim != 2 or len(outputs) != len(y):
+        raise ConfigError(f"model: gives outputs of shape {found} for {len(y)} samples, must be ({len(y)}, outputs)")
+    if task == "regression" and found != tuple(y.shape):
+        raise ConfigError(f"model: gives {found[1]} outputs, the data has {num_outputs} targets")
+    if task == "regression" and isinstance(loss, nn.CrossEntropyLoss | BinaryCrossEntropy | Focal):
+        raise ConfigError(f"loss: {type(loss).__name__} is for classes, the data has numbers to predict: loss=mse")
+    if task == "classification" and isinstance(loss, nn.MSELoss | nn.L1Loss | nn.SmoothL1Loss | nn.HuberLoss):
+        raise ConfigError(f"loss: {type(loss).__name__} is for numbers, the data has classes: loss=cross_entropy")
+    if task == "classification" and found[1] != num_outputs and (found[1], num_outputs) != (1, 2):
+        raise ConfigError(f"model: gives {found[1]} outputs, the labels have {num_outputs} classes")
+    if task == "classification" and found[1] == 1 and isinstance(loss, nn.CrossEntropyLoss):
+        raise ConfigError(
+            "loss: cross-entropy needs one output per class, the model gives 1: loss=binary_cross_entropy"
+        )
+    weight = getattr(loss, "weight", None)
+    if task == "classification" and isinstance(weight, Tensor) and len(weight) != num_outputs:
+        raise ConfigError(f"loss.weight: {len(weight)} weights, but there are {num_outputs} classes")

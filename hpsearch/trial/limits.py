@@ -1,0 +1,30 @@
+"""What arguments of our training loop and of fine-tuning may be."""
+
+from hpsearch.base.limits import NOT_NEGATIVE, POSITIVE, Limits, count, flag, number, one_of, optional, text
+
+LIMITS: Limits = {
+    "hpsearch.trial.loop.Trainer": {
+        "epochs": count(),
+        "steps": optional(count()),
+        "precision": one_of("float32", "bf16"),
+        "compile": flag,
+        "channels_last": flag,
+        "deterministic": flag,
+        "clip_norm": optional(POSITIVE),
+        "clip_value": optional(POSITIVE),
+        "eval_batch_size": count(),
+        "eval_initial": flag,
+        "test": flag,
+        "diverge_factor": number("(1, inf)"),
+        "checkpoint_sec": NOT_NEGATIVE,
+        "log_every": optional(count()),
+        "watch_layers": flag,
+    },
+    "hpsearch.trial.finetune.FineTune": {
+        "mode": one_of("none", "predict", "head", "last_k", "all"),
+        "source": optional(text),
+        "k": count(),
+        "rate_factor": POSITIVE,
+        "fresh_head": flag,
+    },
+}
