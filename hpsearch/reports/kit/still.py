@@ -4,47 +4,50 @@ It knows what our figures use: scatter, horizontal bars, heat maps, shapes, anno
 shows its first entry; hover texts are left out.
 """
 
-import html
 import math
-import re
-from base64 import b64decode
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator, PercentFormatter
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.words import number
-from hpsearch.reports.kit.curves import Array
+from hpsearch.reports.kit.still_traces import (
+    DASHES,
+    POINTS_PER_PIXEL,
+    Pane,
+    Part,
+    Style,
+    colour_of,
+    draw_trace,
+    plain,
+    scale_of,
+    trace_label,
+)
 from hpsearch.reports.kit.svg import svg_text
 
-Part: TypeAlias = Mapping[str, Any]
-Style: TypeAlias = dict[str, Any]
-_PIXELS = 100  # per inch
-_LETTER = 7.6  # pixels of a letter of a tick label
-_ROW, _COLUMNS = 18, 6  # pixels of a row of a legend, and the most columns
-_DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
-_SYMBOLS = {
-    **{
-        "circle": "o",
-        "square": "s",
-        "diamond": "D",
-        "x": "X",
-        "cross": "P",
-        "triangle-down": "v",
-        "triangle-up": "^",
-        "triangle-right": ">",
-    },
-    **{"triangle-right": ">", "line-ns": "|", "line-ew": "_", "star": "*"},
-}
+PIXELS_PER_INCH = 100
+HEIGHT_PX = 430  # of a figure that does not say
+MARGIN_PX = {"l": 64, "r": 20, "t": 34, "b": 54}  # around the plot, of a figure that does not say
+TICK_LETTER_PX = 7.6  # of a letter of a tick label
+TICK_GAP_PX = 22  # between the edge of the picture and a name beside an axis, tick included
+AXIS_LABEL_PX = 22  # what the label of an axis takes beside its names
+COLOUR_BAR_PX = 112  # to the right of the plot, its numbers and its label included
+LEGEND_ROW_PX = 18
+LEGEND_TOP_PX = 14  # above its first row
+LEGEND_ENTRY_PX = 54  # of an entry, beside its letters
+LEGEND_LETTER_PX = 6.5
+LEGEND_COLUMNS = 6  # at most
+LEGEND_UPRIGHT_PX = 44  # of a legend to the right of the plot, beside its letters
+TEXT = 9  # points of a legend and of a note
+_BAR_GAP, _BAR_WIDTH = 0.015, 0.016  # of a colour bar, in shares of the width
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,30 +78,6 @@ class Drawing:
         return f"{self.title}. {self.figure.layout.meta['alt']}"
 
 
-@dataclass(slots=True)
-class _Pane:
-    """One pair of axes, and the names that stand for 0, 1, 2, ... along them."""
-
-    ax: Axes
-    names: dict[str, dict[str, int]] = field(default_factory=lambda: {"x": {}, "y": {}})
-
-    def places(self, axis: str, values: Any, size: int = 0) -> Array:
-        """Return coordinates as numbers with NaN for gaps; without values 0, 1, 2, ..."""
-        known = self.names[axis]
-        if values is None:
-            return np.arange(size, dtype=float)
-        if isinstance(values, Mapping):  # numbers as plotly packs them
-            return np.frombuffer(b64decode(values["bdata"]), dtype=values["dtype"]).astype(float)
-        read = (known.setdefault(_plain(v), len(known)) if isinstance(v, str) else v for v in values)
-        return np.array([math.nan if value is None else value for value in read], dtype=float)
-
-    def name(self) -> None:
-        """Write the names beside the axes."""
-        for axis, known in self.names.items():
-            if known:
-                getattr(self.ax, f"set_{axis}ticks")(range(len(known)), list(known))
-
-
 def still(figure: go.Figure, width: int = 760) -> str:
     """Draw a figure as SVG; the same one always gives the same bytes.
 
@@ -109,24 +88,32 @@ def still(figure: go.Figure, width: int = 760) -> str:
     Returns:
         SVG text.
     """
+    height = figure.layout.height or HEIGHT_PX
+    inches = (width / PIXELS_PER_INCH, height / PIXELS_PER_INCH)
+    return svg_text(lambda drawn: fill(drawn, figure), inches)
+
+
+def fill(drawn: Figure, figure: go.Figure) -> None:
+    """Draw a plotly figure on an empty matplotlib figure.
+
+    Args:
+        drawn: where to draw.
+        figure: in the house style.
+    """
     parts = figure.to_plotly_json()
     traces = [trace for trace in parts["data"] if trace.get("visible", True) is True]
     layout: Part = parts["layout"]
-    height = layout.get("height", 430)
-    return svg_text(lambda drawn: _fill(drawn, traces, layout, width, height), (width / _PIXELS, height / _PIXELS))
-
-
-def _fill(drawn: Figure, traces: Sequence[Part], layout: Part, width: int, height: int) -> None:
+    width, height = (round(inches * PIXELS_PER_INCH) for inches in drawn.get_size_inches())
     drawn.set_layout_engine("none")
     box = _box(traces, layout, width, height)
-    panes = {("x", "y"): _Pane(_placed(drawn, box, _axis(layout, "x"), _axis(layout, "y")))}
+    panes = {("x", "y"): Pane(_placed(drawn, box, _axis(layout, "x"), _axis(layout, "y")))}
     beside = [trace for trace in traces if trace.get("type") == "bar"] if layout.get("barmode") == "group" else []
     for trace in traces:
         key = (trace.get("xaxis", "x"), trace.get("yaxis", "y"))
         if key not in panes:
-            panes[key] = _Pane(_placed(drawn, box, *(_axis(layout, name) for name in key)))
+            panes[key] = Pane(_placed(drawn, box, *(_axis(layout, name) for name in key)))
         lane = (beside.index(trace), len(beside)) if trace in beside else (0, 1)
-        _draw(panes[key], trace, lane)
+        draw_trace(panes[key], trace, lane)
     for (x, y), pane in panes.items():
         pane.name()
         _scale(pane.ax, _axis(layout, x), _axis(layout, y))
@@ -145,27 +132,28 @@ def _fill(drawn: Figure, traces: Sequence[Part], layout: Part, width: int, heigh
 
 def _box(traces: Sequence[Part], layout: Part, width: int, height: int) -> tuple[float, float, float, float]:
     """Return left, bottom, width and height of the plot as shares, with room for long names and a colour bar."""
-    margin = {"l": 64, "r": 20, "t": 34, "b": 54, **(layout.get("margin") or {})}
+    margin = {**MARGIN_PX, **(layout.get("margin") or {})}
     styles = [style for name, style in layout.items() if name.startswith("yaxis")]
     names = [str(text) for style in styles for text in style.get("ticktext") or ()]
     names += [y for trace in traces for y in trace.get("y", ()) if isinstance(y, str)]
-    beside = 44 if any(style.get("ticktext") and (style.get("title") or {}).get("text") for style in styles) else 22
-    left = max(margin["l"], beside + _LETTER * max((len(_plain(name)) for name in names), default=0))
-    right = max(margin["r"], 90 if any(_colour_bar(trace) for trace in traces) else 0)
+    longest = max((len(line) for name in names for line in plain(name).splitlines()), default=0)
+    titled = any(style.get("ticktext") and (style.get("title") or {}).get("text") for style in styles)
+    left = max(margin["l"], TICK_GAP_PX + AXIS_LABEL_PX * titled + TICK_LETTER_PX * longest)
+    right = max(margin["r"], COLOUR_BAR_PX if any(_colour_bar(trace) for trace in traces) else 0)
+    labels = list(dict.fromkeys(label for trace in traces if (label := trace_label(trace))))
     if _upright(layout):
-        right = 44 + _LETTER * max((len(_label(trace)) for trace in traces), default=0)
-    labels = list(dict.fromkeys(label for trace in traces if (label := _label(trace))))
+        right = LEGEND_UPRIGHT_PX + TICK_LETTER_PX * max(map(len, labels), default=0)
     rows = 0 if _upright(layout) or not labels else math.ceil(len(labels) / _columns(labels, width - left - right))
-    top = max(margin["t"], 14 + _ROW * rows)
+    top = max(margin["t"], LEGEND_TOP_PX + LEGEND_ROW_PX * rows)
     return left / width, margin["b"] / height, 1 - (left + right) / width, 1 - (top + margin["b"]) / height
 
 
 def _columns(labels: Sequence[str], pixels: float) -> int:
     """Return in how many columns a legend fits; matplotlib fills one after the other, the first ones with one more."""
-    for rows in range(math.ceil(len(labels) / _COLUMNS), len(labels)):
+    for rows in range(math.ceil(len(labels) / LEGEND_COLUMNS), len(labels)):
         columns = math.ceil(len(labels) / rows)
         widths = [max(map(len, column)) for column in np.array_split(np.array(labels), columns)]
-        if sum(54 + 0.85 * _LETTER * width for width in widths) <= pixels:
+        if sum(LEGEND_ENTRY_PX + LEGEND_LETTER_PX * width for width in widths) <= pixels:
             return columns
     return 1
 
@@ -193,98 +181,6 @@ def _placed(drawn: Figure, box: tuple[float, float, float, float], x: Part, y: P
     return drawn.add_axes(place)
 
 
-def _draw(pane: _Pane, trace: Part, lane: tuple[int, int]) -> None:
-    kind = trace.get("type", "scatter")
-    if kind == "bar":
-        _bar(pane, trace, lane)
-    else:
-        (_heat if kind in ("heatmap", "contour") else _scatter)(pane, trace)
-
-
-def _heat(pane: _Pane, trace: Part) -> None:
-    z = np.array([[math.nan if v is None else v for v in row] for row in trace["z"]], dtype=float)
-    x, y = (pane.places(axis, trace.get(axis), z.shape[1 - row]) for row, axis in enumerate("xy"))
-    low, high = (trace.get(key) for key in ("zmin", "zmax"))
-    shared: Style = {"cmap": _scale_of(trace), "vmin": low, "vmax": high}
-    if trace["type"] == "contour":
-        pane.ax.contourf(x, y, z, levels=trace.get("ncontours", 14), **shared)
-        return
-    pane.ax.pcolormesh(x, y, z, shading="auto", **shared)
-    for row, texts in zip(y, () if trace.get("text") is None else trace["text"], strict=False):
-        for column, text in zip(x, texts, strict=False):
-            pane.ax.text(column, row, _plain(text), ha="center", va="center", fontsize=8)
-
-
-def _bar(pane: _Pane, trace: Part, lane: tuple[int, int]) -> None:
-    error, (place, of) = trace.get("error_x") or {}, lane
-    width = (trace.get("width") or 0.8) / of
-    y = pane.places("y", trace["y"]) + (place - (of - 1) / 2) * width
-    x = pane.places("x", trace["x"])
-    colour = _colour((trace.get("marker") or {}).get("color") or theme.BLUE)
-    rest: Style = {"left": trace.get("base"), "color": colour, "alpha": trace.get("opacity", 1), "label": _label(trace)}
-    pane.ax.barh(y, x, width, **rest)
-    ends = x if trace.get("base") is None else x + np.array(trace["base"])
-    _error(pane.ax, ends, y, "x", error, theme.INK, 4)
-
-
-def _scatter(pane: _Pane, trace: Part) -> None:
-    y = pane.places("y", trace.get("y"))
-    x = pane.places("x", trace.get("x"), len(y))
-    mode, line, marker = trace.get("mode", "lines"), trace.get("line") or {}, trace.get("marker") or {}
-    colour = _colour(line.get("color") or _single(marker.get("color")) or theme.BLUE)
-    look = {"alpha": trace.get("opacity", 1.0), "label": _label(trace), "zorder": trace.get("zorder", 1) + 2}
-    if trace.get("fill") == "tonexty" and pane.ax.lines:
-        step: Any = {"hv": "post", "vh": "pre"}.get(line.get("shape", ""))
-        wash = _colour(trace.get("fillcolor") or theme.BLUE_WASH)
-        pane.ax.fill_between(x, pane.ax.lines[-1].get_ydata(), y, step=step, color=wash, lw=0, label=look.pop("label"))
-    for axis in ("x", "y"):
-        _error(pane.ax, x, y, axis, trace.get(f"error_{axis}") or {}, colour, look["zorder"])
-    if "lines" in mode:
-        pane.ax.plot(x, y, color=colour, **_line_style(line), **(_dots(marker) if "markers" in mode else {}), **look)
-    elif "markers" in mode:
-        _marks(pane.ax, x, y, marker, look)
-    if "text" in mode:
-        above: Style = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
-        for place, text in enumerate(trace["text"]):
-            pane.ax.annotate(_plain(text), (x[place], y[place]), (0, 7), **above)
-
-
-def _line_style(line: Part) -> Style:
-    shape = {"hv": "steps-post", "vh": "steps-pre"}.get(line.get("shape", ""), "default")
-    return {"ls": _DASHES.get(line.get("dash", "solid"), "--"), "lw": 0.75 * line.get("width", 2), "drawstyle": shape}
-
-
-def _dots(marker: Part) -> Style:
-    return {"marker": _symbol(marker), "ms": 0.75 * float(_single(marker.get("size")) or 6)}
-
-
-def _symbol(marker: Part) -> str:
-    return _SYMBOLS.get(str(_single(marker.get("symbol")) or "circle").removesuffix("-open"), "o")
-
-
-def _error(ax: Axes, x: Array, y: Array, axis: str, error: Part, colour: Any, order: float) -> None:
-    if error.get("array") is None or error.get("visible") is False or not any(error["array"]):
-        return
-    above = list(error["array"])
-    spread = [list(error["arrayminus"]) if error.get("arrayminus") is not None else above, above]
-    shared: Style = {"ecolor": colour, "elinewidth": 1.4, "capsize": 3, "zorder": order, f"{axis}err": spread}
-    ax.errorbar(x, y, fmt="none", **shared)
-
-
-def _marks(ax: Axes, x: Array, y: Array, marker: Part, look: Style) -> None:
-    name, sizes = str(_single(marker.get("symbol")) or "circle"), marker.get("size")
-    colour = _colours(marker, marker.get("color"), len(x))
-    style: Style = {"color": colour, "linewidths": 1.8 if name.startswith("line") else 0}
-    ring = marker.get("line") or {}
-    if isinstance(colour, tuple) and colour[3] == 0:
-        style = {"facecolors": "none", "edgecolors": _colour(ring.get("color")), "linewidths": ring.get("width", 1)}
-    elif name.endswith("-open") and not name.startswith("line"):
-        style = {"facecolors": "none", "edgecolors": colour}
-    area = np.square(0.78 * np.array(sizes if _listed(sizes) else [sizes or 6], dtype=float))
-    opacity = look["alpha"] * float(_single(marker.get("opacity")) or 1)
-    ax.scatter(x, y, area, marker=_symbol(marker), **{**look, "alpha": opacity}, **style)
-
-
 def _scale(ax: Axes, x: Part, y: Part) -> None:
     for axis, line, style in (("x", ax.xaxis, x), ("y", ax.yaxis, y)):
         limits = ax.set_xlim if axis == "x" else ax.set_ylim
@@ -301,7 +197,7 @@ def _scale(ax: Axes, x: Part, y: Part) -> None:
         if style.get("autorange") == "reversed":
             limits(*reversed(line.get_view_interval()))
         _ticks(line, style)
-        line.set_label_text(_plain((style.get("title") or {}).get("text") or ""))
+        line.set_label_text(plain((style.get("title") or {}).get("text") or ""))
 
 
 def _ticks(line: XAxis | YAxis, style: Part) -> None:
@@ -309,8 +205,10 @@ def _ticks(line: XAxis | YAxis, style: Part) -> None:
         line.tick_top()
     if style.get("tickvals") is not None:
         texts = style.get("ticktext")
-        line.set_ticks(list(style["tickvals"]), None if texts is None else list(map(_plain, texts)))
+        line.set_ticks(list(style["tickvals"]), None if texts is None else list(map(plain, texts)))
         line.set_minor_locator(NullLocator())
+    elif style.get("tickformat") == ".0%":
+        line.set_major_formatter(PercentFormatter(1, 0))
     if style.get("showgrid") is False:
         line.grid(False)
     if style.get("showticklabels") is False or style.get("visible") is False:
@@ -319,13 +217,13 @@ def _ticks(line: XAxis | YAxis, style: Part) -> None:
 
 def _shape(ax: Axes, shape: Part) -> None:
     line = shape.get("line") or {}
-    colour = _colour(line.get("color") or theme.RULE)
+    colour = colour_of(line.get("color") or theme.RULE)
     tall, wide = shape.get("yref") == "paper", shape.get("xref") == "paper"
     if shape.get("type") == "line":
         style: Style = {
             "color": colour,
-            "ls": _DASHES.get(line.get("dash", "solid"), "--"),
-            "lw": 0.75 * line.get("width", 1),
+            "ls": DASHES.get(line.get("dash", "solid"), "--"),
+            "lw": POINTS_PER_PIXEL * line.get("width", 1),
         }
         if tall and shape["x0"] == shape["x1"]:
             ax.axvline(shape["x0"], **style)
@@ -334,7 +232,7 @@ def _shape(ax: Axes, shape: Part) -> None:
         else:
             ax.plot([shape["x0"], shape["x1"]], [shape["y0"], shape["y1"]], **style)
         return
-    fill: Style = {"color": _colour(shape.get("fillcolor") or theme.GREY_WASH), "lw": 0, "zorder": 0}
+    fill: Style = {"color": colour_of(shape.get("fillcolor") or theme.GREY_WASH), "lw": 0, "zorder": 0}
     limits = ax.get_xlim(), ax.get_ylim()
     if tall:
         ax.axvspan(shape["x0"], shape["x1"], **fill)
@@ -358,9 +256,11 @@ def _note(ax: Axes, note: Part) -> None:
     ends = {"left": "left", "right": "right"}.get(str(note.get("xanchor")), "center")
     upright = {"top": "top", "bottom": "bottom"}.get(str(note.get("yanchor")), "center")
     away = (note.get("ax") or 0, -(note.get("ay") or 0)) if note.get("showarrow") else (0, 0)
-    colour = _colour((note.get("font") or {}).get("color") or theme.INK)
-    style: Style = {"textcoords": "offset points", "ha": ends, "va": upright, "fontsize": 9, "color": colour}
-    ax.annotate(_plain(note.get("text") or ""), (x, y), away, xycoords=coords, annotation_clip=False, **style)
+    colour = colour_of((note.get("font") or {}).get("color") or theme.INK)
+    style: Style = {"textcoords": "offset points", "ha": ends, "va": upright, "fontsize": TEXT, "color": colour}
+    if note.get("showarrow"):
+        style["arrowprops"] = {"arrowstyle": "-", "color": theme.MUTED, "lw": 0.8, "shrinkB": note.get("standoff") or 0}
+    ax.annotate(plain(note.get("text") or ""), (x, y), away, xycoords=coords, annotation_clip=False, **style)
 
 
 def _bars(drawn: Figure, traces: Sequence[Part], box: tuple[float, float, float, float]) -> None:
@@ -370,12 +270,12 @@ def _bars(drawn: Figure, traces: Sequence[Part], box: tuple[float, float, float,
         if low is None or high is None:
             flat = [v for row in part.get("z", ()) for v in row if v is not None and math.isfinite(v)]
             low, high = min(flat, default=0.0), max(flat, default=1.0)
-        place = drawn.add_axes((left + width + 0.015, bottom, 0.016, height))
-        title = _plain((bar.get("title") or {}).get("text") or "")
-        key = drawn.colorbar(ScalarMappable(Normalize(low, high), _scale_of(part)), cax=place, label=title)
+        place = drawn.add_axes((left + width + _BAR_GAP, bottom, _BAR_WIDTH, height))
+        title = plain((bar.get("title") or {}).get("text") or "")
+        key = drawn.colorbar(ScalarMappable(Normalize(low, high), scale_of(part)), cax=place, label=title)
         key.outline.set_visible(False)
         if bar.get("tickvals") is not None:
-            key.set_ticks(list(bar["tickvals"]), labels=list(map(_plain, bar.get("ticktext") or bar["tickvals"])))
+            key.set_ticks(list(bar["tickvals"]), labels=list(map(plain, bar.get("ticktext") or bar["tickvals"])))
 
 
 def _colour_bar(trace: Part) -> list[tuple[Part, Part]]:
@@ -391,51 +291,8 @@ def _legend(drawn: Figure, axes: Iterable[Axes], box: tuple[float, float, float,
     known = {text: handle for ax in axes for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
     if known:
         left, bottom, width, height = box
-        columns = 1 if upright else _columns([*known], width * drawn.get_figwidth() * _PIXELS)
-        style: Style = {"ncols": columns, "frameon": False, "fontsize": 9, "borderaxespad": 0.2}
+        columns = 1 if upright else _columns([*known], width * drawn.get_figwidth() * PIXELS_PER_INCH)
+        style: Style = {"ncols": columns, "frameon": False, "fontsize": TEXT, "borderaxespad": 0.2}
         corner = (left + width, bottom + height) if upright else (left, bottom + height)
         style |= {"loc": "upper left" if upright else "lower left", "bbox_to_anchor": corner}
         drawn.legend([*known.values()], [*known], **style)
-
-
-def _label(trace: Part) -> str:
-    shown = trace.get("showlegend", True) and trace.get("name")
-    return _plain(str(trace["name"])) if shown else ""
-
-
-def _listed(value: Any) -> bool:
-    return isinstance(value, list | tuple | np.ndarray)
-
-
-def _single(value: Any) -> Any:
-    return next(iter(value), None) if _listed(value) else value
-
-
-def _colours(marker: Part, given: Any, n: int) -> Any:
-    """Return one colour, or one for each mark: by name, or on the marker's scale."""
-    if not _listed(given):
-        return _colour(given or theme.BLUE)
-    if all(isinstance(value, str) for value in given):
-        return [_colour(value) for value in given] or _colour(theme.BLUE)
-    numbers = np.array([math.nan if value is None else value for value in given], dtype=float)[:n]
-    low, high = marker.get("cmin", np.nanmin(numbers, initial=0)), marker.get("cmax", np.nanmax(numbers, initial=1))
-    return _scale_of(marker)(Normalize(low, high)(numbers))
-
-
-def _scale_of(part: Part) -> LinearSegmentedColormap:
-    scale = part.get("colorscale") or theme.score_scale()
-    return LinearSegmentedColormap.from_list("scale", [(place, _colour(colour)) for place, colour in scale])
-
-
-def _colour(text: Any) -> Any:
-    """Return a colour as matplotlib takes it: plotly writes ``rgba(11, 92, 173, 0.16)``."""
-    channels = re.fullmatch(r"rgba?\(([^)]*)\)", str(text))
-    if not channels:
-        return text
-    red, green, blue, *alpha = (float(value) for value in channels[1].split(","))
-    return (red / 255, green / 255, blue / 255, *(alpha or [1.0]))
-
-
-def _plain(text: Any) -> str:
-    """Return the words of a text that plotly would read as markup."""
-    return html.unescape(re.sub(r"<[^>]+>", "", re.sub(r"<br\s*/?>", "\n", str(text))))
