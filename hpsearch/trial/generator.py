@@ -1,4 +1,4 @@
-"""A training loop of the user's own as a trial: a generator that yields what it measured.
+"""A user's training loop as a trial: a generator that yields what it measured.
 
 Nothing here imports torch: a loop that needs none runs without it.
 """
@@ -20,22 +20,22 @@ from hpsearch.base.outcome import state_after
 from hpsearch.base.types import Decision, Report, Started, TrialResult, TrialRun, TrialSpec, TrialState
 from hpsearch.config.build import build, own_loop
 
-KEPT = 32
+MOST_PAUSED = 32
 """Paused loops that a process keeps to go on with; the oldest is closed and would start again."""
 
 
-class Paused(OrderedDict[str, "Loop"]):
+class PausedLoops(OrderedDict[str, "UserLoop"]):
     """Loops that were paused in this process, by the folder of their trial."""
 
-    def keep(self, folder: str, loop: "Loop") -> None:
+    def keep(self, folder: str, loop: "UserLoop") -> None:
         """Keep one more, and close the oldest when there are too many."""
         self[folder] = loop
-        if len(self) > KEPT:
+        if len(self) > MOST_PAUSED:
             self.popitem(last=False)[1].close()
 
 
-class Loop:
-    """A user's generator on its way.
+class UserLoop:
+    """A user's generator, and how far it is.
 
     Args:
         reports: what the user's function returned.
@@ -62,7 +62,7 @@ class Loop:
             close()
 
 
-_paused = Paused()
+_paused = PausedLoops()
 
 
 def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
@@ -103,11 +103,11 @@ def _run(spec: TrialSpec) -> TrialRun:
         if get_type_hints(function).get("return") == TrialRun:
             run: TrialRun = reports
             return run
-        loop = Loop(reports)
-    return follow(loop, spec.config["objective"]["metric"], spec.folder)
+        loop = UserLoop(reports)
+    return run_loop(loop, spec.config["objective"]["metric"], spec.folder)
 
 
-def follow(loop: Loop, metric: str, folder: str) -> TrialRun:
+def run_loop(loop: UserLoop, metric: str, folder: str) -> TrialRun:
     """Run a user's generator as a trial.
 
     A loop that is paused waits in this process, where it goes on; it starts again when the process ended meanwhile.

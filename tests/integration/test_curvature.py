@@ -18,8 +18,6 @@ from hpsearch.trial.build import prepare
 from hpsearch.trial.checkpoint import Progress, load_weights, save_last
 from hpsearch.trial.evaluate import evaluate
 
-pytestmark = pytest.mark.long
-
 SMALL = ("model.hidden=[4]", "launcher=inline", "trainer.device=cpu", "trainer.epochs=2")
 QUICK = ("launcher=inline", "curvature.samples=100", "curvature.k=2")
 FORCED = (*QUICK, "curvature.exact=0", "curvature.longest=60", "curvature.steps=20", "curvature.probes=3")
@@ -101,6 +99,7 @@ def test_the_result_goes_to_the_mlflow_run_and_leaves_its_curve_alone(trained, m
     )
 
 
+@pytest.mark.long
 def test_the_last_checkpoint_serves_where_no_best_weights_are(here):
     folder = here / "studies" / "single" / "trials" / "0-0-0"
     _, known = find_trial("single/0/0", None)
@@ -150,6 +149,7 @@ def test_trials_without_weights_or_with_others_are_one_line(here, capsys):
     refused(capsys, words, "trial single/0/0 has no weights (complete; no best.safetensors and no last.pt in ")
 
 
+@pytest.mark.long
 def test_a_trial_that_failed_is_one_line(here, capsys, monkeypatch):
     monkeypatch.setattr("hpsearch.trial.loop._run_epoch", lambda *_: 1 / 0)
     run_trial([*SMALL, "launcher.retries=0", "tracker=none", "seed=2"])

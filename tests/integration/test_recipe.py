@@ -1,4 +1,4 @@
-"""The whole recipe on real images, killed and resumed, and stopped by a gate."""
+"""The whole recipe: small and cut off before its last stage; on real images, killed and resumed; stopped by a gate."""
 
 import os
 import signal
@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hpsearch import load_trials
+from hpsearch import load_trials, run_study
+from hpsearch.study.stages.confirm import Confirm
 from hpsearch.tracking.events import read_study
-
-pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = ("+study=recipe", "study.name=recipe", "tracker=none")
@@ -23,6 +22,44 @@ SMALL = (
 )
 
 
+TINY = (
+    *("launcher=inline", "trainer.device=cpu", "model.hidden=[16]", "data.train_size=400", "trainer.epochs=3"),
+    *("stages.overfit_small.samples=8", "stages.input_baseline.steps=30", "stages.determinism.steps=2"),
+    *("stages.lr_find.per_decade=2", "stages.lr_find.steps=10", "stages.lr_find.initializations=1"),
+    *("stages.coarse.points=3", "stages.coarse.epochs=1", "stages.fine.points=3", "stages.fine.promote=2"),
+    *("stages.fine.keep=2", "stages.confirm.seeds=2", "stages.lr_find.on_fail=continue"),
+    *("stages.overfit_small.on_fail=continue", "stages.input_baseline.on_fail=continue"),
+)
+
+
+def test_cut_off_before_its_last_stage_a_small_recipe_goes_on_there(tmp_path, monkeypatch):
+    def cut(self, context):
+        raise RuntimeError("power cut")
+
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
+        patch.setattr(Confirm, "run", cut)
+        run_study([*NAMED, *TINY])
+    before = read_study(tmp_path / "studies" / "recipe")["stages"]
+    outcome = run_study([*NAMED, *TINY])
+    study = read_study(tmp_path / "studies" / "recipe")
+    assert list(before) == study["recipe"][:-1] and list(study["stages"]) == study["recipe"]
+    assert {name: study["stages"][name] for name in before} == before
+    assert (outcome.failed, outcome.exit_code) == (None, 0)
+    coarse, fine, confirm = (load_trials(f"recipe.{name}") for name in ("coarse", "fine", "confirm"))
+    assert len(coarse) == len(fine) == 3 and (fine["state"] == "COMPLETE").sum() == 2 and len(confirm) == 4
+    assert set(confirm["seed"]).isdisjoint({*fine["seed"], *coarse["seed"]})
+    best = fine[fine["state"] == "COMPLETE"].sort_values("score").iloc[-1]
+    assert study["stages"]["fine"]["handed"]["candidates"][0]["optimizer.lr"] == best["optimizer.lr"]
+    means = confirm.groupby("point")[["score", "test/acc", "optimizer.lr"]].mean().sort_values("score").iloc[-1]
+    assert outcome.winner["optimizer.lr"] == pytest.approx(means["optimizer.lr"])
+    numbers = study["stages"]["confirm"]["numbers"]
+    assert (numbers["valid_mean"], numbers["test_mean"]) == pytest.approx((means["score"], means["test/acc"]))
+    assert numbers["test_mean"] > 0.5
+    page = outcome.report.read_text()
+    assert all(f'id="stage-{name}"' in page for name in study["stages"])
+
+
 def start(folder, *words):
     return subprocess.Popen(
         [sys.executable, "-m", "hpsearch", *NAMED, *words], cwd=folder, text=True, stdin=subprocess.DEVNULL,
@@ -31,6 +68,7 @@ def start(folder, *words):
     )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_killed_in_a_search_it_goes_on_and_ends_confirmed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -55,6 +93,7 @@ def test_killed_in_a_search_it_goes_on_and_ends_confirmed(tmp_path, monkeypatch)
     assert "Find the learning rate" in (tmp_path / "studies" / "recipe" / "README.md").read_text()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_gate_that_fails_stops_with_exit_code_3_and_says_what_to_change(tmp_path):
     done = start(tmp_path, "optimizer.lr=5e-5", "~space.optimizer.lr", "stage=[overfit_small,coarse]")

@@ -10,9 +10,10 @@ from hpsearch.base.types import TrialId, TrialState, TrialTable
 from hpsearch.base.words import settings
 from hpsearch.reports.diagnosis.history import histories, history
 from hpsearch.reports.diagnosis.rules import Diagnosis, Label, diagnose
-from hpsearch.reports.diagnosis.study import study_diagnoses
+from hpsearch.reports.diagnosis.study import SearchEvidence, study_diagnoses
 from hpsearch.reports.summary.numbers import Summary
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
+from hpsearch.study.stages.common import complete_points
 
 if TYPE_CHECKING:
     from hpsearch.reports.kit.page import FigureWithAid
@@ -126,8 +127,18 @@ def handed(table: TrialTable, summary: Summary) -> dict[str, Any]:
         }
         for point, seed, fold in sorted(known.keys() & to_the_end, key=lambda place: (order[place[0]], place))
     ]
-    faults = [[str(label), *said] for label, said in study_diagnoses(summary).items()]
+    faults = [[str(label), *said] for label, said in study_diagnoses(_evidence(table, summary)).items()]
     return {"fine_trials": trials, "fine_faults": faults}
+
+
+def _evidence(table: TrialTable, summary: Summary) -> SearchEvidence:
+    near = summary.near
+    return SearchEvidence(
+        means=[point.mean for point in complete_points(table) if point.mean is not None],
+        at_edge=summary.at_edge,
+        few_near=(len(near.points), near.of) if near is not None and near.few else None,
+        optimism=summary.optimism,
+    )
 
 
 def shallower(model: Mapping[str, Any]) -> dict[str, Any]:

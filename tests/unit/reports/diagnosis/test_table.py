@@ -15,7 +15,7 @@ def test_trials_with_a_fault_are_listed_and_sound_ones_are_not():
     assert len(listed) < len(table.trials)
     for row in diverged.to_dict("records"):
         assert "diverged" in listed[row["point"], row["seed"]]
-    assert "Diagnosis" in render(find(table))
+    assert "Diagnosis" in render(find(table), [], shown)
 
 
 def test_a_study_without_losses_has_no_such_section():
@@ -26,7 +26,7 @@ def test_a_study_without_losses_has_no_such_section():
     trials, curves, steps = (part[~part["point"].isin(lost)] for part in parts)
     bare = replace(table, trials=trials, curves=curves, steps=steps)
     assert diagnosis_table(bare, summarize(bare)) is None
-    assert "diagnosis-title" not in render(find(bare))
+    assert "diagnosis-title" not in render(find(bare), [])
 
 
 def test_the_layers_of_a_trial_are_read():

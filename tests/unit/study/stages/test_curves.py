@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.reports.summary.numbers import summarize
+from hpsearch.reports.summary.ranges import Near
 from hpsearch.study.stages.base import Verdict
 from hpsearch.study.stages.curves import Curves, handed, shallower
 from tests.support import synthetic
@@ -92,6 +95,14 @@ def test_what_is_handed_on_has_the_best_point_first_and_the_diverged_trials_too(
     assert given["fine_trials"][0]["point"] == summary.best.point
     assert len(given["fine_trials"]) == len(table.trials)
     assert any(each["history"]["diverged"] for each in given["fine_trials"])
+
+
+@pytest.mark.parametrize(("near", "of", "few"), [(4, 20, True), (5, 20, False), (4, 19, False)])
+def test_few_points_near_the_best_are_a_fault_of_the_search(near, of, few):
+    table = synthetic.sweep()
+    summary = replace(summarize(table), near=Near(tuple(range(near)), of, 0.1, "a rule"))
+    labels = [label for label, _, _ in handed(table, summary)["fine_faults"]]
+    assert ("too few trials near the best" in labels) is few
 
 
 def test_a_trial_that_the_search_ended_early_is_not_read():
