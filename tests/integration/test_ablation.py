@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from hpsearch import load_curves, load_trials
 from hpsearch.base.errors import StorageError
 from hpsearch.reports.ablation.numbers import ablation_of
+from hpsearch.reports.ablation.sentences import answer
 from hpsearch.study.tables import ablation_tables
 from hpsearch.tracking.events import STUDY, read_study
 from hpsearch.tracking.mlflow import run_of
@@ -88,7 +89,7 @@ def test_held_and_rebuilt_from_the_tracking_store_alone(tmp_path, monkeypatch):
     shutil.move(tmp_path / "studies", tmp_path / "gone")
     after = ablation_of(*ablation_tables("small"))
     assert [arm.score for arm in after.arms] == [arm.score for arm in before.arms]
-    assert after.answer == before.answer and after.differences == before.differences
+    assert answer(after) == answer(before) and after.differences == before.differences
     finish(start(tmp_path, "report", "small"))
     readme = Path("studies/small/README.md").read_text()
     assert readme == (tmp_path / "gone" / "small" / "README.md").read_text()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.arms import Arm, replicates_in_common, scores
@@ -10,6 +10,7 @@ from hpsearch.statistics.comparisons import ALPHA, detectable_factor, hedges_g, 
 from hpsearch.statistics.intervals import Estimate, estimate
 
 DifferenceVerdict = Literal["better", "worse", "not told apart", "not compared"]
+VERDICTS: tuple[DifferenceVerdict, ...] = get_args(DifferenceVerdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,12 @@ def judged(found: Sequence[Difference], objective: Objective) -> tuple[Differenc
     return tuple(
         replace(each, p_holm=p, verdict=_verdict(each, p, objective)) for each, p in zip(found, adjusted, strict=True)
     )
+
+
+def tally(compared: Sequence[Difference]) -> str:
+    """Count verdicts: ``2 better, 1 not told apart``; empty of nothing."""
+    verdicts = [each.verdict for each in compared]
+    return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in verdicts)
 
 
 def paired(arm: Arm, reference: Arm) -> Difference:

@@ -15,7 +15,6 @@ from hpsearch.reports.ablation.comparisons import Difference, differences
 from hpsearch.reports.ablation.costs import Cost, costs_of
 from hpsearch.reports.ablation.effects import Effects, effects_of
 from hpsearch.reports.ablation.ranking import Rank, ranking_of
-from hpsearch.reports.ablation.sentences import answer, caveats
 from hpsearch.reports.ablation.tuning import Nuisance, nuisance_of, searches_of, with_untrained
 from hpsearch.reports.kit.points import objective_of
 from hpsearch.reports.kit.setup import took
@@ -24,12 +23,11 @@ from hpsearch.reports.kit.space import floats
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """An ablation as numbers and sentences; everything that its report shows is in here.
+    """An ablation as numbers; everything that its report shows is in here.
 
     Attributes:
         name: of the study.
         question: what it asks.
-        answer: one sentence, with its interval.
         objective: what arms are compared by.
         factors: what is varied.
         arms: the cells of the grid, in the order of the space.
@@ -41,7 +39,6 @@ class Ablation:
         target: value of the objective's metric whose cost is measured; None for none.
         costs: of every arm.
         claims: what is known of batch size, momentum and learning rate, as far as these data can speak of it.
-        caveats: what to know before believing it, one sentence each.
         states: trials by state.
         trial_sec: time of all trials of the arms added up.
         took: what it cost, with the search before it.
@@ -51,7 +48,6 @@ class Ablation:
 
     name: str
     question: str
-    answer: str
     objective: Objective
     factors: tuple[Factor, ...]
     arms: tuple[Arm, ...]
@@ -63,7 +59,6 @@ class Ablation:
     target: float | None
     costs: tuple[Cost, ...]
     claims: tuple[TestedClaim, ...]
-    caveats: tuple[str, ...]
     states: Mapping[TrialState, int]
     trial_sec: float
     took: str
@@ -103,7 +98,6 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
     return Ablation(
         name=str((table.study.get("within") or {}).get("name") or table.name),
         question=str(table.study.get("question") or f"What did the ablation {table.name} find?"),
-        answer=answer(arms, reference, compared, objective),
         objective=objective,
         factors=factors,
         arms=arms,
@@ -115,7 +109,6 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
         target=target,
         costs=costs,
         claims=claims_of(Evidence(table, arms, costs, nuisance, objective)),
-        caveats=caveats(table, arms, compared, nuisance, effects, objective),
         states=Counter(TrialState(state) for state in table.trials["state"]),
         trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),
         took=took({"the arms": table} if tuning is None else {"the search": tuning, "the arms": table}),

@@ -8,8 +8,10 @@ from hpsearch.base.types import TrialTable
 from hpsearch.reports.ablation import tables
 from hpsearch.reports.ablation.arms import Arm, level
 from hpsearch.reports.ablation.claims.claim import AGAINST, SUPPORTED
+from hpsearch.reports.ablation.comparisons import tally
 from hpsearch.reports.ablation.figures import ablation_figures
 from hpsearch.reports.ablation.numbers import Ablation
+from hpsearch.reports.ablation.sentences import answer, caveats
 from hpsearch.reports.kit.cells import NONE
 from hpsearch.reports.kit.page import Tile, panel, render_page
 from hpsearch.reports.kit.still import still
@@ -43,6 +45,8 @@ def render_ablation(found: Ablation, command: str) -> str:
     return render_page(
         "ablation/page.html.j2",
         found=found,
+        answer=answer(found),
+        caveats=caveats(found),
         tiles=_tiles(found),
         panels=[panel(*drawn) for drawn in ablation_figures(found)],
         arms=arm_table(found),
@@ -137,10 +141,7 @@ def _tiles(found: Ablation) -> list[Tile]:
         reference = found.reference
         note = f"{reference.name}; {_note(reference)}"
         tiles.append(Tile("Reference", words.score(reference.score.mean), note))
-    verdicts = [each.verdict for each in found.differences]
-    kinds = ("better", "worse", "not told apart", "not compared")
-    counts = ", ".join(f"{verdicts.count(kind)} {kind}" for kind in kinds if kind in verdicts)
-    tiles.append(Tile("Arms", str(len(found.arms)), counts or "nothing to compare with"))
+    tiles.append(Tile("Arms", str(len(found.arms)), tally(found.differences) or "nothing to compare with"))
     states = ", ".join(f"{n} {state.lower()}" for state, n in found.states.items())
     tiles.append(Tile("Trials", str(sum(found.states.values())), states or "none yet"))
     nuisance = ", ".join(map(words.label, found.nuisance.keys)) or "nothing named"

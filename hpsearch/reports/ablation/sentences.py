@@ -5,36 +5,34 @@ from collections.abc import Sequence
 from hpsearch.base import words
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm, replicates_in_common
-from hpsearch.reports.ablation.comparisons import Difference
+from hpsearch.reports.ablation.comparisons import Difference, tally
 from hpsearch.reports.ablation.effects import Effects
+from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.tuning import HELD, Nuisance
 from hpsearch.reports.kit.setup import HEADLINE, fixed_settings
+from hpsearch.reports.kit.texts import signed_interval
 from hpsearch.statistics.intervals import Estimate
 
 
-def answer(arms: Sequence[Arm], reference: Arm | None, compared: Sequence[Difference], objective: Objective) -> str:
+def answer(found: Ablation) -> str:
     """Say what an ablation found.
 
     Args:
-        arms: its arms.
-        reference: the arm that the others are compared with.
-        compared: their differences.
-        objective: says what is better.
+        found: the ablation.
 
     Returns:
         One sentence with an interval: on the arm with the best mean, the reference, and how many arms differ from it.
     """
-    finished = [arm for arm in arms if arm.finished]
-    if not finished:
+    best, reference = found.best, found.reference
+    if best is None:
         return "No answer yet: no arm has a finished trial."
-    best = min(finished, key=lambda arm: -arm.score.mean if objective.maximize else arm.score.mean)
-    lead = f"{_capital(best.name)} has the best {objective.metric}, {evidence(best.score)}"
+    lead = f"{_capital(best.name)} has the best {found.objective.metric}, {evidence(best.score)}"
     if reference is None:
         return f"{lead}; nothing is compared, for the reference has no trial."
     if best is reference:
-        return f"{lead}; it is the reference: of {_tally(compared)}."
-    own = next(each for each in compared if each.arm == best.name)
-    return f"{lead}; {_against(own, reference, objective)}. Of {_tally(compared)}."
+        return f"{lead}; it is the reference: of {_tally(found.differences)}."
+    own = next(each for each in found.differences if each.arm == best.name)
+    return f"{lead}; {_against(own, reference, found.objective)}. Of {_tally(found.differences)}."
 
 
 def evidence(score: Estimate) -> str:
@@ -51,37 +49,25 @@ def method(found: Estimate) -> str:
 
 
 def signed(found: Estimate) -> str:
-    """Write a difference with its sign and its interval: ``+0.012 (95 % t interval 0.004–0.020)``."""
-    if found.sd is None or found.shown is None:
+    """Write a difference with its sign and its interval: ``+0.012 (95 % t interval +0.004 to +0.020)``."""
+    if found.shown is None:
         return f"{found.mean:+.3g}"
-    digits = words.interval_decimals(found.shown.low, found.shown.high)
-    low, high = (f"{end:+.{digits}f}" for end in (found.shown.low, found.shown.high))
-    return f"{found.mean:+.{digits}f} (95 % {method(found)} interval {low} to {high})"
+    mean, low, high = signed_interval(found.mean, found.shown)
+    return f"{mean} (95 % {method(found)} interval {low} to {high})"
 
 
-def caveats(
-    table: TrialTable,
-    arms: Sequence[Arm],
-    compared: Sequence[Difference],
-    nuisance: Nuisance,
-    effects: Effects,
-    objective: Objective,
-) -> tuple[str, ...]:
+def caveats(found: Ablation) -> tuple[str, ...]:
     """List what to know before believing an ablation.
 
     Args:
-        table: the study.
-        arms: its arms.
-        compared: their differences from the reference.
-        nuisance: what was held or retuned.
-        effects: main effects and interactions.
-        objective: what arms are compared by.
+        found: the ablation.
 
     Returns:
         One sentence each, the most important first.
     """
+    arms, compared, nuisance = found.arms, found.differences, found.nuisance
     lines = [*_lost(arms), _nuisance(nuisance), *_edges(nuisance), _seeds(arms, compared), _unequal(arms)]
-    lines += [_power(compared, objective), _no_effects(effects), _chosen(nuisance), _fixed(table)]
+    lines += [_power(compared, found.objective), _no_effects(found.effects), _chosen(nuisance), _fixed(found.table)]
     return tuple(line for line in lines if line)
 
 
@@ -96,10 +82,8 @@ def _capital(name: str) -> str:
 
 
 def _tally(compared: Sequence[Difference]) -> str:
-    kinds = ("better", "worse", "not told apart", "not compared")
-    counts = [(sum(each.verdict == kind for each in compared), kind) for kind in kinds]
-    text = ", ".join(f"{count} {kind}" for count, kind in counts if count)
-    return f"{words.count(len(compared), 'other arm')} {text or 'none is compared'} (Holm-adjusted, 5 %)"
+    others = words.count(len(compared), "other arm")
+    return f"{others} {tally(compared) or 'none is compared'} (Holm-adjusted, 5 %)"
 
 
 def _against(own: Difference, reference: Arm, objective: Objective) -> str:

@@ -11,6 +11,7 @@ from hpsearch.reports.ablation.costs import Cost, TimeToTarget
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.sentences import detectable, method
 from hpsearch.reports.kit.cells import NONE, Cell, Cells
+from hpsearch.reports.kit.texts import signed_interval
 from hpsearch.statistics.intervals import LARGE, Estimate, Interval
 
 COMPARED = ("difference", "its 95 % interval", "p (Holm)")
@@ -46,7 +47,7 @@ def difference_rows(found: Ablation) -> Cells:
             rows.append((Cell(each.arm), _count(0), *[NONE] * 6, Cell(each.why)))
             continue
         gap, interval, p_holm = against(each)
-        other = _named(each.difference, each.difference.beside)
+        other = _interval(each.difference, each.difference.beside)
         rows.append((
             Cell(each.arm),
             _count(each.difference.n),
@@ -61,9 +62,11 @@ def against(own: Difference) -> tuple[Cell, Cell, Cell]:
     found = own.difference
     if not found.n:
         return NONE, NONE, NONE
-    shown = found.shown
-    digits = words.decimals(found.mean) if shown is None else words.interval_decimals(shown.low, shown.high)
-    return Cell(f"{found.mean:+.{digits}f}", found.mean), _named(found, shown), _p(own.p_holm)
+    if found.shown is None:
+        size = f"{found.mean:+.{words.decimals(found.mean)}f}"
+    else:
+        size, *_ = signed_interval(found.mean, found.shown)
+    return Cell(size, found.mean), _interval(found, found.shown), _p(own.p_holm)
 
 
 def strength(own: Difference, objective: Objective) -> tuple[Cell, Cell]:
@@ -177,12 +180,12 @@ def _evidence(found: Estimate) -> Sequence[Cell]:
     return mean(found), spread, Cell(f"{ends} ({method(found)})", shown.high - shown.low)
 
 
-def _named(found: Estimate, interval: Interval | None) -> Cell:
-    if interval is None or found.sd is None:
+def _interval(found: Estimate, interval: Interval | None) -> Cell:
+    if interval is None:
         return NONE
-    digits = words.interval_decimals(interval.low, interval.high)
+    _, low, high = signed_interval(found.mean, interval)
     which = "t" if interval is found.t else "BCa"
-    return Cell(f"{interval.low:+.{digits}f} to {interval.high:+.{digits}f} ({which})", interval.high - interval.low)
+    return Cell(f"{low} to {high} ({which})", interval.high - interval.low)
 
 
 def _p(p: float | None) -> Cell:

@@ -6,6 +6,7 @@ from pathlib import Path
 from hpsearch.base.files import REPORT, replace_text
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.page import ablation_stills, commands_of, render_ablation, sections
+from hpsearch.reports.ablation.sentences import answer, caveats
 from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
 from hpsearch.reports.kit.tables import trials_csv
 
@@ -42,11 +43,11 @@ def readme(found: Ablation, commands: Sequence[tuple[str, str]], images: Sequenc
         images: file and title of each figure, the main one first.
     """
     shown = [f"![{markdown_text(title)}]({name})" for name, title in images]
-    parts = [f"# {markdown_text(found.name)}", f"**{markdown_text(found.question)}**", markdown_text(found.answer)]
+    parts = [f"# {markdown_text(found.name)}", f"**{markdown_text(found.question)}**", markdown_text(answer(found))]
     parts += shown[:1]
     for section in sections(found):
         parts += [f"## {section.title}", section.aid, markdown_table(section.table.headings, section.table.rows)]
-    parts += ["## Before you believe it", "\n".join(f"- {markdown_text(line)}" for line in found.caveats)]
+    parts += ["## Before you believe it", "\n".join(f"- {markdown_text(line)}" for line in caveats(found))]
     parts += ["## Figures", *shown[1:]] if shown[1:] else []
     parts += ["## What it took", markdown_text(found.took), "## Commands", shell_block(commands)]
     return "\n\n".join([*parts, _files(found)]) + "\n"

@@ -9,6 +9,7 @@ from hpsearch.base.grammar import value_text
 from hpsearch.base.words import count
 from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.numbers import Ablation
+from hpsearch.reports.ablation.sentences import answer
 from hpsearch.study.factorial import Factorial
 from hpsearch.study.stages.base import Context, Finding, Verdict, design, need
 from hpsearch.study.stages.common import counts
@@ -44,7 +45,8 @@ class Arms:
             return Finding(Verdict.FAIL, sentence, numbers, "nothing trains", action)
         cause, action = _warning(found, factorial)
         verdict = Verdict.WARN if cause else Verdict.PASS
-        return Finding(verdict, found.answer.removesuffix("."), numbers, cause, action, {"best_arm": _best(found.best)})
+        sentence = answer(found).removesuffix(".")
+        return Finding(verdict, sentence, numbers, cause, action, {"best_arm": _best(found.best)})
 
 
 def _best(best: Arm) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hpsearch.base.words import interval, interval_decimals, score, settings
+from hpsearch.base.words import interval, score, settings
 from hpsearch.reports.ablation.arms import Arm, Factor
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import escape
+from hpsearch.reports.kit.texts import signed_interval
 from hpsearch.statistics.intervals import Estimate
 
 NAME = 44
@@ -49,11 +50,9 @@ def arm_hover(arm: Arm, found: Ablation) -> str:
 
 def difference_text(difference: Estimate) -> str:
     """Write a difference with its sign and, where there is one, its interval."""
-    shown = difference.shown
-    if shown is None or difference.sd is None:
+    if difference.shown is None:
         return f"{difference.mean:+.3g}"
-    digits = interval_decimals(shown.low, shown.high)
-    mean, low, high = (f"{value:+.{digits}f}" for value in (difference.mean, shown.low, shown.high))
+    mean, low, high = signed_interval(difference.mean, difference.shown)
     return f"{mean}, 95 % interval {low} to {high}"
 
 

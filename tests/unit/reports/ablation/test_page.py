@@ -16,6 +16,7 @@ from hpsearch.reports.ablation.page import (
     render_ablation,
     sections,
 )
+from hpsearch.reports.ablation.sentences import answer, caveats
 from hpsearch.reports.ablation.write import write_ablation
 from tests.support import synthetic
 from tests.support.html import Page
@@ -68,7 +69,7 @@ def test_every_ablation_gives_a_well_formed_page(made):
     assert page.stack == []
     assert page.all("b") == page.all("i") == []
     said = " ".join("".join(page.text).split())
-    for sentence in (found.question, found.answer, *found.caveats, *(each.result.sentence for each in found.claims)):
+    for sentence in (found.question, answer(found), *caveats(found), *(each.result.sentence for each in found.claims)):
         assert " ".join(sentence.split()) in said
     assert "arms" in figures(text)
     assert len(list(ablation_stills(found))) == len(figures(text))
@@ -148,7 +149,7 @@ def test_one_seed_claims_no_interval():
     arms = arm_table(found)
     place = arms.headings.index("95 % interval")
     assert {row.cells[place].text for row in arms.rows} == {"one seed: none"}
-    assert "no interval is claimed" in found.answer
+    assert "no interval is claimed" in answer(found)
 
 
 def test_twenty_seeds_show_the_bootstrap_interval():

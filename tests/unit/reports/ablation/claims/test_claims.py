@@ -1,0 +1,59 @@
+"""The claims that an ablation can speak of."""
+
+from dataclasses import replace
+
+from hpsearch.reports.ablation.numbers import ablation_of
+from tests.support import synthetic
+
+
+def test_all_seven_speak_of_a_batch_and_momentum_study_and_none_of_another():
+    assert [each.claim.number for each in ablation_of(*synthetic.momenta()).claims] == [1, 2, 3, 4, 5, 6, 7]
+    table = synthetic.ablation()
+    table.study["config"]["ablation"]["factors"] = ["model.activation"]
+    assert {each.claim.number for each in ablation_of(table, synthetic.searched_arms(table)).claims} == {7}
+
+
+def reasons(found):
+    """Why claims cannot be tested, by number."""
+    return {
+        each.claim.number: each.result.sentence
+        for each in found.claims
+        if not each.result.numbers and not each.result.series
+    }
+
+
+def test_claims_whose_evidence_is_missing_say_what_is_missing():
+    table, tuning = synthetic.momenta()
+    options = table.study["config"]["ablation"]
+    table.study["config"]["ablation"] = {**options, "target": None}
+    no_target = "no target is set (ablation.target)"
+    assert reasons(ablation_of(table, tuning)) == {4: no_target, 5: no_target}
+    missing = "the search for the rate of every arm is not at hand"
+    assert reasons(ablation_of(table)) == {**dict.fromkeys((1, 2, 3), missing), 4: no_target, 5: no_target}
+    table.study["config"]["ablation"] = {**options, "nuisance": "held", "target": 0.999}
+    held = "the rate was held, not retuned (ablation.nuisance=retuned)"
+    missed = "fewer than three batch sizes reached the target 0.999"
+    assert reasons(ablation_of(table)) == {**dict.fromkeys((1, 2, 3), held), 4: missed, 5: missed}
+    assert reasons(ablation_of(*synthetic.momenta(values=(0.9,)))) == dict.fromkeys((1, 2), "one momentum only")
+    assert reasons(ablation_of(*synthetic.momenta(batches=(16,)))) == dict.fromkeys((3, 4, 5, 6), "one batch size only")
+
+
+def test_a_rate_that_is_not_searched_decides_nothing():
+    table, tuning = synthetic.momenta()
+    decay = replace(tuning, trials=tuning.trials.rename(columns={"optimizer.lr": "optimizer.weight_decay"}))
+    decay.study["space"] = {
+        {"optimizer.lr": "optimizer.weight_decay"}.get(key, key): value for key, value in tuning.study["space"].items()
+    }
+    assert reasons(ablation_of(table, decay)) == dict.fromkeys((1, 2, 3), "the rate is not among what was retuned")
+
+
+def test_why_a_large_batch_may_score_less_for_another_reason():
+    table, tuning = synthetic.momenta()
+    sentence = {each.claim.number: each.result.sentence for each in ablation_of(table, tuning).claims}[4]
+    assert "at equal epochs it makes fewer updates" in sentence
+    table.study["config"]["trainer"] = {**table.study["config"]["trainer"], "steps": 1000}
+    sentence = {each.claim.number: each.result.sentence for each in ablation_of(table, tuning).claims}[4]
+    assert "unfair" not in sentence
+    table.study["config"]["ablation"] = {**table.study["config"]["ablation"], "nuisance": "held"}
+    sentence = {each.claim.number: each.result.sentence for each in ablation_of(table).claims}[4]
+    assert "nothing was retuned" in sentence

@@ -1,0 +1,39 @@
+"""Arms against the reference arm."""
+
+import pytest
+
+from hpsearch.reports.ablation.numbers import ablation_of
+from hpsearch.reports.ablation.sentences import answer, caveats
+from tests.support.ablations import grid, study
+
+
+def test_arms_are_compared_with_the_reference():
+    found = ablation_of(
+        study(grid(sd=0.002), ablation={"reference": {"optimizer.momentum": 0.9, "data.batch_size": 32}})
+    )
+    assert found.reference.levels == {"data.batch_size": 32, "optimizer.momentum": 0.9}
+    assert [each.verdict for each in found.differences] == ["worse"] * 3
+    assert found.ranking[0].arm == found.reference.name and found.ranking[0].best > 0.9
+    assert "it is the reference" in answer(found) and "t interval" in answer(found)
+
+
+def test_unequal_seeds_are_paired_on_those_in_common():
+    scores = grid()
+    scores[128, 0.0][1] = None
+    found = ablation_of(study(scores))
+    own = found.differences[1]
+    kept = [0, 2, 3, 4, 5]
+    expected = [scores[128, 0.0][i] - scores[32, 0.0][i] for i in kept]
+    assert own.difference.values == pytest.approx(expected) and own.dropped == 1
+    assert any("unequal seeds (5 to 6 finished)" in line for line in caveats(found))
+    assert any("1 of 6 trials" in line and "flatters" in line for line in caveats(found))
+
+
+def test_an_arm_without_a_finished_trial_is_told_and_left_out():
+    scores = grid()
+    scores[128, 0.9] = [None] * 6
+    found = ablation_of(study(scores))
+    assert found.differences[2].verdict == "not compared" and "no finished trial" in found.differences[2].why
+    assert found.effects.each == () or found.effects.why
+    assert caveats(found)[0].startswith("No trial of batch size 128, momentum 0.9 finished (6 of 6 diverged)")
+    assert len(found.ranking) == 3

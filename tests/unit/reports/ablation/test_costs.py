@@ -1,0 +1,65 @@
+"""What arms cost, by hand."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from hpsearch.base.types import Objective
+from hpsearch.reports.ablation.costs import Training, time_to_target
+from hpsearch.reports.ablation.numbers import ablation_of
+from tests.support.ablations import grid, study
+
+MAXIMIZE = Objective("valid/acc", share=True)
+
+
+def test_a_trial_that_diverged_never_gets_there():
+    done = Training((0, 0), (1, 2, 3), (10, 20, 30), (1, 2, 3), (0.1, 0.5, 0.9))
+    away = Training((1, 0), (1,), (10,), (1,), (0.1,), diverged=True)
+    found = time_to_target([done, away], MAXIMIZE, 0.8, "updates")
+    assert found.values == (30, 30) and found.reached == (True, False) and found.missed == 1
+
+
+def test_trials_that_miss_the_target_are_censored_by_hand():
+    """Of five trials of three epochs two get there; the seconds of an epoch differ."""
+    there, short = (0.1, 0.5, 0.9), (0.1, 0.2, 0.3)
+    epochs, updates = (1, 2, 3), (10, 20, 30)
+    runs = [
+        Training((0, 0), epochs, updates, (1, 2, 3), there),
+        Training((1, 0), epochs, updates, (2, 4, 6), short),
+        Training((2, 0), epochs, updates, (4, 8, 12), there),
+        Training((3, 0), epochs, updates, (5, 10, 15), short),
+        Training((4, 0), (1,), (10,), (0.5,), (0.1,), diverged=True),
+    ]
+    found = time_to_target(runs, MAXIMIZE, 0.8, "seconds")
+    assert found.values == (3, 6, 12, 15, 15) and found.reached == (True, False, True, False, False)
+    # S = 4/5 after 3; one is lost at 6, so three are left at 12: S = 4/5 x 2/3 = 8/15, above one half.
+    assert found.median is None
+    # Without the one that diverged two are left at 12: S = 3/4 x 1/2 = 3/8.
+    assert time_to_target(runs[:4], MAXIMIZE, 0.8, "seconds").median == 12
+    # With one more that is lost at 5, S = 4/5 x 1/2 = 2/5 at 12; were both lost at the 15 of the longest, 4/5 x 3/4.
+    early = Training((5, 0), epochs, updates, (1, 3, 5), short)
+    assert time_to_target([*runs[:4], early], MAXIMIZE, 0.8, "seconds").median == 12
+    untimed = Training((6, 0), epochs, updates, (math.nan,) * 3, there)
+    assert time_to_target([*runs, untimed], MAXIMIZE, 0.8, "seconds") == found
+    assert time_to_target([untimed], MAXIMIZE, 0.8, "seconds").n == 0
+
+
+def test_costs_know_what_diverged():
+    scores = grid(seeds=3)
+    scores[32, 0.0][2] = None
+    table = study(scores, ablation={"target": 0.75})
+    gone = (table.curves["point"] == 0) & (table.curves["seed"] == 2) & (table.curves["epoch"] > 1)
+    found = ablation_of(replace(table, curves=table.curves[~gone])).costs[0].to_target["updates"]
+    assert found.values == (60, 60, 90) and found.reached == (True, True, False)
+
+
+def test_costs_on_times_that_are_known():
+    found = ablation_of(study(grid(), ablation={"target": 0.75}))
+    first, last = found.costs[0], found.costs[-1]
+    assert first.epoch_sec.mean == pytest.approx(1.0) and first.update_sec.mean == pytest.approx(1 / 30)
+    assert last.epoch_sec.mean == pytest.approx(0.25)
+    assert first.to_target["updates"].median == 60
+    assert first.timed == tuple((seed, 0) for seed in range(6)) and first.to_target["updates"].replicates == first.timed
+    assert [each.claim.number for each in found.claims] == [1, 2, 3, 4, 5, 6, 7]
+    assert [each.claim.number for each in found.claims if each.result.series] == [6, 7]

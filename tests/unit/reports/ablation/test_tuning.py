@@ -1,0 +1,44 @@
+"""The search before an ablation."""
+
+from dataclasses import replace
+
+import pytest
+
+from hpsearch.reports.ablation.numbers import ablation_of
+from hpsearch.reports.ablation.sentences import answer, caveats
+from hpsearch.reports.ablation.tables import arm_rows, cost_rows, difference_rows
+from hpsearch.reports.ablation.tuning import searches_of
+from hpsearch.reports.kit.points import halved
+from tests.support import synthetic
+from tests.support.ablations import grid, searched, study
+
+
+@pytest.mark.parametrize("lost", [(32, 0.0), (128, 0.9)])
+def test_an_arm_that_trained_nowhere_in_the_search_is_still_told(lost):
+    scores = grid()
+    tuning = searched(list(scores), trained=[cell for cell in scores if cell != lost])
+    name = f"batch size {lost[0]}, momentum {lost[1]:g}"
+    del scores[lost]
+    found = ablation_of(study(scores, ablation={"nuisance": "retuned"}), tuning)
+    assert [arm.name for arm in found.arms if not arm.finished] == [name] and len(found.arms) == 4
+    assert caveats(found)[0].startswith(f"No trial of {name} finished (the search before found no setting")
+    assert found.reference.name == "batch size 32, momentum 0" and "No answer" not in answer(found)
+    assert [factor.values for factor in found.factors] == [(32, 128), (0.0, 0.9)]
+    assert all(rows for _, rows in (arm_rows(found), difference_rows(found), cost_rows(found)))
+
+
+def test_stability_is_that_of_the_sweep():
+    _, tuning = synthetic.momenta()
+    known = halved(tuning)
+    tried = [each for tuned in searches_of(tuning) for each in tuned.tried]
+    assert [each.stable for each in tried] == [known[point] for point in range(len(tried))]
+    assert {(each.diverged, each.stable) for each in tried} == {(False, True), (False, False), (True, False)}
+
+
+def test_out_of_memory_is_not_divergence():
+    _, tuning = synthetic.momenta(batches=(16,), values=(0.0,))
+    away = tuning.trials["state"] == "INFEASIBLE"
+    tuning = replace(tuning, trials=tuning.trials.assign(reason=["out of memory" if each else "" for each in away]))
+    (tuned,) = searches_of(tuning)
+    lost = [each for each in tuned.tried if each.mean is None]
+    assert lost and not any(each.diverged for each in lost)
