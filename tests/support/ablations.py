@@ -37,7 +37,7 @@ def study(scores, seeds=None, epochs=3, states=None, ablation=None, extra=None):
     keys = ["data.batch_size", "optimizer.momentum"]
     record = {
         "question": "?",
-        "objective": {"metric": "valid/acc", "direction": "maximize"},
+        "objective": {"metric": "valid/acc", "direction": "maximize", "share": True},
         "space": dict.fromkeys(keys, "choice(1)"),
         "config": {"ablation": {"factors": keys, "nuisance": "held", **(ablation or {})}, "optimizer": {"lr": 0.1}},
     }

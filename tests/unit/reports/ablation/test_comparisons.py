@@ -1,10 +1,13 @@
 """Arms against the reference arm."""
 
+import numpy as np
 import pytest
 
+from hpsearch.reports.ablation.comparisons import differences, tally
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.sentences import answer, caveats
-from tests.support.ablations import grid, study
+from hpsearch.statistics.comparisons import detectable_factor
+from tests.support.ablations import DOWN, UP, arm, grid, study
 
 
 def test_arms_are_compared_with_the_reference():
@@ -37,3 +40,20 @@ def test_an_arm_without_a_finished_trial_is_told_and_left_out():
     assert found.effects.each == () or found.effects.why
     assert caveats(found)[0].startswith("No trial of batch size 128, momentum 0.9 finished (6 of 6 diverged)")
     assert len(found.ranking) == 3
+
+
+@pytest.mark.parametrize(("objective", "verdicts"), [(UP, ["better", "worse"]), (DOWN, ["worse", "better"])])
+def test_the_direction_of_the_objective_says_what_is_better(objective, verdicts):
+    arms = [arm([0.5, 0.6, 0.7], size=1), arm([0.81, 0.9, 1.0], size=2), arm([0.2, 0.31, 0.4], size=3)]
+    found = differences(arms, arms[0], objective)
+    assert [each.verdict for each in found] == verdicts
+    assert found[0].difference.values == pytest.approx((0.31, 0.3, 0.3)), "arm minus reference"
+    assert found[0].effect > 0 > found[1].effect
+    assert found[0].detectable == pytest.approx(detectable_factor(3) * np.std([0.31, 0.3, 0.3], ddof=1))
+    assert found[0].p_holm >= found[0].p
+
+
+def test_verdicts_are_counted_in_one_order():
+    arms = [arm([0.5, 0.6, 0.7], size=1), arm([], size=2), arm([0.2, 0.31, 0.4], size=3), arm([0.6, 0.5, 0.7], size=4)]
+    assert tally(differences(arms, arms[0], UP)) == "1 worse, 1 not told apart, 1 not compared"
+    assert tally([]) == ""

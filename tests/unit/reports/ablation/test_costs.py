@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hpsearch.base.types import Objective
@@ -63,3 +64,32 @@ def test_costs_on_times_that_are_known():
     assert first.timed == tuple((seed, 0) for seed in range(6)) and first.to_target["updates"].replicates == first.timed
     assert [each.claim.number for each in found.claims] == [1, 2, 3, 4, 5, 6, 7]
     assert [each.claim.number for each in found.claims if each.result.series] == [6, 7]
+
+
+def slow_first_epoch(epochs):
+    """A study of one arm whose first epoch takes 9 s and every other one 2 s, 30 updates each."""
+    table = study({(32, 0.0): [0.9, 0.9]}, epochs=epochs)
+    return replace(table, curves=table.curves.assign(epoch_sec=np.where(table.curves["epoch"] == 1, 9.0, 2.0)))
+
+
+def test_the_first_epoch_is_left_out_of_the_times_where_there_are_others():
+    (cost,) = ablation_of(slow_first_epoch(epochs=4)).costs
+    assert cost.epoch_sec.values == (2.0, 2.0)
+    assert cost.update_sec.values == pytest.approx((2 / 30, 2 / 30))
+    assert cost.seconds.values == (15.0, 15.0), "the whole training counts all of them"
+
+
+def test_of_one_epoch_the_first_is_all_there_is():
+    (cost,) = ablation_of(slow_first_epoch(epochs=1)).costs
+    assert cost.epoch_sec.values == (9.0, 9.0) and cost.update_sec.values == pytest.approx((0.3, 0.3))
+
+
+@pytest.mark.parametrize(("direction", "best_epoch", "best"), [("maximize", 2, 0.9), ("minimize", 1, 0.2)])
+def test_the_best_epoch_is_that_of_the_objective_and_slack_what_the_end_lost(direction, best_epoch, best):
+    table = study({(32, 0.0): [0.5, 0.5]})
+    table.study["objective"] = {"metric": "valid/acc", "direction": direction}
+    values = table.curves["epoch"].map({1: 0.2, 2: 0.9, 3: 0.5})
+    (cost,) = ablation_of(replace(table, curves=table.curves.assign(**{"valid/acc": values}))).costs
+    assert cost.best_epoch.values == (best_epoch, best_epoch) and cost.best.values == (best, best)
+    assert cost.final.mean == 0.5 and cost.slack.mean == pytest.approx(0.5 - best)
+    assert cost.epochs.values == (3, 3) and cost.updates.values == (90, 90)

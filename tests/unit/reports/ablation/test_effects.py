@@ -19,3 +19,23 @@ def test_interaction_of_two_by_two_is_the_t_test_of_the_contrast():
     assert effect.f == pytest.approx(expected.statistic**2) and effect.p == pytest.approx(expected.pvalue)
     assert sum(each.eta_squared for each in found.effects.each) == pytest.approx(1.0)
     assert effect.freedom == pytest.approx((1, 5))
+
+
+def test_of_two_factors_each_has_its_own_part_and_says_what_each_level_adds():
+    scores = {(b, m): [1.0 + 0.2 * (b == 128) + 0.05 * (m == 0.9) + 0.01 * s * (b == 32) for s in range(3)]
+              for b in (32, 128) for m in (0.0, 0.9)}  # fmt: skip
+    batch, momentum, both = ablation_of(study(scores)).effects.each
+    assert [cell.levels for cell in batch.cells] == [(32,), (128,)]
+    assert [cell.deviation.mean for cell in batch.cells] == pytest.approx([-0.095, 0.095])
+    assert [cell.deviation.mean for cell in momentum.cells] == pytest.approx([-0.025, 0.025])
+    whole = 0.095**2 + 0.025**2
+    assert (batch.eta_squared, momentum.eta_squared) == pytest.approx((0.095**2 / whole, 0.025**2 / whole))
+    assert both.eta_squared == pytest.approx(0, abs=1e-12) and both.interaction and not batch.interaction
+
+
+def test_why_there_are_no_effects():
+    assert ablation_of(study({(32, 0.0): [0.9, 0.8]})).effects.why == "no factor varies"
+    hole = {(32, 0.0): [0.9, 0.8], (32, 0.9): [0.9, 0.8], (128, 0.0): [0.9, 0.8]}
+    assert ablation_of(study(hole)).effects.why == "the arms are not the full grid of the factors"
+    one = ablation_of(study({(32, 0.0): [0.9], (128, 0.0): [0.8]})).effects
+    assert one.why == "all arms share 1 finished seeds, and two are the least"

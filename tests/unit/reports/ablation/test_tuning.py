@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from hpsearch.reports.ablation.numbers import ablation_of
@@ -10,7 +11,7 @@ from hpsearch.reports.ablation.tables import arm_rows, cost_rows, difference_row
 from hpsearch.reports.ablation.tuning import searches_of
 from hpsearch.reports.kit.points import halved
 from tests.support import synthetic
-from tests.support.ablations import grid, searched, study
+from tests.support.ablations import NO_STEPS, grid, searched, study
 
 
 @pytest.mark.parametrize("lost", [(32, 0.0), (128, 0.9)])
@@ -42,3 +43,24 @@ def test_out_of_memory_is_not_divergence():
     (tuned,) = searches_of(tuning)
     lost = [each for each in tuned.tried if each.mean is None]
     assert lost and not any(each.diverged for each in lost)
+
+
+def test_the_best_setting_of_each_arm_and_its_edge():
+    table = study({(32, momentum): [0.5] for momentum in (0.0, 0.9)})
+    rates = {(0.0, 0.1): 0.7, (0.0, 0.2): 0.9, (0.0, 0.4): 0.8, (0.9, 0.1): 0.9, (0.9, 0.2): 0.8, (0.9, 0.4): None}
+    rows = [
+        {**table.trials.iloc[0].to_dict(), "point": point, "optimizer.momentum": momentum, "optimizer.lr": rate,
+         "score": score, "state": "INFEASIBLE" if score is None else "COMPLETE"}
+        for point, ((momentum, rate), score) in enumerate(rates.items())
+    ]  # fmt: skip
+    space = {**table.study["space"], "optimizer.lr": "choice(0.1, 0.2, 0.4)"}
+    tuning = replace(table, study={**table.study, "space": space}, trials=pd.DataFrame(rows), steps=NO_STEPS)
+    first, second = searches_of(tuning)
+    assert (first.params, first.mean, first.seeds, first.at_edge) == ({"optimizer.lr": 0.2}, 0.9, 1, {})
+    assert (second.params, second.at_edge) == ({"optimizer.lr": 0.1}, {"optimizer.lr": "low"})
+    assert [setting.mean for setting in second.tried[:2]] == [0.9, 0.8] and second.tried[2].diverged
+    tuning.study["objective"] = {"metric": "valid/acc", "direction": "minimize"}
+    assert [(s.params["optimizer.lr"], dict(s.at_edge)) for s in searches_of(tuning)] == [
+        (0.1, {"optimizer.lr": "low"}),
+        (0.2, {}),
+    ]

@@ -1,8 +1,14 @@
 """The claims that an ablation can speak of."""
 
+import importlib
 from dataclasses import replace
 
+from hpsearch.reports.ablation import claims
+from hpsearch.reports.ablation.claims import CLAIMS
+from hpsearch.reports.ablation.figures import ablation_figures
 from hpsearch.reports.ablation.numbers import ablation_of
+from hpsearch.reports.ablation.page import render_ablation
+from hpsearch.reports.ablation.tables import claim_rows
 from tests.support import synthetic
 
 
@@ -57,3 +63,48 @@ def test_why_a_large_batch_may_score_less_for_another_reason():
     table.study["config"]["ablation"] = {**table.study["config"]["ablation"], "nuisance": "held"}
     sentence = {each.claim.number: each.result.sentence for each in ablation_of(table).claims}[4]
     assert "nothing was retuned" in sentence
+
+
+def test_claims_are_numbered_in_their_order():
+    assert [claim.number for claim in CLAIMS] == list(range(1, len(CLAIMS) + 1))
+
+
+NEW = '''
+"""Claim 8: more seeds, more trials."""
+
+from hpsearch.reports.ablation.claims.claim import BATCH, SUPPORTED, Claim, ClaimResult
+from hpsearch.reports.kit.canvas import draw
+
+
+def _test(evidence):
+    trials = sum(arm.trials for arm in evidence.arms)
+    return ClaimResult(SUPPORTED, f"{trials} trials", {"trials": trials}, {"x": [1, 2], "y": [3, trials]})
+
+
+def _figure(results):
+    line = {"type": "scatter", "mode": "lines", **results[CLAIM.number].series}
+    return "claim-seeds", "Claim 8: trials", "Count them.", draw([line], {}, "Trials.")
+
+
+CLAIM = Claim(number=8, statement="More seeds, more trials.", factor=BATCH, test=_test, figure=_figure)
+'''
+
+
+def test_a_claim_is_one_file_and_one_line(tmp_path, monkeypatch):
+    (tmp_path / "seeds_claim.py").write_text(NEW)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(claims, "CLAIMS", (*CLAIMS, importlib.import_module("seeds_claim").CLAIM))
+    found = ablation_of(*synthetic.momenta())
+    assert [cell.text for cell in claim_rows(found)[1][-1]] == [
+        "8",
+        "More seeds, more trials.",
+        "supported",
+        "36 trials",
+    ]
+    (drawn,) = [figure for name, _, _, figure in ablation_figures(found) if name == "claim-seeds"]
+    assert list(drawn.data[0].y) == [3, 36]
+    page = render_ablation(found, "python -m hpsearch +study=x")
+    assert "8. supported" in page and "More seeds, more trials." in page and "claim-seeds" in page
+    table = synthetic.ablation()
+    table.study["config"]["ablation"]["factors"] = ["model.activation"]
+    assert 8 not in {each.claim.number for each in ablation_of(table).claims}

@@ -1,0 +1,61 @@
+"""What the figures of an ablation draw is what it found."""
+
+import numpy as np
+import pytest
+
+import hpsearch.reports.ablation.figures as figures
+from hpsearch.reports.ablation.comparisons import differences
+from hpsearch.reports.ablation.figures import FIGURES, ablation_figures
+from hpsearch.reports.ablation.figures.differences import differences_figure
+from hpsearch.reports.ablation.numbers import ablation_of
+from hpsearch.reports.kit.canvas import draw
+from tests.support import synthetic
+from tests.support.ablations import UP, arm, study
+
+
+@pytest.fixture(scope="module")
+def skewed():
+    """Twenty seeds of three arms with a long tail on one side: the bootstrap's interval is not symmetric."""
+    values = np.exp(np.random.default_rng(0).normal(size=(3, 20)))
+    return [arm((0.9 - 0.1 * values[i] - 0.2 * (i == 1)).tolist(), size=i) for i in range(3)]
+
+
+def test_differences_are_drawn_with_both_ends_of_their_intervals(skewed):
+    found = differences(skewed, skewed[0], UP)
+    drawn = differences_figure(found, "valid/acc", "the reference")
+    by_lane = {y: (t, i) for t in drawn.data for i, y in enumerate(t.y)}
+    assert len(by_lane) == len(found)
+    for lane, own in enumerate(found):
+        trace, i = by_lane[lane]
+        shown = own.difference.shown
+        assert trace.name == own.verdict and trace.x[i] == own.difference.mean
+        assert trace.x[i] + trace.error_x.array[i] == pytest.approx(shown.high)
+        assert trace.x[i] - trace.error_x.arrayminus[i] == pytest.approx(shown.low)
+        assert trace.error_x.array[i] != pytest.approx(trace.error_x.arrayminus[i], rel=1e-3)
+
+
+def test_a_map_holds_the_mean_of_each_cell_and_not_its_worst_seed():
+    scores = {(b, m): [0.5 + 0.1 * (b == 128) + 0.2 * (m == 0.9) + d for d in (-0.1, 0.0, 0.04)]
+              for b in (32, 128) for m in (0.0, 0.9)}  # fmt: skip
+    name, _, _, figure = next(ablation_figures(ablation_of(study(scores))))
+    assert name == "map" and list(figure.layout.xaxis.ticktext) == ["32", "128"]
+    assert list(figure.layout.yaxis.ticktext) == ["0", "0.9"]
+    assert [list(row) for row in figure.data[0].z] == [pytest.approx([0.48, 0.58]), pytest.approx([0.68, 0.78])]
+
+
+def test_learning_curves_are_means_over_seeds():
+    table = study({(32, 0.0): [0.8, 0.6], (128, 0.0): [0.9, 0.9]})
+    (figure,) = [figure for name, *_, figure in ablation_figures(ablation_of(table)) if name == "curves"]
+    first = next(t for t in figure.data if t.name == "batch size 32, momentum 0")
+    assert list(first.x) == [1, 2, 3] and list(first.y) == pytest.approx([0.5, 0.6, 0.7])
+
+
+def test_a_figure_is_one_function_and_one_line(monkeypatch):
+    def trials(found):
+        bars = {"type": "bar", "x": [arm.name for arm in found.arms], "y": [arm.trials for arm in found.arms]}
+        yield "trials", "Trials", "Count them.", draw([bars], {}, "Trials.")
+
+    monkeypatch.setattr(figures, "FIGURES", (*FIGURES, trials))
+    table = synthetic.ablation()
+    *_, (name, _, _, figure) = ablation_figures(ablation_of(table))
+    assert name == "trials" and list(figure.data[0].y) == [3] * 6
