@@ -7,7 +7,7 @@ from hpsearch.base import words
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.ablation import tables
 from hpsearch.reports.ablation.arms import Arm, level
-from hpsearch.reports.ablation.claims.claim import AGAINST, SUPPORTED
+from hpsearch.reports.ablation.claims.claim import ClaimVerdict
 from hpsearch.reports.ablation.comparisons import tally
 from hpsearch.reports.ablation.figures import ablation_figures
 from hpsearch.reports.ablation.numbers import Ablation
@@ -17,7 +17,7 @@ from hpsearch.reports.kit.page import Tile, panel, render_page
 from hpsearch.reports.kit.still import still
 from hpsearch.reports.kit.tables import Row, Table, as_table, flat
 
-_MARKS = {SUPPORTED: ("✓", "pass"), AGAINST: ("✗", "fail")}
+_MARKS = {ClaimVerdict.SUPPORTED: ("✓", "pass"), ClaimVerdict.AGAINST: ("✗", "fail")}
 
 _OWN = ("Arms", "Differences from the reference", "Claims")  # that a page shows in a form of its own
 

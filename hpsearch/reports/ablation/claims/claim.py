@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm
@@ -13,10 +14,14 @@ if TYPE_CHECKING:
     from hpsearch.reports.kit.page import Drawn
 
 BATCH, MOMENTUM, RATE = "data.batch_size", "optimizer.momentum", "optimizer.lr"
-ClaimVerdict = Literal["supported", "not supported", "undecided on this data"]
-SUPPORTED: ClaimVerdict = "supported"
-AGAINST: ClaimVerdict = "not supported"
-UNDECIDED: ClaimVerdict = "undecided on this data"
+
+
+class ClaimVerdict(StrEnum):
+    """What data say of a claim."""
+
+    SUPPORTED = "supported"
+    AGAINST = "not supported"
+    UNDECIDED = "undecided on this data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class ClaimResult:
     """What data say of a claim.
 
     Attributes:
-        verdict: ``supported``, ``not supported`` or ``undecided on this data``.
+        verdict: whether they support it.
         sentence: why, with the numbers; where it cannot be tested, what is missing.
         numbers: the evidence, by name; ends of 95 % intervals are named ``..._low`` and ``..._high``.
         series: what is drawn of it; empty where it cannot be tested.
@@ -98,4 +103,4 @@ class TestedClaim:
 
 def untested(why: str) -> ClaimResult:
     """Return the result of a claim whose evidence is missing."""
-    return ClaimResult(UNDECIDED, why)
+    return ClaimResult(ClaimVerdict.UNDECIDED, why)

@@ -7,26 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import hpsearch.reports.ablation.claims.targets as targets
 from hpsearch.reports.ablation.arms import Arm
-from hpsearch.reports.ablation.claims.claim import (
-    AGAINST,
-    BATCH,
-    SUPPORTED,
-    UNDECIDED,
-    Claim,
-    ClaimResult,
-    Evidence,
-    untested,
-)
-from hpsearch.reports.ablation.claims.evidence import lead, together
-from hpsearch.reports.ablation.claims.targets import (
-    MISFIT,
-    coarseness,
-    coarseness_text,
-    groups_at_target,
-    too_few_at_target,
-    updates_by_seed,
-)
+from hpsearch.reports.ablation.claims.claim import BATCH, Claim, ClaimResult, ClaimVerdict, Evidence, untested
+from hpsearch.reports.ablation.claims.common import decide, lead, together
 from hpsearch.reports.ablation.costs import Cost
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import Trace
@@ -52,16 +36,16 @@ def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> ClaimResu
         the medians, not supported when it is further off; undecided where a target takes fewer than five epochs, for
         updates are counted to the end of one, and without three batch sizes that reached a target.
     """
-    groups = groups_at_target(arms, costs)
+    groups = targets.groups_at_target(arms, costs)
     if not groups:
-        return untested(too_few_at_target(arms, costs))
+        return untested(targets.too_few_at_target(arms, costs))
     numbers: dict[str, float] = {}
     verdicts, texts, series = [], [], {}
     for name, group in groups.items():
-        sizes, updates, _ = updates_by_seed(group)
+        sizes, updates, _ = targets.updates_by_seed(group)
         updates = updates[np.all(np.isfinite(updates), axis=1)]
         if not len(updates):
-            verdicts.append(UNDECIDED)
+            verdicts.append(ClaimVerdict.UNDECIDED)
             texts.append(f"{lead(name)}no seed reached the target at every batch size")
             continue
         medians = np.median(updates, axis=0)
@@ -70,14 +54,15 @@ def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> ClaimResu
         resampled = _fit(sizes, np.median(updates[resamples(len(updates), RESAMPLES)], axis=1))
         sound = resampled[(resampled > 0).all(axis=1)]
         decided = len(sound) >= 0.975 * len(resampled) and len(updates) > 1 and bool((line > 0).all())
-        coarse = coarseness(group)
-        verdict = AGAINST if misfit > MISFIT else SUPPORTED if decided else UNDECIDED
-        verdicts.append(verdict if coarse <= MISFIT else UNDECIDED)
+        coarse = targets.coarseness(group)
+        counted = targets.coarseness_text(coarse)
+        fits, fine = misfit <= targets.MISFIT, coarse <= targets.MISFIT
+        verdicts.append(decide(decided and fits and fine, fine and not fits))
         numbers |= {f"misfit[{name}]": misfit}
         series[name] = {"x": sizes.tolist(), "s_min": float(line[0]), "e_min": float(line[1])}
         if not decided:
             off = f"deviation from the curve {100 * misfit:.0f} %"
-            texts.append(f"{lead(name)}no critical batch size can be told ({off}){coarseness_text(coarse)}")
+            texts.append(f"{lead(name)}no critical batch size can be told ({off}){counted}")
             continue
         low, high = np.quantile(sound[:, 1] / sound[:, 0], [0.025, 0.975])
         critical = float(line[1] / line[0])
@@ -86,7 +71,7 @@ def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> ClaimResu
         series[name] |= {"critical": critical}
         texts.append(
             f"{lead(name)}critical batch size {critical:.0f} ({low:.0f} to {high:.0f}), at least {line[0]:.0f} updates "
-            f"and {line[1]:.0f} examples, the curve within {100 * misfit:.0f} % of the medians{coarseness_text(coarse)}"
+            f"and {line[1]:.0f} examples, the curve within {100 * misfit:.0f} % of the medians{counted}"
         )
     return ClaimResult(together(verdicts), "; ".join(texts), numbers, {"groups": series})
 

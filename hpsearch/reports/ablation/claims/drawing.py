@@ -40,9 +40,9 @@ def y_axis(index: int) -> str:
     return f"y{index + 1}" if index else "y"
 
 
-def axis_key(axis: str) -> str:
-    """Return the key of a y axis in a layout."""
-    return f"yaxis{axis[1:]}"
+def layout_axis(index: int) -> str:
+    """Return the key of a y axis in a layout: ``yaxis``, ``yaxis2``, ``yaxis3``."""
+    return f"yaxis{index + 1}" if index else "yaxis"
 
 
 def heading(name: str, axis: str) -> list[Layout]:

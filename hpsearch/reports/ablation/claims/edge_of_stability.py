@@ -5,17 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.arms import Arm
-from hpsearch.reports.ablation.claims.claim import (
-    AGAINST,
-    MOMENTUM,
-    SUPPORTED,
-    UNDECIDED,
-    Claim,
-    ClaimResult,
-    Evidence,
-    untested,
-)
-from hpsearch.reports.ablation.claims.evidence import lead, together
+from hpsearch.reports.ablation.claims.claim import MOMENTUM, Claim, ClaimResult, ClaimVerdict, Evidence, untested
+from hpsearch.reports.ablation.claims.common import decide, lead, together
 from hpsearch.reports.ablation.claims.rates import TOLERANCE, Rates, rates_by_momentum, too_few_rates
 from hpsearch.reports.ablation.tuning import ArmSearch
 
@@ -45,7 +36,7 @@ def edge_of_stability(searches: Sequence[ArmSearch], arms: Sequence[Arm], object
     for name, group in groups.items():
         unsound = [f"{momentum:g}" for momentum, rates in group if rates.best_is_stable is False]
         if unsound:
-            verdicts.append(UNDECIDED)
+            verdicts.append(ClaimVerdict.UNDECIDED)
             text = f"the best rate of momentum {' and '.join(unsound)} did not halve the training loss"
             texts.append(f"{lead(name)}{text}")
             continue
@@ -53,7 +44,7 @@ def edge_of_stability(searches: Sequence[ArmSearch], arms: Sequence[Arm], object
         (trained, broke), (trained_last, broke_last) = first.edge, last.edge
         factor_low, factor_high = trained_last / broke, broke_last / trained
         more, less = factor_low > 1 - TOLERANCE, factor_high < 1 + TOLERANCE  # 1: one trained where the other broke
-        verdicts.append(SUPPORTED if more else AGAINST if less else UNDECIDED)
+        verdicts.append(decide(more, less))
         numbers |= {f"factor[{name}]_low": factor_low} if factor_low else {}
         numbers |= {f"factor[{name}]_high": factor_high} if math.isfinite(factor_high) else {}
         edges = ", ".join(_edge_text(momentum, *rates.edge) for momentum, rates in group)

@@ -4,32 +4,11 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+import hpsearch.reports.ablation.claims.drawing as drawing
 from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.arms import Arm
-from hpsearch.reports.ablation.claims.claim import (
-    AGAINST,
-    MOMENTUM,
-    SUPPORTED,
-    UNDECIDED,
-    Claim,
-    ClaimResult,
-    Evidence,
-    untested,
-)
-from hpsearch.reports.ablation.claims.drawing import (
-    GAP,
-    MARGIN,
-    PANE,
-    TITLE,
-    axis_key,
-    heading,
-    log_axis,
-    look,
-    once_in_legend,
-    stack,
-    y_axis,
-)
-from hpsearch.reports.ablation.claims.evidence import lead, together
+from hpsearch.reports.ablation.claims.claim import MOMENTUM, Claim, ClaimResult, Evidence, untested
+from hpsearch.reports.ablation.claims.common import decide, lead, together
 from hpsearch.reports.ablation.claims.rates import (
     TOLERANCE,
     Rates,
@@ -72,7 +51,7 @@ def effective_rate(searches: Sequence[ArmSearch], arms: Sequence[Arm], objective
         gap = max(_gap(a, b) for (_, a), (_, b) in combinations(group, 2))
         inside = all(rates.inside for _, rates in group)
         agree = apart <= step * (1 + TOLERANCE)
-        verdicts.append(SUPPORTED if agree and inside else AGAINST if gap > step and inside else UNDECIDED)
+        verdicts.append(decide(agree and inside, gap > step and inside))
         for momentum, rates in group:
             key = f"{name + ', ' if name else ''}momentum {momentum:g}"
             numbers |= {f"best[{key}]": rates.best, f"best[{key}]_low": rates.low, f"best[{key}]_high": rates.high}
@@ -129,18 +108,18 @@ def _figure(results: Mapping[int, ClaimResult]) -> "Drawn":
     groups: Mapping[str, Sequence[Mapping[str, Any]]] = series["groups"]
     metric = series["metric"]
     momenta = sorted({line["momentum"] for lines in groups.values() for line in lines})
-    heights = [size for lines in groups.values() for size in ((TITLE, PANE), (GAP, _LANE * len(lines) + 10))]
-    height, domains = stack(heights)
+    panes = [((drawing.TITLE, drawing.PANE), (drawing.GAP, _LANE * len(lines) + 10)) for lines in groups.values()]
+    height, domains = drawing.stack([pane for pair in panes for pane in pair])
     curves: list[Trace] = []
     marks: list[Trace] = []
-    layout: Layout = {"height": height + MARGIN, "annotations": []}
+    layout: Layout = {"height": height + drawing.MARGIN, "annotations": []}
     for index, (name, lines) in enumerate(groups.items()):
-        upper, lower = y_axis(2 * index), y_axis(2 * index + 1)
-        layout[axis_key(upper)] = axis_style(metric, domain=domains[2 * index])
-        layout[axis_key(lower)] = _momentum_lanes(lines, domains[2 * index + 1])
-        layout["annotations"] += heading(name, upper)
+        upper, lower = drawing.y_axis(2 * index), drawing.y_axis(2 * index + 1)
+        layout[drawing.layout_axis(2 * index)] = axis_style(metric, domain=domains[2 * index])
+        layout[drawing.layout_axis(2 * index + 1)] = _momentum_lanes(lines, domains[2 * index + 1])
+        layout["annotations"] += drawing.heading(name, upper)
         for lane, line in enumerate(lines):
-            colour, dash, symbol = look(momenta.index(line["momentum"]), len(momenta))
+            colour, dash, symbol = drawing.look(momenta.index(line["momentum"]), len(momenta))
             text = f"momentum {line['momentum']:g}"
             curves.append({
                 **{"type": "scatter", "mode": "lines+markers", "yaxis": upper, "legendgroup": text},
@@ -151,7 +130,8 @@ def _figure(results: Mapping[int, ClaimResult]) -> "Drawn":
             })
             marks += _momentum_marks(line, lane, lower, colour)
     tried = [x for lines in groups.values() for line in lines for x in (*line["x"], *line["diverged"])]
-    layout["xaxis"] = log_axis("effective rate lr / (1 − m), m the momentum", tried, anchor=y_axis(2 * len(groups) - 1))
+    title = "effective rate lr / (1 − m), m the momentum"
+    layout["xaxis"] = drawing.log_axis(title, tried, anchor=drawing.y_axis(2 * len(groups) - 1))
     best = "; ".join(
         lead(name) + ", ".join(f"{line['best']:.3g} at momentum {line['momentum']:g}" for line in lines)
         for name, lines in groups.items()
@@ -162,7 +142,8 @@ def _figure(results: Mapping[int, ClaimResult]) -> "Drawn":
         "training diverged. If claim 1 holds the rings stand above each other; training breaks at the first square "
         "or cross to the right of a ring (claim 2)."
     )
-    figure = draw(once_in_legend([*curves, *marks]), layout, f"{metric} against the effective rate, best at {best}.")
+    alt = f"{metric} against the effective rate, best at {best}."
+    figure = draw(drawing.once_in_legend([*curves, *marks]), layout, alt)
     return "claim-rates", f"Claims 1 and 2: {metric} against the effective rate", aid, figure
 
 

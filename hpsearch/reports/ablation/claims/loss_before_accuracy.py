@@ -10,18 +10,9 @@ import numpy as np
 from hpsearch.base.types import TrialTable
 from hpsearch.base.words import count
 from hpsearch.reports.ablation.arms import Arm
-from hpsearch.reports.ablation.claims.claim import (
-    AGAINST,
-    SUPPORTED,
-    UNDECIDED,
-    Claim,
-    ClaimResult,
-    ClaimVerdict,
-    Evidence,
-    untested,
-)
+from hpsearch.reports.ablation.claims.claim import Claim, ClaimResult, Evidence, untested
+from hpsearch.reports.ablation.claims.common import Replicate, decide, interval_numbers, interval_text
 from hpsearch.reports.ablation.claims.drawing import SCALING
-from hpsearch.reports.ablation.claims.evidence import Replicate, interval_numbers, interval_text
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, draw
 from hpsearch.statistics.intervals import estimate
@@ -62,17 +53,14 @@ def loss_before_accuracy(table: TrialTable, arms: Sequence[Arm]) -> ClaimResult 
     losses = estimate([_mean([low for _, low, _, _ in group]) for group in by_replicate])
     accuracies = estimate([_mean([high for _, _, high, _ in group]) for group in by_replicate])
     shown = lags.shown
-    verdict: ClaimVerdict = UNDECIDED
     falling = sum(low == end for _, low, _, end in bests)
-    if shown is not None and shown.low > 0:
-        verdict = SUPPORTED
-    elif shown is not None and shown.high <= 0 and 2 * falling < len(bests):
-        verdict = AGAINST
+    later = shown is not None and shown.low > 0
+    never = shown is not None and shown.high <= 0 and 2 * falling < len(bests)
     last = max(end for _, _, _, end in bests)
     trials = count(len(bests), "trial")
     open_end = f"; the loss was still falling at the end of {falling} of {trials}" if falling else ""
     return ClaimResult(
-        verdict,
+        decide(later, never),
         f"loss is lowest at epoch {interval_text(losses, 'z.1f')}, accuracy highest at "
         f"{interval_text(accuracies, 'z.1f')} of {last:.0f}: {interval_text(lags, '+z.1f')} epochs later{open_end}",
         {

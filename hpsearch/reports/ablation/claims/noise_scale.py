@@ -8,21 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
+import hpsearch.reports.ablation.claims.drawing as drawing
 from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.claims.claim import (
-    AGAINST,
     BATCH,
     MOMENTUM,
     RATE,
-    SUPPORTED,
-    UNDECIDED,
     Claim,
     ClaimResult,
+    ClaimVerdict,
     Evidence,
     untested,
 )
-from hpsearch.reports.ablation.claims.drawing import NAME, SCALING, log_axis, look, once_in_legend
-from hpsearch.reports.ablation.claims.evidence import along_factor, lead
+from hpsearch.reports.ablation.claims.common import along_factor, decide, lead
 from hpsearch.reports.ablation.claims.rates import Rates, grid_step, rates_of, too_few_rates
 from hpsearch.reports.ablation.tuning import ArmSearch
 from hpsearch.reports.kit.canvas import Trace, draw, escape, shorten
@@ -60,14 +58,15 @@ def noise_scale(searches: Sequence[ArmSearch], objective: Objective) -> ClaimRes
     half = max(float(stdtrit(freedom, 0.975)) * error, float(ndtri(0.975)) * step / math.sqrt(12 * squares))
     low, high = slope - half, slope + half
     at_edge = any(RATE in search.at_edge for name in best for _, search in groups[name])
-    verdict = AGAINST if not low <= 1 <= high else SUPPORTED if low > 0 else UNDECIDED
+    holds = low <= 1 <= high
+    verdict = decide(holds and low > 0, not holds)
     rate = "effective rate" if any(MOMENTUM in search.levels for search in searches) else "learning rate"
     edge = "; some best rates lie at the edge of what was tried" if at_edge else ""
     listed = "; ".join(
         lead(name) + ", ".join(f"{rates.best:.3g} at {size:g}" for size, rates in pairs) for name, pairs in best.items()
     )
     return ClaimResult(
-        UNDECIDED if at_edge else verdict,
+        ClaimVerdict.UNDECIDED if at_edge else verdict,
         f"the best {rate} grows as batch size to the power {slope:.2f} (95 % interval {low:.2f} to {high:.2f}; 1 would "
         f"be in proportion{edge}): {listed}",
         {"exponent": slope, "exponent_low": low, "exponent_high": high},
@@ -113,13 +112,13 @@ def _figure(results: Mapping[int, ClaimResult]) -> "Drawn":
     slope = series["exponent"]
     traces: list[Trace] = []
     for index, (name, line) in enumerate(groups.items()):
-        colour, dash, symbol = look(index, len(groups))
+        colour, dash, symbol = drawing.look(index, len(groups))
         x, logs = np.array(line["x"]), np.log(line["y"])
         centred = np.log(x) - np.log(x).mean()
-        text = escape(shorten(name, NAME)) or "best rate"
+        text = escape(shorten(name, drawing.NAME)) or "best rate"
         proportional: Trace = {
             **{"mode": "lines", "name": "in proportion", "y": np.exp(logs.mean() + centred).tolist()},
-            **{"line": SCALING, "hoverinfo": "skip"},
+            **{"line": drawing.SCALING, "hoverinfo": "skip"},
         }
         fit: Trace = {
             **{"mode": "lines", "name": f"{text}: power {slope:.2f}"},
@@ -135,10 +134,10 @@ def _figure(results: Mapping[int, ClaimResult]) -> "Drawn":
         traces += [{"type": "scatter", "x": line["x"], **trace} for trace in (proportional, fit, points)]
     sizes = [x for line in groups.values() for x in line["x"]]
     rates = [y for trace in traces for y in trace["y"]]
-    layout = {"xaxis": log_axis("batch size", sizes), "yaxis": log_axis(series["rate"], rates), "height": 400}
+    axes = {"xaxis": drawing.log_axis("batch size", sizes), "yaxis": drawing.log_axis(series["rate"], rates)}
     aid = "Dotted: in proportion to the batch size, as the noise scale would have it; the other line is fitted."
     alt = f"The {series['rate']} grows as batch size to the power {slope:.2f}."
-    figure = draw(once_in_legend(traces), layout, alt)
+    figure = draw(drawing.once_in_legend(traces), {**axes, "height": 400}, alt)
     return "claim-best-rates", "Claim 3: the best rate of every batch size", aid, figure
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.claims.claim import MOMENTUM, RATE
-from hpsearch.reports.ablation.claims.evidence import along_factor, one_level_only
+from hpsearch.reports.ablation.claims.common import along_factor, one_level_only
 from hpsearch.reports.ablation.tuning import ArmSearch, TriedSetting
 from hpsearch.statistics.comparisons import least_significant_difference
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hpsearch.base.words import count, number
 from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.claims.claim import BATCH
-from hpsearch.reports.ablation.claims.evidence import Replicate, along_factor, one_level_only
+from hpsearch.reports.ablation.claims.common import Replicate, along_factor, one_level_only
 from hpsearch.reports.ablation.costs import Cost, TimeToTarget
 
 Group: TypeAlias = list[tuple[float, tuple[Arm, Cost]]]

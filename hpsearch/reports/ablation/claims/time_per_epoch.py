@@ -5,41 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import hpsearch.reports.ablation.claims.common as common
+import hpsearch.reports.ablation.claims.drawing as drawing
 from hpsearch.base.words import duration
 from hpsearch.reports.ablation.arms import Arm
-from hpsearch.reports.ablation.claims.claim import (
-    AGAINST,
-    BATCH,
-    SUPPORTED,
-    UNDECIDED,
-    Claim,
-    ClaimResult,
-    Evidence,
-    untested,
-)
-from hpsearch.reports.ablation.claims.drawing import (
-    GAP,
-    MARGIN,
-    NAME,
-    PANE,
-    axis_key,
-    log_axis,
-    look,
-    once_in_legend,
-    stack,
-    y_axis,
-)
-from hpsearch.reports.ablation.claims.evidence import (
-    Replicate,
-    along_factor,
-    interval_numbers,
-    interval_text,
-    lead,
-    lies_within,
-    one_level_only,
-    over_groups,
-    together,
-)
+from hpsearch.reports.ablation.claims.claim import BATCH, Claim, ClaimResult, ClaimVerdict, Evidence, untested
 from hpsearch.reports.ablation.costs import Cost
 from hpsearch.reports.kit.canvas import Layout, Trace, draw, escape, shorten
 from hpsearch.statistics.intervals import Estimate
@@ -50,9 +20,9 @@ if TYPE_CHECKING:
 FLAT = 0.5
 """Exponent of time per update in batch size below which it counts as flat: less than half of proportional."""
 _FLATNESS = {
-    SUPPORTED: f"flat (below {FLAT:g})",
-    AGAINST: f"not flat (above {FLAT:g})",
-    UNDECIDED: f"not told whether flat (below {FLAT:g})",
+    ClaimVerdict.SUPPORTED: f"flat (below {FLAT:g})",
+    ClaimVerdict.AGAINST: f"not flat (above {FLAT:g})",
+    ClaimVerdict.UNDECIDED: f"not told whether flat (below {FLAT:g})",
 }
 
 
@@ -73,7 +43,7 @@ def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> ClaimResult:
         not supported when either is above. Undecided where both are: the device is full from the smallest size on, and
         nothing is seen of what comes before; also without two batch sizes.
     """
-    groups = along_factor(list(zip(arms, costs, strict=True)), BATCH, lambda pair: pair[0].levels)
+    groups = common.along_factor(list(zip(arms, costs, strict=True)), BATCH, lambda pair: pair[0].levels)
     epochs, updates, series = [], [], {}
     for name, group in groups.items():
         timed = [(size, cost) for size, (_, cost) in group if cost.timed]
@@ -87,14 +57,14 @@ def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> ClaimResult:
             "update_sec": [cost.update_sec.mean for _, cost in timed],
         }
     if not series:
-        few = one_level_only((arm.levels for arm in arms), BATCH)
+        few = common.one_level_only((arm.levels for arm in arms), BATCH)
         return untested(few or "no two batch sizes, all else equal, were timed")
-    epoch, update = over_groups(epochs), over_groups(updates)
-    falls, flat = lies_within(epoch, high=0.0), lies_within(update, high=FLAT)
-    full = falls != SUPPORTED and flat == AGAINST
+    epoch, update = common.over_groups(epochs), common.over_groups(updates)
+    falls, flat = common.lies_within(epoch, high=0.0), common.lies_within(update, high=FLAT)
+    full = falls != ClaimVerdict.SUPPORTED and flat == ClaimVerdict.AGAINST
     smaller = " The device is full from the smallest size on: only smaller ones could tell." if full else ""
     times = "; ".join(
-        lead(name)
+        common.lead(name)
         + ", ".join(
             f"{duration(e)} an epoch and {duration(u)} an update at {b:g}"
             for b, e, u in zip(line["x"], line["epoch_sec"], line["update_sec"], strict=True)
@@ -102,15 +72,15 @@ def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> ClaimResult:
         for name, line in series.items()
     )
     return ClaimResult(
-        UNDECIDED if full else together([falls, flat]),
-        f"time per epoch goes as batch size to the power {interval_text(epoch)}; time per update between the two "
-        f"smallest sizes to {interval_text(update)}: {_FLATNESS[flat]}.{smaller} {times}",
-        {**interval_numbers("epoch_exponent", epoch), **interval_numbers("first_update_exponent", update)},
+        ClaimVerdict.UNDECIDED if full else common.together([falls, flat]),
+        f"time per epoch goes as batch size to the power {common.interval_text(epoch)}; time per update between the "
+        f"two smallest sizes to {common.interval_text(update)}: {_FLATNESS[flat]}.{smaller} {times}",
+        common.interval_numbers("epoch_exponent", epoch) | common.interval_numbers("first_update_exponent", update),
         {"groups": series},
     )
 
 
-def _exponents(timed: Sequence[tuple[float, Sequence[Replicate], Estimate]]) -> dict[Replicate, float]:
+def _exponents(timed: Sequence[tuple[float, Sequence[common.Replicate], Estimate]]) -> dict[common.Replicate, float]:
     """Return the slope of log time on log size of every replicate that was timed at all sizes."""
     logs = np.log([size for size, _, _ in timed])
     x = logs - logs.mean()
@@ -133,30 +103,31 @@ def _figure(results: Mapping[int, ClaimResult]) -> "Drawn":
         Two panes, a line per group of the other factors in each.
     """
     groups: Mapping[str, Mapping[str, Any]] = results[CLAIM.number].series["groups"]
-    height, domains = stack([(0, PANE), (GAP + 8, PANE)])
+    height, domains = drawing.stack([(0, drawing.PANE), (drawing.GAP + 8, drawing.PANE)])
     traces: list[Trace] = []
-    layout: Layout = {"height": height + MARGIN}
+    layout: Layout = {"height": height + drawing.MARGIN}
     for pane, (key, title) in enumerate((("epoch_sec", "time per epoch"), ("update_sec", "time per update"))):
         for index, (name, line) in enumerate(groups.items()):
-            colour, dash, symbol = look(index, len(groups))
-            text = escape(shorten(name, NAME)) or "mean over seeds"
+            colour, dash, symbol = drawing.look(index, len(groups))
+            text = escape(shorten(name, drawing.NAME)) or "mean over seeds"
             traces.append({
-                **{"type": "scatter", "mode": "lines+markers", "yaxis": y_axis(pane), "name": text},
+                **{"type": "scatter", "mode": "lines+markers", "yaxis": drawing.y_axis(pane), "name": text},
                 **{"legendgroup": text, "x": line["x"], "y": line[key], "text": [duration(v) for v in line[key]]},
                 "line": {"color": colour, "dash": dash, "width": 2},
                 "marker": {"color": colour, "symbol": symbol, "size": 8},
                 "hovertemplate": f"<b>{text}</b><br>batch size %{{x}}: %{{text}}<extra></extra>",
             })
         values = [value for line in groups.values() for value in line[key]]
-        layout[axis_key(y_axis(pane))] = log_axis(title, values, domain=domains[pane], texts=duration)
-    layout["xaxis"] = log_axis("batch size", [x for line in groups.values() for x in line["x"]], anchor=y_axis(1))
+        layout[drawing.layout_axis(pane)] = drawing.log_axis(title, values, domain=domains[pane], texts=duration)
+    sizes = [x for line in groups.values() for x in line["x"]]
+    layout["xaxis"] = drawing.log_axis("batch size", sizes, anchor=drawing.y_axis(1))
     ends = "; ".join(
-        f"{lead(name)}{duration(line['epoch_sec'][0])} an epoch at {line['x'][0]:g}, "
+        f"{common.lead(name)}{duration(line['epoch_sec'][0])} an epoch at {line['x'][0]:g}, "
         f"{duration(line['epoch_sec'][-1])} at {line['x'][-1]:g}"
         for name, line in groups.items()
     )
     aid = "Means over seeds, training alone; both axes are logarithmic, so a power of the batch size is a line."
-    figure = draw(once_in_legend(traces), layout, f"Time per epoch and per update against batch size: {ends}.")
+    figure = draw(drawing.once_in_legend(traces), layout, f"Time per epoch and per update against batch size: {ends}.")
     return "claim-times", "Claim 6: time per epoch and per update", aid, figure
 
 

@@ -6,52 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import hpsearch.reports.ablation.claims.common as common
+import hpsearch.reports.ablation.claims.drawing as drawing
+import hpsearch.reports.ablation.claims.targets as targets
 from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.arms import Arm, replicates_in_common, scores
-from hpsearch.reports.ablation.claims.claim import (
-    AGAINST,
-    BATCH,
-    SUPPORTED,
-    UNDECIDED,
-    Claim,
-    ClaimResult,
-    ClaimVerdict,
-    Evidence,
-    untested,
-)
+from hpsearch.reports.ablation.claims.claim import BATCH, Claim, ClaimResult, ClaimVerdict, Evidence, untested
 from hpsearch.reports.ablation.claims.critical_batch_size import CLAIM as CRITICAL_BATCH_SIZE
 from hpsearch.reports.ablation.claims.critical_batch_size import curve_traces
-from hpsearch.reports.ablation.claims.drawing import (
-    MARGIN,
-    PANE,
-    SCALING,
-    TITLE,
-    axis_key,
-    heading,
-    log_axis,
-    once_in_legend,
-    stack,
-    y_axis,
-)
-from hpsearch.reports.ablation.claims.evidence import (
-    Replicate,
-    interval_numbers,
-    interval_text,
-    lead,
-    lies_within,
-    over_groups,
-    together,
-)
-from hpsearch.reports.ablation.claims.targets import (
-    MISFIT,
-    Group,
-    coarseness,
-    coarseness_text,
-    groups_at_target,
-    sizes_at_target,
-    too_few_at_target,
-    updates_by_seed,
-)
 from hpsearch.reports.ablation.costs import Cost
 from hpsearch.reports.ablation.tuning import RETUNED
 from hpsearch.reports.kit import theme
@@ -87,36 +49,36 @@ def updates_to_target(
         batch scores worse by its interval. Undecided in an unfair comparison, where a target takes fewer than five
         epochs, for updates are counted to the end of one, and without three batch sizes that reached a target.
     """
-    groups = groups_at_target(arms, costs)
+    groups = targets.groups_at_target(arms, costs)
     if not groups:
-        return untested(too_few_at_target(arms, costs))
+        return untested(targets.too_few_at_target(arms, costs))
     firsts, lasts, bends, gaps = [], [], [], []
     for group in groups.values():
-        sizes, updates, replicates = updates_by_seed(group)
+        sizes, updates, replicates = targets.updates_by_seed(group)
         exponents = np.diff(np.log(updates), axis=1) / np.diff(np.log(sizes))
         firsts.append(dict(zip(replicates, exponents[:, 0].tolist(), strict=True)))
         lasts.append(dict(zip(replicates, exponents[:, -1].tolist(), strict=True)))
         bends.append(dict(zip(replicates, (exponents[:, -1] - exponents[:, 0]).tolist(), strict=True)))
         gaps.append(_score_gap(group[0][1][0], group[-1][1][0], objective))
-    first, last, bend, gap = map(over_groups, (firsts, lasts, bends, gaps))
-    coarse = max(map(coarseness, groups.values()))
-    diminishing = lies_within(bend, low=0.0) if coarse <= MISFIT else UNDECIDED
+    first, last, bend, gap = map(common.over_groups, (firsts, lasts, bends, gaps))
+    coarse = max(map(targets.coarseness, groups.values()))
+    diminishing = common.lies_within(bend, low=0.0) if coarse <= targets.MISFIT else ClaimVerdict.UNDECIDED
     margin = _margin([group[0][1][0] for group in groups.values()], objective)
-    scored = UNDECIDED if unfair else _no_loss(gap, margin)
-    open_end = f", which does not exclude a loss of {margin:.2g}" if scored == UNDECIDED and gap.n else ""
+    scored = ClaimVerdict.UNDECIDED if unfair else _no_loss(gap, margin)
+    open_end = f", which does not exclude a loss of {margin:.2g}" if scored == ClaimVerdict.UNDECIDED and gap.n else ""
     how = f", an unfair comparison: {unfair}" if unfair else open_end
     missed = sum(cost.to_target["updates"].missed for group in groups.values() for _, (_, cost) in group)
     left_out = f"; {missed} trials did not reach the target and are in no exponent" if missed else ""
     return ClaimResult(
-        together([diminishing, scored]),
-        f"updates fall as batch size to the power {interval_text(first)} between the smallest sizes and "
-        f"{interval_text(last)} between the largest{coarseness_text(coarse)}; the largest batch scores "
-        f"{interval_text(gap, '+z.4f')} against the smallest{how}{left_out}",
+        common.together([diminishing, scored]),
+        f"updates fall as batch size to the power {common.interval_text(first)} between the smallest sizes and "
+        f"{common.interval_text(last)} between the largest{targets.coarseness_text(coarse)}; the largest batch scores "
+        f"{common.interval_text(gap, '+z.4f')} against the smallest{how}{left_out}",
         {
-            **interval_numbers("first_exponent", first),
-            **interval_numbers("last_exponent", last),
-            **interval_numbers("bend", bend),
-            **interval_numbers("score_gap", gap),
+            **common.interval_numbers("first_exponent", first),
+            **common.interval_numbers("last_exponent", last),
+            **common.interval_numbers("bend", bend),
+            **common.interval_numbers("score_gap", gap),
             "missed": float(missed),
             "epoch_share": coarse,
         },
@@ -124,7 +86,7 @@ def updates_to_target(
     )
 
 
-def _score_gap(small: Arm, large: Arm, objective: Objective) -> dict[Replicate, float]:
+def _score_gap(small: Arm, large: Arm, objective: Objective) -> dict[common.Replicate, float]:
     """Return by how much the larger batch scores better, for each seed that both have."""
     common, sign = replicates_in_common([small, large]), 1 if objective.maximize else -1
     pairs = zip(common, scores(large, common), scores(small, common), strict=True)
@@ -141,19 +103,19 @@ def _margin(smallest: Sequence[Arm], objective: Objective) -> float:
 
 def _no_loss(gap: Estimate, margin: float) -> ClaimVerdict:
     """Return whether the largest batch scores no worse: not where it is worse by any amount, or may be by a margin."""
-    if lies_within(gap, high=0.0) == SUPPORTED:
-        return AGAINST
-    return SUPPORTED if lies_within(gap, low=-margin) == SUPPORTED else UNDECIDED
+    worse = common.lies_within(gap, high=0.0) == ClaimVerdict.SUPPORTED
+    near = common.lies_within(gap, low=-margin) == ClaimVerdict.SUPPORTED
+    return common.decide(near and not worse, worse)
 
 
-def _series(group: Group) -> Mapping[str, object]:
+def _series(group: targets.Group) -> Mapping[str, object]:
     trials = [
         (size, value)
-        for size, times in sizes_at_target(group)
+        for size, times in targets.sizes_at_target(group)
         for value, there in zip(times.values, times.reached, strict=True)
         if there
     ]
-    medians = [(size, times.median) for size, times in sizes_at_target(group) if times.median is not None]
+    medians = [(size, times.median) for size, times in targets.sizes_at_target(group) if times.median is not None]
     return {
         "x": [size for size, _ in medians],
         "y": [median for _, median in medians],
@@ -192,28 +154,28 @@ def _figure(results: Mapping[int, ClaimResult]) -> "Drawn | None":
         return None
     fitted = results.get(CRITICAL_BATCH_SIZE.number)
     curves: Mapping[str, Mapping[str, Any]] = {} if fitted is None else fitted.series["groups"]
-    height, domains = stack([(TITLE, PANE + 30)] * len(groups))
+    height, domains = drawing.stack([(drawing.TITLE, drawing.PANE + 30)] * len(groups))
     traces: list[Trace] = []
-    layout: Layout = {"height": height + MARGIN, "annotations": []}
+    layout: Layout = {"height": height + drawing.MARGIN, "annotations": []}
     for index, (name, line) in enumerate(groups.items()):
         curve = curve_traces(curves[name], line["x"]) if name in curves else []
         own = _updates_traces(line, curve)
-        traces += [{"type": "scatter", "yaxis": y_axis(index), **trace} for trace in own]
+        traces += [{"type": "scatter", "yaxis": drawing.y_axis(index), **trace} for trace in own]
         values = [y for trace in own for y in trace["y"]]
-        layout[axis_key(y_axis(index))] = log_axis("updates to the target", values, domain=domains[index])
-        layout["annotations"] += heading(name, y_axis(index))
+        layout[drawing.layout_axis(index)] = drawing.log_axis("updates to the target", values, domain=domains[index])
+        layout["annotations"] += drawing.heading(name, drawing.y_axis(index))
     sizes = [x for trace in traces for x in trace["x"]]
     named = [x for line in groups.values() for x in line["x"]]
-    layout["xaxis"] = log_axis("batch size", sizes, named, anchor=y_axis(len(groups) - 1))
+    layout["xaxis"] = drawing.log_axis("batch size", sizes, named, anchor=drawing.y_axis(len(groups) - 1))
     ends = "; ".join(
-        f"{lead(name)}{line['y'][0]:.0f} at {line['x'][0]:g}, {line['y'][-1]:.0f} at {line['x'][-1]:g}"
+        f"{common.lead(name)}{line['y'][0]:.0f} at {line['x'][0]:g}, {line['y'][-1]:.0f} at {line['x'][-1]:g}"
         for name, line in groups.items()
     )
     aid = (
         "Small marks are trials that reached the target, large ones medians. Dotted: twice the batch, half the "
         "updates. Dashed: the curve of claim 5; the diamond is its corner, the critical batch size."
     )
-    figure = draw(once_in_legend(traces), layout, f"Median updates to the target against batch size: {ends}.")
+    figure = draw(drawing.once_in_legend(traces), layout, f"Median updates to the target against batch size: {ends}.")
     return "claim-updates", "Claims 4 and 5: updates to the target against batch size", aid, figure
 
 
@@ -222,7 +184,7 @@ def _updates_traces(line: Mapping[str, Any], curve: Sequence[Trace]) -> list[Tra
     hover = "<br>batch size %{x}: %{y:.0f} updates<extra></extra>"
     perfect: Trace = {
         **{"mode": "lines", "name": "perfect scaling", "x": x, "y": [y[0] * x[0] / size for size in x]},
-        **{"line": SCALING, "hoverinfo": "skip"},
+        **{"line": drawing.SCALING, "hoverinfo": "skip"},
     }
     trials: Trace = {
         **{"mode": "markers", "name": "trials", "x": line["trial_x"], "y": line["trial_y"]},

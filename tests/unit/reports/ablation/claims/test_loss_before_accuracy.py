@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hpsearch.base.types import TrialTable
-from hpsearch.reports.ablation.claims.evidence import interval_text
+from hpsearch.reports.ablation.claims.common import interval_text
 from hpsearch.reports.ablation.claims.loss_before_accuracy import loss_before_accuracy
 from hpsearch.statistics.intervals import estimate
 from tests.support.ablations import AGAINST, SUPPORTED, UNDECIDED, arm, untested

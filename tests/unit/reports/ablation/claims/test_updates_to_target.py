@@ -3,8 +3,8 @@ import math
 import pytest
 
 from hpsearch.reports.ablation.claims.claim import BATCH
+from hpsearch.reports.ablation.claims.common import over_groups
 from hpsearch.reports.ablation.claims.critical_batch_size import critical_batch_size
-from hpsearch.reports.ablation.claims.evidence import over_groups
 from hpsearch.reports.ablation.claims.updates_to_target import updates_to_target
 from tests.support.ablations import AGAINST, DOWN, SUPPORTED, UNDECIDED, UP, arm, cost, jittered, over_batches, untested
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from hpsearch.base.words import label
 from hpsearch.reports.ablation.arms import name_of
-from hpsearch.reports.ablation.claims.claim import AGAINST, SUPPORTED, UNDECIDED, ClaimVerdict
+from hpsearch.reports.ablation.claims.claim import ClaimVerdict
 from hpsearch.statistics.intervals import Estimate, estimate
 
 T = TypeVar("T")
@@ -87,12 +87,17 @@ def lies_within(of: Estimate, low: float = -math.inf, high: float = math.inf) ->
     """Return whether a mean lies between two values: by its interval, undecided where that holds one or is missing."""
     shown = of.shown
     if shown is None:
-        return UNDECIDED
-    if low < shown.low and shown.high < high:
-        return SUPPORTED
-    return AGAINST if shown.high < low or high < shown.low else UNDECIDED
+        return ClaimVerdict.UNDECIDED
+    return decide(low < shown.low and shown.high < high, shown.high < low or high < shown.low)
+
+
+def decide(supported: bool, against: bool) -> ClaimVerdict:
+    """Return the verdict of a test that may show a claim, or show it wrong, or neither."""
+    if supported:
+        return ClaimVerdict.SUPPORTED
+    return ClaimVerdict.AGAINST if against else ClaimVerdict.UNDECIDED
 
 
 def together(verdicts: Sequence[ClaimVerdict]) -> ClaimVerdict:
     """Return what several tests of one claim say together: one that fails decides, then one that does not know."""
-    return next((verdict for verdict in (AGAINST, UNDECIDED) if verdict in verdicts), SUPPORTED)
+    return decide(all(v == ClaimVerdict.SUPPORTED for v in verdicts), ClaimVerdict.AGAINST in verdicts)
