@@ -1,13 +1,12 @@
 """Two ablations arm by arm: what the arms that both have gained from the one to the other."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hpsearch.base import words
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, arms_of, factors_of
-from hpsearch.reports.ablation.comparisons import Difference, judged, paired
+from hpsearch.reports.ablation.comparisons import Difference, judged, paired, tally
 from hpsearch.reports.ablation.figures.differences import differences_figure
 from hpsearch.reports.ablation.tables import COMPARED, STRENGTH, against, mean, setting, strength
 from hpsearch.reports.ablation.tuning import nuisance_of
@@ -44,8 +43,8 @@ def arm_by_arm(first: TrialTable, second: TrialTable) -> tuple[SharedArm, ...]:
         study of arms, a point is not the only one with its levels, or they are compared by different metrics.
     """
     objective, other = (objective_of(table.study) for table in (first, second))
-    known = _by_levels(second)
-    pairs = [(arm, known[levels]) for levels, arm in _by_levels(first).items() if levels in known]
+    by_levels = _by_levels(second)
+    pairs = [(arm, by_levels[levels]) for levels, arm in _by_levels(first).items() if levels in by_levels]
     if (objective.metric, objective.direction) != (other.metric, other.direction):
         return ()
     found = [
@@ -59,11 +58,9 @@ def arm_by_arm(first: TrialTable, second: TrialTable) -> tuple[SharedArm, ...]:
 
 def told(shared: Sequence[SharedArm], first: str, second: str) -> str:
     """Say in one sentence how many arms of a second ablation are better or worse than in the first."""
-    counts: Counter[str] = Counter(each.difference.verdict for each in shared)
-    kinds = ("better", "worse", "not told apart", "not compared")
-    text = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind])
     of = f"Of {words.count(len(shared), 'arm')} that both have"
-    return f"{of}, in {second} against {first}: {text} (paired by seed, Holm-adjusted, 5 %)."
+    verdicts = tally([each.difference for each in shared])
+    return f"{of}, in {second} against {first}: {verdicts} (paired by seed, Holm-adjusted, 5 %)."
 
 
 def shared_table(shared: Sequence[SharedArm], first: str, second: str, objective: Objective) -> Table:

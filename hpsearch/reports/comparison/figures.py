@@ -1,28 +1,17 @@
 """Two studies in one figure: their best points seed by seed, their scores along a hyperparameter, their curves."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialTable
 from hpsearch.base.words import score, settings
-from hpsearch.reports.kit.canvas import (
-    Layout,
-    Trace,
-    axis_style,
-    coordinate,
-    draw,
-    escape,
-    menu,
-    parameter_axis,
-    positive_span,
-    shorten,
-)
+from hpsearch.reports.kit.canvas import Trace, axis_style, coordinate, draw, escape, parameter_axis, shorten, switched
 from hpsearch.reports.kit.curves import STEP_LOSS, curves_of, metrics_of
-from hpsearch.reports.kit.marks import band_traces, hover, score_axis
-from hpsearch.reports.kit.points import Point, Results
+from hpsearch.reports.kit.lanes import lane_traces
+from hpsearch.reports.kit.marks import band_traces, curve_axes, hover, score_axis
+from hpsearch.reports.kit.points import Results
 from hpsearch.reports.kit.space import Axis
 
 STYLES = ((theme.BLUE, theme.BLUE_WASH, "solid", "circle"), (theme.RED, theme.RED_WASH, "dash", "square"))
@@ -42,36 +31,16 @@ def best_figure(studies: Sequence[Results]) -> Figure:
     traces: list[Trace] = []
     for lane, (study, (colour, _, _, symbol)) in enumerate(zip(studies, STYLES, strict=True)):
         if study.best is not None:
-            traces += _lane(study.best, study, lane, colour, symbol)
+            best, mean = study.best, study.best.mean or 0.0
+            hover_text = f"<b>{escape(study.name)}</b><br>{score(mean, best.sd)}<br>{escape(settings(best.params))}"
+            traces += lane_traces(
+                lane, best.scores, best.replicates, mean, best.interval, hover_text, colour, (symbol, symbol), size=13
+            )
     names = [escape(shorten(study.name, 30)) for study in studies]
     y = axis_style("", tickvals=[0, 1], ticktext=names, range=[1.6, -0.6], tickfont={"color": theme.INK})
     layout = {"xaxis": axis_style(studies[0].objective.metric), "yaxis": y, "height": 280}
     told = "; ".join(f"{s.name} {score(s.best.mean, s.best.sd)}" for s in studies if s.best is not None)
     return draw(traces, layout, f"Dot plot of the best point of each study, seed by seed: {told}.")
-
-
-def _lane(best: Point, study: Results, lane: int, colour: str, symbol: str) -> list[Trace]:
-    name, mean = escape(study.name), best.mean or 0.0
-    half = 0.0 if best.interval is None else best.interval.high - mean
-    seeds = [f"seed {seed}: {score(value)}" for (seed, _), value in zip(best.replicates, best.scores, strict=True)]
-    shared = {"type": "scatter", "mode": "markers", "hovertemplate": "%{hovertext}<extra></extra>", "showlegend": False}
-    return [
-        {
-            **shared,
-            "x": list(best.scores),
-            "y": [lane + 0.22] * best.n,
-            "hovertext": seeds,
-            "marker": {"color": colour, "symbol": symbol, "size": 8, "opacity": 0.55},
-        },
-        {
-            **shared,
-            "x": [mean],
-            "y": [lane],
-            "hovertext": [f"<b>{name}</b><br>{score(mean, best.sd)}<br>{escape(settings(best.params))}"],
-            "marker": {"color": colour, "symbol": symbol, "size": 13},
-            "error_x": {"type": "data", "array": [half], "color": colour, "thickness": 2, "width": 7},
-        },
-    ]
 
 
 def overlay_figure(studies: Sequence[Results], axis: Axis) -> Figure:
@@ -121,14 +90,9 @@ def best_curves_figure(tables: Sequence[TrialTable], studies: Sequence[Results])
     metrics = [m for m in first if m in second and m != STEP_LOSS][:_METRICS]
     if not metrics:
         return None
-    groups = [_metric_traces(metric, tables, studies) for metric in metrics]
-    traces = [trace | {"visible": i == 0} for i, group in enumerate(groups) for trace in group]
-    owners = [i for i, group in enumerate(groups) for _ in group]
-    axes = [_curve_axes(metric, group) for metric, group in zip(metrics, groups, strict=True)]
-    entries: list[tuple[str, list[Any]]] = [
-        (escape(metric), [{"visible": [owner == i for owner in owners]}, axes[i]]) for i, metric in enumerate(metrics)
-    ]
-    layout = {**axes[0], "updatemenus": [menu("Metric", "dropdown", entries)]}
+    by_metric = [(metric, _metric_traces(metric, tables, studies)) for metric in metrics]
+    views = [(escape(metric), traces, curve_axes(metric, traces)) for metric, traces in by_metric]
+    traces, layout = switched("Metric", views)
     names = " and ".join(study.name for study in studies)
     return draw(traces, layout, f"Line chart of {metrics[0]} over epochs of the best points of {names}.")
 
@@ -139,10 +103,3 @@ def _metric_traces(metric: str, tables: Sequence[TrialTable], studies: Sequence[
         curves = [c for c in curves_of(table, metric) if study.best and c.point == study.best.point]
         traces += band_traces(curves, study.name, *style[:3]) if curves else []
     return traces
-
-
-def _curve_axes(metric: str, traces: Sequence[Trace]) -> Layout:
-    values = [value for trace in traces if "name" in trace for value in trace["y"]]
-    kind = "log" if positive_span(values) > 50 else "linear"
-    y = axis_style(metric, type=kind, exponentformat="power")
-    return {"xaxis": axis_style("epoch", rangemode="tozero"), "yaxis": y}

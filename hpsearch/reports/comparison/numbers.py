@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hpsearch.base import words
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.kit.points import Point, Results
+from hpsearch.reports.kit.texts import signed_interval
 from hpsearch.statistics.intervals import Interval, paired_interval, welch_interval
 
 
@@ -83,9 +84,7 @@ def shown(comparison: Comparison) -> tuple[str, str, str]:
     difference, interval = comparison.difference or 0.0, comparison.interval
     if interval is None:
         return f"{difference:+.{words.decimals(difference)}f}", "", ""
-    digits = words.interval_decimals(interval.low, interval.high)
-    size, low, high = (f"{value:+.{digits}f}" for value in (difference, interval.low, interval.high))
-    return size, low, high
+    return signed_interval(difference, interval)
 
 
 def doubts(comparison: Comparison, tables: Sequence[TrialTable], one: Results, other: Results) -> list[str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Trace = dict[str, Any]
 Layout = dict[str, Any]
 _CLEAR = "rgba(0,0,0,0)"
+SIDE_LEGEND: Layout = {"orientation": "v", "x": 1.01, "y": 1, "xanchor": "left", "yanchor": "top"}
 _FEW = 7
 
 
@@ -181,6 +182,25 @@ def menu(name: str, kind: str, buttons: Sequence[tuple[str, list[Any]]], active:
         "showactive": True,
         "buttons": [{"label": text, "method": "update", "args": args} for text, args in buttons],
     }
+
+
+def switched(name: str, views: Sequence[tuple[str, Sequence[Trace], Layout]]) -> tuple[list[Trace], Layout]:
+    """Return the traces of several views, the first of them seen, and the layout with the menu that chooses another.
+
+    Args:
+        name: what is chosen.
+        views: label, traces and axes of each.
+
+    Returns:
+        All traces, and the axes of the first view with the menu.
+    """
+    owners = [index for index, (_, traces, _) in enumerate(views) for _ in traces]
+    every = [trace | {"visible": index == 0} for index, (_, traces, _) in enumerate(views) for trace in traces]
+    entries: list[tuple[str, list[Any]]] = [
+        (label, [{"visible": [owner == index for owner in owners]}, axes])
+        for index, (label, _, axes) in enumerate(views)
+    ]
+    return every, {**views[0][2], "updatemenus": [menu(name, "dropdown", entries)]}
 
 
 def lost_strip(present: bool) -> Mapping[str, Layout]:

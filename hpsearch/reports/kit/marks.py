@@ -53,6 +53,14 @@ def band_traces(curves: Sequence[Curve], name: str, colour: str, wash: str, dash
     return [*(band if len(curves) > 1 else []), line]
 
 
+def curve_axes(metric: str, traces: Sequence[Trace]) -> Layout:
+    """Return the axes of learning curves: logarithmic where the lines span more than a factor of 50."""
+    values = [value for trace in traces if "name" in trace for value in trace["y"]]
+    kind = "log" if positive_span(values) > 50 else "linear"
+    y = axis_style(metric, type=kind, exponentformat="power")
+    return {"xaxis": axis_style("epoch", rangemode="tozero"), "yaxis": y}
+
+
 def hover(results: Results, p: Point, head: str) -> str:
     """Return a hover text: the head in bold, the point and its hyperparameters; of very many points the head alone.
 

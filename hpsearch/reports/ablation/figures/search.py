@@ -10,7 +10,7 @@ from hpsearch.reports.ablation.figures.style import NAME, arm_styles
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.tuning import ArmSearch, TriedSetting
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import Trace, axis_style, draw, escape, foot_trace, positive_span, shorten
+from hpsearch.reports.kit.canvas import SIDE_LEGEND, Trace, axis_style, draw, escape, foot_trace, positive_span, shorten
 from hpsearch.reports.kit.page import Drawn
 
 _WITHOUT_TRIALS = (theme.MUTED, "solid")  # of an arm that has none yet
@@ -67,10 +67,9 @@ def search_figure(found: Ablation, key: str) -> Figure | None:
     ]
     traces += [_flat_trace(flat)] if flat else []
     traces += [foot_trace(lost, min(scores), max(scores), label(key))] if lost else []
-    legend = {"orientation": "v", "x": 1.01, "y": 1, "xanchor": "left", "yanchor": "top"}
     log = positive_span([x for trace in traces for x in trace["x"]]) > 20
     x_axis = axis_style(label(key), **({"type": "log", "exponentformat": "power", "dtick": 1} if log else {}))
-    layout = {"xaxis": x_axis, "yaxis": axis_style(found.objective.metric), "legend": legend, "height": 460}
+    layout = {"xaxis": x_axis, "yaxis": axis_style(found.objective.metric), "legend": SIDE_LEGEND, "height": 460}
     best = "; ".join(f"{s.arm} best at {number(s.params[key])}" for s in found.nuisance.searches if key in s.params)
     alt = f"{found.objective.metric} against {label(key)}, one line per arm: {best}; {len(lost)} settings diverged."
     return draw(traces, layout, alt, min_width=620)

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from hpsearch.base.words import duration, number
 from hpsearch.reports.ablation.costs import TimeToTarget
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, draw, menu, positive_span
+from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, draw, positive_span, switched
 from hpsearch.reports.kit.lanes import lanes_layout
 from hpsearch.reports.kit.page import Drawn
 
@@ -25,17 +24,12 @@ def target(found: Ablation) -> Iterator[Drawn]:
     units = list(dict.fromkeys(unit for cost in found.costs for unit, times in cost.to_target.items() if times.n))
     if not units:
         return
-    traces, owners = [], []
-    for index, unit in enumerate(units):
-        group = _marks([cost.to_target[unit] for cost in found.costs], unit)
-        traces += [trace | {"visible": index == 0} for trace in group]
-        owners += [index] * len(group)
-    axes = [{"xaxis": _amount_axis(found, unit)} for unit in units]
-    entries: list[tuple[str, list[Any]]] = [
-        (unit, [{"visible": [owner == index for owner in owners]}, axes[index]]) for index, unit in enumerate(units)
+    views = [
+        (unit, _marks([cost.to_target[unit] for cost in found.costs], unit), {"xaxis": _amount_axis(found, unit)})
+        for unit in units
     ]
-    lanes = lanes_layout([arm.name for arm in found.arms])
-    layout = {**axes[0], "updatemenus": [menu("Counted in", "dropdown", entries)], **lanes}
+    traces, layout = switched("Counted in", views)
+    layout |= lanes_layout([arm.name for arm in found.arms])
     goal = f"{found.objective.metric} {number(found.target)}"
     missed = sum(cost.to_target[units[0]].missed for cost in found.costs)
     aid = (

@@ -72,13 +72,13 @@ def test_claims_are_numbered_in_their_order():
 NEW = '''
 """Claim 8: more seeds, more trials."""
 
-from hpsearch.reports.ablation.claims.claim import BATCH, SUPPORTED, Claim, ClaimResult
+from hpsearch.reports.ablation.claims.claim import BATCH, Claim, ClaimResult, ClaimVerdict
 from hpsearch.reports.kit.canvas import draw
 
 
 def _test(evidence):
     trials = sum(arm.trials for arm in evidence.arms)
-    return ClaimResult(SUPPORTED, f"{trials} trials", {"trials": trials}, {"x": [1, 2], "y": [3, trials]})
+    return ClaimResult(ClaimVerdict.SUPPORTED, f"{trials} trials", {"trials": trials}, {"x": [1, 2], "y": [3, trials]})
 
 
 def _figure(results):
