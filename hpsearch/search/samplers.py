@@ -33,17 +33,11 @@ class QueueSampler(RandomSampler):
 
     A lost point is found again and none runs twice, which Optuna's own grid sampler cannot promise under ask and tell.
 
-    Args:
-        seed: unused by the queue itself.
-
     Attributes:
         what: the points are called together.
     """
 
     what = "queue"
-
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(seed=seed)
 
     def cells(self, space: Space) -> list[dict[str, Any]]:
         """Return the points: Optuna's values by flat name. A space that has none raises a SpaceError."""

@@ -8,6 +8,7 @@ import pytest
 from hpsearch.base.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.search.pool import Pool, interrupts
 from hpsearch.tracking.record import Record
+from tests.support.driver import Uneven
 from tests.support.fake_launcher import FakeLauncher, trains
 
 
@@ -16,9 +17,9 @@ def spec(point: int, folder) -> TrialSpec:
     return TrialSpec("s", trial, {"trainer": {"epochs": 3}}, {"lr": 0.1}, (), "key", str(folder / trial.stem))
 
 
-def make(folder, script, decide=lambda trial, report: Decision.CONTINUE, **launcher):
+def make(folder, script, decide=lambda trial, report: Decision.CONTINUE, kind=FakeLauncher, **launcher):
     lines, clock = [], itertools.count(1000.0)
-    fake, record = FakeLauncher(script, **launcher), Record(folder)
+    fake, record = kind(script, **launcher), Record(folder)
     pool = Pool(fake, record, Objective("valid/acc"), decide=decide, clock=lambda: next(clock), line=lines.append)
     return pool, fake, record, lines
 
@@ -117,3 +118,16 @@ def test_the_epochs_of_a_trial_are_its_last_one_not_its_reports(tmp_path, epochs
     pool.add(spec(0, tmp_path))
     (done,) = drain(pool)
     assert done.epochs == wanted
+
+
+@pytest.mark.parametrize("slow", [0, 1])
+def test_in_lockstep_a_round_is_handled_by_trial_whoever_spoke_first(tmp_path, slow):
+    def script(spec):
+        yield from [None] * (2 if spec.id.point == slow else 0)
+        yield from trains([0.1, 0.2])(spec)
+
+    pool, fake, *_ = make(tmp_path, script, kind=Uneven, slots=2, lockstep=True)
+    for point in (0, 1):
+        pool.add(spec(point, tmp_path))
+    assert [done.spec.id.point for done in drain(pool)] == [0, 1]
+    assert [trial.point for trial, _ in fake.decisions] == [0, 1] * 3
