@@ -81,7 +81,7 @@ def duration(seconds: float | None) -> str:
         return "–"
     if 0 < seconds < 0.0995:
         return f"{1000 * seconds:.2g} ms"
-    if seconds < 60:
+    if seconds < 59.5:
         return f"{seconds:.2g} s" if seconds < 9.5 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.files import REPORT
 from hpsearch.base.types import BestPoint, Observer, TrialId, TrialState, TrialTable
+from hpsearch.base.words import number
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
@@ -220,4 +221,4 @@ def _stable_range(summary: "Summary") -> str | None:
     if summary.stability is None or summary.stability.stable is None:
         return None
     stable = summary.stability.stable
-    return f"{summary.stability.axis.key} {stable.low:.3g} to {stable.high:.3g}"
+    return f"{summary.stability.axis.key} {number(stable.low)} to {number(stable.high)}"
