@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
@@ -52,3 +53,16 @@ def test_samples_are_taken_at_their_own_pace():
     assert sampler.sample(105.0) is not None
     assert all(key.startswith("system/") and isinstance(value, float) for key, value in first.items())
     assert 0 <= first["system/memory_percent"] <= 100
+
+
+def test_network_and_disk_count_from_the_start(monkeypatch):
+    counters = {"sent": 5 * 2**20, "received": 2**20, "written": 7 * 2**20}
+    monkeypatch.setattr(
+        "psutil.net_io_counters",
+        lambda: SimpleNamespace(bytes_sent=counters["sent"], bytes_recv=counters["received"]),
+    )
+    monkeypatch.setattr("psutil.disk_io_counters", lambda: SimpleNamespace(write_bytes=counters["written"]))
+    sampler = SystemSampler()
+    counters |= {"sent": 8 * 2**20, "received": 3 * 2**20, "written": 11 * 2**20}
+    load = sampler.sample(0.0)
+    assert (load["system/network_mib"], load["system/disk_write_mib"]) == (5.0, 4.0)

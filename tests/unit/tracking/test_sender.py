@@ -55,6 +55,8 @@ def test_every_trial_is_a_child_with_all_that_is_known(place):
     assert tags["git.dirty"] == "true"
     assert tags["env.host"] == "laptop"
     assert tags["mlflow.user"]
+    assert (tags["hpsearch.trial"], tags["hpsearch.study"]) == ("1-0-0", "lr_sweep")
+    assert tags[runs.UID] == parent.data.tags[runs.UID]
     assert child.inputs.dataset_inputs[0].dataset.digest == "d1gest"
     kept = {file.path for file in place.client.list_artifacts(child.info.run_id)}
     assert kept == {"config.yaml", "note.txt"}, "a file over the limit stays where it is"
