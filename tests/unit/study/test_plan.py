@@ -1,0 +1,52 @@
+"""What a configuration asks to search: refused where it cannot be searched, else as a record."""
+
+import pytest
+
+from hpsearch.base.errors import HpsearchError
+from hpsearch.config.compose import compose
+from hpsearch.study.plan import plan_search
+
+STUDY = ("+study=lr_sweep", "tracker=none")
+ENDLESS = ("sampler=random", "budget.points=null")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("space.optimizer.lr=choice(0.1, 0.2)",), "no study named: add"),
+        ((*STUDY, "trainer.test=true"), "a search may not look at the test split"),
+        ((*STUDY, "~space.optimizer.lr"), "the space of study '.*' is empty"),
+        ((*STUDY, "fold=1", "data.folds=3"), "a study trains every fold of data.folds"),
+        ((*STUDY, *ENDLESS), "this sampler would search for ever"),
+        ((*STUDY, "pruner=wilcoxon", "study.seeds=1"), "compares seeds or folds, and there is one"),
+        (
+            (*STUDY, *ENDLESS, "budget.seconds=9", "pruner=top_k_after"),
+            "pruner.of = null",
+        ),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(words, message):
+    with pytest.raises(HpsearchError, match=message):
+        plan_search(compose(words))
+
+
+def test_a_stage_of_a_recipe_may_look_at_the_test_split():
+    assert plan_search(compose([*STUDY, "trainer.test=true"]), tests=True).space.parameters
+
+
+def test_every_seed_and_fold_is_a_replicate():
+    plan = plan_search(compose([*STUDY, "seed=4", "study.seeds=2", "data.folds=3"])).plan
+    assert plan.seeds == (4, 5) and len(plan.replicates) == 6
+
+
+def test_one_configuration_of_every_searched_option_is_built_beforehand():
+    search = plan_search(compose([*STUDY, "space.model=choice(softmax, mlp)"]))
+    configs = search.representatives()
+    assert {"model=softmax", "model=mlp"} == set(configs)
+    assert all(config["seed"] == 0 for config in configs.values())
+    assert configs["model=mlp"]["model"]["_target_"] != configs["model=softmax"]["model"]["_target_"]
+
+
+@pytest.mark.parametrize(("value", "allowed"), [(0.1, True), (-1.0, False), ("many", False)])
+def test_a_wider_range_holds_allowed_values_alone(value, allowed):
+    assert plan_search(compose(STUDY)).allowed("optimizer.lr", value) is allowed
