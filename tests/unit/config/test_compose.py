@@ -349,6 +349,7 @@ def test_a_stage_of_a_recipe_is_composed_as_its_own_command_line():
     assert (stage.config, stage.space, stage.choices) == (again.config, again.space, again.choices)
     assert stage.trial({}, 0) == again.trial({}, 0) and stage.command == again.command
     assert (stage.config["seed"], stage.config["trainer"]["epochs"], stage.config["stages"]) == (9, 4, {})
+    assert [word for word in stage.words if word.startswith(("seed=", "study.seeds="))] == ["seed=9"]
     assert (stage.study_name, stage.study_option) == ("x.tune", "batch_momentum")
     assert stage.config["study"] == {**recipe.config["study"], "name": "x.tune", "seeds": 5}
     assert stage.space == {"optimizer.momentum": "choice(0, 0.9)"}

@@ -75,6 +75,11 @@ def busy(folder):
     raise BusyError("somebody else runs it")
 
 
+def refused_lock(folder):
+    with pytest.raises(BusyError), folder_lock(folder):
+        pass
+
+
 def full(*args, **kwargs):
     raise StorageError("the disk is full")
 
@@ -151,7 +156,7 @@ def test_a_restart_moves_the_old_study_aside_after_the_check(folder):
         work(make([], "study.restart=true", "seed=1", answer=ConfigError("no such layer")))
     assert (folder / STUDY_FILE).read_bytes() == old
     observer = Lines()
-    work(make([], "study.restart=true", "seed=1", observer=observer))
+    work(make([], "study.restart=true", "seed=1", observer=observer), lambda: refused_lock(folder))
     (aside,) = (path for path in folder.parent.iterdir() if path != folder)
     assert observer.lines == [f"the earlier study is kept in {aside}"]
     assert (aside / STUDY_FILE).read_bytes() == old

@@ -8,7 +8,8 @@ import pytest
 from hpsearch.base.types import Decision, Report, TrialId, TrialResult, TrialState
 from hpsearch.config.compose import compose
 from hpsearch.study.single import _compared, _spec_in, _stop_where
-from hpsearch.tracking.events import Record, read_trials
+from hpsearch.tracking.events import read_trials
+from hpsearch.tracking.record import Record
 from tests.support import fake_study as fake
 
 
