@@ -10,7 +10,7 @@ from hpsearch.data.base import Split, Splits
 from hpsearch.models.mlp import MLP
 from hpsearch.regularizers import L2
 from hpsearch.trial.measure.checks import gradient_isolation, initial_loss, trace
-from hpsearch.trial.measure.short_runs import input_baseline, overfit_small, standard_errors
+from hpsearch.trial.measure.short_runs import Fit, input_baseline, overfit_small, standard_errors
 from tests.support.jobs import make_job, make_splits, same_weights, weights
 
 
@@ -93,3 +93,16 @@ def test_standard_errors_are_those_of_a_t_statistic():
     values = torch.tensor([1.0, 2.0, 3.0, 6.0])
     assert standard_errors(values) == pytest.approx(3 / (float(values.std()) / 2))
     assert standard_errors(torch.tensor([1.0, math.inf])) == 0
+
+
+@pytest.mark.parametrize(("losses", "first"), [((1.0, 0.9), (0.3, 0.03)), ((1.0, 2.0), (0.03, 0.3))])
+def test_the_nearest_other_rates_come_first_the_smaller_one_where_the_loss_rose(tmp_path, monkeypatch, losses, first):
+    tried = []
+
+    def fit(job, rate, steps, goal):
+        tried.append(round(rate, 6))
+        return Fit(rate, losses, 0.5, losses[-1], False, False)
+
+    monkeypatch.setattr("hpsearch.trial.measure.short_runs._fit", fit)
+    overfit_small(make_job(tmp_path, lr=0.1), 4, 2, [0.01, 0.3, 3.0, 100.0], 0.1)
+    assert tried[:3] == [0.1, *first] and set(tried[3:]) == {0.001, 10.0}
