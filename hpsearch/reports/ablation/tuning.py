@@ -23,7 +23,7 @@ class TriedSetting:
         mean: mean score; None when a trial did not end.
         diverged: whether a trial diverged.
         stable: whether the training loss of every trial fell below half of its first, see
-            `hpsearch.reports.summary.boundary.halved`; None where that is not known.
+            `hpsearch.reports.kit.points.halved`; None where that is not known.
     """
 
     params: Mapping[str, Any]
