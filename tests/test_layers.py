@@ -136,3 +136,21 @@ def test_importing_a_module_loads_no_library_that_it_may_not_need(module, absent
     code = f"import sys, {module}; print([m for m in {absent.split()!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_no_public_function_bears_the_name_of_a_room():
+    rooms = {name.split(".")[0] for name in MODULES}
+    modules = sorted(name.removesuffix(".__init__") for name in MODULES if not name.startswith("__"))
+    code = f"""
+import importlib, hpsearch
+for name in {modules!r}:
+    try:
+        importlib.import_module("hpsearch." + name)
+    except ModuleNotFoundError as error:
+        assert not error.name.startswith("hpsearch"), error
+assert not set(hpsearch.__all__) & {rooms!r}
+public = {{name: getattr(hpsearch, name) for name in hpsearch.__all__}}
+print([name for name, value in public.items() if not callable(value) and not isinstance(value, str)])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, check=True)
+    assert done.stdout.strip() == "[]"

@@ -49,7 +49,7 @@ class Spectrum:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class SpectrumShare:
     """A share of the eigenvalues.
 
     Attributes:
@@ -128,9 +128,9 @@ class Curvature:
     tolerance: float
     top: tuple[tuple[float, float], ...]
     bottom: tuple[tuple[float, float], ...]
-    positive: Share
-    zero: Share
-    negative: Share
+    positive: SpectrumShare
+    zero: SpectrumShare
+    negative: SpectrumShare
     density: tuple[tuple[float, ...], tuple[float, ...]]
     line: Line
     elsewhere: tuple[float, float] | None
@@ -193,7 +193,9 @@ def density(spectra: Sequence[Spectrum]) -> tuple[NDArray[np.float64], NDArray[n
     return grid, total / len(spectra)
 
 
-def shares(spectra: Sequence[Spectrum], tolerance: float, exact: bool = False) -> tuple[Share, Share, Share]:
+def shares(
+    spectra: Sequence[Spectrum], tolerance: float, exact: bool = False
+) -> tuple[SpectrumShare, SpectrumShare, SpectrumShare]:
     """Return the shares of positive and negative eigenvalues, and of those that are not told apart from zero.
 
     A node counts as positive or negative when it lies beyond the tolerance by more than its error. Whatever the
@@ -214,7 +216,7 @@ def shares(spectra: Sequence[Spectrum], tolerance: float, exact: bool = False) -
     rest = [(1 - above[0] - below[0], 0.0, 0.0) for above, below in masses]
     near = _share(rest)
     low, high = max(0.0, 1 - positive.high - negative.high), min(1.0, 1 - positive.low - negative.low)
-    return positive, Share(near.mean, near.se, low, high), negative
+    return positive, SpectrumShare(near.mean, near.se, low, high), negative
 
 
 def _masses(spectrum: Spectrum, tolerance: float, exact: bool) -> list[tuple[float, float, float]]:
@@ -230,11 +232,11 @@ def _masses(spectrum: Spectrum, tolerance: float, exact: bool) -> list[tuple[flo
     return found
 
 
-def _share(masses: Sequence[tuple[float, float, float]]) -> Share:
+def _share(masses: Sequence[tuple[float, float, float]]) -> SpectrumShare:
     mean, low, high = (float(np.mean(column)) for column in zip(*masses, strict=True))
     values = [mass for mass, _, _ in masses]
     se = float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
-    return Share(mean, se, low, high)
+    return SpectrumShare(mean, se, low, high)
 
 
 def judge(measured: Mapping[str, Any]) -> Curvature:

@@ -1,6 +1,8 @@
 """The curvature of a trial in one figure: the spectral density, and the loss along the bottom direction."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 from matplotlib.figure import Figure
@@ -64,35 +66,8 @@ def curvature_figure(found: Curvature, run: str) -> go.Figure:
         A figure with two panels.
     """
     figure = make_subplots(1, 2, horizontal_spacing=0.1)
-    x, y = _density(found)
-    marks, floor = _outermost(found), min(y)
-    lines = [
-        (1, x, y, "density", {"mode": "lines", "line": {"color": theme.BLUE, "width": 2}}),
-        (
-            1,
-            marks,
-            [floor] * len(marks),
-            "outermost eigenvalues",
-            {"mode": "markers", "marker": {"color": theme.RED, "symbol": "line-ns-open", "size": 14}},
-        ),
-        (
-            2,
-            found.line.distances,
-            _parabola(found),
-            "by slope and smallest eigenvalue",
-            {"mode": "lines", "line": {"color": theme.MUTED, "dash": "dot", "width": 2}},
-        ),
-        (
-            2,
-            found.line.distances,
-            found.line.losses,
-            "training loss",
-            {"mode": "lines+markers", "line": {"color": theme.BLUE, "width": 2}},
-        ),
-    ]
-    for panel, xs, ys, name, style in lines:
-        hover = f"{name}<br>%{{x:.4g}}: %{{y:.4g}}<extra></extra>"
-        figure.add_trace(go.Scatter(x=xs, y=ys, name=name, hovertemplate=hover, **style), row=1, col=panel)
+    for panel, trace in _traces(found):
+        figure.add_trace(trace, row=1, col=panel)
     for panel, (across, up) in enumerate(LABELS, 1):
         figure.update_xaxes(title=across, gridcolor=theme.GRID, zeroline=False, row=1, col=panel)
         figure.update_yaxes(title=up, gridcolor=theme.GRID, zeroline=False, row=1, col=panel)
@@ -106,6 +81,24 @@ def curvature_figure(found: Curvature, run: str) -> go.Figure:
         legend={"orientation": "h", "y": -0.18},
     )
     return figure
+
+
+def _traces(found: Curvature) -> list[tuple[int, go.Scatter]]:
+    """Return what is drawn, each with its panel."""
+    (x, y), marks, along = _density(found), _outermost(found), found.line.distances
+    ticks = {"color": theme.RED, "symbol": "line-ns-open", "size": 14}
+    blue, dotted = {"color": theme.BLUE, "width": 2}, {"color": theme.MUTED, "dash": "dot", "width": 2}
+    series: list[tuple[int, str, Sequence[float], Sequence[float], dict[str, Any]]] = [
+        (1, "density", x, y, {"mode": "lines", "line": blue}),
+        (1, "outermost eigenvalues", marks, [min(y)] * len(marks), {"mode": "markers", "marker": ticks}),
+        (2, "by slope and smallest eigenvalue", along, _parabola(found), {"mode": "lines", "line": dotted}),
+        (2, "training loss", along, found.line.losses, {"mode": "lines+markers", "line": blue}),
+    ]
+    end = "<br>%{x:.4g}: %{y:.4g}<extra></extra>"
+    return [
+        (panel, go.Scatter(x=xs, y=ys, name=name, hovertemplate=name + end, **style))
+        for panel, name, xs, ys, style in series
+    ]
 
 
 def curvature_svg(found: Curvature) -> str:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpsearch.reports.lr_range.rules import RULES, Array, LocalLinear, local_linear
+from hpsearch.reports.kit.curves import Array
+from hpsearch.reports.lr_range.local_linear import LocalLinear, local_linear
+from hpsearch.reports.lr_range.rules import RULES
 
 BELOW_STEEPEST = 10.0
 """The range begins this factor below the steepest point."""

@@ -15,7 +15,7 @@ _TOLD_APART = 0.75  # balanced accuracy from which on one key explains what dive
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class StableRange:
     """The smallest and the largest value of a contiguous run of tried values."""
 
     low: float
@@ -53,7 +53,7 @@ class Stability:
     """
 
     axis: Axis
-    stable: Range | None
+    stable: StableRange | None
     diverged: tuple[float, ...]
     edges: tuple[Edge, ...]
 
@@ -163,12 +163,12 @@ def _by_value(line: Mapping[int, float], verdicts: Mapping[int, bool]) -> dict[f
     return merged
 
 
-def _around(best: float, verdicts: Mapping[float, bool]) -> Range | None:
+def _around(best: float, verdicts: Mapping[float, bool]) -> StableRange | None:
     if not verdicts.get(best, False):
         return None
     below = [value for value in sorted(verdicts, reverse=True) if value < best]
     above = [value for value in sorted(verdicts) if value > best]
-    return Range(_reach(best, below, verdicts), _reach(best, above, verdicts))
+    return StableRange(_reach(best, below, verdicts), _reach(best, above, verdicts))
 
 
 def _reach(start: float, outward: Sequence[float], verdicts: Mapping[float, bool]) -> float:
@@ -181,7 +181,7 @@ def _reach(start: float, outward: Sequence[float], verdicts: Mapping[float, bool
 
 
 def _edges(
-    axis: Axis, best: float, stable: Range | None, away: Sequence[float], tried: Sequence[float]
+    axis: Axis, best: float, stable: StableRange | None, away: Sequence[float], tried: Sequence[float]
 ) -> tuple[Edge, ...]:
     edges = []
     above, below = [v for v in away if v > best], [v for v in away if v < best]

@@ -6,15 +6,15 @@ Source: Hutter, Hoos and Leyton-Brown 2014, https://proceedings.mlr.press/v32/hu
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.reports.kit.curves import Array
+
 if TYPE_CHECKING:
     from sklearn.tree import DecisionTreeRegressor
-
-Array: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from scipy.stats import rankdata
 
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import count
+from hpsearch.reports.kit.curves import Array
 from hpsearch.reports.kit.points import Point, Results
 from hpsearch.reports.kit.space import Axis
-from hpsearch.reports.summary.fanova import Array, Forest, grow_forest
+from hpsearch.reports.summary.fanova import Forest, grow_forest
 from hpsearch.reports.summary.ped_anova import CELLS, Indices, best_of_all, cells_of, importance_along
 
 RESAMPLES = 100

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-Array: TypeAlias = NDArray[np.float64]
+from hpsearch.reports.kit.curves import Array
+
 Indices: TypeAlias = NDArray[np.intp]
 
 CELLS = 50

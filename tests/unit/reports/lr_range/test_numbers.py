@@ -3,8 +3,9 @@ import math
 import numpy as np
 import pytest
 
+from hpsearch.reports.lr_range.local_linear import local_linear
 from hpsearch.reports.lr_range.numbers import lr_range
-from hpsearch.reports.lr_range.rules import RULES, local_linear
+from hpsearch.reports.lr_range.rules import RULES
 
 X = np.linspace(-5, 1, 25)
 RATES = 10**X

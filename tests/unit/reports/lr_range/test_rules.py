@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from hpsearch.reports.lr_range.rules import RULES, local_linear, minimum, valley
+from hpsearch.reports.lr_range.local_linear import local_linear
+from hpsearch.reports.lr_range.rules import RULES, minimum, valley
 
 DEVIATIONS = (0.02, 0.10, 0.30)
 DRAWS = 200

@@ -7,7 +7,7 @@ import pytest
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.kit.points import diverged, halved, loss_ratios
 from hpsearch.reports.kit.space import searched
-from hpsearch.reports.summary.boundary import Range, stability
+from hpsearch.reports.summary.boundary import StableRange, stability
 from hpsearch.reports.summary.numbers import summarize
 from tests.support import synthetic
 
@@ -45,13 +45,13 @@ GOOD, SLOW = (2.0, 0.5), (2.0, 1.5)
 
 def test_stable_range_is_the_contiguous_run_around_the_best():
     found = along(study({0.001: GOOD, 0.01: SLOW, 0.1: GOOD, 0.3: GOOD, 1: GOOD, 3: SLOW, 10: GOOD}), best=3)
-    assert found.stable == Range(0.1, 1)
+    assert found.stable == StableRange(0.1, 1)
     assert found.edges == ()
 
 
 def test_half_is_not_below_half():
-    assert along(study({0.1: (2.0, 1.0), 0.2: GOOD}), best=1).stable == Range(0.2, 0.2)
-    assert along(study({0.1: (2.0, 0.999), 0.2: GOOD}), best=1).stable == Range(0.1, 0.2)
+    assert along(study({0.1: (2.0, 1.0), 0.2: GOOD}), best=1).stable == StableRange(0.2, 0.2)
+    assert along(study({0.1: (2.0, 0.999), 0.2: GOOD}), best=1).stable == StableRange(0.1, 0.2)
 
 
 def test_no_stable_range_when_the_best_itself_does_not_train():
@@ -87,7 +87,7 @@ def test_running_out_of_memory_is_not_divergence():
 
 def test_a_failed_point_says_nothing():
     found = along(study({0.1: GOOD, 0.3: (2.0, 1.9), 1: GOOD}, ["COMPLETE", "FAILED", "COMPLETE"]), best=0)
-    assert found.stable == Range(0.1, 1)
+    assert found.stable == StableRange(0.1, 1)
 
 
 def test_every_seed_must_train():
@@ -110,7 +110,7 @@ def test_first_loss_is_that_of_the_first_step_else_of_the_first_epoch():
 def test_only_points_that_share_the_other_hyperparameters_are_read():
     losses = {0.1: GOOD, 0.2: GOOD, 1: SLOW, 2: GOOD}
     found = along(study(losses, width=[1, 1, 2, 1]), best=0)
-    assert found.stable == Range(0.1, 2)
+    assert found.stable == StableRange(0.1, 2)
     assert along(study(losses, width=[1, 2, 3, 4]), best=0) is None
 
 

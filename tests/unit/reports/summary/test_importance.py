@@ -116,6 +116,33 @@ def test_ped_anova_is_that_of_optuna(direction):
     assert shares(importance(study(x, scores, direction=direction)).ped) == pytest.approx(expected)
 
 
+def test_ped_anova_is_that_of_optuna_for_logarithms_few_values_and_conditions():
+    rng = np.random.default_rng(3)
+    lr, model = 10 ** rng.uniform(-4, 0, 90), rng.choice(["mlp", "lenet"], 90).tolist()
+    batch = rng.choice([32, 64, 128], 90).tolist()
+    width = [float(rng.uniform(1, 9)) if name == "lenet" else None for name in model]
+    scores = np.log10(lr) + np.array([1.0 if name == "lenet" else 0.0 for name in model]) + rng.normal(size=90) / 9
+    numbers = [value for value in width if value is not None]
+    spaces = {
+        "lr": optuna.distributions.FloatDistribution(lr.min(), lr.max(), log=True),
+        "model": optuna.distributions.CategoricalDistribution(sorted(set(model))),
+        "batch": optuna.distributions.CategoricalDistribution(sorted(set(batch))),
+        "width": optuna.distributions.FloatDistribution(min(numbers), max(numbers)),
+    }
+    theirs = optuna.create_study(direction="maximize")
+    for *row, score in zip(lr, model, batch, width, scores, strict=True):
+        params = {key: value for key, value in zip(spaces, row, strict=True) if value is not None}
+        known = {key: spaces[key] for key in params}
+        theirs.add_trial(optuna.create_trial(params=params, distributions=known, value=score))
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    expected = optuna.importance.get_param_importances(theirs, evaluator=evaluator)
+    space = {"lr": "tag(log, interval(1e-4, 1))", "model": "choice(mlp, lenet)", "batch": "choice(32, 64, 128)"}
+    space["model=lenet/width"] = "interval(1, 9)"
+    columns = {"lr": lr, "model": model, "batch": batch, "width": width}
+    found = importance(study(columns, scores, space=space), resamples=2)
+    assert shares(found.ped) == pytest.approx(expected, rel=1e-9)
+
+
 def test_a_conditional_key_is_left_out_of_fanova_and_kept_in_ped_anova():
     x = uniform(100, "a")
     model = ["lenet" if i % 2 else "mlp" for i in range(100)]
