@@ -1,7 +1,7 @@
 """Runs Hydra's compose API: overrides in, an unresolved plain dict and the chosen options out."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -174,27 +174,22 @@ class Composer:
             except _FAILURES as error:
                 raise ConfigError(self._explain(error, words)) from None
             if any(word.key == "study" for word in words):
-                self._cache[texts] = self._settled(self._cache.pop(texts), words)
+                self._cache[texts] = self._without_unchosen(self._cache.pop(texts), words)
         return self._cache[texts]
 
-    def _settled(self, composed: Composed, words: Sequence[Word]) -> Composed:
-        """Refuse a key that only the study's file has; leave it out where a word chose another option than the file."""
+    def _without_unchosen(self, composed: Composed, words: Sequence[Word]) -> Composed:
+        """Leave out what a study's file sets in an option in whose place a word chose another one; refuse the rest."""
         plain = self.plain(composed).composed.raw
-        rest = {name: value for name, value in composed.raw.items() if name not in ("study", "space", "nuisance")}
-        raw = copied(composed.raw)
-        for change in changes(plain, rest):
-            if change.old is not ABSENT or any(word.adds and _touches(word.key, change.key) for word in words):
-                continue
-            group = group_of(change.key.partition(".")[0])
-            chosen = any(word.key == group for word in words if group in self.groups)
-            said = covers((word for word in words if word.key not in self.groups), change.key)
-            if said or not chosen:
+        foreign = foreign_keys(plain, composed.raw, words)
+        given = [word for word in words if word.key not in self.groups]
+        chosen = {word.key for word in words if word.key in self.groups}
+        for key in foreign:
+            said = covers(given, key)
+            if said or group_of(key.partition(".")[0]) not in chosen:
                 study = next(option_file("study", word.value, self.folders) for word in words if word.key == "study")
                 source = COMMAND_LINE if said or study is None else shown(study)
-                raise ConfigError(f"{no_such_key(change.key, all_keys(plain))} (from {source})")
-            remove(raw, change.key)
-            _drop_empty(raw, plain, change.key)
-        return Composed(raw, composed.choices)
+                raise ConfigError(f"{no_such_key(key, all_keys(plain))} (from {source})")
+        return Composed(without_keys(composed.raw, plain, foreign), composed.choices)
 
     def plain(self, composed: Composed) -> Plain:
         """Return the options that a composition chose, composed without its study and its other words."""
@@ -295,6 +290,34 @@ def _hydra_run(
         {str(name): value for name, value in raw.items() if name != "hydra"},
         {group: option for group, option in chosen.items() if not group.startswith("hydra/")},
     )
+
+
+def foreign_keys(plain: Mapping[str, Any], raw: Mapping[str, Any], words: Sequence[Word]) -> list[str]:
+    """Return the keys that a study sets and that none of the chosen options has.
+
+    Args:
+        plain: what the chosen options alone compose.
+        raw: what they compose with the study and the other words.
+        words: all of these; a key that one of them adds (``+``) is not among those returned.
+    """
+    rest = {name: value for name, value in raw.items() if name not in ("study", "space", "nuisance")}
+    new = [change.key for change in changes(plain, rest) if change.old is ABSENT]
+    return [key for key in new if not any(word.adds and _touches(word.key, key) for word in words)]
+
+
+def without_keys(raw: dict[str, Any], plain: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Return a copy without some keys, and without what they leave empty.
+
+    Args:
+        raw: nested dicts.
+        plain: what it has of these stays, empty or not.
+        keys: dotted keys that are there.
+    """
+    kept: dict[str, Any] = copied(raw)
+    for key in keys:
+        remove(kept, key)
+        _drop_empty(kept, plain, key)
+    return kept
 
 
 def _drop_empty(raw: dict[str, Any], plain: Mapping[str, Any], key: str) -> None:

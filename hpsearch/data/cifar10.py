@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hpsearch.base.errors import DataError
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import DataSource
-from hpsearch.data.download import check_folder, fetch
+from hpsearch.data.download import fetch
 
 FOLDER, ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"
 PICKLED = ("cifar-10-batches-py", "cifar-10-python.tar.gz")
@@ -53,11 +53,6 @@ class CIFAR10(DataSource):
 
     valid_fraction: float = 0.1
     root: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse fields that no data set can satisfy."""
-        super().__post_init__()
-        check_folder("data.root", self.root)
 
     def arrays(self, test: bool) -> Arrays:
         """Read the five training batches or the test batch.

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from hpsearch.base.errors import ConfigError, DataError
+from hpsearch.base.errors import DataError
 
 
 def fetch(url: str, sha256: str, name: str, missing: str) -> Path:
@@ -30,9 +30,3 @@ def fetch(url: str, sha256: str, name: str, missing: str) -> Path:
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if isinstance(error, ValueError) else type(error).__name__
         raise DataError(f"{missing}; download of {url} failed ({reason}); data.root names their folder") from error
-
-
-def check_folder(key: str, value: object) -> None:
-    """Refuse what is neither a path nor None, naming the dotted key."""
-    if value is not None and not (isinstance(value, str) and value):
-        raise ConfigError(f"{key} = {value!r}: must be a folder or null")

@@ -1,6 +1,15 @@
 """What arguments of data sources may be."""
 
-from hpsearch.base.limits import Limits, count, flag, number, optional, or_word, text
+from typing import Any
+
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.limits import Limits, count, flag, number, optional, or_word
+
+
+def _folder(key: str, value: Any) -> None:
+    if value is not None and not (isinstance(value, str) and value):
+        raise ConfigError(f"{key} = {value!r}: must be a folder or null")
+
 
 LIMITS: Limits = {
     "hpsearch.data.*": {
@@ -13,6 +22,6 @@ LIMITS: Limits = {
         "train_size": optional(count()),
         "loader_workers": optional(count(0)),
     },
-    **{f"hpsearch.data.{name}": {"root": optional(text)} for name in ("MNIST", "FashionMNIST", "CIFAR10")},
+    **{f"hpsearch.data.{name}": {"root": _folder} for name in ("MNIST", "FashionMNIST", "CIFAR10")},
 }
 """The first are fields of every source, of users' too, whose constructor is ours."""

@@ -1,9 +1,74 @@
-"""MNIST."""
+"""MNIST and Fashion-MNIST: labelled images in four IDX files, found in the usual folders, else downloaded."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
-from hpsearch.data.idx_images import IdxImages
+from hpsearch.base.errors import DataError
+from hpsearch.data.arrays import Arrays
+from hpsearch.data.base import DataSource
+from hpsearch.data.download import fetch
+from hpsearch.data.idx import read
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdxImages(DataSource):
+    """Images and labels in files named as MNIST's: ``train-images-idx3-ubyte`` and so on, plain or gzip (``.gz``).
+
+    With `root`, the files are looked for in that folder and in torchvision's layout under it (``NAME/raw``); they are
+    there or it is an error. Without, in ``./data``, the same way, then in the folder of Debian's package, else they
+    are downloaded once into the user's cache.
+
+    Attributes:
+        root: folder of the files; None looks in the usual places.
+    """
+
+    own_test: ClassVar[bool] = True
+    torchvision_name: ClassVar[str]
+    debian_name: ClassVar[str]
+    class_names: ClassVar[tuple[str, ...]]
+    url: ClassVar[str]
+    sha256: ClassVar[Mapping[str, str]]
+
+    valid_fraction: float = 0.1
+    root: str | None = None
+
+    def arrays(self, test: bool) -> Arrays:
+        """Read one pair of files; the other is not opened.
+
+        Args:
+            test: the test images instead of the training images.
+
+        Returns:
+            [N, 1, H, W] images of unsigned bytes and their labels.
+
+        Raises:
+            DataError: when a file is missing or damaged, or the two do not fit.
+        """
+        part = "t10k" if test else "train"
+        images_path, labels_path = self._files((f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"))
+        images, labels = read(images_path, axes=3), read(labels_path, axes=1)
+        if len(images) != len(labels):
+            raise DataError(f"{images_path} has {len(images)} images, but {labels_path} has {len(labels)} labels")
+        return Arrays(images[:, None], labels, self.class_names, where=str(labels_path))
+
+    def _files(self, stems: Sequence[str]) -> list[Path]:
+        base = Path(self.root or "data").expanduser()
+        folders = [base, base / self.torchvision_name / "raw"]
+        if self.root is None:
+            folders.append(Path("/usr/share/datasets") / self.debian_name)
+        for folder in folders:
+            if None not in (paths := [_existing(folder / stem) for stem in stems]):
+                return [path for path in paths if path]
+        looked = ", ".join(f"{folder}{'' if folder.is_dir() else ' (no such folder)'}" for folder in folders)
+        missing = f"no {' and '.join(stems)} (or .gz) in {looked}"
+        if self.root is not None:
+            raise DataError(f"data.root = {self.root!r}: {missing}")
+        return [self._download(f"{stem}.gz", missing) for stem in stems]
+
+    def _download(self, name: str, missing: str) -> Path:
+        return fetch(self.url + name, self.sha256[name], self.debian_name, f"{type(self).__name__}: {missing}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,3 +89,38 @@ class MNIST(IdxImages):
         "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
         "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class FashionMNIST(IdxImages):
+    """60,000 training and 10,000 test images of clothes, 28x28 pixels of 0 to 255, ten balanced classes.
+
+    Source: H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning
+    Algorithms, arXiv:1708.07747, 2017.
+    """
+
+    torchvision_name: ClassVar = "FashionMNIST"
+    debian_name: ClassVar = "fashion-mnist"
+    class_names: ClassVar = (
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    )
+    url: ClassVar = "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"
+    sha256: ClassVar = {
+        "train-images-idx3-ubyte.gz": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        "train-labels-idx1-ubyte.gz": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        "t10k-images-idx3-ubyte.gz": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        "t10k-labels-idx1-ubyte.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+    }
+
+
+def _existing(path: Path) -> Path | None:
+    return next((file for file in (path, path.with_name(f"{path.name}.gz")) if file.is_file()), None)

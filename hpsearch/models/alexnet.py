@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from hpsearch.base.errors import check_choice
+from hpsearch.models.base import FeatureNet
 from hpsearch.nn.init import redraw
 from hpsearch.nn.layers import (
     Step,
@@ -27,7 +28,7 @@ POOLED = (0, 1, 4)
 """The convolutions that max pooling follows."""
 
 
-class AlexNet(nn.Module):
+class AlexNet(FeatureNet):
     """Five convolutions with three max poolings, two fully connected layers with dropout, and a linear output.
 
     Weights start normal with variance 2 / fan-in (He, Zhang, Ren and Sun, ICCV 2015), the output layer's as torch draws
@@ -83,8 +84,3 @@ class AlexNet(nn.Module):
         self.hidden = hidden_layers(inputs * height * width, hidden, Style(activation), dropout)
         redraw(self, nn.init.kaiming_normal_)
         self.output = nn.Linear(self.hidden.outputs, num_outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
-        outputs: Tensor = self.output(self.hidden(self.features(x).flatten(1)))
-        return outputs

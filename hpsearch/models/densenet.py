@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_float, check_int
+from hpsearch.models.base import FeatureNet
 from hpsearch.nn.activations import activation_layer, channels_after
 from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.init import redraw
@@ -57,7 +58,7 @@ def _activated_convolution(inputs: int, width: int, kernel_size: int, style: Sty
     return [before, weighted(layer, style.norm)]
 
 
-class DenseNet(nn.Module):
+class DenseNet(FeatureNet):
     """A stem, blocks of dense layers with transitions between them, global average pooling and a linear layer.
 
     A transition is normalization, activation, a 1x1 convolution that keeps `compression` of the maps, and 2x2 average
@@ -115,12 +116,8 @@ class DenseNet(nn.Module):
         end = _activated(channels, style)
         self.features = nn.Sequential(*layers, end, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         redraw(self.features, nn.init.kaiming_normal_)
+        self.hidden = nn.Sequential()
         self.output = nn.Linear(end.outputs, num_outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
-        outputs: Tensor = self.output(self.features(x))
-        return outputs
 
 
 def _least_side(stem: str, transitions: int, norm: str) -> int:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_int
+from hpsearch.models.base import FeatureNet
 from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.init import redraw
 from hpsearch.nn.layers import Block, Style, check_images, conv_block
@@ -64,7 +65,7 @@ def _two(inputs: int, between: int, width: int, kernel_size: int, style: Style) 
     return Block([first, second], second.outputs)
 
 
-class GoogLeNet(nn.Module):
+class GoogLeNet(FeatureNet):
     """A stem, nine Inception blocks in three stages, global average pooling and a linear layer.
 
     Max pooling halves the image before each stage. Convolutions start normal with variance 2 / fan-in (He et al., ICCV
@@ -112,9 +113,5 @@ class GoogLeNet(nn.Module):
                 channels = block.outputs
         self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), Dropout(dropout))
         redraw(self.features, nn.init.kaiming_normal_)
+        self.hidden = nn.Sequential()
         self.output = nn.Linear(channels, num_outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
-        outputs: Tensor = self.output(self.features(x))
-        return outputs

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from hpsearch.base.errors import check_choice
+from hpsearch.models.base import FeatureNet
 from hpsearch.nn.init import redraw
 from hpsearch.nn.layers import Style, check_images, check_odd, check_widths, conv_block, hidden_layers
 
 POOLS: dict[str, type[nn.MaxPool2d] | type[nn.AvgPool2d]] = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
 
 
-class LeNet(nn.Module):
+class LeNet(FeatureNet):
     """Two convolutions, each followed by an activation and 2x2 pooling, then fully connected layers.
 
     The first convolution keeps the size of the image (zero padding), the second has no padding. With kernel size 5 at
@@ -57,11 +58,6 @@ class LeNet(nn.Module):
         self.features = nn.Sequential(first, POOLS[pool](2), second, POOLS[pool](2))
         self.hidden = hidden_layers(second.outputs * height * width, hidden, Style(activation), dropout)
         self.output = nn.Linear(self.hidden.outputs, num_outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
-        outputs: Tensor = self.output(self.hidden(self.features(x).flatten(1)))
-        return outputs
 
 
 class OriginalLeNet(LeNet):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_int
+from hpsearch.models.base import FeatureNet
 from hpsearch.nn.activations import activation_layer, channels_after, channels_before
 from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.init import redraw
@@ -58,7 +59,7 @@ def _convolution(inputs: int, channels: int, kernel_size: int, stride: int, styl
     return [weighted(layer, style.norm), *norms]
 
 
-class ResNet(nn.Module):
+class ResNet(FeatureNet):
     """A stem, stages of residual blocks, global average pooling and a linear layer.
 
     Each stage after the first halves the image and doubles the width in its first block. Convolutions start normal
@@ -107,9 +108,5 @@ class ResNet(nn.Module):
                 channels = block.outputs
         self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), Dropout(dropout))
         redraw(self.features, nn.init.kaiming_normal_)
+        self.hidden = nn.Sequential()
         self.output = nn.Linear(channels, num_outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
-        outputs: Tensor = self.output(self.features(x))
-        return outputs

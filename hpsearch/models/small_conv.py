@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from functools import partial
 
-from torch import Tensor, nn
+from torch import nn
 
+from hpsearch.models.base import FeatureNet
 from hpsearch.nn.init import redraw
 from hpsearch.nn.layers import Style, check_images, check_odd, check_widths, conv_block, hidden_layers
 
 STD = BIAS = 0.05
 
 
-class SmallConv(nn.Module):
+class SmallConv(FeatureNet):
     """Convolutions that keep the size, each followed by 2x2 max pooling, then fully connected layers.
 
     With channels (32, 64), kernel size 5 and 1,024 hidden units this is the test problem 2c2d of Schneider, Balles and
@@ -57,8 +58,3 @@ class SmallConv(nn.Module):
         self.hidden = hidden_layers(inputs * height * width, hidden, Style(activation), dropout)
         self.output = nn.Linear(self.hidden.outputs, num_outputs)
         redraw(self, partial(nn.init.trunc_normal_, std=STD, a=-2 * STD, b=2 * STD), bias=BIAS)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
-        outputs: Tensor = self.output(self.hidden(self.features(x).flatten(1)))
-        return outputs

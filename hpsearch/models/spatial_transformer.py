@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from hpsearch.base.errors import check_int
+from hpsearch.models.base import FeatureNet
 from hpsearch.models.lenet import LeNet
 from hpsearch.nn.layers import Style
 from hpsearch.nn.spatial import SpatialTransformer
 
 
-class SpatialTransformerNet(nn.Module):
+class SpatialTransformerNet(FeatureNet):
     """A spatial transformer layer in front of LeNet.
 
     Source: Jaderberg, Simonyan, Zisserman and Kavukcuoglu, Spatial transformer networks, NeurIPS 2015.
@@ -55,5 +56,4 @@ class SpatialTransformerNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
-        outputs: Tensor = self.output(self.hidden(self.features(self.transform(x)).flatten(1)))
-        return outputs
+        return super().forward(self.transform(x))

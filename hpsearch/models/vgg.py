@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from hpsearch.base.errors import check_choice
+from hpsearch.models.base import FeatureNet
 from hpsearch.nn.init import redraw
 from hpsearch.nn.layers import Style, check_images, check_odd, check_widths, conv_block, hidden_layers, slimmed
 
@@ -12,7 +13,7 @@ STEMS = {"original": None, "small": 3}
 """How many blocks, from the first on, are pooled; None is all."""
 
 
-class VGG(nn.Module):
+class VGG(FeatureNet):
     """Blocks of 3x3 convolutions that keep the size, each block pooled, then fully connected layers with dropout.
 
     Weights start normal with variance 2 / fan-in (He, Zhang, Ren and Sun, ICCV 2015), the output layer's as torch draws
@@ -73,11 +74,6 @@ class VGG(nn.Module):
         self.hidden = hidden_layers(inputs * height * width, hidden, Style(activation), dropout)
         redraw(self, nn.init.kaiming_normal_)
         self.output = nn.Linear(self.hidden.outputs, num_outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
-        outputs: Tensor = self.output(self.hidden(self.features(x).flatten(1)))
-        return outputs
 
 
 def _poolings(stem: str, blocks: int) -> int:

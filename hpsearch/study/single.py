@@ -22,12 +22,12 @@ from hpsearch.base.types import (
     TrialState,
 )
 from hpsearch.config.build import build
-from hpsearch.config.compose import Composition, compose, quote
+from hpsearch.config.compose import Composition, TrialConfig, compose, quote
 from hpsearch.config.words import COMMAND_LINE
 from hpsearch.launch.base import Launcher
 from hpsearch.search.pool import Decide, Finished, Pool, interrupts
 from hpsearch.study.session import Silent, StudySession
-from hpsearch.study.specs import find_source, find_trial, make_spec, tracking_uri
+from hpsearch.study.specs import find_source, find_trial, spec_of, tracking_uri
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.events import TrialRecord, read_trial, read_trials
 from hpsearch.tracking.record import Record
@@ -139,7 +139,7 @@ def run_trial(
     with StudySession(composition, observer) as session:
         session.check({"": filled.config})
         session.open()
-        spec, logged = _spec_in(session.folder, composition, filled.key)
+        spec, logged = _spec_in(session.folder, composition, filled)
         finished = _train(spec, session.workers.launcher, session.record, session.objective, observer, logged=logged)
         last = session.record.trial(spec.id)
         session.conclude(finished.result.state)
@@ -161,16 +161,15 @@ def run_trial(
     )
 
 
-def _spec_in(folder: Path, composition: Composition, key: str) -> tuple[TrialSpec, TrialRecord | None]:
+def _spec_in(folder: Path, composition: Composition, filled: TrialConfig) -> tuple[TrialSpec, TrialRecord | None]:
     """Return the trial to train: an unfinished one of the same key, else the next number."""
     trials = read_trials(folder)
-    seed, fold = composition.config["seed"], composition.config["fold"]
     for trial in trials:
-        if trial.key == key and not trial.state.finished:
-            spec = make_spec(composition, folder, trial.id.point, {}, seed, fold)
-            return replace(spec, attempt=trial.attempts + 1), trial
+        if trial.key == filled.key and not trial.state.finished:
+            return replace(spec_of(composition, filled, folder, trial.id, {}), attempt=trial.attempts + 1), trial
     number = 1 + max((trial.id.point for trial in trials), default=-1)
-    return make_spec(composition, folder, number, {}, seed, fold), None
+    seed, fold = composition.config["seed"], composition.config["fold"]
+    return spec_of(composition, filled, folder, TrialId(number, seed, fold), {}), None
 
 
 def _train(

@@ -8,7 +8,7 @@ from typing import Any
 
 from hpsearch.base.errors import ConfigError, HpsearchError, StorageError
 from hpsearch.base.types import TrialId, TrialSpec
-from hpsearch.config.compose import Composition
+from hpsearch.config.compose import Composition, TrialConfig
 from hpsearch.study.folder import study_folder
 from hpsearch.tracking.events import TrialRecord, read_trial
 from hpsearch.tracking.query import download, find_run
@@ -21,8 +21,13 @@ def make_spec(
     composition: Composition, folder: Path, point: int, params: Mapping[str, Any], seed: int, fold: int
 ) -> TrialSpec:
     """Return what a worker needs for one trial of a study."""
-    filled = composition.trial(params, seed, fold)
-    trial = TrialId(point, seed, fold)
+    return spec_of(composition, composition.trial(params, seed, fold), folder, TrialId(point, seed, fold), params)
+
+
+def spec_of(
+    composition: Composition, filled: TrialConfig, folder: Path, trial: TrialId, params: Mapping[str, Any]
+) -> TrialSpec:
+    """Return the same for a configuration that is filled in."""
     return TrialSpec(
         study=folder.name,
         id=trial,

@@ -197,7 +197,7 @@ def test_configuration_is_printed_as_yaml_that_shows_the_overrides(capsys):
     assert run(["--cfg", "job", "optimizer.lr=0.05", "model=softmax"]) == 0
     config = yaml.safe_load(capsys.readouterr().out)
     assert config["optimizer"]["lr"] == 0.05
-    assert config["model"]["_target_"].startswith("hpsearch.models.softmax.")
+    assert config["model"]["_target_"].startswith("hpsearch.models.linear.")
 
 
 def test_space_is_printed_as_yaml(capsys):

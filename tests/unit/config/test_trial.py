@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import hpsearch
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.plain import diff, same
-from hpsearch.config.compose import compose, trial_key
+from hpsearch.config.compose import Composition, compose, trial_key
 from hpsearch.config.composer import trial_part
 from hpsearch.search.space import Space
 
@@ -30,9 +31,11 @@ def test_the_overrides_are_short_and_readable(sweep):
 
 def test_a_trial_says_nothing_of_the_search_or_of_where_it_runs(sweep):
     trial = sweep.trial({"optimizer.lr": 0.1}, seed=0)
-    assert not {"study", "space", "sampler", "pruner", "launcher", "tracker", "storage", "budget"} & set(trial.config)
-    words = "+study=lr_sweep launcher=inline tracker=none storage=memory sampler=random pruner=median"
-    elsewhere = compose([*words.split(), "budget.points=3", "study.name=other"])
+    of_a_search = {"study", "space", "sampler", "pruner", "launcher", "tracker", "storage", "budget"}
+    of_a_search |= {"extend", "ablation", "nuisance", "stages"}
+    assert not of_a_search & set(trial.config)
+    words = "+study=lr_sweep launcher=inline tracker=none storage=memory sampler=random pruner=median extend.after=3"
+    elsewhere = compose([*words.split(), "budget.points=3", "study.name=other", "ablation.points=7"])
     assert elsewhere.trial({"optimizer.lr": 0.1}, seed=0) == trial
 
 
@@ -181,3 +184,23 @@ def test_how_a_search_runs_is_no_part_of_a_trial(word):
     plain, other = (compose(["+study=lr_sweep", *words]) for words in ([], [word]))
     assert plain.config != other.config
     assert trial_key(plain.config) == trial_key(other.config)
+
+
+def test_a_trial_is_filled_in_and_checked_once(tmp_path, monkeypatch):
+    """Of a study, each trial that trains and one that is built beforehand; of a single trial, that one."""
+    calls = []
+    fill = Composition.trial
+
+    def counted(composition, params, seed, fold=0):
+        calls.append((tuple(params.items()), seed, fold))
+        return fill(composition, params, seed, fold)
+
+    monkeypatch.setattr(Composition, "trial", counted)
+    monkeypatch.chdir(tmp_path)
+    words = ("model=softmax", "data.train_size=100", "trainer.epochs=1", "tracker=none", "launcher=inline")
+    hpsearch.run_trial(words)
+    assert len(calls) == 1
+    search = ("+study=search", "storage=memory", "sampler=grid", "space.optimizer.lr=choice(0.1, 0.2, 0.3)")
+    hpsearch.run_study((*words, *search, "pruner=none", "study.seeds=2"))
+    del calls[0]
+    assert len(calls) == 1 + 3 * 2 and len(set(calls)) == 3 * 2

@@ -40,7 +40,7 @@ def test_what_a_driver_imports_loads_no_torch():
     code = """
 import sys
 import hpsearch.metrics.reported, hpsearch.schedules, hpsearch.regularizers, hpsearch.optim.groups
-import hpsearch.data.digits, hpsearch.data.fashion_mnist, hpsearch.data.mnist
+import hpsearch.data.digits, hpsearch.data.mnist
 from hpsearch.metrics.top_k import TopK
 hpsearch.metrics.reported.reported({"top_k": TopK(5)}, True)
 hpsearch.schedules.Schedule(per="step", warmup_steps=3)

@@ -12,9 +12,7 @@ import pytest
 import torch
 
 from hpsearch.base.errors import ConfigError, DataError
-from hpsearch.data.fashion_mnist import FashionMNIST
-from hpsearch.data.idx_images import IdxImages
-from hpsearch.data.mnist import MNIST
+from hpsearch.data.mnist import MNIST, FashionMNIST, IdxImages
 
 SYSTEM = Path("/usr/share/datasets/fashion-mnist")
 
