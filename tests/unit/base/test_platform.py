@@ -27,11 +27,13 @@ def macos(monkeypatch):
     monkeypatch.setattr(platform, "MACOS", True)
 
 
-SLEEPER = """
+CHILD = """
 import subprocess, sys, time
 print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pid, flush=True)
 time.sleep(60)
 """
+SLEEPER = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
+"""Prints the number of a process that its child has started."""
 
 
 def gone(pid):
