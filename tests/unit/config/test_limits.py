@@ -116,6 +116,7 @@ def test_keys_that_are_ours_are_checked_in_front_of_any_target():
 
 def test_another_path_to_the_same_class_has_the_same_rules():
     assert limits_of("torch.optim.sgd.SGD") == limits_of("torch.optim.SGD") != {}
+    assert "alpha" in limits_of("torch.optim.RMSprop") and "alpha" not in limits_of("torch.optim.SGD")
     assert limits_of("hpsearch.regularizers.penalties.L2") == limits_of("hpsearch.regularizers.L2") != {}
 
 
