@@ -7,11 +7,9 @@ from hpsearch.base.limits import Limits, optional
 
 
 def _points(key: str, value: Any) -> None:
-    """Check the values per interval of a grid; a list of points is for its sampler to check."""
-    if isinstance(value, list):
-        return
+    """Check how many values an interval is cut into: one number, or one by key."""
     for name, number in value.items() if isinstance(value, dict) else [(None, value)]:
         check_int(f"{key}.{name}" if name else key, number, 2)
 
 
-LIMITS: Limits = {"hpsearch.search.*": {"points": optional(_points)}}
+LIMITS: Limits = {"hpsearch.search.samplers.Grid": {"points": optional(_points)}}
