@@ -3,6 +3,9 @@
 Axes: B batch, T step, F input feature, H hidden unit, S state (H, or 2H where a layer reads in both directions).
 """
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -60,10 +63,18 @@ class Recurrent(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the last layer's states [B, T, S] of a batch [B, T, F]."""
-        states: Tensor = self.layers[0](x)[0]
-        for dropout, layer in zip(self.dropouts, self.layers[1:], strict=True):
-            states = layer(dropout(states))[0]
+        with _precision(x):
+            states: Tensor = self.layers[0](x)[0]
+            for dropout, layer in zip(self.dropouts, self.layers[1:], strict=True):
+                states = layer(dropout(states))[0]
         return states
+
+
+def _precision(x: Tensor) -> AbstractContextManager[Any]:
+    """Leave bfloat16 to CPUs with instructions for it: on others oneDNN has no LSTM in it."""
+    in_bf16 = x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    lacking = in_bf16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.autocast("cpu", enabled=False) if lacking else nullcontext()
 
 
 def _layer(cell: str, inputs: int, hidden: int, bidirectional: bool, activation: str) -> nn.Module:
