@@ -17,6 +17,7 @@ from hpsearch.config.words import COMMAND_LINE, sort_words
 from hpsearch.launch.base import Launcher
 from hpsearch.reports.ablation.arms import with_arms
 from hpsearch.reports.ablation.numbers import Ablation, ablation_of
+from hpsearch.reports.ablation.sentences import caveats
 from hpsearch.search.space import Space
 from hpsearch.study.factorial import Factorial, factorial_of
 from hpsearch.study.folder import folder_lock, studies_folder
@@ -75,6 +76,11 @@ class RecipeOutcome:
         """0 done, 1 a trial of an arm stayed FAILED, 3 a gate failed."""
         lost = self.ablation is not None and self.ablation.states.get(TrialState.FAILED, 0) > 0
         return GATE_FAILED if self.failed else int(lost)
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What to know before believing an ablation, a sentence each; none for another recipe."""
+        return () if self.ablation is None else caveats(self.ablation)
 
 
 class RecipeContext:
