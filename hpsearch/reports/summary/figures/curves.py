@@ -34,6 +34,7 @@ MANY = 200  # trials; beyond, quantile bands stand for all and only the best poi
 _TOP = 12
 _METRICS = 8
 _SHORT = 5  # curves up to this many values are not smoothed
+_FEW = 8  # epochs
 _LONG = 120  # values drawn per curve
 _POINTS = 40  # beyond, points of one colour share a trace: a page with a thousand traces is slow
 _FAINT = 0.22
@@ -78,7 +79,11 @@ def curves_figure(table: TrialTable, summary: Summary) -> Figure:
             line.trace["opacity"] = _FAINT if line.raw else 1.0
     key = _colour_key(summary.main)
     menus = _menus(metrics, curves, lines, len(key), smoothing)
-    layout = {"xaxis": _x_axis(shown), "yaxis": _y_axis(shown, curves.get(shown, [])), "updatemenus": menus}
+    layout = {
+        "xaxis": _x_axis(shown, curves.get(shown, [])),
+        "yaxis": _y_axis(shown, curves.get(shown, [])),
+        "updatemenus": menus,
+    }
     return draw([*(line.trace for line in lines), *key], layout, _alt(summary, metrics))
 
 
@@ -90,7 +95,7 @@ def _menus(
         entries: list[tuple[str, list[Any]]] = []
         for metric in metrics:
             visible = [line.metric == metric for line in lines] + [True] * keys
-            axes = {"xaxis": _x_axis(metric), "yaxis": _y_axis(metric, curves[metric])}
+            axes = {"xaxis": _x_axis(metric, curves[metric]), "yaxis": _y_axis(metric, curves[metric])}
             entries.append((escape(metric), [{"visible": visible}, axes]))
         menus.append(menu("Metric", "dropdown", entries))
     if smoothing:
@@ -109,8 +114,9 @@ def _lines(summary: Summary, metric: str, curves: Sequence[Curve]) -> list[_Line
         top = top_points(summary)
         curves = [c for c in curves if c.point in top]
     for style, trials in _groups(summary, curves):
-        lines.append(_Line(_trace(trials, style, sd=None), metric, raw=True))
-        if max(len(c.x) for c in trials) > _SHORT:
+        long = max(len(c.x) for c in trials) > _SHORT
+        lines.append(_Line(_trace(trials, style, sd=None), metric, raw=True if long else None))
+        if long:
             lines.append(_Line(_trace(trials, style, sd=_width(trials)), metric, raw=False))
     return lines
 
@@ -231,8 +237,11 @@ def _colour_key(axis: Axis | None) -> list[Trace]:
     ]
 
 
-def _x_axis(metric: str) -> Layout:
-    return axis_style("step" if metric == STEP_LOSS else "epoch", rangemode="tozero")
+def _x_axis(metric: str, curves: Sequence[Curve]) -> Layout:
+    last = max((int(c.x[-1]) for c in curves), default=0)
+    few = metric != STEP_LOSS and last <= _FEW  # each epoch is marked then, and no half of one
+    ticks = list(range(last + 1)) if few else None
+    return axis_style("step" if metric == STEP_LOSS else "epoch", rangemode="tozero", tickvals=ticks)
 
 
 def _y_axis(metric: str, curves: Sequence[Curve]) -> Layout:

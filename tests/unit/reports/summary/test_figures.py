@@ -110,6 +110,14 @@ def test_curves_hold_every_value_and_gaps_between_trials():
     assert sum(math.isnan(y) for y in shown.y.tolist()) == 3
 
 
+def test_curves_too_short_to_be_smoothed_are_not_faint_and_have_no_halves_of_epochs():
+    table = synthetic.sweep(epochs=3)
+    figure = curves_figure(table, summarize(table))
+    assert "smoothed" in [b.label for b in figure.layout.updatemenus[-1].buttons], "the loss per step is"
+    assert {t.opacity for t in figure.data if t.visible} == {None}
+    assert figure.layout.xaxis.tickvals == (0, 1, 2, 3)
+
+
 def test_curves_of_very_many_trials_become_quantiles_and_the_best():
     table = synthetic.mixed(points=300, epochs=4)
     figure = curves_figure(table, summarize(table))
