@@ -9,7 +9,7 @@ from typing import Any
 
 from hpsearch.base.journal import Event, Journal, sync_all
 from hpsearch.base.types import Message, Started, TrialId, TrialSpec, TrialState
-from hpsearch.tracking.events import STUDY, TrialFold, TrialRecord, fold_trial, read_trial, read_trials
+from hpsearch.tracking.events import STUDY, TrialFold, TrialRecord, fold_trial, read_trial
 
 
 class Record:
@@ -143,11 +143,6 @@ class Record:
         if fold is None:  # one that has ended is read again and not kept
             return read_trial(self._path(trial.stem))
         return fold.record() if fold.spec is not None else None
-
-    def trials(self) -> list[TrialRecord]:
-        """Flush, and read every trial of the study."""
-        self.flush()
-        return read_trials(self.folder)
 
     def flush(self, fsync: bool = False) -> None:
         """Write the buffered lines and wait for the disk: for files with a new final state, or for all."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpsearch.tracking.events import last_state, read_study, read_trial, replay_command, trial_files
+from hpsearch.tracking.events import last_state, read_study, read_trial, read_trials, replay_command, trial_files
 from hpsearch.tracking.record import Record
 from tests.support import fake_study as fake
 
@@ -20,7 +20,8 @@ def test_trials_come_in_order_of_their_numbers(folder):
     record = Record(folder)
     for point in (10, 2, 1):
         record.spec(fake.spec(folder, point, 1), fake.TIME)
-    assert [known.id.point for known in record.trials()] == [1, 2, 10]
+    record.flush()
+    assert [known.id.point for known in read_trials(folder)] == [1, 2, 10]
     assert [path.stem for path in trial_files(folder)] == ["1-1-0", "2-1-0", "10-1-0"]
 
 
