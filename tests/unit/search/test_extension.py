@@ -45,7 +45,7 @@ def test_a_driver_killed_around_a_widening_goes_on_in_the_wider_range(tmp_path, 
     assert max(r.params["lr"] for r in records) > 1e-2
 
 
-def anything(key, value):
+def anything(params):
     return True
 
 
@@ -100,7 +100,7 @@ def test_limits_and_what_a_key_cannot_take_hold_it():
     log = "tag(log, interval(1e-2, 1e-1))"
     assert one(log, 1e-1, limits={"a.b": (None, 0.5)}) == ("high", (1e-2, 0.5))
     assert one(log, 1e-2, limits={"a.b": (1e-2, None)}) is None
-    assert one(log, 1e-1, allowed=lambda key, value: key == "a.b" and value < 1) is None
+    assert one(log, 1e-1, allowed=lambda params: params["a.b"] < 1) is None
 
 
 def test_only_what_is_active_is_widened_and_the_rest_stays():
