@@ -223,9 +223,17 @@ class Composer:
         """Return the options of a group that was given a list: each is packaged under its own name.
 
         What a study's file sets in an option that was not chosen is there too, but builds nothing.
+
+        Raises:
+            ConfigError: one of them is no table.
         """
         held: Mapping[str, Any] = raw.get(packaged(group)) or {}
         known = self.groups.get(group, ())
+        for name, options in held.items():
+            if not isinstance(options, Mapping | str):
+                raise ConfigError(
+                    f"{group}.{name} = {options!r}: must be a table with a _target_, or left out of {group}"
+                )
         return [name for name, options in held.items() if name in known and "_target_" in options] or None
 
     def _check_option(self, word: Word) -> None:

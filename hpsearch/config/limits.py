@@ -143,4 +143,4 @@ def _built(key: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield from _built(f"{key}.{name}" if key else name, item)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from _built(f"{key}[{index}]", item)
+            yield from _built(f"{key}.{index}", item)
