@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.metrics.base import Metric
+from hpsearch.metrics.base import Metric, names_of
 
 if TYPE_CHECKING:
     import torch
@@ -63,10 +63,13 @@ def try_out(metrics: Mapping[str, Metric], outputs_BC: "Tensor", y_B: "Tensor") 
         copy = _copy(metric, outputs_BC.device)
         try:
             copy.update(outputs_BC, y_B)
-            _numbers(key, copy)
+            found = _numbers(key, copy)
         except Exception as error:
             why = next(iter(str(error).splitlines()), type(error).__name__)
             raise ConfigError(f"metric.{key}: does not fit the model's outputs: {why}") from error
+        names = names_of(key, metric)
+        if found.keys() != set(names):
+            raise ConfigError(f"metric.{key}: computes {', '.join(found)}, and its `names` say {', '.join(names)}")
 
 
 def _copy(metric: Metric, device: "torch.device") -> Metric:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Objective
 from hpsearch.metrics.acc import Accuracy
 from hpsearch.metrics.base import Metric, TaskMetric, names_of
@@ -24,6 +25,23 @@ COSTS = ("loss", "penalty")
 def with_usual(task: str, chosen: Mapping[str, Metric]) -> dict[str, Metric]:
     """Return the usual metrics of a task and those chosen, by key; one chosen under a usual key takes its place."""
     return {**{key: make() for key, make in USUAL[task].items()}, **chosen}
+
+
+def check_names(metrics: Mapping[str, Metric]) -> None:
+    """Refuse two numbers of one name.
+
+    Args:
+        metrics: what a trial measures, by key.
+
+    Raises:
+        ConfigError: a metric has the name of another one's number, or of a cost.
+    """
+    taken = dict.fromkeys(COSTS, "the training")
+    for key, metric in metrics.items():
+        for name in names_of(key, metric):
+            if name in taken:
+                raise ConfigError(f"metric.{key}: reports '{name}', which is what {taken[name]} reports")
+            taken[name] = f"metric.{key}"
 
 
 def reported(metrics: Mapping[str, Metric], test: bool, penalty: bool = False, gpu: bool = False) -> tuple[str, ...]:

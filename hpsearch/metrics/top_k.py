@@ -27,6 +27,7 @@ class TopK(OutputsMetric):
         self._ks = tuple(k) if isinstance(k, list | tuple) and k else (k,)
         for each in self._ks:
             check_int("metric.top_k.k", each, 1)
+        self._ks = tuple(dict.fromkeys(self._ks))
         self.names = tuple(f"top_{each}" for each in self._ks)
 
     def check_outputs(self, columns: int) -> None:

@@ -20,7 +20,7 @@ from hpsearch.base.rng import address
 from hpsearch.base.types import Objective, TrialRun, TrialSpec
 from hpsearch.config.build import build
 from hpsearch.metrics.base import Metric, bounded_by_0_and_1, check_fit, names_of
-from hpsearch.metrics.reported import USUAL, followed, reported, with_usual
+from hpsearch.metrics.reported import USUAL, check_names, followed, reported, with_usual
 
 if TYPE_CHECKING:
     import torch
@@ -277,7 +277,9 @@ def _metrics(config: Mapping[str, Any], plugins: tuple[str, ...], splits: "Split
     chosen: dict[str, Metric] = {key: build("metric", each, plugins) for key, each in config.items()}
     for key, metric in chosen.items():
         check_fit(key, metric, splits.task, splits.num_outputs)
-    return with_usual(splits.task, chosen)
+    metrics = with_usual(splits.task, chosen)
+    check_names(metrics)
+    return metrics
 
 
 def objective_of(config: Mapping[str, Any]) -> Objective:

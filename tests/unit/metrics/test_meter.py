@@ -80,3 +80,14 @@ def test_a_metric_that_does_not_fit_is_found_before_training():
     assert metrics["wrong"].count == 0
     with pytest.raises(ConfigError, match=r"^metric\.wrong: does not fit the model's outputs: .+"):
         try_out(metrics, outputs[:, 0], y)
+
+
+def test_numbers_that_nobody_was_told_of_are_found_before_training():
+    class Two(Wrong):
+        def compute(self):
+            return {"low": 0.0, "high": 1.0}
+
+    with pytest.raises(ConfigError, match=r"^metric\.two: computes low, high, and its `names` say two$"):
+        try_out({"two": Two()}, *data())
+    Two.names = ("high", "low")
+    try_out({"two": Two()}, *data())

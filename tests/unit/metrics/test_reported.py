@@ -1,10 +1,13 @@
 import subprocess
 import sys
 
+import pytest
+
+from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Objective
 from hpsearch.metrics.acc import Accuracy
 from hpsearch.metrics.f1_macro import F1Macro
-from hpsearch.metrics.reported import LOOP, USUAL, followed, reported, with_usual
+from hpsearch.metrics.reported import LOOP, USUAL, check_names, followed, reported, with_usual
 from hpsearch.metrics.top_k import TopK
 
 
@@ -23,6 +26,22 @@ def test_those_chosen_follow_and_one_of_a_usual_name_takes_its_place():
     names = reported(metrics, False, penalty=True, gpu=True)
     assert names[:5] == ("train/loss", "train/acc", "train/f1_macro", "train/top_2", "train/top_3")
     assert names[-2:] == ("train/penalty", "gpu_memory_mib")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        ({"loss": Accuracy()}, r"metric\.loss: reports 'loss', which is what the training reports"),
+        (
+            {"mine": TopK(2), "top_k": TopK([1, 2])},
+            r"metric\.top_k: reports 'top_2', which is what metric\.mine reports",
+        ),
+    ],
+)
+def test_two_numbers_of_one_name(metrics, message):
+    with pytest.raises(ConfigError, match=message):
+        check_names(with_usual("classification", metrics))
+    check_names(with_usual("classification", {"acc": Accuracy(), "top_k": TopK([1, 2])}))
 
 
 def test_what_is_followed():

@@ -50,6 +50,7 @@ def test_top_k_is_scikit_learns():
     for k in (1, 3):
         assert found[f"top_{k}"] == pytest.approx(sk.top_k_accuracy_score(y, outputs, k=k))
     assert value(TopK(3), outputs, y) == {"top_3": found["top_3"]}
+    assert TopK([2, 5, 2]).names == ("top_2", "top_5")
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, "x", True, [2, 0], [], None])
