@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.pruners import NopPruner
 
-from hpsearch.base.errors import ConfigError, SpaceError
+from hpsearch.base.errors import ConfigError, SpaceError, check_int
 from hpsearch.base.grammar import value_text
 from hpsearch.base.types import Objective
 from hpsearch.config.build import build
@@ -131,4 +131,6 @@ def _folds(composition: Composition) -> tuple[int, ...]:
     if fold:
         where = composition.where("fold")
         raise ConfigError(f"fold = {fold}: a study trains every fold of data.folds; leave it out (from {where})")
-    return tuple(range(composition.config["data"].get("folds") or 1))
+    folds = composition.config["data"].get("folds") or 1
+    check_int("data.folds", folds, 1)  # a source of the user's has rules of its own
+    return tuple(range(folds))

@@ -39,6 +39,13 @@ def test_every_seed_and_fold_is_a_replicate():
     assert plan.seeds == (4, 5) and len(plan.replicates) == 6
 
 
+@pytest.mark.parametrize("folds", ["many", "-1", "2.5"])
+def test_folds_of_a_source_of_the_users_own_are_a_number_too(folds):
+    mine = ("data._target_=my_package.Data", "plugins=[my_package]", f"data.folds={folds}")
+    with pytest.raises(HpsearchError, match=r"^data\.folds = .*: must be a whole number >= 1$"):
+        plan_search(compose([*STUDY, *mine]))
+
+
 def test_one_configuration_of_every_searched_option_is_built_beforehand():
     search = plan_search(compose([*STUDY, "space.model=choice(softmax, mlp)"]))
     configs = search.representatives()
@@ -49,4 +56,4 @@ def test_one_configuration_of_every_searched_option_is_built_beforehand():
 
 @pytest.mark.parametrize(("value", "allowed"), [(0.1, True), (-1.0, False), ("many", False)])
 def test_a_wider_range_holds_allowed_values_alone(value, allowed):
-    assert plan_search(compose(STUDY)).allowed("optimizer.lr", value) is allowed
+    assert plan_search(compose(STUDY)).allowed({"optimizer.lr": value}) is allowed
