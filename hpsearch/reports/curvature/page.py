@@ -118,7 +118,7 @@ def _panels(figure: Figure, found: Curvature) -> None:
     x, y = _density(found)
     left.semilogy(x, y, color=theme.BLUE)
     left.plot(_outermost(found), [min(y)] * len(_outermost(found)), "|", color=theme.RED, markersize=10)
-    left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
+    left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     left.set_title(f"minimum ratio {number(found.positive.mean)}", fontsize=10)
     right.plot(found.line.distances, _parabola(found), ":", color=theme.MUTED)
     right.plot(found.line.distances, found.line.losses, ".-", color=theme.BLUE)
