@@ -67,16 +67,16 @@ def test_only_a_pruned_trial_is_stopped_where_it_was(logged):
 
 def test_a_new_trial_gets_the_next_number_and_an_unfinished_one_goes_on(tmp_path):
     composition = compose(["tracker=none"])
-    key = composition.trial({}, 0).key
+    filled = composition.trial({}, 0)
     folder = tmp_path / "studies" / "single"
-    assert _spec_in(folder, composition, key)[0].id == TrialId(0, 0)
+    assert _spec_in(folder, composition, filled)[0].id == TrialId(0, 0)
     record = Record(folder)
     fake.open_study(record)
     fake.train(record, fake.spec(record.folder, 0, 0))
     record.flush()
-    spec, unfinished = _spec_in(folder, composition, key)
+    spec, unfinished = _spec_in(folder, composition, filled)
     assert (spec.id, spec.attempt, unfinished) == (TrialId(1, 0), 1, None)
     fake.start(record, spec)
     record.close()
-    spec, unfinished = _spec_in(folder, composition, key)
+    spec, unfinished = _spec_in(folder, composition, filled)
     assert (spec.id, spec.attempt, unfinished.id) == (TrialId(1, 0), 2, TrialId(1, 0))
