@@ -44,6 +44,11 @@ SHORT = {
         [r"all - none: [+-]0\.\d{4}, sd"],
         [FASHION_MNIST],
     ),
+    "lenet_table": (
+        ["--out", "table.json.gz", "--rows", "1", "--epochs", "1", "data.train_size=300"],
+        [r"row 0: .*'valid_loss': \[2\.\d+, \d"],
+        [FASHION_MNIST],
+    ),
 }
 LONG = {"bench_recipe", "check_recipe"}
 """Whole recipes: `tests/integration/test_recipe.py` runs one; here only their words are looked at."""
