@@ -1,7 +1,8 @@
 """In which state an attempt, a trial and a point end: the rules, in one place.
 
-An attempt ends by itself, by an error (`failure`) or by a decision (`state_after`). A trial whose last attempt has
-ended is judged by its curve (`trial_outcome`), and a point by its trials once all have ended (`point_outcome`).
+An attempt ends by itself, by an error (`failure`) or by a decision (`state_after`); one that failed is tried again or
+not (`Failures`). A trial whose last attempt has ended is judged by its curve (`trial_outcome`), and a point by its trials
+once all have ended (`point_outcome`).
 """
 
 import math
@@ -9,6 +10,7 @@ import statistics
 import traceback
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from hpsearch.base.errors import HpsearchError, out_of_memory
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState
@@ -34,7 +36,51 @@ def failure(error: BaseException, time_sec: float) -> TrialResult:
         traceback="".join(traceback.format_exception(error)),
         retry=not ours,
         time=time_sec,
+        failed_at=_raised_at(error),
     )
+
+
+def _raised_at(error: BaseException) -> str:
+    """Return the type of an error and the line that raised it."""
+    frames = [f"{frame.f_code.co_filename}:{line}" for frame, line in traceback.walk_tb(error.__traceback__)]
+    return f"{type(error).__name__} at {frames[-1] if frames else '?'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The attempts of a trial that failed, over its pauses and the drivers that ran it.
+
+    They are facts of the trial, and its record is the only place that keeps them.
+
+    Attributes:
+        count: how many there were.
+        failed_at: of the last one, see `TrialResult`.
+    """
+
+    count: int = 0
+    failed_at: str = ""
+
+    @classmethod
+    def of(cls, facts: Mapping[str, str | int | float]) -> Self:
+        """Return the failures among the facts of a trial."""
+        return cls(int(facts.get("failures", 0)), str(facts.get("failed_at", "")))
+
+    def and_one(self, result: TrialResult) -> TrialResult:
+        """Return a FAILED result with these failures and its own among its facts."""
+        return replace(result, facts={**result.facts, "failures": self.count + 1, "failed_at": result.failed_at})
+
+    def repeated_by(self, result: TrialResult) -> bool:
+        """Return whether a FAILED attempt raised the same type of error at the same line as the one before."""
+        return bool(result.failed_at) and result.failed_at == self.failed_at
+
+    def allow_retry(self, result: TrialResult, retries: int) -> bool:
+        """Return whether a trial is tried again after one more FAILED attempt.
+
+        Args:
+            result: of that attempt.
+            retries: how often a trial is tried again at most.
+        """
+        return result.retry and not self.repeated_by(result) and self.count < retries
 
 
 def state_after(decision: Decision, epoch: int) -> tuple[TrialState, str] | None:

@@ -138,6 +138,8 @@ class TrialResult:
         artifacts: files written, relative to the trial's folder.
         retry: whether a FAILED attempt may succeed when tried again (an error in the configuration may not).
         time: seconds since the Unix epoch.
+        failed_at: type and line of the error that a FAILED attempt raised; empty where it raised none, as when its
+            worker died.
     """
 
     state: TrialState
@@ -147,6 +149,7 @@ class TrialResult:
     artifacts: tuple[str, ...] = ()
     retry: bool = True
     time: float = 0.0
+    failed_at: str = ""
 
 
 Message: TypeAlias = Started | Report

@@ -220,7 +220,7 @@ class ProcessLauncher:
             slot.task = slot.task if slot.trials else None
 
     def _fail(self, slot: _Slot, reason: str, details: str) -> None:
-        result = TrialResult(TrialState.FAILED, reason, details, retry=False, time=time.time())
+        result = TrialResult(TrialState.FAILED, reason, details, retry=False, time=time.time(), failed_at=reason)
         self._events += [Ended(trial, result) for trial in slot.trials]
         slot.answer, slot.task, slot.trials = Answer(traceback=f"{reason}\n{details}"), None, []
 

@@ -52,7 +52,18 @@ class Environment:
 
 @dataclass
 class Point:
-    """An open point: asked, not yet told."""
+    """An open point: asked, not yet told.
+
+    Attributes:
+        trial: its Optuna trial.
+        params: its active hyperparameters by dotted key.
+        waiting: the replicates that are yet to start.
+        open: its trials that have started and not ended.
+        finished: its trials that have ended.
+        paused: its first trial, while the pruner has paused it.
+        judged: up to this epoch its first trial was judged good enough to go on.
+        stopped: whether a pruner stopped it between its replicates.
+    """
 
     trial: optuna.Trial
     params: Mapping[str, Any]
@@ -60,6 +71,7 @@ class Point:
     open: set[TrialId] = field(default_factory=set)
     finished: dict[TrialId, Finished] = field(default_factory=dict)
     paused: Finished | None = None
+    judged: int = 0
     stopped: bool = False
 
     def untrained(self, objective: Objective) -> float:
@@ -165,9 +177,9 @@ class OpenPoints:
         point = self._points[number]
         assert point.paused is not None, f"point {number} is not paused"
         done, point.paused = point.paused, None
+        point.judged = done.epochs
         self._rule.note_state(number, TrialState.RUNNING)
-        failures = int(done.result.facts.get("failures", 0))
-        self.pool.add(replace(done.spec, attempt=done.spec.attempt + 1), done.curve, failures)
+        self.pool.add(replace(done.spec, attempt=done.spec.attempt + 1), done.curve)
         return True
 
     # What is taken over
@@ -195,8 +207,7 @@ class OpenPoints:
         elif first and self._rule.pauses(point.trial.number):
             self._note_paused(point, _recorded(spec, known, curve))
         else:
-            failures = int(known.facts.get("failures", 0))
-            self.pool.add(replace(spec, attempt=known.attempts + 1), curve, failures)
+            self.pool.add(replace(spec, attempt=known.attempts + 1), curve)
 
     def recall(self, frozen: FrozenTrial) -> int:
         """Count a point that was told; return of how many trials."""
@@ -222,9 +233,10 @@ class OpenPoints:
     # What is decided
 
     def _decide(self, trial: TrialId, report: Report) -> Decision:
-        if (trial.seed, trial.fold) != self._plan.replicates[0]:
+        point = self._points[trial.point]
+        if trial != self._first(point) or report.epoch <= point.judged:
             return Decision.CONTINUE
-        return self._rule.after_report(self._points[trial.point].trial, report)
+        return self._rule.after_report(point.trial, report)
 
     def ended(self, done: Finished) -> bool:
         """Note a trial that left the pool; return whether its point was told."""

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, nearest
 from hpsearch.base.files import LAYERS
-from hpsearch.base.outcome import trial_outcome
+from hpsearch.base.outcome import Failures, trial_outcome
 from hpsearch.base.types import (
     Clock,
     Decision,
@@ -40,14 +40,12 @@ class Live:
     Attributes:
         spec: what it trains; its `attempt` is that of the last start.
         curve: the objective by epoch, as recorded.
-        failures: attempts lost to its own errors or to its worker's death.
         decision: what it was sent, after which its reports are dropped.
         last: its newest report.
     """
 
     spec: TrialSpec
     curve: dict[int, float] = field(default_factory=dict)
-    failures: int = 0
     decision: Decision | None = None
     last: Report | None = None
 
@@ -108,9 +106,9 @@ class Pool:
         self._paused = False
         self._slots: dict[TrialId, int] = {}
 
-    def add(self, spec: TrialSpec, curve: Mapping[int, float] | None = None, failures: int = 0) -> None:
-        """Queue a trial; `curve` and `failures` are what earlier drivers recorded of it."""
-        self._queue[spec.id] = Live(spec, dict(curve or {}), failures)
+    def add(self, spec: TrialSpec, curve: Mapping[int, float] | None = None) -> None:
+        """Queue a trial; `curve` is what is on record of it."""
+        self._queue[spec.id] = Live(spec, dict(curve or {}))
 
     @property
     def free(self) -> int:
@@ -222,24 +220,28 @@ class Pool:
 
     def _ended(self, trial: TrialId, result: TrialResult) -> list[Finished]:
         live = self._running.pop(trial)
-        if result.state is TrialState.FAILED and self._retry(live, result):
-            return []
+        if result.state is TrialState.FAILED:
+            known = self._record.trial(trial)
+            failures = Failures.of(known.facts if known else {})
+            result = failures.and_one(result)
+            if self._retry(live, failures, result):
+                return []
         result, score = trial_outcome(result, live.decision, self._objective, live.curve)
         self._write(live, result, score)
         if result.state is not TrialState.PAUSED:
             self._slots.pop(trial, None)
         return [Finished(live.spec, result, score, live.curve)]
 
-    def _retry(self, live: Live, result: TrialResult) -> bool:
-        live.failures += 1
+    def _retry(self, live: Live, failures: Failures, result: TrialResult) -> bool:
+        retries = self._launcher.retries
         what = f"trial {live.spec.study}/{live.spec.id} failed: {result.reason}"
-        if not result.retry or live.failures > self._launcher.retries:
-            self._line(what)
+        if not failures.allow_retry(result, retries):
+            again = "; so did its attempt before, in the same line" if failures.repeated_by(result) else ""
+            self._line(what + again)
             return False
-        self._line(f"{what}; trying again ({live.failures} of {self._launcher.retries})")
-        facts = {**result.facts, "failures": live.failures}
-        self._write(live, replace(result, state=TrialState.WAITING, facts=facts), float("nan"))
-        self._queue[live.spec.id] = Live(replace(live.spec, attempt=live.spec.attempt + 1), live.curve, live.failures)
+        self._line(f"{what}; trying again ({failures.count + 1} of {retries})")
+        self._write(live, replace(result, state=TrialState.WAITING), float("nan"))
+        self.add(replace(live.spec, attempt=live.spec.attempt + 1), live.curve)
         return True
 
     def _write(self, live: Live, result: TrialResult, score: float) -> None:

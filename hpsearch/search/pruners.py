@@ -146,7 +146,9 @@ class PruneRule:
         value = report.metrics.get(self._objective.metric)
         if not self.by_epoch or report.epoch == 0 or value is None:
             return Decision.CONTINUE
-        trial.report(value, step=report.epoch)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*already reported")  # by an attempt that failed later
+            trial.report(value, step=report.epoch)
         if self._promoter is not None:
             self._candidates[trial.number].scores[report.epoch] = self._signed(value)
             return self._promoter.decide(trial.number, self._candidates)

@@ -184,10 +184,7 @@ def _train(
 ) -> Finished:
     """Train one trial in a pool of its own; an interrupt pauses it, a second one stops it."""
     pool = Pool(launcher, record, objective, decide=decide, clock=time.time, line=observer.line)
-    if logged is None:
-        pool.add(spec)
-    else:
-        pool.add(spec, logged.curve(objective.metric), int(logged.facts.get("failures", 0)))
+    pool.add(spec, logged.curve(objective.metric) if logged else None)
     started = time.time()
     with interrupts() as asked:
         try:

@@ -168,6 +168,8 @@ class LauncherContract:
         assert record.epochs(TrialId(0, 0)) == [1]
         assert (result.state, result.reason, result.retry) == (TrialState.FAILED, "ValueError: no such layer", True)
         assert "in raise_value_error" in result.traceback
+        line = trial_functions.raise_value_error.__code__.co_firstlineno + 1
+        assert result.failed_at == f"ValueError at {trial_functions.__file__}:{line}"
         assert result.time > 1e9
 
     def test_error_for_the_user_is_not_tried_again(self, push):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,25 @@ def test_a_paused_function_goes_on_where_it_was():
     outcome = search(train, pruner="top_k_after", overrides=("pruner.k=2", "pruner.epochs=2"))
     assert outcome.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 6}
     assert len(set(epochs)) == len(epochs) == 8 * 2 + 2 * 3
+
+
+PRUNERS = sorted(path.stem for path in (ROOT / "conf" / "pruner").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("pruner", PRUNERS)
+def test_an_error_after_the_first_report_is_met_twice_under_every_pruner(pruner):
+    started = Counter()
+
+    def train(lr):
+        started[lr] += 1
+        yield {"valid/acc": lr}
+        raise RuntimeError("boom")
+
+    outcome = search(train, pruner=pruner, seeds=2 if pruner == "wilcoxon" else 1, points=1)
+    trials = load_trials("train")
+    assert set(started.values()) == {2 * (1 + (pruner == "wilcoxon"))}
+    assert set(trials["reason"]) == {"RuntimeError: boom"}
+    assert (set(outcome.counts), outcome.exit_code) == ({TrialState.FAILED}, 1)
 
 
 def test_objectives_by_name_and_several_at_once():

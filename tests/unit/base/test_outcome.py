@@ -6,7 +6,7 @@ import math
 import pytest
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.outcome import failure, is_cut_short, point_outcome, state_after, trial_outcome
+from hpsearch.base.outcome import Failures, failure, is_cut_short, point_outcome, state_after, trial_outcome
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState
 
 COMPLETE, PRUNED, INFEASIBLE, FAILED = (
@@ -34,6 +34,49 @@ def test_an_attempt_that_an_error_ended(error, state, reason, retry):
     result = failure(error, 7.0)
     assert (result.state, result.reason, result.retry, result.time) == (state, reason, retry, 7.0)
     assert bool(result.traceback) == (state is FAILED)
+
+
+def raised(kind):
+    try:
+        raise kind("no")
+    except kind as error:
+        return failure(error, 0.0)
+
+
+def test_an_error_is_known_by_its_type_and_the_line_that_raised_it():
+    try:
+        [][0]
+    except IndexError as error:
+        here = failure(error, 0.0).failed_at
+    assert here.startswith(f"IndexError at {__file__}:")
+    assert raised(ValueError).failed_at == raised(ValueError).failed_at != here
+    assert len({raised(ValueError).failed_at, raised(KeyError).failed_at}) == 2
+
+
+def failed(at="", retry=True):
+    return TrialResult(FAILED, "why", retry=retry, failed_at=at)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "retries", "started"),
+    [
+        ([failed("A at 1")] * 9, 2, 2),
+        ([failed("A at 1")] * 9, 0, 1),
+        ([failed()] * 9, 2, 3),  # dead workers
+        ([failed()] * 9, 5, 6),
+        ([failed("A at 1"), failed("A at 2"), failed("B at 2"), failed("B at 2")], 9, 4),
+        ([failed("A at 1"), failed(), failed("A at 1"), failed("A at 1")], 9, 4),
+        ([failed("A at 1", retry=False)] * 9, 2, 1),
+    ],
+)
+def test_an_attempt_that_fails_as_the_one_before_is_the_last(attempts, retries, started):
+    facts = {"parameters": 3}
+    for number, result in enumerate(attempts, 1):
+        known = Failures.of(facts)
+        facts |= known.and_one(result).facts
+        if not known.allow_retry(result, retries):
+            break
+    assert (number, facts["failures"], facts["failed_at"]) == (started, started, result.failed_at)
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ def test_failures_count_across_drivers_but_a_dead_driver_costs_none(tmp_path):
         setup.run(dies, on_poll=kill)  # the first attempt died, the second was cut off with its driver
     setup.run(dies)
     assert setup.records()[0].state is TrialState.FAILED
-    assert setup.records()[0].facts["failures"] == 2
+    assert setup.records()[0].facts["failures"] == 3
     assert len(setup.launcher.submitted) == 2  # attempt 3 is the second failure, attempt 4 the third
 
 

@@ -265,3 +265,25 @@ def test_replicates_of_every_kind_count_as_they_ended_and_their_point_as_the_wor
     assert point.user_attrs["told"]["trials"] == {"COMPLETE": 1, "INFEASIBLE": 1, "FAILED": 1}
     assert outcome.best is None
     assert setup.run(script).counts == outcome.counts
+
+
+@pytest.mark.parametrize("pruner", [AutoPruner(), TopKAfter(1, 2)], ids=["auto", "top_k_after"])
+@pytest.mark.parametrize("kill", [None, 2, 3, 5, 7, 8])
+def test_a_trial_that_fails_after_every_pause_is_tried_twice_over_resumes_too(tmp_path, pruner, kill):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        yield Report(1, 10, {"valid/acc": 0.5}, (), 1.0)
+        yield TrialResult(TrialState.FAILED, "RuntimeError: boom", failed_at="RuntimeError at train.py:3")
+
+    def stop(poll):
+        assert poll < 100, "it never ends"
+        if poll == kill:
+            raise Killed
+
+    setup = Setup(tmp_path, {"lr": "choice(0.1)"}, pruner=pruner, seeds=(0,))
+    with contextlib.suppress(Killed):
+        setup.run(script, slots=1, on_poll=stop)
+    outcome = setup.run(script, slots=1, on_poll=lambda poll: stop(poll) if poll > 99 else None)
+    assert outcome.counts == {TrialState.FAILED: 1}
+    (record,) = setup.records()
+    assert (record.facts["failures"], record.reason) == (2, "RuntimeError: boom")
