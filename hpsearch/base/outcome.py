@@ -15,6 +15,8 @@ from typing import Self
 from hpsearch.base.errors import HpsearchError, out_of_memory
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState
 
+INFEASIBLE = "infeasible"
+"""Constraint that a point breaks, by a value above 0, which diverged or ran out of memory."""
 WORST_FIRST = (TrialState.FAILED, TrialState.INFEASIBLE, TrialState.PRUNED, TrialState.COMPLETE)
 
 

@@ -96,6 +96,11 @@ def check_value(config: Mapping[str, Any], key: str, value: Any, source: str) ->
             raise ConfigError(f"{error} (from {source})") from None
 
 
+def ruled(config: Mapping[str, Any]) -> frozenset[str]:
+    """Return the dotted keys of a configuration of which a rule says what they may be."""
+    return frozenset(key for key, _, _ in _ruled(config))
+
+
 @cache
 def limits_of(target: str) -> Rules:
     """Return the rules for the arguments of a target; none for a target that no table of ours knows.

@@ -1,6 +1,7 @@
 """The Optuna study of a search: which points it is asked for, in which ranges, and what it is told."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import optuna
@@ -10,14 +11,19 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base.errors import HpsearchError
-from hpsearch.base.outcome import PointOutcome
+from hpsearch.base.outcome import INFEASIBLE, PointOutcome
 from hpsearch.base.types import TrialState, Widening
-from hpsearch.search.extension import Ranges, copied, widened
+from hpsearch.search.extension import Ranges, copied, is_proven, widened, withdrawn
 from hpsearch.search.optuna_internals import reopened
 from hpsearch.search.samplers import QueueSampler, UniqueSampler
+from hpsearch.search.space import Space
 
 WIDENED_AT = "widened_at"
 """User attribute of an Optuna study: the number of points that were asked before its ranges were widened."""
+UNPROVEN = "unproven"
+"""User attribute of an Optuna study: widenings beyond whose old end no point has trained yet."""
+FIXED_ENDS = "fixed_ends"
+"""User attribute of an Optuna study: names and sides of ranges that a widening was taken back of."""
 
 
 class AskTell:
@@ -66,6 +72,8 @@ class AskTell:
         self.study = study
         self.study.sampler = UniqueSampler(RandomSampler(seed=0), self.space, self._seed)  # for points half drawn
         self._widened_at = int(study.user_attrs.get(WIDENED_AT, 0))
+        self._unproven = [Widening.of(fields) for fields in study.user_attrs.get(UNPROVEN, ())]
+        self._fixed_ends = [tuple(each) for each in study.user_attrs.get(FIXED_ENDS, ())]
 
     def reseed(self) -> None:
         """Give the study a sampler that is seeded for the points it holds."""
@@ -111,7 +119,7 @@ class AskTell:
     def tell(self, trial: optuna.Trial, outcome: PointOutcome) -> None:
         """Tell what a point has come to."""
         if not trial.constraints:  # stored already by a driver that was killed before it told
-            trial.set_constraint("infeasible", outcome.constraint)
+            trial.set_constraint(INFEASIBLE, outcome.constraint)
         if outcome.values is not None:
             self.study.tell(trial, outcome.values)
         else:
@@ -130,13 +138,43 @@ class AskTell:
         extension = self._ranges.extension
         if self._queue is not None or extension is None or self.asked - self._widened_at < extension.after:
             return []
-        widenings = extension.widenings(self.space, self._ranges.first, best, self._ranges.allowed)
+        found = extension.widenings(self.space, self._ranges, best)
+        widenings = [each for each in found if (each.name, each.side) not in self._fixed_ends]
         if widenings:
-            self.space = widened(self.space, widenings)
-            study = copied(self.study, self.name, self.space)
-            study.set_user_attr(WIDENED_AT, self.asked)
-            self._use(study)
+            self._search_in(widened(self.space, widenings), [*self._unproven, *widenings])
         return widenings
+
+    def take_back(self) -> list[Widening]:
+        """Take back widenings that brought only failures, in a new Optuna study; these sides stay where they were.
+
+        Returns:
+            What was taken back; if anything, then open points are to be opened again and the sampler is to be seeded.
+        """
+        if not self._unproven:
+            return []
+        trials = self.trials()
+        unproven = [each for each in self._unproven if not is_proven(each, self.space, trials)]
+        back = [way for each in unproven if (way := withdrawn(each, self.space, trials)) is not None]
+        if back:
+            self._fixed_ends += [(each.name, each.side) for each in back]
+            ends = {(each.name, each.side): each for each in reversed(back)}
+            back = list(ends.values())
+            self._search_in(
+                widened(self.space, back), [each for each in unproven if (each.name, each.side) not in ends]
+            )
+        elif len(unproven) < len(self._unproven):
+            self._unproven = unproven
+            self.study.set_user_attr(UNPROVEN, [asdict(each) for each in unproven])
+        return back
+
+    def _search_in(self, space: Space, unproven: list[Widening]) -> None:
+        """Go on in a new Optuna study, in other ranges."""
+        self.space = space
+        study = copied(self.study, self.name, space)
+        study.set_user_attr(WIDENED_AT, self.asked)
+        study.set_user_attr(UNPROVEN, [asdict(each) for each in unproven])
+        study.set_user_attr(FIXED_ENDS, [list(each) for each in self._fixed_ends])
+        self._use(study)
 
 
 def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> None:

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import optuna
 from optuna.samplers import BaseSampler
@@ -215,18 +216,19 @@ class Driver:
         return ""
 
     def _widen(self) -> None:
-        """Widen the ranges at whose edge the best point lies."""
+        """Widen the ranges at whose edge the best point lies, and take back what brought only failures."""
         if self._results.best is None or self._why_done():
             return
-        widenings = self._study.widen(self._results.best.params)
-        if not widenings:
-            return
-        self._points.reopen()
-        self._study.reseed()
-        for widening in widenings:
-            expression = self._study.space.to_dict()[widening.name]
-            self._record.study("extended", self._environment.clock(), **asdict(widening), expression=expression)
-            self._environment.observer.line(_widening_text(widening))
+        for change in (self._study.take_back, partial(self._study.widen, self._results.best.params)):
+            widenings = change()
+            if not widenings:
+                continue
+            self._points.reopen()
+            self._study.reseed()
+            for widening in widenings:
+                expression = self._study.space.to_dict()[widening.name]
+                self._record.study("extended", self._environment.clock(), **asdict(widening), expression=expression)
+                self._environment.observer.line(_widening_text(widening))
 
     def resume(self) -> bool:
         """Take over what earlier drivers left: count what is told, go on with what is not.
@@ -289,6 +291,11 @@ class Driver:
 
 def _widening_text(widening: Widening) -> str:
     low, high = widening.new
+    if widening.failed:
+        return (
+            f"all {widening.failed} points beyond the old {widening.side} end of {widening.key} failed: "
+            f"searched from {words.number(low)} to {words.number(high)} again"
+        )
     return (
         f"the best {widening.key} = {words.number(widening.best)} lies at the {widening.side} end of its range: "
         f"now searched from {words.number(low)} to {words.number(high)}"

@@ -1,17 +1,18 @@
 """Widening a range whose edge the best point lies at: a new Optuna study that starts from all points so far."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import optuna
 from optuna.distributions import FloatDistribution, IntDistribution
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.base.errors import ConfigError, SpaceError, check_float, check_int, nearest
+from hpsearch.base.outcome import INFEASIBLE
 from hpsearch.base.types import Widening
-from hpsearch.search.optuna_internals import storage_of, without_cma_state
+from hpsearch.search.optuna_internals import is_inside, storage_of, without_cma_state
 from hpsearch.search.parameter import Parameter
 from hpsearch.search.space import Space
 
@@ -19,6 +20,9 @@ EDGE = 0.1
 """A best value in the outer tenth of its range lies at an edge."""
 SPACE = "space"
 """User attribute of an Optuna study: the ranges it searches. Without it the study was not copied to its end."""
+FEWEST_BEYOND = 3
+"""A widening is taken back once so many points beyond the old end have ended, and none of them trained."""
+AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +30,21 @@ class Extension:
     """When and how far ranges are widened.
 
     Attributes:
-        edges: whether they are.
+        edges: whether they are; ``auto``: those of keys that a rule limits, and those that `limits` names.
         after: points asked in the present ranges before the best one is looked at.
         times: how often a side of a range may be widened.
         limits: lowest and highest value by dotted key, None for none; a key that is not named has only the limits
             of its meaning.
     """
 
-    edges: bool = True
+    edges: bool | str = AUTO
     after: int = 10
     times: int = 2
     limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.edges, bool):
-            raise ConfigError(f"extend.edges = {self.edges!r}: must be true or false")
+        if not isinstance(self.edges, bool) and self.edges != AUTO:
+            raise ConfigError(f"extend.edges = {self.edges!r}: must be {AUTO}, true or false")
         check_int("extend.after", self.after, 1)
         check_int("extend.times", self.times, 0)
         for key, ends in self.limits.items():
@@ -59,44 +63,41 @@ class Extension:
                         f"extend.limits.{key} = [{low}, {high}]: the range {parameter.expression} goes beyond them"
                     )
 
-    def widenings(
-        self, space: Space, original: Space, best: Mapping[str, Any], allowed: Callable[[Mapping[str, Any]], bool]
-    ) -> list[Widening]:
+    def widenings(self, space: Space, ranges: "Ranges", best: Mapping[str, Any]) -> list[Widening]:
         """Return what to widen.
 
         Args:
             space: the present ranges.
-            original: the ranges that the study began with.
+            ranges: those that the search began with, and what their keys may hold.
             best: the best point's hyperparameters by dotted key.
-            allowed: whether a point may have these hyperparameters.
 
         Returns:
             A widening per side at which the best value lies: a decade on a logarithmic scale, else half of the
             range; never past the limits, across zero or to a value that the key cannot take.
         """
         active = set(space.flat(best))
-        first = {parameter.name: parameter for parameter in original.parameters}
+        first = {parameter.name: parameter for parameter in ranges.first.parameters}
         found = []
         for parameter in space.parameters:
             if self.edges and _is_range(parameter) and parameter.name in active:
-                widening = self._widening(parameter, first[parameter.name], best, allowed)
-                found += [] if widening is None else [widening]
+                widening = self._widening(parameter, first[parameter.name], best)
+                if widening and self._may_widen(widening, ranges, best):
+                    found.append(widening)
         return found
 
-    def _widening(
-        self,
-        parameter: Parameter,
-        original: Parameter,
-        best: Mapping[str, Any],
-        allowed: Callable[[Mapping[str, Any]], bool],
-    ) -> Widening | None:
+    def _may_widen(self, widening: Widening, ranges: "Ranges", best: Mapping[str, Any]) -> bool:
+        end = widening.new[0] if widening.side == "low" else widening.new[1]
+        asked = self.edges is True or widening.key in self.limits
+        return (asked or widening.key in ranges.ruled(best)) and ranges.allowed({**best, widening.key: end})
+
+    def _widening(self, parameter: Parameter, original: Parameter, best: Mapping[str, Any]) -> Widening | None:
         (low, high), value = _ends(parameter), best[parameter.key]
         place = _place(parameter, value)
         if EDGE <= place <= 1 - EDGE:
             return None
         side = "low" if place < EDGE else "high"
         end = self._end(parameter, original, side)
-        if end == (low if side == "low" else high) or not allowed({**best, parameter.key: end}):
+        if end == (low if side == "low" else high):
             return None
         new = (end, high) if side == "low" else (low, end)
         return Widening(parameter.name, parameter.key, side, (low, high), new, value)
@@ -130,12 +131,14 @@ class Ranges:
         original: those that the search began with, None where they are the present ones.
         extension: whether and how far they are widened.
         allowed: whether a point may have these hyperparameters, by dotted key.
+        ruled: the keys of which a rule says what they may be, where a point has these hyperparameters.
     """
 
     space: Space
     original: Space | None = None
     extension: Extension | None = None
     allowed: Callable[[Mapping[str, Any]], bool] = lambda _: True
+    ruled: Callable[[Mapping[str, Any]], Collection[str]] = lambda _: ()
 
     @property
     def first(self) -> Space:
@@ -144,11 +147,14 @@ class Ranges:
 
 
 def widened(space: Space, widenings: list[Widening]) -> Space:
-    """Return a space with wider ranges."""
+    """Return a space with other ends: wider ones, or those of a widening that is taken back."""
     table = space.to_dict()
     kinds = {parameter.name: parameter for parameter in space.parameters}
+    ends = {widening.name: _ends(kinds[widening.name]) for widening in widenings}
     for widening in widenings:
-        parameter, (low, high) = kinds[widening.name], widening.new
+        parameter, (low, high) = kinds[widening.name], ends[widening.name]
+        low, high = (widening.new[0], high) if widening.side == "low" else (low, widening.new[1])
+        ends[widening.name] = low, high
         whole = isinstance(parameter.distribution, IntDistribution)
         text = f"int(interval({low}, {high}))" if whole else f"interval({float(low)!r}, {float(high)!r})"
         table[widening.name] = f"tag(log, {text})" if _is_log(parameter) else text
@@ -170,13 +176,51 @@ def present_study(storage: optuna.storages.BaseStorage, name: str) -> str:
     return whole
 
 
-def copied(study: optuna.Study, name: str, space: Space) -> optuna.Study:
-    """Return a new Optuna study with every point of another, under the distributions of a wider space.
+def withdrawn(widening: Widening, space: Space, trials: list[FrozenTrial]) -> Widening | None:
+    """Return the way back from a widening that brought only failures.
 
     Args:
-        study: its points keep their numbers, states, reports and attributes.
+        widening: one since which the other side of the range may have moved.
+        space: the present ranges.
+        trials: every point of the search.
+
+    Returns:
+        The range without the widened side, None while a point beyond trains or too few have ended.
+    """
+    parameter = next(each for each in space.parameters if each.name == widening.name)
+    beyond = [trial for trial in trials if _is_beyond(widening, space, trial)]
+    if len(beyond) < FEWEST_BEYOND or not all(map(_failed, beyond)):
+        return None
+    low, high = _ends(parameter)
+    new = (widening.old[0], high) if widening.side == "low" else (low, widening.old[1])
+    return replace(widening, old=(low, high), new=new, failed=len(beyond))
+
+
+def is_proven(widening: Widening, space: Space, trials: list[FrozenTrial]) -> bool:
+    """Return whether a point that only a widening made possible has trained."""
+    ended = (trial for trial in trials if trial.state.is_finished() and _is_beyond(widening, space, trial))
+    return not all(map(_failed, ended))
+
+
+def _is_beyond(widening: Widening, space: Space, trial: FrozenTrial) -> bool:
+    if widening.key not in space.active(trial.params) or widening.name not in trial.params:
+        return False
+    value = trial.params[widening.name]
+    return bool(value < widening.old[0] if widening.side == "low" else value > widening.old[1])
+
+
+def _failed(trial: FrozenTrial) -> bool:
+    return trial.state is TrialState.FAIL or trial.constraints.get(INFEASIBLE, -1.0) > 0
+
+
+def copied(study: optuna.Study, name: str, space: Space) -> optuna.Study:
+    """Return a new Optuna study with every point of another, under the distributions of another space.
+
+    Args:
+        study: its points keep their numbers, states, reports and attributes; those outside of the space, which failed,
+            are no evidence any more.
         name: of the search; the new study is called after it.
-        space: the wider space.
+        space: with wider ranges, or without those that were taken back.
 
     Returns:
         The new study, without a sampler of its own.
@@ -187,24 +231,28 @@ def copied(study: optuna.Study, name: str, space: Space) -> optuna.Study:
     )
     distributions = space.distributions()
     for trial in study.get_trials(deepcopy=False):
-        new.add_trial(_under(trial, distributions))
+        new.add_trial(_under(trial, space, distributions))
     for key, value in study.user_attrs.items():
         new.set_user_attr(key, value)
     new.set_user_attr(SPACE, space.to_dict())
     return new
 
 
-def _under(trial: FrozenTrial, distributions: Mapping[str, Any]) -> FrozenTrial:
+def _under(trial: FrozenTrial, space: Space, distributions: Mapping[str, Any]) -> FrozenTrial:
     """Return a trial under other distributions; what CMA-ES keeps in it belongs to the old ranges."""
+    active = space.flat(space.active(trial.params))
+    outside = {name for name, value in trial.params.items() if not is_inside(distributions[name], value)}
+    inside = not outside & active.keys()
+    idle = {name: distributions[name].low for name in outside - active.keys()}
     return FrozenTrial(
         number=trial.number,
-        state=trial.state,
+        state=trial.state if inside else TrialState.FAIL,
         value=None,
-        values=trial.values,
+        values=trial.values if inside else None,
         datetime_start=trial.datetime_start,
         datetime_complete=trial.datetime_complete,
-        params=trial.params,
-        distributions={name: distributions[name] for name in trial.params},
+        params=trial.params | (idle if inside else {}),
+        distributions={name: distributions[name] for name in trial.params} if inside else trial.distributions,
         user_attrs=trial.user_attrs,
         system_attrs=without_cma_state(trial.system_attrs),
         intermediate_values=trial.intermediate_values,

@@ -10,6 +10,7 @@ from optuna.pruners import NopPruner
 from hpsearch.base.errors import ConfigError, SpaceError, check_int
 from hpsearch.base.grammar import value_text
 from hpsearch.base.types import Objective
+from hpsearch.config import limits
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.search.auto import AutoPruner
@@ -48,6 +49,10 @@ class Search:
         except ConfigError:
             return False
         return True
+
+    def ruled(self, params: Mapping[str, Any]) -> frozenset[str]:
+        """Return the keys of which a rule says what they may be, in the trial with these hyperparameters."""
+        return limits.ruled(self.composition.trial(params, self.plan.seeds[0]).config)
 
     def representatives(self) -> dict[str, Mapping[str, Any]]:
         """Return, by their chosen options, the trial configurations to build before anything is created."""

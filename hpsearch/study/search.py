@@ -174,6 +174,7 @@ def driver_of(search: Search, store: Store, session: StudySession) -> Iterator[D
                 original=search.space,
                 extension=search.extension,
                 allowed=search.allowed,
+                ruled=search.ruled,
             ),
             plan=search.plan,
             launcher=session.workers.launcher,

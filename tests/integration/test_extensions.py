@@ -9,7 +9,7 @@ import hpsearch
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import TrialState
 from hpsearch.config.compose import compose
-from hpsearch.search.extension import Extension
+from hpsearch.search.extension import Extension, Ranges
 from hpsearch.study.plan import plan_search
 from hpsearch.trial.build import objective_of
 
@@ -196,12 +196,18 @@ def test_a_training_loop_whose_arguments_have_the_names_of_ours(conf):
 
 
 def test_a_range_is_widened_as_far_as_the_chosen_option_allows(conf):
-    """Momentum ends below 1 for torch's SGD; the same name may mean anything to another optimizer."""
+    """Alpha ends below 1 for torch's RMSprop; of another optimizer nobody knows what the same name means."""
     words = (*SEARCH, "optimizer=rmsprop", "sampler=random")
     search = plan_search(compose((*words, "space.optimizer.alpha=interval(0.5, 0.9)"), [conf]))
     mine = (*SEARCH, "optimizer=scaled", "sampler=random")
     theirs = plan_search(compose((*mine, "space.optimizer.alpha=interval(0.5, 0.9)"), [conf]))
     best = {"optimizer.alpha": 0.9}
-    assert Extension().widenings(search.space, search.space, best, search.allowed) == []
-    (widening,) = Extension().widenings(theirs.space, theirs.space, best, theirs.allowed)
+    assert Extension().widenings(search.space, ranges_of(search), best) == []
+    assert search.ruled(best) >= {"optimizer.alpha"} and not search.allowed({"optimizer.alpha": 1.0})
+    assert Extension().widenings(theirs.space, ranges_of(theirs), best) == []
+    (widening,) = Extension(edges=True).widenings(theirs.space, ranges_of(theirs), best)
     assert widening.new[1] > 1
+
+
+def ranges_of(search):
+    return Ranges(search.space, allowed=search.allowed, ruled=search.ruled)

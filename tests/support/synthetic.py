@@ -187,6 +187,7 @@ def searched(points=60):
         "old": [1e-4, 0.3],
         "new": [1e-4, 3],
         "best": 0.29,
+        "failed": 0,
     }
     objectives = [table.study["objective"], {"metric": "parameters", "direction": "minimize"}]
     study = {**table.study, "extensions": [extension], "objectives": objectives}

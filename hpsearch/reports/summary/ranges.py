@@ -54,11 +54,8 @@ def ranged(axes: Sequence[Axis], study: Mapping[str, Any]) -> tuple[Axis, ...]:
 
 
 def extensions_of(study: Mapping[str, Any]) -> tuple[Widening, ...]:
-    """Return how the ranges of a study were widened, in the order in which it happened."""
-    return tuple(
-        Widening(e["name"], e["key"], e["side"], (e["old"][0], e["old"][1]), (e["new"][0], e["new"][1]), e["best"])
-        for e in study.get("extensions") or ()
-    )
+    """Return how the ranges of a study were widened and what was taken back, in the order in which it happened."""
+    return tuple(map(Widening.of, study.get("extensions") or ()))
 
 
 def near_best(best: Point | None, eligible: Sequence[Point], objective: Objective) -> Near | None:

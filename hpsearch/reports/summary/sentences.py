@@ -167,7 +167,7 @@ def _unfinished(summary: Summary) -> str:
 def _edge_lines(summary: Summary) -> list[str]:
     lines = []
     for key, side in summary.at_edge.items():
-        widened = sum(e.key == key and e.side == side for e in summary.extensions)
+        widened = sum(e.key == key and e.side == side and not e.failed for e in summary.extensions)
         after = f", which was extended {words.times(widened)} already" if widened else ""
         lines.append(
             f"The best {words.label(key)} lies at the {side} edge of the values tried{after}: extend the search there."
@@ -177,6 +177,11 @@ def _edge_lines(summary: Summary) -> list[str]:
 
 def _extension(e: Widening) -> str:
     old, new = (f"{words.number(low)}–{words.number(high)}" for low, high in (e.old, e.new))
+    if e.failed:
+        return (
+            f"The range of {words.label(e.key)} ends at {words.number(e.new[e.side == 'high'])} again: all {e.failed} "
+            "points beyond failed."
+        )
     return (
         f"The range of {words.label(e.key)} was extended from {old} to {new}, because the best value by then, "
         f"{words.number(e.best)}, lay at its {e.side} edge; points asked before could not lie beyond."

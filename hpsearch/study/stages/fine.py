@@ -93,7 +93,7 @@ class Fine:
             return nothing_trains(table, "look at the errors in the trials, or widen the space of the coarse stage")
         best, metric = points[0], context.objective.metric
         of_them = "" if len(points) == numbers["points"] else f", {len(points)} of them trained to the end,"
-        wider = sorted({extension["key"] for extension in table.study.get("extensions") or ()})
+        wider = sorted({each["key"] for each in table.study.get("extensions") or () if not each["failed"]})
         widened = f", {' and '.join(map(label, wider))} widened on the way," if wider else ""
         sentence = f"of {numbers['points']} points in the narrowed space{widened}{of_them} {best_found(best, metric)}"
         handed = (

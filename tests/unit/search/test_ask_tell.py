@@ -67,7 +67,7 @@ def test_a_running_point_is_opened_again_with_what_was_drawn():
 
 
 def test_ranges_are_widened_after_so_many_points_since_the_last_time():
-    asker = opened(LINE, extension=Extension(after=3, times=2))
+    asker = opened(LINE, extension=Extension(edges=True, after=3, times=2))
     widened = []
     for _ in range(8):
         asker.ask()
@@ -76,16 +76,55 @@ def test_ranges_are_widened_after_so_many_points_since_the_last_time():
     assert [n for n, found in enumerate(widened, 1) if found] == [3, 6]
     assert widened[2] + widened[5] == [(0.0, 1.5), (0.0, 2.0)]
     assert (asker.study.study_name, len(asker.trials())) == ("s+2", 8)
-    resumed = opened(asker.space, study=asker.study, original=LINE, extension=Extension(after=3, times=3))
+    resumed = opened(asker.space, study=asker.study, original=LINE, extension=Extension(edges=True, after=3, times=3))
     resumed.asked = 8
     assert not resumed.widen({"lr": 2.0})
     resumed.asked = 9
     assert [widening.new for widening in resumed.widen({"lr": 2.0})] == [(0.0, 2.5)]  # steps of the first range
 
 
+FAILED, TRAINED = PointOutcome(TrialState.FAILED), PointOutcome(TrialState.COMPLETE, (0.1,), n=1)
+DIVERGED, PRUNED = PointOutcome(TrialState.INFEASIBLE, (0.1,)), PointOutcome(TrialState.PRUNED)
+
+
+@pytest.mark.parametrize(
+    ("beyond", "taken_back"),
+    [
+        ([FAILED, FAILED, FAILED], True),
+        ([FAILED, DIVERGED, DIVERGED], True),
+        ([FAILED, FAILED], False),
+        ([FAILED, FAILED, None], False),
+        ([FAILED, TRAINED, FAILED, FAILED], False),
+        ([FAILED, PRUNED, FAILED, FAILED], False),
+    ],
+    ids=["failed", "diverged", "few", "one still runs", "one trained", "one was pruned"],
+)
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_widening_is_taken_back_when_every_point_beyond_failed(beyond, taken_back, resumed):
+    extension = Extension(edges=True, after=1, times=1)
+    asker = opened(LINE, extension=extension)
+    asker.tell(asker.ask(), TRAINED)
+    assert asker.widen({"lr": 1.0}) and asker.space.ends()["lr"] == (0.0, 1.5)
+    if resumed:
+        asker = opened(asker.space, study=asker.study, original=LINE, extension=extension)
+    back = []
+    for outcome in beyond:
+        asker.study.enqueue_trial({"lr": 1.2})
+        trial = asker.ask()
+        if outcome is not None:
+            asker.tell(trial, outcome)
+        back += asker.take_back()
+    assert [(each.new, each.failed) for each in back] == ([((0.0, 1.0), 3)] if taken_back else [])
+    assert asker.space.ends()["lr"] == (0.0, 1.0 if taken_back else 1.5)
+    asker.asked += 1
+    assert not asker.widen({"lr": 1.0}) or not taken_back
+
+
 def test_a_queue_and_a_best_value_inside_widen_nothing():
-    assert not opened(LINE, sampler=lambda n: Grid(points=3), extension=Extension(after=1)).widen({"lr": 1.0})
-    asker = opened(LINE, extension=Extension(after=1))
+    assert not opened(LINE, sampler=lambda n: Grid(points=3), extension=Extension(edges=True, after=1)).widen({
+        "lr": 1.0
+    })
+    asker = opened(LINE, extension=Extension(edges=True, after=1))
     asker.ask()
     assert not asker.widen({"lr": 0.5})
     assert asker.study.study_name == "s"

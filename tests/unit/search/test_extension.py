@@ -1,21 +1,23 @@
 """Which ranges are widened and how far, alone and in a search."""
 
 import contextlib
+from dataclasses import replace
 
 import optuna
 import pytest
 
 from hpsearch.base.errors import ConfigError, SpaceError
-from hpsearch.base.types import TrialState
-from hpsearch.search.extension import Extension, copied, present_study, widened
+from hpsearch.base.types import TrialResult, TrialState
+from hpsearch.search.extension import Extension, Ranges, copied, present_study, widened
 from hpsearch.search.space import Space
+from hpsearch.tracking.events import read_study
 from tests.support.driver import Killed, Setup
 from tests.support.fake_launcher import trains
 
 
 def test_a_best_point_at_an_edge_widens_the_range_and_keeps_every_point(tmp_path):
     space, random_at = {"lr": "tag(log, interval(1e-3, 1e-2))"}, lambda n: optuna.samplers.RandomSampler(seed=n)
-    setup = Setup(tmp_path, space, random_at, seeds=(0,), points=40, extension=Extension(after=10, times=1))
+    setup = Setup(tmp_path, space, random_at, seeds=(0,), points=40, extension=Extension(edges=True, after=10, times=1))
     setup.run(trains(lambda spec: [spec.params["lr"]]), slots=3)
     study = setup.study()
     rates = [t.params["lr"] for t in study.trials]
@@ -35,7 +37,7 @@ def test_a_driver_killed_around_a_widening_goes_on_in_the_wider_range(tmp_path, 
         if poll == moment:
             raise Killed
 
-    setup = Setup(tmp_path, space, random_at, seeds=(0,), points=40, extension=Extension(after=8, times=1))
+    setup = Setup(tmp_path, space, random_at, seeds=(0,), points=40, extension=Extension(edges=True, after=8, times=1))
     with contextlib.suppress(Killed):
         setup.run(trains(lambda spec: [spec.params["lr"]]), slots=2, on_poll=kill)
     setup.run(trains(lambda spec: [spec.params["lr"]]), slots=2)
@@ -45,15 +47,11 @@ def test_a_driver_killed_around_a_widening_goes_on_in_the_wider_range(tmp_path, 
     assert max(r.params["lr"] for r in records) > 1e-2
 
 
-def anything(params):
-    return True
-
-
-def one(expression, best, original=None, allowed=anything, **options):
+def one(expression, best, original=None, *, rules=("a.b",), allowed=lambda _: True, **options):
     """Return the new range where a best value widens it, else None."""
     space = Space.parse({"a.b": expression})
-    first = space if original is None else Space.parse({"a.b": original})
-    found = Extension(after=1, **options).widenings(space, first, {"a.b": best}, allowed)
+    ranges = Ranges(space, Space.parse({"a.b": original or expression}), allowed=allowed, ruled=lambda _: rules)
+    found = Extension(after=1, **options).widenings(space, ranges, {"a.b": best})
     assert len(found) < 2
     return (found[0].side, found[0].new) if found else None
 
@@ -96,6 +94,17 @@ def test_a_side_is_widened_so_often_and_no_further():
     assert one(log, 1e-2, edges=False) is None
 
 
+def test_a_key_that_no_rule_limits_is_widened_only_where_the_user_asks():
+    """Nobody knows that 1.35 is no share: a range of the user's own function is what the user said."""
+    share = "interval(0.0, 0.9)"
+    assert one(share, 0.9, rules=()) is None
+    assert one(share, 0.9, rules=("a.c",)) is None
+    assert one(share, 0.9, rules=(), edges=True) == ("high", (0.0, 1.35))
+    assert one(share, 0.9, rules=(), limits={"a.b": (None, 0.99)}) == ("high", (0.0, 0.99))
+    assert one(share, 0.9, rules=(), limits={"a.b": (None, 0.99)}, edges=False) is None
+    assert one(share, 0.9, edges=True, allowed=lambda params: params["a.b"] < 1) is None
+
+
 def test_limits_and_what_a_key_cannot_take_hold_it():
     log = "tag(log, interval(1e-2, 1e-1))"
     assert one(log, 1e-1, limits={"a.b": (None, 0.5)}) == ("high", (1e-2, 0.5))
@@ -105,11 +114,17 @@ def test_limits_and_what_a_key_cannot_take_hold_it():
 
 def test_only_what_is_active_is_widened_and_the_rest_stays():
     space = Space.parse({"kind": "choice(x, y)", "kind=x/a": "interval(0.0, 1.0)", "b": "int(interval(1, 9))"})
-    assert not Extension().widenings(space, space, {"kind": "y", "b": 5}, anything)
-    (widening,) = Extension().widenings(space, space, {"kind": "x", "a": 1.0, "b": 5}, anything)
+    assert not Extension(edges=True).widenings(space, Ranges(space), {"kind": "y", "b": 5})
+    (widening,) = Extension(edges=True).widenings(space, Ranges(space), {"kind": "x", "a": 1.0, "b": 5})
     assert (widening.name, widening.key, widening.old, widening.best) == ("kind=x/a", "a", (0.0, 1.0), 1.0)
     wider = widened(space, [widening]).to_dict()
     assert wider == {**space.to_dict(), "kind=x/a": "interval(0.0, 1.5)"}
+
+
+@pytest.mark.parametrize("edges", ["always", None, 1.5])
+def test_edges_are_auto_true_or_false(edges):
+    with pytest.raises(ConfigError, match=rf"extend\.edges = {edges!r}: must be auto, true or false"):
+        Extension(edges=edges)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +170,45 @@ def test_a_copy_holds_every_point_as_it_was_and_is_the_present_study():
     assert copy.trials[running.number].distributions == wide.distributions()
     assert copy.ask(wide.distributions()).params == {"x": 0.25}
     assert copied(copy, "s", wide).study_name == "s+2"
+
+
+def test_a_narrower_copy_holds_what_lies_outside_as_failed_and_what_is_idle_there_as_it_was():
+    wide = Space.parse({"kind": "choice(x, y)", "kind=x/a": "interval(0.0, 2.0)"})
+    narrow = Space.parse({**wide.to_dict(), "kind=x/a": "interval(0.0, 1.0)"})
+    study = optuna.create_study(study_name="s")
+    for kind in ("x", "y"):
+        study.enqueue_trial({"kind": kind, "kind=x/a": 1.5})
+        study.tell(study.ask(wide.distributions()), 0.5)
+    outside, idle = copied(study, "s", narrow).trials
+    assert (outside.state, outside.values, outside.params["kind=x/a"]) == (optuna.trial.TrialState.FAIL, None, 1.5)
+    assert (idle.state, idle.values, idle.distributions) == (
+        optuna.trial.TrialState.COMPLETE, [0.5], narrow.distributions()
+    )  # fmt: skip
+    assert narrow.active(idle.params) == {"kind": "y"}
+
+
+def test_a_widening_that_brought_only_failures_is_taken_back_and_stays_so(tmp_path):
+    """A share of the user's own function: beyond 1 it raises."""
+    space, random_at = {"p": "interval(0.0, 0.9)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
+    asked = Extension(edges=True, after=10, times=2)
+    setup = Setup(tmp_path, space, random_at, seeds=(0,), points=80, extension=asked)
+
+    def share(spec):
+        p = spec.params["p"]
+        yield from trains(lambda _: [p])(spec) if p < 0.9 else [TrialResult(TrialState.FAILED, "no share", retry=False)]
+
+    setup.run(share, slots=2)
+    records = setup.records()
+    beyond = [record.id.point for record in records if record.params["p"] > 0.9]
+    assert len(beyond) in range(3, 6) and max(beyond) < 40
+    assert setup.study().user_attrs["space"] == space
+    assert [line for line in setup.observer.lines if "beyond the old high end of p failed" in line] == [
+        f"all {len(beyond)} points beyond the old high end of p failed: searched from 0 to 0.9 again"
+    ]
+    assert read_study(tmp_path)["space"] == space
+    setup.plan = replace(setup.plan, points=100)
+    setup.run(share, slots=2)
+    assert [r.id.point for r in setup.records() if r.params["p"] > 0.9] == beyond
 
 
 def test_a_study_that_was_not_copied_to_its_end_is_removed():

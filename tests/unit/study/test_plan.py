@@ -57,3 +57,11 @@ def test_one_configuration_of_every_searched_option_is_built_beforehand():
 @pytest.mark.parametrize(("value", "allowed"), [(0.1, True), (-1.0, False), ("many", False)])
 def test_a_wider_range_holds_allowed_values_alone(value, allowed):
     assert plan_search(compose(STUDY)).allowed({"optimizer.lr": value}) is allowed
+
+
+def test_a_key_is_ruled_where_its_class_says_what_it_may_be():
+    ours = plan_search(compose([*STUDY, "model=mlp"])).ruled({"optimizer.lr": 0.1})
+    assert ours >= {"optimizer.lr", "optimizer.momentum", "model.dropout", "data.batch_size", "trainer.epochs"}
+    assert "model.hidden" not in ours
+    mine = ("trainer=own", "trainer._target_=my_package.train", "plugins=[my_package]", "+trainer.dropout=0.5")
+    assert "trainer.dropout" not in plan_search(compose([*STUDY, *mine])).ruled({"optimizer.lr": 0.1})

@@ -106,7 +106,7 @@ def _first_ends(summary: Summary, axes: Sequence[Axis], lanes: dict[str, int]) -
     mark = {"type": "line", "line": {"color": theme.GREEN, "width": 2.5, "dash": "dot"}}
     shapes = []
     for e in summary.extensions:
-        if e.key in by_key:
+        if e.key in by_key and not e.failed:
             x = by_key[e.key].relative(e.old[1] if e.side == "high" else e.old[0])
             shapes.append({**mark, "x0": x, "x1": x, "y0": lanes[e.key] - 0.34, "y1": lanes[e.key] + 0.34})
     return shapes

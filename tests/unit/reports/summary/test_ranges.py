@@ -30,7 +30,7 @@ def test_few_near_the_best_is_a_finding_of_large_studies_only():
 
 def test_extensions_are_read_in_order():
     rate, old, new = "optimizer.lr", [0.001, 0.1], [0.001, 1.0]
-    event = {"name": rate, "key": rate, "side": "high", "old": old, "new": new, "best": 0.09, "time": 3.0}
+    event = {"name": rate, "key": rate, "side": "high", "old": old, "new": new, "best": 0.09, "failed": 0, "time": 3.0}
     assert extensions_of({"extensions": [event]}) == (
         Widening("optimizer.lr", "optimizer.lr", "high", (0.001, 0.1), (0.001, 1.0), 0.09),
     )

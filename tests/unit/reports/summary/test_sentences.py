@@ -151,10 +151,15 @@ def test_extensions_and_an_edge_that_was_reached_again():
         "old": [0.01, 0.02],
         "new": [0.01, 0.2],
         "best": 0.02,
+        "failed": 0,
     }
     text = lines(replace(table, study={**table.study, "extensions": [extension]}))
     assert "lies at the high edge of the values tried, which was extended once already: extend" in text
     assert "extended from 0.01–0.02 to 0.01–0.2, because the best value by then, 0.02, lay at its high edge" in text
+    back = extension | {"old": extension["new"], "new": extension["old"], "failed": 3}
+    text = lines(replace(table, study={**table.study, "extensions": [extension, back]}))
+    assert "which was extended once already" in text
+    assert "The range of learning rate ends at 0.02 again: all 3 points beyond failed." in text
 
 
 def test_few_points_near_the_best_are_a_finding():
