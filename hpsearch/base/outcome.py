@@ -1,8 +1,8 @@
 """In which state an attempt, a trial and a point end: the rules, in one place.
 
 An attempt ends by itself, by an error (`failure`) or by a decision (`state_after`); one that failed is tried again or
-not (`Failures`). A trial whose last attempt has ended is judged by its curve (`trial_outcome`), and a point by its trials
-once all have ended (`point_outcome`).
+not (`Failures`). A trial whose last attempt has ended is judged by its curve (`trial_outcome`), and a point by its
+trials once all have ended (`point_outcome`).
 """
 
 import math
