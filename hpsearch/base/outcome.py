@@ -1,8 +1,8 @@
-"""In which state an attempt, a trial and a point end: the rules, in one place.
+"""In which state an attempt, a trial and a point end, and which point is best: the rules, in one place.
 
 An attempt ends by itself, by an error (`failure`) or by a decision (`state_after`); one that failed is tried again or
-not (`Failures`). A trial whose last attempt has ended is judged by its curve (`trial_outcome`), and a point by its
-trials once all have ended (`point_outcome`).
+not (`Failures`). A trial whose last attempt has ended is judged by its scores (`trial_outcome`), and a point by its
+trials once all have ended (`point_outcome`); the complete points of a search stand in one order (`rank_key`).
 """
 
 import math
@@ -19,6 +19,9 @@ INFEASIBLE = "infeasible"
 """Constraint that a point breaks, by a value above 0, which diverged or ran out of memory."""
 WORST_FIRST = (TrialState.FAILED, TrialState.INFEASIBLE, TrialState.PRUNED, TrialState.COMPLETE)
 
+OUT_OF_MEMORY, NOT_COMPARED = "out of memory", "not compared"
+"""What the reason of an INFEASIBLE trial begins with whose training did not run away: see `diverged`."""
+
 
 def failure(error: BaseException, time_sec: float) -> TrialResult:
     """Return the result of an attempt that an error ended: FAILED, or INFEASIBLE for lack of memory.
@@ -30,7 +33,7 @@ def failure(error: BaseException, time_sec: float) -> TrialResult:
     lines = str(error).splitlines()
     name, text = type(error).__name__, lines[0] if lines else ""
     if out_of_memory(error):
-        return TrialResult(TrialState.INFEASIBLE, f"out of memory: {text if lines else name}", time=time_sec)
+        return TrialResult(TrialState.INFEASIBLE, f"{OUT_OF_MEMORY}: {text if lines else name}", time=time_sec)
     ours = isinstance(error, HpsearchError)
     return TrialResult(
         TrialState.FAILED,
@@ -96,28 +99,34 @@ def state_after(decision: Decision, epoch: int) -> tuple[TrialState, str] | None
 
 
 def trial_outcome(
-    result: TrialResult, decision: Decision | None, objective: Objective, curve: Mapping[int, float]
-) -> tuple[TrialResult, float]:
-    """Return how a trial ended, and its score.
+    result: TrialResult, decision: Decision | None, objective: Objective, scores: Sequence[float]
+) -> tuple[TrialResult, tuple[float, ...]]:
+    """Return how a trial ended, and its scores.
 
     Args:
         result: how its last attempt ended; a trial may come to its end before it reads that it was to stop.
         decision: the last one it was sent, None when there was none.
-        objective: what its score is.
-        curve: the objective by epoch.
+        objective: what its scores are of.
+        scores: what its curves are worth, one number per objective.
 
     Returns:
-        The result, INFEASIBLE in place of COMPLETE where the score is not finite, and PRUNED where it was to stop; and
-        the score, nan where the curve is not judged.
+        The result, PRUNED in place of COMPLETE where it was to stop, and INFEASIBLE where a score of any objective is
+        infinite or nan; and its scores, nan where it is not COMPLETE.
     """
     if result.state is TrialState.COMPLETE and decision is Decision.STOP:
         result = replace(result, state=TrialState.PRUNED)
-    if result.state is not TrialState.COMPLETE:
-        return result, math.nan
-    score = objective.score(curve)
-    if not math.isfinite(score):
-        result = replace(result, state=TrialState.INFEASIBLE, reason=f"{objective.metric} is {score}")
-    return result, score
+    if result.state is TrialState.COMPLETE:
+        unknown = [f"{o.metric} is {v}" for o, v in zip(objective.each, scores, strict=True) if not math.isfinite(v)]
+        if not unknown:
+            return result, tuple(scores)
+        why = "" if not math.isfinite(scores[0]) else f"{NOT_COMPARED}: "
+        result = replace(result, state=TrialState.INFEASIBLE, reason=why + ", ".join(unknown))
+    return result, (math.nan,) * len(objective.each)
+
+
+def diverged(state: str, reason: str) -> bool:
+    """Return whether a trial's training ran away: INFEASIBLE by its loss or its first objective, and not otherwise."""
+    return state == TrialState.INFEASIBLE and not reason.startswith((OUT_OF_MEMORY, NOT_COMPARED))
 
 
 def is_cut_short(states: Collection[TrialState], stopped: bool) -> bool:
@@ -139,14 +148,12 @@ class PointOutcome:
         values: what samplers are told, one per objective; None where they are told that there is none.
         sd: standard deviation of the first objective over the trials of a COMPLETE point, nan for one trial.
         n: trials of a COMPLETE point.
-        unknown: places of the objectives for which a point of COMPLETE trials is INFEASIBLE: their mean is not finite.
     """
 
     state: TrialState
     values: tuple[float, ...] | None = None
     sd: float = math.nan
     n: int = 0
-    unknown: tuple[int, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -165,7 +172,7 @@ def point_outcome(
     """Return what a point has come to, once its trials have ended.
 
     A point is what the worst of its trials is: FAILED before INFEASIBLE before PRUNED before COMPLETE; one that a
-    pruner stopped between its replicates is PRUNED, and one whose trials are COMPLETE without a finite mean of every
+    pruner stopped between its replicates is PRUNED, and one whose trials are COMPLETE without a finite score of every
     objective INFEASIBLE.
 
     Args:
@@ -179,10 +186,39 @@ def point_outcome(
         return PointOutcome(state, tuple(penalties))
     if state is not TrialState.COMPLETE:
         return PointOutcome(state)
-    by_objective = list(zip(*scores, strict=True))
-    unknown = tuple(i for i, values in enumerate(by_objective) if not all(map(math.isfinite, values)))
-    if unknown:
-        return PointOutcome(TrialState.INFEASIBLE, tuple(penalties), unknown=unknown)
-    first = by_objective[0]
-    sd = statistics.stdev(first) if len(first) > 1 else math.nan
-    return PointOutcome(state, tuple(map(statistics.fmean, by_objective)), sd, len(first))
+    if not all(math.isfinite(score) for of_trial in scores for score in of_trial):
+        return PointOutcome(TrialState.INFEASIBLE, tuple(penalties))
+    values = tuple(map(mean_of, zip(*scores, strict=True)))
+    return PointOutcome(state, values, deviation_of([first for first, *_ in scores]), len(scores))
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """Return the mean, correctly rounded and whatever the order of the values; also where their sum is too large."""
+    try:
+        return statistics.fmean(values)
+    except OverflowError:
+        return math.fsum(value / len(values) for value in values)
+
+
+def deviation_of(values: Sequence[float]) -> float:
+    """Return the sample standard deviation, whatever the order of the values; nan for one value."""
+    try:
+        return statistics.stdev(values) if len(values) > 1 else math.nan
+    except OverflowError:
+        return math.inf
+
+
+def rank_key(objective: Objective, values: Sequence[float], sd: float | None, point: int) -> tuple[float, ...]:
+    """Return what complete points are sorted by, the best first.
+
+    It is the first objective's mean that decides; of equal ones the further objectives', so that no point beats the
+    best in every objective; then the smaller spread, and then the earlier point.
+
+    Args:
+        objective: what is searched for.
+        values: the point's means, one per objective.
+        sd: standard deviation of the first one over its trials; None or nan for one trial.
+        point: its number.
+    """
+    losses = (-v if o.maximize else v for o, v in zip(objective.each, values, strict=True))
+    return (*losses, 0.0 if sd is None or math.isnan(sd) else sd, point)

@@ -26,7 +26,7 @@ from hpsearch.search.ask_tell import AskTell
 from hpsearch.search.plan import Plan
 from hpsearch.search.pool import Finished, Pool
 from hpsearch.search.pruners import PruneRule
-from hpsearch.search.results import Results, outcome_attrs
+from hpsearch.search.results import Results, further_scores, outcome_attrs
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.record import Record
 
@@ -203,9 +203,9 @@ class OpenPoints:
         if first:
             self._rule.opened(point.trial.number, curve)
         if known.state.finished:
-            self._note_finished(point, _recorded(spec, known, curve))
+            self._note_finished(point, self._recorded(spec, known, curve))
         elif first and self._rule.pauses(point.trial.number):
-            self._note_paused(point, _recorded(spec, known, curve))
+            self._note_paused(point, self._recorded(spec, known, curve))
         else:
             self.pool.add(replace(spec, attempt=known.attempts + 1), curve)
 
@@ -290,10 +290,7 @@ class OpenPoints:
         number, objective = point.trial.number, self._plan.objective
         states = [done.result.state for done in ended]
         penalties = self.results.penalties(point.untrained(objective))
-        outcome = point_outcome(states, [self._scores(done) for done in ended], penalties, point.stopped)
-        for place in outcome.unknown:
-            metric = objective.each[place].metric
-            self._observer.line(f"point {number} has no finite {metric}, so it is not compared: INFEASIBLE")
+        outcome = point_outcome(states, [done.scores for done in ended], penalties, point.stopped)
         attrs = outcome_attrs(outcome, states, sum(done.epochs for done in ended))
         point.trial.set_user_attr(TOLD, attrs)
         self._study.tell(point.trial, outcome)
@@ -302,19 +299,11 @@ class OpenPoints:
             if self.results.add_point(best, outcome.values):
                 self._record.study("best", self._clock(), **asdict(best))
 
-    def _scores(self, done: Finished) -> list[float]:
-        """Return a trial's scores, one per objective: beside the first, of reported metrics or of facts."""
-        others = self._plan.objective.others
-        known = self._record.trial(done.spec.id) if others else None
-        return [
-            done.score,
-            *(each.value(known.curve(each.metric), known.facts) if known else math.nan for each in others),
-        ]
-
     def _best(self, number: int, params: Mapping[str, Any], attrs: Mapping[str, Any]) -> BestPoint:
         return BestPoint(number, params, attrs["mean"], attrs["sd"], attrs["n"], self._plan.objective.metric)
 
-
-def _recorded(spec: TrialSpec, known: TrialRecord, curve: Mapping[int, float]) -> Finished:
-    score = math.nan if known.score is None else known.score
-    return Finished(spec, TrialResult(known.state, known.reason, facts=known.facts), score, curve)
+    def _recorded(self, spec: TrialSpec, known: TrialRecord, curve: Mapping[int, float]) -> Finished:
+        """Return a trial that earlier drivers brought to its end, or to a pause."""
+        score = math.nan if known.score is None else known.score
+        scores = (score, *further_scores(self._plan.objective, known, {}))
+        return Finished(spec, TrialResult(known.state, known.reason, facts=known.facts), scores, curve)

@@ -28,6 +28,7 @@ from hpsearch.base.types import (
     TrialState,
 )
 from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent, Reported
+from hpsearch.search.results import further_scores
 from hpsearch.tracking.record import Record
 
 Decide: TypeAlias = Callable[[TrialId, Report], Decision]
@@ -57,14 +58,19 @@ class Finished:
     Attributes:
         spec: what it trained.
         result: how it ended.
-        score: of its curve; nan for a trial that is not COMPLETE.
-        curve: the objective by epoch.
+        scores: one per objective; nan for a trial that is not COMPLETE.
+        curve: the first objective by epoch.
     """
 
     spec: TrialSpec
     result: TrialResult
-    score: float
+    scores: tuple[float, ...]
     curve: Mapping[int, float]
+
+    @property
+    def score(self) -> float:
+        """Of the first objective."""
+        return self.scores[0]
 
     @property
     def epochs(self) -> int:
@@ -226,11 +232,16 @@ class Pool:
             result = failures.and_one(result)
             if self._retry(live, failures, result):
                 return []
-        result, score = trial_outcome(result, live.decision, self._objective, live.curve)
-        self._write(live, result, score)
+        result, scores = trial_outcome(result, live.decision, self._objective, self._scores(live, result))
+        self._write(live, result, scores[0])
         if result.state is not TrialState.PAUSED:
             self._slots.pop(trial, None)
-        return [Finished(live.spec, result, score, live.curve)]
+        return [Finished(live.spec, result, scores, live.curve)]
+
+    def _scores(self, live: Live, result: TrialResult) -> tuple[float, ...]:
+        """Return what a trial's curves are worth, one number per objective."""
+        known = self._record.trial(live.spec.id) if self._objective.others else None
+        return (self._objective.score(live.curve), *further_scores(self._objective, known, result.facts))
 
     def _retry(self, live: Live, failures: Failures, result: TrialResult) -> bool:
         retries = self._launcher.retries

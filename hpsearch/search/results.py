@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hpsearch.base.outcome import PointOutcome
+from hpsearch.base.outcome import PointOutcome, rank_key
 from hpsearch.base.types import BestPoint, Objective, TrialState
+from hpsearch.tracking.events import TrialRecord
 
 
 class Results:
@@ -27,29 +28,30 @@ class Results:
         self.counts: Counter[TrialState] = Counter()
         self.epochs = 0
         self.best: BestPoint | None = None
+        self._best_key: tuple[float, ...] = ()
 
     def add_trials(self, counts: Mapping[TrialState, int], epochs: int) -> None:
         """Count finished trials and the epochs that they trained."""
         self.counts.update(counts)
         self.epochs += epochs
 
-    def add_point(self, point: BestPoint, scores: Sequence[float]) -> bool:
+    def add_point(self, point: BestPoint, values: Sequence[float]) -> bool:
         """Note a complete point.
 
         Args:
             point: as it would be the best.
-            scores: its means, one per objective.
+            values: its means, one per objective.
 
         Returns:
-            Whether it is the best so far, by the first objective; of equal ones the less spread.
+            Whether it is the best so far, see `hpsearch.base.outcome.rank_key`.
         """
-        for i, (objective, score) in enumerate(zip(self._objective.each, scores, strict=True)):
+        for i, (objective, value) in enumerate(zip(self._objective.each, values, strict=True)):
             worst = self._worst[i]
-            if math.isfinite(score) and (worst is None or objective.better(worst, score)):
-                self._worst[i] = score
-        best = self.best
-        if best is None or self._objective.better(point.mean, best.mean) or _is_steadier(point, best):
-            self.best = point
+            if worst is None or objective.better(worst, value):
+                self._worst[i] = value
+        key = rank_key(self._objective, values, point.sd, point.point)
+        if self.best is None or key < self._best_key:
+            self.best, self._best_key = point, key
         return self.best is point
 
     def penalties(self, untrained: float) -> list[float]:
@@ -62,8 +64,19 @@ class Results:
         return [other if worst is None else worst for worst, other in zip(self._worst, unknown, strict=True)]
 
 
-def _is_steadier(point: BestPoint, best: BestPoint) -> bool:
-    return point.mean == best.mean and point.sd < best.sd
+def further_scores(
+    objective: Objective, known: TrialRecord | None, facts: Mapping[str, str | int | float]
+) -> tuple[float, ...]:
+    """Return what a trial scored beside the first objective: of reported metrics, or of facts.
+
+    Args:
+        objective: what is searched for.
+        known: the trial as it is on record.
+        facts: newer ones than those on record.
+    """
+    if known is None:
+        return (math.nan,) * len(objective.others)
+    return tuple(each.value(known.curve(each.metric), {**known.facts, **facts}) for each in objective.others)
 
 
 def outcome_attrs(outcome: PointOutcome, states: Sequence[TrialState], epochs: int) -> dict[str, Any]:

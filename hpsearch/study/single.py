@@ -199,7 +199,7 @@ def _train(
         except BaseException:
             pool.abandon()
             raise
-    return Finished(spec, TrialResult(TrialState.PAUSED, "interrupted"), math.nan, {})
+    return Finished(spec, TrialResult(TrialState.PAUSED, "interrupted"), (math.nan,), {})
 
 
 def _progress(study: str, pool: Pool, elapsed_sec: float, metric: str) -> Progress:

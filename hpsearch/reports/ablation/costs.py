@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hpsearch.base.outcome import diverged
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm
-from hpsearch.reports.kit.points import diverged
 from hpsearch.statistics.intervals import Estimate, estimate
 from hpsearch.statistics.survival import kaplan_meier_median
 

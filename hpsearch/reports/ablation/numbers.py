@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from hpsearch.base.outcome import deviation_of, mean_of, rank_key
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, Factor, ablation_options, arms_of, factors_of
 from hpsearch.reports.ablation.claims import claims_of
@@ -67,14 +68,24 @@ class Ablation:
 
     @property
     def best(self) -> Arm | None:
-        """The arm with the best mean, the first of equal ones; None where none has a finished trial."""
-        sign = -1 if self.objective.maximize else 1
-        return min((arm for arm in self.arms if arm.finished), key=lambda arm: sign * arm.score.mean, default=None)
+        """The best arm of those whose every trial is COMPLETE, else of those with any; None where there is none.
+
+        The order is that of the points of every search, `hpsearch.base.outcome.rank_key`.
+        """
+        first = replace(self.objective, others=())
+        finished = [arm for arm in self.arms if arm.finished]
+        whole = [arm for arm in finished if arm.state is TrialState.COMPLETE]
+        return min(whole or finished, key=lambda arm: _rank_key(arm, first), default=None)
 
     @property
     def varied(self) -> list[Factor]:
         """The factors that have more than one value."""
         return [factor for factor in self.factors if factor.varies]
+
+
+def _rank_key(arm: Arm, objective: Objective) -> tuple[float, ...]:
+    values = arm.score.values
+    return rank_key(objective, (mean_of(values),), deviation_of(values), arm.point)
 
 
 def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation:

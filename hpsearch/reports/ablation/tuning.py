@@ -6,7 +6,7 @@ from typing import Any
 
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, name_of
-from hpsearch.reports.kit.points import Point, best_of, halved, objective_of, points_of
+from hpsearch.reports.kit.points import Point, halved, objective_of, points_of, ranked
 from hpsearch.reports.kit.setup import settings_of
 from hpsearch.reports.kit.space import Axis, searched
 from hpsearch.statistics.intervals import estimate
@@ -108,7 +108,7 @@ def searches_of(table: TrialTable) -> tuple[ArmSearch, ...]:
     for point in points_of(table, [axis.key for axis in axes]):
         by_arm.setdefault(name_of({key: point.params.get(key) for key in factors}), []).append(point)
     return tuple(
-        _search(name, points, factors, axes, best_of([p for p in points if p.mean is not None], objective), stable)
+        _search(name, points, factors, axes, next(iter(ranked(points, objective)), None), stable)
         for name, points in by_arm.items()
     )
 

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.outcome import diverged
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.kit.curves import smooth
-from hpsearch.reports.kit.points import diverged
 
 Array: TypeAlias = NDArray[np.float64]
 _EPOCHS = {"train": "train/loss", "valid": "valid/loss", "update_ratio": "update_ratio"}

@@ -5,7 +5,7 @@ from hpsearch.base.words import settings
 from hpsearch.reports.diagnosis.history import histories, history
 from hpsearch.reports.diagnosis.rules import diagnose
 from hpsearch.reports.kit.cells import Cell
-from hpsearch.reports.kit.points import Results
+from hpsearch.reports.kit.points import Results, best_first
 from hpsearch.reports.kit.tables import Row, Table
 
 ROWS = 200
@@ -21,9 +21,8 @@ def diagnosis_table(table: TrialTable, results: Results) -> Table | None:
     Returns:
         The trials by point, at most `ROWS`, those of the best points first where there are more; None without any.
     """
-    sign = -1 if results.objective.maximize else 1
     points = {point.point: point for point in results.points}
-    order = {p.point: (p is not results.best, p.mean is None, sign * (p.mean or 0.0)) for p in results.points}
+    order = {p.point: place for place, p in enumerate(best_first(results.points, results.objective))}
     known = histories(table)
     rows = []
     for place in sorted(known, key=lambda each: (order[each[0]], each)):

@@ -3,24 +3,22 @@
 import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from hpsearch.base.outcome import PointOutcome, diverged, point_outcome, rank_key
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.kit.space import Axis, floats, main_axis, plain, searched
-from hpsearch.statistics.intervals import Interval, mean_interval, standard_deviation
+from hpsearch.statistics.intervals import Interval, mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _TRIAL = ["point", "seed", "fold"]
-_STATE_RANK = (
-    *(TrialState.RUNNING, TrialState.PAUSED, TrialState.WAITING),
-    *(TrialState.FAILED, TrialState.INFEASIBLE, TrialState.PRUNED, TrialState.COMPLETE),
-)
+_UNFINISHED = (TrialState.RUNNING, TrialState.PAUSED, TrialState.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +28,15 @@ class Point:
     Attributes:
         point: number of the point.
         params: the active hyperparameters.
-        state: COMPLETE when every trial is; else the state that decides it.
+        state: of a trial that has not ended, else as `hpsearch.base.outcome.point_outcome` has it.
         trials: how many trials it has so far.
         replicates: (seed, fold) of the complete trials, ascending.
         scores: their scores, in the same order.
         diverged: how many trials diverged.
         partial: mean score at which its PRUNED trials were stopped, None without one.
-        mean: mean score when every trial is COMPLETE, else None: a mean over survivors would flatter the point.
-        sd: their sample standard deviation, None for fewer than two.
+        values: mean of each objective over the trials of a COMPLETE point; none of another: a mean over survivors would
+            flatter it.
+        sd: sample standard deviation of the score, None for fewer than two trials.
         interval: interval for the mean, None for fewer than two.
     """
 
@@ -49,9 +48,14 @@ class Point:
     scores: tuple[float, ...]
     diverged: int
     partial: float | None
-    mean: float | None
+    values: tuple[float, ...]
     sd: float | None
     interval: Interval | None
+
+    @property
+    def mean(self) -> float | None:
+        """Mean score of a COMPLETE point, else None."""
+        return self.values[0] if self.values else None
 
     @property
     def n(self) -> int:
@@ -73,6 +77,7 @@ class Results:
         replicates: how many trials a finished point has.
         best: the best point of those with every replicate COMPLETE.
         states: trials by state.
+        infeasible: INFEASIBLE trials by reason.
         trial_sec: training time added over trials.
     """
 
@@ -85,6 +90,7 @@ class Results:
     replicates: int
     best: Point | None
     states: Mapping[TrialState, int]
+    infeasible: Mapping[str, int]
     trial_sec: float
 
     @property
@@ -105,8 +111,9 @@ def results_of(table: TrialTable) -> Results:
         main=main_axis(axes),
         points=points,
         replicates=replicates,
-        best=best_of(eligible_of(points, replicates), objective),
+        best=next(iter(ranked(eligible_of(points, replicates), objective)), None),
         states=Counter(TrialState(state) for state in table.trials["state"]),
+        infeasible=Counter(table.trials["reason"][table.trials["state"] == TrialState.INFEASIBLE].astype(str)),
         trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),
     )
 
@@ -117,12 +124,12 @@ def eligible_of(points: Sequence[Point], replicates: int) -> tuple[Point, ...]:
 
 
 def objective_of(study: Mapping[str, Any]) -> Objective:
-    """Return the objective that a study recorded."""
-    return objective_from(dict(study.get("objective") or {}))
+    """Return the objective that a study recorded, with what it optimizes at the same time."""
+    others = tuple(_objective(fields) for fields in (study.get("objectives") or ())[1:])
+    return replace(_objective(study.get("objective") or {}), others=others)
 
 
-def objective_from(fields: Mapping[str, Any]) -> Objective:
-    """Return an objective as a study recorded it."""
+def _objective(fields: Mapping[str, Any]) -> Objective:
     known = {name: fields[name] for name in ("metric", "direction", "reduce", "smooth", "share") if name in fields}
     return Objective(**{"metric": "score", **known})
 
@@ -137,46 +144,82 @@ def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
     Returns:
         One record per point, by number.
     """
-    trials = table.trials.sort_values(["point", "seed", "fold"])
+    objective, trials = objective_of(table.study), table.trials.sort_values(_TRIAL)
     values = {key: [plain(value) for value in trials[key].tolist()] for key in keys}
-    columns = [trials[name].tolist() for name in ("point", "seed", "fold", "state")]
-    columns += [floats(trials["score"]).tolist(), trials["reason"].tolist()]
-    rows = list(zip(*columns, range(len(trials)), strict=True))
+    columns = [trials[name].tolist() for name in (*_TRIAL, "state", "reason")]
+    rows = [
+        _TrialRow(*row) for row in zip(*columns, _scores(objective, table, trials), range(len(trials)), strict=True)
+    ]
     points = []
-    for number, group in itertools.groupby(rows, key=lambda row: row[0]):
+    for number, group in itertools.groupby(rows, key=lambda row: row.point):
         trials_of = list(group)
-        params = {key: values[key][trials_of[0][-1]] for key in keys}
+        params = {key: values[key][trials_of[0].place] for key in keys}
         points.append(_point(int(number), {k: v for k, v in params.items() if v is not None}, trials_of))
     return tuple(points)
 
 
-def _point(number: int, params: Mapping[str, Any], rows: Sequence[tuple[Any, ...]]) -> Point:
-    states = [TrialState(state) for _, _, _, state, _, _, _ in rows]
-    scored = [row for row in rows if not math.isnan(row[4])]
-    done = [(seed, fold, score) for _, seed, fold, state, score, _, _ in scored if state == TrialState.COMPLETE]
-    stopped = [score for _, _, _, state, score, _, _ in scored if state == TrialState.PRUNED]
-    scores = tuple(float(score) for _, _, score in done)
-    state = min(states, key=_STATE_RANK.index)
-    whole = scores if state is TrialState.COMPLETE else ()
+class _TrialRow(NamedTuple):
+    point: int
+    seed: int
+    fold: int
+    state: str
+    reason: str
+    scores: tuple[float, ...]
+    place: int
+
+
+def _scores(objective: Objective, table: TrialTable, trials: "pd.DataFrame") -> list[tuple[float, ...]]:
+    """Return the scores of every trial, one per objective, nan where there is none."""
+    columns = [floats(trials["score"]).tolist(), *(_further_scores(each, table, trials) for each in objective.others)]
+    return list(zip(*columns, strict=True))
+
+
+def _further_scores(objective: Objective, table: TrialTable, trials: "pd.DataFrame") -> list[float]:
+    """Return an objective of every trial from the curves of its metric, or from the fact of its name."""
+    facts = trials[objective.metric] if objective.metric in trials else [math.nan] * len(trials)
+    if objective.metric not in table.curves:
+        return [float(value) for value in floats(facts)]
+    curves = table.curves[[*_TRIAL, "epoch", objective.metric]].dropna()
+    by_trial = {trial: dict(zip(c["epoch"], c[objective.metric], strict=True)) for trial, c in curves.groupby(_TRIAL)}
+    named = zip(trials[_TRIAL].itertuples(index=False, name=None), facts, strict=True)
+    return [objective.value(by_trial.get(trial, {}), {objective.metric: fact}) for trial, fact in named]
+
+
+def _point(number: int, params: Mapping[str, Any], rows: Sequence[_TrialRow]) -> Point:
+    outcome = _outcome(rows)
+    scored = [(row, row.scores[0]) for row in rows if not math.isnan(row.scores[0])]
+    done = [(row, score) for row, score in scored if row.state == TrialState.COMPLETE]
+    stopped = [score for row, score in scored if row.state == TrialState.PRUNED]
+    scores = tuple(score for _, score in done)
     return Point(
         point=number,
         params=params,
-        state=state,
+        state=outcome.state,
         trials=len(rows),
-        replicates=tuple((int(seed), int(fold)) for seed, fold, _ in done),
+        replicates=tuple((int(row.seed), int(row.fold)) for row, _ in done),
         scores=scores,
-        diverged=sum(diverged(row[3], row[5]) for row in rows),
+        diverged=sum(diverged(row.state, row.reason) for row in rows),
         partial=float(np.mean(stopped)) if stopped else None,
-        mean=float(np.mean(whole)) if whole else None,
-        sd=standard_deviation(whole),
-        interval=mean_interval(whole),
+        values=outcome.values or (),
+        sd=None if math.isnan(outcome.sd) else outcome.sd,
+        interval=mean_interval(scores) if outcome.values else None,
     )
 
 
-def best_of(points: Sequence[Point], objective: Objective) -> Point | None:
-    """Return the point with the best mean; of equal ones the one with the smaller spread, then the earlier one."""
-    sign = -1 if objective.maximize else 1
-    return min(points, key=lambda p: (sign * (p.mean or 0.0), p.sd or 0.0, p.point), default=None)
+def _outcome(rows: Sequence[_TrialRow]) -> PointOutcome:
+    states = [TrialState(row.state) for row in rows]
+    unfinished = next((state for state in _UNFINISHED if state in states), None)
+    return PointOutcome(unfinished) if unfinished else point_outcome(states, [row.scores for row in rows], penalties=())
+
+
+def ranked(points: Iterable[Point], objective: Objective) -> list[Point]:
+    """Return the COMPLETE ones of points, the best first; see `hpsearch.base.outcome.rank_key`."""
+    return sorted((p for p in points if p.values), key=lambda p: rank_key(objective, p.values, p.sd, p.point))
+
+
+def best_first(points: Sequence[Point], objective: Objective) -> list[Point]:
+    """Return all of the points: the COMPLETE ones, the best first, then the others as they came."""
+    return [*ranked(points, objective), *(p for p in points if not p.values)]
 
 
 def replicates_of(table: TrialTable) -> int:
@@ -195,11 +238,6 @@ def best_trial(table: TrialTable, results: Results) -> Mapping[str, Any] | None:
     ordered = of_point.sort_values("score", ascending=not results.objective.maximize, kind="stable")
     row: dict[str, Any] = ordered.iloc[0].to_dict()
     return row
-
-
-def diverged(state: str, reason: str) -> bool:
-    """Return whether a trial's loss ran away: INFEASIBLE, and not for want of memory."""
-    return state == TrialState.INFEASIBLE and "memory" not in str(reason)
 
 
 def loss_ratios(table: TrialTable) -> "pd.Series[float]":

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from hpsearch.base.outcome import diverged
 from hpsearch.base.types import TrialState, TrialTable
-from hpsearch.reports.kit.points import Point, diverged, halved
+from hpsearch.reports.kit.points import Point, halved
 from hpsearch.reports.kit.space import Axis
 
 _FEWEST = 3  # points on either side, fewer say nothing of an edge between them

@@ -75,7 +75,7 @@ def summarize(table: TrialTable) -> Summary:
         near=near_best(best, eligible, results.objective) if inside or not axes else None,
         frontier=frontier_of(axes, points) if len(axes) > 1 else None,
         pruning=pruning_of(table),
-        front=front_of(table, [p.point for p in eligible], len(points)),
+        front=front_of(results),
         wall_sec=_wall(table),
     )
 

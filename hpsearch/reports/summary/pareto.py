@@ -1,18 +1,13 @@
 """The best points of a study with several objectives: those that no other point beats in all of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.base.types import Objective, TrialTable
-from hpsearch.reports.kit.points import objective_from
-from hpsearch.reports.kit.space import floats
-
-if TYPE_CHECKING:
-    import pandas as pd
+from hpsearch.base.types import Objective
+from hpsearch.reports.kit.points import Results, ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,45 +27,24 @@ class Front:
     left_out: int
 
 
-def front_of(table: TrialTable, eligible: Sequence[int], points: int) -> Front | None:
+def front_of(results: Results) -> Front | None:
     """Return the Pareto front over the means of replicates.
 
-    The primary objective is the score; another is read from the curves of its metric, or from the fact of its name.
-
     Args:
-        table: the study.
-        eligible: points with every replicate COMPLETE: an infeasible or pruned point dominates nothing.
-        points: how many points there are.
+        results: of the study; only a point with every replicate COMPLETE dominates another.
 
     Returns:
         The front; None with fewer than two objectives.
     """
-    objectives = tuple(objective_from(fields) for fields in table.study.get("objectives") or ())
+    objectives = results.objective.each
     if len(objectives) < 2:
         return None
-    trials = table.trials[table.trials["point"].isin(list(eligible))]
-    scores = {"score": floats(trials["score"])} | {each.metric: _scores(each, table, trials) for each in objectives[1:]}
-    means = trials[["point"]].assign(**scores).groupby("point").mean().dropna()
-    if means.empty:
-        return Front(objectives, {}, (), points)
-    losses = means.to_numpy() * [-1.0 if objective.maximize else 1.0 for objective in objectives]
-    numbers = [int(point) for point in means.index]
-    best = np.flatnonzero(non_dominated(losses))
-    order = sorted(best.tolist(), key=lambda i: (*losses[i], numbers[i]))
-    values = {point: tuple(row) for point, row in zip(numbers, means.to_numpy().tolist(), strict=True)}
-    return Front(objectives, values, tuple(numbers[i] for i in order), points - len(values))
-
-
-def _scores(objective: Objective, table: TrialTable, trials: "pd.DataFrame") -> NDArray[np.float64]:
-    """Return an objective of every trial, nan where it was not measured."""
-    facts = trials[objective.metric] if objective.metric in trials else [np.nan] * len(trials)
-    if objective.metric not in table.curves:
-        return floats(facts)
-    columns = ["point", "seed", "fold"]
-    curves = table.curves[[*columns, "epoch", objective.metric]].dropna()
-    by_trial = {trial: dict(zip(c["epoch"], c[objective.metric], strict=True)) for trial, c in curves.groupby(columns)}
-    named = zip(trials[columns].itertuples(index=False, name=None), facts, strict=True)
-    return floats([objective.value(by_trial.get(trial, {}), {objective.metric: fact}) for trial, fact in named])
+    points = ranked(results.eligible, results.objective)
+    signs = [-1.0 if objective.maximize else 1.0 for objective in objectives]
+    losses = np.array([p.values for p in points]).reshape(len(points), len(signs)) * signs
+    front = [p.point for p, kept in zip(points, non_dominated(losses), strict=True) if kept]
+    values = {p.point: p.values for p in points}
+    return Front(objectives, values, tuple(front), len(results.points) - len(values))
 
 
 def non_dominated(losses: NDArray[np.float64]) -> NDArray[np.bool_]:

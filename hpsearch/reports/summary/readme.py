@@ -7,12 +7,13 @@ from hpsearch.base.files import replace_text
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
 from hpsearch.reports.kit.page import Drawn
+from hpsearch.reports.kit.points import ranked
 from hpsearch.reports.kit.setup import fixed_settings, took
 from hpsearch.reports.kit.still import still
 from hpsearch.reports.kit.tables import best_command, trials_csv
 from hpsearch.reports.summary.numbers import Findings, Summary
 from hpsearch.reports.summary.sentences import answer, caveats
-from hpsearch.reports.summary.tables import best_points, front_table, point_table
+from hpsearch.reports.summary.tables import front_table, point_table
 
 PICTURES = ("pareto", "score", "curves", "importance")
 """The figures that a README shows."""
@@ -80,16 +81,13 @@ def _front(found: Findings) -> list[str]:
 
 
 def _points(summary: Summary) -> str:
-    table, kept = point_table(summary), {str(p.point) for p in best_points(summary, _ROWS)}
-    rows = table.rows
-    note = ""
-    if table.total > _ROWS:
-        sign = -1 if summary.objective.maximize else 1
-        means = {str(p.point): p.mean for p in summary.points if p.mean is not None}
-        rows = tuple(row for row in rows if row.cells[0].text in kept & means.keys())
-        rows = tuple(sorted(rows, key=lambda row: sign * means[row.cells[0].text]))
-        note = f"\n\nThe {len(rows)} best of {table.total} points; all are in `trials.csv`."
-    return markdown_table(table.headings, rows) + note
+    table = point_table(summary)
+    if table.total <= _ROWS:
+        return markdown_table(table.headings, table.rows)
+    rows = {row.cells[0].text: row for row in table.rows}
+    best = ranked(summary.points, summary.objective)[:_ROWS]
+    note = f"The {len(best)} best of {table.total} points; all are in `trials.csv`."
+    return f"{markdown_table(table.headings, [rows[str(p.point)] for p in best])}\n\n{note}"
 
 
 def _commands(table: TrialTable, summary: Summary) -> str:

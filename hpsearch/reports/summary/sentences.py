@@ -1,5 +1,6 @@
 """The answer of a study in one sentence, and what to know before believing it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +155,9 @@ def _nothing(summary: Summary) -> str:
     if not counts:
         return "No answer yet: no trial has started."
     if set(summary.states) == {TrialState.INFEASIBLE}:
-        return f"No answer: every trial diverged or ran out of memory ({counts})."
+        reason, n = Counter(summary.infeasible).most_common(1)[0]
+        often = "" if len(summary.infeasible) == 1 else f", {n} of them"
+        return f"No answer: every trial is INFEASIBLE ({counts}{often}: {reason})."
     wanted = "its trial" if summary.replicates == 1 else f"all of its {summary.replicates} replicates"
     return f"No answer yet: no point has {wanted} COMPLETE (trials: {counts})."
 

@@ -7,7 +7,7 @@ from typing import Any
 from hpsearch.base import words
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.cells import Cell
-from hpsearch.reports.kit.points import Point
+from hpsearch.reports.kit.points import Point, best_first
 from hpsearch.reports.kit.space import column, floats
 from hpsearch.reports.kit.tables import Row, Table, evidence, text_of
 from hpsearch.reports.summary.numbers import Summary
@@ -16,10 +16,8 @@ ROWS = 1000  # of a page's table
 
 
 def best_points(summary: Summary, most: int) -> tuple[Point, ...]:
-    """Return at most `most` points, in the order asked: those with the best means, then the others by number."""
-    sign = -1 if summary.objective.maximize else 1
-    ranked = sorted(summary.points, key=lambda p: (p.mean is None, sign * (p.mean or 0.0), p.point))
-    kept = {p.point for p in ranked[:most]}
+    """Return at most `most` points, in the order asked: the best ones, then those that are not complete by number."""
+    kept = {p.point for p in best_first(summary.points, summary.objective)[:most]}
     return tuple(p for p in summary.points if p.point in kept)
 
 

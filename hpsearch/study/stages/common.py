@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hpsearch.base.errors import ConfigError, check_float
 from hpsearch.base.types import TrialTable
 from hpsearch.base.words import label, number, score, settings
-from hpsearch.reports.kit.points import Point, results_of
+from hpsearch.reports.kit.points import Point, ranked, results_of
 from hpsearch.study.stages.base import Finding, Verdict
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def shown(names: Sequence[str], most: int = 3) -> str:
 def complete_points(table: TrialTable) -> list[Point]:
     """Return the complete points of a study, the best first."""
     results = results_of(table)
-    sign = -1 if results.objective.maximize else 1
-    return sorted(results.eligible, key=lambda point: (sign * (point.mean or 0.0), point.point))
+    return ranked(results.eligible, results.objective)
 
 
 def counts(table: TrialTable) -> dict[str, int]:

@@ -11,6 +11,7 @@ from hpsearch.base.words import settings
 from hpsearch.reports.diagnosis.history import histories, history
 from hpsearch.reports.diagnosis.rules import Diagnosis, Label, diagnose
 from hpsearch.reports.diagnosis.study import SearchEvidence, study_diagnoses
+from hpsearch.reports.kit.points import best_first
 from hpsearch.reports.summary.numbers import Summary
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
 from hpsearch.study.stages.common import complete_points
@@ -112,9 +113,8 @@ def handed(table: TrialTable, summary: Summary) -> dict[str, Any]:
         Of each trial its point, seed, parameters and the fields of `history`; of the search itself its faults, each as
         label, evidence and advice.
     """
-    sign = -1 if summary.objective.maximize else 1
     params = {point.point: dict(point.params) for point in summary.points}
-    order = {p.point: (p.mean is None, sign * (p.mean or 0.0)) for p in summary.points}
+    order = {p.point: place for place, p in enumerate(best_first(summary.points, summary.objective))}
     known = histories(table)
     ended = table.trials[table.trials["state"].isin(ENDED)]
     to_the_end = set(zip(ended["point"], ended["seed"], ended["fold"], strict=True))

@@ -6,7 +6,16 @@ import math
 import pytest
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.outcome import Failures, failure, is_cut_short, point_outcome, state_after, trial_outcome
+from hpsearch.base.outcome import (
+    Failures,
+    failure,
+    is_cut_short,
+    mean_of,
+    point_outcome,
+    rank_key,
+    state_after,
+    trial_outcome,
+)
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState
 
 COMPLETE, PRUNED, INFEASIBLE, FAILED = (
@@ -17,6 +26,7 @@ COMPLETE, PRUNED, INFEASIBLE, FAILED = (
 )
 NAN = math.nan
 ACC = Objective("valid/acc")
+TWO = Objective("valid/acc", others=(Objective("latency", "minimize"),))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +110,7 @@ def test_an_attempt_that_a_decision_ended(decision, ended):
         (COMPLETE, Decision.STOP, {1: NAN}, PRUNED, NAN, ""),
         (COMPLETE, None, {1: 0.2, 2: NAN}, INFEASIBLE, NAN, "valid/acc is nan"),
         (COMPLETE, None, {1: NAN, 2: 0.2}, COMPLETE, 0.2, ""),
-        (COMPLETE, None, {1: math.inf}, INFEASIBLE, math.inf, "valid/acc is inf"),
+        (COMPLETE, None, {1: math.inf}, INFEASIBLE, NAN, "valid/acc is inf"),
         (COMPLETE, None, {}, INFEASIBLE, NAN, "valid/acc is nan"),
         (PRUNED, Decision.STOP, {1: 0.2}, PRUNED, NAN, ""),
         (TrialState.PAUSED, Decision.PAUSE, {1: 0.2}, TrialState.PAUSED, NAN, ""),
@@ -111,9 +121,26 @@ def test_an_attempt_that_a_decision_ended(decision, ended):
     ],
 )
 def test_a_trial_by_its_last_attempt_and_its_curve(state, decision, curve, ended, score, reason):
-    result, found = trial_outcome(TrialResult(state), decision, ACC, curve)
+    result, found = trial_outcome(TrialResult(state), decision, ACC, [ACC.score(curve)])
     assert (result.state, result.reason) == (ended, reason)
-    assert found == pytest.approx(score, nan_ok=True)
+    assert found == pytest.approx((score,), nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("scores", "ended", "reason"),
+    [
+        ([0.9, 12.0], COMPLETE, ""),
+        ([0.9, math.inf], INFEASIBLE, "not compared: latency is inf"),
+        ([0.9, NAN], INFEASIBLE, "not compared: latency is nan"),
+        ([NAN, -math.inf], INFEASIBLE, "valid/acc is nan, latency is -inf"),
+    ],
+)
+def test_a_trial_without_a_finite_score_of_every_objective_is_infeasible(scores, ended, reason):
+    result, found = trial_outcome(TrialResult(COMPLETE), None, TWO, scores)
+    assert (result.state, result.reason) == (ended, reason)
+    assert found == pytest.approx(scores if ended is COMPLETE else [NAN, NAN], nan_ok=True)
+    stopped, _ = trial_outcome(TrialResult(COMPLETE), Decision.STOP, TWO, scores)
+    assert (stopped.state, stopped.reason) == (PRUNED, "")
 
 
 STATES = (COMPLETE, PRUNED, INFEASIBLE, FAILED)
@@ -154,18 +181,49 @@ def test_mean_and_spread_of_a_complete_point():
 
 
 @pytest.mark.parametrize(
-    ("states", "scores", "wanted", "values", "unknown"),
+    ("states", "scores", "wanted", "values"),
     [
-        ([COMPLETE, COMPLETE], [[0.2, 10.0], [0.4, 30.0]], COMPLETE, (0.3, 20.0), ()),
-        ([COMPLETE, COMPLETE], [[0.2, 10.0], [0.4, NAN]], INFEASIBLE, (0.1, 99.0), (1,)),
-        ([COMPLETE, COMPLETE], [[0.2, math.inf], [0.4, -math.inf]], INFEASIBLE, (0.1, 99.0), (1,)),
-        ([COMPLETE, INFEASIBLE], [[0.2, NAN], [NAN, NAN]], INFEASIBLE, (0.1, 99.0), ()),  # the trial's own doing
-        ([COMPLETE, PRUNED], [[0.2, NAN], [NAN, NAN]], PRUNED, None, ()),
-        ([COMPLETE, FAILED], [[0.2, NAN], [NAN, NAN]], FAILED, None, ()),
+        ([COMPLETE, COMPLETE], [[0.2, 10.0], [0.4, 30.0]], COMPLETE, (0.3, 20.0)),
+        ([COMPLETE, COMPLETE], [[0.2, 10.0], [0.4, NAN]], INFEASIBLE, (0.1, 99.0)),
+        ([COMPLETE, COMPLETE], [[0.2, math.inf], [0.4, -math.inf]], INFEASIBLE, (0.1, 99.0)),
+        ([COMPLETE, INFEASIBLE], [[0.2, NAN], [NAN, NAN]], INFEASIBLE, (0.1, 99.0)),
+        ([COMPLETE, PRUNED], [[0.2, NAN], [NAN, NAN]], PRUNED, None),
+        ([COMPLETE, FAILED], [[0.2, NAN], [NAN, NAN]], FAILED, None),
     ],
 )
-def test_several_objectives(states, scores, wanted, values, unknown):
+def test_several_objectives(states, scores, wanted, values):
     outcome = point_outcome(states, scores, [0.1, 99.0])
-    assert (outcome.state, outcome.unknown) == (wanted, unknown)
+    assert outcome.state is wanted
     assert outcome.values == (None if values is None else pytest.approx(values))
     assert outcome.constraint == (1.0 if wanted is INFEASIBLE else -1.0)
+
+
+def test_scores_too_large_to_add_have_a_mean_and_an_infinite_spread():
+    outcome = point_outcome([COMPLETE] * 2, [[1.7e308], [1.5e308]], [0.0])
+    assert outcome.mean == pytest.approx(1.6e308) and math.isfinite(outcome.sd)
+    assert point_outcome([COMPLETE] * 2, [[1.7e308], [-1.7e308]], [0.0]).sd == math.inf
+
+
+@pytest.mark.parametrize("values", list(itertools.permutations([0.1, 0.2, 0.7])))
+def test_a_mean_does_not_depend_on_the_order_of_its_values(values):
+    assert mean_of(values) == mean_of((0.1, 0.2, 0.7))
+
+
+LOSS = Objective("valid/loss", "minimize", others=(Objective("speed"),))
+
+
+@pytest.mark.parametrize(
+    ("objective", "better", "worse"),
+    [
+        (ACC, ((0.9,), 0.1, 5), ((0.8,), 0.0, 0)),
+        (ACC, ((0.9,), 0.1, 5), ((0.9,), 0.2, 0)),
+        (ACC, ((0.9,), None, 0), ((0.9,), NAN, 5)),
+        (ACC, ((0.9,), 0.1, 0), ((0.9,), 0.1, 5)),
+        (TWO, ((0.9, 7.0), 0.1, 5), ((0.8, 1.0), 0.0, 0)),
+        (TWO, ((0.9, 7.0), 0.1, 5), ((0.9, 8.0), 0.0, 0)),  # a point that another beats is never the best
+        (LOSS, ((0.1, 7.0), 0.1, 5), ((0.2, 9.0), 0.0, 0)),
+        (LOSS, ((0.1, 9.0), 0.1, 5), ((0.1, 7.0), 0.0, 0)),
+    ],
+)
+def test_the_order_of_complete_points(objective, better, worse):
+    assert rank_key(objective, *better) < rank_key(objective, *worse)

@@ -17,6 +17,7 @@ def point(number, mean, sd):
         ("minimize", [(0.9, 0.1), (0.8, 0.2)], 1),
         ("maximize", [(0.9, 0.1), (0.9, 0.05)], 1),  # of equal means the smaller spread, as the report has it
         ("maximize", [(0.9, 0.1), (0.9, 0.1)], 0),
+        ("maximize", [(0.9, float("nan")), (0.9, float("nan"))], 0),
     ],
 )
 def test_the_best_is_the_one_that_the_report_calls_best(direction, points, wanted):
@@ -24,3 +25,11 @@ def test_the_best_is_the_one_that_the_report_calls_best(direction, points, wante
     for number, (mean, sd) in enumerate(points):
         results.add_point(point(number, mean, sd), [mean])
     assert results.best.point == wanted
+
+
+@pytest.mark.parametrize("order", [(3, 5), (5, 3)])
+def test_of_equal_points_the_earlier_is_best_whichever_ends_first(order):
+    results = Results(Objective("valid/acc"))
+    news = [results.add_point(point(number, 0.9, 0.1), [0.9]) for number in order]
+    assert results.best.point == 3
+    assert news == [True, order == (5, 3)]

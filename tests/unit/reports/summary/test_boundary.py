@@ -4,8 +4,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from hpsearch.base.outcome import diverged
 from hpsearch.base.types import TrialTable
-from hpsearch.reports.kit.points import diverged, halved, loss_ratios
+from hpsearch.reports.kit.points import halved, loss_ratios
 from hpsearch.reports.kit.space import searched
 from hpsearch.reports.summary.boundary import StableRange, stability
 from hpsearch.reports.summary.numbers import summarize
@@ -78,6 +79,7 @@ def test_edge_of_a_linear_axis_and_below_the_best():
 def test_running_out_of_memory_is_not_divergence():
     assert diverged("INFEASIBLE", AWAY)
     assert not diverged("INFEASIBLE", OOM)
+    assert not diverged("INFEASIBLE", "not compared: latency is inf")
     assert not diverged("FAILED", AWAY)
     found = along(
         study({16.0: GOOD, 32.0: GOOD, 64.0: (2, 2)}, ["COMPLETE"] * 2 + ["INFEASIBLE"], ["", "", OOM]), best=1

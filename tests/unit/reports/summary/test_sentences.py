@@ -53,7 +53,13 @@ def test_the_whole_range_and_a_single_value():
         ),
         (
             {(p, s): ("INFEASIBLE", "diverged at step 2") for p in (0, 1) for s in (0, 1)},
-            "No answer: every trial diverged or ran out of memory (4 INFEASIBLE).",
+            "No answer: every trial is INFEASIBLE (4 INFEASIBLE: diverged at step 2).",
+        ),
+        (
+            {(p, s): ("INFEASIBLE", f"loss inf at step {max(p, 0) + 1}") for p in (0, 1) for s in (0, 1)}
+            | {(0, 0): ("INFEASIBLE", "not compared: latency is inf")}
+            | {(0, 1): ("INFEASIBLE", "not compared: latency is inf")},
+            "No answer: every trial is INFEASIBLE (4 INFEASIBLE, 2 of them: not compared: latency is inf).",
         ),
     ],
 )
