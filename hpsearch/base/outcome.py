@@ -99,21 +99,21 @@ def state_after(decision: Decision, epoch: int) -> tuple[TrialState, str] | None
 
 
 def trial_outcome(
-    result: TrialResult, decision: Decision | None, objective: Objective, scores: Sequence[float]
+    result: TrialResult, cut: bool, objective: Objective, scores: Sequence[float]
 ) -> tuple[TrialResult, tuple[float, ...]]:
     """Return how a trial ended, and its scores.
 
     Args:
         result: how its last attempt ended; a trial may come to its end before it reads that it was to stop.
-        decision: the last one it was sent, None when there was none.
+        cut: whether reports that came after its stop were dropped, so that its curve is not whole.
         objective: what its scores are of.
         scores: what its curves are worth, one number per objective.
 
     Returns:
-        The result, PRUNED in place of COMPLETE where it was to stop, and INFEASIBLE where a score of any objective is
+        The result, PRUNED in place of COMPLETE where its curve was cut, and INFEASIBLE where a score of any objective is
         infinite or nan; and its scores, nan where it is not COMPLETE.
     """
-    if result.state is TrialState.COMPLETE and decision is Decision.STOP:
+    if result.state is TrialState.COMPLETE and cut:
         result = replace(result, state=TrialState.PRUNED)
     if result.state is TrialState.COMPLETE:
         unknown = [f"{o.metric} is {v}" for o, v in zip(objective.each, scores, strict=True) if not math.isfinite(v)]

@@ -92,6 +92,13 @@ class TrialSpec:
     source: str | None = None
 
 
+def epochs_of(config: Mapping[str, Any]) -> int | None:
+    """Return how many epochs a trial trains, None where its configuration does not say it in epochs."""
+    trainer = config.get("trainer", {})
+    epochs = None if trainer.get("steps") else trainer.get("epochs")
+    return epochs if isinstance(epochs, int) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """First message of an attempt: the epoch it goes on from, and what is known of the trial before it trains.

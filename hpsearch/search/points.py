@@ -20,6 +20,7 @@ from hpsearch.base.types import (
     TrialResult,
     TrialSpec,
     TrialState,
+    epochs_of,
 )
 from hpsearch.launch.base import Launcher
 from hpsearch.search.ask_tell import AskTell
@@ -148,6 +149,8 @@ class OpenPoints:
             point = self._points[number]
             if point.waiting and point.paused is None and self._is_judged(point):
                 spec = self._make_spec(number, point.params, *point.waiting.pop(0))
+                if spec.id == self._first(point):
+                    self._rule.opened(number, epochs=epochs_of(spec.config))
                 point.open.add(spec.id)
                 self.pool.add(spec)
                 return True
@@ -201,7 +204,7 @@ class OpenPoints:
         curve = known.curve(self._plan.objective.metric)
         first = replicate == self._plan.replicates[0]
         if first:
-            self._rule.opened(point.trial.number, curve)
+            self._rule.opened(point.trial.number, curve, epochs_of(spec.config))
         if known.state.finished:
             self._note_finished(point, self._recorded(spec, known, curve))
         elif first and self._rule.pauses(point.trial.number):
@@ -214,9 +217,12 @@ class OpenPoints:
         attrs = frozen.user_attrs[TOLD]
         state = TrialState(attrs["state"])
         self.results.add_trials({TrialState(each): n for each, n in attrs["trials"].items()}, attrs["epochs"])
-        if self._rule.remembers:
+        if self._rule.by_epoch:
             known = self._record.trial(TrialId(frozen.number, *self._plan.replicates[0]))
-            self._rule.opened(frozen.number, known.curve(self._plan.objective.metric) if known else None)
+            if known is None:
+                self._rule.opened(frozen.number)
+            else:
+                self._rule.opened(frozen.number, known.curve(self._plan.objective.metric), epochs_of(known.config))
             self._rule.note_state(frozen.number, state)
         if state is TrialState.COMPLETE:
             self.results.add_point(
@@ -248,14 +254,22 @@ class OpenPoints:
         return self._tell_if_done(point)
 
     def drop(self, number: int) -> bool:
-        """End a paused point that is never chosen; return whether it was told."""
+        """End a paused point for those that were better at its epoch; without any it stays paused.
+
+        Args:
+            number: of the point.
+
+        Returns:
+            Whether it was told.
+        """
         point = self._points[number]
         assert point.paused is not None, f"point {number} is not paused"
-        done = replace(point.paused, result=replace(point.paused.result, state=TrialState.PRUNED))
+        reason = self._rule.why_dropped(number)
+        if not reason:
+            return False
+        done = replace(point.paused, result=replace(point.paused.result, state=TrialState.PRUNED, reason=reason))
         point.paused = None
-        self._record.state(
-            done.spec.id, TrialState.PRUNED, self._clock(), reason="others were better", attempt=done.spec.attempt
-        )
+        self._record.state(done.spec.id, TrialState.PRUNED, self._clock(), reason=reason, attempt=done.spec.attempt)
         self._note_finished(point, done)
         return self._tell_if_done(point)
 

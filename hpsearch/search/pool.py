@@ -26,6 +26,7 @@ from hpsearch.base.types import (
     TrialResult,
     TrialSpec,
     TrialState,
+    epochs_of,
 )
 from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent, Reported
 from hpsearch.search.results import further_scores
@@ -42,12 +43,14 @@ class Live:
         spec: what it trains; its `attempt` is that of the last start.
         curve: the objective by epoch, as recorded.
         decision: what it was sent, after which its reports are dropped.
+        cut: whether reports were dropped.
         last: its newest report.
     """
 
     spec: TrialSpec
     curve: dict[int, float] = field(default_factory=dict)
     decision: Decision | None = None
+    cut: bool = False
     last: Report | None = None
 
 
@@ -204,7 +207,9 @@ class Pool:
         if isinstance(message, Started):
             self._record.message(trial, message)
             live.curve = {epoch: value for epoch, value in live.curve.items() if epoch <= _last_kept(message)}
-        elif live.decision is not Decision.STOP and self._record.message(trial, message):
+        elif live.decision is Decision.STOP:
+            live.cut = True
+        elif self._record.message(trial, message):
             self._check_metric(message)
             live.last = message
             if self._objective.metric in message.metrics:
@@ -232,7 +237,7 @@ class Pool:
             result = failures.and_one(result)
             if self._retry(live, failures, result):
                 return []
-        result, scores = trial_outcome(result, live.decision, self._objective, self._scores(live, result))
+        result, scores = trial_outcome(result, live.cut, self._objective, self._scores(live, result))
         self._write(live, result, scores[0])
         if result.state is not TrialState.PAUSED:
             self._slots.pop(trial, None)
@@ -313,12 +318,11 @@ def _last_kept(started: Started) -> int:
 
 
 def _running_trial(live: Live) -> RunningTrial:
-    trainer = live.spec.config.get("trainer", {})
     last = live.last
     return RunningTrial(
         live.spec.id,
         live.spec.params,
         last.epoch if last else 0,
-        None if trainer.get("steps") else trainer.get("epochs"),
+        epochs_of(live.spec.config),
         last.metrics if last else {},
     )

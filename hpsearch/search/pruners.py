@@ -1,35 +1,19 @@
 """Stopping and pausing points: what ours adds to Optuna's pruners, and what the driver asks of either."""
 
+import math
 import warnings
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 import optuna
 from optuna.pruners import BasePruner, NopPruner, WilcoxonPruner
 
 from hpsearch.base.errors import ConfigError, check_int
 from hpsearch.base.types import Decision, Objective, Report, TrialState
+from hpsearch.search.candidates import Candidate, Candidates, ahead, end_of, longest_of
 
-
-@dataclass(slots=True)
-class Candidate:
-    """A point as a promoter sees it: its first replicate.
-
-    Attributes:
-        point: its number.
-        scores: the objective by epoch, from epoch 1, the sign turned so that larger is better.
-        state: RUNNING, PAUSED or final; a final point that came to its end by itself is COMPLETE.
-    """
-
-    point: int
-    scores: dict[int, float] = field(default_factory=dict)
-    state: TrialState = TrialState.RUNNING
-
-    @property
-    def epoch(self) -> int:
-        """Its last epoch, 0 before the first report."""
-        return max(self.scores, default=0)
+NAMED = 3
+"""So many of the points that were better are named."""
 
 
 class Promoter(NopPruner):
@@ -39,7 +23,7 @@ class Promoter(NopPruner):
     """
 
     @abstractmethod
-    def decide(self, point: int, candidates: Mapping[int, Candidate]) -> Decision:
+    def decide(self, point: int, candidates: Candidates) -> Decision:
         """Decide what a running point does after a report.
 
         Args:
@@ -48,7 +32,7 @@ class Promoter(NopPruner):
         """
 
     @abstractmethod
-    def promote(self, candidates: Mapping[int, Candidate], asking: bool) -> int | None:
+    def promote(self, candidates: Candidates, asking: bool) -> int | None:
         """Choose a paused point that goes on now, before a new one is asked.
 
         Args:
@@ -57,12 +41,15 @@ class Promoter(NopPruner):
 
         Returns:
             Its number. None: ask for a new one; or, when there will be none and nothing runs any more, tell the
-            paused ones PRUNED.
+            paused ones PRUNED: it must choose every one that was not worse than another at the same epoch.
         """
 
 
 class TopKAfter(Promoter):
     """All points train to an epoch, the best of them go on to the end, the others wait.
+
+    Points with the score of the k-th best go on as well, and points that train for different numbers of epochs are not
+    compared.
 
     Args:
         epochs: every point trains so long.
@@ -84,36 +71,31 @@ class TopKAfter(Promoter):
         self.k = k
         self.of = of
 
-    def decide(self, point: int, candidates: Mapping[int, Candidate]) -> Decision:
+    def decide(self, point: int, candidates: Candidates) -> Decision:
         """Pause a point at its first report at or after the epoch."""
-        reached = [epoch for epoch in candidates[point].scores if epoch >= self.epochs]
-        return Decision.PAUSE if len(reached) == 1 else Decision.CONTINUE
+        return Decision.PAUSE if self._has_just_come(candidates[point]) else Decision.CONTINUE
 
-    def promote(self, candidates: Mapping[int, Candidate], asking: bool) -> int | None:
+    def promote(self, candidates: Candidates, asking: bool) -> int | None:
         """Choose the best paused one of the k best of a batch, once all of the batch have come to the epoch."""
         for batch in self._whole_batches(candidates, asking):
-            if any(each.state is TrialState.RUNNING and each.epoch < self.epochs for each in batch):
+            if any(each.state is TrialState.RUNNING and each.epoch < self.epochs for each in batch.values()):
                 continue
-            for each in self._best(batch):
-                if each.state is TrialState.PAUSED and len([e for e in each.scores if e >= self.epochs]) == 1:
+            paused = [each for each in batch.values() if each.state is TrialState.PAUSED and self._has_just_come(each)]
+            for each in sorted(paused, key=lambda one: (-one.scores[one.epoch], one.point)):
+                if len(ahead(each, batch)) < self.k:
                     return each.point
         return None
 
-    def _whole_batches(self, candidates: Mapping[int, Candidate], asking: bool) -> list[Sequence[Candidate]]:
+    def _has_just_come(self, candidate: Candidate) -> bool:
+        return sum(epoch >= self.epochs for epoch in candidate.scores) == 1
+
+    def _whole_batches(self, candidates: Candidates, asking: bool) -> list[Candidates]:
         """Return the batches that get no further points."""
-        ordered = [candidates[point] for point in sorted(candidates)]
+        ordered = sorted(candidates)
         size = self.of or max(len(ordered), 1)
         batches = [ordered[start : start + size] for start in range(0, len(ordered), size)]
-        return [batch for batch in batches if not asking or (self.of is not None and len(batch) == size)]
-
-    def _best(self, batch: Sequence[Candidate]) -> list[Candidate]:
-        """Return the k best at the epoch, or at its first report after it, of those that came so far."""
-        scored = []
-        for each in batch:
-            late = [epoch for epoch in each.scores if epoch >= self.epochs]
-            if late and each.state is not TrialState.INFEASIBLE:
-                scored.append((-each.scores[min(late)], each.point, each))
-        return [each for _, _, each in sorted(scored)[: self.k]]
+        whole = [batch for batch in batches if not asking or (self.of is not None and len(batch) == size)]
+        return [{point: candidates[point] for point in batch} for batch in whole]
 
 
 class PruneRule:
@@ -135,29 +117,38 @@ class PruneRule:
         self.by_replicate = isinstance(pruner, WilcoxonPruner)
         self.by_epoch = not self.by_replicate and (self._promoter is not None or not isinstance(pruner, NopPruner))
 
-    def opened(self, point: int, curve: Mapping[int, float] | None = None) -> None:
-        """Note a point that was asked, with the curve that is on record of its first replicate."""
-        if self._promoter is not None:
+    def opened(self, point: int, curve: Mapping[int, float] | None = None, epochs: int | None = None) -> None:
+        """Note a point.
+
+        Args:
+            point: its number.
+            curve: what is on record of its first replicate.
+            epochs: how long it trains, as its configuration says.
+        """
+        if self.by_epoch:
             scores = {epoch: self._signed(value) for epoch, value in (curve or {}).items() if epoch > 0}
-            self._candidates[point] = Candidate(point, scores)
+            self._candidates[point] = Candidate(point, scores, epochs=epochs)
 
     def after_report(self, trial: optuna.Trial, report: Report) -> Decision:
-        """Decide what the first replicate of a point does after a report."""
+        """Decide what the first replicate of a point does after a report; after its last one there is nothing to."""
         value = report.metrics.get(self._objective.metric)
         if not self.by_epoch or report.epoch == 0 or value is None:
             return Decision.CONTINUE
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*already reported")  # by an attempt that failed later
             trial.report(value, step=report.epoch)
+        candidate = self._candidates[trial.number]
+        candidate.scores[report.epoch] = self._signed(value)
+        if self._is_at_end(candidate):
+            return Decision.CONTINUE
         if self._promoter is not None:
-            self._candidates[trial.number].scores[report.epoch] = self._signed(value)
             return self._promoter.decide(trial.number, self._candidates)
         return Decision.STOP if trial.should_prune() else Decision.CONTINUE
 
     def pauses(self, point: int) -> bool:
         """Return whether a point whose driver ended stands where it is paused."""
         candidate = self._candidates.get(point)
-        if self._promoter is None or candidate is None or not candidate.scores:
+        if self._promoter is None or candidate is None or not candidate.scores or self._is_at_end(candidate):
             return False
         return self._promoter.decide(point, self._candidates) is Decision.PAUSE
 
@@ -176,13 +167,30 @@ class PruneRule:
             self._candidates[point].state = state
 
     def promote(self, asking: bool) -> int | None:
-        """Return a paused point that goes on now; see `Promoter.promote`."""
-        return None if self._promoter is None else self._promoter.promote(self._candidates, asking)
+        """Return a paused point that goes on now, one that has nothing more to train first; see `Promoter.promote`."""
+        if self._promoter is None:
+            return None
+        longest = longest_of(self._candidates)
+        for point, each in self._candidates.items():
+            if each.state is TrialState.PAUSED and each.epoch >= longest.get(each.epochs, math.inf):
+                return point
+        return self._promoter.promote(self._candidates, asking)
 
-    @property
-    def remembers(self) -> bool:
-        """Whether the curves of finished points are read again when a study is resumed."""
-        return self._promoter is not None
+    def why_dropped(self, point: int) -> str:
+        """Return the true reason to end a paused point, empty where no other was better at its epoch."""
+        candidate = self._candidates[point]
+        better = ahead(candidate, self._candidates)
+        if not better:
+            return ""
+        named = ", ".join(str(each.point) for each in better[:NAMED])
+        more = f" and {len(better) - NAMED} more" if len(better) > NAMED else ""
+        return f"worse after epoch {candidate.epoch} than point{'s' if len(better) > 1 else ''} {named}{more}"
+
+    def _is_at_end(self, candidate: Candidate) -> bool:
+        end = end_of(candidate, self._candidates)
+        return end is not None and candidate.epoch >= end
 
     def _signed(self, value: float) -> float:
-        return value if self._objective.maximize else -value
+        """Return a score of which larger is better; one that is not a number is the worst."""
+        signed = value if self._objective.maximize else -value
+        return -math.inf if math.isnan(signed) else signed

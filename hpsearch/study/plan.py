@@ -13,7 +13,7 @@ from hpsearch.base.types import Objective
 from hpsearch.config import limits
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
-from hpsearch.search.auto import AutoPruner
+from hpsearch.search.auto_pruner import AutoPruner
 from hpsearch.search.extension import Extension
 from hpsearch.search.plan import Plan
 from hpsearch.search.pruners import PruneRule, TopKAfter

@@ -128,7 +128,7 @@ class Replay:
 
     def _asked(self) -> int:
         trial = self.study.ask(self.table.space.distributions())
-        self._rule.opened(trial.number)
+        self._rule.opened(trial.number, epochs=self.table.epochs)
         self._open[trial.number] = (trial, 0)
         return trial.number
 

@@ -126,7 +126,7 @@ def test_the_loop_trains_what_the_driver_trains(tmp_path, strategy):
         launcher=FakeLauncher(curve_script(small, spent), slots=1, lockstep=True),
         environment=Environment(Quiet(), lambda: float(next(clock))),
         make_spec=lambda point, params, seed, fold: TrialSpec(
-            "s", TrialId(point, seed, fold), {}, params, (), str(point), str(tmp_path)),
+            "s", TrialId(point, seed, fold), {"trainer": {"epochs": 10}}, params, (), str(point), str(tmp_path)),
     )  # fmt: skip
     driver.resume()
     driver.run()

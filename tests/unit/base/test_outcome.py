@@ -102,26 +102,25 @@ def test_an_attempt_that_a_decision_ended(decision, ended):
 
 
 @pytest.mark.parametrize(
-    ("state", "decision", "curve", "ended", "score", "reason"),
+    ("state", "cut", "curve", "ended", "score", "reason"),
     [
-        (COMPLETE, None, {1: 0.2, 2: 0.3}, COMPLETE, 0.3, ""),
-        (COMPLETE, Decision.PAUSE, {1: 0.2}, COMPLETE, 0.2, ""),  # it came to its end before it read the decision
-        (COMPLETE, Decision.STOP, {1: 0.2}, PRUNED, NAN, ""),
-        (COMPLETE, Decision.STOP, {1: NAN}, PRUNED, NAN, ""),
-        (COMPLETE, None, {1: 0.2, 2: NAN}, INFEASIBLE, NAN, "valid/acc is nan"),
-        (COMPLETE, None, {1: NAN, 2: 0.2}, COMPLETE, 0.2, ""),
-        (COMPLETE, None, {1: math.inf}, INFEASIBLE, NAN, "valid/acc is inf"),
-        (COMPLETE, None, {}, INFEASIBLE, NAN, "valid/acc is nan"),
-        (PRUNED, Decision.STOP, {1: 0.2}, PRUNED, NAN, ""),
-        (TrialState.PAUSED, Decision.PAUSE, {1: 0.2}, TrialState.PAUSED, NAN, ""),
-        (INFEASIBLE, None, {1: 0.2}, INFEASIBLE, NAN, ""),
-        (INFEASIBLE, Decision.STOP, {1: 0.2}, INFEASIBLE, NAN, ""),
-        (FAILED, None, {1: 0.2}, FAILED, NAN, ""),
-        (FAILED, Decision.STOP, {1: 0.2}, FAILED, NAN, ""),
+        (COMPLETE, False, {1: 0.2, 2: 0.3}, COMPLETE, 0.3, ""),
+        (COMPLETE, True, {1: 0.2}, PRUNED, NAN, ""),
+        (COMPLETE, True, {1: NAN}, PRUNED, NAN, ""),
+        (COMPLETE, False, {1: 0.2, 2: NAN}, INFEASIBLE, NAN, "valid/acc is nan"),
+        (COMPLETE, False, {1: NAN, 2: 0.2}, COMPLETE, 0.2, ""),
+        (COMPLETE, False, {1: math.inf}, INFEASIBLE, NAN, "valid/acc is inf"),
+        (COMPLETE, False, {}, INFEASIBLE, NAN, "valid/acc is nan"),
+        (PRUNED, False, {1: 0.2}, PRUNED, NAN, ""),
+        (TrialState.PAUSED, False, {1: 0.2}, TrialState.PAUSED, NAN, ""),
+        (INFEASIBLE, False, {1: 0.2}, INFEASIBLE, NAN, ""),
+        (INFEASIBLE, True, {1: 0.2}, INFEASIBLE, NAN, ""),
+        (FAILED, False, {1: 0.2}, FAILED, NAN, ""),
+        (FAILED, True, {1: 0.2}, FAILED, NAN, ""),
     ],
 )
-def test_a_trial_by_its_last_attempt_and_its_curve(state, decision, curve, ended, score, reason):
-    result, found = trial_outcome(TrialResult(state), decision, ACC, [ACC.score(curve)])
+def test_a_trial_by_its_last_attempt_and_its_curve(state, cut, curve, ended, score, reason):
+    result, found = trial_outcome(TrialResult(state), cut, ACC, [ACC.score(curve)])
     assert (result.state, result.reason) == (ended, reason)
     assert found == pytest.approx((score,), nan_ok=True)
 
@@ -136,10 +135,10 @@ def test_a_trial_by_its_last_attempt_and_its_curve(state, decision, curve, ended
     ],
 )
 def test_a_trial_without_a_finite_score_of_every_objective_is_infeasible(scores, ended, reason):
-    result, found = trial_outcome(TrialResult(COMPLETE), None, TWO, scores)
+    result, found = trial_outcome(TrialResult(COMPLETE), False, TWO, scores)
     assert (result.state, result.reason) == (ended, reason)
     assert found == pytest.approx(scores if ended is COMPLETE else [NAN, NAN], nan_ok=True)
-    stopped, _ = trial_outcome(TrialResult(COMPLETE), Decision.STOP, TWO, scores)
+    stopped, _ = trial_outcome(TrialResult(COMPLETE), True, TWO, scores)
     assert (stopped.state, stopped.reason) == (PRUNED, "")
 
 

@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from hpsearch.base.types import Objective, Report, Started, TrialId, TrialResult, TrialState
-from hpsearch.search.auto import AutoPruner
+from hpsearch.search.auto_pruner import AutoPruner
 from hpsearch.search.pruners import TopKAfter
 from tests.support.driver import LR, Killed, Setup, resumes
 from tests.support.fake_launcher import trains

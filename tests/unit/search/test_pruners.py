@@ -6,8 +6,9 @@ from optuna.pruners import MedianPruner, NopPruner, WilcoxonPruner
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, Objective, Report, TrialState
-from hpsearch.search.auto import AutoPruner
-from hpsearch.search.pruners import Candidate, PruneRule, TopKAfter
+from hpsearch.search.auto_pruner import AutoPruner
+from hpsearch.search.candidates import Candidate
+from hpsearch.search.pruners import PruneRule, TopKAfter
 
 PAUSED, RUNNING = TrialState.PAUSED, TrialState.RUNNING
 ACC, LOSS = Objective("valid/acc"), Objective("valid/loss", "minimize")
@@ -22,19 +23,19 @@ def report(epoch, **values):
 
 
 @pytest.mark.parametrize(
-    ("pruner", "by_epoch", "by_replicate", "remembers"),
+    ("pruner", "by_epoch", "by_replicate"),
     [
-        (NopPruner(), False, False, False),
-        (MedianPruner(), True, False, False),
-        (WilcoxonPruner(), False, True, False),
-        (TopKAfter(1, 1), True, False, True),
-        (AutoPruner(4), True, False, True),
+        (NopPruner(), False, False),
+        (MedianPruner(), True, False),
+        (WilcoxonPruner(), False, True),
+        (TopKAfter(1, 1), True, False),
+        (AutoPruner(4), True, False),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_asked_of_each_kind(pruner, by_epoch, by_replicate, remembers):
+def test_what_is_asked_of_each_kind(pruner, by_epoch, by_replicate):
     rule = PruneRule(pruner, ACC)
-    assert (rule.by_epoch, rule.by_replicate, rule.remembers) == (by_epoch, by_replicate, remembers)
+    assert (rule.by_epoch, rule.by_replicate) == (by_epoch, by_replicate)
 
 
 def test_a_point_pauses_at_its_first_report_at_or_after_the_epoch():
@@ -125,6 +126,7 @@ def test_optunas_pruners_see_the_values_as_they_are_and_the_studys_direction():
         decisions = []
         for value in (0.5, 0.1, 0.9):
             trial = study.ask()
+            rule.opened(trial.number)
             decisions.append(rule.after_report(trial, report(1, acc=value, loss=value)))
             study.tell(trial, value)
         assert [n for n, decision in enumerate(decisions) if decision is Decision.STOP] == stopped

@@ -1,0 +1,92 @@
+"""Points as pruners compare them: by what their first replicates scored at the same epoch."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from hpsearch.base.types import TrialState
+
+Prefix: TypeAlias = tuple[tuple[int, float], ...]
+LOST = (TrialState.INFEASIBLE, TrialState.FAILED)
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A point as a pruner sees it: its first replicate.
+
+    Attributes:
+        point: its number.
+        scores: the objective by epoch, from epoch 1, the sign turned so that larger is better.
+        state: RUNNING, PAUSED or final; a final point that came to its end by itself is COMPLETE.
+        epochs: how long it trains, as its configuration says; None: unknown.
+    """
+
+    point: int
+    scores: dict[int, float] = field(default_factory=dict)
+    state: TrialState = TrialState.RUNNING
+    epochs: int | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Its last epoch, 0 before the first report."""
+        return max(self.scores, default=0)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it stands where it was paused."""
+        return self.state in (TrialState.PAUSED, TrialState.PRUNED)
+
+    def at(self, epoch: int) -> float | None:
+        """Return its score at an epoch, that of its last report up to it; None where it has not come so far.
+
+        One that is complete keeps its last score.
+        """
+        if epoch in self.scores:
+            return self.scores[epoch]
+        if epoch > self.epoch and self.state is not TrialState.COMPLETE:
+            return None
+        earlier = max((each for each in self.scores if each < epoch), default=None)
+        return None if earlier is None else self.scores[earlier]
+
+    def prefix(self, epoch: int) -> Prefix:
+        """Return its reports up to an epoch."""
+        return tuple((each, self.scores[each]) for each in sorted(self.scores) if each <= epoch)
+
+
+Candidates: TypeAlias = Mapping[int, Candidate]
+
+
+def peers(candidate: Candidate, candidates: Candidates) -> Iterable[Candidate]:
+    """Return the points that a point is compared with: those that train as long and have not failed.
+
+    A point that trains longer has another schedule: what it scores at the same epoch says nothing of their ends.
+    """
+    return (each for each in candidates.values() if each.epochs == candidate.epochs and each.state not in LOST)
+
+
+def longest_of(candidates: Candidates) -> dict[int | None, int]:
+    """Return the last epoch of the longest complete point of those that train as long, by how long they train."""
+    longest: dict[int | None, int] = {}
+    for each in candidates.values():
+        if each.state is TrialState.COMPLETE:
+            longest[each.epochs] = max(each.epoch, longest.get(each.epochs, 0))
+    return longest
+
+
+def end_of(candidate: Candidate, candidates: Candidates) -> int | None:
+    """Return the epoch at which a point has nothing more to report, as far as is known.
+
+    Returns:
+        That of the longest complete one that trains as long, else what its configuration says; None: unknown.
+    """
+    return longest_of(candidates).get(candidate.epochs, candidate.epochs)
+
+
+def ahead(candidate: Candidate, candidates: Candidates) -> list[Candidate]:
+    """Return the points that were better at the last epoch of a point, the best first."""
+    epoch = candidate.epoch
+    score = candidate.scores.get(epoch, math.inf)
+    scored = ((each.at(epoch), each) for each in peers(candidate, candidates))
+    better = [(-other, each.point, each) for other, each in scored if other is not None and other > score]
+    return [each for _, _, each in sorted(better)]

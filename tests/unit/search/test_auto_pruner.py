@@ -1,0 +1,130 @@
+"""The pruner for who names none: who waits, who goes on, and to which end."""
+
+import pytest
+
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.types import Decision, TrialState
+from hpsearch.search.auto_pruner import AutoPruner
+from hpsearch.search.candidates import Candidate
+
+PAUSED, RUNNING = TrialState.PAUSED, TrialState.RUNNING
+
+
+def waiting(scores, epoch=1):
+    return {n: Candidate(n, dict.fromkeys(range(1, epoch + 1), score), PAUSED) for n, score in enumerate(scores)}
+
+
+def trained_alone(epochs, trial):
+    """Run a search of one slot on curves `trial(n)`; return candidates and the order of epochs trained."""
+    pruner, candidates, order = AutoPruner(epochs), {}, []
+    for _ in range(65):
+        while True:
+            number = pruner.promote(candidates, asking=True)
+            number = len(candidates) if number is None else number
+            new = number not in candidates
+            candidate = candidates.setdefault(number, Candidate(number))
+            candidate.state = RUNNING
+            for epoch in range(candidate.epoch + 1, epochs + 1):
+                candidate.scores[epoch] = trial(number)
+                order.append((number, epoch))
+                if pruner.decide(number, candidates) is Decision.PAUSE:
+                    candidate.state = PAUSED
+                    break
+            else:
+                candidate.state = TrialState.COMPLETE
+            if new:
+                break
+    return candidates, order
+
+
+def test_fewer_pass_every_further_stage():
+    candidates, order = trained_alone(50, lambda n: (n * 37) % 65)
+    reached = [sum(each.epoch >= epoch for each in candidates.values()) for epoch in (1, 2, 7, 26, 50)]
+    assert reached[0] == 65
+    assert reached == sorted(reached, reverse=True)
+    assert 3 <= reached[1] <= 8 and 1 <= reached[4] <= 3
+    assert len(set(order)) == len(order)
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_a_single_epoch_never_waits(epochs):
+    candidate = Candidate(0, {1: 0.5})
+    assert AutoPruner(epochs).decide(0, {0: candidate}) is Decision.CONTINUE
+
+
+def test_nothing_goes_on_before_there_are_enough():
+    pruner = AutoPruner(50)
+    assert pruner.promote(waiting(range(63)), asking=True) is None
+    assert pruner.promote(waiting(range(64)), asking=True) == 63
+
+
+def test_a_curve_that_has_passed_stays_when_it_comes_again():
+    same = {1: 5.0, 2: 6.0, 3: 7.0}
+    candidates = waiting([0.0] * 48)
+    candidates[0] = Candidate(0, {**same, 4: 9.0}, RUNNING)
+    candidates[1] = Candidate(1, dict(same), PAUSED)
+    assert AutoPruner(50, start=48).promote(candidates, asking=True) != 1
+    candidates[1].scores[3] = 7.5
+    assert AutoPruner(50, start=48).promote(candidates, asking=True) == 1
+
+
+def test_the_latest_stage_goes_first_and_only_while_it_leads():
+    candidates = waiting(range(48))
+    candidates[3] = Candidate(3, {1: 3.0, 2: 3.0, 3: 3.0}, PAUSED)
+    assert AutoPruner(50, start=48).promote(candidates, asking=True) == 3
+    for number in (5, 6):
+        candidates[number] = Candidate(number, dict.fromkeys(range(1, 4), float(number)), TrialState.COMPLETE)
+    assert AutoPruner(50, start=48).promote(candidates, asking=True) == 47
+
+
+def test_a_leader_does_not_keep_the_others_waiting_for_ever():
+    def behind(number):
+        candidates = waiting([0.0] * number)
+        candidates[0] = Candidate(0, {1: 9.0, 25: 9.0}, RUNNING)
+        candidates[1] = Candidate(1, {1: 8.0, 25: 8.0}, PAUSED)
+        return AutoPruner(50, start=48).promote(candidates, asking=True)
+
+    assert behind(48) != 1
+    assert behind(72) == 1
+
+
+def test_a_point_that_would_go_on_at_once_is_not_paused():
+    candidates = waiting(range(48))
+    candidates[47].state = RUNNING
+    assert AutoPruner(50, start=48).decide(47, candidates) is Decision.CONTINUE
+    candidates[47].scores[1] = 0.5
+    assert AutoPruner(50, start=48).decide(47, candidates) is Decision.PAUSE
+
+
+def test_at_the_end_at_least_one_goes_all_the_way_and_others_wait():
+    pruner, candidates, path = AutoPruner(50), waiting([1.0, 3.0, 2.0]), []
+    while (number := pruner.promote(candidates, asking=False)) is not None:
+        stage = {1: 3, 3: 6, 6: 12, 12: 25, 25: 50}[candidates[number].epoch]
+        candidates[number].scores |= dict.fromkeys(range(candidates[number].epoch, stage + 1), 3.0)
+        candidates[number].state = TrialState.COMPLETE if stage == 50 else PAUSED
+        path.append((number, stage))
+    assert path[:5] == [(1, 3), (1, 6), (1, 12), (1, 25), (1, 50)]
+    assert sum(stage == 50 for _, stage in path) >= 1
+    assert len(set(path)) == len(path)
+
+
+def test_at_the_end_the_next_best_replaces_one_that_diverged():
+    candidates = waiting([1.0, 3.0, 2.0])
+    candidates[1].state = TrialState.INFEASIBLE
+    assert AutoPruner(50, start=48).promote(candidates, asking=False) == 2
+
+
+def test_without_a_number_of_epochs_the_first_point_shows_it_and_the_others_wait_ever_later():
+    pruner, candidates = AutoPruner(None), {n: Candidate(n, dict.fromkeys(range(1, 257), 0.5)) for n in range(4)}
+    assert pruner.decide(0, candidates) is Decision.CONTINUE
+    assert pruner.decide(1, candidates) is Decision.PAUSE
+    candidates[0].state = TrialState.FAILED
+    assert pruner.decide(1, candidates) is Decision.CONTINUE
+    candidates[0].state = TrialState.COMPLETE
+    assert pruner.decide(1, candidates) is Decision.PAUSE
+
+
+@pytest.mark.parametrize("options", [{"epochs": -1}, {"start": 0}, {"share": 1}, {"epochs": True}])
+def test_bad_numbers_are_refused(options):
+    with pytest.raises(ConfigError, match=r"pruner\."):
+        AutoPruner(**options)
