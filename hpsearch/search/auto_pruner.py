@@ -68,8 +68,7 @@ class AutoPruner(Promoter):
         for each in candidates.values():
             if each.state is TrialState.PAUSED:
                 waiting.setdefault((self._stage(each), each.epoch, each.epochs or 0), []).append(each)
-        for stage, *where in sorted(waiting, reverse=True):
-            together = waiting[stage, *where]
+        for (stage, _, _), together in sorted(waiting.items(), reverse=True):
             new, repeated = _parted(together, candidates)
             places = max(1.0, (asked[together[0].epochs] / self.share) ** 0.5 / THINNING**stage) if asking else LAST
             for group in (new,) if asking else (new, repeated):
