@@ -15,7 +15,8 @@ from hpsearch.base.outcome import INFEASIBLE, PointOutcome
 from hpsearch.base.types import TrialState, Widening
 from hpsearch.search.extension import Ranges, copied, is_proven, widened, withdrawn
 from hpsearch.search.optuna_internals import reopened
-from hpsearch.search.samplers import QueueSampler, UniqueSampler
+from hpsearch.search.proposals import UniqueSampler
+from hpsearch.search.samplers import QueueSampler
 from hpsearch.search.space import Space
 
 WIDENED_AT = "widened_at"

@@ -42,8 +42,9 @@ def parse_parameter(name: str, expression: str) -> Parameter:
     if sweep.shuffle:
         text = f"shuffle({text})"
         random.Random(text).shuffle(values)
-    distribution = _finite(values, sweep)
-    return Parameter(name, key, condition, distribution, text, tuple(values))
+    ranked = isinstance(sweep, ChoiceSweep) and all(map(_is_finite, values))
+    distribution = IntDistribution(0, len(values) - 1) if ranked else _finite(values, sweep)
+    return Parameter(name, key, condition, distribution, text, tuple(values), ranked)
 
 
 def _any_choice(*args: Any) -> ChoiceSweep:

@@ -3,15 +3,16 @@
 `tests/unit/search/test_optuna_internals.py` fails where a later Optuna is different.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import optuna
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, CmaEsSampler
+from optuna.samplers import BaseSampler, CmaEsSampler, TPESampler
 from optuna.samplers._tpe import _truncnorm
+from optuna.samplers._tpe.sampler import _split_trials, default_gamma, default_gamma_multiobjective
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import FrozenTrial, TrialState
@@ -39,6 +40,55 @@ def log_ndtr(a: NDArray[Any]) -> NDArray[np.float64]:
 def reopened(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
     """Return a running trial as the object that `ask` returned, whoever asked; Optuna has no public way back to it."""
     return optuna.Trial(study, trial._trial_id)
+
+
+def tpe_promise(
+    sampler: TPESampler,
+    study: optuna.Study,
+    space: Mapping[str, BaseDistribution],
+    points: Sequence[Mapping[str, Any]],
+) -> list[float] | None:
+    """Return log l(x) / g(x) of points: how much likelier TPE holds each among the good than among the others.
+
+    Args:
+        sampler: its estimators are built anew, of the trials that have ended.
+        study: whose trials.
+        space: what is searched, by flat name.
+        points: Optuna's values by flat name.
+
+    Returns:
+        The values; None while the sampler draws at random.
+    """
+    trials = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=True)
+    varied = {name: distribution for name, distribution in space.items() if not distribution.single()}
+    if len(trials) < sampler._n_startup_trials or not varied:
+        return None
+    good = sampler._gamma or (default_gamma_multiobjective if len(study.directions) > 1 else default_gamma)
+    below, above = (
+        sampler._build_parzen_estimator(study, varied, part, handle_below=is_below)
+        for part, is_below in zip(_split_trials(study, trials, good(len(trials))), (True, False), strict=True)
+    )
+    values = {name: np.array([d.to_internal_repr(point[name]) for point in points]) for name, d in varied.items()}
+    ratios: list[float] = sampler._compute_acquisition_func(values, below, above).tolist()
+    return ratios
+
+
+def gp_promise(
+    acquisition: Any, searched: dict[str, BaseDistribution], points: Sequence[Mapping[str, Any]]
+) -> list[float]:
+    """Return what an acquisition function of Optuna's Gaussian process says of points.
+
+    Args:
+        acquisition: as `GPSampler._optimize_acqf` is given it.
+        searched: the space that the process is over, in its order.
+        points: Optuna's values by flat name.
+    """
+    from optuna._gp.search_space import SearchSpace
+
+    trials = [optuna.trial.create_trial(state=TrialState.RUNNING)] * len(points)  # only counted
+    values = SearchSpace(searched).get_normalized_params(trials, [dict(point) for point in points])
+    scores: list[float] = acquisition.eval_acqf_no_grad(values).tolist()
+    return scores
 
 
 def all_trials(study: optuna.Study) -> list[FrozenTrial]:

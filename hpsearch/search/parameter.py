@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from hpsearch.base.errors import SpaceError
 from hpsearch.base.grammar import Condition
+
+FEW = 16
+"""Of so many values all are neighbours."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Parameter:
         distribution: what Optuna draws from.
         expression: the sweep expression, in a normal form.
         values: every value in order, decoded; None for an interval.
+        ranked: whether Optuna is asked for a place among the sorted values, so that its models see their order.
     """
 
     name: str
@@ -32,6 +37,7 @@ class Parameter:
     distribution: BaseDistribution
     expression: str
     values: tuple[Any, ...] | None
+    ranked: bool = False
 
     @property
     def is_group(self) -> bool:
@@ -40,6 +46,8 @@ class Parameter:
 
     def encode(self, value: Any) -> Any:
         """Return what Optuna stores for a value."""
+        if self.ranked:
+            return self._places[value]
         if isinstance(self.distribution, CategoricalDistribution) and self._as_json:
             return json.dumps(value, sort_keys=True)
         return value
@@ -48,11 +56,22 @@ class Parameter:
         """Return the value that Optuna's stands for."""
         if self.values is None:
             return stored
+        if self.ranked:
+            return self._sorted[stored]
         if isinstance(self.distribution, CategoricalDistribution):
             return json.loads(stored) if self._as_json else stored
         if isinstance(self.distribution, IntDistribution):
             return stored
         return min(self.values, key=lambda value: abs(value - stored))
+
+    @cached_property
+    def _sorted(self) -> tuple[Any, ...]:
+        """The values in the order in which Optuna's follow each other."""
+        return tuple(sorted(self.values or ())) if self.ranked else self.values or ()
+
+    @cached_property
+    def _places(self) -> dict[Any, int]:
+        return {value: place for place, value in enumerate(self._sorted)}
 
     @property
     def _as_json(self) -> bool:
@@ -60,7 +79,7 @@ class Parameter:
 
     def ends(self) -> tuple[Any, ...]:
         """Return the values between which all others lie: both ends, or every choice."""
-        if isinstance(self.distribution, IntDistribution | FloatDistribution):
+        if isinstance(self.distribution, IntDistribution | FloatDistribution) and not self.ranked:
             return (self.distribution.low, self.distribution.high)
         return self.values or ()
 
@@ -98,7 +117,7 @@ class Parameter:
             The value; a finite one has the same share of [0, 1) as every other.
         """
         if self.values is not None:
-            return self.encode(self.values[int(share * len(self.values))])
+            return self.encode(self._sorted[int(share * len(self.values))])
         distribution = self.distribution
         assert isinstance(distribution, IntDistribution | FloatDistribution)
         low, high = distribution.low, distribution.high
@@ -110,7 +129,7 @@ class Parameter:
     def to_unit(self, stored: Any) -> float:
         """Return the share of the range at which a value lies, the middle of those that `from_unit` gives it to."""
         if self.values is not None:
-            return ([self.encode(value) for value in self.values].index(stored) + 0.5) / len(self.values)
+            return ([self.encode(value) for value in self._sorted].index(stored) + 0.5) / len(self.values)
         distribution = self.distribution
         assert isinstance(distribution, IntDistribution | FloatDistribution)
         half = 0.5 if isinstance(distribution, IntDistribution) else 0.0
@@ -118,6 +137,28 @@ class Parameter:
         if distribution.log:
             low, high, stored = math.log(low), math.log(high), math.log(stored)
         return (stored - low) / (high - low) if high > low else 0.5
+
+    def near(self, stored: Any) -> list[Any]:
+        """Return what Optuna stores for other values, the nearest first.
+
+        Args:
+            stored: what it stores for a value.
+
+        Returns:
+            Every other choice; of numbers those at 1, 2, 4, ... places below and above; of an interval of real numbers
+            those at 1/1024, 1/512, ... 1/2 of the range, on a logarithmic scale where tagged so.
+        """
+        if isinstance(self.distribution, CategoricalDistribution):
+            return [choice for choice in self.distribution.choices if choice != stored]
+        values = self.all_values()
+        if values is None:
+            share = self.to_unit(stored)
+            shares = (share + sign / 2**k for k in range(10, 0, -1) for sign in (-1, 1))
+            return [self.from_unit(each) for each in shares if 0 <= each < 1]
+        ordered = self._sorted if self.values is not None else values
+        place, offsets = ordered.index(self.decode(stored)), _offsets(len(ordered))
+        places = (place + sign * offset for offset in offsets for sign in (-1, 1))
+        return [self.encode(ordered[each]) for each in places if 0 <= each < len(ordered)]
 
     def grid_values(self, points: int | None) -> tuple[Any, ...]:
         """Return the values a grid takes.
@@ -140,6 +181,11 @@ class Parameter:
         if not isinstance(points, int) or isinstance(points, bool) or points < 2:
             raise SpaceError(f"sampler.points = {points!r}: a grid over {self.key} needs a whole number >= 2")
         return _cut_interval(self.distribution, points)
+
+
+def _offsets(count: int) -> Sequence[int]:
+    """Return how many places away neighbours are looked for among so many values: all of few, else powers of two."""
+    return range(1, count) if count <= FEW else [2**k for k in range((count - 1).bit_length())]
 
 
 def is_plain_choice(values: Sequence[Any]) -> bool:

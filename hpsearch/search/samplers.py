@@ -1,22 +1,17 @@
 """Proposing points: what ours adds to Optuna's samplers."""
 
-import json
-import random
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.rng import address
-from hpsearch.search.optuna_internals import all_trials, given_params, independent_sampler, is_inside
+from hpsearch.search.optuna_internals import gp_promise, independent_sampler
 from hpsearch.search.space import Space
-
-MAX_REDRAWS = 1000
 
 
 @runtime_checkable
@@ -169,6 +164,34 @@ class Sobol(BaseSampler):
         return sampler.sample_independent(study, trial, param_name, param_distribution)
 
 
+class Gp(GPSampler):
+    """Optuna's Gaussian process, which can also rank points by the expected improvement that it last maximized."""
+
+    _acquisition: Any = None
+    _searched: dict[str, BaseDistribution]
+
+    def _optimize_acqf(self, acqf: Any, best_params: Any) -> Any:
+        """Keep the acquisition function: Optuna lets users override this method."""
+        self._acquisition = acqf
+        return super()._optimize_acqf(acqf, best_params)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return the point with the largest expected improvement; empty while there are too few points."""
+        self._acquisition, self._searched = None, search_space
+        return super().sample_relative(study, trial, search_space)
+
+    def promise(
+        self,
+        study: Study,  # noqa: ARG002
+        trial: FrozenTrial,  # noqa: ARG002
+        points: Sequence[Mapping[str, Any]],
+    ) -> Sequence[float] | None:
+        """Return the logarithm of the expected improvement of each point; None while there is no model."""
+        return None if self._acquisition is None else gp_promise(self._acquisition, self._searched, points)
+
+
 class CmaEs(CmaEsSampler):
     """Optuna's CMA-ES, which knows an infeasible point by its score alone: it is told the worst."""
 
@@ -181,143 +204,6 @@ class CmaEs(CmaEsSampler):
     ) -> None:
         """Pass on, without the warning that constraints are not used."""
         independent_sampler(self).after_trial(study, trial, state, values)
-
-
-class UniqueSampler(BaseSampler):
-    """Another sampler's proposals, with one that was seen before replaced by a random unseen one.
-
-    A sampler that fails at a point (a matrix that is singular, a value that is not a number) is replaced there in the
-    same way.
-
-    Args:
-        inner: the sampler that proposes.
-        space: the whole space, so that a proposal is known at once.
-        seed: of the replacements.
-        line: told when the inner sampler fails, once for every kind of failure.
-    """
-
-    def __init__(
-        self, inner: BaseSampler, space: Space, seed: int, line: Callable[[str], None] = warnings.warn
-    ) -> None:
-        self.inner = inner
-        self._space = space
-        self._seed = seed
-        self._line = line
-        self._failures: set[str] = set()
-        self._first: dict[str, int] = {}
-        self._last = -1
-        self._untried: Iterator[dict[str, Any]] | None = None
-        if isinstance(inner, SpaceAware):
-            inner.bind(space)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
-        """Return the whole space."""
-        return self._space.distributions()
-
-    def sample_relative(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        search_space: dict[str, BaseDistribution],
-    ) -> dict[str, Any]:
-        """Return one proposal for the whole space."""
-        given = given_params(trial)
-        if self._space.is_complete(given):
-            return self._space.draw(self._random(trial.number))
-        self._note_others(study, trial.number)
-        proposal = self._proposal(study, trial, search_space)
-        if proposal is None or self._taken({**proposal, **given}, trial.number):
-            proposal = self._random_new(given, trial.number)
-        self._note({**proposal, **given}, trial.number)
-        return proposal
-
-    def _proposal(self, study: Study, trial: FrozenTrial, space: dict[str, BaseDistribution]) -> dict[str, Any] | None:
-        """Return what the inner sampler proposes, None where it fails."""
-        try:
-            proposal = self._propose(study, trial, space)
-            for name, distribution in space.items():
-                if not is_inside(distribution, proposal[name]):
-                    raise ValueError(f"{name} = {proposal[name]!r} is outside {distribution}")
-        except (ImportError, MemoryError):
-            raise
-        except Exception as error:
-            self._report(f"sampler {type(self.inner).__name__} failed ({type(error).__name__}: {error})", trial.number)
-            return None
-        return proposal
-
-    def _propose(self, study: Study, trial: FrozenTrial, space: dict[str, BaseDistribution]) -> dict[str, Any]:
-        relative = self.inner.sample_relative(study, trial, self.inner.infer_relative_search_space(study, trial))
-        return {
-            name: relative[name]
-            if name in relative
-            else self.inner.sample_independent(study, trial, name, distribution)
-            for name, distribution in space.items()
-        }
-
-    def _report(self, failure: str, number: int) -> None:
-        text = " ".join(failure.split())
-        if text not in self._failures:
-            self._failures.add(text)
-            self._line(f"{text}; point {number} is drawn at random instead")
-
-    def _random_new(self, given: Mapping[str, Any], number: int) -> dict[str, Any]:
-        """Return a random point that is new together with the values given; any one when there is none."""
-        rng = self._random(number)
-        for _ in range(MAX_REDRAWS):
-            point = self._space.draw(rng)
-            if not self._taken({**point, **given}, number):
-                return point
-        if not given and self._space.size() is not None:
-            self._untried = self._untried or self._space.cells()
-            point |= next((cell for cell in self._untried if not self._taken(cell, number)), {})
-        return point
-
-    def _random(self, number: int) -> random.Random:
-        return random.Random(address(self._seed, "unseen", number))
-
-    def _note_others(self, study: Study, number: int) -> None:
-        """Note the points of trials that were not seen yet: numbers are dense, and a drawn point stays as it is."""
-        if number == self._last + 1:
-            self._last = number
-            return
-        trials = all_trials(study)
-        drawn_so_far = True
-        for other in trials[self._last + 1 :]:
-            if other.number != number:
-                point = given_params(other)
-                drawn = other.state.is_finished() or self._space.is_complete(point)
-                drawn_so_far = drawn_so_far and drawn
-                if drawn:
-                    self._note(point, other.number)
-            if drawn_so_far:
-                self._last = other.number
-
-    def _note(self, point: Mapping[str, Any], number: int) -> None:
-        self._first.setdefault(self._key(point), number)
-
-    def _taken(self, point: Mapping[str, Any], number: int) -> bool:
-        return self._first.get(self._key(point), number) != number
-
-    def _key(self, flat: Mapping[str, Any]) -> str:
-        return json.dumps(self._space.active(flat), sort_keys=True)
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """Return a value for a hyperparameter outside the proposal."""
-        return self.inner.sample_independent(study, trial, param_name, param_distribution)
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Pass on."""
-        self.inner.before_trial(study, trial)
-
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Any) -> None:
-        """Pass on."""
-        self.inner.after_trial(study, trial, state, values)
-
-    def reseed_rng(self) -> None:
-        """Pass on."""
-        self.inner.reseed_rng()
 
 
 def seed_after(sampler: BaseSampler, seed: int, points: int) -> int:
@@ -357,6 +243,6 @@ def check_sampler(sampler: BaseSampler, space: Space, objectives: int = 1) -> No
         if len(searched) < 2:
             found = f"only {searched[0]}" if searched else "none"
             raise SpaceError(
-                f"sampler=cmaes needs two or more numeric hyperparameters (interval or range), and here is {found}; "
-                "use tpe or gp"
+                "sampler=cmaes needs two or more numeric hyperparameters (interval, range or a choice of numbers), "
+                f"and here is {found}; use tpe or gp"
             )

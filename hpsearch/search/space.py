@@ -5,10 +5,10 @@ Optuna is asked a flat, static space: every key of every branch. A conditional k
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -19,6 +19,10 @@ from hpsearch.search.expression import parse_parameter
 from hpsearch.search.parameter import Parameter
 
 MAX_CELLS = 100_000
+MAX_NEIGHBOURS = 2000
+"""So many neighbours of a point are looked at."""
+MAX_NEAR = 32
+"""So many other values of one hyperparameter are near a value."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,28 @@ class Space:
     def draw(self, rng: random.Random) -> dict[str, Any]:
         """Return a random point: Optuna's values of every branch by flat name."""
         return {parameter.name: parameter.from_unit(rng.random()) for parameter in self.parameters}
+
+    def neighbours(
+        self, point: Mapping[str, Any], changes: int, rng: random.Random, keep: Container[str] = ()
+    ) -> Iterator[dict[str, Any]]:
+        """Yield points that differ from another in so many of its active hyperparameters.
+
+        Args:
+            point: Optuna's values of every branch by flat name.
+            changes: how many hyperparameters.
+            rng: picks among more neighbours than `MAX_NEIGHBOURS`.
+            keep: flat names that stay as they are.
+
+        Yields:
+            Optuna's values of every branch by flat name; some may be of the same point.
+        """
+        active = [p for p in self.parameters if p.name not in keep and p.name in self.flat(self.active(point))]
+        near = {p.name: _sample(p.near(point[p.name]), MAX_NEAR, rng) for p in active}
+        changed = list(combinations(near, changes))
+        for names in changed:
+            moves = list(product(*(near[name] for name in names)))
+            for move in _sample(moves, -(-MAX_NEIGHBOURS // len(changed)), rng):
+                yield {**point, **dict(zip(names, move, strict=True))}
 
     def is_complete(self, flat: Mapping[str, Any]) -> bool:
         """Return whether Optuna's values set every active hyperparameter."""
@@ -248,6 +274,10 @@ class Space:
     def to_dict(self) -> dict[str, str]:
         """Return the space in a form to store and compare; `parse` reads it again."""
         return {parameter.name: parameter.expression for parameter in self.parameters}
+
+
+def _sample(items: list[Any], most: int, rng: random.Random) -> list[Any]:
+    return items if len(items) <= most else rng.sample(items, most)
 
 
 def _chosen(parameters: Sequence[Parameter], active: Mapping[str, Any]) -> str:

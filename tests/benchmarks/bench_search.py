@@ -29,9 +29,9 @@ from scipy.spatial import cKDTree
 from hpsearch.base.types import BestPoint, Decision, Objective, Report, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.groups import CONF
+from hpsearch.search.proposals import UniqueSampler
 from hpsearch.search.pruners import PruneRule
 from hpsearch.search.results import Results
-from hpsearch.search.samplers import UniqueSampler
 from hpsearch.search.space import Space
 from hpsearch.search.storage import MemoryStore, open_study
 
@@ -169,10 +169,11 @@ class Replay:
 def parts(strategy: str, epochs: int, seed: int) -> tuple[Any, Any]:
     """Return a strategy's sampler and pruner, built from their options."""
     sampler, pruner, options = STRATEGIES[strategy]
-    return _built("sampler", sampler, epochs, {}, seed=seed), _built("pruner", pruner, epochs, options)
+    return built("sampler", sampler, epochs, {}, seed=seed), built("pruner", pruner, epochs, options)
 
 
-def _built(group: str, name: str, epochs: int, options: dict[str, Any], **late: Any) -> Any:
+def built(group: str, name: str, epochs: int, options: dict[str, Any], **late: Any) -> Any:
+    """Return a sampler or a pruner, built from its option."""
     config = OmegaConf.create({"trainer": {"epochs": epochs}, group: OmegaConf.load(CONF / group / f"{name}.yaml")})
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)

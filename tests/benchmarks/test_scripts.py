@@ -29,6 +29,11 @@ SHORT = {
         browser.NEEDED,
     ),
     "bench_search": (["FOLDER", "--repeats", "2", "--only", "random"], [r"\| small \| random \| \d+"], ()),
+    "bench_small_spaces": (
+        ["--seeds", "1", "--points", "12", "--only", "tpe"],
+        [r"\| smooth, 96 cells \| [01] \| [01] \|"],
+        (),
+    ),
     "bench_watch": (["--pairs", "1", "--only", "MLP on digits, 20 epochs"], [r'"ratio": \d'], ()),
     "check_diagnosis": (["--repeats", "1", "--wrong"], [r"\| overfitting \|"], ()),
     "check_fashion_mlp": (["--seeds", "2", *FEW], [r"test accuracy 0\.\d{4}, sd 0\.\d{4}, n 2"], [FASHION_MNIST]),

@@ -17,7 +17,8 @@ from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.types import Objective
 from hpsearch.config.build import build
 from hpsearch.config.groups import CONF
-from hpsearch.search.samplers import QueueSampler, UniqueSampler, check_sampler, seed_after
+from hpsearch.search.proposals import UniqueSampler
+from hpsearch.search.samplers import QueueSampler, check_sampler, seed_after
 from hpsearch.search.space import Space
 from hpsearch.search.storage import JournalStore, open_study
 
@@ -194,7 +195,8 @@ def test_what_cmaes_cannot_do_is_refused_in_one_line():
             ConfigError,
             "sampler=cmaes searches one objective, not 2; use tpe, gp or nsga2",
         ),
-        (Space.parse({"a": "choice(1, 2, 3)"}), 1, SpaceError, "two or more numeric hyperparameters .* here is none"),
+        (Space.parse({"a": "choice(x, y)"}), 1, SpaceError, "two or more numeric hyperparameters .* here is none"),
+        (Space.parse({"a": "choice(1, 2, 3)"}), 1, SpaceError, r"choice of numbers\), and here is only a"),
         (Space.parse({"a": "choice(x, y)", "b": "interval(0, 1)"}), 1, SpaceError, "two or more .* here is only b"),
     ]
     for space, objectives, kind, message in cases:

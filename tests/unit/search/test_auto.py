@@ -4,7 +4,8 @@ import optuna
 import pytest
 
 from hpsearch.search.auto import AutoSampler
-from hpsearch.search.samplers import Sobol, UniqueSampler
+from hpsearch.search.proposals import UniqueSampler
+from hpsearch.search.samplers import Sobol
 from hpsearch.search.space import Space
 
 WIDE = Space.parse({"lr": "tag(log, interval(1e-4, 1))", "momentum": "interval(0, 1)"})

@@ -86,6 +86,7 @@ def test_a_value_that_is_not_the_spaces_own_is_refused(expression, given):
         ("range(9, 0, -2)", 9, 5, 1),
         ("choice(c, a, b)", "c", "a", "b"),
         ("choice([8], null, 1)", "[8]", "null", "1"),
+        ("choice(64, 0.5, 8)", 0, 1, 2),
     ],
 )
 def test_shares_of_a_range(expression, first, middle, last):
@@ -97,7 +98,8 @@ def test_shares_of_a_range(expression, first, middle, last):
 
 @pytest.mark.parametrize("expression", ["int(interval(2, 6))", "range(2, 7)", "choice(2, 3, 4, 5, 6)"])
 def test_equal_shares_make_whole_numbers_equally_probable(expression):
-    drawn = [one(expression).from_unit((i + 0.5) / 1000) for i in range(1000)]
+    parameter = one(expression)
+    drawn = [parameter.decode(parameter.from_unit((i + 0.5) / 1000)) for i in range(1000)]
     assert {value: drawn.count(value) for value in range(2, 7)} == dict.fromkeys(range(2, 7), 200)
 
 
@@ -108,3 +110,34 @@ def test_whole_numbers_on_a_log_scale_are_as_probable_as_in_optuna():
     ours = [parameter.from_unit((i + 0.5) / 4000) for i in range(4000)]
     for value in range(1, 21):
         assert abs(ours.count(value) - theirs.count(value)) < 5 * math.sqrt(ours.count(value))
+
+
+def test_numbers_of_a_choice_are_asked_for_by_their_place_in_order():
+    parameter = one("choice(64, 0.5, 8)")
+    assert [parameter.encode(value) for value in (0.5, 8, 64)] == [0, 1, 2]
+    assert [parameter.decode(place) for place in range(3)] == [0.5, 8, 64]
+    assert parameter.grid_values(None) == parameter.ends() == (64, 0.5, 8)
+    assert [parameter.to_unit(place) for place in range(3)] == pytest.approx([1 / 6, 1 / 2, 5 / 6])
+
+
+@pytest.mark.parametrize(
+    ("expression", "value", "near"),
+    [
+        ("choice(c, a, b)", "a", ["c", "b"]),
+        ("choice(9, 0, 1)", 1, [0, 9]),
+        ("choice(true, 1, null)", None, [True, 1]),
+        ("range(10, 1, -4)", 6, [10, 2]),
+        ("range(0, 0.5, 0.1)", 0.0, [0.1, 0.2, 0.3, 0.4]),
+        ("int(interval(1, 5))", 2, [1, 3, 4, 5]),
+        ("int(interval(1, 100))", 90, [89, 91, 88, 92, 86, 94, 82, 98, 74, 58, 26]),
+    ],
+)
+def test_near_values_of_a_finite_number(expression, value, near):
+    parameter = one(expression)
+    assert [parameter.decode(stored) for stored in parameter.near(parameter.encode(value))] == near
+
+
+def test_near_values_of_an_interval_lie_on_its_own_scale():
+    near = one("tag(log, interval(1e-4, 1))").near(0.01)
+    assert len(near) == 19 and near[0] == pytest.approx(0.01 * 10 ** (-4 / 1024))
+    assert min(near) == pytest.approx(1e-4) and max(near) == pytest.approx(0.1)

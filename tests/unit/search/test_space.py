@@ -62,9 +62,9 @@ def test_groups_come_before_what_depends_on_them():
 def test_inactive_values_are_ignored():
     space = Space.parse(CONDITIONAL)
     flat = {
-        "optimizer.lr": 0.1,
+        "optimizer.lr": 0,
         "model": "lenet",
-        "model=lenet/model.kernel_size": 5,
+        "model=lenet/model.kernel_size": 1,
         "model=mlp/model.hidden": "[64]",
         "model=mlp/model.act": "tanh",
     }
@@ -351,3 +351,21 @@ def test_whole_numbers_of_an_interval_are_finitely_many():
 def test_a_grid_too_fine_to_queue_is_refused_before_it_is_built():
     with pytest.raises(SpaceError, match=r"sampler\.points = 1000000000 for lr: a queue holds at most"):
         Space.parse({"lr": "interval(0.0, 1.0)"}).grid(10**9)
+
+
+def test_neighbours_differ_in_active_hyperparameters_alone():
+    space = Space.parse({"a": "choice(1, 2, 3)", "kind": "choice(x, y)", "kind=x/b": "choice(true, false)"})
+    point = {"a": 0, "kind": "y", "kind=x/b": "true"}
+    near = list(space.neighbours(point, 1, random.Random(0)))
+    assert near == [{**point, "a": 1}, {**point, "a": 2}, {**point, "kind": "x"}]
+    two = list(space.neighbours(point, 2, random.Random(0)))
+    assert two == [{**point, "a": a, "kind": "x"} for a in (1, 2)]
+    assert list(space.neighbours(point, 1, random.Random(0), keep={"a"})) == [{**point, "kind": "x"}]
+
+
+def test_of_many_neighbours_some_are_looked_at():
+    table = {f"k{i}": f"choice({', '.join(f'v{j}' for j in range(50))})" for i in range(8)}
+    space, point = Space.parse(table), dict.fromkeys(table, "v0")
+    near = [frozenset(each.items()) for each in space.neighbours(point, 2, random.Random(0))]
+    assert 1900 < len(near) <= 2100 and len(set(near)) == len(near)
+    assert {sum(each[key] != "v0" for key in table) for each in map(dict, near)} == {2}
