@@ -110,8 +110,8 @@ def trial_outcome(
         scores: what its curves are worth, one number per objective.
 
     Returns:
-        The result, PRUNED in place of COMPLETE where its curve was cut, and INFEASIBLE where a score of any objective is
-        infinite or nan; and its scores, nan where it is not COMPLETE.
+        The result, PRUNED in place of COMPLETE where its curve was cut, and INFEASIBLE where a score of any objective
+        is infinite or nan; and its scores, nan where it is not COMPLETE.
     """
     if result.state is TrialState.COMPLETE and cut:
         result = replace(result, state=TrialState.PRUNED)
@@ -145,7 +145,8 @@ class PointOutcome:
 
     Attributes:
         state: COMPLETE, PRUNED, INFEASIBLE or FAILED.
-        values: what samplers are told, one per objective; None where they are told that there is none.
+        values: what samplers are told, one per objective: penalties of a point that they are to stay away from; None
+            where they are told that there is none.
         sd: standard deviation of the first objective over the trials of a COMPLETE point, nan for one trial.
         n: trials of a COMPLETE point.
     """
@@ -163,11 +164,16 @@ class PointOutcome:
     @property
     def constraint(self) -> float:
         """What samplers are told of the constraint ``infeasible``: above 0 for a point that breaks it."""
-        return 1.0 if self.state is TrialState.INFEASIBLE else -1.0
+        return 1.0 if self.state is not TrialState.COMPLETE and self.values is not None else -1.0
 
 
 def point_outcome(
-    states: Sequence[TrialState], scores: Sequence[Sequence[float]], penalties: Sequence[float], stopped: bool = False
+    states: Sequence[TrialState],
+    scores: Sequence[Sequence[float]],
+    penalties: Sequence[float],
+    *,
+    stopped: bool = False,
+    raised: bool = False,
 ) -> PointOutcome:
     """Return what a point has come to, once its trials have ended.
 
@@ -178,11 +184,13 @@ def point_outcome(
     Args:
         states: of its trials, all final.
         scores: of its trials, each one per objective; of a trial that is not COMPLETE they are ignored.
-        penalties: what samplers are told of an INFEASIBLE point, one per objective.
+        penalties: what samplers are told of a point that they are to stay away from, one per objective: an INFEASIBLE
+            one, or one that FAILED by its own doing.
         stopped: whether a pruner stopped it between its replicates.
+        raised: whether one of its FAILED trials raised an error itself, and did not lose its worker.
     """
     state = TrialState.PRUNED if stopped else next(state for state in WORST_FIRST if state in states)
-    if state is TrialState.INFEASIBLE:
+    if state is TrialState.INFEASIBLE or (state is TrialState.FAILED and raised):
         return PointOutcome(state, tuple(penalties))
     if state is not TrialState.COMPLETE:
         return PointOutcome(state)

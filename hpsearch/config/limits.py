@@ -44,6 +44,7 @@ OWN: Mapping[str, Rule] = {
     "budget.epochs": optional(count()),
     "budget.seconds": optional(POSITIVE),
     "budget.target": optional(NUMBER),
+    "budget.failures": optional(count()),
     "ablation.nuisance": optional(one_of("held", "retuned")),
     "ablation.reference": optional(_levels),
     "ablation.target": optional(NUMBER),

@@ -37,12 +37,21 @@ TIME_SEC = 2.0
 
 @dataclass(frozen=True, slots=True)
 class SearchOutcome:
-    """How a run of the driver ended."""
+    """How a run of the driver ended.
+
+    Attributes:
+        interrupted: whether it was stopped before its end.
+        counts: trials by state.
+        best: the best complete point.
+        why: it asked for no further point.
+        error: that every point failed of, so that it stopped; empty otherwise.
+    """
 
     interrupted: bool
     counts: Mapping[TrialState, int]
     best: BestPoint | None
     why: str
+    error: str = ""
 
 
 class Driver:
@@ -112,7 +121,8 @@ class Driver:
         paused = Counter({TrialState.PAUSED: len(self._points.paused)})
         if paused.total():
             why = self._why_out_of_budget() or why
-        return SearchOutcome(interrupted, dict(self._results.counts + paused), self._results.best, why)
+        counts = dict(self._results.counts + paused)
+        return SearchOutcome(interrupted, counts, self._results.best, why, self._points.why_none_works())
 
     def _tick(self) -> bool:
         """Fill the slots, wait a little, handle what happened; return whether there is more to do."""
@@ -177,6 +187,8 @@ class Driver:
         Returns:
             Whether one goes on.
         """
+        if self._points.why_none_works():
+            return False
         if self._why_out_of_budget() and (self._results.best is not None or not self._pool.idle):
             return False
         return self._points.promote(asking=not self._why_done())
@@ -213,7 +225,7 @@ class Driver:
             return f"budget.epochs = {plan.epochs} is used up"
         if plan.target is not None and best and not plan.objective.better(plan.target, best.mean):
             return f"budget.target = {plan.target:g} is reached"
-        return ""
+        return self._points.why_none_works()
 
     def _widen(self) -> None:
         """Widen the ranges at whose edge the best point lies, and take back what brought only failures."""

@@ -17,6 +17,7 @@ class Plan:
         seconds: start nothing new after so long.
         epochs: start nothing new after so many epochs of all trials together.
         target: start nothing new once a point's score is this good.
+        failures: start nothing new once so many of the first points have failed alike and none has worked.
     """
 
     objective: Objective
@@ -26,6 +27,7 @@ class Plan:
     seconds: float | None = None
     epochs: int | None = None
     target: float | None = None
+    failures: int | None = None
 
     @property
     def replicates(self) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import optuna
 from optuna.trial import FrozenTrial
 
-from hpsearch.base.outcome import is_cut_short, point_outcome
+from hpsearch.base.outcome import Failures, is_cut_short, point_outcome
 from hpsearch.base.types import (
     BestPoint,
     Clock,
@@ -24,6 +24,7 @@ from hpsearch.base.types import (
 )
 from hpsearch.launch.base import Launcher
 from hpsearch.search.ask_tell import AskTell
+from hpsearch.search.failing import FailedPoint, FirstFailures
 from hpsearch.search.plan import Plan
 from hpsearch.search.pool import Finished, Pool
 from hpsearch.search.pruners import PruneRule
@@ -114,6 +115,7 @@ class OpenPoints:
         self._make_spec = make_spec
         self._observer, self._clock = environment.observer, environment.clock
         self._rule = PruneRule(study.study.pruner, plan.objective)
+        self._first_failures = FirstFailures(plan.failures)
         self._points: dict[int, Point] = {}
         self.results = Results(plan.objective)
         self.pool = Pool(
@@ -133,6 +135,12 @@ class OpenPoints:
     def epochs(self) -> int:
         """The epochs trained so far by trials that have ended or wait."""
         return self.results.epochs + sum(point.paused.epochs for point in self._points.values() if point.paused)
+
+    def why_none_works(self) -> str:
+        """Return the error that the first points failed of alike, or the empty string."""
+        running = {trial.id.point: trial.epoch for trial in self.pool.running()}
+        waiting = [point.paused.epochs for point in self._points.values() if point.paused]
+        return self._first_failures.why(running, max([*running.values(), *waiting], default=0))
 
     # What starts
 
@@ -216,6 +224,8 @@ class OpenPoints:
         """Count a point that was told; return of how many trials."""
         attrs = frozen.user_attrs[TOLD]
         state = TrialState(attrs["state"])
+        if state is not TrialState.FAILED:
+            self._first_failures.forget()
         self.results.add_trials({TrialState(each): n for each, n in attrs["trials"].items()}, attrs["epochs"])
         if self._rule.by_epoch:
             known = self._record.trial(TrialId(frozen.number, *self._plan.replicates[0]))
@@ -304,14 +314,26 @@ class OpenPoints:
         number, objective = point.trial.number, self._plan.objective
         states = [done.result.state for done in ended]
         penalties = self.results.penalties(point.untrained(objective))
-        outcome = point_outcome(states, [done.scores for done in ended], penalties, point.stopped)
+        raised = any(done.result.failed_at for done in ended)
+        outcome = point_outcome(
+            states, [done.scores for done in ended], penalties, stopped=point.stopped, raised=raised
+        )
         attrs = outcome_attrs(outcome, states, sum(done.epochs for done in ended))
         point.trial.set_user_attr(TOLD, attrs)
+        self._note_failure(outcome.state, ended)
         self._study.tell(point.trial, outcome)
         if outcome.state is TrialState.COMPLETE and outcome.values is not None:
             best = self._best(number, point.params, attrs)
             if self.results.add_point(best, outcome.values):
                 self._record.study("best", self._clock(), **asdict(best))
+
+    def _note_failure(self, state: TrialState, ended: Sequence[Finished]) -> None:
+        if state is not TrialState.FAILED:
+            self._first_failures.forget()
+            return
+        done = next(each for each in ended if each.result.state is TrialState.FAILED)
+        failed = FailedPoint(done.spec.id.point, done.epochs, done.result.failed_at, done.result.reason)
+        self._first_failures.add(failed)
 
     def _best(self, number: int, params: Mapping[str, Any], attrs: Mapping[str, Any]) -> BestPoint:
         return BestPoint(number, params, attrs["mean"], attrs["sd"], attrs["n"], self._plan.objective.metric)
@@ -320,4 +342,6 @@ class OpenPoints:
         """Return a trial that earlier drivers brought to its end, or to a pause."""
         score = math.nan if known.score is None else known.score
         scores = (score, *further_scores(self._plan.objective, known, {}))
-        return Finished(spec, TrialResult(known.state, known.reason, facts=known.facts), scores, curve)
+        failed_at = Failures.of(known.facts).failed_at if known.state is TrialState.FAILED else ""
+        result = TrialResult(known.state, known.reason, facts=known.facts, failed_at=failed_at)
+        return Finished(spec, result, scores, curve)

@@ -23,6 +23,8 @@ from hpsearch.trial.build import objective_of
 
 PAIRS = 24
 """Configurations built beforehand for pairs of searched options that might exclude each other."""
+ENDS = ("points", "epochs", "seconds", "target")
+"""What ends any search in the group `budget`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     plan = Plan(objective, seeds, _folds(composition), **budget)
     check_sampler(sampler, space, len(objective.each))
     queued = isinstance(sampler, QueueSampler)
-    if not queued and space.size() is None and all(limit is None for limit in budget.values()):
+    if not queued and space.size() is None and all(budget[limit] is None for limit in ENDS):
         raise ConfigError(
             "budget.points = null: this sampler would search for ever; set budget.points, epochs, seconds or target"
         )

@@ -122,7 +122,10 @@ def _conclude(
     state = TrialState.PAUSED if outcome.interrupted else TrialState.COMPLETE
     session.conclude(state, answer=answer(summary), why=outcome.why)
     report = None if outcome.interrupted else _report(session, table, trained)
-    notes = () if stage else session.send()
+    errors = (outcome.error,) if outcome.error else ()
+    if stage and errors:
+        session.observer.line(outcome.error)
+    notes = errors if stage else (*errors, *session.send())
     best, name = best_trial(table, summary), session.folder.name
     return StudyOutcome(
         name=name,

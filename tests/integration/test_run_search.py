@@ -105,6 +105,18 @@ def test_an_error_after_the_first_report_is_met_twice_under_every_pruner(pruner)
     assert (set(outcome.counts), outcome.exit_code) == ({TrialState.FAILED}, 1)
 
 
+def test_a_function_that_always_raises_stops_the_search_with_its_error():
+    def train(lr):
+        raise RuntimeError("no such file")
+        yield
+
+    outcome = search(train, points=20)
+    assert (outcome.counts, outcome.exit_code, outcome.interrupted) == ({TrialState.FAILED: 3}, 1, False)
+    assert "budget.failures = 3" in outcome.notes[0] and "RuntimeError: no such file" in outcome.notes[0]
+    assert search(train, points=20, overrides=["budget.failures=2"]).counts == {TrialState.FAILED: 5}
+    assert search(train, points=7, overrides=["budget.failures=null"]).counts == {TrialState.FAILED: 7}
+
+
 def test_objectives_by_name_and_several_at_once():
     outcome = search(objective="cost", direction="minimize", name="cheap")
     assert outcome.best.mean == pytest.approx(5 * load_trials("cheap")["trainer.lr"].min())

@@ -226,3 +226,18 @@ LOSS = Objective("valid/loss", "minimize", others=(Objective("speed"),))
 )
 def test_the_order_of_complete_points(objective, better, worse):
     assert rank_key(objective, *better) < rank_key(objective, *worse)
+
+
+@pytest.mark.parametrize(
+    ("states", "raised", "values", "constraint"),
+    [
+        ([COMPLETE, FAILED], True, (0.1,), 1.0),
+        ([COMPLETE, FAILED], False, None, -1.0),
+        ([FAILED], True, (0.1,), 1.0),
+        ([INFEASIBLE, FAILED], True, (0.1,), 1.0),
+    ],
+)
+def test_a_failed_point_is_told_as_infeasible_where_its_own_code_raised(states, raised, values, constraint):
+    outcome = point_outcome(states, [[0.5]] * len(states), [0.1], raised=raised)
+    assert (outcome.state, outcome.values, outcome.constraint) == (FAILED, values, constraint)
+    assert (outcome.n, math.isnan(outcome.mean)) == (0, True)

@@ -7,6 +7,7 @@ import optuna
 import pytest
 
 from hpsearch.base.types import Objective, Report, Started, TrialId, TrialResult, TrialState
+from hpsearch.search.auto import AutoSampler
 from hpsearch.search.auto_pruner import AutoPruner
 from hpsearch.search.pruners import TopKAfter
 from tests.support.driver import LR, Killed, Setup, resumes
@@ -289,3 +290,92 @@ def test_a_trial_that_fails_after_every_pause_is_tried_twice_over_resumes_too(tm
     assert outcome.counts == {TrialState.FAILED: 1}
     (record,) = setup.records()
     assert (record.facts["failures"], record.reason) == (2, "RuntimeError: boom")
+
+
+@pytest.mark.parametrize(
+    ("failed_at", "told"),
+    [("ValueError at a.py:3", ("COMPLETE", 0.3, 1.0)), ("", ("FAIL", None, -1.0))],
+    ids=["raised", "worker died"],
+)
+@pytest.mark.parametrize("kill", [None, 3, 5, 7])
+def test_samplers_are_told_to_stay_away_from_what_raises_and_not_from_what_was_killed(tmp_path, failed_at, told, kill):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        if spec.params["lr"] == 0.2 and spec.id.seed == 1:
+            yield TrialResult(TrialState.FAILED, "why", retry=False, failed_at=failed_at)
+        yield from list(trains([0.3])(spec))[1:]
+
+    def stop(poll):
+        if poll == kill:
+            raise Killed
+
+    setup = Setup(tmp_path)
+    with contextlib.suppress(Killed):
+        setup.run(script, on_poll=stop)
+    outcome = setup.run(script)
+    assert outcome.counts == {TrialState.COMPLETE: 5, TrialState.FAILED: 1}
+    point = setup.study().trials[1]
+    assert (point.state.name, point.value, point.constraints["infeasible"]) == told
+    assert point.user_attrs["told"]["state"] == "FAILED"
+
+
+def fails(spec):
+    yield Started(None, {}, 0.0)
+    yield TrialResult(TrialState.FAILED, "ValueError: no", retry=False, failed_at="ValueError at a.py:3")
+
+
+def test_a_search_of_which_the_first_points_fail_alike_stops_and_tries_further_ones_when_it_is_run_again(tmp_path):
+    search = {"space": {"lr": "range(0, 12)"}, "seeds": (0,), "failures": 3}
+    setup = Setup(tmp_path, **search)
+    outcome = setup.run(fails, slots=1)
+    assert outcome.counts == {TrialState.FAILED: 3}
+    assert outcome.error == outcome.why and "ValueError: no (ValueError at a.py:3)" in outcome.error
+    outcome = setup.run(lambda spec: fails(spec) if spec.id.point in (3, 5, 7, 9) else trains([0.5])(spec), slots=1)
+    assert outcome.counts == {TrialState.FAILED: 7, TrialState.COMPLETE: 5}
+    assert outcome.error == ""
+
+
+def test_one_region_that_fails_before_others_have_ended_does_not_stop_a_search(tmp_path):
+    def script(spec):
+        yield from fails(spec) if spec.id.point % 2 else trains([0.1, 0.2, 0.3])(spec)
+
+    for pruner in (None, TopKAfter(1, 1)):
+        folder = tmp_path / type(pruner).__name__
+        folder.mkdir()
+        setup = Setup(folder, {"lr": "range(0, 12)"}, pruner=pruner, seeds=(0,), failures=3)
+        outcome = setup.run(script, slots=4)
+        assert (outcome.counts[TrialState.FAILED], outcome.error) == (6, "")
+
+
+def test_points_that_fail_alike_after_a_pause_stop_a_search(tmp_path):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        yield Report(1, 10, {"valid/acc": 0.5}, (), 1.0)
+        yield from list(fails(spec))[1:]
+
+    setup = Setup(tmp_path, {"lr": "range(0, 12)"}, pruner=TopKAfter(1, 8), seeds=(0,), failures=3)
+    outcome = setup.run(script, slots=1)
+    assert outcome.counts == {TrialState.FAILED: 3, TrialState.PAUSED: 9}
+    assert outcome.error
+
+
+@pytest.mark.parametrize(
+    ("sampler", "most"),
+    [
+        (lambda n: optuna.samplers.TPESampler(seed=n, n_startup_trials=10), 0.15),
+        (lambda n: AutoSampler(seed=0), 0.35),
+    ],
+    ids=["tpe", "auto"],
+)
+def test_samplers_with_a_model_leave_a_region_that_raises(tmp_path, sampler, most):
+    def script(spec):
+        x, y = spec.params["x"], spec.params["y"]
+        good = trains([-((x - 0.2) ** 2) - (y - 0.6) ** 2])
+        return fails(spec) if x > 0.4 and y > 0.3 else good(spec)
+
+    space = {"x": "interval(0.0, 1.0)", "y": "interval(0.0, 1.0)"}
+    setup = Setup(tmp_path, space, sampler, seeds=(0,), points=100)
+    setup.run(script, slots=1)
+    failed = [record.state is TrialState.FAILED for record in setup.records()]
+    assert sum(failed[:30]) / 30 > 0.3
+    assert sum(failed[30:]) / 70 < most
