@@ -24,9 +24,9 @@ LR = {"lr": "choice(0.1, 0.2, 0.4)"}
 COMPLETE = TrialResult(TrialState.COMPLETE)
 
 
-def make_spec(folder, point, params, seed, fold):
+def make_spec(folder, config, point, params, seed, fold):
     trial = TrialId(point, seed, fold)
-    return TrialSpec("s", trial, {"trainer": {"epochs": 3}}, params, (), f"{params}", str(folder / trial.stem))
+    return TrialSpec("s", trial, config, params, (), f"{params}", str(folder / trial.stem))
 
 
 class Lines:
@@ -50,6 +50,7 @@ class Setup:
         self.pruner = pruner
         objective = plan.pop("objective", Objective("valid/acc"))
         self.extension = plan.pop("extension", None)
+        self.config = plan.pop("config", {"trainer": {"epochs": 3}})
         self.plan = Plan(objective, plan.pop("seeds", (0, 1)), **plan)
         self.tick_sec = 1.0
         self.observer = Lines()
@@ -66,7 +67,8 @@ class Setup:
         driver = Driver(
             study=study, make_sampler=self.sampler, store=store, plan=self.plan, launcher=self.launcher, record=record,
             ranges=Ranges(Space.parse(widened) if widened else self.space, self.space, self.extension),
-            make_spec=partial(make_spec, self.folder), environment=Environment(self.observer, lambda: next(clock)),
+            make_spec=partial(make_spec, self.folder, self.config),
+            environment=Environment(self.observer, lambda: next(clock)),
         )  # fmt: skip
         try:
             self.todo = driver.resume()
