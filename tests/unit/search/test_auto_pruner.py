@@ -128,3 +128,31 @@ def test_without_a_number_of_epochs_the_first_point_shows_it_and_the_others_wait
 def test_bad_numbers_are_refused(options):
     with pytest.raises(ConfigError, match=r"pruner\."):
         AutoPruner(**options)
+
+
+def short_and_long(short, long):
+    """Candidates that train for 2 epochs, and others for 8."""
+    points = [(score, 2) for score in short] + [(score, 8) for score in long]
+    return {n: Candidate(n, {1: score}, PAUSED, epochs) for n, (score, epochs) in enumerate(points)}
+
+
+def test_who_trains_longer_is_compared_by_its_own_end():
+    pruner, candidates, chosen = AutoPruner(), short_and_long([0.9, 0.8, 0.7, 0.6], [0.3, 0.2]), []
+    while (number := pruner.promote(candidates, asking=False)) is not None:
+        chosen.append(number)
+        candidates[number].state = TrialState.COMPLETE
+    assert sorted(chosen) == [0, 1, 2, 4, 5]
+    assert pruner.decide(0, {0: Candidate(0, {1: 0.9}, RUNNING, epochs=2)}) is Decision.PAUSE
+    assert pruner.decide(0, {0: Candidate(0, {1: 0.9, 2: 0.9}, RUNNING, epochs=8)}) is Decision.PAUSE
+    assert pruner.decide(0, {0: Candidate(0, {1: 0.9, 2: 0.9}, RUNNING, epochs=2)}) is Decision.CONTINUE
+
+
+def test_at_the_end_who_repeats_another_goes_on_after_it_and_who_was_worse_does_not():
+    same = {1: 5.0, 2: 6.0}
+    candidates = {n: Candidate(n, dict(same), PAUSED) for n in range(5)}
+    candidates |= {n: Candidate(n, {1: 4.0, 2: 5.0 - n / 10}, PAUSED) for n in range(5, 10)}
+    pruner, chosen = AutoPruner(4), []
+    while (number := pruner.promote(candidates, asking=False)) is not None:
+        chosen.append(number)
+        candidates[number].state = TrialState.COMPLETE
+    assert chosen == [0, 5, 6, 1, 2, 3, 4]
