@@ -25,10 +25,10 @@ from hpsearch.config.words import (
     Word,
     Words,
     covers,
+    hydra_word,
     parse_word,
     sort_words,
     study_name,
-    study_word,
     word_for,
 )
 
@@ -280,7 +280,7 @@ def _hydra_words(words: Words, composer: Composer) -> tuple[Word, ...]:
     plugins = read_plugins(composer.folders)
     named = [word_for("plugins", list(plugins))] if plugins else []
     study = [word_for("study", words.study, adds=True)] if words.study else []
-    return (*named, *study, *map(study_word, words.hydra))
+    return (*named, *study, *map(hydra_word, words.hydra))
 
 
 def _study(given: Any, words: Words, searches: bool, study_file: Path | None) -> dict[str, Any]:

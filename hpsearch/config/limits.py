@@ -21,7 +21,7 @@ _TABLES = {
 }
 """Where the rules for classes of other packages stand; for ours, in their own room."""
 
-_OPTIONS = ("hpsearch.optim.limits", "hpsearch.schedules.limits")
+_OPTIONS = ("hpsearch.optim.limits", "hpsearch.schedules.limits", "hpsearch.search.limits")
 """Where the rules stand for keys of a group that are taken out before its target is built."""
 
 
@@ -95,6 +95,12 @@ def check_value(config: Mapping[str, Any], key: str, value: Any, source: str) ->
             rule(key, value)
         except ConfigError as error:
             raise ConfigError(f"{error} (from {source})") from None
+
+
+def target_part(group: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration of a group without the keys that are taken out before its target is built."""
+    taken = {name for module in _OPTIONS for name in import_module(module).OPTIONS.get(group, ())}
+    return {name: value for name, value in config.items() if name not in taken}
 
 
 def ruled(config: Mapping[str, Any]) -> frozenset[str]:

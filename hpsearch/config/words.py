@@ -16,6 +16,8 @@ from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import SINGLE, UNNAMED
 
 STUDY_KEYS = ("name", "question", "seeds", "restart")
+OF_EVERY_OPTION = frozenset({"sampler.first", "sampler.prior"})
+"""Keys that every option of a group takes, those whose file does not name them too."""
 BLOCKS = ("space", "nuisance")
 """The tables of expressions: what is searched or compared, and what an ablation retunes."""
 COMMAND_LINE = "the command line"
@@ -194,8 +196,8 @@ def _mildly(reason: str) -> str:
     return reason.partition(" expecting ")[0] + "; quote a value with special characters: KEY='\"VALUE\"'"
 
 
-def study_word(word: Word) -> Word:
-    """Return the word as Hydra is given it: ``study.`` keys may be missing in a study's file.
+def hydra_word(word: Word) -> Word:
+    """Return the word as Hydra is given it: ``study.`` keys may be missing in a study's file, others in an option's.
 
     Args:
         word: an override.
@@ -206,6 +208,8 @@ def study_word(word: Word) -> Word:
     Raises:
         ConfigError: for a key that a study does not have.
     """
+    if word.key in OF_EVERY_OPTION and not word.deletes:
+        return replace(word, text=f"++{word.text.lstrip('+')}", adds=True)
     if not word.key.startswith("study.") or word.deletes:
         return word
     name = word.key.partition(".")[2]

@@ -79,17 +79,21 @@ class AskTell:
     def reseed(self) -> None:
         """Give the study a sampler that is seeded for the points it holds."""
         sampler = self._make_sampler(len(self.trials()))
-        self.study.sampler = UniqueSampler(sampler, self.space, self._seed, self._line)
+        self.study.sampler = UniqueSampler(sampler, self.space, self._seed, self._line, len(self._ranges.known))
 
     def enqueue(self) -> bool:
-        """Queue the points of a grid or a list that are not in the study; return whether there is such a queue."""
-        if self._queue is None:
-            return False
-        cells = self._queue.cells(self.space)
-        self._cells = len(cells)
+        """Queue the points to try first, and those of a grid or a list, that are not in the study.
+
+        Returns:
+            Whether there are such points.
+        """
+        cells = list(self._ranges.known)
+        if self._queue is not None:
+            cells += [cell for cell in self._queue.cells(self.space) if cell not in self._ranges.known]
+            self._cells = len(cells)
         for cell in cells[len(self.trials()) :]:
             self.study.enqueue_trial(cell)
-        return True
+        return bool(cells)
 
     def ask(self) -> optuna.Trial:
         """Return a new point."""

@@ -64,7 +64,8 @@ class AutoSampler(Sobol):
     ) -> dict[str, Any]:
         """Return the next point: evenly spread, or learned."""
         spread = super().sample_relative(study, trial, search_space)
-        if trial.number < self.startup or (trial.number - self.startup) % 2 == 0:
+        number = trial.number - self._known
+        if number < self.startup or (number - self.startup) % 2 == 0:
             return spread
         known = study.get_trials(deepcopy=False)
         if sum(each.state is OptunaState.COMPLETE for each in known) >= self.startup:

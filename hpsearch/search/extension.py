@@ -1,7 +1,7 @@
 """Widening a range whose edge the best point lies at: a new Optuna study that starts from all points so far."""
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -131,12 +131,14 @@ class Ranges:
         original: those that the search began with, None where they are the present ones.
         extension: whether and how far they are widened.
         allowed: whether a point may have these hyperparameters, by dotted key.
+        known: points to try first: Optuna's values by flat name.
         ruled: the keys of which a rule says what they may be, where a point has these hyperparameters.
     """
 
     space: Space
     original: Space | None = None
     extension: Extension | None = None
+    known: Sequence[dict[str, Any]] = ()
     allowed: Callable[[Mapping[str, Any]], bool] = lambda _: True
     ruled: Callable[[Mapping[str, Any]], Collection[str]] = lambda _: ()
 

@@ -48,10 +48,16 @@ class UniqueSampler(BaseSampler):
         space: the whole space, so that a proposal is known at once.
         seed: of the replacements.
         line: told when the inner sampler fails, once for every kind of failure.
+        known: how many of the first points were given and not proposed.
     """
 
     def __init__(
-        self, inner: BaseSampler, space: Space, seed: int, line: Callable[[str], None] = warnings.warn
+        self,
+        inner: BaseSampler,
+        space: Space,
+        seed: int,
+        line: Callable[[str], None] = warnings.warn,
+        known: int = 0,
     ) -> None:
         self.inner = inner
         self._space = space
@@ -62,7 +68,7 @@ class UniqueSampler(BaseSampler):
         self._last = -1
         self._untried: Iterator[dict[str, Any]] | None = None
         if isinstance(inner, SpaceAware):
-            inner.bind(space)
+            inner.bind(space, known)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
         """Return the whole space."""

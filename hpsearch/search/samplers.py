@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.rng import address
+from hpsearch.search.known import listed_cells
 from hpsearch.search.optuna_internals import gp_promise, independent_sampler
 from hpsearch.search.space import Space
 
@@ -18,8 +19,8 @@ from hpsearch.search.space import Space
 class SpaceAware(Protocol):
     """A sampler that is told the whole space before it is asked."""
 
-    def bind(self, space: Space) -> None:
-        """Take the space that all points are of."""
+    def bind(self, space: Space, known: int = 0) -> None:
+        """Take the space that all points are of, and how many of the first were given and not proposed."""
         ...
 
 
@@ -84,27 +85,15 @@ class Manual(QueueSampler):
 
     what = "list"
 
-    def __init__(self, points: Sequence[Mapping[str, Any]], seed: int | None = None) -> None:
+    def __init__(self, points: Sequence[Mapping[str, Any]] = (), seed: int | None = None) -> None:
         super().__init__(seed=seed)
-        if not isinstance(points, list | tuple) or not points:
+        if not isinstance(points, list | tuple):
             raise ConfigError(f"sampler.points = {points!r}: must be a list of points, as [{{optimizer.lr: 0.1}}, ...]")
         self.points = points
 
     def cells(self, space: Space) -> list[dict[str, Any]]:
         """Return the points in the order of the list; one that is not of the space or is listed twice is refused."""
-        cells: list[dict[str, Any]] = []
-        for place, point in enumerate(self.points):
-            where = f"sampler.points[{place}] = {point!r}"
-            if not isinstance(point, Mapping):
-                raise SpaceError(f"{where}: must give values by key, as {{optimizer.lr: 0.1}}")
-            try:
-                cell = space.cell(point)
-            except SpaceError as error:
-                raise SpaceError(f"{where}: {error}") from None
-            if cell in cells:
-                raise SpaceError(f"{where}: is the same as sampler.points[{cells.index(cell)}]")
-            cells.append(cell)
-        return cells
+        return listed_cells("sampler.points", self.points, space)
 
 
 class Sobol(BaseSampler):
@@ -123,13 +112,14 @@ class Sobol(BaseSampler):
     def __init__(self, seed: int | None = None) -> None:
         self._seed = seed
         self._space: Space | None = None
+        self._known = 0
         self._engine: Any = None
 
-    def bind(self, space: Space) -> None:
+    def bind(self, space: Space, known: int = 0) -> None:
         """Take the space; its hyperparameters are the sequence's dimensions, in order."""
         from scipy.stats.qmc import Sobol as Engine
 
-        self._space = space
+        self._space, self._known = space, known
         self._engine = Engine(len(space.parameters), scramble=True, rng=self._seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
@@ -142,10 +132,10 @@ class Sobol(BaseSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> dict[str, Any]:
-        """Return the member of the sequence that has the trial's number."""
+        """Return the member of the sequence that has the trial's number among those that were proposed."""
         if self._space is None:
             return {}
-        shares = self._member(trial.number)
+        shares = self._member(trial.number - self._known)
         return {p.name: p.from_unit(share) for p, share in zip(self._space.parameters, shares, strict=True)}
 
     def _member(self, number: int) -> list[float]:
@@ -221,20 +211,21 @@ def seed_after(sampler: BaseSampler, seed: int, points: int) -> int:
     return address(seed, "sampler", *where) % 2**32
 
 
-def check_sampler(sampler: BaseSampler, space: Space, objectives: int = 1) -> None:
+def check_sampler(sampler: BaseSampler, space: Space, objectives: int = 1, known: bool = False) -> None:
     """Refuse what a sampler cannot search, before anything runs.
 
     Args:
         sampler: that will be asked.
         space: that will be searched.
         objectives: number of objectives.
+        known: whether there are points to try first.
 
     Raises:
         SpaceError: the space has points that the sampler cannot propose, or lacks those that it names.
-        ConfigError: the sampler is for one objective only.
+        ConfigError: the sampler is for one objective only, or has no points.
     """
-    if isinstance(sampler, QueueSampler):
-        sampler.cells(space)
+    if isinstance(sampler, QueueSampler) and not sampler.cells(space) and not known:
+        raise ConfigError("sampler.points = []: a list without points; write them here or in sampler.first")
     if isinstance(sampler, CmaEsSampler):
         if objectives > 1:
             raise ConfigError(f"sampler=cmaes searches one objective, not {objectives}; use tpe, gp or nsga2")

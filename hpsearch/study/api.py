@@ -65,6 +65,7 @@ def run_search(
     arguments: Mapping[str, Any] | None = None,
     sampler: str = "auto",
     pruner: str = "auto",
+    first: Sequence[Mapping[str, Any]] = (),
     points: int | None = None,
     epochs: int | None = None,
     seconds: float | None = None,
@@ -97,7 +98,8 @@ def run_search(
         arguments: arguments that are not searched.
         sampler: an option of the group ``sampler``.
         pruner: an option of the group ``pruner``.
-        points: settings to try.
+        first: settings to try before anything else, each a value by argument for all that is searched.
+        points: settings to try, those of `first` among them.
         epochs: start nothing new after so many epochs of all trials together.
         seconds: start nothing new after so long.
         target: start nothing new once a score is this good.
@@ -138,6 +140,7 @@ def run_search(
             f"plugins={value_text([path.partition('.')[0]])}",
         ),
         *(f"sampler={sampler}", f"pruner={pruner}", f"storage={storage}", f"tracker={tracker}", f"seed={seed}"),
+        *((f"sampler.first={value_text([_of_trainer(setting) for setting in first])}",) if first else ()),
         *(f"+trainer.{key}={value_text(value)}" for key, value in (arguments or {}).items()),
         *(f"+trainer.{key}=null" for key in dict.fromkeys(map(_argument, space))),
         *(space_word(_trainer_name(name), expression) for name, expression in space.items()),
@@ -294,6 +297,11 @@ def _argument(name: str) -> str:
 def _trainer_name(name: str) -> str:
     """Return the flat name of an argument among the trainer's keys, its conditions too."""
     return "/".join(f"trainer.{part}" for part in name.split("/"))
+
+
+def _of_trainer(setting: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a setting with its arguments among the trainer's keys."""
+    return {_trainer_name(name): value for name, value in setting.items()}
 
 
 def _objective_words(objective: Objective) -> list[str]:

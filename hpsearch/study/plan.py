@@ -1,7 +1,7 @@
 """What a configuration asks to search, checked before anything runs."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.search.auto_pruner import AutoPruner
 from hpsearch.search.extension import Extension
+from hpsearch.search.known import listed_cells
 from hpsearch.search.plan import Plan
 from hpsearch.search.pruners import PruneRule, TopKAfter
 from hpsearch.search.samplers import QueueSampler, check_sampler, seed_after
@@ -38,6 +39,7 @@ class Search:
     sampler: Any
     pruner: Any
     extension: Extension
+    known: Sequence[dict[str, Any]]
 
     def sampler_after(self, points: int) -> Any:
         """Return the sampler seeded for a study that holds so many points, so that a resumed one draws new ones."""
@@ -100,7 +102,8 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     if isinstance(pruner, AutoPruner) and budget["epochs"]:  # half of them are for the points that go on
         pruner.start = min(pruner.start, max(1, budget["epochs"] // 2))
     plan = Plan(objective, seeds, _folds(composition), **budget)
-    check_sampler(sampler, space, len(objective.each))
+    known = listed_cells("sampler.first", config["sampler"].get("first", ()), space)
+    check_sampler(sampler, space, len(objective.each), bool(known))
     queued = isinstance(sampler, QueueSampler)
     if not queued and space.size() is None and all(budget[limit] is None for limit in ENDS):
         raise ConfigError(
@@ -109,14 +112,14 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     _check_pruner(pruner, plan, space, queued)
     extension = Extension(**config["extend"])
     extension.check(space)
-    return Search(composition, space, objective, plan, sampler, pruner, extension)
+    return Search(composition, space, objective, plan, sampler, pruner, extension, known)
 
 
 def _quietly(kind: str, config: Mapping[str, Any], **extra: Any) -> Any:
     """Build a sampler or a pruner without Optuna's word that it is experimental."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*is experimental")
-        return build(kind, config[kind], config["plugins"], **extra)
+        return build(kind, limits.target_part(kind, config[kind]), config["plugins"], **extra)
 
 
 def _check_pruner(pruner: Any, plan: Plan, space: Space, queued: bool) -> None:

@@ -176,6 +176,7 @@ def driver_of(search: Search, store: Store, session: StudySession) -> Iterator[D
                 space=search.space if widened is None else Space.parse(widened),
                 original=search.space,
                 extension=search.extension,
+                known=search.known,
                 allowed=search.allowed,
                 ruled=search.ruled,
             ),

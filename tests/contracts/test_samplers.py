@@ -17,6 +17,7 @@ from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.types import Objective
 from hpsearch.config.build import build
 from hpsearch.config.groups import CONF
+from hpsearch.config.limits import target_part
 from hpsearch.search.proposals import UniqueSampler
 from hpsearch.search.samplers import QueueSampler, check_sampler, seed_after
 from hpsearch.search.space import Space
@@ -63,7 +64,7 @@ def made(name, space, seed):
     options = yaml.safe_load((CONF / "sampler" / f"{name}.yaml").read_text()) | OPTIONS.get(name, {})
     if name == "manual":
         options |= {"points": listed(space)}
-    return build("sampler", options, (), seed=seed)
+    return build("sampler", target_part("sampler", options), (), seed=seed)
 
 
 def never(line):

@@ -48,6 +48,23 @@ def test_a_function_inside_another_is_searched_in_this_process():
     assert len(load_curves("train")) == 16 * 5
 
 
+@pytest.mark.parametrize("sampler", ["random", "auto", "manual"])
+def test_settings_that_are_known_are_tried_first_and_once(sampler):
+    seen = []
+
+    def train(lr, kind):
+        seen.append({"lr": lr, "kind": kind})
+        yield {"valid/acc": 1 - abs(lr - 0.3)}
+
+    first = [{"lr": 0.3, "kind": "a"}, {"lr": 0.9, "kind": "b"}]
+    space = {"lr": "interval(0, 1)", "kind": "choice(a, b)"}
+    outcome = search(train, space=space, first=first, sampler=sampler, points=4)
+    assert seen[:2] == first and len(seen) == (2 if sampler == "manual" else 4)
+    assert outcome.best.point == 0
+    assert search(train, space=space, first=first, sampler=sampler, points=4).already_complete
+    assert load_trials("train")["point"].tolist() == list(range(len(seen)))
+
+
 def test_a_conditional_argument_is_none_where_it_is_not_active():
     seen = []
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hpsearch.base.errors import ConfigError, SpaceError
-from hpsearch.config.words import choice_options, parse_word, sort_words, study_name, study_word
+from hpsearch.config.words import choice_options, hydra_word, parse_word, sort_words, study_name
 
 
 def test_words_are_sorted():
@@ -131,7 +131,7 @@ def test_options_of_a_choice(expression, options):
 def test_a_question_is_plain_text(text):
     word = parse_word(f"study.question={text}")
     assert word.value == text and not word.deletes
-    assert parse_word(study_word(word).text).value == text
+    assert parse_word(hydra_word(word).text).value == text
 
 
 def test_a_quoted_question_loses_its_quotes_and_null_is_none():

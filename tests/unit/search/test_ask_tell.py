@@ -8,7 +8,7 @@ from hpsearch.base.outcome import PointOutcome
 from hpsearch.base.types import TrialState
 from hpsearch.search.ask_tell import AskTell
 from hpsearch.search.extension import Extension, Ranges
-from hpsearch.search.samplers import Grid
+from hpsearch.search.samplers import Grid, Manual
 from hpsearch.search.space import Space
 
 SMALL = Space.parse({"a": "choice(1, 2, 3)", "kind": "choice(x, y)"})
@@ -29,6 +29,33 @@ def test_a_queue_is_asked_in_order_to_its_end():
     assert asker.why_used_up() == "all 6 points of the grid are done"
     again = opened(sampler=lambda n: Grid(), study=asker.study)
     assert again.enqueue() and len(again.trials()) == 6
+
+
+@pytest.mark.parametrize(
+    ("sampler", "size"),
+    [(lambda n: RandomSampler(seed=n), 6), (lambda n: Grid(), 6), (lambda n: Manual([{"a": 1, "kind": "y"}]), 3)],
+    ids=["random", "grid", "manual"],
+)
+def test_points_to_try_first_come_first_and_no_second_time(sampler, size):
+    first = [{"a": 3, "kind": "y"}, {"a": 2, "kind": "x"}]
+    known = [SMALL.cell(point) for point in first]
+    asker = opened(sampler=sampler, known=known)
+    assert asker.enqueue() and asker.size == size
+    asked = [SMALL.active(asker.ask().params)]
+    again = opened(sampler=sampler, study=asker.study, known=known)
+    again.asked = 1
+    again.enqueue()
+    again.reseed()
+    while not again.why_used_up():
+        asked.append(SMALL.active(again.ask().params))
+    assert asked[:2] == first
+    assert len({str(sorted(point.items())) for point in asked}) == len(asked) == size
+
+
+def test_points_to_try_first_may_lie_beside_a_grid():
+    asker = opened(LINE, sampler=lambda n: Grid(points=3), known=[{"lr": 0.1}])
+    asker.enqueue()
+    assert [asker.ask().params["lr"] for _ in range(asker.size)] == [0.1, 0.0, 0.5, 1.0]
 
 
 def test_a_finite_space_is_used_up_and_an_interval_never():

@@ -9,9 +9,10 @@ import optuna
 import pytest
 
 from hpsearch.search import proposals
+from hpsearch.search.auto import AutoSampler
 from hpsearch.search.optuna_internals import all_trials
 from hpsearch.search.proposals import UniqueSampler
-from hpsearch.search.samplers import Gp
+from hpsearch.search.samplers import Gp, Sobol
 from hpsearch.search.space import Space
 
 SMALL = Space.parse({"a": "choice(1, 2, 3)", "kind": "choice(x, y)", "kind=x/b": "choice(0.1, 0.2)"})
@@ -273,3 +274,12 @@ def test_a_model_ranks_points_like_those_that_were_good_before_others(name):
     trial = study.ask(space.distributions())
     bad, good = proposals.promise(made, study, trial, space, [untried[0], untried[-1]])
     assert good > bad
+
+
+@pytest.mark.parametrize("sampler", [Sobol, AutoSampler])
+def test_points_that_are_known_take_no_place_in_the_sequence(sampler):
+    drawn = points(WIDE, sampler(seed=5), 6)
+    study = optuna.create_study(sampler=UniqueSampler(sampler(seed=5), WIDE, 0, known=2))
+    for lr in (0.1, 0.01):
+        study.enqueue_trial({"lr": lr, "n": 1})
+    assert [study.ask(WIDE.distributions()).params for _ in range(8)][2:] == drawn

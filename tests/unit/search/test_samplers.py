@@ -84,10 +84,16 @@ def test_a_bad_list_of_points_is_refused_in_one_line(listed, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("listed", [[], None, 3, {"a": 1}])
+@pytest.mark.parametrize("listed", [None, 3, {"a": 1}])
 def test_a_list_of_points_must_be_a_list(listed):
     with pytest.raises(ConfigError, match=r"sampler\.points = .* must be a list of points"):
         build("sampler", {"_target_": "hpsearch.search.samplers.Manual", "points": listed}, (), seed=0)
+
+
+def test_a_list_without_points_is_refused_unless_points_are_known():
+    with pytest.raises(ConfigError, match=r"^sampler\.points = \[\]: a list without points; .*sampler\.first$"):
+        check_sampler(Manual(), SMALL)
+    check_sampler(Manual(), SMALL, known=True)
 
 
 def test_dotted_keys_of_a_list_survive_the_configuration():

@@ -3,7 +3,7 @@
 import pytest
 
 from hpsearch.base.errors import HpsearchError
-from hpsearch.config.compose import compose
+from hpsearch.config.compose import compose, describe_groups
 from hpsearch.study.plan import plan_search
 
 STUDY = ("+study=lr_sweep", "tracker=none")
@@ -65,3 +65,44 @@ def test_a_key_is_ruled_where_its_class_says_what_it_may_be():
     assert "model.hidden" not in ours
     mine = ("trainer=own", "trainer._target_=my_package.train", "plugins=[my_package]", "+trainer.dropout=0.5")
     assert "trainer.dropout" not in plan_search(compose([*STUDY, *mine])).ruled({"optimizer.lr": 0.1})
+
+
+@pytest.mark.parametrize("sampler", sorted(describe_groups()["sampler"]))
+def test_every_sampler_takes_points_to_try_first(sampler):
+    rate, momentum = "tag(log, interval(1e-4, 1))", "interval(0, 0.9)"
+    more = ()
+    if sampler == "brute_force":
+        rate, momentum = "choice(0.03, 0.1, 1)", "choice(0, 0.9)"
+    if sampler == "grid":
+        more = ("sampler.points=3",)
+    space = (f"space.optimizer.lr={rate}", f"space.optimizer.momentum={momentum}")
+    first = "sampler.first=[{optimizer.lr: 0.1, optimizer.momentum: 0}]"
+    search = plan_search(compose(["+study=search", "tracker=none", f"sampler={sampler}", *space, *more, first]))
+    assert [search.space.active(cell) for cell in search.known] == [{"optimizer.lr": 0.1, "optimizer.momentum": 0}]
+    assert search.sampler_after(1)
+
+
+def test_a_study_file_lists_points_to_try_first(tmp_path):
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "mine.yaml").write_text(
+        "# @package _global_\nstudy: {seeds: 1}\nspace: {optimizer.lr: 'choice(0.1, 0.2)'}\n"
+        "sampler:\n  first:\n  - {optimizer.lr: 0.2}\n"
+    )
+    search = plan_search(compose(["+study=mine"], [tmp_path]))
+    assert [search.space.active(cell) for cell in search.known] == [{"optimizer.lr": 0.2}]
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("sampler.first=[{optimizer.lr: 70}]", r"sampler\.first\[0\] = .*: optimizer\.lr = 70 is not in tag\(log"),
+        ("sampler.first=[{optimizer.momentum: 0}]", r"sampler\.first\[0\] = .*: optimizer\.momentum is not searched"),
+        ("sampler.first=[{}]", r"sampler\.first\[0\] = \{\}: optimizer\.lr is missing"),
+        ("sampler.first=3", r"sampler\.first = 3: must be a list of points, as \[.*\(from the command line\)"),
+        ("sampler.frist=[]", r"sampler\.frist: no such key, did you mean 'sampler\.first'"),
+    ],
+)
+def test_points_to_try_first_that_are_none_are_refused_in_one_line(word, message):
+    with pytest.raises(HpsearchError, match=message) as error:
+        plan_search(compose([*STUDY, word]))
+    assert "\n" not in str(error.value)
