@@ -67,7 +67,7 @@ def test_the_main_job_runs_from_it_in_another_folder(site, tmp_path):
         env=os.environ | {"PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "mlflow.db").exists()
