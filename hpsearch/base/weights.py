@@ -12,7 +12,6 @@ class HasAxes(Protocol):
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        ...
 
 
 def is_weight(name: str, parameter: HasAxes) -> bool:

@@ -52,7 +52,6 @@ class Augmentation(Protocol):
             u: [B, draws] uniform numbers in [0, 1).
             values: what the images' values lie between.
         """
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,11 +26,9 @@ class Samples(Protocol):
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         """Return a sample."""
-        ...
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,15 +20,12 @@ class Metric(Protocol):
 
     def update(self, outputs_BC: "Tensor", y_B: "Tensor", /) -> Any:
         """Take in the outputs [B, C] for a batch, and its class numbers [B] or targets [B, C]."""
-        ...
 
     def compute(self) -> Any:
         """Return the number for all batches so far, or numbers by name."""
-        ...
 
     def reset(self) -> None:
         """Forget all batches."""
-        ...
 
 
 class TaskMetric(ABC):

@@ -17,7 +17,6 @@ class Tracker(Protocol):
         Raises:
             StorageError: it cannot: another version, a folder that cannot be written, an unknown scheme.
         """
-        ...
 
     def open(self, folder: Path) -> None:
         """Start copying a study into a checked store; returns at once.
@@ -25,27 +24,21 @@ class Tracker(Protocol):
         Args:
             folder: the study's folder, which holds `events/`; everything already there is copied too.
         """
-        ...
 
     def changed(self, names: Iterable[str]) -> None:
         """Note that event files have new lines; `names` are file stems, as `Record` gives them."""
-        ...
 
     def flush(self, timeout_sec: float) -> bool:
         """Wait until every line written before this call is copied; return whether it is."""
-        ...
 
     def close(self, timeout_sec: float) -> bool:
         """Copy what is left, at most for `timeout_sec`, and stop; return whether everything is copied."""
-        ...
 
     def problem(self) -> str | None:
         """Return one line that says why copies do not arrive at the moment, or None."""
-        ...
 
     def hint(self) -> str | None:
         """Return the command that shows the copy, or None when there is none."""
-        ...
 
 
 class NoTracker:

@@ -66,17 +66,14 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
     Returns:
         What it returns.
     """
-    (spec,) = specs
-    return (yield from _run(spec))
-
-
-def _run(spec: TrialSpec) -> TrialRun:
     from hpsearch.data.picture import draw_once
     from hpsearch.trial.loop import train
 
+    (spec,) = specs
     folder = Path(spec.folder)
     job = prepare(spec.config, spec.key, folder, spec.source)
-    return train(replace(job, artifacts=draw_once(job.augment, job.splits.train, folder, spec.id.point)))
+    artifacts = draw_once(job.augment, job.splits.train, folder, spec.id.point)
+    return (yield from train(replace(job, artifacts=artifacts)))
 
 
 def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str, Any]:

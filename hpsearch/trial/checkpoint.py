@@ -2,7 +2,7 @@
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ def restore_last(folder: Path, key: str, model: nn.Module, optimizer: Optimizer)
         epoch=state["epoch"],
         first_loss=state["first_loss"],
         best=None if state["best"] is None else Best(**state["best"]),
-        reports=[_report(record) for record in state["reports"]],
+        reports=[Report(**record) for record in state["reports"]],
     )
 
 
@@ -187,14 +187,4 @@ def _fits(weights: Mapping[str, Tensor], model: nn.Module) -> bool:
 
 
 def _record(report: Report) -> dict[str, Any]:
-    return {
-        "epoch": report.epoch,
-        "step": report.step,
-        "metrics": dict(report.metrics),
-        "steps": [list(pair) for pair in report.steps],
-        "time": report.time,
-    }
-
-
-def _report(record: Mapping[str, Any]) -> Report:
-    return Report(**{**record, "steps": tuple((step, value) for step, value in record["steps"])})
+    return {field.name: getattr(report, field.name) for field in fields(report)}

@@ -80,7 +80,17 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
         COMPLETE when the loop ends, PRUNED on STOP, PAUSED on PAUSE; INFEASIBLE for an objective that is not finite.
     """
     (spec,) = specs
-    return (yield from _run(spec))
+    loop = _paused.pop(spec.folder, None)
+    if loop is None:
+        folder, function = Path(spec.folder), _function(spec.config)
+        folder.mkdir(parents=True, exist_ok=True)
+        _seed_everything(spec.config["seed"])
+        reports = _call(function, spec.config, folder)
+        if get_type_hints(function).get("return") == TrialRun:
+            run: TrialRun = reports
+            return (yield from run)
+        loop = UserLoop(reports)
+    return (yield from run_loop(loop, spec.config["objective"]["metric"], spec.folder))
 
 
 def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str, Any]:  # noqa: ARG001
@@ -91,20 +101,6 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     """
     _call(_function(config), config, Path()).close()
     return {"metrics": None}
-
-
-def _run(spec: TrialSpec) -> TrialRun:
-    loop = _paused.pop(spec.folder, None)
-    if loop is None:
-        folder, function = Path(spec.folder), _function(spec.config)
-        folder.mkdir(parents=True, exist_ok=True)
-        _seed_everything(spec.config["seed"])
-        reports = _call(function, spec.config, folder)
-        if get_type_hints(function).get("return") == TrialRun:
-            run: TrialRun = reports
-            return run
-        loop = UserLoop(reports)
-    return run_loop(loop, spec.config["objective"]["metric"], spec.folder)
 
 
 def run_loop(loop: UserLoop, metric: str, folder: str) -> TrialRun:

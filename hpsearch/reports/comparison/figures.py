@@ -7,7 +7,17 @@ from plotly.graph_objects import Figure
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialTable
 from hpsearch.base.words import score, settings
-from hpsearch.reports.kit.canvas import Trace, axis_style, coordinate, draw, escape, parameter_axis, shorten, switched
+from hpsearch.reports.kit.canvas import (
+    MARKS,
+    Trace,
+    axis_style,
+    coordinate,
+    draw,
+    escape,
+    parameter_axis,
+    shorten,
+    switched,
+)
 from hpsearch.reports.kit.curves import STEP_LOSS, curves_of, metrics_of
 from hpsearch.reports.kit.lanes import lane_traces
 from hpsearch.reports.kit.marks import band_traces, curve_axes, hover, score_axis
@@ -59,7 +69,7 @@ def overlay_figure(studies: Sequence[Results], axis: Axis) -> Figure:
         done.sort(key=lambda p: coordinate(axis, p.params[axis.key]))
         line = len(study.axes) == 1 and axis.numeric
         traces.append({
-            "type": "scatter",
+            **MARKS,
             "name": escape(shorten(study.name, 40)),
             "mode": "lines+markers" if line else "markers",
             "x": [coordinate(axis, p.params[axis.key]) for p in done],
@@ -68,7 +78,6 @@ def overlay_figure(studies: Sequence[Results], axis: Axis) -> Figure:
             "line": {"color": colour, "dash": dash, "width": 2},
             "marker": {"color": colour, "symbol": symbol, "size": 8},
             "hovertext": [hover(study, p, f"{escape(study.name)} {score(p.mean, p.sd)}") for p in done],
-            "hovertemplate": "%{hovertext}<extra></extra>",
         })
     scores = [s for study in studies for p in study.points for s in p.scores]
     layout = {"xaxis": parameter_axis(axis), "yaxis": score_axis(studies[0], scores)}

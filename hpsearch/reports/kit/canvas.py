@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Trace = dict[str, Any]
 Layout = dict[str, Any]
+MARKS: Trace = {"type": "scatter", "mode": "markers", "hovertemplate": "%{hovertext}<extra></extra>"}
+"""What marks have in common that say on hover each its own text, ``hovertext``."""
 _CLEAR = "rgba(0,0,0,0)"
 SIDE_LEGEND: Layout = {"orientation": "v", "x": 1.01, "y": 1, "xanchor": "left", "yanchor": "top"}
 _FEW = 7
@@ -192,7 +194,7 @@ def switched(name: str, views: Sequence[tuple[str, Sequence[Trace], Layout]]) ->
         views: label, traces and axes of each.
 
     Returns:
-        All traces, and the axes of the first view with the menu.
+        All traces, and the axes of the first view with the menu; of a single view there is nothing to choose.
     """
     owners = [index for index, (_, traces, _) in enumerate(views) for _ in traces]
     every = [trace | {"visible": index == 0} for index, (_, traces, _) in enumerate(views) for trace in traces]
@@ -200,7 +202,7 @@ def switched(name: str, views: Sequence[tuple[str, Sequence[Trace], Layout]]) ->
         (label, [{"visible": [owner == index for owner in owners]}, axes])
         for index, (label, _, axes) in enumerate(views)
     ]
-    return every, {**views[0][2], "updatemenus": [menu(name, "dropdown", entries)]}
+    return every, {**views[0][2], "updatemenus": [menu(name, "dropdown", entries)] if len(views) > 1 else []}
 
 
 def lost_strip(present: bool) -> Mapping[str, Layout]:
@@ -224,11 +226,10 @@ def foot_trace(lost: Sequence[tuple[float, str]], low: float, high: float, name:
         One trace, named ``diverged``.
     """
     return {
-        **{"type": "scatter", "mode": "markers", "name": "diverged", "legendrank": 1},
+        **{**MARKS, "name": "diverged", "legendrank": 1},
         "x": [x for x, _ in lost],
         "y": [low - 0.07 * ((high - low) or 0.1)] * len(lost),
         "hovertext": [f"<b>{escape(of)}</b><br>{escape(name)} {number(x)}: diverged" for x, of in lost],
-        "hovertemplate": "%{hovertext}<extra></extra>",
         "marker": {"color": theme.RED, "symbol": "x", "size": 9},
     }
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hpsearch.base.words import score
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, escape, shorten
+from hpsearch.reports.kit.canvas import MARKS, Layout, Trace, axis_style, escape, shorten
 from hpsearch.statistics.intervals import Interval
 
 _HEIGHT = 34  # pixels of a lane
@@ -38,7 +38,7 @@ def lane_traces(
     Returns:
         The seeds, a little below, and the mean with its interval.
     """
-    shared = {"type": "scatter", "mode": "markers", "hovertemplate": "%{hovertext}<extra></extra>", "showlegend": False}
+    shared = {**MARKS, "showlegend": False}
     return [
         {
             **shared,

@@ -66,11 +66,9 @@ class Context(Protocol):
 
     def config(self, params: Mapping[str, Any] | None = None, seed: int = 0) -> Mapping[str, Any]:
         """Return the resolved configuration of one trial, with other values at existing dotted keys."""
-        ...
 
     def measure(self, name: str, config: Mapping[str, Any], **options: Any) -> Any:
         """Return what `hpsearch.trial.measure.measure` does, run in a worker; an error for the user passes."""
-        ...
 
     def search(self, stage: str, words: Sequence[str], space: Mapping[str, str]) -> TrialTable:
         """Run an Optuna study of a stage from wherever it stands to its end.
@@ -83,15 +81,12 @@ class Context(Protocol):
         Returns:
             The study.
         """
-        ...
 
     def ablation(self, arms: TrialTable) -> Ablation:
         """Return what an ablation found, of the study of its arms; it is computed once, and reported from that."""
-        ...
 
     def line(self, text: str) -> None:
         """Show one line."""
-        ...
 
 
 class Stage(Protocol):
@@ -119,7 +114,6 @@ class Stage(Protocol):
 
     def run(self, context: Context) -> Finding:
         """Look, and say what was found."""
-        ...
 
 
 def need(context: Context, key: str, giver: str) -> Any:

@@ -16,7 +16,7 @@ from hpsearch.losses.focal import Focal
 from hpsearch.regularizers import L2
 from hpsearch.trial.build import fitting, prepare
 from hpsearch.trial.job import Job
-from hpsearch.trial.updates import take_steps
+from hpsearch.trial.updates import take_steps, trained_parameters
 
 MOST_STEPS = 20
 """Batches whose mean the first loss is, at most."""
@@ -202,7 +202,7 @@ def first_rows(job: Job, count: int) -> tuple[Tensor, Tensor]:
     Raises:
         ConfigError: no parameter is trained.
     """
-    if not any(parameter.requires_grad for parameter in job.model.parameters()):
+    if not trained_parameters(job):
         raise ConfigError(f"model: {type(job.model).__name__} has no parameter to train")
     rows = torch.arange(min(count, len(job.splits.train)), device=job.device)
     ((x, y),) = job.splits.train.batches(rows, len(rows), job.seed)
@@ -278,10 +278,9 @@ def _same_rows(values: Tensor) -> bool:
 
 
 def _penalty(job: Job) -> float:
-    trained = [(name, parameter) for name, parameter in job.model.named_parameters() if parameter.requires_grad]
     regularizers = job.regularizers or {"l2": L2(strength=PROBE_STRENGTH, bias_and_norm=True)}
     with torch.no_grad():
-        return math.fsum(float(each.penalty(trained)) for each in regularizers.values())
+        return math.fsum(float(each.penalty(trained_parameters(job))) for each in regularizers.values())
 
 
 def _single(job: Job) -> Iterator[str]:
@@ -325,7 +324,7 @@ def _output_gradient(loss: nn.Module, outputs: Tensor, y: Tensor) -> Tensor:
 
 
 def _unreached(job: Job, x: Tensor, y: Tensor) -> Sequence[str]:
-    named = [(name, p) for name, p in job.model.named_parameters() if p.requires_grad]
+    named = trained_parameters(job)
     with torch.backends.cudnn.flags(enabled=False):
         loss = job.loss(job.model(x), y)
         gradients = torch.autograd.grad(loss, [p for _, p in named], allow_unused=True)

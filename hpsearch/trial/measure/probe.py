@@ -2,7 +2,8 @@
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hpsearch.trial.job import Job
@@ -76,15 +77,11 @@ def fixed_rate_probe(job: Job, rates: Sequence[float], steps: int = 100) -> Prob
         The loss against the rate.
     """
     taken = 0
-    model, optimizer = copy.deepcopy(job.model.state_dict()), copy.deepcopy(job.optimizer.state_dict())
 
     def run(rate: float) -> tuple[float, int]:
         nonlocal taken
-        try:
+        with restored(job):
             losses = take_steps(job, [rate] * steps, lambda so_far: diverges(job, so_far))
-        finally:
-            job.model.load_state_dict(model)
-            job.optimizer.load_state_dict(optimizer)
         taken += len(losses)
         if diverges(job, losses):
             return math.inf, len(losses)
@@ -118,6 +115,17 @@ def range_test(job: Job, low: float, high: float, steps: int = 100) -> RangeTest
     rates = log_spaced(low, high, steps)
     losses = take_steps(job, rates, _explodes)
     return RangeTest(rates[: len(losses)], tuple(losses), len(losses) / job.steps_per_epoch)
+
+
+@contextmanager
+def restored(job: Job) -> Iterator[None]:
+    """Put the weights and the optimizer's state back after the block."""
+    model, optimizer = copy.deepcopy(job.model.state_dict()), copy.deepcopy(job.optimizer.state_dict())
+    try:
+        yield
+    finally:
+        job.model.load_state_dict(model)
+        job.optimizer.load_state_dict(optimizer)
 
 
 def diverges(job: Job, losses: Sequence[float]) -> bool:

@@ -1,10 +1,8 @@
 """Short trainings that say whether a set-up can learn: with inputs against without, and a small sample by heart."""
 
-import copy
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,8 +23,8 @@ from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.job import Job
 from hpsearch.trial.loop import train
 from hpsearch.trial.measure.checks import FEW, first_rows, plain
-from hpsearch.trial.measure.probe import diverges
-from hpsearch.trial.updates import take_steps
+from hpsearch.trial.measure.probe import diverges, restored
+from hpsearch.trial.updates import take_steps, trained_parameters
 
 BLOCKS = 20
 """Equal shares of the validation rows; the spread of their differences gives the standard error."""
@@ -212,23 +210,13 @@ def standard_errors(differences: Tensor) -> float:
     return mean / error if error else 0.0
 
 
-@contextmanager
-def _restored(job: Job) -> Iterator[None]:
-    model, optimizer = copy.deepcopy(job.model.state_dict()), copy.deepcopy(job.optimizer.state_dict())
-    try:
-        yield
-    finally:
-        job.model.load_state_dict(model)
-        job.optimizer.load_state_dict(optimizer)
-
-
 def _blocks(job: Job, rate: float, steps: int, zeroed: bool) -> Tensor:
     """Train, and return the loss of each block of validation rows; infinite where training diverged."""
     hook = job.model.register_forward_pre_hook(lambda _, given: (torch.zeros_like(given[0]),)) if zeroed else None
     rows = _shuffled(job, len(job.splits.valid), VALID_ROWS)
     size = max(1, len(rows) // BLOCKS)
     try:
-        with _restored(job), torch.no_grad():
+        with restored(job), torch.no_grad():
             with torch.enable_grad():
                 losses = take_steps(job, [rate] * steps, lambda so_far: not math.isfinite(so_far[-1]))
             job.model.eval()
@@ -319,10 +307,10 @@ def _guess(job: Job) -> float:
 
 def _gradients(job: Job) -> dict[str, float]:
     """Return the root mean square of the gradient of each weight, without an update."""
-    with _restored(job):
+    with restored(job):
         take_steps(job, [0.0], lambda _: True)
-    named = [(name, p) for name, p in job.model.named_parameters() if p.requires_grad and p.ndim > 1]
-    return {name: float(p.grad.square().mean().sqrt()) for name, p in named if p.grad is not None}
+    weights = [(name, p) for name, p in trained_parameters(job) if p.ndim > 1]
+    return {name: float(p.grad.square().mean().sqrt()) for name, p in weights if p.grad is not None}
 
 
 def _fit(job: Job, rate: float, steps: int, goal: float) -> Fit:
@@ -335,7 +323,7 @@ def _fit(job: Job, rate: float, steps: int, goal: float) -> Fit:
             return True
         return len(losses) % LOOK_EVERY == 0 and fitted(looked)
 
-    with _restored(job):
+    with restored(job):
         losses = take_steps(job, [rate] * steps, stop)
         done = fitted(looked)
     diverged = diverges(job, losses) or not math.isfinite(looked["loss"])

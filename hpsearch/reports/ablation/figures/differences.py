@@ -8,7 +8,7 @@ from hpsearch.reports.ablation.comparisons import Difference
 from hpsearch.reports.ablation.figures.style import difference_text
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import Trace, axis_style, draw, escape
+from hpsearch.reports.kit.canvas import MARKS, Trace, axis_style, draw, escape
 from hpsearch.reports.kit.lanes import error_bars, lanes_layout
 from hpsearch.reports.kit.page import Drawn
 
@@ -59,15 +59,13 @@ def differences_figure(differences: Sequence[Difference], metric: str, other: st
             continue
         means = [each.difference.mean for _, each in group]
         traces.append({
-            "type": "scatter",
-            "mode": "markers",
+            **MARKS,
             "name": verdict,
             "x": means,
             "y": [lane for lane, _ in group],
             "marker": {"color": colour, "symbol": symbol, "size": 11},
             "error_x": error_bars(means, [each.difference.shown for _, each in group]),
             "hovertext": [_hover(each) for _, each in group],
-            "hovertemplate": "%{hovertext}<extra></extra>",
         })
     zero = {"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper", "layer": "below"}
     zero["line"] = {"color": theme.INK, "width": 1, "dash": "dot"}

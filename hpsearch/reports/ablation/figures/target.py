@@ -7,7 +7,7 @@ from hpsearch.base.words import duration, number
 from hpsearch.reports.ablation.costs import TimeToTarget
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, draw, positive_span, switched
+from hpsearch.reports.kit.canvas import MARKS, Layout, Trace, axis_style, draw, positive_span, switched
 from hpsearch.reports.kit.lanes import lanes_layout
 from hpsearch.reports.kit.page import Drawn
 
@@ -47,7 +47,6 @@ def _marks(by_arm: Sequence[TimeToTarget], unit: str) -> list[Trace]:
         for value, there in zip(times.values, times.reached, strict=True)
     ]
     medians = [(times.median, lane) for lane, times in enumerate(by_arm) if times.median is not None]
-    shared = {"type": "scatter", "mode": "markers", "hovertemplate": "%{hovertext}<extra></extra>"}
     amount = duration if unit == "seconds" else number
     groups: list[tuple[str, list[tuple[float, float, str]], Trace]] = [
         (
@@ -68,7 +67,7 @@ def _marks(by_arm: Sequence[TimeToTarget], unit: str) -> list[Trace]:
     ]
     return [
         {
-            **shared,
+            **MARKS,
             "name": name,
             "x": [x for x, _, _ in marks],
             "y": [y for _, y, _ in marks],

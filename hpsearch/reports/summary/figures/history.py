@@ -7,8 +7,8 @@ from plotly.graph_objects import Figure
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import score
-from hpsearch.reports.kit.canvas import Trace, axis_style, draw, lost_strip, positive_span
-from hpsearch.reports.kit.marks import MOST_POINTS, drawn, hover, shown_of
+from hpsearch.reports.kit.canvas import MARKS, Trace, axis_style, draw, lost_strip
+from hpsearch.reports.kit.marks import MOST_POINTS, drawn, hover, score_axis, shown_of
 from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.summary.numbers import Findings, Summary
@@ -37,8 +37,7 @@ def history_figure(summary: Summary) -> Figure:
     lost = any(p.mean is None and p.partial is None for p in summary.points)
     axes = dict(lost_strip(lost))
     scores = [s for p in summary.points for s in (*p.scores, p.partial) if s is not None]
-    log = not summary.objective.maximize and positive_span(scores) > 50
-    axes["yaxis"] = axis_style(summary.objective.metric, type="log" if log else "linear", **axes["yaxis"])
+    axes["yaxis"] = score_axis(summary, scores, **axes["yaxis"])
     last = max((p.point for p in summary.points), default=0)
     pad = max(0.5, 0.02 * last)
     whole = {"tickmode": "linear", "dtick": 1} if last <= 20 else {}
@@ -73,12 +72,11 @@ def _state(summary: Summary, shown: Sequence[Point], state: TrialState) -> Trace
     spread = [p.sd or 0.0 for p in points] if state is TrialState.COMPLETE else None
     heads = [f"{p.state.lower()}, {score(p.mean, p.sd)}" if scored else p.state.lower() for p in points]
     return {
-        **{"type": "scatter", "mode": "markers", "name": state.lower(), "x": [p.point for p in points]},
+        **{**MARKS, "name": state.lower(), "x": [p.point for p in points]},
         "y": y if scored else [0] * len(points),
         "yaxis": "y" if scored else "y2",
         "error_y": {"type": "data", "array": spread, "thickness": 1, "width": 0} if spread else {"visible": False},
         "hovertext": [hover(summary, p, head) for p, head in zip(points, heads, strict=True)],
-        "hovertemplate": "%{hovertext}<extra></extra>",
         "marker": {"color": colour, "symbol": symbol, "size": 8 if len(points) < 200 else 5, "opacity": 0.85},
     }
 

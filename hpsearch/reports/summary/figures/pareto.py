@@ -6,7 +6,17 @@ import hpsearch.reports.kit.theme as theme
 from hpsearch.base import words
 from hpsearch.base.types import Objective
 from hpsearch.base.words import number
-from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, draw, escape, menu, positive_span, round_ticks
+from hpsearch.reports.kit.canvas import (
+    MARKS,
+    Layout,
+    Trace,
+    axis_style,
+    draw,
+    escape,
+    log_axis,
+    positive_span,
+    switched,
+)
 from hpsearch.reports.kit.marks import MOST_POINTS, drawn, hover, shown_of
 from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
@@ -38,20 +48,14 @@ def pareto_figure(summary: Summary, front: Front) -> Figure:
     Returns:
         The figure: the primary objective upwards, the other to the right.
     """
-    others = range(1, len(front.objectives))
-    views = [_view(summary, front, other) for other in others]
-    traces = [trace for view in views for trace in view]
-    owners = [i for i, view in enumerate(views) for _ in view]
-    for trace, owner in zip(traces, owners, strict=True):
-        trace["visible"] = owner == 0
-    entries: list[tuple[str, list[object]]] = [
-        (escape(front.objectives[other].metric), [{"visible": [o == i for o in owners]}, _axes(front, other)])
-        for i, other in enumerate(others)
+    views = [
+        (escape(front.objectives[other].metric), _view(summary, front, other), _axes(front, other))
+        for other in range(1, len(front.objectives))
     ]
-    menus = [menu("Against", "dropdown", entries)] if len(views) > 1 else []
+    traces, layout = switched("Against", views)
     names = ", ".join(f"{o.metric} ({'larger' if o.maximize else 'smaller'} is better)" for o in front.objectives)
     alt = f"Scatter chart of {len(front.values)} points over {names}; {len(front.front)} are on the Pareto front."
-    return draw(traces, {**_axes(front, 1), "updatemenus": menus}, alt)
+    return draw(traces, layout, alt)
 
 
 def _view(summary: Summary, front: Front, other: int) -> list[Trace]:
@@ -61,15 +65,14 @@ def _view(summary: Summary, front: Front, other: int) -> list[Trace]:
     by_number = {p.point: p for p in summary.points}
     best = sorted((by_number[n] for n in front.front), key=lambda p: front.values[p.point][other])
     faint = {"color": theme.MUTED, "size": 7 if len(points) < 400 else 4, "opacity": 0.5}
-    marks: Trace = {"type": "scatter", "hovertemplate": "%{hovertext}<extra></extra>"}
     strong = {"color": theme.BLUE, "size": 10, "symbol": "diamond"}
     shape = "vh" if front.objectives[other].maximize else "hv"
     line = {"color": theme.BLUE, "width": 1.6, "shape": shape, "dash": "dot"}
     joined = len(front.objectives) == 2
     return [
-        {**marks, **_at(summary, front, beaten, other), "mode": "markers", "name": "dominated", "marker": faint},
+        {**MARKS, **_at(summary, front, beaten, other), "name": "dominated", "marker": faint},
         {
-            **{**marks, **_at(summary, front, best, other), "name": "Pareto front"},
+            **{**MARKS, **_at(summary, front, best, other), "name": "Pareto front"},
             **{"mode": "lines+markers" if joined else "markers", "marker": strong, "line": line},
         },
     ]
@@ -97,7 +100,4 @@ def _axis(front: Front, index: int) -> Layout:
     values = [row[index] for row in front.values.values()]
     log = positive_span(values) > LOG_SPAN and (index > 0 or not objective.maximize)
     title = f"{objective.metric} ({'max' if objective.maximize else 'min'})"
-    if not log:
-        return axis_style(title)
-    ticks = round_ticks(True, min(values), max(values))
-    return axis_style(title, type="log", tickvals=ticks, ticktext=[number(tick) for tick in ticks])
+    return log_axis(title, values) if log else axis_style(title)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialState
-from hpsearch.reports.kit.canvas import Layout, Trace, plane_axis
+from hpsearch.reports.kit.canvas import MARKS, Layout, Trace, plane_axis
 from hpsearch.reports.kit.marks import outcome, spread_out, states_of
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
@@ -15,10 +15,7 @@ MOST_PAIRED = 800  # points drawn per pair
 
 def marks_at(name: str, points: Sequence[Point], x: Axis, y: Axis) -> Trace:
     """Return points as marks over two hyperparameters, without their colour."""
-    return {
-        **{"type": "scatter", "mode": "markers", "name": name, "x": spread_out(x, points), "y": spread_out(y, points)},
-        "hovertemplate": "%{hovertext}<extra></extra>",
-    }
+    return {**MARKS, "name": name, "x": spread_out(x, points), "y": spread_out(y, points)}
 
 
 def lost_marks(summary: Summary, points: Sequence[Point], x: Axis, y: Axis) -> list[Trace]:

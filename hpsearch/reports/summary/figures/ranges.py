@@ -7,7 +7,7 @@ from plotly.graph_objects import Figure
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base import words
 from hpsearch.base.words import number
-from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, draw, escape, shorten
+from hpsearch.reports.kit.canvas import MARKS, Layout, Trace, axis_style, draw, escape, shorten
 from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.importance import leading
@@ -48,7 +48,7 @@ def ranges_figure(summary: Summary, axes: Sequence[Axis]) -> Figure:
     at = [(axis, p) for axis in axes for p in points if axis.key in p.params]
     traces: list[Trace] = [
         {
-            **{"type": "scatter", "mode": "markers", "name": "near the best"},
+            **{**MARKS, "name": "near the best"},
             **{"x": [round(a.relative(p.params[a.key]), 4) for a, p in at], "y": [lanes[a.key] for a, _ in at]},
             "marker": {
                 "color": theme.BLUE,
@@ -58,7 +58,6 @@ def ranges_figure(summary: Summary, axes: Sequence[Axis]) -> Figure:
                 "line": {"width": 1.6},
             },
             "hovertext": [f"point {p.point}: {escape(a.name)} {number(p.params[a.key])}" for a, p in at],
-            "hovertemplate": "%{hovertext}<extra></extra>",
         },
         *_best(summary, axes, lanes),
     ]

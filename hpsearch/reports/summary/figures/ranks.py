@@ -2,12 +2,11 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
-from hpsearch.reports.kit.canvas import Trace, colour_bar, draw, escape, menu
+from hpsearch.reports.kit.canvas import Trace, colour_bar, draw, escape, switched
 from hpsearch.reports.kit.marks import drawn, outcome, ranks, shown_of
 from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
@@ -42,18 +41,13 @@ def rank_figure(summary: Summary, importance: Importance | None) -> Figure:
     pairs = list(itertools.combinations(leading(summary, importance)[:_PAIRED], 2))
     points = drawn(summary, summary.points, MOST_PAIRED)
     share = dict(zip((p.point for p in points), ranks(summary, points), strict=True))
-    views = [_ranked(summary, points, share, x, y) for x, y in pairs]
-    owners = [i for i, view in enumerate(views) for _ in view]
-    traces = [{**trace, "visible": owner == 0} for owner, trace in zip(owners, itertools.chain(*views), strict=True)]
-    entries: list[tuple[str, list[Any]]] = [
-        (escape(f"{x.name} – {y.name}"), [{"visible": [owner == i for owner in owners]}, plane_axes(x, y)])
-        for i, (x, y) in enumerate(pairs)
+    views = [
+        (escape(f"{x.name} – {y.name}"), _ranked(summary, points, share, x, y), plane_axes(x, y)) for x, y in pairs
     ]
-    menus = [menu("Pair", "dropdown", entries)] if len(pairs) > 1 else []
+    traces, layout = switched("Pair", views)
     x, y = pairs[0]
     alt = f"Scatter chart of {len(points)} points over {x.name} and {y.name}, the darker the better they rank."
-    layout = {**plane_axes(x, y), "updatemenus": menus, "height": 460, "margin": {"l": 64, "r": 72, "t": 34, "b": 54}}
-    return draw(traces, layout, alt)
+    return draw(traces, {**layout, "height": 460, "margin": {"l": 64, "r": 72, "t": 34, "b": 54}}, alt)
 
 
 def _ranked(summary: Summary, points: Sequence[Point], share: dict[int, float], x: Axis, y: Axis) -> list[Trace]:

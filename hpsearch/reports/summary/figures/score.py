@@ -10,18 +10,18 @@ import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import number, score
 from hpsearch.reports.kit.canvas import (
+    MARKS,
     Layout,
     Trace,
-    axis_style,
     coordinate,
     draw,
     escape,
     lost_strip,
     menu,
     parameter_axis,
-    positive_span,
+    switched,
 )
-from hpsearch.reports.kit.marks import MANY_POINTS, MOST_POINTS, drawn, hover, shown_of
+from hpsearch.reports.kit.marks import MANY_POINTS, MOST_POINTS, drawn, hover, score_axis, shown_of
 from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
@@ -47,20 +47,10 @@ def score_figure(summary: Summary) -> Figure:
         The figure; without a searched hyperparameter the scores stand over the points' numbers.
     """
     axes = [*([summary.main] if summary.main else []), *(a for a in summary.axes if a is not summary.main)]
-    views = [_view(summary, axis) for axis in axes] or [_view(summary, _numbers(summary))]
-    traces = [trace for view, _ in views for trace in view]
-    owners = [i for i, (view, _) in enumerate(views) for _ in view]
-    for trace, owner in zip(traces, owners, strict=True):
-        trace["visible"] = owner == 0
-    menus = []
-    if len(views) > 1:
-        entries: list[tuple[str, list[Any]]] = [
-            (escape(axes[i].name), [{"visible": [owner == i for owner in owners]}, layout])
-            for i, (_, layout) in enumerate(views)
-        ]
-        menus.append(menu("Against", "dropdown", entries))
-    menus += _zoom(summary)
-    return draw(traces, {**_frame(summary), **views[0][1], "updatemenus": menus}, _alt(summary))
+    views = [(escape(axis.name), *_view(summary, axis)) for axis in axes or [_numbers(summary)]]
+    traces, layout = switched("Against", views)
+    menus = [*layout["updatemenus"], *_zoom(summary)]
+    return draw(traces, {**_frame(summary), **layout, "updatemenus": menus}, _alt(summary))
 
 
 def _numbers(summary: Summary) -> Axis:
@@ -81,9 +71,8 @@ def _view(summary: Summary, axis: Axis) -> tuple[list[Trace], Layout]:
 def _frame(summary: Summary) -> Layout:
     axes = dict(lost_strip(_any_lost(summary)))
     scores = [s for p in summary.points for s in p.scores]
-    log = not summary.objective.maximize and positive_span(scores) > 50
-    axes["yaxis"] = axis_style(summary.objective.metric, type="log" if log else "linear", **axes["yaxis"])
-    if not log and len(scores) > 1:
+    axes["yaxis"] = score_axis(summary, scores, **axes["yaxis"])
+    if axes["yaxis"]["type"] == "linear" and len(scores) > 1:
         axes["yaxis"]["range"] = _roomy(scores)
     return axes
 
@@ -105,7 +94,7 @@ def _means(summary: Summary, points: Sequence[Point], place: dict[int, float], l
         traces.append(_seeds(summary, points, place))
     spread = {"type": "data", "array": [p.sd or 0 for p in done], "thickness": 1.2, "width": 3, "visible": not line}
     traces.append({
-        "type": "scatter",
+        **MARKS,
         "name": "mean over seeds" if any(p.n > 1 for p in done) else "one seed per point",
         "mode": "lines+markers" if line else "markers",
         "x": x,
@@ -114,7 +103,6 @@ def _means(summary: Summary, points: Sequence[Point], place: dict[int, float], l
         "line": {"color": theme.BLUE, "width": 2},
         "marker": {"color": theme.BLUE, "size": 8 if len(done) < 200 else 5, "opacity": 1 if line else 0.75},
         "hovertext": [_hover(summary, p) for p in done],
-        "hovertemplate": "%{hovertext}<extra></extra>",
     })
     return traces + _ring(summary, place)
 
@@ -132,13 +120,11 @@ def _band(done: Sequence[Point], x: Sequence[float]) -> list[Trace]:
 def _seeds(summary: Summary, points: Sequence[Point], place: dict[int, float]) -> Trace:
     rows = [(place[p.point], s, who, p) for p in points for who, s in zip(p.replicates, p.scores, strict=True)]
     return {
-        "type": "scatter",
+        **MARKS,
         "name": "each seed",
-        "mode": "markers",
         "x": [row[0] for row in rows],
         "y": [row[1] for row in rows],
         "hovertext": [hover(summary, p, f"{score(s)} with seed {who[0]}") for _, s, who, p in rows],
-        "hovertemplate": "%{hovertext}<extra></extra>",
         "marker": {"color": theme.BLUE, "size": 6, "opacity": 0.45, "line": {"width": 0}},
     }
 
@@ -159,13 +145,11 @@ def _partial(summary: Summary, points: Sequence[Point], place: dict[int, float])
     colour, symbol = theme.STATES[TrialState.PRUNED]
     return [
         {
-            "type": "scatter",
+            **MARKS,
             "name": "stopped early",
-            "mode": "markers",
             "x": [place[p.point] for p in stopped],
             "y": [p.partial for p in stopped],
             "hovertext": [_hover(summary, p) for p in stopped],
-            "hovertemplate": "%{hovertext}<extra></extra>",
             "marker": {"color": colour, "symbol": symbol, "size": 8, "opacity": 0.8},
         }
     ]
@@ -178,14 +162,12 @@ def _lost(summary: Summary, points: Sequence[Point], place: dict[int, float]) ->
         colour, symbol = theme.STATES[state]
         if lost:
             traces.append({
-                "type": "scatter",
+                **MARKS,
                 "name": name,
-                "mode": "markers",
                 "yaxis": "y2",
                 "x": [place[p.point] for p in lost],
                 "y": [0] * len(lost),
                 "hovertext": [_lost_hover(summary, p) for p in lost],
-                "hovertemplate": "%{hovertext}<extra></extra>",
                 "marker": {"color": colour, "symbol": symbol, "size": 9},
             })
     return traces

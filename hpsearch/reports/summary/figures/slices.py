@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
-from hpsearch.reports.kit.canvas import Layout, Trace, draw, plane_axis
+from hpsearch.reports.kit.canvas import MARKS, Layout, Trace, draw, plane_axis
 from hpsearch.reports.kit.marks import drawn, outcome, score_axis, shown_of, spread_out, states_of
 from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
@@ -67,11 +67,10 @@ def _panel(summary: Summary, axis: Axis, name: str, scores: Sequence[float], *, 
         colour, symbol = theme.STATES[state]
         heights = [_height(p, foot) for p in members]
         traces.append({
-            **{"type": "scatter", "mode": "markers", "name": group, "legendgroup": group, "showlegend": legend},
+            **{**MARKS, "name": group, "legendgroup": group, "showlegend": legend},
             **{"xaxis": f"x{name}", "yaxis": f"y{name}", "x": spread_out(axis, members), "y": heights},
             "marker": {"color": colour, "symbol": symbol, "size": 7 if len(points) < 200 else 4, "opacity": 0.75},
             "hovertext": [outcome(summary, p) for p in members],
-            "hovertemplate": "%{hovertext}<extra></extra>",
         })
     best = summary.best
     if best is not None and axis.key in best.params:
