@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import plotly.graph_objects as go
-from matplotlib.figure import Figure
 from plotly.subplots import make_subplots
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.files import replace_text
-from hpsearch.reports.kit.svg import svg_text
+from hpsearch.reports.kit.still import still
 
 COLUMNS = 5
+WIDTH = 1200
+"""Pixels of the still picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ def write_schedules(drawn: Sequence[Drawn], folder: Path) -> tuple[Path, Path]:
     Returns:
         The paths of ``schedulers.html`` and ``schedulers.svg``.
     """
-    page = schedules_figure(drawn).to_html(include_plotlyjs=True, full_html=True)
-    html = replace_text(folder / "schedulers.html", page)
-    return html, replace_text(folder / "schedulers.svg", schedules_svg(drawn))
+    figure = schedules_figure(drawn)
+    html = replace_text(folder / "schedulers.html", figure.to_html(include_plotlyjs=True, full_html=True))
+    return html, replace_text(folder / "schedulers.svg", still(figure, WIDTH))
 
 
 def _top(drawn: Sequence[Drawn]) -> float:
@@ -67,11 +68,6 @@ def _top(drawn: Sequence[Drawn]) -> float:
 def _end(drawn: Sequence[Drawn]) -> float:
     """Return where the epoch axis ends: a little beyond the last step, so that its number is drawn."""
     return 1.02 * max((len(each.lr) / each.steps_per_epoch for each in drawn), default=1.0)
-
-
-def _lowest(place: int, count: int) -> bool:
-    """Whether no panel is below this one, so that it carries the numbers of the epoch axis."""
-    return place + COLUMNS >= count
 
 
 def _title(each: Drawn, top: float) -> str:
@@ -106,7 +102,7 @@ def schedules_figure(drawn: Sequence[Drawn]) -> go.Figure:
                 hovertemplate=f"{each.name}<br>epoch %{{x:.2f}}<br>{name} %{{y:.4g}}<extra></extra>",
             )
             figure.add_trace(trace, row=place // COLUMNS + 1, col=place % COLUMNS + 1)
-        if _lowest(place, len(drawn)):
+        if place + COLUMNS >= len(drawn):  # no panel is below this one
             figure.update_xaxes(showticklabels=True, row=place // COLUMNS + 1, col=place % COLUMNS + 1)
     figure.update_layout(
         template="none",
@@ -118,33 +114,3 @@ def schedules_figure(drawn: Sequence[Drawn]) -> go.Figure:
     figure.update_xaxes(gridcolor=theme.GRID, zeroline=False, range=[0, _end(drawn)])
     figure.update_yaxes(gridcolor=theme.GRID, zeroline=False, range=[-0.04 * top, top])
     return figure
-
-
-def schedules_svg(drawn: Sequence[Drawn]) -> str:
-    """Draw the schedules as SVG; the same schedules always give the same bytes.
-
-    Args:
-        drawn: the schedules in order.
-
-    Returns:
-        SVG text.
-    """
-    count = math.ceil(len(drawn) / COLUMNS)
-    return svg_text(lambda figure: _panels(figure, drawn, count), (2.4 * COLUMNS, 1.7 * count))
-
-
-def _panels(figure: Figure, drawn: Sequence[Drawn], count: int) -> None:
-    top = _top(drawn)
-    axes = figure.subplots(count, COLUMNS, sharex=True, sharey=True, squeeze=False).flatten()
-    for place, (ax, each) in enumerate(zip(axes, drawn, strict=False)):
-        ax.plot(each.epochs, each.lr, color=theme.BLUE, linewidth=1.5, drawstyle="steps-post")
-        if each.momentum is not None:
-            ax.plot(each.epochs, each.momentum, ":", color=theme.RED, linewidth=1.5)
-        ax.set_title(_title(each, top), fontsize=9)
-        ax.set_ylim(-0.04 * top, top)
-        ax.set_xlim(0, _end(drawn))
-        ax.tick_params(labelbottom=_lowest(place, len(drawn)))
-    for ax in axes[len(drawn) :]:
-        ax.set_visible(False)
-    figure.supxlabel("epoch", fontsize=9)
-    figure.supylabel("rate / optimizer.lr (dotted: momentum)", fontsize=9)

@@ -5,18 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 from plotly.subplots import make_subplots
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.files import replace_text
-from hpsearch.base.words import number
 from hpsearch.reports.curvature.numbers import Curvature
-from hpsearch.reports.kit.svg import svg_text
+from hpsearch.reports.kit.still import still
 
 FLOOR = 1e-6
 """Least density shown, as a share of the largest."""
+WIDTH = 960
+"""Pixels of the still picture."""
 LABELS = (
     ("eigenvalue of the Hessian", "density"),
     ("distance along the lowest eigenvector", "training loss"),
@@ -34,9 +33,9 @@ def write_curvature(found: Curvature, run: str, folder: Path) -> tuple[Path, Pat
     Returns:
         The paths of ``curvature.html`` and ``curvature.svg``.
     """
-    page = curvature_figure(found, run).to_html(include_plotlyjs=True, full_html=True)
-    html = replace_text(folder / "curvature.html", page)
-    return html, replace_text(folder / "curvature.svg", curvature_svg(found))
+    figure = curvature_figure(found, run)
+    html = replace_text(folder / "curvature.html", figure.to_html(include_plotlyjs=True, full_html=True))
+    return html, replace_text(folder / "curvature.svg", still(figure, WIDTH))
 
 
 def _density(found: Curvature) -> tuple[list[float], list[float]]:
@@ -77,7 +76,7 @@ def curvature_figure(found: Curvature, run: str) -> go.Figure:
         title={"text": f"{run}: {found.verdict}", "subtitle": {"text": found.reason}},
         font={"family": theme.FONT, "size": 12, "color": theme.INK},
         height=480,
-        margin={"l": 70, "r": 20, "t": 100, "b": 50},
+        margin={"l": 84, "r": 20, "t": 100, "b": 50},
         legend={"orientation": "h", "y": -0.18},
     )
     return figure
@@ -99,30 +98,3 @@ def _traces(found: Curvature) -> list[tuple[int, go.Scatter]]:
         (panel, go.Scatter(x=xs, y=ys, name=name, hovertemplate=name + end, **style))
         for panel, name, xs, ys, style in series
     ]
-
-
-def curvature_svg(found: Curvature) -> str:
-    """Draw a curvature as SVG; the same one always gives the same bytes.
-
-    Args:
-        found: the curvature.
-
-    Returns:
-        SVG text.
-    """
-    return svg_text(lambda figure: _panels(figure, found), (9.6, 3.8))
-
-
-def _panels(figure: Figure, found: Curvature) -> None:
-    left, right = figure.subplots(1, 2)
-    x, y = _density(found)
-    left.semilogy(x, y, color=theme.BLUE)
-    left.plot(_outermost(found), [min(y)] * len(_outermost(found)), "|", color=theme.RED, markersize=10)
-    left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    left.set_title(f"minimum ratio {number(found.positive.mean)}", fontsize=10)
-    right.plot(found.line.distances, _parabola(found), ":", color=theme.MUTED)
-    right.plot(found.line.distances, found.line.losses, ".-", color=theme.BLUE)
-    right.set_title(f"{found.verdict}; dotted: second order", fontsize=10)
-    for ax, (across, up) in zip((left, right), LABELS, strict=True):
-        ax.set_xlabel(across)
-        ax.set_ylabel(up)

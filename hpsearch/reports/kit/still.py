@@ -47,6 +47,7 @@ LEGEND_LETTER_PX = 6.5
 LEGEND_COLUMNS = 6  # at most
 LEGEND_UPRIGHT_PX = 44  # of a legend to the right of the plot, beside its letters
 TEXT = 9  # points of a legend and of a note
+TITLE = 10  # points of the title of a whole figure
 _BAR_GAP, _BAR_WIDTH = 0.015, 0.016  # of a colour bar, in shares of the width
 
 
@@ -125,9 +126,13 @@ def fill(drawn: Figure, figure: go.Figure) -> None:
     for shape in layout.get("shapes") or ():
         _shape(axes.get((_own(shape, "xref", "x"), _own(shape, "yref", "y")), first), shape)
     for note in layout.get("annotations") or ():
-        _note(axes.get((_own(note, "xref", "x"), _own(note, "yref", "y")), first), note)
+        _note(axes.get((_own(note, "xref", "x"), _own(note, "yref", "y")), first), note, box)
     _bars(drawn, traces, box)
     _legend(drawn, axes.values(), box, _upright(layout))
+    title = layout.get("title") or {}
+    if title.get("text"):
+        told = [title["text"], (title.get("subtitle") or {}).get("text") or ""]
+        drawn.suptitle("\n".join(map(plain, told)), x=0.01, ha="left", wrap=True, fontsize=TITLE)
 
 
 def _box(traces: Sequence[Part], layout: Part, width: int, height: int) -> tuple[float, float, float, float]:
@@ -211,7 +216,9 @@ def _ticks(line: XAxis | YAxis, style: Part) -> None:
         line.set_major_formatter(PercentFormatter(1, 0))
     if style.get("showgrid") is False:
         line.grid(False)
-    if style.get("showticklabels") is False or style.get("visible") is False:
+    if style.get("showticklabels") is False:
+        line.set_tick_params(which="both", label1On=False, tick1On=False)
+    if style.get("visible") is False:
         line.set_ticks([])
 
 
@@ -243,7 +250,7 @@ def _shape(ax: Axes, shape: Part) -> None:
     ax.set(xlim=limits[0], ylim=limits[1])
 
 
-def _note(ax: Axes, note: Part) -> None:
+def _note(ax: Axes, note: Part, box: tuple[float, float, float, float]) -> None:
     """Put a text where plotly has it: on a logarithmic axis it counts in decades, in paper in shares of the plot."""
     place = []
     for axis in ("x", "y"):
@@ -253,6 +260,8 @@ def _note(ax: Axes, note: Part) -> None:
         place.append((10**value if log else value, paper))
     (x, over), (y, up) = place
     coords = ("axes fraction" if over else "data", "axes fraction" if up else "data")
+    if note.get("xref") == note.get("yref") == "paper":  # that of all panes
+        x, y, coords = box[0] + x * box[2], box[1] + y * box[3], ("figure fraction", "figure fraction")
     ends = {"left": "left", "right": "right"}.get(str(note.get("xanchor")), "center")
     upright = {"top": "top", "bottom": "bottom"}.get(str(note.get("yanchor")), "center")
     away = (note.get("ax") or 0, -(note.get("ay") or 0)) if note.get("showarrow") else (0, 0)

@@ -5,7 +5,8 @@ import pytest
 from scipy.linalg import eigh_tridiagonal
 
 from hpsearch.reports.curvature.numbers import Spectrum, Verdict, density, judge, quadrature, shares
-from hpsearch.reports.curvature.page import curvature_figure, curvature_svg
+from hpsearch.reports.curvature.page import curvature_figure
+from hpsearch.reports.kit.still import still
 
 
 def spectrum(values, errors=None):
@@ -135,5 +136,6 @@ def test_the_figures_show_density_eigenvalues_and_line():
     assert list(figure.data[1].x) == [-0.5, 2.0]
     assert list(figure.data[2].y) == [0.75, 1.0, 0.75]
     assert "single/0/0: saddle" in figure.layout.title.text
-    assert curvature_svg(found) == curvature_svg(found)
-    assert "saddle" in curvature_svg(found) and ">0.01<" in curvature_svg(found) and "$" not in curvature_svg(found)
+    picture = still(figure)
+    assert picture == still(figure)
+    assert ">single/0/0: saddle<" in picture and ">0.01<" in picture and "$" not in picture
