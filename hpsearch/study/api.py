@@ -23,7 +23,7 @@ from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hpsearch.reports.kit.page import Drawn
+    from hpsearch.reports.kit.canvas import Drawn
     from hpsearch.reports.kit.still import Drawing
 
 LOCAL_MODULE = "hpsearch_given"

@@ -10,8 +10,8 @@ from hpsearch.reports.ablation.comparisons import Difference, judged, paired, ta
 from hpsearch.reports.ablation.figures.differences import differences_figure
 from hpsearch.reports.ablation.tables import COMPARED, STRENGTH, against, mean, setting, strength
 from hpsearch.reports.ablation.tuning import nuisance_of
+from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.cells import NONE, Cell
-from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import objective_of
 from hpsearch.reports.kit.tables import Table, as_table
 

@@ -12,8 +12,9 @@ from hpsearch.base.plain import ABSENT, changes
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.comparison.figures import best_curves_figure, best_figure, overlay_figure
 from hpsearch.reports.comparison.numbers import Comparison, compare, doubts, shown, verdict
+from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.cells import Cell
-from hpsearch.reports.kit.page import Drawn, Tile, panel, render_page
+from hpsearch.reports.kit.page import Tile, panel, render_page
 from hpsearch.reports.kit.points import Results, results_of
 from hpsearch.reports.kit.space import Axis, combined
 from hpsearch.reports.kit.tables import Row, Table, best_command, evidence, flat

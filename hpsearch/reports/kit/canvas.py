@@ -3,7 +3,7 @@
 import html
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.words import number
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 Trace = dict[str, Any]
 Layout = dict[str, Any]
+Drawn: TypeAlias = tuple[str, str, str, "Figure"]
+"""Name, title, how to read it, and the figure."""
+FigureWithAid: TypeAlias = tuple[str, "Figure"]
+"""How to read a figure, and the figure."""
 MARKS: Trace = {"type": "scatter", "mode": "markers", "hovertemplate": "%{hovertext}<extra></extra>"}
 """What marks have in common that say on hover each its own text, ``hovertext``."""
 _CLEAR = "rgba(0,0,0,0)"

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeAlias
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.graph_objects import Figure
@@ -53,12 +53,6 @@ class Tile:
     label: str
     value: str
     note: str
-
-
-Drawn: TypeAlias = tuple[str, str, str, Figure]
-"""Name, title, how to read it, and the figure."""
-FigureWithAid: TypeAlias = tuple[str, Figure]
-"""How to read a figure, and the figure."""
 
 
 @dataclass(frozen=True, slots=True)

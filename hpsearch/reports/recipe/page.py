@@ -8,9 +8,10 @@ from typing import Any
 
 from hpsearch.base.files import REPORT, replace_text
 from hpsearch.base.words import number
+from hpsearch.reports.kit.canvas import Drawn, FigureWithAid
 from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
-from hpsearch.reports.kit.page import Drawn, FigureWithAid, Panel, panel, render_page
+from hpsearch.reports.kit.page import Panel, panel, render_page
 from hpsearch.reports.kit.tables import as_table, flat
 
 _MARKS = {"pass": "✓", "warn": "!", "fail": "✗"}

@@ -8,7 +8,8 @@ from pathlib import Path
 from hpsearch.base import words
 from hpsearch.base.files import REPORT, replace_text
 from hpsearch.base.types import TrialState, TrialTable
-from hpsearch.reports.kit.page import Drawn, Tile, panel, render_page
+from hpsearch.reports.kit.canvas import Drawn
+from hpsearch.reports.kit.page import Tile, panel, render_page
 from hpsearch.reports.kit.setup import fixed_settings
 from hpsearch.reports.kit.space import floats, plain
 from hpsearch.reports.kit.tables import Table, best_command, flat

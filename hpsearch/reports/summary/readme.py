@@ -5,8 +5,8 @@ from pathlib import Path
 
 from hpsearch.base.files import replace_text
 from hpsearch.base.types import TrialTable
+from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
-from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import ranked
 from hpsearch.reports.kit.setup import fixed_settings, took
 from hpsearch.reports.kit.still import still

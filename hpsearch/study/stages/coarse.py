@@ -1,9 +1,10 @@
 """Coarse search: the whole space, evenly spread points, a few epochs."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from hpsearch.base.errors import check_int
+from hpsearch.reports.kit.canvas import FigureWithAid
 from hpsearch.search.space import Space
 from hpsearch.study.narrow import narrowed, within
 from hpsearch.study.stages.base import Context, Finding, Verdict
@@ -16,9 +17,6 @@ from hpsearch.study.stages.common import (
     scores_figure,
     scores_of,
 )
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.page import FigureWithAid
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class Coarse:
         )
 
     @staticmethod
-    def figure(finding: Finding, metric: str) -> "FigureWithAid | None":
+    def figure(finding: Finding, metric: str) -> FigureWithAid | None:
         """Draw the scores of all points."""
         return scores_figure(finding.series, metric)
 

@@ -3,16 +3,15 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hpsearch.base.errors import ConfigError, check_float
 from hpsearch.base.types import TrialTable
 from hpsearch.base.words import label, number, score, settings
+from hpsearch.reports.kit import theme
+from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw, escape, log_axis
 from hpsearch.reports.kit.points import Point, ranked, results_of
 from hpsearch.study.stages.base import Finding, Verdict
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.page import FigureWithAid
 
 RATE = "optimizer.lr"
 _WORST_FIRST = (Verdict.FAIL, Verdict.WARN)
@@ -122,7 +121,7 @@ def check_factors(key: str, factors: Sequence[float]) -> None:
         check_float(key, factor, "(0, inf)")
 
 
-def scores_figure(series: Mapping[str, Any], metric: str) -> "FigureWithAid | None":
+def scores_figure(series: Mapping[str, Any], metric: str) -> FigureWithAid | None:
     """Draw the scores of points against the hyperparameter that is searched on a log scale, else the first number.
 
     Args:
@@ -132,9 +131,6 @@ def scores_figure(series: Mapping[str, Any], metric: str) -> "FigureWithAid | No
     Returns:
         How to read the figure, and the figure; None without a point.
     """
-    from hpsearch.reports.kit import theme
-    from hpsearch.reports.kit.canvas import axis_style, draw, escape, log_axis
-
     if not series.get("scores"):
         return None
     params, scores = series["params"], series["scores"]

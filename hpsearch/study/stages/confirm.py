@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from hpsearch.base.errors import check_int
 from hpsearch.base.grammar import value_text
 from hpsearch.base.types import TrialTable
 from hpsearch.base.words import decimals, settings
+from hpsearch.reports.kit import theme
+from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw, escape
 from hpsearch.reports.kit.space import floats
 from hpsearch.statistics.intervals import mean_interval
 from hpsearch.statistics.optimism import measured_optimism
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
 from hpsearch.study.stages.common import complete_points, counts
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.page import FigureWithAid
 
 FRESH = 1000
 """Added to the seed of the study: no earlier stage has seen the seeds of this one."""
@@ -95,11 +94,8 @@ class Confirm:
         return Finding(Verdict.PASS, sentence, numbers, handed={"winner": dict(winner.params)}, series=series)
 
     @staticmethod
-    def figure(finding: Finding, metric: str) -> "FigureWithAid | None":
+    def figure(finding: Finding, metric: str) -> FigureWithAid | None:
         """Draw the score of every candidate, seed by seed."""
-        from hpsearch.reports.kit import theme
-        from hpsearch.reports.kit.canvas import axis_style, draw, escape
-
         series = finding.series
         if not series.get("scores"):
             return None

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from hpsearch.base.errors import check_choice
 from hpsearch.base.types import TrialId, TrialState, TrialTable
@@ -11,13 +11,12 @@ from hpsearch.base.words import settings
 from hpsearch.reports.diagnosis.history import histories, history
 from hpsearch.reports.diagnosis.rules import Diagnosis, Label, diagnose
 from hpsearch.reports.diagnosis.study import SearchEvidence, study_diagnoses
+from hpsearch.reports.kit import theme
+from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw, escape, log_axis
 from hpsearch.reports.kit.points import best_first
 from hpsearch.reports.summary.numbers import Summary
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
 from hpsearch.study.stages.common import complete_points
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.page import FigureWithAid
 
 HIGH = (Label.UNDERFITTING, Label.PLATEAU)
 """What a shallower twin tells the reason of."""
@@ -71,11 +70,8 @@ class Curves:
         return Finding(Verdict.WARN, sentence, numbers, cause, advice, series=series)
 
     @staticmethod
-    def figure(finding: Finding, _metric: str) -> "FigureWithAid | None":
+    def figure(finding: Finding, _metric: str) -> FigureWithAid | None:
         """Draw the losses of all trials by epoch, those of the best in front."""
-        from hpsearch.reports.kit import theme
-        from hpsearch.reports.kit.canvas import axis_style, draw, escape, log_axis
-
         series = finding.series
         if not series.get("train"):
             return None

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from hpsearch.base.errors import ConfigError, check_float, check_int
 from hpsearch.base.words import label
+from hpsearch.reports.kit.canvas import FigureWithAid
 from hpsearch.reports.summary.numbers import summarize
 from hpsearch.study.stages import curves
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
@@ -19,9 +20,6 @@ from hpsearch.study.stages.common import (
     scores_figure,
     scores_of,
 )
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.page import FigureWithAid
 
 LATER = 1
 """Added to the recipe's seed: with the same one the points would lie in the narrower space as the coarse ones did in
@@ -115,7 +113,7 @@ class Fine:
         )
 
     @staticmethod
-    def figure(finding: Finding, metric: str) -> "FigureWithAid | None":
+    def figure(finding: Finding, metric: str) -> FigureWithAid | None:
         """Draw the scores of the points that trained to the end."""
         return scores_figure(finding.series, metric)
 

@@ -3,15 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from hpsearch.base.errors import ConfigError, check_choice, check_float, check_int
+from hpsearch.reports.kit import theme
+from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw, log_axis
 from hpsearch.reports.lr_range.numbers import LrRange, lr_range
 from hpsearch.reports.lr_range.rules import RULES
 from hpsearch.study.stages.base import Context, Finding, Verdict
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.page import FigureWithAid
 
 METHODS = ("probe", "range_test")
 DECAY = "optimizer.weight_decay"
@@ -111,11 +110,8 @@ class LrFind:
         return Finding(verdict, self._sentence(best, sound), numbers, cause, action, handed, series)
 
     @staticmethod
-    def figure(finding: Finding, _metric: str) -> "FigureWithAid | None":
+    def figure(finding: Finding, _metric: str) -> FigureWithAid | None:
         """Draw the losses against the learning rate, the fits and the range that is handed on."""
-        from hpsearch.reports.kit import theme
-        from hpsearch.reports.kit.canvas import axis_style, draw, log_axis
-
         series = finding.series
         if not series.get("curves"):
             return None

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from hpsearch.base.errors import check_float, check_int
+from hpsearch.reports.kit import theme
+from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw
 from hpsearch.study.stages.base import Context, Finding, Verdict
 from hpsearch.study.stages.common import RATE, Fault, check_factors, finding
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.page import FigureWithAid
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +81,8 @@ class OverfitSmall:
         return finding([fault], "", numbers, series)
 
     @staticmethod
-    def figure(finding: Finding, _metric: str) -> "FigureWithAid | None":
+    def figure(finding: Finding, _metric: str) -> FigureWithAid | None:
         """Draw the loss on the sample by step, at each rate that was tried."""
-        from hpsearch.reports.kit import theme
-        from hpsearch.reports.kit.canvas import axis_style, draw
-
         series = finding.series
         if not series.get("losses"):
             return None

@@ -1,7 +1,6 @@
 """What is claimed of batch size, momentum and learning rate: one file per claim, and here their list."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from hpsearch.reports.ablation.claims import (
     critical_batch_size,
@@ -13,9 +12,7 @@ from hpsearch.reports.ablation.claims import (
     updates_to_target,
 )
 from hpsearch.reports.ablation.claims.claim import Claim, Evidence, TestedClaim
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.page import Drawn
+from hpsearch.reports.kit.canvas import Drawn
 
 CLAIMS: tuple[Claim, ...] = (
     effective_rate.CLAIM,
@@ -44,7 +41,7 @@ def claims_of(evidence: Evidence) -> tuple[TestedClaim, ...]:
     return tuple(TestedClaim(claim, result) for claim, result in tested if result is not None)
 
 
-def claim_figures(tested: Sequence[TestedClaim]) -> "Iterator[Drawn]":
+def claim_figures(tested: Sequence[TestedClaim]) -> Iterator[Drawn]:
     """Yield the figures of tested claims.
 
     Args:

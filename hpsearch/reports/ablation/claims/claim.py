@@ -3,15 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.costs import Cost
 from hpsearch.reports.ablation.tuning import HELD, Nuisance
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.page import Drawn
+from hpsearch.reports.kit.canvas import Drawn
 
 BATCH, MOMENTUM, RATE = "data.batch_size", "optimizer.momentum", "optimizer.lr"
 
@@ -88,7 +86,7 @@ class Claim:
     statement: str
     factor: str | None
     test: Callable[[Evidence], ClaimResult | None]
-    figure: "Callable[[Mapping[int, ClaimResult]], Drawn | None] | None" = None
+    figure: Callable[[Mapping[int, ClaimResult]], Drawn | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hpsearch.reports.ablation.claims.drawing as drawing
 from hpsearch.base.types import Objective
@@ -19,10 +19,7 @@ from hpsearch.reports.ablation.claims.rates import (
 )
 from hpsearch.reports.ablation.tuning import ArmSearch
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, draw
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.page import Drawn
+from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, axis_style, draw
 
 _LANE = 22  # pixels of a momentum
 
@@ -94,7 +91,7 @@ def _test(evidence: Evidence) -> ClaimResult:
     return effective_rate(evidence.nuisance.searches, evidence.arms, evidence.objective)
 
 
-def _figure(results: Mapping[int, ClaimResult]) -> "Drawn":
+def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
     """Draw the scores over effective rates, a pane per group and a line per momentum, and which rates are best.
 
     Args:

@@ -14,13 +14,12 @@ from hpsearch.reports.ablation.claims.claim import Claim, ClaimResult, Evidence,
 from hpsearch.reports.ablation.claims.common import Replicate, decide, interval_numbers, interval_text
 from hpsearch.reports.ablation.claims.drawing import SCALING
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, draw
+from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, axis_style, draw
 from hpsearch.statistics.intervals import estimate
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hpsearch.reports.kit.page import Drawn
 
 LOSS, ACCURACY = "valid/loss", "valid/acc"
 _Bests: TypeAlias = tuple[Replicate, float, float, float]
@@ -95,7 +94,7 @@ def _test(evidence: Evidence) -> ClaimResult | None:
     return loss_before_accuracy(evidence.table, evidence.arms)
 
 
-def _figure(results: Mapping[int, ClaimResult]) -> "Drawn":
+def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
     """Draw for every trial the epoch of the highest accuracy against that of the lowest loss.
 
     Args:

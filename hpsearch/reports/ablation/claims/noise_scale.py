@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,7 @@ from hpsearch.reports.ablation.claims.claim import (
 from hpsearch.reports.ablation.claims.common import along_factor, decide, lead
 from hpsearch.reports.ablation.claims.rates import Rates, grid_step, rates_of, too_few_rates
 from hpsearch.reports.ablation.tuning import ArmSearch
-from hpsearch.reports.kit.canvas import Trace, draw, escape, shorten
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.page import Drawn
+from hpsearch.reports.kit.canvas import Drawn, Trace, draw, escape, shorten
 
 
 def noise_scale(searches: Sequence[ArmSearch], objective: Objective) -> ClaimResult:
@@ -98,7 +95,7 @@ def _test(evidence: Evidence) -> ClaimResult:
     return noise_scale(evidence.nuisance.searches, evidence.objective)
 
 
-def _figure(results: Mapping[int, ClaimResult]) -> "Drawn":
+def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
     """Draw the best rate of every batch size, the fitted slope and the slope of 1, on logarithmic axes.
 
     Args:

@@ -1,7 +1,7 @@
 """Claim 6: an epoch takes less time with a larger batch, until the device is full."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +11,8 @@ from hpsearch.base.words import duration
 from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.claims.claim import BATCH, Claim, ClaimResult, ClaimVerdict, Evidence, untested
 from hpsearch.reports.ablation.costs import Cost
-from hpsearch.reports.kit.canvas import Layout, Trace, draw, escape, shorten
+from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, draw, escape, shorten
 from hpsearch.statistics.intervals import Estimate
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.page import Drawn
 
 FLAT = 0.5
 """Exponent of time per update in batch size below which it counts as flat: less than half of proportional."""
@@ -93,7 +90,7 @@ def _test(evidence: Evidence) -> ClaimResult:
     return time_per_epoch(evidence.arms, evidence.costs)
 
 
-def _figure(results: Mapping[int, ClaimResult]) -> "Drawn":
+def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
     """Draw the time of an epoch and of an update against batch size on logarithmic axes.
 
     Args:

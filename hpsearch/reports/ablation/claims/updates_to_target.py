@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +17,8 @@ from hpsearch.reports.ablation.claims.critical_batch_size import curve_traces
 from hpsearch.reports.ablation.costs import Cost
 from hpsearch.reports.ablation.tuning import RETUNED
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import Layout, Trace, draw
+from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, draw
 from hpsearch.statistics.intervals import Estimate
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.page import Drawn
 
 LOSS, RELATIVE_LOSS = 0.02, 0.05
 """Loss of score that must be excluded: of a metric between 0 and 1, and of others relative to the smallest batch's."""
@@ -139,7 +136,7 @@ def _test(evidence: Evidence) -> ClaimResult:
     return updates_to_target(evidence.arms, evidence.costs, evidence.objective, _unfair(evidence))
 
 
-def _figure(results: Mapping[int, ClaimResult]) -> "Drawn | None":
+def _figure(results: Mapping[int, ClaimResult]) -> Drawn | None:
     """Draw the updates to the target against batch size on logarithmic axes, a pane per group.
 
     Args:

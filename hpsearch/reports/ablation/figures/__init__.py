@@ -10,7 +10,7 @@ from hpsearch.reports.ablation.figures.score_map import score_map
 from hpsearch.reports.ablation.figures.search import searches
 from hpsearch.reports.ablation.figures.target import target
 from hpsearch.reports.ablation.numbers import Ablation
-from hpsearch.reports.kit.page import Drawn
+from hpsearch.reports.kit.canvas import Drawn
 
 FIGURES: tuple[Callable[[Ablation], Iterator[Drawn]], ...] = (
     score_map,

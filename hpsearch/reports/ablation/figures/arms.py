@@ -7,9 +7,8 @@ from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.figures.style import arm_hover
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, draw, escape
+from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, axis_style, draw, escape
 from hpsearch.reports.kit.lanes import lane_traces, lanes_layout
-from hpsearch.reports.kit.page import Drawn
 
 
 def arms(found: Ablation) -> Iterator[Drawn]:

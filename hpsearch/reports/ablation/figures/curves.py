@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from hpsearch.reports.ablation.figures.style import arm_styles
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import SIDE_LEGEND, Trace, draw, escape, switched
+from hpsearch.reports.kit.canvas import SIDE_LEGEND, Drawn, Trace, draw, escape, switched
 from hpsearch.reports.kit.curves import STEP_LOSS, curves_of, metrics_of
 from hpsearch.reports.kit.marks import band_traces, curve_axes
-from hpsearch.reports.kit.page import Drawn
 
 _BANDED = 6  # arms; of more, bands hide each other
 _METRICS = 8

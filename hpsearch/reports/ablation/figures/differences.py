@@ -8,9 +8,8 @@ from hpsearch.reports.ablation.comparisons import Difference
 from hpsearch.reports.ablation.figures.style import difference_text
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import MARKS, Trace, axis_style, draw, escape
+from hpsearch.reports.kit.canvas import MARKS, Drawn, Trace, axis_style, draw, escape
 from hpsearch.reports.kit.lanes import error_bars, lanes_layout
-from hpsearch.reports.kit.page import Drawn
 
 _LOOKS = {
     "better": (theme.GREEN, "triangle-up"),

@@ -8,8 +8,7 @@ from hpsearch.reports.ablation.arms import Arm, Factor
 from hpsearch.reports.ablation.figures.style import arm_hover
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import Layout, axis_style, colour_bar, draw, escape, shorten
-from hpsearch.reports.kit.page import Drawn
+from hpsearch.reports.kit.canvas import Drawn, Layout, axis_style, colour_bar, draw, escape, shorten
 
 
 def score_map(found: Ablation) -> Iterator[Drawn]:

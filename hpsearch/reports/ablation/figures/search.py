@@ -10,8 +10,17 @@ from hpsearch.reports.ablation.figures.style import NAME, arm_styles
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.tuning import ArmSearch, TriedSetting
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import SIDE_LEGEND, Trace, axis_style, draw, escape, foot_trace, positive_span, shorten
-from hpsearch.reports.kit.page import Drawn
+from hpsearch.reports.kit.canvas import (
+    SIDE_LEGEND,
+    Drawn,
+    Trace,
+    axis_style,
+    draw,
+    escape,
+    foot_trace,
+    positive_span,
+    shorten,
+)
 
 _WITHOUT_TRIALS = (theme.MUTED, "solid")  # of an arm that has none yet
 

@@ -7,9 +7,8 @@ from hpsearch.base.words import duration, number
 from hpsearch.reports.ablation.costs import TimeToTarget
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import MARKS, Layout, Trace, axis_style, draw, positive_span, switched
+from hpsearch.reports.kit.canvas import MARKS, Drawn, Layout, Trace, axis_style, draw, positive_span, switched
 from hpsearch.reports.kit.lanes import lanes_layout
-from hpsearch.reports.kit.page import Drawn
 
 
 def target(found: Ablation) -> Iterator[Drawn]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from hpsearch.reports.kit.page import Drawn
+from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.summary.figures import (
     contour,
     curves,

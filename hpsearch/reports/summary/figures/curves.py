@@ -14,6 +14,7 @@ import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialTable
 from hpsearch.base.words import number, settings
 from hpsearch.reports.kit.canvas import (
+    Drawn,
     Layout,
     Trace,
     axis_style,
@@ -26,7 +27,6 @@ from hpsearch.reports.kit.canvas import (
     shorten,
 )
 from hpsearch.reports.kit.curves import STEP_LOSS, Array, Curve, curves_of, metrics_of, quantiles, smooth, thin
-from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.numbers import Findings, Summary
 

@@ -6,9 +6,8 @@ import hpsearch.reports.kit.theme as theme
 from hpsearch.base import words
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import number
-from hpsearch.reports.kit.canvas import Layout, draw, parameter_axis
+from hpsearch.reports.kit.canvas import Drawn, Layout, draw, parameter_axis
 from hpsearch.reports.kit.marks import drawn, outcome, states_of
-from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.summary.boundary import Frontier
 from hpsearch.reports.summary.figures.plane import MOST_PAIRED, marks_at, plane_axes
 from hpsearch.reports.summary.importance import Importance, leading

@@ -7,9 +7,8 @@ from plotly.graph_objects import Figure
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import score
-from hpsearch.reports.kit.canvas import MARKS, Trace, axis_style, draw, lost_strip
+from hpsearch.reports.kit.canvas import MARKS, Drawn, Trace, axis_style, draw, lost_strip
 from hpsearch.reports.kit.marks import MOST_POINTS, drawn, hover, score_axis, shown_of
-from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.summary.numbers import Findings, Summary
 

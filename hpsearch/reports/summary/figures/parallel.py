@@ -10,6 +10,7 @@ import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialTable
 from hpsearch.base.words import number, score
 from hpsearch.reports.kit.canvas import (
+    Drawn,
     Layout,
     Trace,
     axis_style,
@@ -21,7 +22,6 @@ from hpsearch.reports.kit.canvas import (
     shorten,
 )
 from hpsearch.reports.kit.marks import drawn, hover, ranks, shown_of
-from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis, floats
 from hpsearch.reports.summary.importance import strongest

@@ -8,6 +8,7 @@ from hpsearch.base.types import Objective
 from hpsearch.base.words import number
 from hpsearch.reports.kit.canvas import (
     MARKS,
+    Drawn,
     Layout,
     Trace,
     axis_style,
@@ -18,7 +19,6 @@ from hpsearch.reports.kit.canvas import (
     switched,
 )
 from hpsearch.reports.kit.marks import MOST_POINTS, drawn, hover, shown_of
-from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.summary.numbers import Findings, Summary
 from hpsearch.reports.summary.pareto import Front

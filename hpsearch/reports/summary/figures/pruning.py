@@ -4,8 +4,7 @@ from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialState
-from hpsearch.reports.kit.canvas import Trace, axis_style, draw
-from hpsearch.reports.kit.page import Drawn
+from hpsearch.reports.kit.canvas import Drawn, Trace, axis_style, draw
 from hpsearch.reports.summary.numbers import Findings
 from hpsearch.reports.summary.pruning import Pruning
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
-from hpsearch.reports.kit.canvas import Trace, colour_bar, draw, escape, switched
+from hpsearch.reports.kit.canvas import Drawn, Trace, colour_bar, draw, escape, switched
 from hpsearch.reports.kit.marks import drawn, outcome, ranks, shown_of
-from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.figures.plane import MOST_PAIRED, lost_marks, marks_at, plane_axes, ring_mark

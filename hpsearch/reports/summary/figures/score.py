@@ -11,6 +11,7 @@ from hpsearch.base.types import TrialState
 from hpsearch.base.words import number, score
 from hpsearch.reports.kit.canvas import (
     MARKS,
+    Drawn,
     Layout,
     Trace,
     coordinate,
@@ -22,7 +23,6 @@ from hpsearch.reports.kit.canvas import (
     switched,
 )
 from hpsearch.reports.kit.marks import MANY_POINTS, MOST_POINTS, drawn, hover, score_axis, shown_of
-from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.boundary import Stability

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
-from hpsearch.reports.kit.canvas import MARKS, Layout, Trace, draw, plane_axis
+from hpsearch.reports.kit.canvas import MARKS, Drawn, Layout, Trace, draw, plane_axis
 from hpsearch.reports.kit.marks import drawn, outcome, score_axis, shown_of, spread_out, states_of
-from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.importance import leading, mappable

@@ -9,9 +9,8 @@ from plotly.graph_objects import Figure
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.words import duration, score
-from hpsearch.reports.kit.canvas import Trace, axis_style, draw, escape, shorten
+from hpsearch.reports.kit.canvas import Drawn, Trace, axis_style, draw, escape, shorten
 from hpsearch.reports.kit.curves import thin
-from hpsearch.reports.kit.page import Drawn
 from hpsearch.reports.kit.space import floats
 from hpsearch.reports.summary.numbers import Findings
 
