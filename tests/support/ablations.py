@@ -8,9 +8,9 @@ import pandas as pd
 
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, name_of
-from hpsearch.reports.ablation.claims.claim import BATCH, MOMENTUM, RATE
+from hpsearch.reports.ablation.claims.claim import BATCH, MOMENTUM, RATE, Evidence
 from hpsearch.reports.ablation.costs import Cost, TimeToTarget
-from hpsearch.reports.ablation.tuning import ArmSearch, TriedSetting
+from hpsearch.reports.ablation.tuning import RETUNED, ArmSearch, Nuisance, TriedSetting
 from hpsearch.statistics.intervals import estimate
 from hpsearch.statistics.survival import kaplan_meier_median
 
@@ -118,6 +118,12 @@ def over_batches(updates, scores=None, sizes=None, **levels):
     """Arms and costs over batch sizes; `updates` maps a size to updates by seed."""
     arms = [arm((scores or {}).get(size, [0.9, 0.91, 0.92]), **{BATCH: size, **levels}) for size in updates]
     return arms, [cost(each) for each in updates.values()]
+
+
+def evidence(searches=(), arms=(), costs=(), objective=UP, mode=RETUNED, table=None):
+    """What a claim is tested on, of an ablation at equal steps."""
+    table = table or TrialTable("ablation", {"config": {"trainer": {"steps": 100}}}, NO_STEPS, NO_STEPS, NO_STEPS)
+    return Evidence(table, arms, costs, Nuisance(mode, (RATE,), {}, tuple(searches)), objective)
 
 
 def untested(claim, why):

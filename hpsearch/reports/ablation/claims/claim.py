@@ -8,7 +8,7 @@ from typing import Any
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.costs import Cost
-from hpsearch.reports.ablation.tuning import HELD, Nuisance
+from hpsearch.reports.ablation.tuning import HELD, ArmSearch, Nuisance
 from hpsearch.reports.kit.canvas import Drawn
 
 BATCH, MOMENTUM, RATE = "data.batch_size", "optimizer.momentum", "optimizer.lr"
@@ -39,6 +39,16 @@ class Evidence:
     costs: Sequence[Cost]
     nuisance: Nuisance
     objective: Objective
+
+    @property
+    def pairs(self) -> list[tuple[Arm, Cost]]:
+        """Every arm with what it cost."""
+        return list(zip(self.arms, self.costs, strict=True))
+
+    @property
+    def searches(self) -> Sequence[ArmSearch]:
+        """The searches of the arms for what was retuned for each."""
+        return () if self.nuisance.mode == HELD else self.nuisance.searches
 
     @property
     def no_best_rates(self) -> str:

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hpsearch.reports.ablation.claims.targets as targets
-from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.claims.claim import BATCH, Claim, ClaimResult, ClaimVerdict, Evidence, untested
 from hpsearch.reports.ablation.claims.common import decide, lead, together
-from hpsearch.reports.ablation.costs import Cost
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import Trace
 from hpsearch.statistics.intervals import RESAMPLES, resamples
@@ -19,7 +17,7 @@ from hpsearch.statistics.intervals import RESAMPLES, resamples
 _FAR = 8.0  # times the largest batch size; a corner further out is not drawn
 
 
-def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> ClaimResult:
+def critical_batch_size(evidence: Evidence) -> ClaimResult:
     """Test whether (S / S_min - 1) (E / E_min - 1) = 1 relates updates S and examples E = B S to a target.
 
     Solved for S it is the line ``S = S_min + E_min / B``, fitted by least squares of relative deviations; its corner is
@@ -28,17 +26,16 @@ def critical_batch_size(arms: Sequence[Arm], costs: Sequence[Cost]) -> ClaimResu
     https://arxiv.org/abs/1812.06162.
 
     Args:
-        arms: the arms.
-        costs: theirs, in the same order.
+        evidence: of the ablation.
 
     Returns:
         The result: supported when both constants are positive in 95 % of the resamples and the curve is within 20 % of
         the medians, not supported when it is further off; undecided where a target takes fewer than five epochs, for
         updates are counted to the end of one, and without three batch sizes that reached a target.
     """
-    groups = targets.groups_at_target(arms, costs)
+    groups = targets.groups_at_target(evidence)
     if not groups:
-        return untested(targets.too_few_at_target(arms, costs))
+        return untested(targets.too_few_at_target(evidence))
     numbers: dict[str, float] = {}
     verdicts, texts, series = [], [], {}
     for name, group in groups.items():
@@ -114,14 +111,10 @@ def _fit(sizes: NDArray[np.float64], updates: NDArray[np.float64]) -> NDArray[np
     return np.asarray((np.linalg.pinv(design) @ np.ones((len(updates), len(sizes), 1)))[:, :, 0])
 
 
-def _test(evidence: Evidence) -> ClaimResult:
-    return critical_batch_size(evidence.arms, evidence.costs)
-
-
 CLAIM = Claim(
     number=5,
     statement="(S / S_min - 1) (E / E_min - 1) = 1 relates updates and examples to a target; its corner is the "
     "critical batch size.",
     factor=BATCH,
-    test=_test,  # the figure of claim 4 draws the curve
+    test=critical_batch_size,  # the figure of claim 4 draws the curve
 )

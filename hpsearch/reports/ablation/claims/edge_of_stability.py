@@ -1,17 +1,14 @@
 """Claim 2: a large momentum tolerates a larger effective rate."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from hpsearch.base.types import Objective
-from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.claims.claim import MOMENTUM, Claim, ClaimResult, ClaimVerdict, Evidence, untested
 from hpsearch.reports.ablation.claims.common import decide, lead, together
 from hpsearch.reports.ablation.claims.rates import TOLERANCE, Rates, rates_by_momentum, too_few_rates
-from hpsearch.reports.ablation.tuning import ArmSearch
 
 
-def edge_of_stability(searches: Sequence[ArmSearch], arms: Sequence[Arm], objective: Objective) -> ClaimResult:
+def edge_of_stability(evidence: Evidence) -> ClaimResult:
     """Test whether the effective rate at which training breaks grows with momentum.
 
     It breaks where it diverges, or where the training loss does not fall below half of its first value: the usual end
@@ -20,17 +17,15 @@ def edge_of_stability(searches: Sequence[ArmSearch], arms: Sequence[Arm], object
     times that of the smallest.
 
     Args:
-        searches: the searches over the rate.
-        arms: the arms.
-        objective: says what is better.
+        evidence: of the ablation.
 
     Returns:
         The result: supported when the factor is above 1 in every group, not supported when it is below, undecided where
         it may be either or a best rate is itself not stable, and without two momenta.
     """
-    groups = rates_by_momentum(searches, arms, objective)
+    groups = rates_by_momentum(evidence)
     if not groups:
-        return untested(too_few_rates(searches, MOMENTUM, "two momenta"))
+        return untested(too_few_rates(evidence, MOMENTUM, "two momenta"))
     numbers: dict[str, float] = {}
     verdicts, texts = [], []
     for name, group in groups.items():
@@ -76,15 +71,9 @@ def _what_breaking_means(tried: Iterable[Rates]) -> str:
     return "Breaks: diverges, or the training loss does not fall below half of its first value"
 
 
-def _test(evidence: Evidence) -> ClaimResult:
-    if evidence.no_best_rates:
-        return untested(evidence.no_best_rates)
-    return edge_of_stability(evidence.nuisance.searches, evidence.arms, evidence.objective)
-
-
 CLAIM = Claim(
     number=2,
     statement="The edge of stability is not constant in lr / (1 - momentum): a large momentum tolerates more.",
     factor=MOMENTUM,
-    test=_test,  # the figure of claim 1 shows where training breaks
+    test=edge_of_stability,  # the figure of claim 1 shows where training breaks
 )

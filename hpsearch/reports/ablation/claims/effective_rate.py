@@ -5,8 +5,6 @@ from itertools import combinations
 from typing import Any
 
 import hpsearch.reports.ablation.claims.drawing as drawing
-from hpsearch.base.types import Objective
-from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.claims.claim import MOMENTUM, Claim, ClaimResult, Evidence, untested
 from hpsearch.reports.ablation.claims.common import decide, lead, together
 from hpsearch.reports.ablation.claims.rates import (
@@ -17,29 +15,26 @@ from hpsearch.reports.ablation.claims.rates import (
     rates_by_momentum,
     too_few_rates,
 )
-from hpsearch.reports.ablation.tuning import ArmSearch
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, axis_style, draw
 
 _LANE = 22  # pixels of a momentum
 
 
-def effective_rate(searches: Sequence[ArmSearch], arms: Sequence[Arm], objective: Objective) -> ClaimResult:
+def effective_rate(evidence: Evidence) -> ClaimResult:
     """Test whether the best lr / (1 - m) is the same for every momentum m, within one step of the grid.
 
     Args:
-        searches: the searches over the rate.
-        arms: the arms, for the noise between seeds.
-        objective: says what is better.
+        evidence: of the ablation.
 
     Returns:
         The result: supported when the best rates of all momenta agree within a step and none lies at an edge; not
         supported when two are more than a step apart and so are the ranges not told apart from them; undecided without
         two momenta.
     """
-    groups = rates_by_momentum(searches, arms, objective)
+    groups = rates_by_momentum(evidence)
     if not groups:
-        return untested(too_few_rates(searches, MOMENTUM, "two momenta"))
+        return untested(too_few_rates(evidence, MOMENTUM, "two momenta"))
     numbers: dict[str, float] = {}
     verdicts, texts = [], []
     for name, group in groups.items():
@@ -61,7 +56,7 @@ def effective_rate(searches: Sequence[ArmSearch], arms: Sequence[Arm], objective
         "best effective rates with those not told apart from them: " + "; ".join(texts),
         numbers,
         {
-            "metric": objective.metric,
+            "metric": evidence.objective.metric,
             "groups": {name: [_series(m, rates) for m, rates in group] for name, group in groups.items()},
         },
     )
@@ -83,12 +78,6 @@ def _series(momentum: float, rates: Rates) -> Mapping[str, object]:
         "low": rates.low,
         "high": rates.high,
     }
-
-
-def _test(evidence: Evidence) -> ClaimResult:
-    if evidence.no_best_rates:
-        return untested(evidence.no_best_rates)
-    return effective_rate(evidence.nuisance.searches, evidence.arms, evidence.objective)
 
 
 def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
@@ -183,6 +172,6 @@ CLAIM = Claim(
     statement="The best effective rate lr / (1 - momentum) is the same for every momentum, within one step of the "
     "grid.",
     factor=MOMENTUM,
-    test=_test,
+    test=effective_rate,
     figure=_figure,
 )

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from hpsearch.base.types import TrialTable
 from hpsearch.base.words import count
-from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.claims.claim import Claim, ClaimResult, Evidence, untested
 from hpsearch.reports.ablation.claims.common import Replicate, decide, interval_numbers, interval_text
 from hpsearch.reports.ablation.claims.drawing import SCALING
@@ -26,25 +24,24 @@ _Bests: TypeAlias = tuple[Replicate, float, float, float]
 """Replicate; epochs of the lowest loss, of the highest accuracy, and the last one of a trial."""
 
 
-def loss_before_accuracy(table: TrialTable, arms: Sequence[Arm]) -> ClaimResult | None:
+def loss_before_accuracy(evidence: Evidence) -> ClaimResult | None:
     """Test whether validation loss is lowest before validation accuracy is highest, so that the two choose differently.
 
     The epochs between the first minimum of one and the first maximum of the other, in each complete trial, averaged
     over arms for each replicate.
 
     Args:
-        table: the study.
-        arms: its arms.
+        evidence: of the ablation.
 
     Returns:
         The result: supported when the mean is above 0 by its 95 % interval, not supported when it is not; undecided
         where the loss was still falling at the end of half of the trials or more, for then its minimum was not seen;
         also where no trial ended; None where not both were reported.
     """
-    curves = table.curves
+    curves = evidence.table.curves
     if LOSS not in curves or ACCURACY not in curves or not len(curves):
         return None
-    bests = _bests(curves, {(arm.point, *replicate) for arm in arms for replicate in arm.replicates})
+    bests = _bests(curves, {(arm.point, *replicate) for arm in evidence.arms for replicate in arm.replicates})
     if not bests:
         return untested("no trial that finished recorded both")
     by_replicate = [list(group) for _, group in groupby(bests, key=lambda best: best[0])]
@@ -90,10 +87,6 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
 
 
-def _test(evidence: Evidence) -> ClaimResult | None:
-    return loss_before_accuracy(evidence.table, evidence.arms)
-
-
 def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
     """Draw for every trial the epoch of the highest accuracy against that of the lowest loss.
 
@@ -133,6 +126,6 @@ CLAIM = Claim(
     number=7,
     statement="Validation loss is lowest before validation accuracy is highest: pruning on one or the other differs.",
     factor=None,
-    test=_test,
+    test=loss_before_accuracy,
     figure=_figure,
 )

@@ -26,7 +26,7 @@ from hpsearch.reports.ablation.tuning import ArmSearch
 from hpsearch.reports.kit.canvas import Drawn, Trace, draw, escape, shorten
 
 
-def noise_scale(searches: Sequence[ArmSearch], objective: Objective) -> ClaimResult:
+def noise_scale(evidence: Evidence) -> ClaimResult:
     """Test whether the noise scale lr N / (B (1 - m)) is what counts: is the best rate proportional to batch size?
 
     The slope of log(best rate) on log(batch size), a line per group of the other factors with one slope for all, by
@@ -34,19 +34,18 @@ def noise_scale(searches: Sequence[ArmSearch], objective: Objective) -> ClaimRes
     narrower than the grid allows: a best rate is known to a step h of it, which has standard deviation h / sqrt(12).
 
     Args:
-        searches: the searches over the rate.
-        objective: says what is better.
+        evidence: of the ablation.
 
     Returns:
         The result: supported when the 95 % interval of the slope holds 1 and not 0, not supported when it lies off 1,
         undecided when a best rate lies at the edge of what was tried, and without three batch sizes in a group.
     """
-    groups = along_factor(searches, BATCH, lambda search: search.levels)
-    best = {name: _best_rates(group, objective) for name, group in groups.items()}
+    groups = along_factor(evidence.searches, BATCH, lambda search: search.levels)
+    best = {name: _best_rates(group, evidence.objective) for name, group in groups.items()}
     best = {name: pairs for name, pairs in best.items() if len(pairs) > 2}
     step = math.log(10) * grid_step([rates for pairs in best.values() for _, rates in pairs])
     if not step:
-        return untested(too_few_rates(searches, BATCH, "three batch sizes"))
+        return untested(too_few_rates(evidence, BATCH, "three batch sizes"))
     x = np.concatenate([_centred_logs([size for size, _ in pairs]) for pairs in best.values()])
     y = np.concatenate([_centred_logs([rates.best for _, rates in pairs]) for pairs in best.values()])
     freedom, squares = len(x) - len(best) - 1, float(x @ x)
@@ -57,7 +56,7 @@ def noise_scale(searches: Sequence[ArmSearch], objective: Objective) -> ClaimRes
     at_edge = any(RATE in search.at_edge for name in best for _, search in groups[name])
     holds = low <= 1 <= high
     verdict = decide(holds and low > 0, not holds)
-    rate = "effective rate" if any(MOMENTUM in search.levels for search in searches) else "learning rate"
+    rate = "effective rate" if any(MOMENTUM in search.levels for search in evidence.searches) else "learning rate"
     edge = "; some best rates lie at the edge of what was tried" if at_edge else ""
     listed = "; ".join(
         lead(name) + ", ".join(f"{rates.best:.3g} at {size:g}" for size, rates in pairs) for name, pairs in best.items()
@@ -87,12 +86,6 @@ def _best_rates(group: Sequence[tuple[float, ArmSearch]], objective: Objective) 
 def _centred_logs(values: Sequence[float]) -> NDArray[np.float64]:
     logs = np.log(values)
     return np.asarray(logs - logs.mean())
-
-
-def _test(evidence: Evidence) -> ClaimResult:
-    if evidence.no_best_rates:
-        return untested(evidence.no_best_rates)
-    return noise_scale(evidence.nuisance.searches, evidence.objective)
 
 
 def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
@@ -143,6 +136,6 @@ CLAIM = Claim(
     statement="The noise scale lr N / (B (1 - momentum)) is what counts: the best rate is proportional to the batch "
     "size.",
     factor=BATCH,
-    test=_test,
+    test=noise_scale,
     figure=_figure,
 )

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from hpsearch.base.types import Objective
-from hpsearch.reports.ablation.arms import Arm
-from hpsearch.reports.ablation.claims.claim import MOMENTUM, RATE
+from hpsearch.reports.ablation.claims.claim import MOMENTUM, RATE, Evidence
 from hpsearch.reports.ablation.claims.common import along_factor, one_level_only
 from hpsearch.reports.ablation.tuning import ArmSearch, TriedSetting
 from hpsearch.statistics.comparisons import least_significant_difference
@@ -94,34 +93,30 @@ def rates_of(search: ArmSearch, momentum: float, noise: float, objective: Object
     )
 
 
-def rates_by_momentum(
-    searches: Sequence[ArmSearch], arms: Sequence[Arm], objective: Objective
-) -> dict[str, list[tuple[float, Rates]]]:
+def rates_by_momentum(evidence: Evidence) -> dict[str, list[tuple[float, Rates]]]:
     """Return the rates of every momentum, in groups of arms that differ in it alone.
 
     Args:
-        searches: the searches over the rate.
-        arms: the arms, for the noise between seeds.
-        objective: says what is better.
+        evidence: the searches over the rate, and the arms for the noise between seeds.
 
     Returns:
         By the other levels in words, (momentum, rates) in ascending order; groups with two momenta and rates or more.
     """
-    own = {arm.name: [arm] for arm in arms if arm.score.sd is not None}  # arms that barely train scatter more
+    own = {arm.name: [arm] for arm in evidence.arms if arm.score.sd is not None}  # some scatter more than others
     groups: dict[str, list[tuple[float, Rates]]] = {}
-    for name, group in along_factor(searches, MOMENTUM, lambda search: search.levels).items():
+    for name, group in along_factor(evidence.searches, MOMENTUM, lambda search: search.levels).items():
         for momentum, search in group:
-            noisy = own.get(search.arm, arms)
+            noisy = own.get(search.arm, evidence.arms)
             noise = least_significant_difference([arm.score.values for arm in noisy], search.seeds)
-            rates = rates_of(search, momentum, noise, objective)
+            rates = rates_of(search, momentum, noise, evidence.objective)
             if rates is not None:
                 groups.setdefault(name, []).append((momentum, rates))
     return {name: group for name, group in groups.items() if len(group) > 1 and grid_step([r for _, r in group])}
 
 
-def too_few_rates(searches: Sequence[ArmSearch], key: str, needed: str) -> str:
+def too_few_rates(evidence: Evidence, key: str, needed: str) -> str:
     """Return why best rates cannot be compared along a factor."""
-    few = one_level_only((search.levels for search in searches), key)
+    few = evidence.no_best_rates or one_level_only((search.levels for search in evidence.searches), key)
     return few or f"no {needed}, all else equal, have a best of two rates or more"
 
 

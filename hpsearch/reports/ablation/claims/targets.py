@@ -1,7 +1,6 @@
 """Updates to a target over batch sizes, as the claims about them read them."""
 
 import math
-from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from hpsearch.base.words import count, number
 from hpsearch.reports.ablation.arms import Arm
-from hpsearch.reports.ablation.claims.claim import BATCH
+from hpsearch.reports.ablation.claims.claim import BATCH, Evidence
 from hpsearch.reports.ablation.claims.common import Replicate, along_factor, one_level_only
 from hpsearch.reports.ablation.costs import Cost, TimeToTarget
 
@@ -19,17 +18,17 @@ MISFIT = 0.2
 """Largest relative deviation (root mean square) from a curve that is still said to describe the points."""
 
 
-def groups_at_target(arms: Sequence[Arm], costs: Sequence[Cost]) -> dict[str, Group]:
+def groups_at_target(evidence: Evidence) -> dict[str, Group]:
     """Return, by the other factors, arms over batch sizes of which three or more reached the target with one trial."""
-    pairs = [(arm, cost) for arm, cost in zip(arms, costs, strict=True) if cost.to_target]
+    pairs = [(arm, cost) for arm, cost in evidence.pairs if cost.to_target]
     groups = along_factor(pairs, BATCH, lambda pair: pair[0].levels)
     return {name: group for name, group in groups.items() if len(sizes_at_target(group)) > 2}
 
 
-def too_few_at_target(arms: Sequence[Arm], costs: Sequence[Cost]) -> str:
+def too_few_at_target(evidence: Evidence) -> str:
     """Return why updates to a target cannot be compared."""
-    few = one_level_only((arm.levels for arm in arms), BATCH)
-    target = next((times.target for cost in costs for times in cost.to_target.values()), None)
+    few = one_level_only((arm.levels for arm in evidence.arms), BATCH)
+    target = next((times.target for cost in evidence.costs for times in cost.to_target.values()), None)
     if few or target is None:
         return few or "no target is set (ablation.target)"
     return f"fewer than three batch sizes reached the target {number(target)}"

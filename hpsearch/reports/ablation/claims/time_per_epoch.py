@@ -8,9 +8,7 @@ import numpy as np
 import hpsearch.reports.ablation.claims.common as common
 import hpsearch.reports.ablation.claims.drawing as drawing
 from hpsearch.base.words import duration
-from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.claims.claim import BATCH, Claim, ClaimResult, ClaimVerdict, Evidence, untested
-from hpsearch.reports.ablation.costs import Cost
 from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, draw, escape, shorten
 from hpsearch.statistics.intervals import Estimate
 
@@ -23,7 +21,7 @@ _FLATNESS = {
 }
 
 
-def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> ClaimResult:
+def time_per_epoch(evidence: Evidence) -> ClaimResult:
     """Test whether time per epoch falls with batch size until the device is full, time per update flat until then.
 
     An epoch costs B^-1 where only updates count and B^0 where the device is full, an update B^0 and B^1. The exponent
@@ -32,15 +30,14 @@ def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> ClaimResult:
     timed at these sizes, and averaged over the groups of other factors.
 
     Args:
-        arms: the arms.
-        costs: theirs, in the same order.
+        evidence: of the ablation.
 
     Returns:
         The result: supported when an epoch's exponent is below 0 and an update's below `FLAT`, by their 95 % intervals,
         not supported when either is above. Undecided where both are: the device is full from the smallest size on, and
         nothing is seen of what comes before; also without two batch sizes.
     """
-    groups = common.along_factor(list(zip(arms, costs, strict=True)), BATCH, lambda pair: pair[0].levels)
+    groups = common.along_factor(evidence.pairs, BATCH, lambda pair: pair[0].levels)
     epochs, updates, series = [], [], {}
     for name, group in groups.items():
         timed = [(size, cost) for size, (_, cost) in group if cost.timed]
@@ -54,7 +51,7 @@ def time_per_epoch(arms: Sequence[Arm], costs: Sequence[Cost]) -> ClaimResult:
             "update_sec": [cost.update_sec.mean for _, cost in timed],
         }
     if not series:
-        few = common.one_level_only((arm.levels for arm in arms), BATCH)
+        few = common.one_level_only((arm.levels for arm in evidence.arms), BATCH)
         return untested(few or "no two batch sizes, all else equal, were timed")
     epoch, update = common.over_groups(epochs), common.over_groups(updates)
     falls, flat = common.lies_within(epoch, high=0.0), common.lies_within(update, high=FLAT)
@@ -84,10 +81,6 @@ def _exponents(timed: Sequence[tuple[float, Sequence[common.Replicate], Estimate
     times = [dict(zip(replicates, of.values, strict=True)) for _, replicates, of in timed]
     common = sorted(set.intersection(*(set(by_replicate) for by_replicate in times)))
     return {r: float(x @ np.log([by_replicate[r] for by_replicate in times]) / (x @ x)) for r in common}
-
-
-def _test(evidence: Evidence) -> ClaimResult:
-    return time_per_epoch(evidence.arms, evidence.costs)
 
 
 def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
@@ -132,6 +125,6 @@ CLAIM = Claim(
     number=6,
     statement="Time per epoch falls with batch size until the device is full; time per update is flat until then.",
     factor=BATCH,
-    test=_test,
+    test=time_per_epoch,
     figure=_figure,
 )

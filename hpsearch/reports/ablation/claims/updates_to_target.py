@@ -14,7 +14,6 @@ from hpsearch.reports.ablation.arms import Arm, replicates_in_common, scores
 from hpsearch.reports.ablation.claims.claim import BATCH, Claim, ClaimResult, ClaimVerdict, Evidence, untested
 from hpsearch.reports.ablation.claims.critical_batch_size import CLAIM as CRITICAL_BATCH_SIZE
 from hpsearch.reports.ablation.claims.critical_batch_size import curve_traces
-from hpsearch.reports.ablation.costs import Cost
 from hpsearch.reports.ablation.tuning import RETUNED
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, draw
@@ -24,9 +23,7 @@ LOSS, RELATIVE_LOSS = 0.02, 0.05
 """Loss of score that must be excluded: of a metric between 0 and 1, and of others relative to the smallest batch's."""
 
 
-def updates_to_target(
-    arms: Sequence[Arm], costs: Sequence[Cost], objective: Objective, unfair: str = ""
-) -> ClaimResult:
+def updates_to_target(evidence: Evidence) -> ClaimResult:
     """Test whether updates to a target fall with batch size, at first in proportion, then less; and at no loss.
 
     For each seed the local exponents d log(updates) / d log(batch size) between neighbouring sizes: -1 is in
@@ -35,10 +32,7 @@ def updates_to_target(
     over the groups of other factors.
 
     Args:
-        arms: the arms.
-        costs: theirs, in the same order.
-        objective: says what is better.
-        unfair: why the scores of the largest and the smallest batch say nothing of each other; empty where they do.
+        evidence: of the ablation.
 
     Returns:
         The result: supported when returns diminish and the interval of the scores excludes a loss of .02, for a metric
@@ -46,9 +40,9 @@ def updates_to_target(
         batch scores worse by its interval. Undecided in an unfair comparison, where a target takes fewer than five
         epochs, for updates are counted to the end of one, and without three batch sizes that reached a target.
     """
-    groups = targets.groups_at_target(arms, costs)
+    groups = targets.groups_at_target(evidence)
     if not groups:
-        return untested(targets.too_few_at_target(arms, costs))
+        return untested(targets.too_few_at_target(evidence))
     firsts, lasts, bends, gaps = [], [], [], []
     for group in groups.values():
         sizes, updates, replicates = targets.updates_by_seed(group)
@@ -56,11 +50,12 @@ def updates_to_target(
         firsts.append(dict(zip(replicates, exponents[:, 0].tolist(), strict=True)))
         lasts.append(dict(zip(replicates, exponents[:, -1].tolist(), strict=True)))
         bends.append(dict(zip(replicates, (exponents[:, -1] - exponents[:, 0]).tolist(), strict=True)))
-        gaps.append(_score_gap(group[0][1][0], group[-1][1][0], objective))
+        gaps.append(_score_gap(group[0][1][0], group[-1][1][0], evidence.objective))
     first, last, bend, gap = map(common.over_groups, (firsts, lasts, bends, gaps))
     coarse = max(map(targets.coarseness, groups.values()))
     diminishing = common.lies_within(bend, low=0.0) if coarse <= targets.MISFIT else ClaimVerdict.UNDECIDED
-    margin = _margin([group[0][1][0] for group in groups.values()], objective)
+    margin = _margin([group[0][1][0] for group in groups.values()], evidence.objective)
+    unfair = _unfair(evidence)
     scored = ClaimVerdict.UNDECIDED if unfair else _no_loss(gap, margin)
     open_end = f", which does not exclude a loss of {margin:.2g}" if scored == ClaimVerdict.UNDECIDED and gap.n else ""
     how = f", an unfair comparison: {unfair}" if unfair else open_end
@@ -132,10 +127,6 @@ def _unfair(evidence: Evidence) -> str:
     return ""
 
 
-def _test(evidence: Evidence) -> ClaimResult:
-    return updates_to_target(evidence.arms, evidence.costs, evidence.objective, _unfair(evidence))
-
-
 def _figure(results: Mapping[int, ClaimResult]) -> Drawn | None:
     """Draw the updates to the target against batch size on logarithmic axes, a pane per group.
 
@@ -201,6 +192,6 @@ CLAIM = Claim(
     statement="Updates to a target fall with batch size, at first in proportion, then less and less; when every arm is "
     "retuned, nothing shows that large batches generalize worse.",
     factor=BATCH,
-    test=_test,
+    test=updates_to_target,
     figure=_figure,
 )

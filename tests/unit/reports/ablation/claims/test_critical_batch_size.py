@@ -1,9 +1,24 @@
 import numpy as np
 import pytest
 
+from hpsearch.reports.ablation.claims import critical_batch_size as claim_critical_batch_size
 from hpsearch.reports.ablation.claims.claim import BATCH
-from hpsearch.reports.ablation.claims.critical_batch_size import critical_batch_size
-from tests.support.ablations import AGAINST, JITTER, SUPPORTED, UNDECIDED, arm, cost, jittered, over_batches, untested
+from tests.support.ablations import (
+    AGAINST,
+    JITTER,
+    SUPPORTED,
+    UNDECIDED,
+    arm,
+    cost,
+    evidence,
+    jittered,
+    over_batches,
+    untested,
+)
+
+
+def critical_batch_size(arms, costs):
+    return claim_critical_batch_size.critical_batch_size(evidence(arms=arms, costs=costs))
 
 
 class TestCriticalBatchSize:

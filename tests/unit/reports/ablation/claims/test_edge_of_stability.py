@@ -1,9 +1,13 @@
 import pytest
 
-from hpsearch.reports.ablation.claims.edge_of_stability import edge_of_stability
+from hpsearch.reports.ablation.claims import edge_of_stability as claim_edge_of_stability
 from hpsearch.reports.ablation.numbers import ablation_of
 from tests.support import synthetic
-from tests.support.ablations import AGAINST, GRID, SUPPORTED, UNDECIDED, UP, search, untested
+from tests.support.ablations import AGAINST, GRID, SUPPORTED, UNDECIDED, UP, evidence, search, untested
+
+
+def edge_of_stability(searches, arms, objective):
+    return claim_edge_of_stability.edge_of_stability(evidence(searches, arms, objective=objective))
 
 
 class TestEdgeOfStability:

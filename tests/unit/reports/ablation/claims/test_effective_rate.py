@@ -2,11 +2,15 @@ from dataclasses import replace
 
 import pytest
 
+from hpsearch.reports.ablation.claims import effective_rate as claim_effective_rate
 from hpsearch.reports.ablation.claims.claim import BATCH, RATE
-from hpsearch.reports.ablation.claims.effective_rate import effective_rate
 from hpsearch.reports.ablation.claims.rates import rates_of
 from hpsearch.reports.ablation.tuning import TriedSetting
-from tests.support.ablations import AGAINST, DOWN, GRID, SUPPORTED, UNDECIDED, UP, arm, search, untested
+from tests.support.ablations import AGAINST, DOWN, GRID, SUPPORTED, UNDECIDED, UP, arm, evidence, search, untested
+
+
+def effective_rate(searches, arms, objective):
+    return claim_effective_rate.effective_rate(evidence(searches, arms, objective=objective))
 
 
 class TestEffectiveRate:

@@ -5,10 +5,14 @@ import pandas as pd
 import pytest
 
 from hpsearch.base.types import TrialTable
+from hpsearch.reports.ablation.claims import loss_before_accuracy as claim_loss_before_accuracy
 from hpsearch.reports.ablation.claims.common import interval_text
-from hpsearch.reports.ablation.claims.loss_before_accuracy import loss_before_accuracy
 from hpsearch.statistics.intervals import estimate
-from tests.support.ablations import AGAINST, SUPPORTED, UNDECIDED, arm, untested
+from tests.support.ablations import AGAINST, SUPPORTED, UNDECIDED, arm, evidence, untested
+
+
+def loss_before_accuracy(table, arms):
+    return claim_loss_before_accuracy.loss_before_accuracy(evidence(arms=arms, table=table))
 
 
 class TestLossBeforeAccuracy:

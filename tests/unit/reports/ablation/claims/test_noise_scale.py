@@ -3,9 +3,13 @@ from dataclasses import replace
 
 import pytest
 
+from hpsearch.reports.ablation.claims import noise_scale as claim_noise_scale
 from hpsearch.reports.ablation.claims.claim import BATCH
-from hpsearch.reports.ablation.claims.noise_scale import noise_scale
-from tests.support.ablations import AGAINST, SUPPORTED, UNDECIDED, UP, search, untested
+from tests.support.ablations import AGAINST, SUPPORTED, UNDECIDED, UP, evidence, search, untested
+
+
+def noise_scale(searches, objective):
+    return claim_noise_scale.noise_scale(evidence(searches, objective=objective))
 
 
 class TestNoiseScale:

@@ -3,9 +3,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from hpsearch.reports.ablation.claims import time_per_epoch as claim_time_per_epoch
 from hpsearch.reports.ablation.claims.claim import BATCH
-from hpsearch.reports.ablation.claims.time_per_epoch import time_per_epoch
-from tests.support.ablations import AGAINST, JITTER, SUPPORTED, UNDECIDED, arm, cost, untested
+from tests.support.ablations import AGAINST, JITTER, SUPPORTED, UNDECIDED, arm, cost, evidence, untested
+
+
+def time_per_epoch(arms, costs):
+    return claim_time_per_epoch.time_per_epoch(evidence(arms=arms, costs=costs))
 
 
 class TestTimePerEpoch:

@@ -2,11 +2,33 @@ import math
 
 import pytest
 
+from hpsearch.reports.ablation.claims import critical_batch_size as claim_critical_batch_size
+from hpsearch.reports.ablation.claims import updates_to_target as claim_updates_to_target
 from hpsearch.reports.ablation.claims.claim import BATCH
 from hpsearch.reports.ablation.claims.common import over_groups
-from hpsearch.reports.ablation.claims.critical_batch_size import critical_batch_size
-from hpsearch.reports.ablation.claims.updates_to_target import updates_to_target
-from tests.support.ablations import AGAINST, DOWN, SUPPORTED, UNDECIDED, UP, arm, cost, jittered, over_batches, untested
+from hpsearch.reports.ablation.tuning import HELD, RETUNED
+from tests.support.ablations import (
+    AGAINST,
+    DOWN,
+    SUPPORTED,
+    UNDECIDED,
+    UP,
+    arm,
+    cost,
+    evidence,
+    jittered,
+    over_batches,
+    untested,
+)
+
+
+def critical_batch_size(arms, costs):
+    return claim_critical_batch_size.critical_batch_size(evidence(arms=arms, costs=costs))
+
+
+def updates_to_target(arms, costs, objective, mode=RETUNED):
+    return claim_updates_to_target.updates_to_target(evidence(arms=arms, costs=costs, objective=objective, mode=mode))
+
 
 FALLING = {size: jittered(100 + 6400 / size) for size in (16, 64, 256, 1024)}
 
@@ -35,7 +57,7 @@ class TestUpdatesToTarget:
     @pytest.mark.parametrize("large", [[0.8, 0.811, 0.82], [0.9, 0.91, 0.92], [0.95, 0.961, 0.97]])
     def test_an_unfair_comparison_says_nothing_in_either_direction(self, large):
         scores = {16: [0.9, 0.91, 0.92], 1024: large}
-        found = updates_to_target(*over_batches(FALLING, scores), UP, "nothing was retuned")
+        found = updates_to_target(*over_batches(FALLING, scores), UP, HELD)
         assert found.verdict == UNDECIDED and "unfair comparison: nothing was retuned" in found.sentence
 
     @pytest.mark.parametrize(
