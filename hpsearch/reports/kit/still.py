@@ -4,10 +4,13 @@ It knows what our figures use: scatter, horizontal bars, heat maps, shapes, anno
 shows its first entry; hover texts are left out.
 """
 
+import io
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import matplotlib
 import numpy as np
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
@@ -31,7 +34,6 @@ from hpsearch.reports.kit.still_traces import (
     scale_of,
     trace_label,
 )
-from hpsearch.reports.kit.svg import svg_text
 
 PIXELS_PER_INCH = 100
 HEIGHT_PX = 430  # of a figure that does not say
@@ -49,6 +51,24 @@ LEGEND_UPRIGHT_PX = 44  # of a legend to the right of the plot, beside its lette
 TEXT = 9  # points of a legend and of a note
 TITLE = 10  # points of the title of a whole figure
 _BAR_GAP, _BAR_WIDTH = 0.015, 0.016  # of a colour bar, in shares of the width
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "hpsearch",
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # a name may hold a dollar sign
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.edgecolor": theme.RULE,
+    "axes.labelcolor": theme.MUTED,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": theme.GRID,
+    "xtick.color": theme.MUTED,
+    "ytick.color": theme.MUTED,
+    "text.color": theme.INK,
+    "figure.facecolor": "white",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +110,12 @@ def still(figure: go.Figure, width: int = 760) -> str:
         SVG text.
     """
     height = figure.layout.height or HEIGHT_PX
-    inches = (width / PIXELS_PER_INCH, height / PIXELS_PER_INCH)
-    return svg_text(lambda drawn: fill(drawn, figure), inches)
+    with matplotlib.rc_context(_STYLE):
+        drawn = Figure(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH))
+        fill(drawn, figure)
+        text = io.StringIO()
+        drawn.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    return text.getvalue()
 
 
 def fill(drawn: Figure, figure: go.Figure) -> None:
@@ -105,7 +129,6 @@ def fill(drawn: Figure, figure: go.Figure) -> None:
     traces = [trace for trace in parts["data"] if trace.get("visible", True) is True]
     layout: Part = parts["layout"]
     width, height = (round(inches * PIXELS_PER_INCH) for inches in drawn.get_size_inches())
-    drawn.set_layout_engine("none")
     box = _box(traces, layout, width, height)
     panes = {("x", "y"): Pane(_placed(drawn, box, _axis(layout, "x"), _axis(layout, "y")))}
     beside = [trace for trace in traces if trace.get("type") == "bar"] if layout.get("barmode") == "group" else []
