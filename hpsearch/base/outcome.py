@@ -98,6 +98,28 @@ def state_after(decision: Decision, epoch: int) -> tuple[TrialState, str] | None
     return None
 
 
+def missing_metric(
+    objective: Objective, reported: Collection[str], facts: Collection[str] = ()
+) -> tuple[str, str] | None:
+    """Return the key and the name of the first metric of an objective that a trial does not have, if there is one.
+
+    Args:
+        objective: what the search looks at.
+        reported: the names of what the trial reported.
+        facts: the names of what it measured once; objectives beside the first may be among them.
+    """
+    if objective.metric not in reported:
+        return "objective.metric", objective.metric
+    others = enumerate(other.metric for other in objective.others)
+    lacking = [(place, metric) for place, metric in others if metric not in reported and metric not in facts]
+    return (f"objective.others[{lacking[0][0]}].metric", lacking[0][1]) if lacking else None
+
+
+def incomplete(result: TrialResult, reason: str) -> TrialResult:
+    """Return an attempt that came to its end as FAILED, because it left something out: another one would too."""
+    return replace(result, state=TrialState.FAILED, reason=reason, retry=False, failed_at=reason)
+
+
 def trial_outcome(
     result: TrialResult, cut: bool, objective: Objective, scores: Sequence[float]
 ) -> tuple[TrialResult, tuple[float, ...]]:

@@ -235,6 +235,7 @@ class OpenPoints:
                 self._rule.opened(frozen.number, known.curve(self._plan.objective.metric), epochs_of(known.config))
             self._rule.note_state(frozen.number, state)
         if state is TrialState.COMPLETE:
+            self.pool.wanted.seen.update(each.metric for each in self._plan.objective.each)
             self.results.add_point(
                 self._best(frozen.number, self._study.space.active(frozen.params), attrs), frozen.values
             )
@@ -344,4 +345,4 @@ class OpenPoints:
         scores = (score, *further_scores(self._plan.objective, known, {}))
         failed_at = Failures.of(known.facts).failed_at if known.state is TrialState.FAILED else ""
         result = TrialResult(known.state, known.reason, facts=known.facts, failed_at=failed_at)
-        return Finished(spec, result, scores, curve)
+        return Finished(spec, result, scores, curve, max((report.epoch for report in known.reports), default=0))

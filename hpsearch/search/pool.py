@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from hpsearch.base import platform
-from hpsearch.base.errors import ConfigError, nearest
 from hpsearch.base.files import LAYERS
 from hpsearch.base.outcome import Failures, trial_outcome
 from hpsearch.base.types import (
@@ -30,6 +29,8 @@ from hpsearch.base.types import (
 )
 from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent, Reported
 from hpsearch.search.results import further_scores
+from hpsearch.search.wanted import WantedMetrics
+from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.record import Record
 
 Decide: TypeAlias = Callable[[TrialId, Report], Decision]
@@ -44,6 +45,7 @@ class Live:
         curve: the objective by epoch, as recorded.
         decision: what it was sent, after which its reports are dropped.
         cut: whether reports were dropped.
+        epoch: that it has trained to.
         last: its newest report.
     """
 
@@ -51,6 +53,7 @@ class Live:
     curve: dict[int, float] = field(default_factory=dict)
     decision: Decision | None = None
     cut: bool = False
+    epoch: int = 0
     last: Report | None = None
 
 
@@ -63,22 +66,19 @@ class Finished:
         result: how it ended.
         scores: one per objective; nan for a trial that is not COMPLETE.
         curve: the first objective by epoch.
+        epochs: that it trained.
     """
 
     spec: TrialSpec
     result: TrialResult
     scores: tuple[float, ...]
     curve: Mapping[int, float]
+    epochs: int = 0
 
     @property
     def score(self) -> float:
         """Of the first objective."""
         return self.scores[0]
-
-    @property
-    def epochs(self) -> int:
-        """Epochs it trained."""
-        return max(self.curve, default=0)
 
 
 class Pool:
@@ -91,6 +91,9 @@ class Pool:
         decide: asked after each new report whether the trial goes on.
         clock: seconds since the Unix epoch.
         line: told what a user should know: retries, deaths.
+
+    Attributes:
+        wanted: the metrics of the objective, and whether trials report them.
     """
 
     def __init__(
@@ -113,6 +116,7 @@ class Pool:
         self._running: dict[TrialId, Live] = {}
         self._waiting_for: dict[TrialId, list[LauncherEvent]] = {}
         self._paused = False
+        self.wanted = WantedMetrics(objective)
         self._slots: dict[TrialId, int] = {}
 
     def add(self, spec: TrialSpec, curve: Mapping[int, float] | None = None) -> None:
@@ -207,11 +211,12 @@ class Pool:
         if isinstance(message, Started):
             self._record.message(trial, message)
             live.curve = {epoch: value for epoch, value in live.curve.items() if epoch <= _last_kept(message)}
+            live.epoch = max(0, _last_kept(message))
         elif live.decision is Decision.STOP:
             live.cut = True
         elif self._record.message(trial, message):
-            self._check_metric(message)
-            live.last = message
+            self._look_for_metrics(trial, message)
+            live.last, live.epoch = message, message.epoch
             if self._objective.metric in message.metrics:
                 live.curve[message.epoch] = message.metrics[self._objective.metric]
             decision = live.decision or self._decide(trial, message)
@@ -221,19 +226,19 @@ class Pool:
         if news or self._launcher.lockstep:
             self._launcher.decide(trial, decision)
 
-    def _check_metric(self, report: Report) -> None:
-        metric = self._objective.metric
-        if report.epoch > 0 and metric not in report.metrics:
-            raise ConfigError(
-                f"objective.metric = '{metric}': no report has it{nearest(metric, report.metrics)} "
-                f"(reported: {', '.join(sorted(report.metrics))})"
-            )
+    def _look_for_metrics(self, trial: TrialId, report: Report) -> None:
+        if not self.wanted.seen and (lack := self.wanted.lacking(report, self._known(trial))):
+            self._line(lack)
+        if report.epoch > 0:
+            self.wanted.seen.update(report.metrics)
 
     def _ended(self, trial: TrialId, result: TrialResult) -> list[Finished]:
-        live = self._running.pop(trial)
+        live = self._running[trial]
+        if not live.cut and (self._objective.others or not live.curve):
+            result = self.wanted.whole(result, self._known(trial))
+        del self._running[trial]
         if result.state is TrialState.FAILED:
-            known = self._record.trial(trial)
-            failures = Failures.of(known.facts if known else {})
+            failures = Failures.of(self._known(trial).facts)
             result = failures.and_one(result)
             if self._retry(live, failures, result):
                 return []
@@ -241,12 +246,17 @@ class Pool:
         self._write(live, result, scores[0])
         if result.state is not TrialState.PAUSED:
             self._slots.pop(trial, None)
-        return [Finished(live.spec, result, scores, live.curve)]
+        return [Finished(live.spec, result, scores, live.curve, live.epoch)]
 
     def _scores(self, live: Live, result: TrialResult) -> tuple[float, ...]:
         """Return what a trial's curves are worth, one number per objective."""
-        known = self._record.trial(live.spec.id) if self._objective.others else None
+        known = self._known(live.spec.id) if self._objective.others else None
         return (self._objective.score(live.curve), *further_scores(self._objective, known, result.facts))
+
+    def _known(self, trial: TrialId) -> TrialRecord:
+        known = self._record.trial(trial)
+        assert known is not None, f"trial {trial} was started without a record"
+        return known
 
     def _retry(self, live: Live, failures: Failures, result: TrialResult) -> bool:
         retries = self._launcher.retries

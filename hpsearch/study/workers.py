@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from hpsearch.base.errors import ConfigError, HpsearchError, nearest
+from hpsearch.base.errors import ConfigError, HpsearchError, unreported
 from hpsearch.config.build import build, own_loop
 from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
@@ -73,7 +73,7 @@ class Workers:
         source = find_source(config, tracking_uri(self._composition))
         with _naming(words):
             facts = self.launcher.call(runner_of(config).preflight, config, source)
-        check_metric(self._composition, facts["metrics"])
+        check_metric(self._composition, facts["metrics"], facts.get("further"))
         return float(facts.get("loss", 0.0))
 
 
@@ -93,21 +93,25 @@ def _naming(words: str) -> Iterator[None]:
         raise
 
 
-def check_metric(composition: Composition, reported: Sequence[str] | None) -> None:
-    """Refuse an objective that no trial reports.
+def check_metric(
+    composition: Composition, reported: Sequence[str] | None, further: Sequence[str] | None = None
+) -> None:
+    """Refuse objectives that no trial reports.
 
     Args:
         composition: its configuration.
         reported: what a trial reports; None where that is not known.
+        further: what an objective beside the first may name, facts of a trial too; None where that is not known.
 
     Raises:
-        ConfigError: the objective is not among them, or is of the test split.
+        ConfigError: an objective is not among them, or is of the test split.
     """
-    metric = composition.config["objective"]["metric"]
-    if reported is not None and metric not in reported:
-        raise ConfigError(
-            f"objective.metric = '{metric}': no report has it{nearest(metric, reported)} "
-            f"(reported: {', '.join(reported)}; from {composition.where('objective.metric')})"
-        )
-    if metric.startswith("test/"):
-        raise ConfigError(f"objective.metric = '{metric}': the test split is never an objective; use valid/...")
+    objective = composition.config["objective"]
+    others = enumerate(objective.get("others") or ())
+    named = [("objective.metric", objective["metric"], reported)]
+    named += [(f"objective.others[{place}].metric", other["metric"], further) for place, other in others]
+    for key, metric, known in named:
+        if known is not None and metric not in known:
+            raise ConfigError(unreported(key, metric, known, composition.where(key.partition("[")[0])))
+        if metric.startswith("test/"):
+            raise ConfigError(f"{key} = '{metric}': the test split is never an objective; use valid/...")

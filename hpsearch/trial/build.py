@@ -41,6 +41,10 @@ MOMENTUM_WARMUP = ("initial_momentum", "initial_momentum_steps")
 """Keys of an optimizer's options that are taken out before it is built; see `hpsearch.schedules.MomentumWarmup`."""
 
 
+LATE_FACTS = ("best_epoch", "best_score")
+"""Facts that a trial of ours has at its end."""
+
+
 def preload() -> None:
     """Import in a worker what every trial needs, so that the first one starts at once."""
     import torch._dynamo  # noqa: F401 - the first optimizer loads it, which takes a second
@@ -86,7 +90,8 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
         source: where `finetune.source` was found.
 
     Returns:
-        The trial's facts; ``metrics``: the names of all metrics it will report; ``steps_per_epoch``; ``loss`` of the
+        The trial's facts; ``metrics``: the names of all metrics it will report; ``further``: these and the facts
+            that are numbers, which an objective beside the first may name; ``steps_per_epoch``; ``loss`` of the
         first batch. What cannot be built or does not fit together raises an error for the user.
     """
     from hpsearch.trial.updates import rehearse
@@ -95,7 +100,8 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     names = reported_metrics(job)
     with fitting():
         loss = rehearse(job)
-    return {**job.facts, "metrics": names, "steps_per_epoch": job.steps_per_epoch, "loss": loss}
+    further = (*names, *(name for name, value in job.facts.items() if not isinstance(value, str)), *LATE_FACTS)
+    return {**job.facts, "metrics": names, "further": further, "steps_per_epoch": job.steps_per_epoch, "loss": loss}
 
 
 @contextmanager

@@ -134,6 +134,40 @@ def test_a_function_that_always_raises_stops_the_search_with_its_error():
     assert search(train, points=7, overrides=["budget.failures=null"]).counts == {TrialState.FAILED: 7}
 
 
+def test_a_function_that_yields_nothing_is_said_so():
+    def train(lr):
+        yield from ()
+
+    outcome = search(train)
+    assert (outcome.counts, outcome.exit_code) == ({TrialState.FAILED: 3}, 1)
+    assert "nothing was reported" in outcome.notes[0]
+    assert set(load_trials("train")["reason"]) == {"nothing was reported: the training ended before its first metric"}
+
+
+@pytest.mark.parametrize("pruner", ["auto", "median", "top_k_after"])
+def test_a_metric_of_every_other_epoch_is_searched_by(pruner):
+    def train(lr):
+        for epoch in range(1, 7):
+            yield {"loss": 1 / epoch, **({"valid/acc": lr * epoch} if epoch % 3 == 0 else {})}
+
+    outcome = search(train, pruner=pruner, points=6)
+    assert outcome.exit_code == 0
+    assert outcome.best.mean == pytest.approx(6 * load_trials("train")["trainer.lr"].max())
+
+
+def test_a_misspelt_objective_beside_the_first_is_refused_after_one_trial():
+    trained = []
+
+    def train(lr):
+        trained.append(lr)
+        yield from climb(lr)
+
+    both = Objective("valid/acc", others=(Objective("costs", "minimize"),))
+    with pytest.raises(ConfigError, match=r"objective.others\[0\].metric = 'costs': .*, did you mean 'cost'?"):
+        search(train, objective=both)
+    assert len(trained) == 1
+
+
 def test_objectives_by_name_and_several_at_once():
     outcome = search(objective="cost", direction="minimize", name="cheap")
     assert outcome.best.mean == pytest.approx(5 * load_trials("cheap")["trainer.lr"].min())

@@ -89,7 +89,7 @@ def test_their_model_and_data_are_searched_and_replayed(project):
 
 
 @pytest.mark.slow
-def test_a_metric_that_their_loop_does_not_report_is_refused_at_the_first_report(project):
+def test_a_metric_that_their_loop_does_not_report_is_refused_at_the_end_of_the_first_trial(project):
     for words in (["+study=my_search", "study.name=typo"], ["trainer=my_train"]):
         done = hpsearch(project, *words, "objective.metric=valid/ac", *QUICK)
         assert done.returncode == 2, done.stdout + done.stderr

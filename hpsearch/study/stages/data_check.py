@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hpsearch.base.errors import ConfigError, check_float, check_int, nearest
+from hpsearch.base.errors import ConfigError, check_float, check_int, unreported
 from hpsearch.base.types import DataFault
 from hpsearch.study.stages.base import Context, Finding, Verdict
 from hpsearch.study.stages.common import Fault, finding
@@ -132,8 +132,7 @@ class DataCheck:
 def _check_objective(context: Context, names: tuple[str, ...]) -> None:
     metric = context.objective.metric
     if metric not in names:
-        hint = nearest(metric, names)
-        raise ConfigError(f"objective.metric = '{metric}': no report has it{hint} (reported: {', '.join(names)})")
+        raise ConfigError(unreported("objective.metric", metric, names))
 
 
 def _sound(found: Mapping[str, Any]) -> str:

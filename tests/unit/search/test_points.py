@@ -1,6 +1,7 @@
 """Open points: which replicates start, who is paused and goes on, and what a point is told."""
 
 import contextlib
+import math
 from collections import Counter
 
 import optuna
@@ -10,7 +11,7 @@ from hpsearch.base.types import Objective, Report, Started, TrialId, TrialResult
 from hpsearch.search.auto import AutoSampler
 from hpsearch.search.auto_pruner import AutoPruner
 from hpsearch.search.pruners import TopKAfter
-from tests.support.driver import LR, Killed, Setup, resumes
+from tests.support.driver import COMPLETE, LR, Killed, Setup, resumes
 from tests.support.fake_launcher import trains
 
 
@@ -173,14 +174,20 @@ def test_a_budget_spent_on_first_epochs_still_brings_the_best_point_to_its_end(t
 def test_an_objective_beside_the_first_that_is_not_finite_makes_its_point_infeasible(tmp_path):
     objective = Objective("valid/acc", others=(Objective("valid/cost", "minimize"),))
     setup = Setup(tmp_path, LR, objective=objective, seeds=(0,))
-    outcome = setup.run(trains([0.5]))
+
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        yield Report(1, 10, {"valid/acc": 0.5, "valid/cost": math.nan}, (), 1.0)
+        yield COMPLETE
+
+    outcome = setup.run(script)
     assert outcome.best is None
     assert all(t.constraints["infeasible"] == 1.0 for t in setup.study().trials)
     assert {(r.state, r.reason) for r in setup.records()} == {
         (TrialState.INFEASIBLE, "not compared: valid/cost is nan")
     }
     again = Setup(tmp_path, LR, objective=objective, seeds=(0,))
-    again.run(trains([0.5]))
+    again.run(script)
     assert not again.todo
 
 

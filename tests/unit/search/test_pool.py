@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.search.pool import Pool, interrupts
 from hpsearch.tracking.record import Record
@@ -17,10 +18,13 @@ def spec(point: int, folder) -> TrialSpec:
     return TrialSpec("s", trial, {"trainer": {"epochs": 3}}, {"lr": 0.1}, (), "key", str(folder / trial.stem))
 
 
-def make(folder, script, decide=lambda trial, report: Decision.CONTINUE, kind=FakeLauncher, **launcher):
+ACC = Objective("valid/acc")
+
+
+def make(folder, script, decide=lambda trial, report: Decision.CONTINUE, kind=FakeLauncher, objective=ACC, **launcher):
     lines, clock = [], itertools.count(1000.0)
     fake, record = kind(script, **launcher), Record(folder)
-    pool = Pool(fake, record, Objective("valid/acc"), decide=decide, clock=lambda: next(clock), line=lines.append)
+    pool = Pool(fake, record, objective, decide=decide, clock=lambda: next(clock), line=lines.append)
     return pool, fake, record, lines
 
 
@@ -131,3 +135,111 @@ def test_in_lockstep_a_round_is_handled_by_trial_whoever_spoke_first(tmp_path, s
         pool.add(spec(point, tmp_path))
     assert [done.spec.id.point for done in drain(pool)] == [0, 1]
     assert [trial.point for trial, _ in fake.decisions] == [0, 1] * 3
+
+
+def reports(*metrics, facts=None):
+    def script(spec):
+        yield Started(None, facts or {}, 0.0)
+        for epoch, measured in enumerate(metrics, 1):
+            yield Report(epoch, epoch, measured, (), 0.0)
+        yield TrialResult(TrialState.COMPLETE)
+
+    return script
+
+
+LATE = [{"train/loss": 3.0}, {"train/loss": 2.0}, {"train/loss": 1.0, "valid/acc": 0.4}, {"train/loss": 0.5}]
+
+
+def test_a_metric_may_come_every_few_epochs_and_all_of_them_count(tmp_path):
+    pool, _, _, lines = make(tmp_path, reports(*LATE))
+    for point in (0, 1):
+        pool.add(spec(point, tmp_path))
+    for done in drain(pool):
+        assert (done.result.state, done.score, done.epochs) == (TrialState.COMPLETE, 0.4, 4)
+    assert lines == [
+        "objective.metric = 'valid/acc' is not in the first report (it has train/loss); a trial that ends without it "
+        "is refused"
+    ]
+
+
+COST = Objective("valid/acc", others=(Objective("cost", "minimize"),))
+
+
+@pytest.mark.parametrize(
+    ("objective", "script", "told", "refused"),
+    [
+        (
+            Objective("valid/ac"),
+            reports({"valid/acc": 0.1}),
+            "objective.metric = 'valid/ac' is not in the first report, did you mean 'valid/acc'?",
+            r"objective.metric = 'valid/ac': no report has it, did you mean 'valid/acc'\? \(reported: valid/acc\)",
+        ),
+        (
+            Objective("valid/acc", others=(Objective("speed"), Objective("costs"))),
+            reports({"valid/acc": 0.1, "cost": 2.0}, facts={"speed": 3}),
+            "objective.others[1].metric = 'costs' is not in the first report, did you mean 'cost'?",
+            r"objective.others\[1\].metric = 'costs': no report has it, did you mean 'cost'\? \(reported: cost, val",
+        ),
+    ],
+)
+def test_a_metric_that_no_report_has_is_told_at_the_first_and_refused_at_the_end(
+    tmp_path, objective, script, told, refused
+):
+    pool, _, record, lines = make(tmp_path, script, objective=objective)
+    pool.add(spec(0, tmp_path))
+    pool.submit()
+    with pytest.raises(ConfigError, match=refused):
+        drain(pool)
+    pool.abandon()
+    assert lines[0].startswith(told)
+    assert record.trial(TrialId(0, 0)).state is TrialState.WAITING
+
+
+@pytest.mark.parametrize("objective", [ACC, COST], ids=["one", "two"])
+def test_a_single_trial_without_a_metric_that_others_have_is_failed(tmp_path, objective):
+    def script(spec):
+        yield from reports({"valid/acc": 0.1, "cost": 1.0} if spec.id.point != 1 else {"loss": 0.1})(spec)
+
+    pool, fake, _, _ = make(tmp_path, script, objective=objective, slots=1)
+    for point in range(3):
+        pool.add(spec(point, tmp_path))
+    done = {each.spec.id.point: each.result for each in drain(pool)}
+    assert [done[point].state for point in range(3)] == [TrialState.COMPLETE, TrialState.FAILED, TrialState.COMPLETE]
+    assert done[1].reason == "objective.metric = 'valid/acc': no report has it (reported: loss)"
+    assert len(fake.submitted) == 3
+
+
+def test_a_cost_of_a_trial_may_be_a_fact_that_it_has_at_its_end(tmp_path):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        yield Report(1, 1, {"valid/acc": 0.5}, (), 0.0)
+        yield TrialResult(TrialState.COMPLETE, facts={"cost": 7})
+
+    pool, *_ = make(tmp_path, script, objective=COST)
+    pool.add(spec(0, tmp_path))
+    (done,) = drain(pool)
+    assert (done.result.state, done.scores) == (TrialState.COMPLETE, (0.5, 7.0))
+
+
+@pytest.mark.parametrize("script", [reports(), reports({}, {})], ids=["no report", "empty ones"])
+def test_a_trial_that_reports_nothing_is_failed_and_not_tried_again(tmp_path, script):
+    pool, fake, record, lines = make(tmp_path, script)
+    pool.add(spec(0, tmp_path))
+    (done,) = drain(pool)
+    assert done.result.state is record.trial(TrialId(0, 0)).state is TrialState.FAILED
+    assert done.result.reason.startswith("nothing was reported")
+    assert len(fake.submitted) == 1 and lines == [f"trial s/0/0 failed: {done.result.reason}"]
+
+
+def test_a_trial_that_goes_on_at_its_end_has_reported_what_it_did_before(tmp_path):
+    def script(spec):
+        if spec.attempt == 1:
+            yield from list(trains([0.1, 0.2])(spec))[:-1]
+            yield "die"
+        yield Started(2, {}, 0.0)
+        yield TrialResult(TrialState.COMPLETE)
+
+    pool, *_ = make(tmp_path, script, objective=ACC)
+    pool.add(spec(0, tmp_path))
+    (done,) = drain(pool)
+    assert (done.result.state, done.score, done.epochs) == (TrialState.COMPLETE, 0.2, 2)

@@ -60,6 +60,26 @@ def test_a_study_without_a_finite_loss_is_refused(losses, refused):
     assert log == ["start", "call", "call"]
 
 
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ("parameters", None),
+        ("valid/loss", None),
+        ("parameter", r"objective.others\[0\].metric = 'parameter': no report has it, did you mean 'parameters'"),
+        ("test/acc", r"objective.others\[0\].metric = 'test/acc'"),
+    ],
+)
+def test_an_objective_beside_the_first_is_reported_or_a_fact(metric, message):
+    composition = COMPOSITION.with_values({"objective.others": [{"metric": metric, "direction": "minimize"}]})
+    further = [*METRICS, "valid/loss", "parameters"]
+    if message is None:
+        check_metric(composition, METRICS, further)
+        check_metric(composition, None)
+    else:
+        with pytest.raises(ConfigError, match=message):
+            check_metric(composition, METRICS, further)
+
+
 def test_the_searched_options_are_named_where_one_is_refused():
     ours, _ = workers({"metrics": METRICS}, ConfigError("no such layer"))
     with pytest.raises(ConfigError, match=r"^no such layer \(met with model=lenet\)$"):
