@@ -132,6 +132,11 @@ def shown_path(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
+def capitalized(sentence: str) -> str:
+    """Return a sentence that begins with a capital letter, the rest as it is."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def count(n: int, noun: str) -> str:
     """Write a number of things: ``1 seed``, ``3 seeds``."""
     return f"{n} {noun}{'' if n == 1 else 's'}"

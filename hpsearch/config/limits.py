@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.limits import NUMBER, POSITIVE, Rule, Rules, count, flag, one_of, optional, rules_of, text
+from hpsearch.base.limits import NUMBER, POSITIVE, Rule, Rules, count, flag, one_of, optional, or_word, rules_of, text
 from hpsearch.base.plain import ABSENT, get
 
 _TABLES = {
@@ -40,7 +40,8 @@ OWN: Mapping[str, Rule] = {
     "seed": count(0),
     "fold": count(0),
     "plugins": _packages,
-    "budget.points": optional(count()),
+    "budget.points": optional(or_word(count(), "auto")),
+    "budget.patience": optional(count()),
     "budget.epochs": optional(count()),
     "budget.seconds": optional(POSITIVE),
     "budget.target": optional(NUMBER),

@@ -13,6 +13,7 @@ from optuna.trial import TrialState as OptunaState
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.outcome import INFEASIBLE, PointOutcome
 from hpsearch.base.types import TrialState, Widening
+from hpsearch.base.words import count
 from hpsearch.search.extension import Ranges, copied, is_proven, widened, withdrawn
 from hpsearch.search.optuna_internals import reopened
 from hpsearch.search.proposals import UniqueSampler
@@ -116,10 +117,17 @@ class AskTell:
         """Return why there is no further point to ask for, or the empty string."""
         size = self.space.size()
         if self._queue is not None and self._cells is not None and self.asked >= self._cells:
-            return f"all {self._cells} points of the {self._queue.what} are done"
+            return f"all {self._cells} {self._queue.what} are done"
         if size is not None and self.asked >= size:
             return f"all {size} points of the space are done"
         return ""
+
+    @property
+    def extent(self) -> str:
+        """How many points were asked: ``60 of 72 cells of the grid``, ``60 points`` where there is no end of them."""
+        if self.size is None:
+            return count(self.asked, "point")
+        return f"{self.asked} of {self.size} {'points of the space' if self._queue is None else self._queue.what}"
 
     def tell(self, trial: optuna.Trial, outcome: PointOutcome) -> None:
         """Tell what a point has come to."""

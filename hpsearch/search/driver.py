@@ -19,6 +19,7 @@ from hpsearch.base.errors import StorageError
 from hpsearch.base.types import BestPoint, Progress, TrialState, Widening
 from hpsearch.launch.base import Launcher
 from hpsearch.search.ask_tell import AskTell
+from hpsearch.search.ending import Ending
 from hpsearch.search.extension import Ranges
 from hpsearch.search.plan import Plan
 from hpsearch.search.points import Environment, MakeSpec, OpenPoints
@@ -91,6 +92,7 @@ class Driver:
         self._study = AskTell(study, make_sampler, ranges, seed, environment.observer.line)
         self._points = OpenPoints(plan, self._study, launcher, record, make_spec, environment)
         self._results, self._pool = self._points.results, self._points.pool
+        self._ending = Ending(plan, self._study, self._points, self._elapsed_sec)
         self._started_at: float | None = None
         self._earlier_sec = float(study.user_attrs.get("seconds", 0.0))
         self._interrupts = Interrupts()
@@ -116,11 +118,11 @@ class Driver:
                 self._study.study.set_user_attr("seconds", self._elapsed_sec())
                 self._record.flush()
                 self._store.flush()
-        why = self._why_done()
+        why = self._ending.why_no_more_points()
         interrupted = self._interrupts.count > 0 and (len(self._points) > 0 or not why)
         paused = Counter({TrialState.PAUSED: len(self._points.paused)})
         if paused.total():
-            why = self._why_out_of_budget() or why
+            why = self._ending.why_nothing_more() or why
         counts = dict(self._results.counts + paused)
         return SearchOutcome(interrupted, counts, self._results.best, why, self._points.why_none_works())
 
@@ -189,47 +191,27 @@ class Driver:
         """
         if self._points.why_none_works():
             return False
-        if self._why_out_of_budget() and (self._results.best is not None or not self._pool.idle):
+        if self._ending.why_nothing_more() and (self._results.best is not None or not self._pool.idle):
             return False
-        return self._points.promote(asking=not self._why_done())
+        return self._points.promote(asking=not self._ending.why_no_more_points())
 
     def _ask(self) -> bool:
-        if self._why_done():
+        if self._ending.why_no_more_points():
             return False
         self._points.open(self._study.ask())
         return True
 
     def _drop_paused(self) -> None:
         """Tell the points that were paused and never chosen, unless more budget or a resumed run may choose them."""
-        if self._interrupts.count or self._why_out_of_budget():
+        if self._interrupts.count or self._ending.why_nothing_more():
             return
         for number in self._points.paused:
             if self._points.drop(number):
                 self._widen()
 
-    def _why_done(self) -> str:
-        """Return why no further point is asked for, or the empty string."""
-        points = self._plan.points
-        if why := self._study.why_used_up():
-            return why
-        if points is not None and self._study.asked >= points:
-            return f"budget.points = {points} is used up"
-        return self._why_out_of_budget()
-
-    def _why_out_of_budget(self) -> str:
-        """Return why nothing further is started, new or paused, or the empty string."""
-        plan, best = self._plan, self._results.best
-        if plan.seconds is not None and self._elapsed_sec() >= plan.seconds:
-            return f"budget.seconds = {plan.seconds:g} is used up"
-        if plan.epochs is not None and self._points.epochs >= plan.epochs:
-            return f"budget.epochs = {plan.epochs} is used up"
-        if plan.target is not None and best and not plan.objective.better(plan.target, best.mean):
-            return f"budget.target = {plan.target:g} is reached"
-        return self._points.why_none_works()
-
     def _widen(self) -> None:
         """Widen the ranges at whose edge the best point lies, and take back what brought only failures."""
-        if self._results.best is None or self._why_done():
+        if self._results.best is None or self._ending.why_no_more_points():
             return
         for change in (self._study.take_back, partial(self._study.widen, self._results.best.params)):
             widenings = change()
@@ -272,8 +254,8 @@ class Driver:
         self._study.reseed()
         self._widen()
         running = len(self._points) > len(self._points.paused)
-        may_go_on = self._results.best is None or not self._why_out_of_budget()
-        return running or (len(self._points) > 0 and may_go_on) or not self._why_done()
+        may_go_on = self._results.best is None or not self._ending.why_nothing_more()
+        return running or (len(self._points) > 0 and may_go_on) or not self._ending.why_no_more_points()
 
     def _known_files(self, asked: int) -> Counter[int]:
         """Return the number of event files by point; of a point that was not asked only files that say something."""

@@ -14,6 +14,7 @@ class Plan:
         seeds: of the replicates.
         folds: of the cross-validation; ``(0,)`` for a single split.
         points: at most so many points; None: until the grid or the space is used up.
+        patience: at most so many points after the last improvement, see `hpsearch.search.ending.last_improvement`.
         seconds: start nothing new after so long.
         epochs: start nothing new after so many epochs of all trials together.
         target: start nothing new once a point's score is this good.
@@ -24,6 +25,7 @@ class Plan:
     seeds: tuple[int, ...]
     folds: tuple[int, ...] = (0,)
     points: int | None = None
+    patience: int | None = None
     seconds: float | None = None
     epochs: int | None = None
     target: float | None = None

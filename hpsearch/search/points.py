@@ -142,6 +142,11 @@ class OpenPoints:
         waiting = [point.paused.epochs for point in self._points.values() if point.paused]
         return self._first_failures.why(running, max([*running.values(), *waiting], default=0))
 
+    @property
+    def judged(self) -> int:
+        """How many points have ended or wait."""
+        return self._study.asked - len(self) + len(self.paused)
+
     # What starts
 
     def open(self, trial: optuna.Trial) -> Point:
@@ -237,7 +242,9 @@ class OpenPoints:
         if state is TrialState.COMPLETE:
             self.pool.wanted.seen.update(each.metric for each in self._plan.objective.each)
             self.results.add_point(
-                self._best(frozen.number, self._study.space.active(frozen.params), attrs), frozen.values
+                self._best(frozen.number, self._study.space.active(frozen.params), attrs),
+                frozen.values,
+                attrs["judged"],
             )
         return sum(attrs["trials"].values())
 
@@ -319,13 +326,13 @@ class OpenPoints:
         outcome = point_outcome(
             states, [done.scores for done in ended], penalties, stopped=point.stopped, raised=raised
         )
-        attrs = outcome_attrs(outcome, states, sum(done.epochs for done in ended))
+        attrs = outcome_attrs(outcome, states, sum(done.epochs for done in ended), self.judged + 1)
         point.trial.set_user_attr(TOLD, attrs)
         self._note_failure(outcome.state, ended)
         self._study.tell(point.trial, outcome)
         if outcome.state is TrialState.COMPLETE and outcome.values is not None:
             best = self._best(number, point.params, attrs)
-            if self.results.add_point(best, outcome.values):
+            if self.results.add_point(best, outcome.values, attrs["judged"]):
                 self._record.study("best", self._clock(), **asdict(best))
 
     def _note_failure(self, state: TrialState, ended: Sequence[Finished]) -> None:

@@ -3,11 +3,29 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.base.outcome import PointOutcome, rank_key
 from hpsearch.base.types import BestPoint, Objective, TrialState
 from hpsearch.tracking.events import TrialRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """A complete point, and when it ended.
+
+    Attributes:
+        point: its number.
+        mean: of the first objective over its trials.
+        sd: over its trials, nan for one.
+        judged: how many points had ended or waited by then, it among them.
+    """
+
+    point: int
+    mean: float
+    sd: float
+    judged: int
 
 
 class Results:
@@ -20,6 +38,7 @@ class Results:
         counts: finished trials by state.
         epochs: of all finished trials together.
         best: the best complete point.
+        complete: every complete point, as it was noted.
     """
 
     def __init__(self, objective: Objective) -> None:
@@ -28,6 +47,7 @@ class Results:
         self.counts: Counter[TrialState] = Counter()
         self.epochs = 0
         self.best: BestPoint | None = None
+        self.complete: list[Complete] = []
         self._best_key: tuple[float, ...] = ()
 
     def add_trials(self, counts: Mapping[TrialState, int], epochs: int) -> None:
@@ -35,16 +55,18 @@ class Results:
         self.counts.update(counts)
         self.epochs += epochs
 
-    def add_point(self, point: BestPoint, values: Sequence[float]) -> bool:
+    def add_point(self, point: BestPoint, values: Sequence[float], judged: int) -> bool:
         """Note a complete point.
 
         Args:
             point: as it would be the best.
             values: its means, one per objective.
+            judged: how many points had ended or waited by then, it among them.
 
         Returns:
             Whether it is the best so far, see `hpsearch.base.outcome.rank_key`.
         """
+        self.complete.append(Complete(point.point, point.mean, point.sd, judged))
         for i, (objective, value) in enumerate(zip(self._objective.each, values, strict=True)):
             worst = self._worst[i]
             if worst is None or objective.better(worst, value):
@@ -79,18 +101,20 @@ def further_scores(
     return tuple(each.value(known.curve(each.metric), {**known.facts, **facts}) for each in objective.others)
 
 
-def outcome_attrs(outcome: PointOutcome, states: Sequence[TrialState], epochs: int) -> dict[str, Any]:
+def outcome_attrs(outcome: PointOutcome, states: Sequence[TrialState], epochs: int, judged: int) -> dict[str, Any]:
     """Return what the Optuna trial of a told point says of it, for a driver that resumes the study.
 
     Args:
         outcome: of the point.
         states: of its trials.
         epochs: that they trained.
+        judged: how many points had ended or waited by then, it among them.
 
     Returns:
-        ``state``, ``trials`` (their number by state), ``epochs``, and of a complete one ``mean``, ``sd`` and ``n``.
+        ``state``, ``trials`` (their number by state), ``epochs``, ``judged``, and of a complete one ``mean``, ``sd``
+        and ``n``.
     """
-    attrs: dict[str, Any] = {"state": outcome.state, "trials": Counter(states), "epochs": epochs}
+    attrs: dict[str, Any] = {"state": outcome.state, "trials": Counter(states), "epochs": epochs, "judged": judged}
     if outcome.state is TrialState.COMPLETE:
         attrs |= {"mean": outcome.mean, "sd": outcome.sd, "n": outcome.n}
     return attrs

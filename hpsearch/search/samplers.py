@@ -30,10 +30,10 @@ class QueueSampler(RandomSampler):
     A lost point is found again and none runs twice, which Optuna's own grid sampler cannot promise under ask and tell.
 
     Attributes:
-        what: the points are called together.
+        what: its points are called.
     """
 
-    what = "queue"
+    what = "points of the queue"
 
     def cells(self, space: Space) -> list[dict[str, Any]]:
         """Return the points: Optuna's values by flat name. A space that has none raises a SpaceError."""
@@ -48,7 +48,7 @@ class Grid(QueueSampler):
         seed: unused by the grid itself.
     """
 
-    what = "grid"
+    what = "cells of the grid"
 
     def __init__(self, points: int | Mapping[str, int] | None = None, seed: int | None = None) -> None:
         super().__init__(seed=seed)
@@ -62,7 +62,7 @@ class Grid(QueueSampler):
 class BruteForce(QueueSampler):
     """Every combination of a space without intervals."""
 
-    what = "space"
+    what = "cells of the space"
 
     def cells(self, space: Space) -> list[dict[str, Any]]:
         """Return every combination; an interval raises a SpaceError."""
@@ -83,7 +83,7 @@ class Manual(QueueSampler):
         seed: unused by the list itself.
     """
 
-    what = "list"
+    what = "points of the list"
 
     def __init__(self, points: Sequence[Mapping[str, Any]] = (), seed: int | None = None) -> None:
         super().__init__(seed=seed)

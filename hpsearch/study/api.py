@@ -67,6 +67,7 @@ def run_search(
     pruner: str = "auto",
     first: Sequence[Mapping[str, Any]] = (),
     points: int | None = None,
+    patience: int | None = None,
     epochs: int | None = None,
     seconds: float | None = None,
     target: float | None = None,
@@ -99,7 +100,9 @@ def run_search(
         sampler: an option of the group ``sampler``.
         pruner: an option of the group ``pruner``.
         first: settings to try before anything else, each a value by argument for all that is searched.
-        points: settings to try, those of `first` among them.
+        points: settings to try, those of `first` among them; 60 by default, and every one with ``grid``,
+            ``brute_force`` and ``manual``.
+        patience: ask for nothing new after so many settings without one that is better by more than the spread.
         epochs: start nothing new after so many epochs of all trials together.
         seconds: start nothing new after so long.
         target: start nothing new once a score is this good.
@@ -131,7 +134,7 @@ def run_search(
         raise SpaceError("space = {}: nothing to search; give an expression for at least one argument")
     path, is_local = _importable(trial_fn)
     wanted = objective if isinstance(objective, Objective) else Objective(objective, direction)
-    budget = {"points": points, "epochs": epochs, "seconds": seconds, "target": target}
+    budget = {"points": points, "patience": patience, "epochs": epochs, "seconds": seconds, "target": target}
     words = [
         *(
             "+study=search",

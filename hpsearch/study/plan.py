@@ -22,9 +22,11 @@ from hpsearch.search.samplers import QueueSampler, check_sampler, seed_after
 from hpsearch.search.space import Space
 from hpsearch.trial.build import objective_of
 
+POINTS = 60
+"""What ``budget.points=auto`` stands for where a sampler would propose without end."""
 PAIRS = 24
 """Configurations built beforehand for pairs of searched options that might exclude each other."""
-ENDS = ("points", "epochs", "seconds", "target")
+ENDS = ("points", "patience", "epochs", "seconds", "target")
 """What ends any search in the group `budget`."""
 
 
@@ -98,21 +100,35 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     if objective.others and isinstance(pruner, AutoPruner):
         pruner = NopPruner()  # what picks for itself picks what works: nothing can judge several objectives early
     seeds = tuple(config["seed"] + i for i in range(config["study"]["seeds"]))
-    budget = config["budget"]
+    queued = isinstance(sampler, QueueSampler)
+    budget = {**config["budget"], "points": _points(config["budget"]["points"], queued)}
     if isinstance(pruner, AutoPruner) and budget["epochs"]:  # half of them are for the points that go on
         pruner.start = min(pruner.start, max(1, budget["epochs"] // 2))
     plan = Plan(objective, seeds, _folds(composition), **budget)
     known = listed_cells("sampler.first", config["sampler"].get("first", ()), space)
     check_sampler(sampler, space, len(objective.each), bool(known))
-    queued = isinstance(sampler, QueueSampler)
     if not queued and space.size() is None and all(budget[limit] is None for limit in ENDS):
         raise ConfigError(
-            "budget.points = null: this sampler would search for ever; set budget.points, epochs, seconds or target"
+            "budget.points = null: this sampler would search for ever; "
+            "set budget.points, patience, epochs, seconds or target"
+        )
+    if plan.patience is not None and objective.others:
+        metrics = ", ".join(one.metric for one in objective.each)
+        raise ConfigError(
+            f"budget.patience = {plan.patience}: of several objectives ({metrics}) none says alone what an improvement "
+            "is; use budget.points, epochs, seconds or target"
         )
     _check_pruner(pruner, plan, space, queued)
     extension = Extension(**config["extend"])
     extension.check(space)
     return Search(composition, space, objective, plan, sampler, pruner, extension, known)
+
+
+def _points(asked: int | str | None, queued: bool) -> int | None:
+    """Return how many points a search may ask for; a sampler that has an end of its own goes on to it."""
+    if isinstance(asked, str):
+        return None if queued else POINTS
+    return asked
 
 
 def _quietly(kind: str, config: Mapping[str, Any], **extra: Any) -> Any:

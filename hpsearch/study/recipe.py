@@ -10,6 +10,7 @@ from typing import Any
 
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.types import Observer, TrialState, TrialTable
+from hpsearch.base.words import count
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.config.groups import describe_groups
@@ -229,7 +230,7 @@ def _conclude(
     best = next((finding.handed["best_arm"] for finding in findings.values() if "best_arm" in finding.handed), None)
     if best is not None:
         session.record.study("best", time.time(), **best)
-    session.conclude(TrialState.COMPLETE, answer=answer, why=failed or "", replay=replay)
+    session.conclude(TrialState.COMPLETE, answer=answer, why=_why_ended(findings, failed), replay=replay)
     notes = session.send()
     return RecipeOutcome(
         name=session.folder.name,
@@ -244,6 +245,12 @@ def _conclude(
         elapsed_sec=time.time() - began,
         notes=notes,
     )
+
+
+def _why_ended(findings: Mapping[str, Finding], failed: str | None) -> str:
+    if failed is not None:
+        return f"the stage {failed} failed: {findings[failed].cause or findings[failed].sentence}"
+    return f"all {count(len(findings), 'stage')} are done"
 
 
 def _report(context: RecipeContext, outcome: RecipeOutcome) -> RecipeOutcome:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,7 @@ class StudyOutcome:
         report: the report, None when the study was interrupted.
         ui_command: opens MLflow, None without a tracking store.
         elapsed_sec: of this run.
+        ended: why it ended, with its numbers; of an interrupted one why it asks for no more points, if it does not.
         interrupted: whether it can be resumed.
         already_complete: whether there was nothing left to do.
         notes: what the user should know.
@@ -61,6 +62,7 @@ class StudyOutcome:
     report: Path | None
     ui_command: str | None
     elapsed_sec: float
+    ended: str
     interrupted: bool
     already_complete: bool
     notes: tuple[str, ...]
@@ -117,9 +119,10 @@ def _conclude(
     from hpsearch.reports.summary.numbers import summarize
     from hpsearch.reports.summary.sentences import answer
 
-    table = table_from_events(session.folder)
-    summary = summarize(table)
     state = TrialState.PAUSED if outcome.interrupted else TrialState.COMPLETE
+    table = table_from_events(session.folder)
+    table = replace(table, study={**table.study, "state": {"state": state, "why": outcome.why}})
+    summary = summarize(table)
     session.conclude(state, answer=answer(summary), why=outcome.why)
     report = None if outcome.interrupted else _report(session, table, trained)
     errors = (outcome.error,) if outcome.error else ()
@@ -139,6 +142,7 @@ def _conclude(
         report=report,
         ui_command=session.tracker.hint(),
         elapsed_sec=time.time() - began,
+        ended=outcome.why,
         interrupted=outcome.interrupted,
         already_complete=not trained,
         notes=notes,

@@ -98,6 +98,8 @@ def show_study(outcome: "StudyOutcome", command: str, stream: TextIO | None = No
     if outcome.stable_range:
         out.row("stable", outcome.stable_range)
     out.row("trials", tally(outcome.counts) or "none", "red" if outcome.counts.get(TrialState.FAILED) else "")
+    if outcome.ended and not outcome.interrupted:
+        out.row("ended", outcome.ended)
     if outcome.report:
         out.row("report", shown_path(outcome.report))
     for note in outcome.notes:

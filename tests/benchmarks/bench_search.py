@@ -154,7 +154,7 @@ class Replay:
                 self._rule.note_state(number, TrialState.PAUSED)
                 self._open[number] = (trial, epoch)
                 return
-        self._results.add_point(BestPoint(number, trial.params, curve[-1], math.nan, 1), [curve[-1]])
+        self._results.add_point(BestPoint(number, trial.params, curve[-1], math.nan, 1), [curve[-1]], number + 1)
         self._end(trial, TrialState.COMPLETE, curve[-1])
         if row in self.table.top:
             self.reached = len(self.spent)

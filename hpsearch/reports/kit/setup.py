@@ -5,7 +5,7 @@ from typing import Any
 
 from hpsearch.base import words
 from hpsearch.base.plain import flatten
-from hpsearch.base.types import TrialTable
+from hpsearch.base.types import TrialState, TrialTable
 
 _GROUPS = ("data", "model", "init", "finetune", "loss", "optimizer", "scheduler", "regularizer", "trainer")
 HEADLINE = (
@@ -42,13 +42,14 @@ def settings_of(group: str, value: Any) -> dict[str, Any]:
 
 
 def took(stages: Mapping[str, TrialTable]) -> str:
-    """Say what trials cost.
+    """Say what trials cost, and why there are no more of them.
 
     Args:
         stages: studies by what they are called in the sentence, ``the search``; the empty name needs no words.
 
     Returns:
-        A sentence: trials, their time added up, the time from the first one's start to the last one's end, the device.
+        Sentences: trials, their time added up, the time from the first one's start to the last one's end, the device;
+        why each study ended.
     """
     ended = {stage: table.trials[table.trials["ended"].notna()] for stage, table in stages.items()}
     ended = {stage: trials for stage, trials in ended.items() if len(trials)}
@@ -62,4 +63,13 @@ def took(stages: Mapping[str, TrialTable]) -> str:
     span = max(t["ended"].max() for t in ended.values()) - min(t["started"].min() for t in ended.values())
     devices = [str(name) for t in ended.values() if "device" in t for name in t["device"].dropna().unique()]
     on = f", on {' and '.join(dict.fromkeys(devices))}" if devices else ""
-    return f"{'; '.join(parts)}; {words.duration(float(span))} from the first one's start to the last one's end{on}."
+    cost = f"{'; '.join(parts)}; {words.duration(float(span))} from the first one's start to the last one's end{on}."
+    whys = {stage or "the search": why_ended(table.study) for stage, table in stages.items()}
+    end = "; ".join(f"{stage} ended because {why}" for stage, why in whys.items() if why)
+    return f"{cost} {words.capitalized(end)}." if end else cost
+
+
+def why_ended(study: Mapping[str, Any]) -> str:
+    """Return why a study ended, with its numbers; empty where it has not, or goes on when it is started again."""
+    state = study.get("state") or {}
+    return str(state.get("why") or "") if state.get("state") == TrialState.COMPLETE else ""

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.files import REPORT, replace_text
-from hpsearch.base.words import number
+from hpsearch.base.words import capitalized, number
 from hpsearch.reports.kit.canvas import Drawn, FigureWithAid
 from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
 from hpsearch.reports.kit.page import Panel, panel, render_page
+from hpsearch.reports.kit.setup import why_ended
 from hpsearch.reports.kit.tables import as_table, flat
 
 _MARKS = {"pass": "✓", "warn": "!", "fail": "✗"}
@@ -98,7 +99,7 @@ def _entry(name: str, fields: Mapping[str, Any], view: StageView, panels: Mappin
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return capitalized(text)
 
 
 def stage_figures(views: Mapping[str, StageView]) -> Iterator[Drawn]:
@@ -116,8 +117,8 @@ def stage_figures(views: Mapping[str, StageView]) -> Iterator[Drawn]:
 
 
 def _ended(study: Mapping[str, Any]) -> str:
-    time = study.get("state", {}).get("time")
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC" if time else ""
+    time, why = study.get("state", {}).get("time"), why_ended(study)
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC{why and ': '}{why}" if time else ""
 
 
 def _markdown(study: Mapping[str, Any], entries: list[Entry], replay: str | None) -> str:
@@ -129,5 +130,7 @@ def _markdown(study: Mapping[str, Any], entries: list[Entry], replay: str | None
     commands = [("run or continue the recipe", str(study["command"]))]
     commands += [("train the winner again, with the test set", replay)] if replay else []
     parts = [f"# {markdown_text(str(study['name']))}", question, f"**{answer}**" if answer else ""]
-    parts += [markdown_table(table.headings, table.rows), "## Commands", shell_block(commands)]
+    why = why_ended(study)
+    parts += [markdown_table(table.headings, table.rows), f"It ended because {markdown_text(why)}." if why else ""]
+    parts += ["## Commands", shell_block(commands)]
     return "\n\n".join(part for part in parts if part) + "\n"

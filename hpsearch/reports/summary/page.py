@@ -10,7 +10,7 @@ from hpsearch.base.files import REPORT, replace_text
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.page import Tile, panel, render_page
-from hpsearch.reports.kit.setup import fixed_settings
+from hpsearch.reports.kit.setup import fixed_settings, why_ended
 from hpsearch.reports.kit.space import floats, plain
 from hpsearch.reports.kit.tables import Table, best_command, flat
 from hpsearch.reports.summary.figures import figures
@@ -150,4 +150,6 @@ def _environment(table: TrialTable, summary: Summary) -> list[tuple[str, str]]:
 
 def _ended(table: TrialTable) -> str:
     ends = [end for end in floats(table.trials["ended"]).tolist() if not math.isnan(end)]
-    return f"{datetime.fromtimestamp(max(ends), UTC):%Y-%m-%d %H:%M} UTC" if ends else ""
+    why = why_ended(table.study)
+    time = f"{datetime.fromtimestamp(max(ends), UTC):%Y-%m-%d %H:%M} UTC" if ends else ""
+    return f"{time}: {why}" if time and why else time or why

@@ -26,7 +26,7 @@ def test_a_queue_is_asked_in_order_to_its_end():
     assert asker.size == 6
     asked = [SMALL.active(asker.ask().params) for _ in range(6)]
     assert asked == [SMALL.active(cell) for cell in SMALL.grid()]
-    assert asker.why_used_up() == "all 6 points of the grid are done"
+    assert asker.why_used_up() == "all 6 cells of the grid are done"
     again = opened(sampler=lambda n: Grid(), study=asker.study)
     assert again.enqueue() and len(again.trials()) == 6
 

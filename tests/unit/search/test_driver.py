@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import os
+import re
 import shutil
 from collections import Counter
 from functools import partial
@@ -251,7 +252,7 @@ def test_random_search_ends_with_its_budget_and_a_resumed_one_draws_new_points(t
     outcome = setup.run(trains([0.3]))
     drawn = [t.params["lr"] for t in setup.study().trials]
     assert len(set(drawn)) == 8
-    assert outcome.why == "budget.points = 8 is used up"
+    assert outcome.why == "budget.points = 8 is used up: 8 points"
 
 
 def test_a_small_space_is_used_up_without_repeating_a_point(tmp_path):
@@ -301,7 +302,8 @@ def test_budget_seconds_counts_the_time_of_every_run(tmp_path):
     setup = Setup(tmp_path, space, random_at, seeds=(0,), seconds=60)
     outcome = setup.run(trains([0.1]))
     assert not setup.todo
-    assert (len(setup.records()), outcome.why) == (trained, "budget.seconds = 60 is used up")
+    assert len(setup.records()) == trained
+    assert re.fullmatch(rf"budget.seconds = 60 is used up: 1 min \d+ s, {trained} points", outcome.why)
 
 
 def test_a_lost_journal_is_refused_rather_than_trained_again(tmp_path):
@@ -346,7 +348,7 @@ def test_budget_epochs_counts_the_epochs_trained_whatever_is_reported(tmp_path, 
     space, random_at = {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
     plan = {"seeds": (0,), "points": 9, "epochs": 12}
     setup = Setup(tmp_path, space, random_at, **plan)
-    assert setup.run(reporting(epochs), slots=1).why == "budget.epochs = 12 is used up"
+    assert setup.run(reporting(epochs), slots=1).why == "budget.epochs = 12 is used up: 12 epochs, 4 points"
     assert len(setup.records()) == 4
     again = Setup(tmp_path, space, random_at, **plan)
     again.run(reporting(epochs), slots=1)

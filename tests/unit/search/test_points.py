@@ -155,7 +155,7 @@ def test_paused_points_wait_for_more_epochs_when_their_budget_is_used_up(tmp_pat
     first = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=4, epochs=4)
     outcome = first.run(script, slots=1)
     assert outcome.counts == {TrialState.COMPLETE: 1, TrialState.PAUSED: 3}
-    assert outcome.why == "budget.epochs = 4 is used up"
+    assert outcome.why == "budget.epochs = 4 is used up: 6 epochs, 4 points"
     again = Setup(tmp_path, space, random_at, TopKAfter(1, 1, of=4), seeds=(0,), points=4, epochs=4)
     again.run(script, slots=1)
     assert not again.todo
