@@ -16,6 +16,7 @@ from hpsearch.base.types import TrialState, Widening
 from hpsearch.base.words import count
 from hpsearch.search.extension import Ranges, copied, is_proven, widened, withdrawn
 from hpsearch.search.optuna_internals import reopened
+from hpsearch.search.prior import Prior
 from hpsearch.search.proposals import UniqueSampler
 from hpsearch.search.samplers import QueueSampler
 from hpsearch.search.space import Space
@@ -80,7 +81,9 @@ class AskTell:
     def reseed(self) -> None:
         """Give the study a sampler that is seeded for the points it holds."""
         sampler = self._make_sampler(len(self.trials()))
-        self.study.sampler = UniqueSampler(sampler, self.space, self._seed, self._line, len(self._ranges.known))
+        prior = Prior(self._ranges.prior, self.space) if self._ranges.prior else None
+        known = len(self._ranges.known)
+        self.study.sampler = UniqueSampler(sampler, self.space, self._seed, self._line, known, prior)
 
     def enqueue(self) -> bool:
         """Queue the points to try first, and those of a grid or a list, that are not in the study.

@@ -12,6 +12,7 @@ from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base.errors import check_float, check_int
 from hpsearch.base.rng import address
+from hpsearch.search.optuna_internals import is_of_no_study
 from hpsearch.search.samplers import Sobol
 
 
@@ -29,6 +30,8 @@ class AutoSampler(Sobol):
       seriously: every hyperparameter is that of one of two parents, uniform crossover (Syswerda 1989), moved on its own
       scale by a normal deviate of `spread`. Parents are drawn from the `parents` points that came furthest in training
       and, of these, were best; of several objectives, from the points that no other beats.
+
+    Where points of another study are told there is a model from the first point on, so none is only spread.
 
     Infeasible points are no parents, and the worst to the model. Each proposal is a function of the seed, the point's
     number and what is known at that time.
@@ -65,17 +68,22 @@ class AutoSampler(Sobol):
         """Return the next point: evenly spread, or learned."""
         spread = super().sample_relative(study, trial, search_space)
         number = trial.number - self._known
-        if number < self.startup or (number - self.startup) % 2 == 0:
+        if number < self._spread_first or (number - self._spread_first) % 2 == 0:
             return spread
         known = study.get_trials(deepcopy=False)
-        if sum(each.state is OptunaState.COMPLETE for each in known) >= self.startup:
+        scored = sum(each.state is OptunaState.COMPLETE for each in known)
+        if scored >= self.startup or any(map(is_of_no_study, known)):
             searched = {name: each for name, each in search_space.items() if not each.single()}
             return spread | self._model(trial.number).sample_relative(study, trial, searched)
         return self._offspring(_best(study, known, self.parents), trial.number) or spread
 
     def _member(self, number: int) -> list[float]:
         """Return the next member: every second one of a Sobol sequence would lie in half of the space."""
-        return super()._member(min(number, self.startup) + max(number - self.startup, 0) // 2)
+        return super()._member(min(number, self._spread_first) + max(number - self._spread_first, 0) // 2)
+
+    @property
+    def _spread_first(self) -> int:
+        return 0 if self._informed else self.startup
 
     def _model(self, number: int) -> TPESampler:
         with warnings.catch_warnings():

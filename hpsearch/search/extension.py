@@ -14,6 +14,7 @@ from hpsearch.base.outcome import INFEASIBLE
 from hpsearch.base.types import Widening
 from hpsearch.search.optuna_internals import is_inside, storage_of, without_cma_state
 from hpsearch.search.parameter import Parameter
+from hpsearch.search.prior import PriorPoint
 from hpsearch.search.space import Space
 
 EDGE = 0.1
@@ -132,6 +133,7 @@ class Ranges:
         extension: whether and how far they are widened.
         allowed: whether a point may have these hyperparameters, by dotted key.
         known: points to try first: Optuna's values by flat name.
+        prior: points of another study that the sampler is told of.
         ruled: the keys of which a rule says what they may be, where a point has these hyperparameters.
     """
 
@@ -139,6 +141,7 @@ class Ranges:
     original: Space | None = None
     extension: Extension | None = None
     known: Sequence[dict[str, Any]] = ()
+    prior: Sequence[PriorPoint] = ()
     allowed: Callable[[Mapping[str, Any]], bool] = lambda _: True
     ruled: Callable[[Mapping[str, Any]], Collection[str]] = lambda _: ()
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hpsearch.base.errors import ConfigError, check_int
-from hpsearch.base.limits import Limits, optional
+from hpsearch.base.limits import Limits, optional, text
 
 
 def _points(key: str, value: Any) -> None:
@@ -17,7 +17,7 @@ def _list(key: str, value: Any) -> None:
         raise ConfigError(f"{key} = {value!r}: must be a list of points, as [{{optimizer.lr: 0.1}}, ...]")
 
 
-OPTIONS: Limits = {"sampler": {"first": _list}}
+OPTIONS: Limits = {"sampler": {"first": _list, "prior": optional(text)}}
 """Keys of every option of the group that say what is known; they are taken out before its target is built."""
 
 LIMITS: Limits = {"hpsearch.search.samplers.Grid": {"points": optional(_points)}}

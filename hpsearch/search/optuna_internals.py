@@ -3,7 +3,7 @@
 `tests/unit/search/test_optuna_internals.py` fails where a later Optuna is different.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,36 @@ def gp_promise(
 def all_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Return every trial, also where a pruner shows samplers a part of the study (Hyperband its bracket)."""
     return study._storage.get_all_trials(study._study_id, deepcopy=False)
+
+
+def is_of_no_study(trial: FrozenTrial) -> bool:
+    """Return whether a trial was made by `optuna.trial.create_trial` and added to no study."""
+    return trial.number < 0
+
+
+class StudyWithTrials(optuna.Study):
+    """A study whose trials a sampler sees otherwise than they are.
+
+    Args:
+        study: the study; one of Hyperband's brackets too.
+        seen: (its trials) -> those that are seen, of any state.
+    """
+
+    def __init__(self, study: optuna.Study, seen: Callable[[list[FrozenTrial]], list[FrozenTrial]]) -> None:
+        super().__init__(study.study_name, study._storage, study.sampler, study.pruner)
+        self._inner = study
+        self._seen = seen
+
+    def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
+        """Return the trials that are seen; see Optuna."""
+        trials = self._seen(self._inner.get_trials(deepcopy))
+        return trials if states is None else [trial for trial in trials if trial.state in states]
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        del use_cache
+        return self.get_trials(deepcopy, states)
 
 
 def storage_of(study: optuna.Study) -> optuna.storages.BaseStorage:

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.base.rng import address
 from hpsearch.search.optuna_internals import all_trials, given_params, is_inside, tpe_promise
+from hpsearch.search.prior import Prior
 from hpsearch.search.samplers import SpaceAware
 from hpsearch.search.space import Space
 
@@ -49,6 +50,7 @@ class UniqueSampler(BaseSampler):
         seed: of the replacements.
         line: told when the inner sampler fails, once for every kind of failure.
         known: how many of the first points were given and not proposed.
+        prior: points of another study that the sampler is told of.
     """
 
     def __init__(
@@ -58,17 +60,19 @@ class UniqueSampler(BaseSampler):
         seed: int,
         line: Callable[[str], None] = warnings.warn,
         known: int = 0,
+        prior: Prior | None = None,
     ) -> None:
         self.inner = inner
         self._space = space
         self._seed = seed
         self._line = line
+        self._prior = prior
         self._failures: set[str] = set()
         self._first: dict[str, int] = {}
         self._last = -1
         self._untried: Iterator[dict[str, Any]] | None = None
         if isinstance(inner, SpaceAware):
-            inner.bind(space, known)
+            inner.bind(space, known, prior is not None)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
         """Return the whole space."""
@@ -85,6 +89,7 @@ class UniqueSampler(BaseSampler):
         if self._space.is_complete(given):
             return self._space.draw(self._random(trial.number))
         self._note_others(study, trial.number)
+        study = self._prior.beside(study) if self._prior else study
         proposal = self._asked(study, trial, search_space, given)
         if proposal is None or self._taken({**proposal, **given}, trial.number):
             neighbour = None if proposal is None else self._neighbour({**proposal, **given}, study, trial, given)

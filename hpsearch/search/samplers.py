@@ -19,8 +19,14 @@ from hpsearch.search.space import Space
 class SpaceAware(Protocol):
     """A sampler that is told the whole space before it is asked."""
 
-    def bind(self, space: Space, known: int = 0) -> None:
-        """Take the space that all points are of, and how many of the first were given and not proposed."""
+    def bind(self, space: Space, known: int = 0, informed: bool = False) -> None:
+        """Take what is known before the first point.
+
+        Args:
+            space: that all points are of.
+            known: how many of the first points are given and not proposed.
+            informed: whether points of another study are told.
+        """
         ...
 
 
@@ -113,13 +119,14 @@ class Sobol(BaseSampler):
         self._seed = seed
         self._space: Space | None = None
         self._known = 0
+        self._informed = False
         self._engine: Any = None
 
-    def bind(self, space: Space, known: int = 0) -> None:
+    def bind(self, space: Space, known: int = 0, informed: bool = False) -> None:
         """Take the space; its hyperparameters are the sequence's dimensions, in order."""
         from scipy.stats.qmc import Sobol as Engine
 
-        self._space, self._known = space, known
+        self._space, self._known, self._informed = space, known, informed
         self._engine = Engine(len(space.parameters), scramble=True, rng=self._seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002

@@ -66,6 +66,7 @@ def run_search(
     sampler: str = "auto",
     pruner: str = "auto",
     first: Sequence[Mapping[str, Any]] = (),
+    prior: str | None = None,
     points: int | None = None,
     patience: int | None = None,
     epochs: int | None = None,
@@ -100,6 +101,7 @@ def run_search(
         sampler: an option of the group ``sampler``.
         pruner: an option of the group ``pruner``.
         first: settings to try before anything else, each a value by argument for all that is searched.
+        prior: name of an earlier study of these arguments, whose points the sampler's model is told too.
         points: settings to try, those of `first` among them; 60 by default, and every one with ``grid``,
             ``brute_force`` and ``manual``.
         patience: ask for nothing new after so many settings without one that is better by more than the spread.
@@ -144,6 +146,7 @@ def run_search(
         ),
         *(f"sampler={sampler}", f"pruner={pruner}", f"storage={storage}", f"tracker={tracker}", f"seed={seed}"),
         *((f"sampler.first={value_text([_of_trainer(setting) for setting in first])}",) if first else ()),
+        *((f"sampler.prior={value_text(prior)}",) if prior else ()),
         *(f"+trainer.{key}={value_text(value)}" for key, value in (arguments or {}).items()),
         *(f"+trainer.{key}=null" for key in dict.fromkeys(map(_argument, space))),
         *(space_word(_trainer_name(name), expression) for name, expression in space.items()),

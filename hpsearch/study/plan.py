@@ -17,6 +17,7 @@ from hpsearch.search.auto_pruner import AutoPruner
 from hpsearch.search.extension import Extension
 from hpsearch.search.known import listed_cells
 from hpsearch.search.plan import Plan
+from hpsearch.search.prior import check_prior
 from hpsearch.search.pruners import PruneRule, TopKAfter
 from hpsearch.search.samplers import QueueSampler, check_sampler, seed_after
 from hpsearch.search.space import Space
@@ -42,6 +43,7 @@ class Search:
     pruner: Any
     extension: Extension
     known: Sequence[dict[str, Any]]
+    prior: str | None
 
     def sampler_after(self, points: int) -> Any:
         """Return the sampler seeded for a study that holds so many points, so that a resumed one draws new ones."""
@@ -107,6 +109,9 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     plan = Plan(objective, seeds, _folds(composition), **budget)
     known = listed_cells("sampler.first", config["sampler"].get("first", ()), space)
     check_sampler(sampler, space, len(objective.each), bool(known))
+    prior = config["sampler"].get("prior")
+    if prior is not None:
+        check_prior(prior, sampler)
     if not queued and space.size() is None and all(budget[limit] is None for limit in ENDS):
         raise ConfigError(
             "budget.points = null: this sampler would search for ever; "
@@ -121,7 +126,7 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     _check_pruner(pruner, plan, space, queued)
     extension = Extension(**config["extend"])
     extension.check(space)
-    return Search(composition, space, objective, plan, sampler, pruner, extension, known)
+    return Search(composition, space, objective, plan, sampler, pruner, extension, known, prior)
 
 
 def _points(asked: int | str | None, queued: bool) -> int | None:

@@ -1,12 +1,14 @@
 """One search, from its first point to its report."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import optuna
 
 from hpsearch.base.files import REPORT
 from hpsearch.base.types import BestPoint, Observer, TrialId, TrialState, TrialTable
@@ -17,9 +19,11 @@ from hpsearch.launch.base import Launcher
 from hpsearch.search.driver import Driver, SearchOutcome
 from hpsearch.search.extension import SPACE, Ranges, present_study
 from hpsearch.search.points import Environment
+from hpsearch.search.prior import PRIOR, PriorPoint
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study
 from hpsearch.study.plan import Search, plan_search
+from hpsearch.study.prior import load_prior
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import make_spec
 from hpsearch.tracking.machine import SystemSampler
@@ -98,11 +102,12 @@ def run_one_search(
     with StudySession(composition, observer, launcher, restart=not store.persistent) as session:
         for key in composition.fixed if within is None else ():
             observer.line(f"{key} is fixed on the command line and not searched")
-        is_new = session.is_new
+        is_new, prior = session.is_new, search.prior
+        told = load_prior(prior, search.space, search.objective) if is_new and prior else None
         if is_new:
             session.check(search.representatives())
         session.open(search.space.to_dict(), **_fields(search, within))
-        with driver_of(search, store, session) as driver:
+        with driver_of(search, store, session, told) as driver:
             todo = driver.resume()
             if todo and not is_new:
                 session.check(search.representatives())
@@ -156,13 +161,16 @@ def _fields(search: Search, within: Mapping[str, str] | None) -> dict[str, Any]:
 
 
 @contextmanager
-def driver_of(search: Search, store: Store, session: StudySession) -> Iterator[Driver]:
+def driver_of(
+    search: Search, store: Store, session: StudySession, prior: Sequence[PriorPoint] | None = None
+) -> Iterator[Driver]:
     """Open the storage of a search.
 
     Args:
         search: what is searched.
         store: where its points are kept.
         session: is open.
+        prior: points of another study, where they are loaded already.
 
     Yields:
         The driver of the search; the storage is closed at the end of the block.
@@ -181,6 +189,7 @@ def driver_of(search: Search, store: Store, session: StudySession) -> Iterator[D
                 original=search.space,
                 extension=search.extension,
                 known=search.known,
+                prior=_kept_prior(search, study, prior),
                 allowed=search.allowed,
                 ruled=search.ruled,
             ),
@@ -193,6 +202,16 @@ def driver_of(search: Search, store: Store, session: StudySession) -> Iterator[D
         )
     finally:
         storage.close()
+
+
+def _kept_prior(search: Search, study: optuna.Study, loaded: Sequence[PriorPoint] | None) -> Sequence[PriorPoint]:
+    """Return the points of another study as they were when this one began."""
+    if search.prior is None:
+        return ()
+    if PRIOR not in study.user_attrs:
+        told = loaded or load_prior(search.prior, search.space, search.objective)
+        study.set_user_attr(PRIOR, [point.fields for point in told])
+    return [PriorPoint.of(fields) for fields in study.user_attrs[PRIOR]]
 
 
 def _report(session: StudySession, table: TrialTable, trained: bool) -> Path:

@@ -1,6 +1,7 @@
 """Searching the arguments of a function that knows nothing of torch."""
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from hpsearch import load_curves, load_trials, run_search
-from hpsearch.base.errors import ConfigError, SpaceError
+from hpsearch.base.errors import ConfigError, HpsearchError, SpaceError
 from hpsearch.base.types import Objective, TrialState
 
 ROOT = Path(__file__).resolve().parents[2]
+TWO = Objective("valid/acc", others=(Objective("cost", "minimize"),))
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +65,50 @@ def test_settings_that_are_known_are_tried_first_and_once(sampler):
     assert outcome.best.point == 0
     assert search(train, space=space, first=first, sampler=sampler, points=4).already_complete
     assert load_trials("train")["point"].tolist() == list(range(len(seen)))
+
+
+def train_on(best):
+    def train(lr):
+        yield {"valid/acc": 1 - abs(lr - best)}
+
+    return train
+
+
+@pytest.mark.parametrize("sampler", ["auto", "tpe"])
+def test_another_study_is_told_and_neither_counted_nor_named_best(sampler, folder):
+    search(train_on(0.3), name="old", points=24)
+    new = {"name": "new", "points": 8, "sampler": sampler, "prior": "old"}
+    outcome = search(train_on(0.32), **new, space={"lr": "interval(0.1, 1)"})
+    trials = load_trials("new")
+    assert outcome.counts == {TrialState.COMPLETE: 8} and trials["point"].tolist() == list(range(8))
+    assert outcome.best.mean == trials["score"].max()
+    assert (abs(trials["trainer.lr"] - 0.32) < 0.1).sum() >= 4  # of eight uniform ones, two
+    shutil.rmtree(folder / "studies" / "old")
+    again = search(train_on(0.32), **{**new, "points": 9}, space={"lr": "interval(0.1, 1)"})
+    assert again.counts == {TrialState.COMPLETE: 9}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"prior": "odl"}, r"no study 'odl' in .*, did you mean 'old'"),
+        (
+            {"prior": "old", "space": {"x": "interval(0, 1)"}},
+            r"sampler\.prior = old: none of its 2 points has values for",
+        ),
+        (
+            {"prior": "old", "sampler": "random"},
+            r"sampler\.prior = old: RandomSampler learns nothing from another study",
+        ),
+        ({"prior": "old", "objective": TWO}, r"sampler\.prior = old: its objectives are 1, and those of this study 2"),
+    ],
+)
+def test_another_study_that_says_nothing_of_this_one_is_refused(given, message, folder):
+    search(train_on(0.3), name="old", points=2)
+    with pytest.raises(HpsearchError, match=message) as error:
+        search(train_on(0.3), **{"name": "new", "sampler": "tpe", **given})
+    assert "\n" not in str(error.value)
+    assert not (folder / "studies" / "new").exists()
 
 
 def test_a_conditional_argument_is_none_where_it_is_not_active():
