@@ -75,8 +75,8 @@ def _first(folder: Path, point: int) -> bool:
     claim = folder.parent / f".{FILE}-{point}"
     claim.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with claim.open("x") as file:
+        with claim.open("x", encoding="utf-8") as file:
             file.write(folder.name)
     except FileExistsError:
-        return claim.read_text() == folder.name
+        return claim.read_text(encoding="utf-8") == folder.name
     return True

@@ -243,7 +243,7 @@ def show_curvature(outcome: "CurvatureOutcome", stream: TextIO | None = None) ->
     out.table(
         ("  largest", "± at most", "smallest", "± at most"),
         [
-            (f"  {high:.6g}", f"{high_error:.1g}", f"{low:.6g}", f"{low_error:.1g}")
+            (f"  {number(high)}", f"{high_error:.1g}", number(low), f"{low_error:.1g}")
             for (high, high_error), (low, low_error) in zip(result.top, result.bottom, strict=True)
         ],
     )

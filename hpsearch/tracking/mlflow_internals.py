@@ -162,7 +162,7 @@ def schema_head() -> str:
     """Return the schema revision of the installed MLflow, without importing it (that takes a second)."""
     spec = importlib.util.find_spec("mlflow")
     folder = Path(next(iter(spec.submodule_search_locations or []))) if spec else Path()
-    texts = [path.read_text() for path in (folder / "store/db_migrations/versions").glob("*.py")]
+    texts = [path.read_text(encoding="utf-8") for path in (folder / "store/db_migrations/versions").glob("*.py")]
     revisions = {found[1] for text in texts if (found := re.search(r'^revision = "(\w+)"', text, re.MULTILINE))}
     older = {found[1] for text in texts if (found := re.search(r'^down_revision = "(\w+)"', text, re.MULTILINE))}
     return next(iter(revisions - older), "")

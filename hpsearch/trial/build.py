@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from hpsearch.nn.init import Initializer
     from hpsearch.schedules import Table
     from hpsearch.schedules.plateau import Plateau
-    from hpsearch.trial.finetune import FineTune
+    from hpsearch.trial.finetune import Tuned
     from hpsearch.trial.loop import Job, Trainer
 
 LOADED = 2
@@ -166,8 +166,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
     check_views(trainer.eval_views, splits.in_shape)
     batch_size = data.batch_rows(len(splits.train))
     model = _model(config, plugins, seed, splits)
-    finetune: FineTune = build("finetune", config["finetune"], plugins)
-    tuned = finetune.apply(model, source)
+    tuned: Tuned = build("finetune", config["finetune"], plugins).apply(model, source)
     model = model.to(device)
     optimizer = _optimizer(config["optimizer"], plugins, model, tuned.rate_factors)
     steps = math.ceil(len(splits.train) / batch_size)

@@ -1,6 +1,6 @@
 """Confirmation: the best points over fresh seeds, then the test set, once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,6 +10,7 @@ from hpsearch.base.types import TrialTable
 from hpsearch.base.words import decimals, settings
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw, escape
+from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import floats
 from hpsearch.statistics.intervals import mean_interval
 from hpsearch.statistics.optimism import measured_optimism
@@ -69,29 +70,33 @@ class Confirm:
             f"{settings(winner.params)}: {metric} {winner.mean:.{digits}f} over {self.seeds} fresh seeds "
             f"(95 % t interval {fresh.low:.{digits}f} to {fresh.high:.{digits}f})"
         )
-        promised = next((point for point in points if dict(point.params) == candidates[0]), None)
-        if promised is not None:
-            searched = float(need(context, "searched_score", self.needs["searched_score"]))
-            looks = int(context.handed.get("looks", 0)) + len(candidates)
-            gap = measured_optimism(searched, _by_seed(table, promised.point, "score"), context.objective.maximize)
-            numbers |= {"optimism": gap.value, "optimism_low": gap.low, "optimism_high": gap.high, "looks": looks}
-            sentence += (
-                f"; the best of the fine search{'' if promised is winner else f', {settings(promised.params)},'} had "
-                f"{searched:.{digits}f}, by {gap.value:+.{digits}f} more than its mean on fresh "
-                f"seeds ({gap.low:+.{digits}f} to {gap.high:+.{digits}f}) after {looks} looks at the validation set"
-            )
-        interval = mean_interval(tested)
-        if interval is not None:
-            mean = sum(tested) / len(tested)
-            numbers |= {"test_mean": mean, "test_low": interval.low, "test_high": interval.high}
-            ends = f"{interval.low:.{digits}f} to {interval.high:.{digits}f}"
-            sentence += f"; on the test set, looked at once, {mean:.{digits}f} ({ends})"
+        for more, told in (self._promised(context, table, points, digits), _tested(tested, digits)):
+            numbers |= more
+            sentence += told
         series = {
             "params": [dict(p.params) for p in points],
             "scores": [list(p.scores) for p in points],
             "test": tested,
         }
         return Finding(Verdict.PASS, sentence, numbers, handed={"winner": dict(winner.params)}, series=series)
+
+    def _promised(
+        self, context: Context, table: TrialTable, points: Sequence[Point], digits: int
+    ) -> tuple[dict[str, float], str]:
+        """Return by how much the best of the fine search scored too well there; nothing if it failed on fresh seeds."""
+        candidates = need(context, "candidates", self.needs["candidates"])
+        promised = next((point for point in points if dict(point.params) == candidates[0]), None)
+        if promised is None:
+            return {}, ""
+        searched = float(need(context, "searched_score", self.needs["searched_score"]))
+        looks = int(context.handed.get("looks", 0)) + len(candidates)
+        gap = measured_optimism(searched, _by_seed(table, promised.point, "score"), context.objective.maximize)
+        numbers = {"optimism": gap.value, "optimism_low": gap.low, "optimism_high": gap.high, "looks": looks}
+        return numbers, (
+            f"; the best of the fine search{'' if promised is points[0] else f', {settings(promised.params)},'} had "
+            f"{searched:.{digits}f}, by {gap.value:+.{digits}f} more than its mean on fresh "
+            f"seeds ({gap.low:+.{digits}f} to {gap.high:+.{digits}f}) after {looks} looks at the validation set"
+        )
 
     @staticmethod
     def figure(finding: Finding, metric: str) -> FigureWithAid | None:
@@ -107,15 +112,9 @@ class Confirm:
             seeds = {"x": each, "y": [escape(name)] * len(each), "marker": {"color": colour, "size": 8, "opacity": 0.6}}
             mean = {"x": [sum(each) / len(each)], "y": [escape(name)]}
             bar = {"symbol": "line-ns-open", "size": 22, "color": colour, "line": {"width": 3}}
-            traces.append({"type": "scatter", "mode": "markers", "name": "seeds", "showlegend": False, **seeds})
-            traces.append({
-                "type": "scatter",
-                "mode": "markers",
-                "name": "mean",
-                "showlegend": False,
-                **mean,
-                "marker": bar,
-            })
+            shared = {"type": "scatter", "mode": "markers", "showlegend": False}
+            traces.append({**shared, "name": "seeds", **seeds})
+            traces.append({**shared, "name": "mean", **mean, "marker": bar})
         layout = {
             "xaxis": axis_style(metric),
             "yaxis": axis_style("", autorange="reversed"),
@@ -124,6 +123,17 @@ class Confirm:
         }
         aid = "One mark per fresh seed, a bar at the mean; the blue candidate is the winner."
         return aid, draw(traces, layout, f"{metric} of {len(names)} candidates over fresh seeds.", 640)
+
+
+def _tested(scores: Sequence[float], digits: int) -> tuple[dict[str, float], str]:
+    """Return what the winner's scores on the test set say; nothing where there are not two."""
+    interval = mean_interval(scores)
+    if interval is None:
+        return {}, ""
+    mean = sum(scores) / len(scores)
+    ends = f"{interval.low:.{digits}f} to {interval.high:.{digits}f}"
+    numbers = {"test_mean": mean, "test_low": interval.low, "test_high": interval.high}
+    return numbers, f"; on the test set, looked at once, {mean:.{digits}f} ({ends})"
 
 
 def _by_seed(table: TrialTable, point: int, column: str) -> list[float]:

@@ -15,6 +15,7 @@ from hpsearch.base.rng import seeded
 from hpsearch.regularizers import Penalty
 from hpsearch.trial.build import prepare
 from hpsearch.trial.checkpoint import load_weights
+from hpsearch.trial.job import Job
 from hpsearch.trial.measure.lanczos import Krylov, lanczos, pairs
 from hpsearch.trial.measure.loss_surface import Batch, LossSurface
 
@@ -160,15 +161,12 @@ def curvature(
         raise ConfigError("Apple's GPU has no float64: give curvature.precision=float32 curvature.exact=0")
     if not dense:
         _check_memory(job.device, size, longest, precision)
-    train = job.splits.train
-    order = torch.randperm(len(train), generator=seeded(torch.Generator(), job.seed, "curvature")).to(job.device)
-    chosen, others = order[:samples], order[samples : 2 * samples]
-    some = max(1, len(others) // OTHER_BATCHES)
+    chosen, others = _batches(job, samples)
     found = measure_curvature(
         job.model,
         job.loss,
-        list(train.batches(chosen, ROWS_PER_BATCH, job.seed)),
-        list(train.batches(others[: some * OTHER_BATCHES], some, job.seed)) if len(others) else (),
+        chosen,
+        others,
         tuple(job.regularizers.values()),
         exact=dense,
         precision=precision,
@@ -176,7 +174,17 @@ def curvature(
         longest=longest,
         **options,
     )
-    return {**found, "train_size": len(train), "epoch": epoch}
+    return {**found, "train_size": len(job.splits.train), "epoch": epoch}
+
+
+def _batches(job: Job, samples: int) -> tuple[list[Batch], list[Batch]]:
+    """Return the training samples that the loss is the mean of, and others, both drawn by the trial's seed."""
+    train = job.splits.train
+    order = torch.randperm(len(train), generator=seeded(torch.Generator(), job.seed, "curvature")).to(job.device)
+    chosen, others = order[:samples], order[samples : 2 * samples]
+    some = max(1, len(others) // OTHER_BATCHES)
+    again = train.batches(others[: some * OTHER_BATCHES], some, job.seed) if len(others) else ()
+    return list(train.batches(chosen, ROWS_PER_BATCH, job.seed)), list(again)
 
 
 def _check_memory(device: torch.device, size: int, longest: int, precision: str) -> None:

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from hpsearch.base.types import BestPoint, Report, StudySummary, TrialState
+from hpsearch.reports.curvature.numbers import judge
+from hpsearch.study.curvature import CurvatureOutcome
 from hpsearch.study.recipe import RecipeOutcome
 from hpsearch.study.search import StudyOutcome
 from hpsearch.study.single import ReplayOutcome, TrialOutcome
 from hpsearch.study.stages.base import Finding, Verdict
-from hpsearch.terminal.summary import show_recipe, show_replay, show_studies, show_study, show_trial
+from hpsearch.terminal.summary import show_curvature, show_recipe, show_replay, show_studies, show_study, show_trial
 
 REPLAY = "python -m hpsearch data=digits model=mlp 'model.hidden=[64]' optimizer.lr=0.1 " + " ".join(
     f"key{i}=value{i}" for i in range(30)
@@ -176,6 +178,17 @@ def test_studies_are_listed_in_columns_that_are_never_cut():
     best_text = "0.970 ± 0.004 (3 trials) at optimizer.lr=0.1"
     assert first.split("   ") == ["s" * 70, "complete", "39 complete", best_text, "2 min ago"]
     assert second.index("5 s ago") == first.index("2 min ago") == header.index("changed")
+
+
+def test_eigenvalues_are_told_with_three_digits_as_every_number(tmp_path):
+    measured = {
+        **{"method": "lanczos", "precision": "float64", "products": 4, "parameters": 3, "samples": 5, "loss": 1.0},
+        **{"gradient_norm": 0.0, "elsewhere": [], "matrices": [([0.5, 1.0], [0.2, 0.0])] * 2},
+        **{"top": [(1234.5678, 0.012)], "bottom": [(-0.123456789, 2e-7)]},
+        "line": {"distances": [-1.0, 0.0, 1.0], "losses": [1.0, 1.0, 1.0], "slope": 0.0},
+    }
+    outcome = CurvatureOutcome("single/0/0", "best.safetensors", 3, 90, judge(measured), (), 1.0, ())
+    assert "  1235      0.01        -0.123     2e-07\n" in shown(show_curvature, outcome)
 
 
 def test_empty_folder_says_how_to_start():

@@ -105,16 +105,9 @@ def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
         layout[drawing.layout_axis(2 * index + 1)] = _momentum_lanes(lines, domains[2 * index + 1])
         layout["annotations"] += drawing.heading(name, upper)
         for lane, line in enumerate(lines):
-            colour, dash, symbol = drawing.look(momenta.index(line["momentum"]), len(momenta))
-            text = f"momentum {line['momentum']:g}"
-            curves.append({
-                **{"type": "scatter", "mode": "lines+markers", "yaxis": upper, "legendgroup": text},
-                **{"name": text, "x": line["x"], "y": line["y"]},
-                "line": {"color": colour, "dash": dash, "width": 2},
-                "marker": {"color": colour, "symbol": symbol, "size": 7},
-                "hovertemplate": f"<b>{text}</b><br>rate %{{x:.4g}}: %{{y:.4g}}<extra></extra>",
-            })
-            marks += _momentum_marks(line, lane, lower, colour)
+            look = drawing.look(momenta.index(line["momentum"]), len(momenta))
+            curves.append(_momentum_curve(line, upper, *look))
+            marks += _momentum_marks(line, lane, lower, look[0])
     tried = [x for lines in groups.values() for line in lines for x in (*line["x"], *line["diverged"])]
     title = "effective rate lr / (1 − m), m the momentum"
     layout["xaxis"] = drawing.log_axis(title, tried, anchor=drawing.y_axis(2 * len(groups) - 1))
@@ -131,6 +124,17 @@ def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
     alt = f"{metric} against the effective rate, best at {best}."
     figure = draw(drawing.once_in_legend([*curves, *marks]), layout, alt)
     return "claim-rates", f"Claims 1 and 2: {metric} against the effective rate", aid, figure
+
+
+def _momentum_curve(line: Mapping[str, Any], axis: str, colour: str, dash: str, symbol: str) -> Trace:
+    text = f"momentum {line['momentum']:g}"
+    return {
+        **{"type": "scatter", "mode": "lines+markers", "yaxis": axis, "legendgroup": text},
+        **{"name": text, "x": line["x"], "y": line["y"]},
+        "line": {"color": colour, "dash": dash, "width": 2},
+        "marker": {"color": colour, "symbol": symbol, "size": 7},
+        "hovertemplate": f"<b>{text}</b><br>rate %{{x:.4g}}: %{{y:.4g}}<extra></extra>",
+    }
 
 
 def _momentum_marks(line: Mapping[str, Any], lane: int, axis: str, colour: str) -> list[Trace]:

@@ -5,8 +5,10 @@ import pytest
 
 import hpsearch.reports.ablation.figures as figures
 from hpsearch.reports.ablation.comparisons import differences
+from hpsearch.reports.ablation.costs import TimeToTarget
 from hpsearch.reports.ablation.figures import FIGURES, ablation_figures
 from hpsearch.reports.ablation.figures.differences import differences_figure
+from hpsearch.reports.ablation.figures.target import _marks
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.kit.canvas import draw
 from tests.support import synthetic
@@ -48,6 +50,14 @@ def test_learning_curves_are_means_over_seeds():
     (figure,) = [figure for name, *_, figure in ablation_figures(ablation_of(table)) if name == "curves"]
     first = next(t for t in figure.data if t.name == "batch size 32, momentum 0")
     assert list(first.x) == [1, 2, 3] and list(first.y) == pytest.approx([0.5, 0.6, 0.7])
+
+
+def test_trials_at_the_target_and_those_that_stopped_before_it_are_told_apart():
+    times = TimeToTarget("updates", 0.9, ((0, 0), (1, 0), (2, 0)), (100.0, 300.0, 200.0), (True, False, True), 200.0)
+    marks = {trace["name"]: trace for trace in _marks([times], "updates")}
+    assert marks["reached it"]["x"] == [100.0, 200.0] and marks["stopped before it"]["x"] == [300.0]
+    assert marks["stopped before it"]["hovertext"] == ["not within 300"]
+    assert marks["median (Kaplan and Meier)"]["x"] == [200.0]
 
 
 def test_a_figure_is_one_function_and_one_line(monkeypatch):
