@@ -28,7 +28,7 @@ class Improvement:
     since: int
 
 
-def last_improvement(objective: Objective, complete: Sequence[Complete], judged: int) -> Improvement:
+def last_improvement(objective: Objective, complete: Sequence[Complete], settled: int) -> Improvement:
     """Return the last improvement of a search.
 
     The first complete point is one. A later one is better than the last improvement, and not only than the best so
@@ -37,15 +37,15 @@ def last_improvement(objective: Objective, complete: Sequence[Complete], judged:
     Args:
         objective: what is searched for; the first objective counts.
         complete: the complete points.
-        judged: how many points have ended or wait.
+        settled: how many points have ended or wait.
     """
     sds = [each.sd for each in complete if not math.isnan(each.sd)]
     spread = statistics.median(sds) if sds else None
     sign, last = (1 if objective.maximize else -1), None
-    for each in sorted(complete, key=lambda one: (one.judged, one.point)):
+    for each in sorted(complete, key=lambda one: (one.settled, one.point)):
         if last is None or sign * (each.mean - last.mean) > (spread or 0.0):
             last = each
-    return Improvement(last, spread, judged - (last.judged if last else 0))
+    return Improvement(last, spread, settled - (last.settled if last else 0))
 
 
 class Ending:
@@ -86,10 +86,10 @@ class Ending:
         return self._points.why_none_works()
 
     def _why_patience_ends(self) -> str:
-        limit, judged = self._plan.patience, self._points.judged
-        if limit is None or judged < limit:
+        limit, settled = self._plan.patience, self._points.settled
+        if limit is None or settled < limit:
             return ""
-        last = last_improvement(self._plan.objective, self._points.results.complete, judged)
+        last = last_improvement(self._plan.objective, self._points.results.complete, settled)
         if last.since < limit:
             return ""
         none = f"budget.patience = {limit} is used up: none of the last {count(last.since, 'point')}"

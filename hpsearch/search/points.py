@@ -143,7 +143,7 @@ class OpenPoints:
         return self._first_failures.why(running, max([*running.values(), *waiting], default=0))
 
     @property
-    def judged(self) -> int:
+    def settled(self) -> int:
         """How many points have ended or wait."""
         return self._study.asked - len(self) + len(self.paused)
 
@@ -221,6 +221,8 @@ class OpenPoints:
         if known.state.finished:
             self._note_finished(point, self._recorded(spec, known, curve))
         elif first and self._rule.pauses(point.trial.number):
+            if known.state is TrialState.RUNNING:  # its driver ended before it read that the trial had paused
+                self._record.state(spec.id, TrialState.PAUSED, known.reports[-1].time, reason=known.reason)
             self._note_paused(point, self._recorded(spec, known, curve))
         else:
             self.pool.add(replace(spec, attempt=known.attempts + 1), curve)
@@ -244,7 +246,7 @@ class OpenPoints:
             self.results.add_point(
                 self._best(frozen.number, self._study.space.active(frozen.params), attrs),
                 frozen.values,
-                attrs["judged"],
+                attrs["settled"],
             )
         return sum(attrs["trials"].values())
 
@@ -326,13 +328,13 @@ class OpenPoints:
         outcome = point_outcome(
             states, [done.scores for done in ended], penalties, stopped=point.stopped, raised=raised
         )
-        attrs = outcome_attrs(outcome, states, sum(done.epochs for done in ended), self.judged + 1)
+        attrs = outcome_attrs(outcome, states, sum(done.epochs for done in ended), self.settled + 1)
         point.trial.set_user_attr(TOLD, attrs)
         self._note_failure(outcome.state, ended)
         self._study.tell(point.trial, outcome)
         if outcome.state is TrialState.COMPLETE and outcome.values is not None:
             best = self._best(number, point.params, attrs)
-            if self.results.add_point(best, outcome.values, attrs["judged"]):
+            if self.results.add_point(best, outcome.values, attrs["settled"]):
                 self._record.study("best", self._clock(), **asdict(best))
 
     def _note_failure(self, state: TrialState, ended: Sequence[Finished]) -> None:

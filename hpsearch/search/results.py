@@ -19,13 +19,13 @@ class Complete:
         point: its number.
         mean: of the first objective over its trials.
         sd: over its trials, nan for one.
-        judged: how many points had ended or waited by then, it among them.
+        settled: how many points had ended or waited by then, it among them.
     """
 
     point: int
     mean: float
     sd: float
-    judged: int
+    settled: int
 
 
 class Results:
@@ -55,18 +55,18 @@ class Results:
         self.counts.update(counts)
         self.epochs += epochs
 
-    def add_point(self, point: BestPoint, values: Sequence[float], judged: int) -> bool:
+    def add_point(self, point: BestPoint, values: Sequence[float], settled: int) -> bool:
         """Note a complete point.
 
         Args:
             point: as it would be the best.
             values: its means, one per objective.
-            judged: how many points had ended or waited by then, it among them.
+            settled: how many points had ended or waited by then, it among them.
 
         Returns:
             Whether it is the best so far, see `hpsearch.base.outcome.rank_key`.
         """
-        self.complete.append(Complete(point.point, point.mean, point.sd, judged))
+        self.complete.append(Complete(point.point, point.mean, point.sd, settled))
         for i, (objective, value) in enumerate(zip(self._objective.each, values, strict=True)):
             worst = self._worst[i]
             if worst is None or objective.better(worst, value):
@@ -101,20 +101,20 @@ def further_scores(
     return tuple(each.value(known.curve(each.metric), {**known.facts, **facts}) for each in objective.others)
 
 
-def outcome_attrs(outcome: PointOutcome, states: Sequence[TrialState], epochs: int, judged: int) -> dict[str, Any]:
+def outcome_attrs(outcome: PointOutcome, states: Sequence[TrialState], epochs: int, settled: int) -> dict[str, Any]:
     """Return what the Optuna trial of a told point says of it, for a driver that resumes the study.
 
     Args:
         outcome: of the point.
         states: of its trials.
         epochs: that they trained.
-        judged: how many points had ended or waited by then, it among them.
+        settled: how many points had ended or waited by then, it among them.
 
     Returns:
-        ``state``, ``trials`` (their number by state), ``epochs``, ``judged``, and of a complete one ``mean``, ``sd``
+        ``state``, ``trials`` (their number by state), ``epochs``, ``settled``, and of a complete one ``mean``, ``sd``
         and ``n``.
     """
-    attrs: dict[str, Any] = {"state": outcome.state, "trials": Counter(states), "epochs": epochs, "judged": judged}
+    attrs: dict[str, Any] = {"state": outcome.state, "trials": Counter(states), "epochs": epochs, "settled": settled}
     if outcome.state is TrialState.COMPLETE:
         attrs |= {"mean": outcome.mean, "sd": outcome.sd, "n": outcome.n}
     return attrs

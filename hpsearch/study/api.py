@@ -171,7 +171,9 @@ def load_trials(name: str, *, uri: str | None = None) -> "pd.DataFrame":
         Columns ``point seed fold state score attempts reason started ended duration_sec run_id key command``, the
         searched hyperparameters by dotted key, the last value of each metric, and facts such as ``parameters``; of an
         ablation those of its arms, with a column ``arm``.
-        Scores are in the objective's own units; times are seconds since the Unix epoch.
+        Scores are in the objective's own units; times are seconds since the Unix epoch, and ``duration_sec`` is how
+        long a trial's attempts ran, without what lay between them. A metric with the name of one of these columns is in
+        ``metrics.NAME``.
 
     Example:
         >>> trials = load_trials("rates")
@@ -189,7 +191,8 @@ def load_curves(name: str, *, uri: str | None = None) -> "pd.DataFrame":
         uri: as for `load_trials`.
 
     Returns:
-        Columns ``point seed fold epoch step time`` and one per metric; epoch 0 is the untrained model. Of an ablation
+        Columns ``point seed fold epoch step time`` and one per metric, named as for `load_trials`; epoch 0 is the
+        untrained model. Of an ablation
         the curves of its arms, with ``arm`` and a column per factor.
 
     Example:

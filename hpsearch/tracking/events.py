@@ -46,6 +46,8 @@ class TrialRecord:
         artifacts: files it wrote, relative to its folder.
         queued: when it was specified.
         started: when its first attempt began.
+        ran_sec: how long its attempts ran, together and without the time between them; one that was cut off, or still
+            runs, until its last report.
         ended: when its state became final.
     """
 
@@ -65,6 +67,7 @@ class TrialRecord:
     artifacts: tuple[str, ...]
     queued: float
     started: float | None
+    ran_sec: float
     ended: float | None
 
     def curve(self, metric: str) -> dict[int, float]:
@@ -74,7 +77,10 @@ class TrialRecord:
 
 @dataclass(slots=True)
 class TrialFold:
-    """A trial's lines folded one after the other; `record` is what they say so far."""
+    """A trial's lines folded one after the other; `record` is what they say so far.
+
+    `running` holds when the present attempt began and when it was heard of last.
+    """
 
     spec: Event | None = None
     state: TrialState = TrialState.WAITING
@@ -85,6 +91,8 @@ class TrialFold:
     artifacts: tuple[str, ...] = ()
     started: float | None = None
     ended: float | None = None
+    ran_sec: float = 0.0
+    running: tuple[float, float] | None = None
 
     def apply(self, event: Event) -> None:
         """Take in the next line; events of kinds it does not know are passed over."""
@@ -95,6 +103,8 @@ class TrialFold:
                 self._start(event)
             case "report":
                 self.reports[event["epoch"]] = event
+                if self.running is not None:
+                    self.running = (self.running[0], event["time"])
             case "state":
                 self._state(event)
 
@@ -104,6 +114,7 @@ class TrialFold:
         self.attempts = max(self.attempts, event["attempt"])
         self.facts.update(event["facts"])
         self.state, self.last, self.ended = TrialState.RUNNING, {}, None
+        self.ran_sec, self.running = self._ran_sec(), (event["time"], event["time"])
         if self.started is None:
             self.started = event["time"]
 
@@ -113,8 +124,16 @@ class TrialFold:
         self.facts.update(event["facts"])
         self.artifacts = tuple(event["artifacts"]) or self.artifacts
         self.ended = event["time"] if self.state.finished else None
+        if self.running is not None:
+            self.running = (self.running[0], event["time"])
+        self.ran_sec, self.running = self._ran_sec(), None
         if self.started is None and self.state is not TrialState.WAITING:
             self.started = event["time"]
+
+    def _ran_sec(self) -> float:
+        """Return how long the attempts ran, the one that runs until the last that is known of it."""
+        began, latest = self.running or (0.0, 0.0)
+        return self.ran_sec + max(latest - began, 0.0)
 
     def record(self) -> TrialRecord:
         """Return the trial as its lines describe it so far.
@@ -142,6 +161,7 @@ class TrialFold:
             artifacts=self.artifacts,
             queued=spec["time"],
             started=self.started,
+            ran_sec=round(self._ran_sec(), 3),
             ended=self.ended,
         )
 

@@ -1,6 +1,7 @@
 """Studies as tidy tables, from their event files or from MLflow: the same columns and values.
 
-Where names collide, the fixed columns win over hyperparameters, these over metrics, these over facts.
+A metric with the name of a fixed column has one of its own, see `hpsearch.base.columns.metric_column`. Where other
+names collide, hyperparameters win over metrics, and these over facts.
 """
 
 import json
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.base.columns import CURVE_COLUMNS, STEP_COLUMNS, TRIAL_COLUMNS, metric_column
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.files import LAYERS
 from hpsearch.base.types import BestPoint, Report, StudySummary, TrialId, TrialState, TrialTable
@@ -31,13 +33,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-TRIAL_COLUMNS = (
-    *("point", "seed", "fold", "state", "score", "attempts", "reason"),
-    *("started", "ended", "duration_sec", "run_id", "key", "command"),
-)
-CURVE_COLUMNS = ("point", "seed", "fold", "epoch", "step", "time")
-STEP_COLUMNS = ("point", "seed", "fold", "step", "loss")
 
 
 def table_from_events(folder: Path) -> TrialTable:
@@ -232,6 +227,7 @@ def _record(client: "MlflowClient", run: "Run", config: Mapping[str, Any]) -> Tr
         artifacts=tuple(kept["artifacts"]),
         queued=kept["queued"],
         started=kept["started"],
+        ran_sec=kept["ran_sec"],
         ended=kept["ended"],
     )
 
@@ -266,7 +262,7 @@ def _table(
         for step, loss in report.steps
     ]
     params = dict.fromkeys(key for record in records for key in record.params)
-    metrics = sorted({key for record in records for report in record.reports for key in report.metrics})
+    metrics = sorted({metric_column(key) for record in records for report in record.reports for key in report.metrics})
     facts = sorted({key for record in records for key in record.facts})
     return TrialTable(
         name=str(study["name"]),
@@ -283,8 +279,7 @@ def _id_columns(trial: TrialId) -> dict[str, int]:
 
 
 def _trial_row(record: TrialRecord, run: str | None) -> dict[str, Any]:
-    ended, started = record.ended, record.started
-    last = {key: value for report in record.reports for key, value in report.metrics.items()}
+    last = {metric_column(key): value for report in record.reports for key, value in report.metrics.items()}
     return {
         **record.facts,
         **last,
@@ -294,9 +289,9 @@ def _trial_row(record: TrialRecord, run: str | None) -> dict[str, Any]:
         "score": record.score,
         "attempts": record.attempts,
         "reason": record.reason,
-        "started": started,
-        "ended": ended,
-        "duration_sec": None if ended is None or started is None else ended - started,
+        "started": record.started,
+        "ended": record.ended,
+        "duration_sec": None if record.started is None else record.ran_sec,
         "run_id": run,
         "key": record.key,
         "command": replay_command(record),
@@ -305,7 +300,7 @@ def _trial_row(record: TrialRecord, run: str | None) -> dict[str, Any]:
 
 def _curve_row(trial: TrialId, report: Report) -> dict[str, Any]:
     own = {**_id_columns(trial), "epoch": report.epoch, "step": report.step, "time": report.time}
-    return {**report.metrics, **own}
+    return {**{metric_column(key): value for key, value in report.metrics.items()}, **own}
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], *columns: Iterable[str]) -> "pd.DataFrame":

@@ -160,6 +160,7 @@ def _kept(trail: Trail, record: TrialRecord) -> dict[str, Any]:
         "artifacts": record.artifacts,
         "queued": record.queued,
         "started": record.started,
+        "ran_sec": record.ran_sec,
         "ended": record.ended,
         "nonfinite": trail.nonfinite,
     }

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from hpsearch import load_curves, load_trials, run_search
+from hpsearch.base.columns import CURVE_COLUMNS, TRIAL_COLUMNS, metric_column
 from hpsearch.base.errors import ConfigError, HpsearchError, SpaceError
 from hpsearch.base.types import Objective, TrialState
+from hpsearch.reports.summary.numbers import find
+from hpsearch.study.tables import table_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TWO = Objective("valid/acc", others=(Objective("cost", "minimize"),))
@@ -293,3 +296,27 @@ def test_a_script_that_asks_for_its_own_main_function_is_not_run_again_by_worker
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["once", "3"]
+
+
+def test_metrics_may_have_any_name(folder):
+    every = dict.fromkeys((*TRIAL_COLUMNS, *CURVE_COLUMNS, "arm", "loss", "params"))
+    names = [name for name in every if name != "step"]  # that is how a loop counts its updates
+
+    def train(x):
+        for epoch in (1, 2, 3):
+            yield {name: x + place + epoch / 10 for place, name in enumerate(names)}
+
+    for metric in ("epoch", "state", "duration_sec"):
+        objective = Objective(metric, others=(Objective("time", "minimize"),))
+        options = {"space": {"x": "choice(0, 2)"}, "sampler": "grid", "objective": objective, "name": metric}
+        outcome = search(train, **options)
+        trials, curves = load_trials(metric), load_curves(metric)
+        assert outcome.best.mean == pytest.approx(2 + names.index(metric) + 0.3)
+        assert trials["state"].tolist() == ["COMPLETE"] * 2 and curves["epoch"].tolist() == [1, 2, 3] * 2
+        for place, name in enumerate(names):
+            column = metric_column(name)
+            assert curves[column].tolist() == pytest.approx([x + place + e / 10 for x in (0, 2) for e in (1, 2, 3)])
+            assert trials[column].tolist() == pytest.approx([place + 0.3, 2 + place + 0.3])
+        front = find(table_of(metric)).summary.front
+        assert front.values[1] == pytest.approx((2 + names.index(metric) + 0.3, 2 + names.index("time") + 0.3))
+        assert metric_column(metric) in (folder / "studies" / metric / "report.html").read_text()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hpsearch.base.columns import metric_column
 from hpsearch.base.outcome import diverged
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm
@@ -120,12 +121,17 @@ def costs_of(table: TrialTable, arms: Sequence[Arm], objective: Objective, targe
     Returns:
         One record per arm, in their order.
     """
-    trainings = trainings_of(table, objective.metric)
+    trainings = trainings_of(table, metric_column(objective.metric))
     return tuple(_cost(arm, trainings.get(arm.point, []), objective, target) for arm in arms)
 
 
 def trainings_of(table: TrialTable, metric: str) -> dict[int, list[Training]]:
-    """Return the trials of each point that trained for an epoch or more, diverged ones among them."""
+    """Return the trials of each point that trained for an epoch or more, diverged ones among them.
+
+    Args:
+        table: the study.
+        metric: a column of the curves.
+    """
     rows = table.curves
     if metric not in rows or not len(rows):
         return {}

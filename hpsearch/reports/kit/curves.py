@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hpsearch.base.columns import metric_column
 from hpsearch.base.types import Objective, TrialTable
 
 Array: TypeAlias = NDArray[np.float64]
@@ -47,7 +48,7 @@ def metrics_of(table: TrialTable, objective: Objective) -> tuple[str, ...]:
     """
     numeric = table.curves.select_dtypes("number").columns
     known = [str(c) for c in numeric if c not in _PLACE and table.curves[c].notna().any()]
-    first = [m for m in dict.fromkeys((objective.metric, *_ORDER)) if m in known]
+    first = [m for m in dict.fromkeys((metric_column(objective.metric), *_ORDER)) if m in known]
     steps = [STEP_LOSS] if len(table.steps) else []
     return tuple([*first, *steps, *(m for m in known if m not in first)])
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from hpsearch.base.columns import metric_column
 from hpsearch.base.outcome import PointOutcome, diverged, point_outcome, rank_key
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.kit.space import Axis, floats, main_axis, plain, searched
@@ -176,11 +177,12 @@ def _scores(objective: Objective, table: TrialTable, trials: "pd.DataFrame") -> 
 
 def _further_scores(objective: Objective, table: TrialTable, trials: "pd.DataFrame") -> list[float]:
     """Return an objective of every trial from the curves of its metric, or from the fact of its name."""
-    facts = trials[objective.metric] if objective.metric in trials else [math.nan] * len(trials)
-    if objective.metric not in table.curves:
+    column = metric_column(objective.metric)
+    facts = trials[column] if column in trials else [math.nan] * len(trials)
+    if column not in table.curves:
         return [float(value) for value in floats(facts)]
-    curves = table.curves[[*_TRIAL, "epoch", objective.metric]].dropna()
-    by_trial = {trial: dict(zip(c["epoch"], c[objective.metric], strict=True)) for trial, c in curves.groupby(_TRIAL)}
+    curves = table.curves[[*_TRIAL, "epoch", column]].dropna()
+    by_trial = {trial: dict(zip(c["epoch"], c[column], strict=True)) for trial, c in curves.groupby(_TRIAL)}
     named = zip(trials[_TRIAL].itertuples(index=False, name=None), facts, strict=True)
     return [objective.value(by_trial.get(trial, {}), {objective.metric: fact}) for trial, fact in named]
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hpsearch.base.columns import metric_column
 from hpsearch.base.errors import ConfigError, check_float
 from hpsearch.base.types import TrialTable
 from hpsearch.base.words import label, number, score, settings
@@ -102,7 +103,7 @@ def curve(table: TrialTable, point: int, metric: str) -> list[float]:
     """Return a metric of a point's first trial by epoch, from epoch 1."""
     rows = table.curves[(table.curves["point"] == point) & (table.curves["epoch"] > 0)]
     first = rows[(rows["seed"] == rows["seed"].min()) & (rows["fold"] == rows["fold"].min())]
-    return [float(value) for value in first.sort_values("epoch")[metric].tolist()]
+    return [float(value) for value in first.sort_values("epoch")[metric_column(metric)].tolist()]
 
 
 def check_factors(key: str, factors: Sequence[float]) -> None:

@@ -15,9 +15,9 @@ NAN = math.nan
 
 
 def ending(limits, *, used_up="", none_works="", complete=(), best=None, objective=ACC):
-    """A search that has asked 7 of 9 cells, all of them judged, and trained 30 epochs in 61 seconds."""
+    """A search that has asked 7 of 9 cells, all of them settled, and trained 30 epochs in 61 seconds."""
     study = SimpleNamespace(why_used_up=lambda: used_up, asked=7, extent="7 of 9 cells of the grid")
-    points = SimpleNamespace(results=SimpleNamespace(best=best, complete=complete), epochs=30, judged=7)
+    points = SimpleNamespace(results=SimpleNamespace(best=best, complete=complete), epochs=30, settled=7)
     points.why_none_works = lambda: none_works
     return Ending(Plan(objective, (0,), **limits), study, points, lambda: 61.0)
 

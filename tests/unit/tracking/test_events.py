@@ -2,7 +2,15 @@
 
 import pytest
 
-from hpsearch.tracking.events import last_state, read_study, read_trial, read_trials, replay_command, trial_files
+from hpsearch.tracking.events import (
+    fold_trial,
+    last_state,
+    read_study,
+    read_trial,
+    read_trials,
+    replay_command,
+    trial_files,
+)
 from hpsearch.tracking.record import Record
 from tests.support import fake_study as fake
 
@@ -32,6 +40,44 @@ def test_the_last_state_is_that_of_the_whole_file(folder, stem):
     fake.write_study(folder)
     path = folder / "events" / f"{stem}.jsonl"
     assert last_state(path) is read_trial(path).state
+
+
+SPEC = {"event": "spec", "time": 5.0, "point": 0, "seed": 0, "fold": 0, "params": {}, "overrides": [], "key": "k",
+        "folder": "f", "config": {}}  # fmt: skip
+
+
+def lived(*lines):
+    """The fold of a trial with lines such as ``start 10``, ``report 12``, ``COMPLETE 15``."""
+    events, epoch = [SPEC], 0
+    for what, time in (line.split() for line in lines):
+        event = {"event": what, "time": float(time), "attempt": 1, "facts": {}, "artifacts": []}
+        if what == "report":
+            epoch += 1
+            event |= {"epoch": epoch, "step": epoch, "metrics": {}, "steps": []}
+        elif what == "start":
+            event |= {"epoch": epoch or None}
+        else:
+            event |= {"event": "state", "state": what}
+        events.append(event)
+    return fold_trial(events).record()
+
+
+@pytest.mark.parametrize(
+    ("lines", "seconds"),
+    [
+        ((), 0.0),
+        (("start 10", "report 12", "COMPLETE 15"), 5.0),
+        (("start 10", "report 12", "PAUSED 13", "start 5000", "report 5002", "COMPLETE 5004"), 7.0),
+        (("start 10", "report 12", "PAUSED 13", "PRUNED 9000"), 3.0),  # told at the end that others were better
+        (("start 10", "report 12", "start 90000", "COMPLETE 90005"), 7.0),  # its driver was killed
+        (("start 10", "report 12", "WAITING 13", "start 20", "FAILED 26"), 9.0),
+        (("start 10", "report 12", "report 17"), 7.0),
+        (("start 10", "report 12", "PAUSED 13", "start 20", "report 24"), 7.0),
+        (("FAILED 26",), 0.0),
+    ],
+)
+def test_a_trial_lasts_as_long_as_its_attempts_ran(lines, seconds):
+    assert lived(*lines).ran_sec == seconds
 
 
 def test_a_study_keeps_its_identity_and_its_first_time(folder):

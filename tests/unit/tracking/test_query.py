@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
+from hpsearch.base import columns
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import LAYERS
 from hpsearch.base.types import BestPoint, Report, TrialId, TrialState
@@ -68,17 +69,17 @@ def test_the_columns_are_those_the_table_promises(folder):
     fake.write_study(folder).close()
     table = query.table_from_events(folder)
     assert list(table.trials.columns) == [
-        *query.TRIAL_COLUMNS,
+        *columns.TRIAL_COLUMNS,
         *("optimizer.lr", "epoch_sec", "train/loss", "valid/acc"),
         *("data.digest", "device", "parameters", "peak_memory_mib"),
     ]
-    assert list(table.curves.columns) == [*query.CURVE_COLUMNS, "epoch_sec", "train/loss", "valid/acc"]
-    assert list(table.steps.columns) == list(query.STEP_COLUMNS)
+    assert list(table.curves.columns) == [*columns.CURVE_COLUMNS, "epoch_sec", "train/loss", "valid/acc"]
+    assert list(table.steps.columns) == list(columns.STEP_COLUMNS)
     retried = table.trials[table.trials.point == 5].iloc[0]
     assert (retried.state, retried.attempts, retried.score) == ("COMPLETE", 2, 0.905)
     assert list(table.curves[table.curves.point == 5].epoch) == [0, 1, 2, 3]
     assert retried["valid/acc"] == table.curves[table.curves.point == 5]["valid/acc"].iloc[-1]
-    assert retried.duration_sec == retried.ended - retried.started
+    assert 0 < retried.duration_sec <= retried.ended - retried.started
     diverged = table.curves[table.curves.point == 3]
     assert math.isnan(diverged["train/loss"].iloc[1])
     assert diverged["train/loss"].iloc[2] == math.inf
@@ -86,12 +87,13 @@ def test_the_columns_are_those_the_table_promises(folder):
     assert list(steps.step) == [1, 10, 20, 21, 30, 40, 41, 50, 60]
 
 
-def test_fixed_columns_win_over_values_of_the_same_name(folder, uri):
+def test_a_metric_with_the_name_of_a_fixed_column_has_one_of_its_own(folder, uri):
     record = Record(folder)
     fake.open_study(record)
     made = fake.spec(folder, 0)
     fake.start(record, made)
-    record.message(made.id, Report(0, 5, {"score": 0.1, "step": -1.0, "state": 3.0}, (), fake.TIME))
+    taken = dict.fromkeys((*columns.TRIAL_COLUMNS, *columns.CURVE_COLUMNS, "arm"), -1.0)
+    record.message(made.id, Report(0, 5, taken, (), fake.TIME))
     fake.finish(record, made)
     record.close()
     sync(folder, uri)
@@ -99,6 +101,8 @@ def test_fixed_columns_win_over_values_of_the_same_name(folder, uri):
     assert table.trials.score[0] == 0.9
     assert table.trials.state[0] == "COMPLETE"
     assert table.curves.step[0] == 5
+    assert all(table.trials[f"metrics.{name}"][0] == table.curves[f"metrics.{name}"][0] == -1.0 for name in taken)
+    assert not {"metrics.valid/acc", "arm"} & set(table.trials.columns)
     _assert_same(table, query.table_from_mlflow(uri, "lr_sweep"))
 
 
@@ -120,7 +124,7 @@ def test_an_empty_study_has_empty_tables(folder):
     record.close()
     table = query.table_from_events(folder)
     assert len(table.trials) == len(table.curves) == len(table.steps) == 0
-    assert list(table.trials.columns) == list(query.TRIAL_COLUMNS)
+    assert list(table.trials.columns) == list(columns.TRIAL_COLUMNS)
 
 
 def test_missing_studies_are_one_clear_line(folder, uri, tmp_path):

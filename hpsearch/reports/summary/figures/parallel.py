@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
+from hpsearch.base.columns import metric_column
 from hpsearch.base.types import TrialTable
 from hpsearch.base.words import number, score
 from hpsearch.reports.kit.canvas import (
@@ -81,7 +82,7 @@ def _results(table: TrialTable, summary: Summary) -> list[str]:
     """Return the other results to show, fewer beside many hyperparameters."""
     wanted = ("train/loss", "valid/loss", "valid/acc", "duration_sec")
     room = max(0, 5 - len(summary.axes))
-    known = (c for c in wanted if c in table.trials and c != summary.objective.metric)
+    known = (c for c in wanted if c in table.trials and c != metric_column(summary.objective.metric))
     return [c for c in known if table.trials[c].notna().any()][:room]
 
 
