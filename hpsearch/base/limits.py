@@ -139,6 +139,15 @@ def check_fields(where: str, limits: Limits, made: object) -> None:
     check_values(where, rules, {name: getattr(made, name) for name in rules if hasattr(made, name)})
 
 
+def _bounds(key: str, value: Any) -> None:
+    """Refuse what is no table of the largest value by the name of a metric or a fact."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{key} = {value!r}: must be a table such as {{parameters: 1e5, latency_ms: 10}}")
+    for name, bound in value.items():
+        text(f"the name in {key}", name)
+        NUMBER(f"{key}.{name}", bound)
+
+
 LIMITS: Limits = {
     "hpsearch.base.types.Objective": {
         "metric": text,
@@ -146,6 +155,7 @@ LIMITS: Limits = {
         "reduce": one_of("last", "best"),
         "smooth": count(),
         "share": optional(flag),
+        "limits": _bounds,
     },
 }
 """What arguments of an `hpsearch.base.types.Objective` may be."""

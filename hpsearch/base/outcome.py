@@ -9,11 +9,12 @@ import math
 import statistics
 import traceback
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from hpsearch.base.errors import HpsearchError, out_of_memory
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState
+from hpsearch.base.words import number
 
 INFEASIBLE = "infeasible"
 """Constraint that a point breaks, by a value above 0, which diverged or ran out of memory."""
@@ -98,6 +99,28 @@ def state_after(decision: Decision, epoch: int) -> tuple[TrialState, str] | None
     return None
 
 
+def beyond_limits(limits: Mapping[str, float], values: Mapping[str, str | int | float]) -> str:
+    """Return why a trial is not compared whose values are beyond their limits, or the empty string.
+
+    Args:
+        limits: the largest value by name.
+        values: what is known of the trial by name; a limit of what is not known holds.
+    """
+    broken = [
+        f"{name} = {number(value)} is not at most {number(limit)}"
+        for name, limit in limits.items()
+        if isinstance(value := values.get(name), int | float) and not value <= limit
+    ]
+    return f"{NOT_COMPARED}: {', '.join(broken)}" if broken else ""
+
+
+def violation(limit: float, value: float) -> float:
+    """Return how far a value is beyond its limit, as a share of the limit: 0 or less where it holds, 0 for nan."""
+    if math.isnan(value):
+        return 0.0
+    return (value - limit) / abs(limit) if limit else value
+
+
 def missing_metric(
     objective: Objective, reported: Collection[str], facts: Collection[str] = ()
 ) -> tuple[str, str] | None:
@@ -106,13 +129,16 @@ def missing_metric(
     Args:
         objective: what the search looks at.
         reported: the names of what the trial reported.
-        facts: the names of what it measured once; objectives beside the first may be among them.
+        facts: the names of what it measured once; objectives beside the first, and what is limited, may be among them.
     """
     if objective.metric not in reported:
         return "objective.metric", objective.metric
     others = enumerate(other.metric for other in objective.others)
-    lacking = [(place, metric) for place, metric in others if metric not in reported and metric not in facts]
-    return (f"objective.others[{lacking[0][0]}].metric", lacking[0][1]) if lacking else None
+    named = [
+        *((f"objective.others[{place}].metric", metric) for place, metric in others),
+        *((f"objective.limits.{metric}", metric) for metric in objective.limits),
+    ]
+    return next(((key, metric) for key, metric in named if metric not in reported and metric not in facts), None)
 
 
 def incomplete(result: TrialResult, reason: str) -> TrialResult:
@@ -121,7 +147,11 @@ def incomplete(result: TrialResult, reason: str) -> TrialResult:
 
 
 def trial_outcome(
-    result: TrialResult, cut: bool, objective: Objective, scores: Sequence[float]
+    result: TrialResult,
+    cut: bool,
+    objective: Objective,
+    scores: Sequence[float],
+    limited: Mapping[str, float] | None = None,
 ) -> tuple[TrialResult, tuple[float, ...]]:
     """Return how a trial ended, and its scores.
 
@@ -130,15 +160,20 @@ def trial_outcome(
         cut: whether reports that came after its stop were dropped, so that its curve is not whole.
         objective: what its scores are of.
         scores: what its curves are worth, one number per objective.
+        limited: the values that the objective limits, by name.
 
     Returns:
         The result, PRUNED in place of COMPLETE where its curve was cut, and INFEASIBLE where a score of any objective
-        is infinite or nan; and its scores, nan where it is not COMPLETE.
+        is infinite or nan, or a value is beyond its limit; and its scores, nan where it is not COMPLETE and not for a
+        limit alone.
     """
     if result.state is TrialState.COMPLETE and cut:
         result = replace(result, state=TrialState.PRUNED)
     if result.state is TrialState.COMPLETE:
         unknown = [f"{o.metric} is {v}" for o, v in zip(objective.each, scores, strict=True) if not math.isfinite(v)]
+        beyond = beyond_limits(objective.limits, limited or {})
+        if beyond and not unknown:
+            result = replace(result, state=TrialState.INFEASIBLE, reason=beyond)
         if not unknown:
             return result, tuple(scores)
         why = "" if not math.isfinite(scores[0]) else f"{NOT_COMPARED}: "
@@ -171,12 +206,14 @@ class PointOutcome:
             where they are told that there is none.
         sd: standard deviation of the first objective over the trials of a COMPLETE point, nan for one trial.
         n: trials of a COMPLETE point.
+        violations: how far what is limited is beyond its limit, by name; see `violation`.
     """
 
     state: TrialState
     values: tuple[float, ...] | None = None
     sd: float = math.nan
     n: int = 0
+    violations: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def mean(self) -> float:
@@ -184,9 +221,14 @@ class PointOutcome:
         return self.values[0] if self.n and self.values else math.nan
 
     @property
-    def constraint(self) -> float:
-        """What samplers are told of the constraint ``infeasible``: above 0 for a point that breaks it."""
-        return 1.0 if self.state is not TrialState.COMPLETE and self.values is not None else -1.0
+    def constraints(self) -> dict[str, float]:
+        """What samplers are told of each constraint: above 0 for a point that breaks it.
+
+        The first is `INFEASIBLE`, for points that trained to no end; a point that is beyond a limit breaks that one.
+        """
+        limits = {f"limits.{name}": value for name, value in self.violations.items()}
+        away = self.state is not TrialState.COMPLETE and self.values is not None
+        return {INFEASIBLE: 1.0 if away and not any(value > 0 for value in limits.values()) else -1.0, **limits}
 
 
 def point_outcome(
@@ -196,6 +238,7 @@ def point_outcome(
     *,
     stopped: bool = False,
     raised: bool = False,
+    violations: Mapping[str, float] | None = None,
 ) -> PointOutcome:
     """Return what a point has come to, once its trials have ended.
 
@@ -205,20 +248,34 @@ def point_outcome(
 
     Args:
         states: of its trials, all final.
-        scores: of its trials, each one per objective; of a trial that is not COMPLETE they are ignored.
-        penalties: what samplers are told of a point that they are to stay away from, one per objective: an INFEASIBLE
-            one, or one that FAILED by its own doing.
+        scores: of its trials, each one per objective; of a trial that is neither COMPLETE nor beyond a limit alone they
+            are ignored.
+        penalties: what samplers are told of a point that they are to stay away from, one per objective: one that FAILED
+            by its own doing, or an INFEASIBLE one that is not only beyond a limit: then its scores are told.
         stopped: whether a pruner stopped it between its replicates.
         raised: whether one of its FAILED trials raised an error itself, and did not lose its worker.
+        violations: how far what is limited is beyond its limit, by name.
     """
+    return replace(_point_outcome(states, scores, penalties, stopped, raised), violations=violations or {})
+
+
+def _point_outcome(
+    states: Sequence[TrialState],
+    scores: Sequence[Sequence[float]],
+    penalties: Sequence[float],
+    stopped: bool,
+    raised: bool,
+) -> PointOutcome:
     state = TrialState.PRUNED if stopped else next(state for state in WORST_FIRST if state in states)
-    if state is TrialState.INFEASIBLE or (state is TrialState.FAILED and raised):
+    if state is TrialState.FAILED and raised:
         return PointOutcome(state, tuple(penalties))
-    if state is not TrialState.COMPLETE:
+    if state not in (TrialState.COMPLETE, TrialState.INFEASIBLE):
         return PointOutcome(state)
     if not all(math.isfinite(score) for of_trial in scores for score in of_trial):
         return PointOutcome(TrialState.INFEASIBLE, tuple(penalties))
     values = tuple(map(mean_of, zip(*scores, strict=True)))
+    if state is TrialState.INFEASIBLE:
+        return PointOutcome(state, values)
     return PointOutcome(state, values, deviation_of([first for first, *_ in scores]), len(scores))
 
 

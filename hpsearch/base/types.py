@@ -183,6 +183,8 @@ class Objective:
         smooth: epochs of the trailing mean that is taken of the curve first; 1: the curve as it is.
         others: what is optimized at the same time; the best points are then those that no other dominates.
         share: whether the metric lies between 0 and 1; None where that is not known.
+        limits: the largest value of reported metrics and of facts that a trial may end with, by name; beyond one of
+            them it is INFEASIBLE.
     """
 
     metric: str
@@ -191,6 +193,7 @@ class Objective:
     smooth: int = 1
     others: tuple["Objective", ...] = ()
     share: bool | None = None
+    limits: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property
     def maximize(self) -> bool:
@@ -203,6 +206,8 @@ class Objective:
         metrics = [each.metric for each in self.each]
         if len(set(metrics)) < len(metrics) or any(other.others for other in self.others):
             raise ConfigError(f"objective.others: must name other metrics, each once (got {', '.join(metrics)})")
+        if any(other.limits for other in self.others):
+            raise ConfigError("objective.others: limits are those of the whole search; write them in objective.limits")
 
     @property
     def each(self) -> tuple["Objective", ...]:

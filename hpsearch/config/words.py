@@ -16,8 +16,8 @@ from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import SINGLE, UNNAMED
 
 STUDY_KEYS = ("name", "question", "seeds", "restart")
-OF_EVERY_OPTION = frozenset({"sampler.first", "sampler.prior"})
-"""Keys that every option of a group takes, those whose file does not name them too."""
+OF_EVERY_OPTION = frozenset({"sampler.first", "sampler.prior", "objective.limits", "extend.limits"})
+"""Keys that every option of a group takes, those whose file does not name them too, and tables that begin empty."""
 BLOCKS = ("space", "nuisance")
 """The tables of expressions: what is searched or compared, and what an ablation retunes."""
 COMMAND_LINE = "the command line"

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base.errors import HpsearchError
-from hpsearch.base.outcome import INFEASIBLE, PointOutcome
+from hpsearch.base.outcome import PointOutcome
 from hpsearch.base.types import TrialState, Widening
 from hpsearch.base.words import count
 from hpsearch.search.extension import Ranges, copied, is_proven, widened, withdrawn
@@ -135,7 +135,8 @@ class AskTell:
     def tell(self, trial: optuna.Trial, outcome: PointOutcome) -> None:
         """Tell what a point has come to."""
         if not trial.constraints:  # stored already by a driver that was killed before it told
-            trial.set_constraint(INFEASIBLE, outcome.constraint)
+            for name, value in outcome.constraints.items():
+                trial.set_constraint(name, value)
         if outcome.values is not None:
             self.study.tell(trial, outcome.values)
         else:

@@ -3,6 +3,7 @@
 `tests/unit/search/test_optuna_internals.py` fails where a later Optuna is different.
 """
 
+import copy
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
@@ -99,6 +100,13 @@ def all_trials(study: optuna.Study) -> list[FrozenTrial]:
 def is_of_no_study(trial: FrozenTrial) -> bool:
     """Return whether a trial was made by `optuna.trial.create_trial` and added to no study."""
     return trial.number < 0
+
+
+def with_values(trial: FrozenTrial, values: Sequence[float]) -> FrozenTrial:
+    """Return a copy of a trial with other values."""
+    changed = copy.copy(trial)
+    changed.values = values
+    return changed
 
 
 class StudyWithTrials(optuna.Study):

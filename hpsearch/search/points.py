@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import optuna
 from optuna.trial import FrozenTrial
 
-from hpsearch.base.outcome import Failures, is_cut_short, point_outcome
+from hpsearch.base.outcome import Failures, is_cut_short, point_outcome, violation
 from hpsearch.base.types import (
     BestPoint,
     Clock,
@@ -28,7 +28,7 @@ from hpsearch.search.failing import FailedPoint, FirstFailures
 from hpsearch.search.plan import Plan
 from hpsearch.search.pool import Finished, Pool
 from hpsearch.search.pruners import PruneRule
-from hpsearch.search.results import Results, further_scores, outcome_attrs
+from hpsearch.search.results import Results, further_scores, limited_values, outcome_attrs
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.record import Record
 
@@ -326,7 +326,12 @@ class OpenPoints:
         penalties = self.results.penalties(point.untrained(objective))
         raised = any(done.result.failed_at for done in ended)
         outcome = point_outcome(
-            states, [done.scores for done in ended], penalties, stopped=point.stopped, raised=raised
+            states,
+            [done.scores for done in ended],
+            penalties,
+            stopped=point.stopped,
+            raised=raised,
+            violations=self._violations(ended),
         )
         attrs = outcome_attrs(outcome, states, sum(done.epochs for done in ended), self.settled + 1)
         point.trial.set_user_attr(TOLD, attrs)
@@ -336,6 +341,18 @@ class OpenPoints:
             best = self._best(number, point.params, attrs)
             if self.results.add_point(best, outcome.values, attrs["settled"]):
                 self._record.study("best", self._clock(), **asdict(best))
+
+    def _violations(self, ended: Sequence[Finished]) -> dict[str, float]:
+        """Return how far the worst of a point's trials is beyond each limit."""
+        limits = self._plan.objective.limits
+        if not limits:
+            return {}
+        values = [
+            limited_values(self._plan.objective, self._record.trial(done.spec.id), done.result.facts) for done in ended
+        ]
+        return {
+            name: max(violation(limit, each.get(name, math.nan)) for each in values) for name, limit in limits.items()
+        }
 
     def _note_failure(self, state: TrialState, ended: Sequence[Finished]) -> None:
         if state is not TrialState.FAILED:

@@ -28,7 +28,7 @@ from hpsearch.base.types import (
     epochs_of,
 )
 from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent, Reported
-from hpsearch.search.results import further_scores
+from hpsearch.search.results import further_scores, limited_values
 from hpsearch.search.wanted import WantedMetrics
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.record import Record
@@ -234,7 +234,7 @@ class Pool:
 
     def _ended(self, trial: TrialId, result: TrialResult) -> list[Finished]:
         live = self._running[trial]
-        if not live.cut and (self._objective.others or not live.curve):
+        if not live.cut and (self._objective.others or self._objective.limits or not live.curve):
             result = self.wanted.whole(result, self._known(trial))
         del self._running[trial]
         if result.state is TrialState.FAILED:
@@ -242,7 +242,8 @@ class Pool:
             result = failures.and_one(result)
             if self._retry(live, failures, result):
                 return []
-        result, scores = trial_outcome(result, live.cut, self._objective, self._scores(live, result))
+        limited = limited_values(self._objective, self._known(trial), result.facts) if self._objective.limits else {}
+        result, scores = trial_outcome(result, live.cut, self._objective, self._scores(live, result), limited)
         self._write(live, result, scores[0])
         if result.state is not TrialState.PAUSED:
             self._slots.pop(trial, None)

@@ -1,8 +1,7 @@
 """Points of another study, which a sampler's model is told beside those of its own."""
 
-import copy
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from statistics import NormalDist
@@ -18,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.outcome import INFEASIBLE
 from hpsearch.search.auto import AutoSampler
-from hpsearch.search.optuna_internals import StudyWithTrials
+from hpsearch.search.optuna_internals import StudyWithTrials, with_values
 from hpsearch.search.parameter import Parameter
 from hpsearch.search.space import Space
 
@@ -124,16 +123,18 @@ class Prior:
         if self._used_up:
             return study
         signs = [1 if direction is StudyDirection.MAXIMIZE else -1 for direction in study.directions]
-        others = [self._trial(point, signs) for point in told]
+        limits = next((each.constraints for each in own if each.constraints), {})
+        others = [self._trial(point, signs, limits) for point in told]
         return StudyWithTrials(study, _seen(others, signs))
 
-    def _trial(self, point: PriorPoint, signs: Sequence[int]) -> FrozenTrial:
-        """Return a point as a trial that is in no study."""
+    def _trial(self, point: PriorPoint, signs: Sequence[int], limits: Collection[str]) -> FrozenTrial:
+        """Return a point as a trial that is in no study, of which nobody knows whether it is within present limits."""
         return optuna.trial.create_trial(
             values=[sign * NormalDist().inv_cdf(share) for sign, share in zip(signs, point.shares, strict=True)],
             params=dict(point.cell),
             distributions=self._distributions,
-            constraints={INFEASIBLE: -1.0 if point.feasible else 1.0},
+            constraints={INFEASIBLE: -1.0 if point.feasible else 1.0}
+            | {name: 0.0 for name in limits if name != INFEASIBLE},
         )
 
 
@@ -149,15 +150,9 @@ def _seen(others: list[FrozenTrial], signs: Sequence[int]) -> Callable[[list[Fro
             each.number: [sign * NormalDist().inv_cdf(share) for sign, share in zip(signs, row, strict=True)]
             for each, row in zip(complete, shares.tolist(), strict=True)
         }
-        return [*others, *(_scored(each, scores[each.number]) if each.number in scores else each for each in own)]
+        return [*others, *(with_values(each, scores[each.number]) if each.number in scores else each for each in own)]
 
     return seen
-
-
-def _scored(trial: FrozenTrial, values: list[float]) -> FrozenTrial:
-    scored = copy.copy(trial)
-    scored.values = values
-    return scored
 
 
 def _shares(values: Any) -> Any:

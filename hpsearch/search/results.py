@@ -101,6 +101,22 @@ def further_scores(
     return tuple(each.value(known.curve(each.metric), {**known.facts, **facts}) for each in objective.others)
 
 
+def limited_values(
+    objective: Objective, known: TrialRecord | None, facts: Mapping[str, str | int | float]
+) -> dict[str, float]:
+    """Return what an objective limits of a trial, by name: last values of reported metrics, or facts.
+
+    Args:
+        objective: what is searched for.
+        known: the trial as it is on record.
+        facts: newer ones than those on record.
+    """
+    if known is None:
+        return {}
+    measured = {**known.facts, **facts}
+    return {name: Objective(name).value(known.curve(name), measured) for name in objective.limits}
+
+
 def outcome_attrs(outcome: PointOutcome, states: Sequence[TrialState], epochs: int, settled: int) -> dict[str, Any]:
     """Return what the Optuna trial of a told point says of it, for a driver that resumes the study.
 

@@ -1,6 +1,7 @@
 """Proposing points: what ours adds to Optuna's samplers."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -11,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.rng import address
 from hpsearch.search.known import listed_cells
-from hpsearch.search.optuna_internals import gp_promise, independent_sampler
+from hpsearch.search.optuna_internals import StudyWithTrials, gp_promise, independent_sampler, with_values
 from hpsearch.search.space import Space
 
 
@@ -192,6 +193,13 @@ class Gp(GPSampler):
 class CmaEs(CmaEsSampler):
     """Optuna's CMA-ES, which knows an infeasible point by its score alone: it is told the worst."""
 
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return the next member of a generation; empty for what it does not search."""
+        told = StudyWithTrials(study, partial(_worst_where_infeasible, minimize=study.direction.name == "MINIMIZE"))
+        return super().sample_relative(told, trial, search_space)
+
     def after_trial(
         self,
         study: Study,
@@ -201,6 +209,18 @@ class CmaEs(CmaEsSampler):
     ) -> None:
         """Pass on, without the warning that constraints are not used."""
         independent_sampler(self).after_trial(study, trial, state, values)
+
+
+def _worst_where_infeasible(trials: list[FrozenTrial], minimize: bool) -> list[FrozenTrial]:
+    """Return trials with the worst score of all in place of that of an infeasible one."""
+    scores = [trial.value for trial in trials if trial.state is TrialState.COMPLETE and trial.value is not None]
+    worst = (max if minimize else min)(scores, default=0.0)
+    return [
+        with_values(trial, [worst])
+        if trial.state is TrialState.COMPLETE and any(value > 0 for value in trial.constraints.values())
+        else trial
+        for trial in trials
+    ]
 
 
 def seed_after(sampler: BaseSampler, seed: int, points: int) -> int:

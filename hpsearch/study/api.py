@@ -74,6 +74,7 @@ def run_search(
     target: float | None = None,
     objective: str | Objective = "valid/acc",
     direction: str = "maximize",
+    limits: Mapping[str, float] | None = None,
     seeds: int = 1,
     seed: int = 0,
     storage: str = "journal",
@@ -110,6 +111,7 @@ def run_search(
         target: start nothing new once a score is this good.
         objective: a metric that the function yields, or an `Objective`, which may hold several.
         direction: ``maximize`` or ``minimize``, for a metric given by its name.
+        limits: largest values that a trial may end with, by metric, for an objective given by its name.
         seeds: trials of each setting; its score is their mean.
         seed: of the search and of the first trial of a setting.
         storage: an option of the group ``storage``.
@@ -135,7 +137,7 @@ def run_search(
     if not space:
         raise SpaceError("space = {}: nothing to search; give an expression for at least one argument")
     path, is_local = _importable(trial_fn)
-    wanted = objective if isinstance(objective, Objective) else Objective(objective, direction)
+    wanted = objective if isinstance(objective, Objective) else Objective(objective, direction, limits=limits or {})
     budget = {"points": points, "patience": patience, "epochs": epochs, "seconds": seconds, "target": target}
     words = [
         *(

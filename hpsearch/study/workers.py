@@ -101,7 +101,8 @@ def check_metric(
     Args:
         composition: its configuration.
         reported: what a trial reports; None where that is not known.
-        further: what an objective beside the first may name, facts of a trial too; None where that is not known.
+        further: what an objective beside the first and a limit may name, facts of a trial too; None where that is not
+            known.
 
     Raises:
         ConfigError: an objective is not among them, or is of the test split.
@@ -110,6 +111,7 @@ def check_metric(
     others = enumerate(objective.get("others") or ())
     named = [("objective.metric", objective["metric"], reported)]
     named += [(f"objective.others[{place}].metric", other["metric"], further) for place, other in others]
+    named += [(f"objective.limits.{name}", name, further) for name in objective.get("limits") or ()]
     for key, metric, known in named:
         if known is not None and metric not in known:
             raise ConfigError(unreported(key, metric, known, composition.where(key.partition("[")[0])))

@@ -6,6 +6,7 @@ Importing this module loads no torch: the driver names `execute` to its workers,
 import functools
 import json
 import math
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +16,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
+from hpsearch.base.outcome import beyond_limits
 from hpsearch.base.platform import processor_name
 from hpsearch.base.rng import address
-from hpsearch.base.types import Objective, TrialRun, TrialSpec
+from hpsearch.base.types import Objective, Started, TrialResult, TrialRun, TrialSpec, TrialState
 from hpsearch.config.build import build
 from hpsearch.metrics.base import Metric, bounded_by_0_and_1, check_fit, names_of
 from hpsearch.metrics.reported import USUAL, check_names, followed, reported, with_usual
@@ -68,7 +70,7 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
         What `hpsearch.trial.loop.train` yields.
 
     Returns:
-        What it returns.
+        What it returns; INFEASIBLE before it trains where a fact is beyond its limit.
     """
     from hpsearch.data.picture import draw_once
     from hpsearch.trial.loop import train
@@ -76,6 +78,9 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
     (spec,) = specs
     folder = Path(spec.folder)
     job = prepare(spec.config, spec.key, folder, spec.source)
+    if beyond := beyond_limits(job.objective.limits, job.facts):
+        yield (Started(None, job.facts, time.time()),)
+        return (TrialResult(TrialState.INFEASIBLE, beyond, time=time.time()),)
     artifacts = draw_once(job.augment, job.splits.train, folder, spec.id.point)
     return (yield from train(replace(job, artifacts=artifacts)))
 

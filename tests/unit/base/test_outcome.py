@@ -8,6 +8,8 @@ import pytest
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.outcome import (
     Failures,
+    beyond_limits,
+    diverged,
     failure,
     is_cut_short,
     mean_of,
@@ -15,6 +17,7 @@ from hpsearch.base.outcome import (
     rank_key,
     state_after,
     trial_outcome,
+    violation,
 )
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState
 
@@ -142,6 +145,57 @@ def test_a_trial_without_a_finite_score_of_every_objective_is_infeasible(scores,
     assert (stopped.state, stopped.reason) == (PRUNED, "")
 
 
+LIMITED = Objective("valid/acc", limits={"parameters": 1e5, "latency": 10})
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"parameters": 1e5, "latency": 10}, ""),
+        ({"parameters": 100001, "latency": 9.0}, "not compared: parameters = 100001 is not at most 100000"),
+        ({"latency": 11.5}, "not compared: latency = 11.5 is not at most 10"),
+        (
+            {"parameters": 2e5, "latency": NAN},
+            "not compared: parameters = 200000 is not at most 100000, latency = nan is",
+        ),
+        ({"parameters": "many"}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_trial_beyond_a_limit_is_infeasible_and_did_not_diverge(values, reason):
+    result, scores = trial_outcome(TrialResult(COMPLETE), False, LIMITED, [0.9], values)
+    assert result.state is (INFEASIBLE if reason else COMPLETE) and result.reason.startswith(reason)
+    assert beyond_limits(LIMITED.limits, values) == result.reason
+    assert scores == (0.9,) and not diverged(result.state, result.reason)
+    stopped, _ = trial_outcome(TrialResult(PRUNED), False, LIMITED, [0.9], values)
+    assert stopped.state is PRUNED
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "share"),
+    [(10, 15, 0.5), (10, 5, -0.5), (10, 10, 0), (-2, -1, 0.5), (-2, -3, -0.5), (0, 3, 3), (10, NAN, 0)],
+)
+def test_a_violation_is_a_share_of_the_limit(limit, value, share):
+    assert violation(limit, value) == pytest.approx(share)
+
+
+def test_samplers_are_told_the_scores_of_a_point_that_is_only_beyond_a_limit():
+    beyond = point_outcome([INFEASIBLE, COMPLETE], [[0.9], [0.7]], [0.1], violations={"latency": 0.5})
+    assert (beyond.state, beyond.values, beyond.n) == (INFEASIBLE, (pytest.approx(0.8),), 0)
+    assert math.isnan(beyond.mean)
+    diverged = point_outcome([INFEASIBLE, INFEASIBLE], [[0.9], [NAN]], [0.1], violations={"latency": 0.5})
+    assert diverged.values == (0.1,)
+
+
+def test_samplers_are_told_which_constraint_a_point_breaks():
+    def told(state, **violations):
+        return point_outcome([state], [[0.9]], [0.1], violations=violations).constraints
+
+    assert told(COMPLETE, a=-0.5, b=0.0) == {"infeasible": -1.0, "limits.a": -0.5, "limits.b": 0.0}
+    assert told(INFEASIBLE, a=0.5, b=-1.0) == {"infeasible": -1.0, "limits.a": 0.5, "limits.b": -1.0}
+    assert told(INFEASIBLE, a=0.0, b=-1.0) == {"infeasible": 1.0, "limits.a": 0.0, "limits.b": -1.0}
+
+
 STATES = (COMPLETE, PRUNED, INFEASIBLE, FAILED)
 REPLICATES = [states for n in (1, 2, 3) for states in itertools.product(STATES, repeat=n)]
 
@@ -159,7 +213,7 @@ def test_a_point_is_what_the_worst_of_its_trials_is(states):
     scores = [[0.5 + i / 10] if state is COMPLETE else [NAN] for i, state in enumerate(states)]
     outcome = point_outcome(states, scores, [0.1])
     assert outcome.state is wanted
-    assert outcome.constraint == (1.0 if wanted is INFEASIBLE else -1.0)
+    assert outcome.constraints == {"infeasible": 1.0 if wanted is INFEASIBLE else -1.0}
     assert outcome.values == {
         COMPLETE: (pytest.approx(0.5 + (len(states) - 1) / 20),),
         INFEASIBLE: (0.1,),
@@ -194,7 +248,7 @@ def test_several_objectives(states, scores, wanted, values):
     outcome = point_outcome(states, scores, [0.1, 99.0])
     assert outcome.state is wanted
     assert outcome.values == (None if values is None else pytest.approx(values))
-    assert outcome.constraint == (1.0 if wanted is INFEASIBLE else -1.0)
+    assert outcome.constraints == {"infeasible": 1.0 if wanted is INFEASIBLE else -1.0}
 
 
 def test_scores_too_large_to_add_have_a_mean_and_an_infinite_spread():
@@ -239,5 +293,5 @@ def test_the_order_of_complete_points(objective, better, worse):
 )
 def test_a_failed_point_is_told_as_infeasible_where_its_own_code_raised(states, raised, values, constraint):
     outcome = point_outcome(states, [[0.5]] * len(states), [0.1], raised=raised)
-    assert (outcome.state, outcome.values, outcome.constraint) == (FAILED, values, constraint)
+    assert (outcome.state, outcome.values, outcome.constraints) == (FAILED, values, {"infeasible": constraint})
     assert (outcome.n, math.isnan(outcome.mean)) == (0, True)
