@@ -97,7 +97,8 @@ def search(folder: Path, sampler: str, points: int, reports: int) -> dict[str, f
 
     objective = Objective(METRIC)
     pruner = build("pruner", yaml.safe_load((CONF / "pruner" / "none.yaml").read_text()))
-    config = yaml.safe_load((CONF / "sampler" / f"{sampler}.yaml").read_text())
+    options = yaml.safe_load((CONF / "sampler" / f"{sampler}.yaml").read_text())
+    config = {key: value for key, value in options.items() if key not in ("first", "prior")}
     first = build("sampler", config, seed=0)
     launcher = InlineLauncher()
     launcher.start(train)

@@ -29,6 +29,7 @@ from scipy.spatial import cKDTree
 from hpsearch.base.types import BestPoint, Decision, Objective, Report, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.groups import CONF
+from hpsearch.config.limits import target_part
 from hpsearch.search.proposals import UniqueSampler
 from hpsearch.search.pruners import PruneRule
 from hpsearch.search.results import Results
@@ -177,7 +178,7 @@ def built(group: str, name: str, epochs: int, options: dict[str, Any], **late: A
     config = OmegaConf.create({"trainer": {"epochs": epochs}, group: OmegaConf.load(CONF / group / f"{name}.yaml")})
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
-    return build(group, plain[group] | options, (), **late)
+    return build(group, target_part(group, plain[group]) | options, (), **late)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from hpsearch.config.groups import describe_groups
 OURS = {
     "optimizer": {"decay_bias_and_norm", "initial_momentum", "initial_momentum_steps"},
     "scheduler": {"per", "warmup", "warmup_steps", "metric"},
+    "sampler": {"first", "prior"},
 }
-BY_THE_USER = {("sampler", "manual"), ("trainer", "own")}
+BY_THE_USER = {("trainer", "own")}
 """Options that are nothing before the user fills them in."""
 OPTIONS = [(g, o) for g, options in describe_groups().items() if g in KINDS and g != "stage" for o in options]
 OPTIONS = [pair for pair in OPTIONS if pair not in BY_THE_USER]

@@ -296,7 +296,8 @@ def test_bad_study_files_are_one_clear_line(tmp_path, text, message):
 
 def test_a_studys_keys_go_with_the_option_it_chose(sweep):
     assert compose(["+study=lr_sweep", "sampler=random"]).config["sampler"] == {
-        "_target_": "optuna.samplers.RandomSampler"
+        "_target_": "optuna.samplers.RandomSampler",
+        "first": [],
     }
     with pytest.raises(ConfigError, match=r"sampler\.points: no such key.*\(from the command line\)"):
         compose(["+study=lr_sweep", "sampler=random", "sampler.points=3"])
