@@ -1,12 +1,8 @@
-"""Words of the configuration: values as Hydra's override grammar writes them, and names of a flat search space."""
+"""Words of the configuration: values as Hydra's override grammar writes them."""
 
 import re
 from collections.abc import Iterable
 from typing import Any
-
-from hpsearch.base.errors import SpaceError
-
-Condition = tuple[tuple[str, str], ...]
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")
 _NOT_STRINGS = {"null", "true", "false", "inf", "nan"}
@@ -60,31 +56,3 @@ def without_restart(words: Iterable[str]) -> tuple[str, ...]:
 def option_text(value: Any) -> str:
     """Return how a condition writes a value: a group's option or text as it is, anything else as an override."""
     return value if isinstance(value, str) else value_text(value)
-
-
-def space_word(name: str, expression: str, block: str = "space") -> str:
-    """Return the word of a command line that searches a flat name: ``space[model=lenet].model.kernel_size=...``."""
-    *conditions, key = name.split("/")
-    return f"{block}{''.join(f'[{condition}]' for condition in conditions)}.{key}={expression}"
-
-
-def split_name(name: str) -> tuple[str, Condition]:
-    """Split a flat name into its dotted key and its conditions.
-
-    Args:
-        name: ``model=lenet/model.kernel_size``.
-
-    Returns:
-        ``model.kernel_size`` and ``(("model", "lenet"),)``. A searched key with its value may
-        stand in place of a group.
-
-    Raises:
-        SpaceError: for a condition that is not written ``group=option``.
-    """
-    if "=" not in name:
-        return name, ()
-    *conditions, key = name.split("/")
-    pairs = [condition.partition("=") for condition in conditions]
-    if not pairs or "=" in key or not all(group and sign and option for group, sign, option in pairs):
-        raise SpaceError("a conditional name is written group=option/key")
-    return key, tuple((group, option) for group, _, option in pairs)

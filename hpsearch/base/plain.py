@@ -34,17 +34,20 @@ def copied(value: Any) -> Any:
 
 
 def get(config: Mapping[str, Any], key: str) -> Any:
-    """Return the value at a dotted key, or `ABSENT`."""
+    """Return the value at a dotted key, an element of a list by its place (``model.hidden[0]``), or `ABSENT`."""
     value: Any = config
-    for part in key.split("."):
-        if not isinstance(value, Mapping) or part not in value:
+    for part in _path(key):
+        if isinstance(part, int):
+            if not isinstance(value, list) or part >= len(value):
+                return ABSENT
+        elif not isinstance(value, Mapping) or part not in value:
             return ABSENT
         value = value[part]
     return value
 
 
 def put(config: dict[str, Any], key: str, value: Any) -> None:
-    """Set an existing dotted key in place.
+    """Set an existing dotted key, or an element of a list, in place.
 
     Args:
         config: nested dicts.
@@ -54,12 +57,31 @@ def put(config: dict[str, Any], key: str, value: Any) -> None:
     Raises:
         KeyError: when the key is not there.
     """
-    *parents, last = key.split(".")
+    *parents, last = _path(key)
+    holder: Any = config
     for part in parents:
-        config = config[part] if isinstance(config.get(part), dict) else {}
-    if last not in config:
+        holder = holder[part] if _has(holder, part) else {}
+    if not _has(holder, last):
         raise KeyError(key)
-    config[last] = value
+    holder[last] = value
+
+
+def _path(key: str) -> list[str | int]:
+    """Return the names and places that lead to a dotted key."""
+    if "[" not in key:
+        return [*key.split(".")]
+    return [int(place) if place else name for name, place in re.findall(r"([^.\[\]]+)|\[(\d+)\]", key)]
+
+
+def _has(holder: Any, part: str | int) -> bool:
+    if isinstance(part, int):
+        return isinstance(holder, list) and part < len(holder)
+    return isinstance(holder, dict) and part in holder
+
+
+def list_of(key: str) -> str:
+    """Return the key of the whole list that an element belongs to; another key as it is."""
+    return key.partition("[")[0]
 
 
 def remove(config: dict[str, Any], key: str) -> None:

@@ -1,17 +1,19 @@
 """Hydra overrides in, one plain configuration out; and the same again, cheaply, for every point of a search."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from hpsearch.base.conditions import Condition, space_word, split_name
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
-from hpsearch.base.grammar import space_word, split_name, value_text, without_restart
+from hpsearch.base.grammar import value_text, without_restart
 from hpsearch.base.keys import SINGLE
-from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, put, quote, stable_hash
+from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, list_of, put, quote, stable_hash
 from hpsearch.config import limits
 from hpsearch.config.composer import Composed, Composer, trial_part
 from hpsearch.config.groups import checked_folders, describe_groups, option_file, read_plugins, shown
@@ -201,8 +203,7 @@ class Composition:
             if key in groups:
                 self._check_options(key, name, values)
                 continue
-            chosen = {group: option for group, option in condition if group in groups}
-            for composed in self._branches(key, chosen, ends):
+            for composed in self._branches(key, condition, ends):
                 if get(composed.raw, key) is ABSENT:
                     raise SpaceError(self._unknown(name, composed))
                 for value in values:
@@ -215,20 +216,30 @@ class Composition:
                 if option not in options:
                     raise SpaceError(no_such_option(group, option, options, self.where(name)))
 
-    def _branches(self, key: str, chosen: dict[str, Any], ends: Mapping[str, Sequence[Any]]) -> list[Composed]:
-        """Compose every option of the group that holds a key, where that group is searched too."""
+    def _branches(self, key: str, condition: Condition, ends: Mapping[str, Sequence[Any]]) -> Iterator[Composed]:
+        """Compose every choice of groups under which a key is searched, its own group among them."""
+        groups = self._origin.composer.groups
+        chosen: dict[str, Sequence[Any]] = {}
+        for clause in condition:
+            if clause.key in groups:
+                options = chosen.get(clause.key) or ends.get(clause.key, groups[clause.key])
+                chosen[clause.key] = [option for option in options if clause.holds(option)]
         group = key.partition(".")[0]
-        options = ends.get(group, ()) if group not in chosen else ()
-        return [self._choosing({**chosen, group: option}) for option in options] or [self._choosing(chosen)]
+        if group in ends:
+            chosen.setdefault(group, ends[group])
+        for options in product(*chosen.values()):
+            yield self._choosing(dict(zip(chosen, options, strict=True)))
 
     def _unknown(self, name: str, composed: Composed) -> str:
         key, condition = split_name(name)
         group = key.partition(".")[0]
-        option = composed.choices.get(group)
+        option, known = composed.choices.get(group), get(composed.raw, list_of(key))
         lacking = f"{group}={value_text(option)} has no such key" if option else "no such key"
         hint = did_you_mean(key, all_keys(composed.raw))
-        if group in self.space and group not in dict(condition):
+        if group in self.space and not any(clause.key == group for clause in condition):
             hint = f"; write space[{group}=OPTION].{key}"
+        if known is not ABSENT:
+            lacking, hint = f"{list_of(key)} = {value_text(known)} has no such element", ""
         return f"space {name}: {lacking}{hint} (from {self.where(name)})"
 
 

@@ -19,7 +19,7 @@ from yaml import YAMLError
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import SEARCH_KEYS
-from hpsearch.base.plain import ABSENT, changes, copied, flatten, get, interpolation_words, put, remove
+from hpsearch.base.plain import ABSENT, changes, copied, flatten, get, interpolation_words, list_of, put, remove
 from hpsearch.config.groups import CONF, describe_groups, option_file, shown
 from hpsearch.config.messages import Choice, all_keys, hydra_message, no_such_key, no_such_option
 from hpsearch.config.words import COMMAND_LINE, Word, covers, word_for
@@ -71,7 +71,7 @@ class Composed:
         raw = copied(self.raw)
         for key, value in values.items():
             put(raw, key, copied(value))
-        if any(part in self._mentioned for key in values for part in key.split(".")):
+        if any(part in self._mentioned for key in values for part in list_of(key).split(".")):
             return raw, resolve(raw)
         resolved = copied(self.resolved)
         for key, value in values.items():

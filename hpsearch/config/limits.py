@@ -12,7 +12,7 @@ from typing import Any
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.limits import NUMBER, POSITIVE, Rule, Rules, count, flag, one_of, optional, or_word, rules_of, text
-from hpsearch.base.plain import ABSENT, get
+from hpsearch.base.plain import ABSENT, copied, get, list_of, put
 
 _TABLES = {
     "torch.optim.lr_scheduler": "hpsearch.schedules.limits",
@@ -84,13 +84,17 @@ def check_value(config: Mapping[str, Any], key: str, value: Any, source: str) ->
 
     Args:
         config: nested dicts that have the key.
-        key: its dotted key; a key without a rule may hold anything.
+        key: its dotted key, or that of an element of a list; a key without a rule may hold anything.
         value: what it is to hold.
         source: where the value came from.
 
     Raises:
         ConfigError: for a value that is not allowed.
     """
+    if (whole := list_of(key)) != key:
+        changed = copied(config)
+        put(changed, key, value)
+        key, value = whole, get(changed, whole)
     for rule in (rule for known, rule, _ in _ruled(config) if known == key):
         try:
             rule(key, value)

@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, QuotedString
 from hydra.errors import HydraException
 
+from hpsearch.base.conditions import closing, is_conditional, normal_name, parts_outside
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import SINGLE, UNNAMED
@@ -23,10 +24,7 @@ BLOCKS = ("space", "nuisance")
 COMMAND_LINE = "the command line"
 
 _SPACE_WORD = re.compile(r"\+{0,2}(space|nuisance)(?=[.\[=])|~(space|nuisance)(?=[.\[]|$)")
-_SPACE_PATH = re.compile(
-    r"(?P<block>space|nuisance)(?P<conditions>(?:\[[^\[\]]+\])*)(?:\.(?P<key>[^=\[\]]+))?(?:=(?P<expression>.*))?",
-    re.DOTALL,
-)
+_SPACE_KEY = re.compile(r"\.(?P<key>[^=\[\]]+(?:\[\d+\][^=\[\]]*)*)", re.DOTALL)
 _NOT_IN_NAME = re.compile(rf"({'|'.join(sorted(UNNAMED))})\b|study\.(restart|name|question)\b")
 _FREE_TEXT = re.compile(r"\+{0,2}study\.question=(?P<text>[^'\"].*)", re.DOTALL)
 _NAME_LENGTH = 80
@@ -128,13 +126,28 @@ def _study_option(word: Word) -> str:
 
 
 def _space_word(text: str) -> tuple[str, str, str | None]:
-    """Return the block, the flat name and the expression of a word of the space."""
-    match = _SPACE_PATH.fullmatch(text.lstrip("+~"))
-    conditions = [part.strip() for part in re.findall(r"[^\[\],]+", match["conditions"])] if match else []
-    if not match or not all("=" in condition for condition in conditions):
-        block = "nuisance" if text.lstrip("+~").startswith("nuisance") else "space"
+    """Return the block, the flat name in its normal form and the expression of a word of the space."""
+    bare = text.lstrip("+~")
+    block = "nuisance" if bare.startswith("nuisance") else "space"
+    conditions, rest = _conditions(bare[len(block) :])
+    named = _SPACE_KEY.match(rest)
+    key, rest = (named["key"], rest[named.end() :]) if named else ("", rest)
+    if (rest and not rest.startswith("=")) or not all(map(is_conditional, conditions)):
         raise SpaceError(f"{text}: write {block}.KEY=... or {block}[GROUP=OPTION].KEY=... (from {COMMAND_LINE})")
-    return match["block"], "/".join([*conditions, match["key"] or ""]), match["expression"]
+    try:
+        name = normal_name("/".join([*conditions, key or "KEY"]))
+    except SpaceError as error:
+        raise SpaceError(f"{text}: {error} (from {COMMAND_LINE})") from None
+    return block, name if key else name.removesuffix("KEY"), rest[1:] if rest else None
+
+
+def _conditions(text: str) -> tuple[list[str], str]:
+    """Return what stands in the brackets at the beginning of a text, and the rest of it."""
+    conditions: list[str] = []
+    while text.startswith("[") and (end := closing(text, 0)) > 0:
+        conditions += parts_outside(text[1:end], ",")
+        text = text[end + 1 :]
+    return conditions, text
 
 
 @cache
@@ -246,22 +259,24 @@ def _hidden(text: str) -> bool:
 
 def covers(words: Iterable[Word], key: str) -> bool:
     """Return whether one of the overrides sets a dotted key, or something above it."""
-    return any(not word.deletes and (key == word.key or key.startswith(f"{word.key}.")) for word in words)
+    return any(not word.deletes and f"{key}.".startswith((f"{word.key}.", f"{word.key}[")) for word in words)
 
 
-def choice_options(expression: str) -> list[str] | None:
-    """Return the strings that a choice lists, None for another expression."""
+def choice_options(expression: str) -> list[Any] | None:
+    """Return what a choice lists, None for another expression."""
     try:
         sweep = _parser().parse_override(f"key={expression}").value()
     except HydraException:
         return None
     if not isinstance(sweep, ChoiceSweep):
         return None
-    return [
-        item.text if isinstance(item, QuotedString) else item
-        for item in sweep.list
-        if isinstance(item, str | QuotedString)
-    ]
+    return [_unquoted(item) for item in sweep.list]
+
+
+def _unquoted(item: Any) -> Any:
+    if isinstance(item, list):
+        return [_unquoted(each) for each in item]
+    return item.text if isinstance(item, QuotedString) else item
 
 
 def word_for(key: str, value: Any, adds: bool = False) -> Word:

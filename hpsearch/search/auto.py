@@ -77,7 +77,7 @@ class AutoSampler(Sobol):
             return spread | self._model(trial.number).sample_relative(study, trial, searched)
         return self._offspring(_best(study, known, self.parents), trial.number) or spread
 
-    def _member(self, number: int) -> list[float]:
+    def _member(self, number: int) -> dict[str, Any]:
         """Return the next member: every second one of a Sobol sequence would lie in half of the space."""
         return super()._member(min(number, self._spread_first) + max(number - self._spread_first, 0) // 2)
 
@@ -103,7 +103,7 @@ class AutoSampler(Sobol):
         rng = np.random.default_rng(address(self._seed or 0, "offspring", number) % 2**32)
         pair = [parents[i] for i in rng.integers(len(parents), size=2)]
         child = {}
-        for parameter in self._space.parameters:
+        for parameter in self._space.asked:
             share = parameter.to_unit(pair[rng.integers(2)].params[parameter.name]) + rng.normal(0, self.spread)
             inside = 1 - abs(1 - share % 2)  # reflected at both ends
             child[parameter.name] = parameter.from_unit(min(inside, np.nextafter(1, 0)))

@@ -1,4 +1,4 @@
-"""Hydra's sweep grammar, read as one searched hyperparameter each: ``choice``, ``range`` and ``interval``."""
+"""Hydra's sweep grammar, read as one searched hyperparameter each: ``choice``, ``range``, ``interval``; our ``zip``."""
 
 import json
 import math
@@ -14,8 +14,9 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, QuotedS
 from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from hpsearch.base.conditions import split_name
 from hpsearch.base.errors import SpaceError, nearest
-from hpsearch.base.grammar import split_name, value_text
+from hpsearch.base.grammar import value_text
 from hpsearch.search.parameter import Parameter, is_plain_choice
 
 MAX_RANGE = 1_000_000
@@ -34,6 +35,10 @@ def parse_parameter(name: str, expression: str) -> Parameter:
     """
     key, condition = split_name(name)
     sweep = _sweep(expression)
+    if isinstance(sweep, _ZipSweep):
+        values, text = _zip(sweep)
+        places = IntDistribution(0, len(values) - 1)
+        return Parameter(name, key, condition, places, text, tuple(values), zipped=_tag(sweep))
     if isinstance(sweep, IntervalSweep):
         return Parameter(name, key, condition, _interval(sweep), _interval_text(sweep), None)
     if sweep.tags:
@@ -52,11 +57,20 @@ def _any_choice(*args: Any) -> ChoiceSweep:
     return ChoiceSweep(list=list(args))
 
 
+class _ZipSweep(ChoiceSweep):
+    """Values that are taken together with those at the same place of other keys."""
+
+
+def _any_zip(*args: Any) -> _ZipSweep:
+    return _ZipSweep(list=list(args))
+
+
 @cache
 def _parser() -> OverridesParser:
     functions = create_functions()
     del functions.definitions["choice"], functions.functions["choice"]
     functions.register(name="choice", func=_any_choice)
+    functions.register(name="zip", func=_any_zip)
     return OverridesParser(functions)
 
 
@@ -162,6 +176,20 @@ def _choice(sweep: ChoiceSweep) -> tuple[list[Any], str]:
             raise SpaceError(f"{text} is listed twice" + ("" if earlier == text else f", see {earlier}"))
         known[_meaning(value)] = text
     return values, f"choice({', '.join(texts)})"
+
+
+def _zip(sweep: _ZipSweep) -> tuple[list[Any], str]:
+    values = [_plain(value) for value in sweep.list]
+    if not values:
+        raise SpaceError("an empty zip is not allowed")
+    text = f"zip({', '.join(map(_text, values))})"
+    return values, f"tag({_tag(sweep)}, {text})" if sweep.tags else text
+
+
+def _tag(sweep: _ZipSweep) -> str:
+    if len(sweep.tags) > 1 or sweep.shuffle:
+        raise SpaceError("a zip takes one tag at most, and is not shuffled")
+    return next(iter(sweep.tags), "")
 
 
 def _text(value: Any) -> str:

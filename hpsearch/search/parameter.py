@@ -10,8 +10,8 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from hpsearch.base.conditions import Condition
 from hpsearch.base.errors import SpaceError
-from hpsearch.base.grammar import Condition
 
 FEW = 16
 """Of so many values all are neighbours."""
@@ -29,6 +29,8 @@ class Parameter:
         expression: the sweep expression, in a normal form.
         values: every value in order, decoded; None for an interval.
         ranked: whether Optuna is asked for a place among the sorted values, so that its models see their order.
+        zipped: the tag under which it takes the value at the same place as others take theirs; None: by itself.
+        lead: name of the first of those, which Optuna is asked for; empty: by itself.
     """
 
     name: str
@@ -38,6 +40,22 @@ class Parameter:
     expression: str
     values: tuple[Any, ...] | None
     ranked: bool = False
+    zipped: str | None = None
+    lead: str = ""
+
+    @property
+    def asked_as(self) -> str:
+        """The name of what Optuna is asked for."""
+        return self.lead or self.name
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether Optuna is asked for it by its own name."""
+        return self.asked_as == self.name
+
+    def at(self, value: Any) -> Any:
+        """Return the value at a place of a zipped one; a value of another as it is."""
+        return value if self.zipped is None else self.decode(value)
 
     @property
     def is_group(self) -> bool:
@@ -46,8 +64,8 @@ class Parameter:
 
     def encode(self, value: Any) -> Any:
         """Return what Optuna stores for a value."""
-        if self.ranked:
-            return self._places[value]
+        if self._by_place:
+            return self._ordered.index(value)
         if isinstance(self.distribution, CategoricalDistribution) and self._as_json:
             return json.dumps(value, sort_keys=True)
         return value
@@ -56,22 +74,28 @@ class Parameter:
         """Return the value that Optuna's stands for."""
         if self.values is None:
             return stored
-        if self.ranked:
-            return self._sorted[stored]
+        if self._by_place:
+            return self._ordered[stored]
         if isinstance(self.distribution, CategoricalDistribution):
             return json.loads(stored) if self._as_json else stored
         if isinstance(self.distribution, IntDistribution):
             return stored
         return min(self.values, key=lambda value: abs(value - stored))
 
+    @property
+    def _by_place(self) -> bool:
+        """Whether Optuna stores places among the values."""
+        return self.ranked or self.zipped is not None
+
     @cached_property
-    def _sorted(self) -> tuple[Any, ...]:
-        """The values in the order in which Optuna's follow each other."""
+    def _ordered(self) -> tuple[Any, ...]:
+        """The values in the order in which what Optuna stores for them follows each other."""
         return tuple(sorted(self.values or ())) if self.ranked else self.values or ()
 
     @cached_property
-    def _places(self) -> dict[Any, int]:
-        return {value: place for place, value in enumerate(self._sorted)}
+    def _stored(self) -> Sequence[Any]:
+        """What Optuna stores for the values, in order."""
+        return range(len(self._ordered)) if self._by_place else [self.encode(value) for value in self._ordered]
 
     @property
     def _as_json(self) -> bool:
@@ -79,7 +103,7 @@ class Parameter:
 
     def ends(self) -> tuple[Any, ...]:
         """Return the values between which all others lie: both ends, or every choice."""
-        if isinstance(self.distribution, IntDistribution | FloatDistribution) and not self.ranked:
+        if isinstance(self.distribution, IntDistribution | FloatDistribution) and not self._by_place:
             return (self.distribution.low, self.distribution.high)
         return self.values or ()
 
@@ -88,6 +112,10 @@ class Parameter:
         if self.values is None and isinstance(self.distribution, IntDistribution):
             return range(self.distribution.low, self.distribution.high + 1)
         return self.values
+
+    def places(self) -> Sequence[int]:
+        """Return the places of a zipped one; empty for another."""
+        return range(len(self.values or ())) if self.zipped is not None else ()
 
     def resolve(self, value: Any) -> Any:
         """Return the value among its own that a user's value means.
@@ -117,7 +145,7 @@ class Parameter:
             The value; a finite one has the same share of [0, 1) as every other.
         """
         if self.values is not None:
-            return self.encode(self._sorted[int(share * len(self.values))])
+            return self._stored[int(share * len(self.values))]
         distribution = self.distribution
         assert isinstance(distribution, IntDistribution | FloatDistribution)
         low, high = distribution.low, distribution.high
@@ -129,7 +157,7 @@ class Parameter:
     def to_unit(self, stored: Any) -> float:
         """Return the share of the range at which a value lies, the middle of those that `from_unit` gives it to."""
         if self.values is not None:
-            return ([self.encode(value) for value in self._sorted].index(stored) + 0.5) / len(self.values)
+            return (self._stored.index(stored) + 0.5) / len(self.values)
         distribution = self.distribution
         assert isinstance(distribution, IntDistribution | FloatDistribution)
         half = 0.5 if isinstance(distribution, IntDistribution) else 0.0
@@ -155,10 +183,10 @@ class Parameter:
             share = self.to_unit(stored)
             shares = (share + sign / 2**k for k in range(10, 0, -1) for sign in (-1, 1))
             return [self.from_unit(each) for each in shares if 0 <= each < 1]
-        ordered = self._sorted if self.values is not None else values
-        place, offsets = ordered.index(self.decode(stored)), _offsets(len(ordered))
-        places = (place + sign * offset for offset in offsets for sign in (-1, 1))
-        return [self.encode(ordered[each]) for each in places if 0 <= each < len(ordered)]
+        known = self._stored if self.values is not None else values
+        place = known.index(self.encode(self.decode(stored)))
+        places = (place + sign * offset for offset in _offsets(len(known)) for sign in (-1, 1))
+        return [known[each] for each in places if 0 <= each < len(known)]
 
     def grid_values(self, points: int | None) -> tuple[Any, ...]:
         """Return the values a grid takes.

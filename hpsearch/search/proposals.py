@@ -36,10 +36,11 @@ class Ranking(Protocol):
 class UniqueSampler(BaseSampler):
     """Another sampler's proposals, each of them new.
 
-    A proposal that was tried already is asked for again, `MAX_ASKS` times at most and until the same one comes twice in
-    a row. Then its nearest neighbours that are new, in one hyperparameter first and in two then, are ranked by the
-    sampler's own model and the most promising one is taken, any of them where there is no model. Where all of them were
-    tried a random new point is taken, and one that was tried only in a space that holds no other.
+    A proposal that was tried already, or does not meet the constraints of the space, is asked for again, `MAX_ASKS`
+    times at most and until the same one comes twice in a row. Then its nearest neighbours that are new, in one
+    hyperparameter first and in two then, are ranked by the sampler's own model and the most promising one is taken,
+    any of them where there is no model. Where all of them were tried a random new point is taken, and one that was
+    tried only in a space that holds no other.
 
     A sampler that fails at a point (a matrix that is singular, a value that is not a number) is replaced there by a
     random new point.
@@ -91,7 +92,7 @@ class UniqueSampler(BaseSampler):
         self._note_others(study, trial.number)
         study = self._prior.beside(study) if self._prior else study
         proposal = self._asked(study, trial, search_space, given)
-        if proposal is None or self._taken({**proposal, **given}, trial.number):
+        if proposal is None or not self._is_new({**proposal, **given}, trial.number):
             neighbour = None if proposal is None else self._neighbour({**proposal, **given}, study, trial, given)
             proposal = neighbour or self._random_new(given, trial.number)
         self._note({**proposal, **given}, trial.number)
@@ -106,7 +107,7 @@ class UniqueSampler(BaseSampler):
             proposal = self._proposal(study, trial, space)
             if proposal is None:
                 return earlier
-            if proposal == earlier or not self._taken({**proposal, **given}, trial.number):
+            if proposal == earlier or self._is_new({**proposal, **given}, trial.number):
                 return proposal
             earlier = proposal
         return earlier
@@ -147,10 +148,10 @@ class UniqueSampler(BaseSampler):
         rng = self._random(trial.number)
         for changes in (1, 2):
             near = self._space.neighbours(point, changes, rng, keep=given)
-            new = [each for each in near if not self._taken(each, trial.number)]
+            new = [each for each in near if self._is_new(each, trial.number)]
             if new:
                 scores = promise(self.inner, study, trial, self._space, new)
-                return new[0] if scores is None else new[int(np.argmax(scores))]
+                return rng.choice(new) if scores is None else new[int(np.argmax(scores))]
         return None
 
     def _random_new(self, given: Mapping[str, Any], number: int) -> dict[str, Any]:
@@ -158,11 +159,11 @@ class UniqueSampler(BaseSampler):
         rng = self._random(number)
         for _ in range(MAX_REDRAWS):
             point = self._space.draw(rng)
-            if not self._taken({**point, **given}, number):
+            if self._is_new({**point, **given}, number):
                 return point
         if not given and self._space.size() is not None:
             self._untried = self._untried or self._space.cells()
-            point |= next((cell for cell in self._untried if not self._taken(cell, number)), {})
+            point |= next((cell for cell in self._untried if self._is_new(cell, number)), {})
         return point
 
     def _random(self, number: int) -> random.Random:
@@ -186,13 +187,12 @@ class UniqueSampler(BaseSampler):
                 self._last = other.number
 
     def _note(self, point: Mapping[str, Any], number: int) -> None:
-        self._first.setdefault(self._key(point), number)
+        self._first.setdefault(_key(self._space.active(point)), number)
 
-    def _taken(self, point: Mapping[str, Any], number: int) -> bool:
-        return self._first.get(self._key(point), number) != number
-
-    def _key(self, flat: Mapping[str, Any]) -> str:
-        return json.dumps(self._space.active(flat), sort_keys=True)
+    def _is_new(self, point: Mapping[str, Any], number: int) -> bool:
+        """Return whether a point meets the constraints and was not tried before."""
+        params = self._space.active(point)
+        return self._space.allows(params) and self._first.get(_key(params), number) == number
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -211,6 +211,10 @@ class UniqueSampler(BaseSampler):
     def reseed_rng(self) -> None:
         """Pass on."""
         self.inner.reseed_rng()
+
+
+def _key(params: Mapping[str, Any]) -> str:
+    return json.dumps(params, sort_keys=True)
 
 
 def promise(

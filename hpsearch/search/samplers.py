@@ -15,6 +15,9 @@ from hpsearch.search.known import listed_cells
 from hpsearch.search.optuna_internals import StudyWithTrials, gp_promise, independent_sampler, with_values
 from hpsearch.search.space import Space
 
+MAX_MEMBERS = 100_000
+"""So many members of a sequence are looked at for those that meet the constraints of a space."""
+
 
 @runtime_checkable
 class SpaceAware(Protocol):
@@ -107,8 +110,9 @@ class Sobol(BaseSampler):
     """Evenly spread points: Sobol's sequence, scrambled.
 
     Point number i of a study is member i of one sequence that the seed alone decides, so a resumed study goes on in it
-    and every 2^k points in a row from a multiple of 2^k are balanced. Sobol, USSR Computational Mathematics and
-    Mathematical Physics 1967; scrambling after Matousek, Journal of Complexity 1998.
+    and every 2^k points in a row from a multiple of 2^k are balanced. Members that do not meet the constraints of the
+    space are left out. Sobol, USSR Computational Mathematics and Mathematical Physics 1967; scrambling after Matousek,
+    Journal of Complexity 1998.
 
     Args:
         seed: of the scrambling.
@@ -122,13 +126,16 @@ class Sobol(BaseSampler):
         self._known = 0
         self._informed = False
         self._engine: Any = None
+        self._allowed: list[int] = []
+        self._looked_at = 0
 
     def bind(self, space: Space, known: int = 0, informed: bool = False) -> None:
         """Take the space; its hyperparameters are the sequence's dimensions, in order."""
         from scipy.stats.qmc import Sobol as Engine
 
         self._space, self._known, self._informed = space, known, informed
-        self._engine = Engine(len(space.parameters), scramble=True, rng=self._seed)
+        self._allowed, self._looked_at = [], 0
+        self._engine = Engine(len(space.asked), scramble=True, rng=self._seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
         """Return the whole space."""
@@ -143,10 +150,23 @@ class Sobol(BaseSampler):
         """Return the member of the sequence that has the trial's number among those that were proposed."""
         if self._space is None:
             return {}
-        shares = self._member(trial.number - self._known)
-        return {p.name: p.from_unit(share) for p, share in zip(self._space.parameters, shares, strict=True)}
+        return self._member(trial.number - self._known)
 
-    def _member(self, number: int) -> list[float]:
+    def _member(self, number: int) -> dict[str, Any]:
+        """Return a member of the sequence, of those alone that meet the constraints of the space."""
+        assert self._space is not None
+        while self._space.constraints and len(self._allowed) <= number and self._looked_at < MAX_MEMBERS:
+            if self._space.allows(self._space.active(self._point(self._looked_at))):
+                self._allowed.append(self._looked_at)
+            self._looked_at += 1
+        return self._point(self._allowed[number] if number < len(self._allowed) else number)
+
+    def _point(self, number: int) -> dict[str, Any]:
+        assert self._space is not None
+        shares = self._shares(number)
+        return {p.name: p.from_unit(share) for p, share in zip(self._space.asked, shares, strict=True)}
+
+    def _shares(self, number: int) -> list[float]:
         if number < self._engine.num_generated:
             self._engine.reset()
         if number > self._engine.num_generated:
@@ -256,7 +276,7 @@ def check_sampler(sampler: BaseSampler, space: Space, objectives: int = 1, known
     if isinstance(sampler, CmaEsSampler):
         if objectives > 1:
             raise ConfigError(f"sampler=cmaes searches one objective, not {objectives}; use tpe, gp or nsga2")
-        numeric = [p for p in space.parameters if not isinstance(p.distribution, CategoricalDistribution)]
+        numeric = [p for p in space.asked if not isinstance(p.distribution, CategoricalDistribution)]
         searched = [p.key for p in numeric if not p.distribution.single()]
         if len(searched) < 2:
             found = f"only {searched[0]}" if searched else "none"

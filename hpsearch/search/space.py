@@ -1,7 +1,8 @@
 """A search space: Hydra's sweep grammar in, Optuna's distributions out.
 
 Optuna is asked a flat, static space: every key of every branch. A conditional key carries its condition in its name
-(``model=lenet/model.kernel_size``); its value is ignored while the condition does not hold.
+(``model=lenet/model.kernel_size``); its value is ignored while the condition does not hold. Of zipped keys Optuna is
+asked for the first, whose place in its list the others share.
 """
 
 import random
@@ -13,12 +14,19 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution
 
+from hpsearch.base.conditions import WHERE, Clause, flat_name, is_number, split_name, where_parts, where_text
+from hpsearch.base.constraint import Constraint
 from hpsearch.base.errors import SpaceError, nearest
-from hpsearch.base.grammar import Condition, option_text
+from hpsearch.base.grammar import option_text
+from hpsearch.search.branches import holds, in_order
+from hpsearch.search.cells import Cells
 from hpsearch.search.expression import parse_parameter
 from hpsearch.search.parameter import Parameter
+from hpsearch.search.zipped import with_leads
 
 MAX_CELLS = 100_000
+MAX_DRAWS = 10_000
+"""So many random points are drawn for one that meets the constraints."""
 MAX_NEIGHBOURS = 2000
 """So many neighbours of a point are looked at."""
 MAX_NEAR = 32
@@ -30,37 +38,52 @@ class Space:
     """A flat, static search space.
 
     Attributes:
-        parameters: searched hyperparameters; a group comes before what is conditional on it.
+        parameters: searched hyperparameters; one comes before what is conditional on it.
+        constraints: what every point meets.
     """
 
     parameters: tuple[Parameter, ...]
+    constraints: tuple[Constraint, ...] = ()
 
     @classmethod
     def parse(cls, table: Mapping[str, str], where: Callable[[str], str] | None = None) -> "Space":
         """Parse a flat table of expressions.
 
         Args:
-            table: expression by flat name.
+            table: expression by flat name; under the key ``where`` what points must meet.
             where: where a flat name's entry came from, for messages.
 
         Returns:
             The space.
 
         Raises:
-            SpaceError: for an expression or a condition that makes no sense.
+            SpaceError: for an expression, a condition or a constraint that makes no sense.
         """
-        parameters = []
+        parameters: list[Parameter] = []
+        constraints: list[Constraint] = []
         for name, expression in table.items():
             try:
-                parameters.append(parse_parameter(name, expression))
+                key, condition = split_name(name)
+                if key == WHERE:
+                    constraints += [Constraint(text, condition) for text in where_parts(expression)]
+                else:
+                    parameters.append(parse_parameter(name, expression))
             except SpaceError as error:
                 source = f" (from {where(name)})" if where else ""
                 raise SpaceError(f"space {name} = {expression}: {error}{source}") from None
-        return cls(_in_order(parameters))
+        ordered = with_leads(in_order(parameters))
+        for constraint in constraints:
+            _check_constraint(constraint, ordered)
+        return cls(ordered, tuple(constraints))
+
+    @cached_property
+    def asked(self) -> tuple[Parameter, ...]:
+        """What Optuna is asked for: of zipped hyperparameters the first alone."""
+        return tuple(parameter for parameter in self.parameters if parameter.is_asked)
 
     def distributions(self) -> dict[str, BaseDistribution]:
         """Return what Optuna is asked, by flat name."""
-        return {parameter.name: parameter.distribution for parameter in self.parameters}
+        return {parameter.name: parameter.distribution for parameter in self.asked}
 
     def active(self, flat: Mapping[str, Any]) -> dict[str, Any]:
         """Return the hyperparameters that an Optuna point sets.
@@ -73,17 +96,44 @@ class Space:
         """
         params: dict[str, Any] = {}
         for parameter in self.parameters:
-            if _holds(parameter.condition, params) and parameter.name in flat:
-                params[parameter.key] = parameter.decode(flat[parameter.name])
+            if holds(parameter.condition, params) and parameter.asked_as in flat:
+                params[parameter.key] = parameter.decode(flat[parameter.asked_as])
         return params
 
     def flat(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return Optuna's values of active hyperparameters by flat name: the inverse of `active`."""
-        return {
-            parameter.name: parameter.encode(params[parameter.key])
-            for parameter in self.parameters
-            if parameter.key in params and _holds(parameter.condition, params)
-        }
+        flat: dict[str, Any] = {}
+        for parameter in self.asked:
+            if parameter.key in params and holds(parameter.condition, params):
+                place = self._place(parameter, params) if parameter.zipped is not None else None
+                if place is not None or parameter.zipped is None:
+                    flat[parameter.name] = parameter.encode(params[parameter.key]) if place is None else place
+        return flat
+
+    def allows(self, params: Mapping[str, Any]) -> bool:
+        """Return whether values by dotted key meet the constraints."""
+        return all(constraint.holds(params) for constraint in self.constraints)
+
+    def check_constraints(self) -> None:
+        """Refuse constraints that leave nothing.
+
+        Raises:
+            SpaceError: no combination meets them, or of an infinite space none of `MAX_DRAWS` random points.
+        """
+        rng = random.Random(0)
+        if not self.constraints or any(self.allows(self.active(self._anywhere(rng))) for _ in range(MAX_DRAWS)):
+            return
+        size = self.size()
+        if not size:
+            text = where_text([constraint.text for constraint in self.constraints])
+            found = "no combination" if size == 0 else f"none of {MAX_DRAWS} random points"
+            raise SpaceError(f"space.{WHERE} = {text}: leaves nothing to search: {found} meets it")
+
+    def _place(self, parameter: Parameter, params: Mapping[str, Any]) -> int | None:
+        """Return the place in zipped lists at which all values stand, None where there is none."""
+        columns = [p for p in self.parameters if p.asked_as == parameter.name]
+        places = range(len(parameter.values or ()))
+        return next((i for i in places if all(_is_at(column, i, params) for column in columns)), None)
 
     def cell(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return Optuna's values of a point that a user wrote.
@@ -101,22 +151,41 @@ class Space:
         for key in params:
             if key not in keys:
                 raise SpaceError(f"{key} is not searched{nearest(key, keys)}")
-        flat: dict[str, Any] = {}
         active: dict[str, Any] = {}
         for parameter in self.parameters:
-            if _holds(parameter.condition, active):
+            if holds(parameter.condition, active):
                 if parameter.key not in params:
                     raise SpaceError(f"{parameter.key} is missing")
                 active[parameter.key] = parameter.resolve(params[parameter.key])
-                flat[parameter.name] = parameter.encode(active[parameter.key])
         unused = [key for key in params if key not in active]
         if unused:
             raise SpaceError(f"{unused[0]} is not searched where {_chosen(self.parameters, active)}")
+        flat = self.flat(active)
+        for parameter in self.asked:
+            if parameter.key in active and holds(parameter.condition, active) and parameter.name not in flat:
+                zipped = [p.key for p in self.parameters if p.asked_as == parameter.name]
+                raise SpaceError(f"{', '.join(f'{key} = {active[key]!r}' for key in zipped)} are not zipped together")
+        for constraint in self.constraints:
+            if not constraint.holds(active):
+                raise SpaceError(f"it does not meet {constraint.text}, see space.{WHERE}")
         return flat
 
     def draw(self, rng: random.Random) -> dict[str, Any]:
-        """Return a random point: Optuna's values of every branch by flat name."""
-        return {parameter.name: parameter.from_unit(rng.random()) for parameter in self.parameters}
+        """Return a random point that meets the constraints: Optuna's values of every branch by flat name.
+
+        Raises:
+            SpaceError: none was found.
+        """
+        for _ in range(10 * MAX_DRAWS):
+            point = self._anywhere(rng)
+            if not self.constraints or self.allows(self.active(point)):
+                return point
+        if self.size():
+            return {**point, **rng.choice(list(self.cells()))}
+        raise SpaceError(f"space.{WHERE}: no random point of {10 * MAX_DRAWS} meets it")
+
+    def _anywhere(self, rng: random.Random) -> dict[str, Any]:
+        return {parameter.name: parameter.from_unit(rng.random()) for parameter in self.asked}
 
     def neighbours(
         self, point: Mapping[str, Any], changes: int, rng: random.Random, keep: Container[str] = ()
@@ -132,8 +201,9 @@ class Space:
         Yields:
             Optuna's values of every branch by flat name; some may be of the same point.
         """
-        active = [p for p in self.parameters if p.name not in keep and p.name in self.flat(self.active(point))]
-        near = {p.name: _sample(p.near(point[p.name]), MAX_NEAR, rng) for p in active}
+        active = self.flat(self.active(point))
+        changing = [p for p in self.asked if p.name in active and p.name not in keep]
+        near = {p.name: _sample(p.near(point[p.name]), MAX_NEAR, rng) for p in changing}
         changed = list(combinations(near, changes))
         for names in changed:
             moves = list(product(*(near[name] for name in names)))
@@ -143,7 +213,7 @@ class Space:
     def is_complete(self, flat: Mapping[str, Any]) -> bool:
         """Return whether Optuna's values set every active hyperparameter."""
         params = self.active(flat)
-        return all(p.key in params for p in self.parameters if _holds(p.condition, params))
+        return all(p.key in params for p in self.parameters if holds(p.condition, params))
 
     def grid(self, points: int | Mapping[str, int] | None = None) -> list[dict[str, Any]]:
         """Return every active combination, the first hyperparameter changing slowest.
@@ -158,20 +228,18 @@ class Space:
             SpaceError: for an interval without `points`, `points` for a key that is not searched, or too many
                 combinations to queue.
         """
-        cuts = self._cuts(points)
-        number = self._count(0, {}, self._branching(), cuts)
-        if number > MAX_CELLS:
-            raise SpaceError(f"the space has {number} combinations, and a queue holds at most {MAX_CELLS}")
-        return list(self._cells(cuts))
+        cells = Cells(self.parameters, self._cuts(points), self.constraints)
+        number = cells.count()
+        if number is None or number > MAX_CELLS:
+            found = "too many" if number is None else str(number)
+            raise SpaceError(f"the space has {found} combinations, and a queue holds at most {MAX_CELLS}")
+        return [self.flat(params) for params in cells]
 
     def cells(self) -> Iterator[dict[str, Any]]:
         """Yield every active combination of a finite space, as `grid` returns them."""
-        return self._cells(self._every)
+        return (self.flat(params) for params in Cells(self.parameters, self._every, self.constraints))
 
-    def _cells(self, cuts: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
-        return (self.flat(params) for params in self._combinations(0, {}, cuts))
-
-    def _cuts(self, points: int | Mapping[str, int] | None) -> dict[str, tuple[Any, ...]]:
+    def _cuts(self, points: int | Mapping[str, int] | None) -> dict[str, Sequence[Any]]:
         keys = {parameter.key for parameter in self.parameters}
         for key in points if isinstance(points, Mapping) else ():
             if key not in keys:
@@ -180,50 +248,23 @@ class Space:
         for key, number in per_key.items():
             if isinstance(number, int) and number > MAX_CELLS:
                 raise SpaceError(f"sampler.points = {number} for {key}: a queue holds at most {MAX_CELLS} points")
-        return {parameter.name: parameter.grid_values(per_key.get(parameter.key)) for parameter in self.parameters}
-
-    def _combinations(
-        self, place: int, params: dict[str, Any], cuts: Mapping[str, Sequence[Any]]
-    ) -> Iterator[dict[str, Any]]:
-        if place == len(self.parameters):
-            yield params
-            return
-        parameter = self.parameters[place]
-        if not _holds(parameter.condition, params):
-            yield from self._combinations(place + 1, params, cuts)
-            return
-        for value in cuts[parameter.name]:
-            yield from self._combinations(place + 1, {**params, parameter.key: value}, cuts)
+        return {p.name: p.places() or p.grid_values(per_key.get(p.key)) for p in self.asked}
 
     def size(self) -> int | None:
-        """Return the number of active combinations, None when it is infinite."""
+        """Return the number of active combinations, None when it is infinite or too large to count."""
         return self._size
 
     @cached_property
     def _size(self) -> int | None:
-        if len(self._every) < len(self.parameters):
+        if len(self._every) < len(self.asked):
             return None
-        return self._count(0, {}, self._branching(), self._every)
+        return Cells(self.parameters, self._every, self.constraints).count()
 
     @cached_property
     def _every(self) -> dict[str, Sequence[Any]]:
         """The values of every hyperparameter that has finitely many, whole numbers of an interval too."""
-        every = {parameter.name: parameter.all_values() for parameter in self.parameters}
+        every = {p.name: p.places() or p.all_values() for p in self.asked}
         return {name: values for name, values in every.items() if values is not None}
-
-    def _branching(self) -> set[str]:
-        return {group for parameter in self.parameters for group, _ in parameter.condition}
-
-    def _count(self, place: int, params: dict[str, Any], branching: set[str], cuts: Mapping[str, Sequence[Any]]) -> int:
-        if place == len(self.parameters):
-            return 1
-        parameter = self.parameters[place]
-        if not _holds(parameter.condition, params):
-            return self._count(place + 1, params, branching, cuts)
-        values = cuts[parameter.name]
-        if parameter.key not in branching:
-            return len(values) * self._count(place + 1, params, branching, cuts)
-        return sum(self._count(place + 1, {**params, parameter.key: value}, branching, cuts) for value in values)
 
     def covering(self, most: int) -> list[dict[str, Any]]:
         """Return points to try beforehand: together they hold every option of a group, and every pair of options.
@@ -252,20 +293,30 @@ class Space:
         for asked in wanted:
             if len(found) < end and not any(asked.items() <= point.items() for point in found):
                 point = self._point(asked, len(found))
-                found += [point] if asked.items() <= point.items() else []
+                found += [point] if asked.items() <= point.items() and self.allows(point) else []
         return found
 
     def _point(self, asked: Mapping[str, Any], turn: int) -> dict[str, Any]:
-        """Return a point with the options that are asked for where their conditions allow; groups take turns else."""
+        """Return a point with the options that are asked for where they can be; groups take turns else.
+
+        One that does not meet the constraints is replaced by a random one that does and has most of these options.
+        """
         holders = (p for p in self.parameters if p.key in asked and asked[p.key] in p.ends())
-        needed = {**{group: option for p in holders for group, option in p.condition}, **asked}
+        needed = {**{clause.key: clause for p in holders for clause in p.condition}, **asked}
         params: dict[str, Any] = {}
-        for parameter in self.parameters:
-            if _holds(parameter.condition, params):
-                ends, value = parameter.ends(), needed.get(parameter.key)
-                other = ends[turn % len(ends)] if parameter.is_group else ends[0]
-                params[parameter.key] = value if value in ends else other
-        return params
+        for parameter in self.asked:
+            if holds(parameter.condition, params):
+                columns = [p for p in self.parameters if p.asked_as == parameter.name]
+                places = parameter.places() or parameter.ends()
+                fitting = [place for place in places if all(_fits(needed.get(p.key), p.at(place)) for p in columns)]
+                turned = places[turn % len(places)] if parameter.is_group else places[0]
+                place = turned if turned in fitting or not fitting else fitting[0]
+                params |= {column.key: column.at(place) for column in columns}
+        if self.allows(params):
+            return params
+        rng = random.Random(turn)
+        others = [self.active(self.draw(rng)) for _ in range(100)]
+        return max(others, key=lambda each: sum(asked[key] == each.get(key) for key in asked))
 
     def ends(self) -> dict[str, tuple[Any, ...]]:
         """Return, by flat name, the values between which all others lie; what the rules of a key must allow."""
@@ -273,7 +324,33 @@ class Space:
 
     def to_dict(self) -> dict[str, str]:
         """Return the space in a form to store and compare; `parse` reads it again."""
-        return {parameter.name: parameter.expression for parameter in self.parameters}
+        table = {parameter.name: parameter.expression for parameter in self.parameters}
+        for constraint in self.constraints:
+            name = flat_name(WHERE, constraint.condition)
+            table[name] = where_text([*where_parts(table.get(name, "")), constraint.text])
+        return table
+
+
+def _is_at(column: Parameter, place: int, params: Mapping[str, Any]) -> bool:
+    value = column.at(place)
+    return column.key in params and value == params[column.key] and type(value) is type(params[column.key])
+
+
+def _fits(wanted: Any, value: Any) -> bool:
+    """Return whether a value is what is wanted: that value, what a clause holds for, or anything."""
+    return wanted is None or (wanted.holds(value) if isinstance(wanted, Clause) else wanted == value)
+
+
+def _check_constraint(constraint: Constraint, parameters: Sequence[Parameter]) -> None:
+    keys = [parameter.key for parameter in parameters]
+    for key in (*constraint.keys, *(clause.key for clause in constraint.condition)):
+        if key not in keys:
+            raise SpaceError(f"space.{WHERE}: {constraint.text}: {key} is not searched{nearest(key, keys)}")
+    for parameter in parameters:
+        if parameter.key in constraint.numeric and not all(map(is_number, parameter.ends())):
+            raise SpaceError(
+                f"space.{WHERE}: {constraint.text}: {parameter.key} = {parameter.expression} is not always a number"
+            )
 
 
 def _sample(items: list[Any], most: int, rng: random.Random) -> list[Any]:
@@ -281,55 +358,6 @@ def _sample(items: list[Any], most: int, rng: random.Random) -> list[Any]:
 
 
 def _chosen(parameters: Sequence[Parameter], active: Mapping[str, Any]) -> str:
-    """Return the groups that conditions name, as they are chosen, in words."""
-    groups = dict.fromkeys(group for parameter in parameters for group, _ in parameter.condition)
-    return ", ".join(f"{group}={active[group]}" for group in groups if group in active)
-
-
-def _holds(condition: Condition, params: Mapping[str, Any]) -> bool:
-    return all(key in params and option_text(params[key]) == option for key, option in condition)
-
-
-def _in_order(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
-    """Put every group before what is conditional on it, otherwise keep the order."""
-    _refuse_overlaps(parameters)
-    ordered: list[Parameter] = []
-    waiting = list(parameters)
-    while waiting:
-        unplaced = {parameter.key for parameter in waiting}
-        ready = [p for p in waiting if not any(group in unplaced for group, _ in p.condition)]
-        if not ready:
-            raise SpaceError(f"space {waiting[0].name}: its conditions go round in a circle")
-        ordered.append(ready[0])
-        waiting.remove(ready[0])
-    for parameter in ordered:
-        _check_condition(parameter, ordered)
-    return tuple(ordered)
-
-
-def _check_condition(parameter: Parameter, parameters: Sequence[Parameter]) -> None:
-    for group, option in parameter.condition:
-        holders = [p for p in parameters if p.key == group]
-        if not holders:
-            raise SpaceError(f"space {parameter.name}: {group} is not searched, so {option} is never chosen")
-        for holder in holders:
-            if holder.values is None:
-                raise SpaceError(f"space {parameter.name}: {group} = {holder.expression} has no options to depend on")
-        options = [option_text(value) for holder in holders for value in holder.values or ()]
-        if option not in options:
-            hint = nearest(option, options)
-            raise SpaceError(
-                f"space {parameter.name}: {group} is never {option}{hint} (searched: {', '.join(options)})"
-            )
-
-
-def _refuse_overlaps(parameters: Sequence[Parameter]) -> None:
-    for place, parameter in enumerate(parameters):
-        for other in parameters[:place]:
-            if parameter.key == other.key and not _exclusive(parameter.condition, other.condition):
-                raise SpaceError(f"space {parameter.name}: {parameter.key} is searched twice, see {other.name}")
-
-
-def _exclusive(one: Condition, other: Condition) -> bool:
-    chosen = dict(one)
-    return any(group in chosen and chosen[group] != option for group, option in other)
+    """Return the keys that conditions name, as they are chosen, in words."""
+    keys = dict.fromkeys(clause.key for parameter in parameters for clause in parameter.condition)
+    return ", ".join(f"{key}={option_text(active[key])}" for key in keys if key in active)

@@ -3,14 +3,16 @@
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.base.conditions import WHERE, flat_entries, flat_name, space_word, split_name, where_parts, where_text
+from hpsearch.base.constraint import Constraint
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
-from hpsearch.base.grammar import space_word, value_text
+from hpsearch.base.grammar import value_text
 from hpsearch.base.types import Objective, Observer
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import checked_folders, read_plugins
@@ -61,7 +63,7 @@ def run_study(
 def run_search(
     trial_fn: Callable[..., Iterable[Any]],
     *,
-    space: Mapping[str, str],
+    space: Mapping[str, Any],
     arguments: Mapping[str, Any] | None = None,
     sampler: str = "auto",
     pruner: str = "auto",
@@ -97,7 +99,8 @@ def run_search(
     Args:
         trial_fn: a generator function.
         space: Hydra sweep expressions by argument: ``{"lr": "tag(log, interval(1e-4, 1))", "width": "choice(8, 64)"}``.
-            A conditional one is named with its condition: ``{"kind=tree/depth": "int(interval(1, 9))"}``.
+            A conditional one is named with its condition, ``{"kind=tree/depth": "int(interval(1, 9))"}``, or stands in
+            a table of that name; ``{"where": ["width % heads == 0"]}`` is what points must meet.
         arguments: arguments that are not searched.
         sampler: an option of the group ``sampler``.
         pruner: an option of the group ``pruner``.
@@ -136,6 +139,7 @@ def run_search(
     """
     if not space:
         raise SpaceError("space = {}: nothing to search; give an expression for at least one argument")
+    searched = dict(flat_entries(space))
     path, is_local = _importable(trial_fn)
     wanted = objective if isinstance(objective, Objective) else Objective(objective, direction, limits=limits or {})
     budget = {"points": points, "patience": patience, "epochs": epochs, "seconds": seconds, "target": target}
@@ -150,8 +154,8 @@ def run_search(
         *((f"sampler.first={value_text([_of_trainer(setting) for setting in first])}",) if first else ()),
         *((f"sampler.prior={value_text(prior)}",) if prior else ()),
         *(f"+trainer.{key}={value_text(value)}" for key, value in (arguments or {}).items()),
-        *(f"+trainer.{key}=null" for key in dict.fromkeys(map(_argument, space))),
-        *(space_word(_trainer_name(name), expression) for name, expression in space.items()),
+        *_argument_words(searched, arguments or {}),
+        *(space_word(_trainer_name(name), _of_arguments(name, given)) for name, given in searched.items()),
         *_objective_words(wanted),
         *(f"budget.{key}={value_text(value)}" for key, value in budget.items() if value is not None),
         *(f"study.seeds={seeds}", f"study.name={value_text(name or trial_fn.__name__)}"),
@@ -298,16 +302,36 @@ def _in_a_file(module: str) -> bool:
     return file is not None and Path(file).exists()
 
 
-def _argument(name: str) -> str:
-    key = name.rpartition("/")[2]
-    if not key.isidentifier():
-        raise SpaceError(f"space {name}: {key!r} cannot be the name of an argument")
-    return key
+def _argument_words(space: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str]:
+    """Return the words that make room for what is searched: null for an argument, nulls for a list's elements."""
+    elements: dict[str, int] = {}
+    for name in space:
+        key, _ = split_name(name)
+        argument, is_element, place = key.removesuffix("]").partition("[")
+        if key != WHERE and not (argument.isidentifier() and place.isdigit() == bool(is_element)):
+            raise SpaceError(f"space {name}: {key!r} cannot be the name of an argument")
+        if key != WHERE and argument not in arguments:
+            elements[argument] = max(elements.get(argument, 0), int(place) + 1 if is_element else 0)
+    return [f"+trainer.{key}={value_text([None] * count if count else None)}" for key, count in elements.items()]
 
 
 def _trainer_name(name: str) -> str:
     """Return the flat name of an argument among the trainer's keys, its conditions too."""
-    return "/".join(f"trainer.{part}" for part in name.split("/"))
+    key, condition = split_name(name)
+    condition = tuple(replace(clause, key=_in_trainer(clause.key)) for clause in condition)
+    return flat_name(key if key == WHERE else _in_trainer(key), condition)
+
+
+def _of_arguments(name: str, given: Any) -> Any:
+    """Return what is given for a name of the space; in constraints arguments stand among the trainer's keys."""
+    if split_name(name)[0] != WHERE:
+        return given
+    texts = where_parts(given) if isinstance(given, str) else given
+    return where_text([Constraint(text).renamed(_in_trainer).text for text in texts])
+
+
+def _in_trainer(argument: str) -> str:
+    return f"trainer.{argument}"
 
 
 def _of_trainer(setting: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hpsearch.base.conditions import split_name
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
-from hpsearch.base.grammar import option_text, split_name, value_text
+from hpsearch.base.grammar import value_text
 from hpsearch.config.compose import Composition
 from hpsearch.config.words import COMMAND_LINE
 from hpsearch.reports.ablation.arms import name_of
@@ -123,8 +124,8 @@ def _reached(name: str, cells: Sequence[Mapping[str, Any]], keys: Sequence[str],
 
     A branch of the command line that none meets stays, and the space refuses it; one in a file waits for other factors.
     """
-    wanted = {key: option for key, option in split_name(name)[1] if key in keys}
-    met = any(all(option_text(cell.get(key)) == option for key, option in wanted.items()) for cell in cells)
+    wanted = [clause for clause in split_name(name)[1] if clause.key in keys]
+    met = any(all(clause.key in cell and clause.holds(cell[clause.key]) for clause in wanted) for cell in cells)
     return met or composition.where(name) == f"the search space on {COMMAND_LINE}"
 
 

@@ -7,7 +7,9 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.grammar import option_text, value_text
+from hpsearch.base.grammar import value_text
+from hpsearch.search.branches import can_hold
+from hpsearch.search.expression import parse_parameter
 from hpsearch.search.parameter import Parameter
 from hpsearch.search.space import Space
 
@@ -26,7 +28,7 @@ def narrowed(space: Space, ranked: Sequence[Mapping[str, Any]]) -> dict[str, str
     The better quarter of the points, three at least, decides. A range becomes theirs, widened by half of its width and
     by at least a quarter of a decade (on a linear scale: a quarter of the old range) on both sides, and never beyond
     the old one; so it always holds the best point with room around it. Of choices those are kept that one of the better
-    points has, and what is conditional on another one goes.
+    points has, and what is conditional on another one goes. Zipped keys stay as they are.
 
     Args:
         space: what was searched; its ranges are the limits.
@@ -36,17 +38,18 @@ def narrowed(space: Space, ranked: Sequence[Mapping[str, Any]]) -> dict[str, str
         Expressions by flat name.
     """
     better = ranked[: max(FEWEST, math.ceil(SHARE * len(ranked)))]
-    table = space.to_dict()
-    kept: dict[str, set[str]] = {}
+    table: dict[str, str] = {}
+    kept: list[Parameter] = []
     for parameter in space.parameters:
-        values = [params[parameter.key] for params in better if parameter.name in space.flat(params)]
-        if any(option not in kept.get(key, {option}) for key, option in parameter.condition):
-            del table[parameter.name]
-        elif values:
-            table[parameter.name] = _expression(parameter, values, table[parameter.name])
-            if parameter.values is not None:
-                kept.setdefault(parameter.key, set()).update(map(option_text, values))
-    return table
+        if not can_hold(parameter.condition, kept):
+            continue
+        values = [params[parameter.key] for params in better if parameter.asked_as in space.flat(params)]
+        text = parameter.expression
+        table[parameter.name] = _expression(parameter, values, text) if values and parameter.zipped is None else text
+        kept.append(parse_parameter(parameter.name, table[parameter.name]))
+    keys = {parameter.key for parameter in kept}
+    constraints = tuple(each for each in space.constraints if keys.issuperset(each.keys))
+    return {**table, **Space((), constraints).to_dict()}
 
 
 def within(key: str, expression: str, low: float, high: float) -> str | None:

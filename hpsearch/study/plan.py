@@ -97,6 +97,7 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     if not space.parameters:
         raise SpaceError(f"the space of study '{composition.study_name}' is empty: nothing is left to search")
     composition.check_space(space.ends())
+    space.check_constraints()
     sampler, pruner = _quietly("sampler", config, seed=0), _quietly("pruner", config)
     objective = objective_of(config)
     if objective.others and isinstance(pruner, AutoPruner):

@@ -5,8 +5,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.base.errors import SpaceError
-from hpsearch.base.grammar import split_name, value_text
+from hpsearch.base.grammar import value_text
 
 PARSER = OverridesParser.create()
 LEAF = (
@@ -38,21 +37,3 @@ def test_hydra_reads_what_is_written(value):
 def test_what_cannot_be_written_is_refused(value):
     with pytest.raises(TypeError):
         value_text(value)
-
-
-@pytest.mark.parametrize(
-    ("name", "parts"),
-    [
-        ("optimizer.lr", ("optimizer.lr", ())),
-        ("model=lenet/model.kernel_size", ("model.kernel_size", (("model", "lenet"),))),
-        ("model=a/optimizer=b/x", ("x", (("model", "a"), ("optimizer", "b")))),
-    ],
-)
-def test_a_flat_name_is_conditions_and_a_key(name, parts):
-    assert split_name(name) == parts
-
-
-@pytest.mark.parametrize("name", ["model=lenet", "model=/x", "=lenet/x", "model=lenet/y/x", "x/model=lenet"])
-def test_a_malformed_condition_is_refused(name):
-    with pytest.raises(SpaceError, match="group=option/key"):
-        split_name(name)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, put, quote, same, stable_hash
+from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, list_of, put, quote, same, stable_hash
 
 LEAF = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-1, 1) | st.text("ab", max_size=2)
 TREES = st.recursive(
@@ -75,3 +75,16 @@ def test_hashes_see_values_only():
 
 def test_quoting_is_the_shells():
     assert quote(["optimizer.lr=0.1", "a=[1,2]", "b='x y'"]) == """optimizer.lr=0.1 'a=[1,2]' 'b='"'"'x y'"'"''"""
+
+
+def test_elements_of_lists_are_read_and_set_by_their_place():
+    config = {"model": {"hidden": [8, 16], "layers": [{"width": 4}]}}
+    assert (get(config, "model.hidden[1]"), get(config, "model.layers[0].width")) == (16, 4)
+    for key in ("model.hidden[2]", "model[0]", "model.layers[0].depth", "model.hidden.size", "model.hidden[0][0]"):
+        assert get(config, key) is ABSENT
+        with pytest.raises(KeyError):
+            put(config, key, 1)
+    put(config, "model.hidden[1]", 32)
+    put(config, "model.layers[0].width", 5)
+    assert config == {"model": {"hidden": [8, 32], "layers": [{"width": 5}]}}
+    assert list_of("model.hidden[1]") == "model.hidden" and list_of("a.b") == "a.b"

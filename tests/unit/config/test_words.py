@@ -118,7 +118,8 @@ def test_a_long_name_is_cut_and_stays_unique():
     [
         ("choice(a, 'b')", ["a", "b"]),
         ("a,b", ["a", "b"]),
-        ("choice(a, [b, c])", ["a"]),
+        ("choice(a, [b, c])", ["a", ["b", "c"]]),
+        ("choice(1, 0.5, true)", [1, 0.5, True]),
         ("interval(0,1)", None),
         ("(", None),
     ],

@@ -130,7 +130,7 @@ def test_replacements_of_a_resumed_study_are_new_even_without_another_seed():
     drawn = []
     for _ in range(6):
         study.sampler = UniqueSampler(Stuck(), space, seed=0)
-        drawn += [study.ask(space.distributions()).params["a"] for _ in range(2)]
+        drawn += [tuple(study.ask(space.distributions()).params.values()) for _ in range(2)]
     assert len(set(drawn)) == 12
 
 

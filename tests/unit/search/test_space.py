@@ -37,9 +37,15 @@ def one(expression):
             "k is searched twice, see m=a/k",
         ),
         ({"b=1/a": "choice(1)", "a=1/b": "choice(1)"}, "go round in a circle"),
-        ({"model=/k": "choice(1)"}, "written group=option/key"),
+        ({"model=/k": "choice(1)"}, "a conditional name is written CONDITION/key"),
         ({"n": "range(1, 4)", "n=4/k": "choice(1)"}, "n is never 4 (searched: 1, 2, 3)"),
-        ({"x": "interval(1, 4)", "x=2/k": "choice(1)"}, "x = interval(1.0, 4.0) has no options to depend on"),
+        ({"x": "interval(1, 4)", "x>=5/k": "choice(1)"}, "x is never >=5 (searched: interval(1.0, 4.0))"),
+        ({"n": "int(interval(1, 4))", "n=2.5/k": "choice(1)"}, "n is never 2.5 (searched: int(interval(1, 4)))"),
+        ({"n": "choice(a, b)", "n>=1/k": "choice(1)"}, "n is never >=1 (searched: a, b)"),
+        ({"n": "range(1, 9)", "n>=5/n<5/k": "choice(1)"}, "space n>=5/n<5/k: its conditions never hold together"),
+        ({"n": "range(1, 9)", "n>=4/k": "choice(1)", "n<=4/k": "choice(2)"}, "k is searched twice, see n>=4/k"),
+        ({"h": "choice([1], [2])", "h[0]": "choice(1, 2)"}, "h[0] is searched twice, see h"),
+        ({"a": "choice(1)", "b=1/c": "choice(1)", "c=1/b": "choice(1)"}, "in a circle: c -> b -> c"),
     ],
 )
 def test_bad_conditions_are_refused(table, message):
