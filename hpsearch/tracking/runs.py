@@ -102,8 +102,8 @@ def ms(time: float) -> int:
 
 
 def name(key: str) -> str:
-    """Return a name that MLflow accepts; other characters become ``-``."""
-    return re.sub(r"[^\w .:/-]", "-", key, flags=re.ASCII)[:250]
+    """Return a name that MLflow accepts: ``hidden.0`` for ``hidden[0]``; other characters become ``-``."""
+    return re.sub(r"[^\w .:/-]", "-", re.sub(r"\[(\d+)\]", r".\1", key), flags=re.ASCII)[:250]
 
 
 def short(value: Any, digits: int = 6) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hpsearch.base.conditions import flat_entries, split_name
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, name_of
 from hpsearch.reports.kit.points import Point, halved, objective_of, points_of, ranked
@@ -84,7 +85,7 @@ def nuisance_of(table: TrialTable, arms: Sequence[Arm], tuning: TrialTable | Non
         The record.
     """
     config = dict(table.study.get("config") or {})
-    declared = [name.rsplit("/", 1)[-1] for name in _names(config.get("nuisance") or {})]
+    declared = [split_name(name)[0] for name, _ in flat_entries(config.get("nuisance") or {})]
     keys = tuple(dict.fromkeys([*declared, *(key for arm in arms for key in arm.nuisance)]))
     mode = ablation_options(table.study).get("nuisance") or HELD
     fixed = {k: v for group, value in config.items() for k, v in settings_of(group, value).items()}
@@ -176,14 +177,3 @@ def _side(key: str, params: Mapping[str, Any], points: Sequence[Point]) -> str:
     if len(values) < 3 or params[key] not in (values[0], values[-1]):
         return ""
     return "low" if params[key] == values[0] else "high"
-
-
-def _names(table: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Return the names of a table of expressions; a condition on a factor stands in front of a slash."""
-    found = []
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            found += _names(value, f"{prefix}{name}{'/' if '=' in name else '.'}")
-        else:
-            found.append(f"{prefix}{name}")
-    return found

@@ -26,7 +26,9 @@ def fixed_settings(table: TrialTable) -> dict[str, Any]:
     config = dict(table.study.get("config") or {})
     taken = {str(name).rsplit("/", 1)[-1] for name in dict(table.study.get("space") or {})}
     flat = {k: v for group in _GROUPS if group in config for k, v in settings_of(group, config[group]).items()}
-    return {k: v for k, v in flat.items() if k not in taken and not any(k.startswith(f"{t}.") for t in taken)}
+    return {
+        k: v for k, v in flat.items() if not any(f"{k}.".startswith(f"{t}.") or t.startswith(f"{k}[") for t in taken)
+    }
 
 
 def settings_of(group: str, value: Any) -> dict[str, Any]:

@@ -25,6 +25,19 @@ def test_arms_are_the_grid_of_the_factors_in_the_order_of_the_space():
     assert {name.rpartition("/")[2] for name in found.nuisance} == {"optimizer.lr"}
 
 
+def test_constraints_leave_arms_out_and_an_order_says_where_a_key_is_retuned():
+    words = ["space.where=data.batch_size * (1 - optimizer.momentum) < 20", "~nuisance"]
+    orders = {"<0.5": "choice(0.1)", ">=0.5": "choice(0.2)", ">0.95": "choice(0.3)"}
+    # the last branch is met by no arm
+    words += [f"nuisance[optimizer.momentum{order}].optimizer.lr={text}" for order, text in list(orders.items())[:2]]
+    found = factorial_of(compose([*WORDS[:3], *words]))
+    assert [tuple(arm.values()) for arm in found.arms.values()] == [(16, 0), (16, 0.9), (32, 0.9)]
+    assert list(found.nuisance) == ["optimizer.momentum<0.5/optimizer.lr", "optimizer.momentum>=0.5/optimizer.lr"]
+    idle = f"nuisance[optimizer.momentum>0.95].optimizer.lr={orders['>0.95']}"
+    with pytest.raises(SpaceError, match=r"optimizer.momentum is never >0.95 \(searched: 0, 0.9\)"):
+        factorial_of(compose([*WORDS[:3], "~nuisance", idle]))
+
+
 def test_its_words_name_factors_and_reference_for_a_stage():
     told = compose([*WORDS[:1], *factorial_of(compose(WORDS)).words]).config["ablation"]
     assert told["factors"] == ["data.batch_size", "optimizer.momentum"]

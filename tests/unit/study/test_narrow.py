@@ -81,3 +81,26 @@ def test_a_range_on_a_linear_scale_becomes_one_of_decades():
     kept = within("optimizer.lr", "interval(0.01, 1)", 1e-3, 0.5)
     (distribution,) = Space.parse({"optimizer.lr": kept}).distributions().values()
     assert (distribution.low, distribution.high, distribution.log) == (0.01, 0.5, True)
+
+
+def test_what_is_left_decides_which_conditions_can_still_hold():
+    space = Space.parse({
+        "n": "int(interval(1, 40))",
+        "n>=30/deep": "choice(1, 2)",
+        "n<30/flat": "choice(1, 2)",
+        "a": "zip(1, 2)",
+        "b": "zip(3, 4)",
+        "k": "choice(1, 2, 3)",
+        "k in [2, 3]/more": "choice(1, 2)",
+        "where": "[n % k == 0, deep < 2]",
+    })
+    points = [{"n": n, "flat": 1, "a": 1, "b": 3, "k": 1} for n in (4, 5, 6)]
+    table = narrowed(space, points)
+    assert set(table) == {"n", "n<30/flat", "a", "b", "k", "where"}
+    assert (table["a"], table["b"], table["k"], table["where"]) == (
+        "zip(1, 2)",
+        "zip(3, 4)",
+        "choice(1)",
+        "[n % k == 0]",
+    )
+    Space.parse(table).check_constraints()

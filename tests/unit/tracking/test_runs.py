@@ -92,6 +92,7 @@ def test_values_fit_a_cell(value, text):
 def test_names_are_made_acceptable():
     assert runs.name("model=lenet/größe (%)") == "model-lenet/gr--e ---"
     assert runs.name("valid/acc top-5:x.y_z") == "valid/acc top-5:x.y_z"
+    assert runs.name("model.hidden[0]") == "model.hidden.0"
     assert len(runs.name("k" * 400)) == 250
 
 

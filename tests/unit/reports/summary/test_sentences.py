@@ -107,6 +107,16 @@ def test_a_searched_group_hides_its_own_settings():
     assert fixed["optimizer"] == "SGD"
 
 
+def test_a_list_of_which_an_element_is_searched_is_not_fixed():
+    table = scored([[0.1], [0.2]])
+    study = {
+        **table.study,
+        "config": {"model": {"hidden": [8, 8], "act": "relu"}},
+        "space": {"model.hidden[0]": "choice(8, 16)"},
+    }
+    assert fixed_settings(replace(table, study=study)) == {"model.act": "relu"}
+
+
 def test_settings_name_targets():
     nested = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1, "inner": {"a": 1}}
     assert settings_of("optimizer", nested) == {"optimizer": "SGD", "optimizer.lr": 0.1, "optimizer.inner.a": 1}
