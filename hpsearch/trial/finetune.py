@@ -186,7 +186,7 @@ def load(model: nn.Module, file: Path, head: frozenset[str], fresh_head: bool = 
     if own.keys() != weights.keys() or reshaped - head:
         differences = [
             *_named("it lacks", [name for name in own if name not in weights]),
-            *_named("it has", [name for name in weights if name not in own]),
+            *_named("it has", sorted(weights.keys() - own.keys())),
             *_named("other shapes of", [_shapes(name, weights, own) for name in own if name in reshaped - head]),
         ]
         raise ConfigError(f"finetune.source: {file} holds another architecture's weights: {'; '.join(differences)}")

@@ -82,7 +82,7 @@ def test_metrics_of_a_regression_are_scikit_learns(columns):
     y = 2000 + torch.randn(400, columns, generator=generator) * torch.tensor([1.0, 5.0, 0.1])[:columns]
     outputs = y + torch.randn(400, columns, generator=generator)
     found = [value(metric(), outputs, y) for metric in (RootMeanSquaredError, MeanAbsoluteError, R2)]
-    outputs, y = outputs.double(), y.double()
+    outputs, y = outputs.double().numpy(), y.double().numpy()
     assert found == pytest.approx([
         math.sqrt(sk.mean_squared_error(y, outputs)),
         sk.mean_absolute_error(y, outputs),

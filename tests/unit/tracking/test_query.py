@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 
 import pandas as pd
@@ -162,6 +163,8 @@ def test_other_runs_are_no_trials(folder, uri):
 
 def test_studies_are_listed_the_newest_first(folder):
     fake.write_study(folder).close()
+    for file in (folder / "events").iterdir():
+        os.utime(file, (fake.TIME, fake.TIME))
     record = Record(folder.with_name("single"))
     fake.open_study(record, name="single", question=None)
     record.close()
