@@ -31,3 +31,12 @@ NOT_SEARCHED = {
     "space": "it is the search itself",
 }
 """Why a key cannot be searched."""
+
+SECONDS = "budget.seconds"
+"""How long a search may take."""
+
+TRIAL_SECONDS = "budget.trial_seconds"
+"""How long a trial may train."""
+
+SILENT_SECONDS = "budget.silent_seconds"
+"""How long a trial may be silent."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from hpsearch.base.errors import HpsearchError, out_of_memory
+from hpsearch.base.keys import SILENT_SECONDS
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState
 from hpsearch.base.words import number
 
@@ -20,7 +21,7 @@ INFEASIBLE = "infeasible"
 """Constraint that a point breaks, by a value above 0, which diverged or ran out of memory."""
 WORST_FIRST = (TrialState.FAILED, TrialState.INFEASIBLE, TrialState.PRUNED, TrialState.COMPLETE)
 
-OUT_OF_MEMORY, NOT_COMPARED = "out of memory", "not compared"
+OUT_OF_MEMORY, NOT_COMPARED, TOO_LONG = "out of memory", "not compared", "took too long"
 """What the reason of an INFEASIBLE trial begins with whose training did not run away: see `diverged`."""
 
 
@@ -71,9 +72,14 @@ class Failures:
         """Return the failures among the facts of a trial."""
         return cls(int(facts.get("failures", 0)), str(facts.get("failed_at", "")))
 
+    @property
+    def facts(self) -> dict[str, str | int | float]:
+        """These failures as facts of a trial."""
+        return {"failures": self.count, "failed_at": self.failed_at}
+
     def and_one(self, result: TrialResult) -> TrialResult:
         """Return a FAILED result with these failures and its own among its facts."""
-        return replace(result, facts={**result.facts, "failures": self.count + 1, "failed_at": result.failed_at})
+        return replace(result, facts={**result.facts, **Failures(self.count + 1, result.failed_at).facts})
 
     def repeated_by(self, result: TrialResult) -> bool:
         """Return whether a FAILED attempt raised the same type of error at the same line as the one before."""
@@ -141,6 +147,25 @@ def missing_metric(
     return next(((key, metric) for key, metric in named if metric not in reported and metric not in facts), None)
 
 
+def over_limit(result: TrialResult, key: str, limit_sec: float, trained_sec: float) -> TrialResult:
+    """Return how an attempt ended that was stopped or killed because it was over a limit in time.
+
+    Args:
+        result: how it ended otherwise.
+        key: of the limit.
+        limit_sec: the limit.
+        trained_sec: how long the trial has trained.
+
+    Returns:
+        INFEASIBLE for a trial that took too long, FAILED for an attempt that was silent for too long.
+    """
+    over = replace(result, retry=True, failed_at="", ended_by={key: limit_sec})
+    if key == SILENT_SECONDS:
+        return replace(over, state=TrialState.FAILED, reason=f"no report for {limit_sec:g} s ({key})")
+    reason = f"{TOO_LONG}: {trained_sec:.3g} s ({key} = {limit_sec:g})"
+    return replace(over, state=TrialState.INFEASIBLE, reason=reason)
+
+
 def incomplete(result: TrialResult, reason: str) -> TrialResult:
     """Return an attempt that came to its end as FAILED, because it left something out: another one would too."""
     return replace(result, state=TrialState.FAILED, reason=reason, retry=False, failed_at=reason)
@@ -183,7 +208,7 @@ def trial_outcome(
 
 def diverged(state: str, reason: str) -> bool:
     """Return whether a trial's training ran away: INFEASIBLE by its loss or its first objective, and not otherwise."""
-    return state == TrialState.INFEASIBLE and not reason.startswith((OUT_OF_MEMORY, NOT_COMPARED))
+    return state == TrialState.INFEASIBLE and not reason.startswith((OUT_OF_MEMORY, NOT_COMPARED, TOO_LONG))
 
 
 def is_cut_short(states: Collection[TrialState], stopped: bool) -> bool:

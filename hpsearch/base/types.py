@@ -147,6 +147,7 @@ class TrialResult:
         time: seconds since the Unix epoch.
         failed_at: type and line of the error that a FAILED attempt raised; empty where it raised none, as when its
             worker died.
+        ended_by: the limits in time that ended it, in seconds by key of the configuration.
     """
 
     state: TrialState
@@ -157,6 +158,7 @@ class TrialResult:
     retry: bool = True
     time: float = 0.0
     failed_at: str = ""
+    ended_by: Mapping[str, float] = field(default_factory=dict)
 
 
 Message: TypeAlias = Started | Report

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.limits import NUMBER, POSITIVE, Rule, Rules, count, flag, one_of, optional, or_word, rules_of, text
 from hpsearch.base.plain import ABSENT, copied, get, list_of, put
 
@@ -46,6 +47,8 @@ OWN: Mapping[str, Rule] = {
     "budget.seconds": optional(POSITIVE),
     "budget.target": optional(NUMBER),
     "budget.failures": optional(count()),
+    TRIAL_SECONDS: optional(POSITIVE),
+    SILENT_SECONDS: optional(POSITIVE),
     "ablation.nuisance": optional(one_of("held", "retuned")),
     "ablation.reference": optional(_levels),
     "ablation.target": optional(NUMBER),

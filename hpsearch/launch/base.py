@@ -25,7 +25,9 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """The worker of a slot died (killed, out of memory, crashed in native code); a fresh one takes its place.
+    """The worker of a slot died (killed here or from outside, out of memory, crashed in native code).
+
+    A fresh one takes its place.
 
     Attributes:
         slot: the slot, free again.
@@ -46,12 +48,16 @@ class Launcher(Protocol):
 
     In push mode a trial never waits: it reads the newest decision if there is one. With `lockstep` it waits after
     every message until `decide` answers it. `retries` is how often whoever submits tries a trial again that was lost
-    to an error of its own or to the death of its worker.
+    to an error of its own or to the death of its worker. `grace_sec` is how long a trial may take to obey before
+    whoever told it to stop or to pause kills it. `detached` says whether trials go on while nobody polls, so that one
+    that hangs can be seen and killed.
     """
 
     slots: int
     lockstep: bool
     retries: int
+    grace_sec: float
+    detached: bool
 
     def start(self, execute: Execute) -> None:
         """Start the workers; returns at once, they may still be importing."""
@@ -75,6 +81,10 @@ class Launcher(Protocol):
 
     def decide(self, trial: TrialId, decision: Decision) -> None:
         """Send a decision to a running trial; ignored when it has ended meanwhile."""
+        ...
+
+    def kill(self, trial: TrialId) -> None:
+        """Kill the worker of a running trial: `Died` is the next event of it; ignored when it has ended meanwhile."""
         ...
 
     def stop(self, now: bool = False) -> None:

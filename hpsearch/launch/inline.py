@@ -7,7 +7,7 @@ from typing import Any
 
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision, Execute, TrialId, TrialSpec
-from hpsearch.launch.base import LauncherEvent
+from hpsearch.launch.base import Died, LauncherEvent
 from hpsearch.launch.batch import TrialBatch
 from hpsearch.launch.mailbox import Mailbox
 
@@ -20,19 +20,28 @@ class InlineLauncher:
 
     Args:
         retries: how often a trial is tried again after an error.
+        grace_sec: how long a trial may take to obey; it is looked at between its reports alone.
         lockstep: wait after every message until `decide` answers it.
         sleep: waits when there is nothing to do.
     """
 
     slots = 1
+    detached = False
 
-    def __init__(self, lockstep: bool = False, retries: int = 2, sleep: Callable[[float], None] = time.sleep) -> None:
-        self.lockstep, self.retries = lockstep, retries
+    def __init__(
+        self,
+        lockstep: bool = False,
+        retries: int = 2,
+        grace_sec: float = 10.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.lockstep, self.retries, self.grace_sec = lockstep, retries, grace_sec
         self._sleep = sleep
         self._execute: Execute | None = None
         self._batch: TrialBatch | None = None
         self._mailbox = Mailbox()
         self._reported = False
+        self._died: list[LauncherEvent] = []
 
     def start(self, execute: Execute) -> None:
         """Remember what trains a trial."""
@@ -76,6 +85,9 @@ class InlineLauncher:
 
     def poll(self, timeout_sec: float) -> list[LauncherEvent]:
         """Advance the batch by one message per member; in lockstep only when all were answered."""
+        if self._died:
+            died, self._died = self._died, []
+            return died
         if self._batch is None or (self.lockstep and self._reported and not self._mailbox.complete(self._batch.ids)):
             self._sleep(timeout_sec)
             return []
@@ -89,6 +101,13 @@ class InlineLauncher:
         """Keep a decision for a running trial; ignored when it has ended."""
         if self._batch:
             self._mailbox.put(trial, decision)
+
+    def kill(self, trial: TrialId) -> None:
+        """Close the batch that a trial is in, between two of its messages."""
+        if self._batch and trial in self._batch.ids:
+            self._batch.close()
+            self._died.append(Died(0, self._batch.ids, "closed between two reports"))
+            self._batch = None
 
     def stop(self, now: bool = False) -> None:  # noqa: ARG002
         """Close the running batch, if any."""

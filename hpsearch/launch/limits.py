@@ -1,7 +1,12 @@
 """What arguments of launchers may be."""
 
-from hpsearch.base.limits import Limits, count, flag, optional, or_word
+from hpsearch.base.limits import Limits, count, flag, number, optional, or_word
 
 LIMITS: Limits = {
-    "hpsearch.launch.*": {"workers": optional(or_word(count(), "auto")), "lockstep": flag, "retries": count(0)},
+    "hpsearch.launch.*": {
+        "workers": optional(or_word(count(), "auto")),
+        "lockstep": flag,
+        "retries": count(0),
+        "grace_sec": number("[0, inf)"),
+    },
 }

@@ -21,7 +21,7 @@ from hpsearch.launch.frames import ANSWER, BATCH, BROKEN, CALL, DECIDE, EVENTS, 
 from hpsearch.launch.process import Inbox, WorkerProcess
 
 _START_ATTEMPTS = 3
-_GRACE_SEC = 5.0
+_LEAVE_SEC = 5.0
 
 
 @dataclass
@@ -46,6 +46,8 @@ class ProcessLauncher:
         workers: number of processes; ``auto``: one per GPU, without GPUs one per `threads` usable cores.
         threads: threads that a worker computes with.
         retries: how often a trial is tried again after an error of its own or the death of its worker.
+        grace_sec: how long a trial that was told to stop or to pause may take before whoever told it
+            kills it.
         lockstep: a trial waits after every message until `decide` answers it.
         log_folder: what worker N prints goes to ``worker-N.log`` here; None: to a folder that `stop` removes.
         clock: monotonic seconds.
@@ -54,18 +56,21 @@ class ProcessLauncher:
         ConfigError: `workers` or `threads` is not a positive whole number.
     """
 
+    detached = True
+
     def __init__(
         self,
         workers: int | str = "auto",
         threads: int = 1,
         lockstep: bool = False,
         retries: int = 2,
+        grace_sec: float = 10.0,
         log_folder: str | Path | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
         self._gpus = visible_gpus()
         self.slots = worker_count(workers, threads, self._gpus)
-        self.lockstep, self.retries = lockstep, retries
+        self.lockstep, self.retries, self.grace_sec = lockstep, retries, grace_sec
         self._threads, self._log_folder, self._clock = threads, log_folder, clock
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._hello = b""
@@ -145,14 +150,17 @@ class ProcessLauncher:
         A worker that cannot even start is started again, and after the third time a MachineError says why.
         """
         deadline = self._clock() + timeout_sec
-        try:
+        with suppress(queue.Empty):
             while not self._events:
                 self._handle(*self._inbox.get(timeout=max(0.0, deadline - self._clock())))
+        self._receive_all()
+        events, self._events = self._events, []
+        return events
+
+    def _receive_all(self) -> None:
+        with suppress(queue.Empty):
             while True:
                 self._handle(*self._inbox.get_nowait())
-        except queue.Empty:
-            events, self._events = self._events, []
-            return events
 
     def decide(self, trial: TrialId, decision: Decision) -> None:
         """Send a decision to a running trial; ignored when it has ended."""
@@ -162,6 +170,21 @@ class ProcessLauncher:
             if trial in slot.trials:
                 slot.worker.send(DECIDE, pickle.dumps((trial, decision)))
 
+    def kill(self, trial: TrialId) -> None:
+        """Kill the worker of a running trial with all that it started; one that hangs in the kernel is not waited for.
+
+        What the worker had sent is handled first, so that a trial that has just ended is left alone.
+        """
+        self._receive_all()
+        for slot in self._slots:
+            if trial in slot.trials:
+                slot.worker.kill()
+                self._events.append(
+                    Died(slot.index, tuple(slot.trials), f"worker process {slot.worker.pid} was killed")
+                )
+                slot.task, slot.trials = None, []
+                self._replace(slot)
+
     def stop(self, now: bool = False) -> None:
         """End the workers; without `now`, one that trains has a few seconds to end its batch."""
         for slot in self._slots:
@@ -169,7 +192,7 @@ class ProcessLauncher:
                 slot.worker.kill()
             else:
                 slot.worker.send(LEAVE)
-        deadline = self._clock() + _GRACE_SEC
+        deadline = self._clock() + _LEAVE_SEC
         for slot in self._slots:
             if not slot.worker.join(max(0.0, deadline - self._clock())):
                 slot.worker.kill()

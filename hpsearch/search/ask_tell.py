@@ -1,6 +1,6 @@
 """The Optuna study of a search: which points it is asked for, in which ranges, and what it is told."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -110,6 +110,10 @@ class AskTell:
         for name, distribution in self.space.distributions().items():
             _suggest(trial, name, distribution)
         return trial
+
+    def run_again(self, points: Collection[int]) -> None:
+        """Take back what was told of points, in a new Optuna study in which they are running."""
+        self._use(copied(self.study, self.name, self.space, untold=points))
 
     @property
     def size(self) -> int | None:

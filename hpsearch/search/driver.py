@@ -12,6 +12,7 @@ from functools import partial
 
 import optuna
 from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base import words
@@ -21,9 +22,9 @@ from hpsearch.launch.base import Launcher
 from hpsearch.search.ask_tell import AskTell
 from hpsearch.search.ending import Ending
 from hpsearch.search.extension import Ranges
+from hpsearch.search.interrupts import Interrupts, interrupts
 from hpsearch.search.plan import Plan
 from hpsearch.search.points import Environment, MakeSpec, OpenPoints
-from hpsearch.search.pool import Interrupts, interrupts
 from hpsearch.search.storage import OpenStore
 from hpsearch.tracking.events import read_trial, trial_files
 from hpsearch.tracking.record import Record
@@ -87,6 +88,7 @@ class Driver:
     ) -> None:
         self._store = store
         self._plan = plan
+        self._launcher = launcher
         self._record = record
         self._environment = environment
         self._study = AskTell(study, make_sampler, ranges, seed, environment.observer.line)
@@ -96,7 +98,7 @@ class Driver:
         self._started_at: float | None = None
         self._earlier_sec = float(study.user_attrs.get("seconds", 0.0))
         self._interrupts = Interrupts()
-        self._pausing = False
+        self._was_asked_to_stop = False
         self._synced_at = self._shown_at = self._timed_at = -math.inf
         self._points_on_disk = 0
 
@@ -121,17 +123,15 @@ class Driver:
         why = self._ending.why_no_more_points()
         interrupted = self._interrupts.count > 0 and (len(self._points) > 0 or not why)
         paused = Counter({TrialState.PAUSED: len(self._points.paused)})
-        if paused.total():
+        waiting = Counter({TrialState.WAITING: 0 if interrupted else self._points.unfinished})
+        if paused.total() or waiting.total():
             why = self._ending.why_nothing_more() or why
-        counts = dict(self._results.counts + paused)
+        counts = dict(self._results.counts + paused + waiting)
         return SearchOutcome(interrupted, counts, self._results.best, why, self._points.why_none_works())
 
     def _tick(self) -> bool:
         """Fill the slots, wait a little, handle what happened; return whether there is more to do."""
-        if not self._interrupts.count:
-            self._fill_slots()
-        elif not self._pausing:
-            self._pause()
+        self._pause_or_fill_slots()
         self._write_points()
         self._pool.submit()
         if load := self._environment.system(self._environment.clock()):
@@ -142,8 +142,8 @@ class Driver:
             self._drop_paused()
             return False
         for done in self._pool.poll(POLL_SEC):
-            paused_by_user = done.result.state is TrialState.PAUSED and self._interrupts.count > 0
-            if not paused_by_user and self._points.ended(done):
+            goes_on_later = done.result.state in (TrialState.PAUSED, TrialState.WAITING) and self._pool.paused
+            if not goes_on_later and self._points.ended(done):
                 self._widen()
         return True
 
@@ -170,12 +170,22 @@ class Driver:
         """Return the time that drivers of this study have searched."""
         return self._earlier_sec + (0.0 if self._started_at is None else self._environment.clock() - self._started_at)
 
-    def _pause(self) -> None:
-        self._pausing = True
-        self._environment.observer.line(
-            "stopping: running trials pause at the end of their epoch; once more to stop at once"
-        )
-        self._pool.pause()
+    def _pause_or_fill_slots(self) -> None:
+        """Start what there is to start, until the user asks to stop or the time is up."""
+        if self._interrupts.count and not self._was_asked_to_stop:
+            self._was_asked_to_stop = True
+            seconds = self._pool.pause()
+            self._say_pausing("stopping", seconds, "; once more to stop at once")
+        elif (why := self._ending.why_time_is_up()) and not self._pool.paused:
+            seconds = self._pool.pause(why, epoch=False)
+            if self._pool.busy:
+                self._say_pausing(why, seconds)
+        elif not self._pool.paused:
+            self._fill_slots()
+
+    def _say_pausing(self, why: str, seconds: float, more: str = "") -> None:
+        within = f"; what has not after {words.duration(seconds)} is killed" if self._launcher.detached else ""
+        self._environment.observer.line(f"{why}: running trials pause at the end of their epoch{within}{more}")
 
     def _fill_slots(self) -> None:
         while self._pool.free > 0 and (self._points.start_replicate() or self._promote() or self._ask()):
@@ -189,7 +199,7 @@ class Driver:
         Returns:
             Whether one goes on.
         """
-        if self._points.why_none_works():
+        if self._points.why_none_works() or self._ending.why_time_is_up():
             return False
         if self._ending.why_nothing_more() and (self._results.best is not None or not self._pool.idle):
             return False
@@ -233,7 +243,7 @@ class Driver:
         Raises:
             StorageError: the record holds points that the search does not know.
         """
-        asked = self._study.trials()
+        asked = self._take_back_what_may_run_again()
         files = self._known_files(len(asked))
         if files and max(files) >= len(asked):
             raise StorageError(
@@ -253,9 +263,21 @@ class Driver:
             self._store.flush()
         self._study.reseed()
         self._widen()
+        if self._ending.why_time_is_up():
+            return False
         running = len(self._points) > len(self._points.paused)
         may_go_on = self._results.best is None or not self._ending.why_nothing_more()
         return running or (len(self._points) > 0 and may_go_on) or not self._ending.why_no_more_points()
+
+    def _take_back_what_may_run_again(self) -> list[FrozenTrial]:
+        """Return every point; those that a limit ended which was raised since are running again."""
+        again = [frozen.number for frozen in self._study.trials() if self._points.may_run_again(frozen)]
+        if again:
+            self._study.run_again(again)
+            self._store.flush()
+            points = ", ".join(map(str, again))
+            self._environment.observer.line(f"points that a limit in time ended, now raised, run again: {points}")
+        return self._study.trials()
 
     def _known_files(self, asked: int) -> Counter[int]:
         """Return the number of event files by point; of a point that was not asked only files that say something."""

@@ -73,11 +73,18 @@ class Ending:
             return f"budget.points = {limit} is used up: {self._study.extent}"
         return self._why_patience_ends() or self.why_nothing_more()
 
+    def why_time_is_up(self) -> str:
+        """Return why what runs is paused, and killed where it does not, or the empty string."""
+        limit = self._plan.seconds
+        if limit is None or (spent := self._elapsed_sec()) < limit:
+            return ""
+        return f"budget.seconds = {limit:g} is used up: {duration(spent)}, {self._study.extent}"
+
     def why_nothing_more(self) -> str:
         """Return why nothing further is started, neither a new point nor a paused one, or the empty string."""
         plan, best = self._plan, self._points.results.best
-        if plan.seconds is not None and (spent := self._elapsed_sec()) >= plan.seconds:
-            return f"budget.seconds = {plan.seconds:g} is used up: {duration(spent)}, {self._study.extent}"
+        if why := self.why_time_is_up():
+            return why
         if plan.epochs is not None and (epochs := self._points.epochs) >= plan.epochs:
             return f"budget.epochs = {plan.epochs} is used up: {count(epochs, 'epoch')}, {self._study.extent}"
         if plan.target is not None and best and not plan.objective.better(plan.target, best.mean):

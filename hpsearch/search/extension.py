@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hpsearch.base.errors import ConfigError, SpaceError, check_float, check_int, nearest
 from hpsearch.base.outcome import INFEASIBLE
 from hpsearch.base.types import Widening
-from hpsearch.search.optuna_internals import is_inside, storage_of, without_cma_state
+from hpsearch.search.optuna_internals import is_inside, storage_of, without_cma_state, without_constraints
 from hpsearch.search.parameter import Parameter
 from hpsearch.search.prior import PriorPoint
 from hpsearch.search.space import Space
@@ -218,7 +218,7 @@ def _failed(trial: FrozenTrial) -> bool:
     return trial.state is TrialState.FAIL or trial.constraints.get(INFEASIBLE, -1.0) > 0
 
 
-def copied(study: optuna.Study, name: str, space: Space) -> optuna.Study:
+def copied(study: optuna.Study, name: str, space: Space, untold: Collection[int] = ()) -> optuna.Study:
     """Return a new Optuna study with every point of another, under the distributions of another space.
 
     Args:
@@ -226,6 +226,7 @@ def copied(study: optuna.Study, name: str, space: Space) -> optuna.Study:
             are no evidence any more.
         name: of the search; the new study is called after it.
         space: with wider ranges, or without those that were taken back.
+        untold: numbers of points that are to be told again: in the new study they are running.
 
     Returns:
         The new study, without a sampler of its own.
@@ -236,11 +237,28 @@ def copied(study: optuna.Study, name: str, space: Space) -> optuna.Study:
     )
     distributions = space.distributions()
     for trial in study.get_trials(deepcopy=False):
-        new.add_trial(_under(trial, space, distributions))
+        new.add_trial(_under(_running(trial) if trial.number in untold else trial, space, distributions))
     for key, value in study.user_attrs.items():
         new.set_user_attr(key, value)
     new.set_user_attr(SPACE, space.to_dict())
     return new
+
+
+def _running(trial: FrozenTrial) -> FrozenTrial:
+    """Return a trial that was told as it was before."""
+    return FrozenTrial(
+        number=trial.number,
+        state=TrialState.RUNNING,
+        value=None,
+        datetime_start=trial.datetime_start,
+        datetime_complete=None,
+        params=trial.params,
+        distributions=trial.distributions,
+        user_attrs={},
+        system_attrs=without_constraints(trial.system_attrs),
+        intermediate_values=trial.intermediate_values,
+        trial_id=trial.number,
+    )
 
 
 def _under(trial: FrozenTrial, space: Space, distributions: Mapping[str, Any]) -> FrozenTrial:

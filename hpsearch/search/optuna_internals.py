@@ -16,6 +16,7 @@ from optuna.samplers._tpe import _truncnorm
 from optuna.samplers._tpe.sampler import _split_trials, default_gamma, default_gamma_multiobjective
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
+from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import FrozenTrial, TrialState
 
 WRITTEN_FOR = "5.0"
@@ -152,6 +153,11 @@ def given_params(trial: FrozenTrial) -> dict[str, Any]:
 def without_cma_state(system_attrs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the system attributes of a trial without what CMA-ES keeps in them, which belongs to its ranges."""
     return {key: value for key, value in system_attrs.items() if not key.startswith("cma:")}
+
+
+def without_constraints(system_attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the system attributes of a trial without its constraints, of which the first that is set stays."""
+    return {key: value for key, value in system_attrs.items() if not key.startswith(_CONSTRAINTS_KEY)}
 
 
 def independent_sampler(sampler: CmaEsSampler) -> BaseSampler:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hpsearch.base.types import Objective
+from hpsearch.search.watch import UNLIMITED, TimeLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +16,11 @@ class Plan:
         folds: of the cross-validation; ``(0,)`` for a single split.
         points: at most so many points; None: until the grid or the space is used up.
         patience: at most so many points after the last improvement, see `hpsearch.search.ending.last_improvement`.
-        seconds: start nothing new after so long.
+        seconds: start nothing new after so long; what then runs pauses, and is killed after the launcher's grace.
         epochs: start nothing new after so many epochs of all trials together.
         target: start nothing new once a point's score is this good.
         failures: start nothing new once so many of the first points have failed alike and none has worked.
+        limits: how long a trial may take.
     """
 
     objective: Objective
@@ -30,6 +32,7 @@ class Plan:
     epochs: int | None = None
     target: float | None = None
     failures: int | None = None
+    limits: TimeLimits = UNLIMITED
 
     @property
     def replicates(self) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """The points that were asked and not told yet: which of their trials start, wait, go on and stop."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeAlias
@@ -45,11 +46,13 @@ class Environment:
         observer: shows progress.
         clock: seconds since the Unix epoch.
         system: samples the load of the machine, at its own pace.
+        timer: monotonic seconds, for the limits of trials.
     """
 
     observer: Observer
     clock: Clock
     system: Callable[[float], Mapping[str, float] | None] = lambda _: None
+    timer: Clock = time.monotonic
 
 
 @dataclass
@@ -119,8 +122,20 @@ class OpenPoints:
         self._points: dict[int, Point] = {}
         self.results = Results(plan.objective)
         self.pool = Pool(
-            launcher, record, plan.objective, decide=self._decide, clock=self._clock, line=self._observer.line
+            launcher,
+            record,
+            plan.objective,
+            decide=self._decide,
+            clock=self._clock,
+            line=self._observer.line,
+            limits=plan.limits,
+            timer=environment.timer,
         )
+
+    @property
+    def unfinished(self) -> int:
+        """How many trials were started and neither ended nor were paused by the pruner."""
+        return sum(len(point.open) for point in self._points.values() if point.paused is None)
 
     def __len__(self) -> int:
         """Return how many points are open."""
@@ -200,6 +215,10 @@ class OpenPoints:
 
     # What is taken over
 
+    def may_run_again(self, frozen: FrozenTrial) -> bool:
+        """Return whether a point was told because of a limit in time that has been raised since."""
+        return frozen.state.is_finished() and self._plan.limits.allow_again(frozen.user_attrs[TOLD].get("ended_by", {}))
+
     def take_over(self, frozen: FrozenTrial) -> None:
         """Go on with a point that was running when its driver ended."""
         point = self.open(self._study.reopen(frozen))
@@ -218,7 +237,10 @@ class OpenPoints:
         first = replicate == self._plan.replicates[0]
         if first:
             self._rule.opened(point.trial.number, curve, epochs_of(spec.config))
-        if known.state.finished:
+        if known.state.finished and self._plan.limits.allow_again(known.ended_by):
+            self._record.again(spec.id, self._clock())
+            self.pool.add(replace(spec, attempt=known.attempts + 1), curve)
+        elif known.state.finished:
             self._note_finished(point, self._recorded(spec, known, curve))
         elif first and self._rule.pauses(point.trial.number):
             if known.state is TrialState.RUNNING:  # its driver ended before it read that the trial had paused
@@ -333,7 +355,8 @@ class OpenPoints:
             raised=raised,
             violations=self._violations(ended),
         )
-        attrs = outcome_attrs(outcome, states, sum(done.epochs for done in ended), self.settled + 1)
+        ended_by = {key: sec for done in ended for key, sec in done.result.ended_by.items()}
+        attrs = outcome_attrs(outcome, states, sum(done.epochs for done in ended), self.settled + 1, ended_by)
         point.trial.set_user_attr(TOLD, attrs)
         self._note_failure(outcome.state, ended)
         self._study.tell(point.trial, outcome)
@@ -370,5 +393,5 @@ class OpenPoints:
         score = math.nan if known.score is None else known.score
         scores = (score, *further_scores(self._plan.objective, known, {}))
         failed_at = Failures.of(known.facts).failed_at if known.state is TrialState.FAILED else ""
-        result = TrialResult(known.state, known.reason, facts=known.facts, failed_at=failed_at)
+        result = TrialResult(known.state, known.reason, facts=known.facts, failed_at=failed_at, ended_by=known.ended_by)
         return Finished(spec, result, scores, curve, max((report.epoch for report in known.reports), default=0))

@@ -3,17 +3,16 @@
 The pool knows trials, not points: the driver of a search, a single trial and a replay all run on it.
 """
 
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from hpsearch.base import platform
 from hpsearch.base.files import LAYERS
-from hpsearch.base.outcome import Failures, trial_outcome
+from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
+from hpsearch.base.outcome import Failures, over_limit, trial_outcome
 from hpsearch.base.types import (
     Clock,
     Decision,
@@ -30,9 +29,12 @@ from hpsearch.base.types import (
 from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent, Reported
 from hpsearch.search.results import further_scores, limited_values
 from hpsearch.search.wanted import WantedMetrics
+from hpsearch.search.watch import UNLIMITED, TimeLimits, Watch
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.record import Record
 
+PAUSE = "pause"
+"""What ends a trial that did not pause in time, in place of the key of a limit."""
 Decide: TypeAlias = Callable[[TrialId, Report], Decision]
 
 
@@ -47,6 +49,9 @@ class Live:
         cut: whether reports were dropped.
         epoch: that it has trained to.
         last: its newest report.
+        over: the key of the limit in time that it was told to stop for or killed for, or `PAUSE`; empty for none.
+        kill_at: when it is killed unless it has obeyed, as `Watch` counts.
+        killed: whether its worker was killed.
     """
 
     spec: TrialSpec
@@ -55,11 +60,14 @@ class Live:
     cut: bool = False
     epoch: int = 0
     last: Report | None = None
+    over: str = ""
+    kill_at: float = math.inf
+    killed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A trial that left the pool: final, or PAUSED.
+    """A trial that left the pool: final, PAUSED, or WAITING where it did not pause in time.
 
     Attributes:
         spec: what it trained.
@@ -91,6 +99,8 @@ class Pool:
         decide: asked after each new report whether the trial goes on.
         clock: seconds since the Unix epoch.
         line: told what a user should know: retries, deaths.
+        limits: how long a trial may take.
+        timer: monotonic seconds.
 
     Attributes:
         wanted: the metrics of the objective, and whether trials report them.
@@ -105,6 +115,8 @@ class Pool:
         decide: Decide,
         clock: Clock,
         line: Callable[[str], None],
+        limits: TimeLimits = UNLIMITED,
+        timer: Clock = time.monotonic,
     ) -> None:
         self._launcher = launcher
         self._record = record
@@ -115,7 +127,9 @@ class Pool:
         self._queue: dict[TrialId, Live] = {}
         self._running: dict[TrialId, Live] = {}
         self._waiting_for: dict[TrialId, list[LauncherEvent]] = {}
-        self._paused = False
+        self._watch = Watch(limits, timer, launcher.detached)
+        self._why_paused = ""
+        self._pause_by = math.inf
         self.wanted = WantedMetrics(objective)
         self._slots: dict[TrialId, int] = {}
 
@@ -147,7 +161,7 @@ class Pool:
 
     def submit(self) -> None:
         """Start queued trials, lowest point first, in the free slots; none once the pool is paused."""
-        room = 0 if self._paused else self._launcher.slots - len(self._running)
+        room = 0 if self._why_paused else self._launcher.slots - len(self._running)
         slots = list(self._launcher.free())
         for trial in sorted(self._queue)[: min(room, len(slots))]:
             live = self._queue.pop(trial)
@@ -157,15 +171,32 @@ class Pool:
             self._record.spec(live.spec, self._clock())
             self._running[trial] = live
             self._slots[trial] = slot
+            self._watch.start(trial, self._known(trial).ran_sec if live.spec.attempt > 1 else 0.0)
             self._launcher.submit(slot, (live.spec,))
 
-    def pause(self) -> None:
-        """Ask every running trial to write a checkpoint and leave, and start no other."""
-        self._paused = True
+    @property
+    def paused(self) -> bool:
+        """Whether no further trial is started."""
+        return bool(self._why_paused)
+
+    def pause(self, why: str = "interrupted", *, epoch: bool = True) -> float:
+        """Ask every running trial to write a checkpoint and leave, and start no other.
+
+        Args:
+            why: reason of the trials that do not leave in time and are killed.
+            epoch: whether they have the time of an epoch, the longest seen so far, beside the launcher's grace.
+
+        Returns:
+            The seconds that they have.
+        """
+        within_sec = self._launcher.grace_sec + (self._watch.longest if epoch else 0.0)
+        self._why_paused = why
+        self._pause_by = min(self._pause_by, self._watch.now + within_sec)
         for trial, live in self._running.items():
             if live.decision is None:
                 live.decision = Decision.PAUSE
                 self._launcher.decide(trial, Decision.PAUSE)
+        return within_sec
 
     def abandon(self) -> None:
         """Write down that the running trials were cut off; whoever resumes the study starts them again."""
@@ -177,9 +208,11 @@ class Pool:
     def poll(self, timeout_sec: float) -> list[Finished]:
         """Handle what happened, waiting at most `timeout_sec`, write it, and return the trials that left the pool."""
         events = self._launcher.poll(timeout_sec)
+        self._watch.advance(self._waiting_for)
         if self._launcher.lockstep:
             events = self._whole_round(events)
         finished = [done for event in events for done in self._handle(event)]
+        self._end_overdue()
         self._record.write()
         return finished
 
@@ -207,6 +240,9 @@ class Pool:
 
     def _reported(self, trial: TrialId, message: Started | Report) -> None:
         live = self._running[trial]
+        late = self._watch.heard(trial)
+        if late and not self._launcher.detached:
+            self._kill(live, SILENT_SECONDS)
         decision = live.decision or Decision.CONTINUE
         if isinstance(message, Started):
             self._record.message(trial, message)
@@ -234,9 +270,11 @@ class Pool:
 
     def _ended(self, trial: TrialId, result: TrialResult) -> list[Finished]:
         live = self._running[trial]
+        result = self._in_time(live, result)
         if not live.cut and (self._objective.others or self._objective.limits or not live.curve):
             result = self.wanted.whole(result, self._known(trial))
         del self._running[trial]
+        self._watch.end(trial)
         if result.state is TrialState.FAILED:
             failures = Failures.of(self._known(trial).facts)
             result = failures.and_one(result)
@@ -248,6 +286,38 @@ class Pool:
         if result.state is not TrialState.PAUSED:
             self._slots.pop(trial, None)
         return [Finished(live.spec, result, scores, live.curve, live.epoch)]
+
+    def _end_overdue(self) -> None:
+        """Tell trials that have had their time to stop; kill those that are silent and those that do not obey."""
+        for trial, key in list(self._watch.overdue()):
+            live = self._running[trial]
+            if key == SILENT_SECONDS:
+                self._kill(live, key)
+            elif not live.over:
+                live.over, live.kill_at = key, self._watch.now + self._launcher.grace_sec
+                live.decision = Decision.STOP
+                self._launcher.decide(trial, Decision.STOP)
+        for live in list(self._running.values()):
+            if self._watch.now >= min(live.kill_at, self._pause_by):
+                self._kill(live, live.over or PAUSE)
+
+    def _kill(self, live: Live, over: str) -> None:
+        if not live.killed:
+            live.killed, live.over = True, over
+            self._launcher.kill(live.spec.id)
+
+    def _in_time(self, live: Live, result: TrialResult) -> TrialResult:
+        """Return how an attempt ended, where it was told to stop or killed because its time was over."""
+        was_killed = live.killed and result.state is TrialState.FAILED and not result.failed_at
+        whole = result.state is TrialState.COMPLETE and not live.cut
+        if live.over == PAUSE and was_killed:
+            self._line(f"trial {live.spec.study}/{live.spec.id} did not pause in time and was killed")
+            return TrialResult(TrialState.WAITING, self._why_paused)
+        if (live.over == SILENT_SECONDS and was_killed) or (live.over == TRIAL_SECONDS and not whole):
+            limit = self._watch.limits.of(live.over)
+            assert limit is not None, f"{live.over} has no limit"
+            return over_limit(result, live.over, limit, self._watch.trained(live.spec.id))
+        return result
 
     def _scores(self, live: Live, result: TrialResult) -> tuple[float, ...]:
         """Return what a trial's curves are worth, one number per objective."""
@@ -282,6 +352,7 @@ class Pool:
             attempt=live.spec.attempt,
             artifacts=_left(live.spec, result),
             facts=result.facts,
+            ended_by=result.ended_by,
         )
 
 
@@ -289,39 +360,6 @@ def _left(spec: TrialSpec, result: TrialResult) -> tuple[str, ...]:
     """Return the files that a trial left; an attempt that raised or died could not say so itself."""
     layers = [LAYERS] if result.state.finished and (Path(spec.folder) / LAYERS).is_file() else []
     return tuple(dict.fromkeys((*result.artifacts, *layers)))
-
-
-@dataclass
-class Interrupts:
-    """How often the user, or the system, asked to stop."""
-
-    count: int = 0
-
-    def __call__(self, _number: int, _frame: object) -> None:
-        """Count a signal; from the second on, stop at once."""
-        self.count += 1
-        if self.count > 1:
-            raise KeyboardInterrupt
-
-
-@contextmanager
-def interrupts() -> Iterator[Interrupts]:
-    """Count SIGINT and SIGTERM inside the block instead of dying of them; the second raises KeyboardInterrupt.
-
-    Yields:
-        The counter; it stays at 0 outside the main thread, where Python delivers no signals.
-    """
-    counter = Interrupts()
-    if threading.current_thread() is not threading.main_thread():
-        yield counter
-        return
-    signals = platform.stop_signals()
-    before = [signal.signal(number, counter) for number in signals]
-    try:
-        yield counter
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _last_kept(started: Started) -> int:

@@ -117,7 +117,9 @@ def limited_values(
     return {name: Objective(name).value(known.curve(name), measured) for name in objective.limits}
 
 
-def outcome_attrs(outcome: PointOutcome, states: Sequence[TrialState], epochs: int, settled: int) -> dict[str, Any]:
+def outcome_attrs(
+    outcome: PointOutcome, states: Sequence[TrialState], epochs: int, settled: int, ended_by: Mapping[str, float]
+) -> dict[str, Any]:
     """Return what the Optuna trial of a told point says of it, for a driver that resumes the study.
 
     Args:
@@ -125,12 +127,15 @@ def outcome_attrs(outcome: PointOutcome, states: Sequence[TrialState], epochs: i
         states: of its trials.
         epochs: that they trained.
         settled: how many points had ended or waited by then, it among them.
+        ended_by: the limits in time that ended trials of it, in seconds by key.
 
     Returns:
-        ``state``, ``trials`` (their number by state), ``epochs``, ``settled``, and of a complete one ``mean``, ``sd``
-        and ``n``.
+        ``state``, ``trials`` (their number by state), ``epochs``, ``settled``, ``ended_by`` if any, and of a complete
+        one ``mean``, ``sd`` and ``n``.
     """
     attrs: dict[str, Any] = {"state": outcome.state, "trials": Counter(states), "epochs": epochs, "settled": settled}
+    if ended_by:
+        attrs["ended_by"] = dict(ended_by)
     if outcome.state is TrialState.COMPLETE:
         attrs |= {"mean": outcome.mean, "sd": outcome.sd, "n": outcome.n}
     return attrs

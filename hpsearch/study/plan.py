@@ -9,6 +9,7 @@ from optuna.pruners import NopPruner
 
 from hpsearch.base.errors import ConfigError, SpaceError, check_int
 from hpsearch.base.grammar import value_text
+from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.types import Objective
 from hpsearch.config import limits
 from hpsearch.config.build import build
@@ -21,6 +22,7 @@ from hpsearch.search.prior import check_prior
 from hpsearch.search.pruners import PruneRule, TopKAfter
 from hpsearch.search.samplers import QueueSampler, check_sampler, seed_after
 from hpsearch.search.space import Space
+from hpsearch.search.watch import TimeLimits
 from hpsearch.trial.build import objective_of
 
 POINTS = 60
@@ -107,7 +109,8 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     budget = {**config["budget"], "points": _points(config["budget"]["points"], queued)}
     if isinstance(pruner, AutoPruner) and budget["epochs"]:  # half of them are for the points that go on
         pruner.start = min(pruner.start, max(1, budget["epochs"] // 2))
-    plan = Plan(objective, seeds, _folds(composition), **budget)
+    ends = {key: value for key, value in budget.items() if f"budget.{key}" not in (TRIAL_SECONDS, SILENT_SECONDS)}
+    plan = Plan(objective, seeds, _folds(composition), **ends, limits=time_limits(config))
     known = listed_cells("sampler.first", config["sampler"].get("first", ()), space)
     check_sampler(sampler, space, len(objective.each), bool(known))
     prior = config["sampler"].get("prior")
@@ -128,6 +131,11 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     extension = Extension(**config["extend"])
     extension.check(space)
     return Search(composition, space, objective, plan, sampler, pruner, extension, known, prior)
+
+
+def time_limits(config: Mapping[str, Any]) -> TimeLimits:
+    """Return how long a trial may take."""
+    return TimeLimits(config["budget"]["trial_seconds"], config["budget"]["silent_seconds"])
 
 
 def _points(asked: int | str | None, queued: bool) -> int | None:

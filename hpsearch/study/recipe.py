@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.types import Observer, TrialState, TrialTable
 from hpsearch.base.words import count
 from hpsearch.config.build import build
@@ -38,6 +39,8 @@ GATE_FAILED = 3
 FEW_ROWS = 100
 """Looked at before anything is created; the gate looks at more."""
 SET_BY_STAGES = ("sampler", "pruner", "budget")
+OF_EVERY_SEARCH = ("budget.failures", TRIAL_SECONDS, SILENT_SECONDS)
+"""What holds for the searches of all stages alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +334,7 @@ def _check_words(composition: Composition, *, ablates: bool) -> None:
         else "stages.coarse.points, stages.coarse.epochs, stages.coarse.sampler and the same of stages.fine"
     )
     for word in sort_words(composition.words).hydra:
-        if word.key.partition(".")[0] in SET_BY_STAGES:
+        if word.key.partition(".")[0] in SET_BY_STAGES and word.key not in OF_EVERY_SEARCH:
             raise ConfigError(
                 f"{word.text}: every stage brings its own sampler, pruner and budget; see {instead} "
                 f"(from {COMMAND_LINE})"

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hpsearch.base.errors import StorageError
-from hpsearch.base.keys import SINGLE
+from hpsearch.base.keys import SECONDS, SILENT_SECONDS, SINGLE, TRIAL_SECONDS
 from hpsearch.base.types import Objective, Observer, Progress, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
@@ -86,6 +86,7 @@ class StudySession:
             space: expressions by flat name; None for single trials, which share a folder and are no study.
             fields: more of the record's ``open`` line.
         """
+        self._say_where_time_is_looked_at()
         self._stack.enter_context(folder_lock(self.folder))
         opened: dict[str, Any] = {"name": self.folder.name}
         if space is not None:
@@ -98,6 +99,14 @@ class StudySession:
         self.record.flush()
         self.tracker.open(self.folder)
         self._stack.push(self._close)
+
+    def _say_where_time_is_looked_at(self) -> None:
+        budget = self.composition.config["budget"]
+        limits = [key for key in (TRIAL_SECONDS, SILENT_SECONDS, SECONDS) if budget[key.partition(".")[2]] is not None]
+        if limits and not self.workers.launcher.detached:
+            self.observer.line(
+                f"{', '.join(limits)}: looked at between reports only, as trials run in this process; none is killed"
+            )
 
     def _claim(self, space: Mapping[str, str]) -> bool:
         """Make the locked folder this study's; return whether an earlier one was moved aside."""

@@ -25,7 +25,10 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, TrialConfig, compose, quote
 from hpsearch.config.words import COMMAND_LINE
 from hpsearch.launch.base import Launcher
-from hpsearch.search.pool import Decide, Finished, Pool, interrupts
+from hpsearch.search.interrupts import interrupts
+from hpsearch.search.pool import Decide, Finished, Pool
+from hpsearch.search.watch import UNLIMITED, TimeLimits
+from hpsearch.study.plan import time_limits
 from hpsearch.study.session import Silent, StudySession
 from hpsearch.study.specs import find_source, find_trial, spec_of, tracking_uri
 from hpsearch.study.workers import Workers
@@ -70,7 +73,7 @@ class TrialOutcome:
     @property
     def exit_code(self) -> int:
         """0 trained (or diverged, which is a result), 1 FAILED, 130 interrupted."""
-        return {TrialState.FAILED: 1, TrialState.PAUSED: 130}.get(self.state, 0)
+        return {TrialState.FAILED: 1, TrialState.PAUSED: 130, TrialState.WAITING: 130}.get(self.state, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,15 @@ def run_trial(
         session.check({"": filled.config})
         session.open()
         spec, logged = _spec_in(session.folder, composition, filled)
-        finished = _train(spec, session.workers.launcher, session.record, session.objective, observer, logged=logged)
+        finished = _train(
+            spec,
+            session.workers.launcher,
+            session.record,
+            session.objective,
+            observer,
+            logged=logged,
+            limits=time_limits(composition.config),
+        )
         last = session.record.trial(spec.id)
         session.conclude(finished.result.state)
         notes = session.send()
@@ -162,10 +173,11 @@ def run_trial(
 
 
 def _spec_in(folder: Path, composition: Composition, filled: TrialConfig) -> tuple[TrialSpec, TrialRecord | None]:
-    """Return the trial to train: an unfinished one of the same key, else the next number."""
+    """Return the trial to train: one of the same key that is unfinished, or may run again; else the next number."""
     trials = read_trials(folder)
     for trial in trials:
-        if trial.key == filled.key and not trial.state.finished:
+        again = time_limits(composition.config).allow_again(trial.ended_by)
+        if trial.key == filled.key and (again or not trial.state.finished):
             return replace(spec_of(composition, filled, folder, trial.id, {}), attempt=trial.attempts + 1), trial
     number = 1 + max((trial.id.point for trial in trials), default=-1)
     seed, fold = composition.config["seed"], composition.config["fold"]
@@ -181,15 +193,18 @@ def _train(
     *,
     logged: TrialRecord | None = None,
     decide: Decide = lambda _trial, _report: Decision.CONTINUE,
+    limits: TimeLimits = UNLIMITED,
 ) -> Finished:
     """Train one trial in a pool of its own; an interrupt pauses it, a second one stops it."""
-    pool = Pool(launcher, record, objective, decide=decide, clock=time.time, line=observer.line)
+    pool = Pool(launcher, record, objective, decide=decide, clock=time.time, line=observer.line, limits=limits)
+    if logged is not None and logged.state.finished:
+        record.again(spec.id, time.time())
     pool.add(spec, logged.curve(objective.metric) if logged else None)
     started = time.time()
     with interrupts() as asked:
         try:
             while pool.busy or not asked.count:
-                if asked.count:
+                if asked.count and not pool.paused:
                     pool.pause()
                 pool.submit()
                 record.flush()

@@ -6,6 +6,7 @@
 - ``start``: an attempt begins. It is also a cut: reports of epochs after its ``epoch`` that stand before it are void.
 - ``report``: an epoch's metrics.
 - ``state``: a new state, with score and reason.
+- ``again``: a trial that a limit in time ended is given another chance, as if it had not failed.
 
 `study.jsonl` holds the study's own: ``created`` once, ``open`` at each start of the driver, then ``best``, ``system``,
 ``artifact``, ``state``. Only the driver's process writes; a tracking store is a copy that is made from these files.
@@ -20,6 +21,7 @@ from typing import Any
 
 from hpsearch.base.errors import StorageError
 from hpsearch.base.journal import Event, read_lines
+from hpsearch.base.outcome import Failures
 from hpsearch.base.types import Report, TrialId, TrialState
 
 STUDY = "study"
@@ -49,6 +51,7 @@ class TrialRecord:
         ran_sec: how long its attempts ran, together and without the time between them; one that was cut off, or still
             runs, until its last report.
         ended: when its state became final.
+        ended_by: the limits in time that led to its newest state, in seconds by key.
     """
 
     id: TrialId
@@ -69,6 +72,7 @@ class TrialRecord:
     started: float | None
     ran_sec: float
     ended: float | None
+    ended_by: Mapping[str, float] = field(default_factory=dict)
 
     def curve(self, metric: str) -> dict[int, float]:
         """Return one metric by epoch."""
@@ -107,6 +111,8 @@ class TrialFold:
                     self.running = (self.running[0], event["time"])
             case "state":
                 self._state(event)
+            case "again":
+                self._again()
 
     def _start(self, event: Event) -> None:
         cut = event["epoch"]
@@ -134,6 +140,11 @@ class TrialFold:
         """Return how long the attempts ran, the one that runs until the last that is known of it."""
         began, latest = self.running or (0.0, 0.0)
         return self.ran_sec + max(latest - began, 0.0)
+
+    def _again(self) -> None:
+        self.state, self.last, self.ended = TrialState.WAITING, {}, None
+        self.ran_sec, self.running = 0.0, None
+        self.facts = {name: value for name, value in self.facts.items() if name not in Failures().facts}
 
     def record(self) -> TrialRecord:
         """Return the trial as its lines describe it so far.
@@ -163,6 +174,7 @@ class TrialFold:
             started=self.started,
             ran_sec=round(self._ran_sec(), 3),
             ended=self.ended,
+            ended_by=self.last.get("ended_by", {}),
         )
 
 

@@ -97,6 +97,7 @@ class Record:
         artifacts: Iterable[str] = (),
         facts: Mapping[str, str | int | float] | None = None,
         attempt: int | None = None,
+        ended_by: Mapping[str, float] | None = None,
     ) -> None:
         """Record a new state of a trial; a final one is on the disk after the next flush.
 
@@ -110,6 +111,7 @@ class Record:
             artifacts: files it wrote, relative to its folder.
             facts: scalars measured once.
             attempt: number of the attempt this state belongs to; by default the newest one's.
+            ended_by: the limits in time that led to it, in seconds by key.
         """
         fold = self._trial(trial)
         event = {
@@ -122,8 +124,14 @@ class Record:
             "score": score,
             "artifacts": list(artifacts),
             "facts": dict(facts or {}),
+            **({"ended_by": dict(ended_by)} if ended_by else {}),
         }
         self._append(trial.stem, event, durable=state.finished)
+
+    def again(self, trial: TrialId, time: float) -> None:
+        """Record that a trial that a limit in time ended is trained again: its failures and its time count no more."""
+        self._trial(trial)
+        self._append(trial.stem, {"event": "again", "time": _ms(time)})
 
     def study(self, event: str, time: float, **fields: Any) -> None:
         """Record something of the study itself.

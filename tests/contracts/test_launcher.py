@@ -6,7 +6,7 @@ import pytest
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, Report, Started, TrialId, TrialSpec, TrialState
-from hpsearch.launch.base import Ended, Launcher, Reported
+from hpsearch.launch.base import Died, Ended, Launcher, Reported
 from hpsearch.launch.inline import InlineLauncher
 from hpsearch.launch.processes import ProcessLauncher
 from tests.support import trial_functions
@@ -54,6 +54,22 @@ def always_continue(trial, message):
 
 class LauncherContract:
     """Inherited by one test class per launcher, which makes the fixtures `push` and `lockstep`."""
+
+    def test_a_killed_trial_dies_with_its_batch_and_its_slot_works_again(self, push):
+        pair = (spec(1, epochs=10_000, epoch_sec=0.01), spec(2, epochs=10_000))
+        push.submit(0, pair)
+        events = []
+        while not events:
+            events = push.poll(0.2)
+        push.kill(TrialId(2, 0))
+        while not isinstance(events[-1], Died):
+            events = push.poll(0.2)
+        assert (events[-1].slot, events[-1].trials) == (0, (TrialId(1, 0), TrialId(2, 0)))
+        push.kill(TrialId(2, 0))  # it has ended
+        record = Record(push)
+        push.submit(0, (spec(3),))
+        record.until_ended(TrialId(3, 0))
+        assert record.results[TrialId(3, 0)].state is TrialState.COMPLETE
 
     def test_push_trains_to_the_end_without_an_answer(self, push):
         record = Record(push)

@@ -70,6 +70,27 @@ def test_death_of_a_worker_is_told_after_its_messages_and_the_slot_works_again(l
     events_until(launcher, Ended)
 
 
+@pytest.mark.parametrize("fault", ["sleep_long", "hold_the_interpreter"])
+def test_a_hung_trial_is_killed_with_its_worker(launcher, fault):
+    launcher.submit(0, (spec(1, at={1: fault}),))
+    (started,) = events_until(launcher, Reported)
+    launcher.kill(TrialId(1, 0))
+    assert events_until(launcher, Died) == [
+        Died(0, (TrialId(1, 0),), f"worker process {started.message.facts['pid']} was killed")
+    ]
+    wait_until(lambda: not alive(started.message.facts["pid"]))
+    launcher.submit(0, (spec(2),))
+    assert events_until(launcher, Ended)[-1].result.state is TrialState.COMPLETE
+
+
+def test_a_trial_that_has_just_ended_is_not_killed(launcher):
+    launcher.submit(0, (spec(1),))
+    wait_until(lambda: launcher._inbox.qsize() == 6)  # ready, started, three reports, the end
+    launcher.kill(TrialId(1, 0))
+    events = events_until(launcher, Ended)
+    assert not any(isinstance(event, Died) for event in events)
+
+
 def test_detail_of_a_death_shows_the_end_of_its_own_log(launcher):
     launcher.submit(0, (spec(at={1: "print_and_be_killed"}),))
     first = events_until(launcher, Died)[-1].detail

@@ -27,7 +27,7 @@ COMMAND = [
     "launcher.retries=20",
 ]
 MEASURED = ("_sec", "_per_sec", "_mib")
-WHEN = ["started", "ended", "duration_sec", "attempts", "run_id", "failures"]
+WHEN = ["started", "ended", "duration_sec", "attempts", "run_id", "failures", "failed_at"]
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen:

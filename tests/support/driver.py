@@ -68,7 +68,8 @@ class Setup:
             study=study, make_sampler=self.sampler, store=store, plan=self.plan, launcher=self.launcher, record=record,
             ranges=Ranges(Space.parse(widened) if widened else self.space, self.space, self.extension),
             make_spec=partial(make_spec, self.folder, self.config),
-            environment=Environment(self.observer, lambda: next(clock)),
+            
+            environment=Environment(self.observer, lambda: next(clock), timer=lambda: float(self.launcher.polls)),
         )  # fmt: skip
         try:
             self.todo = driver.resume()

@@ -20,6 +20,9 @@ class FakeLauncher:
         self.script = script
         self.slots = slots
         self.retries = 2
+        self.grace_sec = 10.0
+        self.detached = True
+        self.killed = []
         self.lockstep = lockstep
         self.running = {}
         self.decisions = []
@@ -28,6 +31,7 @@ class FakeLauncher:
         self.stopped = set()
         self.unanswered = set()
         self.polls = 0
+        self._dead = []
         self.on_poll = on_poll
 
     def start(self, execute):
@@ -48,7 +52,8 @@ class FakeLauncher:
     def poll(self, timeout_sec):
         self.on_poll(self.polls)
         self.polls += 1
-        events = []
+        events = [Died(slot, (trial,), "worker process 7 was killed") for slot, trial in self._dead]
+        self._dead = []
         for slot, (spec, script) in list(self.running.items()):
             events.extend(self._next(slot, spec, script))
         return events
@@ -78,6 +83,13 @@ class FakeLauncher:
             self.paused.add(trial)
         if decision is Decision.STOP:
             self.stopped.add(trial)
+
+    def kill(self, trial):
+        for slot, (spec, _) in list(self.running.items()):
+            if spec.id == trial:
+                self.killed.append(trial)
+                self._dead.append((slot, trial))
+                del self.running[slot]
 
     def stop(self, now=False):
         self.running.clear()

@@ -4,7 +4,7 @@
 class ScriptedLauncher:
     """Answers `call` with what it is given, in order, raising what is an exception."""
 
-    slots, lockstep, retries = 1, False, 0
+    slots, lockstep, retries, grace_sec, detached = 1, False, 0, 10.0, True
 
     def __init__(self, log, answers, start=None):
         self.log, self.answers, self.error = log, answers, start

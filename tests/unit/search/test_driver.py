@@ -18,6 +18,7 @@ from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.files import LAYERS
 from hpsearch.base.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialState
 from hpsearch.search.samplers import Sobol
+from hpsearch.search.watch import TimeLimits
 from tests.support.driver import COMPLETE, Killed, Setup, Uneven
 from tests.support.fake_launcher import trains
 
@@ -235,6 +236,103 @@ def test_two_interrupts_stop_at_once_and_the_next_run_finishes(tmp_path):
         setup.run(trains([0.1, 0.2, 0.3]), on_poll=Interrupting(2, 3))
     assert {(r.state, r.reason) for r in setup.records()} == {(TrialState.WAITING, "interrupted")}
     assert setup.run(trains([0.1, 0.2, 0.3])).counts == {TrialState.COMPLETE: 6}
+
+
+def hangs(spec):
+    """Reports an epoch after 4 seconds, and then nothing; a poll is a second."""
+    yield Started(None, {}, 1000.0)
+    yield from [None] * 3
+    yield Report(1, 10, {"valid/acc": 0.1}, (), 1000.0)
+    yield from itertools.repeat(None)
+
+
+def test_one_interrupt_ends_a_study_whose_trials_hang(tmp_path):
+    setup = Setup(tmp_path)
+    outcome = setup.run(hangs, Uneven, on_poll=Interrupting(20))
+    assert outcome.interrupted
+    assert setup.launcher.polls == pytest.approx(20 + 4 + setup.launcher.grace_sec, abs=2)
+    assert {(r.state, r.reason) for r in setup.records()} == {(TrialState.WAITING, "interrupted")}
+    assert "what has not after 14 s is killed; once more to stop at once" in setup.observer.lines[0]
+    assert setup.run(trains([0.1, 0.2, 0.3])).counts == {TrialState.COMPLETE: 6}
+
+
+def test_budget_seconds_ends_trials_that_hang_and_more_of_it_goes_on_with_them(tmp_path):
+    setup = Setup(tmp_path, seconds=200)
+    outcome = setup.run(hangs, Uneven)
+    assert not outcome.interrupted
+    assert outcome.why.startswith("budget.seconds = 200 is used up")
+    assert len(setup.launcher.killed) == 2
+    assert {(r.state, r.reason.partition(" is")[0]) for r in setup.records()} == {
+        (TrialState.WAITING, "budget.seconds = 200")
+    }
+    assert any("what has not after 10 s is killed" in line for line in setup.observer.lines)
+    again = Setup(tmp_path, seconds=200)
+    again.run(hangs, Uneven)
+    assert not again.todo and again.launcher.submitted == []
+    more = Setup(tmp_path, seconds=10_000)
+    assert more.run(trains([0.1, 0.2, 0.3])).counts == {TrialState.COMPLETE: 6}
+
+
+def test_what_runs_when_the_time_is_up_pauses_at_the_end_of_its_epoch(tmp_path):
+    def endless(spec):
+        yield Started(None, {}, 1000.0)
+        for epoch in itertools.count(1):
+            yield Report(epoch, epoch, {"valid/acc": 0.1}, (), 1000.0)
+
+    setup = Setup(tmp_path, seconds=200)
+    setup.run(endless)
+    assert {r.state for r in setup.records()} == {TrialState.PAUSED}
+    assert setup.launcher.killed == []
+    assert Setup(tmp_path, seconds=1000).run(trains([0.1, 0.2])).counts == {TrialState.COMPLETE: 6}
+
+
+SOME_HANG = {"trial_seconds": 20}, {"silent_seconds": 10}
+
+
+def slow_one(spec):
+    """Point 1 hangs after its first epoch."""
+    yield from hangs(spec) if spec.id.point == 1 and spec.id.seed == 1 else trains([0.1, 0.2, 0.3])(spec)
+
+
+@pytest.mark.parametrize("limit", SOME_HANG, ids=["trial", "silent"])
+def test_a_limit_that_is_raised_runs_again_what_it_ended_and_nothing_else(tmp_path, limit):
+    key, seconds = next(iter(limit.items()))
+    ended = TrialState.INFEASIBLE if key == "trial_seconds" else TrialState.FAILED
+    setup = Setup(tmp_path, limits=TimeLimits(**limit))
+    outcome = setup.run(slow_one, Uneven)
+    assert outcome.counts == {TrialState.COMPLETE: 5, ended: 1}
+    assert len(setup.launcher.killed) == (1 if ended is TrialState.INFEASIBLE else 3)
+    state = "COMPLETE" if ended is TrialState.INFEASIBLE else "FAIL"  # told as infeasible, or not at all
+    assert setup.study().trials[1].state.name == state
+    for same in (seconds, seconds - 1):
+        again = Setup(tmp_path, limits=TimeLimits(**{key: same}))
+        assert again.run(trains([0.4])).counts == outcome.counts and not again.todo
+    for raised in (seconds + 1, None):
+        more = Setup(tmp_path, limits=TimeLimits(**{key: raised}))
+        script = slow_one if raised else trains([0.1, 0.2, 0.3])
+        after = more.run(script, Uneven)
+        assert {each.id for each in more.launcher.submitted} == {TrialId(1, 1)}
+        assert after.counts == (outcome.counts if raised else {TrialState.COMPLETE: 6})
+        assert [trial.number for trial in more.study().trials] == [0, 1, 2]
+    assert more.study().trials[1].value == pytest.approx(0.3)
+    assert more.study().trials[1].constraints == {"infeasible": -1.0}
+    record = more.records()[3]
+    assert (record.id, record.state, "failures" in record.facts) == (TrialId(1, 1), TrialState.COMPLETE, False)
+
+
+@pytest.mark.parametrize("kill", range(1, 12, 2))
+def test_a_driver_killed_while_something_runs_again_goes_on_with_it(tmp_path, kill):
+    Setup(tmp_path, limits=TimeLimits(trial_seconds=20)).run(slow_one, Uneven)
+
+    def stop(poll):
+        if poll == kill:
+            raise Killed
+
+    with contextlib.suppress(Killed):
+        Setup(tmp_path).run(trains([0.1, 0.2, 0.3]), on_poll=stop)
+    setup = Setup(tmp_path)
+    assert setup.run(trains([0.1, 0.2, 0.3])).counts == {TrialState.COMPLETE: 6}
+    assert {trial.value for trial in setup.study().trials} == {0.3}
 
 
 def test_without_a_metric_that_the_objective_names_the_study_stops_in_one_line(tmp_path):

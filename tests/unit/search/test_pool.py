@@ -2,12 +2,14 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialSpec, TrialState
-from hpsearch.search.pool import Pool, interrupts
+from hpsearch.search.pool import Pool
+from hpsearch.search.watch import UNLIMITED, TimeLimits
 from hpsearch.tracking.record import Record
 from tests.support.driver import Uneven
 from tests.support.fake_launcher import FakeLauncher, trains
@@ -21,10 +23,22 @@ def spec(point: int, folder) -> TrialSpec:
 ACC = Objective("valid/acc")
 
 
-def make(folder, script, decide=lambda trial, report: Decision.CONTINUE, kind=FakeLauncher, objective=ACC, **launcher):
+def make(
+    folder,
+    script,
+    decide=lambda trial, report: Decision.CONTINUE,
+    kind=FakeLauncher,
+    objective=ACC,
+    limits=UNLIMITED,
+    tick=1.0,
+    **launcher,
+):
     lines, clock = [], itertools.count(1000.0)
     fake, record = kind(script, **launcher), Record(folder)
-    pool = Pool(fake, record, objective, decide=decide, clock=lambda: next(clock), line=lines.append)
+    pool = Pool(
+        fake, record, objective, decide=decide, clock=lambda: next(clock), line=lines.append, limits=limits,
+        timer=lambda: tick * fake.polls,
+    )  # fmt: skip
     return pool, fake, record, lines
 
 
@@ -96,18 +110,6 @@ def test_a_complete_trial_without_a_finite_score_is_infeasible(tmp_path):
     pool.add(spec(0, tmp_path))
     (done,) = drain(pool)
     assert (done.result.state, done.result.reason) == (TrialState.INFEASIBLE, "valid/acc is inf")
-
-
-def test_the_second_interrupt_raises_and_handlers_are_restored():
-    import os
-    import signal
-
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), interrupts() as asked:
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert asked.count == 1
-        os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize(("epochs", "wanted"), [((0, 1, 2, 3), 3), ((2, 4), 4), ((0,), 0), ((), 0)])
@@ -243,3 +245,142 @@ def test_a_trial_that_goes_on_at_its_end_has_reported_what_it_did_before(tmp_pat
     pool.add(spec(0, tmp_path))
     (done,) = drain(pool)
     assert (done.result.state, done.score, done.epochs) == (TrialState.COMPLETE, 0.2, 2)
+
+
+# A poll is a second of the timer.
+
+
+def slow(polls_per_epoch, epochs=100):
+    def script(spec):
+        yield Started(None, {}, 1000.0)
+        for epoch in range(1, epochs + 1):
+            yield from [None] * (polls_per_epoch - 1)
+            yield Report(epoch, epoch, {"valid/acc": 0.1}, (), 1000.0)
+        yield TrialResult(TrialState.COMPLETE)
+
+    return script
+
+
+def hangs(after=1):
+    def script(spec):
+        yield Started(None, {}, 1000.0)
+        for epoch in range(1, after + 1):
+            yield Report(epoch, epoch, {"valid/acc": 0.1}, (), 1000.0)
+        yield from itertools.repeat(None)
+
+    return script
+
+
+class Attached(Uneven):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.detached = False
+
+
+def deaf(fake):
+    """Its trials read no decision."""
+    fake.decide = lambda trial, decision: fake.decisions.append((trial, decision))
+
+
+def test_a_trial_over_its_time_is_told_to_stop_and_infeasible(tmp_path):
+    pool, fake, record, _ = make(tmp_path, slow(3), kind=Uneven, limits=TimeLimits(trial_seconds=7))
+    pool.add(spec(0, tmp_path))
+    (done,) = drain(pool)
+    assert (done.result.state, done.result.reason) == (
+        TrialState.INFEASIBLE, "took too long: 9 s (budget.trial_seconds = 7)"
+    )  # fmt: skip
+    assert done.result.ended_by == record.trial(TrialId(0, 0)).ended_by == {"budget.trial_seconds": 7}
+    assert (len(fake.submitted), fake.killed, done.epochs) == (1, [], 2)
+
+
+@pytest.mark.parametrize("script", [hangs(), slow(1)], ids=["hangs", "does not obey"])
+def test_a_trial_that_does_not_stop_within_the_grace_is_killed_and_infeasible(tmp_path, script):
+    pool, fake, _, _ = make(tmp_path, script, kind=Uneven, limits=TimeLimits(trial_seconds=7))
+    deaf(fake)
+    pool.add(spec(0, tmp_path))
+    (done,) = drain(pool)
+    assert done.result.state is TrialState.INFEASIBLE
+    assert (len(fake.submitted), fake.killed) == (1, [TrialId(0, 0)])
+    assert fake.decisions == [(TrialId(0, 0), Decision.STOP)]
+    assert fake.polls == pytest.approx(7 + fake.grace_sec, abs=3)
+
+
+def test_a_trial_that_ends_whole_before_it_reads_that_its_time_is_over_is_complete(tmp_path):
+    pool, fake, _, _ = make(tmp_path, slow(3, epochs=2), kind=Uneven, limits=TimeLimits(trial_seconds=6))
+    deaf(fake)
+    pool.add(spec(0, tmp_path))
+    (done,) = drain(pool)
+    assert [decision for _, decision in fake.decisions] == [Decision.STOP]
+    assert (done.result.state, done.score, dict(done.result.ended_by)) == (TrialState.COMPLETE, 0.1, {})
+
+
+def test_a_silent_trial_is_killed_tried_again_and_failed(tmp_path):
+    pool, fake, record, lines = make(tmp_path, hangs(), kind=Uneven, limits=TimeLimits(silent_seconds=5))
+    pool.add(spec(0, tmp_path))
+    (done,) = drain(pool)
+    assert (done.result.state, done.result.reason) == (TrialState.FAILED, "no report for 5 s (budget.silent_seconds)")
+    assert fake.killed == [TrialId(0, 0)] * 3 and len(fake.submitted) == 3
+    assert lines[0] == "trial s/0/0 failed: no report for 5 s (budget.silent_seconds); trying again (1 of 2)"
+    assert record.trial(TrialId(0, 0)).ended_by == {"budget.silent_seconds": 5}
+
+
+def test_a_trial_that_reports_in_time_is_never_killed(tmp_path):
+    limits = TimeLimits(trial_seconds=50, silent_seconds=5)
+    pool, fake, _, _ = make(tmp_path, slow(4, epochs=10), kind=Uneven, limits=limits)
+    pool.add(spec(0, tmp_path))
+    (done,) = drain(pool)
+    assert (done.result.state, fake.killed, fake.decisions) == (TrialState.COMPLETE, [], [])
+
+
+def test_the_time_of_earlier_attempts_counts_and_that_of_a_pause_does_not(tmp_path):
+    def script(spec):
+        yield from list(slow(2, epochs=4)(spec))[: 100 if spec.attempt > 1 else -1]
+
+    pool, _, record, _ = make(tmp_path, script, kind=Uneven, limits=TimeLimits(trial_seconds=12))
+    record.spec(spec(0, tmp_path), 0.0)
+    record.message(TrialId(0, 0), Started(None, {}, 100.0))
+    record.state(TrialId(0, 0), TrialState.PAUSED, 107.0)  # 7 seconds, then a pause of any length
+    pool.add(replace(spec(0, tmp_path), attempt=2))
+    (done,) = drain(pool)
+    assert done.result.reason == "took too long: 13 s (budget.trial_seconds = 12)"
+
+
+@pytest.mark.parametrize(("polls_per_epoch", "ended"), [(3, TrialState.PAUSED), (30, TrialState.WAITING)])
+def test_a_pause_waits_for_the_longest_epoch_so_far_and_the_grace_and_no_longer(tmp_path, polls_per_epoch, ended):
+    def script(spec):
+        yield from (slow(7) if spec.id.point == 0 else slow(polls_per_epoch))(spec)
+
+    pool, fake, record, lines = make(tmp_path, script, kind=Uneven)
+    for point in (0, 1):
+        pool.add(spec(point, tmp_path))
+    pool.submit()
+    for _ in range(10):
+        pool.poll(0.0)
+    assert pool.pause() == 7 + fake.grace_sec
+    finished = {done.spec.id.point: done.result for done in drain(pool)}
+    assert finished[0].state is TrialState.PAUSED
+    assert (finished[1].state, record.trial(TrialId(1, 0)).state) == (ended, ended)
+    if ended is TrialState.WAITING:
+        assert finished[1].reason == "interrupted"
+        assert lines == ["trial s/1/0 did not pause in time and was killed"]
+        assert fake.polls == 10 + 7 + fake.grace_sec + 1
+
+
+def test_in_lockstep_the_trials_that_wait_for_a_hung_one_are_not_silent(tmp_path):
+    def script(spec):
+        yield from (hangs() if spec.id.point == 0 else slow(1, epochs=3))(spec)
+
+    limits = TimeLimits(silent_seconds=5)
+    pool, fake, _, _ = make(tmp_path, script, kind=Uneven, slots=2, lockstep=True, limits=limits)
+    for point in (0, 1):
+        pool.add(spec(point, tmp_path))
+    states = {done.spec.id.point: done.result.state for done in drain(pool)}
+    assert states == {0: TrialState.FAILED, 1: TrialState.COMPLETE}
+    assert fake.killed == [TrialId(0, 0)] * 3
+
+
+def test_where_trials_run_only_while_they_are_looked_at_silence_is_seen_at_the_next_report(tmp_path):
+    pool, fake, _, _ = make(tmp_path, slow(1, epochs=2), kind=Attached, limits=TimeLimits(silent_seconds=5), tick=9)
+    pool.add(spec(0, tmp_path))
+    (done,) = drain(pool)
+    assert (done.result.state, done.epochs, len(fake.submitted)) == (TrialState.FAILED, 1, 3)

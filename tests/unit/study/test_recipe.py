@@ -55,6 +55,19 @@ def test_an_interrupted_search_interrupts_the_recipe(searches):
         context().search("cut", [], {"optimizer.lr": "choice(1, 2)"})
 
 
+def test_what_holds_for_every_search_may_be_set_for_a_recipe():
+    composition = compose((
+        "+study=recipe",
+        "budget.trial_seconds=5",
+        "budget.silent_seconds=6",
+        "budget.failures=null",
+    ))
+    module._check_words(composition, ablates=False)
+    stage = composition.of_stage(["budget.points=3"], {"optimizer.lr": "choice(1, 2)"})
+    budget = stage.config["budget"]
+    assert (budget["trial_seconds"], budget["silent_seconds"], budget["failures"], budget["points"]) == (5, 6, None, 3)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -111,3 +111,29 @@ def test_the_replay_command_is_one_shell_line(folder):
     assert replay_command(record.trial(made.id)) == (
         "python -m hpsearch +study=lr_sweep optimizer.lr=0.1 'data.root=/my data/$HOME' seed=0"
     )
+
+
+def one(*lines):
+    """A trial after lines: a number starts an attempt or reports an epoch at that time, a pair ends it in a state."""
+    spec = {"event": "spec", "time": 0.0, "point": 0, "seed": 0, "fold": 0, "params": {}, "overrides": [], "key": "",
+            "folder": "", "config": {}}  # fmt: skip
+    return fold_trial([spec, *lines]).record()
+
+
+def start(time, epoch=None):
+    return {"event": "start", "time": time, "attempt": 1, "epoch": epoch, "facts": {}}
+
+
+def state(time, state, **more):
+    fields = {"reason": "", "traceback": "", "attempt": 1, "score": None, "artifacts": [], "facts": {}}
+    return {"event": "state", "time": time, "state": state, **fields, **more}
+
+
+def test_a_trial_that_is_trained_again_has_not_failed_or_ended():
+    facts = {"failures": 3, "failed_at": "", "parameters": 7}
+    failed = one(start(10), state(14, "FAILED", facts=facts, ended_by={"budget.silent_seconds": 2}))
+    assert (failed.ended, failed.facts, failed.ended_by) == (14, facts, {"budget.silent_seconds": 2})
+    again = one(start(10), state(14, "FAILED", facts=facts, ended_by={"budget.silent_seconds": 2}),
+                {"event": "again", "time": 20})  # fmt: skip
+    assert (again.state.value, again.ended, again.facts, again.ended_by) == ("WAITING", None, {"parameters": 7}, {})
+    assert (failed.ran_sec, again.ran_sec) == (4, 0)

@@ -1,0 +1,114 @@
+"""How long running trials train and are silent, and which of them have had their time."""
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
+from hpsearch.base.types import Clock, TrialId
+
+START_SEC = 60.0
+"""What a worker may take beyond a limit until a trial's first message: imports, data, the model."""
+STEP_SEC = 2.0
+"""More than that between two looks at trials that go on by themselves is time in which the driver stood still."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """How long a trial may take.
+
+    Attributes:
+        trial_seconds: in training, over all its attempts; None: any time.
+        silent_seconds: between two of its messages; None: any time.
+    """
+
+    trial_seconds: float | None = None
+    silent_seconds: float | None = None
+
+    def of(self, key: str) -> float | None:
+        """Return the limit of a key of the configuration."""
+        return {TRIAL_SECONDS: self.trial_seconds, SILENT_SECONDS: self.silent_seconds}[key]
+
+    def allow_again(self, ended_by: Mapping[str, float]) -> bool:
+        """Return whether a limit that ended a trial has been raised since, see `TrialResult.ended_by`."""
+        return any((now := self.of(key)) is None or now > then for key, then in ended_by.items())
+
+
+UNLIMITED = TimeLimits()
+
+
+@dataclass(slots=True)
+class _Times:
+    """Of a running trial, in seconds: in training, since its last message, and whether there was one."""
+
+    trained: float
+    silent: float = 0.0
+    started: bool = False
+
+
+class Watch:
+    """Takes the time of running trials; what passes while a trial is paused is nobody's.
+
+    Args:
+        limits: what they may take.
+        timer: monotonic seconds.
+        detached: whether trials go on while nobody looks, see `Launcher`; then longer steps than `STEP_SEC` count as
+            that, since the driver was suspended and cannot say what happened meanwhile.
+
+    Attributes:
+        now: seconds that were watched.
+        longest: the longest time between two messages of a trial so far.
+    """
+
+    def __init__(self, limits: TimeLimits, timer: Clock, detached: bool) -> None:
+        self.limits = limits
+        self.now = self.longest = 0.0
+        self._timer = timer
+        self._step = STEP_SEC if detached else math.inf
+        self._before: float | None = None
+        self._times: dict[TrialId, _Times] = {}
+
+    def start(self, trial: TrialId, trained: float) -> None:
+        """Watch a trial that was given to a worker, after so many seconds of training in earlier attempts."""
+        self._times[trial] = _Times(trained)
+
+    def end(self, trial: TrialId) -> None:
+        """Watch a trial no longer."""
+        del self._times[trial]
+
+    def trained(self, trial: TrialId) -> float:
+        """Return the seconds that a trial has trained."""
+        return self._times[trial].trained
+
+    def advance(self, waiting: Collection[TrialId] = ()) -> None:
+        """Count the time that has passed, for all but the trials that wait for an answer."""
+        now = self._timer()
+        step = 0.0 if self._before is None else min(max(now - self._before, 0.0), self._step)
+        self._before = now
+        self.now += step
+        for trial, times in self._times.items():
+            if trial not in waiting:
+                times.silent += step
+                times.trained += step if times.started else 0.0
+
+    def heard(self, trial: TrialId) -> bool:
+        """Note a message of a trial; return whether it was silent for too long."""
+        times = self._times[trial]
+        late = self._too_silent(times)
+        if times.started:
+            self.longest = max(self.longest, times.silent)
+        times.silent, times.started = 0.0, True
+        return late
+
+    def _too_silent(self, times: _Times) -> bool:
+        limit = self.limits.silent_seconds
+        return limit is not None and times.silent >= limit + (0.0 if times.started else START_SEC)
+
+    def overdue(self) -> Iterator[tuple[TrialId, str]]:
+        """Yield the trials over a limit, each with the limit's key; of a trial that is silent, this comes first."""
+        for trial, times in self._times.items():
+            trained = times.trained if times.started else times.silent - START_SEC
+            if self._too_silent(times):
+                yield trial, SILENT_SECONDS
+            elif self.limits.trial_seconds is not None and trained >= self.limits.trial_seconds:
+                yield trial, TRIAL_SECONDS

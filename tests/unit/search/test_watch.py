@@ -1,0 +1,102 @@
+"""The time of running trials, on a clock that the test turns."""
+
+import pytest
+
+from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
+from hpsearch.base.types import TrialId
+from hpsearch.search.watch import START_SEC, STEP_SEC, TimeLimits, Watch
+
+ONE, TWO = TrialId(1, 0), TrialId(2, 0)
+
+
+class Clock:
+    def __init__(self):
+        self.now = 5000.0
+
+    def __call__(self):
+        return self.now
+
+
+def watching(trial_seconds=None, silent_seconds=None, detached=True):
+    clock = Clock()
+    watch = Watch(TimeLimits(trial_seconds, silent_seconds), clock, detached)
+    watch.advance()
+
+    def passes(seconds, waiting=()):
+        while seconds > 0:
+            clock.now += min(seconds, 1.0) if detached else seconds
+            seconds -= 1.0 if detached else seconds
+            watch.advance(waiting)
+
+    return watch, passes, clock
+
+
+def test_a_trial_has_had_its_time_after_training_so_long_over_all_attempts():
+    watch, passes, _ = watching(trial_seconds=30)
+    watch.start(ONE, 0.0)
+    watch.start(TWO, 25.0)
+    for trial in (ONE, TWO):
+        watch.heard(trial)
+    passes(4)
+    assert list(watch.overdue()) == []
+    passes(1)
+    assert list(watch.overdue()) == [(TWO, TRIAL_SECONDS)]
+    watch.end(TWO)
+    passes(24)
+    assert list(watch.overdue()) == []
+    passes(1)
+    assert list(watch.overdue()) == [(ONE, TRIAL_SECONDS)]
+    assert watch.trained(ONE) == 30
+
+
+def test_a_trial_is_silent_since_its_last_message():
+    watch, passes, _ = watching(silent_seconds=10, trial_seconds=1000)
+    watch.start(ONE, 0.0)
+    watch.heard(ONE)
+    passes(9)
+    assert (watch.heard(ONE), watch.longest) == (False, 9.0)
+    passes(9)
+    assert list(watch.overdue()) == []
+    passes(1)
+    assert list(watch.overdue()) == [(ONE, SILENT_SECONDS)]
+
+
+@pytest.mark.parametrize("limits", [{"trial_seconds": 5}, {"silent_seconds": 5}])
+def test_until_its_first_message_a_trial_may_take_longer_for_imports_but_not_for_ever(limits):
+    watch, passes, _ = watching(**limits)
+    watch.start(ONE, 0.0)
+    passes(START_SEC + 4)
+    assert list(watch.overdue()) == []
+    passes(1)
+    assert [trial for trial, _ in watch.overdue()] == [ONE]
+    watch.heard(ONE)
+    assert list(watch.overdue()) == []
+    assert (watch.trained(ONE), watch.longest) == (0.0, 0.0)
+
+
+def test_time_in_which_a_trial_waits_for_its_answer_or_the_driver_stands_still_is_not_its_own():
+    watch, passes, clock = watching(trial_seconds=10, silent_seconds=10)
+    watch.start(ONE, 0.0)
+    watch.start(TWO, 0.0)
+    for trial in (ONE, TWO):
+        watch.heard(trial)
+    passes(9, waiting={TWO})
+    assert list(watch.overdue()) == []
+    clock.now += 7200
+    watch.advance(waiting={TWO})
+    assert list(watch.overdue()) == [(ONE, SILENT_SECONDS)]
+    assert watch.trained(ONE) == 9 + STEP_SEC and watch.trained(TWO) == 0
+    clock.now -= 100
+    watch.advance()
+    assert watch.trained(TWO) == 0
+
+
+def test_in_this_process_a_step_is_as_long_as_a_trial_takes_to_its_next_report():
+    watch, passes, _ = watching(trial_seconds=100, silent_seconds=50, detached=False)
+    watch.start(ONE, 0.0)
+    watch.heard(ONE)
+    passes(60)
+    assert watch.heard(ONE)
+    passes(40)
+    assert not watch.heard(ONE)
+    assert list(watch.overdue()) == [(ONE, TRIAL_SECONDS)]
