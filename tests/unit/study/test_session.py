@@ -209,3 +209,21 @@ def test_a_description_that_stands_there_decides_whether_it_is_new(folder):
     assert not make([]).is_new
     assert make([], "study.restart=true").is_new
     assert StudySession(compose(WORDS), Silent(), restart=True).is_new
+
+
+@pytest.mark.parametrize(
+    ("words", "detached", "said"),
+    [
+        ((), False, ""),
+        (("budget.trial_seconds=5",), True, ""),
+        (("budget.trial_seconds=5",), False, "budget.trial_seconds: "),
+        (("budget.seconds=9", "budget.silent_seconds=5"), False, "budget.silent_seconds, budget.seconds: "),
+    ],
+)
+def test_it_is_said_where_limits_in_time_are_looked_at_between_reports_only(words, detached, said):
+    observer = Lines()
+    made = make([], *words, observer=observer)
+    made.workers.launcher.detached = detached
+    work(made)
+    lines = [line for line in observer.lines if "between reports only" in line]
+    assert [line.partition("looked")[0] for line in lines] == ([said] if said else [])

@@ -80,3 +80,17 @@ def test_a_new_trial_gets_the_next_number_and_an_unfinished_one_goes_on(tmp_path
     record.close()
     spec, unfinished = _spec_in(folder, composition, filled)
     assert (spec.id, spec.attempt, unfinished.id) == (TrialId(1, 0), 2, TrialId(1, 0))
+
+
+def test_a_trial_that_a_limit_ended_runs_again_once_it_is_raised(tmp_path):
+    filled = compose(["tracker=none"]).trial({}, 0)
+    record = Record(tmp_path / "studies" / "single")
+    fake.open_study(record)
+    first = replace(fake.spec(record.folder, 0, 0), key=filled.key)
+    record.spec(first, 0.0)
+    record.state(first.id, TrialState.INFEASIBLE, 9.0, ended_by={"budget.trial_seconds": 5})
+    record.close()
+    for seconds, number in (("5", 1), ("6", 0), ("null", 0)):
+        composition = compose(["tracker=none", f"budget.trial_seconds={seconds}"])
+        spec, known = _spec_in(record.folder, composition, filled)
+        assert (spec.id.point, known is None) == (number, number == 1)

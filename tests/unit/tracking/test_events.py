@@ -114,10 +114,7 @@ def test_the_replay_command_is_one_shell_line(folder):
 
 
 def one(*lines):
-    """A trial after lines: a number starts an attempt or reports an epoch at that time, a pair ends it in a state."""
-    spec = {"event": "spec", "time": 0.0, "point": 0, "seed": 0, "fold": 0, "params": {}, "overrides": [], "key": "",
-            "folder": "", "config": {}}  # fmt: skip
-    return fold_trial([spec, *lines]).record()
+    return fold_trial([SPEC, *lines]).record()
 
 
 def start(time, epoch=None):
