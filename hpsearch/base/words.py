@@ -1,7 +1,10 @@
 """How numbers and hyperparameters are written on the terminal, in sentences, tables and figures."""
 
 import math
+import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,9 @@ _QUANTITIES = {
     "trainer.epochs": "number of epochs",
     "scheduler.warmup_steps": "number of warm-up steps",
 }
+SMALL, LARGE = 1e-6, 1e9
+"""Measured values below and from here on are written in powers of ten."""
+MOST_DECIMALS, MOST_DIGITS = 8, 9
 STATES = sorted(TrialState, key=lambda state: not state.finished)
 """The finished states first."""
 
@@ -35,6 +41,8 @@ def number(value: Any) -> str:
         return str(value).lower()
     if not isinstance(value, int | float):
         return str(value)
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        return f"{Decimal(value):.2e}"
     if not math.isfinite(value):
         return str(float(value))
     if value == round(value) and abs(value) < 1e6:
@@ -42,12 +50,43 @@ def number(value: Any) -> str:
     return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
-def decimals(mean: float, sd: float | None = None) -> int:
-    """Return how many decimals show the first digit of `sd` and three digits of `mean`, at most 8."""
-    wanted = 3 - _magnitude(mean)
-    if sd is not None and math.isfinite(sd) and sd > 0:
-        wanted = max(wanted, 1 - _magnitude(sd))
-    return min(max(wanted, 0), 8)
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """How numbers that belong together are written.
+
+    Attributes:
+        decimals: of numbers that people read so.
+        digits: significant ones of numbers in powers of ten.
+        powers: whether they are written in powers of ten: too small or too large to be read otherwise.
+    """
+
+    decimals: int
+    digits: int
+    powers: bool
+
+    def write(self, value: float, sign: str = "") -> str:
+        """Write one of the numbers, in powers of ten too where the decimals would show zeros; `sign` as in formats."""
+        fixed = f"{value:{sign}.{self.decimals}f}"
+        if math.isfinite(value) and value != 0 and (self.powers or float(fixed) == 0):
+            return f"{value:{sign}.{self.digits}g}"
+        return "0" if self.powers and value == 0 else fixed
+
+
+def precision(mean: float, sd: float | None = None) -> Precision:
+    """Return how a mean is written with its spread: so that the first digit of `sd` and three of `mean` are seen."""
+    if sd is None or not math.isfinite(sd) or sd <= 0:
+        return _precision(mean, 3 - _magnitude(mean))
+    return _precision(mean or sd, max(3 - _magnitude(mean), 1 - _magnitude(sd)))
+
+
+def interval_precision(low: float, high: float) -> Precision:
+    """Return how the ends of an interval are written: a difference deserves two digits of half its width, no more."""
+    return _precision(max(abs(low), abs(high)), 2 - _magnitude((high - low) / 2))
+
+
+def _precision(size: float, decimals: int) -> Precision:
+    digits = min(max(_magnitude(size) + decimals, 3), MOST_DIGITS)
+    return Precision(min(max(decimals, 0), MOST_DECIMALS), digits, 0 < abs(size) < SMALL or abs(size) >= LARGE)
 
 
 def _magnitude(value: float) -> int:
@@ -58,21 +97,15 @@ def score(mean: float | None, sd: float | None = None) -> str:
     """Write a measured value with the decimals its spread deserves: ``0.975``, ``0.9753 ± 0.0004``; a dash for none."""
     if mean is None or math.isnan(mean):
         return "–"
-    if 0 < abs(mean) < 1e-6:  # more decimals than anybody reads
-        return number(mean) + (f" ± {number(sd)}" if sd is not None and math.isfinite(sd) else "")
-    digits = decimals(mean, sd)
-    return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd is not None and math.isfinite(sd) else "")
+    written = precision(mean, sd)
+    return written.write(mean) + (f" ± {written.write(sd)}" if sd is not None and math.isfinite(sd) else "")
 
 
 def interval(low: float, high: float, mean: float, sd: float) -> str:
     """Write an interval with the decimals of its mean: ``0.965–0.985``, or ``-0.5 to 0.2`` with a sign in it."""
-    digits = decimals(mean, sd)
-    return f"{low:.{digits}f}{' to ' if low < 0 else '–'}{high:.{digits}f}"
-
-
-def interval_decimals(low: float, high: float) -> int:
-    """Return how many decimals show two digits of half the width of an interval: a difference deserves no more."""
-    return max(decimals((high - low) / 2) - 1, 0)
+    written = precision(mean, sd)
+    joint = " to " if low < 0 or written.powers else "–"
+    return f"{written.write(low)}{joint}{written.write(high)}"
 
 
 def duration(seconds: float | None) -> str:

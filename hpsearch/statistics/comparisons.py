@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import chdtri, fdtrc, gammaln, ndtr, stdtr, stdtrit
 
-from hpsearch.statistics.intervals import RESAMPLES, resamples
+from hpsearch.statistics.intervals import RESAMPLES, binary_scale, mean_of, resamples, standard_deviation
 
 ALPHA = 0.05
 """Level of every test."""
@@ -31,7 +31,7 @@ def paired_p(differences: Sequence[float]) -> float | None:
     """
     if len(differences) < 2:
         return None
-    mean, sd = float(np.mean(differences)), float(np.std(differences, ddof=1))
+    mean, sd = mean_of(differences), standard_deviation(differences) or 0.0
     if sd <= 1e-12 * abs(mean):
         return 1.0 if mean == 0 else None
     return 2 * float(stdtr(len(differences) - 1, -abs(mean) * math.sqrt(len(differences)) / sd))
@@ -72,11 +72,11 @@ def hedges_g(differences: Sequence[float]) -> float | None:
         equal.
     """
     freedom = len(differences) - 1
-    sd = float(np.std(differences, ddof=1)) if freedom >= 2 else 0.0
-    if sd == 0:
+    sd = standard_deviation(differences) if freedom >= 2 else None
+    if not sd:
         return None
     correction = math.exp(gammaln(freedom / 2) - gammaln((freedom - 1) / 2)) / math.sqrt(freedom / 2)
-    return float(np.mean(differences)) / sd * correction
+    return mean_of(differences) / sd * correction
 
 
 @functools.cache
@@ -132,8 +132,9 @@ def least_significant_difference(samples: Sequence[Sequence[float]], n: int, lev
     freedom = sum(len(sample) - 1 for sample in known)
     if not freedom:
         return 0.0
-    squares = sum((len(sample) - 1) * float(np.std(sample, ddof=1)) ** 2 for sample in known)
-    pooled = math.sqrt(squares / freedom)
+    scale = binary_scale([value for sample in known for value in sample])
+    squares = sum((len(sample) - 1) * float(np.var(np.asarray(sample) / scale, ddof=1)) for sample in known)
+    pooled = math.sqrt(squares / freedom) * scale
     return float(stdtrit(freedom, (1 + level) / 2)) * pooled * math.sqrt(2 / max(n, 1))
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri, stdtrit  # scipy.stats has them all, and takes a second to import
 
 LARGE = 20
 """From so many values on the bootstrap's interval is shown; below, it covers too little (.72 at n = 3)."""
 RESAMPLES = 2000
+SMALLEST, LARGEST = 1e-60, 1e60
+"""Fourth powers of values of other magnitudes are zero or infinite, or sums of them are."""
 FEWEST = 3
 """Two values have three different resamples: nothing to take quantiles of."""
 
@@ -77,14 +79,37 @@ def estimate(values: Sequence[float], level: float = 0.95) -> Estimate:
     Returns:
         The estimate; without intervals where there are too few values for them.
     """
-    mean = float(np.mean(values)) if values else math.nan
+    mean = mean_of(values) if values else math.nan
     sd, t, bca = standard_deviation(values), mean_interval(values, level), bca_interval(values, level)
     return Estimate(tuple(map(float, values)), mean, sd, t, bca)
 
 
 def standard_deviation(values: Sequence[float]) -> float | None:
     """Return the sample standard deviation, ``sqrt(sum (x - mean)^2 / (n - 1))``; None for fewer than two values."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+    if len(values) < 2:
+        return None
+    scale = binary_scale(values)
+    return float(np.std(np.asarray(values) / scale, ddof=1)) * scale
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """Return the mean of at least one value."""
+    scale = binary_scale(values)
+    return float(np.mean(np.asarray(values) / scale)) * scale
+
+
+def binary_scale(values: ArrayLike) -> float:
+    """Return the power of two by which values are divided, exactly, before they are added or squared.
+
+    It is 1 unless they are so large or so small that powers of them would be infinite or nothing but zero.
+    """
+    largest = float(np.max(np.abs(values), initial=0.0))
+    return 1.0 if SMALLEST < largest < LARGEST else power_of_two(largest)
+
+
+def power_of_two(size: float) -> float:
+    """Return the largest power of two that is not above a size; 1 for zero and for a size without a value."""
+    return math.ldexp(1.0, math.frexp(size)[1] - 1) if math.isfinite(size) and size > 0 else 1.0
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
@@ -104,7 +129,7 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval | No
         return None
     n = len(values)
     half = float(stdtrit(n - 1, (1 + level) / 2)) * sd / math.sqrt(n)
-    mean = float(np.mean(values))
+    mean = mean_of(values)
     freedom = "1 degree" if n == 2 else f"{n - 1} degrees"
     return Interval(mean - half, mean + half, level, f"t interval of the mean, {freedom} of freedom")
 
@@ -130,12 +155,13 @@ def welch_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95) 
     """
     if len(a) < 2 or len(b) < 2:
         return None
-    u, v = (float(np.var(x, ddof=1)) / len(x) for x in (a, b))
-    difference = float(np.mean(a) - np.mean(b))
+    scale = binary_scale([*a, *b])
+    u, v = (float(np.var(np.asarray(x) / scale, ddof=1)) / len(x) for x in (a, b))
+    difference = mean_of(a) - mean_of(b)
     if u + v == 0:
         return Interval(difference, difference, level, "Welch's t interval, no spread in either")
     freedom = (u + v) ** 2 / (u**2 / (len(a) - 1) + v**2 / (len(b) - 1))
-    half = float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(u + v)
+    half = float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(u + v) * scale
     return Interval(
         difference - half, difference + half, level, f"Welch's t interval, {freedom:.1f} degrees of freedom"
     )
@@ -159,18 +185,20 @@ def bca_interval(values: Sequence[float], level: float = 0.95) -> Interval | Non
     n = len(values)
     if n < FEWEST:
         return None
-    x = np.asarray(values, dtype=np.float64)
+    scale = binary_scale(values)
+    x = np.asarray(values, dtype=np.float64) / scale
     means = x[resamples(n, RESAMPLES)].mean(axis=1)
     centre, method = float(x.mean()), f"BCa bootstrap interval of the mean, {RESAMPLES} resamples"
     below = float(np.mean(means < centre) + np.mean(means == centre) / 2)
     if np.ptp(x) == 0 or not 0 < below < 1:
-        return Interval(float(means.min()), float(means.max()), level, method)
+        return Interval(float(means.min()) * scale, float(means.max()) * scale, level, method)
     bias, jackknife = float(ndtri(below)), (x.sum() - x) / (n - 1)
     off = jackknife.mean() - jackknife
+    off = off / power_of_two(float(np.max(np.abs(off))))
     acceleration = float(np.sum(off**3) / (6 * np.sum(off**2) ** 1.5))
     tails = bias + ndtri([(1 - level) / 2, (1 + level) / 2])
     low, high = np.quantile(means, ndtr(bias + tails / (1 - acceleration * tails)))
-    return Interval(float(low), float(high), level, method)
+    return Interval(float(low) * scale, float(high) * scale, level, method)
 
 
 @lru_cache(maxsize=16)

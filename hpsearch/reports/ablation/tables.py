@@ -63,7 +63,7 @@ def against(own: Difference) -> tuple[Cell, Cell, Cell]:
     if not found.n:
         return NONE, NONE, NONE
     if found.shown is None:
-        size = f"{found.mean:+.{words.decimals(found.mean)}f}"
+        size = words.precision(found.mean).write(found.mean, "+")
     else:
         size, *_ = signed_interval(found.mean, found.shown)
     return Cell(size, found.mean), _interval(found, found.shown), _p(own.p_holm)
@@ -176,7 +176,7 @@ def _evidence(found: Estimate) -> Sequence[Cell]:
     if shown is None or sd is None:
         return mean(found), NONE, Cell("one seed: none") if found.n else NONE
     ends = words.interval(shown.low, shown.high, found.mean, sd)
-    spread = Cell(f"{sd:.{words.decimals(found.mean, sd)}f}", sd)
+    spread = Cell(words.precision(found.mean, sd).write(sd), sd)
     return mean(found), spread, Cell(f"{ends} ({method(found)})", shown.high - shown.low)
 
 

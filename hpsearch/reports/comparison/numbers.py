@@ -83,7 +83,7 @@ def shown(comparison: Comparison) -> tuple[str, str, str]:
     """
     difference, interval = comparison.difference or 0.0, comparison.interval
     if interval is None:
-        return f"{difference:+.{words.decimals(difference)}f}", "", ""
+        return words.precision(difference).write(difference, "+"), "", ""
     return signed_interval(difference, interval)
 
 

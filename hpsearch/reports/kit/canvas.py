@@ -2,6 +2,7 @@
 
 import html
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -123,13 +124,14 @@ def round_ticks(log: bool, low: float, high: float) -> list[float]:
         exponents = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
         if len(exponents) >= 3:
             return [10.0**e for e in exponents][:: math.ceil(len(exponents) / 7)]
-        grid = (
-            d * 10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) for d in (1, 2, 5)
-        )
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        grid = (float(f"{d}e{e}") for e in decades for d in (1, 2, 5))
         return [tick for tick in grid if low <= tick <= high] or [low, high]
     if high == low:
         return [low]
-    raw = (high - low) / 5
+    raw = high / 5 - low / 5
+    if raw < sys.float_info.min:
+        return [low, high]
     size = 10.0 ** math.floor(math.log10(raw))
     step = min((m * size for m in (1, 2, 5, 10)), key=lambda s: abs(s - raw))
     first = math.ceil(low / step - 1e-9)
@@ -149,7 +151,7 @@ def log_axis(title: str, values: Sequence[float]) -> dict[str, Any]:
     shown = [value for value in values if math.isfinite(value) and value > 0]
     low, high = (min(shown), max(shown)) if shown else (1.0, 1.0)
     ticks = round_ticks(True, low, high)
-    ticks = ticks if len(ticks) > 1 else [low, math.sqrt(low * high), high]
+    ticks = ticks if len(ticks) > 1 else [low, math.sqrt(low) * math.sqrt(high), high]
     return axis_style(title, type="log", tickvals=ticks, ticktext=[number(tick) for tick in ticks])
 
 

@@ -259,7 +259,8 @@ def loss_ratios(table: TrialTable) -> "pd.Series[float]":
     if "train/loss" in table.curves:
         epochs = table.curves.sort_values("epoch").groupby(_TRIAL)["train/loss"]
         first, last = first.combine_first(epochs.first()), epochs.last().combine_first(last)
-    return (last / first).dropna()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (last.astype(float) / first.astype(float)).dropna()
 
 
 def halved(table: TrialTable) -> dict[int, bool]:

@@ -73,9 +73,9 @@ def evidence(p: Point) -> Sequence[Cell]:
     """Return mean, sd and interval of a point, dashes where there are none."""
     if p.mean is None:
         return (Cell("–"), Cell("–"), Cell("–"))
-    digits = words.decimals(p.mean, p.sd)
-    mean = Cell(f"{p.mean:.{digits}f}", p.mean)
+    precision = words.precision(p.mean, p.sd)
+    mean = Cell(precision.write(p.mean), p.mean)
     if p.sd is None or p.interval is None:
         return (mean, Cell("–"), Cell("–"))
     ends = words.interval(p.interval.low, p.interval.high, p.mean, p.sd)
-    return (mean, Cell(f"{p.sd:.{digits}f}", p.sd), Cell(ends, p.interval.high - p.interval.low))
+    return (mean, Cell(precision.write(p.sd), p.sd), Cell(ends, p.interval.high - p.interval.low))

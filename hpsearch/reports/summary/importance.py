@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.stats import rankdata
@@ -14,6 +14,7 @@ from hpsearch.reports.kit.points import Point, Results
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.fanova import Forest, grow_forest
 from hpsearch.reports.summary.ped_anova import CELLS, Indices, best_of_all, cells_of, importance_along
+from hpsearch.statistics.intervals import binary_scale, power_of_two
 
 RESAMPLES = 100
 LEVEL = 0.95
@@ -168,7 +169,8 @@ def _fanova(
         return none, None, None, None
     places = np.array([[a.place(p.params[a.key]) for a in used] for p in points])
     low, high = np.array([_ends(a, places[:, i]) for i, a in enumerate(used)]).T
-    forest = grow_forest((places - low) / (high - low), np.array([p.mean for p in points], dtype=float), resamples, rng)
+    scores, centre, unit = _standard([p.mean for p in points if p.mean is not None])
+    forest = grow_forest((places - low) / (high - low), scores, resamples, rng)
     if forest.fit <= 0:
         why = f"a forest predicts points it has not seen no better than their mean does (R² = {forest.fit:.2f})"
         return Ranking("fANOVA", (), len(points), of, why, left_out), None, None, forest.fit
@@ -178,7 +180,21 @@ def _fanova(
         return ranking, None, None, forest.fit
     a, b = np.argsort(-np.mean(forest.gains, axis=0), kind="stable")[:2]
     pair = _interval(f"{used[a].name} with {used[b].name}", (used[a].key, used[b].key), forest.interaction(a, b))
-    return ranking, pair, _surface(forest, used, (a, b), (low, high)), forest.fit
+    surface = _surface(forest, used, (a, b), (low, high))
+    return ranking, pair, replace(surface, z=_restored(surface.z, centre, unit)), forest.fit
+
+
+def _standard(scores: Sequence[float]) -> tuple[Array, float, float]:
+    """Return scores around zero and of size one, with centre and unit: trees see no differences below 1e-8."""
+    unit = binary_scale(scores)
+    y = np.array(scores) / unit
+    centre = float(np.mean(y))
+    size = power_of_two(float(np.max(np.abs(y - centre))))
+    return (y - centre) / size, centre * unit, size * unit
+
+
+def _restored(rows: Sequence[Sequence[float]], centre: float, unit: float) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(centre + value * unit for value in row) for row in rows)
 
 
 def _why_left_out(axis: Axis, points: Sequence[Point]) -> str:

@@ -117,8 +117,8 @@ def _wall(table: TrialTable) -> float:
 
 
 def _optimism(eligible: Sequence[Point]) -> float | None:
-    spreads = [p.sd**2 / p.n for p in eligible if p.sd is not None]
-    return expected_maximum(len(eligible)) * math.sqrt(float(np.median(spreads))) if len(spreads) > 1 else None
+    errors = [p.sd / math.sqrt(p.n) for p in eligible if p.sd is not None]
+    return expected_maximum(len(eligible)) * float(np.median(errors)) if len(errors) > 1 else None
 
 
 def _stability(table: TrialTable, results: Results) -> Stability | None:

@@ -96,7 +96,7 @@ def tiles(summary: Summary) -> tuple[Tile, ...]:
         spread = "one seed: no spread known"
         if best.sd is not None and best.interval is not None:
             ends = words.interval(best.interval.low, best.interval.high, best.mean, best.sd)
-            deviation = f"{best.sd:.{words.decimals(best.mean, best.sd)}f}"
+            deviation = words.precision(best.mean, best.sd).write(best.sd)
             spread = f"± {deviation} sd over {replicates(best)}; 95 % interval {ends}"
     top = words.score(best.mean, best.sd).split(" ")[0] if best else "–"
     shown = [Tile(f"Best {summary.objective.metric}", top, spread)]

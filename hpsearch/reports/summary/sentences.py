@@ -225,8 +225,8 @@ def _selection(summary: Summary) -> str:
         return ""
     text = f"The best of {n} points was picked by the same {metric} that is quoted, so it looks better than it is"
     if summary.optimism is not None and summary.best.mean is not None:
-        digits = words.decimals(summary.best.mean, summary.optimism)
-        text += f", by up to {summary.optimism:.{digits}f} if all points were equally good"
+        optimism = words.precision(summary.best.mean, summary.optimism).write(summary.optimism)
+        text += f", by up to {optimism} if all points were equally good"
     return f"{text}."
 
 

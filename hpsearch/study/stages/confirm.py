@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from hpsearch.base.errors import check_int
 from hpsearch.base.grammar import value_text
 from hpsearch.base.types import TrialTable
-from hpsearch.base.words import decimals, settings
+from hpsearch.base.words import Precision, precision, settings
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw, escape
 from hpsearch.reports.kit.points import Point
@@ -65,12 +65,12 @@ class Confirm:
         fresh = mean_interval(_by_seed(table, winner.point, "score"))
         assert fresh is not None and winner.mean is not None
         numbers |= {"valid_mean": winner.mean, "valid_low": fresh.low, "valid_high": fresh.high, "seeds": self.seeds}
-        digits = decimals(winner.mean, winner.sd)
+        written = precision(winner.mean, winner.sd)
         sentence = (
-            f"{settings(winner.params)}: {metric} {winner.mean:.{digits}f} over {self.seeds} fresh seeds "
-            f"(95 % t interval {fresh.low:.{digits}f} to {fresh.high:.{digits}f})"
+            f"{settings(winner.params)}: {metric} {written.write(winner.mean)} over {self.seeds} fresh seeds "
+            f"(95 % t interval {written.write(fresh.low)} to {written.write(fresh.high)})"
         )
-        for more, told in (self._promised(context, table, points, digits), _tested(tested, digits)):
+        for more, told in (self._promised(context, table, points, written), _tested(tested, written)):
             numbers |= more
             sentence += told
         series = {
@@ -81,7 +81,7 @@ class Confirm:
         return Finding(Verdict.PASS, sentence, numbers, handed={"winner": dict(winner.params)}, series=series)
 
     def _promised(
-        self, context: Context, table: TrialTable, points: Sequence[Point], digits: int
+        self, context: Context, table: TrialTable, points: Sequence[Point], written: Precision
     ) -> tuple[dict[str, float], str]:
         """Return by how much the best of the fine search scored too well there; nothing if it failed on fresh seeds."""
         candidates = need(context, "candidates", self.needs["candidates"])
@@ -92,10 +92,11 @@ class Confirm:
         looks = int(context.handed.get("looks", 0)) + len(candidates)
         gap = measured_optimism(searched, _by_seed(table, promised.point, "score"), context.objective.maximize)
         numbers = {"optimism": gap.value, "optimism_low": gap.low, "optimism_high": gap.high, "looks": looks}
+        value, low, high = (written.write(each, "+") for each in (gap.value, gap.low, gap.high))
         return numbers, (
             f"; the best of the fine search{'' if promised is points[0] else f', {settings(promised.params)},'} had "
-            f"{searched:.{digits}f}, by {gap.value:+.{digits}f} more than its mean on fresh "
-            f"seeds ({gap.low:+.{digits}f} to {gap.high:+.{digits}f}) after {looks} looks at the validation set"
+            f"{written.write(searched)}, by {value} more than its mean on fresh seeds ({low} to {high}) "
+            f"after {looks} looks at the validation set"
         )
 
     @staticmethod
@@ -125,15 +126,15 @@ class Confirm:
         return aid, draw(traces, layout, f"{metric} of {len(names)} candidates over fresh seeds.", 640)
 
 
-def _tested(scores: Sequence[float], digits: int) -> tuple[dict[str, float], str]:
+def _tested(scores: Sequence[float], written: Precision) -> tuple[dict[str, float], str]:
     """Return what the winner's scores on the test set say; nothing where there are not two."""
     interval = mean_interval(scores)
     if interval is None:
         return {}, ""
     mean = sum(scores) / len(scores)
-    ends = f"{interval.low:.{digits}f} to {interval.high:.{digits}f}"
+    ends = f"{written.write(interval.low)} to {written.write(interval.high)}"
     numbers = {"test_mean": mean, "test_low": interval.low, "test_high": interval.high}
-    return numbers, f"; on the test set, looked at once, {mean:.{digits}f} ({ends})"
+    return numbers, f"; on the test set, looked at once, {written.write(mean)} ({ends})"
 
 
 def _by_seed(table: TrialTable, point: int, column: str) -> list[float]:

@@ -41,6 +41,16 @@ def test_number(value, text):
         (0.5, 0.0, "0.500 ± 0.000"),
         (1.2345e-9, None, "1.23e-09"),
         (1.2345e-9, 1e-10, "1.23e-09 ± 1e-10"),
+        (1.23456e-9, 1e-14, "1.23456e-09 ± 1e-14"),
+        (-2.5e-161, 2.5e-163, "-2.5e-161 ± 2.5e-163"),
+        (5e-324, None, "4.94e-324"),
+        (2.5e145, 1e143, "2.5e+145 ± 1e+143"),
+        (1.7e308, math.inf, "1.7e+308"),
+        (1.23456e12, 1e8, "1.2346e+12 ± 1e+08"),
+        (999999999.0, None, "999999999"),
+        (0.5, 1e-12, "0.50000000 ± 1e-12"),
+        (0.0, 1e-12, "0 ± 1e-12"),
+        (0.0, 0.0, "0.000 ± 0.000"),
         (0, None, "0.000"),
         (123456.0, None, "123456"),
         (math.inf, None, "inf"),
@@ -55,6 +65,21 @@ def test_score_has_the_decimals_its_spread_deserves(mean, sd, text):
 def test_interval_keeps_signs_apart():
     assert words.interval(0.965, 0.985, 0.975, 0.004) == "0.965–0.985"
     assert words.interval(-0.5, 0.25, 0.1, 0.3) == "-0.500 to 0.250"
+    assert words.interval(2.46e-8, 2.59e-8, 2.53e-8, 2.5e-10) == "2.46e-08 to 2.59e-08"
+    assert words.interval(1e145, 3e145, 2e145, 1e145) == "1e+145 to 3e+145"
+
+
+@pytest.mark.parametrize(
+    ("mean", "low", "high", "text"),
+    [
+        (0.0123, 0.01, 0.0146, "+0.0123 +0.0100 +0.0146"),
+        (-2e-9, -3e-9, -1e-9, "-2e-09 -3e-09 -1e-09"),
+        (1.5e20, 1e20, 2e20, "+1.5e+20 +1e+20 +2e+20"),
+    ],
+)
+def test_a_difference_has_the_digits_its_interval_deserves(mean, low, high, text):
+    precision = words.interval_precision(low, high)
+    assert " ".join(precision.write(value, "+") for value in (mean, low, high)) == text
 
 
 @pytest.mark.parametrize(

@@ -127,3 +127,13 @@ def test_ranks_of_all_resamples_by_hand():
     assert found.first[1] == found.first[2] == pytest.approx((1 - exact) / 2, abs=0.03)
     assert sum(found.first) == pytest.approx(1)
     assert (found.low[0], found.high[0]) == (1, 3) and (found.low[1], found.high[1]) == (1.5, 2.5)
+
+
+@pytest.mark.parametrize("exponent", [-600, 600])
+@pytest.mark.filterwarnings("error")
+def test_tests_do_not_depend_on_the_size_of_the_values(exponent):
+    values, size = [0.5, 0.25, 0.75, -0.375], 2.0**exponent
+    large = [value * size for value in values]
+    assert paired_p(large) == paired_p(values) and hedges_g(large) == hedges_g(values)
+    least = least_significant_difference([values, values[:3]], 4)
+    assert least_significant_difference([large, large[:3]], 4) == pytest.approx(least * size)

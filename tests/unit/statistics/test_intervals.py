@@ -104,3 +104,17 @@ def test_resamples_are_always_the_same_and_cannot_be_changed():
     drawn = resamples(5, 100)
     assert drawn.shape == (100, 5) and set(np.unique(drawn)) == set(range(5))
     assert resamples(5, 100) is drawn and not drawn.flags.writeable
+
+
+@pytest.mark.parametrize("exponent", [-1060, -600, -400, 400, 600, 1020])
+@pytest.mark.filterwarnings("error")
+def test_intervals_scale_with_values_of_any_size(exponent):
+    values, others, size = [0.5, 0.25, 0.75, 0.375, 0.5], [0.25, 0.375, 0.125], 2.0**exponent
+    large, larger = ([value * size for value in each] for each in (values, others))
+    assert standard_deviation(large) == pytest.approx(standard_deviation(values) * size, rel=1e-3)
+    pairs = [(f(values), f(large)) for f in (mean_interval, bca_interval)]
+    pairs.append((welch_interval(values, others), welch_interval(large, larger)))
+    for unit, scaled in pairs:
+        assert (scaled.low, scaled.high) == pytest.approx((unit.low * size, unit.high * size), rel=1e-3)
+        assert scaled.method == unit.method
+    assert estimate(large).mean == pytest.approx(estimate(values).mean * size, rel=1e-3)

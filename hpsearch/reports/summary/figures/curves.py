@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
@@ -168,10 +168,16 @@ def _trace(trials: Sequence[Curve], style: Trace, sd: float | None) -> Trace:
         **{"type": "scatter", "mode": "markers" if lone else "lines", "showlegend": False, **style},
         "marker": {"color": style["line"]["color"], "symbol": "x", "size": 7},
         "x": np.concatenate(xs).astype(np.float32),
-        "y": np.concatenate(ys).astype(np.float32),
+        "y": _compact(np.concatenate(ys)),
         "customdata": np.concatenate(who).astype(np.int32),
         "hovertemplate": _HOVER + ("<br>%{fullData.name}" if style["name"] else "") + "<extra></extra>",
     }
+
+
+def _compact(y: Array) -> NDArray[np.floating]:
+    """Return values in four bytes each, unless one is too large or too small for these."""
+    sizes, fits = np.abs(y[np.isfinite(y) & (y != 0)]), np.finfo(np.float32)
+    return y.astype(np.float32) if np.all((sizes > fits.tiny) & (sizes < fits.max)) else y
 
 
 def _trend(y: Array, sd: float) -> Array:
