@@ -302,8 +302,10 @@ def _study(given: Any, words: Words, searches: bool, study_file: Path | None) ->
     for key in given or {}:
         if key not in STUDY_KEYS:
             raise ConfigError(f"study.{key}: no such key{nearest(key, STUDY_KEYS)} (from {source})")
-    defaults = {"name": None, "question": "", "seeds": 1, "restart": False}
+    defaults = {"name": None, "question": "", "seeds": 1, "restart": False, "grow": None}
     study = {**defaults, **(given or {})}
+    if study["grow"] is not None:
+        study["name"] = _grown_name(study, source)
     if study["name"] is None:
         study["name"] = study_name(words, searches)
     elif not isinstance(study["name"], str) or not _NAME.fullmatch(study["name"]) or study["name"] == SINGLE:
@@ -312,6 +314,20 @@ def _study(given: Any, words: Words, searches: bool, study_file: Path | None) ->
             f"and not '{SINGLE}' (from {source})"
         )
     return study
+
+
+def _grown_name(study: Mapping[str, Any], source: str) -> Any:
+    """Return the name of the study that goes on in another space."""
+    grow, name = study["grow"], study["name"]
+    if study["restart"]:
+        raise ConfigError(
+            f"study.grow = {grow} and study.restart = true: a study goes on or starts again (from {source})"
+        )
+    if name not in (None, grow):
+        raise ConfigError(
+            f"study.grow = {grow} and study.name = {name}: a study goes on under its own name (from {source})"
+        )
+    return grow
 
 
 def _keys_of(study_file: Path | None) -> frozenset[str]:

@@ -56,6 +56,7 @@ OWN: Mapping[str, Rule] = {
     "ablation.seeds": count(),
     "ablation.epochs": optional(count()),
     "study.name": text,
+    "study.grow": optional(text),
     "study.question": text,
     "study.seeds": count(),
     "study.restart": flag,

@@ -15,7 +15,7 @@ from hpsearch.base.outcome import PointOutcome
 from hpsearch.base.types import TrialState, Widening
 from hpsearch.base.words import count
 from hpsearch.search.extension import Ranges, copied, is_proven, widened, withdrawn
-from hpsearch.search.optuna_internals import reopened
+from hpsearch.search.optuna_internals import given_params, reopened
 from hpsearch.search.prior import Prior
 from hpsearch.search.proposals import UniqueSampler
 from hpsearch.search.samplers import QueueSampler
@@ -91,13 +91,18 @@ class AskTell:
         Returns:
             Whether there are such points.
         """
-        cells = list(self._ranges.known)
+        cells = [*self._ranges.known, *(self._queue.cells(self.space) if self._queue is not None else ())]
+        if not cells:
+            return False
+        there = {self.space.key(given_params(trial)) for trial in self.trials()}
+        for cell in cells:
+            key = self.space.key(cell)
+            if key not in there:
+                there.add(key)
+                self.study.enqueue_trial(cell)
         if self._queue is not None:
-            cells += [cell for cell in self._queue.cells(self.space) if cell not in self._ranges.known]
-            self._cells = len(cells)
-        for cell in cells[len(self.trials()) :]:
-            self.study.enqueue_trial(cell)
-        return bool(cells)
+            self._cells = len(self.trials())
+        return True
 
     def ask(self) -> optuna.Trial:
         """Return a new point."""

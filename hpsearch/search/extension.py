@@ -58,7 +58,7 @@ class Extension:
             if key not in keys:
                 raise SpaceError(f"extend.limits names {key}, which is not searched{nearest(key, keys)}")
             for parameter in filter(_is_range, space.parameters):
-                first, last = _ends(parameter)
+                first, last = ends_of(parameter)
                 if parameter.key == key and not (_or(low, -math.inf) <= first and last <= _or(high, math.inf)):
                     raise SpaceError(
                         f"extend.limits.{key} = [{low}, {high}]: the range {parameter.expression} goes beyond them"
@@ -92,7 +92,7 @@ class Extension:
         return (asked or widening.key in ranges.ruled(best)) and ranges.allowed({**best, widening.key: end})
 
     def _widening(self, parameter: Parameter, original: Parameter, best: Mapping[str, Any]) -> Widening | None:
-        (low, high), value = _ends(parameter), best[parameter.key]
+        (low, high), value = ends_of(parameter), best[parameter.key]
         place = _place(parameter, value)
         if EDGE <= place <= 1 - EDGE:
             return None
@@ -105,9 +105,9 @@ class Extension:
 
     def _end(self, parameter: Parameter, original: Parameter, side: str) -> float:
         """Return where a side lies after one more widening, or where it is when it may not move."""
-        low, high = _ends(parameter)
-        first_low, first_high = _ends(original)
-        log = _is_log(parameter)
+        low, high = ends_of(parameter)
+        first_low, first_high = ends_of(original)
+        log = is_log(parameter)
         step = 10.0 if log else (first_high - first_low) / 2
         lower, upper = self.limits.get(parameter.key, (None, None))
         if side == "low":
@@ -155,14 +155,14 @@ def widened(space: Space, widenings: list[Widening]) -> Space:
     """Return a space with other ends: wider ones, or those of a widening that is taken back."""
     table = space.to_dict()
     kinds = {parameter.name: parameter for parameter in space.parameters}
-    ends = {widening.name: _ends(kinds[widening.name]) for widening in widenings}
+    ends = {widening.name: ends_of(kinds[widening.name]) for widening in widenings}
     for widening in widenings:
         parameter, (low, high) = kinds[widening.name], ends[widening.name]
         low, high = (widening.new[0], high) if widening.side == "low" else (low, widening.new[1])
         ends[widening.name] = low, high
         whole = isinstance(parameter.distribution, IntDistribution)
         text = f"int(interval({low}, {high}))" if whole else f"interval({float(low)!r}, {float(high)!r})"
-        table[widening.name] = f"tag(log, {text})" if _is_log(parameter) else text
+        table[widening.name] = f"tag(log, {text})" if is_log(parameter) else text
     return Space.parse(table)
 
 
@@ -196,7 +196,7 @@ def withdrawn(widening: Widening, space: Space, trials: list[FrozenTrial]) -> Wi
     beyond = [trial for trial in trials if _is_beyond(widening, space, trial)]
     if len(beyond) < FEWEST_BEYOND or not all(map(_failed, beyond)):
         return None
-    low, high = _ends(parameter)
+    low, high = ends_of(parameter)
     new = (widening.old[0], high) if widening.side == "low" else (low, widening.old[1])
     return replace(widening, old=(low, high), new=new, failed=len(beyond))
 
@@ -231,10 +231,7 @@ def copied(study: optuna.Study, name: str, space: Space, untold: Collection[int]
     Returns:
         The new study, without a sampler of its own.
     """
-    generation = int(study.study_name.rpartition("+")[2]) + 1 if study.study_name != name else 1
-    new = optuna.create_study(
-        storage=storage_of(study), study_name=f"{name}+{generation}", directions=study.directions, pruner=study.pruner
-    )
+    new = successor(study, name)
     distributions = space.distributions()
     for trial in study.get_trials(deepcopy=False):
         new.add_trial(_under(_running(trial) if trial.number in untold else trial, space, distributions))
@@ -261,21 +258,48 @@ def _running(trial: FrozenTrial) -> FrozenTrial:
     )
 
 
+def successor(study: optuna.Study, name: str) -> optuna.Study:
+    """Return a new, empty Optuna study that takes the place of another one of the search of this name."""
+    generation = int(study.study_name.rpartition("+")[2]) + 1 if study.study_name != name else 1
+    return optuna.create_study(
+        storage=storage_of(study), study_name=f"{name}+{generation}", directions=study.directions, pruner=study.pruner
+    )
+
+
 def _under(trial: FrozenTrial, space: Space, distributions: Mapping[str, Any]) -> FrozenTrial:
-    """Return a trial under other distributions; what CMA-ES keeps in it belongs to the old ranges."""
+    """Return a trial under other distributions, as failed where it lies outside of them."""
     active = space.flat(space.active(trial.params))
     outside = {name for name, value in trial.params.items() if not is_inside(distributions[name], value)}
-    inside = not outside & active.keys()
-    idle = {name: distributions[name].low for name in outside - active.keys()}
+    if outside & active.keys():
+        return rewritten(trial, trial.params, trial.distributions, TrialState.FAIL)
+    idle = {name: distributions[name].low for name in outside}
+    return rewritten(trial, trial.params | idle, distributions)
+
+
+def rewritten(
+    trial: FrozenTrial,
+    params: Mapping[str, Any],
+    distributions: Mapping[str, Any],
+    state: TrialState | None = None,
+) -> FrozenTrial:
+    """Return a trial with other values, for another Optuna study.
+
+    Args:
+        trial: keeps its number, its reports and its attributes, but for those of CMA-ES, which belong to the ranges.
+        params: Optuna's values by flat name.
+        distributions: what they are drawn from.
+        state: None for that of the trial; one that is FAIL has no score.
+    """
+    state = state or trial.state
     return FrozenTrial(
         number=trial.number,
-        state=trial.state if inside else TrialState.FAIL,
+        state=state,
         value=None,
-        values=trial.values if inside else None,
+        values=None if state is TrialState.FAIL else trial.values,
         datetime_start=trial.datetime_start,
         datetime_complete=trial.datetime_complete,
-        params=trial.params | (idle if inside else {}),
-        distributions={name: distributions[name] for name in trial.params} if inside else trial.distributions,
+        params=dict(params),
+        distributions={name: distributions[name] for name in params},
         user_attrs=trial.user_attrs,
         system_attrs=without_cma_state(trial.system_attrs),
         intermediate_values=trial.intermediate_values,
@@ -287,12 +311,14 @@ def _is_range(parameter: Parameter) -> bool:
     return parameter.values is None
 
 
-def _is_log(parameter: Parameter) -> bool:
+def is_log(parameter: Parameter) -> bool:
+    """Return whether a hyperparameter is searched on a logarithmic scale."""
     distribution = parameter.distribution
     return isinstance(distribution, IntDistribution | FloatDistribution) and bool(distribution.log)
 
 
-def _ends(parameter: Parameter) -> tuple[float, float]:
+def ends_of(parameter: Parameter) -> tuple[float, float]:
+    """Return both ends of a range."""
     distribution = parameter.distribution
     assert isinstance(distribution, IntDistribution | FloatDistribution)
     return distribution.low, distribution.high
@@ -300,8 +326,8 @@ def _ends(parameter: Parameter) -> tuple[float, float]:
 
 def _place(parameter: Parameter, value: float) -> float:
     """Return where a value lies between the low end (0) and the high end (1) of its range, on its own scale."""
-    low, high = _ends(parameter)
-    if _is_log(parameter):
+    low, high = ends_of(parameter)
+    if is_log(parameter):
         return math.log(value / low) / math.log(high / low) if high > low else 0.5
     return (value - low) / (high - low) if high > low else 0.5
 

@@ -1,6 +1,5 @@
 """What a study is asked for: another sampler's proposals, each of them a point that was not tried yet."""
 
-import json
 import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -187,12 +186,13 @@ class UniqueSampler(BaseSampler):
                 self._last = other.number
 
     def _note(self, point: Mapping[str, Any], number: int) -> None:
-        self._first.setdefault(_key(self._space.active(point)), number)
+        self._first.setdefault(self._space.key(point), number)
 
     def _is_new(self, point: Mapping[str, Any], number: int) -> bool:
         """Return whether a point meets the constraints and was not tried before."""
-        params = self._space.active(point)
-        return self._space.allows(params) and self._first.get(_key(params), number) == number
+        if not self._space.allows(self._space.active(point)):
+            return False
+        return self._first.get(self._space.key(point), number) == number
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -211,10 +211,6 @@ class UniqueSampler(BaseSampler):
     def reseed_rng(self) -> None:
         """Pass on."""
         self.inner.reseed_rng()
-
-
-def _key(params: Mapping[str, Any]) -> str:
-    return json.dumps(params, sort_keys=True)
 
 
 def promise(

@@ -5,6 +5,7 @@ Optuna is asked a flat, static space: every key of every branch. A conditional k
 asked for the first, whose place in its list the others share.
 """
 
+import json
 import random
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -100,6 +101,10 @@ class Space:
                 params[parameter.key] = parameter.decode(flat[parameter.asked_as])
         return params
 
+    def key(self, flat: Mapping[str, Any]) -> str:
+        """Return the same text for the values of one point, whatever its inactive ones are."""
+        return json.dumps(self.active(flat), sort_keys=True)
+
     def flat(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return Optuna's values of active hyperparameters by flat name: the inverse of `active`."""
         flat: dict[str, Any] = {}
@@ -151,15 +156,32 @@ class Space:
         for key in params:
             if key not in keys:
                 raise SpaceError(f"{key} is not searched{nearest(key, keys)}")
-        active: dict[str, Any] = {}
-        for parameter in self.parameters:
-            if holds(parameter.condition, active):
-                if parameter.key not in params:
-                    raise SpaceError(f"{parameter.key} is missing")
-                active[parameter.key] = parameter.resolve(params[parameter.key])
+        flat = self.picked(params)
+        active = self.active(flat)
         unused = [key for key in params if key not in active]
         if unused:
             raise SpaceError(f"{unused[0]} is not searched where {_chosen(self.parameters, active)}")
+        return flat
+
+    def picked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return Optuna's values of the point that a table gives, which may hold other keys too.
+
+        Args:
+            values: at least one for every hyperparameter that is active at the point, by dotted key.
+
+        Returns:
+            The values by flat name, without the inactive ones.
+
+        Raises:
+            SpaceError: for a key that is missing, values that are not zipped together or do not meet the constraints; a
+                value outside its range raises one too.
+        """
+        active: dict[str, Any] = {}
+        for parameter in self.parameters:
+            if holds(parameter.condition, active):
+                if parameter.key not in values:
+                    raise SpaceError(f"{parameter.key} is missing")
+                active[parameter.key] = parameter.resolve(values[parameter.key])
         flat = self.flat(active)
         for parameter in self.asked:
             if parameter.key in active and holds(parameter.condition, active) and parameter.name not in flat:

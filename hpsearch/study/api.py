@@ -82,6 +82,7 @@ def run_search(
     storage: str = "journal",
     tracker: str = "mlflow",
     name: str | None = None,
+    grow: str | None = None,
     overrides: Sequence[str] = (),
     observer: Observer | None = None,
 ) -> StudyOutcome:
@@ -120,6 +121,8 @@ def run_search(
         storage: an option of the group ``storage``.
         tracker: an option of the group ``tracker``; ``none``: the study's folder alone.
         name: of the study; the function's name by default.
+        grow: name of a study to go on with although the space is another one now, which holds every point of it: an
+            argument that is new in the space has the value that it had.
         overrides: further Hydra overrides, such as ``launcher.workers=4`` or ``sampler.n_startup_trials=20``.
         observer: shows progress; by default nothing is shown.
 
@@ -158,7 +161,8 @@ def run_search(
         *(space_word(_trainer_name(name), _of_arguments(name, given)) for name, given in searched.items()),
         *_objective_words(wanted),
         *(f"budget.{key}={value_text(value)}" for key, value in budget.items() if value is not None),
-        *(f"study.seeds={seeds}", f"study.name={value_text(name or trial_fn.__name__)}"),
+        *(f"study.seeds={seeds}", f"study.name={value_text(name or grow or trial_fn.__name__)}"),
+        *((f"study.grow={value_text(grow)}",) if grow else ()),
         *(("launcher=inline",) if is_local else ()),
         *overrides,
     ]

@@ -1,6 +1,6 @@
 """The folder of a study: where it lies, its lock, and the configuration that the study was started with."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,9 +9,11 @@ from typing import Any
 import yaml
 
 from hpsearch.base import platform
+from hpsearch.base.conditions import split_name
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.files import replacement
 from hpsearch.base.keys import RUN_TIME, SINGLE
+from hpsearch.base.plain import ABSENT, copied, get, remove
 from hpsearch.config.compose import Composition, diff
 from hpsearch.search.storage import study_lock
 
@@ -75,12 +77,14 @@ def description(composition: Composition, space: Mapping[str, str]) -> dict[str,
     }
 
 
-def keep_description(folder: Path, study: Mapping[str, Any]) -> None:
+def keep_description(folder: Path, study: Mapping[str, Any], grow: Callable[[], None] | None = None) -> None:
     """Write what a study is into its folder, or compare it with what stands there.
 
     Args:
         folder: of the study; its lock is held.
         study: what it is; see `description`.
+        grow: called before another space takes the place of the one that stands there, raises an error where it cannot;
+            None where another one is refused.
 
     Raises:
         StorageError: it was started with another configuration.
@@ -89,19 +93,37 @@ def keep_description(folder: Path, study: Mapping[str, Any]) -> None:
     if not file.exists():
         write_yaml(file, study)
         return
-    old, new = _identity(read_yaml(file)), _identity(study)
-    if old != new:
+    there = read_yaml(file)
+    old, new = _identity(there), _identity(study)
+    if old == new:
+        return
+    grows = _beside_the_space(there, study) == _beside_the_space(study, there)
+    if grow is None or not grows:
         changes = "; ".join(diff(old, new).splitlines())
+        hint = f", study.grow={folder.name} to go on in the other space" if grows else ""
         raise StorageError(
             f"study '{folder.name}' was started with another configuration ({changes}); "
-            "choose another study.name, or study.restart=true to start again"
+            f"choose another study.name{hint}, or study.restart=true to start again"
         )
+    grow()
+    write_yaml(file, study)
+
+
+def _beside_the_space(study: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a study's identity that is not its space: no key that it or another one searches."""
+    config: dict[str, Any] = copied(_identity(study)["config"])
+    for key in {split_name(name)[0].partition("[")[0] for each in (study, other) for name in each["space"]}:
+        if get(config, key) is not ABSENT:
+            remove(config, key)
+    return {key: value for key, value in config.items() if key not in ("sampler", "extend")}
 
 
 def _identity(study: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a study's description that a resumed one must share."""
     config = {key: value for key, value in study["config"].items() if key not in RUN_TIME}
-    config["study"] = {key: value for key, value in config["study"].items() if key not in ("restart", "question")}
+    config["study"] = {
+        key: value for key, value in config["study"].items() if key not in ("restart", "question", "grow")
+    }
     if "stages" in config:  # what a failed gate does may change after it failed
         config["stages"] = {name: {**stage, "on_fail": ""} for name, stage in config["stages"].items()}
     return {"config": config, "space": dict(study["space"])}

@@ -22,6 +22,8 @@ from hpsearch.search.points import Environment
 from hpsearch.search.prior import PRIOR, PriorPoint
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study
+from hpsearch.study.folder import study_folder
+from hpsearch.study.grow import check_growth, in_present_space
 from hpsearch.study.plan import Search, plan_search
 from hpsearch.study.prior import load_prior
 from hpsearch.study.session import StudySession
@@ -102,14 +104,17 @@ def run_one_search(
     with StudySession(composition, observer, launcher, restart=not store.persistent) as session:
         for key in composition.fixed if within is None else ():
             observer.line(f"{key} is fixed on the command line and not searched")
-        is_new, prior = session.is_new, search.prior
+        is_new, prior, grows = session.is_new, search.prior, composition.config["study"]["grow"] is not None
+        if grows:
+            study_folder(composition.study_name)
         told = load_prior(prior, search.space, search.objective) if is_new and prior else None
-        if is_new:
+        if is_new or grows:
             session.check(search.representatives())
-        session.open(search.space.to_dict(), **_fields(search, within))
+        grow = partial(check_growth, search, session.folder) if grows else None
+        session.open(search.space.to_dict(), grow, **_fields(search, within))
         with driver_of(search, store, session, told) as driver:
             todo = driver.resume()
-            if todo and not is_new:
+            if todo and not (is_new or grows):
                 session.check(search.representatives())
             outcome = driver.run()
             session.workers.stop()
@@ -178,7 +183,7 @@ def driver_of(
     storage: OpenStore = store.open(session.folder)
     try:
         name = present_study(storage.storage, session.folder.name)
-        study = open_study(storage, name, search.pruner, search.objective)
+        study = in_present_space(open_study(storage, name, search.pruner, search.objective), search, session)
         widened = study.user_attrs.get(SPACE)
         yield Driver(
             study=study,

@@ -1,7 +1,7 @@
 """A study while a command works on it: its folder and lock, its record and the copy of that, its workers."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -79,18 +79,21 @@ class StudySession:
         """Let a worker build every configuration, by the words that an error adds; see `Workers.check`."""
         self.workers.check(configs)
 
-    def open(self, space: Mapping[str, str] | None = None, **fields: Any) -> None:
+    def open(
+        self, space: Mapping[str, str] | None = None, grow: Callable[[], None] | None = None, **fields: Any
+    ) -> None:
         """Lock the folder, compare or write `STUDY_FILE`, begin the record and its copy.
 
         Args:
             space: expressions by flat name; None for single trials, which share a folder and are no study.
+            grow: called before the study goes on in another space, see `keep_description`.
             fields: more of the record's ``open`` line.
         """
         self._say_where_time_is_looked_at()
         self._stack.enter_context(folder_lock(self.folder))
         opened: dict[str, Any] = {"name": self.folder.name}
         if space is not None:
-            moved = self._claim(space)
+            moved = self._claim(space, grow)
             question = self.composition.config["study"]["question"]
             opened |= {"question": question, "space": dict(space), **_objective_fields(self.objective)}
             fields |= {"restart": True} if moved else {}
@@ -108,13 +111,13 @@ class StudySession:
                 f"{', '.join(limits)}: looked at between reports only, as trials run in this process; none is killed"
             )
 
-    def _claim(self, space: Mapping[str, str]) -> bool:
+    def _claim(self, space: Mapping[str, str], grow: Callable[[], None] | None) -> bool:
         """Make the locked folder this study's; return whether an earlier one was moved aside."""
         moves = self._restart and (self.folder / STUDY_FILE).exists()
         if moves:
             self.observer.line(f"the earlier study is kept in {move_aside(self.folder)}")
             self._stack.enter_context(folder_lock(self.folder))
-        keep_description(self.folder, description(self.composition, space))
+        keep_description(self.folder, description(self.composition, space), grow)
         return moves
 
     def _close(

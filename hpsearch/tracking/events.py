@@ -2,7 +2,7 @@
 
 `<study folder>/events/POINT-SEED-FOLD.jsonl` holds a trial's lines in the order they happened:
 
-- ``spec``: what is trained; the first line.
+- ``spec``: what is trained; the first line. A later one says that the same training has other keys searched.
 - ``start``: an attempt begins. It is also a cut: reports of epochs after its ``epoch`` that stand before it are void.
 - ``report``: an epoch's metrics.
 - ``state``: a new state, with score and reason.

@@ -51,6 +51,12 @@ class Record:
             }
             self._append(stem, event)
 
+    def params(self, trial: TrialId, params: Mapping[str, Any]) -> None:
+        """Record that other keys of a trial are searched than when it was specified; what it trains is the same."""
+        fold = self._trial(trial)
+        assert fold.spec is not None, f"trial {trial} has no record"
+        self._append(trial.stem, {**fold.spec, "params": dict(params)}, durable=True)
+
     def message(self, trial: TrialId, message: Message) -> bool:
         """Record a message of a running trial.
 

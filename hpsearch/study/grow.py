@@ -1,0 +1,135 @@
+"""A study that goes on in another space: its points as points of that space, its record and its search with them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from hpsearch.base import platform
+from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.plain import ABSENT, flatten, get
+from hpsearch.config.build import own_loop
+from hpsearch.config.compose import PATHS
+from hpsearch.search.extension import SPACE
+from hpsearch.search.growth import GIVEN, reaching, regrown
+from hpsearch.search.space import Space
+from hpsearch.study.folder import STUDY_FILE, read_yaml
+from hpsearch.study.plan import Search
+from hpsearch.study.session import StudySession
+from hpsearch.tracking.events import TrialRecord, read_study, read_trials
+
+
+def check_growth(search: Search, folder: Path) -> None:
+    """Refuse a space in which a point of a study cannot be expressed, by a StorageError that names the first one.
+
+    Args:
+        search: in the new space.
+        folder: of the study.
+    """
+    space = reaching(search.space, *_spaces(folder))
+    for record in _firsts(read_trials(folder)):
+        expressed(search, space, record)
+
+
+def in_present_space(study: optuna.Study, search: Search, session: StudySession) -> optuna.Study:
+    """Return the Optuna study of a search in the space that its words give now.
+
+    Args:
+        study: as it was left.
+        search: what is searched now.
+        session: is open.
+
+    Returns:
+        The study itself where the space is the same, else a new one with every point, which are points of the new space
+        in the record too. Points that cannot be expressed raise a StorageError.
+    """
+    words = search.space.to_dict()
+    if study.user_attrs.get(GIVEN, words) == words:
+        study.set_user_attr(GIVEN, words)
+        return study
+    given = Space.parse(study.user_attrs[GIVEN])
+    present = Space.parse(study.user_attrs.get(SPACE, study.user_attrs[GIVEN]))
+    space = reaching(search.space, present, given)
+    points = {
+        trial.number: {**_values(space, search.composition.config), **present.active(trial.params)}
+        for trial in study.get_trials(deepcopy=False)
+    }
+    records = read_trials(session.folder)
+    points |= {record.id.point: expressed(search, space, record) for record in _firsts(records)}
+    for record in records:
+        if record.params != points[record.id.point]:
+            session.record.params(record.id, points[record.id.point])
+    session.record.flush()
+    session.observer.line(f"study '{session.folder.name}' goes on in another space, with {len(points)} points so far")
+    return regrown(study, session.folder.name, search.space, space, points)
+
+
+def expressed(search: Search, space: Space, record: TrialRecord) -> dict[str, Any]:
+    """Return the hyperparameters that a point has in another space, where its trial is trained as it was.
+
+    Args:
+        search: in that space.
+        space: as far as it reaches.
+        record: of a trial of the point; a key that is searched now has the value that it had there.
+
+    Raises:
+        StorageError: there are none.
+    """
+    why = ""
+    for options in _options(space, record.params):
+        values = {**_values(space, record.config), **options, **record.params}
+        try:
+            params = space.active(space.picked(values))
+            trained = search.composition.trial(params, record.id.seed, record.id.fold).config
+        except ConfigError as error:
+            why = why or str(error)
+            continue
+        differences = list(_differences(record.config, trained, params))
+        if not differences:
+            return params
+        why = why or "; ".join(differences)
+    raise StorageError(
+        f"study.grow = {search.composition.study_name}: point {record.id.point} is none of the new space ({why}); "
+        "choose a space that holds every point, or another study.name"
+    )
+
+
+def _spaces(folder: Path) -> tuple[Space, Space]:
+    """Return the space that a study has come to, and the one that its user gave."""
+    given = Space.parse(read_yaml(folder / STUDY_FILE)["space"])
+    return Space.parse(read_study(folder).get("space") or given.to_dict()), given
+
+
+def _firsts(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the first trial of every point."""
+    return list({record.id.point: record for record in reversed(records)}.values())
+
+
+def _options(space: Space, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the options of groups that a point has no option of, as which its trials say in full what they are."""
+    groups = {p.key: p.values or () for p in space.parameters if p.is_group and p.key not in params}
+    for options in product(*groups.values()):
+        yield dict(zip(groups, options, strict=True))
+
+
+def _values(space: Space, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a trial's configuration has at the keys that are searched, or its own training loop by default."""
+    function = own_loop(config["trainer"], config["plugins"])
+    defaults = {
+        f"trainer.{name}": parameter.default
+        for name, parameter in (platform.parameters(function) if function else {}).items()
+        if parameter.default is not parameter.empty
+    }
+    values = {parameter.key: get(config, parameter.key) for parameter in space.parameters if not parameter.is_group}
+    return defaults | {key: value for key, value in values.items() if value is not ABSENT}
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what two trials do not share, but for where things lie and what a training loop had by default."""
+    before, after = flatten(old), flatten(new)
+    for key in sorted(before.keys() | after.keys()):
+        by_default = key not in before and key in params
+        if key not in PATHS and not by_default and before.get(key, ABSENT) != after.get(key, ABSENT):
+            yield f"{key}: {before.get(key)} -> {after.get(key)}"
