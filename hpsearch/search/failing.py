@@ -1,8 +1,6 @@
 """Ending a search of which nothing works: its first points fail, and alike."""
 
-import math
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -36,28 +34,33 @@ class FirstFailures:
 
     def add(self, failed: FailedPoint) -> None:
         """Note a point that failed."""
-        self._failed.append(failed)
+        if self._most is not None:
+            self._failed.append(failed)
 
     def forget(self) -> None:
         """Note that a point came to another end: from now on a failure is that of a single point."""
         self._most = None
+        self._failed.clear()
 
-    def why(self, running: Collection[int], reached: int) -> str:
+    def __len__(self) -> int:
+        """Return how many points have failed so far, 0 once one has not."""
+        return len(self._failed)
+
+    def why(self, reached: int) -> str:
         """Return the error that ends the search, or the empty string.
 
         Alike are points whose trials raised the same type of error at the same line, or whose workers died.
 
         Args:
-            running: the points that train; a failure counts once those that were asked before have ended.
             reached: the epoch to which a point came that trains or waits; a failure before it is that of a single
                 point.
         """
         if self._most is None:
             return ""
-        first = [each for each in self._failed if each.epoch >= reached and each.point < min(running, default=math.inf)]
-        alike = Counter(each.failed_at for each in first).most_common(1)
+        failed = [each for each in self._failed if each.epoch >= reached]
+        alike = Counter(each.failed_at for each in failed).most_common(1)
         if not alike or alike[0][1] < self._most:
             return ""
-        error = next(each for each in first if each.failed_at == alike[0][0])
-        where = f" ({error.failed_at})" if error.failed_at else ""
+        error = next(each for each in failed if each.failed_at == alike[0][0])
+        where = "" if error.failed_at in ("", error.reason) else f" ({error.failed_at})"
         return f"budget.failures = {self._most}: so many points failed alike and none worked: {error.reason}{where}"

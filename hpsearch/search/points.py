@@ -153,9 +153,11 @@ class OpenPoints:
 
     def why_none_works(self) -> str:
         """Return the error that the first points failed of alike, or the empty string."""
-        running = {trial.id.point: trial.epoch for trial in self.pool.running()}
+        if not self._first_failures:
+            return ""
+        running = [trial.epoch for trial in self.pool.running()]
         waiting = [point.paused.epochs for point in self._points.values() if point.paused]
-        return self._first_failures.why(running, max([*running.values(), *waiting], default=0))
+        return self._first_failures.why(max(running + waiting, default=0))
 
     @property
     def settled(self) -> int:
