@@ -1,6 +1,8 @@
 """What proposes points when the user does not say how: evenly spread ones, then what is learned of them."""
 
 import warnings
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,12 @@ from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base.errors import check_float, check_int
 from hpsearch.base.rng import address
-from hpsearch.search.optuna_internals import is_of_no_study
+from hpsearch.search.effects import main_effects
+from hpsearch.search.optuna_internals import all_trials, given_params, is_of_no_study, tpe_promise
 from hpsearch.search.samplers import Sobol
+
+SMALL = 1000
+"""In a space of so many points at most all of them are compared."""
 
 
 class AutoSampler(Sobol):
@@ -31,6 +37,11 @@ class AutoSampler(Sobol):
       scale by a normal deviate of `spread`. Parents are drawn from the `parents` points that came furthest in training
       and, of these, were best; of several objectives, from the points that no other beats.
 
+    In a space of at most `SMALL` points the model begins after `few` points, once as many as half of them have a score,
+    and says of all that were not tried which is the most promising. For every second point it is asked what the values
+    of the hyperparameters add to the score each for itself (see `main_effects`), because there a wrong guess is again
+    to cost no more than a factor of two; of several objectives it is not.
+
     Where points of another study are told there is a model from the first point on, so none is only spread.
 
     Infeasible points are no parents, and the worst to the model. Each proposal is a function of the seed, the point's
@@ -41,6 +52,7 @@ class AutoSampler(Sobol):
         parents: so many points have offspring.
         spread: standard deviation of the moves, as a share of a range.
         candidates: of the model, from which the most promising is taken.
+        few: so many evenly spread points first in a small space.
         seed: of the scrambling, the offspring and the model.
     """
 
@@ -50,32 +62,75 @@ class AutoSampler(Sobol):
         parents: int = 5,
         spread: float = 0.3,
         candidates: int = 24,
+        few: int = 10,
         seed: int | None = None,
     ) -> None:
         check_int("sampler.startup", startup, 1)
         check_int("sampler.parents", parents, 1)
         check_float("sampler.spread", spread, "[0, inf)")
         check_int("sampler.candidates", candidates, 1)
+        check_int("sampler.few", few, 2)
         super().__init__(seed=seed)
         self.startup = startup
         self.parents = parents
         self.spread = spread
         self.candidates = candidates
+        self.few = few
+        self._asked_for = -1
+        self._asks = 0
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return the next point: evenly spread, or learned."""
+        """Return the next point: evenly spread, or learned; another one of the learned where it is asked again."""
+        self._asks = self._asks + 1 if trial.number == self._asked_for else 0
+        self._asked_for = trial.number
         spread = super().sample_relative(study, trial, search_space)
+        known = study.get_trials(deepcopy=False)
         number = trial.number - self._known
+        if self._is_in_reach(number, known):
+            return spread | self._most_promising(study, trial, spread)
         if number < self._spread_first or (number - self._spread_first) % 2 == 0:
             return spread
-        known = study.get_trials(deepcopy=False)
-        scored = sum(each.state is OptunaState.COMPLETE for each in known)
-        if scored >= self.startup or any(map(is_of_no_study, known)):
+        if self._has_model(known):
             searched = {name: each for name, each in search_space.items() if not each.single()}
             return spread | self._model(trial.number).sample_relative(study, trial, searched)
         return self._offspring(_best(study, known, self.parents), trial.number) or spread
+
+    def promise(self, study: Study, trial: FrozenTrial, points: Sequence[Mapping[str, Any]]) -> Sequence[float] | None:
+        """Return log l(x) / g(x) of each point by the model; None while there is none."""
+        known = study.get_trials(deepcopy=False)
+        if self._space is None or not (self._has_model(known) or self._is_in_reach(trial.number - self._known, known)):
+            return None
+        return tpe_promise(self._model(trial.number), study, self._space.distributions(), points)
+
+    def _has_model(self, known: Sequence[FrozenTrial]) -> bool:
+        return _scored(known) >= self.startup or any(map(is_of_no_study, known))
+
+    def _is_in_reach(self, number: int, known: Sequence[FrozenTrial]) -> bool:
+        """Return whether the space is small and most of its points so far have a score."""
+        size = self._space.size() if self._space else None
+        return size is not None and size <= SMALL and _scored(known) >= max(self.few, number / 2)
+
+    def _most_promising(self, study: Study, trial: FrozenTrial, spread: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the point that a model likes best among those that were not tried; empty where all were."""
+        assert self._space is not None
+        tried = {self._space.key(given_params(each)) for each in all_trials(study) if each.number != trial.number}
+        points = [{**spread, **cell} for key, cell in self._cells.items() if key not in tried]
+        if not points:
+            return {}
+        feasible = list(filter(_is_feasible, study.get_trials(deepcopy=False)))
+        if (trial.number - self._known) % 2 == 0 and len(study.directions) == 1 and len(feasible) > 1:
+            sign = 1 if study.direction is StudyDirection.MAXIMIZE else -1
+            scores = [sign * each.values[0] for each in feasible]
+            return points[int(np.argmax(main_effects(self._space, [each.params for each in feasible], scores, points)))]
+        promises = self.promise(study, trial, points)
+        return {} if promises is None else points[int(np.argmax(promises))]
+
+    @cached_property
+    def _cells(self) -> dict[str, dict[str, Any]]:
+        """Every point of a small space by its key."""
+        return {self._space.key(cell): cell for cell in self._space.cells()} if self._space else {}
 
     def _member(self, number: int) -> dict[str, Any]:
         """Return the next member: every second one of a Sobol sequence would lie in half of the space."""
@@ -93,14 +148,18 @@ class AutoSampler(Sobol):
                 n_ei_candidates=self.candidates,
                 multivariate=True,
                 constant_liar=False,
-                seed=address(self._seed or 0, "model", number) % 2**32,
+                seed=self._seed_for("model", number),
             )
+
+    def _seed_for(self, what: str, number: int) -> int:
+        again = (self._asks,) if self._asks else ()
+        return address(self._seed or 0, what, number, *again) % 2**32
 
     def _offspring(self, parents: list[FrozenTrial], number: int) -> dict[str, Any]:
         """Return a child of two parents, which may be the same; empty without parents."""
         if not parents or self._space is None:
             return {}
-        rng = np.random.default_rng(address(self._seed or 0, "offspring", number) % 2**32)
+        rng = np.random.default_rng(self._seed_for("offspring", number))
         pair = [parents[i] for i in rng.integers(len(parents), size=2)]
         child = {}
         for parameter in self._space.asked:
@@ -108,6 +167,19 @@ class AutoSampler(Sobol):
             inside = 1 - abs(1 - share % 2)  # reflected at both ends
             child[parameter.name] = parameter.from_unit(min(inside, np.nextafter(1, 0)))
         return child
+
+
+def _is_feasible(trial: FrozenTrial) -> bool:
+    """Return whether a point has trained to its end and is feasible."""
+    return trial.state is OptunaState.COMPLETE and _is_allowed(trial)
+
+
+def _is_allowed(trial: FrozenTrial) -> bool:
+    return all(value <= 0 for value in trial.constraints.values())
+
+
+def _scored(known: Sequence[FrozenTrial]) -> int:
+    return sum(each.state is OptunaState.COMPLETE for each in known)
 
 
 def _best(study: Study, trials: list[FrozenTrial], most: int) -> list[FrozenTrial]:
@@ -120,7 +192,7 @@ def _best(study: Study, trials: list[FrozenTrial], most: int) -> list[FrozenTria
         curve = [sign * each.intermediate_values[step] for step in sorted(each.intermediate_values)]
         ended = each.state is OptunaState.COMPLETE and each.value is not None
         score = [sign * each.value] if ended and each.value is not None else curve[-1:]
-        if score and all(value <= 0 for value in each.constraints.values()):
+        if score and _is_allowed(each):
             furthest = max(each.intermediate_values, default=0)
             ranked.setdefault((not ended, -furthest, *score, *curve), each)
     return [ranked[key] for key in sorted(ranked)[:most]]

@@ -17,7 +17,7 @@ from hpsearch.search.prior import Prior
 from hpsearch.search.samplers import SpaceAware
 from hpsearch.search.space import Space
 
-MAX_ASKS = 16
+MAX_ASKS = 4
 """So often a model is asked for one point."""
 MAX_REDRAWS = 1000
 """So many random points are drawn for one that is new."""
@@ -190,7 +190,7 @@ class UniqueSampler(BaseSampler):
 
     def _is_new(self, point: Mapping[str, Any], number: int) -> bool:
         """Return whether a point meets the constraints and was not tried before."""
-        if not self._space.allows(self._space.active(point)):
+        if self._space.constraints and not self._space.allows(self._space.active(point)):
             return False
         return self._first.get(self._space.key(point), number) == number
 

@@ -1,9 +1,11 @@
 """The sampler for who names none: what is proposed."""
 
+import numpy as np
 import optuna
 import pytest
 
 from hpsearch.search.auto import AutoSampler
+from hpsearch.search.effects import main_effects
 from hpsearch.search.proposals import UniqueSampler
 from hpsearch.search.samplers import Sobol
 from hpsearch.search.space import Space
@@ -98,3 +100,65 @@ def test_a_small_space_is_tried_entirely():
         seen.add(str(space.active(trial.params)))
         study.tell(trial, 0.0)
     assert len(seen) == space.size()
+
+
+SUMS = Space.parse({f"x{i}": "choice(0, 1, 9)" for i in range(4)})
+
+
+def asked_of_sums(sampler, count, pause=frozenset()):
+    """Ask and tell the sum of a point's values; points in `pause` wait after a report."""
+    study = optuna.create_study(direction="maximize", sampler=UniqueSampler(sampler, SUMS, 0))
+    points = []
+    for number in range(count):
+        trial = study.ask(SUMS.distributions())
+        points.append(SUMS.active(trial.params))
+        score = float(sum(points[-1].values()))
+        if number in pause:
+            trial.report(score, step=1)
+        else:
+            study.tell(trial, score)
+    return study, points
+
+
+def test_in_a_small_space_the_best_of_all_that_were_not_tried_comes_after_a_few():
+    sampler = AutoSampler(few=8, seed=3)
+    study, points = asked_of_sums(sampler, 8)
+    assert points == asked_of_sums(Sobol(seed=3), 8)[1]
+    told = [trial.params for trial in study.trials]
+    for ask in range(2):
+        trial = study.ask(SUMS.distributions())
+        cells = [cell for cell in SUMS.cells() if SUMS.active(cell) not in points]
+        effects = main_effects(SUMS, told, [sum(point.values()) for point in points[:8]], cells)
+        scores = sampler.promise(study, trial, cells) if ask else effects
+        assert trial.params == cells[int(np.argmax(scores))]
+        points.append(SUMS.active(trial.params))
+    assert points[8] == dict.fromkeys(points[8], 9)
+    assert max(sum(each.values()) for each in asked_of_sums(AutoSampler(few=8, seed=3), 20)[1]) == 36
+
+
+def test_where_most_points_wait_a_small_space_is_searched_as_a_large_one():
+    waiting = set(range(40)) - set(range(0, 40, 3))
+    small, points = asked_of_sums(AutoSampler(few=8, seed=3), 32, waiting)
+    assert points == asked_of_sums(Sobol(seed=3), 32)[1]
+    assert sum(trial.state is optuna.trial.TrialState.COMPLETE for trial in small.trials) > 8
+
+
+@pytest.mark.parametrize("pause", [frozenset(), frozenset(range(6))])
+def test_asked_again_the_model_and_the_offspring_are_others(pause):
+    table = {"x": "interval(0, 1)", "y": "interval(0, 1)"}
+    space = Space.parse(table)
+
+    def asked(times):
+        sampler = AutoSampler(startup=4, seed=3)
+        study = optuna.create_study(direction="maximize", sampler=UniqueSampler(sampler, space, 0))
+        for number in range(5):
+            trial = study.ask(space.distributions())
+            if number in pause:
+                trial.report(trial.params["x"], step=1)
+            else:
+                study.tell(trial, trial.params["x"])
+        trial = study.ask()
+        return [tuple(sampler.sample_relative(study, trial, space.distributions()).values()) for _ in range(times)]
+
+    again = asked(3)
+    assert len(set(again)) == 3 and again == asked(3)
