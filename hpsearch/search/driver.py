@@ -88,7 +88,6 @@ class Driver:
     ) -> None:
         self._store = store
         self._plan = plan
-        self._launcher = launcher
         self._record = record
         self._environment = environment
         self._study = AskTell(study, make_sampler, ranges, seed, environment.observer.line)
@@ -174,18 +173,11 @@ class Driver:
         """Start what there is to start, until the user asks to stop or the time is up."""
         if self._interrupts.count and not self._was_asked_to_stop:
             self._was_asked_to_stop = True
-            seconds = self._pool.pause()
-            self._say_pausing("stopping", seconds, "; once more to stop at once")
+            self._pool.interrupt()
         elif (why := self._ending.why_time_is_up()) and not self._pool.paused:
-            seconds = self._pool.pause(why, epoch=False)
-            if self._pool.busy:
-                self._say_pausing(why, seconds)
+            self._pool.pause(why)
         elif not self._pool.paused:
             self._fill_slots()
-
-    def _say_pausing(self, why: str, seconds: float, more: str = "") -> None:
-        within = f"; what has not after {words.duration(seconds)} is killed" if self._launcher.detached else ""
-        self._environment.observer.line(f"{why}: running trials pause at the end of their epoch{within}{more}")
 
     def _fill_slots(self) -> None:
         while self._pool.free > 0 and (self._points.start_replicate() or self._promote() or self._ask()):

@@ -26,6 +26,7 @@ from hpsearch.base.types import (
     TrialState,
     epochs_of,
 )
+from hpsearch.base.words import duration
 from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent, Reported
 from hpsearch.search.results import further_scores, limited_values
 from hpsearch.search.wanted import WantedMetrics
@@ -179,24 +180,28 @@ class Pool:
         """Whether no further trial is started."""
         return bool(self._why_paused)
 
-    def pause(self, why: str = "interrupted", *, epoch: bool = True) -> float:
-        """Ask every running trial to write a checkpoint and leave, and start no other.
+    def interrupt(self) -> None:
+        """Pause because the user asks to stop: a running epoch may take as long as the longest so far."""
+        self.pause("interrupted", self._watch.longest, "; once more to stop at once")
+
+    def pause(self, why: str, epoch_sec: float = 0.0, more: str = "") -> None:
+        """Ask every running trial to write a checkpoint and leave, kill those that do not, and start no other.
 
         Args:
-            why: reason of the trials that do not leave in time and are killed.
-            epoch: whether they have the time of an epoch, the longest seen so far, beside the launcher's grace.
-
-        Returns:
-            The seconds that they have.
+            why: it is to stop, also the reason of the trials that are killed.
+            epoch_sec: what a trial may take beyond the launcher's grace.
+            more: what else is said.
         """
-        within_sec = self._launcher.grace_sec + (self._watch.longest if epoch else 0.0)
+        within_sec = self._launcher.grace_sec + epoch_sec
         self._why_paused = why
         self._pause_by = min(self._pause_by, self._watch.now + within_sec)
         for trial, live in self._running.items():
             if live.decision is None:
                 live.decision = Decision.PAUSE
                 self._launcher.decide(trial, Decision.PAUSE)
-        return within_sec
+        if self._running:
+            late = f"; what has not after {duration(within_sec)} is killed" if self._launcher.detached else ""
+            self._line(f"{why}: running trials pause at the end of their epoch{late}{more}")
 
     def abandon(self) -> None:
         """Write down that the running trials were cut off; whoever resumes the study starts them again."""

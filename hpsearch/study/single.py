@@ -205,7 +205,7 @@ def _train(
         try:
             while pool.busy or not asked.count:
                 if asked.count and not pool.paused:
-                    pool.pause()
+                    pool.interrupt()
                 pool.submit()
                 record.flush()
                 observer.update(_progress(spec.study, pool, time.time() - started, objective.metric))

@@ -177,7 +177,7 @@ def show_trial(outcome: "TrialOutcome", command: str, stream: TextIO | None = No
     for note in outcome.notes:
         out.row("note", note, "yellow")
     out.gap()
-    if outcome.state is TrialState.PAUSED:
+    if outcome.state in (TrialState.PAUSED, TrialState.WAITING):
         out.command("go on where it stopped", command)
     else:
         out.command("train it from the record and compare the curves", outcome.check_command)

@@ -84,7 +84,7 @@ def test_reports_that_arrive_after_a_pause_are_kept(tmp_path):
     pool.add(spec(0, tmp_path))
     pool.submit()
     pool.poll(0.0)
-    pool.pause()
+    pool.interrupt()
     (done,) = drain(pool)
     assert (done.result.state, done.score) == (TrialState.COMPLETE, 0.3)
     assert [r.epoch for r in record.trial(TrialId(0, 0)).reports] == [1, 2, 3]
@@ -356,13 +356,17 @@ def test_a_pause_waits_for_the_longest_epoch_so_far_and_the_grace_and_no_longer(
     pool.submit()
     for _ in range(10):
         pool.poll(0.0)
-    assert pool.pause() == 7 + fake.grace_sec
+    pool.interrupt()
+    assert lines == [
+        "interrupted: running trials pause at the end of their epoch; what has not after 17 s is killed; "
+        "once more to stop at once"
+    ]
     finished = {done.spec.id.point: done.result for done in drain(pool)}
     assert finished[0].state is TrialState.PAUSED
     assert (finished[1].state, record.trial(TrialId(1, 0)).state) == (ended, ended)
     if ended is TrialState.WAITING:
         assert finished[1].reason == "interrupted"
-        assert lines == ["trial s/1/0 did not pause in time and was killed"]
+        assert lines[1:] == ["trial s/1/0 did not pause in time and was killed"]
         assert fake.polls == 10 + 7 + fake.grace_sec + 1
 
 
