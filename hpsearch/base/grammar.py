@@ -42,7 +42,7 @@ def _key_text(key: Any) -> str:
 
 
 def _string_text(text: str) -> str:
-    if _PLAIN.fullmatch(text) and text.lower() not in _NOT_STRINGS:
+    if _PLAIN.fullmatch(text) and text.lower() not in _NOT_STRINGS and text != "None":
         return text
     escaped = re.sub(r"(\\*)'", lambda match: match[1] * 2 + r"\'", text)
     return "'" + re.sub(r"(\\+)$", lambda match: match[1] * 2, escaped) + "'"

@@ -19,6 +19,7 @@ from hpsearch.base.errors import SpaceError, nearest
 from hpsearch.base.grammar import value_text
 from hpsearch.search.parameter import Parameter, is_plain_choice
 
+_QUOTED_OR_NONE = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|(?<![\w.$/+-])None(?![\w.$/+-])""")
 MAX_RANGE = 1_000_000
 MAX_WHOLE = 2**53  # beyond, not every whole number is a float
 
@@ -78,7 +79,7 @@ def _sweep(expression: Any) -> ChoiceSweep | RangeSweep | IntervalSweep:
     if not isinstance(expression, str):
         raise SpaceError("no search expression; write choice(...), range(...) or interval(...)")
     try:
-        override = _parser().parse_override(f"key={' '.join(expression.split())}")
+        override = _parser().parse_override(f"key={_with_null(' '.join(expression.split()))}")
     except HydraException as error:
         raise SpaceError(_reason(error)) from None
     sweep = override.value()
@@ -87,6 +88,11 @@ def _sweep(expression: Any) -> ChoiceSweep | RangeSweep | IntervalSweep:
     if override.is_sweep_override():
         raise SpaceError("glob is not supported; write choice(...)")
     raise SpaceError("no search expression; write choice(...), range(...) or interval(...)")
+
+
+def _with_null(expression: str) -> str:
+    """Return an expression with Hydra's null in place of Python's None, but where that is in quotation marks."""
+    return _QUOTED_OR_NONE.sub(lambda match: match[1] or "null", expression)
 
 
 def _reason(error: HydraException) -> str:

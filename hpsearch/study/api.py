@@ -16,6 +16,7 @@ from hpsearch.base.grammar import value_text
 from hpsearch.base.types import Objective, Observer
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import checked_folders, read_plugins
+from hpsearch.study.arguments import arguments_of, expression_of
 from hpsearch.study.recipe import RecipeOutcome, run_recipe
 from hpsearch.study.run_stages import stage_views
 from hpsearch.study.search import StudyOutcome, run_one_search
@@ -99,8 +100,9 @@ def run_search(
 
     Args:
         trial_fn: a generator function.
-        space: Hydra sweep expressions by argument: ``{"lr": "tag(log, interval(1e-4, 1))", "width": "choice(8, 64)"}``.
-            A conditional one is named with its condition, ``{"kind=tree/depth": "int(interval(1, 9))"}``, or stands in
+        space: Hydra sweep expressions by argument: ``{"lr": "tag(log, interval(1e-4, 1))", "width": "choice(8, 64)"}``;
+            a list of values of Python is the choice of them: ``{"act": ["relu", None], "shape": [[8, 8], [64]]}``. A
+            conditional one is named with its condition, ``{"kind=tree/depth": "int(interval(1, 9))"}``, or stands in
             a table of that name; ``{"where": ["width % heads == 0"]}`` is what points must meet.
         arguments: arguments that are not searched.
         sampler: an option of the group ``sampler``.
@@ -127,8 +129,8 @@ def run_search(
         observer: shows progress; by default nothing is shown.
 
     Returns:
-        The result; hyperparameters are named ``trainer.ARGUMENT``. Bad input raises one of the errors of
-        `hpsearch.base.errors`.
+        The result; ``trial_fn(**outcome.best.params, **arguments)`` is the best setting, and elsewhere hyperparameters
+        are named ``trainer.ARGUMENT``. Bad input raises one of the errors of `hpsearch.base.errors`.
 
     Raises:
         SpaceError: the space is empty.
@@ -138,11 +140,11 @@ def run_search(
         ...     yield {"valid/loss": (x - 1) ** 2}
         >>> options = {"objective": "valid/loss", "direction": "minimize", "sampler": "grid", "tracker": "none"}
         >>> run_search(parabola, space={"x": "choice(0, 1, 3)"}, **options).best.params
-        {'trainer.x': 1}
+        {'x': 1}
     """
     if not space:
         raise SpaceError("space = {}: nothing to search; give an expression for at least one argument")
-    searched = dict(flat_entries(space))
+    searched = {name: expression_of(name, given) for name, given in flat_entries(space)}
     path, is_local = _importable(trial_fn)
     wanted = objective if isinstance(objective, Objective) else Objective(objective, direction, limits=limits or {})
     budget = {"points": points, "patience": patience, "epochs": epochs, "seconds": seconds, "target": target}
@@ -166,7 +168,11 @@ def run_search(
         *(("launcher=inline",) if is_local else ()),
         *overrides,
     ]
-    return run_one_search(compose(words), observer or Silent())[0]
+    outcome = run_one_search(compose(words), observer or Silent())[0]
+    if outcome.best is None:
+        return outcome
+    best = arguments_of(outcome.best.params, searched, arguments or {})
+    return replace(outcome, best=replace(outcome.best, params=best))
 
 
 def load_trials(name: str, *, uri: str | None = None) -> "pd.DataFrame":

@@ -44,7 +44,7 @@ def says(outcome, why, folder):
 @pytest.mark.parametrize("sampler", ["grid", "brute_force"])
 def test_every_combination_is_every_combination(folder, sampler):
     outcome = search(sampler=sampler)
-    assert outcome.counts == {"COMPLETE": 72} and outcome.best.params == {"trainer.a": 3, "trainer.b": 5}
+    assert outcome.counts == {"COMPLETE": 72} and outcome.best.params == {"a": 3, "b": 5}
     says(outcome, f"all 72 cells of the {'grid' if sampler == 'grid' else 'space'} are done", folder)
 
 

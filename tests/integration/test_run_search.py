@@ -320,3 +320,24 @@ def test_metrics_may_have_any_name(folder):
         front = find(table_of(metric)).summary.front
         assert front.values[1] == pytest.approx((2 + names.index(metric) + 0.3, 2 + names.index("time") + 0.3))
         assert metric_column(metric) in (folder / "studies" / metric / "report.html").read_text()
+
+
+def test_values_of_python_reach_the_function_and_come_back_as_the_best():
+    seen = []
+
+    def train(act, shape, kind, depth, lr):
+        seen.append({"act": act, "shape": shape, "kind": kind, "depth": depth, "lr": lr})
+        yield {"valid/acc": -len(seen)}
+
+    acts, shapes = [None, "None", "null", True, "1"], [[1, None], [[2], "x y"]]
+    space = {"act": acts, "shape": shapes, "kind": ["a", "b"], "kind=b": {"depth": "choice(None, 3)"}}
+    outcome = search(train, space=space, arguments={"lr": 0.5}, sampler="grid", points=None)
+    assert len(seen) == len(acts) * len(shapes) * 3
+    assert {repr(point["act"]) for point in seen} == set(map(repr, acts))
+    assert all(point["shape"] in shapes and point["depth"] in (None, 3) and point["lr"] == 0.5 for point in seen)
+    assert {**outcome.best.params, "lr": 0.5} == seen[0]
+    best = list(train(**outcome.best.params, lr=0.5))
+    assert seen[-1] == seen[0] and len(best) == 1
+    assert {value if value is None else repr(value) for value in load_trials("train")["trainer.act"]} == {
+        value if value is None else repr(value) for value in acts
+    }

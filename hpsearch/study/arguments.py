@@ -1,0 +1,61 @@
+"""The arguments of a user's function: values as Python has them in, and the best setting out."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hpsearch.base.conditions import WHERE, split_name
+from hpsearch.base.errors import SpaceError
+from hpsearch.base.grammar import value_text
+
+PREFIX = "trainer."
+"""Before the names of arguments in a configuration."""
+
+
+def expression_of(name: str, given: Any) -> Any:
+    """Return the search expression of an argument: of a list or tuple, the choice of its values.
+
+    Args:
+        name: of the argument, with its conditions.
+        given: an expression, or values.
+
+    Raises:
+        SpaceError: a value has a type that no configuration holds.
+    """
+    if split_name(name)[0] == WHERE or not isinstance(given, list | tuple):
+        return given
+    try:
+        return f"choice({', '.join(value_text(_plain(value)) for value in given)})"
+    except TypeError as error:
+        raise SpaceError(f"space {name}: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    """Return a scalar of numpy as Python's; anything else as it is."""
+    item = getattr(value, "item", None)
+    return item() if callable(item) and getattr(value, "shape", None) == () else value
+
+
+def arguments_of(params: Mapping[str, Any], searched: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the function is called with for a point, by the names of its arguments.
+
+    Args:
+        params: the point's active hyperparameters by dotted key.
+        searched: names in the space, with their conditions.
+        given: arguments that are not searched; of lists of which elements are, the others.
+
+    Returns:
+        A value for every argument that is searched; None for one that is not active, lists whole.
+    """
+    found: dict[str, Any] = {}
+    for key in dict.fromkeys(split_name(name)[0] for name in searched):
+        argument, is_element, place = key.removesuffix("]").partition("[")
+        if key == WHERE:
+            continue
+        if not is_element:
+            found[argument] = params.get(f"{PREFIX}{key}")
+            continue
+        values = list(found.get(argument, given.get(argument, ())))
+        values += [None] * (int(place) + 1 - len(values))
+        values[int(place)] = params.get(f"{PREFIX}{key}", values[int(place)])
+        found[argument] = values
+    return found
