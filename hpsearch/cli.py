@@ -206,6 +206,22 @@ def _show(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _try(parsed: argparse.Namespace) -> int:
+    from hpsearch.study.by_hand import try_point
+
+    print(try_point(_one_name(parsed, "STUDY"), parsed.words))
+    return 0
+
+
+def _skip(parsed: argparse.Namespace) -> int:
+    from hpsearch.study.by_hand import skip_point
+
+    name = _one_name(parsed, "STUDY/POINT")
+    _no_more_words(parsed)
+    print(skip_point(name))
+    return 0
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "report": _report,
     "list": _list,
@@ -214,6 +230,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "curvature": _curvature,
     "show": _show,
     "sync": _sync,
+    "try": _try,
+    "skip": _skip,
 }
 
 

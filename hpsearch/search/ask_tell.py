@@ -14,6 +14,7 @@ from hpsearch.base.errors import HpsearchError
 from hpsearch.base.outcome import PointOutcome
 from hpsearch.base.types import TrialState, Widening
 from hpsearch.base.words import count
+from hpsearch.search.by_hand import added
 from hpsearch.search.extension import Ranges, copied, is_proven, widened, withdrawn
 from hpsearch.search.optuna_internals import given_params, reopened
 from hpsearch.search.prior import Prior
@@ -108,6 +109,14 @@ class AskTell:
         """Return a new point."""
         self.asked += 1
         return self.study.ask(self.space.distributions())
+
+    def add(self, params: Mapping[str, Any]) -> optuna.Trial:
+        """Return a new point that a user gives, whatever the sampler would propose; see `added`."""
+        frozen = added(self.study, self.space, params)
+        self.asked += 1
+        if self._cells is not None:
+            self._cells += 1
+        return self.reopen(frozen)
 
     def reopen(self, frozen: FrozenTrial) -> optuna.Trial:
         """Return a running point of the study as one that was asked just now."""

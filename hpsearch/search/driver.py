@@ -16,10 +16,12 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base import words
-from hpsearch.base.errors import StorageError
+from hpsearch.base.errors import HpsearchError, StorageError
 from hpsearch.base.types import BestPoint, Progress, TrialState, Widening
 from hpsearch.launch.base import Launcher
+from hpsearch.search import requests
 from hpsearch.search.ask_tell import AskTell
+from hpsearch.search.by_hand import GIVEN_UP, SKIPPED, give_up, shown
 from hpsearch.search.ending import Ending
 from hpsearch.search.extension import Ranges
 from hpsearch.search.interrupts import Interrupts, interrupts
@@ -33,6 +35,8 @@ POLL_SEC = 0.2
 SYNC_SEC = 0.2
 """A power cut loses what happened in this time; a killed driver loses nothing."""
 SHOW_SEC = 0.05
+REQUEST_SEC = 0.5
+"""How often the driver looks at what users ask for by hand."""
 TIME_SEC = 2.0
 """A driver that is killed forgets at most so much of the time that it searched."""
 
@@ -98,7 +102,7 @@ class Driver:
         self._earlier_sec = float(study.user_attrs.get("seconds", 0.0))
         self._interrupts = Interrupts()
         self._was_asked_to_stop = False
-        self._synced_at = self._shown_at = self._timed_at = -math.inf
+        self._synced_at = self._shown_at = self._timed_at = self._asked_at = -math.inf
         self._points_on_disk = 0
 
     def run(self) -> SearchOutcome:
@@ -130,6 +134,7 @@ class Driver:
 
     def _tick(self) -> bool:
         """Fill the slots, wait a little, handle what happened; return whether there is more to do."""
+        self._take_requests()
         self._pause_or_fill_slots()
         self._write_points()
         self._pool.submit()
@@ -200,8 +205,35 @@ class Driver:
     def _ask(self) -> bool:
         if self._ending.why_no_more_points():
             return False
-        self._points.open(self._study.ask())
+        trial = self._study.ask()
+        self._points.open(trial)
+        if SKIPPED in trial.user_attrs:
+            self._points.skip(trial.number)
         return True
+
+    def _take_requests(self) -> None:
+        """Do what users ask for by hand, every now and then."""
+        now = self._environment.clock()
+        if 0 <= now - self._asked_at < REQUEST_SEC:
+            return
+        self._asked_at = now
+        for request in requests.left(self._record.folder):
+            try:
+                self._environment.observer.line(self._done(request))
+            except HpsearchError as error:
+                self._environment.observer.line(str(error))
+
+    def _done(self, request: requests.Request) -> str:
+        """Do what is asked for; return what is said of it."""
+        if request.params is not None:
+            trial = self._study.add(request.params)
+            self._points.open(trial)
+            return f"point {trial.number} is added by hand: {shown(request.params)}"
+        assert request.skip is not None, "a request asks for something"
+        frozen = give_up(self._study.study, request.skip)
+        if frozen.state is OptunaState.RUNNING:
+            self._points.skip(request.skip)
+        return f"point {request.skip} is {GIVEN_UP}"
 
     def _drop_paused(self) -> None:
         """Tell the points that were paused and never chosen, unless more budget or a resumed run may choose them."""
@@ -254,6 +286,7 @@ class Driver:
         if self._study.enqueue():
             self._store.flush()
         self._study.reseed()
+        self._take_requests()
         self._widen()
         if self._ending.why_time_is_up():
             return False

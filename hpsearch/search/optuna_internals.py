@@ -135,6 +135,11 @@ class StudyWithTrials(optuna.Study):
         return self.get_trials(deepcopy, states)
 
 
+def set_user_attr(study: optuna.Study, trial: FrozenTrial, key: str, value: Any) -> None:
+    """Set a user attribute of a trial that has not ended, whether it was asked or waits in the queue."""
+    study._storage.set_trial_user_attr(trial._trial_id, key, value)
+
+
 def storage_of(study: optuna.Study) -> optuna.storages.BaseStorage:
     """Return the storage of a study."""
     return study._storage

@@ -3,18 +3,17 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
 import optuna
 from optuna.trial import FrozenTrial
 
-from hpsearch.base.outcome import Failures, is_cut_short, point_outcome, violation
+from hpsearch.base.outcome import Failures, is_cut_short, point_outcome
 from hpsearch.base.types import (
     BestPoint,
     Clock,
     Decision,
-    Objective,
     Observer,
     Report,
     TrialId,
@@ -25,11 +24,14 @@ from hpsearch.base.types import (
 )
 from hpsearch.launch.base import Launcher
 from hpsearch.search.ask_tell import AskTell
+from hpsearch.search.by_hand import GIVEN_UP, SKIPPED
 from hpsearch.search.failing import FailedPoint, FirstFailures
+from hpsearch.search.live import Finished
+from hpsearch.search.open_point import Point
 from hpsearch.search.plan import Plan
-from hpsearch.search.pool import Finished, Pool
+from hpsearch.search.pool import Pool
 from hpsearch.search.pruners import PruneRule
-from hpsearch.search.results import Results, further_scores, limited_values, outcome_attrs
+from hpsearch.search.results import Results, further_scores, limited_values, outcome_attrs, violations
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.record import Record
 
@@ -53,38 +55,6 @@ class Environment:
     clock: Clock
     system: Callable[[float], Mapping[str, float] | None] = lambda _: None
     timer: Clock = time.monotonic
-
-
-@dataclass
-class Point:
-    """An open point: asked, not yet told.
-
-    Attributes:
-        trial: its Optuna trial.
-        params: its active hyperparameters by dotted key.
-        waiting: the replicates that are yet to start.
-        open: its trials that have started and not ended.
-        finished: its trials that have ended.
-        paused: its first trial, while the pruner has paused it.
-        judged: up to this epoch its first trial was judged good enough to go on.
-        stopped: whether a pruner stopped it between its replicates.
-    """
-
-    trial: optuna.Trial
-    params: Mapping[str, Any]
-    waiting: list[tuple[int, int]]
-    open: set[TrialId] = field(default_factory=set)
-    finished: dict[TrialId, Finished] = field(default_factory=dict)
-    paused: Finished | None = None
-    judged: int = 0
-    stopped: bool = False
-
-    def untrained(self, objective: Objective) -> float:
-        """Return what the untrained model scored; where smaller is better also its first training loss will do."""
-        scores = [done.curve.get(0, math.nan) for done in self.finished.values()]
-        if not objective.maximize:
-            scores += [float(done.result.facts.get("first_loss", math.nan)) for done in self.finished.values()]
-        return next(filter(math.isfinite, scores), math.nan)
 
 
 class OpenPoints:
@@ -229,7 +199,10 @@ class OpenPoints:
         for replicate, known in records.items():
             if known is not None:
                 self._go_on(point, replicate, known)
-        self._tell_if_done(point)
+        if SKIPPED in frozen.user_attrs:
+            self.skip(frozen.number)
+        else:
+            self._tell_if_done(point)
 
     def _go_on(self, point: Point, replicate: tuple[int, int], known: TrialRecord) -> None:
         spec = self._make_spec(point.trial.number, point.params, *replicate)
@@ -297,6 +270,25 @@ class OpenPoints:
         self._note_finished(point, done)
         return self._tell_if_done(point)
 
+    def skip(self, number: int) -> None:
+        """Give up a point that was asked: none of its trials starts, those that run are stopped."""
+        point = self._points[number]
+        point.waiting.clear()
+        point.stopped = True
+        if point.paused is not None:
+            self._end_paused(point, GIVEN_UP)
+        for trial in sorted(point.open):
+            if (done := self.pool.skip(trial, GIVEN_UP)) is not None:
+                self._note_finished(point, done)
+        self._tell_if_done(point)
+
+    def _end_paused(self, point: Point, reason: str) -> None:
+        assert point.paused is not None, f"point {point.trial.number} is not paused"
+        done = replace(point.paused, result=replace(point.paused.result, state=TrialState.PRUNED, reason=reason))
+        point.paused = None
+        self._record.state(done.spec.id, TrialState.PRUNED, self._clock(), reason=reason, attempt=done.spec.attempt)
+        self._note_finished(point, done)
+
     def drop(self, number: int) -> bool:
         """End a paused point for those that were better at its epoch; without any it stays paused.
 
@@ -311,10 +303,7 @@ class OpenPoints:
         reason = self._rule.why_dropped(number)
         if not reason:
             return False
-        done = replace(point.paused, result=replace(point.paused.result, state=TrialState.PRUNED, reason=reason))
-        point.paused = None
-        self._record.state(done.spec.id, TrialState.PRUNED, self._clock(), reason=reason, attempt=done.spec.attempt)
-        self._note_finished(point, done)
+        self._end_paused(point, reason)
         return self._tell_if_done(point)
 
     def _note_paused(self, point: Point, done: Finished) -> None:
@@ -355,7 +344,7 @@ class OpenPoints:
             penalties,
             stopped=point.stopped,
             raised=raised,
-            violations=self._violations(ended),
+            violations=violations(objective, [self._measured(done) for done in ended]),
         )
         ended_by = {key: sec for done in ended for key, sec in done.result.ended_by.items()}
         attrs = outcome_attrs(outcome, states, sum(done.epochs for done in ended), self.settled + 1, ended_by)
@@ -367,17 +356,10 @@ class OpenPoints:
             if self.results.add_point(best, outcome.values, attrs["settled"]):
                 self._record.study("best", self._clock(), **asdict(best))
 
-    def _violations(self, ended: Sequence[Finished]) -> dict[str, float]:
-        """Return how far the worst of a point's trials is beyond each limit."""
-        limits = self._plan.objective.limits
-        if not limits:
-            return {}
-        values = [
-            limited_values(self._plan.objective, self._record.trial(done.spec.id), done.result.facts) for done in ended
-        ]
-        return {
-            name: max(violation(limit, each.get(name, math.nan)) for each in values) for name, limit in limits.items()
-        }
+    def _measured(self, done: Finished) -> dict[str, float]:
+        objective = self._plan.objective
+        known = self._record.trial(done.spec.id) if objective.limits else None
+        return limited_values(objective, known, done.result.facts)
 
     def _note_failure(self, state: TrialState, ended: Sequence[Finished]) -> None:
         if state is not TrialState.FAILED:

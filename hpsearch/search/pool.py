@@ -6,7 +6,7 @@ The pool knows trials, not points: the driver of a search, a single trial and a 
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,70 +24,21 @@ from hpsearch.base.types import (
     TrialResult,
     TrialSpec,
     TrialState,
-    epochs_of,
 )
 from hpsearch.base.words import duration
 from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent, Reported
+from hpsearch.search.live import Finished, Live
 from hpsearch.search.results import further_scores, limited_values
 from hpsearch.search.wanted import WantedMetrics
 from hpsearch.search.watch import UNLIMITED, TimeLimits, Watch
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.record import Record
 
+SKIP = "skip"
+"""What ends a trial that was given up, in place of the key of a limit."""
 PAUSE = "pause"
 """What ends a trial that did not pause in time, in place of the key of a limit."""
 Decide: TypeAlias = Callable[[TrialId, Report], Decision]
-
-
-@dataclass
-class Live:
-    """A trial that has not ended for good.
-
-    Attributes:
-        spec: what it trains; its `attempt` is that of the last start.
-        curve: the objective by epoch, as recorded.
-        decision: what it was sent, after which its reports are dropped.
-        cut: whether reports were dropped.
-        epoch: that it has trained to.
-        last: its newest report.
-        over: the key of the limit in time that it was told to stop for or killed for, or `PAUSE`; empty for none.
-        kill_at: when it is killed unless it has obeyed, as `Watch` counts.
-        killed: whether its worker was killed.
-    """
-
-    spec: TrialSpec
-    curve: dict[int, float] = field(default_factory=dict)
-    decision: Decision | None = None
-    cut: bool = False
-    epoch: int = 0
-    last: Report | None = None
-    over: str = ""
-    kill_at: float = math.inf
-    killed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A trial that left the pool: final, PAUSED, or WAITING where it did not pause in time.
-
-    Attributes:
-        spec: what it trained.
-        result: how it ended.
-        scores: one per objective; nan for a trial that is not COMPLETE.
-        curve: the first objective by epoch.
-        epochs: that it trained.
-    """
-
-    spec: TrialSpec
-    result: TrialResult
-    scores: tuple[float, ...]
-    curve: Mapping[int, float]
-    epochs: int = 0
-
-    @property
-    def score(self) -> float:
-        """Of the first objective."""
-        return self.scores[0]
 
 
 class Pool:
@@ -158,7 +109,7 @@ class Pool:
 
     def running(self) -> tuple[RunningTrial, ...]:
         """Return the trials in the slots, for whoever shows progress."""
-        return tuple(_running_trial(live) for _, live in sorted(self._running.items()))
+        return tuple(live.shown for _, live in sorted(self._running.items()))
 
     def submit(self) -> None:
         """Start queued trials, lowest point first, in the free slots; none once the pool is paused."""
@@ -202,6 +153,29 @@ class Pool:
         if self._running:
             late = f"; what has not after {duration(within_sec)} is killed" if self._launcher.detached else ""
             self._line(f"{why}: running trials pause at the end of their epoch{late}{more}")
+
+    def skip(self, trial: TrialId, reason: str) -> Finished | None:
+        """Give up a trial.
+
+        Args:
+            trial: one that runs or is queued.
+            reason: why.
+
+        Returns:
+            How it ended; None for one that runs: it ends at its next report, or is killed after the launcher's grace.
+        """
+        live = self._queue.pop(trial, None)
+        if live is None:
+            live = self._running[trial]
+            live.skipped, live.kill_at = reason, min(live.kill_at, self._watch.now + self._launcher.grace_sec)
+            live.over = live.over or SKIP
+            live.decision = Decision.STOP
+            self._launcher.decide(trial, Decision.STOP)
+            return None
+        result = TrialResult(TrialState.PRUNED, reason)
+        if self._record.trial(trial) is not None:
+            self._write(live, result, math.nan)
+        return Finished(live.spec, result, (math.nan,) * len(self._objective.each), live.curve, live.epoch)
 
     def abandon(self) -> None:
         """Write down that the running trials were cut off; whoever resumes the study starts them again."""
@@ -313,6 +287,8 @@ class Pool:
 
     def _in_time(self, live: Live, result: TrialResult) -> TrialResult:
         """Return how an attempt ended, where it was told to stop or killed because its time was over."""
+        if live.skipped:
+            return TrialResult(TrialState.PRUNED, live.skipped, facts=result.facts, artifacts=result.artifacts)
         was_killed = live.killed and result.state is TrialState.FAILED and not result.failed_at
         whole = result.state is TrialState.COMPLETE and not live.cut
         if live.over == PAUSE and was_killed:
@@ -369,14 +345,3 @@ def _left(spec: TrialSpec, result: TrialResult) -> tuple[str, ...]:
 
 def _last_kept(started: Started) -> int:
     return -1 if started.epoch is None else started.epoch
-
-
-def _running_trial(live: Live) -> RunningTrial:
-    last = live.last
-    return RunningTrial(
-        live.spec.id,
-        live.spec.params,
-        last.epoch if last else 0,
-        epochs_of(live.spec.config),
-        last.metrics if last else {},
-    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.base.outcome import PointOutcome, rank_key
+from hpsearch.base.outcome import PointOutcome, rank_key, violation
 from hpsearch.base.types import BestPoint, Objective, TrialState
 from hpsearch.tracking.events import TrialRecord
 
@@ -115,6 +115,19 @@ def limited_values(
         return {}
     measured = {**known.facts, **facts}
     return {name: Objective(name).value(known.curve(name), measured) for name in objective.limits}
+
+
+def violations(objective: Objective, measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return how far the worst of a point's trials is beyond each limit.
+
+    Args:
+        objective: whose limits.
+        measured: what is limited, of each trial, see `limited_values`.
+    """
+    return {
+        name: max((violation(limit, each.get(name, math.nan)) for each in measured), default=0.0)
+        for name, limit in objective.limits.items()
+    }
 
 
 def outcome_attrs(

@@ -26,7 +26,8 @@ from hpsearch.config.compose import Composition, TrialConfig, compose, quote
 from hpsearch.config.words import COMMAND_LINE
 from hpsearch.launch.base import Launcher
 from hpsearch.search.interrupts import interrupts
-from hpsearch.search.pool import Decide, Finished, Pool
+from hpsearch.search.live import Finished
+from hpsearch.search.pool import Decide, Pool
 from hpsearch.search.watch import UNLIMITED, TimeLimits
 from hpsearch.study.plan import time_limits
 from hpsearch.study.session import Silent, StudySession

@@ -20,6 +20,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "KEY: samples, k, probes, steps, longest, exact, precision",
     ),
     "show": ("scheduler [OUT]", "draw every learning-rate schedule in one figure, into the folder OUT"),
+    "try": (
+        "STUDY KEY=VALUE ...",
+        "add a point to a study: a value for every searched key; its driver trains it, whatever the budget",
+    ),
+    "skip": ("STUDY/POINT", "give up a point of a study, one that trains, waits or is queued"),
     "sync": ("[NAME]", "send what a tracking server has not received yet"),
 }
 """Name, arguments and meaning of every command."""
@@ -47,6 +52,10 @@ _SEARCH = (
         "among values; also range(1, 5), and whole groups: space.model=choice(mlp, lenet)",
     ),
     ("'~space.KEY'", "take a hyperparameter out of the space; KEY=VALUE fixes it instead"),
+    ("study.grow=NAME", "go on with the study NAME in another space that holds all of its points"),
+    ("'sampler.first=[{KEY: 0.1}, ...]'", "settings to try before anything else"),
+    ("sampler.prior=NAME", "tell the model of auto, tpe or gp the points of the study NAME"),
+    ("'objective.limits={parameters: 1e5}'", "the largest values that a trial may end with"),
     ("study.restart=true", "start again; the earlier study is kept aside"),
 )
 
