@@ -147,14 +147,13 @@ def missing_metric(
     return next(((key, metric) for key, metric in named if metric not in reported and metric not in facts), None)
 
 
-def over_limit(result: TrialResult, key: str, limit_sec: float, trained_sec: float) -> TrialResult:
+def over_limit(result: TrialResult, key: str, limit_sec: float) -> TrialResult:
     """Return how an attempt ended that was stopped or killed because it was over a limit in time.
 
     Args:
         result: how it ended otherwise.
         key: of the limit.
         limit_sec: the limit.
-        trained_sec: how long the trial has trained.
 
     Returns:
         INFEASIBLE for a trial that took too long, FAILED for an attempt that was silent for too long.
@@ -162,8 +161,7 @@ def over_limit(result: TrialResult, key: str, limit_sec: float, trained_sec: flo
     over = replace(result, retry=True, failed_at="", ended_by={key: limit_sec})
     if key == SILENT_SECONDS:
         return replace(over, state=TrialState.FAILED, reason=f"no report for {limit_sec:g} s ({key})")
-    reason = f"{TOO_LONG}: {trained_sec:.3g} s ({key} = {limit_sec:g})"
-    return replace(over, state=TrialState.INFEASIBLE, reason=reason)
+    return replace(over, state=TrialState.INFEASIBLE, reason=f"{TOO_LONG}: {limit_sec:g} s ({key})")
 
 
 def incomplete(result: TrialResult, reason: str) -> TrialResult:

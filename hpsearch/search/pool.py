@@ -297,7 +297,7 @@ class Pool:
         if (live.over == SILENT_SECONDS and was_killed) or (live.over == TRIAL_SECONDS and not whole):
             limit = self._watch.limits.of(live.over)
             assert limit is not None, f"{live.over} has no limit"
-            return over_limit(result, live.over, limit, self._watch.trained(live.spec.id))
+            return over_limit(result, live.over, limit)
         return result
 
     def _scores(self, live: Live, result: TrialResult) -> tuple[float, ...]:

@@ -76,10 +76,6 @@ class Watch:
         """Watch a trial no longer."""
         del self._times[trial]
 
-    def trained(self, trial: TrialId) -> float:
-        """Return the seconds that a trial has trained."""
-        return self._times[trial].trained
-
     def advance(self, waiting: Collection[TrialId] = ()) -> None:
         """Count the time that has passed, for all but the trials that wait for an answer."""
         now = self._timer()

@@ -113,7 +113,7 @@ def run_search(
             ``brute_force`` and ``manual``.
         patience: ask for nothing new after so many settings without one that is better by more than the spread.
         epochs: start nothing new after so many epochs of all trials together.
-        seconds: start nothing new after so long.
+        seconds: how long the search may take: then nothing new is started, and what runs pauses.
         target: start nothing new once a score is this good.
         objective: a metric that the function yields, or an `Objective`, which may hold several.
         direction: ``maximize`` or ``minimize``, for a metric given by its name.

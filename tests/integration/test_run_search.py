@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hpsearch.base.columns import CURVE_COLUMNS, TRIAL_COLUMNS, metric_column
 from hpsearch.base.errors import ConfigError, HpsearchError, SpaceError
 from hpsearch.base.types import Objective, TrialState
 from hpsearch.reports.summary.numbers import find
+from hpsearch.study.session import Silent
 from hpsearch.study.tables import table_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -215,6 +217,25 @@ def test_a_misspelt_objective_beside_the_first_is_refused_after_one_trial():
     with pytest.raises(ConfigError, match=r"objective.others\[0\].metric = 'costs': .*, did you mean 'cost'?"):
         search(train, objective=both)
     assert len(trained) == 1
+
+
+def test_in_this_process_a_trial_that_takes_too_long_is_stopped_at_its_next_report_and_it_is_said():
+    lines = []
+
+    class Lines(Silent):
+        def line(self, text):
+            lines.append(text)
+
+    def train(lr):
+        for _ in range(2 if lr < 0.5 else 1000):
+            time.sleep(0 if lr < 0.5 else 0.1)
+            yield {"valid/acc": lr}
+
+    space = {"lr": "choice(0.1, 0.9)"}
+    outcome = search(train, space=space, sampler="grid", overrides=["budget.trial_seconds=2"], observer=Lines())
+    assert outcome.counts == {TrialState.COMPLETE: 1, TrialState.INFEASIBLE: 1}
+    assert load_trials("train")["reason"].tolist() == ["", "took too long: 2 s (budget.trial_seconds)"]
+    assert lines[0].startswith("budget.trial_seconds: looked at between reports only")
 
 
 def test_objectives_by_name_and_several_at_once():

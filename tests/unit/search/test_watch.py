@@ -46,7 +46,6 @@ def test_a_trial_has_had_its_time_after_training_so_long_over_all_attempts():
     assert list(watch.overdue()) == []
     passes(1)
     assert list(watch.overdue()) == [(ONE, TRIAL_SECONDS)]
-    assert watch.trained(ONE) == 30
 
 
 def test_a_trial_is_silent_since_its_last_message():
@@ -71,7 +70,7 @@ def test_until_its_first_message_a_trial_may_take_longer_for_imports_but_not_for
     assert [trial for trial, _ in watch.overdue()] == [ONE]
     watch.heard(ONE)
     assert list(watch.overdue()) == []
-    assert (watch.trained(ONE), watch.longest) == (0.0, 0.0)
+    assert watch.longest == 0.0
 
 
 def test_time_in_which_a_trial_waits_for_its_answer_or_the_driver_stands_still_is_not_its_own():
@@ -85,10 +84,13 @@ def test_time_in_which_a_trial_waits_for_its_answer_or_the_driver_stands_still_i
     clock.now += 7200
     watch.advance(waiting={TWO})
     assert list(watch.overdue()) == [(ONE, SILENT_SECONDS)]
-    assert watch.trained(ONE) == 9 + STEP_SEC and watch.trained(TWO) == 0
     clock.now -= 100
     watch.advance()
-    assert watch.trained(TWO) == 0
+    watch.heard(ONE)
+    passes(10 - STEP_SEC)
+    assert list(watch.overdue()) == [(ONE, TRIAL_SECONDS)]
+    passes(STEP_SEC, waiting={ONE})
+    assert set(watch.overdue()) == {(ONE, TRIAL_SECONDS), (TWO, SILENT_SECONDS)}
 
 
 def test_in_this_process_a_step_is_as_long_as_a_trial_takes_to_its_next_report():
