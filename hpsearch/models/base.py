@@ -1,6 +1,11 @@
 """What networks of features have in common."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
+
+from hpsearch.nn.dropout import Dropout
+from hpsearch.nn.init import redraw
 
 
 class FeatureNet(nn.Module):
@@ -20,3 +25,24 @@ class FeatureNet(nn.Module):
         """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
         outputs: Tensor = self.output(self.hidden(self.features(x).flatten(1)))
         return outputs
+
+
+class PooledNet(FeatureNet):
+    """Layers whose maps are averaged over their positions, and a linear output.
+
+    The layers are drawn after He (see `hpsearch.nn.init.redraw`), the output as torch draws it.
+
+    Args:
+        layers: what makes the maps.
+        channels: of these.
+        num_outputs: number of classes or targets.
+        dropout: rate after the average, in [0, 1); None for no dropout layer.
+    """
+
+    def __init__(self, layers: Sequence[nn.Module], channels: int, num_outputs: int, dropout: float | None) -> None:
+        super().__init__()
+        end = [] if dropout is None else [Dropout(dropout)]
+        self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), *end)
+        redraw(self.features, nn.init.kaiming_normal_)
+        self.hidden = nn.Sequential()
+        self.output = nn.Linear(channels, num_outputs)

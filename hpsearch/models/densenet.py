@@ -6,10 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_float, check_int
-from hpsearch.models.base import FeatureNet
+from hpsearch.models.base import PooledNet
 from hpsearch.nn.activations import activation_layer, channels_after
 from hpsearch.nn.dropout import Dropout
-from hpsearch.nn.init import redraw
 from hpsearch.nn.layers import Block, Style, check_images
 from hpsearch.nn.normalization import centres_channels, normalization, weighted
 from hpsearch.nn.stem import STEMS, check_stages, stem_block
@@ -58,7 +57,7 @@ def _activated_convolution(inputs: int, width: int, kernel_size: int, style: Sty
     return [before, weighted(layer, style.norm)]
 
 
-class DenseNet(FeatureNet):
+class DenseNet(PooledNet):
     """A stem, blocks of dense layers with transitions between them, global average pooling and a linear layer.
 
     A transition is normalization, activation, a 1x1 convolution that keeps `compression` of the maps, and 2x2 average
@@ -95,7 +94,6 @@ class DenseNet(FeatureNet):
         norm_first: bool = True,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
         check_int("model.growth_rate", growth_rate, 1)
         check_stages(blocks)
         check_int("model.bottleneck", bottleneck, 0)
@@ -114,10 +112,7 @@ class DenseNet(FeatureNet):
                 layers.append(DenseLayer(channels, growth_rate, bottleneck, style, dropout))
                 channels += growth_rate
         end = _activated(channels, style)
-        self.features = nn.Sequential(*layers, end, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        redraw(self.features, nn.init.kaiming_normal_)
-        self.hidden = nn.Sequential()
-        self.output = nn.Linear(end.outputs, num_outputs)
+        super().__init__([*layers, end], end.outputs, num_outputs, dropout=None)
 
 
 def _least_side(stem: str, transitions: int, norm: str) -> int:

@@ -4,9 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_int
-from hpsearch.models.base import FeatureNet
-from hpsearch.nn.dropout import Dropout
-from hpsearch.nn.init import redraw
+from hpsearch.models.base import PooledNet
 from hpsearch.nn.layers import Block, Style, check_images, conv_block
 from hpsearch.nn.stem import least_side, stem_block
 
@@ -65,7 +63,7 @@ def _two(inputs: int, between: int, width: int, kernel_size: int, style: Style) 
     return Block([first, second], second.outputs)
 
 
-class GoogLeNet(FeatureNet):
+class GoogLeNet(PooledNet):
     """A stem, nine Inception blocks in three stages, global average pooling and a linear layer.
 
     Max pooling halves the image before each stage. Convolutions start normal with variance 2 / fan-in (He et al., ICCV
@@ -97,7 +95,6 @@ class GoogLeNet(FeatureNet):
         norm_first: bool = True,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
         check_int("model.ratio", ratio, 1, 16)
         style = Style(activation, norm, norm_first)
         check_images(f"GoogLeNet with model.stem = {stem}", in_shape, least_side(stem, len(STAGES), norm))
@@ -111,7 +108,4 @@ class GoogLeNet(FeatureNet):
                 block = Inception(channels, tuple(width // ratio for width in widths), style)
                 layers.append(block)
                 channels = block.outputs
-        self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), Dropout(dropout))
-        redraw(self.features, nn.init.kaiming_normal_)
-        self.hidden = nn.Sequential()
-        self.output = nn.Linear(channels, num_outputs)
+        super().__init__(layers, channels, num_outputs, dropout)

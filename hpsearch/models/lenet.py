@@ -1,6 +1,7 @@
 """LeNet."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
@@ -67,13 +68,8 @@ class OriginalLeNet(LeNet):
         in_shape: as for `LeNet`, like all others.
         num_outputs: see there.
         activation: see there.
-        norm: see there.
-        norm_first: see there.
         pool: see there.
-        kernel_size: see there.
-        channels: see there.
-        hidden: see there.
-        dropout: see there.
+        **options: the others of `LeNet`.
     """
 
     def __init__(
@@ -81,17 +77,10 @@ class OriginalLeNet(LeNet):
         in_shape: tuple[int, ...],
         num_outputs: int,
         activation: str = "sigmoid",
-        norm: str = "none",
-        norm_first: bool = True,
         pool: str = "avg",
-        kernel_size: int = 5,
-        channels: Sequence[int] = (6, 16),
-        hidden: Sequence[int] = (120, 84),
-        dropout: float | Sequence[float] = 0.0,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            in_shape, num_outputs, activation, norm, norm_first, pool, kernel_size, channels, hidden, dropout
-        )
+        super().__init__(in_shape, num_outputs, activation, pool=pool, **options)
         redraw(self, nn.init.xavier_uniform_)
 
 

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_int
-from hpsearch.models.base import FeatureNet
+from hpsearch.models.base import PooledNet
 from hpsearch.nn.activations import activation_layer, channels_after, channels_before
-from hpsearch.nn.dropout import Dropout
-from hpsearch.nn.init import redraw
 from hpsearch.nn.layers import Style, check_images, conv_block
 from hpsearch.nn.normalization import centres_channels, normalization, weighted
 from hpsearch.nn.stem import check_stages, least_side, stem_block
@@ -59,7 +57,7 @@ def _convolution(inputs: int, channels: int, kernel_size: int, stride: int, styl
     return [weighted(layer, style.norm), *norms]
 
 
-class ResNet(FeatureNet):
+class ResNet(PooledNet):
     """A stem, stages of residual blocks, global average pooling and a linear layer.
 
     Each stage after the first halves the image and doubles the width in its first block. Convolutions start normal
@@ -92,7 +90,6 @@ class ResNet(FeatureNet):
         norm_first: bool = True,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
         check_stages(blocks)
         check_int("model.width", width, 1)
         style = Style(activation, norm, norm_first)
@@ -106,7 +103,4 @@ class ResNet(FeatureNet):
                 block = ResidualBlock(channels, width * 2**stage, stride, style)
                 layers.append(block)
                 channels = block.outputs
-        self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), Dropout(dropout))
-        redraw(self.features, nn.init.kaiming_normal_)
-        self.hidden = nn.Sequential()
-        self.output = nn.Linear(channels, num_outputs)
+        super().__init__(layers, channels, num_outputs, dropout)

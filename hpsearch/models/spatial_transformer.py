@@ -1,6 +1,6 @@
 """Spatial transformer network."""
 
-from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -24,11 +24,7 @@ class SpatialTransformerNet(FeatureNet):
         activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
         norm: of the convolutions, a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
-        pool: ``max`` or ``avg``, in LeNet.
-        kernel_size: of LeNet's convolutions; odd.
-        channels: maps of LeNet's two convolutions.
-        hidden: width of each of LeNet's hidden fully connected layers.
-        dropout: rate after each of those, in [0, 1); or a list with one rate per layer.
+        **options: the others of `hpsearch.models.lenet.LeNet`.
     """
 
     def __init__(
@@ -40,16 +36,12 @@ class SpatialTransformerNet(FeatureNet):
         activation: str = "relu",
         norm: str = "none",
         norm_first: bool = True,
-        pool: str = "max",
-        kernel_size: int = 5,
-        channels: Sequence[int] = (6, 16),
-        hidden: Sequence[int] = (120, 84),
-        dropout: float | Sequence[float] = 0.0,
+        **options: Any,
     ) -> None:
         super().__init__()
         check_int("model.localization_width", localization_width, 1)
         check_int("model.localization_hidden", localization_hidden, 1)
-        net = LeNet(in_shape, num_outputs, activation, norm, norm_first, pool, kernel_size, channels, hidden, dropout)
+        net = LeNet(in_shape, num_outputs, activation, norm, norm_first, **options)
         style = Style(activation, norm, norm_first)
         self.transform = SpatialTransformer(in_shape, localization_width, localization_hidden, style)
         self.features, self.hidden, self.output = net.features, net.hidden, net.output

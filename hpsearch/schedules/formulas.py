@@ -6,6 +6,7 @@ Each is a function from an optimizer to torch's scheduler, t the number of the c
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -198,16 +199,7 @@ def _computed(formula: Formula, text: str, names: dict[str, float]) -> float:
 
 
 def cyclic(
-    optimizer: Optimizer,
-    low: float,
-    step_size_up: int | None,
-    step_size_down: int | None,
-    mode: str,
-    gamma: float,
-    cycle_momentum: bool,
-    base_momentum: float,
-    max_momentum: float,
-    run: Run,
+    optimizer: Optimizer, low: float, step_size_up: int | None, cycle_momentum: bool, run: Run, **options: Any
 ) -> LRScheduler:
     """Return torch's ``CyclicLR`` between ``low * lr`` and lr (Smith, Cyclical Learning Rates, WACV 2017).
 
@@ -215,23 +207,14 @@ def cyclic(
         optimizer: its rate is the top of the first cycle.
         low: the bottom, as a share of lr.
         step_size_up: calls from bottom to top; None makes four cycles of the run.
-        step_size_down: calls from top to bottom; None is as many as up.
-        mode: ``triangular``, ``triangular2`` (each cycle half as high) or ``exp_range`` (the height falls by gamma).
-        gamma: height kept per call by ``exp_range``.
         cycle_momentum: whether momentum falls while the rate rises.
-        base_momentum: its bottom.
-        max_momentum: its top.
         run: gives the length.
+        **options: as torch takes them: ``step_size_down`` (None: as up), ``mode``, ``gamma``, ``base_momentum`` and
+            ``max_momentum``; what they may be stands in `hpsearch.schedules.limits`.
 
     Returns:
         The scheduler.
     """
-    check_float("scheduler.low", low, "[0, 1]")
-    check_float("scheduler.gamma", gamma, "(0, inf)")
-    check_choice("scheduler.mode", mode, ("triangular", "triangular2", "exp_range"))
-    for name, size in (("step_size_up", step_size_up), ("step_size_down", step_size_down)):
-        if size is not None:
-            check_int(f"scheduler.{name}", size, 1)
     _check_momentum(optimizer, cycle_momentum)
     lr = optimizer.param_groups[0]["lr"]
     return CyclicLR(
@@ -239,62 +222,27 @@ def cyclic(
         base_lr=low * lr,
         max_lr=lr,
         step_size_up=step_size_up or max(1, run.calls // 8),
-        step_size_down=step_size_down,
-        mode=mode,  # type: ignore[arg-type]  # checked above
-        gamma=gamma,
         cycle_momentum=cycle_momentum,
-        base_momentum=base_momentum,
-        max_momentum=max_momentum,
+        **options,
     )
 
 
-def one_cycle(
-    optimizer: Optimizer,
-    total_steps: int,
-    pct_start: float,
-    anneal_strategy: str,
-    cycle_momentum: bool,
-    base_momentum: float,
-    max_momentum: float,
-    div_factor: float,
-    final_div_factor: float,
-    three_phase: bool,
-) -> LRScheduler:
+def one_cycle(optimizer: Optimizer, cycle_momentum: bool, **options: Any) -> LRScheduler:
     """Return torch's ``OneCycleLR`` with lr as its top (Smith and Topin, Super-Convergence, 2018).
 
     Args:
         optimizer: its rate is the top.
-        total_steps: calls of the cycle; null in a configuration: the run's length.
-        pct_start: share of the cycle in which the rate rises.
-        anneal_strategy: ``cos`` or ``linear``.
         cycle_momentum: whether momentum, or the first beta, falls while the rate rises.
-        base_momentum: its bottom.
-        max_momentum: its top.
-        div_factor: the first rate is lr / div_factor.
-        final_div_factor: the last one is the first / final_div_factor.
-        three_phase: end with a phase of its own from the first rate to the last one.
+        **options: as torch takes them: ``total_steps`` (null in a configuration: the run's length), ``pct_start``,
+            ``anneal_strategy``, ``base_momentum``, ``max_momentum``, ``div_factor``, ``final_div_factor`` and
+            ``three_phase``; what they may be stands in `hpsearch.schedules.limits`.
 
     Returns:
         The scheduler.
     """
-    check_float("scheduler.pct_start", pct_start, "[0, 1]")
-    check_float("scheduler.div_factor", div_factor, "(0, inf)")
-    check_float("scheduler.final_div_factor", final_div_factor, "(0, inf)")
-    check_choice("scheduler.anneal_strategy", anneal_strategy, ("cos", "linear"))
     _check_momentum(optimizer, cycle_momentum)
-    return OneCycleLR(
-        optimizer,
-        max_lr=optimizer.param_groups[0]["lr"],
-        total_steps=total_steps,
-        pct_start=pct_start,
-        anneal_strategy=anneal_strategy,  # type: ignore[arg-type]  # checked above
-        cycle_momentum=cycle_momentum,
-        base_momentum=base_momentum,
-        max_momentum=max_momentum,
-        div_factor=div_factor,
-        final_div_factor=final_div_factor,
-        three_phase=three_phase,
-    )
+    top = optimizer.param_groups[0]["lr"]
+    return OneCycleLR(optimizer, max_lr=top, cycle_momentum=cycle_momentum, **options)
 
 
 def _check_momentum(optimizer: Optimizer, cycle_momentum: bool) -> None:

@@ -1,6 +1,6 @@
 """What arguments of schedulers may be; torch fails late on some of its own, or not at all."""
 
-from hpsearch.base.limits import BELOW_ONE, POSITIVE, Limits, count, one_of, optional
+from hpsearch.base.limits import BELOW_ONE, POSITIVE, SHARE, Limits, count, one_of, optional
 
 OPTIONS: Limits = {
     "scheduler": {"per": one_of("step", "epoch"), "warmup": one_of("linear", "exponential"), "warmup_steps": count(0)},
@@ -9,6 +9,16 @@ OPTIONS: Limits = {
 """Keys of every option of a group that make the table of rates; they are taken out before its target is built."""
 
 LIMITS: Limits = {
+    "hpsearch.schedules.cyclic": {
+        "low": SHARE,
+        "gamma": POSITIVE,
+        "mode": one_of("triangular", "triangular2", "exp_range"),
+        **dict.fromkeys(("step_size_up", "step_size_down"), optional(count())),
+    },
+    "hpsearch.schedules.one_cycle": {
+        **{"pct_start": SHARE, "div_factor": POSITIVE, "final_div_factor": POSITIVE},
+        "anneal_strategy": one_of("cos", "linear"),
+    },
     "torch.optim.lr_scheduler.*": {
         **dict.fromkeys(("T_max", "T_0", "T_mult", "step_size", "total_steps"), optional(count())),
         **dict.fromkeys(("gamma", "power"), POSITIVE),

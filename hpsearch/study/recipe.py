@@ -118,11 +118,6 @@ class RecipeContext:
         self._recipe = recipe
         self._tables: dict[str, TrialTable] = {}
 
-    def after(self, handed: Mapping[str, Any]) -> "RecipeContext":
-        """Return what the next stage is given, after what those before it handed on."""
-        self.handed = handed
-        return self
-
     def config(self, params: Mapping[str, Any] | None = None, seed: int | None = None) -> Mapping[str, Any]:
         """Return the resolved configuration of one trial."""
         seed = self.composition.config["seed"] if seed is None else seed
@@ -195,7 +190,7 @@ def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
             session.workers.start(composition.config)
         recipe = {"name": session.folder.name, "uid": study["uid"]}
         context = RecipeContext(composition, session.workers.launcher, observer, recipe, factorial)
-        findings = run_stages(stages, done, context.after, partial(_write, session.record), observer.line)
+        findings = run_stages(stages, done, context, partial(_write, session.record))
         session.workers.stop()
         failed = next((name for name, finding in findings.items() if stops(stages[name], finding)), None)
         outcome = _conclude(session, findings, failed, began)

@@ -17,33 +17,30 @@ _MARKS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✗"}
 def run_stages(
     stages: Mapping[str, Stage],
     recorded: Mapping[str, Finding],
-    context: Callable[[Mapping[str, Any]], Context],
+    context: Context,
     write: Callable[[str, Finding], None],
-    line: Callable[[str], None],
 ) -> dict[str, Finding]:
     """Run the stages that are not on record yet.
 
     Args:
         stages: by name, in order.
         recorded: findings on record.
-        context: what was handed on so far -> what the next stage is given.
+        context: what every stage is given; what they hand on is put into it.
         write: puts a finding on record.
-        line: shows one line.
 
     Returns:
         The findings in order, up to the last one or to the first that failed and stops the recipe.
     """
     findings: dict[str, Finding] = {}
-    handed: dict[str, Any] = {}
     for number, (name, stage) in enumerate(stages.items(), 1):
         finding = recorded.get(name)
         if finding is None:
-            line(f"stage {number} of {len(stages)}: {name}")
-            finding = stage.run(context(handed))
+            context.line(f"stage {number} of {len(stages)}: {name}")
+            finding = stage.run(context)
             write(name, finding)
         findings[name] = finding
-        handed |= finding.handed
-        line(finding_line(name, finding))
+        context.handed = {**context.handed, **finding.handed}
+        context.line(finding_line(name, finding))
         if stops(stage, finding):
             break
     return findings

@@ -37,25 +37,26 @@ class Record:
         fold = self._trial(spec.id)
         self._attempt[stem] = spec.attempt
         if fold.spec is None:
-            event = {
-                "event": "spec",
-                "time": _ms(time),
-                "point": spec.id.point,
-                "seed": spec.id.seed,
-                "fold": spec.id.fold,
-                "params": spec.params,
-                "overrides": spec.overrides,
-                "key": spec.key,
-                "folder": os.path.relpath(spec.folder, self.folder),
-                "config": spec.config,
-            }
-            self._append(stem, event)
+            self._append(
+                stem,
+                "spec",
+                time,
+                point=spec.id.point,
+                seed=spec.id.seed,
+                fold=spec.id.fold,
+                params=spec.params,
+                overrides=spec.overrides,
+                key=spec.key,
+                folder=os.path.relpath(spec.folder, self.folder),
+                config=spec.config,
+            )
 
     def params(self, trial: TrialId, params: Mapping[str, Any]) -> None:
         """Record that other keys of a trial are searched than when it was specified; what it trains is the same."""
         fold = self._trial(trial)
         assert fold.spec is not None, f"trial {trial} has no record"
-        self._append(trial.stem, {**fold.spec, "params": dict(params)}, durable=True)
+        rest = {name: value for name, value in fold.spec.items() if name not in ("event", "time")}
+        self._append(trial.stem, "spec", fold.spec["time"], durable=True, **{**rest, "params": dict(params)})
 
     def message(self, trial: TrialId, message: Message) -> bool:
         """Record a message of a running trial.
@@ -65,31 +66,14 @@ class Record:
         """
         fold = self._trial(trial)
         if isinstance(message, Started):
-            self._start(trial, fold, message)
+            attempt = self._attempt.get(trial.stem, fold.attempts + 1)
+            self._append(trial.stem, "start", message.time, attempt=attempt, epoch=message.epoch, facts=message.facts)
             return True
         if message.epoch in fold.reports or fold.state.finished:
             return False
-        event = {
-            "event": "report",
-            "time": _ms(message.time),
-            "epoch": message.epoch,
-            "step": message.step,
-            "metrics": message.metrics,
-            "steps": message.steps,
-        }
-        self._append(trial.stem, event)
+        fields = {name: getattr(message, name) for name in ("epoch", "step", "metrics", "steps")}
+        self._append(trial.stem, "report", message.time, **fields)
         return True
-
-    def _start(self, trial: TrialId, fold: TrialFold, message: Started) -> None:
-        attempt = self._attempt.get(trial.stem, fold.attempts + 1)
-        event = {
-            "event": "start",
-            "time": _ms(message.time),
-            "attempt": attempt,
-            "epoch": message.epoch,
-            "facts": message.facts,
-        }
-        self._append(trial.stem, event)
 
     def state(
         self,
@@ -120,24 +104,25 @@ class Record:
             ended_by: the limits in time that led to it, in seconds by key.
         """
         fold = self._trial(trial)
-        event = {
-            "event": "state",
-            "time": _ms(time),
-            "state": state.value,
-            "reason": reason,
-            "traceback": traceback,
-            "attempt": self._attempt.get(trial.stem, fold.attempts) if attempt is None else attempt,
-            "score": score,
-            "artifacts": list(artifacts),
-            "facts": dict(facts or {}),
+        self._append(
+            trial.stem,
+            "state",
+            time,
+            durable=state.finished,
+            state=state.value,
+            reason=reason,
+            traceback=traceback,
+            attempt=self._attempt.get(trial.stem, fold.attempts) if attempt is None else attempt,
+            score=score,
+            artifacts=list(artifacts),
+            facts=dict(facts or {}),
             **({"ended_by": dict(ended_by)} if ended_by else {}),
-        }
-        self._append(trial.stem, event, durable=state.finished)
+        )
 
     def again(self, trial: TrialId, time: float) -> None:
         """Record that a trial that a limit in time ended is trained again: its failures and its time count no more."""
         self._trial(trial)
-        self._append(trial.stem, {"event": "again", "time": _ms(time)})
+        self._append(trial.stem, "again", time)
 
     def study(self, event: str, time: float, **fields: Any) -> None:
         """Record something of the study itself.
@@ -214,7 +199,8 @@ class Record:
             self._folds[trial.stem] = fold_trial(self._journal(trial.stem).events)
         return self._folds[trial.stem]
 
-    def _append(self, stem: str, event: Event, durable: bool = False) -> None:
+    def _append(self, stem: str, kind: str, time: float, *, durable: bool = False, **fields: Any) -> None:
+        event = {"event": kind, "time": _ms(time), **fields}
         self._journals[stem].append(event, durable)
         self._folds[stem].apply(event)
         self._dirty.add(stem)

@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from hpsearch.base.journal import Event
@@ -26,6 +26,8 @@ COLOUR = "mlflow.runColor"
 AFTERWARDS = "curvature/"
 """Begins the names of metrics that no report holds; a trial is read from its run without them."""
 RECORD_FIRST = f"{RECORD}.0"
+ELSEWHERE = ("id", "key", "config", "reports", "traceback", "ended_by")
+"""What of a trial's record the tags that hold it leave out: a run has it in tags, files and metrics of their own."""
 CHUNK = 5000
 STATUS = {
     TrialState.WAITING: "SCHEDULED",
@@ -144,26 +146,8 @@ def trial_tags(trail: Trail) -> dict[str, str]:
         readable["reason"] = short(record.reason)
     if trail.nonfinite:
         readable["nonfinite"] = short(trail.nonfinite)
-    return {**readable, **chunks(_kept(trail, record))}
-
-
-def _kept(trail: Trail, record: TrialRecord) -> dict[str, Any]:
-    return {
-        "params": record.params,
-        "overrides": record.overrides,
-        "folder": record.folder,
-        "state": record.state.value,
-        "attempts": record.attempts,
-        "score": record.score,
-        "reason": record.reason,
-        "facts": record.facts,
-        "artifacts": record.artifacts,
-        "queued": record.queued,
-        "started": record.started,
-        "ran_sec": record.ran_sec,
-        "ended": record.ended,
-        "nonfinite": trail.nonfinite,
-    }
+    kept = {field.name: getattr(record, field.name) for field in fields(record) if field.name not in ELSEWHERE}
+    return {**readable, **chunks({**kept, "nonfinite": trail.nonfinite})}
 
 
 def chunks(value: Mapping[str, Any]) -> dict[str, str]:

@@ -129,7 +129,7 @@ def found(*words, gates=GATES):
     check_stages(stages, describe_groups()["sampler"])
 
     context = RecipeContext(composition, InlineLauncher(), Quiet(), {"name": "gates", "uid": "1"}, None)
-    return run_stages(stages, {}, context.after, lambda name, finding: None, lambda text: None)
+    return run_stages(stages, {}, context, lambda name, finding: None)
 
 
 @pytest.mark.parametrize("case", few(BROKEN))

@@ -180,6 +180,8 @@ BAD = {
     "b": (formulas.inverse_time, {"a": 1.0, "b": 0.0}),
     "period": (formulas.polynomial_cycling, {"period": 0, "power": 1.0, "end_factor": 0.1}),
     r"milestones\[1\]": (formulas.piecewise_constant, {"milestones": [5, 5], "factors": [1, 1, 1]}),
+    "pct_start": (formulas.one_cycle, ONE_CYCLE | {"total_steps": None, "pct_start": 2.0}),
+    "mode": (formulas.cyclic, {"low": 0.1, "step_size_up": 2, "cycle_momentum": False, "mode": "square"}),
     "factors": (formulas.piecewise_constant, {"milestones": [5], "factors": [1]}),
     "factor": (formulas.expression, {"factor": "__import__('os').system('true')"}),
     "factor = '1 - step' at step 2": (formulas.expression, {"factor": "1 - step"}),

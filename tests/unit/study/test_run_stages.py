@@ -26,7 +26,7 @@ class Says:
     asked: list = field(default_factory=list)
 
     def run(self, context):
-        self.asked.append(dict(context))
+        self.asked.append(context.handed)
         return self.finding
 
 
@@ -40,7 +40,8 @@ FAILED = Finding(Verdict.FAIL, "the loss is flat", cause="rate too low", action=
 
 def run(stages, known=None):
     written, lines = {}, []
-    found = run_stages(stages, known or {}, dict, written.__setitem__, lines.append)
+    context = SimpleNamespace(handed={}, line=lines.append)
+    found = run_stages(stages, known or {}, context, written.__setitem__)
     return found, written, lines
 
 
