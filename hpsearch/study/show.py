@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import describe_groups
+from hpsearch.config.limits import target_part
 from hpsearch.trial.build import schedule_of
 
 if TYPE_CHECKING:
@@ -47,11 +48,7 @@ def _drawn(name: str, overrides: Sequence[str], config_dirs: Sequence[str | Path
     from hpsearch.reports.schedules import Drawn
 
     config: dict[str, Any] = compose((*overrides, f"scheduler={name}"), config_dirs).trial({}, 0, 0).config
-    options = {
-        key: value
-        for key, value in config["optimizer"].items()
-        if key not in ("decay_bias_and_norm", "initial_momentum", "initial_momentum_steps")
-    }
+    options = target_part("optimizer", config["optimizer"])
     optimizer = build("optimizer", options, config["plugins"], params=[torch.zeros(1, requires_grad=True)])
     objective = build("objective", config["objective"], config["plugins"])
     epochs = config["trainer"]["epochs"]

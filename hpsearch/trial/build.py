@@ -21,6 +21,7 @@ from hpsearch.base.platform import processor_name
 from hpsearch.base.rng import address
 from hpsearch.base.types import Objective, Started, TrialResult, TrialRun, TrialSpec, TrialState
 from hpsearch.config.build import build
+from hpsearch.config.limits import target_part
 from hpsearch.metrics.base import Metric, bounded_by_0_and_1, check_fit, names_of
 from hpsearch.metrics.reported import USUAL, check_names, followed, reported, with_usual
 
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 LOADED = 2
 """Data sets that a worker keeps."""
-MOMENTUM_WARMUP = ("initial_momentum", "initial_momentum_steps")
-"""Keys of an optimizer's options that are taken out before it is built; see `hpsearch.schedules.MomentumWarmup`."""
 
 
 LATE_FACTS = ("best_epoch", "best_score")
@@ -271,10 +270,7 @@ def _optimizer(
 ) -> "Optimizer":
     from hpsearch.optim.groups import parameter_groups
 
-    options = dict(config)
-    decay_all = options.pop("decay_bias_and_norm", False)
-    for name in MOMENTUM_WARMUP:
-        options.pop(name, None)
+    options, decay_all = target_part("optimizer", config), config.get("decay_bias_and_norm", False)
     groups = parameter_groups(model, options.get("weight_decay", 0.0), decay_all, rate_factors)
     optimizer: Optimizer = build("optimizer", options, plugins, params=groups)
     return optimizer
@@ -348,6 +344,7 @@ def schedule_of(
         The table of all steps, and what moves its rates where the schedule follows a metric.
     """
     from hpsearch.schedules import MomentumWarmup, table
+    from hpsearch.schedules.limits import OPTIONS
     from hpsearch.schedules.plateau import Plateau, follows_a_metric, with_mode
 
     options, plateau = dict(config["scheduler"]), None
@@ -361,11 +358,18 @@ def schedule_of(
     if follows_a_metric(make):
         metric, maximize = followed(watched, objective, metrics)
         make, plateau = None, Plateau(with_mode(make, maximize), lr, metric)
-    early = MomentumWarmup(**{
-        name: config["optimizer"][name] for name in MOMENTUM_WARMUP if name in config["optimizer"]
-    })
+    moving = {name: value for name, value in config["optimizer"].items() if name in OPTIONS["optimizer"]}
+    early = MomentumWarmup(**moving)
     rows = table(
-        make, lr, momentum, steps_per_epoch, epochs, **ours, seed=config["seed"], momentum_warmup=early, total=total
+        make,
+        lr,
+        momentum,
+        steps_per_epoch,
+        epochs,
+        **ours,
+        seed=config["seed"],
+        momentum_warmup=early,
+        total=total,
     )
     return rows, plateau
 

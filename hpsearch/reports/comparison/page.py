@@ -9,7 +9,7 @@ from hpsearch.base import words
 from hpsearch.base.files import REPORT, replace_text
 from hpsearch.base.keys import UNNAMED
 from hpsearch.base.plain import ABSENT, changes
-from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.base.types import TrialTable
 from hpsearch.reports.comparison.figures import best_curves_figure, best_figure, overlay_figure
 from hpsearch.reports.comparison.numbers import Comparison, compare, doubts, shown, verdict
 from hpsearch.reports.kit.canvas import Drawn
@@ -17,7 +17,7 @@ from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.page import Tile, panel, render_page
 from hpsearch.reports.kit.points import Results, results_of
 from hpsearch.reports.kit.space import Axis, combined
-from hpsearch.reports.kit.tables import Row, Table, best_command, evidence, flat
+from hpsearch.reports.kit.tables import Table, as_table, best_command, evidence, flat
 
 _OWN = ("name", "question", "restart")  # of every study, and no part of its set-up
 
@@ -143,17 +143,15 @@ def _best_table(studies: Sequence[Results]) -> Table:
         points, trials = len(study.points), sum(study.states.values())
         rest = (Cell(str(points), points), Cell(str(trials), trials))
         spent = Cell(words.duration(study.trial_sec), study.trial_sec)
-        rows.append(Row((Cell(study.name), setting, *found, *rest, spent), TrialState.COMPLETE, best=False))
-    return Table(headings, tuple(rows), len(rows))
+        rows.append((Cell(study.name), setting, *found, *rest, spent))
+    return as_table(headings, rows)
 
 
 def _difference_table(first: TrialTable, second: TrialTable) -> Table:
     """Return one row per key whose value is not the same in both set-ups; where and how much they ran is left out."""
-    rows = []
-    for change in changes(_set_up(first), _set_up(second)):
-        cells = (Cell(change.key), *(Cell(_shown(value)) for value in (change.old, change.new)))
-        rows.append(Row(cells, TrialState.COMPLETE, best=False))
-    return Table(("key", first.name, second.name), tuple(rows), len(rows))
+    moved = changes(_set_up(first), _set_up(second))
+    rows = [(Cell(each.key), Cell(_shown(each.old)), Cell(_shown(each.new))) for each in moved]
+    return as_table(("key", first.name, second.name), rows)
 
 
 def _set_up(table: TrialTable) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def write_notebook(study: Mapping[str, Any], views: Mapping[str, StageView], rep
         "recipe/page.html.j2",
         name=study["name"],
         question=study["question"],
-        answer=_sentence(study.get("state", {}).get("answer", "")),
+        answer=capitalized(study.get("state", {}).get("answer", "")),
         failed=study.get("state", {}).get("why", ""),
         entries=entries,
         missing=[views[name].title for name in study.get("recipe", ()) if name not in study.get("stages", {})],
@@ -89,17 +89,13 @@ def _entry(name: str, fields: Mapping[str, Any], view: StageView, panels: Mappin
         question=view.question,
         verdict=fields["verdict"],
         mark=_MARKS[fields["verdict"]],
-        sentence=_sentence(fields["sentence"]),
+        sentence=capitalized(fields["sentence"]),
         cause=fields["cause"],
         action=fields["action"],
         numbers=tuple((key, number(value)) for key, value in fields["numbers"].items()),
         panel=panels.get(name),
         report=f"../{beside.parent.name}/{REPORT}" if beside.exists() else None,
     )
-
-
-def _sentence(text: str) -> str:
-    return capitalized(text)
 
 
 def stage_figures(views: Mapping[str, StageView]) -> Iterator[Drawn]:
