@@ -4,13 +4,15 @@ import math
 import subprocess
 import sys
 from importlib import import_module
-from inspect import signature
+from inspect import isfunction, signature
 from pkgutil import iter_modules
 
 import pytest
+import yaml
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.config.compose import compose
+from hpsearch.config.groups import CONF
 from hpsearch.config.limits import OWN, check, check_value, limits_of
 
 NO_NUMBER = ["0.1", True, False, None, [0.1], {}, math.nan, math.inf, -math.inf]
@@ -133,10 +135,20 @@ def test_every_table_is_about_classes_and_arguments_that_exist(room):
         package, _, name = target.rpartition(".")
         modules = [package] if name == "*" else [package, *(f"{package}.{m.name}" for m in walk(package))]
         found = [vars(import_module(module)).get(name) for module in modules]
-        classes = [each for each in found if isinstance(each, type)]
-        assert name == "*" or classes, target
-        for each in classes[:1]:
-            assert rules.keys() <= signature(each).parameters.keys(), target
+        made = [each for each in found if isinstance(each, type) or isfunction(each)]
+        assert name == "*" or made, target
+        for each in made[:1]:
+            assert rules.keys() <= arguments_of(each), target
+
+
+def arguments_of(target):
+    """The arguments that a target names, and where it hands options on those that our YAML gives it."""
+    named = signature(target).parameters
+    if all(each.kind is not each.VAR_KEYWORD for each in named.values()):
+        return named.keys()
+    files = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in CONF.rglob("*.yaml"))
+    path = f"{target.__module__}.{target.__qualname__}"
+    return {key for file in files if isinstance(file, dict) and file.get("_target_") == path for key in file}
 
 
 def walk(package):
