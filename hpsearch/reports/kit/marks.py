@@ -36,21 +36,37 @@ def band_traces(curves: Sequence[Curve], name: str, colour: str, wash: str, dash
     known = [[float(c.y[i]) for c in curves if (i := np.searchsorted(c.x, at)) < len(c.x) and c.x[i] == at] for at in x]
     mean = np.array([np.mean(values) for values in known])
     sd = np.array([np.std(values, ddof=1) if len(values) > 1 else 0.0 for values in known])
-    shared: Trace = {"type": "scatter", "mode": "lines", "x": x.tolist(), "legendgroup": name}
-    edge = {**shared, "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-    band = [
-        {**edge, "y": (mean - sd).tolist()},
-        {**edge, "y": (mean + sd).tolist(), "fill": "tonexty", "fillcolor": wash},
-    ]
+    around = band(x.tolist(), (mean - sd).tolist(), (mean + sd).tolist(), wash, name)
     label = escape(shorten(name, 40))
     line = {
-        **shared,
-        "y": mean.tolist(),
-        "name": label,
+        **{"type": "scatter", "mode": "lines", "x": x.tolist(), "y": mean.tolist()},
+        **{"name": label, "legendgroup": name},
         "line": {"color": colour, "dash": dash, "width": 2.2},
         "hovertemplate": f"<b>{label}</b><br>%{{y:.4g}} at %{{x}}, mean of {len(curves)}<extra></extra>",
     }
-    return [*(band if len(curves) > 1 else []), line]
+    return [*(around if len(curves) > 1 else []), line]
+
+
+def band(x: Any, low: Any, high: Any, wash: str, group: str, name: str | None = None) -> list[Trace]:
+    """Return the area between two lines.
+
+    Args:
+        x: of both.
+        low: the lower one.
+        high: the upper one.
+        wash: colour of the area.
+        group: what a legend shows and hides it with.
+        name: in the legend; None: it is not in it.
+
+    Returns:
+        Both lines, unseen, the second filled down to the first.
+    """
+    edge = {"type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": group}
+    told = {"showlegend": False} if name is None else {"name": name}
+    return [
+        {**edge, "y": low, "showlegend": False},
+        {**edge, "y": high, "fill": "tonexty", "fillcolor": wash, **told},
+    ]
 
 
 def curve_axes(metric: str, traces: Sequence[Trace]) -> Layout:

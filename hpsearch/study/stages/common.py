@@ -60,6 +60,11 @@ def finding(
     return Finding(ranked[0].verdict, sentence, numbers, ranked[0].cause, ranked[0].action, series=series or {})
 
 
+def finite(value: float) -> float | None:
+    """Return a number as JSON takes it: None where it is not finite."""
+    return value if math.isfinite(value) else None
+
+
 def shown(names: Sequence[str], most: int = 3) -> str:
     """Return the first names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

@@ -11,6 +11,7 @@ from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw, log_axi
 from hpsearch.reports.lr_range.numbers import LrRange, lr_range
 from hpsearch.reports.lr_range.rules import RULES
 from hpsearch.study.stages.base import Context, Finding, Verdict
+from hpsearch.study.stages.common import finite
 
 METHODS = ("probe", "range_test")
 DECAY = "optimizer.weight_decay"
@@ -142,17 +143,12 @@ class LrFind:
         changed = {} if decay is None else {DECAY: decay}
         first = context.config(changed)["seed"]
         configs = [context.config(changed, first + repeat) for repeat in range(self.initializations)]
-        if self.method == "probe":
-            runs = [
-                context.measure("fixed_rate_probe", config, rates=self.rates, steps=self.steps) for config in configs
-            ]
-            rates, untrained = self.rates, [run["untrained"] for run in runs]
-        else:
-            runs = [
-                context.measure("range_test", config, low=self.low, high=self.high, steps=self.steps)
-                for config in configs
-            ]
-            rates, untrained = max((tuple(run["rates"]) for run in runs), key=len), None
+        probes = self.method == "probe"
+        name = "fixed_rate_probe" if probes else "range_test"
+        options: dict[str, Any] = {"rates": self.rates} if probes else {"low": self.low, "high": self.high}
+        runs = [context.measure(name, config, **options, steps=self.steps) for config in configs]
+        rates = self.rates if probes else max((tuple(run["rates"]) for run in runs), key=len)
+        untrained = [run["untrained"] for run in runs] if probes else None
         missing = math.inf
         losses = tuple((*run["losses"], *[missing] * (len(rates) - len(run["losses"]))) for run in runs)
         passes = math.fsum(run["passes"] for run in runs)
@@ -224,13 +220,9 @@ def _drawn(curves: _Curves) -> dict[str, Any]:
     return {
         "weight_decay": curves.decay,
         "rates": list(curves.rates),
-        "losses": [[loss if math.isfinite(loss) else None for loss in repeat] for repeat in curves.losses],
+        "losses": [list(map(finite, repeat)) for repeat in curves.losses],
         "fit_rates": found.fit.rates.tolist(),
         "fit": found.fit.losses.tolist(),
-        **{name: _finite(getattr(found, name)) for name in ("lr", "low", "high", "steepest", "argmin", "edge")},
-        "untrained": _finite(found.fit.untrained),
+        **{name: finite(getattr(found, name)) for name in ("lr", "low", "high", "steepest", "argmin", "edge")},
+        "untrained": finite(found.fit.untrained),
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

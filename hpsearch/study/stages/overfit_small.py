@@ -9,7 +9,7 @@ from hpsearch.base.errors import check_float, check_int
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw
 from hpsearch.study.stages.base import Context, Finding, Verdict
-from hpsearch.study.stages.common import RATE, Fault, check_factors, finding
+from hpsearch.study.stages.common import RATE, Fault, check_factors, finding, finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class OverfitSmall:
             "passes": found["passes"],
         }
         series = {
-            "losses": {f"{run['rate']:.3g}": [_finite(loss) for loss in run["losses"]] for run in runs},
+            "losses": {f"{run['rate']:.3g}": [finite(loss) for loss in run["losses"]] for run in runs},
             "gradients": dict(found["gradients"]),
         }
         off = max(last["rate"] / first["rate"], first["rate"] / last["rate"])
@@ -142,7 +142,3 @@ def _span(found: Mapping[str, Any]) -> str:
 def _ratio(gradients: Mapping[str, float]) -> float:
     values = list(gradients.values())
     return values[0] / values[-1] if values and values[-1] else math.nan
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -27,6 +27,7 @@ from hpsearch.reports.kit.canvas import (
     shorten,
 )
 from hpsearch.reports.kit.curves import STEP_LOSS, Array, Curve, curves_of, metrics_of, quantiles, smooth, thin
+from hpsearch.reports.kit.marks import band
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.numbers import Findings, Summary
 
@@ -187,21 +188,8 @@ def _trend(y: Array, sd: float) -> Array:
 
 def _bands(curves: Sequence[Curve]) -> list[Trace]:
     x, (low, lower, middle, upper, high) = quantiles(curves, (0.05, 0.25, 0.5, 0.75, 0.95))
-    hidden = {"type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "hoverinfo": "skip"}
-    traces: list[Trace] = []
-    for name, bottom, top, colour in (
-        ("5–95 %", low, high, theme.GREY_WASH),
-        ("25–75 %", lower, upper, theme.GREY_WASH_DEEP),
-    ):
-        traces.append({**hidden, "y": bottom, "showlegend": False, "legendgroup": name})
-        traces.append({
-            **hidden,
-            "y": top,
-            "fill": "tonexty",
-            "fillcolor": colour,
-            "name": f"{name} of trials",
-            "legendgroup": name,
-        })
+    traces = band(x, low, high, theme.GREY_WASH, "5–95 %", "5–95 % of trials")
+    traces += band(x, lower, upper, theme.GREY_WASH_DEEP, "25–75 %", "25–75 % of trials")
     line = {"color": theme.MUTED, "width": 2, "dash": "dot"}
     hover = {"hovertemplate": f"median of {len(curves)} trials: %{{y:.4g}} at %{{x}}<extra></extra>"}
     traces.append({"type": "scatter", "mode": "lines", "x": x, "y": middle, "name": "median", "line": line, **hover})

@@ -22,7 +22,7 @@ from hpsearch.reports.kit.canvas import (
     parameter_axis,
     switched,
 )
-from hpsearch.reports.kit.marks import MANY_POINTS, MOST_POINTS, drawn, hover, score_axis, shown_of
+from hpsearch.reports.kit.marks import MANY_POINTS, MOST_POINTS, band, drawn, hover, score_axis, shown_of
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.boundary import Stability
@@ -110,11 +110,7 @@ def _means(summary: Summary, points: Sequence[Point], place: dict[int, float], l
 def _band(done: Sequence[Point], x: Sequence[float]) -> list[Trace]:
     low = [p.mean - (p.sd or 0.0) for p in done if p.mean is not None]
     high = [p.mean + (p.sd or 0.0) for p in done if p.mean is not None]
-    hidden = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "x": list(x)}
-    return [
-        {**hidden, "y": low, "showlegend": False, "legendgroup": "sd"},
-        {**hidden, "y": high, "fill": "tonexty", "fillcolor": theme.BLUE_WASH, "name": "± 1 sd", "legendgroup": "sd"},
-    ]
+    return band(list(x), low, high, theme.BLUE_WASH, "sd", "± 1 sd")
 
 
 def _seeds(summary: Summary, points: Sequence[Point], place: dict[int, float]) -> Trace:
