@@ -35,6 +35,9 @@ NOT_SEARCHED = {
 SECONDS = "budget.seconds"
 """How long a search may take."""
 
+POINTS, PATIENCE = "budget.points", "budget.patience"
+"""How many points a search may ask for, and how many after the last improvement."""
+
 TRIAL_SECONDS = "budget.trial_seconds"
 """How long a trial may train."""
 

@@ -147,7 +147,7 @@ class TrialResult:
         time: seconds since the Unix epoch.
         failed_at: type and line of the error that a FAILED attempt raised; empty where it raised none, as when its
             worker died.
-        ended_by: the limits in time that ended it, in seconds by key of the configuration.
+        ended_by: the limits that ended it, by key of the configuration: in time, in seconds, or on points.
     """
 
     state: TrialState

@@ -236,11 +236,15 @@ class Driver:
         return f"point {request.skip} is {GIVEN_UP}"
 
     def _drop_paused(self) -> None:
-        """Tell the points that were paused and never chosen, unless more budget or a resumed run may choose them."""
+        """Tell the points that were paused and never chosen, unless a resumed run may choose them as it is.
+
+        With a larger `budget.points` or `budget.patience` they wait again, see `OpenPoints.may_run_again`.
+        """
         if self._interrupts.count or self._ending.why_nothing_more():
             return
+        ended_by = self._ending.raisable
         for number in self._points.paused:
-            if self._points.drop(number):
+            if self._points.drop(number, ended_by):
                 self._widen()
 
     def _widen(self) -> None:
@@ -295,13 +299,13 @@ class Driver:
         return running or (len(self._points) > 0 and may_go_on) or not self._ending.why_no_more_points()
 
     def _take_back_what_may_run_again(self) -> list[FrozenTrial]:
-        """Return every point; those that a limit ended which was raised since are running again."""
+        """Return every point; those that a limit ended which was raised since are running or wait again."""
         again = [frozen.number for frozen in self._study.trials() if self._points.may_run_again(frozen)]
         if again:
             self._study.run_again(again)
             self._store.flush()
             points = ", ".join(map(str, again))
-            self._environment.observer.line(f"points that a limit in time ended, now raised, run again: {points}")
+            self._environment.observer.line(f"points that a limit ended, now raised, may go on: {points}")
         return self._study.trials()
 
     def _known_files(self, asked: int) -> Counter[int]:

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from hpsearch.base.keys import PATIENCE, POINTS
 from hpsearch.base.types import Objective
 from hpsearch.base.words import count, duration, number, score
 from hpsearch.search.ask_tell import AskTell
@@ -72,6 +73,15 @@ class Ending:
         if limit is not None and self._study.asked >= limit:
             return f"budget.points = {limit} is used up: {self._study.extent}"
         return self._why_patience_ends() or self.why_nothing_more()
+
+    @property
+    def raisable(self) -> dict[str, float]:
+        """The limit on points that is used up, by its key; empty where there is no further point to ask for anyway."""
+        if self._study.why_used_up():
+            return {}
+        if self._plan.points is not None and self._study.asked >= self._plan.points:
+            return {POINTS: self._plan.points}
+        return {PATIENCE: self._plan.patience} if self._plan.patience is not None and self._why_patience_ends() else {}
 
     def why_time_is_up(self) -> str:
         """Return why what runs is paused, and killed where it does not, or the empty string."""

@@ -1,7 +1,9 @@
 """How much a search trains."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hpsearch.base.keys import PATIENCE, POINTS
 from hpsearch.base.types import Objective
 from hpsearch.search.watch import UNLIMITED, TimeLimits
 
@@ -33,6 +35,12 @@ class Plan:
     target: float | None = None
     failures: int | None = None
     limits: TimeLimits = UNLIMITED
+
+    def allow_again(self, ended_by: Mapping[str, float]) -> bool:
+        """Return whether a limit that ended a trial or a point has been raised since, see `TrialResult.ended_by`."""
+        own: Mapping[str, float | None] = {POINTS: self.points, PATIENCE: self.patience}
+        now = {key: own[key] if key in own else self.limits.of(key) for key in ended_by}
+        return any((limit := now[key]) is None or limit > then for key, then in ended_by.items())
 
     @property
     def replicates(self) -> list[tuple[int, int]]:

@@ -188,8 +188,8 @@ class OpenPoints:
     # What is taken over
 
     def may_run_again(self, frozen: FrozenTrial) -> bool:
-        """Return whether a point was told because of a limit in time that has been raised since."""
-        return frozen.state.is_finished() and self._plan.limits.allow_again(frozen.user_attrs[TOLD].get("ended_by", {}))
+        """Return whether a point was told because of a limit that has been raised since."""
+        return frozen.state.is_finished() and self._plan.allow_again(frozen.user_attrs[TOLD].get("ended_by", {}))
 
     def take_over(self, frozen: FrozenTrial) -> None:
         """Go on with a point that was running when its driver ended."""
@@ -212,7 +212,11 @@ class OpenPoints:
         first = replicate == self._plan.replicates[0]
         if first:
             self._rule.opened(point.trial.number, curve, epochs_of(spec.config))
-        if known.state.finished and self._plan.limits.allow_again(known.ended_by):
+        if known.state is TrialState.PRUNED and self._plan.allow_again(known.ended_by):
+            reason = "waits again: there is more budget"
+            self._record.state(spec.id, TrialState.PAUSED, self._clock(), reason=reason)
+            self._note_paused(point, self._recorded(spec, replace(known, state=TrialState.PAUSED), curve))
+        elif known.state.finished and self._plan.allow_again(known.ended_by):
             self._record.again(spec.id, self._clock())
             self.pool.add(replace(spec, attempt=known.attempts + 1), curve)
         elif known.state.finished:
@@ -276,24 +280,33 @@ class OpenPoints:
         point.waiting.clear()
         point.stopped = True
         if point.paused is not None:
-            self._end_paused(point, GIVEN_UP)
+            self._end_paused(point, GIVEN_UP, {})
         for trial in sorted(point.open):
             if (done := self.pool.skip(trial, GIVEN_UP)) is not None:
                 self._note_finished(point, done)
         self._tell_if_done(point)
 
-    def _end_paused(self, point: Point, reason: str) -> None:
+    def _end_paused(self, point: Point, reason: str, ended_by: Mapping[str, float]) -> None:
         assert point.paused is not None, f"point {point.trial.number} is not paused"
-        done = replace(point.paused, result=replace(point.paused.result, state=TrialState.PRUNED, reason=reason))
+        result = replace(point.paused.result, state=TrialState.PRUNED, reason=reason, ended_by=ended_by)
+        done = replace(point.paused, result=result)
         point.paused = None
-        self._record.state(done.spec.id, TrialState.PRUNED, self._clock(), reason=reason, attempt=done.spec.attempt)
+        self._record.state(
+            done.spec.id,
+            TrialState.PRUNED,
+            self._clock(),
+            reason=reason,
+            attempt=done.spec.attempt,
+            ended_by=ended_by,
+        )
         self._note_finished(point, done)
 
-    def drop(self, number: int) -> bool:
+    def drop(self, number: int, ended_by: Mapping[str, float]) -> bool:
         """End a paused point for those that were better at its epoch; without any it stays paused.
 
         Args:
             number: of the point.
+            ended_by: the limit without which it would wait longer, by its key.
 
         Returns:
             Whether it was told.
@@ -303,7 +316,7 @@ class OpenPoints:
         reason = self._rule.why_dropped(number)
         if not reason:
             return False
-        self._end_paused(point, reason)
+        self._end_paused(point, reason, ended_by)
         return self._tell_if_done(point)
 
     def _note_paused(self, point: Point, done: Finished) -> None:

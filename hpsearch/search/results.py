@@ -140,7 +140,7 @@ def outcome_attrs(
         states: of its trials.
         epochs: that they trained.
         settled: how many points had ended or waited by then, it among them.
-        ended_by: the limits in time that ended trials of it, in seconds by key.
+        ended_by: the limits that ended trials of it, by key.
 
     Returns:
         ``state``, ``trials`` (their number by state), ``epochs``, ``settled``, ``ended_by`` if any, and of a complete

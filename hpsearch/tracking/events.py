@@ -51,7 +51,7 @@ class TrialRecord:
         ran_sec: how long its attempts ran, together and without the time between them; one that was cut off, or still
             runs, until its last report.
         ended: when its state became final.
-        ended_by: the limits in time that led to its newest state, in seconds by key.
+        ended_by: the limits that led to its newest state, by key; see `hpsearch.base.types.TrialResult`.
     """
 
     id: TrialId

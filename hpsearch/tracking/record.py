@@ -101,7 +101,7 @@ class Record:
             artifacts: files it wrote, relative to its folder.
             facts: scalars measured once.
             attempt: number of the attempt this state belongs to; by default the newest one's.
-            ended_by: the limits in time that led to it, in seconds by key.
+            ended_by: the limits that led to it, by key.
         """
         fold = self._trial(trial)
         self._append(

@@ -11,6 +11,7 @@ from hpsearch.base.types import Objective, Report, Started, TrialId, TrialResult
 from hpsearch.search.auto import AutoSampler
 from hpsearch.search.auto_pruner import AutoPruner
 from hpsearch.search.pruners import TopKAfter
+from hpsearch.search.samplers import Grid
 from tests.support.driver import COMPLETE, LR, Killed, Setup, resumes
 from tests.support.fake_launcher import trains
 
@@ -386,3 +387,39 @@ def test_samplers_with_a_model_leave_a_region_that_raises(tmp_path, sampler, mos
     failed = [record.state is TrialState.FAILED for record in setup.records()]
     assert sum(failed[:30]) / 30 > 0.3
     assert sum(failed[30:]) / 70 < most
+
+
+def nine(spec):
+    return [spec.params["lr"] * epoch for epoch in range(1, 10)]
+
+
+BEST_FIRST = {"lr": f"choice({', '.join(f'{0.9 - i / 50:.2f}' for i in range(36))})"}
+
+
+@pytest.mark.parametrize("limit", [{"points": 12}, {"patience": 10}], ids=["points", "patience"])
+def test_points_that_wait_at_the_end_go_on_when_their_limit_is_raised(tmp_path, limit):
+    def grid(_):
+        return Grid()
+
+    pruner = AutoPruner(9, start=4, share=2)
+    first = Setup(tmp_path, BEST_FIRST, grid, pruner, seeds=(0,), **limit)
+    few = first.run(resumes(nine), slots=1)
+    early = {r.id.point: r.state for r in first.records()}
+    waiting = [point for point, state in early.items() if state is TrialState.PRUNED]
+    assert len(waiting) > 5 and few.counts[TrialState.PRUNED] == len(waiting)
+
+    same = Setup(tmp_path, BEST_FIRST, grid, pruner, seeds=(0,), **limit)
+    assert same.run(resumes(nine), slots=1).counts == few.counts and not same.todo
+    assert not same.launcher.submitted
+
+    more = Setup(tmp_path, BEST_FIRST, grid, pruner, seeds=(0,))
+    many = more.run(resumes(nine), slots=1)
+    assert any("may go on" in line for line in more.observer.lines)
+    assert many.why == "all 36 cells of the grid are done"
+    whole = Setup(tmp_path / "whole", BEST_FIRST, grid, pruner, seeds=(0,))
+    assert whole.run(resumes(nine), slots=1).counts == many.counts
+    late, at_once = ({r.id.point: (r.state, len(r.reports)) for r in each.records()} for each in (more, whole))
+    assert late == at_once
+    assert [point for point in waiting if late[point][1] > 1] == [3, 4]  # of more points more go on
+    end = Setup(tmp_path, BEST_FIRST, grid, pruner, seeds=(0,))
+    assert end.run(resumes(nine), slots=1).counts == many.counts and not end.todo  # now nothing is left to wait for
