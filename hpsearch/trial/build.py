@@ -52,9 +52,8 @@ def preload() -> None:
 
     import hpsearch.trial.loop  # noqa: F401
 
-    build(
-        "objective", {"_target_": "hpsearch.base.types.Objective", "metric": "valid/loss"}
-    )  # loads what `build` needs
+    # This loads what `build` needs.
+    build("objective", {"_target_": "hpsearch.base.types.Objective", "metric": "valid/loss"})
 
 
 def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
@@ -351,10 +350,8 @@ def schedule_of(
     ours = {name: options.pop(name) for name in ("per", "warmup", "warmup_steps") if name in options}
     watched = options.pop("metric", None)
     make: Any = build("scheduler", options, tuple(config["plugins"]))
-    lr, momentum = (
-        optimizer.defaults["lr"],
-        optimizer.defaults.get("momentum", optimizer.defaults.get("betas", (None,))[0]),
-    )
+    known = optimizer.defaults
+    lr, momentum = known["lr"], known.get("momentum", known.get("betas", (None,))[0])
     if follows_a_metric(make):
         metric, maximize = followed(watched, objective, metrics)
         make, plateau = None, Plateau(with_mode(make, maximize), lr, metric)
