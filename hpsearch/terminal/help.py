@@ -51,6 +51,10 @@ _SEARCH = (
         "'space.KEY=choice(1, 2)'",
         "among values; also range(1, 5), and whole groups: space.model=choice(mlp, lenet)",
     ),
+    (
+        "'space[KEY>=3].OTHER=...' 'space.where=[KEY % OTHER == 0]'",
+        "only where a condition holds (=, !=, >=, <=, >, <, in [...]); what every point must meet",
+    ),
     ("'~space.KEY'", "take a hyperparameter out of the space; KEY=VALUE fixes it instead"),
     ("study.grow=NAME", "go on with the study NAME in another space that holds all of its points"),
     ("'sampler.first=[{KEY: 0.1}, ...]'", "settings to try before anything else"),

@@ -159,3 +159,27 @@ def test_a_branch_that_hangs_on_another_that_is_left_out_is_left_out_too(project
     assert list(compose(["+study=deep", "model=mlp"], folders).space) == ["optimizer.lr"]
     lenet = compose(["+study=deep", "model=lenet"], folders).space
     assert list(lenet) == ["optimizer.lr", "model.kernel_size", "model.kernel_size>=5/optimizer.momentum"]
+
+
+def test_the_forms_of_the_page_are_read_from_a_file_as_they_stand_there(project):
+    (project / "my_conf" / "study").mkdir(parents=True)
+    (project / "my_conf" / "study" / "page.yaml").write_text(
+        """# @package _global_
+defaults: [search, _self_]
+space:
+  trainer.a: choice(1, 2, 4)
+  trainer.b: range(2, 9, 2)
+  trainer.a >= 2:
+    trainer.c: choice(x, y)
+  trainer.a in [1, 4]:
+    trainer.h[0]: choice(16, 64)
+  where: [trainer.b % trainer.a == 0, trainer.b != 6]
+"""
+    )
+    made = compose(["+study=page", *base(""), "+trainer.h=[1]", *OPTIONS], [project / "my_conf"])
+    points, space = cells(made)
+    assert list(space) == [
+        *("trainer.a", "trainer.b", "trainer.a>=2/trainer.c", "trainer.a in [1,4]/trainer.h[0]", "where"),
+    ]
+    assert len(points) == 3 * 2 + 3 * 2 + 2 * 2 * 2
+    assert made.trial(points[-1], seed=0).config["trainer"]["h"] == [64]

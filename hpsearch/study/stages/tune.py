@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from hpsearch.base.plain import get
 from hpsearch.base.words import count, label, number, settings
 from hpsearch.reports.ablation.tuning import ArmSearch, searches_of
 from hpsearch.study.factorial import Factorial
@@ -72,9 +73,8 @@ def _held(context: Context, factorial: Factorial) -> str:
 
 def _value(config: Any, key: str) -> Any:
     """Return the value at a dotted key, or the name of a group's target."""
-    for part in key.split("."):
-        config = config[part]
-    return str(config["_target_"]).rsplit(".", 1)[-1] if isinstance(config, dict) and "_target_" in config else config
+    value = get(config, key)
+    return str(value["_target_"]).rsplit(".", 1)[-1] if isinstance(value, dict) and "_target_" in value else value
 
 
 def _sentence(tuned: Sequence[ArmSearch], factorial: Factorial) -> str:
