@@ -28,6 +28,8 @@ _SPACE_KEY = re.compile(r"\.(?P<key>[^=\[\]]+(?:\[\d+\][^=\[\]]*)*)", re.DOTALL)
 _NOT_IN_NAME = re.compile(rf"({'|'.join(sorted(UNNAMED))})\b|study\.(restart|name|question|grow)\b")
 _FREE_TEXT = re.compile(r"\+{0,2}study\.question=(?P<text>[^'\"].*)", re.DOTALL)
 _NAME_LENGTH = 80
+_RELATION = re.compile(r"[<>!%*]")
+"""What two words may differ in alone, and a name cannot hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,7 @@ def study_name(words: Words, searched: bool) -> str:
     parts = [re.sub("^~", "no-", text.lstrip("+")) for text in words.given if not _hidden(text)]
     text = "__".join([words.study or "search", *dict.fromkeys(parts)])
     name = re.sub(r"[^A-Za-z0-9._-]", "-", text).rstrip("-")
-    if len(name) <= _NAME_LENGTH:
+    if len(name) <= _NAME_LENGTH and not _RELATION.search(text):
         return name
     return f"{name[: _NAME_LENGTH - 7]}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 

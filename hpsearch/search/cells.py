@@ -7,7 +7,7 @@ from hpsearch.base.constraint import Constraint
 from hpsearch.search.branches import holds
 from hpsearch.search.parameter import Parameter
 
-MAX_COUNTED = 1_000_000
+MAX_COUNTED = 300_000
 """Combinations of values that conditions and constraints look at are tried one by one, so many at most."""
 
 

@@ -31,7 +31,7 @@ def reaching(space: Space, present: Space, given: Space) -> Space:
     further = []
     for parameter in space.parameters:
         own = so_far.get(parameter.name)
-        if own is None or own.expression == before.get(parameter.name) or {own.values, parameter.values} != {None}:
+        if own is None or own.expression == before.get(parameter.name) or own.values or parameter.values:
             continue
         if is_log(own) == is_log(parameter):
             old, reached = ends_of(parameter), ends_of(own)

@@ -31,7 +31,7 @@ SHORT = {
     "bench_search": (["FOLDER", "--repeats", "2", "--only", "random"], [r"\| small \| random \| \d+"], ()),
     "bench_small_spaces": (
         ["--seeds", "1", "--points", "12", "--only", "tpe"],
-        [r"\| smooth, 96 cells \| [01] \| [01] \|"],
+        [r"\| smooth, 96 cells \| [01] \(\d+\.0\) \| [01] \("],
         (),
     ),
     "bench_watch": (["--pairs", "1", "--only", "MLP on digits, 20 epochs"], [r'"ratio": \d'], ()),

@@ -107,6 +107,12 @@ def test_the_name_of_a_study(words, name):
     assert study_name(sorted_words, searched=bool(sorted_words.blocks["space"].given)) == name
 
 
+def test_words_that_differ_in_a_relation_alone_are_different_studies():
+    words = ["space[n>=3].k=choice(1)", "space[n<=3].k=choice(1)", "space.where=[n < k]", "space.where=[n > k]"]
+    names = {study_name(sort_words(["+study=s", word]), searched=True) for word in words}
+    assert len(names) == 4
+
+
 def test_a_long_name_is_cut_and_stays_unique():
     names = {study_name(sort_words(["+study=s", f"a={'x' * 99}{end}"]), searched=True) for end in "ab"}
     assert len(names) == 2
@@ -138,3 +144,33 @@ def test_a_question_is_plain_text(text):
 def test_a_quoted_question_loses_its_quotes_and_null_is_none():
     assert parse_word("study.question='Which, really?'").value == "Which, really?"
     assert parse_word("study.question=null").value is None
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "expression"),
+    [
+        ("space[model.depth >= 3].model.skip=choice(1)", "model.depth>=3/model.skip", "choice(1)"),
+        ("space[a in [x, y]][b!=2].c=1,2", "a in [x,y]/b!=2/c", "1,2"),
+        ("space[a=x,b<2].c=choice(1)", "a=x/b<2/c", "choice(1)"),
+        ("space.model.hidden[0]=choice(1)", "model.hidden[0]", "choice(1)"),
+        ("space[h[0]>8].h[1]=choice(1)", "h[0]>8/h[1]", "choice(1)"),
+        ("space.where=[a % b == 0, c in [1, 2]]", "where", "[a % b == 0, c in [1, 2]]"),
+        ("space.where=a==b", "where", "a==b"),
+        ("space[a=x].where=[b>=2]", "a=x/where", "[b>=2]"),
+    ],
+)
+def test_words_of_the_space(word, name, expression):
+    assert sort_words([word]).blocks["space"].given == {name: expression}
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("~space.where", "where"),
+        ("~space[a >= 3].h[0]", "a>=3/h[0]"),
+        ("~space[a in [1, 2]]", "a in [1,2]/"),
+        ("~space", ""),
+    ],
+)
+def test_words_that_take_out_of_the_space(word, name):
+    assert sort_words([word]).blocks["space"].removed == (name,)
