@@ -12,6 +12,7 @@ from hpsearch.base.words import count
 from hpsearch.reports.kit.curves import Array
 from hpsearch.reports.kit.points import Point, Results
 from hpsearch.reports.kit.space import Axis
+from hpsearch.reports.summary.association import Association, strongest_association
 from hpsearch.reports.summary.fanova import Forest, grow_forest
 from hpsearch.reports.summary.ped_anova import CELLS, Indices, best_of_all, cells_of, importance_along
 from hpsearch.statistics.intervals import binary_scale, power_of_two
@@ -97,6 +98,7 @@ class Importance:
         fit: how much of the variance a forest predicts in points that it has not seen (R^2).
         resamples: how many bootstrap resamples of the points the intervals rest on.
         level: nominal coverage of the intervals.
+        association: what goes with the score, where there are too few points for shares; None where there are enough.
     """
 
     fanova: Ranking
@@ -106,6 +108,7 @@ class Importance:
     fit: float | None = None
     resamples: int = RESAMPLES
     level: float = LEVEL
+    association: Association | None = None
 
 
 def importance(results: Results, resamples: int = RESAMPLES) -> Importance | None:
@@ -137,7 +140,8 @@ def importance(results: Results, resamples: int = RESAMPLES) -> Importance | Non
     done = [p for p in results.points if p.mean is not None]
     refused = _refusal(done)
     if refused:
-        return Importance(Ranking("fANOVA", refused=refused), Ranking("PED-ANOVA", refused=refused))
+        fanova, ped = (Ranking(method, refused=refused) for method in ("fANOVA", "PED-ANOVA"))
+        return Importance(fanova, ped, association=strongest_association(done, axes))
     rng = np.random.default_rng(_SEED)
     fanova, pair, surface, fit = _fanova(_subset(done, "fANOVA", rng), len(done), axes, resamples, rng)
     ended = [p for p in results.points if p.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.INFEASIBLE)]

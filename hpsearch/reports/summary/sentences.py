@@ -10,6 +10,7 @@ from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.setup import HEADLINE
 from hpsearch.reports.summary.boundary import Edge, Frontier, Stability
 from hpsearch.reports.summary.numbers import Summary
+from hpsearch.statistics.comparisons import ALPHA
 
 if TYPE_CHECKING:
     from hpsearch.reports.summary.importance import Importance, Share
@@ -203,7 +204,20 @@ def _near(summary: Summary) -> str:
 
 def _no_importance(importance: "Importance | None") -> str:
     refused = importance.fanova.refused if importance and not importance.ped.shares else ""
-    return f"Nothing is said of which hyperparameter matters: {refused}." if refused else ""
+    if importance is None or not refused:
+        return ""
+    told = importance.association
+    if told is None:
+        return f"Nothing is said of which hyperparameter matters: {refused}."
+    kind = "rank correlation" if told.numeric else "correlation ratio of the ranks"
+    evidence = f"{kind} {told.strength:.2f} over {told.points} points, Holm-adjusted permutation p = {told.p:.2g}"
+    if told.p <= ALPHA:
+        lead = f"How much each hyperparameter matters is not said ({refused}), but the score goes with"
+        return f"{lead} {told.name}: {evidence}."
+    return (
+        f"Nothing is said of which hyperparameter matters: {refused}, and none goes with the score more than chance "
+        f"would have it (the most {told.name}: {evidence})."
+    )
 
 
 def _rivals(summary: Summary) -> str:

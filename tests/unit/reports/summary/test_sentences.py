@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from hpsearch.reports.kit.setup import fixed_settings, settings_of, took
+from hpsearch.reports.summary.association import Association
 from hpsearch.reports.summary.importance import Importance, Ranking, Share
 from hpsearch.reports.summary.numbers import summarize
 from hpsearch.reports.summary.sentences import answer, caveats
@@ -156,6 +157,29 @@ def test_refused_importances_say_why():
     refused = Ranking("fANOVA", refused="12 COMPLETE points: with fewer than 20 the shares would be chance")
     lines = caveats(summarize(synthetic.mixed(15)), {}, Importance(refused, replace(refused, method="PED-ANOVA")))
     assert "Nothing is said of which hyperparameter matters: 12 COMPLETE points" in " ".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        (
+            Association("learning rate", -0.81, True, 12, 0.004),
+            "How much each hyperparameter matters is not said (12 COMPLETE points: with fewer than 20 the shares would "
+            "be chance), but the score goes with learning rate: rank correlation -0.81 over 12 points, Holm-adjusted "
+            "permutation p = 0.004.",
+        ),
+        (
+            Association("model", 0.4, False, 12, 0.3),
+            "Nothing is said of which hyperparameter matters: 12 COMPLETE points: with fewer than 20 the shares would "
+            "be chance, and none goes with the score more than chance would have it (the most model: correlation ratio of "
+            "the ranks 0.40 over 12 points, Holm-adjusted permutation p = 0.3).",
+        ),
+    ],
+)
+def test_of_few_points_it_says_what_goes_with_the_score_where_something_does(told, sentence):
+    refused = Ranking("fANOVA", refused="12 COMPLETE points: with fewer than 20 the shares would be chance")
+    found = Importance(refused, replace(refused, method="PED-ANOVA"), association=told)
+    assert sentence in caveats(summarize(synthetic.mixed(15)), {}, found)
 
 
 def test_extensions_and_an_edge_that_was_reached_again():
