@@ -171,8 +171,8 @@ def test_refused_importances_say_why():
         (
             Association("model", 0.4, False, 12, 0.3),
             "Nothing is said of which hyperparameter matters: 12 COMPLETE points: with fewer than 20 the shares would "
-            "be chance, and none goes with the score more than chance would have it (the most model: correlation ratio of "
-            "the ranks 0.40 over 12 points, Holm-adjusted permutation p = 0.3).",
+            "be chance, and none goes with the score more than chance would have it (the most model: correlation ratio "
+            "of the ranks 0.40 over 12 points, Holm-adjusted permutation p = 0.3).",
         ),
     ],
 )
