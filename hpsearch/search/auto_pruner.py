@@ -1,19 +1,21 @@
 """What stops points early when the user does not say how: stages, at which they wait until they are chosen."""
 
 from bisect import bisect_right
-from collections import Counter
 from dataclasses import replace
 from functools import cache
 
 from hpsearch.base.errors import check_int
 from hpsearch.base.types import Decision, TrialState
 from hpsearch.search.candidates import Candidate, Candidates, ahead, end_of, peers
+from hpsearch.search.hedge import hedged_share, worth_of_ranks
 from hpsearch.search.pruners import Promoter
 
 LAST = 3
 """So many go on to the end of their training once no new points are asked."""
 THINNING = 1.2
 """Between the places of one stage and of the next."""
+FREE = 5
+"""So many times the epochs of a trial are not hedged while new points are asked."""
 
 
 class AutoPruner(Promoter):
@@ -25,6 +27,11 @@ class AutoPruner(Promoter):
     new points grows with their number, and an early leader cannot keep all others waiting for ever. A point better than
     all before it goes on at once. Once there are no new points all go on to the end that are among the best three at
     their epoch.
+
+    First epochs may mislead, so the search is hedged as Hyperband is by its brackets (Li et al. 2017): a share of all
+    epochs, a quarter at least, is for points that train to their end whatever their ranks, always the one asked last.
+    The share moves up to 95 % with what ranks were worth so far: how those end that were chosen by them, and how these
+    do (`hedge`). While new points are asked, the first epochs, as many as five trials have, are not hedged.
 
     Points are compared at the same epoch, with those that train as long. Equal curves up to there are one trained
     prefix: one goes on, and the others (a hyperparameter that acts later, or has no effect) wait until there are no new
@@ -56,26 +63,59 @@ class AutoPruner(Promoter):
         earlier = max((epoch for epoch in candidate.scores if epoch < candidate.epoch), default=0)
         if stage < 0 or stage == self._stage(candidate, earlier) or self._explores(candidate, candidates):
             return Decision.CONTINUE
+        if len(candidates) >= self.start and not candidate.hedged:
+            candidate.hedged = self._is_due(candidate, candidates, FREE)
+        if candidate.hedged:
+            return Decision.CONTINUE
+        if len(candidates) < self.start or _rank(candidate, candidates) >= self._places(candidate, candidates):
+            return Decision.PAUSE
         waiting = {**candidates, point: replace(candidate, state=TrialState.PAUSED)}
-        return Decision.CONTINUE if self.promote(waiting, asking=True) == point else Decision.PAUSE
+        return Decision.CONTINUE if self._best(waiting, asking=True) == point else Decision.PAUSE
 
     def promote(self, candidates: Candidates, asking: bool) -> int | None:
-        """Choose the best of those that wait at the latest stage at which one is good enough."""
-        if asking and len(candidates) < self.start:
+        """Choose who goes on whatever its rank, where that is due, else the best at the latest stage."""
+        paused = [each for each in candidates.values() if each.state is TrialState.PAUSED]
+        if not paused or (asking and len(candidates) < self.start):
             return None
-        asked = Counter(each.epochs for each in candidates.values())
+        for each in paused:
+            if each.hedged:
+                return each.point
+        latest = next((each for each in reversed(paused) if self._stage(each) == 0), None)
+        if not asking and latest is not None and self._is_due(latest, candidates, 0):
+            latest.hedged = True
+            return latest.point
+        return self._best(candidates, asking)
+
+    def _is_due(self, candidate: Candidate, candidates: Candidates, free: int) -> bool:
+        """Return whether a point at the first stage may train to its end whatever its rank."""
+        end = end_of(candidate, candidates)
+        if end is None or self._stage(candidate) > 0:
+            return False
+        spent = sum(each.epoch for each in candidates.values()) - free * end
+        hedged = sum(each.epoch for each in candidates.values() if each.hedged)
+        return hedged + end - candidate.epoch <= hedged_share(worth_of_ranks(candidates)) * spent
+
+    def _best(self, candidates: Candidates, asking: bool) -> int | None:
+        """Return the best of those that wait at the latest stage at which one is good enough."""
         waiting: dict[tuple[int, int, int], list[Candidate]] = {}
         for each in candidates.values():
             if each.state is TrialState.PAUSED:
                 waiting.setdefault((self._stage(each), each.epoch, each.epochs or 0), []).append(each)
-        for (stage, _, _), together in sorted(waiting.items(), reverse=True):
-            new, repeated = _parted(together, candidates)
-            places = max(1.0, (asked[together[0].epochs] / self.share) ** 0.5 / THINNING**stage) if asking else LAST
+        for (_, epoch, _), together in sorted(waiting.items(), reverse=True):
+            complete = TrialState.COMPLETE
+            came = {n: each for n, each in candidates.items() if each.epoch >= epoch or each.state is complete}
+            new, repeated = _parted(together, came)
+            places = self._places(together[0], candidates) if asking else LAST
             for group in (new,) if asking else (new, repeated):
                 best = min(group, key=lambda each: (-each.scores[each.epoch], each.point), default=None)
-                if best is not None and _rank(best, candidates) < places:
+                if best is not None and _rank(best, came) < places:
                     return best.point
         return None
+
+    def _places(self, candidate: Candidate, candidates: Candidates) -> float:
+        """Return how many go on from where a point stands while new ones are asked."""
+        asked = sum(each.epochs == candidate.epochs for each in candidates.values())
+        return max(1.0, float((asked / self.share) ** 0.5 / THINNING ** self._stage(candidate)))
 
     def _explores(self, candidate: Candidate, candidates: Candidates) -> bool:
         """Return whether a point is to show how many epochs there are."""
@@ -106,6 +146,8 @@ def _parted(waiting: list[Candidate], candidates: Candidates) -> tuple[list[Cand
     A single report may be equal by chance.
     """
     epoch = waiting[0].epoch
+    if len(waiting[0].scores) == 1:
+        return waiting, []
     went_on = {each.prefix(epoch) for each in peers(waiting[0], candidates) if each.epoch > epoch or not each.waits}
     went_on = {prefix for prefix in went_on if len(prefix) > 1}
     new = [each for each in waiting if each.prefix(epoch) not in went_on]

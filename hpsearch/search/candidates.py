@@ -20,17 +20,24 @@ class Candidate:
         scores: the objective by epoch, from epoch 1, the sign turned so that larger is better.
         state: RUNNING, PAUSED or final; a final point that came to its end by itself is COMPLETE.
         epochs: how long it trains, as its configuration says; None: unknown.
+        hedged: whether it goes on to its end whatever its rank.
+        epoch: its last epoch, 0 before the first report.
     """
 
     point: int
     scores: dict[int, float] = field(default_factory=dict)
     state: TrialState = TrialState.RUNNING
     epochs: int | None = None
+    hedged: bool = False
+    epoch: int = field(init=False)
 
-    @property
-    def epoch(self) -> int:
-        """Its last epoch, 0 before the first report."""
-        return max(self.scores, default=0)
+    def __post_init__(self) -> None:
+        self.epoch = max(self.scores, default=0)
+
+    def note(self, epoch: int, score: float) -> None:
+        """Note what it scored at an epoch."""
+        self.scores[epoch] = score
+        self.epoch = max(epoch, self.epoch)
 
     @property
     def waits(self) -> bool:
@@ -87,6 +94,11 @@ def ahead(candidate: Candidate, candidates: Candidates) -> list[Candidate]:
     """Return the points that were better at the last epoch of a point, the best first."""
     epoch = candidate.epoch
     score = candidate.scores.get(epoch, math.inf)
-    scored = ((each.at(epoch), each) for each in peers(candidate, candidates))
-    better = [(-other, each.point, each) for other, each in scored if other is not None and other > score]
+    better = []
+    for each in candidates.values():
+        other = each.scores.get(epoch)
+        if other is None:
+            other = each.at(epoch)
+        if other is not None and other > score and each.epochs == candidate.epochs and each.state not in LOST:
+            better.append((-other, each.point, each))
     return [each for _, _, each in sorted(better)]

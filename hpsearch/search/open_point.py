@@ -10,6 +10,9 @@ import optuna
 from hpsearch.base.types import Objective, TrialId
 from hpsearch.search.live import Finished
 
+HEDGED = "hedged"
+"""User attribute of a point that trains to its end whatever its rank."""
+
 
 @dataclass
 class Point:
@@ -41,3 +44,13 @@ class Point:
         if not objective.maximize:
             scores += [float(done.result.facts.get("first_loss", math.nan)) for done in self.finished.values()]
         return next(filter(math.isfinite, scores), math.nan)
+
+    @property
+    def hedged(self) -> bool:
+        """Whether it is stored that it goes on whatever its rank."""
+        return HEDGED in self.trial.user_attrs
+
+    def keep_hedged(self, hedged: bool) -> None:
+        """Store that it goes on whatever its rank, for a driver that resumes the study."""
+        if hedged and not self.hedged:
+            self.trial.set_user_attr(HEDGED, True)

@@ -27,7 +27,7 @@ from hpsearch.search.ask_tell import AskTell
 from hpsearch.search.by_hand import GIVEN_UP, SKIPPED
 from hpsearch.search.failing import FailedPoint, FirstFailures
 from hpsearch.search.live import Finished
-from hpsearch.search.open_point import Point
+from hpsearch.search.open_point import HEDGED, Point
 from hpsearch.search.plan import Plan
 from hpsearch.search.pool import Pool
 from hpsearch.search.pruners import PruneRule
@@ -182,6 +182,7 @@ class OpenPoints:
         done, point.paused = point.paused, None
         point.judged = done.epochs
         self._rule.note_state(number, TrialState.RUNNING)
+        point.keep_hedged(self._rule.is_hedged(number))
         self.pool.add(replace(done.spec, attempt=done.spec.attempt + 1), done.curve)
         return True
 
@@ -211,7 +212,7 @@ class OpenPoints:
         curve = known.curve(self._plan.objective.metric)
         first = replicate == self._plan.replicates[0]
         if first:
-            self._rule.opened(point.trial.number, curve, epochs_of(spec.config))
+            self._rule.opened(point.trial.number, curve, epochs_of(spec.config), point.hedged)
         if known.state is TrialState.PRUNED and self._plan.allow_again(known.ended_by):
             reason = "waits again: there is more budget"
             self._record.state(spec.id, TrialState.PAUSED, self._clock(), reason=reason)
@@ -226,6 +227,7 @@ class OpenPoints:
                 self._record.state(spec.id, TrialState.PAUSED, known.reports[-1].time, reason=known.reason)
             self._note_paused(point, self._recorded(spec, known, curve))
         else:
+            point.keep_hedged(self._rule.is_hedged(point.trial.number))
             self.pool.add(replace(spec, attempt=known.attempts + 1), curve)
 
     def recall(self, frozen: FrozenTrial) -> int:
@@ -240,7 +242,8 @@ class OpenPoints:
             if known is None:
                 self._rule.opened(frozen.number)
             else:
-                self._rule.opened(frozen.number, known.curve(self._plan.objective.metric), epochs_of(known.config))
+                curve, hedged = known.curve(self._plan.objective.metric), HEDGED in frozen.user_attrs
+                self._rule.opened(frozen.number, curve, epochs_of(known.config), hedged)
             self._rule.note_state(frozen.number, state)
         if state is TrialState.COMPLETE:
             self.pool.wanted.seen.update(each.metric for each in self._plan.objective.each)
@@ -263,7 +266,9 @@ class OpenPoints:
         point = self._points[trial.point]
         if trial != self._first(point) or report.epoch <= point.judged:
             return Decision.CONTINUE
-        return self._rule.after_report(point.trial, report)
+        decision = self._rule.after_report(point.trial, report)
+        point.keep_hedged(self._rule.is_hedged(trial.point))
+        return decision
 
     def ended(self, done: Finished) -> bool:
         """Note a trial that left the pool; return whether its point was told."""

@@ -10,7 +10,7 @@ from optuna.pruners import BasePruner, NopPruner, WilcoxonPruner
 
 from hpsearch.base.errors import ConfigError, check_int
 from hpsearch.base.types import Decision, Objective, Report, TrialState
-from hpsearch.search.candidates import Candidate, Candidates, ahead, end_of, longest_of
+from hpsearch.search.candidates import Candidate, Candidates, ahead, longest_of
 
 NAMED = 3
 """So many of the points that were better are named."""
@@ -114,20 +114,24 @@ class PruneRule:
         self._promoter = pruner if isinstance(pruner, Promoter) else None
         self._objective = objective
         self._candidates: dict[int, Candidate] = {}
+        self._longest: dict[int | None, int] = {}
         self.by_replicate = isinstance(pruner, WilcoxonPruner)
         self.by_epoch = not self.by_replicate and (self._promoter is not None or not isinstance(pruner, NopPruner))
 
-    def opened(self, point: int, curve: Mapping[int, float] | None = None, epochs: int | None = None) -> None:
+    def opened(
+        self, point: int, curve: Mapping[int, float] | None = None, epochs: int | None = None, hedged: bool = False
+    ) -> None:
         """Note a point.
 
         Args:
             point: its number.
             curve: what is on record of its first replicate.
             epochs: how long it trains, as its configuration says.
+            hedged: whether it was let go on whatever its rank.
         """
         if self.by_epoch:
             scores = {epoch: self._signed(value) for epoch, value in (curve or {}).items() if epoch > 0}
-            self._candidates[point] = Candidate(point, scores, epochs=epochs)
+            self._candidates[point] = Candidate(point, scores, epochs=epochs, hedged=hedged)
 
     def after_report(self, trial: optuna.Trial, report: Report) -> Decision:
         """Decide what the first replicate of a point does after a report; after its last one there is nothing to."""
@@ -138,7 +142,7 @@ class PruneRule:
             warnings.filterwarnings("ignore", message=".*already reported")  # by an attempt that failed later
             trial.report(value, step=report.epoch)
         candidate = self._candidates[trial.number]
-        candidate.scores[report.epoch] = self._signed(value)
+        candidate.note(report.epoch, self._signed(value))
         if self._is_at_end(candidate):
             return Decision.CONTINUE
         if self._promoter is not None:
@@ -165,16 +169,21 @@ class PruneRule:
         """Note that a point's first replicate runs, waits or has ended."""
         if point in self._candidates:
             self._candidates[point].state = state
+            if state is TrialState.COMPLETE:
+                self._longest = longest_of(self._candidates)
 
     def promote(self, asking: bool) -> int | None:
         """Return a paused point that goes on now, one that has nothing more to train first; see `Promoter.promote`."""
         if self._promoter is None:
             return None
-        longest = longest_of(self._candidates)
         for point, each in self._candidates.items():
-            if each.state is TrialState.PAUSED and each.epoch >= longest.get(each.epochs, math.inf):
+            if each.state is TrialState.PAUSED and each.epoch >= self._longest.get(each.epochs, math.inf):
                 return point
         return self._promoter.promote(self._candidates, asking)
+
+    def is_hedged(self, point: int) -> bool:
+        """Return whether a point goes on whatever its rank."""
+        return point in self._candidates and self._candidates[point].hedged
 
     def why_dropped(self, point: int) -> str:
         """Return the true reason to end a paused point, empty where no other was better at its epoch."""
@@ -187,7 +196,7 @@ class PruneRule:
         return f"worse after epoch {candidate.epoch} than point{'s' if len(better) > 1 else ''} {named}{more}"
 
     def _is_at_end(self, candidate: Candidate) -> bool:
-        end = end_of(candidate, self._candidates)
+        end = self._longest.get(candidate.epochs, candidate.epochs)
         return end is not None and candidate.epoch >= end
 
     def _signed(self, value: float) -> float:

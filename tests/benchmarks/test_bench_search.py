@@ -4,7 +4,9 @@ import itertools
 import json
 import math
 
+import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from hpsearch.base.types import Report, Started, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.search.driver import Driver
@@ -14,7 +16,19 @@ from hpsearch.search.points import Environment
 from hpsearch.search.storage import MemoryStore, open_study
 from hpsearch.tracking.record import Record
 from tests.benchmarks import bench_search
-from tests.benchmarks.bench_search import METRIC, OBJECTIVE, Replay, Table, figure, generated, main, parts, verdicts
+from tests.benchmarks.bench_search import (
+    METRIC,
+    OBJECTIVE,
+    Replay,
+    Table,
+    drawn,
+    figure,
+    generated,
+    main,
+    parts,
+    verdicts,
+)
+from tests.benchmarks.search_families import FAMILIES
 from tests.support.fake_launcher import FakeLauncher
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -75,12 +89,55 @@ def test_quantiles_count_a_run_that_failed_as_infinite():
     assert figure("t", "auto", [10, None]).missed == 0.5
 
 
-def test_verdicts_compare_medians():
-    runs = {"random": [2400], "keep 10 of 100": [400], "auto": [200]}
-    figures = [figure(t, name, epochs) for t in ("one", "two") for name, epochs in runs.items()]
-    assert all(met for _, met in verdicts(figures))
-    slower = [figure(f.table, f.strategy, [201] if f.strategy == "auto" else runs[f.strategy]) for f in figures]
-    assert [met for _, met in verdicts(slower)] == [False, True, False, True, True, False, True]
+def judged(table, **epochs):
+    named = {"keep": "keep 10 of 100"}
+    figures = [figure(table, named.get(name, name), runs) for name, runs in epochs.items()]
+    return [met for _, met in verdicts(figures)]
+
+
+def test_verdicts_on_tables_compare_medians_tails_and_misses():
+    gru = {"random": [2400], "keep": [400], "ASHA": [300]}
+    assert judged("a_GRU", auto=[200], **gru) == [True, True, True]
+    assert judged("a_GRU", auto=[201], **gru) == [True, False, True]
+    assert judged("a_GRU", auto=[None] * 3 + [100] * 97, **gru) == [False, True, True]
+    assert judged("a_GRU", auto=[100] * 89 + [331] * 11, **gru) == [True, True, False]
+    first = "taskset_patch128_LSTM128_bs64"
+    assert judged(first, auto=[288], random=[999], ASHA=[999]) == [True, True, True]
+    assert judged(first, auto=[289], random=[999], ASHA=[999]) == [True, False, True]
+
+
+def test_verdicts_on_families_compare_with_random_search_and_the_better_one():
+    others = {"random": [1000] * 9 + [None], "ASHA": [500] * 8 + [None] * 2}
+    assert judged("smooth", auto=[550] * 9 + [None], **others) == [True, True]
+    assert judged("smooth", auto=[551] * 9 + [None], **others) == [True, False]
+    assert judged("smooth", auto=[550] * 8 + [None] * 2, **others) == [False, True]
+    assert judged("late", auto=[2000] * 17 + [None] * 3, random=[1000] * 18 + [None] * 2, ASHA=[1]) == [True, True]
+    assert judged("late", auto=[2001] * 16 + [None] * 4, random=[1000] * 18 + [None] * 2, ASHA=[1]) == [False, False]
+
+
+def quality(family, seed=7):
+    curves = np.array([row["valid_loss"] for row in FAMILIES[family](np.random.default_rng(seed))])
+    return curves, np.argsort(np.argsort(curves[:, 1])), np.argsort(curves[:, -1])
+
+
+def test_families_are_what_they_say():
+    for family, shape in {"smooth": (1000, 51), "noisy": (1000, 51), "middle": (265, 41), "late": (1000, 51)}.items():
+        assert quality(family)[0].shape == shape
+    curves, first, order = quality("crossing")
+    assert -0.3 < spearmanr(curves[:, 1], curves[:, -1])[0] < 0
+    curves, first, order = quality("smooth")
+    assert spearmanr(curves[:, 1], curves[:, -1])[0] > 0.5
+    curves, first, order = quality("middle")
+    assert all(265 // 3 <= rank <= 2 * 265 // 3 for rank in first[order[:3]])
+    assert curves[order[9], -1] - curves[order[0], -1] < 0.05
+    curves, first, order = quality("late")
+    assert np.ptp(curves[order[:50], :15]) == 0
+    assert drawn("middle", 7).top == set(order_of(quality("middle")[0])[:3])
+    assert drawn("late", 7).top != drawn("late", 8).top
+
+
+def order_of(curves):
+    return np.argsort(curves[:, -1]).tolist()
 
 
 def curve_script(small, spent):

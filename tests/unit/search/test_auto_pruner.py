@@ -25,7 +25,7 @@ def trained_alone(epochs, trial):
             candidate = candidates.setdefault(number, Candidate(number))
             candidate.state = RUNNING
             for epoch in range(candidate.epoch + 1, epochs + 1):
-                candidate.scores[epoch] = trial(number)
+                candidate.note(epoch, trial(number))
                 order.append((number, epoch))
                 if pruner.decide(number, candidates) is Decision.PAUSE:
                     candidate.state = PAUSED
@@ -100,7 +100,8 @@ def test_at_the_end_at_least_one_goes_all_the_way_and_others_wait():
     pruner, candidates, path = AutoPruner(50), waiting([1.0, 3.0, 2.0]), []
     while (number := pruner.promote(candidates, asking=False)) is not None:
         stage = {1: 3, 3: 6, 6: 12, 12: 25, 25: 50}[candidates[number].epoch]
-        candidates[number].scores |= dict.fromkeys(range(candidates[number].epoch, stage + 1), 3.0)
+        for epoch in range(candidates[number].epoch + 1, stage + 1):
+            candidates[number].note(epoch, 3.0)
         candidates[number].state = TrialState.COMPLETE if stage == 50 else PAUSED
         path.append((number, stage))
     assert path[:5] == [(1, 3), (1, 6), (1, 12), (1, 25), (1, 50)]
@@ -130,14 +131,11 @@ def test_bad_numbers_are_refused(options):
         AutoPruner(**options)
 
 
-def short_and_long(short, long):
-    """Candidates that train for 2 epochs, and others for 8."""
-    points = [(score, 2) for score in short] + [(score, 8) for score in long]
-    return {n: Candidate(n, {1: score}, PAUSED, epochs) for n, (score, epochs) in enumerate(points)}
-
-
-def test_who_trains_longer_is_compared_by_its_own_end():
-    pruner, candidates, chosen = AutoPruner(), short_and_long([0.9, 0.8, 0.7, 0.6], [0.3, 0.2]), []
+def test_who_trains_longer_is_compared_by_its_own_end(monkeypatch):
+    monkeypatch.setattr("hpsearch.search.auto_pruner.hedged_share", lambda worth: 0.0)
+    points = [(0.9, 20), (0.8, 20), (0.7, 20), (0.6, 20), (0.3, 40), (0.2, 40)]
+    candidates = {n: Candidate(n, {1: score}, PAUSED, epochs) for n, (score, epochs) in enumerate(points)}
+    pruner, chosen = AutoPruner(), []
     while (number := pruner.promote(candidates, asking=False)) is not None:
         chosen.append(number)
         candidates[number].state = TrialState.COMPLETE
@@ -156,3 +154,43 @@ def test_at_the_end_who_repeats_another_goes_on_after_it_and_who_was_worse_does_
         chosen.append(number)
         candidates[number].state = TrialState.COMPLETE
     assert chosen == [0, 5, 6, 1, 2, 3, 4]
+
+
+def ends(race, hedged, epochs=50):
+    """Candidates that came to their ends: chosen by rank, and whatever their rank."""
+    points = [(score, False) for score in race] + [(score, True) for score in hedged]
+    return {
+        n: Candidate(n, {1: score, epochs: score}, TrialState.COMPLETE, epochs, hedged=kind)
+        for n, (score, kind) in enumerate(points)
+    }
+
+
+def test_a_share_of_the_epochs_is_for_points_that_train_to_their_end_whatever_their_rank():
+    candidates, pruner = {}, AutoPruner(start=1)
+    for number in range(400):
+        candidates[number] = Candidate(number, {1: -float(number)}, epochs=50)
+        going = pruner.decide(number, candidates)
+        candidates[number].state = PAUSED
+        if going is Decision.CONTINUE:
+            candidates[number].note(50, -float(number))
+            candidates[number].state = TrialState.COMPLETE
+    spent = sum(each.epoch for each in candidates.values())
+    hedged = [each for each in candidates.values() if each.hedged]
+    assert [each.point for each in candidates.values() if each.epoch > 1 and not each.hedged] == [0]
+    assert 0 < 0.25 * (spent - 5 * 50) - 50 * len(hedged) <= 50
+
+
+def test_a_hedged_point_never_waits_and_is_hedged_still_when_it_is_paused_for_another_reason():
+    candidates = {n: Candidate(n, {1: 1.0, 3: 1.0}, RUNNING, 50) for n in range(4)}
+    candidates[0] = Candidate(0, {1: 0.0, 3: 0.0}, RUNNING, 50, hedged=True)
+    pruner = AutoPruner(start=1)
+    assert pruner.decide(0, candidates) is Decision.CONTINUE
+    candidates[0].state = PAUSED
+    assert pruner.promote(candidates, asking=True) == 0
+
+
+@pytest.mark.parametrize(("hedged_ends", "goes_on"), [([9.0] * 4, True), ([1.0] * 4, False)])
+def test_where_ranks_were_worth_nothing_most_points_go_on_at_the_end(hedged_ends, goes_on):
+    candidates = ends([5.0, 6.0, 7.0, 8.0], hedged_ends)
+    candidates[8] = Candidate(8, {1: 0.1}, PAUSED, 50)
+    assert (AutoPruner().promote(candidates, asking=False) == 8) is goes_on
