@@ -19,6 +19,8 @@ from hpsearch.base.words import number
 
 INFEASIBLE = "infeasible"
 """Constraint that a point breaks, by a value above 0, which diverged or ran out of memory."""
+GIVEN_UP = "given up by hand"
+"""Reason of a trial that its user gave up: PRUNED, though not by a pruner."""
 WORST_FIRST = (TrialState.FAILED, TrialState.INFEASIBLE, TrialState.PRUNED, TrialState.COMPLETE)
 
 OUT_OF_MEMORY, NOT_COMPARED, TOO_LONG = "out of memory", "not compared", "took too long"

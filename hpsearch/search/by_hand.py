@@ -12,8 +12,6 @@ from hpsearch.base.grammar import value_text
 from hpsearch.search.optuna_internals import given_params, set_user_attr
 from hpsearch.search.space import Space
 
-GIVEN_UP = "given up by hand"
-"""Reason of a trial that its user gave up."""
 SKIPPED = "skipped"
 """User attribute of an Optuna trial that has not ended: it is given up."""
 

@@ -17,11 +17,12 @@ from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base import words
 from hpsearch.base.errors import HpsearchError, StorageError
+from hpsearch.base.outcome import GIVEN_UP
 from hpsearch.base.types import BestPoint, Progress, TrialState, Widening
 from hpsearch.launch.base import Launcher
 from hpsearch.search import requests
 from hpsearch.search.ask_tell import AskTell
-from hpsearch.search.by_hand import GIVEN_UP, SKIPPED, give_up, shown
+from hpsearch.search.by_hand import SKIPPED, give_up, shown
 from hpsearch.search.ending import Ending
 from hpsearch.search.extension import Ranges
 from hpsearch.search.interrupts import Interrupts, interrupts

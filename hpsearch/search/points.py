@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import optuna
 from optuna.trial import FrozenTrial
 
-from hpsearch.base.outcome import Failures, is_cut_short, point_outcome
+from hpsearch.base.outcome import GIVEN_UP, Failures, is_cut_short, point_outcome
 from hpsearch.base.types import (
     BestPoint,
     Clock,
@@ -24,7 +24,7 @@ from hpsearch.base.types import (
 )
 from hpsearch.launch.base import Launcher
 from hpsearch.search.ask_tell import AskTell
-from hpsearch.search.by_hand import GIVEN_UP, SKIPPED
+from hpsearch.search.by_hand import SKIPPED
 from hpsearch.search.failing import FailedPoint, FirstFailures
 from hpsearch.search.live import Finished
 from hpsearch.search.open_point import HEDGED, Point

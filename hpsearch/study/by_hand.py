@@ -10,9 +10,10 @@ from typing import Any
 import optuna
 
 from hpsearch.base.errors import BusyError, ConfigError, SpaceError, StorageError
+from hpsearch.base.outcome import GIVEN_UP
 from hpsearch.base.types import TrialState
 from hpsearch.config.words import parse_word
-from hpsearch.search.by_hand import GIVEN_UP, added, give_up, shown
+from hpsearch.search.by_hand import added, give_up, shown
 from hpsearch.search.extension import present_study
 from hpsearch.search.requests import Request, leave
 from hpsearch.search.space import Space

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.outcome import GIVEN_UP
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.space import floats
 
@@ -44,7 +45,7 @@ def pruning_of(table: TrialTable) -> Pruning | None:
     """Count the epochs that pruning saved.
 
     A pruned trial would have gone on to its number of epochs (``trainer.epochs``, else the longest trial's); diverged
-    and unfinished trials would have trained what they did.
+    and unfinished trials, and those that the user gave up, would have trained what they did.
 
     Args:
         table: the study.
@@ -52,7 +53,8 @@ def pruning_of(table: TrialTable) -> Pruning | None:
     Returns:
         The counts; None when no trial was pruned.
     """
-    pruned = np.asarray(table.trials["state"] == TrialState.PRUNED)
+    by_hand = table.trials["reason"] == GIVEN_UP
+    pruned = np.asarray((table.trials["state"] == TrialState.PRUNED) & ~by_hand)
     if not pruned.any() or not len(table.curves):
         return None
     last = table.curves.groupby(["point", "seed", "fold"])["epoch"].max().rename("last").reset_index()

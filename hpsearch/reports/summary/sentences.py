@@ -258,5 +258,5 @@ def _seeds(summary: Summary) -> str:
 def _lost(summary: Summary) -> str:
     failed, pruned = summary.states.get(TrialState.FAILED, 0), summary.states.get(TrialState.PRUNED, 0)
     parts = [f"{words.count(failed, 'trial')} FAILED and count for nothing"] if failed else []
-    parts += [f"{words.count(pruned, 'trial')} stopped early by the pruner are not compared"] if pruned else []
+    parts += [f"{words.count(pruned, 'trial')} stopped early are not compared"] if pruned else []
     return f"{' and '.join(parts)}." if parts else ""

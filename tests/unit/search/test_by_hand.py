@@ -6,8 +6,9 @@ import optuna
 import pytest
 
 from hpsearch.base.errors import SpaceError, StorageError
+from hpsearch.base.outcome import GIVEN_UP
 from hpsearch.base.types import TrialState
-from hpsearch.search.by_hand import GIVEN_UP, added, give_up
+from hpsearch.search.by_hand import added, give_up
 from hpsearch.search.pruners import TopKAfter
 from hpsearch.search.requests import Request, leave, left
 from hpsearch.search.space import Space

@@ -4,13 +4,14 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from hpsearch.base.outcome import GIVEN_UP
 from hpsearch.reports.summary.pruning import pruning_of
 from tests.support import synthetic
 
 
 def study(epochs, states, planned=10, column=None):
     """One trial per entry that reported epochs 0 to the given one."""
-    trials = pd.DataFrame({"point": range(len(epochs)), "seed": 0, "fold": 0, "state": states})
+    trials = pd.DataFrame({"point": range(len(epochs)), "seed": 0, "fold": 0, "state": states, "reason": ""})
     if column:
         trials["trainer.epochs"] = column
     rows = [
@@ -48,3 +49,12 @@ def test_a_trial_that_never_reported_trained_nothing():
 def test_a_searched_number_of_epochs_is_that_of_the_trial():
     found = pruning_of(study([5, 2, 2], ["COMPLETE", "PRUNED", "PRUNED"], None, [5, 20, math.nan]))
     assert found.saved == 18 + 3  # without a number of its own, the longest trial's
+
+
+def test_what_the_user_gave_up_was_not_saved_by_a_pruner():
+    table = study([10, 3, 4], ["COMPLETE", "PRUNED", "PRUNED"])
+    table.trials.loc[1, "reason"] = GIVEN_UP
+    found = pruning_of(table)
+    assert (found.trained, found.saved, found.pruned) == (17, 6, 1)
+    table.trials.loc[2, "reason"] = GIVEN_UP
+    assert pruning_of(table) is None
