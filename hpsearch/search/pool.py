@@ -261,7 +261,7 @@ class Pool:
                 return []
         limited = limited_values(self._objective, self._known(trial), result.facts) if self._objective.limits else {}
         result, scores = trial_outcome(result, live.cut, self._objective, self._scores(live, result), limited)
-        self._write(live, result, scores[0])
+        self._write(live, result, scores[0] if result.state is TrialState.COMPLETE else math.nan)
         if result.state is not TrialState.PAUSED:
             self._slots.pop(trial, None)
         return [Finished(live.spec, result, scores, live.curve, live.epoch)]

@@ -6,11 +6,14 @@ import optuna
 import pytest
 
 import hpsearch
+from hpsearch.base import words
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Objective, Report, Started, TrialState
+from hpsearch.reports.kit.points import results_of
 from hpsearch.search.auto import AutoSampler
 from hpsearch.search.samplers import CmaEs, Gp
 from hpsearch.tracking.events import read_trials
+from hpsearch.tracking.query import table_from_events
 from tests.support.driver import COMPLETE, Setup
 
 SQUARE = {"x": "interval(0, 1)", "y": "interval(0, 1)"}
@@ -112,5 +115,10 @@ def test_a_function_that_never_reports_what_is_limited_is_refused(tmp_path, monk
     given = {"space": {"x": "interval(0, 1)"}, "sampler": "random", "tracker": "none", "points": 12}
     outcome = hpsearch.run_search(train, **given, limits={"latency_ms": 10})
     assert 0 < outcome.best.params[next(iter(outcome.best.params))] <= 0.5
+    table = table_from_events(outcome.folder)
+    beyond = table.trials["state"] == "INFEASIBLE"
+    assert beyond.any() and table.trials.loc[beyond, "score"].isna().all()
+    assert results_of(table).best.point == outcome.best.point
+    assert words.number(outcome.best.mean) in outcome.answer
     with pytest.raises(ConfigError, match=r"objective\.limits\.latency = 'latency'.*did you mean 'latency_ms'"):
         hpsearch.run_search(train, **given, name="other", limits={"latency": 10})

@@ -189,6 +189,7 @@ def _further_scores(objective: Objective, table: TrialTable, trials: "pd.DataFra
 
 def _point(number: int, params: Mapping[str, Any], rows: Sequence[_TrialRow]) -> Point:
     outcome = _outcome(rows)
+    whole = outcome.state is TrialState.COMPLETE
     scored = [(row, row.scores[0]) for row in rows if not math.isnan(row.scores[0])]
     done = [(row, score) for row, score in scored if row.state == TrialState.COMPLETE]
     stopped = [score for row, score in scored if row.state == TrialState.PRUNED]
@@ -202,9 +203,9 @@ def _point(number: int, params: Mapping[str, Any], rows: Sequence[_TrialRow]) ->
         scores=scores,
         diverged=sum(diverged(row.state, row.reason) for row in rows),
         partial=float(np.mean(stopped)) if stopped else None,
-        values=outcome.values or (),
+        values=outcome.values if outcome.values and whole else (),
         sd=None if math.isnan(outcome.sd) else outcome.sd,
-        interval=mean_interval(scores) if outcome.values else None,
+        interval=mean_interval(scores) if whole else None,
     )
 
 
