@@ -29,7 +29,7 @@ from hpsearch.search.interrupts import Interrupts, interrupts
 from hpsearch.search.plan import Plan
 from hpsearch.search.points import Environment, MakeSpec, OpenPoints
 from hpsearch.search.storage import OpenStore
-from hpsearch.tracking.events import read_trial, trial_files
+from hpsearch.tracking.events import read_study, read_trial, trial_files
 from hpsearch.tracking.record import Record
 
 POLL_SEC = 0.2
@@ -293,11 +293,18 @@ class Driver:
         self._study.reseed()
         self._take_requests()
         self._widen()
+        self._record_best()
         if self._ending.why_time_is_up():
             return False
         running = len(self._points) > len(self._points.paused)
         may_go_on = self._results.best is None or not self._ending.why_nothing_more()
         return running or (len(self._points) > 0 and may_go_on) or not self._ending.why_no_more_points()
+
+    def _record_best(self) -> None:
+        """Record the best point where the driver before was killed between telling it and recording it."""
+        best = self._results.best
+        if best is not None and (read_study(self._record.folder).get("best") or {}).get("point") != best.point:
+            self._record.study("best", self._environment.clock(), **asdict(best))
 
     def _take_back_what_may_run_again(self) -> list[FrozenTrial]:
         """Return every point; those that a limit ended which was raised since are running or wait again."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from hpsearch.study.plan import Search, plan_search
 from hpsearch.study.prior import load_prior
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import make_spec
+from hpsearch.tracking.events import trial_files
 from hpsearch.tracking.machine import SystemSampler
 from hpsearch.tracking.query import table_from_events
 
@@ -130,8 +131,8 @@ def _conclude(
     from hpsearch.reports.summary.sentences import answer
 
     state = TrialState.PAUSED if outcome.interrupted else TrialState.COMPLETE
+    session.conclude(state, answer="", why=outcome.why)
     table = table_from_events(session.folder)
-    table = replace(table, study={**table.study, "state": {"state": state, "why": outcome.why}})
     summary = summarize(table)
     session.conclude(state, answer=answer(summary), why=outcome.why)
     report = None if outcome.interrupted else _report(session, table, trained)
@@ -221,7 +222,7 @@ def _kept_prior(search: Search, study: optuna.Study, loaded: Sequence[PriorPoint
 
 def _report(session: StudySession, table: TrialTable, trained: bool) -> Path:
     """Write the report, unless nothing was trained since the last one, and record what belongs to it."""
-    if not trained and (session.folder / REPORT).exists():
+    if not trained and _is_up_to_date(session.folder):
         return session.folder / REPORT
     session.observer.line("writing the report")
     path = write_search_report(table, session.folder)
@@ -229,6 +230,14 @@ def _report(session: StudySession, table: TrialTable, trained: bool) -> Path:
         session.record.study("artifact", time.time(), path=name)
     session.record.flush()
     return path
+
+
+def _is_up_to_date(folder: Path) -> bool:
+    """Return whether the report was written after everything that is on record of the trials."""
+    report = folder / REPORT
+    return report.exists() and report.stat().st_mtime >= max(
+        (file.stat().st_mtime for file in trial_files(folder)), default=0.0
+    )
 
 
 def write_search_report(table: TrialTable, folder: Path) -> Path:

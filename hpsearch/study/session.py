@@ -60,6 +60,7 @@ class StudySession:
         self.observer = observer
         self._restart = restart or config["study"]["restart"]
         self._stack = ExitStack()
+        self._concluded = False
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self.workers)
@@ -125,7 +126,7 @@ class StudySession:
     ) -> None:
         del error, trace
         try:
-            if kind is not None:
+            if kind is not None and not self._concluded:
                 with suppress(StorageError):
                     self.record.study("state", time.time(), state=TrialState.PAUSED, answer="", why="cut off")
         finally:
@@ -135,6 +136,7 @@ class StudySession:
 
     def conclude(self, state: TrialState, **fields: Any) -> None:
         """Record how the study stands now: its state, and what was found."""
+        self._concluded = True
         self.record.study("state", time.time(), state=state, **fields)
         self.record.flush()
 

@@ -1,13 +1,15 @@
 """Where a search ends, and that the terminal, the README, the page and the record say why."""
 
 import io
+from unittest.mock import Mock
 
 import pytest
 
 from hpsearch import run_search, run_study
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Objective
-from hpsearch.study.existing import rebuild_report
+from hpsearch.reports.summary import page as pages
+from hpsearch.study.existing import list_studies, rebuild_report
 from hpsearch.terminal.summary import show_study
 from hpsearch.tracking.events import read_study
 
@@ -88,3 +90,21 @@ def test_patience_is_refused_where_nothing_says_what_an_improvement_is(folder):
         with pytest.raises(ConfigError, match=rf"budget\.patience = .*{bad}.*must be a whole number"):
             run_study(["+study=lr_sweep", f"budget.patience={bad}"])
     assert not (folder / "studies").exists()
+
+
+def test_a_report_that_fails_leaves_a_study_that_has_ended_and_is_written_by_the_next_run(folder, monkeypatch):
+    line = {"space": {"a": "range(0, 4)"}, "sampler": "grid", "overrides": ["launcher=inline"]}
+    assert search(**line, points=2).counts == {"COMPLETE": 2}
+    with monkeypatch.context() as patched:
+        patched.setattr(pages, "render", Mock(side_effect=RuntimeError("a figure failed")))
+        with pytest.raises(RuntimeError, match="a figure failed"):
+            search(**line)
+    assert [study.state for study in list_studies()] == ["COMPLETE"]
+    page = folder / "studies" / "ends" / "report.html"
+    assert "all 4 cells of the grid are done" not in page.read_text()
+    again = search(**line)
+    assert again.already_complete and again.ended == "all 4 cells of the grid are done"
+    assert "all 4 cells of the grid are done" in page.read_text()
+    written = page.stat().st_mtime_ns
+    search(**line)
+    assert page.stat().st_mtime_ns == written  # nothing new, so it is not written again

@@ -19,6 +19,7 @@ from hpsearch.base.files import LAYERS
 from hpsearch.base.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialState
 from hpsearch.search.samplers import Sobol
 from hpsearch.search.watch import TimeLimits
+from hpsearch.tracking.events import read_study
 from tests.support.driver import COMPLETE, Killed, Setup, Uneven
 from tests.support.fake_launcher import trains
 
@@ -451,3 +452,16 @@ def test_budget_epochs_counts_the_epochs_trained_whatever_is_reported(tmp_path, 
     again = Setup(tmp_path, space, random_at, **plan)
     again.run(reporting(epochs), slots=1)
     assert not again.todo and len(again.records()) == 4
+
+
+def test_a_best_point_that_a_killed_driver_did_not_record_is_recorded_by_the_next(tmp_path):
+    Setup(tmp_path, seeds=(0,)).run(trains([0.5]), slots=1)
+    file = tmp_path / "events" / "study.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if '"event":"best"' not in line))
+    assert "best" not in read_study(tmp_path)
+    outcome = Setup(tmp_path, seeds=(0,)).run(trains([0.5]), slots=1)
+    assert read_study(tmp_path)["best"]["point"] == outcome.best.point
+    before = file.read_text()
+    Setup(tmp_path, seeds=(0,)).run(trains([0.5]), slots=1)
+    assert file.read_text() == before
