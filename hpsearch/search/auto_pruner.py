@@ -6,7 +6,7 @@ from functools import cache
 
 from hpsearch.base.errors import check_int
 from hpsearch.base.types import Decision, TrialState
-from hpsearch.search.candidates import Candidate, Candidates, ahead, end_of, peers
+from hpsearch.search.candidates import Candidate, Candidates, ahead, best_of, end_of, peers
 from hpsearch.search.hedge import hedged_share, worth_of_ranks
 from hpsearch.search.pruners import Promoter
 
@@ -36,6 +36,8 @@ class AutoPruner(Promoter):
     Points are compared at the same epoch, with those that train as long. Equal curves up to there are one trained
     prefix: one goes on, and the others (a hyperparameter that acts later, or has no effect) wait until there are no new
     points; then they go on as well, because nothing is known against them.
+
+    Of several objectives the order is that of non-dominated fronts (Deb et al. 2002), so that a whole front goes on.
 
     Successive halving (Li et al. 2018) with pauses, many points at the first stage, and ranks in place of quotas.
 
@@ -107,7 +109,7 @@ class AutoPruner(Promoter):
             new, repeated = _parted(together, came)
             places = self._places(together[0], candidates) if asking else LAST
             for group in (new,) if asking else (new, repeated):
-                best = min(group, key=lambda each: (-each.scores[each.epoch], each.point), default=None)
+                best = best_of(group, came)
                 if best is not None and _rank(best, came) < places:
                     return best.point
         return None

@@ -3,11 +3,14 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from hpsearch.base.fronts import front_numbers
 from hpsearch.base.types import TrialState
 
-Prefix: TypeAlias = tuple[tuple[int, float], ...]
+Score: TypeAlias = float | tuple[float, ...]
+"""Of one objective a number, of several one each, signs turned so that larger is better."""
+Prefix: TypeAlias = tuple[tuple[int, Score], ...]
 LOST = (TrialState.INFEASIBLE, TrialState.FAILED)
 
 
@@ -17,7 +20,7 @@ class Candidate:
 
     Attributes:
         point: its number.
-        scores: the objective by epoch, from epoch 1, the sign turned so that larger is better.
+        scores: by epoch, from epoch 1.
         state: RUNNING, PAUSED or final; a final point that came to its end by itself is COMPLETE.
         epochs: how long it trains, as its configuration says; None: unknown.
         hedged: whether it goes on to its end whatever its rank.
@@ -25,7 +28,7 @@ class Candidate:
     """
 
     point: int
-    scores: dict[int, float] = field(default_factory=dict)
+    scores: dict[int, Any] = field(default_factory=dict)
     state: TrialState = TrialState.RUNNING
     epochs: int | None = None
     hedged: bool = False
@@ -34,7 +37,7 @@ class Candidate:
     def __post_init__(self) -> None:
         self.epoch = max(self.scores, default=0)
 
-    def note(self, epoch: int, score: float) -> None:
+    def note(self, epoch: int, score: Score) -> None:
         """Note what it scored at an epoch."""
         self.scores[epoch] = score
         self.epoch = max(epoch, self.epoch)
@@ -44,7 +47,7 @@ class Candidate:
         """Whether it stands where it was paused."""
         return self.state in (TrialState.PAUSED, TrialState.PRUNED)
 
-    def at(self, epoch: int) -> float | None:
+    def at(self, epoch: int) -> Any:
         """Return its score at an epoch, that of its last report up to it; None where it has not come so far.
 
         One that is complete keeps its last score.
@@ -91,9 +94,14 @@ def end_of(candidate: Candidate, candidates: Candidates) -> int | None:
 
 
 def ahead(candidate: Candidate, candidates: Candidates) -> list[Candidate]:
-    """Return the points that were better at the last epoch of a point, the best first."""
+    """Return the points that were better at the last epoch of a point, the best first.
+
+    By several objectives those are better that stand in an earlier non-dominated front.
+    """
     epoch = candidate.epoch
     score = candidate.scores.get(epoch, math.inf)
+    if isinstance(score, tuple):
+        return _ahead_by_fronts(candidate, candidates)
     better = []
     for each in candidates.values():
         other = each.scores.get(epoch)
@@ -102,3 +110,25 @@ def ahead(candidate: Candidate, candidates: Candidates) -> list[Candidate]:
         if other is not None and other > score and each.epochs == candidate.epochs and each.state not in LOST:
             better.append((-other, each.point, each))
     return [each for _, _, each in sorted(better)]
+
+
+def _ahead_by_fronts(candidate: Candidate, candidates: Candidates) -> list[Candidate]:
+    fronts = fronts_at(candidate, candidates)
+    better = [point for point, front in fronts.items() if front < fronts[candidate.point]]
+    return [candidates[point] for point in sorted(better, key=lambda point: (fronts[point], point))]
+
+
+def fronts_at(candidate: Candidate, candidates: Candidates) -> dict[int, int]:
+    """Return the number of the non-dominated front of every point that came to the last epoch of a point."""
+    came = {each.point: each.at(candidate.epoch) for each in peers(candidate, candidates)}
+    scored = {point: score for point, score in came.items() if score is not None}
+    return dict(zip(scored, front_numbers(list(scored.values())), strict=True))
+
+
+def best_of(together: Iterable[Candidate], candidates: Candidates) -> Candidate | None:
+    """Return the best of points that wait at an epoch, the lowest of equal ones; None of none."""
+    waiting = list(together)
+    if waiting and isinstance(waiting[0].scores[waiting[0].epoch], tuple):
+        fronts = fronts_at(waiting[0], candidates)
+        return min(waiting, key=lambda each: (fronts[each.point], each.point))
+    return min(waiting, key=lambda each: (-each.scores[each.epoch], each.point), default=None)

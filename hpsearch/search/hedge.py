@@ -2,10 +2,11 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from hpsearch.base.fronts import front_numbers
 from hpsearch.base.types import TrialState
-from hpsearch.search.candidates import Candidates
+from hpsearch.search.candidates import Candidate, Candidates, Score
 
 LEAST, MOST = 0.25, 0.95
 """Shares of the epochs that are hedged, at least and at most."""
@@ -42,20 +43,26 @@ def worth_of_ranks(candidates: Candidates) -> float | None:
     Returns:
         Between 0 and 1, .5 where ranks say nothing; None before there is a point of both kinds.
     """
-    chosen, hedged = (
-        [
-            each.scores[each.epoch] if each.state is TrialState.COMPLETE else -math.inf
-            for each in candidates.values()
-            if each.hedged is kind
-            and (each.state is TrialState.COMPLETE or (each.hedged and each.state is TrialState.INFEASIBLE))
-        ]
-        for kind in (False, True)
-    )
+    ended = [each for each in candidates.values() if each.state is TrialState.COMPLETE or _is_lost(each)]
+    values = _ordered([each.scores[each.epoch] for each in ended if not _is_lost(each)])
+    ends = [(each.hedged, -math.inf if _is_lost(each) else next(values)) for each in ended]
+    chosen, hedged = ([end for kind, end in ends if kind is wanted] for wanted in (False, True))
     together = min(TOGETHER, len(chosen), len(hedged))
     if not together:
         return None
     n = len(hedged)
     return (n * best_of_beats(chosen, hedged, together) + TRUST) / (n + TRUST)
+
+
+def _is_lost(candidate: Candidate) -> bool:
+    return candidate.hedged and candidate.state is TrialState.INFEASIBLE
+
+
+def _ordered(ends: Sequence[Score]) -> Iterator[float]:
+    """Return ends as numbers of which larger is better: of several objectives by fronts."""
+    if ends and isinstance(ends[0], tuple):
+        return (-float(front) for front in front_numbers([end for end in ends if isinstance(end, tuple)]))
+    return (end for end in ends if not isinstance(end, tuple))
 
 
 def best_of_beats(some: Sequence[float], others: Sequence[float], k: int) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
+from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, CmaEsSampler, TPESampler
 from optuna.samplers._tpe import _truncnorm
 from optuna.samplers._tpe.sampler import _split_trials, default_gamma, default_gamma_multiobjective
@@ -198,3 +199,8 @@ class QueueStorage(JournalStorage):
         if queued and not trials:
             self._unqueued.add(study_id)
         return trials
+
+
+def pruner_options(pruner: BasePruner) -> dict[str, Any]:
+    """Return the options of one of Optuna's pruners, which keeps each under its name after an underscore."""
+    return {name.lstrip("_"): value for name, value in vars(pruner).items()}

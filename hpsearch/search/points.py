@@ -31,7 +31,7 @@ from hpsearch.search.open_point import HEDGED, Point
 from hpsearch.search.plan import Plan
 from hpsearch.search.pool import Pool
 from hpsearch.search.pruners import PruneRule
-from hpsearch.search.results import Results, further_scores, limited_values, outcome_attrs, violations
+from hpsearch.search.results import Results, curve_of, further_scores, limited_values, outcome_attrs, violations
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.record import Record
 
@@ -212,7 +212,8 @@ class OpenPoints:
         curve = known.curve(self._plan.objective.metric)
         first = replicate == self._plan.replicates[0]
         if first:
-            self._rule.opened(point.trial.number, curve, epochs_of(spec.config), point.hedged)
+            scores, epochs = curve_of(self._plan.objective, known), epochs_of(spec.config)
+            self._rule.opened(point.trial.number, scores, epochs, point.hedged)
         if known.state is TrialState.PRUNED and self._plan.allow_again(known.ended_by):
             reason = "waits again: there is more budget"
             self._record.state(spec.id, TrialState.PAUSED, self._clock(), reason=reason)
@@ -239,11 +240,10 @@ class OpenPoints:
         self.results.add_trials({TrialState(each): n for each, n in attrs["trials"].items()}, attrs["epochs"])
         if self._rule.by_epoch:
             known = self._record.trial(TrialId(frozen.number, *self._plan.replicates[0]))
-            if known is None:
-                self._rule.opened(frozen.number)
-            else:
-                curve, hedged = known.curve(self._plan.objective.metric), HEDGED in frozen.user_attrs
-                self._rule.opened(frozen.number, curve, epochs_of(known.config), hedged)
+            self._rule.opened(frozen.number)
+            if known is not None:
+                scores, hedged = curve_of(self._plan.objective, known), HEDGED in frozen.user_attrs
+                self._rule.opened(frozen.number, scores, epochs_of(known.config), hedged)
             self._rule.note_state(frozen.number, state)
         if state is TrialState.COMPLETE:
             self.pool.wanted.seen.update(each.metric for each in self._plan.objective.each)
@@ -266,7 +266,8 @@ class OpenPoints:
         point = self._points[trial.point]
         if trial != self._first(point) or report.epoch <= point.judged:
             return Decision.CONTINUE
-        decision = self._rule.after_report(point.trial, report)
+        known = self._record.trial(trial) if self._plan.objective.others else None
+        decision = self._rule.after_report(point.trial, report, known.facts if known else None)
         point.keep_hedged(self._rule.is_hedged(trial.point))
         return decision
 

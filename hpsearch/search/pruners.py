@@ -3,14 +3,15 @@
 import math
 import warnings
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import optuna
 from optuna.pruners import BasePruner, NopPruner, WilcoxonPruner
 
 from hpsearch.base.errors import ConfigError, check_int
 from hpsearch.base.types import Decision, Objective, Report, TrialState
-from hpsearch.search.candidates import Candidate, Candidates, ahead, longest_of
+from hpsearch.search.candidates import Candidate, Candidates, Score, ahead, best_of, longest_of
+from hpsearch.search.fronts import stops_by_fronts
 
 NAMED = 3
 """So many of the points that were better are named."""
@@ -48,8 +49,8 @@ class Promoter(NopPruner):
 class TopKAfter(Promoter):
     """All points train to an epoch, the best of them go on to the end, the others wait.
 
-    Points with the score of the k-th best go on as well, and points that train for different numbers of epochs are not
-    compared.
+    Points with the score of the k-th best go on as well (of several objectives: those of its non-dominated front), and
+    points that train for different numbers of epochs are not compared.
 
     Args:
         epochs: every point trains so long.
@@ -81,9 +82,11 @@ class TopKAfter(Promoter):
             if any(each.state is TrialState.RUNNING and each.epoch < self.epochs for each in batch.values()):
                 continue
             paused = [each for each in batch.values() if each.state is TrialState.PAUSED and self._has_just_come(each)]
-            for each in sorted(paused, key=lambda one: (-one.scores[one.epoch], one.point)):
-                if len(ahead(each, batch)) < self.k:
-                    return each.point
+            going = [each for each in paused if len(ahead(each, batch)) < self.k]
+            for epoch in sorted({each.epoch for each in going}):
+                best = best_of((each for each in going if each.epoch == epoch), batch)
+                if best is not None:
+                    return best.point
         return None
 
     def _has_just_come(self, candidate: Candidate) -> bool:
@@ -115,17 +118,27 @@ class PruneRule:
         self._objective = objective
         self._candidates: dict[int, Candidate] = {}
         self._longest: dict[int | None, int] = {}
+        self._stops = stops_by_fronts(pruner) if objective.others else None
         self.by_replicate = isinstance(pruner, WilcoxonPruner)
         self.by_epoch = not self.by_replicate and (self._promoter is not None or not isinstance(pruner, NopPruner))
 
+    @property
+    def ranks_fronts(self) -> bool:
+        """Whether it can judge several objectives."""
+        return self._promoter is not None or self._stops is not None
+
     def opened(
-        self, point: int, curve: Mapping[int, float] | None = None, epochs: int | None = None, hedged: bool = False
+        self,
+        point: int,
+        curve: Mapping[int, Sequence[float]] | None = None,
+        epochs: int | None = None,
+        hedged: bool = False,
     ) -> None:
         """Note a point.
 
         Args:
             point: its number.
-            curve: what is on record of its first replicate.
+            curve: what is on record of its first replicate, one number per objective.
             epochs: how long it trains, as its configuration says.
             hedged: whether it was let go on whatever its rank.
         """
@@ -133,21 +146,35 @@ class PruneRule:
             scores = {epoch: self._signed(value) for epoch, value in (curve or {}).items() if epoch > 0}
             self._candidates[point] = Candidate(point, scores, epochs=epochs, hedged=hedged)
 
-    def after_report(self, trial: optuna.Trial, report: Report) -> Decision:
-        """Decide what the first replicate of a point does after a report; after its last one there is nothing to."""
-        value = report.metrics.get(self._objective.metric)
-        if not self.by_epoch or report.epoch == 0 or value is None:
+    def after_report(
+        self, trial: optuna.Trial, report: Report, facts: Mapping[str, str | int | float] | None = None
+    ) -> Decision:
+        """Decide what the first replicate of a point does after a report; after its last one there is nothing to.
+
+        Args:
+            trial: of the point.
+            report: of its first replicate.
+            facts: of this, among which further objectives may be.
+
+        Returns:
+            Whether it goes on, stops or waits; with a report that lacks an objective it goes on.
+        """
+        known = {**(facts or {}), **report.metrics}
+        values = [known[each.metric] for each in self._objective.each if each.metric in known]
+        if not self.by_epoch or report.epoch == 0 or len(values) < len(self._objective.each):
             return Decision.CONTINUE
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*already reported")  # by an attempt that failed later
-            trial.report(value, step=report.epoch)
+        if not self._objective.others:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*already reported")  # by an attempt that failed later
+                trial.report(float(values[0]), step=report.epoch)
         candidate = self._candidates[trial.number]
-        candidate.note(report.epoch, self._signed(value))
+        candidate.note(report.epoch, self._signed(list(map(float, values))))
         if self._is_at_end(candidate):
             return Decision.CONTINUE
         if self._promoter is not None:
             return self._promoter.decide(trial.number, self._candidates)
-        return Decision.STOP if trial.should_prune() else Decision.CONTINUE
+        stop = trial.should_prune() if self._stops is None else self._stops(candidate, self._candidates)
+        return Decision.STOP if stop else Decision.CONTINUE
 
     def pauses(self, point: int) -> bool:
         """Return whether a point whose driver ended stands where it is paused."""
@@ -199,7 +226,8 @@ class PruneRule:
         end = self._longest.get(candidate.epochs, candidate.epochs)
         return end is not None and candidate.epoch >= end
 
-    def _signed(self, value: float) -> float:
-        """Return a score of which larger is better; one that is not a number is the worst."""
-        signed = value if self._objective.maximize else -value
-        return -math.inf if math.isnan(signed) else signed
+    def _signed(self, values: Sequence[float]) -> Score:
+        """Return a score of which larger is better; what is not a number is the worst."""
+        signed = [value if each.maximize else -value for each, value in zip(self._objective.each, values, strict=True)]
+        known = tuple(-math.inf if math.isnan(value) else value for value in signed)
+        return known if len(known) > 1 else known[0]

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,17 @@ def further_scores(
     if known is None:
         return (math.nan,) * len(objective.others)
     return tuple(each.value(known.curve(each.metric), {**known.facts, **facts}) for each in objective.others)
+
+
+def curve_of(objective: Objective, known: TrialRecord) -> dict[int, tuple[float, ...]]:
+    """Return what a trial on record scored by epoch, one number per objective, where all of them are known."""
+    first = known.curve(objective.metric)
+    curves = [known.curve(each.metric) or _constant(known.facts.get(each.metric), first) for each in objective.each]
+    return {e: tuple(curve[e] for curve in curves) for e in first if all(e in curve for curve in curves)}
+
+
+def _constant(fact: str | int | float | None, epochs: Iterable[int]) -> dict[int, float]:
+    return {} if fact is None or isinstance(fact, str) else dict.fromkeys(epochs, float(fact))
 
 
 def limited_values(

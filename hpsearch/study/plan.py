@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.pruners import NopPruner
-
 from hpsearch.base.errors import ConfigError, SpaceError, check_int
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
@@ -102,8 +100,6 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     space.check_constraints()
     sampler, pruner = _quietly("sampler", config, seed=0), _quietly("pruner", config)
     objective = objective_of(config)
-    if objective.others and isinstance(pruner, AutoPruner):
-        pruner = NopPruner()  # what picks for itself picks what works: nothing can judge several objectives early
     seeds = tuple(config["seed"] + i for i in range(config["study"]["seeds"]))
     queued = isinstance(sampler, QueueSampler)
     budget = {**config["budget"], "points": _points(config["budget"]["points"], queued)}
@@ -155,9 +151,10 @@ def _quietly(kind: str, config: Mapping[str, Any], **extra: Any) -> Any:
 def _check_pruner(pruner: Any, plan: Plan, space: Space, queued: bool) -> None:
     rule = PruneRule(pruner, plan.objective)
     name = type(pruner).__name__
-    if plan.objective.others and (rule.by_epoch or rule.by_replicate):
+    if plan.objective.others and (rule.by_epoch or rule.by_replicate) and not rule.ranks_fronts:
         metrics = ", ".join(one.metric for one in plan.objective.each)
-        raise ConfigError(f"pruner {name}: cannot judge several objectives ({metrics}); use pruner=none")
+        able = "auto, top_k_after, median, percentile, successive_halving or none"
+        raise ConfigError(f"pruner {name}: cannot judge several objectives ({metrics}); use pruner={able}")
     if rule.by_replicate and len(plan.replicates) < 2:
         raise ConfigError(f"pruner {name}: compares seeds or folds, and there is one; set study.seeds or data.folds")
     endless = plan.points is None and space.size() is None and not queued

@@ -4,7 +4,7 @@ import numpy as np
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.pruners import HyperbandPruner
+from optuna.pruners import HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
 from optuna.samplers import RandomSampler, TPESampler
 from optuna.samplers._tpe import _truncnorm
 from optuna.storages import JournalStorage
@@ -163,3 +163,11 @@ def test_an_empty_queue_is_not_looked_for_in_all_trials(tmp_path, monkeypatch):
     study.ask(SPACE)
     assert not read
     store.close()
+
+
+def test_pruners_keep_their_options_by_name():
+    options = {"n_startup_trials": 3, "n_warmup_steps": 2, "interval_steps": 4, "n_min_trials": 6}
+    assert internals.pruner_options(MedianPruner(**options)).items() >= {"percentile": 50.0, **options}.items()
+    options = {"min_resource": 2, "reduction_factor": 4, "min_early_stopping_rate": 1}
+    assert internals.pruner_options(SuccessiveHalvingPruner(**options)).items() >= options.items()
+    assert internals.pruner_options(SuccessiveHalvingPruner(min_resource="auto"))["min_resource"] is None

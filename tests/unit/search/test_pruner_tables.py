@@ -85,9 +85,11 @@ def trial_of(table, objective, reached):
                 yield TrialResult(FAILED, "RuntimeError: boom", 'File "train.py", line 3', retry=True)
                 return
             reached[spec.id] = epoch
+            metrics = {"other": 0.0}
             if epoch in curve:
                 value = curve[epoch] + spec.id.seed / 1000
-                yield Report(epoch, epoch, {"score": value if objective.maximize else -value}, (), 0.0)
+                metrics["score"] = value if objective.maximize else -value
+            yield Report(epoch, epoch, metrics, (), 0.0)
         yield TrialResult(COMPLETE)
 
     return script

@@ -103,7 +103,7 @@ def test_the_best_goes_on_whichever_way_the_objective_points(objective, best, pr
     assert rule.promote(asking=False) == best
     again = PruneRule(pruner, objective)  # of a driver that resumes, from the curves on record
     for number, value in enumerate((0.1, 0.2, 0.3)):
-        again.opened(number, {0: 9.0, 1: value})
+        again.opened(number, {0: (9.0,), 1: (value,)})
         again.note_state(number, PAUSED)
     assert again.promote(asking=False) == best
 
@@ -135,6 +135,6 @@ def test_optunas_pruners_see_the_values_as_they_are_and_the_studys_direction():
 def test_a_point_whose_driver_ended_where_it_pauses_is_paused():
     rule = PruneRule(TopKAfter(2, 1), ACC)
     for number, curve in enumerate(({1: 0.1, 2: 0.2}, {1: 0.1}, {}, {1: 0.1, 2: 0.2, 3: 0.3})):
-        rule.opened(number, curve)
+        rule.opened(number, {epoch: (value,) for epoch, value in curve.items()})
     assert [rule.pauses(number) for number in range(4)] == [True, False, False, False]
     assert not PruneRule(MedianPruner(), ACC).pauses(0)
