@@ -17,6 +17,7 @@ _COMPARED = re.compile(
     r"(?P<key>[^\s<>=!]+)\s*(?P<relation>>=|<=|!=|={1,2}|<|>)\s*(?P<value>[^\s=](?:.*\S)?)", re.DOTALL
 )
 _LISTED = re.compile(r"(?P<key>[^\s<>=!]+)\s+(?P<relation>in)\s*(?:\[(?P<list>.*)\]|\((?P<tuple>.*)\))", re.DOTALL)
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _ORDERS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _OPENING, _CLOSING = "([{", ")]}"
 
@@ -90,7 +91,8 @@ def _means(option: str, value: Any) -> bool:
 
 
 def _unquoted(text: str) -> str:
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+    """Return a text without the quotes that stand around all of it."""
+    return text[1:-1] if _QUOTED.fullmatch(text) else text
 
 
 def parts_outside(text: str, separator: str) -> list[str]:
@@ -209,7 +211,10 @@ def where_text(given: str | Sequence[str]) -> str:
 
 
 def where_parts(text: str) -> list[str]:
-    """Return the constraints of a text: of ``[a, b]``, or of one without brackets around all of it."""
+    """Return the constraints of a text: of ``[a, b]``, or of one without brackets around all of it.
+
+    A constraint may stand in quotes, as a text of a list does.
+    """
     stripped = text.strip()
     whole = stripped.startswith("[") and closing(stripped, 0) == len(stripped) - 1
-    return [part for part in parts_outside(stripped[1:-1] if whole else stripped, ",") if part]
+    return [_unquoted(part) for part in parts_outside(stripped[1:-1] if whole else stripped, ",") if part]
