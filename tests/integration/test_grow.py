@@ -141,3 +141,13 @@ def test_a_group_that_was_fixed_is_searched_with_the_option_that_it_had():
     records = {record.id.point: record for record in read_trials(outcome.folder)}
     assert [records[point].params["model"] for point in (0, 1)] == ["softmax", "softmax"]
     assert outcome.counts == {TrialState.COMPLETE: 4}
+
+
+def test_constraints_may_come_that_every_point_meets_and_settings_to_try_with_them():
+    space = {"lr": "interval(0, 1)", "width": "choice(8, 16)"}
+    search(space)
+    with pytest.raises(HpsearchError, match=r"point \d is none of the new space \(it does not meet .* < 0\.1"):
+        search({**space, "where": ["lr < 0.1"]}, grow="s")
+    first = [{"lr": 1.5, "width": 8}]
+    outcome = search({**space, "lr": "interval(0, 2)", "where": ["lr * width < 17"]}, grow="s", first=first, points=7)
+    assert outcome.counts == {TrialState.COMPLETE: 7} and [(lr, width) for lr, _, width, _ in trained] == [(1.5, 8)]
