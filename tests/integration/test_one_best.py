@@ -94,3 +94,38 @@ def test_of_equal_means_the_steadier_point_is_best_whatever_the_order_of_its_sco
     results = results_of(table_of("steady"))
     assert outcome.best.point == list_studies()[0].best.point == results.best.point == 2
     assert outcome.best.mean == results.best.mean
+
+
+def test_a_chosen_none_is_a_value_like_any_other(folder):
+    def train(act, kind, depth):
+        yield {"acc": {None: 0.9, 3: 0.5, "x": 0.1}[act] + (0.01 if kind == "a" else 0.001 * depth)}
+
+    space = {"act": [3, None, "x"], "kind": ["a", "b"], "kind=b/depth": "choice(1, 2)"}
+    outcome = run_search(train, space=space, objective="acc", sampler="grid", tracker="none", name="none")
+    results = find(table_of("none")).summary
+    assert outcome.best.params == {"act": None, "kind": "a", "depth": None}
+    assert results.best.params == {"trainer.act": None, "trainer.kind": "a"}
+    assert "Best of 9 points is trainer.act = none, trainer.kind = a:" in outcome.answer
+    best = next(row for row in point_table(results).rows if row.best)
+    assert [cell.text for cell in best.cells[1:4]] == ["none", "a", ""]
+    assert "trainer.act = none" in (folder / "studies" / "none" / "report.html").read_text()
+
+
+def test_a_point_that_a_pruner_stopped_between_its_seeds_is_pruned_on_every_page():
+    def train(x, seed):
+        yield {"acc": [0.9, 0.1, 0.2, 0.3][x] + seed / 100}
+
+    options = {
+        "space": {"x": "choice(0, 1, 2, 3)"},
+        "sampler": "grid",
+        "tracker": "none",
+        "name": "between",
+        "seeds": 6,
+    }
+    overrides = ["pruner.n_startup_steps=2", "pruner.p_threshold=0.2"]
+    outcome = run_search(train, objective="acc", pruner="wilcoxon", overrides=overrides, **options)
+    results = results_of(table_of("between"))
+    assert outcome.best.point == results.best.point == 0
+    assert [p.state for p in results.points] == ["COMPLETE", "PRUNED", "PRUNED", "PRUNED"]
+    assert [p.mean is None for p in results.points] == [False, True, True, True]
+    assert all(p.partial is not None and p.n < 6 for p in results.points[1:])

@@ -12,7 +12,7 @@ import numpy as np
 from hpsearch.base.columns import metric_column
 from hpsearch.base.outcome import PointOutcome, diverged, point_outcome, rank_key
 from hpsearch.base.types import Objective, TrialState, TrialTable
-from hpsearch.reports.kit.space import Axis, floats, main_axis, plain, searched
+from hpsearch.reports.kit.space import Axis, always_active, floats, main_axis, plain, searched
 from hpsearch.statistics.intervals import Interval, mean_interval
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class Point:
         replicates: (seed, fold) of the complete trials, ascending.
         scores: their scores, in the same order.
         diverged: how many trials diverged.
-        partial: mean score at which its PRUNED trials were stopped, None without one.
+        partial: mean score at which its PRUNED trials were stopped, or of its trials where it was stopped between them;
+            None without one.
         values: mean of each objective over the trials of a COMPLETE point; none of another: a mean over survivors would
             flatter it.
         sd: sample standard deviation of the score, None for fewer than two trials.
@@ -151,11 +152,13 @@ def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
     rows = [
         _TrialRow(*row) for row in zip(*columns, _scores(objective, table, trials), range(len(trials)), strict=True)
     ]
-    points = []
+    points, always, replicates = [], always_active(table.study), replicates_of(table)
+    ended = dict(table.study.get("state") or {}).get("state") == TrialState.COMPLETE
     for number, group in itertools.groupby(rows, key=lambda row: row.point):
         trials_of = list(group)
         params = {key: values[key][trials_of[0].place] for key in keys}
-        points.append(_point(int(number), {k: v for k, v in params.items() if v is not None}, trials_of))
+        active = {key: value for key, value in params.items() if value is not None or key in always}
+        points.append(_point(int(number), active, trials_of, replicates=replicates, ended=ended))
     return tuple(points)
 
 
@@ -187,12 +190,13 @@ def _further_scores(objective: Objective, table: TrialTable, trials: "pd.DataFra
     return [objective.value(by_trial.get(trial, {}), {objective.metric: fact}) for trial, fact in named]
 
 
-def _point(number: int, params: Mapping[str, Any], rows: Sequence[_TrialRow]) -> Point:
-    outcome = _outcome(rows)
+def _point(number: int, params: Mapping[str, Any], rows: Sequence[_TrialRow], *, replicates: int, ended: bool) -> Point:
+    outcome = _outcome(rows, replicates, ended)
     whole = outcome.state is TrialState.COMPLETE
     scored = [(row, row.scores[0]) for row in rows if not math.isnan(row.scores[0])]
     done = [(row, score) for row, score in scored if row.state == TrialState.COMPLETE]
-    stopped = [score for row, score in scored if row.state == TrialState.PRUNED]
+    cut = TrialState.PRUNED if TrialState.PRUNED in {row.state for row, _ in scored} else TrialState.COMPLETE
+    stopped = [score for row, score in scored if outcome.state is TrialState.PRUNED and row.state == cut]
     scores = tuple(score for _, score in done)
     return Point(
         point=number,
@@ -209,10 +213,14 @@ def _point(number: int, params: Mapping[str, Any], rows: Sequence[_TrialRow]) ->
     )
 
 
-def _outcome(rows: Sequence[_TrialRow]) -> PointOutcome:
+def _outcome(rows: Sequence[_TrialRow], replicates: int, ended: bool) -> PointOutcome:
+    """Return what a point has come to; one of too few trials, all COMPLETE, waits for more or was stopped."""
     states = [TrialState(row.state) for row in rows]
     unfinished = next((state for state in _UNFINISHED if state in states), None)
-    return PointOutcome(unfinished) if unfinished else point_outcome(states, [row.scores for row in rows], penalties=())
+    short = len(rows) < replicates and set(states) == {TrialState.COMPLETE}
+    if unfinished or (short and not ended):
+        return PointOutcome(unfinished or TrialState.WAITING)
+    return point_outcome(states, [row.scores for row in rows], penalties=(), stopped=short)
 
 
 def ranked(points: Iterable[Point], objective: Objective) -> list[Point]:

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,7 +30,8 @@ class Axis:
         key: dotted key, a column of the trials.
         name: its name in words.
         scale: how its values are spaced.
-        values: the distinct values tried, ascending, or in order of appearance for a category.
+        values: the distinct values tried, ascending, or in order of appearance for a category; of a category that is
+            searched in every point None is one too.
     """
 
     key: str
@@ -44,11 +45,11 @@ class Axis:
         return self.scale != "category"
 
     def place(self, value: Any) -> float:
-        """Return where a value lies: its logarithm to base 10, itself, or its index; NaN for None and unknown ones."""
-        if value is None:
-            return math.nan
+        """Return where a value lies: its logarithm to base 10, itself, or its index; NaN for an unknown one."""
         if self.scale == "category":
             return float(self.values.index(value)) if value in self.values else math.nan
+        if value is None:
+            return math.nan
         return math.log10(value) if self.scale == "log" else float(value)
 
     def unplace(self, place: float) -> float:
@@ -73,8 +74,15 @@ def searched(table: TrialTable) -> tuple[Axis, ...]:
     expressions: dict[str, str] = {}
     for name, expression in dict(table.study.get("space") or {}).items():
         expressions.setdefault(name.rsplit("/", 1)[-1], str(expression))
-    axes = (_axis(table, key, text) for key, text in expressions.items() if key in table.trials)
+    always = always_active(table.study)
+    axes = (_axis(table, key, text, key in always) for key, text in expressions.items() if key in table.trials)
     return tuple(axis for axis in axes if axis.values)
+
+
+def always_active(study: Mapping[str, Any]) -> set[str]:
+    """Return the searched keys that have a value in every point; of others None says that they are inactive."""
+    names = dict(study.get("space") or {})
+    return names.keys() - {name.rsplit("/", 1)[-1] for name in names if "/" in name}
 
 
 def main_axis(axes: tuple[Axis, ...]) -> Axis | None:
@@ -126,13 +134,21 @@ def column(table: TrialTable, key: str) -> list[Any]:
     return [plain(value) for value in table.trials[key].tolist()]
 
 
+def _ordered(values: Sequence[Any]) -> Sequence[Any]:
+    """Return numbers ascending, other values as they are."""
+    return sorted(values) if all(isinstance(value, int | float) for value in values) else values
+
+
 def floats(values: "pd.Series[Any]") -> NDArray[np.float64]:
     """Return a column of the trials as numbers, NaN for None."""
     return np.asarray(values, dtype=np.float64)
 
 
-def _axis(table: TrialTable, key: str, expression: str) -> Axis:
-    values = list(dict.fromkeys(value for value in column(table, key) if value is not None))
+def _axis(table: TrialTable, key: str, expression: str, always: bool) -> Axis:
+    every = dict.fromkeys(column(table, key))
+    values = [value for value in every if value is not None]
+    if always and None in every and values:
+        return Axis(key, label(key), "category", (None, *_ordered(values)))
     if not all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in values):
         return Axis(key, label(key), "category", tuple(values))
     values.sort()
