@@ -9,8 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.base.conditions import WHERE, flat_entries, flat_name, space_word, split_name, where_parts, where_text
-from hpsearch.base.constraint import Constraint
+from hpsearch.base.conditions import WHERE, flat_entries, flat_name, space_word, split_name
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text
 from hpsearch.base.types import Objective, Observer
@@ -160,7 +159,7 @@ def run_search(
         *((f"sampler.prior={value_text(prior)}",) if prior else ()),
         *(f"+trainer.{key}={value_text(value)}" for key, value in (arguments or {}).items()),
         *_argument_words(searched, arguments or {}),
-        *(space_word(_trainer_name(name), _of_arguments(name, given)) for name, given in searched.items()),
+        *(space_word(_trainer_name(name), given) for name, given in searched.items()),
         *_objective_words(wanted),
         *(f"budget.{key}={value_text(value)}" for key, value in budget.items() if value is not None),
         *(f"study.seeds={seeds}", f"study.name={value_text(name or grow or trial_fn.__name__)}"),
@@ -330,14 +329,6 @@ def _trainer_name(name: str) -> str:
     key, condition = split_name(name)
     condition = tuple(replace(clause, key=_in_trainer(clause.key)) for clause in condition)
     return flat_name(key if key == WHERE else _in_trainer(key), condition)
-
-
-def _of_arguments(name: str, given: Any) -> Any:
-    """Return what is given for a name of the space; in constraints arguments stand among the trainer's keys."""
-    if split_name(name)[0] != WHERE:
-        return given
-    texts = where_parts(given) if isinstance(given, str) else given
-    return where_text([Constraint(text).renamed(_in_trainer).text for text in texts])
 
 
 def _in_trainer(argument: str) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hpsearch.base.conditions import WHERE, split_name
+from hpsearch.base.conditions import WHERE, split_name, where_parts, where_text
+from hpsearch.base.constraint import Constraint
 from hpsearch.base.errors import SpaceError
 from hpsearch.base.grammar import value_text
 
@@ -15,17 +16,32 @@ def expression_of(name: str, given: Any) -> Any:
     """Return the search expression of an argument: of a list or tuple, the choice of its values.
 
     Args:
-        name: of the argument, with its conditions.
-        given: an expression, or values.
+        name: of the argument, with its conditions; ``where`` for constraints.
+        given: an expression, or values; one constraint or several.
+
+    Returns:
+        The expression; constraints as one text, on the trainer's keys.
 
     Raises:
-        SpaceError: a value has a type that no configuration holds.
+        SpaceError: a value has a type that no configuration holds, or a constraint makes no sense.
     """
-    if split_name(name)[0] == WHERE or not isinstance(given, list | tuple):
+    if split_name(name)[0] == WHERE:
+        return _constraints(name, given)
+    if not isinstance(given, list | tuple):
         return given
     try:
         return f"choice({', '.join(value_text(_plain(value)) for value in given)})"
     except TypeError as error:
+        raise SpaceError(f"space {name}: {error}") from None
+
+
+def _constraints(name: str, given: Any) -> str:
+    texts = where_parts(given) if isinstance(given, str) else given
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise SpaceError(f"space {name} = {given!r}: must be a list of constraints, as ['width % heads == 0']")
+    try:
+        return where_text([Constraint(text).renamed(lambda key: f"{PREFIX}{key}").text for text in texts])
+    except SpaceError as error:
         raise SpaceError(f"space {name}: {error}") from None
 
 

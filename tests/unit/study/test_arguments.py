@@ -40,7 +40,6 @@ def test_values_of_numpy_are_those_of_python():
 
 def test_what_is_no_list_is_left_as_it_is():
     assert expression_of("x", "choice(None, 3)") == "choice(None, 3)"
-    assert expression_of("where", ["a < b"]) == ["a < b"]
 
 
 @pytest.mark.parametrize("value", [object(), {1: 2}, {1, 2}, lambda: None])
@@ -77,3 +76,15 @@ def test_null_may_be_written_as_in_python(expression, values):
 def test_a_point_is_what_the_function_is_called_with(params, searched, given, arguments):
     assert arguments_of(params, searched, given) == arguments
     assert given in ({}, {"h": [7, 8, 9]})
+
+
+def test_constraints_name_arguments_and_become_one_text():
+    assert expression_of("where", ["a % b == 0", "h[0] > 8"]) == "[trainer.a % trainer.b == 0, trainer.h[0] > 8]"
+    assert expression_of("kind=x/where", "a in [1, 2]") == "[trainer.a in [1, 2]]"
+
+
+@pytest.mark.parametrize("given", [3, [True], {"a": 1}, "a +", ["a"], ["f(a) == 1"]])
+def test_what_is_no_constraint_is_one_line(given):
+    with pytest.raises(SpaceError) as error:
+        expression_of("where", given)
+    assert str(error.value).startswith("space where") and "\n" not in str(error.value)
