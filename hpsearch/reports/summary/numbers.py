@@ -74,7 +74,7 @@ def summarize(table: TrialTable) -> Summary:
         extensions=extensions_of(table.study),
         near=near_best(best, eligible, results.objective) if inside or not axes else None,
         frontier=frontier_of(axes, points) if len(axes) > 1 else None,
-        pruning=pruning_of(table),
+        pruning=pruning_of(table, results.objective.metric),
         front=front_of(results),
         wall_sec=_wall(table),
     )

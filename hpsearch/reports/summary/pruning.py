@@ -1,5 +1,6 @@
 """What stopping bad trials early saved."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,25 @@ from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.space import floats
 
 _EPOCHS = "trainer.epochs"
+
+
+ENOUGH = 5
+"""Fewer complete trials say nothing of what early ranks were worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyRanks:
+    """What ranks at an early epoch were worth.
+
+    Attributes:
+        epoch: the first at which a trial was pruned.
+        correlation: Spearman's, of the objective's metric there and at the end, over the complete trials.
+        n: how many these are.
+    """
+
+    epoch: int
+    correlation: float
+    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +45,7 @@ class Pruning:
         stops: how many trials were pruned after each epoch, by epoch.
         alive: how many trials trained epoch 1, 2, ...
         without: how many would have without a pruner.
+        early: what early ranks were worth; None where too few trials are complete.
     """
 
     trained: int
@@ -34,6 +55,7 @@ class Pruning:
     stops: tuple[tuple[int, int], ...]
     alive: tuple[int, ...]
     without: tuple[int, ...]
+    early: EarlyRanks | None = None
 
     @property
     def share(self) -> float:
@@ -41,7 +63,7 @@ class Pruning:
         return self.saved / (self.trained + self.saved)
 
 
-def pruning_of(table: TrialTable) -> Pruning | None:
+def pruning_of(table: TrialTable, metric: str = "") -> Pruning | None:
     """Count the epochs that pruning saved.
 
     A pruned trial would have gone on to its number of epochs (``trainer.epochs``, else the longest trial's); diverged
@@ -49,6 +71,7 @@ def pruning_of(table: TrialTable) -> Pruning | None:
 
     Args:
         table: the study.
+        metric: by which points were compared.
 
     Returns:
         The counts; None when no trial was pruned.
@@ -70,7 +93,20 @@ def pruning_of(table: TrialTable) -> Pruning | None:
         stops=tuple(zip(stops.tolist(), counts.tolist(), strict=True)),
         alive=_alive(epochs, int(planned.max())),
         without=_alive(planned, int(planned.max())),
+        early=_early_ranks(table, metric, int(stops[0])),
     )
+
+
+def _early_ranks(table: TrialTable, metric: str, epoch: int) -> EarlyRanks | None:
+    if metric not in table.curves:
+        return None
+    keys = ["point", "seed", "fold"]
+    complete = table.trials.loc[table.trials["state"] == TrialState.COMPLETE, keys]
+    curves = complete.merge(table.curves.dropna(subset=[metric]).sort_values("epoch"), on=keys)
+    longer = curves.groupby(keys).filter(lambda curve: curve["epoch"].min() <= epoch < curve["epoch"].max())
+    early, last = (part.groupby(keys)[metric].last() for part in (longer[longer["epoch"] <= epoch], longer))
+    correlation = early.rank().corr(last.rank()) if len(last) >= ENOUGH else math.nan
+    return None if math.isnan(correlation) else EarlyRanks(epoch, float(correlation), len(last))
 
 
 def _planned(table: TrialTable, longest: int) -> NDArray[np.int64]:

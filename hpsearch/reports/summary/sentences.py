@@ -144,7 +144,12 @@ def _pruned(summary: Summary) -> str:
     if pruning is None:
         return ""
     stopped = f"{pruning.pruned} of {words.count(pruning.trials, 'trial')}"
-    return f"Pruning stopped {stopped} early and saved {100 * pruning.share:.0f} % of the epochs."
+    saved = f"Pruning stopped {stopped} early and saved {100 * pruning.share:.0f} % of the epochs"
+    if pruning.early is None:
+        return f"{saved}."
+    early = pruning.early
+    worth = f"ranks after epoch {early.epoch} and at the end correlate by {early.correlation:.2f}"
+    return f"{saved}; over the {early.n} trials that came to their end, {worth} (1: the same order)."
 
 
 def _diverges(edge: Edge) -> str:

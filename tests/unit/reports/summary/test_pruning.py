@@ -58,3 +58,29 @@ def test_what_the_user_gave_up_was_not_saved_by_a_pruner():
     assert (found.trained, found.saved, found.pruned) == (17, 6, 1)
     table.trials.loc[2, "reason"] = GIVEN_UP
     assert pruning_of(table) is None
+
+
+def curved(curves, states):
+    table = study([len(curve) for curve in curves], states, planned=len(curves[0]))
+    values = {(p, e): value for p, curve in enumerate(curves) for e, value in enumerate(curve, 1)}
+    loss = [values.get((p, e), math.nan) for p, e in zip(table.curves["point"], table.curves["epoch"], strict=True)]
+    return replace(table, curves=table.curves.assign(**{"valid/loss": loss}))
+
+
+def test_early_ranks_are_worth_what_they_say_of_the_ends():
+    ends = [[5, 9, 1], [4, 9, 2], [3, 9, 3], [2, 9, 4], [1, 9, 5]]
+    states = ["COMPLETE"] * 5 + ["PRUNED"]
+    found = pruning_of(curved([*ends, [6]], states), "valid/loss").early
+    assert (found.epoch, found.correlation, found.n) == (1, pytest.approx(-1.0), 5)
+    found = pruning_of(curved([*([a, a, a] for a in range(5)), [6, 6]], states), "valid/loss").early
+    assert (found.epoch, found.correlation) == (2, pytest.approx(1.0))
+
+
+def test_of_few_or_equal_or_unnamed_curves_nothing_is_said_of_early_ranks():
+    states = ["COMPLETE"] * 5 + ["PRUNED"]
+    ends = [[1, 9, 5]] * 5
+    assert pruning_of(curved([*ends, [6]], states), "valid/loss").early is None
+    assert (
+        pruning_of(curved([*([a, a, a] for a in range(4)), [6], [6]], [*states[:4], "PRUNED", "PRUNED"])).early is None
+    )
+    assert pruning_of(curved([*([a, a, a] for a in range(5)), [6]], states), "valid/acc").early is None
