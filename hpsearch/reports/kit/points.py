@@ -12,6 +12,7 @@ import numpy as np
 from hpsearch.base.columns import metric_column
 from hpsearch.base.outcome import PointOutcome, diverged, point_outcome, rank_key
 from hpsearch.base.types import Objective, TrialState, TrialTable
+from hpsearch.reports.kit.setup import why_ended
 from hpsearch.reports.kit.space import Axis, always_active, floats, main_axis, plain, searched
 from hpsearch.statistics.intervals import Interval, mean_interval
 
@@ -80,6 +81,7 @@ class Results:
         best: the best point of those with every replicate COMPLETE.
         states: trials by state.
         infeasible: INFEASIBLE trials by reason.
+        ended: why the study ended, with its numbers; empty where it has not.
         trial_sec: training time added over trials.
     """
 
@@ -93,6 +95,7 @@ class Results:
     best: Point | None
     states: Mapping[TrialState, int]
     infeasible: Mapping[str, int]
+    ended: str
     trial_sec: float
 
     @property
@@ -116,6 +119,7 @@ def results_of(table: TrialTable) -> Results:
         best=next(iter(ranked(eligible_of(points, replicates), objective)), None),
         states=Counter(TrialState(state) for state in table.trials["state"]),
         infeasible=Counter(table.trials["reason"][table.trials["state"] == TrialState.INFEASIBLE].astype(str)),
+        ended=why_ended(table.study),
         trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),
     )
 

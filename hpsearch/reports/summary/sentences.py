@@ -170,7 +170,13 @@ def _nothing(summary: Summary) -> str:
 
 def _unfinished(summary: Summary) -> str:
     waiting = sum(n for state, n in summary.states.items() if not state.finished)
-    return f"The study has not ended: {words.count(waiting, 'trial')} still to finish." if waiting else ""
+    if not waiting:
+        return ""
+    if not summary.ended:
+        return f"The study has not ended: {words.count(waiting, 'trial')} still to finish."
+    return (
+        f"{words.count(waiting, 'trial')} did not come to an end; with more budget the same command goes on with them."
+    )
 
 
 def _edge_lines(summary: Summary) -> list[str]:

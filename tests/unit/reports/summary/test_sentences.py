@@ -244,3 +244,19 @@ def test_of_many_arms_none_is_asked_to_be_searched_more_closely():
     factors = [*factors, "model.kernel_size"]
     summary = summarize(replace(table, study={**table.study, "config": {"ablation": {"factors": factors}}}))
     assert summarize(table).near is not None and summary.near is None and not summary.at_edge
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ({}, "The study has not ended: 1 trial still to finish."),
+        ({"state": "PAUSED", "why": ""}, "The study has not ended: 1 trial still to finish."),
+        (
+            {"state": "COMPLETE", "why": "budget.epochs = 9 is used up: 9 epochs, 2 points"},
+            "1 trial did not come to an end; with more budget the same command goes on with them.",
+        ),
+    ],
+)
+def test_what_waits_is_no_sign_that_a_study_has_not_ended(state, sentence):
+    table = with_states(scored([[0.5], [0.6]]), {(1, 0): ("PAUSED", "paused after epoch 1")})
+    assert caveats(summarize(replace(table, study={**table.study, "state": state})), {})[0] == sentence
