@@ -29,7 +29,8 @@ class AutoPruner(Promoter):
     their epoch.
 
     First epochs may mislead, so the search is hedged as Hyperband is by its brackets (Li et al. 2017): a share of all
-    epochs, a quarter at least, is for points that train to their end whatever their ranks, always the one asked last.
+    epochs, a quarter at least, is for points that train to their end although others rank before them, always the one
+    asked last.
     The share moves up to 95 % with what ranks were worth so far: how those end that were chosen by them, and how these
     do (`hedge`). While new points are asked, the first epochs, as many as five trials have, are not hedged.
 
@@ -65,28 +66,28 @@ class AutoPruner(Promoter):
         earlier = max((epoch for epoch in candidate.scores if epoch < candidate.epoch), default=0)
         if stage < 0 or stage == self._stage(candidate, earlier) or self._explores(candidate, candidates):
             return Decision.CONTINUE
-        if len(candidates) >= self.start and not candidate.hedged:
+        if candidate.hedged or len(candidates) < self.start:
+            return Decision.CONTINUE if candidate.hedged else Decision.PAUSE
+        if _rank(candidate, candidates) >= self._places(candidate, candidates):
             candidate.hedged = self._is_due(candidate, candidates, FREE)
-        if candidate.hedged:
-            return Decision.CONTINUE
-        if len(candidates) < self.start or _rank(candidate, candidates) >= self._places(candidate, candidates):
-            return Decision.PAUSE
+            return Decision.CONTINUE if candidate.hedged else Decision.PAUSE
         waiting = {**candidates, point: replace(candidate, state=TrialState.PAUSED)}
         return Decision.CONTINUE if self._best(waiting, asking=True) == point else Decision.PAUSE
 
     def promote(self, candidates: Candidates, asking: bool) -> int | None:
-        """Choose who goes on whatever its rank, where that is due, else the best at the latest stage."""
+        """Choose the best at the latest stage; once no new points are asked also who goes on whatever its rank."""
         paused = [each for each in candidates.values() if each.state is TrialState.PAUSED]
         if not paused or (asking and len(candidates) < self.start):
             return None
-        for each in paused:
-            if each.hedged:
-                return each.point
+        hedged = next((each.point for each in paused if each.hedged), None)
+        best = self._best(candidates, asking) if hedged is None else hedged
+        if best is not None or asking:
+            return best
         latest = next((each for each in reversed(paused) if self._stage(each) == 0), None)
-        if not asking and latest is not None and self._is_due(latest, candidates, 0):
-            latest.hedged = True
-            return latest.point
-        return self._best(candidates, asking)
+        if latest is None or not self._is_due(latest, candidates, 0):
+            return None
+        latest.hedged = True
+        return latest.point
 
     def _is_due(self, candidate: Candidate, candidates: Candidates, free: int) -> bool:
         """Return whether a point at the first stage may train to its end whatever its rank."""

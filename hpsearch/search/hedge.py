@@ -10,10 +10,8 @@ from hpsearch.search.candidates import Candidate, Candidates, Score
 
 LEAST, MOST = 0.25, 0.95
 """Shares of the epochs that are hedged, at least and at most."""
-SURE, DOUBTFUL = 0.8, 0.6
+SURE, DOUBTFUL = 0.9, 0.6
 """Where early ranks are worth so much the least is hedged, where they are worth so little the most."""
-TRUST = 2
-"""So many points that bear early ranks out are counted before there are any."""
 TOGETHER = 3
 """So many ends of a kind are compared at a time."""
 
@@ -48,10 +46,7 @@ def worth_of_ranks(candidates: Candidates) -> float | None:
     ends = [(each.hedged, -math.inf if _is_lost(each) else next(values)) for each in ended]
     chosen, hedged = ([end for kind, end in ends if kind is wanted] for wanted in (False, True))
     together = min(TOGETHER, len(chosen), len(hedged))
-    if not together:
-        return None
-    n = len(hedged)
-    return (n * best_of_beats(chosen, hedged, together) + TRUST) / (n + TRUST)
+    return best_of_beats(chosen, hedged, together) if together else None
 
 
 def _is_lost(candidate: Candidate) -> bool:

@@ -138,6 +138,7 @@ def test_who_trains_longer_is_compared_by_its_own_end(monkeypatch):
     pruner, chosen = AutoPruner(), []
     while (number := pruner.promote(candidates, asking=False)) is not None:
         chosen.append(number)
+        candidates[number].note(points[number][1], points[number][0])
         candidates[number].state = TrialState.COMPLETE
     assert sorted(chosen) == [0, 1, 2, 4, 5]
     assert pruner.decide(0, {0: Candidate(0, {1: 0.9}, RUNNING, epochs=2)}) is Decision.PAUSE

@@ -38,6 +38,7 @@ def test_the_first_front_goes_on_at_the_end_and_what_it_dominates_is_dropped(mon
         candidates, chosen = waiting(CORNERS), []
         while (number := pruner.promote(candidates, asking=False)) is not None:
             chosen.append(number)
+            candidates[number].note(20, candidates[number].scores[1])
             candidates[number].state = COMPLETE
         assert sorted(chosen) == [0, 1, 4]
 
