@@ -103,8 +103,8 @@ class Ending:
         return self._points.why_none_works()
 
     def _why_patience_ends(self) -> str:
-        limit, settled = self._plan.patience, self._points.settled
-        if limit is None or settled < limit:
+        limit = self._plan.patience
+        if limit is None or (settled := self._points.settled) < limit:
             return ""
         last = last_improvement(self._plan.objective, self._points.results.complete, settled)
         if last.since < limit:
