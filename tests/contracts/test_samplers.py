@@ -222,7 +222,7 @@ def test_cmaes_takes_categories_beside_numbers(rounds, tmp_path):
     [
         ("cmaes", 10, 8, 10),
         ("gp", 1, 16, 1),
-        ("nsga2", 8, 8, 10),
+        ("nsga2", 12, 8, 40),
         ("tpe", 3, 8, 10),
         *(
             pytest.param(*case, marks=LONG)
