@@ -90,26 +90,26 @@ class UniqueSampler(BaseSampler):
             return self._space.draw(self._random(trial.number))
         self._note_others(study, trial.number)
         study = self._prior.beside(study) if self._prior else study
-        proposal = self._asked(study, trial, search_space, given)
-        if proposal is None or not self._is_new({**proposal, **given}, trial.number):
-            neighbour = None if proposal is None else self._neighbour({**proposal, **given}, study, trial, given)
-            proposal = neighbour or self._random_new(given, trial.number)
+        proposal = self._new(study, trial, search_space, given)
         self._note({**proposal, **given}, trial.number)
         return proposal
 
-    def _asked(
+    def _new(
         self, study: Study, trial: FrozenTrial, space: dict[str, BaseDistribution], given: Mapping[str, Any]
-    ) -> dict[str, Any] | None:
-        """Return the first proposal that is new, or else the last one; None where the inner sampler fails."""
-        earlier = None
+    ) -> dict[str, Any]:
+        """Return the first proposal that is new, or else what replaces the last one."""
+        last = None
         for _ in range(MAX_ASKS):
             proposal = self._proposal(study, trial, space)
             if proposal is None:
-                return earlier
-            if proposal == earlier or self._is_new({**proposal, **given}, trial.number):
+                break
+            if self._is_new({**proposal, **given}, trial.number):
                 return proposal
-            earlier = proposal
-        return earlier
+            if proposal == last:
+                break
+            last = proposal
+        neighbour = None if last is None else self._neighbour({**last, **given}, study, trial, given)
+        return neighbour or self._random_new(given, trial.number)
 
     def _proposal(self, study: Study, trial: FrozenTrial, space: dict[str, BaseDistribution]) -> dict[str, Any] | None:
         """Return what the inner sampler proposes, None where it fails."""
