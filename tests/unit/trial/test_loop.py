@@ -290,6 +290,7 @@ def test_bf16_trains_float32_weights(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses what torch deprecates
+@pytest.mark.filterwarnings("ignore:Guards may run slower")  # of Python 3.13.0 alone
 def test_a_compiled_model_trains_alike(tmp_path):
     compiled, plain = make_job(tmp_path, compile=True), make_job(tmp_path)
     fast, _ = drive(train(compiled))
