@@ -201,3 +201,14 @@ def test_what_it_leaves_is_complete_and_the_readme_shows_its_figures(tmp_path):
     assert text.index("](map.svg)") < text.index("## Arms")
     assert all(f"]({name})" in text for name in images)
     assert "<b>" not in text and "<i>" not in text
+
+
+def test_page_says_why_the_search_and_the_arms_ended():
+    arms = synthetic.ablation()
+    whys = ("all 30 cells of the grid are done", "all 6 points of the list are done")
+    tuning, table = (
+        replace(each, study={**each.study, "state": {"state": "COMPLETE", "why": why}})
+        for each, why in zip((synthetic.searched_arms(arms), arms), whys, strict=True)
+    )
+    told = ablation_of(table, tuning).took
+    assert told.endswith(f"The search ended because {whys[0]}; the arms ended because {whys[1]}.")

@@ -41,3 +41,11 @@ def test_name_question_and_answer_are_text_in_the_readme_too(tmp_path):
     assert markdown.startswith(
         "# a\\_b\\_c\n\nIs &lt;b&gt;it&lt;/b&gt; \\*so\\*?\n\n**&lt;i&gt;\\_yes\\_&lt;/i&gt;**\n"
     )
+
+
+def test_page_and_readme_say_why_a_recipe_ended(tmp_path):
+    state = {"state": "COMPLETE", "why": "the stage lr_find failed: nothing trains", "time": 1_700_000_000.0}
+    page = notebook(synthetic.recipe() | {"state": state}, None, tmp_path / "recipe")
+    assert "2023-11-14 22:13 UTC: the stage lr_find failed: nothing trains</span>" in page.read_text()
+    written = (page.parent / "README.md").read_text().replace("\\", "")
+    assert "It ended because the stage lr_find failed: nothing trains." in written
