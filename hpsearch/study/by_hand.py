@@ -78,7 +78,7 @@ def try_point(name: str, words: Sequence[str]) -> str:
     try:
         space.cell(params)
     except SpaceError as error:
-        raise SpaceError(f"{shown(params)}: {error}") from None
+        raise SpaceError(f"{shown(params) or name}: {error}") from None
     try:
         with folder_lock(folder), _optuna_study(folder) as study:
             number = added(study, space, params).number

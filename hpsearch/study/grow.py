@@ -18,7 +18,7 @@ from hpsearch.search.space import Space
 from hpsearch.study.folder import STUDY_FILE, read_yaml
 from hpsearch.study.plan import Search
 from hpsearch.study.session import StudySession
-from hpsearch.tracking.events import TrialRecord, read_study, read_trials
+from hpsearch.tracking.events import TrialRecord, config_in, read_study, read_trials
 
 
 def check_growth(search: Search, folder: Path) -> None:
@@ -50,14 +50,16 @@ def in_present_space(study: optuna.Study, search: Search, session: StudySession)
         study.set_user_attr(GIVEN, words)
         return study
     given = Space.parse(study.user_attrs[GIVEN])
+    before = config_in(session.folder, study.user_attrs[GIVEN])
     present = Space.parse(study.user_attrs.get(SPACE, study.user_attrs[GIVEN]))
     space = reaching(search.space, present, given)
-    points = {
-        trial.number: {**_values(space, search.composition.config), **present.active(trial.params)}
-        for trial in study.get_trials(deepcopy=False)
-    }
     records = read_trials(session.folder)
-    points |= {record.id.point: expressed(search, space, record) for record in _firsts(records)}
+    points = {record.id.point: expressed(search, space, record) for record in _firsts(records)}
+    points |= {
+        trial.number: _untrained(search, space, trial.number, present.active(trial.params), before)
+        for trial in study.get_trials(deepcopy=False)
+        if trial.number not in points and trial.state is not optuna.trial.TrialState.WAITING
+    }
     for record in records:
         if record.params != points[record.id.point]:
             session.record.params(record.id, points[record.id.point])
@@ -90,8 +92,25 @@ def expressed(search: Search, space: Space, record: TrialRecord) -> dict[str, An
         if not differences:
             return params
         why = why or "; ".join(differences)
-    raise StorageError(
-        f"study.grow = {search.composition.study_name}: point {record.id.point} is none of the new space ({why}); "
+    raise StorageError(_no_place(search, record.id.point, why))
+
+
+def _untrained(
+    search: Search, space: Space, number: int, params: Mapping[str, Any], config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the hyperparameters in another space of a point that has no trial yet, of a study with a configuration."""
+    why = ""
+    for options in _options(space, params):
+        try:
+            return space.active(space.picked({**_values(space, config), **options, **params}))
+        except ConfigError as error:
+            why = why or str(error)
+    raise StorageError(_no_place(search, number, why))
+
+
+def _no_place(search: Search, point: int, why: str) -> str:
+    return (
+        f"study.grow = {search.composition.study_name}: point {point} is none of the new space ({why}); "
         "choose a space that holds every point, or another study.name"
     )
 
@@ -104,7 +123,10 @@ def _spaces(folder: Path) -> tuple[Space, Space]:
 
 def _firsts(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Return the first trial of every point."""
-    return list({record.id.point: record for record in reversed(records)}.values())
+    firsts: dict[int, TrialRecord] = {}
+    for record in records:
+        firsts.setdefault(record.id.point, record)
+    return list(firsts.values())
 
 
 def _options(space: Space, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

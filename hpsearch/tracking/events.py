@@ -270,3 +270,14 @@ def _extended(space: Mapping[str, str] | None, extensions: Iterable[Mapping[str,
 def read_study(folder: Path) -> dict[str, Any]:
     """Read what a study recorded of itself; empty when there is no record."""
     return fold_study(read_lines(folder / "events" / f"{STUDY}.jsonl")[0])
+
+
+def config_in(folder: Path, space: Mapping[str, str]) -> dict[str, Any]:
+    """Return the configuration with which a study was last run in a space.
+
+    Args:
+        folder: of the study, which was run in it.
+        space: expressions by flat name, as its command gave them.
+    """
+    lines = read_lines(folder / "events" / f"{STUDY}.jsonl")[0]
+    return next(line["config"] for line in reversed(lines) if line["event"] == "open" and line["space"] == space)

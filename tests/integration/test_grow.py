@@ -8,7 +8,7 @@ from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import TrialState
 from hpsearch.search.extension import present_study
 from hpsearch.search.storage import JournalStore
-from hpsearch.study import grow
+from hpsearch.study import by_hand, grow
 from hpsearch.tracking.events import read_trials
 
 
@@ -61,6 +61,18 @@ def test_a_study_goes_on_in_a_space_with_wider_ranges_more_options_and_more_keys
     assert again.counts == {TrialState.COMPLETE: 11} and len(trained) == 1
 
 
+@pytest.mark.parametrize("fixed", [{}, {"width": 16}], ids=["by default", "as an argument"])
+def test_points_that_were_added_and_never_trained_have_the_value_that_the_study_had(folder, fixed):
+    lr = {"lr": "interval(0, 1)"}
+    search(lr, arguments=fixed)
+    by_hand.try_point("s", ["lr=0.25"])
+    by_hand.skip_point("s/6")
+    by_hand.try_point("s", ["lr=0.3"])
+    outcome = search({**lr, "width": "choice(8, 16)"}, grow="s")
+    assert trained == [(0.3, "a", fixed.get("width", 8), 2)] and outcome.best.point == 7
+    assert [trial.state.name for trial in asked(folder)][6:] == ["PRUNED", "COMPLETE"]
+
+
 def test_a_grid_that_grows_trains_its_new_cells_alone():
     search({"kind": "choice(a, b)"}, sampler="grid", points=None)
     outcome = search({"width": "choice(4, 8)", "kind": "choice(b, c, a)"}, sampler="grid", points=None, grow="s")
@@ -75,7 +87,7 @@ def test_a_grid_that_grows_trains_its_new_cells_alone():
         ({"lr": "interval(0, 1)", "kind": "choice(a, c)"}, r"trainer\.kind = 'b' is not in choice\(a, ?c\)"),
         ({"lr": "interval(0, 0.001)", "kind": "choice(a, b)"}, r"trainer\.lr = .* is not in interval"),
         ({**OLD, "width": "choice(4, 16)"}, r"trainer\.width = 8 is not in choice\(4, ?16\)"),
-        ({"lr": "interval(0, 1)"}, r"trainer\.kind: b -> "),
+        ({"lr": "interval(0, 1)"}, r"trainer\.kind: a -> "),
     ],
     ids=["an option less", "a narrower range", "not the value that it had", "a key less"],
 )
