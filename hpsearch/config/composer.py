@@ -265,6 +265,10 @@ class Composer:
                 return f"{no_such_key(word.key, known | self.groups.keys())} (from {COMMAND_LINE})"
             if word.text.startswith("+") and not word.text.startswith("++") and word.key in known:
                 return f"{word.text}: the key is there already, write {word.text[1:]} (from {COMMAND_LINE})"
+        for word in words:
+            if str(error) == f"Error merging override {word.text}":
+                kind = "list" if isinstance(word.value, Mapping) else "table"
+                return f"{word.key} = {value_text(word.value)}: must be a {kind} (from {COMMAND_LINE})"
         if "Multiple values for " in str(error):
             group = str(error).partition("Multiple values for ")[2].partition(".")[0]
             return f"{group} is given twice: write {group}=OPTION without + (from {COMMAND_LINE})"

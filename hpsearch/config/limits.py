@@ -26,6 +26,11 @@ _OPTIONS = ("hpsearch.optim.limits", "hpsearch.schedules.limits", "hpsearch.sear
 """Where the rules stand for keys of a group that are taken out before its target is built."""
 
 
+def _table(key: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{key} = {value!r}: must be a table")
+
+
 def _levels(key: str, value: Any) -> None:
     if not isinstance(value, dict):
         raise ConfigError(f"{key} = {value!r}: must be a table such as {{optimizer.momentum: 0}}")
@@ -41,6 +46,9 @@ OWN: Mapping[str, Rule] = {
     "seed": count(0),
     "fold": count(0),
     "plugins": _packages,
+    "budget": _table,
+    "extend": _table,
+    "extend.limits": _table,
     "budget.points": optional(or_word(count(), "auto")),
     "budget.patience": optional(count()),
     "budget.epochs": optional(count()),

@@ -335,8 +335,10 @@ def _in_trainer(argument: str) -> str:
     return f"trainer.{argument}"
 
 
-def _of_trainer(setting: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a setting with its arguments among the trainer's keys."""
+def _of_trainer(setting: Any) -> Any:
+    """Return a setting with its arguments among the trainer's keys; anything else as it is, to be refused."""
+    if not isinstance(setting, Mapping):
+        return setting
     return {_trainer_name(name): value for name, value in setting.items()}
 
 

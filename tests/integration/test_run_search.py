@@ -293,6 +293,8 @@ def test_a_function_of_a_module_runs_in_workers_and_nobody_imports_torch(folder)
         ({"sampler": "bayes"}, ConfigError, "sampler"),
         ({"points": 0}, ConfigError, "budget.points = 0"),
         ({"objective": "valid/ac"}, ConfigError, "did you mean 'valid/acc'"),
+        ({"first": {"lr": 0.1}}, SpaceError, r"sampler\.first\[0\] = 'lr': must give values by key"),
+        ({"first": [3]}, SpaceError, r"sampler\.first\[0\] = 3: must give values by key"),
         ({"function": len}, ConfigError, "must be a generator function"),
     ],
 )

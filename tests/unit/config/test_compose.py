@@ -163,6 +163,17 @@ CASES = {
     "misspelt key of a study": (["study.sedes=3"], "study.sedes: no such key, did you mean 'seeds'?"),
     "a key added twice": (["+optimizer.lr=3"], "+optimizer.lr=3: the key is there already, write optimizer.lr=3"),
     "a group added twice": (["+model=lenet"], "model is given twice: write model=OPTION without +"),
+    "a table where a list stood": (
+        ["+study=search", "sampler.first={optimizer.lr: 2}"],
+        "sampler.first = {optimizer.lr:2}: must be a list (from the command line)",
+    ),
+    "a list where a table stood": (
+        ["objective.limits=[acc]"],
+        "objective.limits = [acc]: must be a table (from the command line)",
+    ),
+    "a number as a budget": (["budget=3"], "budget = 3: must be a table"),
+    "a number as what is widened": (["extend=3"], "extend = 3: must be a table"),
+    "a number as limits of ranges": (["extend.limits=3"], "extend.limits = 3: must be a table"),
     "negative learning rate": (["optimizer.lr=-1"], "optimizer.lr = -1: must be a number in (0, inf)"),
     "zero learning rate": (["optimizer.lr=0"], "optimizer.lr = 0: must be a number in (0, inf)"),
     "nan learning rate": (["optimizer.lr=nan"], "optimizer.lr = nan: must be a number in (0, inf)"),

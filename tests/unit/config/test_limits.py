@@ -123,7 +123,8 @@ def test_another_path_to_the_same_class_has_the_same_rules():
 
 
 def test_every_rule_is_about_a_key_that_exists(every_key):
-    assert set(OWN) - every_key == set()
+    tables = {key.rpartition(".")[0] for key in every_key}
+    assert set(OWN) - every_key - tables == set()
 
 
 TABLES = ["base", "data", "launch", "losses", "models", "nn", "optim", "regularizers", "schedules", "search", "trial"]
