@@ -17,8 +17,8 @@ from hpsearch.base.conditions import Condition
 from hpsearch.base.errors import SpaceError
 from hpsearch.base.grammar import value_text
 
-MAX_POWER = 1024
-"""A larger exponent is out of range: its result would be too long to compute."""
+MAX_POWER_BITS = 2**16
+"""A power that is longer is out of range: it would take too long to compute."""
 
 _TOKEN = re.compile(
     r"(?P<text>'[^']*'|\"[^\"]*\")"
@@ -231,6 +231,7 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    if abs(exponent) > MAX_POWER:
+    bits = base.bit_length() if isinstance(base, int) else 1
+    if bits * abs(exponent) > MAX_POWER_BITS:
         raise OverflowError
     return base**exponent
