@@ -115,7 +115,7 @@ class AskTell:
         frozen = added(self.study, self.space, params)
         self.asked += 1
         if self._cells is not None:
-            self._cells += 1
+            self._cells = len(self.trials())
         return self.reopen(frozen)
 
     def reopen(self, frozen: FrozenTrial) -> optuna.Trial:
@@ -132,23 +132,22 @@ class AskTell:
     @property
     def size(self) -> int | None:
         """How many points there are to ask for, None when they are without end."""
-        return min((n for n in (self._cells, self.space.size()) if n is not None), default=None)
+        return self.space.size() if self._cells is None else self._cells
 
     def why_used_up(self) -> str:
         """Return why there is no further point to ask for, or the empty string."""
-        size = self.space.size()
-        if self._queue is not None and self._cells is not None and self.asked >= self._cells:
-            return f"all {self._cells} {self._queue.what} are done"
-        if size is not None and self.asked >= size:
-            return f"all {size} points of the space are done"
-        return ""
+        return f"all {self.size} {self._what} are done" if self.size is not None and self.asked >= self.size else ""
 
     @property
     def extent(self) -> str:
         """How many points were asked: ``60 of 72 cells of the grid``, ``60 points`` where there is no end of them."""
         if self.size is None:
             return count(self.asked, "point")
-        return f"{self.asked} of {self.size} {'points of the space' if self._queue is None else self._queue.what}"
+        return f"{self.asked} of {self.size} {self._what}"
+
+    @property
+    def _what(self) -> str:
+        return "points of the space" if self._queue is None else self._queue.what
 
     def tell(self, trial: optuna.Trial, outcome: PointOutcome) -> None:
         """Tell what a point has come to."""

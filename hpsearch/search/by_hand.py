@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.base.errors import SpaceError, StorageError
 from hpsearch.base.grammar import value_text
-from hpsearch.search.optuna_internals import given_params, set_user_attr
+from hpsearch.search.optuna_internals import given_params, set_user_attr, start_queued
 from hpsearch.search.space import Space
 
 SKIPPED = "skipped"
@@ -48,7 +48,7 @@ def added(study: optuna.Study, space: Space, params: Mapping[str, Any]) -> Froze
         params: a value for every active hyperparameter, by dotted key.
 
     Returns:
-        The point, which is running. One that waits in a queue with the same values is given up for it.
+        The point, which is running: the one with these values that waits in a queue, else a new one.
 
     Raises:
         SpaceError: it is none of the space, or was asked for before.
@@ -60,7 +60,8 @@ def added(study: optuna.Study, space: Space, params: Mapping[str, Any]) -> Froze
             continue
         if trial.state is not TrialState.WAITING:
             raise SpaceError(f"{shown(params)}: point {trial.number} has these values")
-        set_user_attr(study, trial, SKIPPED, True)
+        start_queued(study, trial)
+        return study.get_trials(deepcopy=False)[trial.number]
     number = len(study.get_trials(deepcopy=False))
     study.add_trial(
         optuna.trial.create_trial(

@@ -141,6 +141,11 @@ def set_user_attr(study: optuna.Study, trial: FrozenTrial, key: str, value: Any)
     study._storage.set_trial_user_attr(trial._trial_id, key, value)
 
 
+def start_queued(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Take a trial out of the queue, whatever stands before it there: it is running, as one that was just asked."""
+    study._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+
+
 def storage_of(study: optuna.Study) -> optuna.storages.BaseStorage:
     """Return the storage of a study."""
     return study._storage

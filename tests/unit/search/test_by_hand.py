@@ -9,6 +9,7 @@ from hpsearch.base.errors import SpaceError, StorageError
 from hpsearch.base.outcome import GIVEN_UP
 from hpsearch.base.types import TrialState
 from hpsearch.search.by_hand import added, give_up
+from hpsearch.search.optuna_internals import given_params
 from hpsearch.search.pruners import TopKAfter
 from hpsearch.search.requests import Request, leave, left
 from hpsearch.search.space import Space
@@ -96,9 +97,21 @@ def test_what_is_added_is_trained_once_though_a_queue_holds_it_too(tmp_path):
     setup.run(trains([0.5]), slots=1, on_poll=asking(tmp_path, at_1=Request(params={"lr": 0.4})))
     rates = [r.params["lr"] for r in setup.records() if r.id.seed == 0]
     assert sorted(rates) == [0.1, 0.2, 0.4]
-    assert "point 3 is added by hand: lr=0.4" in setup.observer.lines
+    assert "point 2 is added by hand: lr=0.4" in setup.observer.lines
     setup.run(trains([0.5]))
     assert len(setup.records()) == 6
+
+
+@pytest.mark.parametrize("asked", [[Request(params={"lr": 0.3})], [Request(skip=2), Request(params={"lr": 0.3})]])
+def test_every_cell_is_trained_though_one_of_them_is_added_too(tmp_path, asked):
+    space = {"lr": "choice(0.1, 0.2, 0.3, 0.4, 0.5)"}
+    Setup(tmp_path, space, seeds=(0,), points=2).run(trains([0.5]), slots=1)
+    for request in asked:
+        leave(tmp_path, request)
+    setup = Setup(tmp_path, space, seeds=(0,))
+    setup.run(trains([0.5]), slots=1)
+    complete = [record.params["lr"] for record in setup.records() if record.state is TrialState.COMPLETE]
+    assert sorted(complete) == [0.1, 0.2, 0.3, 0.4, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -140,9 +153,15 @@ def test_between_two_drivers_a_point_is_given_up_or_added_in_the_optuna_study():
         give_up(study, done.number)
     assert give_up(study, running.number).number == 1
     trial = added(study, space, {"x": 0.5, "kind": "a"})
-    assert (trial.number, trial.state.name, space.active(trial.params)) == (3, "RUNNING", {"x": 0.5, "kind": "a"})
-    assert study.trials[2].user_attrs == study.trials[1].user_attrs == {"skipped": True}
-    with pytest.raises(SpaceError, match=r"x=0\.5, kind=a: point 3 has these values"):
+    assert (trial.number, trial.state.name, space.active(given_params(trial))) == (
+        2,
+        "RUNNING",
+        {"x": 0.5, "kind": "a"},
+    )
+    assert study.trials[1].user_attrs == {"skipped": True} and not study.trials[2].user_attrs
+    trial = added(study, space, {"x": 0.25, "kind": "a"})
+    assert (trial.number, trial.state.name, space.active(trial.params)) == (3, "RUNNING", {"x": 0.25, "kind": "a"})
+    with pytest.raises(SpaceError, match=r"x=0\.5, kind=a: point 2 has these values"):
         added(study, space, {"x": 0.5, "kind": "a"})
     with pytest.raises(SpaceError, match="y is missing"):
         added(study, space, {"x": 0.5, "kind": "b"})
