@@ -14,8 +14,9 @@ from hpsearch.base.errors import HpsearchError
 from hpsearch.base.outcome import PointOutcome
 from hpsearch.base.types import TrialState, Widening
 from hpsearch.base.words import count
-from hpsearch.search.by_hand import added
+from hpsearch.search.by_hand import SKIPPED, added
 from hpsearch.search.extension import Ranges, copied, is_proven, widened, withdrawn
+from hpsearch.search.extent import Extent
 from hpsearch.search.optuna_internals import given_params, reopened
 from hpsearch.search.prior import Prior
 from hpsearch.search.proposals import UniqueSampler
@@ -65,7 +66,10 @@ class AskTell:
         self._use(study)
         sampler = make_sampler(len(self.trials()))
         self._queue = sampler if isinstance(sampler, QueueSampler) else None
+        self._queued: frozenset[Any] = frozenset()
         self._cells: int | None = None
+        self._further: frozenset[int] = frozenset()
+        self._again: frozenset[int] = frozenset()
 
     def trials(self) -> list[FrozenTrial]:
         """Return every point, queued ones too."""
@@ -92,18 +96,32 @@ class AskTell:
         Returns:
             Whether there are such points.
         """
-        cells = [*self._ranges.known, *(self._queue.cells(self.space) if self._queue is not None else ())]
-        if not cells:
-            return False
+        queued = self._queue.cells(self.space) if self._queue is not None else []
+        self._queued = frozenset(map(self.space.key, queued))
+        cells = [*self._ranges.known, *queued]
         there = {self.space.key(given_params(trial)) for trial in self.trials()}
         for cell in cells:
             key = self.space.key(cell)
             if key not in there:
                 there.add(key)
                 self.study.enqueue_trial(cell)
+        self._sort_out()
+        return bool(cells)
+
+    def _sort_out(self) -> None:
+        """Tell the points that are cells of the queue from further ones, and those given up that were added again."""
+        keys = {trial.number: self.space.key(given_params(trial)) for trial in self.trials()}
+        last = {key: number for number, key in keys.items()}
+        self._again = frozenset(
+            each.number
+            for each in self.trials()
+            if SKIPPED in each.user_attrs and last[keys[each.number]] > each.number
+        )
         if self._queue is not None:
-            self._cells = len(self.trials())
-        return True
+            self._cells = len(keys)
+            self._further = frozenset(
+                number for number in keys.keys() - self._again if keys[number] not in self._queued
+            )
 
     def ask(self) -> optuna.Trial:
         """Return a new point."""
@@ -114,8 +132,7 @@ class AskTell:
         """Return a new point that a user gives, whatever the sampler would propose; see `added`."""
         frozen = added(self.study, self.space, params)
         self.asked += 1
-        if self._cells is not None:
-            self._cells = len(self.trials())
+        self._sort_out()
         return self.reopen(frozen)
 
     def reopen(self, frozen: FrozenTrial) -> optuna.Trial:
@@ -132,22 +149,33 @@ class AskTell:
     @property
     def size(self) -> int | None:
         """How many points there are to ask for, None when they are without end."""
-        return self.space.size() if self._cells is None else self._cells
+        if self._cells is not None:
+            return self._cells
+        size = self.space.size()
+        return None if size is None else size + len(self._again)
 
     def why_used_up(self) -> str:
         """Return why there is no further point to ask for, or the empty string."""
-        return f"all {self.size} {self._what} are done" if self.size is not None and self.asked >= self.size else ""
+        size = self.size
+        return "" if size is None or self.asked < size else self._extent(size).at_the_end
 
     @property
     def extent(self) -> str:
         """How many points were asked: ``60 of 72 cells of the grid``, ``60 points`` where there is no end of them."""
-        if self.size is None:
-            return count(self.asked, "point")
-        return f"{self.asked} of {self.size} {self._what}"
+        size = self.size
+        return count(self.asked, "point") if size is None else self._extent(size).so_far
 
-    @property
-    def _what(self) -> str:
-        return "points of the space" if self._queue is None else self._queue.what
+    def _extent(self, size: int) -> Extent:
+        asked = {each.number: each for each in self.trials() if each.state is not OptunaState.WAITING}
+        cells, further = asked.keys() - self._again - self._further, asked.keys() & self._further
+        return Extent(
+            noun="point" if self._queue is None else self._queue.noun,
+            whole="the space" if self._queue is None else self._queue.whole,
+            cells=size - len(self._again) - len(self._further),
+            asked=len(cells),
+            further=len(further),
+            given_up=sum(SKIPPED in asked[number].user_attrs for number in cells | further),
+        )
 
     def tell(self, trial: optuna.Trial, outcome: PointOutcome) -> None:
         """Tell what a point has come to."""

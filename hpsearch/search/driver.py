@@ -328,11 +328,10 @@ class Driver:
         self._shown_at = now
         running = self._pool.running()
         open_ = Counter({TrialState.RUNNING: len(running), TrialState.PAUSED: len(self._points.paused)})
-        limits = [n for n in (self._study.size, self._plan.points) if n is not None]
         self._environment.observer.update(
             Progress(
                 study=self._study.name,
-                total=min(limits) * len(self._plan.replicates) if limits else None,
+                total=self._total(),
                 counts=self._results.counts + open_,
                 running=running,
                 best=self._results.best,
@@ -340,6 +339,11 @@ class Driver:
                 metric=self._plan.objective.metric,
             )
         )
+
+    def _total(self) -> int | None:
+        """Return how many trials there are at most, those of points that were added by hand among them."""
+        limits = [n for n in (self._study.size, self._plan.points) if n is not None]
+        return max(min(limits), self._study.asked) * len(self._plan.replicates) if limits else None
 
 
 def _widening_text(widening: Widening) -> str:

@@ -40,10 +40,12 @@ class QueueSampler(RandomSampler):
     A lost point is found again and none runs twice, which Optuna's own grid sampler cannot promise under ask and tell.
 
     Attributes:
-        what: its points are called.
+        noun: what one of its points is called.
+        whole: what they are of.
     """
 
-    what = "points of the queue"
+    noun = "point"
+    whole = "the queue"
 
     def cells(self, space: Space) -> list[dict[str, Any]]:
         """Return the points: Optuna's values by flat name. A space that has none raises a SpaceError."""
@@ -58,7 +60,8 @@ class Grid(QueueSampler):
         seed: unused by the grid itself.
     """
 
-    what = "cells of the grid"
+    noun = "cell"
+    whole = "the grid"
 
     def __init__(self, points: int | Mapping[str, int] | None = None, seed: int | None = None) -> None:
         super().__init__(seed=seed)
@@ -72,7 +75,8 @@ class Grid(QueueSampler):
 class BruteForce(QueueSampler):
     """Every combination of a space without intervals."""
 
-    what = "cells of the space"
+    noun = "cell"
+    whole = "the space"
 
     def cells(self, space: Space) -> list[dict[str, Any]]:
         """Return every combination; an interval raises a SpaceError."""
@@ -93,7 +97,7 @@ class Manual(QueueSampler):
         seed: unused by the list itself.
     """
 
-    what = "points of the list"
+    whole = "the list"
 
     def __init__(self, points: Sequence[Mapping[str, Any]] = (), seed: int | None = None) -> None:
         super().__init__(seed=seed)

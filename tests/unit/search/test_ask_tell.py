@@ -69,6 +69,16 @@ def test_a_finite_space_is_used_up_and_an_interval_never():
     assert (endless.size, endless.why_used_up()) == (None, "")
 
 
+def test_points_to_try_first_are_no_cells_of_a_grid_beside_them():
+    asker = opened(LINE, sampler=lambda n: Grid(points=3), known=[{"lr": 0.1}, {"lr": 0.5}])
+    asker.enqueue()
+    asker.ask()
+    assert asker.extent == "0 of 3 cells of the grid and 1 further point"
+    while not asker.why_used_up():
+        asker.ask()
+    assert asker.why_used_up() == "all 3 cells of the grid and 1 further point are done"
+
+
 @pytest.mark.parametrize(
     ("outcome", "state", "values", "constraint"),
     [

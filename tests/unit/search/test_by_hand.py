@@ -12,6 +12,7 @@ from hpsearch.search.by_hand import added, give_up
 from hpsearch.search.optuna_internals import given_params
 from hpsearch.search.pruners import TopKAfter
 from hpsearch.search.requests import Request, leave, left
+from hpsearch.search.samplers import Grid
 from hpsearch.search.space import Space
 from tests.support.driver import Killed, Setup, resumes
 from tests.support.fake_launcher import trains
@@ -33,6 +34,9 @@ def asking(folder, **requests):
 
 def states(setup):
     return {(r.id.point, r.id.seed): (r.state, r.reason) for r in setup.records()}
+
+
+GRID = {"space": {"lr": "interval(0, 1)"}, "sampler": lambda n: Grid(points=4), "seeds": (0,)}
 
 
 def long(spec):
@@ -112,6 +116,58 @@ def test_every_cell_is_trained_though_one_of_them_is_added_too(tmp_path, asked):
     setup.run(trains([0.5]), slots=1)
     complete = [record.params["lr"] for record in setup.records() if record.state is TrialState.COMPLETE]
     assert sorted(complete) == [0.1, 0.2, 0.3, 0.4, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("limits", "asked", "why", "counts"),
+    [
+        ({}, {"at_0": Request(skip=3)}, "all 4 cells of the grid have ended, 1 of them given up by hand", 3),
+        (
+            {},
+            {"at_0": Request(skip=3), "at_1": Request(params={"lr": 0.1})},
+            "all 4 cells of the grid and 1 further point have ended, 1 of them given up by hand",
+            4,
+        ),
+        ({}, {"at_1": Request(params={"lr": 0.1})}, "all 4 cells of the grid and 1 further point are done", 5),
+        ({}, {"at_0": Request(skip=3), "at_1": Request(params={"lr": 1.0})}, "all 4 cells of the grid are done", 4),
+        (
+            {"points": 3},
+            {"at_1": Request(params={"lr": 0.1})},
+            "budget.points = 3 is used up: 2 of 4 cells of the grid and 1 further point",
+            3,
+        ),
+    ],
+)
+def test_the_end_tells_cells_from_further_points_and_what_was_given_up(tmp_path, limits, asked, why, counts):
+    setup = Setup(tmp_path, **GRID, **limits)
+    outcome = setup.run(trains([0.5]), slots=1, on_poll=asking(tmp_path, **asked))
+    assert (outcome.why, outcome.counts) == (why, {TrialState.COMPLETE: counts})
+    assert setup.run(trains([0.5])).why == why and not setup.todo
+
+
+def test_a_point_given_up_and_added_again_leaves_the_others_of_a_finite_space_to_be_tried(tmp_path):
+    setup = Setup(tmp_path, {"a": "choice(1, 2, 3)"}, RANDOM["sampler"], seeds=(0,))
+
+    def on_poll(poll):
+        if poll == 2:
+            (record,) = setup.records()
+            leave(tmp_path, Request(skip=0))
+            leave(tmp_path, Request(params=record.params))
+
+    outcome = setup.run(long, slots=1, on_poll=on_poll)
+    assert outcome.counts == {TrialState.COMPLETE: 3, TrialState.PRUNED: 1}
+    assert outcome.why == "all 3 points of the space are done"
+    assert sorted(r.params["a"] for r in setup.records() if r.state is TrialState.COMPLETE) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("rates", "total"), [([], 2), ([0.1], 3), ([0.1, 0.2, 0.3], 5)])
+def test_progress_counts_what_is_added_beyond_the_budget_among_all(tmp_path, rates, total):
+    setup, shown = Setup(tmp_path, points=2, **RANDOM), []
+    setup.observer.update = shown.append
+    requests = {f"at_{poll}": Request(params={"lr": rate}) for poll, rate in enumerate(rates, 3)}
+    setup.run(trains([0.1] * 4), slots=2, on_poll=asking(tmp_path, **requests))
+    assert all(sum(each.counts.values()) <= each.total for each in shown)
+    assert shown[-1].total == shown[-1].counts[TrialState.COMPLETE] == total
 
 
 @pytest.mark.parametrize(
