@@ -55,7 +55,7 @@ class StudyOutcome:
         ended: why it ended, with its numbers; of an interrupted one why it asks for no more points, if it does not.
         interrupted: whether it can be resumed.
         already_complete: whether there was nothing left to do.
-        notes: what the user should know.
+        notes: what the user should know and `ended` does not say.
     """
 
     name: str
@@ -136,9 +136,10 @@ def _conclude(
     summary = summarize(table)
     session.conclude(state, answer=answer(summary), why=outcome.why)
     report = None if outcome.interrupted else _report(session, table, trained)
-    errors = (outcome.error,) if outcome.error else ()
-    if stage and errors:
+    if stage and outcome.error:
         session.observer.line(outcome.error)
+    is_told = outcome.error == outcome.why and not outcome.interrupted
+    errors = () if is_told or not outcome.error else (outcome.error,)
     notes = errors if stage else (*errors, *session.send())
     best, name = best_trial(table, summary), session.folder.name
     return StudyOutcome(

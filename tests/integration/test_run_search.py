@@ -180,7 +180,8 @@ def test_a_function_that_always_raises_stops_the_search_with_its_error():
 
     outcome = search(train, points=20)
     assert (outcome.counts, outcome.exit_code, outcome.interrupted) == ({TrialState.FAILED: 3}, 1, False)
-    assert "budget.failures = 3" in outcome.notes[0] and "RuntimeError: no such file" in outcome.notes[0]
+    assert outcome.ended.startswith("budget.failures = 3") and "RuntimeError: no such file" in outcome.ended
+    assert outcome.notes == ()
     assert search(train, points=20, overrides=["budget.failures=2"]).counts == {TrialState.FAILED: 5}
     assert search(train, points=7, overrides=["budget.failures=null"]).counts == {TrialState.FAILED: 7}
 
@@ -191,7 +192,7 @@ def test_a_function_that_yields_nothing_is_said_so():
 
     outcome = search(train)
     assert (outcome.counts, outcome.exit_code) == ({TrialState.FAILED: 3}, 1)
-    assert "nothing was reported" in outcome.notes[0]
+    assert "nothing was reported" in outcome.ended
     assert set(load_trials("train")["reason"]) == {"nothing was reported: the training ended before its first metric"}
 
 
