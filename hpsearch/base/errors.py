@@ -47,20 +47,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f", did you mean '{match[0]}'?" if match else ""
 
 
-def unreported(key: str, metric: str, reported: Iterable[str], source: str = "") -> str:
-    """Return the line that says that no report has a metric.
-
-    Args:
-        key: dotted key that names the metric.
-        metric: its name.
-        reported: the names that reports have.
-        source: where the value came from.
-    """
-    names = list(reported)
-    where = f"; from {source}" if source else ""
-    return f"{key} = '{metric}': no report has it{nearest(metric, names)} (reported: {', '.join(names)}{where})"
-
-
 def out_of_memory(error: BaseException | None) -> bool:
     """Return whether memory ran out, on a GPU or here; torch has no class of its own for the latter."""
     if error is None:

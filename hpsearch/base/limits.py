@@ -148,6 +148,19 @@ def _bounds(key: str, value: Any) -> None:
         NUMBER(f"{key}.{name}", bound)
 
 
+_OBJECTIVE = "{_target_: hpsearch.base.types.Objective, metric: parameters, direction: minimize}"
+"""How an objective beside the first is written."""
+
+
+def _others(key: str, value: Any) -> None:
+    """Refuse what is no list of objectives, as they are configured or as they are built."""
+    if not isinstance(value, list | tuple):
+        raise ConfigError(f"{key} = {value!r}: must be a list of objectives, as [{_OBJECTIVE}]")
+    for place, other in enumerate(value):
+        if not (isinstance(other, Mapping) and "_target_" in other) and not hasattr(other, "metric"):
+            raise ConfigError(f"{key}[{place}] = {other!r}: must be an objective, as {_OBJECTIVE}")
+
+
 LIMITS: Limits = {
     "hpsearch.base.types.Objective": {
         "metric": text,
@@ -156,6 +169,7 @@ LIMITS: Limits = {
         "smooth": count(),
         "share": optional(flag),
         "limits": _bounds,
+        "others": _others,
     },
 }
 """What arguments of an `hpsearch.base.types.Objective` may be."""

@@ -8,11 +8,11 @@ trials once all have ended (`point_outcome`); the complete points of a search st
 import math
 import statistics
 import traceback
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from hpsearch.base.errors import HpsearchError, out_of_memory
+from hpsearch.base.errors import HpsearchError, nearest, out_of_memory
 from hpsearch.base.keys import SILENT_SECONDS
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState
 from hpsearch.base.words import number
@@ -129,10 +129,41 @@ def violation(limit: float, value: float) -> float:
     return (value - limit) / abs(limit) if limit else value
 
 
-def missing_metric(
-    objective: Objective, reported: Collection[str], facts: Collection[str] = ()
-) -> tuple[str, str] | None:
-    """Return the key and the name of the first metric of an objective that a trial does not have, if there is one.
+@dataclass(frozen=True, slots=True)
+class NamedMetric:
+    """A metric or a fact that a key of an objective names.
+
+    Attributes:
+        key: dotted key of the configuration.
+        metric: its name.
+        limit: the largest value of it, where that is what the key holds; None where the key holds the name.
+    """
+
+    key: str
+    metric: str
+    limit: float | None = None
+
+    @property
+    def setting(self) -> str:
+        """The key and what it holds: ``objective.metric = 'valid/acc'``, ``objective.limits.parameters = 1000``."""
+        value = f"'{self.metric}'" if self.limit is None else repr(self.limit)
+        return f"{self.key} = {value}"
+
+    def unreported(self, reported: Iterable[str], source: str = "") -> str:
+        """Return the line that says that no report has it.
+
+        Args:
+            reported: the names that reports have.
+            source: where the value came from.
+        """
+        names = list(reported)
+        it = "it" if self.limit is None else f"'{self.metric}'"
+        where = f"; from {source}" if source else ""
+        return f"{self.setting}: no report has {it}{nearest(self.metric, names)} (reported: {', '.join(names)}{where})"
+
+
+def missing_metric(objective: Objective, reported: Collection[str], facts: Collection[str] = ()) -> NamedMetric | None:
+    """Return the first metric of an objective that a trial does not have, if there is one.
 
     Args:
         objective: what the search looks at.
@@ -140,13 +171,12 @@ def missing_metric(
         facts: the names of what it measured once; objectives beside the first, and what is limited, may be among them.
     """
     if objective.metric not in reported:
-        return "objective.metric", objective.metric
-    others = enumerate(other.metric for other in objective.others)
+        return NamedMetric("objective.metric", objective.metric)
     named = [
-        *((f"objective.others[{place}].metric", metric) for place, metric in others),
-        *((f"objective.limits.{metric}", metric) for metric in objective.limits),
+        *(NamedMetric(f"objective.others[{i}].metric", other.metric) for i, other in enumerate(objective.others)),
+        *(NamedMetric(f"objective.limits.{metric}", metric, limit) for metric, limit in objective.limits.items()),
     ]
-    return next(((key, metric) for key, metric in named if metric not in reported and metric not in facts), None)
+    return next((each for each in named if each.metric not in reported and each.metric not in facts), None)
 
 
 def over_limit(result: TrialResult, key: str, limit_sec: float) -> TrialResult:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hpsearch.base.errors import ConfigError, nearest, unreported
+from hpsearch.base.errors import ConfigError, nearest
 from hpsearch.base.outcome import incomplete, missing_metric
 from hpsearch.base.types import Objective, Report, TrialResult, TrialState
 from hpsearch.tracking.events import TrialRecord
@@ -34,9 +34,9 @@ class WantedMetrics:
         missing = missing_metric(self._objective, report.metrics, known.facts)
         if missing is None or report.epoch == 0 or not report.metrics:
             return ""
-        key, metric = missing
+        it = "" if missing.limit is None else f": '{missing.metric}'"
         return (
-            f"{key} = '{metric}' is not in the first report{nearest(metric, report.metrics)} "
+            f"{missing.setting}{it} is not in the first report{nearest(missing.metric, report.metrics)} "
             f"(it has {', '.join(sorted(report.metrics))}); a trial that ends without it is refused"
         )
 
@@ -60,7 +60,7 @@ class WantedMetrics:
         if missing is None:
             self.seen.update(facts)
             return result
-        reason = unreported(*missing, sorted(reported))
-        if missing[1] not in self.seen:
+        reason = missing.unreported(sorted(reported))
+        if missing.metric not in self.seen:
             raise ConfigError(reason)
         return incomplete(result, reason)

@@ -15,7 +15,7 @@ from hpsearch.base.grammar import value_text
 from hpsearch.base.types import Objective, Observer
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import checked_folders, read_plugins
-from hpsearch.study.arguments import arguments_of, expression_of
+from hpsearch.study.arguments import arguments_of, check_lists, check_tables, expression_of
 from hpsearch.study.recipe import RecipeOutcome, run_recipe
 from hpsearch.study.run_stages import stage_views
 from hpsearch.study.search import StudyOutcome, run_one_search
@@ -141,6 +141,8 @@ def run_search(
         >>> run_search(parabola, space={"x": "choice(0, 1, 3)"}, **options).best.params
         {'x': 1}
     """
+    check_tables(space=space, arguments=arguments or {})
+    check_lists(first=first, overrides=overrides)
     if not space:
         raise SpaceError("space = {}: nothing to search; give an expression for at least one argument")
     searched = {name: expression_of(name, given) for name, given in flat_entries(space)}

@@ -5,11 +5,39 @@ from typing import Any
 
 from hpsearch.base.conditions import WHERE, split_name, where_parts, where_text
 from hpsearch.base.constraint import Constraint
-from hpsearch.base.errors import SpaceError
+from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.grammar import value_text
 
 PREFIX = "trainer."
 """Before the names of arguments in a configuration."""
+
+
+def check_tables(**given: object) -> None:
+    """Check arguments of `run_search` that are tables by the function's arguments.
+
+    Args:
+        given: by name.
+
+    Raises:
+        ConfigError: one is no mapping.
+    """
+    for name, value in given.items():
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{name} = {value!r}: must be a mapping by the function's arguments, as {{'lr': ...}}")
+
+
+def check_lists(**given: object) -> None:
+    """Check arguments of `run_search` that are lists.
+
+    Args:
+        given: by name.
+
+    Raises:
+        ConfigError: one is neither a list nor a tuple.
+    """
+    for name, value in given.items():
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{name} = {value!r}: must be a list")
 
 
 def expression_of(name: str, given: Any) -> Any:

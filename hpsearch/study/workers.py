@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from hpsearch.base.errors import ConfigError, HpsearchError, unreported
+from hpsearch.base.errors import ConfigError, HpsearchError
+from hpsearch.base.outcome import NamedMetric
 from hpsearch.config.build import build, own_loop
 from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
@@ -109,11 +110,12 @@ def check_metric(
     """
     objective = composition.config["objective"]
     others = enumerate(objective.get("others") or ())
-    named = [("objective.metric", objective["metric"], reported)]
-    named += [(f"objective.others[{place}].metric", other["metric"], further) for place, other in others]
-    named += [(f"objective.limits.{name}", name, further) for name in objective.get("limits") or ()]
-    for key, metric, known in named:
-        if known is not None and metric not in known:
-            raise ConfigError(unreported(key, metric, known, composition.where(key.partition("[")[0])))
-        if metric.startswith("test/"):
-            raise ConfigError(f"{key} = '{metric}': the test split is never an objective; use valid/...")
+    named = [(NamedMetric("objective.metric", objective["metric"]), reported)]
+    named += [(NamedMetric(f"objective.others[{place}].metric", other["metric"]), further) for place, other in others]
+    limits = objective.get("limits") or {}
+    named += [(NamedMetric(f"objective.limits.{name}", name, limit), further) for name, limit in limits.items()]
+    for each, known in named:
+        if known is not None and each.metric not in known:
+            raise ConfigError(each.unreported(known, composition.where(each.key.partition("[")[0])))
+        if each.metric.startswith("test/"):
+            raise ConfigError(f"{each.setting}: the test split is never an objective; use valid/...")

@@ -92,12 +92,22 @@ def test_a_model_with_too_many_parameters_is_not_trained(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("objective.limits={paramters: 1}", r"objective\.limits\.paramters = 'paramters'.*did you mean 'parameters'"),
+        (
+            "objective.limits={paramters: 1}",
+            r"objective\.limits\.paramters = 1: no report has 'paramters', did you mean 'parameters'",
+        ),
+        ("objective.others=3", r"objective\.others = 3: must be a list of objectives, as \[\{_target_: .*command line"),
+        ("objective.others=[3]", r"objective\.others\[0\] = 3: must be an objective, as \{_target_: .*command line"),
+        (
+            "objective.others=[{metric: parameters}]",
+            r"objective\.others\[0\] = \{'metric': 'parameters'\}: must be an obj",
+        ),
+        ("objective.others=null", r"objective\.others = None: must be a list of objectives"),
         ("objective.limits={parameters: small}", r"objective\.limits\.parameters = 'small': must be a number"),
         ("objective.limits=3", r"objective\.limits = 3: must be a table such as \{parameters: 1e5"),
     ],
 )
-def test_a_limit_of_nothing_that_is_measured_is_refused_before_anything_is_created(
+def test_a_limit_of_nothing_that_is_measured_and_what_is_no_objective_are_refused_before_anything_is_created(
     tmp_path, monkeypatch, word, message
 ):
     monkeypatch.chdir(tmp_path)
@@ -120,5 +130,5 @@ def test_a_function_that_never_reports_what_is_limited_is_refused(tmp_path, monk
     assert beyond.any() and table.trials.loc[beyond, "score"].isna().all()
     assert results_of(table).best.point == outcome.best.point
     assert words.number(outcome.best.mean) in outcome.answer
-    with pytest.raises(ConfigError, match=r"objective\.limits\.latency = 'latency'.*did you mean 'latency_ms'"):
+    with pytest.raises(ConfigError, match=r"objective\.limits\.latency = 10: no report has 'latency', did you"):
         hpsearch.run_search(train, **given, name="other", limits={"latency": 10})

@@ -6,14 +6,13 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from hpsearch import load_curves, load_trials, run_search
 from hpsearch.base.columns import CURVE_COLUMNS, TRIAL_COLUMNS, metric_column
-from hpsearch.base.errors import ConfigError, HpsearchError, SpaceError
+from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.types import Objective, TrialState
 from hpsearch.reports.summary.numbers import find
 from hpsearch.study.session import Silent
@@ -93,97 +92,10 @@ def test_another_study_is_told_and_neither_counted_nor_named_best(sampler, folde
     assert again.counts == {TrialState.COMPLETE: 9}
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"prior": "odl"}, r"no study 'odl' in .*, did you mean 'old'"),
-        (
-            {"prior": "old", "space": {"x": "interval(0, 1)"}},
-            r"sampler\.prior = old: none of its 2 points has values for",
-        ),
-        (
-            {"prior": "old", "sampler": "random"},
-            r"sampler\.prior = old: RandomSampler learns nothing from another study",
-        ),
-        ({"prior": "old", "objective": TWO}, r"sampler\.prior = old: its objectives are 1, and those of this study 2"),
-    ],
-)
-def test_another_study_that_says_nothing_of_this_one_is_refused(given, message, folder):
-    search(train_on(0.3), name="old", points=2)
-    with pytest.raises(HpsearchError, match=message) as error:
-        search(train_on(0.3), **{"name": "new", "sampler": "tpe", **given})
-    assert "\n" not in str(error.value)
-    assert not (folder / "studies" / "new").exists()
-
-
-def test_a_conditional_argument_is_none_where_it_is_not_active():
-    seen = []
-
-    def train(lr, kind, depth):
-        seen.append((kind, depth))
-        yield from climb(lr, kind, depth)
-
-    search(train, space={"lr": "interval(0, 1)", "kind": "choice(a, b)", "kind=b/depth": "int(interval(1, 5))"})
-    assert {kind for kind, _ in seen} == {"a", "b"}
-    assert all((depth is None) == (kind == "a") for kind, depth in seen)
-
-
-def test_the_same_call_goes_on_and_more_points_continue_it():
-    called = []
-
-    def train(lr):
-        called.append(lr)
-        yield from climb(lr)
-
-    assert not search(train).already_complete
-    assert search(train).already_complete
-    assert search(train, points=12).counts == {TrialState.COMPLETE: 12}
-    assert len(set(called)) == len(called) == 12
-
-
-def test_a_paused_function_goes_on_where_it_was():
-    epochs = []
-
-    def train(lr):
-        for epoch, measured in enumerate(climb(lr), 1):
-            epochs.append((lr, epoch))
-            yield measured
-
-    outcome = search(train, pruner="top_k_after", overrides=("pruner.k=2", "pruner.epochs=2"))
-    assert outcome.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 6}
-    assert len(set(epochs)) == len(epochs) == 8 * 2 + 2 * 3
-
-
-PRUNERS = sorted(path.stem for path in (ROOT / "conf" / "pruner").glob("*.yaml"))
-
-
-@pytest.mark.parametrize("pruner", PRUNERS)
-def test_an_error_after_the_first_report_is_met_twice_under_every_pruner(pruner):
-    started = Counter()
-
-    def train(lr):
-        started[lr] += 1
-        yield {"valid/acc": lr}
-        raise RuntimeError("boom")
-
-    outcome = search(train, pruner=pruner, seeds=2 if pruner == "wilcoxon" else 1, points=1)
-    trials = load_trials("train")
-    assert set(started.values()) == {2 * (1 + (pruner == "wilcoxon"))}
-    assert set(trials["reason"]) == {"RuntimeError: boom"}
-    assert (set(outcome.counts), outcome.exit_code) == ({TrialState.FAILED}, 1)
-
-
-def test_a_function_that_always_raises_stops_the_search_with_its_error():
-    def train(lr):
-        raise RuntimeError("no such file")
-        yield
-
-    outcome = search(train, points=20)
-    assert (outcome.counts, outcome.exit_code, outcome.interrupted) == ({TrialState.FAILED: 3}, 1, False)
-    assert outcome.ended.startswith("budget.failures = 3") and "RuntimeError: no such file" in outcome.ended
-    assert outcome.notes == ()
-    assert search(train, points=20, overrides=["budget.failures=2"]).counts == {TrialState.FAILED: 5}
-    assert search(train, points=7, overrides=["budget.failures=null"]).counts == {TrialState.FAILED: 7}
+@pytest.mark.parametrize("others", [3, [3], None, [{"metric": "cost"}], Objective("cost")])
+def test_what_is_no_list_of_objectives_is_one_line(others):
+    with pytest.raises(ConfigError, match=r"^objective\.others(\[0\])? = .*: must be an? (list of )?objectives?, as"):
+        Objective("acc", others=others)
 
 
 def test_a_function_that_yields_nothing_is_said_so():
@@ -294,7 +206,13 @@ def test_a_function_of_a_module_runs_in_workers_and_nobody_imports_torch(folder)
         ({"sampler": "bayes"}, ConfigError, "sampler"),
         ({"points": 0}, ConfigError, "budget.points = 0"),
         ({"objective": "valid/ac"}, ConfigError, "did you mean 'valid/acc'"),
-        ({"first": {"lr": 0.1}}, SpaceError, r"sampler\.first\[0\] = 'lr': must give values by key"),
+        ({"space": [("lr", "choice(1, 2)")]}, ConfigError, r"^space = \[\('lr', .*\)\]: must be a mapping by"),
+        ({"space": None}, ConfigError, r"^space = None: must be a mapping by"),
+        ({"arguments": [1]}, ConfigError, r"^arguments = \[1\]: must be a mapping by"),
+        ({"first": 3}, ConfigError, r"^first = 3: must be a list$"),
+        ({"first": {"lr": 0.1}}, ConfigError, r"^first = \{'lr': 0\.1\}: must be a list$"),
+        ({"overrides": "seed=1"}, ConfigError, r"^overrides = 'seed=1': must be a list$"),
+        ({"limits": [3]}, ConfigError, r"^objective\.limits = \[3\]: must be a table"),
         ({"first": [3]}, SpaceError, r"sampler\.first\[0\] = 3: must give values by key"),
         ({"function": len}, ConfigError, "must be a generator function"),
     ],

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hpsearch.base.errors import ConfigError, check_float, check_int, unreported
+from hpsearch.base.errors import ConfigError, check_float, check_int
+from hpsearch.base.outcome import NamedMetric
 from hpsearch.base.types import DataFault
 from hpsearch.study.stages.base import Context, Finding, Verdict
 from hpsearch.study.stages.common import Fault, finding
@@ -130,9 +131,9 @@ class DataCheck:
 
 
 def _check_objective(context: Context, names: tuple[str, ...]) -> None:
-    metric = context.objective.metric
-    if metric not in names:
-        raise ConfigError(unreported("objective.metric", metric, names))
+    first = NamedMetric("objective.metric", context.objective.metric)
+    if first.metric not in names:
+        raise ConfigError(first.unreported(names))
 
 
 def _sound(found: Mapping[str, Any]) -> str:

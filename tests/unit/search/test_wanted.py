@@ -49,6 +49,17 @@ def test_an_objective_beside_the_first_may_be_a_fact_but_the_first_may_not(known
         WantedMetrics(Objective("cost")).whole(COMPLETE, trial)
 
 
+def test_a_limit_is_said_with_its_value_and_its_name(known):
+    wanted = WantedMetrics(Objective("acc", limits={"cost": 5}))
+    trial = known({"acc": 1.0, "costs": 2.0})
+    said = wanted.lacking(trial.reports[0], trial)
+    assert said.startswith(
+        "objective.limits.cost = 5: 'cost' is not in the first report, did you mean 'costs'? (it has"
+    )
+    with pytest.raises(ConfigError, match=r"^objective\.limits\.cost = 5: no report has 'cost', did you mean"):
+        wanted.whole(COMPLETE, trial)
+
+
 def test_what_others_have_had_is_this_trials_own_fault(known):
     wanted = WantedMetrics(TWO)
     wanted.seen.update(("acc", "cost"))

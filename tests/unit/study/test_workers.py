@@ -80,6 +80,19 @@ def test_an_objective_beside_the_first_is_reported_or_a_fact(metric, message):
             check_metric(composition, METRICS, further)
 
 
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ("parameter", r"^objective\.limits\.parameter = 5: no report has 'parameter', did you mean 'parameters'\?"),
+        ("test/acc", r"^objective\.limits\.test/acc = 5: the test split is never"),
+    ],
+)
+def test_a_limit_is_named_with_its_value(metric, message):
+    composition = COMPOSITION.with_values({"objective.limits": {metric: 5}})
+    with pytest.raises(ConfigError, match=message):
+        check_metric(composition, METRICS, [*METRICS, "parameters", "test/acc"])
+
+
 def test_the_searched_options_are_named_where_one_is_refused():
     ours, _ = workers({"metrics": METRICS}, ConfigError("no such layer"))
     with pytest.raises(ConfigError, match=r"^no such layer \(met with model=lenet\)$"):
