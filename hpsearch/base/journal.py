@@ -106,13 +106,16 @@ class Journal:
 
     Args:
         path: the file; it and its folder are created with the first write.
+        hold: keep the file open between writes, until `close`: for one that is written all the time.
 
     Attributes:
         due: whether a durable line was written and is not known to be on the disk.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, hold: bool = False) -> None:
         self.path = path
+        self._hold = hold
+        self._held: int | None = None
         self.events, self._size = read_lines(path)
         """Events that stood in the file when it was opened."""
         self.due = False
@@ -167,8 +170,15 @@ class Journal:
     def _unwritable(self, error: OSError) -> StorageError:
         return StorageError(f"cannot write {self.path}: {error.strerror or error}")
 
+    def close(self) -> None:
+        """Let go of a file that is held open."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
     def _write(self, data: bytes) -> None:
-        file = self._opened()
+        file = self._opened() if self._held is None else self._held
+        self._held = file if self._hold else None
         try:
             if self._torn:
                 os.ftruncate(file, self._size)
@@ -177,7 +187,8 @@ class Journal:
             while view:
                 view = view[os.write(file, view) :]
         finally:
-            os.close(file)
+            if not self._hold:
+                os.close(file)
 
     def _opened(self) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)

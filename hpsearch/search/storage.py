@@ -45,7 +45,7 @@ class DriverJournal(BaseJournalBackend):
     """
 
     def __init__(self, path: Path) -> None:
-        self._lines = Journal(path)
+        self._lines = Journal(path, hold=True)
         self._unread = self._lines.events
         self._first_unread = 0
         strange = next((log for log in self._unread if "op_code" not in log), None)
@@ -71,6 +71,11 @@ class DriverJournal(BaseJournalBackend):
     def flush(self) -> None:
         """Append what is kept and wait until the disk has everything."""
         self._lines.flush()
+
+    def close(self) -> None:
+        """Bring everything to the disk and let go of the file."""
+        self.flush()
+        self._lines.close()
 
 
 class Store(Protocol):
@@ -102,7 +107,8 @@ class OpenStore:
 
     def close(self) -> None:
         """Bring everything to the disk; nothing is held open."""
-        self.flush()
+        if self.journal is not None:
+            self.journal.close()
 
 
 @dataclass(frozen=True, slots=True)

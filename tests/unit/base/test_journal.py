@@ -129,3 +129,23 @@ def test_a_disk_that_takes_nothing_is_one_clear_line(tmp_path, monkeypatch):
         journal.write()
     with pytest.raises(StorageError, match=r"cannot write .*0\.jsonl: Input/output error"):
         sync_all(journals)
+
+
+def test_one_that_is_held_open_writes_the_same_and_lets_go(tmp_path):
+    held, other = Journal(tmp_path / "held.jsonl", hold=True), Journal(tmp_path / "other.jsonl")
+    for journal in (held, other):
+        for number in range(3):
+            journal.append({"n": number})
+            journal.flush(fsync=number == 1)
+    descriptor = held._held
+    os.fstat(descriptor)
+    held.close()
+    held.close()
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(descriptor)
+    held.append({"n": 3})
+    held.flush()
+    other.append({"n": 3})
+    other.flush()
+    held.close()
+    assert held.path.read_bytes() == other.path.read_bytes()
