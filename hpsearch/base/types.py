@@ -205,6 +205,9 @@ class Objective:
     def __post_init__(self) -> None:
         check_fields("objective", LIMITS, self)
         object.__setattr__(self, "others", tuple(self.others))
+        if not all(isinstance(other, Objective) for other in self.others):
+            built = "[Objective('parameters', 'minimize')]"
+            raise ConfigError(f"objective.others = {list(self.others)}: must be a list of objectives, as {built}")
         metrics = [each.metric for each in self.each]
         if len(set(metrics)) < len(metrics) or any(other.others for other in self.others):
             raise ConfigError(f"objective.others: must name other metrics, each once (got {', '.join(metrics)})")

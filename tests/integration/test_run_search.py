@@ -92,7 +92,7 @@ def test_another_study_is_told_and_neither_counted_nor_named_best(sampler, folde
     assert again.counts == {TrialState.COMPLETE: 9}
 
 
-@pytest.mark.parametrize("others", [3, [3], None, [{"metric": "cost"}], Objective("cost")])
+@pytest.mark.parametrize("others", [3, [3], None, [{"metric": "cost"}], [{"_target_": "x"}], Objective("cost")])
 def test_what_is_no_list_of_objectives_is_one_line(others):
     with pytest.raises(ConfigError, match=r"^objective\.others(\[0\])? = .*: must be an? (list of )?objectives?, as"):
         Objective("acc", others=others)
