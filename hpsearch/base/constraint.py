@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from hpsearch.base.arithmetic import ARITHMETIC, ORDERS
 from hpsearch.base.conditions import Condition
 from hpsearch.base.errors import SpaceError
 from hpsearch.base.grammar import value_text
@@ -27,27 +28,13 @@ _TOKEN = re.compile(
 )
 _WORDS = {"in", "not", "and", "or", "is", "if", "else", "for", "lambda", "True", "False", "None"}
 _CONSTANTS = {"true": "True", "false": "False", "null": "None"}
-_ARITHMETIC: dict[type[ast.AST], Callable[..., Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-}
-_COMPARISONS: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
+_COMPARISONS: Mapping[type[ast.AST], Callable[[Any, Any], bool]] = {
+    **ORDERS,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
     ast.In: lambda one, others: one in others,
     ast.NotIn: lambda one, others: one not in others,
 }
-_ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 _LISTS = (ast.In, ast.NotIn)
 _ALLOWED = "a constraint compares arithmetic of keys, as model.width % model.heads == 0"
 
@@ -159,11 +146,11 @@ def _check(node: ast.expr, text: str) -> None:
             pass
         case ast.BinOp(left=left, op=operation, right=right):
             operands = [left, right]
-            if type(operation) not in _ARITHMETIC and not isinstance(operation, ast.Pow):
+            if type(operation) not in ARITHMETIC and not isinstance(operation, ast.Pow):
                 raise SpaceError(f"{text}: {_said(operation)} is not allowed; {_ALLOWED}")
         case ast.UnaryOp(op=operation, operand=operand):
             operands = [operand]
-            if type(operation) not in _ARITHMETIC:
+            if type(operation) not in ARITHMETIC:
                 raise SpaceError(f"{text}: {_said(operation)} is not allowed; {_ALLOWED}")
         case ast.Constant() | ast.Name():
             operands = []
@@ -194,7 +181,7 @@ def _parts(node: ast.AST) -> list[ast.expr]:
             return [operand]
         case ast.Compare(left=left, ops=operations, comparators=others):
             pairs = zip([left, *others], others, operations, strict=False)
-            return [each for *both, operation in pairs if isinstance(operation, _ORDERS) for each in both]
+            return [each for *both, operation in pairs if type(operation) in ORDERS for each in both]
         case _:
             return []
 
@@ -222,11 +209,11 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return [_value(item, values) for item in items]
         case ast.UnaryOp(op=operation, operand=operand):
-            return _ARITHMETIC[type(operation)](_value(operand, values))
+            return ARITHMETIC[type(operation)](_value(operand, values))
         case ast.BinOp(left=left, op=ast.Pow(), right=right):
             return _power(_value(left, values), _value(right, values))
         case ast.BinOp(left=left, op=operation, right=right):
-            return _ARITHMETIC[type(operation)](_value(left, values), _value(right, values))
+            return ARITHMETIC[type(operation)](_value(left, values), _value(right, values))
     raise AssertionError(f"{type(node).__name__} was not refused")
 
 

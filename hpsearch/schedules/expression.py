@@ -2,9 +2,9 @@
 
 import ast
 import math
-import operator
 from collections.abc import Callable, Mapping
 
+from hpsearch.base.arithmetic import ARITHMETIC, ORDERS
 from hpsearch.base.errors import ConfigError
 
 FUNCTIONS: Mapping[str, Callable[..., float]] = {
@@ -22,21 +22,7 @@ FUNCTIONS: Mapping[str, Callable[..., float]] = {
 }
 CONSTANTS: Mapping[str, float] = {"pi": math.pi, "e": math.e}
 
-_OPERATORS: Mapping[type, Callable[..., float]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: math.pow,
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
+_OPERATORS: Mapping[type[ast.AST], Callable[..., float]] = {**ARITHMETIC, **ORDERS, ast.Pow: math.pow}
 
 Formula = Callable[[Mapping[str, float]], float]
 
