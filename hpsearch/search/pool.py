@@ -234,7 +234,8 @@ class Pool:
             live.last, live.epoch = message, message.epoch
             if self._objective.metric in message.metrics:
                 live.curve[message.epoch] = message.metrics[self._objective.metric]
-            decision = live.decision or self._decide(trial, message)
+            judged = self._decide(trial, message)  # of every report, those on the way to a pause too
+            decision = live.decision or judged
         news = decision is not Decision.CONTINUE and live.decision is None
         if news:
             live.decision = decision

@@ -268,6 +268,9 @@ def _seeds(summary: Summary) -> str:
 
 def _lost(summary: Summary) -> str:
     failed, pruned = summary.states.get(TrialState.FAILED, 0), summary.states.get(TrialState.PRUNED, 0)
-    parts = [f"{words.count(failed, 'trial')} FAILED and count for nothing"] if failed else []
-    parts += [f"{words.count(pruned, 'trial')} stopped early are not compared"] if pruned else []
+    parts = []
+    if failed:
+        parts.append(f"{words.count(failed, 'trial')} FAILED and count{'s' * (failed == 1)} for nothing")
+    if pruned:
+        parts.append(f"{words.count(pruned, 'trial')} stopped early {'is' if pruned == 1 else 'are'} not compared")
     return f"{' and '.join(parts)}." if parts else ""

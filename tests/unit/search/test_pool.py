@@ -90,6 +90,21 @@ def test_reports_that_arrive_after_a_pause_are_kept(tmp_path):
     assert [r.epoch for r in record.trial(TrialId(0, 0)).reports] == [1, 2, 3]
 
 
+def test_what_judges_trials_sees_the_reports_on_the_way_to_a_pause_too(tmp_path):
+    seen = []
+
+    def decide(trial, report):
+        seen.append(report.epoch)
+        return Decision.PAUSE if report.epoch == 1 else Decision.CONTINUE
+
+    pool, fake, *_ = make(tmp_path, trains([0.1, 0.2, 0.3]), decide=decide)
+    fake.decide = lambda trial, decision: fake.decisions.append((trial, decision))  # too late
+    pool.add(spec(0, tmp_path))
+    drain(pool)
+    assert seen == [1, 2, 3]
+    assert fake.decisions == [(TrialId(0, 0), Decision.PAUSE)]
+
+
 def test_a_new_attempt_cuts_the_curve_back_to_its_checkpoint(tmp_path):
     def script(spec):
         if spec.attempt == 1:
