@@ -47,12 +47,25 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f", did you mean '{match[0]}'?" if match else ""
 
 
+def message_of(error: BaseException) -> str:
+    """Return an error's message; empty where it cannot be made, as may be with an error of a user's own."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message that says something; empty where there is none."""
+    return next((line.strip() for line in message_of(error).splitlines() if line.strip()), "")
+
+
 def out_of_memory(error: BaseException | None) -> bool:
     """Return whether memory ran out, on a GPU or here; torch has no class of its own for the latter."""
     if error is None:
         return False
     lacking = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return lacking or "DefaultCPUAllocator" in str(error) or out_of_memory(error.__cause__)
+    return lacking or "DefaultCPUAllocator" in message_of(error) or out_of_memory(error.__cause__)
 
 
 def check_int(key: str, value: object, low: int, high: int | None = None) -> None:

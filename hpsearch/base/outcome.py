@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from hpsearch.base.errors import HpsearchError, nearest, out_of_memory
+from hpsearch.base.errors import HpsearchError, first_line, nearest, out_of_memory
 from hpsearch.base.keys import SILENT_SECONDS
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState
 from hpsearch.base.words import number
@@ -34,14 +34,13 @@ def failure(error: BaseException, time_sec: float) -> TrialResult:
         error: that escaped the attempt; an `HpsearchError` is one that the user must mend, so it is not tried again.
         time_sec: seconds since the Unix epoch.
     """
-    lines = str(error).splitlines()
-    name, text = type(error).__name__, lines[0] if lines else ""
+    name, text = type(error).__name__, first_line(error)
     if out_of_memory(error):
-        return TrialResult(TrialState.INFEASIBLE, f"{OUT_OF_MEMORY}: {text if lines else name}", time=time_sec)
+        return TrialResult(TrialState.INFEASIBLE, f"{OUT_OF_MEMORY}: {text or name}", time=time_sec)
     ours = isinstance(error, HpsearchError)
     return TrialResult(
         TrialState.FAILED,
-        reason=text if ours and lines else f"{name}: {text}",
+        reason=text if ours and text else f"{name}: {text}" if text else name,
         traceback="".join(traceback.format_exception(error)),
         retry=not ours,
         time=time_sec,

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from hpsearch.base.errors import DataError
+from hpsearch.base.errors import DataError, first_line
 
 
 def fetch(url: str, sha256: str, name: str, missing: str) -> Path:
@@ -28,5 +28,5 @@ def fetch(url: str, sha256: str, name: str, missing: str) -> Path:
     try:
         return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=url.rpartition("/")[2], path=folder))
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if isinstance(error, ValueError) else type(error).__name__
+        reason = first_line(error) if isinstance(error, ValueError) else type(error).__name__
         raise DataError(f"{missing}; download of {url} failed ({reason}); data.root names their folder") from error

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int
+from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int, first_line
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import DataSource
 
@@ -134,7 +134,7 @@ def _decode(path: Path, grey: bool, size: tuple[int, ...] | None) -> NDArray[np.
                 image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
             pixels = np.asarray(image, np.uint8)
     except (*_DAMAGE, Image.DecompressionBombError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error) or type(error).__name__
         raise DataError(f"{path}: cannot be read as PNG or JPEG ({reason})") from error
     if mode.startswith(("I", "F")):
         raise DataError(f"{path}: pixels of mode {mode}, expected 8 bits a channel")

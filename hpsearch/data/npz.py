@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int, nearest
+from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int, first_line, nearest
 from hpsearch.data.arrays import TASKS, Arrays
 from hpsearch.data.base import DataSource
 
@@ -108,7 +108,7 @@ def _read(path: str, names: list[str]) -> list[NDArray[Any]]:
     except (AttributeError, TypeError) as error:
         raise DataError(f"{path}: holds one array, expected an .npz archive") from error
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0]
+        reason = "no such file" if isinstance(error, FileNotFoundError) else first_line(error) or type(error).__name__
         if "allow_pickle" in reason:
             reason = "it holds a pickle, which can run code when it is read; save arrays of numbers"
         raise DataError(f"{path}: cannot be read as .npz ({reason})") from error

@@ -1,8 +1,11 @@
 """Advancing one batch of trials: the part that every launcher shares."""
 
+import os
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 from hpsearch.base.errors import HpsearchError
@@ -16,6 +19,8 @@ T = TypeVar("T")
 class TrialBatch:
     """A batch of trials in training: drives its generator and turns what escapes it into FAILED results.
 
+    A trial may go to another working folder: the next one starts where this one did.
+
     Attributes:
         ids: the trials, one per member.
         ended: whether every member has a result.
@@ -26,6 +31,7 @@ class TrialBatch:
         self.ended = False
         self._execute, self._specs, self._clock = execute, specs, clock
         self._run: TrialRun | None = None
+        self._started_in = Path.cwd()
 
     def advance(self, decisions: tuple[Decision, ...]) -> tuple[Reported, ...] | tuple[Ended, ...]:
         """Train until the next message of every member, or to the end.
@@ -45,7 +51,9 @@ class TrialBatch:
             self._check(messages, (Started, Report), "yielded")
         except StopIteration as stop:
             return self._end(stop.value)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
             return self.fail(error)
         return tuple(Reported(trial, message) for trial, message in zip(self.ids, messages, strict=True))
 
@@ -63,6 +71,7 @@ class TrialBatch:
                 self._run.close()
         except Exception:
             traceback.print_exc()
+        self._leave()
 
     def _end(self, results: object) -> tuple[Ended, ...]:
         try:
@@ -70,8 +79,13 @@ class TrialBatch:
         except HpsearchError as error:
             return self.fail(error)
         self.ended = True
+        self._leave()
         assert isinstance(results, Sequence)
         return tuple(Ended(trial, result) for trial, result in zip(self.ids, results, strict=True))
+
+    def _leave(self) -> None:
+        with suppress(OSError):
+            os.chdir(self._started_in)
 
     def _check(self, values: object, kinds: tuple[type, ...], verb: str) -> None:
         places = values if isinstance(values, tuple) else None

@@ -15,7 +15,10 @@ from hpsearch.launch.frames import GONE, read_frame, write_frame
 
 Inbox: TypeAlias = "queue.SimpleQueue[tuple[WorkerProcess, bytes, bytes]]"
 
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from hpsearch.launch.worker import main; main()"
+_PROGRAM = (
+    "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
+    "from hpsearch.launch.worker import main; main({lifeline})"
+)
 _EXIT_SEC = 5.0
 _LOG_LINES = 10
 
@@ -24,7 +27,8 @@ class WorkerProcess:
     """One worker process, with a thread that puts every frame it sends into the driver's inbox, and GONE at its end.
 
     It is a plain program rather than `multiprocessing`, which would run the user's script a second time. It gets this
-    process's import path, with the working folder on it.
+    process's import path, with the working folder on it, and of its command line the program's name: arguments are for
+    whoever runs the program.
 
     Args:
         log: its standard output and error are appended to this file.
@@ -38,10 +42,11 @@ class WorkerProcess:
         self._open = threading.Lock()
         self._lifeline: int | None
         lifeline, self._lifeline = platform.open_lifeline()
+        program = _PROGRAM.format(path=_import_path(), argv=sys.argv[:1], lifeline=lifeline)
         with log.open("ab") as file:
             self._log_start = file.tell()
             self._process = platform.start_group(
-                [sys.executable, "-c", _PROGRAM.format(path=_import_path()), str(lifeline)],
+                [sys.executable, "-c", program],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,

@@ -31,12 +31,16 @@ class _Task:
     mailbox: Mailbox
 
 
-def main() -> None:
-    """Serve the driver until it says to leave."""
+def main(lifeline: int | None) -> None:
+    """Serve the driver until it says to leave.
+
+    Args:
+        lifeline: the reading end of the pipe that closes with the driver, see `hpsearch.base.platform.die_with`.
+    """
     commands, channel = os.dup(0), os.dup(1)
     _prepare(commands, channel)
-    if sys.argv[1:] != ["None"]:
-        platform.die_with(int(sys.argv[1]))
+    if lifeline is not None:
+        platform.die_with(lifeline)
     tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(commands, tasks), daemon=True).start()
     execute, lockstep = pickle.loads(tasks.get().payload)
@@ -104,7 +108,3 @@ def _answer(payload: bytes) -> bytes:
         return pickle.dumps(Answer(error=error))
     except Exception:
         return pickle.dumps(Answer(traceback=traceback.format_exc()))
-
-
-if __name__ == "__main__":
-    main()

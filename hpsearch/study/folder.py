@@ -10,7 +10,7 @@ import yaml
 
 from hpsearch.base import platform
 from hpsearch.base.conditions import split_name
-from hpsearch.base.errors import StorageError, nearest
+from hpsearch.base.errors import StorageError, first_line, nearest
 from hpsearch.base.files import replacement
 from hpsearch.base.keys import RUN_TIME, SINGLE
 from hpsearch.base.plain import ABSENT, copied, get, remove
@@ -143,7 +143,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StorageError(f"{path} is damaged ({str(error).splitlines()[0]})") from None
+        raise StorageError(f"{path} is damaged ({first_line(error)})") from None
     if not isinstance(content, dict):
         raise StorageError(f"{path} is damaged: it holds {content!r} and no table")
     return content

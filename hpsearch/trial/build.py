@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.base.errors import ConfigError, HpsearchError, nearest
+from hpsearch.base.errors import ConfigError, HpsearchError, first_line, nearest
 from hpsearch.base.outcome import beyond_limits
 from hpsearch.base.platform import processor_name
 from hpsearch.base.rng import address
@@ -117,7 +117,8 @@ def fitting() -> Iterator[None]:
     except HpsearchError:
         raise
     except Exception as error:
-        raise ConfigError(f"model, data and loss do not fit together: {_first_line(error)}") from error
+        what = first_line(error) or type(error).__name__
+        raise ConfigError(f"model, data and loss do not fit together: {what}") from error
 
 
 def reported_metrics(job: "Job") -> tuple[str, ...]:
@@ -392,7 +393,3 @@ def _device_name(device: "torch.device") -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"mps ({processor_name()})" if device.type == "mps" else processor_name()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,6 +1,7 @@
 """What every launcher owes the driver."""
 
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -195,11 +196,35 @@ class LauncherContract:
         result = record.results[TrialId(0, 0)]
         assert (result.reason, result.retry) == ("model.width=0: it must be positive", False)
 
-    def test_sys_exit_fails_the_trial_only(self, push):
+    @pytest.mark.parametrize(
+        ("fault", "reason"),
+        {
+            "leave_by_sys_exit": "SystemExit: 3",
+            "leave_without_a_code": "SystemExit",
+            "raise_what_is_no_exception": "Stopped: by a library",
+            "raise_an_empty_error": "ValueError",
+            "raise_an_error_without_message": "WithoutMessage",
+            "raise_a_message_that_begins_with_an_empty_line": "ValueError: no such layer",
+        }.items(),
+    )
+    def test_whatever_is_raised_fails_the_trial_only_and_its_reason_is_one_line(self, push, fault, reason):
         record = Record(push)
-        push.submit(0, (spec(at={1: "leave_by_sys_exit"}),))
+        push.submit(0, (spec(at={1: fault}),))
         record.until_ended(TrialId(0, 0))
-        assert record.results[TrialId(0, 0)].reason == "SystemExit: 3"
+        assert record.results[TrialId(0, 0)].reason == reason
+        push.submit(0, (spec(1),))
+        record.until_ended(TrialId(1, 0))
+        assert record.results[TrialId(1, 0)].state is TrialState.COMPLETE
+
+    @pytest.mark.parametrize("fault", ["raise_value_error", "note_folder"])
+    def test_a_trial_that_changes_the_working_folder_does_so_for_itself(self, push, tmp_path, fault):
+        record = Record(push)
+        here = Path.cwd()
+        push.submit(0, (spec(folder=str(tmp_path), at={1: "change_folder", 2: fault}),))
+        record.until_ended(TrialId(0, 0))
+        push.submit(0, (spec(1, folder=str(tmp_path), at={1: "note_folder"}),))
+        record.until_ended(TrialId(1, 0))
+        assert (tmp_path / "cwd").read_text() == str(here) == str(Path.cwd())
 
     def test_exception_fails_every_member(self, push):
         record = Record(push)

@@ -45,6 +45,43 @@ def raise_config_error(specs):
     raise ConfigError("model.width=0: it must be positive")
 
 
+def raise_an_empty_error(specs):
+    raise ValueError
+
+
+def raise_a_message_that_begins_with_an_empty_line(specs):
+    raise ValueError("\n  no such layer\nsecond line")
+
+
+class WithoutMessage(Exception):
+    def __str__(self):
+        raise RuntimeError("no message")
+
+
+def raise_an_error_without_message(specs):
+    raise WithoutMessage
+
+
+class Stopped(BaseException):
+    """What is no Exception, as asyncio's CancelledError."""
+
+
+def raise_what_is_no_exception(specs):
+    raise Stopped("by a library")
+
+
+def leave_without_a_code(specs):
+    sys.exit()
+
+
+def change_folder(specs):
+    os.chdir(specs[0].folder)
+
+
+def note_folder(specs):
+    Path(specs[0].folder, "cwd").write_text(str(Path.cwd()))
+
+
 def leave_by_sys_exit(specs):
     sys.exit(3)
 
@@ -144,6 +181,10 @@ def loaded_modules():
 
 def import_path():
     return sys.path
+
+
+def command_line():
+    return sys.argv
 
 
 def fail_to_add(a, b):

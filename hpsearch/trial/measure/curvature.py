@@ -10,7 +10,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from hpsearch.base.errors import ConfigError
+from hpsearch.base.errors import ConfigError, first_line
 from hpsearch.base.rng import seeded
 from hpsearch.regularizers import Penalty
 from hpsearch.trial.build import prepare
@@ -114,7 +114,7 @@ def _one_line() -> Iterator[None]:
     except (RuntimeError, NotImplementedError) as error:
         if not any(word in str(error) for word in ("derivative", "differentiate", "vmap")):
             raise
-        raise ConfigError(f"a layer of the model has no second derivative: {str(error).splitlines()[0]}") from error
+        raise ConfigError(f"a layer of the model has no second derivative: {first_line(error)}") from error
 
 
 def curvature(

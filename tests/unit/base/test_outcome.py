@@ -36,9 +36,9 @@ TWO = Objective("valid/acc", others=(Objective("latency", "minimize"),))
     ("error", "state", "reason", "retry"),
     [
         (ValueError("no\nmore"), FAILED, "ValueError: no", True),
-        (ValueError(), FAILED, "ValueError: ", True),
+        (ValueError(), FAILED, "ValueError", True),
         (ConfigError("optimizer.lr = -1"), FAILED, "optimizer.lr = -1", False),
-        (ConfigError(""), FAILED, "ConfigError: ", False),
+        (ConfigError(""), FAILED, "ConfigError", False),
         (MemoryError(), INFEASIBLE, "out of memory: MemoryError", True),
         (MemoryError("of 3 GiB"), INFEASIBLE, "out of memory: of 3 GiB", True),
     ],

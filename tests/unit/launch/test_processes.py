@@ -33,6 +33,14 @@ def test_working_folder_is_on_the_import_path_of_a_worker(launcher, tmp_path):
     assert str(tmp_path) in launcher.call(trial_functions.import_path)
 
 
+def test_command_line_of_a_worker_is_that_of_the_program_without_arguments(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["train it.py", "--lr", "3"])
+    launcher = ProcessLauncher(workers=1)
+    launcher.start(trial_functions.train)
+    assert launcher.call(trial_functions.command_line) == ["train it.py"]
+    launcher.stop(now=True)
+
+
 def test_worker_computes_with_its_number_of_threads(launcher):
     assert launcher.call(trial_functions.environment, "OMP_NUM_THREADS") == "3"
 
