@@ -94,8 +94,8 @@ class AutoPruner(Promoter):
         end = end_of(candidate, candidates)
         if end is None or self._stage(candidate) > 0:
             return False
-        spent = sum(each.epoch for each in candidates.values()) - free * end
-        hedged = sum(each.epoch for each in candidates.values() if each.hedged)
+        spent = sum(each.last for each in candidates.values()) - free * end
+        hedged = sum(each.last for each in candidates.values() if each.hedged)
         return hedged + end - candidate.epoch <= hedged_share(worth_of_ranks(candidates)) * spent
 
     def _best(self, candidates: Candidates, asking: bool) -> int | None:
@@ -106,7 +106,7 @@ class AutoPruner(Promoter):
                 waiting.setdefault((self._stage(each), each.epoch, each.epochs or 0), []).append(each)
         for (_, epoch, _), together in sorted(waiting.items(), reverse=True):
             complete = TrialState.COMPLETE
-            came = {n: each for n, each in candidates.items() if each.epoch >= epoch or each.state is complete}
+            came = {n: each for n, each in candidates.items() if each.last >= epoch or each.state is complete}
             new, repeated = _parted(together, came)
             places = self._places(together[0], candidates) if asking else LAST
             for group in (new,) if asking else (new, repeated):

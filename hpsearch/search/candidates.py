@@ -24,7 +24,10 @@ class Candidate:
         state: RUNNING, PAUSED or final; a final point that came to its end by itself is COMPLETE.
         epochs: how long it trains, as its configuration says; None: unknown.
         hedged: whether it goes on to its end whatever its rank.
-        epoch: its last epoch, 0 before the first report.
+        waits_at: the epoch at which it was told to wait, 0 once it was chosen to go on; None: it never was told.
+        epoch: at which it stands: where it was told to wait, however much farther it came before it obeyed, else its
+            last; 0 before the first report.
+        last: its last epoch.
     """
 
     point: int
@@ -32,15 +35,28 @@ class Candidate:
     state: TrialState = TrialState.RUNNING
     epochs: int | None = None
     hedged: bool = False
+    waits_at: int | None = None
     epoch: int = field(init=False)
+    last: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.epoch = max(self.scores, default=0)
+        self.last = max(self.scores, default=0)
+        self.epoch = self.waits_at or self.last
 
     def note(self, epoch: int, score: Score) -> None:
         """Note what it scored at an epoch."""
         self.scores[epoch] = score
-        self.epoch = max(epoch, self.epoch)
+        self.last = max(epoch, self.last)
+        self.epoch = self.waits_at or self.last
+
+    def wait(self) -> None:
+        """Note that it was told to wait where it is."""
+        self.waits_at = self.epoch
+
+    def go_on(self) -> None:
+        """Note that it was chosen to go on, or came to its end."""
+        self.waits_at = None if self.waits_at is None else 0
+        self.epoch = self.last
 
     @property
     def waits(self) -> bool:
@@ -54,7 +70,7 @@ class Candidate:
         """
         if epoch in self.scores:
             return self.scores[epoch]
-        if epoch > self.epoch and self.state is not TrialState.COMPLETE:
+        if epoch > self.last and self.state is not TrialState.COMPLETE:
             return None
         earlier = max((each for each in self.scores if each < epoch), default=None)
         return None if earlier is None else self.scores[earlier]

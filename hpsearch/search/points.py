@@ -27,7 +27,7 @@ from hpsearch.search.ask_tell import AskTell
 from hpsearch.search.by_hand import SKIPPED
 from hpsearch.search.failing import FailedPoint, FirstFailures
 from hpsearch.search.live import Finished
-from hpsearch.search.open_point import HEDGED, Point
+from hpsearch.search.open_point import HEDGED, WAITS_AT, Point
 from hpsearch.search.plan import Plan
 from hpsearch.search.pool import Pool
 from hpsearch.search.pruners import PruneRule
@@ -182,7 +182,7 @@ class OpenPoints:
         done, point.paused = point.paused, None
         point.judged = done.epochs
         self._rule.note_state(number, TrialState.RUNNING)
-        point.keep_hedged(self._rule.is_hedged(number))
+        point.keep(self._rule.candidate(number))
         self.pool.add(replace(done.spec, attempt=done.spec.attempt + 1), done.curve)
         return True
 
@@ -213,7 +213,7 @@ class OpenPoints:
         first = replicate == self._plan.replicates[0]
         if first:
             scores, epochs = curve_of(self._plan.objective, known), epochs_of(spec.config)
-            self._rule.opened(point.trial.number, scores, epochs, point.hedged)
+            self._rule.opened(point.trial.number, scores, epochs, point.hedged, point.waits_at)
         if known.state is TrialState.PRUNED and self._plan.allow_again(known.ended_by):
             reason = "waits again: there is more budget"
             self._record.state(spec.id, TrialState.PAUSED, self._clock(), reason=reason)
@@ -223,12 +223,11 @@ class OpenPoints:
             self.pool.add(replace(spec, attempt=known.attempts + 1), curve)
         elif known.state.finished:
             self._note_finished(point, self._recorded(spec, known, curve))
-        elif first and self._rule.pauses(point.trial.number):
+        elif first and self._rule.waits(point.trial.number):
             if known.state is TrialState.RUNNING:  # its driver ended before it read that the trial had paused
                 self._record.state(spec.id, TrialState.PAUSED, known.reports[-1].time, reason=known.reason)
             self._note_paused(point, self._recorded(spec, known, curve))
         else:
-            point.keep_hedged(self._rule.is_hedged(point.trial.number))
             self.pool.add(replace(spec, attempt=known.attempts + 1), curve)
 
     def recall(self, frozen: FrozenTrial) -> int:
@@ -242,8 +241,9 @@ class OpenPoints:
             known = self._record.trial(TrialId(frozen.number, *self._plan.replicates[0]))
             self._rule.opened(frozen.number)
             if known is not None:
-                scores, hedged = curve_of(self._plan.objective, known), HEDGED in frozen.user_attrs
-                self._rule.opened(frozen.number, scores, epochs_of(known.config), hedged)
+                scores, epochs = curve_of(self._plan.objective, known), epochs_of(known.config)
+                stored = frozen.user_attrs
+                self._rule.opened(frozen.number, scores, epochs, HEDGED in stored, stored.get(WAITS_AT))
             self._rule.note_state(frozen.number, state)
         if state is TrialState.COMPLETE:
             self.pool.wanted.seen.update(each.metric for each in self._plan.objective.each)
@@ -268,7 +268,7 @@ class OpenPoints:
             return Decision.CONTINUE
         known = self._record.trial(trial) if self._plan.objective.others else None
         decision = self._rule.after_report(point.trial, report, known.facts if known else None)
-        point.keep_hedged(self._rule.is_hedged(trial.point))
+        point.keep(self._rule.candidate(trial.point))
         return decision
 
     def ended(self, done: Finished) -> bool:

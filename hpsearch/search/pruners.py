@@ -74,23 +74,21 @@ class TopKAfter(Promoter):
 
     def decide(self, point: int, candidates: Candidates) -> Decision:
         """Pause a point at its first report at or after the epoch."""
-        return Decision.PAUSE if self._has_just_come(candidates[point]) else Decision.CONTINUE
+        candidate = candidates[point]
+        return Decision.PAUSE if candidate.waits_at is None and candidate.epoch >= self.epochs else Decision.CONTINUE
 
     def promote(self, candidates: Candidates, asking: bool) -> int | None:
         """Choose the best paused one of the k best of a batch, once all of the batch have come to the epoch."""
         for batch in self._whole_batches(candidates, asking):
             if any(each.state is TrialState.RUNNING and each.epoch < self.epochs for each in batch.values()):
                 continue
-            paused = [each for each in batch.values() if each.state is TrialState.PAUSED and self._has_just_come(each)]
+            paused = [each for each in batch.values() if each.state is TrialState.PAUSED]
             going = [each for each in paused if len(ahead(each, batch)) < self.k]
             for epoch in sorted({each.epoch for each in going}):
                 best = best_of((each for each in going if each.epoch == epoch), batch)
                 if best is not None:
                     return best.point
         return None
-
-    def _has_just_come(self, candidate: Candidate) -> bool:
-        return sum(epoch >= self.epochs for epoch in candidate.scores) == 1
 
     def _whole_batches(self, candidates: Candidates, asking: bool) -> list[Candidates]:
         """Return the batches that get no further points."""
@@ -133,6 +131,7 @@ class PruneRule:
         curve: Mapping[int, Sequence[float]] | None = None,
         epochs: int | None = None,
         hedged: bool = False,
+        waits_at: int | None = None,
     ) -> None:
         """Note a point.
 
@@ -141,15 +140,19 @@ class PruneRule:
             curve: what is on record of its first replicate, one number per objective.
             epochs: how long it trains, as its configuration says.
             hedged: whether it was let go on whatever its rank.
+            waits_at: see `Candidate`; forgotten where the curve has lost that epoch.
         """
         if self.by_epoch:
             scores = {epoch: self._signed(value) for epoch, value in (curve or {}).items() if epoch > 0}
-            self._candidates[point] = Candidate(point, scores, epochs=epochs, hedged=hedged)
+            known = waits_at if not waits_at or waits_at in scores else None
+            self._candidates[point] = Candidate(point, scores, epochs=epochs, hedged=hedged, waits_at=known)
 
     def after_report(
         self, trial: optuna.Trial, report: Report, facts: Mapping[str, str | int | float] | None = None
     ) -> Decision:
         """Decide what the first replicate of a point does after a report; after its last one there is nothing to.
+
+        What it reports between being told to wait and waiting is noted, so that others are compared with it there.
 
         Args:
             trial: of the point.
@@ -169,19 +172,21 @@ class PruneRule:
                 trial.report(float(values[0]), step=report.epoch)
         candidate = self._candidates[trial.number]
         candidate.note(report.epoch, self._signed(list(map(float, values))))
+        if candidate.waits_at:
+            return Decision.PAUSE
         if self._is_at_end(candidate):
             return Decision.CONTINUE
         if self._promoter is not None:
-            return self._promoter.decide(trial.number, self._candidates)
+            decision = self._promoter.decide(trial.number, self._candidates)
+            if decision is Decision.PAUSE:
+                candidate.wait()
+            return decision
         stop = trial.should_prune() if self._stops is None else self._stops(candidate, self._candidates)
         return Decision.STOP if stop else Decision.CONTINUE
 
-    def pauses(self, point: int) -> bool:
-        """Return whether a point whose driver ended stands where it is paused."""
-        candidate = self._candidates.get(point)
-        if self._promoter is None or candidate is None or not candidate.scores or self._is_at_end(candidate):
-            return False
-        return self._promoter.decide(point, self._candidates) is Decision.PAUSE
+    def waits(self, point: int) -> bool:
+        """Return whether a point whose driver ended was told to wait where it is."""
+        return bool(point in self._candidates and self._candidates[point].waits_at)
 
     def after_replicate(self, trial: optuna.Trial, place: int, score: float) -> bool:
         """Return whether a point stops after a replicate: the one at `place`, complete with `score`."""
@@ -196,6 +201,8 @@ class PruneRule:
         """Note that a point's first replicate runs, waits or has ended."""
         if point in self._candidates:
             self._candidates[point].state = state
+            if state in (TrialState.RUNNING, TrialState.COMPLETE):
+                self._candidates[point].go_on()
             if state is TrialState.COMPLETE:
                 self._longest = longest_of(self._candidates)
 
@@ -204,13 +211,13 @@ class PruneRule:
         if self._promoter is None:
             return None
         for point, each in self._candidates.items():
-            if each.state is TrialState.PAUSED and each.epoch >= self._longest.get(each.epochs, math.inf):
+            if each.state is TrialState.PAUSED and each.last >= self._longest.get(each.epochs, math.inf):
                 return point
         return self._promoter.promote(self._candidates, asking)
 
-    def is_hedged(self, point: int) -> bool:
-        """Return whether a point goes on whatever its rank."""
-        return point in self._candidates and self._candidates[point].hedged
+    def candidate(self, point: int) -> Candidate | None:
+        """Return a point as the pruner sees it; None for a pruner that looks at no epochs."""
+        return self._candidates.get(point)
 
     def why_dropped(self, point: int) -> str:
         """Return the true reason to end a paused point, empty where no other was better at its epoch."""

@@ -3,6 +3,7 @@
 A table holds the curves of points by number, larger is better; a minimized objective sees their negatives.
 """
 
+import contextlib
 import math
 import re
 from dataclasses import dataclass, field
@@ -22,10 +23,11 @@ from optuna.pruners import (
 )
 from scipy.stats import wilcoxon
 
-from hpsearch.base.types import Objective, Report, Started, TrialResult, TrialState
+from hpsearch.base.types import Decision, Objective, Report, Started, TrialResult, TrialState
 from hpsearch.search.auto_pruner import AutoPruner
 from hpsearch.search.pruners import TopKAfter
-from tests.support.driver import Setup
+from tests.support.driver import Killed, Setup
+from tests.support.fake_launcher import FakeLauncher
 
 COMPLETE, PRUNED, FAILED = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED
 DIRECTIONS = ("maximize", "minimize")
@@ -95,20 +97,61 @@ def trial_of(table, objective, reached):
     return script
 
 
-def search(folder, pruner, table, direction, seeds=(0,)):
+class Late(FakeLauncher):
+    """Point n reads that it is to pause n % 3 reports late."""
+
+    def __init__(self, script, **options):
+        super().__init__(script, **options)
+        self.on_the_way = {}
+
+    def decide(self, trial, decision):
+        if decision is Decision.PAUSE:
+            self.decisions.append((trial, decision))
+            self.on_the_way[trial] = trial.point % 3
+        else:
+            super().decide(trial, decision)
+
+    def _next(self, slot, spec, script):
+        left = self.on_the_way.pop(spec.id, None)
+        if left == 0:
+            self.paused.add(spec.id)
+        elif left is not None:
+            self.on_the_way[spec.id] = left - 1
+        events = super()._next(slot, spec, script)
+        if slot not in self.running:
+            self.on_the_way.pop(spec.id, None)
+        return events
+
+
+def search(folder, pruner, table, direction, seeds=(0,), kind=FakeLauncher, slots=1, kill_at=None):
     objective = Objective("score", direction)
     config = {"trainer": {"epochs": table.epochs} if table.epochs else {}}
     space = {"i": f"choice({','.join(str(i) for i in range(len(table.points)))})"}
     setup = Setup(folder, space, pruner=pruner, objective=objective, config=config, seeds=seeds)
-    outcome = setup.run(trial_of(table, objective, {}), slots=1)
+    script = trial_of(table, objective, {})
+
+    def kill(poll):
+        if poll == kill_at:
+            raise Killed
+
+    if kill_at is not None:
+        with contextlib.suppress(Killed):
+            setup.run(script, kind, slots=slots, on_poll=kill)
+    outcome = setup.run(script, kind, slots=slots)
     return setup, outcome
 
 
+@pytest.mark.parametrize("kill_at", [None, 4, 9, 14, 19], ids=lambda at: f"killed at {at}" if at else "")
+@pytest.mark.parametrize(("kind", "slots"), [(FakeLauncher, 1), (Late, 1), (Late, 3)], ids=["", "late", "late 3"])
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("name", ["auto", "top_k_after"])
-def test_pauses_find_the_best_of_exhaustive_training_and_drop_only_what_was_worse(tmp_path, name, table, direction):
-    setup, outcome = search(tmp_path, PRUNERS[name](), TABLES[table], direction)
+def test_pauses_find_the_best_of_exhaustive_training_and_drop_only_what_was_worse(
+    tmp_path, name, table, direction, kind, slots, kill_at
+):
+    setup, outcome = search(
+        tmp_path, PRUNERS[name](), TABLES[table], direction, kind=kind, slots=slots, kill_at=kill_at
+    )
     assert abs(outcome.best.mean) == pytest.approx(TABLES[table].exhaustive)
     assert TrialState.PAUSED not in outcome.counts
     for record in setup.records():

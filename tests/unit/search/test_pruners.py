@@ -40,8 +40,9 @@ def test_what_is_asked_of_each_kind(pruner, by_epoch, by_replicate):
 
 def test_a_point_pauses_at_its_first_report_at_or_after_the_epoch():
     pruner = TopKAfter(epochs=3, k=1)
-    for epochs, decision in [((1, 2), "CONTINUE"), ((1, 2, 3), "PAUSE"), ((2, 4), "PAUSE"), ((3, 4), "CONTINUE")]:
+    for epochs, decision in [((1, 2), "CONTINUE"), ((1, 2, 3), "PAUSE"), ((2, 4), "PAUSE")]:
         assert pruner.decide(0, {0: Candidate(0, dict.fromkeys(epochs, 0.5))}) is Decision[decision]
+    assert pruner.decide(0, {0: Candidate(0, {3: 0.5, 4: 0.5}, waits_at=0)}) is Decision.CONTINUE
 
 
 def test_the_best_of_all_go_on_once_no_point_is_asked_any_more():
@@ -132,9 +133,37 @@ def test_optunas_pruners_see_the_values_as_they_are_and_the_studys_direction():
         assert [n for n, decision in enumerate(decisions) if decision is Decision.STOP] == stopped
 
 
-def test_a_point_whose_driver_ended_where_it_pauses_is_paused():
+def test_a_point_whose_driver_ended_where_it_waits_is_paused():
     rule = PruneRule(TopKAfter(2, 1), ACC)
-    for number, curve in enumerate(({1: 0.1, 2: 0.2}, {1: 0.1}, {}, {1: 0.1, 2: 0.2, 3: 0.3})):
-        rule.opened(number, {epoch: (value,) for epoch, value in curve.items()})
-    assert [rule.pauses(number) for number in range(4)] == [True, False, False, False]
-    assert not PruneRule(MedianPruner(), ACC).pauses(0)
+    for number, (curve, waits_at) in enumerate((({1: 0.1, 2: 0.2, 3: 0.3}, 2), ({1: 0.1, 2: 0.2}, 0), ({1: 0.1}, 2))):
+        rule.opened(number, {epoch: (value,) for epoch, value in curve.items()}, waits_at=waits_at)
+    assert [rule.waits(number) for number in range(4)] == [True, False, False, False]
+    assert not PruneRule(MedianPruner(), ACC).waits(0)
+
+
+@pytest.mark.parametrize("pruner", [TopKAfter(2, 1), AutoPruner(8, start=4)], ids=["top_k_after", "auto"])
+def test_points_are_compared_where_they_were_told_to_wait_however_far_they_came(pruner):
+    study, rule = optuna.create_study(direction="maximize"), PruneRule(pruner, ACC)
+    curves = ((0.1, 0.5, 0.6, 0.7, 0.8), (0.2, 0.4, 0.9), (0.3, 0.6))
+    for curve in curves:
+        trial = study.ask()
+        rule.opened(trial.number, epochs=8)
+        decisions = [rule.after_report(trial, report(epoch, acc=acc)) for epoch, acc in enumerate(curve, start=1)]
+        assert decisions[1:] == [Decision.PAUSE] * (len(curve) - 1)
+    for number in range(3):
+        rule.note_state(number, PAUSED)
+    stood = rule.candidate(0).waits_at
+    assert rule.promote(asking=False) == 2
+    assert rule.why_dropped(0) == f"worse after epoch {stood} than point{'s 2, 1' if stood == 1 else ' 2'}"
+    rule.note_state(2, TrialState.RUNNING)
+    rule.note_state(0, TrialState.RUNNING)
+    assert [(rule.candidate(n).waits_at, rule.candidate(n).epoch) for n in (0, 2)] == [(0, 5), (0, 2)]
+
+
+def test_a_trial_whose_worker_died_before_it_waited_waits_when_it_was_started_again():
+    study, rule = optuna.create_study(direction="maximize"), PruneRule(TopKAfter(1, 1), ACC)
+    trial = study.ask()
+    rule.opened(trial.number)
+    assert rule.after_report(trial, report(1, acc=0.1)) is Decision.PAUSE
+    assert rule.after_report(trial, report(2, acc=0.1)) is Decision.PAUSE
+    assert study.trials[0].intermediate_values == {1: 0.1, 2: 0.1}
