@@ -4,21 +4,18 @@ Nothing here imports torch: a loop that needs none runs without it.
 """
 
 import math
-import random
-import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import numpy as np
-
-from hpsearch.base import platform, rng
+from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.base.outcome import state_after
 from hpsearch.base.types import Decision, Report, Started, TrialResult, TrialRun, TrialSpec, TrialState
 from hpsearch.config.build import build, own_loop
+from hpsearch.trial.surroundings import Surroundings
 
 MOST_PAUSED = 32
 """Paused loops that a process keeps to go on with; the oldest is closed and would start again."""
@@ -39,18 +36,23 @@ class UserLoop:
 
     Args:
         reports: what the user's function returned.
+        surroundings: that it runs in.
 
     Attributes:
         epoch: its last epoch so far, None before the first.
     """
 
-    def __init__(self, reports: Iterator[Mapping[str, Any] | Report]) -> None:
-        self._reports = reports
+    def __init__(self, reports: Iterator[Mapping[str, Any] | Report], surroundings: Surroundings) -> None:
+        self._reports, self._surroundings = reports, surroundings
         self.epoch: int | None = None
 
     def __iter__(self) -> Generator[Report, None, None]:
         """Yield what the user's generator yields, from where it stands, as reports."""
-        for measured in self._reports:
+        while True:
+            try:
+                measured = self._surroundings.run(next, self._reports)
+            except StopIteration:
+                return
             report = measured if isinstance(measured, Report) else _report(measured, (self.epoch or 0) + 1)
             self.epoch = report.epoch
             yield report
@@ -59,7 +61,7 @@ class UserLoop:
         """Let the user's generator clean up."""
         close = getattr(self._reports, "close", None)
         if close is not None:
-            close()
+            self._surroundings.run(close)
 
 
 _paused = PausedLoops()
@@ -84,12 +86,11 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
     if loop is None:
         folder, function = Path(spec.folder), _function(spec.config)
         folder.mkdir(parents=True, exist_ok=True)
-        _seed_everything(spec.config["seed"])
-        reports = _call(function, spec.config, folder)
+        surroundings = Surroundings(spec.config["seed"])
+        reports = surroundings.run(_call, function, spec.config, folder)
         if get_type_hints(function).get("return") == TrialRun:
-            run: TrialRun = reports
-            return (yield from run)
-        loop = UserLoop(reports)
+            return (yield from _run_within(surroundings, reports))
+        loop = UserLoop(reports, surroundings)
     return (yield from run_loop(loop, spec.config["objective"]["metric"], spec.folder))
 
 
@@ -154,12 +155,18 @@ def _call(function: Callable[..., Any], config: Mapping[str, Any], folder: Path)
     return build("trainer", config["trainer"], config["plugins"], **extra)
 
 
-def _seed_everything(seed: int) -> None:
-    """Seed the global generators of Python, NumPy and, where it is loaded, torch with addresses of a trial's seed."""
-    random.seed(rng.address(seed, "python"))
-    np.random.seed(rng.address(seed, "numpy") % 2**32)
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(rng.address(seed, "torch", 0))
+def _run_within(surroundings: Surroundings, run: TrialRun) -> TrialRun:
+    """Run a loop that speaks the whole protocol, step by step in its surroundings."""
+    try:
+        messages = surroundings.run(next, run)
+        while True:
+            decisions = yield messages
+            messages = surroundings.run(run.send, decisions)
+    except StopIteration as stop:
+        results: tuple[TrialResult, ...] = stop.value
+        return results
+    finally:
+        surroundings.run(run.close)
 
 
 def _result(state: TrialState, reason: str = "") -> TrialResult:
