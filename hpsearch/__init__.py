@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hpsearch.study.api import draw as draw
     from hpsearch.study.api import load_curves as load_curves
     from hpsearch.study.api import load_trials as load_trials
+    from hpsearch.study.api import replay as replay
     from hpsearch.study.api import run_search as run_search
     from hpsearch.study.api import run_study as run_study
     from hpsearch.study.curvature import curvature as curvature
@@ -19,13 +20,24 @@ _HOMES = {
     "run_study": "hpsearch.study.api",
     "run_search": "hpsearch.study.api",
     "run_trial": "hpsearch.study.single",
+    "replay": "hpsearch.study.api",
     "curvature": "hpsearch.study.curvature",
     "compare": "hpsearch.study.api",
     "draw": "hpsearch.study.api",
     "load_trials": "hpsearch.study.api",
     "load_curves": "hpsearch.study.api",
 }
-__all__ = ["compare", "curvature", "draw", "load_curves", "load_trials", "run_search", "run_study", "run_trial"]
+__all__ = [
+    "compare",
+    "curvature",
+    "draw",
+    "load_curves",
+    "load_trials",
+    "replay",
+    "run_search",
+    "run_study",
+    "run_trial",
+]
 
 
 def __getattr__(name: str) -> Any:

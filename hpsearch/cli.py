@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hpsearch.base import platform
+from hpsearch.base.commands import own_words
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.grammar import without_restart
 from hpsearch.terminal.help import COMMANDS, PROGRAM, command_help, full_help, short_help
@@ -165,8 +166,9 @@ def _report(parsed: argparse.Namespace) -> int:
     from hpsearch.study.existing import compare_studies, rebuild_report
 
     name, other = _one_name(parsed, "NAME"), _name(parsed)
+    plugins, parsed.words = own_words(parsed.words), [word for word in parsed.words if not own_words([word])]
     _no_more_words(parsed)
-    path = compare_studies(name, other) if other else rebuild_report(name, config_dirs=parsed.config_dir)
+    path = compare_studies(name, other) if other else rebuild_report(name, plugins, config_dirs=parsed.config_dir)
     print(f"report  {shown_path(path)}")
     return 0
 

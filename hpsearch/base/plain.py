@@ -3,8 +3,7 @@
 import hashlib
 import json
 import re
-import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,11 +145,6 @@ def same(one: Any, other: Any) -> bool:
 def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """Return one readable line per difference, such as ``optimizer.lr: 0.1 -> 0.2``."""
     return "\n".join(change.line() for change in changes(old, new))
-
-
-def quote(overrides: Iterable[str]) -> str:
-    """Return overrides as words of a shell's command line."""
-    return shlex.join(overrides)
 
 
 def stable_hash(config: Mapping[str, Any]) -> str:

@@ -6,12 +6,14 @@ one. What is nested in the arguments is held to the same.
 """
 
 import inspect
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any, NoReturn, get_origin, get_type_hints
 
 from hpsearch.base import platform
+from hpsearch.base.commands import LOCAL_MODULE
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.limits import check_values
 from hpsearch.config.limits import limits_of
@@ -189,6 +191,9 @@ def _yields(target: Any) -> bool:
 def _located(shown: str, path: str) -> Any:
     """Import the object at a dotted path."""
     parts = path.split(".")
+    if parts[0] == LOCAL_MODULE and LOCAL_MODULE not in sys.modules:
+        call = f"hpsearch.run_search({parts[-1]}, ...) or hpsearch.replay(RUN, {parts[-1]})"
+        raise ConfigError(f"{shown}: is a function of a script or a notebook; go on there, from Python: {call}")
     for end in range(len(parts) - 1, 0, -1):
         module = ".".join(parts[:end])
         try:

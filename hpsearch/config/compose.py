@@ -9,11 +9,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from hpsearch.base.commands import command, from_python, local_function, own_words
 from hpsearch.base.conditions import Condition, space_word, split_name
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text, without_restart
 from hpsearch.base.keys import SINGLE
-from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, list_of, put, quote, stable_hash
+from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, list_of, put, stable_hash
 from hpsearch.config import limits
 from hpsearch.config.composer import Composed, Composer, trial_part
 from hpsearch.config.groups import checked_folders, describe_groups, option_file, read_plugins, shown
@@ -34,7 +35,7 @@ from hpsearch.config.words import (
     word_for,
 )
 
-__all__ = ["Composition", "TrialConfig", "compose", "describe_groups", "diff", "flatten", "quote", "trial_key"]
+__all__ = ["Composition", "TrialConfig", "compose", "describe_groups", "diff", "flatten", "trial_key"]
 
 PATHS = frozenset({"data.root"})
 """Keys that say where things lie on this machine; two trials that differ in nothing else are the same trial."""
@@ -103,8 +104,15 @@ class Composition:
 
     @property
     def command(self) -> str:
-        """The command line that goes on with this: without the word that starts over."""
-        return quote(["python", "-m", "hpsearch", *self.folder_words, *without_restart(self.words)])
+        """The command line that goes on with this, without the word that starts over; or the call of Python."""
+        if (function := local_function(self.config)) is not None:
+            return from_python(f"hpsearch.run_search({function}, ...), the same call again")
+        return command(*self.folder_words, *without_restart(self.words))
+
+    def about(self, *words: str) -> str:
+        """Return the command line of a subcommand, with what it needs to find the user's own things and their store."""
+        store = [word for word in self.words if word.startswith(("tracker=", "tracker."))]
+        return command(*words, *self.folder_words, *own_words(self.words), *store)
 
     def where(self, key: str) -> str:
         """Return where the value of a dotted key (or a name of the space) came from, for messages."""

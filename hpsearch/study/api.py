@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.base.commands import LOCAL_MODULE
 from hpsearch.base.conditions import WHERE, flat_entries, flat_name, space_word, split_name
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text
@@ -20,6 +21,8 @@ from hpsearch.study.recipe import RecipeOutcome, run_recipe
 from hpsearch.study.run_stages import stage_views
 from hpsearch.study.search import StudyOutcome, run_one_search
 from hpsearch.study.session import Silent
+from hpsearch.study.single import ReplayOutcome
+from hpsearch.study.single import replay as train_again
 from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of, trials_of
 
 if TYPE_CHECKING:
@@ -27,9 +30,6 @@ if TYPE_CHECKING:
 
     from hpsearch.reports.kit.canvas import Drawn
     from hpsearch.reports.kit.still import Drawing
-
-LOCAL_MODULE = "hpsearch_given"
-"""Module of the functions that no other process can import."""
 
 
 def run_study(
@@ -150,12 +150,7 @@ def run_search(
     wanted = objective if isinstance(objective, Objective) else Objective(objective, direction, limits=limits or {})
     budget = {"points": points, "patience": patience, "epochs": epochs, "seconds": seconds, "target": target}
     words = [
-        *(
-            "+study=search",
-            "trainer=own",
-            f"trainer._target_={path}",
-            f"plugins={value_text([path.partition('.')[0]])}",
-        ),
+        *("+study=search", "trainer=own", f"trainer._target_={path}", *_words_of(path, is_local)),
         *(f"sampler={sampler}", f"pruner={pruner}", f"storage={storage}", f"tracker={tracker}", f"seed={seed}"),
         *((f"sampler.first={value_text([_of_trainer(setting) for setting in first])}",) if first else ()),
         *((f"sampler.prior={value_text(prior)}",) if prior else ()),
@@ -166,7 +161,6 @@ def run_search(
         *(f"budget.{key}={value_text(value)}" for key, value in budget.items() if value is not None),
         *(f"study.seeds={seeds}", f"study.name={value_text(name or grow or trial_fn.__name__)}"),
         *((f"study.grow={value_text(grow)}",) if grow else ()),
-        *(("launcher=inline",) if is_local else ()),
         *overrides,
     ]
     outcome = run_one_search(compose(words), observer or Silent())[0]
@@ -174,6 +168,34 @@ def run_search(
         return outcome
     best = arguments_of(outcome.best.params, searched, arguments or {})
     return replace(outcome, best=replace(outcome.best, params=best))
+
+
+def replay(
+    run: str,
+    trial_fn: Callable[..., Iterable[Any]] | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    config_dirs: Sequence[str | Path] = (),
+    observer: Observer | None = None,
+) -> ReplayOutcome:
+    """Train a logged trial again, from what was logged, and compare the curves.
+
+    Args:
+        run: an MLflow run id, or STUDY/POINT/SEED[/FOLD].
+        trial_fn: the function that `run_search` was given; None where a configuration names all of its code.
+        overrides: of the launcher and the tracker: where to train and where the run is found.
+        config_dirs: folders with configuration of your own.
+        observer: shows progress; by default nothing is shown.
+
+    Returns:
+        Both curves and their differences. Bad input raises one of the errors of `hpsearch.base.errors`.
+
+    Example:
+        >>> replay("single/0/0", overrides=["launcher=inline"]).same
+        True
+    """
+    words = [] if trial_fn is None else _words_of(*_importable(trial_fn))
+    return train_again(run, overrides=[*words, *overrides], config_dirs=config_dirs, observer=observer)
 
 
 def load_trials(name: str, *, uri: str | None = None) -> "pd.DataFrame":
@@ -290,6 +312,12 @@ def compare(first: str, second: str, *, uri: str | None = None) -> str:
 
     one, other = (results_of(compared_table(name, uri)) for name in (first, second))
     return comparison.verdict(comparison.compare(one, other), one, other)
+
+
+def _words_of(path: str, is_local: bool) -> list[str]:
+    """Return the words that let a function at a dotted path be used, and keep one here that only this process has."""
+    plugins = f"plugins={value_text([path.partition('.')[0]])}"
+    return [plugins, *(("launcher=inline",) if is_local else ())]
 
 
 def _importable(function: Callable[..., Iterable[Any]]) -> tuple[str, bool]:

@@ -6,7 +6,6 @@ from pathlib import Path
 from hpsearch.base.errors import BusyError, ConfigError
 from hpsearch.base.types import StudySummary
 from hpsearch.config.compose import compose
-from hpsearch.config.groups import checked_folders, read_plugins
 from hpsearch.study.folder import folder_lock, studies_folder, study_folder
 from hpsearch.study.run_stages import stage_views
 from hpsearch.study.search import write_search_report
@@ -15,12 +14,13 @@ from hpsearch.tracking.mlflow import sync as send
 from hpsearch.tracking.query import studies
 
 
-def rebuild_report(name: str, *, config_dirs: Sequence[str | Path] = ()) -> Path:
+def rebuild_report(name: str, words: Sequence[str] = (), *, config_dirs: Sequence[str | Path] = ()) -> Path:
     """Write the report of an existing study again, from its folder or else from the tracking store.
 
     Args:
         name: of the study.
-        config_dirs: folders with configuration of your own; stages of plugins that they name are shown in full.
+        words: ``plugins=[PACKAGE]``, for packages that the folders do not name.
+        config_dirs: folders with configuration of your own; stages of plugins are shown in full.
 
     Returns:
         The path of the page, in ``studies/NAME``. A study that is in neither raises a `StorageError`.
@@ -36,7 +36,7 @@ def rebuild_report(name: str, *, config_dirs: Sequence[str | Path] = ()) -> Path
         from hpsearch.reports.recipe.page import write_notebook
 
         study = {"name": table.name, **table.study}
-        views = stage_views(study, read_plugins(checked_folders(config_dirs)))
+        views = stage_views(study, compose(words, config_dirs).config["plugins"])
         return write_notebook(study, views, table.study.get("state", {}).get("replay"), folder)
     return write_search_report(table, folder)
 

@@ -1,6 +1,5 @@
 """The recipe from its first stage to its last, and what is left of it: its record, its studies, its report."""
 
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.commands import command
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.types import Observer, TrialState, TrialTable
@@ -256,7 +256,7 @@ def _report(context: RecipeContext, outcome: RecipeOutcome) -> RecipeOutcome:
     tracker = context.composition.config["tracker"]
     tracked = str(tracker["_target_"]).endswith(".MlflowTracker")
     if tracked:
-        _send_stages(outcome, tracker, context.observer)
+        _send_stages(outcome, context)
     if ARMS in outcome.findings and not outcome.failed:
         found, report = _report_ablation(context, outcome.folder)
         outcome = replace(outcome, ablation=found, report=report)
@@ -267,8 +267,9 @@ def _report(context: RecipeContext, outcome: RecipeOutcome) -> RecipeOutcome:
     return outcome
 
 
-def _send_stages(outcome: RecipeOutcome, tracker: Mapping[str, Any], observer: Observer) -> None:
+def _send_stages(outcome: RecipeOutcome, context: RecipeContext) -> None:
     """Send what the stages left: nobody waited for the tracking store between them."""
+    tracker = context.composition.config["tracker"]
     for stage in outcome.findings:
         folder = outcome.folder.with_name(f"{outcome.name}.{stage}")
         if folder.exists():
@@ -276,7 +277,7 @@ def _send_stages(outcome: RecipeOutcome, tracker: Mapping[str, Any], observer: O
                 with folder_lock(folder):
                     sync(folder, tracker.get("uri"), tracker.get("artifacts"))
             except StorageError as error:
-                observer.line(f"{error}; `python -m hpsearch sync` sends the rest")
+                context.line(f"{error}; `{context.composition.about('sync')}` sends the rest")
                 return
 
 
@@ -359,4 +360,4 @@ def _command(composition: Composition, winner: Mapping[str, Any]) -> str:
     filled = composition.trial(winner, composition.config["seed"])
     ours = [word for word in filled.overrides if not word.lstrip("+~").startswith("scheduler")]
     words = [*composition.folder_words, *ours, "scheduler=constant", "trainer.test=true"]  # as it was confirmed
-    return f"python -m hpsearch {shlex.join(words)}"
+    return command(*words)

@@ -28,7 +28,7 @@ from hpsearch.study.plan import Search, plan_search
 from hpsearch.study.prior import load_prior
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import make_spec
-from hpsearch.tracking.events import trial_files
+from hpsearch.tracking.events import TrialRecord, check_command, replay_command, trial_files
 from hpsearch.tracking.machine import SystemSampler
 from hpsearch.tracking.query import table_from_events
 
@@ -141,16 +141,16 @@ def _conclude(
     is_told = outcome.error == outcome.why and not outcome.interrupted
     errors = () if is_told or not outcome.error else (outcome.error,)
     notes = errors if stage else (*errors, *session.send())
-    best, name = best_trial(table, summary), session.folder.name
+    best = _trial_on_record(session, best_trial(table, summary))
     return StudyOutcome(
-        name=name,
+        name=session.folder.name,
         folder=session.folder,
         counts=outcome.counts,
         best=outcome.best,
         answer=answer(summary),
         stable_range=_stable_range(summary),
-        replay_command=None if best is None else str(best["command"]),
-        check_command=None if best is None else _check_command(name, best),
+        replay_command=None if best is None else replay_command(session.folder.name, best),
+        check_command=None if best is None else check_command(session.folder.name, best),
         report=report,
         ui_command=session.tracker.hint(),
         elapsed_sec=time.time() - began,
@@ -256,8 +256,8 @@ def report_files(folder: Path) -> list[str]:
     return [name for name in names if (folder / name).is_file()]
 
 
-def _check_command(name: str, trial: Mapping[str, Any]) -> str:
-    return f"python -m hpsearch replay {name}/{TrialId(trial['point'], trial['seed'], trial['fold'])} --check"
+def _trial_on_record(session: StudySession, row: Mapping[str, Any] | None) -> TrialRecord | None:
+    return None if row is None else session.record.trial(TrialId(row["point"], row["seed"], row["fold"]))
 
 
 def _stable_range(summary: "Summary") -> str | None:

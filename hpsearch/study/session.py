@@ -144,11 +144,12 @@ class StudySession:
         """Wait for the tracking store; return what the user should know when something did not get there."""
         if self.tracker.flush(QUICK_SEC):
             return ()
-        self.observer.line("sending the rest to the tracking store; Ctrl-C leaves it to `python -m hpsearch sync`")
+        later = f"`{self.composition.about('sync')}`"
+        self.observer.line(f"sending the rest to the tracking store; Ctrl-C leaves it to {later}")
         if self._arrives():
             return ()
         why = self.tracker.problem() or "it is slow"
-        return (f"not everything reached the tracking store yet ({why}); `python -m hpsearch sync` sends the rest",)
+        return (f"not everything reached the tracking store yet ({why}); {later} sends the rest",)
 
     def _arrives(self) -> bool:
         """Wait until everything is sent, but only shortly for a store that does not answer."""

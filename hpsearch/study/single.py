@@ -22,7 +22,7 @@ from hpsearch.base.types import (
     TrialState,
 )
 from hpsearch.config.build import build
-from hpsearch.config.compose import Composition, TrialConfig, compose, quote
+from hpsearch.config.compose import Composition, TrialConfig, compose
 from hpsearch.config.words import COMMAND_LINE
 from hpsearch.launch.base import Launcher
 from hpsearch.search.interrupts import interrupts
@@ -33,7 +33,7 @@ from hpsearch.study.plan import time_limits
 from hpsearch.study.session import Silent, StudySession
 from hpsearch.study.specs import find_source, find_trial, spec_of, tracking_uri
 from hpsearch.study.workers import Workers
-from hpsearch.tracking.events import TrialRecord, read_trial, read_trials
+from hpsearch.tracking.events import TrialRecord, check_command, read_trial, read_trials, replay_command
 from hpsearch.tracking.record import Record
 
 POLL_SEC = 0.2
@@ -157,16 +157,15 @@ def run_trial(
         session.conclude(finished.result.state)
         notes = session.send()
         ui_command = session.tracker.hint()
-    name = f"{SINGLE}/{spec.id}"
     return TrialOutcome(
-        run=name,
+        run=f"{SINGLE}/{spec.id}",
         state=finished.result.state,
         reason=finished.result.reason,
         metrics=last.reports[-1].metrics if last and last.reports else {},
         epochs=finished.epochs,
         folder=Path(spec.folder),
-        replay_command=quote(("python", "-m", "hpsearch", *spec.overrides)),
-        check_command=f"python -m hpsearch replay {name} --check",
+        replay_command=replay_command(SINGLE, spec),
+        check_command=check_command(SINGLE, spec),
         ui_command=ui_command,
         elapsed_sec=time.time() - started,
         notes=notes,

@@ -13,16 +13,16 @@
 """
 
 import json
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.commands import command, from_python, local_function, own_words
 from hpsearch.base.errors import StorageError
 from hpsearch.base.journal import Event, read_lines
 from hpsearch.base.outcome import Failures
-from hpsearch.base.types import Report, TrialId, TrialState
+from hpsearch.base.types import Report, TrialId, TrialSpec, TrialState
 
 STUDY = "study"
 
@@ -178,9 +178,20 @@ class TrialFold:
         )
 
 
-def replay_command(record: TrialRecord) -> str:
-    """Return the command that trains a trial again."""
-    return " ".join(["python -m hpsearch", *(shlex.quote(word) for word in record.overrides)])
+def replay_command(study: str, trained: TrialRecord | TrialSpec) -> str:
+    """Return the command that trains a trial of a study again, or the call of Python."""
+    return _from_python(study, trained) or command(*trained.overrides)
+
+
+def check_command(study: str, trained: TrialRecord | TrialSpec) -> str:
+    """Return the command that trains a trial from the record and compares the curves, or the call of Python."""
+    words = ("replay", f"{study}/{trained.id}", "--check")
+    return _from_python(study, trained) or command(*words, *own_words(trained.overrides))
+
+
+def _from_python(study: str, trained: TrialRecord | TrialSpec) -> str | None:
+    function = local_function(trained.config)
+    return None if function is None else from_python(f"hpsearch.replay('{study}/{trained.id}', {function})")
 
 
 def _report(event: Event) -> Report:

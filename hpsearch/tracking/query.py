@@ -253,7 +253,7 @@ def _reports(client: "MlflowClient", run: "Run", nonfinite: Mapping[str, Mapping
 def _table(
     study: Mapping[str, Any], records: Sequence[TrialRecord], run_ids: Sequence[str | None], layers: LayerRows
 ) -> TrialTable:
-    trials = [_trial_row(record, run) for record, run in zip(records, run_ids, strict=True)]
+    trials = [_trial_row(str(study["name"]), record, run) for record, run in zip(records, run_ids, strict=True)]
     curves = [_curve_row(record.id, report) for record in records for report in record.reports]
     steps = [
         {**_id_columns(record.id), "step": step, "loss": loss}
@@ -278,7 +278,7 @@ def _id_columns(trial: TrialId) -> dict[str, int]:
     return {"point": trial.point, "seed": trial.seed, "fold": trial.fold}
 
 
-def _trial_row(record: TrialRecord, run: str | None) -> dict[str, Any]:
+def _trial_row(study: str, record: TrialRecord, run: str | None) -> dict[str, Any]:
     last = {metric_column(key): value for report in record.reports for key, value in report.metrics.items()}
     return {
         **record.facts,
@@ -294,7 +294,7 @@ def _trial_row(record: TrialRecord, run: str | None) -> dict[str, Any]:
         "duration_sec": None if record.started is None else record.ran_sec,
         "run_id": run,
         "key": record.key,
-        "command": replay_command(record),
+        "command": replay_command(study, record),
     }
 
 

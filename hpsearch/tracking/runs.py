@@ -129,8 +129,8 @@ def trial_name(record: TrialRecord) -> str:
     return " ".join([str(record.id), *words])[:120]
 
 
-def trial_tags(trail: Trail) -> dict[str, str]:
-    """Return a trial's tags: readable ones, and its record in full for `query`."""
+def trial_tags(study: str, trail: Trail) -> dict[str, str]:
+    """Return the tags of a study's trial: readable ones, and its record in full for `query`."""
     record = trail.fold.record()
     readable = {
         **{name(key): short(value) for key, value in record.facts.items()},
@@ -140,7 +140,7 @@ def trial_tags(trail: Trail) -> dict[str, str]:
         "fold": str(record.id.fold),
         "attempts": str(record.attempts),
         "key": record.key,
-        "replay": replay_command(record),
+        "replay": replay_command(study, record),
     }
     if record.reason or record.attempts > 1:
         readable["reason"] = short(record.reason)

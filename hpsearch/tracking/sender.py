@@ -187,7 +187,8 @@ class TrialRuns:
         if all(event["event"] == "report" for event in events) and not trail.nonfinite:
             self._writer.log(run, metrics)
         else:
-            self._writer.log(run, [*metrics, *runs.score_metric(record)], tags=runs.trial_tags(trail))
+            tags = runs.trial_tags(self._study_run.study["name"], trail)
+            self._writer.log(run, [*metrics, *runs.score_metric(record)], tags=tags)
             self._describe(run, record, events)
 
     def recolour(self, final: bool) -> None:

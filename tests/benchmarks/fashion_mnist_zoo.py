@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from hpsearch import load_trials, run_trial
-from hpsearch.config.compose import quote
+from hpsearch.base import commands
 from hpsearch.statistics.intervals import mean_interval
 
 FOLDER = Path(__file__).resolve().parents[2] / "studies" / "fashion_mnist_zoo"
@@ -134,7 +134,7 @@ def overrides(row: Row, seed: int) -> list[str]:
 
 def command(row: Row, seed: int) -> str:
     """Return the command that trains one seed of a row."""
-    return quote(("python", "-m", "hpsearch", *overrides(row, seed)))
+    return commands.command(*overrides(row, seed))
 
 
 def trained(name: str, seed: int) -> dict[str, object]:

@@ -70,7 +70,7 @@ def asked(monkeypatch):
             ("lr_sweep/3/0",),
             {"overrides": ["launcher.threads=2"], "config_dirs": ["a"]},
         ),
-        ("report lr_sweep", "rebuild_report", ("lr_sweep",), {"config_dirs": []}),
+        ("report lr_sweep", "rebuild_report", ("lr_sweep", ()), {"config_dirs": []}),
         ("list", "list_studies", (), {}),
         ("sync", "sync", (None,), {"overrides": [], "config_dirs": []}),
         ("sync tracker.uri=x", "sync", (None,), {"overrides": ["tracker.uri=x"], "config_dirs": []}),

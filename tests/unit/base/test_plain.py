@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, list_of, put, quote, same, stable_hash
+from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, list_of, put, same, stable_hash
 
 LEAF = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-1, 1) | st.text("ab", max_size=2)
 TREES = st.recursive(
@@ -71,10 +71,6 @@ def test_hashes_see_values_only():
     one = {"a": {"b": 1, "c": [0.5]}, "d": None}
     assert stable_hash(one) == stable_hash({"d": None, "a": {"c": [0.5], "b": 1.0}}) == "e555c78f507f5890"
     assert len({stable_hash({"a": value}) for value in (1, 2, True, None, "1", [1], 1.5)}) == 7
-
-
-def test_quoting_is_the_shells():
-    assert quote(["optimizer.lr=0.1", "a=[1,2]", "b='x y'"]) == """optimizer.lr=0.1 'a=[1,2]' 'b='"'"'x y'"'"''"""
 
 
 def test_elements_of_lists_are_read_and_set_by_their_place():

@@ -108,7 +108,7 @@ def test_the_replay_command_is_one_shell_line(folder):
     record = Record(folder)
     made = fake.spec(folder, 0, **{"data.root": "/my data/$HOME"})
     record.spec(made, fake.TIME)
-    assert replay_command(record.trial(made.id)) == (
+    assert replay_command("lr_sweep", record.trial(made.id)) == (
         "python -m hpsearch +study=lr_sweep optimizer.lr=0.1 'data.root=/my data/$HOME' seed=0"
     )
 

@@ -134,7 +134,7 @@ def test_tags_hold_the_whole_record(tmp_path):
     path = tmp_path / "study" / "events" / "5-0-0.jsonl"
     trail = Trail()
     trail.take(read_lines(path)[0])
-    tags = runs.trial_tags(trail)
+    tags = runs.trial_tags("lr_sweep", trail)
     assert tags["state"] == "COMPLETE"
     assert tags["attempts"] == "2"
     assert tags["data.digest"] == "d1gest"

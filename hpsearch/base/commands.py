@@ -1,0 +1,38 @@
+"""Commands as they are printed: they name what is the user's own, so that a shell in the same folder runs them.
+
+A function of a script or a notebook is found by no shell: in place of a command stands a comment with the call that
+does the same from Python.
+"""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+LOCAL_MODULE = "hpsearch_given"
+"""Module of the functions that no other process can import."""
+
+
+def command(*words: str) -> str:
+    """Return words as a command line of ours."""
+    return shlex.join(["python", "-m", "hpsearch", *words])
+
+
+def own_words(words: Iterable[str]) -> tuple[str, ...]:
+    """Return the words of a command line that name a user's config folders and packages."""
+    kept, before = [], ""
+    for word in words:
+        if before == "--config-dir" or word.startswith("--config-dir") or word.lstrip("+").startswith("plugins="):
+            kept.append(word)
+        before = word
+    return tuple(kept)
+
+
+def local_function(config: Mapping[str, Any]) -> str | None:
+    """Return the name of the function of a script or a notebook that trains a configuration; None for another one."""
+    module, _, name = str(config.get("trainer", {}).get("_target_")).rpartition(".")
+    return name if module == LOCAL_MODULE else None
+
+
+def from_python(call: str) -> str:
+    """Return a call that stands in a command's place, as a shell passes over it."""
+    return f"# from Python: {call}"
