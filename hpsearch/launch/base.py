@@ -1,6 +1,6 @@
 """What the driver asks of every launcher."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -50,7 +50,8 @@ class Launcher(Protocol):
     every message until `decide` answers it. `retries` is how often whoever submits tries a trial again that was lost
     to an error of its own or to the death of its worker. `grace_sec` is how long a trial may take to obey before
     whoever told it to stop or to pause kills it. `detached` says whether trials go on while nobody polls, so that one
-    that hangs can be seen and killed.
+    that hangs can be seen and killed. `kept` are the running trials that go on even when the driver ends: the next
+    driver finds them running.
     """
 
     slots: int
@@ -58,6 +59,7 @@ class Launcher(Protocol):
     retries: int
     grace_sec: float
     detached: bool
+    kept: Collection[TrialId]
 
     def start(self, execute: Execute) -> None:
         """Start the workers; returns at once, they may still be importing."""

@@ -27,6 +27,7 @@ class InlineLauncher:
 
     slots = 1
     detached = False
+    kept: frozenset[TrialId] = frozenset()
 
     def __init__(
         self,

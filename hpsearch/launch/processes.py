@@ -57,6 +57,7 @@ class ProcessLauncher:
     """
 
     detached = True
+    kept: frozenset[TrialId] = frozenset()
 
     def __init__(
         self,

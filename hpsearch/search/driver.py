@@ -6,7 +6,8 @@ told is recorded first: the event files say how trials ended, so a driver that w
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -112,20 +113,46 @@ class Driver:
         Returns:
             How it ended.
         """
+        with interrupts() as self._interrupts, self.searching():
+            while self.step():
+                pass
+        return self.outcome(self._interrupts.count > 0 and (len(self._points) > 0 or not self.why_no_more_points))
+
+    @contextmanager
+    def searching(self) -> Iterator[None]:
+        """Search in the block, step by step; its time counts, and at its end everything is on the disk.
+
+        Yields:
+            Nothing. Trials that run when an error leaves the block were cut off.
+        """
         self._started_at = self._environment.clock()
-        with interrupts() as self._interrupts:
-            try:
-                while self._tick():
-                    pass
-            except BaseException:
-                self._pool.abandon()
-                raise
-            finally:
-                self._study.study.set_user_attr("seconds", self._elapsed_sec())
-                self._record.flush()
-                self._store.flush()
-        why = self._ending.why_no_more_points()
-        interrupted = self._interrupts.count > 0 and (len(self._points) > 0 or not why)
+        try:
+            yield
+        except BaseException:
+            self._pool.abandon()
+            raise
+        finally:
+            self._study.study.set_user_attr("seconds", self._elapsed_sec())
+            self.flush()
+
+    def flush(self) -> None:
+        """Wait until everything asked and told so far is on the disk."""
+        self._record.flush()
+        self._store.flush()
+
+    @property
+    def why_no_more_points(self) -> str:
+        """Why no further point is asked for, or the empty string."""
+        return self._ending.why_no_more_points()
+
+    @property
+    def points(self) -> OpenPoints:
+        """The points that were asked and not told yet."""
+        return self._points
+
+    def outcome(self, interrupted: bool) -> SearchOutcome:
+        """Return how the search stands, which was interrupted or not."""
+        why = self.why_no_more_points
         paused = Counter({TrialState.PAUSED: len(self._points.paused)})
         waiting = Counter({TrialState.WAITING: 0 if interrupted else self._points.unfinished})
         if paused.total() or waiting.total():
@@ -133,7 +160,7 @@ class Driver:
         counts = dict(self._results.counts + paused + waiting)
         return SearchOutcome(interrupted, counts, self._results.best, why, self._points.why_none_works())
 
-    def _tick(self) -> bool:
+    def step(self) -> bool:
         """Fill the slots, wait a little, handle what happened; return whether there is more to do."""
         self._take_requests()
         self._pause_or_fill_slots()

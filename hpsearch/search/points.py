@@ -228,7 +228,7 @@ class OpenPoints:
                 self._record.state(spec.id, TrialState.PAUSED, known.reports[-1].time, reason=known.reason)
             self._note_paused(point, self._recorded(spec, known, curve))
         else:
-            self.pool.add(replace(spec, attempt=known.attempts + 1), curve)
+            self.pool.go_on(spec, curve)
 
     def recall(self, frozen: FrozenTrial) -> int:
         """Count a point that was told; return of how many trials."""

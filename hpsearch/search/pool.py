@@ -89,6 +89,14 @@ class Pool:
         """Queue a trial; `curve` is what is on record of it."""
         self._queue[spec.id] = Live(spec, dict(curve or {}))
 
+    def go_on(self, spec: TrialSpec, curve: Mapping[int, float]) -> None:
+        """Take over a trial of an earlier driver: queue its next attempt, unless the one in `spec` still runs."""
+        if spec.id in self._launcher.kept:
+            self._running[spec.id] = Live(spec, dict(curve), epoch=max(curve, default=0))
+            self._watch.start(spec.id, 0.0)
+        else:
+            self.add(replace(spec, attempt=spec.attempt + 1), curve)
+
     @property
     def free(self) -> int:
         """Number of slots that neither a running nor a queued trial will take.
@@ -116,15 +124,19 @@ class Pool:
         room = 0 if self._why_paused else self._launcher.slots - len(self._running)
         slots = list(self._launcher.free())
         for trial in sorted(self._queue)[: min(room, len(slots))]:
-            live = self._queue.pop(trial)
             slot = self._slots.get(trial, slots[0])  # where it was paused its worker may still hold it
             slot = slot if slot in slots else slots[0]
             slots.remove(slot)
-            self._record.spec(live.spec, self._clock())
-            self._running[trial] = live
-            self._slots[trial] = slot
-            self._watch.start(trial, self._known(trial).ran_sec if live.spec.attempt > 1 else 0.0)
-            self._launcher.submit(slot, (live.spec,))
+            self.start(trial, slot)
+
+    def start(self, trial: TrialId, slot: int) -> None:
+        """Start a queued trial in a free slot."""
+        live = self._queue.pop(trial)
+        self._record.spec(live.spec, self._clock())
+        self._running[trial] = live
+        self._slots[trial] = slot
+        self._watch.start(trial, self._known(trial).ran_sec if live.spec.attempt > 1 else 0.0)
+        self._launcher.submit(slot, (live.spec,))
 
     @property
     def paused(self) -> bool:
@@ -178,9 +190,10 @@ class Pool:
         return Finished(live.spec, result, (math.nan,) * len(self._objective.each), live.curve, live.epoch)
 
     def abandon(self) -> None:
-        """Write down that the running trials were cut off; whoever resumes the study starts them again."""
+        """Write down which running trials were cut off; whoever resumes the study starts them again."""
         for live in self._running.values():
-            self._write(live, TrialResult(TrialState.WAITING, "interrupted"), float("nan"))
+            if live.spec.id not in self._launcher.kept:
+                self._write(live, TrialResult(TrialState.WAITING, "interrupted"), float("nan"))
         self._running.clear()
         self._record.flush(fsync=True)
 

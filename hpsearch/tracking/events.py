@@ -52,6 +52,7 @@ class TrialRecord:
             runs, until its last report.
         ended: when its state became final.
         ended_by: the limits that led to its newest state, by key; see `hpsearch.base.types.TrialResult`.
+        heard: when an attempt that runs was heard of last; None where none runs.
     """
 
     id: TrialId
@@ -73,6 +74,7 @@ class TrialRecord:
     ran_sec: float
     ended: float | None
     ended_by: Mapping[str, float] = field(default_factory=dict)
+    heard: float | None = None
 
     def curve(self, metric: str) -> dict[int, float]:
         """Return one metric by epoch."""
@@ -175,6 +177,7 @@ class TrialFold:
             ran_sec=round(self._ran_sec(), 3),
             ended=self.ended,
             ended_by=self.last.get("ended_by", {}),
+            heard=self.running[1] if self.running else None,
         )
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from contextlib import contextmanager
 from functools import partial
 
 import optuna
@@ -57,23 +58,29 @@ class Setup:
         self.launcher = None
 
     def run(self, script, kind=FakeLauncher, **launcher):
+        with self.driver(kind(script, **launcher)) as driver:
+            self.todo = driver.resume()
+            return driver.run()
+
+    @contextmanager
+    def driver(self, launcher):
         store = JournalStore().open(self.folder)
         name = present_study(store.storage, "s")
         study = open_study(store, name, self.pruner or optuna.pruners.NopPruner(), self.plan.objective)
         widened = study.user_attrs.get("space")
-        self.launcher = kind(script, **launcher)
+        self.launcher = launcher
         clock = itertools.count(1000.0, self.tick_sec)
-        record = Record(self.folder)
+        polls = lambda: float(getattr(launcher, "polls", 0))  # noqa: E731
+        self.record = record = Record(self.folder)
         driver = Driver(
             study=study, make_sampler=self.sampler, store=store, plan=self.plan, launcher=self.launcher, record=record,
             ranges=Ranges(Space.parse(widened) if widened else self.space, self.space, self.extension),
             make_spec=partial(make_spec, self.folder, self.config),
             
-            environment=Environment(self.observer, lambda: next(clock), timer=lambda: float(self.launcher.polls)),
+            environment=Environment(self.observer, lambda: next(clock), timer=polls),
         )  # fmt: skip
         try:
-            self.todo = driver.resume()
-            return driver.run()
+            yield driver
         finally:
             record.close()
             store.close()

@@ -22,6 +22,7 @@ class FakeLauncher:
         self.retries = 2
         self.grace_sec = 10.0
         self.detached = True
+        self.kept = frozenset()
         self.killed = []
         self.lockstep = lockstep
         self.running = {}
