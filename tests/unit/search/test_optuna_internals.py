@@ -86,9 +86,8 @@ def test_all_trials_are_seen_where_a_pruner_shows_a_part():
             seen.append((len(study.get_trials(deepcopy=False)), len(internals.all_trials(study))))
             return {}
 
-    study = optuna.create_study(
-        sampler=Looking(), pruner=HyperbandPruner(min_resource=1, max_resource=9, reduction_factor=3)
-    )
+    pruner = HyperbandPruner(min_resource=1, max_resource=9, reduction_factor=3)
+    study = optuna.create_study(study_name="s", sampler=Looking(), pruner=pruner)  # brackets are drawn by the name
     for _ in range(8):
         trial = study.ask({"x": FloatDistribution(0, 1)})
         trial.report(0.5, step=1)
