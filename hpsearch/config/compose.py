@@ -1,7 +1,7 @@
 """Hydra overrides in, one plain configuration out; and the same again, cheaply, for every point of a search."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -29,6 +29,7 @@ from hpsearch.config.words import (
     Words,
     covers,
     hydra_word,
+    keys_of,
     parse_word,
     sort_words,
     study_name,
@@ -125,6 +126,14 @@ class Composition:
         if key in origin.study_keys and origin.study_file:
             return shown(origin.study_file)
         return source_file(key, self.choices, self.config_dirs)
+
+    def idle_word(self, is_used: Callable[[str], bool]) -> str | None:
+        """Return the first word, as given, that sets a key of which nothing is made; None where there is none.
+
+        Args:
+            is_used: whether something is made of a dotted key, or of a group.
+        """
+        return next((text for text in self.words if not all(map(is_used, keys_of(text)))), None)
 
     def with_values(self, values: Mapping[str, Any]) -> "Composition":
         """Return the same with other values at existing dotted keys that are no part of a trial.

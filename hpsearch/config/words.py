@@ -15,6 +15,7 @@ from hpsearch.base.conditions import closing, is_conditional, normal_name, parts
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import SINGLE, UNNAMED
+from hpsearch.base.plain import flatten
 
 STUDY_KEYS = ("name", "question", "seeds", "restart", "grow")
 OF_EVERY_OPTION = frozenset({"sampler.first", "sampler.prior", "objective.limits", "extend.limits"})
@@ -125,6 +126,21 @@ def _study_option(word: Word) -> str:
     if not isinstance(word.value, str) or not word.value:
         raise ConfigError(f"{word.text}: must name one study (from {COMMAND_LINE})")
     return word.value
+
+
+def keys_of(text: str) -> list[str]:
+    """Return the keys that a word of a command line sets.
+
+    Args:
+        text: an override, or a word of the search space.
+
+    Returns:
+        Dotted keys, those of a table one by one, or the group; of a word of the space the name of its block.
+    """
+    if match := _SPACE_WORD.match(text):
+        return [match[1] or match[2]]
+    word = parse_word(text)
+    return [*flatten({word.key: word.value})] if isinstance(word.value, dict) else [word.key]
 
 
 def _space_word(text: str) -> tuple[str, str, str | None]:

@@ -125,7 +125,7 @@ class Driver:
         Yields:
             Nothing. Trials that run when an error leaves the block were cut off.
         """
-        self._started_at = self._environment.clock()
+        self._started_at = self._environment.timer()
         try:
             yield
         except BaseException:
@@ -166,7 +166,7 @@ class Driver:
         self._pause_or_fill_slots()
         self._write_points()
         self._pool.submit()
-        if load := self._environment.system(self._environment.clock()):
+        if load := self._environment.system(self._environment.timer()):
             self._record.study("system", self._environment.clock(), metrics=load)
         self._record.write()
         self._show()
@@ -185,11 +185,11 @@ class Driver:
         The disk learns of a point before its trials' ends, and of these before the point is told, so that a power cut
         leaves neither trials of unknown points nor, but for points younger than `SYNC_SEC`, a score without its curve.
         """
-        now = self._environment.clock()
-        if self._plan.seconds is not None and not 0 <= now - self._timed_at < TIME_SEC:
+        now = self._environment.timer()
+        if self._plan.seconds is not None and now - self._timed_at >= TIME_SEC:
             self._timed_at = now
             self._study.study.set_user_attr("seconds", self._elapsed_sec())
-        if 0 <= now - self._synced_at < SYNC_SEC:
+        if now - self._synced_at < SYNC_SEC:
             self._store.write()
             return
         self._synced_at = now
@@ -200,7 +200,7 @@ class Driver:
 
     def _elapsed_sec(self) -> float:
         """Return the time that drivers of this study have searched."""
-        return self._earlier_sec + (0.0 if self._started_at is None else self._environment.clock() - self._started_at)
+        return self._earlier_sec + (0.0 if self._started_at is None else self._environment.timer() - self._started_at)
 
     def _pause_or_fill_slots(self) -> None:
         """Start what there is to start, until the user asks to stop or the time is up."""
@@ -241,8 +241,8 @@ class Driver:
 
     def _take_requests(self) -> None:
         """Do what users ask for by hand, every now and then."""
-        now = self._environment.clock()
-        if 0 <= now - self._asked_at < REQUEST_SEC:
+        now = self._environment.timer()
+        if now - self._asked_at < REQUEST_SEC:
             return
         self._asked_at = now
         for request in requests.left(self._record.folder):
@@ -349,8 +349,8 @@ class Driver:
         return Counter(point for point, path in points if point < asked or read_trial(path) is not None)
 
     def _show(self) -> None:
-        now = self._environment.clock()
-        if self._pool.busy and 0 <= now - self._shown_at < SHOW_SEC:
+        now = self._environment.timer()
+        if self._pool.busy and now - self._shown_at < SHOW_SEC:
             return
         self._shown_at = now
         running = self._pool.running()

@@ -47,8 +47,8 @@ class Environment:
     Attributes:
         observer: shows progress.
         clock: seconds since the Unix epoch.
-        system: samples the load of the machine, at its own pace.
-        timer: monotonic seconds, for the limits of trials.
+        system: samples the load of the machine, at its own pace by the timer.
+        timer: monotonic seconds, for the limits of trials and of the search.
     """
 
     observer: Observer

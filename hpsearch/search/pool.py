@@ -278,6 +278,7 @@ class Pool:
         self._write(live, result, scores[0] if result.state is TrialState.COMPLETE else math.nan)
         if result.state is not TrialState.PAUSED:
             self._slots.pop(trial, None)
+            self._watch.forget(trial)
         return [Finished(live.spec, result, scores, live.curve, live.epoch)]
 
     def _end_overdue(self) -> None:

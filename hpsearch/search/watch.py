@@ -67,14 +67,24 @@ class Watch:
         self._step = STEP_SEC if detached else math.inf
         self._before: float | None = None
         self._times: dict[TrialId, _Times] = {}
+        self._trained: dict[TrialId, float] = {}
 
     def start(self, trial: TrialId, trained: float) -> None:
-        """Watch a trial that was given to a worker, after so many seconds of training in earlier attempts."""
-        self._times[trial] = _Times(trained)
+        """Watch a trial that was given to a worker.
+
+        Args:
+            trial: that begins, or goes on.
+            trained: seconds that it trained under earlier drivers; what it trained under this one is known.
+        """
+        self._times[trial] = _Times(self._trained.get(trial, trained))
 
     def end(self, trial: TrialId) -> None:
-        """Watch a trial no longer."""
-        del self._times[trial]
+        """Watch a trial no longer, until it goes on."""
+        self._trained[trial] = self._times.pop(trial).trained
+
+    def forget(self, trial: TrialId) -> None:
+        """Forget a trial that does not go on."""
+        self._trained.pop(trial, None)
 
     def advance(self, waiting: Collection[TrialId] = ()) -> None:
         """Count the time that has passed, for all but the trials that wait for an answer."""

@@ -14,10 +14,10 @@ import yaml
 from hpsearch.base.errors import ConfigError, StorageError, check_choice, check_int, nearest
 from hpsearch.base.types import TrialState
 from hpsearch.config.build import own_loop
-from hpsearch.config.compose import Composition, compose
+from hpsearch.config.compose import Composition
 from hpsearch.reports.curvature.numbers import TOLERANCES, Curvature, judge
 from hpsearch.study.folder import studies_folder
-from hpsearch.study.specs import WEIGHTS, find_source, find_trial, tracking_uri
+from hpsearch.study.specs import PLACE, WEIGHTS, compose_place, find_source, find_trial, tracking_uri
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.mlflow import add_to_run, run_of
@@ -110,9 +110,10 @@ def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[
         >>> outcome.found.parameters > 0
         True
     """
-    started = time.time()
+    started = time.monotonic()
     options = options_of([word for word in overrides if word.startswith(WORD)])
-    composition = compose([word for word in overrides if not word.startswith(WORD)], config_dirs)
+    others = [word for word in overrides if not word.startswith(WORD)]
+    composition = compose_place("curvature", others, config_dirs, PLACE)
     uri = tracking_uri(composition)
     study, logged = find_trial(run, uri)
     name = f"{study}/{logged.id}"
@@ -124,7 +125,7 @@ def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[
     facts = {"run": name, "weights": file.name, "epoch": measured["epoch"], "train_size": measured["train_size"]}
     files = _write(folder, found, measured, facts, options)
     notes = _track(composition, study, logged, run, found, files)
-    return CurvatureOutcome(**facts, found=found, files=files, elapsed_sec=time.time() - started, notes=notes)
+    return CurvatureOutcome(**facts, found=found, files=files, elapsed_sec=time.monotonic() - started, notes=notes)
 
 
 def options_of(words: Sequence[str]) -> Options:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from hpsearch.base.errors import BusyError, ConfigError
 from hpsearch.base.types import StudySummary
-from hpsearch.config.compose import compose
 from hpsearch.study.folder import folder_lock, studies_folder, study_folder
 from hpsearch.study.run_stages import stage_views
 from hpsearch.study.search import write_search_report
+from hpsearch.study.specs import STORE, compose_place
 from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of
 from hpsearch.tracking.mlflow import sync as send
 from hpsearch.tracking.query import studies
@@ -36,7 +36,7 @@ def rebuild_report(name: str, words: Sequence[str] = (), *, config_dirs: Sequenc
         from hpsearch.reports.recipe.page import write_notebook
 
         study = {"name": table.name, **table.study}
-        views = stage_views(study, compose(words, config_dirs).config["plugins"])
+        views = stage_views(study, compose_place("report", words, config_dirs, ["plugins"]).config["plugins"])
         return write_notebook(study, views, table.study.get("state", {}).get("replay"), folder)
     return write_search_report(table, folder)
 
@@ -92,7 +92,7 @@ def sync(
     Raises:
         BusyError: the named study is running. A store that cannot be reached raises a `StorageError`.
     """
-    tracker = compose(overrides, config_dirs).config["tracker"]
+    tracker = compose_place("sync", overrides, config_dirs, STORE).config["tracker"]
     sent: dict[str, int] = {}
     for folder in [study_folder(name)] if name else [summary.folder for summary in list_studies()]:
         try:
@@ -124,5 +124,5 @@ def open_ui(
     """
     from hpsearch.tracking.ui import serve
 
-    tracker = compose(overrides, config_dirs).config["tracker"]
+    tracker = compose_place("ui", overrides, config_dirs, STORE).config["tracker"]
     return serve(tracker.get("uri"), tracker.get("artifacts"), port=port, study=name)

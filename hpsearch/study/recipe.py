@@ -15,7 +15,7 @@ from hpsearch.base.words import count
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.config.groups import describe_groups
-from hpsearch.config.words import COMMAND_LINE, sort_words
+from hpsearch.config.words import COMMAND_LINE
 from hpsearch.launch.base import Launcher
 from hpsearch.reports.ablation.arms import with_arms
 from hpsearch.reports.ablation.numbers import Ablation, ablation_of
@@ -177,7 +177,7 @@ def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
     Returns:
         What was found.
     """
-    began = time.time()
+    began = time.monotonic()
     stages, factorial = _plan(composition)
     with StudySession(composition, observer) as session:
         if session.is_new:
@@ -240,7 +240,7 @@ def _conclude(
         replay_command=replay,
         report=None,
         ui_command=session.tracker.hint(),
-        elapsed_sec=time.time() - began,
+        elapsed_sec=time.monotonic() - began,
         notes=notes,
     )
 
@@ -329,12 +329,11 @@ def _check_words(composition: Composition, *, ablates: bool) -> None:
         if ablates
         else "stages.coarse.points, stages.coarse.epochs, stages.coarse.sampler and the same of stages.fine"
     )
-    for word in sort_words(composition.words).hydra:
-        if word.key.partition(".")[0] in SET_BY_STAGES and word.key not in OF_EVERY_SEARCH:
-            raise ConfigError(
-                f"{word.text}: every stage brings its own sampler, pruner and budget; see {instead} "
-                f"(from {COMMAND_LINE})"
-            )
+    word = composition.idle_word(lambda key: key.partition(".")[0] not in SET_BY_STAGES or key in OF_EVERY_SEARCH)
+    if word is not None:
+        raise ConfigError(
+            f"{word}: every stage brings its own sampler, pruner and budget; see {instead} (from {COMMAND_LINE})"
+        )
 
 
 def _look(composition: Composition, launcher: Launcher) -> None:

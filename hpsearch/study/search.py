@@ -99,7 +99,7 @@ def run_one_search(
     Returns:
         The result, and the trials that it is read from.
     """
-    began = time.time()
+    began = time.monotonic()
     search = plan_search(composition, tests=within is not None)
     store: Store = build("storage", composition.config["storage"], composition.config["plugins"])
     with StudySession(composition, observer, launcher, restart=not store.persistent) as session:
@@ -153,7 +153,7 @@ def _conclude(
         check_command=None if best is None else check_command(session.folder.name, best),
         report=report,
         ui_command=session.tracker.hint(),
-        elapsed_sec=time.time() - began,
+        elapsed_sec=time.monotonic() - began,
         ended=outcome.why,
         interrupted=outcome.interrupted,
         already_complete=not trained,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, StorageError
-from hpsearch.base.keys import SINGLE
+from hpsearch.base.keys import SEARCH_KEYS, SILENT_SECONDS, SINGLE, TRIAL_SECONDS
 from hpsearch.base.types import (
     Decision,
     Objective,
@@ -31,12 +31,15 @@ from hpsearch.search.pool import Decide, Pool
 from hpsearch.search.watch import UNLIMITED, TimeLimits
 from hpsearch.study.plan import time_limits
 from hpsearch.study.session import Silent, StudySession
-from hpsearch.study.specs import find_source, find_trial, spec_of, tracking_uri
+from hpsearch.study.specs import PLACE, compose_place, find_source, find_trial, spec_of, tracking_uri
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.events import TrialRecord, check_command, read_trial, read_trials, replay_command
 from hpsearch.tracking.record import Record
 
 POLL_SEC = 0.2
+OF_A_SEARCH = SEARCH_KEYS - {"launcher", "tracker"}
+OF_EVERY_TRIAL = (TRIAL_SECONDS, SILENT_SECONDS)
+"""Keys of a search that hold for a single trial as well."""
 MEASURED = ("_sec", "_per_sec", "_mib")
 """Endings of metrics that measure the machine and not the trial."""
 
@@ -132,13 +135,14 @@ def run_trial(
         >>> print(outcome.run, outcome.state)
         single/0/0 COMPLETE
     """
-    started, observer = time.time(), observer or Silent()
+    started, observer = time.monotonic(), observer or Silent()
     composition = compose(overrides, config_dirs)
     if composition.study_option is not None or composition.space:
         raise ConfigError("a single trial has no study and no search space; use run_study")
     if composition.config["stages"]:
         names = ", ".join(composition.config["stages"])
         raise ConfigError(f"stage = {names}: a single trial has no stages; add +study=recipe (from {COMMAND_LINE})")
+    _check_words(composition)
     filled = composition.trial({}, composition.config["seed"], composition.config["fold"])
     with StudySession(composition, observer) as session:
         session.check({"": filled.config})
@@ -167,9 +171,19 @@ def run_trial(
         replay_command=replay_command(SINGLE, spec),
         check_command=check_command(SINGLE, spec),
         ui_command=ui_command,
-        elapsed_sec=time.time() - started,
+        elapsed_sec=time.monotonic() - started,
         notes=notes,
     )
+
+
+def _check_words(composition: Composition) -> None:
+    """Refuse the words of a search, which would change nothing of a single trial."""
+    word = composition.idle_word(lambda key: key.partition(".")[0] not in OF_A_SEARCH or key in OF_EVERY_TRIAL)
+    if word is not None:
+        raise ConfigError(
+            f"{word}: says how to search, and of all that a single trial has {' and '.join(OF_EVERY_TRIAL)} alone; "
+            f"leave it out, or add +study=search (from {COMMAND_LINE})"
+        )
 
 
 def _spec_in(folder: Path, composition: Composition, filled: TrialConfig) -> tuple[TrialSpec, TrialRecord | None]:
@@ -200,7 +214,7 @@ def _train(
     if logged is not None and logged.state.finished:
         record.again(spec.id, time.time())
     pool.add(spec, logged.curve(objective.metric) if logged else None)
-    started = time.time()
+    started = time.monotonic()
     with interrupts() as asked:
         try:
             while pool.busy or not asked.count:
@@ -208,7 +222,7 @@ def _train(
                     pool.interrupt()
                 pool.submit()
                 record.flush()
-                observer.update(_progress(spec.study, pool, time.time() - started, objective.metric))
+                observer.update(_progress(spec.study, pool, time.monotonic() - started, objective.metric))
                 if finished := pool.poll(POLL_SEC):
                     return finished[0]
         except BaseException:
@@ -243,7 +257,7 @@ def replay(
     Raises:
         StorageError: there is no such trial, or nothing of it is on record.
     """
-    observer, composition = observer or Silent(), compose(overrides, config_dirs)
+    observer, composition = observer or Silent(), compose_place("replay", overrides, config_dirs, PLACE)
     study, logged = find_trial(run, tracking_uri(composition))
     if not logged.reports and not logged.state.finished:
         raise StorageError(f"trial {study}/{logged.id} has nothing on record to compare with")

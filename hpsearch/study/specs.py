@@ -2,17 +2,21 @@
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hpsearch.base.errors import ConfigError, HpsearchError, StorageError
 from hpsearch.base.types import TrialId, TrialSpec
-from hpsearch.config.compose import Composition, TrialConfig
+from hpsearch.config.compose import Composition, TrialConfig, compose
+from hpsearch.config.words import COMMAND_LINE
 from hpsearch.study.folder import study_folder
 from hpsearch.tracking.events import TrialRecord, read_trial
 from hpsearch.tracking.query import download, find_run
 
+STORE = ("tracker", "plugins")
+PLACE = ("launcher", *STORE)
+"""Parts of a configuration that say where something is written down, and where it runs."""
 WEIGHTS = "best.safetensors"
 """The artifact of a trial that holds its best weights."""
 
@@ -38,6 +42,30 @@ def spec_of(
         folder=str(folder / "trials" / trial.stem),
         source=find_source(filled.config, tracking_uri(composition)),
     )
+
+
+def compose_place(
+    command: str, overrides: Sequence[str], config_dirs: Sequence[str | Path], parts: Sequence[str]
+) -> Composition:
+    """Compose where a command runs and where it looks, of a command that trains no configuration of its own.
+
+    Args:
+        command: its name.
+        overrides: as on its command line.
+        config_dirs: folders with configuration of the user's own.
+        parts: root keys that its words may be of.
+
+    Returns:
+        The composition.
+
+    Raises:
+        ConfigError: a word is of another part.
+    """
+    composition = compose(overrides, config_dirs)
+    word = composition.idle_word(lambda key: key.partition(".")[0] in parts)
+    if word is not None:
+        raise ConfigError(f"{word}: `{command}` takes words of {', '.join(parts)} alone (from {COMMAND_LINE})")
+    return composition
 
 
 def tracking_uri(composition: Composition) -> str | None:

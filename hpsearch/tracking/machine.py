@@ -105,7 +105,7 @@ class SystemSampler:
         """Return the load now; network and disk count from the start of the driver.
 
         Args:
-            now: seconds since the Unix epoch.
+            now: monotonic seconds.
 
         Returns:
             ``system/...`` values by name, or None when the last sample is younger than `every_sec`.

@@ -166,6 +166,28 @@ WORDS = {
     "unknown scheme of a tracking store": ([STUDY, INLINE, "tracker.uri=ftp://somewhere"], ["ftp://somewhere"]),
     "no such command": (["reprot"], ["reprot", "did you mean 'report'"]),
     "no such study to report": (["report", "lr_sweep"], ["lr_sweep"]),
+    "a search's budget for a single trial": (
+        ["budget.seconds=5", "optimizer.lr=.1"],
+        ["budget.seconds=5", "budget.trial_seconds", "+study=search"],
+    ),
+    "a search's budget among a trial's": (["budget={trial_seconds: 5, points: 3}"], ["budget={", "+study=search"]),
+    "a sampler for a single trial": (["sampler=tpe"], ["sampler=tpe", "+study=search"]),
+    "seeds of a study for a single trial": (["study.seeds=3"], ["study.seeds=3", "+study=search"]),
+    "a budget for a recipe, as a table": (["+study=recipe", "budget={seconds: 5}"], ["budget={", "every stage brings"]),
+    "another rate for a replay": (
+        ["replay", "single/0/0", "optimizer.lr=1"],
+        ["optimizer.lr=1", "launcher, tracker, plugins alone"],
+    ),
+    "a study for a curvature": (
+        ["curvature", "single/0/0", "+study=search"],
+        ["+study=search", "launcher, tracker, plugins alone"],
+    ),
+    "a space for a sync": (
+        ["sync", "space.optimizer.lr=choice(1)"],
+        ["space.optimizer.lr=choice(1)", "tracker, plugins alone"],
+    ),
+    "a rate for a report": (["report", "lr_sweep", "optimizer.lr=1"], ["optimizer.lr=1"]),
+    "a launcher for the ui": (["ui", "launcher=inline"], ["launcher=inline", "tracker, plugins alone"]),
     "no such trial to replay": (["replay", "lr_sweep/1/0"], ["lr_sweep"]),
     "not a run": (["replay", "what?"], ["what?"]),
     "multirun": (["-m", "optimizer.lr=0.1,0.2"], ["+study="]),

@@ -48,6 +48,27 @@ def test_a_trial_has_had_its_time_after_training_so_long_over_all_attempts():
     assert list(watch.overdue()) == [(ONE, TRIAL_SECONDS)]
 
 
+def test_what_a_trial_has_trained_is_known_when_it_goes_on_whatever_its_record_says():
+    watch, passes, _ = watching(trial_seconds=30)
+    watch.start(ONE, 0.0)
+    watch.heard(ONE)
+    passes(20)
+    watch.end(ONE)
+    passes(500)
+    watch.start(ONE, 3600.0)
+    watch.heard(ONE)
+    passes(9)
+    assert list(watch.overdue()) == []
+    passes(1)
+    assert list(watch.overdue()) == [(ONE, TRIAL_SECONDS)]
+    watch.end(ONE)
+    watch.forget(ONE)
+    watch.start(ONE, 29.0)
+    watch.heard(ONE)
+    passes(1)
+    assert list(watch.overdue()) == [(ONE, TRIAL_SECONDS)]
+
+
 def test_a_trial_is_silent_since_its_last_message():
     watch, passes, _ = watching(silent_seconds=10, trial_seconds=1000)
     watch.start(ONE, 0.0)
