@@ -82,6 +82,7 @@ class AskTell:
         self._widened_at = int(study.user_attrs.get(WIDENED_AT, 0))
         self._unproven = [Widening.of(fields) for fields in study.user_attrs.get(UNPROVEN, ())]
         self._fixed_ends = [tuple(each) for each in study.user_attrs.get(FIXED_ENDS, ())]
+        self._widens_nothing: Mapping[str, Any] | None = None
 
     def reseed(self) -> None:
         """Give the study a sampler that is seeded for the points it holds."""
@@ -198,12 +199,16 @@ class AskTell:
             What was widened; if anything, then open points are to be opened again and the sampler is to be seeded.
         """
         extension = self._ranges.extension
-        if self._queue is not None or extension is None or self.asked - self._widened_at < extension.after:
+        if self._queue is not None or extension is None or best == self._widens_nothing:
+            return []
+        if self.asked - self._widened_at < extension.after:
             return []
         found = extension.widenings(self.space, self._ranges, best)
         widenings = [each for each in found if (each.name, each.side) not in self._fixed_ends]
         if widenings:
             self._search_in(widened(self.space, widenings), [*self._unproven, *widenings])
+        else:
+            self._widens_nothing = dict(best)
         return widenings
 
     def take_back(self) -> list[Widening]:

@@ -15,10 +15,9 @@ from hpsearch.base.types import Widening
 from hpsearch.search.optuna_internals import is_inside, storage_of, without_cma_state, without_constraints
 from hpsearch.search.parameter import Parameter
 from hpsearch.search.prior import PriorPoint
+from hpsearch.search.reach import EDGE, Scale, furthest_allowed
 from hpsearch.search.space import Space
 
-EDGE = 0.1
-"""A best value in the outer tenth of its range lies at an edge."""
 SPACE = "space"
 """User attribute of an Optuna study: the ranges it searches. Without it the study was not copied to its end."""
 FEWEST_BEYOND = 3
@@ -74,34 +73,34 @@ class Extension:
 
         Returns:
             A widening per side at which the best value lies: a decade on a logarithmic scale, else half of the
-            range; never past the limits, across zero or to a value that the key cannot take.
+            range; never past the limits or across zero, and where the key cannot take that value up to what it can
+            take, see `furthest_allowed`.
         """
         active = set(space.flat(best))
         first = {parameter.name: parameter for parameter in ranges.first.parameters}
         found = []
         for parameter in space.parameters:
             if self.edges and _is_range(parameter) and parameter.name in active:
-                widening = self._widening(parameter, first[parameter.name], best)
-                if widening and self._may_widen(widening, ranges, best):
-                    found.append(widening)
+                side = _side(parameter, best[parameter.key])
+                if side and (self._is_asked(parameter.key) or parameter.key in ranges.ruled(best)):
+                    found += self._widening(parameter, first[parameter.name], side, ranges, best)
         return found
 
-    def _may_widen(self, widening: Widening, ranges: "Ranges", best: Mapping[str, Any]) -> bool:
-        end = widening.new[0] if widening.side == "low" else widening.new[1]
-        asked = self.edges is True or widening.key in self.limits
-        return (asked or widening.key in ranges.ruled(best)) and ranges.allowed({**best, widening.key: end})
+    def _is_asked(self, key: str) -> bool:
+        return self.edges is True or key in self.limits
 
-    def _widening(self, parameter: Parameter, original: Parameter, best: Mapping[str, Any]) -> Widening | None:
-        (low, high), value = ends_of(parameter), best[parameter.key]
-        place = _place(parameter, value)
-        if EDGE <= place <= 1 - EDGE:
-            return None
-        side = "low" if place < EDGE else "high"
-        end = self._end(parameter, original, side)
-        if end == (low if side == "low" else high):
-            return None
+    def _widening(
+        self, parameter: Parameter, original: Parameter, side: str, ranges: "Ranges", best: Mapping[str, Any]
+    ) -> list[Widening]:
+        """Return the widening of a side, none where it stays."""
+        key, (low, high) = parameter.key, ends_of(parameter)
+        wanted = self._end(parameter, original, side)
+        place = 0 if side == "low" else 1
+        scale = Scale(is_log(parameter), isinstance(parameter.distribution, IntDistribution))
+        allowed = lambda value: ranges.allowed({**best, key: value})  # noqa: E731
+        end = furthest_allowed(ends_of(parameter)[place], wanted, ends_of(original)[place], scale, allowed)
         new = (end, high) if side == "low" else (low, end)
-        return Widening(parameter.name, parameter.key, side, (low, high), new, value)
+        return [] if new == (low, high) else [Widening(parameter.name, key, side, (low, high), new, best[key])]
 
     def _end(self, parameter: Parameter, original: Parameter, side: str) -> float:
         """Return where a side lies after one more widening, or where it is when it may not move."""
@@ -324,12 +323,16 @@ def ends_of(parameter: Parameter) -> tuple[float, float]:
     return distribution.low, distribution.high
 
 
+def _side(parameter: Parameter, value: float) -> str:
+    """Return the side of a range at which a value lies, empty for neither."""
+    place = _place(parameter, value)
+    return "low" if place < EDGE else "high" if place > 1 - EDGE else ""
+
+
 def _place(parameter: Parameter, value: float) -> float:
     """Return where a value lies between the low end (0) and the high end (1) of its range, on its own scale."""
     low, high = ends_of(parameter)
-    if is_log(parameter):
-        return math.log(value / low) / math.log(high / low) if high > low else 0.5
-    return (value - low) / (high - low) if high > low else 0.5
+    return Scale(is_log(parameter)).share(low, high, value) if high > low else 0.5
 
 
 def _or(value: float | None, otherwise: float) -> float:

@@ -1,5 +1,6 @@
 """Limits of a search: what is beyond them is not compared, and samplers stay away from it."""
 
+import math
 import warnings
 
 import optuna
@@ -132,3 +133,23 @@ def test_a_function_that_never_reports_what_is_limited_is_refused(tmp_path, monk
     assert words.number(outcome.best.mean) in outcome.answer
     with pytest.raises(ConfigError, match=r"objective\.limits\.latency = 10: no report has 'latency', did you"):
         hpsearch.run_search(train, **given, name="other", limits={"latency": 10})
+
+
+def test_a_limit_of_an_own_function_is_one_of_last_values_may_be_negative_and_excludes_nan(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def train(x):
+        for memory in (9.0, 1.0 + x):
+            yield {"valid/acc": x, "memory": memory, "loss": -10 * x, "odd": math.nan if x == 1 else 0.0}
+
+    given = {"space": {"x": "choice(0.0, 0.4, 0.6, 1.0, 4.0)"}, "sampler": "grid", "pruner": "none", "tracker": "none"}
+    limits = {"memory": 4, "loss": -5, "odd": 0}
+    hpsearch.run_search(train, **given, limits=limits)
+    trials = hpsearch.load_trials("train")
+    assert dict(zip(trials["trainer.x"], trials["reason"], strict=True)) == {
+        0.0: "not compared: loss = 0 is not at most -5",
+        0.4: "not compared: loss = -4 is not at most -5",
+        0.6: "",
+        1.0: "not compared: odd = nan is not at most 0",
+        4.0: "not compared: memory = 5 is not at most 4",
+    }

@@ -102,14 +102,52 @@ def test_a_key_that_no_rule_limits_is_widened_only_where_the_user_asks():
     assert one(share, 0.9, rules=(), edges=True) == ("high", (0.0, 1.35))
     assert one(share, 0.9, rules=(), limits={"a.b": (None, 0.99)}) == ("high", (0.0, 0.99))
     assert one(share, 0.9, rules=(), limits={"a.b": (None, 0.99)}, edges=False) is None
-    assert one(share, 0.9, edges=True, allowed=lambda params: params["a.b"] < 1) is None
 
 
 def test_limits_and_what_a_key_cannot_take_hold_it():
     log = "tag(log, interval(1e-2, 1e-1))"
     assert one(log, 1e-1, limits={"a.b": (None, 0.5)}) == ("high", (1e-2, 0.5))
     assert one(log, 1e-2, limits={"a.b": (1e-2, None)}) is None
-    assert one(log, 1e-1, allowed=lambda params: params["a.b"] < 1) is None
+
+
+BELOW_1, ABOVE_0, UP_TO_100 = (
+    lambda params: params["a.b"] < 1,
+    lambda params: params["a.b"] > 0,
+    lambda params: params["a.b"] <= 100,
+)
+
+
+@pytest.mark.parametrize(
+    ("expression", "best", "allowed", "new"),
+    [
+        ("interval(0.0, 0.9)", 0.9, BELOW_1, (0.0, 0.99)),
+        ("interval(0.0, 0.6)", 0.6, BELOW_1, (0.0, 0.9)),
+        ("interval(0.1, 0.9)", 0.1, ABOVE_0, (0.01, 0.9)),
+        ("interval(2.0, 6.0)", 2.0, ABOVE_0, (0.2, 6.0)),
+        ("interval(20.0, 80.0)", 80.0, UP_TO_100, (20.0, 100.0)),
+        ("interval(20.0, 100.0)", 100.0, UP_TO_100, None),
+        ("int(interval(20, 80))", 80, UP_TO_100, (20, 100)),
+        ("int(interval(20, 80))", 80, lambda params: params["a.b"] < 100, (20, 99)),
+        ("int(interval(20, 100))", 100, UP_TO_100, None),
+        ("int(interval(8, 64))", 8, ABOVE_0, (1, 64)),
+        ("tag(log, int(interval(8, 64)))", 64, UP_TO_100, (8, 100)),
+        ("tag(log, interval(1e-2, 1e-1))", 1e-1, lambda params: params["a.b"] <= 0.25, (1e-2, 0.25)),
+        ("tag(log, interval(1e-2, 1e-1))", 1e-1, lambda params: params["a.b"] < 0.5, (1e-2, 0.1 * 5**0.9)),
+        ("tag(log, interval(1e-2, 1e-1))", 1e-2, lambda params: params["a.b"] >= 5e-3, (5e-3, 1e-1)),
+        ("interval(0.0, 0.9)", 0.9, lambda params: params["a.b"] <= 0.9, None),
+    ],
+)
+def test_a_step_beyond_what_the_key_can_take_goes_as_far_as_it_can(expression, best, allowed, new):
+    """Up to a limit that it may have; where the limit itself is excluded a tenth of the way is left."""
+    found = one(expression, best, allowed=allowed)
+    assert found is None if new is None else found[1] == pytest.approx(new, rel=1e-9)
+    assert one(expression, best, allowed=allowed, edges=False) is None
+
+
+def test_an_end_goes_to_a_limit_that_is_excluded_once():
+    assert one("interval(0.0, 0.9)", 0.9, "interval(0.0, 0.6)", allowed=BELOW_1) == ("high", (0.0, 0.96))
+    assert one("interval(0.0, 0.96)", 0.96, "interval(0.0, 0.6)", allowed=BELOW_1, times=9) is None
+    assert one("interval(0.0, 0.99)", 0.99, "interval(0.0, 0.9)", allowed=BELOW_1, times=9) is None
 
 
 def test_only_what_is_active_is_widened_and_the_rest_stays():

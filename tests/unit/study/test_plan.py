@@ -4,6 +4,7 @@ import pytest
 
 from hpsearch.base.errors import HpsearchError
 from hpsearch.config.compose import compose, describe_groups
+from hpsearch.search.extension import Extension, Ranges
 from hpsearch.study.plan import plan_search
 
 STUDY = ("+study=lr_sweep", "tracker=none")
@@ -65,6 +66,26 @@ def test_a_key_is_ruled_where_its_class_says_what_it_may_be():
     assert "model.hidden" not in ours
     mine = ("trainer=own", "trainer._target_=my_package.train", "plugins=[my_package]", "+trainer.dropout=0.5")
     assert "trainer.dropout" not in plan_search(compose([*STUDY, *mine])).ruled({"optimizer.lr": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("key", "expression", "best", "new"),
+    [
+        ("model.dropout", "interval(0, 0.9)", 0.9, (0.0, 0.99)),
+        ("optimizer.momentum", "interval(0.5, 0.9)", 0.9, (0.5, 0.99)),
+        ("optimizer.lr", "interval(0.1, 1)", 0.1, (0.01, 1.0)),
+        ("optimizer.weight_decay", "interval(0.1, 1)", 0.1, (0.0, 1.0)),
+        ("optimizer.lr", "tag(log, interval(0.1, 1))", 0.1, (0.01, 1.0)),
+        ("data.batch_size", "int(interval(8, 64))", 8, (1, 64)),
+        ("data.batch_size", "tag(log, int(interval(8, 64)))", 8, (1, 64)),
+    ],
+)
+def test_a_range_goes_as_far_as_its_class_allows(key, expression, best, new):
+    search = plan_search(compose([*STUDY, "model=mlp", "~space.optimizer.lr", f"space.{key}={expression}"]))
+    ranges = Ranges(search.space, allowed=search.allowed, ruled=search.ruled)
+    (widening,) = Extension(after=1).widenings(search.space, ranges, {key: best})
+    assert widening.new == pytest.approx(new)
+    assert all(search.allowed({key: end}) for end in widening.new)
 
 
 @pytest.mark.parametrize("sampler", sorted(describe_groups()["sampler"]))
