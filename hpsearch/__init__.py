@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from hpsearch.study.api import run_search as run_search
     from hpsearch.study.api import run_study as run_study
     from hpsearch.study.curvature import curvature as curvature
+    from hpsearch.study.reporting import Decision as Decision
+    from hpsearch.study.reporting import Stop as Stop
+    from hpsearch.study.reporting import checkpoint as checkpoint
+    from hpsearch.study.reporting import folder as folder
+    from hpsearch.study.reporting import params as params
+    from hpsearch.study.reporting import report as report
     from hpsearch.study.single import run_trial as run_trial
 
 _HOMES = {
@@ -26,14 +32,26 @@ _HOMES = {
     "draw": "hpsearch.study.api",
     "load_trials": "hpsearch.study.api",
     "load_curves": "hpsearch.study.api",
+    "report": "hpsearch.study.reporting",
+    "params": "hpsearch.study.reporting",
+    "folder": "hpsearch.study.reporting",
+    "checkpoint": "hpsearch.study.reporting",
+    "Stop": "hpsearch.study.reporting",
+    "Decision": "hpsearch.study.reporting",
 }
 __all__ = [
+    "Decision",
+    "Stop",
+    "checkpoint",
     "compare",
     "curvature",
     "draw",
+    "folder",
     "load_curves",
     "load_trials",
+    "params",
     "replay",
+    "report",
     "run_search",
     "run_study",
     "run_trial",

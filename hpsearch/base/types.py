@@ -148,6 +148,7 @@ class TrialResult:
         failed_at: type and line of the error that a FAILED attempt raised; empty where it raised none, as when its
             worker died.
         ended_by: the limits that ended it, by key of the configuration: in time, in seconds, or on points.
+        score: the objective's value, where the trial says it; None: what its curve gives.
     """
 
     state: TrialState
@@ -159,6 +160,7 @@ class TrialResult:
     time: float = 0.0
     failed_at: str = ""
     ended_by: Mapping[str, float] = field(default_factory=dict)
+    score: float | None = None
 
 
 Message: TypeAlias = Started | Report

@@ -8,7 +8,7 @@ one. What is nested in the arguments is held to the same.
 import inspect
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any, NoReturn, get_origin, get_type_hints
 
@@ -50,6 +50,20 @@ NESTED = (
 )
 """What may be built inside the arguments of another object."""
 
+MAPPINGS = (
+    "config",
+    "cfg",
+    "conf",
+    "params",
+    "parameters",
+    "hparams",
+    "hyperparameters",
+    "args",
+    "options",
+    "settings",
+)
+"""Names of the only argument of a function that takes all of its arguments as a mapping."""
+
 _TARGET, _PARTIAL, _ARGS = "_target_", "_partial_", "_args_"
 
 
@@ -84,17 +98,55 @@ def build(kind: str, config: Mapping[str, Any], plugins: Sequence[str] = (), /, 
 
 
 def own_loop(config: Mapping[str, Any], plugins: Sequence[str]) -> Callable[..., Any] | None:
-    """Return the training loop that a trainer's ``_target_`` names where it is a generator function of a plugin.
+    """Return the function that a trainer's ``_target_`` names where it is one of a plugin.
 
     Args:
         config: of the trainer.
         plugins: packages that ``_target_`` may name besides ours, torch and optuna.
 
     Returns:
-        The function, None where the target is a class. A target that may not be used raises a ConfigError.
+        The function, None where the target makes a trainer of ours. A target that may not be used raises a ConfigError.
     """
     target: Callable[..., Any] = _checked("trainer", config, (KINDS["trainer"],), plugins)
-    return target if _yields(target) else None
+    return target if _is_own_code(target) else None
+
+
+def bind_own(function: Callable[..., Any], config: Mapping[str, Any], offered: Mapping[str, Any]) -> Callable[[], Any]:
+    """Return a user's own function with its arguments, to be called without any; nothing of it runs yet.
+
+    Args:
+        function: what `own_loop` found.
+        config: of the whole trial.
+        offered: what the function is given where it has an argument of that name.
+
+    Returns:
+        The call. One that takes a single argument of a name such as ``config`` is given all of them as a mapping, and
+        one that takes no argument none: `hpsearch.params` has them.
+
+    Raises:
+        ConfigError: an argument that the function does not take or that is missing.
+    """
+    trainer = config["trainer"]
+    given = {name: value for name, value in trainer.items() if name not in (_TARGET, _PARTIAL)}
+    asked = platform.parameters(function)
+    extra = {name: value for name, value in offered.items() if name in asked}
+    if given and (len(asked) == 0 or _takes_a_mapping(asked, given)):
+        values = _instantiate({_TARGET: "builtins.dict", **given})()
+        return partial(function, values) if asked else function
+    shadowed = sorted(extra.keys() & given.keys())
+    if shadowed:
+        raise ConfigError(f"trainer.{shadowed[0]} = {given[shadowed[0]]!r}: is given at run time, take it out")
+    _check_arguments("trainer", function, trainer, tuple(extra), False)
+    return partial(_instantiate(trainer), **extra)
+
+
+def _takes_a_mapping(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Return whether a function takes one argument alone, for all of those by name."""
+    if len(parameters) != 1:
+        return False
+    ((name, only),) = parameters.items()
+    is_mapping = name in MAPPINGS or "dict" in str(only.annotation) or "Mapping" in str(only.annotation)
+    return only.kind in (only.POSITIONAL_ONLY, only.POSITIONAL_OR_KEYWORD) and is_mapping and name not in given
 
 
 def _instantiate(config: Mapping[str, Any]) -> Any:
@@ -147,7 +199,8 @@ def _permitted(shown: str, path: str, kinds: Sequence[str], packages: Sequence[s
     """Resolve a target, and refuse it unless what it resolves to may be built."""
     _check_package(shown, path, packages)
     target = _located(shown, path)
-    module, name = getattr(target, "__module__", None), getattr(target, "__qualname__", None)
+    home = _home(target)
+    module, name = getattr(home, "__module__", None), getattr(home, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str):
         raise ConfigError(f"{shown}: is no class")
     _check_package(shown, module, packages)
@@ -155,9 +208,9 @@ def _permitted(shown: str, path: str, kinds: Sequence[str], packages: Sequence[s
         fits = any(_fits(target, kind) for kind in kinds)
     else:
         ours = _within(module, ("hpsearch", *plugins)) and inspect.isfunction(target) and "." not in name
-        returned = _returned(target) if ours else None
+        returned = returned_by(target) if ours else None
         fits = isinstance(returned, type) and any(_fits(returned, kind) for kind in kinds)
-        fits = fits or (kinds == (KINDS["trainer"],) and _within(module, plugins) and _yields(target))
+        fits = fits or (kinds == (KINDS["trainer"],) and _within(module, plugins) and callable(target))
     if not fits:
         wanted = kinds[0] if len(kinds) == 1 else "something a configuration may build"
         raise ConfigError(f"{shown}: is not {wanted}, nor a function of yours that is annotated to return it")
@@ -174,18 +227,35 @@ def _within(path: str, packages: Sequence[str]) -> bool:
     return any(path == package or path.startswith(f"{package}.") for package in packages)
 
 
-def _returned(function: Any) -> Any:
+def returned_by(function: Any) -> Any:
+    """Return what a function is annotated to return, None where that is not known."""
     try:
         return get_type_hints(function).get("return")
     except (NameError, TypeError):
         return None
 
 
-def _yields(target: Any) -> bool:
+def _home(target: Any) -> Any:
+    """Return what says of which module a target is: of a partial its function, of a callable object its class."""
+    while isinstance(target, partial):
+        target = target.func
+    return type(target) if callable(target) and not hasattr(target, "__qualname__") else target
+
+
+def yields(target: Any) -> bool:
     """Return whether a function is a generator function, or annotated to return a generator."""
-    if isinstance(target, type):
-        return False
-    return inspect.isgeneratorfunction(target) or get_origin(_returned(target)) in (Generator, Iterator, Iterable)
+    target = inspect.unwrap(target)
+    while isinstance(target, partial):
+        target = target.func
+    if not (inspect.isroutine(target) or isinstance(target, type)):
+        target = type(target).__call__
+    return inspect.isgeneratorfunction(target) or get_origin(returned_by(target)) in (Generator, Iterator, Iterable)
+
+
+def _is_own_code(target: Any) -> bool:
+    """Return whether a trainer's target trains by itself: a function that is not annotated to return a trainer."""
+    returned = None if isinstance(target, type) else returned_by(target)
+    return not isinstance(target, type) and not (isinstance(returned, type) and _fits(returned, KINDS["trainer"]))
 
 
 def _located(shown: str, path: str) -> Any:

@@ -318,7 +318,8 @@ class Pool:
     def _scores(self, live: Live, result: TrialResult) -> tuple[float, ...]:
         """Return what a trial's curves are worth, one number per objective."""
         known = self._known(live.spec.id) if self._objective.others else None
-        return (self._objective.score(live.curve), *further_scores(self._objective, known, result.facts))
+        score = self._objective.score(live.curve) if result.score is None else result.score
+        return (score, *further_scores(self._objective, known, result.facts))
 
     def _known(self, trial: TrialId) -> TrialRecord:
         known = self._record.trial(trial)

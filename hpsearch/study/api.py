@@ -1,6 +1,5 @@
 """Studies from Python: run one, search the arguments of a function, read one as tables, draw it, compare two."""
 
-import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -16,7 +15,7 @@ from hpsearch.base.grammar import value_text
 from hpsearch.base.types import Objective, Observer
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import checked_folders, read_plugins
-from hpsearch.study.arguments import arguments_of, check_lists, check_tables, expression_of
+from hpsearch.study.arguments import arguments_of, as_function, check_lists, check_tables, expression_of
 from hpsearch.study.recipe import RecipeOutcome, run_recipe
 from hpsearch.study.run_stages import stage_views
 from hpsearch.study.search import StudyOutcome, run_one_search
@@ -86,11 +85,12 @@ def run_search(
     overrides: Sequence[str] = (),
     observer: Observer | None = None,
 ) -> StudyOutcome:
-    """Search the arguments of a function that trains and yields what it measures.
+    """Search the arguments of a function that trains.
 
     The function is called with the hyperparameters by name (None for one that is not active) and, where it has
-    arguments of these names, with ``seed``, ``fold`` and ``folder`` (a folder of this trial's own). After each epoch it
-    yields a mapping of metrics, such as ``{"valid/acc": 0.9}``. A pruner may stop it there, or pause it and go on
+    arguments of these names, with ``seed``, ``fold`` and ``folder`` (a folder of this trial's own). It returns its
+    score, or a mapping of metrics such as ``{"valid/acc": 0.9}``, and may call `hpsearch.report` after each epoch; or
+    it is a generator that yields such a mapping after each epoch. A pruner may stop it there, or pause it and go on
     later; a process keeps 32 paused ones, and an older one that goes on after all starts again. The same call in the
     same folder is the same study, and goes on where it was.
 
@@ -98,7 +98,7 @@ def run_search(
     in this process.
 
     Args:
-        trial_fn: a generator function.
+        trial_fn: a function; a partial, a bound method or an object that can be called.
         space: Hydra sweep expressions by argument: ``{"lr": "tag(log, interval(1e-4, 1))", "width": "choice(8, 64)"}``;
             a list of values of Python is the choice of them: ``{"act": ["relu", None], "shape": [[8, 8], [64]]}``. A
             conditional one is named with its condition, ``{"kind=tree/depth": "int(interval(1, 9))"}``, or stands in
@@ -146,6 +146,7 @@ def run_search(
     if not space:
         raise SpaceError("space = {}: nothing to search; give an expression for at least one argument")
     searched = {name: expression_of(name, given) for name, given in flat_entries(space)}
+    trial_fn = as_function(trial_fn)
     path, is_local = _importable(trial_fn)
     wanted = objective if isinstance(objective, Objective) else Objective(objective, direction, limits=limits or {})
     budget = {"points": points, "patience": patience, "epochs": epochs, "seconds": seconds, "target": target}
@@ -194,7 +195,7 @@ def replay(
         >>> replay("single/0/0", overrides=["launcher=inline"]).same
         True
     """
-    words = [] if trial_fn is None else _words_of(*_importable(trial_fn))
+    words = [] if trial_fn is None else _words_of(*_importable(as_function(trial_fn)))
     return train_again(run, overrides=[*words, *overrides], config_dirs=config_dirs, observer=observer)
 
 
@@ -322,10 +323,7 @@ def _words_of(path: str, is_local: bool) -> list[str]:
 
 def _importable(function: Callable[..., Iterable[Any]]) -> tuple[str, bool]:
     """Return the dotted path of a function, and whether only this process can import it."""
-    name = getattr(function, "__name__", "")
-    if not inspect.isgeneratorfunction(function):
-        raise ConfigError(f"trial_fn = {function!r}: must be a generator function, which yields metrics by name")
-    module = function.__module__
+    name, module = function.__name__, function.__module__
     importable = module != "__main__" and "." not in function.__qualname__ and name.isidentifier()
     if importable and getattr(import_module(module), name, None) is function and _in_a_file(module):
         return f"{module}.{name}", False

@@ -1,6 +1,8 @@
 """The arguments of a user's function: values as Python has them in, and the best setting out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial, update_wrapper
+from types import FunctionType
 from typing import Any
 
 from hpsearch.base.conditions import WHERE, split_name, where_parts, where_text
@@ -10,6 +12,36 @@ from hpsearch.base.grammar import value_text
 
 PREFIX = "trainer."
 """Before the names of arguments in a configuration."""
+
+
+def as_function(given: Any) -> Callable[..., Any]:
+    """Return a function for what can be called like one: a partial, a bound method, an object.
+
+    Args:
+        given: a function, or one of these.
+
+    Returns:
+        The function itself, or one that does the same and has its name.
+
+    Raises:
+        ConfigError: it is a class, or cannot be called.
+    """
+    if isinstance(given, FunctionType):
+        return given
+    if isinstance(given, type) or not callable(given):
+        raise ConfigError(
+            f"trial_fn = {given!r}: must be a function, which returns, reports or yields what it measured"
+        )
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return given(*args, **kwargs)
+
+    named = given
+    while isinstance(named, partial):
+        named = named.func
+    update_wrapper(function, given, updated=())
+    function.__name__ = function.__qualname__ = getattr(named, "__name__", type(named).__name__)
+    return function
 
 
 def check_tables(**given: object) -> None:

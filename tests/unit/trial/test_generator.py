@@ -1,12 +1,14 @@
 """A user's generator run as a trial."""
 
 import math
+from pathlib import Path
 
 import pytest
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, Report, Started, TrialState
-from hpsearch.trial.generator import MOST_PAUSED, PausedLoops, UserLoop, _paused, run_loop
+from hpsearch.trial.generator import MOST_PAUSED, PausedLoops, _paused, run_loop
+from hpsearch.trial.own import OwnGenerator
 from hpsearch.trial.surroundings import Surroundings
 from tests.support.jobs import at, drive
 
@@ -18,7 +20,7 @@ def epochs(*scores):
 
 
 def loop(reports):
-    return UserLoop(reports, Surroundings(0))
+    return OwnGenerator(lambda: reports, {}, Path(), Surroundings(0))
 
 
 def test_reports_are_numbered_by_epoch_and_keep_their_step():
@@ -68,5 +70,5 @@ def test_a_whole_report_is_taken_as_it_is():
 
 
 def test_what_is_no_number_is_refused_in_one_line():
-    with pytest.raises(ConfigError, match=r"the training generator yielded 0\.9: it must yield numbers by name"):
+    with pytest.raises(ConfigError, match=r"the training generator yielded 0\.9: it must be numbers by name"):
         drive(run_loop(loop(iter([0.9])), METRIC, "folder"))

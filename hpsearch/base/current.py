@@ -1,0 +1,53 @@
+"""The trial that the present code runs in, for code that is not told of it: callbacks, modules far below a function."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from hpsearch.base.types import Decision
+
+
+class Stop(BaseException):
+    """Ends a function whose trial is to end, or to wait and go on later from its checkpoint.
+
+    It is no `Exception`, so that ``except Exception`` does not swallow it.
+    """
+
+
+class Searched(Protocol):
+    """A trial, to the code that it runs.
+
+    Attributes:
+        params: the arguments of its function.
+        folder: for files of its own.
+    """
+
+    params: Mapping[str, Any]
+    folder: Path
+
+    def report(self, metrics: Mapping[str, Any], epoch: int | None, step: int | None, raises: bool) -> Decision:
+        """Say what was measured, and learn how it goes on."""
+        ...
+
+    def checkpoint(self) -> Path | None:
+        """Return the newest checkpoint to go on from."""
+        ...
+
+
+_trials: list[Searched] = []
+
+
+@contextmanager
+def within(trial: Searched) -> Iterator[None]:
+    """Let what is called inside run in a trial."""
+    _trials.append(trial)
+    try:
+        yield
+    finally:
+        _trials.pop()
+
+
+def present() -> Searched | None:
+    """Return the trial that runs in this process, the innermost one; None outside any."""
+    return _trials[-1] if _trials else None

@@ -1,0 +1,239 @@
+"""A user's own code as a trial: a generator that yields what it measured, or a function that reports it."""
+
+import os
+import threading
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import copy_context
+from pathlib import Path
+from typing import Any
+
+from greenlet import getcurrent, greenlet
+
+from hpsearch.base import current
+from hpsearch.base.current import Stop
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.types import Decision, Report
+from hpsearch.trial.measured import EXAMPLE, number_of, numbers_of, report_of, whole
+from hpsearch.trial.surroundings import Surroundings
+
+
+class OwnCode(ABC):
+    """A user's code that trains, and how far it is: it is advanced from one report to the next.
+
+    Args:
+        params: the arguments of its function.
+        folder: of its trial.
+        surroundings: that it runs in.
+
+    Attributes:
+        epoch: its last one so far, None before the first.
+        score: the objective's value that it returned at its end, in place of those of its reports.
+        facts: what else it returned.
+        stopped: whether it ended itself by raising `Stop`.
+        ended: whether it is known to have no further report.
+    """
+
+    ended = False
+
+    def __init__(self, params: Mapping[str, Any], folder: Path, surroundings: Surroundings) -> None:
+        self.params, self.folder, self.surroundings = params, folder, surroundings
+        self.epoch: int | None = None
+        self.score: float | None = None
+        self.facts: dict[str, float] = {}
+        self.stopped = False
+
+    def advance(self) -> Report | None:
+        """Run it to its next report; None at its end."""
+        with current.within(self):
+            return self._advance()
+
+    def stop(self, decision: Decision) -> None:
+        """End it where it reported last, and let it clean up; what it raises meanwhile is printed, no more."""
+        with current.within(self):
+            try:
+                self._stop(decision)
+            except Exception:
+                traceback.print_exc()
+
+    def checkpoint(self) -> Path | None:
+        """Return the newest checkpoint to go on from."""
+        return None
+
+    @abstractmethod
+    def report(self, metrics: Mapping[str, Any], epoch: int | None, step: int | None, raises: bool) -> Decision:
+        """See `hpsearch.base.current.Searched`."""
+
+    @abstractmethod
+    def _advance(self) -> Report | None: ...
+
+    @abstractmethod
+    def _stop(self, decision: Decision) -> None: ...
+
+
+class OwnGenerator(OwnCode):
+    """A generator, which yields a mapping of metrics after each epoch, or whole `Report` records.
+
+    Args:
+        call: the function with its arguments.
+        params: as for all `OwnCode`.
+        folder: the same.
+        surroundings: the same.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[], Iterator[Mapping[str, Any] | Report]],
+        params: Mapping[str, Any],
+        folder: Path,
+        surroundings: Surroundings,
+    ) -> None:
+        super().__init__(params, folder, surroundings)
+        with current.within(self):
+            self._measured = surroundings.run(call)
+
+    def report(self, metrics: Mapping[str, Any], epoch: int | None, step: int | None, raises: bool) -> Decision:  # noqa: ARG002
+        """Refuse: a generator yields.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError("hpsearch.report: this trial's function is a generator: it must yield what it measured")
+
+    def _advance(self) -> Report | None:
+        try:
+            measured = self.surroundings.run(next, self._measured)
+        except StopIteration:
+            return None
+        if not isinstance(measured, Report):
+            measured = report_of(numbers_of(measured, "the training generator yielded"), (self.epoch or 0) + 1)
+        self.epoch = measured.epoch
+        return measured
+
+    def _stop(self, decision: Decision) -> None:  # noqa: ARG002 - it ends in the same way for all
+        close = getattr(self._measured, "close", None)
+        if close is not None:
+            self.surroundings.run(close)
+
+
+class OwnFunction(OwnCode):
+    """A plain function, which reports wherever it likes and returns its score.
+
+    It runs in a greenlet of the thread that advances it: a report switches to whoever advances it, and back. So signal
+    handlers, debuggers and whatever else asks for the main thread work, and a function that waits holds no thread.
+
+    Args:
+        call: the function with its arguments.
+        metric: the objective's, whose value a returned number is.
+        params: as for all `OwnCode`.
+        folder: the same.
+        surroundings: the same.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[], Any],
+        metric: str,
+        params: Mapping[str, Any],
+        folder: Path,
+        surroundings: Surroundings,
+    ) -> None:
+        super().__init__(params, folder, surroundings)
+        self._call, self._metric = call, metric
+        self._greenlet = greenlet(self._run)
+        self._greenlet.gr_context = copy_context()
+        self._place = (os.getpid(), threading.get_ident())
+        self._told = Decision.CONTINUE
+
+    def report(self, metrics: Mapping[str, Any], epoch: int | None, step: int | None, raises: bool) -> Decision:
+        """Switch to whoever advances this function, and come back with the decision.
+
+        Args:
+            metrics: by name.
+            epoch: after which they were measured; None: the next one.
+            step: updates so far; None: the epoch.
+            raises: whether a decision to end is raised.
+
+        Returns:
+            The decision; what is no report, and a place from which none is possible, raise a ConfigError.
+
+        Raises:
+            Stop: the trial is to end, or to wait, and `raises` says so.
+        """
+        self._check_place()
+        if self._told is Decision.CONTINUE:
+            self._greenlet.parent.switch(self._reported(metrics, epoch, step))
+        if self._told is not Decision.CONTINUE and raises:
+            raise Stop(f"hpsearch: {self._told} after epoch {self.epoch}")
+        return self._told
+
+    def _reported(self, metrics: Mapping[str, Any], epoch: int | None, step: int | None) -> Report:
+        values = numbers_of(metrics, "hpsearch.report was given")
+        at = (self.epoch or 0) + 1 if epoch is None else whole("epoch", epoch)
+        if self.epoch is not None and at <= self.epoch:
+            raise ConfigError(
+                f"hpsearch.report: epoch = {at}: epoch {self.epoch} was reported before; "
+                "report epochs in order, each once and with all that was measured"
+            )
+        report = report_of(values, at, None if step is None else whole("step", step))
+        self.epoch = at
+        return report
+
+    def _check_place(self) -> None:
+        """Refuse what is reported from where no switch is possible."""
+        process, thread = self._place
+        if os.getpid() != process:
+            raise ConfigError("hpsearch.report was called in a child process: call it in the process of the function")
+        if threading.get_ident() != thread or getcurrent() is not self._greenlet:
+            name = threading.current_thread().name
+            raise ConfigError(
+                f"hpsearch.report was called in thread '{name}': call it in the thread of the trial's function"
+            )
+
+    def _advance(self) -> Report | None:
+        if self._greenlet.dead:
+            return None
+        self._greenlet.parent = getcurrent()
+        report: Report | None = self.surroundings.run(self._greenlet.switch)
+        return report
+
+    def _stop(self, decision: Decision) -> None:
+        self._told = decision
+        if self._greenlet:  # has begun, and not ended
+            self._advance()
+
+    def _run(self) -> Report | None:
+        """Run the function; what it returns is a last report where there was none before."""
+        try:
+            returned = self._call()
+        except Stop:
+            self.stopped = True
+            return None
+        finally:
+            self.ended = True
+        if self._told is not Decision.CONTINUE:
+            return None
+        if self.epoch is not None and returned is None:
+            return None
+        values = self._returned(returned)
+        if self.epoch is None:
+            self.epoch = 1
+            return report_of(values, 1)
+        self.score = values.pop(self._metric, None)
+        self.facts = values
+        return None
+
+    def _returned(self, returned: Any) -> dict[str, float]:
+        """Return the metrics that a function returned: a number is the objective."""
+        if returned is None:
+            raise ConfigError(
+                f"the function returned None and reported nothing: return its {self._metric}, or call "
+                f"hpsearch.report({EXAMPLE}, epoch=epoch) after each epoch"
+            )
+        if not isinstance(returned, Mapping):
+            try:
+                return {self._metric: number_of(returned)}
+            except (TypeError, ValueError, RuntimeError):
+                pass
+        return numbers_of(returned, "the function returned")
