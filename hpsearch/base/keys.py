@@ -3,6 +3,9 @@
 SINGLE = "single"
 """Name of the folder and experiment of trials outside a study."""
 
+ARGS = "args"
+"""What a user's own function takes, by the names of its arguments."""
+
 RUN_TIME = frozenset({"launcher", "tracker", "storage", "budget"})
 """Where and how much to run: no part of what a study is."""
 

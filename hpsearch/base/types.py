@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.keys import ARGS
 from hpsearch.base.limits import LIMITS, check_fields
 
 if TYPE_CHECKING:
@@ -94,8 +95,8 @@ class TrialSpec:
 
 def epochs_of(config: Mapping[str, Any]) -> int | None:
     """Return how many epochs a trial trains, None where its configuration does not say it in epochs."""
-    trainer = config.get("trainer", {})
-    epochs = None if trainer.get("steps") else trainer.get("epochs")
+    given = {**config.get(ARGS, {}), **config.get("trainer", {})}
+    epochs = None if given.get("steps") else given.get("epochs")
     return epochs if isinstance(epochs, int) else None
 
 

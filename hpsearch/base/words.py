@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.keys import ARGS
 from hpsearch.base.types import BestPoint, TrialState
 
 _QUANTITIES = {
@@ -127,26 +128,38 @@ def duration(seconds: float | None) -> str:
 
 
 def label(key: str) -> str:
-    """Return the field's name of a hyperparameter: ``learning rate`` for ``optimizer.lr``, else the key itself."""
-    return _QUANTITIES.get(key, key)
+    """Return what a hyperparameter is called: ``learning rate`` for ``optimizer.lr``, ``lr`` for ``args.lr``.
+
+    Args:
+        key: its dotted key.
+
+    Returns:
+        The field's name, a function's own name of its argument, else the key itself.
+    """
+    return _QUANTITIES.get(key, bare(key))
+
+
+def bare(key: str) -> str:
+    """Return a dotted key, an argument of a user's own function by the name that the function gives it."""
+    return key.removeprefix(f"{ARGS}.")
 
 
 def setting(key: str, value: Any) -> str:
     """Write one hyperparameter and its value as a noun phrase: ``a learning rate of 0.1``, ``model.act = relu``."""
     if key in _QUANTITIES:
         return f"a {_QUANTITIES[key]} of {number(value)}"
-    return f"{key} = {number(value)}"
+    return f"{label(key)} = {number(value)}"
 
 
 def settings(params: Mapping[str, Any]) -> str:
     """Write a point on one line: ``learning rate 0.1, momentum 0.9``."""
-    words = (f"{label(k)} {number(v)}" if k in _QUANTITIES else f"{k} = {number(v)}" for k, v in params.items())
+    words = (f"{label(k)} {number(v)}" if k in _QUANTITIES else f"{label(k)} = {number(v)}" for k, v in params.items())
     return ", ".join(words)
 
 
 def assignments(params: Mapping[str, Any]) -> str:
-    """Write a point as on a command line, its numbers as in sentences: ``optimizer.lr=0.215 model=mlp``."""
-    return " ".join(f"{key}={number(value)}" for key, value in params.items())
+    """Write a point as a command line does, its numbers as in sentences: ``optimizer.lr=0.215 model=mlp``."""
+    return " ".join(f"{bare(key)}={number(value)}" for key, value in params.items())
 
 
 def best_score(best: BestPoint) -> str:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn, get_origin, get_type_hints
 from hpsearch.base import platform
 from hpsearch.base.commands import LOCAL_MODULE
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
+from hpsearch.base.keys import ARGS
 from hpsearch.base.limits import check_values
 from hpsearch.config.limits import limits_of
 
@@ -116,7 +117,7 @@ def bind_own(function: Callable[..., Any], config: Mapping[str, Any], offered: M
 
     Args:
         function: what `own_loop` found.
-        config: of the whole trial.
+        config: of the whole trial; the function's arguments are its ``args``.
         offered: what the function is given where it has an argument of that name.
 
     Returns:
@@ -124,10 +125,13 @@ def bind_own(function: Callable[..., Any], config: Mapping[str, Any], offered: M
         one that takes no argument none: `hpsearch.params` has them.
 
     Raises:
-        ConfigError: an argument that the function does not take or that is missing.
+        ConfigError: an argument that the function does not take or that is missing, or a key that no function reads.
     """
-    trainer = config["trainer"]
-    given = {name: value for name, value in trainer.items() if name not in (_TARGET, _PARTIAL)}
+    path, given = config["trainer"][_TARGET], config[ARGS]
+    for name in config["trainer"].keys() - {_TARGET, _PARTIAL}:
+        raise ConfigError(f"trainer.{name}: is not used by {path}; its arguments are {ARGS}.*: write {ARGS}.{name}")
+    _check_keys(ARGS, given, ())
+    _check_nested(ARGS, given, config["plugins"])
     asked = platform.parameters(function)
     extra = {name: value for name, value in offered.items() if name in asked}
     if given and (len(asked) == 0 or _takes_a_mapping(asked, given)):
@@ -135,9 +139,10 @@ def bind_own(function: Callable[..., Any], config: Mapping[str, Any], offered: M
         return partial(function, values) if asked else function
     shadowed = sorted(extra.keys() & given.keys())
     if shadowed:
-        raise ConfigError(f"trainer.{shadowed[0]} = {given[shadowed[0]]!r}: is given at run time, take it out")
-    _check_arguments("trainer", function, trainer, tuple(extra), False)
-    return partial(_instantiate(trainer), **extra)
+        raise ConfigError(f"{ARGS}.{shadowed[0]} = {given[shadowed[0]]!r}: is given at run time, take it out")
+    arguments = {**given, _TARGET: path}
+    _check_arguments(ARGS, function, arguments, tuple(extra), False)
+    return partial(_instantiate(arguments), **extra)
 
 
 def _takes_a_mapping(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
@@ -172,14 +177,23 @@ def _checked(where: str, config: Mapping[str, Any], kinds: Sequence[str], plugin
     path = config.get(_TARGET)
     if not isinstance(path, str) or "." not in path:
         raise ConfigError(f"{where}._target_ = {path!r}: must be the dotted path of a class")
-    for key in config:
-        if key.startswith("_") and key.endswith("_") and key not in (_TARGET, _PARTIAL, _ARGS):
-            raise ConfigError(f"{where}.{key}: is not used here")
+    _check_keys(where, config, (_TARGET, _PARTIAL, _ARGS))
     target = _permitted(f"{where}._target_ = {path}", path, kinds, (*PACKAGES, *plugins), plugins)
     check_values(where, limits_of(path), config)
-    for name, nested in _targets(where, {key: value for key, value in config.items() if key != _TARGET}):
-        _check_arguments(name, _checked(name, nested, NESTED, plugins), nested, (), bool(nested.get(_PARTIAL)))
+    _check_nested(where, {key: value for key, value in config.items() if key != _TARGET}, plugins)
     return target
+
+
+def _check_keys(where: str, config: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Refuse what Hydra would take as its own, but for some."""
+    for key in config:
+        if key.startswith("_") and key.endswith("_") and key not in known:
+            raise ConfigError(f"{where}.{key}: is not used here")
+
+
+def _check_nested(where: str, arguments: Mapping[str, Any], plugins: Sequence[str]) -> None:
+    for name, nested in _targets(where, arguments):
+        _check_arguments(name, _checked(name, nested, NESTED, plugins), nested, (), bool(nested.get(_PARTIAL)))
 
 
 def _targets(where: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

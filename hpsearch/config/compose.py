@@ -19,6 +19,7 @@ from hpsearch.config import limits
 from hpsearch.config.composer import Composed, Composer, trial_part
 from hpsearch.config.groups import checked_folders, describe_groups, option_file, read_plugins, shown
 from hpsearch.config.messages import Choice, all_keys, did_you_mean, no_such_option, source_file
+from hpsearch.config.own import room_for
 from hpsearch.config.table import searched
 from hpsearch.config.words import (
     BLOCKS,
@@ -286,6 +287,8 @@ def _composition(words: Words, composer: Composer) -> Composition:
     composed = composer.compose(given)
     study_file = option_file("study", words.study, composer.folders) if words.study else None
     table = searched(words, composer, composed, study_file)
+    given = (*given, *room_for(table.sources, composed.raw))
+    composed = composer.compose(given)
     config = {name: value for name, value in copied(composed.resolved).items() if name != "space"}
     config["nuisance"] = table.nuisance
     config["study"] = _study(config.get("study"), words, bool(table.space or table.fixed), study_file)

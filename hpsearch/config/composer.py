@@ -18,7 +18,7 @@ from yaml import YAMLError
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.grammar import value_text
-from hpsearch.base.keys import SEARCH_KEYS
+from hpsearch.base.keys import ARGS, SEARCH_KEYS
 from hpsearch.base.plain import ABSENT, changes, copied, flatten, get, interpolation_words, list_of, put, remove
 from hpsearch.config.groups import CONF, describe_groups, option_file, shown
 from hpsearch.config.messages import Choice, all_keys, hydra_message, no_such_key, no_such_option
@@ -305,14 +305,14 @@ def _hydra_run(
 
 
 def foreign_keys(plain: Mapping[str, Any], raw: Mapping[str, Any], words: Sequence[Word]) -> list[str]:
-    """Return the keys that a study sets and that none of the chosen options has.
+    """Return the keys that a study sets and that none of the chosen options has, arguments of a function apart.
 
     Args:
         plain: what the chosen options alone compose.
         raw: what they compose with the study and the other words.
         words: all of these; a key that one of them adds (``+``) is not among those returned.
     """
-    rest = {name: value for name, value in raw.items() if name not in ("study", "space", "nuisance")}
+    rest = {name: value for name, value in raw.items() if name not in ("study", "space", "nuisance", ARGS)}
     new = [change.key for change in changes(plain, rest) if change.old is ABSENT]
     return [key for key in new if not any(word.adds and _touches(word.key, key) for word in words)]
 

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
+from hpsearch.base.keys import ARGS, SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.limits import NUMBER, POSITIVE, Rule, Rules, count, flag, one_of, optional, or_word, rules_of, text
 from hpsearch.base.plain import ABSENT, copied, get, list_of, put
 
@@ -46,6 +46,7 @@ OWN: Mapping[str, Rule] = {
     "seed": count(0),
     "fold": count(0),
     "plugins": _packages,
+    ARGS: _table,
     "budget": _table,
     "extend": _table,
     "extend.limits": _table,

@@ -10,6 +10,7 @@ from yaml import MarkedYAMLError
 
 from hpsearch.base.errors import nearest
 from hpsearch.base.grammar import value_text
+from hpsearch.base.keys import ARGS
 from hpsearch.base.plain import flatten
 from hpsearch.config.groups import CONF, option_file, shown
 
@@ -43,6 +44,7 @@ def no_such_option(group: str, option: Any, options: Sequence[str], source: str)
 def source_file(key: str, choices: Mapping[str, Choice], folders: Sequence[Path]) -> str:
     """Return the file that gives a dotted key its value in the absence of a study and overrides."""
     parts = key.split(".")
+    parts = ["trainer", *parts] if parts[0] == ARGS else parts  # whose option names the function
     for end in range(len(parts), 0, -1):
         option = choices.get("/".join(parts[:end]))
         if isinstance(option, list):

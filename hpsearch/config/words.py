@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from hpsearch.base.conditions import closing, is_conditional, normal_name, parts_outside
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text
-from hpsearch.base.keys import SINGLE, UNNAMED
+from hpsearch.base.keys import ARGS, SINGLE, UNNAMED
 from hpsearch.base.plain import flatten
 
 STUDY_KEYS = ("name", "question", "seeds", "restart", "grow")
@@ -230,6 +230,8 @@ def _mildly(reason: str) -> str:
 def hydra_word(word: Word) -> Word:
     """Return the word as Hydra is given it: ``study.`` keys may be missing in a study's file, others in an option's.
 
+    Arguments of a user's own function are in no file of ours.
+
     Args:
         word: an override.
 
@@ -239,7 +241,7 @@ def hydra_word(word: Word) -> Word:
     Raises:
         ConfigError: for a key that a study does not have.
     """
-    if word.key in OF_EVERY_OPTION and not word.deletes:
+    if (word.key in OF_EVERY_OPTION or word.key.partition(".")[0] == ARGS) and not word.deletes:
         return replace(word, text=f"++{word.text.lstrip('+')}", adds=True)
     if not word.key.startswith("study.") or word.deletes:
         return word

@@ -9,13 +9,22 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.commands import LOCAL_MODULE
-from hpsearch.base.conditions import WHERE, flat_entries, flat_name, space_word, split_name
+from hpsearch.base.conditions import flat_entries, space_word
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text
 from hpsearch.base.types import Objective, Observer
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import checked_folders, read_plugins
-from hpsearch.study.arguments import arguments_of, as_function, check_lists, check_tables, expression_of
+from hpsearch.study.arguments import (
+    PREFIX,
+    arguments_of,
+    as_function,
+    check_lists,
+    check_tables,
+    expression_of,
+    in_args,
+    setting_in_args,
+)
 from hpsearch.study.recipe import RecipeOutcome, run_recipe
 from hpsearch.study.run_stages import stage_views
 from hpsearch.study.search import StudyOutcome, run_one_search
@@ -129,7 +138,7 @@ def run_search(
 
     Returns:
         The result; ``trial_fn(**outcome.best.params, **arguments)`` is the best setting, and elsewhere hyperparameters
-        are named ``trainer.ARGUMENT``. Bad input raises one of the errors of `hpsearch.base.errors`.
+        are named ``args.ARGUMENT``. Bad input raises one of the errors of `hpsearch.base.errors`.
 
     Raises:
         SpaceError: the space is empty.
@@ -153,11 +162,10 @@ def run_search(
     words = [
         *("+study=search", "trainer=own", f"trainer._target_={path}", *_words_of(path, is_local)),
         *(f"sampler={sampler}", f"pruner={pruner}", f"storage={storage}", f"tracker={tracker}", f"seed={seed}"),
-        *((f"sampler.first={value_text([_of_trainer(setting) for setting in first])}",) if first else ()),
+        *((f"sampler.first={value_text([setting_in_args(setting) for setting in first])}",) if first else ()),
         *((f"sampler.prior={value_text(prior)}",) if prior else ()),
-        *(f"+trainer.{key}={value_text(value)}" for key, value in (arguments or {}).items()),
-        *_argument_words(searched, arguments or {}),
-        *(space_word(_trainer_name(name), given) for name, given in searched.items()),
+        *(f"+{PREFIX}{key}={value_text(value)}" for key, value in (arguments or {}).items()),
+        *(space_word(in_args(name), given) for name, given in searched.items()),
         *_objective_words(wanted),
         *(f"budget.{key}={value_text(value)}" for key, value in budget.items() if value is not None),
         *(f"study.seeds={seeds}", f"study.name={value_text(name or grow or trial_fn.__name__)}"),
@@ -337,37 +345,6 @@ def _importable(function: Callable[..., Iterable[Any]]) -> tuple[str, bool]:
 def _in_a_file(module: str) -> bool:
     file = getattr(sys.modules[module], "__file__", None)
     return file is not None and Path(file).exists()
-
-
-def _argument_words(space: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[str]:
-    """Return the words that make room for what is searched: null for an argument, nulls for a list's elements."""
-    elements: dict[str, int] = {}
-    for name in space:
-        key, _ = split_name(name)
-        argument, is_element, place = key.removesuffix("]").partition("[")
-        if key != WHERE and not (argument.isidentifier() and place.isdigit() == bool(is_element)):
-            raise SpaceError(f"space {name}: {key!r} cannot be the name of an argument")
-        if key != WHERE and argument not in arguments:
-            elements[argument] = max(elements.get(argument, 0), int(place) + 1 if is_element else 0)
-    return [f"+trainer.{key}={value_text([None] * count if count else None)}" for key, count in elements.items()]
-
-
-def _trainer_name(name: str) -> str:
-    """Return the flat name of an argument among the trainer's keys, its conditions too."""
-    key, condition = split_name(name)
-    condition = tuple(replace(clause, key=_in_trainer(clause.key)) for clause in condition)
-    return flat_name(key if key == WHERE else _in_trainer(key), condition)
-
-
-def _in_trainer(argument: str) -> str:
-    return f"trainer.{argument}"
-
-
-def _of_trainer(setting: Any) -> Any:
-    """Return a setting with its arguments among the trainer's keys; anything else as it is, to be refused."""
-    if not isinstance(setting, Mapping):
-        return setting
-    return {_trainer_name(name): value for name, value in setting.items()}
 
 
 def _objective_words(objective: Objective) -> list[str]:

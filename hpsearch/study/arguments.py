@@ -1,16 +1,18 @@
 """The arguments of a user's function: values as Python has them in, and the best setting out."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial, update_wrapper
 from types import FunctionType
 from typing import Any
 
-from hpsearch.base.conditions import WHERE, split_name, where_parts, where_text
+from hpsearch.base.conditions import WHERE, flat_name, split_name, where_parts, where_text
 from hpsearch.base.constraint import Constraint
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.grammar import value_text
+from hpsearch.base.keys import ARGS
 
-PREFIX = "trainer."
+PREFIX = f"{ARGS}."
 """Before the names of arguments in a configuration."""
 
 
@@ -42,6 +44,18 @@ def as_function(given: Any) -> Callable[..., Any]:
     update_wrapper(function, given, updated=())
     function.__name__ = function.__qualname__ = getattr(named, "__name__", type(named).__name__)
     return function
+
+
+def in_args(name: str) -> str:
+    """Return the flat name in a configuration of what is searched: an argument, its conditions on others too."""
+    key, condition = split_name(name)
+    condition = tuple(replace(clause, key=f"{PREFIX}{clause.key}") for clause in condition)
+    return flat_name(key if key == WHERE else f"{PREFIX}{key}", condition)
+
+
+def setting_in_args(setting: Any) -> Any:
+    """Return a setting by the keys of a configuration; what is no table as it is, to be refused."""
+    return {in_args(name): value for name, value in setting.items()} if isinstance(setting, Mapping) else setting
 
 
 def check_tables(**given: object) -> None:
@@ -80,7 +94,7 @@ def expression_of(name: str, given: Any) -> Any:
         given: an expression, or values; one constraint or several.
 
     Returns:
-        The expression; constraints as one text, on the trainer's keys.
+        The expression; constraints as one text, on the keys of a configuration.
 
     Raises:
         SpaceError: a value has a type that no configuration holds, or a constraint makes no sense.

@@ -9,6 +9,7 @@ import optuna
 
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.keys import ARGS
 from hpsearch.base.plain import ABSENT, flatten, get
 from hpsearch.config.build import own_loop
 from hpsearch.config.compose import PATHS
@@ -140,7 +141,7 @@ def _values(space: Space, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a trial's configuration has at the keys that are searched, or its own training loop by default."""
     function = own_loop(config["trainer"], config["plugins"])
     defaults = {
-        f"trainer.{name}": parameter.default
+        f"{ARGS}.{name}": parameter.default
         for name, parameter in (platform.parameters(function) if function else {}).items()
         if parameter.default is not parameter.empty
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.errors import HpsearchError
+from hpsearch.base.keys import ARGS
 from hpsearch.base.outcome import state_after
 from hpsearch.base.types import Decision, Started, TrialResult, TrialRun, TrialSpec, TrialState
 from hpsearch.config.build import bind_own, own_loop, returned_by, yields
@@ -127,7 +128,7 @@ def _begun(config: Mapping[str, Any], folder: Path) -> OwnCode | TrialRun:
     folder.mkdir(parents=True, exist_ok=True)
     function = _function(config)
     surroundings, call = Surroundings(config["seed"]), _call(function, config, folder)
-    params = {name: value for name, value in config["trainer"].items() if not name.startswith("_")}
+    params = config[ARGS]
     if returned_by(function) == TrialRun:
         return _run_within(surroundings, surroundings.run(call))
     if yields(function):

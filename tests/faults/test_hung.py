@@ -64,7 +64,7 @@ def search(tmp_path, monkeypatch):
 
 def reason_of_the_hung_one():
     trials = load_trials("hung")
-    return trials.loc[trials["trainer.x"] == 0.8, "reason"].item()
+    return trials.loc[trials["args.x"] == 0.8, "reason"].item()
 
 
 def test_a_limit_on_trials_ends_the_hung_one_and_raised_runs_it_again(search, tmp_path):

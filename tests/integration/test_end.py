@@ -60,7 +60,7 @@ def test_a_queue_ends_where_the_user_bounds_it_and_goes_on_from_there(folder):
 
 
 def test_a_list_ends_with_its_last_point(folder):
-    points = [{"trainer.a": a, "trainer.b": b} for a in range(1, 9) for b in range(1, 9)]
+    points = [{"args.a": a, "args.b": b} for a in range(1, 9) for b in range(1, 9)]
     outcome = search(sampler="manual", overrides=[f"sampler.points={points}".replace("'", "").replace(" ", "")])
     assert outcome.counts == {"COMPLETE": 64}
     says(outcome, "all 64 points of the list are done", folder)

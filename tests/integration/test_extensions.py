@@ -103,7 +103,11 @@ OPTIONS = {
     "metric/error.yaml": "# @package metric.error\n_target_: my_extensions.metric.ErrorRate\nnum_classes: 10\n",
     "sampler/lowest.yaml": "_target_: my_extensions.sampler.Lowest\n",
     "launcher/counting.yaml": "_target_: my_extensions.launcher.Counting\n",
-    "trainer/mine.yaml": "_target_: my_extensions.trainer.train\nepochs: many\ntest: [a, b]\n",
+    "trainer/mine.yaml": """
+        # @package _global_
+        trainer: {_target_: my_extensions.trainer.train}
+        args: {epochs: many, test: [a, b]}
+        """,
     "plugins.yaml": "plugins: [my_extensions]\n",
 }
 TINY = ("data.train_size=100", "trainer.epochs=2", "trainer.device=cpu", "tracker=none")

@@ -55,7 +55,7 @@ def test_a_study_goes_on_in_a_space_with_wider_ranges_more_options_and_more_keys
     assert [(trial.number, trial.values, trial.user_attrs) for trial in after[:6]] == before
     assert {str(trial.distributions) for trial in after} == {str(after[0].distributions)} and len(after[0].params) == 4
     trials = hpsearch.load_trials("s").sort_values("point")
-    assert trials["trainer.width"].tolist()[:6] == [8] * 6 and trials["trainer.depth"].tolist()[:6] == [2] * 6
+    assert trials["args.width"].tolist()[:6] == [8] * 6 and trials["args.depth"].tolist()[:6] == [2] * 6
     assert outcome.best.mean == trials["score"].max()
     again = search(NEW, points=11)
     assert again.counts == {TrialState.COMPLETE: 11} and len(trained) == 1
@@ -84,10 +84,10 @@ def test_a_grid_that_grows_trains_its_new_cells_alone():
 @pytest.mark.parametrize(
     ("space", "reason"),
     [
-        ({"lr": "interval(0, 1)", "kind": "choice(a, c)"}, r"trainer\.kind = 'b' is not in choice\(a, ?c\)"),
-        ({"lr": "interval(0, 0.001)", "kind": "choice(a, b)"}, r"trainer\.lr = .* is not in interval"),
-        ({**OLD, "width": "choice(4, 16)"}, r"trainer\.width = 8 is not in choice\(4, ?16\)"),
-        ({"lr": "interval(0, 1)"}, r"trainer\.kind: a -> "),
+        ({"lr": "interval(0, 1)", "kind": "choice(a, c)"}, r"args\.kind = 'b' is not in choice\(a, ?c\)"),
+        ({"lr": "interval(0, 0.001)", "kind": "choice(a, b)"}, r"args\.lr = .* is not in interval"),
+        ({**OLD, "width": "choice(4, 16)"}, r"args\.width = 8 is not in choice\(4, ?16\)"),
+        ({"lr": "interval(0, 1)"}, r"args\.kind: a -> "),
     ],
     ids=["an option less", "a narrower range", "not the value that it had", "a key less"],
 )
@@ -140,7 +140,7 @@ def test_a_range_that_was_widened_by_itself_stays_so(folder):
     search(space, points=12, **options)
     assert min(lr for lr, *_ in trained) < 0.5
     search({**space, "width": "choice(4, 8)"}, points=14, grow="s", **options)
-    widest = asked(folder)[0].distributions["trainer.lr"]
+    widest = asked(folder)[0].distributions["args.lr"]
     assert (widest.low, widest.high) == (0.25, 1.0) and len(trained) == 2
 
 

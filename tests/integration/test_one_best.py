@@ -64,8 +64,8 @@ def test_best_list_answer_front_pages_and_replay_agree(folder, name):
     if best is None:
         assert outcome.answer.startswith("No answer: every trial is INFEASIBLE (4 INFEASIBLE, 3 of them: not compared:")
     else:
-        assert f"trainer.x = {best} is best" in outcome.answer
-        assert f"+trainer.x={best} " in outcome.replay_command
+        assert f"x = {best} is best" in outcome.answer
+        assert f"+args.x={best} " in outcome.replay_command
         marked = [table for table in (point_table(summary), trial_table(found.table, summary))]
         assert [[row.cells[0].text for row in table.rows if row.best] for table in marked] == [[str(best)]] * 2
     if front is not None:
@@ -74,7 +74,7 @@ def test_best_list_answer_front_pages_and_replay_agree(folder, name):
         assert {int(row.cells[0].text) for row in shown.rows} == front if front else shown is None
         assert best is None or summary.front.front[0] == best
     trials = load_trials("agree")
-    finite = [math.isfinite(scores[x][0]) and math.isfinite(scores[x][1]) for x in trials["trainer.x"]]
+    finite = [math.isfinite(scores[x][0]) and math.isfinite(scores[x][1]) for x in trials["args.x"]]
     assert [state == "COMPLETE" for state in trials["state"]] == finite
     assert trials["score"].notna().tolist() == finite
     before = (folder / "studies" / "agree" / "README.md").read_text()
@@ -104,11 +104,11 @@ def test_a_chosen_none_is_a_value_like_any_other(folder):
     outcome = run_search(train, space=space, objective="acc", sampler="grid", tracker="none", name="none")
     results = find(table_of("none")).summary
     assert outcome.best.params == {"act": None, "kind": "a", "depth": None}
-    assert results.best.params == {"trainer.act": None, "trainer.kind": "a"}
-    assert "Best of 9 points is trainer.act = none, trainer.kind = a:" in outcome.answer
+    assert results.best.params == {"args.act": None, "args.kind": "a"}
+    assert "Best of 9 points is act = none, kind = a:" in outcome.answer
     best = next(row for row in point_table(results).rows if row.best)
     assert [cell.text for cell in best.cells[1:4]] == ["none", "a", ""]
-    assert "trainer.act = none" in (folder / "studies" / "none" / "report.html").read_text()
+    assert "act = none" in (folder / "studies" / "none" / "report.html").read_text()
 
 
 def test_a_point_that_a_pruner_stopped_between_its_seeds_is_pruned_on_every_page():

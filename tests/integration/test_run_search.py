@@ -50,7 +50,7 @@ def test_a_function_inside_another_is_searched_in_this_process():
     assert len(set(called)) == 16
     trials = load_trials("train")
     assert outcome.best.mean == pytest.approx(trials.groupby("point")["score"].mean().max())
-    assert set(trials["trainer.lr"]) == {lr for lr, _ in called}
+    assert set(trials["args.lr"]) == {lr for lr, _ in called}
     assert len(load_curves("train")) == 16 * 5
 
 
@@ -86,7 +86,7 @@ def test_another_study_is_told_and_neither_counted_nor_named_best(sampler, folde
     trials = load_trials("new")
     assert outcome.counts == {TrialState.COMPLETE: 8} and trials["point"].tolist() == list(range(8))
     assert outcome.best.mean == trials["score"].max()
-    assert (abs(trials["trainer.lr"] - 0.32) < 0.1).sum() >= 4  # of eight uniform ones, two
+    assert (abs(trials["args.lr"] - 0.32) < 0.1).sum() >= 4  # of eight uniform ones, two
     shutil.rmtree(folder / "studies" / "old")
     again = search(train_on(0.32), **{**new, "points": 9}, space={"lr": "interval(0.1, 1)"})
     assert again.counts == {TrialState.COMPLETE: 9}
@@ -116,7 +116,7 @@ def test_a_metric_of_every_other_epoch_is_searched_by(pruner):
 
     outcome = search(train, pruner=pruner, points=6)
     assert outcome.exit_code == 0
-    assert outcome.best.mean == pytest.approx(6 * load_trials("train")["trainer.lr"].max())
+    assert outcome.best.mean == pytest.approx(6 * load_trials("train")["args.lr"].max())
 
 
 def test_a_misspelt_objective_beside_the_first_is_refused_after_one_trial():
@@ -153,7 +153,7 @@ def test_in_this_process_a_trial_that_takes_too_long_is_stopped_at_its_next_repo
 
 def test_objectives_by_name_and_several_at_once():
     outcome = search(objective="cost", direction="minimize", name="cheap")
-    assert outcome.best.mean == pytest.approx(5 * load_trials("cheap")["trainer.lr"].min())
+    assert outcome.best.mean == pytest.approx(5 * load_trials("cheap")["args.lr"].min())
     both = Objective("valid/acc", others=(Objective("cost", "minimize"),))
     assert search(objective=both, name="both").counts == {TrialState.COMPLETE: 8}
 
@@ -280,6 +280,6 @@ def test_values_of_python_reach_the_function_and_come_back_as_the_best():
     assert {**outcome.best.params, "lr": 0.5} == seen[0]
     best = list(train(**outcome.best.params, lr=0.5))
     assert seen[-1] == seen[0] and len(best) == 1
-    assert {value if value is None else repr(value) for value in load_trials("train")["trainer.act"]} == {
+    assert {value if value is None else repr(value) for value in load_trials("train")["args.act"]} == {
         value if value is None else repr(value) for value in acts
     }

@@ -23,7 +23,6 @@ FORMS = {
     "a conditional constraint": {"a": "range(1, 5)", "b": "choice(x, y)", "b=x": {"where": ["a > 2"]}},
     "zipped keys": {"a": "zip(64, 128, 256)", "b": "zip(2, 4, 8)", "c": "choice(x, y)"},
 }
-LISTED = {"elements of a list": ["+trainer.h=[0, 0]"]}
 OPTIONS = ["sampler=grid", "sampler.points=3", "tracker=none", "pruner=none", "study.name=forms"]
 
 
@@ -36,24 +35,16 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def base(form):
-    made = [f"+trainer.{key}=null" for key in "abc"]
-    return [
-        "trainer=own",
-        "trainer._target_=forms_project.train",
-        "plugins=[forms_project]",
-        *made,
-        *LISTED.get(form, []),
-    ]
+BASE = ["trainer=own", "trainer._target_=forms_project.train", "plugins=[forms_project]"]
 
 
 def prefixed(name):
     """Return a name of the table as it is called among the keys of the configuration."""
-    return name if name == "where" else "/".join(f"trainer.{part}" for part in name.split("/"))
+    return name if name == "where" else "/".join(f"args.{part}" for part in name.split("/"))
 
 
 def constraints(value):
-    return [text.replace("a", "trainer.a").replace("b", "trainer.b") for text in value]
+    return [text.replace("a", "args.a").replace("b", "args.b") for text in value]
 
 
 def as_yaml(table):
@@ -85,8 +76,8 @@ def test_every_form_is_the_same_points_in_yaml_shell_and_python(form, project):
     study = {"defaults": ["search", "_self_"], "space": as_yaml(table)}
     text = "# @package _global_\n" + yaml.safe_dump(study, sort_keys=False)
     (project / "my_conf" / "study" / "forms.yaml").write_text(text)
-    in_yaml, space = cells(compose(["+study=forms", *base(form), *OPTIONS], [project / "my_conf"]))
-    in_shell, other = cells(compose(["+study=search", *base(form), *OPTIONS, *as_words(table)]))
+    in_yaml, space = cells(compose(["+study=forms", *BASE, *OPTIONS], [project / "my_conf"]))
+    in_shell, other = cells(compose(["+study=search", *BASE, *OPTIONS, *as_words(table)]))
     assert in_yaml == in_shell and space == other and len(in_yaml) > 2
 
     from forms_project import train
@@ -101,49 +92,49 @@ def test_every_form_is_the_same_points_in_yaml_shell_and_python(form, project):
 
 
 NOTHING = [
-    (["space.trainer.a=choice(1, 2)", "space.where=[trainer.a > 2]"], "leaves nothing to search"),
+    (["space.args.a=choice(1, 2)", "space.where=[args.a > 2]"], "leaves nothing to search"),
     (
-        ["space[trainer.b=1].trainer.a=choice(1)", "space[trainer.a=1].trainer.b=choice(1)"],
-        "its conditions go round in a circle: trainer.a -> trainer.b -> trainer.a",
+        ["space[args.b=1].args.a=choice(1)", "space[args.a=1].args.b=choice(1)"],
+        "its conditions go round in a circle: args.a -> args.b -> args.a",
     ),
-    (["space[trainer.c>=1].trainer.a=choice(1, 2)"], "trainer.c is neither a group nor a searched key"),
-    (["space.trainer.a=choice(1, 2)", "space.where=[trainer.z > 2]"], "trainer.z is neither searched nor a key"),
-    (["space.trainer.a=choice(1, 2)", "space.where=[trainer.a >]"], "it does not parse"),
-    (["space.trainer.a=zip(1, 2)"], "nothing to zip it with"),
-    (["+trainer.h=[1, 2]", "space.trainer.h[2]=choice(1, 2)"], "trainer.h = [1,2] has no such element"),
-    (["space[optimizer>=3].trainer.a=choice(1)"], "the options of optimizer have no order"),
-    (["nuisance.where=[trainer.a > 2]", "space.trainer.a=choice(1)"], "is said by space.where"),
+    (["space[args.c>=1].args.a=choice(1, 2)"], "args.c is neither a group nor a searched key"),
+    (["space.args.a=choice(1, 2)", "space.where=[args.z > 2]"], "args.z is neither searched nor a key"),
+    (["space.args.a=choice(1, 2)", "space.where=[args.a >]"], "it does not parse"),
+    (["space.args.a=zip(1, 2)"], "nothing to zip it with"),
+    (["+args.h=[1, 2]", "space.args.h[2]=choice(1, 2)"], "args.h = [1,2] has no such element"),
+    (["space[optimizer>=3].args.a=choice(1)"], "the options of optimizer have no order"),
+    (["nuisance.where=[args.a > 2]", "space.args.a=choice(1)"], "is said by space.where"),
 ]
 
 
 @pytest.mark.parametrize(("words", "message"), NOTHING, ids=[message for _, message in NOTHING])
 def test_what_makes_no_sense_is_one_line_and_exit_code_2(words, message, project, capsys):
     before = sorted(project.rglob("*"))
-    assert run(["+study=search", *base(""), *OPTIONS, *words]) == 2
+    assert run(["+study=search", *BASE, *OPTIONS, *words]) == 2
     printed = capsys.readouterr().err.strip()
     assert message in printed and "\n" not in printed
     assert sorted(path for path in project.rglob("*") if "__pycache__" not in path.parts) == before
 
 
 def test_keys_that_are_not_searched_have_their_values_in_constraints(project):
-    words = ["+study=search", *base(""), *OPTIONS, "space.trainer.a=choice(1, 2, 3, 4)", "trainer.b=2"]
-    points, space = cells(compose([*words, "space.where=[trainer.a % trainer.b == 0, trainer.b == 2, seed == 0]"]))
-    assert [point["trainer.a"] for point in points] == [2, 4]
-    assert space["where"] == "[trainer.a % 2 == 0]"
-    with pytest.raises(SpaceError, match=r"trainer.b > 2: leaves nothing to search with trainer.b = 2"):
-        compose([*words, "space.where=trainer.b > 2"])
+    words = ["+study=search", *BASE, *OPTIONS, "space.args.a=choice(1, 2, 3, 4)", "args.b=2"]
+    points, space = cells(compose([*words, "space.where=[args.a % args.b == 0, args.b == 2, seed == 0]"]))
+    assert [point["args.a"] for point in points] == [2, 4]
+    assert space["where"] == "[args.a % 2 == 0]"
+    with pytest.raises(SpaceError, match=r"args.b > 2: leaves nothing to search with args.b = 2"):
+        compose([*words, "space.where=args.b > 2"])
 
 
 def test_a_branch_that_the_values_left_never_take_is_left_out(project):
     (project / "my_conf" / "study").mkdir(parents=True)
     study = {"defaults": ["search", "_self_"], "space": as_yaml({"a": "range(1, 9)", "a>=5": {"b": "choice(1, 2)"}})}
     (project / "my_conf" / "study" / "forms.yaml").write_text("# @package _global_\n" + yaml.safe_dump(study))
-    words = ["+study=forms", *base(""), *OPTIONS]
+    words = ["+study=forms", *BASE, *OPTIONS]
     folders = [project / "my_conf"]
-    assert list(compose([*words, "space.trainer.a=choice(1, 2)"], folders).space) == ["trainer.a"]
-    assert list(compose([*words, "trainer.a=7"], folders).space) == ["trainer.b"]
+    assert list(compose([*words, "space.args.a=choice(1, 2)"], folders).space) == ["args.a"]
+    assert list(compose([*words, "args.a=7"], folders).space) == ["args.b"]
     with pytest.raises(SpaceError, match="is empty"):
-        plan_search(compose([*words, "trainer.a=3"], folders))
+        plan_search(compose([*words, "args.a=3"], folders))
 
 
 def test_a_branch_that_hangs_on_another_that_is_left_out_is_left_out_too(project):
@@ -167,19 +158,19 @@ def test_the_forms_of_the_page_are_read_from_a_file_as_they_stand_there(project)
         """# @package _global_
 defaults: [search, _self_]
 space:
-  trainer.a: choice(1, 2, 4)
-  trainer.b: range(2, 9, 2)
-  trainer.a >= 2:
-    trainer.c: choice(x, y)
-  trainer.a in [1, 4]:
-    trainer.h[0]: choice(16, 64)
-  where: [trainer.b % trainer.a == 0, trainer.b != 6]
+  args.a: choice(1, 2, 4)
+  args.b: range(2, 9, 2)
+  args.a >= 2:
+    args.c: choice(x, y)
+  args.a in [1, 4]:
+    args.h[0]: choice(16, 64)
+  where: [args.b % args.a == 0, args.b != 6]
 """
     )
-    made = compose(["+study=page", *base(""), "+trainer.h=[1]", *OPTIONS], [project / "my_conf"])
+    made = compose(["+study=page", *BASE, *OPTIONS], [project / "my_conf"])
     points, space = cells(made)
     assert list(space) == [
-        *("trainer.a", "trainer.b", "trainer.a>=2/trainer.c", "trainer.a in [1,4]/trainer.h[0]", "where"),
+        *("args.a", "args.b", "args.a>=2/args.c", "args.a in [1,4]/args.h[0]", "where"),
     ]
     assert len(points) == 3 * 2 + 3 * 2 + 2 * 2 * 2
-    assert made.trial(points[-1], seed=0).config["trainer"]["h"] == [64]
+    assert made.trial(points[-1], seed=0).config["args"]["h"] == [64]

@@ -73,7 +73,7 @@ def test_a_search_over_their_training_loop_is_run_by_workers_reported_and_replay
 
     trials = load_trials("my_search")
     assert set(trials.state) == {"COMPLETE"}
-    means = trials.groupby("trainer.features").score.mean()
+    means = trials.groupby("args.features").score.mean()
     assert means[40] > means[2] + 0.1
     assert set(load_curves("my_search").epoch) == {1, 2, 3, 4}
     assert set(load_trials("my_search", uri="sqlite:///mlflow.db").score) == set(trials.score)
@@ -142,17 +142,17 @@ def test_the_whole_protocol_goes_on_from_a_checkpoint_of_its_own(mine, tmp_path)
 def test_a_loop_is_checked_before_anything_runs(mine):
     assert preflight(config("trainer=my_train")) == {"metrics": None}
     wrong = {
-        "trainer.rate: my_pkg.train.train takes no such argument": {"rate": 0.1},
-        "trainer.seed = 3: is given at run time": {"seed": 3},
+        "args.rate: my_pkg.train.train takes no such argument": {"rate": 0.1},
+        "args.seed = 3: is given at run time": {"seed": 3},
     }
     for message, keys in wrong.items():
         changed = config("trainer=my_train")
-        changed["trainer"] |= keys
+        changed["args"] |= keys
         with pytest.raises(ConfigError, match=message):
             preflight(changed)
     changed = config("trainer=my_train")
-    del changed["trainer"]["lr"]
-    with pytest.raises(ConfigError, match=r"trainer.lr: my_pkg.train.train needs it"):
+    del changed["args"]["lr"]
+    with pytest.raises(ConfigError, match=r"args.lr: my_pkg.train.train needs it"):
         preflight(changed)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import hpsearch.reports.kit.theme as theme
-from hpsearch.base.words import number
+from hpsearch.base.words import bare, number
 from hpsearch.reports.kit.space import Axis
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def parameter_axis(axis: Axis) -> Layout:
     places = [axis.place(value) for value in axis.values] or [0.0]
     pad = 0.045 * (places[-1] - places[0]) or 0.5
     ticks = parameter_ticks(axis)
-    title = axis.name if axis.name == axis.key else f"{axis.name} ({axis.key})"
+    title = axis.name if axis.name == bare(axis.key) else f"{axis.name} ({axis.key})"
     return axis_style(
         title,
         type="log" if axis.scale == "log" else "linear",

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from hpsearch.base.types import TrialState
-from hpsearch.base.words import number, score
+from hpsearch.base.words import bare, number, score
 from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, coordinate, escape, positive_span, shorten
 from hpsearch.reports.kit.curves import Curve, thin
 from hpsearch.reports.kit.points import Point, Results
@@ -169,4 +169,4 @@ def spread_out(axis: Axis, points: Sequence[Point]) -> list[float]:
 
 
 def _params(params: Mapping[str, Any]) -> str:
-    return "<br>".join(f"{escape(key)} = {escape(shorten(number(value), 60))}" for key, value in params.items())
+    return "<br>".join(f"{escape(bare(key))} = {escape(shorten(number(value), 60))}" for key, value in params.items())

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpsearch.base import words
+from hpsearch.base.keys import ARGS
 from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialState, TrialTable
 
-_GROUPS = ("data", "model", "init", "finetune", "loss", "optimizer", "scheduler", "regularizer", "trainer")
+_GROUPS = ("data", "model", "init", "finetune", "loss", "optimizer", "scheduler", "regularizer", "trainer", ARGS)
 HEADLINE = (
     *("data", "model", "optimizer", "optimizer.lr", "optimizer.momentum", "optimizer.weight_decay", "scheduler"),
     *("regularizer", "data.batch_size", "trainer.epochs"),

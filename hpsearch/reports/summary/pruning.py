@@ -2,17 +2,16 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.keys import ARGS
 from hpsearch.base.outcome import GIVEN_UP
-from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.base.types import TrialState, TrialTable, epochs_of
 from hpsearch.reports.kit.space import floats
 
-_EPOCHS = "trainer.epochs"
-
+_EPOCHS = ("trainer.epochs", f"{ARGS}.epochs")
 
 ENOUGH = 5
 """Fewer complete trials say nothing of what early ranks were worth."""
@@ -110,10 +109,11 @@ def _early_ranks(table: TrialTable, metric: str, epoch: int) -> EarlyRanks | Non
 
 
 def _planned(table: TrialTable, longest: int) -> NDArray[np.int64]:
-    fixed: Any = dict(dict(table.study.get("config") or {}).get("trainer") or {}).get("epochs")
-    default = fixed if isinstance(fixed, int) else longest
-    if _EPOCHS in table.trials:
-        return np.asarray(np.nan_to_num(floats(table.trials[_EPOCHS]), nan=default).astype(np.int64))
+    fixed = epochs_of(table.study.get("config") or {})
+    default = longest if fixed is None else fixed
+    for searched in _EPOCHS:
+        if searched in table.trials:
+            return np.asarray(np.nan_to_num(floats(table.trials[searched]), nan=default).astype(np.int64))
     return np.full(len(table.trials), default)
 
 

@@ -133,8 +133,8 @@ def test_a_function_of_a_module_reports_from_a_worker(folder):
     assert (trials["attempts"] > 1).any(), "some waited and went on"
     assert set(trials["state"]) <= {TrialState.COMPLETE, TrialState.PRUNED}
     whole = trials[trials["state"] == TrialState.COMPLETE]
-    assert len(whole) and whole["y"].tolist() == (whole["trainer.lr"] / 4).tolist()
-    assert whole["score"].tolist() == (10 * whole["trainer.lr"]).tolist()
+    assert len(whole) and whole["y"].tolist() == (whole["args.lr"] / 4).tolist()
+    assert whole["score"].tolist() == (10 * whole["args.lr"]).tolist()
 
 
 WRONG = {

@@ -113,6 +113,13 @@ def test_settings_use_the_names_of_the_field():
     assert (words.count(1, "seed"), words.count(3, "seed")) == ("1 seed", "3 seeds")
 
 
+def test_an_argument_of_a_function_has_the_name_that_the_function_gives_it():
+    params = {"args.lr": 0.1, "args.h[0]": 8}
+    assert words.settings(params) == "lr = 0.1, h[0] = 8"
+    assert (words.setting("args.lr", 0.1), words.label("args.lr")) == ("lr = 0.1", "lr")
+    assert words.assignments(params) == "lr=0.1 h[0]=8"
+
+
 def test_assignments_are_short_overrides():
     params = {"optimizer.lr": 10**-1.25, "model": "mlp", "n": 3, "nesterov": True}
     assert words.assignments(params) == "optimizer.lr=0.0562 model=mlp n=3 nesterov=true"

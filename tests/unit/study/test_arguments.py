@@ -65,11 +65,11 @@ def test_null_may_be_written_as_in_python(expression, values):
 @pytest.mark.parametrize(
     ("params", "searched", "given", "arguments"),
     [
-        ({"trainer.x": 3}, ["x"], {}, {"x": 3}),
-        ({"trainer.x": None}, ["x", "kind=b/depth"], {}, {"x": None, "depth": None}),
-        ({"trainer.depth": 2}, ["kind=b/depth", "kind=c/depth", "where"], {}, {"depth": 2}),
-        ({"trainer.h[0]": 1, "trainer.h[2]": 5}, ["h[0]", "h[2]"], {}, {"h": [1, None, 5]}),
-        ({"trainer.h[1]": None}, ["h[1]"], {"h": [7, 8, 9]}, {"h": [7, None, 9]}),
+        ({"args.x": 3}, ["x"], {}, {"x": 3}),
+        ({"args.x": None}, ["x", "kind=b/depth"], {}, {"x": None, "depth": None}),
+        ({"args.depth": 2}, ["kind=b/depth", "kind=c/depth", "where"], {}, {"depth": 2}),
+        ({"args.h[0]": 1, "args.h[2]": 5}, ["h[0]", "h[2]"], {}, {"h": [1, None, 5]}),
+        ({"args.h[1]": None}, ["h[1]"], {"h": [7, 8, 9]}, {"h": [7, None, 9]}),
         ({}, ["kind=b/h[1]"], {"h": [7, 8, 9]}, {"h": [7, 8, 9]}),
     ],
 )  # fmt: skip
@@ -79,8 +79,8 @@ def test_a_point_is_what_the_function_is_called_with(params, searched, given, ar
 
 
 def test_constraints_name_arguments_and_become_one_text():
-    assert expression_of("where", ["a % b == 0", "h[0] > 8"]) == "[trainer.a % trainer.b == 0, trainer.h[0] > 8]"
-    assert expression_of("kind=x/where", "a in [1, 2]") == "[trainer.a in [1, 2]]"
+    assert expression_of("where", ["a % b == 0", "h[0] > 8"]) == "[args.a % args.b == 0, args.h[0] > 8]"
+    assert expression_of("kind=x/where", "a in [1, 2]") == "[args.a in [1, 2]]"
 
 
 @pytest.mark.parametrize("given", [3, [True], {"a": 1}, "a +", ["a"], ["f(a) == 1"]])

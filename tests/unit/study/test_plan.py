@@ -64,8 +64,8 @@ def test_a_key_is_ruled_where_its_class_says_what_it_may_be():
     ours = plan_search(compose([*STUDY, "model=mlp"])).ruled({"optimizer.lr": 0.1})
     assert ours >= {"optimizer.lr", "optimizer.momentum", "model.dropout", "data.batch_size", "trainer.epochs"}
     assert "model.hidden" not in ours
-    mine = ("trainer=own", "trainer._target_=my_package.train", "plugins=[my_package]", "+trainer.dropout=0.5")
-    assert "trainer.dropout" not in plan_search(compose([*STUDY, *mine])).ruled({"optimizer.lr": 0.1})
+    mine = ("trainer=own", "trainer._target_=my_package.train", "plugins=[my_package]", "+args.dropout=0.5")
+    assert "args.dropout" not in plan_search(compose([*STUDY, *mine])).ruled({"optimizer.lr": 0.1})
 
 
 @pytest.mark.parametrize(

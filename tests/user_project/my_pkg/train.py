@@ -14,7 +14,7 @@ from my_pkg.data import rings
 def train(seed: int, epochs: int, lr: float, features: int, batch: int) -> Iterator[dict[str, float]]:
     """Logistic regression on random features, in NumPy.
 
-    The arguments are the keys of the option; `seed` is the trial's.
+    The arguments are `args` of the option; `seed` is the trial's.
     """
     random = np.random.default_rng(seed)
     x, y = rings(400, 0.1, seed=0)

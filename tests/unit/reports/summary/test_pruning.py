@@ -9,11 +9,9 @@ from hpsearch.reports.summary.pruning import pruning_of
 from tests.support import synthetic
 
 
-def study(epochs, states, planned=10, column=None):
+def study(epochs, states, planned=10):
     """One trial per entry that reported epochs 0 to the given one."""
     trials = pd.DataFrame({"point": range(len(epochs)), "seed": 0, "fold": 0, "state": states, "reason": ""})
-    if column:
-        trials["trainer.epochs"] = column
     rows = [
         {"point": p, "seed": 0, "fold": 0, "epoch": e}
         for p, last in enumerate(epochs)
@@ -46,9 +44,17 @@ def test_a_trial_that_never_reported_trained_nothing():
     assert (found.trained, found.saved, found.trials) == (12, 8, 2)
 
 
-def test_a_searched_number_of_epochs_is_that_of_the_trial():
-    found = pruning_of(study([5, 2, 2], ["COMPLETE", "PRUNED", "PRUNED"], None, [5, 20, math.nan]))
-    assert found.saved == 18 + 3  # without a number of its own, the longest trial's
+@pytest.mark.parametrize("owner", ["trainer", "args"])
+def test_a_searched_number_of_epochs_is_that_of_the_trial(owner):
+    table = study([5, 2, 2], ["COMPLETE", "PRUNED", "PRUNED"], None)
+    table.trials[f"{owner}.epochs"] = [5, 20, math.nan]
+    assert pruning_of(table).saved == 18 + 3  # without a number of its own, the longest trial's
+
+
+def test_a_function_of_ones_own_may_say_its_epochs():
+    table = study([5, 2, 2], ["COMPLETE", "PRUNED", "PRUNED"], None)
+    assert pruning_of(table).saved == 3 + 3
+    assert pruning_of(replace(table, study={"config": {"args": {"epochs": 8}, "trainer": {}}})).saved == 6 + 6
 
 
 def test_what_the_user_gave_up_was_not_saved_by_a_pruner():
