@@ -213,6 +213,8 @@ def _permitted(shown: str, path: str, kinds: Sequence[str], packages: Sequence[s
     """Resolve a target, and refuse it unless what it resolves to may be built."""
     _check_package(shown, path, packages)
     target = _located(shown, path)
+    if kinds == (KINDS["trainer"],) and _within(path, (LOCAL_MODULE,)):  # from Python, by whoever runs the program
+        return target
     home = _home(target)
     module, name = getattr(home, "__module__", None), getattr(home, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str):

@@ -1,14 +1,10 @@
 """Studies from Python: run one, search the arguments of a function, read one as tables, draw it, compare two."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.base.commands import LOCAL_MODULE
 from hpsearch.base.conditions import flat_entries, space_word
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text
@@ -32,6 +28,7 @@ from hpsearch.study.session import Silent
 from hpsearch.study.single import ReplayOutcome
 from hpsearch.study.single import replay as train_again
 from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of, trials_of
+from hpsearch.trial.given import name_of, path_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,8 +100,9 @@ def run_search(
     later; a process keeps 32 paused ones, and an older one that goes on after all starts again. The same call in the
     same folder is the same study, and goes on where it was.
 
-    A function of an importable module runs in worker processes. One of a script, a notebook or another function runs
-    in this process.
+    It runs in worker processes, and the script or the notebook that it stands in is not run again there: a function
+    that cannot be imported is sent there as it is now, with what it refers to. What it changes in its script stays
+    there; ``launcher=inline`` among the overrides runs it in this process.
 
     Args:
         trial_fn: a function; a partial, a bound method or an object that can be called.
@@ -156,11 +154,11 @@ def run_search(
         raise SpaceError("space = {}: nothing to search; give an expression for at least one argument")
     searched = {name: expression_of(name, given) for name, given in flat_entries(space)}
     trial_fn = as_function(trial_fn)
-    path, is_local = _importable(trial_fn)
+    path = path_of(trial_fn)
     wanted = objective if isinstance(objective, Objective) else Objective(objective, direction, limits=limits or {})
     budget = {"points": points, "patience": patience, "epochs": epochs, "seconds": seconds, "target": target}
     words = [
-        *("+study=search", "trainer=own", f"trainer._target_={path}", *_words_of(path, is_local)),
+        *("+study=search", "trainer=own", f"trainer._target_={path}", _plugins(path)),
         *(f"sampler={sampler}", f"pruner={pruner}", f"storage={storage}", f"tracker={tracker}", f"seed={seed}"),
         *((f"sampler.first={value_text([setting_in_args(setting) for setting in first])}",) if first else ()),
         *((f"sampler.prior={value_text(prior)}",) if prior else ()),
@@ -168,7 +166,7 @@ def run_search(
         *(space_word(in_args(name), given) for name, given in searched.items()),
         *_objective_words(wanted),
         *(f"budget.{key}={value_text(value)}" for key, value in budget.items() if value is not None),
-        *(f"study.seeds={seeds}", f"study.name={value_text(name or grow or trial_fn.__name__)}"),
+        *(f"study.seeds={seeds}", f"study.name={value_text(name or grow or name_of(trial_fn))}"),
         *((f"study.grow={value_text(grow)}",) if grow else ()),
         *overrides,
     ]
@@ -203,7 +201,7 @@ def replay(
         >>> replay("single/0/0", overrides=["launcher=inline"]).same
         True
     """
-    words = [] if trial_fn is None else _words_of(*_importable(as_function(trial_fn)))
+    words = [] if trial_fn is None else [_plugins(path_of(as_function(trial_fn)))]
     return train_again(run, overrides=[*words, *overrides], config_dirs=config_dirs, observer=observer)
 
 
@@ -323,28 +321,9 @@ def compare(first: str, second: str, *, uri: str | None = None) -> str:
     return comparison.verdict(comparison.compare(one, other), one, other)
 
 
-def _words_of(path: str, is_local: bool) -> list[str]:
-    """Return the words that let a function at a dotted path be used, and keep one here that only this process has."""
-    plugins = f"plugins={value_text([path.partition('.')[0]])}"
-    return [plugins, *(("launcher=inline",) if is_local else ())]
-
-
-def _importable(function: Callable[..., Iterable[Any]]) -> tuple[str, bool]:
-    """Return the dotted path of a function, and whether only this process can import it."""
-    name, module = function.__name__, function.__module__
-    importable = module != "__main__" and "." not in function.__qualname__ and name.isidentifier()
-    if importable and getattr(import_module(module), name, None) is function and _in_a_file(module):
-        return f"{module}.{name}", False
-    local = sys.modules.setdefault(LOCAL_MODULE, ModuleType(LOCAL_MODULE))
-    name = name if name.isidentifier() else "function"
-    function.__module__, function.__qualname__ = LOCAL_MODULE, name
-    setattr(local, name, function)
-    return f"{LOCAL_MODULE}.{name}", True
-
-
-def _in_a_file(module: str) -> bool:
-    file = getattr(sys.modules[module], "__file__", None)
-    return file is not None and Path(file).exists()
+def _plugins(path: str) -> str:
+    """Return the word that lets a function at a dotted path be used."""
+    return f"plugins={value_text([path.partition('.')[0]])}"
 
 
 def _objective_words(objective: Objective) -> list[str]:

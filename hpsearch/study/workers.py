@@ -14,6 +14,7 @@ from hpsearch.launch.base import Launcher
 from hpsearch.study.specs import find_source, tracking_uri
 from hpsearch.trial import build as ours
 from hpsearch.trial import generator as theirs
+from hpsearch.trial.given import carried
 
 
 class Workers:
@@ -43,7 +44,7 @@ class Workers:
     def start(self, config: Mapping[str, Any]) -> None:
         """Start workers that train such a configuration, unless they run."""
         if not (self._borrowed or self._running):
-            self.launcher.start(runner_of(config).execute)
+            self.launcher.start(carried(runner_of(config).execute, config["trainer"]["_target_"]))
             self._running = True
 
     def stop(self, now: bool = False) -> None:

@@ -18,6 +18,7 @@ def folder(tmp_path, monkeypatch):
 
 def search(function, **given):
     options = {"points": 3, "sampler": "random", "pruner": "none", "tracker": "none", "name": "s", "seed": 1}
+    given["overrides"] = ["launcher=inline", *given.get("overrides", ())]
     return hpsearch.run_search(function, space={"lr": "interval(0, 1)"}, **(options | given))
 
 

@@ -124,6 +124,7 @@ def test_a_function_that_never_reports_what_is_limited_is_refused(tmp_path, monk
         yield {"valid/acc": x, "latency_ms": 20 * x}
 
     given = {"space": {"x": "interval(0, 1)"}, "sampler": "random", "tracker": "none", "points": 12}
+    given["overrides"] = ["launcher=inline"]
     outcome = hpsearch.run_search(train, **given, limits={"latency_ms": 10})
     assert 0 < outcome.best.params[next(iter(outcome.best.params))] <= 0.5
     table = table_from_events(outcome.folder)

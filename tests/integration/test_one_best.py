@@ -39,6 +39,8 @@ SCORES = {
     ),
 }
 
+INLINE = ["launcher=inline"]
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
@@ -54,6 +56,7 @@ def test_best_list_answer_front_pages_and_replay_agree(folder, name):
         yield {"acc": scores[x][0], "latency": float(scores[x][1])}
 
     options = {"space": {"x": "choice(0, 1, 2, 3)"}, "sampler": "grid", "tracker": "none", "name": "agree"}
+    options["overrides"] = INLINE
     outcome = run_search(train, objective=objective, **options)
     found = find(table_of("agree"))
     summary = found.summary
@@ -90,6 +93,7 @@ def test_of_equal_means_the_steadier_point_is_best_whatever_the_order_of_its_sco
         yield {"acc": scores[x][seed]}
 
     options = {"space": {"x": "choice(0, 1, 2)"}, "sampler": "grid", "tracker": "none", "name": "steady", "seeds": 3}
+    options["overrides"] = INLINE
     outcome = run_search(train, objective="acc", **options)
     results = results_of(table_of("steady"))
     assert outcome.best.point == list_studies()[0].best.point == results.best.point == 2
@@ -101,7 +105,8 @@ def test_a_chosen_none_is_a_value_like_any_other(folder):
         yield {"acc": {None: 0.9, 3: 0.5, "x": 0.1}[act] + (0.01 if kind == "a" else 0.001 * depth)}
 
     space = {"act": [3, None, "x"], "kind": ["a", "b"], "kind=b/depth": "choice(1, 2)"}
-    outcome = run_search(train, space=space, objective="acc", sampler="grid", tracker="none", name="none")
+    options = {"sampler": "grid", "tracker": "none", "name": "none", "overrides": INLINE}
+    outcome = run_search(train, space=space, objective="acc", **options)
     results = find(table_of("none")).summary
     assert outcome.best.params == {"act": None, "kind": "a", "depth": None}
     assert results.best.params == {"args.act": None, "args.kind": "a"}
@@ -122,7 +127,7 @@ def test_a_point_that_a_pruner_stopped_between_its_seeds_is_pruned_on_every_page
         "name": "between",
         "seeds": 6,
     }
-    overrides = ["pruner.n_startup_steps=2", "pruner.p_threshold=0.2"]
+    overrides = [*INLINE, "pruner.n_startup_steps=2", "pruner.p_threshold=0.2"]
     outcome = run_search(train, objective="acc", pruner="wilcoxon", overrides=overrides, **options)
     results = results_of(table_of("between"))
     assert outcome.best.point == results.best.point == 0

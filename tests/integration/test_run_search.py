@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
 
@@ -35,10 +34,11 @@ def climb(lr, kind="a", depth=None, seed=0):
 
 def search(function=climb, **given):
     options = {"space": {"lr": "interval(0, 1)"}, "points": 8, "sampler": "random", "pruner": "none", "tracker": "none"}
-    return run_search(function, **(options | given))
+    overrides = ["launcher=inline", *given.pop("overrides", ())]
+    return run_search(function, overrides=overrides, **(options | given))
 
 
-def test_a_function_inside_another_is_searched_in_this_process():
+def test_a_function_inside_another_is_searched_in_this_process_where_that_is_asked_for():
     called = []
 
     def train(lr, seed):
@@ -211,7 +211,6 @@ def test_a_function_of_a_module_runs_in_workers_and_nobody_imports_torch(folder)
         ({"arguments": [1]}, ConfigError, r"^arguments = \[1\]: must be a mapping by"),
         ({"first": 3}, ConfigError, r"^first = 3: must be a list$"),
         ({"first": {"lr": 0.1}}, ConfigError, r"^first = \{'lr': 0\.1\}: must be a list$"),
-        ({"overrides": "seed=1"}, ConfigError, r"^overrides = 'seed=1': must be a list$"),
         ({"limits": [3]}, ConfigError, r"^objective\.limits = \[3\]: must be a table"),
         ({"first": [3]}, SpaceError, r"sampler\.first\[0\] = 3: must give values by key"),
         ({"function": int}, ConfigError, "must be a function"),
@@ -223,21 +222,9 @@ def test_bad_input_is_one_line(folder, given, error, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_script_that_asks_for_its_own_main_function_is_not_run_again_by_workers(folder):
-    script = MODULE + textwrap.dedent("""
-        from hpsearch import run_search
-        print("once")
-        run_search(train, space={"x": "interval(-1, 1)"}, points=3, sampler="random", pruner="none", tracker="none",
-                   objective="y", direction="minimize")
-        print(calls)
-    """)
-    (folder / "main.py").write_text(script)
-    done = subprocess.run(
-        [sys.executable, "main.py"], env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["once", "3"]
+def test_overrides_that_are_no_list_are_one_line():
+    with pytest.raises(ConfigError, match=r"^overrides = 'seed=1': must be a list$"):
+        run_search(climb, space={"lr": "interval(0, 1)"}, overrides="seed=1")
 
 
 def test_metrics_may_have_any_name(folder):
