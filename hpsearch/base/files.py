@@ -11,6 +11,8 @@ from hpsearch.base.errors import StorageError
 REPORT = "report.html"
 LAYERS = "layers.json"
 """The artifact of a trial that says what its layers did, see `hpsearch.trial.layers`."""
+LOG = "log.txt"
+"""The artifact of a trial that holds what it printed in a worker process, see `hpsearch.launch.output`."""
 
 
 @contextmanager

@@ -141,7 +141,7 @@ class TrialResult:
     Attributes:
         state: COMPLETE, PRUNED (stopped by a decision), PAUSED, INFEASIBLE or FAILED.
         reason: one line that says why, for every state but COMPLETE.
-        traceback: the full traceback of a FAILED attempt.
+        traceback: the full traceback of a FAILED attempt; of one whose worker died the last lines that it printed.
         facts: scalars measured once at the end, such as ``peak_memory_mib``.
         artifacts: files written, relative to the trial's folder.
         retry: whether a FAILED attempt may succeed when tried again (an error in the configuration may not).

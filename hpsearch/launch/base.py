@@ -32,7 +32,7 @@ class Died:
     Attributes:
         slot: the slot, free again.
         trials: the trials it was training, whose attempts are lost.
-        detail: exit code or signal, and the end of the worker's log.
+        detail: exit code or signal in a line, and in further ones the end of what it printed.
     """
 
     slot: int

@@ -8,5 +8,6 @@ LIMITS: Limits = {
         "lockstep": flag,
         "retries": count(0),
         "grace_sec": number("[0, inf)"),
+        "log_mib": number("(0, inf)"),
     },
 }

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 from hpsearch.base import platform
-from hpsearch.launch.frames import GONE, read_frame, write_frame
+from hpsearch.launch.frames import BATCH, GONE, read_frame, write_frame
+from hpsearch.launch.output import Output, new_mark
 
 Inbox: TypeAlias = "queue.SimpleQueue[tuple[WorkerProcess, bytes, bytes]]"
 
 _PROGRAM = (
     "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
-    "from hpsearch.launch.worker import main; main({lifeline})"
+    "from hpsearch.launch.worker import main; main({lifeline}, {mark!r})"
 )
 _EXIT_SEC = 5.0
 _LOG_LINES = 10
@@ -31,29 +32,31 @@ class WorkerProcess:
     whoever runs the program.
 
     Args:
-        log: its standard output and error are appended to this file.
+        log: what it prints while it trains nothing is appended to this file; else it goes to the log of the trial.
+        limit: bytes that a log may have.
         environment: its environment variables.
         inbox: where its frames go.
     """
 
-    def __init__(self, log: Path, environment: Mapping[str, str], inbox: Inbox) -> None:
-        self._log = log
+    def __init__(self, log: Path, limit: int, environment: Mapping[str, str], inbox: Inbox) -> None:
         self._gone = False
         self._open = threading.Lock()
         self._lifeline: int | None
         lifeline, self._lifeline = platform.open_lifeline()
-        program = _PROGRAM.format(path=_import_path(), argv=sys.argv[:1], lifeline=lifeline)
-        with log.open("ab") as file:
-            self._log_start = file.tell()
-            self._process = platform.start_group(
-                [sys.executable, "-c", program],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=file,
-                bufsize=0,
-                env=dict(environment),
-                pass_fds=() if lifeline is None else (lifeline,),
-            )
+        mark = new_mark()
+        program = _PROGRAM.format(path=_import_path(), argv=sys.argv[:1], lifeline=lifeline, mark=mark)
+        self._process = platform.start_group(
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env=dict(environment),
+            pass_fds=() if lifeline is None else (lifeline,),
+        )
+        assert self._process.stderr
+        self._output = Output(os.dup(self._process.stderr.fileno()), mark, log, limit)
+        self._process.stderr.close()
         if lifeline is not None:
             os.close(lifeline)
         self._reader = threading.Thread(target=self._read, args=(inbox,), daemon=True, name=f"read {log.stem}")
@@ -67,9 +70,15 @@ class WorkerProcess:
     def send(self, kind: bytes, payload: bytes = b"") -> None:
         """Send a frame; a worker that is gone does not mind, GONE follows."""
         assert self._process.stdin
+        if kind == BATCH:
+            self._output.between.clear()
         with self._open, suppress(OSError):
             if not self._gone:
                 write_frame(self._process.stdin.fileno(), kind, payload)
+
+    def settle(self) -> None:
+        """Wait until everything is in its log that the trial printed whose end was sent."""
+        self._output.between.wait(_EXIT_SEC)
 
     def kill(self) -> None:
         """Kill the process and everything it started."""
@@ -82,12 +91,9 @@ class WorkerProcess:
         return not self._reader.is_alive()
 
     def exit_report(self) -> str:
-        """Return how the process ended, and the last lines of its log."""
-        with self._log.open("rb") as file:
-            file.seek(self._log_start)
-            lines = file.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
+        """Return how the process ended, and the last lines that it printed."""
         head = f"worker process {self.pid} {platform.how_it_ended(self._process.returncode)}"
-        return "\n".join([head + f"; the end of {self._log}:", *lines]) if lines else head
+        return "\n".join([head, *self._output.last.splitlines()[-_LOG_LINES:]])
 
     def _read(self, inbox: Inbox) -> None:
         assert self._process.stdin
@@ -98,6 +104,7 @@ class WorkerProcess:
             self._process.wait(_EXIT_SEC)
         self.kill()
         self._process.wait()
+        self._output.join(_EXIT_SEC)
         with self._open:
             self._gone = True
             self._process.stdin.close()

@@ -49,7 +49,9 @@ class ProcessLauncher:
         grace_sec: how long a trial that was told to stop or to pause may take before whoever told it
             kills it.
         lockstep: a trial waits after every message until `decide` answers it.
-        log_folder: what worker N prints goes to ``worker-N.log`` here; None: to a folder that `stop` removes.
+        log_folder: what worker N prints while it trains nothing goes to ``worker-N.log`` here; None: to a folder that
+            `stop` removes. What a trial prints goes to ``log.txt`` in the trial's folder.
+        log_mib: how large a log may be, in MiB; of a longer one the first and the last half are kept.
         clock: monotonic seconds.
 
     Raises:
@@ -67,12 +69,14 @@ class ProcessLauncher:
         retries: int = 2,
         grace_sec: float = 10.0,
         log_folder: str | Path | None = None,
+        log_mib: float = 1.0,
         clock: Clock = time.monotonic,
     ) -> None:
         self._gpus = visible_gpus()
         self.slots = worker_count(workers, threads, self._gpus)
         self.lockstep, self.retries, self.grace_sec = lockstep, retries, grace_sec
         self._threads, self._log_folder, self._clock = threads, log_folder, clock
+        self._log_limit = round(log_mib * 2**20)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._hello = b""
         self._inbox: Inbox = queue.SimpleQueue()
@@ -210,7 +214,7 @@ class ProcessLauncher:
         folder = Path(self._log_folder)
         folder.mkdir(parents=True, exist_ok=True)
         environment = worker_environment(index, self._threads, self._gpus)
-        worker = WorkerProcess(folder / f"worker-{index}.log", environment, self._inbox)
+        worker = WorkerProcess(folder / f"worker-{index}.log", self._log_limit, environment, self._inbox)
         worker.send(HELLO, self._hello)
         return worker
 
@@ -240,6 +244,8 @@ class ProcessLauncher:
         elif kind == EVENTS:
             self._events += content
             ended = [event.trial for event in content if isinstance(event, Ended)]
+            if ended:
+                slot.worker.settle()
             slot.trials = [trial for trial in slot.trials if trial not in ended]
             slot.task = slot.task if slot.trials else None
 

@@ -1,8 +1,8 @@
 """The program of a worker process; it imports nothing heavy before it is told what to train.
 
 Decisions and tasks come in through what was standard input, messages go out through what was standard output; file
-descriptor 1 is pointed at the log first, so that prints of user code cannot corrupt the channel. When the driver is
-gone, however it went, the worker ends at once with everything it started.
+descriptor 1 is pointed at standard error first, so that prints of user code cannot corrupt the channel. When the driver
+is gone, however it went, the worker ends at once with everything it started.
 """
 
 import faulthandler
@@ -17,11 +17,12 @@ from dataclasses import dataclass
 
 from hpsearch.base import platform
 from hpsearch.base.errors import HpsearchError
-from hpsearch.base.types import Decision, Execute
+from hpsearch.base.types import Decision, Execute, TrialSpec
 from hpsearch.launch.base import Ended, Reported
 from hpsearch.launch.batch import TrialBatch
 from hpsearch.launch.frames import ANSWER, BROKEN, CALL, DECIDE, EVENTS, LEAVE, READY, Answer, read_frame, write_frame
 from hpsearch.launch.mailbox import Mailbox
+from hpsearch.launch.output import write_mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,12 @@ class _Task:
     mailbox: Mailbox
 
 
-def main(lifeline: int | None) -> None:
+def main(lifeline: int | None, mark: str) -> None:
     """Serve the driver until it says to leave.
 
     Args:
         lifeline: the reading end of the pipe that closes with the driver, see `hpsearch.base.platform.die_with`.
+        mark: what the marks begin with between which a trial prints, see `hpsearch.launch.output`.
     """
     commands, channel = os.dup(0), os.dup(1)
     _prepare(commands, channel)
@@ -52,7 +54,7 @@ def main(lifeline: int | None) -> None:
         if task.kind == CALL:
             write_frame(channel, ANSWER, _answer(task.payload))
         else:
-            _train(channel, execute, task, lockstep)
+            _train(channel, execute, task, lockstep, mark)
     sys.stdout.flush()
     os._exit(0)  # taking a loaded torch down in order costs most of a second
 
@@ -81,23 +83,39 @@ def _read(commands: int, tasks: "queue.SimpleQueue[_Task]") -> None:
     platform.kill_own_group()
 
 
-def _train(channel: int, execute: Execute, task: _Task, lockstep: bool) -> None:
+def _train(channel: int, execute: Execute, task: _Task, lockstep: bool, mark: str) -> None:
     try:
-        batch = TrialBatch(execute, pickle.loads(task.payload))
+        specs: tuple[TrialSpec, ...] = pickle.loads(task.payload)
     except Exception:
         write_frame(channel, BROKEN, traceback.format_exc().encode())
         return
+    write_mark(mark, specs[0].folder)
+    batch, threads = TrialBatch(execute, specs), set(threading.enumerate())
     decisions: tuple[Decision, ...] = ()
     while not batch.ended:
         events: tuple[Reported, ...] | tuple[Ended, ...] = batch.advance(decisions)
         try:
             payload = pickle.dumps(events)
         except Exception as error:
-            payload = pickle.dumps(batch.fail(error))
+            events = batch.fail(error)
+            payload = pickle.dumps(events)
+        if batch.ended:
+            _print_end(events, set(threading.enumerate()) - threads)
+            write_mark(mark)
         write_frame(channel, EVENTS, payload)
         if lockstep and not batch.ended:
             task.mailbox.wait(batch.ids)
         decisions = task.mailbox.take(batch.ids)
+
+
+def _print_end(events: tuple[Reported, ...] | tuple[Ended, ...], left: set[threading.Thread]) -> None:
+    """Print what the log of a trial says at its end: what it raised, and the threads that go on without it."""
+    for text in dict.fromkeys(event.result.traceback for event in events if isinstance(event, Ended)):
+        sys.stderr.write(text)
+    for thread in left:
+        print(f"[the trial has ended, its thread {thread.name} goes on]", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
 
 
 def _answer(payload: bytes) -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from hpsearch.base.files import LAYERS
+from hpsearch.base.files import LAYERS, LOG
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.outcome import Failures, over_limit, trial_outcome
 from hpsearch.base.types import (
@@ -226,7 +226,8 @@ class Pool:
             case Ended(trial, result) if trial in self._running:
                 return self._ended(trial, result)
             case Died(_, trials, detail):
-                lost = TrialResult(TrialState.FAILED, f"its worker died: {detail}")
+                how, _, last_lines = detail.partition("\n")
+                lost = TrialResult(TrialState.FAILED, f"its worker died: {how}", last_lines)
                 return [done for trial in trials if trial in self._running for done in self._ended(trial, lost)]
         return []
 
@@ -355,8 +356,8 @@ class Pool:
 
 def _left(spec: TrialSpec, result: TrialResult) -> tuple[str, ...]:
     """Return the files that a trial left; an attempt that raised or died could not say so itself."""
-    layers = [LAYERS] if result.state.finished and (Path(spec.folder) / LAYERS).is_file() else []
-    return tuple(dict.fromkeys((*result.artifacts, *layers)))
+    names = (LAYERS, LOG) if result.state.finished else ()
+    return tuple(dict.fromkeys((*result.artifacts, *(name for name in names if (Path(spec.folder) / name).is_file()))))
 
 
 def _last_kept(started: Started) -> int:

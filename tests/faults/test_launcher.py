@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from hpsearch.base.errors import ConfigError, HpsearchError
+from hpsearch.base.files import LOG
 from hpsearch.base.types import Decision, TrialId, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended, Reported
 from hpsearch.launch.processes import ProcessLauncher
@@ -125,13 +126,23 @@ def test_death_during_a_call_is_an_error(launcher):
     assert launcher.call(trial_functions.add, 1, 2) == 3
 
 
-def test_prints_of_user_code_go_to_the_log(launcher, tmp_path):
-    launcher.submit(0, (spec(at={1: "print_much"}),))
+def test_prints_of_user_code_go_to_the_log_of_the_trial(launcher, tmp_path):
+    launcher.submit(0, (spec(folder=str(tmp_path / "one"), at={1: "print_much"}),))
     events = events_until(launcher, Ended)
     assert events[-1].result.state is TrialState.COMPLETE
-    log = (tmp_path / "logs" / "worker-0.log").read_bytes()
+    log = (tmp_path / "one" / LOG).read_bytes()
     assert log.count(b"not a frame\n") == 10_000
     assert b"a child prints too\n" in log
+    assert not (tmp_path / "logs" / "worker-0.log").exists()
+
+
+@pytest.mark.parametrize("fault", ["raise_value_error", "raise_config_error"])
+def test_the_log_of_a_trial_that_failed_ends_with_its_traceback(launcher, tmp_path, fault):
+    for point, at in ((1, {2: fault}), (2, {})):
+        launcher.submit(0, (spec(point, folder=str(tmp_path / str(point)), at=at),))
+        result = events_until(launcher, Ended)[-1].result
+        assert not result.traceback or (tmp_path / str(point) / LOG).read_text().endswith(result.traceback)
+    assert not (tmp_path / "2" / LOG).exists()
 
 
 def test_message_that_cannot_be_pickled_fails_the_trial(launcher):

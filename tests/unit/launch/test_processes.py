@@ -53,6 +53,14 @@ def test_worker_leads_a_session_of_its_own(launcher):
 
 def test_temporary_log_folder_is_removed(launcher):
     folder = Path(launcher._temporary.name)
-    assert [file.name for file in folder.iterdir()] == ["worker-0.log"]
+    launcher.call(print, "between two trials")
     launcher.stop()
     assert not folder.exists()
+
+
+def test_what_a_worker_prints_between_trials_is_in_its_own_log(tmp_path):
+    launcher = ProcessLauncher(workers=1, log_folder=tmp_path)
+    launcher.start(trial_functions.train)
+    launcher.call(print, "between two trials")
+    launcher.stop()
+    assert (tmp_path / "worker-0.log").read_text() == "between two trials\n"

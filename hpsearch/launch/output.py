@@ -1,0 +1,166 @@
+"""What a worker prints, and everything that it starts: read by the driver, parted by trial, in files of limited size.
+
+Standard output and error of a worker are one pipe. Where a trial begins and ends in it the worker writes a mark, so
+that every line finds its trial; as the driver reads it nothing is lost when the worker crashes.
+"""
+
+import os
+import re
+import secrets
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hpsearch.base.files import LOG
+
+_LAST = 4096
+"""Bytes that are known of the end of what a worker printed."""
+_LINE = 4096
+"""Where lines are no longer than this a file is cut between two of them."""
+_MISSING = "[... {} bytes are left out here ...]\n"
+_MISSING_LINE = re.compile(rb"^\[\.\.\. (\d+) bytes are left out here \.\.\.\]\n", re.MULTILINE)
+
+
+def new_mark() -> str:
+    """Return what the marks of a worker begin with, and nothing else that is printed."""
+    return f"\0{secrets.token_hex(8)}"
+
+
+def write_mark(mark: str, folder: str = "") -> None:
+    """Say in standard error of this process that what follows is of the trial of this folder; an empty one: of none."""
+    os.write(2, f"{mark}{os.fsencode(folder).hex()}\n".encode())
+
+
+class LimitedFile:
+    """A file of which the first and the last part are kept, and between them a line that says how much is missing.
+
+    Args:
+        path: of the file, which may be there already; its folder is made.
+        limit: bytes that it may have when it is closed; until then half as many more.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._part = limit // 2
+        self._file = path.open("a+b", buffering=0)
+        self._size = self._file.tell()
+        self._missing, self._head, self._tail = 0, 0, 0
+        if found := _MISSING_LINE.search(self._read(0)):
+            self._missing, self._head, self._tail = int(found[1]), found.start(), found.end()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was written so far."""
+        return not self._size
+
+    def write(self, data: bytes) -> None:
+        """Write at the end."""
+        self._size += self._file.write(data)
+        if self._size > 3 * self._part:
+            self._shorten()
+
+    def close(self) -> None:
+        """Bring the file to its limit."""
+        if self._size > 2 * self._part:
+            self._shorten()
+        self._file.close()
+
+    def _shorten(self) -> None:
+        """Leave out what lies between the first part and the last, whole lines where there are lines."""
+        if not self._tail:
+            self._head = self._read(0, self._part).rfind(b"\n", self._part - _LINE) + 1 or self._part
+            self._tail = self._head
+        if self._size - self._part <= self._tail:
+            return
+        kept = self._read(self._size - self._part)
+        kept = kept[kept.find(b"\n", 0, _LINE) + 1 :]
+        self._missing += self._size - self._tail - len(kept)
+        line = _MISSING.format(self._missing).encode()
+        self._file.truncate(self._head)
+        self._file.write(line + kept)
+        self._tail = self._head + len(line)
+        self._size = self._tail + len(kept)
+
+    def _read(self, start: int, size: int = -1) -> bytes:
+        self._file.seek(start)
+        return self._file.read(size)
+
+
+class Output:
+    """Reads what a worker prints, in a thread, into the log of the trial that it trains, else into its own.
+
+    Args:
+        fd: the reading end of the pipe; it is closed at its end.
+        mark: what the worker's marks begin with.
+        log: of the worker: what it prints while it trains nothing.
+        limit: bytes that a log may have.
+
+    Attributes:
+        between: set while the worker trains nothing.
+    """
+
+    def __init__(self, fd: int, mark: str, log: Path, limit: int) -> None:
+        self.between = threading.Event()
+        self.between.set()
+        self._fd, self._mark, self._own, self._limit = fd, mark.encode(), log, limit
+        self._path = log
+        self._file: LimitedFile | None = None
+        self._rest = self._last = b""
+        self._thread = threading.Thread(target=self._run, daemon=True, name=f"output of {log.stem}")
+        self._thread.start()
+
+    def join(self, timeout_sec: float) -> None:
+        """Wait until everything is read; a process that left the worker's group may keep the pipe open."""
+        self._thread.join(timeout_sec)
+
+    @property
+    def last(self) -> str:
+        """The end of what the worker printed since it began to do what it does."""
+        return self._last.decode(errors="replace")
+
+    def _run(self) -> None:
+        with suppress(OSError):
+            while data := os.read(self._fd, 1 << 16):
+                self._take(data)
+        self._write(self._rest)
+        self._close()
+        os.close(self._fd)
+        self.between.set()
+
+    def _take(self, data: bytes) -> None:
+        """Write what is complete: not what may be the beginning of a mark."""
+        self._rest += data
+        while (place := self._rest.find(self._mark)) >= 0 and (end := self._rest.find(b"\n", place)) >= 0:
+            folder = os.fsdecode(bytes.fromhex(self._rest[place + len(self._mark) : end].decode()))
+            self._write(self._rest[:place])
+            self._rest = self._rest[end + 1 :]
+            self._turn_to(Path(folder, LOG) if folder else self._own)
+        ends = place if place >= 0 else self._rest.rfind(self._mark[:1], -len(self._mark))
+        whole = ends if ends >= 0 else len(self._rest)
+        self._write(self._rest[:whole])
+        self._rest = self._rest[whole:]
+
+    def _turn_to(self, path: Path) -> None:
+        self._close()
+        self._path, self._last = path, b""
+        if path == self._own:
+            self.between.set()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+        self._file = None
+
+    def _write(self, data: bytes) -> None:
+        """Write into the present log; what the disk does not take is lost, and the worker goes on."""
+        if not data:
+            return
+        self._last = (self._last + data)[-_LAST:]
+        with suppress(OSError):
+            if self._file is None:
+                self._file = LimitedFile(self._path, self._limit)
+                if self._path != self._own and not self._file.is_empty:
+                    self._file.write(f"[goes on, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC]\n".encode())
+            self._file.write(data)
