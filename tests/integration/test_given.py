@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import hpsearch
 from hpsearch import load_trials, run_search
 from hpsearch.base.errors import ConfigError
 
@@ -111,13 +110,8 @@ class Callable:
         return -((x - 0.5) ** 2)
 
 
-def plain(x):
-    hpsearch.report({"y": -9.0, "pid": os.getpid()}, epoch=1)
-    return -((x - 0.5) ** 2)
-
-
 KINDS = {
-    "plain": lambda x: plain(x),
+    "plain": lambda x: -((x - 0.5) ** 2),
     "object": Callable(),
     "inner": inner(0.5),
     "lambda": lambda x: (yield {"y": -((x - 0.5) ** 2), "pid": os.getpid()}),
