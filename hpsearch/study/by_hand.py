@@ -18,7 +18,7 @@ from hpsearch.search.extension import present_study
 from hpsearch.search.requests import Request, leave
 from hpsearch.search.space import Space
 from hpsearch.search.storage import JOURNAL_NAME, JournalStore
-from hpsearch.study.folder import STUDY_FILE, folder_lock, read_yaml, study_folder
+from hpsearch.study.folder import STUDY_FILE, folder_lock, read_yaml, search_folder
 from hpsearch.tracking.events import read_study, read_trials
 from hpsearch.tracking.record import Record
 
@@ -39,7 +39,7 @@ def skip_point(name: str) -> str:
     match = re.fullmatch(r"([A-Za-z0-9._-]+)/(\d+)", name)
     if not match:
         raise ConfigError(f"'{name}': must be STUDY/POINT, such as lr_sweep/7")
-    folder, number = _searched(match[1]), int(match[2])
+    folder, number = search_folder(match[1]), int(match[2])
     records = [record for record in read_trials(folder) if record.id.point == number]
     if len(records) == _replicates(read_study(folder)) and all(record.state.finished for record in records):
         raise StorageError(f"point {number} of study '{folder.name}' is not given up: it has ended")
@@ -72,7 +72,7 @@ def try_point(name: str, words: Sequence[str]) -> str:
     Raises:
         SpaceError: the point is none of the study's space, or was tried before.
     """
-    folder = _searched(name)
+    folder = search_folder(name)
     space = Space.parse(read_study(folder)["space"])
     params = _params(words, space)
     try:
@@ -87,14 +87,6 @@ def try_point(name: str, words: Sequence[str]) -> str:
         return f"the running study '{folder.name}' is asked to try {shown(params)}"
     command = read_yaml(folder / STUDY_FILE)["command"]
     return f"point {number} of study '{folder.name}' will be trained, whatever its budget, by\n  {command}"
-
-
-def _searched(name: str) -> Path:
-    """Return the folder of a study that is a search of its own."""
-    folder = study_folder(name)
-    if "space" not in read_study(folder) or "recipe" in read_study(folder):
-        raise StorageError(f"study '{name}' is no search: it has no points; see `python -m hpsearch list`")
-    return folder
 
 
 @contextmanager

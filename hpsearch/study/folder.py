@@ -16,6 +16,7 @@ from hpsearch.base.keys import RUN_TIME, SINGLE
 from hpsearch.base.plain import ABSENT, copied, get, remove
 from hpsearch.config.compose import Composition, diff
 from hpsearch.search.storage import study_lock
+from hpsearch.tracking.events import read_study
 
 STUDY_FILE = "study.yaml"
 
@@ -37,6 +38,19 @@ def study_folder(name: str) -> Path:
         raise StorageError(
             f"no study '{name}' in {studies_folder()}{nearest(name, names)} (there are: {', '.join(names) or 'none'})"
         )
+    return folder
+
+
+def search_folder(name: str) -> Path:
+    """Return the folder of an existing study that is a search, and not a recipe or the single trials.
+
+    Raises:
+        StorageError: there is no search of this name.
+    """
+    folder = study_folder(name)
+    study = read_study(folder)
+    if "space" not in study or "recipe" in study:
+        raise StorageError(f"study '{name}' is no search: it has no points; see `python -m hpsearch list`")
     return folder
 
 

@@ -12,26 +12,52 @@ from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.keys import ARGS
 from hpsearch.base.plain import ABSENT, flatten, get
 from hpsearch.config.build import own_loop
-from hpsearch.config.compose import PATHS
-from hpsearch.search.extension import SPACE
+from hpsearch.config.compose import PATHS, Composition
+from hpsearch.search.extension import SPACE, present_study
 from hpsearch.search.growth import GIVEN, reaching, regrown
 from hpsearch.search.space import Space
-from hpsearch.study.folder import STUDY_FILE, read_yaml
+from hpsearch.search.storage import Store
+from hpsearch.study.folder import STUDY_FILE, read_yaml, search_folder
 from hpsearch.study.plan import Search
 from hpsearch.study.session import StudySession
-from hpsearch.tracking.events import TrialRecord, config_in, read_study, read_trials
+from hpsearch.tracking.events import TrialRecord, config_in, read_trials
 
 
-def check_growth(search: Search, folder: Path) -> None:
+def check_study(composition: Composition, store: Store) -> None:
+    """Refuse to go on in another space with what is no search, or with what was not kept.
+
+    Args:
+        composition: of which `study.grow` names a study.
+        store: where the study's points are kept.
+
+    Raises:
+        ConfigError: the store keeps none.
+        StorageError: there is no such search.
+    """
+    name, where = composition.study_name, composition.where("study.grow")
+    if not store.persistent:
+        kind = type(store).__name__
+        raise ConfigError(f"study.grow = {name}: {kind} keeps no points to go on with (from {where})")
+    try:
+        search_folder(name)
+    except StorageError as error:
+        raise StorageError(f"study.grow = {name}: {error} (from {where})") from None
+
+
+def check_growth(search: Search, store: Store, folder: Path) -> None:
     """Refuse a space in which a point of a study cannot be expressed, by a StorageError that names the first one.
 
     Args:
         search: in the new space.
-        folder: of the study.
+        store: where the study's points are kept.
+        folder: of the study, whose lock is held.
     """
-    space = reaching(search.space, *_spaces(folder))
-    for record in _firsts(read_trials(folder)):
-        expressed(search, space, record)
+    storage = store.open(folder)
+    try:
+        name = present_study(storage.storage, folder.name)
+        _points(search, folder, optuna.load_study(study_name=name, storage=storage.storage))
+    finally:
+        storage.close()
 
 
 def in_present_space(study: optuna.Study, search: Search, session: StudySession) -> optuna.Study:
@@ -50,23 +76,31 @@ def in_present_space(study: optuna.Study, search: Search, session: StudySession)
     if study.user_attrs.get(GIVEN, words) == words:
         study.set_user_attr(GIVEN, words)
         return study
-    given = Space.parse(study.user_attrs[GIVEN])
-    before = config_in(session.folder, study.user_attrs[GIVEN])
-    present = Space.parse(study.user_attrs.get(SPACE, study.user_attrs[GIVEN]))
-    space = reaching(search.space, present, given)
-    records = read_trials(session.folder)
-    points = {record.id.point: expressed(search, space, record) for record in _firsts(records)}
-    points |= {
-        trial.number: _untrained(search, space, trial.number, present.active(trial.params), before)
-        for trial in study.get_trials(deepcopy=False)
-        if trial.number not in points and trial.state is not optuna.trial.TrialState.WAITING
-    }
-    for record in records:
+    space, points = _points(search, session.folder, study)
+    for record in read_trials(session.folder):
         if record.params != points[record.id.point]:
             session.record.params(record.id, points[record.id.point])
     session.record.flush()
     session.observer.line(f"study '{session.folder.name}' goes on in another space, with {len(points)} points so far")
     return regrown(study, session.folder.name, search.space, space, points)
+
+
+def _points(search: Search, folder: Path, study: optuna.Study) -> tuple[Space, dict[int, dict[str, Any]]]:
+    """Return a new space as far as it reaches, and what every point of a study that was asked is there, by its number.
+
+    Points that cannot be expressed raise a StorageError.
+    """
+    words = study.user_attrs.get(GIVEN) or read_yaml(folder / STUDY_FILE)["space"]
+    given, present = Space.parse(words), Space.parse(study.user_attrs.get(SPACE, words))
+    space = reaching(search.space, present, given)
+    points = {record.id.point: expressed(search, space, record) for record in _firsts(read_trials(folder))}
+    before = config_in(folder, words)
+    points |= {
+        trial.number: _untrained(search, space, trial.number, present.active(trial.params), before)
+        for trial in study.get_trials(deepcopy=False)
+        if trial.number not in points and trial.state is not optuna.trial.TrialState.WAITING
+    }
+    return space, points
 
 
 def expressed(search: Search, space: Space, record: TrialRecord) -> dict[str, Any]:
@@ -114,12 +148,6 @@ def _no_place(search: Search, point: int, why: str) -> str:
         f"study.grow = {search.composition.study_name}: point {point} is none of the new space ({why}); "
         "choose a space that holds every point, or another study.name"
     )
-
-
-def _spaces(folder: Path) -> tuple[Space, Space]:
-    """Return the space that a study has come to, and the one that its user gave."""
-    given = Space.parse(read_yaml(folder / STUDY_FILE)["space"])
-    return Space.parse(read_study(folder).get("space") or given.to_dict()), given
 
 
 def _firsts(records: Sequence[TrialRecord]) -> list[TrialRecord]:

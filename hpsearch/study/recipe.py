@@ -208,6 +208,12 @@ def _plan(composition: Composition) -> tuple[dict[str, Stage], Factorial | None]
     if composition.study_option is None:
         raise ConfigError("stage: stages belong to a study: add +study=recipe")
     config = composition.config
+    if config["study"]["grow"] is not None:
+        where = composition.where("study.grow")
+        raise ConfigError(
+            f"study.grow = {config['study']['grow']}: only a search goes on in another space, and "
+            f"+study={composition.study_option} has stages; choose another study.name (from {where})"
+        )
     stages: dict[str, Stage] = {
         name: build("stage", options, config["plugins"]) for name, options in config["stages"].items()
     }

@@ -22,8 +22,7 @@ from hpsearch.search.points import Environment
 from hpsearch.search.prior import PRIOR, PriorPoint
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study
-from hpsearch.study.folder import study_folder
-from hpsearch.study.grow import check_growth, in_present_space
+from hpsearch.study.grow import check_growth, check_study, in_present_space
 from hpsearch.study.plan import Search, plan_search
 from hpsearch.study.prior import load_prior
 from hpsearch.study.session import StudySession
@@ -107,11 +106,11 @@ def run_one_search(
             observer.line(f"{key} is fixed on the command line and not searched")
         is_new, prior, grows = session.is_new, search.prior, composition.config["study"]["grow"] is not None
         if grows:
-            study_folder(composition.study_name)
+            check_study(composition, store)
         told = load_prior(prior, search.space, search.objective) if is_new and prior else None
         if is_new or grows:
             session.check(search.representatives())
-        grow = partial(check_growth, search, session.folder) if grows else None
+        grow = partial(check_growth, search, store, session.folder) if grows else None
         session.open(search.space.to_dict(), grow, **_fields(search, within))
         with driver_of(search, store, session, told) as driver:
             todo = driver.resume()

@@ -1,5 +1,7 @@
 """A study that goes on in another space: what it may become, what stays, and what is refused."""
 
+from pathlib import Path
+
 import optuna
 import pytest
 
@@ -10,6 +12,7 @@ from hpsearch.search.extension import present_study
 from hpsearch.search.storage import JournalStore
 from hpsearch.study import by_hand, grow
 from hpsearch.tracking.events import read_trials
+from hpsearch.tracking.record import Record
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +104,35 @@ def test_a_space_without_a_place_for_every_point_is_refused_in_one_line(folder, 
     assert "\n" not in str(error.value) and not trained
     assert (folder / "studies" / "s" / "study.yaml").read_text() == described
     assert search(OLD, points=7).counts == {TrialState.COMPLETE: 7}
+
+
+def test_a_point_that_was_never_trained_is_looked_for_before_anything_is_changed(folder):
+    search({"lr": "interval(0, 1)"}, points=1, first=[{"lr": 0.2}])
+    by_hand.try_point("s", ["lr=0.9"])
+    before = {path: path.read_bytes() for path in (folder / "studies" / "s").glob("*.*") if path.is_file()}
+    with pytest.raises(HpsearchError, match=r"study\.grow = s: point 1 is none of the new space .*lr = 0\.9 is not in"):
+        search({"lr": "interval(0, 0.5)"}, grow="s", points=3, first=[{"lr": 0.2}])
+    assert {path: path.read_bytes() for path in before if path.name != "owner.json"} == {
+        path: content for path, content in before.items() if path.name != "owner.json"
+    }
+    search({"lr": "interval(0, 1)"}, points=2, first=[{"lr": 0.2}])
+    assert [lr for lr, *_ in trained] == [0.9]
+
+
+def test_only_a_search_that_was_kept_grows():
+    record = Record(Path("studies/recipe"))
+    record.study("open", 1.0, name="recipe", space={"optimizer.lr": "choice(0.1, 0.3)"}, recipe=["coarse"])
+    record.close()
+    words = ["tracker=none", "launcher=inline", "trainer.epochs=1", "space.optimizer.lr=choice(0.1, 0.3)"]
+    for name in ("recipe", "none"):
+        with pytest.raises(HpsearchError, match=rf"study\.grow = {name}: .*study '{name}'.*from the command line"):
+            hpsearch.run_study(["+study=search", f"study.grow={name}", *words])
+    with pytest.raises(HpsearchError, match=r"study\.grow = s: Memory.* keeps no points to go on with"):
+        hpsearch.run_study(["+study=search", "study.grow=s", "storage=memory", *words])
+    for study in ("recipe", "momentum"):
+        with pytest.raises(HpsearchError, match=rf"study\.grow = recipe: only a search .*\+study={study} has stages"):
+            hpsearch.run_study([f"+study={study}", "study.grow=recipe", *words[:-1]])
+    assert [path.name for path in Path("studies").iterdir()] == ["recipe"]
 
 
 @pytest.mark.parametrize(
