@@ -281,8 +281,12 @@ class OpenPoints:
         return self._tell_if_done(point)
 
     def skip(self, number: int) -> None:
-        """Give up a point that was asked: none of its trials starts, those that run are stopped."""
+        """Give up a point that was asked: none of its trials starts, those that run are stopped; all are on record."""
         point = self._points[number]
+        for replicate in point.waiting:
+            spec = self._make_spec(number, point.params, *replicate)
+            point.open.add(spec.id)
+            self.pool.add(spec)
         point.waiting.clear()
         point.stopped = True
         if point.paused is not None:

@@ -185,8 +185,9 @@ class Pool:
             self._launcher.decide(trial, Decision.STOP)
             return None
         result = TrialResult(TrialState.PRUNED, reason)
-        if self._record.trial(trial) is not None:
-            self._write(live, result, math.nan)
+        if self._record.trial(trial) is None:
+            self._record.spec(live.spec, self._clock())
+        self._write(live, result, math.nan)
         return Finished(live.spec, result, (math.nan,) * len(self._objective.each), live.curve, live.epoch)
 
     def abandon(self) -> None:

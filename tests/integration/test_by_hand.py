@@ -1,5 +1,6 @@
 """`hpsearch try` and `hpsearch skip`: beside a study that runs, and between two runs of it."""
 
+import pandas as pd
 import pytest
 
 import hpsearch
@@ -53,7 +54,9 @@ def test_between_two_runs_it_is_done_at_once(capsys):
     assert outcome.counts == {TrialState.COMPLETE: 3} and first.counts == {TrialState.COMPLETE: 2}
     assert run(["try", "s", "lr=0.75"]) == 0 and run(["skip", "s/3"]) == 0
     assert "point 3 of study 's' is given up by hand" in capsys.readouterr().out
-    assert search(calm, points=2).counts == {TrialState.COMPLETE: 3}
+    assert search(calm, points=2).counts == {TrialState.COMPLETE: 3, TrialState.PRUNED: 1}
+    rows = pd.read_csv(outcome.folder / "trials.csv").set_index("point")
+    assert rows.loc[3, ["state", "reason", "trainer.lr"]].tolist() == ["PRUNED", "given up by hand", 0.75]
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ import pytest
 
 from hpsearch.base.errors import SpaceError, StorageError
 from hpsearch.base.outcome import GIVEN_UP
-from hpsearch.base.types import TrialState
+from hpsearch.base.types import TrialId, TrialState
 from hpsearch.search.by_hand import added, give_up
 from hpsearch.search.optuna_internals import given_params
 from hpsearch.search.pruners import TopKAfter
 from hpsearch.search.requests import Request, leave, left
 from hpsearch.search.samplers import Grid
 from hpsearch.search.space import Space
+from hpsearch.tracking.query import table_from_events
 from tests.support.driver import Killed, Setup, resumes
 from tests.support.fake_launcher import trains
 
@@ -53,17 +54,24 @@ def test_a_request_is_read_once(tmp_path):
 def test_a_point_that_trains_is_stopped_with_all_of_its_replicates(tmp_path):
     setup = Setup(tmp_path)
     outcome = setup.run(long, slots=1, on_poll=asking(tmp_path, at_3=Request(skip=0)))
-    assert states(setup)[0, 0] == (TrialState.PRUNED, GIVEN_UP) and (0, 1) not in states(setup)
-    assert outcome.counts == {TrialState.COMPLETE: 4, TrialState.PRUNED: 1}
+    assert states(setup)[0, 0] == states(setup)[0, 1] == (TrialState.PRUNED, GIVEN_UP)
+    assert {spec.id for spec in setup.launcher.submitted if spec.id.point == 0} == {TrialId(0, 0)}
+    assert outcome.counts == {TrialState.COMPLETE: 4, TrialState.PRUNED: 2}
     assert [t.state.name for t in setup.study().trials] == ["PRUNED", "COMPLETE", "COMPLETE"]
     assert f"point 0 is {GIVEN_UP}" in setup.observer.lines
     assert setup.run(long) == outcome and not setup.todo
 
 
-def test_a_queued_cell_never_starts(tmp_path):
-    setup = Setup(tmp_path)
+def test_a_queued_cell_never_starts_and_is_on_record_and_counted(tmp_path):
+    setup, shown = Setup(tmp_path), []
+    setup.observer.update = shown.append
     outcome = setup.run(trains([0.5]), slots=1, on_poll=asking(tmp_path, at_0=Request(skip=2)))
-    assert {point for point, _ in states(setup)} == {0, 1}
+    assert {spec.id.point for spec in setup.launcher.submitted} == {0, 1}
+    assert states(setup)[2, 0] == states(setup)[2, 1] == (TrialState.PRUNED, GIVEN_UP)
+    assert outcome.counts == {TrialState.COMPLETE: 4, TrialState.PRUNED: 2}
+    assert sum(shown[-1].counts.values()) == shown[-1].total == 6
+    row = table_from_events(tmp_path).trials.set_index(["point", "seed"]).loc[(2, 0)]
+    assert (row["state"], row["reason"], row["lr"]) == ("PRUNED", GIVEN_UP, 0.4)
     assert [t.state.name for t in setup.study().trials] == ["COMPLETE", "COMPLETE", "PRUNED"]
     assert setup.run(trains([0.5])) == outcome and not setup.todo
 
@@ -141,7 +149,8 @@ def test_every_cell_is_trained_though_one_of_them_is_added_too(tmp_path, asked):
 def test_the_end_tells_cells_from_further_points_and_what_was_given_up(tmp_path, limits, asked, why, counts):
     setup = Setup(tmp_path, **GRID, **limits)
     outcome = setup.run(trains([0.5]), slots=1, on_poll=asking(tmp_path, **asked))
-    assert (outcome.why, outcome.counts) == (why, {TrialState.COMPLETE: counts})
+    given_up = {TrialState.PRUNED: 1} if any(request.skip is not None for request in asked.values()) else {}
+    assert (outcome.why, outcome.counts) == (why, {TrialState.COMPLETE: counts} | given_up)
     assert setup.run(trains([0.5])).why == why and not setup.todo
 
 
