@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.outcome import point_outcome
+from hpsearch.base.outcome import Failures, point_outcome
 from hpsearch.base.types import Objective, TrialState
 from hpsearch.reports.kit.points import objective_of
 from hpsearch.search.prior import PriorPoint, prior_points
@@ -49,13 +49,18 @@ def load_prior(name: str, space: Space, objective: Objective) -> list[PriorPoint
 def _points(
     records: Sequence[TrialRecord], objective: Objective
 ) -> list[tuple[Mapping[str, Any], Sequence[float] | None]]:
-    """Return hyperparameters and scores of the points that are complete, and of infeasible ones None for scores."""
+    """Return hyperparameters and scores of the points that are complete.
+
+    None stands for the scores of those that samplers are to stay away from: infeasible ones, and those that raised.
+    """
     points: list[tuple[Mapping[str, Any], Sequence[float] | None]] = []
     for _, group in groupby(records, key=lambda record: record.id.point):
         trials = list(group)
         if all(trial.state.finished for trial in trials):
             scores = [(trial.score or 0.0, *further_scores(objective, trial, {})) for trial in trials]
-            outcome = point_outcome([trial.state for trial in trials], scores, (0.0,) * len(objective.each))
+            raised = any(trial.state is TrialState.FAILED and Failures.of(trial.facts).failed_at for trial in trials)
+            penalties = (0.0,) * len(objective.each)
+            outcome = point_outcome([trial.state for trial in trials], scores, penalties, raised=raised)
             if outcome.values is not None:
                 complete = outcome.state is TrialState.COMPLETE
                 points.append((trials[0].params, outcome.values if complete else None))

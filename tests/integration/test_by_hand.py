@@ -56,7 +56,7 @@ def test_between_two_runs_it_is_done_at_once(capsys):
     assert "point 3 of study 's' is given up by hand" in capsys.readouterr().out
     assert search(calm, points=2).counts == {TrialState.COMPLETE: 3, TrialState.PRUNED: 1}
     rows = pd.read_csv(outcome.folder / "trials.csv").set_index("point")
-    assert rows.loc[3, ["state", "reason", "trainer.lr"]].tolist() == ["PRUNED", "given up by hand", 0.75]
+    assert rows.loc[3, ["state", "reason", "args.lr"]].tolist() == ["PRUNED", "given up by hand", 0.75]
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_a_limit_of_an_own_function_is_one_of_last_values_may_be_negative_and_ex
     limits = {"memory": 4, "loss": -5, "odd": 0}
     hpsearch.run_search(train, **given, limits=limits)
     trials = hpsearch.load_trials("train")
-    assert dict(zip(trials["trainer.x"], trials["reason"], strict=True)) == {
+    assert dict(zip(trials["args.x"], trials["reason"], strict=True)) == {
         0.0: "not compared: loss = 0 is not at most -5",
         0.4: "not compared: loss = -4 is not at most -5",
         0.6: "",
