@@ -1,7 +1,8 @@
 """The trial that the present code runs in, for code that is not told of it: callbacks, modules far below a function."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,6 +36,22 @@ class Searched(Protocol):
         ...
 
 
+@dataclass
+class Process:
+    """What this process is to the code that trains in it; a launcher says so.
+
+    Attributes:
+        is_worker: whether it trains and does nothing else.
+        paused: how many loops may wait in it; ``auto``: as many as its memory allows.
+        forget: ends what waits in it of the trials in these folders.
+    """
+
+    is_worker: bool = False
+    paused: int | str = "auto"
+    forget: Callable[[Iterable[str]], None] = lambda _: None
+
+
+process = Process()
 _trials: list[Searched] = []
 
 

@@ -101,7 +101,7 @@ def state_after(decision: Decision, epoch: int) -> tuple[TrialState, str] | None
     match decision:
         case Decision.STOP:
             return TrialState.PRUNED, f"stopped after epoch {epoch}"
-        case Decision.PAUSE:
+        case Decision.PAUSE | Decision.LEAVE:
             return TrialState.PAUSED, f"paused after epoch {epoch}"
     return None
 

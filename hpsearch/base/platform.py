@@ -275,6 +275,37 @@ def core_quota() -> int | None:
         return None
 
 
+def memory() -> tuple[int, int]:
+    """Return the free and the whole memory in bytes, of the machine or of the Linux container."""
+    import psutil
+
+    machine = psutil.virtual_memory()
+    free, total = int(machine.available), int(machine.total)
+    with suppress(OSError, ValueError):  # without a limit it says "max"
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii"))
+        free, total = min(free, limit - used), min(total, limit)
+    return free, total
+
+
+def memory_of_own_tree() -> int:
+    """Return the bytes that this process and those that it started use, without what they share."""
+    import psutil
+
+    own = psutil.Process()
+    used = 0
+    for process in (own, *own.children(recursive=True)):
+        with suppress(psutil.Error):
+            used += int(process.memory_full_info().uss)
+    return used
+
+
+def uses_cuda() -> bool:
+    """Return whether this process has begun to compute on a GPU of NVIDIA's."""
+    torch: Any = sys.modules.get("torch")
+    return torch is not None and bool(torch.cuda.is_initialized())
+
+
 def processor_name() -> str:
     """Return the name of the processor: from Linux's list, by macOS's `sysctl`, or what Python knows."""
     with suppress(OSError, StopIteration):

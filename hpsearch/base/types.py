@@ -45,6 +45,8 @@ class Decision(StrEnum):
     CONTINUE = "continue"
     STOP = "stop"
     PAUSE = "pause"
+    LEAVE = "leave"
+    """Pause, because nothing goes on in this process."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -125,6 +127,7 @@ class Report:
         metrics: values by name, such as ``valid/acc``.
         steps: thinned per-step training loss since the report before: (step, value) pairs.
         time: seconds since the Unix epoch.
+        declined: why it went on after the report before although it was told to pause, in words; empty: it was not.
     """
 
     epoch: int
@@ -132,6 +135,7 @@ class Report:
     metrics: Mapping[str, float]
     steps: tuple[tuple[int, float], ...] = ()
     time: float = 0.0
+    declined: str = ""
 
 
 @dataclass(frozen=True, slots=True)

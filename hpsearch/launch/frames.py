@@ -8,7 +8,7 @@ from typing import Any
 _HEADER = struct.Struct("<cQ")
 
 # driver to worker
-HELLO = b"h"  # (execute, lockstep): import what it needs
+HELLO = b"h"  # (execute, lockstep, paused): import what it needs
 BATCH = b"b"  # specs: train them
 CALL = b"c"  # (function, args)
 DECIDE = b"d"  # (trial id, decision)

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from hpsearch.base import current
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision, Execute, TrialId, TrialSpec
 from hpsearch.launch.base import Died, LauncherEvent
@@ -21,6 +22,7 @@ class InlineLauncher:
     Args:
         retries: how often a trial is tried again after an error.
         grace_sec: how long a trial may take to obey; it is looked at between its reports alone.
+        paused: how many paused loops of a user's own wait in memory; ``auto``: as many as it allows.
         lockstep: wait after every message until `decide` answers it.
         sleep: waits when there is nothing to do.
     """
@@ -34,9 +36,12 @@ class InlineLauncher:
         lockstep: bool = False,
         retries: int = 2,
         grace_sec: float = 10.0,
+        paused: int | str = "auto",
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.lockstep, self.retries, self.grace_sec = lockstep, retries, grace_sec
+        self._paused, self._outer_paused = paused, current.process.paused
+        self._folders: set[str] = set()
         self._sleep = sleep
         self._execute: Execute | None = None
         self._batch: TrialBatch | None = None
@@ -47,6 +52,7 @@ class InlineLauncher:
     def start(self, execute: Execute) -> None:
         """Remember what trains a trial."""
         self._execute = execute
+        self._outer_paused, current.process.paused = current.process.paused, self._paused
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run `function(*args)` here; an HpsearchError passes, anything else becomes a RuntimeError as from a worker.
@@ -81,6 +87,7 @@ class InlineLauncher:
         """
         if self._execute is None or slot not in self.free():
             raise RuntimeError(f"slot {slot} is not free")
+        self._folders.update(spec.folder for spec in specs)
         self._batch = TrialBatch(self._execute, specs)
         self._mailbox, self._reported = Mailbox(), False
 
@@ -111,7 +118,9 @@ class InlineLauncher:
             self._batch = None
 
     def stop(self, now: bool = False) -> None:  # noqa: ARG002
-        """Close the running batch, if any."""
+        """Close the running batch, if any, and end what waits."""
         if self._batch:
             self._batch.close()
         self._batch = None
+        current.process.forget(self._folders)
+        current.process.paused = self._outer_paused

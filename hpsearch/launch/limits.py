@@ -9,5 +9,6 @@ LIMITS: Limits = {
         "retries": count(0),
         "grace_sec": number("[0, inf)"),
         "log_mib": number("(0, inf)"),
+        "paused": or_word(count(0), "auto"),
     },
 }

@@ -48,6 +48,8 @@ class ProcessLauncher:
         retries: how often a trial is tried again after an error of its own or the death of its worker.
         grace_sec: how long a trial that was told to stop or to pause may take before whoever told it
             kills it.
+        paused: how many paused loops of a user's own wait in each process; ``auto``: as many as the memory allows, none
+            on a GPU.
         lockstep: a trial waits after every message until `decide` answers it.
         log_folder: what worker N prints while it trains nothing goes to ``worker-N.log`` here; None: to a folder that
             `stop` removes. What a trial prints goes to ``log.txt`` in the trial's folder.
@@ -70,6 +72,7 @@ class ProcessLauncher:
         grace_sec: float = 10.0,
         log_folder: str | Path | None = None,
         log_mib: float = 1.0,
+        paused: int | str = "auto",
         clock: Clock = time.monotonic,
     ) -> None:
         self._gpus = visible_gpus()
@@ -77,6 +80,7 @@ class ProcessLauncher:
         self.lockstep, self.retries, self.grace_sec = lockstep, retries, grace_sec
         self._threads, self._log_folder, self._clock = threads, log_folder, clock
         self._log_limit = round(log_mib * 2**20)
+        self._paused = paused
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._hello = b""
         self._inbox: Inbox = queue.SimpleQueue()
@@ -98,7 +102,7 @@ class ProcessLauncher:
                 f"the trial function {name} is defined in the script or notebook itself, where worker processes cannot "
                 "find it; move it into a module of its own, or use launcher=inline"
             )
-        self._hello = pickle.dumps((execute, self.lockstep))
+        self._hello = pickle.dumps((execute, self.lockstep, self._paused))
         self._slots = [_Slot(index, self._spawn(index)) for index in range(self.slots)]
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:

@@ -15,7 +15,7 @@ import threading
 import traceback
 from dataclasses import dataclass
 
-from hpsearch.base import platform
+from hpsearch.base import current, platform
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision, Execute, TrialSpec
 from hpsearch.launch.base import Ended, Reported
@@ -45,7 +45,8 @@ def main(lifeline: int | None, mark: str) -> None:
         platform.die_with(lifeline)
     tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(commands, tasks), daemon=True).start()
-    execute, lockstep = pickle.loads(tasks.get().payload)
+    current.process.is_worker = True
+    execute, lockstep, current.process.paused = pickle.loads(tasks.get().payload)
     preload = getattr(sys.modules[execute.__module__], "preload", None)
     if preload:
         preload()

@@ -266,6 +266,8 @@ class OpenPoints:
         point = self._points[trial.point]
         if trial != self._first(point) or report.epoch <= point.judged:
             return Decision.CONTINUE
+        if report.declined:
+            self._rule.note_state(trial.point, TrialState.RUNNING)
         known = self._record.trial(trial) if self._plan.objective.others else None
         decision = self._rule.after_report(point.trial, report, known.facts if known else None)
         point.keep(self._rule.candidate(trial.point))

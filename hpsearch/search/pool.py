@@ -82,6 +82,7 @@ class Pool:
         self._watch = Watch(limits, timer, launcher.detached)
         self._why_paused = ""
         self._pause_by = math.inf
+        self._said_declined = False
         self.wanted = WantedMetrics(objective)
         self._slots: dict[TrialId, int] = {}
 
@@ -159,9 +160,9 @@ class Pool:
         self._why_paused = why
         self._pause_by = min(self._pause_by, self._watch.now + within_sec)
         for trial, live in self._running.items():
-            if live.decision is None:
-                live.decision = Decision.PAUSE
-                self._launcher.decide(trial, Decision.PAUSE)
+            if live.decision in (None, Decision.PAUSE):
+                live.decision = Decision.LEAVE
+                self._launcher.decide(trial, Decision.LEAVE)
         if self._running:
             late = f"; what has not after {duration(within_sec)} is killed" if self._launcher.detached else ""
             self._line(f"{why}: running trials pause at the end of their epoch{late}{more}")
@@ -246,6 +247,9 @@ class Pool:
             live.cut = True
         elif self._record.message(trial, message):
             self._look_for_metrics(trial, message)
+            if message.declined and live.decision is Decision.PAUSE:
+                live.decision = None
+                self._say_declined(message.declined)
             live.last, live.epoch = message, message.epoch
             if self._objective.metric in message.metrics:
                 live.curve[message.epoch] = message.metrics[self._objective.metric]
@@ -256,6 +260,11 @@ class Pool:
             live.decision = decision
         if news or self._launcher.lockstep:
             self._launcher.decide(trial, decision)
+
+    def _say_declined(self, why: str) -> None:
+        if not self._said_declined:
+            self._said_declined = True
+            self._line(f"points that are to wait train on to their next stage instead: {why}")
 
     def _look_for_metrics(self, trial: TrialId, report: Report) -> None:
         if not self.wanted.seen and (lack := self.wanted.lacking(report, self._known(trial))):

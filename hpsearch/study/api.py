@@ -96,9 +96,9 @@ def run_search(
     The function is called with the hyperparameters by name (None for one that is not active) and, where it has
     arguments of these names, with ``seed``, ``fold`` and ``folder`` (a folder of this trial's own). It returns its
     score, or a mapping of metrics such as ``{"valid/acc": 0.9}``, and may call `hpsearch.report` after each epoch; or
-    it is a generator that yields such a mapping after each epoch. A pruner may stop it there, or pause it and go on
-    later; a process keeps 32 paused ones, and an older one that goes on after all starts again. The same call in the
-    same folder is the same study, and goes on where it was.
+    it is a generator that yields such a mapping after each epoch. A pruner may stop it there, or let it wait
+    and go on later: in memory (``launcher.paused``), or from its own checkpoint (`hpsearch.checkpoint`). The same call
+    in the same folder is the same study, and goes on where it was.
 
     It runs in worker processes, and the script or the notebook that it stands in is not run again there: a function
     that cannot be imported is sent there as it is now, with what it refers to. What it changes in its script stays

@@ -5,11 +5,12 @@ Nothing here imports torch: a loop that needs none runs without it.
 
 import math
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base import current
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.keys import ARGS
 from hpsearch.base.outcome import state_after
@@ -17,22 +18,17 @@ from hpsearch.base.types import Decision, Started, TrialResult, TrialRun, TrialS
 from hpsearch.config.build import bind_own, own_loop, returned_by, yields
 from hpsearch.trial.own import OwnCode, OwnFunction, OwnGenerator
 from hpsearch.trial.surroundings import Surroundings
+from hpsearch.trial.waiting import Waiting
 
-MOST_PAUSED = 32
-"""Paused loops that a process keeps to go on with; the oldest is closed and would start again."""
-
-
-class PausedLoops(OrderedDict[str, OwnCode]):
-    """Loops that were paused in this process, by the folder of their trial."""
-
-    def keep(self, folder: str, loop: OwnCode) -> None:
-        """Keep one more, and close the oldest when there are too many."""
-        self[folder] = loop
-        if len(self) > MOST_PAUSED:
-            self.popitem(last=False)[1].stop(Decision.STOP)
+_waiting = Waiting()
 
 
-_paused = PausedLoops()
+def _forget(folders: Iterable[str]) -> None:
+    for folder in folders:
+        _waiting.drop(folder)
+
+
+current.process.forget = _forget
 
 
 def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
@@ -50,10 +46,10 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
         COMPLETE when the loop ends, PRUNED on STOP, PAUSED on PAUSE; INFEASIBLE for an objective that is not finite.
     """
     (spec,) = specs
-    code = _paused.pop(spec.folder, None) or _begun(spec.config, Path(spec.folder))
+    code = _waiting.take(spec.folder, spec.attempt) or _begun(spec.config, Path(spec.folder))
     if isinstance(code, Generator):
         return (yield from code)
-    return (yield from run_loop(code, spec.config["objective"]["metric"], spec.folder))
+    return (yield from run_code(code, spec, _waiting))
 
 
 def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str, Any]:  # noqa: ARG001
@@ -66,15 +62,16 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     return {"metrics": None}
 
 
-def run_loop(loop: OwnCode, metric: str, folder: str) -> TrialRun:
+def run_code(code: OwnCode, spec: TrialSpec, waiting: Waiting) -> TrialRun:
     """Run a user's code as a trial.
 
-    What is paused waits in this process, where it goes on; it starts again when the process ended meanwhile.
+    What is paused is ended where it goes on from its checkpoint without loss, or waits in this process; where it can
+    do neither, it goes on to where it is told to pause again.
 
     Args:
-        loop: the code, where it stands.
-        metric: the objective's; a value of it that is not finite ends the trial as INFEASIBLE.
-        folder: of the trial.
+        code: where it stands.
+        spec: of the trial; a value of the objective's metric that is not finite ends it as INFEASIBLE.
+        waiting: what waits in this process.
 
     Yields:
         Started, then the reports.
@@ -82,32 +79,34 @@ def run_loop(loop: OwnCode, metric: str, folder: str) -> TrialRun:
     Returns:
         How it ended.
     """
-    keep = False
+    decision, keep, declined, metric = Decision.CONTINUE, False, "", spec.config["objective"]["metric"]
     try:
-        (decision,) = yield (Started(loop.epoch, {}, time.time()),)
-        while (report := loop.advance()) is not None:
-            (decision,) = yield (report,)
+        (decision,) = yield (Started(code.epoch, {}, time.time()),)
+        while (report := code.advance()) is not None:
+            (decision,) = yield (replace(report, declined=declined),)
             if not math.isfinite(report.metrics.get(metric, 0.0)):
                 reason = f"{metric} is {report.metrics[metric]} after epoch {report.epoch}"
                 return (_result(TrialState.INFEASIBLE, reason),)
-            if not loop.ended and (after := state_after(decision, report.epoch)):
-                keep = decision is Decision.PAUSE
+            after = None if code.ended else state_after(decision, report.epoch)
+            declined = waiting.why_not(code) if after and decision is Decision.PAUSE and not code.is_saved else ""
+            if after and (not declined or code.resumable):
+                keep = decision is Decision.PAUSE and not code.is_saved and not declined
                 return (_result(*after),)
-        return (_ended(loop, metric),)
+        return (_ended(code, metric),)
     finally:
         if keep:
-            _paused.keep(folder, loop)
+            waiting.keep(spec.folder, spec.attempt, code)
         else:
-            loop.stop(Decision.STOP)
+            code.stop(Decision.PAUSE if decision in (Decision.PAUSE, Decision.LEAVE) else Decision.STOP)
 
 
-def _ended(loop: OwnCode, metric: str) -> TrialResult:
+def _ended(code: OwnCode, metric: str) -> TrialResult:
     """Return how code ended that came to its end."""
-    if loop.stopped:
-        return _result(TrialState.PRUNED, f"it raised Stop after epoch {loop.epoch}")
-    if loop.score is not None and not math.isfinite(loop.score):
-        return _result(TrialState.INFEASIBLE, f"{metric} is {loop.score}, which the function returned")
-    return TrialResult(TrialState.COMPLETE, facts=loop.facts, time=time.time(), score=loop.score)
+    if code.stopped:
+        return _result(TrialState.PRUNED, f"it raised Stop after epoch {code.epoch}")
+    if code.score is not None and not math.isfinite(code.score):
+        return _result(TrialState.INFEASIBLE, f"{metric} is {code.score}, which the function returned")
+    return TrialResult(TrialState.COMPLETE, facts=code.facts, time=time.time(), score=code.score)
 
 
 def _function(config: Mapping[str, Any]) -> Callable[..., Any]:
@@ -142,7 +141,8 @@ def _run_within(surroundings: Surroundings, run: TrialRun) -> TrialRun:
         messages = surroundings.run(next, run)
         while True:
             decisions = yield messages
-            messages = surroundings.run(run.send, decisions)
+            told = tuple(Decision.PAUSE if each is Decision.LEAVE else each for each in decisions)
+            messages = surroundings.run(run.send, told)
     except StopIteration as stop:
         results: tuple[TrialResult, ...] = stop.value
         return results

@@ -16,7 +16,8 @@ from hpsearch.base.current import Stop
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, Report
 from hpsearch.trial.measured import EXAMPLE, number_of, numbers_of, report_of, whole
-from hpsearch.trial.surroundings import Surroundings
+from hpsearch.trial.resume import Checkpoints
+from hpsearch.trial.surroundings import Surroundings, set_generators
 
 
 class OwnCode(ABC):
@@ -28,7 +29,8 @@ class OwnCode(ABC):
         surroundings: that it runs in.
 
     Attributes:
-        epoch: its last one so far, None before the first.
+        epoch: its last one so far, that of its checkpoint at its start; None before the first.
+        checkpoints: that it writes.
         score: the objective's value that it returned at its end, in place of those of its reports.
         facts: what else it returned.
         stopped: whether it ended itself by raising `Stop`.
@@ -36,10 +38,14 @@ class OwnCode(ABC):
     """
 
     ended = False
+    needs_process = False
+    """Whether it waits only in a process of its own."""
 
     def __init__(self, params: Mapping[str, Any], folder: Path, surroundings: Surroundings) -> None:
         self.params, self.folder, self.surroundings = params, folder, surroundings
-        self.epoch: int | None = None
+        self.checkpoints = Checkpoints(folder)
+        self.epoch = self.checkpoints.epoch
+        self._resumed = self.epoch or 0
         self.score: float | None = None
         self.facts: dict[str, float] = {}
         self.stopped = False
@@ -47,7 +53,10 @@ class OwnCode(ABC):
     def advance(self) -> Report | None:
         """Run it to its next report; None at its end."""
         with current.within(self):
-            return self._advance()
+            report = self._advance()
+        if report is not None:
+            self.checkpoints.note(report.epoch, self.surroundings.generators)
+        return report
 
     def stop(self, decision: Decision) -> None:
         """End it where it reported last, and let it clean up; what it raises meanwhile is printed, no more."""
@@ -58,8 +67,22 @@ class OwnCode(ABC):
                 traceback.print_exc()
 
     def checkpoint(self) -> Path | None:
-        """Return the newest checkpoint to go on from."""
-        return None
+        """Return the newest checkpoint to go on from, and set the generators to where they stood when it was new."""
+        first, self.checkpoints.asked = not self.checkpoints.asked, True
+        newest = self.checkpoints.newest()
+        if first and newest is not None and (generators := self.checkpoints.generators()) is not None:
+            set_generators(generators)
+        return newest
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it can go on from a checkpoint when it is called again."""
+        return self.checkpoints.asked and self.checkpoints.epoch is not None
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether it can go on from a checkpoint without training anything twice."""
+        return self.resumable and self.checkpoints.epoch == self.epoch
 
     @abstractmethod
     def report(self, metrics: Mapping[str, Any], epoch: int | None, step: int | None, raises: bool) -> Decision:
@@ -102,6 +125,11 @@ class OwnGenerator(OwnCode):
         raise ConfigError("hpsearch.report: this trial's function is a generator: it must yield what it measured")
 
     def _advance(self) -> Report | None:
+        while (report := self._next()) is not None and report.epoch <= self._resumed:
+            pass
+        return report
+
+    def _next(self) -> Report | None:
         try:
             measured = self.surroundings.run(next, self._measured)
         except StopIteration:
@@ -130,6 +158,8 @@ class OwnFunction(OwnCode):
         folder: the same.
         surroundings: the same.
     """
+
+    needs_process = True
 
     def __init__(
         self,
@@ -162,15 +192,18 @@ class OwnFunction(OwnCode):
             Stop: the trial is to end, or to wait, and `raises` says so.
         """
         self._check_place()
-        if self._told is Decision.CONTINUE:
-            self._greenlet.parent.switch(self._reported(metrics, epoch, step))
+        if self._told is Decision.CONTINUE and (report := self._reported(metrics, epoch, step)) is not None:
+            self._greenlet.parent.switch(report)
         if self._told is not Decision.CONTINUE and raises:
             raise Stop(f"hpsearch: {self._told} after epoch {self.epoch}")
         return self._told
 
-    def _reported(self, metrics: Mapping[str, Any], epoch: int | None, step: int | None) -> Report:
+    def _reported(self, metrics: Mapping[str, Any], epoch: int | None, step: int | None) -> Report | None:
+        """Return a report; None for one of an epoch before the checkpoint that it went on from."""
         values = numbers_of(metrics, "hpsearch.report was given")
         at = (self.epoch or 0) + 1 if epoch is None else whole("epoch", epoch)
+        if at <= self._resumed:
+            return None
         if self.epoch is not None and at <= self.epoch:
             raise ConfigError(
                 f"hpsearch.report: epoch = {at}: epoch {self.epoch} was reported before; "

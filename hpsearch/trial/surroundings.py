@@ -72,6 +72,19 @@ class Surroundings:
                 self._leave()
                 _set(outside)
 
+    @property
+    def generators(self) -> State:
+        """Where the global generators stand, as JSON holds it; `set_generators` takes it."""
+        name, *numbers = self._state["numpy"]
+        torch = self._state.get("torch", {})
+        cuda = torch.get("cuda") or ()
+        return {
+            "python": self._state["python"],
+            "numpy": [name, numbers[0].tolist(), *numbers[1:]],
+            "torch": torch["settings"][0].tolist() if torch else None,
+            "cuda": [each.tolist() for each in cuda],
+        }
+
     def _enter(self) -> None:
         if self._out_of_inference is not None:
             self._out_of_inference.__exit__(None, None, None)
@@ -97,6 +110,18 @@ class Surroundings:
 
     def _seed_torch(self, torch: Any) -> None:
         torch.manual_seed(rng.address(self._seed, "torch", 0))
+
+
+def set_generators(generators: Mapping[str, Any]) -> None:
+    """Set the global generators of this process to where they stood; torch's where it is loaded."""
+    version, numbers, gauss = generators["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    np.random.set_state(tuple(generators["numpy"]))
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and generators["torch"] is not None:
+        torch.set_rng_state(torch.tensor(generators["torch"], dtype=torch.uint8, device="cpu"))
+        for device, numbers in enumerate(generators["cuda"][: torch.cuda.device_count()]):
+            torch.cuda.set_rng_state(torch.tensor(numbers, dtype=torch.uint8, device="cpu"), device)
 
 
 def _state() -> State:

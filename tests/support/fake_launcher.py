@@ -80,7 +80,7 @@ class FakeLauncher:
     def decide(self, trial, decision):
         self.decisions.append((trial, decision))
         self.unanswered.discard(trial)
-        if decision is Decision.PAUSE:
+        if decision in (Decision.PAUSE, Decision.LEAVE):
             self.paused.add(trial)
         if decision is Decision.STOP:
             self.stopped.add(trial)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from hpsearch.base import rng
-from hpsearch.base.types import Decision, Message, Objective, Report, Started, TrialResult, TrialRun
+from hpsearch.base.types import Decision, Message, Objective, Report, Started, TrialId, TrialResult, TrialRun, TrialSpec
 from hpsearch.data.base import Split, Splits
 from hpsearch.metrics.base import Metric
 from hpsearch.metrics.reported import with_usual
@@ -119,3 +119,9 @@ def weights(job: Job) -> dict[str, torch.Tensor]:
 def same_weights(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     """Whether two sets of weights are equal bit for bit."""
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def make_own_spec(folder: str = "folder", metric: str = "valid/acc", attempt: int = 1) -> TrialSpec:
+    """What is asked of a trial of a user's own code."""
+    config = {"objective": {"metric": metric}}
+    return TrialSpec("study", TrialId(0, 0), config, {}, (), "key", folder, attempt)

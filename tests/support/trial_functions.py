@@ -10,7 +10,7 @@ from pathlib import Path
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, Report, Started, TrialResult, TrialRun, TrialSpec, TrialState
 
-_ENDS = {Decision.STOP: TrialState.PRUNED, Decision.PAUSE: TrialState.PAUSED}
+_ENDS = {Decision.STOP: TrialState.PRUNED, Decision.PAUSE: TrialState.PAUSED, Decision.LEAVE: TrialState.PAUSED}
 
 
 def preload():

@@ -1,6 +1,8 @@
 """Functions as people have them: searched as they stand, in workers and in this process."""
 
 import functools
+import json
+import random
 import subprocess
 import sys
 import textwrap
@@ -11,6 +13,7 @@ import hpsearch
 from hpsearch import load_curves, load_trials, run_search
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import TrialState
+from hpsearch.study.session import Silent
 
 SPACE = {"lr": "interval(0, 1)"}
 OPTIONS = {"points": 6, "sampler": "random", "tracker": "none", "overrides": ["launcher=inline", "pruner.start=3"]}
@@ -102,6 +105,45 @@ def test_a_function_without_epochs_is_complete_under_every_pruner(pruner):
     outcome = run_search(score, space=SPACE, pruner=pruner, **OPTIONS | {"overrides": words, "points": 12})
     assert outcome.counts == {TrialState.COMPLETE: 12}
     assert load_curves("score").groupby("point").size().tolist() == [1] * 12
+
+
+class Lines(Silent):
+    def __init__(self):
+        self.lines = []
+
+    def line(self, text):
+        self.lines.append(text)
+
+
+def test_in_this_process_a_function_without_checkpoints_is_never_paused_and_it_is_said_once():
+    observer, calls = Lines(), []
+
+    def counted(lr):
+        calls.append(lr)
+        return reported(lr)
+
+    outcome = run_search(counted, space=SPACE, observer=observer, **OPTIONS)
+    assert outcome.counts == {TrialState.COMPLETE: 6} and len(calls) == 6
+    why = "a function that runs in this process waits only with a checkpoint"
+    assert observer.lines.count(f"points that are to wait train on to their next stage instead: {why}") == 1
+
+
+def test_a_function_with_checkpoints_waits_and_goes_on_and_is_the_same_again():
+    def saves(lr):
+        weights = [random.random()]
+        if (saved := hpsearch.checkpoint()) is not None:
+            weights = json.loads(saved.read_text())
+        while len(weights) < 9:
+            weights.append(random.random() + lr)
+            (hpsearch.folder() / "checkpoint.json").write_text(json.dumps(weights))
+            hpsearch.report({"valid/acc": sum(weights)}, epoch=len(weights) - 1)
+
+    run_search(saves, space=SPACE, **OPTIONS)
+    trials = load_trials("saves")
+    whole = trials[trials["state"] == TrialState.COMPLETE]
+    assert (whole["attempts"] > 1).any() and (trials["state"] == TrialState.PRUNED).any()
+    for point in whole["point"]:
+        assert hpsearch.replay(f"saves/{point}/0", saves, overrides=["launcher=inline", "tracker=none"]).same
 
 
 def test_a_function_of_a_module_reports_from_a_worker(folder):

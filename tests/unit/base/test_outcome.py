@@ -98,6 +98,7 @@ def test_an_attempt_that_fails_as_the_one_before_is_the_last(attempts, retries, 
         (Decision.CONTINUE, None),
         (Decision.STOP, (PRUNED, "stopped after epoch 3")),
         (Decision.PAUSE, (TrialState.PAUSED, "paused after epoch 3")),
+        (Decision.LEAVE, (TrialState.PAUSED, "paused after epoch 3")),
     ],
 )
 def test_an_attempt_that_a_decision_ended(decision, ended):

@@ -226,7 +226,7 @@ def test_one_interrupt_pauses_what_runs_and_the_next_run_finishes_it(tmp_path):
     outcome = setup.run(trains([0.1, 0.2, 0.3]), on_poll=Interrupting(2))
     assert outcome.interrupted
     assert {r.state for r in setup.records()} == {TrialState.PAUSED}
-    assert [d for _, d in setup.launcher.decisions] == [Decision.PAUSE] * 2
+    assert [d for _, d in setup.launcher.decisions] == [Decision.LEAVE] * 2
     assert setup.run(trains([0.1, 0.2, 0.3])).counts == {TrialState.COMPLETE: 6}
 
 

@@ -105,6 +105,42 @@ def test_what_judges_trials_sees_the_reports_on_the_way_to_a_pause_too(tmp_path)
     assert fake.decisions == [(TrialId(0, 0), Decision.PAUSE)]
 
 
+def test_a_trial_that_declines_to_pause_is_judged_again_and_it_is_said_once(tmp_path):
+    def script(spec):
+        for message in trains([0.1, 0.2, 0.3, 0.4])(spec):
+            declined = isinstance(message, Report) and message.epoch in (2, 4)
+            yield replace(message, declined="no room") if declined else message
+
+    def decide(trial, report):
+        return Decision.PAUSE if report.epoch in (1, 3) else Decision.CONTINUE
+
+    pool, fake, _, lines = make(tmp_path, script, decide=decide)
+    fake.decide = lambda trial, decision: fake.decisions.append((trial, decision))  # it declines
+    pool.add(spec(0, tmp_path))
+    (done,) = drain(pool)
+    assert (done.result.state, done.score) == (TrialState.COMPLETE, 0.4)
+    assert fake.decisions == [(TrialId(0, 0), Decision.PAUSE)] * 2
+    assert lines == ["points that are to wait train on to their next stage instead: no room"]
+
+
+@pytest.mark.parametrize("asked", ["interrupt", "skip"])
+def test_what_declines_to_pause_still_obeys_what_was_asked_meanwhile(tmp_path, asked):
+    def script(spec):
+        for message in trains([0.1, 0.2, 0.3])(spec):
+            declined = isinstance(message, Report) and message.epoch == 2
+            yield replace(message, declined="no room") if declined else message
+
+    pool, fake, *_ = make(tmp_path, script, decide=lambda trial, report: Decision.PAUSE)
+    pool.add(spec(0, tmp_path))
+    pool.submit()
+    while not fake.decisions:
+        pool.poll(0.0)
+    pool.interrupt() if asked == "interrupt" else pool.skip(TrialId(0, 0), "by hand")
+    drain(pool)
+    expected = Decision.LEAVE if asked == "interrupt" else Decision.STOP
+    assert [decision for _, decision in fake.decisions] == [Decision.PAUSE, expected]
+
+
 def test_a_new_attempt_cuts_the_curve_back_to_its_checkpoint(tmp_path):
     def script(spec):
         if spec.attempt == 1:

@@ -7,10 +7,11 @@ import pytest
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, Report, Started, TrialState
-from hpsearch.trial.generator import MOST_PAUSED, PausedLoops, _paused, run_loop
+from hpsearch.trial.generator import run_code
 from hpsearch.trial.own import OwnGenerator
 from hpsearch.trial.surroundings import Surroundings
-from tests.support.jobs import at, drive
+from hpsearch.trial.waiting import Waiting
+from tests.support.jobs import at, drive, make_own_spec
 
 METRIC = "valid/acc"
 
@@ -24,7 +25,7 @@ def loop(reports):
 
 
 def test_reports_are_numbered_by_epoch_and_keep_their_step():
-    messages, result = drive(run_loop(loop(epochs(0.5, 0.75)), METRIC, "folder"))
+    messages, result = drive(run_code(loop(epochs(0.5, 0.75)), make_own_spec(), Waiting()))
     started, *reports = messages
     assert isinstance(started, Started) and started.epoch is None
     assert [(each.epoch, each.step, dict(each.metrics)) for each in reports] == [
@@ -36,39 +37,38 @@ def test_reports_are_numbered_by_epoch_and_keep_their_step():
 
 def test_a_stop_ends_it_and_closes_the_generator():
     generator = epochs(0.5, 0.6, 0.7)
-    messages, result = drive(run_loop(loop(generator), METRIC, "folder"), at(2, Decision.STOP))
+    messages, result = drive(run_code(loop(generator), make_own_spec(), Waiting()), at(2, Decision.STOP))
     assert result.state is TrialState.PRUNED and messages[-1].epoch == 2
     assert next(generator, None) is None
 
 
 def test_a_score_that_is_not_finite_ends_it_as_infeasible():
-    messages, result = drive(run_loop(loop(epochs(0.5, math.nan, 0.7)), METRIC, "folder"))
+    messages, result = drive(run_code(loop(epochs(0.5, math.nan, 0.7)), make_own_spec(), Waiting()))
     assert result.state is TrialState.INFEASIBLE and result.reason == f"{METRIC} is nan after epoch 2"
     assert messages[-1].epoch == 2
 
 
 def test_a_paused_one_goes_on_where_it_stopped():
-    _, result = drive(run_loop(loop(epochs(0.5, 0.6, 0.7)), METRIC, "paused here"), at(1, Decision.PAUSE))
+    waiting, spec = Waiting(), make_own_spec("here")
+    _, result = drive(run_code(loop(epochs(0.5, 0.6, 0.7)), spec, waiting), at(1, Decision.PAUSE))
     assert result.state is TrialState.PAUSED
-    messages, result = drive(run_loop(_paused.pop("paused here"), METRIC, "paused here"))
+    messages, result = drive(run_code(waiting.take("here", 2), spec, waiting))
     assert messages[0].epoch == 1 and [each.epoch for each in messages[1:]] == [2, 3]
     assert result.state is TrialState.COMPLETE
 
 
-def test_of_too_many_paused_ones_the_oldest_is_closed():
-    paused, generators = PausedLoops(), [epochs(0.5, 0.6) for _ in range(MOST_PAUSED + 1)]
-    for place, generator in enumerate(generators):
-        next(generator)
-        paused.keep(str(place), loop(generator))
-    assert list(paused) == [str(place) for place in range(1, MOST_PAUSED + 1)]
-    assert next(generators[0], None) is None and next(generators[1]) == {METRIC: 0.6, "step": 20}
+def test_it_is_closed_when_everything_ends():
+    generator, waiting = epochs(0.5, 0.6, 0.7), Waiting()
+    _, result = drive(run_code(loop(generator), make_own_spec("here"), waiting), at(1, Decision.LEAVE))
+    assert (result.state, result.reason) == (TrialState.PAUSED, "paused after epoch 1")
+    assert waiting.take("here", 2) is None and next(generator, None) is None
 
 
 def test_a_whole_report_is_taken_as_it_is():
-    messages, _ = drive(run_loop(loop(iter([Report(7, 70, {METRIC: 0.5})])), METRIC, "folder"))
+    messages, _ = drive(run_code(loop(iter([Report(7, 70, {METRIC: 0.5})])), make_own_spec(), Waiting()))
     assert (messages[1].epoch, messages[1].step) == (7, 70)
 
 
 def test_what_is_no_number_is_refused_in_one_line():
     with pytest.raises(ConfigError, match=r"the training generator yielded 0\.9: it must be numbers by name"):
-        drive(run_loop(loop(iter([0.9])), METRIC, "folder"))
+        drive(run_code(loop(iter([0.9])), make_own_spec(), Waiting()))

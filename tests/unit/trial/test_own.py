@@ -11,23 +11,30 @@ import pytest
 import torch
 
 import hpsearch
+from hpsearch.base import current
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, Started, TrialState
-from hpsearch.trial.generator import _paused, run_loop
+from hpsearch.trial.generator import run_code
 from hpsearch.trial.own import OwnFunction, OwnGenerator
 from hpsearch.trial.surroundings import Surroundings
-from tests.support.jobs import at, drive
+from hpsearch.trial.waiting import Waiting
+from tests.support.jobs import at, drive, make_own_spec
 
 METRIC = "valid/acc"
 WORD = ContextVar("WORD", default="none")
 
 
-def begun(function, folder="folder", **params):
+@pytest.fixture(autouse=True)
+def worker(monkeypatch):
+    monkeypatch.setattr(current.process, "is_worker", True)
+
+
+def begun(function, folder="no folder", **params):
     return OwnFunction(lambda: function(**params), METRIC, params, Path(folder), Surroundings(0))
 
 
 def run(function, *decide):
-    return drive(run_loop(begun(function), METRIC, "folder"), *decide)
+    return drive(run_code(begun(function), make_own_spec(), Waiting()), *decide)
 
 
 def trains(epochs, seen=None):
@@ -227,11 +234,12 @@ def test_a_paused_one_goes_on_where_it_reported_with_what_it_had():
             assert WORD.get() == "its own"
 
     whole, _ = run(function)
-    before, result = drive(run_loop(begun(function), METRIC, "paused"), at(1, Decision.PAUSE))
+    waiting, spec = Waiting(), make_own_spec("here")
+    before, result = drive(run_code(begun(function), spec, waiting), at(1, Decision.PAUSE))
     assert result.state is TrialState.PAUSED and WORD.get() == "none"
     assert torch.get_default_dtype() is torch.float32
     run(function)  # another takes its turn
-    after, result = drive(run_loop(_paused.pop("paused"), METRIC, "paused"))
+    after, result = drive(run_code(waiting.take("here", 2), spec, waiting))
     assert after[0].epoch == 1 and result.state is TrialState.COMPLETE
     assert curve(before) + curve(after) == curve(whole)
 
@@ -260,7 +268,7 @@ def test_it_can_ask_what_it_cannot_be_given(tmp_path):
         return 0.5
 
     code = OwnFunction(function, METRIC, {"lr": 0.1}, tmp_path, Surroundings(0))
-    drive(run_loop(code, METRIC, str(tmp_path)))
+    drive(run_code(code, make_own_spec(), Waiting()))
     assert asked == [({"lr": 0.1}, tmp_path, None)]
 
 
@@ -303,5 +311,6 @@ def test_a_generator_is_asked_to_yield(tmp_path):
             hpsearch.report({METRIC: 0.5})
         yield {METRIC: float(hpsearch.params()["lr"])}
 
-    messages, _ = drive(run_loop(OwnGenerator(reports, {"lr": 2}, tmp_path, Surroundings(0)), METRIC, "folder"))
+    code = OwnGenerator(reports, {"lr": 2}, tmp_path, Surroundings(0))
+    messages, _ = drive(run_code(code, make_own_spec(), Waiting()))
     assert curve(messages) == [(1, 1, {METRIC: 2.0})]
