@@ -82,6 +82,7 @@ class TrialSpec:
         folder: absolute folder for this trial's checkpoint and artifact files; the worker creates it.
         attempt: 1 for the first start, one more for each retry or resume.
         source: path of the checkpoint that it starts from, where `finetune.source` was found; None for a fresh start.
+        code: digest of the code of a user's own that trains it; empty where there is none.
     """
 
     study: str
@@ -93,6 +94,7 @@ class TrialSpec:
     folder: str
     attempt: int = 1
     source: str | None = None
+    code: str = ""
 
 
 def epochs_of(config: Mapping[str, Any]) -> int | None:

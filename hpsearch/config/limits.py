@@ -66,6 +66,7 @@ OWN: Mapping[str, Rule] = {
     "ablation.epochs": optional(count()),
     "study.name": text,
     "study.grow": optional(text),
+    "study.code": one_of(None, "changed_ok"),
     "study.question": text,
     "study.seeds": count(),
     "study.restart": flag,

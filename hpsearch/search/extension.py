@@ -217,7 +217,9 @@ def _failed(trial: FrozenTrial) -> bool:
     return trial.state is TrialState.FAIL or trial.constraints.get(INFEASIBLE, -1.0) > 0
 
 
-def copied(study: optuna.Study, name: str, space: Space, untold: Collection[int] = ()) -> optuna.Study:
+def copied(
+    study: optuna.Study, name: str, space: Space, untold: Collection[int] = (), anew: bool = False
+) -> optuna.Study:
     """Return a new Optuna study with every point of another, under the distributions of another space.
 
     Args:
@@ -226,6 +228,7 @@ def copied(study: optuna.Study, name: str, space: Space, untold: Collection[int]
         name: of the search; the new study is called after it.
         space: with wider ranges, or without those that were taken back.
         untold: numbers of points that are to be told again: in the new study they are running.
+        anew: whether these begin anew, so that nothing that was reported of them counts.
 
     Returns:
         The new study, without a sampler of its own.
@@ -233,14 +236,14 @@ def copied(study: optuna.Study, name: str, space: Space, untold: Collection[int]
     new = successor(study, name)
     distributions = space.distributions()
     for trial in study.get_trials(deepcopy=False):
-        new.add_trial(_under(_running(trial) if trial.number in untold else trial, space, distributions))
+        new.add_trial(_under(_running(trial, anew) if trial.number in untold else trial, space, distributions))
     for key, value in study.user_attrs.items():
         new.set_user_attr(key, value)
     new.set_user_attr(SPACE, space.to_dict())
     return new
 
 
-def _running(trial: FrozenTrial) -> FrozenTrial:
+def _running(trial: FrozenTrial, anew: bool) -> FrozenTrial:
     """Return a trial that was told as it was before."""
     return FrozenTrial(
         number=trial.number,
@@ -252,7 +255,7 @@ def _running(trial: FrozenTrial) -> FrozenTrial:
         distributions=trial.distributions,
         user_attrs={},
         system_attrs=without_constraints(trial.system_attrs),
-        intermediate_values=trial.intermediate_values,
+        intermediate_values={} if anew else trial.intermediate_values,
         trial_id=trial.number,
     )
 

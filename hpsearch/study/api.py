@@ -215,8 +215,9 @@ def load_trials(name: str, *, uri: str | None = None) -> "pd.DataFrame":
 
     Returns:
         Columns ``point seed fold state score attempts reason started ended duration_sec run_id key command``, the
-        searched hyperparameters by dotted key, the last value of each metric, and facts such as ``parameters``; of an
-        ablation those of its arms, with a column ``arm``.
+        searched hyperparameters by dotted key, the last value of each metric, and facts such as ``parameters``, or
+        ``code``, the digest of the user's own code that trained it; of an ablation those of its arms, with a column
+        ``arm``.
         Scores are in the objective's own units; times are seconds since the Unix epoch, and ``duration_sec`` is how
         long a trial's attempts ran, without what lay between them. A metric with the name of one of these columns is in
         ``metrics.NAME``.

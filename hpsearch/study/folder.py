@@ -136,7 +136,7 @@ def _identity(study: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a study's description that a resumed one must share."""
     config = {key: value for key, value in study["config"].items() if key not in RUN_TIME}
     config["study"] = {
-        key: value for key, value in config["study"].items() if key not in ("restart", "question", "grow")
+        key: value for key, value in config["study"].items() if key not in ("restart", "question", "grow", "code")
     }
     if "stages" in config:  # what a failed gate does may change after it failed
         config["stages"] = {name: {**stage, "on_fail": ""} for name, stage in config["stages"].items()}

@@ -21,6 +21,7 @@ from hpsearch.reports.ablation.arms import with_arms
 from hpsearch.reports.ablation.numbers import Ablation, ablation_of
 from hpsearch.reports.ablation.sentences import caveats
 from hpsearch.search.space import Space
+from hpsearch.study.code import OwnCode, look_again
 from hpsearch.study.factorial import Factorial, factorial_of
 from hpsearch.study.folder import folder_lock, studies_folder
 from hpsearch.study.run_stages import from_dict, run_stages, stage_views, stops, to_dict
@@ -29,7 +30,7 @@ from hpsearch.study.session import StudySession
 from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
 from hpsearch.study.tables import ARMS, TUNE, ablation_tables, table_of, with_runs
 from hpsearch.study.workers import check_metric
-from hpsearch.tracking.events import STUDY, read_study
+from hpsearch.tracking.events import CODE, STUDY, read_study
 from hpsearch.tracking.mlflow import add_to_run, run_of, sync
 from hpsearch.tracking.record import Record
 from hpsearch.trial.build import objective_of
@@ -142,7 +143,9 @@ class RecipeContext:
             KeyboardInterrupt: it was interrupted, and the recipe with it.
         """
         name = f"{self._recipe['name']}.{stage}"
-        composition = self.composition.of_stage([*words, f"study.name={name}", *self._restart(name)], space)
+        allowed = self.composition.config["study"]["code"]
+        given = [f"study.name={name}", *self._restart(name), *([f"study.code={allowed}"] if allowed else ())]
+        composition = self.composition.of_stage([*words, *given], space)
         outcome, table = run_one_search(composition, self.observer, self._launcher, self._recipe)
         if outcome.interrupted:
             raise KeyboardInterrupt
@@ -183,14 +186,18 @@ def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
         if session.is_new:
             session.workers.start(composition.config)
             _look(composition, session.workers.launcher)
+        session.claim(composition.space)
+        code, before = OwnCode(), _findings(read_study(session.folder), stages)
+        again = look_again(code, session, stages, goes_on=before.keys() < stages.keys())
         session.open(composition.space, recipe=list(composition.config["stages"]))
         study = read_study(session.folder)
-        done = _findings(study, stages)
+        done = {name: finding for name, finding in _findings(study, stages).items() if name not in again}
         if done.keys() < stages.keys():
             session.workers.start(composition.config)
         recipe = {"name": session.folder.name, "uid": study["uid"]}
         context = RecipeContext(composition, session.workers.launcher, observer, recipe, factorial)
-        findings = run_stages(stages, done, context, partial(_write, session.record))
+        digest = code.recorded(context.config(), session.record)
+        findings = run_stages(stages, done, context, partial(_write, session.record, digest))
         session.workers.stop()
         failed = next((name for name, finding in findings.items() if stops(stages[name], finding)), None)
         outcome = _conclude(session, findings, failed, began)
@@ -356,8 +363,8 @@ def _look(composition: Composition, launcher: Launcher) -> None:
         launcher.call(partial(measure, "initial_loss", config, samples=FEW_ROWS))
 
 
-def _write(record: Record, name: str, finding: Finding) -> None:
-    record.study("stage", time.time(), name=name, **to_dict(finding))
+def _write(record: Record, code: str, name: str, finding: Finding) -> None:
+    record.study("stage", time.time(), name=name, **({CODE: code} if code else {}), **to_dict(finding))
     record.flush(fsync=True)
 
 

@@ -22,6 +22,8 @@ from hpsearch.search.points import Environment
 from hpsearch.search.prior import PRIOR, PriorPoint
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study
+from hpsearch.study.code import ALLOWED, Changes, OwnCode, begin_anew
+from hpsearch.study.folder import study_folder
 from hpsearch.study.grow import check_growth, check_study, in_present_space
 from hpsearch.study.plan import Search, plan_search
 from hpsearch.study.prior import load_prior
@@ -110,15 +112,44 @@ def run_one_search(
         told = load_prior(prior, search.space, search.objective) if is_new and prior else None
         if is_new or grows:
             session.check(search.representatives())
-        grow = partial(check_growth, search, store, session.folder) if grows else None
-        session.open(search.space.to_dict(), grow, **_fields(search, within))
-        with driver_of(search, store, session, told) as driver:
+        code = OwnCode()
+        session.claim(
+            search.space.to_dict(), partial(_check_growth, search, store, session.folder, code) if grows else None
+        )
+        changes = _changes(search, store, session, code)
+        session.open(search.space.to_dict(), **_fields(search, within))
+        if told and (names := code.other_than(search.representatives().values(), study_folder(str(prior)))):
+            observer.line(f"sampler.prior = {prior}: its points are of other code ({names})")
+        with driver_of(search, store, session, told, code, changes) as driver:
             todo = driver.resume()
             if todo and not (is_new or grows):
                 session.check(search.representatives())
             outcome = driver.run()
             session.workers.stop()
         return _conclude(session, outcome, began, trained=todo, stage=within is not None)
+
+
+def _check_growth(search: Search, store: Store, folder: Path, code: OwnCode) -> None:
+    """Refuse a space that a study cannot go on in, and to go on beside COMPLETE trials of other code."""
+    check_growth(search, store, folder)
+    code.changes(folder).refuse(search.composition.config["study"]["code"])
+
+
+def _changes(search: Search, store: Store, session: StudySession, code: OwnCode) -> Changes:
+    """Return what changed of the code since trials of a claimed study were trained, and say it.
+
+    Refused is, before the record begins, to train further ones beside those that are COMPLETE.
+    """
+    changes, allowed = code.changes(session.folder), search.composition.config["study"]["code"]
+    if changes.complete and allowed != ALLOWED:
+        with driver_of(search, store, session) as driver:
+            goes_on = driver.resume()
+        session.record.flush()
+        if goes_on:
+            changes.refuse(allowed)
+    for line in changes.lines():
+        session.observer.line(line)
+    return changes
 
 
 def _conclude(
@@ -168,15 +199,22 @@ def _fields(search: Search, within: Mapping[str, str] | None) -> dict[str, Any]:
 
 @contextmanager
 def driver_of(
-    search: Search, store: Store, session: StudySession, prior: Sequence[PriorPoint] | None = None
+    search: Search,
+    store: Store,
+    session: StudySession,
+    prior: Sequence[PriorPoint] | None = None,
+    code: OwnCode | None = None,
+    changes: Changes | None = None,
 ) -> Iterator[Driver]:
     """Open the storage of a search.
 
     Args:
         search: what is searched.
         store: where its points are kept.
-        session: is open.
+        session: is open, or claimed.
         prior: points of another study, where they are loaded already.
+        code: reads that of the user's own.
+        changes: of it; trials that failed or had not ended begin anew.
 
     Yields:
         The driver of the search; the storage is closed at the end of the block.
@@ -186,12 +224,16 @@ def driver_of(
         name = present_study(storage.storage, session.folder.name)
         study = in_present_space(open_study(storage, name, search.pruner, search.objective), search, session)
         widened = study.user_attrs.get(SPACE)
+        space = search.space if widened is None else Space.parse(widened)
+        if changes and changes.unfinished:
+            study = begin_anew(study, storage, space, changes, session.record)
+        make, code = partial(make_spec, search.composition, session.folder), code or OwnCode()
         yield Driver(
             study=study,
             make_sampler=search.sampler_after,
             store=storage,
             ranges=Ranges(
-                space=search.space if widened is None else Space.parse(widened),
+                space=space,
                 original=search.space,
                 extension=search.extension,
                 known=search.known,
@@ -202,7 +244,7 @@ def driver_of(
             plan=search.plan,
             launcher=session.workers.launcher,
             record=session.record,
-            make_spec=partial(make_spec, search.composition, session.folder),
+            make_spec=lambda *point: code.stamped(make(*point), session.record),
             environment=Environment(session.observer, time.time, SystemSampler().sample),
             seed=search.composition.config["seed"],
         )

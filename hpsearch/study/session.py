@@ -35,7 +35,7 @@ class StudySession:
     """Opens and closes what every command needs that trains; a study, or the folder of single trials.
 
     Entering it creates nothing. `check` lets the workers build what is to be trained, so that bad input is refused
-    while there is no trace of it; `open` locks the folder, keeps the study's description and begins the record;
+    while there is no trace of it; `claim` locks the folder and keeps the study's description, `open` begins the record;
     `conclude` records how the study stands, and `send` waits for the tracking store. Whatever is open is closed at the
     end of the block; after an error the record says that it was cut off, and the workers are killed.
 
@@ -59,6 +59,7 @@ class StudySession:
         self.record: Record
         self.observer = observer
         self._restart = restart or config["study"]["restart"]
+        self._claimed, self._moved = False, False
         self._stack = ExitStack()
         self._concluded = False
 
@@ -80,25 +81,37 @@ class StudySession:
         """Let a worker build every configuration, by the words that an error adds; see `Workers.check`."""
         self.workers.check(configs)
 
-    def open(
-        self, space: Mapping[str, str] | None = None, grow: Callable[[], None] | None = None, **fields: Any
-    ) -> None:
-        """Lock the folder, compare or write `STUDY_FILE`, begin the record and its copy.
+    def claim(self, space: Mapping[str, str] | None = None, grow: Callable[[], None] | None = None) -> None:
+        """Lock the folder, and compare or write `STUDY_FILE`; nothing is on record yet.
 
         Args:
             space: expressions by flat name; None for single trials, which share a folder and are no study.
             grow: called before the study goes on in another space, see `keep_description`.
+        """
+        self._stack.enter_context(folder_lock(self.folder))
+        if space is not None:
+            self._moved = self._describe(space, grow)
+        self.record = Record(self.folder, self.tracker.changed)
+        self._claimed = True
+
+    def open(
+        self, space: Mapping[str, str] | None = None, grow: Callable[[], None] | None = None, **fields: Any
+    ) -> None:
+        """Begin the record and its copy, in a folder that is claimed first unless it is.
+
+        Args:
+            space: as for `claim`.
+            grow: as for `claim`.
             fields: more of the record's ``open`` line.
         """
         self._say_where_time_is_looked_at()
-        self._stack.enter_context(folder_lock(self.folder))
+        if not self._claimed:
+            self.claim(space, grow)
         opened: dict[str, Any] = {"name": self.folder.name}
         if space is not None:
-            moved = self._claim(space, grow)
             question = self.composition.config["study"]["question"]
             opened |= {"question": question, "space": dict(space), **_objective_fields(self.objective)}
-            fields |= {"restart": True} if moved else {}
-        self.record = Record(self.folder, self.tracker.changed)
+            fields |= {"restart": True} if self._moved else {}
         self.record.study("open", time.time(), **opened, **fields, **_provenance(self.composition))
         self.record.flush()
         self.tracker.open(self.folder)
@@ -112,7 +125,7 @@ class StudySession:
                 f"{', '.join(limits)}: looked at between reports only, as trials run in this process; none is killed"
             )
 
-    def _claim(self, space: Mapping[str, str], grow: Callable[[], None] | None) -> bool:
+    def _describe(self, space: Mapping[str, str], grow: Callable[[], None] | None) -> bool:
         """Make the locked folder this study's; return whether an earlier one was moved aside."""
         moves = self._restart and (self.folder / STUDY_FILE).exists()
         if moves:

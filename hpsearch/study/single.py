@@ -3,7 +3,7 @@
 import math
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +29,8 @@ from hpsearch.search.interrupts import interrupts
 from hpsearch.search.live import Finished
 from hpsearch.search.pool import Decide, Pool
 from hpsearch.search.watch import UNLIMITED, TimeLimits
+from hpsearch.study.code import OwnCode
+from hpsearch.study.folder import studies_folder
 from hpsearch.study.plan import time_limits
 from hpsearch.study.session import Silent, StudySession
 from hpsearch.study.specs import PLACE, compose_place, find_source, find_trial, spec_of, tracking_uri
@@ -93,6 +95,7 @@ class ReplayOutcome:
         reason: of this run's state.
         differences: what is not the same, one line each; measured times are not compared.
         largest: the largest absolute difference of a metric.
+        changed: what of the trial's code changed since it was trained, in a sentence; empty where nothing did.
         not_promised: what training again on this device does not promise, in a sentence; empty where it promises all.
     """
 
@@ -105,6 +108,7 @@ class ReplayOutcome:
     differences: tuple[str, ...]
     largest: float
     not_promised: str = ""
+    changed: str = ""
 
     @property
     def same(self) -> bool:
@@ -147,7 +151,9 @@ def run_trial(
     with StudySession(composition, observer) as session:
         session.check({"": filled.config})
         session.open()
-        spec, logged = _spec_in(session.folder, composition, filled)
+        code = OwnCode()
+        spec, logged = _spec_in(session.folder, composition, filled, code, observer.line)
+        spec = code.stamped(spec, session.record)
         finished = _train(
             spec,
             session.workers.launcher,
@@ -186,12 +192,20 @@ def _check_words(composition: Composition) -> None:
         )
 
 
-def _spec_in(folder: Path, composition: Composition, filled: TrialConfig) -> tuple[TrialSpec, TrialRecord | None]:
-    """Return the trial to train: one of the same key that is unfinished, or may run again; else the next number."""
+def _spec_in(
+    folder: Path, composition: Composition, filled: TrialConfig, code: OwnCode, line: Callable[[str], None]
+) -> tuple[TrialSpec, TrialRecord | None]:
+    """Return the trial to train: one of the same key that is unfinished, or may run again; else the next number.
+
+    One that other code began is left as it is.
+    """
     trials = read_trials(folder)
     for trial in trials:
         again = time_limits(composition.config).allow_again(trial.ended_by)
         if trial.key == filled.key and (again or not trial.state.finished):
+            if changed := code.changed_since(folder, trial):
+                line(f"{SINGLE}/{trial.id} is not gone on with: {changed}")
+                continue
             return replace(spec_of(composition, filled, folder, trial.id, {}), attempt=trial.attempts + 1), trial
     number = 1 + max((trial.id.point for trial in trials), default=-1)
     seed, fold = composition.config["seed"], composition.config["fold"]
@@ -264,6 +278,8 @@ def replay(
     if isinstance(composition.config["launcher"].get("threads"), int) and "threads" in logged.facts:
         composition = composition.with_values({"launcher.workers": 1, "launcher.threads": logged.facts["threads"]})
     config = {**logged.config, "plugins": composition.config["plugins"]}
+    if changed := OwnCode().changed_since(studies_folder() / study, logged):
+        observer.line(f"{study}/{logged.id}: {changed}")
     objective: Objective = build("objective", config["objective"])
     with tempfile.TemporaryDirectory() as folder, Workers(composition) as workers:
         workers.check({"": config})
@@ -273,7 +289,8 @@ def replay(
         finished = _train(spec, workers.launcher, record, objective, observer, decide=_stop_where(logged))
         again = read_trial(Path(folder) / "events" / f"{logged.id.stem}.jsonl")
     compared = _compared(f"{study}/{logged.id}", logged, again.reports if again else (), finished.result)
-    return replace(compared, not_promised=platform.not_promised(str((again or logged).facts.get("device", ""))))
+    device = str((again or logged).facts.get("device", ""))
+    return replace(compared, not_promised=platform.not_promised(device), changed=changed)
 
 
 def _stop_where(logged: TrialRecord) -> Decide:

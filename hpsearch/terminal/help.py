@@ -60,6 +60,7 @@ _SEARCH = (
     ("'sampler.first=[{KEY: 0.1}, ...]'", "settings to try before anything else"),
     ("sampler.prior=NAME", "tell the model of auto, tpe or gp the points of the study NAME"),
     ("'objective.limits={parameters: 1e5}'", "the largest values that a trial may end with"),
+    ("study.code=changed_ok", "go on although code of your own changed since trials of the study were trained"),
     ("study.restart=true", "start again; the earlier study is kept aside"),
 )
 

@@ -205,6 +205,8 @@ def show_replay(outcome: "ReplayOutcome", stream: TextIO | None = None) -> None:
         out.headline(outcome.run, f"trained again: the curve differs ({epochs})", "", good=False)
     if outcome.reason:
         out.row("reason", outcome.reason, "yellow")
+    if outcome.changed:
+        out.row("code", outcome.changed, "yellow")
     if outcome.not_promised:
         out.row("promise", outcome.not_promised, "yellow")
     for line in outcome.differences[:_SHOWN_DIFFERENCES]:

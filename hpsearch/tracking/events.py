@@ -6,10 +6,12 @@
 - ``start``: an attempt begins. It is also a cut: reports of epochs after its ``epoch`` that stand before it are void.
 - ``report``: an epoch's metrics.
 - ``state``: a new state, with score and reason.
-- ``again``: a trial that a limit in time ended is given another chance, as if it had not failed.
+- ``again``: a trial that a limit in time ended is given another chance, as if it had not failed; with ``code``, one
+  whose code has changed is trained from the beginning, and what stands before it is void.
 
 `study.jsonl` holds the study's own: ``created`` once, ``open`` at each start of the driver, then ``best``, ``system``,
-``artifact``, ``state``. Only the driver's process writes; a tracking store is a copy that is made from these files.
+``artifact``, ``state``; and ``code`` where code of a user's own trains trials: its digest, and one for each module.
+Only the driver's process writes; a tracking store is a copy that is made from these files.
 """
 
 import json
@@ -25,6 +27,8 @@ from hpsearch.base.outcome import Failures
 from hpsearch.base.types import Report, TrialId, TrialSpec, TrialState
 
 STUDY = "study"
+CODE = "code"
+"""The fact of a trial that is the digest of the code of a user's own that trained it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,11 @@ class TrialRecord:
         """Return one metric by epoch."""
         return {report.epoch: report.metrics[metric] for report in self.reports if metric in report.metrics}
 
+    @property
+    def code(self) -> str:
+        """Digest of the code of a user's own that trained it; empty where there is none."""
+        return str(self.facts.get(CODE, ""))
+
 
 @dataclass(slots=True)
 class TrialFold:
@@ -114,7 +123,7 @@ class TrialFold:
             case "state":
                 self._state(event)
             case "again":
-                self._again()
+                self._again(event)
 
     def _start(self, event: Event) -> None:
         cut = event["epoch"]
@@ -143,9 +152,12 @@ class TrialFold:
         began, latest = self.running or (0.0, 0.0)
         return self.ran_sec + max(latest - began, 0.0)
 
-    def _again(self) -> None:
+    def _again(self, event: Event) -> None:
         self.state, self.last, self.ended = TrialState.WAITING, {}, None
         self.ran_sec, self.running = 0.0, None
+        if "code" in event:
+            self.spec = {**(self.spec or {}), "code": event["code"]}
+            self.reports, self.facts, self.artifacts, self.started = {}, {}, (), None
         self.facts = {name: value for name, value in self.facts.items() if name not in Failures().facts}
 
     def record(self) -> TrialRecord:
@@ -170,7 +182,7 @@ class TrialFold:
             score=self.last.get("score"),
             reason=self.last.get("reason", ""),
             traceback=self.last.get("traceback", ""),
-            facts=dict(self.facts),
+            facts={**self.facts, **({CODE: spec["code"]} if "code" in spec else {})},
             artifacts=self.artifacts,
             queued=spec["time"],
             started=self.started,
@@ -226,6 +238,8 @@ def last_state(path: Path) -> TrialState:
     for line in reversed(data[: data.rfind(b"\n") + 1].splitlines()):
         if line.startswith(b'{"event":"start"'):
             return TrialState.RUNNING
+        if line.startswith(b'{"event":"again"'):
+            return TrialState.WAITING
         if line.startswith(b'{"event":"state"'):
             return TrialState(json.loads(line)["state"])
     return TrialState.WAITING
@@ -252,7 +266,8 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
     Returns:
         The fields of ``open`` lines, the ranges of ``space`` as they were widened since; ``created`` (time of the
         first one), ``uid``, and the newest ``best`` and ``state`` (none after a new ``open``) as dictionaries of their
-        own; ``extensions``, the list of the widenings, if any; ``stages``, what those of a recipe found, by name.
+        own; ``extensions``, the list of the widenings, if any; ``stages``, what those of a recipe found, by name;
+        ``codes``, the code of trials by its digest: ``modules`` and the ``targets`` that it was found by.
     """
     study = {} if study is None else study
     for event in events:
@@ -269,6 +284,8 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
             case "extended":
                 study["extensions"] = [*study.get("extensions", []), fields]
                 study["space"] = _extended(study.get("space"), [fields])
+            case "code":
+                study["codes"] = {**study.get("codes", {}), fields.pop("digest"): fields}
             case "stage":
                 study["stages"] = {**study.get("stages", {}), fields["name"]: fields}
             case "best" | "state":

@@ -9,7 +9,7 @@ from typing import Any
 
 from hpsearch.base.journal import Event, Journal, sync_all
 from hpsearch.base.types import Message, Started, TrialId, TrialSpec, TrialState
-from hpsearch.tracking.events import STUDY, TrialFold, TrialRecord, fold_trial, read_trial
+from hpsearch.tracking.events import CODE, STUDY, TrialFold, TrialRecord, fold_trial, read_trial
 
 
 class Record:
@@ -49,6 +49,7 @@ class Record:
                 key=spec.key,
                 folder=os.path.relpath(spec.folder, self.folder),
                 config=spec.config,
+                **_of_code(spec.code),
             )
 
     def params(self, trial: TrialId, params: Mapping[str, Any]) -> None:
@@ -119,10 +120,16 @@ class Record:
             **({"ended_by": dict(ended_by)} if ended_by else {}),
         )
 
-    def again(self, trial: TrialId, time: float) -> None:
-        """Record that a trial that a limit in time ended is trained again: its failures and its time count no more."""
+    def again(self, trial: TrialId, time: float, code: str = "") -> None:
+        """Record that a trial is trained again: its failures and its time count no more.
+
+        Args:
+            trial: that a limit in time ended, or whose code has changed.
+            time: seconds since the Unix epoch.
+            code: digest of other code that trains it now, from the beginning; empty where it is the same.
+        """
         self._trial(trial)
-        self._append(trial.stem, "again", time)
+        self._append(trial.stem, "again", time, **_of_code(code))
 
     def study(self, event: str, time: float, **fields: Any) -> None:
         """Record something of the study itself.
@@ -130,7 +137,8 @@ class Record:
         Args:
             event: ``open`` (name, question, config, space, objective, command, git, environment, seed, sampler),
                 ``best`` (point, params, mean, sd, n), ``system`` (metrics), ``artifact`` (path relative to the
-                study's folder, optional `to`: folder in the store), ``state`` (state, answer).
+                study's folder, optional `to`: folder in the store), ``state`` (state, answer), ``code`` (digest,
+                modules, targets).
             time: seconds since the Unix epoch.
             fields: what happened, JSON-like.
         """
@@ -204,6 +212,10 @@ class Record:
         self._journals[stem].append(event, durable)
         self._folds[stem].apply(event)
         self._dirty.add(stem)
+
+
+def _of_code(digest: str) -> dict[str, Any]:
+    return {CODE: digest} if digest else {}
 
 
 def _point(stem: str) -> int:

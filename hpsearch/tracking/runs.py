@@ -55,6 +55,7 @@ class Trail:
     """How far a trial's event file is sent, and what its lines say so far.
 
     Per metric and step the first value wins: after a cut back to a checkpoint, what is sent already is not sent again.
+    A trial that other code trains from the beginning has no run and nothing sent.
 
     Attributes:
         offset: bytes of the file that are taken in.
@@ -79,6 +80,8 @@ class Trail:
             self.fold.apply(event)
             if event["event"] == "report":
                 metrics += self._report(event)
+            elif is_renewal(event):
+                metrics, self.run, self.epoch, self.step, self.nonfinite = [], None, -1, -1, {}
         return metrics
 
     def _report(self, event: Event) -> list[Metric]:
@@ -96,6 +99,11 @@ class Trail:
             if not math.isfinite(value):
                 self.nonfinite.setdefault(key, {})[str(step)] = str(float(value))
         return [Metric(key, float(value), time, step) for key, value, step in values if math.isfinite(value)]
+
+
+def is_renewal(event: Event) -> bool:
+    """Return whether a trial is trained from the beginning by other code: then it has a new run."""
+    return event["event"] == "again" and "code" in event
 
 
 def ms(time: float) -> int:

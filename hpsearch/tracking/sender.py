@@ -13,13 +13,12 @@ from hpsearch.tracking.events import STUDY, TrialRecord, fold_study, read_study,
 from hpsearch.tracking.mlflow_internals import prepare_view, view_path
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
-from hpsearch.tracking.store import ExperimentWriter
+from hpsearch.tracking.store import WITHDRAWN, ExperimentWriter
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PERMANENT = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE"})
-WITHDRAWN = "KILLED"
 
 
 class StudyRun:
@@ -170,6 +169,9 @@ class TrialRuns:
         events, offset = read_lines(self._sent.path(name), trail.offset)
         if not events:
             return
+        if trail.run is not None and any(map(runs.is_renewal, events)):
+            self._writer.withdraw(trail.run)
+            del self._runs[name]
         metrics = trail.take(events)
         trail.offset = offset
         if trail.fold.started is not None:
@@ -181,7 +183,7 @@ class TrialRuns:
     def _send(self, name: str, trail: Trail, events: Sequence[Event], metrics: Sequence[Metric]) -> None:
         record = trail.fold.record()
         run = trail.run = self._runs[name] = trail.run or self._create(name, record)
-        if self._sent.run(name) is None:
+        if self._sent.run(name) != run:
             self._writer.yaml(run, record.config, "config.yaml")
             self._writer.log(run, params=runs.trial_params(record), tags=self._colour(name, record.params))
         if all(event["event"] == "report" for event in events) and not trail.nonfinite:
@@ -319,8 +321,7 @@ class Sender:
         """Withdraw one of two runs of a trial: a server that hung may create one after the sender gave up on it."""
         keep, drop = (younger, older) if self._sent.run(name) == younger.info.run_id else (older, younger)
         if drop.info.lifecycle_stage == "active" and runs.SUPERSEDED not in drop.data.tags:
-            writer.client.set_tag(drop.info.run_id, runs.SUPERSEDED, "true")
-            writer.client.set_terminated(drop.info.run_id, WITHDRAWN)
+            writer.withdraw(drop.info.run_id)
         return keep
 
     def _send(self, name: str) -> None:

@@ -54,6 +54,7 @@ class Sent:
             events, trail.offset = read_lines(self.path(name), end=entry["offset"])
             if name != STUDY:
                 trail.take(events)
+            trail.run = run
             trail.epoch, trail.step = max(trail.epoch, entry["epoch"]), max(trail.step, entry["step"])
         return trail
 

@@ -23,6 +23,8 @@ SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databrick
 LOCK_TIMEOUT_SEC = 120.0
 CHECK_TIMEOUT_SEC = 0.5
 METRICS_PER_CALL, OTHERS_PER_CALL = 800, 100  # a server takes 1000 items in all
+WITHDRAWN = "KILLED"
+"""Status of a run in whose place there is another one."""
 FINAL = frozenset({"FINISHED", "FAILED", "KILLED"})
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -252,6 +254,11 @@ class ExperimentWriter:
         source = self.folder / path
         if source.is_file() and source.stat().st_size <= limit_bytes:
             self.client.log_artifact(run, str(source), None if to in ("", ".") else to)
+
+    def withdraw(self, run: str) -> None:
+        """Take a run out of what is read: another one has taken its place."""
+        self.client.set_tag(run, SUPERSEDED, "true")
+        self.client.set_terminated(run, WITHDRAWN)
 
     def status(self, run: str, status: str, ended: float | None = None) -> None:
         """Set a run's status; a final one takes the time it ended."""

@@ -7,6 +7,7 @@ import pytest
 
 from hpsearch.base.types import Decision, Report, TrialId, TrialResult, TrialState
 from hpsearch.config.compose import compose
+from hpsearch.study.code import OwnCode
 from hpsearch.study.single import _compared, _spec_in, _stop_where
 from hpsearch.tracking.events import read_trials
 from hpsearch.tracking.record import Record
@@ -69,16 +70,16 @@ def test_a_new_trial_gets_the_next_number_and_an_unfinished_one_goes_on(tmp_path
     composition = compose(["tracker=none"])
     filled = composition.trial({}, 0)
     folder = tmp_path / "studies" / "single"
-    assert _spec_in(folder, composition, filled)[0].id == TrialId(0, 0)
+    assert _spec_in(folder, composition, filled, OwnCode(), print)[0].id == TrialId(0, 0)
     record = Record(folder)
     fake.open_study(record)
     fake.train(record, fake.spec(record.folder, 0, 0))
     record.flush()
-    spec, unfinished = _spec_in(folder, composition, filled)
+    spec, unfinished = _spec_in(folder, composition, filled, OwnCode(), print)
     assert (spec.id, spec.attempt, unfinished) == (TrialId(1, 0), 1, None)
     fake.start(record, spec)
     record.close()
-    spec, unfinished = _spec_in(folder, composition, filled)
+    spec, unfinished = _spec_in(folder, composition, filled, OwnCode(), print)
     assert (spec.id, spec.attempt, unfinished.id) == (TrialId(1, 0), 2, TrialId(1, 0))
 
 
@@ -92,5 +93,5 @@ def test_a_trial_that_a_limit_ended_runs_again_once_it_is_raised(tmp_path):
     record.close()
     for seconds, number in (("5", 1), ("6", 0), ("null", 0)):
         composition = compose(["tracker=none", f"budget.trial_seconds={seconds}"])
-        spec, known = _spec_in(record.folder, composition, filled)
+        spec, known = _spec_in(record.folder, composition, filled, OwnCode(), print)
         assert (spec.id.point, known is None) == (number, number == 1)

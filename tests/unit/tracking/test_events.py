@@ -1,7 +1,10 @@
 """Event files as they are read."""
 
+from dataclasses import replace
+
 import pytest
 
+from hpsearch.base.types import TrialState
 from hpsearch.tracking.events import (
     fold_trial,
     last_state,
@@ -134,3 +137,30 @@ def test_a_trial_that_is_trained_again_has_not_failed_or_ended():
                 {"event": "again", "time": 20})  # fmt: skip
     assert (again.state.value, again.ended, again.facts, again.ended_by) == ("WAITING", None, {"parameters": 7}, {})
     assert (failed.ran_sec, again.ran_sec) == (4, 0)
+
+
+def test_a_trial_that_other_code_trains_begins_anew(tmp_path):
+    record = Record(tmp_path / "s")
+    fake.open_study(record)
+    record.study("code", fake.TIME, digest="old", modules={"mine": "1"}, targets=["mine.train"])
+    made = replace(fake.spec(record.folder, 0), code="old")
+    fake.start(record, made)
+    fake.report(record, made, 1)
+    record.state(made.id, TrialState.FAILED, fake.TIME + 9, reason="KeyError", facts={"failures": 1}, artifacts=["a"])
+    before = record.trial(made.id)
+    assert before.code == before.facts["code"] == "old" and before.reports and before.state is TrialState.FAILED
+    record.again(made.id, fake.TIME + 50, "new")
+    record.close()
+    after = read_trial(record.folder / "events" / "0-0-0.jsonl")
+    assert (after.code, after.state, after.reports, after.facts) == ("new", TrialState.WAITING, (), {"code": "new"})
+    assert after.attempts == before.attempts and after.config == before.config and after.started is None
+    assert last_state(record.folder / "events" / "0-0-0.jsonl") is TrialState.WAITING
+    assert read_study(record.folder)["codes"]["old"]["modules"] == {"mine": "1"}
+
+
+def test_a_trial_without_code_of_ones_own_has_no_digest(tmp_path):
+    record = Record(tmp_path / "s")
+    made = fake.spec(record.folder, 0)
+    fake.train(record, made)
+    known = record.trial(made.id)
+    assert known.code == "" and "code" not in known.facts

@@ -1,6 +1,7 @@
 """Sending a study to a real SQLite store."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hpsearch.tracking.colours import scale
 from hpsearch.tracking.events import read_trials
 from hpsearch.tracking.mlflow import MlflowTracker, sync
 from hpsearch.tracking.mlflow_internals import TABLE, TAG
+from hpsearch.tracking.query import table_from_mlflow
 from hpsearch.tracking.record import Record
 from hpsearch.tracking.runs import COLOUR, SUPERSEDED, TRIAL
 from hpsearch.tracking.sender import TrialRuns
@@ -439,3 +441,28 @@ def test_the_hint_opens_this_store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert MlflowTracker().hint() == "python -m hpsearch ui"
     assert MlflowTracker("http://host:5000").hint() == "python -m hpsearch ui tracker.uri=http://host:5000"
+
+
+@pytest.mark.parametrize("sent_before", [False, True])
+def test_a_trial_that_other_code_trains_has_a_new_run_with_nothing_of_the_old_one(place, sent_before):
+    record = Record(place.folder)
+    fake.open_study(record)
+    made = replace(fake.spec(place.folder, 0), code="old")
+    fake.start(record, made)
+    fake.report(record, made, 1, loss=9.0)
+    record.state(made.id, TrialState.FAILED, fake.TIME + 9)
+    record.flush()
+    before = place.send().pending() or place.runs()["0-0-0"].info.run_id if sent_before else None
+    record.again(made.id, fake.TIME + 10, "new")
+    fake.start(record, replace(made, attempt=2), time=fake.TIME + 11)
+    record.flush()
+    place.send()
+    fake.report(record, made, 1, loss=0.5)
+    fake.finish(record, made)
+    record.close()
+    place.send()
+    run = place.runs()["0-0-0"]
+    assert run.data.metrics["train/loss"] == 0.5 and run.data.tags["code"] == "new" and run.info.run_id != before
+    assert run.data.params["optimizer.lr"] and run.info.status == "FINISHED"
+    place.assert_complete()
+    assert list(table_from_mlflow(place.uri, "lr_sweep").curves["train/loss"]) == [0.5]

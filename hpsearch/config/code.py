@@ -1,0 +1,174 @@
+"""The code of a user's own that trains a trial, as digests by module: what it says, not how it is laid out.
+
+It is the modules that the targets of a configuration lie in, and those of the same project that these import, inside
+functions too. They are found in the parsed source, and none of it is run. Not of the project are the standard library,
+installed packages and hpsearch. Comments, docstrings, layout and what stands under ``if __name__ == "__main__"`` are
+not part of a digest.
+"""
+
+import ast
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from hpsearch.base.commands import LOCAL_MODULE
+from hpsearch.base.plain import stable_hash
+from hpsearch.config.build import PACKAGES
+from hpsearch.config.functions import digest_of, given_code, is_own
+
+_TARGET = "_target_"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Code of a user's own.
+
+    Attributes:
+        modules: digest by the name of a module, or of what is defined in a script or a notebook.
+        targets: the dotted paths that it was found by.
+    """
+
+    modules: Mapping[str, str] = field(default_factory=dict)
+    targets: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def digest(self) -> str:
+        """One digest of all of it, the empty string where there is none."""
+        return stable_hash(self.modules) if self.modules else ""
+
+    def differences(self, before: Mapping[str, str]) -> list[str]:
+        """Return the names of what is not as it was before, in order."""
+        return sorted(
+            name for name in self.modules.keys() | before.keys() if self.modules.get(name) != before.get(name)
+        )
+
+
+class CodeReader:
+    """Finds the code that configurations are trained by, as it is when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, ...], Code] = {}
+        self._modules: dict[str, tuple[str, frozenset[str]] | None] = {}
+
+    def of(self, config: Mapping[str, Any]) -> Code:
+        """Return the code of a user's own that a configuration is trained by."""
+        return self.at({path for path in _targets(config) if path.partition(".")[0] not in PACKAGES})
+
+    def at(self, targets: Iterable[str]) -> Code:
+        """Return the code that dotted paths lead to."""
+        paths = tuple(sorted(targets))
+        if paths not in self._found:
+            self._found[paths] = Code(self._digests(paths), paths)
+        return self._found[paths]
+
+    def _digests(self, targets: Iterable[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        imported: set[str] = set()
+        for path in targets:
+            module, _, name = path.partition(".")
+            if module == LOCAL_MODULE:
+                given = given_code(getattr(sys.modules.get(LOCAL_MODULE), name, None))
+                found |= given.digests
+                imported |= given.modules
+            else:
+                imported.add(path)
+        return found | self._closure(imported)
+
+    def _closure(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the digests of modules and of what they import, as far as they are of the user's own project."""
+        waiting, found = list(names), dict[str, str]()
+        seen: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if not name or name in seen:
+                continue
+            seen.add(name)
+            waiting.append(name.rpartition(".")[0])
+            module = self._module(name)
+            if module is not None:
+                found[name], imported = module
+                waiting.extend(imported)
+        return found
+
+    def _module(self, name: str) -> tuple[str, frozenset[str]] | None:
+        if name not in self._modules:
+            self._modules[name] = _read(name)
+        return self._modules[name]
+
+
+def _targets(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        if isinstance(value.get(_TARGET), str):
+            yield value[_TARGET]
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _targets(item)
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    """Return where a module lies, without importing the packages that it lies in."""
+    top, *inner = name.split(".")
+    if top in sys.builtin_module_names or top in sys.stdlib_module_names:
+        return None
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        spec = PathFinder.find_spec(top)
+    for part in inner:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        spec = PathFinder.find_spec(f"{spec.name}.{part}", list(spec.submodule_search_locations))
+    return spec
+
+
+def _read(name: str) -> tuple[str, frozenset[str]] | None:
+    """Return the digest of a module and the names that it imports; None where it is not of the user's project."""
+    spec = _spec(name)
+    if spec is None or not spec.has_location or spec.origin is None or not is_own(Path(spec.origin)):
+        return None
+    path, package = Path(spec.origin), name if spec.submodule_search_locations else name.rpartition(".")[0]
+    try:
+        stat = path.stat()
+        return _parsed(path, stat.st_mtime_ns, stat.st_size, package)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(path: Path, _changed: int, _size: int, package: str) -> tuple[str, frozenset[str]]:
+    """Read a module; the digest of one that is no Python is that of its bytes."""
+    data = path.read_bytes()
+    try:
+        tree = ast.parse(data)
+    except (SyntaxError, ValueError):
+        return hashlib.sha256(data).hexdigest()[:16], frozenset()
+    tree.body = [node for node in tree.body if not _is_main_block(node)]
+    return digest_of(tree), frozenset(_imports(tree, package))
+
+
+def _is_main_block(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) in ("__name__ == '__main__'", "'__main__' == __name__")
+
+
+def _imports(tree: ast.AST, package: str) -> Iterator[str]:
+    """Yield the modules that a module imports, and what may be one of them, with the names of attributes."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                above = package.rsplit(".", level - 1)[0] if level else ""
+                base = ".".join(part for part in (above, module) if part)
+                yield base
+                yield from (f"{base}.{alias.name}" for alias in names)
+            case ast.Call(func=ast.Attribute(attr="import_module"), args=[ast.Constant(value=str(name)), *_]):
+                yield name
+            case ast.Call(func=ast.Name(id="import_module" | "__import__"), args=[ast.Constant(value=str(name)), *_]):
+                yield name

@@ -1,0 +1,213 @@
+"""The code of a user's own that trains a study's trials: what of it changed since, and what may go on all the same."""
+
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from hpsearch.base.errors import StorageError
+from hpsearch.base.types import TrialSpec, TrialState
+from hpsearch.base.words import count
+from hpsearch.config.code import Code, CodeReader
+from hpsearch.search.extension import copied
+from hpsearch.search.space import Space
+from hpsearch.search.storage import OpenStore
+from hpsearch.study.session import StudySession
+from hpsearch.tracking.events import CODE, TrialRecord, read_study, read_trials
+from hpsearch.tracking.record import Record
+
+ALLOWED = "changed_ok"
+"""Value of `study.code` with which trials are added beside those of other code."""
+_MOST_NAMES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Trials on record that were trained by other code than the one that would train them now.
+
+    Attributes:
+        study: name of the study that they are of.
+        trials: each with the digest of its present code.
+        names: of the modules, functions and constants that differ.
+    """
+
+    study: str = ""
+    trials: tuple[tuple[TrialRecord, str], ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> int:
+        """How many of them are COMPLETE."""
+        return sum(record.state is TrialState.COMPLETE for record, _ in self.trials)
+
+    @property
+    def unfinished(self) -> tuple[tuple[TrialRecord, str], ...]:
+        """Those that begin anew when the study goes on: the ones that failed, and those not at an end."""
+        return tuple(
+            (record, digest)
+            for record, digest in self.trials
+            if record.state is TrialState.FAILED or not record.state.finished
+        )
+
+    def lines(self) -> list[str]:
+        """Return what is said of them when the study is run again."""
+        if not self.trials:
+            return []
+        anew, kept = len(self.unfinished), len(self.trials) - len(self.unfinished)
+        changed = f"the code changed since trials of study '{self.study}' were trained ({shown(self.names)})"
+        return [
+            *([f"{changed}: results of {count(kept, 'trial')} are those of the old code"] if kept else ()),
+            *([f"{changed}: {count(anew, 'trial')} that failed or had not ended begin anew"] if anew else ()),
+        ]
+
+    def refuse(self, allowed: str | None) -> None:
+        """Refuse to train beside COMPLETE trials of other code.
+
+        Args:
+            allowed: what `study.code` says.
+
+        Raises:
+            StorageError: there are some, and it is not allowed.
+        """
+        if self.complete and allowed != ALLOWED:
+            raise StorageError(
+                f"study '{self.study}': the code changed since {count(self.complete, 'COMPLETE trial')} were trained "
+                f"({shown(self.names)}); study.code={ALLOWED} goes on beside them, study.restart=true starts again, "
+                "another study.name is another study"
+            )
+
+
+class OwnCode:
+    """Reads the code that trials are trained by, each file once for a command, and puts it on record."""
+
+    def __init__(self) -> None:
+        self._reader = CodeReader()
+        self._recorded: set[str] = set()
+
+    def of(self, config: Mapping[str, Any]) -> Code:
+        """Return the code that trains a trial of this configuration."""
+        return self._reader.of(config)
+
+    def stamped(self, spec: TrialSpec, record: Record) -> TrialSpec:
+        """Return what a worker is given with the digest of its code, whose modules are put on record."""
+        return replace(spec, code=self.recorded(spec.config, record))
+
+    def recorded(self, config: Mapping[str, Any], record: Record) -> str:
+        """Put the modules of the code that trains a configuration on record; return its digest."""
+        code = self.of(config)
+        if code.digest and code.digest not in self._recorded:
+            self._recorded.add(code.digest)
+            if code.digest not in read_study(record.folder).get("codes", {}):
+                fields = {"digest": code.digest, "modules": dict(code.modules), "targets": code.targets}
+                record.study("code", time.time(), **fields)
+        return code.digest
+
+    def changes(self, folder: Path) -> Changes:
+        """Return what has changed since the trials in a study's folder were trained."""
+        codes = read_study(folder).get("codes", {})
+        if all(self._reader.at(code["targets"]).digest == digest for digest, code in codes.items()):
+            return Changes()
+        found, names = [], set[str]()
+        for record in read_trials(folder):
+            now = self.of(record.config)
+            if is_other(record.code, now):
+                found.append((record, now.digest))
+                names.update(changed_names(codes, record.code, now))
+        return Changes(folder.name, tuple(found), tuple(sorted(names)))
+
+    def changed_since(self, folder: Path, record: TrialRecord) -> str:
+        """Return what of a trial's code changed since it was trained, in words; empty where nothing did."""
+        now = self.of(record.config)
+        if not is_other(record.code, now):
+            return ""
+        names = changed_names(read_study(folder).get("codes", {}), record.code, now)
+        return f"the code changed since the trial was trained ({shown(names)})"
+
+    def other_than(self, configs: Iterable[Mapping[str, Any]], folder: Path) -> str:
+        """Return what differs between the code of configurations and that of a study, in words; empty for nothing."""
+        nows = [code for code in map(self.of, configs) if code.digest]
+        others = {record.code for record in read_trials(folder)} - {now.digest for now in nows} - {""}
+        codes = read_study(folder).get("codes", {})
+        return shown({name for each in others for now in nows for name in changed_names(codes, each, now)})
+
+
+def is_other(digest: str, now: Code) -> bool:
+    """Return whether a digest on record is that of other code; of code that was not or is not known nothing is said."""
+    return bool(digest and now.digest) and digest != now.digest
+
+
+def changed_names(codes: Mapping[str, Mapping[str, Any]], digest: str, now: Code) -> list[str]:
+    """Return the names of what differs from code on record: all of the present ones where its modules are not known."""
+    return now.differences(codes.get(digest, {}).get("modules", {}))
+
+
+def shown(names: Iterable[str]) -> str:
+    """Return names in one line, the first few of many."""
+    listed: Sequence[str] = sorted(names)
+    more = len(listed) - _MOST_NAMES
+    return ", ".join(listed[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def begin_anew(study: optuna.Study, store: OpenStore, space: Space, changes: Changes, record: Record) -> optuna.Study:
+    """Let trials begin anew whose code has changed: those that failed, and those that had not ended.
+
+    Args:
+        study: as it was left.
+        store: that it is kept in.
+        space: the present ranges.
+        changes: what changed.
+        record: of the study; these trials are waiting in it, and the checkpoints that the old code left are removed.
+
+    Returns:
+        An Optuna study in which nothing was told of their points.
+    """
+    points = {trial.id.point for trial, _ in changes.unfinished}
+    new = copied(study, record.folder.name, space, untold=points, anew=True)
+    store.flush()
+    for trial, digest in changes.unfinished:
+        record.again(trial.id, time.time(), digest)
+        shutil.rmtree(record.folder / "trials" / trial.id.stem, ignore_errors=True)
+    record.flush(fsync=True)
+    return new
+
+
+def look_again(code: OwnCode, session: StudySession, stages: Iterable[str], goes_on: bool) -> frozenset[str]:
+    """Return the stages of a recipe that look again, because the code changed since; say what becomes of the others.
+
+    Args:
+        code: reads that of the user's own.
+        session: of the recipe, claimed.
+        stages: their names.
+        goes_on: whether some of them are yet to run; else what was found is kept.
+
+    Returns:
+        The names of those on record; none where `study.code` allows to go on beside what they found.
+
+    Raises:
+        StorageError: the recipe goes on, that is not allowed, and a stage has searched.
+    """
+    study, config = read_study(session.folder), session.composition.config
+    now, codes = code.of(session.composition.trial({}, config["seed"]).config), study.get("codes", {})
+    recorded = {name: str(each.get(CODE, "")) for name, each in study.get("stages", {}).items()}
+    others = {name: digest for name, digest in recorded.items() if is_other(digest, now)}
+    if not others:
+        return frozenset()
+    names = shown({name for digest in others.values() for name in changed_names(codes, digest, now)})
+    what = f"the code changed since {', '.join(others)} of study '{session.folder.name}' ran ({names})"
+    if not goes_on or config["study"]["code"] == ALLOWED:
+        session.observer.line(f"{what}: what they found is of the old code")
+        return frozenset()
+    if any(_has_searched(session.folder, name, study["uid"]) for name in stages):
+        raise StorageError(f"{what}; study.code={ALLOWED} goes on beside it, study.restart=true starts again")
+    session.observer.line(f"{what}: they look again")
+    return frozenset(others)
+
+
+def _has_searched(folder: Path, stage: str, recipe: str) -> bool:
+    """Return whether a stage of the recipe with this uid has a study of its own."""
+    within = read_study(folder.with_name(f"{folder.name}.{stage}")).get("within") or {}
+    return bool(within.get("uid") == recipe)
