@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.failures import Failure
 from hpsearch.base.keys import ARGS
 from hpsearch.base.limits import LIMITS, check_fields
 
@@ -303,6 +304,7 @@ class TrialTable:
         steps: thinned training loss: ``point seed fold step loss``.
         layers: rows of the ``layers.json`` of each trial that has one, see `hpsearch.trial.layers.LayerWatch`; a
             table that was read from somewhere reads them when they are asked for.
+        failures: of the FAILED trials, see `Failure`.
     """
 
     name: str
@@ -311,6 +313,7 @@ class TrialTable:
     curves: "pd.DataFrame"
     steps: "pd.DataFrame"
     layers: Mapping[TrialId, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    failures: Sequence[Failure] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
+from hpsearch.base.failures import Failure
 from hpsearch.base.files import REPORT
 from hpsearch.base.types import BestPoint, Observer, TrialId, TrialState, TrialTable
 from hpsearch.base.words import number
@@ -57,6 +58,7 @@ class StudyOutcome:
         interrupted: whether it can be resumed.
         already_complete: whether there was nothing left to do.
         notes: what the user should know and `ended` does not say.
+        failures: what the FAILED trials have to say, with traceback and log; those that failed alike once.
     """
 
     name: str
@@ -74,6 +76,7 @@ class StudyOutcome:
     interrupted: bool
     already_complete: bool
     notes: tuple[str, ...]
+    failures: tuple[Failure, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -188,6 +191,7 @@ def _conclude(
         interrupted=outcome.interrupted,
         already_complete=not trained,
         notes=notes,
+        failures=tuple(table.failures),
     ), table
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.failures import Failure
 from hpsearch.base.keys import SEARCH_KEYS, SILENT_SECONDS, SINGLE, TRIAL_SECONDS
 from hpsearch.base.types import (
     Decision,
@@ -36,6 +37,7 @@ from hpsearch.study.session import Silent, StudySession
 from hpsearch.study.specs import PLACE, compose_place, find_source, find_trial, spec_of, tracking_uri
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.events import TrialRecord, check_command, read_trial, read_trials, replay_command
+from hpsearch.tracking.query import failure_of
 from hpsearch.tracking.record import Record
 
 POLL_SEC = 0.2
@@ -62,6 +64,7 @@ class TrialOutcome:
         ui_command: opens MLflow, None without a tracking store.
         elapsed_sec: of this run.
         notes: what the user should know.
+        failure: what it has to say where it FAILED, with traceback and log.
     """
 
     run: str
@@ -75,6 +78,7 @@ class TrialOutcome:
     ui_command: str | None
     elapsed_sec: float
     notes: tuple[str, ...]
+    failure: Failure | None = None
 
     @property
     def exit_code(self) -> int:
@@ -179,6 +183,7 @@ def run_trial(
         ui_command=ui_command,
         elapsed_sec=time.monotonic() - started,
         notes=notes,
+        failure=failure_of(last, session.folder) if last and last.state is TrialState.FAILED else None,
     )
 
 

@@ -14,6 +14,7 @@ from hpsearch.reports.kit.cells import texts
 from hpsearch.terminal.console import is_fancy, make_console
 
 if TYPE_CHECKING:
+    from hpsearch.base.failures import Failure
     from hpsearch.reports.curvature.numbers import Curvature
     from hpsearch.study.curvature import CurvatureOutcome
     from hpsearch.study.recipe import RecipeOutcome
@@ -98,6 +99,7 @@ def show_study(outcome: "StudyOutcome", command: str, stream: TextIO | None = No
     if outcome.stable_range:
         out.row("stable", outcome.stable_range)
     out.row("trials", tally(outcome.counts) or "none", "red" if outcome.counts.get(TrialState.FAILED) else "")
+    _show_failures(out, outcome.failures)
     if outcome.ended and not outcome.interrupted:
         out.row("ended", outcome.ended)
     if outcome.report:
@@ -113,6 +115,24 @@ def show_study(outcome: "StudyOutcome", command: str, stream: TextIO | None = No
         out.command("train it from the record and compare the curves", outcome.check_command)
     if outcome.ui_command:
         out.command("look at every trial in MLflow", outcome.ui_command)
+
+
+def _show_failures(out: Printer, failures: Sequence["Failure"]) -> None:
+    """Print the failure of which there are most, with the lines that led to it, and how many other kinds there are."""
+    for failure in failures[:1]:
+        first = f"trial {failure.trial}" if failure.trials == 1 else f"{failure.trials} trials, first {failure.trial}"
+        out.row("failed", f"{first}: {failure.reason}", "red")
+        _show_cause(out, failure)
+    if failures[1:]:
+        out.row("", f"and {count(len(failures) - 1, 'other kind')} of failure, which the report shows")
+
+
+def _show_cause(out: Printer, failure: "Failure") -> None:
+    """Print the user's own lines that led to a failure, and where the trial's log is."""
+    for line in failure.where:
+        out.text(f"{'':<{_LABEL}}{line}")
+    if failure.log:
+        out.row("log", shown_path(failure.log))
 
 
 def show_recipe(outcome: "RecipeOutcome", stream: TextIO | None = None) -> None:
@@ -171,6 +191,8 @@ def show_trial(outcome: "TrialOutcome", command: str, stream: TextIO | None = No
     out.headline(outcome.run, f"{outcome.state.lower()}, {epochs}, {duration(outcome.elapsed_sec)}", "")
     if outcome.reason:
         out.row("reason", outcome.reason, "red" if outcome.state is TrialState.FAILED else "yellow")
+    if outcome.failure:
+        _show_cause(out, outcome.failure)
     for name in sorted(outcome.metrics, key=_split_last):
         out.text(f"  {name:<20}{score(outcome.metrics[name])}")
     out.row("files", shown_path(outcome.folder))

@@ -5,6 +5,7 @@ names collide, hyperparameters win over metrics, and these over facts.
 """
 
 import json
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.columns import CURVE_COLUMNS, STEP_COLUMNS, TRIAL_COLUMNS, metric_column
 from hpsearch.base.errors import StorageError, nearest
-from hpsearch.base.files import LAYERS
+from hpsearch.base.failures import Failure, alike
+from hpsearch.base.files import LAYERS, LOG
+from hpsearch.base.outcome import Failures
 from hpsearch.base.types import BestPoint, Report, StudySummary, TrialId, TrialState, TrialTable
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.events import (
@@ -56,7 +59,7 @@ def table_from_events(folder: Path) -> TrialTable:
     there = [trial for trial, file in files.items() if file.is_file()]
     layers = LayerRows(lambda trial: json.loads(files[trial].read_text(encoding="utf-8")), there)
     runs = [sent.get(record.id.stem) for record in records]
-    return _table({**study, "name": folder.name}, records, runs, layers)
+    return _table({**study, "name": folder.name}, records, runs, layers, folder)
 
 
 def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
@@ -250,8 +253,33 @@ def _reports(client: "MlflowClient", run: "Run", nonfinite: Mapping[str, Mapping
     return tuple(reports)
 
 
+def failure_of(record: TrialRecord, folder: Path | None = None) -> Failure:
+    """Return what a FAILED trial has to say.
+
+    Args:
+        record: of the trial.
+        folder: of its study, where there is one.
+    """
+    log = None if folder is None else folder / record.folder / LOG
+    return Failure(str(record.id), record.reason, record.traceback, log if log and log.is_file() else None)
+
+
+def _failures(records: Sequence[TrialRecord], folder: Path | None) -> tuple[Failure, ...]:
+    failed = [record for record in records if record.state is TrialState.FAILED]
+    return alike((_kind(record), failure_of(record, folder)) for record in failed)
+
+
+def _kind(record: TrialRecord) -> str:
+    """Return what failures that are alike share: where an error was raised, else the words without their numbers."""
+    return Failures.of(record.facts).failed_at or re.sub(r"\d+", "", record.reason)
+
+
 def _table(
-    study: Mapping[str, Any], records: Sequence[TrialRecord], run_ids: Sequence[str | None], layers: LayerRows
+    study: Mapping[str, Any],
+    records: Sequence[TrialRecord],
+    run_ids: Sequence[str | None],
+    layers: LayerRows,
+    folder: Path | None = None,
 ) -> TrialTable:
     trials = [_trial_row(str(study["name"]), record, run) for record, run in zip(records, run_ids, strict=True)]
     curves = [_curve_row(record.id, report) for record in records for report in record.reports]
@@ -271,6 +299,7 @@ def _table(
         curves=_frame(curves, CURVE_COLUMNS, metrics),
         steps=_frame(steps, STEP_COLUMNS),
         layers=layers,
+        failures=_failures(records, folder),
     )
 
 

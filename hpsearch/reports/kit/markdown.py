@@ -21,11 +21,15 @@ def _bold(text: str, best: bool) -> str:
 
 def shell_block(commands: Sequence[tuple[str, str]]) -> str:
     """Return commands as one block of code, each under what it does; its fence is longer than any inside."""
-    lines = [f"# {what}\n{command}" for what, command in commands]
+    return text_block("\n".join(f"# {what}\n{command}" for what, command in commands), "sh")
+
+
+def text_block(text: str, language: str = "") -> str:
+    """Return text as a block of code, whose fence is longer than any inside."""
     fence = "```"
-    while any(fence in line for line in lines):
+    while fence in text:
         fence += "`"
-    return f"{fence}sh\n{chr(10).join(lines)}\n{fence}"
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def markdown_text(text: str) -> str:

@@ -16,7 +16,7 @@ from hpsearch.reports.kit.tables import Table, best_command, flat
 from hpsearch.reports.summary.figures import figures
 from hpsearch.reports.summary.numbers import Findings, Summary, find
 from hpsearch.reports.summary.readme import write_readme
-from hpsearch.reports.summary.sentences import answer, caveats, replicates
+from hpsearch.reports.summary.sentences import answer, caveats, failed_trials, replicates
 from hpsearch.reports.summary.tables import front_table, point_table, trial_table
 
 SYMBOLS = {
@@ -71,6 +71,7 @@ def render(found: Findings, drawn: Sequence[Drawn], diagnosis: Table | None = No
         points=point_table(summary),
         trials=trial_table(table, summary),
         diagnosis=diagnosis,
+        failures=failed_trials(table),
         replay=best_command(table, summary),
         commands=_commands(table),
         config=flat(dict(study.get("config") or {})),

@@ -6,13 +6,13 @@ from pathlib import Path
 from hpsearch.base.files import replace_text
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.kit.canvas import Drawn
-from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
+from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block, text_block
 from hpsearch.reports.kit.points import ranked
 from hpsearch.reports.kit.setup import fixed_settings, took
 from hpsearch.reports.kit.still import still
 from hpsearch.reports.kit.tables import best_command, trials_csv
 from hpsearch.reports.summary.numbers import Findings, Summary
-from hpsearch.reports.summary.sentences import answer, caveats
+from hpsearch.reports.summary.sentences import answer, caveats, failed_trials
 from hpsearch.reports.summary.tables import front_table, point_table
 
 PICTURES = ("pareto", "score", "curves", "importance")
@@ -65,6 +65,7 @@ def readme(found: Findings, pictures: Sequence[str]) -> str:
         parts.append("![Importance of each hyperparameter, with 95 % intervals](importance.svg)")
     lines = caveats(summary, fixed_settings(table), importance)
     parts += ["## Before you believe it", "\n".join(f"- {markdown_text(line)}" for line in lines)] if lines else []
+    parts += _failed(table)
     parts += ["## What it took", markdown_text(took({"": table}))]
     return "\n\n".join([*parts, "## Commands", _commands(table, summary), _FILES]) + "\n"
 
@@ -78,6 +79,14 @@ def _front(found: Findings) -> list[str]:
         return []
     names = markdown_text(" and ".join(o.metric for o in front.objectives))
     return [f"![Pareto front of {names}](pareto.svg)", markdown_table(table.headings, table.rows[:_ROWS])]
+
+
+def _failed(table: TrialTable) -> list[str]:
+    """Return the failures of each kind: what was raised, and the lines that led to it."""
+    parts = ["## What failed"] if table.failures else []
+    for title, text in failed_trials(table):
+        parts += [markdown_text(title), text_block(text)] if text else [markdown_text(title)]
+    return parts
 
 
 def _points(summary: Summary) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base import words
-from hpsearch.base.types import TrialState, Widening
+from hpsearch.base.types import TrialState, TrialTable, Widening
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.setup import HEADLINE
 from hpsearch.reports.summary.boundary import Edge, Frontier, Stability
@@ -34,6 +34,26 @@ def answer(summary: Summary, importance: "Importance | None" = None) -> str:
     stable = _stability_clause(summary.stability, alone=len(summary.axes) == 1)
     first = f"{lead}{stable or _frontier_clause(summary.frontier)}."
     return " ".join(text for text in (first, _front(summary), _pruned(summary), _matters(importance)) if text)
+
+
+def failed_trials(table: TrialTable) -> list[tuple[str, str]]:
+    """Say which trials failed, and why.
+
+    Args:
+        table: the study.
+
+    Returns:
+        For each kind of failure a sentence, and the lines of the user's own code that led to the first one.
+    """
+    said = []
+    for failure in table.failures:
+        one = failure.trials == 1
+        which = (
+            f"Trial {failure.trial} failed" if one else f"{failure.trials} trials failed alike, first {failure.trial}"
+        )
+        log = f"; its log is {'/'.join(failure.log.parts[-3:])}" if failure.log else ""
+        said.append((f"{which}: {failure.reason}{log}", "\n".join(failure.where)))
+    return said
 
 
 def evidence(point: Point) -> str:

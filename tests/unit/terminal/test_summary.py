@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.base.failures import Failure
 from hpsearch.base.types import BestPoint, Report, StudySummary, TrialState
 from hpsearch.reports.curvature.numbers import judge
 from hpsearch.study.curvature import CurvatureOutcome
@@ -140,6 +141,26 @@ def test_diverged_trial_says_why():
     text = shown(show_trial, trial_outcome(state=TrialState.INFEASIBLE, reason="loss inf at step 12"), COMMAND)
     assert "infeasible" in text
     assert "reason    loss inf at step 12" in text
+
+
+TRACE = """Traceback (most recent call last):
+  File "/a/train.py", line 3, in train
+    1 / 0
+ZeroDivisionError: no
+"""
+
+
+def test_what_failed_most_is_shown_with_the_lines_that_led_to_it_and_its_log():
+    first = Failure("2/0", "ZeroDivisionError: no", TRACE, Path.cwd() / "studies" / "s" / "log.txt", 3)
+    lines = shown(show_study, study_outcome(failures=(first, Failure("1/0", "no", ""))), "x").splitlines()
+    place = lines.index("failed    3 trials, first 2/0: ZeroDivisionError: no")
+    assert lines[place + 1 : place + 4] == [
+        "          train.py, line 3, in train: 1 / 0",
+        "log       studies/s/log.txt",
+        "          and 1 other kind of failure, which the report shows",
+    ]
+    single = Failure("2/0", "its worker died", "out of\nluck")
+    assert "\n          out of\n          luck\n" in shown(show_trial, trial_outcome(failure=single), "x")
 
 
 def test_paused_trial_says_how_to_go_on():
