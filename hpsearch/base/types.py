@@ -10,6 +10,7 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.base.failures import Failure
 from hpsearch.base.keys import ARGS
 from hpsearch.base.limits import LIMITS, check_fields
+from hpsearch.base.media import Medium
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -305,6 +306,7 @@ class TrialTable:
         layers: rows of the ``layers.json`` of each trial that has one, see `hpsearch.trial.layers.LayerWatch`; a
             table that was read from somewhere reads them when they are asked for.
         failures: of the FAILED trials, see `Failure`.
+        media: what each trial logged beside numbers, and the content of its files; read when it is asked for.
     """
 
     name: str
@@ -314,6 +316,7 @@ class TrialTable:
     steps: "pd.DataFrame"
     layers: Mapping[TrialId, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     failures: Sequence[Failure] = ()
+    media: Mapping[TrialId, Mapping[Medium, bytes]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from hpsearch.base.files import LAYERS, LOG
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
+from hpsearch.base.media import media_in
 from hpsearch.base.outcome import Failures, over_limit, trial_outcome
 from hpsearch.base.types import (
     Clock,
@@ -366,8 +367,11 @@ class Pool:
 
 def _left(spec: TrialSpec, result: TrialResult) -> tuple[str, ...]:
     """Return the files that a trial left; an attempt that raised or died could not say so itself."""
-    names = (LAYERS, LOG) if result.state.finished else ()
-    return tuple(dict.fromkeys((*result.artifacts, *(name for name in names if (Path(spec.folder) / name).is_file()))))
+    if not result.state.finished:
+        return result.artifacts
+    folder = Path(spec.folder)
+    known = [name for name in (LAYERS, LOG) if (folder / name).is_file()]
+    return tuple(dict.fromkeys((*result.artifacts, *known, *media_in(folder))))
 
 
 def _last_kept(started: Started) -> int:

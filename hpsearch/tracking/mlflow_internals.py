@@ -1,8 +1,9 @@
 """Everything of ours that rests on what MLflow does not promise: any minor release may break it.
 
-Written for `WRITTEN_FOR`; the tests of this module fail when the library changes. There are three such things: views of
-a study in the UI, where its trials can be compared (MLflow's own landing page shows one folded row), the revision of
-its database schema, and the engine that it keeps for each database.
+Written for `WRITTEN_FOR`; the tests of this module fail when the library changes. There are four such things: views of
+a study in the UI, where its trials can be compared (MLflow's own landing page shows one folded row), the names of the
+pictures that the UI shows by step (those of `log_image` differ at every call), the revision of its database schema, and
+the engine that it keeps for each database.
 
 The UI reads a view from the experiment tag ``mlflow.sharedViewState.KEY`` and opens it with ``viewStateShareKey=KEY``.
 """
@@ -10,12 +11,17 @@ The UI reads a view from the experiment tag ``mlflow.sharedViewState.KEY`` and o
 import importlib.util
 import json
 import re
+import shutil
+import tempfile
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.base.media import IMAGE, Medium
 from hpsearch.base.types import Objective
-from hpsearch.tracking.runs import name
+from hpsearch.tracking.events import TrialRecord
+from hpsearch.tracking.runs import ms, name
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -156,6 +162,46 @@ def _parallel(keys: Sequence[str], metric: str) -> dict[str, Any]:
         selectedMetrics=[metric],
         showAllRuns=True,
     )
+
+
+def media_path(record: TrialRecord, medium: Medium) -> str:
+    """Return where a run keeps what a trial logged; a picture is where the UI looks for that of a step.
+
+    Args:
+        record: of the trial.
+        medium: what it logged.
+    """
+    if medium.kind != IMAGE:
+        return medium.path
+    time = next((report.time for report in record.reports if report.epoch == medium.epoch), record.started or 0.0)
+    unique = uuid.uuid5(uuid.NAMESPACE_URL, medium.path)  # the same at every call, so that nothing is there twice
+    return f"images/{medium.name}+step+{medium.epoch}+timestamp+{ms(time)}+{unique}.png"
+
+
+def log_picture(client: "MlflowClient", run: str, file: Path, path: str) -> None:
+    """Log a picture, and the small one that the UI shows beside it.
+
+    Args:
+        client: of the store.
+        run: id of the run.
+        file: the picture; one that is none, or not there, is left out.
+        path: where the run keeps it, see `media_path`.
+    """
+    from mlflow.tracking.multimedia import compress_image_size
+    from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / Path(path).name
+        try:
+            shutil.copyfile(file, whole)
+            with Image.open(whole) as picture:
+                compress_image_size(picture).save(whole.with_name(f"{whole.stem}+compressed.webp"))
+        except OSError:
+            return
+        for each in Path(folder).iterdir():
+            client.log_artifact(run, str(each), str(Path(path).parent))
+    client.set_tag(run, MLFLOW_LOGGED_IMAGES, True)
 
 
 def schema_head() -> str:

@@ -10,13 +10,15 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from hpsearch.base.columns import CURVE_COLUMNS, STEP_COLUMNS, TRIAL_COLUMNS, metric_column
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.failures import Failure, alike
 from hpsearch.base.files import LAYERS, LOG
+from hpsearch.base.media import Medium, media_of
 from hpsearch.base.outcome import Failures
 from hpsearch.base.types import BestPoint, Report, StudySummary, TrialId, TrialState, TrialTable
 from hpsearch.tracking import runs, store
@@ -29,6 +31,7 @@ from hpsearch.tracking.events import (
     replay_command,
     trial_files,
 )
+from hpsearch.tracking.mlflow_internals import media_path
 from hpsearch.tracking.runs import AFTERWARDS, STUDY_NAME, SUPERSEDED, TRIAL, UID
 from hpsearch.tracking.sent import sent_runs
 
@@ -36,6 +39,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+K = TypeVar("K")
+V = TypeVar("V")
+Media: TypeAlias = Mapping[TrialId, Mapping[Medium, bytes]]
 
 
 def table_from_events(folder: Path) -> TrialTable:
@@ -57,9 +64,10 @@ def table_from_events(folder: Path) -> TrialTable:
     records = read_trials(folder)
     files = {record.id: folder / "trials" / record.id.stem / LAYERS for record in records}
     there = [trial for trial, file in files.items() if file.is_file()]
-    layers = LayerRows(lambda trial: json.loads(files[trial].read_text(encoding="utf-8")), there)
+    layers = Lazy(there, _rows(lambda trial: json.loads(files[trial].read_text(encoding="utf-8"))))
+    media = _media(records, lambda record, medium: (folder / "trials" / record.id.stem / medium.path).read_bytes())
     runs = [sent.get(record.id.stem) for record in records]
-    return _table({**study, "name": folder.name}, records, runs, layers, folder)
+    return _table({**study, "name": folder.name}, records, runs, layers, media, folder)
 
 
 def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
@@ -94,35 +102,61 @@ def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
     pairs = [(_record(client, run, {}), run.info.run_id) for run in mine if runs.RECORD_FIRST in run.data.tags]
     pairs.sort(key=lambda pair: pair[0].id)
     watched = {record.id: run for record, run in pairs if LAYERS in record.artifacts}
-    layers = LayerRows(lambda trial: _artifact(_client(uri), watched[trial], LAYERS), watched)
-    return _table(study, [record for record, _ in pairs], [run for _, run in pairs], layers)
+    layers = Lazy(watched, _rows(lambda trial: _artifact(_client(uri), watched[trial], LAYERS)))
+    records, run_ids = [record for record, _ in pairs], {record.id: run for record, run in pairs}
+    media = _media(
+        records, lambda record, medium: _content(_client(uri), run_ids[record.id], media_path(record, medium))
+    )
+    return _table(study, records, list(run_ids.values()), layers, media)
 
 
-class LayerRows(Mapping[TrialId, Sequence[Mapping[str, Any]]]):
-    """What the layers of a study's trials did; a file is read, or downloaded, when its trial is asked for.
+class Lazy(Mapping[K, V]):
+    """A mapping whose values are read, or downloaded, when they are asked for.
 
     Args:
-        read: returns the content of a trial's file; one that cannot be read has no rows.
-        trials: those that have one.
+        keys: that it has.
+        read: returns the value of a key.
     """
 
-    def __init__(self, read: Callable[[TrialId], Any], trials: Iterable[TrialId]) -> None:
-        self._read, self._trials = read, dict.fromkeys(trials)
+    def __init__(self, keys: Iterable[K], read: Callable[[K], V]) -> None:
+        self._keys, self._read = dict.fromkeys(keys), read
 
-    def __getitem__(self, trial: TrialId) -> Sequence[Mapping[str, Any]]:
-        if trial not in self._trials:
-            raise KeyError(trial)
-        try:
-            rows = self._read(trial)
-        except (OSError, ValueError, StorageError):
-            return []
-        return rows if isinstance(rows, list) else []
+    def __getitem__(self, key: K) -> V:
+        if key not in self._keys:
+            raise KeyError(key)
+        return self._read(key)
 
-    def __iter__(self) -> Iterator[TrialId]:
-        return iter(self._trials)
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._keys)
 
     def __len__(self) -> int:
-        return len(self._trials)
+        return len(self._keys)
+
+
+def _rows(read: Callable[[TrialId], Any]) -> Callable[[TrialId], Sequence[Mapping[str, Any]]]:
+    """Return what reads the rows of layers of a trial; a file that cannot be read has none."""
+
+    def rows(trial: TrialId) -> Sequence[Mapping[str, Any]]:
+        try:
+            found = read(trial)
+        except (OSError, ValueError, StorageError):
+            return []
+        return found if isinstance(found, list) else []
+
+    return rows
+
+
+def _media(records: Iterable[TrialRecord], read: Callable[[TrialRecord, Medium], bytes]) -> Media:
+    """Return what trials logged beside numbers; a file that cannot be read is empty."""
+
+    def content(record: TrialRecord, medium: Medium) -> bytes:
+        try:
+            return read(record, medium)
+        except (OSError, StorageError):
+            return b""
+
+    known = {record.id: record for record in records if media_of(record.artifacts)}
+    return Lazy(known, lambda trial: Lazy(media_of(known[trial].artifacts), partial(content, known[trial])))
 
 
 def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
@@ -200,14 +234,19 @@ def _client(uri: str | None) -> "MlflowClient":
 
 def _artifact(client: "MlflowClient", run_id: str, file: str) -> Any:
     import yaml
+
+    text = _content(client, run_id, file).decode()
+    return json.loads(text) if file.endswith(".json") else yaml.safe_load(text)
+
+
+def _content(client: "MlflowClient", run_id: str, file: str) -> bytes:
     from mlflow.exceptions import MlflowException
 
     with tempfile.TemporaryDirectory() as folder:
         try:
-            text = Path(client.download_artifacts(run_id, file, folder)).read_text(encoding="utf-8")
+            return Path(client.download_artifacts(run_id, file, folder)).read_bytes()
         except (MlflowException, OSError) as error:
             raise StorageError(f"run '{run_id}' has no readable artifact {file}: {error}") from error
-    return json.loads(text) if file.endswith(".json") else yaml.safe_load(text)
 
 
 def _record(client: "MlflowClient", run: "Run", config: Mapping[str, Any]) -> TrialRecord:
@@ -278,7 +317,8 @@ def _table(
     study: Mapping[str, Any],
     records: Sequence[TrialRecord],
     run_ids: Sequence[str | None],
-    layers: LayerRows,
+    layers: Mapping[TrialId, Sequence[Mapping[str, Any]]],
+    media: Media,
     folder: Path | None = None,
 ) -> TrialTable:
     trials = [_trial_row(str(study["name"]), record, run) for record, run in zip(records, run_ids, strict=True)]
@@ -300,6 +340,7 @@ def _table(
         steps=_frame(steps, STEP_COLUMNS),
         layers=layers,
         failures=_failures(records, folder),
+        media=media,
     )
 
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.journal import Event, read_lines
 from hpsearch.base.keys import SINGLE
+from hpsearch.base.media import IMAGE, Medium
 from hpsearch.base.types import Objective, TrialState
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.colours import Colours
 from hpsearch.tracking.events import STUDY, TrialRecord, fold_study, read_study, read_trial, trial_files
-from hpsearch.tracking.mlflow_internals import prepare_view, view_path
+from hpsearch.tracking.mlflow_internals import log_picture, media_path, prepare_view, view_path
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
 from hpsearch.tracking.store import WITHDRAWN, ExperimentWriter
@@ -221,8 +222,11 @@ class TrialRuns:
             self._writer.client.log_text(run, record.traceback, "traceback.txt")
         if record.state.finished:
             for artifact in record.artifacts:
-                path = Path(record.folder) / artifact
-                self._writer.file(run, path, str(Path(artifact).parent), self._artifact_bytes)
+                path, medium = Path(record.folder) / artifact, Medium.of(artifact)
+                if medium is not None and medium.kind == IMAGE:
+                    log_picture(self._writer.client, run, self._writer.folder / path, media_path(record, medium))
+                else:
+                    self._writer.file(run, path, str(Path(artifact).parent), self._artifact_bytes)
 
 
 class Sender:

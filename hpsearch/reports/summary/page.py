@@ -14,6 +14,7 @@ from hpsearch.reports.kit.setup import fixed_settings, why_ended
 from hpsearch.reports.kit.space import floats, plain
 from hpsearch.reports.kit.tables import Table, best_command, flat
 from hpsearch.reports.summary.figures import figures
+from hpsearch.reports.summary.media import logged_media
 from hpsearch.reports.summary.numbers import Findings, Summary, find
 from hpsearch.reports.summary.readme import write_readme
 from hpsearch.reports.summary.sentences import answer, caveats, failed_trials, replicates
@@ -72,6 +73,7 @@ def render(found: Findings, drawn: Sequence[Drawn], diagnosis: Table | None = No
         trials=trial_table(table, summary),
         diagnosis=diagnosis,
         failures=failed_trials(table),
+        logged=logged_media(table, summary),
         replay=best_command(table, summary),
         commands=_commands(table),
         config=flat(dict(study.get("config") or {})),
