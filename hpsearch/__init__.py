@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hpsearch.study.reporting import Stop as Stop
     from hpsearch.study.reporting import checkpoint as checkpoint
     from hpsearch.study.reporting import folder as folder
+    from hpsearch.study.reporting import log as log
     from hpsearch.study.reporting import params as params
     from hpsearch.study.reporting import report as report
     from hpsearch.study.single import run_trial as run_trial
@@ -33,6 +34,7 @@ _HOMES = {
     "load_trials": "hpsearch.study.api",
     "load_curves": "hpsearch.study.api",
     "report": "hpsearch.study.reporting",
+    "log": "hpsearch.study.reporting",
     "params": "hpsearch.study.reporting",
     "folder": "hpsearch.study.reporting",
     "checkpoint": "hpsearch.study.reporting",
@@ -49,6 +51,7 @@ __all__ = [
     "folder",
     "load_curves",
     "load_trials",
+    "log",
     "params",
     "replay",
     "report",

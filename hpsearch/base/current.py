@@ -22,10 +22,12 @@ class Searched(Protocol):
     Attributes:
         params: the arguments of its function.
         folder: for files of its own.
+        epoch: its last one so far, None before the first.
     """
 
     params: Mapping[str, Any]
     folder: Path
+    epoch: int | None
 
     def report(self, metrics: Mapping[str, Any], epoch: int | None, step: int | None, raises: bool) -> Decision:
         """Say what was measured, and learn how it goes on."""

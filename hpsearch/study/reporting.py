@@ -7,8 +7,9 @@ from typing import Any
 from hpsearch.base.current import Searched, Stop, present
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision
+from hpsearch.trial.media import save
 
-__all__ = ["Decision", "Stop", "checkpoint", "folder", "params", "report"]
+__all__ = ["Decision", "Stop", "checkpoint", "folder", "log", "params", "report"]
 
 
 def report(
@@ -29,6 +30,24 @@ def report(
         end raises `Stop`.
     """
     return _trial("report").report(metrics, epoch, step, raises)
+
+
+def log(name: str, value: Any, *, epoch: int | None = None) -> None:
+    """Keep a picture, a figure, a table or a text beside the numbers of the trial.
+
+    The report shows the last one of each name, of the best, the median and the worst point side by side; MLflow shows
+    pictures by epoch.
+
+    Args:
+        name: of what it shows: letters, digits, ``_ . -`` and spaces.
+        value: a picture (of PIL; of numpy [H, W] or [H, W, 3 or 4], or of torch [1, 3 or 4, H, W], whole numbers up to
+            255 or others from 0 to 1), a figure of matplotlib or plotly, a table (a DataFrame, a list of mappings, a
+            mapping of lists), or a text. What does not fit into 1 MiB is made smaller or cut, and a trial keeps 200;
+            what is none of these raises one of the errors of `hpsearch.base.errors`.
+        epoch: after which; by default that of the next report. One of the same name and epoch is replaced.
+    """
+    trial = _trial("log")
+    save(trial.folder, name, value, (trial.epoch or 0) + 1 if epoch is None else epoch)
 
 
 def params() -> dict[str, Any]:
