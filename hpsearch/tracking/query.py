@@ -8,17 +8,15 @@ import json
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.columns import CURVE_COLUMNS, STEP_COLUMNS, TRIAL_COLUMNS, metric_column
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.failures import Failure, alike
 from hpsearch.base.files import LAYERS, LOG
-from hpsearch.base.media import Medium, media_of
 from hpsearch.base.outcome import Failures
 from hpsearch.base.types import BestPoint, Report, StudySummary, TrialId, TrialState, TrialTable
 from hpsearch.tracking import runs, store
@@ -31,6 +29,7 @@ from hpsearch.tracking.events import (
     replay_command,
     trial_files,
 )
+from hpsearch.tracking.lazy import Lazy, Media, media_by_trial, rows_of
 from hpsearch.tracking.mlflow_internals import media_path
 from hpsearch.tracking.runs import AFTERWARDS, STUDY_NAME, SUPERSEDED, TRIAL, UID
 from hpsearch.tracking.sent import sent_runs
@@ -39,10 +38,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-K = TypeVar("K")
-V = TypeVar("V")
-Media: TypeAlias = Mapping[TrialId, Mapping[Medium, bytes]]
 
 
 def table_from_events(folder: Path) -> TrialTable:
@@ -64,8 +59,10 @@ def table_from_events(folder: Path) -> TrialTable:
     records = read_trials(folder)
     files = {record.id: folder / "trials" / record.id.stem / LAYERS for record in records}
     there = [trial for trial, file in files.items() if file.is_file()]
-    layers = Lazy(there, _rows(lambda trial: json.loads(files[trial].read_text(encoding="utf-8"))))
-    media = _media(records, lambda record, medium: (folder / "trials" / record.id.stem / medium.path).read_bytes())
+    layers = Lazy(there, rows_of(lambda trial: json.loads(files[trial].read_text(encoding="utf-8"))))
+    media = media_by_trial(
+        records, lambda record, medium: (folder / "trials" / record.id.stem / medium.path).read_bytes()
+    )
     runs = [sent.get(record.id.stem) for record in records]
     return _table({**study, "name": folder.name}, records, runs, layers, media, folder)
 
@@ -102,61 +99,12 @@ def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
     pairs = [(_record(client, run, {}), run.info.run_id) for run in mine if runs.RECORD_FIRST in run.data.tags]
     pairs.sort(key=lambda pair: pair[0].id)
     watched = {record.id: run for record, run in pairs if LAYERS in record.artifacts}
-    layers = Lazy(watched, _rows(lambda trial: _artifact(_client(uri), watched[trial], LAYERS)))
+    layers = Lazy(watched, rows_of(lambda trial: _artifact(_client(uri), watched[trial], LAYERS)))
     records, run_ids = [record for record, _ in pairs], {record.id: run for record, run in pairs}
-    media = _media(
+    media = media_by_trial(
         records, lambda record, medium: _content(_client(uri), run_ids[record.id], media_path(record, medium))
     )
     return _table(study, records, list(run_ids.values()), layers, media)
-
-
-class Lazy(Mapping[K, V]):
-    """A mapping whose values are read, or downloaded, when they are asked for.
-
-    Args:
-        keys: that it has.
-        read: returns the value of a key.
-    """
-
-    def __init__(self, keys: Iterable[K], read: Callable[[K], V]) -> None:
-        self._keys, self._read = dict.fromkeys(keys), read
-
-    def __getitem__(self, key: K) -> V:
-        if key not in self._keys:
-            raise KeyError(key)
-        return self._read(key)
-
-    def __iter__(self) -> Iterator[K]:
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-
-def _rows(read: Callable[[TrialId], Any]) -> Callable[[TrialId], Sequence[Mapping[str, Any]]]:
-    """Return what reads the rows of layers of a trial; a file that cannot be read has none."""
-
-    def rows(trial: TrialId) -> Sequence[Mapping[str, Any]]:
-        try:
-            found = read(trial)
-        except (OSError, ValueError, StorageError):
-            return []
-        return found if isinstance(found, list) else []
-
-    return rows
-
-
-def _media(records: Iterable[TrialRecord], read: Callable[[TrialRecord, Medium], bytes]) -> Media:
-    """Return what trials logged beside numbers; a file that cannot be read is empty."""
-
-    def content(record: TrialRecord, medium: Medium) -> bytes:
-        try:
-            return read(record, medium)
-        except (OSError, StorageError):
-            return b""
-
-    known = {record.id: record for record in records if media_of(record.artifacts)}
-    return Lazy(known, lambda trial: Lazy(media_of(known[trial].artifacts), partial(content, known[trial])))
 
 
 def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
