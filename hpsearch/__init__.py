@@ -6,6 +6,7 @@ Hydra composes, Optuna proposes, torch trains, MLflow remembers, plotly shows. I
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hpsearch.progress.display import Silent as Silent
     from hpsearch.study.api import compare as compare
     from hpsearch.study.api import draw as draw
     from hpsearch.study.api import load_curves as load_curves
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hpsearch.study.single import run_trial as run_trial
 
 _HOMES = {
+    "Silent": "hpsearch.progress.display",
     "run_study": "hpsearch.study.api",
     "run_search": "hpsearch.study.api",
     "run_trial": "hpsearch.study.single",
@@ -43,6 +45,7 @@ _HOMES = {
 }
 __all__ = [
     "Decision",
+    "Silent",
     "Stop",
     "checkpoint",
     "compare",

@@ -115,9 +115,9 @@ def _searches(word: str) -> bool:
 
 
 def _study(parsed: argparse.Namespace) -> int:
+    from hpsearch.progress.display import progress
     from hpsearch.study.api import run_study
     from hpsearch.study.recipe import RecipeOutcome
-    from hpsearch.terminal.progress import progress
     from hpsearch.terminal.summary import show_recipe, show_study
 
     with progress() as observer:
@@ -130,8 +130,8 @@ def _study(parsed: argparse.Namespace) -> int:
 
 
 def _trial(parsed: argparse.Namespace) -> int:
+    from hpsearch.progress.display import progress
     from hpsearch.study.single import run_trial
-    from hpsearch.terminal.progress import progress
     from hpsearch.terminal.summary import show_trial
 
     with progress() as observer:
@@ -141,8 +141,8 @@ def _trial(parsed: argparse.Namespace) -> int:
 
 
 def _replay(parsed: argparse.Namespace) -> int:
+    from hpsearch.progress.display import progress
     from hpsearch.study.single import replay
-    from hpsearch.terminal.progress import progress
     from hpsearch.terminal.summary import show_replay
 
     name = _one_name(parsed, "RUN")

@@ -20,12 +20,13 @@ BELOW = {
     "launch": {"base"},
     "tracking": {"base"},
     "reports": {"base", "statistics"},
+    "progress": {"base"},
     "search": {"base", "launch", "tracking"},
     "trial": {"base", "config"} | NOUNS,
-    "study": {"base", "statistics", "config", "launch", "tracking", "reports", "search", "trial"},
-    "terminal": {"base", "reports", "study"},
-    "cli": {"base", "reports", "study", "terminal"},
-    "__init__": {"study"},
+    "study": {"base", "statistics", "config", "launch", "tracking", "reports", "progress", "search", "trial"},
+    "terminal": {"base", "reports", "progress", "study"},
+    "cli": {"base", "reports", "progress", "study", "terminal"},
+    "__init__": {"progress", "study"},
     "__main__": {"cli"},
 }
 """The rooms that each room may import."""

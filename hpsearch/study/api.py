@@ -11,6 +11,7 @@ from hpsearch.base.grammar import value_text
 from hpsearch.base.types import Objective, Observer
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import checked_folders, read_plugins
+from hpsearch.progress.display import shown
 from hpsearch.study.arguments import (
     PREFIX,
     arguments_of,
@@ -24,7 +25,6 @@ from hpsearch.study.arguments import (
 from hpsearch.study.recipe import RecipeOutcome, run_recipe
 from hpsearch.study.run_stages import stage_views
 from hpsearch.study.search import StudyOutcome, run_one_search
-from hpsearch.study.session import Silent
 from hpsearch.study.single import ReplayOutcome
 from hpsearch.study.single import replay as train_again
 from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of, trials_of
@@ -48,7 +48,7 @@ def run_study(
     Args:
         overrides: Hydra overrides, ``+study=NAME`` among them.
         config_dirs: folders with configuration of your own.
-        observer: shows progress; by default nothing is shown.
+        observer: shows progress; a display by default, `hpsearch.Silent()` shows nothing.
 
     Returns:
         The result; of a recipe, a `RecipeOutcome`. Bad input raises one of the errors of `hpsearch.base.errors`.
@@ -59,10 +59,11 @@ def run_study(
         >>> print(outcome.name, outcome.best.n)
         rates 2
     """
-    composition, observer = compose(overrides, config_dirs), observer or Silent()
-    if composition.config["stages"]:
-        return run_recipe(composition, observer)
-    return run_one_search(composition, observer)[0]
+    composition = compose(overrides, config_dirs)
+    with shown(observer) as display:
+        if composition.config["stages"]:
+            return run_recipe(composition, display)
+        return run_one_search(composition, display)[0]
 
 
 def run_search(
@@ -132,7 +133,7 @@ def run_search(
         grow: name of a study to go on with although the space is another one now, which holds every point of it: an
             argument that is new in the space has the value that it had.
         overrides: further Hydra overrides, such as ``launcher.workers=4`` or ``sampler.n_startup_trials=20``.
-        observer: shows progress; by default nothing is shown.
+        observer: shows progress; a display by default, `hpsearch.Silent()` shows nothing.
 
     Returns:
         The result; ``trial_fn(**outcome.best.params, **arguments)`` is the best setting, and elsewhere hyperparameters
@@ -170,7 +171,9 @@ def run_search(
         *((f"study.grow={value_text(grow)}",) if grow else ()),
         *overrides,
     ]
-    outcome = run_one_search(compose(words), observer or Silent())[0]
+    composition = compose(words)
+    with shown(observer) as display:
+        outcome = run_one_search(composition, display)[0]
     if outcome.best is None:
         return outcome
     best = arguments_of(outcome.best.params, searched, arguments or {})
@@ -192,7 +195,7 @@ def replay(
         trial_fn: the function that `run_search` was given; None where a configuration names all of its code.
         overrides: of the launcher and the tracker: where to train and where the run is found.
         config_dirs: folders with configuration of your own.
-        observer: shows progress; by default nothing is shown.
+        observer: shows progress; a display by default, `hpsearch.Silent()` shows nothing.
 
     Returns:
         Both curves and their differences. Bad input raises one of the errors of `hpsearch.base.errors`.
@@ -202,7 +205,8 @@ def replay(
         True
     """
     words = [] if trial_fn is None else [_plugins(path_of(as_function(trial_fn)))]
-    return train_again(run, overrides=[*words, *overrides], config_dirs=config_dirs, observer=observer)
+    with shown(observer) as display:
+        return train_again(run, overrides=[*words, *overrides], config_dirs=config_dirs, observer=display)
 
 
 def load_trials(name: str, *, uri: str | None = None) -> "pd.DataFrame":

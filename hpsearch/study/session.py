@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from hpsearch.base.errors import StorageError
 from hpsearch.base.keys import SECONDS, SILENT_SECONDS, SINGLE, TRIAL_SECONDS
-from hpsearch.base.types import Objective, Observer, Progress, TrialState
+from hpsearch.base.types import Objective, Observer, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
@@ -189,13 +189,3 @@ def _provenance(composition: Composition) -> dict[str, Any]:
         "environment": environment(),
         "seed": composition.config["seed"],
     }
-
-
-class Silent:
-    """An observer that shows nothing."""
-
-    def update(self, progress: Progress) -> None:
-        """Show nothing."""
-
-    def line(self, text: str) -> None:
-        """Show nothing."""

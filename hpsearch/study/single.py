@@ -26,6 +26,7 @@ from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, TrialConfig, compose
 from hpsearch.config.words import COMMAND_LINE
 from hpsearch.launch.base import Launcher
+from hpsearch.progress.display import Silent, shown
 from hpsearch.search.interrupts import interrupts
 from hpsearch.search.live import Finished
 from hpsearch.search.pool import Decide, Pool
@@ -33,7 +34,7 @@ from hpsearch.search.watch import UNLIMITED, TimeLimits
 from hpsearch.study.code import OwnCode
 from hpsearch.study.folder import studies_folder
 from hpsearch.study.plan import time_limits
-from hpsearch.study.session import Silent, StudySession
+from hpsearch.study.session import StudySession
 from hpsearch.study.specs import PLACE, compose_place, find_source, find_trial, spec_of, tracking_uri
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.events import TrialRecord, check_command, read_trial, read_trials, replay_command
@@ -130,7 +131,7 @@ def run_trial(
     Args:
         overrides: Hydra overrides.
         config_dirs: folders with configuration of your own.
-        observer: shows progress; by default nothing is shown.
+        observer: shows progress; a display by default, `hpsearch.Silent()` shows nothing.
 
     Returns:
         The result. Bad input raises one of the errors of `hpsearch.base.errors`.
@@ -143,8 +144,7 @@ def run_trial(
         >>> print(outcome.run, outcome.state)
         single/0/0 COMPLETE
     """
-    started, observer = time.monotonic(), observer or Silent()
-    composition = compose(overrides, config_dirs)
+    started, composition = time.monotonic(), compose(overrides, config_dirs)
     if composition.study_option is not None or composition.space:
         raise ConfigError("a single trial has no study and no search space; use run_study")
     if composition.config["stages"]:
@@ -152,18 +152,18 @@ def run_trial(
         raise ConfigError(f"stage = {names}: a single trial has no stages; add +study=recipe (from {COMMAND_LINE})")
     _check_words(composition)
     filled = composition.trial({}, composition.config["seed"], composition.config["fold"])
-    with StudySession(composition, observer) as session:
+    with shown(observer) as display, StudySession(composition, display) as session:
         session.check({"": filled.config})
         session.open()
         code = OwnCode()
-        spec, logged = _spec_in(session.folder, composition, filled, code, observer.line)
+        spec, logged = _spec_in(session.folder, composition, filled, code, display.line)
         spec = code.stamped(spec, session.record)
         finished = _train(
             spec,
             session.workers.launcher,
             session.record,
             session.objective,
-            observer,
+            display,
             logged=logged,
             limits=time_limits(composition.config),
         )

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from hpsearch.base.types import StudySummary, TrialState
 from hpsearch.base.words import assignments, best_score, count, duration, number, score, shown_path, tally
+from hpsearch.progress.console import is_fancy, make_console
 from hpsearch.reports.ablation.tables import arm_rows
 from hpsearch.reports.kit.cells import texts
-from hpsearch.terminal.console import is_fancy, make_console
 
 if TYPE_CHECKING:
     from hpsearch.base.failures import Failure

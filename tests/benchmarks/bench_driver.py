@@ -85,6 +85,7 @@ def search(folder: Path, sampler: str, points: int, reports: int) -> dict[str, f
     from hpsearch.base.types import Objective, TrialState
     from hpsearch.config.build import build
     from hpsearch.launch.inline import InlineLauncher
+    from hpsearch.progress.display import Silent
     from hpsearch.search.driver import Driver
     from hpsearch.search.extension import Ranges
     from hpsearch.search.plan import Plan
@@ -92,7 +93,6 @@ def search(folder: Path, sampler: str, points: int, reports: int) -> dict[str, f
     from hpsearch.search.samplers import seed_after
     from hpsearch.search.space import Space
     from hpsearch.search.storage import JournalStore, open_study, study_lock
-    from hpsearch.study.session import Silent
     from hpsearch.tracking.record import Record
 
     objective = Objective(METRIC)

@@ -27,10 +27,11 @@ from torch import nn
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.data.base import Splits
+from hpsearch.progress.display import Silent
 from hpsearch.search.storage import Store
 from hpsearch.study.plan import plan_search
 from hpsearch.study.search import driver_of
-from hpsearch.study.session import Silent, StudySession
+from hpsearch.study.session import StudySession
 from hpsearch.study.workers import Workers
 from tests.benchmarks import bare_loop
 

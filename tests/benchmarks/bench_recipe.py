@@ -27,9 +27,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from hpsearch.progress.display import Silent
 from hpsearch.study.api import run_study
 from hpsearch.study.recipe import RecipeOutcome
-from hpsearch.study.session import Silent
 from hpsearch.study.stages.common import complete_points, counts
 from hpsearch.study.tables import table_of
 from hpsearch.tracking.events import read_study

@@ -11,9 +11,9 @@ import pytest
 from hpsearch import load_curves, load_trials, replay, run_search, run_study, run_trial
 from hpsearch.base.errors import StorageError
 from hpsearch.base.types import TrialState
+from hpsearch.progress.display import Silent
 from hpsearch.search.extension import present_study
 from hpsearch.search.storage import JournalStore
-from hpsearch.study.session import Silent
 from hpsearch.tracking.events import read_study
 
 PROJECT = Path(__file__).resolve().parents[2] / "tests" / "user_project"

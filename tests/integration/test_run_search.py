@@ -13,8 +13,8 @@ from hpsearch import load_curves, load_trials, run_search
 from hpsearch.base.columns import CURVE_COLUMNS, TRIAL_COLUMNS, metric_column
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.types import Objective, TrialState
+from hpsearch.progress.display import Silent
 from hpsearch.reports.summary.numbers import find
-from hpsearch.study.session import Silent
 from hpsearch.study.tables import table_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,6 +96,13 @@ def test_another_study_is_told_and_neither_counted_nor_named_best(sampler, folde
 def test_what_is_no_list_of_objectives_is_one_line(others):
     with pytest.raises(ConfigError, match=r"^objective\.others(\[0\])? = .*: must be an? (list of )?objectives?, as"):
         Objective("acc", others=others)
+
+
+def test_progress_is_shown_unless_an_observer_is_given(capsys):
+    search(points=2)
+    assert "climb: 2/2 trials, 2 complete, best" in capsys.readouterr().err
+    search(points=3, observer=Silent())
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_function_that_yields_nothing_is_said_so():

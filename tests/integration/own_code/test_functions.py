@@ -13,7 +13,7 @@ import hpsearch
 from hpsearch import load_curves, load_trials, run_search
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import TrialState
-from hpsearch.study.session import Silent
+from hpsearch.progress.display import Silent
 
 SPACE = {"lr": "interval(0, 1)"}
 OPTIONS = {"points": 6, "sampler": "random", "tracker": "none", "overrides": ["launcher=inline", "pruner.start=3"]}

@@ -7,7 +7,18 @@ import pytest
 
 import hpsearch
 
-ORDER = ("run_study", "load_trials", "load_curves", "draw", "compare", "run_search", "run_trial", "replay", "curvature")
+ORDER = (
+    "run_study",
+    "load_trials",
+    "load_curves",
+    "draw",
+    "compare",
+    "run_search",
+    "run_trial",
+    "replay",
+    "curvature",
+    "Silent",
+)
 """Later ones read what earlier ones left."""
 
 pytestmark = pytest.mark.slow

@@ -6,9 +6,9 @@ import pytest
 
 from hpsearch.base.errors import HpsearchError
 from hpsearch.config.compose import compose
+from hpsearch.progress.display import Silent
 from hpsearch.study import recipe as module
 from hpsearch.study.recipe import RecipeContext, run_recipe
-from hpsearch.study.session import Silent
 from tests.support import synthetic
 
 RECIPE = {"name": "r", "uid": "1"}

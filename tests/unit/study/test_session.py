@@ -8,9 +8,10 @@ from hpsearch.base.errors import BusyError, ConfigError, StorageError
 from hpsearch.base.journal import read_lines
 from hpsearch.base.types import TrialState
 from hpsearch.config.compose import compose
+from hpsearch.progress.display import Silent
 from hpsearch.study import session as module
 from hpsearch.study.folder import STUDY_FILE, description, folder_lock, keep_description
-from hpsearch.study.session import Silent, StudySession
+from hpsearch.study.session import StudySession
 from hpsearch.tracking.base import NoTracker
 from hpsearch.tracking.record import Record
 from tests.support.session import ScriptedLauncher, ScriptedTracker

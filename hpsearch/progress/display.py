@@ -16,7 +16,7 @@ from rich.text import Text
 
 from hpsearch.base.types import Clock, Observer, Progress, RunningTrial, TrialState
 from hpsearch.base.words import STATES, assignments, best_score, duration, score, tally
-from hpsearch.terminal.console import is_fancy, make_console
+from hpsearch.progress.console import is_fancy, make_console
 
 _COLOURS = {
     TrialState.COMPLETE: "green",
@@ -25,10 +25,45 @@ _COLOURS = {
     TrialState.FAILED: "bold red",
     TrialState.RUNNING: "cyan",
 }
-_LINE_SEC = 5.0
+_LINE_SEC, _LINE_SHARE = 5.0, 0.05
+"""A line is written after so many seconds at the earliest, and after this share of the time so far."""
 _RATE_SEC = 2.0
 _OTHER_LINES = 5
 _WIDE = 90
+
+
+@contextmanager
+def shown(observer: Observer | None) -> Iterator[Observer]:
+    """Show the progress of what is called from Python.
+
+    Args:
+        observer: who shows it; None for a display in standard error, which leaves a script's output as it is, and in a
+            notebook below the cell.
+
+    Yields:
+        The observer.
+    """
+    if observer is not None:
+        yield observer
+        return
+    with progress(sys.stdout if make_console().is_jupyter else sys.stderr) as display:
+        yield display
+
+
+class Silent:
+    """An observer that shows nothing, for ``run_search(..., observer=Silent())`` and whatever else takes one.
+
+    Example:
+        >>> words = ["optimizer.lr=0.1", "trainer.epochs=1", "launcher=inline", "tracker=none"]
+        >>> run_trial(words, observer=Silent()).epochs
+        1
+    """
+
+    def update(self, progress: Progress) -> None:
+        """Show nothing."""
+
+    def line(self, text: str) -> None:
+        """Show nothing."""
 
 
 @contextmanager
@@ -48,7 +83,14 @@ def progress(
     console = make_console(stream)
     if is_fancy(console, environ):
         waiting = Spinner("dots", "checking the configuration, starting the workers", style="cyan")
-        with Live(waiting, console=console, refresh_per_second=8, transient=True) as live:
+        with Live(
+            waiting,
+            console=console,
+            refresh_per_second=8,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # what is printed there stands above the display
+            redirect_stderr=sys.stderr.isatty(),
+        ) as live:
             yield LiveProgress(live)
     else:
         lines = LineProgress(stream or sys.stdout, clock)
@@ -78,7 +120,7 @@ class LiveProgress:
 
 
 class LineProgress:
-    """Writes a line at most every few seconds, and only when something changed.
+    """Writes a line at most every few seconds, more rarely the longer it takes, and only when something changed.
 
     Args:
         stream: where to.
@@ -90,7 +132,8 @@ class LineProgress:
         self._pace = Pace()
         self._written = ""
         self._latest = ""
-        self._next = clock() + _LINE_SEC
+        self._began = clock()
+        self._next = self._began + _LINE_SEC
 
     def update(self, progress: Progress) -> None:
         """Write a snapshot if it is time."""
@@ -111,7 +154,8 @@ class LineProgress:
 
     def _write(self, state: str, remark: str = "") -> None:
         self.line(state + remark)
-        self._written, self._next = state, self._clock() + _LINE_SEC
+        now = self._clock()
+        self._written, self._next = state, now + max(_LINE_SEC, _LINE_SHARE * (now - self._began))
 
 
 class Pace:

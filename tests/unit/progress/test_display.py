@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from hpsearch.base.types import BestPoint, Progress, RunningTrial, TrialId, TrialState
-from hpsearch.terminal.progress import LineProgress, LiveProgress, Pace, describe, done, progress, render
+from hpsearch.progress.display import LineProgress, LiveProgress, Pace, Silent, describe, done, progress, render, shown
 
 
 def snapshot(complete=4, total=39, epoch=5, elapsed=10.0, running=1, best=True, study="lr_sweep") -> Progress:
@@ -140,6 +140,46 @@ def test_last_line_is_always_written():
     lines.finish()
     lines.finish()
     assert stream.getvalue().count("39/39 trials") == 1
+
+
+def test_the_longer_a_study_takes_the_rarer_are_its_lines():
+    stream, clock = io.StringIO(), Ticks()
+    lines = LineProgress(stream, clock)
+    for second in range(4 * 3600):
+        clock.now = float(second)
+        lines.update(snapshot(complete=second, total=10**6, elapsed=clock.now))
+    assert 90 < len(stream.getvalue().splitlines()) < 200
+
+
+def test_from_python_progress_is_shown_beside_what_a_script_prints(capsys):
+    with shown(None) as observer:
+        print("mine")
+        observer.line("a remark")
+        observer.update(snapshot())
+    printed = capsys.readouterr()
+    assert printed.out == "mine\n" and printed.err.startswith("a remark\nlr_sweep: 5/39 trials")
+
+
+def test_whoever_brings_an_observer_is_asked_alone(capsys):
+    silent = Silent()
+    with shown(silent) as observer:
+        assert observer is silent
+        observer.line("a remark")
+        observer.update(snapshot())
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_prints_stand_above_a_display_on_the_same_terminal_and_elsewhere_are_left_alone(monkeypatch, is_terminal):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    screen = Terminal()
+    output = screen if is_terminal else io.StringIO()
+    monkeypatch.setattr("sys.stdout", output)
+    with progress(screen, {}) as observer:
+        observer.update(snapshot())
+        print("mine")
+    assert output.getvalue() == "mine\n" or is_terminal
+    assert ("mine" in screen.getvalue()) == is_terminal
 
 
 def test_remark_is_written_at_once():
