@@ -109,7 +109,7 @@ def test_points_are_not_added_beside_those_of_other_code_unless_it_is_allowed(pr
     assert outcome.counts == {TrialState.COMPLETE: 6} and len(lines.of_code()) == 1
     trials = load_trials("train")
     assert list(trials.code == trials.code[0]) == [True] * 4 + [False] * 2
-    assert list(trials.score * [5, 5, 5, 5, 10, 10]) == pytest.approx(list(trials["trainer.x"]))
+    assert list(trials.score * [5, 5, 5, 5, 10, 10]) == pytest.approx(list(trials["args.x"]))
     assert len(read_study(outcome.folder)["codes"]) == 2
     with pytest.raises(StorageError, match="since 4 COMPLETE"):
         search(7)

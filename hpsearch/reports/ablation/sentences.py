@@ -9,8 +9,9 @@ from hpsearch.reports.ablation.comparisons import Difference, tally
 from hpsearch.reports.ablation.effects import Effects
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.tuning import HELD, Nuisance
+from hpsearch.reports.kit.points import code_versions
 from hpsearch.reports.kit.setup import HEADLINE, fixed_settings
-from hpsearch.reports.kit.texts import signed_interval
+from hpsearch.reports.kit.texts import of_several_codes, signed_interval
 from hpsearch.statistics.intervals import Estimate
 
 
@@ -66,7 +67,14 @@ def caveats(found: Ablation) -> tuple[str, ...]:
         One sentence each, the most important first.
     """
     arms, compared, nuisance = found.arms, found.differences, found.nuisance
-    lines = [*_lost(arms), _nuisance(nuisance), *_edges(nuisance), _seeds(arms, compared), _unequal(arms)]
+    lines = [
+        of_several_codes(code_versions(found.table)),
+        *_lost(arms),
+        _nuisance(nuisance),
+        *_edges(nuisance),
+        _seeds(arms, compared),
+        _unequal(arms),
+    ]
     lines += [_power(compared, found.objective), _no_effects(found.effects), _chosen(nuisance), _fixed(found.table)]
     return tuple(line for line in lines if line)
 

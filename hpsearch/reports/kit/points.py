@@ -237,6 +237,15 @@ def best_first(points: Sequence[Point], objective: Objective) -> list[Point]:
     return [*ranked(points, objective), *(p for p in points if not p.values)]
 
 
+def code_versions(table: TrialTable) -> int:
+    """Return how many versions of the user's own code trained a study's COMPLETE trials; other functions are none."""
+    if "code" not in table.trials:
+        return 1
+    known = table.study.get("codes", {})
+    digests = table.trials.loc[table.trials["state"] == TrialState.COMPLETE.value, "code"].dropna().unique()
+    return max(Counter(tuple(known[each]["targets"]) for each in digests if each in known).values(), default=1)
+
+
 def replicates_of(table: TrialTable) -> int:
     """Return how many trials a finished point has: the study's seeds, or more where points have folds as well."""
     config = dict(table.study.get("config") or {})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from hpsearch.base.types import TrialTable, Widening
-from hpsearch.reports.kit.points import Point, Results, results_of
+from hpsearch.reports.kit.points import Point, Results, code_versions, results_of
 from hpsearch.reports.kit.space import Axis, floats
 from hpsearch.reports.summary.boundary import Frontier, Stability, frontier_of, stability
 from hpsearch.reports.summary.importance import RESAMPLES, Importance, importance
@@ -37,6 +37,7 @@ class Summary(Results):
         pruning: what pruning saved; None when nothing was pruned.
         front: the Pareto front of a study with several objectives.
         wall_sec: from the first start to the last end.
+        versions: of the user's own code, that trained its COMPLETE trials.
     """
 
     ties: tuple[Point, ...]
@@ -50,6 +51,7 @@ class Summary(Results):
     pruning: Pruning | None
     front: Front | None
     wall_sec: float
+    versions: int
 
 
 def summarize(table: TrialTable) -> Summary:
@@ -77,6 +79,7 @@ def summarize(table: TrialTable) -> Summary:
         pruning=pruning_of(table, results.objective.metric),
         front=front_of(results),
         wall_sec=_wall(table),
+        versions=code_versions(table),
     )
 
 

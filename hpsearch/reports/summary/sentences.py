@@ -8,6 +8,7 @@ from hpsearch.base import words
 from hpsearch.base.types import TrialState, TrialTable, Widening
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.setup import HEADLINE
+from hpsearch.reports.kit.texts import of_several_codes
 from hpsearch.reports.summary.boundary import Edge, Frontier, Stability
 from hpsearch.reports.summary.numbers import Summary
 from hpsearch.statistics.comparisons import ALPHA
@@ -93,7 +94,14 @@ def caveats(summary: Summary, fixed: Mapping[str, Any], importance: "Importance 
     Returns:
         One sentence each, the most important first.
     """
-    lines = [_unfinished(summary), *_edge_lines(summary), _near(summary), _rivals(summary), _selection(summary)]
+    lines = [
+        of_several_codes(summary.versions),
+        _unfinished(summary),
+        *_edge_lines(summary),
+        _near(summary),
+        _rivals(summary),
+        _selection(summary),
+    ]
     lines += [_seeds(summary), _no_importance(importance)]
     held = ", ".join(f"{key} {words.number(fixed[key])}" for key in HEADLINE if key in fixed)
     lines.append(f"Fixed, not searched: {held}; another setting of these may have another best." if held else "")

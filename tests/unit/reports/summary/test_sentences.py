@@ -101,6 +101,18 @@ def test_caveats_of_one_seed_edges_and_lost_trials():
     assert "1 trial still to finish" in lines(with_states(scored([[0.5], [0.6]]), {(0, 0): ("RUNNING", "")}))
 
 
+def test_versions_of_the_code_are_told_and_other_functions_are_none():
+    table = scored([[0.5], [0.6], [0.7]])
+    assert "versions" not in lines(table)
+    codes = {name: {"targets": [name[0]], "modules": {}} for name in ("a1", "a2", "b1")}
+    for digests, count in ((["a1", "a1", "a1"], 1), (["a1", "b1", "b1"], 1), (["a1", "a2", "b1"], 2)):
+        known = replace(table, trials=table.trials.assign(code=digests), study={**table.study, "codes": codes})
+        assert ("by 2 versions of the code" in lines(known)) == (count == 2)
+    lost = with_states(scored([[0.5], [0.6], [0.7]]), {(1, 0): ("FAILED", "x")})
+    known = replace(lost, trials=lost.trials.assign(code=["a1", "a2", "a1"]), study={**lost.study, "codes": codes})
+    assert "versions" not in lines(known)
+
+
 def test_a_searched_group_hides_its_own_settings():
     fixed = fixed_settings(synthetic.mixed())
     assert "model" not in fixed
