@@ -11,6 +11,9 @@ from typing import Any
 LOCAL_MODULE = "hpsearch_given"
 """Module of the functions that no other process can import."""
 
+SCRIPT = "script"
+"""Key of the configuration of a trial that was a script by itself: its path and its arguments."""
+
 
 def command(*words: str) -> str:
     """Return words as a command line of ours."""
@@ -31,6 +34,11 @@ def local_function(config: Mapping[str, Any]) -> str | None:
     """Return the name of the function of a script or a notebook that trains a configuration; None for another one."""
     module, _, name = str(config.get("trainer", {}).get("_target_")).rpartition(".")
     return name if module == LOCAL_MODULE else None
+
+
+def script_command(config: Mapping[str, Any]) -> str | None:
+    """Return the command that runs the script again that a trial was; None for any other."""
+    return f"python {config[SCRIPT]}" if SCRIPT in config else None
 
 
 def from_python(call: str) -> str:

@@ -17,17 +17,22 @@ class Stop(BaseException):
 
 
 class Searched(Protocol):
-    """A trial, to the code that it runs.
+    """A trial, to the code that it runs."""
 
-    Attributes:
-        params: the arguments of its function.
-        folder: for files of its own.
-        epoch: its last one so far, None before the first.
-    """
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The arguments of its function."""
+        ...
 
-    params: Mapping[str, Any]
-    folder: Path
-    epoch: int | None
+    @property
+    def folder(self) -> Path:
+        """For files of its own."""
+        ...
+
+    @property
+    def epoch(self) -> int | None:
+        """The last one so far, None before the first."""
+        ...
 
     def report(self, metrics: Mapping[str, Any], epoch: int | None, step: int | None, raises: bool) -> Decision:
         """Say what was measured, and learn how it goes on."""

@@ -1,10 +1,12 @@
 """What a user's own code says and asks while it trains, from wherever it is: a function, a callback, a module below."""
 
 from collections.abc import Mapping
+from multiprocessing import parent_process
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Any
 
-from hpsearch.base.current import Searched, Stop, present
+from hpsearch.base.current import Searched, Stop, present, process
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision
 from hpsearch.trial.media import save
@@ -16,6 +18,8 @@ def report(
     metrics: Mapping[str, Any], *, epoch: int | None = None, step: int | None = None, raises: bool = True
 ) -> Decision:
     """Say what was measured after an epoch, and learn how the trial goes on.
+
+    Outside any trial the script is tracked as a single trial, which ends with it.
 
     Args:
         metrics: numbers by name, all that was measured at this epoch, as ``{"valid/acc": 0.9}``.
@@ -51,7 +55,7 @@ def log(name: str, value: Any, *, epoch: int | None = None) -> None:
 
 
 def params() -> dict[str, Any]:
-    """Return the arguments of the trial's function by name, for code that cannot take arguments."""
+    """Return the arguments of the trial's function by name, for code that cannot take arguments; none outside any."""
     return dict(_trial("params").params)
 
 
@@ -71,7 +75,20 @@ def checkpoint() -> Path | None:
 
 
 def _trial(name: str) -> Searched:
+    """Return the trial that runs; the script itself where none does."""
     trial = present()
-    if trial is None:
-        raise HpsearchError(f"hpsearch.{name} was called outside any trial")
-    return trial
+    if trial is not None:
+        return trial
+    if process.is_worker or parent_process() is not None or current_thread() is not main_thread():
+        raise HpsearchError(
+            f"hpsearch.{name} was called in {_place()}, where no trial runs: call it in the process and the thread of "
+            "the trial's function, before it ends"
+        )
+    from hpsearch.study.script import script
+
+    return script()
+
+
+def _place() -> str:
+    thread = current_thread()
+    return "a child process" if parent_process() else f"thread '{thread.name}'"

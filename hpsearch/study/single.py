@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hpsearch.base import platform
+from hpsearch.base.commands import script_command
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.failures import Failure
 from hpsearch.base.keys import SEARCH_KEYS, SILENT_SECONDS, SINGLE, TRIAL_SECONDS
@@ -274,12 +275,15 @@ def replay(
         Both curves and their differences.
 
     Raises:
+        ConfigError: the trial was a script, which is to be run again by itself.
         StorageError: there is no such trial, or nothing of it is on record.
     """
     observer, composition = observer or Silent(), compose_place("replay", overrides, config_dirs, PLACE)
     study, logged = find_trial(run, tracking_uri(composition))
     if not logged.reports and not logged.state.finished:
         raise StorageError(f"trial {study}/{logged.id} has nothing on record to compare with")
+    if (script := script_command(logged.config)) is not None:
+        raise ConfigError(f"RUN = '{run}': is a script that reported by itself; run it again: {script}")
     if isinstance(composition.config["launcher"].get("threads"), int) and "threads" in logged.facts:
         composition = composition.with_values({"launcher.workers": 1, "launcher.threads": logged.facts["threads"]})
     config = {**logged.config, "plugins": composition.config["plugins"]}

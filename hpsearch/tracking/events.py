@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpsearch.base.commands import command, from_python, local_function, own_words
+from hpsearch.base.commands import command, from_python, local_function, own_words, script_command
 from hpsearch.base.errors import StorageError
 from hpsearch.base.journal import Event, read_lines
 from hpsearch.base.outcome import Failures
@@ -195,16 +195,18 @@ class TrialFold:
 
 def replay_command(study: str, trained: TrialRecord | TrialSpec) -> str:
     """Return the command that trains a trial of a study again, or the call of Python."""
-    return _from_python(study, trained) or command(*trained.overrides)
+    return _not_ours(study, trained) or command(*trained.overrides)
 
 
 def check_command(study: str, trained: TrialRecord | TrialSpec) -> str:
     """Return the command that trains a trial from the record and compares the curves, or the call of Python."""
     words = ("replay", f"{study}/{trained.id}", "--check")
-    return _from_python(study, trained) or command(*words, *own_words(trained.overrides))
+    return _not_ours(study, trained) or command(*words, *own_words(trained.overrides))
 
 
-def _from_python(study: str, trained: TrialRecord | TrialSpec) -> str | None:
+def _not_ours(study: str, trained: TrialRecord | TrialSpec) -> str | None:
+    if (script := script_command(trained.config)) is not None:
+        return script
     function = local_function(trained.config)
     return None if function is None else from_python(f"hpsearch.replay('{study}/{trained.id}', {function})")
 
