@@ -6,6 +6,7 @@ Hydra composes, Optuna proposes, torch trains, MLflow remembers, plotly shows. I
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hpsearch.base.types import Objective as Objective
     from hpsearch.progress.display import Silent as Silent
     from hpsearch.study.api import compare as compare
     from hpsearch.study.api import draw as draw
@@ -42,9 +43,11 @@ _HOMES = {
     "checkpoint": "hpsearch.study.reporting",
     "Stop": "hpsearch.study.reporting",
     "Decision": "hpsearch.study.reporting",
+    "Objective": "hpsearch.base.types",
 }
 __all__ = [
     "Decision",
+    "Objective",
     "Silent",
     "Stop",
     "checkpoint",

@@ -198,6 +198,11 @@ class Objective:
         share: whether the metric lies between 0 and 1; None where that is not known.
         limits: the largest value of reported metrics and of facts that a trial may end with, by name; beyond one of
             them it is INFEASIBLE.
+
+    Example:
+        >>> small = Objective("valid/acc", others=(Objective("parameters", "minimize"),), limits={"parameters": 1e5})
+        >>> [each.metric for each in small.each]
+        ['valid/acc', 'parameters']
     """
 
     metric: str

@@ -180,7 +180,8 @@ def _checked(where: str, config: Mapping[str, Any], kinds: Sequence[str], plugin
     _check_keys(where, config, (_TARGET, _PARTIAL, _ARGS))
     target = _permitted(f"{where}._target_ = {path}", path, kinds, (*PACKAGES, *plugins), plugins)
     check_values(where, limits_of(path), config)
-    _check_nested(where, {key: value for key, value in config.items() if key != _TARGET}, plugins)
+    inner = kinds if kinds == (KINDS["objective"],) else NESTED
+    _check_nested(where, {key: value for key, value in config.items() if key != _TARGET}, plugins, inner)
     return target
 
 
@@ -191,9 +192,11 @@ def _check_keys(where: str, config: Mapping[str, Any], known: Sequence[str]) -> 
             raise ConfigError(f"{where}.{key}: is not used here")
 
 
-def _check_nested(where: str, arguments: Mapping[str, Any], plugins: Sequence[str]) -> None:
+def _check_nested(
+    where: str, arguments: Mapping[str, Any], plugins: Sequence[str], kinds: Sequence[str] = NESTED
+) -> None:
     for name, nested in _targets(where, arguments):
-        _check_arguments(name, _checked(name, nested, NESTED, plugins), nested, (), bool(nested.get(_PARTIAL)))
+        _check_arguments(name, _checked(name, nested, kinds, plugins), nested, (), bool(nested.get(_PARTIAL)))
 
 
 def _targets(where: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -109,8 +109,8 @@ class Ending:
         last = last_improvement(self._plan.objective, self._points.results.complete, settled)
         if last.since < limit:
             return ""
-        late = f" ({last.since - limit} of them ended after it was)" if last.since > limit else ""
-        none = f"budget.patience = {limit} is used up: none of the last {count(last.since, 'point')}{late}"
+        more = f" ({last.since - limit} more than that)" if last.since > limit else ""
+        none = f"budget.patience = {limit} is used up: none of the last {count(last.since, 'point')}{more}"
         if last.point is None:
             return f"{none} is complete"
         improved = f"{none} improved {self._plan.objective.metric} {score(last.point.mean)} (point {last.point.point})"

@@ -16,7 +16,7 @@ from hpsearch.base.keys import RUN_TIME, SINGLE
 from hpsearch.base.plain import ABSENT, copied, get, remove
 from hpsearch.config.compose import Composition, diff
 from hpsearch.search.storage import study_lock
-from hpsearch.tracking.events import read_study
+from hpsearch.tracking.events import read_study, read_trials
 
 STUDY_FILE = "study.yaml"
 
@@ -91,6 +91,25 @@ def description(composition: Composition, space: Mapping[str, str]) -> dict[str,
     }
 
 
+def has_no_score(folder: Path, config: Mapping[str, Any]) -> bool:
+    """Return whether a study was started for an objective that no trial of it has, as a misspelt one.
+
+    Args:
+        folder: of the study.
+        config: that it is to go on with: another one in nothing but its objective.
+    """
+    there = read_yaml(folder / STUDY_FILE).get("config")
+    if there is None or there["objective"] == config["objective"]:
+        return False
+    if {**_compared_config(there), "objective": None} != {**_compared_config(config), "objective": None}:
+        return False
+    asked = there["objective"]
+    names = {asked["metric"], *(other["metric"] for other in asked.get("others") or ()), *(asked.get("limits") or ())}
+    trials = read_trials(folder)
+    found = {name for trial in trials for report in trial.reports for name in report.metrics}
+    return not names <= found.union(*(trial.facts for trial in trials))
+
+
 def keep_description(folder: Path, study: Mapping[str, Any], grow: Callable[[], None] | None = None) -> None:
     """Write what a study is into its folder, or compare it with what stands there.
 
@@ -134,13 +153,18 @@ def _beside_the_space(study: Mapping[str, Any], other: Mapping[str, Any]) -> dic
 
 def _identity(study: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a study's description that a resumed one must share."""
-    config = {key: value for key, value in study["config"].items() if key not in RUN_TIME}
-    config["study"] = {
-        key: value for key, value in config["study"].items() if key not in ("restart", "question", "grow", "code")
+    return {"config": _compared_config(study["config"]), "space": dict(study["space"])}
+
+
+def _compared_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a configuration that a resumed study must share."""
+    kept = {key: value for key, value in config.items() if key not in RUN_TIME}
+    kept["study"] = {
+        key: value for key, value in kept["study"].items() if key not in ("restart", "question", "grow", "code")
     }
-    if "stages" in config:  # what a failed gate does may change after it failed
-        config["stages"] = {name: {**stage, "on_fail": ""} for name, stage in config["stages"].items()}
-    return {"config": config, "space": dict(study["space"])}
+    if "stages" in kept:  # what a failed gate does may change after it failed
+        kept["stages"] = {name: {**stage, "on_fail": ""} for name, stage in kept["stages"].items()}
+    return kept
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -14,7 +14,15 @@ from hpsearch.base.types import Objective, Observer, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
-from hpsearch.study.folder import STUDY_FILE, description, folder_lock, keep_description, move_aside, studies_folder
+from hpsearch.study.folder import (
+    STUDY_FILE,
+    description,
+    folder_lock,
+    has_no_score,
+    keep_description,
+    move_aside,
+    studies_folder,
+)
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.base import Tracker
 from hpsearch.tracking.machine import environment, git_state
@@ -58,7 +66,7 @@ class StudySession:
         self.tracker.check()
         self.record: Record
         self.observer = observer
-        self._restart = restart or config["study"]["restart"]
+        self._restart = restart or config["study"]["restart"] or has_no_score(self.folder, config)
         self._claimed, self._moved = False, False
         self._stack = ExitStack()
         self._concluded = False

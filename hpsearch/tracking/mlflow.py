@@ -171,11 +171,10 @@ def add_to_run(
         tags: labels.
         files: artifacts.
 
-    Raises:
-        StorageError: the store cannot be used or does not take them.
+    A store that cannot be used or does not take them raises a StorageError.
     """
     address = store.store_uri(uri)
-    try:
+    with store.one_line_errors(address):
         client, now = store.connect(address, store.artifact_root(None)), runs.ms(time.time())
         for name, value in values.items():
             if math.isfinite(value):
@@ -184,7 +183,3 @@ def add_to_run(
             client.set_tag(run, name, text)
         for file in files:
             client.log_artifact(run, str(file))
-    except StorageError:
-        raise
-    except Exception as error:  # MLflow raises whatever its HTTP and SQL layers raise
-        raise StorageError(f"MLflow at {store.shown(address)}: {store.one_line(error)}") from error

@@ -8,8 +8,7 @@ import json
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +80,7 @@ def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
         StorageError: the store does not answer or has no such study.
     """
     client = _client(uri)
-    with _one_line_errors(uri):
+    with store.one_line_errors(store.store_uri(uri)):
         experiment = client.get_experiment_by_name(name) or client.get_experiment_by_name(
             name.rpartition(".")[0] or name
         )
@@ -121,7 +120,7 @@ def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
         StorageError: the store does not answer or has no such run, or it is no trial's.
     """
     client = _client(uri)
-    with _one_line_errors(uri):
+    with store.one_line_errors(store.store_uri(uri)):
         run = _run(client, run_id)
     if run is None:
         raise StorageError(f"no run '{run_id}' in {store.shown(store.store_uri(uri))}")
@@ -158,17 +157,6 @@ def _run(client: "MlflowClient", run_id: str) -> "Run | None":
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return None
         raise
-
-
-@contextmanager
-def _one_line_errors(uri: str | None) -> Iterator[None]:
-    """Turn what the first question to a store raises into one line."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except Exception as error:  # MLflow raises whatever its HTTP and SQL layers raise
-        raise StorageError(f"MLflow at {store.shown(store.store_uri(uri))}: {store.one_line(error)}") from error
 
 
 def _client(uri: str | None) -> "MlflowClient":

@@ -4,7 +4,8 @@ import logging
 import os
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,27 @@ def one_line(error: Exception) -> str:
     if "HTTPConnectionPool" in text or "HTTPSConnectionPool" in text:
         return "the server does not answer"
     return text if len(text) <= 300 else f"{text[:299]}…"
+
+
+@contextmanager
+def one_line_errors(uri: str) -> Iterator[None]:
+    """Turn whatever MLflow raises in the block into one line.
+
+    Args:
+        uri: absolute address of the store.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        StorageError: the store did not do what it was asked for.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:  # MLflow raises whatever its HTTP and SQL layers raise
+        raise StorageError(f"MLflow at {shown(uri)}: {one_line(error)}") from error
 
 
 def sqlite_path(uri: str) -> Path | None:

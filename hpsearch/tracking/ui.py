@@ -83,13 +83,9 @@ def links(uri: str, artifacts: str | None = None, study: str | None = None) -> d
 
 
 def _experiments(uri: str, artifacts: str | None) -> "list[Experiment]":
-    try:
+    with store.one_line_errors(uri):
         client = store.connect(uri, store.artifact_root(artifacts))
         return list(client.search_experiments(order_by=["last_update_time DESC"]))
-    except StorageError:
-        raise
-    except Exception as error:  # MLflow raises whatever its HTTP and SQL layers raise
-        raise StorageError(f"MLflow at {store.shown(uri)}: {store.one_line(error)}") from error
 
 
 def _ours(experiment: object) -> bool:

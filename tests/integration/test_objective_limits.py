@@ -103,6 +103,10 @@ def test_a_model_with_too_many_parameters_is_not_trained(tmp_path, monkeypatch):
             "objective.others=[{metric: parameters}]",
             r"objective\.others\[0\] = \{'metric': 'parameters'\}: must be an obj",
         ),
+        (
+            "objective.others=[{_target_: torch.nn.Linear}]",
+            r"objective\.others\[0\]\._target_ = torch\.nn\.Linear: is not hpsearch\.base\.types\.Objective",
+        ),
         ("objective.others=null", r"objective\.others = None: must be a list of objectives"),
         ("objective.limits={parameters: small}", r"objective\.limits\.parameters = 'small': must be a number"),
         ("objective.limits=3", r"objective\.limits = 3: must be a table such as \{parameters: 1e5"),

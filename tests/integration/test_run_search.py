@@ -11,7 +11,7 @@ import pytest
 
 from hpsearch import load_curves, load_trials, run_search
 from hpsearch.base.columns import CURVE_COLUMNS, TRIAL_COLUMNS, metric_column
-from hpsearch.base.errors import ConfigError, SpaceError
+from hpsearch.base.errors import ConfigError, SpaceError, StorageError
 from hpsearch.base.types import Objective, TrialState
 from hpsearch.progress.display import Silent
 from hpsearch.reports.summary.numbers import find
@@ -137,6 +137,25 @@ def test_a_misspelt_objective_beside_the_first_is_refused_after_one_trial():
     with pytest.raises(ConfigError, match=r"objective.others\[0\].metric = 'costs': .*, did you mean 'cost'?"):
         search(train, objective=both)
     assert len(trained) == 1
+
+
+MISSPELT = {
+    "metric": {"objective": "valid/ac"},
+    "beside the first": {"objective": Objective("valid/acc", others=(Objective("costs", "minimize"),))},
+    "limit": {"limits": {"costs": 1}},
+}
+
+
+@pytest.mark.parametrize("wrong", MISSPELT.values(), ids=MISSPELT)
+def test_the_call_with_the_right_objective_does_not_stumble_over_the_one_with_a_misspelt_one(folder, wrong):
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"no report has"):
+            search(points=3, **wrong)
+    outcome = search(points=3)
+    assert outcome.counts == {TrialState.COMPLETE: 3} and outcome.best.metric == "valid/acc"
+    assert len(list((folder / "studies").iterdir())) == 2  # the one that could not be scored is kept
+    with pytest.raises(StorageError, match=r"was started with another configuration \(config\.objective"):
+        search(points=3, objective="cost")
 
 
 def test_in_this_process_a_trial_that_takes_too_long_is_stopped_at_its_next_report_and_it_is_said():

@@ -55,7 +55,7 @@ CELLS = "7 of 9 cells of the grid"
         (
             {"patience": 5},
             {"complete": FLAT, "objective": LOSS},
-            "budget.patience = 5 is used up: none of the last 6 points (1 of them ended after it was) improved "
+            "budget.patience = 5 is used up: none of the last 6 points (1 more than that) improved "
             "loss 0.500 (point 0) by more than 0.01, the median sd over a point's trials",
             "",
         ),
@@ -70,7 +70,7 @@ CELLS = "7 of 9 cells of the grid"
         (
             {"patience": 4},
             {},
-            "budget.patience = 4 is used up: none of the last 7 points (3 of them ended after it was) is complete",
+            "budget.patience = 4 is used up: none of the last 7 points (3 more than that) is complete",
             "",
         ),
         ({"patience": 8}, {}, "", ""),

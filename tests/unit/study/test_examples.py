@@ -8,6 +8,7 @@ import pytest
 import hpsearch
 
 ORDER = (
+    "Objective",
     "run_study",
     "load_trials",
     "load_curves",
