@@ -10,7 +10,7 @@ from optuna.pruners import BasePruner, NopPruner, WilcoxonPruner
 
 from hpsearch.base.errors import ConfigError, check_int
 from hpsearch.base.types import Decision, Objective, Report, TrialState
-from hpsearch.search.candidates import Candidate, Candidates, Score, ahead, best_of, longest_of
+from hpsearch.search.candidates import Candidate, Candidates, Score, ahead, best_of, longest_of, peers
 from hpsearch.search.fronts import stops_by_fronts
 
 NAMED = 3
@@ -182,7 +182,7 @@ class PruneRule:
                 candidate.wait()
             return decision
         stop = trial.should_prune() if self._stops is None else self._stops(candidate, self._candidates)
-        return Decision.STOP if stop else Decision.CONTINUE
+        return Decision.STOP if stop and not self._may_be_whole(candidate) else Decision.CONTINUE
 
     def waits(self, point: int) -> bool:
         """Return whether a point whose driver ended was told to wait where it is."""
@@ -232,6 +232,11 @@ class PruneRule:
     def _is_at_end(self, candidate: Candidate) -> bool:
         end = self._longest.get(candidate.epochs, candidate.epochs)
         return end is not None and candidate.epoch >= end
+
+    def _may_be_whole(self, candidate: Candidate) -> bool:
+        """Return whether a first report may be all that a point has to report: none of its kind has reported more."""
+        is_unknown = self._longest.get(candidate.epochs, candidate.epochs) is None
+        return is_unknown and all(len(each.scores) < 2 for each in peers(candidate, self._candidates))
 
     def _signed(self, values: Sequence[float]) -> Score:
         """Return a score of which larger is better; what is not a number is the worst."""

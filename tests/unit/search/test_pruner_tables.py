@@ -7,6 +7,7 @@ import contextlib
 import math
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -159,6 +160,17 @@ def test_pauses_find_the_best_of_exhaustive_training_and_drop_only_what_was_wors
             assert_true(record.reason, record.params["i"], TABLES[table].points)
     if table in ("equal prefixes", "one report"):
         assert set(outcome.counts) == {COMPLETE}
+
+
+@pytest.mark.parametrize("lockstep", [False, True], ids=["", "lockstep"])
+@pytest.mark.parametrize("seeds", [(0,), (0, 1, 2)], ids=["", "3 seeds"])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("name", [name for name in PRUNERS if name != "wilcoxon"])
+def test_what_reports_once_is_complete_though_several_report_at_once(tmp_path, name, direction, seeds, lockstep):
+    """Nobody knows in the first round that there is no second report."""
+    kind = partial(FakeLauncher, lockstep=lockstep)
+    _, outcome = search(tmp_path, PRUNERS[name](), TABLES["one report"], direction, seeds, kind, slots=4)
+    assert outcome.counts == {COMPLETE: len(SCALES) * len(seeds)}
 
 
 def assert_true(reason, point, curves):
