@@ -13,11 +13,15 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base.errors import check_float, check_int
+from hpsearch.base.outcome import INFEASIBLE
 from hpsearch.base.rng import address
 from hpsearch.search.effects import main_effects
 from hpsearch.search.optuna_internals import all_trials, given_params, is_of_no_study, tpe_promise
 from hpsearch.search.samplers import Sobol
+from hpsearch.search.space import Space
 
+NEAREST = 3
+"""Where so many of the nearest points all trained to no end, no further one is spread."""
 SMALL = 1000
 """In a space of so many points at most all of them are compared."""
 
@@ -41,6 +45,9 @@ class AutoSampler(Sobol):
     and says of all that were not tried which is the most promising. For every second point it is asked what the values
     of the hyperparameters add to the score each for itself (see `main_effects`), because there a wrong guess is again
     to cost no more than a factor of two; of several objectives it is not.
+
+    In place of an evenly spread point whose `NEAREST` points that have ended all diverged, ran out of memory or raised
+    an error comes one of the offspring, once there is a parent.
 
     Where points of another study are told there is a model from the first point on, so none is only spread.
 
@@ -91,7 +98,8 @@ class AutoSampler(Sobol):
         if self._is_in_reach(number, known):
             return spread | self._most_promising(study, trial, spread)
         if number < self._spread_first or (number - self._spread_first) % 2 == 0:
-            return spread
+            is_lost = self._is_among_failures(spread, known)
+            return (self._offspring(_best(study, known, self.parents), trial.number) or spread) if is_lost else spread
         if self._has_model(known):
             searched = {name: each for name, each in search_space.items() if not each.single()}
             return spread | self._model(trial.number).sample_relative(study, trial, searched)
@@ -106,6 +114,14 @@ class AutoSampler(Sobol):
 
     def _has_model(self, known: Sequence[FrozenTrial]) -> bool:
         return _scored(known) >= self.startup or any(map(is_of_no_study, known))
+
+    def _is_among_failures(self, point: Mapping[str, Any], known: Sequence[FrozenTrial]) -> bool:
+        """Return whether the nearest points that have ended all trained to no end."""
+        space, ended = self._space, [each for each in known if each.state.is_finished()]
+        if space is None or len(ended) < NEAREST or not any(map(_trained_to_no_end, ended)):
+            return False
+        ordered = sorted(ended, key=lambda each: (_distance(space, point, each.params), each.number))
+        return all(map(_trained_to_no_end, ordered[:NEAREST]))
 
     def _is_in_reach(self, number: int, known: Sequence[FrozenTrial]) -> bool:
         """Return whether the space is small and most of its points so far have a score."""
@@ -169,9 +185,27 @@ class AutoSampler(Sobol):
         return child
 
 
+def _distance(space: Space, one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+    """Return how far two points lie from each other, squared.
+
+    Every range is 1 long; so far apart are also choices that differ, and what only one of both has.
+    """
+    ours, theirs = (space.flat(space.active(each)) for each in (one, other))
+    squares = 0.0
+    for parameter in space.asked:
+        a, b = ours.get(parameter.name), theirs.get(parameter.name)
+        is_range = a is not None and b is not None and parameter.values is None
+        squares += (parameter.to_unit(a) - parameter.to_unit(b)) ** 2 if is_range else a != b
+    return squares
+
+
 def _is_feasible(trial: FrozenTrial) -> bool:
     """Return whether a point has trained to its end and is feasible."""
     return trial.state is OptunaState.COMPLETE and _is_allowed(trial)
+
+
+def _trained_to_no_end(trial: FrozenTrial) -> bool:
+    return trial.constraints.get(INFEASIBLE, -1.0) > 0
 
 
 def _is_allowed(trial: FrozenTrial) -> bool:

@@ -30,6 +30,34 @@ def test_the_first_points_are_evenly_spread():
     assert sampled(AutoSampler(startup=16, seed=3), 16) == sampled(Sobol(seed=3), 16)
 
 
+KINDS = Space.parse({"lr": "tag(log, interval(1e-4, 1))", "kind": "choice(a, b, c)", "kind=a/depth": "range(1, 9)"})
+REGIONS = {
+    "choice": (lambda point: point["kind"] == "a", 10),
+    "most rates": (lambda point: point["lr"] > 1e-3, 24),
+    "none": (lambda point: False, 0),
+}
+
+
+def failing(sampler, seed, fails, count=32):
+    """Return how many of the first proposals fail."""
+    study = optuna.create_study(direction="maximize", sampler=UniqueSampler(sampler, KINDS, seed))
+    failed = []
+    for _ in range(count):
+        trial = study.ask(KINDS.distributions())
+        failed.append(fails(trial.params))
+        trial.set_constraint("infeasible", 1.0 if failed[-1] else -1.0)
+        study.tell(trial, -9.0 if failed[-1] else trial.params["lr"])
+    return sum(failed)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_where_points_fail_none_is_spread_once_three_neighbours_have_failed(region):
+    fails, spread = REGIONS[region]
+    auto, sobol = (sum(failing(kind(seed=s), s, fails) for s in range(4)) for kind in (AutoSampler, Sobol))
+    assert sobol == pytest.approx(4 * spread, abs=6)
+    assert auto < 0.8 * sobol or sobol == 0
+
+
 def test_the_model_learns_from_points_that_ended():
     points = sampled(AutoSampler(startup=16, seed=3), 96)
     model = [point["momentum"] for point in points[17::2]]
