@@ -65,8 +65,11 @@ class Launcher(Protocol):
         """Start the workers; returns at once, they may still be importing."""
         ...
 
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Run `function(*args)` in a free worker and return its result; an HpsearchError it raises is raised here."""
+    def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:
+        """Run `function(*args)` in a free worker and return its result; an HpsearchError it raises is raised here.
+
+        Where trials are `detached`, a worker that has not answered within `within_sec` is killed: a TimeoutError.
+        """
         ...
 
     def free(self) -> tuple[int, ...]:

@@ -54,12 +54,13 @@ class InlineLauncher:
         self._execute = execute
         self._outer_paused, current.process.paused = current.process.paused, self._paused
 
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+    def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:  # noqa: ARG002
         """Run `function(*args)` here; an HpsearchError passes, anything else becomes a RuntimeError as from a worker.
 
         Args:
             function: what to run.
             *args: its arguments.
+            within_sec: not looked at: nothing is killed in this process.
 
         Returns:
             What it returns.

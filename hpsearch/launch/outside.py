@@ -107,12 +107,13 @@ class OutsideLauncher:
     def start(self, execute: Execute) -> None:
         """Start nothing: trials run elsewhere."""
 
-    def call(self, function: Callable[..., Any], *args: Any) -> NoReturn:
+    def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> NoReturn:  # noqa: ARG002
         """Refuse to run anything: there is no worker.
 
         Args:
             function: what would run.
             *args: its arguments.
+            within_sec: how long it may take.
 
         Raises:
             HpsearchError: always.

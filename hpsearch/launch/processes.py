@@ -105,17 +105,19 @@ class ProcessLauncher:
         self._hello = pickle.dumps((execute, self.lockstep, self._paused))
         self._slots = [_Slot(index, self._spawn(index)) for index in range(self.slots)]
 
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+    def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:
         """Run `function(*args)` in a free worker; an HpsearchError it raises is raised here, so is the worker's death.
 
         Args:
             function: importable by name.
             *args: anything that pickles.
+            within_sec: how long it may take; None: any time.
 
         Returns:
             What it returns.
 
         Raises:
+            TimeoutError: it took longer; its worker is killed.
             RuntimeError: the function raised anything else (its traceback is in the message), or no worker is free.
         """
         free = [slot for slot in self._slots if slot.task is None]
@@ -124,14 +126,29 @@ class ProcessLauncher:
         slot = min(free, key=lambda slot: not slot.ready)
         slot.answer = None
         slot.give(CALL, pickle.dumps((function, args)))
+        answer = self._answer(slot, within_sec)
+        if answer is None:
+            slot.worker.kill()
+            slot.task = None
+            self._replace(slot)
+            raise TimeoutError(f"no answer within {within_sec} s")
+        if answer.error:
+            raise answer.error
+        if answer.traceback:
+            raise RuntimeError(answer.traceback)
+        return answer.value
+
+    def _answer(self, slot: _Slot, within_sec: float | None) -> Answer | None:
+        """Return what a worker answers, None where it takes longer."""
+        deadline = None if within_sec is None else self._clock() + within_sec
         while slot.answer is None:
+            left = None if deadline is None else deadline - self._clock()
+            if left is not None and left <= 0:
+                return None
+            waits = [wait for wait in (platform.longest_wait(), left) if wait is not None]
             with suppress(queue.Empty):
-                self._handle(*self._inbox.get(timeout=platform.longest_wait()))
-        if slot.answer.error:
-            raise slot.answer.error
-        if slot.answer.traceback:
-            raise RuntimeError(slot.answer.traceback)
-        return slot.answer.value
+                self._handle(*self._inbox.get(timeout=min(waits, default=None)))
+        return slot.answer
 
     def free(self) -> tuple[int, ...]:
         """Return the slots that can take a batch; one whose worker still imports can."""

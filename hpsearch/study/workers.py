@@ -7,10 +7,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from hpsearch.base.errors import ConfigError, HpsearchError
+from hpsearch.base.keys import SILENT_SECONDS
 from hpsearch.base.outcome import NamedMetric
 from hpsearch.config.build import build, own_loop
 from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
+from hpsearch.search.watch import START_SEC
 from hpsearch.study.specs import find_source, tracking_uri
 from hpsearch.trial import build as ours
 from hpsearch.trial import generator as theirs
@@ -73,8 +75,17 @@ class Workers:
 
     def _first_loss(self, config: Mapping[str, Any], words: str) -> float:
         source = find_source(config, tracking_uri(self._composition))
+        silent_sec = self._composition.config["budget"]["silent_seconds"]
+        within_sec = None if silent_sec is None else silent_sec + START_SEC
         with _naming(words):
-            facts = self.launcher.call(runner_of(config).preflight, config, source)
+            try:
+                facts = self.launcher.call(runner_of(config).preflight, config, source, within_sec=within_sec)
+            except TimeoutError:
+                raise ConfigError(
+                    f"{SILENT_SECONDS} = {silent_sec:g}: the untrained model and its first batch were not there after "
+                    f"that and {START_SEC:g} s more for imports and data: model or data hang, or the limit is too low "
+                    f"(from {self._composition.where(SILENT_SECONDS)})"
+                ) from None
         check_metric(self._composition, facts["metrics"], facts.get("further"))
         return float(facts.get("loss", 0.0))
 

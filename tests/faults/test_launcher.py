@@ -126,6 +126,14 @@ def test_death_during_a_call_is_an_error(launcher):
     assert launcher.call(trial_functions.add, 1, 2) == 3
 
 
+def test_a_call_that_takes_longer_than_it_may_is_killed_and_the_next_one_is_answered(launcher):
+    pid = launcher.call(os.getpid)
+    with pytest.raises(TimeoutError):
+        launcher.call(time.sleep, 3600, within_sec=0.5)
+    wait_until(lambda: not alive(pid))
+    assert launcher.call(trial_functions.add, 1, 2, within_sec=600) == 3
+
+
 def test_prints_of_user_code_go_to_the_log_of_the_trial(launcher, tmp_path):
     launcher.submit(0, (spec(folder=str(tmp_path / "one"), at={1: "print_much"}),))
     events = events_until(launcher, Ended)

@@ -38,7 +38,7 @@ class FakeLauncher:
     def start(self, execute):
         pass
 
-    def call(self, function, *args):
+    def call(self, function, *args, within_sec=None):
         return function(*args)
 
     def free(self):

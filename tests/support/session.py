@@ -14,7 +14,7 @@ class ScriptedLauncher:
         if self.error:
             raise self.error
 
-    def call(self, function, *args):
+    def call(self, function, *args, within_sec=None):
         self.log.append("call")
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):

@@ -116,3 +116,23 @@ def test_an_objective_is_reported_and_not_of_the_test_split(metric, known, messa
     else:
         with pytest.raises(ConfigError, match=message):
             check_metric(composition, known)
+
+
+@pytest.mark.parametrize("seconds", [None, 5])
+def test_what_hangs_before_a_search_is_bounded_by_the_limit_of_silence(seconds):
+    asked = []
+
+    class Hanging(ScriptedLauncher):
+        def call(self, function, *args, within_sec=None):
+            asked.append(within_sec)
+            raise TimeoutError
+
+    words = [] if seconds is None else [f"budget.silent_seconds={seconds}"]
+    made = Workers(compose(["+study=lr_sweep", "tracker=none", *words]), Hanging([], []))
+    if seconds is None:
+        made.launcher = ScriptedLauncher([], [{"metrics": METRICS, "loss": 1.0}])
+        made.check({"": CONFIG})
+        return
+    with made, pytest.raises(ConfigError, match=r"^budget\.silent_seconds = 5: .*60 s more .*from the command line"):
+        made.check({"model=mlp": CONFIG})
+    assert asked == [65]
