@@ -6,8 +6,8 @@ Hydra composes, Optuna proposes, torch trains, MLflow remembers, plotly shows. I
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpsearch.base.types import Objective as Objective
     from hpsearch.progress.display import Silent as Silent
+    from hpsearch.study.api import Objective as Objective
     from hpsearch.study.api import compare as compare
     from hpsearch.study.api import draw as draw
     from hpsearch.study.api import load_curves as load_curves
@@ -43,7 +43,7 @@ _HOMES = {
     "checkpoint": "hpsearch.study.reporting",
     "Stop": "hpsearch.study.reporting",
     "Decision": "hpsearch.study.reporting",
-    "Objective": "hpsearch.base.types",
+    "Objective": "hpsearch.study.api",
 }
 __all__ = [
     "Decision",
