@@ -26,7 +26,7 @@ from hpsearch.base.types import (
     TrialSpec,
     TrialState,
 )
-from hpsearch.base.words import duration
+from hpsearch.base.words import duration, shown_path
 from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent, Reported
 from hpsearch.search.live import Finished, Live
 from hpsearch.search.results import further_scores, limited_values
@@ -343,7 +343,8 @@ class Pool:
         what = f"trial {live.spec.study}/{live.spec.id} failed: {result.reason}"
         if not failures.allow_retry(result, retries):
             again = "; so did its attempt before, in the same line" if failures.repeated_by(result) else ""
-            self._line(what + again)
+            log = Path(live.spec.folder) / LOG
+            self._line(what + again + (f" (log: {shown_path(log)})" if log.is_file() else ""))
             return False
         self._line(f"{what}; trying again ({failures.count + 1} of {retries})")
         self._write(live, replace(result, state=TrialState.WAITING), float("nan"))

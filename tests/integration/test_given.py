@@ -8,7 +8,9 @@ import threading
 from functools import partial
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from hpsearch import load_trials, run_search
 from hpsearch.base.errors import ConfigError
@@ -25,7 +27,7 @@ def folder(tmp_path, monkeypatch):
 
 
 SCRIPT = """
-import argparse, os, sys
+import argparse, multiprocessing, os, sys
 import numpy as np
 from hpsearch import run_search
 import beside
@@ -45,8 +47,10 @@ def train(x):
     global calls
     calls += 1
     argparse.ArgumentParser().parse_args()
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        (y,) = pool.map(helper, [x])
     for epoch in range(3):
-        yield {"y": helper(x), "pid": os.getpid(), "name": float(sys.argv == ["main.py"])}
+        yield {"y": y, "pid": os.getpid(), "name": float(sys.argv == ["main.py"])}
 
 out = run_search(train, points=int(sys.argv[1]), **OPTIONS)
 print(calls, out.best.params["x"] == max(out.best.params["x"], -9), out.already_complete, out.exit_code)
@@ -84,6 +88,33 @@ def test_a_module_that_searches_while_it_is_imported_is_not_imported_again_by_wo
     ))  # fmt: skip
     assert run_script(folder, script="import mine\n")[0] == "once"
     assert len(load_trials("s")) == 3
+
+
+CELL = """
+import os
+from hpsearch import load_trials, run_search
+
+best = 0.5
+
+def train(x):
+    for epoch in range(2):
+        yield {"y": -(x - best) ** 2, "pid": os.getpid()}
+
+outcome = run_search(train, **OPTIONS)
+print("mine", outcome.exit_code, os.getpid() in set(load_trials("s")["pid"]))
+"""
+
+
+@pytest.mark.slow
+def test_a_function_of_a_notebook_runs_in_workers_and_progress_stands_below_its_cell(folder):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL.replace("**OPTIONS", f"**{OPTIONS!r}"))])
+    client = NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    quiet = {"PYTHONWARNINGS": "ignore:IProgress not found"}  # a progress bar that nobody sees
+    client.execute(env=os.environ | {"PYTHONPATH": str(ROOT)} | quiet)
+    outputs = notebook.cells[0].outputs
+    assert not [output["text"] for output in outputs if output["name"] != "stdout"]
+    text = "".join(output["text"] for output in outputs)
+    assert "s: 3/3 trials, 3 complete, best " in text and text.endswith("mine 0 False\n")
 
 
 class Climb:

@@ -14,7 +14,7 @@ import optuna
 import pytest
 
 from hpsearch.base.errors import ConfigError, StorageError
-from hpsearch.base.files import LAYERS
+from hpsearch.base.files import LAYERS, LOG
 from hpsearch.base.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialState
 from hpsearch.search.samplers import Sobol
 from hpsearch.search.watch import TimeLimits
@@ -164,18 +164,20 @@ def test_a_trial_that_keeps_failing_stays_failed_with_its_traceback(tmp_path):
     assert setup.run(trains([0.9])).counts == outcome.counts
 
 
-def test_what_the_layers_did_is_an_artifact_of_a_trial_that_failed_too(tmp_path):
+@pytest.mark.parametrize("file", [LAYERS, LOG])
+def test_what_the_layers_did_and_what_was_printed_are_artifacts_of_a_trial_that_failed_too(tmp_path, file):
     def script(spec):
         yield Started(None, {}, 0.0)
         if spec.params["lr"] == 0.1:
             Path(spec.folder).mkdir(exist_ok=True)
-            (Path(spec.folder) / LAYERS).write_text("[]")
+            (Path(spec.folder) / file).write_text("[]")
             yield TrialResult(TrialState.FAILED, "ValueError: no", retry=False)
         yield from trains([0.5])(spec)
 
     setup = Setup(tmp_path, seeds=(0,))
     setup.run(script)
-    assert [record.artifacts for record in setup.records()] == [(LAYERS,), (), ()]
+    assert [record.artifacts for record in setup.records()] == [(file,), (), ()]
+    assert any(line.endswith(f"/{LOG})") and "(log: " in line for line in setup.observer.lines) == (file == LOG)
 
 
 def test_an_error_of_the_configuration_is_not_retried(tmp_path):
