@@ -21,6 +21,8 @@ INFEASIBLE = "infeasible"
 """Constraint that a point breaks, by a value above 0, which diverged or ran out of memory."""
 GIVEN_UP = "given up by hand"
 """Reason of a trial that its user gave up: PRUNED, though not by a pruner."""
+REPEATED = "repeated_epochs"
+"""Fact of a trial: epochs that it trained once more, as an attempt began at an earlier one than the last came to."""
 WORST_FIRST = (TrialState.FAILED, TrialState.INFEASIBLE, TrialState.PRUNED, TrialState.COMPLETE)
 
 OUT_OF_MEMORY, NOT_COMPARED, TOO_LONG = "out of memory", "not compared", "took too long"

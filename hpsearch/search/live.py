@@ -52,6 +52,7 @@ class Finished:
         scores: one per objective; nan for a trial that is not COMPLETE.
         curve: the first objective by epoch.
         epochs: that it trained.
+        repeated: how many of them it trained once more.
     """
 
     spec: TrialSpec
@@ -59,6 +60,12 @@ class Finished:
     scores: tuple[float, ...]
     curve: Mapping[int, float]
     epochs: int = 0
+    repeated: int = 0
+
+    @property
+    def spent(self) -> int:
+        """Epochs, those that were trained twice counted twice."""
+        return self.epochs + self.repeated
 
     @property
     def score(self) -> float:

@@ -1,6 +1,5 @@
 """The points that were asked and not told yet: which of their trials start, wait, go on and stop."""
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -9,7 +8,7 @@ from typing import Any, TypeAlias
 import optuna
 from optuna.trial import FrozenTrial
 
-from hpsearch.base.outcome import GIVEN_UP, Failures, is_cut_short, point_outcome
+from hpsearch.base.outcome import GIVEN_UP, is_cut_short, point_outcome
 from hpsearch.base.types import (
     BestPoint,
     Clock,
@@ -17,7 +16,6 @@ from hpsearch.base.types import (
     Observer,
     Report,
     TrialId,
-    TrialResult,
     TrialSpec,
     TrialState,
     epochs_of,
@@ -31,7 +29,7 @@ from hpsearch.search.open_point import HEDGED, WAITS_AT, Point
 from hpsearch.search.plan import Plan
 from hpsearch.search.pool import Pool
 from hpsearch.search.pruners import PruneRule
-from hpsearch.search.results import Results, curve_of, further_scores, limited_values, outcome_attrs, violations
+from hpsearch.search.results import Results, curve_of, limited_values, outcome_attrs, recorded, violations
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.record import Record
 
@@ -119,7 +117,7 @@ class OpenPoints:
     @property
     def epochs(self) -> int:
         """The epochs trained so far by trials that have ended or wait."""
-        return self.results.epochs + sum(point.paused.epochs for point in self._points.values() if point.paused)
+        return self.results.epochs + sum(point.paused.spent for point in self._points.values() if point.paused)
 
     def why_none_works(self) -> str:
         """Return the error that the first points failed of alike, or the empty string."""
@@ -217,16 +215,18 @@ class OpenPoints:
         if known.state is TrialState.PRUNED and self._plan.allow_again(known.ended_by):
             reason = "waits again: there is more budget"
             self._record.state(spec.id, TrialState.PAUSED, self._clock(), reason=reason)
-            self._note_paused(point, self._recorded(spec, replace(known, state=TrialState.PAUSED), curve))
+            self._note_paused(
+                point, recorded(self._plan.objective, spec, replace(known, state=TrialState.PAUSED), curve)
+            )
         elif known.state.finished and self._plan.allow_again(known.ended_by):
             self._record.again(spec.id, self._clock())
             self.pool.add(replace(spec, attempt=known.attempts + 1), curve)
         elif known.state.finished:
-            self._note_finished(point, self._recorded(spec, known, curve))
+            self._note_finished(point, recorded(self._plan.objective, spec, known, curve))
         elif first and self._rule.waits(point.trial.number):
             if known.state is TrialState.RUNNING:  # its driver ended before it read that the trial had paused
                 self._record.state(spec.id, TrialState.PAUSED, known.reports[-1].time, reason=known.reason)
-            self._note_paused(point, self._recorded(spec, known, curve))
+            self._note_paused(point, recorded(self._plan.objective, spec, known, curve))
         else:
             self.pool.go_on(spec, curve)
 
@@ -341,7 +341,7 @@ class OpenPoints:
             self._rule.note_state(point.trial.number, state)
         point.open.discard(done.spec.id)
         point.finished[done.spec.id] = done
-        self.results.add_trials({state: 1}, done.epochs)
+        self.results.add_trials({state: 1}, done.spent)
         if state is TrialState.COMPLETE and point.waiting:
             replicate = self._plan.replicates.index((done.spec.id.seed, done.spec.id.fold))
             point.stopped = self._rule.after_replicate(point.trial, replicate, done.score)
@@ -372,7 +372,7 @@ class OpenPoints:
             violations=violations(objective, [self._measured(done) for done in ended]),
         )
         ended_by = {key: sec for done in ended for key, sec in done.result.ended_by.items()}
-        attrs = outcome_attrs(outcome, states, sum(done.epochs for done in ended), self.settled + 1, ended_by)
+        attrs = outcome_attrs(outcome, states, sum(done.spent for done in ended), self.settled + 1, ended_by)
         point.trial.set_user_attr(TOLD, attrs)
         self._note_failure(outcome.state, ended)
         self._study.tell(point.trial, outcome)
@@ -396,11 +396,3 @@ class OpenPoints:
 
     def _best(self, number: int, params: Mapping[str, Any], attrs: Mapping[str, Any]) -> BestPoint:
         return BestPoint(number, params, attrs["mean"], attrs["sd"], attrs["n"], self._plan.objective.metric)
-
-    def _recorded(self, spec: TrialSpec, known: TrialRecord, curve: Mapping[int, float]) -> Finished:
-        """Return a trial that earlier drivers brought to its end, or to a pause."""
-        score = math.nan if known.score is None else known.score
-        scores = (score, *further_scores(self._plan.objective, known, {}))
-        failed_at = Failures.of(known.facts).failed_at if known.state is TrialState.FAILED else ""
-        result = TrialResult(known.state, known.reason, facts=known.facts, failed_at=failed_at, ended_by=known.ended_by)
-        return Finished(spec, result, scores, curve, max((report.epoch for report in known.reports), default=0))

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from hpsearch.base.files import LAYERS, LOG
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.media import media_in
-from hpsearch.base.outcome import Failures, over_limit, trial_outcome
+from hpsearch.base.outcome import REPEATED, Failures, over_limit, trial_outcome
 from hpsearch.base.types import (
     Clock,
     Decision,
@@ -291,7 +291,8 @@ class Pool:
         if result.state is not TrialState.PAUSED:
             self._slots.pop(trial, None)
             self._watch.forget(trial)
-        return [Finished(live.spec, result, scores, live.curve, live.epoch)]
+        repeated = int(self._known(trial).facts.get(REPEATED, 0))
+        return [Finished(live.spec, result, scores, live.curve, live.epoch, repeated)]
 
     def _end_overdue(self) -> None:
         """Tell trials that have had their time to stop; kill those that are silent and those that do not obey."""

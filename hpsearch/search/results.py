@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.base.outcome import PointOutcome, rank_key, violation
-from hpsearch.base.types import BestPoint, Objective, TrialState
+from hpsearch.base.outcome import REPEATED, Failures, PointOutcome, rank_key, violation
+from hpsearch.base.types import BestPoint, Objective, TrialResult, TrialSpec, TrialState
+from hpsearch.search.live import Finished
 from hpsearch.tracking.events import TrialRecord
 
 
@@ -84,6 +85,30 @@ class Results:
         """
         unknown = [untrained if math.isfinite(untrained) else 0.0, *(0.0 for _ in self._objective.others)]
         return [other if worst is None else worst for worst, other in zip(self._worst, unknown, strict=True)]
+
+
+def recorded(objective: Objective, spec: TrialSpec, known: TrialRecord, curve: Mapping[int, float]) -> Finished:
+    """Return a trial that earlier drivers brought to its end, or to a pause.
+
+    Args:
+        objective: what is searched for.
+        spec: of the trial.
+        known: its record.
+        curve: the first objective by epoch.
+
+    Returns:
+        The trial as it left the pool.
+    """
+    score = math.nan if known.score is None else known.score
+    failed_at = Failures.of(known.facts).failed_at if known.state is TrialState.FAILED else ""
+    return Finished(
+        spec,
+        TrialResult(known.state, known.reason, facts=known.facts, failed_at=failed_at, ended_by=known.ended_by),
+        (score, *further_scores(objective, known, {})),
+        curve,
+        max((report.epoch for report in known.reports), default=0),
+        int(known.facts.get(REPEATED, 0)),
+    )
 
 
 def further_scores(

@@ -23,7 +23,7 @@ from typing import Any
 from hpsearch.base.commands import command, from_python, local_function, own_words, script_command
 from hpsearch.base.errors import StorageError
 from hpsearch.base.journal import Event, read_lines
-from hpsearch.base.outcome import Failures
+from hpsearch.base.outcome import REPEATED, Failures
 from hpsearch.base.types import Report, TrialId, TrialSpec, TrialState
 
 STUDY = "study"
@@ -127,6 +127,8 @@ class TrialFold:
 
     def _start(self, event: Event) -> None:
         cut = event["epoch"]
+        if (again := max(self.reports, default=0) - (cut or 0)) > 0:
+            self.facts[REPEATED] = int(self.facts.get(REPEATED, 0)) + again
         self.reports = {} if cut is None else {e: r for e, r in self.reports.items() if e <= cut}
         self.attempts = max(self.attempts, event["attempt"])
         self.facts.update(event["facts"])

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.base.keys import ARGS
-from hpsearch.base.outcome import GIVEN_UP
+from hpsearch.base.outcome import GIVEN_UP, REPEATED
 from hpsearch.base.types import TrialState, TrialTable, epochs_of
 from hpsearch.reports.kit.space import floats
 
@@ -37,7 +37,7 @@ class Pruning:
     """Epochs trained, and those that would have been trained without a pruner.
 
     Attributes:
-        trained: epochs that all trials trained together.
+        trained: epochs that all trials trained together, those that were trained twice counted twice.
         saved: epochs that the pruned trials would have trained on.
         pruned: how many trials were pruned.
         trials: how many trials trained at all.
@@ -83,10 +83,11 @@ def pruning_of(table: TrialTable, metric: str = "") -> Pruning | None:
     merged = table.trials[["point", "seed", "fold"]].merge(last, how="left", on=["point", "seed", "fold"])
     epochs = floats(merged["last"].fillna(0)).astype(int)
     planned = np.where(pruned, np.maximum(_planned(table, int(epochs.max())), epochs), epochs)
+    again = int(np.nansum(floats(table.trials[REPEATED]))) if REPEATED in table.trials else 0
     stops, counts = np.unique(epochs[pruned], return_counts=True)
     return Pruning(
-        trained=int(epochs.sum()),
-        saved=int((planned - epochs).sum()),
+        trained=int(epochs.sum()) + again,
+        saved=max(int((planned - epochs).sum()) - again, 0),
         pruned=int(pruned.sum()),
         trials=int((epochs > 0).sum()),
         stops=tuple(zip(stops.tolist(), counts.tolist(), strict=True)),

@@ -152,6 +152,7 @@ def test_a_new_attempt_cuts_the_curve_back_to_its_checkpoint(tmp_path):
     pool.add(spec(0, tmp_path))
     (done,) = drain(pool)
     assert (done.score, done.epochs, done.spec.attempt) == (0.3, 3, 2)
+    assert (done.repeated, done.spent) == (2, 5), "it went on from epoch 0 after it had come to epoch 2"
     assert [r.metrics["valid/acc"] for r in record.trial(TrialId(0, 0)).reports] == [0.1, 0.2, 0.3]
     assert lines == ["trial s/0/0 failed: its worker died: killed by SIGKILL; trying again (1 of 2)"]
 

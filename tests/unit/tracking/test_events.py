@@ -164,3 +164,18 @@ def test_a_trial_without_code_of_ones_own_has_no_digest(tmp_path):
     fake.train(record, made)
     known = record.trial(made.id)
     assert known.code == "" and "code" not in known.facts
+
+
+def test_epochs_that_an_attempt_trains_once_more_are_counted():
+    def lines(attempt, epoch, *epochs):
+        start = {"event": "start", "time": 0.0, "attempt": attempt, "epoch": epoch, "facts": {}}
+        reports = [{"event": "report", "time": 0.0, "epoch": n, "step": n, "metrics": {}, "steps": []} for n in epochs]
+        return [start, *reports]
+
+    def repeated(*events):
+        return fold_trial(events).facts.get("repeated_epochs")
+
+    first = lines(1, None, 0, 1, 2, 3)
+    assert repeated(*first, *lines(2, 3, 4)) is None, "it waited, and lost nothing"
+    assert repeated(*first, *lines(2, 1, 2)) == 2
+    assert repeated(*first, *lines(2, 1, 2), *lines(3, None, 1)) == 4

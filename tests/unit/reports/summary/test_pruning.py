@@ -34,6 +34,12 @@ def test_the_saved_epochs_are_those_pruned_trials_did_not_train():
     assert sum(found.without) == found.trained + found.saved
 
 
+def test_epochs_that_were_trained_twice_count_twice():
+    table = study([10, 3, 3], ["COMPLETE", "PRUNED", "PRUNED"])
+    found, again = pruning_of(table), replace(table, trials=table.trials.assign(repeated_epochs=[4, math.nan, 1]))
+    assert (pruning_of(again).trained, pruning_of(again).saved) == (found.trained + 5, found.saved - 5)
+
+
 def test_without_a_pruned_trial_there_is_nothing_to_say():
     assert pruning_of(study([10, 10], ["COMPLETE", "INFEASIBLE"])) is None
     assert pruning_of(synthetic.empty()) is None
