@@ -14,8 +14,12 @@ LAST = 3
 """So many go on to the end of their training once no new points are asked."""
 THINNING = 1.2
 """Between the places of one stage and of the next."""
-FREE = 5
+FREE = 10
 """So many times the epochs of a trial are not hedged while new points are asked."""
+HEDGED, HEDGED_LAST = 0.5, 0.25
+"""Shares of the epochs that are hedged at least: while new points are asked, and once none are."""
+BRACKETS = 2
+"""At so many of the last stages a bracket begins; one more is the end of the training."""
 
 
 class AutoPruner(Promoter):
@@ -28,15 +32,19 @@ class AutoPruner(Promoter):
     all before it goes on at once. Once there are no new points all go on to the end that are among the best three at
     their epoch.
 
-    First epochs may mislead, so the search is hedged as Hyperband is by its brackets (Li et al. 2017): a share of all
-    epochs, a quarter at least, is for points that train to their end although others rank before them, always the one
-    asked last.
-    The share moves up to 95 % with what ranks were worth so far: how those end that were chosen by them, and how these
-    do (`hedge`). While new points are asked, the first epochs, as many as five trials have, are not hedged.
+    First epochs may mislead, so the search is hedged as Hyperband is by its brackets (Li et al. 2017): the point asked
+    last trains, although others rank before it, to a quarter of its epochs, to half of them or to its end, whichever of
+    the three brackets has had the fewest epochs. From where its bracket begins it goes on by its rank among all that
+    came so far, as any other; only that as many as half of the points of the bracket may go on there. While new points
+    are asked, the brackets together get half of all epochs at least, but for the first ones, as many as ten trials
+    have, which are not hedged. The share moves up to 95 % with what ranks were worth so far: how those end that were
+    chosen by them, and how these do (`hedge`). Once there are no new points it is a quarter at least of all epochs, for
+    points that train to their end.
 
     Points are compared at the same epoch, with those that train as long. Equal curves up to there are one trained
     prefix: one goes on, and the others (a hyperparameter that acts later, or has no effect) wait until there are no new
-    points; then they go on as well, because nothing is known against them.
+    points; then they go on as well, because nothing is known against them. A hedged point that repeats another up to
+    half of its epochs goes by its rank from there.
 
     Of several objectives the order is that of non-dominated fronts (Deb et al. 2002), so that a whole front goes on.
 
@@ -66,11 +74,14 @@ class AutoPruner(Promoter):
         earlier = max((epoch for epoch in candidate.scores if epoch < candidate.epoch), default=0)
         if stage < 0 or stage == self._stage(candidate, earlier) or self._explores(candidate, candidates):
             return Decision.CONTINUE
-        if candidate.hedged or len(candidates) < self.start:
-            return Decision.CONTINUE if candidate.hedged else Decision.PAUSE
+        if candidate.goes_on_unranked and not self._repeats_half(candidate, candidates):
+            return Decision.CONTINUE
+        candidate.hedged = min(candidate.hedged, candidate.epoch)
+        if len(candidates) < self.start:
+            return Decision.PAUSE
         if _rank(candidate, candidates) >= self._places(candidate, candidates):
-            candidate.hedged = self._is_due(candidate, candidates, FREE)
-            return Decision.CONTINUE if candidate.hedged else Decision.PAUSE
+            candidate.hedged = candidate.hedged or self._bracket(candidate, candidates)
+            return Decision.CONTINUE if candidate.goes_on_unranked else Decision.PAUSE
         waiting = {**candidates, point: replace(candidate, state=TrialState.PAUSED)}
         return Decision.CONTINUE if self._best(waiting, asking=True) == point else Decision.PAUSE
 
@@ -79,24 +90,42 @@ class AutoPruner(Promoter):
         paused = [each for each in candidates.values() if each.state is TrialState.PAUSED]
         if not paused or (asking and len(candidates) < self.start):
             return None
-        hedged = next((each.point for each in paused if each.hedged), None)
+        hedged = next((each.point for each in paused if each.goes_on_unranked), None)
         best = self._best(candidates, asking) if hedged is None else hedged
         if best is not None or asking:
             return best
         latest = next((each for each in reversed(paused) if self._stage(each) == 0), None)
-        if latest is None or not self._is_due(latest, candidates, 0):
+        end = None if latest is None else end_of(latest, candidates)
+        if latest is None or end is None or not _is_due(end - latest.epoch, candidates, HEDGED_LAST):
             return None
-        latest.hedged = True
+        latest.hedged = end
         return latest.point
 
-    def _is_due(self, candidate: Candidate, candidates: Candidates, free: int) -> bool:
-        """Return whether a point at the first stage may train to its end whatever its rank."""
+    def _bracket(self, candidate: Candidate, candidates: Candidates) -> int:
+        """Return the epoch to which a point at the first stage trains whatever its rank; 0: it does not."""
         end = end_of(candidate, candidates)
         if end is None or self._stage(candidate) > 0:
+            return 0
+        spent = dict.fromkeys([*(start for start in self._starts(candidate) if start < end), end], 0)
+        for each in candidates.values():
+            if each.hedged in spent and each.epochs == candidate.epochs:
+                spent[each.hedged] += each.last
+        start = min(spent, key=spent.__getitem__)
+        return start if _is_due(start - candidate.epoch, candidates, HEDGED, FREE * end) else 0
+
+    def _starts(self, candidate: Candidate) -> list[int]:
+        """Return the stages at which brackets begin."""
+        epochs = candidate.epochs if self.epochs is None else self.epochs
+        return _stages(epochs)[1:][-BRACKETS:] if epochs else []
+
+    def _repeats_half(self, candidate: Candidate, candidates: Candidates) -> bool:
+        """Return whether a point at half of its epochs has repeated the curve of one that went on."""
+        half = self._starts(candidate)[-1:]
+        if not half or self._stage(candidate) != self._stage(candidate, half[0]):
             return False
-        spent = sum(each.last for each in candidates.values()) - free * end
-        hedged = sum(each.last for each in candidates.values() if each.hedged)
-        return hedged + end - candidate.epoch <= hedged_share(worth_of_ranks(candidates)) * spent
+        came = _came(candidate.epoch, candidates)
+        del came[candidate.point]
+        return not _parted([candidate], came)[0]
 
     def _best(self, candidates: Candidates, asking: bool) -> int | None:
         """Return the best of those that wait at the latest stage at which one is good enough."""
@@ -105,8 +134,7 @@ class AutoPruner(Promoter):
             if each.state is TrialState.PAUSED:
                 waiting.setdefault((self._stage(each), each.epoch, each.epochs or 0), []).append(each)
         for (_, epoch, _), together in sorted(waiting.items(), reverse=True):
-            complete = TrialState.COMPLETE
-            came = {n: each for n, each in candidates.items() if each.last >= epoch or each.state is complete}
+            came = _came(epoch, candidates)
             new, repeated = _parted(together, came)
             places = self._places(together[0], candidates) if asking else LAST
             for group in (new,) if asking else (new, repeated):
@@ -117,8 +145,11 @@ class AutoPruner(Promoter):
 
     def _places(self, candidate: Candidate, candidates: Candidates) -> float:
         """Return how many go on from where a point stands while new ones are asked."""
-        asked = sum(each.epochs == candidate.epochs for each in candidates.values())
-        return max(1.0, float((asked / self.share) ** 0.5 / THINNING ** self._stage(candidate)))
+        asked = [each for each in candidates.values() if each.epochs == candidate.epochs]
+        stage = self._stage(candidate)
+        start = next((each for each in self._starts(candidate) if self._stage(candidate, each) == stage), None)
+        began = sum(each.hedged == start and each.last >= start for each in asked) if start else 0
+        return max(1.0, float((len(asked) / self.share) ** 0.5 / THINNING**stage), began / 2)
 
     def _explores(self, candidate: Candidate, candidates: Candidates) -> bool:
         """Return whether a point is to show how many epochs there are."""
@@ -130,6 +161,19 @@ class AutoPruner(Promoter):
         epoch = candidate.epoch if epoch is None else epoch
         epochs = candidate.epochs if self.epochs is None else self.epochs
         return (epoch.bit_length() if epochs is None else bisect_right(_stages(epochs), epoch)) - 1
+
+
+def _came(epoch: int, candidates: Candidates) -> dict[int, Candidate]:
+    """Return the points that came to an epoch, or to their end before."""
+    complete = TrialState.COMPLETE
+    return {n: each for n, each in candidates.items() if each.last >= epoch or each.state is complete}
+
+
+def _is_due(epochs: int, candidates: Candidates, least: float, free: int = 0) -> bool:
+    """Return whether so many epochs more whatever a rank are within the share of those beyond the free ones."""
+    spent = sum(each.last for each in candidates.values()) - free
+    hedged = sum(each.last for each in candidates.values() if each.hedged)
+    return hedged + epochs <= hedged_share(worth_of_ranks(candidates), least) * spent
 
 
 def _rank(candidate: Candidate, candidates: Candidates) -> int:

@@ -23,7 +23,7 @@ class Candidate:
         scores: by epoch, from epoch 1.
         state: RUNNING, PAUSED or final; a final point that came to its end by itself is COMPLETE.
         epochs: how long it trains, as its configuration says; None: unknown.
-        hedged: whether it goes on to its end whatever its rank.
+        hedged: the epoch to which it trains whatever its rank; 0: it goes by its rank alone.
         waits_at: the epoch at which it was told to wait, 0 once it was chosen to go on; None: it never was told.
         epoch: at which it stands: where it was told to wait, however much farther it came before it obeyed, else its
             last; 0 before the first report.
@@ -34,7 +34,7 @@ class Candidate:
     scores: dict[int, Any] = field(default_factory=dict)
     state: TrialState = TrialState.RUNNING
     epochs: int | None = None
-    hedged: bool = False
+    hedged: int = 0
     waits_at: int | None = None
     epoch: int = field(init=False)
     last: int = field(init=False)
@@ -57,6 +57,11 @@ class Candidate:
         """Note that it was chosen to go on, or came to its end."""
         self.waits_at = None if self.waits_at is None else 0
         self.epoch = self.last
+
+    @property
+    def goes_on_unranked(self) -> bool:
+        """Whether it has yet to come to the epoch to which it trains whatever its rank."""
+        return self.epoch < self.hedged
 
     @property
     def waits(self) -> bool:

@@ -8,27 +8,28 @@ from hpsearch.base.fronts import front_numbers
 from hpsearch.base.types import TrialState
 from hpsearch.search.candidates import Candidate, Candidates, Score
 
-LEAST, MOST = 0.25, 0.95
-"""Shares of the epochs that are hedged, at least and at most."""
-SURE, DOUBTFUL = 0.9, 0.6
+MOST = 0.95
+"""Share of the epochs that is hedged at most."""
+SURE, DOUBTFUL = 1.0, 0.75
 """Where early ranks are worth so much the least is hedged, where they are worth so little the most."""
 TOGETHER = 3
 """So many ends of a kind are compared at a time."""
 
 
-def hedged_share(worth: float | None) -> float:
-    """Return the share of the epochs for points that are trained to their end whatever their early rank.
+def hedged_share(worth: float | None, least: float) -> float:
+    """Return the share of the epochs for points that are trained whatever their early rank.
 
     Args:
         worth: of early ranks, see `worth_of_ranks`.
+        least: at least so much.
 
     Returns:
-        A quarter where they are worth .9 or more or nothing is known, 95 % where they are worth .6 or less, and in
+        The least where they were always right or nothing is known, 95 % where they are worth .75 or less, and in
         proportion between.
     """
     if worth is None:
-        return LEAST
-    return LEAST + (MOST - LEAST) * min(1.0, max(0.0, (SURE - worth) / (SURE - DOUBTFUL)))
+        return least
+    return least + (MOST - least) * min(1.0, max(0.0, (SURE - worth) / (SURE - DOUBTFUL)))
 
 
 def worth_of_ranks(candidates: Candidates) -> float | None:
@@ -43,14 +44,14 @@ def worth_of_ranks(candidates: Candidates) -> float | None:
     """
     ended = [each for each in candidates.values() if each.state is TrialState.COMPLETE or _is_lost(each)]
     values = _ordered([each.scores[each.epoch] for each in ended if not _is_lost(each)])
-    ends = [(each.hedged, -math.inf if _is_lost(each) else next(values)) for each in ended]
+    ends = [(each.hedged > 0, -math.inf if _is_lost(each) else next(values)) for each in ended]
     chosen, hedged = ([end for kind, end in ends if kind is wanted] for wanted in (False, True))
     together = min(TOGETHER, len(chosen), len(hedged))
     return best_of_beats(chosen, hedged, together) if together else None
 
 
 def _is_lost(candidate: Candidate) -> bool:
-    return candidate.hedged and candidate.state is TrialState.INFEASIBLE
+    return candidate.hedged > 0 and candidate.state is TrialState.INFEASIBLE
 
 
 def _ordered(ends: Sequence[Score]) -> Iterator[float]:

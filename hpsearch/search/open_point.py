@@ -12,7 +12,7 @@ from hpsearch.search.candidates import Candidate
 from hpsearch.search.live import Finished
 
 HEDGED = "hedged"
-"""User attribute of a point that trains to its end whatever its rank."""
+"""User attribute of a point: the epoch to which it trains whatever its rank."""
 WAITS_AT = "waits_at"
 """User attribute of a point that was told to wait: the epoch, 0 once it was chosen to go on."""
 
@@ -30,8 +30,8 @@ class Point:
         paused: its first trial, while the pruner has paused it.
         judged: up to this epoch its first trial was judged good enough to go on.
         stopped: whether a pruner stopped it between its replicates.
-        hedged: whether it is stored that it goes on whatever its rank.
-        waits_at: as it is stored, see `Candidate`.
+        hedged: as it is stored, see `Candidate`.
+        waits_at: the same.
     """
 
     trial: optuna.Trial
@@ -42,12 +42,12 @@ class Point:
     paused: Finished | None = None
     judged: int = 0
     stopped: bool = False
-    hedged: bool = field(init=False)
+    hedged: int = field(init=False)
     waits_at: int | None = field(init=False)
 
     def __post_init__(self) -> None:
         stored = self.trial.user_attrs
-        self.hedged, self.waits_at = HEDGED in stored, stored.get(WAITS_AT)
+        self.hedged, self.waits_at = stored.get(HEDGED, 0), stored.get(WAITS_AT)
 
     def untrained(self, objective: Objective) -> float:
         """Return what the untrained model scored; where smaller is better also its first training loss will do."""
@@ -60,9 +60,9 @@ class Point:
         """Store what the pruner has decided, for a driver that resumes the study."""
         if candidate is None:
             return
-        if candidate.hedged and not self.hedged:
-            self.hedged = True
-            self.trial.set_user_attr(HEDGED, True)
+        if candidate.hedged != self.hedged:
+            self.hedged = candidate.hedged
+            self.trial.set_user_attr(HEDGED, candidate.hedged)
         if candidate.waits_at != self.waits_at:
             self.waits_at = candidate.waits_at
             self.trial.set_user_attr(WAITS_AT, candidate.waits_at)

@@ -243,7 +243,7 @@ class OpenPoints:
             if known is not None:
                 scores, epochs = curve_of(self._plan.objective, known), epochs_of(known.config)
                 stored = frozen.user_attrs
-                self._rule.opened(frozen.number, scores, epochs, HEDGED in stored, stored.get(WAITS_AT))
+                self._rule.opened(frozen.number, scores, epochs, stored.get(HEDGED, 0), stored.get(WAITS_AT))
             self._rule.note_state(frozen.number, state)
         if state is TrialState.COMPLETE:
             self.pool.wanted.seen.update(each.metric for each in self._plan.objective.each)

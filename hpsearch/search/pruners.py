@@ -130,7 +130,7 @@ class PruneRule:
         point: int,
         curve: Mapping[int, Sequence[float]] | None = None,
         epochs: int | None = None,
-        hedged: bool = False,
+        hedged: int = 0,
         waits_at: int | None = None,
     ) -> None:
         """Note a point.
@@ -139,8 +139,8 @@ class PruneRule:
             point: its number.
             curve: what is on record of its first replicate, one number per objective.
             epochs: how long it trains, as its configuration says.
-            hedged: whether it was let go on whatever its rank.
-            waits_at: see `Candidate`; forgotten where the curve has lost that epoch.
+            hedged: see `Candidate`.
+            waits_at: the same; forgotten where the curve has lost that epoch.
         """
         if self.by_epoch:
             scores = {epoch: self._signed(value) for epoch, value in (curve or {}).items() if epoch > 0}

@@ -23,18 +23,13 @@ def test_the_best_of_k_by_all_subsets(some, others, k):
 
 
 def test_the_share_falls_with_the_worth_of_ranks():
-    assert [hedged_share(worth) for worth in (None, 1.0, 0.9, 0.75, 0.6, 0.0)] == pytest.approx([
-        0.25,
-        0.25,
-        0.25,
-        0.6,
-        0.95,
-        0.95,
-    ])
+    worths = (None, 1.0, 0.875, 0.75, 0.5, 0.0)
+    assert [hedged_share(worth, 0.25) for worth in worths] == pytest.approx([0.25, 0.25, 0.6, 0.95, 0.95, 0.95])
+    assert [hedged_share(worth, 0.75) for worth in worths] == pytest.approx([0.75, 0.75, 0.85, 0.95, 0.95, 0.95])
 
 
 def candidate(point, end, state, hedged):
-    return Candidate(point, {1: 0.0, 10: end}, state, hedged=hedged)
+    return Candidate(point, {1: 0.0, 10: end}, state, hedged=hedged * 10)
 
 
 def test_worth_compares_ends_by_why_points_went_on():

@@ -428,7 +428,8 @@ def test_points_that_wait_at_the_end_go_on_when_their_limit_is_raised(tmp_path, 
 
 
 @pytest.mark.parametrize("moment", range(60, 130, 10))
-def test_who_goes_on_whatever_its_rank_does_so_after_a_kill(tmp_path, moment):
+def test_who_goes_on_whatever_its_rank_does_so_after_a_kill(tmp_path, moment, monkeypatch):
+    monkeypatch.setattr("hpsearch.search.auto_pruner.FREE", 0)
     space, random_at = {"lr": "interval(0.0, 1.0)"}, lambda n: optuna.samplers.RandomSampler(seed=n)
 
     def kill(poll):
@@ -436,14 +437,16 @@ def test_who_goes_on_whatever_its_rank_does_so_after_a_kill(tmp_path, moment):
             raise Killed
 
     def setup():
-        return Setup(tmp_path, space, random_at, AutoPruner(3, start=4), seeds=(0,), points=40)
+        config = {"trainer": {"epochs": 8}}
+        return Setup(tmp_path, space, random_at, AutoPruner(start=4), seeds=(0,), points=40, config=config)
 
-    script = resumes(rising)
+    script = resumes(lambda spec: [spec.params["lr"] * epoch for epoch in range(1, 9)])
     with contextlib.suppress(Killed):
         setup().run(script, slots=1, on_poll=kill)
-    hedged = {t.number for t in setup().study().trials if "hedged" in t.user_attrs}
+    hedged = {t.number: t.user_attrs["hedged"] for t in setup().study().trials if "hedged" in t.user_attrs}
     assert hedged
     outcome = setup().run(script, slots=1)
-    states = {record.id.point: record.state for record in setup().records()}
-    assert {states[point] for point in hedged} == {TrialState.COMPLETE}
+    came = {record.id.point: max(record.curve("valid/acc")) for record in setup().records()}
+    assert {2, 4} <= set(hedged.values())
+    assert all(came[point] >= epoch for point, epoch in hedged.items())
     assert sum(outcome.counts.values()) == 40
