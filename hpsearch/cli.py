@@ -64,6 +64,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("-m", "--multirun", action="store_true")
     parser.add_argument("--cfg", choices=("job", "space"))
     parser.add_argument("--config-dir", action="append", default=[])
+    parser.add_argument("--path", action="append", default=[])
     parser.add_argument("--port", type=int)
     parser.add_argument("--check", action="store_true")
     parsed = parser.parse_intermixed_args(list(arguments))
@@ -79,6 +80,7 @@ def _command(arguments: Sequence[str]) -> str:
 
 def _dispatch(parsed: argparse.Namespace) -> int:
     _check(parsed)
+    sys.path[:0] = [str(Path(folder).resolve()) for folder in parsed.path]
     if parsed.version:
         print(f"hpsearch {_version()}")
     elif parsed.help:
@@ -103,6 +105,9 @@ def _check(parsed: argparse.Namespace) -> None:
     for option, command in (("port", "ui"), ("check", "replay")):
         if getattr(parsed, option) not in (None, False) and parsed.command != command:
             raise ConfigError(f"--{option} belongs to `{PROGRAM} {command}`")
+    for folder in parsed.path:
+        if not Path(folder).is_dir():
+            raise ConfigError(f"--path {folder}: no such folder")
     if parsed.multirun:
         raise ConfigError(
             "-m/--multirun is not needed: +study=NAME runs a search (see --help for the studies), and its space is "

@@ -15,16 +15,20 @@ SCRIPT = "script"
 """Key of the configuration of a trial that was a script by itself: its path and its arguments."""
 
 
+FOLDERS = ("--config-dir", "--path")
+"""Options of the command line that name a folder of the user's."""
+
+
 def command(*words: str) -> str:
     """Return words as a command line of ours."""
     return shlex.join(["python", "-m", "hpsearch", *words])
 
 
 def own_words(words: Iterable[str]) -> tuple[str, ...]:
-    """Return the words of a command line that name a user's config folders and packages."""
+    """Return the words of a command line that name a user's config folders and packages, and where these are found."""
     kept, before = [], ""
     for word in words:
-        if before == "--config-dir" or word.startswith("--config-dir") or word.lstrip("+").startswith("plugins="):
+        if before in FOLDERS or word.startswith(FOLDERS) or word.lstrip("+").startswith("plugins="):
             kept.append(word)
         before = word
     return tuple(kept)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hpsearch.base.keys import SINGLE
 from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, list_of, put, stable_hash
 from hpsearch.config import limits
 from hpsearch.config.composer import Composed, Composer, trial_part
-from hpsearch.config.groups import checked_folders, describe_groups, option_file, read_plugins, shown
+from hpsearch.config.groups import checked_folders, describe_groups, import_folders, option_file, read_plugins, shown
 from hpsearch.config.messages import Choice, all_keys, did_you_mean, no_such_option, source_file
 from hpsearch.config.own import room_for
 from hpsearch.config.table import searched
@@ -99,10 +100,12 @@ class Composition:
     config_dirs: tuple[Path, ...]
     _origin: _Origin = field(repr=False, compare=False)
 
-    @property
+    @cached_property
     def folder_words(self) -> tuple[str, ...]:
-        """The words of a command line that name the user's config folders."""
-        return tuple(word for folder in self.config_dirs for word in ("--config-dir", str(folder)))
+        """The words of a command line that name the user's config folders, and those that hold the packages."""
+        folders = [("--config-dir", folder) for folder in self.config_dirs]
+        folders += [("--path", folder) for folder in import_folders(self.config["plugins"])]
+        return tuple(word for option, folder in folders for word in (option, str(folder)))
 
     @property
     def command(self) -> str:

@@ -1,9 +1,13 @@
 """Where config groups and their options are: ours and the user's folders, read without Hydra."""
 
+import os
+import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.config.functions import is_own
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 CONF = next((p for p in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if p.is_dir()), _PACKAGE / "conf")
@@ -90,3 +94,20 @@ def read_plugins(config_dirs: Sequence[Path]) -> tuple[str, ...]:
             raise ConfigError(f"{file}: must be one line like `plugins: [my_package]`")
         names.extend(listed)
     return tuple(dict.fromkeys(names))
+
+
+def import_folders(plugins: Sequence[str]) -> list[Path]:
+    """Return the folders that hold a user's packages and that a shell in the working folder does not look in.
+
+    Such are the folder of a script, and what a script added to the import path.
+    """
+    looked_in = {Path.cwd(), *(Path(folder).resolve() for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep))}
+    found: dict[Path, None] = {}
+    for name in {plugin.partition(".")[0]: None for plugin in plugins}:
+        module = sys.modules.get(name)
+        spec = module.__spec__ if module else find_spec(name)
+        places = list(spec.submodule_search_locations or ()) if spec else []
+        places += [spec.origin] if spec and spec.has_location and spec.origin else []
+        if places and is_own(Path(places[0])):
+            found[Path(places[0]).resolve().parent] = None
+    return [folder for folder in found if folder not in looked_in]

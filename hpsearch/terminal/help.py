@@ -39,6 +39,7 @@ _START = (
 
 _OPTIONS = (
     ("--config-dir DIR", "add a folder with options of your own (may be repeated)"),
+    ("--path DIR", "look for packages of your own in a folder, besides the working folder (may be repeated)"),
     ("--cfg job|space", "print the composed configuration, or the search space, and train nothing"),
     ("--version", "print the version"),
     ("-h, --help", "this page; after a command: its arguments"),

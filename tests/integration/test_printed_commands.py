@@ -12,6 +12,7 @@ import pytest
 from hpsearch import load_trials, replay, run_search, run_study, run_trial
 from hpsearch.base.commands import command, own_words
 from hpsearch.base.errors import ConfigError
+from hpsearch.cli import run
 from hpsearch.tracking.events import check_command, read_study, replay_command
 from tests.support import fake_study as fake
 
@@ -43,6 +44,7 @@ def in_a_shell(line, code=0):
 
 def test_words_that_name_what_is_ones_own_are_kept_in_order():
     words = ["--config-dir", "/a b", "--config-dir=c", "model=mine", "plugins=[mine]", "seed=1"]
+    assert own_words(["--path", "/a", "x=1"]) == ("--path", "/a")
     assert own_words(words) == ("--config-dir", "/a b", "--config-dir=c", "plugins=[mine]")
     assert command("replay", "s/0/0", *own_words(words)) == (
         "python -m hpsearch replay s/0/0 --config-dir '/a b' --config-dir=c 'plugins=[mine]'"
@@ -97,6 +99,32 @@ def test_a_function_of_a_package_is_checked_from_a_shell_and_from_python(project
     assert "the same curve" in in_a_shell(outcome.check_command)
     assert replay("train/1/0", train).same
     assert "2 complete" in in_a_shell(read_study(outcome.folder)["command"])
+
+
+SCRIPT = """
+from hpsearch import run_search
+from my_losses import train
+
+if __name__ == "__main__":
+    done = run_search(train, space={"x": [1, 2]}, sampler="grid", tracker="none", overrides=["launcher.workers=1"])
+    print(done.check_command)
+"""
+
+
+def test_a_package_beside_a_script_is_found_by_the_printed_command(project):
+    (project / "scripts").mkdir()
+    (project / "scripts" / "my_losses.py").write_text("def train(x):\n    yield {'valid/acc': 1 / x}\n")
+    (project / "scripts" / "tune.py").write_text(SCRIPT)
+    lines = in_a_shell(f"{sys.executable} scripts/tune.py").splitlines()
+    (printed,) = [line for line in lines if line.startswith("python -m hpsearch")]
+    assert f"--path '{project / 'scripts'}'" in printed
+    assert "the same curve" in in_a_shell(printed)
+    assert "2 complete" in in_a_shell(read_study(project / "studies" / "train")["command"])
+
+
+def test_a_folder_to_look_in_that_is_none_is_refused(project, capsys):
+    assert run(["list", "--path", "nowhere"]) == 2
+    assert "--path nowhere: no such folder" in capsys.readouterr().err
 
 
 def test_a_function_of_a_script_says_how_to_go_on_from_python(project):
