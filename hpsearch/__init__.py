@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hpsearch.study.api import run_search as run_search
     from hpsearch.study.api import run_study as run_study
     from hpsearch.study.curvature import curvature as curvature
+    from hpsearch.study.outside import open_search as open_search
     from hpsearch.study.reporting import Decision as Decision
     from hpsearch.study.reporting import Stop as Stop
     from hpsearch.study.reporting import checkpoint as checkpoint
@@ -30,6 +31,7 @@ _HOMES = {
     "run_study": "hpsearch.study.api",
     "run_search": "hpsearch.study.api",
     "run_trial": "hpsearch.study.single",
+    "open_search": "hpsearch.study.outside",
     "replay": "hpsearch.study.api",
     "curvature": "hpsearch.study.curvature",
     "compare": "hpsearch.study.api",
@@ -58,6 +60,7 @@ __all__ = [
     "load_curves",
     "load_trials",
     "log",
+    "open_search",
     "params",
     "replay",
     "report",

@@ -1,6 +1,7 @@
 """The words of the command line: what they ask for is done elsewhere, and shown by `terminal`."""
 
 import argparse
+import json
 import os
 import re
 import shlex
@@ -67,6 +68,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--path", action="append", default=[])
     parser.add_argument("--port", type=int)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--epoch", type=int)
+    parser.add_argument("--failed", nargs="?", const="")
     parsed = parser.parse_intermixed_args(list(arguments))
     parsed.command = parsed.words.pop(0) if parsed.words and re.fullmatch(r"[A-Za-z][\w-]*", parsed.words[0]) else None
     parsed.line = _command(arguments)
@@ -102,7 +105,7 @@ def _check(parsed: argparse.Namespace) -> None:
         raise ConfigError(
             f"no command '{parsed.command}'{hint} (commands: {', '.join(COMMANDS)}; an override is written KEY=VALUE)"
         )
-    for option, command in (("port", "ui"), ("check", "replay")):
+    for option, command in (("port", "ui"), ("check", "replay"), ("epoch", "tell"), ("failed", "tell")):
         if getattr(parsed, option) not in (None, False) and parsed.command != command:
             raise ConfigError(f"--{option} belongs to `{PROGRAM} {command}`")
     for folder in parsed.path:
@@ -229,6 +232,29 @@ def _skip(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _ask(parsed: argparse.Namespace) -> int:
+    from hpsearch.progress.display import LineProgress
+    from hpsearch.study.turns import ask_trial
+
+    name = _one_name(parsed, "NAME")
+    asked, why = ask_trial(name, parsed.words, parsed.config_dir, LineProgress(sys.stderr, time.monotonic))
+    if asked is None:
+        print(f"hpsearch: nothing to train: {why}", file=sys.stderr)
+        return 1
+    print(json.dumps(asked))
+    return 0
+
+
+def _tell(parsed: argparse.Namespace) -> int:
+    from hpsearch.progress.display import LineProgress
+    from hpsearch.study.turns import tell_trial, told_by
+
+    name = _one_name(parsed, "NAME")
+    told = told_by(parsed.words, parsed.epoch, parsed.failed, lambda: "" if sys.stdin.isatty() else sys.stdin.read())
+    print(json.dumps(tell_trial(name, told, LineProgress(sys.stderr, time.monotonic))))
+    return 0
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "report": _report,
     "list": _list,
@@ -239,6 +265,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "sync": _sync,
     "try": _try,
     "skip": _skip,
+    "ask": _ask,
+    "tell": _tell,
 }
 
 

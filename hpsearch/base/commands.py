@@ -8,8 +8,12 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hpsearch.base.words import assignments
+
 LOCAL_MODULE = "hpsearch_given"
 """Module of the functions that no other process can import."""
+OUTSIDE = "hpsearch.trial.outside.train"
+"""What a configuration names as the training of a trial that is handed out and trained outside."""
 
 SCRIPT = "script"
 """Key of the configuration of a trial that was a script by itself: its path and its arguments."""
@@ -43,6 +47,16 @@ def local_function(config: Mapping[str, Any]) -> str | None:
 def script_command(config: Mapping[str, Any]) -> str | None:
     """Return the command that runs the script again that a trial was; None for any other."""
     return f"python {config[SCRIPT]}" if SCRIPT in config else None
+
+
+def is_outside(config: Mapping[str, Any]) -> bool:
+    """Return whether a configuration's trials are handed out and trained outside."""
+    return str(config.get("trainer", {}).get("_target_")) == OUTSIDE
+
+
+def from_outside(params: Mapping[str, Any]) -> str:
+    """Return what stands in a command's place for a trial that was trained outside, by its hyperparameters."""
+    return f"# trained outside, with {assignments(params)}"
 
 
 def from_python(call: str) -> str:

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, NoReturn, get_origin, get_type_hints
 
 from hpsearch.base import platform
-from hpsearch.base.commands import LOCAL_MODULE
+from hpsearch.base.commands import LOCAL_MODULE, OUTSIDE
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.keys import ARGS
 from hpsearch.base.limits import check_values
@@ -229,7 +229,8 @@ def _permitted(shown: str, path: str, kinds: Sequence[str], packages: Sequence[s
         ours = _within(module, ("hpsearch", *plugins)) and inspect.isfunction(target) and "." not in name
         returned = returned_by(target) if ours else None
         fits = isinstance(returned, type) and any(_fits(returned, kind) for kind in kinds)
-        fits = fits or (kinds == (KINDS["trainer"],) and _within(module, plugins) and callable(target))
+        theirs = path == OUTSIDE or _within(module, plugins)
+        fits = fits or (kinds == (KINDS["trainer"],) and theirs and callable(target))
     if not fits:
         wanted = kinds[0] if len(kinds) == 1 else "something a configuration may build"
         raise ConfigError(f"{shown}: is not {wanted}, nor a function of yours that is annotated to return it")

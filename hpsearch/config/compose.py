@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from hpsearch.base.commands import command, from_python, local_function, own_words
+from hpsearch.base.commands import command, from_python, is_outside, local_function, own_words
 from hpsearch.base.conditions import Condition, space_word, split_name
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text, without_restart
@@ -112,7 +112,8 @@ class Composition:
         """The command line that goes on with this, without the word that starts over; or the call of Python."""
         if (function := local_function(self.config)) is not None:
             return from_python(f"hpsearch.run_search({function}, ...), the same call again")
-        return command(*self.folder_words, *without_restart(self.words))
+        asks = ("ask", self.study_name) if is_outside(self.config) else ()
+        return command(*asks, *self.folder_words, *without_restart(self.words))
 
     def about(self, *words: str) -> str:
         """Return the command line of a subcommand, with what it needs to find the user's own things and their store."""

@@ -54,12 +54,20 @@ class Launcher(Protocol):
     driver finds them running.
     """
 
-    slots: int
     lockstep: bool
     retries: int
     grace_sec: float
     detached: bool
-    kept: Collection[TrialId]
+
+    @property
+    def slots(self) -> int:
+        """How many batches may run at once."""
+        ...
+
+    @property
+    def kept(self) -> Collection[TrialId]:
+        """The running trials that go on when the driver ends."""
+        ...
 
     def start(self, execute: Execute) -> None:
         """Start the workers; returns at once, they may still be importing."""

@@ -33,7 +33,6 @@ class OutsideLauncher:
         by: who asks, `SHELL` or `SESSION`: what a shell was handed stays out when this process ends.
         retries: how often a trial that was lost is handed out again.
         silent_sec: a trial is lost of which nothing was heard for so long; None: never.
-        out: the trials that were handed out before and are still out, and when each was heard of last.
         clock: seconds since the Unix epoch.
     """
 
@@ -46,17 +45,25 @@ class OutsideLauncher:
         by: str = SESSION,
         retries: int = 2,
         silent_sec: float | None = None,
-        out: Mapping[TrialId, float] | None = None,
         clock: Clock = time.time,
     ) -> None:
         self.retries = retries
         self._by, self._silent_sec, self._clock = by, silent_sec, clock
-        self._out = {trial: _Out(heard) for trial, heard in (out or {}).items()}
-        self._kept = set(self._out)
+        self._out: dict[TrialId, _Out] = {}
+        self._kept: set[TrialId] = set()
         self._wanted = 0
         self._epoch: int | None = None
         self._handed: list[TrialSpec] = []
         self._events: list[LauncherEvent] = []
+
+    def keep(self, out: Mapping[TrialId, float]) -> None:
+        """Take over trials that were handed out before and are still out.
+
+        Args:
+            out: when each was heard of last.
+        """
+        self._out |= {trial: _Out(heard) for trial, heard in out.items()}
+        self._kept |= out.keys()
 
     @property
     def slots(self) -> int:

@@ -1,14 +1,22 @@
 """A search whose trials are asked for one by one, trained outside, and told."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from hpsearch.base.errors import ConfigError, StorageError, check_int
 from hpsearch.base.outcome import incomplete, missing_metric, state_after
-from hpsearch.base.types import Clock, Decision, Objective, Report, TrialId, TrialResult, TrialSpec, TrialState
+from hpsearch.base.types import (
+    BestPoint,
+    Clock,
+    Decision,
+    Objective,
+    Report,
+    TrialId,
+    TrialResult,
+    TrialSpec,
+    TrialState,
+)
 from hpsearch.base.words import count
 from hpsearch.launch.outside import ASKED_BY, SHELL, OutsideLauncher
 from hpsearch.search.driver import Driver
@@ -34,6 +42,9 @@ class OutsideSearch:
         record: of the driver.
         objective: what is searched for.
         clock: seconds since the Unix epoch.
+
+    Attributes:
+        objective: the same.
     """
 
     def __init__(
@@ -43,7 +54,7 @@ class OutsideSearch:
         self._points = driver.points
         self._launcher = launcher
         self._record = record
-        self._objective = objective
+        self.objective = objective
         self._clock = clock
 
     def ask(self) -> TrialSpec | None:
@@ -58,6 +69,11 @@ class OutsideSearch:
         self._driver.step()
         self._driver.flush()
         return self._launcher.take()
+
+    @property
+    def best(self) -> BestPoint | None:
+        """The best complete point so far."""
+        return self._points.results.best
 
     def close(self) -> None:
         """Leave the search; what a shell was handed stays out, the rest is asked for again by whoever goes on."""
@@ -75,22 +91,23 @@ class OutsideSearch:
         """Whether everything that was asked for is told, and nothing further will be handed out."""
         return not self._points.unfinished and bool(self._driver.why_no_more_points)
 
-    def report(self, trial: TrialId, measured: Mapping[str, Any], epoch: int | None = None) -> Decision:
+    def report(self, trial: TrialId, metrics: Mapping[str, float], epoch: int | None = None) -> Decision:
         """Take in what a trial measured on its way.
 
         Args:
             trial: that was asked for.
-            measured: numbers by name.
+            metrics: numbers by name.
             epoch: that it has trained to; None: one more than at its last report. What is said of an epoch again is
                 left out.
 
         Returns:
-            Whether it goes on or stops; one that has ended, because it was given up or told by another, stops.
+            Whether it goes on or stops. One that is to stop has ended with that: it is PRUNED, whatever it is told. One
+            that had ended before, because it was given up or told by another, stops too.
 
         Raises:
-            ConfigError: what was measured is no number, or the epoch none of an epoch.
+            ConfigError: nothing was measured, or `epoch` is no epoch.
         """
-        known, metrics = self._known(trial), numbers(measured)
+        known = self._known(trial)
         if epoch is not None:
             check_int("epoch", epoch, 0)
         if not metrics:
@@ -98,55 +115,64 @@ class OutsideSearch:
         if known.state.finished:
             return Decision.STOP
         self._take_up(known)
-        self._launcher.report(trial, self._report(known, metrics, epoch))
+        report = self._report(known, metrics, epoch)
+        self._launcher.report(trial, report)
         self._step()
-        return self._launcher.decision(trial)
+        decision = self._launcher.decision(trial)
+        if self._launcher.is_out(trial) and (ended := state_after(decision, report.epoch)):
+            self._launcher.end(trial, TrialResult(*ended, time=self._clock()))
+            self._step()
+        return decision
 
-    def tell(self, trial: TrialId, measured: Mapping[str, Any], failed: str | None = None) -> TrialRecord:
+    def tell(self, trial: TrialId, metrics: Mapping[str, float], failed: str | None = None) -> TrialRecord:
         """Take in what a trial came to.
 
         Args:
             trial: that was asked for.
-            measured: numbers by name, the objective's among them unless a report had them; one that is not finite makes
-                the trial INFEASIBLE. They count as one more epoch, unless its last report was the same.
+            metrics: numbers by name, the objective's among them unless a report had them; one that is not finite makes
+                the trial INFEASIBLE. A trial whose reports have the objective is worth what is told here, and not what
+                its curve says; of any other trial this is one more report.
             failed: why it failed, in one line; None where it did not.
 
         Returns:
-            The trial as it ended. What is no number, or lacks a metric of the objective, raises a ConfigError.
+            The trial as it ended; one that was stopped or given up stays PRUNED. A metric of the objective that it
+            lacks is a ConfigError.
 
         Raises:
-            StorageError: it has ended already.
+            StorageError: it was told before.
         """
-        known, metrics = self._known(trial), numbers(measured)
+        known = self._known(trial)
+        if known.state is TrialState.PRUNED:
+            return known
         if known.state.finished:
             why = f" ({known.reason})" if known.reason else ""
             raise StorageError(f"trial {self._name(trial)} has ended already: {known.state}{why}")
-        stops = self._launcher.is_out(trial) and self._launcher.decision(trial) is Decision.STOP
-        result = self._result(known, metrics, failed, stops)
+        result = self._result(known, metrics, failed)
         self._take_up(known)
-        if result.state is TrialState.COMPLETE and not _repeats(known, metrics):
+        if result.state is TrialState.COMPLETE and metrics and not known.curve(self.objective.metric):
             self._launcher.report(trial, self._report(known, metrics))
         self._launcher.end(trial, replace(result, time=self._clock()))
         self._step()
         return self._known(trial)
 
-    def _result(self, known: TrialRecord, metrics: Mapping[str, float], failed: str | None, stops: bool) -> TrialResult:
+    def _result(self, known: TrialRecord, metrics: Mapping[str, float], failed: str | None) -> TrialResult:
         if failed is not None:
             line = " ".join(failed.split()) or "it failed"
             return incomplete(TrialResult(TrialState.COMPLETE), line)
-        if stops and (ended := state_after(Decision.STOP, _last_epoch(known))):
-            return TrialResult(*ended)
         reported = {name for report in known.reports for name in report.metrics} | metrics.keys()
-        missing = missing_metric(self._objective, reported, known.facts)
+        missing = missing_metric(self.objective, reported, known.facts)
         if missing is not None and reported:
             raise ConfigError(missing.unreported(sorted(reported)))
         if missing is not None:
             raise ConfigError(f"trial {self._name(known.id)}: nothing was told of it; it needs {self._example}")
-        return TrialResult(TrialState.COMPLETE)
+        if not known.curve(self.objective.metric):
+            return TrialResult(TrialState.COMPLETE)
+        facts = {name: value for name, value in metrics.items() if name != self.objective.metric}
+        return TrialResult(TrialState.COMPLETE, facts=facts, score=metrics.get(self.objective.metric))
 
     @property
     def _example(self) -> str:
-        return ", ".join(f"{each.metric}=0.5" for each in self._objective.each)
+        return ", ".join(f"{each.metric}=0.5" for each in self.objective.each)
 
     def _take_up(self, known: TrialRecord) -> None:
         """Go on with a trial that waits to be handed out again, as it is heard of after all."""
@@ -169,32 +195,5 @@ class OutsideSearch:
         return Report(epoch, epoch, metrics, time=self._clock())
 
 
-def numbers(measured: Mapping[str, Any]) -> dict[str, float]:
-    """Return what was measured as numbers by name.
-
-    Raises:
-        ConfigError: it is no mapping, or a value is no number.
-    """
-    if not isinstance(measured, Mapping):
-        raise ConfigError(f"{measured!r:.100}: must be numbers by name, such as {{'valid/acc': 0.9}}")
-    found = {}
-    for name, value in measured.items():
-        try:
-            found[str(name)] = float(value)
-        except (TypeError, ValueError):
-            raise ConfigError(f"{name} = {value!r:.100}: must be a number") from None
-    return found
-
-
 def _last_epoch(known: TrialRecord) -> int:
     return max((report.epoch for report in known.reports), default=0)
-
-
-def _repeats(known: TrialRecord, metrics: Mapping[str, float]) -> bool:
-    """Return whether the last report of a trial said the same."""
-    last = known.reports[-1].metrics if known.reports else {}
-    return all(name in last and _same(last[name], value) for name, value in metrics.items())
-
-
-def _same(one: float, other: float) -> bool:
-    return one == other or (math.isnan(one) and math.isnan(other))

@@ -148,12 +148,13 @@ def _collector_paused() -> Iterator[None]:
 
 
 @contextmanager
-def study_lock(folder: Path, what: str) -> Iterator[None]:
+def study_lock(folder: Path, what: str, wait_sec: float = LOCK_SEC) -> Iterator[None]:
     """Hold the operating system's lock of a study; it goes when this process ends, however it ends.
 
     Args:
         folder: the study's folder, which exists.
         what: runs in the folder, for the message.
+        wait_sec: how long another driver is waited for.
 
     Yields:
         Nothing; the lock is held inside the block.
@@ -162,7 +163,7 @@ def study_lock(folder: Path, what: str) -> Iterator[None]:
         BusyError: another driver holds it.
         StorageError: the folder cannot be written.
     """
-    lock = filelock.FileLock(folder / "lock", timeout=LOCK_SEC)
+    lock = filelock.FileLock(folder / "lock", timeout=wait_sec)
     try:
         lock.acquire()
     except filelock.Timeout:

@@ -1,12 +1,12 @@
 """Studies from Python: run one, search the arguments of a function, read one as tables, draw it, compare two."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.base.conditions import flat_entries, space_word
-from hpsearch.base.errors import ConfigError, SpaceError, nearest
+from hpsearch.base.conditions import flat_entries
+from hpsearch.base.errors import ConfigError, nearest
 from hpsearch.base.grammar import value_text
 from hpsearch.base.types import Objective as Objective
 from hpsearch.base.types import Observer
@@ -14,14 +14,8 @@ from hpsearch.config.compose import compose
 from hpsearch.config.groups import checked_folders, read_plugins
 from hpsearch.progress.display import shown
 from hpsearch.study.arguments import (
-    PREFIX,
     arguments_of,
     as_function,
-    check_lists,
-    check_tables,
-    expression_of,
-    in_args,
-    setting_in_args,
 )
 from hpsearch.study.recipe import RecipeOutcome, run_recipe
 from hpsearch.study.run_stages import stage_views
@@ -29,6 +23,7 @@ from hpsearch.study.search import StudyOutcome, run_one_search
 from hpsearch.study.single import ReplayOutcome
 from hpsearch.study.single import replay as train_again
 from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of, trials_of
+from hpsearch.study.words import search_words
 from hpsearch.trial.given import name_of, path_of
 
 if TYPE_CHECKING:
@@ -140,9 +135,6 @@ def run_search(
         The result; ``trial_fn(**outcome.best.params, **arguments)`` is the best setting, and elsewhere hyperparameters
         are named ``args.ARGUMENT``. Bad input raises one of the errors of `hpsearch.base.errors`.
 
-    Raises:
-        SpaceError: the space is empty.
-
     Example:
         >>> def parabola(x):
         ...     yield {"valid/loss": (x - 1) ** 2}
@@ -150,34 +142,31 @@ def run_search(
         >>> run_search(parabola, space={"x": "choice(0, 1, 3)"}, **options).best.params
         {'x': 1}
     """
-    check_tables(space=space, arguments=arguments or {})
-    check_lists(first=first, overrides=overrides)
-    if not space:
-        raise SpaceError("space = {}: nothing to search; give an expression for at least one argument")
-    searched = {name: expression_of(name, given) for name, given in flat_entries(space)}
     trial_fn = as_function(trial_fn)
     path = path_of(trial_fn)
-    wanted = objective if isinstance(objective, Objective) else Objective(objective, direction, limits=limits or {})
-    budget = {"points": points, "patience": patience, "epochs": epochs, "seconds": seconds, "target": target}
-    words = [
-        *("+study=search", "trainer=own", f"trainer._target_={path}", _plugins(path)),
-        *(f"sampler={sampler}", f"pruner={pruner}", f"storage={storage}", f"tracker={tracker}", f"seed={seed}"),
-        *((f"sampler.first={value_text([setting_in_args(setting) for setting in first])}",) if first else ()),
-        *((f"sampler.prior={value_text(prior)}",) if prior else ()),
-        *(f"+{PREFIX}{key}={value_text(value)}" for key, value in (arguments or {}).items()),
-        *(space_word(in_args(name), given) for name, given in searched.items()),
-        *_objective_words(wanted),
-        *(f"budget.{key}={value_text(value)}" for key, value in budget.items() if value is not None),
-        *(f"study.seeds={seeds}", f"study.name={value_text(name or grow or name_of(trial_fn))}"),
-        *((f"study.grow={value_text(grow)}",) if grow else ()),
-        *overrides,
-    ]
+    words = search_words(
+        ("trainer=own", f"trainer._target_={path}", _plugins(path)),
+        space=space,
+        arguments=arguments,
+        options={"sampler": sampler, "pruner": pruner, "storage": storage, "tracker": tracker},
+        first=first,
+        prior=prior,
+        budget={"points": points, "patience": patience, "epochs": epochs, "seconds": seconds, "target": target},
+        objective=objective,
+        direction=direction,
+        limits=limits,
+        seeds=seeds,
+        seed=seed,
+        name=name or grow or name_of(trial_fn),
+        grow=grow,
+        overrides=overrides,
+    )
     composition = compose(words)
     with shown(observer) as display:
         outcome = run_one_search(composition, display)[0]
     if outcome.best is None:
         return outcome
-    best = arguments_of(outcome.best.params, searched, arguments or {})
+    best = arguments_of(outcome.best.params, [name for name, _ in flat_entries(space)], arguments or {})
     return replace(outcome, best=replace(outcome.best, params=best))
 
 
@@ -330,13 +319,3 @@ def compare(first: str, second: str, *, uri: str | None = None) -> str:
 def _plugins(path: str) -> str:
     """Return the word that lets a function at a dotted path be used."""
     return f"plugins={value_text([path.partition('.')[0]])}"
-
-
-def _objective_words(objective: Objective) -> list[str]:
-    fields = asdict(objective)
-    others = [{"_target_": "hpsearch.base.types.Objective", **_plain(other)} for other in fields.pop("others")]
-    return [f"objective.{key}={value_text(value)}" for key, value in (*fields.items(), ("others", others))]
-
-
-def _plain(objective: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in objective.items() if key != "others"}

@@ -49,8 +49,13 @@ def as_function(given: Any) -> Callable[..., Any]:
 def in_args(name: str) -> str:
     """Return the flat name in a configuration of what is searched: an argument, its conditions on others too."""
     key, condition = split_name(name)
-    condition = tuple(replace(clause, key=f"{PREFIX}{clause.key}") for clause in condition)
-    return flat_name(key if key == WHERE else f"{PREFIX}{key}", condition)
+    condition = tuple(replace(clause, key=_key(clause.key)) for clause in condition)
+    return flat_name(key if key == WHERE else _key(key), condition)
+
+
+def _key(argument: str) -> str:
+    """Return the key of an argument; a key as it is."""
+    return argument if argument.startswith(PREFIX) else f"{PREFIX}{argument}"
 
 
 def setting_in_args(setting: Any) -> Any:
@@ -114,7 +119,7 @@ def _constraints(name: str, given: Any) -> str:
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise SpaceError(f"space {name} = {given!r}: must be a list of constraints, as ['width % heads == 0']")
     try:
-        return where_text([Constraint(text).renamed(lambda key: f"{PREFIX}{key}").text for text in texts])
+        return where_text([Constraint(text).renamed(_key).text for text in texts])
     except SpaceError as error:
         raise SpaceError(f"space {name}: {error}") from None
 

@@ -18,7 +18,7 @@ from hpsearch.config.compose import Composition
 from hpsearch.reports.curvature.numbers import TOLERANCES, Curvature, judge
 from hpsearch.study.code import OwnCode
 from hpsearch.study.folder import studies_folder
-from hpsearch.study.specs import PLACE, WEIGHTS, compose_place, find_source, find_trial, tracking_uri
+from hpsearch.study.specs import PLACE, WEIGHTS, check_inside, compose_place, find_source, find_trial, tracking_uri
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.mlflow import add_to_run, run_of
@@ -117,6 +117,7 @@ def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[
     composition = compose_place("curvature", others, config_dirs, PLACE)
     uri = tracking_uri(composition)
     study, logged = find_trial(run, uri)
+    check_inside(study, logged)
     name = f"{study}/{logged.id}"
     config = _config(name, logged, composition)
     folder = studies_folder() / study / "trials" / logged.id.stem

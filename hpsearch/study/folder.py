@@ -15,7 +15,7 @@ from hpsearch.base.files import replacement
 from hpsearch.base.keys import RUN_TIME, SINGLE
 from hpsearch.base.plain import ABSENT, copied, get, remove
 from hpsearch.config.compose import Composition, diff
-from hpsearch.search.storage import study_lock
+from hpsearch.search.storage import LOCK_SEC, study_lock
 from hpsearch.tracking.events import read_study, read_trials
 
 STUDY_FILE = "study.yaml"
@@ -55,8 +55,12 @@ def search_folder(name: str) -> Path:
 
 
 @contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path, wait_sec: float = LOCK_SEC) -> Iterator[None]:
     """Create a study's folder if need be and hold its lock.
+
+    Args:
+        folder: of the study.
+        wait_sec: how long another driver is waited for.
 
     Yields:
         Nothing; the lock is held inside the block.
@@ -70,7 +74,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
         raise StorageError(f"cannot create {folder}: {error.strerror}") from None
     single = folder.name == SINGLE
     what = "another single trial, one at a time in a folder," if single else f"study '{folder.name}'"
-    with study_lock(folder, what):
+    with study_lock(folder, what, wait_sec):
         yield
 
 

@@ -120,7 +120,7 @@ def run_one_search(
             search.space.to_dict(), partial(_check_growth, search, store, session.folder, code) if grows else None
         )
         changes = _changes(search, store, session, code)
-        session.open(search.space.to_dict(), **_fields(search, within))
+        session.open(search.space.to_dict(), **open_fields(search, within))
         if told and (names := code.other_than(search.representatives().values(), study_folder(str(prior)))):
             observer.line(f"sampler.prior = {prior}: its points are of other code ({names})")
         with driver_of(search, store, session, told, code, changes) as driver:
@@ -129,7 +129,7 @@ def run_one_search(
                 session.check(search.representatives())
             outcome = driver.run()
             session.workers.stop()
-        return _conclude(session, outcome, began, trained=todo, stage=within is not None)
+        return conclude(session, outcome, began, trained=todo, stage=within is not None)
 
 
 def _check_growth(search: Search, store: Store, folder: Path, code: OwnCode) -> None:
@@ -155,10 +155,28 @@ def _changes(search: Search, store: Store, session: StudySession, code: OwnCode)
     return changes
 
 
-def _conclude(
-    session: StudySession, outcome: SearchOutcome, began: float, *, trained: bool, stage: bool
+def conclude(
+    session: StudySession,
+    outcome: SearchOutcome,
+    began: float,
+    *,
+    trained: bool,
+    stage: bool = False,
+    unfinished: bool = False,
 ) -> tuple[StudyOutcome, TrialTable]:
-    """Record how the study stands, report it, and wait for the tracking store unless more of a recipe follows."""
+    """Record how a study stands, report it, and wait for the tracking store unless more of a recipe follows.
+
+    Args:
+        session: is open.
+        outcome: of its search.
+        began: when this run of it did.
+        trained: whether it trained anything.
+        stage: whether it is one of a recipe.
+        unfinished: whether one is reported too that was interrupted.
+
+    Returns:
+        The result, and the trials that it is read from.
+    """
     from hpsearch.reports.kit.points import best_trial
     from hpsearch.reports.summary.numbers import summarize
     from hpsearch.reports.summary.sentences import answer
@@ -168,7 +186,7 @@ def _conclude(
     table = table_from_events(session.folder)
     summary = summarize(table)
     session.conclude(state, answer=answer(summary), why=outcome.why)
-    report = None if outcome.interrupted else _report(session, table, trained)
+    report = None if outcome.interrupted and not unfinished else _report(session, table, trained)
     if stage and outcome.error:
         session.observer.line(outcome.error)
     is_told = outcome.error == outcome.why and not outcome.interrupted
@@ -195,7 +213,7 @@ def _conclude(
     ), table
 
 
-def _fields(search: Search, within: Mapping[str, str] | None) -> dict[str, Any]:
+def open_fields(search: Search, within: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the fields of the record's ``open`` line that only a search has."""
     fields: dict[str, Any] = {"sampler": type(search.sampler).__name__, "pruner": type(search.pruner).__name__}
     return fields if within is None else {**fields, "within": dict(within)}

@@ -14,6 +14,7 @@ from hpsearch.base.types import Objective, Observer, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
+from hpsearch.search.storage import LOCK_SEC
 from hpsearch.study.folder import (
     STUDY_FILE,
     description,
@@ -25,6 +26,7 @@ from hpsearch.study.folder import (
 )
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.base import Tracker
+from hpsearch.tracking.events import read_study
 from hpsearch.tracking.machine import environment, git_state
 from hpsearch.tracking.record import Record
 from hpsearch.trial.build import objective_of
@@ -35,6 +37,8 @@ SEND_SEC = 30
 """How long a slow tracking store is waited for at the end."""
 UNANSWERED_SEC = 3
 """How long one that does not answer is: the record is complete without it."""
+TURN_SEC = 120.0
+"""How long a command waits for its turn, while others that take turns have the study."""
 CLOSE_SEC = 2.0
 """How long one is waited for after an error; the user waits for the prompt."""
 
@@ -52,10 +56,17 @@ class StudySession:
         observer: is told what happens.
         launcher: with workers that are there already, and stay.
         restart: move an earlier study of this name aside, whatever the configuration says.
+        in_turn: whether this is one of many short commands that work on the study by turns: it waits for its turn, and
+            is no news in the record, neither that it began nor that it was cut off.
     """
 
     def __init__(
-        self, composition: Composition, observer: Observer, launcher: Launcher | None = None, restart: bool = False
+        self,
+        composition: Composition,
+        observer: Observer,
+        launcher: Launcher | None = None,
+        restart: bool = False,
+        in_turn: bool = False,
     ) -> None:
         config = composition.config
         self.composition = composition
@@ -68,6 +79,7 @@ class StudySession:
         self.observer = observer
         self._restart = restart or config["study"]["restart"] or has_no_score(self.folder, config)
         self._claimed, self._moved = False, False
+        self._in_turn = in_turn
         self._stack = ExitStack()
         self._concluded = False
 
@@ -96,7 +108,7 @@ class StudySession:
             space: expressions by flat name; None for single trials, which share a folder and are no study.
             grow: called before the study goes on in another space, see `keep_description`.
         """
-        self._stack.enter_context(folder_lock(self.folder))
+        self._stack.enter_context(folder_lock(self.folder, TURN_SEC if self._in_turn else LOCK_SEC))
         if space is not None:
             self._moved = self._describe(space, grow)
         self.record = Record(self.folder, self.tracker.changed)
@@ -120,7 +132,8 @@ class StudySession:
             question = self.composition.config["study"]["question"]
             opened |= {"question": question, "space": dict(space), **_objective_fields(self.objective)}
             fields |= {"restart": True} if self._moved else {}
-        self.record.study("open", time.time(), **opened, **fields, **_provenance(self.composition))
+        if not self._in_turn or "created" not in read_study(self.folder):
+            self.record.study("open", time.time(), **opened, **fields, **_provenance(self.composition))
         self.record.flush()
         self.tracker.open(self.folder)
         self._stack.push(self._close)
@@ -147,7 +160,7 @@ class StudySession:
     ) -> None:
         del error, trace
         try:
-            if kind is not None and not self._concluded:
+            if kind is not None and not self._concluded and not self._in_turn:
                 with suppress(StorageError):
                     self.record.study("state", time.time(), state=TrialState.PAUSED, answer="", why="cut off")
         finally:

@@ -36,7 +36,7 @@ from hpsearch.study.code import OwnCode
 from hpsearch.study.folder import studies_folder
 from hpsearch.study.plan import time_limits
 from hpsearch.study.session import StudySession
-from hpsearch.study.specs import PLACE, compose_place, find_source, find_trial, spec_of, tracking_uri
+from hpsearch.study.specs import PLACE, check_inside, compose_place, find_source, find_trial, spec_of, tracking_uri
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.events import TrialRecord, check_command, read_trial, read_trials, replay_command
 from hpsearch.tracking.query import failure_of
@@ -280,6 +280,7 @@ def replay(
     """
     observer, composition = observer or Silent(), compose_place("replay", overrides, config_dirs, PLACE)
     study, logged = find_trial(run, tracking_uri(composition))
+    check_inside(study, logged)
     if not logged.reports and not logged.state.finished:
         raise StorageError(f"trial {study}/{logged.id} has nothing on record to compare with")
     if (script := script_command(logged.config)) is not None:

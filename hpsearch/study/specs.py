@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.commands import is_outside
 from hpsearch.base.errors import ConfigError, HpsearchError, StorageError
 from hpsearch.base.types import TrialId, TrialSpec
+from hpsearch.base.words import assignments
 from hpsearch.config.compose import Composition, TrialConfig, compose
 from hpsearch.config.words import COMMAND_LINE
 from hpsearch.study.folder import study_folder
@@ -100,6 +102,23 @@ def find_trial(run: str, uri: str | None) -> tuple[str, TrialRecord]:
     if logged is None:
         raise StorageError(f"study '{name}' has no trial {trial}; see {folder / 'trials.csv'}")
     return name, logged
+
+
+def check_inside(study: str, record: TrialRecord) -> None:
+    """Refuse a trial that was trained outside.
+
+    Args:
+        study: its name.
+        record: the trial.
+
+    Raises:
+        ConfigError: it was.
+    """
+    if is_outside(record.config):
+        raise ConfigError(
+            f"trial {study}/{record.id} was trained outside: nothing here can train it again, with "
+            f"{assignments(record.params)}"
+        )
 
 
 def find_source(config: Mapping[str, Any], uri: str | None) -> str | None:

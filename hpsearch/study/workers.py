@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+from hpsearch.base.commands import is_outside
 from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.base.keys import SILENT_SECONDS
 from hpsearch.base.outcome import NamedMetric
@@ -91,7 +92,16 @@ class Workers:
 
 
 def runner_of(config: Mapping[str, Any]) -> Any:
-    """Return the module that trains a configuration: ours, or the one for a loop of the user's."""
+    """Return the module that trains a configuration: ours, or the one for a loop of the user's.
+
+    Raises:
+        ConfigError: its trials are trained outside.
+    """
+    if is_outside(config):
+        raise ConfigError(
+            "trainer = outside: nothing here can train it; its trials are asked for, by `python -m hpsearch ask NAME` "
+            "or from Python by hpsearch.open_search"
+        )
     return theirs if own_loop(config["trainer"], config["plugins"]) else ours
 
 

@@ -25,6 +25,16 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "add a point to a study: a value for every searched key; its driver trains it, whatever the budget",
     ),
     "skip": ("STUDY/POINT", "give up a point of a study, one that trains, waits or is queued"),
+    "ask": (
+        "NAME ['space.KEY=...' ...]",
+        "print the next trial of a study that is trained outside, as JSON: its arguments and its name; the first time "
+        "with what it searches; exit 1 where there is none",
+    ),
+    "tell": (
+        "NAME TRIAL METRIC=VALUE ... [--epoch N | --failed WHY]",
+        "say what such a trial came to; --epoch: on its way, prints whether it goes on; without metrics: JSON from "
+        "standard input",
+    ),
     "sync": ("[NAME]", "send what a tracking server has not received yet"),
 }
 """Name, arguments and meaning of every command."""

@@ -20,7 +20,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpsearch.base.commands import command, from_python, local_function, own_words, script_command
+from hpsearch.base.commands import (
+    command,
+    from_outside,
+    from_python,
+    is_outside,
+    local_function,
+    own_words,
+    script_command,
+)
 from hpsearch.base.errors import StorageError
 from hpsearch.base.journal import Event, read_lines
 from hpsearch.base.outcome import REPEATED, Failures
@@ -197,16 +205,19 @@ class TrialFold:
 
 def replay_command(study: str, trained: TrialRecord | TrialSpec) -> str:
     """Return the command that trains a trial of a study again, or the call of Python."""
-    return _not_ours(study, trained) or command(*trained.overrides)
+    return _without_shell(study, trained) or command(*trained.overrides)
 
 
 def check_command(study: str, trained: TrialRecord | TrialSpec) -> str:
     """Return the command that trains a trial from the record and compares the curves, or the call of Python."""
     words = ("replay", f"{study}/{trained.id}", "--check")
-    return _not_ours(study, trained) or command(*words, *own_words(trained.overrides))
+    return _without_shell(study, trained) or command(*words, *own_words(trained.overrides))
 
 
-def _not_ours(study: str, trained: TrialRecord | TrialSpec) -> str | None:
+def _without_shell(study: str, trained: TrialRecord | TrialSpec) -> str | None:
+    """Return what is said in place of a command where no shell can train a trial; None where one can."""
+    if is_outside(trained.config):
+        return from_outside(trained.params)
     if (script := script_command(trained.config)) is not None:
         return script
     function = local_function(trained.config)

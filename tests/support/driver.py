@@ -70,7 +70,8 @@ class Setup:
         widened = study.user_attrs.get("space")
         self.launcher = launcher
         clock = itertools.count(1000.0, self.tick_sec)
-        polls = lambda: float(getattr(launcher, "polls", 0))  # noqa: E731
+        ticks = itertools.count()
+        polls = lambda: float(launcher.polls if hasattr(launcher, "polls") else next(ticks))  # noqa: E731
         self.record = record = Record(self.folder)
         driver = Driver(
             study=study, make_sampler=self.sampler, store=store, plan=self.plan, launcher=self.launcher, record=record,

@@ -16,8 +16,8 @@ OURS = {
     "scheduler": {"per", "warmup", "warmup_steps", "metric"},
     "sampler": {"first", "prior"},
 }
-BY_THE_USER = {("trainer", "own")}
-"""Options that are nothing before the user fills them in."""
+BY_THE_USER = {("trainer", "own"), ("trainer", "outside")}
+"""Options of which nothing is built: the user fills them in, or trains."""
 OPTIONS = [(g, o) for g, options in describe_groups().items() if g in KINDS and g != "stage" for o in options]
 OPTIONS = [pair for pair in OPTIONS if pair not in BY_THE_USER]
 NEEDED = {

@@ -15,6 +15,7 @@ ORDER = (
     "draw",
     "compare",
     "run_search",
+    "open_search",
     "run_trial",
     "replay",
     "curvature",

@@ -72,7 +72,7 @@ def interrupt():
     raise KeyboardInterrupt
 
 
-def busy(folder):
+def busy(folder, wait_sec):
     raise BusyError("somebody else runs it")
 
 
