@@ -25,6 +25,9 @@ SEARCH_KEYS = RUN_TIME | {
 }
 """No part of a trial: how it was proposed, where it runs and where it is written down."""
 
+OF_OWN_CODE = SEARCH_KEYS | {ARGS, "trainer", "objective", "seed", "fold", "plugins"}
+"""What a user's own function is given, and what is made of it: the rest describes the training loop of ours."""
+
 NOT_SEARCHED = {
     **dict.fromkeys(SEARCH_KEYS | UNNAMED, "it is not part of a trial"),
     "seed": "seeds are replicates, see study.seeds",

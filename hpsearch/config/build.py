@@ -134,7 +134,7 @@ def bind_own(function: Callable[..., Any], config: Mapping[str, Any], offered: M
     _check_nested(ARGS, given, config["plugins"])
     asked = platform.parameters(function)
     extra = {name: value for name, value in offered.items() if name in asked}
-    if given and (len(asked) == 0 or _takes_a_mapping(asked, given)):
+    if takes_all(asked, given):
         values = _instantiate({_TARGET: "builtins.dict", **given})()
         return partial(function, values) if asked else function
     shadowed = sorted(extra.keys() & given.keys())
@@ -145,10 +145,15 @@ def bind_own(function: Callable[..., Any], config: Mapping[str, Any], offered: M
     return partial(_instantiate(arguments), **extra)
 
 
-def _takes_a_mapping(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """Return whether a function takes one argument alone, for all of those by name."""
-    if len(parameters) != 1:
-        return False
+def takes_all(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Return whether all arguments that are given by name go to a function as one mapping, or to none of its own.
+
+    Args:
+        parameters: of the function.
+        given: the arguments.
+    """
+    if not given or len(parameters) != 1:
+        return bool(given) and not parameters
     ((name, only),) = parameters.items()
     is_mapping = name in MAPPINGS or "dict" in str(only.annotation) or "Mapping" in str(only.annotation)
     return only.kind in (only.POSITIONAL_ONLY, only.POSITIONAL_OR_KEYWORD) and is_mapping and name not in given
@@ -331,7 +336,8 @@ def _check_arguments(where: str, target: Any, config: Mapping[str, Any], extra: 
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         for name in given:
             if name not in named:
-                raise ConfigError(f"{where}.{name}: {path} takes no such argument{nearest(name, named)}")
+                known = f" (it takes: {', '.join(named) or 'none'})" if where == ARGS else ""
+                raise ConfigError(f"{where}.{name}: {path} takes no such argument{nearest(name, named)}{known}")
         for name in extra:
             if name not in named:
                 raise ConfigError(f"{where}: {path} must take an argument '{name}', which it is given at run time")

@@ -20,7 +20,7 @@ from hpsearch.config import limits
 from hpsearch.config.composer import Composed, Composer, trial_part
 from hpsearch.config.groups import checked_folders, describe_groups, import_folders, option_file, read_plugins, shown
 from hpsearch.config.messages import Choice, all_keys, did_you_mean, no_such_option, source_file
-from hpsearch.config.own import room_for
+from hpsearch.config.own import Reading, reading_of, room_for
 from hpsearch.config.table import searched
 from hpsearch.config.words import (
     BLOCKS,
@@ -198,11 +198,13 @@ class Composition:
             raw, resolved = composed.filled({**values, "seed": seed, "fold": fold})
         except KeyError as error:
             raise SpaceError(self._unknown(error.args[0], composed)) from None
-        config = trial_part(resolved)
+        reading = reading_of(raw, resolved)
+        config = reading.part(trial_part(resolved))
         limits.check(config, self.where)
         plain = self._origin.composer.plain(composed)
-        moved = changes(plain.composed.pinned(), composed.pinned(raw, resolved))
-        overrides = (*plain.texts, *(change.override() for change in moved))
+        moved = changes(reading.part(plain.composed.pinned()), reading.part(composed.pinned(raw, resolved)))
+        chosen = (text for text in plain.texts if reading.reads(parse_word(text).key))
+        overrides = (*chosen, *(change.override() for change in moved))
         return TrialConfig(config, overrides, trial_key(config))
 
     def _choosing(self, options: Mapping[str, Any]) -> Composed:
@@ -293,7 +295,9 @@ def _composition(words: Words, composer: Composer) -> Composition:
     table = searched(words, composer, composed, study_file)
     given = (*given, *room_for(table.sources, composed.raw))
     composed = composer.compose(given)
-    config = {name: value for name, value in copied(composed.resolved).items() if name != "space"}
+    reading = Reading() if "trainer" in table.keys else reading_of(composed.raw, composed.resolved)
+    reading.check(words.hydra, table.sources)
+    config = reading.part({name: value for name, value in copied(composed.resolved).items() if name != "space"})
     config["nuisance"] = table.nuisance
     config["study"] = _study(config.get("study"), words, bool(table.space or table.fixed), study_file)
     composition = Composition(

@@ -1,13 +1,103 @@
-"""Arguments of a user's own function: the keys under ``args``, of which the root configuration has none."""
+"""A user's own function in a configuration: its arguments under ``args``, and what it reads of the rest: nothing.
 
-from collections.abc import Mapping
+A function that asks for ``config`` reads all of it. What is not read is no part of a trial or of its study, and no word
+may set it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from hpsearch.base import platform
 from hpsearch.base.conditions import split_name
-from hpsearch.base.errors import SpaceError
-from hpsearch.base.keys import ARGS
-from hpsearch.base.plain import ABSENT, get, list_of
-from hpsearch.config.words import Word, word_for
+from hpsearch.base.errors import ConfigError, SpaceError
+from hpsearch.base.keys import ARGS, OF_OWN_CODE
+from hpsearch.base.plain import ABSENT, get, interpolation_words, list_of
+from hpsearch.config.build import own_loop, takes_all
+from hpsearch.config.words import COMMAND_LINE, Word, word_for
+
+OFFERED = ("seed", "fold", "folder", "config")
+"""What a function is given where it has an argument of that name."""
+FOLDS = "data.folds"
+"""Read by the search, for a function that asks for its fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a trial reads of its configuration.
+
+    Attributes:
+        function: the dotted path of a user's own function that does not read all of it; None: all is read.
+        arguments: the keys of the arguments that it takes.
+        folds: whether it is told its fold.
+    """
+
+    function: str | None = None
+    arguments: tuple[str, ...] = ()
+    folds: bool = False
+
+    def reads(self, key: str) -> bool:
+        """Return whether a trial, or the search around it, reads a group or a dotted key."""
+        root = key.partition("@")[0].partition(".")[0]
+        return self.function is None or root in OF_OWN_CODE or (self.folds and key == FOLDS)
+
+    def part(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the part of a configuration that is read."""
+        kept = {name: value for name, value in config.items() if self.reads(name)}
+        if self.folds and (folds := get(config, FOLDS)) is not ABSENT:
+            kept["data"] = {"folds": folds}
+        return kept
+
+    def check(self, words: Iterable[Word], sources: Mapping[str, str]) -> None:
+        """Refuse what is set or searched and not read.
+
+        Args:
+            words: of the command line.
+            sources: where the expression of each name of the space stands.
+
+        Raises:
+            ConfigError: a word sets what is not read.
+            SpaceError: a key of the space is not read.
+        """
+        takes = f"it takes {', '.join(self.arguments)}" if self.arguments else "it takes no arguments"
+        for word in words:
+            if not self.reads(word.key):
+                said = f"{word.text}: {self.function} does not read it; {takes} (from {COMMAND_LINE})"
+                raise ConfigError(said)
+        for name, source in sources.items():
+            if not self.reads(split_name(name)[0]):
+                out = "" if source == COMMAND_LINE else f"; ~space.{name} takes it out"
+                raise SpaceError(f"space {name}: {self.function} does not read it; {takes}{out} (from {source})")
+
+
+def reading_of(raw: Mapping[str, Any], config: Mapping[str, Any]) -> Reading:
+    """Return what a trial reads of its configuration.
+
+    Args:
+        raw: with interpolations.
+        config: the same, resolved.
+
+    Returns:
+        All of it for a trainer of ours and for a function that asks for it, or takes arguments from it by
+        interpolation; all of it too where the function cannot be imported, which its check says before it trains.
+    """
+    target = config["trainer"].get("_target_")
+    borrowed = interpolation_words({name: raw[name] for name in (ARGS, "objective")})
+    if str(target).startswith("hpsearch.") or borrowed & (raw.keys() - OF_OWN_CODE):
+        return Reading()
+    try:
+        function = own_loop(config["trainer"], config["plugins"])
+    except ConfigError:
+        return Reading()
+    if function is None:
+        return Reading()
+    asked = platform.parameters(function)
+    is_mapping = takes_all(asked, config[ARGS])
+    if "config" in asked and not is_mapping:
+        return Reading()
+    takes_any = is_mapping or any(each.kind is each.VAR_KEYWORD for each in asked.values())
+    named = ["*"] if takes_any else [name for name in asked if name not in OFFERED]
+    return Reading(target, tuple(f"{ARGS}.{name}" for name in named), "fold" in asked)
 
 
 def room_for(sources: Mapping[str, str], raw: Mapping[str, Any]) -> tuple[Word, ...]:

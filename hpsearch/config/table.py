@@ -42,6 +42,11 @@ class Table:
     sources: dict[str, str]
     fixed: tuple[str, ...]
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The groups and dotted keys that have an expression."""
+        return frozenset(split_name(name)[0] for name in self.sources)
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:

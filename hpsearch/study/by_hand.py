@@ -117,4 +117,4 @@ def _params(words: Sequence[str], space: Space) -> dict[str, Any]:
 
 def _replicates(study: Mapping[str, Any]) -> int:
     """Return how many trials a whole point of a study has."""
-    return int(study["config"]["study"]["seeds"]) * int(study["config"]["data"].get("folds") or 1)
+    return int(study["config"]["study"]["seeds"]) * int(study["config"].get("data", {}).get("folds") or 1)

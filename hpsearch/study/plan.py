@@ -168,6 +168,6 @@ def _folds(composition: Composition) -> tuple[int, ...]:
     if fold:
         where = composition.where("fold")
         raise ConfigError(f"fold = {fold}: a study trains every fold of data.folds; leave it out (from {where})")
-    folds = composition.config["data"].get("folds") or 1
+    folds = composition.config.get("data", {}).get("folds") or 1
     check_int("data.folds", folds, 1)  # a source of the user's has rules of its own
     return tuple(range(folds))

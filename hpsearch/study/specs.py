@@ -131,7 +131,7 @@ def find_source(config: Mapping[str, Any], uri: str | None) -> str | None:
     Returns:
         The path, None when the trial starts from scratch.
     """
-    options = config["finetune"]
+    options = config.get("finetune", {})
     source = options.get("source")
     return None if options.get("mode") == "none" or source is None else _weights(source, uri, Path.cwd())
 

@@ -298,7 +298,7 @@ def _is_share(name: str, config: Mapping[str, Any]) -> bool:
     known = next((usual[name] for usual in USUAL.values() if name in usual), None)
     if known is not None:
         return bounded_by_0_and_1(known)
-    made = ((key, build("metric", each, tuple(config["plugins"]))) for key, each in config["metric"].items())
+    made = ((key, build("metric", each, tuple(config["plugins"]))) for key, each in config.get("metric", {}).items())
     return any(name in names_of(key, metric) and bounded_by_0_and_1(metric) for key, metric in made)
 
 

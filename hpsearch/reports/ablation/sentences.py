@@ -10,7 +10,7 @@ from hpsearch.reports.ablation.effects import Effects
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.tuning import HELD, Nuisance
 from hpsearch.reports.kit.points import code_versions
-from hpsearch.reports.kit.setup import HEADLINE, fixed_settings
+from hpsearch.reports.kit.setup import fixed_settings, headline
 from hpsearch.reports.kit.texts import of_several_codes, signed_interval
 from hpsearch.statistics.intervals import Estimate
 
@@ -192,6 +192,5 @@ def _chosen(nuisance: Nuisance) -> str:
 
 
 def _fixed(table: TrialTable) -> str:
-    fixed = fixed_settings(table)
-    held = ", ".join(f"{key} {words.number(fixed[key])}" for key in HEADLINE if key in fixed)
+    held = headline(fixed_settings(table))
     return f"Fixed for all arms: {held}; with other settings of these the arms may compare otherwise." if held else ""

@@ -9,7 +9,7 @@ from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialState, TrialTable
 
 _GROUPS = ("data", "model", "init", "finetune", "loss", "optimizer", "scheduler", "regularizer", "trainer", ARGS)
-HEADLINE = (
+_HEADLINE = (
     *("data", "model", "optimizer", "optimizer.lr", "optimizer.momentum", "optimizer.weight_decay", "scheduler"),
     *("regularizer", "data.batch_size", "trainer.epochs"),
 )
@@ -30,6 +30,19 @@ def fixed_settings(table: TrialTable) -> dict[str, Any]:
     return {
         k: v for k, v in flat.items() if not any(f"{k}.".startswith(f"{t}.") or t.startswith(f"{k}[") for t in taken)
     }
+
+
+def headline(fixed: Mapping[str, Any]) -> str:
+    """Write the settings that a result depends on most.
+
+    Args:
+        fixed: from `fixed_settings`.
+
+    Returns:
+        ``model MLP, optimizer.lr 0.05``; of a user's own function all of its arguments, by its own names.
+    """
+    keys = [*_HEADLINE, *(key for key in fixed if key.startswith(f"{ARGS}."))]
+    return ", ".join(f"{words.bare(key)} {words.number(fixed[key])}" for key in keys if key in fixed)
 
 
 def settings_of(group: str, value: Any) -> dict[str, Any]:

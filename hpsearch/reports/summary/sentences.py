@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hpsearch.base import words
 from hpsearch.base.types import TrialState, TrialTable, Widening
 from hpsearch.reports.kit.points import Point
-from hpsearch.reports.kit.setup import HEADLINE
+from hpsearch.reports.kit.setup import headline
 from hpsearch.reports.kit.texts import of_several_codes
 from hpsearch.reports.summary.boundary import Edge, Frontier, Stability
 from hpsearch.reports.summary.numbers import Summary
@@ -103,7 +103,7 @@ def caveats(summary: Summary, fixed: Mapping[str, Any], importance: "Importance 
         _selection(summary),
     ]
     lines += [_seeds(summary), _no_importance(importance)]
-    held = ", ".join(f"{key} {words.number(fixed[key])}" for key in HEADLINE if key in fixed)
+    held = headline(fixed)
     lines.append(f"Fixed, not searched: {held}; another setting of these may have another best." if held else "")
     lines.append(_lost(summary))
     return tuple(line for line in lines if line)
