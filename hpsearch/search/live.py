@@ -1,10 +1,12 @@
 """A trial while the pool has it, and as it leaves the pool."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hpsearch.base.types import Decision, Report, RunningTrial, TrialResult, TrialSpec, epochs_of
+from hpsearch.base.replicates import measured, repeats
+from hpsearch.base.types import Decision, Report, RunningTrial, TrialResult, TrialSpec, TrialState, epochs_of
+from hpsearch.tracking.record import Record
 
 
 @dataclass
@@ -71,3 +73,27 @@ class Finished:
     def score(self) -> float:
         """Of the first objective."""
         return self.scores[0]
+
+
+def counted_scores(ended: Sequence[Finished], record: Record) -> list[tuple[float, ...]]:
+    """Return the scores of a point's trials that count.
+
+    Args:
+        ended: its trials.
+        record: of the study; what they measured is read where their scores are equal.
+
+    Returns:
+        Their scores; without those of further seeds where all are COMPLETE and seeds change nothing.
+    """
+    by_trial = {(done.spec.id.seed, done.spec.id.fold): done for done in ended}
+    repeated: Collection[tuple[int, int]] = ()
+    if all(done.result.state is TrialState.COMPLETE for done in ended):
+        equal = repeats({place: done.scores for place, done in by_trial.items()})
+        repeated = equal and repeats({place: _all_measured(done, record) for place, done in by_trial.items()})
+    return [done.scores for place, done in by_trial.items() if place not in repeated]
+
+
+def _all_measured(done: Finished, record: Record) -> Hashable:
+    known = record.trial(done.spec.id)
+    reports = known.reports if known else ()
+    return (done.scores, *(measured(report.epoch, report.step, report.metrics) for report in reports))

@@ -24,7 +24,7 @@ from hpsearch.launch.base import Launcher
 from hpsearch.search.ask_tell import AskTell
 from hpsearch.search.by_hand import SKIPPED
 from hpsearch.search.failing import FailedPoint, FirstFailures
-from hpsearch.search.live import Finished
+from hpsearch.search.live import Finished, counted_scores
 from hpsearch.search.open_point import HEDGED, WAITS_AT, Point
 from hpsearch.search.plan import Plan
 from hpsearch.search.pool import Pool
@@ -365,7 +365,7 @@ class OpenPoints:
         raised = any(done.result.failed_at for done in ended)
         outcome = point_outcome(
             states,
-            [done.scores for done in ended],
+            counted_scores(ended, self._record),
             penalties,
             stopped=point.stopped,
             raised=raised,

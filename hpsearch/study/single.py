@@ -12,6 +12,7 @@ from hpsearch.base.commands import script_command
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.failures import Failure
 from hpsearch.base.keys import SEARCH_KEYS, SILENT_SECONDS, SINGLE, TRIAL_SECONDS
+from hpsearch.base.replicates import MEASURED
 from hpsearch.base.types import (
     Decision,
     Objective,
@@ -46,8 +47,6 @@ POLL_SEC = 0.2
 OF_A_SEARCH = SEARCH_KEYS - {"launcher", "tracker"}
 OF_EVERY_TRIAL = (TRIAL_SECONDS, SILENT_SECONDS)
 """Keys of a search that hold for a single trial as well."""
-MEASURED = ("_sec", "_per_sec", "_mib")
-"""Endings of metrics that measure the machine and not the trial."""
 
 
 @dataclass(frozen=True, slots=True)

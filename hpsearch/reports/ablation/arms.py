@@ -48,6 +48,7 @@ class Arm:
         trials: how many trials it has.
         diverged: how many of them diverged; their scores are in no mean.
         state: COMPLETE when every trial is; else the state that decides it.
+        alike: whether its seeds change nothing, so that one of them counts.
     """
 
     point: int
@@ -60,6 +61,7 @@ class Arm:
     trials: int
     diverged: int
     state: TrialState
+    alike: bool = False
 
     @property
     def finished(self) -> bool:
@@ -140,6 +142,7 @@ def _arm(point: Point, factors: Sequence[Factor], tested: Mapping[tuple[int, int
         trials=point.trials,
         diverged=point.diverged,
         state=point.state,
+        alike=point.alike,
     )
 
 

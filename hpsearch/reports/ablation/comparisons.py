@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.arms import Arm, replicates_in_common, scores
 from hpsearch.statistics.comparisons import ALPHA, detectable_factor, hedges_g, holm, paired_p
@@ -94,6 +95,8 @@ def _why(arm: Arm, reference: Arm, found: Estimate, p: float | None) -> str:
             return f"{each.name} has no finished trial"
     if not found.n:
         return "the two have no seed in common"
+    if found.n == 1 and (alike := [each.name for each in (arm, reference) if each.alike]):
+        return f"{NO_SEEDS} in {' and in '.join(alike)}: n = 1, so no interval is claimed"
     if found.n == 1:
         return "one seed in common says nothing of the spread, so no interval is claimed"
     return "" if p is not None else "every seed gave the same difference, so there is no spread to test against"

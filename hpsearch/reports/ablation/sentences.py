@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from hpsearch.base import words
+from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm, replicates_in_common
 from hpsearch.reports.ablation.comparisons import Difference, tally
@@ -27,7 +28,7 @@ def answer(found: Ablation) -> str:
     best, reference = found.best, found.reference
     if best is None:
         return "No answer yet: no arm has a finished trial."
-    lead = f"{_capital(best.name)} has the best {found.objective.metric}, {evidence(best.score)}"
+    lead = f"{_capital(best.name)} has the best {found.objective.metric}, {evidence(best)}"
     if reference is None:
         return f"{lead}; nothing is compared, for the reference has no trial."
     if best is reference:
@@ -36,10 +37,12 @@ def answer(found: Ablation) -> str:
     return f"{lead}; {_against(own, reference, found.objective)}. Of {_tally(found.differences)}."
 
 
-def evidence(score: Estimate) -> str:
-    """Write a mean with its spread, n and interval."""
+def evidence(arm: Arm) -> str:
+    """Write an arm's mean with its spread, n and interval."""
+    score = arm.score
     if score.sd is None or score.shown is None:
-        return f"{words.score(score.mean)} (n = 1 seed, so no interval is claimed)"
+        lone = f"{NO_SEEDS}: n = 1" if arm.alike else "n = 1 seed"
+        return f"{words.score(score.mean)} ({lone}, so no interval is claimed)"
     ends = words.interval(score.shown.low, score.shown.high, score.mean, score.sd)
     return f"{words.score(score.mean, score.sd)} (mean ± sd, n = {score.n}, 95 % {method(score)} interval {ends})"
 
@@ -144,6 +147,10 @@ def _edges(nuisance: Nuisance) -> list[str]:
 
 
 def _seeds(arms: Sequence[Arm], compared: Sequence[Difference]) -> str:
+    alike = [arm.name for arm in arms if arm.alike]
+    if alike:
+        where = "" if len(alike) == len(arms) else f" in {', '.join(alike)}"
+        return f"{words.capitalized(NO_SEEDS)}{where}: n = 1 there, and no interval and no test is claimed."
     if all(arm.score.n <= 1 for arm in arms):
         return "One seed per arm says nothing of the spread: no interval and no test is claimed; set study.seeds=5."
     fewest = min((each.difference.n for each in compared if each.difference.n), default=0)

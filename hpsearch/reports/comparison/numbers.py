@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpsearch.base import words
+from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.kit.points import Point, Results
 from hpsearch.reports.kit.texts import signed_interval
@@ -63,7 +64,9 @@ def verdict(comparison: Comparison, first: Results, second: Results) -> str:
     means = f"{first.name} {_mean(first.best)}, {second.name} {_mean(second.best)}"
     metric, interval = first.objective.metric, comparison.interval
     if interval is None:
-        return f"Best {metric}: {means}; without two seeds on both sides no interval can be given."
+        alike = [study.name for study in (first, second) if study.best is not None and study.best.alike]
+        where = f" ({NO_SEEDS} in {' and in '.join(alike)})" if alike else ""
+        return f"Best {metric}: {means}; without two seeds on both sides{where} no interval can be given."
     how = f"paired over {words.count(comparison.paired, 'seed')}" if comparison.paired else "unpaired, Welch"
     size, low, high = shown(comparison)
     between = f"{size} (95 % interval {low} to {high}, {how})"

@@ -3,14 +3,15 @@
 import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hpsearch.base.columns import metric_column
+from hpsearch.base.columns import CURVE_COLUMNS, metric_column
 from hpsearch.base.outcome import PointOutcome, diverged, point_outcome, rank_key
+from hpsearch.base.replicates import measured, repeats
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.kit.setup import why_ended
 from hpsearch.reports.kit.space import Axis, always_active, floats, main_axis, plain, searched
@@ -32,7 +33,7 @@ class Point:
         params: the active hyperparameters.
         state: of a trial that has not ended, else as `hpsearch.base.outcome.point_outcome` has it.
         trials: how many trials it has so far.
-        replicates: (seed, fold) of the complete trials, ascending.
+        replicates: (seed, fold) of the complete trials, ascending; those of the first seed where seeds change nothing.
         scores: their scores, in the same order.
         diverged: how many trials diverged.
         partial: mean score at which its PRUNED trials were stopped, or of its trials where it was stopped between them;
@@ -41,6 +42,7 @@ class Point:
             flatter it.
         sd: sample standard deviation of the score, None for fewer than two trials.
         interval: interval for the mean, None for fewer than two.
+        alike: whether the seeds change nothing: of trials that measured the same, one counts.
     """
 
     point: int
@@ -54,6 +56,7 @@ class Point:
     values: tuple[float, ...]
     sd: float | None
     interval: Interval | None
+    alike: bool = False
 
     @property
     def mean(self) -> float | None:
@@ -62,7 +65,7 @@ class Point:
 
     @property
     def n(self) -> int:
-        """How many of its trials are complete."""
+        """How many of its trials are complete, and no repetition of another."""
         return len(self.scores)
 
 
@@ -126,7 +129,7 @@ def results_of(table: TrialTable) -> Results:
 
 def eligible_of(points: Sequence[Point], replicates: int) -> tuple[Point, ...]:
     """Return the points of which every replicate is COMPLETE."""
-    return tuple(p for p in points if p.state is TrialState.COMPLETE and p.n >= replicates)
+    return tuple(p for p in points if p.state is TrialState.COMPLETE and p.trials >= replicates)
 
 
 def objective_of(study: Mapping[str, Any]) -> Objective:
@@ -157,13 +160,37 @@ def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
         _TrialRow(*row) for row in zip(*columns, _scores(objective, table, trials), range(len(trials)), strict=True)
     ]
     points, always, replicates = [], always_active(table.study), replicates_of(table)
+    repeated = _repeats(table)
     ended = dict(table.study.get("state") or {}).get("state") == TrialState.COMPLETE
     for number, group in itertools.groupby(rows, key=lambda row: row.point):
         trials_of = list(group)
         params = {key: values[key][trials_of[0].place] for key in keys}
         active = {key: value for key, value in params.items() if value is not None or key in always}
-        points.append(_point(int(number), active, trials_of, replicates=replicates, ended=ended))
+        points.append(_point(int(number), active, trials_of, repeated, replicates=replicates, ended=ended))
     return tuple(points)
+
+
+def _repeats(table: TrialTable) -> frozenset[tuple[int, int, int]]:
+    """Return the trials that only repeat others of their point; curves are compared where scores are equal."""
+    found: set[tuple[int, int, int]] = set()
+    whole = table.trials.groupby("point").filter(lambda trials: (trials["state"] == TrialState.COMPLETE).all())
+    for point, trials in whole.groupby("point"):
+        places = list(zip(trials["seed"].astype(int), trials["fold"].astype(int), strict=True))
+        scores = dict(zip(places, floats(trials["score"]).tolist(), strict=True))
+        if repeats(scores):
+            curves = _measured(table, point)
+            found |= {(int(point), *place) for place in repeats({p: (scores[p], *curves[p]) for p in places})}
+    return frozenset(found)
+
+
+def _measured(table: TrialTable, point: Any) -> dict[tuple[int, int], list[Hashable]]:
+    """Return what the trials of a point measured at every epoch, by seed and fold."""
+    curves = table.curves[table.curves["point"] == point].sort_values("epoch")
+    metrics = [name for name in curves.select_dtypes("number") if name not in CURVE_COLUMNS]
+    by_trial: dict[tuple[int, int], list[Hashable]] = defaultdict(list)
+    for row in curves.to_dict("records"):
+        by_trial[row["seed"], row["fold"]].append(measured(row["epoch"], row["step"], {m: row[m] for m in metrics}))
+    return by_trial
 
 
 class _TrialRow(NamedTuple):
@@ -194,10 +221,19 @@ def _further_scores(objective: Objective, table: TrialTable, trials: "pd.DataFra
     return [objective.value(by_trial.get(trial, {}), {objective.metric: fact}) for trial, fact in named]
 
 
-def _point(number: int, params: Mapping[str, Any], rows: Sequence[_TrialRow], *, replicates: int, ended: bool) -> Point:
-    outcome = _outcome(rows, replicates, ended)
+def _point(
+    number: int,
+    params: Mapping[str, Any],
+    rows: Sequence[_TrialRow],
+    repeated: Collection[tuple[int, int, int]],
+    *,
+    replicates: int,
+    ended: bool,
+) -> Point:
+    counted = [row for row in rows if (row.point, row.seed, row.fold) not in repeated]
+    outcome = _outcome(rows, counted, replicates, ended)
     whole = outcome.state is TrialState.COMPLETE
-    scored = [(row, row.scores[0]) for row in rows if not math.isnan(row.scores[0])]
+    scored = [(row, row.scores[0]) for row in counted if not math.isnan(row.scores[0])]
     done = [(row, score) for row, score in scored if row.state == TrialState.COMPLETE]
     cut = TrialState.PRUNED if TrialState.PRUNED in {row.state for row, _ in scored} else TrialState.COMPLETE
     stopped = [score for row, score in scored if outcome.state is TrialState.PRUNED and row.state == cut]
@@ -214,17 +250,18 @@ def _point(number: int, params: Mapping[str, Any], rows: Sequence[_TrialRow], *,
         values=outcome.values if outcome.values and whole else (),
         sd=None if math.isnan(outcome.sd) else outcome.sd,
         interval=mean_interval(scores) if whole else None,
+        alike=len(counted) < len(rows),
     )
 
 
-def _outcome(rows: Sequence[_TrialRow], replicates: int, ended: bool) -> PointOutcome:
+def _outcome(rows: Sequence[_TrialRow], counted: Sequence[_TrialRow], replicates: int, ended: bool) -> PointOutcome:
     """Return what a point has come to; one of too few trials, all COMPLETE, waits for more or was stopped."""
     states = [TrialState(row.state) for row in rows]
     unfinished = next((state for state in _UNFINISHED if state in states), None)
     short = len(rows) < replicates and set(states) == {TrialState.COMPLETE}
     if unfinished or (short and not ended):
         return PointOutcome(unfinished or TrialState.WAITING)
-    return point_outcome(states, [row.scores for row in rows], penalties=(), stopped=short)
+    return point_outcome(states, [row.scores for row in counted], penalties=(), stopped=short)
 
 
 def ranked(points: Iterable[Point], objective: Objective) -> list[Point]:

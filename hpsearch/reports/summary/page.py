@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hpsearch.base import words
 from hpsearch.base.files import REPORT, replace_text
+from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.page import Tile, panel, render_page
@@ -96,7 +97,7 @@ def tiles(summary: Summary) -> tuple[Tile, ...]:
     best, stability = summary.best, summary.stability
     spread = "no point is complete"
     if best is not None and best.mean is not None:
-        spread = "one seed: no spread known"
+        spread = f"{NO_SEEDS}: n = {best.n}" if best.alike else "one seed: no spread known"
         if best.sd is not None and best.interval is not None:
             ends = words.interval(best.interval.low, best.interval.high, best.mean, best.sd)
             deviation = words.precision(best.mean, best.sd).write(best.sd)

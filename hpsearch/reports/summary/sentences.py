@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base import words
+from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import TrialState, TrialTable, Widening
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.setup import headline
@@ -67,7 +68,8 @@ def evidence(point: Point) -> str:
         ``0.975 ± 0.004 (mean ± sd of n = 3 seeds, 95 % t interval 0.965–0.985)``.
     """
     if point.mean is None or point.sd is None or point.interval is None:
-        return f"{words.score(point.mean)} (n = 1 seed, so no spread and no interval can be given)"
+        lone = f"{NO_SEEDS}: n = 1" if point.alike else "n = 1 seed"
+        return f"{words.score(point.mean)} ({lone}, so no spread and no interval can be given)"
     ends = words.interval(point.interval.low, point.interval.high, point.mean, point.sd)
     return (
         f"{words.score(point.mean, point.sd)} (mean ± sd of n = {replicates(point)}, "
@@ -286,12 +288,25 @@ def _selection(summary: Summary) -> str:
 def _seeds(summary: Summary) -> str:
     if summary.best is None:
         return ""
+    if text := _alike(summary):
+        return text
     if summary.best.n < 2:
         return "One seed per point: differences between points may be chance; repeat with study.seeds=3 or more."
     return (
         f"The spread is over {replicates(summary.best)}; the t interval takes their scores as independent and roughly "
         "normal."
     )
+
+
+def _alike(summary: Summary) -> str:
+    """Say where seeds change nothing; empty where each does."""
+    alike, n = sum(point.alike for point in summary.eligible), len(summary.eligible)
+    if not alike:
+        return ""
+    where = "" if alike == n else f" in {alike} of {words.count(n, 'point')}"
+    advice = " Draw from the trial's seed, or save the time by study.seeds=1." if alike == n else ""
+    same = "all trials of a point measured the same at every epoch, so that they count once."
+    return f"{words.capitalized(NO_SEEDS)}{where}: {same}{advice}"
 
 
 def _lost(summary: Summary) -> str:

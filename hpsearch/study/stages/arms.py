@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hpsearch.base.grammar import value_text
+from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.words import count
 from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.numbers import Ablation
@@ -80,6 +81,8 @@ def _warning(found: Ablation, factorial: Factorial) -> tuple[str, str]:
             f"no finished trial of {'; '.join(missing)}",
             "look at its trials; the other arms are compared without it",
         )
+    if any(arm.alike for arm in found.arms):
+        return f"{NO_SEEDS}, so n = 1 and no interval is claimed", "set study.seeds=1, or draw from the trial's seed"
     if all(arm.score.n < 2 for arm in found.arms):
         return "one seed says nothing of the spread, so no interval is claimed", "set study.seeds=5"
     return "", ""
