@@ -15,7 +15,7 @@ from typing import Self
 from hpsearch.base.errors import HpsearchError, first_line, nearest, out_of_memory
 from hpsearch.base.keys import SILENT_SECONDS
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState
-from hpsearch.base.words import number
+from hpsearch.base.words import plain_number
 
 INFEASIBLE = "infeasible"
 """Constraint that a point breaks, by a value above 0, which diverged or ran out of memory."""
@@ -116,7 +116,7 @@ def beyond_limits(limits: Mapping[str, float], values: Mapping[str, str | int | 
         values: what is known of the trial by name; a limit of what is not known holds.
     """
     broken = [
-        f"{name} = {number(value)} is not at most {number(limit)}"
+        f"{name} = {plain_number(value)} is not at most {plain_number(limit)}"
         for name, limit in limits.items()
         if isinstance(value := values.get(name), int | float) and not value <= limit
     ]

@@ -20,6 +20,7 @@ _QUANTITIES = {
     "trainer.epochs": "number of epochs",
     "scheduler.warmup_steps": "number of warm-up steps",
 }
+MINUS = "−"
 SMALL, LARGE = 1e-6, 1e9
 """Measured values below and from here on are written in powers of ten."""
 MOST_DECIMALS, MOST_DIGITS = 8, 9
@@ -27,15 +28,26 @@ STATES = sorted(TrialState, key=lambda state: not state.finished)
 """The finished states first."""
 
 
+def minus(text: str) -> str:
+    """Return a written number with the true minus in place of a hyphen: for people, not for what is pasted or read."""
+    return f"{MINUS}{text[1:]}" if text.startswith("-") else text
+
+
 def number(value: Any) -> str:
-    """Write a value with three significant digits, whole numbers in full, other things as they are.
+    """Write a value for people: three significant digits, whole numbers in full, other things as they are.
 
     Args:
         value: a number, or any other hyperparameter value.
 
     Returns:
-        ``0.00316``, ``1024``, ``relu``, ``true``; ``none`` for None.
+        ``0.00316``, ``1024``, ``−0.5``, ``relu``, ``true``; ``none`` for None.
     """
+    text = plain_number(value)
+    return minus(text) if isinstance(value, int | float) else text
+
+
+def plain_number(value: Any) -> str:
+    """Write a value as `number` does, with the hyphen of ASCII: for commands, tables of values and names."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -69,8 +81,8 @@ class Precision:
         """Write one of the numbers, in powers of ten too where the decimals would show zeros; `sign` as in formats."""
         fixed = f"{value:{sign}.{self.decimals}f}"
         if math.isfinite(value) and value != 0 and (self.powers or float(fixed) == 0):
-            return f"{value:{sign}.{self.digits}g}"
-        return "0" if self.powers and value == 0 else fixed
+            return minus(f"{value:{sign}.{self.digits}g}")
+        return "0" if self.powers and value == 0 else minus(fixed)
 
 
 def precision(mean: float, sd: float | None = None) -> Precision:
@@ -103,7 +115,7 @@ def score(mean: float | None, sd: float | None = None) -> str:
 
 
 def interval(low: float, high: float, mean: float, sd: float) -> str:
-    """Write an interval with the decimals of its mean: ``0.965–0.985``, or ``-0.5 to 0.2`` with a sign in it."""
+    """Write an interval with the decimals of its mean: ``0.965–0.985``, or ``−0.5 to 0.2`` with a sign in it."""
     written = precision(mean, sd)
     joint = " to " if low < 0 or written.powers else "–"
     return f"{written.write(low)}{joint}{written.write(high)}"
@@ -158,8 +170,8 @@ def settings(params: Mapping[str, Any]) -> str:
 
 
 def assignments(params: Mapping[str, Any]) -> str:
-    """Write a point as a command line does, its numbers as in sentences: ``optimizer.lr=0.215 model=mlp``."""
-    return " ".join(f"{bare(key)}={number(value)}" for key, value in params.items())
+    """Write a point as a command line does, its numbers as short as in sentences: ``optimizer.lr=0.215 model=mlp``."""
+    return " ".join(f"{bare(key)}={plain_number(value)}" for key, value in params.items())
 
 
 def best_score(best: BestPoint) -> str:

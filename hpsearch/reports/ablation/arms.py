@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hpsearch.base.types import TrialState, TrialTable
-from hpsearch.base.words import label, number, settings
+from hpsearch.base.words import label, plain_number, settings
 from hpsearch.reports.kit.points import Point, objective_of, points_of
 from hpsearch.reports.kit.space import Axis, floats, plain, searched
 from hpsearch.statistics.intervals import Estimate, estimate
@@ -122,7 +122,7 @@ def name_of(levels: Mapping[str, Any]) -> str:
 
 def level(value: Any) -> str:
     """Write one level of a factor: with three digits where they give it back, else with as many as it has, up to 12."""
-    text = number(value)
+    text = plain_number(value)
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
     return f"{value:.12g}" if numeric and float(text) != value else text
 

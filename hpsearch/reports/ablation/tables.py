@@ -72,7 +72,7 @@ def against(own: Difference) -> tuple[Cell, Cell, Cell]:
 def strength(own: Difference, objective: Objective) -> tuple[Cell, Cell]:
     """Return the effect size of a paired difference and what these pairs would have shown: cells under `STRENGTH`."""
     return (
-        NONE if own.effect is None else Cell(f"{own.effect:+.2f}", own.effect),
+        NONE if own.effect is None else Cell(words.minus(f"{own.effect:+.2f}"), own.effect),
         NONE if own.detectable is None else Cell(detectable(own.detectable, objective), own.detectable),
     )
 
@@ -201,7 +201,7 @@ def _cost(cost: Cost, units: Sequence[str]) -> tuple[Cell, ...]:
         *(_to_target(cost.to_target, unit) for unit in units),
         Cell(f"{cost.best_epoch.mean:.1f}", cost.best_epoch.mean) if cost.best_epoch.n else NONE,
         *(Cell(words.score(each.mean, each.sd), each.mean) if each.n else NONE for each in (cost.best, cost.final)),
-        Cell(f"{cost.slack.mean:+.2g}", cost.slack.mean) if cost.slack.n else NONE,
+        Cell(words.minus(f"{cost.slack.mean:+.2g}"), cost.slack.mean) if cost.slack.n else NONE,
     )
 
 

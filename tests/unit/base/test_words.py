@@ -22,7 +22,7 @@ from hpsearch.base.types import BestPoint, TrialState
         (None, "none"),
         ("relu", "relu"),
         (math.nan, "nan"),
-        (-math.inf, "-inf"),
+        (-math.inf, "−inf"),
     ],
 )
 def test_number(value, text):
@@ -42,7 +42,7 @@ def test_number(value, text):
         (1.2345e-9, None, "1.23e-09"),
         (1.2345e-9, 1e-10, "1.23e-09 ± 1e-10"),
         (1.23456e-9, 1e-14, "1.23456e-09 ± 1e-14"),
-        (-2.5e-161, 2.5e-163, "-2.5e-161 ± 2.5e-163"),
+        (-2.5e-161, 2.5e-163, "−2.5e-161 ± 2.5e-163"),
         (5e-324, None, "4.94e-324"),
         (2.5e145, 1e143, "2.5e+145 ± 1e+143"),
         (1.7e308, math.inf, "1.7e+308"),
@@ -64,7 +64,7 @@ def test_score_has_the_decimals_its_spread_deserves(mean, sd, text):
 
 def test_interval_keeps_signs_apart():
     assert words.interval(0.965, 0.985, 0.975, 0.004) == "0.965–0.985"
-    assert words.interval(-0.5, 0.25, 0.1, 0.3) == "-0.500 to 0.250"
+    assert words.interval(-0.5, 0.25, 0.1, 0.3) == "−0.500 to 0.250"
     assert words.interval(2.46e-8, 2.59e-8, 2.53e-8, 2.5e-10) == "2.46e-08 to 2.59e-08"
     assert words.interval(1e145, 3e145, 2e145, 1e145) == "1e+145 to 3e+145"
 
@@ -73,7 +73,7 @@ def test_interval_keeps_signs_apart():
     ("mean", "low", "high", "text"),
     [
         (0.0123, 0.01, 0.0146, "+0.0123 +0.0100 +0.0146"),
-        (-2e-9, -3e-9, -1e-9, "-2e-09 -3e-09 -1e-09"),
+        (-2e-9, -3e-9, -1e-9, "−2e-09 −3e-09 −1e-09"),
         (1.5e20, 1e20, 2e20, "+1.5e+20 +1e+20 +2e+20"),
     ],
 )
@@ -154,3 +154,18 @@ def test_path_is_relative_inside_the_working_folder_only(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert words.shown_path(tmp_path / "studies" / "a") == "studies/a"
     assert words.shown_path(Path("/elsewhere/a")) == "/elsewhere/a"
+
+
+def test_people_read_a_true_minus_and_what_is_pasted_or_named_has_a_hyphen():
+    assert [words.number(value) for value in (-1, -0.25, 3, "-x", True, 1e-7)] == [
+        "−1",
+        "−0.25",
+        "3",
+        "-x",
+        "true",
+        "1e-07",
+    ]
+    assert words.score(-0.975, 0.004) == "−0.975 ± 0.004"
+    assert words.settings({"optimizer.lr": 0.1, "args.shift": -2}) == "learning rate 0.1, shift = −2"
+    assert words.plain_number(-0.25) == "-0.25"
+    assert words.assignments({"args.shift": -0.5}) == "shift=-0.5"

@@ -209,7 +209,7 @@ def test_eigenvalues_are_told_with_three_digits_as_every_number(tmp_path):
         "line": {"distances": [-1.0, 0.0, 1.0], "losses": [1.0, 1.0, 1.0], "slope": 0.0},
     }
     outcome = CurvatureOutcome("single/0/0", "best.safetensors", 3, 90, judge(measured), (), 1.0, ())
-    assert "  1235      0.01        -0.123     2e-07\n" in shown(show_curvature, outcome)
+    assert "  1235      0.01        −0.123     2e-07\n" in shown(show_curvature, outcome)
 
 
 def test_empty_folder_says_how_to_start():

@@ -6,7 +6,7 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 
-from hpsearch.base.words import label
+from hpsearch.base.words import label, minus
 from hpsearch.reports.ablation.arms import name_of
 from hpsearch.reports.ablation.claims.claim import ClaimVerdict
 from hpsearch.statistics.intervals import Estimate, estimate
@@ -75,12 +75,12 @@ def interval_numbers(name: str, of: Estimate) -> dict[str, float]:
 
 
 def interval_text(of: Estimate, form: str = "z.2f") -> str:
-    """Write an estimate with its interval: ``-0.62 (-0.70 to -0.54)``; ``unknown`` without a value."""
+    """Write an estimate with its interval: ``−0.62 (−0.70 to −0.54)``; ``unknown`` without a value."""
     if not of.n:
         return "unknown"
     shown = of.shown
-    interval = "" if shown is None else f" ({shown.low:{form}} to {shown.high:{form}})"
-    return f"{of.mean:{form}}{interval}"
+    mean, low, high = (minus(f"{value:{form}}") for value in (of.mean, *((shown.low, shown.high) if shown else (0, 0))))
+    return mean if shown is None else f"{mean} ({low} to {high})"
 
 
 def lies_within(of: Estimate, low: float = -math.inf, high: float = math.inf) -> ClaimVerdict:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hpsearch.base.words import interval, score, settings
+from hpsearch.base.words import interval, minus, score, settings
 from hpsearch.reports.ablation.arms import Arm, Factor
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
@@ -51,7 +51,7 @@ def arm_hover(arm: Arm, found: Ablation) -> str:
 def difference_text(difference: Estimate) -> str:
     """Write a difference with its sign and, where there is one, its interval."""
     if difference.shown is None:
-        return f"{difference.mean:+.3g}"
+        return minus(f"{difference.mean:+.3g}")
     mean, low, high = signed_interval(difference.mean, difference.shown)
     return f"{mean}, 95 % interval {low} to {high}"
 

@@ -109,16 +109,16 @@ LEVEL = {"line": {"distances": [-1.0, 0.0, 1.0], "losses": [1.0, 1.0, 1.0], "slo
 @pytest.mark.parametrize(
     ("changes", "verdict", "words"),
     [
-        ({}, Verdict.SADDLE, "from -0.5 to 2"),
+        ({}, Verdict.SADDLE, "from −0.5 to 2"),
         ({"gradient_norm": 0.1}, Verdict.UNDECIDED, "no critical point: the gradient's norm is 0.1, .* 0.25 %"),
-        ({"elsewhere": [-0.5, -0.4, -0.6]}, Verdict.SADDLE, "-0.5 ± 0.0577"),
+        ({"elsewhere": [-0.5, -0.4, -0.6]}, Verdict.SADDLE, "−0.5 ± 0.0577"),
         ({"elsewhere": [-0.5, 0.4, 0.0]}, Verdict.UNDECIDED, "do not bear it out"),
         ({"bottom": [(0.5, 0.1)]}, Verdict.MINIMUM, "every eigenvalue is positive, the smallest is 0.5 ± 0.1"),
         ({"bottom": [(0.5, 0.6)]}, Verdict.UNDECIDED, "0.5 ± 0.6, of either sign"),
         ({"bottom": [(-1e-12, 1e-12)]}, Verdict.UNDECIDED, "falls along a direction without curvature"),
         ({"bottom": [(-1e-12, 1e-12)], **LEVEL}, Verdict.MINIMUM, "not proved"),
-        ({"top": [(-0.4, 0.1)]}, Verdict.MAXIMUM, "the largest is -0.4 ± 0.1"),
-        ({"top": [(-0.4, 0.5)]}, Verdict.UNDECIDED, "the largest -0.4 ± 0.5"),
+        ({"top": [(-0.4, 0.1)]}, Verdict.MAXIMUM, "the largest is −0.4 ± 0.1"),
+        ({"top": [(-0.4, 0.5)]}, Verdict.UNDECIDED, "the largest −0.4 ± 0.5"),
         ({"loss": 0.0, "gradient_norm": 0.0}, Verdict.SADDLE, ""),
     ],
 )

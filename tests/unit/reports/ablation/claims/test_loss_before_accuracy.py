@@ -61,7 +61,7 @@ class TestLossBeforeAccuracy:
 
     def test_no_lag_has_no_sign(self):
         for lags in ([-0.01, 0.0, 0.0], [0, 0, 0]):  # the first is what averages of many arms give
-            assert "-0.0 epochs" not in loss_before_accuracy(*self.study(lags)).sentence
+            assert "−0.0 epochs" not in loss_before_accuracy(*self.study(lags)).sentence
         assert interval_text(estimate([-0.01]), "+z.1f") == "+0.0" and interval_text(estimate([-0.001])) == "0.00"
 
     def test_untested_where_no_trial_finished(self):

@@ -29,7 +29,7 @@ class TestTimePerEpoch:
         assert found.numbers["epoch_exponent"] == pytest.approx(-0.6)
         assert found.numbers["first_update_exponent"] == pytest.approx(0.4)
         first = "time per update between the two smallest sizes to 0.40 (0.38 to 0.42): flat (below 0.5). "
-        assert f"power -0.60 (-0.62 to -0.58); {first}" in found.sentence
+        assert f"power −0.60 (−0.62 to −0.58); {first}" in found.sentence
         assert " an update at 256" in found.sentence
 
     @pytest.mark.parametrize("power", [0.0, 0.2])
