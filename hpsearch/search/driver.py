@@ -23,12 +23,12 @@ from hpsearch.base.types import BestPoint, Progress, TrialState, Widening
 from hpsearch.launch.base import Launcher
 from hpsearch.search import requests
 from hpsearch.search.ask_tell import AskTell
-from hpsearch.search.by_hand import SKIPPED, give_up, shown
+from hpsearch.search.by_hand import give_up, shown
 from hpsearch.search.ending import Ending
 from hpsearch.search.extension import Ranges
 from hpsearch.search.interrupts import Interrupts, interrupts
-from hpsearch.search.plan import Plan
-from hpsearch.search.points import Environment, MakeSpec, OpenPoints
+from hpsearch.search.plan import Environment, Plan
+from hpsearch.search.points import MakeSpec, OpenPoints
 from hpsearch.search.storage import OpenStore
 from hpsearch.tracking.events import read_study, read_trial, trial_files
 from hpsearch.tracking.record import Record
@@ -233,10 +233,9 @@ class Driver:
     def _ask(self) -> bool:
         if self._ending.why_no_more_points():
             return False
-        trial = self._study.ask()
-        self._points.open(trial)
-        if SKIPPED in trial.user_attrs:
-            self._points.skip(trial.number)
+        point = self._points.open(self._study.ask())
+        if point.skipped:
+            self._points.skip(point.trial.number)
         return True
 
     def _take_requests(self) -> None:

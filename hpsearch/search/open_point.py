@@ -8,6 +8,7 @@ from typing import Any
 import optuna
 
 from hpsearch.base.types import Objective, TrialId
+from hpsearch.search.by_hand import SKIPPED
 from hpsearch.search.candidates import Candidate
 from hpsearch.search.live import Finished
 
@@ -32,6 +33,7 @@ class Point:
         stopped: whether a pruner stopped it between its replicates.
         hedged: as it is stored, see `Candidate`.
         waits_at: the same.
+        skipped: whether it was given up before it was asked.
     """
 
     trial: optuna.Trial
@@ -44,10 +46,12 @@ class Point:
     stopped: bool = False
     hedged: int = field(init=False)
     waits_at: int | None = field(init=False)
+    skipped: bool = field(init=False)
 
     def __post_init__(self) -> None:
         stored = self.trial.user_attrs
         self.hedged, self.waits_at = stored.get(HEDGED, 0), stored.get(WAITS_AT)
+        self.skipped = SKIPPED in stored
 
     def untrained(self, objective: Objective) -> float:
         """Return what the untrained model scored; where smaller is better also its first training loss will do."""

@@ -1,10 +1,11 @@
-"""How much a search trains."""
+"""How much a search trains, and in which world."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hpsearch.base.keys import PATIENCE, POINTS
-from hpsearch.base.types import Objective
+from hpsearch.base.types import Clock, Objective, Observer
 from hpsearch.search.watch import UNLIMITED, TimeLimits
 
 
@@ -46,3 +47,20 @@ class Plan:
     def replicates(self) -> list[tuple[int, int]]:
         """The (seed, fold) of every trial of a point; the first one is judged by pruners."""
         return [(seed, fold) for fold in self.folds for seed in self.seeds]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a driver needs of the world.
+
+    Attributes:
+        observer: shows progress.
+        clock: seconds since the Unix epoch.
+        system: samples the load of the machine, at its own pace by the timer.
+        timer: monotonic seconds, for the limits of trials and of the search.
+    """
+
+    observer: Observer
+    clock: Clock
+    system: Callable[[float], Mapping[str, float] | None] = lambda _: None
+    timer: Clock = time.monotonic

@@ -1,8 +1,7 @@
 """The points that were asked and not told yet: which of their trials start, wait, go on and stop."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, TypeAlias
 
 import optuna
@@ -11,9 +10,7 @@ from optuna.trial import FrozenTrial
 from hpsearch.base.outcome import GIVEN_UP, is_cut_short, point_outcome
 from hpsearch.base.types import (
     BestPoint,
-    Clock,
     Decision,
-    Observer,
     Report,
     TrialId,
     TrialSpec,
@@ -26,7 +23,7 @@ from hpsearch.search.by_hand import SKIPPED
 from hpsearch.search.failing import FailedPoint, FirstFailures
 from hpsearch.search.live import Finished, counted_scores
 from hpsearch.search.open_point import HEDGED, WAITS_AT, Point
-from hpsearch.search.plan import Plan
+from hpsearch.search.plan import Environment, Plan
 from hpsearch.search.pool import Pool
 from hpsearch.search.pruners import PruneRule
 from hpsearch.search.results import Results, curve_of, limited_values, outcome_attrs, recorded, violations
@@ -36,23 +33,6 @@ from hpsearch.tracking.record import Record
 TOLD = "told"
 """User attribute of a told point: see `outcome_attrs`."""
 MakeSpec: TypeAlias = Callable[[int, Mapping[str, Any], int, int], TrialSpec]
-
-
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """What a driver needs of the world.
-
-    Attributes:
-        observer: shows progress.
-        clock: seconds since the Unix epoch.
-        system: samples the load of the machine, at its own pace by the timer.
-        timer: monotonic seconds, for the limits of trials and of the search.
-    """
-
-    observer: Observer
-    clock: Clock
-    system: Callable[[float], Mapping[str, float] | None] = lambda _: None
-    timer: Clock = time.monotonic
 
 
 class OpenPoints:
@@ -86,6 +66,7 @@ class OpenPoints:
         self._make_spec = make_spec
         self._observer, self._clock = environment.observer, environment.clock
         self._rule = PruneRule(study.study.pruner, plan.objective)
+        self._first_replicate = plan.replicates[0]
         self._first_failures = FirstFailures(plan.failures)
         self._points: dict[int, Point] = {}
         self.results = Results(plan.objective)
@@ -161,7 +142,7 @@ class OpenPoints:
         return not self._rule.by_epoch or self._first(point) not in point.open
 
     def _first(self, point: Point) -> TrialId:
-        return TrialId(point.trial.number, *self._plan.replicates[0])
+        return TrialId(point.trial.number, *self._first_replicate)
 
     def promote(self, asking: bool) -> bool:
         """Let a paused point go on where the pruner chooses one.
@@ -208,7 +189,7 @@ class OpenPoints:
         spec = replace(spec, attempt=known.attempts)
         point.open.add(spec.id)
         curve = known.curve(self._plan.objective.metric)
-        first = replicate == self._plan.replicates[0]
+        first = replicate == self._first_replicate
         if first:
             scores, epochs = curve_of(self._plan.objective, known), epochs_of(spec.config)
             self._rule.opened(point.trial.number, scores, epochs, point.hedged, point.waits_at)
@@ -238,7 +219,7 @@ class OpenPoints:
             self._first_failures.forget()
         self.results.add_trials({TrialState(each): n for each, n in attrs["trials"].items()}, attrs["epochs"])
         if self._rule.by_epoch:
-            known = self._record.trial(TrialId(frozen.number, *self._plan.replicates[0]))
+            known = self._record.trial(TrialId(frozen.number, *self._first_replicate))
             self._rule.opened(frozen.number)
             if known is not None:
                 scores, epochs = curve_of(self._plan.objective, known), epochs_of(known.config)
@@ -263,8 +244,10 @@ class OpenPoints:
     # What is decided
 
     def _decide(self, trial: TrialId, report: Report) -> Decision:
+        if not self._rule.by_epoch or (trial.seed, trial.fold) != self._first_replicate:
+            return Decision.CONTINUE
         point = self._points[trial.point]
-        if trial != self._first(point) or report.epoch <= point.judged:
+        if report.epoch <= point.judged:
             return Decision.CONTINUE
         if report.declined:
             self._rule.note_state(trial.point, TrialState.RUNNING)

@@ -296,7 +296,7 @@ class Pool:
 
     def _end_overdue(self) -> None:
         """Tell trials that have had their time to stop; kill those that are silent and those that do not obey."""
-        for trial, key in list(self._watch.overdue()):
+        for trial, key in self._watch.overdue():
             live = self._running[trial]
             if key == SILENT_SECONDS:
                 self._kill(live, key)
@@ -304,9 +304,9 @@ class Pool:
                 live.over, live.kill_at = key, self._watch.now + self._launcher.grace_sec
                 live.decision = Decision.STOP
                 self._launcher.decide(trial, Decision.STOP)
-        for live in list(self._running.values()):
-            if self._watch.now >= min(live.kill_at, self._pause_by):
-                self._kill(live, live.over or PAUSE)
+        now, pause_by = self._watch.now, self._pause_by
+        for live in [each for each in self._running.values() if now >= each.kill_at or now >= pause_by]:
+            self._kill(live, live.over or PAUSE)
 
     def _kill(self, live: Live, over: str) -> None:
         if not live.killed:

@@ -1,7 +1,7 @@
 """How long running trials train and are silent, and which of them have had their time."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
@@ -101,8 +101,8 @@ class Watch:
         """Note a message of a trial; return whether it was silent for too long."""
         times = self._times[trial]
         late = self._too_silent(times)
-        if times.started:
-            self.longest = max(self.longest, times.silent)
+        if times.started and times.silent > self.longest:
+            self.longest = times.silent
         times.silent, times.started = 0.0, True
         return late
 
@@ -110,11 +110,15 @@ class Watch:
         limit = self.limits.silent_seconds
         return limit is not None and times.silent >= limit + (0.0 if times.started else START_SEC)
 
-    def overdue(self) -> Iterator[tuple[TrialId, str]]:
-        """Yield the trials over a limit, each with the limit's key; of a trial that is silent, this comes first."""
+    def overdue(self) -> list[tuple[TrialId, str]]:
+        """Return the trials over a limit, each with the limit's key; of a trial that is silent, this comes first."""
+        found: list[tuple[TrialId, str]] = []
+        if self.limits == UNLIMITED:
+            return found
         for trial, times in self._times.items():
             trained = times.trained if times.started else times.silent - START_SEC
             if self._too_silent(times):
-                yield trial, SILENT_SECONDS
+                found.append((trial, SILENT_SECONDS))
             elif self.limits.trial_seconds is not None and trained >= self.limits.trial_seconds:
-                yield trial, TRIAL_SECONDS
+                found.append((trial, TRIAL_SECONDS))
+        return found

@@ -19,7 +19,7 @@ from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
 from hpsearch.search.driver import Driver, SearchOutcome
 from hpsearch.search.extension import SPACE, Ranges, present_study
-from hpsearch.search.points import Environment
+from hpsearch.search.plan import Environment
 from hpsearch.search.prior import PRIOR, PriorPoint
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study

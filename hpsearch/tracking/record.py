@@ -162,6 +162,8 @@ class Record:
         Args:
             durable: the next `sync` waits for every file written now, not only for those with a new final state.
         """
+        if not self._dirty:
+            return
         names = sorted(self._dirty, key=lambda name: (name != STUDY, name))
         for name in names:
             journal = self._journals[name]
@@ -169,11 +171,17 @@ class Record:
             self._dirty.discard(name)
             if journal.due:
                 self._due[name] = journal
-            if name in self._folds and self._folds[name].state.finished:
-                del self._folds[name], self._journals[name]
-                self._attempt.pop(name, None)
-        if names and self._changed is not None:
+            if name in self._folds and self._folds[name].state is not TrialState.RUNNING:
+                journal.close()
+                self._let_go(name)
+        if self._changed is not None:
             self._changed(names)
+
+    def _let_go(self, name: str) -> None:
+        """Forget a trial that has ended: it is read again if somebody asks."""
+        if self._folds[name].state.finished:
+            del self._folds[name], self._journals[name]
+            self._attempt.pop(name, None)
 
     def sync(self, below: float = math.inf) -> None:
         """Wait until the disk has the final states that were written.
@@ -187,8 +195,10 @@ class Record:
             del self._due[name]
 
     def close(self) -> None:
-        """Flush everything to the disk."""
+        """Flush everything to the disk, and let go of the files."""
         self.flush(fsync=True)
+        for journal in self._journals.values():
+            journal.close()
 
     def _study_line(self, event: Event, durable: bool = True) -> None:
         self._journal(STUDY).append(event, durable)
@@ -196,7 +206,7 @@ class Record:
 
     def _journal(self, name: str) -> Journal:
         if name not in self._journals:
-            self._journals[name] = Journal(self._path(name))
+            self._journals[name] = Journal(self._path(name), hold=True)
         return self._journals[name]
 
     def _path(self, name: str) -> Path:

@@ -11,8 +11,7 @@ from scipy.stats import spearmanr
 from hpsearch.base.types import Report, Started, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.search.driver import Driver
 from hpsearch.search.extension import Ranges
-from hpsearch.search.plan import Plan
-from hpsearch.search.points import Environment
+from hpsearch.search.plan import Environment, Plan
 from hpsearch.search.storage import MemoryStore, open_study
 from hpsearch.tracking.record import Record
 from tests.benchmarks import bench_search

@@ -10,8 +10,7 @@ import optuna
 from hpsearch.base.types import Objective, Report, Started, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.search.driver import Driver
 from hpsearch.search.extension import Ranges, present_study
-from hpsearch.search.plan import Plan
-from hpsearch.search.points import Environment
+from hpsearch.search.plan import Environment, Plan
 from hpsearch.search.samplers import Grid
 from hpsearch.search.space import Space
 from hpsearch.search.storage import JournalStore, open_study

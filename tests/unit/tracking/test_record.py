@@ -2,7 +2,9 @@
 
 import math
 import os
+from pathlib import Path
 
+import psutil
 import pytest
 
 from hpsearch.base.journal import read_lines
@@ -174,3 +176,28 @@ def test_a_trial_that_has_ended_is_read_again_and_not_kept(folder):
     record.flush()
     assert record.trial(made.id) == read_trial(_path(folder, made))
     assert not record._folds
+
+
+def test_only_the_files_of_trials_that_run_are_held_open(folder):
+    def held():
+        paths = [Path(file.path) for file in psutil.Process().open_files()]
+        return sorted(path.stem for path in paths if path.is_relative_to(folder))
+
+    record = Record(folder)
+    made = [fake.spec(folder, point) for point in range(3)]
+    for each in made:
+        fake.start(record, each)
+        fake.report(record, each, 1)
+        record.write()
+    assert held() == ["0-0-0", "1-0-0", "2-0-0", "study"]
+    record.state(made[0].id, TrialState.PAUSED, fake.TIME, reason="paused after epoch 1")
+    fake.finish(record, made[1])
+    record.write()
+    assert held() == ["2-0-0", "study"]
+    fake.start(record, made[0], epoch=1)
+    fake.report(record, made[0], 2)
+    record.write()
+    assert held() == ["0-0-0", "2-0-0", "study"]
+    record.close()
+    assert held() == []
+    assert [len(read_trial(_path(folder, each)).reports) for each in made] == [2, 1, 1]
