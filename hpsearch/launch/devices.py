@@ -62,8 +62,11 @@ def worker_count(workers: int | str, threads: int, gpus: Sequence[str]) -> int:
 
 
 def worker_environment(slot: int, threads: int, gpus: Sequence[str]) -> dict[str, str]:
-    """Return the environment of the worker of a slot: its share of the threads, and its GPU in turn."""
-    environment = dict(os.environ) | dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    """Return the environment of the worker of a slot: its share of the threads, and its GPU in turn.
+
+    Sets of texts are in the same order in every worker, unless the user's own environment says otherwise.
+    """
+    environment = {"PYTHONHASHSEED": "0"} | dict(os.environ) | dict.fromkeys(_THREAD_VARIABLES, str(threads))
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = gpus[slot % len(gpus)]
     return environment

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def run_code(code: OwnCode, spec: TrialSpec, waiting: Waiting) -> TrialRun:
         waiting: what waits in this process.
 
     Yields:
-        Started, then the reports.
+        Started, then the reports, those before its checkpoint again.
 
     Returns:
         How it ended.
@@ -82,7 +83,8 @@ def run_code(code: OwnCode, spec: TrialSpec, waiting: Waiting) -> TrialRun:
     decision, keep, declined, metric = Decision.CONTINUE, False, "", spec.config["objective"]["metric"]
     try:
         (decision,) = yield (Started(code.epoch, {}, time.time()),)
-        while (report := code.advance()) is not None:
+        again = code.checkpoints.again if code.epoch == code.checkpoints.epoch else ()
+        for report in chain(again, iter(code.advance, None)):
             (decision,) = yield (replace(report, declined=declined),)
             if not math.isfinite(report.metrics.get(metric, 0.0)):
                 reason = f"{metric} is {report.metrics[metric]} after epoch {report.epoch}"

@@ -55,7 +55,7 @@ class OwnCode(ABC):
         with current.within(self):
             report = self._advance()
         if report is not None:
-            self.checkpoints.note(report.epoch, self.surroundings.generators)
+            self.checkpoints.note(report, self.surroundings.generators)
         return report
 
     def stop(self, decision: Decision) -> None:

@@ -1,13 +1,15 @@
 """What a user's code goes on from: the checkpoint that it wrote itself, and where the trial stood then."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hpsearch.base.files import replace_text
+from hpsearch.base import platform
+from hpsearch.base.types import Report
 
 STATE = "resume.json"
-"""Says of the newest checkpoint of a folder after which epoch it was written, and where the generators stood."""
+"""Says of the newest checkpoint of a folder what was reported until then, and where the generators stood."""
 UNFINISHED = (".tmp", ".part", ".new")
 """Endings of files that are being written."""
 
@@ -23,6 +25,8 @@ class Checkpoints:
 
     Attributes:
         asked: whether the code has asked for the newest one.
+        again: the reports up to the newest one when this began: they are made again, as some may have been lost on
+            their way.
         epoch: the last epoch that was noted with the newest one, None for none.
     """
 
@@ -31,7 +35,9 @@ class Checkpoints:
         self.asked = False
         state = self._state() if self.newest() else {}
         self._noted = state.get("checkpoint")
-        self.epoch: int | None = state.get("epoch")
+        self.again = tuple(_report(each) for each in state.get("reports", ()))
+        self._reports = list(self.again)
+        self.epoch: int | None = self.again[-1].epoch if self.again else None
 
     def newest(self) -> Path | None:
         """Return the newest checkpoint, None where there is none."""
@@ -44,14 +50,18 @@ class Checkpoints:
         state = self._state()
         return state.get("generators") if state.get("checkpoint") == self._stamp() else None
 
-    def note(self, epoch: int, generators: Any) -> None:
+    def note(self, report: Report, generators: Any) -> None:
         """Note a report: a checkpoint that is new since the one before was written after this epoch."""
+        self._reports.append(report)
         stamp = self._stamp() if self.asked else None
         if stamp is None or stamp == self._noted:
             return
-        self._noted, self.epoch = stamp, epoch
-        text = json.dumps({"checkpoint": stamp, "epoch": epoch, "generators": generators})
-        replace_text(self._folder / STATE, text)
+        self._noted, self.epoch = stamp, report.epoch
+        reports = [asdict(each) for each in self._reports]
+        text = json.dumps({"checkpoint": stamp, "reports": reports, "generators": generators})
+        new = self._folder / f"{STATE}.new"
+        new.write_text(text, encoding="utf-8")  # the disk is not waited for: a kill just before leaves the old one
+        platform.replace(new, self._folder / STATE)
 
     def _stamp(self) -> list[Any] | None:
         newest = self.newest()
@@ -63,3 +73,8 @@ class Checkpoints:
         except (OSError, ValueError):
             return {}
         return state
+
+
+def _report(fields: dict[str, Any]) -> Report:
+    steps = tuple((step, value) for step, value in fields["steps"])
+    return Report(**{**fields, "steps": steps})

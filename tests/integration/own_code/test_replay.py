@@ -1,6 +1,9 @@
 """Trials of users' own loops train again to the same curve, whoever took turns with them in their process."""
 
 import random
+import subprocess
+import sys
+import time
 
 import pandas as pd
 import pytest
@@ -65,3 +68,59 @@ def test_a_paused_loop_with_a_data_loader_is_the_same_again(workers):
     trials = load_trials("trains")
     assert (trials["attempts"] > 1).any(), "some were paused"
     assert differing("trains", *INLINE) == {}
+
+
+KILLED = """
+import random
+import time
+
+import hpsearch
+
+
+def reporting(lr):
+    for epoch in range(1, 7):
+        time.sleep(0.05)
+        hpsearch.report({"valid/acc": lr + random.random()}, epoch=epoch)
+    return lr + random.random()
+
+
+def saving(lr):
+    state, values = hpsearch.folder() / "checkpoint.txt", [random.random()]
+    if (saved := hpsearch.checkpoint()) is not None:
+        values = [float(line) for line in saved.read_text().split()]
+    for epoch in range(len(values), 7):
+        time.sleep(0.05)
+        values.append(values[-1] / 2 + random.Random(epoch).random() + lr)
+        new = state.with_name("checkpoint.txt.tmp")
+        new.write_text(" ".join(map(repr, values)))
+        new.replace(state)
+        hpsearch.report({"valid/acc": values[-1]}, epoch=epoch)
+
+
+def search(name):
+    words = ["launcher.workers=2", "pruner.start=4"]
+    space = {"lr": "interval(0, 1)"}
+    hpsearch.run_search(globals()[name], space=space, points=10, sampler="random", tracker="none", overrides=words)
+"""
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("name", ["reporting", "saving"])
+def test_a_function_of_a_killed_search_is_the_same_again(name, tmp_path, monkeypatch):
+    (tmp_path / "my_killed.py").write_text(KILLED)
+    command = [sys.executable, "-c", f"import my_killed; my_killed.search({name!r})"]
+    with subprocess.Popen(command) as driver:
+        while driver.poll() is None and reports(tmp_path / "studies" / name) < 20:
+            time.sleep(0.05)
+        driver.kill()
+    subprocess.run(command, check=True, timeout=250)
+    trials = load_trials(name)
+    assert set(trials["state"]) <= {TrialState.COMPLETE, TrialState.PRUNED} and len(trials) == 10
+    assert (trials["attempts"] > 1).any(), "some waited or were killed"
+    monkeypatch.syspath_prepend(tmp_path)
+    assert differing(name, "launcher=inline", "plugins=[my_killed]", "tracker=none") == {}
+
+
+def reports(folder):
+    """How many epochs are on record."""
+    return sum(file.read_text().count('"report"') for file in (folder / "events").glob("*-*-*.jsonl"))

@@ -89,3 +89,10 @@ def test_worker_gets_its_threads_and_its_gpu():
 def test_without_gpus_the_worker_sees_what_the_driver_sees(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert worker_environment(0, 1, ())["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_sets_of_texts_are_in_the_same_order_in_every_worker(monkeypatch):
+    monkeypatch.delenv("PYTHONHASHSEED", raising=False)
+    assert worker_environment(0, 1, ())["PYTHONHASHSEED"] == "0"
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    assert worker_environment(0, 1, ())["PYTHONHASHSEED"] == "7"
