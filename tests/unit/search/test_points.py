@@ -385,7 +385,7 @@ def test_samplers_with_a_model_leave_a_region_that_raises(tmp_path, sampler, mos
     setup = Setup(tmp_path, space, sampler, seeds=(0,), points=100)
     setup.run(script, slots=1)
     failed = [record.state is TrialState.FAILED for record in setup.records()]
-    assert sum(failed[:30]) / 30 > 0.3
+    assert sum(failed[:30]) > 3  # of .42 by chance
     assert sum(failed[30:]) / 70 < most
 
 
@@ -398,7 +398,7 @@ BEST_FIRST = {"lr": f"choice({', '.join(f'{0.9 - i / 50:.2f}' for i in range(36)
 
 @pytest.mark.parametrize("limit", [{"points": 12}, {"patience": 10}], ids=["points", "patience"])
 def test_points_that_wait_at_the_end_go_on_when_their_limit_is_raised(tmp_path, monkeypatch, limit):
-    monkeypatch.setattr("hpsearch.search.auto_pruner.hedged_share", lambda worth: 0.0)  # by their ranks alone
+    monkeypatch.setattr("hpsearch.search.auto_pruner.hedged_share", lambda worth, least: 0.0)  # by their ranks alone
 
     def grid(_):
         return Grid()

@@ -33,7 +33,7 @@ def test_who_is_ahead_stands_in_an_earlier_front():
 
 
 def test_the_first_front_goes_on_at_the_end_and_what_it_dominates_is_dropped(monkeypatch):
-    monkeypatch.setattr("hpsearch.search.auto_pruner.hedged_share", lambda worth: 0.0)
+    monkeypatch.setattr("hpsearch.search.auto_pruner.hedged_share", lambda worth, least: 0.0)
     for pruner in (AutoPruner(), TopKAfter(epochs=1, k=3)):
         candidates, chosen = waiting(CORNERS), []
         while (number := pruner.promote(candidates, asking=False)) is not None:
