@@ -32,6 +32,19 @@ def report(
         ``continue``; with ``raises=False`` also ``stop`` or ``pause``: the function should end soon, and what it
         returns does not matter. What is no report raises one of the errors of `hpsearch.base.errors`; a decision to
         end raises `Stop`.
+
+    Example:
+        >>> def objective():
+        ...     lr = params()["lr"]
+        ...     assert folder().is_dir() and checkpoint() is None
+        ...     for epoch in range(1, 4):
+        ...         report({"valid/loss": (lr - 0.1) ** 2 + 1 / epoch}, epoch=epoch)
+        ...     log("note", f"trained with {lr}")
+        ...     return (lr - 0.1) ** 2
+        >>> options = {"objective": "valid/loss", "direction": "minimize", "sampler": "grid", "tracker": "none"}
+        >>> options |= {"overrides": ["launcher=inline"], "observer": Silent()}
+        >>> run_search(objective, space={"lr": [0.1, 0.3]}, **options).best.params
+        {'lr': 0.1}
     """
     return _trial("report").report(metrics, epoch, step, raises)
 

@@ -128,7 +128,8 @@ def test_optunas_pruners_see_the_values_as_they_are_and_the_studys_direction():
         for value in (0.5, 0.1, 0.9):
             trial = study.ask()
             rule.opened(trial.number)
-            decisions.append(rule.after_report(trial, report(1, acc=value, loss=value)))
+            decided = [rule.after_report(trial, report(epoch, acc=value, loss=value)) for epoch in (1, 2)]
+            decisions.append(decided[-1])
             study.tell(trial, value)
         assert [n for n, decision in enumerate(decisions) if decision is Decision.STOP] == stopped
 

@@ -20,8 +20,11 @@ ORDER = (
     "replay",
     "curvature",
     "Silent",
+    "report",
 )
 """Later ones read what earlier ones left."""
+WITHIN = {"Decision", "Stop", "checkpoint", "folder", "log", "params"}
+"""What a trial says and asks beside its reports, in the example of `hpsearch.report`."""
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +36,7 @@ def folder(tmp_path_factory):
 
 
 def test_every_public_name_has_an_example():
-    assert set(ORDER) == set(hpsearch.__all__)
+    assert {*ORDER, *WITHIN} == set(hpsearch.__all__)
 
 
 @pytest.mark.parametrize("name", ORDER)
