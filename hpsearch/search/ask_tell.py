@@ -12,7 +12,8 @@ from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.outcome import PointOutcome
-from hpsearch.base.types import TrialState, Widening
+from hpsearch.base.types import TrialState
+from hpsearch.base.widening import Widening
 from hpsearch.base.words import count
 from hpsearch.search.by_hand import SKIPPED, added
 from hpsearch.search.extension import Ranges, copied, is_proven, widened, withdrawn

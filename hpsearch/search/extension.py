@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.base.errors import ConfigError, SpaceError, check_float, check_int, nearest
 from hpsearch.base.outcome import INFEASIBLE
-from hpsearch.base.types import Widening
+from hpsearch.base.widening import Widening
 from hpsearch.search.optuna_internals import is_inside, storage_of, without_cma_state, without_constraints
 from hpsearch.search.parameter import Parameter
 from hpsearch.search.prior import PriorPoint

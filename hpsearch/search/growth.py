@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from hpsearch.base.types import Widening
+from hpsearch.base.widening import Widening
 from hpsearch.search.ask_tell import UNPROVEN
 from hpsearch.search.extension import SPACE, ends_of, is_log, rewritten, successor, widened
 from hpsearch.search.prior import PRIOR

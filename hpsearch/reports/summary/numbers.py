@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from hpsearch.base.types import TrialTable, Widening
+from hpsearch.base.types import TrialTable
+from hpsearch.base.widening import Widening
 from hpsearch.reports.kit.points import Point, Results, code_versions, results_of
 from hpsearch.reports.kit.space import Axis, floats
 from hpsearch.reports.summary.boundary import Frontier, Stability, frontier_of, stability

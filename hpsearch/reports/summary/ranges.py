@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from hpsearch.base.types import Objective, Widening
+from hpsearch.base.types import Objective
+from hpsearch.base.widening import Widening
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.base import words
 from hpsearch.base.replicates import NO_SEEDS
-from hpsearch.base.types import TrialState, TrialTable, Widening
+from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.base.widening import Widening
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.setup import headline
 from hpsearch.reports.kit.texts import of_several_codes

@@ -1,6 +1,6 @@
 import pytest
 
-from hpsearch.base.types import Widening
+from hpsearch.base.widening import Widening
 from hpsearch.reports.summary.numbers import summarize
 from hpsearch.reports.summary.ranges import extensions_of
 from tests.support.scores import scored
