@@ -60,7 +60,38 @@ def _key(argument: str) -> str:
 
 def setting_in_args(setting: Any) -> Any:
     """Return a setting by the keys of a configuration; what is no table as it is, to be refused."""
-    return {in_args(name): value for name, value in setting.items()} if isinstance(setting, Mapping) else setting
+    if not isinstance(setting, Mapping):
+        return setting
+    return {in_args(name): _plain(value) for name, value in setting.items()}
+
+
+def written(what: str, value: Any) -> str:
+    """Return a value as a word of a command has it.
+
+    Args:
+        what: is given it.
+        value: a scalar of Python or numpy, a text, or lists and mappings of them.
+
+    Raises:
+        ConfigError: it is of another type.
+    """
+    try:
+        return value_text(_plain(value))
+    except TypeError:
+        allowed = "None, true or false, numbers, texts, lists and mappings of them"
+        other = "let the function make it, or search functools.partial(function, ...)"
+        raise ConfigError(f"{what}: holds a {type(_foreign(value)).__name__}: must be {allowed}; {other}") from None
+
+
+def _foreign(value: Any) -> Any:
+    """Return the part of a value that no configuration holds."""
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    for part in parts:
+        try:
+            value_text(part)
+        except TypeError:
+            return _foreign(part)
+    return value
 
 
 def check_tables(**given: object) -> None:

@@ -8,7 +8,7 @@ from hpsearch.base.conditions import flat_entries, space_word
 from hpsearch.base.errors import SpaceError
 from hpsearch.base.grammar import value_text
 from hpsearch.base.types import Objective
-from hpsearch.study.arguments import PREFIX, check_lists, check_tables, expression_of, in_args, setting_in_args
+from hpsearch.study.arguments import PREFIX, check_lists, check_tables, expression_of, in_args, setting_in_args, written
 
 
 def search_words(
@@ -65,9 +65,9 @@ def search_words(
         *("+study=search", *trainer),
         *(f"{group}={option}" for group, option in options.items()),
         *(f"seed={seed}",),
-        *((f"sampler.first={value_text([setting_in_args(setting) for setting in first])}",) if first else ()),
+        *((f"sampler.first={written('first', [setting_in_args(setting) for setting in first])}",) if first else ()),
         *((f"sampler.prior={value_text(prior)}",) if prior else ()),
-        *(f"+{PREFIX}{key}={value_text(value)}" for key, value in arguments.items()),
+        *(f"+{PREFIX}{key}={written(f'arguments.{key}', value)}" for key, value in arguments.items()),
         *(space_word(in_args(key), given) for key, given in searched.items()),
         *_objective_words(wanted),
         *(f"budget.{key}={value_text(value)}" for key, value in budget.items() if value is not None),

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from hpsearch.base.errors import SpaceError
+from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.search.expression import parse_parameter
-from hpsearch.study.arguments import arguments_of, expression_of
+from hpsearch.study.arguments import arguments_of, expression_of, setting_in_args, written
 
 VALUES = [
     [None, 3],
@@ -46,6 +46,14 @@ def test_what_is_no_list_is_left_as_it_is():
 def test_a_value_that_no_configuration_holds_is_one_line(value):
     with pytest.raises(SpaceError, match=r"^space kind=a/x: .* cannot be written"):
         expression_of("kind=a/x", [1, value])
+
+
+@pytest.mark.parametrize(("value", "kind"), [(np.ones(3), "ndarray"), ([{"a": {1, 2}}], "set"), (object(), "object")])
+def test_an_argument_that_no_configuration_holds_is_one_line_that_says_what_to_do(value, kind):
+    with pytest.raises(ConfigError, match=rf"^arguments\.x: holds a {kind}: must be None, .*functools\.partial"):
+        written("arguments.x", value)
+    assert written("arguments.x", np.int64(3)) == "3"
+    assert setting_in_args({"lr": np.float32(0.5)}) == {"args.lr": 0.5}
 
 
 @pytest.mark.parametrize(
