@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.base import platform
-from hpsearch.base.conditions import split_name
+from hpsearch.base.commands import is_outside
+from hpsearch.base.conditions import WHERE, split_name
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.keys import ARGS, OF_OWN_CODE
 from hpsearch.base.plain import ABSENT, get, interpolation_words, list_of
@@ -65,7 +66,8 @@ class Reading:
                 said = f"{word.text}: {self.function} does not read it; {takes} (from {COMMAND_LINE})"
                 raise ConfigError(said)
         for name, source in sources.items():
-            if not self.reads(split_name(name)[0]):
+            key = split_name(name)[0]
+            if key != WHERE and not self.reads(key):
                 out = "" if source == COMMAND_LINE else f"; ~space.{name} takes it out"
                 raise SpaceError(f"space {name}: {self.function} does not read it; {takes}{out} (from {source})")
 
@@ -79,10 +81,13 @@ def reading_of(raw: Mapping[str, Any], config: Mapping[str, Any]) -> Reading:
 
     Returns:
         All of it for a trainer of ours and for a function that asks for it, or takes arguments from it by
-        interpolation; all of it too where the function cannot be imported, which its check says before it trains.
+        interpolation; all of it too where the function cannot be imported, which its check says before it trains. Of
+        what is trained outside, the arguments alone.
     """
     target = config["trainer"].get("_target_")
     borrowed = interpolation_words({name: raw[name] for name in (ARGS, "objective")})
+    if is_outside(config) and not borrowed & (raw.keys() - OF_OWN_CODE):
+        return Reading(target, (f"{ARGS}.*",))
     if str(target).startswith("hpsearch.") or borrowed & (raw.keys() - OF_OWN_CODE):
         return Reading()
     try:

@@ -109,6 +109,7 @@ def test_it_leaves_the_record_of_any_search(capsys):
     assert run(["report", "mine"]) == 0
     page = (folder / "README.md").read_text()
     assert "# trained outside, with x=1" in page and "python -m hpsearch ask mine " in page
+    assert "MLP" not in page and not [each for each in trials if each.startswith(("model", "data", "optimizer"))]
 
 
 @pytest.mark.parametrize("command", ["replay", "curvature"])

@@ -60,7 +60,7 @@ def test_it_is_what_is_imported_of_ones_own_project_and_nothing_is_run(project):
     assert code({"model": {"_target_": "torch.nn.Linear"}}) == Code() and Code().digest == ""
 
 
-@pytest.mark.parametrize("name", [*USED - {"own", "own.parts"}, "own/__init__"])
+@pytest.mark.parametrize("name", [*sorted(USED - {"own", "own.parts"}), "own/__init__"])
 def test_a_change_of_any_of_them_is_one_and_is_named(project, name):
     before = code()
     file = project / f"{name.replace('.', '/')}.py"
