@@ -28,7 +28,8 @@ class Reading:
     """What a trial reads of its configuration.
 
     Attributes:
-        function: the dotted path of a user's own function that does not read all of it; None: all is read.
+        function: the dotted path of a user's own function that does not read all of it, or what else does not; None: all
+            is read.
         arguments: the keys of the arguments that it takes.
         folds: whether it is told its fold.
     """
@@ -87,7 +88,7 @@ def reading_of(raw: Mapping[str, Any], config: Mapping[str, Any]) -> Reading:
     target = config["trainer"].get("_target_")
     borrowed = interpolation_words({name: raw[name] for name in (ARGS, "objective")})
     if is_outside(config) and not borrowed & (raw.keys() - OF_OWN_CODE):
-        return Reading(target, (f"{ARGS}.*",))
+        return Reading("what is trained outside", (f"{ARGS}.*",))
     if str(target).startswith("hpsearch.") or borrowed & (raw.keys() - OF_OWN_CODE):
         return Reading()
     try:
