@@ -28,8 +28,7 @@ class Reading:
     """What a trial reads of its configuration.
 
     Attributes:
-        function: the dotted path of a user's own function that does not read all of it, or what else does not; None: all
-            is read.
+        function: the dotted path of a user's own function, or what else reads a part alone; None: all is read.
         arguments: the keys of the arguments that it takes.
         folds: whether it is told its fold.
     """
