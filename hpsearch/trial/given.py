@@ -94,19 +94,21 @@ class Carried:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Take the function along; a ConfigError names what of it cannot be sent."""
-        from hpsearch.trial.packing import packed
+        from hpsearch.trial.packing import is_only_here, packed
 
-        return _arrived, (self._execute, self._name, packed(self._name, self._function))
+        module = getattr(_called(self._function), "__module__", None) or ""
+        home = module if is_only_here(module) else ""
+        return _arrived, (self._execute, self._name, packed(self._name, self._function), home)
 
 
-def _arrived(execute: Execute, name: str, content: bytes) -> Execute:
+def _arrived(execute: Execute, name: str, content: bytes, home: str) -> Execute:
     """Keep a function that came along until it is asked for: an error is then that of whoever asks."""
     module = ModuleType(LOCAL_MODULE)
 
     def unpacked(wanted: str) -> Any:
         if wanted != name:
             raise AttributeError(wanted)
-        function = _unpacked(name, content)
+        function = _unpacked(name, content, home)
         setattr(module, name, function)
         return function
 
@@ -115,7 +117,7 @@ def _arrived(execute: Execute, name: str, content: bytes) -> Execute:
     return execute
 
 
-def _unpacked(name: str, content: bytes) -> Callable[..., Any]:
+def _unpacked(name: str, content: bytes, home: str) -> Callable[..., Any]:
     try:
         function: Callable[..., Any] = pickle.loads(content)
     except Exception as error:
@@ -125,6 +127,6 @@ def _unpacked(name: str, content: bytes) -> Callable[..., Any]:
         ) from error
     called = _called(inspect.unwrap(function))
     used = getattr(called if hasattr(called, "__globals__") else type(called).__call__, "__globals__", {})
-    if used.get("__name__") == "__main__":  # processes that it starts look for the script's names there
-        vars(sys.modules["__main__"]).update(used)
+    if home and used.get("__name__") == home:  # processes that it starts look for the names of its module there
+        vars(sys.modules.setdefault(home, ModuleType(home))).update(used)
     return function

@@ -27,7 +27,7 @@ COMMAND = [
     "launcher.retries=20",
 ]
 MEASURED = ("_sec", "_per_sec", "_mib")
-WHEN = ["started", "ended", "duration_sec", "attempts", "run_id", "failures", "failed_at"]
+WHEN = ["started", "ended", "duration_sec", "attempts", "run_id", "failures", "failed_at", "repeated_epochs"]
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen:

@@ -76,6 +76,7 @@ def test_between_two_runs_it_is_done_at_once(capsys):
 )
 def test_what_cannot_be_done_is_refused_in_one_line(words, message, capsys):
     search(calm, points=2)
+    capsys.readouterr()
     assert run(words) == 2
     said = capsys.readouterr().err
     assert message in said and said.count("\n") == 1

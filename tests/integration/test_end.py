@@ -76,7 +76,7 @@ def test_an_end_by_evidence(folder):
     outcome = search(**line, seeds=3, patience=5)
     assert outcome.counts == {"COMPLETE": 27}  # 3 seeds of 0, 1, 2, 3 and five that are worse
     lead = "budget.patience = 5 is used up: none of the last 5 points improved acc"
-    says(outcome, f"{lead} -16.0 (point 3) by more than 0.001, the median sd over a point's trials", folder)
+    says(outcome, f"{lead} −16.0 (point 3) by more than 0.001, the median sd over a point's trials", folder)
     assert search(**line, seeds=3, patience=5).already_complete
     assert search(**line, seeds=3, patience=7).counts == {"COMPLETE": 33}
 

@@ -68,7 +68,7 @@ def test_best_list_answer_front_pages_and_replay_agree(folder, name):
         assert outcome.answer.startswith("No answer: every trial is INFEASIBLE (4 INFEASIBLE, 3 of them: not compared:")
     else:
         assert f"x = {best} is best" in outcome.answer
-        assert f"+args.x={best} " in outcome.replay_command
+        assert f"'agree/{best}/0'" in outcome.replay_command
         marked = [table for table in (point_table(summary), trial_table(found.table, summary))]
         assert [[row.cells[0].text for row in table.rows if row.best] for table in marked] == [[str(best)]] * 2
     if front is not None:

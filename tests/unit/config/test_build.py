@@ -28,6 +28,8 @@ NEEDED = {
 }
 """What a user must say of an option."""
 RUN_TIME = {"sampler": {"seed": 3}, "model": {"in_shape": (1, 28, 28), "num_outputs": 10}}
+OUTSIDE = "trainer=outside"
+"""Reads no other group, and refuses words that set one."""
 
 
 @functools.cache
@@ -37,7 +39,8 @@ def composed(place):
     words = [
         f"{group}={(options + options[:1] * place)[place]}" for group, options in groups.items() if group != "stage"
     ]
-    return compose(words).config
+    config = compose([word for word in words if word != OUTSIDE]).config
+    return {**config, **({"trainer": compose([OUTSIDE]).config["trainer"]} if OUTSIDE in words else {})}
 
 
 @pytest.mark.parametrize("option", sorted({*describe_groups()["stage"]} - {"none"}))

@@ -42,7 +42,7 @@ def test_a_finished_study_run_again_does_nothing(tmp_path):
     again = setup.run(trains([0.9]))
     assert not setup.todo
     assert setup.launcher.submitted == []
-    assert again == first
+    assert repr(again) == repr(first)  # an sd of nan among them
 
 
 def test_best_epoch_counts_when_the_objective_says_so(tmp_path):

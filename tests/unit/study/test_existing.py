@@ -133,7 +133,7 @@ def test_two_ablations_are_compared_by_their_arms_and_so_is_one_with_a_search(fo
     assert "Of 2 arms that both have, in retuned against held: " in text
     assert 'id="differences-data"' in text
     assert "python -m hpsearch report held retuned" in text
-    assert compare("held", "retuned").startswith("Not told apart with these seeds: best valid/acc held 0.")
+    assert compare("held", "retuned").startswith("Best valid/acc: held 0.901 (n = 1)")
     text = compare_studies("held", "other").read_text()
-    assert "Arm by arm" not in text and "best valid/acc held 0." in text
-    assert compare("other", "held").startswith("Not told apart with these seeds: best valid/acc other 0.")
+    assert "Arm by arm" not in text and "Best valid/acc: held 0.901 (n = 1)" in text
+    assert compare("other", "held").startswith("Best valid/acc: other 0.")

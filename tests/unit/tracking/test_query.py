@@ -72,7 +72,7 @@ def test_the_columns_are_those_the_table_promises(folder):
     assert list(table.trials.columns) == [
         *columns.TRIAL_COLUMNS,
         *("optimizer.lr", "epoch_sec", "train/loss", "valid/acc"),
-        *("data.digest", "device", "parameters", "peak_memory_mib"),
+        *("data.digest", "device", "parameters", "peak_memory_mib", "repeated_epochs"),
     ]
     assert list(table.curves.columns) == [*columns.CURVE_COLUMNS, "epoch_sec", "train/loss", "valid/acc"]
     assert list(table.steps.columns) == list(columns.STEP_COLUMNS)

@@ -22,7 +22,7 @@ def test_interaction_of_two_by_two_is_the_t_test_of_the_contrast():
 
 
 def test_of_two_factors_each_has_its_own_part_and_says_what_each_level_adds():
-    scores = {(b, m): [1.0 + 0.2 * (b == 128) + 0.05 * (m == 0.9) + 0.01 * s * (b == 32) for s in range(3)]
+    scores = {(b, m): [1.0 + 0.2 * (b == 128) + 0.05 * (m == 0.9) + 0.01 * s * (b == 32) + 1e-9 * s for s in range(3)]
               for b in (32, 128) for m in (0.0, 0.9)}  # fmt: skip
     batch, momentum, both = ablation_of(study(scores)).effects.each
     assert [cell.levels for cell in batch.cells] == [(32,), (128,)]
