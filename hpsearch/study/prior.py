@@ -1,15 +1,15 @@
 """The points of an earlier study, for the sampler of another one."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.outcome import Failures, point_outcome
+from hpsearch.base.outcome import NOT_COMPARED, Failures, point_outcome
 from hpsearch.base.types import Objective, TrialState
 from hpsearch.reports.kit.points import objective_of
 from hpsearch.search.prior import PriorPoint, prior_points
-from hpsearch.search.results import further_scores
 from hpsearch.search.space import Space
 from hpsearch.study.folder import study_folder
 from hpsearch.tracking.events import TrialRecord, read_study, read_trials
@@ -49,7 +49,7 @@ def load_prior(name: str, space: Space, objective: Objective) -> list[PriorPoint
 def _points(
     records: Sequence[TrialRecord], objective: Objective
 ) -> list[tuple[Mapping[str, Any], Sequence[float] | None]]:
-    """Return hyperparameters and scores of the points that are complete.
+    """Return hyperparameters and scores of the points that trained to their end, within the limits of then or not.
 
     None stands for the scores of those that samplers are to stay away from: infeasible ones, and those that raised.
     """
@@ -57,11 +57,16 @@ def _points(
     for _, group in groupby(records, key=lambda record: record.id.point):
         trials = list(group)
         if all(trial.state.finished for trial in trials):
-            scores = [(trial.score or 0.0, *further_scores(objective, trial, {})) for trial in trials]
+            scores = [_scores(objective, trial) for trial in trials]
             raised = any(trial.state is TrialState.FAILED and Failures.of(trial.facts).failed_at for trial in trials)
-            penalties = (0.0,) * len(objective.each)
-            outcome = point_outcome([trial.state for trial in trials], scores, penalties, raised=raised)
+            outcome = point_outcome([trial.state for trial in trials], scores, penalties=(), raised=raised)
             if outcome.values is not None:
-                complete = outcome.state is TrialState.COMPLETE
-                points.append((trials[0].params, outcome.values if complete else None))
+                points.append((trials[0].params, outcome.values or None))
     return points
+
+
+def _scores(objective: Objective, trial: TrialRecord) -> tuple[float, ...]:
+    """Return what a trial scored, one number per objective: nan unless it trained to its end."""
+    if trial.state is not TrialState.COMPLETE and not trial.reason.startswith(NOT_COMPARED):
+        return (math.nan,) * len(objective.each)
+    return tuple(each.value(trial.curve(each.metric), trial.facts) for each in objective.each)

@@ -10,6 +10,7 @@ from scipy.special import ndtri, stdtrit
 
 import hpsearch.reports.ablation.claims.drawing as drawing
 from hpsearch.base.types import Objective
+from hpsearch.base.words import minus
 from hpsearch.reports.ablation.claims.claim import (
     BATCH,
     MOMENTUM,
@@ -61,10 +62,11 @@ def noise_scale(evidence: Evidence) -> ClaimResult:
     listed = "; ".join(
         lead(name) + ", ".join(f"{rates.best:.3g} at {size:g}" for size, rates in pairs) for name, pairs in best.items()
     )
+    power, least, most = (minus(f"{value:z.2f}") for value in (slope, low, high))
     return ClaimResult(
         ClaimVerdict.UNDECIDED if at_edge else verdict,
-        f"the best {rate} grows as batch size to the power {slope:.2f} (95 % interval {low:.2f} to {high:.2f}; 1 would "
-        f"be in proportion{edge}): {listed}",
+        f"the best {rate} grows as batch size to the power {power} (95 % interval {least} to {most}; 1 would be in "
+        f"proportion{edge}): {listed}",
         {"exponent": slope, "exponent_low": low, "exponent_high": high},
         {
             "exponent": slope,
@@ -100,6 +102,7 @@ def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
     series = results[CLAIM.number].series
     groups: Mapping[str, Mapping[str, Any]] = series["groups"]
     slope = series["exponent"]
+    power = f"power {minus(f'{slope:z.2f}')}"
     traces: list[Trace] = []
     for index, (name, line) in enumerate(groups.items()):
         colour, dash, symbol = drawing.look(index, len(groups))
@@ -111,7 +114,7 @@ def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
             **{"line": drawing.SCALING, "hoverinfo": "skip"},
         }
         fit: Trace = {
-            **{"mode": "lines", "name": f"{text}: power {slope:.2f}"},
+            **{"mode": "lines", "name": f"{text}: {power}"},
             "y": np.exp(logs.mean() + slope * centred).tolist(),
             "line": {"color": colour, "dash": dash, "width": 2},
             **{"hoverinfo": "skip", "showlegend": len(groups) < 2},
@@ -126,7 +129,7 @@ def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
     rates = [y for trace in traces for y in trace["y"]]
     axes = {"xaxis": drawing.log_axis("batch size", sizes), "yaxis": drawing.log_axis(series["rate"], rates)}
     aid = "Dotted: in proportion to the batch size, as the noise scale would have it; the other line is fitted."
-    alt = f"The {series['rate']} grows as batch size to the power {slope:.2f}."
+    alt = f"The {series['rate']} grows as batch size to the {power}."
     figure = draw(drawing.once_in_legend(traces), {**axes, "height": 400}, alt)
     return "claim-best-rates", "Claim 3: the best rate of every batch size", aid, figure
 
