@@ -117,10 +117,11 @@ def check_store(folder: Path) -> None:
             assert sorted(steps) == list(range(EPOCHS + 1))
 
 
-def test_the_driver_killed_at_five_random_moments(calm, tmp_path, monkeypatch):
+@pytest.mark.parametrize("kills", [2, pytest.param(5, marks=pytest.mark.long)])
+def test_the_driver_killed_at_random_moments(kills, calm, tmp_path, monkeypatch):
     moments = random.Random(20)
     events = tmp_path / "studies" / "sweep" / "events"
-    for kill in range(5):
+    for kill in range(kills):
         run = start(tmp_path)
         known = len(list(events.glob("*-*-*.jsonl")))
         if kill > 0:  # the first falls anywhere in the start

@@ -12,6 +12,7 @@ import hpsearch
 from tests.support.notebooks import FOLDER, ROOT, names
 
 KIB = 2**10
+SHORT = ("01_first_study", "05_your_own_model")
 
 
 @pytest.fixture(params=names())
@@ -25,6 +26,9 @@ def code(notebook):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "name", [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in names()], indirect=True
+)
 def test_it_runs_and_shows_its_figures(name, tmp_path):
     command = [sys.executable, "-m", "tests.support.notebooks", name, "--into", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
