@@ -16,17 +16,24 @@ TASKS = ("classification", "regression")
 class Arrays:
     """Samples as a source reads them.
 
+    A source may return DataFrames and Series in place of arrays, and labels without `class_names`, see
+    `hpsearch.data.labels.completed`.
+
     Attributes:
         x: [N, C, H, W] images or [N, F] features, of any real dtype.
         y: [N] class numbers from 0, or [N, outputs] targets of a regression.
-        class_names: one name per class; empty makes it a regression.
+        class_names: one name per class; empty where `y` holds floats makes it a regression.
         where: the file or folder they were read from, for messages.
+        columns: one name per feature, for messages; empty where they have none.
+        notes: what was guessed or left out in reading them, a sentence each.
     """
 
-    x: NDArray[Any]
-    y: NDArray[Any]
+    x: Any
+    y: Any
     class_names: tuple[str, ...] = ()
     where: str = ""
+    columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of samples."""

@@ -11,8 +11,10 @@ import numpy as np
 from hpsearch.base.errors import ConfigError, check_choice
 from hpsearch.base.limits import check_fields
 from hpsearch.data.arrays import Arrays, check_class_weights, check_classes, checked, keep_classes, weigh_classes
+from hpsearch.data.columns import named, ordering, unresolved
+from hpsearch.data.labels import completed
 from hpsearch.data.limits import LIMITS
-from hpsearch.data.scaling import LINEAR, SCALINGS, fit
+from hpsearch.data.scaling import LINEAR, SCALINGS, exact, scaled
 from hpsearch.data.split import kfold, stratified
 
 if TYPE_CHECKING:
@@ -101,6 +103,9 @@ class Splits:
         digest: first 16 hex digits of the SHA-256 of the training and validation samples, before scaling, and of
             the scalings' names.
         class_weights: weight of each class in the loss, None where all count alike.
+        notes: what was guessed or left out, and what is wrong with single columns, a sentence each.
+        ordering: inputs that count the rows of data in the order of its classes, see `hpsearch.data.columns.ordering`.
+        unresolved: inputs whose values float32 cannot tell apart, see `hpsearch.data.columns.unresolved`.
     """
 
     train: Part
@@ -112,6 +117,9 @@ class Splits:
     class_names: tuple[str, ...]
     digest: str
     class_weights: tuple[float, ...] | None = None
+    notes: tuple[str, ...] = ()
+    ordering: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = ()
 
     def to(self, device: "torch.device | str") -> "Splits":
         """Return the same splits on a device."""
@@ -121,11 +129,19 @@ class Splits:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The samples of each part, neither scaled nor converted."""
+    """The samples of each part, neither scaled nor converted.
+
+    Attributes:
+        train: what models are trained on.
+        valid: what a search compares them by.
+        test: None unless it was asked for.
+        ordering: see `Splits`.
+    """
 
     train: Arrays
     valid: Arrays
     test: Arrays | None
+    ordering: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Arrays]:
         """Go through the parts there are."""
@@ -226,13 +242,13 @@ class DataSource(ABC):
             raise ConfigError(f"data.test_fraction = None: {type(self).__name__} has no test part without it")
         if fold >= (self.folds or 1):
             raise ConfigError(f"fold = {fold}: data.folds = {self.folds} has no such fold")
-        rest = keep_classes(checked(self.arrays(test=False)), self.classes)
-        tested = keep_classes(checked(self.arrays(test=True)), self.classes) if test and self.has_test() else None
+        rest, tested = self._whole(test)
+        ordered = ordering(rest)
         if self.test_fraction is not None:
             rest, held_out = self._part(rest, self.test_fraction, "test")
             tested = held_out if test else None
         train, valid = self._fold(rest, fold) if self.folds else self._part(rest, self.valid_fraction, "valid")
-        parts = Parts(self._subset(train), valid, tested)
+        parts = Parts(self._subset(train), valid, tested, ordered)
         self.batch_rows(len(parts.train))
         if parts.train.class_names and self.target_scaling != "none":
             raise ConfigError(f"data.target_scaling = {self.target_scaling!r}: classes are not scaled, use none")
@@ -251,6 +267,7 @@ class DataSource(ABC):
         parts = self.read(test, fold)
         weights = weigh_classes(parts.train, self.class_weights)
         train, valid, *rest = self.convert(parts)
+        lost = _unresolved(train, parts.train)
         return Splits(
             train=train,
             valid=valid,
@@ -261,6 +278,9 @@ class DataSource(ABC):
             class_names=parts.train.class_names,
             digest=_digest(parts, self.scaling, self.target_scaling),
             class_weights=weights,
+            notes=_notes(parts, lost),
+            ordering=parts.ordering,
+            unresolved=lost,
         )
 
     def convert(self, parts: Parts) -> "Sequence[Part]":
@@ -272,7 +292,7 @@ class DataSource(ABC):
         Returns:
             The training, validation and, where it was read, test part.
         """
-        xs = scaled([_inputs(part) for part in parts], self.scaling)
+        xs = scaled([exact(part.x) for part in parts], self.scaling)
         ys = scaled([targets(part) for part in parts], self.target_scaling)
         if self.loader_workers is None:
             return [Split(x, y) for x, y in zip(xs, ys, strict=True)]
@@ -300,6 +320,15 @@ class DataSource(ABC):
             raise ConfigError(f"data.batch_size = {self.batch_size}: the training part has {train_rows} samples")
         return self.batch_size
 
+    def _whole(self, test: bool) -> tuple[Arrays, Arrays | None]:
+        """Read all samples, and those of an own test part where they are asked for."""
+        first = checked(completed(self.arrays(test=False)))
+        rest = keep_classes(first, self.classes)
+        if not (test and self.has_test()):
+            return rest, None
+        tested = checked(completed(self.arrays(test=True), first))
+        return rest, keep_classes(tested, self.classes)
+
     def _part(self, arrays: Arrays, fraction: float, name: str) -> tuple[Arrays, Arrays]:
         size = round(fraction * len(arrays))
         if not 0 < size < len(arrays):
@@ -322,34 +351,30 @@ class DataSource(ABC):
         return train.rows(stratified(train.strata, self.train_size, self.split_seed, "train_size")[1])
 
 
-def scaled(parts: "list[Tensor]", kind: str) -> "list[Tensor]":
-    """Scale the parts in place by what is fitted on the first one.
-
-    Args:
-        parts: inputs, or targets, of each part, the training part first.
-        kind: one of `hpsearch.data.scaling.SCALINGS`.
-
-    Returns:
-        The same tensors.
-    """
-    if scaling := fit(parts[0], kind):
-        for part in parts:
-            scaling.apply_(part)
-    return parts
-
-
 def targets(arrays: Arrays) -> "Tensor":
     """Return class numbers [N], or the targets [N, outputs] of a regression."""
     import torch
 
-    y = torch.from_numpy(arrays.y.astype(np.int64 if arrays.class_names else np.float32))
-    return y if arrays.class_names or y.ndim > 1 else y[:, None]
+    if arrays.class_names:
+        return torch.from_numpy(arrays.y.astype(np.int64))
+    y = exact(arrays.y)
+    return y if y.ndim > 1 else y[:, None]
 
 
-def _inputs(arrays: Arrays) -> "Tensor":
-    import torch
+def _unresolved(train: Part, raw: Arrays) -> tuple[str, ...]:
+    x = train.x if isinstance(train, Split) else getattr(train.source, "x", None)
+    return () if x is None else tuple(named(raw, column) for column in unresolved(x, raw.x))
 
-    return torch.from_numpy(arrays.x.astype(np.float32))
+
+def _notes(parts: Parts, lost: tuple[str, ...]) -> tuple[str, ...]:
+    said = dict.fromkeys(note for part in parts for note in part.notes)
+    for name in parts.ordering:
+        said[f"column '{name}' counts the rows, and the rows are in the order of what is predicted: leave it out"] = (
+            None
+        )
+    for name in lost:
+        said[f"column '{name}' is lost: float32 cannot tell its values apart; use data.scaling=standardize"] = None
+    return tuple(said)
 
 
 def _digest(parts: Parts, *scalings: str) -> str:

@@ -36,6 +36,9 @@ class DataFacts:
         rms: root of the mean square of the training inputs.
         scales: largest standard deviation of a feature over the smallest one that is not 0; 1 for images.
         target_std: standard deviation of the training targets, the least over the outputs; 0 for a classification.
+        ordering: inputs that count the rows of data in the order of its classes or target.
+        unresolved: inputs whose values float32 cannot tell apart.
+        notes: what was guessed or left out in reading them.
     """
 
     task: str
@@ -54,6 +57,9 @@ class DataFacts:
     rms: float
     scales: float
     target_std: float
+    ordering: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def look(splits: Splits, rows: int) -> DataFacts:
@@ -95,6 +101,9 @@ def look(splits: Splits, rows: int) -> DataFacts:
         rms=float(np.sqrt((train.mean**2 + std**2).mean())),
         scales=_ratio(std) if len(splits.in_shape) == 1 else 1.0,
         target_std=0.0 if classes else float(train.y.std(0).min()),
+        ordering=splits.ordering,
+        unresolved=splits.unresolved,
+        notes=splits.notes,
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int, first_line, nearest
 from hpsearch.data.arrays import TASKS, Arrays
 from hpsearch.data.base import DataSource
+from hpsearch.data.labels import counted
 
 LAYOUTS = ("channels_first", "channels_last")
 
@@ -76,7 +77,9 @@ class Npz(DataSource):
         x = self._shaped(wanted[0], x)
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
-        return Arrays(x, y, self._names(y), where=str(self.path))
+        if self.task == "regression":
+            return Arrays(x, y.astype(np.float64), where=str(self.path))
+        return Arrays(x, y, () if test else self._names(y), where=str(self.path))
 
     def _shaped(self, name: str, x: NDArray[Any]) -> NDArray[Any]:
         if x.ndim == 3:
@@ -90,10 +93,9 @@ class Npz(DataSource):
         return x
 
     def _names(self, y: NDArray[Any]) -> tuple[str, ...]:
-        if self.task == "regression":
-            return ()
-        count = self.num_classes or (int(np.nanmax(y)) + 1 if y.size and np.isfinite(y).any() else 0)
-        return tuple(map(str, range(max(count, 0)))) or ("0",)
+        if self.num_classes is not None:
+            return tuple(map(str, range(self.num_classes)))
+        return counted(y, f"{self.path}: ", "say data.num_classes")
 
 
 def _read(path: str, names: list[str]) -> list[NDArray[Any]]:

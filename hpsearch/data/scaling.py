@@ -2,7 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpsearch.base.errors import DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,6 +65,9 @@ def fit(x: "Tensor", kind: str) -> Scaling | None:
 
     Returns:
         The scaling, None for ``none``.
+
+    Raises:
+        DataError: numbers so large that their squares or differences are beyond float64.
     """
     import torch
 
@@ -73,4 +81,43 @@ def fit(x: "Tensor", kind: str) -> Scaling | None:
         scale = (x.mean(axes, keepdim=True) if kind == "exponential" else x.amax(axes, keepdim=True)) - shift
     if kind == "log":
         scale = scale.log1p()
+    if not (scale.isfinite() & shift.isfinite()).all():
+        raise DataError(f"data.scaling = '{kind}': numbers up to {float(x.abs().max()):.3g} are too large to be scaled")
     return Scaling(kind, shift, torch.where(scale == 0, 1, scale))
+
+
+def scaled(parts: "list[Tensor]", kind: str) -> "list[Tensor]":
+    """Scale the parts by what is fitted on the first one, and convert them to float32.
+
+    Args:
+        parts: inputs, or targets, of each part, the training part first; they are changed in place. Whole numbers are
+            classes, and stay.
+        kind: one of `SCALINGS`.
+
+    Returns:
+        The parts.
+
+    Raises:
+        DataError: numbers that float32 cannot hold, after scaling.
+    """
+    import torch
+
+    if scaling := fit(parts[0], kind):
+        for part in parts:
+            scaling.apply_(part)
+    narrow = [part.to(torch.float32) if part.is_floating_point() else part for part in parts]
+    for wide, part in zip(parts, narrow, strict=True):
+        if wide.dtype == torch.float64 and len(part) and not part.isfinite().all():
+            raise DataError(
+                f"numbers up to {float(wide.abs().max()):.3g} are beyond float32 ({torch.finfo(torch.float32).max:.3g})"
+                f" with scaling '{kind}': use standardize, or leave such columns out"
+            )
+    return narrow
+
+
+def exact(values: NDArray[Any]) -> "Tensor":
+    """Return values as a tensor: float64, but float32 for whole numbers of up to 16 bits and images of floats."""
+    import torch
+
+    small = values.dtype.itemsize <= (2 if values.dtype.kind in "bui" else 4 if values.ndim == 4 else 0)
+    return torch.from_numpy(values.astype(np.float32 if small else np.float64))

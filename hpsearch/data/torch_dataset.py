@@ -9,7 +9,9 @@ import numpy as np
 from hpsearch.base.errors import ConfigError, check_choice, check_int
 from hpsearch.base.rng import address
 from hpsearch.data.arrays import TASKS, Arrays
-from hpsearch.data.base import DataSource, Part, Parts, scaled, targets
+from hpsearch.data.base import DataSource, Part, Parts, targets
+from hpsearch.data.labels import counted
+from hpsearch.data.scaling import scaled
 
 if TYPE_CHECKING:
     from hpsearch.data.streamed import Samples
@@ -80,8 +82,9 @@ class TorchDataset(DataSource):
 
         samples = self._samples(test)
         y = read_targets(samples, self._where(test))
+        names = () if self.task == "regression" or test else self._names(y)
         x = np.arange(len(y)) if self.loader_workers is not None else _inputs(samples)
-        return Arrays(x, y, self._names(y), where=self._where(test))
+        return Arrays(x, y if self.task == "classification" else y.astype(np.float64), names, where=self._where(test))
 
     def convert(self, parts: Parts) -> Sequence[Part]:
         """Return tensors of the samples that are kept, else a DataLoader over the dataset."""
@@ -109,12 +112,12 @@ class TorchDataset(DataSource):
         return f"data.{'test_' if test else ''}dataset = {type(self._samples(test)).__name__}"
 
     def _names(self, y: Any) -> tuple[str, ...]:
-        if self.task == "regression":
-            return ()
         known = getattr(self.dataset, "classes", None)
         if self.num_classes is None and known is not None:
             return tuple(map(str, known))
-        return tuple(map(str, range(self.num_classes or int(y.max()) + 1)))
+        if self.num_classes is not None:
+            return tuple(map(str, range(self.num_classes)))
+        return counted(y, f"{self._where(test=False)}: ", "say data.num_classes")
 
 
 def _inputs(samples: "Samples") -> Any:

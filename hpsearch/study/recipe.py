@@ -185,7 +185,7 @@ def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
     with StudySession(composition, observer) as session:
         if session.is_new:
             session.workers.start(composition.config)
-            _look(composition, session.workers.launcher)
+            session.say_notes(_look(composition, session.workers.launcher))
         session.claim(composition.space)
         code, before = OwnCode(), _findings(read_study(session.folder), stages)
         again = look_again(code, session, stages, goes_on=before.keys() < stages.keys())
@@ -349,18 +349,24 @@ def _check_words(composition: Composition, *, ablates: bool) -> None:
         )
 
 
-def _look(composition: Composition, launcher: Launcher) -> None:
+def _look(composition: Composition, launcher: Launcher) -> tuple[str, ...]:
     """Let a worker build the configuration once, so that what cannot be built is refused before anything is created.
 
     Faults that a gate names are left to it.
+
+    Returns:
+        What was guessed or left out in reading the data.
     """
     config = dict(composition.trial({}, composition.config["seed"]).config)
     if "confirm" in composition.config["stages"]:  # it tests
         config["trainer"] = {**config["trainer"], "test": True}
     facts = launcher.call(partial(measure, "data_check", config, rows=FEW_ROWS))
-    if "fault" not in facts:
-        check_metric(composition, facts["metrics"])
-        launcher.call(partial(measure, "initial_loss", config, samples=FEW_ROWS))
+    if "fault" in facts:
+        return ()
+    check_metric(composition, facts["metrics"])
+    launcher.call(partial(measure, "initial_loss", config, samples=FEW_ROWS))
+    notes: tuple[str, ...] = facts["notes"]
+    return notes
 
 
 def _write(record: Record, code: str, name: str, finding: Finding) -> None:

@@ -114,7 +114,7 @@ def run_one_search(
             check_study(composition, store)
         told = load_prior(prior, search.space, search.objective) if is_new and prior else None
         if is_new or grows:
-            session.check(search.representatives())
+            session.check(search.representatives(), within is not None)
         code = OwnCode()
         session.claim(
             search.space.to_dict(), partial(_check_growth, search, store, session.folder, code) if grows else None
@@ -126,7 +126,7 @@ def run_one_search(
         with driver_of(search, store, session, told, code, changes) as driver:
             todo = driver.resume()
             if todo and not (is_new or grows):
-                session.check(search.representatives())
+                session.check(search.representatives(), within is not None)
             outcome = driver.run()
             session.workers.stop()
         return conclude(session, outcome, began, trained=todo, stage=within is not None)

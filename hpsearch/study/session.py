@@ -1,7 +1,7 @@
 """A study while a command works on it: its folder and lock, its record and the copy of that, its workers."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -97,9 +97,20 @@ class StudySession:
         """Whether the study starts from nothing: there is none of its name, or it is moved aside."""
         return self._restart or not (self.folder / STUDY_FILE).exists()
 
-    def check(self, configs: Mapping[str, Mapping[str, Any]]) -> None:
-        """Let a worker build every configuration, by the words that an error adds; see `Workers.check`."""
-        self.workers.check(configs)
+    def check(self, configs: Mapping[str, Mapping[str, Any]], within: bool = False) -> None:
+        """Let a worker build every configuration, by the words that an error adds; see `Workers.check`.
+
+        Args:
+            configs: as there.
+            within: whether this is a stage of a recipe, which has said how its data was read.
+        """
+        notes = self.workers.check(configs)
+        self.say_notes(() if within else notes)
+
+    def say_notes(self, notes: Sequence[str]) -> None:
+        """Show what was guessed or left out in reading the data, and what is wrong with single columns."""
+        for note in notes:
+            self.observer.line(f"data: {note}")
 
     def claim(self, space: Mapping[str, str] | None = None, grow: Callable[[], None] | None = None) -> None:
         """Lock the folder, and compare or write `STUDY_FILE`; nothing is on record yet.

@@ -56,31 +56,38 @@ class Workers:
             self._running = False
             self.launcher.stop(now=now)
 
-    def check(self, configs: Mapping[str, Mapping[str, Any]]) -> None:
+    def check(self, configs: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
         """Start the workers and let one of them build every configuration, so that bad ones are refused.
 
         Args:
             configs: trial configurations, at least one, by the words that an error adds; all train by ours or all by a
                 loop of the user's.
 
+        Returns:
+            What was guessed or left out in reading their data, each once.
+
         Raises:
             ConfigError: a study whose first loss is not finite in any setting. Whatever a worker refuses is raised too.
         """
         self.start(next(iter(configs.values())))
-        losses = [self._first_loss(config, words) for words, config in configs.items()]
+        facts = [self._facts(config, words) for words, config in configs.items()]
+        losses = [float(each.get("loss", 0.0)) for each in facts]
         if self._composition.study_option and not any(map(math.isfinite, losses)):
             raise ConfigError(
                 f"the loss of the first batch is {losses[0]} in every setting that was tried ({len(losses)}): "
                 "no trial would have a score; check data, model, init and loss"
             )
+        return tuple(dict.fromkeys(note for each in facts for note in each.get("notes", ())))
 
-    def _first_loss(self, config: Mapping[str, Any], words: str) -> float:
+    def _facts(self, config: Mapping[str, Any], words: str) -> Mapping[str, Any]:
         source = find_source(config, tracking_uri(self._composition))
         silent_sec = self._composition.config["budget"]["silent_seconds"]
         within_sec = None if silent_sec is None else silent_sec + START_SEC
         with _naming(words):
             try:
-                facts = self.launcher.call(runner_of(config).preflight, config, source, within_sec=within_sec)
+                facts: Mapping[str, Any] = self.launcher.call(
+                    runner_of(config).preflight, config, source, within_sec=within_sec
+                )
             except TimeoutError:
                 raise ConfigError(
                     f"{SILENT_SECONDS} = {silent_sec:g}: the untrained model and its first batch were not there after "
@@ -88,7 +95,7 @@ class Workers:
                     f"(from {self._composition.where(SILENT_SECONDS)})"
                 ) from None
         check_metric(self._composition, facts["metrics"], facts.get("further"))
-        return float(facts.get("loss", 0.0))
+        return facts
 
 
 def runner_of(config: Mapping[str, Any]) -> Any:

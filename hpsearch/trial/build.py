@@ -94,8 +94,9 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
 
     Returns:
         The trial's facts; ``metrics``: the names of all metrics it will report; ``further``: these and the facts
-            that are numbers, which an objective beside the first may name; ``steps_per_epoch``; ``loss`` of the
-        first batch. What cannot be built or does not fit together raises an error for the user.
+            that are numbers, which an objective beside the first may name; ``steps_per_epoch``; ``loss`` of the first
+            batch; ``notes``: what was guessed or left out in reading the data. What cannot be built or does not fit
+            together raises an error for the user.
     """
     from hpsearch.trial.updates import rehearse
 
@@ -104,7 +105,8 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     with fitting():
         loss = rehearse(job)
     further = (*names, *(name for name, value in job.facts.items() if not isinstance(value, str)), *LATE_FACTS)
-    return {**job.facts, "metrics": names, "further": further, "steps_per_epoch": job.steps_per_epoch, "loss": loss}
+    told = {"metrics": names, "further": further, "steps_per_epoch": job.steps_per_epoch, "loss": loss}
+    return {**job.facts, **told, "notes": job.splits.notes}
 
 
 @contextmanager
@@ -383,6 +385,7 @@ def _facts(model: "nn.Module", splits: "Splits", device: "torch.device") -> dict
         "data.valid_size": len(splits.valid),
         "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
+        **({"data.notes": "; ".join(splits.notes)} if splits.notes else {}),
     }
 
 

@@ -1,6 +1,6 @@
 """First gate: what the data is like before anything is trained."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,9 +21,9 @@ _REFUSED = {
 class DataCheck:
     """Looks for repeats, leaks, empty and rare classes, constant, infinite and unscaled inputs.
 
-    Causes: labels from 1, not finite, one class, class without samples, constant inputs, inputs not scaled, leak,
-    constant targets; of a warning: repeated samples, contradicting labels, class imbalance, features of other scales,
-    few samples.
+    Causes: labels from 1, not finite, one class, class without samples, constant inputs, inputs not scaled, column
+    orders rows, lost in float32, leak, constant targets; of a warning: repeated samples, contradicting labels, class
+    imbalance, features of other scales, few samples.
 
     Args:
         rows: most rows of each part that are looked at.
@@ -65,7 +65,7 @@ class DataCheck:
         if "fault" in found:
             return finding([Fault(found["fault"], found["message"], _REFUSED[found["fault"]])], "", {})
         _check_objective(context, found["metrics"])
-        faults = [*self._labels(found), *self._inputs(found), *self._rows(found)]
+        faults = [*self._labels(found), *self._inputs(found), *_columns(found), *self._rows(found)]
         return finding(faults, _sound(found), _numbers(found), {"counts": list(found["counts"])})
 
     def _labels(self, found: Mapping[str, Any]) -> Iterator[Fault]:
@@ -128,6 +128,20 @@ class DataCheck:
             sentence = f"{found['samples']['valid']} validation samples"
             action = "raise data.valid_fraction, or cross-validate with data.folds"
             yield Fault("few samples", sentence, action, Verdict.WARN)
+
+
+def _columns(found: Mapping[str, Any]) -> Iterator[Fault]:
+    if names := found["ordering"]:
+        what = "classes" if found["task"] == "classification" else "target"
+        sentence = f"{_listed(names)} the rows, and orders the {what}: it tells nothing of a row that is yet to come"
+        yield Fault("column orders rows", sentence, "leave it out of the inputs, of a table by data.drop")
+    if names := found["unresolved"]:
+        action = "set data.scaling=standardize or minmax, which are computed in float64, or leave it out"
+        yield Fault("lost in float32", f"float32 cannot tell apart the values of column {', '.join(names)}", action)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"column {names[0]} counts" if len(names) == 1 else f"each of the columns {', '.join(names)} counts"
 
 
 def _check_objective(context: Context, names: tuple[str, ...]) -> None:

@@ -5,9 +5,11 @@ from dataclasses import asdict
 from typing import Any
 
 from hpsearch.base.errors import DataError
+from hpsearch.base.types import DataFault
 from hpsearch.config.build import build
 from hpsearch.data.base import DataSource
 from hpsearch.data.check import fault, look
+from hpsearch.data.labels import completed
 from hpsearch.trial.build import prepare, reported_metrics
 
 
@@ -30,8 +32,15 @@ def data_check(config: Mapping[str, Any], rows: int) -> dict[str, Any]:
     try:
         job = prepare({**config, "trainer": {**config["trainer"], "test": test}})
     except DataError as error:
-        known = fault(data.arrays(test=False))
+        known = _fault(data)
         if known is None:
             raise
         return {"fault": known, "message": str(error)}
     return {**asdict(look(job.splits, rows)), "metrics": reported_metrics(job)}
+
+
+def _fault(data: DataSource) -> DataFault | None:
+    try:
+        return fault(completed(data.arrays(test=False)))
+    except DataError:
+        return None

@@ -266,3 +266,82 @@ def test_the_yaml_spells_out_every_field(file):
         if field.name in options and field.name not in ("test_fraction", "batch_size"):
             value = options[field.name]
             assert (tuple(value) if isinstance(value, list) else value) == field.default, field.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column(DataSource):
+    """One column of large numbers; its classes alternate."""
+
+    batch_size: int | str = "full"
+    start: float = 0.0
+    step: float = 1.0
+
+    def arrays(self, test):
+        i = np.arange(100)
+        return Arrays((self.start + self.step * i)[:, None], i % 2, ("a", "b"), columns=("it",))
+
+
+@pytest.mark.parametrize("scaling", ["minmax", "standardize", "log", "exponential", "arctangent"])
+@pytest.mark.parametrize(("start", "step"), [(1.7e9, 1.0), (1e15, 1.0), (1e39, 1e37), (-1e150, 1e148)])
+def test_large_numbers_are_scaled_before_they_become_float32(start, step, scaling):
+    splits = Column(start=start, step=step, scaling=scaling).load()
+    plain = Column(scaling=scaling).load()
+    assert splits.unresolved == () and len(splits.train.x.unique()) == 80
+    if scaling != "log":  # it is of the difference itself
+        assert torch.allclose(splits.train.x, plain.train.x, atol=1e-2 if start == 1e15 else 1e-6)
+
+
+def test_a_column_that_float32_cannot_tell_apart_is_named():
+    splits = Column(start=1.7e9, scaling="none").load()
+    assert splits.unresolved == ("it",)
+    assert splits.notes == ("column 'it' is lost: float32 cannot tell its values apart; use data.scaling=standardize",)
+    assert Column(start=1000.0, scaling="none").load().unresolved == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"start": 1e39, "step": 1e37, "scaling": "none"}, r"numbers up to 1.99e\+39 are beyond float32"),
+        (
+            {"start": -1e200, "step": 1e198, "scaling": "standardize"},
+            r"data.scaling = 'standardize': numbers up to 1e\+200 are too large",
+        ),
+    ],
+)
+def test_numbers_that_no_scaling_saves_are_refused(fields, said):
+    with pytest.raises(DataError, match=said):
+        Column(**fields).load()
+
+
+def test_targets_are_scaled_before_they_become_float32():
+    @dataclass(frozen=True, kw_only=True)
+    class Late(Line):
+        def arrays(self, test):
+            x = np.linspace(0, 1, 50)[:, None]
+            return Arrays(x, 1e12 + np.arange(50.0))
+
+    y = Late(scaling="none", target_scaling="minmax").load().train.y
+    assert len(y.unique()) == 40
+
+
+def test_an_index_in_the_order_of_the_classes_is_said_in_every_study():
+    @dataclass(frozen=True, kw_only=True)
+    class Saved(Column):
+        def arrays(self, test):
+            return replace(super().arrays(test), y=np.repeat([0, 1], 50))
+
+    assert Saved().load().ordering == ("it",)
+    assert Saved().load().notes[0].startswith("column 'it' counts the rows, and the rows are in the order of what is")
+
+
+def test_a_test_part_has_the_classes_of_the_training_part():
+    @dataclass(frozen=True, kw_only=True)
+    class Strange(Rows):
+        own_test = True
+
+        def arrays(self, test):
+            i = np.arange(30)
+            return Arrays(np.stack((i, -i), 1), i % (4 if test else 3))
+
+    with pytest.raises(DataError, match="labels from 0 to 3: 3 classes need 0 to 2"):
+        Strange().load(test=True)
