@@ -49,12 +49,14 @@ class Process:
 
     Attributes:
         is_worker: whether it trains and does nothing else.
-        paused: how many loops may wait in it; ``auto``: as many as its memory allows.
+        paused: how many loops may wait in it and for it; ``auto``: as many as the memory allows.
+        parked: how many wait for it, each in a process of its own.
         forget: ends what waits in it of the trials in these folders.
     """
 
     is_worker: bool = False
     paused: int | str = "auto"
+    parked: int = 0
     forget: Callable[[Iterable[str]], None] = lambda _: None
 
 

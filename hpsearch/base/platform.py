@@ -95,6 +95,26 @@ def kill_own_group() -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
+def stop_group(pid: int) -> None:
+    """Let a group that `start_group` started stand still until it is continued or killed; gone ones do not matter.
+
+    Only where `stops_groups`: a group that stands still hears of nothing but a kill, also not of the end of its driver.
+    """
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGSTOP)
+
+
+def continue_group(pid: int) -> None:
+    """Let a group that stands still go on; gone ones do not matter."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGCONT)
+
+
+def stops_groups() -> bool:
+    """Return whether a group may stand still: where the kernel kills it with its driver, see `die_with`."""
+    return LINUX
+
+
 def _kill_tree(root: int) -> None:
     import psutil
 
@@ -129,7 +149,7 @@ def open_lifeline() -> tuple[int, int] | tuple[None, None]:
 
 
 def die_with(lifeline: int) -> None:
-    """Let the kernel end this process group when the writing end of the pipe `lifeline` closes.
+    """Let the kernel kill this process group, if it stands still too, when the writing end of the pipe `lifeline` closes.
 
     A thread that reads from the driver sees the same, but only when native code lets go of the interpreter lock; on
     macOS and Windows it is all there is.
@@ -138,6 +158,7 @@ def die_with(lifeline: int) -> None:
         return
     fcntl = importlib.import_module("fcntl")
     os.set_inheritable(lifeline, False)
+    fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
 
@@ -288,16 +309,9 @@ def memory() -> tuple[int, int]:
     return free, total
 
 
-def memory_of_own_tree() -> int:
-    """Return the bytes that this process and those that it started use, without what they share."""
-    import psutil
-
-    own = psutil.Process()
-    used = 0
-    for process in (own, *own.children(recursive=True)):
-        with suppress(psutil.Error):
-            used += int(process.memory_full_info().uss)
-    return used
+def sees_cuda() -> bool:
+    """Return whether the environment gives this process, and what it starts, a GPU of NVIDIA's."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "-1") not in ("", "-1")
 
 
 def uses_cuda() -> bool:

@@ -158,6 +158,8 @@ class TrialResult:
             worker died.
         ended_by: the limits that ended it, by key of the configuration: in time, in seconds, or on points.
         score: the objective's value, where the trial says it; None: what its curve gives.
+        held: whether it waits in the memory of its worker, and goes on only there.
+        alone: whether programs that it started wait with it, so that its worker must stand still.
     """
 
     state: TrialState
@@ -170,6 +172,8 @@ class TrialResult:
     failed_at: str = ""
     ended_by: Mapping[str, float] = field(default_factory=dict)
     score: float | None = None
+    held: bool = False
+    alone: bool = False
 
 
 Message: TypeAlias = Started | Report

@@ -88,18 +88,25 @@ def run_code(code: OwnCode, spec: TrialSpec, waiting: Waiting) -> TrialRun:
             (decision,) = yield (replace(report, declined=declined),)
             if not math.isfinite(report.metrics.get(metric, 0.0)):
                 reason = f"{metric} is {report.metrics[metric]} after epoch {report.epoch}"
-                return (_result(TrialState.INFEASIBLE, reason),)
+                return (_left_by(code, _result(TrialState.INFEASIBLE, reason)),)
             after = None if code.ended else state_after(decision, report.epoch)
             declined = waiting.why_not(code) if after and decision is Decision.PAUSE and not code.is_saved else ""
             if after and (not declined or code.resumable):
                 keep = decision is Decision.PAUSE and not code.is_saved and not declined
-                return (_result(*after),)
-        return (_ended(code, metric),)
+                return (replace(_left_by(code, _result(*after)), held=keep, alone=keep and code.has_programs),)
+        return (_left_by(code, _ended(code, metric)),)
     finally:
         if keep:
             waiting.keep(spec.folder, spec.attempt, code)
         else:
             code.stop(Decision.PAUSE if decision in (Decision.PAUSE, Decision.LEAVE) else Decision.STOP)
+
+
+def _left_by(code: OwnCode, result: TrialResult) -> TrialResult:
+    """Return how code ended; what is to go on keeps its checkpoint twice, see `Checkpoints`."""
+    if result.state is not TrialState.PAUSED:
+        code.checkpoints.release()
+    return result
 
 
 def _ended(code: OwnCode, metric: str) -> TrialResult:

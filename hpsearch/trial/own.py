@@ -11,7 +11,7 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from hpsearch.base import current
+from hpsearch.base import current, programs
 from hpsearch.base.current import Stop
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, Report
@@ -46,6 +46,7 @@ class OwnCode(ABC):
         self.checkpoints = Checkpoints(folder)
         self.epoch = self.checkpoints.epoch
         self._resumed = self.epoch or 0
+        self._others = programs.running()
         self.score: float | None = None
         self.facts: dict[str, float] = {}
         self.stopped = False
@@ -55,7 +56,7 @@ class OwnCode(ABC):
         with current.within(self):
             report = self._advance()
         if report is not None:
-            self.checkpoints.note(report, self.surroundings.generators)
+            self.checkpoints.note(report, lambda: self.surroundings.generators)
         return report
 
     def stop(self, decision: Decision) -> None:
@@ -65,6 +66,8 @@ class OwnCode(ABC):
                 self._stop(decision)
             except Exception:
                 traceback.print_exc()
+        if decision is not Decision.STOP:
+            self.checkpoints.note_again(lambda: self.surroundings.generators)
 
     def checkpoint(self) -> Path | None:
         """Return the newest checkpoint to go on from, and set the generators to where they stood when it was new."""
@@ -83,6 +86,11 @@ class OwnCode(ABC):
     def is_saved(self) -> bool:
         """Whether it can go on from a checkpoint without training anything twice."""
         return self.resumable and self.checkpoints.epoch == self.epoch
+
+    @property
+    def has_programs(self) -> bool:
+        """Whether programs that were started since it began run: its own."""
+        return not programs.running() <= self._others
 
     @abstractmethod
     def report(self, metrics: Mapping[str, Any], epoch: int | None, step: int | None, raises: bool) -> Decision:

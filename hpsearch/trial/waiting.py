@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hpsearch.base import current, platform
+from hpsearch.base import current, platform, programs
 from hpsearch.base.types import Decision
 from hpsearch.base.words import number
 from hpsearch.trial.own import OwnCode
@@ -29,7 +29,7 @@ class Memory:
     def now(cls) -> "Memory":
         """Measure it."""
         free, total = platform.memory()
-        return cls(platform.memory_of_own_tree(), free, total)
+        return cls(programs.memory_of_own_tree(), free, total)
 
 
 def why_full(limit: int | str, waiting: int, base: int, now: Memory) -> str:
@@ -37,7 +37,7 @@ def why_full(limit: int | str, waiting: int, base: int, now: Memory) -> str:
 
     Args:
         limit: so many may wait; ``auto``: as many as leave free what one more takes, and a share for others.
-        waiting: so many do.
+        waiting: so many do, in this process or for it.
         base: bytes that this process used before the first one began.
         now: the memory, that of the one that is to wait included.
     """
@@ -93,7 +93,13 @@ class Waiting:
         """Return why a code cannot wait here, in words; empty where it can."""
         if code.needs_process and not current.process.is_worker:
             return "a function that runs in this process waits only with a checkpoint"
+        alone = code.has_programs
+        if alone and not (current.process.is_worker and platform.stops_groups()):
+            return "programs that it started would run on"
+        if alone and self._waiting:
+            return "others wait in its process, which would have to stand still with the programs that it started"
         limit = current.process.paused
-        if limit == "auto" and platform.uses_cuda():
+        if limit == "auto" and (platform.uses_cuda() or (alone and platform.sees_cuda())):
             return "what waits would keep its memory on the GPU"
-        return why_full(limit, len(self._waiting), self._base or 0, Memory.now())
+        base = 0 if alone else self._base or 0  # a process that stands still is replaced by another
+        return why_full(limit, len(self._waiting) + current.process.parked, base, Memory.now())

@@ -23,15 +23,12 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-LOST = "only in this run"
-
-
-def differing(name, *words):
-    """What trials give when they are trained again that is not on record: every complete one, and three others."""
+def differing(name, *words, pruned=3):
+    """What trials give when they are trained again that is not on record: every complete one, and some others."""
     trials = load_trials(name)
     complete = trials[trials["state"] == TrialState.COMPLETE]
-    chosen = pd.concat([complete, trials[trials["state"] == TrialState.PRUNED].head(3)])
-    assert len(complete) > 2
+    chosen = pd.concat([complete, trials[trials["state"] == TrialState.PRUNED].head(pruned)])
+    assert len(complete) > 0
     outcomes = [replay(f"{name}/{point}/{seed}", overrides=words) for point, seed in chosen[["point", "seed"]].values]
     return {each.run: each.differences for each in outcomes if not each.same}
 
@@ -45,11 +42,10 @@ def test_a_paused_loop_goes_on_with_the_generators_that_it_left():
     assert differing("noisy", *INLINE) == {}
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_paused_loop_with_a_data_loader_is_the_same_again(workers):
+def test_a_paused_loop_with_a_data_loader_is_the_same_again():
     def trains(lr):
         data = TensorDataset(torch.linspace(-1, 1, 32)[:, None])
-        loader = DataLoader(data, batch_size=8, shuffle=True, num_workers=workers, collate_fn=noisy)
+        loader = DataLoader(data, batch_size=8, shuffle=True, num_workers=2, collate_fn=noisy)
         model = nn.Sequential(nn.Linear(1, 8), nn.Dropout(0.2), nn.ReLU(), nn.Linear(8, 1))
         optimizer = torch.optim.SGD(model.parameters(), lr=lr)
         for _ in range(4):
@@ -87,43 +83,96 @@ def reporting(lr):
     return lr + random.random()
 
 
+def batches(workers, **options):
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    def noisy(rows):
+        return torch.stack([row + random.random() / 10 + torch.rand(()) / 10 for (row,) in rows])
+
+    data = TensorDataset(torch.linspace(-1, 1, 24)[:, None])
+    return DataLoader(data, batch_size=8, shuffle=True, num_workers=workers, collate_fn=noisy, **options)
+
+
+def network(lr):
+    import torch
+    from torch import nn
+
+    model = nn.Sequential(nn.Linear(1, 8), nn.Dropout(0.2), nn.ReLU(), nn.Linear(8, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
+    return model, optimizer, torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+
+
+def trained(model, optimizer, loader):
+    losses = []
+    for x in loader:
+        loss = (model(x) - x**2).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return {"valid/acc": -sum(losses) / len(losses)}
+
+
+def loading(lr, **options):
+    loader, (model, optimizer, _) = batches(2, **options), network(lr)
+    for _ in range(6):
+        yield trained(model, optimizer, loader)
+
+
+def keeping(lr):  # the workers of its loader live on between epochs
+    yield from loading(lr, persistent_workers=True)
+
+
 def saving(lr):
-    state, values = hpsearch.folder() / "checkpoint.txt", [random.random()]
+    import torch
+
+    state = hpsearch.folder() / "checkpoint.pt"
+    loader, (model, optimizer, schedule), done = batches(0), network(lr), 0
     if (saved := hpsearch.checkpoint()) is not None:
-        values = [float(line) for line in saved.read_text().split()]
-    for epoch in range(len(values), 7):
-        time.sleep(0.05)
-        values.append(values[-1] / 2 + random.Random(epoch).random() + lr)
-        new = state.with_name("checkpoint.txt.tmp")
-        new.write_text(" ".join(map(repr, values)))
+        done, *states = torch.load(saved)
+        for part, content in zip((model, optimizer, schedule), states, strict=True):
+            part.load_state_dict(content)
+    for epoch in range(done + 1, 7):
+        measured = trained(model, optimizer, loader)
+        schedule.step()
+        new = state.with_name("checkpoint.pt.tmp")
+        torch.save((epoch, model.state_dict(), optimizer.state_dict(), schedule.state_dict()), new)
         new.replace(state)
-        hpsearch.report({"valid/acc": values[-1]}, epoch=epoch)
+        hpsearch.report(measured, epoch=epoch)
 
 
-def search(name):
+def search(name, points):
     words = ["launcher.workers=2", "pruner.start=4"]
-    space = {"lr": "interval(0, 1)"}
-    hpsearch.run_search(globals()[name], space=space, points=10, sampler="random", tracker="none", overrides=words)
+    space = {"lr": "interval(0.01, 0.3)"}
+    hpsearch.run_search(globals()[name], space=space, points=points, sampler="random", tracker="none", overrides=words)
 """
 
 
+TWENTY = [
+    pytest.param("reporting", 10),
+    pytest.param("loading", 6),
+    pytest.param("saving", 6),
+    *(pytest.param(name, 20, marks=pytest.mark.long) for name in ("loading", "keeping", "saving")),
+]
+
+
 @pytest.mark.fault
-@pytest.mark.parametrize("name", ["reporting", "saving"])
-def test_a_function_of_a_killed_search_is_the_same_again(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "points"), TWENTY)
+def test_every_finished_trial_of_a_killed_search_is_the_same_again(name, points, tmp_path, monkeypatch):
     (tmp_path / "my_killed.py").write_text(KILLED)
-    command = [sys.executable, "-c", f"import my_killed; my_killed.search({name!r})"]
+    command = [sys.executable, "-c", f"import my_killed; my_killed.search({name!r}, {points})"]
     with subprocess.Popen(command) as driver:
-        while driver.poll() is None and reports(tmp_path / "studies" / name) < 20:
+        while driver.poll() is None and reports(tmp_path / "studies" / name) < 2 * points:
             time.sleep(0.05)
         driver.kill()
     subprocess.run(command, check=True, timeout=250)
     trials = load_trials(name)
-    assert set(trials["state"]) <= {TrialState.COMPLETE, TrialState.PRUNED} and len(trials) == 10
+    assert set(trials["state"]) <= {TrialState.COMPLETE, TrialState.PRUNED} and len(trials) == points
     assert (trials["attempts"] > 1).any(), "some waited or were killed"
     monkeypatch.syspath_prepend(tmp_path)
-    found = differing(name, "launcher=inline", "plugins=[my_killed]", "tracker=none")
-    unlike = {run: [each for each in different if LOST not in each] for run, different in found.items()}
-    assert not any(unlike.values()), "a kill may take the report of a checkpoint with it, and nothing else"
+    words = ("launcher=inline", "plugins=[my_killed]", "tracker=none")
+    assert differing(name, *words, pruned=points if points == 20 else 2) == {}
 
 
 def reports(folder):

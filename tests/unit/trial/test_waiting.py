@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import hpsearch
-from hpsearch.base import current, platform
+from hpsearch.base import current, platform, programs
 from hpsearch.base.types import Decision, TrialState
 from hpsearch.trial.generator import run_code
 from hpsearch.trial.own import OwnFunction, OwnGenerator
@@ -119,22 +119,81 @@ def test_a_stop_and_the_end_of_everything_are_not_declined(kind, decision, tmp_p
     assert messages[-1].epoch == 2 and result.state is not TrialState.COMPLETE
 
 
-def test_a_checkpoint_that_was_written_after_the_last_report_is_gone_on_from_without_its_generators(tmp_path):
-    def function():
-        done = len(torch.load(saved)) if (saved := hpsearch.checkpoint()) else 0
-        for epoch in range(done + 1, 5):
-            torch.save([0] * epoch, hpsearch.folder() / "checkpoint.pt")
-            if epoch == 3 and done == 0:
-                raise KeyboardInterrupt  # as a kill between the checkpoint and its report
-            hpsearch.report({METRIC: 0.1}, epoch=epoch)
+def renamed(values, path):
+    torch.save(values, path.with_name("checkpoint.pt.tmp"))
+    path.with_name("checkpoint.pt.tmp").replace(path)
 
-    def code():
-        return OwnFunction(function, METRIC, {}, tmp_path, Surroundings(0))
+
+def one_each(values, path):
+    torch.save(values, path.with_name(f"checkpoint-{len(values)}.pt"))
+
+
+def a_folder_each(values, path):
+    folder = path.with_name(f"checkpoint-{len(values)}")
+    folder.mkdir(exist_ok=True)
+    torch.save(values, folder / "state.ckpt")
+
+
+KILLED = {
+    "renamed": (renamed, 2),
+    "one each": (one_each, 2),
+    "folders": (a_folder_each, 2),
+    "in place": (torch.save, None),
+}
+
+
+@pytest.mark.parametrize("name", KILLED)
+def test_one_killed_between_its_checkpoint_and_the_report_goes_on_from_the_checkpoint_before(name, tmp_path):
+    save, noted = KILLED[name]
+    kills = [2]
+
+    def function():
+        numbers = []
+        if saved := hpsearch.checkpoint():
+            numbers = torch.load(saved / "state.ckpt" if saved.is_dir() else saved)
+        for epoch in range(len(numbers) + 1, 7):
+            numbers.append(torch.rand(()).item())
+            save(numbers, hpsearch.folder() / "checkpoint.pt")
+            if kills and epoch > kills[0]:
+                kills.clear()
+                raise KeyboardInterrupt
+            hpsearch.report({METRIC: sum(numbers)}, epoch=epoch)
+
+    def code(folder):
+        folder.mkdir(exist_ok=True)
+        return OwnFunction(function, METRIC, {}, folder, Surroundings(0))
 
     with pytest.raises(KeyboardInterrupt):
-        drive(run_code(code(), make_own_spec(), Waiting()))
-    after, _ = drive(run_code(code(), make_own_spec(), Waiting()))
-    assert after[0].epoch == 2 and [each.epoch for each in after[1:]] == [1, 2, 4]
+        drive(run_code(code(tmp_path / "a"), make_own_spec(), Waiting()))
+    after, _ = drive(run_code(code(tmp_path / "a"), make_own_spec(), Waiting()))
+    assert after[0].epoch == noted
+    assert curve(after) == curve(drive(run_code(code(tmp_path / "b"), make_own_spec(), Waiting()))[0])
+    assert not list(tmp_path.glob("*/resume-*")), "no second names are left"
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_checkpoint_that_it_writes_in_place_as_it_is_paused_is_gone_on_from(every, tmp_path):
+    def function():
+        numbers, path = [], hpsearch.folder() / "checkpoint.pt"
+        if saved := hpsearch.checkpoint():
+            numbers = torch.load(saved)
+        try:
+            while len(numbers) < 6:
+                numbers.append(torch.rand(()).item())
+                if len(numbers) % every == 0:
+                    torch.save(numbers, path)
+                hpsearch.report({METRIC: sum(numbers)})
+        finally:
+            torch.save(numbers, path)
+
+    def code(folder):
+        folder.mkdir(exist_ok=True)
+        return OwnFunction(function, METRIC, {}, folder, Surroundings(0))
+
+    drive(run_code(code(tmp_path / "a"), make_own_spec(), Waiting()), at(3, Decision.LEAVE))
+    after, _ = drive(run_code(code(tmp_path / "a"), make_own_spec(), Waiting()))
+    assert after[0].epoch == 3
+    assert curve(after) == curve(drive(run_code(code(tmp_path / "b"), make_own_spec(), Waiting()))[0])
 
 
 def test_reports_of_epochs_before_its_checkpoint_are_dropped(tmp_path):
@@ -165,11 +224,11 @@ NAMES = {
 @pytest.mark.parametrize("name", NAMES)
 def test_the_newest_checkpoint_is_found_by_its_name(name, tmp_path):
     files, newest = NAMES[name]
+    code = OwnFunction(lambda: None, METRIC, {}, tmp_path, Surroundings(0))
     for place, each in enumerate(files):
         path = tmp_path / each
         path.mkdir() if each.endswith("/") else path.touch()
         os.utime(path, (place, place))
-    code = OwnFunction(lambda: None, METRIC, {}, tmp_path, Surroundings(0))
     assert code.checkpoint() == (newest and tmp_path / newest)
 
 
@@ -205,9 +264,9 @@ def test_the_reason_names_what_was_measured():
 
 def test_memory_is_that_of_this_process_and_its_children():
     program = "import sys; held = bytearray(b'x' * 60 * 2**20); print('held', flush=True); sys.stdin.read()"
-    before = platform.memory_of_own_tree()
+    before = programs.memory_of_own_tree()
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         child.stdout.readline()
-        assert platform.memory_of_own_tree() > before + 50 * 2**20
+        assert programs.memory_of_own_tree() > before + 50 * 2**20
     free, total = platform.memory()
     assert 0 < free < total
