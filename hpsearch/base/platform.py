@@ -149,7 +149,7 @@ def open_lifeline() -> tuple[int, int] | tuple[None, None]:
 
 
 def die_with(lifeline: int) -> None:
-    """Let the kernel kill this process group, if it stands still too, when the writing end of the pipe `lifeline` closes.
+    """Let the kernel kill this process group, also while it stands still, when the other end of `lifeline` closes.
 
     A thread that reads from the driver sees the same, but only when native code lets go of the interpreter lock; on
     macOS and Windows it is all there is.

@@ -9,7 +9,7 @@ _HEADER = struct.Struct("<cQ")
 
 # driver to worker
 HELLO = b"h"  # (execute, lockstep, paused): import what it needs
-BATCH = b"b"  # specs: train them
+BATCH = b"b"  # (specs, parked): train them
 CALL = b"c"  # (function, args)
 DECIDE = b"d"  # (trial id, decision)
 LEAVE = b"l"  # end when idle
@@ -17,6 +17,7 @@ LEAVE = b"l"  # end when idle
 # worker to driver
 READY = b"r"  # the answer to HELLO
 EVENTS = b"e"  # a tuple of Reported and Ended, in order
+ALONE = b"s"  # as EVENTS, the last ones of a trial that waits with what it started: nothing may run on here
 ANSWER = b"a"  # an Answer to CALL
 BROKEN = b"x"  # traceback of a BATCH that cannot be unpickled
 GONE = b"g"  # never on the wire: the reader's own word for the end of the stream

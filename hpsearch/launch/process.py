@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from hpsearch.base import platform
-from hpsearch.launch.frames import BATCH, GONE, read_frame, write_frame
+from hpsearch.launch.frames import ALONE, BATCH, GONE, read_frame, write_frame
 from hpsearch.launch.output import Output, new_mark
 
 Inbox: TypeAlias = "queue.SimpleQueue[tuple[WorkerProcess, bytes, bytes]]"
@@ -85,6 +85,14 @@ class WorkerProcess:
         if not self._gone:
             platform.kill_group(self.pid)
 
+    def stand_still(self) -> None:
+        """Let the process stand still, with everything it started."""
+        platform.stop_group(self.pid)
+
+    def go_on(self) -> None:
+        """Let the process go on after it stood still, with everything it started."""
+        platform.continue_group(self.pid)
+
     def join(self, timeout_sec: float | None = None) -> bool:
         """Wait until the process is gone; return whether it is."""
         self._reader.join(timeout_sec)
@@ -99,6 +107,8 @@ class WorkerProcess:
         assert self._process.stdin
         assert self._process.stdout
         while frame := read_frame(self._process.stdout.fileno()):
+            if frame[0] == ALONE:
+                self.stand_still()
             inbox.put((self, *frame))
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_EXIT_SEC)

@@ -7,7 +7,6 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +16,25 @@ from hpsearch.base.outcome import failure
 from hpsearch.base.types import Clock, Decision, Execute, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended, LauncherEvent
 from hpsearch.launch.devices import visible_gpus, worker_count, worker_environment
-from hpsearch.launch.frames import ANSWER, BATCH, BROKEN, CALL, DECIDE, EVENTS, GONE, HELLO, LEAVE, READY, Answer
+from hpsearch.launch.frames import (
+    ALONE,
+    ANSWER,
+    BATCH,
+    BROKEN,
+    CALL,
+    DECIDE,
+    EVENTS,
+    GONE,
+    HELLO,
+    LEAVE,
+    READY,
+    Answer,
+)
 from hpsearch.launch.process import Inbox, WorkerProcess
+from hpsearch.launch.slot import Slot
 
 _START_ATTEMPTS = 3
 _LEAVE_SEC = 5.0
-
-
-@dataclass
-class _Slot:
-    index: int
-    worker: WorkerProcess
-    ready: bool = False
-    failed_starts: int = 0
-    task: tuple[bytes, bytes] | None = None
-    trials: list[TrialId] = field(default_factory=list)
-    answer: Answer | None = None
-
-    def give(self, kind: bytes, payload: bytes, trials: tuple[TrialId, ...] = ()) -> None:
-        self.task, self.trials = (kind, payload), list(trials)
-        self.worker.send(kind, payload)
 
 
 class ProcessLauncher:
@@ -48,7 +46,7 @@ class ProcessLauncher:
         retries: how often a trial is tried again after an error of its own or the death of its worker.
         grace_sec: how long a trial that was told to stop or to pause may take before whoever told it
             kills it.
-        paused: how many paused loops of a user's own wait in each process; ``auto``: as many as the memory allows, none
+        paused: how many paused loops of a user's own wait per worker; ``auto``: as many as the memory allows, none
             on a GPU.
         lockstep: a trial waits after every message until `decide` answers it.
         log_folder: what worker N prints while it trains nothing goes to ``worker-N.log`` here; None: to a folder that
@@ -84,7 +82,7 @@ class ProcessLauncher:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._hello = b""
         self._inbox: Inbox = queue.SimpleQueue()
-        self._slots: list[_Slot] = []
+        self._slots: list[Slot] = []
         self._events: list[LauncherEvent] = []
 
     def start(self, execute: Execute) -> None:
@@ -103,7 +101,7 @@ class ProcessLauncher:
                 "find it; move it into a module of its own, or use launcher=inline"
             )
         self._hello = pickle.dumps((execute, self.lockstep, self._paused))
-        self._slots = [_Slot(index, self._spawn(index)) for index in range(self.slots)]
+        self._slots = [Slot(index, self._spawn) for index in range(self.slots)]
 
     def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:
         """Run `function(*args)` in a free worker; an HpsearchError it raises is raised here, so is the worker's death.
@@ -130,7 +128,7 @@ class ProcessLauncher:
         if answer is None:
             slot.worker.kill()
             slot.task = None
-            self._replace(slot)
+            slot.replace()
             raise TimeoutError(f"no answer within {within_sec} s")
         if answer.error:
             raise answer.error
@@ -138,7 +136,7 @@ class ProcessLauncher:
             raise RuntimeError(answer.traceback)
         return answer.value
 
-    def _answer(self, slot: _Slot, within_sec: float | None) -> Answer | None:
+    def _answer(self, slot: Slot, within_sec: float | None) -> Answer | None:
         """Return what a worker answers, None where it takes longer."""
         deadline = None if within_sec is None else self._clock() + within_sec
         while slot.answer is None:
@@ -162,13 +160,16 @@ class ProcessLauncher:
         """
         if slot not in self.free():
             raise RuntimeError(f"slot {slot} is not free")
-        trials = tuple(spec.id for spec in specs)
+        for each in self._slots:
+            each.wake(specs[0], here=each.index == slot)
+        place = self._slots[slot]
         try:
-            payload = pickle.dumps(specs)
+            payload = pickle.dumps((specs, len(place.parked)))
         except Exception as error:
-            self._events += [Ended(trial, failure(error, time.time())) for trial in trials]
+            place.close_own()
+            self._events += [Ended(spec.id, failure(error, time.time())) for spec in specs]
             return
-        self._slots[slot].give(BATCH, payload, trials)
+        place.give(BATCH, payload, specs)
 
     def poll(self, timeout_sec: float) -> list[LauncherEvent]:
         """Return what happened, waiting at most `timeout_sec` for the first event.
@@ -189,12 +190,14 @@ class ProcessLauncher:
                 self._handle(*self._inbox.get_nowait())
 
     def decide(self, trial: TrialId, decision: Decision) -> None:
-        """Send a decision to a running trial; ignored when it has ended."""
+        """Send a decision to a running trial; one that waits is ended by a stop; ignored when it has ended."""
         if decision is Decision.CONTINUE and not self.lockstep:
             return
         for slot in self._slots:
             if trial in slot.trials:
                 slot.worker.send(DECIDE, pickle.dumps((trial, decision)))
+            elif decision is Decision.STOP:
+                slot.end(trial)
 
     def kill(self, trial: TrialId) -> None:
         """Kill the worker of a running trial with all that it started; one that hangs in the kernel is not waited for.
@@ -209,20 +212,24 @@ class ProcessLauncher:
                     Died(slot.index, tuple(slot.trials), f"worker process {slot.worker.pid} was killed")
                 )
                 slot.task, slot.trials = None, []
-                self._replace(slot)
+                slot.replace()
 
     def stop(self, now: bool = False) -> None:
         """End the workers; without `now`, one that trains has a few seconds to end its batch."""
         for slot in self._slots:
+            for each in slot.parked:
+                each.worker.kill()
             if now or not slot.ready:
+                slot.shared.kill()
                 slot.worker.kill()
             else:
+                slot.shared.send(LEAVE)
                 slot.worker.send(LEAVE)
         deadline = self._clock() + _LEAVE_SEC
-        for slot in self._slots:
-            if not slot.worker.join(max(0.0, deadline - self._clock())):
-                slot.worker.kill()
-                slot.worker.join()
+        for worker in [worker for slot in self._slots for worker in slot.workers]:
+            if not worker.join(max(0.0, deadline - self._clock())):
+                worker.kill()
+                worker.join()
         self._slots = []
         if self._temporary:
             self._temporary.cleanup()
@@ -240,61 +247,60 @@ class ProcessLauncher:
         return worker
 
     def _handle(self, worker: WorkerProcess, kind: bytes, payload: bytes) -> None:
-        slot = next((slot for slot in self._slots if slot.worker is worker), None)
+        slot = next((slot for slot in self._slots if worker in slot.workers), None)
         if slot is None:
             return
         if kind == READY:
             slot.ready, slot.failed_starts = True, 0
         elif kind == GONE:
-            self._on_death(slot)
+            self._on_death(slot, worker)
         elif kind == BROKEN:
             self._fail(slot, "the batch cannot be unpickled by the worker", payload.decode())
+            slot.close_own()
         else:
             self._receive(slot, kind, payload)
 
-    def _receive(self, slot: _Slot, kind: bytes, payload: bytes) -> None:
+    def _receive(self, slot: Slot, kind: bytes, payload: bytes) -> None:
         try:
             content = pickle.loads(payload)
         except Exception:
             slot.worker.kill()
-            self._replace(slot)
+            slot.replace()
             self._fail(slot, "a message of the worker cannot be unpickled", traceback.format_exc())
             return
         if kind == ANSWER:
             slot.answer, slot.task = content, None
-        elif kind == EVENTS:
+        elif kind in (EVENTS, ALONE):
             self._events += content
-            ended = [event.trial for event in content if isinstance(event, Ended)]
+            ended = [event for event in content if isinstance(event, Ended)]
             if ended:
                 slot.worker.settle()
-            slot.trials = [trial for trial in slot.trials if trial not in ended]
-            slot.task = slot.task if slot.trials else None
+                slot.end_trials(ended)
 
-    def _fail(self, slot: _Slot, reason: str, details: str) -> None:
+    def _fail(self, slot: Slot, reason: str, details: str) -> None:
         result = TrialResult(TrialState.FAILED, reason, details, retry=False, time=time.time(), failed_at=reason)
         self._events += [Ended(trial, result) for trial in slot.trials]
         slot.answer, slot.task, slot.trials = Answer(traceback=f"{reason}\n{details}"), None, []
 
-    def _on_death(self, slot: _Slot) -> None:
-        detail = slot.worker.exit_report()
-        if not slot.ready:
+    def _on_death(self, slot: Slot, worker: WorkerProcess) -> None:
+        detail = worker.exit_report()
+        if worker is slot.shared and not slot.ready:
             self._start_again(slot, detail)
-            return
-        if slot.task and slot.task[0] == CALL:
-            slot.answer = Answer(error=HpsearchError(detail))
+        elif worker is not slot.worker:
+            slot.forget(worker)
         else:
-            self._events.append(Died(slot.index, tuple(slot.trials), detail))
-        slot.task, slot.trials = None, []
-        self._replace(slot)
+            if slot.task and slot.task[0] == CALL:
+                slot.answer = Answer(error=HpsearchError(detail))
+            else:
+                self._events.append(Died(slot.index, tuple(slot.trials), detail))
+            slot.task, slot.trials = None, []
+            slot.replace()
 
-    def _start_again(self, slot: _Slot, detail: str) -> None:
+    def _start_again(self, slot: Slot, detail: str) -> None:
         slot.failed_starts += 1
         if slot.failed_starts == _START_ATTEMPTS:
             self.stop(now=True)
             raise MachineError(f"a worker process died {_START_ATTEMPTS} times while it started: {detail}")
-        self._replace(slot)
-        if slot.task:
-            slot.worker.send(*slot.task)
-
-    def _replace(self, slot: _Slot) -> None:
-        slot.worker, slot.ready = self._spawn(slot.index), False
+        slot.replace_shared()
+        if slot.task and slot.own is None:
+            slot.shared.send(*slot.task)

@@ -20,7 +20,19 @@ from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision, Execute, TrialSpec
 from hpsearch.launch.base import Ended, Reported
 from hpsearch.launch.batch import TrialBatch
-from hpsearch.launch.frames import ANSWER, BROKEN, CALL, DECIDE, EVENTS, LEAVE, READY, Answer, read_frame, write_frame
+from hpsearch.launch.frames import (
+    ALONE,
+    ANSWER,
+    BROKEN,
+    CALL,
+    DECIDE,
+    EVENTS,
+    LEAVE,
+    READY,
+    Answer,
+    read_frame,
+    write_frame,
+)
 from hpsearch.launch.mailbox import Mailbox
 from hpsearch.launch.output import write_mark
 
@@ -86,7 +98,8 @@ def _read(commands: int, tasks: "queue.SimpleQueue[_Task]") -> None:
 
 def _train(channel: int, execute: Execute, task: _Task, lockstep: bool, mark: str) -> None:
     try:
-        specs: tuple[TrialSpec, ...] = pickle.loads(task.payload)
+        specs: tuple[TrialSpec, ...]
+        specs, current.process.parked = pickle.loads(task.payload)
     except Exception:
         write_frame(channel, BROKEN, traceback.format_exc().encode())
         return
@@ -103,7 +116,8 @@ def _train(channel: int, execute: Execute, task: _Task, lockstep: bool, mark: st
         if batch.ended:
             _print_end(events, set(threading.enumerate()) - threads)
             write_mark(mark)
-        write_frame(channel, EVENTS, payload)
+        alone = any(isinstance(event, Ended) and event.result.alone for event in events)
+        write_frame(channel, ALONE if alone else EVENTS, payload)
         if lockstep and not batch.ended:
             task.mailbox.wait(batch.ids)
         decisions = task.mailbox.take(batch.ids)

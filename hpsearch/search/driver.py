@@ -225,7 +225,7 @@ class Driver:
         Returns:
             Whether one goes on.
         """
-        if self._points.why_none_works() or self._ending.why_time_is_up():
+        if self._points.why_none_works() or self._ending.why_time_is_up() or self._pool.is_backed_up:
             return False
         if self._ending.why_nothing_more() and (self._results.best is not None or not self._pool.idle):
             return False

@@ -24,6 +24,7 @@ class Live:
         kill_at: when it is killed unless it has obeyed, as `Watch` counts.
         killed: whether its worker was killed.
         skipped: why it was given up; empty for one that was not.
+        slot: that it was started in last.
     """
 
     spec: TrialSpec
@@ -36,6 +37,7 @@ class Live:
     kill_at: float = math.inf
     killed: bool = False
     skipped: str = ""
+    slot: int = 0
 
     @property
     def shown(self) -> RunningTrial:

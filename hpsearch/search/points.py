@@ -286,6 +286,7 @@ class OpenPoints:
         result = replace(point.paused.result, state=TrialState.PRUNED, reason=reason, ended_by=ended_by)
         done = replace(point.paused, result=result)
         point.paused = None
+        self.pool.end_waiting(done.spec.id)
         self._record.state(
             done.spec.id,
             TrialState.PRUNED,

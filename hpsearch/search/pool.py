@@ -85,7 +85,7 @@ class Pool:
         self._pause_by = math.inf
         self._said_declined = False
         self.wanted = WantedMetrics(objective)
-        self._slots: dict[TrialId, int] = {}
+        self._held: dict[TrialId, int] = {}
 
     def add(self, spec: TrialSpec, curve: Mapping[int, float] | None = None) -> None:
         """Queue a trial; `curve` is what is on record of it."""
@@ -105,7 +105,18 @@ class Pool:
 
         In lockstep a trial whose end is held back until the round is complete still counts as running.
         """
-        return self._launcher.slots - len(self._running) - len(self._queue)
+        return self._launcher.slots - len(self._running) - len(self._queue) + self.held_back
+
+    @property
+    def held_back(self) -> int:
+        """Number of queued trials that wait for their slot, as only the worker there holds what they go on from."""
+        free = self._launcher.free()
+        return sum(trial in self._held and self._held[trial] not in free for trial in self._queue)
+
+    @property
+    def is_backed_up(self) -> bool:
+        """Whether as many trials wait for their slot as there are slots."""
+        return self.held_back >= self._launcher.slots
 
     @property
     def busy(self) -> bool:
@@ -125,18 +136,21 @@ class Pool:
         """Start queued trials, lowest point first, in the free slots; none once the pool is paused."""
         room = 0 if self._why_paused else self._launcher.slots - len(self._running)
         slots = list(self._launcher.free())
-        for trial in sorted(self._queue)[: min(room, len(slots))]:
-            slot = self._slots.get(trial, slots[0])  # where it was paused its worker may still hold it
-            slot = slot if slot in slots else slots[0]
-            slots.remove(slot)
-            self.start(trial, slot)
+        for trial in sorted(self._queue, key=lambda trial: (trial not in self._held, trial)):
+            if not slots or room <= 0:
+                break
+            slot = self._held.get(trial, slots[0])
+            if slot in slots:
+                room -= 1
+                slots.remove(slot)
+                self.start(trial, slot)
 
     def start(self, trial: TrialId, slot: int) -> None:
         """Start a queued trial in a free slot."""
         live = self._queue.pop(trial)
         self._record.spec(live.spec, self._clock())
-        self._running[trial] = live
-        self._slots[trial] = slot
+        self._running[trial], live.slot = live, slot
+        self._held.pop(trial, None)
         self._watch.start(trial, self._known(trial).ran_sec if live.spec.attempt > 1 else 0.0)
         self._launcher.submit(slot, (live.spec,))
 
@@ -191,6 +205,11 @@ class Pool:
             self._record.spec(live.spec, self._clock())
         self._write(live, result, math.nan)
         return Finished(live.spec, result, (math.nan,) * len(self._objective.each), live.curve, live.epoch)
+
+    def end_waiting(self, trial: TrialId) -> None:
+        """Give up a trial that waits: what its worker holds of it is ended."""
+        if self._held.pop(trial, None) is not None:
+            self._launcher.decide(trial, Decision.STOP)
 
     def abandon(self) -> None:
         """Write down which running trials were cut off; whoever resumes the study starts them again."""
@@ -280,6 +299,8 @@ class Pool:
             result = self.wanted.whole(result, self._known(trial))
         del self._running[trial]
         self._watch.end(trial)
+        if result.held:
+            self._held[trial] = live.slot
         if result.state is TrialState.FAILED:
             failures = Failures.of(self._known(trial).facts)
             result = failures.and_one(result)
@@ -289,7 +310,6 @@ class Pool:
         result, scores = trial_outcome(result, live.cut, self._objective, self._scores(live, result), limited)
         self._write(live, result, scores[0] if result.state is TrialState.COMPLETE else math.nan)
         if result.state is not TrialState.PAUSED:
-            self._slots.pop(trial, None)
             self._watch.forget(trial)
         repeated = int(self._known(trial).facts.get(REPEATED, 0))
         return [Finished(live.spec, result, scores, live.curve, live.epoch, repeated)]

@@ -60,6 +60,43 @@ def test_the_lowest_points_start_first_and_slots_are_never_overbooked(tmp_path):
     assert [s.id.point for s in fake.submitted] == [1, 2, 3]
 
 
+def test_what_waits_in_a_worker_goes_on_there_and_others_take_the_slots_beside_it(tmp_path):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        if spec.id.point == 0 and spec.attempt == 1:
+            yield TrialResult(TrialState.PAUSED, "told", held=True)
+        yield Report(1, 1, {"valid/acc": 0.5}, (), 0.0)
+        yield TrialResult(TrialState.COMPLETE)
+
+    pool, fake, *_ = make(tmp_path, script)
+    started, submit = [], fake.submit
+    fake.submit = lambda slot, specs: (started.append((specs[0].id.point, slot)), submit(slot, specs))
+    pool.add(spec(0, tmp_path))
+    drain(pool)
+    pool.add(spec(1, tmp_path))
+    pool.submit()
+    pool.add(replace(spec(0, tmp_path), attempt=2))
+    assert (pool.free, pool.held_back, pool.is_backed_up) == (1, 1, False)
+    pool.add(spec(2, tmp_path))
+    assert {done.spec.id.point for done in drain(pool)} == {0, 1, 2}
+    assert started == [(0, 0), (1, 0), (2, 1), (0, 0)]
+    pool.end_waiting(TrialId(0, 0))
+    assert fake.decisions == [], "nothing waits any more"
+
+
+def test_what_is_given_up_while_it_waits_is_ended_where_it_waits(tmp_path):
+    def script(spec):
+        yield TrialResult(TrialState.PAUSED, "told", held=spec.id.point == 0)
+
+    pool, fake, *_ = make(tmp_path, script)
+    for point in range(2):
+        pool.add(spec(point, tmp_path))
+    drain(pool)
+    for point in range(2):
+        pool.end_waiting(TrialId(point, 0))
+    assert fake.decisions == [(TrialId(0, 0), Decision.STOP)]
+
+
 def test_reports_after_a_stop_are_dropped_from_the_record(tmp_path):
     def stubborn(spec):
         yield Started(None, {}, 0.0)
