@@ -54,10 +54,10 @@ class Point:
         self.skipped = SKIPPED in stored
 
     def untrained(self, objective: Objective) -> float:
-        """Return what the untrained model scored; where smaller is better also its first training loss will do."""
+        """Return what the untrained model scored; where smaller is better also the loss of knowing nothing will do."""
         scores = [done.curve.get(0, math.nan) for done in self.finished.values()]
         if not objective.maximize:
-            scores += [float(done.result.facts.get("first_loss", math.nan)) for done in self.finished.values()]
+            scores += [float(done.result.facts.get("reference_loss", math.nan)) for done in self.finished.values()]
         return next(filter(math.isfinite, scores), math.nan)
 
     def keep(self, candidate: Candidate | None) -> None:

@@ -2,7 +2,7 @@
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from torch.optim import Optimizer
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import replacement
 from hpsearch.base.types import Report
+from hpsearch.trial.watch import Limit
 
 LAST = "last.pt"
 BEST = "best.safetensors"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,13 @@ class Progress:
 
     Attributes:
         epoch: last epoch that ended; None before the first report.
-        first_loss: training loss of the very first step; None before it.
+        limit: what is a divergence; None before the first step.
         best: the best weights so far, if any.
         reports: every report so far.
     """
 
     epoch: int | None = None
-    first_loss: float | None = None
+    limit: Limit | None = None
     best: Best | None = None
     reports: list[Report] = field(default_factory=list)
 
@@ -75,7 +76,7 @@ def save_last(folder: Path, key: str, model: nn.Module, optimizer: Optimizer, pr
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "epoch": progress.epoch,
-        "first_loss": progress.first_loss,
+        "limit": None if progress.limit is None else asdict(progress.limit),
         "best": None if best is None else {"score": best.score, "epoch": best.epoch, "weights": dict(best.weights)},
         "reports": [_record(report) for report in progress.reports],
     }
@@ -103,7 +104,7 @@ def restore_last(folder: Path, key: str, model: nn.Module, optimizer: Optimizer)
     optimizer.load_state_dict(state["optimizer"])
     return Progress(
         epoch=state["epoch"],
-        first_loss=state["first_loss"],
+        limit=None if state["limit"] is None else Limit(**state["limit"]),
         best=None if state["best"] is None else Best(**state["best"]),
         reports=[Report(**record) for record in state["reports"]],
     )

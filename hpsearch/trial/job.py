@@ -43,7 +43,8 @@ class Trainer:
         eval_views: average the outputs over views of an input when evaluating, see `hpsearch.data.views.averaged`.
         eval_initial: report the untrained model as epoch 0.
         test: evaluate the test split once, at the end.
-        diverge_factor: a step's loss above this many times the first step's ends the trial as INFEASIBLE.
+        diverge_factor: a step's loss above this many times that of a model that knows nothing ends the trial as
+            INFEASIBLE, see `hpsearch.trial.reference.divergence_limit`.
         checkpoint_sec: write the last state at most this often.
         log_every: keep the loss of every n-th step, from the first; None for about 100 per epoch.
         watch_layers: write what each layer does to ``layers.json``, see `hpsearch.trial.layers.LayerWatch`.

@@ -18,6 +18,7 @@ from hpsearch.trial.checkpoint import Best, Progress
 from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.job import Job, Trainer
 from hpsearch.trial.layers import LayerWatch
+from hpsearch.trial.reference import divergence_limit
 from hpsearch.trial.updates import (
     epoch_steps,
     forward_pass,
@@ -63,8 +64,8 @@ def train(job: Job) -> TrialRun:
 
     Returns:
         COMPLETE after the last epoch, early stopping's too, whatever the decision on it; PRUNED on STOP; PAUSED, with
-        a checkpoint, on PAUSE; INFEASIBLE when a step's loss is not finite or above `Trainer.diverge_factor` times the
-        first step's, or when the validation loss is not finite after an epoch.
+        a checkpoint, on PAUSE; INFEASIBLE when a step's loss is not finite or beyond
+        `hpsearch.trial.reference.divergence_limit`, or when the validation loss is not finite after an epoch.
     """
     progress = checkpoint.restore_last(job.folder, job.key, job.model, job.optimizer) or Progress()
     layers = LayerWatch(
@@ -86,7 +87,9 @@ def train(job: Job) -> TrialRun:
             if ended:
                 return (TrialResult(*ended, artifacts=(checkpoint.LAST,), time=time.time()),)
     except Diverged as diverged:
-        facts = {"diverged_step": diverged.step, "first_loss": diverged.first_loss}
+        facts: dict[str, float] = {"diverged_step": diverged.step}
+        if progress.limit is not None:
+            facts["reference_loss"] = progress.limit.reference
         return (_end(job, progress, layers, TrialState.INFEASIBLE, str(diverged), facts),)
     last = progress.epoch or 0
     early = {"stopped_epoch": last} if last < job.epochs else None
@@ -127,7 +130,7 @@ def _run_epoch(job: Job, progress: Progress, layers: LayerWatch, epoch: int) -> 
     with layers.outputs():
         values |= _evaluate(job, job.splits.valid, "valid")
     if not math.isfinite(values["valid/loss"]):
-        raise Diverged(done, f"validation loss {values['valid/loss']} after it", progress.first_loss or math.nan)
+        raise Diverged(done, f"validation loss {values['valid/loss']} after it")
     progress.best = _better(job, progress.best, values, epoch)
     report = Report(epoch, done, values, steps, time.time())
     if _over(job, epoch, [*progress.reports, report]):
@@ -158,7 +161,8 @@ def _train_epoch(
     named = trained_parameters(job)
     trained = [parameter for _, parameter in named]
     plain_update = partial(update_weights, job, named, trained)
-    log = EpochLog(job.metrics, done, progress.first_loss, job.trainer.diverge_factor, job.device)
+    progress.limit = progress.limit or divergence_limit(job)
+    log = EpochLog(job.metrics, done, progress.limit, job.device)
     norms, penalties = torch.zeros(3, device=job.device), torch.zeros((), device=job.device)
     measure, place = measured_steps(steps), layers.place(epoch, steps)
     rates = _rates(job, progress.reports, done)
@@ -177,7 +181,6 @@ def _train_epoch(
             penalties += penalty
         log.add(loss, outputs, y)
     log.read()
-    progress.first_loss = log.first_loss
     gradient, change, weight = norms.tolist()
     values = {f"train/{name}": value for name, value in log.means().items()}
     if job.regularizers:

@@ -143,6 +143,13 @@ def epoch_steps(
         yield y, outputs, loss, penalty
 
 
+def first_batches(job: Job, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield inputs and targets of the first batches of epoch 1 as its steps see them; the model is made to train."""
+    _training_mode(job)
+    for step, (x, y) in enumerate(_batches(job, epoch_order(job, 1)[: count * job.batch_size], 1)):
+        yield _mixed(job, x, y, step)
+
+
 def _training_mode(job: Job) -> None:
     job.model.train()
     for module in job.frozen:

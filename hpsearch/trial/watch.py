@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,18 +16,39 @@ MEASURED_STEPS = 4
 """Updates measured per epoch."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The loss above which training has diverged: a multiple of what knowing nothing costs.
+
+    Attributes:
+        reference: that cost; at 0 or less there is no limit.
+        of: what has it, for messages.
+        factor: how many times the cost is too much.
+    """
+
+    reference: float
+    of: str
+    factor: float
+
+    def broken_by(self, loss: float) -> str:
+        """Return why a step's loss ends training; empty where it does not."""
+        if not math.isfinite(loss):
+            return f"loss {loss}"
+        if 0 < self.factor * self.reference < loss:
+            return f"loss {loss:.6g}, more than {self.factor:g} times {self.of}'s {self.reference:.6g}"
+        return ""
+
+
 class Diverged(Exception):
-    """A loss that is not finite or far above the first one.
+    """A loss that is not finite or beyond its `Limit`.
 
     Attributes:
         step: the step, from 1, whose batch had that loss.
-        first_loss: the loss of the trial's first step.
     """
 
-    def __init__(self, step: int, reason: str, first_loss: float) -> None:
+    def __init__(self, step: int, reason: str) -> None:
         super().__init__(f"diverged at step {step}: {reason}")
         self.step = step
-        self.first_loss = first_loss
 
 
 class EpochLog:
@@ -35,26 +57,16 @@ class EpochLog:
     Args:
         metrics: what is measured besides the loss, by key.
         done: steps before the epoch.
-        first_loss: loss of the trial's first step, None when the epoch begins with it.
-        factor: a loss above this many times the first one is a divergence. A first loss of 0 or less has no such limit.
+        limit: what is a divergence.
         device: where the losses are.
 
     Attributes:
         losses: the loss of every step read so far.
-        first_loss: as the argument; set by the first step.
     """
 
-    def __init__(
-        self,
-        metrics: Mapping[str, Metric],
-        done: int,
-        first_loss: float | None,
-        factor: float,
-        device: torch.device,
-    ) -> None:
+    def __init__(self, metrics: Mapping[str, Metric], done: int, limit: Limit, device: torch.device) -> None:
         self.losses: list[float] = []
-        self.first_loss = first_loss
-        self._done, self._factor = done, factor
+        self._done, self._limit = done, limit
         self._meter = Meter(metrics, device)
         self._chunk: list[tuple[Tensor, Tensor, Tensor]] = []
 
@@ -86,14 +98,8 @@ class EpochLog:
 
     def _check(self, values: Sequence[float]) -> None:
         for value in values:
-            step = self._done + len(self.losses) + 1
-            if self.first_loss is None:
-                self.first_loss = value
-            if not math.isfinite(value):
-                raise Diverged(step, f"loss {value}", self.first_loss)
-            if 0 < self._factor * self.first_loss < value:
-                limit = f"more than {self._factor:g} times the first step's {self.first_loss:.6g}"
-                raise Diverged(step, f"loss {value:.6g}, {limit}", self.first_loss)
+            if reason := self._limit.broken_by(value):
+                raise Diverged(self._done + len(self.losses) + 1, reason)
             self.losses.append(value)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.losses.binary_cross_entropy import BinaryCrossEntropy
+from hpsearch.losses.constants import constant_outputs
 from hpsearch.losses.fit import check_fit
 from hpsearch.losses.focal import Focal
 from hpsearch.regularizers import L2
@@ -226,15 +227,8 @@ def _constants(job: Job, outputs: Tensor) -> tuple[float, float]:
     """Return the loss of outputs that are 0, and the least loss of a constant output."""
     y = job.splits.train.y[:10_000].to(job.device)
     zeros = outputs.new_zeros(len(y), outputs.shape[1])
-    if job.splits.task == "regression":
-        others = [y.mean(0), y.median(0).values]
-    else:
-        share = torch.bincount(y, minlength=max(outputs.shape[1], 2)).to(outputs) / len(y)
-        share = share.clamp_min(torch.finfo(share.dtype).eps)
-        logit = share.log() - torch.log1p(-share)
-        others = [logit[1:]] if outputs.shape[1] == 1 else [share.log(), logit]
-    zero = float(job.loss(zeros, y))
-    return zero, min(zero, *(float(job.loss(zeros + other, y)) for other in others))
+    zero, *others = (float(job.loss(zeros + each, y)) for each in constant_outputs(y, zeros.shape[1], job.splits.task))
+    return zero, min(zero, *others)
 
 
 def _normalized(job: Job, x: Tensor, outputs: Tensor) -> bool:

@@ -4,9 +4,10 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hpsearch.trial.job import Job
+from hpsearch.trial.reference import divergence_limit
 from hpsearch.trial.updates import take_steps
 
 TAIL = 0.1
@@ -14,7 +15,7 @@ TAIL = 0.1
 LOST = 2
 """Neighbouring rates that must diverge before a probe leaves out those above."""
 RANGE_FACTOR = 4.0
-"""A range test ends when its loss is above this many times its best."""
+"""A range test ends when its loss is above this many times that of a model that knows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,9 @@ def fixed_rate_probe(job: Job, rates: Sequence[float], steps: int = 100) -> Prob
     less than a pass, on samples that the run has not seen. It is what training itself shows, dropout, augmentation and
     batch statistics included, it costs nothing, and all rates share its batches, so that their noise moves the curve as
     a whole and not its shape. Running statistics of normalization layers, which an evaluation would need, are not
-    warm after so few steps. A run diverges by the rule of `train`: a loss that is not finite or is more than
-    `Trainer.diverge_factor` times the first. After `LOST` neighbouring divergences the rates above are not tried.
-    Momentum, weight decay and all else are as configured; the schedule is left out.
+    warm after so few steps. A run diverges by the rule of `train`, see `hpsearch.trial.reference.divergence_limit`.
+    After `LOST` neighbouring divergences the rates above are not tried. Momentum, weight decay and all else are as
+    configured; the schedule is left out.
 
     Args:
         job: the trial; its model and optimizer are as before, after the call.
@@ -76,14 +77,14 @@ def fixed_rate_probe(job: Job, rates: Sequence[float], steps: int = 100) -> Prob
     Returns:
         The loss against the rate.
     """
-    taken = 0
+    taken, limit = 0, divergence_limit(job)
 
     def run(rate: float) -> tuple[float, int]:
         nonlocal taken
         with restored(job):
-            losses = take_steps(job, [rate] * steps, lambda so_far: diverges(job, so_far))
+            losses = take_steps(job, [rate] * steps, lambda so_far: bool(limit.broken_by(so_far[-1])))
         taken += len(losses)
-        if diverges(job, losses):
+        if limit.broken_by(losses[-1]):
             return math.inf, len(losses)
         tail = losses[-max(1, round(TAIL * steps)) :]
         return math.fsum(tail) / len(tail), 0
@@ -100,8 +101,9 @@ def fixed_rate_probe(job: Job, rates: Sequence[float], steps: int = 100) -> Prob
 def range_test(job: Job, low: float, high: float, steps: int = 100) -> RangeTest:
     """Train one run whose rate grows from `low` to `high` by the same factor at each step.
 
-    It ends when a loss is not finite or is over `RANGE_FACTOR` times the best so far. Each step's weights come from all
-    rates before, so that the curve depends on its speed. Source: Smith, https://arxiv.org/abs/1506.01186.
+    It ends when a loss is not finite or is over `RANGE_FACTOR` times that of a model that knows nothing, see
+    `hpsearch.trial.reference.divergence_limit`: the best loss so far may be that of one lucky batch. Each step's
+    weights come from all rates before, so that the curve depends on its speed. Source: Smith, https://arxiv.org/abs/1506.01186.
 
     Args:
         job: the trial; its model and its optimizer are changed.
@@ -113,7 +115,8 @@ def range_test(job: Job, low: float, high: float, steps: int = 100) -> RangeTest
         The loss against the rate; the last loss is the one that ended it.
     """
     rates = log_spaced(low, high, steps)
-    losses = take_steps(job, rates, _explodes)
+    limit = replace(divergence_limit(job), factor=RANGE_FACTOR)
+    losses = take_steps(job, rates, lambda so_far: bool(limit.broken_by(so_far[-1])))
     return RangeTest(rates[: len(losses)], tuple(losses), len(losses) / job.steps_per_epoch)
 
 
@@ -126,13 +129,3 @@ def restored(job: Job) -> Iterator[None]:
     finally:
         job.model.load_state_dict(model)
         job.optimizer.load_state_dict(optimizer)
-
-
-def diverges(job: Job, losses: Sequence[float]) -> bool:
-    """Return whether the newest step's loss ends a run: not finite, or too many times the first one."""
-    return not math.isfinite(losses[-1]) or 0 < job.trainer.diverge_factor * losses[0] < losses[-1]
-
-
-def _explodes(losses: Sequence[float]) -> bool:
-    best = min(losses)
-    return not math.isfinite(losses[-1]) or 0 < RANGE_FACTOR * best < losses[-1]

@@ -23,7 +23,8 @@ from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.job import Job
 from hpsearch.trial.loop import train
 from hpsearch.trial.measure.checks import FEW, first_rows, plain
-from hpsearch.trial.measure.probe import diverges, restored
+from hpsearch.trial.measure.probe import restored
+from hpsearch.trial.reference import divergence_limit
 from hpsearch.trial.updates import take_steps, trained_parameters
 
 BLOCKS = 20
@@ -83,7 +84,7 @@ class Fit:
         accuracy: share of the sample that is right at the end; nan for a regression.
         final: its loss at the end, in evaluation mode.
         fitted: whether the goal was reached.
-        diverged: whether a loss was not finite or above `Trainer.diverge_factor` times the first.
+        diverged: whether a loss was not finite or above `hpsearch.trial.reference.divergence_limit`.
     """
 
     rate: float
@@ -316,17 +317,17 @@ def _gradients(job: Job) -> dict[str, float]:
 def _fit(job: Job, rate: float, steps: int, goal: float) -> Fit:
     """Train at a rate until the sample is fitted."""
     looked: dict[str, float] = {}
-    fitted = _fitted(job, goal)
+    fitted, limit = _fitted(job, goal), divergence_limit(job)
 
     def stop(losses: Sequence[float]) -> bool:
-        if diverges(job, losses) or _stands(losses):
+        if limit.broken_by(losses[-1]) or _stands(losses):
             return True
         return len(losses) % LOOK_EVERY == 0 and fitted(looked)
 
     with restored(job):
         losses = take_steps(job, [rate] * steps, stop)
         done = fitted(looked)
-    diverged = diverges(job, losses) or not math.isfinite(looked["loss"])
+    diverged = bool(limit.broken_by(losses[-1])) or not math.isfinite(looked["loss"])
     return Fit(rate, tuple(losses), looked.get("acc", math.nan), looked["loss"], done, diverged)
 
 

@@ -85,10 +85,10 @@ def test_a_point_pruned_just_before_the_driver_was_killed_trains_no_other_replic
     assert again.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 1}
 
 
-def test_without_any_score_a_diverged_point_is_told_no_better_than_its_first_loss(tmp_path):
+def test_without_any_score_a_diverged_point_is_told_no_better_than_a_model_that_knows_nothing(tmp_path):
     def script(spec):
         yield Started(None, {}, 0.0)
-        yield TrialResult(TrialState.INFEASIBLE, "diverged at step 2", facts={"first_loss": 2.3})
+        yield TrialResult(TrialState.INFEASIBLE, "diverged at step 2", facts={"reference_loss": 2.3})
 
     setup = Setup(tmp_path, objective=Objective("valid/loss", "minimize"))
     setup.run(script)

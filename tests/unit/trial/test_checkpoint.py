@@ -7,6 +7,7 @@ from safetensors import safe_open
 from hpsearch.base.types import Report
 from hpsearch.trial import checkpoint
 from hpsearch.trial.checkpoint import Best, Progress
+from hpsearch.trial.watch import Limit
 from tests.support.jobs import make_job, same_weights, weights
 
 
@@ -15,7 +16,7 @@ def progress() -> Progress:
         Report(0, 0, {"valid/acc": 0.1}, time=1.25),
         Report(1, 6, {"valid/acc": 0.5, "train/loss": float("nan")}, ((1, 2.5), (5, 0.1)), time=2.5),
     ]
-    return Progress(1, 2.5, Best(0.5, 1, {"w": torch.arange(3.0)}), reports)
+    return Progress(1, Limit(0.7, "the untrained model", 10.0), Best(0.5, 1, {"w": torch.arange(3.0)}), reports)
 
 
 def trained_job(folder, **options):

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from hpsearch.metrics.acc import Accuracy
-from hpsearch.trial.watch import CHUNK_STEPS, Diverged, EpochLog, measured, measured_steps
+from hpsearch.trial.watch import CHUNK_STEPS, Diverged, EpochLog, Limit, measured, measured_steps
 
 CPU = torch.device("cpu")
 USUAL = {"acc": Accuracy()}
+LIMIT = Limit(1.0, "the untrained model", 10.0)
 
 
 def add(log, losses, batch=2):
@@ -17,17 +18,16 @@ def add(log, losses, batch=2):
 
 
 def test_losses_are_read_in_chunks():
-    log = EpochLog(USUAL, 0, None, 10.0, CPU)
+    log = EpochLog(USUAL, 0, LIMIT, CPU)
     add(log, [1.0] * (CHUNK_STEPS - 1))
     assert log.losses == []
     add(log, [2.0])
     assert log.losses == [1.0] * (CHUNK_STEPS - 1) + [2.0]
-    assert log.first_loss == 1.0
 
 
 @pytest.mark.parametrize("steps", [1, CHUNK_STEPS - 1, CHUNK_STEPS, 2 * CHUNK_STEPS + 3])
 def test_means_weigh_batches_by_their_size(steps):
-    log = EpochLog(USUAL, 0, None, 10.0, CPU)
+    log = EpochLog(USUAL, 0, LIMIT, CPU)
     add(log, [1.0] * steps, batch=4)
     add(log, [3.0], batch=2)
     log.read()
@@ -39,24 +39,30 @@ def test_the_first_divergence_is_named(place, value):
     losses = [1.0] * 200
     losses[place] = value
     losses[place + 1] = math.nan
-    log = EpochLog(USUAL, 1000, 1.0, 10.0, CPU)
+    log = EpochLog(USUAL, 1000, LIMIT, CPU)
     with pytest.raises(Diverged, match=f"diverged at step {1001 + place}: loss {value}"):
         add(log, losses)
         log.read()
 
 
-def test_the_limit_itself_is_no_divergence_and_a_first_loss_of_0_sets_none():
-    for first, later in ((1.0, 10.0), (0.0, 1e30), (-1.0, 5.0)):
-        log = EpochLog({}, 0, None, 10.0, CPU)
-        add(log, [first, later])
-        log.read()
-        assert log.losses == [first, pytest.approx(later)]
+@pytest.mark.parametrize(
+    ("reference", "loss", "reason"),
+    [
+        (1.0, 10.0, ""),
+        (1.0, 10.1, "loss 10.1, more than 10 times the untrained model's 1"),
+        (0.0, 1e30, ""),
+        (-1.0, 5.0, ""),
+        (0.0, math.inf, "loss inf"),
+    ],
+)
+def test_the_limit_itself_is_no_divergence_and_a_reference_of_0_sets_none(reference, loss, reason):
+    assert Limit(reference, "the untrained model", 10.0).broken_by(loss) == reason
 
 
 def test_thinned_losses_lie_on_one_grid_over_all_epochs():
     kept = []
     for epoch in range(3):
-        log = EpochLog(USUAL, 7 * epoch, 1.0, 10.0, CPU)
+        log = EpochLog(USUAL, 7 * epoch, LIMIT, CPU)
         add(log, [float(7 * epoch + i) / 10 for i in range(7)])
         log.read()
         kept += [step for step, _ in log.thinned(5)]

@@ -1,0 +1,94 @@
+"""What a loss is measured against before a trial has learnt anything."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from hpsearch.losses.constants import constant_outputs
+from hpsearch.nn.dropout import address_dropout, advance
+from hpsearch.trial.job import Job
+from hpsearch.trial.updates import epoch_order, first_batches, forward_pass, torch_state
+from hpsearch.trial.watch import Limit
+
+BATCHES = 8
+"""Of the untrained model; and hardest ones of a constant prediction."""
+
+
+def divergence_limit(job: Job) -> Limit:
+    """Return the loss above which training has diverged: `Trainer.diverge_factor` times the larger of
+
+    - the untrained model's mean loss over the first `BATCHES` batches of epoch 1, as training sees them;
+    - the loss of a constant prediction, all outputs 0 or the best constant there is, on the hardest batch of epoch 1:
+      that with the rarest classes, or with the targets farthest from their mean.
+
+    A single batch would not do: with pretrained weights, a bias that knows the classes' shares, one sample per batch or
+    a loss that looks away from what is easy, the first one may cost next to nothing and the second one is normal.
+
+    Args:
+        job: the trial, untrained; its weights, its buffers and its draws stay as they are.
+    """
+    untrained, columns = _untrained(job)
+    constant = max((loss for loss in _constants(job, columns) if math.isfinite(loss)), default=0.0)
+    of, reference = ("a constant prediction", constant) if constant > untrained else ("the untrained model", untrained)
+    return Limit(reference if math.isfinite(reference) else 0.0, of, job.trainer.diverge_factor)
+
+
+def _untrained(job: Job) -> tuple[float, int]:
+    """Return the mean loss over the first batches, and the number of outputs."""
+    losses = []
+    address_dropout(job.model, job.seed)
+    with torch_state(job, 1), _same_buffers(job.model, job.loss):
+        for step, (x, y) in enumerate(first_batches(job, BATCHES)):
+            advance(job.model, step)
+            outputs = forward_pass(job, x).detach()
+            losses.append(job.loss(outputs, y))
+    return float(torch.stack(losses).mean()), outputs.shape[1]
+
+
+@contextmanager
+def _same_buffers(*modules: nn.Module) -> Iterator[None]:
+    """Put back what a forward pass in training mode moves, such as the running statistics of normalization layers."""
+    before = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers()]
+    try:
+        yield
+    finally:
+        for buffer, value in before:
+            buffer.copy_(value)
+
+
+@torch.no_grad()
+def _constants(job: Job, columns: int) -> Iterator[float]:
+    """Yield the losses of constant predictions on the hardest batches of epoch 1."""
+    y = job.splits.train.y.to(job.device)
+    zeros, *others = constant_outputs(y, columns, job.splits.task)
+    best = min(others, key=lambda outputs: _loss(job, outputs, y))
+    for rows in _hardest_batches(job, y):
+        yield from (_loss(job, outputs, y[rows]) for outputs in (zeros, best))
+
+
+def _loss(job: Job, outputs: Tensor, y: Tensor) -> float:
+    """Return the loss of constant outputs; infinite where a loss of the user's refuses what its model never gives."""
+    try:
+        loss = float(job.loss(outputs.repeat(len(y), 1), y))
+    except Exception:
+        return math.inf
+    return loss if math.isfinite(loss) else math.inf
+
+
+def _hardest_batches(job: Job, y: Tensor) -> Iterator[Tensor]:
+    """Yield the rows of the batches of epoch 1 that a constant prediction is farthest from."""
+    order = epoch_order(job, 1)
+    batch = torch.arange(len(order), device=job.device) // job.batch_size
+    sums = torch.zeros(job.steps_per_epoch, device=job.device).index_add(0, batch, _surprise(job, y)[order])
+    for place in (sums / torch.bincount(batch)).topk(min(BATCHES, len(sums))).indices.tolist():
+        yield order[place * job.batch_size : (place + 1) * job.batch_size]
+
+
+def _surprise(job: Job, y: Tensor) -> Tensor:
+    """Return [N] how far each target is from what a constant prediction expects."""
+    if job.splits.task == "regression":
+        return (y - y.mean(0)).square().sum(1)
+    return -(torch.bincount(y).float() / len(y)).log()[y]
