@@ -168,7 +168,10 @@ class DataSource(ABC):
         train_size: train on a stratified subset of this many samples of the training part; None takes all. The
             validation and test parts do not change with it.
         classes: keep the samples of these classes only, renumbered from 0 in this order; None keeps all.
-        class_weights: weight of each class in the loss: ``balanced``, one number per class, or None.
+        class_weights: weight w of each class in the loss: ``balanced``, one number per class, or None. Training
+            minimizes sum(w l) / (B w_mean) of a batch of B samples, with the mean weight of the training part; reports
+            give ``weighted_loss``, sum(w l) / sum(w) over a part, beside ``loss``, which is not weighted. See
+            `hpsearch.losses.class_weights.ClassWeighted`.
         scaling: of the inputs, see `hpsearch.data.scaling.fit`.
         target_scaling: of the targets of a regression: ``minmax``, ``standardize`` or ``none``. Losses and errors are
             those of the scaled targets.

@@ -33,3 +33,16 @@ class BinaryCrossEntropy(nn.Module):
             shares = shares[:, 1:]
         smoothed = shares * (1 - self.label_smoothing) + self.label_smoothing / 2
         return functional.binary_cross_entropy_with_logits(outputs, smoothed, pos_weight=self.pos_weight)
+
+    def class_losses(self, outputs: Tensor) -> Tensor:
+        """Return [B, classes] what the loss of each sample is if it is of class c."""
+        factor = 1.0 if self.pos_weight is None else self.pos_weight
+        yes, no = functional.softplus(-outputs) * factor, functional.softplus(outputs)
+        smoothed_yes, smoothed_no = yes.lerp(no, self.label_smoothing / 2), no.lerp(yes, self.label_smoothing / 2)
+        if outputs.shape[1] == 1:
+            return torch.cat((smoothed_no, smoothed_yes), 1)
+        return (smoothed_yes - smoothed_no + smoothed_no.sum(1, keepdim=True)) / outputs.shape[1]
+
+    def plain(self) -> "BinaryCrossEntropy":
+        """Return the loss without smoothing and factor."""
+        return self if not self.label_smoothing and self.pos_weight is None else BinaryCrossEntropy()

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.losses.binary_cross_entropy import BinaryCrossEntropy
+from hpsearch.losses.class_weights import plain_loss
 from hpsearch.losses.focal import Focal
 
 
@@ -20,18 +21,18 @@ def check_fit(loss: nn.Module, outputs: Tensor, y: Tensor, task: str, num_output
     Raises:
         ConfigError: naming both sizes.
     """
-    found = tuple(outputs.shape)
+    found, plain = tuple(outputs.shape), plain_loss(loss)
     if outputs.ndim != 2 or len(outputs) != len(y):
         raise ConfigError(f"model: gives outputs of shape {found} for {len(y)} samples, must be ({len(y)}, outputs)")
     if task == "regression" and found != tuple(y.shape):
         raise ConfigError(f"model: gives {found[1]} outputs, the data has {num_outputs} targets")
-    if task == "regression" and isinstance(loss, nn.CrossEntropyLoss | BinaryCrossEntropy | Focal):
-        raise ConfigError(f"loss: {type(loss).__name__} is for classes, the data has numbers to predict: loss=mse")
+    if task == "regression" and isinstance(plain, nn.CrossEntropyLoss | BinaryCrossEntropy | Focal):
+        raise ConfigError(f"loss: {type(plain).__name__} is for classes, the data has numbers to predict: loss=mse")
     if task == "classification" and isinstance(loss, nn.MSELoss | nn.L1Loss | nn.SmoothL1Loss | nn.HuberLoss):
         raise ConfigError(f"loss: {type(loss).__name__} is for numbers, the data has classes: loss=cross_entropy")
     if task == "classification" and found[1] != num_outputs and (found[1], num_outputs) != (1, 2):
         raise ConfigError(f"model: gives {found[1]} outputs, the labels have {num_outputs} classes")
-    if task == "classification" and found[1] == 1 and isinstance(loss, nn.CrossEntropyLoss):
+    if task == "classification" and found[1] == 1 and isinstance(plain, nn.CrossEntropyLoss):
         raise ConfigError(
             "loss: cross-entropy needs one output per class, the model gives 1: loss=binary_cross_entropy"
         )

@@ -33,8 +33,15 @@ class Focal(nn.Module):
 
     def forward(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Return the 0-d loss of outputs [B, C] for class numbers [B] or shares [B, C]."""
-        shares = class_shares(outputs, y)
+        return (class_shares(outputs, y) * self.class_losses(outputs)).sum(1).mean()
+
+    def class_losses(self, outputs: Tensor) -> Tensor:
+        """Return [B, classes] what the loss of each sample is if it is of class c."""
         logits = outputs if outputs.shape[1] > 1 else torch.cat((torch.zeros_like(outputs), outputs), 1)
         log_p = logits.log_softmax(1)
-        terms = shares * (-torch.expm1(log_p)).clamp(min=torch.finfo(log_p.dtype).tiny) ** self.gamma * -log_p
-        return (terms if self.weight is None else terms * self.weight).sum(1).mean()
+        losses = (-torch.expm1(log_p)).clamp(min=torch.finfo(log_p.dtype).tiny) ** self.gamma * -log_p
+        return losses if self.weight is None else losses * self.weight
+
+    def plain(self) -> "Focal":
+        """Return cross-entropy: the loss without focus and factors."""
+        return self if not self.gamma and self.weight is None else Focal(gamma=0.0)

@@ -24,25 +24,27 @@ class Meter:
         import torch
 
         self._metrics = {key: _copy(metric, device) for key, metric in metrics.items()}
-        self._loss = torch.zeros((), device=device)
-        self._samples = 0
+        self._zero = torch.zeros((), device=device, dtype=torch.float32 if device.type == "mps" else torch.float64)
+        self._losses: dict[str, tuple[Tensor, Tensor | int]] = {}
 
-    def update(self, loss: "Tensor", outputs_BC: "Tensor", y_B: "Tensor") -> None:
+    def update(self, losses: "Mapping[str, tuple[Tensor, Tensor | int]]", outputs_BC: "Tensor", y_B: "Tensor") -> None:
         """Take in a batch, without waiting for the device.
 
         Args:
-            loss: 0-d mean loss of the batch.
+            losses: by name, 0-d sums over the batch of a loss and of what it is divided by at the end.
             outputs_BC: [B, C] what the model returned; one column of a classification is the logit of class 1 of two.
             y_B: [B] class numbers, or [B, C] targets.
         """
-        self._loss += loss.detach().float() * len(y_B)
-        self._samples += len(y_B)
+        for name, (loss, weight) in losses.items():
+            total, weights = self._losses.get(name, (self._zero, 0))
+            weight = weight if isinstance(weight, int) else weight.to(self._zero.dtype)
+            self._losses[name] = total + loss.detach(), weights + weight
         for metric in self._metrics.values():
             metric.update(outputs_BC.detach(), y_B)
 
     def compute(self) -> dict[str, float]:
-        """Return ``loss``, the mean over samples, and the metrics by their names; this waits for the device."""
-        found = {"loss": float(self._loss) / self._samples}
+        """Return the means of the losses and the metrics by their names; this waits for the device."""
+        found = {name: float(total) / float(weights) for name, (total, weights) in self._losses.items()}
         for key, metric in self._metrics.items():
             found |= _numbers(key, metric)
         return found

@@ -1,6 +1,6 @@
 """The names of everything that a trial reports, and which way each of them is better."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Objective
@@ -19,7 +19,7 @@ USUAL: Mapping[str, Mapping[str, type[TaskMetric]]] = {
 }
 """The metrics that every trial of a task reports."""
 
-COSTS = ("loss", "penalty")
+COSTS = ("loss", "weighted_loss", "penalty")
 
 
 def with_usual(task: str, chosen: Mapping[str, Metric]) -> dict[str, Metric]:
@@ -44,7 +44,13 @@ def check_names(metrics: Mapping[str, Metric]) -> None:
             taken[name] = f"metric.{key}"
 
 
-def reported(metrics: Mapping[str, Metric], test: bool, penalty: bool = False, gpu: bool = False) -> tuple[str, ...]:
+def reported(
+    metrics: Mapping[str, Metric],
+    test: bool,
+    penalty: bool = False,
+    gpu: bool = False,
+    losses: Iterable[str] = ("loss",),
+) -> tuple[str, ...]:
     """Return the names of everything a trial reports per epoch.
 
     Args:
@@ -52,12 +58,13 @@ def reported(metrics: Mapping[str, Metric], test: bool, penalty: bool = False, g
         test: whether the test part is evaluated.
         penalty: whether regularizers add to the loss.
         gpu: whether it trains on a GPU.
+        losses: what it reports of the loss.
 
     Returns:
         ``train/loss``, ``valid/loss`` and so on, then `LOOP`, ``train/penalty`` and ``gpu_memory_mib`` if they are.
     """
     parts = ("train", "valid", "test") if test else ("train", "valid")
-    own = ("loss", *(name for key, metric in metrics.items() for name in names_of(key, metric)))
+    own = (*losses, *(name for key, metric in metrics.items() for name in names_of(key, metric)))
     more = [name for name, present in (("train/penalty", penalty), ("gpu_memory_mib", gpu)) if present]
     return (*(f"{part}/{name}" for part in parts for name in own), *LOOP, *more)
 

@@ -135,7 +135,10 @@ def reported_metrics(job: "Job") -> tuple[str, ...]:
     Raises:
         ConfigError: the schedule or early stopping follows a metric that is not among them.
     """
-    names = reported(job.metrics, job.trainer.test, bool(job.regularizers), job.device.type == "cuda")
+    from hpsearch.losses.class_weights import reported_losses
+
+    losses, gpu = reported_losses(job.loss), job.device.type == "cuda"
+    names = reported(job.metrics, job.trainer.test, bool(job.regularizers), gpu, losses)
     if not job.epochs:
         return tuple(name for name in names if name.startswith(("valid/", "test/")))
     watched = {
@@ -161,6 +164,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
         What the loop trains.
     """
     from hpsearch.data.views import check_views
+    from hpsearch.losses.class_weights import with_class_weights
     from hpsearch.trial.loop import Job
 
     plugins, seed = tuple(config["plugins"]), config["seed"]
@@ -188,7 +192,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
         splits=splits,
         batch_size=batch_size,
         model=model,
-        loss=_weighted(loss, splits.class_weights).to(device),
+        loss=with_class_weights(loss, splits.class_weights, _prior(splits)).to(device),
         optimizer=optimizer,
         shuffle=data.shuffle,
         augment=_augment(config, splits),
@@ -230,19 +234,6 @@ def _loss(config: Mapping[str, Any], plugins: tuple[str, ...], num_outputs: int)
         if len(values) != num_outputs:
             raise ConfigError(f"loss.{name} = {values}: must hold {num_outputs} numbers, one per output")
         setattr(loss, name, torch.tensor(values, dtype=torch.float32))
-    return loss
-
-
-def _weighted(loss: "nn.Module", class_weights: "tuple[float, ...] | None") -> "nn.Module":
-    """Put the weights of the classes into a loss that takes them."""
-    import torch
-
-    if class_weights is None:
-        return loss
-    if getattr(loss, "weight", False) is not None:
-        why = "has weights already" if hasattr(loss, "weight") else "takes no weights"
-        raise ConfigError(f"data.class_weights: the loss {type(loss).__name__} {why}")
-    loss.weight = torch.tensor(class_weights)
     return loss
 
 

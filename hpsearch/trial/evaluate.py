@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.data.base import Part
+from hpsearch.losses.class_weights import reported_losses, summed
 from hpsearch.metrics.base import Metric
 from hpsearch.metrics.meter import Meter
 
@@ -21,27 +22,28 @@ def evaluate(
 ) -> dict[str, float]:
     """Evaluate a model in evaluation mode on a fixed grid of batches, in the split's order.
 
-    A mean over the split is the mean over its batches, weighted by their sizes. The device is waited for once, at
-    the end. The model is left in the mode it was in.
+    Losses and weights are summed over the split and divided at the end, so that no number depends on the size of the
+    batches. The device is waited for once, at the end. The model is left in the mode it was in.
 
     Args:
         model: what is switched to evaluation mode.
         forward: maps inputs [B, ...] to outputs [B, C] by means of the model.
-        loss: maps (outputs, targets) to their mean loss.
+        loss: maps (outputs, targets) to their mean loss, as it is trained on.
         split: the samples, on the model's device.
         batch_size: samples per forward pass; the last one may have fewer.
         metrics: what is measured besides the loss, by key.
 
     Returns:
-        ``loss``, the mean over the samples, and the metrics by name.
+        ``loss``, the mean over the samples without weights, smoothing and focus; ``weighted_loss``, that with them,
+        where there are any; and the metrics by name.
     """
     training = model.training
     model.eval()
-    meter = Meter(metrics, split.device)
+    meter, losses = Meter(metrics, split.device), reported_losses(loss)
     try:
         for x, y in split.in_order(batch_size):
             outputs = forward(x)
-            meter.update(loss(outputs, y), outputs, y)
+            meter.update({name: summed(each, outputs, y) for name, each in losses.items()}, outputs, y)
         return meter.compute()
     finally:
         model.train(training)

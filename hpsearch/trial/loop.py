@@ -40,9 +40,11 @@ def train(job: Job) -> TrialRun:
 
     The metrics of a report are means over the epoch or, for ``valid/``, over the split:
 
-    - ``train/loss``, ``train/acc``, ...: running over the epoch's batches, each before its update, without penalties;
+    - ``train/loss``, ``train/acc``, ...: running over the epoch's batches, each before its update;
       ``train/penalty``: the sum of the regularizers' penalties, where there are any;
-    - ``valid/loss``, ``valid/acc``, ...: after the epoch's last update;
+    - ``valid/loss``, ``valid/acc``, ...: after the epoch's last update. A loss is the plain one, without weights, label
+      smoothing, focus and penalties, so that trials that differ in these can be compared;
+    - ``train/weighted_loss``, ``valid/weighted_loss``, ...: the loss that is trained on, where it is not the plain one;
     - ``lr``: learning rate of the last update;
     - ``grad_norm``: |g|₂ over all parameters, before clipping; ``update_ratio``: |Δw|₂ / |w|₂ of an update. Both are
       means over a few (`MEASURED_STEPS`) evenly spaced steps of the epoch;
@@ -174,12 +176,12 @@ def _train_epoch(
         else:
             one()
 
-    for index, (y, outputs, loss, penalty) in enumerate(epoch_steps(job, epoch, done, rates, update)):
+    for index, step in enumerate(epoch_steps(job, epoch, done, rates, update)):
         if index == place:
-            layers.keep(epoch, done + index + 1, loss)
-        if penalty is not None:
-            penalties += penalty
-        log.add(loss, outputs, y)
+            layers.keep(epoch, done + index + 1, step.loss)
+        if step.penalty is not None:
+            penalties += step.penalty
+        log.add(step)
     log.read()
     gradient, change, weight = norms.tolist()
     values = {f"train/{name}": value for name, value in log.means().items()}

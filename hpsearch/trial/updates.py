@@ -12,10 +12,12 @@ from torch.optim import Optimizer
 
 from hpsearch.base import rng
 from hpsearch.base.errors import ConfigError
+from hpsearch.losses.class_weights import reported_losses
 from hpsearch.losses.fit import check_fit
 from hpsearch.metrics.meter import try_out
 from hpsearch.nn.dropout import Dropout, address_dropout, advance
 from hpsearch.trial.job import Job
+from hpsearch.trial.watch import Step
 
 
 def rehearse(job: Job) -> float:
@@ -42,8 +44,7 @@ def rehearse(job: Job) -> float:
             try_out(job.metrics, outputs, y)
             if not named:
                 return float(job.loss(outputs, y))
-        _, loss, _ = _backward(job, named, *_mixed(job, x, y, 0))
-        return loss.item()
+        return _backward(job, named, *_mixed(job, x, y, 0))[1].item()
 
 
 def _check_one(job: Job, row: Tensor) -> None:
@@ -83,8 +84,8 @@ def take_steps(job: Job, rates: Sequence[float], stop: Callable[[Sequence[float]
         done = (epoch - 1) * job.steps_per_epoch
         rows = [(rate, None) for rate in rates[done : done + job.steps_per_epoch]]
         with torch_state(job, epoch):
-            for _, _, loss, _ in epoch_steps(job, epoch, done, rows, lambda _: update_weights(job, named, trained)):
-                losses.append(loss.item())
+            for step in epoch_steps(job, epoch, done, rows, lambda _: update_weights(job, named, trained)):
+                losses.append(step.loss.item())
                 if stop(losses):
                     return losses
     return losses
@@ -129,18 +130,20 @@ def trained_parameters(job: Job) -> list[tuple[str, Tensor]]:
 
 def epoch_steps(
     job: Job, epoch: int, done: int, rates: Sequence[tuple[float, float | None]], update: Callable[[int], None]
-) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
-    """Take an epoch's steps, `done` before it, at (rate, momentum) each; yield targets, outputs, loss and penalty."""
-    named = trained_parameters(job)
+) -> Iterator[Step]:
+    """Take an epoch's steps, `done` before it, at (rate, momentum) each, and yield them."""
+    named, reported = trained_parameters(job), reported_losses(job.loss)
     drops = any(isinstance(module, Dropout) and module.active for module in job.model.modules())
     _training_mode(job)
     for index, (rate, (x, y)) in enumerate(zip(rates, _batches(job, epoch_order(job, epoch), epoch), strict=False)):
         _set_rates(job.optimizer, *rate)
         if drops:
             advance(job.model, done + index)
-        outputs, loss, penalty = _backward(job, named, *_mixed(job, x, y, done + index))
+        x, targets = _mixed(job, x, y, done + index)
+        outputs, loss, penalty = _backward(job, named, x, targets)
+        losses = {name: loss if each is job.loss else each(outputs, targets) for name, each in reported.items()}
         update(index)
-        yield y, outputs, loss, penalty
+        yield Step(y, outputs, losses, loss, penalty)
 
 
 def first_batches(job: Job, count: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -51,6 +51,25 @@ class Diverged(Exception):
         self.step = step
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of training, on the device.
+
+    Attributes:
+        y: [B] class numbers or [B, C] targets, before any mixing.
+        outputs: [B, C] of the model, before the update.
+        losses: what is reported of the batch by name, 0-d, without penalties.
+        loss: 0-d, the one that is trained on.
+        penalty: 0-d, of the regularizers; None where there are none.
+    """
+
+    y: Tensor
+    outputs: Tensor
+    losses: Mapping[str, Tensor]
+    loss: Tensor
+    penalty: Tensor | None
+
+
 class EpochLog:
     """The losses and metric sums of one epoch's steps, read from the device in chunks.
 
@@ -68,11 +87,11 @@ class EpochLog:
         self.losses: list[float] = []
         self._done, self._limit = done, limit
         self._meter = Meter(metrics, device)
-        self._chunk: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._chunk: list[Step] = []
 
-    def add(self, loss: Tensor, outputs: Tensor, y: Tensor) -> None:
-        """Keep a step's 0-d loss, outputs [B, C] and targets; when that completes a chunk, `read` it."""
-        self._chunk.append((loss, outputs, y))
+    def add(self, step: Step) -> None:
+        """Keep a step; when that completes a chunk, `read` it."""
+        self._chunk.append(step)
         if len(self._chunk) == CHUNK_STEPS:
             self.read()
 
@@ -80,15 +99,18 @@ class EpochLog:
         """Read what is kept, waiting for the device; raise `Diverged` for the first divergence in it."""
         if not self._chunk:
             return
-        chunk_losses, outputs, targets = zip(*self._chunk, strict=True)
-        self._chunk = []
-        losses, y = torch.stack(chunk_losses), torch.cat(targets)
-        self._check(losses.tolist())
-        sizes = torch.tensor([len(part) for part in targets], device=losses.device)
-        self._meter.update((losses * sizes).sum() / len(y), torch.cat(outputs), y)
+        chunk, self._chunk = self._chunk, []
+        self._check(torch.stack([step.loss for step in chunk]).tolist())
+        y = torch.cat([step.y for step in chunk])
+        sizes = torch.tensor([len(step.y) for step in chunk], device=y.device)
+        sums = {
+            name: ((torch.stack([step.losses[name] for step in chunk]) * sizes).sum(), len(y))
+            for name in chunk[0].losses
+        }
+        self._meter.update(sums, torch.cat([step.outputs for step in chunk]), y)
 
     def means(self) -> dict[str, float]:
-        """Return the loss and the metrics of the epoch by name."""
+        """Return the losses and the metrics of the epoch by name."""
         return self._meter.compute()
 
     def thinned(self, every: int) -> tuple[tuple[int, float], ...]:

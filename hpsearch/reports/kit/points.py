@@ -304,8 +304,8 @@ def best_trial(table: TrialTable, results: Results) -> Mapping[str, Any] | None:
 def loss_ratios(table: TrialTable) -> "pd.Series[float]":
     """Return each trial's last training loss over its first.
 
-    First is the loss of its first optimizer step where steps were recorded, else its first epoch's ``train/loss``;
-    last is its last epoch's ``train/loss``, else its last recorded step.
+    First is the loss of its first optimizer step where steps were recorded, else its first epoch's; last is its last
+    epoch's, else its last recorded step. An epoch's is ``train/weighted_loss`` where there is one, as steps are.
 
     Args:
         table: the study.
@@ -316,7 +316,9 @@ def loss_ratios(table: TrialTable) -> "pd.Series[float]":
     steps = table.steps.sort_values("step").groupby(_TRIAL)["loss"]
     first, last = steps.first(), steps.last()
     if "train/loss" in table.curves:
-        epochs = table.curves.sort_values("epoch").groupby(_TRIAL)["train/loss"]
+        curves = table.curves.sort_values("epoch")
+        trained = curves.get("train/weighted_loss", curves["train/loss"]).combine_first(curves["train/loss"])
+        epochs = curves.assign(trained=trained).groupby(_TRIAL)["trained"]
         first, last = first.combine_first(epochs.first()), epochs.last().combine_first(last)
     with np.errstate(divide="ignore", invalid="ignore"):
         return (last.astype(float) / first.astype(float)).dropna()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.losses.binary_cross_entropy import BinaryCrossEntropy
+from hpsearch.losses.class_weights import plain_loss
 from hpsearch.losses.constants import constant_outputs
 from hpsearch.losses.fit import check_fit
 from hpsearch.losses.focal import Focal
@@ -233,9 +234,10 @@ def _constants(job: Job, outputs: Tensor) -> tuple[float, float]:
 
 def _normalized(job: Job, x: Tensor, outputs: Tensor) -> bool:
     """Whether outputs are probabilities although the loss takes logits."""
-    if isinstance(job.loss, nn.CrossEntropyLoss | Focal) and outputs.shape[1] > 1:
+    loss = plain_loss(job.loss)
+    if isinstance(loss, nn.CrossEntropyLoss | Focal) and outputs.shape[1] > 1:
         return bool((outputs >= 0).all() and ((outputs.sum(1) - 1).abs() < 1e-3).all())
-    if not isinstance(job.loss, BinaryCrossEntropy):
+    if not isinstance(loss, BinaryCrossEntropy):
         return False
     with torch.no_grad():
         stretched = torch.cat([outputs, job.model(1000 * x), job.model(-1000 * x)])

@@ -35,6 +35,11 @@ class Wrong:
         self.wrong, self.count = torch.tensor(0), 0
 
 
+def summed(loss, count):
+    """What `Meter.update` takes of the mean loss of a batch."""
+    return {"loss": (loss * count, count)}
+
+
 def data(n=103):
     generator = torch.Generator().manual_seed(0)
     return torch.randn(n, 4, generator=generator), torch.randint(4, (n,), generator=generator)
@@ -45,7 +50,7 @@ def test_uneven_batches_add_up_to_the_mean_over_all_samples():
     loss = torch.nn.CrossEntropyLoss()
     meter = Meter({"acc": Accuracy(), "top_k": TopK([1, 2]), "wrong": Wrong()}, CPU)
     for rows in torch.arange(103).split(10):
-        meter.update(loss(outputs[rows], y[rows]), outputs[rows], y[rows])
+        meter.update(summed(loss(outputs[rows], y[rows]), len(rows)), outputs[rows], y[rows])
     correct = sum(int(row.argmax()) == int(label) for row, label in zip(outputs, y, strict=True))
     found = meter.compute()
     assert list(found) == ["loss", "acc", "top_1", "top_2", "wrong"]
@@ -58,18 +63,21 @@ def test_each_pass_has_sums_of_its_own():
     outputs, y = data()
     metrics = {"acc": Accuracy(), "f1_macro": F1Macro(), "wrong": Wrong()}
     first, second = Meter(metrics, CPU), Meter(metrics, CPU)
-    first.update(torch.tensor(1.0), outputs, y)
-    second.update(torch.tensor(1.0), outputs[:50], y[:50])
+    first.update(summed(torch.tensor(1.0), 103), outputs, y)
+    second.update(summed(torch.tensor(1.0), 50), outputs[:50], y[:50])
     assert first.compute()["acc"] == (outputs.argmax(1) == y).double().mean().item()
     assert second.compute()["acc"] == (outputs[:50].argmax(1) == y[:50]).double().mean().item()
 
 
-def test_gradients_are_dropped_and_low_precision_is_summed_in_float32():
+def test_gradients_are_dropped_and_losses_are_summed_in_float64():
     outputs, y = data()
     outputs = outputs.bfloat16().requires_grad_()
     meter = Meter({"acc": Accuracy(), "f1_macro": F1Macro()}, CPU)
-    meter.update(torch.nn.functional.cross_entropy(outputs, y), outputs, y)
-    assert not meter._loss.requires_grad and meter._loss.dtype == torch.float32
+    loss = torch.nn.functional.cross_entropy(outputs, y)
+    meter.update({"loss": (loss, len(y)), "weighted_loss": (loss, loss.detach())}, outputs, y)
+    for sums in meter._losses.values():
+        assert not sums[0].requires_grad and sums[0].dtype == torch.float64
+    assert meter._losses["weighted_loss"][1].dtype == torch.float64
     assert all(math.isfinite(each) for each in meter.compute().values())
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hpsearch.metrics.acc import Accuracy
-from hpsearch.trial.watch import CHUNK_STEPS, Diverged, EpochLog, Limit, measured, measured_steps
+from hpsearch.trial.watch import CHUNK_STEPS, Diverged, EpochLog, Limit, Step, measured, measured_steps
 
 CPU = torch.device("cpu")
 USUAL = {"acc": Accuracy()}
@@ -14,7 +14,8 @@ LIMIT = Limit(1.0, "the untrained model", 10.0)
 def add(log, losses, batch=2):
     for loss in losses:
         outputs = torch.tensor([[1.0, 0.0]]).repeat(batch, 1)
-        log.add(torch.tensor(loss), outputs, torch.zeros(batch, dtype=torch.int64))
+        loss = torch.tensor(loss)
+        log.add(Step(torch.zeros(batch, dtype=torch.int64), outputs, {"loss": loss}, loss, None))
 
 
 def test_losses_are_read_in_chunks():
