@@ -34,7 +34,7 @@ BELOW = {
 ALLOWED = {
     "hydra": {"config", "search.expression", "cli"},
     "omegaconf": {"config", "cli"},
-    "optuna": {"search", "study"},
+    "optuna": {"search", "study", "trial.optuna_trial"},
     "mlflow": {"tracking"},
     "ray": {"launch.ray"},
     "plotly": {"reports"},

@@ -143,6 +143,32 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Query:
+    """A running trial asks for the value of a hyperparameter, and waits for it.
+
+    Attributes:
+        name: of the argument.
+        distribution: what it may be, as the JSON of an Optuna distribution.
+    """
+
+    name: str
+    distribution: str
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The answer to `Query`.
+
+    Attributes:
+        value: of the hyperparameter.
+        error: why there is none, in one line; empty where there is one.
+    """
+
+    value: Any = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TrialResult:
     """How an attempt ended.
 
@@ -176,15 +202,17 @@ class TrialResult:
     alone: bool = False
 
 
-Message: TypeAlias = Started | Report
+Message: TypeAlias = Started | Report | Query
 TrialRun: TypeAlias = Generator[tuple[Message, ...], tuple[Decision, ...], tuple[TrialResult, ...]]
 """A running batch of trials, one place per member: it yields messages, receives decisions, returns results."""
+QueryingRun: TypeAlias = Generator[tuple[Message, ...], tuple[Decision | Given, ...], tuple[TrialResult, ...]]
+"""A `TrialRun` of a single trial that may ask, and is then sent what it is given, or to stop."""
 
 
 class Execute(Protocol):
     """Trains a batch of trials; importable, so that it can be sent to a worker by name."""
 
-    def __call__(self, specs: tuple[TrialSpec, ...]) -> TrialRun:
+    def __call__(self, specs: tuple[TrialSpec, ...]) -> TrialRun | QueryingRun:
         """Start the batch."""
         ...
 

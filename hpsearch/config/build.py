@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any, NoReturn, get_origin, get_type_hints
 
 from hpsearch.base import platform
@@ -112,13 +113,20 @@ def own_loop(config: Mapping[str, Any], plugins: Sequence[str]) -> Callable[...,
     return target if _is_own_code(target) else None
 
 
-def bind_own(function: Callable[..., Any], config: Mapping[str, Any], offered: Mapping[str, Any]) -> Callable[[], Any]:
+def bind_own(
+    function: Callable[..., Any],
+    config: Mapping[str, Any],
+    offered: Mapping[str, Any],
+    trial: Mapping[str, Any] = MappingProxyType({}),
+) -> Callable[[], Any]:
     """Return a user's own function with its arguments, to be called without any; nothing of it runs yet.
 
     Args:
         function: what `own_loop` found.
         config: of the whole trial; the function's arguments are its ``args``.
         offered: what the function is given where it has an argument of that name.
+        trial: of an objective of Optuna its trial, by the name of its argument; arguments that it does not take are
+            what it asks the trial for.
 
     Returns:
         The call. One that takes a single argument of a name such as ``config`` is given all of them as a mapping, and
@@ -133,7 +141,9 @@ def bind_own(function: Callable[..., Any], config: Mapping[str, Any], offered: M
     _check_keys(ARGS, given, ())
     _check_nested(ARGS, given, config["plugins"])
     asked = platform.parameters(function)
-    extra = {name: value for name, value in offered.items() if name in asked}
+    if trial:
+        given = {name: value for name, value in given.items() if name in asked}
+    extra = {name: value for name, value in {**offered, **trial}.items() if name in asked}
     if takes_all(asked, given):
         values = _instantiate({_TARGET: "builtins.dict", **given})()
         return partial(function, values) if asked else function

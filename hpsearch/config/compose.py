@@ -1,7 +1,7 @@
 """Hydra overrides in, one plain configuration out; and the same again, cheaply, for every point of a search."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
@@ -14,7 +14,7 @@ from hpsearch.base.commands import command, from_python, is_outside, local_funct
 from hpsearch.base.conditions import Condition, space_word, split_name
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text, without_restart
-from hpsearch.base.keys import SINGLE
+from hpsearch.base.keys import ARGS, SINGLE
 from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, list_of, put, stable_hash
 from hpsearch.config import limits
 from hpsearch.config.composer import Composed, Composer, trial_part
@@ -206,6 +206,16 @@ class Composition:
         chosen = (text for text in plain.texts if reading.reads(parse_word(text).key))
         overrides = (*chosen, *(change.override() for change in moved))
         return TrialConfig(config, overrides, trial_key(config))
+
+    def with_arguments(self, keys: Iterable[str]) -> "Composition":
+        """Return the same with room for further arguments of a function.
+
+        Args:
+            keys: dotted keys, ``args.NAME``; those that are there stay as they are.
+        """
+        names = [key.removeprefix(f"{ARGS}.") for key in keys]
+        composed = self._origin.composed.with_arguments(names)
+        return replace(self, _origin=replace(self._origin, composed=composed))
 
     def _choosing(self, options: Mapping[str, Any]) -> Composed:
         origin = self._origin

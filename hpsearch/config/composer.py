@@ -78,6 +78,17 @@ class Composed:
             put(resolved, key, copied(value))
         return raw, resolved
 
+    def with_arguments(self, names: Iterable[str]) -> "Composed":
+        """Return the same with room for arguments that it may lack, by dotted name."""
+        raw = copied(self.raw)
+        for name in names:
+            *parents, last = name.split(".")
+            held = raw[ARGS]
+            for parent in parents:
+                held = held.setdefault(parent, {})
+            held.setdefault(last, None)
+        return Composed(raw, self.choices)
+
     def pinned(self, raw: dict[str, Any] | None = None, resolved: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the trial's part, unresolved, but what it takes from the rest of the configuration resolved.
 

@@ -15,6 +15,7 @@ from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.keys import ARGS, OF_OWN_CODE
 from hpsearch.base.plain import ABSENT, get, interpolation_words, list_of
 from hpsearch.config.build import own_loop, takes_all
+from hpsearch.config.objective import trial_argument
 from hpsearch.config.words import COMMAND_LINE, Word, word_for
 
 OFFERED = ("seed", "fold", "folder", "config")
@@ -100,7 +101,8 @@ def reading_of(raw: Mapping[str, Any], config: Mapping[str, Any]) -> Reading:
     is_mapping = takes_all(asked, config[ARGS])
     if "config" in asked and not is_mapping:
         return Reading()
-    takes_any = is_mapping or any(each.kind is each.VAR_KEYWORD for each in asked.values())
+    suggests = trial_argument(function, config[ARGS]) is not None
+    takes_any = is_mapping or suggests or any(each.kind is each.VAR_KEYWORD for each in asked.values())
     named = ["*"] if takes_any else [name for name in asked if name not in OFFERED]
     return Reading(target, tuple(f"{ARGS}.{name}" for name in named), "fold" in asked)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from hpsearch.base.types import Decision, Execute, Message, TrialId, TrialResult, TrialSpec
+from hpsearch.base.types import Decision, Execute, Given, Message, TrialId, TrialResult, TrialSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ LauncherEvent: TypeAlias = Reported | Ended | Died
 class Launcher(Protocol):
     """Runs batches of trials in numbered slots.
 
-    In push mode a trial never waits: it reads the newest decision if there is one. With `lockstep` it waits after
+    In push mode a trial waits only where it asks for a hyperparameter, until `decide` gives it one or tells it to stop:
+    it reads the newest decision if there is one. With `lockstep` it waits after
     every message until `decide` answers it. `retries` is how often whoever submits tries a trial again that was lost
     to an error of its own or to the death of its worker. `grace_sec` is how long a trial may take to obey before
     whoever told it to stop or to pause kills it. `detached` says whether trials go on while nobody polls, so that one
@@ -92,8 +93,8 @@ class Launcher(Protocol):
         """Return what happened, waiting at most `timeout_sec` for the first event."""
         ...
 
-    def decide(self, trial: TrialId, decision: Decision) -> None:
-        """Send a decision to a running trial; ignored when it has ended meanwhile."""
+    def decide(self, trial: TrialId, decision: Decision | Given) -> None:
+        """Send a decision to a running trial, or what it asked for; ignored when it has ended meanwhile."""
         ...
 
     def kill(self, trial: TrialId) -> None:

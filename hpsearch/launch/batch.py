@@ -10,7 +10,19 @@ from typing import TypeVar
 
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.outcome import failure
-from hpsearch.base.types import Clock, Decision, Execute, Report, Started, TrialResult, TrialRun, TrialSpec
+from hpsearch.base.types import (
+    Clock,
+    Decision,
+    Execute,
+    Given,
+    Query,
+    QueryingRun,
+    Report,
+    Started,
+    TrialResult,
+    TrialRun,
+    TrialSpec,
+)
 from hpsearch.launch.base import Ended, Reported
 
 T = TypeVar("T")
@@ -24,20 +36,22 @@ class TrialBatch:
     Attributes:
         ids: the trials, one per member.
         ended: whether every member has a result.
+        asks: whether the trial waits for a hyperparameter that it asked for; only one that is alone may.
     """
 
     def __init__(self, execute: Execute, specs: tuple[TrialSpec, ...], clock: Clock = time.time) -> None:
         self.ids = tuple(spec.id for spec in specs)
-        self.ended = False
+        self.ended = self.asks = False
         self._execute, self._specs, self._clock = execute, specs, clock
-        self._run: TrialRun | None = None
+        self._run: TrialRun | QueryingRun | None = None
         self._started_in = Path.cwd()
 
-    def advance(self, decisions: tuple[Decision, ...]) -> tuple[Reported, ...] | tuple[Ended, ...]:
+    def advance(self, decisions: tuple[Decision | Given, ...]) -> tuple[Reported, ...] | tuple[Ended, ...]:
         """Train until the next message of every member, or to the end.
 
         Args:
-            decisions: the answer to the messages before, one per member; not used by the first call.
+            decisions: the answer to the messages before, one per member; not used by the first call. To one that asks
+                what it is given, or to stop.
 
         Returns:
             One Reported per member, or one Ended per member.
@@ -47,8 +61,10 @@ class TrialBatch:
                 self._run = self._execute(self._specs)
                 messages = next(self._run)
             else:
-                messages = self._run.send(decisions)
-            self._check(messages, (Started, Report), "yielded")
+                messages = self._run.send(decisions)  # type: ignore[arg-type]  # only one that asks is given a value
+            alone = (Query,) if len(self.ids) == 1 else ()
+            self._check(messages, (Started, Report, *alone), "yielded")
+            self.asks = isinstance(messages[0], Query)
         except StopIteration as stop:
             return self._end(stop.value)
         except BaseException as error:

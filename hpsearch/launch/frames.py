@@ -11,7 +11,7 @@ _HEADER = struct.Struct("<cQ")
 HELLO = b"h"  # (execute, lockstep, paused): import what it needs
 BATCH = b"b"  # (specs, parked): train them
 CALL = b"c"  # (function, args)
-DECIDE = b"d"  # (trial id, decision)
+DECIDE = b"d"  # (trial id, decision, or what is given to one that asks)
 LEAVE = b"l"  # end when idle
 
 # worker to driver

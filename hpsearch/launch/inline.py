@@ -7,7 +7,7 @@ from typing import Any
 
 from hpsearch.base import current
 from hpsearch.base.errors import HpsearchError
-from hpsearch.base.types import Decision, Execute, TrialId, TrialSpec
+from hpsearch.base.types import Decision, Execute, Given, TrialId, TrialSpec
 from hpsearch.launch.base import Died, LauncherEvent
 from hpsearch.launch.batch import TrialBatch
 from hpsearch.launch.mailbox import Mailbox
@@ -97,17 +97,25 @@ class InlineLauncher:
         if self._died:
             died, self._died = self._died, []
             return died
-        if self._batch is None or (self.lockstep and self._reported and not self._mailbox.complete(self._batch.ids)):
+        if self._batch is None or not self._is_answered(self._batch):
             self._sleep(timeout_sec)
             return []
-        events = self._batch.advance(self._mailbox.take(self._batch.ids))
+        events = self._batch.advance(self._answers(self._batch))
         self._reported = True
         if self._batch.ended:
             self._batch = None
         return list(events)
 
-    def decide(self, trial: TrialId, decision: Decision) -> None:
-        """Keep a decision for a running trial; ignored when it has ended."""
+    def _is_answered(self, batch: TrialBatch) -> bool:
+        if batch.asks:
+            return self._mailbox.answered(batch.ids[0])
+        return not (self.lockstep and self._reported) or self._mailbox.complete(batch.ids)
+
+    def _answers(self, batch: TrialBatch) -> tuple[Decision | Given, ...]:
+        return (self._mailbox.answer(batch.ids[0]),) if batch.asks else self._mailbox.take(batch.ids)
+
+    def decide(self, trial: TrialId, decision: Decision | Given) -> None:
+        """Keep a decision for a running trial, or what it asked for; ignored when it has ended."""
         if self._batch:
             self._mailbox.put(trial, decision)
 

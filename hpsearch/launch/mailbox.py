@@ -1,26 +1,31 @@
-"""The decisions that wait for the members of one batch."""
+"""The decisions that wait for the members of one batch, and what those that ask are given."""
 
 import threading
 from collections.abc import Collection, Sequence
 
-from hpsearch.base.types import Decision, TrialId
+from hpsearch.base.types import Decision, Given, TrialId
 
 
 class Mailbox:
     """Holds, for each member of one batch, the decision it has not yet read.
 
     A trial that was told to stop or pause and has not read it yet cannot be told to continue: the answer to a report
-    that was already on its way must not undo the one before.
+    that was already on its way must not undo the one before. One that asks is given a value, whatever decision waits
+    for its next report; only to stop ends it where it asks.
     """
 
     def __init__(self) -> None:
         self._decisions: dict[TrialId, Decision] = {}
+        self._given: dict[TrialId, Given] = {}
         self._changed = threading.Condition()
 
-    def put(self, trial: TrialId, decision: Decision) -> None:
-        """Leave a decision."""
+    def put(self, trial: TrialId, decision: Decision | Given) -> None:
+        """Leave a decision, or what a trial asked for."""
         with self._changed:
-            if not (decision is Decision.CONTINUE and trial in self._decisions):
+            if isinstance(decision, Given):
+                self._given[trial] = decision
+                self._changed.notify()
+            elif not (decision is Decision.CONTINUE and trial in self._decisions):
                 self._decisions[trial] = decision
                 self._changed.notify()
 
@@ -38,3 +43,18 @@ class Mailbox:
         """Return one decision per trial, CONTINUE where there is none, and forget them."""
         with self._changed:
             return tuple(self._decisions.pop(trial, Decision.CONTINUE) for trial in trials)
+
+    def answered(self, trial: TrialId) -> bool:
+        """Return whether what a trial asked for is there, or it is to stop."""
+        with self._changed:
+            return self._answered(trial)
+
+    def answer(self, trial: TrialId) -> Decision | Given:
+        """Wait for what a trial asked for, and return it; or that it is to stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._answered(trial))
+            stops = self._decisions.get(trial) is Decision.STOP
+            return self._decisions.pop(trial) if stops else self._given.pop(trial)
+
+    def _answered(self, trial: TrialId) -> bool:
+        return trial in self._given or self._decisions.get(trial) is Decision.STOP

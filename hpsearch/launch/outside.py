@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.keys import SILENT_SECONDS
-from hpsearch.base.types import Clock, Decision, Execute, Report, Started, TrialId, TrialResult, TrialSpec
+from hpsearch.base.types import Clock, Decision, Execute, Given, Report, Started, TrialId, TrialResult, TrialSpec
 from hpsearch.base.words import duration
 from hpsearch.launch.base import Died, Ended, LauncherEvent, Reported
 
@@ -159,9 +159,9 @@ class OutsideLauncher:
                 events.append(Died(0, (trial,), silent))
         return events
 
-    def decide(self, trial: TrialId, decision: Decision) -> None:
-        """Keep a decision for a trial that is out, to be read at its next report."""
-        if trial in self._out:
+    def decide(self, trial: TrialId, decision: Decision | Given) -> None:
+        """Keep a decision for a trial that is out, to be read at its next report; none of them asks."""
+        if trial in self._out and isinstance(decision, Decision):
             self._out[trial].decision = decision
 
     def kill(self, trial: TrialId) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, HpsearchError, MachineError
 from hpsearch.base.outcome import failure
-from hpsearch.base.types import Clock, Decision, Execute, TrialId, TrialResult, TrialSpec, TrialState
+from hpsearch.base.types import Clock, Decision, Execute, Given, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Ended, LauncherEvent
 from hpsearch.launch.devices import visible_gpus, worker_count, worker_environment
 from hpsearch.launch.frames import (
@@ -189,8 +189,11 @@ class ProcessLauncher:
             while True:
                 self._handle(*self._inbox.get_nowait())
 
-    def decide(self, trial: TrialId, decision: Decision) -> None:
-        """Send a decision to a running trial; one that waits is ended by a stop; ignored when it has ended."""
+    def decide(self, trial: TrialId, decision: Decision | Given) -> None:
+        """Send a decision to a running trial, or what it asked for; ignored when it has ended.
+
+        One that waits is ended by a stop.
+        """
         if decision is Decision.CONTINUE and not self.lockstep:
             return
         for slot in self._slots:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from hpsearch.base import current, platform
 from hpsearch.base.errors import HpsearchError
-from hpsearch.base.types import Decision, Execute, TrialSpec
+from hpsearch.base.types import Decision, Execute, Given, TrialSpec
 from hpsearch.launch.base import Ended, Reported
 from hpsearch.launch.batch import TrialBatch
 from hpsearch.launch.frames import (
@@ -105,7 +105,7 @@ def _train(channel: int, execute: Execute, task: _Task, lockstep: bool, mark: st
         return
     write_mark(mark, specs[0].folder)
     batch, threads = TrialBatch(execute, specs), set(threading.enumerate())
-    decisions: tuple[Decision, ...] = ()
+    decisions: tuple[Decision | Given, ...] = ()
     while not batch.ended:
         events: tuple[Reported, ...] | tuple[Ended, ...] = batch.advance(decisions)
         try:
@@ -118,6 +118,9 @@ def _train(channel: int, execute: Execute, task: _Task, lockstep: bool, mark: st
             write_mark(mark)
         alone = any(isinstance(event, Ended) and event.result.alone for event in events)
         write_frame(channel, ALONE if alone else EVENTS, payload)
+        if batch.asks and not batch.ended:
+            decisions = (task.mailbox.answer(batch.ids[0]),)
+            continue
         if lockstep and not batch.ended:
             task.mailbox.wait(batch.ids)
         decisions = task.mailbox.take(batch.ids)

@@ -141,7 +141,7 @@ class AskTell:
         """Return a running point of the study as one that was asked just now."""
         trial = reopened(self.study, frozen)
         for name, distribution in self.space.distributions().items():
-            _suggest(trial, name, distribution)
+            suggest(trial, name, distribution)
         return trial
 
     def run_again(self, points: Collection[int]) -> None:
@@ -245,7 +245,17 @@ class AskTell:
         self._use(study)
 
 
-def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> None:
+def suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> None:
+    """Let an Optuna trial suggest a value.
+
+    Args:
+        trial: that is running.
+        name: flat name.
+        distribution: of floats, whole numbers or categories.
+
+    Raises:
+        HpsearchError: it is of another kind.
+    """
     match distribution:
         case FloatDistribution(low=low, high=high, step=step, log=log):
             trial.suggest_float(name, low, high, step=step, log=log)

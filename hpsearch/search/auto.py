@@ -99,16 +99,20 @@ class AutoSampler(Sobol):
             return spread | self._most_promising(study, trial, spread)
         if number < self._spread_first or (number - self._spread_first) % 2 == 0:
             is_lost = self._is_among_failures(spread, known)
-            return (self._offspring(_best(study, known, self.parents), trial.number) or spread) if is_lost else spread
+            return spread | self._offspring(_best(study, known, self.parents), trial.number) if is_lost else spread
         if self._has_model(known):
+            model = self._model(trial.number)
+            if self._is_open:  # the model finds out which names go together
+                search_space = model.infer_relative_search_space(study, trial)
             searched = {name: each for name, each in search_space.items() if not each.single()}
-            return spread | self._model(trial.number).sample_relative(study, trial, searched)
-        return self._offspring(_best(study, known, self.parents), trial.number) or spread
+            return spread | model.sample_relative(study, trial, searched)
+        return spread | self._offspring(_best(study, known, self.parents), trial.number)
 
     def promise(self, study: Study, trial: FrozenTrial, points: Sequence[Mapping[str, Any]]) -> Sequence[float] | None:
         """Return log l(x) / g(x) of each point by the model; None while there is none."""
         known = study.get_trials(deepcopy=False)
-        if self._space is None or not (self._has_model(known) or self._is_in_reach(trial.number - self._known, known)):
+        is_known = self._has_model(known) or self._is_in_reach(trial.number - self._known, known)
+        if self._space is None or self._is_open or not is_known:
             return None
         return tpe_promise(self._model(trial.number), study, self._space.distributions(), points)
 
@@ -156,6 +160,10 @@ class AutoSampler(Sobol):
     def _spread_first(self) -> int:
         return 0 if self._informed else self.startup
 
+    @property
+    def _is_open(self) -> bool:
+        return self._space is not None and self._space.is_open
+
     def _model(self, number: int) -> TPESampler:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the multivariate form is experimental
@@ -163,6 +171,7 @@ class AutoSampler(Sobol):
                 n_startup_trials=2,
                 n_ei_candidates=self.candidates,
                 multivariate=True,
+                group=self._is_open,
                 constant_liar=False,
                 seed=self._seed_for("model", number),
             )
@@ -179,7 +188,11 @@ class AutoSampler(Sobol):
         pair = [parents[i] for i in rng.integers(len(parents), size=2)]
         child = {}
         for parameter in self._space.asked:
-            share = parameter.to_unit(pair[rng.integers(2)].params[parameter.name]) + rng.normal(0, self.spread)
+            heir, moved = rng.integers(2), rng.normal(0, self.spread)
+            having = [each.params for each in (pair[heir], pair[1 - heir]) if parameter.name in each.params]
+            if not having:  # of another branch
+                continue
+            share = parameter.to_unit(having[0][parameter.name]) + moved
             inside = 1 - abs(1 - share % 2)  # reflected at both ends
             child[parameter.name] = parameter.from_unit(min(inside, np.nextafter(1, 0)))
         return child

@@ -23,14 +23,17 @@ from hpsearch.base.types import BestPoint, Progress, TrialState
 from hpsearch.base.widening import Widening
 from hpsearch.launch.base import Launcher
 from hpsearch.search import requests
+from hpsearch.search.answers import MakeSpec
 from hpsearch.search.ask_tell import AskTell
 from hpsearch.search.by_hand import give_up, shown
 from hpsearch.search.ending import Ending
 from hpsearch.search.extension import Ranges
 from hpsearch.search.interrupts import Interrupts, interrupts
+from hpsearch.search.open_ask_tell import OpenAskTell
 from hpsearch.search.plan import Environment, Plan
-from hpsearch.search.points import MakeSpec, OpenPoints
+from hpsearch.search.points import OpenPoints
 from hpsearch.search.storage import OpenStore
+from hpsearch.search.suggested import SUGGESTED
 from hpsearch.tracking.events import read_study, read_trial, trial_files
 from hpsearch.tracking.record import Record
 
@@ -97,7 +100,8 @@ class Driver:
         self._plan = plan
         self._record = record
         self._environment = environment
-        self._study = AskTell(study, make_sampler, ranges, seed, environment.observer.line)
+        ask_tell = OpenAskTell if ranges.space.is_open else AskTell
+        self._study: AskTell = ask_tell(study, make_sampler, ranges, seed, environment.observer.line)
         self._points = OpenPoints(plan, self._study, launcher, record, make_spec, environment)
         self._results, self._pool = self._points.results, self._points.pool
         self._ending = Ending(plan, self._study, self._points, self._elapsed_sec)
@@ -321,6 +325,7 @@ class Driver:
         self._take_requests()
         self._widen()
         self._record_best()
+        self._record_suggested()
         if self._ending.why_time_is_up():
             return False
         running = len(self._points) > len(self._points.paused)
@@ -332,6 +337,12 @@ class Driver:
         best = self._results.best
         if best is not None and (read_study(self._record.folder).get("best") or {}).get("point") != best.point:
             self._record.study("best", self._environment.clock(), **asdict(best))
+
+    def _record_suggested(self) -> None:
+        """Record what was suggested where the driver before was killed between storing and recording it."""
+        space = self._study.space
+        if space.is_open and read_study(self._record.folder).get(SUGGESTED, {}) != space.to_dict():
+            self._record.study(SUGGESTED, self._environment.clock(), space=space.to_dict())
 
     def _take_back_what_may_run_again(self) -> list[FrozenTrial]:
         """Return every point; those that a limit ended which was raised since are running or wait again."""

@@ -34,3 +34,19 @@ def listed_cells(where: str, points: Sequence[Any], space: Space) -> list[dict[s
             raise SpaceError(f"{this}: is the same as {where}[{cells.index(cell)}]")
         cells.append(cell)
     return cells
+
+
+def named_values(where: str, points: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return the points of a list for a space that is open: nobody knows yet what they lack.
+
+    Args:
+        where: key of the list, for messages.
+        points: values by dotted key.
+
+    Raises:
+        SpaceError: a point is no table.
+    """
+    for place, point in enumerate(points):
+        if not isinstance(point, Mapping) or not point:
+            raise SpaceError(f"{where}[{place}] = {point!r}: must give values by name, as {{lr: 0.1}}")
+    return [dict(point) for point in points]

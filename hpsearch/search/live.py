@@ -3,7 +3,10 @@
 import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from hpsearch.base.files import LAYERS, LOG
+from hpsearch.base.media import media_in
 from hpsearch.base.replicates import measured, repeats
 from hpsearch.base.types import Decision, Report, RunningTrial, TrialResult, TrialSpec, TrialState, epochs_of
 from hpsearch.tracking.record import Record
@@ -25,6 +28,7 @@ class Live:
         killed: whether its worker was killed.
         skipped: why it was given up; empty for one that was not.
         slot: that it was started in last.
+        asked: whether it asked for hyperparameters that its `spec` does not hold yet.
     """
 
     spec: TrialSpec
@@ -38,6 +42,7 @@ class Live:
     killed: bool = False
     skipped: str = ""
     slot: int = 0
+    asked: bool = False
 
     @property
     def shown(self) -> RunningTrial:
@@ -93,6 +98,15 @@ def counted_scores(ended: Sequence[Finished], record: Record) -> list[tuple[floa
         equal = repeats({place: done.scores for place, done in by_trial.items()})
         repeated = equal and repeats({place: _all_measured(done, record) for place, done in by_trial.items()})
     return [done.scores for place, done in by_trial.items() if place not in repeated]
+
+
+def files_left(spec: TrialSpec, result: TrialResult) -> tuple[str, ...]:
+    """Return the files that a trial left; an attempt that raised or died could not say so itself."""
+    if not result.state.finished:
+        return result.artifacts
+    folder = Path(spec.folder)
+    known = [name for name in (LAYERS, LOG) if (folder / name).is_file()]
+    return tuple(dict.fromkeys((*result.artifacts, *known, *media_in(folder))))
 
 
 def _all_measured(done: Finished, record: Record) -> Hashable:

@@ -158,7 +158,12 @@ def is_inside(distribution: BaseDistribution, value: Any) -> bool:
 
 def given_params(trial: FrozenTrial) -> dict[str, Any]:
     """Return what is set of a trial's point already, or was given to `enqueue_trial`."""
-    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+    return {**fixed_params(trial), **trial.params}
+
+
+def fixed_params(trial: FrozenTrial) -> dict[str, Any]:
+    """Return what was given to `enqueue_trial`; empty for another trial."""
+    return dict(trial.system_attrs.get("fixed_params", {}))
 
 
 def without_cma_state(system_attrs: Mapping[str, Any]) -> dict[str, Any]:

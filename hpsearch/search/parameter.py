@@ -31,6 +31,7 @@ class Parameter:
         ranked: whether Optuna is asked for a place among the sorted values, so that its models see their order.
         zipped: the tag under which it takes the value at the same place as others take theirs; None: by itself.
         lead: name of the first of those, which Optuna is asked for; empty: by itself.
+        as_it_is: whether Optuna holds its values as they are, of whatever type.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Parameter:
     ranked: bool = False
     zipped: str | None = None
     lead: str = ""
+    as_it_is: bool = False
 
     @property
     def asked_as(self) -> str:
@@ -99,7 +101,7 @@ class Parameter:
 
     @property
     def _as_json(self) -> bool:
-        return not is_plain_choice(self.values or ())
+        return not self.as_it_is and not is_plain_choice(self.values or ())
 
     def ends(self) -> tuple[Any, ...]:
         """Return the values between which all others lie: both ends, or every choice."""

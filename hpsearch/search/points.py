@@ -1,8 +1,8 @@
 """The points that were asked and not told yet: which of their trials start, wait, go on and stop."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -13,15 +13,16 @@ from hpsearch.base.types import (
     Decision,
     Report,
     TrialId,
-    TrialSpec,
     TrialState,
     epochs_of,
 )
 from hpsearch.launch.base import Launcher
+from hpsearch.search.answers import Answers, MakeSpec
 from hpsearch.search.ask_tell import AskTell
 from hpsearch.search.by_hand import SKIPPED
 from hpsearch.search.failing import FailedPoint, FirstFailures
 from hpsearch.search.live import Finished, counted_scores
+from hpsearch.search.open_ask_tell import OpenAskTell
 from hpsearch.search.open_point import HEDGED, WAITS_AT, Point
 from hpsearch.search.plan import Environment, Plan
 from hpsearch.search.pool import Pool
@@ -32,7 +33,6 @@ from hpsearch.tracking.record import Record
 
 TOLD = "told"
 """User attribute of a told point: see `outcome_attrs`."""
-MakeSpec: TypeAlias = Callable[[int, Mapping[str, Any], int, int], TrialSpec]
 
 
 class OpenPoints:
@@ -79,7 +79,13 @@ class OpenPoints:
             line=self._observer.line,
             limits=plan.limits,
             timer=environment.timer,
+            answers=self._answers(make_spec),
         )
+
+    def _answers(self, make_spec: MakeSpec) -> Answers | None:
+        if not isinstance(self._study, OpenAskTell):
+            return None
+        return Answers(self._points, self._study, self._record, make_spec, self._clock)
 
     @property
     def unfinished(self) -> int:

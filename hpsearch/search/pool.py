@@ -10,14 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from hpsearch.base.files import LAYERS, LOG
+from hpsearch.base.files import LOG
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
-from hpsearch.base.media import media_in
 from hpsearch.base.outcome import REPEATED, Failures, over_limit, trial_outcome
 from hpsearch.base.types import (
     Clock,
     Decision,
+    Given,
     Objective,
+    Query,
     Report,
     RunningTrial,
     Started,
@@ -28,8 +29,10 @@ from hpsearch.base.types import (
 )
 from hpsearch.base.words import duration, shown_path
 from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent, Reported
-from hpsearch.search.live import Finished, Live
+from hpsearch.search.answers import Answers
+from hpsearch.search.live import Finished, Live, files_left
 from hpsearch.search.results import further_scores, limited_values
+from hpsearch.search.suggested import unknown
 from hpsearch.search.wanted import WantedMetrics
 from hpsearch.search.watch import UNLIMITED, TimeLimits, Watch
 from hpsearch.tracking.events import TrialRecord
@@ -54,6 +57,7 @@ class Pool:
         line: told what a user should know: retries, deaths.
         limits: how long a trial may take.
         timer: monotonic seconds.
+        answers: knows what trials ask for; None: they have all of it.
 
     Attributes:
         wanted: the metrics of the objective, and whether trials report them.
@@ -70,11 +74,13 @@ class Pool:
         line: Callable[[str], None],
         limits: TimeLimits = UNLIMITED,
         timer: Clock = time.monotonic,
+        answers: Answers | None = None,
     ) -> None:
         self._launcher = launcher
         self._record = record
         self._objective = objective
         self._decide = decide
+        self._answers = answers
         self._clock = clock
         self._line = line
         self._queue: dict[TrialId, Live] = {}
@@ -148,6 +154,7 @@ class Pool:
     def start(self, trial: TrialId, slot: int) -> None:
         """Start a queued trial in a free slot."""
         live = self._queue.pop(trial)
+        live.asked = self._answers is not None  # by an attempt of which the record does not know all
         self._record.spec(live.spec, self._clock())
         self._running[trial], live.slot = live, slot
         self._held.pop(trial, None)
@@ -243,7 +250,9 @@ class Pool:
 
     def _handle(self, event: LauncherEvent) -> list[Finished]:
         match event:
-            case Reported(trial, message) if trial in self._running:
+            case Reported(trial, Query() as query) if trial in self._running:
+                self._asked(trial, query)
+            case Reported(trial, Started() | Report() as message) if trial in self._running:
                 self._reported(trial, message)
             case Ended(trial, result) if trial in self._running:
                 return self._ended(trial, result)
@@ -253,8 +262,26 @@ class Pool:
                 return [done for trial in trials if trial in self._running for done in self._ended(trial, lost)]
         return []
 
+    def _asked(self, trial: TrialId, query: Query) -> None:
+        """Give a trial what it asks for, unless it was told to stop."""
+        live = self._running[trial]
+        self._watch.heard(trial)
+        if live.decision is Decision.STOP:
+            return
+        given = Given(error=unknown(query.name))
+        if self._answers is not None:
+            given, live.asked = self._answers.answer(trial, query), True
+        self._launcher.decide(trial, given)
+
+    def _specify(self, live: Live) -> None:
+        """Record what a trial has asked for, before what came of it."""
+        if live.asked and self._answers is not None:
+            live.spec, live.asked = self._answers.specified(live.spec), False
+            self._record.respecify(live.spec)
+
     def _reported(self, trial: TrialId, message: Started | Report) -> None:
         live = self._running[trial]
+        self._specify(live)
         late = self._watch.heard(trial)
         if late and not self._launcher.detached:
             self._kill(live, SILENT_SECONDS)
@@ -294,6 +321,7 @@ class Pool:
 
     def _ended(self, trial: TrialId, result: TrialResult) -> list[Finished]:
         live = self._running[trial]
+        self._specify(live)
         result = self._in_time(live, result)
         if not live.cut and (self._objective.others or self._objective.limits or not live.curve):
             result = self.wanted.whole(result, self._known(trial))
@@ -381,19 +409,10 @@ class Pool:
             traceback=result.traceback,
             score=score,
             attempt=live.spec.attempt,
-            artifacts=_left(live.spec, result),
+            artifacts=files_left(live.spec, result),
             facts=result.facts,
             ended_by=result.ended_by,
         )
-
-
-def _left(spec: TrialSpec, result: TrialResult) -> tuple[str, ...]:
-    """Return the files that a trial left; an attempt that raised or died could not say so itself."""
-    if not result.state.finished:
-        return result.artifacts
-    folder = Path(spec.folder)
-    known = [name for name in (LAYERS, LOG) if (folder / name).is_file()]
-    return tuple(dict.fromkeys((*result.artifacts, *known, *media_in(folder))))
 
 
 def _last_kept(started: Started) -> int:

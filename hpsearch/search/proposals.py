@@ -12,10 +12,12 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpsearch.base.rng import address
-from hpsearch.search.optuna_internals import all_trials, given_params, is_inside, tpe_promise
+from hpsearch.search.explored import Explored
+from hpsearch.search.optuna_internals import given_params, is_inside, tpe_promise
 from hpsearch.search.prior import Prior
 from hpsearch.search.samplers import SpaceAware
 from hpsearch.search.space import Space
+from hpsearch.search.tried import Tried
 
 MAX_ASKS = 4
 """So often a model is asked for one point."""
@@ -51,6 +53,7 @@ class UniqueSampler(BaseSampler):
         line: told when the inner sampler fails, once for every kind of failure.
         known: how many of the first points were given and not proposed.
         prior: points of another study that the sampler is told of.
+        tried: what was tried so far, of an open space; of another it finds out by itself.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class UniqueSampler(BaseSampler):
         line: Callable[[str], None] = warnings.warn,
         known: int = 0,
         prior: Prior | None = None,
+        tried: Explored | None = None,
     ) -> None:
         self.inner = inner
         self._space = space
@@ -68,8 +72,7 @@ class UniqueSampler(BaseSampler):
         self._line = line
         self._prior = prior
         self._failures: set[str] = set()
-        self._first: dict[str, int] = {}
-        self._last = -1
+        self._tried = tried or Tried(space)
         self._untried: Iterator[dict[str, Any]] | None = None
         if isinstance(inner, SpaceAware):
             inner.bind(space, known, prior is not None)
@@ -88,10 +91,10 @@ class UniqueSampler(BaseSampler):
         given = given_params(trial)
         if self._space.is_complete(given):
             return self._space.draw(self._random(trial.number))
-        self._note_others(study, trial.number)
+        self._tried.note_others(study, trial.number)
         study = self._prior.beside(study) if self._prior else study
         proposal = self._new(study, trial, search_space, given)
-        self._note({**proposal, **given}, trial.number)
+        self._tried.note_point({**proposal, **given}, trial.number)
         return proposal
 
     def _new(
@@ -103,7 +106,7 @@ class UniqueSampler(BaseSampler):
             proposal = self._proposal(study, trial, space)
             if proposal is None:
                 break
-            if self._is_new({**proposal, **given}, trial.number):
+            if self._tried.is_new({**proposal, **given}, trial.number):
                 return proposal
             if proposal == last:
                 break
@@ -147,7 +150,7 @@ class UniqueSampler(BaseSampler):
         rng = self._random(trial.number)
         for changes in (1, 2):
             near = self._space.neighbours(point, changes, rng, keep=given)
-            new = [each for each in near if self._is_new(each, trial.number)]
+            new = [each for each in near if self._tried.is_new(each, trial.number)]
             if new:
                 scores = promise(self.inner, study, trial, self._space, new)
                 return rng.choice(new) if scores is None else new[int(np.argmax(scores))]
@@ -158,41 +161,15 @@ class UniqueSampler(BaseSampler):
         rng = self._random(number)
         for _ in range(MAX_REDRAWS):
             point = self._space.draw(rng)
-            if self._is_new({**point, **given}, number):
+            if self._tried.is_new({**point, **given}, number):
                 return point
         if not given and self._space.size() is not None:
             self._untried = self._untried or self._space.cells()
-            point |= next((cell for cell in self._untried if self._is_new(cell, number)), {})
+            point |= next((cell for cell in self._untried if self._tried.is_new(cell, number)), {})
         return point
 
     def _random(self, number: int) -> random.Random:
         return random.Random(address(self._seed, "unseen", number))
-
-    def _note_others(self, study: Study, number: int) -> None:
-        """Note the points of trials that were not seen yet: numbers are dense, and a drawn point stays as it is."""
-        if number == self._last + 1:
-            self._last = number
-            return
-        trials = all_trials(study)
-        drawn_so_far = True
-        for other in trials[self._last + 1 :]:
-            if other.number != number:
-                point = given_params(other)
-                drawn = other.state.is_finished() or self._space.is_complete(point)
-                drawn_so_far = drawn_so_far and drawn
-                if drawn:
-                    self._note(point, other.number)
-            if drawn_so_far:
-                self._last = other.number
-
-    def _note(self, point: Mapping[str, Any], number: int) -> None:
-        self._first.setdefault(self._space.key(point), number)
-
-    def _is_new(self, point: Mapping[str, Any], number: int) -> bool:
-        """Return whether a point meets the constraints and was not tried before."""
-        if self._space.constraints and not self._space.allows(self._space.active(point)):
-            return False
-        return self._first.get(self._space.key(point), number) == number
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -230,6 +207,6 @@ def promise(
     """
     if isinstance(sampler, Ranking):
         return sampler.promise(study, trial, points)
-    if isinstance(sampler, TPESampler):
+    if isinstance(sampler, TPESampler) and not space.is_open:  # of branches no two points have the same names
         return tpe_promise(sampler, study, space.distributions(), points)
     return None

@@ -139,7 +139,7 @@ class Sobol(BaseSampler):
 
         self._space, self._known, self._informed = space, known, informed
         self._allowed, self._looked_at = [], 0
-        self._engine = Engine(len(space.asked), scramble=True, rng=self._seed)
+        self._engine = Engine(len(space.asked), scramble=True, rng=self._seed) if space.asked else None
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
         """Return the whole space."""
@@ -152,7 +152,7 @@ class Sobol(BaseSampler):
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> dict[str, Any]:
         """Return the member of the sequence that has the trial's number among those that were proposed."""
-        if self._space is None:
+        if self._engine is None:
             return {}
         return self._member(trial.number - self._known)
 
@@ -275,6 +275,11 @@ def check_sampler(sampler: BaseSampler, space: Space, objectives: int = 1, known
         SpaceError: the space has points that the sampler cannot propose, or lacks those that it names.
         ConfigError: the sampler is for one objective only, or has no points.
     """
+    if space.is_open and isinstance(sampler, QueueSampler | CmaEsSampler):
+        raise SpaceError(
+            f"sampler {type(sampler).__name__}: must know beforehand what is searched, and here the objective says it "
+            "as it runs: give space={...} (Optuna's distributions), or use auto, tpe, gp, nsga2, random or sobol"
+        )
     if isinstance(sampler, QueueSampler) and not sampler.cells(space) and not known:
         raise ConfigError("sampler.points = []: a list without points; write them here or in sampler.first")
     if isinstance(sampler, CmaEsSampler):

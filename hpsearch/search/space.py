@@ -41,10 +41,13 @@ class Space:
     Attributes:
         parameters: searched hyperparameters; one comes before what is conditional on it.
         constraints: what every point meets.
+        is_open: whether trials say themselves what is searched: the parameters are those met so far, each active in the
+            points that have a value of it.
     """
 
     parameters: tuple[Parameter, ...]
     constraints: tuple[Constraint, ...] = ()
+    is_open: bool = False
 
     @classmethod
     def parse(cls, table: Mapping[str, str], where: Callable[[str], str] | None = None) -> "Space":
@@ -103,6 +106,8 @@ class Space:
 
     def key(self, flat: Mapping[str, Any]) -> str:
         """Return the same text for the values of one point, whatever its inactive ones are."""
+        if self.is_open:
+            return json.dumps(dict(flat), sort_keys=True)
         return json.dumps(self.active(flat), sort_keys=True)
 
     def flat(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -233,7 +238,9 @@ class Space:
                 yield {**point, **dict(zip(names, move, strict=True))}
 
     def is_complete(self, flat: Mapping[str, Any]) -> bool:
-        """Return whether Optuna's values set every active hyperparameter."""
+        """Return whether Optuna's values set every active hyperparameter; of an open space nobody knows."""
+        if self.is_open:
+            return False
         params = self.active(flat)
         return all(p.key in params for p in self.parameters if holds(p.condition, params))
 
@@ -278,7 +285,7 @@ class Space:
 
     @cached_property
     def _size(self) -> int | None:
-        if len(self._every) < len(self.asked):
+        if self.is_open or len(self._every) < len(self.asked):
             return None
         return Cells(self.parameters, self._every, self.constraints).count()
 

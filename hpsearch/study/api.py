@@ -12,6 +12,7 @@ from hpsearch.base.types import Objective as Objective
 from hpsearch.base.types import Observer
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import checked_folders, read_plugins
+from hpsearch.config.objective import trial_argument
 from hpsearch.progress.display import shown
 from hpsearch.study.arguments import (
     arguments_of,
@@ -23,7 +24,7 @@ from hpsearch.study.search import StudyOutcome, run_one_search
 from hpsearch.study.single import ReplayOutcome
 from hpsearch.study.single import replay as train_again
 from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of, trials_of
-from hpsearch.study.words import search_words
+from hpsearch.study.words import objective_of, search_words
 from hpsearch.trial.given import name_of, path_of
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ def run_study(
 
 
 def run_search(
-    trial_fn: Callable[..., Iterable[Any]],
+    trial_fn: Callable[..., Any],
     *,
-    space: Mapping[str, Any],
+    space: Mapping[str, Any] | None = None,
     arguments: Mapping[str, Any] | None = None,
     sampler: str = "auto",
     pruner: str = "auto",
@@ -76,8 +77,9 @@ def run_search(
     epochs: int | None = None,
     seconds: float | None = None,
     target: float | None = None,
-    objective: str | Objective = "valid/acc",
-    direction: str = "maximize",
+    objective: str | Objective | Sequence[str | Objective] | None = None,
+    direction: str | None = None,
+    directions: Sequence[str] | None = None,
     limits: Mapping[str, float] | None = None,
     seeds: int = 1,
     seed: int = 0,
@@ -97,6 +99,8 @@ def run_search(
     and go on later: in memory (``launcher.paused``), or from its own checkpoint (`hpsearch.checkpoint`). The same call
     in the same folder is the same study, and goes on where it was.
 
+    A function of an ``optuna.Trial`` is taken as it stands; it says itself what is searched.
+
     It runs in worker processes, and the script or the notebook that it stands in is not run again there: a function
     that cannot be imported is sent there as it is now, with what it refers to. What it changes in its script stays
     there; ``launcher=inline`` among the overrides runs it in this process.
@@ -104,7 +108,8 @@ def run_search(
     Args:
         trial_fn: a function; a partial, a bound method or an object that can be called.
         space: Hydra sweep expressions by argument: ``{"lr": "tag(log, interval(1e-4, 1))", "width": "choice(8, 64)"}``;
-            a list of values of Python is the choice of them: ``{"act": ["relu", None], "shape": [[8, 8], [64]]}``. A
+            a list of values of Python is the choice of them: ``{"act": ["relu", None], "shape": [[8, 8], [64]]}``, and
+            a distribution of Optuna is one too. None for an objective of Optuna: what it suggests is searched. A
             conditional one is named with its condition, ``{"kind=tree/depth": "int(interval(1, 9))"}``, or stands in
             a table of that name; ``{"where": ["width % heads == 0"]}`` is what points must meet.
         arguments: arguments that are not searched.
@@ -118,8 +123,11 @@ def run_search(
         epochs: start nothing new after so many epochs of all trials together.
         seconds: how long the search may take: then nothing new is started, and what runs pauses.
         target: start nothing new once a score is this good.
-        objective: a metric that the function yields, or an `Objective`, which may hold several.
-        direction: ``maximize`` or ``minimize``, for a metric given by its name.
+        objective: a metric that the function yields, or an `Objective`, which may hold several, or a list of either;
+            ``valid/acc`` by default, and ``value`` for an objective of Optuna.
+        direction: ``maximize`` or ``minimize``, for a metric given by its name; ``maximize`` by default. Of an
+            objective of Optuna it must be given.
+        directions: of several objectives, in their order.
         limits: largest values that a trial may end with, by metric, for an objective given by its name.
         seeds: trials of each setting; its score is their mean.
         seed: of the search and of the first trial of a setting.
@@ -132,8 +140,9 @@ def run_search(
         observer: shows progress; a display by default, `hpsearch.Silent()` shows nothing.
 
     Returns:
-        The result; ``trial_fn(**outcome.best.params, **arguments)`` is the best setting, and elsewhere hyperparameters
-        are named ``args.ARGUMENT``. Bad input raises one of the errors of `hpsearch.base.errors`.
+        The result; ``trial_fn(**outcome.best.params, **arguments)`` is the best setting (of an objective of Optuna
+        ``trial_fn(FixedTrial(outcome.best.params))``), and elsewhere hyperparameters are named ``args.ARGUMENT``. Bad
+        input raises one of the errors of `hpsearch.base.errors`.
 
     Example:
         >>> def parabola(x):
@@ -144,6 +153,7 @@ def run_search(
     """
     trial_fn = as_function(trial_fn)
     path = path_of(trial_fn)
+    suggests = trial_argument(trial_fn, {**(space or {}), **(arguments or {})}) is not None
     words = search_words(
         ("trainer=own", f"trainer._target_={path}", _plugins(path)),
         space=space,
@@ -152,21 +162,21 @@ def run_search(
         first=first,
         prior=prior,
         budget={"points": points, "patience": patience, "epochs": epochs, "seconds": seconds, "target": target},
-        objective=objective,
-        direction=direction,
-        limits=limits,
+        objective=objective_of(objective, direction, directions, limits, suggests),
         seeds=seeds,
         seed=seed,
         name=name or grow or name_of(trial_fn),
         grow=grow,
         overrides=overrides,
+        suggests=suggests,
     )
     composition = compose(words)
     with shown(observer) as display:
         outcome = run_one_search(composition, display)[0]
     if outcome.best is None:
         return outcome
-    best = arguments_of(outcome.best.params, [name for name, _ in flat_entries(space)], arguments or {})
+    searched = [name for name, _ in flat_entries(space)] if space else outcome.best.params
+    best = arguments_of(outcome.best.params, searched, arguments or {})
     return replace(outcome, best=replace(outcome.best, params=best))
 
 

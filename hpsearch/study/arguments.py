@@ -6,11 +6,14 @@ from functools import partial, update_wrapper
 from types import FunctionType
 from typing import Any
 
+from optuna.distributions import BaseDistribution
+
 from hpsearch.base.conditions import WHERE, flat_name, split_name, where_parts, where_text
 from hpsearch.base.constraint import Constraint
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import ARGS
+from hpsearch.search import distributions
 
 PREFIX = f"{ARGS}."
 """Before the names of arguments in a configuration."""
@@ -123,11 +126,11 @@ def check_lists(**given: object) -> None:
 
 
 def expression_of(name: str, given: Any) -> Any:
-    """Return the search expression of an argument: of a list or tuple, the choice of its values.
+    """Return the search expression of an argument: of a list or tuple the choice of its values.
 
     Args:
         name: of the argument, with its conditions; ``where`` for constraints.
-        given: an expression, or values; one constraint or several.
+        given: an expression, values or an Optuna distribution; one constraint or several.
 
     Returns:
         The expression; constraints as one text, on the keys of a configuration.
@@ -137,9 +140,11 @@ def expression_of(name: str, given: Any) -> Any:
     """
     if split_name(name)[0] == WHERE:
         return _constraints(name, given)
-    if not isinstance(given, list | tuple):
+    if not isinstance(given, list | tuple | BaseDistribution):
         return given
     try:
+        if isinstance(given, BaseDistribution):
+            return distributions.expression_of(given)
         return f"choice({', '.join(value_text(_plain(value)) for value in given)})"
     except TypeError as error:
         raise SpaceError(f"space {name}: {error}") from None
@@ -178,7 +183,8 @@ def arguments_of(params: Mapping[str, Any], searched: Iterable[str], given: Mapp
         if key == WHERE:
             continue
         if not is_element:
-            found[argument] = params.get(f"{PREFIX}{key}")
+            argument = argument.removeprefix(PREFIX)
+            found[argument] = params.get(f"{PREFIX}{argument}")
             continue
         values = list(found.get(argument, given.get(argument, ())))
         values += [None] * (int(place) + 1 - len(values))

@@ -7,19 +7,21 @@ from typing import Any
 
 from hpsearch.base.errors import ConfigError, SpaceError, check_int
 from hpsearch.base.grammar import value_text
-from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
+from hpsearch.base.keys import ARGS, SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.types import Objective
 from hpsearch.config import limits
-from hpsearch.config.build import build
+from hpsearch.config.build import build, own_loop
 from hpsearch.config.compose import Composition
+from hpsearch.config.objective import trial_argument
 from hpsearch.search.auto_pruner import AutoPruner
 from hpsearch.search.extension import Extension
-from hpsearch.search.known import listed_cells
+from hpsearch.search.known import listed_cells, named_values
 from hpsearch.search.plan import Plan
 from hpsearch.search.prior import check_prior
 from hpsearch.search.pruners import PruneRule, TopKAfter
 from hpsearch.search.samplers import QueueSampler, check_sampler, seed_after
 from hpsearch.search.space import Space
+from hpsearch.search.suggested import open_space
 from hpsearch.search.watch import TimeLimits
 from hpsearch.trial.build import objective_of
 
@@ -94,7 +96,10 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     if config["trainer"].get("test") and not tests:
         raise ConfigError("trainer.test = true: a search may not look at the test split; use it in a single trial")
     space = Space.parse(composition.space, composition.where)
-    if not space.parameters:
+    if not space.parameters and _suggests(config):
+        space = open_space({})
+        _check_open(config)
+    elif not space.parameters:
         raise SpaceError(f"the space of study '{composition.study_name}' is empty: nothing is left to search")
     composition.check_space(space.ends())
     space.check_constraints()
@@ -107,7 +112,8 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
         pruner.start = min(pruner.start, max(1, budget["epochs"] // 2))
     ends = {key: value for key, value in budget.items() if f"budget.{key}" not in (TRIAL_SECONDS, SILENT_SECONDS)}
     plan = Plan(objective, seeds, _folds(composition), **ends, limits=time_limits(config))
-    known = listed_cells("sampler.first", config["sampler"].get("first", ()), space)
+    first = config["sampler"].get("first", ())
+    known = named_values("sampler.first", first) if space.is_open else listed_cells("sampler.first", first, space)
     check_sampler(sampler, space, len(objective.each), bool(known))
     prior = config["sampler"].get("prior")
     if prior is not None:
@@ -127,6 +133,25 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     extension = Extension(**config["extend"])
     extension.check(space)
     return Search(composition, space, objective, plan, sampler, pruner, extension, known, prior)
+
+
+def _suggests(config: Mapping[str, Any]) -> bool:
+    """Return whether what trains is an objective of Optuna, which says itself what is searched."""
+    function = own_loop(config["trainer"], config["plugins"])
+    return function is not None and trial_argument(function, config[ARGS]) is not None
+
+
+def _check_open(config: Mapping[str, Any]) -> None:
+    """Refuse what needs to know beforehand what is searched."""
+    needs = {
+        "sampler.prior": config["sampler"].get("prior") is not None,
+        "study.grow": config["study"]["grow"] is not None,
+        "extend.limits": bool(config["extend"]["limits"]),
+        "extend.edges": config["extend"]["edges"] is True,
+    }
+    for key, is_set in needs.items():
+        if is_set:
+            raise SpaceError(f"{key}: must know beforehand what is searched, and here the objective says it as it runs")
 
 
 def time_limits(config: Mapping[str, Any]) -> TimeLimits:

@@ -23,6 +23,7 @@ from hpsearch.search.plan import Environment
 from hpsearch.search.prior import PRIOR, PriorPoint
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study
+from hpsearch.search.suggested import open_space, suggested_in
 from hpsearch.study.code import ALLOWED, Changes, OwnCode, begin_anew
 from hpsearch.study.folder import study_folder
 from hpsearch.study.grow import check_growth, check_study, in_present_space
@@ -247,6 +248,7 @@ def driver_of(
         study = in_present_space(open_study(storage, name, search.pruner, search.objective), search, session)
         widened = study.user_attrs.get(SPACE)
         space = search.space if widened is None else Space.parse(widened)
+        space = open_space(suggested_in(study)) if search.space.is_open else space
         if changes and changes.unfinished:
             study = begin_anew(study, storage, space, changes, session.record)
         make, code = partial(make_spec, search.composition, session.folder), code or OwnCode()

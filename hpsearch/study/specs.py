@@ -8,6 +8,8 @@ from typing import Any
 
 from hpsearch.base.commands import is_outside
 from hpsearch.base.errors import ConfigError, HpsearchError, StorageError
+from hpsearch.base.keys import ARGS
+from hpsearch.base.plain import ABSENT, get, list_of
 from hpsearch.base.types import TrialId, TrialSpec
 from hpsearch.base.words import assignments
 from hpsearch.config.compose import Composition, TrialConfig, compose
@@ -26,7 +28,9 @@ WEIGHTS = "best.safetensors"
 def make_spec(
     composition: Composition, folder: Path, point: int, params: Mapping[str, Any], seed: int, fold: int
 ) -> TrialSpec:
-    """Return what a worker needs for one trial of a study."""
+    """Return what a worker needs for one trial of a study, of which arguments may be searched that it does not name."""
+    lacking = [key for key in params if key.startswith(f"{ARGS}.") and get(composition.config, list_of(key)) is ABSENT]
+    composition = composition.with_arguments(lacking) if lacking else composition
     return spec_of(composition, composition.trial(params, seed, fold), folder, TrialId(point, seed, fold), params)
 
 

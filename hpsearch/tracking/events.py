@@ -2,7 +2,8 @@
 
 `<study folder>/events/POINT-SEED-FOLD.jsonl` holds a trial's lines in the order they happened:
 
-- ``spec``: what is trained; the first line. A later one says that the same training has other keys searched.
+- ``spec``: what is trained; the first line. A later one says that the same training has other keys searched, or that
+  the trial has asked for more hyperparameters since.
 - ``start``: an attempt begins. It is also a cut: reports of epochs after its ``epoch`` that stand before it are void.
 - ``report``: an epoch's metrics.
 - ``state``: a new state, with score and reason.
@@ -10,7 +11,8 @@
   whose code has changed is trained from the beginning, and what stands before it is void.
 
 `study.jsonl` holds the study's own: ``created`` once, ``open`` at each start of the driver, then ``best``, ``system``,
-``artifact``, ``state``; and ``code`` where code of a user's own trains trials: its digest, and one for each module.
+``artifact``, ``state``; ``suggested`` where trials say themselves what is searched: the space so far; and ``code``
+where code of a user's own trains trials: its digest, and one for each module.
 Only the driver's process writes; a tracking store is a copy that is made from these files.
 """
 
@@ -295,7 +297,10 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
                 study.setdefault("created", time)
                 study.update(fields)
                 study.pop("state", None)
-                study["space"] = _extended(study.get("space"), study.get("extensions", []))
+                study["space"] = _extended(study.get("space"), study.get("extensions", [])) | study.get("suggested", {})
+            case "suggested":
+                study["suggested"] = fields["space"]
+                study["space"] = {**(study.get("space") or {}), **fields["space"]}
             case "extended":
                 study["extensions"] = [*study.get("extensions", []), fields]
                 study["space"] = _extended(study.get("space"), [fields])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.journal import Event, Journal, sync_all
-from hpsearch.base.types import Message, Started, TrialId, TrialSpec, TrialState
+from hpsearch.base.types import Report, Started, TrialId, TrialSpec, TrialState
 from hpsearch.tracking.events import CODE, STUDY, TrialFold, TrialRecord, fold_trial, read_trial
 
 
@@ -59,7 +59,16 @@ class Record:
         rest = {name: value for name, value in fold.spec.items() if name not in ("event", "time")}
         self._append(trial.stem, "spec", fold.spec["time"], durable=True, **{**rest, "params": dict(params)})
 
-    def message(self, trial: TrialId, message: Message) -> bool:
+    def respecify(self, spec: TrialSpec) -> None:
+        """Record what a trial trains that has asked for more since it was specified."""
+        fold = self._trial(spec.id)
+        assert fold.spec is not None, f"trial {spec.id} has no record"
+        if fold.spec["key"] != spec.key:
+            rest = {name: value for name, value in fold.spec.items() if name not in ("event", "time")}
+            new = {"params": spec.params, "overrides": spec.overrides, "key": spec.key, "config": spec.config}
+            self._append(spec.id.stem, "spec", fold.spec["time"], **{**rest, **new})
+
+    def message(self, trial: TrialId, message: Started | Report) -> bool:
         """Record a message of a running trial.
 
         Returns:

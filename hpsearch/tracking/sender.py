@@ -184,9 +184,10 @@ class TrialRuns:
     def _send(self, name: str, trail: Trail, events: Sequence[Event], metrics: Sequence[Metric]) -> None:
         record = trail.fold.record()
         run = trail.run = self._runs[name] = trail.run or self._create(name, record)
-        if self._sent.run(name) != run:
+        if self._sent.run(name) != run or any(event["event"] == "spec" for event in events):
             self._writer.yaml(run, record.config, "config.yaml")
-            self._writer.log(run, params=runs.trial_params(record), tags=self._colour(name, record.params))
+            tags = {**self._colour(name, record.params), "mlflow.runName": runs.trial_name(record)}
+            self._writer.log(run, params=runs.trial_params(record), tags=tags)
         if all(event["event"] == "report" for event in events) and not trail.nonfinite:
             self._writer.log(run, metrics)
         else:

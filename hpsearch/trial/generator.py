@@ -5,19 +5,31 @@ Nothing here imports torch: a loop that needs none runs without it.
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from hpsearch.base import current
-from hpsearch.base.errors import HpsearchError
+from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.base.keys import ARGS
 from hpsearch.base.outcome import state_after
-from hpsearch.base.types import Decision, Started, TrialResult, TrialRun, TrialSpec, TrialState
+from hpsearch.base.types import (
+    Decision,
+    Given,
+    Query,
+    QueryingRun,
+    Report,
+    Started,
+    TrialResult,
+    TrialRun,
+    TrialSpec,
+    TrialState,
+)
 from hpsearch.config.build import bind_own, own_loop, returned_by, yields
-from hpsearch.trial.own import OwnCode, OwnFunction, OwnGenerator
+from hpsearch.config.objective import trial_argument
+from hpsearch.trial.own import CONSTRAINTS, OwnCode, OwnFunction, OwnGenerator
 from hpsearch.trial.surroundings import Surroundings
 from hpsearch.trial.waiting import Waiting
 
@@ -32,7 +44,7 @@ def _forget(folders: Iterable[str]) -> None:
 current.process.forget = _forget
 
 
-def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
+def execute(specs: tuple[TrialSpec, ...]) -> QueryingRun:
     """Run a user's training loop as a trial.
 
     Errors go on to the launcher, which makes results of them.
@@ -47,7 +59,7 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
         COMPLETE when the loop ends, PRUNED on STOP, PAUSED on PAUSE; INFEASIBLE for an objective that is not finite.
     """
     (spec,) = specs
-    code = _waiting.take(spec.folder, spec.attempt) or _begun(spec.config, Path(spec.folder))
+    code = _waiting.take(spec.folder, spec.attempt) or _begun(spec)
     if isinstance(code, Generator):
         return (yield from code)
     return (yield from run_code(code, spec, _waiting))
@@ -59,11 +71,12 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     Returns:
         ``metrics``: None, they are known when it reports some.
     """
-    _call(_function(config), config, Path())
+    function = _function(config)
+    _call(function, config, Path(), _optuna_trial(function, config, 0))
     return {"metrics": None}
 
 
-def run_code(code: OwnCode, spec: TrialSpec, waiting: Waiting) -> TrialRun:
+def run_code(code: OwnCode, spec: TrialSpec, waiting: Waiting) -> QueryingRun:
     """Run a user's code as a trial.
 
     What is paused is ended where it goes on from its checkpoint without loss, or waits in this process; where it can
@@ -75,25 +88,35 @@ def run_code(code: OwnCode, spec: TrialSpec, waiting: Waiting) -> TrialRun:
         waiting: what waits in this process.
 
     Yields:
-        Started, then the reports, those before its checkpoint again.
+        Started, then the reports, those before its checkpoint again, and what it asks for.
 
     Returns:
         How it ended.
     """
+    decision: Decision | Given
     decision, keep, declined, metric = Decision.CONTINUE, False, "", spec.config["objective"]["metric"]
     try:
         (decision,) = yield (Started(code.epoch, {}, time.time()),)
         again = code.checkpoints.again if code.epoch == code.checkpoints.epoch else ()
-        for report in chain(again, iter(code.advance, None)):
+        said: Iterator[Report | Query] = chain(again, iter(code.advance, None))
+        for report in said:
+            if isinstance(report, Query):
+                (given,) = yield (report,)
+                if isinstance(given, Given):
+                    code.give(given)
+                    continue
+                decision = given
+                return (_left_by(code, _result(code, TrialState.PRUNED, f"stopped as it asked for {report.name}")),)
             (decision,) = yield (replace(report, declined=declined),)
+            assert isinstance(decision, Decision)
             if not math.isfinite(report.metrics.get(metric, 0.0)):
                 reason = f"{metric} is {report.metrics[metric]} after epoch {report.epoch}"
-                return (_left_by(code, _result(TrialState.INFEASIBLE, reason)),)
+                return (_left_by(code, _result(code, TrialState.INFEASIBLE, reason)),)
             after = None if code.ended else state_after(decision, report.epoch)
             declined = waiting.why_not(code) if after and decision is Decision.PAUSE and not code.is_saved else ""
             if after and (not declined or code.resumable):
                 keep = decision is Decision.PAUSE and not code.is_saved and not declined
-                return (replace(_left_by(code, _result(*after)), held=keep, alone=keep and code.has_programs),)
+                return (replace(_left_by(code, _result(code, *after)), held=keep, alone=keep and code.has_programs),)
         return (_left_by(code, _ended(code, metric)),)
     finally:
         if keep:
@@ -112,10 +135,16 @@ def _left_by(code: OwnCode, result: TrialResult) -> TrialResult:
 def _ended(code: OwnCode, metric: str) -> TrialResult:
     """Return how code ended that came to its end."""
     if code.stopped:
-        return _result(TrialState.PRUNED, f"it raised Stop after epoch {code.epoch}")
+        when = "" if code.epoch is None else f" after epoch {code.epoch}"
+        return _result(code, TrialState.PRUNED, f"it raised {code.stopped}{when}")
     if code.score is not None and not math.isfinite(code.score):
-        return _result(TrialState.INFEASIBLE, f"{metric} is {code.score}, which the function returned")
-    return TrialResult(TrialState.COMPLETE, facts=code.facts, time=time.time(), score=code.score)
+        return _result(code, TrialState.INFEASIBLE, f"{metric} is {code.score}, which the function returned")
+    broken = [
+        f"{name} = {value}" for name, value in code.facts.items() if name.startswith(CONSTRAINTS) and float(value) > 0
+    ]
+    if broken:
+        return _result(code, TrialState.INFEASIBLE, f"{', '.join(broken)}: must be at most 0")
+    return replace(_result(code, TrialState.COMPLETE), score=code.score)
 
 
 def _function(config: Mapping[str, Any]) -> Callable[..., Any]:
@@ -125,23 +154,47 @@ def _function(config: Mapping[str, Any]) -> Callable[..., Any]:
     return function
 
 
-def _call(function: Callable[..., Any], config: Mapping[str, Any], folder: Path) -> Callable[[], Any]:
+def _call(
+    function: Callable[..., Any], config: Mapping[str, Any], folder: Path, trial: Mapping[str, Any]
+) -> Callable[[], Any]:
     """Return a user's function with its arguments and what else it asks for; nothing of it runs yet."""
     offered = {"seed": config["seed"], "fold": config["fold"], "folder": folder, "config": dict(config)}
-    return bind_own(function, config, offered)
+    return bind_own(function, config, offered, trial)
 
 
-def _begun(config: Mapping[str, Any], folder: Path) -> OwnCode | TrialRun:
+def _optuna_trial(function: Callable[..., Any], config: Mapping[str, Any], point: int) -> dict[str, Any]:
+    """Return the Optuna trial that an objective is given, by the name of its argument; empty for another function."""
+    argument = trial_argument(function, config[ARGS])
+    if argument is None:
+        return {}
+    if yields(function):
+        name = config["trainer"]["_target_"]
+        raise ConfigError(f"{name}: yields; an objective of Optuna returns its score and calls {argument}.report")
+    from hpsearch.trial.optuna_trial import OptunaTrial
+
+    return {argument: OptunaTrial(point, config["objective"]["metric"], config[ARGS])}
+
+
+def _begun(spec: TrialSpec) -> OwnCode | TrialRun:
     """Return a user's code with its arguments; of one that speaks the whole protocol, the trial."""
+    config, folder = spec.config, Path(spec.folder)
     folder.mkdir(parents=True, exist_ok=True)
     function = _function(config)
-    surroundings, call = Surroundings(config["seed"]), _call(function, config, folder)
+    trial = _optuna_trial(function, config, spec.id.point)
+    surroundings, call = Surroundings(config["seed"]), _call(function, config, folder, trial)
     params = config[ARGS]
     if returned_by(function) == TrialRun:
         return _run_within(surroundings, surroundings.run(call))
     if yields(function):
         return OwnGenerator(call, params, folder, surroundings)
-    return OwnFunction(call, config["objective"]["metric"], params, folder, surroundings)
+    metric, others = config["objective"]["metric"], [each["metric"] for each in config["objective"].get("others", ())]
+    return OwnFunction(call, metric, params, folder, surroundings, others, _ends() if trial else ())
+
+
+def _ends() -> tuple[type[BaseException], ...]:
+    from hpsearch.trial.optuna_trial import ENDS
+
+    return ENDS
 
 
 def _run_within(surroundings: Surroundings, run: TrialRun) -> TrialRun:
@@ -159,5 +212,5 @@ def _run_within(surroundings: Surroundings, run: TrialRun) -> TrialRun:
         surroundings.run(run.close)
 
 
-def _result(state: TrialState, reason: str = "") -> TrialResult:
-    return TrialResult(state, reason, time=time.time())
+def _result(code: OwnCode, state: TrialState, reason: str = "") -> TrialResult:
+    return TrialResult(state, reason, facts=code.facts, time=time.time())

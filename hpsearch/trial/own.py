@@ -4,7 +4,7 @@ import os
 import threading
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,17 @@ from greenlet import getcurrent, greenlet
 from hpsearch.base import current, programs
 from hpsearch.base.current import Stop
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.types import Decision, Report
+from hpsearch.base.types import Decision, Given, Query, Report
 from hpsearch.trial.measured import EXAMPLE, number_of, numbers_of, report_of, whole
 from hpsearch.trial.resume import Checkpoints
 from hpsearch.trial.surroundings import Surroundings, set_generators
+
+CONSTRAINTS = "constraints."
+"""Before the names of facts that say how far a constraint is broken: above 0 it is."""
+
+
+class NotGiven(ConfigError, ValueError):
+    """A hyperparameter has no value; where Optuna raises a ValueError this is one."""
 
 
 class OwnCode(ABC):
@@ -33,7 +40,7 @@ class OwnCode(ABC):
         checkpoints: that it writes.
         score: the objective's value that it returned at its end, in place of those of its reports.
         facts: what else it returned.
-        stopped: whether it ended itself by raising `Stop`.
+        stopped: what it raised to end itself, `Stop` or another; empty where it did not.
         ended: whether it is known to have no further report.
     """
 
@@ -48,16 +55,32 @@ class OwnCode(ABC):
         self._resumed = self.epoch or 0
         self._others = programs.running()
         self.score: float | None = None
-        self.facts: dict[str, float] = {}
-        self.stopped = False
+        self.facts: dict[str, str | int | float] = {}
+        self.stopped = ""
 
-    def advance(self) -> Report | None:
-        """Run it to its next report; None at its end."""
+    def advance(self) -> Report | Query | None:
+        """Run it to its next report, or to where it asks for a hyperparameter; None at its end."""
         with current.within(self):
-            report = self._advance()
-        if report is not None:
-            self.checkpoints.note(report, lambda: self.surroundings.generators)
-        return report
+            said = self._advance()
+        if isinstance(said, Report):
+            self.checkpoints.note(said, lambda: self.surroundings.generators)
+        return said
+
+    def give(self, given: Given) -> None:
+        """Take what it asked for; it goes on when it is advanced."""
+        raise NotImplementedError(f"{type(self).__name__} asks for nothing")
+
+    def ask(self, name: str, distribution: str) -> Any:  # noqa: ARG002
+        """Refuse: only a function asks for its hyperparameters.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(f"trial: {name} is asked for by a generator: return the score and call trial.report instead")
+
+    def note(self, name: str, value: str | int | float) -> None:
+        """Keep a fact of the trial."""
+        self.facts[name] = value
 
     def stop(self, decision: Decision) -> None:
         """End it where it reported last, and let it clean up; what it raises meanwhile is printed, no more."""
@@ -97,7 +120,7 @@ class OwnCode(ABC):
         """See `hpsearch.base.current.Searched`."""
 
     @abstractmethod
-    def _advance(self) -> Report | None: ...
+    def _advance(self) -> Report | Query | None: ...
 
     @abstractmethod
     def _stop(self, decision: Decision) -> None: ...
@@ -165,6 +188,8 @@ class OwnFunction(OwnCode):
         params: as for all `OwnCode`.
         folder: the same.
         surroundings: the same.
+        others: the metrics of further objectives; a tuple that is returned holds all of them.
+        ends: what it raises to end its trial, besides `Stop`.
     """
 
     needs_process = True
@@ -176,9 +201,13 @@ class OwnFunction(OwnCode):
         params: Mapping[str, Any],
         folder: Path,
         surroundings: Surroundings,
+        others: Sequence[str] = (),
+        ends: tuple[type[BaseException], ...] = (),
     ) -> None:
         super().__init__(params, folder, surroundings)
-        self._call, self._metric = call, metric
+        self._call, self._metrics = call, (metric, *others)
+        self._ends: tuple[type[BaseException], ...] = (Stop, *ends)
+        self._given: Given | None = None
         self._greenlet = greenlet(self._run)
         self._greenlet.gr_context = copy_context()
         self._place = (os.getpid(), threading.get_ident())
@@ -199,7 +228,7 @@ class OwnFunction(OwnCode):
         Raises:
             Stop: the trial is to end, or to wait, and `raises` says so.
         """
-        self._check_place()
+        self._check_place("hpsearch.report")
         if self._told is Decision.CONTINUE and (report := self._reported(metrics, epoch, step)) is not None:
             self._greenlet.parent.switch(report)
         if self._told is not Decision.CONTINUE and raises:
@@ -221,23 +250,49 @@ class OwnFunction(OwnCode):
         self.epoch = at
         return report
 
-    def _check_place(self) -> None:
-        """Refuse what is reported from where no switch is possible."""
+    def ask(self, name: str, distribution: str) -> Any:
+        """Switch to whoever advances this function, and come back with the value of a hyperparameter.
+
+        Args:
+            name: of the argument.
+            distribution: what it may be.
+
+        Returns:
+            The value.
+
+        Raises:
+            Stop: the trial is to end.
+            NotGiven: it cannot be given, as for a distribution that does not go with an earlier one of the same name.
+        """
+        self._check_place("trial.suggest")
+        self._given = None
+        if self._told is Decision.CONTINUE:
+            self._greenlet.parent.switch(Query(name, distribution))
+        if self._given is None:
+            raise Stop(f"hpsearch: {self._told} where it asked for {name}")
+        if self._given.error:
+            raise NotGiven(self._given.error)
+        return self._given.value
+
+    def give(self, given: Given) -> None:
+        """Take what it asked for; it goes on when it is advanced."""
+        self._given = given
+
+    def _check_place(self, what: str) -> None:
+        """Refuse what is reported or asked for from where no switch is possible."""
         process, thread = self._place
         if os.getpid() != process:
-            raise ConfigError("hpsearch.report was called in a child process: call it in the process of the function")
+            raise ConfigError(f"{what} was called in a child process: call it in the process of the function")
         if threading.get_ident() != thread or getcurrent() is not self._greenlet:
             name = threading.current_thread().name
-            raise ConfigError(
-                f"hpsearch.report was called in thread '{name}': call it in the thread of the trial's function"
-            )
+            raise ConfigError(f"{what} was called in thread '{name}': call it in the thread of the trial's function")
 
-    def _advance(self) -> Report | None:
+    def _advance(self) -> Report | Query | None:
         if self._greenlet.dead:
             return None
         self._greenlet.parent = getcurrent()
-        report: Report | None = self.surroundings.run(self._greenlet.switch)
-        return report
+        said: Report | Query | None = self.surroundings.run(self._greenlet.switch)
+        return said
 
     def _stop(self, decision: Decision) -> None:
         self._told = decision
@@ -248,8 +303,10 @@ class OwnFunction(OwnCode):
         """Run the function; what it returns is a last report where there was none before."""
         try:
             returned = self._call()
-        except Stop:
-            self.stopped = True
+        except BaseException as end:
+            if not isinstance(end, self._ends):
+                raise
+            self.stopped = type(end).__name__
             return None
         finally:
             self.ended = True
@@ -261,20 +318,30 @@ class OwnFunction(OwnCode):
         if self.epoch is None:
             self.epoch = 1
             return report_of(values, 1)
-        self.score = values.pop(self._metric, None)
-        self.facts = values
+        self.score = values.pop(self._metrics[0], None)
+        self.facts |= values
         return None
 
     def _returned(self, returned: Any) -> dict[str, float]:
-        """Return the metrics that a function returned: a number is the objective."""
+        """Return the metrics that a function returned: a number is the objective, a tuple are several in their order.
+
+        Raises:
+            ConfigError: it is nothing of that kind.
+        """
+        first = self._metrics[0]
         if returned is None:
             raise ConfigError(
-                f"the function returned None and reported nothing: return its {self._metric}, or call "
+                f"the function returned None and reported nothing: return its {first}, or call "
                 f"hpsearch.report({EXAMPLE}, epoch=epoch) after each epoch"
             )
+        if isinstance(returned, tuple | list) and len(returned) == len(self._metrics) > 1:
+            return numbers_of(dict(zip(self._metrics, returned, strict=True)), "the function returned")
+        if isinstance(returned, tuple | list) and len(returned) != 1:
+            wanted = f"{len(self._metrics)} ({', '.join(self._metrics)})"
+            raise ConfigError(f"the function returned {len(returned)} values; objectives are {wanted}")
         if not isinstance(returned, Mapping):
             try:
-                return {self._metric: number_of(returned)}
+                return {first: number_of(returned)}
             except (TypeError, ValueError, RuntimeError):
                 pass
         return numbers_of(returned, "the function returned")

@@ -82,6 +82,8 @@ def searched(table: TrialTable) -> tuple[Axis, ...]:
 def always_active(study: Mapping[str, Any]) -> set[str]:
     """Return the searched keys that have a value in every point; of others None says that they are inactive."""
     names = dict(study.get("space") or {})
+    if "suggested" in study:  # by trials: any name may be missing in some, and None counts where it is a choice
+        return {name for name, expression in names.items() if re.search(r"\bnull\b", str(expression))}
     return names.keys() - {name.rsplit("/", 1)[-1] for name in names if "/" in name}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import optuna
 import pytest
 
-from hpsearch.search import proposals
+from hpsearch.search import proposals, tried
 from hpsearch.search.auto import AutoSampler
 from hpsearch.search.optuna_internals import all_trials
 from hpsearch.search.proposals import UniqueSampler
@@ -191,7 +191,7 @@ def test_a_proposal_reads_no_earlier_point_again(monkeypatch):
         read["all"] += 1
         return all_trials(study)
 
-    monkeypatch.setattr(proposals, "all_trials", counted)
+    monkeypatch.setattr(tried, "all_trials", counted)
     for _ in range(200):
         study.ask(WIDE.distributions())
     assert read["all"] == 1
