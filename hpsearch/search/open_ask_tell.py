@@ -9,7 +9,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpsearch.base.errors import SpaceError, nearest
+from hpsearch.base.errors import SpaceError
 from hpsearch.base.keys import ARGS
 from hpsearch.base.outcome import PointOutcome
 from hpsearch.base.rng import address
@@ -17,11 +17,14 @@ from hpsearch.base.types import Query
 from hpsearch.base.widening import Widening
 from hpsearch.base.words import count
 from hpsearch.search.ask_tell import AskTell, suggest
+from hpsearch.search.by_hand import shown
 from hpsearch.search.explored import PROPOSED, Explored
 from hpsearch.search.extension import Ranges
-from hpsearch.search.optuna_internals import fixed_params, is_inside, reopened, start_queued
+from hpsearch.search.optuna_internals import fixed_params, is_inside, reopened
 from hpsearch.search.proposals import UniqueSampler
 from hpsearch.search.suggested import keep_suggested, open_space, suggested_in, united
+
+NOT_BY_HAND = "points of an objective of Optuna are not added by hand; give first=[{...}] to run_search"
 
 
 class OpenAskTell(AskTell):
@@ -75,24 +78,12 @@ class OpenAskTell(AskTell):
         return self._proposed(self.study.ask())
 
     def add(self, params: Mapping[str, Any]) -> optuna.Trial:
-        """Return a new point of which a user gives some values; the others are proposed.
-
-        Args:
-            params: by dotted key.
+        """Refuse: what is active at a point is known once its trial has run.
 
         Raises:
-            SpaceError: a key was never suggested, or a value is not in its range.
+            SpaceError: always.
         """
-        known = {parameter.key: parameter for parameter in self.space.parameters}
-        for key in params:
-            if key not in known:
-                raise SpaceError(f"{key} was never suggested{nearest(key, known)}")
-        cell = {known[key].name: known[key].resolve(value) for key, value in params.items()}
-        self.study.enqueue_trial(cell)
-        self.asked += 1
-        last = self.trials()[-1]
-        start_queued(self.study, last)
-        return self._proposed(reopened(self.study, last))
+        raise SpaceError(f"{shown(params)}: {NOT_BY_HAND}")
 
     def _proposed(self, trial: optuna.Trial) -> optuna.Trial:
         """Store what is proposed for a new point."""

@@ -24,7 +24,7 @@ from hpsearch.study.search import StudyOutcome, run_one_search
 from hpsearch.study.single import ReplayOutcome
 from hpsearch.study.single import replay as train_again
 from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of, trials_of
-from hpsearch.study.words import objective_of, search_words
+from hpsearch.study.words import named_objective, search_words
 from hpsearch.trial.given import name_of, path_of
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def run_search(
         first=first,
         prior=prior,
         budget={"points": points, "patience": patience, "epochs": epochs, "seconds": seconds, "target": target},
-        objective=objective_of(objective, direction, directions, limits, suggests),
+        objective=named_objective(objective, direction, directions, limits, suggests),
         seeds=seeds,
         seed=seed,
         name=name or grow or name_of(trial_fn),

@@ -15,9 +15,11 @@ from hpsearch.base.types import TrialState
 from hpsearch.config.words import parse_word
 from hpsearch.search.by_hand import added, give_up, shown
 from hpsearch.search.extension import present_study
+from hpsearch.search.open_ask_tell import NOT_BY_HAND
 from hpsearch.search.requests import Request, leave
 from hpsearch.search.space import Space
 from hpsearch.search.storage import JOURNAL_NAME, JournalStore
+from hpsearch.search.suggested import SUGGESTED
 from hpsearch.study.folder import STUDY_FILE, folder_lock, read_yaml, search_folder
 from hpsearch.tracking.events import read_study, read_trials
 from hpsearch.tracking.record import Record
@@ -73,7 +75,10 @@ def try_point(name: str, words: Sequence[str]) -> str:
         SpaceError: the point is none of the study's space, or was tried before.
     """
     folder = search_folder(name)
-    space = Space.parse(read_study(folder)["space"])
+    known = read_study(folder)
+    if SUGGESTED in known:
+        raise SpaceError(f"{name}: {NOT_BY_HAND}")
+    space = Space.parse(known["space"])
     params = _params(words, space)
     try:
         space.cell(params)

@@ -29,7 +29,7 @@ from hpsearch.study.plan import Search, plan_search
 from hpsearch.study.prior import load_prior
 from hpsearch.study.search import StudyOutcome, conclude, driver_of, open_fields
 from hpsearch.study.session import StudySession
-from hpsearch.study.words import objective_of, search_words
+from hpsearch.study.words import named_objective, search_words
 from hpsearch.study.workers import check_metric
 from hpsearch.tracking.events import TrialRecord, read_study, trial_files
 from hpsearch.trial.measured import numbers_of
@@ -266,7 +266,7 @@ def open_search(
         first=first,
         prior=prior,
         budget=budget,
-        objective=objective_of(objective, direction, None, limits, suggests=False),
+        objective=named_objective(objective, direction, None, limits, suggests=False),
         seeds=seeds,
         seed=seed,
         name=grow or name,

@@ -78,7 +78,7 @@ def search_words(
     ]
 
 
-def objective_of(
+def named_objective(
     named: str | Objective | Sequence[str | Objective] | None,
     direction: str | None,
     directions: Sequence[str] | None,

@@ -1,6 +1,6 @@
 import threading
 
-from hpsearch.base.types import Decision, TrialId
+from hpsearch.base.types import Decision, Given, TrialId
 from hpsearch.launch.mailbox import Mailbox
 
 A, B = TrialId(0, 0), TrialId(1, 0)
@@ -41,3 +41,19 @@ def test_wait_returns_with_the_last_answer():
     mailbox.put(B, Decision.STOP)
     waiter.join(30)
     assert not waiter.is_alive()
+
+
+def test_what_was_asked_for_is_given_and_a_pause_waits_for_the_next_report():
+    mailbox = Mailbox()
+    mailbox.put(A, Decision.PAUSE)
+    assert not mailbox.answered(A)
+    mailbox.put(A, Given(0.5))
+    assert mailbox.answered(A) and mailbox.answer(A) == Given(0.5)
+    assert not mailbox.answered(A) and mailbox.take([A]) == (Decision.PAUSE,)
+
+
+def test_a_stop_ends_it_where_it_asks():
+    mailbox = Mailbox()
+    mailbox.put(A, Given(0.5))
+    mailbox.put(A, Decision.STOP)
+    assert mailbox.answer(A) is Decision.STOP

@@ -2,6 +2,7 @@
 
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -9,7 +10,7 @@ import pytest
 
 from hpsearch.base.journal import read_lines
 from hpsearch.base.types import Report, Started, TrialId, TrialState
-from hpsearch.tracking.events import read_trial, read_trials
+from hpsearch.tracking.events import read_study, read_trial, read_trials
 from hpsearch.tracking.record import Record
 from tests.support import fake_study as fake
 
@@ -201,3 +202,25 @@ def test_only_the_files_of_trials_that_run_are_held_open(folder):
     record.close()
     assert held() == []
     assert [len(read_trial(_path(folder, each)).reports) for each in made] == [2, 1, 1]
+
+
+def test_a_trial_that_asked_for_more_is_specified_again_once(folder):
+    record, made = Record(folder), replace(fake.spec(folder, 1), params={})
+    record.spec(made, 1.0)
+    asked = replace(made, params={"args.lr": 0.1}, key="another", config={**made.config, "args": {"lr": 0.1}})
+    record.respecify(asked)
+    record.respecify(asked)
+    record.close()
+    known = record.trial(made.id)
+    assert (known.params, known.key, known.config, known.queued) == (asked.params, "another", asked.config, 1.0)
+    assert _path(folder, made).read_text().count('"event":"spec"') == 2
+
+
+def test_what_trials_suggested_is_the_space(folder):
+    record = Record(folder)
+    record.study("open", 1.0, name="s", space={})
+    record.study("suggested", 2.0, space={"args.lr": "interval(0.0, 1.0)"})
+    record.study("open", 3.0, name="s", space={})
+    record.close()
+    study = read_study(folder)
+    assert study["space"] == study["suggested"] == {"args.lr": "interval(0.0, 1.0)"}

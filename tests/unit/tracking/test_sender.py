@@ -466,3 +466,21 @@ def test_a_trial_that_other_code_trains_has_a_new_run_with_nothing_of_the_old_on
     assert run.data.params["optimizer.lr"] and run.info.status == "FINISHED"
     place.assert_complete()
     assert list(table_from_mlflow(place.uri, "lr_sweep").curves["train/loss"]) == [0.5]
+
+
+def test_what_a_trial_asked_for_since_its_run_began_is_a_parameter_and_in_its_name(place):
+    record, made = Record(place.folder), replace(fake.spec(place.folder, 1), params={})
+    fake.open_study(record)
+    fake.start(record, made)
+    record.flush()
+    place.send()
+    (begun,) = (run for name, run in place.runs().items() if name != "study")
+    config = {**made.config, "args": {"width": 8}}
+    record.respecify(replace(made, params={"args.width": 8}, config=config, key="another"))
+    fake.report(record, made, 1, **{"valid/acc": 0.5})
+    record.close()
+    place.send()
+    run = place.runs()["1-0-0"]
+    assert run.info.run_id == begun.info.run_id
+    assert (run.data.params["args.width"], run.info.run_name) == ("8", "1/0 width=8")
+    assert run.data.tags["key"] == "another"
