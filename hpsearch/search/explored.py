@@ -75,7 +75,7 @@ class Explored:
         node = self._root
         while True:
             others = [each for other, each in node.running.items() if other != number]
-            if node.ended or any(each == point for each in others):
+            if node.ended or any(each.items() <= point.items() for each in others):
                 return False
             if node.name is None or node.name not in point:
                 return True

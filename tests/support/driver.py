@@ -14,6 +14,7 @@ from hpsearch.search.plan import Environment, Plan
 from hpsearch.search.samplers import Grid
 from hpsearch.search.space import Space
 from hpsearch.search.storage import JournalStore, open_study
+from hpsearch.search.suggested import open_space, suggested_in
 from hpsearch.tracking.events import read_trials
 from hpsearch.tracking.record import Record
 from tests.support.fake_launcher import FakeLauncher
@@ -45,11 +46,12 @@ class Setup:
 
     def __init__(self, folder, space=LR, sampler=None, pruner=None, **plan):
         self.folder = folder
-        self.space = Space.parse(space)
+        self.space = space if isinstance(space, Space) else Space.parse(space)
         self.sampler = sampler or (lambda n: Grid())
         self.pruner = pruner
         objective = plan.pop("objective", Objective("valid/acc"))
         self.extension = plan.pop("extension", None)
+        self.known = plan.pop("known", ())
         self.config = plan.pop("config", {"trainer": {"epochs": 3}})
         self.plan = Plan(objective, plan.pop("seeds", (0, 1)), **plan)
         self.tick_sec = 1.0
@@ -74,7 +76,7 @@ class Setup:
         self.record = record = Record(self.folder)
         driver = Driver(
             study=study, make_sampler=self.sampler, store=store, plan=self.plan, launcher=self.launcher, record=record,
-            ranges=Ranges(Space.parse(widened) if widened else self.space, self.space, self.extension),
+            ranges=Ranges(self.present(study, widened), self.space, self.extension, self.known),
             make_spec=partial(make_spec, self.folder, self.config),
             
             environment=Environment(self.observer, lambda: next(clock), timer=polls),
@@ -84,6 +86,11 @@ class Setup:
         finally:
             record.close()
             store.close()
+
+    def present(self, study, widened):
+        if self.space.is_open:
+            return open_space(suggested_in(study))
+        return Space.parse(widened) if widened else self.space
 
     def study(self):
         store = JournalStore().open(self.folder)
