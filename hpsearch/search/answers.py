@@ -5,16 +5,38 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from hpsearch.base.errors import SpaceError, first_line
-from hpsearch.base.types import Clock, Given, Query, TrialId, TrialSpec
+from hpsearch.base.types import Clock, Decision, Given, Query, TrialId, TrialSpec
+from hpsearch.search.live import Live
 from hpsearch.search.open_ask_tell import OpenAskTell
 from hpsearch.search.open_point import Point
-from hpsearch.search.suggested import SUGGESTED
+from hpsearch.search.suggested import SUGGESTED, unknown
 from hpsearch.tracking.record import Record
 
 MakeSpec: TypeAlias = Callable[[int, Mapping[str, Any], int, int], TrialSpec]
 
 
 class Answers:
+    """What trials of a pool ask for that have been given all beforehand: nothing."""
+
+    def answer(self, live: Live, query: Query, give: Callable[[TrialId, Given], None]) -> None:
+        """Give a trial what it asks for, unless it was told to stop.
+
+        Args:
+            live: the trial.
+            query: what it asks for.
+            give: brings it there.
+        """
+        if live.decision is not Decision.STOP:
+            give(live.spec.id, self._given(live, query))
+
+    def specify(self, live: Live) -> None:
+        """Record what a trial has asked for, before what came of it."""
+
+    def _given(self, live: Live, query: Query) -> Given:  # noqa: ARG002
+        return Given(error=unknown(query.name))
+
+
+class OpenAnswers(Answers):
     """Gives trials what they ask for, by point: all trials of one are given the same.
 
     Args:
@@ -31,9 +53,10 @@ class Answers:
         self._points, self._study, self._record = points, study, record
         self._make_spec, self._clock = make_spec, clock
 
-    def answer(self, trial: TrialId, query: Query) -> Given:
-        """Return the value of a hyperparameter that a trial asks for; it is one of its point's from now on."""
-        point, space = self._points[trial.point], self._study.space
+    def _given(self, live: Live, query: Query) -> Given:
+        """Return a value, which is one of the point's from now on."""
+        point, space = self._points[live.spec.id.point], self._study.space
+        live.asked = True
         try:
             value = self._study.suggest(point.trial, query)
         except (SpaceError, ValueError) as error:
@@ -43,7 +66,11 @@ class Answers:
         point.params = self._study.space.active(point.trial.params)
         return Given(value)
 
-    def specified(self, spec: TrialSpec) -> TrialSpec:
-        """Return a trial with all that its point was asked for so far."""
-        point, trial = self._points[spec.id.point], spec.id
-        return replace(self._make_spec(trial.point, point.params, trial.seed, trial.fold), attempt=spec.attempt)
+    def specify(self, live: Live) -> None:
+        """Record what a trial, and so its point, was asked for so far."""
+        if not live.asked:
+            return
+        trial, params = live.spec.id, self._points[live.spec.id.point].params
+        made = self._make_spec(trial.point, params, trial.seed, trial.fold)
+        live.spec, live.asked = replace(made, attempt=live.spec.attempt), False
+        self._record.respecify(live.spec)

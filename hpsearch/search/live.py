@@ -28,7 +28,7 @@ class Live:
         killed: whether its worker was killed.
         skipped: why it was given up; empty for one that was not.
         slot: that it was started in last.
-        asked: whether it asked for hyperparameters that its `spec` does not hold yet.
+        asked: whether it may have asked for hyperparameters that its `spec` or the record does not hold yet.
     """
 
     spec: TrialSpec
@@ -42,7 +42,7 @@ class Live:
     killed: bool = False
     skipped: str = ""
     slot: int = 0
-    asked: bool = False
+    asked: bool = True
 
     @property
     def shown(self) -> RunningTrial:

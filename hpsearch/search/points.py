@@ -17,7 +17,7 @@ from hpsearch.base.types import (
     epochs_of,
 )
 from hpsearch.launch.base import Launcher
-from hpsearch.search.answers import Answers, MakeSpec
+from hpsearch.search.answers import Answers, MakeSpec, OpenAnswers
 from hpsearch.search.ask_tell import AskTell
 from hpsearch.search.by_hand import SKIPPED
 from hpsearch.search.failing import FailedPoint, FirstFailures
@@ -85,7 +85,7 @@ class OpenPoints:
     def _answers(self, make_spec: MakeSpec) -> Answers | None:
         if not isinstance(self._study, OpenAskTell):
             return None
-        return Answers(self._points, self._study, self._record, make_spec, self._clock)
+        return OpenAnswers(self._points, self._study, self._record, make_spec, self._clock)
 
     @property
     def unfinished(self) -> int:

@@ -16,7 +16,6 @@ from hpsearch.base.outcome import REPEATED, Failures, over_limit, trial_outcome
 from hpsearch.base.types import (
     Clock,
     Decision,
-    Given,
     Objective,
     Query,
     Report,
@@ -32,7 +31,6 @@ from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent, Reported
 from hpsearch.search.answers import Answers
 from hpsearch.search.live import Finished, Live, files_left
 from hpsearch.search.results import further_scores, limited_values
-from hpsearch.search.suggested import unknown
 from hpsearch.search.wanted import WantedMetrics
 from hpsearch.search.watch import UNLIMITED, TimeLimits, Watch
 from hpsearch.tracking.events import TrialRecord
@@ -80,7 +78,7 @@ class Pool:
         self._record = record
         self._objective = objective
         self._decide = decide
-        self._answers = answers
+        self._answers = answers or Answers()
         self._clock = clock
         self._line = line
         self._queue: dict[TrialId, Live] = {}
@@ -154,7 +152,6 @@ class Pool:
     def start(self, trial: TrialId, slot: int) -> None:
         """Start a queued trial in a free slot."""
         live = self._queue.pop(trial)
-        live.asked = self._answers is not None  # by an attempt of which the record does not know all
         self._record.spec(live.spec, self._clock())
         self._running[trial], live.slot = live, slot
         self._held.pop(trial, None)
@@ -251,7 +248,8 @@ class Pool:
     def _handle(self, event: LauncherEvent) -> list[Finished]:
         match event:
             case Reported(trial, Query() as query) if trial in self._running:
-                self._asked(trial, query)
+                self._watch.heard(trial)
+                self._answers.answer(self._running[trial], query, self._launcher.decide)
             case Reported(trial, Started() | Report() as message) if trial in self._running:
                 self._reported(trial, message)
             case Ended(trial, result) if trial in self._running:
@@ -262,26 +260,9 @@ class Pool:
                 return [done for trial in trials if trial in self._running for done in self._ended(trial, lost)]
         return []
 
-    def _asked(self, trial: TrialId, query: Query) -> None:
-        """Give a trial what it asks for, unless it was told to stop."""
-        live = self._running[trial]
-        self._watch.heard(trial)
-        if live.decision is Decision.STOP:
-            return
-        given = Given(error=unknown(query.name))
-        if self._answers is not None:
-            given, live.asked = self._answers.answer(trial, query), True
-        self._launcher.decide(trial, given)
-
-    def _specify(self, live: Live) -> None:
-        """Record what a trial has asked for, before what came of it."""
-        if live.asked and self._answers is not None:
-            live.spec, live.asked = self._answers.specified(live.spec), False
-            self._record.respecify(live.spec)
-
     def _reported(self, trial: TrialId, message: Started | Report) -> None:
         live = self._running[trial]
-        self._specify(live)
+        self._answers.specify(live)
         late = self._watch.heard(trial)
         if late and not self._launcher.detached:
             self._kill(live, SILENT_SECONDS)
@@ -321,7 +302,7 @@ class Pool:
 
     def _ended(self, trial: TrialId, result: TrialResult) -> list[Finished]:
         live = self._running[trial]
-        self._specify(live)
+        self._answers.specify(live)
         result = self._in_time(live, result)
         if not live.cut and (self._objective.others or self._objective.limits or not live.curve):
             result = self.wanted.whole(result, self._known(trial))
