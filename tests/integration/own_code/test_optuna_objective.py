@@ -248,7 +248,7 @@ REFUSED = {
     "edges": (classifier, {"direction": "minimize", "overrides": ["extend.edges=true"]}, "extend.edges: must know"),
     "two": (two_trials, {"direction": "minimize"}, "trial and other are both annotated as an Optuna trial"),
     "yields": (yielding, {"direction": "minimize"}, "yields; an objective of Optuna returns its score"),
-    "first": (classifier, {"direction": "minimize", "first": [0.1]}, "must be"),
+    "first": (classifier, {"direction": "minimize", "first": [0.1]}, "must give values by name"),
     "several": (error_and_size, {"directions": ["minimize"], "objective": ["a", "b"]}, "must be one for each"),
 }
 
