@@ -48,7 +48,8 @@ def checked_folders(config_dirs: Sequence[str | Path]) -> tuple[Path, ...]:
         The folders in order.
 
     Raises:
-        ConfigError: for a folder that does not exist, or an option that two folders name.
+        ConfigError: for a folder that does not exist, an option that two folders name, or a file with a byte-order
+            mark.
     """
     folders = tuple(dict.fromkeys(Path(folder).expanduser().resolve() for folder in config_dirs))
     known = {file.relative_to(CONF): file for file in CONF.rglob("*.yaml")}
@@ -56,6 +57,7 @@ def checked_folders(config_dirs: Sequence[str | Path]) -> tuple[Path, ...]:
         if not folder.is_dir():
             raise ConfigError(f"--config-dir {folder}: no such folder")
         for file in sorted(folder.rglob("*.yaml")):
+            _check_mark(file)
             name = file.relative_to(folder)
             if name.as_posix() == PLUGINS_FILE:
                 continue
@@ -63,6 +65,14 @@ def checked_folders(config_dirs: Sequence[str | Path]) -> tuple[Path, ...]:
                 raise ConfigError(f"{file} has the name of {known[name]}: rename it, one would hide the other")
             known[name] = file
     return folders
+
+
+def _check_mark(file: Path) -> None:
+    """Refuse a byte-order mark, behind which Hydra sees no ``# @package`` line."""
+    with file.open("rb") as opened:
+        start = opened.read(3)
+    if start == b"\xef\xbb\xbf" or start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise ConfigError(f"{file}: begins with a byte-order mark; save it as UTF-8 without one")
 
 
 def read_plugins(config_dirs: Sequence[Path]) -> tuple[str, ...]:

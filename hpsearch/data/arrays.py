@@ -26,6 +26,8 @@ class Arrays:
         where: the file or folder they were read from, for messages.
         columns: one name per feature, for messages; empty where they have none.
         notes: what was guessed or left out in reading them, a sentence each.
+        groups: [N] name of each sample's group, which stays in one part; None where samples are on their own.
+        time: [N] time of each sample, by which parts follow one another; None where it does not matter.
     """
 
     x: Any
@@ -34,6 +36,8 @@ class Arrays:
     where: str = ""
     columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    groups: Any = None
+    time: Any = None
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -41,7 +45,8 @@ class Arrays:
 
     def rows(self, index: NDArray[np.int64]) -> "Arrays":
         """Return some of the samples."""
-        return replace(self, x=self.x[index], y=self.y[index])
+        groups, time = (None if each is None else each[index] for each in (self.groups, self.time))
+        return replace(self, x=self.x[index], y=self.y[index], groups=groups, time=time)
 
     @property
     def task(self) -> str:
@@ -59,11 +64,12 @@ class Arrays:
         return len(self.class_names) or (self.y.shape[1] if self.y.ndim > 1 else 1)
 
 
-def checked(arrays: Arrays) -> Arrays:
+def checked(arrays: Arrays, gaps: bool = False) -> Arrays:
     """Return the samples when they can be trained on.
 
     Args:
         arrays: as a source reads them.
+        gaps: whether inputs may be missing, because they are filled in later.
 
     Returns:
         The same.
@@ -77,7 +83,7 @@ def checked(arrays: Arrays) -> Arrays:
         raise DataError(f"{where}{len(arrays.x)} inputs but {len(arrays.y)} labels")
     if not len(arrays):
         raise DataError(f"{where}there are no samples")
-    _check_finite(where, "x", arrays.x)
+    _check_finite(where, "x", np.where(np.isnan(arrays.x), 0, arrays.x) if gaps else arrays.x)
     _check_finite(where, "y", arrays.y)
     if not classes:
         return arrays

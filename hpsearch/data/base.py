@@ -14,8 +14,10 @@ from hpsearch.data.arrays import Arrays, check_class_weights, check_classes, che
 from hpsearch.data.columns import named, ordering, unresolved
 from hpsearch.data.labels import completed
 from hpsearch.data.limits import LIMITS
+from hpsearch.data.missing import FILLING, MISSING, filled, without_gaps
+from hpsearch.data.parting import apart, fold_of, hold_out
 from hpsearch.data.scaling import LINEAR, SCALINGS, exact, scaled
-from hpsearch.data.split import kfold, stratified
+from hpsearch.data.split import stratified
 
 if TYPE_CHECKING:
     import torch
@@ -136,12 +138,14 @@ class Parts:
         valid: what a search compares them by.
         test: None unless it was asked for.
         ordering: see `Splits`.
+        notes: what they are parted by, a sentence; none where samples are on their own.
     """
 
     train: Arrays
     valid: Arrays
     test: Arrays | None
     ordering: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Arrays]:
         """Go through the parts there are."""
@@ -165,6 +169,11 @@ class DataSource(ABC):
         folds: number of folds of a stratified cross-validation: the samples that are not for testing are dealt out to
             so many folds, and the one asked for is the validation part, whatever `valid_fraction`; None for one split.
         split_seed: seed of the splits, the folds and the subset.
+        missing: what is done about inputs that are missing: ``refuse`` them, ``drop`` their rows (before anything is
+            split), or fill in the ``median``, the ``most_frequent`` value or a ``constant``, fitted on the training
+            part, see `hpsearch.data.missing.filled`.
+        missing_value: the constant.
+        missing_indicator: whether a further column of 0 and 1 says where a column's values were missing.
         train_size: train on a stratified subset of this many samples of the training part; None takes all. The
             validation and test parts do not change with it.
         classes: keep the samples of these classes only, renumbered from 0 in this order; None keeps all.
@@ -187,6 +196,9 @@ class DataSource(ABC):
     test_fraction: float | None = None
     folds: int | None = None
     split_seed: int = 0
+    missing: str = "refuse"
+    missing_value: float = 0.0
+    missing_indicator: bool = True
     train_size: int | None = None
     classes: Sequence[int] | None = None
     class_weights: str | Sequence[float] | None = None
@@ -210,6 +222,7 @@ class DataSource(ABC):
         if self.classes is not None:
             check_classes(self.classes)
         check_class_weights(self.class_weights)
+        check_choice("data.missing", self.missing, MISSING)
         check_choice("data.scaling", self.scaling, SCALINGS)
         check_choice("data.target_scaling", self.target_scaling, LINEAR)
 
@@ -246,12 +259,18 @@ class DataSource(ABC):
         if fold >= (self.folds or 1):
             raise ConfigError(f"fold = {fold}: data.folds = {self.folds} has no such fold")
         rest, tested = self._whole(test)
-        ordered = ordering(rest)
+        ordered, seed = ordering(rest), self.split_seed
         if self.test_fraction is not None:
-            rest, held_out = self._part(rest, self.test_fraction, "test")
+            rest, held_out = hold_out(rest, self.test_fraction, seed, "test")
             tested = held_out if test else None
-        train, valid = self._fold(rest, fold) if self.folds else self._part(rest, self.valid_fraction, "valid")
-        parts = Parts(self._subset(train), valid, tested, ordered)
+        by_fold = fold_of(rest, self.folds, fold, seed) if self.folds else None
+        train, valid = by_fold or hold_out(rest, self.valid_fraction, seed, "valid")
+        named = {"train": train, "valid": valid} | ({} if tested is None else {"test": tested})
+        notes = apart(named)
+        named["train"] = self._subset(train)
+        if self.missing in FILLING:
+            named = dict(zip(named, self._filled(list(named.values())), strict=True))
+        parts = Parts(named["train"], named["valid"], named.get("test"), ordered, notes)
         self.batch_rows(len(parts.train))
         if parts.train.class_names and self.target_scaling != "none":
             raise ConfigError(f"data.target_scaling = {self.target_scaling!r}: classes are not scaled, use none")
@@ -325,26 +344,19 @@ class DataSource(ABC):
 
     def _whole(self, test: bool) -> tuple[Arrays, Arrays | None]:
         """Read all samples, and those of an own test part where they are asked for."""
-        first = checked(completed(self.arrays(test=False)))
+        first = self._sound(completed(self.arrays(test=False)))
         rest = keep_classes(first, self.classes)
         if not (test and self.has_test()):
             return rest, None
-        tested = checked(completed(self.arrays(test=True), first))
-        return rest, keep_classes(tested, self.classes)
+        return rest, keep_classes(self._sound(completed(self.arrays(test=True), first)), self.classes)
 
-    def _part(self, arrays: Arrays, fraction: float, name: str) -> tuple[Arrays, Arrays]:
-        size = round(fraction * len(arrays))
-        if not 0 < size < len(arrays):
-            raise ConfigError(f"data.{name}_fraction = {fraction}: takes {size} of {len(arrays)} samples")
-        rest, chosen = stratified(arrays.strata, size, self.split_seed, name)
-        return arrays.rows(rest), arrays.rows(chosen)
+    def _sound(self, arrays: Arrays) -> Arrays:
+        if self.missing == "drop":
+            arrays = without_gaps(arrays)
+        return checked(arrays, gaps=self.missing in FILLING)
 
-    def _fold(self, arrays: Arrays, fold: int) -> tuple[Arrays, Arrays]:
-        assert self.folds
-        if self.folds > len(arrays):
-            raise ConfigError(f"data.folds = {self.folds}: there are {len(arrays)} samples to deal out")
-        rest, chosen = kfold(arrays.strata, self.folds, fold, self.split_seed)
-        return arrays.rows(rest), arrays.rows(chosen)
+    def _filled(self, parts: Sequence[Arrays]) -> list[Arrays]:
+        return filled(parts, self.missing, self.missing_value, self.missing_indicator)
 
     def _subset(self, train: Arrays) -> Arrays:
         if self.train_size is None:
@@ -370,7 +382,7 @@ def _unresolved(train: Part, raw: Arrays) -> tuple[str, ...]:
 
 
 def _notes(parts: Parts, lost: tuple[str, ...]) -> tuple[str, ...]:
-    said = dict.fromkeys(note for part in parts for note in part.notes)
+    said = dict.fromkeys((*(note for part in parts for note in part.notes), *parts.notes))
     for name in parts.ordering:
         said[f"column '{name}' counts the rows, and the rows are in the order of what is predicted: leave it out"] = (
             None

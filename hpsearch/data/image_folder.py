@@ -2,7 +2,8 @@
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,27 +15,32 @@ from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import DataSource
 
-ENDINGS = (".png", ".jpg", ".jpeg")
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+FITS = ("stretch", "crop", "pad")
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFolder(DataSource):
-    """PNG and JPEG images of 8 bits a channel in ``FOLDER/CLASS/``; the classes are the subfolders, by name.
+    """PNG, JPEG, WEBP, BMP and TIFF images in ``FOLDER/CLASS/``; the classes are the subfolders, by name.
 
-    Files with another ending and hidden ones are passed over. All images are decoded into memory once per worker.
+    Files with another ending are left out and counted aloud, hidden ones passed over. Images have 8 bits a channel, or
+    all of them 16 bits of grey. All are decoded into memory once per worker.
 
     Attributes:
         folder: with a subfolder per class.
         test_folder: the same for the test part; None where there is none.
-        size: (height, width) that every image is stretched to (bilinear), or one number for both; None: they have one
+        size: (height, width) that every image is brought to (bilinear), or one number for both; None: they have one
             size already.
+        fit: how: ``stretch``, ``crop`` (the largest part of its middle that has the shape), ``pad`` (with black).
         grey: one channel of grey instead of red, green and blue.
     """
 
     folder: str | None = None
     test_folder: str | None = None
     size: int | Sequence[int] | None = None
+    fit: str = "stretch"
     grey: bool = False
 
     def __post_init__(self) -> None:
@@ -49,6 +55,7 @@ class ImageFolder(DataSource):
         if self.test_folder is not None and not (isinstance(self.test_folder, str) and self.test_folder):
             raise ConfigError(f"data.test_folder = {self.test_folder!r}: must be a folder or null")
         check_choice("data.grey", self.grey, (True, False))
+        check_choice("data.fit", self.fit, FITS)
         if self.size is not None:
             sides = list(self.size) if isinstance(self.size, list | tuple) else [self.size, self.size]
             if len(sides) != 2:
@@ -68,7 +75,7 @@ class ImageFolder(DataSource):
             test: those of the test folder.
 
         Returns:
-            [N, 3, H, W] or [N, 1, H, W] images of unsigned bytes, and the numbers of their classes.
+            [N, 3, H, W] or [N, 1, H, W] images of unsigned bytes, or of 16 bits, and the numbers of their classes.
 
         Raises:
             DataError: a folder is missing or has no class, an image cannot be read or has another size; it is named.
@@ -80,14 +87,17 @@ class ImageFolder(DataSource):
             raise DataError(f"{folder / strange[0]}: {base} has no class of this name")
         files = [(file, number) for number, name in enumerate(names) for file in _images(folder / name)]
         images = self._decoded([file for file, _ in files])
-        return Arrays(images, np.array([number for _, number in files]), names, where=str(folder))
+        notes = tuple(_left_out(folder, names, len(files)))
+        return Arrays(images, np.array([number for _, number in files]), names, where=str(folder), notes=notes)
 
-    def _decoded(self, files: Sequence[Path]) -> NDArray[np.uint8]:
-        size = self.size if isinstance(self.size, tuple) else None
-        first = _decode(files[0], self.grey, size)
-        images = np.empty((len(files), *first.shape), np.uint8)
+    def _decoded(self, files: Sequence[Path]) -> NDArray[Any]:
+        first = self._decode(files[0])
+        images = np.empty((len(files), *first.shape), first.dtype)
         for place, file in enumerate(files):
-            image = _decode(file, self.grey, size)
+            image = self._decode(file)
+            if image.dtype != first.dtype:
+                here, there = (8 * each.dtype.itemsize for each in (image, first))
+                raise DataError(f"{file}: {here} bits a channel, but {files[0]} has {there}: convert them to one depth")
             if image.shape != first.shape:
                 here, there = ("x".join(map(str, each.shape[1:])) for each in (image, first))
                 raise DataError(
@@ -95,6 +105,35 @@ class ImageFolder(DataSource):
                 )
             images[place] = image
         return images
+
+    def _decode(self, path: Path) -> NDArray[Any]:
+        """Return an image as [channels, height, width]."""
+        from PIL import Image, ImageOps
+
+        size = self.size if isinstance(self.size, tuple) else None
+        try:
+            with Image.open(path, formats=FORMATS) as file:
+                mode = file.mode
+                image: Any = ImageOps.exif_transpose(file)
+                wide = mode.startswith("I;16")
+                if wide:
+                    image = image.convert("I").convert("F")  # Pillow scales few modes of 16 bits
+                else:
+                    image = image.convert("RGBA") if mode == "P" else image
+                    image = image.convert("L" if self.grey else "RGB")
+                if size is not None:
+                    image = _fitted(image, size, self.fit)
+                pixels = np.rint(np.asarray(image)).astype(np.uint16 if wide else np.uint8)
+        except (*_DAMAGE, Image.DecompressionBombError) as error:
+            reason = first_line(error) or type(error).__name__
+            raise DataError(f"{path}: cannot be read as {', '.join(FORMATS)} ({reason})") from error
+        if mode in ("I", "F") or (mode.startswith("I;") and not wide):
+            raise DataError(f"{path}: pixels of mode {mode}, expected 8 bits a channel, or 16 of grey")
+        if _has_two_bytes(path):
+            raise DataError(f"{path}: 16 bits a channel in colour, expected 8, or 16 of grey")
+        if pixels.ndim == 2:
+            return pixels[None] if self.grey else np.repeat(pixels[None], 3, 0)
+        return np.moveaxis(pixels, 2, 0)
 
 
 def _existing(key: str, folder: str | None) -> Path:
@@ -120,22 +159,36 @@ def _images(folder: Path) -> list[Path]:
     return files
 
 
-def _decode(path: Path, grey: bool, size: tuple[int, ...] | None) -> NDArray[np.uint8]:
-    """Return an image as [channels, height, width]."""
+def _left_out(folder: Path, names: Sequence[str], taken: int) -> Iterator[str]:
+    """Yield a sentence where files of the folder are no images, by their endings."""
+    others = [path for path in folder.iterdir() if path.is_file()]
+    others += [path for name in names if (folder / name).is_dir() for path in (folder / name).iterdir()]
+    left = [path for path in others if path.parent == folder or path.is_dir() or path.suffix.lower() not in ENDINGS]
+    counts = Counter(_kind(path) for path in left if not path.name.startswith("."))
+    if counts:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+        yield f"{folder}: {taken} images are read, left out are {kinds}"
+
+
+def _kind(path: Path) -> str:
+    return "folders in a class" if path.is_dir() else path.suffix.lower() or "without ending"
+
+
+def _has_two_bytes(path: Path) -> bool:
+    """Whether a PNG has 16 bits a channel and colours, which Pillow would cut to 8 without a word."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    return head.startswith(b"\x89PNG") and len(head) == 26 and head[24] == 16 and head[25] != 0
+
+
+def _fitted(image: Any, size: tuple[int, ...], fit: str) -> Any:
     from PIL import Image, ImageOps
 
-    try:
-        with Image.open(path, formats=("PNG", "JPEG")) as file:
-            mode = file.mode
-            image: Any = ImageOps.exif_transpose(file)
-            image = image.convert("RGBA") if mode == "P" else image
-            image = image.convert("L" if grey else "RGB")
-            if size is not None:
-                image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-            pixels = np.asarray(image, np.uint8)
-    except (*_DAMAGE, Image.DecompressionBombError) as error:
-        reason = first_line(error) or type(error).__name__
-        raise DataError(f"{path}: cannot be read as PNG or JPEG ({reason})") from error
-    if mode.startswith(("I", "F")):
-        raise DataError(f"{path}: pixels of mode {mode}, expected 8 bits a channel")
-    return pixels[None] if grey else np.moveaxis(pixels, 2, 0)
+    to, how = (size[1], size[0]), Image.Resampling.BILINEAR
+    match fit:
+        case "crop":
+            return ImageOps.fit(image, to, how)
+        case "pad":
+            return ImageOps.pad(image, to, how)
+        case _:
+            return image.resize(to, how)

@@ -42,7 +42,8 @@ def completed(arrays: Arrays, like: Arrays | None = None) -> Arrays:
         y, names = _numbered(y, names, where)
     elif like is None and not names and y.dtype.kind in "bui" and y.ndim == 1:
         names = counted(y, where, "name them in class_names")
-    return replace(arrays, x=x, y=y, class_names=names, columns=arrays.columns or columns)
+    groups, time = _groups(arrays, len(y), where), _times(arrays, len(y), where)
+    return replace(arrays, x=x, y=y, class_names=names, columns=arrays.columns or columns, groups=groups, time=time)
 
 
 def counted(y: NDArray[Any], where: str, instead: str) -> tuple[str, ...]:
@@ -100,6 +101,35 @@ def _targets(y: Any, where: str) -> NDArray[Any]:
         if found.ndim != 1:
             raise DataError(f"{where}labels of shape {found.shape}: must be one per sample")
     return found
+
+
+def _groups(arrays: Arrays, count: int, where: str) -> NDArray[np.str_] | None:
+    if arrays.groups is None:
+        return None
+    if arrays.time is not None:
+        raise DataError(f"{where}samples have groups and times: parts are made by one of them")
+    given = _aligned("groups", arrays.groups, count, where)
+    if any(each is None or each != each for each in given.tolist()):
+        raise DataError(f"{where}a sample has no group")
+    return np.array([str(each) for each in given.tolist()])
+
+
+def _times(arrays: Arrays, count: int, where: str) -> NDArray[Any] | None:
+    if arrays.time is None:
+        return None
+    given = _aligned("time", arrays.time, count, where)
+    if given.dtype.kind == "M":
+        given = np.where(np.isnat(given), np.nan, given.astype("datetime64[us]").astype(np.int64))
+    if given.dtype.kind not in "iuf" or (given.dtype.kind == "f" and not np.isfinite(given).all()):
+        raise DataError(f"{where}time holds {given.dtype}, or no time: must be numbers or datetime64")
+    return given
+
+
+def _aligned(name: str, values: Any, count: int, where: str) -> NDArray[Any]:
+    given = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
+    if given.shape != (count,):
+        raise DataError(f"{where}{name} of shape {given.shape}: must be one for each of {count} samples")
+    return given
 
 
 def _numbered(y: NDArray[Any], known: tuple[str, ...], where: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:

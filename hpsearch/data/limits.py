@@ -20,6 +20,8 @@ LIMITS: Limits = {
         "folds": optional(count(2)),
         "split_seed": count(0),
         "train_size": optional(count()),
+        "missing_value": number("(-inf, inf)"),
+        "missing_indicator": flag,
         "loader_workers": optional(count(0)),
     },
     **{f"hpsearch.data.{name}": {"root": _folder} for name in ("MNIST", "FashionMNIST", "CIFAR10")},

@@ -13,6 +13,7 @@ from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int
 from hpsearch.data.arrays import TASKS, Arrays
 from hpsearch.data.base import DataSource
 from hpsearch.data.labels import counted
+from hpsearch.data.parting import check_one_way
 
 LAYOUTS = ("channels_first", "channels_last")
 
@@ -29,6 +30,9 @@ class Npz(DataSource):
         y: name of the array of labels or targets.
         x_test: name of the inputs of the test part; None where the file has none.
         y_test: name of the labels or targets of the test part.
+        groups: name of an array [N]: the samples of one of its values stay in one part; None for none. That of the test
+            part has ``_test`` behind its name.
+        time: name of an array [N] of numbers or dates by which parts follow one another, likewise.
         task: ``classification`` or ``regression``.
         num_classes: number of classes; None counts up to the largest label.
         layout: ``channels_first`` or ``channels_last``.
@@ -39,6 +43,8 @@ class Npz(DataSource):
     y: str = "y"
     x_test: str | None = None
     y_test: str | None = None
+    groups: str | None = None
+    time: str | None = None
     task: str = "classification"
     num_classes: int | None = None
     layout: str = "channels_first"
@@ -56,6 +62,7 @@ class Npz(DataSource):
         check_choice("data.layout", self.layout, LAYOUTS)
         if self.num_classes is not None:
             check_int("data.num_classes", self.num_classes, 2)
+        check_one_way(self.groups, self.time)
         if (self.x_test is None) != (self.y_test is None):
             raise ConfigError(f"data.x_test = {self.x_test!r}, data.y_test = {self.y_test!r}: name both or neither")
 
@@ -73,13 +80,15 @@ class Npz(DataSource):
             The samples.
         """
         wanted = [name for name in ((self.x_test, self.y_test) if test else (self.x, self.y)) if name is not None]
-        x, y = _read(str(self.path), wanted)
+        extra = [f"{name}_test" if test else name for name in (self.groups, self.time) if name is not None]
+        x, y, *further = _read(str(self.path), [*wanted, *extra])
+        kept = {"groups" if self.groups else "time": each for each in further}
         x = self._shaped(wanted[0], x)
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         if self.task == "regression":
-            return Arrays(x, y.astype(np.float64), where=str(self.path))
-        return Arrays(x, y, () if test else self._names(y), where=str(self.path))
+            return Arrays(x, y.astype(np.float64), where=str(self.path), **kept)
+        return Arrays(x, y, () if test else self._names(y), where=str(self.path), **kept)
 
     def _shaped(self, name: str, x: NDArray[Any]) -> NDArray[Any]:
         if x.ndim == 3:
@@ -114,7 +123,7 @@ def _read(path: str, names: list[str]) -> list[NDArray[Any]]:
         if "allow_pickle" in reason:
             reason = "it holds a pickle, which can run code when it is read; save arrays of numbers"
         raise DataError(f"{path}: cannot be read as .npz ({reason})") from error
-    for name, array in zip(names, arrays, strict=True):
+    for name, array in zip(names[:2], arrays, strict=False):
         if array.dtype.kind not in "buif":
             raise DataError(f"{path}: '{name}' holds {array.dtype}, expected numbers")
     return arrays

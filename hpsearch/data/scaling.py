@@ -74,11 +74,15 @@ def fit(x: "Tensor", kind: str) -> Scaling | None:
     if kind == "none":
         return None
     axes = tuple(axis for axis in range(x.ndim) if axis != 1)
+    low = x.amin(axes, keepdim=True)
+    wide = x.dtype == torch.float64  # of numbers far from 0, the mean is exact of their differences only
+    from_low = x - low if wide else x
     if kind in ("standardize", "arctangent"):
-        scale, shift = torch.std_mean(x, axes, correction=0, keepdim=True)
+        scale, shift = torch.std_mean(from_low, axes, correction=0, keepdim=True)
+        shift = shift + low if wide else shift
     else:
-        shift = x.amin(axes, keepdim=True)
-        scale = (x.mean(axes, keepdim=True) if kind == "exponential" else x.amax(axes, keepdim=True)) - shift
+        high = x.mean(axes, keepdim=True) if kind == "exponential" else x.amax(axes, keepdim=True)
+        scale, shift = (from_low.mean(axes, keepdim=True) if wide and kind == "exponential" else high - low), low
     if kind == "log":
         scale = scale.log1p()
     if not (scale.isfinite() & shift.isfinite()).all():

@@ -2,39 +2,52 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.base.errors import ConfigError, DataError, check_choice, nearest
+from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int
 from hpsearch.data.arrays import TASKS, Arrays
 from hpsearch.data.base import DataSource
+from hpsearch.data.cells import CODES, Cells
+from hpsearch.data.delimited import DECIMALS, DELIMITERS, Form
+from hpsearch.data.parting import check_one_way
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-SHOWN = 12
-"""Columns and values that a message lists."""
+ROLES = ("target", "features", "drop", "categorical")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table(DataSource):
-    """Rows of a CSV file (its first line names the columns) or a Parquet file.
+    """Rows of a delimited text file (its first line names the columns) or a Parquet file.
 
-    A column is a target, a feature or dropped; a feature is a number unless it is declared categorical: then each of
-    its values becomes a column of 0 and 1. The values, and the names of the classes, are those of the whole file,
-    sorted. Every cell that is used must be filled in.
+    A column is a target, a feature or dropped; a feature is a number unless it is declared categorical. The values of a
+    category, and the names of the classes, are those of the whole file, sorted; in them only an empty cell is missing,
+    and in a column of numbers also NA, N/A, NaN, null, None, ? and -. How the file is written is found out, and said
+    where it is not UTF-8 with commas and decimal points.
+
+    A category becomes numbers by `categories`: ``one_hot``, a column of 0 and 1 for each value; ``ordinal``, the place
+    of its value; ``frequency``, the share of the file's rows with its value, 0 for one that is new in the test file;
+    ``hash``, 1 or −1 in one of `hash_columns` columns by a hash of its value (Weinberger et al., Feature Hashing for
+    Large Scale Multitask Learning, ICML 2009). None of them looks at the target.
 
     Attributes:
-        path: ``.csv`` (also compressed) or ``.parquet``.
+        path: ``.parquet``, or text with any other ending (also compressed).
         target: the column to predict; several for a regression with several outputs.
-        features: the columns to predict it from; None takes all that are neither targets nor dropped.
+        features: the columns to predict it from; None takes all that have no other role.
         drop: columns to leave out.
         categorical: features that are names of something.
+        categories: one of `hpsearch.data.cells.CODES`.
+        hash_columns: columns that ``hash`` makes of a category.
+        groups: column whose rows of one value stay in one part; it is no feature.
+        time: column of numbers or dates by which parts follow one another; it is no feature.
         task: ``classification`` or ``regression``.
         test_path: the same for the test part; None where there is none.
+        delimiter: of text, one of `hpsearch.data.delimited.DELIMITERS`; None: the one that fits.
+        decimal: ``.`` or ``,``; None: the one that numbers have.
+        encoding: of text; None: its mark, UTF-8, UTF-16 or Windows-1252.
+        header: whether the first line names the columns, else they are named 0, 1, 2; None: it does, unless it holds
+            numbers, which is refused.
     """
 
     path: str | None = None
@@ -42,8 +55,16 @@ class Table(DataSource):
     features: Sequence[str] | None = None
     drop: Sequence[str] = ()
     categorical: Sequence[str] = ()
+    categories: str = "one_hot"
+    hash_columns: int = 16
+    groups: str | None = None
+    time: str | None = None
     task: str = "classification"
     test_path: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
     batch_size: int | str = 32
     scaling: str = "standardize"
 
@@ -59,22 +80,50 @@ class Table(DataSource):
             if not (isinstance(value, str) and value) and (name == "path" or value is not None):
                 raise ConfigError(f"data.{name} = {value!r}: must be a .csv or .parquet file")
         check_choice("data.task", self.task, TASKS)
-        for name in ("target", "features", "drop", "categorical"):
+        check_choice("data.categories", self.categories, CODES)
+        check_choice("data.delimiter", self.delimiter, (None, *DELIMITERS))
+        check_choice("data.decimal", self.decimal, (None, *DECIMALS))
+        check_choice("data.header", self.header, (None, True, False))
+        check_int("data.hash_columns", self.hash_columns, 1)
+        if self.decimal is not None and self.decimal == self.delimiter:
+            raise ConfigError(f"data.decimal = {self.decimal!r}: is data.delimiter too")
+        for name in ("encoding", "groups", "time"):
             value = getattr(self, name)
-            given = [value] if isinstance(value, str) and name == "target" else value
-            optional = name == "features" and value is None
-            if not optional and not (isinstance(given, list | tuple) and all(isinstance(each, str) for each in given)):
-                what = "the name of a column" if name == "target" else "a list of names of columns"
-                raise ConfigError(f"data.{name} = {value!r}: must be {what}")
-            object.__setattr__(self, name, None if given is None else tuple(given))
+            if name != "encoding" and self.header is False and isinstance(value, int):
+                object.__setattr__(self, name, str(value))
+            elif not (value is None or (isinstance(value, str) and value)):
+                what = "an encoding that Python knows" if name == "encoding" else "the name of a column"
+                raise ConfigError(f"data.{name} = {value!r}: must be {what}, or null")
+        for name in ROLES:
+            object.__setattr__(self, name, self._role(name))
         self._check_roles()
+
+    def _role(self, name: str) -> tuple[str, ...] | None:
+        value = getattr(self, name)
+        given = [value] if isinstance(value, str | int) and name == "target" else value
+        if given is None and name == "features":
+            return None
+        if self.header is False and isinstance(given, list | tuple):
+            given = [str(each) if isinstance(each, int) else each for each in given]
+        if not (isinstance(given, list | tuple) and all(isinstance(each, str) for each in given)):
+            what = "the name of a column" if name == "target" else "a list of names of columns"
+            quoted = (
+                f"; a name that is a number is quoted twice: 'data.{name}=\"{value}\"'" if _is_number(value) else ""
+            )
+            raise ConfigError(f"data.{name} = {value!r}: must be {what}{quoted}")
+        return tuple(given)
 
     def _check_roles(self) -> None:
         assert self.target is not None
         if not self.target or (len(self.target) > 1 and self.task == "classification"):
             raise ConfigError(f"data.target = {list(self.target)}: a {self.task} needs one column")
-        if twice := sorted({*self.target, *self.drop} & {*(self.features or ()), *self.categorical}):
+        check_one_way(self.groups, self.time)
+        features = (*(self.features or ()), *self.categorical)
+        if twice := sorted({*self.target, *self.drop} & {*features}):
             raise ConfigError(f"data: column '{twice[0]}' is a feature and also a target or dropped")
+        for key, column in (("groups", self.groups), ("time", self.time)):
+            if column is not None and column in (*self.target, *self.drop, *features):
+                raise ConfigError(f"data.{key} = '{column}': has another role as well, and leaves the inputs")
         if self.features is not None and (outside := sorted(set(self.categorical) - set(self.features))):
             raise ConfigError(f"data.categorical: '{outside[0]}' is not among data.features")
 
@@ -91,114 +140,60 @@ class Table(DataSource):
         Returns:
             [N, F] numbers and the targets.
         """
-        path = str(self.test_path if test else self.path)
-        reference = _Columns.of(str(self.path))
-        columns = _Columns.of(path) if test else reference
-        features = self._features(reference)
-        parts = [
-            columns.indicators(name, reference.values(name)) if name in self.categorical else columns.numbers(name)
-            for name in features
-        ]
-        x = np.column_stack(parts) if parts else np.empty((len(columns.frame), 0))
-        names, y = self._targets(columns, reference)
-        return Arrays(x, y, names, where=path)
+        reference = self._read(str(self.path))
+        cells = self._read(str(self.test_path)) if test else reference
+        parts, columns = [np.empty((len(cells.frame), 0))], []
+        for name in self._features(reference):
+            if name in self.categorical:
+                part, names = cells.coded(name, reference, self.categories, self.hash_columns)
+            else:
+                part, names = cells.numbers(name)[:, None], [name]
+            parts.append(part)
+            columns += names
+        classes, y = self._targets(cells, reference)
+        return Arrays(
+            np.column_stack(parts),
+            y,
+            classes,
+            where=cells.path,
+            columns=tuple(columns),
+            groups=None if self.groups is None else cells.texts(self.groups),
+            time=None if self.time is None else cells.times(self.time),
+            notes=tuple(dict.fromkeys((*reference.notes, *cells.notes))),
+        )
 
-    def _features(self, columns: "_Columns") -> Sequence[str]:
+    def _read(self, path: str) -> Cells:
         assert self.target is not None
-        for name in (*self.target, *self.drop, *self.categorical):
-            columns.check(name)
+        form = Form(self.delimiter, self.decimal, self.encoding, self.header)
+        extra = [name for name in (self.groups, self.time) if name is not None]
+        texts = [*self.categorical, *self.drop, *extra, *(self.target if self.task == "classification" else ())]
+        named = [*self.target, *self.drop, *self.categorical, *(self.features or ()), *extra]
+        return Cells.of(path, form, named, texts, self.missing != "refuse")
+
+    def _features(self, cells: Cells) -> Sequence[str]:
+        assert self.target is not None
+        extra = [name for name in (self.groups, self.time) if name is not None]
+        for name in (*self.target, *self.drop, *self.categorical, *extra):
+            cells.check(name)
         if self.features is not None:
             return self.features
-        others = [str(name) for name in columns.frame.columns if name not in (*self.target, *self.drop)]
+        others = [name for name in cells.names if name not in (*self.target, *self.drop, *extra)]
         if not others:
-            raise DataError(f"{columns.path}: no column is left to predict from")
+            raise DataError(f"{cells.path}: no column is left to predict from")
         return others
 
-    def _targets(self, columns: "_Columns", reference: "_Columns") -> tuple[tuple[str, ...], NDArray[Any]]:
+    def _targets(self, cells: Cells, reference: Cells) -> tuple[tuple[str, ...], NDArray[Any]]:
         assert self.target
         if self.task == "regression":
-            return (), np.column_stack([columns.numbers(name) for name in self.target])
+            gaps = self.missing == "drop"
+            return (), np.column_stack([cells.numbers(name, gaps) for name in self.target])
         (name,) = self.target
         known = reference.values(name)
         if 2 * len(known) > len(reference.frame):
             many = f"{len(known)} different values in {len(reference.frame)} rows"
             raise DataError(f"{reference.path}: column '{name}' has {many}; data.task=regression predicts numbers")
-        return known, columns.indicators(name, known).argmax(1)
+        return known, cells.classes(name, known)
 
 
-@dataclass(frozen=True, eq=False)
-class _Columns:
-    """The columns of one file."""
-
-    path: str
-    frame: "pd.DataFrame"
-
-    @classmethod
-    def of(cls, path: str) -> "_Columns":
-        import pandas as pd
-
-        file = Path(path).expanduser()
-        try:
-            if file.suffix == ".parquet":
-                frame = pd.read_parquet(file)
-            else:
-                frame = pd.read_csv(file, low_memory=False, skipinitialspace=True)
-        except FileNotFoundError:
-            raise DataError(f"{path}: no such file") from None
-        except Exception as error:  # parsers and codecs raise errors of many kinds
-            raise DataError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})") from error
-        if frame.empty:
-            raise DataError(f"{path}: the table has no rows")
-        return cls(path, frame)
-
-    def check(self, name: str) -> None:
-        """Refuse a column that is not there."""
-        known = [str(column) for column in self.frame.columns]
-        if name not in known:
-            shown = ", ".join(known[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
-            raise DataError(f"{self.path}: no column '{name}'{nearest(name, known)} (it has: {shown})")
-
-    def numbers(self, name: str) -> NDArray[np.float64]:
-        """Return a column of numbers."""
-        import pandas as pd
-
-        self.check(name)
-        column = self.frame[name]
-        self._check_filled(name, column.isna())
-        numbers: NDArray[np.float64] = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
-        wrong = np.flatnonzero(~np.isfinite(numbers))
-        if len(wrong):
-            found = f"row {wrong[0] + 1} is {str(column.iloc[wrong[0]])!r}"
-            raise DataError(f"{self.path}: column '{name}', {found}: must be a number, or list it in data.categorical")
-        return numbers
-
-    def texts(self, name: str) -> NDArray[np.str_]:
-        """Return a column as text; whole numbers without a point."""
-        self.check(name)
-        column = self.frame[name]
-        self._check_filled(name, column.isna())
-        return np.array([str(value) for value in column.tolist()])
-
-    def values(self, name: str) -> tuple[str, ...]:
-        """Return the different values of a column, numbers in their order, else by name."""
-        found = np.unique(self.texts(name)).tolist()
-        try:
-            return tuple(sorted(found, key=float))
-        except ValueError:
-            return tuple(found)
-
-    def indicators(self, name: str, values: tuple[str, ...]) -> NDArray[np.float64]:
-        """Return [N, len(values)] with a 1 where a row has a value."""
-        texts = self.texts(name)
-        found: NDArray[np.bool_] = texts[:, None] == np.array(values)
-        strange = np.flatnonzero(~found.any(1))
-        if len(strange):
-            shown = ", ".join(values[:SHOWN]) + (", ..." if len(values) > SHOWN else "")
-            where = f"column '{name}', row {strange[0] + 1} is '{texts[strange[0]]}'"
-            raise DataError(f"{self.path}: {where}: training knows {shown}")
-        return found.astype(np.float64)
-
-    def _check_filled(self, name: str, empty: "pd.Series[bool]") -> None:
-        if empty.any():
-            row = int(np.argmax(empty.to_numpy())) + 1
-            raise DataError(f"{self.path}: column '{name}', row {row} is empty ({int(empty.sum())} rows are)")
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

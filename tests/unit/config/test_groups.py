@@ -78,3 +78,13 @@ def test_a_malformed_plugins_file(tmp_path, text):
         read_plugins([tmp_path])
     assert str(tmp_path / "plugins.yaml") in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"])
+def test_a_byte_order_mark_is_refused_in_one_line(tmp_path, mark):
+    file = tmp_path / "study" / "mine.yaml"
+    file.parent.mkdir()
+    file.write_bytes(mark + b"# @package _global_\n")
+    with pytest.raises(ConfigError) as error:
+        checked_folders([tmp_path])
+    assert str(error.value) == f"{file}: begins with a byte-order mark; save it as UTF-8 without one"

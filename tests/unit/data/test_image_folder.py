@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -70,7 +73,7 @@ def test_an_image_that_cannot_be_read_is_named(folder, damage, name):
     else:
         whole = path.read_bytes()
         path.write_bytes({"cut": whole[: len(whole) * 2 // 3], "text": b"hello", "empty": b""}[damage])
-    assert refused(folder).startswith(f"{path}: cannot be read as PNG or JPEG (")
+    assert refused(folder).startswith(f"{path}: cannot be read as PNG, JPEG, WEBP, BMP, TIFF (")
 
 
 def test_images_of_different_sizes_are_named(folder):
@@ -80,15 +83,56 @@ def test_images_of_different_sizes_are_named(folder):
     assert refused(folder) == f"{path}: 7x9 pixels, but {first} has 8x8; data.size stretches them to one size"
 
 
-def test_more_than_8_bits_are_refused(folder):
+def test_16_bits_beside_8_and_in_colour_are_refused(folder):
     path = folder / "dog" / "002.png"
     Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(path)
-    assert refused(folder).startswith(f"{path}: pixels of mode I")
+    assert refused(folder) == (
+        f"{path}: 16 bits a channel, but {folder / 'cat' / '000.png'} has 8: convert them to one depth"
+    )
+    rows = b"".join(b"\0" + b"\x9c\x40" * 24 for _ in range(8))
+    chunks = {b"IHDR": struct.pack(">2I5B", 8, 8, 16, 2, 0, 0, 0), b"IDAT": zlib.compress(rows), b"IEND": b""}
+    content = (struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks.items())
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(content))
+    assert refused(folder) == f"{path}: 16 bits a channel in colour, expected 8, or 16 of grey"
+
+
+@pytest.mark.parametrize("grey", [True, False])
+def test_16_bits_of_grey_are_read_and_brought_to_a_size(tmp_path, grey):
+    for value, name in ((1000, "a"), (60_000, "b")):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            Image.fromarray(np.full((8, 6), value + number, np.uint16)).save(tmp_path / name / f"{number}.png")
+    arrays = ImageFolder(folder=str(tmp_path), grey=grey).arrays(test=False)
+    assert arrays.x.dtype == np.uint16 and arrays.x.shape == (4, 1 if grey else 3, 8, 6)
+    assert arrays.x[:, 0, 3, 3].tolist() == [1000, 1001, 60_000, 60_001]
+    smaller = ImageFolder(folder=str(tmp_path), grey=grey, size=4, fit="crop").arrays(test=False)
+    assert smaller.x[:, 0, 1, 1].tolist() == [1000, 1001, 60_000, 60_001] and smaller.x.shape[2:] == (4, 4)
+
+
+def test_other_formats_are_read_and_what_is_left_out_is_counted(folder):
+    for number, ending in enumerate(("webp", "bmp", "tif")):
+        Image.new("RGB", (8, 8), (50, 60, 70)).save(folder / "cat" / f"z{number}.{ending}", lossless=True)
+    (folder / "cat" / "notes.txt").write_text("no image")
+    (folder / "cat" / "more").mkdir()
+    (folder / "list.csv").write_text("a,b")
+    arrays = ImageFolder(folder=str(folder)).arrays(test=False)
+    assert len(arrays) == 23 and (arrays.x[10:13, :, 0, 0] == [50, 60, 70]).all()
+    assert arrays.notes == (f"{folder}: 23 images are read, left out are 1 .csv, 1 .txt, 1 folders in a class",)
+
+
+def test_a_size_is_filled_by_the_middle_or_with_black(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        pixels = np.repeat(np.array([10] * 4 + [200] * 4 + [10] * 4, np.uint8)[None], 4, 0)
+        Image.fromarray(pixels).save(tmp_path / name / "1.png")
+    made = {fit: ImageFolder(folder=str(tmp_path), size=4, fit=fit).arrays(test=False).x for fit in ("crop", "pad")}
+    assert (made["crop"] == 200).all()
+    assert (made["pad"][:, :, 0] == 0).all() and made["pad"][0, 0, 2, 0] >= 10
 
 
 def test_folders_without_what_is_needed(folder, tmp_path):
     (folder / "bird").mkdir()
-    assert refused(folder) == f"{folder / 'bird'}: has no image (.png, .jpg, .jpeg)"
+    assert refused(folder) == f"{folder / 'bird'}: has no image (.png, .jpg, .jpeg, .webp, .bmp, .tif, .tiff)"
     assert refused(tmp_path / "no") == f"data.folder = '{tmp_path / 'no'}': no such folder"
     (tmp_path / "flat").mkdir()
     assert refused(tmp_path / "flat").startswith(f"{tmp_path / 'flat'}: has no subfolder")

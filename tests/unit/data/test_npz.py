@@ -108,3 +108,34 @@ def test_bad_settings(fields, said):
     with pytest.raises(ConfigError) as error:
         Npz(**{"path": "a.npz", **fields})
     assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (np.arange(1, 11), "labels from 1 to 10: subtract 1, classes are numbered from 0; or say data.num_classes"),
+        (np.array([0, 1, 3] * 3), "3 different labels from 0 to 3, and none is 2"),
+        (np.array([0, 1, 2_000_000] * 3), "3 different labels from 0 to 2000000, and none is 2"),
+    ],
+)
+def test_labels_that_number_no_classes_are_refused_until_their_number_is_said(tmp_path, y, said):
+    path = saved(tmp_path, x=np.random.default_rng(0).normal(size=(len(y), 2)), y=y)
+    with pytest.raises(DataError) as error:
+        Npz(path=path, batch_size=2).read()
+    assert str(error.value).startswith(f"{path}: {said}") and "\n" not in str(error.value)
+    if y.max() < 100:
+        assert len(Npz(path=path, batch_size=2, num_classes=int(y.max()) + 1).read().train.class_names) == y.max() + 1
+
+
+def test_groups_and_times_are_arrays_too(tmp_path):
+    n = 30
+    arrays = {"x": np.random.default_rng(0).normal(size=(n, 2)), "y": np.arange(n) % 2, "who": np.arange(n) // 3}
+    path = saved(tmp_path, **arrays, when=np.datetime64("2026-01-01") + np.arange(n))
+    parts = Npz(path=path, groups="who", batch_size=2).read()
+    assert not set(parts.train.groups) & set(parts.valid.groups)
+    parts = Npz(path=path, time="when", batch_size=2).read()
+    assert parts.train.time.max() < parts.valid.time.min()
+    with pytest.raises(ConfigError, match=r"data\.groups = 'who', data.time = 'when': parts are made by one of them"):
+        Npz(path=path, groups="who", time="when")
+    with pytest.raises(DataError, match="no array 'whom', did you mean 'who'"):
+        Npz(path=path, groups="whom").read()
