@@ -22,7 +22,7 @@ class FailedPoint:
 
 
 class FirstFailures:
-    """The points that failed since the driver started, until one does not.
+    """The first points of those that count, until one does not fail.
 
     Args:
         most: so many points that fail alike end the search; None: it goes on.

@@ -23,6 +23,7 @@ class Plan:
         epochs: start nothing new after so many epochs of all trials together.
         target: start nothing new once a point's score is this good.
         failures: start nothing new once so many of the first points have failed alike and none has worked.
+        recalls_failures: whether those count that failed under earlier drivers; else every driver tries again.
         limits: how long a trial may take.
     """
 
@@ -35,6 +36,7 @@ class Plan:
     epochs: int | None = None
     target: float | None = None
     failures: int | None = None
+    recalls_failures: bool = False
     limits: TimeLimits = UNLIMITED
 
     def allow_again(self, ended_by: Mapping[str, float]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from hpsearch.base.outcome import GIVEN_UP, is_cut_short, point_outcome
+from hpsearch.base.outcome import GIVEN_UP, Failures, is_cut_short, point_outcome
 from hpsearch.base.types import (
     BestPoint,
     Decision,
@@ -223,6 +223,8 @@ class OpenPoints:
         state = TrialState(attrs["state"])
         if state is not TrialState.FAILED:
             self._first_failures.forget()
+        elif self._plan.recalls_failures:
+            self._recall_failure(frozen.number)
         self.results.add_trials({TrialState(each): n for each, n in attrs["trials"].items()}, attrs["epochs"])
         if self._rule.by_epoch:
             known = self._record.trial(TrialId(frozen.number, *self._first_replicate))
@@ -240,6 +242,15 @@ class OpenPoints:
                 attrs["settled"],
             )
         return sum(attrs["trials"].values())
+
+    def _recall_failure(self, number: int) -> None:
+        for replicate in self._plan.replicates:
+            known = self._record.trial(TrialId(number, *replicate))
+            if known is not None and known.state is TrialState.FAILED:
+                epoch = max((report.epoch for report in known.reports), default=0)
+                failed_at = Failures.of(known.facts).failed_at
+                self._first_failures.add(FailedPoint(number, epoch, failed_at, known.reason))
+                return
 
     def reopen(self) -> None:
         """Go on in the present Optuna study, which holds all points of the one before."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from hpsearch.base.errors import check_int
 from hpsearch.base.grammar import value_text
+from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import TrialTable
 from hpsearch.base.words import Precision, precision, settings
 from hpsearch.reports.kit import theme
@@ -61,14 +62,17 @@ class Confirm:
         winner = points[0]
         metric = context.objective.metric
         test = metric.replace("valid/", "test/")
-        tested = _by_seed(table, winner.point, test) if test in table.trials else []
-        fresh = mean_interval(_by_seed(table, winner.point, "score"))
-        assert fresh is not None and winner.mean is not None
-        numbers |= {"valid_mean": winner.mean, "valid_low": fresh.low, "valid_high": fresh.high, "seeds": self.seeds}
+        tested = _by_seed(table, winner, test) if test in table.trials else []
+        fresh = mean_interval(_by_seed(table, winner, "score"))
+        assert winner.mean is not None
+        numbers |= {"valid_mean": winner.mean, "seeds": self.seeds}
         written = precision(winner.mean, winner.sd)
+        told = f"{NO_SEEDS}: n = 1, so no interval can be given"
+        if fresh is not None:
+            numbers |= {"valid_low": fresh.low, "valid_high": fresh.high}
+            told = f"95 % t interval {written.write(fresh.low)} to {written.write(fresh.high)}"
         sentence = (
-            f"{settings(winner.params)}: {metric} {written.write(winner.mean)} over {self.seeds} fresh seeds "
-            f"(95 % t interval {written.write(fresh.low)} to {written.write(fresh.high)})"
+            f"{settings(winner.params)}: {metric} {written.write(winner.mean)} over {self.seeds} fresh seeds ({told})"
         )
         for more, told in (self._promised(context, table, points, written), _tested(tested, written)):
             numbers |= more
@@ -78,19 +82,27 @@ class Confirm:
             "scores": [list(p.scores) for p in points],
             "test": tested,
         }
-        return Finding(Verdict.PASS, sentence, numbers, handed={"winner": dict(winner.params)}, series=series)
+        handed = {"winner": dict(winner.params)}
+        if fresh is None:
+            action = "draw from the trial's seed, or save the time by stages.confirm.seeds=2"
+            return Finding(Verdict.WARN, sentence, numbers, NO_SEEDS, action, handed=handed, series=series)
+        return Finding(Verdict.PASS, sentence, numbers, handed=handed, series=series)
 
     def _promised(
         self, context: Context, table: TrialTable, points: Sequence[Point], written: Precision
     ) -> tuple[dict[str, float], str]:
-        """Return by how much the best of the fine search scored too well there; nothing if it failed on fresh seeds."""
+        """Return by how much the best of the fine search scored too well there.
+
+        Nothing where it failed on fresh seeds, or where these change nothing.
+        """
         candidates = need(context, "candidates", self.needs["candidates"])
         promised = next((point for point in points if dict(point.params) == candidates[0]), None)
-        if promised is None:
+        scores = [] if promised is None else _by_seed(table, promised, "score")
+        if promised is None or len(scores) < 2:
             return {}, ""
         searched = float(need(context, "searched_score", self.needs["searched_score"]))
         looks = int(context.handed.get("looks", 0)) + len(candidates)
-        gap = measured_optimism(searched, _by_seed(table, promised.point, "score"), context.objective.maximize)
+        gap = measured_optimism(searched, scores, context.objective.maximize)
         numbers = {"optimism": gap.value, "optimism_low": gap.low, "optimism_high": gap.high, "looks": looks}
         value, low, high = (written.write(each, "+") for each in (gap.value, gap.low, gap.high))
         return numbers, (
@@ -127,18 +139,20 @@ class Confirm:
 
 
 def _tested(scores: Sequence[float], written: Precision) -> tuple[dict[str, float], str]:
-    """Return what the winner's scores on the test set say; nothing where there are not two."""
-    interval = mean_interval(scores)
-    if interval is None:
+    """Return what the winner's scores on the test set say; an interval where there are two or more."""
+    if not scores:
         return {}, ""
-    mean = sum(scores) / len(scores)
+    mean, interval = sum(scores) / len(scores), mean_interval(scores)
+    sentence = f"; on the test set, looked at once, {written.write(mean)}"
+    if interval is None:
+        return {"test_mean": mean}, sentence
     ends = f"{written.write(interval.low)} to {written.write(interval.high)}"
-    numbers = {"test_mean": mean, "test_low": interval.low, "test_high": interval.high}
-    return numbers, f"; on the test set, looked at once, {written.write(mean)} ({ends})"
+    return {"test_mean": mean, "test_low": interval.low, "test_high": interval.high}, f"{sentence} ({ends})"
 
 
-def _by_seed(table: TrialTable, point: int, column: str) -> list[float]:
-    """Return a point's mean of a column for every seed: the folds of one seed share their data."""
-    trials = table.trials[table.trials["point"] == point]
+def _by_seed(table: TrialTable, point: Point, column: str) -> list[float]:
+    """Return a point's mean of a column for every seed that counts: the folds of one seed share their data."""
+    trials = table.trials[table.trials["point"] == point.point]
+    trials = trials[[place in point.replicates for place in zip(trials["seed"], trials["fold"], strict=True)]]
     means: list[float] = trials.assign(**{column: floats(trials[column])}).groupby("seed")[column].mean().tolist()
     return means

@@ -193,6 +193,22 @@ def test_first_points_that_fail_alike_end_the_search(tmp_path):
         assert search.why_none == "budget.failures = 3: so many points failed alike and none worked: no GPU"
 
 
+def test_first_points_that_fail_alike_end_the_search_over_all_its_sessions(tmp_path):
+    def fails(search):
+        search.tell(search.ask().id, {}, failed="no GPU")
+
+    setup = Setup(tmp_path, INTERVAL, tpe, seeds=(0,), points=9, failures=3, recalls_failures=True)
+    for _ in range(3):
+        shell(setup, fails)
+    assert shell(setup, lambda search: (search.ask(), search.why_none)) == (
+        None,
+        "budget.failures = 3: so many points failed alike and none worked: no GPU",
+    )
+    more = Setup(tmp_path, INTERVAL, tpe, seeds=(0,), points=9, failures=4, recalls_failures=True)
+    shell(more, lambda search: told(search, search.ask()))
+    assert shell(setup, lambda search: search.ask()) is not None, "one has worked"
+
+
 def test_several_objectives_are_told_together(tmp_path):
     objective = Objective("valid/acc", others=(Objective("seconds", "minimize"),))
     setup = Setup(tmp_path, seeds=(0,), objective=objective)
