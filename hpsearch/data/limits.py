@@ -1,5 +1,6 @@
 """What arguments of data sources may be."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
@@ -27,3 +28,17 @@ LIMITS: Limits = {
     **{f"hpsearch.data.{name}": {"root": _folder} for name in ("MNIST", "FashionMNIST", "CIFAR10")},
 }
 """The first are fields of every source, of users' too, whose constructor is ours."""
+
+_SAMPLES = "it decides which samples points are compared on"
+
+YARDSTICK: Mapping[str, str] = {
+    **dict.fromkeys(("data", "data._target_", "data.classes", "data.valid_fraction", "data.test_fraction"), _SAMPLES),
+    **dict.fromkeys(("data.split_seed", "data.path", "data.folder", "data.root", "data.x", "data.y"), _SAMPLES),
+    **dict.fromkeys(("data.target", "data.task"), "it decides what is predicted"),
+}
+"""Why a search over a key compares nothing; `data.folds` is refused as a replicate."""
+
+MOVED_BY: Mapping[str, tuple[str, ...]] = dict.fromkeys(("loss", "rmse", "mae"), ("data.target_scaling",)) | {
+    "weighted_loss": ("data.target_scaling", "data.class_weights"),
+}
+"""Keys of data that change a metric itself."""

@@ -1,5 +1,7 @@
 """What arguments of regularizers may be."""
 
+from collections.abc import Mapping
+
 from hpsearch.base.limits import NOT_NEGATIVE, POSITIVE, SHARE, Limits, Rules, count, flag, number
 
 _NORM: Rules = {"strength": NOT_NEGATIVE, "bias_and_norm": flag}
@@ -14,3 +16,6 @@ LIMITS: Limits = {
     "hpsearch.regularizers.CutMix": {"alpha": POSITIVE},
     "hpsearch.regularizers.EarlyStopping": {"patience": count(), "min_delta": NOT_NEGATIVE, "restore_best": flag},
 }
+
+MOVED_BY: Mapping[str, tuple[str, ...]] = {"penalty": ("regularizer", "regularizer.*")}
+"""Keys of regularizers that change a metric itself."""

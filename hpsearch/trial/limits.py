@@ -1,5 +1,7 @@
 """What arguments of our training loop and of fine-tuning may be."""
 
+from collections.abc import Mapping
+
 from hpsearch.base.limits import NOT_NEGATIVE, POSITIVE, Limits, count, flag, number, one_of, optional, text
 
 LIMITS: Limits = {
@@ -28,3 +30,8 @@ LIMITS: Limits = {
         "fresh_head": flag,
     },
 }
+
+_MEASURE = "it decides when points are measured"
+
+YARDSTICK: Mapping[str, str] = dict.fromkeys(("trainer.eval_every", "trainer.eval_steps"), _MEASURE)
+"""Why a search over a key compares nothing."""

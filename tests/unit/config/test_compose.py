@@ -214,6 +214,19 @@ SPACES = {
         "objective.metric=choice(a,b)",
         "objective.metric cannot be searched: it is what a search compares by",
     ),
+    "the data": (
+        "data=choice(digits,wine)",
+        "data cannot be searched: it decides which samples points are compared on",
+    ),
+    "classes": ("data.classes=choice([0,1],[2,3])", "data.classes cannot be searched: it decides which samples"),
+    "part of a list of classes": (
+        "data.classes[0]=choice(0,1)",
+        "data.classes[0] cannot be searched: it decides which",
+    ),
+    "the split": ("data.split_seed=choice(0,1)", "data.split_seed cannot be searched: it decides which samples"),
+    "its size": ("data.valid_fraction=choice(0.1,0.2)", "data.valid_fraction cannot be searched: it decides which"),
+    "a metric": ("metric=choice(none,auroc)", "metric cannot be searched: it is what points are measured by"),
+    "when it is measured": ("trainer.eval_every=choice(1,2)", "trainer.eval_every cannot be searched: it decides when"),
 }
 
 
