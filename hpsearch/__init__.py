@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hpsearch.study.api import replay as replay
     from hpsearch.study.api import run_search as run_search
     from hpsearch.study.api import run_study as run_study
+    from hpsearch.study.continued import continue_trial as continue_trial
     from hpsearch.study.curvature import curvature as curvature
     from hpsearch.study.outside import open_search as open_search
     from hpsearch.study.reporting import Decision as Decision
@@ -33,6 +34,7 @@ _HOMES = {
     "run_trial": "hpsearch.study.single",
     "open_search": "hpsearch.study.outside",
     "replay": "hpsearch.study.api",
+    "continue_trial": "hpsearch.study.continued",
     "curvature": "hpsearch.study.curvature",
     "compare": "hpsearch.study.api",
     "draw": "hpsearch.study.api",
@@ -54,6 +56,7 @@ __all__ = [
     "Stop",
     "checkpoint",
     "compare",
+    "continue_trial",
     "curvature",
     "draw",
     "folder",

@@ -160,6 +160,18 @@ def _replay(parsed: argparse.Namespace) -> int:
     return 1 if parsed.check and not outcome.same else 0
 
 
+def _continue(parsed: argparse.Namespace) -> int:
+    from hpsearch.progress.display import progress
+    from hpsearch.study.continued import continue_trial
+    from hpsearch.terminal.summary import show_trial
+
+    name = _one_name(parsed, "STUDY/POINT/SEED")
+    with progress() as observer:
+        outcome = continue_trial(name, parsed.words, config_dirs=parsed.config_dir, observer=observer)
+    show_trial(outcome, parsed.line)
+    return outcome.exit_code
+
+
 def _curvature(parsed: argparse.Namespace) -> int:
     from hpsearch.study.curvature import curvature
     from hpsearch.terminal.summary import show_curvature
@@ -260,6 +272,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": _list,
     "ui": _ui,
     "replay": _replay,
+    "continue": _continue,
     "curvature": _curvature,
     "show": _show,
     "sync": _sync,

@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class HpsearchError(Exception):
@@ -41,9 +41,48 @@ class MachineError(HpsearchError):
     exit_code = 1
 
 
+MEANINGS = {
+    "lr": "learning_rate learningrate alpha eta step_size eta0",
+    "weight_decay": "wd decay l2 weightdecay",
+    "batch_size": "batch batchsize bs train_batch_size",
+    "epochs": "num_epochs n_epochs max_epochs nepochs epoch",
+    "steps": "max_steps num_steps n_steps iterations",
+    "dropout": "dropout_rate p_dropout drop_rate drop",
+    "hidden": "hidden_size hidden_sizes hidden_dim hidden_units layers",
+    "clip_norm": "max_grad_norm grad_clip gradient_clip_val gradient_clip clip",
+    "betas": "beta1 beta2 beta",
+    "seed": "random_state random_seed manual_seed",
+    "points": "n_trials num_trials trials max_evals",
+    "direction": "mode",
+    "metric": "monitor",
+    "valid_fraction": "val_fraction val_split validation_split valid_split",
+    "test_fraction": "test_split test_size",
+    "warmup_steps": "num_warmup_steps warmup_epochs",
+}
+"""What our names of hyperparameters are called elsewhere."""
+
+
+def _of_same_meaning(word: str, known: Sequence[str]) -> list[str]:
+    """Return the known word that is ours for what another library calls `word`, if there is one."""
+    parent, _, last = word.rpartition(".")
+    ours = [name for name, others in MEANINGS.items() if last.lower() in others.split()]
+    found = [each for name in ours for each in known if each.rpartition(".")[2] == name]
+    beside = [each for each in found if each.rpartition(".")[0] == parent]
+    return beside or (sorted(found, key=len)[:1] if not parent else [])
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``", did you mean 'x'?"`` for the known word nearest to `word`, or the empty string when none is near."""
-    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    """Return ``", did you mean 'x'?"`` for the known word that means what `word` does, else for the nearest to it.
+
+    Args:
+        word: that is not known; of a dotted key its last part is what may go by another name.
+        known: words, or dotted keys.
+
+    Returns:
+        The hint; the empty string when none is near.
+    """
+    words = list(known)
+    match = _of_same_meaning(word, words) or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return f", did you mean '{match[0]}'?" if match else ""
 
 

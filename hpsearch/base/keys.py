@@ -1,10 +1,15 @@
 """Names that several rooms must agree on: root keys of a configuration, and the folder of trials outside a study."""
 
+import re
+
 SINGLE = "single"
-"""Name of the folder and experiment of trials outside a study."""
+"""Name of the folder and experiment of trials outside a study; of those that run at the same time ``single_2``, ..."""
 
 ARGS = "args"
 """What a user's own function takes, by the names of its arguments."""
+
+CONTINUED = "trainer.continued"
+"""The trial whose last state a trial goes on from."""
 
 RUN_TIME = frozenset({"launcher", "tracker", "storage", "budget"})
 """Where and how much to run: no part of what a study is."""
@@ -49,3 +54,8 @@ TRIAL_SECONDS = "budget.trial_seconds"
 
 SILENT_SECONDS = "budget.silent_seconds"
 """How long a trial may be silent."""
+
+
+def is_single(name: str) -> bool:
+    """Return whether a folder of this name is one of trials outside a study."""
+    return re.fullmatch(rf"{SINGLE}(_\d+)?", name) is not None

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+DATA = "data.source"
+"""The fact of a trial that holds the digest of what it was trained on, as `hpsearch.base.contents` reads it."""
+
+
 class DataFault(StrEnum):
     """A known mistake in data that is refused for it."""
 
@@ -85,6 +89,8 @@ class TrialSpec:
         attempt: 1 for the first start, one more for each retry or resume.
         source: path of the checkpoint that it starts from, where `finetune.source` was found; None for a fresh start.
         code: digest of the code of a user's own that trains it; empty where there is none.
+        data: digest of what it is trained on; empty where that is not known.
+        files: digest of the files alone that this is read from, which a worker must find as they were.
     """
 
     study: str
@@ -97,6 +103,8 @@ class TrialSpec:
     attempt: int = 1
     source: str | None = None
     code: str = ""
+    data: str = ""
+    files: str = ""
 
 
 def epochs_of(config: Mapping[str, Any]) -> int | None:

@@ -171,7 +171,7 @@ def settings(params: Mapping[str, Any]) -> str:
 
 def assignments(params: Mapping[str, Any]) -> str:
     """Write a point as a command line does, its numbers as short as in sentences: ``optimizer.lr=0.215 model=mlp``."""
-    return " ".join(f"{bare(key)}={plain_number(value)}" for key, value in params.items())
+    return " ".join(f"{bare(key)}={'null' if value is None else plain_number(value)}" for key, value in params.items())
 
 
 def best_score(best: BestPoint) -> str:

@@ -14,7 +14,7 @@ from hpsearch.base.commands import command, from_python, is_outside, local_funct
 from hpsearch.base.conditions import Condition, space_word, split_name
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text, without_restart
-from hpsearch.base.keys import ARGS, SINGLE
+from hpsearch.base.keys import ARGS, CONTINUED, SINGLE, is_single
 from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, list_of, put, stable_hash
 from hpsearch.config import limits
 from hpsearch.config.composer import Composed, Composer, trial_part
@@ -41,6 +41,7 @@ from hpsearch.config.words import (
 __all__ = ["Composition", "TrialConfig", "compose", "describe_groups", "diff", "flatten", "trial_key"]
 
 PATHS = frozenset({"data.root"})
+_KEPT = "trainer.keep_end_mib"
 """Keys that say where things lie on this machine; two trials that differ in nothing else are the same trial."""
 
 _OF_RECIPE = ("study", "stage", "stages")
@@ -279,7 +280,10 @@ class Composition:
 
 def trial_key(config: Mapping[str, Any]) -> str:
     """Return the hash of a trial's configuration: without its paths and the packages of its targets."""
-    kept = {key: value for key, value in flatten(trial_part(config)).items() if key not in PATHS and key != "plugins"}
+    flat = flatten(trial_part(config))
+    kept = {key: value for key, value in flat.items() if key not in PATHS | {"plugins", _KEPT}}
+    if kept.get(CONTINUED) is None:
+        kept.pop(CONTINUED, None)
     return stable_hash(kept)
 
 
@@ -346,7 +350,7 @@ def _study(given: Any, words: Words, searches: bool, study_file: Path | None) ->
         study["name"] = _grown_name(study, source)
     if study["name"] is None:
         study["name"] = study_name(words, searches)
-    elif not isinstance(study["name"], str) or not _NAME.fullmatch(study["name"]) or study["name"] == SINGLE:
+    elif not isinstance(study["name"], str) or not _NAME.fullmatch(study["name"]) or is_single(study["name"]):
         raise ConfigError(
             f"study.name = {study['name']!r}: must be at most 120 letters, digits, '.', '_' and '-', "
             f"and not '{SINGLE}' (from {source})"

@@ -1,5 +1,6 @@
 """Runs Hydra's compose API: overrides in, an unresolved plain dict and the chosen options out."""
 
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,10 @@ def packaged(group: str) -> str:
 def group_of(root: str) -> str:
     """Return the group whose options a root key holds."""
     return next((group for group, held in _PACKAGED.items() if held == root), root)
+
+
+_REFERENCE = re.compile(r"\$\{([\w.-]+)\}")
+_ENVIRONMENT = "${oc.env:"
 
 
 def trial_part(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +95,9 @@ class Composed:
         return Composed(raw, self.choices)
 
     def pinned(self, raw: dict[str, Any] | None = None, resolved: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the trial's part, unresolved, but what it takes from the rest of the configuration resolved.
+        """Return the trial's part, unresolved, but what it takes from the rest of the configuration filled in.
+
+        Variables of the environment stay words: they may be secrets, and printed commands are not.
 
         Args:
             raw: a filled-in copy of `raw`; None for `raw` itself.
@@ -101,13 +108,29 @@ class Composed:
         if self._borrowed:
             trial = copied(trial)
         for key in self._borrowed:
-            put(trial, key, get(resolved, key))
+            put(trial, key, _filled_in(get(raw, key), raw, resolved, get(resolved, key)))
         return trial
 
     @cached_property
     def _borrowed(self) -> tuple[str, ...]:
         flat = flatten(trial_part(self.raw))
         return tuple(key for key, value in flat.items() if interpolation_words({key: value}) & SEARCH_KEYS)
+
+
+def _filled_in(text: Any, raw: Mapping[str, Any], resolved: Mapping[str, Any], value: Any) -> Any:
+    """Return a text with what it takes from the rest of a configuration in it; its value where no secret can be."""
+    if not isinstance(text, str):
+        return value
+
+    def taken(match: re.Match[str]) -> str:
+        key = match[1]
+        if key.partition(".")[0] not in SEARCH_KEYS:
+            return match[0]
+        given = get(raw, key)
+        return given if isinstance(given, str) and _ENVIRONMENT in given else str(get(resolved, key))
+
+    found = _REFERENCE.sub(taken, text)
+    return found if _ENVIRONMENT in found else value
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Samples as sources read them, what they must satisfy, and what is worked out from their labels."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -62,6 +63,24 @@ class Arrays:
     def outputs(self) -> int:
         """Number of classes, or of targets of a regression."""
         return len(self.class_names) or (self.y.shape[1] if self.y.ndim > 1 else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What a source reads in all, a test part of its own left out.
+
+    Attributes:
+        rows: number of samples.
+        columns: shape of one input.
+        samples: digest of all of them; empty where the files of the source say it.
+    """
+
+    rows: int = 0
+    columns: tuple[int, ...] = ()
+    samples: str = ""
+
+
+NOTHING = Whole()
 
 
 def checked(arrays: Arrays, gaps: bool = False) -> Arrays:
@@ -189,3 +208,13 @@ def weigh_classes(train: Arrays, weights: str | Sequence[float] | None) -> tuple
         empty = names[int(np.argmin(counts))]
         raise ConfigError(f"data.class_weights = 'balanced': the training part has no sample of class '{empty}'")
     return tuple((len(train) / (len(names) * counts)).tolist())
+
+
+def digest_of(parts: Sequence[Arrays], *words: str) -> str:
+    """Return the first 16 hex digits of the SHA-256 of words and of all samples of parts."""
+    digest = hashlib.sha256(" ".join(words).encode())
+    for part in parts:
+        for array in (part.x, part.y):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]

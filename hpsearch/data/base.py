@@ -1,22 +1,30 @@
 """What every data source shares: its fields, the seeded splits, the scaling, the digest."""
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-import numpy as np
-
+from hpsearch.base.contents import Place, named_in
 from hpsearch.base.errors import ConfigError, check_choice
 from hpsearch.base.limits import check_fields
-from hpsearch.data.arrays import Arrays, check_class_weights, check_classes, checked, keep_classes, weigh_classes
-from hpsearch.data.columns import named, ordering, unresolved
+from hpsearch.data.arrays import (
+    NOTHING,
+    Arrays,
+    Whole,
+    check_class_weights,
+    check_classes,
+    checked,
+    digest_of,
+    keep_classes,
+    weigh_classes,
+)
+from hpsearch.data.columns import named, notes_of, ordering, unresolved
 from hpsearch.data.labels import completed
 from hpsearch.data.limits import LIMITS
 from hpsearch.data.missing import FILLING, MISSING, filled, without_gaps
 from hpsearch.data.parting import apart, fold_of, hold_out
-from hpsearch.data.scaling import LINEAR, SCALINGS, exact, scaled
+from hpsearch.data.scaling import LINEAR, SCALINGS, exact, scaled, targets
 from hpsearch.data.split import stratified
 
 if TYPE_CHECKING:
@@ -108,6 +116,7 @@ class Splits:
         notes: what was guessed or left out, and what is wrong with single columns, a sentence each.
         ordering: inputs that count the rows of data in the order of its classes, see `hpsearch.data.columns.ordering`.
         unresolved: inputs whose values float32 cannot tell apart, see `hpsearch.data.columns.unresolved`.
+        whole: what the source reads in all.
     """
 
     train: Part
@@ -122,6 +131,7 @@ class Splits:
     notes: tuple[str, ...] = ()
     ordering: tuple[str, ...] = ()
     unresolved: tuple[str, ...] = ()
+    whole: Whole = NOTHING
 
     def to(self, device: "torch.device | str") -> "Splits":
         """Return the same splits on a device."""
@@ -139,6 +149,7 @@ class Parts:
         test: None unless it was asked for.
         ordering: see `Splits`.
         notes: what they are parted by, a sentence; none where samples are on their own.
+        whole: see `Splits`.
     """
 
     train: Arrays
@@ -146,6 +157,7 @@ class Parts:
     test: Arrays | None
     ordering: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    whole: Whole = NOTHING
 
     def __iter__(self) -> Iterator[Arrays]:
         """Go through the parts there are."""
@@ -189,6 +201,8 @@ class DataSource(ABC):
     """
 
     own_test: ClassVar[bool] = False
+    files_say_all: ClassVar[bool] = False
+    """Whether the samples follow from the files, so that the files alone tell one state of the data from another."""
 
     batch_size: int | str = 64
     shuffle: bool = True
@@ -230,6 +244,18 @@ class DataSource(ABC):
         """Return whether the source has a test part of its own."""
         return self.own_test
 
+    def places(self) -> dict[str, Place]:
+        """Return the files and folders that are read: by default what a text among the fields names, by field."""
+        return named_in({field.name: getattr(self, field.name) for field in fields(self)})
+
+    def samples_digest(self, arrays: Arrays) -> str:
+        """Return a digest of all samples as they were read; equal ones are the same data.
+
+        Args:
+            arrays: what `arrays` returned.
+        """
+        return digest_of((arrays,), *arrays.class_names)
+
     @abstractmethod
     def arrays(self, test: bool) -> Arrays:
         """Read the samples.
@@ -259,6 +285,7 @@ class DataSource(ABC):
         if fold >= (self.folds or 1):
             raise ConfigError(f"fold = {fold}: data.folds = {self.folds} has no such fold")
         rest, tested = self._whole(test)
+        whole = Whole(len(rest), rest.x.shape[1:], "" if self.files_say_all else self.samples_digest(rest))
         ordered, seed = ordering(rest), self.split_seed
         if self.test_fraction is not None:
             rest, held_out = hold_out(rest, self.test_fraction, seed, "test")
@@ -270,7 +297,7 @@ class DataSource(ABC):
         named["train"] = self._subset(train)
         if self.missing in FILLING:
             named = dict(zip(named, self._filled(list(named.values())), strict=True))
-        parts = Parts(named["train"], named["valid"], named.get("test"), ordered, notes)
+        parts = Parts(named["train"], named["valid"], named.get("test"), ordered, notes, whole)
         self.batch_rows(len(parts.train))
         if parts.train.class_names and self.target_scaling != "none":
             raise ConfigError(f"data.target_scaling = {self.target_scaling!r}: classes are not scaled, use none")
@@ -298,11 +325,12 @@ class DataSource(ABC):
             num_outputs=parts.train.outputs,
             task=parts.train.task,
             class_names=parts.train.class_names,
-            digest=_digest(parts, self.scaling, self.target_scaling),
+            digest=digest_of((parts.train, parts.valid), self.scaling, self.target_scaling),
             class_weights=weights,
-            notes=_notes(parts, lost),
+            notes=notes_of((*(n for part in parts for n in part.notes), *parts.notes), parts.ordering, lost),
             ordering=parts.ordering,
             unresolved=lost,
+            whole=parts.whole,
         )
 
     def convert(self, parts: Parts) -> "Sequence[Part]":
@@ -366,36 +394,6 @@ class DataSource(ABC):
         return train.rows(stratified(train.strata, self.train_size, self.split_seed, "train_size")[1])
 
 
-def targets(arrays: Arrays) -> "Tensor":
-    """Return class numbers [N], or the targets [N, outputs] of a regression."""
-    import torch
-
-    if arrays.class_names:
-        return torch.from_numpy(arrays.y.astype(np.int64))
-    y = exact(arrays.y)
-    return y if y.ndim > 1 else y[:, None]
-
-
 def _unresolved(train: Part, raw: Arrays) -> tuple[str, ...]:
     x = train.x if isinstance(train, Split) else getattr(train.source, "x", None)
     return () if x is None else tuple(named(raw, column) for column in unresolved(x, raw.x))
-
-
-def _notes(parts: Parts, lost: tuple[str, ...]) -> tuple[str, ...]:
-    said = dict.fromkeys((*(note for part in parts for note in part.notes), *parts.notes))
-    for name in parts.ordering:
-        said[f"column '{name}' counts the rows, and the rows are in the order of what is predicted: leave it out"] = (
-            None
-        )
-    for name in lost:
-        said[f"column '{name}' is lost: float32 cannot tell its values apart; use data.scaling=standardize"] = None
-    return tuple(said)
-
-
-def _digest(parts: Parts, *scalings: str) -> str:
-    digest = hashlib.sha256(" ".join(scalings).encode())
-    for part in (parts.train, parts.valid):
-        for array in (part.x, part.y):
-            digest.update(f"{array.dtype.str}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()[:16]

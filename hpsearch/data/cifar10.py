@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.contents import Place, place_of
 from hpsearch.base.errors import DataError
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import DataSource
@@ -17,6 +18,7 @@ from hpsearch.data.download import fetch
 FOLDER, ARCHIVE = "cifar-10-batches-bin", "cifar-10-binary.tar.gz"
 PICKLED = ("cifar-10-batches-py", "cifar-10-python.tar.gz")
 SHAPE = (3, 32, 32)
+TRAINING_BATCHES, TEST_BATCH = [f"data_batch_{i}.bin" for i in range(1, 6)], "test_batch.bin"
 RECORD = 1 + 3 * 32 * 32
 """Bytes of one image: its label, then its pixels by channel and row."""
 URL = f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}"
@@ -38,6 +40,7 @@ class CIFAR10(DataSource):
     """
 
     own_test: ClassVar[bool] = True
+    files_say_all: ClassVar[bool] = True
     class_names: ClassVar = (
         "airplane",
         "automobile",
@@ -63,7 +66,7 @@ class CIFAR10(DataSource):
         Returns:
             [N, 3, 32, 32] images of unsigned bytes and their labels.
         """
-        names = ["test_batch.bin"] if test else [f"data_batch_{i}.bin" for i in range(1, 6)]
+        names = [TEST_BATCH] if test else TRAINING_BATCHES
         found = self._folder(names)
         if isinstance(found, Path) and found.is_dir():
             contents = {str(found / name): (found / name).read_bytes() for name in names}
@@ -73,14 +76,23 @@ class CIFAR10(DataSource):
         images = records[:, 1:].reshape(-1, *SHAPE)
         return Arrays(images, records[:, 0], self.class_names, where=str(found))
 
-    def _folder(self, names: list[str]) -> Path:
-        """Return the folder of the batches, or their archive."""
+    def places(self) -> dict[str, Place]:
+        """Return the folder of the batches, or their archive, where one is there."""
+        found = self._found(TRAINING_BATCHES)
+        return {} if found is None else {"root": place_of(found, (".bin",))}
+
+    def _found(self, names: list[str]) -> Path | None:
         base = Path(self.root or "data").expanduser()
         for folder in (base, base / FOLDER):
             if all((folder / name).is_file() for name in names):
                 return folder
-        if (base / ARCHIVE).is_file():
-            return base / ARCHIVE
+        return base / ARCHIVE if (base / ARCHIVE).is_file() else None
+
+    def _folder(self, names: list[str]) -> Path:
+        """Return the folder of the batches, or their archive."""
+        if found := self._found(names):
+            return found
+        base = Path(self.root or "data").expanduser()
         hint = next(
             (
                 f"; {base / name} is the pickled version, which is not read"

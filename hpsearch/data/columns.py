@@ -1,5 +1,6 @@
 """What single columns of a table give away: the order of its rows, or nothing any more in float32."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,3 +89,15 @@ def _orders(column: NDArray[Any], y: NDArray[Any], task: str) -> bool:
     steps = np.sign(np.diff(y.reshape(len(y), -1)[:, 0]))
     steps = steps[steps != 0]
     return len(steps) >= FEW_ROWS / 2 and max(float((steps > 0).mean()), float((steps < 0).mean())) >= STEPS
+
+
+def notes_of(notes: Iterable[str], ordering: Iterable[str], lost: Iterable[str]) -> tuple[str, ...]:
+    """Return notes, each once, with what is wrong with single columns: they order the classes, or are lost."""
+    said = dict.fromkeys(notes)
+    for name in ordering:
+        said[f"column '{name}' counts the rows, and the rows are in the order of what is predicted: leave it out"] = (
+            None
+        )
+    for name in lost:
+        said[f"column '{name}' is lost: float32 cannot tell its values apart; use data.scaling=standardize"] = None
+    return tuple(said)

@@ -3,6 +3,7 @@
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ class Digits(DataSource):
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository,
     1998 (its test set).
     """
+
+    files_say_all: ClassVar[bool] = True
 
     def arrays(self, test: bool) -> Arrays:  # noqa: ARG002 - it has no test part of its own
         """Read all images."""

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.contents import Place, place_of
 from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int, first_line
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import DataSource
@@ -36,6 +37,8 @@ class ImageFolder(DataSource):
         fit: how: ``stretch``, ``crop`` (the largest part of its middle that has the shape), ``pad`` (with black).
         grey: one channel of grey instead of red, green and blue.
     """
+
+    files_say_all: ClassVar[bool] = True
 
     folder: str | None = None
     test_folder: str | None = None
@@ -67,6 +70,11 @@ class ImageFolder(DataSource):
     def has_test(self) -> bool:
         """Return whether a test folder is named."""
         return self.test_folder is not None
+
+    def places(self) -> dict[str, Place]:
+        """Return the folders, of which the images count."""
+        folders = {"folder": self.folder, "test_folder": self.test_folder}
+        return {name: place_of(folder, ENDINGS) for name, folder in folders.items() if folder is not None}
 
     def arrays(self, test: bool) -> Arrays:
         """Decode the images.

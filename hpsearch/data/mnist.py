@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from hpsearch.base.contents import Place, place_of
 from hpsearch.base.errors import DataError
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import DataSource
@@ -25,6 +26,7 @@ class IdxImages(DataSource):
     """
 
     own_test: ClassVar[bool] = True
+    files_say_all: ClassVar[bool] = True
     torchvision_name: ClassVar[str]
     debian_name: ClassVar[str]
     class_names: ClassVar[tuple[str, ...]]
@@ -46,21 +48,34 @@ class IdxImages(DataSource):
         Raises:
             DataError: when a file is missing or damaged, or the two do not fit.
         """
-        part = "t10k" if test else "train"
-        images_path, labels_path = self._files((f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"))
+        images_path, labels_path = self._files(_stems(test))
         images, labels = read(images_path, axes=3), read(labels_path, axes=1)
         if len(images) != len(labels):
             raise DataError(f"{images_path} has {len(images)} images, but {labels_path} has {len(labels)} labels")
         return Arrays(images[:, None], labels, self.class_names, where=str(labels_path))
 
-    def _files(self, stems: Sequence[str]) -> list[Path]:
+    def places(self) -> dict[str, Place]:
+        """Return the files that are there, of both parts."""
+        pairs = [(stems, self._found(stems)) for stems in (_stems(False), _stems(True))]
+        return {stem: place_of(path) for stems, paths in pairs for stem, path in zip(stems, paths, strict=False)}
+
+    def _folders(self) -> list[Path]:
         base = Path(self.root or "data").expanduser()
-        folders = [base, base / self.torchvision_name / "raw"]
-        if self.root is None:
-            folders.append(Path("/usr/share/datasets") / self.debian_name)
-        for folder in folders:
-            if None not in (paths := [_existing(folder / stem) for stem in stems]):
-                return [path for path in paths if path]
+        usual = [] if self.root is not None else [Path("/usr/share/datasets") / self.debian_name]
+        return [base, base / self.torchvision_name / "raw", *usual]
+
+    def _found(self, stems: Sequence[str]) -> list[Path]:
+        """Return the files in the first folder that has all of them; none where no folder does."""
+        for folder in self._folders():
+            paths = [path for stem in stems if (path := _existing(folder / stem))]
+            if len(paths) == len(stems):
+                return paths
+        return []
+
+    def _files(self, stems: Sequence[str]) -> list[Path]:
+        if paths := self._found(stems):
+            return paths
+        folders = self._folders()
         looked = ", ".join(f"{folder}{'' if folder.is_dir() else ' (no such folder)'}" for folder in folders)
         missing = f"no {' and '.join(stems)} (or .gz) in {looked}"
         if self.root is not None:
@@ -120,6 +135,11 @@ class FashionMNIST(IdxImages):
         "t10k-images-idx3-ubyte.gz": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
         "t10k-labels-idx1-ubyte.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
     }
+
+
+def _stems(test: bool) -> tuple[str, str]:
+    part = "t10k" if test else "train"
+    return f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
 
 
 def _existing(path: Path) -> Path | None:

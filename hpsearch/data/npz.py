@@ -4,11 +4,12 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.contents import Place, place_of
 from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int, first_line, nearest
 from hpsearch.data.arrays import TASKS, Arrays
 from hpsearch.data.base import DataSource
@@ -37,6 +38,8 @@ class Npz(DataSource):
         num_classes: number of classes; None counts up to the largest label.
         layout: ``channels_first`` or ``channels_last``.
     """
+
+    files_say_all: ClassVar[bool] = True
 
     path: str | None = None
     x: str = "x"
@@ -69,6 +72,10 @@ class Npz(DataSource):
     def has_test(self) -> bool:
         """Return whether arrays of a test part are named."""
         return self.x_test is not None
+
+    def places(self) -> dict[str, Place]:
+        """Return the file."""
+        return {"path": place_of(str(self.path))}
 
     def arrays(self, test: bool) -> Arrays:
         """Read one pair of arrays.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.base.errors import DataError
+from hpsearch.data.arrays import Arrays
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -125,3 +126,13 @@ def exact(values: NDArray[Any]) -> "Tensor":
 
     small = values.dtype.itemsize <= (2 if values.dtype.kind in "bui" else 4 if values.ndim == 4 else 0)
     return torch.from_numpy(values.astype(np.float32 if small else np.float64))
+
+
+def targets(arrays: Arrays) -> "Tensor":
+    """Return class numbers [N], or the targets [N, outputs] of a regression."""
+    import torch
+
+    if arrays.class_names:
+        return torch.from_numpy(arrays.y.astype(np.int64))
+    y = exact(arrays.y)
+    return y if y.ndim > 1 else y[:, None]

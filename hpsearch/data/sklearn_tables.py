@@ -17,6 +17,7 @@ class SklearnTable(DataSource):
     """A table of features whose last column is the class; its first line names the classes."""
 
     file: ClassVar[str]
+    files_say_all: ClassVar[bool] = True
 
     batch_size: int | str = 32
     scaling: str = "standardize"
@@ -57,6 +58,8 @@ class Diabetes(DataSource):
 
     Source: Efron, Hastie, Johnstone and Tibshirani, Least Angle Regression, Annals of Statistics 2004.
     """
+
+    files_say_all: ClassVar[bool] = True
 
     batch_size: int | str = 32
     scaling: str = "standardize"

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.contents import Place, place_of
 from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int
 from hpsearch.data.arrays import TASKS, Arrays
 from hpsearch.data.base import DataSource
@@ -49,6 +50,8 @@ class Table(DataSource):
         header: whether the first line names the columns, else they are named 0, 1, 2; None: it does, unless it holds
             numbers, which is refused.
     """
+
+    files_say_all: ClassVar[bool] = True
 
     path: str | None = None
     target: str | Sequence[str] | None = None
@@ -107,10 +110,7 @@ class Table(DataSource):
             given = [str(each) if isinstance(each, int) else each for each in given]
         if not (isinstance(given, list | tuple) and all(isinstance(each, str) for each in given)):
             what = "the name of a column" if name == "target" else "a list of names of columns"
-            quoted = (
-                f"; a name that is a number is quoted twice: 'data.{name}=\"{value}\"'" if _is_number(value) else ""
-            )
-            raise ConfigError(f"data.{name} = {value!r}: must be {what}{quoted}")
+            raise ConfigError(f"data.{name} = {value!r}: must be {what}{_how_to_quote(name, value)}")
         return tuple(given)
 
     def _check_roles(self) -> None:
@@ -130,6 +130,11 @@ class Table(DataSource):
     def has_test(self) -> bool:
         """Return whether a file of the test part is named."""
         return self.test_path is not None
+
+    def places(self) -> dict[str, Place]:
+        """Return the files, by field."""
+        paths = {"path": self.path, "test_path": self.test_path}
+        return {name: place_of(path) for name, path in paths.items() if path is not None}
 
     def arrays(self, test: bool) -> Arrays:
         """Read the table.
@@ -195,5 +200,11 @@ class Table(DataSource):
         return known, cells.classes(name, known)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _how_to_quote(name: str, value: Any) -> str:
+    """Return how a column is named whose name YAML and Hydra read as something else than text."""
+    given = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(each, bool) for each in given):
+        return "; YAML reads yes, no, on and off as true and false: put the name in quotes"
+    if isinstance(value, int | float):
+        return f"; a name that is a number is quoted twice: 'data.{name}=\"{value}\"'"
+    return ""

@@ -1,20 +1,26 @@
 """A user's own `torch.utils.data.Dataset`."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpsearch.base.contents import Place, named_in
 from hpsearch.base.errors import ConfigError, check_choice, check_int
 from hpsearch.base.rng import address
 from hpsearch.data.arrays import TASKS, Arrays
-from hpsearch.data.base import DataSource, Part, Parts, targets
+from hpsearch.data.base import DataSource, Part, Parts
 from hpsearch.data.labels import counted
-from hpsearch.data.scaling import scaled
+from hpsearch.data.scaling import scaled, targets
 
 if TYPE_CHECKING:
     from hpsearch.data.streamed import Samples
+
+
+DIGESTED = 64
+"""Inputs that are looked at to tell whether a dataset that is not kept in memory is the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +75,21 @@ class TorchDataset(DataSource):
         """Return whether there is a dataset of the test part."""
         return self.test_dataset is not None
 
+    def places(self) -> dict[str, Place]:
+        """Return the files and folders that attributes of the datasets name."""
+        datasets = {"dataset": self.dataset, "test_dataset": self.test_dataset}
+        named = {name: named_in(getattr(dataset, "__dict__", {})) for name, dataset in datasets.items()}
+        return {f"{name}.{field}": place for name, places in named.items() for field, place in places.items()}
+
+    def samples_digest(self, arrays: Arrays) -> str:
+        """Return a digest of the samples: of all that are kept, else of the targets and some inputs.
+
+        Args:
+            arrays: as read.
+        """
+        whole = super().samples_digest(arrays)
+        return whole if self.loader_workers is None else f"{whole[:8]}{_some_inputs(self.dataset)}"
+
     def arrays(self, test: bool) -> Arrays:
         """Read the targets, and the inputs where they are kept.
 
@@ -118,6 +139,29 @@ class TorchDataset(DataSource):
         if self.num_classes is not None:
             return tuple(map(str, range(self.num_classes)))
         return counted(y, f"{self._where(test=False)}: ", "say data.num_classes")
+
+
+def _some_inputs(samples: "Samples") -> str:
+    """Return a digest of evenly spaced inputs; empty where one differs when it is read twice."""
+    numbers = np.unique(np.linspace(0, len(samples) - 1, DIGESTED).round().astype(int)).tolist()
+    first, second = (hashlib.sha256(b"".join(_read_input(samples, n) for n in numbers)).hexdigest() for _ in range(2))
+    return first[:8] if first == second else ""
+
+
+def _read_input(samples: "Samples", number: int) -> bytes:
+    from hpsearch.data.streamed import addressed
+
+    with addressed(address(0, "sample", 0, number)):
+        return _bytes_of(samples[number][0])
+
+
+def _bytes_of(value: Any) -> bytes:
+    if isinstance(value, dict):
+        return b"".join(_bytes_of(each) for each in value.values())
+    if isinstance(value, list | tuple):
+        return b"".join(map(_bytes_of, value))
+    array = np.asarray(value)
+    return b"" if array.dtype.hasobject else array.tobytes()
 
 
 def _inputs(samples: "Samples") -> Any:

@@ -1,84 +1,20 @@
-"""The code of a user's own that trains a study's trials: what of it changed since, and what may go on all the same."""
+"""The code of a user's own that trains a study's trials: what of it changed since, put on record."""
 
-import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import optuna
-
 from hpsearch.base.errors import StorageError
-from hpsearch.base.types import TrialSpec, TrialState
-from hpsearch.base.words import count
+from hpsearch.base.types import TrialSpec
 from hpsearch.config.code import Code, CodeReader
-from hpsearch.search.extension import copied
-from hpsearch.search.space import Space
-from hpsearch.search.storage import OpenStore
+from hpsearch.study.changes import ALLOWED, Changes
 from hpsearch.study.session import StudySession
 from hpsearch.tracking.events import CODE, TrialRecord, read_study, read_trials
 from hpsearch.tracking.record import Record
 
-ALLOWED = "changed_ok"
-"""Value of `study.code` with which trials are added beside those of other code."""
 _MOST_NAMES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Trials on record that were trained by other code than the one that would train them now.
-
-    Attributes:
-        study: name of the study that they are of.
-        trials: each with the digest of its present code.
-        names: of the modules, functions and constants that differ.
-    """
-
-    study: str = ""
-    trials: tuple[tuple[TrialRecord, str], ...] = ()
-    names: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> int:
-        """How many of them are COMPLETE."""
-        return sum(record.state is TrialState.COMPLETE for record, _ in self.trials)
-
-    @property
-    def unfinished(self) -> tuple[tuple[TrialRecord, str], ...]:
-        """Those that begin anew when the study goes on: the ones that failed, and those not at an end."""
-        return tuple(
-            (record, digest)
-            for record, digest in self.trials
-            if record.state is TrialState.FAILED or not record.state.finished
-        )
-
-    def lines(self) -> list[str]:
-        """Return what is said of them when the study is run again."""
-        if not self.trials:
-            return []
-        anew, kept = len(self.unfinished), len(self.trials) - len(self.unfinished)
-        changed = f"the code changed since trials of study '{self.study}' were trained ({shown(self.names)})"
-        return [
-            *([f"{changed}: results of {count(kept, 'trial')} are those of the old code"] if kept else ()),
-            *([f"{changed}: {count(anew, 'trial')} that failed or had not ended begin anew"] if anew else ()),
-        ]
-
-    def refuse(self, allowed: str | None) -> None:
-        """Refuse to train beside COMPLETE trials of other code.
-
-        Args:
-            allowed: what `study.code` says.
-
-        Raises:
-            StorageError: there are some, and it is not allowed.
-        """
-        if self.complete and allowed != ALLOWED:
-            raise StorageError(
-                f"study '{self.study}': the code changed since {count(self.complete, 'COMPLETE trial')} were trained "
-                f"({shown(self.names)}); study.code={ALLOWED} goes on beside them, study.restart=true starts again, "
-                "another study.name is another study"
-            )
 
 
 class OwnCode:
@@ -110,14 +46,14 @@ class OwnCode:
         """Return what has changed since the trials in a study's folder were trained."""
         codes = read_study(folder).get("codes", {})
         if all(self._reader.at(code["targets"]).digest == digest for digest, code in codes.items()):
-            return Changes()
+            return Changes(CODE)
         found, names = [], set[str]()
         for record in read_trials(folder):
             now = self.of(record.config)
             if is_other(record.code, now):
                 found.append((record, now.digest))
                 names.update(changed_names(codes, record.code, now))
-        return Changes(folder.name, tuple(found), tuple(sorted(names)))
+        return Changes(CODE, folder.name, tuple(found), shown(names))
 
     def changed_since(self, folder: Path, record: TrialRecord) -> str:
         """Return what of a trial's code changed since it was trained, in words; empty where nothing did."""
@@ -150,29 +86,6 @@ def shown(names: Iterable[str]) -> str:
     listed: Sequence[str] = sorted(names)
     more = len(listed) - _MOST_NAMES
     return ", ".join(listed[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
-
-
-def begin_anew(study: optuna.Study, store: OpenStore, space: Space, changes: Changes, record: Record) -> optuna.Study:
-    """Let trials begin anew whose code has changed: those that failed, and those that had not ended.
-
-    Args:
-        study: as it was left.
-        store: that it is kept in.
-        space: the present ranges.
-        changes: what changed.
-        record: of the study; these trials are waiting in it, and the checkpoints that the old code left are removed.
-
-    Returns:
-        An Optuna study in which nothing was told of their points.
-    """
-    points = {trial.id.point for trial, _ in changes.unfinished}
-    new = copied(study, record.folder.name, space, untold=points, anew=True)
-    store.flush()
-    for trial, digest in changes.unfinished:
-        record.again(trial.id, time.time(), digest)
-        shutil.rmtree(record.folder / "trials" / trial.id.stem, ignore_errors=True)
-    record.flush(fsync=True)
-    return new
 
 
 def look_again(code: OwnCode, session: StudySession, stages: Iterable[str], goes_on: bool) -> frozenset[str]:

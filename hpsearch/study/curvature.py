@@ -16,8 +16,8 @@ from hpsearch.base.types import TrialState
 from hpsearch.config.build import own_loop
 from hpsearch.config.compose import Composition
 from hpsearch.reports.curvature.numbers import TOLERANCES, Curvature, judge
-from hpsearch.study.code import OwnCode
 from hpsearch.study.folder import studies_folder
+from hpsearch.study.origins import Origins
 from hpsearch.study.specs import PLACE, WEIGHTS, check_inside, compose_place, find_source, find_trial, tracking_uri
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.events import TrialRecord
@@ -126,7 +126,7 @@ def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[
     found = judge(measured)
     facts = {"run": name, "weights": file.name, "epoch": measured["epoch"], "train_size": measured["train_size"]}
     files = _write(folder, found, measured, facts, options)
-    changed = OwnCode().changed_since(studies_folder() / study, logged)
+    changed = Origins().changed_since(studies_folder() / study, logged)
     notes = (*([changed] if changed else ()), *_track(composition, study, logged, run, found, files))
     return CurvatureOutcome(**facts, found=found, files=files, elapsed_sec=time.monotonic() - started, notes=notes)
 

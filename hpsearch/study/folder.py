@@ -1,8 +1,9 @@
 """The folder of a study: where it lies, its lock, and the configuration that the study was started with."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 
 from hpsearch.base import platform
 from hpsearch.base.conditions import split_name
-from hpsearch.base.errors import StorageError, first_line, nearest
+from hpsearch.base.errors import BusyError, StorageError, first_line, nearest
 from hpsearch.base.files import replacement
 from hpsearch.base.keys import RUN_TIME, SINGLE
 from hpsearch.base.plain import ABSENT, copied, get, remove
@@ -72,10 +73,29 @@ def folder_lock(folder: Path, wait_sec: float = LOCK_SEC) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot create {folder}: {error.strerror}") from None
-    single = folder.name == SINGLE
-    what = "another single trial, one at a time in a folder," if single else f"study '{folder.name}'"
-    with study_lock(folder, what, wait_sec):
+    with study_lock(folder, f"study '{folder.name}'", wait_sec):
         yield
+
+
+@contextmanager
+def single_lock(studies: Path) -> Iterator[Path]:
+    """Hold the lock of a folder of single trials: ``single``, or while another trial has that ``single_2`` and so on.
+
+    Args:
+        studies: the folder of studies.
+
+    Yields:
+        The folder.
+    """
+    with ExitStack() as stack:
+        for number in count(1):
+            folder = studies / (SINGLE if number == 1 else f"{SINGLE}_{number}")
+            try:
+                stack.enter_context(folder_lock(folder))
+            except BusyError:
+                continue
+            yield folder
+            return
 
 
 def move_aside(folder: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hpsearch.base.errors import ConfigError, SpaceError, check_int
 from hpsearch.base.grammar import value_text
-from hpsearch.base.keys import ARGS, SILENT_SECONDS, TRIAL_SECONDS
+from hpsearch.base.keys import ARGS, CONTINUED, SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.types import Objective
 from hpsearch.config import limits
 from hpsearch.config.build import build, own_loop
@@ -95,6 +95,8 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
         raise ConfigError("no study named: add +study=NAME (see --help for the studies)")
     if config["trainer"].get("test") and not tests:
         raise ConfigError("trainer.test = true: a search may not look at the test split; use it in a single trial")
+    if config["trainer"].get("continued") is not None:
+        raise ConfigError(f"{CONTINUED} = {config['trainer']['continued']}: only a single trial goes on from another")
     space = Space.parse(composition.space, composition.where)
     if not space.parameters and _suggests(config):
         space = open_space({})

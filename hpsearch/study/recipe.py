@@ -21,12 +21,16 @@ from hpsearch.reports.ablation.arms import with_arms
 from hpsearch.reports.ablation.numbers import Ablation, ablation_of
 from hpsearch.reports.ablation.sentences import caveats
 from hpsearch.search.space import Space
-from hpsearch.study.code import OwnCode, look_again
+from hpsearch.study.changes import OF_DATA
+from hpsearch.study.code import look_again
+from hpsearch.study.data import refuse_other_data
 from hpsearch.study.factorial import Factorial, factorial_of
 from hpsearch.study.folder import folder_lock, studies_folder
+from hpsearch.study.origins import Origins
 from hpsearch.study.run_stages import from_dict, run_stages, stage_views, stops, to_dict
 from hpsearch.study.search import report_files, run_one_search
 from hpsearch.study.session import StudySession
+from hpsearch.study.specs import tracking_uri, with_source
 from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
 from hpsearch.study.tables import ARMS, TUNE, ablation_tables, table_of, with_runs
 from hpsearch.study.workers import check_metric
@@ -126,7 +130,8 @@ class RecipeContext:
 
     def measure(self, name: str, config: Mapping[str, Any], **options: Any) -> Any:
         """Return a measurement of a trial, made in a worker."""
-        return self._launcher.call(partial(measure, name, config, **options))
+        located = with_source(config, tracking_uri(self.composition))
+        return self._launcher.call(partial(measure, name, located, **options))
 
     def search(self, stage: str, words: Sequence[str], space: Mapping[str, str]) -> TrialTable:
         """Run the study of a stage on the recipe's workers, and return it.
@@ -187,8 +192,13 @@ def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
             session.workers.start(composition.config)
             session.say_notes(_look(composition, session.workers.launcher))
         session.claim(composition.space)
-        code, before = OwnCode(), _findings(read_study(session.folder), stages)
-        again = look_again(code, session, stages, goes_on=before.keys() < stages.keys())
+        origins, before = Origins(), _findings(read_study(session.folder), stages)
+        goes_on, config = before.keys() < stages.keys(), composition.trial({}, composition.config["seed"]).config
+        if goes_on:
+            session.workers.start(composition.config)
+            origins.data.learn(session.workers.files(config))
+        refuse_other_data(origins.data, session, goes_on)
+        again = look_again(origins.code, session, stages, goes_on)
         session.open(composition.space, recipe=list(composition.config["stages"]))
         study = read_study(session.folder)
         done = {name: finding for name, finding in _findings(study, stages).items() if name not in again}
@@ -196,8 +206,11 @@ def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
             session.workers.start(composition.config)
         recipe = {"name": session.folder.name, "uid": study["uid"]}
         context = RecipeContext(composition, session.workers.launcher, observer, recipe, factorial)
-        digest = code.recorded(context.config(), session.record)
-        findings = run_stages(stages, done, context, partial(_write, session.record, digest))
+        digests = {
+            CODE: origins.code.recorded(config, session.record),
+            OF_DATA: origins.data.recorded(config, session.record),
+        }
+        findings = run_stages(stages, done, context, partial(_write, session.record, digests))
         session.workers.stop()
         failed = next((name for name, finding in findings.items() if stops(stages[name], finding)), None)
         outcome = _conclude(session, findings, failed, began)
@@ -357,7 +370,8 @@ def _look(composition: Composition, launcher: Launcher) -> tuple[str, ...]:
     Returns:
         What was guessed or left out in reading the data.
     """
-    config = dict(composition.trial({}, composition.config["seed"]).config)
+    trained = composition.trial({}, composition.config["seed"]).config
+    config = dict(with_source(trained, tracking_uri(composition)))
     if "confirm" in composition.config["stages"]:  # it tests
         config["trainer"] = {**config["trainer"], "test": True}
     facts = launcher.call(partial(measure, "data_check", config, rows=FEW_ROWS))
@@ -369,8 +383,9 @@ def _look(composition: Composition, launcher: Launcher) -> tuple[str, ...]:
     return notes
 
 
-def _write(record: Record, code: str, name: str, finding: Finding) -> None:
-    record.study("stage", time.time(), name=name, **({CODE: code} if code else {}), **to_dict(finding))
+def _write(record: Record, digests: Mapping[str, str], name: str, finding: Finding) -> None:
+    known = {what: digest for what, digest in digests.items() if digest}
+    record.study("stage", time.time(), name=name, **known, **to_dict(finding))
     record.flush(fsync=True)
 
 

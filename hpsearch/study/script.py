@@ -16,12 +16,12 @@ from typing import Any
 
 from hpsearch.base.commands import SCRIPT
 from hpsearch.base.errors import ConfigError, HpsearchError
-from hpsearch.base.keys import ARGS, SINGLE
+from hpsearch.base.keys import ARGS
 from hpsearch.base.outcome import failure
 from hpsearch.base.types import Decision, Report, Started, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
-from hpsearch.study.folder import folder_lock, studies_folder
+from hpsearch.study.folder import single_lock, studies_folder
 from hpsearch.tracking.base import Tracker
 from hpsearch.tracking.events import read_trials
 from hpsearch.tracking.machine import environment, git_state
@@ -51,24 +51,24 @@ class ScriptTrial:
         composition = compose([])
         self._tracker: Tracker = build("tracker", composition.config["tracker"], composition.config["plugins"])
         self._tracker.check()
-        studies, self._stack = studies_folder(), ExitStack()
-        self._stack.enter_context(folder_lock(studies / SINGLE))
-        number = 1 + max((trial.id.point for trial in read_trials(studies / SINGLE)), default=-1)
+        self._stack = ExitStack()
+        study = self._stack.enter_context(single_lock(studies_folder()))
+        number = 1 + max((trial.id.point for trial in read_trials(study)), default=-1)
         self._id = TrialId(number, 0)
-        self.folder = studies / SINGLE / "trials" / self._id.stem
+        self.folder = study / "trials" / self._id.stem
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._record = Record(studies / SINGLE, self._tracker.changed)
+        self._record = Record(study, self._tracker.changed)
         about = {"command": f"python {command}", "git": git_state(Path.cwd()), "environment": environment()}
-        self._record.study("open", time.time(), name=SINGLE, config=composition.config, seed=0, **about)
-        self._record.spec(self._spec(command), time.time())
+        self._record.study("open", time.time(), name=study.name, config=composition.config, seed=0, **about)
+        self._record.spec(self._spec(study.name, command), time.time())
         self._record.message(self._id, Started(None, {}, time.time()))
         self._record.flush()
-        self._tracker.open(studies / SINGLE)
+        self._tracker.open(study)
 
-    def _spec(self, command: str) -> TrialSpec:
+    def _spec(self, study: str, command: str) -> TrialSpec:
         config = {SCRIPT: command, ARGS: {}, "plugins": [], "seed": 0, "fold": 0}
         key = hashlib.sha256(f"{command} {time.time_ns()} {os.getpid()}".encode()).hexdigest()[:16]
-        return TrialSpec(SINGLE, self._id, config, {}, (), key, str(self.folder))
+        return TrialSpec(study, self._id, config, {}, (), key, str(self.folder))
 
     def record(self, report: Report) -> None:
         """Write down what was reported."""

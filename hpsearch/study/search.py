@@ -24,9 +24,9 @@ from hpsearch.search.prior import PRIOR, PriorPoint
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study
 from hpsearch.search.suggested import open_space, suggested_in
-from hpsearch.study.code import ALLOWED, Changes, OwnCode, begin_anew
-from hpsearch.study.folder import study_folder
+from hpsearch.study.changes import Changes, begin_anew
 from hpsearch.study.grow import check_growth, check_study, in_present_space
+from hpsearch.study.origins import Origins
 from hpsearch.study.plan import Search, plan_search
 from hpsearch.study.prior import load_prior
 from hpsearch.study.session import StudySession
@@ -114,44 +114,54 @@ def run_one_search(
         if grows:
             check_study(composition, store)
         told = load_prior(prior, search.space, search.objective) if is_new and prior else None
+        origins = Origins()
         if is_new or grows:
-            session.check(search.representatives(), within is not None)
-        code = OwnCode()
+            checked = session.check(search.representatives(), within is not None)
+            origins.data.learn(checked.states)
         session.claim(
-            search.space.to_dict(), partial(_check_growth, search, store, session.folder, code) if grows else None
+            search.space.to_dict(), partial(_check_growth, search, store, session.folder, origins) if grows else None
         )
-        changes = _changes(search, store, session, code)
+        changes = _changes(search, store, session, origins)
         session.open(search.space.to_dict(), **open_fields(search, within))
-        if told and (names := code.other_than(search.representatives().values(), study_folder(str(prior)))):
-            observer.line(f"sampler.prior = {prior}: its points are of other code ({names})")
-        with driver_of(search, store, session, told, code, changes) as driver:
+        for line in origins.of_prior(str(prior), search.representatives().values()) if told else ():
+            observer.line(line)
+        with driver_of(search, store, session, told, origins, changes) as driver:
             todo = driver.resume()
-            if todo and not (is_new or grows):
-                session.check(search.representatives(), within is not None)
+            if todo and not origins.data.known:
+                checked = session.check(search.representatives(), within is not None)
+                origins.data.learn(checked.states)
+                origins.data.changes(session.folder).refuse(None)
             outcome = driver.run()
             session.workers.stop()
         return conclude(session, outcome, began, trained=todo, stage=within is not None)
 
 
-def _check_growth(search: Search, store: Store, folder: Path, code: OwnCode) -> None:
-    """Refuse a space that a study cannot go on in, and to go on beside COMPLETE trials of other code."""
+def _check_growth(search: Search, store: Store, folder: Path, origins: Origins) -> None:
+    """Refuse a space that a study cannot go on in, and to go on beside trials of other code or data."""
     check_growth(search, store, folder)
-    code.changes(folder).refuse(search.composition.config["study"]["code"])
+    for changes in origins.changes(folder):
+        changes.refuse(search.composition.config["study"]["code"])
 
 
-def _changes(search: Search, store: Store, session: StudySession, code: OwnCode) -> Changes:
-    """Return what changed of the code since trials of a claimed study were trained, and say it.
+def _changes(search: Search, store: Store, session: StudySession, origins: Origins) -> list[Changes]:
+    """Return what changed of code and data since trials of a claimed study were trained, and say it.
 
-    Refused is, before the record begins, to train further ones beside those that are COMPLETE.
+    Refused is, before the record begins, to train further ones beside those of other code or data. Where that is in
+    question, a worker reads the data first.
     """
-    changes, allowed = code.changes(session.folder), search.composition.config["study"]["code"]
-    if changes.complete and allowed != ALLOWED:
+    changes, allowed = origins.changes(session.folder), search.composition.config["study"]["code"]
+    in_question = origins.data.samples_matter(session.folder)
+    if in_question or any(each.kept for each in changes):
         with driver_of(search, store, session) as driver:
             goes_on = driver.resume()
         session.record.flush()
         if goes_on:
-            changes.refuse(allowed)
-    for line in changes.lines():
+            if not origins.data.known:
+                origins.data.learn(session.check(search.representatives()).states)
+                changes = origins.changes(session.folder)
+            for each in changes:
+                each.refuse(allowed)
+    for line in [line for each in changes for line in each.lines()]:
         session.observer.line(line)
     return changes
 
@@ -226,8 +236,8 @@ def driver_of(
     store: Store,
     session: StudySession,
     prior: Sequence[PriorPoint] | None = None,
-    code: OwnCode | None = None,
-    changes: Changes | None = None,
+    origins: Origins | None = None,
+    changes: Sequence[Changes] = (),
 ) -> Iterator[Driver]:
     """Open the storage of a search.
 
@@ -236,8 +246,8 @@ def driver_of(
         store: where its points are kept.
         session: is open, or claimed.
         prior: points of another study, where they are loaded already.
-        code: reads that of the user's own.
-        changes: of it; trials that failed or had not ended begin anew.
+        origins: of its trials.
+        changes: of them; trials that failed or had not ended begin anew.
 
     Yields:
         The driver of the search; the storage is closed at the end of the block.
@@ -249,9 +259,9 @@ def driver_of(
         widened = study.user_attrs.get(SPACE)
         space = search.space if widened is None else Space.parse(widened)
         space = open_space(suggested_in(study)) if search.space.is_open else space
-        if changes and changes.unfinished:
+        if any(each.unfinished for each in changes):
             study = begin_anew(study, storage, space, changes, session.record)
-        make, code = partial(make_spec, search.composition, session.folder), code or OwnCode()
+        make, origins = partial(make_spec, search.composition, session.folder), origins or Origins()
         yield Driver(
             study=study,
             make_sampler=search.sampler_after,
@@ -268,7 +278,7 @@ def driver_of(
             plan=search.plan,
             launcher=session.workers.launcher,
             record=session.record,
-            make_spec=lambda *point: code.stamped(make(*point), session.record),
+            make_spec=lambda *point: origins.stamped(make(*point), session.record),
             environment=Environment(session.observer, time.time, SystemSampler().sample),
             seed=search.composition.config["seed"],
         )

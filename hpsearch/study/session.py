@@ -22,9 +22,10 @@ from hpsearch.study.folder import (
     has_no_score,
     keep_description,
     move_aside,
+    single_lock,
     studies_folder,
 )
-from hpsearch.study.workers import Workers
+from hpsearch.study.workers import Checked, Workers
 from hpsearch.tracking.base import Tracker
 from hpsearch.tracking.events import read_study
 from hpsearch.tracking.machine import environment, git_state
@@ -97,15 +98,19 @@ class StudySession:
         """Whether the study starts from nothing: there is none of its name, or it is moved aside."""
         return self._restart or not (self.folder / STUDY_FILE).exists()
 
-    def check(self, configs: Mapping[str, Mapping[str, Any]], within: bool = False) -> None:
+    def check(self, configs: Mapping[str, Mapping[str, Any]], within: bool = False) -> Checked:
         """Let a worker build every configuration, by the words that an error adds; see `Workers.check`.
 
         Args:
             configs: as there.
             within: whether this is a stage of a recipe, which has said how its data was read.
+
+        Returns:
+            What a worker said of them.
         """
-        notes = self.workers.check(configs)
-        self.say_notes(() if within else notes)
+        checked = self.workers.check(configs)
+        self.say_notes(() if within else checked.notes)
+        return checked
 
     def say_notes(self, notes: Sequence[str]) -> None:
         """Show what was guessed or left out in reading the data, and what is wrong with single columns."""
@@ -119,7 +124,10 @@ class StudySession:
             space: expressions by flat name; None for single trials, which share a folder and are no study.
             grow: called before the study goes on in another space, see `keep_description`.
         """
-        self._stack.enter_context(folder_lock(self.folder, TURN_SEC if self._in_turn else LOCK_SEC))
+        if self.composition.study_option:
+            self._stack.enter_context(folder_lock(self.folder, TURN_SEC if self._in_turn else LOCK_SEC))
+        else:
+            self.folder = self._stack.enter_context(single_lock(self.folder.parent))
         if space is not None:
             self._moved = self._describe(space, grow)
         self.record = Record(self.folder, self.tracker.changed)

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from hpsearch.base import platform
 from hpsearch.base.commands import script_command
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.failures import Failure
-from hpsearch.base.keys import SEARCH_KEYS, SILENT_SECONDS, SINGLE, TRIAL_SECONDS
+from hpsearch.base.keys import SEARCH_KEYS, SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.replicates import MEASURED
 from hpsearch.base.types import (
     Decision,
@@ -24,6 +25,7 @@ from hpsearch.base.types import (
     TrialSpec,
     TrialState,
 )
+from hpsearch.base.words import number
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, TrialConfig, compose
 from hpsearch.config.words import COMMAND_LINE
@@ -33,8 +35,8 @@ from hpsearch.search.interrupts import interrupts
 from hpsearch.search.live import Finished
 from hpsearch.search.pool import Decide, Pool
 from hpsearch.search.watch import UNLIMITED, TimeLimits
-from hpsearch.study.code import OwnCode
 from hpsearch.study.folder import studies_folder
+from hpsearch.study.origins import Origins
 from hpsearch.study.plan import time_limits
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import PLACE, check_inside, compose_place, find_source, find_trial, spec_of, tracking_uri
@@ -100,7 +102,7 @@ class ReplayOutcome:
         reason: of this run's state.
         differences: what is not the same, one line each; measured times are not compared.
         largest: the largest absolute difference of a metric.
-        changed: what of the trial's code changed since it was trained, in a sentence; empty where nothing did.
+        changed: what of the trial's code and data changed since it was trained, in a sentence; empty where nothing did.
         not_promised: what training again on this device does not promise, in a sentence; empty where it promises all.
     """
 
@@ -153,11 +155,15 @@ def run_trial(
     _check_words(composition)
     filled = composition.trial({}, composition.config["seed"], composition.config["fold"])
     with shown(observer) as display, StudySession(composition, display) as session:
-        session.check({"": filled.config})
+        origins = Origins()
+        checked = session.check({"": filled.config})
+        origins.data.learn(checked.states)
+        lineage = _lineage(filled.config, checked.facts[0], origins)
+        for line in lineage:
+            display.line(line)
         session.open()
-        code = OwnCode()
-        spec, logged = _spec_in(session.folder, composition, filled, code, display.line)
-        spec = code.stamped(spec, session.record)
+        spec, logged = _spec_in(session.folder, composition, filled, origins, display.line)
+        spec = origins.stamped(spec, session.record)
         finished = _train(
             spec,
             session.workers.launcher,
@@ -169,17 +175,17 @@ def run_trial(
         )
         last = session.record.trial(spec.id)
         session.conclude(finished.result.state)
-        notes = session.send()
+        notes = (*lineage, *session.send())
         ui_command = session.tracker.hint()
     return TrialOutcome(
-        run=f"{SINGLE}/{spec.id}",
+        run=f"{session.folder.name}/{spec.id}",
         state=finished.result.state,
         reason=finished.result.reason,
         metrics=last.reports[-1].metrics if last and last.reports else {},
         epochs=finished.epochs,
         folder=Path(spec.folder),
-        replay_command=replay_command(SINGLE, spec),
-        check_command=check_command(SINGLE, spec),
+        replay_command=replay_command(session.folder.name, spec),
+        check_command=check_command(session.folder.name, spec),
         ui_command=ui_command,
         elapsed_sec=time.monotonic() - started,
         notes=notes,
@@ -197,24 +203,39 @@ def _check_words(composition: Composition) -> None:
         )
 
 
+def _lineage(config: Mapping[str, Any], told: Mapping[str, Any], origins: Origins) -> tuple[str, ...]:
+    """Return what is said of a trial that goes on from the last state of another one; nothing of any other."""
+    name = config["trainer"].get("continued")
+    if name is None:
+        return ()
+    study, logged = find_trial(name, None)
+    epoch, before, now = told["continued"]
+    changed = origins.changed_since(studies_folder() / study, logged)
+    said = (
+        f"goes on from {name} after epoch {epoch}; its schedule is that of all epochs from the start, read from there"
+    )
+    rate = "" if before is None else f": the learning rate was {number(before)} and is {number(now)}"
+    return (f"{said}{rate}", *([f"{name}: {changed}"] if changed else ()))
+
+
 def _spec_in(
-    folder: Path, composition: Composition, filled: TrialConfig, code: OwnCode, line: Callable[[str], None]
+    folder: Path, composition: Composition, filled: TrialConfig, origins: Origins, line: Callable[[str], None]
 ) -> tuple[TrialSpec, TrialRecord | None]:
     """Return the trial to train: one of the same key that is unfinished, or may run again; else the next number.
 
-    One that other code began is left as it is.
+    One that other code began, or on other data, is left as it is.
     """
     trials = read_trials(folder)
     for trial in trials:
         again = time_limits(composition.config).allow_again(trial.ended_by)
         if trial.key == filled.key and (again or not trial.state.finished):
-            if changed := code.changed_since(folder, trial):
-                line(f"{SINGLE}/{trial.id} is not gone on with: {changed}")
+            if changed := origins.changed_since(folder, trial):
+                line(f"{folder.name}/{trial.id} is not gone on with: {changed}")
                 continue
             return replace(spec_of(composition, filled, folder, trial.id, {}), attempt=trial.attempts + 1), trial
-    number = 1 + max((trial.id.point for trial in trials), default=-1)
+    point = 1 + max((trial.id.point for trial in trials), default=-1)
     seed, fold = composition.config["seed"], composition.config["fold"]
-    return spec_of(composition, filled, folder, TrialId(number, seed, fold), {}), None
+    return spec_of(composition, filled, folder, TrialId(point, seed, fold), {}), None
 
 
 def _train(
@@ -287,11 +308,12 @@ def replay(
     if isinstance(composition.config["launcher"].get("threads"), int) and "threads" in logged.facts:
         composition = composition.with_values({"launcher.workers": 1, "launcher.threads": logged.facts["threads"]})
     config = {**logged.config, "plugins": composition.config["plugins"]}
-    if changed := OwnCode().changed_since(studies_folder() / study, logged):
-        observer.line(f"{study}/{logged.id}: {changed}")
+    origins = Origins()
     objective: Objective = build("objective", config["objective"])
     with tempfile.TemporaryDirectory() as folder, Workers(composition) as workers:
-        workers.check({"": config})
+        origins.data.learn(workers.check({"": config}).states)
+        if changed := origins.changed_since(studies_folder() / study, logged):
+            observer.line(f"{study}/{logged.id}: {changed}")
         source = find_source(config, tracking_uri(composition))
         spec = TrialSpec(study, logged.id, config, logged.params, logged.overrides, logged.key, folder, source=source)
         record = Record(Path(folder))

@@ -140,6 +140,12 @@ def find_source(config: Mapping[str, Any], uri: str | None) -> str | None:
     return None if options.get("mode") == "none" or source is None else _weights(source, uri, Path.cwd())
 
 
+def with_source(config: Mapping[str, Any], uri: str | None) -> Mapping[str, Any]:
+    """Return a configuration with the path of the checkpoint that it starts from, for what is measured of a trial."""
+    source = find_source(config, uri)
+    return config if source is None else {**config, "finetune": {**config["finetune"], "source": source}}
+
+
 @functools.lru_cache(maxsize=32)
 def _weights(source: str, uri: str | None, working_folder: Path) -> str:
     if Path(source).suffix or Path(source).is_file():

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from hpsearch.base.commands import is_outside
+from hpsearch.base.contents import DataState
 from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.base.keys import SILENT_SECONDS
 from hpsearch.base.outcome import NamedMetric
@@ -18,6 +20,25 @@ from hpsearch.study.specs import find_source, tracking_uri
 from hpsearch.trial import build as ours
 from hpsearch.trial import generator as theirs
 from hpsearch.trial.given import carried
+from hpsearch.trial.reading import files_state, forget, source_key
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a worker said of the configurations that it built.
+
+    Attributes:
+        facts: of each, as its `preflight` returned them.
+        states: what their data were read from, by `source_key`; nothing of a loop of the user's.
+    """
+
+    facts: tuple[Mapping[str, Any], ...]
+    states: Mapping[str, DataState]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was guessed or left out in reading the data, each once."""
+        return tuple(dict.fromkeys(note for each in self.facts for note in each.get("notes", ())))
 
 
 class Workers:
@@ -49,6 +70,8 @@ class Workers:
         if not (self._borrowed or self._running):
             self.launcher.start(carried(runner_of(config).execute, config["trainer"]["_target_"]))
             self._running = True
+            if not self.launcher.detached:
+                forget()
 
     def stop(self, now: bool = False) -> None:
         """Let the workers go, unless they are somebody else's; `now` kills them."""
@@ -56,7 +79,7 @@ class Workers:
             self._running = False
             self.launcher.stop(now=now)
 
-    def check(self, configs: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    def check(self, configs: Mapping[str, Mapping[str, Any]]) -> Checked:
         """Start the workers and let one of them build every configuration, so that bad ones are refused.
 
         Args:
@@ -64,20 +87,28 @@ class Workers:
                 loop of the user's.
 
         Returns:
-            What was guessed or left out in reading their data, each once.
+            What a worker said of each.
 
         Raises:
             ConfigError: a study whose first loss is not finite in any setting. Whatever a worker refuses is raised too.
         """
         self.start(next(iter(configs.values())))
-        facts = [self._facts(config, words) for words, config in configs.items()]
-        losses = [float(each.get("loss", 0.0)) for each in facts]
+        told = tuple(self._facts(config, words) for words, config in configs.items())
+        losses = [float(facts.get("loss", 0.0)) for facts in told]
         if self._composition.study_option and not any(map(math.isfinite, losses)):
             raise ConfigError(
                 f"the loss of the first batch is {losses[0]} in every setting that was tried ({len(losses)}): "
                 "no trial would have a score; check data, model, init and loss"
             )
-        return tuple(dict.fromkeys(note for each in facts for note in each.get("notes", ())))
+        pairs = zip(configs.values(), told, strict=True)
+        return Checked(told, {source_key(config): facts["state"] for config, facts in pairs if "state" in facts})
+
+    def files(self, config: Mapping[str, Any]) -> dict[str, DataState]:
+        """Return what the files of a configuration hold, by `source_key`; its samples are not read."""
+        if runner_of(config) is not ours:
+            return {}
+        source = find_source(config, tracking_uri(self._composition))
+        return {source_key(config): self.launcher.call(files_state, config, source)}
 
     def _facts(self, config: Mapping[str, Any], words: str) -> Mapping[str, Any]:
         source = find_source(config, tracking_uri(self._composition))
@@ -95,7 +126,8 @@ class Workers:
                     f"(from {self._composition.where(SILENT_SECONDS)})"
                 ) from None
         check_metric(self._composition, facts["metrics"], facts.get("further"))
-        return facts
+        found: Mapping[str, Any] = facts
+        return found
 
 
 def runner_of(config: Mapping[str, Any]) -> Any:

@@ -14,6 +14,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "list": ("", "list the studies in this folder, best point and state"),
     "ui": ("[NAME] [--port N]", "open MLflow on this machine, with a link to the trials of each study"),
     "replay": ("RUN [--check]", "train a logged trial again; --check: exit 1 when its curve differs"),
+    "continue": (
+        "STUDY/POINT/SEED trainer.epochs=N ...",
+        "train a trial that has ended for longer, from its last weights and optimizer state: a new single trial",
+    ),
     "curvature": (
         "RUN [curvature.KEY=VALUE ...]",
         "Hessian of the training loss at a trial's weights: eigenvalues, density, minimum or saddle; "

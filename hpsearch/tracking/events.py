@@ -7,8 +7,8 @@
 - ``start``: an attempt begins. It is also a cut: reports of epochs after its ``epoch`` that stand before it are void.
 - ``report``: an epoch's metrics.
 - ``state``: a new state, with score and reason.
-- ``again``: a trial that a limit in time ended is given another chance, as if it had not failed; with ``code``, one
-  whose code has changed is trained from the beginning, and what stands before it is void.
+- ``again``: a trial that a limit in time ended is given another chance, as if it had not failed; with ``code`` or
+  ``data``, one whose code or data have changed is trained from the beginning, and what stands before it is void.
 
 `study.jsonl` holds the study's own: ``created`` once, ``open`` at each start of the driver, then ``best``, ``system``,
 ``artifact``, ``state``; ``suggested`` where trials say themselves what is searched: the space so far; and ``code``
@@ -34,11 +34,13 @@ from hpsearch.base.commands import (
 from hpsearch.base.errors import StorageError
 from hpsearch.base.journal import Event, read_lines
 from hpsearch.base.outcome import REPEATED, Failures
-from hpsearch.base.types import Report, TrialId, TrialSpec, TrialState
+from hpsearch.base.types import DATA, Report, TrialId, TrialSpec, TrialState
 
 STUDY = "study"
 CODE = "code"
 """The fact of a trial that is the digest of the code of a user's own that trained it."""
+RENEWING = frozenset({CODE, "data"})
+"""Fields of an ``again`` line that say what a trial is trained from the beginning for, each with its new digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,11 @@ class TrialRecord:
     def code(self) -> str:
         """Digest of the code of a user's own that trained it; empty where there is none."""
         return str(self.facts.get(CODE, ""))
+
+    @property
+    def data(self) -> str:
+        """Digest of what it was trained on; empty where that is not known."""
+        return str(self.facts.get(DATA, ""))
 
 
 @dataclass(slots=True)
@@ -167,8 +174,8 @@ class TrialFold:
     def _again(self, event: Event) -> None:
         self.state, self.last, self.ended = TrialState.WAITING, {}, None
         self.ran_sec, self.running = 0.0, None
-        if "code" in event:
-            self.spec = {**(self.spec or {}), "code": event["code"]}
+        if RENEWING & event.keys():
+            self.spec = {**(self.spec or {}), **{name: event[name] for name in RENEWING & event.keys()}}
             self.reports, self.facts, self.artifacts, self.started = {}, {}, (), None
         self.facts = {name: value for name, value in self.facts.items() if name not in Failures().facts}
 
@@ -194,7 +201,7 @@ class TrialFold:
             score=self.last.get("score"),
             reason=self.last.get("reason", ""),
             traceback=self.last.get("traceback", ""),
-            facts={**self.facts, **({CODE: spec["code"]} if "code" in spec else {})},
+            facts={**_origins(spec), **self.facts},
             artifacts=self.artifacts,
             queued=spec["time"],
             started=self.started,
@@ -203,6 +210,11 @@ class TrialFold:
             ended_by=self.last.get("ended_by", {}),
             heard=self.running[1] if self.running else None,
         )
+
+
+def _origins(spec: Event) -> dict[str, str]:
+    """Return the facts that a specification holds: the digests of code and data."""
+    return {fact: spec[name] for fact, name in ((CODE, "code"), (DATA, "data")) if name in spec}
 
 
 def replay_command(study: str, trained: TrialRecord | TrialSpec) -> str:
@@ -284,7 +296,8 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
         The fields of ``open`` lines, the ranges of ``space`` as they were widened since; ``created`` (time of the
         first one), ``uid``, and the newest ``best`` and ``state`` (none after a new ``open``) as dictionaries of their
         own; ``extensions``, the list of the widenings, if any; ``stages``, what those of a recipe found, by name;
-        ``codes``, the code of trials by its digest: ``modules`` and the ``targets`` that it was found by.
+        ``codes``, the code of trials by its digest: ``modules`` and the ``targets`` that it was found by;
+        ``data``, what they were trained on by its digest, see `hpsearch.base.contents.DataState`.
     """
     study = {} if study is None else study
     for event in events:
@@ -306,6 +319,9 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
                 study["space"] = _extended(study.get("space"), [fields])
             case "code":
                 study["codes"] = {**study.get("codes", {}), fields.pop("digest"): fields}
+            case "data":
+                earlier = {k: v for k, v in study.get("data", {}).items() if k != fields["digest"]}
+                study["data"] = {**earlier, fields["digest"]: {k: v for k, v in fields.items() if k != "time"}}
             case "stage":
                 study["stages"] = {**study.get("stages", {}), fields["name"]: fields}
             case "best" | "state":

@@ -50,6 +50,7 @@ class Record:
                 folder=os.path.relpath(spec.folder, self.folder),
                 config=spec.config,
                 **_of_code(spec.code),
+                **_of_data(spec.data),
             )
 
     def params(self, trial: TrialId, params: Mapping[str, Any]) -> None:
@@ -129,16 +130,17 @@ class Record:
             **({"ended_by": dict(ended_by)} if ended_by else {}),
         )
 
-    def again(self, trial: TrialId, time: float, code: str = "") -> None:
+    def again(self, trial: TrialId, time: float, code: str = "", data: str = "") -> None:
         """Record that a trial is trained again: its failures and its time count no more.
 
         Args:
-            trial: that a limit in time ended, or whose code has changed.
+            trial: that a limit in time ended, or whose code or data have changed.
             time: seconds since the Unix epoch.
             code: digest of other code that trains it now, from the beginning; empty where it is the same.
+            data: digest of other data, the same way.
         """
         self._trial(trial)
-        self._append(trial.stem, "again", time, **_of_code(code))
+        self._append(trial.stem, "again", time, **_of_code(code), **_of_data(data))
 
     def study(self, event: str, time: float, **fields: Any) -> None:
         """Record something of the study itself.
@@ -147,7 +149,7 @@ class Record:
             event: ``open`` (name, question, config, space, objective, command, git, environment, seed, sampler),
                 ``best`` (point, params, mean, sd, n), ``system`` (metrics), ``artifact`` (path relative to the
                 study's folder, optional `to`: folder in the store), ``state`` (state, answer), ``code`` (digest,
-                modules, targets).
+                modules, targets), ``data`` (digest and fields of a `DataState`, key).
             time: seconds since the Unix epoch.
             fields: what happened, JSON-like.
         """
@@ -235,6 +237,10 @@ class Record:
 
 def _of_code(digest: str) -> dict[str, Any]:
     return {CODE: digest} if digest else {}
+
+
+def _of_data(digest: str) -> dict[str, Any]:
+    return {"data": digest} if digest else {}
 
 
 def _point(stem: str) -> int:

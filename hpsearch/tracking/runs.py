@@ -13,7 +13,7 @@ from hpsearch.base.journal import Event
 from hpsearch.base.keys import UNNAMED
 from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialState
-from hpsearch.tracking.events import TrialFold, TrialRecord, replay_command
+from hpsearch.tracking.events import RENEWING, TrialFold, TrialRecord, check_command, replay_command
 
 STEP_LOSS = "train/step_loss"
 STEP = "trial/step"
@@ -102,8 +102,8 @@ class Trail:
 
 
 def is_renewal(event: Event) -> bool:
-    """Return whether a trial is trained from the beginning by other code: then it has a new run."""
-    return event["event"] == "again" and "code" in event
+    """Return whether a trial is trained from the beginning, by other code or on other data: then it has a new run."""
+    return event["event"] == "again" and bool(RENEWING & event.keys())
 
 
 def ms(time: float) -> int:
@@ -148,7 +148,7 @@ def trial_tags(study: str, trail: Trail) -> dict[str, str]:
         "fold": str(record.id.fold),
         "attempts": str(record.attempts),
         "key": record.key,
-        "replay": replay_command(study, record),
+        "replay": replay_tag(study, record),
     }
     if record.reason or record.attempts > 1:
         readable["reason"] = short(record.reason)
@@ -156,6 +156,12 @@ def trial_tags(study: str, trail: Trail) -> dict[str, str]:
         readable["nonfinite"] = short(trail.nonfinite)
     kept = {field.name: getattr(record, field.name) for field in fields(record) if field.name not in ELSEWHERE}
     return {**readable, **chunks({**kept, "nonfinite": trail.nonfinite})}
+
+
+def replay_tag(study: str, record: TrialRecord) -> str:
+    """Return the command that trains a trial again; of one too long for a tag that which takes it from the record."""
+    whole = replay_command(study, record)
+    return whole if len(whole) <= CHUNK else check_command(study, record)
 
 
 def chunks(value: Mapping[str, Any]) -> dict[str, str]:

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.journal import Event, read_lines
-from hpsearch.base.keys import SINGLE
+from hpsearch.base.keys import is_single
 from hpsearch.base.media import IMAGE, Medium
 from hpsearch.base.types import Objective, TrialState
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.colours import Colours
-from hpsearch.tracking.events import STUDY, TrialRecord, fold_study, read_study, read_trial, trial_files
+from hpsearch.tracking.events import STUDY, TrialRecord, fold_study, read_study, read_trial, replay_command, trial_files
 from hpsearch.tracking.mlflow_internals import log_picture, media_path, prepare_view, view_path
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
@@ -47,7 +47,7 @@ class StudyRun:
         """Send the new lines; the run is created when there is none."""
         events, offset = read_lines(self._sent.path(STUDY), self._trail.offset)
         fold_study(events, self.study)
-        if self.study["name"] != SINGLE:
+        if not is_single(self.study["name"]):
             self._send(events)
         if events:
             self._trail.offset = offset
@@ -186,6 +186,7 @@ class TrialRuns:
         run = trail.run = self._runs[name] = trail.run or self._create(name, record)
         if self._sent.run(name) != run or any(event["event"] == "spec" for event in events):
             self._writer.yaml(run, record.config, "config.yaml")
+            self._replay(run, record)
             tags = {**self._colour(name, record.params), "mlflow.runName": runs.trial_name(record)}
             self._writer.log(run, params=runs.trial_params(record), tags=tags)
         if all(event["event"] == "report" for event in events) and not trail.nonfinite:
@@ -194,6 +195,12 @@ class TrialRuns:
             tags = runs.trial_tags(self._study_run.study["name"], trail)
             self._writer.log(run, [*metrics, *runs.score_metric(record)], tags=tags)
             self._describe(run, record, events)
+
+    def _replay(self, run: str, record: TrialRecord) -> None:
+        """Keep the command of a trial whole where it is too long for a tag."""
+        study = self._study_run.study["name"]
+        if (whole := replay_command(study, record)) != runs.replay_tag(study, record):
+            self._writer.text(run, whole, "replay.txt")
 
     def recolour(self, final: bool) -> None:
         """Bring the colours of earlier runs up to the scale of all values."""

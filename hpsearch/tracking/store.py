@@ -269,7 +269,11 @@ class ExperimentWriter:
         """Log nested plain containers as a YAML artifact."""
         import yaml
 
-        self.client.log_text(run, yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True), file)
+        self.text(run, yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True), file)
+
+    def text(self, run: str, content: str, file: str) -> None:
+        """Log a text as an artifact."""
+        self.client.log_text(run, content, file)
 
     def file(self, run: str, path: Path, to: str = "", limit_bytes: float = float("inf")) -> None:
         """Log a file of the study's folder as an artifact; one that is gone or too large is left out."""

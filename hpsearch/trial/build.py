@@ -4,7 +4,6 @@ Importing this module loads no torch: the driver names `execute` to its workers,
 """
 
 import functools
-import json
 import math
 import time
 import warnings
@@ -15,21 +14,23 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.base.errors import ConfigError, HpsearchError, first_line, nearest
+from hpsearch.base.errors import ConfigError, DataError, HpsearchError, first_line, nearest
 from hpsearch.base.outcome import beyond_limits
 from hpsearch.base.platform import processor_name
 from hpsearch.base.rng import address
-from hpsearch.base.types import Objective, Started, TrialResult, TrialRun, TrialSpec, TrialState
+from hpsearch.base.types import DATA, Objective, Started, TrialResult, TrialRun, TrialSpec, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.limits import target_part
 from hpsearch.metrics.base import Metric, bounded_by_0_and_1, check_fit, names_of
 from hpsearch.metrics.reported import USUAL, check_names, followed, reported, with_usual
+from hpsearch.trial.reading import read
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
     from torch.optim import Optimizer
 
+    from hpsearch.base.contents import DataState
     from hpsearch.data.augment import Augment
     from hpsearch.data.base import DataSource, Splits
     from hpsearch.nn.init import Initializer
@@ -37,10 +38,6 @@ if TYPE_CHECKING:
     from hpsearch.schedules.plateau import Plateau
     from hpsearch.trial.finetune import Tuned
     from hpsearch.trial.loop import Job, Trainer
-
-LOADED = 2
-"""Data sets that a worker keeps."""
-
 
 LATE_FACTS = ("best_epoch", "best_score")
 """Facts that a trial of ours has at its end."""
@@ -76,11 +73,18 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
     (spec,) = specs
     folder = Path(spec.folder)
     job = prepare(spec.config, spec.key, folder, spec.source)
+    _check_data(spec, job)
     if beyond := beyond_limits(job.objective.limits, job.facts):
         yield (Started(None, job.facts, time.time()),)
         return (TrialResult(TrialState.INFEASIBLE, beyond, time=time.time()),)
     artifacts = draw_once(job.augment, job.splits.train, folder, spec.id.point)
     return (yield from train(replace(job, artifacts=artifacts)))
+
+
+def _check_data(spec: TrialSpec, job: "Job") -> None:
+    """Refuse to train beside trials of other data: files that changed since the command began."""
+    if spec.files and job.data.of_files.digest != spec.files:
+        raise DataError("the data changed since this command began; run it again, and it says what changed")
 
 
 def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str, Any]:
@@ -93,10 +97,10 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
         source: where `finetune.source` was found.
 
     Returns:
-        The trial's facts; ``metrics``: the names of all metrics it will report; ``further``: these and the facts
-            that are numbers, which an objective beside the first may name; ``steps_per_epoch``; ``loss`` of the first
-            batch; ``notes``: what was guessed or left out in reading the data. What cannot be built or does not fit
-            together raises an error for the user.
+        The trial's facts; ``state``: what is read (a `DataState`); ``metrics``: the names of all metrics it will
+            report; ``further``: these and the facts that are numbers, which an objective beside the first may name;
+            ``steps_per_epoch``; ``loss`` of the first batch; ``notes``: what was guessed or left out in reading the
+            data. What cannot be built or does not fit together raises an error for the user.
     """
     from hpsearch.trial.updates import rehearse
 
@@ -105,8 +109,19 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     with fitting():
         loss = rehearse(job)
     further = (*names, *(name for name, value in job.facts.items() if not isinstance(value, str)), *LATE_FACTS)
-    told = {"metrics": names, "further": further, "steps_per_epoch": job.steps_per_epoch, "loss": loss}
-    return {**job.facts, **told, "notes": job.splits.notes}
+    known = {"state": job.data, "metrics": names, "further": further, "notes": job.splits.notes, **_lineage(job)}
+    return {**job.facts, **known, "steps_per_epoch": job.steps_per_epoch, "loss": loss}
+
+
+def _lineage(job: "Job") -> dict[str, Any]:
+    """Return what is said of a trial that continues another: its epoch, and the rates there and from there on."""
+    if job.trainer.continued is None:
+        return {}
+    from hpsearch.trial.loop import begun
+
+    progress = begun(job)
+    epoch, last = progress.epoch or 0, progress.reports[-1].metrics.get("lr") if progress.reports else None
+    return {"continued": (epoch, last, float(job.table.lr[epoch * job.steps_per_epoch]))}
 
 
 @contextmanager
@@ -172,7 +187,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
     objective: Objective = build("objective", config["objective"], plugins)
     device = trainer.find_device()
     data: DataSource = build("data", config["data"], plugins)
-    splits = _load(_data_key(config["data"]), plugins, trainer.test, config["fold"], device)
+    splits, state = read(config, data, trainer.test, device, source)
     check_views(trainer.eval_views, splits.in_shape)
     batch_size = data.batch_rows(len(splits.train))
     model = _model(config, plugins, seed, splits)
@@ -199,21 +214,11 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
         table=table,
         plateau=plateau,
         **_regularizers(config["regularizer"], plugins),
-        facts={**_facts(model, splits, device), **tuned.facts},
+        facts={**_facts(model, splits, device), **tuned.facts, **_origins(state, trainer)},
+        data=state,
         metrics=metrics,
         frozen=tuned.frozen,
     )
-
-
-def _data_key(config: Mapping[str, Any]) -> str:
-    return json.dumps({**config, "batch_size": "full", "shuffle": True}, sort_keys=True)
-
-
-@functools.lru_cache(maxsize=LOADED)
-def _load(data_key: str, plugins: tuple[str, ...], test: bool, fold: int, device: "torch.device") -> "Splits":
-    """Load data once per worker, whatever the batch size and the order."""
-    source: DataSource = build("data", json.loads(data_key), plugins)
-    return source.load(test, fold).to(device)
 
 
 def _augment(config: Mapping[str, Any], splits: "Splits") -> "Augment | None":
@@ -378,6 +383,11 @@ def _facts(model: "nn.Module", splits: "Splits", device: "torch.device") -> dict
         "threads": torch.get_num_threads(),
         **({"data.notes": "; ".join(splits.notes)} if splits.notes else {}),
     }
+
+
+def _origins(state: "DataState", trainer: "Trainer") -> dict[str, str]:
+    known = {DATA: state.digest, "continued": trainer.continued or ""}
+    return {name: value for name, value in known.items() if value}
 
 
 @functools.cache

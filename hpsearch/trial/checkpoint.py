@@ -12,14 +12,17 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from hpsearch.base.errors import StorageError
+from hpsearch.base import platform
+from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.files import replacement
+from hpsearch.base.keys import CONTINUED as KEY
 from hpsearch.base.types import Report
+from hpsearch.trial.reading import END
 from hpsearch.trial.watch import Limit
 
 LAST = "last.pt"
 BEST = "best.safetensors"
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,14 @@ class Progress:
         limit: what is a divergence; None before the first step.
         best: the best weights so far, if any.
         reports: every report so far.
+        weights: the last ones, where the model holds the best; not kept.
     """
 
     epoch: int | None = None
     limit: Limit | None = None
     best: Best | None = None
     reports: list[Report] = field(default_factory=list)
+    weights: Mapping[str, Tensor] | None = None
 
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -59,12 +64,13 @@ def copy_weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone().contiguous() for name, value in model.state_dict().items()}
 
 
-def save_last(folder: Path, key: str, model: nn.Module, optimizer: Optimizer, progress: Progress) -> None:
+def save_last(folder: Path, key: str, data: str, model: nn.Module, optimizer: Optimizer, progress: Progress) -> None:
     """Write the last state to ``last.pt``, atomically.
 
     Args:
         folder: the trial's folder; created when missing.
         key: hash of the trial's configuration, which must match when the state is read.
+        data: digest of what it is trained on, which must match too.
         model: the model; its parameters and saved buffers are kept.
         optimizer: its optimizer.
         progress: everything else that the trial goes on from.
@@ -73,7 +79,8 @@ def save_last(folder: Path, key: str, model: nn.Module, optimizer: Optimizer, pr
     state = {
         "version": _VERSION,
         "key": key,
-        "model": model.state_dict(),
+        "data": data,
+        "model": progress.weights or model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "epoch": progress.epoch,
         "limit": None if progress.limit is None else asdict(progress.limit),
@@ -84,30 +91,86 @@ def save_last(folder: Path, key: str, model: nn.Module, optimizer: Optimizer, pr
         torch.save(state, file)
 
 
-def restore_last(folder: Path, key: str, model: nn.Module, optimizer: Optimizer) -> Progress | None:
+def restore_last(folder: Path, key: str, data: str, model: nn.Module, optimizer: Optimizer) -> Progress | None:
     """Load the last state into a model and its optimizer, if there is a usable one.
 
     Args:
         folder: the trial's folder.
         key: hash of the trial's configuration.
+        data: digest of what it is trained on.
         model: receives the parameters and buffers.
         optimizer: receives its state.
 
     Returns:
         The progress to go on from. None when there is no checkpoint, when it cannot be read, and when another
-        configuration or another version of the model's code wrote it: the trial then starts from scratch.
+        configuration, other data or another version of the model's code wrote it: the trial then starts from scratch.
     """
     state = _read(folder / LAST)
-    if state is None or state["key"] != key or not _fits(state["model"], model):
+    if state is None or (state["key"], state["data"]) != (key, data) or not _fits(state["model"], model):
         return None
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
+    return _progress(state)
+
+
+def _progress(state: Mapping[str, Any]) -> Progress:
     return Progress(
         epoch=state["epoch"],
         limit=None if state["limit"] is None else Limit(**state["limit"]),
         best=None if state["best"] is None else Best(**state["best"]),
         reports=[Report(**record) for record in state["reports"]],
     )
+
+
+def keep_end(folder: Path, key: str, data: str, model: nn.Module, optimizer: Optimizer, progress: Progress) -> None:
+    """Write the last state of a trial that has ended, as `save_last` does; what it goes on from itself is removed."""
+    save_last(folder, key, data, model, optimizer, progress)
+    platform.replace(folder / LAST, folder / END)
+
+
+def size_mib(model: nn.Module, optimizer: Optimizer) -> float:
+    """Return about how large the last state is."""
+    tensors = [*model.state_dict().values()]
+    tensors += [each for state in optimizer.state.values() for each in state.values() if isinstance(each, Tensor)]
+    return float(sum(each.numel() * each.element_size() for each in tensors)) / 2**20
+
+
+def take_over(file: Path, model: nn.Module, optimizer: Optimizer) -> Progress:
+    """Load the last state of another trial into a model and its optimizer, whose hyperparameters stay.
+
+    Args:
+        file: its ``end.pt``.
+        model: receives the parameters and buffers.
+        optimizer: receives the state of each parameter.
+
+    Returns:
+        The progress to go on from.
+
+    Raises:
+        ConfigError: the file cannot be read, or it is that of another architecture or optimizer.
+    """
+    state = _read(file)
+    if state is None:
+        raise ConfigError(f"{KEY}: {file} is missing or cannot be read")
+    if not _fits(state["model"], model):
+        raise ConfigError(f"{KEY}: {file} holds another architecture's weights ({_misfit(state['model'], model)})")
+    model.load_state_dict(state["model"])
+    ours, theirs = optimizer.state_dict(), state["optimizer"]
+    if [len(group["params"]) for group in ours["param_groups"]] != [len(g["params"]) for g in theirs["param_groups"]]:
+        raise ConfigError(f"{KEY}: {file} holds the state of an optimizer of other parameters")
+    optimizer.load_state_dict({**theirs, "param_groups": ours["param_groups"]})
+    return _progress(state)
+
+
+def _misfit(weights: Mapping[str, Tensor], model: nn.Module) -> str:
+    own = model.state_dict()
+    differing = (n for n in sorted(own.keys() | weights.keys()) if _shape(own.get(n)) != _shape(weights.get(n)))
+    name = next(differing)
+    return f"{name}: {_shape(weights.get(name))} there, {_shape(own.get(name))} here"
+
+
+def _shape(value: Tensor | None) -> str:
+    return "none" if value is None else "x".join(map(str, value.shape)) or "one number"
 
 
 def load_weights(file: Path, key: str, model: nn.Module) -> int:

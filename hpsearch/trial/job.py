@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from hpsearch.base import platform
+from hpsearch.base.contents import DataState
 from hpsearch.base.errors import ConfigError, check_choice
 from hpsearch.base.limits import check_fields
 from hpsearch.base.types import Objective
@@ -47,6 +48,9 @@ class Trainer:
             INFEASIBLE, see `hpsearch.trial.reference.divergence_limit`.
         checkpoint_sec: write the last state at most this often.
         log_every: keep the loss of every n-th step, from the first; None for about 100 per epoch.
+        keep_end_mib: keep the last state of a trial that has ended, weights and optimizer, where it is no larger, so
+            that another one can go on from it; 0 keeps none.
+        continued: STUDY/POINT/SEED of the trial whose last state is gone on from, None for none.
         watch_layers: write what each layer does to ``layers.json``, see `hpsearch.trial.layers.LayerWatch`.
     """
 
@@ -67,6 +71,8 @@ class Trainer:
     checkpoint_sec: float = 30.0
     log_every: int | None = None
     watch_layers: bool = True
+    keep_end_mib: float = 64.0
+    continued: str | None = None
 
     def __post_init__(self) -> None:
         check_fields("trainer", LIMITS, self)
@@ -103,6 +109,7 @@ class Job:
         shuffle: visit the training split in a new order each epoch, else always in its own.
         augment: what changes the inputs of training batches, None for nothing.
         artifacts: files that are in `folder` before the training.
+        data: what the samples and the weights were read from.
         facts: scalars measured once, sent with the first message.
         metrics: what is measured besides the loss, by key.
         frozen: modules of the model that stay in evaluation mode, because they are not trained.
@@ -131,6 +138,12 @@ class Job:
     shuffle: bool = True
     augment: Augment | None = None
     artifacts: tuple[str, ...] = ()
+    data: DataState = field(default_factory=DataState)
+
+    @property
+    def read(self) -> str:
+        """Digest of what is trained on and started from: a checkpoint of anything else is not gone on with."""
+        return f"{self.data.digest}/{self.splits.digest}"
 
     @property
     def epochs(self) -> int:

@@ -21,6 +21,8 @@ LIMITS: Limits = {
         "checkpoint_sec": NOT_NEGATIVE,
         "log_every": optional(count()),
         "watch_layers": flag,
+        "keep_end_mib": NOT_NEGATIVE,
+        "continued": optional(text),
     },
     "hpsearch.trial.finetune.FineTune": {
         "mode": one_of("none", "predict", "head", "last_k", "all"),

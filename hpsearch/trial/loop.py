@@ -8,6 +8,7 @@ from functools import partial
 
 import torch
 
+from hpsearch.base.errors import ConfigError
 from hpsearch.base.outcome import state_after
 from hpsearch.base.types import Decision, Message, Report, Started, TrialResult, TrialRun, TrialState
 from hpsearch.data.base import Part
@@ -18,6 +19,7 @@ from hpsearch.trial.checkpoint import Best, Progress
 from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.job import Job, Trainer
 from hpsearch.trial.layers import LayerWatch
+from hpsearch.trial.reading import CONTINUABLE, end_of
 from hpsearch.trial.reference import divergence_limit
 from hpsearch.trial.updates import (
     epoch_steps,
@@ -69,7 +71,7 @@ def train(job: Job) -> TrialRun:
         a checkpoint, on PAUSE; INFEASIBLE when a step's loss is not finite or beyond
         `hpsearch.trial.reference.divergence_limit`, or when the validation loss is not finite after an epoch.
     """
-    progress = checkpoint.restore_last(job.folder, job.key, job.model, job.optimizer) or Progress()
+    progress = checkpoint.restore_last(job.folder, job.key, job.read, job.model, job.optimizer) or begun(job)
     layers = LayerWatch(
         job.model, job.folder, job.epochs, progress.epoch, job.trainer.watch_layers, not job.trainer.compile
     )
@@ -84,7 +86,7 @@ def train(job: Job) -> TrialRun:
                 return (_end(job, progress, layers, *ended),)
             if ended or time.monotonic() - saved >= job.trainer.checkpoint_sec:
                 layers.write()
-                checkpoint.save_last(job.folder, job.key, job.model, job.optimizer, progress)
+                checkpoint.save_last(job.folder, job.key, job.read, job.model, job.optimizer, progress)
                 saved = time.monotonic()
             if ended:
                 return (TrialResult(*ended, artifacts=(checkpoint.LAST,), time=time.time()),)
@@ -96,6 +98,31 @@ def train(job: Job) -> TrialRun:
     last = progress.epoch or 0
     early = {"stopped_epoch": last} if last < job.epochs else None
     return (_end(job, progress, layers, TrialState.COMPLETE, facts=early),)
+
+
+def begun(job: Job) -> Progress:
+    """Return where a trial begins: at the start, or at the last state of the trial that it continues.
+
+    Args:
+        job: the trial; its model and its optimizer take that state.
+
+    Returns:
+        The progress, with the reports of that trial.
+
+    Raises:
+        ConfigError: nothing would be trained.
+    """
+    if job.trainer.continued is None:
+        return Progress()
+    progress = checkpoint.take_over(end_of(job.trainer.continued), job.model, job.optimizer)
+    done = progress.epoch or 0
+    if done >= job.epochs:
+        raise ConfigError(
+            f"trainer.epochs: {job.trainer.continued} has trained {done} epochs already, and {job.epochs} are asked for"
+        )
+    if _over(job, done, progress.reports):
+        raise ConfigError(f"{job.trainer.continued} was stopped early after epoch {done}: leave early_stopping out")
+    return progress
 
 
 def _messages(job: Job, progress: Progress, layers: LayerWatch) -> Iterator[Message]:
@@ -138,6 +165,7 @@ def _run_epoch(job: Job, progress: Progress, layers: LayerWatch, epoch: int) -> 
     if _over(job, epoch, [*progress.reports, report]):
         restored = job.early_stopping is not None and job.early_stopping.restore_best
         if (job.objective.reduce == "best" or restored) and progress.best is not None:
+            progress.weights = checkpoint.copy_weights(job.model)
             job.model.load_state_dict(progress.best.weights)
         if job.splits.test is not None:
             values |= _evaluate(job, job.splits.test, "test")
@@ -233,5 +261,7 @@ def _end(
     if progress.best is not None:
         found |= {"best_epoch": progress.best.epoch, "best_score": progress.best.score}
         artifacts = (*artifacts, checkpoint.save_best(job.folder, progress.best, job.key))
+    if state in CONTINUABLE and checkpoint.size_mib(job.model, job.optimizer) <= job.trainer.keep_end_mib:
+        checkpoint.keep_end(job.folder, job.key, job.read, job.model, job.optimizer, progress)
     checkpoint.remove_last(job.folder)
     return TrialResult(state, reason, facts=found, artifacts=artifacts, time=time.time())

@@ -105,7 +105,7 @@ def test_the_last_checkpoint_serves_where_no_best_weights_are(here):
     _, known = find_trial("single/0/0", None)
     job = prepare(known.config, known.key, folder)
     load_weights(folder / "best.safetensors", known.key, job.model)
-    save_last(folder, known.key, job.model, job.optimizer, Progress(epoch=1))
+    save_last(folder, known.key, job.read, job.model, job.optimizer, Progress(epoch=1))
     expected = hpsearch.curvature("single/0/0", overrides=[*QUICK, "tracker=none"])
     (folder / "best.safetensors").unlink()
     outcome = hpsearch.curvature("single/0/0", overrides=[*QUICK, "tracker=none"])

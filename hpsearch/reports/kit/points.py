@@ -14,7 +14,7 @@ from hpsearch.base.outcome import PointOutcome, diverged, point_outcome, rank_ke
 from hpsearch.base.replicates import measured, repeats
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.kit.setup import why_ended
-from hpsearch.reports.kit.space import Axis, always_active, floats, main_axis, plain, searched
+from hpsearch.reports.kit.space import INACTIVE, Axis, column, floats, main_axis, searched
 from hpsearch.statistics.intervals import Interval, mean_interval
 
 if TYPE_CHECKING:
@@ -154,18 +154,18 @@ def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
         One record per point, by number.
     """
     objective, trials = objective_of(table.study), table.trials.sort_values(_TRIAL)
-    values = {key: [plain(value) for value in trials[key].tolist()] for key in keys}
+    values = {key: column(replace(table, trials=trials), key) for key in keys}
     columns = [trials[name].tolist() for name in (*_TRIAL, "state", "reason")]
     rows = [
         _TrialRow(*row) for row in zip(*columns, _scores(objective, table, trials), range(len(trials)), strict=True)
     ]
-    points, always, replicates = [], always_active(table.study), replicates_of(table)
+    points, replicates = [], replicates_of(table)
     repeated = _repeats(table)
     ended = dict(table.study.get("state") or {}).get("state") == TrialState.COMPLETE
     for number, group in itertools.groupby(rows, key=lambda row: row.point):
         trials_of = list(group)
         params = {key: values[key][trials_of[0].place] for key in keys}
-        active = {key: value for key, value in params.items() if value is not None or key in always}
+        active = {key: value for key, value in params.items() if value is not INACTIVE}
         points.append(_point(int(number), active, trials_of, repeated, replicates=replicates, ended=ended))
     return tuple(points)
 

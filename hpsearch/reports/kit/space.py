@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.conditions import WHERE, Condition, split_name
 from hpsearch.base.types import TrialTable
 from hpsearch.base.words import label
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 Scale = Literal["log", "linear", "category"]
 _LOG_TAG = re.compile(r"\btag\(\s*(?:\w+\s*,\s*)*log\b")
+INACTIVE: Any = object()
+"""Stands for the value of a hyperparameter that is not searched under the conditions that a point meets."""
 _SPACED = re.compile(r"\b(interval|range)\(")  # says by itself how its values are spaced
 _WIDE = 100  # numbers that span this factor are read on a log scale even when the space lists them one by one
 
@@ -30,8 +33,8 @@ class Axis:
         key: dotted key, a column of the trials.
         name: its name in words.
         scale: how its values are spaced.
-        values: the distinct values tried, ascending, or in order of appearance for a category; of a category that is
-            searched in every point None is one too.
+        values: the distinct values tried, ascending, or in order of appearance for a category; null is one like any
+            other.
     """
 
     key: str
@@ -51,6 +54,10 @@ class Axis:
         if value is None:
             return math.nan
         return math.log10(value) if self.scale == "log" else float(value)
+
+    def place_in(self, params: Mapping[str, Any]) -> float:
+        """Return where the value of a point lies; NaN where the hyperparameter is inactive."""
+        return self.place(params[self.key]) if self.key in params else math.nan
 
     def unplace(self, place: float) -> float:
         """Return the number at a place of a numeric axis."""
@@ -73,18 +80,49 @@ def searched(table: TrialTable) -> tuple[Axis, ...]:
     """
     expressions: dict[str, str] = {}
     for name, expression in dict(table.study.get("space") or {}).items():
-        expressions.setdefault(name.rsplit("/", 1)[-1], str(expression))
-    always = always_active(table.study)
-    axes = (_axis(table, key, text, key in always) for key, text in expressions.items() if key in table.trials)
+        expressions.setdefault(split_name(name)[0], str(expression))
+    axes = (_axis(table, key, text) for key, text in expressions.items() if key in table.trials)
     return tuple(axis for axis in axes if axis.values)
 
 
-def always_active(study: Mapping[str, Any]) -> set[str]:
-    """Return the searched keys that have a value in every point; of others None says that they are inactive."""
-    names = dict(study.get("space") or {})
-    if "suggested" in study:  # by trials: any name may be missing in some, and None counts where it is a choice
-        return {name for name, expression in names.items() if re.search(r"\bnull\b", str(expression))}
-    return names.keys() - {name.rsplit("/", 1)[-1] for name in names if "/" in name}
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Under which conditions each key of a study is searched; a value of null is a value like any other.
+
+    Attributes:
+        conditions: of every searched key; it is active where one of them holds.
+        nullable: of a space that trials suggest, in which any key may be missing: those of which null is a choice; None
+            for any other space.
+    """
+
+    conditions: Mapping[str, Sequence[Condition]]
+    nullable: frozenset[str] | None = None
+
+    def holds(self, key: str, values: Mapping[str, Any]) -> bool:
+        """Return whether a key is active at a point.
+
+        Args:
+            key: searched.
+            values: of every searched key at the point, None also where one is inactive.
+        """
+        if self.nullable is not None:
+            return key in self.nullable or values.get(key) is not None
+        return any(
+            all(self.holds(clause.key, values) and clause.holds(values.get(clause.key)) for clause in condition)
+            for condition in self.conditions.get(key, ())
+        )
+
+
+def activity(study: Mapping[str, Any]) -> Activity:
+    """Return when each searched key of a study is active, as the names of its space say."""
+    conditions: dict[str, list[Condition]] = {}
+    for name in dict(study.get("space") or {}):
+        key, condition = split_name(name)
+        if key != WHERE:
+            conditions.setdefault(key, []).append(condition)
+    texts = {split_name(name)[0]: str(text) for name, text in dict(study.get("space") or {}).items()}
+    null = frozenset(key for key, text in texts.items() if re.search(r"\bnull\b", text))
+    return Activity(conditions, null if "suggested" in study else None)
 
 
 def main_axis(axes: tuple[Axis, ...]) -> Axis | None:
@@ -122,18 +160,30 @@ def plain(value: Any) -> Any:
     Returns:
         A hashable value; NaN is None.
     """
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = _cell(value)
     if isinstance(value, list | tuple | Mapping):
         return json.dumps(value, default=str)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None:
         return None
     return value if isinstance(value, bool | int | float) else str(value)
 
 
+def cells(table: TrialTable) -> dict[str, list[Any]]:
+    """Return every searched hyperparameter of every trial as it was set, None for NaN, which stands for no value."""
+    keys = [key for key in activity(table.study).conditions if key in table.trials]
+    return {key: [_cell(value) for value in table.trials[key].tolist()] for key in keys}
+
+
 def column(table: TrialTable, key: str) -> list[Any]:
-    """Return a searched hyperparameter of every trial, None where it was inactive."""
-    return [plain(value) for value in table.trials[key].tolist()]
+    """Return a searched hyperparameter of every trial, `INACTIVE` where it was not searched."""
+    active, found = activity(table.study), cells(table)
+    rows = ({name: values[place] for name, values in found.items()} for place in range(len(table.trials)))
+    return [plain(row[key]) if active.holds(key, row) else INACTIVE for row in rows]
+
+
+def _cell(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _ordered(values: Sequence[Any]) -> Sequence[Any]:
@@ -146,10 +196,10 @@ def floats(values: "pd.Series[Any]") -> NDArray[np.float64]:
     return np.asarray(values, dtype=np.float64)
 
 
-def _axis(table: TrialTable, key: str, expression: str, always: bool) -> Axis:
-    every = dict.fromkeys(column(table, key))
+def _axis(table: TrialTable, key: str, expression: str) -> Axis:
+    every = dict.fromkeys(value for value in column(table, key) if value is not INACTIVE)
     values = [value for value in every if value is not None]
-    if always and None in every and values:
+    if None in every:
         return Axis(key, label(key), "category", (None, *_ordered(values)))
     if not all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in values):
         return Axis(key, label(key), "category", tuple(values))

@@ -11,7 +11,7 @@ from hpsearch.base.types import TrialState
 from hpsearch.base.words import count
 from hpsearch.reports.kit.curves import Array
 from hpsearch.reports.kit.points import Point, Results
-from hpsearch.reports.kit.space import Axis
+from hpsearch.reports.kit.space import INACTIVE, Axis
 from hpsearch.reports.summary.association import Association, strongest_association
 from hpsearch.reports.summary.fanova import Forest, grow_forest
 from hpsearch.reports.summary.ped_anova import CELLS, Indices, best_of_all, cells_of, importance_along
@@ -257,10 +257,10 @@ def _cells(axis: Axis, points: Sequence[Point]) -> tuple[Indices, int, bool]:
 
     A density over the values makes no sense for categories, and for numbers of which there are few.
     """
-    values = [p.params.get(axis.key) for p in points]
+    values = [p.params.get(axis.key, INACTIVE) for p in points]
     if not axis.numeric or len(axis.values) <= _FEW_VALUES:
-        return np.array([-1 if v is None else axis.values.index(v) for v in values]), len(axis.values), True
-    scaled = [None if v is None else math.log(v) if axis.scale == "log" else float(v) for v in values]
+        return np.array([-1 if v is INACTIVE else axis.values.index(v) for v in values]), len(axis.values), True
+    scaled = [None if v is INACTIVE else math.log(v) if axis.scale == "log" else float(v) for v in values]
     low, high = (math.log(end) if axis.scale == "log" else float(end) for end in (axis.values[0], axis.values[-1]))
     return cells_of(scaled, low, high), CELLS, False
 
@@ -310,9 +310,7 @@ def strongest(results: Results) -> tuple[Axis, ...]:
 
 
 def _correlation(points: Sequence[Point], axis: Axis) -> float:
-    pairs = [
-        (axis.place(p.params.get(axis.key)), p.mean) for p in points if p.mean is not None and axis.key in p.params
-    ]
+    pairs = [(axis.place_in(p.params), p.mean) for p in points if p.mean is not None and axis.key in p.params]
     if len(pairs) < 3 or len({x for x, _ in pairs}) < 2 or len({y for _, y in pairs}) < 2:
         return 0.0
     x, y = (rankdata(values) for values in zip(*pairs, strict=True))

@@ -8,7 +8,7 @@ from hpsearch.base import words
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.points import Point, best_first
-from hpsearch.reports.kit.space import Axis, column, floats
+from hpsearch.reports.kit.space import INACTIVE, column, floats
 from hpsearch.reports.kit.tables import Row, Table, evidence, text_of
 from hpsearch.reports.summary.numbers import Summary
 
@@ -34,7 +34,7 @@ def point_table(summary: Summary) -> Table:
     headings = ("point", *(a.name for a in summary.axes), summary.objective.metric, "sd", "95 % interval", "n", "state")
     rows = []
     for p in points:
-        cells = [_number(p.point), *(_setting(axis, p.params.get(axis.key)) for axis in summary.axes), *evidence(p)]
+        cells = [_number(p.point), *(_setting(p.params.get(axis.key, INACTIVE)) for axis in summary.axes), *evidence(p)]
         cells += [_number(p.n), Cell(p.state.value)]
         rows.append(Row(tuple(cells), p.state, p is summary.best))
     return Table(headings, tuple(rows), len(summary.points))
@@ -58,11 +58,11 @@ def trial_table(table: TrialTable, summary: Summary) -> Table:
     retried = bool((trials["attempts"] > 1).any())
     names = ["point", "seed", *(["fold"] if folds else []), *(axis.name for axis in summary.axes)]
     names += [summary.objective.metric, "state", "duration", *(["attempts"] if retried else []), "reason"]
-    params = [(axis, column(table, axis.key)) for axis in summary.axes]
+    params = [column(table, axis.key) for axis in summary.axes]
     rows = []
     for i, record in enumerate(trials.to_dict("records")):
         cells = [_number(record["point"]), _number(record["seed"]), *([_number(record["fold"])] if folds else [])]
-        cells += [_setting(axis, values[i]) for axis, values in params]
+        cells += [_setting(values[i]) for values in params]
         cells += [_score(record["score"]), Cell(str(record["state"])), _duration(record["duration_sec"])]
         cells += [_number(record["attempts"])] if retried else []
         cells.append(Cell(text_of(record["reason"])))
@@ -90,7 +90,7 @@ def front_table(table: TrialTable, summary: Summary) -> Table | None:
     rows = []
     for number in front.front:
         cells = [_number(number), *(Cell(words.number(value), value) for value in front.values[number])]
-        cells += [_setting(axis, points[number].params.get(axis.key)) for axis in summary.axes]
+        cells += [_setting(points[number].params.get(axis.key, INACTIVE)) for axis in summary.axes]
         rows.append(Row(tuple(cells), points[number].state, points[number] is summary.best, text_of(commands[number])))
     headings = ("point", *(o.metric for o in front.objectives), *(axis.name for axis in summary.axes))
     return Table(headings, tuple(rows), len(rows))
@@ -100,11 +100,9 @@ def _number(value: Any) -> Cell:
     return Cell(words.number(int(value)), float(value))
 
 
-def _setting(axis: Axis, value: Any) -> Cell:
+def _setting(value: Any) -> Cell:
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell(
-        "" if value is None and None not in axis.values else words.number(value), float(value) if numeric else None
-    )
+    return Cell("" if value is INACTIVE else words.number(value), float(value) if numeric else None)
 
 
 def _score(value: float) -> Cell:

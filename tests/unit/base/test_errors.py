@@ -59,3 +59,26 @@ def test_memory_that_ran_out_is_found_behind_another_error():
     assert out_of_memory(MemoryError())
     assert not out_of_memory(ValueError("other"))
     assert not out_of_memory(None)
+
+
+KNOWN = ["optimizer.lr", "optimizer.dampening", "data.batch_size", "trainer.epochs", "model.dropout", "seed", "lr"]
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("optimizer.learning_rate", "optimizer.lr"),
+        ("optimizer.Learning_Rate", "optimizer.lr"),
+        ("learning_rate", "lr"),
+        ("data.bs", "data.batch_size"),
+        ("trainer.max_epochs", "trainer.epochs"),
+        ("random_state", "seed"),
+        ("optimizer.dampenning", "optimizer.dampening"),
+    ],
+)
+def test_what_means_the_same_comes_first(word, hint):
+    assert nearest(word, KNOWN) == f", did you mean '{hint}'?"
+
+
+def test_another_part_of_the_configuration_is_no_meaning():
+    assert "lr" not in nearest("model.alpha", KNOWN)

@@ -204,3 +204,15 @@ def test_a_trial_is_filled_in_and_checked_once(tmp_path, monkeypatch):
     hpsearch.run_study((*words, *search, "pruner=none", "study.seeds=2"))
     del calls[0]
     assert len(calls) == 1 + 3 * 2 and len(set(calls)) == 3 * 2
+
+
+def test_variables_of_the_environment_stand_in_no_printed_command(monkeypatch):
+    from hpsearch.config.compose import compose
+
+    monkeypatch.setenv("SECRET", "s3cret")
+    table = ["data=table", "data.target=x", "tracker.uri=abc"]
+    filled = compose([*table, "data.path=${oc.env:SECRET}/${tracker.uri}"]).trial({}, 0)
+    assert "data.path='${oc.env:SECRET}/abc'" in filled.overrides and filled.config["data"]["path"] == "s3cret/abc"
+    borrowed = compose(["data=table", "data.target=x", "tracker.uri=${oc.env:SECRET}", "data.path=${tracker.uri}"])
+    assert "data.path='${oc.env:SECRET}'" in borrowed.trial({}, 0).overrides
+    assert "data.path=abc" in compose([*table, "data.path=${tracker.uri}"]).trial({}, 0).overrides

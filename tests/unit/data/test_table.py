@@ -131,6 +131,15 @@ def test_files_that_are_no_tables(tmp_path):
         ({"path": None}, "data.path = None: must be a .csv or .parquet file"),
         ({"test_path": 3}, "data.test_path = 3: must be a .csv or .parquet file"),
         ({"target": None}, "data.target = None: must be the name of a column"),
+        (
+            {"target": 3},
+            "data.target = 3: must be the name of a column; a name that is a number is quoted twice",
+        ),
+        ({"target": True}, "data.target = True: must be the name of a column; YAML reads yes, no, on and off as true"),
+        (
+            {"drop": ["a", False]},
+            "must be a list of names of columns; YAML reads yes, no, on and off as true and false",
+        ),
         ({"target": []}, "data.target = []: a classification needs one column"),
         ({"target": ["a", "b"]}, "data.target = ['a', 'b']: a classification needs one column"),
         ({"features": "size"}, "data.features = 'size': must be a list of names of columns"),

@@ -5,7 +5,7 @@ import yaml
 
 from hpsearch.base.errors import StorageError
 from hpsearch.config.compose import compose
-from hpsearch.study.folder import STUDY_FILE, description, keep_description, move_aside, study_folder
+from hpsearch.study.folder import STUDY_FILE, description, keep_description, move_aside, single_lock, study_folder
 
 
 def test_a_missing_study_is_named_with_the_nearest(tmp_path, monkeypatch):
@@ -61,3 +61,13 @@ def test_a_damaged_description_is_one_line(tmp_path, content):
     with pytest.raises(StorageError, match="is damaged") as raised:
         keep_description(tmp_path, description(compose(WORDS), SPACE))
     assert "\n" not in str(raised.value)
+
+
+def test_a_single_trial_beside_another_one_has_a_folder_of_its_own(tmp_path):
+    with single_lock(tmp_path) as first:
+        with single_lock(tmp_path) as second, single_lock(tmp_path) as third:
+            assert [folder.name for folder in (first, second, third)] == ["single", "single_2", "single_3"]
+        with single_lock(tmp_path) as again:
+            assert again == second
+    with single_lock(tmp_path) as alone:
+        assert alone == first

@@ -2,12 +2,13 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from hpsearch.base.journal import read_lines
 from hpsearch.tracking import runs
-from hpsearch.tracking.events import read_trial
+from hpsearch.tracking.events import read_trial, replay_command
 from hpsearch.tracking.record import Record
 from hpsearch.tracking.runs import Trail
 from tests.support import fake_study as fake
@@ -144,3 +145,11 @@ def test_tags_hold_the_whole_record(tmp_path):
     assert kept["ended"] == known.ended
     json.dumps(kept)
     record.close()
+
+
+def test_a_command_too_long_for_a_tag_gives_way_to_one_that_takes_the_trial_from_the_record(tmp_path):
+    fake.write_study(tmp_path / "study").close()
+    record = read_trial(tmp_path / "study" / "events" / "5-0-0.jsonl")
+    assert runs.replay_tag("rates", record) == replay_command("rates", record)
+    long = replace(record, overrides=(f"data.classes=[{','.join(map(str, range(3000)))}]",))
+    assert runs.replay_tag("rates", long) == "python -m hpsearch replay rates/5/0 --check"

@@ -12,8 +12,8 @@ from hpsearch.data.digits import Digits
 from hpsearch.launch.base import Ended
 from hpsearch.launch.batch import TrialBatch
 from hpsearch.models.mlp import MLP
-from hpsearch.trial import build as trial
 from hpsearch.trial.build import execute, preflight, prepare
+from hpsearch.trial.reading import forget
 from tests.support.jobs import curve, drive, same_weights, weights
 
 
@@ -108,7 +108,7 @@ def test_a_full_batch_is_one_step_per_epoch():
 
 
 def test_data_is_loaded_once_per_worker(monkeypatch):
-    trial._load.cache_clear()
+    forget()
     loads = []
     load = Digits.load
     monkeypatch.setattr(Digits, "load", lambda self, test=False, fold=0: loads.append(test) or load(self, test, fold))

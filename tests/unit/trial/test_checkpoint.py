@@ -27,11 +27,11 @@ def trained_job(folder, **options):
 
 
 def save(job, key="key", what=None):
-    checkpoint.save_last(job.folder, key, job.model, job.optimizer, what or progress())
+    checkpoint.save_last(job.folder, key, job.read, job.model, job.optimizer, what or progress())
 
 
 def restore(job, key="key"):
-    return checkpoint.restore_last(job.folder, key, job.model, job.optimizer)
+    return checkpoint.restore_last(job.folder, key, job.read, job.model, job.optimizer)
 
 
 def test_what_is_saved_is_restored(tmp_path):

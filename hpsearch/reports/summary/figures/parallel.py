@@ -93,7 +93,7 @@ def _means(table: TrialTable, name: str, points: Sequence[Point]) -> list[float 
 
 def _parameter(axis: Axis, points: Sequence[Point]) -> _Column:
     ends = axis.place(axis.values[0]), axis.place(axis.values[-1])
-    places = tuple(_share(axis.place(p.params.get(axis.key)), *ends) for p in points)
+    places = tuple(_share(axis.place_in(p.params), *ends) for p in points)
     ticks = ((_share(math.log10(v) if axis.scale == "log" else v, *ends), text) for v, text in parameter_ticks(axis))
     return _Column(axis.name, places, tuple((place, escape(text)) for place, text in ticks))
 

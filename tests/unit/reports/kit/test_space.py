@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from hpsearch.base.types import TrialTable
-from hpsearch.reports.kit.space import main_axis, plain, searched
+from hpsearch.reports.kit.space import INACTIVE, column, main_axis, plain, searched
 
 
 def table(space, **columns):
@@ -70,3 +70,25 @@ def test_plain_values_are_hashable():
     assert plain([64, 64]) == "[64, 64]"
     assert plain(float("nan")) is None
     assert plain(pd.Series([3]).iloc[0]) == 3
+
+
+def test_null_is_a_value_and_only_what_a_condition_leaves_out_is_inactive():
+    space = {"model": "choice(mlp, lenet)", "model=lenet/clip": "choice(null, 0.1)", "decay": "choice(null, 0.5)"}
+    study = table(space, model=["mlp", "lenet", "lenet"], clip=[None, None, 0.1], decay=[None, 0.5, math.nan])
+    assert column(study, "clip") == [INACTIVE, None, 0.1]
+    assert column(study, "decay") == [None, 0.5, None]
+    assert [(a.key, a.values) for a in searched(study)][1:] == [("clip", (None, 0.1)), ("decay", (None, 0.5))]
+    _, clip, _ = searched(study)
+    assert math.isnan(clip.place_in({"model": "mlp"}))
+    assert [clip.place_in({"clip": value}) for value in (None, 0.1)] == [0.0, 1.0]
+
+
+def test_a_key_behind_a_null_is_active_where_its_condition_holds():
+    space = {
+        "clip": "choice(null, 0.1)",
+        "clip=null/decay": "choice(0, 1)",
+        "clip=null/decay=1/rest": "choice(a, null)",
+    }
+    study = table(space, clip=[None, None, 0.1], decay=[1, 0, None], rest=[None, None, None])
+    assert column(study, "decay") == [1, 0, INACTIVE]
+    assert column(study, "rest") == [None, INACTIVE, INACTIVE]
