@@ -63,7 +63,7 @@ class Cells:
         """
         import pandas as pd
 
-        file, notes = Path(path).expanduser(), ()
+        file, notes = Path(path).expanduser(), tuple[str, ...]()
         try:
             if file.suffix == ".parquet":
                 frame = pd.read_parquet(file)
@@ -115,7 +115,7 @@ class Cells:
             raise DataError(f"{self.path}: column '{name}' holds {column.dtype}: drop it, or name it in data.time")
         empty = column.isna().to_numpy()
         if column.dtype.kind in "buif":
-            numbers = column.to_numpy(np.float64, na_value=np.nan)
+            numbers: NDArray[np.float64] = column.to_numpy(np.float64, na_value=np.nan)
             self._check_exact(name, column)
         else:
             texts = column.astype("str").str.strip()
@@ -226,11 +226,11 @@ class Cells:
         empty = column.isna().to_numpy()
         self._check_filled(name, empty, False)
         if column.dtype.kind in "uif":
-            return column.to_numpy()
+            return np.asarray(column)
         if column.dtype.kind != "M":
             numbers = pd.to_numeric(column, errors="coerce")
             if numbers.notna().all():
-                return numbers.to_numpy()
+                return np.asarray(numbers)
             dates = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
             if dates.isna().any():
                 row = int(dates.isna().to_numpy().argmax())

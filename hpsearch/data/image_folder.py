@@ -104,8 +104,10 @@ class ImageFolder(DataSource):
         for place, file in enumerate(files):
             image = self._decode(file)
             if image.dtype != first.dtype:
-                here, there = (8 * each.dtype.itemsize for each in (image, first))
-                raise DataError(f"{file}: {here} bits a channel, but {files[0]} has {there}: convert them to one depth")
+                bits, others = (8 * each.dtype.itemsize for each in (image, first))
+                raise DataError(
+                    f"{file}: {bits} bits a channel, but {files[0]} has {others}: convert them to one depth"
+                )
             if image.shape != first.shape:
                 here, there = ("x".join(map(str, each.shape[1:])) for each in (image, first))
                 raise DataError(

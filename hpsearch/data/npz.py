@@ -89,7 +89,7 @@ class Npz(DataSource):
         wanted = [name for name in ((self.x_test, self.y_test) if test else (self.x, self.y)) if name is not None]
         extra = [f"{name}_test" if test else name for name in (self.groups, self.time) if name is not None]
         x, y, *further = _read(str(self.path), [*wanted, *extra])
-        kept = {"groups" if self.groups else "time": each for each in further}
+        kept: dict[str, Any] = {"groups" if self.groups else "time": each for each in further}
         x = self._shaped(wanted[0], x)
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
