@@ -154,16 +154,6 @@ def test_a_space_that_is_used_up_ends_the_search():
     assert outcome.best.params == {"kind": "b", "n": 3}
 
 
-@pytest.mark.parametrize("sampler", ["auto", "tpe", "gp", "nsga2", "random", "sobol"])
-def test_samplers_of_a_space_that_is_open_find_what_is_best(sampler):
-    outcome = run_search(
-        classifier, direction="maximize", sampler=sampler, name=sampler, **options(points=14, pruner="none")
-    )
-    assert outcome.counts == {TrialState.COMPLETE: 14}
-    points = asked_of(load_trials(sampler))
-    assert len({tuple(sorted(point.items())) for point in points.values()}) == 14, "no point comes twice"
-
-
 def test_settings_to_try_first_are_given_where_they_are_asked_for():
     first = [{"classifier": "svc", "svc_c": 1.0}, {"classifier": "forest", "max_depth": 7}]
     run_search(classifier, direction="maximize", first=first, **options(points=3))

@@ -1,11 +1,13 @@
 """Points whose trials say as they run what is searched."""
 
-import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
+from optuna.samplers import NSGAIISampler, RandomSampler, TPESampler
 
 from hpsearch.base.types import Given, Query, Report, Started, TrialResult, TrialState
 from hpsearch.launch.base import Ended, Reported
+from hpsearch.search.auto import AutoSampler
+from hpsearch.search.samplers import Gp, Sobol
 from hpsearch.search.suggested import open_space
 from hpsearch.tracking.events import read_study
 from tests.support.driver import COMPLETE, Killed, Setup
@@ -74,7 +76,7 @@ def finite(spec):
 
 
 def setup(folder, **options):
-    sampler = lambda n: optuna.samplers.RandomSampler(seed=n)  # noqa: E731
+    sampler = lambda n: RandomSampler(seed=n)  # noqa: E731
     return Setup(folder, open_space({}), sampler, **{"seeds": (0,), "points": 6, **options})
 
 
@@ -128,6 +130,32 @@ def test_what_was_proposed_is_given_after_a_kill_too(tmp_path):
         assert {key: record.params[key] for key in held.keys() & record.params.keys()} == {
             key: value for key, value in held.items() if key in record.params
         }
+
+
+SAMPLERS = {
+    "auto": lambda n: AutoSampler(startup=4, seed=n),
+    "tpe": lambda n: TPESampler(n_startup_trials=4, multivariate=True, seed=n),
+    "tpe in groups": lambda n: TPESampler(n_startup_trials=4, multivariate=True, group=True, seed=n),
+    "gp": lambda n: Gp(n_startup_trials=4, seed=n),
+    "nsga2": lambda n: NSGAIISampler(population_size=4, seed=n),
+    "sobol": lambda n: Sobol(seed=0),
+    "random": lambda n: RandomSampler(seed=n),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*is experimental")
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_that_is_not_refused_proposes_points_of_branches_and_loops(tmp_path, name):
+    search = setup(tmp_path, points=24)
+    search.sampler = SAMPLERS[name]
+    assert search.run(branches, Asking).counts == {TrialState.COMPLETE: 24}
+    assert not [line for line in search.observer.lines if "failed" in line], "it proposed every point itself"
+    points = [record.params for record in search.records()]
+    assert len({str(params) for params in points}) == 24, "no point twice"
+    assert {params["args.kind"] for params in points} == {"a", "b"}
+    late = [point["args.kind"] for point in points[12:]]
+    if name in ("auto", "tpe", "tpe in groups"):
+        assert late.count("b") > 6, "the branch that is better is tried more often"
 
 
 def test_every_seed_of_a_point_is_given_the_same(tmp_path):
