@@ -149,11 +149,12 @@ def search(name, points):
 """
 
 
+LONG = [pytest.mark.long, pytest.mark.timeout(1200)]
 TWENTY = [
     pytest.param("reporting", 10),
     pytest.param("loading", 6),
     pytest.param("saving", 6),
-    *(pytest.param(name, 20, marks=pytest.mark.long) for name in ("loading", "keeping", "saving")),
+    *(pytest.param(name, 20, marks=LONG) for name in ("loading", "keeping", "saving")),
 ]
 
 
@@ -166,7 +167,7 @@ def test_every_finished_trial_of_a_killed_search_is_the_same_again(name, points,
         while driver.poll() is None and reports(tmp_path / "studies" / name) < 2 * points:
             time.sleep(0.05)
         driver.kill()
-    subprocess.run(command, check=True, timeout=250)
+    subprocess.run(command, check=True)
     trials = load_trials(name)
     assert set(trials["state"]) <= {TrialState.COMPLETE, TrialState.PRUNED} and len(trials) == points
     assert (trials["attempts"] > 1).any(), "some waited or were killed"
