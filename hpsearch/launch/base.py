@@ -94,7 +94,7 @@ class Launcher(Protocol):
         ...
 
     def decide(self, trial: TrialId, decision: Decision | Given) -> None:
-        """Send a decision to a running trial, or what it asked for; ignored when it has ended meanwhile."""
+        """Send a decision to a running trial, or what it asked for, or a stop to one that waits; else it is ignored."""
         ...
 
     def kill(self, trial: TrialId) -> None:
