@@ -76,8 +76,14 @@ class Search:
 
 def statuses(folder: Path) -> list[str]:
     """Of a trial's process and of the program that it started."""
-    pids = [int(pid) for pid in (folder / "pids").read_text().split()]
-    return [psutil.Process(pid).status() if psutil.pid_exists(pid) else psutil.STATUS_DEAD for pid in pids]
+    return [status(int(pid)) for pid in (folder / "pids").read_text().split()]
+
+
+def status(pid: int) -> str:
+    try:
+        return psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return psutil.STATUS_DEAD
 
 
 def wait_until(condition, limit_sec: float = 60.0) -> None:
