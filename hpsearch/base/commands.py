@@ -4,6 +4,7 @@ A function of a script or a notebook is found by no shell: in place of a command
 does the same from Python.
 """
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -26,6 +27,28 @@ FOLDERS = ("--config-dir", "--path")
 def command(*words: str) -> str:
     """Return words as a command line of ours."""
     return shlex.join(["python", "-m", "hpsearch", *words])
+
+
+def without_password(uri: str) -> str:
+    """Return an address without the password in it."""
+    return re.sub(r"//([^/:@]+):[^@/]+@", r"//\1:***@", uri)
+
+
+def ui_command(config: Mapping[str, Any], *names: str) -> str:
+    """Return the command that opens the tracking store of a study.
+
+    Args:
+        config: of the study.
+        names: of the study whose trials it opens with.
+
+    Returns:
+        The command, without the password of an address; empty where the study has no tracking store.
+    """
+    tracker = config.get("tracker", {})
+    if str(tracker.get("_target_")).endswith(".NoTracker"):
+        return ""
+    uri = tracker.get("uri")
+    return command("ui", *names, *([f"tracker.uri={without_password(uri)}"] if uri else []))
 
 
 def own_words(words: Iterable[str]) -> tuple[str, ...]:

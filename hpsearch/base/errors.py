@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import traceback
 from collections.abc import Iterable, Sequence
 
 
@@ -97,6 +98,16 @@ def message_of(error: BaseException) -> str:
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message that says something; empty where there is none."""
     return next((line.strip() for line in message_of(error).splitlines() if line.strip()), "")
+
+
+def parser_error(error: BaseException) -> str:
+    """Return in a line what `argparse` refused where it exits, which is all that its error says; else empty."""
+    if not isinstance(error, SystemExit):
+        return ""
+    calls = (frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == "error")
+    refused = next((frame.f_locals["message"] for frame in calls if "message" in frame.f_locals), None)
+    known = "the function of a trial has no command line: it takes its arguments, or parse_args([]) the defaults"
+    return "" if refused is None else f"argparse: {refused}; {known}"
 
 
 def out_of_memory(error: BaseException | None) -> bool:

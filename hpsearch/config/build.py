@@ -18,6 +18,7 @@ from hpsearch.base.commands import LOCAL_MODULE, OUTSIDE
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.keys import ARGS
 from hpsearch.base.limits import check_values
+from hpsearch.config.arguments import arguments
 from hpsearch.config.limits import limits_of
 
 PACKAGES = ("hpsearch", "torch", "optuna")
@@ -129,8 +130,8 @@ def bind_own(
             what it asks the trial for.
 
     Returns:
-        The call. One that takes a single argument of a name such as ``config`` is given all of them as a mapping, and
-        one that takes no argument none: `hpsearch.params` has them.
+        The call. One that takes a single argument of a name such as ``config`` is given all of them as a mapping, whose
+        values are attributes too; one that takes no argument none: `hpsearch.params` has them.
 
     Raises:
         ConfigError: an argument that the function does not take or that is missing, or a key that no function reads.
@@ -146,13 +147,13 @@ def bind_own(
     extra = {name: value for name, value in {**offered, **trial}.items() if name in asked}
     if takes_all(asked, given):
         values = _instantiate({_TARGET: "builtins.dict", **given})()
-        return partial(function, values) if asked else function
+        return partial(function, arguments(values)) if asked else function
     shadowed = sorted(extra.keys() & given.keys())
     if shadowed:
         raise ConfigError(f"{ARGS}.{shadowed[0]} = {given[shadowed[0]]!r}: is given at run time, take it out")
-    arguments = {**given, _TARGET: path}
-    _check_arguments(ARGS, function, arguments, tuple(extra), False)
-    return partial(_instantiate(arguments), **extra)
+    named = {**given, _TARGET: path}
+    _check_arguments(ARGS, function, named, tuple(extra), False)
+    return partial(_instantiate(named), **extra)
 
 
 def takes_all(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
@@ -341,7 +342,8 @@ def _check_arguments(where: str, target: Any, config: Mapping[str, Any], extra: 
         parameters = platform.parameters(target)
     except (TypeError, ValueError):
         return
-    path, given = config[_TARGET], [name for name in config if name not in (_TARGET, _PARTIAL, _ARGS)]
+    path = config[_TARGET].removeprefix(f"{LOCAL_MODULE}.")
+    given = [name for name in config if name not in (_TARGET, _PARTIAL, _ARGS)]
     named = {name: p for name, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         for name in given:

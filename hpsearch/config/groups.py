@@ -1,6 +1,7 @@
 """Where config groups and their options are: ours and the user's folders, read without Hydra."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ CONF = next((p for p in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if p.is_di
 """The folder of our own options: inside an installed package, beside it in a checkout."""
 
 PLUGINS_FILE = "plugins.yaml"
+GLOBAL = "# @package _global_"
 
 
 def describe_groups(config_dirs: Sequence[str | Path] = ()) -> dict[str, tuple[str, ...]]:
@@ -48,8 +50,8 @@ def checked_folders(config_dirs: Sequence[str | Path]) -> tuple[Path, ...]:
         The folders in order.
 
     Raises:
-        ConfigError: for a folder that does not exist, an option that two folders name, or a file with a byte-order
-            mark.
+        ConfigError: for a folder that does not exist, an option that two folders name, a file with a byte-order mark,
+            or one that Hydra would put into its group although it sets more.
     """
     folders = tuple(dict.fromkeys(Path(folder).expanduser().resolve() for folder in config_dirs))
     known = {file.relative_to(CONF): file for file in CONF.rglob("*.yaml")}
@@ -64,6 +66,7 @@ def checked_folders(config_dirs: Sequence[str | Path]) -> tuple[Path, ...]:
             if name in known:
                 raise ConfigError(f"{file} has the name of {known[name]}: rename it, one would hide the other")
             known[name] = file
+            _check_header(file, name.parent.name)
     return folders
 
 
@@ -73,6 +76,15 @@ def _check_mark(file: Path) -> None:
         start = opened.read(3)
     if start == b"\xef\xbb\xbf" or start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise ConfigError(f"{file}: begins with a byte-order mark; save it as UTF-8 without one")
+
+
+def _check_header(file: Path, group: str) -> None:
+    """Refuse an option that sets more than its group and does not say so in its first line, as Hydra wants it."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    keys = re.findall(r"^(\w+):", text, re.MULTILINE)
+    is_global = "_target_" not in keys and (group in keys or "space" in keys)
+    if not text.lstrip("\n").startswith("# @package") and (is_global or GLOBAL in text):
+        raise ConfigError(f"{file}: its first line must be `{GLOBAL}`; without it all of it is options of {group}")
 
 
 def read_plugins(config_dirs: Sequence[Path]) -> tuple[str, ...]:

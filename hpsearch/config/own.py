@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.base import platform
-from hpsearch.base.commands import is_outside
+from hpsearch.base.commands import LOCAL_MODULE, is_outside
 from hpsearch.base.conditions import WHERE, split_name
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.keys import ARGS, OF_OWN_CODE
@@ -61,16 +61,18 @@ class Reading:
             ConfigError: a word sets what is not read.
             SpaceError: a key of the space is not read.
         """
+        function = str(self.function).removeprefix(f"{LOCAL_MODULE}.")
         takes = f"it takes {', '.join(self.arguments)}" if self.arguments else "it takes no arguments"
         for word in words:
             if not self.reads(word.key):
-                said = f"{word.text}: {self.function} does not read it; {takes} (from {COMMAND_LINE})"
+                said = f"{word.text}: {function} does not read it; {takes} (from {COMMAND_LINE})"
                 raise ConfigError(said)
         for name, source in sources.items():
             key = split_name(name)[0]
             if key != WHERE and not self.reads(key):
+                hint = f", write space.{ARGS}.{key}" if f"{ARGS}.{key}" in self.arguments else ""
                 out = "" if source == COMMAND_LINE else f"; ~space.{name} takes it out"
-                raise SpaceError(f"space {name}: {self.function} does not read it; {takes}{out} (from {source})")
+                raise SpaceError(f"space {name}: {function} does not read it; {takes}{hint}{out} (from {source})")
 
 
 def reading_of(raw: Mapping[str, Any], config: Mapping[str, Any]) -> Reading:

@@ -1,5 +1,6 @@
 """The arguments of a user's function: values as Python has them in, and the best setting out."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial, update_wrapper
@@ -29,14 +30,17 @@ def as_function(given: Any) -> Callable[..., Any]:
         The function itself, or one that does the same and has its name.
 
     Raises:
-        ConfigError: it is a class, or cannot be called.
+        ConfigError: it is a class, a coroutine, or cannot be called.
     """
+    if isinstance(given, type):
+        made = "that makes one, trains it, and returns, reports or yields what it measured"
+        raise ConfigError(f"trial_fn = {given!r}: is a class: pass a function {made}")
+    if not callable(given):
+        raise ConfigError(f"trial_fn = {given!r:.200}: is no function: pass the function itself, not what it returns")
+    if inspect.iscoroutinefunction(given) or inspect.isasyncgenfunction(given):
+        raise ConfigError(f"trial_fn = {given!r:.200}: is async: pass a function that calls asyncio.run on it")
     if isinstance(given, FunctionType):
         return given
-    if isinstance(given, type) or not callable(given):
-        raise ConfigError(
-            f"trial_fn = {given!r}: must be a function, which returns, reports or yields what it measured"
-        )
 
     def function(*args: Any, **kwargs: Any) -> Any:
         return given(*args, **kwargs)

@@ -15,7 +15,12 @@ __all__ = ["Decision", "Stop", "checkpoint", "folder", "log", "params", "report"
 
 
 def report(
-    metrics: Mapping[str, Any], *, epoch: int | None = None, step: int | None = None, raises: bool = True
+    metrics: Mapping[str, Any] | None = None,
+    epoch: int | None = None,
+    *,
+    step: int | None = None,
+    raises: bool = True,
+    **named: Any,
 ) -> Decision:
     """Say what was measured after an epoch, and learn how the trial goes on.
 
@@ -27,6 +32,7 @@ def report(
         step: optimizer updates so far; by default the epoch.
         raises: whether a decision that ends the function is raised, so that its own clean-up runs and nothing else has
             to be written.
+        named: more metrics, whose names Python can spell: ``report(acc=0.9, epoch=3)``.
 
     Returns:
         ``continue``; with ``raises=False`` also ``stop`` or ``pause``: the function should end soon, and what it
@@ -46,7 +52,8 @@ def report(
         >>> run_search(objective, space={"lr": [0.1, 0.3]}, **options).best.params
         {'lr': 0.1}
     """
-    return _trial("report").report(metrics, epoch, step, raises)
+    given = {**({} if metrics is None else metrics), **named} if named else metrics
+    return _trial("report").report(given, epoch, step, raises)
 
 
 def log(name: str, value: Any, *, epoch: int | None = None) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from hpsearch.base.commands import without_password
 from hpsearch.base.errors import StorageError
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.sender import Sender
@@ -93,7 +94,7 @@ class MlflowTracker:
     def hint(self) -> str | None:
         """Return the command that opens MLflow at this store."""
         default = store.store_uri(None)
-        return "python -m hpsearch ui" + ("" if self.uri == default else f" tracker.uri={store.shown(self.uri)}")
+        return "python -m hpsearch ui" + ("" if self.uri == default else f" tracker.uri={without_password(self.uri)}")
 
     def _idle(self) -> bool:
         return not self._pending and not self._sending

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.columns import CURVE_COLUMNS, STEP_COLUMNS, TRIAL_COLUMNS, metric_column
+from hpsearch.base.commands import without_password
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.failures import Failure, alike
 from hpsearch.base.files import LAYERS, LOG
@@ -90,7 +91,7 @@ def table_from_mlflow(uri: str | None, name: str) -> TrialTable:
     if not ours:
         known = [each.name for each in client.search_experiments() if each.name != "Default"]
         there = f"{nearest(name, known)} (there are: {', '.join(sorted(known)) or 'none'})"
-        raise StorageError(f"no study '{name}' in {store.shown(store.store_uri(uri))}{there}")
+        raise StorageError(f"no study '{name}' in {without_password(store.store_uri(uri))}{there}")
     uid = ours[-1].data.tags[UID]
     mine = [run for run in ours if run.data.tags[UID] == uid]
     parents = [run for run in mine if TRIAL not in run.data.tags]
@@ -123,7 +124,7 @@ def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
     with store.one_line_errors(store.store_uri(uri)):
         run = _run(client, run_id)
     if run is None:
-        raise StorageError(f"no run '{run_id}' in {store.shown(store.store_uri(uri))}")
+        raise StorageError(f"no run '{run_id}' in {without_password(store.store_uri(uri))}")
     if TRIAL not in run.data.tags or runs.RECORD_FIRST not in run.data.tags:
         raise StorageError(f"run '{run_id}' is not the run of a trial; its name is '{run.info.run_name}'")
     return run.data.tags[STUDY_NAME], _record(client, run, _artifact(client, run_id, "config.yaml"))

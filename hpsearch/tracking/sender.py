@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.base.commands import without_password
 from hpsearch.base.journal import Event, read_lines
 from hpsearch.base.keys import is_single
 from hpsearch.base.media import IMAGE, Medium
@@ -291,7 +292,7 @@ class Sender:
         except Exception as error:  # MLflow raises whatever its HTTP, SQL and file layers raise; the thread must live
             self._writer = None
             self._doubtful = True
-            self.problem = f"MLflow at {store.shown(self._uri)}: {store.one_line(error)}"
+            self.problem = f"MLflow at {without_password(self._uri)}: {store.one_line(error)}"
         return left
 
     def _connect(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+from hpsearch.base.commands import without_password
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import replacement
 from hpsearch.tracking.mlflow_internals import build_schema, schema_head
@@ -68,11 +69,6 @@ def sqlite_uri(path: Path) -> str:
     return f"sqlite:///{quote(str(path), safe='/ ', errors='surrogateescape')}"
 
 
-def shown(uri: str) -> str:
-    """Return an address without the password in it."""
-    return re.sub(r"//([^/:@]+):[^@/]+@", r"//\1:***@", uri)
-
-
 def one_line(error: Exception) -> str:
     """Return what went wrong in MLflow in one line, which its own messages are not."""
     text = " ".join(str(error).split()) or type(error).__name__
@@ -99,7 +95,7 @@ def one_line_errors(uri: str) -> Iterator[None]:
     except StorageError:
         raise
     except Exception as error:  # MLflow raises whatever its HTTP and SQL layers raise
-        raise StorageError(f"MLflow at {shown(uri)}: {one_line(error)}") from error
+        raise StorageError(f"MLflow at {without_password(uri)}: {one_line(error)}") from error
 
 
 def sqlite_path(uri: str) -> Path | None:

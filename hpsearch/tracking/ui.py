@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from hpsearch.base import platform
+from hpsearch.base.commands import without_password
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.tracking import store
 from hpsearch.tracking.mlflow_internals import TABLE, TAG, view_path
@@ -78,7 +79,7 @@ def links(uri: str, artifacts: str | None = None, study: str | None = None) -> d
     if study is None:
         return found
     if study not in found:
-        raise StorageError(f"no study '{study}' in {store.shown(uri)}{nearest(study, found)}")
+        raise StorageError(f"no study '{study}' in {without_password(uri)}{nearest(study, found)}")
     return {study: found[study]}
 
 

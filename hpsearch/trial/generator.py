@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from hpsearch.base import current
+from hpsearch.base import current, platform
 from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.base.keys import ARGS
 from hpsearch.base.outcome import state_after
@@ -117,6 +117,7 @@ def run_code(code: OwnCode, spec: TrialSpec, waiting: Waiting) -> QueryingRun:
             if after and (not declined or code.resumable):
                 keep = decision is Decision.PAUSE and not code.is_saved and not declined
                 return (replace(_left_by(code, _result(code, *after)), held=keep, alone=keep and code.has_programs),)
+        code.check_asked()
         return (_left_by(code, _ended(code, metric)),)
     finally:
         if keep:
@@ -185,10 +186,14 @@ def _begun(spec: TrialSpec) -> OwnCode | TrialRun:
     params = config[ARGS]
     if returned_by(function) == TrialRun:
         return _run_within(surroundings, surroundings.run(call))
-    if yields(function):
-        return OwnGenerator(call, params, folder, surroundings)
+    code: OwnCode
     metric, others = config["objective"]["metric"], [each["metric"] for each in config["objective"].get("others", ())]
-    return OwnFunction(call, metric, params, folder, surroundings, others, _ends() if trial else ())
+    if yields(function):
+        code = OwnGenerator(call, metric, params, folder, surroundings)
+    else:
+        code = OwnFunction(call, metric, params, folder, surroundings, others, _ends() if trial else ())
+    code.must_ask = bool(params) and not platform.parameters(function)
+    return code
 
 
 def _ends() -> tuple[type[BaseException], ...]:

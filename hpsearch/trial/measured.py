@@ -2,7 +2,7 @@
 
 import operator
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
@@ -23,12 +23,13 @@ def number_of(value: Any) -> float:
     return float(item() if callable(item) else value)
 
 
-def numbers_of(measured: Any, said: str) -> dict[str, float]:
+def numbers_of(measured: Any, said: str, wanted: str = "numbers by name") -> dict[str, float]:
     """Return metrics by name.
 
     Args:
         measured: what should be a mapping of numbers.
         said: who said it, and how.
+        wanted: what it may be.
 
     Returns:
         A number by name.
@@ -37,10 +38,52 @@ def numbers_of(measured: Any, said: str) -> dict[str, float]:
         ConfigError: it is no such mapping.
     """
     try:
-        return {str(name): number_of(value) for name, value in measured.items()}
-    except (AttributeError, TypeError, ValueError, RuntimeError):
-        what = " ".join(f"{measured!r:.100}".split())
-        raise ConfigError(f"{said} {what}: it must be numbers by name, such as {EXAMPLE}") from None
+        items = measured.items()
+    except (AttributeError, TypeError):
+        raise ConfigError(f"{said} {_shown(measured)}: it must be {wanted}, such as {EXAMPLE}") from None
+    return {str(name): _number(value, f"{said} {name!r}: {_shown(value)}") for name, value in items}
+
+
+def _number(value: Any, said: str) -> float:
+    try:
+        return number_of(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise ConfigError(f"{said}: each must be a number, by its name, such as {EXAMPLE}") from None
+
+
+def _shown(value: Any) -> str:
+    return " ".join(f"{value!r:.100}".split())
+
+
+def returned_by(returned: Any, metrics: Sequence[str], said: str) -> dict[str, float]:
+    """Return the metrics that code returned at its end.
+
+    Args:
+        returned: a number is the objective, a tuple are several in their order, a mapping are numbers by name.
+        metrics: of the objectives.
+        said: who returned it.
+
+    Returns:
+        A number by name.
+
+    Raises:
+        ConfigError: it is nothing of that kind.
+    """
+    if returned is None:
+        raise ConfigError(
+            f"{said} None and reported nothing: return its {metrics[0]}, or call "
+            f"hpsearch.report({EXAMPLE}, epoch=epoch) after each epoch"
+        )
+    if isinstance(returned, tuple | list) and len(returned) == len(metrics) > 1:
+        return numbers_of(dict(zip(metrics, returned, strict=True)), said)
+    if isinstance(returned, tuple | list) and len(returned) != 1:
+        raise ConfigError(f"{said} {len(returned)} values; objectives are {len(metrics)} ({', '.join(metrics)})")
+    if not isinstance(returned, Mapping):
+        try:
+            return {metrics[0]: number_of(returned)}
+        except (TypeError, ValueError, RuntimeError):
+            pass
+    return numbers_of(returned, said, "a number, or numbers by name")
 
 
 def report_of(metrics: Mapping[str, float], epoch: int, step: int | None = None) -> Report:
@@ -60,13 +103,13 @@ def report_of(metrics: Mapping[str, float], epoch: int, step: int | None = None)
 
 
 def whole(name: str, value: Any) -> int:
-    """Return a whole number that is not negative.
+    """Return a whole number that is not negative; a float may be one.
 
     Raises:
         ConfigError: it is something else.
     """
     try:
-        number = operator.index(value)
+        number = operator.index(int(value) if isinstance(value, float) and value.is_integer() else value)
     except TypeError:
         number = -1
     if number < 0 or isinstance(value, bool):

@@ -4,7 +4,8 @@ import os
 import threading
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hpsearch.base import current, programs
 from hpsearch.base.current import Stop
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, Given, Query, Report
-from hpsearch.trial.measured import EXAMPLE, number_of, numbers_of, report_of, whole
+from hpsearch.trial.measured import numbers_of, report_of, returned_by, whole
 from hpsearch.trial.resume import Checkpoints
 from hpsearch.trial.surroundings import Surroundings, set_generators
 
@@ -31,6 +32,7 @@ class OwnCode(ABC):
     """A user's code that trains, and how far it is: it is advanced from one report to the next.
 
     Args:
+        metrics: of the objectives; a returned number is the value of the first.
         params: the arguments of its function.
         folder: of its trial.
         surroundings: that it runs in.
@@ -41,22 +43,34 @@ class OwnCode(ABC):
         score: the objective's value that it returned at its end, in place of those of its reports.
         facts: what else it returned.
         stopped: what it raised to end itself, `Stop` or another; empty where it did not.
+        asked: whether it asked for its arguments by `hpsearch.params`.
         ended: whether it is known to have no further report.
     """
 
     ended = False
+    must_ask = False
+    """Whether its function takes no arguments, so that `hpsearch.params` is its only way to them."""
     needs_process = False
     """Whether it waits only in a process of its own."""
 
-    def __init__(self, params: Mapping[str, Any], folder: Path, surroundings: Surroundings) -> None:
-        self.params, self.folder, self.surroundings = params, folder, surroundings
+    def __init__(
+        self, metrics: Sequence[str], params: Mapping[str, Any], folder: Path, surroundings: Surroundings
+    ) -> None:
+        self._metrics = metrics
+        self._params, self.folder, self.surroundings = params, folder, surroundings
         self.checkpoints = Checkpoints(folder)
         self.epoch = self.checkpoints.epoch
-        self._resumed = self.epoch or 0
+        self._resumed = -1 if self.epoch is None else self.epoch
         self._others = programs.running()
         self.score: float | None = None
         self.facts: dict[str, str | int | float] = {}
-        self.stopped = ""
+        self.stopped, self.asked = "", False
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The arguments of its function, to code that asks for them."""
+        self.asked = True
+        return self._params
 
     def advance(self) -> Report | Query | None:
         """Run it to its next report, or to where it asks for a hyperparameter; None at its end."""
@@ -92,6 +106,19 @@ class OwnCode(ABC):
         if decision is not Decision.STOP:
             self.checkpoints.note_again(lambda: self.surroundings.generators)
 
+    def check_asked(self) -> None:
+        """Refuse, at its end, a function that cannot have known its arguments.
+
+        Raises:
+            ConfigError: it takes none, and did not ask for them.
+        """
+        if self.must_ask and not self.asked and self._resumed < 0:
+            names = ", ".join(self._params)
+            raise ConfigError(
+                f"nothing reads {names}: the function takes no arguments and did not call hpsearch.params(); "
+                f"write `def function({names}):`"
+            )
+
     def checkpoint(self) -> Path | None:
         """Return the newest checkpoint to go on from, and set the generators to where they stood when it was new."""
         first, self.checkpoints.asked = not self.checkpoints.asked, True
@@ -115,6 +142,24 @@ class OwnCode(ABC):
         """Whether programs that were started since it began run: its own."""
         return not programs.running() <= self._others
 
+    def _finish(self, returned: Any, said: str) -> Report | None:
+        """Take what the code returned at its end: a last report where there was none before.
+
+        Args:
+            returned: a number is the objective's value, a tuple those of several, a mapping holds further metrics.
+            said: who returned it.
+
+        Returns:
+            The report.
+        """
+        values = returned_by(returned, self._metrics, said)
+        if self.epoch is None:
+            self.epoch = 1
+            return report_of(values, 1)
+        self.score = values.pop(self._metrics[0], None)
+        self.facts |= values
+        return None
+
     @abstractmethod
     def report(self, metrics: Mapping[str, Any], epoch: int | None, step: int | None, raises: bool) -> Decision:
         """See `hpsearch.base.current.Searched`."""
@@ -131,6 +176,7 @@ class OwnGenerator(OwnCode):
 
     Args:
         call: the function with its arguments.
+        metric: the objective's.
         params: as for all `OwnCode`.
         folder: the same.
         surroundings: the same.
@@ -139,11 +185,12 @@ class OwnGenerator(OwnCode):
     def __init__(
         self,
         call: Callable[[], Iterator[Mapping[str, Any] | Report]],
+        metric: str,
         params: Mapping[str, Any],
         folder: Path,
         surroundings: Surroundings,
     ) -> None:
-        super().__init__(params, folder, surroundings)
+        super().__init__((metric,), params, folder, surroundings)
         with current.within(self):
             self._measured = surroundings.run(call)
 
@@ -163,12 +210,11 @@ class OwnGenerator(OwnCode):
     def _next(self) -> Report | None:
         try:
             measured = self.surroundings.run(next, self._measured)
-        except StopIteration:
-            return None
-        if not isinstance(measured, Report):
-            measured = report_of(numbers_of(measured, "the training generator yielded"), (self.epoch or 0) + 1)
-        self.epoch = measured.epoch
-        return measured
+        except StopIteration as end:
+            return None if end.value is None else self._finish(end.value, "the training generator returned")
+        report = _yielded(measured, self.epoch)
+        self.epoch = report.epoch
+        return report
 
     def _stop(self, decision: Decision) -> None:  # noqa: ARG002 - it ends in the same way for all
         close = getattr(self._measured, "close", None)
@@ -184,7 +230,7 @@ class OwnFunction(OwnCode):
 
     Args:
         call: the function with its arguments.
-        metric: the objective's, whose value a returned number is.
+        metric: the objective's.
         params: as for all `OwnCode`.
         folder: the same.
         surroundings: the same.
@@ -204,8 +250,8 @@ class OwnFunction(OwnCode):
         others: Sequence[str] = (),
         ends: tuple[type[BaseException], ...] = (),
     ) -> None:
-        super().__init__(params, folder, surroundings)
-        self._call, self._metrics = call, (metric, *others)
+        super().__init__((metric, *others), params, folder, surroundings)
+        self._call = call
         self._ends: tuple[type[BaseException], ...] = (Stop, *ends)
         self._given: Given | None = None
         self._greenlet = greenlet(self._run)
@@ -302,7 +348,9 @@ class OwnFunction(OwnCode):
     def _run(self) -> Report | None:
         """Run the function; what it returns is a last report where there was none before."""
         try:
-            returned = self._call()
+            returned = self._trained()
+        except StopIteration as error:  # to whoever advances it, its end
+            raise RuntimeError("the function raised StopIteration, as next() does where there is nothing") from error
         except BaseException as end:
             if not isinstance(end, self._ends):
                 raise
@@ -310,38 +358,26 @@ class OwnFunction(OwnCode):
             return None
         finally:
             self.ended = True
-        if self._told is not Decision.CONTINUE:
+        if self._told is not Decision.CONTINUE or (returned is None and self.epoch is not None):
             return None
-        if self.epoch is not None and returned is None:
-            return None
-        values = self._returned(returned)
-        if self.epoch is None:
-            self.epoch = 1
-            return report_of(values, 1)
-        self.score = values.pop(self._metrics[0], None)
-        self.facts |= values
-        return None
+        return self._finish(returned, "the function returned")
 
-    def _returned(self, returned: Any) -> dict[str, float]:
-        """Return the metrics that a function returned: a number is the objective, a tuple are several in their order.
+    def _trained(self) -> Any:
+        """Call the function; what a generator yields that it returned, as a lambda around one does, is reported."""
+        returned = self._call()
+        if not isinstance(returned, Generator):
+            return returned
+        with closing(returned):
+            while True:
+                try:
+                    report = _yielded(next(returned), self.epoch)
+                except StopIteration as end:
+                    return end.value
+                self.report(report.metrics, report.epoch, report.step, raises=True)
 
-        Raises:
-            ConfigError: it is nothing of that kind.
-        """
-        first = self._metrics[0]
-        if returned is None:
-            raise ConfigError(
-                f"the function returned None and reported nothing: return its {first}, or call "
-                f"hpsearch.report({EXAMPLE}, epoch=epoch) after each epoch"
-            )
-        if isinstance(returned, tuple | list) and len(returned) == len(self._metrics) > 1:
-            return numbers_of(dict(zip(self._metrics, returned, strict=True)), "the function returned")
-        if isinstance(returned, tuple | list) and len(returned) != 1:
-            wanted = f"{len(self._metrics)} ({', '.join(self._metrics)})"
-            raise ConfigError(f"the function returned {len(returned)} values; objectives are {wanted}")
-        if not isinstance(returned, Mapping):
-            try:
-                return {first: number_of(returned)}
-            except (TypeError, ValueError, RuntimeError):
-                pass
-        return numbers_of(returned, "the function returned")
+
+def _yielded(measured: Any, before: int | None) -> Report:
+    """Return what a generator yielded as a report, of the epoch after the one before."""
+    if isinstance(measured, Report):
+        return measured
+    return report_of(numbers_of(measured, "the training generator yielded"), (before or 0) + 1)

@@ -38,7 +38,8 @@ _AUTOCAST_DEVICES = ("cpu", "cuda")
 class Surroundings:
     """The state of the process that one loop computes with: its own while it runs, kept while others do.
 
-    The global generators of Python, NumPy and torch; working folder, environment variables and `sys.argv`; context
+    The global generators of Python, NumPy and torch; working folder, environment variables and `sys.argv`, which has no
+    arguments at first, whoever trains: a worker or the program that searches or replays; context
     variables, NumPy's handling of floating-point errors among them; of torch the default dtype and device, modes that
     are entered (gradients, inference, autocast), deterministic kernels and the number of threads.
 
@@ -92,6 +93,7 @@ class Surroundings:
         if not self._state:
             random.seed(rng.address(self._seed, "python"))
             np.random.seed(rng.address(self._seed, "numpy") % 2**32)
+            sys.argv[1:] = []
         _set(self._state)
         if "torch" in sys.modules and "torch" not in self._state:
             self._seed_torch(sys.modules["torch"])

@@ -239,7 +239,7 @@ def test_a_function_of_a_module_runs_in_workers_and_nobody_imports_torch(folder)
         ({"first": {"lr": 0.1}}, ConfigError, r"^first = \{'lr': 0\.1\}: must be a list$"),
         ({"limits": [3]}, ConfigError, r"^objective\.limits = \[3\]: must be a table"),
         ({"first": [3]}, SpaceError, r"sampler\.first\[0\] = 3: must give values by key"),
-        ({"function": int}, ConfigError, "must be a function"),
+        ({"function": int}, ConfigError, "is a class: pass a function"),
     ],
 )
 def test_bad_input_is_one_line(folder, given, error, message):

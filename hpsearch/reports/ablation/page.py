@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hpsearch.base import words
+from hpsearch.base.commands import ui_command
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.ablation import tables
 from hpsearch.reports.ablation.arms import Arm, level
@@ -164,9 +165,10 @@ def commands_of(found: Ablation, command: str) -> list[tuple[str, str]]:
         Run it, train the first trial of its best arm again, open its trials, write its report.
     """
     best = "" if found.best is None else arm_commands(found.table).get(found.best.point, "")
+    opens = ui_command(found.table.study.get("config", {}), found.name)
     return [
         ("run or continue the ablation", command),
         *([("train the best arm again", best)] if best else []),
-        ("open its trials in MLflow", f"python -m hpsearch ui {found.name}"),
+        *([("open its trials in MLflow", opens)] if opens else []),
         ("write its report again", f"python -m hpsearch report {found.name}"),
     ]

@@ -112,11 +112,19 @@ def doubts(comparison: Comparison, tables: Sequence[TrialTable], one: Results, o
     digests = [_digest(table) for table in tables]
     if all(digests) and digests[0] != digests[1]:
         lines.append("The two were trained on other data or another split: a difference may be that of the data.")
+    codes = [codes_of(table) for table in tables]
+    if all(codes) and codes[0] != codes[1]:
+        lines.append("The two were trained by other code: a difference may be that of the code.")
     if (one.objective.reduce, one.objective.smooth) != (other.objective.reduce, other.objective.smooth):
         lines.append("Their scores are not made alike: objective.reduce or objective.smooth differ.")
     if not comparison.paired:
         lines.append("Their seeds are not the same, so that the difference cannot be taken seed by seed.")
     return lines
+
+
+def codes_of(table: TrialTable) -> list[str]:
+    """Return the digests of the code of a user's own that trained a study, none where hpsearch's loop did."""
+    return sorted(table.trials["code"].dropna().unique()) if "code" in table.trials else []
 
 
 def _refused(first: Results, second: Results) -> str:

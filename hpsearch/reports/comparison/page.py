@@ -11,7 +11,7 @@ from hpsearch.base.keys import UNNAMED
 from hpsearch.base.plain import ABSENT, changes
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.comparison.figures import best_curves_figure, best_figure, overlay_figure
-from hpsearch.reports.comparison.numbers import Comparison, compare, doubts, shown, verdict
+from hpsearch.reports.comparison.numbers import Comparison, codes_of, compare, doubts, shown, verdict
 from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.page import Tile, panel, render_page
@@ -158,7 +158,7 @@ def _set_up(table: TrialTable) -> dict[str, Any]:
     config = {key: value for key, value in dict(table.study.get("config") or {}).items() if key not in UNNAMED}
     config["study"] = {key: value for key, value in dict(config.get("study") or {}).items() if key not in _OWN}
     searched = {f"searched: {key}": value for key, value in flat(dict(table.study.get("space") or {}))}
-    return {**searched, **config}
+    return {**searched, **config, **({"code": ", ".join(codes)} if (codes := codes_of(table)) else {})}
 
 
 def _shown(value: Any) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hpsearch.base import words
+from hpsearch.base.commands import ui_command
 from hpsearch.base.files import REPORT, replace_text
 from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import TrialState, TrialTable
@@ -136,7 +137,7 @@ def _edges(summary: Summary) -> str:
 def _commands(table: TrialTable) -> tuple[tuple[str, str], ...]:
     known = (
         ("Run or continue this study", str(table.study.get("command") or "")),
-        ("Open its trials in MLflow", "python -m hpsearch ui"),
+        ("Open its trials in MLflow", ui_command(table.study.get("config", {}))),
         ("Write this report again", f"python -m hpsearch report {table.name}"),
     )
     return tuple((what, command) for what, command in known if command)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpsearch.base.commands import ui_command
 from hpsearch.base.files import replace_text
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.kit.canvas import Drawn
@@ -103,6 +104,6 @@ def _commands(table: TrialTable, summary: Summary) -> str:
     known = (
         ("run or continue the study", str(table.study.get("command") or "")),
         ("train the best trial again", best_command(table, summary)),
-        ("open its trials in MLflow", "python -m hpsearch ui"),
+        ("open its trials in MLflow", ui_command(table.study.get("config", {}))),
     )
     return shell_block([(what, command) for what, command in known if command])

@@ -180,8 +180,8 @@ def test_a_function_of_a_module_reports_from_a_worker(folder):
 
 
 WRONG = {
-    "class": (Trainer, r"trial_fn = <class .*Trainer'>: must be a function, which returns, reports or yields"),
-    "text": ("train", r"trial_fn = 'train': must be a function"),
+    "class": (Trainer, r"trial_fn = <class .*Trainer'>: is a class: pass a function that makes one"),
+    "text": ("train", r"trial_fn = 'train': is no function: pass the function itself"),
     "another name": (lambda lrr: 0.5, r"takes no such argument, did you mean 'lrr'\?"),
     "one more": (lambda lr, width: 0.5, r"width: .* needs it"),
 }

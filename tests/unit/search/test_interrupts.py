@@ -1,7 +1,9 @@
 """Counting the signals that ask a driver to stop."""
 
+import multiprocessing
 import os
 import signal
+import time
 
 import pytest
 
@@ -15,3 +17,18 @@ def test_the_second_interrupt_raises_and_handlers_are_restored():
         assert asked.count == 1
         os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_process_that_is_forked_inside_dies_of_a_signal_as_before():
+    before = signal.getsignal(signal.SIGTERM)
+    with interrupts() as asked:
+        fork = multiprocessing.get_context("fork")
+        ready = fork.Event()
+        child = fork.Process(target=lambda: (ready.set(), time.sleep(60)))
+        child.start()
+        assert ready.wait(60)
+        child.terminate()
+        child.join(20)
+        assert child.exitcode == -signal.SIGTERM
+        assert asked.count == 0
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -21,7 +21,7 @@ def epochs(*scores):
 
 
 def loop(reports):
-    return OwnGenerator(lambda: reports, {}, Path(), Surroundings(0))
+    return OwnGenerator(lambda: reports, METRIC, {}, Path(), Surroundings(0))
 
 
 def test_reports_are_numbered_by_epoch_and_keep_their_step():

@@ -105,11 +105,14 @@ def test_a_score_that_is_not_finite_is_infeasible(returned, epochs):
 
 WRONG = {
     "none": (None, r"the function returned None and reported nothing: return its valid/acc, or call hpsearch\.report"),
-    "text": ("0.9", r"the function returned '0\.9': it must be numbers by name, such as \{'valid/acc': 0\.9\}"),
-    "array": (np.ones(2), r"the function returned array\(\[1\., 1\.\]\): it must be numbers by name"),
-    "list": ([0.9], r"the function returned \[0\.9\]: it must be numbers by name"),
+    "text": (
+        "0.9",
+        r"the function returned '0\.9': it must be a number, or numbers by name, such as \{'valid/acc': 0\.9\}",
+    ),
+    "array": (np.ones(2), r"the function returned array\(\[1\., 1\.\]\): it must be a number, or numbers by name"),
+    "list": ([0.9], r"the function returned \[0\.9\]: it must be a number, or numbers by name"),
     "lines": (np.ones((2, 2)), r"the function returned array\(\[\[1\., 1\.\], \[1\., 1\.\]\]\): it must be"),
-    "pair": ({METRIC: (0.9, 1)}, r"the function returned \{'valid/acc': \(0\.9, 1\)\}: it must be"),
+    "pair": ({METRIC: (0.9, 1)}, r"the function returned 'valid/acc': \(0\.9, 1\): each must be a number"),
 }
 
 
@@ -123,7 +126,11 @@ def test_what_is_no_score_is_refused_in_one_line(name):
 
 REPORTS = {
     "number": ((0.9,), {}, r"hpsearch\.report was given 0\.9: it must be numbers by name"),
-    "text": (({METRIC: "good"},), {}, r"hpsearch\.report was given \{'valid/acc': 'good'\}"),
+    "text": (
+        ({METRIC: "good"},),
+        {},
+        r"hpsearch\.report was given 'valid/acc': 'good': each must be a number, by its name",
+    ),
     "epoch": (({METRIC: 0.9},), {"epoch": 1.5}, r"hpsearch\.report: epoch = 1\.5: must be a whole number >= 0"),
     "step": (({METRIC: 0.9},), {"step": -1}, r"hpsearch\.report: step = -1: must be a whole number >= 0"),
     "bool": (({METRIC: 0.9},), {"epoch": True}, r"hpsearch\.report: epoch = True: must be a whole number >= 0"),
@@ -311,6 +318,6 @@ def test_a_generator_is_asked_to_yield(tmp_path):
             hpsearch.report({METRIC: 0.5})
         yield {METRIC: float(hpsearch.params()["lr"])}
 
-    code = OwnGenerator(reports, {"lr": 2}, tmp_path, Surroundings(0))
+    code = OwnGenerator(reports, METRIC, {"lr": 2}, tmp_path, Surroundings(0))
     messages, _ = drive(run_code(code, make_own_spec(), Waiting()))
     assert curve(messages) == [(1, 1, {METRIC: 2.0})]

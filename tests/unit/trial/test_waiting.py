@@ -47,7 +47,7 @@ def as_function(asks=True, every=1):
 def begun(kind, folder, **options):
     folder.mkdir(exist_ok=True)
     if kind == "generator":
-        return OwnGenerator(lambda: trains(**options), {}, folder, Surroundings(0))
+        return OwnGenerator(lambda: trains(**options), METRIC, {}, folder, Surroundings(0))
     return OwnFunction(lambda: as_function(**options), METRIC, {}, folder, Surroundings(0))
 
 

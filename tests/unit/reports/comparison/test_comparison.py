@@ -108,3 +108,14 @@ def test_other_data_raise_a_doubt():
     assert len(doubts(comparison, (one, other), *sides)) == 1
     other = replace(other, trials=other.trials.assign(**{"data.digest": "e"}))
     assert "other data" in doubts(comparison, (one, other), *sides)[1]
+
+
+def test_other_code_raises_a_doubt():
+    one, other = (
+        replace(t, trials=t.trials.assign(code="a1")) for t in (table("a", [0.9, 0.8]), table("b", [0.9, 0.8]))
+    )
+    comparison, *sides = both(one, other)
+    assert len(doubts(comparison, (one, other), *sides)) == 1
+    other = replace(other, trials=other.trials.assign(code=["a1", "b2"]))
+    assert "by other code" in doubts(comparison, (one, other), *sides)[1]
+    assert len(doubts(comparison, (one, table("b", [0.9, 0.8])), *sides)) == 1

@@ -42,6 +42,13 @@ def test_the_same_set_up_has_no_differences():
     assert "Nothing: the configurations and the spaces are the same" in text
 
 
+def test_other_code_is_among_what_differs():
+    one, other = (replace(sweep, trials=sweep.trials.assign(code="a1")) for sweep in (synthetic.sweep(),) * 2)
+    other = replace(other, name="again", trials=other.trials.assign(code="b2"))
+    said = " ".join(" ".join(Page(render_comparison((one, other), ANSWERS)).text).split())
+    assert "code a1 b2" in said
+
+
 @pytest.mark.parametrize("other", STUDIES)
 def test_any_two_studies_give_a_well_formed_page(other):
     for pair in ((studies.table("sweep"), studies.table(other)), (studies.table(other), studies.table("sweep"))):
