@@ -1,6 +1,7 @@
 """What a metric is: torchmetrics' interface, and two ways to fill it in."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from hpsearch.base.errors import ConfigError
@@ -15,7 +16,8 @@ class Metric(Protocol):
     Its class may say more: ``higher_is_better`` (whether larger is better), ``task`` (the only one it fits) and its
     range, ``lower_bound`` and ``upper_bound`` (torchmetrics: ``plot_lower_bound``, ``plot_upper_bound``). An object
     that computes several numbers names them in ``names``; the number of another has the name of the metric's key. One
-    that cannot measure every model has a method ``check_outputs``, which gets the number of outputs.
+    that cannot measure every model has a method ``check_outputs``, which gets the number of outputs; one that some
+    targets leave undefined has a method ``undefined``, which says of them why, or nothing.
     """
 
     def update(self, outputs_BC: "Tensor", y_B: "Tensor", /) -> Any:
@@ -136,6 +138,20 @@ def bounded_by_0_and_1(metric: "Metric | type[Metric]") -> bool:
     ends = ("lower_bound", "upper_bound")
     low, high = (getattr(metric, end, getattr(metric, f"plot_{end}", None)) for end in ends)
     return (low, high) == (0, 1)
+
+
+def undefined_on(name: str, metrics: Mapping[str, Metric], part: str, y_N: "Tensor") -> str:
+    """Return why a number is not defined on a part of the data; empty where it is.
+
+    Args:
+        name: of the number, without its part.
+        metrics: what is measured, by key.
+        part: of the data, for the message.
+        y_N: its targets.
+    """
+    found = next((metric for key, metric in metrics.items() if name in names_of(key, metric)), None)
+    why = found.undefined(y_N) if hasattr(found, "undefined") else ""
+    return f"{part}/{name} is not defined: {why}" if why else ""
 
 
 def check_fit(key: str, metric: "Metric", task: str, columns: int) -> None:

@@ -1,5 +1,6 @@
 """Coefficient of determination."""
 
+import math
 from typing import TYPE_CHECKING
 
 from hpsearch.metrics.base import OutputsMetric
@@ -9,12 +10,21 @@ if TYPE_CHECKING:
 
 
 class R2(OutputsMetric):
-    """Share of the targets' variance that is explained, the mean over outputs; negative below a constant prediction."""
+    """Share of the targets' variance that is explained, the mean over outputs; negative below a constant prediction.
+
+    It is nan where the targets of an output do not vary.
+    """
 
     task = "regression"
     lower_bound = None
 
+    def undefined(self, y_N: "Tensor") -> str:
+        """Return why targets leave the share undefined; empty where they do not."""
+        return f"the {len(y_N)} targets do not vary" if (y_N == y_N[:1]).all(0).any() else ""
+
     def value(self, outputs_NC: "Tensor", y_N: "Tensor") -> "Tensor":
         """Return the 0-d share."""
         y_NC = y_N.double()
-        return (1 - (outputs_NC - y_NC).square().sum(0) / (y_NC - y_NC.mean(0)).square().sum(0)).mean()
+        around_C = (y_NC - y_NC.mean(0)).square().sum(0)
+        left_C = (outputs_NC - y_NC).square().sum(0) / around_C.where((y_NC != y_NC[:1]).any(0), math.nan)
+        return (1 - left_C).mean()

@@ -23,6 +23,7 @@ from hpsearch.config.build import build
 from hpsearch.config.limits import target_part
 from hpsearch.metrics.base import Metric, bounded_by_0_and_1, check_fit, names_of
 from hpsearch.metrics.reported import USUAL, check_names, followed, reported, with_usual
+from hpsearch.trial.defined import defined, notes_of
 from hpsearch.trial.reading import read
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     with fitting():
         loss = rehearse(job)
     further = (*names, *(name for name, value in job.facts.items() if not isinstance(value, str)), *LATE_FACTS)
-    known = {"state": job.data, "metrics": names, "further": further, "notes": job.splits.notes, **_lineage(job)}
+    known = {"state": job.data, "metrics": names, "further": further, "notes": notes_of(job), **_lineage(job)}
     return {**job.facts, **known, "steps_per_epoch": job.steps_per_epoch, "loss": loss}
 
 
@@ -152,8 +153,8 @@ def reported_metrics(job: "Job") -> tuple[str, ...]:
     """
     from hpsearch.losses.class_weights import reported_losses
 
-    losses, gpu = reported_losses(job.loss), job.device.type == "cuda"
-    names = reported(job.metrics, job.trainer.test, bool(job.regularizers), gpu, losses)
+    gpu = job.device.type == "cuda"
+    names = reported(job.metrics, job.trainer.test, bool(job.regularizers), gpu, reported_losses(job.loss))
     if not job.epochs:
         return tuple(name for name in names if name.startswith(("valid/", "test/")))
     watched = {
@@ -196,7 +197,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
     optimizer = _optimizer(config["optimizer"], plugins, model, tuned.rate_factors)
     steps = math.ceil(len(splits.train) / batch_size)
     loss = _loss(config["loss"], plugins, splits.num_outputs)
-    metrics = _metrics(config["metric"], plugins, splits)
+    metrics = defined(_metrics(config["metric"], plugins, splits), objective, splits)
     table, plateau = schedule_of(config, optimizer, steps, trainer.epochs, objective, trainer.steps, metrics)
     return Job(
         key=key,

@@ -286,7 +286,13 @@ ROWS: list[Row] = [
     Row(7, "MSE, with RMSE, MAE and R2", ("loss=mse", "data=diabetes", "objective=valid_loss"), None),
     Row(7, "L1", ("loss=l1", "data=diabetes", "objective.metric=valid/r2"), "space.loss=choice(l1, mse, huber)"),
     Row(7, "Huber", ("loss=huber", "data=diabetes", "objective.metric=valid/r2"), "space.loss.delta=choice(0.5, 1.0)"),
-    Row(7, "accuracy, F1 (macro), AUROC", ("metric=[acc,f1_macro,auroc]",), None),
+    Row(7, "accuracy, F1 (averages), AUROC", ("metric=[acc,f1_macro,f1_micro,f1_weighted,auroc]",), None),
+    Row(
+        7,
+        "F1 of one class of two",
+        ("metric=f1_binary", "data=breast_cancer", "metric.f1_binary.positive=0", "objective.metric=valid/f1_binary"),
+        None,
+    ),
     Row(7, "top-k accuracy", ("metric=[top_k]", "metric.top_k.k=[2,5]"), None),
     Row(7, "no further metric", ("metric=none",), None),
     Row(

@@ -10,7 +10,10 @@ from torch.func import vmap
 from hpsearch.base.errors import ConfigError
 from hpsearch.metrics.acc import Accuracy
 from hpsearch.metrics.auroc import Auroc
+from hpsearch.metrics.f1_binary import F1Binary
 from hpsearch.metrics.f1_macro import F1Macro
+from hpsearch.metrics.f1_micro import F1Micro
+from hpsearch.metrics.f1_weighted import F1Weighted
 from hpsearch.metrics.mae import MeanAbsoluteError
 from hpsearch.metrics.r2 import R2
 from hpsearch.metrics.rmse import RootMeanSquaredError
@@ -41,6 +44,35 @@ def test_metrics_of_a_classification_are_scikit_learns(classes):
     assert value(Accuracy(), outputs, y) == sk.accuracy_score(y, outputs.argmax(1))
     assert value(F1Macro(), outputs, y) == pytest.approx(sk.f1_score(y, outputs.argmax(1), average="macro"))
     assert value(Auroc(), outputs, y) == pytest.approx(area, abs=1e-9)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 7])
+@pytest.mark.parametrize(("metric", "average"), [(F1Macro, "macro"), (F1Micro, "micro"), (F1Weighted, "weighted")])
+def test_averages_of_f1_are_scikit_learns_and_classes_that_are_not_there_do_not_count(classes, metric, average):
+    outputs, y = cases(classes)
+    y[y == classes - 1] = 0  # a class that is predicted only
+    outputs = torch.cat((outputs, torch.full((len(y), 1), -1e3)), 1)  # one that is not there at all
+    expected = sk.f1_score(y, outputs.argmax(1), average=average, zero_division=0)
+    assert value(metric(), outputs, y) == pytest.approx(expected)
+
+
+def test_f1_of_one_class_of_two_is_scikit_learns():
+    outputs, y = cases(2)
+    for positive in (0, 1):
+        metric = F1Binary(positive)
+        expected = sk.f1_score(y, outputs.argmax(1), average="binary", pos_label=positive)
+        assert value(metric, outputs, y) == pytest.approx(expected)
+    assert value(F1Binary(), torch.tensor([[1.0, 0.0]]), torch.tensor([0])) == 0  # as torchmetrics: zero_division=0
+    with pytest.raises(ConfigError, match=r"^metric\.f1_binary: is for two classes, there are 3; take f1_macro"):
+        F1Binary().check_outputs(3)
+
+
+def test_what_targets_leave_undefined_is_nan_and_says_why():
+    ones, outputs = torch.ones(7, dtype=torch.int64), torch.randn(7, 2)
+    assert math.isnan(value(Auroc(), outputs, ones)) and Auroc().undefined(ones) == "all 7 samples are of one class"
+    flat = torch.tensor([[1.0, 2.0], [1.0, 3.0]])
+    assert math.isnan(value(R2(), torch.zeros(2, 2), flat)) and R2().undefined(flat) == "the 2 targets do not vary"
+    assert Auroc().undefined(torch.tensor([0, 1])) == R2().undefined(flat[:, 1:]) == ""
 
 
 def test_top_k_is_scikit_learns():

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -59,6 +60,21 @@ def test_class_weights_are_put_into_the_loss():
     weight = built.loss.weight[y]
     torch.testing.assert_close(built.loss(outputs, y), (losses * weight).mean())  # their mean over the part is 1
     assert job().loss.weight is None
+
+
+@pytest.fixture
+def rare_class(tmp_path):
+    """100 samples, one of them of the second class, which the training part has."""
+    y = np.zeros(100, np.int64)
+    y[3] = 1
+    np.savez(tmp_path / "rare.npz", x=np.random.default_rng(0).normal(size=(100, 4)).astype(np.float32), y=y)
+    return ("data=npz", f"data.path={tmp_path / 'rare.npz'}", "data.train_size=null", "metric=[auroc,f1_binary]")
+
+
+def test_a_metric_that_the_validation_part_leaves_undefined_is_no_objective(rare_class):
+    with pytest.raises(ConfigError, match=r"^objective\.metric = 'valid/auroc': valid/auroc is not defined: all 20"):
+        preflight(config(*rare_class, "objective.metric=valid/auroc"))
+    assert preflight(config(*rare_class))["notes"][-1].startswith("valid/auroc is not defined: all 20les are of")
 
 
 def test_weights_that_the_loss_does_not_take():
