@@ -136,3 +136,9 @@ def test_what_hangs_before_a_search_is_bounded_by_the_limit_of_silence(seconds):
     with made, pytest.raises(ConfigError, match=r"^budget\.silent_seconds = 5: .*60 s more .*from the command line"):
         made.check({"model=mlp": CONFIG})
     assert asked == [65]
+
+
+def test_what_was_guessed_in_reading_data_is_returned_once():
+    told = {"metrics": METRICS, "loss": 1.0, "notes": ("read with delimiter ';'",)}
+    ours, _ = workers(told, told)
+    assert ours.check({"a=1": CONFIG, "a=2": CONFIG}).notes == ("read with delimiter ';'",)
