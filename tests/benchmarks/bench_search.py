@@ -2,10 +2,12 @@
 
 ``python -m tests.benchmarks.bench_search [FOLDER] [--families NAME ...] [--repeats 100] [--only STRATEGY ...]``
 
-A table is a ``*.json[.gz]`` list of ``{"config": {key: number}, "valid_loss": [point 0, 1, ...]}``; null: diverged. A
-proposed point is the row nearest to it in normalized log coordinates. Point 0 is free, each later one costs an epoch,
-a trial that goes on pays for its new points alone, and two points that are one row both pay. The samplers, pruners and
-what they are told are those of a study; the loop is the driver's with one slot, without its files and processes
+A table is a ``*.json[.gz]`` list of ``{"config": {key: number}, "valid_loss": [point 0, 1, ...]}``; null: diverged. Of
+one with ``valid_acc``, as `lenet_table` trains it, the curves are shares of errors, and looked for are the rows within
+one standard error of the best: ``error + sqrt(error (1 - error) / 6000)``, of so many validation images. A proposed
+point is the row nearest to it in normalized log coordinates. Point 0 is free, each later one costs an epoch, a trial
+that goes on pays for its new points alone, and two points that are one row both pay. The samplers, pruners and what
+they are told are those of a study; the loop is the driver's with one slot, without its files and processes
 (tests/benchmarks/test_bench_search.py compares the two). A family (search_families.py) is another table for every seed.
 """
 
@@ -43,6 +45,9 @@ CAP = 5000
 TOP = 10
 EARLIER = {"taskset_patch128_LSTM128_bs64": 262, "taskset_patch32_LSTM128_bs128": 113}
 HARD = ("middle", "late")
+ERRORS = "lenet_fashion"
+IMAGES = 6000
+"""In the validation part of a table with accuracies."""
 STRATEGIES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "random": ("random", "none", {}),
     "keep 10 of 100": ("random", "top_k_after", {"epochs": 1, "k": 10, "of": 100}),
@@ -84,7 +89,19 @@ class Table:
 def read(path: Path) -> Table:
     """Read a table."""
     data = path.read_bytes()
-    return Table(path.name.split(".")[0], json.loads(gzip.decompress(data) if path.suffix == ".gz" else data))
+    rows = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
+    name = path.name.split(".")[0]
+    return of_errors(name, rows) if "valid_acc" in rows[0] else Table(name, rows)
+
+
+def of_errors(name: str, rows: Sequence[dict[str, Any]]) -> Table:
+    """Return a table of shares of errors, whose top rows are those within one standard error of the best."""
+    errors = [[None if share is None else 1 - share for share in row["valid_acc"]] for row in rows]
+    table = Table(name, [row | {"valid_loss": curve} for row, curve in zip(rows, errors, strict=True)])
+    best = min(curve[-1] for curve in table.curves if math.isfinite(curve[-1]))
+    limit = best + math.sqrt(best * (1 - best) / IMAGES)
+    table.top = {row for row, curve in enumerate(table.curves) if curve[-1] <= limit}
+    return table
 
 
 def generated(seed: int, rows: int = 200, keys: int = 4, epochs: int = 20) -> list[dict[str, Any]]:
@@ -224,7 +241,7 @@ def verdicts(figures: Sequence[Figure]) -> list[tuple[str, bool]]:
     for name in dict.fromkeys(f.table for f in figures):
         found = {strategy: f for (table, strategy), f in of.items() if table == name}
         if "auto" in found:
-            lines += _on_family(name, found) if name in FAMILIES else _on_table(name, found)
+            lines += (_on_family if name in FAMILIES else _on_errors if name == ERRORS else _on_table)(name, found)
     return [(f"{name}: {what}", met) for name, what, met in lines]
 
 
@@ -244,6 +261,11 @@ def _on_table(name: str, found: Mapping[str, Figure]) -> list[tuple[str, str, bo
         shares = median / _capped(asha.median), p90 / _capped(asha.p90)
         lines.append((name, "auto / ASHA = {:.2f}, 90th percentile {:.2f} <= 1.1".format(*shares), max(shares) <= 1.1))
     return lines
+
+
+def _on_errors(name: str, found: Mapping[str, Figure]) -> list[tuple[str, str, bool]]:
+    share = _capped(found["auto"].median) / _capped(found["ASHA"].median)
+    return [(name, f"auto / ASHA = {share:.2f} <= .7", share <= 0.7)]
 
 
 def _on_family(name: str, found: Mapping[str, Figure]) -> list[tuple[str, str, bool]]:

@@ -24,6 +24,7 @@ from tests.benchmarks.bench_search import (
     figure,
     generated,
     main,
+    of_errors,
     parts,
     verdicts,
 )
@@ -48,6 +49,14 @@ def test_a_point_is_the_nearest_row_in_normalized_logarithms():
 def test_the_top_are_the_lowest_last_values_and_a_diverged_row_is_not_among_them():
     curves = [[9.0, float(i)] for i in range(12)] + [[0.0, None]]
     assert table(curves).top == set(range(10))
+
+
+def test_of_accuracies_the_top_are_those_within_one_standard_error_of_the_best():
+    ends = [0.9, 0.9 - 0.99 * math.sqrt(0.09 / 6000), 0.9 - 1.01 * math.sqrt(0.09 / 6000), None, 0.5]
+    rows = [{"config": {"a": 10.0**-i}, "valid_acc": [0.1, end]} for i, end in enumerate(ends)]
+    errors = of_errors("small", rows)
+    assert errors.top == {0, 1}
+    assert errors.curves[0] == [0.9, pytest.approx(0.1)]
 
 
 def test_point_0_is_free_and_counting_stops_at_the_last_point_of_a_top_row():
