@@ -10,6 +10,8 @@ from hpsearch.search.candidates import Candidate, Candidates, ahead, best_of, en
 from hpsearch.search.hedge import hedged_share, worth_of_ranks
 from hpsearch.search.pruners import Promoter
 
+START, SHARE = 64, 12
+"""`AutoPruner.start` and `AutoPruner.share` of long trainings, of 48 epochs or more."""
 LAST = 3
 """So many go on to the end of their training once no new points are asked."""
 THINNING = 1.2
@@ -54,18 +56,26 @@ class AutoPruner(Promoter):
         epochs: whose half, quarter, ... are the stages; None: those of each trial, as its configuration says. Where
             that says nothing the stages are at epochs 1, 2, 4, ..., and the first point trains to its end, which tells
             how many there are. With 1, no point waits.
-        start: so many points come to the first stage before one goes on.
-        share: of so many points one place at the first stage, of four times as many two, of nine times as many three.
+        start: so many points come to the first stage before one goes on; None: 4/3 of as many as a training has epochs,
+            at most 64, so that short trainings do not wait for points that cost as much as several of them.
+        share: of so many points one place at the first stage, of four times as many two, of nine times as many three;
+            None: a quarter of the epochs of a training, at most 12.
+
+    Attributes:
+        most: bound of `start` for a search that has few epochs.
     """
 
-    def __init__(self, epochs: int | None = None, start: int = 64, share: int = 12) -> None:
+    def __init__(self, epochs: int | None = None, start: int | None = None, share: int | None = None) -> None:
         if epochs is not None:
             check_int("pruner.epochs", epochs, 0)
-        check_int("pruner.start", start, 1)
-        check_int("pruner.share", share, 2)
+        if start is not None:
+            check_int("pruner.start", start, 1)
+        if share is not None:
+            check_int("pruner.share", share, 2)
         self.epochs = epochs
         self.start = start
         self.share = share
+        self.most = START if start is None else start
 
     def decide(self, point: int, candidates: Candidates) -> Decision:
         """Pause a point at its first report at or after a stage, unless it would go on at once."""
@@ -77,7 +87,7 @@ class AutoPruner(Promoter):
         if candidate.goes_on_unranked and not self._repeats_half(candidate, candidates):
             return Decision.CONTINUE
         candidate.hedged = min(candidate.hedged, candidate.epoch)
-        if len(candidates) < self.start:
+        if len(candidates) < self._fewest(candidates):
             return Decision.PAUSE
         if _rank(candidate, candidates) >= self._places(candidate, candidates):
             candidate.hedged = candidate.hedged or self._bracket(candidate, candidates)
@@ -88,7 +98,7 @@ class AutoPruner(Promoter):
     def promote(self, candidates: Candidates, asking: bool) -> int | None:
         """Choose the best at the latest stage; once no new points are asked also who goes on whatever its rank."""
         paused = [each for each in candidates.values() if each.state is TrialState.PAUSED]
-        if not paused or (asking and len(candidates) < self.start):
+        if not paused or (asking and len(candidates) < self._fewest(candidates)):
             return None
         hedged = next((each.point for each in paused if each.goes_on_unranked), None)
         best = self._best(candidates, asking) if hedged is None else hedged
@@ -100,6 +110,13 @@ class AutoPruner(Promoter):
             return None
         latest.hedged = end
         return latest.point
+
+    def _fewest(self, candidates: Candidates) -> int:
+        """Return how many points come to the first stage before one goes on."""
+        if self.start is not None:
+            return self.most
+        longest = max((end_of(each, candidates) or START for each in _kinds(candidates)), default=START)
+        return min(self.most, -(-4 * longest // 3))
 
     def _bracket(self, candidate: Candidate, candidates: Candidates) -> int:
         """Return the epoch to which a point at the first stage trains whatever its rank; 0: it does not."""
@@ -149,7 +166,8 @@ class AutoPruner(Promoter):
         stage = self._stage(candidate)
         start = next((each for each in self._starts(candidate) if self._stage(candidate, each) == stage), None)
         began = sum(each.hedged == start and each.last >= start for each in asked) if start else 0
-        return max(1.0, float((len(asked) / self.share) ** 0.5 / THINNING**stage), began / 2)
+        share = self.share or min(SHARE, (end_of(candidate, candidates) or 4 * SHARE) / 4)
+        return max(1.0, float((len(asked) / share) ** 0.5 / THINNING**stage), began / 2)
 
     def _explores(self, candidate: Candidate, candidates: Candidates) -> bool:
         """Return whether a point is to show how many epochs there are."""
@@ -161,6 +179,11 @@ class AutoPruner(Promoter):
         epoch = candidate.epoch if epoch is None else epoch
         epochs = candidate.epochs if self.epochs is None else self.epochs
         return (epoch.bit_length() if epochs is None else bisect_right(_stages(epochs), epoch)) - 1
+
+
+def _kinds(candidates: Candidates) -> list[Candidate]:
+    """Return one point of each of those that train as long."""
+    return list({each.epochs: each for each in candidates.values()}.values())
 
 
 def _came(epoch: int, candidates: Candidates) -> dict[int, Candidate]:

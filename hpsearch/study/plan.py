@@ -111,7 +111,7 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     queued = isinstance(sampler, QueueSampler)
     budget = {**config["budget"], "points": _points(config["budget"]["points"], queued)}
     if isinstance(pruner, AutoPruner) and budget["epochs"]:  # half of them are for the points that go on
-        pruner.start = min(pruner.start, max(1, budget["epochs"] // 2))
+        pruner.most = min(pruner.most, max(1, budget["epochs"] // 2))
     ends = {key: value for key, value in budget.items() if f"budget.{key}" not in (TRIAL_SECONDS, SILENT_SECONDS)}
     plan = Plan(objective, seeds, _folds(composition), **ends, limits=time_limits(config))
     first = config["sampler"].get("first", ())
