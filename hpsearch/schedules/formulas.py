@@ -17,6 +17,9 @@ from hpsearch.base.errors import ConfigError, check_choice, check_float, check_i
 from hpsearch.schedules.expression import Formula, parse
 from hpsearch.schedules.table import Run
 
+NUDGE = 1e-12
+"""By this share the rise of a one-cycle schedule is longer than one call, or shorter where one call is all."""
+
 
 def natural_exponential(optimizer: Optimizer, rate: float) -> LRScheduler:
     """Return lr * exp(-rate * t), the decay of TensorFlow's ``natural_exp_decay``."""
@@ -227,22 +230,31 @@ def cyclic(
     )
 
 
-def one_cycle(optimizer: Optimizer, cycle_momentum: bool, **options: Any) -> LRScheduler:
+def one_cycle(
+    optimizer: Optimizer, total_steps: int, pct_start: float, cycle_momentum: bool, **options: Any
+) -> LRScheduler:
     """Return torch's ``OneCycleLR`` with lr as its top (Smith and Topin, Super-Convergence, 2018).
+
+    A rise of exactly one call, where torch divides by zero, has the rate that every longer rise begins with.
 
     Args:
         optimizer: its rate is the top.
+        total_steps: calls of the cycle; null in a configuration: the run's length.
+        pct_start: share of them in which the rate rises.
         cycle_momentum: whether momentum, or the first beta, falls while the rate rises.
-        **options: as torch takes them: ``total_steps`` (null in a configuration: the run's length), ``pct_start``,
-            ``anneal_strategy``, ``base_momentum``, ``max_momentum``, ``div_factor``, ``final_div_factor`` and
-            ``three_phase``; what they may be stands in `hpsearch.schedules.limits`.
+        **options: as torch takes them: ``anneal_strategy``, ``base_momentum``, ``max_momentum``, ``div_factor``,
+            ``final_div_factor`` and ``three_phase``; what they may be stands in `hpsearch.schedules.limits`.
 
     Returns:
         The scheduler.
     """
     _check_momentum(optimizer, cycle_momentum)
     top = optimizer.param_groups[0]["lr"]
-    return OneCycleLR(optimizer, max_lr=top, cycle_momentum=cycle_momentum, **options)
+    if pct_start * total_steps == 1:
+        pct_start *= 1 + NUDGE if total_steps > 1 else 1 - NUDGE
+    return OneCycleLR(
+        optimizer, top, total_steps=total_steps, pct_start=pct_start, cycle_momentum=cycle_momentum, **options
+    )
 
 
 def _check_momentum(optimizer: Optimizer, cycle_momentum: bool) -> None:

@@ -167,6 +167,26 @@ def test_one_cycle_is_torchs_with_the_rate_as_its_top(changes):
             theirs.step()
 
 
+@pytest.mark.parametrize("three_phase", [False, True])
+@pytest.mark.parametrize(("total", "share"), [(2, 0.5), (3, 1 / 3), (10, 0.1), (1, 1.0)])
+def test_one_cycle_rises_for_a_single_step_as_for_a_little_more(total, share, three_phase):
+    """Torch divides by zero there; its own table of a rise longer by a millionth is next to ours."""
+    arguments = ONE_CYCLE | {"three_phase": three_phase}
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=LR, momentum=0.9)
+    pytest.raises(
+        ZeroDivisionError, torch_schedulers.OneCycleLR, optimizer, LR, total, **arguments | {"pct_start": share}
+    )
+
+    def of(pct_start):
+        make = functools.partial(formulas.one_cycle, total_steps=None, **arguments | {"pct_start": pct_start})
+        return table(make, LR, 0.9, total, 1, "step")
+
+    found, near = of(share), of(share * (1 + (1e-7 if total > 1 else -1e-7)))
+    torch.testing.assert_close(found.lr, near.lr, rtol=1e-5, atol=1e-9)
+    torch.testing.assert_close(found.momentum, near.momentum, rtol=1e-5, atol=1e-9)
+    assert found.lr[0].item() == pytest.approx(LR / 25 if total > 1 else LR / 25e4, rel=1e-6)
+
+
 @pytest.mark.parametrize("momentum", [None, 0.0])
 def test_one_cycle_without_a_momentum_is_refused_unless_told_not_to_cycle_it(momentum):
     with pytest.raises(ConfigError, match=r"^scheduler\.cycle_momentum = True: the optimizer has no momentum"):

@@ -11,10 +11,12 @@ from torch.optim import lr_scheduler as torch_schedulers
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.schedules import MomentumWarmup, Schedule, table
+from hpsearch.schedules.table import LENGTHS
 
 CONF = Path(__file__).resolve().parents[3] / "conf" / "scheduler"
 OPTIONS = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in sorted(CONF.glob("*.yaml"))}
-RESERVED = {"_target_", "_partial_", "per", "warmup", "warmup_steps"}
+OURS = {"per", "warmup", "warmup_steps"}
+RESERVED = {"_target_", "_partial_", *OURS}
 TORCHS = [name for name, o in OPTIONS.items() if o["_target_"].startswith("torch.") and "metric" not in o]
 STEPS, EPOCHS = 20, 10
 
@@ -24,18 +26,18 @@ def scheduler(option, **changes):
     return partial(getattr(torch_schedulers, OPTIONS[option]["_target_"].rpartition(".")[2]), **(options | changes))
 
 
-def by_hand(make, lr=0.1, per="step", warmup_steps=0):
-    """Train a dummy for 200 steps the way torch's documentation tells, with torch's own warm-up."""
+def by_hand(make, lr=0.1, per="step", warmup_steps=0, steps_per_epoch=STEPS, epochs=EPOCHS):
+    """Train a dummy the way torch's documentation tells, with torch's own warm-up."""
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr, momentum=0.9)
     schedule = make(optimizer)
     if warmup_steps:
         warmup = torch_schedulers.LinearLR(optimizer, 1 / (warmup_steps + 1), 1.0, warmup_steps)
         schedule = torch_schedulers.SequentialLR(optimizer, [warmup, schedule], [warmup_steps])
     values = []
-    for step in range(1, STEPS * EPOCHS + 1):
+    for step in range(1, steps_per_epoch * epochs + 1):
         values.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
-        if per == "step" or step % STEPS == 0:
+        if per == "step" or step % steps_per_epoch == 0:
             schedule.step()
     return torch.tensor(values, dtype=torch.float64)
 
@@ -245,3 +247,18 @@ def test_a_smaller_momentum_at_first():
 def test_a_bad_momentum_warm_up_is_named(field):
     with pytest.raises(ConfigError, match=rf"^optimizer\.{next(iter(field))} = "):
         MomentumWarmup(**field)
+
+
+@pytest.mark.parametrize(("steps_per_epoch", "epochs"), [(1, 1), (2, 1), (3, 1), (10, 1), (1, 3)])
+@pytest.mark.parametrize("option", [name for name, each in OPTIONS.items() if "metric" not in each])
+def test_every_schedule_has_a_table_of_the_smallest_runs(option, steps_per_epoch, epochs):
+    make = instantiate({key: value for key, value in OPTIONS[option].items() if key not in OURS})
+    for per in ("step", "epoch"):
+        rows = table(make, 0.1, 0.9, steps_per_epoch, epochs, per)
+        assert rows.lr.shape == (steps_per_epoch * epochs,)
+        assert rows.lr.isfinite().all() and (rows.lr >= 0).all()
+        if option in TORCHS:
+            calls = epochs if per == "epoch" else steps_per_epoch * epochs
+            lengths = {key: calls for key in LENGTHS if key in OPTIONS[option] and OPTIONS[option][key] is None}
+            theirs = by_hand(scheduler(option, **lengths), per=per, steps_per_epoch=steps_per_epoch, epochs=epochs)
+            torch.testing.assert_close(rows.lr, theirs, rtol=0, atol=1e-9)
