@@ -1,7 +1,7 @@
 """Samples as sources read them, what they must satisfy, and what is worked out from their labels."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,6 +81,31 @@ class Whole:
 
 
 NOTHING = Whole()
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The samples of each part, neither scaled nor converted.
+
+    Attributes:
+        train: what models are trained on.
+        valid: what a search compares them by.
+        test: None unless it was asked for.
+        ordering: see `Splits`.
+        notes: what they are parted by, a sentence; none where samples are on their own.
+        whole: see `hpsearch.data.base.Splits`.
+    """
+
+    train: Arrays
+    valid: Arrays
+    test: Arrays | None
+    ordering: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    whole: Whole = NOTHING
+
+    def __iter__(self) -> Iterator[Arrays]:
+        """Go through the parts there are."""
+        return iter((self.train, self.valid) if self.test is None else (self.train, self.valid, self.test))
 
 
 def checked(arrays: Arrays, gaps: bool = False) -> Arrays:

@@ -11,6 +11,7 @@ from hpsearch.base.limits import check_fields
 from hpsearch.data.arrays import (
     NOTHING,
     Arrays,
+    Parts,
     Whole,
     check_class_weights,
     check_classes,
@@ -139,40 +140,20 @@ class Splits:
         return replace(self, train=self.train.to(device), valid=self.valid.to(device), test=test)
 
 
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """The samples of each part, neither scaled nor converted.
-
-    Attributes:
-        train: what models are trained on.
-        valid: what a search compares them by.
-        test: None unless it was asked for.
-        ordering: see `Splits`.
-        notes: what they are parted by, a sentence; none where samples are on their own.
-        whole: see `Splits`.
-    """
-
-    train: Arrays
-    valid: Arrays
-    test: Arrays | None
-    ordering: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    whole: Whole = NOTHING
-
-    def __iter__(self) -> Iterator[Arrays]:
-        """Go through the parts there are."""
-        return iter((self.train, self.valid) if self.test is None else (self.train, self.valid, self.test))
-
-
 @dataclass(frozen=True, kw_only=True)
 class DataSource(ABC):
     """Where samples come from and how they are split; a subclass adds fields of its own and implements `arrays`.
 
-    A source is hashable. Everything but `batch_size` and `shuffle` decides what `load` returns, so a worker keeps
-    loaded data by the other fields.
+    A source is hashable. Everything but `batch_size`, `micro_batch`, `drop_last` and `shuffle` decides what `load`
+    returns, so a worker keeps loaded data by the other fields.
 
     Attributes:
         batch_size: samples per step, or ``full`` for the whole training part.
+        micro_batch: samples that go through the model at once in training: a batch larger than that is put together
+            from the gradients of such groups, each weighted by its samples, before the one update. ``auto``: as many as
+            fit into the memory, found by halving `batch_size` where it runs out; evaluations are halved likewise.
+        drop_last: whether an epoch leaves its last batch out where it is smaller: ``auto`` where it is a single sample
+            that the model cannot be trained on.
         shuffle: visit the training part in a new order each epoch; without it, always in the order of the source, which
             biases training where that order means something.
         valid_fraction: share of the samples that are not for testing that goes to the validation part.
@@ -205,6 +186,8 @@ class DataSource(ABC):
     """Whether the samples follow from the files, so that the files alone tell one state of the data from another."""
 
     batch_size: int | str = 64
+    micro_batch: int | str | None = None
+    drop_last: bool | str = "auto"
     shuffle: bool = True
     valid_fraction: float = 0.2
     test_fraction: float | None = None

@@ -15,6 +15,8 @@ def _folder(key: str, value: Any) -> None:
 LIMITS: Limits = {
     "hpsearch.data.*": {
         "batch_size": or_word(count(), "full"),
+        "micro_batch": or_word(optional(count()), "auto"),
+        "drop_last": or_word(flag, "auto"),
         "shuffle": flag,
         "valid_fraction": number("(0, 1)"),
         "test_fraction": optional(number("(0, 1)")),

@@ -148,6 +148,16 @@ def _edges(time: NDArray[Any]) -> NDArray[np.int64]:
     return np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
 
 
+def training_sizes(rows: int, folds: int) -> tuple[int, ...]:
+    """Return how many rows are left beside each fold of `kfold`.
+
+    Args:
+        rows: N.
+        folds: number of folds.
+    """
+    return tuple(rows - len(range(fold, rows, folds)) for fold in range(folds))
+
+
 def _order(n: int, seed: int, purpose: str) -> NDArray[np.int64]:
     # numpy promises the raw stream of a bit generator for ever, but not that of Generator.permutation.
     return np.argsort(np.random.PCG64(address(seed, "split", purpose)).random_raw(n), kind="stable")

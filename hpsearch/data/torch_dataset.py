@@ -10,8 +10,8 @@ import numpy as np
 from hpsearch.base.contents import Place, named_in
 from hpsearch.base.errors import ConfigError, check_choice, check_int
 from hpsearch.base.rng import address
-from hpsearch.data.arrays import TASKS, Arrays
-from hpsearch.data.base import DataSource, Part, Parts
+from hpsearch.data.arrays import TASKS, Arrays, Parts
+from hpsearch.data.base import DataSource, Part
 from hpsearch.data.labels import counted
 from hpsearch.data.scaling import scaled, targets
 

@@ -7,7 +7,7 @@ asked for the first, whose place in its list the others share.
 
 import json
 import random
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, product
@@ -295,7 +295,7 @@ class Space:
         every = {p.name: p.places() or p.all_values() for p in self.asked}
         return {name: values for name, values in every.items() if values is not None}
 
-    def covering(self, most: int) -> list[dict[str, Any]]:
+    def covering(self, most: int, also: Collection[str] = ()) -> list[dict[str, Any]]:
         """Return points to try beforehand: together they hold every option of a group, and every pair of options.
 
         All-pairs testing: most faults are of one option or of two that do not go together (Kuhn, Wallace and Gallo,
@@ -304,6 +304,7 @@ class Space:
 
         Args:
             most: points added for the pairs; what they cannot hold is left out, in a fixed random order.
+            also: keys every value of which is held too, of a range its ends.
 
         Returns:
             Values by dotted key, without the inactive ones; at least one point.
@@ -311,6 +312,7 @@ class Space:
         single = [{p.key: option} for p in self.parameters if p.is_group for option in p.values or ()]
         pairs = [one | other for one, other in combinations(single, 2) if not one.keys() & other.keys()]
         random.Random(0).shuffle(pairs)
+        single += [{p.key: value} for p in self.parameters if p.key in also for value in p.ends()]
         points = self._holding([self._point({}, 0)], single, len(single))
         return self._holding(points, pairs, most)
 

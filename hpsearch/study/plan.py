@@ -29,6 +29,8 @@ POINTS = 60
 """What ``budget.points=auto`` stands for where a sampler would propose without end."""
 PAIRS = 24
 """Configurations built beforehand for pairs of searched options that might exclude each other."""
+SIZES = ("data.batch_size", "data.micro_batch", "data.drop_last", "data.train_size")
+"""Keys every value of which is tried beforehand: they decide whether a batch has a single sample."""
 ENDS = ("points", "patience", "epochs", "seconds", "target")
 """What ends any search in the group `budget`."""
 
@@ -66,10 +68,10 @@ class Search:
 
     def representatives(self) -> dict[str, Mapping[str, Any]]:
         """Return, by their chosen options, the trial configurations to build before anything is created."""
-        seed, points = self.plan.seeds[0], self.space.covering(PAIRS)
-        groups = [parameter.key for parameter in self.space.parameters if parameter.is_group]
+        seed, points = self.plan.seeds[0], self.space.covering(PAIRS, SIZES)
+        named = [each.key for each in self.space.parameters if each.is_group or each.key in SIZES]
         return {
-            ", ".join(f"{group}={value_text(point[group])}" for group in groups if group in point): (
+            ", ".join(f"{key}={value_text(point[key])}" for key in named if key in point): (
                 self.composition.trial(point, seed).config
             )
             for point in points

@@ -307,7 +307,7 @@ def replay(
         raise ConfigError(f"RUN = '{run}': is a script that reported by itself; run it again: {script}")
     if isinstance(composition.config["launcher"].get("threads"), int) and "threads" in logged.facts:
         composition = composition.with_values({"launcher.workers": 1, "launcher.threads": logged.facts["threads"]})
-    config = {**logged.config, "plugins": composition.config["plugins"]}
+    config = {**_as_it_fitted(logged), "plugins": composition.config["plugins"]}
     origins = Origins()
     objective: Objective = build("objective", config["objective"])
     with tempfile.TemporaryDirectory() as folder, Workers(composition) as workers:
@@ -322,6 +322,13 @@ def replay(
     compared = _compared(f"{study}/{logged.id}", logged, again.reports if again else (), finished.result)
     device = str((again or logged).facts.get("device", ""))
     return replace(compared, not_promised=platform.not_promised(device), changed=changed)
+
+
+def _as_it_fitted(logged: TrialRecord) -> dict[str, Any]:
+    """Return the configuration of a trial, with as many samples at once as fitted into the memory then."""
+    found, data = logged.facts.get("data.micro_batch"), logged.config.get("data", {})
+    auto = found is not None and data.get("micro_batch") == "auto"
+    return {**logged.config, "data": {**data, "micro_batch": found}} if auto else dict(logged.config)
 
 
 def _stop_where(logged: TrialRecord) -> Decide:

@@ -4,7 +4,6 @@ Importing this module loads no torch: the driver names `execute` to its workers,
 """
 
 import functools
-import math
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -14,10 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.base.errors import ConfigError, DataError, HpsearchError, first_line, nearest
+from hpsearch.base.errors import ConfigError, DataError, HpsearchError, first_line, nearest, out_of_memory
 from hpsearch.base.outcome import beyond_limits
 from hpsearch.base.platform import processor_name
-from hpsearch.base.rng import address
 from hpsearch.base.types import DATA, Objective, Started, TrialResult, TrialRun, TrialSpec, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.limits import target_part
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from hpsearch.base.contents import DataState
     from hpsearch.data.augment import Augment
     from hpsearch.data.base import DataSource, Splits
-    from hpsearch.nn.init import Initializer
     from hpsearch.schedules import Table
     from hpsearch.schedules.plateau import Plateau
     from hpsearch.trial.finetune import Tuned
@@ -69,6 +66,7 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
         What it returns; INFEASIBLE before it trains where a fact is beyond its limit.
     """
     from hpsearch.data.picture import draw_once
+    from hpsearch.trial.batching import check_single, takes_one
     from hpsearch.trial.loop import train
 
     (spec,) = specs
@@ -78,6 +76,7 @@ def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
     if beyond := beyond_limits(job.objective.limits, job.facts):
         yield (Started(None, job.facts, time.time()),)
         return (TrialResult(TrialState.INFEASIBLE, beyond, time=time.time()),)
+    check_single(job.batching, functools.partial(takes_one, job.model, job.frozen, job.splits))
     artifacts = draw_once(job.augment, job.splits.train, folder, spec.id.point)
     return (yield from train(replace(job, artifacts=artifacts)))
 
@@ -100,18 +99,26 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     Returns:
         The trial's facts; ``state``: what is read (a `DataState`); ``metrics``: the names of all metrics it will
             report; ``further``: these and the facts that are numbers, which an objective beside the first may name;
-            ``steps_per_epoch``; ``loss`` of the first batch; ``notes``: what was guessed or left out in reading the
-            data. What cannot be built or does not fit together raises an error for the user.
+            ``steps_per_epoch``; ``loss`` of the first batch, unless memory runs out; ``notes``: what was
+            guessed or left out in reading the data. What cannot be built or does not fit together raises an error for the user.
     """
+    from hpsearch.trial.batching import check_folds, takes_one
     from hpsearch.trial.updates import rehearse
 
     job = prepare(config, source=source)
     names = reported_metrics(job)
-    with fitting():
-        loss = rehearse(job)
+    data: DataSource = build("data", config["data"], tuple(config["plugins"]))
+    check_folds(data, job.splits, functools.partial(takes_one, job.model, job.frozen, job.splits))
+    try:
+        with fitting():
+            loss = {"loss": rehearse(job)}
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        loss = {}  # such a trial is INFEASIBLE, and so only where it is trained
     further = (*names, *(name for name, value in job.facts.items() if not isinstance(value, str)), *LATE_FACTS)
     known = {"state": job.data, "metrics": names, "further": further, "notes": notes_of(job), **_lineage(job)}
-    return {**job.facts, **known, "steps_per_epoch": job.steps_per_epoch, "loss": loss}
+    return {**job.facts, **known, "steps_per_epoch": job.steps_per_epoch, **loss}
 
 
 def _lineage(job: "Job") -> dict[str, Any]:
@@ -135,6 +142,8 @@ def fitting() -> Iterator[None]:
     except HpsearchError:
         raise
     except Exception as error:
+        if out_of_memory(error):
+            raise
         what = first_line(error) or type(error).__name__
         raise ConfigError(f"model, data and loss do not fit together: {what}") from error
 
@@ -181,7 +190,9 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
     """
     from hpsearch.data.views import check_views
     from hpsearch.losses.class_weights import with_class_weights
+    from hpsearch.trial.batching import batching_of, takes_one
     from hpsearch.trial.loop import Job
+    from hpsearch.trial.model import make_model, prior
 
     plugins, seed = tuple(config["plugins"]), config["seed"]
     trainer: Trainer = build("trainer", config["trainer"], plugins)
@@ -190,15 +201,14 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
     data: DataSource = build("data", config["data"], plugins)
     splits, state = read(config, data, trainer.test, device, source)
     check_views(trainer.eval_views, splits.in_shape)
-    batch_size = data.batch_rows(len(splits.train))
-    model = _model(config, plugins, seed, splits)
+    model = make_model(config, plugins, seed, splits)
     tuned: Tuned = build("finetune", config["finetune"], plugins).apply(model, source)
     model = model.to(device)
     optimizer = _optimizer(config["optimizer"], plugins, model, tuned.rate_factors)
-    steps = math.ceil(len(splits.train) / batch_size)
+    batching = batching_of(data, len(splits.train), functools.partial(takes_one, model, tuned.frozen, splits))
     loss = _loss(config["loss"], plugins, splits.num_outputs)
     metrics = defined(_metrics(config["metric"], plugins, splits), objective, splits)
-    table, plateau = schedule_of(config, optimizer, steps, trainer.epochs, objective, trainer.steps, metrics)
+    table, plateau = schedule_of(config, optimizer, batching.steps, trainer.epochs, objective, trainer.steps, metrics)
     return Job(
         key=key,
         folder=folder,
@@ -206,16 +216,16 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
         trainer=trainer,
         objective=objective,
         splits=splits,
-        batch_size=batch_size,
+        batching=batching,
         model=model,
-        loss=with_class_weights(loss, splits.class_weights, _prior(splits)).to(device),
+        loss=with_class_weights(loss, splits.class_weights, prior(splits)).to(device),
         optimizer=optimizer,
         shuffle=data.shuffle,
         augment=_augment(config, splits),
         table=table,
         plateau=plateau,
         **_regularizers(config["regularizer"], plugins),
-        facts={**_facts(model, splits, device), **tuned.facts, **_origins(state, trainer)},
+        facts={**_facts(model, splits, device), **batching.facts, **tuned.facts, **_origins(state, trainer)},
         data=state,
         metrics=metrics,
         frozen=tuned.frozen,
@@ -241,27 +251,6 @@ def _loss(config: Mapping[str, Any], plugins: tuple[str, ...], num_outputs: int)
             raise ConfigError(f"loss.{name} = {values}: must hold {num_outputs} numbers, one per output")
         setattr(loss, name, torch.tensor(values, dtype=torch.float32))
     return loss
-
-
-def _model(config: Mapping[str, Any], plugins: tuple[str, ...], seed: int, splits: "Splits") -> "nn.Module":
-    import torch
-
-    with torch.random.fork_rng([]):
-        torch.default_generator.manual_seed(address(seed, "init"))
-        shape = {"in_shape": splits.in_shape, "num_outputs": splits.num_outputs}
-        model: nn.Module = build("model", config["model"], plugins, **shape)
-    initializer: Initializer = build("init", config["init"], plugins)
-    initializer.initialize(model, seed, _prior(splits) if initializer.needs_prior else None)
-    return model
-
-
-def _prior(splits: "Splits") -> "torch.Tensor | None":
-    """Return the share of each class in the training split."""
-    import torch
-
-    if splits.task != "classification":
-        return None
-    return torch.bincount(splits.train.y.cpu(), minlength=splits.num_outputs) / len(splits.train)
 
 
 def _optimizer(

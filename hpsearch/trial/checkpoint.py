@@ -50,6 +50,7 @@ class Progress:
         best: the best weights so far, if any.
         reports: every report so far.
         weights: the last ones, where the model holds the best; not kept.
+        micro: samples that went through the model at once; None before the first step.
     """
 
     epoch: int | None = None
@@ -57,6 +58,7 @@ class Progress:
     best: Best | None = None
     reports: list[Report] = field(default_factory=list)
     weights: Mapping[str, Tensor] | None = None
+    micro: int | None = None
 
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -84,6 +86,7 @@ def save_last(folder: Path, key: str, data: str, model: nn.Module, optimizer: Op
         "optimizer": optimizer.state_dict(),
         "epoch": progress.epoch,
         "limit": None if progress.limit is None else asdict(progress.limit),
+        "micro": progress.micro,
         "best": None if best is None else {"score": best.score, "epoch": best.epoch, "weights": dict(best.weights)},
         "reports": [_record(report) for report in progress.reports],
     }
@@ -117,6 +120,7 @@ def _progress(state: Mapping[str, Any]) -> Progress:
     return Progress(
         epoch=state["epoch"],
         limit=None if state["limit"] is None else Limit(**state["limit"]),
+        micro=state["micro"],
         best=None if state["best"] is None else Best(**state["best"]),
         reports=[Report(**record) for record in state["reports"]],
     )

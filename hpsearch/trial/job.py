@@ -22,6 +22,7 @@ from hpsearch.metrics.base import Metric
 from hpsearch.regularizers import Constraint, EarlyStopping, Mixing, Penalty
 from hpsearch.schedules import Table
 from hpsearch.schedules.plateau import Plateau
+from hpsearch.trial.batching import Batching
 from hpsearch.trial.limits import LIMITS
 
 
@@ -97,7 +98,7 @@ class Job:
         trainer: how to train.
         objective: which metric says what the best weights are.
         splits: the data, on the device; the test split only when the trainer evaluates it.
-        batch_size: samples per step; the last batch of an epoch may be smaller.
+        batching: how the samples of an epoch are dealt out to steps.
         model: the model, on the device.
         loss: maps (outputs, targets) to their mean loss.
         optimizer: steps the model's parameters.
@@ -122,7 +123,7 @@ class Job:
     trainer: Trainer
     objective: Objective
     splits: Splits
-    batch_size: int
+    batching: Batching
     model: nn.Module
     loss: nn.Module
     optimizer: Optimizer
@@ -164,4 +165,4 @@ class Job:
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer updates in one pass over the training split."""
-        return math.ceil(len(self.splits.train) / self.batch_size)
+        return self.batching.steps

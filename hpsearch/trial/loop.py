@@ -17,6 +17,7 @@ from hpsearch.metrics.reported import followed
 from hpsearch.trial import checkpoint
 from hpsearch.trial.checkpoint import Best, Progress
 from hpsearch.trial.evaluate import evaluate
+from hpsearch.trial.groups import Groups
 from hpsearch.trial.job import Job, Trainer
 from hpsearch.trial.layers import LayerWatch
 from hpsearch.trial.reading import CONTINUABLE, end_of
@@ -72,18 +73,19 @@ def train(job: Job) -> TrialRun:
         `hpsearch.trial.reference.divergence_limit`, or when the validation loss is not finite after an epoch.
     """
     progress = checkpoint.restore_last(job.folder, job.key, job.read, job.model, job.optimizer) or begun(job)
+    groups = Groups(job, progress.micro)
     layers = LayerWatch(
         job.model, job.folder, job.epochs, progress.epoch, job.trainer.watch_layers, not job.trainer.compile
     )
     saved = time.monotonic()
     try:
-        for message in _messages(job, progress, layers):
+        for message in _messages(job, groups, progress, layers):
             (decision,) = yield (message,)
             if _over(job, progress.epoch, progress.reports):
                 continue
             ended = state_after(decision, progress.epoch or 0)
             if ended and decision is Decision.STOP:
-                return (_end(job, progress, layers, *ended),)
+                return (_end(job, progress, layers, *ended, groups.facts),)
             if ended or time.monotonic() - saved >= job.trainer.checkpoint_sec:
                 layers.write()
                 checkpoint.save_last(job.folder, job.key, job.read, job.model, job.optimizer, progress)
@@ -91,13 +93,13 @@ def train(job: Job) -> TrialRun:
             if ended:
                 return (TrialResult(*ended, artifacts=(checkpoint.LAST,), time=time.time()),)
     except Diverged as diverged:
-        facts: dict[str, float] = {"diverged_step": diverged.step}
+        facts: dict[str, float] = {"diverged_step": diverged.step, **groups.facts}
         if progress.limit is not None:
             facts["reference_loss"] = progress.limit.reference
         return (_end(job, progress, layers, TrialState.INFEASIBLE, str(diverged), facts),)
     last = progress.epoch or 0
-    early = {"stopped_epoch": last} if last < job.epochs else None
-    return (_end(job, progress, layers, TrialState.COMPLETE, facts=early),)
+    early = {"stopped_epoch": last} if last < job.epochs else {}
+    return (_end(job, progress, layers, TrialState.COMPLETE, facts={**early, **groups.facts}),)
 
 
 def begun(job: Job) -> Progress:
@@ -125,7 +127,7 @@ def begun(job: Job) -> Progress:
     return progress
 
 
-def _messages(job: Job, progress: Progress, layers: LayerWatch) -> Iterator[Message]:
+def _messages(job: Job, groups: Groups, progress: Progress, layers: LayerWatch) -> Iterator[Message]:
     prepare_model(job)
     yield Started(progress.epoch, job.facts, time.time())
     yield from tuple(progress.reports)
@@ -133,9 +135,9 @@ def _messages(job: Job, progress: Progress, layers: LayerWatch) -> Iterator[Mess
         progress.epoch = 0
         if job.trainer.eval_initial or not job.epochs:
             with torch_state(job, 0):
-                values = _evaluate(job, job.splits.valid, "valid")
+                values = _evaluate(job, groups, job.splits.valid, "valid")
                 if job.splits.test is not None and not job.epochs:
-                    values |= _evaluate(job, job.splits.test, "test")
+                    values |= _evaluate(job, groups, job.splits.test, "test")
             report = Report(0, 0, values, time=time.time())
             progress.reports.append(report)
             yield report
@@ -143,21 +145,21 @@ def _messages(job: Job, progress: Progress, layers: LayerWatch) -> Iterator[Mess
         if _over(job, progress.epoch, progress.reports):
             return
         with torch_state(job, epoch):
-            report = _run_epoch(job, progress, layers, epoch)
+            report = _run_epoch(job, groups, progress, layers, epoch)
         progress.reports.append(report)
         progress.epoch = epoch
         yield report
 
 
-def _run_epoch(job: Job, progress: Progress, layers: LayerWatch, epoch: int) -> Report:
+def _run_epoch(job: Job, groups: Groups, progress: Progress, layers: LayerWatch, epoch: int) -> Report:
     started = time.perf_counter()
-    values, steps = _train_epoch(job, progress, layers, epoch)
+    values, steps = _train_epoch(job, groups, progress, layers, epoch)
     seconds = time.perf_counter() - started
     done = min(epoch * job.steps_per_epoch, job.steps)
     share = (done - (epoch - 1) * job.steps_per_epoch) / job.steps_per_epoch
-    values |= {"epoch_sec": seconds, "samples_per_sec": share * len(job.splits.train) / seconds}
+    values |= {"epoch_sec": seconds, "samples_per_sec": share * job.batching.rows / seconds}
     with layers.outputs():
-        values |= _evaluate(job, job.splits.valid, "valid")
+        values |= _evaluate(job, groups, job.splits.valid, "valid")
     if not math.isfinite(values["valid/loss"]):
         raise Diverged(done, f"validation loss {values['valid/loss']} after it")
     progress.best = _better(job, progress.best, values, epoch)
@@ -168,7 +170,7 @@ def _run_epoch(job: Job, progress: Progress, layers: LayerWatch, epoch: int) -> 
             progress.weights = checkpoint.copy_weights(job.model)
             job.model.load_state_dict(progress.best.weights)
         if job.splits.test is not None:
-            values |= _evaluate(job, job.splits.test, "test")
+            values |= _evaluate(job, groups, job.splits.test, "test")
     if job.device.type == "cuda":
         values["gpu_memory_mib"] = torch.cuda.max_memory_allocated(job.device) / 2**20
     return replace(report, metrics=values, time=time.time())
@@ -183,7 +185,7 @@ def _over(job: Job, epoch: int | None, reports: Sequence[Report]) -> bool:
 
 
 def _train_epoch(
-    job: Job, progress: Progress, layers: LayerWatch, epoch: int
+    job: Job, groups: Groups, progress: Progress, layers: LayerWatch, epoch: int
 ) -> tuple[dict[str, float], tuple[tuple[int, float], ...]]:
     """Train one epoch; return its metrics and its thinned losses."""
     done = (epoch - 1) * job.steps_per_epoch
@@ -191,7 +193,7 @@ def _train_epoch(
     named = trained_parameters(job)
     trained = [parameter for _, parameter in named]
     plain_update = partial(update_weights, job, named, trained)
-    progress.limit = progress.limit or divergence_limit(job)
+    progress.limit = progress.limit or divergence_limit(job, groups)
     log = EpochLog(job.metrics, done, progress.limit, job.device)
     norms, penalties = torch.zeros(3, device=job.device), torch.zeros((), device=job.device)
     measure, place = measured_steps(steps), layers.place(epoch, steps)
@@ -204,13 +206,14 @@ def _train_epoch(
         else:
             one()
 
-    for index, step in enumerate(epoch_steps(job, epoch, done, rates, update)):
+    for index, step in enumerate(epoch_steps(job, groups, epoch, done, rates, update)):
         if index == place:
             layers.keep(epoch, done + index + 1, step.loss)
         if step.penalty is not None:
             penalties += step.penalty
         log.add(step)
     log.read()
+    progress.micro = groups.training
     gradient, change, weight = norms.tolist()
     values = {f"train/{name}": value for name, value in log.means().items()}
     if job.regularizers:
@@ -234,9 +237,9 @@ def _curve(reports: Sequence[Report], metric: str) -> list[float]:
     return [report.metrics[metric] for report in reports if report.epoch > 0]
 
 
-def _evaluate(job: Job, split: Part, part: str) -> dict[str, float]:
+def _evaluate(job: Job, groups: Groups, split: Part, part: str) -> dict[str, float]:
     forward = averaged(partial(forward_pass, job), job.trainer.eval_views, job.splits.task)
-    values = evaluate(job.model, forward, job.loss, split, job.trainer.eval_batch_size, job.metrics)
+    values = groups.evaluate(lambda size: evaluate(job.model, forward, job.loss, split, size, job.metrics))
     return {f"{part}/{name}": value for name, value in values.items()}
 
 

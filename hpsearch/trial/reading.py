@@ -91,7 +91,8 @@ def _places(data: "DataSource", finetune: Mapping[str, Any], source: str | None)
 
 
 def _data_key(config: Mapping[str, Any]) -> str:
-    return json.dumps({**config, "batch_size": "full", "shuffle": True}, sort_keys=True)
+    how = {"batch_size": "full", "micro_batch": None, "drop_last": "auto", "shuffle": True}
+    return json.dumps({**config, **how}, sort_keys=True)
 
 
 @functools.lru_cache(maxsize=LOADED)

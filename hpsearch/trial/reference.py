@@ -3,21 +3,23 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from hpsearch.losses.constants import constant_outputs
 from hpsearch.nn.dropout import address_dropout, advance
+from hpsearch.trial.groups import Groups
 from hpsearch.trial.job import Job
-from hpsearch.trial.updates import epoch_order, first_batches, forward_pass, torch_state
+from hpsearch.trial.updates import epoch_order, first_batches, outputs_of, torch_state
 from hpsearch.trial.watch import Limit
 
 BATCHES = 8
 """Of the untrained model; and hardest ones of a constant prediction."""
 
 
-def divergence_limit(job: Job) -> Limit:
+def divergence_limit(job: Job, groups: Groups | None = None) -> Limit:
     """Return the loss above which training has diverged: `Trainer.diverge_factor` times the larger of
 
     - the untrained model's mean loss over the first `BATCHES` batches of epoch 1, as training sees them;
@@ -29,21 +31,22 @@ def divergence_limit(job: Job) -> Limit:
 
     Args:
         job: the trial, untrained; its weights, its buffers and its draws stay as they are.
+        groups: how many samples go through its model at once.
     """
-    untrained, columns = _untrained(job)
+    untrained, columns = _untrained(job, groups or Groups(job))
     constant = max((loss for loss in _constants(job, columns) if math.isfinite(loss)), default=0.0)
     of, reference = ("a constant prediction", constant) if constant > untrained else ("the untrained model", untrained)
     return Limit(reference if math.isfinite(reference) else 0.0, of, job.trainer.diverge_factor)
 
 
-def _untrained(job: Job) -> tuple[float, int]:
+def _untrained(job: Job, groups: Groups) -> tuple[float, int]:
     """Return the mean loss over the first batches, and the number of outputs."""
     losses = []
     address_dropout(job.model, job.seed)
     with torch_state(job, 1), _same_buffers(job.model, job.loss):
         for step, (x, y) in enumerate(first_batches(job, BATCHES)):
             advance(job.model, step)
-            outputs = forward_pass(job, x).detach()
+            outputs = groups.train(partial(outputs_of, job, x, len(y)))
             losses.append(job.loss(outputs, y))
     return float(torch.stack(losses).mean()), outputs.shape[1]
 
@@ -81,10 +84,10 @@ def _loss(job: Job, outputs: Tensor, y: Tensor) -> float:
 def _hardest_batches(job: Job, y: Tensor) -> Iterator[Tensor]:
     """Yield the rows of the batches of epoch 1 that a constant prediction is farthest from."""
     order = epoch_order(job, 1)
-    batch = torch.arange(len(order), device=job.device) // job.batch_size
+    batch = torch.arange(len(order), device=job.device) // job.batching.size
     sums = torch.zeros(job.steps_per_epoch, device=job.device).index_add(0, batch, _surprise(job, y)[order])
     for place in (sums / torch.bincount(batch)).topk(min(BATCHES, len(sums))).indices.tolist():
-        yield order[place * job.batch_size : (place + 1) * job.batch_size]
+        yield order[place * job.batching.size : (place + 1) * job.batching.size]
 
 
 def _surprise(job: Job, y: Tensor) -> Tensor:

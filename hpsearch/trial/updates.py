@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,15 +16,14 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.losses.class_weights import reported_losses
 from hpsearch.losses.fit import check_fit
 from hpsearch.metrics.meter import try_out
-from hpsearch.nn.dropout import Dropout, address_dropout, advance
+from hpsearch.nn.dropout import Dropout, address_dropout, advance, locate
+from hpsearch.trial.groups import Groups
 from hpsearch.trial.job import Job
 from hpsearch.trial.watch import Step
 
 
 def rehearse(job: Job) -> float:
     """Run the forward and backward pass of the first step, without its update; refuse what does not fit together.
-
-    A batch of one sample at the end of an epoch is tried too: batch normalization has no variance then.
 
     Args:
         job: the trial; its weights stay, its gradients and the statistics of normalization layers do not.
@@ -32,11 +32,9 @@ def rehearse(job: Job) -> float:
         The loss, without penalties.
     """
     with torch_state(job, 1):
-        rows = epoch_order(job, 1)[: job.batch_size]
+        rows = epoch_order(job, 1)[: job.batching.size]
         _training_mode(job)
         named = trained_parameters(job)
-        if len(job.splits.train) % job.batch_size == int(job.batch_size > 1):
-            _check_one(job, rows[:1])
         ((x, y),) = _batches(job, rows, 1)
         with torch.no_grad():
             outputs = forward_pass(job, x)
@@ -44,18 +42,7 @@ def rehearse(job: Job) -> float:
             try_out(job.metrics, outputs, y)
             if not named:
                 return float(job.loss(outputs, y))
-        return _backward(job, named, *_mixed(job, x, y, 0))[1].item()
-
-
-def _check_one(job: Job, row: Tensor) -> None:
-    """Refuse a model that cannot be trained on the single sample that a batch of each epoch has."""
-    ((x, _),) = _batches(job, row, 1)
-    try:
-        with torch.no_grad():
-            forward_pass(job, x)
-    except ValueError as error:
-        rows = f"{len(job.splits.train)} samples, so a batch has 1"
-        raise ConfigError(f"data.batch_size = {job.batch_size}: training has {rows}; model: {error}") from error
+        return Groups(job).train(partial(_backward, job, named, *_mixed(job, x, y, 0)))[1].item()
 
 
 def take_steps(job: Job, rates: Sequence[float], stop: Callable[[Sequence[float]], bool]) -> list[float]:
@@ -79,12 +66,13 @@ def take_steps(job: Job, rates: Sequence[float], stop: Callable[[Sequence[float]
         raise ConfigError("model: no parameter is trained")
     trained = [parameter for _, parameter in named]
     losses: list[float] = []
+    groups = Groups(job)
     prepare_model(job)
     for epoch in range(1, math.ceil(len(rates) / job.steps_per_epoch) + 1):
         done = (epoch - 1) * job.steps_per_epoch
         rows = [(rate, None) for rate in rates[done : done + job.steps_per_epoch]]
         with torch_state(job, epoch):
-            for step in epoch_steps(job, epoch, done, rows, lambda _: update_weights(job, named, trained)):
+            for step in epoch_steps(job, groups, epoch, done, rows, lambda _: update_weights(job, named, trained)):
                 losses.append(step.loss.item())
                 if stop(losses):
                     return losses
@@ -129,7 +117,12 @@ def trained_parameters(job: Job) -> list[tuple[str, Tensor]]:
 
 
 def epoch_steps(
-    job: Job, epoch: int, done: int, rates: Sequence[tuple[float, float | None]], update: Callable[[int], None]
+    job: Job,
+    groups: Groups,
+    epoch: int,
+    done: int,
+    rates: Sequence[tuple[float, float | None]],
+    update: Callable[[int], None],
 ) -> Iterator[Step]:
     """Take an epoch's steps, `done` before it, at (rate, momentum) each, and yield them."""
     named, reported = trained_parameters(job), reported_losses(job.loss)
@@ -140,7 +133,7 @@ def epoch_steps(
         if drops:
             advance(job.model, done + index)
         x, targets = _mixed(job, x, y, done + index)
-        outputs, loss, penalty = _backward(job, named, x, targets)
+        outputs, loss, penalty = groups.train(partial(_backward, job, named, x, targets))
         losses = {name: loss if each is job.loss else each(outputs, targets) for name, each in reported.items()}
         update(index)
         yield Step(y, outputs, losses, loss, penalty)
@@ -149,7 +142,7 @@ def epoch_steps(
 def first_batches(job: Job, count: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield inputs and targets of the first batches of epoch 1 as its steps see them; the model is made to train."""
     _training_mode(job)
-    for step, (x, y) in enumerate(_batches(job, epoch_order(job, 1)[: count * job.batch_size], 1)):
+    for step, (x, y) in enumerate(_batches(job, epoch_order(job, 1)[: count * job.batching.size], 1)):
         yield _mixed(job, x, y, step)
 
 
@@ -161,17 +154,18 @@ def _training_mode(job: Job) -> None:
 
 def _batches(job: Job, order: Tensor, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Go through rows of the training split in batches, as the epoch sees them."""
-    batches = job.splits.train.batches(order, job.batch_size, job.seed, epoch)
-    for rows, (x, y) in zip(torch.split(order, job.batch_size), batches, strict=True):
+    batches = job.splits.train.batches(order, job.batching.size, job.seed, epoch)
+    for rows, (x, y) in zip(torch.split(order, job.batching.size), batches, strict=True):
         yield (x if job.augment is None else job.augment(x, rows, epoch)), y
 
 
 def epoch_order(job: Job, epoch: int) -> Tensor:
-    """Return the rows of the training split in the order in which an epoch visits them."""
+    """Return the rows of the training split in the order in which an epoch visits them, without those left out."""
     size = len(job.splits.train)
-    if not job.shuffle:
-        return torch.arange(size, device=job.device)
-    return torch.randperm(size, generator=rng.seeded(torch.Generator(), job.seed, "order", epoch)).to(job.device)
+    order = torch.arange(size)
+    if job.shuffle:
+        order = torch.randperm(size, generator=rng.seeded(torch.Generator(), job.seed, "order", epoch))
+    return order[: job.batching.rows].to(job.device)
 
 
 def _set_rates(optimizer: Optimizer, lr: float, momentum: float | None) -> None:
@@ -188,20 +182,80 @@ def _mixed(job: Job, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
 
 
 def _backward(
-    job: Job, named: Sequence[tuple[str, Tensor]], x: Tensor, y: Tensor
+    job: Job, named: Sequence[tuple[str, Tensor]], x: Tensor, y: Tensor, at_once: int
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Put the gradient of the penalized loss into the parameters; return outputs [B, C], bare loss, penalty if any."""
+    """Put the gradient of the penalized loss of a batch into the parameters.
+
+    Args:
+        job: the trial.
+        named: the trained parameters.
+        x: [B, ...] inputs of the whole batch.
+        y: [B] or [B, C] its targets.
+        at_once: samples that go through the model at once; of a larger batch the loss, and so the gradient, is the sum
+            of those of groups, each times its share of the samples.
+
+    Returns:
+        Outputs [B, C], the 0-d loss without penalties, and the sum of the penalties if there are any.
+    """
     for _, parameter in named:
         parameter.grad = None
-    outputs = forward_pass(job, x)
-    loss = total = job.loss(outputs, y)
-    penalty = None
+    if len(y) <= at_once:
+        outputs = forward_pass(job, x)
+        loss = job.loss(outputs, y)
+        total, penalty = _penalized(job, named, loss)
+        torch.autograd.backward(total)
+        return outputs.detach(), loss.detach(), penalty
+    outputs, loss = _in_groups(job, x, y, at_once)
+    total, penalty = _penalized(job, named, torch.zeros_like(loss))
+    if total.requires_grad:
+        torch.autograd.backward(total)
+    return outputs, loss, penalty
+
+
+def _penalized(job: Job, named: Sequence[tuple[str, Tensor]], loss: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return a loss with the penalties, and their sum if there are any."""
+    total, penalty = loss, None
     for regularizer in job.regularizers.values():
         each = regularizer.penalty(named)
         total = total + each
         penalty = each.detach() if penalty is None else penalty + each.detach()
-    total.backward()
-    return outputs.detach(), loss.detach(), penalty
+    return total, penalty
+
+
+def outputs_of(job: Job, x: Tensor, size: int, at_once: int) -> Tensor:
+    """Return the outputs [B, C] of a batch as training sees it, without a gradient.
+
+    Args:
+        job: the trial.
+        x: [B, ...] inputs.
+        size: B.
+        at_once: samples that go through the model at once.
+    """
+    if size <= at_once:
+        return forward_pass(job, x).detach()
+    outputs = []
+    for start in range(0, size, at_once):
+        rows = slice(start, min(start + at_once, size))
+        locate(job.model, start, rows.stop - start)
+        outputs.append(forward_pass(job, x[rows]).detach())
+    locate(job.model, 0, size)
+    return torch.cat(outputs)
+
+
+def _in_groups(job: Job, x: Tensor, y: Tensor, at_once: int) -> tuple[Tensor, Tensor]:
+    """Add up the gradients of a batch's groups; return its outputs [B, C] and its loss."""
+    outputs, losses = [], []
+    for start in range(0, len(y), at_once):
+        rows = slice(start, min(start + at_once, len(y)))
+        size = rows.stop - start
+        locate(job.model, start, size)
+        each = forward_pass(job, x[rows])
+        loss = job.loss(each, y[rows]) * (size / len(y))
+        torch.autograd.backward(loss)
+        outputs.append(each.detach())
+        losses.append(loss.detach())
+    locate(job.model, 0, len(y))
+    return torch.cat(outputs), torch.stack(losses).sum()
 
 
 def forward_pass(job: Job, x: Tensor) -> Tensor:

@@ -257,6 +257,8 @@ ROWS: list[Row] = [
     Row(6, "scaling: exponential", ("data.scaling=exponential",), "space.data.scaling=choice(exponential, none)"),
     Row(6, "scaling: arctangent", ("data.scaling=arctangent",), "space.data.scaling=choice(arctangent, none)"),
     Row(6, "batch size 1", ("data.batch_size=1", "data.train_size=20"), "space.data.batch_size=choice(1, 2)"),
+    Row(6, "accumulation", ("data.micro_batch=8",), "space.data.micro_batch=choice(8, auto)"),
+    Row(6, "a last batch left out", ("data.drop_last=true",), "space.data.drop_last=choice(true, auto)"),
     Row(6, "full batch", ("data.batch_size=full",), "space.data.batch_size=choice(32, full)"),
     Row(6, "k-fold cross-validation", ("data.folds=4",), None),
     Row(

@@ -1,7 +1,6 @@
 """Small trials, built by hand, for the tests of training loops."""
 
 import json
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from hpsearch.metrics.base import Metric
 from hpsearch.metrics.reported import with_usual
 from hpsearch.models.mlp import MLP
 from hpsearch.schedules import table
+from hpsearch.trial.batching import Batching
 from hpsearch.trial.loop import Job, Trainer
 
 FEATURES, CLASSES, TRAIN, VALID = 6, 3, 90, 40
@@ -63,7 +63,7 @@ def make_job(
     with torch.random.fork_rng([]):
         torch.manual_seed(rng.address(seed, "init"))
         model = make_model()
-    steps = math.ceil(len(splits.train) / batch_size)
+    batching = Batching(len(splits.train), batch_size)
     return Job(
         key=key,
         folder=folder,
@@ -71,11 +71,11 @@ def make_job(
         trainer=settings,
         objective=objective or Objective("valid/acc"),
         splits=splits,
-        batch_size=batch_size,
+        batching=batching,
         model=model,
         loss=loss or nn.CrossEntropyLoss(),
         optimizer=make_optimizer(model.parameters()),
-        table=table(make_scheduler, lr, momentum, steps, settings.epochs),
+        table=table(make_scheduler, lr, momentum, batching.steps, settings.epochs),
         regularizers=regularizers or {},
         metrics=with_usual(splits.task, metrics or {}),
         facts={"parameters": sum(p.numel() for p in model.parameters())},

@@ -220,7 +220,7 @@ def plain(job: Job) -> Job:
 
 
 def _first_losses(job: Job, samples: int) -> list[float]:
-    steps = min(MOST_STEPS, math.ceil(samples / job.batch_size))
+    steps = min(MOST_STEPS, math.ceil(samples / job.batching.size))
     return take_steps(plain(job), [0.0] * steps, lambda _: False)
 
 
@@ -282,11 +282,11 @@ def _penalty(job: Job) -> float:
 def _single(job: Job) -> Iterator[str]:
     """Yield the layers of batch normalization that a batch of one sample is given to."""
     still = {id(inner) for module in job.frozen for inner in module.modules()}
-    rest = len(job.splits.train) % job.batch_size
+    rest = job.batching.rows % job.batching.size
     for name, module in job.model.named_modules():
         if not isinstance(module, nn.modules.batchnorm._BatchNorm) or id(module) in still:
             continue
-        if job.batch_size == 1 or (rest == 1 and isinstance(module, nn.BatchNorm1d)):
+        if job.batching.size == 1 or (rest == 1 and isinstance(module, nn.BatchNorm1d)):
             yield name
 
 

@@ -18,6 +18,7 @@ from hpsearch.data.base import Part, Split
 from hpsearch.metrics.acc import Accuracy
 from hpsearch.metrics.base import Metric
 from hpsearch.nn.dropout import Dropout
+from hpsearch.trial.batching import Batching
 from hpsearch.trial.build import prepare
 from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.job import Job
@@ -172,8 +173,8 @@ def overfit_small(job: Job, samples: int, steps: int, factors: Sequence[float], 
         if runs[-1].fitted:
             break
         runs.append(_fit(small, factor * rate, steps, goal * guess))
-    passes = sum(len(run.losses) for run in runs) * small.batch_size / len(job.splits.train)
-    return Overfit(tuple(runs), small.batch_size, guess, gradients, passes)
+    passes = sum(len(run.losses) for run in runs) * small.batching.size / len(job.splits.train)
+    return Overfit(tuple(runs), small.batching.size, guess, gradients, passes)
 
 
 def training_losses(config: Mapping[str, Any]) -> list[float]:
@@ -274,7 +275,7 @@ def _small(job: Job, samples: int) -> Job:
             group["weight_decay"] = 0.0
     copies = Split(x.repeat(REPEATS, *[1] * (x.ndim - 1)), y.repeat(REPEATS, *[1] * (y.ndim - 1)))
     splits = replace(job.splits, train=copies, valid=Split(x, y))
-    return replace(plain(job), splits=splits, batch_size=len(rows), shuffle=False)
+    return replace(plain(job), splits=splits, batching=Batching(len(rows), len(rows)), shuffle=False)
 
 
 def _without_dropout(module: nn.Module) -> None:
@@ -299,7 +300,7 @@ def _spread(y: Tensor, samples: int, task: str) -> Tensor:
 
 
 def _guess(job: Job) -> float:
-    ((x, y),) = job.splits.valid.in_order(job.batch_size)
+    ((x, y),) = job.splits.valid.in_order(job.batching.size)
     with torch.no_grad():
         job.model.eval()
         outputs = torch.zeros_like(job.model(x))
@@ -338,7 +339,7 @@ def _stands(losses: Sequence[float]) -> bool:
 
 def _fitted(job: Job, goal: float) -> Callable[[dict[str, float]], bool]:
     metrics: dict[str, Metric] = {"acc": Accuracy()} if job.splits.task == "classification" else {}
-    look = partial(evaluate, job.model, job.model, job.loss, job.splits.valid, job.batch_size, metrics)
+    look = partial(evaluate, job.model, job.model, job.loss, job.splits.valid, job.batching.size, metrics)
 
     def fitted(looked: dict[str, float]) -> bool:
         looked.update(look())

@@ -173,9 +173,8 @@ def test_one_cycle_rises_for_a_single_step_as_for_a_little_more(total, share, th
     """Torch divides by zero there; its own table of a rise longer by a millionth is next to ours."""
     arguments = ONE_CYCLE | {"three_phase": three_phase}
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=LR, momentum=0.9)
-    pytest.raises(
-        ZeroDivisionError, torch_schedulers.OneCycleLR, optimizer, LR, total, **arguments | {"pct_start": share}
-    )
+    with pytest.raises(ZeroDivisionError):
+        torch_schedulers.OneCycleLR(optimizer, LR, total, **arguments | {"pct_start": share})
 
     def of(pct_start):
         make = functools.partial(formulas.one_cycle, total_steps=None, **arguments | {"pct_start": pct_start})

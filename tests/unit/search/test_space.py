@@ -287,6 +287,19 @@ def test_covering_stays_within_its_number_of_pairs():
     assert len(every) < 8**3 / 3
 
 
+def test_covering_points_hold_every_value_of_the_keys_named():
+    space = Space.parse({
+        "m": "choice(a, b)",
+        "d.size": "choice(1, 8, 9)",
+        "d.rows": "int(interval(2, 50))",
+        "o.lr": "choice(1, 2)",
+    })
+    points = space.covering(0, ("d.size", "d.rows"))
+    assert {point["d.size"] for point in points} == {1, 8, 9}
+    assert {point["d.rows"] for point in points} == {2, 50}
+    assert {point["o.lr"] for point in points} == {1}
+
+
 def test_conditions_on_numbers_booleans_and_null():
     space = Space.parse({
         "n": "range(1, 3)",

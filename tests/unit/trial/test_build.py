@@ -104,7 +104,7 @@ def test_regularizers_are_built_by_name():
 
 def test_a_full_batch_is_one_step_per_epoch():
     built = job("data.batch_size=full")
-    assert (built.batch_size, built.steps_per_epoch) == (100, 1)
+    assert (built.batching.size, built.steps_per_epoch) == (100, 1)
 
 
 def test_data_is_loaded_once_per_worker(monkeypatch):
@@ -174,7 +174,9 @@ MISFITS = {
     ("data=diabetes", "data.train_size=null"): "loss: CrossEntropyLoss is for classes, the data has numbers to predict",
     ("loss=mse",): "loss: MSELoss is for numbers, the data has classes: loss=cross_entropy",
     ("loss=focal", "loss.weight=[1, 2]"): "loss.weight: 2 weights, but there are 10 classes",
-    ("model.norm=batch", "data.batch_size=99"): "data.batch_size = 99: training has 100 samples, so a batch has 1",
+    ("model.norm=batch", "data.batch_size=99", "data.drop_last=false"): (
+        "data.batch_size = 99: training has 100 samples, so a batch has 1"
+    ),
     ("model.norm=batch", "data.batch_size=1"): "data.batch_size = 1: training has 100 samples, so a batch has 1",
     ("scheduler=reduce_on_plateau", "scheduler.per=step"): "scheduler.per",
     ("optimizer=nesterov", "optimizer.momentum=0"): "Nesterov momentum requires a momentum",

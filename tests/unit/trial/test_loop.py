@@ -33,8 +33,8 @@ def textbook(job, epochs, penalty=lambda model: 0.0, clip=lambda model: None, be
     step = 0
     for epoch in range(1, epochs + 1):
         order = torch.randperm(len(train), generator=rng.seeded(torch.Generator(), job.seed, "order", epoch))
-        for start in range(0, len(order), job.batch_size):
-            rows = order[start : start + job.batch_size]
+        for start in range(0, len(order), job.batching.size):
+            rows = order[start : start + job.batching.size]
             before_step(step)
             job.optimizer.zero_grad()
             loss = job.loss(job.model(train.x[rows]), train.y[rows])
@@ -358,7 +358,7 @@ def test_mixed_batches_train_and_metrics_are_of_the_samples_own_classes(tmp_path
     split, step = slow.splits.train, 0
     for epoch in (1, 2):
         order, right = torch.randperm(len(split), generator=rng.seeded(torch.Generator(), slow.seed, "order", epoch)), 0
-        for rows in order.split(slow.batch_size):
+        for rows in order.split(slow.batching.size):
             x, y = mixing.mix(split.x[rows], split.y[rows], 3, slow.seed, step)
             slow.optimizer.zero_grad()
             outputs = slow.model(x)

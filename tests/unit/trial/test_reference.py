@@ -60,9 +60,9 @@ def test_a_first_batch_that_costs_next_to_nothing_ends_no_trial(tmp_path, case):
 def test_neither_does_it_end_a_search_for_the_learning_rate(tmp_path, case, measure):
     job = make_job(tmp_path, splits=rare(), **case)
     if measure == "probe":
-        assert fixed_rate_probe(job, (1e-5,), 200 // job.batch_size).diverged == (0,)
+        assert fixed_rate_probe(job, (1e-5,), 200 // job.batching.size).diverged == (0,)
     else:
-        assert len(range_test(job, 1e-5, 1e-4, 200 // job.batch_size).losses) == 200 // job.batch_size
+        assert len(range_test(job, 1e-5, 1e-4, 200 // job.batching.size).losses) == 200 // job.batching.size
 
 
 def test_one_far_target_among_many_is_no_divergence_at_batch_size_1(tmp_path):
