@@ -105,7 +105,7 @@ def augment(seed: int, steps: Mapping[str, Augmentation], train: "Part") -> Augm
     """
     if not steps:
         return None
-    if len(train.in_shape) != 3:
+    if isinstance(train.in_shape, dict) or len(train.in_shape) != 3:
         raise ConfigError(f"augment.{next(iter(steps))}: needs images, the inputs have shape {train.in_shape}")
     ordered = sorted(steps, key=lambda name: (steps[name].stage, name))
     return Augment(seed, {name: steps[name] for name in ordered}, values_of(train))
@@ -122,7 +122,8 @@ def values_of(part: "Part") -> Range:
     if isinstance(rows, Split | TensorRows):
         ends = (extreme(rows.x, (0, 2, 3))[:, None, None] for extreme in (torch.amin, torch.amax))
         return Range(*(end.to(part.device) for end in ends))
-    shape = (part.in_shape[0], 1, 1)
+    channels, *_ = part.in_shape
+    shape = (int(channels), 1, 1)
     return Range(torch.zeros(shape, device=part.device), torch.ones(shape, device=part.device))
 
 

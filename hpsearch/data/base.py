@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from hpsearch.data.streamed import Streamed
+    from hpsearch.data.streamed import Shape, Streamed
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ class Splits:
         train: what models are trained on.
         valid: what a search compares them by.
         test: None unless it was asked for.
-        in_shape: shape of one input, (C, H, W) or (F,).
+        in_shape: shape of one input, (C, H, W) or (F,); of inputs that are a dict of tensors, one each.
         num_outputs: number of classes, or of targets of a regression.
         task: ``classification`` or ``regression``.
         class_names: one name per class, empty for a regression.
@@ -123,7 +123,7 @@ class Splits:
     train: Part
     valid: Part
     test: "Part | None"
-    in_shape: tuple[int, ...]
+    in_shape: "Shape"
     num_outputs: int
     task: str
     class_names: tuple[str, ...]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import DataFault
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import Part, Splits
@@ -73,7 +74,14 @@ def look(splits: Splits, rows: int) -> DataFacts:
 
     Returns:
         What was found.
+
+    Raises:
+        ConfigError: the inputs are dicts of tensors.
     """
+    if isinstance(splits.in_shape, dict):
+        raise ConfigError(
+            "data: its inputs are dicts of tensors, which no stage of the recipe looks at; train or search"
+        )
     parts = {"train": splits.train, "valid": splits.valid, "test": splits.test}
     seen = {name: _pass(part, rows) for name, part in parts.items() if part is not None}
     train, names = seen["train"], list(seen)

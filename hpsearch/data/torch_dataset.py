@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpsearch.base.contents import Place, named_in
-from hpsearch.base.errors import ConfigError, check_choice, check_int
+from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int
 from hpsearch.base.rng import address
 from hpsearch.data.arrays import TASKS, Arrays, Parts
 from hpsearch.data.base import DataSource, Part
@@ -30,6 +30,9 @@ class TorchDataset(DataSource):
     It is read by a DataLoader as training goes on, so it may be larger than the memory and may change its samples at
     random; whatever it draws is a function of the trial's seed, the epoch and the sample. With ``loader_workers=null``
     every sample is read once and kept on the device.
+
+    An input is a tensor or an array, or a dict of such where the model takes one: it is then built with a dict of
+    shapes, and called with a dict of batches.
 
     Its attribute ``targets`` (one per sample, as torchvision's datasets have) is used to split it; without one, every
     sample is read once for that. Its attribute ``classes`` names the classes.
@@ -88,7 +91,7 @@ class TorchDataset(DataSource):
             arrays: as read.
         """
         whole = super().samples_digest(arrays)
-        return whole if self.loader_workers is None else f"{whole[:8]}{_some_inputs(self.dataset)}"
+        return whole if self.loader_workers is None else f"{whole[:8]}{_some_inputs(self.dataset, self._where(False))}"
 
     def arrays(self, test: bool) -> Arrays:
         """Read the targets, and the inputs where they are kept.
@@ -104,14 +107,14 @@ class TorchDataset(DataSource):
         samples = self._samples(test)
         y = read_targets(samples, self._where(test))
         names = () if self.task == "regression" or test else self._names(y)
-        x = np.arange(len(y)) if self.loader_workers is not None else _inputs(samples)
+        x = np.arange(len(y)) if self.loader_workers is not None else _inputs(samples, self._where(test))
         return Arrays(x, y if self.task == "classification" else y.astype(np.float64), names, where=self._where(test))
 
     def convert(self, parts: Parts) -> Sequence[Part]:
         """Return tensors of the samples that are kept, else a DataLoader over the dataset."""
         if self.loader_workers is None:
             return super().convert(parts)
-        from hpsearch.data.streamed import DatasetRows, Streamed, as_input
+        from hpsearch.data.streamed import DatasetRows, Streamed, as_input, sample_of, shape_of
 
         ys = scaled([targets(part) for part in parts], self.target_scaling)
         converted = []
@@ -120,9 +123,10 @@ class TorchDataset(DataSource):
             samples, told = self._samples(test), part.y
             if self.classes is not None:
                 told = np.asarray(self.classes)[told]
-            rows = DatasetRows(samples, part.x, y, told, self._where(test))
-            shape = tuple(as_input(samples[int(part.x[0])][0]).shape)
-            converted.append(Streamed(rows, y, shape, self.loader_workers))
+            where, number = self._where(test), int(part.x[0])
+            rows = DatasetRows(samples, part.x, y, told, where)
+            first = as_input(sample_of(samples, number, where)[0], f"{where}: sample {number}")
+            converted.append(Streamed(rows, y, shape_of(first), self.loader_workers))
         return converted
 
     def _samples(self, test: bool) -> "Samples":
@@ -141,18 +145,20 @@ class TorchDataset(DataSource):
         return counted(y, f"{self._where(test=False)}: ", "say data.num_classes")
 
 
-def _some_inputs(samples: "Samples") -> str:
+def _some_inputs(samples: "Samples", where: str) -> str:
     """Return a digest of evenly spaced inputs; empty where one differs when it is read twice."""
     numbers = np.unique(np.linspace(0, len(samples) - 1, DIGESTED).round().astype(int)).tolist()
-    first, second = (hashlib.sha256(b"".join(_read_input(samples, n) for n in numbers)).hexdigest() for _ in range(2))
+    first, second = (
+        hashlib.sha256(b"".join(_read_input(samples, n, where) for n in numbers)).hexdigest() for _ in range(2)
+    )
     return first[:8] if first == second else ""
 
 
-def _read_input(samples: "Samples", number: int) -> bytes:
-    from hpsearch.data.streamed import addressed
+def _read_input(samples: "Samples", number: int, where: str) -> bytes:
+    from hpsearch.data.streamed import addressed, sample_of
 
     with addressed(address(0, "sample", 0, number)):
-        return _bytes_of(samples[number][0])
+        return _bytes_of(sample_of(samples, number, where)[0])
 
 
 def _bytes_of(value: Any) -> bytes:
@@ -164,11 +170,19 @@ def _bytes_of(value: Any) -> bytes:
     return b"" if array.dtype.hasobject else array.tobytes()
 
 
-def _inputs(samples: "Samples") -> Any:
-    from hpsearch.data.streamed import addressed, as_input
+def _inputs(samples: "Samples", where: str) -> Any:
+    from hpsearch.data.streamed import addressed, as_input, sample_of
 
-    inputs = []
+    inputs: list[Any] = []
     for number in range(len(samples)):
         with addressed(address(0, "sample", 0, number)):
-            inputs.append(as_input(samples[number][0]).numpy())
-    return np.stack(inputs)
+            each = as_input(sample_of(samples, number, where)[0], f"{where}: sample {number}")
+        if isinstance(each, dict):
+            raise DataError(f"{where}: its inputs are dicts, which are read as training goes on: data.loader_workers=0")
+        if inputs and each.shape != inputs[0].shape:
+            raise DataError(
+                f"{where}: sample {number} has an input of shape {tuple(each.shape)}, sample 0 one of shape "
+                f"{tuple(inputs[0].shape)}: all must be alike"
+            )
+        inputs.append(each)
+    return np.stack([each.numpy() for each in inputs])

@@ -8,6 +8,8 @@ from hpsearch.base.errors import ConfigError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from hpsearch.data.streamed import Shape
+
 VIEWS = ("none", "flip", "ten_crop")
 SIDE = 7 / 8
 """Side of a crop, as a share of the image's: 224 of 256 pixels in the source."""
@@ -45,7 +47,7 @@ def averaged(forward: "Callable[[Tensor], Tensor]", views: str, task: str) -> "C
     return mean
 
 
-def check_views(views: str, in_shape: tuple[int, ...]) -> None:
+def check_views(views: str, in_shape: "Shape") -> None:
     """Refuse views of inputs that are no images.
 
     Args:
@@ -55,7 +57,7 @@ def check_views(views: str, in_shape: tuple[int, ...]) -> None:
     Raises:
         ConfigError: naming the shape.
     """
-    if views != "none" and len(in_shape) != 3:
+    if views != "none" and (isinstance(in_shape, dict) or len(in_shape) != 3):
         raise ConfigError(f"trainer.eval_views = '{views}': needs images, the inputs have shape {in_shape}")
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.data.base import DataSource, Splits
 from hpsearch.data.split import training_sizes
+from hpsearch.data.streamed import taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +129,10 @@ def takes_one(model: nn.Module, frozen: Sequence[nn.Module], splits: Splits) -> 
         model.train()
         for module in frozen:
             module.eval()
-        return _takes(model, x[:1]) or not _takes(model, x)
+        return _takes(model, taken(x, slice(1))) or not _takes(model, x)
 
 
-def _takes(model: nn.Module, x: Tensor) -> bool:
+def _takes(model: nn.Module, x: Any) -> bool:
     try:
         model(x)
     except ValueError:

@@ -99,8 +99,8 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     Returns:
         The trial's facts; ``state``: what is read (a `DataState`); ``metrics``: the names of all metrics it will
             report; ``further``: these and the facts that are numbers, which an objective beside the first may name;
-            ``steps_per_epoch``; ``loss`` of the first batch, unless memory runs out; ``notes``: what was
-            guessed or left out in reading the data. What cannot be built or does not fit together raises an error for the user.
+            ``steps_per_epoch``; ``loss`` of the first batch, unless memory runs out; ``notes``: what was guessed or left
+            out in reading the data. What cannot be built or does not fit together raises an error for the user.
     """
     from hpsearch.trial.batching import check_folds, takes_one
     from hpsearch.trial.updates import rehearse
@@ -187,6 +187,9 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
 
     Returns:
         What the loop trains.
+
+    Raises:
+        ConfigError: what is described does not go together.
     """
     from hpsearch.data.views import check_views
     from hpsearch.losses.class_weights import with_class_weights
@@ -201,6 +204,9 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
     data: DataSource = build("data", config["data"], plugins)
     splits, state = read(config, data, trainer.test, device, source)
     check_views(trainer.eval_views, splits.in_shape)
+    regularizers = _regularizers(config["regularizer"], plugins)
+    if regularizers["mixing"] and isinstance(splits.in_shape, dict):
+        raise ConfigError(f"regularizer.{regularizers['mixing'].option}: blends tensors, and the inputs are dicts")
     model = make_model(config, plugins, seed, splits)
     tuned: Tuned = build("finetune", config["finetune"], plugins).apply(model, source)
     model = model.to(device)
@@ -224,7 +230,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
         augment=_augment(config, splits),
         table=table,
         plateau=plateau,
-        **_regularizers(config["regularizer"], plugins),
+        **regularizers,
         facts={**_facts(model, splits, device), **batching.facts, **tuned.facts, **_origins(state, trainer)},
         data=state,
         metrics=metrics,

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
+from hpsearch.base.errors import ConfigError, first_line
 from hpsearch.base.rng import address
 from hpsearch.config.build import build
+from hpsearch.data.streamed import moved
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -28,9 +31,29 @@ def make_model(config: Mapping[str, Any], plugins: tuple[str, ...], seed: int, s
         torch.default_generator.manual_seed(address(seed, "init"))
         shape = {"in_shape": splits.in_shape, "num_outputs": splits.num_outputs}
         model: nn.Module = build("model", config["model"], plugins, **shape)
+        _materialize(model, splits)
     initializer: Initializer = build("init", config["init"], plugins)
     initializer.initialize(model, seed, prior(splits) if initializer.needs_prior else None)
     return model
+
+
+def _materialize(model: "nn.Module", splits: "Splits") -> None:
+    """Give lazy layers their weights, by the first sample: the optimizer is to find them.
+
+    Raises:
+        ConfigError: the model does not take the sample.
+    """
+    if not any(is_lazy(each) for each in (*model.parameters(), *model.buffers())):
+        return
+    ((x, _),) = splits.train.batches(torch.arange(1, device=splits.train.device), 1)
+    modes = {module: module.training for module in model.modules()}
+    try:
+        with torch.no_grad():
+            model.eval()(moved(x, torch.device("cpu")))
+    except Exception as error:
+        raise ConfigError(f"model: has lazy layers, and does not take a sample: {first_line(error)}") from error
+    for module, mode in modes.items():
+        module.training = mode
 
 
 def prior(splits: "Splits") -> "Tensor | None":

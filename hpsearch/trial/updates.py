@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from torch.optim import Optimizer
 
 from hpsearch.base import rng
 from hpsearch.base.errors import ConfigError
+from hpsearch.data.streamed import taken
 from hpsearch.losses.class_weights import reported_losses
 from hpsearch.losses.fit import check_fit
 from hpsearch.metrics.meter import try_out
@@ -222,7 +224,7 @@ def _penalized(job: Job, named: Sequence[tuple[str, Tensor]], loss: Tensor) -> t
     return total, penalty
 
 
-def outputs_of(job: Job, x: Tensor, size: int, at_once: int) -> Tensor:
+def outputs_of(job: Job, x: Any, size: int, at_once: int) -> Tensor:
     """Return the outputs [B, C] of a batch as training sees it, without a gradient.
 
     Args:
@@ -237,7 +239,7 @@ def outputs_of(job: Job, x: Tensor, size: int, at_once: int) -> Tensor:
     for start in range(0, size, at_once):
         rows = slice(start, min(start + at_once, size))
         locate(job.model, start, rows.stop - start)
-        outputs.append(forward_pass(job, x[rows]).detach())
+        outputs.append(forward_pass(job, taken(x, rows)).detach())
     locate(job.model, 0, size)
     return torch.cat(outputs)
 
@@ -249,7 +251,7 @@ def _in_groups(job: Job, x: Tensor, y: Tensor, at_once: int) -> tuple[Tensor, Te
         rows = slice(start, min(start + at_once, len(y)))
         size = rows.stop - start
         locate(job.model, start, size)
-        each = forward_pass(job, x[rows])
+        each = forward_pass(job, taken(x, rows))
         loss = job.loss(each, y[rows]) * (size / len(y))
         torch.autograd.backward(loss)
         outputs.append(each.detach())

@@ -202,8 +202,12 @@ def first_rows(job: Job, count: int) -> tuple[Tensor, Tensor]:
     """Return the first rows of the training split, after checking that the outputs fit the targets.
 
     Raises:
-        ConfigError: no parameter is trained.
+        ConfigError: no parameter is trained, or the inputs are dicts of tensors.
     """
+    if isinstance(job.splits.in_shape, dict):
+        raise ConfigError(
+            "data: its inputs are dicts of tensors, which no stage of the recipe looks at; train or search"
+        )
     if not trained_parameters(job):
         raise ConfigError(f"model: {type(job.model).__name__} has no parameter to train")
     rows = torch.arange(min(count, len(job.splits.train)), device=job.device)
