@@ -99,8 +99,8 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     Returns:
         The trial's facts; ``state``: what is read (a `DataState`); ``metrics``: the names of all metrics it will
             report; ``further``: these and the facts that are numbers, which an objective beside the first may name;
-            ``steps_per_epoch``; ``loss`` of the first batch, unless memory runs out; ``notes``: what was guessed or left
-            out in reading the data. What cannot be built or does not fit together raises an error for the user.
+            ``steps_per_epoch``; ``loss`` of the first batch, unless memory runs out; ``notes``: what was guessed or
+            left out in reading the data. What cannot be built or does not fit together raises an error for the user.
     """
     from hpsearch.trial.batching import check_folds, takes_one
     from hpsearch.trial.updates import rehearse
