@@ -144,7 +144,7 @@ def limits_of(target: str) -> Rules:
         known = find_spec(f"{room}.limits")
     except ModuleNotFoundError:
         return {}
-    return rules_of(import_module(f"{room}.limits").LIMITS, target) if known else {}
+    return rules_of(getattr(import_module(f"{room}.limits"), "LIMITS", {}), target) if known else {}
 
 
 def _ruled(config: Mapping[str, Any]) -> Iterator[tuple[str, Rule, Any]]:

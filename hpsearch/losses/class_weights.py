@@ -98,8 +98,9 @@ def with_class_weights(loss: nn.Module, weights: Sequence[float] | None, shares:
     if shares is None:
         return loss
     if weights is None:
-        divides = of_torch and own is not None  # by the weights of a batch
-        return ClassWeighted(_without(loss, weight=None), own.tolist(), shares) if divides else loss
+        if own is None or not of_torch:
+            return loss
+        return ClassWeighted(_without(loss, weight=None), own.tolist(), shares)  # torch's divides by a batch's weights
     name = type(loss).__name__
     if not (of_torch or hasattr(loss, "class_losses")):
         raise ConfigError(f"data.class_weights: the loss {name} takes no weights; cross_entropy, focal and others do")

@@ -18,7 +18,7 @@ class Auroc(OutputsMetric):
 
     def undefined(self, y_N: "Tensor") -> str:
         """Return why targets leave the area undefined; empty where they do not."""
-        return "" if len(y_N.unique()) > 1 else f"all {len(y_N)} samples are of one class"
+        return "" if bool((y_N != y_N[0]).any()) else f"all {len(y_N)} samples are of one class"
 
     def value(self, outputs_NC: "Tensor", y_N: "Tensor") -> "Tensor":
         """Return the 0-d area."""

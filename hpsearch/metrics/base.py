@@ -150,7 +150,7 @@ def undefined_on(name: str, metrics: Mapping[str, Metric], part: str, y_N: "Tens
         y_N: its targets.
     """
     found = next((metric for key, metric in metrics.items() if name in names_of(key, metric)), None)
-    why = found.undefined(y_N) if hasattr(found, "undefined") else ""
+    why = found.undefined(y_N) if found is not None and hasattr(found, "undefined") else ""
     return f"{part}/{name} is not defined: {why}" if why else ""
 
 

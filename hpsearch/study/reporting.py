@@ -52,7 +52,7 @@ def report(
         >>> run_search(objective, space={"lr": [0.1, 0.3]}, **options).best.params
         {'lr': 0.1}
     """
-    given = {**({} if metrics is None else metrics), **named} if named else metrics
+    given: Any = {**({} if metrics is None else metrics), **named} if named else metrics
     return _trial("report").report(given, epoch, step, raises)
 
 
