@@ -68,10 +68,10 @@ def test_a_sample_that_cannot_be_used_is_one_line(case, workers):
 
 
 def test_a_worker_of_a_loader_says_the_same_line():
-    splits = TorchDataset(batch_size=8, dataset=Rows(raising), loader_workers=1).load()
     with pytest.raises(
         DataError, match=r"^data\.dataset = Rows: sample 7 cannot be read: OSError: image file is truncated$"
     ):
+        splits = TorchDataset(batch_size=8, dataset=Rows(raising), loader_workers=1).load()
         for part in (splits.train, splits.valid):
             list(part.in_order(40))
 

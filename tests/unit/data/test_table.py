@@ -138,7 +138,7 @@ def test_files_that_are_no_tables(tmp_path):
         ({"target": True}, "data.target = True: must be the name of a column; YAML reads yes, no, on and off as true"),
         (
             {"drop": ["a", False]},
-            "must be a list of names of columns; YAML reads yes, no, on and off as true and false",
+            "data.drop = ['a', False]: must be a list of names of columns; YAML reads yes, no, on and off as true",
         ),
         ({"target": []}, "data.target = []: a classification needs one column"),
         ({"target": ["a", "b"]}, "data.target = ['a', 'b']: a classification needs one column"),

@@ -74,7 +74,7 @@ def rare_class(tmp_path):
 def test_a_metric_that_the_validation_part_leaves_undefined_is_no_objective(rare_class):
     with pytest.raises(ConfigError, match=r"^objective\.metric = 'valid/auroc': valid/auroc is not defined: all 20"):
         preflight(config(*rare_class, "objective.metric=valid/auroc"))
-    assert preflight(config(*rare_class))["notes"][-1].startswith("valid/auroc is not defined: all 20les are of")
+    assert preflight(config(*rare_class))["notes"][-1].startswith("valid/auroc is not defined: all 20 samples are of")
 
 
 def test_weights_that_the_loss_does_not_take():

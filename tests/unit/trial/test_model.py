@@ -16,7 +16,7 @@ class Lazy(nn.Sequential):
 
     def __init__(self, in_shape, num_outputs, bad=False):
         layers = [nn.Flatten(), nn.LazyLinear(8), nn.LazyBatchNorm1d(), nn.ReLU(), nn.LazyLinear(num_outputs)]
-        super().__init__(*([nn.Conv3d(1, 1, 1)] if bad else []), *layers)
+        super().__init__(*([nn.Conv3d(5, 1, 1)] if bad else []), *layers)
 
 
 def config(seed=0, **model):
