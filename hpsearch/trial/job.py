@@ -72,7 +72,7 @@ class Trainer:
     checkpoint_sec: float = 30.0
     log_every: int | None = None
     watch_layers: bool = True
-    keep_end_mib: float = 64.0
+    keep_end_mib: float = 4.0
     continued: str | None = None
 
     def __post_init__(self) -> None:
