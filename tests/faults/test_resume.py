@@ -154,6 +154,7 @@ def test_workers_killed_at_five_random_moments(calm, tmp_path, monkeypatch):
     check_like(calm, tmp_path, monkeypatch)
 
 
+@pytest.mark.long
 def test_one_interrupt_pauses_and_the_same_command_goes_on(calm, tmp_path, monkeypatch):
     run = start(tmp_path)
     assert wait_for(lambda: list((tmp_path / "studies" / "sweep" / "events").glob("*-*-*.jsonl")), 60)
