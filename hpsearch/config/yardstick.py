@@ -50,7 +50,8 @@ def _matching(key: str, table: Mapping[str, str]) -> str:
 def _objectives(objective: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the key and the name of each metric that points are compared by."""
     yield "objective.metric", str(objective.get("metric"))
-    for place, other in enumerate(objective.get("others") or ()):
+    others = objective.get("others")
+    for place, other in enumerate(others if isinstance(others, list | tuple) else ()):
         if isinstance(other, Mapping):
             yield f"objective.others[{place}].metric", str(other.get("metric"))
     limits = objective.get("limits") or {}

@@ -59,7 +59,7 @@ class AutoPruner(Promoter):
         start: so many points come to the first stage before one goes on; None: 4/3 of as many as a training has epochs,
             at most 64, so that short trainings do not wait for points that cost as much as several of them.
         share: of so many points one place at the first stage, of four times as many two, of nine times as many three;
-            None: a quarter of the epochs of a training, at most 12.
+            None: a quarter of the epochs of a training, at least 2 and at most 12.
 
     Attributes:
         most: bound of `start` for a search that has few epochs.
@@ -115,8 +115,13 @@ class AutoPruner(Promoter):
         """Return how many points come to the first stage before one goes on."""
         if self.start is not None:
             return self.most
-        longest = max((end_of(each, candidates) or START for each in _kinds(candidates)), default=START)
+        kinds = {each.epochs: each for each in candidates.values()}.values()
+        longest = max((self._epochs(each, candidates) for each in kinds), default=START)
         return min(self.most, -(-4 * longest // 3))
+
+    def _epochs(self, candidate: Candidate, candidates: Candidates) -> int:
+        """Return how long a point trains; as long as any where that is not known."""
+        return self.epochs or end_of(candidate, candidates) or START
 
     def _bracket(self, candidate: Candidate, candidates: Candidates) -> int:
         """Return the epoch to which a point at the first stage trains whatever its rank; 0: it does not."""
@@ -166,7 +171,7 @@ class AutoPruner(Promoter):
         stage = self._stage(candidate)
         start = next((each for each in self._starts(candidate) if self._stage(candidate, each) == stage), None)
         began = sum(each.hedged == start and each.last >= start for each in asked) if start else 0
-        share = self.share or min(SHARE, (end_of(candidate, candidates) or 4 * SHARE) / 4)
+        share = self.share or min(SHARE, max(2, self._epochs(candidate, candidates) / 4))
         return max(1.0, float((len(asked) / share) ** 0.5 / THINNING**stage), began / 2)
 
     def _explores(self, candidate: Candidate, candidates: Candidates) -> bool:
@@ -179,11 +184,6 @@ class AutoPruner(Promoter):
         epoch = candidate.epoch if epoch is None else epoch
         epochs = candidate.epochs if self.epochs is None else self.epochs
         return (epoch.bit_length() if epochs is None else bisect_right(_stages(epochs), epoch)) - 1
-
-
-def _kinds(candidates: Candidates) -> list[Candidate]:
-    """Return one point of each of those that train as long."""
-    return list({each.epochs: each for each in candidates.values()}.values())
 
 
 def _came(epoch: int, candidates: Candidates) -> dict[int, Candidate]:

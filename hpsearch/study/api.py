@@ -153,7 +153,8 @@ def run_search(
     """
     trial_fn = as_function(trial_fn)
     path = path_of(trial_fn)
-    suggests = trial_argument(trial_fn, {**(space or {}), **(arguments or {})}) is not None
+    given = [name for each in (space, arguments) if isinstance(each, Mapping) for name in each]
+    suggests = trial_argument(trial_fn, given) is not None
     words = search_words(
         ("trainer=own", f"trainer._target_={path}", _plugins(path)),
         space=space,

@@ -1,5 +1,7 @@
 """The data are part of a study: what is said, refused and trained again after a file has changed."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from hpsearch import load_trials, replay, run_study, run_trial
 from hpsearch.base.errors import StorageError
 from hpsearch.base.types import TrialState
+from hpsearch.launch.inline import InlineLauncher
 from hpsearch.progress.display import Silent
 from hpsearch.trial import checkpoint
 from tests.support.data_files import write_images, write_mnist, write_npz, write_table
@@ -201,6 +204,7 @@ OWN_WORDS = {
 @pytest.mark.parametrize("kind", OWN_WORDS)
 def test_samples_of_a_source_of_ones_own_are_looked_at_by_a_worker(project, monkeypatch, kind):
     monkeypatch.syspath_prepend(str(project))
+    monkeypatch.delitem(sys.modules, "my_points", raising=False)
     (project / "my_points.py").write_text(OWN)
     x = np.random.default_rng(0).normal(size=(50, 2))
     np.savetxt(project / "points.txt", x)
@@ -235,14 +239,17 @@ def test_a_prior_of_other_data_is_said(project):
     assert said.startswith("sampler.prior = rates: its points are of other data (data.path ")
 
 
-def test_data_that_change_while_a_study_runs_fail_its_trials(project):
-    class Corrects(Lines):
-        def update(self, progress):
-            if progress.counts.get(TrialState.COMPLETE) == 1 and not self.said:
-                corrected(project / "a.csv")
-                self.said.append("corrected")
+def test_data_that_change_while_a_study_runs_fail_its_trials(project, monkeypatch):
+    submit, submitted = InlineLauncher.submit, []
 
-    search("launcher.lockstep=true", lines=Corrects())
+    def corrects(launcher, *given):
+        submitted.append(given)
+        if len(submitted) == 2:
+            corrected(project / "a.csv")
+        submit(launcher, *given)
+
+    monkeypatch.setattr(InlineLauncher, "submit", corrects)
+    search()
     trials = load_trials("rates")
     assert list(trials.state) == ["COMPLETE", "FAILED"]
     assert trials.reason[1].startswith("the data changed since this command began; run it again")

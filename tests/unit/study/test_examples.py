@@ -17,6 +17,7 @@ ORDER = (
     "run_search",
     "open_search",
     "run_trial",
+    "continue_trial",
     "replay",
     "curvature",
     "Silent",
