@@ -47,7 +47,7 @@ SHORT = {
     "finetune_fashion": (
         ["--seeds", "2", *FEW],
         [r"all - none: [+-]0\.\d{4}, sd"],
-        [FASHION_MNIST],
+        [FASHION_MNIST, pytest.mark.long],
     ),
     "lenet_table": (
         ["--out", "table.json.gz", "--rows", "1", "--epochs", "1", "data.train_size=300"],

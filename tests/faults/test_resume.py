@@ -192,6 +192,7 @@ def test_sync_beside_a_running_driver_sends_nothing_twice(calm, tmp_path, monkey
     check_like(calm, tmp_path, monkeypatch)
 
 
+@pytest.mark.long
 def test_a_restarted_study_that_was_stopped_goes_on_with_the_printed_command(tmp_path, monkeypatch):
     studies = tmp_path / "studies"
     for kept, words in enumerate(([], ["study.restart=true"])):

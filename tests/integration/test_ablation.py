@@ -42,6 +42,7 @@ def finish(process, code=0):
     return out
 
 
+@pytest.mark.long
 def test_killed_and_resumed_every_arm_has_its_seeds_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first = start(tmp_path, *SMALL, "tracker=none")

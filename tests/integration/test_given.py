@@ -151,7 +151,10 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [kind if kind in ("inner", "lambda", "method") else pytest.param(kind, marks=pytest.mark.long) for kind in KINDS],
+)
 def test_whatever_can_be_called_trains_in_workers(kind):
     outcome = run_search(KINDS[kind], **OPTIONS)
     trials = load_trials("s")

@@ -145,6 +145,7 @@ def test_a_trial_trained_again_is_the_same_bit_for_bit(folder, trials, runs):
         assert "bit for bit" in done.stdout
 
 
+@pytest.mark.long
 def test_the_printed_command_trains_the_same_curve(folder, trials, monkeypatch):
     import shlex
 

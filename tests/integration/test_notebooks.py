@@ -12,7 +12,7 @@ import hpsearch
 from tests.support.notebooks import FOLDER, ROOT, names
 
 KIB = 2**10
-SHORT = ("01_first_study", "05_your_own_model")
+SHORT = ("01_first_study",)
 
 
 @pytest.fixture(params=names())

@@ -73,6 +73,7 @@ def test_a_single_trial_of_a_package_that_no_folder_names_is_checked(project):
     assert "plugins=" in outcome.replay_command and "--config-dir" in outcome.replay_command
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_arms_of_an_ablation_are_trained_again(project):
     words = [
@@ -111,6 +112,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 def test_a_package_beside_a_script_is_found_by_the_printed_command(project):
     (project / "scripts").mkdir()
     (project / "scripts" / "my_losses.py").write_text("def train(x):\n    yield {'valid/acc': 1 / x}\n")

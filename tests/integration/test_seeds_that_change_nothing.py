@@ -47,7 +47,8 @@ def folded(x, fold):
 
 def search(function, **given):
     options = {"space": {"x": "choice(1, 2)"}, "sampler": "grid", "pruner": "none", "tracker": "none", "seeds": 3}
-    return run_search(function, **(options | given))
+    words = ["launcher=inline", *given.pop("overrides", ())]
+    return run_search(function, overrides=words, **(options | given))
 
 
 def test_the_answer_the_pages_the_terminal_and_the_list_say_n_is_1(folder, capsys):

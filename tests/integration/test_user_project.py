@@ -58,6 +58,7 @@ def spec(folder, *words):
     return TrialSpec("study", TrialId(0, 0), config(*words), {}, (), "key", str(folder))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_search_over_their_training_loop_is_run_by_workers_reported_and_replayed(project, monkeypatch):
     done = hpsearch(project, "+study=my_search", "launcher.workers=2")

@@ -359,6 +359,7 @@ print(json.dumps({"trial": point["trial"], "metrics": {"acc": point["params"]["x
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_two_shell_loops_train_every_cell_once_between_them(folder):
     (folder / "train.py").write_text(TRAIN)

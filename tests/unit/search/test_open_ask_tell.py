@@ -144,7 +144,9 @@ SAMPLERS = {
 
 
 @pytest.mark.filterwarnings("ignore:.*is experimental")
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize(
+    "name", [name if name != "gp" else pytest.param(name, marks=pytest.mark.long) for name in SAMPLERS]
+)
 def test_every_sampler_that_is_not_refused_proposes_points_of_branches_and_loops(tmp_path, name):
     search = setup(tmp_path, points=24)
     search.sampler = SAMPLERS[name]
