@@ -200,12 +200,11 @@ def slow_combinations(space, points):
     """Every combination of all flat values; those that differ in inactive values only, once."""
     names = [parameter.name for parameter in space.parameters]
     cuts = [[p.encode(value) for value in p.grid_values(points)] for p in space.parameters]
-    seen = []
+    seen = {}
     for values in itertools.product(*cuts):
         params = space.active(dict(zip(names, values, strict=True)))
-        if params not in seen:
-            seen.append(params)
-    return seen
+        seen.setdefault(repr(params), params)  # 0 is not false
+    return list(seen.values())
 
 
 @settings(max_examples=60, deadline=None)
