@@ -139,7 +139,7 @@ def test_a_search_goes_on_where_it_was_whatever_ended_the_session():
     assert search.outcome.interrupted and search.outcome.ended == "" and search.outcome.report.is_file()
     with open_search(**given) as search:
         rest = answer(search)
-    assert [trial.number for trial in (*first, *left, *rest)] == list(range(4))
+    assert [trial.number for trial in (*first, *left, *rest)] == list(range(6))
     assert not search.outcome.interrupted and search.outcome.counts == {TrialState.COMPLETE: 6}
     with open_search(**given) as search:
         assert search.ask() is None and search.why == "budget.points = 6 is used up: 6 points"
@@ -364,7 +364,7 @@ print(json.dumps({"trial": point["trial"], "metrics": {"acc": point["params"]["x
 def test_two_shell_loops_train_every_cell_once_between_them(folder):
     (folder / "train.py").write_text(TRAIN)
     (folder / "loop.sh").write_text(LOOP.replace("{python}", sys.executable))
-    words = ["space.x=range(0, 4)", "sampler=grid", "objective.metric=acc"]
+    words = ["space.x=range(0, 6)", "sampler=grid", "objective.metric=acc"]
     ask = [sys.executable, "-m", "hpsearch", "ask", "mine"]
     environment = {**os.environ, "PYTHONPATH": str(Path(hpsearch.__file__).parents[1])}
     first = json.loads(subprocess.run([*ask, *words], env=environment, capture_output=True, check=True).stdout)
@@ -374,15 +374,15 @@ def test_two_shell_loops_train_every_cell_once_between_them(folder):
     ]
     ends = [loop.communicate()[0] for loop in loops]
     assert [loop.returncode for loop in loops] == [0, 0]
-    assert all("nothing to train: all 4 cells of the grid are done" in end for end in ends)
+    assert all("nothing to train: all 6 cells of the grid are done" in end for end in ends)
     asked = [json.loads(line) for name in ("one", "other") for line in Path(f"{name}.asked").read_text().splitlines()]
     told = [json.loads(line) for name in ("one", "other") for line in Path(f"{name}.told").read_text().splitlines()]
-    assert sorted([each["params"]["x"] for each in (first, *asked)]) == list(range(4))
+    assert sorted([each["params"]["x"] for each in (first, *asked)]) == list(range(6))
     assert Counter(each["trial"] for each in told) == Counter(each["trial"] for each in asked)
     assert set(load_trials("mine").state) == {"COMPLETE", "RUNNING"}  # the first one was never told
     subprocess.run([*ask[:-2], "tell", "mine", first["trial"], "acc=0"], env=environment, check=True)
     trials = load_trials("mine")
-    assert trials.score.tolist() == [x / 10 for x in trials["args.x"]] and len(trials) == 4
+    assert trials.score.tolist() == [x / 10 for x in trials["args.x"]] and len(trials) == 6
     assert run(["sync", "mine"]) == 0
     assert set(load_trials("mine", uri="sqlite:///mlflow.db").state) == {"COMPLETE"}
     assert (folder / "studies" / "mine" / "report.html").is_file()
