@@ -58,6 +58,17 @@ def test_nothing_goes_on_before_there_are_enough():
     assert pruner.promote(waiting(range(64)), asking=True) == 63
 
 
+@pytest.mark.parametrize(("epochs", "start", "going"), [(6, 8, 2), (12, 16, 3), (50, 64, 3), (200, 64, 3)])
+def test_a_short_training_waits_for_fewer_points_and_lets_more_of_them_go_on(epochs, start, going):
+    pruner, went_on = AutoPruner(epochs), []
+    assert pruner.promote(waiting(range(start - 1)), asking=True) is None
+    candidates = waiting(range(start))
+    while (number := pruner.promote(candidates, asking=True)) is not None:
+        candidates[number].state = RUNNING
+        went_on.append(number)
+    assert went_on == list(range(start - 1, start - 1 - going, -1))
+
+
 def test_a_curve_that_has_passed_stays_when_it_comes_again():
     same = {1: 5.0, 2: 6.0, 3: 7.0}
     candidates = waiting([0.0] * 48)
