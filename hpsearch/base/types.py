@@ -3,7 +3,6 @@
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from hpsearch.base.errors import ConfigError
@@ -334,17 +333,6 @@ class TrialTable:
 
 
 @dataclass(frozen=True, slots=True)
-class RunningTrial:
-    """A trial in a slot, as progress shows it."""
-
-    id: TrialId
-    params: Mapping[str, Any]
-    epoch: int
-    epochs: int | None
-    metrics: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
 class BestPoint:
     """The best finished point so far: mean and standard deviation of the objective's metric over its n trials."""
 
@@ -354,67 +342,6 @@ class BestPoint:
     sd: float
     n: int
     metric: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A snapshot of a running study, for whoever shows it.
-
-    Attributes:
-        study: name of the study.
-        total: trials in the whole study, None when it is not known.
-        counts: trials by state.
-        running: the trials in the slots.
-        best: the best finished point, if any.
-        elapsed_sec: since this driver started.
-        metric: what the objective looks at.
-    """
-
-    study: str
-    total: int | None
-    counts: Mapping[TrialState, int]
-    running: tuple[RunningTrial, ...]
-    best: BestPoint | None
-    elapsed_sec: float
-    metric: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StudySummary:
-    """A study's folder in one line.
-
-    Attributes:
-        name: of its folder, which is what commands take.
-        folder: where it is.
-        question: what it asks.
-        state: how it ended last; RUNNING, or INTERRUPTED when it did not end and nothing runs it;
-            DAMAGED when its own event file cannot be read.
-        counts: trials by state.
-        best: its best point so far (point, params, mean, sd, n).
-        created: when it was started first, in seconds since the Unix epoch.
-        changed: when its record was written last.
-    """
-
-    name: str
-    folder: Path
-    question: str
-    state: str
-    counts: Mapping[TrialState, int]
-    best: BestPoint | None
-    created: float
-    changed: float
-
-
-class Observer(Protocol):
-    """Shows what a study does; the driver calls it at every tick."""
-
-    def update(self, progress: Progress) -> None:
-        """Show a snapshot."""
-        ...
-
-    def line(self, text: str) -> None:
-        """Show one line that stays: a retry, a takeover, a fixed hyperparameter."""
-        ...
 
 
 Clock: TypeAlias = Callable[[], float]

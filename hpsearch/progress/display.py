@@ -14,7 +14,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from hpsearch.base.types import Clock, Observer, Progress, RunningTrial, TrialState
+from hpsearch.base.observer import Observer, Progress, RunningTrial
+from hpsearch.base.types import Clock, TrialState
 from hpsearch.base.words import STATES, assignments, best_score, duration, score, tally
 from hpsearch.progress.console import is_fancy, make_console
 

@@ -18,8 +18,9 @@ from optuna.trial import TrialState as OptunaState
 
 from hpsearch.base import words
 from hpsearch.base.errors import HpsearchError, StorageError
+from hpsearch.base.observer import Progress
 from hpsearch.base.outcome import GIVEN_UP
-from hpsearch.base.types import BestPoint, Progress, TrialState
+from hpsearch.base.types import BestPoint, TrialState
 from hpsearch.base.widening import Widening
 from hpsearch.launch.base import Launcher
 from hpsearch.search import requests

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from hpsearch.base.files import LAYERS, LOG
 from hpsearch.base.media import media_in
+from hpsearch.base.observer import RunningTrial
 from hpsearch.base.replicates import measured, repeats
-from hpsearch.base.types import Decision, Report, RunningTrial, TrialResult, TrialSpec, TrialState, epochs_of
+from hpsearch.base.types import Decision, Report, TrialResult, TrialSpec, TrialState, epochs_of
 from hpsearch.tracking.record import Record
 
 

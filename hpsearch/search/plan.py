@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hpsearch.base.keys import PATIENCE, POINTS
-from hpsearch.base.types import Clock, Objective, Observer
+from hpsearch.base.observer import Observer
+from hpsearch.base.types import Clock, Objective
 from hpsearch.search.watch import UNLIMITED, TimeLimits
 
 

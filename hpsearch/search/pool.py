@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from hpsearch.base.files import LOG
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
+from hpsearch.base.observer import RunningTrial
 from hpsearch.base.outcome import REPEATED, Failures, over_limit, trial_outcome
 from hpsearch.base.types import (
     Clock,
@@ -19,7 +20,6 @@ from hpsearch.base.types import (
     Objective,
     Query,
     Report,
-    RunningTrial,
     Started,
     TrialId,
     TrialResult,

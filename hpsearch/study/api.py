@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from hpsearch.base.conditions import flat_entries
 from hpsearch.base.errors import ConfigError, nearest
 from hpsearch.base.grammar import value_text
+from hpsearch.base.observer import Observer
 from hpsearch.base.types import Objective as Objective
-from hpsearch.base.types import Observer
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import checked_folders, read_plugins
 from hpsearch.config.objective import trial_argument

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.keys import CONTINUED
-from hpsearch.base.types import Observer
+from hpsearch.base.observer import Observer
 from hpsearch.config.build import own_loop
 from hpsearch.config.compose import compose
 from hpsearch.config.words import COMMAND_LINE, keys_of

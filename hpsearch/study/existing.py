@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.base.errors import BusyError, ConfigError
-from hpsearch.base.types import StudySummary
+from hpsearch.base.observer import StudySummary
 from hpsearch.study.folder import folder_lock, studies_folder, study_folder
 from hpsearch.study.run_stages import stage_views
 from hpsearch.study.search import write_search_report

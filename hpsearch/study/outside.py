@@ -14,7 +14,8 @@ from typing import Any
 from hpsearch.base.conditions import WHERE, split_name
 from hpsearch.base.errors import ConfigError, SpaceError, StorageError
 from hpsearch.base.keys import ARGS, SECONDS, TRIAL_SECONDS
-from hpsearch.base.types import BestPoint, Decision, Objective, Observer, TrialId, TrialState
+from hpsearch.base.observer import Observer
+from hpsearch.base.types import BestPoint, Decision, Objective, TrialId, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, compose
 from hpsearch.launch.outside import SESSION, SHELL, OutsideLauncher

@@ -10,7 +10,8 @@ from typing import Any
 from hpsearch.base.commands import command
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
-from hpsearch.base.types import Observer, TrialState, TrialTable
+from hpsearch.base.observer import Observer
+from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.words import count
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition

@@ -12,7 +12,8 @@ import optuna
 
 from hpsearch.base.failures import Failure
 from hpsearch.base.files import REPORT
-from hpsearch.base.types import BestPoint, Observer, TrialId, TrialState, TrialTable
+from hpsearch.base.observer import Observer
+from hpsearch.base.types import BestPoint, TrialId, TrialState, TrialTable
 from hpsearch.base.words import number
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition

@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from hpsearch.base.errors import StorageError
 from hpsearch.base.keys import SECONDS, SILENT_SECONDS, SINGLE, TRIAL_SECONDS
-from hpsearch.base.types import Objective, Observer, TrialState
+from hpsearch.base.observer import Observer
+from hpsearch.base.types import Objective, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher

@@ -13,18 +13,9 @@ from hpsearch.base.commands import script_command
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.failures import Failure
 from hpsearch.base.keys import SEARCH_KEYS, SILENT_SECONDS, TRIAL_SECONDS
+from hpsearch.base.observer import Observer, Progress
 from hpsearch.base.replicates import MEASURED
-from hpsearch.base.types import (
-    Decision,
-    Objective,
-    Observer,
-    Progress,
-    Report,
-    TrialId,
-    TrialResult,
-    TrialSpec,
-    TrialState,
-)
+from hpsearch.base.types import Decision, Objective, Report, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.base.words import number
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, TrialConfig, compose

@@ -11,7 +11,7 @@ from typing import Any
 from hpsearch.base.commands import is_outside
 from hpsearch.base.conditions import space_word
 from hpsearch.base.errors import ConfigError, StorageError
-from hpsearch.base.types import Observer
+from hpsearch.base.observer import Observer
 from hpsearch.config.compose import Composition, compose
 from hpsearch.config.words import sort_words
 from hpsearch.launch.outside import SHELL

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TextIO
 from rich.panel import Panel
 from rich.text import Text
 
-from hpsearch.base.types import StudySummary, TrialState
+from hpsearch.base.observer import StudySummary
+from hpsearch.base.types import TrialState
 from hpsearch.base.words import assignments, best_score, count, duration, number, score, shown_path, tally
 from hpsearch.progress.console import is_fancy, make_console
 from hpsearch.reports.ablation.tables import arm_rows

@@ -17,8 +17,9 @@ from hpsearch.base.commands import without_password
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.failures import Failure, alike
 from hpsearch.base.files import LAYERS, LOG
+from hpsearch.base.observer import StudySummary
 from hpsearch.base.outcome import Failures
-from hpsearch.base.types import BestPoint, Report, StudySummary, TrialId, TrialState, TrialTable
+from hpsearch.base.types import BestPoint, Report, TrialId, TrialState, TrialTable
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.events import (
     STUDY,

@@ -3,7 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
-from hpsearch.base.types import BestPoint, Progress, RunningTrial, TrialId, TrialState
+from hpsearch.base.observer import Progress, RunningTrial
+from hpsearch.base.types import BestPoint, TrialId, TrialState
 from hpsearch.progress.display import LineProgress, LiveProgress, Pace, Silent, describe, done, progress, render, shown
 
 

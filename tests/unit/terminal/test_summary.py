@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from hpsearch.base.failures import Failure
-from hpsearch.base.types import BestPoint, Report, StudySummary, TrialState
+from hpsearch.base.observer import StudySummary
+from hpsearch.base.types import BestPoint, Report, TrialState
 from hpsearch.reports.curvature.numbers import judge
 from hpsearch.study.curvature import CurvatureOutcome
 from hpsearch.study.recipe import RecipeOutcome
