@@ -56,8 +56,9 @@ def search_words(
     Raises:
         SpaceError: the space is empty.
     """
-    arguments, space = {} if arguments is None else arguments, {} if space is None else space
-    check_tables(space=space, arguments=arguments)
+    arguments = {} if arguments is None else arguments
+    check_tables(**({} if space is None and suggests else {"space": space}), arguments=arguments)
+    space = space or {}
     check_lists(first=first, overrides=overrides)
     if not space and not suggests:
         raise SpaceError("space = {}: nothing to search; give an expression for at least one argument")
