@@ -34,7 +34,7 @@ def check_yardstick(key: str, source: str, config: Mapping[str, Any]) -> None:
         if _depends(metric.rpartition("/")[2], key, config):
             raise SpaceError(
                 f"{key} cannot be searched with {where} = {metric}, which is measured by it: take one that does not "
-                f"depend on it, such as valid/acc of classes or valid/r2 of numbers (from {source})"
+                f"depend on it, such as valid/acc of classes, or valid/rmse or valid/r2 of numbers (from {source})"
             )
 
 

@@ -25,7 +25,7 @@ from hpsearch.data.labels import completed
 from hpsearch.data.limits import LIMITS
 from hpsearch.data.missing import FILLING, MISSING, filled, without_gaps
 from hpsearch.data.parting import apart, fold_of, hold_out
-from hpsearch.data.scaling import LINEAR, SCALINGS, exact, scaled, targets
+from hpsearch.data.scaling import LINEAR, SCALINGS, Scaling, exact, fit, scaled, targets
 from hpsearch.data.split import stratified
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ class Splits:
         ordering: inputs that count the rows of data in the order of its classes, see `hpsearch.data.columns.ordering`.
         unresolved: inputs whose values float32 cannot tell apart, see `hpsearch.data.columns.unresolved`.
         whole: what the source reads in all.
+        target_scaling: how the targets of a regression were scaled; None where they were not.
     """
 
     train: Part
@@ -133,6 +134,7 @@ class Splits:
     ordering: tuple[str, ...] = ()
     unresolved: tuple[str, ...] = ()
     whole: Whole = NOTHING
+    target_scaling: "Scaling | None" = None
 
     def to(self, device: "torch.device | str") -> "Splits":
         """Return the same splits on a device."""
@@ -175,8 +177,8 @@ class DataSource(ABC):
             give ``weighted_loss``, sum(w l) / sum(w) over a part, beside ``loss``, which is not weighted. See
             `hpsearch.losses.class_weights.ClassWeighted`.
         scaling: of the inputs, see `hpsearch.data.scaling.fit`.
-        target_scaling: of the targets of a regression: ``minmax``, ``standardize`` or ``none``. Losses and errors are
-            those of the scaled targets.
+        target_scaling: of the targets of a regression: ``minmax``, ``standardize`` or ``none``. The loss is that of
+            the scaled targets; metrics are in the units of the data.
         loader_workers: None keeps the samples on the device; a number keeps them on the host, where so many processes
             of a DataLoader (0: the training process itself) make the batches.
     """
@@ -314,6 +316,7 @@ class DataSource(ABC):
             ordering=parts.ordering,
             unresolved=lost,
             whole=parts.whole,
+            target_scaling=fit(targets(parts.train), self.target_scaling),
         )
 
     def convert(self, parts: Parts) -> "Sequence[Part]":

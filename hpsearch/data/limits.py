@@ -40,7 +40,8 @@ YARDSTICK: Mapping[str, str] = {
 }
 """Why a search over a key compares nothing; `data.folds` is refused as a replicate."""
 
-MOVED_BY: Mapping[str, tuple[str, ...]] = dict.fromkeys(("loss", "rmse", "mae"), ("data.target_scaling",)) | {
+MOVED_BY: Mapping[str, tuple[str, ...]] = {
+    "loss": ("data.target_scaling",),
     "weighted_loss": ("data.target_scaling", "data.class_weights"),
 }
 """Keys of data that change a metric itself."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from hpsearch.base.errors import ConfigError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -17,7 +18,9 @@ class Metric(Protocol):
     range, ``lower_bound`` and ``upper_bound`` (torchmetrics: ``plot_lower_bound``, ``plot_upper_bound``). An object
     that computes several numbers names them in ``names``; the number of another has the name of the metric's key. One
     that cannot measure every model has a method ``check_outputs``, which gets the number of outputs; one that some
-    targets leave undefined has a method ``undefined``, which says of them why, or nothing.
+    targets leave undefined has a method ``undefined``, which says of them why, or nothing. Where the targets of a
+    regression are scaled, a metric gets outputs and targets in the units of the data, unless ``unit_free`` says that
+    these do not matter.
     """
 
     def update(self, outputs_BC: "Tensor", y_B: "Tensor", /) -> Any:
@@ -109,6 +112,90 @@ class OutputsMetric(TaskMetric):
     @abstractmethod
     def value(self, outputs_NC: "Tensor", y_N: "Tensor") -> Any:
         """Return the 0-d value of all outputs [N, C], nan where it is not defined; or values by name."""
+
+
+class ErrorMetric(OutputsMetric):
+    """A metric of a regression's residuals, in the units of the data.
+
+    Residuals are taken of targets as they are scaled for training, and multiplied back in float64: so they neither
+    depend on ``data.target_scaling`` nor lose the digits of targets far from 0.
+    """
+
+    task = "regression"
+    higher_is_better = False
+    upper_bound = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._units: Tensor | None = None
+
+    def in_units(self, scale_1C: "Tensor") -> None:
+        """Say how much of the data's units one of the scaled targets' is, [1, C]."""
+        self._units = scale_1C.double()
+
+    def value(self, outputs_NC: "Tensor", y_N: "Tensor") -> "Tensor":
+        """Return the 0-d error."""
+        residuals_NC = outputs_NC - y_N.double()
+        if self._units is None:
+            return self.error(residuals_NC)
+        units_1C = self._units.to(outputs_NC.device)
+        largest = units_1C.max()
+        return self.error(residuals_NC * (units_1C / largest)) * largest  # squares of 1e200 or 1e-200 are no float64
+
+    @abstractmethod
+    def error(self, residuals_NC: "Tensor") -> "Tensor":
+        """Return the 0-d error, which is doubled where all residuals are."""
+
+
+class InUnits:
+    """A metric of another library, or of a user's, that gets outputs and targets in the units of the data, float64.
+
+    Args:
+        metric: what is asked for everything else.
+        scale_1C: [1, C] what targets were divided by.
+        shift_1C: [1, C] what was subtracted before.
+    """
+
+    def __init__(self, metric: Metric, scale_1C: "Tensor", shift_1C: "Tensor") -> None:
+        self._metric, self._scale_1C, self._shift_1C = metric, scale_1C, shift_1C
+
+    def update(self, outputs_BC: "Tensor", y_B: "Tensor", /) -> None:
+        """Take in a batch of scaled outputs [B, C] and targets [B, C]."""
+        self._metric.update(self._unscaled(outputs_BC), self._unscaled(y_B))
+
+    def to(self, device: "torch.device") -> "InUnits":
+        """Return the same metric on a device."""
+        moved = self._metric.to(device) if hasattr(self._metric, "to") else self._metric
+        return InUnits(moved, self._scale_1C, self._shift_1C)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the metric says of itself."""
+        if name == "_metric":  # a copy in the making has none
+            raise AttributeError(name)
+        return getattr(self._metric, name)
+
+    def _unscaled(self, values_BC: "Tensor") -> "Tensor":
+        import torch
+
+        wide = torch.float32 if values_BC.device.type == "mps" else torch.float64  # it has no float64
+        scale_1C, shift_1C = (each.to(values_BC.device, wide) for each in (self._scale_1C, self._shift_1C))
+        return values_BC.to(wide) * scale_1C + shift_1C
+
+
+def in_units(metric: Metric, scale_1C: "Tensor", shift_1C: "Tensor") -> Metric:
+    """Return a metric that measures in the units of the data whose targets were scaled.
+
+    Args:
+        metric: of a regression; one with ``unit_free`` does not depend on units.
+        scale_1C: [1, C] what targets were divided by.
+        shift_1C: [1, C] what was subtracted before.
+    """
+    if getattr(metric, "unit_free", False):
+        return metric
+    if isinstance(metric, ErrorMetric):
+        metric.in_units(scale_1C)
+        return metric
+    return InUnits(metric, scale_1C, shift_1C)
 
 
 def predicted_classes(outputs_BC: "Tensor") -> "Tensor":

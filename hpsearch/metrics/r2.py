@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 class R2(OutputsMetric):
     """Share of the targets' variance that is explained, the mean over outputs; negative below a constant prediction.
 
-    It is nan where the targets of an output do not vary.
+    It has no unit, whatever the targets' is. It is nan where the targets of an output do not vary.
     """
 
     task = "regression"
     lower_bound = None
+    unit_free = True
 
     def undefined(self, y_N: "Tensor") -> str:
         """Return why targets leave the share undefined; empty where they do not."""

@@ -2,19 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from hpsearch.metrics.base import OutputsMetric
+from hpsearch.metrics.base import ErrorMetric
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class RootMeanSquaredError(OutputsMetric):
-    """Square root of the mean over samples and outputs of the squared error."""
+class RootMeanSquaredError(ErrorMetric):
+    """Root of the mean over samples and outputs of the squared error, in the units of the unscaled targets."""
 
-    task = "regression"
-    higher_is_better = False
-    upper_bound = None
-
-    def value(self, outputs_NC: "Tensor", y_N: "Tensor") -> "Tensor":
+    def error(self, residuals_NC: "Tensor") -> "Tensor":
         """Return the 0-d error."""
-        return (outputs_NC - y_N).square().mean().sqrt()
+        return residuals_NC.square().mean().sqrt()

@@ -19,7 +19,7 @@ from hpsearch.base.platform import processor_name
 from hpsearch.base.types import DATA, Objective, Started, TrialResult, TrialRun, TrialSpec, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.limits import target_part
-from hpsearch.metrics.base import Metric, bounded_by_0_and_1, check_fit, names_of
+from hpsearch.metrics.base import Metric, bounded_by_0_and_1, check_fit, in_units, names_of
 from hpsearch.metrics.reported import USUAL, check_names, followed, reported, with_usual
 from hpsearch.trial.defined import defined, notes_of
 from hpsearch.trial.reading import read
@@ -276,7 +276,9 @@ def _metrics(config: Mapping[str, Any], plugins: tuple[str, ...], splits: "Split
         check_fit(key, metric, splits.task, splits.num_outputs)
     metrics = with_usual(splits.task, chosen)
     check_names(metrics)
-    return metrics
+    if (scaling := splits.target_scaling) is None:
+        return metrics
+    return {key: in_units(metric, scaling.scale, scaling.shift) for key, metric in metrics.items()}
 
 
 def objective_of(config: Mapping[str, Any]) -> Objective:

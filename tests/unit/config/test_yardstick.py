@@ -25,6 +25,12 @@ MOVES = {
 STAYS = {
     "accuracy": ("space.loss=choice(cross_entropy,focal)", "objective.metric=valid/acc"),
     "r2": ("space.data.target_scaling=choice(none,minmax)", *NUMBERS, "objective.metric=valid/r2"),
+    "errors in units": (
+        "space.data.target_scaling=choice(none,minmax)",
+        *NUMBERS,
+        "objective.metric=valid/rmse",
+        "objective.others=[{_target_: hpsearch.base.types.Objective, metric: valid/mae, direction: minimize}]",
+    ),
     "plain loss, smoothing": ("space.loss.label_smoothing=choice(0,0.1)", LOSS),
     "plain loss, focus": ("space.loss.gamma=choice(1,2)", "loss=focal", LOSS),
     "plain loss, weights": ("space.data.class_weights=choice(null,balanced)", LOSS),
@@ -46,7 +52,7 @@ def test_what_moves_the_objective_is_refused_and_another_objective_named(words, 
         SpaceError, match=rf"^{key} cannot be searched with objective\.\S+ = \S+, which is.* \(from "
     ) as error:
         compose((first, *others))
-    assert "valid/acc" in str(error.value) and "valid/r2" in str(error.value)
+    assert "such as valid/acc of classes, or valid/rmse or valid/r2 of numbers" in str(error.value)
 
 
 @pytest.mark.parametrize("words", STAYS.values(), ids=STAYS)

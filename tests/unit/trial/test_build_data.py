@@ -12,6 +12,7 @@ from hpsearch.base.types import Decision, TrialId, TrialSpec, TrialState
 from hpsearch.config.compose import compose
 from hpsearch.data.picture import FILE
 from hpsearch.trial.build import execute, preflight, prepare
+from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.loop import train
 from hpsearch.trial.updates import epoch_order
 from tests.support.jobs import at, curve, drive, same_weights, weights
@@ -154,3 +155,21 @@ def test_views_change_evaluations_only(tmp_path):
 def test_features_are_not_augmented(words):
     with pytest.raises(ConfigError, match="needs images"):
         preflight(config(*words, "data.train_size=null"))
+
+
+def predicting_the_mean(built):
+    """Return what is measured of a model that predicts the mean of the training part's targets."""
+    mean = built.splits.train.y.mean(0)
+    valid = built.splits.valid
+    return evaluate(built.model, lambda x: mean.expand(len(x), 1), built.loss, valid, 30, built.metrics)
+
+
+def test_metrics_of_a_regression_are_in_the_units_of_the_data():
+    words = ("data=diabetes", "data.train_size=null", "loss=mse", "objective=valid_loss")
+    built = {each: job(*words, f"data.target_scaling={each}") for each in ("none", "minmax", "standardize")}
+    found = {scaling: predicting_the_mean(each) for scaling, each in built.items()}
+    raw = built["none"].splits
+    expected = (raw.valid.y.double() - raw.train.y.double().mean()).square().mean().sqrt().item()
+    assert [each["rmse"] for each in found.values()] == pytest.approx([expected] * 3, rel=1e-6)
+    assert found["standardize"]["mae"] == pytest.approx(found["none"]["mae"], rel=1e-6)
+    assert found["standardize"]["loss"] < 3 < found["none"]["loss"]
