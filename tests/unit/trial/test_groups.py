@@ -10,6 +10,8 @@ from torch import nn
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.outcome import failure
 from hpsearch.base.types import Decision, TrialState
+from hpsearch.losses.class_weights import ClassWeighted
+from hpsearch.losses.focal import Focal
 from hpsearch.models.mlp import MLP
 from hpsearch.regularizers import L2, Mixup
 from hpsearch.trial.batching import Batching, check_single
@@ -40,6 +42,14 @@ def limited(folder, *, micro=None, auto=False, batch_size=32, model=None, double
     return replace(job, batching=Batching(TRAIN, batch_size, micro=micro, auto=auto))
 
 
+WEIGHTS = (0.2, 3.0, 40.0)
+SHARES = torch.tensor([0.7, 0.2, 0.1])
+
+
+def weighted(loss):
+    return ClassWeighted(loss, WEIGHTS, SHARES).double()
+
+
 def same_curves(first, second, tolerance=1e-9):
     for one, other in zip(curve(first), curve(second), strict=True):
         assert one[2] == pytest.approx(other[2], rel=tolerance, abs=tolerance)
@@ -53,23 +63,34 @@ MORE = {
         "regularizers": {"l2": L2(strength=0.01)},
         "clip_norm": 0.5,
     },
+    "class weights": {"loss": weighted(nn.CrossEntropyLoss())},
+    "class weights, smoothing, mixup": {
+        "loss": weighted(nn.CrossEntropyLoss(label_smoothing=0.1)),
+        "more": {"mixing": Mixup(alpha=1.0)},
+    },
+    "class weights, focus": {"loss": weighted(Focal(2.0))},
 }
 
 
 @pytest.mark.parametrize("micro", [5, 31, 40])
 @pytest.mark.parametrize("more", MORE)
 def test_groups_are_the_whole_batch(tmp_path, more, micro):
-    """The last batch has 26 samples: a mean of the means of its groups, 5 of 5 and 1 of 1, would be another loss."""
+    """The last batch has 26 samples: a mean of the means of its groups, 5 of 5 and 1 of 1, would be another loss.
+
+    All of them with dropout.
+    """
     whole, grouped = limited(tmp_path / "a", **MORE[more]), limited(tmp_path / "b", micro=micro, **MORE[more])
     same_curves(drive(train(whole))[0], drive(train(grouped))[0])
     for name, value in weights(whole).items():
         torch.testing.assert_close(value, weights(grouped)[name], rtol=1e-9, atol=1e-9)
 
 
-def test_what_the_memory_does_not_hold_is_halved_until_it_fits(tmp_path):
-    whole, result = drive(train(limited(tmp_path / "a", auto=True)))
+@pytest.mark.parametrize("more", ["plain", "class weights, smoothing, mixup"])
+def test_what_the_memory_does_not_hold_is_halved_until_it_fits(tmp_path, more):
+    whole, result = drive(train(limited(tmp_path / "a", auto=True, **MORE[more])))
     assert result.facts["data.micro_batch"] == 32
-    halved, result = drive(train(limited(tmp_path / "b", auto=True, model={"training": 9, "evaluation": 5})))
+    less = {"training": 9, "evaluation": 5}
+    halved, result = drive(train(limited(tmp_path / "b", auto=True, model=less, **MORE[more])))
     assert (result.state, result.facts["data.micro_batch"]) == (TrialState.COMPLETE, 8)
     same_curves(whole, halved, 1e-6)  # sums of evaluations are of float32
 
