@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from hpsearch.base.limits import check_fields
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class Regularizer:
-    """What the options of ``conf/regularizer`` build: a `Penalty`, a `Constraint`, a `Mixing` or an early stopping.
+    """What the options of ``conf/regularizer`` build: a `Penalty`, a `Constraint`, a `Mixing`, an `Averaging` or an
+    early stopping.
 
     Attributes:
         option: its name there, for messages.
@@ -69,3 +71,65 @@ class Mixing(Regularizer, ABC):
         Returns:
             Inputs like `x`, and [B, classes] shares or [B, outputs] targets.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How long a training is.
+
+    Attributes:
+        steps_per_epoch: updates in one pass over the training part.
+        steps: updates in all.
+    """
+
+    steps_per_epoch: int
+    steps: int
+
+    @property
+    def epochs(self) -> int:
+        """Passes, the last one perhaps cut short."""
+        return -(-self.steps // self.steps_per_epoch)
+
+
+class Averaging(Regularizer, ABC):
+    """An average a of the weights w along the training, which is evaluated and kept in their place.
+
+    After update t::
+
+        a <- a + s_t (w_t - a)
+
+    The first weights that are averaged are the average.
+    """
+
+    @abstractmethod
+    def share(self, update: int, averaged: int, extent: Extent) -> float:
+        """Return s_t, the share of the present weights in the average.
+
+        Args:
+            update: t, from 1.
+            averaged: how often weights were averaged before.
+            extent: of the training.
+
+        Returns:
+            A number in (0, 1]; 0 where the weights of this update are left out.
+        """
+
+    @abstractmethod
+    def rule(self, extent: Extent) -> str:
+        """Return how it averages, in a few words: equal ones are the same average.
+
+        Args:
+            extent: of the training.
+
+        Raises:
+            ConfigError: a training of this length is not averaged.
+        """
+
+    def rates(self, lr: "Tensor", extent: Extent) -> "Tensor":  # noqa: ARG002
+        """Return the learning rates of a training whose weights are averaged; by default, as they are.
+
+        Args:
+            lr: [T] of every update, float64.
+            extent: of the training.
+        """
+        return lr

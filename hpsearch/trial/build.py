@@ -193,6 +193,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
     """
     from hpsearch.data.views import check_views
     from hpsearch.losses.class_weights import with_class_weights
+    from hpsearch.trial.averaging import with_averaging
     from hpsearch.trial.batching import batching_of, takes_one
     from hpsearch.trial.loop import Job
     from hpsearch.trial.model import make_model, prior
@@ -215,7 +216,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
     loss = _loss(config["loss"], plugins, splits.num_outputs)
     metrics = defined(_metrics(config["metric"], plugins, splits), objective, splits)
     table, plateau = schedule_of(config, optimizer, batching.steps, trainer.epochs, objective, trainer.steps, metrics)
-    return Job(
+    job = Job(
         key=key,
         folder=folder,
         seed=seed,
@@ -236,6 +237,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
         metrics=metrics,
         frozen=tuned.frozen,
     )
+    return with_averaging(job)
 
 
 def _augment(config: Mapping[str, Any], splits: "Splits") -> "Augment | None":
@@ -300,19 +302,18 @@ def _is_share(name: str, config: Mapping[str, Any]) -> bool:
 
 def _regularizers(config: Mapping[str, Any], plugins: tuple[str, ...]) -> dict[str, Any]:
     """Build the regularizers and sort them by where the loop uses them."""
-    from hpsearch.regularizers import Constraint, EarlyStopping, Mixing, Penalty
+    from hpsearch.regularizers import Averaging, Constraint, EarlyStopping, Mixing, Penalty
 
     built = {name: build("regularizer", each, plugins) for name, each in config.items()}
-    mixing = [name for name, each in built.items() if isinstance(each, Mixing)]
-    stopping = [name for name, each in built.items() if isinstance(each, EarlyStopping)]
-    for names in (mixing, stopping):
+    single = {"mixing": Mixing, "averaging": Averaging, "early_stopping": EarlyStopping}
+    found = {field: [name for name, each in built.items() if isinstance(each, kind)] for field, kind in single.items()}
+    for names in found.values():
         if len(names) > 1:
             raise ConfigError(f"regularizer = [{', '.join(names)}]: only one of these at a time")
     return {
         "regularizers": {name: each for name, each in built.items() if isinstance(each, Penalty)},
         "constraints": tuple(each for each in built.values() if isinstance(each, Constraint)),
-        "mixing": built[mixing[0]] if mixing else None,
-        "early_stopping": built[stopping[0]] if stopping else None,
+        **{field: built[names[0]] if names else None for field, names in found.items()},
     }
 
 

@@ -4,7 +4,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import safetensors
 import safetensors.torch
@@ -22,7 +22,7 @@ from hpsearch.trial.watch import Limit
 
 LAST = "last.pt"
 BEST = "best.safetensors"
-_VERSION = 3
+_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,23 @@ class Best:
 
 
 @dataclass(slots=True)
+class Averaged:
+    """An average of the weights along a training.
+
+    Attributes:
+        rule: how it averages.
+        count: how often weights were averaged.
+        weights: the averaged parameters and the renewed statistics of batch normalization, by name.
+        renewed: the `count` at which these were renewed.
+    """
+
+    rule: str
+    count: int = 0
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    renewed: int = 0
+
+
+@dataclass(slots=True)
 class Progress:
     """How far a trial has come, apart from its model and optimizer.
 
@@ -51,6 +68,7 @@ class Progress:
         reports: every report so far.
         weights: the last ones, where the model holds the best; not kept.
         micro: samples that went through the model at once; None before the first step.
+        average: of the weights, where they are averaged.
     """
 
     epoch: int | None = None
@@ -59,6 +77,7 @@ class Progress:
     reports: list[Report] = field(default_factory=list)
     weights: Mapping[str, Tensor] | None = None
     micro: int | None = None
+    average: Averaged | None = None
 
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -87,7 +106,8 @@ def save_last(folder: Path, key: str, data: str, model: nn.Module, optimizer: Op
         "epoch": progress.epoch,
         "limit": None if progress.limit is None else asdict(progress.limit),
         "micro": progress.micro,
-        "best": None if best is None else {"score": best.score, "epoch": best.epoch, "weights": dict(best.weights)},
+        "average": None if progress.average is None else _record(progress.average),
+        "best": None if best is None else {**_record(best), "weights": dict(best.weights)},
         "reports": [_record(report) for report in progress.reports],
     }
     with replacement(folder / LAST) as temporary, temporary.open("wb") as file:
@@ -123,6 +143,7 @@ def _progress(state: Mapping[str, Any]) -> Progress:
         micro=state["micro"],
         best=None if state["best"] is None else Best(**state["best"]),
         reports=[Report(**record) for record in state["reports"]],
+        average=None if state["average"] is None else Averaged(**state["average"]),
     )
 
 
@@ -132,9 +153,9 @@ def keep_end(folder: Path, key: str, data: str, model: nn.Module, optimizer: Opt
     platform.replace(folder / LAST, folder / END)
 
 
-def size_mib(model: nn.Module, optimizer: Optimizer) -> float:
+def size_mib(model: nn.Module, optimizer: Optimizer, average: Averaged | None = None) -> float:
     """Return about how large the last state is."""
-    tensors = [*model.state_dict().values()]
+    tensors = [*model.state_dict().values(), *(average.weights.values() if average else ())]
     tensors += [each for state in optimizer.state.values() for each in state.values() if isinstance(each, Tensor)]
     return float(sum(each.numel() * each.element_size() for each in tensors)) / 2**20
 
@@ -178,7 +199,7 @@ def _shape(value: Tensor | None) -> str:
 
 
 def load_weights(file: Path, key: str, model: nn.Module) -> int:
-    """Load the weights that a trial kept into a model.
+    """Load the weights that a trial kept into a model: of a last state the averaged ones, where it has any.
 
     Args:
         file: its ``best.safetensors`` or ``last.pt``.
@@ -194,26 +215,34 @@ def load_weights(file: Path, key: str, model: nn.Module) -> int:
     found = _read_best(file) if file.name == BEST else _read_last(file)
     if found is None:
         raise StorageError(f"{file} cannot be read: it is damaged or of another version")
-    weights, epoch, written = found
+    weights, average, epoch, written = found
     if written != key or not _fits(weights, model):
         raise StorageError(f"{file} does not fit the trial: another configuration or another model wrote it")
     model.load_state_dict(weights)
+    model.load_state_dict(average, strict=False)
     return epoch
 
 
-def _read_best(file: Path) -> tuple[Mapping[str, Tensor], int, str] | None:
+_Found: TypeAlias = tuple[Mapping[str, Tensor], Mapping[str, Tensor], int, str]
+"""Weights, averaged ones that take the place of some of them, epoch and key."""
+
+
+def _read_best(file: Path) -> _Found | None:
     try:
         with safetensors.safe_open(file, framework="pt") as opened:
             metadata = opened.metadata()
             weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no mapping
-        return weights, int(metadata["epoch"]), metadata["key"]
+        return weights, {}, int(metadata["epoch"]), metadata["key"]
     except (safetensors.SafetensorError, OSError, KeyError, TypeError):
         return None
 
 
-def _read_last(file: Path) -> tuple[Mapping[str, Tensor], int, str] | None:
+def _read_last(file: Path) -> _Found | None:
     state = _read(file)
-    return None if state is None else (state["model"], state["epoch"] or 0, state["key"])
+    if state is None:
+        return None
+    average = state["average"]
+    return state["model"], {} if average is None else average["weights"], state["epoch"] or 0, state["key"]
 
 
 def remove_last(folder: Path) -> None:
@@ -254,5 +283,5 @@ def _fits(weights: Mapping[str, Tensor], model: nn.Module) -> bool:
     return own.keys() == weights.keys() and all(own[name].shape == weights[name].shape for name in own)
 
 
-def _record(report: Report) -> dict[str, Any]:
-    return {field.name: getattr(report, field.name) for field in fields(report)}
+def _record(made: Report | Best | Averaged) -> dict[str, Any]:
+    return {field.name: getattr(made, field.name) for field in fields(made)}

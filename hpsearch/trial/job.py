@@ -19,7 +19,7 @@ from hpsearch.data.augment import Augment
 from hpsearch.data.base import Splits
 from hpsearch.data.views import VIEWS
 from hpsearch.metrics.base import Metric
-from hpsearch.regularizers import Constraint, EarlyStopping, Mixing, Penalty
+from hpsearch.regularizers import Averaging, Constraint, EarlyStopping, Extent, Mixing, Penalty
 from hpsearch.schedules import Table
 from hpsearch.schedules.plateau import Plateau
 from hpsearch.trial.batching import Batching
@@ -106,6 +106,7 @@ class Job:
         regularizers: penalties on the parameters, by name.
         constraints: what holds after each update.
         mixing: blends the samples of a batch.
+        averaging: of the weights, which is evaluated and kept in their place.
         early_stopping: ends the trial before its last epoch.
         shuffle: visit the training split in a new order each epoch, else always in its own.
         augment: what changes the inputs of training batches, None for nothing.
@@ -133,6 +134,7 @@ class Job:
     metrics: Mapping[str, Metric]
     constraints: tuple[Constraint, ...] = ()
     mixing: Mixing | None = None
+    averaging: Averaging | None = None
     early_stopping: EarlyStopping | None = None
     frozen: tuple[nn.Module, ...] = ()
     plateau: Plateau | None = None
@@ -156,6 +158,11 @@ class Job:
     def steps(self) -> int:
         """Optimizer updates in all."""
         return self.trainer.steps or self.trainer.epochs * self.steps_per_epoch
+
+    @property
+    def extent(self) -> Extent:
+        """How long the training is."""
+        return Extent(self.steps_per_epoch, self.steps)
 
     @property
     def device(self) -> torch.device:

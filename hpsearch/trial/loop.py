@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -15,6 +16,7 @@ from hpsearch.data.base import Part
 from hpsearch.data.views import averaged
 from hpsearch.metrics.reported import followed
 from hpsearch.trial import checkpoint
+from hpsearch.trial.averaging import Average
 from hpsearch.trial.checkpoint import Best, Progress
 from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.groups import Groups
@@ -59,6 +61,9 @@ def train(job: Job) -> TrialRun:
     The best weights, kept in ``best.safetensors``, are those after the epoch with the best value of the objective's
     metric; of epochs with equal values the first counts.
 
+    Where weights are averaged (`Job.averaging`), what is evaluated, best and tested is the average, once there is one;
+    ``train/`` is of the weights that are trained, with which a checkpoint goes on.
+
     A report's `steps` hold (step, loss of its batch) of every n-th step, from the first.
 
     Args:
@@ -74,12 +79,14 @@ def train(job: Job) -> TrialRun:
     """
     progress = checkpoint.restore_last(job.folder, job.key, job.read, job.model, job.optimizer) or begun(job)
     groups = Groups(job, progress.micro)
+    average = Average(job, groups, progress.average)
+    progress.average = average.kept
     layers = LayerWatch(
         job.model, job.folder, job.epochs, progress.epoch, job.trainer.watch_layers, not job.trainer.compile
     )
     saved = time.monotonic()
     try:
-        for message in _messages(job, groups, progress, layers):
+        for message in _messages(job, groups, progress, layers, average):
             (decision,) = yield (message,)
             if _over(job, progress.epoch, progress.reports):
                 continue
@@ -127,7 +134,7 @@ def begun(job: Job) -> Progress:
     return progress
 
 
-def _messages(job: Job, groups: Groups, progress: Progress, layers: LayerWatch) -> Iterator[Message]:
+def _messages(job: Job, groups: Groups, progress: Progress, layers: LayerWatch, average: Average) -> Iterator[Message]:
     prepare_model(job)
     yield Started(progress.epoch, job.facts, time.time())
     yield from tuple(progress.reports)
@@ -145,32 +152,37 @@ def _messages(job: Job, groups: Groups, progress: Progress, layers: LayerWatch) 
         if _over(job, progress.epoch, progress.reports):
             return
         with torch_state(job, epoch):
-            report = _run_epoch(job, groups, progress, layers, epoch)
+            report = _run_epoch(job, groups, progress, layers, average, epoch)
         progress.reports.append(report)
         progress.epoch = epoch
         yield report
 
 
-def _run_epoch(job: Job, groups: Groups, progress: Progress, layers: LayerWatch, epoch: int) -> Report:
+def _run_epoch(
+    job: Job, groups: Groups, progress: Progress, layers: LayerWatch, average: Average, epoch: int
+) -> Report:
     started = time.perf_counter()
-    values, steps = _train_epoch(job, groups, progress, layers, epoch)
+    values, steps = _train_epoch(job, groups, progress, layers, average, epoch)
     seconds = time.perf_counter() - started
     done = min(epoch * job.steps_per_epoch, job.steps)
     share = (done - (epoch - 1) * job.steps_per_epoch) / job.steps_per_epoch
     values |= {"epoch_sec": seconds, "samples_per_sec": share * job.batching.rows / seconds}
-    with layers.outputs():
-        values |= _evaluate(job, groups, job.splits.valid, "valid")
-    if not math.isfinite(values["valid/loss"]):
-        raise Diverged(done, f"validation loss {values['valid/loss']} after it")
-    progress.best = _better(job, progress.best, values, epoch)
+    with average.shown(epoch):
+        with layers.outputs():
+            values |= _evaluate(job, groups, job.splits.valid, "valid")
+        if not math.isfinite(values["valid/loss"]):
+            raise Diverged(done, f"validation loss {values['valid/loss']} after it")
+        progress.best = _better(job, progress.best, values, epoch)
     report = Report(epoch, done, values, steps, time.time())
     if _over(job, epoch, [*progress.reports, report]):
         restored = job.early_stopping is not None and job.early_stopping.restore_best
-        if (job.objective.reduce == "best" or restored) and progress.best is not None:
+        best = progress.best if job.objective.reduce == "best" or restored else None
+        if best is not None:
             progress.weights = checkpoint.copy_weights(job.model)
-            job.model.load_state_dict(progress.best.weights)
+            job.model.load_state_dict(best.weights)
         if job.splits.test is not None:
-            values |= _evaluate(job, groups, job.splits.test, "test")
+            with nullcontext() if best is not None else average.shown(epoch):
+                values |= _evaluate(job, groups, job.splits.test, "test")
     if job.device.type == "cuda":
         values["gpu_memory_mib"] = torch.cuda.max_memory_allocated(job.device) / 2**20
     return replace(report, metrics=values, time=time.time())
@@ -185,7 +197,7 @@ def _over(job: Job, epoch: int | None, reports: Sequence[Report]) -> bool:
 
 
 def _train_epoch(
-    job: Job, groups: Groups, progress: Progress, layers: LayerWatch, epoch: int
+    job: Job, groups: Groups, progress: Progress, layers: LayerWatch, average: Average, epoch: int
 ) -> tuple[dict[str, float], tuple[tuple[int, float], ...]]:
     """Train one epoch; return its metrics and its thinned losses."""
     done = (epoch - 1) * job.steps_per_epoch
@@ -205,6 +217,7 @@ def _train_epoch(
             norms.add_(measured(one, trained))
         else:
             one()
+        average.update(done + index + 1)
 
     for index, step in enumerate(epoch_steps(job, groups, epoch, done, rates, update)):
         if index == place:
@@ -264,7 +277,10 @@ def _end(
     if progress.best is not None:
         found |= {"best_epoch": progress.best.epoch, "best_score": progress.best.score}
         artifacts = (*artifacts, checkpoint.save_best(job.folder, progress.best, job.key))
-    if state in CONTINUABLE and checkpoint.size_mib(job.model, job.optimizer) <= job.trainer.keep_end_mib:
+    if (
+        state in CONTINUABLE
+        and checkpoint.size_mib(job.model, job.optimizer, progress.average) <= job.trainer.keep_end_mib
+    ):
         checkpoint.keep_end(job.folder, job.key, job.read, job.model, job.optimizer, progress)
     checkpoint.remove_last(job.folder)
     return TrialResult(state, reason, facts=found, artifacts=artifacts, time=time.time())

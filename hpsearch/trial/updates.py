@@ -148,6 +148,11 @@ def first_batches(job: Job, count: int) -> Iterator[tuple[Tensor, Tensor]]:
         yield _mixed(job, x, y, step)
 
 
+def training_batches(job: Job, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield inputs and targets of an epoch's batches, augmented, before any mixing."""
+    return _batches(job, epoch_order(job, epoch), epoch)
+
+
 def _training_mode(job: Job) -> None:
     job.model.train()
     for module in job.frozen:

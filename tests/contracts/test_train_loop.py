@@ -12,7 +12,7 @@ from hpsearch.metrics.auroc import Auroc
 from hpsearch.metrics.f1_macro import F1Macro
 from hpsearch.metrics.top_k import TopK
 from hpsearch.optim.lion import Lion
-from hpsearch.regularizers import EarlyStopping, ElasticNet, MaxNorm, Mixup
+from hpsearch.regularizers import EMA, SWA, EarlyStopping, ElasticNet, MaxNorm, Mixup
 from hpsearch.schedules.plateau import Plateau
 from hpsearch.trial import checkpoint
 from hpsearch.trial.loop import Job, train
@@ -33,6 +33,8 @@ EXTRAS = {
     "early stopping": {"more": {"early_stopping": EarlyStopping(patience=2, min_delta=0.2)}},
     "mixup": {"more": {"mixing": Mixup(alpha=1.0)}},
     "max-norm": {"more": {"constraints": (MaxNorm(limit=0.4),)}},
+    "EMA": {"more": {"averaging": EMA(epochs=0.5)}},
+    "SWA": {"more": {"averaging": SWA(start=2)}},
     "elastic net": {"regularizers": {"elastic_net": ElasticNet(strength=0.01)}},
     "whole metrics": {"metrics": {"f1_macro": F1Macro(), "auroc": Auroc(), "top_k": TopK(2)}},
 }

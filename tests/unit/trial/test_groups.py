@@ -13,7 +13,7 @@ from hpsearch.base.types import Decision, TrialState
 from hpsearch.losses.class_weights import ClassWeighted
 from hpsearch.losses.focal import Focal
 from hpsearch.models.mlp import MLP
-from hpsearch.regularizers import L2, Mixup
+from hpsearch.regularizers import EMA, L2, Mixup
 from hpsearch.trial.batching import Batching, check_single
 from hpsearch.trial.loop import train
 from tests.support.jobs import CLASSES, FEATURES, TRAIN, at, curve, drive, make_job, weights
@@ -63,6 +63,7 @@ MORE = {
         "regularizers": {"l2": L2(strength=0.01)},
         "clip_norm": 0.5,
     },
+    "average": {"more": {"averaging": EMA(epochs=0.5)}},
     "class weights": {"loss": weighted(nn.CrossEntropyLoss())},
     "class weights, smoothing, mixup": {
         "loss": weighted(nn.CrossEntropyLoss(label_smoothing=0.1)),
