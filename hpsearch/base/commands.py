@@ -67,6 +67,11 @@ def local_function(config: Mapping[str, Any]) -> str | None:
     return name if module == LOCAL_MODULE else None
 
 
+def shown_path(path: str) -> str:
+    """Return what a function at a dotted path is called to whoever wrote it."""
+    return path.removeprefix(f"{LOCAL_MODULE}.")
+
+
 def script_command(config: Mapping[str, Any]) -> str | None:
     """Return the command that runs the script again that a trial was; None for any other."""
     return f"python {config[SCRIPT]}" if SCRIPT in config else None

@@ -100,14 +100,16 @@ def first_line(error: BaseException) -> str:
     return next((line.strip() for line in message_of(error).splitlines() if line.strip()), "")
 
 
-def parser_error(error: BaseException) -> str:
-    """Return in a line what `argparse` refused where it exits, which is all that its error says; else empty."""
+def exit_error(error: BaseException) -> str:
+    """Return in a line why a trial exits whose error says no more than that, or what `argparse` refused; else empty."""
     if not isinstance(error, SystemExit):
         return ""
     calls = (frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == "error")
     refused = next((frame.f_locals["message"] for frame in calls if "message" in frame.f_locals), None)
     known = "the function of a trial has no command line: it takes its arguments, or parse_args([]) the defaults"
-    return "" if refused is None else f"argparse: {refused}; {known}"
+    if refused is not None:
+        return f"argparse: {refused}; {known}"
+    return "" if isinstance(error.code, str) else f"sys.exit({error.code}): return from the function of a trial instead"
 
 
 def out_of_memory(error: BaseException | None) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from hpsearch.base.errors import HpsearchError, first_line, nearest, out_of_memory, parser_error
+from hpsearch.base.errors import HpsearchError, exit_error, first_line, nearest, out_of_memory
 from hpsearch.base.keys import SILENT_SECONDS
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState
 from hpsearch.base.words import plain_number
@@ -36,7 +36,7 @@ def failure(error: BaseException, time_sec: float) -> TrialResult:
         error: that escaped the attempt; an `HpsearchError` is one that the user must mend, so it is not tried again.
         time_sec: seconds since the Unix epoch.
     """
-    name, text = type(error).__name__, parser_error(error) or first_line(error)
+    name, text = type(error).__name__, exit_error(error) or first_line(error)
     if out_of_memory(error):
         return TrialResult(TrialState.INFEASIBLE, f"{OUT_OF_MEMORY}: {text or name}", time=time_sec)
     ours = isinstance(error, HpsearchError)

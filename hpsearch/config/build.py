@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn, get_origin, get_type_hints
 
 from hpsearch.base import platform
-from hpsearch.base.commands import LOCAL_MODULE, OUTSIDE
+from hpsearch.base.commands import LOCAL_MODULE, OUTSIDE, shown_path
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.keys import ARGS
 from hpsearch.base.limits import check_values
@@ -230,6 +230,10 @@ def _targets(where: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _permitted(shown: str, path: str, kinds: Sequence[str], packages: Sequence[str], plugins: Sequence[str]) -> Any:
     """Resolve a target, and refuse it unless what it resolves to may be built."""
+    if _within(path, (LOCAL_MODULE,)) and not (LOCAL_MODULE in sys.modules and _within(path, packages)):
+        name = shown_path(path)
+        call = f"hpsearch.run_search({name}, ...) or hpsearch.replay(RUN, {name})"
+        raise ConfigError(f"{shown}: is a function of a script or a notebook; go on there, from Python: {call}")
     _check_package(shown, path, packages)
     target = _located(shown, path)
     if kinds == (KINDS["trainer"],) and _within(path, (LOCAL_MODULE,)):  # from Python, by whoever runs the program
@@ -297,9 +301,6 @@ def _is_own_code(target: Any) -> bool:
 def _located(shown: str, path: str) -> Any:
     """Import the object at a dotted path."""
     parts = path.split(".")
-    if parts[0] == LOCAL_MODULE and LOCAL_MODULE not in sys.modules:
-        call = f"hpsearch.run_search({parts[-1]}, ...) or hpsearch.replay(RUN, {parts[-1]})"
-        raise ConfigError(f"{shown}: is a function of a script or a notebook; go on there, from Python: {call}")
     for end in range(len(parts) - 1, 0, -1):
         module = ".".join(parts[:end])
         try:
@@ -342,9 +343,12 @@ def _check_arguments(where: str, target: Any, config: Mapping[str, Any], extra: 
         parameters = platform.parameters(target)
     except (TypeError, ValueError):
         return
-    path = config[_TARGET].removeprefix(f"{LOCAL_MODULE}.")
+    path = shown_path(config[_TARGET])
     given = [name for name in config if name not in (_TARGET, _PARTIAL, _ARGS)]
     named = {name: p for name, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    for name in given:
+        if name in parameters and parameters[name].kind is inspect.Parameter.POSITIONAL_ONLY:
+            raise ConfigError(f"{where}.{name}: {path} takes it by its place alone: take `/` out of its arguments")
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         for name in given:
             if name not in named:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.base import platform
-from hpsearch.base.commands import LOCAL_MODULE, is_outside
+from hpsearch.base.commands import is_outside, shown_path
 from hpsearch.base.conditions import WHERE, split_name
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.keys import ARGS, OF_OWN_CODE
@@ -61,7 +61,7 @@ class Reading:
             ConfigError: a word sets what is not read.
             SpaceError: a key of the space is not read.
         """
-        function = str(self.function).removeprefix(f"{LOCAL_MODULE}.")
+        function = shown_path(str(self.function))
         takes = f"it takes {', '.join(self.arguments)}" if self.arguments else "it takes no arguments"
         for word in words:
             if not self.reads(word.key):

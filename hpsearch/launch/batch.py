@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from hpsearch.base import current
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.outcome import failure
 from hpsearch.base.types import (
@@ -68,7 +69,7 @@ class TrialBatch:
         except StopIteration as stop:
             return self._end(stop.value)
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
+            if isinstance(error, KeyboardInterrupt) and not current.process.is_worker:  # which ignores Ctrl-C
                 raise
             return self.fail(error)
         return tuple(Reported(trial, message) for trial, message in zip(self.ids, messages, strict=True))

@@ -193,7 +193,8 @@ def replay(
 
     Args:
         run: an MLflow run id, or STUDY/POINT/SEED[/FOLD].
-        trial_fn: the function that `run_search` was given; None where a configuration names all of its code.
+        trial_fn: the function that `run_search` was given, from wherever it is imported now; None where a configuration
+            names all of its code.
         overrides: of the launcher and the tracker: where to train and where the run is found.
         config_dirs: folders with configuration of your own.
         observer: shows progress; a display by default, `hpsearch.Silent()` shows nothing.
@@ -205,9 +206,10 @@ def replay(
         >>> replay("single/0/0", overrides=["launcher=inline"]).same
         True
     """
-    words = [] if trial_fn is None else [_plugins(path_of(as_function(trial_fn)))]
+    path = None if trial_fn is None else path_of(as_function(trial_fn))
+    words = [*([] if path is None else [_plugins(path)]), *overrides]
     with shown(observer) as display:
-        return train_again(run, overrides=[*words, *overrides], config_dirs=config_dirs, observer=display)
+        return train_again(run, function=path, overrides=words, config_dirs=config_dirs, observer=display)
 
 
 def load_trials(name: str, *, uri: str | None = None) -> "pd.DataFrame":

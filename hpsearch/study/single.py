@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base import platform
-from hpsearch.base.commands import script_command
+from hpsearch.base.commands import script_command, shown_path
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.failures import Failure
 from hpsearch.base.keys import SEARCH_KEYS, SILENT_SECONDS, TRIAL_SECONDS
@@ -270,6 +270,7 @@ def _progress(study: str, pool: Pool, elapsed_sec: float, metric: str) -> Progre
 def replay(
     run: str,
     *,
+    function: str | None = None,
     overrides: Sequence[str] = (),
     config_dirs: Sequence[str | Path] = (),
     observer: Observer | None = None,
@@ -278,6 +279,7 @@ def replay(
 
     Args:
         run: an MLflow run id, or STUDY/POINT/SEED[/FOLD].
+        function: path of the user's own that trains it, wherever the one on record stood; None: that one.
         overrides: of the launcher and the tracker: where to train and where the run is found.
         config_dirs: folders with configuration of your own; plugins are taken from here, never from the logged run.
         observer: shows progress; by default nothing is shown.
@@ -286,7 +288,7 @@ def replay(
         Both curves and their differences.
 
     Raises:
-        ConfigError: the trial was a script, which is to be run again by itself.
+        ConfigError: the trial was a script, which is to be run again by itself; or no function of a user's.
         StorageError: there is no such trial, or nothing of it is on record.
     """
     observer, composition = observer or Silent(), compose_place("replay", overrides, config_dirs, PLACE)
@@ -298,21 +300,40 @@ def replay(
         raise ConfigError(f"RUN = '{run}': is a script that reported by itself; run it again: {script}")
     if isinstance(composition.config["launcher"].get("threads"), int) and "threads" in logged.facts:
         composition = composition.with_values({"launcher.workers": 1, "launcher.threads": logged.facts["threads"]})
-    config = {**_as_it_fitted(logged), "plugins": composition.config["plugins"]}
+    place, of = {"plugins": composition.config["plugins"]}, f"{study}/{logged.id}"
+    if function is not None:
+        place["trainer"] = _with_function(function, logged, of)
+    config = {**_as_it_fitted(logged), **place}
     origins = Origins()
     objective: Objective = build("objective", config["objective"])
     with tempfile.TemporaryDirectory() as folder, Workers(composition) as workers:
         origins.data.learn(workers.check({"": config}).states)
-        if changed := origins.changed_since(studies_folder() / study, logged):
-            observer.line(f"{study}/{logged.id}: {changed}")
+        if changed := _moved(config, logged) or origins.changed_since(studies_folder() / study, logged):
+            observer.line(f"{of}: {changed}")
         source = find_source(config, tracking_uri(composition))
         spec = TrialSpec(study, logged.id, config, logged.params, logged.overrides, logged.key, folder, source=source)
         record = Record(Path(folder))
         finished = _train(spec, workers.launcher, record, objective, observer, decide=_stop_where(logged))
         again = read_trial(Path(folder) / "events" / f"{logged.id.stem}.jsonl")
-    compared = _compared(f"{study}/{logged.id}", logged, again.reports if again else (), finished.result)
+    compared = _compared(of, logged, again.reports if again else (), finished.result)
     device = str((again or logged).facts.get("device", ""))
     return replace(compared, not_promised=platform.not_promised(device), changed=changed)
+
+
+def _with_function(function: str, logged: TrialRecord, of: str) -> dict[str, Any]:
+    """Return the trainer of a trial of a user's own function, with that function from where it is now."""
+    trainer = logged.config["trainer"]
+    if trainer["_target_"].startswith("hpsearch."):
+        raise ConfigError(f"trial_fn = {shown_path(function)}: {of} was trained by no function: leave it out")
+    return {**trainer, "_target_": function}
+
+
+def _moved(config: Mapping[str, Any], logged: TrialRecord) -> str:
+    """Say that the function that trains now stands elsewhere than the one on record; empty where it does not."""
+    now, before = (each["trainer"]["_target_"] for each in (config, logged.config))
+    if now == before:
+        return ""
+    return f"trained by {shown_path(now)}, and by {shown_path(before)} before: whether its code changed is not known"
 
 
 def _as_it_fitted(logged: TrialRecord) -> dict[str, Any]:

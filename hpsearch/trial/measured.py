@@ -9,6 +9,8 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Report
 
 EXAMPLE = "{'valid/acc': 0.9}"
+_NO_NUMBER = (TypeError, ValueError, RuntimeError, OverflowError)
+"""What `number_of` raises of what is none."""
 
 
 def number_of(value: Any) -> float:
@@ -47,7 +49,7 @@ def numbers_of(measured: Any, said: str, wanted: str = "numbers by name") -> dic
 def _number(value: Any, said: str) -> float:
     try:
         return number_of(value)
-    except (TypeError, ValueError, RuntimeError):
+    except _NO_NUMBER:
         raise ConfigError(f"{said}: each must be a number, by its name, such as {EXAMPLE}") from None
 
 
@@ -81,7 +83,7 @@ def returned_by(returned: Any, metrics: Sequence[str], said: str) -> dict[str, f
     if not isinstance(returned, Mapping):
         try:
             return {metrics[0]: number_of(returned)}
-        except (TypeError, ValueError, RuntimeError):
+        except _NO_NUMBER:
             pass
     return numbers_of(returned, said, "a number, or numbers by name")
 

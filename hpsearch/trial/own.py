@@ -358,7 +358,8 @@ class OwnFunction(OwnCode):
             return None
         finally:
             self.ended = True
-        if self._told is not Decision.CONTINUE or (returned is None and self.epoch is not None):
+        is_score = returned is not None and not isinstance(returned, Decision)  # of `return hpsearch.report(...)`
+        if self._told is not Decision.CONTINUE or (not is_score and self.epoch is not None):
             return None
         return self._finish(returned, "the function returned")
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,8 @@ def test_a_search_of_ones_own_model_and_data_is_checked_and_trained_again(projec
     assert list(load_trials("mine")["command"])[outcome.best.point] == outcome.replay_command
     assert outcome.replay_command in (project / "studies" / "mine" / "README.md").read_text()
     assert "complete" in in_a_shell(f"{outcome.replay_command} tracker=none launcher=inline")
+    with pytest.raises(ConfigError, match=r"trial_fn = test_printed_commands\.in_a_shell: mine/0/0 was trained by no"):
+        replay("mine/0/0", in_a_shell)
 
 
 def test_a_single_trial_of_a_package_that_no_folder_names_is_checked(project):
@@ -112,6 +115,19 @@ if __name__ == "__main__":
 """
 
 
+def test_a_function_of_a_script_is_trained_again_from_a_module(project):
+    def train(x):
+        yield {"valid/acc": 1.0 / x}
+
+    run_search(train, space={"x": [1, 2]}, sampler="grid", tracker="none", overrides=QUICK[1:2])
+    (project / "my_copy.py").write_text("def train(x):\n    yield {'valid/acc': 1.0 / x}\n")
+    again = replay("train/1/0", import_module("my_copy").train, overrides=QUICK[:2])
+    said = "trained by my_copy.train, and by train before: whether its code changed is not known"
+    assert again.same and len(again.again) == 1 and again.changed == said
+    (project / "my_other.py").write_text("def train(x):\n    yield {'valid/acc': 2.0 / x}\n")
+    assert not replay("train/1/0", import_module("my_other").train, overrides=QUICK[:2]).same
+
+
 @pytest.mark.long
 def test_a_package_beside_a_script_is_found_by_the_printed_command(project):
     (project / "scripts").mkdir()
@@ -141,8 +157,10 @@ def test_a_function_of_a_script_says_how_to_go_on_from_python(project):
     page = (outcome.folder / "README.md").read_text()
     assert outcome.replay_command in page and "hpsearch.run_search(objective, ...)" in page
     assert set(load_trials("objective").command.str.partition(":")[0]) == {"# from Python"}
-    said = in_a_shell("python -m hpsearch replay objective/0/0 'plugins=[hpsearch_given]'", code=2)
+    said = in_a_shell("python -m hpsearch replay objective/0/0", code=2)
     assert "a function of a script or a notebook" in said and "hpsearch.replay(RUN, objective)" in said
+    with pytest.raises(ConfigError, match=r"hpsearch\.replay\(RUN, objective\)"):
+        replay("objective/0/0")
     del sys.modules["hpsearch_given"]
     with pytest.raises(ConfigError, match=r"hpsearch\.replay\(RUN, objective\)"):
         replay("objective/0/0", overrides=["plugins=[hpsearch_given]"])

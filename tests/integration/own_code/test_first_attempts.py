@@ -1,35 +1,29 @@
 """What people write at first: it works, or the line that is printed says what to write. One table; each row is tried.
 
-Most rows are one trial in this process, run as every launcher runs it; those about a process of its own are the cells
-of one search with two workers; those about words and files end before anything is trained.
+Most rows are one trial in this process, run as every launcher runs it; those about words and files end before anything
+is trained. What needs a process of its own is in `test_attempts_in_workers`.
 """
 
 import argparse
+import decimal
 import functools
-import io
 import logging
-import multiprocessing
-import os
-import subprocess
+import math
 import sys
 import threading
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 import torch
 
 import hpsearch
-from hpsearch import load_trials, run_search, run_study
+from hpsearch import run_search, run_study
 from hpsearch.base.errors import ConfigError, HpsearchError
-from hpsearch.base.files import LOG
 from hpsearch.base.types import Decision, TrialId, TrialSpec, TrialState
 from hpsearch.launch.base import Ended
 from hpsearch.launch.batch import TrialBatch
 from hpsearch.study.arguments import as_function
-from hpsearch.terminal.summary import show_study
 from hpsearch.trial.generator import execute
 from hpsearch.trial.given import path_of
 
@@ -125,12 +119,45 @@ def sets_up_logging(lr):
     return lr
 
 
+def takes_any(**settings):
+    return settings["lr"]
+
+
+def has_a_default(lr=0.1):
+    return lr
+
+
+def returns_a_decimal(lr):
+    return decimal.Decimal(lr)
+
+
+def reports_nothing_that_is_a_number(lr):
+    hpsearch.report({"valid/acc": lr, "train/loss": math.nan}, epoch=1)
+
+
+def reports_far_below(lr, depth=200):
+    return reports_far_below(lr, depth - 1) if depth else hpsearch.report({"valid/acc": lr}, epoch=1)
+
+
+def yields_from_another(lr):
+    yield from returns_after_its_yields(lr)
+    return {"valid/acc": lr, "size": 3}
+
+
+def decorated(function):
+    return lambda *args, **kwargs: function(*args, **kwargs)
+
+
 class Trainer:
     def fit(self, lr):
         return lr
 
     def __call__(self, lr):
         return lr
+
+    @classmethod
+    def of_its_class(cls, lr):
+        return cls().fit(lr)
 
 
 WORKS = {
@@ -140,13 +167,17 @@ WORKS = {
             of_a_mapping, of_the_arguments_of_a_parser, yields_an_array_by_name, returns_a_number_of_numpy,
             returns_a_tensor_with_its_graph, reports_a_tensor, reports_by_keyword, reports_epochs_from_0,
             reports_epochs_that_are_floats, swallows_exceptions, returns_a_generator, returns_after_its_yields,
-            parses_no_command_line, sets_defaults, sets_up_logging,
+            parses_no_command_line, sets_defaults, sets_up_logging, takes_any, has_a_default, returns_a_decimal,
+            reports_nothing_that_is_a_number, reports_far_below, yields_from_another,
         )
     },
     "a lambda": lambda lr: lr,
     "a partial": functools.partial(lambda width, lr: lr, 8),
     "a partial of a generator": functools.partial(yields_a_number_by_name),
     "a bound method": Trainer().fit,
+    "a method of its class": Trainer.of_its_class,
+    "a decorated function": decorated(returns_a_number_of_numpy),
+    "a decorated generator": torch.no_grad()(yields_a_number_by_name),
     "an object": Trainer(),
 }  # fmt: skip
 
@@ -272,6 +303,51 @@ def leaves(lr):
     sys.exit("no data in ./data")
 
 
+def ends_as_a_program(lr):
+    hpsearch.report({"valid/acc": lr}, epoch=1)
+    sys.exit(0)
+
+
+def takes_it_by_its_place(lr, /):
+    return lr
+
+
+def goes_back(lr):
+    hpsearch.report({"valid/acc": lr}, epoch=3)
+    hpsearch.report({"valid/acc": lr}, epoch=2)
+
+
+def reports_none(lr):
+    hpsearch.report({"valid/acc": None}, epoch=1)
+
+
+def reports_more_than_a_float(lr):
+    hpsearch.report({"valid/acc": 10**400}, epoch=1)
+
+
+def returns_a_function(lr):
+    return takes_any
+
+
+def reports_in_a_thread(lr):
+    failed = []
+    thread = threading.Thread(target=lambda: failed.append(_raised(lambda: hpsearch.report(acc=lr))), name="other")
+    thread.start()
+    thread.join()
+    raise failed[0]
+
+
+def _raised(call):
+    try:
+        call()
+    except BaseException as error:
+        return error
+
+
+def runs_away(lr):
+    return runs_away(lr)
+
+
 FAILS = {
     yields_an_array: f"the training generator yielded array([0.5]): it must be numbers by name, {EXAMPLE}",
     yields_a_number: f"the training generator yielded 0.5: it must be numbers by name, {EXAMPLE}",
@@ -293,7 +369,21 @@ FAILS = {
     parses_a_command_line: "SystemExit: argparse: the following arguments are required: data; the function of a trial",
     exhausts_an_iterator: "RuntimeError: the function raised StopIteration, as next() does where there is nothing",
     leaves: "SystemExit: no data in ./data",
+    ends_as_a_program: "SystemExit: sys.exit(0): return from the function of a trial instead",
+    takes_it_by_its_place: "takes_it_by_its_place takes it by its place alone: take `/` out of its arguments",
+    goes_back: "hpsearch.report: epoch = 2: epoch 3 was reported before; report epochs in order, each once and with",
+    reports_none: f"hpsearch.report was given 'valid/acc': None: each must be a number, by its name, {EXAMPLE}",
+    reports_more_than_a_float: "each must be a number, by its name, such as",
+    returns_a_function: "the function returned <function takes_any at ",
+    reports_in_a_thread: "hpsearch.report was called in thread 'other': call it in the thread of the trial's function",
+    runs_away: "RecursionError: maximum recursion depth exceeded",
 }  # fmt: skip
+
+
+def test_a_truth_is_a_number_and_what_is_not_finite_makes_a_point_infeasible(tmp_path):
+    assert trained(lambda lr: np.bool_(True), tmp_path / "0")[0][0].metrics == {"valid/acc": 1.0}
+    _, result = trained(lambda lr: math.nan, tmp_path / "1")
+    assert (result.state, result.reason) == (TrialState.INFEASIBLE, "valid/acc is nan after epoch 1")
 
 
 @pytest.mark.parametrize("function", FAILS, ids=lambda function: function.__name__)
@@ -362,116 +452,3 @@ def test_it_is_refused_with_what_to_write(name, here):
         call()
     assert isinstance(refused.value, ConfigError) and line in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
-
-
-# What needs a process of its own
-
-
-def an_error_of_several_lines():
-    print("before")
-    raise ValueError("\nthe shapes do not fit:\n  (3, 4) and\n  (5,)")
-
-
-def many_lines():
-    for line in range(LINES):
-        print("line", line)
-
-
-def a_pool():
-    with multiprocessing.Pool(2) as pool:
-        assert pool.map(abs, [-1, 1]) == [1, 1]
-
-
-def a_pool_of_futures():
-    with ProcessPoolExecutor(1) as pool:
-        assert list(pool.map(abs, [-1, 1])) == [1, 1]
-
-
-def a_left_thread():
-    threading.Thread(target=threading.Event().wait, name="the loader").start()
-
-
-def a_left_program():
-    subprocess.run(["echo", "here"], check=True)
-    return subprocess.Popen(["sleep", "600"]).pid
-
-
-def defaults():
-    torch.set_default_device("meta")
-    torch.set_default_dtype(torch.float64)
-
-
-def another_folder():
-    os.chdir("/")
-
-
-KINDS = (
-    an_error_of_several_lines, many_lines, a_pool, a_pool_of_futures, a_left_thread, a_left_program, defaults,
-    another_folder, leaves,
-)  # fmt: skip
-
-
-def attempt(kind):
-    assert torch.zeros(1).device.type == "cpu" and torch.get_default_dtype() is torch.float32, "as another left it"
-    assert Path.cwd() != Path("/"), "where another went"
-    function = globals()[kind]
-    return {"y": 1.0, "pid": (function(0) if kind == "leaves" else function()) or 0}
-
-
-@pytest.fixture(scope="module")
-def attempts(tmp_path_factory):
-    """One search with two workers, a cell for each kind; its outcome, and its rows and logs by kind."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("attempts"))
-        outcome = run_search(
-            attempt, space={"kind": [each.__name__ for each in KINDS]}, sampler="grid", pruner="none", objective="y",
-            tracker="none", overrides=["launcher.workers=2", "budget.failures=null"],
-        )  # fmt: skip
-        rows = load_trials("attempt").set_index("args.kind")
-    logs = {}
-    for kind, row in rows.iterrows():
-        file = outcome.folder / "trials" / f"{row['point']}-0-0" / LOG
-        logs[kind] = file.read_text() if file.exists() else ""
-    return outcome, rows, logs
-
-
-FAILED = {
-    "an_error_of_several_lines": ("ValueError: the shapes do not fit:", "  (3, 4) and\n  (5,)\n"),
-    "leaves": ("SystemExit: no data in ./data", "SystemExit: no data in ./data"),
-}
-
-
-def test_others_complete_and_leave_nothing_to_those_behind_them(attempts):
-    outcome, rows, _ = attempts
-    assert outcome.exit_code == 1 and set(rows[rows["state"] == TrialState.FAILED].index) == set(FAILED)
-    assert set(rows[rows["state"] == TrialState.COMPLETE].index) == {each.__name__ for each in KINDS} - set(FAILED)
-
-
-@pytest.mark.parametrize("kind", FAILED)
-def test_its_error_is_on_every_page_and_in_its_log(kind, attempts):
-    outcome, rows, logs = attempts
-    reason, logged = FAILED[kind]
-    (failure,) = (each for each in outcome.failures if each.reason == reason)
-    assert (failure.trial, failure.trials) == (f"{rows['point'][kind]}/0", 1) and failure.traceback in logs[kind]
-    assert logged in logs[kind] and failure.log == outcome.folder / "trials" / f"{rows['point'][kind]}-0-0" / LOG
-    readme = (outcome.folder / "README.md").read_text().replace("\\", "")
-    pages = [readme, outcome.report.read_text()]
-    if failure == outcome.failures[0]:
-        show_study(outcome, "again", stream := io.StringIO())
-        pages.append(stream.getvalue())
-    for page in pages:
-        assert reason in page and f"trials/{rows['point'][kind]}-0-0/log.txt" in page and f"in {kind}: " in page
-
-
-def test_of_much_that_is_printed_the_middle_is_left_out(attempts):
-    kept = attempts[2]["many_lines"]
-    assert kept.startswith("line 0\nline 1\n") and kept.endswith(f"line {LINES - 2}\nline {LINES - 1}\n")
-    assert " bytes are left out here ...]\n" in kept and 1_000_000 < len(kept) <= 2**20 + 100
-
-
-def test_a_thread_that_is_left_is_said_and_a_program_ends_with_its_worker(attempts):
-    _, rows, logs = attempts
-    assert "[the trial has ended, its thread the loader goes on]" in logs["a_left_thread"]
-    pid = int(rows["pid"]["a_left_program"])
-    assert logs["a_left_program"] == "here\n"
-    assert not (psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie")

@@ -55,5 +55,6 @@ SPACE = {
     "accumulate": [1, 2, 4],
 }
 OPTIONS = {"objective": "valid/loss", "direction": "minimize", "sampler": "random", "points": 8}
+WORDS = ["pruner.start=3", "launcher.workers=2", "launcher.lockstep=true"]
 if __name__ == "__main__":
-    hpsearch.run_search(train, space=SPACE, overrides=["pruner.start=3", "launcher.workers=2"], **OPTIONS)
+    hpsearch.run_search(train, space=SPACE, overrides=WORDS, **OPTIONS)

@@ -46,5 +46,6 @@ def train(lr, gamma):
 
 SPACE = {"lr": "tag(log, interval(1e-3, 1))", "gamma": "interval(0.1, 1)"}
 OPTIONS = {"sampler": "random", "points": 8, "name": "loader"}
+WORDS = ["pruner.start=3", "launcher.workers=2", "launcher.lockstep=true"]
 if __name__ == "__main__":
-    hpsearch.run_search(train, space=SPACE, overrides=["pruner.start=3", "launcher.workers=2"], **OPTIONS)
+    hpsearch.run_search(train, space=SPACE, overrides=WORDS, **OPTIONS)
