@@ -25,6 +25,7 @@ from hpsearch.data.labels import completed
 from hpsearch.data.limits import LIMITS
 from hpsearch.data.missing import FILLING, MISSING, filled, without_gaps
 from hpsearch.data.parting import apart, fold_of, hold_out
+from hpsearch.data.sampling import check_sampling
 from hpsearch.data.scaling import LINEAR, SCALINGS, Scaling, exact, fit, scaled, targets
 from hpsearch.data.split import stratified
 
@@ -146,8 +147,8 @@ class Splits:
 class DataSource(ABC):
     """Where samples come from and how they are split; a subclass adds fields of its own and implements `arrays`.
 
-    A source is hashable. Everything but `batch_size`, `micro_batch`, `drop_last` and `shuffle` decides what `load`
-    returns, so a worker keeps loaded data by the other fields.
+    A source is hashable. Everything but `batch_size`, `micro_batch`, `drop_last`, `shuffle` and `sampling` decides what
+    `load` returns, so a worker keeps loaded data by the other fields.
 
     Attributes:
         batch_size: samples per step, or ``full`` for the whole training part.
@@ -158,6 +159,8 @@ class DataSource(ABC):
             that the model cannot be trained on.
         shuffle: visit the training part in a new order each epoch; without it, always in the order of the source, which
             biases training where that order means something.
+        sampling: ``balanced``: an epoch draws as many samples as the training part has, with replacement, so that every
+            class is expected alike, see `hpsearch.data.sampling.balanced_rows`; None: each sample once.
         valid_fraction: share of the samples that are not for testing that goes to the validation part.
         test_fraction: share of all samples that goes to the test part; None makes no test part. Only for a source
             without a test part of its own.
@@ -191,6 +194,7 @@ class DataSource(ABC):
     micro_batch: int | str | None = None
     drop_last: bool | str = "auto"
     shuffle: bool = True
+    sampling: str | None = None
     valid_fraction: float = 0.2
     test_fraction: float | None = None
     folds: int | None = None
@@ -221,6 +225,7 @@ class DataSource(ABC):
         if self.classes is not None:
             check_classes(self.classes)
         check_class_weights(self.class_weights)
+        check_sampling(self.sampling, self.shuffle, self.class_weights)
         check_choice("data.missing", self.missing, MISSING)
         check_choice("data.scaling", self.scaling, SCALINGS)
         check_choice("data.target_scaling", self.target_scaling, LINEAR)

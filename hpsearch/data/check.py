@@ -25,7 +25,7 @@ class DataFacts:
         samples: rows by part.
         looked_at: rows of each part that the counts below are of.
         counts: training samples of each class, empty for a regression.
-        weighted: whether the loss weighs the classes.
+        weighted: whether the classes are evened out: the loss weighs them, or they are drawn alike.
         repeats: by part, rows whose input is also that of an earlier row of the same part.
         leaks: by pair of parts, ``train, valid``: rows of the second whose input is also in the first.
         contradictions: training rows whose input also has another label; 0 for a regression.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.limits import Limits, count, flag, number, optional, or_word
+from hpsearch.base.limits import Limits, count, flag, number, one_of, optional, or_word
 
 
 def _folder(key: str, value: Any) -> None:
@@ -18,6 +18,7 @@ LIMITS: Limits = {
         "micro_batch": or_word(optional(count()), "auto"),
         "drop_last": or_word(flag, "auto"),
         "shuffle": flag,
+        "sampling": one_of(None, "balanced"),
         "valid_fraction": number("(0, 1)"),
         "test_fraction": optional(number("(0, 1)")),
         "folds": optional(count(2)),

@@ -109,6 +109,7 @@ class Job:
         averaging: of the weights, which is evaluated and kept in their place.
         early_stopping: ends the trial before its last epoch.
         shuffle: visit the training split in a new order each epoch, else always in its own.
+        sampling: how an epoch draws its samples, see `hpsearch.data.base.DataSource`; None: each one once.
         augment: what changes the inputs of training batches, None for nothing.
         artifacts: files that are in `folder` before the training.
         data: what the samples and the weights were read from.
@@ -139,6 +140,7 @@ class Job:
     frozen: tuple[nn.Module, ...] = ()
     plateau: Plateau | None = None
     shuffle: bool = True
+    sampling: str | None = None
     augment: Augment | None = None
     artifacts: tuple[str, ...] = ()
     data: DataState = field(default_factory=DataState)

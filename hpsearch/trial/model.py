@@ -33,7 +33,9 @@ def make_model(config: Mapping[str, Any], plugins: tuple[str, ...], seed: int, s
         model: nn.Module = build("model", config["model"], plugins, **shape)
         _materialize(model, splits)
     initializer: Initializer = build("init", config["init"], plugins)
-    initializer.initialize(model, seed, prior(splits) if initializer.needs_prior else None)
+    initializer.initialize(
+        model, seed, prior(splits, config["data"].get("sampling")) if initializer.needs_prior else None
+    )
     return model
 
 
@@ -56,8 +58,15 @@ def _materialize(model: "nn.Module", splits: "Splits") -> None:
         module.training = mode
 
 
-def prior(splits: "Splits") -> "Tensor | None":
-    """Return the share of each class in the training split."""
+def prior(splits: "Splits", sampling: str | None) -> "Tensor | None":
+    """Return the share of each class in what is trained on.
+
+    Args:
+        splits: the data.
+        sampling: how an epoch draws its samples, see `hpsearch.data.base.DataSource`.
+    """
     if splits.task != "classification":
         return None
+    if sampling:
+        return torch.full((splits.num_outputs,), 1 / splits.num_outputs)
     return torch.bincount(splits.train.y.cpu(), minlength=splits.num_outputs) / len(splits.train)

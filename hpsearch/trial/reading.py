@@ -11,6 +11,7 @@ from hpsearch.base.contents import DataState, Place, contents_of, place_of
 from hpsearch.base.plain import stable_hash
 from hpsearch.base.types import TrialId, TrialState
 from hpsearch.config.build import build
+from hpsearch.data.sampling import check_classes_drawn
 
 if TYPE_CHECKING:
     import torch
@@ -40,11 +41,12 @@ def read(
         source: where `finetune.source` was found.
 
     Returns:
-        The splits, and the state of data and weights.
+        The splits, and the state of data and weights. A ConfigError says what cannot be sampled as asked.
     """
     files = contents_of(_places(data, config["finetune"], source))
     known = DataState({role: each for role, each in files.items() if role != WEIGHTS}).digest
     splits = _load(_data_key(config["data"]), tuple(config["plugins"]), test, config["fold"], device, known)
+    check_classes_drawn(data.sampling, splits.train.y, splits.class_names)
     return splits, DataState(files, splits.whole.samples, splits.whole.rows, splits.whole.columns)
 
 
@@ -91,7 +93,7 @@ def _places(data: "DataSource", finetune: Mapping[str, Any], source: str | None)
 
 
 def _data_key(config: Mapping[str, Any]) -> str:
-    how = {"batch_size": "full", "micro_batch": None, "drop_last": "auto", "shuffle": True}
+    how = {"batch_size": "full", "micro_batch": None, "drop_last": "auto", "shuffle": True, "sampling": None}
     return json.dumps({**config, **how}, sort_keys=True)
 
 

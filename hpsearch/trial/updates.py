@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from hpsearch.base import rng
 from hpsearch.base.errors import ConfigError
+from hpsearch.data.sampling import addresses, balanced_rows
 from hpsearch.data.streamed import taken
 from hpsearch.losses.class_weights import reported_losses
 from hpsearch.losses.fit import check_fit
@@ -161,16 +162,19 @@ def _training_mode(job: Job) -> None:
 
 def _batches(job: Job, order: Tensor, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Go through rows of the training split in batches, as the epoch sees them."""
-    batches = job.splits.train.batches(order, job.batching.size, job.seed, epoch)
-    for rows, (x, y) in zip(torch.split(order, job.batching.size), batches, strict=True):
+    batches, size = job.splits.train.batches(order, job.batching.size, job.seed, epoch), job.batching.size
+    visits = addresses(order, len(job.splits.train)) if job.sampling else order
+    for rows, (x, y) in zip(torch.split(visits, size), batches, strict=True):
         yield (x if job.augment is None else job.augment(x, rows, epoch)), y
 
 
 def epoch_order(job: Job, epoch: int) -> Tensor:
-    """Return the rows of the training split in the order in which an epoch visits them, without those left out."""
+    """Return the rows of the training split that an epoch visits, in its order, without those left out."""
     size = len(job.splits.train)
     order = torch.arange(size)
-    if job.shuffle:
+    if job.sampling:
+        order = balanced_rows(job.splits.train.y, job.seed, epoch)
+    elif job.shuffle:
         order = torch.randperm(size, generator=rng.seeded(torch.Generator(), job.seed, "order", epoch))
     return order[: job.batching.rows].to(job.device)
 

@@ -33,6 +33,7 @@ EXTRAS = {
     "early stopping": {"more": {"early_stopping": EarlyStopping(patience=2, min_delta=0.2)}},
     "mixup": {"more": {"mixing": Mixup(alpha=1.0)}},
     "max-norm": {"more": {"constraints": (MaxNorm(limit=0.4),)}},
+    "balanced sampling": {"more": {"sampling": "balanced"}},
     "EMA": {"more": {"averaging": EMA(epochs=0.5)}},
     "SWA": {"more": {"averaging": SWA(start=2)}},
     "elastic net": {"regularizers": {"elastic_net": ElasticNet(strength=0.01)}},

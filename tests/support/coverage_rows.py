@@ -276,6 +276,7 @@ ROWS: list[Row] = [
         ("data.class_weights=balanced",),
         "space.data.class_weights=choice(balanced, [1, 2, 1, 1, 1, 1, 1, 1, 1, 1])",
     ),
+    Row(6, "balanced sampling", ("data.sampling=balanced",), "space.data.sampling=choice(null, balanced)"),
     Row(6, "some of the classes", ("data.classes=[0,1,2,3,4]",), None),
     Row(6, "a fixed order", ("data.shuffle=false",), "space.data.shuffle=choice(true, false)"),
     Row(6, "a DataLoader", ("data.loader_workers=0",), "space.data.loader_workers=choice(0, 1)"),

@@ -89,7 +89,10 @@ class DataCheck:
                 f"the largest class has {ratio:.0f} times the samples of the smallest one, always guessing it is right "
                 f"for {max(filled) / sum(filled):.0%}"
             )
-            action = "set data.class_weights=balanced, or follow metric=[f1_macro,auroc] with objective.metric"
+            action = (
+                "set data.class_weights=balanced or data.sampling=balanced, or follow metric=[f1_macro,auroc] with "
+                "objective.metric"
+            )
             yield Fault("class imbalance", sentence, action, Verdict.WARN)
 
     def _inputs(self, found: Mapping[str, Any]) -> Iterator[Fault]:

@@ -36,7 +36,8 @@ def data_check(config: Mapping[str, Any], rows: int) -> dict[str, Any]:
         if known is None:
             raise
         return {"fault": known, "message": str(error)}
-    return {**asdict(look(job.splits, rows)), "metrics": reported_metrics(job)}
+    found = asdict(look(job.splits, rows))
+    return {**found, "weighted": found["weighted"] or bool(job.sampling), "metrics": reported_metrics(job)}
 
 
 def _fault(data: DataSource) -> DataFault | None:

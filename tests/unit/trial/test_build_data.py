@@ -11,10 +11,11 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, TrialId, TrialSpec, TrialState
 from hpsearch.config.compose import compose
 from hpsearch.data.picture import FILE
+from hpsearch.data.sampling import balanced_rows
 from hpsearch.trial.build import execute, preflight, prepare
 from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.loop import train
-from hpsearch.trial.updates import epoch_order
+from hpsearch.trial.updates import epoch_order, training_batches
 from tests.support.jobs import at, curve, drive, same_weights, weights
 
 SMALL = (
@@ -50,6 +51,38 @@ def test_a_fold_there_is_not_is_refused_before_training():
         preflight(config("data.folds=4", fold=4))
     with pytest.raises(ConfigError, match=r"data\.folds = 2000: there are 1438 samples"):
         preflight(config("data.folds=2000"))
+
+
+def test_balanced_sampling_is_what_every_epoch_and_every_reader_of_samples_sees():
+    words = ("data.sampling=balanced", "data.batch_size=30", "data.drop_last=true", "data.classes=[0,1,5]")
+    built, streamed = job(*words), job(*words, "data.loader_workers=0")
+    assert built.facts["data.dropped"] == 100 - 90 and built.steps_per_epoch == 3
+    for epoch in (1, 2):
+        expected = balanced_rows(built.splits.train.y, built.seed, epoch)[:90]
+        assert torch.equal(epoch_order(built, epoch), expected)
+        pairs = zip(training_batches(built, epoch), training_batches(streamed, epoch), strict=True)
+        for place, ((x, y), (other_x, other_y)) in enumerate(pairs):
+            rows = expected[30 * place : 30 * place + 30]
+            assert torch.equal(x, built.splits.train.x[rows]) and torch.equal(y, built.splits.train.y[rows])
+            assert torch.equal(x, other_x) and torch.equal(y, other_y)
+
+
+def test_of_balanced_samples_the_classes_shares_are_alike():
+    words = ("data.sampling=balanced", "data.classes=[0,1,5]", "init.output_bias=log_prior", "loss.weight=[1,2,6]")
+    built = job(*words)
+    *_, bias = built.model.parameters()
+    torch.testing.assert_close(bias.data, torch.full((3,), 1 / 3).log())
+    assert built.loss.mean == 3
+    assert built.splits is job(*words[1:3]).splits, "the data are loaded once"
+
+
+def test_visits_to_one_image_are_augmented_apart():
+    built = job("data.sampling=balanced", "augment=crop")
+    order = epoch_order(built, 1)
+    row, count = order.unique(return_counts=True)
+    twice = row[count.argmax()]
+    images = torch.cat([x for x, _ in training_batches(built, 1)])[order == twice]
+    assert len(images.flatten(1).unique(dim=0)) > 1
 
 
 def test_class_weights_are_put_into_the_loss():

@@ -63,6 +63,7 @@ MORE = {
         "regularizers": {"l2": L2(strength=0.01)},
         "clip_norm": 0.5,
     },
+    "balanced sampling": {"more": {"sampling": "balanced"}},
     "average": {"more": {"averaging": EMA(epochs=0.5)}},
     "class weights": {"loss": weighted(nn.CrossEntropyLoss())},
     "class weights, smoothing, mixup": {
