@@ -4,11 +4,11 @@ A function of a script or a notebook is found by no shell: in place of a command
 does the same from Python.
 """
 
-import re
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hpsearch.base.passwords import without_password
 from hpsearch.base.words import assignments
 
 LOCAL_MODULE = "hpsearch_given"
@@ -25,13 +25,8 @@ FOLDERS = ("--config-dir", "--path")
 
 
 def command(*words: str) -> str:
-    """Return words as a command line of ours."""
-    return shlex.join(["python", "-m", "hpsearch", *words])
-
-
-def without_password(uri: str) -> str:
-    """Return an address without the password in it."""
-    return re.sub(r"//([^/:@]+):[^@/]+@", r"//\1:***@", uri)
+    """Return words as a command line of ours, without the passwords of addresses."""
+    return shlex.join(["python", "-m", "hpsearch", *map(without_password, words)])
 
 
 def ui_command(config: Mapping[str, Any], *names: str) -> str:
@@ -48,7 +43,7 @@ def ui_command(config: Mapping[str, Any], *names: str) -> str:
     if str(tracker.get("_target_")).endswith(".NoTracker"):
         return ""
     uri = tracker.get("uri")
-    return command("ui", *names, *([f"tracker.uri={without_password(uri)}"] if uri else []))
+    return command("ui", *names, *([f"tracker.uri={uri}"] if uri else []))
 
 
 def own_words(words: Iterable[str]) -> tuple[str, ...]:

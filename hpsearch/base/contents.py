@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.environment import revealed
 from hpsearch.base.plain import stable_hash
 
 SETTLED_SEC = 2.0
@@ -92,7 +93,8 @@ class DataState:
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "DataState":
-        """Return the state that `fields` came from."""
+        """Return the state that `fields` came from, on record or not."""
+        fields = revealed(fields)
         files = {role: Content.of(content) for role, content in fields["files"].items()}
         return cls(files, fields["samples"], fields["rows"], tuple(fields["columns"]))
 

@@ -5,6 +5,8 @@ import math
 import traceback
 from collections.abc import Iterable, Sequence
 
+from hpsearch.base.passwords import without_password
+
 
 class HpsearchError(Exception):
     """Something the user can mend; the message says what is wrong, the value, what is allowed, where it came from.
@@ -14,6 +16,9 @@ class HpsearchError(Exception):
     """
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        return without_password(super().__str__())
 
 
 class ConfigError(HpsearchError):

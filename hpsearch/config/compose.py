@@ -12,12 +12,14 @@ from omegaconf import OmegaConf
 
 from hpsearch.base.commands import command, from_python, is_outside, local_function, own_words
 from hpsearch.base.conditions import Condition, space_word, split_name
+from hpsearch.base.environment import TAKEN, as_recorded
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text, without_restart
 from hpsearch.base.keys import ARGS, CONTINUED, SINGLE, is_single
 from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, list_of, put, stable_hash
 from hpsearch.config import limits
 from hpsearch.config.composer import Composed, Composer, trial_part
+from hpsearch.config.environment import check_passwords, taken
 from hpsearch.config.groups import checked_folders, describe_groups, import_folders, option_file, read_plugins, shown
 from hpsearch.config.messages import Choice, all_keys, did_you_mean, no_such_option, source_file
 from hpsearch.config.own import Reading, reading_of, room_for
@@ -202,10 +204,11 @@ class Composition:
         reading = reading_of(raw, resolved)
         config = reading.part(trial_part(resolved))
         limits.check(config, self.where)
-        plain = self._origin.composer.plain(composed)
-        moved = changes(reading.part(plain.composed.pinned()), reading.part(composed.pinned(raw, resolved)))
+        plain, pinned = self._origin.composer.plain(composed), reading.part(composed.pinned(raw, resolved))
+        moved = changes(reading.part(plain.composed.pinned()), pinned)
         chosen = (text for text in plain.texts if reading.reads(parse_word(text).key))
         overrides = (*chosen, *(change.override() for change in moved))
+        config |= _from_environment(pinned)
         return TrialConfig(config, overrides, trial_key(config))
 
     def with_arguments(self, keys: Iterable[str]) -> "Composition":
@@ -280,7 +283,7 @@ class Composition:
 
 def trial_key(config: Mapping[str, Any]) -> str:
     """Return the hash of a trial's configuration: without its paths and the packages of its targets."""
-    flat = flatten(trial_part(config))
+    flat = flatten(trial_part(as_recorded(config)))
     kept = {key: value for key, value in flat.items() if key not in PATHS | {"plugins", _KEPT}}
     if kept.get(CONTINUED) is None:
         kept.pop(CONTINUED, None)
@@ -326,7 +329,15 @@ def _composition(words: Words, composer: Composer) -> Composition:
         _origin=_Origin(composer, given, composed, study_file, _keys_of(study_file), table.sources),
     )
     limits.check(config, composition.where)
+    check_passwords(composed.raw)
+    config |= _from_environment(reading.part(composed.raw))
     return composition
+
+
+def _from_environment(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a resolved configuration that says what of it is taken from the environment."""
+    found = taken({name: value for name, value in raw.items() if name not in ("space", "nuisance")})
+    return {TAKEN: found} if found else {}
 
 
 def _hydra_words(words: Words, composer: Composer) -> tuple[Word, ...]:

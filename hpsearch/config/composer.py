@@ -14,13 +14,15 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from hpsearch.base.environment import MARK
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import ARGS, SEARCH_KEYS
 from hpsearch.base.plain import ABSENT, changes, copied, flatten, get, interpolation_words, list_of, put, remove
+from hpsearch.config.environment import resolve
 from hpsearch.config.groups import CONF, describe_groups, option_file, shown
 from hpsearch.config.messages import Choice, all_keys, hydra_message, no_such_key, no_such_option
 from hpsearch.config.words import COMMAND_LINE, Word, covers, word_for
@@ -42,7 +44,6 @@ def group_of(root: str) -> str:
 
 
 _REFERENCE = re.compile(r"\$\{([\w.-]+)\}")
-_ENVIRONMENT = "${oc.env:"
 
 
 def trial_part(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,11 +127,10 @@ def _filled_in(text: Any, raw: Mapping[str, Any], resolved: Mapping[str, Any], v
         key = match[1]
         if key.partition(".")[0] not in SEARCH_KEYS:
             return match[0]
-        given = get(raw, key)
-        return given if isinstance(given, str) and _ENVIRONMENT in given else str(get(resolved, key))
+        return str(_filled_in(get(raw, key), raw, resolved, get(resolved, key)))
 
     found = _REFERENCE.sub(taken, text)
-    return found if _ENVIRONMENT in found else value
+    return found if MARK in found else value
 
 
 @dataclass(frozen=True)
@@ -139,28 +139,6 @@ class Plain:
 
     texts: tuple[str, ...]
     composed: Composed
-
-
-def resolve(raw: dict[str, Any]) -> dict[str, Any]:
-    """Resolve the interpolations of plain nested dicts.
-
-    Args:
-        raw: plain containers with ``${...}`` in strings.
-
-    Returns:
-        A new nested dict without them.
-
-    Raises:
-        ConfigError: for an interpolation that leads nowhere, or a value that is still ``???``.
-    """
-    try:
-        resolved = OmegaConf.to_container(OmegaConf.create(raw), resolve=True, throw_on_missing=True)
-    except MissingMandatoryValue as error:
-        raise ConfigError(f"{error.full_key}: a value is required: {error.full_key}=VALUE") from None
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key}: {hydra_message(error)}") from None
-    assert isinstance(resolved, dict)
-    return {str(name): value for name, value in resolved.items()}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
+from hpsearch.base.environment import names_in
 from hpsearch.base.outcome import GIVEN_UP, Failures, is_cut_short, point_outcome
 from hpsearch.base.types import (
     BestPoint,
@@ -230,7 +231,11 @@ class OpenPoints:
             known = self._record.trial(TrialId(frozen.number, *self._first_replicate))
             self._rule.opened(frozen.number)
             if known is not None:
-                scores, epochs = curve_of(self._plan.objective, known), epochs_of(known.config)
+                config = known.config
+                if names_in(config):  # the record has the variables of the environment, and not their values
+                    params = self._study.space.active(frozen.params)
+                    config = self._make_spec(frozen.number, params, *self._first_replicate).config
+                scores, epochs = curve_of(self._plan.objective, known), epochs_of(config)
                 stored = frozen.user_attrs
                 self._rule.opened(frozen.number, scores, epochs, stored.get(HEDGED, 0), stored.get(WAITS_AT))
             self._rule.note_state(frozen.number, state)

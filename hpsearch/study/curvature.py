@@ -15,6 +15,7 @@ from hpsearch.base.errors import ConfigError, StorageError, check_choice, check_
 from hpsearch.base.types import TrialState
 from hpsearch.config.build import own_loop
 from hpsearch.config.compose import Composition
+from hpsearch.config.environment import read_back
 from hpsearch.reports.curvature.numbers import TOLERANCES, Curvature, judge
 from hpsearch.study.folder import studies_folder
 from hpsearch.study.origins import Origins
@@ -161,7 +162,8 @@ def _config(name: str, logged: TrialRecord, composition: Composition) -> Mapping
     plugins = composition.config["plugins"]
     if own_loop(logged.config["trainer"], plugins):
         raise ConfigError(f"trial {name} was trained by a loop of your own: its model is not known here")
-    return {**logged.config, "plugins": plugins, "trainer": {**logged.config["trainer"], "test": False}}
+    config = read_back(logged.config)
+    return {**config, "plugins": plugins, "trainer": {**config["trainer"], "test": False}}
 
 
 def _weights(name: str, logged: TrialRecord, folder: Path, uri: str | None, run: str) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.contents import DataState, contents_of
+from hpsearch.base.environment import revealed
 from hpsearch.base.errors import StorageError
 from hpsearch.base.types import TrialSpec
 from hpsearch.study.changes import OF_DATA, Changes
@@ -48,7 +49,8 @@ class OwnData:
         if state.digest and state.digest not in self._recorded:
             self._recorded.add(state.digest)
             fields = {**state.fields, "key": source_key(config)}
-            if read_study(record.folder).get("data", {}).get(state.digest) != json.loads(json.dumps(fields)):
+            known = revealed(read_study(record.folder).get("data", {}).get(state.digest))
+            if known != json.loads(json.dumps(fields)):
                 record.study("data", time.time(), **fields)
         return state.digest
 

@@ -11,6 +11,7 @@ import yaml
 
 from hpsearch.base import platform
 from hpsearch.base.conditions import split_name
+from hpsearch.base.environment import as_recorded
 from hpsearch.base.errors import BusyError, StorageError, first_line, nearest
 from hpsearch.base.files import replacement
 from hpsearch.base.keys import RUN_TIME, SINGLE
@@ -111,7 +112,7 @@ def description(composition: Composition, space: Mapping[str, str]) -> dict[str,
         "question": composition.config["study"]["question"],
         "command": composition.command,
         "space": dict(space),
-        "config": composition.config,
+        "config": as_recorded(composition.config),
     }
 
 
@@ -123,6 +124,7 @@ def has_no_score(folder: Path, config: Mapping[str, Any]) -> bool:
         config: that it is to go on with: another one in nothing but its objective.
     """
     there = read_yaml(folder / STUDY_FILE).get("config")
+    config = as_recorded(config)
     if there is None or there["objective"] == config["objective"]:
         return False
     if {**_compared_config(there), "objective": None} != {**_compared_config(config), "objective": None}:

@@ -13,6 +13,7 @@ from hpsearch.base.keys import ARGS
 from hpsearch.base.plain import ABSENT, flatten, get
 from hpsearch.config.build import own_loop
 from hpsearch.config.compose import PATHS, Composition
+from hpsearch.config.environment import read_back
 from hpsearch.search.extension import SPACE, present_study
 from hpsearch.search.growth import GIVEN, reaching, regrown
 from hpsearch.search.space import Space
@@ -114,16 +115,16 @@ def expressed(search: Search, space: Space, record: TrialRecord) -> dict[str, An
     Raises:
         StorageError: there are none.
     """
-    why = ""
+    why, config = "", read_back(record.config)
     for options in _options(space, record.params):
-        values = {**_values(space, record.config), **options, **record.params}
+        values = {**_values(space, config), **options, **record.params}
         try:
             params = space.active(space.picked(values))
             trained = search.composition.trial(params, record.id.seed, record.id.fold).config
         except ConfigError as error:
             why = why or str(error)
             continue
-        differences = list(_differences(record.config, trained, params))
+        differences = list(_differences(config, trained, params))
         if not differences:
             return params
         why = why or "; ".join(differences)
@@ -134,7 +135,7 @@ def _untrained(
     search: Search, space: Space, number: int, params: Mapping[str, Any], config: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the hyperparameters in another space of a point that has no trial yet, of a study with a configuration."""
-    why = ""
+    why, config = "", read_back(config)
     for options in _options(space, params):
         try:
             return space.active(space.picked({**_values(space, config), **options, **params}))

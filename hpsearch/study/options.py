@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from hpsearch.base.environment import as_recorded
 from hpsearch.config.groups import CONF, describe_groups
 
 
@@ -62,9 +63,9 @@ def configuration(
         space: whether the flat search space is asked for, and not the configuration.
 
     Returns:
-        Plain containers.
+        Plain containers, with interpolations for values of the environment and without passwords.
     """
     from hpsearch.config.compose import compose
 
     composition = compose(overrides, config_dirs)
-    return composition.space if space else composition.config
+    return composition.space if space else as_recorded(composition.config)

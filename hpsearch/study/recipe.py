@@ -266,7 +266,7 @@ def _conclude(
         winner=winner,
         replay_command=replay,
         report=None,
-        ui_command=session.tracker.hint(),
+        ui_command=session.ui_command(),
         elapsed_sec=time.monotonic() - began,
         notes=notes,
     )

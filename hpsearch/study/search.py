@@ -215,7 +215,7 @@ def conclude(
         replay_command=None if best is None else replay_command(session.folder.name, best),
         check_command=None if best is None else check_command(session.folder.name, best),
         report=report,
-        ui_command=session.tracker.hint(),
+        ui_command=session.ui_command(),
         elapsed_sec=time.monotonic() - began,
         ended=outcome.why,
         interrupted=outcome.interrupted,

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from hpsearch.base.commands import ui_command
+from hpsearch.base.environment import TAKEN, as_recorded
 from hpsearch.base.errors import StorageError
 from hpsearch.base.keys import SECONDS, SILENT_SECONDS, SINGLE, TRIAL_SECONDS
 from hpsearch.base.observer import Observer
@@ -193,6 +195,12 @@ class StudySession:
         self._concluded = True
         self.record.study("state", time.time(), state=state, **fields)
         self.record.flush()
+
+    def ui_command(self) -> str | None:
+        """Return the command that opens the tracking store, as its address was written; None without a store."""
+        config = self.composition.config
+        from_environment = "uri" in config.get(TAKEN, {}).get("tracker", {})
+        return ui_command(as_recorded(config)) if from_environment else self.tracker.hint()
 
     def send(self) -> tuple[str, ...]:
         """Wait for the tracking store; return what the user should know when something did not get there."""

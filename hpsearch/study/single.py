@@ -19,6 +19,7 @@ from hpsearch.base.types import Decision, Objective, Report, TrialId, TrialResul
 from hpsearch.base.words import number
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, TrialConfig, compose
+from hpsearch.config.environment import read_back
 from hpsearch.config.words import COMMAND_LINE
 from hpsearch.launch.base import Launcher
 from hpsearch.progress.display import Silent, shown
@@ -167,7 +168,7 @@ def run_trial(
         last = session.record.trial(spec.id)
         session.conclude(finished.result.state)
         notes = (*lineage, *session.send())
-        ui_command = session.tracker.hint()
+        ui_command = session.ui_command()
     return TrialOutcome(
         run=f"{session.folder.name}/{spec.id}",
         state=finished.result.state,
@@ -338,9 +339,10 @@ def _moved(config: Mapping[str, Any], logged: TrialRecord) -> str:
 
 def _as_it_fitted(logged: TrialRecord) -> dict[str, Any]:
     """Return the configuration of a trial, with as many samples at once as fitted into the memory then."""
-    found, data = logged.facts.get("data.micro_batch"), logged.config.get("data", {})
+    config = read_back(logged.config)
+    found, data = logged.facts.get("data.micro_batch"), config.get("data", {})
     auto = found is not None and data.get("micro_batch") == "auto"
-    return {**logged.config, "data": {**data, "micro_batch": found}} if auto else dict(logged.config)
+    return {**config, "data": {**data, "micro_batch": found}} if auto else config
 
 
 def _stop_where(logged: TrialRecord) -> Decide:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from hpsearch.base.commands import without_password
 from hpsearch.base.errors import StorageError
+from hpsearch.base.passwords import without_password
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.sender import Sender
 from hpsearch.tracking.sent import Sent, sent_file

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.columns import CURVE_COLUMNS, STEP_COLUMNS, TRIAL_COLUMNS, metric_column
-from hpsearch.base.commands import without_password
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.failures import Failure, alike
 from hpsearch.base.files import LAYERS, LOG
 from hpsearch.base.observer import StudySummary
 from hpsearch.base.outcome import Failures
+from hpsearch.base.passwords import without_password
 from hpsearch.base.types import BestPoint, Report, TrialId, TrialState, TrialTable
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.events import (

@@ -7,9 +7,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.environment import TAKEN, as_recorded, hidden
 from hpsearch.base.journal import Event, Journal, sync_all
 from hpsearch.base.types import Report, Started, TrialId, TrialSpec, TrialState
 from hpsearch.tracking.events import CODE, STUDY, TrialFold, TrialRecord, fold_trial, read_trial
+
+QUOTING = frozenset({"answer", "why", "sentence", "cause", "action"})
+"""Fields of a study's lines that may quote a value of the configuration."""
 
 
 class Record:
@@ -28,6 +32,7 @@ class Record:
         self._attempt: dict[str, int] = {}
         self._dirty: set[str] = set()
         self._due: dict[str, Journal] = {}
+        self._taken: dict[str, Any] = {}
         if not self._journal(STUDY).events:
             self._study_line({"event": "created", "uid": uuid.uuid4().hex})
 
@@ -35,6 +40,7 @@ class Record:
         """Record what is about to be trained; for a trial already there only the number of its attempt is new."""
         stem = spec.id.stem
         fold = self._trial(spec.id)
+        self._learn(spec.config)
         self._attempt[stem] = spec.attempt
         if fold.spec is None:
             self._append(
@@ -48,7 +54,7 @@ class Record:
                 overrides=spec.overrides,
                 key=spec.key,
                 folder=os.path.relpath(spec.folder, self.folder),
-                config=spec.config,
+                config=as_recorded(spec.config),
                 **_of_code(spec.code),
                 **_of_data(spec.data),
             )
@@ -66,7 +72,12 @@ class Record:
         assert fold.spec is not None, f"trial {spec.id} has no record"
         if fold.spec["key"] != spec.key:
             rest = {name: value for name, value in fold.spec.items() if name not in ("event", "time")}
-            new = {"params": spec.params, "overrides": spec.overrides, "key": spec.key, "config": spec.config}
+            new = {
+                "params": spec.params,
+                "overrides": spec.overrides,
+                "key": spec.key,
+                "config": as_recorded(spec.config),
+            }
             self._append(spec.id.stem, "spec", fold.spec["time"], **{**rest, **new})
 
     def message(self, trial: TrialId, message: Started | Report) -> bool:
@@ -121,8 +132,8 @@ class Record:
             time,
             durable=state.finished,
             state=state.value,
-            reason=reason,
-            traceback=traceback,
+            reason=hidden(reason, self._taken),
+            traceback=hidden(traceback, self._taken),
             attempt=self._attempt.get(trial.stem, fold.attempts) if attempt is None else attempt,
             score=score,
             artifacts=list(artifacts),
@@ -153,7 +164,11 @@ class Record:
             time: seconds since the Unix epoch.
             fields: what happened, JSON-like.
         """
-        self._study_line({"event": event, "time": _ms(time), **fields}, durable=event != "system")
+        if "config" in fields:
+            self._learn(fields["config"])
+            fields["config"] = as_recorded(fields["config"])
+        said = {name: hidden(text, self._taken) for name, text in fields.items() if event == "data" or name in QUOTING}
+        self._study_line({"event": event, "time": _ms(time), **fields, **said}, durable=event != "system")
 
     def trial(self, trial: TrialId) -> TrialRecord | None:
         """Return what is known of a trial, lines not yet flushed included; None when it has no record."""
@@ -214,6 +229,11 @@ class Record:
     def _study_line(self, event: Event, durable: bool = True) -> None:
         self._journal(STUDY).append(event, durable)
         self._dirty.add(STUDY)
+
+    def _learn(self, config: Mapping[str, Any]) -> None:
+        """Take in which variables of the environment must not stand in what is quoted."""
+        if config.get(TAKEN):
+            self._taken = {TAKEN: {**self._taken.get(TAKEN, {}), **config[TAKEN]}}
 
     def _journal(self, name: str) -> Journal:
         if name not in self._journals:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.base.commands import without_password
 from hpsearch.base.journal import Event, read_lines
 from hpsearch.base.keys import is_single
 from hpsearch.base.media import IMAGE, Medium
+from hpsearch.base.passwords import without_password
 from hpsearch.base.types import Objective, TrialState
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.colours import Colours

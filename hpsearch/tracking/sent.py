@@ -8,6 +8,7 @@ from typing import Any
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import replacement
 from hpsearch.base.journal import Journal, read_lines
+from hpsearch.base.passwords import without_password
 from hpsearch.tracking.events import STUDY, trial_files
 from hpsearch.tracking.runs import Trail
 
@@ -16,7 +17,7 @@ KEPT_LINES = 1000
 
 def sent_file(folder: Path, uri: str) -> Path:
     """Return the file that keeps what a study has sent to a store."""
-    return folder / "tracking" / f"{hashlib.sha256(uri.encode()).hexdigest()[:12]}.jsonl"
+    return folder / "tracking" / f"{hashlib.sha256(without_password(uri).encode()).hexdigest()[:12]}.jsonl"
 
 
 class Sent:

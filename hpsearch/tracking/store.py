@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from hpsearch.base.commands import without_password
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import replacement
+from hpsearch.base.passwords import without_password
 from hpsearch.tracking.mlflow_internals import build_schema, schema_head
 from hpsearch.tracking.runs import SUPERSEDED, UID, Metric, ms
 
@@ -58,7 +58,7 @@ def store_uri(uri: str | None) -> str:
     scheme = re.split(r"[+:]", uri, maxsplit=1)[0]
     if scheme not in SCHEMES:
         raise StorageError(
-            f"tracker.uri: '{uri}' is no tracking store; give sqlite:///FILE, http://HOST:PORT or postgresql://..."
+            f"tracker.uri: '{without_password(uri)}' is no tracking store; give sqlite:///FILE, http://HOST:PORT or postgresql://..."
         )
     path = sqlite_path(uri)
     return uri if path is None else sqlite_uri(path)

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from hpsearch.base import platform
-from hpsearch.base.commands import without_password
 from hpsearch.base.errors import StorageError, nearest
+from hpsearch.base.passwords import without_password
 from hpsearch.tracking import store
 from hpsearch.tracking.mlflow_internals import TABLE, TAG, view_path
 
@@ -128,10 +128,11 @@ def server(uri: str, artifacts: str | None, port: int) -> Iterator[subprocess.Po
     Yields:
         The server, which answers; it and its children are killed at the end, and when this process dies.
     """
-    command = platform.watched(["-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"])
+    command = platform.watched(["-m", "mlflow", "server", "--workers", "1"])
     command += ["--host", HOST, "--port", str(port)]
     command += ["--default-artifact-root", store.artifact_root(artifacts).as_uri()]
-    environment = {**os.environ, **store.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    address = {"MLFLOW_BACKEND_STORE_URI": uri}  # not among the words, which every user of the machine can read
+    environment = {**os.environ, **store.ENVIRONMENT, **address, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with tempfile.TemporaryFile() as log:
         end, lifeline = os.pipe()
         with os.fdopen(end), os.fdopen(lifeline, "wb"):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base import current, platform
+from hpsearch.base.environment import TAKEN
 from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.base.keys import ARGS
 from hpsearch.base.outcome import state_after
@@ -159,7 +160,8 @@ def _call(
     function: Callable[..., Any], config: Mapping[str, Any], folder: Path, trial: Mapping[str, Any]
 ) -> Callable[[], Any]:
     """Return a user's function with its arguments and what else it asks for; nothing of it runs yet."""
-    offered = {"seed": config["seed"], "fold": config["fold"], "folder": folder, "config": dict(config)}
+    read = {name: value for name, value in config.items() if name != TAKEN}
+    offered = {"seed": config["seed"], "fold": config["fold"], "folder": folder, "config": read}
     return bind_own(function, config, offered, trial)
 
 

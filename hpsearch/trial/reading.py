@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.contents import DataState, Place, contents_of, place_of
+from hpsearch.base.environment import as_recorded
 from hpsearch.base.plain import stable_hash
 from hpsearch.base.types import TrialId, TrialState
 from hpsearch.config.build import build
@@ -69,6 +70,7 @@ def source_key(config: Mapping[str, Any]) -> str:
     """
     from hpsearch.data.base import DataSource
 
+    config = as_recorded(config)
     shared = {field.name for field in fields(DataSource)}
     source = {name: value for name, value in config.get("data", {}).items() if name not in shared}
     tuned = config.get("finetune", {})

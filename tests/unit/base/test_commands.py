@@ -2,7 +2,8 @@
 
 import pytest
 
-from hpsearch.base.commands import ui_command, without_password
+from hpsearch.base.commands import ui_command
+from hpsearch.base.passwords import without_password
 
 MLFLOW = "hpsearch.tracking.mlflow.MlflowTracker"
 TRACKERS = {
