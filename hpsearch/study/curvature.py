@@ -128,7 +128,9 @@ def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[
     facts = {"run": name, "weights": file.name, "epoch": measured["epoch"], "train_size": measured["train_size"]}
     files = _write(folder, found, measured, facts, options)
     changed = Origins().changed_since(studies_folder() / study, logged)
-    notes = (*([changed] if changed else ()), *_track(composition, study, logged, run, found, files))
+    how = logged.facts.get("weights")
+    said = (changed, f"the trial's weights are {how}" if how else "")
+    notes = (*(line for line in said if line), *_track(composition, study, logged, run, found, files))
     return CurvatureOutcome(**facts, found=found, files=files, elapsed_sec=time.monotonic() - started, notes=notes)
 
 

@@ -29,8 +29,11 @@ POINTS = 60
 """What ``budget.points=auto`` stands for where a sampler would propose without end."""
 PAIRS = 24
 """Configurations built beforehand for pairs of searched options that might exclude each other."""
-SIZES = ("data.batch_size", "data.micro_batch", "data.drop_last", "data.train_size")
-"""Keys every value of which is tried beforehand: they decide whether a batch has a single sample."""
+TRIED = (
+    *("data.batch_size", "data.micro_batch", "data.drop_last", "data.train_size"),
+    *("data.sampling", "data.class_weights", "data.shuffle", "regularizer.swa.start", "regularizer.swa.anneal_epochs"),
+)
+"""Keys every value of which is tried beforehand: they decide whether a batch has a single sample, or exclude others."""
 ENDS = ("points", "patience", "epochs", "seconds", "target")
 """What ends any search in the group `budget`."""
 
@@ -68,8 +71,8 @@ class Search:
 
     def representatives(self) -> dict[str, Mapping[str, Any]]:
         """Return, by their chosen options, the trial configurations to build before anything is created."""
-        seed, points = self.plan.seeds[0], self.space.covering(PAIRS, SIZES)
-        named = [each.key for each in self.space.parameters if each.is_group or each.key in SIZES]
+        seed, points = self.plan.seeds[0], self.space.covering(PAIRS, TRIED)
+        named = [each.key for each in self.space.parameters if each.is_group or each.key in TRIED]
         return {
             ", ".join(f"{key}={value_text(point[key])}" for key in named if key in point): (
                 self.composition.trial(point, seed).config

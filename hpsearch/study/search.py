@@ -203,7 +203,8 @@ def conclude(
         session.observer.line(outcome.error)
     is_told = outcome.error == outcome.why and not outcome.interrupted
     errors = () if is_told or not outcome.error else (outcome.error,)
-    notes = errors if stage else (*errors, *session.send())
+    said = (summary.weights,) if summary.weights else ()
+    notes = errors if stage else (*errors, *said, *session.send())
     best = _trial_on_record(session, best_trial(table, summary))
     return StudyOutcome(
         name=session.folder.name,

@@ -59,6 +59,7 @@ class TrialOutcome:
         ui_command: opens MLflow, None without a tracking store.
         elapsed_sec: of this run.
         notes: what the user should know.
+        weights: which weights its validation and test are of, where they are averaged.
         failure: what it has to say where it FAILED, with traceback and log.
     """
 
@@ -73,6 +74,7 @@ class TrialOutcome:
     ui_command: str | None
     elapsed_sec: float
     notes: tuple[str, ...]
+    weights: str = ""
     failure: Failure | None = None
 
     @property
@@ -181,6 +183,7 @@ def run_trial(
         ui_command=ui_command,
         elapsed_sec=time.monotonic() - started,
         notes=notes,
+        weights=str(last.facts.get("weights", "")) if last else "",
         failure=failure_of(last, session.folder) if last and last.state is TrialState.FAILED else None,
     )
 

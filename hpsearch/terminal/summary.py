@@ -196,6 +196,8 @@ def show_trial(outcome: "TrialOutcome", command: str, stream: TextIO | None = No
         _show_cause(out, outcome.failure)
     for name in sorted(outcome.metrics, key=_split_last):
         out.text(f"  {name:<20}{score(outcome.metrics[name])}")
+    if outcome.weights:
+        out.row("weights", f"{outcome.weights}; train/ is of those that are trained")
     out.row("files", shown_path(outcome.folder))
     for note in outcome.notes:
         out.row("note", note, "yellow")

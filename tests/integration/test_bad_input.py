@@ -26,6 +26,30 @@ WORDS = {
     "bool as a number": ([STUDY, "trainer.epochs=true"], ["trainer.epochs", "True"]),
     "negative learning rate": (["optimizer.lr=-0.1"], ["optimizer.lr", "-0.1", "(0, inf)"]),
     "zero learning rate": (["optimizer.lr=0"], ["optimizer.lr", "0", "(0, inf)"]),
+    "two averages of the weights": (
+        ["regularizer=[ema,swa]"],
+        ["regularizer = [", "ema", "swa", "only one of these at a time"],
+    ),
+    "an average that begins after the end": (
+        ["regularizer=swa", "regularizer.swa.start=7", "trainer.epochs=4"],
+        ["regularizer.swa.start = 7: the trial has 4 epochs"],
+    ),
+    "a searched average that begins after the end": (
+        [STUDY, "regularizer=swa", "space.regularizer.swa.start=choice(0.5, 7)", "trainer.epochs=4"],
+        ["regularizer.swa.start = 7: the trial has 4 epochs", "met with regularizer.swa.start=7"],
+    ),
+    "a decay in place of a time constant": (
+        ["regularizer=ema", "regularizer.ema.decay=0.999"],
+        ["regularizer.ema.decay"],
+    ),
+    "balanced sampling of numbers": (
+        ["data=diabetes", "model=linear", "loss=mse", "objective=valid_loss", "data.sampling=balanced"],
+        ["data.sampling = 'balanced': a regression has no classes"],
+    ),
+    "classes evened out twice": (
+        [STUDY, "space.data.sampling=choice(null, balanced)", "data.class_weights=balanced"],
+        ["data.sampling = 'balanced'", "data.class_weights", "use one", "met with data.sampling=balanced"],
+    ),
     "nan learning rate": (["optimizer.lr=nan"], ["optimizer.lr", "nan"]),
     "negative learning rates in the space": (
         [STUDY, "space.optimizer.lr=interval(-1, 1)"],

@@ -10,7 +10,7 @@ from hpsearch.reports.ablation.comparisons import Difference, tally
 from hpsearch.reports.ablation.effects import Effects
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.tuning import HELD, Nuisance
-from hpsearch.reports.kit.points import code_versions
+from hpsearch.reports.kit.points import averaged_weights, code_versions
 from hpsearch.reports.kit.setup import fixed_settings, headline
 from hpsearch.reports.kit.texts import of_several_codes, signed_interval
 from hpsearch.statistics.intervals import Estimate
@@ -79,6 +79,7 @@ def caveats(found: Ablation) -> tuple[str, ...]:
         _unequal(arms),
     ]
     lines += [_power(compared, found.objective), _no_effects(found.effects), _chosen(nuisance), _fixed(found.table)]
+    lines.append(averaged_weights(found.table))
     return tuple(line for line in lines if line)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from hpsearch.base.types import TrialTable
 from hpsearch.base.widening import Widening
-from hpsearch.reports.kit.points import Point, Results, code_versions, results_of
+from hpsearch.reports.kit.points import Point, Results, averaged_weights, code_versions, results_of
 from hpsearch.reports.kit.space import Axis, floats
 from hpsearch.reports.summary.boundary import Frontier, Stability, frontier_of, stability
 from hpsearch.reports.summary.importance import RESAMPLES, Importance, importance
@@ -39,6 +39,7 @@ class Summary(Results):
         front: the Pareto front of a study with several objectives.
         wall_sec: from the first start to the last end.
         versions: of the user's own code, that trained its COMPLETE trials.
+        weights: which weights its scores are of, in a sentence; empty where they are not averaged.
     """
 
     ties: tuple[Point, ...]
@@ -53,6 +54,7 @@ class Summary(Results):
     front: Front | None
     wall_sec: float
     versions: int
+    weights: str
 
 
 def summarize(table: TrialTable) -> Summary:
@@ -81,6 +83,7 @@ def summarize(table: TrialTable) -> Summary:
         front=front_of(results),
         wall_sec=_wall(table),
         versions=code_versions(table),
+        weights=averaged_weights(table),
     )
 
 

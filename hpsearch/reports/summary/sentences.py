@@ -108,7 +108,7 @@ def caveats(summary: Summary, fixed: Mapping[str, Any], importance: "Importance 
     lines += [_seeds(summary), _no_importance(importance)]
     held = headline(fixed)
     lines.append(f"Fixed, not searched: {held}; another setting of these may have another best." if held else "")
-    lines.append(_lost(summary))
+    lines += [_lost(summary), summary.weights]
     return tuple(line for line in lines if line)
 
 

@@ -62,11 +62,11 @@ class Curves:
             "labels": [[str(each.label) for each in one] for one in found],
         }
         if not faults:
-            sentence = f"the best of {len(trials)} trials shows no fault{_others(counted)}"
+            sentence = f"the best of {len(trials)} trials shows no fault{_others(counted)}{_averaged(trials)}"
             return Finding(Verdict.PASS, sentence, numbers, series=series)
         (cause, evidence, advice), *more = faults
         also = f"; also {', '.join(label for label, _, _ in more)}" if more else ""
-        sentence = f"{settings(trials[0]['params'])}: {evidence}{also}{_others(counted)}"
+        sentence = f"{settings(trials[0]['params'])}: {evidence}{also}{_others(counted)}{_averaged(trials)}"
         return Finding(Verdict.WARN, sentence, numbers, cause, advice, series=series)
 
     @staticmethod
@@ -106,12 +106,12 @@ def handed(table: TrialTable, summary: Summary) -> dict[str, Any]:
         summary: its result.
 
     Returns:
-        Of each trial its point, seed, parameters and the fields of `history`; of the search itself its faults, each as
-        label, evidence and advice.
+        Of each trial its point, seed, parameters, how its weights are averaged and the fields of `history`; of the
+        search itself its faults, each as label, evidence and advice.
     """
     params = {point.point: dict(point.params) for point in summary.points}
     order = {p.point: place for place, p in enumerate(best_first(summary.points, summary.objective))}
-    known = histories(table)
+    known, of = histories(table), _weights(table)
     ended = table.trials[table.trials["state"].isin(ENDED)]
     to_the_end = set(zip(ended["point"], ended["seed"], ended["fold"], strict=True))
     trials = [
@@ -119,12 +119,20 @@ def handed(table: TrialTable, summary: Summary) -> dict[str, Any]:
             "point": point,
             "seed": seed,
             "params": params[point],
+            "weights": of.get((point, seed, fold), ""),
             "history": {**known[point, seed, fold], "layers": list(table.layers.get(TrialId(point, seed, fold), ()))},
         }
         for point, seed, fold in sorted(known.keys() & to_the_end, key=lambda place: (order[place[0]], place))
     ]
     faults = [[str(label), *said] for label, said in study_diagnoses(_evidence(table, summary)).items()]
     return {"fine_trials": trials, "fine_faults": faults}
+
+
+def _weights(table: TrialTable) -> dict[tuple[int, int, int], str]:
+    """Return how the weights of each trial are averaged, of those whose are, by point, seed and fold."""
+    if "weights" not in table.trials:
+        return {}
+    return table.trials.set_index(["point", "seed", "fold"])["weights"].dropna().to_dict()
 
 
 def _evidence(table: TrialTable, summary: Summary) -> SearchEvidence:
@@ -171,6 +179,12 @@ def _twin(context: Context, best: Mapping[str, Any]) -> list[float] | None:
 
 def _of_best(found: Sequence[tuple[Diagnosis, ...]]) -> tuple[Diagnosis, ...]:
     return found[0] if found else ()
+
+
+def _averaged(trials: Sequence[Mapping[str, Any]]) -> str:
+    """Say of the best trial that its validation loss is of averaged weights."""
+    how = trials[0].get("weights") if trials else None
+    return f"; its validation loss is of {how.replace(' ', ' weights ', 1)}" if how else ""
 
 
 def _others(counted: Mapping[Label, int]) -> str:

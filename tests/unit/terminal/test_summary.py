@@ -138,6 +138,12 @@ def test_trial_shows_its_last_metrics():
     assert "  python -m hpsearch replay single/3/0 --check\n" in text
 
 
+def test_trial_says_which_weights_its_metrics_are_of():
+    text = shown(show_trial, trial_outcome(weights="averaged (EMA of 1 epoch)"), COMMAND)
+    assert "weights   averaged (EMA of 1 epoch); train/ is of those that are trained\n" in text
+    assert "weights" not in shown(show_trial, trial_outcome(), COMMAND)
+
+
 def test_diverged_trial_says_why():
     text = shown(show_trial, trial_outcome(state=TrialState.INFEASIBLE, reason="loss inf at step 12"), COMMAND)
     assert "infeasible" in text

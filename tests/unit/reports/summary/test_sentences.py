@@ -101,6 +101,19 @@ def test_caveats_of_one_seed_edges_and_lost_trials():
     assert "1 trial still to finish" in lines(with_states(scored([[0.5], [0.6]]), {(0, 0): ("RUNNING", "")}))
 
 
+def test_it_is_told_which_weights_the_scores_are_of():
+    table = synthetic.sweep()
+    assert "averaged" not in lines(table)
+    trials = table.trials.copy()
+    trials["weights"] = "averaged (EMA of 1 epoch)"
+    said = "Scores and validation losses are of averaged weights (EMA of 1 epoch); training losses are of the weights"
+    assert said in lines(replace(table, trials=trials))
+    trials.loc[trials.index[:2], "weights"] = "averaged (SWA)"
+    trials.loc[trials.index[2], "weights"] = None
+    said = f"Scores of {len(trials) - 1} of {len(trials)} trials and validation losses are of averaged weights, each as"
+    assert said in lines(replace(table, trials=trials))
+
+
 def test_versions_of_the_code_are_told_and_other_functions_are_none():
     table = scored([[0.5], [0.6], [0.7]])
     assert "versions" not in lines(table)

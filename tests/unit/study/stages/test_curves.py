@@ -45,6 +45,12 @@ def test_a_sound_best_trial_passes_and_the_others_are_counted():
     assert finding.series["labels"] == [[], ["underfitting"]]
 
 
+def test_it_says_whose_validation_loss_is_of_averaged_weights():
+    averaged = {**entry(SOUND), "weights": "averaged (EMA of 1 epoch)"}
+    finding = Curves().run(Bench({"fine_trials": [averaged], "fine_faults": []}))
+    assert finding.sentence.endswith("no fault; its validation loss is of averaged weights (EMA of 1 epoch)")
+
+
 def test_a_fault_of_the_best_is_a_warning_with_its_label_as_the_cause():
     finding = Curves().run(Bench({"fine_trials": [entry(UNDER), entry(SOUND)], "fine_faults": []}))
     assert (finding.verdict, finding.cause) == (Verdict.WARN, "underfitting")
