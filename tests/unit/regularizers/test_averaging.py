@@ -11,7 +11,7 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.regularizers import EMA, SWA, Extent, TorchEMA
 
 LONG = Extent(23, 345)
-"""Fifteen epochs of digits at a batch of 64."""
+"""Fifteen epochs of digits at a batch of 50."""
 
 
 def shares_left(averaging, extent):
@@ -34,6 +34,8 @@ def test_with_warmup_weights_count_by_their_age_alone():
 
 
 def test_torchs_form_leaves_most_of_the_first_weights_in_a_short_training():
+    left = shares_left(TorchEMA(decay=0.999), Extent(18, 270))
+    assert round(left[0], 2) == 0.76
     left = shares_left(TorchEMA(decay=0.999), LONG)
     assert left[0] == pytest.approx(0.999**344) and round(left[0], 2) == 0.71
     assert shares_left(EMA(epochs=1.0), LONG)[0] < 1e-6
