@@ -2,7 +2,8 @@
 
 It is the modules that the targets of a configuration lie in, and those of the same project that these import, inside
 functions too. They are found in the parsed source, and none of it is run. Not of the project are the standard library,
-installed packages and hpsearch. Comments, docstrings, layout and what stands under ``if __name__ == "__main__"`` are
+installed packages and hpsearch; an installed package that a target names has one digest of the bytes of its code.
+Comments, docstrings, layout and what stands under ``if __name__ == "__main__"`` are
 not part of a digest.
 """
 
@@ -12,17 +13,21 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 from hpsearch.base.commands import LOCAL_MODULE
+from hpsearch.base.contents import Place, content_of
 from hpsearch.base.plain import stable_hash
 from hpsearch.config.build import PACKAGES
-from hpsearch.config.functions import digest_of, given_code, is_own
+from hpsearch.config.functions import code_text, code_texts, digest_of, given_code, is_own
 
 _TARGET = "_target_"
+CODE_FILES = (".py", ".so", ".pyd")
+"""Endings of files that are code of a package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,8 @@ class CodeReader:
                 imported |= given.modules
             else:
                 imported.add(path)
-        return found | self._closure(imported)
+        installed = _installed({path.partition(".")[0] for path in targets} - {LOCAL_MODULE, *PACKAGES})
+        return found | installed | self._closure(imported)
 
     def _closure(self, names: Iterable[str]) -> dict[str, str]:
         """Return the digests of modules and of what they import, as far as they are of the user's own project."""
@@ -100,6 +106,67 @@ class CodeReader:
         if name not in self._modules:
             self._modules[name] = _read(name)
         return self._modules[name]
+
+
+def loaded_before(code: Code) -> list[str]:
+    """Return the modules that this process holds as they were before an edit, and take note of the others.
+
+    Args:
+        code: as the files say it now.
+    """
+    old = []
+    for name, digest in code.modules.items():
+        spec = getattr(sys.modules.get(name), "__spec__", None)
+        if spec is None:
+            continue
+        known = _loaded.get(name)
+        if known is not None and known[0] is spec:  # a module that is loaded again has another one
+            is_old = known[1] != digest
+        else:
+            is_old = not _is_as_written(sys.modules[name], spec)
+        if is_old:
+            old.append(name)
+        else:
+            _loaded[name] = (spec, digest)
+    return sorted(old)
+
+
+_loaded: dict[str, tuple[ModuleSpec, str]] = {}
+"""The digest that a module had when it was first seen in this process, with what it was loaded by."""
+
+
+def _is_as_written(module: ModuleType, spec: ModuleSpec) -> bool:
+    """Return whether the functions of a loaded module are those of its file; True where that cannot be told."""
+    if type(spec.loader) is not SourceFileLoader or spec.origin is None:
+        return True
+    try:
+        written = code_texts(compile(Path(spec.origin).read_bytes(), spec.origin, "exec", dont_inherit=True))
+    except (OSError, SyntaxError, ValueError):
+        return True
+    members = [each for value in vars(module).values() for each in _members(value, module.__name__)]
+    codes = [each.__code__ for each in members if isinstance(each, FunctionType)]
+    return all(code_text(code) in written for code in codes if code.co_filename == spec.origin)
+
+
+def _members(value: Any, module: str) -> list[Any]:
+    """Return a function, or those of a class, that a module defines."""
+    if getattr(value, "__module__", None) != module:
+        return []
+    return [getattr(each, "__func__", each) for each in vars(value).values()] if isinstance(value, type) else [value]
+
+
+def _installed(names: Iterable[str]) -> dict[str, str]:
+    """Return one digest of the bytes of the code of each installed package among names."""
+    found = {}
+    for name in names:
+        spec = _spec(name)
+        if spec is None or (spec.origin is not None and (not spec.has_location or is_own(Path(spec.origin)))):
+            continue
+        places = spec.submodule_search_locations or [spec.origin]
+        contents = [content_of(Place(str(place), CODE_FILES)) for place in places if place and not is_own(Path(place))]
+        if known := [content.digest for content in contents if content is not None]:
+            found[name] = stable_hash({"digests": known})
+    return found
 
 
 def _targets(value: Any) -> Iterator[str]:

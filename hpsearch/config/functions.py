@@ -192,13 +192,22 @@ def _digest(function: Callable[..., Any]) -> str:
             return digest_of(ast.parse(textwrap.dedent(inspect.getsource(function))))
         except (OSError, TypeError, SyntaxError):
             pass
-    return _short(_code_text(function.__code__))
+    return _short(code_text(function.__code__))
 
 
-def _code_text(code: CodeType) -> str:
+def code_texts(code: CodeType) -> frozenset[str]:
+    """Return what a code object and each one inside it do as text."""
+    return frozenset(map(code_text, _with_inner(code)))
+
+
+def code_text(code: CodeType) -> str:
     """Return what a code object does as text, without where it stands."""
-    constants = [_code_text(each) if isinstance(each, CodeType) else repr(each) for each in code.co_consts]
+    constants = [code_text(each) if isinstance(each, CodeType) else _constant(each) for each in code.co_consts]
     return repr((code.co_code.hex(), code.co_names, code.co_varnames, code.co_freevars, constants))
+
+
+def _constant(value: Any) -> str:
+    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)
 
 
 def digest_of(tree: ast.AST) -> str:

@@ -1,7 +1,7 @@
 """The workers of a command, and what they refuse before anything is created."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,6 +13,7 @@ from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.base.keys import SILENT_SECONDS
 from hpsearch.base.outcome import NamedMetric
 from hpsearch.config.build import build, own_loop
+from hpsearch.config.code import Code, CodeReader, loaded_before
 from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
 from hpsearch.search.watch import START_SEC
@@ -56,6 +57,7 @@ class Workers:
         )
         self._borrowed = launcher is not None
         self._running = False
+        self._reader, self._codes = CodeReader(), list[Code]()
 
     def __enter__(self) -> Self:
         return self
@@ -68,6 +70,7 @@ class Workers:
     def start(self, config: Mapping[str, Any]) -> None:
         """Start workers that train such a configuration, unless they run."""
         if not (self._borrowed or self._running):
+            self._refuse_old_code([config])
             self.launcher.start(carried(runner_of(config).execute, config["trainer"]["_target_"]))
             self._running = True
             if not self.launcher.detached:
@@ -78,6 +81,8 @@ class Workers:
         if self._running:
             self._running = False
             self.launcher.stop(now=now)
+            for code in self._codes:  # what was imported as it trained is known from now on
+                loaded_before(code)
 
     def check(self, configs: Mapping[str, Mapping[str, Any]]) -> Checked:
         """Start the workers and let one of them build every configuration, so that bad ones are refused.
@@ -92,6 +97,7 @@ class Workers:
         Raises:
             ConfigError: a study whose first loss is not finite in any setting. Whatever a worker refuses is raised too.
         """
+        self._refuse_old_code(configs.values())
         self.start(next(iter(configs.values())))
         told = tuple(self._facts(config, words) for words, config in configs.items())
         losses = [float(facts.get("loss", 0.0)) for facts in told]
@@ -102,6 +108,17 @@ class Workers:
             )
         pairs = zip(configs.values(), told, strict=True)
         return Checked(told, {source_key(config): facts["state"] for config, facts in pairs if "state" in facts})
+
+    def _refuse_old_code(self, configs: Iterable[Mapping[str, Any]]) -> None:
+        """Refuse to train in this process by modules that it holds as they were before an edit."""
+        for code in () if self.launcher.detached else map(self._reader.of, configs):
+            if old := loaded_before(code):
+                again = "; ".join(f"importlib.reload({name})" for name in old)
+                raise ConfigError(
+                    f"{', '.join(old)} was edited after this process loaded it, which still has the old code: "
+                    f"restart it, load it anew ({again}), or train in new processes (launcher=processes)"
+                )
+            self._codes.append(code)
 
     def files(self, config: Mapping[str, Any]) -> dict[str, DataState]:
         """Return what the files of a configuration hold, by `source_key`; its samples are not read."""

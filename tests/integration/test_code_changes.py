@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from hpsearch import load_curves, load_trials, replay, run_search, run_study, run_trial
-from hpsearch.base.errors import StorageError
+from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.types import TrialState
 from hpsearch.progress.display import Silent
 from hpsearch.search.extension import present_study
@@ -334,3 +334,48 @@ def test_a_trial_that_had_not_ended_begins_anew_without_the_checkpoints_of_the_o
     assert lines.of_code()[0].endswith("(my_own.train): 1 trial that failed or had not ended begin anew")
     assert list(load_curves("train")["valid/acc"]) == [3, 5, 7, 4, 7, 10]
     assert outcome.counts == {TrialState.COMPLETE: 2}
+
+
+def test_a_process_that_holds_a_module_as_it_was_before_an_edit_trains_nothing_by_it(project):
+    search()
+    file = project / "my_own/parts.py"
+    file.write_text(PARTS.replace("10", "20"))
+    held = (
+        r"my_own.parts was edited after this process loaded it, which still has the old code: restart it, load it anew "
+        r"\(importlib.reload\(my_own.parts\)\), or train in new processes \(launcher=processes\)"
+    )
+    with pytest.raises(ConfigError, match=held):
+        search(4, "study.name=other")
+    assert not (project / "studies/other").exists()
+    importlib.reload(sys.modules["my_own.parts"])
+    importlib.reload(sys.modules["my_own.train"])
+    assert search(4, "study.name=other")[0].best.mean == pytest.approx(search()[0].best.mean / 2)
+
+
+def test_an_edit_before_the_first_look_and_one_of_a_constant_are_seen_too(project):
+    import my_own.parts
+
+    file = project / "my_own/parts.py"
+    file.write_text(PARTS.replace("10", "20"))
+    with pytest.raises(ConfigError, match=r"my_own\.parts was edited after"):
+        search()
+    write(project, "my_own/parts.py", "SHARE = 0.1\n\ndef worth(x):\n    return SHARE * x\n")
+    del my_own
+    search()
+    file.write_text(file.read_text().replace("0.1", "0.2"))
+    with pytest.raises(ConfigError, match=r"my_own\.parts was edited after"):
+        search(6, "study.code=changed_ok")
+
+
+def test_the_code_of_an_installed_package_that_is_named_is_part_of_a_study(project, monkeypatch):
+    write(project, "site-packages/installed_own/__init__.py", "from installed_own.parts import train")
+    write(project, "site-packages/installed_own/parts.py", TRAIN)
+    monkeypatch.syspath_prepend(str(project / "site-packages"))
+    words = ("trainer=own", "trainer._target_=installed_own.train", "plugins=[installed_own]", "study.name=installed")
+    given = ("+study=search", "sampler=random", "pruner=none", "tracker=none", "space.args.x=int(interval(0, 9))")
+    run_study([*INLINE, *given, *words, "budget.points=3"], observer=Lines())
+    assert "installed_own" in next(iter(read_study(project / "studies/installed")["codes"].values()))["modules"]
+    del sys.modules["installed_own"], sys.modules["installed_own.parts"]
+    write(project, "site-packages/installed_own/parts.py", TRAIN.replace("epoch}", "epoch / 2}"))
+    with pytest.raises(StorageError, match=r"the code changed since 3 COMPLETE trials were trained \(installed_own\)"):
+        run_study([*INLINE, *given, *words, "budget.points=5"], observer=Lines())
