@@ -110,6 +110,8 @@ def own_loop(config: Mapping[str, Any], plugins: Sequence[str]) -> Callable[...,
     Returns:
         The function, None where the target makes a trainer of ours. A target that may not be used raises a ConfigError.
     """
+    if config.get(_TARGET) == KINDS["trainer"]:  # ours, of which the driver need not import torch
+        return None
     target: Callable[..., Any] = _checked("trainer", config, (KINDS["trainer"],), plugins)
     return target if _is_own_code(target) else None
 

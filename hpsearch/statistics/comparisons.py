@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import chdtri, fdtrc, gammaln, ndtr, stdtr, stdtrit
 
 from hpsearch.statistics.intervals import RESAMPLES, binary_scale, mean_of, resamples, standard_deviation
@@ -91,6 +90,8 @@ def detectable_factor(n: int) -> float:
     Returns:
         The factor: 3.26 at n = 3, 1.68 at 5, 1.00 at 10.
     """
+    from scipy.optimize import brentq
+
     shift = brentq(lambda shift: power(shift, n - 1) - POWER, 0.1, 100.0)
     return float(shift) / math.sqrt(n)
 

@@ -43,8 +43,6 @@ LATE_FACTS = ("best_epoch", "best_score")
 
 def preload() -> None:
     """Import in a worker what every trial needs, so that the first one starts at once."""
-    import torch._dynamo  # noqa: F401 - the first optimizer loads it, which takes a second
-
     import hpsearch.trial.loop  # noqa: F401
 
     # This loads what `build` needs.

@@ -15,6 +15,7 @@ from hpsearch.base.types import Decision, Message, Report, Started, TrialResult,
 from hpsearch.data.base import Part
 from hpsearch.data.views import averaged
 from hpsearch.metrics.reported import followed
+from hpsearch.optim.compiler import postpone_compiler
 from hpsearch.trial import checkpoint
 from hpsearch.trial.averaging import Average
 from hpsearch.trial.checkpoint import Best, Progress
@@ -33,6 +34,8 @@ from hpsearch.trial.updates import (
     update_weights,
 )
 from hpsearch.trial.watch import Diverged, EpochLog, measured, measured_steps
+
+postpone_compiler()
 
 __all__ = ["LOGGED_STEPS", "Job", "Trainer", "train"]
 

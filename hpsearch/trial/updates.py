@@ -100,7 +100,9 @@ def torch_state(job: Job, epoch: int) -> Iterator[None]:
     before = torch.are_deterministic_algorithms_enabled()
     if job.trainer.deterministic and cuda:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
-    torch.use_deterministic_algorithms(job.trainer.deterministic or before)
+    changed = job.trainer.deterministic and not before
+    if changed:  # the call loads torch's compiler
+        torch.use_deterministic_algorithms(True)
     try:
         with torch.random.fork_rng([job.device] if cuda else []), _mps_state(mps):
             seed = rng.address(job.seed, "torch", epoch)
@@ -111,7 +113,8 @@ def torch_state(job: Job, epoch: int) -> Iterator[None]:
                 torch.mps.manual_seed(seed)
             yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        if changed:
+            torch.use_deterministic_algorithms(False)
 
 
 def trained_parameters(job: Job) -> list[tuple[str, Tensor]]:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import bare, number, score
@@ -13,6 +12,7 @@ from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, coordinate, e
 from hpsearch.reports.kit.curves import Curve, thin
 from hpsearch.reports.kit.points import Point, Results
 from hpsearch.reports.kit.space import Axis
+from hpsearch.statistics.ranks import ranks_of
 
 _GOLDEN = 0.6180339887  # multiples of it fill an interval evenly
 MANY_POINTS = 400  # beyond, single seeds are not drawn and hover texts are short
@@ -139,7 +139,7 @@ def ranks(results: Results, points: Sequence[Point]) -> list[float]:
     known = np.isfinite(losses)
     shares = np.full(len(losses), math.nan)
     if known.any():
-        shares[known] = (rankdata(-losses[known], method="max") - 1) / max(known.sum() - 1, 1)
+        shares[known] = (ranks_of(-losses[known], highest=True) - 1) / max(known.sum() - 1, 1)
     return [float(share) for share in shares]
 
 

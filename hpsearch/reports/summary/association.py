@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import rankdata
 
 from hpsearch.reports.kit.curves import Array
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
 from hpsearch.statistics.comparisons import holm
+from hpsearch.statistics.ranks import ranks_of
 
 FEWEST = 5
 """Of fewer points even a perfect order is no evidence."""
@@ -61,7 +61,7 @@ def strongest_association(points: Sequence[Point], axes: Sequence[Axis]) -> Asso
 def _association(points: Sequence[Point], axis: Axis, rng: np.random.Generator) -> Association | None:
     known = [(p.params[axis.key], p.mean) for p in points if p.mean is not None and axis.key in p.params]
     places = np.array([axis.place(value) for value, _ in known])
-    scores = rankdata([mean for _, mean in known])
+    scores = ranks_of([mean for _, mean in known])
     if len(known) < FEWEST or np.ptp(places) == 0 or np.ptp(scores) == 0:
         return None
     strength = _numeric(places) if axis.numeric else _categorical(places)
@@ -81,7 +81,7 @@ def _standard(ranks: Array) -> Array:
 
 def _numeric(places: Array) -> Array:
     """Return the direction whose product with the scores is their rank correlation, as one row."""
-    return np.asarray(_standard(rankdata(places))[None, :])
+    return np.asarray(_standard(ranks_of(places))[None, :])
 
 
 def _categorical(places: Array) -> Array:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.stats import rankdata
 
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import count
@@ -16,6 +15,7 @@ from hpsearch.reports.summary.association import Association, strongest_associat
 from hpsearch.reports.summary.fanova import Forest, grow_forest
 from hpsearch.reports.summary.ped_anova import CELLS, Indices, best_of_all, cells_of, importance_along
 from hpsearch.statistics.intervals import binary_scale, power_of_two
+from hpsearch.statistics.ranks import ranks_of
 
 RESAMPLES = 100
 LEVEL = 0.95
@@ -313,7 +313,7 @@ def _correlation(points: Sequence[Point], axis: Axis) -> float:
     pairs = [(axis.place_in(p.params), p.mean) for p in points if p.mean is not None and axis.key in p.params]
     if len(pairs) < 3 or len({x for x, _ in pairs}) < 2 or len({y for _, y in pairs}) < 2:
         return 0.0
-    x, y = (rankdata(values) for values in zip(*pairs, strict=True))
+    x, y = (ranks_of(values) for values in zip(*pairs, strict=True))
     return abs(float(np.corrcoef(x, y)[0, 1]))
 
 
