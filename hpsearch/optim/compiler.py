@@ -47,7 +47,7 @@ class _Finder(MetaPathFinder):
         if module is None:
             return None
         spec = spec_from_loader(name, _Loaded(module))
-        module.__spec__ = spec  # of a module that is loaded meanwhile, Python takes its own
+        vars(module)["__spec__"] = spec  # of a module that is loaded meanwhile, Python takes its own
         return spec
 
 
@@ -63,7 +63,7 @@ class _Loaded(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Leave it as it was."""
-        module.__spec__ = self._spec
+        vars(module)["__spec__"] = self._spec
 
 
 _lock, _finder = threading.RLock(), _Finder()
