@@ -14,7 +14,7 @@ class RunningTrial:
 
     id: TrialId
     params: Mapping[str, Any]
-    epoch: int
+    epoch: float
     epochs: int | None
     metrics: Mapping[str, float]
 

@@ -14,8 +14,8 @@ from typing import Self
 
 from hpsearch.base.errors import HpsearchError, exit_error, first_line, nearest, out_of_memory
 from hpsearch.base.keys import SILENT_SECONDS
-from hpsearch.base.types import Decision, Objective, TrialResult, TrialState
-from hpsearch.base.words import plain_number
+from hpsearch.base.types import Decision, Objective, TrialResult, TrialState, whole_or_fraction
+from hpsearch.base.words import epoch_text, plain_number
 
 INFEASIBLE = "infeasible"
 """Constraint that a point breaks, by a value above 0, which diverged or ran out of memory."""
@@ -27,6 +27,11 @@ WORST_FIRST = (TrialState.FAILED, TrialState.INFEASIBLE, TrialState.PRUNED, Tria
 
 OUT_OF_MEMORY, NOT_COMPARED, TOO_LONG = "out of memory", "not compared", "took too long"
 """What the reason of an INFEASIBLE trial begins with whose training did not run away: see `diverged`."""
+
+
+def repeated_epochs(facts: Mapping[str, str | int | float]) -> float:
+    """Return the epochs that a trial trained once more, an int where they are whole."""
+    return whole_or_fraction(float(facts.get(REPEATED, 0)))
 
 
 def failure(error: BaseException, time_sec: float) -> TrialResult:
@@ -98,13 +103,13 @@ class Failures:
         return result.retry and not self.repeated_by(result) and self.count < retries
 
 
-def state_after(decision: Decision, epoch: int) -> tuple[TrialState, str] | None:
+def state_after(decision: Decision, epoch: float) -> tuple[TrialState, str] | None:
     """Return how a decision ends an attempt after an epoch, state and reason; None where it goes on."""
     match decision:
         case Decision.STOP:
-            return TrialState.PRUNED, f"stopped after epoch {epoch}"
+            return TrialState.PRUNED, f"stopped after epoch {epoch_text(epoch)}"
         case Decision.PAUSE | Decision.LEAVE:
-            return TrialState.PAUSED, f"paused after epoch {epoch}"
+            return TrialState.PAUSED, f"paused after epoch {epoch_text(epoch)}"
     return None
 
 

@@ -12,7 +12,7 @@ NO_SEEDS = "the seeds change nothing"
 """How sentences say it."""
 
 
-def measured(epoch: int, step: int, metrics: Mapping[str, float]) -> Hashable:
+def measured(epoch: float, step: int, metrics: Mapping[str, float]) -> Hashable:
     """Return what a trial measured after an epoch, to be compared: without what is of the machine or has no value."""
     values = ((name, value) for name, value in metrics.items() if not (name.endswith(MEASURED) or math.isnan(value)))
     return (epoch, step, *sorted(values))

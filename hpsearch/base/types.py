@@ -1,5 +1,6 @@
 """Frozen records that cross layers. Everything here pickles, and importing this module loads no heavy library."""
 
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -113,27 +114,52 @@ def epochs_of(config: Mapping[str, Any]) -> int | None:
     return epochs if isinstance(epochs, int) else None
 
 
+def whole_or_fraction(epoch: float) -> float:
+    """Return an epoch, as an int where it is whole."""
+    return int(epoch) if epoch == int(epoch) else epoch
+
+
+def evaluated_between_epochs(config: Mapping[str, Any]) -> bool:
+    """Return whether a trial reports fractions of epochs, as its configuration says."""
+    trainer = config.get("trainer", {})
+    every = trainer.get("eval_every", 1)
+    return bool(trainer.get("eval_steps")) or (isinstance(every, int | float) and every != int(every))
+
+
+def last_by_epoch(curve: Mapping[float, float]) -> dict[int, float]:
+    """Return the last value of every epoch that has one, by the number of the epoch from 1.
+
+    Args:
+        curve: value by epoch, fractions among them.
+
+    Example:
+        >>> last_by_epoch({0.5: 3.0, 1: 2.0, 1.5: 1.0})
+        {1: 2.0, 2: 1.0}
+    """
+    return {math.ceil(epoch): curve[epoch] for epoch in sorted(curve)}
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """First message of an attempt: the epoch it goes on from, and what is known of the trial before it trains.
 
     Attributes:
-        epoch: last epoch held by the checkpoint it goes on from; None when it starts from scratch.
+        epoch: last epoch held by the checkpoint it goes on from, evaluated or not; None when it starts from scratch.
         facts: scalars measured once, such as ``parameters``, ``device``, ``data.digest``, ``data.train_size``.
         time: seconds since the Unix epoch.
     """
 
-    epoch: int | None
+    epoch: float | None
     facts: Mapping[str, str | int | float]
     time: float
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a trial says after an epoch; epoch 0 is the untrained model.
+    """What a trial says after an evaluation, by default at the end of an epoch; epoch 0 is the untrained model.
 
     Attributes:
-        epoch: completed passes over the training split.
+        epoch: completed passes over the training split, an int where they are whole.
         step: completed optimizer updates.
         metrics: values by name, such as ``valid/acc``.
         steps: thinned per-step training loss since the report before: (step, value) pairs.
@@ -141,7 +167,7 @@ class Report:
         declined: why it went on after the report before although it was told to pause, in words; empty: it was not.
     """
 
-    epoch: int
+    epoch: float
     step: int
     metrics: Mapping[str, float]
     steps: tuple[tuple[int, float], ...] = ()
@@ -278,16 +304,18 @@ class Objective:
         """Return whether score `a` beats score `b`."""
         return a > b if self.maximize else a < b
 
-    def score(self, curve: Mapping[int, float]) -> float:
+    def score(self, curve: Mapping[float, float]) -> float:
         """Return a trial's score: the last or the best value of its smoothed curve.
 
         Args:
-            curve: value by epoch; epoch 0, the untrained model, counts only when there is no other.
+            curve: value by epoch; epoch 0, the untrained model, counts only when there is no other. Smoothed is over
+                the last value of each epoch.
 
         Returns:
             The score, nan when the curve is empty.
         """
-        trained = [curve[epoch] for epoch in sorted(curve) if epoch > 0] or list(curve.values())
+        after = {epoch: curve[epoch] for epoch in sorted(curve) if epoch > 0}
+        trained = list((after if self.smooth == 1 else last_by_epoch(after)).values()) or list(curve.values())
         if not trained:
             return float("nan")
         if self.reduce == "last":
@@ -295,7 +323,7 @@ class Objective:
         means = [self._trailing_mean(trained[:end]) for end in range(1, len(trained) + 1)]
         return max(means) if self.maximize else min(means)
 
-    def value(self, curve: Mapping[int, float], facts: Mapping[str, str | int | float]) -> float:
+    def value(self, curve: Mapping[float, float], facts: Mapping[str, str | int | float]) -> float:
         """Return a trial's score, from its curve, or from the fact of this name where there is no curve."""
         known = facts.get(self.metric, float("nan"))
         return self.score(curve) if curve or isinstance(known, str) else float(known)

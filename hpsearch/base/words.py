@@ -63,6 +63,11 @@ def plain_number(value: Any) -> str:
     return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
+def epoch_text(epoch: float) -> str:
+    """Write an epoch: a whole one in full, a fraction with at most two decimals, as ``1.33``."""
+    return str(epoch) if isinstance(epoch, int) else f"{round(epoch, 2):.12g}"
+
+
 @dataclass(frozen=True, slots=True)
 class Precision:
     """How numbers that belong together are written.
@@ -195,9 +200,9 @@ def capitalized(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def count(n: int, noun: str) -> str:
-    """Write a number of things: ``1 seed``, ``3 seeds``."""
-    return f"{n} {noun}{'' if n == 1 else 's'}"
+def count(n: float, noun: str) -> str:
+    """Write a number of things: ``1 seed``, ``3 seeds``, ``2.5 epochs``."""
+    return f"{epoch_text(n)} {noun}{'' if n == 1 else 's'}"
 
 
 def times(n: int) -> str:

@@ -1,7 +1,7 @@
 """Loss and metrics of one pass over a part of the data."""
 
 from collections.abc import Mapping
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.errors import ConfigError
@@ -41,6 +41,12 @@ class Meter:
             self._losses[name] = total + loss.detach(), weights + weight
         for metric in self._metrics.values():
             metric.update(outputs_BC.detach(), y_B)
+
+    def copy(self) -> "Meter":
+        """Return a meter of its own of the same batches."""
+        other = copy(self)
+        other._metrics, other._losses = deepcopy(self._metrics), dict(self._losses)
+        return other
 
     def compute(self) -> dict[str, float]:
         """Return the means of the losses and the metrics by their names; this waits for the device."""

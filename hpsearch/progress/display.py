@@ -16,7 +16,7 @@ from rich.text import Text
 
 from hpsearch.base.observer import Observer, Progress, RunningTrial
 from hpsearch.base.types import Clock, TrialState
-from hpsearch.base.words import STATES, assignments, best_score, duration, score, tally
+from hpsearch.base.words import STATES, assignments, best_score, duration, epoch_text, score, tally
 from hpsearch.progress.console import is_fancy, make_console
 
 _COLOURS = {
@@ -282,7 +282,7 @@ def _running(trials: tuple[RunningTrial, ...], objective: str, metrics: int) -> 
 
 
 def _epoch(trial: RunningTrial) -> str:
-    return f"epoch {trial.epoch}" + (f"/{trial.epochs}" if trial.epochs else "")
+    return f"epoch {epoch_text(trial.epoch)}" + (f"/{trial.epochs}" if trial.epochs else "")
 
 
 def _metrics(trial: RunningTrial, objective: str, most: int = 2) -> str:

@@ -1,6 +1,6 @@
 """Stopping when a metric no longer improves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hpsearch.regularizers.base import Regularizer
@@ -14,7 +14,7 @@ class EarlyStopping(Regularizer):
 
     Attributes:
         metric: what is watched; None: the objective's.
-        patience: epochs without an improvement after which it ends.
+        patience: epochs, not evaluations, without an improvement after which it ends.
         min_delta: what counts as an improvement is more than this.
         restore_best: end with the weights of the objective's best epoch, which the test split then sees.
     """
@@ -25,19 +25,19 @@ class EarlyStopping(Regularizer):
     min_delta: float = 0.0
     restore_best: bool = True
 
-    def stops(self, values: Sequence[float], maximize: bool) -> bool:
-        """Return whether to end after these epochs.
+    def stops(self, curve: Mapping[float, float], maximize: bool) -> bool:
+        """Return whether to end after these evaluations.
 
         Args:
-            values: the metric after each epoch so far; nan is no improvement.
+            curve: the metric by epoch so far, in their order; nan is no improvement.
             maximize: whether larger is better.
 
         Returns:
-            Whether the last `patience` values hold no improvement.
+            Whether the last improvement is `patience` epochs ago or more.
         """
-        best, since = float("-inf"), 0
-        for value in values:
+        best, at, last = float("-inf"), 0.0, 0.0
+        for last, value in curve.items():
             signed = value if maximize else -value
-            since = 0 if signed - self.min_delta > best else since + 1
-            best = signed if since == 0 else best
-        return since >= self.patience
+            if signed - self.min_delta > best:
+                best, at = signed, last
+        return last - at >= self.patience

@@ -20,7 +20,7 @@ class Candidate:
 
     Attributes:
         point: its number.
-        scores: by epoch, from epoch 1.
+        scores: by whole epoch, from epoch 1.
         state: RUNNING, PAUSED or final; a final point that came to its end by itself is COMPLETE.
         epochs: how long it trains, as its configuration says; None: unknown.
         hedged: the epoch to which it trains whatever its rank; 0: it goes by its rank alone.
@@ -86,6 +86,32 @@ class Candidate:
 
 
 Candidates: TypeAlias = Mapping[int, Candidate]
+Evaluation: TypeAlias = tuple[float, Any]
+"""An epoch, perhaps a fraction, and what was scored there."""
+
+
+def passed(before: Evaluation | None, now: Evaluation, epochs: int | None) -> list[tuple[int, Any]]:
+    """Return the whole epochs that a point has passed with an evaluation, and what it is compared by at each of them.
+
+    That is its latest evaluation at or before the epoch. Of one that was evaluated every few epochs, those between are
+    among them where it is known how many it trains; where it is not, its numbers may be of anything.
+
+    Args:
+        before: its evaluation before this one, None where there was none.
+        now: this one.
+        epochs: how long it trains, as its configuration says; None: unknown.
+
+    Example:
+        >>> passed((0.5, "a"), (1.5, "b"), None), passed((2, "a"), (4, "b"), 10), passed((2, "a"), (4, "b"), None)
+        ([(1, 'a')], [(3, 'a'), (4, 'b')], [(4, 'b')])
+    """
+    epoch, score = now
+    found: list[tuple[int, Any]] = []
+    if before is not None and before[0] < epoch:
+        last = math.ceil(before[0]) if epochs is None else epochs
+        between = range(math.floor(before[0]) + 1, min(math.ceil(epoch) - 1, last) + 1)
+        found += [(each, before[1]) for each in between]
+    return [*found, (int(epoch), score)] if epoch == int(epoch) else found
 
 
 def peers(candidate: Candidate, candidates: Candidates) -> Iterable[Candidate]:

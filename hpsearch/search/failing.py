@@ -16,7 +16,7 @@ class FailedPoint:
     """
 
     point: int
-    epoch: int
+    epoch: float
     failed_at: str
     reason: str
 
@@ -46,7 +46,7 @@ class FirstFailures:
         """Return how many points have failed so far, 0 once one has not."""
         return len(self._failed)
 
-    def why(self, reached: int) -> str:
+    def why(self, reached: float) -> str:
         """Return the error that ends the search, or the empty string.
 
         Alike are points whose trials raised the same type of error at the same line, or whose workers died.

@@ -33,10 +33,10 @@ class Live:
     """
 
     spec: TrialSpec
-    curve: dict[int, float] = field(default_factory=dict)
+    curve: dict[float, float] = field(default_factory=dict)
     decision: Decision | None = None
     cut: bool = False
-    epoch: int = 0
+    epoch: float = 0
     last: Report | None = None
     over: str = ""
     kill_at: float = math.inf
@@ -68,12 +68,12 @@ class Finished:
     spec: TrialSpec
     result: TrialResult
     scores: tuple[float, ...]
-    curve: Mapping[int, float]
-    epochs: int = 0
-    repeated: int = 0
+    curve: Mapping[float, float]
+    epochs: float = 0
+    repeated: float = 0
 
     @property
-    def spent(self) -> int:
+    def spent(self) -> float:
         """Epochs, those that were trained twice counted twice."""
         return self.epochs + self.repeated
 

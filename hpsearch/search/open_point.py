@@ -42,7 +42,7 @@ class Point:
     open: set[TrialId] = field(default_factory=set)
     finished: dict[TrialId, Finished] = field(default_factory=dict)
     paused: Finished | None = None
-    judged: int = 0
+    judged: float = 0
     stopped: bool = False
     hedged: int = field(init=False)
     waits_at: int | None = field(init=False)

@@ -103,7 +103,7 @@ class OpenPoints:
         return [number for number, point in self._points.items() if point.paused is not None]
 
     @property
-    def epochs(self) -> int:
+    def epochs(self) -> float:
         """The epochs trained so far by trials that have ended or wait."""
         return self.results.epochs + sum(point.paused.spent for point in self._points.values() if point.paused)
 

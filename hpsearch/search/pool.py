@@ -13,7 +13,7 @@ from typing import TypeAlias
 from hpsearch.base.files import LOG
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.observer import RunningTrial
-from hpsearch.base.outcome import REPEATED, Failures, over_limit, trial_outcome
+from hpsearch.base.outcome import Failures, over_limit, repeated_epochs, trial_outcome
 from hpsearch.base.types import (
     Clock,
     Decision,
@@ -91,11 +91,11 @@ class Pool:
         self.wanted = WantedMetrics(objective)
         self._held: dict[TrialId, int] = {}
 
-    def add(self, spec: TrialSpec, curve: Mapping[int, float] | None = None) -> None:
+    def add(self, spec: TrialSpec, curve: Mapping[float, float] | None = None) -> None:
         """Queue a trial; `curve` is what is on record of it."""
         self._queue[spec.id] = Live(spec, dict(curve or {}))
 
-    def go_on(self, spec: TrialSpec, curve: Mapping[int, float]) -> None:
+    def go_on(self, spec: TrialSpec, curve: Mapping[float, float]) -> None:
         """Take over a trial of an earlier driver: queue its next attempt, unless the one in `spec` still runs."""
         if spec.id in self._launcher.kept:
             self._running[spec.id] = Live(spec, dict(curve), epoch=max(curve, default=0))
@@ -320,7 +320,7 @@ class Pool:
         self._write(live, result, scores[0] if result.state is TrialState.COMPLETE else math.nan)
         if result.state is not TrialState.PAUSED:
             self._watch.forget(trial)
-        repeated = int(self._known(trial).facts.get(REPEATED, 0))
+        repeated = repeated_epochs(self._known(trial).facts)
         return [Finished(live.spec, result, scores, live.curve, live.epoch, repeated)]
 
     def _end_overdue(self) -> None:
@@ -396,5 +396,5 @@ class Pool:
         )
 
 
-def _last_kept(started: Started) -> int:
+def _last_kept(started: Started) -> float:
     return -1 if started.epoch is None else started.epoch

@@ -10,7 +10,17 @@ from optuna.pruners import BasePruner, NopPruner, WilcoxonPruner
 
 from hpsearch.base.errors import ConfigError, check_int
 from hpsearch.base.types import Decision, Objective, Report, TrialState
-from hpsearch.search.candidates import Candidate, Candidates, Score, ahead, best_of, longest_of, peers
+from hpsearch.search.candidates import (
+    Candidate,
+    Candidates,
+    Evaluation,
+    Score,
+    ahead,
+    best_of,
+    longest_of,
+    passed,
+    peers,
+)
 from hpsearch.search.fronts import stops_by_fronts
 
 NAMED = 3
@@ -115,6 +125,7 @@ class PruneRule:
         self._promoter = pruner if isinstance(pruner, Promoter) else None
         self._objective = objective
         self._candidates: dict[int, Candidate] = {}
+        self._latest: dict[int, Evaluation] = {}
         self._longest: dict[int | None, int] = {}
         self._stops = stops_by_fronts(pruner) if objective.others else None
         self.by_replicate = isinstance(pruner, WilcoxonPruner)
@@ -128,7 +139,7 @@ class PruneRule:
     def opened(
         self,
         point: int,
-        curve: Mapping[int, Sequence[float]] | None = None,
+        curve: Mapping[float, Sequence[float]] | None = None,
         epochs: int | None = None,
         hedged: int = 0,
         waits_at: int | None = None,
@@ -143,7 +154,11 @@ class PruneRule:
             waits_at: the same; forgotten where the curve has lost that epoch.
         """
         if self.by_epoch:
-            scores = {epoch: self._signed(value) for epoch, value in (curve or {}).items() if epoch > 0}
+            self._latest.pop(point, None)
+            scores: dict[int, Score] = {}
+            for epoch, values in sorted((curve or {}).items()):
+                if epoch > 0:
+                    scores.update((each, self._signed(v)) for each, v in self._passed(point, epoch, values, epochs))
             known = waits_at if not waits_at or waits_at in scores else None
             self._candidates[point] = Candidate(point, scores, epochs=epochs, hedged=hedged, waits_at=known)
 
@@ -153,6 +168,7 @@ class PruneRule:
         """Decide what the first replicate of a point does after a report; after its last one there is nothing to.
 
         What it reports between being told to wait and waiting is noted, so that others are compared with it there.
+        Points are compared at whole epochs, each by its latest evaluation at or before them.
 
         Args:
             trial: of the point.
@@ -166,15 +182,31 @@ class PruneRule:
         values = [known[each.metric] for each in self._objective.each if each.metric in known]
         if not self.by_epoch or report.epoch == 0 or len(values) < len(self._objective.each):
             return Decision.CONTINUE
+        candidate = self._candidates[trial.number]
+        decision = Decision.PAUSE if candidate.waits_at else Decision.CONTINUE
+        over = self._is_at_end(candidate, report.epoch)
+        for epoch, each in self._passed(trial.number, report.epoch, values, candidate.epochs):
+            told = self._after_epoch(trial, epoch, each, over)
+            decision = told if decision is Decision.CONTINUE else decision
+        return decision
+
+    def _passed(
+        self, point: int, epoch: float, values: Sequence[float], epochs: int | None
+    ) -> list[tuple[int, Sequence[float]]]:
+        before, self._latest[point] = self._latest.get(point), (epoch, values)
+        return passed(before, (epoch, values), epochs)
+
+    def _after_epoch(self, trial: optuna.Trial, epoch: int, values: Sequence[float], over: bool) -> Decision:
+        """Decide what a point does by what it scored at an epoch, where its training is not `over`."""
         if not self._objective.others:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=".*already reported")  # by an attempt that failed later
-                trial.report(float(values[0]), step=report.epoch)
+                trial.report(float(values[0]), step=epoch)
         candidate = self._candidates[trial.number]
-        candidate.note(report.epoch, self._signed(list(map(float, values))))
+        candidate.note(epoch, self._signed(list(map(float, values))))
         if candidate.waits_at:
             return Decision.PAUSE
-        if self._is_at_end(candidate):
+        if over:
             return Decision.CONTINUE
         if self._promoter is not None:
             decision = self._promoter.decide(trial.number, self._candidates)
@@ -201,6 +233,9 @@ class PruneRule:
         """Note that a point's first replicate runs, waits or has ended."""
         if point in self._candidates:
             self._candidates[point].state = state
+            if state is TrialState.COMPLETE and point in self._latest:
+                epoch, values = self._latest[point]
+                self._candidates[point].note(math.ceil(epoch), self._signed(values))  # its end, were it a fraction
             if state in (TrialState.RUNNING, TrialState.COMPLETE):
                 self._candidates[point].go_on()
             if state is TrialState.COMPLETE:
@@ -229,9 +264,9 @@ class PruneRule:
         more = f" and {len(better) - NAMED} more" if len(better) > NAMED else ""
         return f"worse after epoch {candidate.epoch} than point{'s' if len(better) > 1 else ''} {named}{more}"
 
-    def _is_at_end(self, candidate: Candidate) -> bool:
+    def _is_at_end(self, candidate: Candidate, epoch: float) -> bool:
         end = self._longest.get(candidate.epochs, candidate.epochs)
-        return end is not None and candidate.epoch >= end
+        return end is not None and epoch >= end
 
     def _may_be_whole(self, candidate: Candidate) -> bool:
         """Return whether a first report may be all that a point has to report: none of its kind has reported more."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpsearch.base.outcome import REPEATED, Failures, PointOutcome, rank_key, violation
+from hpsearch.base.outcome import Failures, PointOutcome, rank_key, repeated_epochs, violation
 from hpsearch.base.types import BestPoint, Objective, TrialResult, TrialSpec, TrialState
 from hpsearch.search.live import Finished
 from hpsearch.tracking.events import TrialRecord
@@ -46,12 +46,12 @@ class Results:
         self._objective = objective
         self._worst: list[float | None] = [None] * len(objective.each)
         self.counts: Counter[TrialState] = Counter()
-        self.epochs = 0
+        self.epochs: float = 0
         self.best: BestPoint | None = None
         self.complete: list[Complete] = []
         self._best_key: tuple[float, ...] = ()
 
-    def add_trials(self, counts: Mapping[TrialState, int], epochs: int) -> None:
+    def add_trials(self, counts: Mapping[TrialState, int], epochs: float) -> None:
         """Count finished trials and the epochs that they trained."""
         self.counts.update(counts)
         self.epochs += epochs
@@ -87,7 +87,7 @@ class Results:
         return [other if worst is None else worst for worst, other in zip(self._worst, unknown, strict=True)]
 
 
-def recorded(objective: Objective, spec: TrialSpec, known: TrialRecord, curve: Mapping[int, float]) -> Finished:
+def recorded(objective: Objective, spec: TrialSpec, known: TrialRecord, curve: Mapping[float, float]) -> Finished:
     """Return a trial that earlier drivers brought to its end, or to a pause.
 
     Args:
@@ -107,7 +107,7 @@ def recorded(objective: Objective, spec: TrialSpec, known: TrialRecord, curve: M
         (score, *further_scores(objective, known, {})),
         curve,
         max((report.epoch for report in known.reports), default=0),
-        int(known.facts.get(REPEATED, 0)),
+        repeated_epochs(known.facts),
     )
 
 
@@ -126,14 +126,14 @@ def further_scores(
     return tuple(each.value(known.curve(each.metric), {**known.facts, **facts}) for each in objective.others)
 
 
-def curve_of(objective: Objective, known: TrialRecord) -> dict[int, tuple[float, ...]]:
+def curve_of(objective: Objective, known: TrialRecord) -> dict[float, tuple[float, ...]]:
     """Return what a trial on record scored by epoch, one number per objective, where all of them are known."""
     first = known.curve(objective.metric)
     curves = [known.curve(each.metric) or _constant(known.facts.get(each.metric), first) for each in objective.each]
     return {e: tuple(curve[e] for curve in curves) for e in first if all(e in curve for curve in curves)}
 
 
-def _constant(fact: str | int | float | None, epochs: Iterable[int]) -> dict[int, float]:
+def _constant(fact: str | int | float | None, epochs: Iterable[float]) -> dict[float, float]:
     return {} if fact is None or isinstance(fact, str) else dict.fromkeys(epochs, float(fact))
 
 
@@ -167,7 +167,7 @@ def violations(objective: Objective, measured: Sequence[Mapping[str, float]]) ->
 
 
 def outcome_attrs(
-    outcome: PointOutcome, states: Sequence[TrialState], epochs: int, settled: int, ended_by: Mapping[str, float]
+    outcome: PointOutcome, states: Sequence[TrialState], epochs: float, settled: int, ended_by: Mapping[str, float]
 ) -> dict[str, Any]:
     """Return what the Optuna trial of a told point says of it, for a driver that resumes the study.
 

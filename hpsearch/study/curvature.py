@@ -13,6 +13,7 @@ import yaml
 
 from hpsearch.base.errors import ConfigError, StorageError, check_choice, check_int, nearest
 from hpsearch.base.types import TrialState
+from hpsearch.base.words import epoch_text
 from hpsearch.config.build import own_loop
 from hpsearch.config.compose import Composition
 from hpsearch.config.environment import read_back
@@ -76,7 +77,7 @@ class CurvatureOutcome:
 
     run: str
     weights: str
-    epoch: int
+    epoch: float
     train_size: int
     found: Curvature
     files: tuple[Path, ...]
@@ -84,7 +85,7 @@ class CurvatureOutcome:
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return f"{self.run}, weights of epoch {self.epoch}: {self.found.verdict}; {self.found.reason}"
+        return f"{self.run}, weights of epoch {epoch_text(self.epoch)}: {self.found.verdict}; {self.found.reason}"
 
     def _repr_svg_(self) -> str:
         """Return the figure, which a notebook shows."""

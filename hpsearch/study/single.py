@@ -16,7 +16,7 @@ from hpsearch.base.keys import SEARCH_KEYS, SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.observer import Observer, Progress
 from hpsearch.base.replicates import MEASURED
 from hpsearch.base.types import Decision, Objective, Report, TrialId, TrialResult, TrialSpec, TrialState
-from hpsearch.base.words import number
+from hpsearch.base.words import epoch_text, number
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, TrialConfig, compose
 from hpsearch.config.environment import read_back
@@ -67,7 +67,7 @@ class TrialOutcome:
     state: TrialState
     reason: str
     metrics: Mapping[str, float]
-    epochs: int
+    epochs: float
     folder: Path
     replay_command: str
     check_command: str
@@ -374,12 +374,12 @@ def _differences(logged: Sequence[Report], again: Sequence[Report]) -> tuple[lis
     lines, largest = [], 0.0
     for epoch in sorted(ours.keys() | theirs.keys()):
         if epoch not in ours or epoch not in theirs:
-            lines.append(f"epoch {epoch}: only in {'the record' if epoch in theirs else 'this run'}")
+            lines.append(f"epoch {epoch_text(epoch)}: only in {'the record' if epoch in theirs else 'this run'}")
             continue
         for name in sorted(ours[epoch].keys() | theirs[epoch].keys()):
             old, new = theirs[epoch].get(name, math.nan), ours[epoch].get(name, math.nan)
             if old != new and not (math.isnan(old) and math.isnan(new)):
-                lines.append(f"epoch {epoch}: {name} logged {old:.9g}, now {new:.9g}")
+                lines.append(f"epoch {epoch_text(epoch)}: {name} logged {old:.9g}, now {new:.9g}")
                 largest = max(largest, abs(new - old)) if math.isfinite(new - old) else math.inf
     return lines, largest
 

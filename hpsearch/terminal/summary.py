@@ -9,7 +9,7 @@ from rich.text import Text
 
 from hpsearch.base.observer import StudySummary
 from hpsearch.base.types import TrialState
-from hpsearch.base.words import assignments, best_score, count, duration, number, score, shown_path, tally
+from hpsearch.base.words import assignments, best_score, count, duration, epoch_text, number, score, shown_path, tally
 from hpsearch.progress.console import is_fancy, make_console
 from hpsearch.reports.ablation.tables import arm_rows
 from hpsearch.reports.kit.cells import texts
@@ -250,7 +250,7 @@ def show_curvature(outcome: "CurvatureOutcome", stream: TextIO | None = None) ->
         stream: where to; None: standard output.
     """
     out, result = Printer(stream), outcome.found
-    weights = f"{outcome.weights} of epoch {outcome.epoch}"
+    weights = f"{outcome.weights} of epoch {epoch_text(outcome.epoch)}"
     out.headline(outcome.run, f"{weights}, {duration(outcome.elapsed_sec)}", f"{result.verdict}: {result.reason}")
     how = (
         f"all {result.parameters} eigenvalues"

@@ -33,7 +33,7 @@ from hpsearch.base.commands import (
 )
 from hpsearch.base.errors import StorageError
 from hpsearch.base.journal import Event, read_lines
-from hpsearch.base.outcome import REPEATED, Failures
+from hpsearch.base.outcome import REPEATED, Failures, repeated_epochs
 from hpsearch.base.types import DATA, Report, TrialId, TrialSpec, TrialState
 
 STUDY = "study"
@@ -92,7 +92,7 @@ class TrialRecord:
     ended_by: Mapping[str, float] = field(default_factory=dict)
     heard: float | None = None
 
-    def curve(self, metric: str) -> dict[int, float]:
+    def curve(self, metric: str) -> dict[float, float]:
         """Return one metric by epoch."""
         return {report.epoch: report.metrics[metric] for report in self.reports if metric in report.metrics}
 
@@ -117,7 +117,7 @@ class TrialFold:
     spec: Event | None = None
     state: TrialState = TrialState.WAITING
     attempts: int = 0
-    reports: dict[int, Event] = field(default_factory=dict)
+    reports: dict[float, Event] = field(default_factory=dict)
     last: Event = field(default_factory=dict)
     facts: dict[str, str | int | float] = field(default_factory=dict)
     artifacts: tuple[str, ...] = ()
@@ -145,7 +145,7 @@ class TrialFold:
     def _start(self, event: Event) -> None:
         cut = event["epoch"]
         if (again := max(self.reports, default=0) - (cut or 0)) > 0:
-            self.facts[REPEATED] = int(self.facts.get(REPEATED, 0)) + again
+            self.facts[REPEATED] = repeated_epochs(self.facts) + again
         self.reports = {} if cut is None else {e: r for e, r in self.reports.items() if e <= cut}
         self.attempts = max(self.attempts, event["attempt"])
         self.facts.update(event["facts"])

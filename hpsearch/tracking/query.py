@@ -19,7 +19,7 @@ from hpsearch.base.files import LAYERS, LOG
 from hpsearch.base.observer import StudySummary
 from hpsearch.base.outcome import Failures
 from hpsearch.base.passwords import without_password
-from hpsearch.base.types import BestPoint, Report, TrialId, TrialState, TrialTable
+from hpsearch.base.types import BestPoint, Report, TrialId, TrialState, TrialTable, whole_or_fraction
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.events import (
     STUDY,
@@ -217,14 +217,16 @@ def _reports(client: "MlflowClient", run: "Run", nonfinite: Mapping[str, Mapping
     own = [key for key in run.data.metrics if not key.startswith(AFTERWARDS)]
     histories = {key: client.get_metric_history(run.info.run_id, key) for key in own}
     epochs = {metric.step: (int(metric.value), metric.timestamp / 1000) for metric in histories.pop(runs.STEP, [])}
+    fractions = {metric.step: whole_or_fraction(metric.value) for metric in histories.pop(runs.EPOCH, [])}
     values = {key: {metric.step: metric.value for metric in history} for key, history in histories.items()}
     for key, lost in nonfinite.items():
         values.setdefault(key, {}).update({int(step): float(text) for step, text in lost.items()})
     losses = sorted(values.pop(runs.STEP_LOSS, {}).items())
     values.pop(runs.SCORE, None)
     reports, before = [], -1
-    for epoch, (step, time) in sorted(epochs.items()):
-        metrics = {key: history[epoch] for key, history in values.items() if epoch in history}
+    for place, (step, time) in sorted(epochs.items()):
+        metrics = {key: history[place] for key, history in values.items() if place in history}
+        epoch = fractions.get(place, place)
         reports.append(Report(epoch, step, metrics, tuple((s, v) for s, v in losses if before < s <= step), time))
         before = step
     return tuple(reports)

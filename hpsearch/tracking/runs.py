@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 from hpsearch.base.journal import Event
 from hpsearch.base.keys import UNNAMED
 from hpsearch.base.plain import flatten
-from hpsearch.base.types import TrialState
+from hpsearch.base.types import TrialState, evaluated_between_epochs
 from hpsearch.tracking.events import RENEWING, TrialFold, TrialRecord, check_command, replay_command
 
 STEP_LOSS = "train/step_loss"
-STEP = "trial/step"
+STEP, EPOCH = "trial/step", "trial/epoch"
+"""Updates and epochs so far; the epoch only where it is not the step at which MLflow keeps a report's metrics."""
 SCORE = "trial/score"
 RECORD = "hpsearch.record"
 UID, STUDY_NAME, TRIAL = "hpsearch.uid", "hpsearch.study", "hpsearch.trial"
@@ -68,7 +69,7 @@ class Trail:
 
     offset: int = 0
     run: str | None = None
-    epoch: int = -1
+    epoch: float = -1
     step: int = -1
     nonfinite: dict[str, dict[str, str]] = field(default_factory=dict)
     fold: TrialFold = field(default_factory=TrialFold)
@@ -86,11 +87,14 @@ class Trail:
 
     def _report(self, event: Event) -> list[Metric]:
         time, epoch = ms(event["time"]), event["epoch"]
+        between = evaluated_between_epochs((self.fold.spec or {}).get("config", {}))
+        place = event["step"] if between else epoch  # MLflow's steps are whole numbers
         values: list[tuple[str, float, int]] = []
         if epoch > self.epoch:
             self.epoch = epoch
-            values += [(name(key), value, epoch) for key, value in event["metrics"].items()]
-            values.append((STEP, event["step"], epoch))
+            values += [(name(key), value, place) for key, value in event["metrics"].items()]
+            values.append((STEP, event["step"], place))
+            values += [(EPOCH, epoch, place)] if between else []
         for step, value in event["steps"]:
             if step > self.step:
                 self.step = step

@@ -13,7 +13,7 @@ from hpsearch.nn.dropout import advance
 from hpsearch.trial.checkpoint import Averaged
 from hpsearch.trial.groups import Groups
 from hpsearch.trial.job import Job
-from hpsearch.trial.updates import outputs_of, torch_state, trained_parameters, training_batches
+from hpsearch.trial.updates import outputs_of, torch_state, trained_parameters, training_batches, training_mode
 
 
 def with_averaging(job: Job) -> Job:
@@ -39,7 +39,7 @@ class Average:
     """What `hpsearch.regularizers.Averaging` says, done: the trained parameters are averaged after updates.
 
     Buffers are not averaged. Those of batch normalization, whose statistics do not fit averaged weights, are renewed
-    before an evaluation by a pass over the training part in the order of the epoch, as
+    before an evaluation by a pass over the training part in the order of the epoch they are averaged in last, as
     `torch.optim.swa_utils.update_bn` does: the mean of the statistics of all batches, of inputs augmented but not
     mixed, with dropout. Frozen layers keep theirs, and all other buffers are those of the weights that are trained.
 
@@ -81,14 +81,11 @@ class Average:
         else:
             kept.weights = {name: value.detach().clone() for name, value in named.items()}
         kept.count += 1
+        kept.epoch = -(-step // job.steps_per_epoch)
 
     @contextmanager
-    def shown(self, epoch: int) -> Iterator[None]:
-        """Have the averaged weights in the model inside the block, if there are any yet.
-
-        Args:
-            epoch: pass over the training part, whose order and augmentation the statistics are renewed by.
-        """
+    def shown(self) -> Iterator[None]:
+        """Have the averaged weights in the model inside the block, if there are any yet."""
         kept, model = self.kept, self._job.model
         if kept is None or not kept.count:
             yield
@@ -98,7 +95,7 @@ class Average:
         try:
             _copy(kept.weights, live)
             if kept.renewed != kept.count:
-                kept.weights |= self._renewed(epoch)
+                kept.weights |= self._renewed(kept.epoch)
                 kept.renewed = kept.count
                 _copy(trained, {name: live[name] for name in live.keys() - kept.weights.keys()})
             yield
@@ -108,9 +105,7 @@ class Average:
     def _renewed(self, epoch: int) -> dict[str, torch.Tensor]:
         """Renew the statistics of batch normalization for the weights in the model, and return them."""
         job = self._job
-        job.model.train()
-        for module in job.frozen:
-            module.eval()
+        training_mode(job)
         norms = {
             name: module
             for name, module in job.model.named_modules()

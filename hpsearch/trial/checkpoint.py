@@ -16,13 +16,13 @@ from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.files import replacement
 from hpsearch.base.keys import CONTINUED as KEY
-from hpsearch.base.types import Report
+from hpsearch.base.types import Report, whole_or_fraction
 from hpsearch.trial.reading import END
 from hpsearch.trial.watch import Limit
 
 LAST = "last.pt"
 BEST = "best.safetensors"
-_VERSION = 4
+_VERSION = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class Best:
 
     Attributes:
         score: value of the objective's metric with them.
-        epoch: the epoch after which they were taken.
+        epoch: the epoch after which they were taken; a fraction between two.
         weights: copies of the model's state, by name.
     """
 
     score: float
-    epoch: int
+    epoch: float
     weights: Mapping[str, Tensor]
 
 
@@ -49,12 +49,14 @@ class Averaged:
         count: how often weights were averaged.
         weights: the averaged parameters and the renewed statistics of batch normalization, by name.
         renewed: the `count` at which these were renewed.
+        epoch: pass over the training part in which weights were averaged last.
     """
 
     rule: str
     count: int = 0
     weights: dict[str, Tensor] = field(default_factory=dict)
     renewed: int = 0
+    epoch: int = 0
 
 
 @dataclass(slots=True)
@@ -62,13 +64,14 @@ class Progress:
     """How far a trial has come, apart from its model and optimizer.
 
     Attributes:
-        epoch: last epoch that ended; None before the first report.
+        epoch: last epoch that ended, evaluated or not; None before the first report.
         limit: what is a divergence; None before the first step.
         best: the best weights so far, if any.
         reports: every report so far.
         weights: the last ones, where the model holds the best; not kept.
         micro: samples that went through the model at once; None before the first step.
         average: of the weights, where they are averaged.
+        steps: thinned losses since the last report.
     """
 
     epoch: int | None = None
@@ -78,6 +81,12 @@ class Progress:
     weights: Mapping[str, Tensor] | None = None
     micro: int | None = None
     average: Averaged | None = None
+    steps: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def between(self) -> bool:
+        """Whether the trial stands between the ends of two epochs."""
+        return bool(self.reports) and self.reports[-1].epoch > (self.epoch or 0)
 
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -109,6 +118,7 @@ def save_last(folder: Path, key: str, data: str, model: nn.Module, optimizer: Op
         "average": None if progress.average is None else _record(progress.average),
         "best": None if best is None else {**_record(best), "weights": dict(best.weights)},
         "reports": [_record(report) for report in progress.reports],
+        "steps": progress.steps,
     }
     with replacement(folder / LAST) as temporary, temporary.open("wb") as file:
         torch.save(state, file)
@@ -144,6 +154,7 @@ def _progress(state: Mapping[str, Any]) -> Progress:
         best=None if state["best"] is None else Best(**state["best"]),
         reports=[Report(**record) for record in state["reports"]],
         average=None if state["average"] is None else Averaged(**state["average"]),
+        steps=state["steps"],
     )
 
 
@@ -198,7 +209,7 @@ def _shape(value: Tensor | None) -> str:
     return "none" if value is None else "x".join(map(str, value.shape)) or "one number"
 
 
-def load_weights(file: Path, key: str, model: nn.Module) -> int:
+def load_weights(file: Path, key: str, model: nn.Module) -> float:
     """Load the weights that a trial kept into a model: of a last state the averaged ones, where it has any.
 
     Args:
@@ -207,7 +218,7 @@ def load_weights(file: Path, key: str, model: nn.Module) -> int:
         model: receives the parameters and saved buffers.
 
     Returns:
-        The epoch after which the weights were taken.
+        The epoch after which the weights were taken, an int where it is whole.
 
     Raises:
         StorageError: the file cannot be read, or was written by another configuration or another model.
@@ -223,7 +234,7 @@ def load_weights(file: Path, key: str, model: nn.Module) -> int:
     return epoch
 
 
-_Found: TypeAlias = tuple[Mapping[str, Tensor], Mapping[str, Tensor], int, str]
+_Found: TypeAlias = tuple[Mapping[str, Tensor], Mapping[str, Tensor], float, str]
 """Weights, averaged ones that take the place of some of them, epoch and key."""
 
 
@@ -232,7 +243,7 @@ def _read_best(file: Path) -> _Found | None:
         with safetensors.safe_open(file, framework="pt") as opened:
             metadata = opened.metadata()
             weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no mapping
-        return weights, {}, int(metadata["epoch"]), metadata["key"]
+        return weights, {}, whole_or_fraction(float(metadata["epoch"])), metadata["key"]
     except (safetensors.SafetensorError, OSError, KeyError, TypeError):
         return None
 

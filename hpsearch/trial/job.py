@@ -23,6 +23,7 @@ from hpsearch.regularizers import Averaging, Constraint, EarlyStopping, Extent, 
 from hpsearch.schedules import Table
 from hpsearch.schedules.plateau import Plateau
 from hpsearch.trial.batching import Batching
+from hpsearch.trial.evaluations import epoch_at, evaluation_steps
 from hpsearch.trial.limits import LIMITS
 
 
@@ -43,6 +44,8 @@ class Trainer:
         clip_value: largest magnitude of one entry of the gradient, None for no limit.
         eval_batch_size: samples per forward pass in evaluations.
         eval_views: average the outputs over views of an input when evaluating, see `hpsearch.data.views.averaged`.
+        eval_every: epochs between evaluations, a fraction for several per epoch; the end is always evaluated.
+        eval_steps: optimizer updates between evaluations, in place of `eval_every`; None: what that gives.
         eval_initial: report the untrained model as epoch 0.
         test: evaluate the test split once, at the end.
         diverge_factor: a step's loss above this many times that of a model that knows nothing ends the trial as
@@ -66,6 +69,8 @@ class Trainer:
     clip_value: float | None = None
     eval_batch_size: int = 1000
     eval_views: str = "none"
+    eval_every: float = 1
+    eval_steps: int | None = None
     eval_initial: bool = True
     test: bool = False
     diverge_factor: float = 10.0
@@ -80,6 +85,11 @@ class Trainer:
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(self.device)):
             raise ConfigError(f"trainer.device = {self.device!r}: must be auto, cpu, mps, cuda or cuda:N")
         check_choice("trainer.eval_views", self.eval_views, VIEWS)
+        if self.eval_steps is not None and self.eval_every != 1:
+            raise ConfigError(
+                f"trainer.eval_steps = {self.eval_steps}: trainer.eval_every = {self.eval_every} says it in epochs "
+                "already; set one of the two"
+            )
 
     def find_device(self) -> torch.device:
         """Return the device to train on, see `hpsearch.base.platform.choose_device`."""
@@ -165,6 +175,17 @@ class Job:
     def extent(self) -> Extent:
         """How long the training is."""
         return Extent(self.steps_per_epoch, self.steps)
+
+    @property
+    def evaluations(self) -> tuple[int, ...]:
+        """Optimizer updates after which the trial is evaluated."""
+        every, every_steps = self.trainer.eval_every, self.trainer.eval_steps
+        return evaluation_steps(self.steps, self.steps_per_epoch, every, every_steps)
+
+    def epoch_at(self, step: int) -> float:
+        """Return how many passes the trial has made after an update, see `hpsearch.trial.evaluations.epoch_at`."""
+        whole = self.trainer.eval_steps is None and self.trainer.eval_every == int(self.trainer.eval_every)
+        return epoch_at(step, self.steps, self.steps_per_epoch, whole)
 
     @property
     def device(self) -> torch.device:

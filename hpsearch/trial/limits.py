@@ -15,6 +15,8 @@ LIMITS: Limits = {
         "clip_norm": optional(POSITIVE),
         "clip_value": optional(POSITIVE),
         "eval_batch_size": count(),
+        "eval_every": POSITIVE,
+        "eval_steps": optional(count()),
         "eval_initial": flag,
         "test": flag,
         "diverge_factor": number("(1, inf)"),

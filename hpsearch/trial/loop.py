@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -11,7 +11,7 @@ import torch
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.outcome import state_after
-from hpsearch.base.types import Decision, Message, Report, Started, TrialResult, TrialRun, TrialState
+from hpsearch.base.types import Decision, Message, Report, Started, TrialResult, TrialRun, TrialState, last_by_epoch
 from hpsearch.data.base import Part
 from hpsearch.data.views import averaged
 from hpsearch.metrics.reported import followed
@@ -19,53 +19,49 @@ from hpsearch.optim.compiler import postpone_compiler
 from hpsearch.trial import checkpoint
 from hpsearch.trial.averaging import Average
 from hpsearch.trial.checkpoint import Best, Progress
+from hpsearch.trial.epoch import LOGGED_STEPS, Epoch
 from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.groups import Groups
 from hpsearch.trial.job import Job, Trainer
 from hpsearch.trial.layers import LayerWatch
 from hpsearch.trial.reading import CONTINUABLE, end_of
-from hpsearch.trial.reference import divergence_limit
-from hpsearch.trial.updates import (
-    epoch_steps,
-    forward_pass,
-    prepare_model,
-    torch_state,
-    trained_parameters,
-    update_weights,
-)
-from hpsearch.trial.watch import Diverged, EpochLog, measured, measured_steps
+from hpsearch.trial.updates import forward_pass, prepare_model, torch_state
+from hpsearch.trial.watch import Diverged
 
 postpone_compiler()
 
 __all__ = ["LOGGED_STEPS", "Job", "Trainer", "train"]
 
-LOGGED_STEPS = 100
-"""Thinned losses kept per epoch unless `Trainer.log_every` says otherwise."""
-
 
 def train(job: Job) -> TrialRun:
     """Train one trial, from its checkpoint if it has one.
 
-    The metrics of a report are means over the epoch or, for ``valid/``, over the split:
+    The trial is evaluated after the updates that `hpsearch.trial.evaluations.evaluation_steps` names, by default the
+    last of every epoch. The metrics of a report are means over the present epoch up to there, whenever the report
+    before it was, or, for ``valid/``, over the split; so they are the same at the end of an epoch however often is
+    evaluated, and so is what is trained:
 
     - ``train/loss``, ``train/acc``, ...: running over the epoch's batches, each before its update;
       ``train/penalty``: the sum of the regularizers' penalties, where there are any;
-    - ``valid/loss``, ``valid/acc``, ...: after the epoch's last update. A loss is the plain one, without weights, label
+    - ``valid/loss``, ``valid/acc``, ...: after the report's update. A loss is the plain one, without weights, label
       smoothing, focus and penalties, so that trials that differ in these can be compared;
     - ``train/weighted_loss``, ``valid/weighted_loss``, ...: the loss that is trained on, where it is not the plain one;
     - ``lr``: learning rate of the last update;
     - ``grad_norm``: |g|₂ over all parameters, before clipping; ``update_ratio``: |Δw|₂ / |w|₂ of an update. Both are
-      means over a few (`MEASURED_STEPS`) evenly spaced steps of the epoch;
-    - ``epoch_sec``, ``samples_per_sec``: of the training alone, without evaluations;
+      means over a few (`MEASURED_STEPS`) evenly spaced steps of the epoch, as far as they come before the report;
+    - ``epoch_sec``, ``samples_per_sec``: of the training of the epoch up to there, without evaluations;
     - ``gpu_memory_mib``: the most that tensors took of the GPU so far in this process;
     - ``test/loss``, ``test/acc``, ...: in the last report when `Trainer.test` is set, of the best weights when the
       objective reduces a curve to its best value, else of the last weights.
 
-    The best weights, kept in ``best.safetensors``, are those after the epoch with the best value of the objective's
-    metric; of epochs with equal values the first counts.
+    The best weights, kept in ``best.safetensors``, are those of the evaluation with the best value of the objective's
+    metric; of equal values the first counts.
 
     Where weights are averaged (`Job.averaging`), what is evaluated, best and tested is the average, once there is one;
     ``train/`` is of the weights that are trained, with which a checkpoint goes on.
+
+    The last state is written at the ends of epochs. A trial that is told to pause between two goes on to the next
+    end; one that is killed between two reports the evaluations after its last state again, with the same values.
 
     A report's `steps` hold (step, loss of its batch) of every n-th step, from the first.
 
@@ -73,7 +69,7 @@ def train(job: Job) -> TrialRun:
         job: the trial.
 
     Yields:
-        Started, every report that the checkpoint holds, then a report after each epoch.
+        Started, every report that the checkpoint holds, then a report after each evaluation.
 
     Returns:
         COMPLETE after the last epoch, early stopping's too, whatever the decision on it; PRUNED on STOP; PAUSED, with
@@ -87,15 +83,19 @@ def train(job: Job) -> TrialRun:
     layers = LayerWatch(
         job.model, job.folder, job.epochs, progress.epoch, job.trainer.watch_layers, not job.trainer.compile
     )
-    saved = time.monotonic()
+    saved, told = time.monotonic(), Decision.CONTINUE
     try:
         for message in _messages(job, groups, progress, layers, average):
-            (decision,) = yield (message,)
+            if message is not None:
+                (decision,) = yield (message,)
+                told = told if decision is Decision.CONTINUE else decision
             if _over(job, progress.epoch, progress.reports):
                 continue
-            ended = state_after(decision, progress.epoch or 0)
-            if ended and decision is Decision.STOP:
+            ended = state_after(told, _last_epoch(progress))
+            if ended and told is Decision.STOP:
                 return (_end(job, progress, layers, *ended, groups.facts),)
+            if progress.between:  # a state is kept at the end of an epoch
+                continue
             if ended or time.monotonic() - saved >= job.trainer.checkpoint_sec:
                 layers.write()
                 checkpoint.save_last(job.folder, job.key, job.read, job.model, job.optimizer, progress)
@@ -107,9 +107,12 @@ def train(job: Job) -> TrialRun:
         if progress.limit is not None:
             facts["reference_loss"] = progress.limit.reference
         return (_end(job, progress, layers, TrialState.INFEASIBLE, str(diverged), facts),)
-    last = progress.epoch or 0
-    early = {"stopped_epoch": last} if last < job.epochs else {}
+    early = {"stopped_epoch": _last_epoch(progress)} if (progress.epoch or 0) < job.epochs else {}
     return (_end(job, progress, layers, TrialState.COMPLETE, facts={**early, **groups.facts}),)
+
+
+def _last_epoch(progress: Progress) -> float:
+    return max([progress.epoch or 0, *(report.epoch for report in progress.reports[-1:])])
 
 
 def begun(job: Job) -> Progress:
@@ -137,7 +140,10 @@ def begun(job: Job) -> Progress:
     return progress
 
 
-def _messages(job: Job, groups: Groups, progress: Progress, layers: LayerWatch, average: Average) -> Iterator[Message]:
+def _messages(
+    job: Job, groups: Groups, progress: Progress, layers: LayerWatch, average: Average
+) -> Iterator[Message | None]:
+    """Yield what is said of the trial, and None after an epoch that is not evaluated at its end."""
     prepare_model(job)
     yield Started(progress.epoch, job.facts, time.time())
     yield from tuple(progress.reports)
@@ -151,40 +157,58 @@ def _messages(job: Job, groups: Groups, progress: Progress, layers: LayerWatch, 
             report = Report(0, 0, values, time=time.time())
             progress.reports.append(report)
             yield report
-    for epoch in range(progress.epoch + 1, job.epochs + 1):
+    evaluated = frozenset(job.evaluations)
+    for number in range(progress.epoch + 1, job.epochs + 1):
         if _over(job, progress.epoch, progress.reports):
             return
-        with torch_state(job, epoch):
-            report = _run_epoch(job, groups, progress, layers, average, epoch)
-        progress.reports.append(report)
-        progress.epoch = epoch
+        epoch = Epoch(job, groups, progress, layers, average, number, _rates(job, progress.reports, number))
+        yield from _reports(job, groups, progress, layers, average, epoch, evaluated)
+
+
+def _reports(
+    job: Job,
+    groups: Groups,
+    progress: Progress,
+    layers: LayerWatch,
+    average: Average,
+    epoch: Epoch,
+    evaluated: Collection[int],
+) -> Iterator[Report | None]:
+    """Train an epoch; yield its reports, and None at its end where it is not evaluated there."""
+    for step in range(epoch.done + 1, epoch.end + 1):
+        if step not in evaluated and step != epoch.end:
+            continue
+        report = None
+        with epoch.trained_to(step):
+            progress.steps += epoch.thinned()
+            if step in evaluated:
+                report = _report(job, groups, progress, layers, average, epoch)
+                progress.reports.append(report)
+                progress.steps = ()
+        if step == epoch.end:
+            progress.epoch = epoch.number
         yield report
+        if step < epoch.end and _over(job, progress.epoch, progress.reports):
+            return
 
 
-def _run_epoch(
-    job: Job, groups: Groups, progress: Progress, layers: LayerWatch, average: Average, epoch: int
-) -> Report:
-    started = time.perf_counter()
-    values, steps = _train_epoch(job, groups, progress, layers, average, epoch)
-    seconds = time.perf_counter() - started
-    done = min(epoch * job.steps_per_epoch, job.steps)
-    share = (done - (epoch - 1) * job.steps_per_epoch) / job.steps_per_epoch
-    values |= {"epoch_sec": seconds, "samples_per_sec": share * job.batching.rows / seconds}
-    with average.shown(epoch):
-        with layers.outputs():
+def _report(job: Job, groups: Groups, progress: Progress, layers: LayerWatch, average: Average, epoch: Epoch) -> Report:
+    values, at, whole = epoch.values(), job.epoch_at(epoch.done), epoch.done == epoch.end
+    with average.shown():
+        with layers.outputs() if whole else nullcontext():
             values |= _evaluate(job, groups, job.splits.valid, "valid")
         if not math.isfinite(values["valid/loss"]):
-            raise Diverged(done, f"validation loss {values['valid/loss']} after it")
-        progress.best = _better(job, progress.best, values, epoch)
-    report = Report(epoch, done, values, steps, time.time())
-    if _over(job, epoch, [*progress.reports, report]):
+            raise Diverged(epoch.done, f"validation loss {values['valid/loss']} after it")
+        progress.best = _better(job, progress.best, values, at)
+    report = Report(at, epoch.done, values, progress.steps, time.time())
+    if epoch.done == job.steps or _over(job, progress.epoch, [*progress.reports, report]):
         restored = job.early_stopping is not None and job.early_stopping.restore_best
         best = progress.best if job.objective.reduce == "best" or restored else None
         if best is not None:
             progress.weights = checkpoint.copy_weights(job.model)
             job.model.load_state_dict(best.weights)
         if job.splits.test is not None:
-            with nullcontext() if best is not None else average.shown(epoch):
+            with nullcontext() if best is not None else average.shown():
                 values |= _evaluate(job, groups, job.splits.test, "test")
     if job.device.type == "cuda":
         values["gpu_memory_mib"] = torch.cuda.max_memory_allocated(job.device) / 2**20
@@ -192,65 +216,31 @@ def _run_epoch(
 
 
 def _over(job: Job, epoch: int | None, reports: Sequence[Report]) -> bool:
-    """Whether this epoch is the last, which its number or early stopping says."""
+    """Whether nothing is trained after this epoch and these reports, which its number or early stopping says."""
     if epoch == job.epochs or job.early_stopping is None:
         return epoch == job.epochs
     metric, maximize = followed(job.early_stopping.metric, job.objective, job.metrics)
     return job.early_stopping.stops(_curve(reports, metric), maximize)
 
 
-def _train_epoch(
-    job: Job, groups: Groups, progress: Progress, layers: LayerWatch, average: Average, epoch: int
-) -> tuple[dict[str, float], tuple[tuple[int, float], ...]]:
-    """Train one epoch; return its metrics and its thinned losses."""
+def _rates(job: Job, reports: Sequence[Report], epoch: int) -> list[tuple[float, float | None]]:
+    """Return (learning rate, momentum) of every step of an epoch, before which there were these reports."""
     done = (epoch - 1) * job.steps_per_epoch
-    steps = min(job.steps_per_epoch, job.steps - done)
-    named = trained_parameters(job)
-    trained = [parameter for _, parameter in named]
-    plain_update = partial(update_weights, job, named, trained)
-    progress.limit = progress.limit or divergence_limit(job, groups)
-    log = EpochLog(job.metrics, done, progress.limit, job.device)
-    norms, penalties = torch.zeros(3, device=job.device), torch.zeros((), device=job.device)
-    measure, place = measured_steps(steps), layers.place(epoch, steps)
-    rates = _rates(job, progress.reports, done)
-
-    def update(index: int) -> None:
-        one = partial(layers.measure, plain_update) if index == place else plain_update
-        if index in measure:
-            norms.add_(measured(one, trained))
-        else:
-            one()
-        average.update(done + index + 1)
-
-    for index, step in enumerate(epoch_steps(job, groups, epoch, done, rates, update)):
-        if index == place:
-            layers.keep(epoch, done + index + 1, step.loss)
-        if step.penalty is not None:
-            penalties += step.penalty
-        log.add(step)
-    log.read()
-    progress.micro = groups.training
-    gradient, change, weight = norms.tolist()
-    values = {f"train/{name}": value for name, value in log.means().items()}
-    if job.regularizers:
-        values["train/penalty"] = penalties.item() / steps
-    values |= {"lr": rates[-1][0], "grad_norm": gradient / len(measure)}
-    values |= {"update_ratio": change / weight if weight else math.nan}
-    return values, log.thinned(job.trainer.log_every or math.ceil(steps / LOGGED_STEPS))
-
-
-def _rates(job: Job, reports: Sequence[Report], done: int) -> list[tuple[float, float | None]]:
-    """Return (learning rate, momentum) of every step of an epoch, `done` steps after the start."""
     rows = slice(done, done + job.steps_per_epoch)
-    factor = 1.0 if job.plateau is None else job.plateau.factor(_curve(reports, job.plateau.metric))
+    factor = 1.0
+    if job.plateau is not None:
+        factor = job.plateau.factor(tuple(last_by_epoch(_curve(reports, job.plateau.metric)).values()))
     lr = (job.table.lr[rows] * factor).tolist()
     momentum = job.table.momentum
     return list(zip(lr, [None] * len(lr) if momentum is None else momentum[rows].tolist(), strict=True))
 
 
-def _curve(reports: Sequence[Report], metric: str) -> list[float]:
-    """Return a metric after each epoch so far; reports are in the checkpoint, so that a resumed trial has the same."""
-    return [report.metrics[metric] for report in reports if report.epoch > 0]
+def _curve(reports: Sequence[Report], metric: str) -> dict[float, float]:
+    """Return a metric by epoch so far; reports are in the checkpoint, so that a resumed trial has the same.
+
+    Norms are missing where none of the updates before a report was measured.
+    """
+    return {report.epoch: report.metrics[metric] for report in reports if report.epoch > 0 and metric in report.metrics}
 
 
 def _evaluate(job: Job, groups: Groups, split: Part, part: str) -> dict[str, float]:
@@ -259,7 +249,7 @@ def _evaluate(job: Job, groups: Groups, split: Part, part: str) -> dict[str, flo
     return {f"{part}/{name}": value for name, value in values.items()}
 
 
-def _better(job: Job, best: Best | None, values: Mapping[str, float], epoch: int) -> Best | None:
+def _better(job: Job, best: Best | None, values: Mapping[str, float], epoch: float) -> Best | None:
     score = values.get(job.objective.metric, math.nan)
     if math.isnan(score) or (best is not None and not job.objective.better(score, best.score)):
         return best
@@ -282,6 +272,7 @@ def _end(
         artifacts = (*artifacts, checkpoint.save_best(job.folder, progress.best, job.key))
     if (
         state in CONTINUABLE
+        and not progress.between
         and checkpoint.size_mib(job.model, job.optimizer, progress.average) <= job.trainer.keep_end_mib
     ):
         checkpoint.keep_end(job.folder, job.key, job.read, job.model, job.optimizer, progress)

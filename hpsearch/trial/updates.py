@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ def rehearse(job: Job) -> float:
     """
     with torch_state(job, 1):
         rows = epoch_order(job, 1)[: job.batching.size]
-        _training_mode(job)
+        training_mode(job)
         named = trained_parameters(job)
         ((x, y),) = _batches(job, rows, 1)
         with torch.no_grad():
@@ -93,9 +93,25 @@ def prepare_model(job: Job) -> None:
         torch.cuda.reset_peak_memory_stats(job.device)
 
 
+Draws: TypeAlias = tuple[Tensor, Tensor | None, Tensor | None]
+"""Where torch's global generators stand: of the host, of CUDA and of Apple's GPU."""
+
+
+def drawn_so_far(job: Job) -> Draws:
+    """Return where torch's global generators stand."""
+    cuda = torch.cuda.get_rng_state(job.device) if job.device.type == "cuda" else None
+    return torch.get_rng_state(), cuda, torch.mps.get_rng_state() if job.device.type == "mps" else None
+
+
 @contextmanager
-def torch_state(job: Job, epoch: int) -> Iterator[None]:
-    """Give layers that draw from torch's global generators an address too, and leave no trace of it."""
+def torch_state(job: Job, epoch: int, draws: Draws | None = None) -> Iterator[None]:
+    """Give layers that draw from torch's global generators an address too, and leave no trace of it.
+
+    Args:
+        job: the trial.
+        epoch: the last word of the address.
+        draws: where the generators go on; None: from the beginning of the epoch.
+    """
     cuda, mps = job.device.type == "cuda", job.device.type == "mps"
     before = torch.are_deterministic_algorithms_enabled()
     if job.trainer.deterministic and cuda:
@@ -111,10 +127,21 @@ def torch_state(job: Job, epoch: int) -> Iterator[None]:
                 torch.cuda.manual_seed(seed)
             if mps:
                 torch.mps.manual_seed(seed)
+            if draws is not None:
+                _go_on(job, draws)
             yield
     finally:
         if changed:
             torch.use_deterministic_algorithms(False)
+
+
+def _go_on(job: Job, draws: Draws) -> None:
+    host, cuda, mps = draws
+    torch.set_rng_state(host)
+    if cuda is not None:
+        torch.cuda.set_rng_state(cuda, job.device)
+    if mps is not None:
+        torch.mps.set_rng_state(mps)
 
 
 def trained_parameters(job: Job) -> list[tuple[str, Tensor]]:
@@ -133,7 +160,7 @@ def epoch_steps(
     """Take an epoch's steps, `done` before it, at (rate, momentum) each, and yield them."""
     named, reported = trained_parameters(job), reported_losses(job.loss)
     drops = any(isinstance(module, Dropout) and module.active for module in job.model.modules())
-    _training_mode(job)
+    training_mode(job)
     for index, (rate, (x, y)) in enumerate(zip(rates, _batches(job, epoch_order(job, epoch), epoch), strict=False)):
         _set_rates(job.optimizer, *rate)
         if drops:
@@ -147,7 +174,7 @@ def epoch_steps(
 
 def first_batches(job: Job, count: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield inputs and targets of the first batches of epoch 1 as its steps see them; the model is made to train."""
-    _training_mode(job)
+    training_mode(job)
     for step, (x, y) in enumerate(_batches(job, epoch_order(job, 1)[: count * job.batching.size], 1)):
         yield _mixed(job, x, y, step)
 
@@ -157,7 +184,8 @@ def training_batches(job: Job, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
     return _batches(job, epoch_order(job, epoch), epoch)
 
 
-def _training_mode(job: Job) -> None:
+def training_mode(job: Job) -> None:
+    """Put the model into training mode, all but what is frozen."""
     job.model.train()
     for module in job.frozen:
         module.eval()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -94,6 +95,12 @@ class EpochLog:
         self._chunk.append(step)
         if len(self._chunk) == CHUNK_STEPS:
             self.read()
+
+    def copy(self) -> "EpochLog":
+        """Return a log of its own of the same steps."""
+        other = copy(self)
+        other.losses, other._chunk, other._meter = list(self.losses), list(self._chunk), self._meter.copy()
+        return other
 
     def read(self) -> None:
         """Read what is kept, waiting for the device; raise `Diverged` for the first divergence in it."""

@@ -1,7 +1,7 @@
 """What the arms of an ablation cost: time per update and epoch, and how much of it to a target."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -207,6 +207,25 @@ def _seconds_per(training: Training, unit: str) -> float:
 def _training(replicate: tuple[int, int], rows: "pd.DataFrame", metric: str, diverged: bool) -> Training:
     columns = (rows["epoch"], rows["step"], rows[metric])
     epochs, updates, values = (tuple(map(float, column)) for column in columns)
-    spent = np.cumsum(np.asarray(rows["epoch_sec"], dtype=np.float64)) if "epoch_sec" in rows else None
+    spent = np.cumsum(_seconds_between(epochs, rows["epoch_sec"])) if "epoch_sec" in rows else None
     seconds = (math.nan,) * len(epochs) if spent is None else tuple(spent.tolist())
     return Training(replicate, epochs, updates, seconds, values, diverged)
+
+
+def _seconds_between(epochs: Sequence[float], epoch_sec: Iterable[float]) -> list[float]:
+    """Return the seconds trained between a trial's reports.
+
+    Args:
+        epochs: of the reports, ascending.
+        epoch_sec: seconds trained of the epoch of each, up to it. Epochs that were not reported are taken to be as fast
+            as the one after them.
+    """
+    between, before, so_far = [], 0.0, 0.0
+    for epoch, seconds in zip(epochs, map(float, epoch_sec), strict=True):
+        start = math.ceil(epoch) - 1
+        if before > start:
+            between.append(seconds - so_far)
+        else:
+            between.append(seconds + (start - before) * seconds / (epoch - start))
+        before, so_far = epoch, seconds
+    return between

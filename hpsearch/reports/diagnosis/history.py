@@ -20,8 +20,8 @@ class History:
     """One trial's course.
 
     Attributes:
-        train: training loss by epoch, from epoch 1.
-        valid: validation loss by epoch, from epoch 1.
+        train: training loss by epoch that was evaluated.
+        valid: validation loss, likewise.
         untrained: loss before the first update; nan where it is not known.
         diverged: why the run was ended as diverged; empty for one that was not.
         update_ratio: |Δw|₂ / |w|₂ of an update, by epoch; may be empty.
@@ -29,6 +29,7 @@ class History:
         twin: training loss by epoch of a shallower network that was trained alike; None where there is none.
         unit: a loss of ordinary size: 1 for a classification; for a regression, whose targets have any unit, the
             untrained loss.
+        numbers: of the epochs; empty: 1, 2, 3, ...
     """
 
     train: Array
@@ -39,6 +40,20 @@ class History:
     layers: tuple[Mapping[str, Any], ...] = ()
     twin: Array | None = None
     unit: float = 1.0
+    numbers: tuple[int, ...] = ()
+
+    def epoch(self, place: int) -> int:
+        """Return the number of the epoch at a place of the curves, from 0."""
+        return self.numbers[place] if self.numbers else place + 1
+
+    @property
+    def last(self) -> int:
+        """Number of the last epoch."""
+        return self.epoch(len(self.train) - 1)
+
+    def length(self, values: int) -> int:
+        """Return how many epochs so many values of the curves stand for."""
+        return round(values * self.numbers[-1] / len(self.numbers)) if self.numbers else values
 
     @property
     def epochs(self) -> int:
@@ -64,6 +79,7 @@ def history(fields: Mapping[str, Any]) -> History:
         diverged=str(fields.get("diverged", "")),
         layers=tuple(fields.get("layers") or ()),
         unit=float(fields.get("unit", 1.0)),
+        numbers=tuple(fields.get("numbers", ())),
         twin=None if twin is None else np.asarray(twin, dtype=np.float64),
     )
 
@@ -99,12 +115,16 @@ def histories(table: TrialTable) -> dict[tuple[int, int, int], dict[str, Any]]:
 def _fields(rows: Any) -> dict[str, Any]:
     losses = [column for column in ("train/loss", "valid/loss") if column in rows]
     trained, before = rows[rows["epoch"] > 0].dropna(subset=losses), rows[rows["epoch"] == 0]
+    numbers = np.ceil(trained["epoch"].astype(float)).astype(int)
+    trained = trained[~numbers.duplicated(keep="last")]  # of several evaluations in an epoch the last one
+    numbers = numbers.drop_duplicates().tolist()
     fields: dict[str, Any] = {
         name: [float(value) for value in trained[column]] if column in rows else [] for name, column in _EPOCHS.items()
     }
     known = "valid/loss" in rows and len(before)
     untrained = float(before["valid/loss"].iloc[0]) if known else float("nan")
-    return {**fields, "untrained": untrained, "unit": 1.0 if "valid/acc" in rows or not known else untrained}
+    sparse = {} if numbers == list(range(1, len(numbers) + 1)) else {"numbers": numbers}
+    return {**fields, "untrained": untrained, "unit": 1.0 if "valid/acc" in rows or not known else untrained, **sparse}
 
 
 def smoothed(y: Array) -> Array:

@@ -169,7 +169,8 @@ def too_high(run: History) -> str:
     """
     u, jitter = run.scale, jumps(run.train)
     if run.train.max() > WORSE_THAN_NOTHING * u:
-        return f"the training loss is {run.train.max():.3g} in epoch {run.train.argmax() + 1}, {u:.3g} without training"
+        epoch = run.epoch(int(run.train.argmax()))
+        return f"the training loss is {run.train.max():.3g} in epoch {epoch}, {u:.3g} without training"
     if jitter > JITTER * u:
         return f"the training loss jumps up and down by {jitter:.2g} (sd), {jitter / u:.1%} of the untrained"
     curve = smoothed(run.train)
@@ -220,7 +221,7 @@ def plateau(run: History) -> str:
         part, later = curve[start : start + need], smoothed(curve)[start + need :]
         trend = abs(slope(part) * need) <= FLAT * u + sd
         if trend and np.ptp(part) <= FLAT * u + 4 * sd and part.mean() - later.min() > FELL * u:
-            return f"the training loss stood still near {part.mean():.3g} for {need} epochs, then fell on"
+            return f"the training loss stood still near {part.mean():.3g} for {run.length(need)} epochs, then fell on"
     return ""
 
 
@@ -242,7 +243,8 @@ def still_improving(run: History) -> str:
     below = before.mean() - part[1:].mean() > SIGMAS * sd * math.sqrt(2 / quarter)
     steady = run.epochs > STEADY and bool((np.diff(run.valid[-STEADY:]) < 0).all())
     if fall > max(IMPROVES * whole, FLAT / 4 * run.scale) and ((clear and below) or steady):
-        return f"the validation loss falls by {fall:.2g} in the last {quarter} epochs, {fall / whole:.0%} of all"
+        last = run.length(quarter)
+        return f"the validation loss falls by {fall:.2g} in the last {last} epochs, {fall / whole:.0%} of all"
     return ""
 
 
@@ -308,7 +310,7 @@ def overfitting(run: History) -> str:
     rise, gap = valid[-1] - valid[low], valid[-1] - train[-1]
     still_fits = train[-1] <= train[low] + SIGMAS * noise(run.train) and gap > 0
     if rise > RISES * u + SIGMAS / math.sqrt(2) * noise(run.valid) and still_fits:
-        return f"the validation loss rises from {valid[low]:.3g} in epoch {low + 1} to {valid[-1]:.3g}"
+        return f"the validation loss rises from {valid[low]:.3g} in epoch {run.epoch(low)} to {valid[-1]:.3g}"
     if gap > GAP * u + noise(run.valid):
         return f"the validation loss ends at {valid[-1]:.3g}, the training loss at {train[-1]:.3g}"
     return ""
@@ -331,7 +333,7 @@ def mismatch(run: History) -> str:
     follows = (u - run.valid[half]) / fall[half]
     if follows < FOLLOWS and run.valid[half] - run.train[half] > GAP * u + SIGMAS * noise(run.valid):
         return (
-            f"in epoch {half + 1} the training loss is down to {run.train[half]:.3g}, the validation loss at "
+            f"in epoch {run.epoch(half)} the training loss is down to {run.train[half]:.3g}, the validation loss at "
             f"{run.valid[half]:.3g}"
         )
     return ""

@@ -81,7 +81,7 @@ def pruning_of(table: TrialTable, metric: str = "") -> Pruning | None:
         return None
     last = table.curves.groupby(["point", "seed", "fold"])["epoch"].max().rename("last").reset_index()
     merged = table.trials[["point", "seed", "fold"]].merge(last, how="left", on=["point", "seed", "fold"])
-    epochs = floats(merged["last"].fillna(0)).astype(int)
+    epochs = np.ceil(floats(merged["last"].fillna(0))).astype(int)  # one that was begun was trained
     planned = np.where(pruned, np.maximum(_planned(table, int(epochs.max())), epochs), epochs)
     again = int(np.nansum(floats(table.trials[REPEATED]))) if REPEATED in table.trials else 0
     stops, counts = np.unique(epochs[pruned], return_counts=True)

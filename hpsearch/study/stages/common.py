@@ -83,7 +83,7 @@ def counts(table: TrialTable) -> dict[str, int]:
     epochs = table.curves.groupby(["point", "seed", "fold"])["epoch"].max().sum() if len(table.curves) else 0
     points = int(table.trials["point"].nunique())
     return {"points": points, "trials": len(table.trials), **{str(k): int(v) for k, v in states.items()}} | {
-        "epochs": int(epochs)
+        "epochs": round(epochs)
     }
 
 

@@ -61,6 +61,8 @@ class Curves:
             "valid": [each["history"]["valid"] for each in trials],
             "labels": [[str(each.label) for each in one] for one in found],
         }
+        if any(run.numbers for run in runs):
+            series["epochs"] = [[run.epoch(place) for place in range(run.epochs)] for run in runs]
         if not faults:
             sentence = f"the best of {len(trials)} trials shows no fault{_others(counted)}{_averaged(trials)}"
             return Finding(Verdict.PASS, sentence, numbers, series=series)
@@ -85,7 +87,7 @@ class Curves:
                 line = {"color": colour, "width": 2.5 if place == 0 else 1, "dash": dash}
                 shown = {"name": name, "showlegend": place == 0, "opacity": 1 if place == 0 else 0.5, "line": line}
                 data = {
-                    "x": list(range(1, len(losses) + 1)),
+                    "x": series["epochs"][place] if "epochs" in series else list(range(1, len(losses) + 1)),
                     "y": losses,
                     "hovertext": escape(said).replace("&lt;br&gt;", "<br>"),
                 }
@@ -167,7 +169,7 @@ def shallower(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _twin(context: Context, best: Mapping[str, Any]) -> list[float] | None:
-    params, epochs = dict(best["params"]), len(best["history"]["train"])
+    params, epochs = dict(best["params"]), history(best["history"]).last
     change = shallower(context.config(params)["model"])
     if not change:
         context.line("curves: this model has no depth to halve: no twin is trained")

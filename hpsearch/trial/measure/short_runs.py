@@ -188,7 +188,8 @@ def training_losses(config: Mapping[str, Any]) -> list[float]:
     """
     losses: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        run = train(prepare(config, folder=Path(folder)))
+        job = prepare(config, folder=Path(folder))
+        run = train(replace(job, trainer=replace(job.trainer, eval_every=1, eval_steps=None)))
         try:
             messages = next(run)
             while True:

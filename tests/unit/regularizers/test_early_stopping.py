@@ -6,9 +6,13 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.regularizers import EarlyStopping
 
 
-def stopped_at(values, maximize=False, **fields):
+def stopped_at(values, maximize=False, every=1, **fields):
+    """Return the epoch at which it ends a curve of evaluations `every` so many epochs, None where it does not."""
     rule = EarlyStopping(**fields)
-    return next((count for count in range(len(values) + 1) if rule.stops(values[:count], maximize)), None)
+    for count in range(len(values) + 1):
+        if rule.stops({every * place: value for place, value in enumerate(values[:count], 1)}, maximize):
+            return every * count
+    return None
 
 
 @pytest.mark.parametrize(
@@ -26,6 +30,14 @@ def stopped_at(values, maximize=False, **fields):
 def test_when_it_stops(values, fields, epoch):
     assert stopped_at(values, **fields) == epoch
     assert stopped_at([-value for value in values], maximize=True, **fields) == epoch
+
+
+@pytest.mark.parametrize(
+    ("every", "epoch"),
+    [(0.25, 2.5), (0.5, 3), (1, 4), (2, 6), (3, 9)],  # the second value is the best, and patience is 2 epochs
+)
+def test_patience_counts_epochs_however_often_is_evaluated(every, epoch):
+    assert stopped_at([3, 2] + [2.5] * 20, every=every, patience=2) == epoch
 
 
 @pytest.mark.parametrize(
