@@ -1,0 +1,124 @@
+"""Which of many points may be the best: simultaneous comparisons of all of them, seeds as blocks."""
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import chdtri, ndtr
+
+from hpsearch.statistics.comparisons import ALPHA
+from hpsearch.statistics.intervals import binary_scale
+
+TOO_VARIABLE = 3.0
+"""A point whose standard deviation is more than so many times the median one is not ranked."""
+_CHI_QUANTILES = 2048
+_NORMAL = np.linspace(-8.0, 8.0, 161)
+
+Standing = Literal["highest", "equal", "may be as good", "worse", "too variable"]
+
+
+@dataclass(frozen=True, slots=True)
+class SetOfBest:
+    """What is known of every point against the one of the best mean.
+
+    Attributes:
+        standing: of each point "highest", the best mean of those that can be ranked; "equal", worse than it by less
+            than the margin, chance considered; "may be as good"; "worse"; "too variable" to be ranked.
+        loss: of each point by how much its mean falls short of the best; negative of a variable point above it.
+        half: of each point half the width of the simultaneous interval of its loss; nan where nothing was compared.
+        sd: standard deviation over seeds, what the seeds have in common removed, pooled over the points ranked.
+        freedom: its degrees of freedom.
+    """
+
+    standing: tuple[Standing, ...]
+    loss: tuple[float, ...]
+    half: tuple[float, ...]
+    sd: float
+    freedom: int
+
+
+def set_of_best(scores: NDArray[np.float64], margin: float = 0.0) -> SetOfBest:
+    """Find the points that may be the best, at a family error of 5 % over all pairs of points.
+
+    With r_ij the score of point i at seed j less the point's mean and less the seed's effect (the mean over the ranked
+    points of what their means leave), v_i = sum over j of r_ij^2 / (n - 1), s^2 = sum of all r_ij^2 / ((k - 1)(n - 1))
+    pooled over the k ranked points, b the best mean of theirs and q the 95 % point of the studentized range of k means
+    with (k - 1)(n - 1) degrees of freedom, point i may be as good when::
+
+        mean_b - mean_i <= h_i + margin        h_i = q sqrt((max(s^2, v_i) + max(s^2, v_b)) / 2 n)
+
+    and it is equally good within the margin when ``mean_b - mean_i + h_i < margin``. Source: Tukey, The problem of
+    multiple comparisons, 1953; a point's own variance where it is larger keeps the error where spreads are unequal. A
+    point whose deviation is above three times the median one is not ranked, and its variance is not pooled.
+
+    Args:
+        scores: ``[point, seed]``, larger is better, finite; every point was run with the same seeds.
+        margin: the difference that makes no practical difference, in the unit of the scores.
+
+    Returns:
+        One standing per point. With one seed, or one point that can be ranked, nothing is compared: `half` is nan and
+        every other point may be as good.
+    """
+    points, seeds = scores.shape
+    scale = binary_scale(scores)
+    x = np.asarray(scores, dtype=np.float64) / scale
+    means, margin = x.mean(axis=1), margin / scale
+    ranked = _alike(x) if seeds > 1 and points > 1 else np.ones(points, dtype=bool)
+    best = int(np.flatnonzero(ranked)[np.argmax(means[ranked])])
+    freedom = (int(ranked.sum()) - 1) * (seeds - 1)
+    pooled, half = math.nan, np.full(points, math.nan)
+    if freedom > 0:
+        centred = x - means[:, None]
+        squares = np.sum((centred - centred[ranked].mean(axis=0)) ** 2, axis=1)
+        pooled = float(squares[ranked].sum()) / freedom
+        variances = np.maximum(pooled, squares / (seeds - 1))
+        quantile = studentized_range(int(ranked.sum()), freedom)
+        half = quantile * np.sqrt((variances + variances[best]) / 2 / seeds)
+    loss = means[best] - means
+    standing: list[Standing] = [
+        "highest" if index == best
+        else "too variable" if not ranked[index]
+        else "equal" if loss[index] + half[index] < margin
+        else "worse" if loss[index] > half[index] + margin
+        else "may be as good"
+        for index in range(points)
+    ]  # fmt: skip
+    ends = [tuple((values * scale).tolist()) for values in (loss, half)]
+    return SetOfBest(tuple(standing), ends[0], ends[1], math.sqrt(pooled) * scale, freedom)
+
+
+def _alike(x: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say of each point whether it scatters like the others; the effects of the seeds are medians over the points."""
+    centred = x - x.mean(axis=1, keepdims=True)
+    if len(x) > 2:  # of two points the median is their mean, which makes both spreads the same
+        centred = centred - np.median(centred, axis=0)
+    spread = centred.std(axis=1, ddof=1)
+    return np.asarray(spread <= TOO_VARIABLE * np.median(spread) + 1e-12 * np.max(np.abs(x), initial=0.0))
+
+
+@functools.lru_cache(maxsize=256)
+def studentized_range(count: int, freedom: int, level: float = 1 - ALPHA) -> float:
+    """Return the quantile of the range of independent normal means in units of their estimated standard error.
+
+    With W(x) the distribution of the range of k standard normal values, ``W(x) = k integral of phi(z) (Phi(z) -
+    Phi(z - x))^(k - 1)``, it solves ``mean over s of W(q s) = level``, s^2 chi squared over its f degrees of freedom.
+
+    Args:
+        count: how many means k, at least 2.
+        freedom: degrees of freedom f of the standard error, at least 1.
+        level: of the distribution.
+
+    Returns:
+        The quantile q, right to about three digits.
+    """
+    levels = (np.arange(_CHI_QUANTILES) + 0.5) / _CHI_QUANTILES
+    spread = np.sqrt(chdtri(freedom, levels) / freedom)
+    grid = np.concatenate([np.linspace(0.0, 16.0, 321), [1e9]])
+    density = np.exp(-(_NORMAL**2) / 2) / math.sqrt(2 * math.pi) * (_NORMAL[1] - _NORMAL[0])
+    inside = np.maximum(ndtr(_NORMAL) - ndtr(_NORMAL - grid[:, None]), 0.0)
+    w = count * (density * inside ** (count - 1)).sum(axis=1)
+    return float(brentq(lambda q: float(np.interp(q * spread, grid, w).mean()) - level, 1e-6, 1e4))
