@@ -15,6 +15,8 @@ from hpsearch.statistics.intervals import binary_scale
 
 TOO_VARIABLE = 3.0
 """A point whose standard deviation is more than so many times the median one is not ranked."""
+FEW = 8
+"""Where more than one point of so many scatters too much, the spreads are unequal: all are pooled and ranked."""
 _CHI_QUANTILES = 2048
 _NORMAL = np.linspace(-8.0, 8.0, 161)
 
@@ -53,7 +55,8 @@ def set_of_best(scores: NDArray[np.float64], margin: float = 0.0) -> SetOfBest:
 
     and it is equally good within the margin when ``mean_b - mean_i + h_i < margin``. Source: Tukey, The problem of
     multiple comparisons, 1953; a point's own variance where it is larger keeps the error where spreads are unequal. A
-    point whose deviation is above three times the median one is not ranked, and its variance is not pooled.
+    point whose deviation is above three times the median one, over three seeds or more, is not ranked and not pooled,
+    unless such points are more than one in eight.
 
     Args:
         scores: ``[point, seed]``, larger is better, finite; every point was run with the same seeds.
@@ -67,7 +70,7 @@ def set_of_best(scores: NDArray[np.float64], margin: float = 0.0) -> SetOfBest:
     scale = binary_scale(scores)
     x = np.asarray(scores, dtype=np.float64) / scale
     means, margin = x.mean(axis=1), margin / scale
-    ranked = _alike(x) if seeds > 1 and points > 1 else np.ones(points, dtype=bool)
+    ranked = _alike(x)
     best = int(np.flatnonzero(ranked)[np.argmax(means[ranked])])
     freedom = (int(ranked.sum()) - 1) * (seeds - 1)
     pooled, half = math.nan, np.full(points, math.nan)
@@ -92,12 +95,13 @@ def set_of_best(scores: NDArray[np.float64], margin: float = 0.0) -> SetOfBest:
 
 
 def _alike(x: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Say of each point whether it scatters like the others; the effects of the seeds are medians over the points."""
+    """Say of each point whether it scatters like the others; of two seeds one in twenty would not by chance alone."""
+    if x.shape[1] < 3:
+        return np.ones(len(x), dtype=bool)
     centred = x - x.mean(axis=1, keepdims=True)
-    if len(x) > 2:  # of two points the median is their mean, which makes both spreads the same
-        centred = centred - np.median(centred, axis=0)
-    spread = centred.std(axis=1, ddof=1)
-    return np.asarray(spread <= TOO_VARIABLE * np.median(spread) + 1e-12 * np.max(np.abs(x), initial=0.0))
+    spread = (centred - centred.mean(axis=0)).std(axis=1, ddof=1)
+    alike = np.asarray(spread <= TOO_VARIABLE * np.median(spread) + 1e-12 * np.max(np.abs(x), initial=0.0))
+    return alike if np.sum(~alike) <= max(1, len(x) // FEW) else np.ones(len(x), dtype=bool)
 
 
 @functools.lru_cache(maxsize=256)

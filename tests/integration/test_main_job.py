@@ -75,7 +75,14 @@ def test_it_finds_a_good_rate_and_sees_the_diverged_end(trials):
 
 def test_it_says_what_a_newcomer_needs_next(folder):
     output = (folder / "output.txt").read_text()
-    for part in ("is best", "95 % t interval", "stable", "replay lr_sweep/", "report.html", "python -m hpsearch ui"):
+    for part in (
+        "has the highest",
+        "95 % t interval",
+        "stable",
+        "replay lr_sweep/",
+        "report.html",
+        "python -m hpsearch ui",
+    ):
         assert part in output, output
 
 
@@ -131,7 +138,7 @@ def test_every_metric_of_every_epoch_is_there(client, runs):
 def test_the_same_command_again_trains_nothing_and_shows_the_result(folder, trials):
     again = hpsearch(folder, "+study=lr_sweep")
     assert again.returncode == 0, again.stderr
-    assert "complete before" in again.stdout and "is best" in again.stdout
+    assert "complete before" in again.stdout and "has the highest" in again.stdout
     from hpsearch import load_trials
 
     pd.testing.assert_frame_equal(load_trials("lr_sweep"), trials)

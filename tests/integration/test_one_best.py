@@ -67,7 +67,7 @@ def test_best_list_answer_front_pages_and_replay_agree(folder, name):
     if best is None:
         assert outcome.answer.startswith("No answer: every trial is INFEASIBLE (4 INFEASIBLE, 3 of them: not compared:")
     else:
-        assert f"x = {best} is best" in outcome.answer
+        assert f"x = {best} has the " in outcome.answer
         assert f"'agree/{best}/0'" in outcome.replay_command
         marked = [table for table in (point_table(summary), trial_table(found.table, summary))]
         assert [[row.cells[0].text for row in table.rows if row.best] for table in marked] == [[str(best)]] * 2
@@ -110,7 +110,7 @@ def test_a_chosen_none_is_a_value_like_any_other(folder):
     results = find(table_of("none")).summary
     assert outcome.best.params == {"act": None, "kind": "a", "depth": None}
     assert results.best.params == {"args.act": None, "args.kind": "a"}
-    assert "Best of 9 points is act = none, kind = a:" in outcome.answer
+    assert "Of 9 points act = none, kind = a has the" in outcome.answer
     best = next(row for row in point_table(results).rows if row.best)
     assert [cell.text for cell in best.cells[1:4]] == ["none", "a", ""]
     assert "act = none" in (folder / "studies" / "none" / "report.html").read_text()

@@ -53,7 +53,7 @@ def test_an_argument_has_one_name_in_the_record_and_the_functions_name_for_peopl
     words = [*GRID, *OWN, "space.args.lr=choice(0.2, 0.3)", "args.width=8", "study.seeds=2"]
     assert run(words) == 0
     printed = capsys.readouterr().out
-    assert "lr = 0.3 is best" in printed
+    assert "lr = 0.3 has the " in printed
     assert "best      lr=0.3  valid/acc" in printed
     assert "+args.lr=0.3" in printed and "+args.width=8" in printed  # of the command that trains it again
     trials, curves = load_trials("own"), load_curves("own")

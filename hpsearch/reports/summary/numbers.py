@@ -15,7 +15,7 @@ from hpsearch.reports.summary.importance import RESAMPLES, Importance, importanc
 from hpsearch.reports.summary.pareto import Front, front_of
 from hpsearch.reports.summary.pruning import Pruning, pruning_of
 from hpsearch.reports.summary.ranges import Near, extensions_of, near_best, ranged
-from hpsearch.statistics.intervals import paired_interval
+from hpsearch.reports.summary.standing import Standing, stand
 from hpsearch.statistics.optimism import expected_maximum
 
 EDGE = 0.1  # a best value in the outer tenth of its range lies at an edge
@@ -27,7 +27,7 @@ class Summary(Results):
 
     Attributes:
         ties: other points with exactly the best mean.
-        rivals: other points whose paired difference from the best has an interval that includes 0, the nearest first.
+        standing: which points may be as good as the best; None where their seeds cannot say.
         optimism: by how much the best mean would be too good if all points were equal and of the median spread; None
             with one replicate.
         stability: stable range and edges along `main`, None for a category or without a best point.
@@ -43,7 +43,7 @@ class Summary(Results):
     """
 
     ties: tuple[Point, ...]
-    rivals: tuple[Point, ...]
+    standing: Standing | None
     optimism: float | None
     stability: Stability | None
     at_edge: Mapping[str, str]
@@ -72,7 +72,7 @@ def summarize(table: TrialTable) -> Summary:
     return Summary(
         **{field.name: getattr(results, field.name) for field in fields(results)},
         ties=tuple(p for p in others if best and p.mean == best.mean),
-        rivals=_rivals(best, others),
+        standing=stand(best, eligible, results.objective),
         optimism=_optimism(eligible),
         stability=_stability(table, results),
         at_edge={} if best is None else edges_of(best, inside),
@@ -101,20 +101,6 @@ def edges_of(best: Point, axes: Sequence[Axis]) -> dict[str, str]:
         a.key: a.relative(best.params[a.key]) for a in axes if a.numeric and len(a.values) > 2 and a.key in best.params
     }
     return {k: "low" if place < 0.5 else "high" for k, place in places.items() if not EDGE <= place <= 1 - EDGE}
-
-
-def _rivals(best: Point | None, others: Sequence[Point]) -> tuple[Point, ...]:
-    if best is None:
-        return ()
-    rivals = [p for p in others if _indistinguishable(best, p)]
-    return tuple(sorted(rivals, key=lambda p: abs((p.mean or 0.0) - (best.mean or 0.0))))
-
-
-def _indistinguishable(best: Point, other: Point) -> bool:
-    if best.replicates != other.replicates:
-        return False
-    difference = paired_interval(best.scores, other.scores)
-    return difference is not None and difference.low <= 0 <= difference.high
 
 
 def _wall(table: TrialTable) -> float:

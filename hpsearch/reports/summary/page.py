@@ -123,9 +123,12 @@ def tiles(summary: Summary) -> tuple[Tile, ...]:
 
 
 def _beside(summary: Summary) -> str:
-    if not summary.rivals:
-        return "clearly ahead with these seeds" if summary.replicates > 1 else "one seed per point"
-    return f"{words.count(len(summary.rivals), 'other value')} cannot be told apart from it"
+    standing = summary.standing
+    if standing is None:
+        return "not compared over seeds" if summary.replicates > 1 else "one seed per point"
+    if not standing.rivals:
+        return "every other value that can be ranked is worse" if standing.variable else "every other value is worse"
+    return f"{words.count(len(standing.rivals), 'other value')} may be as good"
 
 
 def _edges(summary: Summary) -> str:

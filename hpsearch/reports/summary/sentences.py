@@ -1,7 +1,7 @@
 """The answer of a study in one sentence, and what to know before believing it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base import words
@@ -13,6 +13,8 @@ from hpsearch.reports.kit.setup import headline
 from hpsearch.reports.kit.texts import of_several_codes
 from hpsearch.reports.summary.boundary import Edge, Frontier, Stability
 from hpsearch.reports.summary.numbers import Summary
+from hpsearch.reports.summary.standing import as_good
+from hpsearch.statistics.best import TOO_VARIABLE
 from hpsearch.statistics.comparisons import ALPHA
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def answer(summary: Summary, importance: "Importance | None" = None) -> str:
     best = summary.best
     if best is None:
         return _nothing(summary)
-    lead = f"{_is_best(summary, best)}: {summary.objective.metric} {evidence(best)}"
+    lead = f"{_leads(summary, best)} {evidence(best)}{as_good(summary.standing, best, summary.axes)}"
     stable = _stability_clause(summary.stability, alone=len(summary.axes) == 1)
     first = f"{lead}{stable or _frontier_clause(summary.frontier)}."
     return " ".join(text for text in (first, _front(summary), _pruned(summary), _matters(importance)) if text)
@@ -112,13 +114,15 @@ def caveats(summary: Summary, fixed: Mapping[str, Any], importance: "Importance 
     return tuple(line for line in lines if line)
 
 
-def _is_best(summary: Summary, best: Point) -> str:
+def _leads(summary: Summary, best: Point) -> str:
+    metric = summary.objective.metric
     if not best.params:
-        return "The one setting that was run gives"
+        return f"The one setting that was run gives: {metric}"
+    which = f"has the {'highest' if summary.objective.maximize else 'lowest'} {metric}:"
     if len(best.params) == 1:
         sentence = words.setting(*next(iter(best.params.items())))
-        return f"{sentence[0].upper() if sentence.startswith('a ') else sentence[0]}{sentence[1:]} is best"
-    return f"Best of {words.count(len(summary.eligible), 'point')} is {words.settings(best.params)}"
+        return f"{sentence[0].upper() if sentence.startswith('a ') else sentence[0]}{sentence[1:]} {which}"
+    return f"Of {words.count(len(summary.eligible), 'point')} {words.settings(best.params)} {which}"
 
 
 def _stability_clause(stability: Stability | None, *, alone: bool) -> str:
@@ -263,16 +267,27 @@ def _no_importance(importance: "Importance | None") -> str:
 
 
 def _rivals(summary: Summary) -> str:
+    standing, best = summary.standing, summary.best
     verb = "has" if len(summary.ties) == 1 else "have"
-    tied = f"{words.count(len(summary.ties), 'other point')} {verb} exactly the same mean. " if summary.ties else ""
-    if not summary.rivals:
-        return tied.strip()
-    names = "; ".join(words.settings(p.params) for p in summary.rivals[:6])
-    more = f" and {len(summary.rivals) - 6} more" if len(summary.rivals) > 6 else ""
-    return (
-        f"{tied}Not told apart from the best with these seeds (the 95 % t interval of the paired difference includes "
-        f"0): {names}{more}."
-    )
+    parts = [f"{words.count(len(summary.ties), 'other point')} {verb} exactly the same mean."] if summary.ties else []
+    if standing is None or best is None:
+        return " ".join(parts)
+    if standing.rivals:
+        parts.append(
+            f"May be as good as the best (Tukey's comparison of all {standing.compared} points over the seeds they "
+            f"share, family error {100 * ALPHA:.0f} %): {_named(standing.rivals)}."
+        )
+    if standing.variable:
+        parts.append(
+            f"Too variable to be ranked (their spread over seeds is above {TOO_VARIABLE:g} times the median of the "
+            f"points): {_named(standing.variable)}."
+        )
+    return " ".join(parts)
+
+
+def _named(points: Sequence[Point]) -> str:
+    names = "; ".join(words.settings(p.params) for p in points[:6])
+    return names + (f" and {len(points) - 6} more" if len(points) > 6 else "")
 
 
 def _selection(summary: Summary) -> str:

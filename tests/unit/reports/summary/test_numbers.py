@@ -58,16 +58,9 @@ def test_ties_go_to_the_smaller_spread_and_are_named():
     assert [p.point for p in summary.ties] == [0, 3]
 
 
-def test_rivals_are_those_whose_paired_difference_may_be_zero():
-    best, near, far = [0.90, 0.94, 0.98], [0.91, 0.93, 0.97], [0.80, 0.84, 0.88]
-    summary = summarize(scored([best, far, near]))
-    assert [p.point for p in summary.rivals] == [2]
-    assert stats.ttest_rel(best, near).pvalue > 0.05 > stats.ttest_rel(best, [0.8, 0.841, 0.88]).pvalue
-
-
-def test_one_seed_has_no_spread_and_no_rivals():
+def test_one_seed_has_no_spread_and_compares_nothing():
     summary = summarize(scored([[0.5], [0.9]]))
-    assert (summary.best.sd, summary.best.interval, summary.rivals, summary.optimism) == (None, None, (), None)
+    assert (summary.best.sd, summary.best.interval, summary.standing, summary.optimism) == (None, None, None, None)
 
 
 def test_optimism_is_the_expected_maximum_in_standard_errors():

@@ -1,0 +1,88 @@
+"""Which points may be as good as the one of the best mean, all of them compared at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpsearch.base import words
+from hpsearch.base.types import Objective
+from hpsearch.reports.kit.points import Point
+from hpsearch.reports.kit.space import Axis
+from hpsearch.statistics.best import set_of_best
+
+NAMED = 3
+"""So many values of one hyperparameter are named one by one where they are no neighbours of the best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the seeds say of the points beside the best mean.
+
+    Attributes:
+        rivals: points that may be as good, the nearest first.
+        variable: points that scatter too much over the seeds to be ranked.
+        compared: how many points were compared, the best one and the variable ones included.
+        freedom: degrees of freedom of the pooled standard deviation.
+    """
+
+    rivals: tuple[Point, ...]
+    variable: tuple[Point, ...]
+    compared: int
+    freedom: int
+
+
+def stand(best: Point | None, eligible: Sequence[Point], objective: Objective) -> Standing | None:
+    """Compare all complete points of the same seeds and folds; see `set_of_best`.
+
+    Args:
+        best: the point of the best mean.
+        eligible: the complete points, `best` among them.
+        objective: whose scores they have.
+
+    Returns:
+        What is known of them; None for one seed, one point or points whose seeds are not the same.
+    """
+    if best is None:
+        return None
+    points = [point for point in eligible if point.replicates == best.replicates]
+    if len(points) < 2 or best.n < 2:
+        return None
+    sign = 1.0 if objective.maximize else -1.0
+    found = set_of_best(sign * np.asarray([point.scores for point in points], dtype=np.float64))
+    known = list(zip(points, found.standing, found.loss, strict=True))
+    rivals = [(abs(loss), point) for point, standing, loss in known
+              if standing not in ("worse", "too variable") and point is not best]  # fmt: skip
+    variable = tuple(point for point, standing, _ in known if standing == "too variable")
+    nearest = tuple(point for _, point in sorted(rivals, key=lambda rival: rival[0]))
+    return Standing(nearest, variable, len(points), found.freedom)
+
+
+def as_good(standing: Standing | None, best: Point, axes: Sequence[Axis]) -> str:
+    """Write the clause of the answer that names what may be as good as its point.
+
+    Args:
+        standing: of the study's points.
+        best: the point of the best mean.
+        axes: the searched hyperparameters.
+
+    Returns:
+        ``; 0.1 to 0.464 may be as good`` where the values are neighbours of the best, their names or number where they
+        are not, or that every other one is worse; empty where nothing was compared.
+    """
+    if standing is None:
+        return ""
+    if best in standing.variable:
+        return "; it scatters too much over the seeds to be ranked"
+    alone = axes[0] if len(axes) == 1 else None
+    noun = "value" if alone else "point"
+    if not standing.rivals:
+        return f"; every other {noun} {'that can be ranked ' if standing.variable else ''}is worse"
+    if alone and alone.numeric:
+        places = sorted(alone.values.index(p.params[alone.key]) for p in (best, *standing.rivals))
+        if len(places) > 2 and places == list(range(places[0], places[-1] + 1)):
+            low, high = alone.values[places[0]], alone.values[places[-1]]
+            return f"; {words.number(low)} to {words.number(high)} may be as good"
+    if alone and len(standing.rivals) <= NAMED:
+        return f"; {', '.join(words.number(p.params[alone.key]) for p in standing.rivals)} may be as good"
+    return f"; {words.count(len(standing.rivals), f'other {noun}')} may be as good"
