@@ -110,7 +110,7 @@ def _figures(
 ) -> Iterator[Drawn]:
     metric = studies[0].objective.metric
     if comparison.difference is not None:
-        aid = "Small marks are seeds, large ones their mean with its 95 % t interval."
+        aid = "Small marks are seeds, large ones their mean with its 95 % interval."
         yield "best", f"Best {metric} of each study", aid, best_figure(studies)
         axis = None if added else _shared_axis(studies)
         if axis is not None:

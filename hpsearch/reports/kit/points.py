@@ -15,6 +15,7 @@ from hpsearch.base.replicates import measured, repeats
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.kit.setup import why_ended
 from hpsearch.reports.kit.space import INACTIVE, Axis, column, floats, main_axis, searched
+from hpsearch.statistics.crossed import FEWEST_SEEDS, share_interval
 from hpsearch.statistics.intervals import Interval, mean_interval
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Point:
         values: mean of each objective over the trials of a COMPLETE point; none of another: a mean over survivors would
             flatter it.
         sd: sample standard deviation of the score, None for fewer than two trials.
-        interval: interval for the mean, None for fewer than two.
+        interval: of the mean; None for fewer than three trials and where they do not differ.
+        samples: validation samples that the interval counts beside the seeds; None where it is over the seeds alone.
         alike: whether the seeds change nothing: of trials that measured the same, one counts.
     """
 
@@ -56,6 +58,7 @@ class Point:
     values: tuple[float, ...]
     sd: float | None
     interval: Interval | None
+    samples: int | None = None
     alike: bool = False
 
     @property
@@ -160,14 +163,45 @@ def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
         _TrialRow(*row) for row in zip(*columns, _scores(objective, table, trials), range(len(trials)), strict=True)
     ]
     points, replicates = [], replicates_of(table)
-    repeated = _repeats(table)
+    repeated, samples = _repeats(table), shared_samples(table, objective)
     ended = dict(table.study.get("state") or {}).get("state") == TrialState.COMPLETE
     for number, group in itertools.groupby(rows, key=lambda row: row.point):
         trials_of = list(group)
         params = {key: values[key][trials_of[0].place] for key in keys}
         active = {key: value for key, value in params.items() if value is not INACTIVE}
-        points.append(_point(int(number), active, trials_of, repeated, replicates=replicates, ended=ended))
+        point = _point(int(number), active, trials_of, repeated, replicates=replicates, ended=ended)
+        points.append(replace(point, interval=_interval(point, samples), samples=samples))
     return tuple(points)
+
+
+def shared_samples(table: TrialTable, objective: Objective) -> int | None:
+    """Return of how many validation samples a study's scores are shares, the same samples in every trial.
+
+    Args:
+        table: the study.
+        objective: whose metric the scores are of.
+
+    Returns:
+        Their number; None where scores are no shares of samples that stand for themselves: of another metric than
+        accuracy, of folds, of groups and blocks of time, of a loop of one's own.
+    """
+    data = dict(dict(table.study.get("config") or {}).get("data") or {})
+    if objective.metric not in ("valid/acc", "test/acc") or data.get("groups") or data.get("time"):
+        return None
+    size = f"data.{objective.metric.split('/')[0]}_size"
+    known = floats(table.trials[size]) if size in table.trials else np.asarray([])
+    sizes = set(known[np.isfinite(known)].tolist())
+    return int(min(sizes)) if len(sizes) == 1 and table.trials["fold"].nunique() == 1 else None
+
+
+def _interval(point: Point, samples: int | None) -> Interval | None:
+    """Return the interval of a COMPLETE point's mean, over the samples too where they are known."""
+    if not point.values or point.n < FEWEST_SEEDS:
+        return None
+    if samples is not None:
+        return share_interval(point.scores, samples)
+    interval = mean_interval(point.scores)
+    return interval if interval is not None and interval.low < interval.high else None
 
 
 def _repeats(table: TrialTable) -> frozenset[tuple[int, int, int]]:
@@ -249,7 +283,7 @@ def _point(
         partial=float(np.mean(stopped)) if stopped else None,
         values=outcome.values if outcome.values and whole else (),
         sd=None if math.isnan(outcome.sd) else outcome.sd,
-        interval=mean_interval(scores) if whole else None,
+        interval=None,
         alike=len(counted) < len(rows),
     )
 

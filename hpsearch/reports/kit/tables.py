@@ -75,7 +75,9 @@ def evidence(p: Point) -> Sequence[Cell]:
         return (Cell("–"), Cell("–"), Cell("–"))
     precision = words.precision(p.mean, p.sd)
     mean = Cell(precision.write(p.mean), p.mean)
-    if p.sd is None or p.interval is None:
+    if p.sd is None:
         return (mean, Cell("–"), Cell("–"))
+    if p.interval is None:
+        return (mean, Cell(precision.write(p.sd), p.sd), Cell("–"))
     ends = words.interval(p.interval.low, p.interval.high, p.mean, p.sd)
     return (mean, Cell(precision.write(p.sd), p.sd), Cell(ends, p.interval.high - p.interval.low))

@@ -99,10 +99,11 @@ def tiles(summary: Summary) -> tuple[Tile, ...]:
     spread = "no point is complete"
     if best is not None and best.mean is not None:
         spread = f"{NO_SEEDS}: n = {best.n}" if best.alike else "one seed: no spread known"
-        if best.sd is not None and best.interval is not None:
-            ends = words.interval(best.interval.low, best.interval.high, best.mean, best.sd)
+        if best.sd is not None:
             deviation = words.precision(best.mean, best.sd).write(best.sd)
-            spread = f"± {deviation} sd over {replicates(best)}; 95 % interval {ends}"
+            spread = f"± {deviation} sd over {replicates(best)}"
+        if best.sd is not None and best.interval is not None:
+            spread += f"; 95 % interval {words.interval(best.interval.low, best.interval.high, best.mean, best.sd)}"
     top = words.score(best.mean, best.sd).split(" ")[0] if best else "–"
     shown = [Tile(f"Best {summary.objective.metric}", top, spread)]
     if best is not None and len(best.params) == 1:

@@ -16,6 +16,7 @@ from hpsearch.reports.summary.numbers import Summary
 from hpsearch.reports.summary.standing import as_good
 from hpsearch.statistics.best import TOO_VARIABLE
 from hpsearch.statistics.comparisons import ALPHA
+from hpsearch.statistics.crossed import FEWEST_SEEDS
 
 if TYPE_CHECKING:
     from hpsearch.reports.summary.importance import Importance, Share
@@ -68,16 +69,20 @@ def evidence(point: Point) -> str:
         point: a point with at least one complete trial.
 
     Returns:
-        ``0.975 ± 0.004 (mean ± sd of n = 3 seeds, 95 % t interval 0.965–0.985)``.
+        ``0.975 ± 0.004 (mean ± sd of n = 3 seeds, 95 % t interval 0.965–0.985)``; of an accuracy ``95 % interval
+        0.961–0.984 over seeds and 360 validation samples``.
     """
-    if point.mean is None or point.sd is None or point.interval is None:
+    if point.mean is None or point.sd is None:
         lone = f"{NO_SEEDS}: n = 1" if point.alike else "n = 1 seed"
         return f"{words.score(point.mean)} ({lone}, so no spread and no interval can be given)"
+    spread = f"{words.score(point.mean, point.sd)} (mean ± sd of n = {replicates(point)}"
+    if point.interval is None:
+        return f"{spread}, {'too few for an interval' if point.n < FEWEST_SEEDS else 'no spread, so no interval'})"
     ends = words.interval(point.interval.low, point.interval.high, point.mean, point.sd)
-    return (
-        f"{words.score(point.mean, point.sd)} (mean ± sd of n = {replicates(point)}, "
-        f"{point.interval.level:.0%} t interval {ends})".replace("%", " %")
-    )
+    level = f"{100 * point.interval.level:.0f} %"
+    if point.samples is None:
+        return f"{spread}, {level} t interval {ends})"
+    return f"{spread}, {level} interval {ends} over seeds and {point.samples} validation samples)"
 
 
 def replicates(point: Point) -> str:
@@ -308,9 +313,17 @@ def _seeds(summary: Summary) -> str:
         return text
     if summary.best.n < 2:
         return "One seed per point: differences between points may be chance; repeat with study.seeds=3 or more."
+    spread = f"The spread is over {replicates(summary.best)}"
+    if summary.best.interval is None:
+        return f"{spread}: an interval needs {FEWEST_SEEDS}." if summary.best.n < FEWEST_SEEDS else f"{spread}."
+    if summary.best.samples is None:
+        return (
+            f"{spread}; the t interval takes their scores as independent and roughly normal, and leaves out that other "
+            "validation samples would give other scores."
+        )
     return (
-        f"The spread is over {replicates(summary.best)}; the t interval takes their scores as independent and roughly "
-        "normal."
+        f"{spread}; the interval is for seeds and samples like these, and rather too wide: what each seed got right is "
+        "not kept, so the samples count as if every seed had drawn its own."
     )
 
 
