@@ -77,7 +77,7 @@ def test_it_says_what_a_newcomer_needs_next(folder):
     output = (folder / "output.txt").read_text()
     for part in (
         "has the highest",
-        "95 % t interval",
+        "95 % interval",
         "stable",
         "replay lr_sweep/",
         "report.html",

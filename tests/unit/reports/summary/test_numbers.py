@@ -7,6 +7,8 @@ from scipy import stats
 
 from hpsearch.base.types import TrialState
 from hpsearch.reports.summary.numbers import summarize
+from hpsearch.reports.summary.sentences import answer
+from hpsearch.statistics.crossed import share_interval
 from hpsearch.statistics.optimism import expected_maximum
 from tests.support import synthetic
 from tests.support.scores import scored, with_states
@@ -56,6 +58,45 @@ def test_ties_go_to_the_smaller_spread_and_are_named():
     summary = summarize(scored([[0.4, 0.6], [0.5, 0.5], [0.3, 0.3], [0.25, 0.75]]))
     assert summary.best.point == 1
     assert [p.point for p in summary.ties] == [0, 3]
+
+
+def sized(table, size=300, **data):
+    """The study with validation samples of its own, and settings of its data."""
+    config = {**table.study["config"], "data": {**table.study["config"]["data"], **data}}
+    trials = table.trials.assign(**{"data.valid_size": size})
+    return replace(table, trials=trials, study={**table.study, "config": config})
+
+
+def test_the_interval_of_an_accuracy_counts_the_validation_samples():
+    table = scored([[0.90, 0.92, 0.91], [0.5, 0.6, 0.55]])
+    point, plain = summarize(sized(table)).best, summarize(table).best
+    expected = share_interval([0.90, 0.92, 0.91], 300)
+    assert (point.interval.low, point.interval.high) == (expected.low, expected.high)
+    assert point.samples == 300 and plain.samples is None
+    assert point.interval.high - point.interval.low > plain.interval.high - plain.interval.low
+    assert "over seeds and 300 validation samples)" in answer(summarize(sized(table)))
+
+
+def test_samples_that_do_not_stand_for_themselves_or_differ_are_not_counted():
+    table = scored([[0.90, 0.92, 0.91], [0.5, 0.6, 0.55]])
+    several = sized(table).trials.assign(fold=[0, 1, 2] * 2, seed=0)
+    loss = {**table.study, "objective": {"metric": "valid/loss", "direction": "minimize", "reduce": "last"}}
+    for other in (
+        sized(table, groups="patient"),
+        sized(table, time="day"),
+        sized(table, size=[300] * 5 + [301]),
+        replace(sized(table), trials=several),
+        sized(replace(table, study=loss)),
+    ):
+        assert {point.samples for point in summarize(other).points} == {None}
+        assert "t interval" in answer(summarize(other))
+
+
+def test_two_seeds_and_equal_scores_have_no_interval():
+    two = summarize(scored([[0.90, 0.92], [0.5, 0.6]]))
+    assert two.best.interval is None and "n = 2 seeds, too few for an interval)" in answer(two)
+    equal = summarize(scored([[0.9, 0.9, 0.9], [0.5, 0.6, 0.4]]))
+    assert equal.best.interval is None and "n = 3 seeds, no spread, so no interval)" in answer(equal)
 
 
 def test_one_seed_has_no_spread_and_compares_nothing():
