@@ -244,7 +244,8 @@ class DataSource(ABC):
         Args:
             arrays: what `arrays` returned.
         """
-        return digest_of((arrays,), *arrays.class_names)
+        marks = [map(str, each.tolist()) for each in (arrays.groups, arrays.time) if each is not None]
+        return digest_of((arrays,), *arrays.class_names, *(word for each in marks for word in each))
 
     @abstractmethod
     def arrays(self, test: bool) -> Arrays:

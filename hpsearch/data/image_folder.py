@@ -1,9 +1,10 @@
 """Images in a folder, one subfolder per class."""
 
+import re
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ from hpsearch.data.base import DataSource
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+IN_FOLDERS = "folder"
 FITS = ("stretch", "crop", "pad")
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
@@ -36,6 +38,9 @@ class ImageFolder(DataSource):
             size already.
         fit: how: ``stretch``, ``crop`` (the largest part of its middle that has the shape), ``pad`` (with black).
         grey: one channel of grey instead of red, green and blue.
+        groups: what stays in one part: ``folder``, the images of each subfolder of a class (subfolders of one name are
+            one group), else those in whose names a regular expression finds the same text (that of its first group
+            where it has one), as ``^[^_]+``; None: each image is on its own.
     """
 
     files_say_all: ClassVar[bool] = True
@@ -45,6 +50,7 @@ class ImageFolder(DataSource):
     size: int | Sequence[int] | None = None
     fit: str = "stretch"
     grey: bool = False
+    groups: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse fields that no data set can satisfy.
@@ -59,6 +65,8 @@ class ImageFolder(DataSource):
             raise ConfigError(f"data.test_folder = {self.test_folder!r}: must be a folder or null")
         check_choice("data.grey", self.grey, (True, False))
         check_choice("data.fit", self.fit, FITS)
+        if self.groups is not None:
+            _check_groups(self.groups)
         if self.size is not None:
             sides = list(self.size) if isinstance(self.size, list | tuple) else [self.size, self.size]
             if len(sides) != 2:
@@ -93,10 +101,13 @@ class ImageFolder(DataSource):
         folder = _existing("data.test_folder", self.test_folder) if test else base
         if strange := sorted(set(_classes(folder)) - set(names)):
             raise DataError(f"{folder / strange[0]}: {base} has no class of this name")
-        files = [(file, number) for number, name in enumerate(names) for file in _images(folder / name)]
+        deep = self.groups == IN_FOLDERS
+        files = [(file, number) for number, name in enumerate(names) for file in _images(folder / name, deep)]
         images = self._decoded([file for file, _ in files])
-        notes = tuple(_left_out(folder, names, len(files)))
-        return Arrays(images, np.array([number for _, number in files]), names, where=str(folder), notes=notes)
+        notes = tuple(_left_out(folder, names, {file for file, _ in files}, deep))
+        groups = None if self.groups is None else np.array([_group_of(file, self.groups) for file, _ in files])
+        y = np.array([number for _, number in files])
+        return Arrays(images, y, names, where=str(folder), notes=notes, groups=groups)
 
     def _decoded(self, files: Sequence[Path]) -> NDArray[Any]:
         first = self._decode(files[0])
@@ -160,24 +171,54 @@ def _classes(folder: Path) -> tuple[str, ...]:
     return names
 
 
-def _images(folder: Path) -> list[Path]:
+def _images(folder: Path, deep: bool) -> list[Path]:
+    """Return the images of a class: in its folder, or in the subfolders of that."""
     if not folder.is_dir():
         return []
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS and not p.name.startswith("."))
+    files = sorted(p for each in _holders(folder, deep) for p in _visible(each) if p.suffix.lower() in ENDINGS)
     if not files:
-        raise DataError(f"{folder}: has no image ({', '.join(ENDINGS)})")
+        where = " in a subfolder" if deep else ""
+        raise DataError(f"{folder}: has no image{where} ({', '.join(ENDINGS)})")
     return files
 
 
-def _left_out(folder: Path, names: Sequence[str], taken: int) -> Iterator[str]:
+def _visible(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if not path.name.startswith(".")]
+
+
+def _holders(folder: Path, deep: bool) -> list[Path]:
+    return [path for path in _visible(folder) if path.is_dir()] if deep else [folder]
+
+
+def _left_out(folder: Path, names: Sequence[str], taken: Collection[Path], deep: bool) -> Iterator[str]:
     """Yield a sentence where files of the folder are no images, by their endings."""
-    others = [path for path in folder.iterdir() if path.is_file()]
-    others += [path for name in names if (folder / name).is_dir() for path in (folder / name).iterdir()]
-    left = [path for path in others if path.parent == folder or path.is_dir() or path.suffix.lower() not in ENDINGS]
-    counts = Counter(_kind(path) for path in left if not path.name.startswith("."))
+    classes = [folder / name for name in names if (folder / name).is_dir()]
+    holders = [each for one in classes for each in _holders(one, deep)]
+    looked = {folder, *classes, *holders}
+    left = [path for each in looked for path in _visible(each) if path not in looked and path not in taken]
+    counts = Counter(_kind(path) for path in left if path.is_file() or path.parent != folder)
     if counts:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-        yield f"{folder}: {taken} images are read, left out are {kinds}"
+        yield f"{folder}: {len(taken)} images are read, left out are {kinds}"
+
+
+def _check_groups(groups: object) -> None:
+    try:
+        known = isinstance(groups, str) and bool(groups) and bool(re.compile(groups))
+    except re.error as error:
+        raise ConfigError(f"data.groups = '{groups}': is no regular expression ({error})") from None
+    if not known:
+        raise ConfigError(f"data.groups = {groups!r}: must be {IN_FOLDERS}, a regular expression, or null")
+
+
+def _group_of(file: Path, groups: str) -> str:
+    """Return the group of an image: its folder, or what is found in its name."""
+    if groups == IN_FOLDERS:
+        return file.parent.name
+    match = re.search(groups, file.name)
+    if match is None:
+        raise DataError(f"data.groups = '{groups}': finds nothing in the name of {file}")
+    return match[match.re.groups and 1] or ""
 
 
 def _kind(path: Path) -> str:

@@ -13,6 +13,7 @@ from hpsearch.base.rng import address
 from hpsearch.data.arrays import TASKS, Arrays, Parts
 from hpsearch.data.base import DataSource, Part
 from hpsearch.data.labels import counted
+from hpsearch.data.parting import check_one_way, marks
 from hpsearch.data.scaling import scaled, targets
 
 if TYPE_CHECKING:
@@ -42,12 +43,17 @@ class TorchDataset(DataSource):
         test_dataset: those of the test part; None where there are none.
         task: ``classification`` or ``regression``.
         num_classes: number of classes; None takes ``dataset.classes``, else counts up to the largest label.
+        groups: name of an attribute of the datasets, one value per sample: those of one value stay in one part; None
+            for none.
+        time: name of an attribute with a number or date per sample, by which parts follow one another; None likewise.
     """
 
     dataset: Any = None
     test_dataset: Any = None
     task: str = "classification"
     num_classes: int | None = None
+    groups: str | None = None
+    time: str | None = None
     scaling: str = "none"
     loader_workers: int | None = 0
 
@@ -66,6 +72,10 @@ class TorchDataset(DataSource):
                 shown = "null" if value is None else type(value).__name__
                 raise ConfigError(f"data.{name} = {shown}: must be the `_target_` of a map-style dataset of yours")
         check_choice("data.task", self.task, TASKS)
+        for name in ("groups", "time"):
+            if not isinstance(value := getattr(self, name), str | None):
+                raise ConfigError(f"data.{name} = {value!r}: must name an attribute of the dataset, or null")
+        check_one_way(self.groups, self.time)
         if self.num_classes is not None:
             check_int("data.num_classes", self.num_classes, 2)
         if self.loader_workers is not None and self.scaling != "none":
@@ -108,7 +118,22 @@ class TorchDataset(DataSource):
         y = read_targets(samples, self._where(test))
         names = () if self.task == "regression" or test else self._names(y)
         x = np.arange(len(y)) if self.loader_workers is not None else _inputs(samples, self._where(test))
-        return Arrays(x, y if self.task == "classification" else y.astype(np.float64), names, where=self._where(test))
+        y = y if self.task == "classification" else y.astype(np.float64)
+        return Arrays(x, y, names, where=self._where(test), **self._marks(samples, test))
+
+    def _marks(self, samples: "Samples", test: bool) -> dict[str, Any]:
+        """Return the groups or times of the samples, as an attribute of the dataset has them."""
+        found = {}
+        for key, name in (("groups", self.groups), ("time", self.time)):
+            if name is None:
+                continue
+            if not hasattr(samples, name):
+                known = [each for each in getattr(samples, "__dict__", {}) if not each.startswith("_")]
+                has = f" (it has: {', '.join(known)})" if known else ""
+                raise DataError(f"data.{key} = '{name}': {self._where(test)} has no such attribute{has}")
+            where = f"data.{key} = '{name}' of {self._where(test)}"
+            found[key] = marks(getattr(samples, name), len(samples), key, where)
+        return found
 
     def convert(self, parts: Parts) -> Sequence[Part]:
         """Return tensors of the samples that are kept, else a DataLoader over the dataset."""

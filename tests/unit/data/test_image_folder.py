@@ -151,9 +151,29 @@ def test_folders_without_what_is_needed(folder, tmp_path):
         ({"size": [8]}, "data.size = [8]: must be a height and a width"),
         ({"size": 0}, "data.size = 0: must be a whole number >= 1"),
         ({"grey": 1}, "data.grey = 1"),
+        ({"groups": "("}, "data.groups = '(': is no regular expression"),
+        ({"groups": 3}, "data.groups = 3: must be folder, a regular expression, or null"),
     ],
 )
 def test_bad_settings(fields, said):
     with pytest.raises(ConfigError) as error:
         ImageFolder(**{"folder": "images", **fields})
     assert str(error.value).startswith(said)
+
+
+def test_groups_are_found_in_names_or_are_the_subfolders_of_a_class(folder, tmp_path):
+    for number, file in enumerate(sorted(folder.rglob("*.*"))):
+        file.rename(file.with_name(f"p{number % 7}_{file.name}"))
+    parts = ImageFolder(folder=str(folder), groups="^(p[0-9])_", batch_size=4).read()
+    held = {name: set(part.groups) for name, part in (("train", parts.train), ("valid", parts.valid))}
+    assert held["train"] | held["valid"] == {f"p{n}" for n in range(7)} and not held["train"] & held["valid"]
+    alike = [np.sort(part.x.sum((1, 2, 3))) for part in (parts.train, parts.valid)]
+    for file in list(folder.rglob("*.*")):
+        (file.parent / file.name[:2]).mkdir(exist_ok=True)
+        file.rename(file.parent / file.name[:2] / file.name)
+    (folder / "cat" / "loose.png").write_bytes(b"")
+    moved = ImageFolder(folder=str(folder), groups="folder", batch_size=4).read()
+    assert all((np.sort(part.x.sum((1, 2, 3))) == sums).all() for part, sums in zip(moved, alike, strict=True))
+    assert any(note.endswith("images are read, left out are 1 .png") for note in moved.train.notes)
+    with pytest.raises(DataError, match=r"data.groups = 'q': finds nothing in the name of .*p.*\.png"):
+        ImageFolder(folder=str(folder / "cat"), groups="q", batch_size=4).read()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from hpsearch.base.errors import ConfigError, DataError
+from hpsearch.base.errors import ConfigError, DataError, HpsearchError
 from hpsearch.data.augment import augment
 from hpsearch.data.digits import Digits
 from hpsearch.data.geometry import Crop
@@ -137,4 +137,37 @@ def test_bad_samples_are_named():
 def test_bad_settings(fields, said):
     with pytest.raises(ConfigError) as error:
         TorchDataset(**fields)
+    assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize("workers", [None, 0])
+def test_a_users_dataset_says_its_groups_and_times(workers):
+    dataset = Points()
+    dataset.who, dataset.when = [f"p{n % 9}" for n in range(len(dataset))], torch.arange(len(dataset)).flip(0)
+    parts = TorchDataset(dataset=dataset, groups="who", loader_workers=workers).read()
+    assert len(set(parts.train.groups) | set(parts.valid.groups)) == 9
+    assert not set(parts.train.groups) & set(parts.valid.groups)
+    late = TorchDataset(dataset=dataset, time="when", loader_workers=workers, folds=3, batch_size=8).read(fold=1)
+    assert late.train.time.max() < late.valid.time.min()
+    before = TorchDataset(dataset=dataset, groups="who", loader_workers=workers).read().whole
+    dataset.who[0] = "p1"
+    assert TorchDataset(dataset=dataset, groups="who", loader_workers=workers).read().whole != before
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"groups": "whom"}, "data.groups = 'whom': data.dataset = Points has no such attribute (it has: x, y, noise"),
+        ({"groups": "few"}, "data.groups = 'few' of data.dataset = Points: 3 values for 120 samples, must be one for"),
+        ({"time": "words"}, "data.time = 'words' of data.dataset = Points: holds <U1, or times that are missing"),
+        ({"time": "gaps"}, "data.time = 'gaps' of data.dataset = Points: holds float64, or times that are missing"),
+        ({"time": "y", "groups": "y"}, "data.groups = 'y', data.time = 'y': parts are made by one of them"),
+        ({"groups": 3}, "data.groups = 3: must name an attribute of the dataset, or null"),
+    ],
+)
+def test_groups_and_times_that_a_dataset_does_not_have(fields, said):
+    dataset = Points()
+    dataset.few, dataset.words, dataset.gaps = [1, 2, 3], ["a"] * 120, [float("nan")] * 120
+    with pytest.raises(HpsearchError) as error:
+        TorchDataset(dataset=dataset, **fields).read()
     assert str(error.value).startswith(said)
