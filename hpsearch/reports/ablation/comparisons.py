@@ -21,7 +21,8 @@ class Difference:
     Attributes:
         arm: name of the arm.
         difference: of the scores, arm minus reference, paired by seed and fold; in the metric's unit.
-        p: two-sided p-value of the paired t test; None for fewer than two pairs or differences without any spread.
+        p: two-sided p-value of the paired t test; None for fewer than two pairs, for differences without any spread and
+            where a trial of either diverged: a mean over those that did not would flatter it.
         p_holm: the same, adjusted for all comparisons with the reference; None where `p` is.
         effect: Hedges' g of paired differences; None where there is no spread.
         detectable: the smallest true difference that this many pairs would have shown in four studies of five, were the
@@ -75,7 +76,7 @@ def paired(arm: Arm, reference: Arm) -> Difference:
     common = replicates_in_common([arm, reference])
     pairs = zip(scores(arm, common), scores(reference, common), strict=True)
     found = estimate([a - b for a, b in pairs])
-    p = paired_p(found.values)
+    p = None if arm.diverged or reference.diverged else paired_p(found.values)
     return Difference(
         arm=arm.name,
         difference=found,
@@ -95,6 +96,10 @@ def _why(arm: Arm, reference: Arm, found: Estimate, p: float | None) -> str:
             return f"{each.name} has no finished trial"
     if not found.n:
         return "the two have no seed in common"
+    if apart := [
+        f"{each.diverged} of {each.trials} trials of {each.name}" for each in (arm, reference) if each.diverged
+    ]:
+        return f"{' and '.join(apart)} diverged, so this is the difference given that both train, and no test of it"
     if found.n == 1 and (alike := [each.name for each in (arm, reference) if each.alike]):
         return f"{NO_SEEDS} in {' and in '.join(alike)}: n = 1, so no interval is claimed"
     if found.n == 1:

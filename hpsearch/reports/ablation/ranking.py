@@ -33,13 +33,13 @@ def ranking_of(arms: Sequence[Arm], objective: Objective) -> tuple[Rank, ...]:
     """Rank the arms by their means, and again over resampled replicates, the same ones for every arm.
 
     Args:
-        arms: of the study; those without a score are left out.
+        arms: of the study; those without a score, or of which a trial diverged, are left out.
         objective: says what is better.
 
     Returns:
         The arms with a score, the best first; empty with fewer than two of them, or fewer than two shared replicates.
     """
-    ranked = [arm for arm in arms if arm.finished]
+    ranked = [arm for arm in arms if arm.finished and not arm.diverged]
     common = replicates_in_common(ranked)
     if len(ranked) < 2 or len(common) < 2:
         return ()

@@ -14,6 +14,7 @@ from hpsearch.reports.kit.points import averaged_weights, code_versions
 from hpsearch.reports.kit.setup import fixed_settings, headline
 from hpsearch.reports.kit.texts import of_several_codes, signed_interval
 from hpsearch.statistics.intervals import Estimate
+from hpsearch.statistics.shares import clopper_pearson, fisher_p
 
 
 def answer(found: Ablation) -> str:
@@ -72,7 +73,7 @@ def caveats(found: Ablation) -> tuple[str, ...]:
     arms, compared, nuisance = found.arms, found.differences, found.nuisance
     lines = [
         of_several_codes(code_versions(found.table)),
-        *_lost(arms),
+        *_lost(arms, found.reference),
         _nuisance(nuisance),
         *_edges(nuisance),
         _seeds(arms, compared),
@@ -109,7 +110,7 @@ def _against(own: Difference, reference: Arm, objective: Objective) -> str:
     )
 
 
-def _lost(arms: Sequence[Arm]) -> list[str]:
+def _lost(arms: Sequence[Arm], reference: Arm | None) -> list[str]:
     lines = []
     for arm in arms:
         if not arm.finished:
@@ -117,11 +118,24 @@ def _lost(arms: Sequence[Arm]) -> list[str]:
             why = why if arm.trials else "the search before found no setting at which it trains"
             lines.append(f"No trial of {arm.name} finished ({why}): it is in no comparison.")
         elif arm.diverged:
-            lines.append(
-                f"{arm.diverged} of {words.count(arm.trials, 'trial')} of {arm.name} diverged and are in no mean, "
-                "which flatters it."
-            )
+            lines.append(_partly(arm, reference))
     return lines
+
+
+def _partly(arm: Arm, reference: Arm | None) -> str:
+    """Say how often an arm trains and how well if it does: two things that no mean tells."""
+    trains, n = arm.score.n, arm.score.n + arm.diverged
+    share, score = clopper_pearson(trains, n), words.score(arm.score.mean, arm.score.sd)
+    text = (
+        f"{trains} of {words.count(n, 'trial')} of {arm.name} train ({score}, given that they do), {arm.diverged} "
+        f"{'diverges' if arm.diverged == 1 else 'diverge'}: the share that trains is {100 * share.low:.0f} to "
+        f"{100 * share.high:.0f} % (Clopper-Pearson, 95 %)"
+    )
+    if reference is not None and reference is not arm:
+        others = reference.score.n + reference.diverged
+        p = fisher_p(trains, n, reference.score.n, others)
+        text += f"; of the reference {reference.score.n} of {others} train (Fisher's p = {p:.2g})"
+    return f"{text}. Its mean is not ranked."
 
 
 def _nuisance(nuisance: Nuisance) -> str:

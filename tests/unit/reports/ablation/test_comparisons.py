@@ -29,7 +29,28 @@ def test_unequal_seeds_are_paired_on_those_in_common():
     expected = [scores[128, 0.0][i] - scores[32, 0.0][i] for i in kept]
     assert own.difference.values == pytest.approx(expected) and own.dropped == 1
     assert any("unequal seeds (5 to 6 finished)" in line for line in caveats(found))
-    assert any("1 of 6 trials" in line and "flatters" in line for line in caveats(found))
+
+
+def test_an_arm_of_which_a_seed_diverged_is_not_ranked_by_its_mean():
+    scores = grid()
+    scores[128, 0.0][1] = None
+    found = ablation_of(study(scores))
+    own = found.differences[1]
+    assert (own.verdict, own.p) == ("not compared", None) and "given that both train" in own.why
+    assert own.arm not in [rank.arm for rank in found.ranking] and len(found.ranking) == 3
+    (line,) = [line for line in caveats(found) if "Its mean is not ranked." in line]
+    assert line.startswith("5 of 6 trials of batch size 128, momentum 0 train (")
+    # Clopper-Pearson of 5 of 6 and Fisher's test of 5 of 6 against 6 of 6, by scipy.
+    assert "the share that trains is 36 to 100 % (Clopper-Pearson, 95 %)" in line
+    assert "of the reference 6 of 6 train (Fisher's p = 1)" in line
+
+
+def test_nothing_is_tested_against_a_reference_of_which_a_seed_diverged():
+    scores = grid()
+    scores[32, 0.0][1] = None
+    found = ablation_of(study(scores))
+    assert {each.verdict for each in found.differences} == {"not compared"}
+    assert all("1 of 6 trials of batch size 32, momentum 0 diverged" in each.why for each in found.differences)
 
 
 def test_an_arm_without_a_finished_trial_is_told_and_left_out():
