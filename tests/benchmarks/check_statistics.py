@@ -1,4 +1,4 @@
-"""Are the statistics of ablations what they claim to be? Simulated studies with known truths, 1,000 of each kind.
+"""Are the statistics of reports what they claim to be? Simulated studies with known truths, 1,000 of each kind.
 
 python -m tests.benchmarks.check_statistics [STUDIES]
 """
@@ -6,8 +6,11 @@ python -m tests.benchmarks.check_statistics [STUDIES]
 import argparse
 
 import numpy as np
+from scipy.special import ndtri
 
+from hpsearch.statistics.best import set_of_best
 from hpsearch.statistics.comparisons import ALPHA, detectable_factor, holm, paired_p
+from hpsearch.statistics.crossed import crossed_mean, share_interval
 from hpsearch.statistics.intervals import bca_interval, mean_interval
 from hpsearch.statistics.survival import kaplan_meier_median
 
@@ -36,8 +39,71 @@ def found_share(n, studies, rng):
     return np.mean([paired_p(row.tolist()) <= ALPHA for row in rows])
 
 
+def left_out(points, deviations, studies, rng, margin):
+    """Share of the studies of equal points, three seeds each, of which at least one is called worse than the best."""
+    found = [set_of_best(rng.normal(size=3) + rng.normal(size=(points, 3)) * deviations[:, None], margin)
+             for _ in range(studies)]  # fmt: skip
+    return np.mean(["worse" in each.standing for each in found])
+
+
+def first_standings(points, loss, studies, rng, margin):
+    """What is said of the first point, which is worse than all others by so many standard deviations."""
+    level = -loss * (np.arange(points) == 0)[:, None]
+    draws = (level + rng.normal(size=3) + rng.normal(size=(points, 3)) for _ in range(studies))
+    return [set_of_best(draw, margin).standing[0] for draw in draws]
+
+
+def right_answers(n, samples, share, spread, rng):
+    """Right and wrong answers of n trained models on the same samples, hard and easy ones, models better and worse."""
+    models, hardness = spread * rng.normal(size=(n, 1)), 2 * rng.normal(size=samples)
+    level = ndtri(share) * np.sqrt(spread**2 + 2**2 + 1)
+    return (level + models + hardness + rng.normal(size=(n, samples)) > 0).astype(float)
+
+
+def accuracy_coverage(n, samples, share, spread, studies, rng):
+    """Shares of the studies whose intervals hold the population's accuracy: from single results, from shares alone."""
+    held = []
+    for _ in range(studies):
+        right = right_answers(n, samples, share, spread, rng)
+        both = crossed_mean(right, bounds=(0.0, 1.0)).interval, share_interval(right.mean(axis=1).tolist(), samples)
+        held.append([each is not None and each.low <= share <= each.high for each in both])
+    return np.mean(held, axis=0)
+
+
+def best_points(studies, rng):
+    """Report how often a comparison of all points with the best leaves out, keeps or equates what it should not."""
+    sound = []
+    for points in (8, 20):
+        one, half, tenfold = np.ones(points), np.where(np.arange(points) % 2, 1.0, 4.0), np.ones(points)
+        tenfold[0] = 10.0
+        for name, deviations, most in (("equal", one, 0.05), ("fourfold", half, 0.05), ("one tenfold", tenfold, 0.1)):
+            margin = 1.25 * float(np.sqrt(np.mean(deviations**2)))
+            share = left_out(points, deviations, studies, rng, margin)
+            sound.append(report(f"an equal one of {points} points left out, spreads {name}", share, 0.0, most))
+        share = left_out(points, one, studies, rng, 0.0)
+        sound.append(report(f"an equal one of {points} points left out, no margin", share, 0.0, 0.065))
+        kept = np.mean([each != "worse" for each in first_standings(points, 5.0, studies, rng, 1.25)])
+        sound.append(report(f"a point 5 sd worse kept among {points}", kept, 0.0, 0.1))
+        equal = np.mean([each == "equal" for each in first_standings(points, 6.0, studies, rng, 6.0)])
+        sound.append(report(f"a point worse by the margin called equal among {points}", equal, 0.0, 0.05))
+    return sound
+
+
+def accuracies(studies, rng):
+    """Report how often the intervals of an accuracy hold that of the population."""
+    sound = []
+    for samples in (288, 1200):
+        for n in (3, 5, 10):
+            for share, spread in ((0.9, 0.1), (0.85, 0.3), (0.97, 0.3)):
+                crossed, alone = accuracy_coverage(n, samples, share, spread, studies, rng)
+                name = f"{n} seeds, {samples} samples, accuracy {share}, spread {spread}"
+                sound.append(report(f"{name}: single results", crossed, 0.92, 0.985))
+                sound.append(report(f"{name}: shares alone", alone, 0.92, 1.0))
+    return sound
+
+
 def report(name, value, low, high):
-    print(f"{name:<58} {value:.3f}   {low:.3f} to {high:.3f}   {'ok' if low <= value <= high else 'MISSED'}")
+    print(f"{name:<72} {value:.3f}   {low:.3f} to {high:.3f}   {'ok' if low <= value <= high else 'MISSED'}")
     return low <= value <= high
 
 
@@ -54,8 +120,9 @@ def main(arguments=None):
         share = coverage(bca_interval, 20, studies, draw)
         sound.append(report(f"coverage of the BCa interval, n = 20, {name} values", share, 0.92, 0.98))
     for n in (3, 5, 10):
-        print(f"{f'coverage of the BCa interval, n = {n}, not shown there':<58} "
+        print(f"{f'coverage of the BCa interval, n = {n}, not shown there':<72} "
               f"{coverage(bca_interval, n, studies, normal):.3f}")  # fmt: skip
+    sound += best_points(studies, rng) + accuracies(studies, rng)
     wrong = family_error(studies, rng)
     sound.append(report(f"a difference claimed among {ARMS} equal arms, {SEEDS} seeds", wrong, 0.0, 0.065))
     for n in (3, 5, 10, 20):

@@ -112,7 +112,7 @@ def caveats(summary: Summary, fixed: Mapping[str, Any], importance: "Importance 
         _rivals(summary),
         _selection(summary),
     ]
-    lines += [_seeds(summary), _no_importance(importance)]
+    lines += [_seeds(summary), _partly(summary), _no_importance(importance)]
     held = headline(fixed)
     lines.append(f"Fixed, not searched: {held}; another setting of these may have another best." if held else "")
     lines += [_lost(summary), summary.weights]
@@ -325,6 +325,16 @@ def _seeds(summary: Summary) -> str:
         f"{spread}; the interval is for seeds and samples like these, and rather too wide: what each seed got right is "
         "not kept, so the samples count as if every seed had drawn its own."
     )
+
+
+def _partly(summary: Summary) -> str:
+    """Name the points of which some seeds train and others diverge."""
+    points = [point for point in summary.points if 0 < point.diverged < point.trials and point.n]
+    if not points:
+        return ""
+    named = [f"{words.settings(p.params)} ({p.n} of {p.n + p.diverged} train)" for p in points[:6]]
+    more = f" and {len(points) - 6} more" if len(points) > 6 else ""
+    return f"Some seeds train and others diverge, so that no mean is compared: {'; '.join(named)}{more}."
 
 
 def _alike(summary: Summary) -> str:
