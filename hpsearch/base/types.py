@@ -312,7 +312,7 @@ class Objective:
                 the last value of each epoch.
 
         Returns:
-            The score, nan when the curve is empty.
+            The score, nan when the curve is empty; for the best value those that are nan do not count.
         """
         after = {epoch: curve[epoch] for epoch in sorted(curve) if epoch > 0}
         trained = list((after if self.smooth == 1 else last_by_epoch(after)).values()) or list(curve.values())
@@ -321,7 +321,8 @@ class Objective:
         if self.reduce == "last":
             return self._trailing_mean(trained)
         means = [self._trailing_mean(trained[:end]) for end in range(1, len(trained) + 1)]
-        return max(means) if self.maximize else min(means)
+        known = [mean for mean in means if not math.isnan(mean)] or means
+        return max(known) if self.maximize else min(known)
 
     def value(self, curve: Mapping[float, float], facts: Mapping[str, str | int | float]) -> float:
         """Return a trial's score, from its curve, or from the fact of this name where there is no curve."""

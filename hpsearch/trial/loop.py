@@ -10,7 +10,7 @@ from functools import partial
 import torch
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.outcome import state_after
+from hpsearch.base.outcome import NOT_COMPARED, state_after
 from hpsearch.base.types import Decision, Message, Report, Started, TrialResult, TrialRun, TrialState, last_by_epoch
 from hpsearch.data.base import Part
 from hpsearch.data.views import averaged
@@ -19,6 +19,7 @@ from hpsearch.optim.compiler import postpone_compiler
 from hpsearch.trial import checkpoint
 from hpsearch.trial.averaging import Average
 from hpsearch.trial.checkpoint import Best, Progress
+from hpsearch.trial.defined import undefined_scores
 from hpsearch.trial.epoch import LOGGED_STEPS, Epoch
 from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.groups import Groups
@@ -74,7 +75,8 @@ def train(job: Job) -> TrialRun:
     Returns:
         COMPLETE after the last epoch, early stopping's too, whatever the decision on it; PRUNED on STOP; PAUSED, with
         a checkpoint, on PAUSE; INFEASIBLE when a step's loss is not finite or beyond
-        `hpsearch.trial.reference.divergence_limit`, or when the validation loss is not finite after an epoch.
+        `hpsearch.trial.reference.divergence_limit`, when the validation loss is not finite after an epoch, and at the
+        end when a metric of the objective is not defined.
     """
     progress = checkpoint.restore_last(job.folder, job.key, job.read, job.model, job.optimizer) or begun(job)
     groups = Groups(job, progress.micro)
@@ -108,7 +110,10 @@ def train(job: Job) -> TrialRun:
             facts["reference_loss"] = progress.limit.reference
         return (_end(job, progress, layers, TrialState.INFEASIBLE, str(diverged), facts),)
     early = {"stopped_epoch": _last_epoch(progress)} if (progress.epoch or 0) < job.epochs else {}
-    return (_end(job, progress, layers, TrialState.COMPLETE, facts={**early, **groups.facts}),)
+    undefined = undefined_scores(job, progress.reports)
+    state = TrialState.INFEASIBLE if undefined else TrialState.COMPLETE
+    reason = f"{NOT_COMPARED}: {undefined}" if undefined else ""
+    return (_end(job, progress, layers, state, reason, {**early, **groups.facts}),)
 
 
 def _last_epoch(progress: Progress) -> float:
