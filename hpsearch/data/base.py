@@ -21,7 +21,7 @@ from hpsearch.data.arrays import (
     weigh_classes,
 )
 from hpsearch.data.columns import named, notes_of, ordering, unresolved
-from hpsearch.data.labels import completed
+from hpsearch.data.labels import completed, positive_class
 from hpsearch.data.limits import LIMITS
 from hpsearch.data.missing import FILLING, MISSING, filled, without_gaps
 from hpsearch.data.parting import apart, fold_of, hold_out
@@ -120,6 +120,7 @@ class Splits:
         unresolved: inputs whose values float32 cannot tell apart, see `hpsearch.data.columns.unresolved`.
         whole: what the source reads in all.
         target_scaling: how the targets of a regression were scaled; None where they were not.
+        positive: number of the positive class.
     """
 
     train: Part
@@ -136,6 +137,7 @@ class Splits:
     unresolved: tuple[str, ...] = ()
     whole: Whole = NOTHING
     target_scaling: "Scaling | None" = None
+    positive: int = 1
 
     def to(self, device: "torch.device | str") -> "Splits":
         """Return the same splits on a device."""
@@ -179,6 +181,7 @@ class DataSource(ABC):
             minimizes sum(w l) / (B w_mean) of a batch of B samples, with the mean weight of the training part; reports
             give ``weighted_loss``, sum(w l) / sum(w) over a part, beside ``loss``, which is not weighted. See
             `hpsearch.losses.class_weights.ClassWeighted`.
+        positive: name of the class of two that metrics of one class (``f1_binary``) are of; None: the second one.
         scaling: of the inputs, see `hpsearch.data.scaling.fit`.
         target_scaling: of the targets of a regression: ``minmax``, ``standardize`` or ``none``. The loss is that of
             the scaled targets; metrics are in the units of the data.
@@ -205,6 +208,7 @@ class DataSource(ABC):
     train_size: int | None = None
     classes: Sequence[int] | None = None
     class_weights: str | Sequence[float] | None = None
+    positive: str | int | None = None
     scaling: str = "minmax"
     target_scaling: str = "none"
     loader_workers: int | None = None
@@ -323,6 +327,7 @@ class DataSource(ABC):
             unresolved=lost,
             whole=parts.whole,
             target_scaling=fit(targets(parts.train), self.target_scaling),
+            positive=positive_class(self.positive, parts.train.class_names),
         )
 
     def convert(self, parts: Parts) -> "Sequence[Part]":

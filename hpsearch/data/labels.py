@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.base.errors import DataError
+from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data.arrays import Arrays
 
 SHOWN = 12
@@ -73,6 +73,26 @@ def counted(y: NDArray[Any], where: str, instead: str) -> tuple[str, ...]:
         f"{where}{count} different labels from {int(used[0])} to {last}, and none is {free}: number the classes 0 to "
         f"{count - 1}, or {instead}; targets of a regression are floats"
     )
+
+
+def positive_class(name: str | int | None, names: Sequence[str]) -> int:
+    """Return the number of the class of two that metrics of one class are of.
+
+    Args:
+        name: of the class; None: the second one.
+        names: of all classes, empty for a regression.
+
+    Raises:
+        ConfigError: there is no such class, or there are not two.
+    """
+    if name is None:
+        return 1
+    if len(names) != 2:
+        what = f"there are {len(names)}" if names else "the data is a regression"
+        raise ConfigError(f"data.positive = {name!r}: is one of two classes, and {what}; use null")
+    if str(name) not in names:
+        raise ConfigError(f"data.positive = {name!r}: must be one of the classes {_shown(names)}")
+    return names.index(str(name))
 
 
 def _inputs(x: Any, where: str) -> tuple[NDArray[Any], tuple[str, ...]]:

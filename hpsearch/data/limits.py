@@ -38,6 +38,7 @@ YARDSTICK: Mapping[str, str] = {
     **dict.fromkeys(("data", "data._target_", "data.classes", "data.valid_fraction", "data.test_fraction"), _SAMPLES),
     **dict.fromkeys(("data.split_seed", "data.path", "data.folder", "data.root", "data.x", "data.y"), _SAMPLES),
     **dict.fromkeys(("data.target", "data.task"), "it decides what is predicted"),
+    "data.positive": "it decides what is measured",
 }
 """Why a search over a key compares nothing; `data.folds` is refused as a replicate."""
 

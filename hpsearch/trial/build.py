@@ -20,6 +20,7 @@ from hpsearch.base.types import DATA, Objective, Started, TrialResult, TrialRun,
 from hpsearch.config.build import build
 from hpsearch.config.limits import target_part
 from hpsearch.metrics.base import Metric, bounded_by_0_and_1, check_fit, in_units, names_of
+from hpsearch.metrics.counts import of_class
 from hpsearch.metrics.reported import USUAL, check_names, followed, reported, with_usual
 from hpsearch.trial.defined import defined, notes_of
 from hpsearch.trial.reading import read
@@ -275,6 +276,7 @@ def _metrics(config: Mapping[str, Any], plugins: tuple[str, ...], splits: "Split
     chosen: dict[str, Metric] = {key: build("metric", each, plugins) for key, each in config.items()}
     for key, metric in chosen.items():
         check_fit(key, metric, splits.task, splits.num_outputs)
+        of_class(metric, splits.positive)
     metrics = with_usual(splits.task, chosen)
     check_names(metrics)
     if (scaling := splits.target_scaling) is None:

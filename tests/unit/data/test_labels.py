@@ -1,10 +1,12 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from hpsearch.base.errors import DataError
+from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data.arrays import Arrays
-from hpsearch.data.labels import completed
+from hpsearch.data.labels import completed, positive_class
 
 
 def made(y, x=None, **fields):
@@ -79,3 +81,25 @@ def test_a_further_part_has_the_classes_the_task_and_the_columns_of_the_first():
     with pytest.raises(DataError, match="columns p, r: training has p, q"):
         completed(Arrays(pd.DataFrame({"p": [1], "r": [2]}), np.array(["a"])), first)
     assert completed(Arrays(first.x, np.array([3, 7, 9])), made(np.array([0.5, 1.0]))).task == "regression"
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "number"),
+    [(None, ("no", "yes"), 1), ("no", ("no", "yes"), 0), ("yes", ("no", "yes"), 1), (0, ("0", "1"), 0), (None, (), 1)],
+)
+def test_the_positive_class_is_named(name, names, number):
+    assert positive_class(name, names) == number
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "said"),
+    [
+        ("maybe", ("no", "yes"), "data.positive = 'maybe': must be one of the classes no, yes"),
+        (1, ("no", "yes"), "data.positive = 1: must be one of the classes no, yes"),
+        ("a", ("a", "b", "c"), "data.positive = 'a': is one of two classes, and there are 3; use null"),
+        ("a", (), "data.positive = 'a': is one of two classes, and the data is a regression; use null"),
+    ],
+)
+def test_a_positive_class_that_there_is_not(name, names, said):
+    with pytest.raises(ConfigError, match=f"^{re.escape(said)}$"):
+        positive_class(name, names)

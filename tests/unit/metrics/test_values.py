@@ -10,12 +10,21 @@ from torch.func import vmap
 from hpsearch.base.errors import ConfigError
 from hpsearch.metrics.acc import Accuracy
 from hpsearch.metrics.auroc import Auroc
+from hpsearch.metrics.counts import of_class
 from hpsearch.metrics.f1_binary import F1Binary
 from hpsearch.metrics.f1_macro import F1Macro
 from hpsearch.metrics.f1_micro import F1Micro
 from hpsearch.metrics.f1_weighted import F1Weighted
 from hpsearch.metrics.mae import MeanAbsoluteError
+from hpsearch.metrics.precision_binary import PrecisionBinary
+from hpsearch.metrics.precision_macro import PrecisionMacro
+from hpsearch.metrics.precision_micro import PrecisionMicro
+from hpsearch.metrics.precision_weighted import PrecisionWeighted
 from hpsearch.metrics.r2 import R2
+from hpsearch.metrics.recall_binary import RecallBinary
+from hpsearch.metrics.recall_macro import RecallMacro
+from hpsearch.metrics.recall_micro import RecallMicro
+from hpsearch.metrics.recall_weighted import RecallWeighted
 from hpsearch.metrics.rmse import RootMeanSquaredError
 from hpsearch.metrics.top_k import TopK
 
@@ -46,25 +55,46 @@ def test_metrics_of_a_classification_are_scikit_learns(classes):
     assert value(Auroc(), outputs, y) == pytest.approx(area, abs=1e-9)
 
 
+AVERAGES = {
+    "macro": (F1Macro, PrecisionMacro, RecallMacro),
+    "micro": (F1Micro, PrecisionMicro, RecallMicro),
+    "weighted": (F1Weighted, PrecisionWeighted, RecallWeighted),
+}
+THEIRS = (sk.f1_score, sk.precision_score, sk.recall_score)
+
+
 @pytest.mark.parametrize("classes", [2, 3, 7])
-@pytest.mark.parametrize(("metric", "average"), [(F1Macro, "macro"), (F1Micro, "micro"), (F1Weighted, "weighted")])
-def test_averages_of_f1_are_scikit_learns_and_classes_that_are_not_there_do_not_count(classes, metric, average):
+@pytest.mark.parametrize("average", AVERAGES)
+def test_averages_are_scikit_learns_and_classes_that_are_not_there_do_not_count(classes, average):
     outputs, y = cases(classes)
     y[y == classes - 1] = 0  # a class that is predicted only
+    if classes == 7:
+        outputs[:, 2] = -1e3  # one that occurs only
     outputs = torch.cat((outputs, torch.full((len(y), 1), -1e3)), 1)  # one that is not there at all
-    expected = sk.f1_score(y, outputs.argmax(1), average=average, zero_division=0)
-    assert value(metric(), outputs, y) == pytest.approx(expected)
+    for metric, theirs in zip(AVERAGES[average], THEIRS, strict=True):
+        expected = theirs(y, outputs.argmax(1), average=average, zero_division=0)
+        assert value(metric(), outputs, y) == pytest.approx(expected)
 
 
-def test_f1_of_one_class_of_two_is_scikit_learns():
+@pytest.mark.parametrize("positive", [0, 1])
+@pytest.mark.parametrize("columns", [1, 2])
+def test_numbers_of_one_class_of_two_are_scikit_learns(positive, columns):
     outputs, y = cases(2)
-    for positive in (0, 1):
-        metric = F1Binary(positive)
-        expected = sk.f1_score(y, outputs.argmax(1), average="binary", pos_label=positive)
-        assert value(metric, outputs, y) == pytest.approx(expected)
-    assert value(F1Binary(), torch.tensor([[1.0, 0.0]]), torch.tensor([0])) == 0  # as torchmetrics: zero_division=0
-    with pytest.raises(ConfigError, match=r"^metric\.f1_binary: is for two classes, there are 3; take f1_macro"):
-        F1Binary().check_outputs(3)
+    if columns == 1:
+        outputs = (outputs[:, 1] - outputs[:, 0] - 0.1)[:, None]
+    predicted = outputs.argmax(1) if columns == 2 else (outputs[:, 0] > 0).long()
+    for make, theirs in zip((F1Binary, PrecisionBinary, RecallBinary), THEIRS, strict=True):
+        metric = make()
+        of_class(metric, positive)
+        assert value(metric, outputs, y) == pytest.approx(theirs(y, predicted, pos_label=positive))
+
+
+@pytest.mark.parametrize(("make", "name"), [(F1Binary, "f1"), (PrecisionBinary, "precision"), (RecallBinary, "recall")])
+def test_where_one_class_of_two_has_no_cases_and_of_more_classes(make, name):
+    assert value(make(), torch.tensor([[1.0, 0.0]]), torch.tensor([0])) == 0  # as torchmetrics: zero_division=0
+    said = rf"^metric\.{name}_binary: is for two classes, there are 3; take {name}_macro, {name}_micro or {name}_we"
+    with pytest.raises(ConfigError, match=said):
+        make().check_outputs(3)
 
 
 def test_what_targets_leave_undefined_is_nan_and_says_why():

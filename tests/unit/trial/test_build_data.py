@@ -206,3 +206,20 @@ def test_metrics_of_a_regression_are_in_the_units_of_the_data():
     assert [each["rmse"] for each in found.values()] == pytest.approx([expected] * 3, rel=1e-6)
     assert found["standardize"]["mae"] == pytest.approx(found["none"]["mae"], rel=1e-6)
     assert found["standardize"]["loss"] < 3 < found["none"]["loss"]
+
+
+def taken_for_the_first(x):
+    return torch.tensor([[1.0, 0.0]]).expand(len(x), 2)
+
+
+def test_the_positive_class_is_that_of_the_data():
+    words = ("data=breast_cancer", "data.train_size=null", "metric=[f1_binary,recall_binary,precision_binary]")
+    by_name = {name: job(*words, f"data.positive={name}") for name in ("malignant", "benign", "null")}
+    found = {}
+    for name, each in by_name.items():
+        found[name] = evaluate(each.model, taken_for_the_first, each.loss, each.splits.valid, 30, each.metrics)
+    assert [found[name]["recall_binary"] for name in found] == [1, 0, 0]  # malignant is the first class
+    share = (by_name["null"].splits.valid.y == 0).double().mean().item()
+    assert found["malignant"]["precision_binary"] == pytest.approx(share)
+    with pytest.raises(ConfigError, match=r"^data\.positive = 'x': must be one of the classes malignant, benign$"):
+        job(*words, "data.positive=x")

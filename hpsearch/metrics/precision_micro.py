@@ -1,0 +1,7 @@
+"""Precision of all classes together."""
+
+from hpsearch.metrics.counts import Micro, Precision
+
+
+class PrecisionMicro(Micro, Precision):
+    """Precision = TP / (TP + FP) of all classes together, which equals accuracy."""
