@@ -1,17 +1,12 @@
-"""Runs Hydra's compose API: overrides in, an unresolved plain dict and the chosen options out."""
+"""Composes words: overrides in, an unresolved plain dict and the chosen options out."""
 
 import re
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -24,10 +19,10 @@ from hpsearch.base.keys import ARGS, SEARCH_KEYS
 from hpsearch.base.plain import ABSENT, changes, copied, flatten, get, interpolation_words, list_of, put, remove
 from hpsearch.config.environment import resolve
 from hpsearch.config.groups import CONF, describe_groups, option_file, shown
+from hpsearch.config.hydra_run import hydra_run
 from hpsearch.config.messages import Choice, all_keys, hydra_message, no_such_key, no_such_option
 from hpsearch.config.words import COMMAND_LINE, Word, covers, word_for
 
-_LOCK = threading.Lock()
 _FAILURES = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError)
 
 _PACKAGED = {"stage": "stages"}
@@ -161,9 +156,7 @@ class Composer:
     @cached_property
     def defaults(self) -> dict[str, str]:
         """The option that the root configuration chooses for each group."""
-        listed = OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml"))
-        assert isinstance(listed, dict)
-        return {k: v for entry in listed["defaults"] if isinstance(entry, dict) for k, v in entry.items()}
+        return _defaults(self._stamp)
 
     def compose(self, words: Sequence[Word]) -> Composed:
         """Compose overrides.
@@ -224,7 +217,7 @@ class Composer:
         return tuple((str(file), file.stat().st_mtime_ns) for file in files)
 
     def _run(self, texts: tuple[str, ...]) -> Composed:
-        raw, chosen = _hydra_run(self.folders, texts, self._stamp)
+        raw, chosen = hydra_run(self.folders, texts, self._stamp)
         choices = dict(chosen)
         for group in self.defaults:
             if group not in choices:
@@ -296,24 +289,11 @@ class Composer:
         return all_keys(raw)
 
 
-@lru_cache(maxsize=256)
-def _hydra_run(
-    folders: tuple[Path, ...],
-    texts: tuple[str, ...],
-    stamp: tuple[tuple[str, int], ...],  # noqa: ARG001
-) -> tuple[dict[str, Any], dict[str, Choice]]:
-    """Run Hydra once for the same words over the same files; it takes a tenth of a second."""
-    search_path = [f"file://{folder}" for folder in folders]
-    overrides = [f"hydra.searchpath={value_text(search_path)}", *texts] if search_path else list(texts)
-    with _hydra():
-        config = hydra_compose("config", overrides=overrides, return_hydra_config=True)
-        raw = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(raw, dict)
-    chosen = raw["hydra"]["runtime"]["choices"]
-    return (
-        {str(name): value for name, value in raw.items() if name != "hydra"},
-        {group: option for group, option in chosen.items() if not group.startswith("hydra/")},
-    )
+@lru_cache(maxsize=8)
+def _defaults(stamp: tuple[tuple[str, int], ...]) -> dict[str, str]:  # noqa: ARG001
+    listed = OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml"))
+    assert isinstance(listed, dict)
+    return {k: v for entry in listed["defaults"] if isinstance(entry, dict) for k, v in entry.items()}
 
 
 def foreign_keys(plain: Mapping[str, Any], raw: Mapping[str, Any], words: Sequence[Word]) -> list[str]:
@@ -355,16 +335,3 @@ def _drop_empty(raw: dict[str, Any], plain: Mapping[str, Any], key: str) -> None
 def _touches(key: str, other: str) -> bool:
     """Return whether one dotted key is the other, or above or below it."""
     return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
-
-
-@contextmanager
-def _hydra() -> Iterator[None]:
-    """Enter Hydra with our folder, one thread at a time, and leave its global state as it was."""
-    with _LOCK:
-        before = GlobalHydra.instance().hydra
-        GlobalHydra.instance().clear()
-        try:
-            with initialize_config_dir(str(CONF), job_name="hpsearch", version_base="1.3"):
-                yield
-        finally:
-            GlobalHydra.instance().hydra = before
