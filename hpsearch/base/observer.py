@@ -1,7 +1,7 @@
 """What a person is shown of a study: snapshots while it runs, a line once it is there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -56,6 +56,7 @@ class StudySummary:
         best: its best point so far (point, params, mean, sd, n).
         created: when it was started first, in seconds since the Unix epoch.
         changed: when its record was written last.
+        continued: the trials that go on from others, by their own name in the study.
     """
 
     name: str
@@ -66,6 +67,7 @@ class StudySummary:
     best: BestPoint | None
     created: float
     changed: float
+    continued: Mapping[str, str] = field(default_factory=dict)
 
 
 class Observer(Protocol):

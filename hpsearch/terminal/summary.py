@@ -295,6 +295,15 @@ def _line(result: "Curvature") -> str:
     return f"lowest loss along the direction of the smallest eigenvalue: {where}"
 
 
+def _lineage(study: "StudySummary") -> str:
+    """Return from where the last trial goes on that does, and how many others do from somewhere."""
+    if not study.continued:
+        return ""
+    name, origin = list(study.continued.items())[-1]
+    others = f", {len(study.continued) - 1} more from others" if len(study.continued) > 1 else ""
+    return f"{name} goes on from {origin}{others}"
+
+
 def show_studies(studies: Sequence["StudySummary"], now: float, stream: TextIO | None = None) -> None:
     """Print the studies of a folder.
 
@@ -312,7 +321,7 @@ def show_studies(studies: Sequence["StudySummary"], now: float, stream: TextIO |
             study.name,
             study.state.lower(),
             tally(study.counts),
-            f"{best_score(study.best)} at {assignments(study.best.params)}" if study.best else "",
+            f"{best_score(study.best)} at {assignments(study.best.params)}" if study.best else _lineage(study),
             f"{duration(now - study.changed)} ago",
         )
         for study in studies

@@ -16,6 +16,7 @@ from hpsearch.base.columns import CURVE_COLUMNS, STEP_COLUMNS, TRIAL_COLUMNS, me
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.failures import Failure, alike
 from hpsearch.base.files import LAYERS, LOG
+from hpsearch.base.keys import is_single
 from hpsearch.base.observer import StudySummary
 from hpsearch.base.outcome import Failures
 from hpsearch.base.passwords import without_password
@@ -26,13 +27,14 @@ from hpsearch.tracking.events import (
     TrialRecord,
     last_state,
     read_study,
+    read_trial,
     read_trials,
     replay_command,
     trial_files,
 )
 from hpsearch.tracking.lazy import Lazy, Media, media_by_trial, rows_of
 from hpsearch.tracking.mlflow_internals import media_path
-from hpsearch.tracking.runs import AFTERWARDS, STUDY_NAME, SUPERSEDED, TRIAL, UID
+from hpsearch.tracking.runs import AFTERWARDS, CONTINUED, STUDY_NAME, SUPERSEDED, TRIAL, UID
 from hpsearch.tracking.sent import sent_runs
 
 if TYPE_CHECKING:
@@ -346,7 +348,15 @@ def _summary(folder: Path, study: Mapping[str, Any]) -> StudySummary:
         best=BestPoint(**{name: best[name] for name in ("point", "params", "mean", "sd", "n")}) if best else None,
         created=study.get("created", changed),
         changed=changed,
+        continued=_continued(files) if is_single(folder.name) else {},
     )
+
+
+def _continued(files: Iterable[Path]) -> dict[str, str]:
+    """Return which single trials go on from others, from those event files alone that say so."""
+    telling = [path for path in files if b'"continued":"' in path.read_bytes()]
+    records = [record for path in telling if (record := read_trial(path)) is not None]
+    return {str(record.id): str(record.facts[CONTINUED]) for record in records if CONTINUED in record.facts}
 
 
 def _unfinished(folder: Path) -> str:

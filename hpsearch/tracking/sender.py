@@ -8,7 +8,7 @@ from hpsearch.base.journal import Event, read_lines
 from hpsearch.base.keys import is_single
 from hpsearch.base.media import IMAGE, Medium
 from hpsearch.base.passwords import without_password
-from hpsearch.base.types import Objective, TrialState
+from hpsearch.base.types import Objective, TrialId, TrialState
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.colours import Colours
 from hpsearch.tracking.events import STUDY, TrialRecord, fold_study, read_study, read_trial, replay_command, trial_files
@@ -213,8 +213,18 @@ class TrialRuns:
         tags = {**runs.study_tags(self._study_run.study), runs.TRIAL: name}
         if self._study_run.run is not None:
             tags["mlflow.parentRunId"] = self._study_run.run
+        if (origin := self._origin(record)) is not None:
+            tags[runs.CONTINUED_RUN] = origin
         client, title = self._writer.client, runs.trial_name(record)
         return str(client.create_run(self._writer.experiment, runs.ms(record.started), tags, title).info.run_id)
+
+    def _origin(self, record: TrialRecord) -> str | None:
+        """Return the run of the trial that a trial goes on from."""
+        name = record.facts.get(runs.CONTINUED)
+        if name is None:
+            return None
+        study, *place = str(name).split("/")
+        return self._sent.run_beside(study, TrialId(*map(int, place)).stem)
 
     def _colour(self, name: str, params: Mapping[str, Any], told: str | None = None) -> dict[str, str]:
         self.searched.update(dict.fromkeys(params))

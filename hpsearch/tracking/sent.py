@@ -43,6 +43,14 @@ class Sent:
         run: str | None = self._entries.get(name, {}).get("run")
         return run
 
+    def run_beside(self, study: str, name: str) -> str | None:
+        """Return the run in the same store of an event file of this study or of another one beside it."""
+        if study == self._folder.name:
+            return self.run(name)
+        file = self._folder.with_name(study) / "tracking" / self._path.name
+        entries = read_lines(file)[0] if file.is_file() else []
+        return next((entry["run"] for entry in reversed(entries) if entry["name"] == name), None)
+
     def path(self, name: str) -> Path:
         """Return an event file by its stem."""
         return self._folder / "events" / f"{name}.jsonl"

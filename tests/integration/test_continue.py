@@ -5,6 +5,10 @@ import pytest
 from hpsearch import continue_trial, load_trials, replay, run_trial
 from hpsearch.base.errors import ConfigError, HpsearchError, StorageError
 from hpsearch.progress.display import Silent
+from hpsearch.reports.summary.numbers import summarize
+from hpsearch.reports.summary.sentences import caveats
+from hpsearch.study.existing import list_studies
+from hpsearch.study.tables import table_of
 from hpsearch.trial.reading import end_of
 
 PLACE = ("launcher=inline", "tracker=none")
@@ -43,6 +47,10 @@ def test_with_a_constant_rate_the_curve_is_that_of_the_longer_training(project):
     assert "goes on from single/0/0 after epoch 2; its schedule is that of all epochs" in lines.said[0]
     assert "trainer.continued=single/0/0" in outcome.replay_command
     assert replay(outcome.run, overrides=["launcher=inline"]).same
+    (listed,) = list_studies()
+    assert listed.continued[f"{number}/0"] == "single/0/0"
+    told = summarize(table_of("single"))
+    assert f"{number}/0 from single/0/0" in told.lineage and told.lineage in caveats(told, {})
 
 
 def test_the_rate_of_another_schedule_is_said_and_the_last_weights_are_taken_not_the_best(project):

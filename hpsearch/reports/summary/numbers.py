@@ -40,6 +40,7 @@ class Summary(Results):
         wall_sec: from the first start to the last end.
         versions: of the user's own code, that trained its COMPLETE trials.
         weights: which weights its scores are of, in a sentence; empty where they are not averaged.
+        lineage: which of its trials go on from the last state of others, in a sentence; empty where none does.
     """
 
     ties: tuple[Point, ...]
@@ -55,6 +56,7 @@ class Summary(Results):
     wall_sec: float
     versions: int
     weights: str
+    lineage: str
 
 
 def summarize(table: TrialTable) -> Summary:
@@ -84,6 +86,7 @@ def summarize(table: TrialTable) -> Summary:
         wall_sec=_wall(table),
         versions=code_versions(table),
         weights=averaged_weights(table),
+        lineage=_lineage(table),
     )
 
 
@@ -101,6 +104,16 @@ def edges_of(best: Point, axes: Sequence[Axis]) -> dict[str, str]:
         a.key: a.relative(best.params[a.key]) for a in axes if a.numeric and len(a.values) > 2 and a.key in best.params
     }
     return {k: "low" if place < 0.5 else "high" for k, place in places.items() if not EDGE <= place <= 1 - EDGE}
+
+
+def _lineage(table: TrialTable) -> str:
+    """Say which trials go on from others; empty where none does."""
+    if "continued" not in table.trials:
+        return ""
+    rows = table.trials[table.trials["continued"].notna()]
+    pairs = [f"{row.point}/{row.seed} from {row.continued}" for row in rows.itertuples()]
+    several = "Trials go" if len(pairs) > 1 else "Trial goes"
+    return f"{several} on from the last state of another one, whose curve theirs begins with: {'; '.join(pairs)}."
 
 
 def _wall(table: TrialTable) -> float:

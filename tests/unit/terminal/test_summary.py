@@ -200,11 +200,13 @@ def test_studies_are_listed_in_columns_that_are_never_cut():
     rows = [
         StudySummary("s" * 70, Path(), "", "COMPLETE", {TrialState.COMPLETE: 39}, best, 0.0, 880.0),
         StudySummary("lr_sweep", Path(), "", "PAUSED", {TrialState.COMPLETE: 3}, None, 0.0, 995.0),
+        StudySummary("single", Path(), "", "COMPLETE", {}, None, 0.0, 0.0, {"1/0": "single/0/0", "2/0": "a/7/0"}),
     ]
-    header, first, second = shown(show_studies, rows, 1000.0).splitlines()
+    header, first, second, third = shown(show_studies, rows, 1000.0).splitlines()
     assert header.split() == ["study", "state", "trials", "best", "changed"]
     best_text = "0.970 ± 0.004 (3 trials) at optimizer.lr=0.1"
     assert first.split("   ") == ["s" * 70, "complete", "39 complete", best_text, "2 min ago"]
+    assert "2/0 goes on from a/7/0, 1 more from others" in third
     assert second.index("5 s ago") == first.index("2 min ago") == header.index("changed")
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from hpsearch.base.errors import StorageError
-from hpsearch.base.types import TrialState
+from hpsearch.base.types import Started, TrialId, TrialState
 from hpsearch.tracking import runs
 from hpsearch.tracking.colours import scale
 from hpsearch.tracking.events import read_trials
@@ -368,6 +368,51 @@ def test_trials_outside_a_study_have_no_parent(place):
     view = json.loads(place.client.get_experiment(experiment).tags[TAG + TABLE])
     assert (view["searchFilter"], view["orderByKey"]) == ("", "metrics.`valid/acc`")
     assert place.sender().pending() == set()
+
+
+def test_a_trial_that_goes_on_from_another_names_its_run(place):
+    record = Record(place.folder)
+    fake.open_study(record)
+    fake.train(record, fake.spec(place.folder, 0))
+    for point, origin in ((1, "lr_sweep/0/0"), (2, "nothing/0/0")):
+        made = fake.spec(place.folder, point)
+        record.spec(made, fake.TIME)
+        record.message(made.id, Started(0, {"continued": origin}, fake.TIME))
+    record.flush()
+    place.send()
+    single = Place.__new__(Place)
+    single.__dict__ |= {**place.__dict__, "folder": place.folder.with_name("single")}
+    other = Record(single.folder)
+    fake.open_study(other, name="single")
+    made = fake.spec(single.folder, 0)
+    other.spec(made, fake.TIME)
+    other.message(made.id, Started(0, {"continued": "lr_sweep/0/0"}, fake.TIME))
+    other.flush()
+    single.send()
+    found = place.runs()
+    origin = found["0-0-0"].info.run_id
+    assert found["1-0-0"].data.tags[runs.CONTINUED_RUN] == origin and found["1-0-0"].data.tags["continued"]
+    assert runs.CONTINUED_RUN not in found["2-0-0"].data.tags
+    experiment = place.client.get_experiment_by_name("single").experiment_id
+    (one,) = (run for run in search(place.client, experiment) if TRIAL in run.data.tags)
+    assert one.data.tags[runs.CONTINUED_RUN] == origin
+
+
+def test_a_command_too_long_for_a_tag_is_whole_in_an_artifact(place):
+    record = Record(place.folder)
+    fake.open_study(record)
+    record.spec(replace(fake.spec(place.folder, 0), overrides=(f"args.text={'a b' * 5000}",)), fake.TIME)
+    record.message(TrialId(0, 0), Started(None, {}, fake.TIME))
+    fake.train(record, fake.spec(place.folder, 1))
+    record.flush()
+    place.send()
+    found = place.runs()
+    long, short = (found[name].info.run_id for name in ("0-0-0", "1-0-0"))
+    (file,) = (each.path for each in place.client.list_artifacts(long) if each.path == "replay.txt")
+    whole = Path(place.client.download_artifacts(long, file)).read_text()
+    assert whole == f"python -m hpsearch 'args.text={'a b' * 5000}'"
+    assert found["0-0-0"].data.tags["replay"] == "python -m hpsearch replay lr_sweep/0/0 --check"
+    assert not [each for each in place.client.list_artifacts(short) if each.path == "replay.txt"]
 
 
 def test_a_bad_value_stops_its_trial_alone(place, monkeypatch):
