@@ -18,7 +18,8 @@ from hpsearch.models.mlp import MLP
 from hpsearch.regularizers import EMA, SWA, EarlyStopping, Mixup, TorchEMA
 from hpsearch.schedules.plateau import Plateau
 from hpsearch.trial import checkpoint
-from hpsearch.trial.averaging import with_averaging
+from hpsearch.trial.averaging import Average, with_averaging
+from hpsearch.trial.groups import Groups
 from hpsearch.trial.loop import train
 from hpsearch.trial.reading import END
 from tests.support.jobs import CLASSES, FEATURES, at, curve, drive, make_job, same_weights, weights
@@ -174,6 +175,22 @@ def test_a_last_state_gives_the_averaged_weights(tmp_path):
     assert checkpoint.load_weights(tmp_path / checkpoint.LAST, "key", job.model) == 3
     assert same_weights(weights(job), kept["average"]["weights"])
     assert not same_weights(weights(job), kept["model"])
+
+
+def test_a_look_leaves_no_trace(tmp_path):
+    """Neither of the draws that training goes on with, nor of the buffers that a pass in training mode counts in."""
+    job = job_of(tmp_path, EMA(), Noisy)
+    drive(train(job))
+    parameters = {name: value.detach() + 1 for name, value in job.model.named_parameters()}
+    average = Average(job, Groups(job), checkpoint.Averaged("EMA of 1 epoch", 1, parameters))
+    job.model.seen.fill_(7)
+    before, draws = weights(job), torch.get_rng_state()
+    with average.shown(5):
+        assert torch.equal(job.model.layers[0].weight, before["layers.0.weight"] + 1)
+        assert not torch.equal(job.model.layers[1].running_mean, before["layers.1.running_mean"])
+        assert job.model.seen == 7
+    assert same_weights(weights(job), before)
+    assert torch.equal(torch.get_rng_state(), draws)
 
 
 def test_frozen_layers_keep_their_statistics(tmp_path):
