@@ -182,10 +182,10 @@ def test_a_look_leaves_no_trace(tmp_path):
     job = job_of(tmp_path, EMA(), Noisy)
     drive(train(job))
     parameters = {name: value.detach() + 1 for name, value in job.model.named_parameters()}
-    average = Average(job, Groups(job), checkpoint.Averaged("EMA of 1 epoch", 1, parameters))
+    average = Average(job, Groups(job), checkpoint.Averaged("EMA of 1 epoch", 1, parameters, epoch=5))
     job.model.seen.fill_(7)
     before, draws = weights(job), torch.get_rng_state()
-    with average.shown(5):
+    with average.shown():
         assert torch.equal(job.model.layers[0].weight, before["layers.0.weight"] + 1)
         assert not torch.equal(job.model.layers[1].running_mean, before["layers.1.running_mean"])
         assert job.model.seen == 7
