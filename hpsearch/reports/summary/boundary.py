@@ -1,18 +1,22 @@
 """Where training is stable along a hyperparameter, and where it diverges."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpsearch.base.outcome import diverged
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.points import Point, halved
 from hpsearch.reports.kit.space import Axis
+from hpsearch.statistics.comparisons import ALPHA
 
 _FEWEST = 3  # points on either side, fewer say nothing of an edge between them
 _TOLD_APART = 0.75  # balanced accuracy from which on one key explains what diverges
+_SHUFFLES = 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class Frontier:
         high: upper end; the zone is the gap between the two kinds when they do not mix.
         accuracy: mean of the shares of diverged and of trained points that lie on their side.
         diverged: how many points diverged.
+        p: how often points that diverge by chance would be told apart as well along any hyperparameter.
     """
 
     axis: Axis
@@ -80,6 +85,7 @@ class Frontier:
     high: float
     accuracy: float
     diverged: int
+    p: float
 
 
 def stability(table: TrialTable, axis: Axis, params: Mapping[int, Mapping[str, Any]], best: int) -> Stability | None:
@@ -112,45 +118,79 @@ def frontier_of(axes: Sequence[Axis], points: Sequence[Point]) -> Frontier | Non
     """Estimate the edge of stability from scattered points, along the numeric hyperparameter that tells most.
 
     Among all thresholds t, each halfway between neighbours, the one with the largest balanced accuracy
-    ``(P(beyond t | diverged) + P(not beyond t | trained)) / 2``; of equal ones the middle one.
+    ``(P(beyond t | diverged) + P(not beyond t | trained)) / 2``; of equal ones the middle one. The largest of so many
+    is large by chance too: it is compared with the largest over all hyperparameters, thresholds and sides after which
+    points diverge was shuffled, ``p = (1 + times it is reached) / (1 + shuffles)``.
 
     Args:
         axes: the searched hyperparameters.
         points: all points; COMPLETE and PRUNED ones trained.
 
     Returns:
-        The edge; None with fewer than 3 points of either kind, or when no single hyperparameter tells them apart.
+        The edge; None with fewer than 3 points of either kind, when no single hyperparameter tells them apart, or when
+        one would as well by chance in more than 5 % of the shuffles.
     """
-    away = [p for p in points if p.diverged]
-    trained = [p for p in points if p.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    sides: tuple[Literal["above", "below"], ...] = ("above", "below")
-    edges = [e for axis in axes if axis.numeric for side in sides if (e := _frontier(axis, side, away, trained))]
-    best = max(edges, key=lambda edge: edge.accuracy, default=None)
-    return best if best is not None and best.accuracy >= _TOLD_APART else None
+    known = [p for p in points if p.diverged or p.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    away = np.asarray([p.diverged > 0 for p in known])
+    lines = [line for axis in axes if axis.numeric and len((line := _line(axis, known)).below)]
+    found = [edge for line in lines if (edge := _frontier(line, away))]
+    best = max(found, key=lambda edge: edge.accuracy, default=None)
+    if best is None or best.accuracy < _TOLD_APART:
+        return None
+    shuffled = np.random.default_rng(0).permuted(np.tile(away, (_SHUFFLES, 1)), axis=1)
+    largest = np.max([_told_apart(line, shuffled).max(axis=1) for line in lines], axis=0)
+    p = (1 + int(np.sum(largest >= best.accuracy - 1e-12))) / (1 + _SHUFFLES)
+    return replace(best, p=p) if p <= ALPHA else None
 
 
-def _frontier(
-    axis: Axis, side: Literal["above", "below"], away: Sequence[Point], trained: Sequence[Point]
-) -> Frontier | None:
-    sign = 1.0 if side == "above" else -1.0
-    lost, kept = (
-        np.sort([sign * axis.place(p.params[axis.key]) for p in points if axis.key in p.params])
-        for points in (away, trained)
-    )
-    if len(lost) < _FEWEST or len(kept) < _FEWEST:
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Points along one hyperparameter.
+
+    Attributes:
+        axis: the hyperparameter.
+        order: numbers of the points that have it, ascending in it.
+        places: where they lie, in this order.
+        below: of each threshold how many of them lie below it.
+    """
+
+    axis: Axis
+    order: NDArray[np.intp]
+    places: NDArray[np.float64]
+    below: NDArray[np.intp]
+
+
+def _line(axis: Axis, points: Sequence[Point]) -> _Line:
+    places = np.asarray([axis.place_in(p.params) for p in points], dtype=np.float64)
+    order = np.argsort(places, kind="stable")[: int(np.isfinite(places).sum())]
+    return _Line(axis, order, places[order], np.flatnonzero(np.diff(places[order]) > 0) + 1)
+
+
+def _told_apart(line: _Line, away: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the balanced accuracy ``[shuffle, threshold]`` of the better side, 0 with too few points of a kind."""
+    lost = np.cumsum(away[:, line.order], axis=1, dtype=np.int64)
+    of_lost = lost[:, -1:]
+    of_kept = len(line.order) - of_lost
+    lost = lost[:, line.below - 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        above = (1 - lost / of_lost + (line.below - lost) / of_kept) / 2
+    few = np.minimum(of_lost, of_kept) < _FEWEST
+    return np.where(few, 0.0, np.maximum(above, 1 - above))
+
+
+def _frontier(line: _Line, away: NDArray[np.bool_]) -> Frontier | None:
+    accuracy = _told_apart(line, away[None, :])[0]
+    if accuracy.max() <= 0:
         return None
-    places = np.unique(np.concatenate([lost, kept]))
-    cuts = (places[1:] + places[:-1]) / 2
-    if not len(cuts):
-        return None
-    beyond = 1 - np.searchsorted(lost, cuts) / len(lost)
-    accuracy = (beyond + np.searchsorted(kept, cuts) / len(kept)) / 2
-    best = np.flatnonzero(accuracy == accuracy.max())
-    at = best[len(best) // 2]
-    first, last = lost[0], kept[-1]
-    zone = (first, last) if first <= last else (last, first)
-    low, edge, high = (axis.unplace(float(sign * place)) for place in (zone[0], cuts[at], zone[1]))
-    return Frontier(axis, side, edge, min(low, high), max(low, high), float(accuracy[at]), len(away))
+    ties = np.flatnonzero(accuracy >= accuracy.max() - 1e-12)
+    at = line.below[ties[len(ties) // 2]]
+    lost, kept = (line.places[away[line.order] == diverges] for diverges in (True, False))
+    above = np.mean(lost >= line.places[at]) >= np.mean(kept >= line.places[at])
+    zone = sorted((lost.min(), kept.max()) if above else (lost.max(), kept.min()))
+    edge = (line.places[at - 1] + line.places[at]) / 2
+    low, edge, high = (line.axis.unplace(float(place)) for place in (zone[0], edge, zone[1]))
+    side: Literal["above", "below"] = "above" if above else "below"
+    return Frontier(line.axis, side, edge, low, high, float(accuracy.max()), int(away.sum()), math.nan)
 
 
 def _same_line(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> bool:

@@ -149,7 +149,8 @@ def _stability_clause(stability: Stability | None, *, alone: bool) -> str:
 def _frontier_clause(edge: Frontier | None) -> str:
     if edge is None:
         return ""
-    return f"; training diverges {edge.side} {words.setting(edge.axis.key, edge.edge)}, roughly".replace(" = ", " ")
+    where = words.setting(edge.axis.key, edge.edge).replace(" = ", " ")
+    return f"; training diverges {edge.side} {where}, roughly (permutation p = {edge.p:.2g})"
 
 
 def _front(summary: Summary) -> str:

@@ -1,14 +1,15 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from hpsearch.base.outcome import diverged
-from hpsearch.base.types import TrialTable
-from hpsearch.reports.kit.points import halved, loss_ratios
-from hpsearch.reports.kit.space import searched
-from hpsearch.reports.summary.boundary import StableRange, stability
+from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.reports.kit.points import Point, halved, loss_ratios
+from hpsearch.reports.kit.space import Axis, searched
+from hpsearch.reports.summary.boundary import StableRange, frontier_of, stability
 from hpsearch.reports.summary.numbers import summarize
 from tests.support import synthetic
 
@@ -133,23 +134,50 @@ def scattered(values, away, others=None, expression="tag(log, interval(1e-4, 10)
     return summarize(replace(table, trials=trials, study={**table.study, "space": space}))
 
 
+SCRAMBLED = [1, 5, 2, 4, 3, 1, 5, 2, 4, 3, 1, 5, 2, 4, 3, 1]
+
+
 def test_the_frontier_is_halfway_between_trained_and_diverged_on_the_axis_scale():
-    edge = scattered([0.001, 0.01, 0.1, 1.0, 2.0, 4.0], {3, 4, 5}, [1, 5, 2, 4, 3, 1]).frontier
+    values = [*np.geomspace(0.001, 0.1, 6), *np.geomspace(1.0, 4.0, 6)]
+    edge = scattered(values, range(6, 12), SCRAMBLED[:12]).frontier
     assert (edge.axis.key, edge.side, edge.accuracy) == ("x", "above", 1.0)
     assert edge.edge == pytest.approx(math.sqrt(0.1))
     assert (edge.low, edge.high) == pytest.approx((0.1, 1.0))
 
 
 def test_a_frontier_can_lie_below_and_kinds_can_mix():
-    values = [0.001, 0.002, 0.004, 0.01, 0.02, 0.1, 0.2, 0.4]
-    edge = scattered(values, {0, 1, 2, 4}, [1, 5, 2, 4, 3, 1, 5, 2]).frontier
+    values = [*np.geomspace(0.001, 0.004, 8), 0.01, 0.02, *np.geomspace(0.1, 0.8, 7)]
+    edge = scattered(values, {*range(8), 9}, [*SCRAMBLED, 5]).frontier
     assert edge.side == "below"
-    assert edge.accuracy == pytest.approx((3 / 4 + 1) / 2)
+    assert edge.accuracy == pytest.approx((8 / 9 + 1) / 2)
     assert edge.edge == pytest.approx(math.sqrt(0.004 * 0.01))
     assert (edge.low, edge.high) == pytest.approx((0.01, 0.02))
+
+
+def test_a_frontier_that_chance_would_make_as_well_is_none():
+    # Three of three on either side happen in 2 of 20 orders, along either of two keys.
+    assert scattered([0.001, 0.01, 0.1, 1.0, 2.0, 4.0], {3, 4, 5}, [1, 5, 2, 4, 3, 1]).frontier is None
 
 
 def test_there_is_no_frontier_where_no_key_tells_or_few_diverged():
     values = [0.001 * 2**i for i in range(12)]
     assert scattered(values, {0, 2, 5, 8, 11}, [3, 4, 1, 2] * 3).frontier is None
     assert scattered(values, {10, 11}).frontier is None
+
+
+def test_points_that_diverge_by_chance_have_a_frontier_in_one_of_twenty_studies():
+    rng, found = np.random.default_rng(5), []
+    for _ in range(100):
+        keys = rng.random((20, 4))
+        axes = [Axis(key, key, "linear", tuple(sorted(keys[:, i]))) for i, key in enumerate("abcd")]
+        away = rng.permutation(20) < 5
+        points = [
+            scatter_point(dict(zip("abcd", row, strict=True)), lost) for row, lost in zip(keys, away, strict=True)
+        ]
+        found.append(frontier_of(axes, points) is not None)
+    assert sum(found) <= 11  # more than 11 of 100 at 5 % have a probability of .4 %
+
+
+def scatter_point(params, away):
+    state = TrialState.INFEASIBLE if away else TrialState.COMPLETE
+    return Point(0, params, state, 1, (), (), int(away), None, (), None, None)

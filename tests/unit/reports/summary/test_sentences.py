@@ -171,7 +171,9 @@ def found(first, pair):
 def test_a_search_says_front_pruning_edge_of_stability_and_what_matters():
     text = answer(summarize(synthetic.searched(90)), found(0.57, 0.1))
     assert re.search(
-        r"; training diverges above a learning rate of [\d.]+, roughly\. The Pareto front of valid/acc and ", text
+        r"; training diverges above a learning rate of [\d.]+, roughly \(permutation p = 0\.001\)\. "
+        r"The Pareto front of valid/acc and ",
+        text,
     )
     assert re.search(
         r"parameters holds \d of \d+ points\. Pruning stopped \d+ of \d+ trials early and saved \d+ % of", text
