@@ -99,7 +99,7 @@ def _why(arm: Arm, reference: Arm, found: Estimate, p: float | None) -> str:
     if apart := [
         f"{each.diverged} of {each.trials} trials of {each.name}" for each in (arm, reference) if each.diverged
     ]:
-        return f"{' and '.join(apart)} diverged, so this is the difference given that both train, and no test of it"
+        return f"{' and '.join(apart)} diverged, so this is the difference where neither did, and no test of it"
     if found.n == 1 and (alike := [each.name for each in (arm, reference) if each.alike]):
         return f"{NO_SEEDS} in {' and in '.join(alike)}: n = 1, so no interval is claimed"
     if found.n == 1:

@@ -123,18 +123,18 @@ def _lost(arms: Sequence[Arm], reference: Arm | None) -> list[str]:
 
 
 def _partly(arm: Arm, reference: Arm | None) -> str:
-    """Say how often an arm trains and how well if it does: two things that no mean tells."""
+    """Say how often an arm diverges and how well it does where it does not: two things that no mean tells."""
     trains, n = arm.score.n, arm.score.n + arm.diverged
     share, score = clopper_pearson(trains, n), words.score(arm.score.mean, arm.score.sd)
     text = (
-        f"{trains} of {words.count(n, 'trial')} of {arm.name} train ({score}, given that they do), {arm.diverged} "
-        f"{'diverges' if arm.diverged == 1 else 'diverge'}: the share that trains is {100 * share.low:.0f} to "
-        f"{100 * share.high:.0f} % (Clopper-Pearson, 95 %)"
+        f"{arm.diverged} of {words.count(n, 'trial')} of {arm.name} diverged; given that it does not, its score is "
+        f"{score}, and the share that does not is {100 * share.low:.0f} to {100 * share.high:.0f} % (Clopper-Pearson, "
+        "95 %)"
     )
     if reference is not None and reference is not arm:
         others = reference.score.n + reference.diverged
         p = fisher_p(trains, n, reference.score.n, others)
-        text += f"; of the reference {reference.score.n} of {others} train (Fisher's p = {p:.2g})"
+        text += f"; of the reference {reference.diverged} of {others} diverged (Fisher's p = {p:.2g})"
     return f"{text}. Its mean is not ranked."
 
 

@@ -17,6 +17,7 @@ from hpsearch.reports.summary.standing import as_good
 from hpsearch.statistics.best import TOO_VARIABLE
 from hpsearch.statistics.comparisons import ALPHA
 from hpsearch.statistics.crossed import FEWEST_SEEDS
+from hpsearch.statistics.intervals import mean_of
 
 if TYPE_CHECKING:
     from hpsearch.reports.summary.importance import Importance, Share
@@ -329,13 +330,17 @@ def _seeds(summary: Summary) -> str:
 
 
 def _partly(summary: Summary) -> str:
-    """Name the points of which some seeds train and others diverge."""
+    """Name the points of which some seeds diverge and others do not; these may still be at chance."""
     points = [point for point in summary.points if 0 < point.diverged < point.trials and point.n]
     if not points:
         return ""
-    named = [f"{words.settings(p.params)} ({p.n} of {p.n + p.diverged} train)" for p in points[:6]]
+    named = [
+        f"{words.settings(p.params)} ({p.diverged} of {p.n + p.diverged}, the rest with "
+        f"{words.score(mean_of(p.scores))})"
+        for p in points[:6]
+    ]
     more = f" and {len(points) - 6} more" if len(points) > 6 else ""
-    return f"Some seeds train and others diverge, so that no mean is compared: {'; '.join(named)}{more}."
+    return f"Some seeds diverge and others do not, so that no mean is compared: {'; '.join(named)}{more}."
 
 
 def _alike(summary: Summary) -> str:

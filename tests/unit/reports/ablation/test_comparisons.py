@@ -36,13 +36,13 @@ def test_an_arm_of_which_a_seed_diverged_is_not_ranked_by_its_mean():
     scores[128, 0.0][1] = None
     found = ablation_of(study(scores))
     own = found.differences[1]
-    assert (own.verdict, own.p) == ("not compared", None) and "given that both train" in own.why
+    assert (own.verdict, own.p) == ("not compared", None) and "where neither did" in own.why
     assert own.arm not in [rank.arm for rank in found.ranking] and len(found.ranking) == 3
     (line,) = [line for line in caveats(found) if "Its mean is not ranked." in line]
-    assert line.startswith("5 of 6 trials of batch size 128, momentum 0 train (")
+    assert line.startswith("1 of 6 trials of batch size 128, momentum 0 diverged; given that it does not, its score")
     # Clopper-Pearson of 5 of 6 and Fisher's test of 5 of 6 against 6 of 6, by scipy.
-    assert "the share that trains is 36 to 100 % (Clopper-Pearson, 95 %)" in line
-    assert "of the reference 6 of 6 train (Fisher's p = 1)" in line
+    assert "the share that does not is 36 to 100 % (Clopper-Pearson, 95 %)" in line
+    assert "of the reference 0 of 6 diverged (Fisher's p = 1)" in line
 
 
 def test_nothing_is_tested_against_a_reference_of_which_a_seed_diverged():
