@@ -33,7 +33,7 @@ class LayerWatch:
     parameter of two axes or more, a row holds the Euclidean norms of the gradient before clipping, of the weights and
     of their update; of every activation module the mean and the standard deviation of its outputs and the share of its
     units that give the same output for all samples (a ReLU's: dead), on the first batch of the validation split after
-    the epoch, of which `SAMPLES` at most.
+    the epoch, of which `SAMPLES` at most; where weights are averaged, with these.
 
     Numbers stay on the device until `write`, which is called where a checkpoint is written and at the end, so that a
     watched epoch waits for nothing.

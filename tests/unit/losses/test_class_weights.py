@@ -71,18 +71,22 @@ def test_a_training_batch_is_divided_by_its_size_and_the_mean_weight(name, mixin
     assert weighted(name)(OUTPUTS[rows], targets).item() == pytest.approx(losses.sum() / (batch_size * mean), rel=1e-6)
 
 
-def test_the_expected_gradient_is_the_same_at_every_batch_size():
+@pytest.mark.parametrize("mixed", [False, True], ids=["hard", "mixed"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_expected_gradient_is_the_same_at_every_batch_size(name, mixed):
     """Of 64 rows cut into batches of 1, 7 (the last has one) and 64, each batch weighing as much as it has rows."""
-    gradients = []
+    gradients, targets = [], Y[:64]
+    if mixed:
+        _, targets = Mixup(alpha=1.0).mix(torch.zeros(64, 1, 8, 8), targets, 3, seed=3, step=0)
     for size in (1, 7, 64):
         outputs = OUTPUTS[:64].double().requires_grad_()
         for rows in torch.arange(64).split(size):
-            (weighted()(outputs[rows], Y[rows]) * len(rows) / 64).backward()
+            (weighted(name)(outputs[rows], targets[rows]) * len(rows) / 64).backward()
         gradients.append(outputs.grad)
     for one, other in itertools.pairwise(gradients):
         torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-12)
-    ratio = gradients[0].abs().sum(1)[Y[:64] == 1].mean() / gradients[0].abs().sum(1)[Y[:64] == 0].mean()
-    assert ratio > 2  # at one sample per batch the weights count
+    size = gradients[0].abs().sum(1)
+    assert mixed or size[Y[:64] == 1].mean() > 2 * size[Y[:64] == 0].mean(), "at one sample per batch weights count"
 
 
 @pytest.mark.parametrize("columns", [1, 3])
