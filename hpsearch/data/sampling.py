@@ -62,7 +62,7 @@ def balanced_rows(y: "Tensor", seed: int, epoch: int) -> "Tensor":
     So every class is expected as often as any other: its class is uniform, and the row is uniform in it.
 
     Args:
-        y: [N] class numbers from 0 on; each of the C classes has a row.
+        y: [N] class numbers, of C classes.
         seed: of the trial; what is drawn is a function of it and of the epoch.
         epoch: pass over the part.
 
@@ -72,7 +72,7 @@ def balanced_rows(y: "Tensor", seed: int, epoch: int) -> "Tensor":
     import torch
 
     y = y.cpu()
-    counts = torch.bincount(y)
+    _, counts = y.unique(return_counts=True)
     by_class = y.argsort(stable=True)
     uniform = torch.rand(len(y), 2, dtype=torch.float64, generator=seeded(torch.Generator(), seed, BALANCED, epoch))
     drawn = (uniform[:, 0] * len(counts)).long()

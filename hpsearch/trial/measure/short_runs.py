@@ -276,7 +276,7 @@ def _small(job: Job, samples: int) -> Job:
             group["weight_decay"] = 0.0
     copies = Split(x.repeat(REPEATS, *[1] * (x.ndim - 1)), y.repeat(REPEATS, *[1] * (y.ndim - 1)))
     splits = replace(job.splits, train=copies, valid=Split(x, y))
-    return replace(plain(job), splits=splits, batching=Batching(len(rows), len(rows)), shuffle=False)
+    return replace(plain(job), splits=splits, batching=Batching(len(rows), len(rows)), shuffle=False, sampling=None)
 
 
 def _without_dropout(module: nn.Module) -> None:

@@ -26,6 +26,13 @@ def test_every_class_is_drawn_alike_and_every_row_of_a_class():
     assert (visits > 0).all()
 
 
+def test_a_class_that_is_not_there_is_not_drawn():
+    rows = balanced_rows(torch.tensor([3, 0, 3, 3]), 0, 1)
+    assert set(rows.tolist()) <= {0, 1, 2, 3}
+    many = torch.cat([balanced_rows(torch.tensor([3, 0, 3, 3]), 0, epoch) for epoch in range(1000)])
+    assert binomtest(int((many == 1).sum()), len(many), 1 / 2).pvalue > NEVER_BY_CHANCE
+
+
 def test_it_is_a_function_of_seed_and_epoch():
     before = balanced_rows(Y, 3, 2)
     torch.rand(5)

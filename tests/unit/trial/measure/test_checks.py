@@ -83,6 +83,12 @@ def test_the_inputs_help_and_shuffled_labels_do_not(tmp_path):
     assert found.runs[0].errors < 2 and found.linear_errors < 3
 
 
+def test_a_small_sample_is_one_batch_of_each_row_once_however_epochs_are_drawn(tmp_path):
+    drawn = make_job(tmp_path, batch_size=30, more={"sampling": "balanced"})
+    plain = make_job(tmp_path, batch_size=30)
+    assert overfit_small(drawn, 12, 3, (), 0.01) == overfit_small(plain, 12, 3, (), 0.01)
+
+
 def test_a_small_sample_is_learnt_by_heart(tmp_path):
     found = overfit_small(make_job(tmp_path, batch_size=30), 12, 500, (0.1, 10.0), 0.01)
     assert found.samples == 12 and found.runs[-1].fitted and found.runs[-1].accuracy == 1
