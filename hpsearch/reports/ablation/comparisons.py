@@ -10,7 +10,7 @@ from hpsearch.reports.ablation.arms import Arm, replicates_in_common, scores
 from hpsearch.statistics.comparisons import ALPHA, detectable_factor, hedges_g, holm, paired_p
 from hpsearch.statistics.intervals import Estimate, estimate
 
-DifferenceVerdict = Literal["better", "worse", "not told apart", "not compared"]
+DifferenceVerdict = Literal["better", "worse", "may be equal", "not compared"]
 VERDICTS: tuple[DifferenceVerdict, ...] = get_args(DifferenceVerdict)
 
 
@@ -66,7 +66,7 @@ def judged(found: Sequence[Difference], objective: Objective) -> tuple[Differenc
 
 
 def tally(compared: Sequence[Difference]) -> str:
-    """Count verdicts: ``2 better, 1 not told apart``; empty of nothing."""
+    """Count verdicts: ``2 better, 1 may be equal``; empty of nothing."""
     verdicts = [each.verdict for each in compared]
     return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in verdicts)
 
@@ -111,5 +111,5 @@ def _verdict(each: Difference, p: float | None, objective: Objective) -> Differe
     if p is None:
         return "not compared"
     if p > ALPHA:
-        return "not told apart"
+        return "may be equal"
     return "better" if objective.better(each.difference.mean, 0.0) else "worse"

@@ -106,7 +106,7 @@ def _against(own: Difference, reference: Arm, objective: Objective) -> str:
     if own.p_holm is None:
         return f"{lead}; {own.why}"
     return f"{lead}, Holm-adjusted p = {own.p_holm:.2g}: {own.verdict}" + (
-        "" if own.verdict != "not told apart" else f" in {objective.metric} with these seeds"
+        "" if own.verdict != "may be equal" else f" in {objective.metric}, as far as these seeds show"
     )
 
 
@@ -186,13 +186,13 @@ def _unequal(arms: Sequence[Arm]) -> str:
 
 
 def _power(compared: Sequence[Difference], objective: Objective) -> str:
-    found = [each.detectable for each in compared if each.detectable is not None and each.verdict == "not told apart"]
+    found = [each.detectable for each in compared if each.detectable is not None and each.verdict == "may be equal"]
     if not found:
         return ""
     beyond = "more than could ever be seen"
     ends = " to ".join(dict.fromkeys(detectable(end, objective, beyond) for end in (min(found), max(found))))
     return (
-        f"Not told apart is not equal: with these seeds a true difference in {objective.metric} of {ends} would have "
+        f"What may be equal need not be: with these seeds a true difference in {objective.metric} of {ends} would have "
         "been shown in 4 studies of 5 by one comparison without Holm's adjustment (an estimate, from the estimated "
         "spread)."
     )

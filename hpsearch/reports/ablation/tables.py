@@ -98,7 +98,7 @@ def ranking_aid(found: Ablation) -> str:
     aid = "The order of the means, and again over 2,000 resamples of the seeds."
     if n >= LARGE:
         return aid
-    return f"{aid} With {n} seeds these ranges are too narrow: no test, and no sign that arms are told apart."
+    return f"{aid} With {n} seeds these ranges are too narrow: no test, and no sign that arms differ."
 
 
 def ranking_rows(found: Ablation) -> Cells:

@@ -71,7 +71,7 @@ def verdict(comparison: Comparison, first: Results, second: Results) -> str:
     size, low, high = shown(comparison)
     between = f"{size} (95 % interval {low} to {high}, {how})"
     if not comparison.told_apart:
-        return f"Not told apart with these seeds: best {metric} {means}, a difference of {between}."
+        return f"The two may be equal, as far as these seeds show: best {metric} {means}, a difference of {between}."
     return f"{better.name} is better than {worse.name}: best {metric} {means}, a difference of {between}."
 
 

@@ -14,7 +14,7 @@ from hpsearch.reports.kit.lanes import error_bars, lanes_layout
 _LOOKS = {
     "better": (theme.GREEN, "triangle-up"),
     "worse": (theme.RED, "triangle-down"),
-    "not told apart": (theme.MUTED, "circle"),
+    "may be equal": (theme.MUTED, "circle"),
     "not compared": (theme.MUTED, "x"),
 }
 """Colour and symbol of each verdict: none is told by colour alone."""
@@ -33,7 +33,7 @@ def differences(found: Ablation) -> Iterator[Drawn]:
         return
     aid = (
         "Paired by seed, with 95 % intervals of single comparisons; colour and shape are the verdict after Holm's "
-        "adjustment for all of them, so an interval may leave out 0 and the arm still not be told apart."
+        "adjustment for all of them, so an interval may leave out 0 where the verdict is still that both may be equal."
     )
     figure = differences_figure(found.differences, found.objective.metric, "the reference")
     yield "differences", f"Differences from {found.reference.name}", aid, figure
