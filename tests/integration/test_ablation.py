@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 
 from hpsearch import load_curves, load_trials
 from hpsearch.base.errors import StorageError
+from hpsearch.cli import run
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.sentences import answer
 from hpsearch.study.tables import ablation_tables
@@ -70,15 +71,23 @@ def test_killed_and_resumed_every_arm_has_its_seeds_once(tmp_path, monkeypatch):
     assert (tmp_path / "studies" / "small" / "trials.csv").read_text().count("\n") == 9
 
 
-def test_held_and_rebuilt_from_the_tracking_store_alone(tmp_path, monkeypatch):
+def here(capsys, *words, code=0):
+    """Run a command in this process, and return what it prints."""
+    assert run([word for word in words if word != "launcher.workers=1"]) == code
+    out, err = capsys.readouterr()
+    return out + err
+
+
+def test_held_and_rebuilt_from_the_tracking_store_alone(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    out = finish(start(tmp_path, *SMALL, "ablation.nuisance=held", "trainer.test=true", "optimizer.lr=0.04", ASKED))
+    held = ("ablation.nuisance=held", "trainer.test=true", "optimizer.lr=0.04", "launcher=inline", ASKED)
+    out = here(capsys, *SMALL, *held)
     assert "nothing is retuned: every arm has learning rate 0.04" in out
     assert not (tmp_path / "studies" / "small.tune").exists()
     before = ablation_of(*ablation_tables("small"))
     assert before.question == "Does it, or does it not?"
     best = before.best
-    listed = finish(start(tmp_path, "list"))
+    listed = here(capsys, "list")
     assert f"({best.score.n} trials) at data.batch_size={best.levels['data.batch_size']} optimizer.momentum=" in next(
         line for line in listed.splitlines() if line.startswith("small ")
     )
@@ -91,7 +100,7 @@ def test_held_and_rebuilt_from_the_tracking_store_alone(tmp_path, monkeypatch):
     after = ablation_of(*ablation_tables("small"))
     assert [arm.score for arm in after.arms] == [arm.score for arm in before.arms]
     assert answer(after) == answer(before) and after.differences == before.differences
-    finish(start(tmp_path, "report", "small"))
+    here(capsys, "report", "small")
     readme = Path("studies/small/README.md").read_text()
     assert readme == (tmp_path / "gone" / "small" / "README.md").read_text()
 
@@ -116,8 +125,9 @@ def test_steps_give_every_batch_size_the_same_updates(tmp_path, monkeypatch):
         (["ablation.nuisance=tuned"], "ablation.nuisance"),
     ],
 )
-def test_bad_input_is_one_line_and_creates_nothing(tmp_path, words, said):
+def test_bad_input_is_one_line_and_creates_nothing(tmp_path, monkeypatch, capsys, words, said):
+    monkeypatch.chdir(tmp_path)
     small = [word for word in SMALL if word.partition("=")[0] not in {each.partition("=")[0] for each in words}]
-    out = finish(start(tmp_path, *small, *words, "tracker=none"), 2)
+    out = here(capsys, *small, *words, "tracker=none", code=2)
     assert said in out and len(out.strip().splitlines()) == 1, out
     assert not list(tmp_path.iterdir())

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from hpsearch.cli import run
+
 ROOT = Path(__file__).resolve().parents[2]
 MEASURED = ("_sec", "_per_sec", "_mib")
 
@@ -135,21 +137,26 @@ def test_every_metric_of_every_epoch_is_there(client, runs):
         assert len(steps) == (31 if name.startswith("valid/") else 30), name
 
 
-def test_the_same_command_again_trains_nothing_and_shows_the_result(folder, trials):
-    again = hpsearch(folder, "+study=lr_sweep")
-    assert again.returncode == 0, again.stderr
-    assert "complete before" in again.stdout and "has the highest" in again.stdout
+def test_the_same_command_again_trains_nothing_and_shows_the_result(trials, capsys):
+    assert run(["+study=lr_sweep"]) == 0
+    again = capsys.readouterr().out
+    assert "complete before" in again and "has the highest" in again
     from hpsearch import load_trials
 
     pd.testing.assert_frame_equal(load_trials("lr_sweep"), trials)
 
 
-def test_a_trial_trained_again_is_the_same_bit_for_bit(folder, trials, runs):
+def test_a_trial_trained_again_is_the_same_bit_for_bit(folder):
+    done = hpsearch(folder, "replay", "lr_sweep/6/1", "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "bit for bit" in done.stdout
+
+
+def test_a_trial_trained_again_in_this_process_by_its_run_is_the_same_too(runs, folder, monkeypatch, capsys):
     _, children = runs
-    for run in ("lr_sweep/6/1", children[0].info.run_id):
-        done = hpsearch(folder, "replay", run, "--check")
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "bit for bit" in done.stdout
+    monkeypatch.chdir(folder)
+    assert run(["replay", children[0].info.run_id, "--check", "launcher=inline"]) == 0
+    assert "bit for bit" in capsys.readouterr().out
 
 
 @pytest.mark.long
@@ -173,12 +180,14 @@ def test_what_the_project_did_not_write_is_untouched(folder):
     assert new <= {"notes.txt", "output.txt", "studies", "mlflow.db", "mlartifacts"}
 
 
-def test_lists_and_reports(folder):
-    listed = hpsearch(folder, "list")
-    assert "lr_sweep" in listed.stdout and "complete" in listed.stdout
+def test_lists_and_reports(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert run(["list"]) == 0
+    listed = capsys.readouterr().out
+    assert "lr_sweep" in listed and "complete" in listed
     report = folder / "studies" / "lr_sweep" / "report.html"
     report.unlink()
-    assert hpsearch(folder, "report", "lr_sweep").returncode == 0
+    assert run(["report", "lr_sweep"]) == 0
     assert report.stat().st_size > 1_000_000
 
 
@@ -187,7 +196,7 @@ def test_from_python_in_a_script_without_a_main_guard(tmp_path):
     script.write_text(
         "from hpsearch import load_curves, load_trials, run_study\n"
         "words = ['+study=lr_sweep', 'trainer.epochs=2', 'study.seeds=1', 'space.optimizer.lr=choice(0.01, 0.1)']\n"
-        "outcome = run_study([*words, 'tracker=none', 'study.name=mine'])\n"
+        "outcome = run_study([*words, 'tracker=none', 'study.name=mine', 'launcher.workers=1'])\n"
         "print(outcome.best.params, len(load_trials('mine')), len(load_curves('mine')))\n"
     )
     env = os.environ | {"PYTHONPATH": str(ROOT)}

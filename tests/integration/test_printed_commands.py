@@ -65,7 +65,7 @@ def test_a_search_of_ones_own_model_and_data_is_checked_and_trained_again(projec
     assert list(load_trials("mine")["command"])[outcome.best.point] == outcome.replay_command
     assert outcome.replay_command in (project / "studies" / "mine" / "README.md").read_text()
     assert "complete" in in_a_shell(f"{outcome.replay_command} tracker=none launcher=inline")
-    with pytest.raises(ConfigError, match=r"trial_fn = test_printed_commands\.in_a_shell: mine/0/0 was trained by no"):
+    with pytest.raises(ConfigError, match=r"test_printed_commands\.in_a_shell: mine/0/0 was trained by no"):
         replay("mine/0/0", in_a_shell)
 
 

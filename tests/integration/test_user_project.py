@@ -10,6 +10,7 @@ import pytest
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.types import Decision, Report, TrialId, TrialSpec, TrialState
+from hpsearch.cli import run
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
 from hpsearch.trial import build as trial
@@ -81,20 +82,22 @@ def test_a_search_over_their_training_loop_is_run_by_workers_reported_and_replay
 
 
 @pytest.mark.slow
-def test_their_model_and_data_are_searched_and_replayed(project):
+def test_their_model_and_data_are_searched_and_replayed(project, mine, monkeypatch):
     done = hpsearch(project, "+study=my_net_sweep", *QUICK)
     assert done.returncode == 0, done.stderr
     assert "4 complete" in done.stdout, done.stdout
-    replayed = hpsearch(project, "replay", "my_net_sweep/1/0", "--check", *QUICK)
-    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+    monkeypatch.chdir(project)
+    assert run([*CONF, "replay", "my_net_sweep/1/0", "--check", "tracker=none", "launcher=inline"]) == 0
 
 
 @pytest.mark.slow
-def test_a_metric_that_their_loop_does_not_report_is_refused_at_the_end_of_the_first_trial(project):
+def test_a_metric_that_their_loop_does_not_report_is_refused_at_the_end_of_the_first_trial(
+    project, mine, monkeypatch, capsys
+):
+    monkeypatch.chdir(project)
     for words in (["+study=my_search", "study.name=typo"], ["trainer=my_train"]):
-        done = hpsearch(project, *words, "objective.metric=valid/ac", *QUICK)
-        assert done.returncode == 2, done.stdout + done.stderr
-        (line,) = done.stderr.strip().splitlines()
+        assert run([*CONF, *words, "objective.metric=valid/ac", "tracker=none", "launcher=inline"]) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
         assert "objective.metric = 'valid/ac': no report has it, did you mean 'valid/acc'?" in line
 
 
