@@ -88,7 +88,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
         The hint; the empty string when none is near.
     """
     words = list(known)
-    match = _of_same_meaning(word, words) or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    of_a_part = sorted((each for each in words if each.endswith(f"/{word}")), reverse=True)  # valid/ before train/
+    match = of_a_part or _of_same_meaning(word, words) or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return f", did you mean '{match[0]}'?" if match else ""
 
 

@@ -21,6 +21,7 @@ from hpsearch.config.environment import resolve
 from hpsearch.config.groups import CONF, describe_groups, option_file, shown
 from hpsearch.config.hydra_run import hydra_run
 from hpsearch.config.messages import Choice, all_keys, hydra_message, no_such_key, no_such_option
+from hpsearch.config.own import keys_read
 from hpsearch.config.words import COMMAND_LINE, Word, covers, word_for
 
 _FAILURES = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError)
@@ -262,12 +263,12 @@ class Composer:
             raise ConfigError(f"{word.text}: name at least one option ({', '.join(options)}; from {COMMAND_LINE})")
 
     def _explain(self, error: Exception, words: Sequence[Word]) -> str:
-        known = self._keys(words)
+        known, near = self._keys(words)
         for word in words:
             if word.key in self.groups or word.key.partition("@")[0] in self.groups:
                 continue
             if known and word.key not in known and not word.adds:
-                return f"{no_such_key(word.key, known | self.groups.keys())} (from {COMMAND_LINE})"
+                return f"{no_such_key(word.key, near | self.groups.keys())} (from {COMMAND_LINE})"
             if word.text.startswith("+") and not word.text.startswith("++") and word.key in known:
                 return f"{word.text}: the key is there already, write {word.text[1:]} (from {COMMAND_LINE})"
         for word in words:
@@ -279,14 +280,15 @@ class Composer:
             return f"{group} is given twice: write {group}=OPTION without + (from {COMMAND_LINE})"
         return hydra_message(error)
 
-    def _keys(self, words: Sequence[Word]) -> set[str]:
-        """Return every dotted key of the configuration that the group words alone compose."""
+    def _keys(self, words: Sequence[Word]) -> tuple[set[str], set[str]]:
+        """Return every dotted key of the configuration that the group words alone compose, and those that are read."""
         texts = tuple(word.text for word in words if word.key.partition("@")[0] in self.groups)
         try:
-            raw = self._run(texts).raw
+            known = all_keys(self._run(texts).raw)
+            named = tuple(word.text for word in words if word.key in ("plugins", "trainer._target_"))
+            return known, keys_read(known, self._run((*texts, *named)).raw)
         except _FAILURES:
-            return set()
-        return all_keys(raw)
+            return set(), set()
 
 
 @lru_cache(maxsize=8)

@@ -4,7 +4,7 @@ A function that asks for ``config`` reads all of it. What is not read is no part
 may set it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,16 +32,28 @@ class Reading:
         function: the dotted path of a user's own function, or what else reads a part alone; None: all is read.
         arguments: the keys of the arguments that it takes.
         folds: whether it is told its fold.
+        unread: groups that nothing reads although the configuration has them.
     """
 
     function: str | None = None
     arguments: tuple[str, ...] = ()
     folds: bool = False
+    unread: frozenset[str] = frozenset()
 
     def reads(self, key: str) -> bool:
         """Return whether a trial, or the search around it, reads a group or a dotted key."""
         root = key.partition("@")[0].partition(".")[0]
         return self.function is None or root in OF_OWN_CODE or (self.folds and key == FOLDS)
+
+    def _check_unread(self, words: Iterable[Word], sources: Mapping[str, str]) -> None:
+        given = [(word.text, word.key, COMMAND_LINE, ConfigError) for word in words]
+        searched = [(f"space {name}", split_name(name)[0], source, SpaceError) for name, source in sources.items()]
+        for said, key, source, error in (*given, *searched):
+            if key.partition(".")[0] in self.unread:
+                raise error(
+                    f"{said}: only a function of your own has arguments, and hpsearch's own loop trains here; name the "
+                    f"function (trainer=..., or trainer._target_=...), or a key that the loop reads (from {source})"
+                )
 
     def part(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return the part of a configuration that is read."""
@@ -61,6 +73,7 @@ class Reading:
             ConfigError: a word sets what is not read.
             SpaceError: a key of the space is not read.
         """
+        self._check_unread(words, sources)
         function = shown_path(str(self.function))
         takes = f"it takes {', '.join(self.arguments)}" if self.arguments else "it takes no arguments"
         for word in words:
@@ -91,7 +104,10 @@ def reading_of(raw: Mapping[str, Any], config: Mapping[str, Any]) -> Reading:
     borrowed = interpolation_words({name: raw[name] for name in (ARGS, "objective")})
     if is_outside(config) and not borrowed & (raw.keys() - OF_OWN_CODE):
         return Reading("what is trained outside", (f"{ARGS}.*",))
-    if str(target).startswith("hpsearch.") or borrowed & (raw.keys() - OF_OWN_CODE):
+    if str(target).startswith("hpsearch."):
+        others = interpolation_words({name: value for name, value in raw.items() if name != ARGS})
+        return Reading(unread=frozenset({ARGS} - others))
+    if borrowed & (raw.keys() - OF_OWN_CODE):
         return Reading()
     try:
         function = own_loop(config["trainer"], config["plugins"])
@@ -107,6 +123,17 @@ def reading_of(raw: Mapping[str, Any], config: Mapping[str, Any]) -> Reading:
     takes_any = is_mapping or suggests or any(each.kind is each.VAR_KEYWORD for each in asked.values())
     named = ["*"] if takes_any else [name for name in asked if name not in OFFERED]
     return Reading(target, tuple(f"{ARGS}.{name}" for name in named), "fold" in asked)
+
+
+def keys_read(keys: Set[str], raw: Mapping[str, Any]) -> set[str]:
+    """Return the keys that a trial reads, the arguments of a user's own function among them.
+
+    Args:
+        keys: dotted, of the configuration.
+        raw: with interpolations.
+    """
+    reading = reading_of(raw, raw)
+    return {key for key in keys if reading.reads(key)} | set(reading.arguments)
 
 
 def room_for(sources: Mapping[str, str], raw: Mapping[str, Any]) -> tuple[Word, ...]:

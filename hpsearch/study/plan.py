@@ -25,6 +25,7 @@ from hpsearch.search.suggested import open_space
 from hpsearch.search.watch import TimeLimits
 from hpsearch.trial.build import objective_of
 
+DEFAULT_OBJECTIVE = "conf/objective/valid_acc.yaml"
 POINTS = 60
 """What ``budget.points=auto`` stands for where a sampler would propose without end."""
 PAIRS = 24
@@ -103,6 +104,7 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     if config["trainer"].get("continued") is not None:
         raise ConfigError(f"{CONTINUED} = {config['trainer']['continued']}: only a single trial goes on from another")
     space = Space.parse(composition.space, composition.where)
+    check_direction(composition)
     if not space.parameters and _suggests(config):
         space = open_space({})
         _check_open(config)
@@ -146,6 +148,30 @@ def _suggests(config: Mapping[str, Any]) -> bool:
     """Return whether what trains is an objective of Optuna, which says itself what is searched."""
     function = own_loop(config["trainer"], config["plugins"])
     return function is not None and trial_argument(function, config[ARGS]) is not None
+
+
+def check_direction(composition: Composition) -> None:
+    """Refuse an objective of Optuna of which nobody said what is better.
+
+    Args:
+        composition: the configuration.
+
+    Raises:
+        ConfigError: the direction is that of an objective that nobody chose.
+    """
+    key = "objective.direction"
+    chosen = any(word.startswith("objective=") for word in composition.words)
+    if chosen or composition.where(key) != DEFAULT_OBJECTIVE:
+        return
+    try:
+        suggests = _suggests(composition.config)
+    except ConfigError:  # what cannot be imported is refused when it is called
+        return
+    if suggests:
+        raise ConfigError(
+            f"{key}: an objective of Optuna says nothing of it: give {key}=minimize or maximize, and "
+            "objective.metric=... to give what it returns a name"
+        )
 
 
 def _check_open(config: Mapping[str, Any]) -> None:

@@ -9,14 +9,12 @@ from typing import Any
 
 from hpsearch.base.commands import command
 from hpsearch.base.errors import ConfigError, StorageError
-from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.observer import Observer
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.words import count
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.config.groups import describe_groups
-from hpsearch.config.words import COMMAND_LINE
 from hpsearch.launch.base import Launcher
 from hpsearch.reports.ablation.arms import with_arms
 from hpsearch.reports.ablation.numbers import Ablation, ablation_of
@@ -28,13 +26,13 @@ from hpsearch.study.data import refuse_other_data
 from hpsearch.study.factorial import Factorial, factorial_of
 from hpsearch.study.folder import folder_lock, studies_folder
 from hpsearch.study.origins import Origins
+from hpsearch.study.recipe_checks import check_code, check_words, look
 from hpsearch.study.run_stages import from_dict, run_stages, stage_views, stops, to_dict
 from hpsearch.study.search import report_files, run_one_search
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import tracking_uri, with_source
 from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
 from hpsearch.study.tables import ARMS, TUNE, ablation_tables, table_of, with_runs
-from hpsearch.study.workers import check_metric
 from hpsearch.tracking.events import CODE, STUDY, read_study
 from hpsearch.tracking.mlflow import add_to_run, run_of, sync
 from hpsearch.tracking.record import Record
@@ -42,11 +40,6 @@ from hpsearch.trial.build import objective_of
 from hpsearch.trial.measure import measure
 
 GATE_FAILED = 3
-FEW_ROWS = 100
-"""Looked at before anything is created; the gate looks at more."""
-SET_BY_STAGES = ("sampler", "pruner", "budget")
-OF_EVERY_SEARCH = ("budget.failures", TRIAL_SECONDS, SILENT_SECONDS)
-"""What holds for the searches of all stages alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +184,7 @@ def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
     with StudySession(composition, observer) as session:
         if session.is_new:
             session.workers.start(composition.config)
-            session.say_notes(_look(composition, session.workers.launcher))
+            session.say_notes(look(composition, session.workers))
         session.claim(composition.space)
         origins, before = Origins(), _findings(read_study(session.folder), stages)
         goes_on, config = before.keys() < stages.keys(), composition.trial({}, composition.config["seed"]).config
@@ -240,7 +233,8 @@ def _plan(composition: Composition) -> tuple[dict[str, Stage], Factorial | None]
     }
     factorial = factorial_of(composition)
     check_stages(stages, describe_groups(composition.config_dirs)["sampler"])
-    _check_words(composition, ablates=factorial is not None)
+    check_words(composition, ablates=factorial is not None)
+    check_code(composition, stages, factorial)
     composition.check_space(Space.parse(composition.space, composition.where).ends())
     return stages, factorial
 
@@ -347,41 +341,6 @@ def conclusion(findings: Mapping[str, Finding], failed: str | None) -> str:
     last = findings.get("confirm") or list(findings.values())[-1]
     warned = [name for name, finding in findings.items() if finding.verdict is not Verdict.PASS]
     return f"{last.sentence}; look at {', '.join(warned)}" if warned else last.sentence
-
-
-def _check_words(composition: Composition, *, ablates: bool) -> None:
-    """Refuse what a study of one stage takes from the command line and the stages of a recipe set themselves."""
-    instead = (
-        "ablation.points, ablation.seeds and ablation.epochs"
-        if ablates
-        else "stages.coarse.points, stages.coarse.epochs, stages.coarse.sampler and the same of stages.fine"
-    )
-    word = composition.idle_word(lambda key: key.partition(".")[0] not in SET_BY_STAGES or key in OF_EVERY_SEARCH)
-    if word is not None:
-        raise ConfigError(
-            f"{word}: every stage brings its own sampler, pruner and budget; see {instead} (from {COMMAND_LINE})"
-        )
-
-
-def _look(composition: Composition, launcher: Launcher) -> tuple[str, ...]:
-    """Let a worker build the configuration once, so that what cannot be built is refused before anything is created.
-
-    Faults that a gate names are left to it.
-
-    Returns:
-        What was guessed or left out in reading the data.
-    """
-    trained = composition.trial({}, composition.config["seed"]).config
-    config = dict(with_source(trained, tracking_uri(composition)))
-    if "confirm" in composition.config["stages"]:  # it tests
-        config["trainer"] = {**config["trainer"], "test": True}
-    facts = launcher.call(partial(measure, "data_check", config, rows=FEW_ROWS))
-    if "fault" in facts:
-        return ()
-    check_metric(composition, facts["metrics"])
-    launcher.call(partial(measure, "initial_loss", config, samples=FEW_ROWS))
-    notes: tuple[str, ...] = facts["notes"]
-    return notes
 
 
 def _write(record: Record, digests: Mapping[str, str], name: str, finding: Finding) -> None:

@@ -161,6 +161,11 @@ def runner_of(config: Mapping[str, Any]) -> Any:
     return theirs if own_loop(config["trainer"], config["plugins"]) else ours
 
 
+def trains_own_code(config: Mapping[str, Any]) -> bool:
+    """Return whether a function of the user's trains; see `runner_of`."""
+    return runner_of(config) is theirs
+
+
 @contextmanager
 def _naming(words: str) -> Iterator[None]:
     """Add the searched options to the message of what is raised inside."""

@@ -30,6 +30,7 @@ class Arms:
     title: ClassVar[str] = "Compare the arms"
     question: ClassVar[str] = "Which arm is best over seeds that all share?"
     gives: ClassVar[tuple[str, ...]] = ("best_arm",)
+    of_any_code: ClassVar[bool] = True
 
     on_fail: str = "stop"
 

@@ -27,6 +27,7 @@ class Tune:
 
     title: ClassVar[str] = "Tune each arm"
     question: ClassVar[str] = "Which nuisance hyperparameters are best for each arm?"
+    of_any_code: ClassVar[bool] = True
 
     on_fail: str = "stop"
 
@@ -54,12 +55,14 @@ class Tune:
         )
 
     def _words(self, context: Context, factorial: Factorial) -> list[str]:
-        seed = int(context.config()["seed"]) + FRESH  # the arms' own seeds choose nothing
+        config = context.config()
+        seed = int(config["seed"]) + FRESH  # the arms' own seeds choose nothing
+        untested = ["trainer.test=false"] if "test" in config["trainer"] else []  # a function of the user's has no test
         epochs = [] if factorial.epochs is None else [f"trainer.epochs={factorial.epochs}"]
         return [
             *("sampler=grid", f"sampler.points={factorial.points}", "pruner=none", "budget.points=null"),
-            *(f"study.seeds={factorial.seeds}", f"seed={seed}", "trainer.test=false", "extend.edges=false"),
-            *(*epochs, *factorial.words),
+            *(f"study.seeds={factorial.seeds}", f"seed={seed}", "extend.edges=false"),
+            *(*untested, *epochs, *factorial.words),
         ]
 
 

@@ -1,4 +1,7 @@
-"""The page on one's own code: every example of it runs as it stands, in the order of the page, with fewer points."""
+"""The page on one's own code: every example of it runs as it stands, in the order of the page, with fewer points.
+
+So do the examples of functions elsewhere, and that of Python in the repository's README.
+"""
 
 import re
 import shlex
@@ -9,18 +12,26 @@ from pathlib import Path
 import pytest
 
 import hpsearch
-from hpsearch import load_curves, load_trials, open_search, run_search
+from hpsearch import load_curves, load_trials, open_search, run_search, run_study
 from hpsearch.cli import run
 from hpsearch.study.script import script
 from hpsearch.tracking.query import table_from_events
 
-PAGE = Path(hpsearch.__file__).parent / "pages" / "own_code.md"
+ROOM = Path(hpsearch.__file__).parent
+PAGE, SEARCHING, README = ROOM / "pages" / "own_code.md", ROOM / "pages" / "searching.md", ROOM.parent / "README.md"
 BLOCK = re.compile(r"```(?P<language>\w+)\n(?P<text>.*?)```", re.DOTALL)
 FILE = re.compile(r"(?:# @package \S+\n)?# (?P<path>[\w/.]+\.(?:py|yaml))\n")
 SMALL = {"tracker": "none", "points": 3, "sampler": "random"}
 QUICK = ["launcher=inline", "tracker=none"]
 
+
+def python_blocks(page):
+    found = BLOCK.finditer(page.read_text(encoding="utf-8"))
+    return [each["text"] for each in found if each["language"] == "python"]
+
+
 BLOCKS = [(found["language"], found["text"]) for found in BLOCK.finditer(PAGE.read_text(encoding="utf-8"))]
+BLOCKS += [("python", text) for text in python_blocks(SEARCHING)]
 FILES = {found["path"]: text for _, text in BLOCKS if (found := FILE.match(text))}
 SHELL = [text.replace("\\\n", " ") for language, text in BLOCKS if language == "sh"]
 TRAINS = {
@@ -31,6 +42,7 @@ TRAINS = {
     "pictures.py": ["pictures"],
     "outside.py": ["mine"],
     "optuna_objective.py": ["branches"],
+    "any.py": ["fit"],
 }
 """The studies of each script."""
 
@@ -72,6 +84,14 @@ def test_a_script_searches(path, project):
         assert trials["score"].max() > 0.1
     media = [each for found in table_from_events(project / "studies" / name).media.values() for each in found]
     assert {each.name for each in media} == ({"weights", "moments"} if path == "pictures.py" else set())
+
+
+def test_the_readme_shows_a_study_from_python(monkeypatch, capsys):
+    (block,) = python_blocks(README)
+    small = [*QUICK, "study.name=lr_sweep", "study.seeds=1", "sampler.points=3", "trainer.epochs=1"]
+    monkeypatch.setattr(hpsearch, "run_study", lambda words: run_study([*words, *small]), raising=False)
+    exec(compile(block, README.name, "exec"), {})
+    assert capsys.readouterr().out.startswith("A learning rate of ") and len(load_trials("lr_sweep")) == 3
 
 
 def test_a_script_run_by_itself_is_a_trial(project, monkeypatch):

@@ -9,6 +9,7 @@ from hpsearch.config.compose import compose
 from hpsearch.progress.display import Silent
 from hpsearch.study import recipe as module
 from hpsearch.study.recipe import RecipeContext, run_recipe
+from hpsearch.study.recipe_checks import check_words
 from tests.support import synthetic
 
 RECIPE = {"name": "r", "uid": "1"}
@@ -62,7 +63,7 @@ def test_what_holds_for_every_search_may_be_set_for_a_recipe():
         "budget.silent_seconds=6",
         "budget.failures=null",
     ))
-    module._check_words(composition, ablates=False)
+    check_words(composition, ablates=False)
     stage = composition.of_stage(["budget.points=3"], {"optimizer.lr": "choice(1, 2)"})
     budget = stage.config["budget"]
     assert (budget["trial_seconds"], budget["silent_seconds"], budget["failures"], budget["points"]) == (5, 6, None, 3)
