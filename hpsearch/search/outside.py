@@ -196,4 +196,4 @@ class OutsideSearch:
 
 
 def _last_epoch(known: TrialRecord) -> int:
-    return max((report.epoch for report in known.reports), default=0)
+    return max((int(report.epoch) for report in known.reports), default=0)

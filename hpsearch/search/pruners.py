@@ -179,7 +179,7 @@ class PruneRule:
             Whether it goes on, stops or waits; with a report that lacks an objective it goes on.
         """
         known = {**(facts or {}), **report.metrics}
-        values = [known[each.metric] for each in self._objective.each if each.metric in known]
+        values = [float(known[each.metric]) for each in self._objective.each if each.metric in known]
         if not self.by_epoch or report.epoch == 0 or len(values) < len(self._objective.each):
             return Decision.CONTINUE
         candidate = self._candidates[trial.number]
@@ -201,9 +201,9 @@ class PruneRule:
         if not self._objective.others:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=".*already reported")  # by an attempt that failed later
-                trial.report(float(values[0]), step=epoch)
+                trial.report(values[0], step=epoch)
         candidate = self._candidates[trial.number]
-        candidate.note(epoch, self._signed(list(map(float, values))))
+        candidate.note(epoch, self._signed(values))
         if candidate.waits_at:
             return Decision.PAUSE
         if over:

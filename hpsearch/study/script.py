@@ -72,7 +72,7 @@ class ScriptTrial:
 
     def record(self, report: Report) -> None:
         """Write down what was reported."""
-        self.epoch = report.epoch
+        self.epoch = int(report.epoch)
         self._record.message(self._id, report)
         self._record.write()
 

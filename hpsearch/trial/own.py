@@ -213,7 +213,7 @@ class OwnGenerator(OwnCode):
         except StopIteration as end:
             return None if end.value is None else self._finish(end.value, "the training generator returned")
         report = _yielded(measured, self.epoch)
-        self.epoch = report.epoch
+        self.epoch = int(report.epoch)
         return report
 
     def _stop(self, decision: Decision) -> None:  # noqa: ARG002 - it ends in the same way for all
@@ -374,7 +374,7 @@ class OwnFunction(OwnCode):
                     report = _yielded(next(returned), self.epoch)
                 except StopIteration as end:
                     return end.value
-                self.report(report.metrics, report.epoch, report.step, raises=True)
+                self.report(report.metrics, int(report.epoch), report.step, raises=True)
 
 
 def _yielded(measured: Any, before: int | None) -> Report:

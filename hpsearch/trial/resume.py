@@ -47,7 +47,7 @@ class Checkpoints:
         self._left = [left for path in self._all() if (left := _stamp(path)) != self._noted]
         self.again = tuple(_report(each) for each in state.get("reports", ()))
         self._reports = list(self.again)
-        self.epoch: int | None = self.again[-1].epoch if self.again else None
+        self.epoch: int | None = int(self.again[-1].epoch) if self.again else None
 
     def newest(self) -> Path | None:
         """Return the newest checkpoint, None where there is none."""
@@ -79,7 +79,7 @@ class Checkpoints:
         new = self._folder / f"{STATE}.new"
         new.write_text(json.dumps(state), encoding="utf-8")  # no wait for the disk: a kill before leaves the old one
         platform.replace(new, self._folder / STATE)
-        self._noted, self._kept, self._generators, self.epoch = stamp, kept, None, self._reports[-1].epoch
+        self._noted, self._kept, self._generators, self.epoch = stamp, kept, None, int(self._reports[-1].epoch)
         if before and before != kept:
             (self._folder / before).unlink(missing_ok=True)
 

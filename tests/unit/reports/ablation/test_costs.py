@@ -3,11 +3,13 @@
 import math
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from hpsearch.base.types import Objective
-from hpsearch.reports.ablation.costs import Training, time_to_target
+from hpsearch.reports.ablation.costs import Training, time_to_target, trainings_of
 from hpsearch.reports.ablation.numbers import ablation_of
+from tests.support import synthetic
 from tests.support.ablations import grid, study
 
 MAXIMIZE = Objective("valid/acc", share=True)
@@ -94,3 +96,21 @@ def test_the_best_epoch_is_that_of_the_objective_and_slack_what_the_end_lost(dir
     assert cost.best_epoch.values == (best_epoch, best_epoch) and cost.best.values == (best, best)
     assert cost.final.mean == 0.5 and cost.slack.mean == pytest.approx(0.5 - best)
     assert cost.epochs.values == (3, 3) and cost.updates.values == (90, 90)
+
+
+EVERY = {"1": (1, 2, 3, 4, 5, 6), "half": (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6), "3": (3, 6), "4": (4, 6)}
+
+
+@pytest.mark.parametrize("name", [*EVERY, "steps"])
+def test_seconds_are_those_trained_however_often_is_evaluated(name):
+    """Every epoch takes 1.5 s."""
+    epochs = {**EVERY, "steps": (0.7, 1.4, 2.1, 4.9, 5.6, 6)}[name]
+    rows = [
+        {"epoch": e, "step": round(10 * e), "epoch_sec": 1.5 * (e - math.ceil(e) + 1), "valid/acc": e} for e in epochs
+    ]
+    place = {"point": 0, "seed": 0, "fold": 0}
+    trials = pd.DataFrame([{**place, "state": "COMPLETE", "reason": ""}])
+    table = replace(synthetic.empty(), curves=pd.DataFrame([{**place, **row} for row in rows]), trials=trials)
+    (training,) = trainings_of(table, "valid/acc")[0]
+    assert training.seconds == pytest.approx([1.5 * e for e in epochs])
+    assert training.epochs == epochs

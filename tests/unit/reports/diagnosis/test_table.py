@@ -1,6 +1,9 @@
 from dataclasses import replace
 
+import pandas as pd
+
 from hpsearch.base.types import TrialId
+from hpsearch.reports.diagnosis.history import histories, history
 from hpsearch.reports.diagnosis.table import diagnosis_table
 from hpsearch.reports.summary.numbers import find, summarize
 from hpsearch.reports.summary.page import render
@@ -38,3 +41,19 @@ def test_the_layers_of_a_trial_are_read():
     shown = diagnosis_table(table, summarize(table))
     assert "vanishing gradients" in shown.rows[0].cells[3].text
     assert shown.rows[0].best
+
+
+def test_of_several_evaluations_in_an_epoch_the_last_one_counts_and_few_keep_their_numbers():
+    def found(epochs):
+        place = {"point": 0, "seed": 0, "fold": 0}
+        rows = [{**place, "epoch": e, "train/loss": 9.0 - e, "valid/loss": 10.0 - e} for e in epochs]
+        trials = pd.DataFrame([{**place, "state": "COMPLETE", "reason": ""}])
+        (fields,) = histories(replace(synthetic.empty(), curves=pd.DataFrame(rows), trials=trials)).values()
+        return fields, history(fields)
+
+    once, often = found(range(7)), found([e / 4 for e in range(25)])
+    assert often[0] == once[0] and "numbers" not in once[0]
+    few, run = found([0, 3, 6, 7])
+    assert few["numbers"] == [3, 6, 7] and run.valid.tolist() == [7, 4, 3]
+    assert [run.epoch(place) for place in range(3)] == [3, 6, 7] and run.last == 7 and run.length(3) == 7
+    assert once[1].last == 6 and once[1].length(2) == 2 and once[1].epoch(0) == 1
