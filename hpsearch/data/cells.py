@@ -118,6 +118,8 @@ class Cells:
             numbers: NDArray[np.float64] = column.to_numpy(np.float64, na_value=np.nan)
             self._check_exact(name, column)
         else:
+            if column.dtype == object:  # pandas takes bytes for texts
+                column = column.map(str, na_action="ignore")
             texts = column.astype("str").str.strip()
             if self.frame.attrs.get("decimal") == ",":
                 texts = texts.str.replace(",", ".", regex=False)
@@ -245,7 +247,7 @@ class Cells:
             return
         row = int(np.argmax(empty))
         value = self.frame[name].iloc[row]
-        what = "empty" if value is None or value != value else repr(str(value))
+        what = repr(value) if isinstance(value, str) else "empty"
         raise DataError(
             f"{self.path}: column '{name}', row {row + 1} is {what} ({int(empty.sum())} rows are): data.missing says "
             "what to do, or drop it"

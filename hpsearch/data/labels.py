@@ -114,8 +114,10 @@ def _targets(y: Any, where: str) -> NDArray[Any]:
     found = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
     if found.ndim == 2 and found.shape[1] == 1 and found.dtype.kind not in "fc":
         found = found[:, 0]
+    if found.dtype.kind not in "buifOUST":
+        raise DataError(f"{where}labels of dtype {found.dtype}: must be whole numbers, texts, or floats to predict")
     if found.dtype.kind in "OUST":
-        empty = [each is None or each != each or each == "" for each in found.reshape(-1).tolist()]
+        empty = [_is_missing(each) or each == "" for each in found.reshape(-1).tolist()]
         if any(empty):
             raise DataError(f"{where}label {empty.index(True)} is empty")
         if found.ndim != 1:
@@ -129,7 +131,7 @@ def _groups(arrays: Arrays, count: int, where: str) -> NDArray[np.str_] | None:
     if arrays.time is not None:
         raise DataError(f"{where}samples have groups and times: parts are made by one of them")
     given = _aligned("groups", arrays.groups, count, where)
-    if any(each is None or each != each for each in given.tolist()):
+    if any(map(_is_missing, given.tolist())):
         raise DataError(f"{where}a sample has no group")
     return np.array([str(each) for each in given.tolist()])
 
@@ -143,6 +145,11 @@ def _times(arrays: Arrays, count: int, where: str) -> NDArray[Any] | None:
     if given.dtype.kind not in "iuf" or (given.dtype.kind == "f" and not np.isfinite(given).all()):
         raise DataError(f"{where}time holds {given.dtype}, or no time: must be numbers or datetime64")
     return given
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether a value is None, nan or one of pandas' own, which compare to nothing."""
+    return value is None or (value != value) is not False
 
 
 def _aligned(name: str, values: Any, count: int, where: str) -> NDArray[Any]:

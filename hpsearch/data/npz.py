@@ -14,7 +14,7 @@ from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int
 from hpsearch.data.arrays import TASKS, Arrays
 from hpsearch.data.base import DataSource
 from hpsearch.data.labels import counted
-from hpsearch.data.parting import check_one_way, marks
+from hpsearch.data.parting import check_one_way
 
 LAYOUTS = ("channels_first", "channels_last")
 
@@ -89,9 +89,7 @@ class Npz(DataSource):
         wanted = [name for name in ((self.x_test, self.y_test) if test else (self.x, self.y)) if name is not None]
         extra = [f"{name}_test" if test else name for name in (self.groups, self.time) if name is not None]
         x, y, *further = _read(str(self.path), [*wanted, *extra])
-        key = "groups" if self.groups else "time"
-        told = [marks(each, len(y), key, f"{self.path}: '{extra[0]}'") for each in further]
-        kept: dict[str, Any] = {key: told[0]} if told else {}
+        kept: dict[str, Any] = {"groups" if self.groups else "time": each for each in further}
         x = self._shaped(wanted[0], x)
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,32 +76,6 @@ def check_one_way(groups: str | None, time: str | None) -> None:
     """Refuse to make parts by groups and by time at once."""
     if groups is not None and time is not None:
         raise ConfigError(f"data.groups = '{groups}', data.time = '{time}': parts are made by one of them")
-
-
-def marks(values: Any, samples: int, key: str, where: str) -> NDArray[Any]:
-    """Return what a source says of each sample's group or time.
-
-    Args:
-        values: anything that becomes an array.
-        samples: how many there are.
-        key: ``groups`` or ``time``.
-        where: they were read from, for messages.
-
-    Returns:
-        [N] texts of groups, or times.
-
-    Raises:
-        DataError: there is not one value for each sample, or a time is no number and no date.
-    """
-    found = np.asarray(values)
-    if found.shape != (samples,):
-        shape = "x".join(map(str, found.shape)) or "none"
-        raise DataError(f"{where}: {shape} values for {samples} samples, must be one for each")
-    if key == "groups":
-        return found.astype(str)
-    if found.dtype.kind not in "uifM" or not (found == found).all():
-        raise DataError(f"{where}: holds {found.dtype}, or times that are missing: must be numbers or dates")
-    return found
 
 
 def apart(parts: Mapping[str, Arrays]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from hpsearch.base.rng import address
 from hpsearch.data.arrays import TASKS, Arrays, Parts
 from hpsearch.data.base import DataSource, Part
 from hpsearch.data.labels import counted
-from hpsearch.data.parting import check_one_way, marks
+from hpsearch.data.parting import check_one_way
 from hpsearch.data.scaling import scaled, targets
 
 if TYPE_CHECKING:
@@ -131,8 +131,7 @@ class TorchDataset(DataSource):
                 known = [each for each in getattr(samples, "__dict__", {}) if not each.startswith("_")]
                 has = f" (it has: {', '.join(known)})" if known else ""
                 raise DataError(f"data.{key} = '{name}': {self._where(test)} has no such attribute{has}")
-            where = f"data.{key} = '{name}' of {self._where(test)}"
-            found[key] = marks(getattr(samples, name), len(samples), key, where)
+            found[key] = getattr(samples, name)
         return found
 
     def convert(self, parts: Parts) -> Sequence[Part]:

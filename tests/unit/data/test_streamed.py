@@ -158,9 +158,9 @@ def test_a_users_dataset_says_its_groups_and_times(workers):
     ("fields", "said"),
     [
         ({"groups": "whom"}, "data.groups = 'whom': data.dataset = Points has no such attribute (it has: x, y, noise"),
-        ({"groups": "few"}, "data.groups = 'few' of data.dataset = Points: 3 values for 120 samples, must be one for"),
-        ({"time": "words"}, "data.time = 'words' of data.dataset = Points: holds <U1, or times that are missing"),
-        ({"time": "gaps"}, "data.time = 'gaps' of data.dataset = Points: holds float64, or times that are missing"),
+        ({"groups": "few"}, "data.dataset = Points: groups of shape (3,): must be one for each of 120 samples"),
+        ({"time": "words"}, "data.dataset = Points: time holds <U1, or no time: must be numbers or datetime64"),
+        ({"time": "gaps"}, "data.dataset = Points: time holds float64, or no time: must be numbers or datetime64"),
         ({"time": "y", "groups": "y"}, "data.groups = 'y', data.time = 'y': parts are made by one of them"),
         ({"groups": 3}, "data.groups = 3: must name an attribute of the dataset, or null"),
     ],
