@@ -263,7 +263,7 @@ class Pool:
     def _reported(self, trial: TrialId, message: Started | Report) -> None:
         live = self._running[trial]
         self._answers.specify(live)
-        late = self._watch.heard(trial)
+        late = self._watch.heard(trial, message)
         if late and not self._launcher.detached:
             self._kill(live, SILENT_SECONDS)
         decision = live.decision or Decision.CONTINUE

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
-from hpsearch.base.types import Clock, TrialId
+from hpsearch.base.types import Clock, Message, Report, TrialId
 
 START_SEC = 60.0
 """What a worker may take beyond a limit until a trial's first message: imports, data, the model."""
@@ -39,11 +39,13 @@ UNLIMITED = TimeLimits()
 
 @dataclass(slots=True)
 class _Times:
-    """Of a running trial, in seconds: in training, since its last message, and whether there was one."""
+    """Of a running trial, in seconds: in training, since its last message, of its present epoch; and how far it is."""
 
     trained: float
     silent: float = 0.0
     started: bool = False
+    of_epoch: float = 0.0
+    epoch: int = -1
 
 
 class Watch:
@@ -57,7 +59,7 @@ class Watch:
 
     Attributes:
         now: seconds that were watched.
-        longest: the longest time between two messages of a trial so far.
+        longest: the longest time so far of an epoch, or between two messages of a trial where that is longer.
     """
 
     def __init__(self, limits: TimeLimits, timer: Clock, detached: bool) -> None:
@@ -97,12 +99,25 @@ class Watch:
                 times.silent += step
                 times.trained += step if times.started else 0.0
 
-    def heard(self, trial: TrialId) -> bool:
-        """Note a message of a trial; return whether it was silent for too long."""
+    def heard(self, trial: TrialId, message: Message | None = None) -> bool:
+        """Note a message of a trial.
+
+        Args:
+            trial: that runs.
+            message: a report says by its epoch whether an epoch is over: a trial pauses at the end of one.
+
+        Returns:
+            Whether it was silent for too long.
+        """
         times = self._times[trial]
         late = self._too_silent(times)
-        if times.started and times.silent > self.longest:
-            self.longest = times.silent
+        if times.started:
+            times.of_epoch += times.silent
+            self.longest = max(self.longest, times.of_epoch)
+        if not isinstance(message, Report) or math.floor(message.epoch) != times.epoch:
+            times.of_epoch = 0.0
+        if isinstance(message, Report):
+            times.epoch = math.floor(message.epoch)
         times.silent, times.started = 0.0, True
         return late
 

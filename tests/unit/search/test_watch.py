@@ -3,7 +3,7 @@
 import pytest
 
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
-from hpsearch.base.types import TrialId
+from hpsearch.base.types import Report, TrialId
 from hpsearch.search.watch import START_SEC, STEP_SEC, TimeLimits, Watch
 
 ONE, TWO = TrialId(1, 0), TrialId(2, 0)
@@ -126,3 +126,16 @@ def test_in_this_process_a_step_is_as_long_as_a_trial_takes_to_its_next_report()
     passes(40)
     assert not watch.heard(ONE)
     assert list(watch.overdue()) == [(ONE, TRIAL_SECONDS)]
+
+
+@pytest.mark.parametrize("every", [0.25, 0.5, 1, 2])
+def test_an_epoch_takes_as_long_however_often_it_is_reported(every):
+    watch, passes, _ = watching()
+    watch.start(ONE, 0.0)
+    watch.heard(ONE)
+    passes(3)
+    watch.heard(ONE, Report(0, 0, {}))
+    for place in range(1, int(4 / every) + 1):
+        passes(8 * every)
+        watch.heard(ONE, Report(every * place, 0, {}))
+    assert watch.longest == 8.0 * max(every, 1)  # what a trial may take until it pauses
