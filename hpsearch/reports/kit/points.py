@@ -326,10 +326,8 @@ def averaged_weights(table: TrialTable) -> str:
     if not rules:
         return ""
     how = f" {rules[0].partition(' ')[2]}" if len(rules) == 1 else ", each as `weights` in trials.csv says"
-    of = "Scores" if len(said) == len(table.trials) else f"Scores of {len(said)} of {len(table.trials)} trials"
-    return (
-        f"{of} and validation losses are of averaged weights{how}; training losses are of the weights that are trained."
-    )
+    what = "Scores" if len(said) == len(table.trials) else f"In {len(said)} of {len(table.trials)} trials scores"
+    return f"{what} and validation losses are of averaged weights{how}; training losses are of those that are trained."
 
 
 def replicates_of(table: TrialTable) -> int:

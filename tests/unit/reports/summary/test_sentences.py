@@ -109,11 +109,11 @@ def test_it_is_told_which_weights_the_scores_are_of():
     assert "averaged" not in lines(table)
     trials = table.trials.copy()
     trials["weights"] = "averaged (EMA of 1 epoch)"
-    said = "Scores and validation losses are of averaged weights (EMA of 1 epoch); training losses are of the weights"
+    said = "Scores and validation losses are of averaged weights (EMA of 1 epoch); training losses are of those"
     assert said in lines(replace(table, trials=trials))
     trials.loc[trials.index[:2], "weights"] = "averaged (SWA)"
     trials.loc[trials.index[2], "weights"] = None
-    said = f"Scores of {len(trials) - 1} of {len(trials)} trials and validation losses are of averaged weights, each as"
+    said = f"In {len(trials) - 1} of {len(trials)} trials scores and validation losses are of averaged weights, each as"
     assert said in lines(replace(table, trials=trials))
 
 
