@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-SCREENSHOTS = Path(os.environ.get("HPSEARCH_SCREENSHOTS", Path(__file__).parents[1] / "screenshots"))
+SCREENSHOTS = os.environ.get("HPSEARCH_SCREENSHOTS")
 DESKTOP, PHONE = 1280, 390
 FLAGS = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
@@ -69,7 +69,9 @@ def errors(chrome):
 
 
 def keep(chrome, name):
-    """Keep a screenshot of the whole page."""
+    """Keep a screenshot of the whole page, where a folder for them is named."""
+    if not SCREENSHOTS:
+        return
     width, height = chrome.execute_script("return [innerWidth, document.documentElement.scrollHeight]")
     clip = {"x": 0, "y": 0, "width": width, "height": min(height, 6000), "scale": 1}
     shot = chrome.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
@@ -77,13 +79,14 @@ def keep(chrome, name):
 
 
 def keep_paper(chrome, name):
-    """Keep the page as it prints on A4, and return the PDF."""
+    """Return the page as it prints on A4, as a PDF, and keep it where a folder is named."""
     paper = {"paperWidth": 8.27, "paperHeight": 11.69, "printBackground": True}
     return _write(f"{name}.pdf", chrome.execute_cdp_cmd("Page.printToPDF", paper)["data"])
 
 
 def _write(name, data):
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     content = base64.b64decode(data)
-    (SCREENSHOTS / name).write_bytes(content)
+    if SCREENSHOTS:
+        Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
+        Path(SCREENSHOTS, name).write_bytes(content)
     return content
