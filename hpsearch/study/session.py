@@ -154,7 +154,8 @@ class StudySession:
             question = self.composition.config["study"]["question"]
             opened |= {"question": question, "space": dict(space), **_objective_fields(self.objective)}
             fields |= {"restart": True} if self._moved else {}
-        if not self._in_turn or "created" not in read_study(self.folder):
+        said = read_study(self.folder) if self._in_turn else {}
+        if "created" not in said or said.get("space") != opened.get("space"):
             self.record.study("open", time.time(), **opened, **fields, **_provenance(self.composition))
         self.record.flush()
         self.tracker.open(self.folder)

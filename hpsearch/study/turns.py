@@ -1,6 +1,7 @@
 """A search that shells ask and tell, one command at a time: each has the study for a moment, and many take turns."""
 
 import json
+import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -74,7 +75,8 @@ def tell_trial(name: str, told: Told, observer: Observer) -> dict[str, Any]:
         observer: told what happens.
 
     Returns:
-        The trial's state and score and the best point so far; of a trial on its way, whether it goes on.
+        The trial's state, its score (None without a finite one) and the best point so far; of a trial on its way,
+        whether it goes on.
     """
     study_folder(name)
     with opened(_composition(name, (), ()), observer, SHELL) as search:
@@ -83,7 +85,8 @@ def tell_trial(name: str, told: Told, observer: Observer) -> dict[str, Any]:
             return {"trial": told.trial, "decision": decision.value}
         record, best = search.tell(told.trial, told.measured, failed=told.failed), search.best
     known = None if best is None else {"point": best.point, "score": best.mean, "params": dict(best.params)}
-    return {"trial": str(record.id), "state": record.state.value, "score": record.score, "best": known}
+    score = record.score if record.score is None or math.isfinite(record.score) else None  # JSON has no other numbers
+    return {"trial": str(record.id), "state": record.state.value, "score": score, "best": known}
 
 
 def told_by(words: Sequence[str], epoch: int | None, failed: str | None, read: Callable[[], str]) -> Told:
@@ -162,7 +165,7 @@ def _composition(name: str, words: Sequence[str], config_dirs: Sequence[str | Pa
         )
     began = shlex.split(there["command"])[5:] if there else []
     folders = [folder for word, folder in pairwise(began) if word == "--config-dir"]
-    began = began[2 * len(folders) :]
+    began = [word for word in began[2 * len(folders) :] if not word.startswith("study.grow=")]  # it went on once
     if any(word.lstrip("+").startswith("study.restart=") for word in words):
         raise ConfigError(f"study.restart: every `ask` would start again; move {studies_folder() / name} aside instead")
     by_default = ("+study=search", *OUTSIDE, "pruner=none", f"study.name={name}")
