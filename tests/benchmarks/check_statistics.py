@@ -12,6 +12,7 @@ from hpsearch.statistics.best import set_of_best
 from hpsearch.statistics.comparisons import ALPHA, detectable_factor, holm, paired_p
 from hpsearch.statistics.crossed import crossed_mean, share_interval
 from hpsearch.statistics.intervals import bca_interval, mean_interval
+from hpsearch.statistics.optimism import expected_optimism
 from hpsearch.statistics.survival import kaplan_meier_median
 
 ARMS, SEEDS = 9, 5
@@ -51,6 +52,32 @@ def first_standings(points, loss, studies, rng, margin):
     level = -loss * (np.arange(points) == 0)[:, None]
     draws = (level + rng.normal(size=3) + rng.normal(size=(points, 3)) for _ in range(studies))
     return [set_of_best(draw, margin).standing[0] for draw in draws]
+
+
+def optimism_ratio(points, n, width, stopped, studies, rng):
+    """Estimated over true optimism of the best of points over so many deviations; some were pruned early."""
+    truths, estimates = [], []
+    for _ in range(studies):
+        levels, noise = width * rng.random(points), rng.normal(size=(points, n))
+        early = (levels[:, None] + 0.5 * noise + np.sqrt(0.75) * rng.normal(size=(points, n))).mean(axis=1)
+        kept = np.argsort(-early)[: points - stopped]
+        scores = levels[kept, None] + noise[kept]
+        means, error = scores.mean(axis=1), set_of_best(scores).sd / np.sqrt(n)
+        truths.append(means.max() - levels[kept][means.argmax()])
+        estimates.append(expected_optimism(means, error, stopped))
+    return np.mean(estimates) / np.mean(truths)
+
+
+def optimisms(studies, rng):
+    """Report how near the estimates of optimism are to what it is, on average."""
+    sound = []
+    for points, stopped in ((8, 0), (20, 0), (40, 20)):
+        for n in (2, 3, 5):
+            for width in (0.0, 3.0, 10.0):
+                ratio = optimism_ratio(points, n, width, stopped, studies, rng)
+                name = f"{points} points over {width:.0f} sd, {stopped} pruned, {n} seeds"
+                sound.append(report(f"estimated over true optimism: {name}", ratio, 0.8, 1.2))
+    return sound
 
 
 def right_answers(n, samples, share, spread, rng):
@@ -122,7 +149,7 @@ def main(arguments=None):
     for n in (3, 5, 10):
         print(f"{f'coverage of the BCa interval, n = {n}, not shown there':<72} "
               f"{coverage(bca_interval, n, studies, normal):.3f}")  # fmt: skip
-    sound += best_points(studies, rng) + accuracies(studies, rng)
+    sound += best_points(studies, rng) + optimisms(studies, rng) + accuracies(studies, rng)
     wrong = family_error(studies, rng)
     sound.append(report(f"a difference claimed among {ARMS} equal arms, {SEEDS} seeds", wrong, 0.0, 0.065))
     for n in (3, 5, 10, 20):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from hpsearch.base.types import TrialTable
+from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.widening import Widening
 from hpsearch.reports.kit.points import Point, Results, averaged_weights, code_versions, results_of
 from hpsearch.reports.kit.space import Axis, floats
@@ -74,7 +74,7 @@ def summarize(table: TrialTable) -> Summary:
     return Summary(
         **{field.name: getattr(results, field.name) for field in fields(results)},
         ties=tuple(p for p in others if best and p.mean == best.mean),
-        standing=stand(best, eligible, results.objective),
+        standing=stand(best, eligible, results.objective, sum(p.state is TrialState.PRUNED for p in points)),
         optimism=_optimism(eligible),
         stability=_stability(table, results),
         at_edge={} if best is None else edges_of(best, inside),

@@ -302,9 +302,9 @@ def _selection(summary: Summary) -> str:
     if summary.best is None or n < 2:
         return ""
     text = f"The best of {n} points was picked by the same {metric} that is quoted, so it looks better than it is"
-    if summary.optimism is not None and summary.best.mean is not None:
-        optimism = words.precision(summary.best.mean, summary.optimism).write(summary.optimism)
-        text += f", by up to {optimism} if all points were equally good"
+    optimism = summary.standing.optimism if summary.standing else 0.0
+    if optimism > 0 and summary.best.mean is not None:
+        text += f", by about {words.precision(summary.best.mean, optimism).write(optimism)} on average"
     return f"{text}."
 
 

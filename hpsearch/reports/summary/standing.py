@@ -1,5 +1,6 @@
 """Which points may be as good as the one of the best mean, all of them compared at once."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from hpsearch.base.types import Objective
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
 from hpsearch.statistics.best import set_of_best
+from hpsearch.statistics.optimism import expected_optimism
 
 NAMED = 3
 """So many values of one hyperparameter are named one by one where they are no neighbours of the best."""
@@ -24,21 +26,24 @@ class Standing:
         variable: points that scatter too much over the seeds to be ranked.
         compared: how many points were compared, the best one and the variable ones included.
         freedom: degrees of freedom of the pooled standard deviation.
+        optimism: by how much the best mean is too good for having been picked, on average; see `expected_optimism`.
     """
 
     rivals: tuple[Point, ...]
     variable: tuple[Point, ...]
     compared: int
     freedom: int
+    optimism: float
 
 
-def stand(best: Point | None, eligible: Sequence[Point], objective: Objective) -> Standing | None:
+def stand(best: Point | None, eligible: Sequence[Point], objective: Objective, pruned: int = 0) -> Standing | None:
     """Compare all complete points of the same seeds and folds; see `set_of_best`.
 
     Args:
         best: the point of the best mean.
         eligible: the complete points, `best` among them.
         objective: whose scores they have.
+        pruned: how many other points were stopped before their end.
 
     Returns:
         What is known of them; None for one seed, one point or points whose seeds are not the same.
@@ -49,13 +54,15 @@ def stand(best: Point | None, eligible: Sequence[Point], objective: Objective) -
     if len(points) < 2 or best.n < 2:
         return None
     sign = 1.0 if objective.maximize else -1.0
-    found = set_of_best(sign * np.asarray([point.scores for point in points], dtype=np.float64))
+    scores = sign * np.asarray([point.scores for point in points], dtype=np.float64)
+    found = set_of_best(scores)
+    optimism = expected_optimism(scores.mean(axis=1), found.sd / math.sqrt(best.n), pruned)
     known = list(zip(points, found.standing, found.loss, strict=True))
     rivals = [(abs(loss), point) for point, standing, loss in known
               if standing not in ("worse", "too variable") and point is not best]  # fmt: skip
     variable = tuple(point for point, standing, _ in known if standing == "too variable")
     nearest = tuple(point for _, point in sorted(rivals, key=lambda rival: rival[0]))
-    return Standing(nearest, variable, len(points), found.freedom)
+    return Standing(nearest, variable, len(points), found.freedom, optimism)
 
 
 def as_good(standing: Standing | None, best: Point, axes: Sequence[Axis]) -> str:
