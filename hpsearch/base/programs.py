@@ -1,6 +1,10 @@
 """The processes that this one has started: programs, workers of a pool or of a loader of data."""
 
-from contextlib import suppress
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 
 def running() -> frozenset[tuple[int, float]]:
@@ -13,6 +17,32 @@ def running() -> frozenset[tuple[int, float]]:
             if process.status() != psutil.STATUS_ZOMBIE:
                 found.add((process.pid, process.create_time()))
     return frozenset(found)
+
+
+@contextmanager
+def ends_children_of(process: int) -> Iterator[None]:
+    """End a child that code forked inside as it leaves: it would go on as a second one of its parent.
+
+    Args:
+        process: the number of the one that may leave.
+
+    Yields:
+        Nothing.
+    """
+    error: BaseException | None = None
+    try:
+        yield
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        if os.getpid() != process:
+            code = error.code if isinstance(error, SystemExit) else error
+            if error is not None and not isinstance(error, SystemExit):
+                traceback.print_exception(error)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def memory_of_own_tree() -> int:

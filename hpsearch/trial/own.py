@@ -61,7 +61,7 @@ class OwnCode(ABC):
         self.checkpoints = Checkpoints(folder)
         self.epoch = self.checkpoints.epoch
         self._resumed = -1 if self.epoch is None else self.epoch
-        self._others = programs.running()
+        self._others, self._process = programs.running(), os.getpid()
         self.score: float | None = None
         self.facts: dict[str, str | int | float] = {}
         self.stopped, self.asked = "", False
@@ -74,7 +74,7 @@ class OwnCode(ABC):
 
     def advance(self) -> Report | Query | None:
         """Run it to its next report, or to where it asks for a hyperparameter; None at its end."""
-        with current.within(self):
+        with programs.ends_children_of(self._process), current.within(self):
             said = self._advance()
         if isinstance(said, Report):
             self.checkpoints.note(said, lambda: self.surroundings.generators)

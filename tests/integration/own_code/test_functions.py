@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import random
 import subprocess
 import sys
@@ -177,6 +178,35 @@ def test_a_function_of_a_module_reports_from_a_worker(folder):
     whole = trials[trials["state"] == TrialState.COMPLETE]
     assert len(whole) and whole["y"].tolist() == (whole["args.lr"] / 4).tolist()
     assert whole["score"].tolist() == (10 * whole["args.lr"]).tolist()
+
+
+FORKED = {
+    "returns": (lambda: None, 0),
+    "exits": (sys.exit, 0),
+    "exits with a code": (lambda: sys.exit(7), 7),
+    "raises": (lambda: 1 / 0, 1),
+    "reports": (lambda: hpsearch.report(y=2.0, epoch=1), 1),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+@pytest.mark.parametrize("name", FORKED)
+def test_a_child_that_a_function_forks_ends_with_it_and_is_no_second_search(name, folder):
+    leaves, codes = FORKED[name][0], []
+
+    def forks(lr):
+        child = os.fork()
+        if child == 0:
+            leaves()
+            return 5.0
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        return lr
+
+    run_search(forks, space={"lr": [1.0, 2.0]}, **(OPTIONS | {"sampler": "grid", "points": None}))
+    assert codes == [FORKED[name][1]] * 2 and load_trials("forks")["score"].tolist() == [1.0, 2.0]
+    for file in (folder / "studies" / "forks" / "events").glob("*-0-0.jsonl"):
+        assert file.read_text().count('"state":"COMPLETE"') == 1
 
 
 WRONG = {
