@@ -84,6 +84,7 @@ def test_neither_is_a_hyperparameter(trained, key):
         run_study(["+study=search", *WORDS, f"space.{key}=choice(1, 2)", "budget.points=2"], observer=Silent())
 
 
+@pytest.mark.long
 def test_a_search_with_fractions_prunes_and_reports(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = [*WORDS[:-1], "trainer.epochs=4", "tracker=none", "pruner=median", "pruner.n_startup_trials=2"]
