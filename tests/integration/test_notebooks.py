@@ -27,10 +27,12 @@ def code(notebook):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "name", [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in names()], indirect=True
+    ("name", "words"),
+    [*((name, ["--short"]) for name in SHORT), *(pytest.param(name, [], marks=pytest.mark.long) for name in names())],
+    indirect=["name"],
 )
-def test_it_runs_and_shows_its_figures(name, tmp_path):
-    command = [sys.executable, "-m", "tests.support.notebooks", name, "--into", str(tmp_path)]
+def test_it_runs_and_shows_its_figures(name, words, tmp_path):
+    command = [sys.executable, "-m", "tests.support.notebooks", name, "--into", str(tmp_path), *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     cells = code(nbformat.read(tmp_path / f"{name}.ipynb", as_version=4))
