@@ -6,10 +6,12 @@ import statistics
 
 import pytest
 
-from hpsearch import run_trial
+from hpsearch import run_study, run_trial
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import TrialState
+from hpsearch.progress.display import Silent
 from hpsearch.study.single import replay
+from hpsearch.tracking.events import read_study
 
 SMALL = ("model.hidden=[32]", "launcher=inline", "trainer.device=cpu", "optimizer.lr=0.05")
 TUNE = ("data.train_size=30", "data.batch_size=10", "data.classes=[5,6,7,8,9,0,1,2,3,4]", "trainer.epochs=3")
@@ -93,3 +95,30 @@ def test_what_is_not_there_is_said_in_one_line_and_nothing_is_created(pretrained
             run_trial([*SMALL, "tracker=none", *FRESH, f"finetune.source={source}"])
         assert "\n" not in str(error.value) and "finetune.source" in str(error.value)
     assert sorted(path.name for path in (here / "studies" / "single" / "trials").iterdir()) == before
+
+
+KINDS = {
+    "study": ("+study=search", "space.optimizer.lr=choice(0.01, 0.1)", "sampler=grid", "finetune.source=single_2/0/0"),
+    "recipe": ("+study=recipe", "stage=[initial_loss,determinism]", "finetune.source=single/0/0"),
+    "ablation": ("+study=dropout", "ablation.nuisance=held", "ablation.seeds=2", "finetune.source=single/0/0"),
+}
+
+
+@pytest.mark.parametrize("kind", ["study", "recipe", pytest.param("ablation", marks=pytest.mark.long)])
+def test_studies_recipes_and_ablations_start_from_an_earlier_trial(pretrained, here, kind):
+    (here / "studies" / "single").rename(here / "studies" / "kept")
+    shutil.copytree(here / "studies" / "kept", here / "studies" / ("single_2" if kind == "study" else "single"))
+    words = [
+        *SMALL[:-1],
+        "tracker=none",
+        "data.train_size=100",
+        "trainer.epochs=1",
+        "finetune=all",
+        f"study.name={kind}",
+    ]
+    outcome = run_study([*words, *KINDS[kind]], observer=Silent())
+    assert outcome.exit_code == 0
+    (state,) = read_study(here / "studies" / kind)["data"].values()
+    assert state["files"]["finetune.source"]["place"]["path"].endswith("trials/0-0-0/best.safetensors")
+    if kind == "recipe":
+        assert outcome.findings["initial_loss"].numbers["loss"] < 1.0, "the weights of five epochs are the start"
