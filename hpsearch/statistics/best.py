@@ -43,7 +43,7 @@ class SetOfBest:
     freedom: int
 
 
-def set_of_best(scores: NDArray[np.float64], margin: float = 0.0) -> SetOfBest:
+def set_of_best(scores: NDArray[np.float64], margin: float = 0.0, shared: float = 0.0) -> SetOfBest:
     """Find the points that may be the best, at a family error of 5 % over all pairs of points.
 
     With r_ij the score of point i at seed j less the point's mean and less the seed's effect (the mean over the ranked
@@ -61,6 +61,8 @@ def set_of_best(scores: NDArray[np.float64], margin: float = 0.0) -> SetOfBest:
     Args:
         scores: ``[point, seed]``, larger is better, finite; every point was run with the same seeds.
         margin: the difference that makes no practical difference, in the unit of the scores.
+        shared: of scores over folds the ratio of validation to training samples: h is larger by ``sqrt(1 + n shared)``,
+            see `hpsearch.statistics.intervals.folds_interval`.
 
     Returns:
         One standing per point. With one seed, or one point that can be ranked, nothing is compared: `half` is nan and
@@ -80,7 +82,7 @@ def set_of_best(scores: NDArray[np.float64], margin: float = 0.0) -> SetOfBest:
         pooled = float(squares[ranked].sum()) / freedom
         variances = np.maximum(pooled, squares / (seeds - 1))
         quantile = studentized_range(int(ranked.sum()), freedom)
-        half = quantile * np.sqrt((variances + variances[best]) / 2 / seeds)
+        half = quantile * np.sqrt((variances + variances[best]) / 2 * (1 / seeds + shared))
     loss = means[best] - means
     standing: list[Standing] = [
         "highest" if index == best

@@ -134,6 +134,29 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval | No
     return Interval(mean - half, mean + half, level, f"t interval of the mean, {freedom} of freedom")
 
 
+def folds_interval(values: Sequence[float], folds: int, level: float = 0.95) -> Interval | None:
+    """Return an interval for the mean of the scores of cross-validation, whose trainings share most of their samples.
+
+    ``mean ± t(n - 1, (1 + level) / 2) sd sqrt(1 / n + 1 / (k - 1))``: the scores of k folds, repeated or not, vary less
+    among each other than over other data, by the ratio of validation to training samples, 1 / (k - 1). Source: Nadeau
+    and Bengio, Inference for the generalization error, Machine Learning 2003; Bouckaert and Frank 2004 for repetitions.
+
+    Args:
+        values: one per fold and repetition.
+        folds: k, at least 2.
+        level: nominal coverage.
+
+    Returns:
+        The interval, or None for fewer than two values.
+    """
+    plain = mean_interval(values, level)
+    if plain is None:
+        return None
+    mean, wider = mean_of(values), math.sqrt(1 + len(values) / (folds - 1))
+    low, high = (mean + wider * (end - mean) for end in (plain.low, plain.high))
+    return Interval(low, high, level, f"t interval over {folds} folds, corrected for the samples that they share")
+
+
 def paired_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interval | None:
     """Return Student's interval for the mean of the differences `a` - `b`, both in the same order of replicates."""
     return mean_interval([x - y for x, y in zip(a, b, strict=True)], level)

@@ -13,10 +13,10 @@ from hpsearch.base.columns import CURVE_COLUMNS, metric_column
 from hpsearch.base.outcome import PointOutcome, diverged, point_outcome, rank_key
 from hpsearch.base.replicates import measured, repeats
 from hpsearch.base.types import Objective, TrialState, TrialTable
+from hpsearch.reports.kit.evidence import interval_of, shared_samples
 from hpsearch.reports.kit.setup import why_ended
 from hpsearch.reports.kit.space import INACTIVE, Axis, column, floats, main_axis, searched
-from hpsearch.statistics.crossed import FEWEST_SEEDS, share_interval
-from hpsearch.statistics.intervals import Interval, mean_interval
+from hpsearch.statistics.intervals import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,45 +163,16 @@ def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
         _TrialRow(*row) for row in zip(*columns, _scores(objective, table, trials), range(len(trials)), strict=True)
     ]
     points, replicates = [], replicates_of(table)
-    repeated, samples = _repeats(table), shared_samples(table, objective)
+    repeated, samples = _repeats(table), shared_samples(table, objective.metric)
     ended = dict(table.study.get("state") or {}).get("state") == TrialState.COMPLETE
     for number, group in itertools.groupby(rows, key=lambda row: row.point):
         trials_of = list(group)
         params = {key: values[key][trials_of[0].place] for key in keys}
         active = {key: value for key, value in params.items() if value is not INACTIVE}
         point = _point(int(number), active, trials_of, repeated, replicates=replicates, ended=ended)
-        points.append(replace(point, interval=_interval(point, samples), samples=samples))
+        interval = interval_of(point.replicates, point.scores, samples) if point.values else None
+        points.append(replace(point, interval=interval, samples=samples))
     return tuple(points)
-
-
-def shared_samples(table: TrialTable, objective: Objective) -> int | None:
-    """Return of how many validation samples a study's scores are shares, the same samples in every trial.
-
-    Args:
-        table: the study.
-        objective: whose metric the scores are of.
-
-    Returns:
-        Their number; None where scores are no shares of samples that stand for themselves: of another metric than
-        accuracy, of folds, of groups and blocks of time, of a loop of one's own.
-    """
-    data = dict(dict(table.study.get("config") or {}).get("data") or {})
-    if objective.metric not in ("valid/acc", "test/acc") or data.get("groups") or data.get("time"):
-        return None
-    size = f"data.{objective.metric.split('/')[0]}_size"
-    known = floats(table.trials[size]) if size in table.trials else np.asarray([])
-    sizes = set(known[np.isfinite(known)].tolist())
-    return int(min(sizes)) if len(sizes) == 1 and table.trials["fold"].nunique() == 1 else None
-
-
-def _interval(point: Point, samples: int | None) -> Interval | None:
-    """Return the interval of a COMPLETE point's mean, over the samples too where they are known."""
-    if not point.values or point.n < FEWEST_SEEDS:
-        return None
-    if samples is not None:
-        return share_interval(point.scores, samples)
-    interval = mean_interval(point.scores)
-    return interval if interval is not None and interval.low < interval.high else None
 
 
 def _repeats(table: TrialTable) -> frozenset[tuple[int, int, int]]:

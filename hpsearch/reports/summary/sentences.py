@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from hpsearch.reports.summary.importance import Importance, Share
 
 
+CORRECTED = ", corrected for the samples that the folds share"
+
+
 def answer(summary: Summary, importance: "Importance | None" = None) -> str:
     """Say what a study found, with n, mean, spread and interval.
 
@@ -82,7 +85,9 @@ def evidence(point: Point) -> str:
     ends = words.interval(point.interval.low, point.interval.high, point.mean, point.sd)
     level = f"{100 * point.interval.level:.0f} %"
     if point.samples is None:
-        return f"{spread}, {level} t interval {ends})"
+        folds = len({fold for _, fold in point.replicates}) > 1
+        over = " over the means of seeds" if len({seed for seed, _ in point.replicates}) >= FEWEST_SEEDS else CORRECTED
+        return f"{spread}, {level} t interval {ends}{over if folds else ''})"
     return f"{spread}, {level} interval {ends} over seeds and {point.samples} validation samples)"
 
 

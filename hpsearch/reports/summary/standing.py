@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpsearch.base import words
 from hpsearch.base.types import Objective
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
 from hpsearch.statistics.best import set_of_best
+from hpsearch.statistics.crossed import FEWEST_SEEDS
 from hpsearch.statistics.optimism import expected_optimism
 
 NAMED = 3
@@ -39,6 +41,8 @@ class Standing:
 def stand(best: Point | None, eligible: Sequence[Point], objective: Objective, pruned: int = 0) -> Standing | None:
     """Compare all complete points of the same seeds and folds; see `set_of_best`.
 
+    Over folds the means of three seeds or more are compared; of fewer, all trainings, corrected for what folds share.
+
     Args:
         best: the point of the best mean.
         eligible: the complete points, `best` among them.
@@ -54,15 +58,27 @@ def stand(best: Point | None, eligible: Sequence[Point], objective: Objective, p
     if len(points) < 2 or best.n < 2:
         return None
     sign = 1.0 if objective.maximize else -1.0
-    scores = sign * np.asarray([point.scores for point in points], dtype=np.float64)
-    found = set_of_best(scores)
-    optimism = expected_optimism(scores.mean(axis=1), found.sd / math.sqrt(best.n), pruned)
+    scores, shared = by_seed(best.replicates, sign * np.asarray([point.scores for point in points], dtype=np.float64))
+    found = set_of_best(scores, shared=shared)
+    error = found.sd * math.sqrt(1 / scores.shape[1] + shared)
+    optimism = expected_optimism(scores.mean(axis=1), error, pruned)
     known = list(zip(points, found.standing, found.loss, strict=True))
     rivals = [(abs(loss), point) for point, standing, loss in known
               if standing not in ("worse", "too variable") and point is not best]  # fmt: skip
     variable = tuple(point for point, standing, _ in known if standing == "too variable")
     nearest = tuple(point for _, point in sorted(rivals, key=lambda rival: rival[0]))
     return Standing(nearest, variable, len(points), found.freedom, optimism)
+
+
+def by_seed(replicates: Sequence[tuple[int, int]], scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Return scores ``[point, replicate]`` as they count beside each other, and what share of samples they share."""
+    seeds, folds = np.asarray([seed for seed, _ in replicates]), len({fold for _, fold in replicates})
+    if folds < 2:
+        return scores, 0.0
+    known = np.unique(seeds)
+    if len(known) < FEWEST_SEEDS:
+        return scores, 1 / (folds - 1)
+    return np.stack([scores[:, seeds == seed].mean(axis=1) for seed in known], axis=1), 0.0
 
 
 def as_good(standing: Standing | None, best: Point, axes: Sequence[Axis]) -> str:

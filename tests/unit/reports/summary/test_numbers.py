@@ -2,6 +2,7 @@ import math
 import statistics
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -90,6 +91,30 @@ def test_samples_that_do_not_stand_for_themselves_or_differ_are_not_counted():
     ):
         assert {point.samples for point in summarize(other).points} == {None}
         assert "t interval" in answer(summarize(other))
+
+
+def folded(scores, seeds, folds):
+    """One point whose scores are of every seed and fold, by seed."""
+    table = scored([scores])
+    trials = table.trials.assign(seed=np.repeat(range(seeds), folds), fold=list(range(folds)) * seeds)
+    config = {**table.study["config"], "study": {"seeds": seeds}, "data": {"folds": folds}}
+    return summarize(replace(table, trials=trials, study={**table.study, "config": config}))
+
+
+def test_folds_of_three_seeds_count_as_one_mean_each():
+    scores = [0.8, 0.9, 0.84, 0.91, 0.7, 0.88]
+    best = folded(scores, 3, 2).best
+    low, high = stats.t.interval(0.95, 2, loc=np.mean(scores), scale=stats.sem([0.85, 0.875, 0.79]))
+    assert (best.interval.low, best.interval.high) == pytest.approx((low, high))
+    assert "over the means of seeds)" in answer(folded(scores, 3, 2))
+
+
+def test_folds_of_one_seed_are_corrected_for_the_samples_they_share():
+    scores = [0.8, 0.9, 0.84, 0.91, 0.7]
+    best = folded(scores, 1, 5).best
+    half = stats.t.ppf(0.975, 4) * np.std(scores, ddof=1) * math.sqrt(1 / 5 + 1 / 4)
+    assert best.interval.high - best.interval.low == pytest.approx(2 * half)
+    assert "corrected for the samples that the folds share)" in answer(folded(scores, 1, 5))
 
 
 def test_two_seeds_and_equal_scores_have_no_interval():

@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
 
 from hpsearch.reports.summary.numbers import summarize
 from hpsearch.reports.summary.sentences import answer, caveats
+from hpsearch.reports.summary.standing import by_seed
+from hpsearch.statistics.best import set_of_best
 from tests.support.scores import scored
 
 NEAR = [[0.90, 0.94, 0.98], [0.91, 0.93, 0.97], [0.80, 0.84, 0.88]]
@@ -68,3 +71,15 @@ def test_a_highest_mean_that_scatters_too_much_is_not_believed():
 
 def test_points_of_other_seeds_are_not_compared():
     assert summarize(scored([[0.5, 0.6]])).standing is None
+
+
+def test_folds_are_compared_by_the_means_of_seeds_or_corrected_for_what_they_share():
+    scores = np.random.default_rng(0).normal(size=(4, 6))
+    six = [(seed, fold) for seed in range(3) for fold in range(2)]
+    found, shared = by_seed(six, scores)
+    assert found[:, 1] == pytest.approx(scores[:, 2:4].mean(axis=1)) and found.shape == (4, 3) and shared == 0.0
+    found, shared = by_seed([(0, fold) for fold in range(6)], scores)
+    assert found.shape == (4, 6) and shared == 1 / 5
+    wider = np.asarray(set_of_best(scores, shared=1 / 5).half) / set_of_best(scores).half
+    assert wider == pytest.approx(np.sqrt(1 + 6 / 5))
+    assert by_seed([(seed, 0) for seed in range(6)], scores)[1] == 0.0
