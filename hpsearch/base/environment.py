@@ -102,7 +102,7 @@ def _put_all(config: dict[str, Any], tree: Mapping[str, Any]) -> None:
 
 
 def _digests(tree: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for name, written in tree.items():
         value = values.get(name)
         if isinstance(written, Mapping) and isinstance(value, Mapping):

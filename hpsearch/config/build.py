@@ -233,8 +233,8 @@ def _targets(where: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _permitted(shown: str, path: str, kinds: Sequence[str], packages: Sequence[str], plugins: Sequence[str]) -> Any:
     """Resolve a target, and refuse it unless what it resolves to may be built."""
     if _within(path, (LOCAL_MODULE,)) and not (LOCAL_MODULE in sys.modules and _within(path, packages)):
-        name = shown_path(path)
-        call = f"hpsearch.run_search({name}, ...) or hpsearch.replay(RUN, {name})"
+        own = shown_path(path)
+        call = f"hpsearch.run_search({own}, ...) or hpsearch.replay(RUN, {own})"
         raise ConfigError(f"{shown}: is a function of a script or a notebook; go on there, from Python: {call}")
     _check_package(shown, path, packages)
     target = _located(shown, path)

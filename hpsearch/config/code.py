@@ -157,13 +157,13 @@ def _members(value: Any, module: str) -> list[Any]:
 
 def _installed(names: Iterable[str]) -> dict[str, str]:
     """Return one digest of the bytes of the code of each installed package among names."""
-    found = {}
+    found: dict[str, str] = {}
     for name in names:
         spec = _spec(name)
         if spec is None or (spec.origin is not None and (not spec.has_location or is_own(Path(spec.origin)))):
             continue
-        places = spec.submodule_search_locations or [spec.origin]
-        contents = [content_of(Place(str(place), CODE_FILES)) for place in places if place and not is_own(Path(place))]
+        places = spec.submodule_search_locations or ([spec.origin] if spec.origin else [])
+        contents = [content_of(Place(str(place), CODE_FILES)) for place in places if not is_own(Path(place))]
         if known := [content.digest for content in contents if content is not None]:
             found[name] = stable_hash({"digests": known})
     return found

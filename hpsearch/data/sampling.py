@@ -72,7 +72,7 @@ def balanced_rows(y: "Tensor", seed: int, epoch: int) -> "Tensor":
     import torch
 
     y = y.cpu()
-    _, counts = y.unique(return_counts=True)
+    _, counts = torch.unique(y, return_counts=True)
     by_class = y.argsort(stable=True)
     uniform = torch.rand(len(y), 2, dtype=torch.float64, generator=seeded(torch.Generator(), seed, BALANCED, epoch))
     drawn = (uniform[:, 0] * len(counts)).long()
@@ -93,6 +93,6 @@ def addresses(rows: "Tensor", size: int) -> "Tensor":
     import torch
 
     ordered, place = rows.sort(stable=True)
-    _, counts = ordered.unique_consecutive(return_counts=True)
+    _, counts = torch.unique_consecutive(ordered, return_counts=True)
     before = torch.arange(len(rows), device=rows.device) - (counts.cumsum(0) - counts).repeat_interleave(counts)
     return rows.index_add(0, place, before * size)

@@ -100,7 +100,8 @@ def _totals(x: NDArray[np.float64], means: NDArray[np.float64], groups: NDArray[
     _, places = np.unique(groups, return_inverse=True)
     count = int(places.max()) + 1
     totals = np.zeros((len(x), count))
-    np.add.at(totals, (slice(None), places), x - means[:, None])
+    for of_seed, deviations in zip(totals, x - means[:, None], strict=True):
+        of_seed += np.bincount(places, deviations, count)
     return np.asarray(totals * (count / x.shape[1]) + means[:, None])
 
 

@@ -57,8 +57,7 @@ class Average:
         if job.averaging is None or not job.epochs:
             return
         rule = job.averaging.rule(job.extent)
-        same = kept is not None and kept.rule == rule
-        self.kept = kept if same else Averaged(rule)
+        self.kept = kept if kept is not None and kept.rule == rule else Averaged(rule)
         for name, value in self.kept.weights.items():
             self.kept.weights[name] = value.to(job.device)
 

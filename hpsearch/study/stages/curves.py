@@ -134,7 +134,7 @@ def _weights(table: TrialTable) -> dict[tuple[int, int, int], str]:
     """Return how the weights of each trial are averaged, of those whose are, by point, seed and fold."""
     if "weights" not in table.trials:
         return {}
-    return table.trials.set_index(["point", "seed", "fold"])["weights"].dropna().to_dict()
+    return dict(table.trials.set_index(["point", "seed", "fold"])["weights"].dropna())
 
 
 def _evidence(table: TrialTable, summary: Summary) -> SearchEvidence:
