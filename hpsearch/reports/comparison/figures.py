@@ -18,7 +18,7 @@ from hpsearch.reports.kit.canvas import (
     shorten,
     switched,
 )
-from hpsearch.reports.kit.curves import STEP_LOSS, curves_of, metrics_of
+from hpsearch.reports.kit.curves import STEP_LOSSES, curves_of, metrics_of
 from hpsearch.reports.kit.lanes import lane_traces
 from hpsearch.reports.kit.marks import band_traces, curve_axes, hover, score_axis
 from hpsearch.reports.kit.points import Results
@@ -96,7 +96,7 @@ def best_curves_figure(tables: Sequence[TrialTable], studies: Sequence[Results])
         The figure with a menu for the metric; None where they share none.
     """
     first, second = (metrics_of(t, s.objective) for t, s in zip(tables, studies, strict=True))
-    metrics = [m for m in first if m in second and m != STEP_LOSS][:_METRICS]
+    metrics = [m for m in first if m in second and m not in STEP_LOSSES][:_METRICS]
     if not metrics:
         return None
     by_metric = [(metric, _metric_traces(metric, tables, studies)) for metric in metrics]

@@ -13,6 +13,9 @@ from hpsearch.base.types import Objective, TrialTable
 
 Array: TypeAlias = NDArray[np.float64]
 STEP_LOSS = "train/loss per step"
+WEIGHTED_STEP_LOSS = "train/weighted_loss per step"
+STEP_LOSSES = (STEP_LOSS, WEIGHTED_STEP_LOSS)
+"""The thinned training loss of single steps; the second where classes are weighted, as what is minimized is."""
 _PLACE = ("point", "seed", "fold", "epoch", "step", "time")
 _ORDER = ("train/loss", "valid/loss", "train/acc", "valid/acc", "grad_norm", "update_ratio", "lr")
 
@@ -44,12 +47,12 @@ def metrics_of(table: TrialTable, objective: Objective) -> tuple[str, ...]:
         objective: what it optimizes.
 
     Returns:
-        Columns of the curves; `STEP_LOSS` stands for the thinned training loss of single steps.
+        Columns of the curves; one of `STEP_LOSSES` stands for the thinned training loss of single steps.
     """
     numeric = table.curves.select_dtypes("number").columns
     known = [str(c) for c in numeric if c not in _PLACE and table.curves[c].notna().any()]
     first = [m for m in dict.fromkeys((metric_column(objective.metric), *_ORDER)) if m in known]
-    steps = [STEP_LOSS] if len(table.steps) else []
+    steps = [WEIGHTED_STEP_LOSS if "train/weighted_loss" in known else STEP_LOSS] if len(table.steps) else []
     return tuple([*first, *steps, *(m for m in known if m not in first)])
 
 
@@ -58,12 +61,12 @@ def curves_of(table: TrialTable, metric: str) -> list[Curve]:
 
     Args:
         table: the study.
-        metric: a column of the curves, or `STEP_LOSS`.
+        metric: a column of the curves, or one of `STEP_LOSSES`.
 
     Returns:
         Curves by point, seed and fold.
     """
-    rows, x, y = (table.steps, "step", "loss") if metric == STEP_LOSS else (table.curves, "epoch", metric)
+    rows, x, y = (table.steps, "step", "loss") if metric in STEP_LOSSES else (table.curves, "epoch", metric)
     rows = rows[["point", "seed", "fold", x, y]]
     rows = rows[np.isfinite(rows[y].astype(float))].sort_values(["point", "seed", "fold", x])
     if rows.empty:

@@ -6,7 +6,7 @@ from hpsearch.reports.ablation.figures.style import arm_styles
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import SIDE_LEGEND, Drawn, Trace, draw, escape, switched
-from hpsearch.reports.kit.curves import STEP_LOSS, curves_of, metrics_of
+from hpsearch.reports.kit.curves import STEP_LOSSES, curves_of, metrics_of
 from hpsearch.reports.kit.marks import band_traces, curve_axes
 
 _BANDED = 6  # arms; of more, bands hide each other
@@ -23,7 +23,7 @@ def curves(found: Ablation) -> Iterator[Drawn]:
         The figure with a menu for the metric, colour that of an arm's first level and the dash that of the others;
         nothing without curves.
     """
-    metrics = [m for m in metrics_of(found.table, found.objective) if m != STEP_LOSS][:_METRICS]
+    metrics = [m for m in metrics_of(found.table, found.objective) if m not in STEP_LOSSES][:_METRICS]
     by_metric = {metric: traces for metric in metrics if (traces := _arm_curves(found, metric))}
     if not by_metric:
         return

@@ -26,7 +26,7 @@ from hpsearch.reports.kit.canvas import (
     positive_span,
     shorten,
 )
-from hpsearch.reports.kit.curves import STEP_LOSS, Array, Curve, curves_of, metrics_of, quantiles, smooth, thin
+from hpsearch.reports.kit.curves import STEP_LOSSES, Array, Curve, curves_of, metrics_of, quantiles, smooth, thin
 from hpsearch.reports.kit.marks import band
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.numbers import Findings, Summary
@@ -233,9 +233,9 @@ def _colour_key(axis: Axis | None) -> list[Trace]:
 
 def _x_axis(metric: str, curves: Sequence[Curve]) -> Layout:
     last = max((int(c.x[-1]) for c in curves), default=0)
-    few = metric != STEP_LOSS and last <= _FEW  # each epoch is marked then, and no half of one
+    few = metric not in STEP_LOSSES and last <= _FEW  # each epoch is marked then, and no half of one
     ticks = list(range(last + 1)) if few else None
-    return axis_style("step" if metric == STEP_LOSS else "epoch", rangemode="tozero", tickvals=ticks)
+    return axis_style("step" if metric in STEP_LOSSES else "epoch", rangemode="tozero", tickvals=ticks)
 
 
 def _y_axis(metric: str, curves: Sequence[Curve]) -> Layout:

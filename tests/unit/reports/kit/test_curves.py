@@ -1,11 +1,14 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from hpsearch.base.types import Objective, TrialTable
-from hpsearch.reports.kit.curves import STEP_LOSS, Curve, curves_of, metrics_of, quantiles, smooth, thin
+from hpsearch.reports.kit.curves import STEP_LOSS, STEP_LOSSES, Curve, curves_of, metrics_of, quantiles, smooth, thin
+from hpsearch.reports.summary.figures import figures
+from hpsearch.reports.summary.numbers import find
 from tests.support import synthetic
 
 
@@ -64,6 +67,17 @@ def test_the_objective_comes_first():
     assert metrics[:2] == ("valid/loss", "train/loss")
     assert STEP_LOSS in metrics
     assert "epoch" not in metrics
+
+
+def test_the_loss_of_steps_is_named_as_what_is_minimized_where_classes_are_weighted():
+    table = synthetic.sweep()
+    weighted = replace(table, curves=table.curves.assign(**{"train/weighted_loss": table.curves["train/loss"]}))
+    metrics = metrics_of(weighted, Objective("valid/loss", "minimize"))
+    assert "train/weighted_loss per step" in metrics and STEP_LOSS not in metrics
+    drawn = [[curve.y.tolist() for curve in curves_of(weighted, name)] for name in STEP_LOSSES]
+    assert drawn[0] == drawn[1] == [curve.y.tolist() for curve in curves_of(table, STEP_LOSS)]
+    titles = str([figure.layout.to_plotly_json() for _, _, _, figure in figures(find(weighted, 10))])
+    assert "train/weighted_loss per step" in titles and "train/loss per step" not in titles
 
 
 def test_thin_keeps_both_ends():
