@@ -1,5 +1,6 @@
 """The command line with a function of one's own: ablations, recipes, objectives of Optuna, and words that miss it."""
 
+import mlflow
 import pytest
 
 from hpsearch import load_trials, run_study, run_trial
@@ -21,6 +22,7 @@ def train(lr, width=8, epochs=4):
 
 def objective(trial: optuna.Trial):
     lr = trial.suggest_float("lr", 1e-3, 1, log=True)
+    trial.set_user_attr("size", int(100 * lr))
     for step in range(8):
         trial.report(abs(lr - 0.1) + 1 / (step + 1) + trial.number / 1e3, step)
         if trial.should_prune():
@@ -112,10 +114,19 @@ def test_arguments_that_the_configuration_refers_to_are_read():
     assert compose(["+args.lr=0.25", "optimizer.lr=${args.lr}"]).config["optimizer"]["lr"] == 0.25
 
 
-def test_an_objective_of_optuna_is_named_in_the_configuration_and_its_arguments_are_words():
-    run_study([*OBJECTIVE, "study.name=named", "objective.direction=minimize", "budget.points=8", "pruner=none"])
+def test_an_objective_of_optuna_is_named_in_the_configuration_and_mlflow_has_what_it_says():
+    words = [word for word in OBJECTIVE if word != "tracker=none"]
+    run_study([*words, "study.name=named", "objective.direction=minimize", "budget.points=4", "pruner=none"])
     trials = load_trials("named")
     assert trials["score"].tolist() == pytest.approx((trials["args.lr"] - 0.1).abs().tolist())
+    client = mlflow.MlflowClient("sqlite:///mlflow.db")
+    for run_id, rate in trials[["run_id", "args.lr"]].values:
+        run, curve = client.get_run(run_id), client.get_metric_history(run_id, "valid/acc")
+        given = {name for name in run.data.params if not name.startswith(("objective.", "trainer."))}
+        assert given == {"args.lr", "seed", "fold"} and float(run.data.params["args.lr"]) == pytest.approx(rate, 1e-5)
+        assert (run.info.status, run.data.tags["user_attrs.size"]) == ("FINISHED", str(int(100 * rate)))
+        assert run.data.metrics["trial/score"] == pytest.approx(abs(rate - 0.1))
+        assert sorted(each.step for each in curve) == list(range(1, 9))
     assert run_trial([*OBJECTIVE[:-1], "args.lr=0.5"]).metrics["valid/acc"] == pytest.approx(0.4 + 1 / 8)
 
 
