@@ -29,12 +29,12 @@ class Extent:
     @property
     def so_far(self) -> str:
         """How far it came: ``60 of 72 cells of the grid and 1 further point``."""
-        return f"{self.asked} of {self._cells}"
+        return f"{self.asked} of {self._cells}" if self._has_cells else self._cells
 
     @property
     def at_the_end(self) -> str:
         """What became of all of them: ``all 8 cells of the grid have ended, 1 of them given up by hand``."""
-        every = f"{'the' if self.cells == 1 else 'all'} {self._cells}"
+        every = f"{'the' if (self.cells or self.further) == 1 else 'all'} {self._cells}"
         one = self.cells + self.further == 1
         if self.given_up and one:
             return f"{every} was {GIVEN_UP}"
@@ -43,6 +43,12 @@ class Extent:
         return f"{every} {'is' if one else 'are'} done"
 
     @property
+    def _has_cells(self) -> bool:
+        return self.cells > 0 or not self.further
+
+    @property
     def _cells(self) -> str:
+        if not self._has_cells:  # a list of nothing, and what was asked for first or by hand
+            return count(self.further, self.noun)
         further = f" and {count(self.further, 'further point')}" if self.further else ""
         return f"{count(self.cells, self.noun)} of {self.whole}{further}"

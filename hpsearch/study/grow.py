@@ -10,7 +10,7 @@ import optuna
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.keys import ARGS
-from hpsearch.base.plain import ABSENT, flatten, get
+from hpsearch.base.plain import ABSENT, Change, flatten, get
 from hpsearch.config.build import own_loop
 from hpsearch.config.compose import PATHS, Composition
 from hpsearch.config.environment import read_back
@@ -184,4 +184,4 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], params: Mapping
     for key in sorted(before.keys() | after.keys()):
         by_default = key not in before and key in params
         if key not in PATHS and not by_default and before.get(key, ABSENT) != after.get(key, ABSENT):
-            yield f"{key}: {before.get(key)} -> {after.get(key)}"
+            yield Change(key, before.get(key, ABSENT), after.get(key, ABSENT)).line()

@@ -91,8 +91,9 @@ def test_a_grid_that_grows_trains_its_new_cells_alone():
         ({"lr": "interval(0, 0.001)", "kind": "choice(a, b)"}, r"args\.lr = .* is not in interval"),
         ({**OLD, "width": "choice(4, 16)"}, r"args\.width = 8 is not in choice\(4, ?16\)"),
         ({"lr": "interval(0, 1)"}, r"args\.kind: a -> "),
+        ({**OLD, "kind=b": {"width": "choice(4, 8)"}}, r"args\.width: \(none\) -> null"),
     ],
-    ids=["an option less", "a narrower range", "not the value that it had", "a key less"],
+    ids=["an option less", "a narrower range", "not the value that it had", "a key less", "a default that is None now"],
 )
 def test_a_space_without_a_place_for_every_point_is_refused_in_one_line(folder, space, reason):
     search(OLD)
