@@ -50,6 +50,7 @@ def test_a_choice_has_the_type_of_what_is_allowed():
 def test_the_nearest_word_is_suggested():
     assert nearest("momentun", ["momentum", "lr"]) == ", did you mean 'momentum'?"
     assert nearest("xyz", ["momentum", "lr"]) == ""
+    assert nearest("acc", ["test/acc", "train/acc", "valid/acc", "valid/loss"]) == ", did you mean 'valid/acc'?"
 
 
 def test_memory_that_ran_out_is_found_behind_another_error():
