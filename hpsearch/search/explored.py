@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
+from hpsearch.base.outcome import INFEASIBLE
 from hpsearch.search.suggested import count_of
 
 PROPOSED = "proposed"
@@ -61,7 +62,7 @@ class Explored:
             node = node.branches.setdefault(_place(value), _Node())
         self._leave(trial.number)
         if trial.state.is_finished():
-            node.ended = node.name is None
+            node.ended = node.name is None and (node is not self._root or _came_to_an_end(trial))
         else:
             node.running[trial.number] = trial.user_attrs.get(PROPOSED, {})
             self._at[trial.number] = node
@@ -94,6 +95,11 @@ class Explored:
 
     def note_point(self, point: Mapping[str, Any], number: int) -> None:
         """Do nothing: what was proposed is noted with its trial."""
+
+
+def _came_to_an_end(trial: FrozenTrial) -> bool:
+    """Return whether a trial did all that its objective does; one that failed may have done so before it suggested."""
+    return trial.state is TrialState.COMPLETE and trial.constraints.get(INFEASIBLE, -1.0) <= 0
 
 
 def _place(value: Any) -> Hashable:

@@ -298,3 +298,17 @@ def test_twenty_points_under_auto_with_two_workers_killed_once_train_again_to_th
     words = ("launcher=inline", "plugins=[my_objective]", "tracker=none")
     again = [replay(f"objective/{point}/0", overrides=words, observer=Silent()) for point in range(20)]
     assert {each.run: each.differences for each in again if not each.same} == {}
+
+
+def test_an_objective_that_fails_before_it_suggests_says_nothing_of_the_space():
+    calls = []
+
+    def objective(trial):
+        calls.append(trial)
+        if len(calls) <= 2:
+            raise OSError("the data is away")
+        return trial.suggest_int("n", 1, 3)
+
+    outcome = run_search(objective, direction="maximize", name="away", **options())
+    assert outcome.counts == {TrialState.FAILED: 1, TrialState.COMPLETE: 3}
+    assert outcome.ended == "the space is used up: 4 points"

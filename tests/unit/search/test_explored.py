@@ -59,6 +59,7 @@ USED_UP = {
     "nothing": ([], False),
     "runs": ([trial(0, TrialState.RUNNING)], False),
     "without suggestions": ([trial(0)], True),
+    "failed before it suggested": ([trial(0, TrialState.FAIL)], False),
     "half": ([trial(0, kind="a")], False),
     "all": ([trial(0, kind="a"), trial(1, kind="b", n=1), trial(2, kind="b", n=2)], True),
     "one of them runs": (
