@@ -171,7 +171,7 @@ class DataSource(ABC):
         split_seed: seed of the splits, the folds and the subset.
         missing: what is done about inputs that are missing: ``refuse`` them, ``drop`` their rows (before anything is
             split), or fill in the ``median``, the ``most_frequent`` value or a ``constant``, fitted on the training
-            part, see `hpsearch.data.missing.filled`.
+            part, see `hpsearch.data.missing.filled`. A target, group or time is never filled in.
         missing_value: the constant.
         missing_indicator: whether a further column of 0 and 1 says where a column's values were missing.
         train_size: train on a stratified subset of this many samples of the training part; None takes all. The

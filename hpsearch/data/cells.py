@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,16 +36,20 @@ class Cells:
         path: of the file.
         frame: its columns, named by texts.
         gaps: whether cells may be empty.
+        needed: columns without which a row is none, such as the target.
         notes: what was guessed in reading it, a sentence each.
     """
 
     path: str
     frame: "pd.DataFrame"
     gaps: bool = False
+    needed: Sequence[str] = ()
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, path: str, form: Form, named: Sequence[str], texts: Sequence[str], gaps: bool) -> "Cells":
+    def of(
+        cls, path: str, form: Form, named: Sequence[str], texts: Sequence[str], gaps: bool, needed: Sequence[str] = ()
+    ) -> "Cells":
         """Read a file.
 
         Args:
@@ -54,6 +58,7 @@ class Cells:
             named: columns that it must have.
             texts: columns that are no numbers.
             gaps: whether cells may be empty.
+            needed: columns without which a row is none.
 
         Returns:
             Its cells.
@@ -66,7 +71,7 @@ class Cells:
         file, notes = Path(path).expanduser(), tuple[str, ...]()
         try:
             if file.suffix == ".parquet":
-                frame = pd.read_parquet(file)
+                frame = pd.read_parquet(file).reset_index(drop=True)
                 frame.columns = pd.Index([str(name) for name in frame.columns])
             else:
                 frame, notes = read_delimited(file, form, named, texts)
@@ -81,7 +86,25 @@ class Cells:
         if not frame.columns.is_unique:
             twice = frame.columns[frame.columns.duplicated()][0]
             raise DataError(f"{path}: two columns are named '{twice}'")
-        return cls(path, frame, gaps, list(notes))
+        return cls(path, frame, gaps, needed, list(notes))
+
+    def without_empty(self, names: Sequence[str]) -> "Cells":
+        """Return the rows in which no cell of some columns is empty, and say how many are dropped.
+
+        Raises:
+            DataError: a column is not there, or no row is left.
+        """
+        for name in names:
+            self.check(name)
+        frame, notes = self.frame, list(self.notes)
+        for name in names:
+            empty = frame[name].isna()
+            if empty.all():
+                raise DataError(f"{self.path}: column '{name}' is empty: data.missing=drop leaves no row")
+            if empty.any():
+                notes.append(f"{self.path}: {empty.sum()} of {len(frame)} rows are dropped, for no value of '{name}'")
+                frame = frame[~empty]
+        return replace(self, frame=frame, notes=notes)
 
     @property
     def names(self) -> list[str]:
@@ -133,7 +156,7 @@ class Cells:
                 self.notes.append(f"{self.path}: {words} in column '{name}' is read as missing ({count} cells)")
         wrong = np.flatnonzero(~np.isfinite(numbers) & ~empty)
         if len(wrong):
-            found = f"row {wrong[0] + 1} is {str(column.iloc[wrong[0]])!r}"
+            found = f"row {self._row(wrong[0])} is {str(column.iloc[wrong[0]])!r}"
             raise DataError(f"{self.path}: column '{name}', {found}: must be a number, or list it in data.categorical")
         self._check_filled(name, empty, self.gaps if gaps is None else gaps)
         return numbers
@@ -182,7 +205,7 @@ class Cells:
         strange = np.flatnonzero(places < 0)
         if len(strange):
             shown = ", ".join(values[:SHOWN]) + (", ..." if len(values) > SHOWN else "")
-            where = f"column '{name}', row {strange[0] + 1} is '{self.texts(name, gaps)[strange[0]]}'"
+            where = f"column '{name}', row {self._row(strange[0])} is '{self.texts(name, gaps)[strange[0]]}'"
             raise DataError(f"{self.path}: {where}: training knows {shown}")
         return places
 
@@ -236,7 +259,7 @@ class Cells:
             dates = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
             if dates.isna().any():
                 row = int(dates.isna().to_numpy().argmax())
-                found = f"row {row + 1} is {str(column.iloc[row])!r}"
+                found = f"row {self._row(row)} is {str(column.iloc[row])!r}"
                 raise DataError(f"{self.path}: column '{name}', {found}: must be a number or a date such as 2026-01-31")
             column = dates
         since: NDArray[Any] = pd.DatetimeIndex(column).as_unit("us").asi8
@@ -248,10 +271,15 @@ class Cells:
         row = int(np.argmax(empty))
         value = self.frame[name].iloc[row]
         what = repr(value) if isinstance(value, str) else "empty"
-        raise DataError(
-            f"{self.path}: column '{name}', row {row + 1} is {what} ({int(empty.sum())} rows are): data.missing says "
-            "what to do, or drop it"
-        )
+        ways = "data.missing says what to do, or drop it"
+        if name in self.needed:
+            ways = "data.missing=drop leaves such rows out"
+        found = f"row {self._row(row)} is {what} ({int(empty.sum())} rows are)"
+        raise DataError(f"{self.path}: column '{name}', {found}: {ways}")
+
+    def _row(self, place: Any) -> int:
+        """Return which row of the file it is, from 1, also where rows were left out."""
+        return int(self.frame.index[place]) + 1
 
     def _check_exact(self, name: str, column: "pd.Series[Any]") -> None:
         if column.dtype.kind not in "iu" or not column.notna().any():

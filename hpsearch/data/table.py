@@ -173,7 +173,10 @@ class Table(DataSource):
         extra = [name for name in (self.groups, self.time) if name is not None]
         texts = [*self.categorical, *self.drop, *extra, *(self.target if self.task == "classification" else ())]
         named = [*self.target, *self.drop, *self.categorical, *(self.features or ()), *extra]
-        return Cells.of(path, form, named, texts, self.missing != "refuse")
+        cells = Cells.of(path, form, named, texts, self.missing != "refuse", (*self.target, *extra))
+        if self.missing != "drop":
+            return cells
+        return cells.without_empty([*(self.target if self.task == "classification" else ()), *extra])
 
     def _features(self, cells: Cells) -> Sequence[str]:
         assert self.target is not None

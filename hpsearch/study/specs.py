@@ -24,6 +24,9 @@ PLACE = ("launcher", *STORE)
 WEIGHTS = "best.safetensors"
 """The artifact of a trial that holds its best weights."""
 
+_SHOWN = 12
+"""Trials that a message lists."""
+
 
 def make_spec(
     composition: Composition, folder: Path, point: int, params: Mapping[str, Any], seed: int, fold: int
@@ -104,7 +107,10 @@ def find_trial(run: str, uri: str | None) -> tuple[str, TrialRecord]:
     path = folder / "events" / f"{trial.stem}.jsonl"
     logged = read_trial(path) if path.exists() else None
     if logged is None:
-        raise StorageError(f"study '{name}' has no trial {trial}; see {folder / 'trials.csv'}")
+        stems = (each.stem.split("-") for each in (folder / "events").glob("*-*-*.jsonl"))
+        known = sorted(tuple(map(int, stem)) for stem in stems)
+        shown = ", ".join(str(TrialId(*each)) for each in known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
+        raise StorageError(f"study '{name}' has no trial {trial} (it has: {shown or 'none'})")
     return name, logged
 
 

@@ -194,8 +194,9 @@ def show_trial(outcome: "TrialOutcome", command: str, stream: TextIO | None = No
         out.row("reason", outcome.reason, "red" if outcome.state is TrialState.FAILED else "yellow")
     if outcome.failure:
         _show_cause(out, outcome.failure)
+    width = max(20, *(len(name) + 1 for name in outcome.metrics), 0)
     for name in sorted(outcome.metrics, key=_split_last):
-        out.text(f"  {name:<20}{score(outcome.metrics[name])}")
+        out.text(f"  {name:<{width}}{score(outcome.metrics[name])}")
     if outcome.weights:
         out.row("weights", f"{outcome.weights}; train/ is of those that are trained")
     out.row("files", shown_path(outcome.folder))
@@ -231,7 +232,7 @@ def show_replay(outcome: "ReplayOutcome", stream: TextIO | None = None) -> None:
     if outcome.reason:
         out.row("reason", outcome.reason, "yellow")
     if outcome.changed:
-        out.row("code", outcome.changed, "yellow")
+        out.row("changed", outcome.changed, "yellow")
     if outcome.not_promised:
         out.row("promise", outcome.not_promised, "yellow")
     for line in outcome.differences[:_SHOWN_DIFFERENCES]:

@@ -75,6 +75,38 @@ def test_an_empty_category_is_a_value_and_words_are_missing_in_numbers_only(tmp_
     assert np.isfinite(table.load().train.x.numpy()).all()
 
 
+@pytest.mark.parametrize("role", ["target", "groups", "time"])
+def test_rows_without_a_class_a_group_or_a_time_are_refused_or_dropped(tmp_path, role):
+    path = tmp_path / "t.csv"
+    kinds, places = ["a", "b"] * 6, [str(place) for place in range(12)]
+    (kinds if role == "target" else places)[3] = (kinds if role == "target" else places)[7] = ""
+    path.write_text("size,kind,place\n" + "".join(f"{i},{kinds[i]},{places[i]}\n" for i in range(12)))
+    roles = {role: "place"} if role != "target" else {"drop": ["place"]}
+
+    def table(how):
+        return Table(path=str(path), target="kind", batch_size=4, missing=how, scaling="none", **roles)
+
+    column = "kind" if role == "target" else "place"
+    for how in ("refuse", "median"):
+        said = rf"column '{column}', row 4 is empty \(2 rows are\): data.missing=drop leaves such rows out$"
+        with pytest.raises(DataError, match=said):
+            table(how).load()
+    arrays = table("drop").arrays(test=False)
+    assert arrays.x[:, 0].tolist() == [0, 1, 2, 4, 5, 6, 8, 9, 10, 11]
+    assert np.asarray(arrays.y).tolist() == [0, 1, 0, 0, 1, 0, 0, 1, 0, 1]
+    assert table("drop").load().notes[0] == f"{path}: 2 of 12 rows are dropped, for no value of '{column}'"
+    path.write_text(path.read_text().replace("10,a,", "ten,a,"))
+    with pytest.raises(DataError, match="row 11 is 'ten'"):  # of the file
+        table("drop").load()
+
+
+def test_classes_of_which_every_one_is_missing_leave_no_row(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("size,kind\n" + "1,\n" * 4)
+    with pytest.raises(DataError, match=r"column .kind. is empty: data\.missing=drop leaves no row"):
+        Table(path=str(path), target="kind", missing="drop").load()
+
+
 CELLS = st.sampled_from([
     "",
     "NA",

@@ -54,7 +54,7 @@ def test_a_trial_is_found_by_its_name(folder):
     ("run", "error", "message"),
     [
         ("s", ConfigError, "must be an MLflow run id, or STUDY/POINT/SEED"),
-        ("s/1/3", StorageError, "study 's' has no trial 1/3"),
+        ("s/1/3", StorageError, r"study 's' has no trial 1/3 \(it has: 1/2\)"),
         ("t/1/2", StorageError, "no study 't'"),
     ],
 )

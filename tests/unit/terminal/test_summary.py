@@ -1,5 +1,6 @@
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,12 @@ def test_trial_shows_its_last_metrics():
     assert "  python -m hpsearch replay single/3/0 --check\n" in text
 
 
+def test_a_metric_of_a_long_name_stands_apart_from_its_value():
+    text = shown(show_trial, trial_outcome(metrics={"valid/precision_binary": 1.0, "lr": 0.05}), COMMAND)
+    assert "  valid/precision_binary 1.00\n" in text
+    assert "  lr                     0.0500\n" in text
+
+
 def test_trial_says_which_weights_its_metrics_are_of():
     text = shown(show_trial, trial_outcome(weights="averaged (EMA of 1 epoch)"), COMMAND)
     assert "weights   averaged (EMA of 1 epoch); train/ is of those that are trained\n" in text
@@ -184,6 +191,11 @@ def replay_outcome(differences=(), largest=0.0) -> ReplayOutcome:
 
 def test_replay_that_is_the_same():
     assert "the same curve, bit for bit (2 reports)" in shown(show_replay, replay_outcome())
+
+
+def test_replay_says_what_changed_of_code_and_data_alike():
+    outcome = replace(replay_outcome(), changed="the data changed since the trial was trained (rows 9 -> 10)")
+    assert "changed   the data changed since" in shown(show_replay, outcome)
 
 
 def test_replay_that_differs_shows_the_first_differences():
