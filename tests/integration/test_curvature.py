@@ -153,6 +153,7 @@ def test_trials_without_weights_or_with_others_are_one_line(here, capsys):
 def test_a_trial_that_failed_is_one_line(here, capsys, monkeypatch):
     monkeypatch.setattr("hpsearch.trial.loop._evaluate", lambda *_: 1 / 0)
     run_trial([*SMALL, "launcher.retries=0", "tracker=none", "seed=2"])
+    capsys.readouterr()
     words = ["curvature", "single/2/2", "launcher=inline", "tracker=none"]
     refused(capsys, words, "trial single/2/2 has no weights (failed: ZeroDivisionError: division by zero; ")
 
