@@ -82,7 +82,7 @@ def searched(words: Words, composer: Composer, composed: Composed, study_file: P
     keys = {entry.key for entry in entries if entry.key != WHERE}
     for entry in entries:
         _check_entry(entry, composer, keys)
-        check_yardstick(entry.key, entry.source, composed.resolved)
+        check_yardstick(entry.key, entry.expression, entry.source, composed.resolved)
     held = get(composed.resolved, "ablation.nuisance") == "held"  # what is held has a value, and keeps its name here
     free = [entry for entry in entries if not (held and entry.block == "nuisance")]
     fixed = tuple(dict.fromkeys(entry.key for entry in free if _is_fixed(entry, words, composer)))

@@ -16,11 +16,12 @@ from hpsearch.base.plain import list_of
 _ROOMS = ("data", "losses", "metrics", "regularizers", "trial")
 
 
-def check_yardstick(key: str, source: str, config: Mapping[str, Any]) -> None:
+def check_yardstick(key: str, expression: Any, source: str, config: Mapping[str, Any]) -> None:
     """Refuse a hyperparameter that moves what its values are compared by.
 
     Args:
         key: dotted key that is searched, or a group.
+        expression: what it is searched over.
         source: where its expression stands.
         config: the configuration that is searched around, resolved.
 
@@ -30,6 +31,8 @@ def check_yardstick(key: str, source: str, config: Mapping[str, Any]) -> None:
     for room in _ROOMS:
         if why := _matching(key, getattr(_limits(room), "YARDSTICK", {})):
             raise SpaceError(f"{key} cannot be searched: {why} (from {source})")
+    if why := _limits("data").dropped_by(key, expression, config):
+        raise SpaceError(f"{key} cannot be searched: {why} (from {source})")
     for where, metric in _objectives(config.get("objective") or {}):
         if _depends(metric.rpartition("/")[2], key, config):
             raise SpaceError(

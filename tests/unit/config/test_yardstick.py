@@ -55,6 +55,30 @@ def test_what_moves_the_objective_is_refused_and_another_objective_named(words, 
     assert "such as valid/acc of classes, or valid/rmse or valid/r2 of numbers" in str(error.value)
 
 
+TABLE = ("data=table", "data.path=a.csv", "data.target=y")
+SAMPLES = {
+    "groups": ("data.groups=choice(null,g)", "it decides"),
+    "times": ("data.time=choice(null,t)", "it decides"),
+    "whether the first line is a row": ("data.header=choice(true,false)", "it decides"),
+    "whether rows are dropped": ("data.missing=choice(drop,median)", "with data.missing=drop it decides"),
+    "columns, by their gaps": ("data.features=choice([a],[b])", "with data.missing=drop it decides"),
+    "a column left out": ("data.drop[0]=choice(a,b)", "with data.missing=drop it decides"),
+    "a column of names": ("data.categorical=choice([],[a])", "with data.missing=drop it decides"),
+}
+
+
+@pytest.mark.parametrize(("word", "why"), SAMPLES.values(), ids=SAMPLES)
+def test_what_decides_which_samples_are_compared_on_is_refused(word, why):
+    dropped = () if "data.missing" in word else ("data.missing=drop", "data.drop=[a]")
+    with pytest.raises(SpaceError, match=rf"cannot be searched: {why} which samples points are compared on \(from "):
+        compose((*TABLE, *dropped, f"space.{word}"))
+
+
+def test_how_gaps_are_filled_in_and_columns_are_searched_where_no_row_is_dropped():
+    assert compose((*TABLE, "space.data.missing=choice(median,constant)")).space
+    assert compose((*TABLE, "data.missing=median", "space.data.features=choice([a],[b])")).space
+
+
 @pytest.mark.parametrize("words", STAYS.values(), ids=STAYS)
 def test_what_does_not_move_it_is_searched(words):
     assert compose(words).space
