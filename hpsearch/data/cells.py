@@ -221,6 +221,8 @@ class Cells:
         Returns:
             [N, columns] numbers, and their names.
         """
+        if self.gaps and (empty := int(self.frame[name].isna().sum())):
+            self.notes.append(f"{self.path}: {empty} empty cells of column '{name}' are a value of their own")
         if codes == "hash":
             texts, inverse = np.unique(self.texts(name, self.gaps), return_inverse=True)
             hashes = [zlib.crc32(text.encode()) for text in texts.tolist()]

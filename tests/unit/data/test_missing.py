@@ -71,7 +71,10 @@ def test_an_empty_category_is_a_value_and_words_are_missing_in_numbers_only(tmp_
     table = Table(path=str(path), target="kind", categorical=["town"], batch_size=4, missing="median")
     arrays = table.arrays(test=False)
     assert arrays.columns == ("size", "town=(missing)", "town=NA", "town=Ulm")
-    assert arrays.notes == (f"{path}: '?', 'NA' in column 'size' is read as missing (8 cells)",)
+    assert arrays.notes == (
+        f"{path}: '?', 'NA' in column 'size' is read as missing (8 cells)",
+        f"{path}: 4 empty cells of column 'town' are a value of their own",
+    )
     assert np.isfinite(table.load().train.x.numpy()).all()
 
 
