@@ -44,6 +44,7 @@ class TrialBatch:
         self.ids = tuple(spec.id for spec in specs)
         self.ended = self.asks = False
         self._execute, self._specs, self._clock = execute, specs, clock
+        self._kinds: tuple[type, ...] = (Started, Report, Query) if len(specs) == 1 else (Started, Report)
         self._run: TrialRun | QueryingRun | None = None
         self._started_in = Path.cwd()
 
@@ -63,8 +64,7 @@ class TrialBatch:
                 messages = next(self._run)
             else:
                 messages = self._run.send(decisions)  # type: ignore[arg-type]  # only one that asks is given a value
-            alone = (Query,) if len(self.ids) == 1 else ()
-            self._check(messages, (Started, Report, *alone), "yielded")
+            self._check(messages, self._kinds, "yielded")
             self.asks = isinstance(messages[0], Query)
         except StopIteration as stop:
             return self._end(stop.value)

@@ -114,6 +114,8 @@ class Pool:
     @property
     def held_back(self) -> int:
         """Number of queued trials that wait for their slot, as only the worker there holds what they go on from."""
+        if not self._held:
+            return 0
         free = self._launcher.free()
         return sum(trial in self._held and self._held[trial] not in free for trial in self._queue)
 
@@ -138,7 +140,9 @@ class Pool:
 
     def submit(self) -> None:
         """Start queued trials, lowest point first, in the free slots; none once the pool is paused."""
-        room = 0 if self._why_paused else self._launcher.slots - len(self._running)
+        if not self._queue or self._why_paused:
+            return
+        room = self._launcher.slots - len(self._running)
         slots = list(self._launcher.free())
         for trial in sorted(self._queue, key=lambda trial: (trial not in self._held, trial)):
             if not slots or room <= 0:
@@ -247,11 +251,12 @@ class Pool:
 
     def _handle(self, event: LauncherEvent) -> list[Finished]:
         match event:
-            case Reported(trial, Query() as query) if trial in self._running:
-                self._watch.heard(trial)
-                self._answers.answer(self._running[trial], query, self._launcher.decide)
-            case Reported(trial, Started() | Report() as message) if trial in self._running:
-                self._reported(trial, message)
+            case Reported(trial, message) if trial in self._running:
+                if isinstance(message, Query):
+                    self._watch.heard(trial)
+                    self._answers.answer(self._running[trial], message, self._launcher.decide)
+                else:
+                    self._reported(trial, message)
             case Ended(trial, result) if trial in self._running:
                 return self._ended(trial, result)
             case Died(_, trials, detail):
@@ -311,7 +316,7 @@ class Pool:
         if result.held:
             self._held[trial] = live.slot
         if result.state is TrialState.FAILED:
-            failures = Failures.of(self._known(trial).facts)
+            failures = Failures.of(self._record.facts(trial))
             result = failures.and_one(result)
             if self._retry(live, failures, result):
                 return []
@@ -320,7 +325,7 @@ class Pool:
         self._write(live, result, scores[0] if result.state is TrialState.COMPLETE else math.nan)
         if result.state is not TrialState.PAUSED:
             self._watch.forget(trial)
-        repeated = repeated_epochs(self._known(trial).facts)
+        repeated = repeated_epochs(self._record.facts(trial))
         return [Finished(live.spec, result, scores, live.curve, live.epoch, repeated)]
 
     def _end_overdue(self) -> None:
@@ -334,8 +339,9 @@ class Pool:
                 live.decision = Decision.STOP
                 self._launcher.decide(trial, Decision.STOP)
         now, pause_by = self._watch.now, self._pause_by
-        for live in [each for each in self._running.values() if now >= each.kill_at or now >= pause_by]:
-            self._kill(live, live.over or PAUSE)
+        for live in list(self._running.values()):
+            if now >= live.kill_at or now >= pause_by:
+                self._kill(live, live.over or PAUSE)
 
     def _kill(self, live: Live, over: str) -> None:
         if not live.killed:

@@ -114,10 +114,12 @@ class Watch:
         if times.started:
             times.of_epoch += times.silent
             self.longest = max(self.longest, times.of_epoch)
-        if not isinstance(message, Report) or math.floor(message.epoch) != times.epoch:
-            times.of_epoch = 0.0
         if isinstance(message, Report):
-            times.epoch = math.floor(message.epoch)
+            epoch = math.floor(message.epoch)
+            times.of_epoch = times.of_epoch if epoch == times.epoch else 0.0
+            times.epoch = epoch
+        else:
+            times.of_epoch = 0.0
         times.silent, times.started = 0.0, True
         return late
 

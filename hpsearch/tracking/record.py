@@ -86,15 +86,17 @@ class Record:
         Returns:
             Whether it is new: a report of an epoch that is already there, or of a finished trial, is dropped.
         """
-        fold = self._trial(trial)
+        stem, fold = trial.stem, self._trial(trial)
         if isinstance(message, Started):
-            attempt = self._attempt.get(trial.stem, fold.attempts + 1)
-            self._append(trial.stem, "start", message.time, attempt=attempt, epoch=message.epoch, facts=message.facts)
+            attempt = self._attempt.get(stem, fold.attempts + 1)
+            self._append(stem, "start", message.time, attempt=attempt, epoch=message.epoch, facts=message.facts)
             return True
         if message.epoch in fold.reports or fold.state.finished:
             return False
-        fields = {name: getattr(message, name) for name in ("epoch", "step", "metrics", "steps")}
-        self._append(trial.stem, "report", message.time, **fields)
+        self._append(
+            stem, "report", message.time,
+            epoch=message.epoch, step=message.step, metrics=message.metrics, steps=message.steps,
+        )  # fmt: skip
         return True
 
     def state(
@@ -177,6 +179,14 @@ class Record:
             return read_trial(self._path(trial.stem))
         return fold.record() if fold.spec is not None else None
 
+    def facts(self, trial: TrialId) -> Mapping[str, str | int | float]:
+        """Return what was measured once in a trial, as `trial` does without its reports; empty without a record."""
+        fold = self._folds.get(trial.stem)
+        if fold is not None:
+            return fold.facts
+        known = self.trial(trial)
+        return known.facts if known else {}
+
     def flush(self, fsync: bool = False) -> None:
         """Write the buffered lines and wait for the disk: for files with a new final state, or for all."""
         self.write(durable=fsync)
@@ -244,9 +254,10 @@ class Record:
         return self.folder / "events" / f"{name}.jsonl"
 
     def _trial(self, trial: TrialId) -> TrialFold:
-        if trial.stem not in self._folds:
-            self._folds[trial.stem] = fold_trial(self._journal(trial.stem).events)
-        return self._folds[trial.stem]
+        stem = trial.stem
+        if stem not in self._folds:
+            self._folds[stem] = fold_trial(self._journal(stem).events)
+        return self._folds[stem]
 
     def _append(self, stem: str, kind: str, time: float, *, durable: bool = False, **fields: Any) -> None:
         event = {"event": kind, "time": _ms(time), **fields}

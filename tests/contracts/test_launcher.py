@@ -199,8 +199,8 @@ class LauncherContract:
     @pytest.mark.parametrize(
         ("fault", "reason"),
         {
-            "leave_by_sys_exit": "SystemExit: 3",
-            "leave_without_a_code": "SystemExit",
+            "leave_by_sys_exit": "SystemExit: sys.exit(3): return from the function of a trial instead",
+            "leave_without_a_code": "SystemExit: sys.exit(None): return from the function of a trial instead",
             "raise_what_is_no_exception": "Stopped: by a library",
             "raise_an_empty_error": "ValueError",
             "raise_an_error_without_message": "WithoutMessage",
