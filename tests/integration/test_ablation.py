@@ -91,7 +91,7 @@ def test_held_and_rebuilt_from_the_tracking_store_alone(tmp_path, monkeypatch, c
     assert f"({best.score.n} trials) at data.batch_size={best.levels['data.batch_size']} optimizer.momentum=" in next(
         line for line in listed.splitlines() if line.startswith("small ")
     )
-    run = MlflowClient("sqlite:///mlflow.db").get_run(run_of(tmp_path / "studies" / "small", STUDY, None))
+    run = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").get_run(run_of(tmp_path / "studies" / "small", STUDY, None))
     assert run.data.metrics["best/mean"] == pytest.approx(best.score.mean) and run.data.metrics["best/n"] == 2
     levels = {f"best.{key}": str(value) for key, value in best.levels.items()}
     assert levels.items() <= run.data.tags.items()

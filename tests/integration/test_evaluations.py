@@ -1,6 +1,7 @@
 """How often is evaluated, from the word to the record, MLflow, replay and the report."""
 
 import math
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -46,7 +47,7 @@ def test_the_same_bits_again(trained, number):
 
 
 def test_mlflow_has_epochs_as_steps_by_default_and_else_updates(trained):
-    client = MlflowClient("sqlite:///mlflow.db")
+    client = MlflowClient(f"sqlite:///{Path.cwd()}/mlflow.db")
     runs = load_trials("single").set_index("point")["run_id"]
     for number, at in {0: [0, 1, 2], 1: [0, 4, 7, 11, 14], 2: [0, 5, 10, 14]}.items():
         curve = of(number)

@@ -1,5 +1,7 @@
 """The command line with a function of one's own: ablations, recipes, objectives of Optuna, and words that miss it."""
 
+from pathlib import Path
+
 import mlflow
 import pytest
 
@@ -119,7 +121,7 @@ def test_an_objective_of_optuna_is_named_in_the_configuration_and_mlflow_has_wha
     run_study([*words, "study.name=named", "objective.direction=minimize", "budget.points=4", "pruner=none"])
     trials = load_trials("named")
     assert trials["score"].tolist() == pytest.approx((trials["args.lr"] - 0.1).abs().tolist())
-    client = mlflow.MlflowClient("sqlite:///mlflow.db")
+    client = mlflow.MlflowClient(f"sqlite:///{Path.cwd()}/mlflow.db")
     for run_id, rate in trials[["run_id", "args.lr"]].values:
         run, curve = client.get_run(run_id), client.get_metric_history(run_id, "valid/acc")
         given = {name for name in run.data.params if not name.startswith(("objective.", "trainer."))}
