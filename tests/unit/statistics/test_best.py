@@ -53,6 +53,12 @@ def test_a_point_that_scatters_too_much_is_not_ranked_even_where_its_mean_is_the
     assert found.sd < 0.02
 
 
+def test_where_many_points_scatter_more_none_is_left_unranked():
+    scores = np.random.default_rng(0).normal(size=(9, 3)) * np.asarray([*[0.01] * 6, 1.0, 1.0, 1.0])[:, None]
+    assert "too variable" not in set_of_best(scores).standing
+    assert "too variable" in set_of_best(scores[:7]).standing
+
+
 def test_a_noisier_point_is_given_its_own_width():
     scores = np.zeros((5, 3))
     scores += np.asarray([0.01, -0.01, 0.0])[np.random.default_rng(0).permuted(np.tile([0, 1, 2], (5, 1)), axis=1)]
