@@ -67,11 +67,6 @@ BROKEN = {
         "initial_loss",
         "batch norm on one sample",
     ),
-    "batch norm, one sample left": (
-        ("model.norm=batch", "data.train_size=129"),
-        "initial_loss",
-        "batch norm on one sample",
-    ),
     "rate too high": (("optimizer.lr=50", FIXED), "overfit_small", "learning rate too high"),
     "rate too low": (("optimizer.lr=5e-5", FIXED), "overfit_small", "learning rate too low"),
     "model too small": (("model.hidden=[1]",), "overfit_small", "model too small"),

@@ -122,13 +122,15 @@ def check(folder, drawn):
         assert str(error) and "\n" not in str(error), error
         return False
     rows = len(splits.train) + len(splits.valid)
-    assert len(arrays) == drawn["rows"] and (rows == drawn["rows"] or drawn["fields"]["missing"] == "drop")
+    dropping = drawn["fields"]["missing"] == "drop"  # rows without a class at once, the others with the split
+    kept = frame if len(arrays) == drawn["rows"] else frame[frame["kind"].notna()]
+    assert len(arrays) == len(kept) and (dropping or rows == len(kept) == drawn["rows"])
     assert facts.not_finite == 0 and splits.train.x.isfinite().all() and splits.valid.x.isfinite().all()
     if splits.task == "classification":
         assert len(splits.class_names) > 1 and splits.train.y.max() < len(splits.class_names)
     for name, kind in drawn["columns"]:
         if kind in ("whole", "fractions", "gaps", "huge", "tiny", "nullable whole") and arrays.columns.count(name) == 1:
-            wanted = frame[name].to_numpy(np.float64, na_value=np.nan)
+            wanted = kept[name].to_numpy(np.float64, na_value=np.nan)
             read = arrays.x[:, arrays.columns.index(name)]
             np.testing.assert_array_equal(read, wanted, err_msg=f"{name}: {kind}")
     return True
