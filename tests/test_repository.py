@@ -67,3 +67,17 @@ def test_the_readme_holds_the_command_that_ci_extracts():
     (command,) = [line for line in block.splitlines() if line.startswith("python3")]
     install, _, tests = command.rpartition(" && ")
     assert install.endswith("'.[test]'") and tests.endswith("-m 'not long'")
+
+
+def tracked(*patterns):
+    listed = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in listed.stdout.splitlines()]
+
+
+def test_nothing_large_is_committed():
+    assert not [path.name for path in tracked() if path.is_file() and path.stat().st_size > 512 * 1024]
+
+
+def test_no_module_is_longer_than_a_reader_can_hold():
+    long = {path.name: lines for path in tracked("hpsearch/*.py") if (lines := path.read_text().count("\n")) > 400}
+    assert not long

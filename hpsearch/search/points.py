@@ -231,21 +231,17 @@ class OpenPoints:
             known = self._record.trial(TrialId(frozen.number, *self._first_replicate))
             self._rule.opened(frozen.number)
             if known is not None:
-                config = known.config
+                config, params = known.config, self._study.space.active(frozen.params)
                 if names_in(config):  # the record has the variables of the environment, and not their values
-                    params = self._study.space.active(frozen.params)
                     config = self._make_spec(frozen.number, params, *self._first_replicate).config
                 scores, epochs = curve_of(self._plan.objective, known), epochs_of(config)
-                stored = frozen.user_attrs
-                self._rule.opened(frozen.number, scores, epochs, stored.get(HEDGED, 0), stored.get(WAITS_AT))
+                hedged, waits_at = frozen.user_attrs.get(HEDGED, 0), frozen.user_attrs.get(WAITS_AT)
+                self._rule.opened(frozen.number, scores, epochs, hedged, waits_at)
             self._rule.note_state(frozen.number, state)
         if state is TrialState.COMPLETE:
             self.pool.wanted.seen.update(each.metric for each in self._plan.objective.each)
-            self.results.add_point(
-                self._best(frozen.number, self._study.space.active(frozen.params), attrs),
-                frozen.values,
-                attrs["settled"],
-            )
+            best = self._best(frozen.number, self._study.space.active(frozen.params), attrs)
+            self.results.add_point(best, frozen.values, attrs["settled"])
         return sum(attrs["trials"].values())
 
     def _recall_failure(self, number: int) -> None:

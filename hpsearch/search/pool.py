@@ -274,15 +274,18 @@ class Pool:
         decision = live.decision or Decision.CONTINUE
         if isinstance(message, Started):
             self._record.message(trial, message)
-            live.curve = {epoch: value for epoch, value in live.curve.items() if epoch <= _last_kept(message)}
-            live.epoch = max(0, _last_kept(message))
+            kept = -1 if message.epoch is None else message.epoch
+            live.curve = {epoch: value for epoch, value in live.curve.items() if epoch <= kept}
+            live.epoch = max(0, kept)
         elif live.decision is Decision.STOP:
             live.cut = True
         elif self._record.message(trial, message):
             self._look_for_metrics(trial, message)
             if message.declined and live.decision is Decision.PAUSE:
                 live.decision = None
-                self._say_declined(message.declined)
+                if not self._said_declined:
+                    self._said_declined = True
+                    self._line(f"points that are to wait train on to their next stage instead: {message.declined}")
             live.last, live.epoch = message, message.epoch
             if self._objective.metric in message.metrics:
                 live.curve[message.epoch] = message.metrics[self._objective.metric]
@@ -293,11 +296,6 @@ class Pool:
             live.decision = decision
         if news or self._launcher.lockstep:
             self._launcher.decide(trial, decision)
-
-    def _say_declined(self, why: str) -> None:
-        if not self._said_declined:
-            self._said_declined = True
-            self._line(f"points that are to wait train on to their next stage instead: {why}")
 
     def _look_for_metrics(self, trial: TrialId, report: Report) -> None:
         if not self.wanted.seen and (lack := self.wanted.lacking(report, self._known(trial))):
@@ -400,7 +398,3 @@ class Pool:
             facts=result.facts,
             ended_by=result.ended_by,
         )
-
-
-def _last_kept(started: Started) -> float:
-    return -1 if started.epoch is None else started.epoch

@@ -169,9 +169,7 @@ def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
         trials_of = list(group)
         params = {key: values[key][trials_of[0].place] for key in keys}
         active = {key: value for key, value in params.items() if value is not INACTIVE}
-        point = _point(int(number), active, trials_of, repeated, replicates=replicates, ended=ended)
-        interval = interval_of(point.replicates, point.scores, samples) if point.values else None
-        points.append(replace(point, interval=interval, samples=samples))
+        points.append(_point(int(number), active, trials_of, repeated, samples, replicates=replicates, ended=ended))
     return tuple(points)
 
 
@@ -231,6 +229,7 @@ def _point(
     params: Mapping[str, Any],
     rows: Sequence[_TrialRow],
     repeated: Collection[tuple[int, int, int]],
+    samples: int | None,
     *,
     replicates: int,
     ended: bool,
@@ -242,19 +241,21 @@ def _point(
     done = [(row, score) for row, score in scored if row.state == TrialState.COMPLETE]
     cut = TrialState.PRUNED if TrialState.PRUNED in {row.state for row, _ in scored} else TrialState.COMPLETE
     stopped = [score for row, score in scored if outcome.state is TrialState.PRUNED and row.state == cut]
+    replicas = tuple((int(row.seed), int(row.fold)) for row, _ in done)
     scores = tuple(score for _, score in done)
     return Point(
         point=number,
         params=params,
         state=outcome.state,
         trials=len(rows),
-        replicates=tuple((int(row.seed), int(row.fold)) for row, _ in done),
+        replicates=replicas,
         scores=scores,
         diverged=sum(diverged(row.state, row.reason) for row in rows),
         partial=float(np.mean(stopped)) if stopped else None,
         values=outcome.values if outcome.values and whole else (),
         sd=None if math.isnan(outcome.sd) else outcome.sd,
-        interval=None,
+        interval=interval_of(replicas, scores, samples) if whole else None,
+        samples=samples,
         alike=len(counted) < len(rows),
     )
 

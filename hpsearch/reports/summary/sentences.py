@@ -298,8 +298,11 @@ def _rivals(summary: Summary) -> str:
 
 
 def _named(points: Sequence[Point]) -> str:
-    names = "; ".join(words.settings(p.params) for p in points[:6])
-    return names + (f" and {len(points) - 6} more" if len(points) > 6 else "")
+    return _few([words.settings(p.params) for p in points])
+
+
+def _few(texts: Sequence[str]) -> str:
+    return "; ".join(texts[:6]) + (f" and {len(texts) - 6} more" if len(texts) > 6 else "")
 
 
 def _selection(summary: Summary) -> str:
@@ -342,10 +345,9 @@ def _partly(summary: Summary) -> str:
     named = [
         f"{words.settings(p.params)} ({p.diverged} of {p.n + p.diverged}, the rest with "
         f"{words.score(mean_of(p.scores))})"
-        for p in points[:6]
+        for p in points
     ]
-    more = f" and {len(points) - 6} more" if len(points) > 6 else ""
-    return f"Some seeds diverge and others do not, so that no mean is compared: {'; '.join(named)}{more}."
+    return f"Some seeds diverge and others do not, so that no mean is compared: {_few(named)}."
 
 
 def _alike(summary: Summary) -> str:
