@@ -10,6 +10,7 @@ from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.types import TrialState
 from hpsearch.config.compose import compose
 from hpsearch.progress.display import Silent
+from hpsearch.search.pruners import PruneRule
 from hpsearch.study.folder import STUDY_FILE, read_yaml
 from hpsearch.tracking.events import read_trials
 from hpsearch.tracking.mlflow import MlflowTracker
@@ -64,6 +65,21 @@ def test_a_value_of_the_environment_stands_in_no_file_and_no_command(project):
     config = read_yaml(found.folder / STUDY_FILE)["config"]
     assert config["optimizer"]["lr"] == LEARNED.split("=")[1].strip("'")
     assert all(RATE not in str(record.config) for record in read_trials(found.folder))
+
+
+def test_a_resumed_search_knows_how_long_points_train_whose_epochs_are_of_the_environment(project, monkeypatch):
+    monkeypatch.setenv("EPOCHS", "3")
+    epochs, opened = [], PruneRule.opened
+
+    def noted(rule, point, curve=None, known=None, *more):
+        epochs.append((curve is not None, known))
+        opened(rule, point, curve, known, *more)
+
+    words = ["tracker=none", "pruner=auto", "trainer.epochs='${oc.decode:${oc.env:EPOCHS}}'"]
+    search(*words)
+    monkeypatch.setattr(PruneRule, "opened", noted)
+    search(*words)
+    assert [known for on_record, known in epochs if on_record] == [3, 3]
 
 
 def test_the_printed_command_works_where_the_variable_is_set_and_names_it_where_it_is_not(project, monkeypatch):
