@@ -14,6 +14,9 @@ CONTINUED = "trainer.continued"
 RUN_TIME = frozenset({"launcher", "tracker", "storage", "budget"})
 """Where and how much to run: no part of what a study is."""
 
+MARGIN = "objective.margin"
+"""What difference makes none, to whoever reads a study: no part of what it is."""
+
 UNNAMED = RUN_TIME | {"plugins"}
 """No part of a study's name or of a trial's hyperparameters: the packages that targets come from are not either."""
 

@@ -169,6 +169,7 @@ LIMITS: Limits = {
         "smooth": count(),
         "share": optional(flag),
         "limits": _bounds,
+        "margin": or_word(NOT_NEGATIVE, "auto"),
         "others": _others,
     },
 }

@@ -264,6 +264,9 @@ class Objective:
         limits: the largest value of reported metrics and of facts that a trial may end with, by name; beyond one of
             them it is INFEASIBLE.
 
+        margin: a difference of scores that makes no practical difference; ``auto``: the smallest one that the validation
+            part can show, see `hpsearch.statistics.best.smallest_difference`. No part of what a study is.
+
     Example:
         >>> small = Objective("valid/acc", others=(Objective("parameters", "minimize"),), limits={"parameters": 1e5})
         >>> [each.metric for each in small.each]
@@ -277,6 +280,7 @@ class Objective:
     others: tuple["Objective", ...] = ()
     share: bool | None = None
     limits: Mapping[str, float] = field(default_factory=dict, hash=False)
+    margin: float | str = "auto"
 
     @property
     def maximize(self) -> bool:

@@ -15,7 +15,7 @@ from hpsearch.base.conditions import Condition, space_word, split_name
 from hpsearch.base.environment import TAKEN, as_recorded
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text, without_restart
-from hpsearch.base.keys import ARGS, CONTINUED, SINGLE, is_single
+from hpsearch.base.keys import ARGS, CONTINUED, MARGIN, SINGLE, is_single
 from hpsearch.base.plain import ABSENT, changes, copied, diff, flatten, get, list_of, put, stable_hash
 from hpsearch.config import limits
 from hpsearch.config.composer import Composed, Composer, trial_part
@@ -45,6 +45,9 @@ __all__ = ["Composition", "TrialConfig", "compose", "describe_groups", "diff", "
 PATHS = frozenset({"data.root"})
 _KEPT = "trainer.keep_end_mib"
 """Keys that say where things lie on this machine; two trials that differ in nothing else are the same trial."""
+
+CONFIRM = 3
+"""Fresh seeds over which a search over one seed trains its best points at the end, where nothing else is said."""
 
 _OF_RECIPE = ("study", "stage", "stages")
 """Root keys that say what a recipe is, and nothing of the search of a stage."""
@@ -284,7 +287,7 @@ class Composition:
 def trial_key(config: Mapping[str, Any]) -> str:
     """Return the hash of a trial's configuration: without its paths and the packages of its targets."""
     flat = flatten(trial_part(as_recorded(config)))
-    kept = {key: value for key, value in flat.items() if key not in PATHS | {"plugins", _KEPT}}
+    kept = {key: value for key, value in flat.items() if key not in PATHS | {"plugins", MARGIN, _KEPT}}
     if kept.get(CONTINUED) is None:
         kept.pop(CONTINUED, None)
     return stable_hash(kept)
@@ -355,7 +358,7 @@ def _study(given: Any, words: Words, searches: bool, study_file: Path | None) ->
     for key in given or {}:
         if key not in STUDY_KEYS:
             raise ConfigError(f"study.{key}: no such key{nearest(key, STUDY_KEYS)} (from {source})")
-    defaults = {"name": None, "question": "", "seeds": 1, "restart": False, "grow": None, "code": None}
+    defaults = {"name": None, "question": "", "seeds": 1, "confirm": CONFIRM, "restart": False, "grow": None, "code": None}
     study = {**defaults, **(given or {})}
     if study["grow"] is not None:
         study["name"] = _grown_name(study, source)

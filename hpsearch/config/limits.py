@@ -69,6 +69,7 @@ OWN: Mapping[str, Rule] = {
     "study.code": one_of(None, "changed_ok"),
     "study.question": text,
     "study.seeds": count(),
+    "study.confirm": count(0),
     "study.restart": flag,
 }
 

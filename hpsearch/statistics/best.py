@@ -20,6 +20,9 @@ FEW = 8
 _CHI_QUANTILES = 2048
 _NORMAL = np.linspace(-8.0, 8.0, 161)
 
+SMALLEST_COUNT = math.ceil(math.log2(2 / ALPHA))
+"""So many samples, all in favour of one model, and none in favour of the other, are the fewest that show a difference."""
+
 Standing = Literal["highest", "equal", "may be as good", "worse", "too variable"]
 
 
@@ -94,6 +97,23 @@ def set_of_best(scores: NDArray[np.float64], margin: float = 0.0, shared: float 
     ]  # fmt: skip
     ends = [tuple((values * scale).tolist()) for values in (loss, half)]
     return SetOfBest(tuple(standing), ends[0], ends[1], math.sqrt(pooled) * scale, freedom)
+
+
+def smallest_difference(samples: int) -> float:
+    """Return the smallest difference of two accuracies that any two models can show on so many samples.
+
+    Samples that both models get right, or both wrong, say nothing of which is better; of b and c that one alone gets
+    right the exact test of McNemar (1947) has ``p = 2 P(Binomial(b + c, 1/2) >= max(b, c))``. For a given b - c it is
+    smallest where c = 0: ``p = 2^(1 - b)``, which is above .05 for five samples and .031 for six. So the difference is
+    ``6 / m``, whatever the accuracies are; models that disagree more need a larger one.
+
+    Args:
+        samples: on which both were tried, m; where samples belong together, how many groups.
+
+    Returns:
+        The difference, at most 1.
+    """
+    return min(SMALLEST_COUNT / samples, 1.0)
 
 
 def _alike(x: NDArray[np.float64]) -> NDArray[np.bool_]:

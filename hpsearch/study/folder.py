@@ -14,13 +14,15 @@ from hpsearch.base.conditions import split_name
 from hpsearch.base.environment import as_recorded
 from hpsearch.base.errors import BusyError, StorageError, first_line, nearest
 from hpsearch.base.files import replacement
-from hpsearch.base.keys import RUN_TIME, SINGLE
+from hpsearch.base.keys import MARGIN, RUN_TIME, SINGLE
 from hpsearch.base.plain import ABSENT, copied, get, remove
 from hpsearch.config.compose import Composition, diff
 from hpsearch.search.storage import LOCK_SEC, study_lock
 from hpsearch.tracking.events import read_study, read_trials
 
 STUDY_FILE = "study.yaml"
+_NOT_COMPARED = ("restart", "question", "grow", "code", "confirm")
+"""Keys of the group `study` that may change while a study goes on."""
 
 
 def studies_folder() -> Path:
@@ -185,9 +187,9 @@ def _identity(study: Mapping[str, Any]) -> dict[str, Any]:
 def _compared_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a configuration that a resumed study must share."""
     kept = {key: value for key, value in config.items() if key not in RUN_TIME}
-    kept["study"] = {
-        key: value for key, value in kept["study"].items() if key not in ("restart", "question", "grow", "code")
-    }
+    kept["study"] = {key: value for key, value in kept["study"].items() if key not in _NOT_COMPARED}
+    if "objective" in kept:
+        kept["objective"] = {key: value for key, value in kept["objective"].items() if f"objective.{key}" != MARGIN}
     if "stages" in kept:  # what a failed gate does may change after it failed
         kept["stages"] = {name: {**stage, "on_fail": ""} for name, stage in kept["stages"].items()}
     return kept

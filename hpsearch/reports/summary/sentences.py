@@ -284,11 +284,17 @@ def _rivals(summary: Summary) -> str:
     parts = [f"{words.count(len(summary.ties), 'other point')} {verb} exactly the same mean."] if summary.ties else []
     if standing is None or best is None:
         return " ".join(parts)
-    if standing.rivals:
-        parts.append(
-            f"May be as good as the best (Tukey's comparison of all {standing.compared} points over the seeds they "
-            f"share, family error {100 * ALPHA:.0f} %): {_named(standing.rivals)}."
-        )
+    perhaps = [point for point in standing.rivals if point not in standing.equal]
+    none = f"; a difference below {standing.margin:.3g} counts as none" if standing.margin else ""
+    how = (
+        f"Tukey's comparison of all {standing.compared} points over the seeds they share, family error "
+        f"{100 * ALPHA:.0f} %{none}"
+    )
+    if perhaps:
+        parts.append(f"May be as good as the best ({how}): {_named(perhaps)}.")
+    if standing.equal:
+        told = "as surely" if perhaps else how
+        parts.append(f"Equally good within {standing.margin:.3g} ({told}): {_named(standing.equal)}.")
     if standing.variable:
         parts.append(
             f"Too variable to be ranked (their spread over seeds is above {TOO_VARIABLE:g} times the median of the "

@@ -11,7 +11,7 @@ from hpsearch.base import words
 from hpsearch.base.types import Objective
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
-from hpsearch.statistics.best import set_of_best
+from hpsearch.statistics.best import set_of_best, smallest_difference
 from hpsearch.statistics.crossed import FEWEST_SEEDS
 from hpsearch.statistics.optimism import expected_optimism
 
@@ -29,6 +29,8 @@ class Standing:
         compared: how many points were compared, the best one and the variable ones included.
         freedom: degrees of freedom of the pooled standard deviation.
         optimism: by how much the best mean is too good for having been picked, on average; see `expected_optimism`.
+        margin: a smaller difference counts as none.
+        equal: those of the rivals that are worse by less than the margin, chance considered.
     """
 
     rivals: tuple[Point, ...]
@@ -36,6 +38,24 @@ class Standing:
     compared: int
     freedom: int
     optimism: float
+    margin: float = 0.0
+    equal: tuple[Point, ...] = ()
+
+
+def margin_of(objective: Objective, samples: int | None) -> float:
+    """Return the difference of scores that counts as none.
+
+    Args:
+        objective: what is searched for.
+        samples: of which its scores are shares; None where that is not known, or they are none.
+
+    Returns:
+        What `Objective.margin` says; for ``auto`` the `smallest_difference` of so many samples, 0 where they are not
+        known: of losses and other metrics nothing says what a single sample makes.
+    """
+    if isinstance(objective.margin, str):
+        return 0.0 if samples is None else smallest_difference(samples)
+    return float(objective.margin)
 
 
 def stand(best: Point | None, eligible: Sequence[Point], objective: Objective, pruned: int = 0) -> Standing | None:
@@ -59,7 +79,8 @@ def stand(best: Point | None, eligible: Sequence[Point], objective: Objective, p
         return None
     sign = 1.0 if objective.maximize else -1.0
     scores, shared = by_seed(best.replicates, sign * np.asarray([point.scores for point in points], dtype=np.float64))
-    found = set_of_best(scores, shared=shared)
+    margin = margin_of(objective, best.samples)
+    found = set_of_best(scores, margin, shared)
     error = found.sd * math.sqrt(1 / scores.shape[1] + shared)
     optimism = expected_optimism(scores.mean(axis=1), error, pruned)
     known = list(zip(points, found.standing, found.loss, strict=True))
@@ -67,7 +88,8 @@ def stand(best: Point | None, eligible: Sequence[Point], objective: Objective, p
               if standing not in ("worse", "too variable") and point is not best]  # fmt: skip
     variable = tuple(point for point, standing, _ in known if standing == "too variable")
     nearest = tuple(point for _, point in sorted(rivals, key=lambda rival: rival[0]))
-    return Standing(nearest, variable, len(points), found.freedom, optimism)
+    equal = tuple(point for point, standing, _ in known if standing == "equal")
+    return Standing(nearest, variable, len(points), found.freedom, optimism, margin, equal)
 
 
 def by_seed(replicates: Sequence[tuple[int, int]], scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
@@ -90,7 +112,7 @@ def as_good(standing: Standing | None, best: Point, axes: Sequence[Axis]) -> str
         axes: the searched hyperparameters.
 
     Returns:
-        ``; 0.1 to 0.464 may be as good`` where the values are neighbours of the best, their names or number where they
+        ``; 0.1 to 0.464 may be as good``, ``are equally good within 0.01`` where all are, where the values are neighbours of the best, their names or number where they
         are not, or that every other one is worse; empty where nothing was compared.
     """
     if standing is None:
@@ -101,11 +123,20 @@ def as_good(standing: Standing | None, best: Point, axes: Sequence[Axis]) -> str
     noun = "value" if alone else "point"
     if not standing.rivals:
         return f"; every other {noun} {'that can be ranked ' if standing.variable else ''}is worse"
-    if alone and alone.numeric:
-        places = sorted(alone.values.index(p.params[alone.key]) for p in (best, *standing.rivals))
+    one = len(standing.rivals) == 1
+    verb = "may be as good"
+    if len(standing.equal) == len(standing.rivals):
+        verb = f"{'is' if one else 'are'} equally good within {standing.margin:.3g}"
+    return f"; {_named(standing.rivals, best, alone) or words.count(len(standing.rivals), f'other {noun}')} {verb}"
+
+
+def _named(rivals: Sequence[Point], best: Point, alone: Axis | None) -> str:
+    """Name points by the values of one hyperparameter; empty where there are several, or too many values."""
+    if alone is None:
+        return ""
+    if alone.numeric:
+        places = sorted(alone.values.index(p.params[alone.key]) for p in (best, *rivals))
         if len(places) > 2 and places == list(range(places[0], places[-1] + 1)):
             low, high = alone.values[places[0]], alone.values[places[-1]]
-            return f"; {words.number(low)} to {words.number(high)} may be as good"
-    if alone and len(standing.rivals) <= NAMED:
-        return f"; {', '.join(words.number(p.params[alone.key]) for p in standing.rivals)} may be as good"
-    return f"; {words.count(len(standing.rivals), f'other {noun}')} may be as good"
+            return f"{words.number(low)} to {words.number(high)}"
+    return ", ".join(words.number(p.params[alone.key]) for p in rivals) if len(rivals) <= NAMED else ""

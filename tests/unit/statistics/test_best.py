@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hpsearch.statistics.best import set_of_best, studentized_range
+from hpsearch.statistics.best import set_of_best, smallest_difference, studentized_range
 
 
 @pytest.mark.parametrize(("count", "freedom"), [(2, 2), (3, 4), (8, 14), (20, 38), (9, 1)])
@@ -82,3 +82,18 @@ def test_scores_that_do_not_scatter():
 def test_the_scale_of_the_scores_does_not_matter(scale):
     scores = np.random.default_rng(3).normal(size=(6, 4))
     assert set_of_best(scores * scale).standing == set_of_best(scores).standing
+
+
+def exact_p(b, c):
+    return stats.binomtest(b, b + c).pvalue
+
+
+@pytest.mark.parametrize("samples", [20, 60])
+def test_no_difference_below_the_smallest_one_can_be_shown_and_that_one_can(samples):
+    shown = [(b - c) / samples for b in range(samples + 1) for c in range(samples + 1 - b)
+             if b > c and exact_p(b, c) <= 0.05]  # fmt: skip
+    assert min(shown) == smallest_difference(samples)
+
+
+def test_no_two_accuracies_differ_by_more_than_1():
+    assert smallest_difference(4) == 1.0

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from hpsearch.base.types import Objective
 from hpsearch.reports.summary.numbers import summarize
 from hpsearch.reports.summary.sentences import answer, caveats
-from hpsearch.reports.summary.standing import by_seed
+from hpsearch.reports.summary.standing import by_seed, margin_of
 from hpsearch.statistics.best import set_of_best
 from tests.support.scores import scored
 
@@ -83,3 +86,35 @@ def test_folds_are_compared_by_the_means_of_seeds_or_corrected_for_what_they_sha
     wider = np.asarray(set_of_best(scores, shared=1 / 5).half) / set_of_best(scores).half
     assert wider == pytest.approx(np.sqrt(1 + 6 / 5))
     assert by_seed([(seed, 0) for seed in range(6)], scores)[1] == 0.0
+
+
+def with_margin(table, margin=None, samples=None):
+    """A study with a margin of its own, or with so many validation samples."""
+    objective = {**table.study["objective"], **({} if margin is None else {"margin": margin})}
+    trials = table.trials if samples is None else table.trials.assign(**{"data.valid_size": samples})
+    return replace(table, trials=trials, study={**table.study, "objective": objective})
+
+
+def test_what_is_worse_by_less_than_the_margin_for_sure_is_equally_good():
+    table = scored([level(0.9, 0), level(0.5, 1), level(0.905, 2), level(0.9, 0)])
+    summary = summarize(with_margin(table, 0.1))
+    assert [p.point for p in summary.standing.equal] == [0, 3]
+    assert "; 0.01, 0.08 are equally good within 0.1" in answer(summary)
+    assert [line for line in caveats(summary, {}) if line.startswith("Equally good within 0.1 (Tukey's")]
+    assert "; 0.01, 0.08 may be as good" in answer(summarize(with_margin(table, 0.005)))
+
+
+def test_a_margin_lets_points_be_as_good_that_would_be_worse():
+    table = scored([level(0.9, 0), level(0.86, 1), level(0.4, 2)])
+    assert [p.point for p in summarize(with_margin(table, 0)).standing.rivals] == []
+    found = summarize(with_margin(table, 0.02))
+    assert [p.point for p in found.standing.rivals] == [1]
+    assert any("a difference below 0.02 counts as none" in line for line in caveats(found, {}))
+
+
+def test_the_margin_is_by_default_what_the_validation_part_can_show_and_0_where_it_says_nothing():
+    table = scored([level(0.9, 0), level(0.86, 1), level(0.4, 2)])
+    assert summarize(with_margin(table, samples=300)).standing.margin == 0.02
+    assert summarize(table).standing.margin == 0.0
+    assert margin_of(Objective("valid/loss", "minimize"), None) == 0.0
+    assert margin_of(Objective("valid/loss", "minimize", margin=0.25), 300) == 0.25
