@@ -216,3 +216,9 @@ def test_variables_of_the_environment_stand_in_no_printed_command(monkeypatch):
     borrowed = compose(["data=table", "data.target=x", "tracker.uri=${oc.env:SECRET}", "data.path=${tracker.uri}"])
     assert "data.path='${oc.env:SECRET}'" in borrowed.trial({}, 0).overrides
     assert "data.path=abc" in compose([*table, "data.path=${tracker.uri}"]).trial({}, 0).overrides
+
+
+def test_what_difference_counts_and_how_a_search_ends_are_no_part_of_a_trial_or_of_a_name():
+    plain, other = compose(["+study=lr_sweep"]), compose(["+study=lr_sweep", "objective.margin=0.1", "study.confirm=0"])
+    assert plain.study_name == other.study_name
+    assert plain.trial({}, 0).key == other.trial({}, 0).key
