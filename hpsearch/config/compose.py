@@ -358,7 +358,15 @@ def _study(given: Any, words: Words, searches: bool, study_file: Path | None) ->
     for key in given or {}:
         if key not in STUDY_KEYS:
             raise ConfigError(f"study.{key}: no such key{nearest(key, STUDY_KEYS)} (from {source})")
-    defaults = {"name": None, "question": "", "seeds": 1, "confirm": CONFIRM, "restart": False, "grow": None, "code": None}
+    defaults = {
+        "name": None,
+        "question": "",
+        "seeds": 1,
+        "confirm": CONFIRM,
+        "restart": False,
+        "grow": None,
+        "code": None,
+    }
     study = {**defaults, **(given or {})}
     if study["grow"] is not None:
         study["name"] = _grown_name(study, source)

@@ -18,9 +18,7 @@ from hpsearch.base.keys import ARGS, SINGLE, UNNAMED
 from hpsearch.base.plain import flatten
 
 STUDY_KEYS = ("name", "question", "seeds", "confirm", "restart", "grow", "code")
-OF_EVERY_OPTION = frozenset(
-    {"sampler.first", "sampler.prior", "objective.limits", "objective.margin", "extend.limits"}
-)
+OF_EVERY_OPTION = frozenset({"sampler.first", "sampler.prior", "objective.limits", "objective.margin", "extend.limits"})
 """Keys that every option of a group takes, those whose file does not name them too, and tables that begin empty."""
 BLOCKS = ("space", "nuisance")
 """The tables of expressions: what is searched or compared, and what an ablation retunes."""
@@ -28,7 +26,9 @@ COMMAND_LINE = "the command line"
 
 _SPACE_WORD = re.compile(r"\+{0,2}(space|nuisance)(?=[.\[=])|~(space|nuisance)(?=[.\[]|$)")
 _SPACE_KEY = re.compile(r"\.(?P<key>[^=\[\]]+(?:\[\d+\][^=\[\]]*)*)", re.DOTALL)
-_NOT_IN_NAME = re.compile(rf"({'|'.join(sorted(UNNAMED))})\b|study\.(restart|name|question|grow|code|confirm)\b|objective\.margin\b")
+_NOT_IN_NAME = re.compile(
+    rf"({'|'.join(sorted(UNNAMED))})\b|study\.(restart|name|question|grow|code|confirm)\b|objective\.margin\b"
+)
 _FREE_TEXT = re.compile(r"\+{0,2}study\.question=(?P<text>[^'\"].*)", re.DOTALL)
 _NAME_LENGTH = 80
 _RELATION = re.compile(r"[<>!%*]")

@@ -21,7 +21,8 @@ _CHI_QUANTILES = 2048
 _NORMAL = np.linspace(-8.0, 8.0, 161)
 
 SMALLEST_COUNT = math.ceil(math.log2(2 / ALPHA))
-"""So many samples, all in favour of one model, and none in favour of the other, are the fewest that show a difference."""
+"""So many samples that one model alone gets right, and none that only the other does, are the fewest that show which is
+better."""
 
 Standing = Literal["highest", "equal", "may be as good", "worse", "too variable"]
 
