@@ -263,9 +263,8 @@ class Objective:
         share: whether the metric lies between 0 and 1; None where that is not known.
         limits: the largest value of reported metrics and of facts that a trial may end with, by name; beyond one of
             them it is INFEASIBLE.
-
-        margin: a difference of scores that makes no practical difference; ``auto``: the smallest one that the validation
-            part can show, see `hpsearch.statistics.best.smallest_difference`. No part of what a study is.
+        margin: a difference of scores that makes none in practice; ``auto``: the smallest one that the validation part
+            can show, see `hpsearch.statistics.best.smallest_difference`. No part of what a study is.
 
     Example:
         >>> small = Objective("valid/acc", others=(Objective("parameters", "minimize"),), limits={"parameters": 1e5})

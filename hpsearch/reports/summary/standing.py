@@ -112,8 +112,9 @@ def as_good(standing: Standing | None, best: Point, axes: Sequence[Axis]) -> str
         axes: the searched hyperparameters.
 
     Returns:
-        ``; 0.1 to 0.464 may be as good``, ``are equally good within 0.01`` where all are, where the values are neighbours of the best, their names or number where they
-        are not, or that every other one is worse; empty where nothing was compared.
+        ``; 0.1 to 0.464 may be as good`` where the values are neighbours of the best, their names or number where they
+        are not, ``are equally good within 0.01`` where all are, or that every other one is worse; empty where nothing
+        was compared.
     """
     if standing is None:
         return ""
