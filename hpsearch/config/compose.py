@@ -27,6 +27,7 @@ from hpsearch.config.table import searched
 from hpsearch.config.words import (
     BLOCKS,
     COMMAND_LINE,
+    CONFIRM,
     STUDY_KEYS,
     Block,
     Word,
@@ -45,9 +46,6 @@ __all__ = ["Composition", "TrialConfig", "compose", "describe_groups", "diff", "
 PATHS = frozenset({"data.root"})
 _KEPT = "trainer.keep_end_mib"
 """Keys that say where things lie on this machine; two trials that differ in nothing else are the same trial."""
-
-CONFIRM = 3
-"""Fresh seeds over which a search over one seed trains its best points at the end, where nothing else is said."""
 
 _OF_RECIPE = ("study", "stage", "stages")
 """Root keys that say what a recipe is, and nothing of the search of a stage."""

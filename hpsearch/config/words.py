@@ -18,6 +18,8 @@ from hpsearch.base.keys import ARGS, SINGLE, UNNAMED
 from hpsearch.base.plain import flatten
 
 STUDY_KEYS = ("name", "question", "seeds", "confirm", "restart", "grow", "code")
+CONFIRM = 3
+"""Fresh seeds over which a search over one seed trains its best points at the end, where nothing else is said."""
 OF_EVERY_OPTION = frozenset({"sampler.first", "sampler.prior", "objective.limits", "objective.margin", "extend.limits"})
 """Keys that every option of a group takes, those whose file does not name them too, and tables that begin empty."""
 BLOCKS = ("space", "nuisance")
