@@ -26,6 +26,7 @@ from hpsearch.trial.groups import Groups
 from hpsearch.trial.job import Job, Trainer
 from hpsearch.trial.layers import LayerWatch
 from hpsearch.trial.reading import CONTINUABLE, end_of
+from hpsearch.trial.reference import constant_facts
 from hpsearch.trial.updates import forward_pass, prepare_model, torch_state
 from hpsearch.trial.watch import Diverged
 
@@ -150,7 +151,7 @@ def _messages(
 ) -> Iterator[Message | None]:
     """Yield what is said of the trial, and None after an epoch that is not evaluated at its end."""
     prepare_model(job)
-    yield Started(progress.epoch, job.facts, time.time())
+    yield Started(progress.epoch, {**constant_facts(job), **job.facts}, time.time())
     yield from tuple(progress.reports)
     if progress.epoch is None:
         progress.epoch = 0

@@ -1,13 +1,14 @@
 """What a loss is measured against before a trial has learnt anything."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from hpsearch.losses.class_weights import WEIGHTED, reported_losses, summed
 from hpsearch.losses.constants import constant_outputs
 from hpsearch.nn.dropout import address_dropout, advance
 from hpsearch.trial.groups import Groups
@@ -17,6 +18,46 @@ from hpsearch.trial.watch import Limit
 
 BATCHES = 8
 """Of the untrained model; and hardest ones of a constant prediction."""
+CHUNK = 10_000
+"""Samples whose losses are taken at once."""
+EVEN = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+"""Parts of the classes' shares that constant predictions deal out evenly: the best one depends on the loss."""
+
+
+@torch.no_grad()
+def constant_facts(job: Job) -> Mapping[str, float]:
+    """Return what predictions cost that know nothing of the inputs, which reports hold a trial's end against.
+
+    Args:
+        job: the trial.
+
+    Returns:
+        ``constant.train/loss`` and ``constant.valid/loss``: the loss that is trained on, of the outputs that are the
+        best for all training samples alike, over each part; ``constant.valid/acc``: the largest share of a class in
+        the validation part. Nothing of a loss that refuses such outputs.
+    """
+    train, valid = (split.y.to(job.device) for split in (job.splits.train, job.splits.valid))
+    columns = {job.splits.num_outputs, 1} if job.splits.num_outputs == 2 else {job.splits.num_outputs}
+    even = EVEN if job.splits.task == "classification" else (0.0,)
+    outputs = [each for c in columns for e in even for each in constant_outputs(train, c, job.splits.task, e)]
+    costs = [_mean_loss(job, each, train) for each in outputs]
+    best = costs.index(min(costs))
+    found = {"train/loss": costs[best], "valid/loss": _mean_loss(job, outputs[best], valid)}
+    if job.splits.task == "classification":
+        found["valid/acc"] = float(torch.bincount(valid).max()) / len(valid)
+    return {f"constant.{name}": value for name, value in found.items() if math.isfinite(value)}
+
+
+def _mean_loss(job: Job, outputs: Tensor, y: Tensor) -> float:
+    """Return the loss of constant outputs over a part as reports give it; infinite where a user's loss refuses it."""
+    losses = reported_losses(job.loss)
+    loss = losses.get(WEIGHTED, losses["loss"])
+    try:
+        sums = [summed(loss, outputs.expand(len(chunk), -1), chunk) for chunk in y.split(CHUNK)]
+        mean = math.fsum(float(total) for total, _ in sums) / math.fsum(float(weight) for _, weight in sums)
+    except Exception:
+        return math.inf
+    return mean if math.isfinite(mean) else math.inf
 
 
 def divergence_limit(job: Job, groups: Groups | None = None) -> Limit:

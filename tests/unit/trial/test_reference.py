@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from hpsearch.base.types import TrialState
+from hpsearch.base.types import Objective, TrialState
 from hpsearch.data.base import Split, Splits
 from hpsearch.losses.focal import Focal
 from hpsearch.nn.dropout import Dropout
 from hpsearch.trial.loop import train
 from hpsearch.trial.measure.probe import fixed_rate_probe, range_test
-from hpsearch.trial.reference import divergence_limit
+from hpsearch.trial.reference import constant_facts, divergence_limit
 from tests.support.jobs import drive, make_job, same_weights, weights
 
 RARE = 0.01
@@ -131,3 +131,35 @@ class Shares(nn.Module):
 def test_a_loss_that_refuses_constant_outputs_is_measured_by_the_untrained_model(tmp_path):
     job = make_job(tmp_path, splits=rare(), make_model=lambda: nn.Sequential(knowing(), nn.Softmax(1)), loss=Shares())
     assert math.isfinite(divergence_limit(job).reference)
+
+
+def test_facts_of_a_constant_prediction_are_the_entropy_and_the_largest_class(tmp_path):
+    found = constant_facts(make_job(tmp_path, splits=rare(), epochs=1))
+    entropy = -(RARE * math.log(RARE) + (1 - RARE) * math.log(1 - RARE))
+    assert found["constant.train/loss"] == pytest.approx(entropy, rel=1e-4)
+    assert found["constant.valid/loss"] == pytest.approx(entropy, rel=1e-4)
+    assert found["constant.valid/acc"] == pytest.approx(1 - RARE)
+
+
+def test_facts_of_a_constant_prediction_are_of_the_loss_that_is_trained_on(tmp_path):
+    smoothed = constant_facts(make_job(tmp_path, splits=rare(), loss=nn.CrossEntropyLoss(label_smoothing=0.2)))
+    soft = torch.tensor([0.8 * (1 - RARE) + 0.1, 0.8 * RARE + 0.1])
+    least = float(-(soft * soft.log()).sum())  # of any constant; the classes' shares cost more
+    assert smoothed["constant.train/loss"] == pytest.approx(least, rel=1e-3)
+    y = torch.tensor([[0.0], [1.0], [5.0]])
+    job = make_job(tmp_path, splits=splits_of(y, 0), loss=nn.MSELoss(), objective=Objective("valid/loss", "minimize"))
+    found = constant_facts(job)
+    assert found == {
+        "constant.train/loss": pytest.approx(14 / 3),
+        "constant.valid/loss": pytest.approx(14 / 3),
+    }
+
+
+def test_a_loss_that_refuses_constant_outputs_leaves_their_cost_out(tmp_path):
+    job = make_job(tmp_path, splits=rare(), make_model=lambda: nn.Sequential(knowing(), nn.Softmax(1)), loss=Refusing())
+    assert set(constant_facts(job)) == {"constant.valid/acc"}
+
+
+class Refusing(nn.Module):
+    def forward(self, outputs, y):
+        raise ValueError("no")
