@@ -16,6 +16,9 @@ LOCAL_MODULE = "hpsearch_given"
 OUTSIDE = "hpsearch.trial.outside.train"
 """What a configuration names as the training of a trial that is handed out and trained outside."""
 
+PROGRAM = "hpsearch.trial.command.run"
+"""What a configuration names as the training of a trial that is a program."""
+
 SCRIPT = "script"
 """Key of the configuration of a trial that was a script by itself: its path and its arguments."""
 
@@ -75,6 +78,11 @@ def script_command(config: Mapping[str, Any]) -> str | None:
 def is_outside(config: Mapping[str, Any]) -> bool:
     """Return whether a configuration's trials are handed out and trained outside."""
     return str(config.get("trainer", {}).get("_target_")) == OUTSIDE
+
+
+def is_program(config: Mapping[str, Any]) -> bool:
+    """Return whether a configuration's trials are runs of a program."""
+    return str(config.get("trainer", {}).get("_target_")) == PROGRAM
 
 
 def from_outside(params: Mapping[str, Any]) -> str:

@@ -51,12 +51,16 @@ class Process:
         is_worker: whether it trains and does nothing else.
         paused: how many loops may wait in it and for it; ``auto``: as many as the memory allows.
         parked: how many wait for it, each in a process of its own.
+        grace_sec: how long a program has to end that is asked to.
+        told_to_stop: whether the trial that trains is to stop, which it has not been told yet.
         forget: ends what waits in it of the trials in these folders.
     """
 
     is_worker: bool = False
     paused: int | str = "auto"
     parked: int = 0
+    grace_sec: float = 10.0
+    told_to_stop: Callable[[], bool] = lambda: False
     forget: Callable[[Iterable[str]], None] = lambda _: None
 
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn, get_origin, get_type_hints
 
 from hpsearch.base import platform
-from hpsearch.base.commands import LOCAL_MODULE, OUTSIDE, shown_path
+from hpsearch.base.commands import LOCAL_MODULE, OUTSIDE, PROGRAM, shown_path
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.keys import ARGS
 from hpsearch.base.limits import check_values
@@ -251,7 +251,7 @@ def _permitted(shown: str, path: str, kinds: Sequence[str], packages: Sequence[s
         ours = _within(module, ("hpsearch", *plugins)) and inspect.isfunction(target) and "." not in name
         returned = returned_by(target) if ours else None
         fits = isinstance(returned, type) and any(_fits(returned, kind) for kind in kinds)
-        theirs = path == OUTSIDE or _within(module, plugins)
+        theirs = path in (OUTSIDE, PROGRAM) or _within(module, plugins)
         fits = fits or (kinds == (KINDS["trainer"],) and theirs and callable(target))
     if not fits:
         wanted = kinds[0] if len(kinds) == 1 else "something a configuration may build"

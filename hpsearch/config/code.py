@@ -15,17 +15,20 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from hpsearch.base.commands import LOCAL_MODULE
-from hpsearch.base.contents import Place, content_of
+from hpsearch.base.commands import LOCAL_MODULE, is_program
+from hpsearch.base.contents import Place, content_of, place_of
 from hpsearch.base.plain import stable_hash
 from hpsearch.config.build import PACKAGES
 from hpsearch.config.functions import code_text, code_texts, digest_of, given_code, is_own
 
 _TARGET = "_target_"
+FILE = "file:"
+"""Before the path of a file that the command of a program names."""
 CODE_FILES = (".py", ".so", ".pyd")
 """Endings of files that are code of a package."""
 
@@ -63,7 +66,8 @@ class CodeReader:
 
     def of(self, config: Mapping[str, Any]) -> Code:
         """Return the code of a user's own that a configuration is trained by."""
-        return self.at({path for path in _targets(config) if path.partition(".")[0] not in PACKAGES})
+        theirs = {path for path in _targets(config) if path.partition(".")[0] not in PACKAGES}
+        return self.at(theirs | (named_by(config["trainer"]) if is_program(config) else set()))
 
     def at(self, targets: Iterable[str]) -> Code:
         """Return the code that dotted paths lead to."""
@@ -76,6 +80,9 @@ class CodeReader:
         found: dict[str, str] = {}
         imported: set[str] = set()
         for path in targets:
+            if path.startswith(FILE):
+                found |= self._file(path.removeprefix(FILE))
+                continue
             module, _, name = path.partition(".")
             if module == LOCAL_MODULE:
                 given = given_code(getattr(sys.modules.get(LOCAL_MODULE), name, None))
@@ -83,8 +90,38 @@ class CodeReader:
                 imported |= given.modules
             else:
                 imported.add(path)
-        installed = _installed({path.partition(".")[0] for path in targets} - {LOCAL_MODULE, *PACKAGES})
+        installed = _installed(
+            {path.partition(".")[0] for path in targets if not path.startswith(FILE)} - {LOCAL_MODULE, *PACKAGES}
+        )
         return found | installed | self._closure(imported)
+
+    def _file(self, path: str) -> dict[str, str]:
+        """Return the digest of a file that a command names; of Python, as it is parsed, with what it imports."""
+        if not path.endswith(".py"):
+            content = content_of(place_of(path))
+            return {path: content.digest} if content is not None else {}
+        try:
+            stat = Path(path).stat()
+            digest, imported = _parsed(Path(path).resolve(), stat.st_mtime_ns, stat.st_size, "", True)
+        except OSError:
+            return {}
+        return {path: digest} | self._beside(Path(path).parent, imported)
+
+    def _beside(self, folder: Path, names: Iterable[str]) -> dict[str, str]:
+        """Return the digests of modules that a script imports, where Python looks for them: in its folder first."""
+        found: dict[str, str] = {}
+        waiting, elsewhere = list(names), list[str]()
+        while waiting:
+            name = waiting.pop()
+            path = next((each for each in _module_files(folder, name) if each.is_file()), None)
+            if path is None:
+                elsewhere.append(name)
+            elif str(path) not in found:
+                stat = path.stat()
+                package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+                found[str(path)], imported = _parsed(path.resolve(), stat.st_mtime_ns, stat.st_size, package)
+                waiting += [name.rpartition(".")[0], *imported]
+        return found | self._closure(elsewhere)
 
     def _closure(self, names: Iterable[str]) -> dict[str, str]:
         """Return the digests of modules and of what they import, as far as they are of the user's own project."""
@@ -106,6 +143,41 @@ class CodeReader:
         if name not in self._modules:
             self._modules[name] = _read(name)
         return self._modules[name]
+
+
+def named_by(trainer: Mapping[str, Any]) -> set[str]:
+    """Return the files and modules that the command of a program names, its settings file among them.
+
+    A program outside the working folder, such as an interpreter, is no code of a user's own.
+
+    Args:
+        trainer: the configuration of the program.
+    """
+    words = [str(word) for word in trainer["command"]]
+    here = Path.cwd().resolve()
+    named = [word for place, word in enumerate(words) if place or Path(word).resolve().is_relative_to(here)]
+    files = [Path(word) for word in (*named, trainer.get("file") or "") if word and _is_file(word)]
+    modules = {after for before, after in pairwise(words) if before == "-m"}
+    return {f"{FILE}{path}" for path in files if not _is_environment(path)} | modules
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_environment(path: Path) -> bool:
+    """Return whether a file is of a virtual environment."""
+    return any((folder / "pyvenv.cfg").is_file() for folder in path.absolute().parents)
+
+
+def _module_files(folder: Path, name: str) -> Iterator[Path]:
+    """Yield the files that a module may be in a folder."""
+    path = folder.joinpath(*name.split("."))
+    yield path / "__init__.py"
+    yield path.with_name(f"{path.name}.py")
 
 
 def loaded_before(code: Code) -> list[str]:
@@ -209,14 +281,15 @@ def _read(name: str) -> tuple[str, frozenset[str]] | None:
 
 
 @lru_cache(maxsize=4096)
-def _parsed(path: Path, _changed: int, _size: int, package: str) -> tuple[str, frozenset[str]]:
+def _parsed(path: Path, _changed: int, _size: int, package: str, is_main: bool = False) -> tuple[str, frozenset[str]]:
     """Read a module; the digest of one that is no Python is that of its bytes."""
     data = path.read_bytes()
     try:
         tree = ast.parse(data)
     except (SyntaxError, ValueError):
         return hashlib.sha256(data).hexdigest()[:16], frozenset()
-    tree.body = [node for node in tree.body if not _is_main_block(node)]
+    if not is_main:
+        tree.body = [node for node in tree.body if not _is_main_block(node)]
     return digest_of(tree), frozenset(_imports(tree, package))
 
 

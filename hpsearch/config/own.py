@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.base import platform
-from hpsearch.base.commands import is_outside, shown_path
+from hpsearch.base.commands import is_outside, is_program, shown_path
 from hpsearch.base.conditions import WHERE, split_name
 from hpsearch.base.errors import ConfigError, SpaceError
 from hpsearch.base.keys import ARGS, OF_OWN_CODE
@@ -104,6 +104,10 @@ def reading_of(raw: Mapping[str, Any], config: Mapping[str, Any]) -> Reading:
     borrowed = interpolation_words({name: raw[name] for name in (ARGS, "objective")})
     if is_outside(config) and not borrowed & (raw.keys() - OF_OWN_CODE):
         return Reading("what is trained outside", (f"{ARGS}.*",))
+    if is_program(config) and not borrowed & (raw.keys() - OF_OWN_CODE):
+        return Reading("a program", (f"{ARGS}.*",), "{fold}" in str(config["trainer"].get("command")))
+    if is_program(config):
+        return Reading()
     if str(target).startswith("hpsearch."):
         others = interpolation_words({name: value for name, value in raw.items() if name != ARGS})
         return Reading(unread=frozenset({ARGS} - others))
@@ -151,13 +155,15 @@ def room_for(sources: Mapping[str, str], raw: Mapping[str, Any]) -> tuple[Word, 
         SpaceError: no argument can have such a name.
     """
     elements: dict[str, int] = {}
+    of_program = is_program(raw)
     for name, source in sources.items():
         key = split_name(name)[0]
         root, _, argument = key.partition(".")
         if root != ARGS or get(raw, list_of(key)) is not ABSENT:
             continue
         argument, is_element, place = argument.removesuffix("]").partition("[")
-        if not (argument.isidentifier() and place.isdigit() == bool(is_element)):
+        spelt = argument.replace("-", "_").replace(".", "_") if of_program else argument
+        if not (spelt.isidentifier() and place.isdigit() == bool(is_element)):
             raise SpaceError(f"space {name}: {key!r} cannot be the name of an argument (from {source})")
         elements[argument] = max(elements.get(argument, 0), int(place) + 1 if is_element else 0)
     return tuple(word_for(f"{ARGS}.{key}", [None] * n if n else None, adds=True) for key, n in elements.items())

@@ -53,6 +53,7 @@ class InlineLauncher:
         """Remember what trains a trial."""
         self._execute = execute
         self._outer_paused, current.process.paused = current.process.paused, self._paused
+        current.process.grace_sec = self.grace_sec
 
     def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:  # noqa: ARG002
         """Run `function(*args)` here; an HpsearchError passes, anything else becomes a RuntimeError as from a worker.

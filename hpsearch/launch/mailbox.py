@@ -44,6 +44,11 @@ class Mailbox:
         with self._changed:
             return tuple(self._decisions.pop(trial, Decision.CONTINUE) for trial in trials)
 
+    def stops(self, trial: TrialId) -> bool:
+        """Return whether a trial is to stop, and has not read it yet."""
+        with self._changed:
+            return self._decisions.get(trial) is Decision.STOP
+
     def answered(self, trial: TrialId) -> bool:
         """Return whether what a trial asked for is there, or it is to stop."""
         with self._changed:

@@ -100,7 +100,7 @@ class ProcessLauncher:
                 f"the trial function {name} is defined in the script or notebook itself, where worker processes cannot "
                 "find it; move it into a module of its own, or use launcher=inline"
             )
-        self._hello = pickle.dumps((execute, self.lockstep, self._paused))
+        self._hello = pickle.dumps((execute, self.lockstep, self._paused, self.grace_sec))
         self._slots = [Slot(index, self._spawn) for index in range(self.slots)]
 
     def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:

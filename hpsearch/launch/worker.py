@@ -58,7 +58,7 @@ def main(lifeline: int | None, mark: str) -> None:
     tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(commands, tasks), daemon=True).start()
     current.process.is_worker = True
-    execute, lockstep, current.process.paused = pickle.loads(tasks.get().payload)
+    execute, lockstep, current.process.paused, current.process.grace_sec = pickle.loads(tasks.get().payload)
     preload = getattr(sys.modules[execute.__module__], "preload", None)
     if preload:
         preload()
@@ -105,6 +105,7 @@ def _train(channel: int, execute: Execute, task: _Task, lockstep: bool, mark: st
         return
     write_mark(mark, specs[0].folder)
     batch, threads = TrialBatch(execute, specs), set(threading.enumerate())
+    current.process.told_to_stop = lambda: task.mailbox.stops(batch.ids[0])
     decisions: tuple[Decision | Given, ...] = ()
     while not batch.ended:
         events: tuple[Reported, ...] | tuple[Ended, ...] = batch.advance(decisions)

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base import current, platform
+from hpsearch.base.commands import is_program
 from hpsearch.base.environment import TAKEN
 from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.base.keys import ARGS
 from hpsearch.base.outcome import state_after
+from hpsearch.base.plain import flatten
 from hpsearch.base.types import (
     Decision,
     Given,
@@ -30,7 +32,9 @@ from hpsearch.base.types import (
 )
 from hpsearch.config.build import bind_own, own_loop, returned_by, yields
 from hpsearch.config.objective import trial_argument
+from hpsearch.trial.command import Command
 from hpsearch.trial.own import CONSTRAINTS, OwnCode, OwnFunction, OwnGenerator
+from hpsearch.trial.own_program import OwnProgram
 from hpsearch.trial.surroundings import Surroundings
 from hpsearch.trial.waiting import Waiting
 
@@ -72,6 +76,9 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
     Returns:
         ``metrics``: None, they are known when it reports some.
     """
+    if is_program(config):
+        Command.of(config).check(flatten(config[ARGS]))
+        return {"metrics": None}
     function = _function(config)
     _call(function, config, Path(), _optuna_trial(function, config, 0))
     return {"metrics": None}
@@ -122,6 +129,7 @@ def run_code(code: OwnCode, spec: TrialSpec, waiting: Waiting) -> QueryingRun:
         return (_left_by(code, _ended(code, metric)),)
     finally:
         if keep:
+            code.wait()
             waiting.keep(spec.folder, spec.attempt, code)
         else:
             code.stop(Decision.PAUSE if decision in (Decision.PAUSE, Decision.LEAVE) else Decision.STOP)
@@ -136,6 +144,10 @@ def _left_by(code: OwnCode, result: TrialResult) -> TrialResult:
 
 def _ended(code: OwnCode, metric: str) -> TrialResult:
     """Return how code ended that came to its end."""
+    if code.failed is not None:
+        return replace(code.failed, facts=code.facts, time=time.time())
+    if code.is_cut:
+        return _result(code, *(state_after(Decision.STOP, code.epoch or 0) or ()))
     if code.stopped:
         when = "" if code.epoch is None else f" after epoch {code.epoch}"
         return _result(code, TrialState.PRUNED, f"it raised {code.stopped}{when}")
@@ -182,6 +194,8 @@ def _begun(spec: TrialSpec) -> OwnCode | TrialRun:
     """Return a user's code with its arguments; of one that speaks the whole protocol, the trial."""
     config, folder = spec.config, Path(spec.folder)
     folder.mkdir(parents=True, exist_ok=True)
+    if is_program(config):
+        return OwnProgram(Command.of(config), config, folder)
     function = _function(config)
     trial = _optuna_trial(function, config, spec.id.point)
     surroundings, call = Surroundings(config["seed"]), _call(function, config, folder, trial)

@@ -1,8 +1,19 @@
 """What arguments of our training loop and of fine-tuning may be."""
 
 from collections.abc import Mapping
+from typing import Any
 
+from hpsearch.base.errors import ConfigError
 from hpsearch.base.limits import NOT_NEGATIVE, POSITIVE, Limits, count, flag, number, one_of, optional, text
+from hpsearch.trial.printed import check_pattern
+
+
+def words(key: str, value: Any) -> None:
+    """Refuse what is no list of words, of which the first names a program."""
+    scalars = str | int | float
+    if not isinstance(value, list) or not value or not all(isinstance(each, scalars) for each in value):
+        raise ConfigError(f"{key} = {value!r}: must be a list of the words of a program, as [python, train.py]")
+
 
 LIMITS: Limits = {
     "hpsearch.trial.loop.Trainer": {
@@ -25,6 +36,14 @@ LIMITS: Limits = {
         "watch_layers": flag,
         "keep_end_mib": NOT_NEGATIVE,
         "continued": optional(text),
+    },
+    "hpsearch.trial.command.run": {
+        "command": words,
+        "arguments": one_of("dashes", "words", "environment", "file"),
+        "pattern": check_pattern,
+        "metrics": optional(text),
+        "file": optional(text),
+        "epochs": optional(count()),
     },
     "hpsearch.trial.finetune.FineTune": {
         "mode": one_of("none", "predict", "head", "last_k", "all"),

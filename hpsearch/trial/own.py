@@ -15,7 +15,7 @@ from greenlet import getcurrent, greenlet
 from hpsearch.base import current, programs
 from hpsearch.base.current import Stop
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.types import Decision, Given, Query, Report
+from hpsearch.base.types import Decision, Given, Query, Report, TrialResult
 from hpsearch.trial.measured import numbers_of, report_of, returned_by, whole
 from hpsearch.trial.resume import Checkpoints
 from hpsearch.trial.surroundings import Surroundings, set_generators
@@ -43,6 +43,8 @@ class OwnCode(ABC):
         score: the objective's value that it returned at its end, in place of those of its reports.
         facts: what else it returned.
         stopped: what it raised to end itself, `Stop` or another; empty where it did not.
+        failed: how it failed, where it raised nothing.
+        is_cut: whether it came to its end because it was told to stop between two reports.
         asked: whether it asked for its arguments by `hpsearch.params`.
         ended: whether it is known to have no further report.
     """
@@ -52,6 +54,8 @@ class OwnCode(ABC):
     """Whether its function takes no arguments, so that `hpsearch.params` is its only way to them."""
     needs_process = False
     """Whether it waits only in a process of its own."""
+    is_program = False
+    """Whether it is a program, which stands still while it waits."""
 
     def __init__(
         self, metrics: Sequence[str], params: Mapping[str, Any], folder: Path, surroundings: Surroundings
@@ -65,6 +69,8 @@ class OwnCode(ABC):
         self.score: float | None = None
         self.facts: dict[str, str | int | float] = {}
         self.stopped, self.asked = "", False
+        self.failed: TrialResult | None = None
+        self.is_cut = False
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -91,6 +97,10 @@ class OwnCode(ABC):
             ConfigError: always.
         """
         raise ConfigError(f"trial: {name} is asked for by a generator: return the score and call trial.report instead")
+
+    def wait(self) -> None:
+        """Use no more than memory until it is advanced again, as code in this process does by itself."""
+        return
 
     def note(self, name: str, value: str | int | float) -> None:
         """Keep a fact of the trial."""

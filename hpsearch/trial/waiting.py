@@ -99,7 +99,8 @@ class Waiting:
         if alone and self._waiting:
             return "others wait in its process, which would have to stand still with the programs that it started"
         limit = current.process.paused
-        if limit == "auto" and (platform.uses_cuda() or (alone and platform.sees_cuda())):
+        starts_others = alone or code.is_program
+        if limit == "auto" and (platform.uses_cuda() or (starts_others and platform.sees_cuda())):
             return "what waits would keep its memory on the GPU"
         base = 0 if alone else self._base or 0  # a process that stands still is replaced by another
         return why_full(limit, len(self._waiting) + current.process.parked, base, Memory.now())
