@@ -6,6 +6,13 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+REPORTS = "reports.jsonl"
+"""The file in a trial's folder to which what runs inside a program appends its reports, a line of JSON each."""
+ASKED = "checkpoint"
+"""What such a line says once the program has asked for a checkpoint."""
+ENVIRONMENT = "HPSEARCH_"
+"""What the environment variables begin with that a program is given."""
+
 
 def running() -> frozenset[tuple[int, float]]:
     """Return those that live, and those that they started: number and time of start."""

@@ -9,6 +9,7 @@ from typing import Any
 from hpsearch.base.current import Searched, Stop, present, process
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision
+from hpsearch.trial.inside import inside
 from hpsearch.trial.media import save
 
 __all__ = ["Decision", "Stop", "checkpoint", "folder", "log", "params", "report"]
@@ -97,6 +98,8 @@ def checkpoint() -> Path | None:
 def _trial(name: str) -> Searched:
     """Return the trial that runs; the script itself where none does."""
     trial = present()
+    if trial is None:
+        trial = inside()
     if trial is not None:
         return trial
     if process.is_worker or parent_process() is not None or current_thread() is not main_thread():

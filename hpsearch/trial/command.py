@@ -17,12 +17,9 @@ from hpsearch.base.errors import ConfigError, nearest
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import ARGS
 from hpsearch.base.plain import flatten
+from hpsearch.base.programs import ENVIRONMENT, REPORTS
 from hpsearch.trial import settings_file
 
-REPORTS = "reports.jsonl"
-"""The file in a trial's folder to which what runs inside appends its reports, a line of JSON each."""
-ENVIRONMENT = "HPSEARCH_"
-"""What the environment variables begin with that a program is given."""
 DASHES, WORDS, VARIABLES, FILE = "dashes", "words", "environment", "file"
 _PLACE = re.compile(r"\{\{([A-Za-z_][\w.-]*)\}\}|\{([A-Za-z_][\w.-]*)\}")
 _KNOWN = ("seed", "fold", "epochs", "folder", "checkpoint", "file")

@@ -9,8 +9,9 @@ from typing import Any
 
 from hpsearch.base import current, platform, supervise
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.programs import ASKED, REPORTS
 from hpsearch.base.types import Decision, Report, TrialResult, TrialState
-from hpsearch.trial.command import REPORTS, Command
+from hpsearch.trial.command import Command
 from hpsearch.trial.measured import EXAMPLE, report_of
 from hpsearch.trial.own import OwnCode
 from hpsearch.trial.printed import Measured, Printed, measured_in_json
@@ -19,8 +20,6 @@ from hpsearch.trial.surroundings import Surroundings
 
 LOOK_SEC = 0.05
 """How often files are looked at to which a program appends."""
-ASKED = "checkpoint"
-"""What a line of its reports says once the program has asked for a checkpoint."""
 _OF_THE_GRACE = 0.8
 """Of the grace that whoever told the trial to stop gives this much is the program's, before it is killed."""
 _LAST_LINES = 30
