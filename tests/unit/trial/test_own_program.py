@@ -147,11 +147,12 @@ def left_over():
     return [each for each in psutil.Process().children(recursive=True) if each.status() != psutil.STATUS_ZOMBIE]
 
 
+AWAY = "import os, time; os.fork() or os.setsid(), os.fork() or time.sleep(99)"
 ENDS = {
     "at once": ("trap 'echo bye; exit' TERM", 0.7),
     "ignores it": ("trap '' TERM", 3.0),
     "stands still": ("(sleep 0.1; kill -STOP $$) & trap 'exit' TERM", 0.7),
-    "forks away": (f"{sys.executable} -c 'import os, time; os.fork() or os.setsid(), os.fork() or time.sleep(99)' &", 3.0),
+    "forks away": (f"{sys.executable} -c '{AWAY}' &", 3.0),
 }  # fmt: skip
 
 
@@ -164,10 +165,9 @@ def test_a_stop_ends_all_that_it_has_started(name, train):
     assert time.monotonic() - before < within_sec + 2 and not left_over()
 
 
-def test_it_is_stopped_between_two_reports(train, monkeypatch):
-    asked = iter([False, False, True])
-    monkeypatch.setattr(current.process, "told_to_stop", lambda: next(asked))
-    reports, result = train("echo epoch 3 valid/acc: 1; sleep 600")
+def test_it_is_stopped_between_two_reports(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(current.process, "told_to_stop", (tmp_path / "told").exists)
+    reports, result = train(f"echo epoch 3 valid/acc: 1; sleep 0.5; touch {tmp_path}/told; sleep 600")
     assert (result.state, result.reason, len(reports)) == (TrialState.PRUNED, "stopped after epoch 3", 1)
 
 
