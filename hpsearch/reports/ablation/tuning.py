@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.base.conditions import flat_entries, split_name
-from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, name_of
-from hpsearch.reports.kit.points import Point, halved, objective_of, points_of, ranked
+from hpsearch.reports.ablation.choice import chosen, smoothed_means
+from hpsearch.reports.kit.points import Point, halved, objective_of, points_of
 from hpsearch.reports.kit.setup import settings_of
 from hpsearch.reports.kit.space import Axis, searched
 from hpsearch.statistics.intervals import estimate
@@ -25,12 +26,15 @@ class TriedSetting:
         diverged: whether a trial diverged.
         stable: whether the training loss of every trial fell below half of its first, see
             `hpsearch.reports.kit.points.halved`; None where that is not known.
+        smoothed: mean smoothed over neighbouring settings, see `hpsearch.reports.ablation.choice`; None of those that
+            cannot be chosen.
     """
 
     params: Mapping[str, Any]
     mean: float | None
     diverged: bool
     stable: bool | None = None
+    smoothed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +44,10 @@ class ArmSearch:
     Attributes:
         arm: its name.
         levels: its factors.
-        params: the best values; empty when none trained to the end.
-        mean: mean score there, by which it was chosen; None without one.
+        params: the chosen values, those of the best smoothed mean; empty when none trained to the end.
+        mean: mean score there, not smoothed; None without one.
         seeds: how many trials that mean is over.
-        at_edge: ``low`` or ``high`` by key, where the best value is the first or the last of three or more tried.
+        at_edge: ``low`` or ``high`` by key, where the chosen value is the first or the last of three or more tried.
         tried: every setting, in the order of the points.
     """
 
@@ -54,6 +58,11 @@ class ArmSearch:
     seeds: int
     at_edge: Mapping[str, str]
     tried: tuple[TriedSetting, ...]
+
+    @property
+    def trained(self) -> int:
+        """How many settings trained to the end with every seed: those that could be chosen."""
+        return sum(each.mean is not None and each.stable is not False for each in self.tried)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,7 @@ def nuisance_of(table: TrialTable, arms: Sequence[Arm], tuning: TrialTable | Non
 
 
 def searches_of(table: TrialTable) -> tuple[ArmSearch, ...]:
-    """Pick the best nuisance values of every arm.
+    """Choose the nuisance values of every arm.
 
     Args:
         table: the study of the search.
@@ -108,10 +117,7 @@ def searches_of(table: TrialTable) -> tuple[ArmSearch, ...]:
     by_arm: dict[str, list[Point]] = {}
     for point in points_of(table, [axis.key for axis in axes]):
         by_arm.setdefault(name_of({key: point.params.get(key) for key in factors}), []).append(point)
-    return tuple(
-        _search(name, points, factors, axes, next(iter(ranked(points, objective)), None), stable)
-        for name, points in by_arm.items()
-    )
+    return tuple(_search(name, points, factors, axes, objective, stable) for name, points in by_arm.items())
 
 
 def with_untrained(arms: Sequence[Arm], searches: Sequence[ArmSearch]) -> tuple[Arm, ...]:
@@ -151,9 +157,11 @@ def _search(
     points: Sequence[Point],
     factors: Sequence[str],
     axes: Sequence[Axis],
-    best: Point | None,
+    objective: Objective,
     stable: Mapping[int, bool],
 ) -> ArmSearch:
+    smoothed = smoothed_means(points, [axis for axis in axes if axis.key not in factors], stable)
+    best = chosen(points, smoothed, objective)
     params = {} if best is None else {k: v for k, v in best.params.items() if k not in factors}
     return ArmSearch(
         arm=name,
@@ -162,13 +170,16 @@ def _search(
         mean=None if best is None else best.mean,
         seeds=0 if best is None else best.n,
         at_edge={a.key: side for a in axes if a.key in params and a.numeric and (side := _side(a.key, params, points))},
-        tried=tuple(_tried(point, factors, stable) for point in points),
+        tried=tuple(_tried(point, factors, stable, smoothed) for point in points),
     )
 
 
-def _tried(point: Point, factors: Sequence[str], stable: Mapping[int, bool]) -> TriedSetting:
+def _tried(
+    point: Point, factors: Sequence[str], stable: Mapping[int, bool], smoothed: Mapping[int, float]
+) -> TriedSetting:
     params = {key: value for key, value in point.params.items() if key not in factors}
-    return TriedSetting(params, point.mean, point.diverged > 0, stable.get(point.point))
+    known = stable.get(point.point), smoothed.get(point.point)
+    return TriedSetting(params, point.mean, point.diverged > 0, *known)
 
 
 def _side(key: str, params: Mapping[str, Any], points: Sequence[Point]) -> str:

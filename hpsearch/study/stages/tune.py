@@ -19,20 +19,21 @@ _LISTED = 4
 class Tune:
     """A grid over the nuisance hyperparameters of every arm, on seeds of its own.
 
-    Hands on ``nuisance``: the best values by the name of the arm. Where they are held there is nothing to do.
+    Hands on ``nuisance``: by the name of the arm the values of the best mean, smoothed over neighbouring ones, of those
+    at which every seed trains. Where they are held there is nothing to do.
 
     Args:
         on_fail: ``stop`` or ``continue``.
     """
 
     title: ClassVar[str] = "Tune each arm"
-    question: ClassVar[str] = "Which nuisance hyperparameters are best for each arm?"
+    question: ClassVar[str] = "Which nuisance hyperparameters suit each arm?"
     of_any_code: ClassVar[bool] = True
 
     on_fail: str = "stop"
 
     def run(self, context: Context) -> Finding:
-        """Search, and pick each arm's best."""
+        """Search, and choose for each arm."""
         factorial = design(context)
         if not factorial.retuned:
             return Finding(Verdict.PASS, f"nothing is retuned: {_held(context, factorial)}", handed={"nuisance": {}})
@@ -84,7 +85,8 @@ def _sentence(tuned: Sequence[ArmSearch], factorial: Factorial) -> str:
     best = _some([f"{each.arm}: {settings(each.params) if each.params else 'nothing trained'}" for each in tuned], "; ")
     most = max(len(each.tried) for each in tuned)
     return (
-        f"best of {count(most, 'setting')} over {count(factorial.seeds, 'seed')} for each of {len(tuned)} arms: {best}"
+        f"for each of {len(tuned)} arms the best of {count(most, 'setting')} by the mean over "
+        f"{count(factorial.seeds, 'seed')}, smoothed over neighbouring settings: {best}"
     )
 
 
@@ -104,7 +106,7 @@ def _warning(tuned: Sequence[ArmSearch]) -> tuple[str, str]:
     found = _some([f"{label(key)} {number(each.params[key])} of {each.arm}" for key, _, each in edges], ", ")
     sides = " and ".join(sorted({side for _, side, _ in edges}))
     keys = ", ".join(dict.fromkeys(f"nuisance.{key}" for key, _, _ in edges))
-    return f"best at the {sides} edge of what was tried: {found}", f"widen {keys}"
+    return f"chosen at the {sides} edge of what was tried: {found}", f"widen {keys}"
 
 
 def _drawn(tuned: ArmSearch) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""Which nuisance values an arm is given: the best of its search by a mean that is smoothed over its neighbours."""
+
+from collections.abc import Mapping, Sequence
+
+from hpsearch.base.types import Objective
+from hpsearch.reports.kit.points import Point, ranked
+from hpsearch.reports.kit.space import Axis
+from hpsearch.statistics.smoothing import local_quadratic, steps
+
+
+def smoothed_means(points: Sequence[Point], axes: Sequence[Axis], stable: Mapping[int, bool]) -> dict[int, float]:
+    """Smooth the means of an arm's settings over their neighbours; see `hpsearch.statistics.smoothing`.
+
+    Settings are neighbours along numbers, in the space in which they were searched. Those that differ in a category, in
+    null or in which keys are active are none. The steps are those of all settings that were tried, so that one that is
+    left out is missing and its neighbours do not move together.
+
+    Args:
+        points: all settings of one arm.
+        axes: the nuisance hyperparameters.
+        stable: by point, whether every seed trains; of those that are not in it this is not known.
+
+    Returns:
+        By point, of those whose every trial is complete and trains; of all complete ones where none trains.
+    """
+    complete = [point for point in points if point.mean is not None]
+    trained = [point for point in complete if stable.get(point.point, True)] or complete
+    found: dict[int, float] = {}
+    for group in _comparable(points, axes):
+        kept = [place for place, point in enumerate(group) if point in trained]
+        keys = [axis.key for axis in axes if axis.numeric and axis.key in group[0].params]
+        places = steps([[point.params[key] for point in group] for key in keys])
+        if kept:
+            values = local_quadratic(places[kept], [_mean(group[place]) for place in kept])
+            found |= {group[place].point: value for place, value in zip(kept, values, strict=True)}
+    return found
+
+
+def chosen(points: Sequence[Point], smoothed: Mapping[int, float], objective: Objective) -> Point | None:
+    """Return the setting of the best smoothed mean; of equal ones that of the better mean.
+
+    Args:
+        points: all settings of one arm.
+        smoothed: from `smoothed_means`.
+        objective: says what is better.
+
+    Returns:
+        The setting; None where none trained to the end.
+    """
+    sign = 1.0 if objective.maximize else -1.0
+    candidates = [point for point in ranked(points, objective) if point.point in smoothed]
+    return max(candidates, key=lambda point: sign * float(f"{smoothed[point.point]:.12g}"), default=None)
+
+
+def _comparable(points: Sequence[Point], axes: Sequence[Axis]) -> list[list[Point]]:
+    """Return settings in groups that differ in numbers alone."""
+    groups: dict[tuple[str, ...], list[Point]] = {}
+    for point in points:
+        active = [axis for axis in axes if axis.key in point.params]
+        kind = [axis.key if axis.numeric else f"{axis.key} = {point.params[axis.key]!r}" for axis in active]
+        groups.setdefault(tuple(kind), []).append(point)
+    return list(groups.values())
+
+
+def _mean(point: Point) -> float:
+    assert point.mean is not None
+    return point.mean
