@@ -25,8 +25,9 @@ class Difference:
             where a trial of either diverged: a mean over those that did not would flatter it.
         p_holm: the same, adjusted for all comparisons with the reference; None where `p` is.
         effect: Hedges' g of paired differences; None where there is no spread.
-        detectable: the smallest true difference that this many pairs would have shown in four studies of five, were the
-            deviation of the differences the estimated one: itself an estimate; None for fewer than two pairs.
+        test: the same difference on the test split; None where a trial of either was not evaluated there.
+        detectable: the true difference that is found with 80 % power at Holm's first step, 5 % over the number of
+            tests, were the deviation of the differences the estimated one: itself an estimate; None without a test.
         dropped: replicates that only one of the two has.
         verdict: by the adjusted p-value at 5 %, in the objective's direction.
         why: why it is not compared or has no p-value; empty otherwise.
@@ -37,6 +38,7 @@ class Difference:
     p: float | None
     p_holm: float | None
     effect: float | None
+    test: Estimate | None
     detectable: float | None
     dropped: int
     verdict: DifferenceVerdict
@@ -60,9 +62,16 @@ def differences(arms: Sequence[Arm], reference: Arm, objective: Objective) -> tu
 def judged(found: Sequence[Difference], objective: Objective) -> tuple[Difference, ...]:
     """Return differences with Holm's adjustment for all of them, and what that says in the objective's direction."""
     adjusted = holm([each.p for each in found])
+    tests = compared(found)
     return tuple(
-        replace(each, p_holm=p, verdict=_verdict(each, p, objective)) for each, p in zip(found, adjusted, strict=True)
+        replace(each, p_holm=p, verdict=_verdict(each, p, objective), detectable=_detectable(each, tests))
+        for each, p in zip(found, adjusted, strict=True)
     )
+
+
+def compared(found: Sequence[Difference]) -> int:
+    """Return how many differences are tested: Holm's adjustment is for so many."""
+    return sum(each.p is not None for each in found)
 
 
 def tally(compared: Sequence[Difference]) -> str:
@@ -83,11 +92,28 @@ def paired(arm: Arm, reference: Arm) -> Difference:
         p=p,
         p_holm=None,
         effect=hedges_g(found.values),
-        detectable=None if found.sd is None else detectable_factor(found.n) * found.sd,
+        test=_tested(arm, reference, common),
+        detectable=None,
         dropped=len(set(arm.replicates) ^ set(reference.replicates)),
         verdict="not compared",
         why=_why(arm, reference, found, p),
     )
+
+
+def _tested(arm: Arm, reference: Arm, common: Sequence[tuple[int, int]]) -> Estimate | None:
+    """Return the difference on the test split; where some trials were not tested, it is not known which."""
+    found = []
+    for each in (arm, reference):
+        if each.test is None or each.test.n != len(each.replicates) or not common:
+            return None
+        known = dict(zip(each.replicates, each.test.values, strict=True))
+        found.append([known[replicate] for replicate in common])
+    return estimate([a - b for a, b in zip(*found, strict=True)])
+
+
+def _detectable(each: Difference, tests: int) -> float | None:
+    sd = each.difference.sd
+    return None if each.p is None or sd is None else detectable_factor(each.difference.n, ALPHA / tests) * sd
 
 
 def _why(arm: Arm, reference: Arm, found: Estimate, p: float | None) -> str:

@@ -3,14 +3,14 @@
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.reports.ablation.arms import Arm, Factor, replicates_in_common, scores
-from hpsearch.statistics.comparisons import factorial_deviations, greenhouse_geisser
+from hpsearch.statistics.comparisons import factorial_deviations, greenhouse_geisser, holm, omega_squared
 from hpsearch.statistics.intervals import Estimate, estimate
 
 
@@ -35,19 +35,22 @@ class Effect:
         keys: of the factors.
         name: in words.
         cells: what each level or pair of levels adds; they add up to 0 along every factor.
-        eta_squared: part of the sum of squares between arms, from 0 to 1.
+        omega_squared: share of the variance of all scores, from 0 to 1; None of a single factor: it has no other to be
+            compared with.
         f: F statistic, Greenhouse and Geisser's degrees of freedom; nan where nothing varies between replicates.
         freedom: its two degrees of freedom.
         p: its p-value, None where f is nan.
+        p_holm: the same, adjusted for all effects of the study.
     """
 
     keys: tuple[str, ...]
     name: str
     cells: tuple[LevelEffect, ...]
-    eta_squared: float
+    omega_squared: float | None
     f: float
     freedom: tuple[float, float]
     p: float | None
+    p_holm: float | None = None
 
     @property
     def interaction(self) -> bool:
@@ -96,22 +99,21 @@ def effects_of(arms: Sequence[Arm], factors: Sequence[Factor]) -> Effects:
     shape = (len(common), *(len(factor.values) for factor in varied))
     cells = np.stack([scores(places[cell], common) for cell in grid], axis=1).reshape(shape)
     sets = [(i,) for i in range(len(varied))] + list(itertools.combinations(range(len(varied)), 2))
-    return Effects(common, tuple(_effect(cells, [varied[i] for i in chosen], chosen) for chosen in sets))
+    found = [_effect(cells, [varied[i] for i in chosen], chosen) for chosen in sets]
+    adjusted = holm([each.p for each in found])
+    return Effects(common, tuple(replace(each, p_holm=p) for each, p in zip(found, adjusted, strict=True)))
 
 
 def _effect(cells: NDArray[np.float64], factors: Sequence[Factor], chosen: Sequence[int]) -> Effect:
     deviations = factorial_deviations(cells, chosen)
-    repeats = cells[0].size // deviations[0].size
-    between = float(np.sum((cells.mean(axis=0) - cells.mean()) ** 2))
     rows = deviations.reshape(len(cells), -1)
-    explained = repeats * float(np.sum(rows.mean(axis=0) ** 2))
     f, freedom, p = greenhouse_geisser(rows, math.prod(len(factor.values) - 1 for factor in factors))
     levels = itertools.product(*(factor.values for factor in factors))
     return Effect(
         keys=tuple(factor.key for factor in factors),
         name=" × ".join(factor.name for factor in factors),
         cells=tuple(LevelEffect(each, estimate(column.tolist())) for each, column in zip(levels, rows.T, strict=True)),
-        eta_squared=explained / between if between > 0 else 0.0,
+        omega_squared=omega_squared(cells, chosen) if cells.ndim > 2 else None,
         f=f,
         freedom=freedom,
         p=p,
