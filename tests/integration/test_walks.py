@@ -88,6 +88,7 @@ def test_from_a_swept_batch_size_to_its_sentence(tmp_path, monkeypatch, passed):
     words = [
         "space.data.batch_size=choice(16, 32)",
         "ablation.points=2",
+        "ablation.seeds=1",
         "study.seeds=2",
         "tracker=none",
         *SMALL,

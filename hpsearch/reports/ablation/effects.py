@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.words import count
 from hpsearch.reports.ablation.arms import Arm, Factor, replicates_in_common, scores
-from hpsearch.statistics.comparisons import factorial_deviations, greenhouse_geisser, holm, omega_squared
+from hpsearch.reports.ablation.comparisons import Difference, compared
+from hpsearch.statistics.comparisons import ALPHA, factorial_deviations, greenhouse_geisser, holm, omega_squared
 from hpsearch.statistics.intervals import Estimate, estimate
 
 
@@ -118,3 +120,29 @@ def _effect(cells: NDArray[np.float64], factors: Sequence[Factor], chosen: Seque
         freedom=freedom,
         p=p,
     )
+
+
+def disagreement(effects: Effects, differences: Sequence[Difference]) -> str:
+    """Say where the analysis of variance and the comparisons with the reference disagree; empty where they do not.
+
+    Args:
+        effects: of the factors.
+        differences: of the arms from the reference.
+
+    Returns:
+        A sentence; both are at 5 % after Holm's adjustment.
+    """
+    shown = [each for each in effects.each if each.p_holm is not None and each.p_holm <= ALPHA]
+    differ = [each.arm for each in differences if each.verdict in ("better", "worse")]
+    if shown and not differ and compared(differences):
+        named = ", ".join(f"{each.name} (p = {each.p_holm:.2g})" for each in shown)
+        return (
+            f"The analysis of variance finds an effect of {named}, though no arm differs from the reference after "
+            "Holm's adjustment: the difference lies between other arms, or is spread over several."
+        )
+    if differ and effects.each and not shown:
+        return (
+            f"{count(len(differ), 'arm')} differ from the reference after Holm's adjustment, but the analysis of "
+            "variance, which asks whether arms differ at all, finds no effect at 5 %: take the difference as a hint."
+        )
+    return ""

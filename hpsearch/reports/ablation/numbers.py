@@ -17,6 +17,7 @@ from hpsearch.reports.ablation.costs import Cost, costs_of
 from hpsearch.reports.ablation.effects import Effects, effects_of
 from hpsearch.reports.ablation.ranking import Rank, ranking_of
 from hpsearch.reports.ablation.tuning import Nuisance, nuisance_of, searches_of, with_untrained
+from hpsearch.reports.kit.evidence import shared_samples
 from hpsearch.reports.kit.points import objective_of
 from hpsearch.reports.kit.setup import took
 from hpsearch.reports.kit.space import floats
@@ -36,7 +37,7 @@ class Ablation:
         nuisance: what is held or retuned.
         differences: every other arm minus the reference.
         effects: main effects and interactions.
-        ranking: the arms with a score, the best first, and how sure that order is.
+        ranking: the arms with a score, the best first, which of them may be the best, and how sure that order is.
         target: value of the objective's metric whose cost is measured; None for none.
         costs: of every arm.
         claims: what is known of batch size, momentum and learning rate, as far as these data can speak of it.
@@ -116,7 +117,7 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
         nuisance=nuisance,
         differences=compared,
         effects=effects,
-        ranking=ranking_of(arms, objective),
+        ranking=ranking_of(arms, objective, shared_samples(table, objective.metric)),
         target=target,
         costs=costs,
         claims=claims_of(Evidence(table, arms, costs, nuisance, objective)),

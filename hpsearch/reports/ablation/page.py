@@ -51,6 +51,7 @@ def render_ablation(found: Ablation, command: str) -> str:
         tiles=_tiles(found),
         panels=[panel(*drawn) for drawn in ablation_figures(found)],
         arms=arm_table(found),
+        arm_aid=tables.arm_aid(found),
         sections=[section for section in sections(found) if section.title not in _OWN],
         claims=[(each.claim, each.result, *_MARKS.get(each.result.verdict, ("?", "warn"))) for each in found.claims],
         commands=commands_of(found, command),
@@ -109,24 +110,15 @@ def sections(found: Ablation) -> list[Section]:
     """Return the tables of an ablation that have rows, in the order to read them."""
     each = (
         ("Arms", "Mean over seeds; the method stands beside each interval.", tables.arm_rows(found)),
-        (
-            "Differences from the reference",
-            "Paired by seed. Detectable: the true difference that these seeds would have shown in 4 studies of 5, an "
-            "estimate from the estimated spread, for one comparison.",
-            tables.difference_rows(found),
-        ),
-        (
-            "Main effects and interactions",
-            "Analysis of variance with the seeds as blocks, degrees of freedom after Greenhouse and Geisser.",
-            tables.effect_rows(found),
-        ),
+        ("Differences from the reference", tables.difference_aid(found), tables.difference_rows(found)),
+        ("Main effects and interactions", tables.effect_aid(found), tables.effect_rows(found)),
         ("Ranking", tables.ranking_aid(found), tables.ranking_rows(found)),
         (
             "Costs",
             "Training alone, without evaluation; means over seeds, to the target Kaplan and Meier's median.",
             tables.cost_rows(found),
         ),
-        ("Retuned for every arm", "The best of a search on seeds of its own.", tables.tuning_rows(found)),
+        ("Settings tuned for each arm", tables.TUNING_AID, tables.tuning_rows(found)),
         ("Claims", "What these data say of them.", tables.claim_rows(found)),
     )
     return [Section(title, aid, as_table(*cells)) for title, aid, cells in each if cells[1]]

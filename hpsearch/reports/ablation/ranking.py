@@ -1,4 +1,4 @@
-"""How sure the order of the arms is: the same ranking over resampled seeds."""
+"""Which arms may be the best, and how sure their order is: the same ranking over resampled seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ import numpy as np
 
 from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.arms import Arm, replicates_in_common, scores
+from hpsearch.reports.kit.evidence import by_seed, margin_of
+from hpsearch.statistics.best import Standing, set_of_best
 from hpsearch.statistics.comparisons import resampled_ranks
 
 
@@ -20,6 +22,7 @@ class Rank:
         best: share of the resamples in which it has the best mean, ties shared out.
         low: place that it reaches or betters in 2.5 % of the resamples.
         high: place that it does not fall behind in 97.5 % of them.
+        standing: what all arms compared at once say of it, see `hpsearch.statistics.best.set_of_best`.
     """
 
     arm: str
@@ -27,14 +30,21 @@ class Rank:
     best: float
     low: float
     high: float
+    standing: Standing
+
+    @property
+    def rival(self) -> bool:
+        """Whether it has the best mean or may be as good as the one that has."""
+        return self.standing in ("highest", "equal", "may be as good")
 
 
-def ranking_of(arms: Sequence[Arm], objective: Objective) -> tuple[Rank, ...]:
+def ranking_of(arms: Sequence[Arm], objective: Objective, samples: int | None = None) -> tuple[Rank, ...]:
     """Rank the arms by their means, and again over resampled replicates, the same ones for every arm.
 
     Args:
         arms: of the study; those without a score, or of which a trial diverged, are left out.
-        objective: says what is better.
+        objective: says what is better, and which difference counts as none.
+        samples: of which the scores are shares; None where they are none.
 
     Returns:
         The arms with a score, the best first; empty with fewer than two of them, or fewer than two shared replicates.
@@ -43,7 +53,10 @@ def ranking_of(arms: Sequence[Arm], objective: Objective) -> tuple[Rank, ...]:
     common = replicates_in_common(ranked)
     if len(ranked) < 2 or len(common) < 2:
         return ()
-    sign = -1.0 if objective.maximize else 1.0
-    ranks = resampled_ranks(sign * np.array([scores(arm, common) for arm in ranked]))
-    rows = zip((arm.name for arm in ranked), ranks.rank, ranks.first, ranks.low, ranks.high, strict=True)
+    sign = 1.0 if objective.maximize else -1.0
+    values = sign * np.array([scores(arm, common) for arm in ranked])
+    ranks, (seeds, shared) = resampled_ranks(-values), by_seed(common, values)
+    standings = set_of_best(seeds, margin_of(objective, samples), shared).standing
+    columns = (ranks.rank, ranks.first, ranks.low, ranks.high, standings)
+    rows = zip((arm.name for arm in ranked), *columns, strict=True)
     return tuple(sorted((Rank(*row) for row in rows), key=lambda rank: rank.place))

@@ -6,15 +6,19 @@ from hpsearch.base import words
 from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm, replicates_in_common
-from hpsearch.reports.ablation.comparisons import Difference, tally
-from hpsearch.reports.ablation.effects import Effects
+from hpsearch.reports.ablation.comparisons import Difference, compared, tally
+from hpsearch.reports.ablation.effects import Effects, disagreement
+from hpsearch.reports.ablation.effort import how_tuned, unequal_effort
 from hpsearch.reports.ablation.numbers import Ablation
-from hpsearch.reports.ablation.tuning import HELD, Nuisance
 from hpsearch.reports.kit.points import averaged_weights, code_versions
 from hpsearch.reports.kit.setup import fixed_settings, headline
 from hpsearch.reports.kit.texts import of_several_codes, signed_interval
 from hpsearch.statistics.intervals import Estimate
 from hpsearch.statistics.shares import clopper_pearson, fisher_p
+
+NAMED = 3
+"""So many arms are named one by one."""
+_SIZE = "data.valid_size"
 
 
 def answer(found: Ablation) -> str:
@@ -24,18 +28,39 @@ def answer(found: Ablation) -> str:
         found: the ablation.
 
     Returns:
-        One sentence with an interval: on the arm with the best mean, the reference, and how many arms differ from it.
+        The arm with the best mean, with its interval, those that may be as good, and how many arms differ from the
+        reference.
     """
     best, reference = found.best, found.reference
     if best is None:
         return "No answer yet: no arm has a finished trial."
-    lead = f"{_capital(best.name)} has the best {found.objective.metric}, {evidence(best)}"
+    which = "highest" if found.objective.maximize else "lowest"
+    lead = f"{_capital(best.name)} has the {which} mean {found.objective.metric}, {evidence(best)}{_as_good(found)}"
     if reference is None:
-        return f"{lead}; nothing is compared, for the reference has no trial."
+        return f"{lead}. Nothing is compared, for the reference has no trial."
     if best is reference:
-        return f"{lead}; it is the reference: of {_tally(found.differences)}."
+        return f"{lead}. It is the reference: of {_tally(found.differences)}."
     own = next(each for each in found.differences if each.arm == best.name)
-    return f"{lead}; {_against(own, reference, found.objective)}. Of {_tally(found.differences)}."
+    return f"{lead}. {_capital(_against(own, reference))}. Of {_tally(found.differences)}."
+
+
+def _as_good(found: Ablation) -> str:
+    """Name the arms that may be as good as the one of the best mean, and say where nothing is known of them."""
+    best, ranks = found.best, {rank.arm: rank for rank in found.ranking}
+    if best is None or sum(arm.finished for arm in found.arms) < 2:
+        return ""
+    own = ranks.get(best.name)
+    if own is None:
+        return "; whether others are as good cannot be said"
+    if own.standing == "too variable":
+        return "; it scatters too much over the seeds to be ranked"
+    rivals = [rank.arm for rank in found.ranking if rank.rival and rank is not own]
+    if not rivals:
+        return f"; every other arm{'' if len(ranks) == len(found.arms) else ' that can be ranked'} is worse"
+    named = "; ".join(rivals) if len(rivals) <= NAMED else f"{len(rivals)} others (see the ranking)"
+    equal = all(ranks[name].standing == "equal" for name in rivals)
+    verb = ("is" if len(rivals) == 1 else "are") + " as good within the margin" if equal else "may be as good"
+    return f"; {named} {verb}"
 
 
 def evidence(arm: Arm) -> str:
@@ -56,9 +81,20 @@ def method(found: Estimate) -> str:
 def signed(found: Estimate) -> str:
     """Write a difference with its sign and its interval: ``+0.012 (95 % t interval +0.004 to +0.020)``."""
     if found.shown is None:
-        return f"{found.mean:+.3g}"
+        return words.minus(f"{found.mean:+.3g}")
     mean, low, high = signed_interval(found.mean, found.shown)
-    return f"{mean} (95 % {method(found)} interval {low} to {high})"
+    return f"{mean} (95 % {method(found)} interval of one comparison {low} to {high})"
+
+
+def over_what(table: TrialTable) -> str:
+    """Say what differences between arms are over: seeds, and which validation samples they all share."""
+    data = dict(dict(table.study.get("config") or {}).get("data") or {})
+    if table.trials["fold"].nunique() > 1:
+        return "over seeds and folds, on these samples"
+    if data.get("split_seed") == "per_seed":
+        return "over seeds, each with validation samples of its own"
+    sizes = table.trials[_SIZE].dropna().unique().tolist() if _SIZE in table.trials else []
+    return f"over seeds, on these {f'{int(sizes[0]):,} ' if len(sizes) == 1 else ''}validation samples"
 
 
 def caveats(found: Ablation) -> tuple[str, ...]:
@@ -70,17 +106,22 @@ def caveats(found: Ablation) -> tuple[str, ...]:
     Returns:
         One sentence each, the most important first.
     """
-    arms, compared, nuisance = found.arms, found.differences, found.nuisance
+    arms, nuisance = found.arms, found.nuisance
     lines = [
         of_several_codes(code_versions(found.table)),
         *_lost(arms, found.reference),
-        _nuisance(nuisance),
-        *_edges(nuisance),
-        _seeds(arms, compared),
+        how_tuned(nuisance),
+        *unequal_effort(nuisance),
+        _seeds(found),
         _unequal(arms),
     ]
-    lines += [_power(compared, found.objective), _no_effects(found.effects), _chosen(nuisance), _fixed(found.table)]
-    lines.append(averaged_weights(found.table))
+    lines += [
+        _power(found.differences, found.objective),
+        _no_effects(found.effects),
+        disagreement(found.effects, found.differences),
+        _fixed(found.table),
+        averaged_weights(found.table),
+    ]
     return tuple(line for line in lines if line)
 
 
@@ -94,20 +135,20 @@ def _capital(name: str) -> str:
     return name if "." in name.split(" ")[0] else name[:1].upper() + name[1:]
 
 
-def _tally(compared: Sequence[Difference]) -> str:
-    others = words.count(len(compared), "other arm")
-    return f"{others} {tally(compared) or 'none is compared'} (Holm-adjusted, 5 %)"
+def _tally(found: Sequence[Difference]) -> str:
+    others = words.count(len(found), "other arm")
+    far = ", as far as these seeds show" if any(each.verdict == "may be equal" for each in found) else ""
+    return f"{others} {tally(found) or 'none is compared'}{far} (Holm-adjusted, 5 %)"
 
 
-def _against(own: Difference, reference: Arm, objective: Objective) -> str:
+def _against(own: Difference, reference: Arm) -> str:
     if not own.difference.n:
         return f"it cannot be compared with the reference {reference.name}: {own.why}"
     lead = f"against the reference {reference.name} the paired difference is {signed(own.difference)}"
     if own.p_holm is None:
         return f"{lead}; {own.why}"
-    return f"{lead}, Holm-adjusted p = {own.p_holm:.2g}: {own.verdict}" + (
-        "" if own.verdict != "may be equal" else f" in {objective.metric}, as far as these seeds show"
-    )
+    said = "the two may be equal" if own.verdict == "may be equal" else own.verdict
+    return f"{lead}, Holm-adjusted p = {own.p_holm:.2g}: {said}"
 
 
 def _lost(arms: Sequence[Arm], reference: Arm | None) -> list[str]:
@@ -138,38 +179,17 @@ def _partly(arm: Arm, reference: Arm | None) -> str:
     return f"{text}. Its mean is not ranked."
 
 
-def _nuisance(nuisance: Nuisance) -> str:
-    if not nuisance.keys:
-        return "No nuisance hyperparameter is named: every arm was run at the same fixed settings, tuned for none."
-    names = ", ".join(words.label(key) for key in nuisance.keys)
-    if nuisance.mode == HELD:
-        held = words.settings(nuisance.held)
-        return (
-            f"Held, not retuned: {held}; an arm may look bad because this does not suit it (ablation.nuisance=retuned)."
-        )
-    return f"Retuned for every arm: {names}."
-
-
-def _edges(nuisance: Nuisance) -> list[str]:
-    lines = []
-    for search in nuisance.searches:
-        for key, side in search.at_edge.items():
-            lines.append(
-                f"The best {words.label(key)} of {search.arm}, {words.number(search.params[key])}, is the "
-                f"{'lowest' if side == 'low' else 'highest'} tried: it may do better beyond."
-            )
-    return lines
-
-
-def _seeds(arms: Sequence[Arm], compared: Sequence[Difference]) -> str:
+def _seeds(found: Ablation) -> str:
+    arms = found.arms
     alike = [arm.name for arm in arms if arm.alike]
     if alike:
         where = "" if len(alike) == len(arms) else f" in {', '.join(alike)}"
         return f"{words.capitalized(NO_SEEDS)}{where}: n = 1 there, and no interval and no test is claimed."
     if all(arm.score.n <= 1 for arm in arms):
         return "One seed per arm says nothing of the spread: no interval and no test is claimed; set study.seeds=5."
-    fewest = min((each.difference.n for each in compared if each.difference.n), default=0)
-    return f"Intervals are over {fewest} seeds at least; t intervals take scores as roughly normal." if fewest else ""
+    fewest = min((each.difference.n for each in found.differences if each.difference.n), default=0)
+    what = f"Differences are {over_what(found.table)}, of {fewest} pairs at least"
+    return f"{what}; t intervals take them as roughly normal." if fewest else ""
 
 
 def _unequal(arms: Sequence[Arm]) -> str:
@@ -185,32 +205,28 @@ def _unequal(arms: Sequence[Arm]) -> str:
     )
 
 
-def _power(compared: Sequence[Difference], objective: Objective) -> str:
-    found = [each.detectable for each in compared if each.detectable is not None and each.verdict == "may be equal"]
+def _power(compared_with: Sequence[Difference], objective: Objective) -> str:
+    found = [
+        each.detectable for each in compared_with if each.detectable is not None and each.verdict == "may be equal"
+    ]
     if not found:
         return ""
     beyond = "more than could ever be seen"
     ends = " to ".join(dict.fromkeys(detectable(end, objective, beyond) for end in (min(found), max(found))))
     return (
-        f"What may be equal need not be: with these seeds a true difference in {objective.metric} of {ends} would have "
-        "been shown in 4 studies of 5 by one comparison without Holm's adjustment (an estimate, from the estimated "
-        "spread)."
+        f"What may be equal need not be: a true difference in {objective.metric} of {ends} would have been found with "
+        f"80 % power, {first_step(compared_with)} (an estimate, from the estimated spread)."
     )
+
+
+def first_step(compared_with: Sequence[Difference]) -> str:
+    """Name the level at which a difference is found whatever the other comparisons say."""
+    tests = compared(compared_with)
+    return f"at Holm's first step, p below 5 % / {tests}" if tests > 1 else "at 5 %"
 
 
 def _no_effects(effects: Effects) -> str:
     return f"No main effects are computed: {effects.why}." if effects.why else ""
-
-
-def _chosen(nuisance: Nuisance) -> str:
-    if not nuisance.searches:
-        return ""
-    seeds = max(search.seeds for search in nuisance.searches)
-    tried = max(len(search.tried) for search in nuisance.searches)
-    return (
-        f"The nuisance values of an arm are the best of {words.count(tried, 'setting')} by {words.count(seeds, 'seed')}"
-        "; its scores here are from trainings of their own."
-    )
 
 
 def _fixed(table: TrialTable) -> str:

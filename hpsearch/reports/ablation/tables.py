@@ -9,13 +9,20 @@ from hpsearch.reports.ablation.arms import level, replicates_in_common
 from hpsearch.reports.ablation.comparisons import Difference
 from hpsearch.reports.ablation.costs import Cost, TimeToTarget
 from hpsearch.reports.ablation.numbers import Ablation
-from hpsearch.reports.ablation.sentences import detectable, method
+from hpsearch.reports.ablation.sentences import detectable, first_step, method, over_what
+from hpsearch.reports.ablation.tuning import ArmSearch
 from hpsearch.reports.kit.cells import NONE, Cell, Cells
 from hpsearch.reports.kit.texts import signed_interval
 from hpsearch.statistics.intervals import LARGE, Estimate, Interval
 
-COMPARED = ("difference", "its 95 % interval", "p (Holm)")
+COMPARED = ("difference", "95 % interval of one comparison", "p (Holm)")
+TESTED = "test difference"
 STRENGTH = ("Hedges' g", "detectable")
+TUNING_AID = (
+    "A search on seeds of its own: the values of the best smoothed mean, of those at which every seed trains; the mean "
+    "stands beside it. A mean is smoothed by a parabola over two neighbours on either side, nearer ones weighing more."
+)
+_STANDINGS = {"highest": "the best mean", "equal": "as good within the margin", "too variable": "too variable to rank"}
 
 
 def arm_rows(found: Ablation) -> Cells:
@@ -24,6 +31,7 @@ def arm_rows(found: Ablation) -> Cells:
     tested = any(arm.test is not None for arm in found.arms)
     names = [factor.name for factor in found.factors] + [words.label(key) for key in nuisance]
     names += ["n", found.objective.metric, "sd", "95 % interval", *(["test"] if tested else []), "verdict", *COMPARED]
+    names += [TESTED] if tested else []
     compared = {each.arm: each for each in found.differences}
     rows = []
     for arm in found.arms:
@@ -34,24 +42,27 @@ def arm_rows(found: Ablation) -> Cells:
         own = compared.get(arm.name)
         beside = Cell("reference") if arm is found.reference else NONE
         cells += [beside, NONE, NONE, NONE] if own is None else [Cell(own.verdict), *against(own)]
+        cells += [NONE if own is None else tested_difference(own)] if tested else []
         rows.append(tuple(cells))
     return tuple(names), rows
 
 
 def difference_rows(found: Ablation) -> Cells:
     """Return one row per compared arm: pairs, difference, both intervals, p-values, effect size, what could be seen."""
-    names = ("arm", "pairs", "difference", "interval shown", "the other one", "p", "p (Holm)", *STRENGTH)
+    tested = any(each.test is not None for each in found.differences)
+    names = ("arm", "pairs", "difference", COMPARED[1], "the other one", *([TESTED] if tested else []))
+    names += ("p", "p (Holm)", *STRENGTH)
     rows = []
     for each in found.differences:
         if not each.difference.n:
-            rows.append((Cell(each.arm), _count(0), *[NONE] * 6, Cell(each.why)))
+            rows.append((Cell(each.arm), _count(0), *[NONE] * (len(names) - 3), Cell(each.why)))
             continue
         gap, interval, p_holm = against(each)
         other = _interval(each.difference, each.difference.beside)
         rows.append((
             Cell(each.arm),
             _count(each.difference.n),
-            *(gap, interval, other, _p(each.p), p_holm),
+            *(gap, interval, other, *([tested_difference(each)] if tested else []), _p(each.p), p_holm),
             *strength(each, found.objective),
         ))
     return names, rows
@@ -69,6 +80,17 @@ def against(own: Difference) -> tuple[Cell, Cell, Cell]:
     return Cell(size, found.mean), _interval(found, found.shown), _p(own.p_holm)
 
 
+def tested_difference(own: Difference) -> Cell:
+    """Return the paired difference on the test split with its interval: a cell under `TESTED`."""
+    found = own.test
+    if found is None:
+        return NONE
+    if found.shown is None:
+        return Cell(words.precision(found.mean).write(found.mean, "+"), found.mean)
+    size, low, high = signed_interval(found.mean, found.shown)
+    return Cell(f"{size} ({low} to {high})", found.mean)
+
+
 def strength(own: Difference, objective: Objective) -> tuple[Cell, Cell]:
     """Return the effect size of a paired difference and what these pairs would have shown: cells under `STRENGTH`."""
     return (
@@ -78,37 +100,63 @@ def strength(own: Difference, objective: Objective) -> tuple[Cell, Cell]:
 
 
 def effect_rows(found: Ablation) -> Cells:
-    """Return one row per main effect and interaction: share of the variance between arms, F, degrees, p."""
-    names = ("effect", "share between arms", "F", "degrees of freedom", "p")
+    """Return one row per main effect and interaction: share of the variance of two factors or more, F, degrees, p."""
+    shares = any(each.omega_squared is not None for each in found.effects.each)
+    names = ("effect", *(["share of variance, ω²"] if shares else []), "F", "degrees of freedom", "p", "p (Holm)")
     return names, [
         (
             Cell(each.name),
-            Cell(f"{100 * each.eta_squared:.0f} %", each.eta_squared),
+            *([NONE if each.omega_squared is None else _share(each.omega_squared)] if shares else []),
             NONE if each.p is None else Cell(f"{each.f:.3g}", each.f),
             Cell(", ".join(f"{freedom:.3g}" for freedom in each.freedom)),
             _p(each.p),
+            _p(each.p_holm),
         )
         for each in found.effects.each
     ]
 
 
+def effect_aid(found: Ablation) -> str:
+    """Say how to read the analysis of variance."""
+    aid = "Analysis of variance with the seeds as blocks, degrees of freedom after Greenhouse and Geisser."
+    return aid if len(found.varied) < 2 else f"{aid} ω² is what an effect adds to the variance of all scores."
+
+
+def arm_aid(found: Ablation) -> str:
+    """Say how to read the table of arms."""
+    return f"Mean over seeds; the method stands beside its interval. {difference_aid(found)}"
+
+
+def difference_aid(found: Ablation) -> str:
+    """Say what differences are over, and at which level they are judged."""
+    return (
+        f"Differences from the reference are paired by seed, {over_what(found.table)}; their intervals are of one "
+        "comparison each, p (Holm) and the verdict are adjusted for all. Detectable: the true difference that is found "
+        f"with 80 % power, {first_step(found.differences)}; an estimate, from the estimated spread."
+    )
+
+
 def ranking_aid(found: Ablation) -> str:
     """Say how to read the ranking; of few seeds the resamples are few, and too much alike."""
     n = len(replicates_in_common([arm for arm in found.arms if arm.finished]))
-    aid = "The order of the means, and again over 2,000 resamples of the seeds."
+    aid = (
+        "The order of the means. “May be as good” compares all arms at once, 5 % for all pairs of them (Tukey). The "
+        "places are those of 2,000 resamples of the seeds."
+    )
     if n >= LARGE:
         return aid
     return f"{aid} With {n} seeds these ranges are too narrow: no test, and no sign that arms differ."
 
 
 def ranking_rows(found: Ablation) -> Cells:
-    """Return one row per ranked arm: place, its 95 % range over resampled seeds, how often it is the best."""
-    names = ("place", "arm", "95 % of the resamples", "best in")
+    """Return one row per ranked arm: place, whether it may be the best, its places over resampled seeds."""
+    names = ("place", "arm", "against the best mean", "95 % of the resamples", "best in")
     return names, [
         (
             Cell(f"{rank.place:g}", rank.place),
             Cell(rank.arm),
-            Cell(f"{rank.low:.0f} to {rank.high:.0f}"),
+            Cell(_STANDINGS.get(rank.standing, rank.standing)),
+            Cell(f"{rank.low:g} to {rank.high:g}"),
             Cell(f"{100 * rank.best:.0f} %", rank.best),
         )
         for rank in found.ranking
@@ -125,15 +173,16 @@ def cost_rows(found: Ablation) -> Cells:
 
 
 def tuning_rows(found: Ablation) -> Cells:
-    """Return one row per arm that was searched: its best nuisance values, how the others fared, their edge."""
+    """Return one row per arm that was searched: the values it was given, how the others fared, their edge."""
     keys = found.nuisance.keys
     names = ("arm", *(words.label(key) for key in keys), found.objective.metric)
-    names += ("tried", "diverged", "loss not halved", "at an edge")
+    names += ("smoothed", "tried", "diverged", "loss not halved", "at an edge")
     return names, [
         (
             Cell(each.arm),
             *(setting(each.params[key]) if key in each.params else NONE for key in keys),
             NONE if each.mean is None else Cell(words.score(each.mean), each.mean),
+            NONE if (own := _smoothed(each)) is None else Cell(words.score(own), own),
             _count(len(each.tried)),
             _count(sum(one.diverged for one in each.tried)),
             _count(sum(one.stable is False and not one.diverged for one in each.tried)),
@@ -143,6 +192,10 @@ def tuning_rows(found: Ablation) -> Cells:
     ]
 
 
+def _smoothed(search: ArmSearch) -> float | None:
+    return next((each.smoothed for each in search.tried if each.params == search.params), None)
+
+
 def claim_rows(found: Ablation) -> Cells:
     """Return one row per claim: number, statement, verdict, why."""
     names = ("claim", "statement", "verdict", "why")
@@ -150,6 +203,10 @@ def claim_rows(found: Ablation) -> Cells:
         (_count(each.claim.number), Cell(each.claim.statement), Cell(each.result.verdict), Cell(each.result.sentence))
         for each in found.claims
     ]
+
+
+def _share(value: float) -> Cell:
+    return Cell(f"{100 * value:.0f} %", value)
 
 
 def mean(found: Estimate) -> Cell:

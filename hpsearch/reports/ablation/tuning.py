@@ -9,7 +9,7 @@ from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, name_of
 from hpsearch.reports.ablation.choice import chosen, smoothed_means
 from hpsearch.reports.kit.points import Point, halved, objective_of, points_of
-from hpsearch.reports.kit.setup import settings_of
+from hpsearch.reports.kit.setup import settings_of, why_ended
 from hpsearch.reports.kit.space import Axis, searched
 from hpsearch.statistics.intervals import estimate
 
@@ -74,12 +74,14 @@ class Nuisance:
         keys: the nuisance hyperparameters.
         held: their values in every arm, by key, where they are held.
         searches: the search of each arm, where they are retuned and the search is at hand.
+        ended: why that search ended; empty where it has not, or is not at hand.
     """
 
     mode: str
     keys: tuple[str, ...]
     held: Mapping[str, Any]
     searches: tuple[ArmSearch, ...]
+    ended: str = ""
 
 
 def nuisance_of(table: TrialTable, arms: Sequence[Arm], tuning: TrialTable | None) -> Nuisance:
@@ -99,7 +101,9 @@ def nuisance_of(table: TrialTable, arms: Sequence[Arm], tuning: TrialTable | Non
     mode = ablation_options(table.study).get("nuisance") or HELD
     fixed = {k: v for group, value in config.items() for k, v in settings_of(group, value).items()}
     held = {key: fixed[key] for key in keys if mode == HELD and key in fixed}
-    return Nuisance(mode, keys, held, () if tuning is None else searches_of(tuning))
+    if tuning is None:
+        return Nuisance(mode, keys, held, ())
+    return Nuisance(mode, keys, held, searches_of(tuning), why_ended(tuning.study))
 
 
 def searches_of(table: TrialTable) -> tuple[ArmSearch, ...]:

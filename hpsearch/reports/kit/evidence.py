@@ -1,12 +1,14 @@
-"""The interval of a point's mean: over seeds, over the samples too where they are known, over folds."""
+"""The interval of a point's mean over seeds, samples and folds, and which difference of means counts as none."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hpsearch.base.types import TrialTable
+from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.kit.space import floats
+from hpsearch.statistics.best import smallest_difference
 from hpsearch.statistics.crossed import FEWEST_SEEDS, share_interval
 from hpsearch.statistics.intervals import Interval, folds_interval, mean_interval, mean_of
 
@@ -59,3 +61,30 @@ def interval_of(
     else:
         interval = mean_interval([mean_of(of_seed) for of_seed in by_seed.values()])
     return interval if interval is not None and interval.low < interval.high else None
+
+
+def margin_of(objective: Objective, samples: int | None) -> float:
+    """Return the difference of scores that counts as none.
+
+    Args:
+        objective: what is searched for.
+        samples: of which its scores are shares; None where that is not known, or they are none.
+
+    Returns:
+        What `Objective.margin` says; for ``auto`` the `smallest_difference` of so many samples, 0 where they are not
+        known: of losses and other metrics nothing says what a single sample makes.
+    """
+    if isinstance(objective.margin, str):
+        return 0.0 if samples is None else smallest_difference(samples)
+    return float(objective.margin)
+
+
+def by_seed(replicates: Sequence[tuple[int, int]], scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Return scores ``[point, replicate]`` as they count beside each other, and what share of samples they share."""
+    seeds, folds = np.asarray([seed for seed, _ in replicates]), len({fold for _, fold in replicates})
+    if folds < 2:
+        return scores, 0.0
+    known = np.unique(seeds)
+    if len(known) < FEWEST_SEEDS:
+        return scores, 1 / (folds - 1)
+    return np.stack([scores[:, seeds == seed].mean(axis=1) for seed in known], axis=1), 0.0

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hpsearch.base import words
 from hpsearch.base.types import Objective
+from hpsearch.reports.kit.evidence import by_seed, margin_of
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
-from hpsearch.statistics.best import set_of_best, smallest_difference
-from hpsearch.statistics.crossed import FEWEST_SEEDS
+from hpsearch.statistics.best import set_of_best
 from hpsearch.statistics.optimism import expected_optimism
 
 NAMED = 3
@@ -40,22 +39,6 @@ class Standing:
     optimism: float
     margin: float = 0.0
     equal: tuple[Point, ...] = ()
-
-
-def margin_of(objective: Objective, samples: int | None) -> float:
-    """Return the difference of scores that counts as none.
-
-    Args:
-        objective: what is searched for.
-        samples: of which its scores are shares; None where that is not known, or they are none.
-
-    Returns:
-        What `Objective.margin` says; for ``auto`` the `smallest_difference` of so many samples, 0 where they are not
-        known: of losses and other metrics nothing says what a single sample makes.
-    """
-    if isinstance(objective.margin, str):
-        return 0.0 if samples is None else smallest_difference(samples)
-    return float(objective.margin)
 
 
 def stand(best: Point | None, eligible: Sequence[Point], objective: Objective, pruned: int = 0) -> Standing | None:
@@ -90,17 +73,6 @@ def stand(best: Point | None, eligible: Sequence[Point], objective: Objective, p
     nearest = tuple(point for _, point in sorted(rivals, key=lambda rival: rival[0]))
     equal = tuple(point for point, standing, _ in known if standing == "equal")
     return Standing(nearest, variable, len(points), found.freedom, optimism, margin, equal)
-
-
-def by_seed(replicates: Sequence[tuple[int, int]], scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Return scores ``[point, replicate]`` as they count beside each other, and what share of samples they share."""
-    seeds, folds = np.asarray([seed for seed, _ in replicates]), len({fold for _, fold in replicates})
-    if folds < 2:
-        return scores, 0.0
-    known = np.unique(seeds)
-    if len(known) < FEWEST_SEEDS:
-        return scores, 1 / (folds - 1)
-    return np.stack([scores[:, seeds == seed].mean(axis=1) for seed in known], axis=1), 0.0
 
 
 def as_good(standing: Standing | None, best: Point, axes: Sequence[Axis]) -> str:

@@ -66,7 +66,10 @@ def test_an_ablation_compares_arms_of_a_function_at_the_best_nuisance_values_of_
     means = arms.groupby("args.width")["score"].agg(["mean", "count"])
     assert means["count"].tolist() == [3, 3] and set(arms["args.lr"]) == {0.1}
     assert means["mean"].tolist() == pytest.approx([1 - 1 / 16, 1 - 1 / 32], abs=0.01)
-    assert outcome.ablation.best.levels == {"args.width": 8} and "Width = 8 has the best valid/acc" in outcome.answer
+    assert (
+        outcome.ablation.best.levels == {"args.width": 8}
+        and "Width = 8 has the highest mean valid/acc" in outcome.answer
+    )
     page = (folder / "studies" / "widths" / "README.md").read_text()
     assert "optimizer" not in page and "MLP" not in page
 

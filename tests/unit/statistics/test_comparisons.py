@@ -12,6 +12,7 @@ from hpsearch.statistics.comparisons import (
     hedges_g,
     holm,
     least_significant_difference,
+    omega_squared,
     paired_p,
     power,
     resampled_ranks,
@@ -51,14 +52,45 @@ def test_hedges_of_three_in_closed_form():
     assert hedges_g([1.0, 2.0, 3.0]) == pytest.approx(2 / math.sqrt(math.pi))
 
 
+@pytest.mark.parametrize("level", [0.05, 0.05 / 3])
 @pytest.mark.parametrize("n", [3, 5, 10])
-def test_power_is_that_of_the_noncentral_t(n):
-    k, critical = detectable_factor(n), stats.t.ppf(0.975, n - 1)
+def test_power_is_that_of_the_noncentral_t(n, level):
+    k, critical = detectable_factor(n, level), stats.t.ppf(1 - level / 2, n - 1)
     shift = k * np.sqrt(n)
     exact = stats.nct.sf(critical, n - 1, shift) + stats.nct.cdf(-critical, n - 1, shift)
     assert exact == pytest.approx(0.8, abs=2e-3)
-    assert power(0.0, n - 1) == pytest.approx(0.05, abs=1e-3)
-    assert power(-shift, n - 1) == pytest.approx(power(shift, n - 1))
+    assert power(0.0, n - 1, level) == pytest.approx(level, abs=1e-3)
+    assert power(-shift, n - 1, level) == pytest.approx(power(shift, n - 1, level))
+
+
+def test_two_pairs_find_a_difference_too_were_it_large_enough():
+    rows = np.random.default_rng(0).normal(detectable_factor(2, 0.05 / 8), size=(2000, 2))
+    assert np.mean([paired_p(row.tolist()) <= 0.05 / 8 for row in rows]) == pytest.approx(0.8, abs=0.05)
+
+
+def test_omega_squared_is_that_of_the_textbook():
+    scores = np.random.default_rng(4).normal(size=(5, 2, 3)) + np.array([0.0, 1.0])[:, None]  # [block, a, b]
+    n, a, b = scores.shape
+    means, whole = scores.mean(axis=(0, 2)), scores.mean()
+    effect = n * b * np.sum((means - whole) ** 2)
+    by_block = scores.mean(axis=2)  # [block, a]
+    blocks = a * b * np.sum((by_block.mean(axis=1) - whole) ** 2) / (n - 1)
+    rest = by_block - by_block.mean(axis=1)[:, None] - means + whole
+    error = b * np.sum(rest**2) / ((a - 1) * (n - 1))
+    total = np.sum((scores - whole) ** 2)
+    expected = (effect - (a - 1) * error) / (total + blocks)
+    assert omega_squared(scores, [0]) == pytest.approx(expected) and 0.1 < expected < 1
+    f, *_ = greenhouse_geisser(factorial_deviations(scores, [0]).reshape(n, -1), a - 1)
+    assert f == pytest.approx(effect / (a - 1) / error)
+
+
+def test_omega_squared_is_never_negative_and_noise_has_little_of_it():
+    rng = np.random.default_rng(5)
+    shares = [omega_squared(rng.normal(size=(6, 2, 3)), [0, 1]) for _ in range(300)]
+    assert min(shares) == 0.0 and np.mean(shares) < 0.05
+    assert omega_squared(np.ones((3, 2, 2)), [0]) == 0.0
+    apart = np.tile([[0.0, 0.0], [1.0, 1.0]], (4, 1, 1))  # nothing but the first factor
+    assert omega_squared(apart, [0]) == pytest.approx(1.0) and omega_squared(apart, [1]) == 0.0
 
 
 def test_the_pooled_standard_deviation_is_that_of_all_deviations():

@@ -38,10 +38,11 @@ def searches(found: Ablation) -> Iterator[Drawn]:
         figure = search_figure(found, key)
         if figure is not None:
             aid = (
-                "The search of each arm, on seeds of its own; rings are the values that the arm was given. Open "
-                "squares trained, but their loss did not fall below half of its first value; crosses diverged."
+                "The search of each arm, on seeds of its own; rings are the values that the arm was given: the best "
+                "mean, smoothed over neighbours. Open squares trained, but their loss did not fall below half of its "
+                "first value; crosses diverged."
             )
-            yield f"tuning-{key.replace('.', '-')}", f"Retuned: {label(key)}", aid, figure
+            yield f"tuning-{key.replace('.', '-')}", f"Tuned for each arm: {label(key)}", aid, figure
 
 
 def search_figure(found: Ablation, key: str) -> Figure | None:
@@ -79,7 +80,7 @@ def search_figure(found: Ablation, key: str) -> Figure | None:
     log = positive_span([x for trace in traces for x in trace["x"]]) > 20
     x_axis = axis_style(label(key), **({"type": "log", "exponentformat": "power", "dtick": 1} if log else {}))
     layout = {"xaxis": x_axis, "yaxis": axis_style(found.objective.metric), "legend": SIDE_LEGEND, "height": 460}
-    best = "; ".join(f"{s.arm} best at {number(s.params[key])}" for s in found.nuisance.searches if key in s.params)
+    best = "; ".join(f"{s.arm} given {number(s.params[key])}" for s in found.nuisance.searches if key in s.params)
     alt = f"{found.objective.metric} against {label(key)}, one line per arm: {best}; {len(lost)} settings diverged."
     return draw(traces, layout, alt, min_width=620)
 

@@ -87,8 +87,8 @@ def test_no_setting_is_a_neighbour_of_one_of_another_category():
 
 def test_of_two_keys_neighbours_count_along_both():
     rows = [
-        ({"optimizer.lr": 0.01 * 2**i, "optimizer.weight_decay": 1e-5 * 10**j}, [0.9 - 0.01 * ((i - 2) ** 2 + (j - 2) ** 2)])
-        for i in range(5) for j in range(5)
+        ({"optimizer.lr": 0.01 * 2**i, "optimizer.weight_decay": 1e-5 * 10**j}, [0.9 - 0.01 * away])
+        for i in range(5) for j in range(5) for away in [(i - 2) ** 2 + (j - 2) ** 2]
     ]  # fmt: skip
     space = {
         "optimizer.lr": "tag(log, interval(0.01, 0.16))",

@@ -17,7 +17,7 @@ def test_arms_are_compared_with_the_reference():
     assert found.reference.levels == {"data.batch_size": 32, "optimizer.momentum": 0.9}
     assert [each.verdict for each in found.differences] == ["worse"] * 3
     assert found.ranking[0].arm == found.reference.name and found.ranking[0].best > 0.9
-    assert "it is the reference" in answer(found) and "t interval" in answer(found)
+    assert "It is the reference" in answer(found) and "t interval" in answer(found)
 
 
 def test_unequal_seeds_are_paired_on_those_in_common():
@@ -70,7 +70,8 @@ def test_the_direction_of_the_objective_says_what_is_better(objective, verdicts)
     assert [each.verdict for each in found] == verdicts
     assert found[0].difference.values == pytest.approx((0.31, 0.3, 0.3)), "arm minus reference"
     assert found[0].effect > 0 > found[1].effect
-    assert found[0].detectable == pytest.approx(detectable_factor(3) * np.std([0.31, 0.3, 0.3], ddof=1))
+    # at Holm's first step of two comparisons
+    assert found[0].detectable == pytest.approx(detectable_factor(3, 0.025) * np.std([0.31, 0.3, 0.3], ddof=1))
     assert found[0].p_holm >= found[0].p
 
 

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from hpsearch.reports.ablation.numbers import ablation_of
+from hpsearch.statistics.comparisons import holm
 from tests.support.ablations import grid, study
 
 
@@ -17,7 +18,7 @@ def test_interaction_of_two_by_two_is_the_t_test_of_the_contrast():
     effect = found.effects.each[2]
     assert effect.interaction and effect.keys == ("data.batch_size", "optimizer.momentum")
     assert effect.f == pytest.approx(expected.statistic**2) and effect.p == pytest.approx(expected.pvalue)
-    assert sum(each.eta_squared for each in found.effects.each) == pytest.approx(1.0)
+    assert effect.p_holm == holm([each.p for each in found.effects.each])[2]
     assert effect.freedom == pytest.approx((1, 5))
 
 
@@ -28,9 +29,8 @@ def test_of_two_factors_each_has_its_own_part_and_says_what_each_level_adds():
     assert [cell.levels for cell in batch.cells] == [(32,), (128,)]
     assert [cell.deviation.mean for cell in batch.cells] == pytest.approx([-0.095, 0.095])
     assert [cell.deviation.mean for cell in momentum.cells] == pytest.approx([-0.025, 0.025])
-    whole = 0.095**2 + 0.025**2
-    assert (batch.eta_squared, momentum.eta_squared) == pytest.approx((0.095**2 / whole, 0.025**2 / whole))
-    assert both.eta_squared == pytest.approx(0, abs=1e-12) and both.interaction and not batch.interaction
+    assert batch.omega_squared > momentum.omega_squared > both.omega_squared == pytest.approx(0, abs=1e-12)
+    assert both.interaction and not batch.interaction
 
 
 def test_why_there_are_no_effects():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from hpsearch.base.types import Objective
+from hpsearch.reports.kit.evidence import by_seed, margin_of
 from hpsearch.reports.summary.numbers import summarize
 from hpsearch.reports.summary.sentences import answer, caveats
-from hpsearch.reports.summary.standing import by_seed, margin_of
 from hpsearch.statistics.best import set_of_best
 from tests.support.scores import scored
 
