@@ -70,10 +70,21 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--epoch", type=int)
     parser.add_argument("--failed", nargs="?", const="")
-    parsed = parser.parse_intermixed_args(list(arguments))
+    parser.add_argument("--points", type=int)
+    given, program = _apart(arguments)
+    parsed = parser.parse_intermixed_args(given)
+    parsed.program = program
     parsed.command = parsed.words.pop(0) if parsed.words and re.fullmatch(r"[A-Za-z][\w-]*", parsed.words[0]) else None
     parsed.line = _command(arguments)
     return parsed
+
+
+def _apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return what is ours of the arguments of `run`, and the program after ``--``."""
+    if "run" not in arguments[:1] or "--" not in arguments:
+        return list(arguments), []
+    place = arguments.index("--")
+    return list(arguments[:place]), list(arguments[place + 1 :])
 
 
 def _command(arguments: Sequence[str]) -> str:
@@ -99,13 +110,16 @@ def _dispatch(parsed: argparse.Namespace) -> int:
     return 0
 
 
+_OPTIONS_OF = (("port", "ui"), ("check", "replay"), ("epoch", "tell"), ("failed", "tell"), ("points", "run"))
+
+
 def _check(parsed: argparse.Namespace) -> None:
     if parsed.command and parsed.command not in COMMANDS:
         hint = nearest(parsed.command, COMMANDS)
         raise ConfigError(
             f"no command '{parsed.command}'{hint} (commands: {', '.join(COMMANDS)}; an override is written KEY=VALUE)"
         )
-    for option, command in (("port", "ui"), ("check", "replay"), ("epoch", "tell"), ("failed", "tell")):
+    for option, command in _OPTIONS_OF:
         if getattr(parsed, option) not in (None, False) and parsed.command != command:
             raise ConfigError(f"--{option} belongs to `{PROGRAM} {command}`")
     for folder in parsed.path:
@@ -146,6 +160,13 @@ def _trial(parsed: argparse.Namespace) -> int:
         outcome = run_trial(parsed.words, config_dirs=parsed.config_dir, observer=observer)
     show_trial(outcome, parsed.line)
     return outcome.exit_code
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    from hpsearch.study.programs import run_words
+
+    parsed.words = run_words(parsed.words, parsed.program, parsed.points)
+    return _study(parsed) if any(map(_searches, parsed.words)) else _trial(parsed)
 
 
 def _replay(parsed: argparse.Namespace) -> int:
@@ -268,6 +289,7 @@ def _tell(parsed: argparse.Namespace) -> int:
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
     "report": _report,
     "list": _list,
     "ui": _ui,

@@ -207,6 +207,14 @@ def parse_word(text: str) -> Word:
     return Word(text, key, _plain_value(override), override.is_add() or override.is_force_add(), override.is_delete())
 
 
+def is_sweep(text: str) -> bool:
+    """Return whether a word is an override whose value is a search expression; False for what is no override."""
+    try:
+        return not _SPACE_WORD.match(text) and bool(_parser().parse_override(text).is_sweep_override())
+    except HydraException:
+        return False
+
+
 def _plain_value(override: Override) -> Any:
     return None if override.type is OverrideType.DEL and override.value_type is None else override.value()
 

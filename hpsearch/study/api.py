@@ -18,6 +18,7 @@ from hpsearch.study.arguments import (
     arguments_of,
     as_function,
 )
+from hpsearch.study.programs import program_name, program_words
 from hpsearch.study.recipe import RecipeOutcome, run_recipe
 from hpsearch.study.run_stages import stage_views
 from hpsearch.study.search import StudyOutcome, run_one_search
@@ -64,7 +65,7 @@ def run_study(
 
 
 def run_search(
-    trial_fn: Callable[..., Any],
+    trial_fn: Callable[..., Any] | Sequence[object],
     *,
     space: Mapping[str, Any] | None = None,
     arguments: Mapping[str, Any] | None = None,
@@ -106,7 +107,8 @@ def run_search(
     there; ``launcher=inline`` among the overrides runs it in this process.
 
     Args:
-        trial_fn: a function; a partial, a bound method or an object that can be called.
+        trial_fn: a function; a partial, a bound method or an object that can be called; or the words of a program in
+            any language, as ``["python", "train.py"]``.
         space: Hydra sweep expressions by argument: ``{"lr": "tag(log, interval(1e-4, 1))", "width": "choice(8, 64)"}``;
             a list of values of Python is the choice of them: ``{"act": ["relu", None], "shape": [[8, 8], [64]]}``, and
             a distribution of Optuna is one too. None for an objective of Optuna: what it suggests is searched. A
@@ -151,12 +153,16 @@ def run_search(
         >>> run_search(parabola, space={"x": "choice(0, 1, 3)"}, **options).best.params
         {'x': 1}
     """
-    trial_fn = as_function(trial_fn)
-    path = path_of(trial_fn)
-    given = [name for each in (space, arguments) if isinstance(each, Mapping) for name in each]
-    suggests = trial_argument(trial_fn, given) is not None
+    if isinstance(trial_fn, list | tuple):
+        trainer, suggests, called = program_words(trial_fn), False, program_name(trial_fn)
+    else:
+        trial_fn = as_function(trial_fn)
+        path, called = path_of(trial_fn), name_of(trial_fn)
+        given = [name for each in (space, arguments) if isinstance(each, Mapping) for name in each]
+        suggests = trial_argument(trial_fn, given) is not None
+        trainer = ("trainer=own", f"trainer._target_={path}", _plugins(path))
     words = search_words(
-        ("trainer=own", f"trainer._target_={path}", _plugins(path)),
+        trainer,
         space=space,
         arguments=arguments,
         options={"sampler": sampler, "pruner": pruner, "storage": storage, "tracker": tracker},
@@ -166,7 +172,7 @@ def run_search(
         objective=named_objective(objective, direction, directions, limits, suggests),
         seeds=seeds,
         seed=seed,
-        name=name or grow or name_of(trial_fn),
+        name=name or grow or called,
         grow=grow,
         overrides=overrides,
         suggests=suggests,

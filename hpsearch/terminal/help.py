@@ -10,6 +10,11 @@ from hpsearch.study.options import available_options
 PROGRAM = "python -m hpsearch"
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "run": (
+        "[ARGUMENT=SWEEP | KEY=VALUE] ... [--points N] -- PROGRAM ...",
+        "search the arguments of a program in any language, as 'lr=tag(log, interval(1e-4, 1))'; without a sweep it "
+        "runs once, as a trial",
+    ),
     "report": ("NAME [OTHER]", "write the report of a study again; of two studies, one page side by side"),
     "list": ("", "list the studies in this folder, best point and state"),
     "ui": ("[NAME] [--port N]", "open MLflow on this machine, with a link to the trials of each study"),

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,27 @@ class Command:
         program = self.command[0]
         if not _PLACE.search(program) and shutil.which(program) is None:
             raise ConfigError(f"trainer.command: {program}: no such program (looked in PATH and the working folder)")
+
+    def check_source(self, code: Iterable[str]) -> None:
+        """Refuse a program of which nothing would say what it measured.
+
+        Args:
+            code: the files and modules that it is known to be.
+
+        Raises:
+            ConfigError: neither what it prints nor a file is read, and none of its files names hpsearch.
+        """
+        files = [path for path in map(Path, code) if path.is_file()]
+        if (
+            self.pattern is None
+            and self.metrics is None
+            and not any(b"hpsearch" in file.read_bytes().lower() for file in files)
+        ):
+            of = f"none of its files ({', '.join(map(str, files))})" if files else "no file of it that is known"
+            raise ConfigError(
+                f"trainer.pattern = null and trainer.metrics = null: nothing is read of what it says, and {of} calls "
+                "hpsearch.report"
+            )
 
     def _check_clashes(self, arguments: Mapping[str, Any]) -> None:
         for name in self._told(arguments):

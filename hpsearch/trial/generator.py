@@ -31,6 +31,7 @@ from hpsearch.base.types import (
     TrialState,
 )
 from hpsearch.config.build import bind_own, own_loop, returned_by, yields
+from hpsearch.config.code import CodeReader
 from hpsearch.config.objective import trial_argument
 from hpsearch.trial.command import Command
 from hpsearch.trial.own import CONSTRAINTS, OwnCode, OwnFunction, OwnGenerator
@@ -77,7 +78,9 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
         ``metrics``: None, they are known when it reports some.
     """
     if is_program(config):
-        Command.of(config).check(flatten(config[ARGS]))
+        command = Command.of(config)
+        command.check(flatten(config[ARGS]))
+        command.check_source(CodeReader().of(config).modules)
         return {"metrics": None}
     function = _function(config)
     _call(function, config, Path(), _optuna_trial(function, config, 0))

@@ -16,7 +16,7 @@ OURS = {
     "scheduler": {"per", "warmup", "warmup_steps", "metric"},
     "sampler": {"first", "prior"},
 }
-BY_THE_USER = {("trainer", "own"), ("trainer", "outside")}
+BY_THE_USER = {("trainer", "own"), ("trainer", "outside"), ("trainer", "command")}
 """Options of which nothing is built: the user fills them in, or trains."""
 OPTIONS = [(g, o) for g, options in describe_groups().items() if g in KINDS and g != "stage" for o in options]
 OPTIONS = [pair for pair in OPTIONS if pair not in BY_THE_USER]
@@ -28,8 +28,8 @@ NEEDED = {
 }
 """What a user must say of an option."""
 RUN_TIME = {"sampler": {"seed": 3}, "model": {"in_shape": (1, 28, 28), "num_outputs": 10}}
-OUTSIDE = "trainer=outside"
-"""Reads no other group, and refuses words that set one."""
+ALONE = ("trainer=outside", "trainer=command")
+"""Read no other group, and refuse words that set one."""
 
 
 @functools.cache
@@ -39,8 +39,7 @@ def composed(place):
     words = [
         f"{group}={(options + options[:1] * place)[place]}" for group, options in groups.items() if group != "stage"
     ]
-    config = compose([word for word in words if word != OUTSIDE]).config
-    return {**config, **({"trainer": compose([OUTSIDE]).config["trainer"]} if OUTSIDE in words else {})}
+    return compose([word for word in words if word not in ALONE]).config
 
 
 @pytest.mark.parametrize("option", sorted({*describe_groups()["stage"]} - {"none"}))

@@ -72,6 +72,19 @@ def test_what_cannot_run_is_refused_in_a_line(name):
     assert "\n" not in str(refused.value)
 
 
+def test_a_program_of_which_nothing_says_what_it_measured_is_refused(tmp_path):
+    (tmp_path / "says.py").write_text("import hpsearch")
+    (tmp_path / "silent.py").write_text("pass")
+    silent, says = str(tmp_path / "silent.py"), str(tmp_path / "says.py")
+    of = Command.of(config(["sh"], pattern=None))
+    for code in ([], [silent]):
+        with pytest.raises(ConfigError, match=r"trainer.pattern = null and trainer.metrics = null: nothing is read"):
+            of.check_source(code)
+    of.check_source([silent, says, "a.module"])
+    Command.of(config(["sh"], pattern=None, metrics="m.jsonl")).check_source([silent])
+    Command.of(config(["sh"])).check_source([silent])
+
+
 def test_its_settings_file_is_copied_with_other_values(tmp_path):
     (tmp_path / "a.yaml").write_text("lr: 1\nnet: {width: 4}\n")
     options = {"arguments": "file", "file": str(tmp_path / "a.yaml")}

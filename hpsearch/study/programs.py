@@ -1,0 +1,82 @@
+"""A program as it is named on a command line and from Python: the words that search its arguments."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.grammar import value_text
+from hpsearch.base.keys import ARGS
+from hpsearch.base.plain import stable_hash
+from hpsearch.config.words import is_sweep, parse_word
+from hpsearch.trial.command import as_text
+
+USAGE = "python -m hpsearch run 'lr=tag(log, interval(1e-4, 1))' --points 40 -- python train.py --epochs 5"
+
+
+def program_words(command: Sequence[object]) -> tuple[str, str]:
+    """Return the words that make a trial of a program.
+
+    Args:
+        command: its words; numbers are written as Python writes them.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    if not command:
+        raise ConfigError(f"no program: its words come after --, as in `{USAGE}`")
+    return "trainer=command", f"trainer.command={value_text([as_text(word) for word in command])}"
+
+
+def program_name(command: Sequence[object]) -> str:
+    """Return what a program is called: the first file that its command names, else its first word."""
+    words = [as_text(word) for word in command]
+    script = next((word for word in words[1:] if Path(word).suffix and Path(word).is_file()), words[0])
+    name = Path(script).stem
+    return "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in name) or "program"
+
+
+def run_words(words: Sequence[str], command: Sequence[str], points: int | None) -> list[str]:
+    """Return the words of a study, or of a single trial, that ``run WORDS -- COMMAND`` is short for.
+
+    Args:
+        words: one whose value is a search expression is an argument of the program, any other an override.
+        command: of the program.
+        points: settings to try; None for what the sampler does by default.
+
+    Returns:
+        The words. The study is called after the program, what is searched, and a digest of all of it but how much to
+        run.
+    """
+    program = program_words(command)
+    sweeps = [word for word in words if is_sweep(word)]
+    ours = [word for word in words if word not in sweeps]
+    space = [_space_word(word) for word in sweeps]
+    searches = space or any(word.lstrip("+~").startswith(("study=", "space")) for word in ours)
+    if not searches:
+        return [*program, *ours] if points is None else _refuse_points(points)
+    study = [] if any(word.lstrip("+").startswith("study=") for word in ours) else ["+study=search"]
+    limit = [] if points is None else [f"budget.points={points}"]
+    named = any(word.lstrip("+").startswith(("study.name=", "study.grow=")) for word in ours)
+    name = [] if named else [f"study.name={_study_name(command, sweeps, ours)}"]
+    return [*study, *program, *space, *ours, *limit, *name]
+
+
+def _refuse_points(points: int) -> list[str]:
+    raise ConfigError(f"--points {points}: nothing is searched; give an argument a search expression, as in `{USAGE}`")
+
+
+def _space_word(word: str) -> str:
+    key, _, expression = word.lstrip("+").partition("=")
+    return f"space.{ARGS}.{key}={expression if '(' in expression else f'choice({expression})'}"
+
+
+def _study_name(command: Sequence[str], sweeps: Sequence[str], ours: Sequence[str]) -> str:
+    keys = [word.lstrip("+").partition("=")[0] for word in sweeps]
+    told = [
+        word
+        for word in ours
+        if parse_word(word).key.partition(".")[0] not in ("budget", "launcher", "tracker", "storage")
+    ]
+    digest = stable_hash({"command": list(command), "words": [*sweeps, *told]})[:6]
+    text = "__".join([program_name(command), *keys])[:80]
+    return f"{''.join(sign if sign.isalnum() or sign in '._-' else '-' for sign in text)}-{digest}"
