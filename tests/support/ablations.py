@@ -75,19 +75,27 @@ GRID = [0.001, 0.01, 0.1, 1.0, 10.0, 100.0]  # of effective rates; a step is a d
 JITTER = (-0.01, 0.0, 0.01)  # of three seeds
 
 
-def search(best, momentum=0.0, flat=(), diverged=(), rates=GRID, stable=True, **levels):
-    """The search of one arm over effective rates: a score of .9 at the best, .1 less a step away, .1 where flat."""
+def search(best, momentum=0.0, flat=(), diverged=(), rates=GRID, stable=True, seeds=3, noise=0.01, **levels):
+    """The search of one arm over effective rates: .9 at the best, .1 less a step of the grid away, .1 where flat.
+
+    `flat` and `diverged` are rates, or how many seeds do so at each.
+    """
+    draw = np.random.default_rng(7)
+    dead, away = (each if isinstance(each, dict) else dict.fromkeys(each, seeds) for each in (flat, diverged))
     tried = []
     for rate in rates:
-        away, dead = rate in diverged, rate in flat
-        score = 0.1 if dead else 0.9 - 0.1 * abs(math.log10(rate / best))
-        fine = None if stable is None else not (away or dead)
-        tried.append(TriedSetting({RATE: rate * (1 - momentum)}, None if away else score, away, fine))
-    lr, trained = best * (1 - momentum), [rate for rate in rates if rate not in diverged]
+        worth = 0.9 - 0.1 * math.log10(rate / best) ** 2 + noise * draw.normal(size=seeds)
+        gone, stuck = away.get(rate, 0), dead.get(rate, 0)
+        scores = {(s, 0): 0.1 if s < gone + stuck else float(worth[s]) for s in range(gone, seeds)}
+        known = [False] * gone + [None if stable is None else s >= gone + stuck for s in range(gone, seeds)]
+        mean = None if gone else float(np.mean(list(scores.values())))
+        fine = None if stable is None else not (gone or stuck)
+        tried.append(TriedSetting({RATE: rate * (1 - momentum)}, mean, gone > 0, fine, None, scores, tuple(known)))
+    lr, trained = best * (1 - momentum), [rate for rate in rates if rate not in away]
     inside = min(rates) < best < max(rates)
     edge = {} if inside or len(rates) < 3 else {RATE: "low" if best == min(rates) else "high"}
     levels = {MOMENTUM: momentum, **levels}
-    return ArmSearch(name_of(levels), levels, {RATE: lr} if trained else {}, 0.9, 3, edge, tuple(tried))
+    return ArmSearch(name_of(levels), levels, {RATE: lr} if trained else {}, 0.9, seeds, edge, tuple(tried))
 
 
 def arm(scores, **levels):

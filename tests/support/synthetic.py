@@ -294,7 +294,7 @@ def momenta(batches=(16, 64, 256, 1024), values=(0.0, 0.9, 0.99), seeds=3, epoch
     times as large for each step of momentum, first by the first of `kinds`, then by the second. The target takes
     40 + 8000 / B updates, five epochs or more.
     """
-    rng = np.random.default_rng(5)
+    rng, noise = np.random.default_rng(5), np.random.default_rng(6)
     examples = 1024
     trials, curves, searched, losses = [], [], [], []
     for point, (batch, momentum) in enumerate((b, m) for b in batches for m in values):
@@ -306,13 +306,15 @@ def momenta(batches=(16, 64, 256, 1024), values=(0.0, 0.9, 0.99), seeds=3, epoch
             broken = 0 if effective < edge else 1 if effective < 3.3 * edge else 2
             kind = ("", *kinds)[broken]
             score = 0.1 if kind else 0.97 - 0.02 * math.log10(effective / 0.1) ** 2 - 0.005 * values.index(momentum)
-            row = trial_row(number, 1000, START + number, 1.0, command="python -m hpsearch", **arm)
-            ended = {"state": "INFEASIBLE", "reason": DIVERGED} if kind == "diverged" else {"score": score}
-            searched.append({**row, "optimizer.lr": rate, **ended})
-            losses += [
-                {"point": number, "seed": 1000, "fold": 0, "step": step, "loss": loss}
-                for step, loss in ((1, 2.3), (100, 2.3 if kind else 0.2))
-            ]
+            for seed in (1000, 1001, 1002):
+                row = trial_row(number, seed, START + number, 1.0, command="python -m hpsearch", **arm)
+                noisy = score if kind else score + 0.0005 * noise.normal()
+                ended = {"state": "INFEASIBLE", "reason": DIVERGED} if kind == "diverged" else {"score": noisy}
+                searched.append({**row, "optimizer.lr": rate, **ended})
+                losses += [
+                    {"point": number, "seed": seed, "fold": 0, "step": step, "loss": loss}
+                    for step, loss in ((1, 2.3), (100, 2.3 if kind else 0.2))
+                ]
         for seed in range(seeds):
             need = (40 + 8000 / batch) * (1 + 0.06 * seed)
             steps = np.arange(epochs + 1) * examples / batch
@@ -337,7 +339,7 @@ def momenta(batches=(16, 64, 256, 1024), values=(0.0, 0.9, 0.99), seeds=3, epoch
     none = pd.DataFrame(columns=["point", "seed", "fold", "step", "loss"])
     record = study(space, config, seeds, **changes)
     table = TrialTable("batch_momentum.arms", record, pd.DataFrame(trials), pd.DataFrame(curves), none)
-    record = {**record, "config": {**config, "study": {"seeds": 1}}}
+    record = {**record, "config": {**config, "study": {"seeds": 3}}}
     return table, TrialTable(
         "batch_momentum.tune", record, pd.DataFrame(searched), table.curves.iloc[:0], pd.DataFrame(losses)
     )

@@ -1,14 +1,14 @@
 """The nuisance hyperparameters of an ablation: held for every arm, or retuned for each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hpsearch.base.conditions import flat_entries, split_name
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, name_of
 from hpsearch.reports.ablation.choice import chosen, smoothed_means
-from hpsearch.reports.kit.points import Point, halved, objective_of, points_of
+from hpsearch.reports.kit.points import Point, halved, objective_of, points_of, trains_of
 from hpsearch.reports.kit.setup import settings_of, why_ended
 from hpsearch.reports.kit.space import Axis, searched
 from hpsearch.statistics.intervals import estimate
@@ -28,6 +28,9 @@ class TriedSetting:
             `hpsearch.reports.kit.points.halved`; None where that is not known.
         smoothed: mean smoothed over neighbouring settings, see `hpsearch.reports.ablation.choice`; None of those that
             cannot be chosen.
+        scores: of its COMPLETE trials, by seed and fold.
+        trains: of each of its trials whether its training loss fell below half of its first; None where that is not
+            known.
     """
 
     params: Mapping[str, Any]
@@ -35,6 +38,8 @@ class TriedSetting:
     diverged: bool
     stable: bool | None = None
     smoothed: float | None = None
+    scores: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    trains: tuple[bool | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +122,11 @@ def searches_of(table: TrialTable) -> tuple[ArmSearch, ...]:
     """
     axes, objective = searched(table), objective_of(table.study)
     factors = ablation_options(table.study).get("factors") or []
-    stable = halved(table)
+    stable, trains = halved(table), trains_of(table)
     by_arm: dict[str, list[Point]] = {}
     for point in points_of(table, [axis.key for axis in axes]):
         by_arm.setdefault(name_of({key: point.params.get(key) for key in factors}), []).append(point)
-    return tuple(_search(name, points, factors, axes, objective, stable) for name, points in by_arm.items())
+    return tuple(_search(name, points, factors, axes, objective, stable, trains) for name, points in by_arm.items())
 
 
 def with_untrained(arms: Sequence[Arm], searches: Sequence[ArmSearch]) -> tuple[Arm, ...]:
@@ -163,6 +168,7 @@ def _search(
     axes: Sequence[Axis],
     objective: Objective,
     stable: Mapping[int, bool],
+    trains: Mapping[int, tuple[bool | None, ...]],
 ) -> ArmSearch:
     smoothed = smoothed_means(points, [axis for axis in axes if axis.key not in factors], stable)
     best = chosen(points, smoothed, objective)
@@ -174,16 +180,26 @@ def _search(
         mean=None if best is None else best.mean,
         seeds=0 if best is None else best.n,
         at_edge={a.key: side for a in axes if a.key in params and a.numeric and (side := _side(a.key, params, points))},
-        tried=tuple(_tried(point, factors, stable, smoothed) for point in points),
+        tried=tuple(_tried(point, factors, stable, smoothed, trains) for point in points),
     )
 
 
 def _tried(
-    point: Point, factors: Sequence[str], stable: Mapping[int, bool], smoothed: Mapping[int, float]
+    point: Point,
+    factors: Sequence[str],
+    stable: Mapping[int, bool],
+    smoothed: Mapping[int, float],
+    trains: Mapping[int, tuple[bool | None, ...]],
 ) -> TriedSetting:
-    params = {key: value for key, value in point.params.items() if key not in factors}
-    known = stable.get(point.point), smoothed.get(point.point)
-    return TriedSetting(params, point.mean, point.diverged > 0, *known)
+    return TriedSetting(
+        params={key: value for key, value in point.params.items() if key not in factors},
+        mean=point.mean,
+        diverged=point.diverged > 0,
+        stable=stable.get(point.point),
+        smoothed=smoothed.get(point.point),
+        scores=dict(zip(point.replicates, point.scores, strict=True)),
+        trains=trains.get(point.point, ()),
+    )
 
 
 def _side(key: str, params: Mapping[str, Any], points: Sequence[Point]) -> str:

@@ -345,6 +345,27 @@ def loss_ratios(table: TrialTable) -> "pd.Series[float]":
         return (last.astype(float) / first.astype(float)).dropna()
 
 
+def trains_of(table: TrialTable) -> dict[int, tuple[bool | None, ...]]:
+    """Return, for each point, of each trial that has ended whether its last training loss is below half its first.
+
+    Args:
+        table: the study.
+
+    Returns:
+        True or False, by seed and fold; False where it diverged, None where no training loss was recorded. Trials that
+        FAILED, were stopped for another reason or have not ended are left out.
+    """
+    ratios, found = loss_ratios(table).to_dict(), defaultdict(list)
+    trials = table.trials.sort_values(_TRIAL)
+    for point, seed, fold, state, reason in zip(*(trials[c] for c in (*_TRIAL, "state", "reason")), strict=True):
+        if diverged(state, reason):
+            found[int(point)].append(False)
+        elif state == TrialState.COMPLETE:
+            ratio = ratios.get((point, seed, fold))
+            found[int(point)].append(None if ratio is None else ratio < 0.5)
+    return {point: tuple(each) for point, each in found.items()}
+
+
 def halved(table: TrialTable) -> dict[int, bool]:
     """Return, for each point, whether every replicate's last training loss is below half its first.
 

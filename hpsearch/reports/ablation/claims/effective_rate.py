@@ -1,82 +1,120 @@
 """Claim 1: the best effective rate is the same for every momentum."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import hpsearch.reports.ablation.claims.drawing as drawing
-from hpsearch.reports.ablation.claims.claim import MOMENTUM, Claim, ClaimResult, Evidence, untested
+from hpsearch.reports.ablation.claims.claim import MOMENTUM, Claim, ClaimResult, ClaimVerdict, Evidence, untested
 from hpsearch.reports.ablation.claims.common import decide, lead, together
-from hpsearch.reports.ablation.claims.rates import (
-    TOLERANCE,
-    Rates,
-    decades,
-    grid_step,
-    rates_by_momentum,
-    too_few_rates,
-)
+from hpsearch.reports.ablation.claims.rates import Rates, grid_step, rates_by_momentum, too_few_rates
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, axis_style, draw
+from hpsearch.statistics.comparisons import ALPHA
+from hpsearch.statistics.intervals import Interval
+from hpsearch.statistics.peak import combined_interval
 
 _LANE = 22  # pixels of a momentum
+_RING = {"color": "rgba(0,0,0,0)", "size": 13, "line": {"color": theme.INK, "width": 2}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ratio:
+    """The best effective rate of one momentum over that of a smaller one, in decades."""
+
+    smaller: float
+    larger: float
+    value: float
+    interval: Interval
+
+    @property
+    def reach(self) -> float:
+        """How far from a ratio of 1 it may be."""
+        return max(abs(self.interval.low), abs(self.interval.high))
 
 
 def effective_rate(evidence: Evidence) -> ClaimResult:
     """Test whether the best lr / (1 - m) is the same for every momentum m, within one step of the grid.
 
+    The best rate of a momentum is the top of a parabola through the scores of the rates around it, over the seeds of
+    the search, `hpsearch.statistics.peak.parabola_peak`. The ratio of two has its interval from theirs. Wrong would be
+    to support it where two best rates are a step apart or more.
+
     Args:
         evidence: of the ablation.
 
     Returns:
-        The result: supported when the best rates of all momenta agree within a step and none lies at an edge; not
-        supported when two are more than a step apart and so are the ranges not told apart from them; undecided without
-        two momenta.
+        The result: supported when the 95 % interval of the ratio of every two momenta lies within one step of 1, not
+        supported when one lies beyond (of k pairs at the level 5 % / k), else undecided; also where no curve fits.
     """
     groups = rates_by_momentum(evidence)
     if not groups:
         return untested(too_few_rates(evidence, MOMENTUM, "two momenta"))
     numbers: dict[str, float] = {}
-    verdicts, texts = [], []
+    verdicts, texts, series = [], [], {}
     for name, group in groups.items():
         step = grid_step([rates for _, rates in group])
-        apart = decades(max(rates.best for _, rates in group), min(rates.best for _, rates in group))
-        gap = max(_gap(a, b) for (_, a), (_, b) in combinations(group, 2))
-        inside = all(rates.inside for _, rates in group)
-        agree = apart <= step * (1 + TOLERANCE)
-        verdicts.append(decide(agree and inside, gap > step and inside))
-        for momentum, rates in group:
-            key = f"{name + ', ' if name else ''}momentum {momentum:g}"
-            numbers |= {f"best[{key}]": rates.best, f"best[{key}]_low": rates.low, f"best[{key}]_high": rates.high}
-        numbers |= {f"decades_apart[{name}]": apart, f"step_decades[{name}]": step}
-        listed = ", ".join(f"{r.best:.3g} ({r.low:.3g} to {r.high:.3g}) at momentum {m:g}" for m, r in group)
-        edge = "" if inside else "; a best lies at the edge of what was tried"
-        texts.append(f"{lead(name)}{listed}, {apart / step:.1f} grid steps apart{edge}")
+        missing = [f"momentum {momentum:g}: {rates.no_peak}" for momentum, rates in group if rates.no_peak]
+        series[name] = [_series(momentum, rates) for momentum, rates in group]
+        numbers |= _numbers(name, group)
+        if missing:
+            verdicts.append(ClaimVerdict.UNDECIDED)
+            texts.append(f"{lead(name)}no best rate with an interval ({', '.join(missing)})")
+            continue
+        ratios = _ratios(group)
+        apart = any(_outside(each.interval, step) for each in _ratios(group, 1 - ALPHA / len(ratios)))
+        widest = max(ratios, key=lambda ratio: ratio.reach)
+        verdicts.append(decide(widest.reach < step, apart))
+        numbers |= {f"ratio[{name}]": 10**widest.value, f"step[{name}]": 10**step}
+        numbers |= {f"ratio[{name}]_low": 10**widest.interval.low, f"ratio[{name}]_high": 10**widest.interval.high}
+        texts.append(
+            f"{lead(name)}that of momentum {widest.larger:g} is {10**widest.value:.2f} "
+            f"({10**widest.interval.low:.2f} to {10**widest.interval.high:.2f}) times that of {widest.smaller:g}, a "
+            f"step of the grid {10**step:.2f} times"
+        )
     return ClaimResult(
         together(verdicts),
-        "best effective rates with those not told apart from them: " + "; ".join(texts),
+        "best effective rates: " + "; ".join(texts),
         numbers,
-        {
-            "metric": evidence.objective.metric,
-            "groups": {name: [_series(m, rates) for m, rates in group] for name, group in groups.items()},
-        },
+        {"metric": evidence.objective.metric, "groups": series},
     )
 
 
-def _gap(a: Rates, b: Rates) -> float:
-    """Return the decades between two ranges; 0 where they meet."""
-    return max(0.0, decades(b.low, a.high), decades(a.low, b.high))
+def _ratios(group: Sequence[tuple[float, Rates]], level: float = 0.95) -> list[_Ratio]:
+    found = [(momentum, peak) for momentum, rates in group if (peak := rates.peak(level))]
+    return [
+        _Ratio(a, b, high[0] - low[0], combined_interval([-1, 1], [low[0], high[0]], [low[1], high[1]]))
+        for (a, low), (b, high) in combinations(found, 2)
+    ]
+
+
+def _outside(interval: Interval, step: float) -> bool:
+    return interval.low > step or interval.high < -step
+
+
+def _numbers(name: str, group: Sequence[tuple[float, Rates]]) -> dict[str, float]:
+    numbers = {}
+    for momentum, rates in group:
+        key, peak = f"{name + ', ' if name else ''}momentum {momentum:g}", rates.peak()
+        if peak:
+            place, interval = peak
+            numbers |= {f"best[{key}]": 10**place}
+            numbers |= {f"best[{key}]_low": 10**interval.low, f"best[{key}]_high": 10**interval.high}
+    return numbers
 
 
 def _series(momentum: float, rates: Rates) -> Mapping[str, object]:
+    peak = rates.peak()
     return {
         "momentum": momentum,
         "x": list(rates.effective),
         "y": list(rates.scores),
         "stable": list(rates.stable),
         "diverged": list(rates.diverged),
-        "best": rates.best,
-        "low": rates.low,
-        "high": rates.high,
+        "best": 10 ** peak[0] if peak else None,
+        "low": 10 ** peak[1].low if peak else None,
+        "high": 10 ** peak[1].high if peak else None,
     }
 
 
@@ -87,8 +125,8 @@ def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
         results: of the claims.
 
     Returns:
-        Below each pane a lane per momentum: a ring at the best rate, a bar over those not told apart from it, a cross
-        where training diverged and an open square where it did not halve its loss.
+        Below each pane a lane per momentum: a ring at the best rate by the fitted curve, a bar over its interval, a
+        cross where training diverged and an open square where it did not halve its loss.
     """
     series = results[CLAIM.number].series
     groups: Mapping[str, Sequence[Mapping[str, Any]]] = series["groups"]
@@ -112,12 +150,17 @@ def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
     title = "effective rate lr / (1 − m), m the momentum"
     layout["xaxis"] = drawing.log_axis(title, tried, anchor=drawing.y_axis(2 * len(groups) - 1))
     best = "; ".join(
-        lead(name) + ", ".join(f"{line['best']:.3g} at momentum {line['momentum']:g}" for line in lines)
+        lead(name)
+        + ", ".join(
+            f"{'not known' if line['best'] is None else format(line['best'], '.3g')} at momentum {line['momentum']:g}"
+            for line in lines
+        )
         for name, lines in groups.items()
     )
     aid = (
-        "A line per momentum. In the lanes below: a ring at the best rate, a bar over the rates not told apart "
-        "from it, open squares where the training loss did not fall below half of its first value, crosses where "
+        "A line per momentum. In the lanes below: a ring at the best rate by a parabola through the scores "
+        "around it, a bar over its 95 % interval, open squares where the training loss did not fall below half of its "
+        "first value, crosses where "
         "training diverged. If claim 1 holds the rings stand above each other; training breaks at the first square "
         "or cross to the right of a ring (claim 2)."
     )
@@ -141,19 +184,24 @@ def _momentum_marks(line: Mapping[str, Any], lane: int, axis: str, colour: str) 
     """Return what stands in the lane of one momentum: the range, the best rate, the rates that broke."""
     flat = [x for x, stable in zip(line["x"], line["stable"], strict=True) if stable is False]
     shared = {"type": "scatter", "yaxis": axis}
+    known = line["best"] is not None
     bar: Trace = {
-        **{**shared, "mode": "lines", "name": "not told apart from it"},
-        **{"x": [line["low"], line["high"]], "y": [lane, lane]},
+        **{**shared, "mode": "lines", "name": "95 % interval of the best rate"},
+        **{"x": [line["low"], line["high"]] if known else [], "y": [lane, lane] if known else []},
         "line": {"color": theme.RULE, "width": 9},
         "hoverinfo": "skip",
     }
     marks = (
-        ("best rate", [line["best"]], {"color": "rgba(0,0,0,0)", "size": 13, "line": {"color": theme.INK, "width": 2}}),
+        (
+            "best rate",
+            [line["best"]] if known else [],
+            {"color": "rgba(0,0,0,0)", "size": 13, "line": {"color": theme.INK, "width": 2}},
+        ),
         ("loss not halved", flat, {"color": colour, "symbol": "square-open", "size": 10, "line": {"width": 2}}),
         ("diverged", line["diverged"], {"color": theme.RED, "symbol": "x", "size": 9}),
     )
     return [
-        bar,
+        *([bar] if known else []),
         *(
             {
                 **{**shared, "mode": "markers", "name": name, "x": x, "y": [lane] * len(x), "marker": marker},

@@ -76,8 +76,10 @@ def test_rates_show_scores_the_best_and_what_broke(drawn):
     figure = drawn["claim-rates"]
     lines = named(figure, "momentum 0")
     assert len(lines) == 4  # batch sizes
-    assert list(lines[0].y) == pytest.approx([0.95, 0.965, 0.97, 0.965, 0.1], abs=1e-6)
-    assert [t.x[0] for t in named(figure, "best rate")] == pytest.approx([0.1] * 12)
+    assert list(lines[0].y) == pytest.approx([0.95, 0.965, 0.97, 0.965, 0.1], abs=1e-3)
+    assert [t.x[0] for t in named(figure, "best rate")] == pytest.approx([0.1] * 12, rel=0.1)
+    bars = named(figure, "95 % interval of the best rate")
+    assert all(bar.x[0] < ring.x[0] < bar.x[1] for bar, ring in zip(bars, named(figure, "best rate"), strict=True))
     assert list(named(figure, "loss not halved")[0].x) == pytest.approx([1.0])
     assert list(named(figure, "diverged")[0].x) == pytest.approx([10**0.5, 10, 10**1.5, 100])
     headings = [note.text for note in figure.layout.annotations]
@@ -106,7 +108,9 @@ def test_updates_show_the_curve_its_corner_and_perfect_scaling(drawn):
 def test_the_slope_of_the_best_rates_is_drawn(drawn):
     figure = drawn["claim-best-rates"]
     (whole, *_), (fit, *_) = (named(figure, name) for name in ("in proportion", "momentum 0: power 0.00"))
-    assert whole.y[-1] / whole.y[0] == pytest.approx(64) and fit.y[-1] / fit.y[0] == pytest.approx(1)
+    points = named(figure, "momentum 0")[0]
+    assert all(up > 0 and down > 0 for up, down in zip(points.error_y.array, points.error_y.arrayminus, strict=True))
+    assert whole.y[-1] / whole.y[0] == pytest.approx(64) and fit.y[-1] / fit.y[0] == pytest.approx(1, abs=0.02)
 
 
 def test_times_and_epochs_hold_what_the_claims_say(drawn):
