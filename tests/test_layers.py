@@ -28,9 +28,11 @@ BELOW = {
     "cli": {"base", "reports", "progress", "study", "terminal"},
     "__init__": {"progress", "study"},
     "__main__": {"cli"},
+    "callbacks": {"base"},
 }
 """The rooms that each room may import."""
 
+CALLBACKS = ("lightning", "transformers", "keras", "skorch", "xgboost", "lightgbm")
 ALLOWED = {
     "hydra": {"config", "search.expression", "cli"},
     "omegaconf": {"config", "cli"},
@@ -39,7 +41,8 @@ ALLOWED = {
     "ray": {"launch.ray"},
     "plotly": {"reports"},
     "matplotlib": {"reports"},
-    "torch": NOUNS | {"trial", "study.show"},
+    "torch": NOUNS | {"trial", "study.show", "callbacks"},
+    **{library: {f"callbacks.{library}"} for library in CALLBACKS},
 }
 
 

@@ -42,6 +42,8 @@ TRAINS = {
     "pictures.py": ["pictures"],
     "outside.py": ["mine"],
     "optuna_objective.py": ["branches"],
+    "lightning_module.py": ["lightning"],
+    "trainer.py": ["trainer"],
     "any.py": ["fit"],
 }
 """The studies of each script."""
@@ -75,6 +77,7 @@ def test_every_block_is_executed_here():
     assert len(FILES) == sum(language != "sh" for language, _ in BLOCKS)
 
 
+@pytest.mark.filterwarnings("ignore")  # of Lightning and transformers
 @pytest.mark.parametrize("path", TRAINS)
 def test_a_script_searches(path, project):
     execute(path)
