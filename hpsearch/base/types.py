@@ -11,6 +11,7 @@ from hpsearch.base.failures import Failure
 from hpsearch.base.keys import ARGS
 from hpsearch.base.limits import LIMITS, check_fields
 from hpsearch.base.media import Medium
+from hpsearch.base.samples import SampleResults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -352,6 +353,8 @@ class TrialTable:
             table that was read from somewhere reads them when they are asked for.
         failures: of the FAILED trials, see `Failure`.
         media: what each trial logged beside numbers, and the content of its files; read when it is asked for.
+        samples: what each trial got of single samples; read when it is asked for, None where it is not kept. A store
+            has none: they stay in the study's folder.
     """
 
     name: str
@@ -362,6 +365,7 @@ class TrialTable:
     layers: Mapping[TrialId, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     failures: Sequence[Failure] = ()
     media: Mapping[TrialId, Mapping[Medium, bytes]] = field(default_factory=dict)
+    samples: Mapping[TrialId, SampleResults | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

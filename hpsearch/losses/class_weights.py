@@ -147,6 +147,23 @@ def summed(loss: nn.Module, outputs: Tensor, y: Tensor) -> tuple[Tensor, Tensor 
     return loss(outputs, y).float() * len(y), len(y)
 
 
+def each_loss(loss: nn.Module, outputs: Tensor, y: Tensor) -> Tensor | None:
+    """Return the loss of every sample of a batch, [B]; None where a loss gives no more than its mean.
+
+    Args:
+        loss: cross-entropy, a loss with a method ``class_losses`` as `class_losses` has it, or another one of torch,
+            whose mean is over samples and outputs.
+        outputs: [B, C].
+        y: [B] class numbers or shares, or [B, C] targets.
+    """
+    if isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) or hasattr(loss, "class_losses"):
+        return (class_shares(outputs, y) * class_losses(loss, outputs)).sum(1)
+    if isinstance(loss, nn.modules.loss._Loss) and loss.reduction == "mean":
+        each: Tensor = _without(loss, reduction="none")(outputs, y)
+        return each.flatten(1).mean(1) if each.ndim > 1 and len(each) == len(y) else None
+    return None
+
+
 def _is_set(value: Any, neutral: float | None) -> bool:
     return value is not None if isinstance(value, Tensor | None) else bool(value != neutral)
 

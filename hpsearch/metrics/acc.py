@@ -13,6 +13,6 @@ class Accuracy(SampleMetric):
 
     task = "classification"
 
-    def total(self, outputs_BC: "Tensor", y_B: "Tensor") -> "Tensor":
-        """Return how many samples of a batch are right."""
-        return (predicted_classes(outputs_BC) == y_B).sum()
+    def each(self, outputs_BC: "Tensor", y_B: "Tensor") -> "Tensor":
+        """Return which samples of a batch are right."""
+        return predicted_classes(outputs_BC) == y_B

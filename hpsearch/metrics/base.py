@@ -81,9 +81,13 @@ class SampleMetric(TaskMetric):
         """Forget all batches."""
         self._total, self._samples = 0, 0
 
-    @abstractmethod
     def total(self, outputs_BC: "Tensor", y_B: "Tensor") -> "Tensor":
         """Return the 0-d sum over the samples of a batch."""
+        return self.each(outputs_BC, y_B).sum()
+
+    @abstractmethod
+    def each(self, outputs_BC: "Tensor", y_B: "Tensor") -> "Tensor":
+        """Return the number of every sample of a batch, [B]."""
 
 
 class OutputsMetric(TaskMetric):
@@ -113,6 +117,19 @@ class OutputsMetric(TaskMetric):
     def value(self, outputs_NC: "Tensor", y_N: "Tensor") -> Any:
         """Return the 0-d value of all outputs [N, C], nan where it is not defined; or values by name."""
 
+    def samples(self, outputs_NC: "Tensor", y_N: "Tensor") -> "Tensor | Mapping[str, Tensor] | None":  # noqa: ARG002
+        """Return a number of every sample, [N], or several by name, whose mean is the value; None where there is none.
+
+        Of a value that is no mean it is the value plus the influence of the sample on it (F. R. Hampel, The influence
+        curve and its role in robust estimation, Journal of the American Statistical Association 1974), so that the
+        variance of the mean of these numbers is, for many samples, that of the value.
+
+        Args:
+            outputs_NC: [N, C] all outputs, float64.
+            y_N: [N] class numbers, or [N, C] targets.
+        """
+        return None
+
 
 class ErrorMetric(OutputsMetric):
     """A metric of a regression's residuals, in the units of the data.
@@ -135,16 +152,30 @@ class ErrorMetric(OutputsMetric):
 
     def value(self, outputs_NC: "Tensor", y_N: "Tensor") -> "Tensor":
         """Return the 0-d error."""
+        residuals_NC, largest = self._residuals(outputs_NC, y_N)
+        return self.error(residuals_NC) * largest
+
+    def samples(self, outputs_NC: "Tensor", y_N: "Tensor") -> "Tensor":
+        """Return a number of every sample whose mean is the error."""
+        residuals_NC, largest = self._residuals(outputs_NC, y_N)
+        return self.errors(residuals_NC) * largest
+
+    def _residuals(self, outputs_NC: "Tensor", y_N: "Tensor") -> "tuple[Tensor, Tensor | float]":
+        """Return residuals and what they were divided by: squares of 1e200 or 1e-200 are no float64."""
         residuals_NC = outputs_NC - y_N.double()
         if self._units is None:
-            return self.error(residuals_NC)
+            return residuals_NC, 1.0
         units_1C = self._units.to(outputs_NC.device)
         largest = units_1C.max()
-        return self.error(residuals_NC * (units_1C / largest)) * largest  # squares of 1e200 or 1e-200 are no float64
+        return residuals_NC * (units_1C / largest), largest
 
     @abstractmethod
     def error(self, residuals_NC: "Tensor") -> "Tensor":
         """Return the 0-d error, which is doubled where all residuals are."""
+
+    @abstractmethod
+    def errors(self, residuals_NC: "Tensor") -> "Tensor":
+        """Return a number of every sample, [N], whose mean is the error."""
 
 
 class InUnits:

@@ -14,3 +14,7 @@ class MeanAbsoluteError(ErrorMetric):
     def error(self, residuals_NC: "Tensor") -> "Tensor":
         """Return the 0-d error."""
         return residuals_NC.abs().mean()
+
+    def errors(self, residuals_NC: "Tensor") -> "Tensor":
+        """Return the error of every sample."""
+        return residuals_NC.abs().mean(1)

@@ -29,3 +29,10 @@ class R2(OutputsMetric):
         around_C = (y_NC - y_NC.mean(0)).square().sum(0)
         left_C = (outputs_NC - y_NC).square().sum(0) / around_C.where((y_NC != y_NC[:1]).any(0), math.nan)
         return (1 - left_C).mean()
+
+    def samples(self, outputs_NC: "Tensor", y_N: "Tensor") -> "Tensor":
+        """Return ``s - (e² - (1 - s) d²) / v`` of every sample, of the share s, the error e and the variance v of d."""
+        y_NC = y_N.double()
+        errors_NC, around_NC = (outputs_NC - y_NC).square(), (y_NC - y_NC.mean(0)).square()
+        left_C = errors_NC.mean(0) / around_NC.mean(0)
+        return (1 - left_C - (errors_NC - left_C * around_NC) / around_NC.mean(0)).mean(1)

@@ -14,3 +14,8 @@ class RootMeanSquaredError(ErrorMetric):
     def error(self, residuals_NC: "Tensor") -> "Tensor":
         """Return the 0-d error."""
         return residuals_NC.square().mean().sqrt()
+
+    def errors(self, residuals_NC: "Tensor") -> "Tensor":
+        """Return ``r + (e² - r²) / (2 r)`` of the squared error e² of every sample and the root r of their mean."""
+        squares_N, root = residuals_NC.square().mean(1), self.error(residuals_NC)
+        return root + (squares_N - root.square()) / (2 * root).clamp(min=1e-300)

@@ -45,6 +45,10 @@ class TopK(OutputsMetric):
 
     def value(self, outputs_NC: "Tensor", y_N: "Tensor") -> dict[str, "Tensor"]:
         """Return the 0-d share of each k by name."""
+        return {name: hits_N.mean() for name, hits_N in self.samples(outputs_NC, y_N).items()}
+
+    def samples(self, outputs_NC: "Tensor", y_N: "Tensor") -> dict[str, "Tensor"]:
+        """Return of each k, by name, which samples count, [N]."""
         logits = class_logits(outputs_NC)
-        hits = [(logits.topk(k, 1).indices == y_N[:, None]).any(1).double().mean() for k in self._ks]
+        hits = [(logits.topk(k, 1).indices == y_N[:, None]).any(1).double() for k in self._ks]
         return dict(zip(self.names, hits, strict=True))

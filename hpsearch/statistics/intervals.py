@@ -45,6 +45,7 @@ class Estimate:
         sd: their sample standard deviation; None for fewer than two.
         t: Student's interval for the mean; None for fewer than two.
         bca: the bias-corrected and accelerated bootstrap interval; None for fewer than three.
+        known: an interval that counts more than the replicates, such as the samples that they were scored on.
     """
 
     values: tuple[float, ...]
@@ -52,6 +53,7 @@ class Estimate:
     sd: float | None
     t: Interval | None
     bca: Interval | None
+    known: Interval | None = None
 
     @property
     def n(self) -> int:
@@ -60,7 +62,9 @@ class Estimate:
 
     @property
     def shown(self) -> Interval | None:
-        """The interval to show: Student's below n = 20, the bootstrap's from there on."""
+        """The interval to show: what counts more; else Student's below n = 20, the bootstrap's from there on."""
+        if self.known is not None:
+            return self.known
         return self.bca if self.n >= LARGE and self.bca is not None else self.t
 
     @property
@@ -155,6 +159,32 @@ def folds_interval(values: Sequence[float], folds: int, level: float = 0.95) -> 
     mean, wider = mean_of(values), math.sqrt(1 + len(values) / (folds - 1))
     low, high = (mean + wider * (end - mean) for end in (plain.low, plain.high))
     return Interval(low, high, level, f"t interval over {folds} folds, corrected for the samples that they share")
+
+
+def splits_interval(values: Sequence[float], train: int, valid: int, level: float = 0.95) -> Interval | None:
+    """Return an interval for the mean of scores of which each has a random split of the same samples of its own.
+
+    ``mean ± t(n - 1, (1 + level) / 2) sd sqrt(1 / n + m / (N - m))``, of m validation samples among N: trainings share
+    most of their samples, validation parts some. Source: Nadeau and Bengio, Inference for the generalization error,
+    Machine Learning 2003.
+
+    Args:
+        values: one per split.
+        train: samples that each is trained on, N - m.
+        valid: samples that each is scored on, m.
+        level: nominal coverage.
+
+    Returns:
+        The interval, or None for fewer than two values.
+    """
+    plain = mean_interval(values, level)
+    if plain is None:
+        return None
+    mean, wider = mean_of(values), math.sqrt(1 + len(values) * valid / train)
+    low, high = (mean + wider * (end - mean) for end in (plain.low, plain.high))
+    return Interval(
+        low, high, level, f"t interval over {len(values)} splits, corrected for the samples that they share"
+    )
 
 
 def paired_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interval | None:

@@ -9,6 +9,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from hpsearch.base.keys import is_single
 from hpsearch.base.observer import StudySummary
 from hpsearch.base.outcome import Failures
 from hpsearch.base.passwords import without_password
+from hpsearch.base.samples import SAMPLES, read_samples
 from hpsearch.base.types import BestPoint, Report, TrialId, TrialState, TrialTable, whole_or_fraction
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.events import (
@@ -67,7 +69,10 @@ def table_from_events(folder: Path) -> TrialTable:
         records, lambda record, medium: (folder / "trials" / record.id.stem / medium.path).read_bytes()
     )
     runs = [sent.get(record.id.stem) for record in records]
-    return _table({**study, "name": folder.name}, records, runs, layers, media, folder)
+    keys = {record.id: record.key for record in records}
+    samples = Lazy(keys, lambda trial: read_samples(folder / "trials" / trial.stem / SAMPLES, keys[trial]))
+    table = _table({**study, "name": folder.name}, records, runs, layers, media, folder)
+    return replace(table, samples=samples)
 
 
 def table_from_mlflow(uri: str | None, name: str) -> TrialTable:

@@ -9,6 +9,7 @@ from hpsearch.data.base import Part
 from hpsearch.losses.class_weights import reported_losses, summed
 from hpsearch.metrics.base import Metric
 from hpsearch.metrics.meter import Meter
+from hpsearch.trial.samples import SampleWatch
 
 
 @torch.no_grad()
@@ -19,6 +20,7 @@ def evaluate(
     split: Part,
     batch_size: int,
     metrics: Mapping[str, Metric],
+    watch: SampleWatch | None = None,
 ) -> dict[str, float]:
     """Evaluate a model in evaluation mode on a fixed grid of batches, in the split's order.
 
@@ -32,6 +34,7 @@ def evaluate(
         split: the samples, on the model's device.
         batch_size: samples per forward pass; the last one may have fewer.
         metrics: what is measured besides the loss, by key.
+        watch: gathers what single samples give.
 
     Returns:
         ``loss``, the mean over the samples without weights, smoothing and focus; ``weighted_loss``, that with them,
@@ -43,6 +46,8 @@ def evaluate(
     try:
         for x, y in split.in_order(batch_size):
             outputs = forward(x)
+            if watch is not None:
+                watch.update(outputs, y)
             meter.update({name: summed(each, outputs, y) for name, each in losses.items()}, outputs, y)
         return meter.compute()
     finally:

@@ -6,9 +6,10 @@ from typing import Any
 
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.words import label, plain_number, settings
+from hpsearch.reports.kit.evidence import Evidence, Known
 from hpsearch.reports.kit.points import Point, objective_of, points_of
 from hpsearch.reports.kit.space import Axis, floats, plain, searched
-from hpsearch.statistics.intervals import Estimate, estimate
+from hpsearch.statistics.intervals import LARGE, Estimate, estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,13 @@ class Arm:
         levels: value of every factor, by dotted key; None where a conditional factor is inactive.
         nuisance: the nuisance hyperparameters that it was given, by dotted key; empty where they were held.
         replicates: (seed, fold) of its COMPLETE trials, ascending.
-        score: of these, the objective's metric.
+        score: of these, the objective's metric; its interval is for seeds and samples like these where it can be.
         test: the same metric on the test split; None where that was not evaluated.
         trials: how many trials it has.
         diverged: how many of them diverged; their scores are in no mean.
         state: COMPLETE when every trial is; else the state that decides it.
         alike: whether its seeds change nothing, so that one of them counts.
+        known: what the interval of the score is over; None where it is over the seeds alone.
     """
 
     point: int
@@ -62,6 +64,7 @@ class Arm:
     diverged: int
     state: TrialState
     alike: bool = False
+    known: Known | None = None
 
     @property
     def finished(self) -> bool:
@@ -100,8 +103,8 @@ def arms_of(table: TrialTable, factors: Sequence[Factor]) -> tuple[Arm, ...]:
         One arm per point, in the order of the points.
     """
     keys = [axis.key for axis in searched(table)]
-    tested = _tested(table)
-    return tuple(_arm(point, factors, tested) for point in points_of(table, keys))
+    tested, evidence = _tested(table), Evidence(table, objective_of(table.study))
+    return tuple(_arm(point, factors, tested, evidence) for point in points_of(table, keys))
 
 
 def replicates_in_common(arms: Sequence[Arm]) -> tuple[tuple[int, int], ...]:
@@ -127,23 +130,38 @@ def level(value: Any) -> str:
     return f"{value:.12g}" if numeric and float(text) != value else text
 
 
-def _arm(point: Point, factors: Sequence[Factor], tested: Mapping[tuple[int, int, int], float]) -> Arm:
+def _arm(
+    point: Point,
+    factors: Sequence[Factor],
+    tested: Mapping[tuple[int, int, int], float],
+    evidence: Evidence,
+) -> Arm:
     keys = [factor.key for factor in factors]
     levels = {key: point.params.get(key) for key in keys}
-    found = [tested[point.point, *each] for each in point.replicates if (point.point, *each) in tested]
+    places = [each for each in point.replicates if (point.point, *each) in tested]
+    found = [tested[point.point, *each] for each in places]
     return Arm(
         point=point.point,
         name=name_of(levels),
         levels=levels,
         nuisance={key: value for key, value in point.params.items() if key not in keys},
         replicates=point.replicates,
-        score=estimate(point.scores),
-        test=estimate(found) if found else None,
+        score=_estimate(point.scores, point.known),
+        test=_estimate(found, evidence.known(point.point, places, found, "test")) if found else None,
         trials=point.trials,
         diverged=point.diverged,
         state=point.state,
         alike=point.alike,
+        known=point.known,
     )
+
+
+def _estimate(values: Sequence[float], known: Known) -> Estimate:
+    """Return a mean with the interval that is known of it; where that is over the seeds alone, with those over them."""
+    found = estimate(values)
+    if known.narrow and len(values) >= LARGE:
+        return found
+    return replace(found, known=known.interval, t=known.interval if known.student else None, bca=None)
 
 
 def _in_order(table: TrialTable, key: str) -> tuple[Any, ...]:

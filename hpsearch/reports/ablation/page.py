@@ -109,7 +109,7 @@ def arm_commands(table: TrialTable) -> dict[int, str]:
 def sections(found: Ablation) -> list[Section]:
     """Return the tables of an ablation that have rows, in the order to read them."""
     each = (
-        ("Arms", "Mean over seeds; the method stands beside each interval.", tables.arm_rows(found)),
+        ("Arms", tables.arm_aid(found), tables.arm_rows(found)),
         ("Differences from the reference", tables.difference_aid(found), tables.difference_rows(found)),
         ("Main effects and interactions", tables.effect_aid(found), tables.effect_rows(found)),
         ("Ranking", tables.ranking_aid(found), tables.ranking_rows(found)),

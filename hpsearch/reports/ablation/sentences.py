@@ -13,6 +13,7 @@ from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit.points import averaged_weights, code_versions
 from hpsearch.reports.kit.setup import fixed_settings, headline
 from hpsearch.reports.kit.texts import of_several_codes, signed_interval
+from hpsearch.statistics.crossed import FEWEST_SEEDS
 from hpsearch.statistics.intervals import Estimate
 from hpsearch.statistics.shares import clopper_pearson, fisher_p
 
@@ -66,16 +67,24 @@ def _as_good(found: Ablation) -> str:
 def evidence(arm: Arm) -> str:
     """Write an arm's mean with its spread, n and interval."""
     score = arm.score
+    if score.sd is not None and score.shown is None:
+        few = "too few for an interval" if score.n < FEWEST_SEEDS else "no spread, so no interval"
+        return f"{words.score(score.mean, score.sd)} (mean ± sd, n = {score.n}, {few})"
     if score.sd is None or score.shown is None:
         lone = f"{NO_SEEDS}: n = 1" if arm.alike else "n = 1 seed"
         return f"{words.score(score.mean)} ({lone}, so no interval is claimed)"
     ends = words.interval(score.shown.low, score.shown.high, score.mean, score.sd)
-    return f"{words.score(score.mean, score.sd)} (mean ± sd, n = {score.n}, 95 % {method(score)} interval {ends})"
+    told = (
+        arm.known.write(ends)
+        if arm.known is not None and score.known is not None
+        else f"95 % {method(score)}interval {ends}"
+    )
+    return f"{words.score(score.mean, score.sd)} (mean ± sd, n = {score.n}, {told})"
 
 
 def method(found: Estimate) -> str:
-    """Return which interval is shown: ``t`` or ``BCa``."""
-    return "t" if found.shown is found.t else "BCa"
+    """Return which interval over seeds is shown, ``t`` or ``BCa``, and a space; empty of one that counts more."""
+    return "t " if found.shown is found.t else "" if found.shown is found.known else "BCa "
 
 
 def signed(found: Estimate) -> str:
@@ -83,7 +92,7 @@ def signed(found: Estimate) -> str:
     if found.shown is None:
         return words.minus(f"{found.mean:+.3g}")
     mean, low, high = signed_interval(found.mean, found.shown)
-    return f"{mean} (95 % {method(found)} interval of one comparison {low} to {high})"
+    return f"{mean} (95 % {method(found)}interval of one comparison {low} to {high})"
 
 
 def over_what(table: TrialTable) -> str:

@@ -13,6 +13,7 @@ from hpsearch.reports.ablation.sentences import detectable, first_step, method, 
 from hpsearch.reports.ablation.tuning import ArmSearch
 from hpsearch.reports.kit.cells import NONE, Cell, Cells
 from hpsearch.reports.kit.texts import signed_interval
+from hpsearch.statistics.crossed import FEWEST_SEEDS
 from hpsearch.statistics.intervals import LARGE, Estimate, Interval
 
 COMPARED = ("difference", "95 % interval of one comparison", "p (Holm)")
@@ -209,6 +210,13 @@ def _share(value: float) -> Cell:
     return Cell(f"{100 * value:.0f} %", value)
 
 
+def arm_aid(found: Ablation) -> str:
+    """Return what stands above the table of arms: what the intervals of their means are over."""
+    known = [arm.known for arm in found.arms if arm.score.shown is not None and arm.known is not None]
+    kinds = {f"{each.over}{', rather too wide' * each.conservative}" for each in known}
+    return f"Mean over seeds; its interval is {' or '.join(sorted(kinds))}." if kinds else "Mean over seeds."
+
+
 def mean(found: Estimate) -> Cell:
     """Return a mean with as many decimals as its spread deserves."""
     return Cell(words.score(found.mean, found.sd).split(" ")[0], found.mean) if found.n else NONE
@@ -228,13 +236,15 @@ def _count(value: int) -> Cell:
 
 
 def _evidence(found: Estimate) -> Sequence[Cell]:
-    """Return mean, sd and interval; the method stands beside the interval."""
+    """Return mean, sd and interval; a method over seeds stands beside the interval."""
     shown, sd = found.shown, found.sd
-    if shown is None or sd is None:
+    if sd is None:
         return mean(found), NONE, Cell("one seed: none") if found.n else NONE
-    ends = words.interval(shown.low, shown.high, found.mean, sd)
     spread = Cell(words.precision(found.mean, sd).write(sd), sd)
-    return mean(found), spread, Cell(f"{ends} ({method(found)})", shown.high - shown.low)
+    if shown is None:
+        return mean(found), spread, Cell("too few: none" if found.n < FEWEST_SEEDS else "no spread: none")
+    ends, how = words.interval(shown.low, shown.high, found.mean, sd), method(found).strip()
+    return mean(found), spread, Cell(f"{ends} ({how})" if how else ends, shown.high - shown.low)
 
 
 def _interval(found: Estimate, interval: Interval | None) -> Cell:

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from hpsearch.base.columns import CURVE_COLUMNS, metric_column
 from hpsearch.base.outcome import PointOutcome, diverged, point_outcome, rank_key
 from hpsearch.base.replicates import measured, repeats
 from hpsearch.base.types import Objective, TrialState, TrialTable
-from hpsearch.reports.kit.evidence import interval_of, shared_samples
+from hpsearch.reports.kit.evidence import Evidence, Known, PointEvidence
 from hpsearch.reports.kit.setup import why_ended
 from hpsearch.reports.kit.space import INACTIVE, Axis, column, floats, main_axis, searched
 from hpsearch.statistics.intervals import Interval
@@ -42,8 +42,7 @@ class Point:
         values: mean of each objective over the trials of a COMPLETE point; none of another: a mean over survivors would
             flatter it.
         sd: sample standard deviation of the score, None for fewer than two trials.
-        interval: of the mean; None for fewer than three trials and where they do not differ.
-        samples: validation samples that the interval counts beside the seeds; None where it is over the seeds alone.
+        evidence: what is known of the mean, read when it is asked for; None of a point that is not COMPLETE.
         alike: whether the seeds change nothing: of trials that measured the same, one counts.
     """
 
@@ -57,9 +56,23 @@ class Point:
     partial: float | None
     values: tuple[float, ...]
     sd: float | None
-    interval: Interval | None
-    samples: int | None = None
+    evidence: PointEvidence | None = field(compare=False)
     alike: bool = False
+
+    @property
+    def known(self) -> Known:
+        """The interval of the mean, and what it is over."""
+        return self.evidence.known if self.evidence is not None else Known(None)
+
+    @property
+    def interval(self) -> Interval | None:
+        """Interval of the mean; None for fewer than three trials and where they do not differ."""
+        return self.known.interval
+
+    @property
+    def samples(self) -> int | None:
+        """Of how many validation samples that stand for themselves its scores are shares; None where they are none."""
+        return self.evidence.samples if self.evidence is not None else None
 
     @property
     def mean(self) -> float | None:
@@ -165,13 +178,13 @@ def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
         _TrialRow(*row) for row in zip(*columns, _scores(objective, table, trials), range(len(trials)), strict=True)
     ]
     points, replicates = [], replicates_of(table)
-    repeated, samples = _repeats(table), shared_samples(table, objective.metric)
+    repeated, evidence = _repeats(table), Evidence(table, objective)
     ended = dict(table.study.get("state") or {}).get("state") == TrialState.COMPLETE
     for number, group in itertools.groupby(rows, key=lambda row: row.point):
         trials_of = list(group)
         params = {key: values[key][trials_of[0].place] for key in keys}
         active = {key: value for key, value in params.items() if value is not INACTIVE}
-        points.append(_point(int(number), active, trials_of, repeated, samples, replicates=replicates, ended=ended))
+        points.append(_point(int(number), active, trials_of, repeated, evidence, replicates=replicates, ended=ended))
     return tuple(points)
 
 
@@ -231,7 +244,7 @@ def _point(
     params: Mapping[str, Any],
     rows: Sequence[_TrialRow],
     repeated: Collection[tuple[int, int, int]],
-    samples: int | None,
+    evidence: Evidence,
     *,
     replicates: int,
     ended: bool,
@@ -256,8 +269,7 @@ def _point(
         partial=float(np.mean(stopped)) if stopped else None,
         values=outcome.values if outcome.values and whole else (),
         sd=None if math.isnan(outcome.sd) else outcome.sd,
-        interval=interval_of(replicas, scores, samples) if whole else None,
-        samples=samples,
+        evidence=PointEvidence(evidence, number, replicas, scores) if whole else None,
         alike=len(counted) < len(rows),
     )
 

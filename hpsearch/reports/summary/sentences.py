@@ -8,6 +8,7 @@ from hpsearch.base import words
 from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.widening import Widening
+from hpsearch.reports.kit.evidence import SEEDS
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.setup import headline
 from hpsearch.reports.kit.texts import of_several_codes
@@ -21,9 +22,6 @@ from hpsearch.statistics.intervals import mean_of
 
 if TYPE_CHECKING:
     from hpsearch.reports.summary.importance import Importance, Share
-
-
-CORRECTED = ", corrected for the samples that the folds share"
 
 
 def answer(summary: Summary, importance: "Importance | None" = None) -> str:
@@ -83,12 +81,7 @@ def evidence(point: Point) -> str:
     if point.interval is None:
         return f"{spread}, {'too few for an interval' if point.n < FEWEST_SEEDS else 'no spread, so no interval'})"
     ends = words.interval(point.interval.low, point.interval.high, point.mean, point.sd)
-    level = f"{100 * point.interval.level:.0f} %"
-    if point.samples is None:
-        folds = len({fold for _, fold in point.replicates}) > 1
-        over = " over the means of seeds" if len({seed for seed, _ in point.replicates}) >= FEWEST_SEEDS else CORRECTED
-        return f"{spread}, {level} t interval {ends}{over if folds else ''})"
-    return f"{spread}, {level} interval {ends} over seeds and {point.samples} validation samples)"
+    return f"{spread}, {point.known.write(ends)})"
 
 
 def replicates(point: Point) -> str:
@@ -332,15 +325,18 @@ def _seeds(summary: Summary) -> str:
     spread = f"The spread is over {replicates(summary.best)}"
     if summary.best.interval is None:
         return f"{spread}: an interval needs {FEWEST_SEEDS}." if summary.best.n < FEWEST_SEEDS else f"{spread}."
-    if summary.best.samples is None:
+    known = summary.best.known
+    if known.narrow:
         return (
             f"{spread}; the t interval takes their scores as independent and roughly normal, and leaves out that other "
-            "validation samples would give other scores."
+            f"{'samples' if known.over == SEEDS else 'validation samples'} would give other scores."
         )
-    return (
-        f"{spread}; the interval is for seeds and samples like these, and rather too wide: what each seed got right is "
-        "not kept, so the samples count as if every seed had drawn its own."
-    )
+    if known.conservative:
+        return (
+            f"{spread}; the interval is for seeds and samples like these, and rather too wide: what each seed got of "
+            "every sample is not kept, so the samples count as if every seed had drawn its own."
+        )
+    return f"{spread}; the interval is {known.over}: it is for others like these."
 
 
 def _partly(summary: Summary) -> str:

@@ -75,7 +75,7 @@ def test_the_interval_of_an_accuracy_counts_the_validation_samples():
     assert (point.interval.low, point.interval.high) == (expected.low, expected.high)
     assert point.samples == 300 and plain.samples is None
     assert point.interval.high - point.interval.low > plain.interval.high - plain.interval.low
-    assert "over seeds and 300 validation samples)" in answer(summarize(sized(table)))
+    assert "over seeds and 300 validation samples, rather too wide)" in answer(summarize(sized(table)))
 
 
 def test_samples_that_do_not_stand_for_themselves_or_differ_are_not_counted():
@@ -114,7 +114,7 @@ def test_folds_of_one_seed_are_corrected_for_the_samples_they_share():
     best = folded(scores, 1, 5).best
     half = stats.t.ppf(0.975, 4) * np.std(scores, ddof=1) * math.sqrt(1 / 5 + 1 / 4)
     assert best.interval.high - best.interval.low == pytest.approx(2 * half)
-    assert "corrected for the samples that the folds share)" in answer(folded(scores, 1, 5))
+    assert "over folds, corrected for the samples that they share)" in answer(folded(scores, 1, 5))
 
 
 def test_two_seeds_and_equal_scores_have_no_interval():
