@@ -6,7 +6,7 @@ from typing import Any
 
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.words import label, plain_number, settings
-from hpsearch.reports.kit.evidence import Evidence, Known
+from hpsearch.reports.kit.evidence import Known, StudyIntervals
 from hpsearch.reports.kit.points import Point, objective_of, points_of
 from hpsearch.reports.kit.space import Axis, floats, plain, searched
 from hpsearch.statistics.intervals import LARGE, Estimate, estimate
@@ -103,8 +103,8 @@ def arms_of(table: TrialTable, factors: Sequence[Factor]) -> tuple[Arm, ...]:
         One arm per point, in the order of the points.
     """
     keys = [axis.key for axis in searched(table)]
-    tested, evidence = _tested(table), Evidence(table, objective_of(table.study))
-    return tuple(_arm(point, factors, tested, evidence) for point in points_of(table, keys))
+    tested, intervals = _tested(table), StudyIntervals(table, objective_of(table.study))
+    return tuple(_arm(point, factors, tested, intervals) for point in points_of(table, keys))
 
 
 def replicates_in_common(arms: Sequence[Arm]) -> tuple[tuple[int, int], ...]:
@@ -134,7 +134,7 @@ def _arm(
     point: Point,
     factors: Sequence[Factor],
     tested: Mapping[tuple[int, int, int], float],
-    evidence: Evidence,
+    intervals: StudyIntervals,
 ) -> Arm:
     keys = [factor.key for factor in factors]
     levels = {key: point.params.get(key) for key in keys}
@@ -147,7 +147,7 @@ def _arm(
         nuisance={key: value for key, value in point.params.items() if key not in keys},
         replicates=point.replicates,
         score=_estimate(point.scores, point.known),
-        test=_estimate(found, evidence.known(point.point, places, found, "test")) if found else None,
+        test=_estimate(found, intervals.known(point.point, places, found, "test")) if found else None,
         trials=point.trials,
         diverged=point.diverged,
         state=point.state,

@@ -17,7 +17,7 @@ from hpsearch.reports.ablation.costs import Cost, costs_of
 from hpsearch.reports.ablation.effects import Effects, effects_of
 from hpsearch.reports.ablation.ranking import Rank, ranking_of
 from hpsearch.reports.ablation.tuning import Nuisance, nuisance_of, searches_of, with_untrained
-from hpsearch.reports.kit.evidence import Evidence
+from hpsearch.reports.kit.evidence import StudyIntervals
 from hpsearch.reports.kit.points import objective_of
 from hpsearch.reports.kit.setup import took
 from hpsearch.reports.kit.space import floats
@@ -117,7 +117,7 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
         nuisance=nuisance,
         differences=compared,
         effects=effects,
-        ranking=ranking_of(arms, objective, Evidence(table, objective).samples()),
+        ranking=ranking_of(arms, objective, StudyIntervals(table, objective).samples()),
         target=target,
         costs=costs,
         claims=claims_of(Evidence(table, arms, costs, nuisance, objective)),

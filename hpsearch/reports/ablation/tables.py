@@ -125,7 +125,10 @@ def effect_aid(found: Ablation) -> str:
 
 def arm_aid(found: Ablation) -> str:
     """Say how to read the table of arms."""
-    return f"Mean over seeds; the method stands beside its interval. {difference_aid(found)}"
+    known = [arm.known for arm in found.arms if arm.score.shown is not None and arm.known is not None]
+    kinds = {f"{each.over}{', rather too wide' * each.conservative}" for each in known}
+    its = f"; its interval is {' or '.join(sorted(kinds))}" if kinds else ""
+    return f"Mean over seeds{its}. {difference_aid(found)}"
 
 
 def difference_aid(found: Ablation) -> str:
@@ -208,13 +211,6 @@ def claim_rows(found: Ablation) -> Cells:
 
 def _share(value: float) -> Cell:
     return Cell(f"{100 * value:.0f} %", value)
-
-
-def arm_aid(found: Ablation) -> str:
-    """Return what stands above the table of arms: what the intervals of their means are over."""
-    known = [arm.known for arm in found.arms if arm.score.shown is not None and arm.known is not None]
-    kinds = {f"{each.over}{', rather too wide' * each.conservative}" for each in known}
-    return f"Mean over seeds; its interval is {' or '.join(sorted(kinds))}." if kinds else "Mean over seeds."
 
 
 def mean(found: Estimate) -> Cell:

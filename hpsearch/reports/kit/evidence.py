@@ -54,7 +54,7 @@ class Known:
         return f"{level} {'t ' * self.student}interval {ends}{over}{', rather too wide' * self.conservative}"
 
 
-class Evidence:
+class StudyIntervals:
     """What is known of a study's means: read of a point only when its interval is asked for.
 
     Args:
@@ -168,30 +168,30 @@ class Evidence:
         return int(min(sizes)) if len(sizes) == 1 else None
 
 
-class PointEvidence:
+class PointInterval:
     """The interval of one point's mean, made when it is asked for.
 
     Args:
-        evidence: of the study.
+        intervals: of the study.
         point: its number.
         replicates: (seed, fold) of its trials.
         scores: their scores, in the same order.
     """
 
     def __init__(
-        self, evidence: Evidence, point: int, replicates: Sequence[tuple[int, int]], scores: Sequence[float]
+        self, intervals: StudyIntervals, point: int, replicates: Sequence[tuple[int, int]], scores: Sequence[float]
     ) -> None:
-        self._made = evidence, point, replicates, scores
+        self._made = intervals, point, replicates, scores
 
     @cached_property
     def known(self) -> Known:
-        """What `Evidence.known` says."""
-        evidence, point, replicates, scores = self._made
-        return evidence.known(point, replicates, scores)
+        """What `StudyIntervals.known` says."""
+        intervals, point, replicates, scores = self._made
+        return intervals.known(point, replicates, scores)
 
     @cached_property
     def samples(self) -> int | None:
-        """What `Evidence.samples` says."""
+        """What `StudyIntervals.samples` says."""
         return self._made[0].samples()
 
 

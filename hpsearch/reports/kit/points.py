@@ -13,7 +13,7 @@ from hpsearch.base.columns import CURVE_COLUMNS, metric_column
 from hpsearch.base.outcome import PointOutcome, diverged, point_outcome, rank_key
 from hpsearch.base.replicates import measured, repeats
 from hpsearch.base.types import Objective, TrialState, TrialTable
-from hpsearch.reports.kit.evidence import Evidence, Known, PointEvidence
+from hpsearch.reports.kit.evidence import Known, PointInterval, StudyIntervals
 from hpsearch.reports.kit.setup import why_ended
 from hpsearch.reports.kit.space import INACTIVE, Axis, column, floats, main_axis, searched
 from hpsearch.statistics.intervals import Interval
@@ -42,7 +42,7 @@ class Point:
         values: mean of each objective over the trials of a COMPLETE point; none of another: a mean over survivors would
             flatter it.
         sd: sample standard deviation of the score, None for fewer than two trials.
-        evidence: what is known of the mean, read when it is asked for; None of a point that is not COMPLETE.
+        intervals: of the mean, read when it is asked for; None of a point that is not COMPLETE.
         alike: whether the seeds change nothing: of trials that measured the same, one counts.
     """
 
@@ -56,13 +56,13 @@ class Point:
     partial: float | None
     values: tuple[float, ...]
     sd: float | None
-    evidence: PointEvidence | None = field(compare=False)
+    intervals: PointInterval | None = field(compare=False)
     alike: bool = False
 
     @property
     def known(self) -> Known:
         """The interval of the mean, and what it is over."""
-        return self.evidence.known if self.evidence is not None else Known(None)
+        return self.intervals.known if self.intervals is not None else Known(None)
 
     @property
     def interval(self) -> Interval | None:
@@ -72,7 +72,7 @@ class Point:
     @property
     def samples(self) -> int | None:
         """Of how many validation samples that stand for themselves its scores are shares; None where they are none."""
-        return self.evidence.samples if self.evidence is not None else None
+        return self.intervals.samples if self.intervals is not None else None
 
     @property
     def mean(self) -> float | None:
@@ -178,13 +178,13 @@ def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
         _TrialRow(*row) for row in zip(*columns, _scores(objective, table, trials), range(len(trials)), strict=True)
     ]
     points, replicates = [], replicates_of(table)
-    repeated, evidence = _repeats(table), Evidence(table, objective)
+    repeated, intervals = _repeats(table), StudyIntervals(table, objective)
     ended = dict(table.study.get("state") or {}).get("state") == TrialState.COMPLETE
     for number, group in itertools.groupby(rows, key=lambda row: row.point):
         trials_of = list(group)
         params = {key: values[key][trials_of[0].place] for key in keys}
         active = {key: value for key, value in params.items() if value is not INACTIVE}
-        points.append(_point(int(number), active, trials_of, repeated, evidence, replicates=replicates, ended=ended))
+        points.append(_point(int(number), active, trials_of, repeated, intervals, replicates=replicates, ended=ended))
     return tuple(points)
 
 
@@ -244,7 +244,7 @@ def _point(
     params: Mapping[str, Any],
     rows: Sequence[_TrialRow],
     repeated: Collection[tuple[int, int, int]],
-    evidence: Evidence,
+    intervals: StudyIntervals,
     *,
     replicates: int,
     ended: bool,
@@ -269,7 +269,7 @@ def _point(
         partial=float(np.mean(stopped)) if stopped else None,
         values=outcome.values if outcome.values and whole else (),
         sd=None if math.isnan(outcome.sd) else outcome.sd,
-        evidence=PointEvidence(evidence, number, replicas, scores) if whole else None,
+        intervals=PointInterval(intervals, number, replicas, scores) if whole else None,
         alike=len(counted) < len(rows),
     )
 
