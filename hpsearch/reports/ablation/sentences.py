@@ -10,9 +10,9 @@ from hpsearch.reports.ablation.comparisons import Difference, compared, tally
 from hpsearch.reports.ablation.effects import Effects, disagreement
 from hpsearch.reports.ablation.effort import how_tuned, unequal_effort
 from hpsearch.reports.ablation.numbers import Ablation
-from hpsearch.reports.kit.points import averaged_weights, code_versions
+from hpsearch.reports.kit.points import code_versions
 from hpsearch.reports.kit.setup import fixed_settings, headline
-from hpsearch.reports.kit.texts import of_several_codes, signed_interval
+from hpsearch.reports.kit.texts import averaged_weights, of_several_codes, signed_interval
 from hpsearch.statistics.crossed import FEWEST_SEEDS
 from hpsearch.statistics.intervals import Estimate
 from hpsearch.statistics.shares import clopper_pearson, fisher_p

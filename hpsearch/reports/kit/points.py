@@ -303,19 +303,6 @@ def code_versions(table: TrialTable) -> int:
     return max(Counter(tuple(known[each]["targets"]) for each in digests if each in known).values(), default=1)
 
 
-def averaged_weights(table: TrialTable) -> str:
-    """Say that scores are of averaged weights, of all trials or of some; empty where none are."""
-    if "weights" not in table.trials:
-        return ""
-    said = table.trials["weights"].dropna()
-    rules = said.unique().tolist()
-    if not rules:
-        return ""
-    how = f" {rules[0].partition(' ')[2]}" if len(rules) == 1 else ", each as `weights` in trials.csv says"
-    what = "Scores" if len(said) == len(table.trials) else f"In {len(said)} of {len(table.trials)} trials scores"
-    return f"{what} and validation losses are of averaged weights{how}; training losses are of those that are trained."
-
-
 def replicates_of(table: TrialTable) -> int:
     """Return how many trials a finished point has: the study's seeds, or more where points have folds as well."""
     config = dict(table.study.get("config") or {})

@@ -1,6 +1,7 @@
 """Sentences' parts that several pages write alike."""
 
 from hpsearch.base import words
+from hpsearch.base.types import TrialTable
 from hpsearch.statistics.intervals import Interval
 
 
@@ -12,6 +13,19 @@ def of_several_codes(versions: int) -> str:
         f"COMPLETE trials were trained by {versions} versions of the code (`code` in trials.csv): a difference between "
         "points may be one between versions."
     )
+
+
+def averaged_weights(table: TrialTable) -> str:
+    """Say that scores are of averaged weights, of all trials or of some; empty where none are."""
+    if "weights" not in table.trials:
+        return ""
+    said = table.trials["weights"].dropna()
+    rules = said.unique().tolist()
+    if not rules:
+        return ""
+    how = f" {rules[0].partition(' ')[2]}" if len(rules) == 1 else ", each as `weights` in trials.csv says"
+    what = "Scores" if len(said) == len(table.trials) else f"In {len(said)} of {len(table.trials)} trials scores"
+    return f"{what} and validation losses are of averaged weights{how}; training losses are of those that are trained."
 
 
 def signed_interval(mean: float, interval: Interval) -> tuple[str, str, str]:

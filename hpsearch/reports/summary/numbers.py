@@ -8,8 +8,9 @@ import numpy as np
 
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.widening import Widening
-from hpsearch.reports.kit.points import Point, Results, averaged_weights, code_versions, results_of
+from hpsearch.reports.kit.points import Point, Results, code_versions, results_of
 from hpsearch.reports.kit.space import Axis, floats
+from hpsearch.reports.kit.texts import averaged_weights
 from hpsearch.reports.summary.boundary import Frontier, Stability, frontier_of, stability
 from hpsearch.reports.summary.importance import RESAMPLES, Importance, importance
 from hpsearch.reports.summary.pareto import Front, front_of
