@@ -16,7 +16,7 @@ _PAIR = re.compile(rf"(?P<name>[A-Za-z_][\w./-]*)[\"']?\s*[:=]\s*(?P<value>{NUMB
 _COUNTS = {name: re.compile(rf"\b{name}s?\b[\"']?\s*[:=#\[(]*\s*(\d+)", re.IGNORECASE) for name in ("epoch", "step")}
 _NO_METRIC = ("epoch", "epochs", "step", "steps")
 _AUTO = "auto"
-_MOST_NAMES = 12
+_MOST_NAMES, _MOST_LINES = 12, 1000
 GROUPS = ("epoch", "step")
 """Groups of a pattern that are no metric."""
 
@@ -59,6 +59,7 @@ class Printed:
         by_name = self.pattern if isinstance(self.pattern, Mapping) else {self.metrics[0]: self.pattern}
         self._patterns: dict[str, re.Pattern[str]] = {}
         self._epoch: int | None = None
+        self._noted = 0
         if self.pattern == _AUTO:
             for name in self.metrics:
                 name_ = rf"(?<![\w./-]){re.escape(name)}[\"']?"
@@ -73,20 +74,30 @@ class Printed:
             return None
         if self.pattern == _AUTO and line.lstrip().startswith("{") and (found := measured_in_json(line)) is not None:
             return self._wanted(found)
-        matches = {name: match for name, each in self._patterns.items() if (match := each.search(line))}
         if self.pattern == _AUTO:
-            return self._auto(line, matches)
+            return self._auto(line)
+        matches = {name: match for name, each in self._patterns.items() if (match := each.search(line))}
         if not matches:
             return None
         counts = {group: _count(matches.values(), group) for group in GROUPS}
         return Measured({name: self._number(name, _value(match)) for name, match in matches.items()}, **counts)
 
-    def _auto(self, line: str, matches: Mapping[str, re.Match[str]]) -> Measured | None:
-        counts = {name: int(found[1]) if (found := each.search(line)) else None for name, each in _COUNTS.items()}
-        pairs = _PAIR.finditer(line) if "=" in line or ":" in line else ()
-        others = {each["name"]: float(each["value"]) for each in pairs if each["name"].lower() not in _NO_METRIC}
+    def _auto(self, line: str) -> Measured | None:
+        """Read a line; of the many that say nothing only whether a name stands in them is looked at."""
+        lower = line.lower()
+        matches = {
+            name: match
+            for name, each in self._patterns.items()
+            if name.lower() in lower and (match := each.search(line))
+        }
+        counts = {
+            name: int(found[1]) if name in lower and (found := each.search(line)) else None
+            for name, each in _COUNTS.items()
+        }
         if not matches:
-            self._note(others)
+            if self._noted < _MOST_LINES:
+                self._noted += 1
+                self._note(_pairs(line))
             self._epoch = self._epoch if counts["epoch"] is None else counts["epoch"]
             return None
         if counts["epoch"] is None:
@@ -96,7 +107,7 @@ class Printed:
             name: self._number(name, (match["value"] or match["bare"]).rstrip(",./-"))
             for name, match in matches.items()
         }
-        return Measured({**others, **found}, **counts)
+        return Measured({**_pairs(line), **found}, **counts)
 
     def _wanted(self, found: Measured) -> Measured | None:
         if set(self.metrics) & found.metrics.keys():
@@ -132,6 +143,12 @@ def measured_in_json(line: str) -> Measured | None:
     numbers = dict(_numbers(content, ""))
     counts = {name: int(value) if (value := numbers.pop(name, math.nan)) == value else None for name in GROUPS}
     return Measured(numbers, **counts)
+
+
+def _pairs(line: str) -> dict[str, float]:
+    """Return the numbers that a line has after names."""
+    found = _PAIR.finditer(line) if "=" in line or ":" in line else ()
+    return {each["name"]: float(each["value"]) for each in found if each["name"].lower() not in _NO_METRIC}
 
 
 def _numbers(content: Mapping[str, Any], before: str) -> list[tuple[str, float]]:
