@@ -6,6 +6,7 @@ TRIAL_COLUMNS = (
 )
 CURVE_COLUMNS = ("point", "seed", "fold", "epoch", "step", "time")
 STEP_COLUMNS = ("point", "seed", "fold", "step", "loss")
+END_COLUMNS = ("point", "seed", "fold", "step")
 ARM = "arm"
 """Of an ablation: the name of the trial's arm."""
 _TAKEN = {*TRIAL_COLUMNS, *CURVE_COLUMNS, ARM}

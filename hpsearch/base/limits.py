@@ -165,8 +165,7 @@ LIMITS: Limits = {
     "hpsearch.base.types.Objective": {
         "metric": text,
         "direction": one_of("maximize", "minimize"),
-        "reduce": one_of("last", "best"),
-        "smooth": count(),
+        "reduce": one_of("end", "last", "best"),
         "share": optional(flag),
         "limits": _bounds,
         "margin": or_word(NOT_NEGATIVE, "auto"),

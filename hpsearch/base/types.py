@@ -155,6 +155,10 @@ class Started:
     time: float
 
 
+Evaluation: TypeAlias = tuple[int, Mapping[str, float]]
+"""Optimizer updates before an evaluation, and what it measured by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a trial says after an evaluation, by default at the end of an epoch; epoch 0 is the untrained model.
@@ -166,6 +170,7 @@ class Report:
         steps: thinned per-step training loss since the report before: (step, value) pairs.
         time: seconds since the Unix epoch.
         declined: why it went on after the report before although it was told to pause, in words; empty: it was not.
+        end: in the last report of a trial the evaluations that `Objective.reduce` ``end`` takes the mean of.
     """
 
     epoch: float
@@ -174,6 +179,21 @@ class Report:
     steps: tuple[tuple[int, float], ...] = ()
     time: float = 0.0
     declined: str = ""
+    end: tuple[Evaluation, ...] = ()
+
+
+def end_values(last: Report | None, metric: str) -> list[float]:
+    """Return a metric at the end of a trial.
+
+    Args:
+        last: its last report, if there is one.
+        metric: by name.
+
+    Returns:
+        One value per evaluation of `Report.end`; empty where one of them lacks it.
+    """
+    values = [metrics.get(metric) for _, metrics in last.end] if last else []
+    return [value for value in values if value is not None] if None not in values else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +278,8 @@ class Objective:
     Attributes:
         metric: name of a reported metric; in `others` also of a fact, such as ``parameters``.
         direction: ``maximize`` or ``minimize``.
-        reduce: ``last`` or ``best`` value of a trial's curve.
-        smooth: epochs of the trailing mean that is taken of the curve first; 1: the curve as it is.
+        reduce: ``end``, the mean of the evaluations at the end of a trial (`hpsearch.trial.evaluations.end_steps`), or
+            the ``last`` or ``best`` value of its curve.
         others: what is optimized at the same time; the best points are then those that no other dominates.
         share: whether the metric lies between 0 and 1; None where that is not known.
         limits: the largest value of reported metrics and of facts that a trial may end with, by name; beyond one of
@@ -275,8 +295,7 @@ class Objective:
 
     metric: str
     direction: str = "maximize"
-    reduce: str = "last"
-    smooth: int = 1
+    reduce: str = "end"
     others: tuple["Objective", ...] = ()
     share: bool | None = None
     limits: Mapping[str, float] = field(default_factory=dict, hash=False)
@@ -308,34 +327,32 @@ class Objective:
         """Return whether score `a` beats score `b`."""
         return a > b if self.maximize else a < b
 
-    def score(self, curve: Mapping[float, float]) -> float:
-        """Return a trial's score: the last or the best value of its smoothed curve.
+    def score(self, curve: Mapping[float, float], end: Sequence[float] = ()) -> float:
+        """Return a trial's score, as `reduce` says.
 
         Args:
-            curve: value by epoch; epoch 0, the untrained model, counts only when there is no other. Smoothed is over
-                the last value of each epoch.
+            curve: value by epoch; epoch 0, the untrained model, counts only when there is no other.
+            end: of the evaluations at its end, see `end_values`; of a trial without them the last value stands in.
 
         Returns:
             The score, nan when the curve is empty; for the best value those that are nan do not count.
         """
-        after = {epoch: curve[epoch] for epoch in sorted(curve) if epoch > 0}
-        trained = list((after if self.smooth == 1 else last_by_epoch(after)).values()) or list(curve.values())
+        trained = [curve[epoch] for epoch in sorted(curve) if epoch > 0] or list(curve.values())
+        if self.reduce == "end" and end:
+            return math.fsum(end) / len(end)
         if not trained:
-            return float("nan")
-        if self.reduce == "last":
-            return self._trailing_mean(trained)
-        means = [self._trailing_mean(trained[:end]) for end in range(1, len(trained) + 1)]
-        known = [mean for mean in means if not math.isnan(mean)] or means
+            return math.nan
+        if self.reduce != "best":
+            return trained[-1]
+        known = [value for value in trained if not math.isnan(value)] or trained
         return max(known) if self.maximize else min(known)
 
-    def value(self, curve: Mapping[float, float], facts: Mapping[str, str | int | float]) -> float:
+    def value(
+        self, curve: Mapping[float, float], facts: Mapping[str, str | int | float], end: Sequence[float] = ()
+    ) -> float:
         """Return a trial's score, from its curve, or from the fact of this name where there is no curve."""
-        known = facts.get(self.metric, float("nan"))
-        return self.score(curve) if curve or isinstance(known, str) else float(known)
-
-    def _trailing_mean(self, values: list[float]) -> float:
-        window = values[-self.smooth :]
-        return window[0] if len(window) == 1 else sum(window) / len(window)
+        known = facts.get(self.metric, math.nan)
+        return self.score(curve, end) if curve or isinstance(known, str) else float(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +366,8 @@ class TrialTable:
             key command``, the searched hyperparameters by dotted key, last value of each metric, facts.
         curves: one row per trial and epoch: ``point seed fold epoch step time`` and the metrics.
         steps: thinned training loss: ``point seed fold step loss``.
+        ends: what the evaluations at the ends of trials measured: ``point seed fold step`` and the metrics; None where
+            there were none.
         layers: rows of the ``layers.json`` of each trial that has one, see `hpsearch.trial.layers.LayerWatch`; a
             table that was read from somewhere reads them when they are asked for.
         failures: of the FAILED trials, see `Failure`.
@@ -366,6 +385,7 @@ class TrialTable:
     failures: Sequence[Failure] = ()
     media: Mapping[TrialId, Mapping[Medium, bytes]] = field(default_factory=dict)
     samples: Mapping[TrialId, SampleResults | None] = field(default_factory=dict)
+    ends: "pd.DataFrame | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.observer import RunningTrial
 from hpsearch.base.outcome import Failures, over_limit, repeated_epochs, trial_outcome
 from hpsearch.base.types import (
+    end_values,
     Clock,
     Decision,
     Objective,
@@ -364,7 +365,9 @@ class Pool:
     def _scores(self, live: Live, result: TrialResult) -> tuple[float, ...]:
         """Return what a trial's curves are worth, one number per objective."""
         known = self._known(live.spec.id) if self._objective.others else None
-        score = self._objective.score(live.curve) if result.score is None else result.score
+        metric = self._objective.metric  # without a new report the one on record is the last
+        end = end_values(live.last, metric) if live.last else self._known(live.spec.id).end(metric)
+        score = self._objective.score(live.curve, end) if result.score is None else result.score
         return (score, *further_scores(self._objective, known, result.facts))
 
     def _known(self, trial: TrialId) -> TrialRecord:

@@ -123,7 +123,8 @@ def further_scores(
     """
     if known is None:
         return (math.nan,) * len(objective.others)
-    return tuple(each.value(known.curve(each.metric), {**known.facts, **facts}) for each in objective.others)
+    measured = {**known.facts, **facts}
+    return tuple(each.value(known.curve(each.metric), measured, known.end(each.metric)) for each in objective.others)
 
 
 def curve_of(objective: Objective, known: TrialRecord) -> dict[float, tuple[float, ...]]:
@@ -140,7 +141,7 @@ def _constant(fact: str | int | float | None, epochs: Iterable[float]) -> dict[f
 def limited_values(
     objective: Objective, known: TrialRecord | None, facts: Mapping[str, str | int | float]
 ) -> dict[str, float]:
-    """Return what an objective limits of a trial, by name: last values of reported metrics, or facts.
+    """Return what an objective limits of a trial, by name: reported metrics at its end, or facts.
 
     Args:
         objective: what is searched for.
@@ -150,7 +151,7 @@ def limited_values(
     if known is None:
         return {}
     measured = {**known.facts, **facts}
-    return {name: Objective(name).value(known.curve(name), measured) for name in objective.limits}
+    return {name: Objective(name).value(known.curve(name), measured, known.end(name)) for name in objective.limits}
 
 
 def violations(objective: Objective, measured: Sequence[Mapping[str, float]]) -> dict[str, float]:

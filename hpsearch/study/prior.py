@@ -69,4 +69,4 @@ def _scores(objective: Objective, trial: TrialRecord) -> tuple[float, ...]:
     """Return what a trial scored, one number per objective: nan unless it trained to its end."""
     if trial.state is not TrialState.COMPLETE and not trial.reason.startswith(NOT_COMPARED):
         return (math.nan,) * len(objective.each)
-    return tuple(each.value(trial.curve(each.metric), trial.facts) for each in objective.each)
+    return tuple(each.value(trial.curve(each.metric), trial.facts, trial.end(each.metric)) for each in objective.each)

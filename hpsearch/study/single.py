@@ -387,4 +387,5 @@ def _differences(logged: Sequence[Report], again: Sequence[Report]) -> tuple[lis
 def _compared_values(report: Report) -> dict[str, float]:
     """Return the values of a report that must come out the same again."""
     metrics = {name: value for name, value in report.metrics.items() if not name.endswith(MEASURED)}
-    return metrics | {f"train/loss at step {step}": loss for step, loss in report.steps}
+    ends = {f"{name} at step {step}": value for step, values in report.end for name, value in values.items()}
+    return metrics | ends | {f"train/loss at step {step}": loss for step, loss in report.steps}

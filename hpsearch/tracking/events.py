@@ -5,7 +5,7 @@
 - ``spec``: what is trained; the first line. A later one says that the same training has other keys searched, or that
   the trial has asked for more hyperparameters since.
 - ``start``: an attempt begins. It is also a cut: reports of epochs after its ``epoch`` that stand before it are void.
-- ``report``: an epoch's metrics.
+- ``report``: an epoch's metrics; ``end``, in the last one: the evaluations at the end of the trial.
 - ``state``: a new state, with score and reason.
 - ``again``: a trial that a limit in time ended is given another chance, as if it had not failed; with ``code`` or
   ``data``, one whose code or data have changed is trained from the beginning, and what stands before it is void.
@@ -34,7 +34,7 @@ from hpsearch.base.commands import (
 from hpsearch.base.errors import StorageError
 from hpsearch.base.journal import Event, read_lines
 from hpsearch.base.outcome import REPEATED, Failures, repeated_epochs
-from hpsearch.base.types import DATA, Report, TrialId, TrialSpec, TrialState
+from hpsearch.base.types import DATA, Report, TrialId, TrialSpec, TrialState, end_values
 
 STUDY = "study"
 CODE = "code"
@@ -95,6 +95,10 @@ class TrialRecord:
     def curve(self, metric: str) -> dict[float, float]:
         """Return one metric by epoch."""
         return {report.epoch: report.metrics[metric] for report in self.reports if metric in report.metrics}
+
+    def end(self, metric: str) -> list[float]:
+        """Return one metric at the end, see `hpsearch.base.types.end_values`."""
+        return end_values(self.reports[-1] if self.reports else None, metric)
 
     @property
     def code(self) -> str:
@@ -240,7 +244,8 @@ def _without_shell(study: str, trained: TrialRecord | TrialSpec) -> str | None:
 
 def _report(event: Event) -> Report:
     steps = tuple((step, value) for step, value in event["steps"])
-    return Report(event["epoch"], event["step"], event["metrics"], steps, event["time"])
+    end = tuple((step, metrics) for step, metrics in event.get("end", ()))
+    return Report(event["epoch"], event["step"], event["metrics"], steps, event["time"], end=end)
 
 
 def fold_trial(events: Iterable[Event]) -> TrialFold:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.base.columns import CURVE_COLUMNS, STEP_COLUMNS, TRIAL_COLUMNS, metric_column
+from hpsearch.base.columns import CURVE_COLUMNS, END_COLUMNS, STEP_COLUMNS, TRIAL_COLUMNS, metric_column
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.failures import Failure, alike
 from hpsearch.base.files import LAYERS, LOG
@@ -22,7 +22,7 @@ from hpsearch.base.observer import StudySummary
 from hpsearch.base.outcome import Failures
 from hpsearch.base.passwords import without_password
 from hpsearch.base.samples import SAMPLES, read_samples
-from hpsearch.base.types import BestPoint, Report, TrialId, TrialState, TrialTable, whole_or_fraction
+from hpsearch.base.types import BestPoint, Evaluation, Report, TrialId, TrialState, TrialTable, whole_or_fraction
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.events import (
     STUDY,
@@ -230,13 +230,22 @@ def _reports(client: "MlflowClient", run: "Run", nonfinite: Mapping[str, Mapping
         values.setdefault(key, {}).update({int(step): float(text) for step, text in lost.items()})
     losses = sorted(values.pop(runs.STEP_LOSS, {}).items())
     values.pop(runs.SCORE, None)
+    ends = _ends({key: values.pop(key) for key in list(values) if key.startswith(runs.END)})
     reports, before = [], -1
     for place, (step, time) in sorted(epochs.items()):
         metrics = {key: history[place] for key, history in values.items() if place in history}
         epoch = fractions.get(place, place)
         reports.append(Report(epoch, step, metrics, tuple((s, v) for s, v in losses if before < s <= step), time))
         before = step
-    return tuple(reports)
+    return (*reports[:-1], replace(reports[-1], end=ends)) if ends and reports else tuple(reports)
+
+
+def _ends(values: Mapping[str, Mapping[int, float]]) -> tuple[Evaluation, ...]:
+    """Return the evaluations at the end of a trial, from what each metric of them was by its updates."""
+    steps = sorted({step for of_one in values.values() for step in of_one})
+    return tuple(
+        (step, {key.removeprefix(runs.END): one[step] for key, one in values.items() if step in one}) for step in steps
+    )
 
 
 def failure_of(record: TrialRecord, folder: Path | None = None) -> Failure:
@@ -276,6 +285,11 @@ def _table(
         for report in record.reports
         for step, loss in report.steps
     ]
+    ends = [
+        {**_id_columns(record.id), "step": step, **{metric_column(key): value for key, value in measured.items()}}
+        for record in records
+        for step, measured in (record.reports[-1].end if record.reports else ())
+    ]
     params = dict.fromkeys(key for record in records for key in record.params)
     metrics = sorted({metric_column(key) for record in records for report in record.reports for key in report.metrics})
     facts = sorted({key for record in records for key in record.facts})
@@ -288,6 +302,7 @@ def _table(
         layers=layers,
         failures=_failures(records, folder),
         media=media,
+        ends=_frame(ends, END_COLUMNS, {key for row in ends for key in row}) if ends else None,
     )
 
 

@@ -96,6 +96,7 @@ class Record:
         self._append(
             stem, "report", message.time,
             epoch=message.epoch, step=message.step, metrics=message.metrics, steps=message.steps,
+            **({"end": message.end} if message.end else {}),
         )  # fmt: skip
         return True
 

@@ -19,6 +19,8 @@ STEP_LOSS = "train/step_loss"
 STEP, EPOCH = "trial/step", "trial/epoch"
 """Updates and epochs so far; the epoch only where it is not the step at which MLflow keeps a report's metrics."""
 SCORE = "trial/score"
+END = "end/"
+"""Begins the names of what the evaluations at the end of a trial measured, whose steps are updates."""
 RECORD = "hpsearch.record"
 UID, STUDY_NAME, TRIAL = "hpsearch.uid", "hpsearch.study", "hpsearch.trial"
 """Tags of every run of a study: the study's uid and name, and of a trial's run its stem."""
@@ -103,6 +105,8 @@ class Trail:
             if step > self.step:
                 self.step = step
                 values.append((STEP_LOSS, value, step))
+        for step, metrics in event.get("end", ()):
+            values += [(name(f"{END}{key}"), value, step) for key, value in metrics.items()]
         for key, value, step in values:
             if not math.isfinite(value):
                 self.nonfinite.setdefault(key, {})[str(step)] = str(float(value))

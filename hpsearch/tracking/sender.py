@@ -392,4 +392,4 @@ def _objective(study: Mapping[str, Any]) -> Objective | None:
     named = study.get("objective") or (study.get("config") or {}).get("objective")
     if not named:
         return None
-    return Objective(**{key: named[key] for key in ("metric", "direction", "reduce", "smooth") if key in named})
+    return Objective(**{key: named[key] for key in ("metric", "direction", "reduce") if key in named})

@@ -2,7 +2,7 @@
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,13 +16,13 @@ from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.files import replacement
 from hpsearch.base.keys import CONTINUED as KEY
-from hpsearch.base.types import Report, whole_or_fraction
+from hpsearch.base.types import Evaluation, Report, whole_or_fraction
 from hpsearch.trial.reading import END
 from hpsearch.trial.watch import Limit
 
 LAST = "last.pt"
 BEST = "best.safetensors"
-_VERSION = 5
+_VERSION = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class Progress:
         micro: samples that went through the model at once; None before the first step.
         average: of the weights, where they are averaged.
         steps: thinned losses since the last report.
+        end: the evaluations at the end of the trial so far.
     """
 
     epoch: int | None = None
@@ -82,6 +83,7 @@ class Progress:
     micro: int | None = None
     average: Averaged | None = None
     steps: tuple[tuple[int, float], ...] = ()
+    end: tuple[Evaluation, ...] = ()
 
     @property
     def between(self) -> bool:
@@ -119,6 +121,7 @@ def save_last(folder: Path, key: str, data: str, model: nn.Module, optimizer: Op
         "best": None if best is None else {**_record(best), "weights": dict(best.weights)},
         "reports": [_record(report) for report in progress.reports],
         "steps": progress.steps,
+        "end": progress.end,
     }
     with replacement(folder / LAST) as temporary, temporary.open("wb") as file:
         torch.save(state, file)
@@ -155,6 +158,7 @@ def _progress(state: Mapping[str, Any]) -> Progress:
         reports=[Report(**record) for record in state["reports"]],
         average=None if state["average"] is None else Averaged(**state["average"]),
         steps=state["steps"],
+        end=state["end"],
     )
 
 
@@ -180,7 +184,7 @@ def take_over(file: Path, model: nn.Module, optimizer: Optimizer) -> Progress:
         optimizer: receives the state of each parameter.
 
     Returns:
-        The progress to go on from.
+        The progress to go on from; where that one ended is no end any more.
 
     Raises:
         ConfigError: the file cannot be read, or it is that of another architecture or optimizer.
@@ -195,7 +199,8 @@ def take_over(file: Path, model: nn.Module, optimizer: Optimizer) -> Progress:
     if [len(group["params"]) for group in ours["param_groups"]] != [len(g["params"]) for g in theirs["param_groups"]]:
         raise ConfigError(f"{KEY}: {file} holds the state of an optimizer of other parameters")
     optimizer.load_state_dict({**theirs, "param_groups": ours["param_groups"]})
-    return _progress(state)
+    progress = _progress(state)
+    return replace(progress, reports=[replace(report, end=()) for report in progress.reports], end=())
 
 
 def _misfit(weights: Mapping[str, Tensor], model: nn.Module) -> str:

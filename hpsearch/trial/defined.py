@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.types import Objective, Report
+from hpsearch.base.types import Objective, Report, end_values
 from hpsearch.base.words import epoch_text, plain_number
 from hpsearch.metrics.base import Metric, names_of, undefined_on
 
@@ -63,7 +63,7 @@ def undefined_scores(job: "Job", reports: Sequence[Report]) -> str:
 
 def _why_nan(job: "Job", objective: Objective, reports: Sequence[Report]) -> str:
     curve = {report.epoch: report.metrics[objective.metric] for report in reports if objective.metric in report.metrics}
-    if not curve or not math.isnan(objective.score(curve)):
+    if not curve or not math.isnan(objective.score(curve, end_values(reports[-1], objective.metric))):
         return ""
     report = next(each for each in reversed(reports) if math.isnan(each.metrics.get(objective.metric, 0.0)))
     part, _, name = objective.metric.rpartition("/")

@@ -28,6 +28,23 @@ def evaluation_steps(
     return tuple(sorted(places | {steps})) if steps else ()
 
 
+def end_steps(steps: int) -> tuple[int, ...]:
+    """Return the updates at 95, 97.5 and 100 % of a training, rounded; fewer where they coincide.
+
+    The mean of a metric over these evaluations is a trial's score (`hpsearch.base.types.Objective.reduce` ``end``): one
+    evaluation jitters from update to update as much as seeds differ. The share of the training is the same however
+    many updates or epochs it has, so that what is still gained over it (the drift) does not favour short trainings.
+
+    Args:
+        steps: updates in all.
+
+    Example:
+        >>> end_steps(200), end_steps(20), end_steps(3), end_steps(0)
+        ((190, 195, 200), (19, 20), (3,), ())
+    """
+    return tuple(sorted({(share * steps + 20) // 40 for share in (38, 39, 40)} - {0}))
+
+
 def epoch_at(step: int, steps: int, per_epoch: int, whole_only: bool) -> float:
     """Return how many passes over the training part a trial has made, a whole number (an int) where it is one.
 

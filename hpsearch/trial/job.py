@@ -23,7 +23,7 @@ from hpsearch.regularizers import Averaging, Constraint, EarlyStopping, Extent, 
 from hpsearch.schedules import Table
 from hpsearch.schedules.plateau import Plateau
 from hpsearch.trial.batching import Batching
-from hpsearch.trial.evaluations import epoch_at, evaluation_steps
+from hpsearch.trial.evaluations import end_steps, epoch_at, evaluation_steps
 from hpsearch.trial.limits import LIMITS
 
 
@@ -47,7 +47,8 @@ class Trainer:
         eval_every: epochs between evaluations, a fraction for several per epoch; the end is always evaluated.
         eval_steps: optimizer updates between evaluations, in place of `eval_every`; None: what that gives.
         eval_initial: report the untrained model as epoch 0.
-        test: evaluate the test split once, at the end.
+        eval_train: evaluate the training part too, in evaluation mode, wherever the score is taken from.
+        test: evaluate the test split too, wherever the score is taken from.
         diverge_factor: a step's loss above this many times that of a model that knows nothing ends the trial as
             INFEASIBLE, see `hpsearch.trial.reference.divergence_limit`.
         checkpoint_sec: write the last state at most this often.
@@ -72,6 +73,7 @@ class Trainer:
     eval_every: float = 1
     eval_steps: int | None = None
     eval_initial: bool = True
+    eval_train: bool = False
     test: bool = False
     diverge_factor: float = 10.0
     checkpoint_sec: float = 30.0
@@ -181,6 +183,21 @@ class Job:
         """Optimizer updates after which the trial is evaluated."""
         every, every_steps = self.trainer.eval_every, self.trainer.eval_steps
         return evaluation_steps(self.steps, self.steps_per_epoch, every, every_steps)
+
+    @property
+    def restores(self) -> bool:
+        """Whether it ends with its best weights because early stopping restores them."""
+        return self.early_stopping is not None and self.early_stopping.restore_best
+
+    @property
+    def by_end(self) -> bool:
+        """Whether an objective is the mean of evaluations at the end."""
+        return any(each.reduce == "end" for each in self.objective.each)
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Optimizer updates after which it is evaluated for its score, where these are known beforehand."""
+        return end_steps(self.steps) if self.by_end and not self.restores else ()
 
     def epoch_at(self, step: int) -> float:
         """Return how many passes the trial has made after an update, see `hpsearch.trial.evaluations.epoch_at`."""

@@ -29,6 +29,7 @@ LIMITS: Limits = {
         "eval_every": POSITIVE,
         "eval_steps": optional(count()),
         "eval_initial": flag,
+        "eval_train": flag,
         "test": flag,
         "diverge_factor": number("(1, inf)"),
         "checkpoint_sec": NOT_NEGATIVE,

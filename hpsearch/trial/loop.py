@@ -11,7 +11,16 @@ import torch
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.outcome import NOT_COMPARED, state_after
-from hpsearch.base.types import Decision, Message, Report, Started, TrialResult, TrialRun, TrialState, last_by_epoch
+from hpsearch.base.types import (
+    Decision,
+    Message,
+    Report,
+    Started,
+    TrialResult,
+    TrialRun,
+    TrialState,
+    last_by_epoch,
+)
 from hpsearch.data.base import Part
 from hpsearch.data.views import averaged
 from hpsearch.metrics.reported import followed
@@ -54,7 +63,17 @@ def train(job: Job) -> TrialRun:
     - ``epoch_sec``, ``samples_per_sec``: of the training of the epoch up to there, without evaluations;
     - ``gpu_memory_mib``: the most that tensors took of the GPU so far in this process;
     - ``test/loss``, ``test/acc``, ...: in the last report when `Trainer.test` is set, of the best weights when the
-      objective reduces a curve to its best value, else of the last weights.
+      objective reduces a curve to its best value or early stopping restores them, else of the last weights;
+      ``train_eval/loss``, ``train_eval/acc``, ...: of the training part in evaluation mode, when `Trainer.eval_train`
+      is set, of the same weights.
+
+    Where an objective is the mean of evaluations at the end (`Objective.reduce`), the trial is evaluated after the
+    updates that `hpsearch.trial.evaluations.end_steps` names as well. These evaluations are in `Report.end` of the last
+    report, each with ``valid/`` and, where they are asked for, ``test/`` and ``train_eval/``; no pruner, schedule or
+    early stopping sees them, and no best weights are taken from them. Early stopping ends a trial where nobody foresaw
+    it: then `Report.end` holds the evaluation whose weights it restores, the one before it and the one after it, as far
+    as there are such, the other parts measured at the restored one alone; without restored weights, of a trial that was
+    stopped before its last update, the last evaluation alone.
 
     The best weights, kept in ``best.safetensors``, are those of the evaluation with the best value of the objective's
     metric; of equal values the first counts.
@@ -163,12 +182,12 @@ def _messages(
             report = Report(0, 0, values, time=time.time())
             progress.reports.append(report)
             yield report
-    evaluated = frozenset(job.evaluations)
+    evaluated, ends = frozenset(job.evaluations), frozenset(job.ends)
     for number in range(progress.epoch + 1, job.epochs + 1):
         if _over(job, progress.epoch, progress.reports):
             return
         epoch = Epoch(job, groups, progress, layers, average, number, _rates(job, progress.reports, number))
-        yield from _reports(job, groups, progress, layers, average, epoch, evaluated)
+        yield from _reports(job, groups, progress, layers, average, epoch, evaluated, ends)
 
 
 def _reports(
@@ -179,13 +198,20 @@ def _reports(
     average: Average,
     epoch: Epoch,
     evaluated: Collection[int],
+    ends: Collection[int],
 ) -> Iterator[Report | None]:
     """Train an epoch; yield its reports, and None at its end where it is not evaluated there."""
     for step in range(epoch.done + 1, epoch.end + 1):
-        if step not in evaluated and step != epoch.end:
+        told = step in evaluated or step == epoch.end
+        if not told and step not in ends:
             continue
         report = None
         with epoch.trained_to(step):
+            if step in ends and step not in evaluated:
+                with average.shown():
+                    progress.end += ((step, _valid(job, groups, step) | _further(job, groups)),)
+            if not told:
+                continue
             progress.steps += epoch.thinned()
             if step in evaluated:
                 report = _report(job, groups, progress, layers, average, epoch)
@@ -202,23 +228,58 @@ def _report(job: Job, groups: Groups, progress: Progress, layers: LayerWatch, av
     values, at, whole = epoch.values(), job.epoch_at(epoch.done), epoch.done == epoch.end
     with average.shown():
         with layers.outputs() if whole else nullcontext():
-            values |= _evaluate(job, groups, job.splits.valid, "valid")
-        if not math.isfinite(values["valid/loss"]):
-            raise Diverged(epoch.done, f"validation loss {values['valid/loss']} after it")
+            valid = _valid(job, groups, epoch.done)
+        values |= valid
         progress.best = _better(job, progress.best, values, at)
+        if epoch.done in job.ends:
+            progress.end += ((epoch.done, valid | _further(job, groups)),)
     report = Report(at, epoch.done, values, progress.steps, time.time())
     if epoch.done == job.steps or _over(job, progress.epoch, [*progress.reports, report]):
-        restored = job.early_stopping is not None and job.early_stopping.restore_best
-        best = progress.best if job.objective.reduce == "best" or restored else None
-        if best is not None:
-            progress.weights = checkpoint.copy_weights(job.model)
-            job.model.load_state_dict(best.weights)
-        if job.splits.test is not None:
-            with nullcontext() if best is not None else average.shown():
-                values |= _evaluate(job, groups, job.splits.test, "test")
+        report = _last_report(job, groups, progress, average, report)
     if job.device.type == "cuda":
-        values["gpu_memory_mib"] = torch.cuda.max_memory_allocated(job.device) / 2**20
-    return replace(report, metrics=values, time=time.time())
+        report = replace(
+            report,
+            metrics={**report.metrics, "gpu_memory_mib": torch.cuda.max_memory_allocated(job.device) / 2**20},
+        )
+    return replace(report, time=time.time())
+
+
+def _last_report(job: Job, groups: Groups, progress: Progress, average: Average, report: Report) -> Report:
+    """Return a trial's last report with what is measured once and the evaluations at its end; restore its weights."""
+    best = progress.best if job.objective.reduce == "best" or job.restores else None
+    if best is not None:
+        progress.weights = checkpoint.copy_weights(job.model)
+        job.model.load_state_dict(best.weights)
+        further = _further(job, groups)
+    elif progress.end and progress.end[-1][0] == report.step:
+        further = {k: v for k, v in progress.end[-1][1].items() if k not in report.metrics}
+    else:
+        with average.shown():
+            further = _further(job, groups)
+    end, progress.end = progress.end, ()
+    if job.by_end and (job.restores or report.step < job.steps):
+        reports = [each for each in (*progress.reports, report) if each.epoch > 0]
+        at = next((i for i, each in enumerate(reports) if best and each.epoch == best.epoch), len(reports) - 1)
+        near = reports[max(at - 1, 0) : at + 2] if job.restores else reports[at:]
+        end = tuple((each.step, _of_valid(each.metrics) | (further if each is reports[at] else {})) for each in near)
+    return replace(report, metrics={**report.metrics, **further}, end=end)
+
+
+def _of_valid(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if name.startswith("valid/")}
+
+
+def _valid(job: Job, groups: Groups, step: int) -> dict[str, float]:
+    values = _evaluate(job, groups, job.splits.valid, "valid")
+    if not math.isfinite(values["valid/loss"]):
+        raise Diverged(step, f"validation loss {values['valid/loss']} after it")
+    return values
+
+
+def _further(job: Job, groups: Groups) -> dict[str, float]:
+    """Evaluate the parts beside the validation split that are asked for."""
+    values = _evaluate(job, groups, job.splits.train, "train_eval") if job.trainer.eval_train else {}
+    return values | (_evaluate(job, groups, job.splits.test, "test") if job.splits.test is not None else {})
 
 
 def _over(job: Job, epoch: int | None, reports: Sequence[Report]) -> bool:

@@ -141,4 +141,4 @@ def _stamp(path: Path) -> list[Any]:
 
 def _report(fields: dict[str, Any]) -> Report:
     steps = tuple((step, value) for step, value in fields["steps"])
-    return Report(**{**fields, "steps": steps})
+    return Report(**{**fields, "steps": steps, "end": ()})

@@ -115,8 +115,8 @@ def doubts(comparison: Comparison, tables: Sequence[TrialTable], one: Results, o
     codes = [codes_of(table) for table in tables]
     if all(codes) and codes[0] != codes[1]:
         lines.append("The two were trained by other code: a difference may be that of the code.")
-    if (one.objective.reduce, one.objective.smooth) != (other.objective.reduce, other.objective.smooth):
-        lines.append("Their scores are not made alike: objective.reduce or objective.smooth differ.")
+    if one.objective.reduce != other.objective.reduce:
+        lines.append("Their scores are not made alike: objective.reduce differs.")
     if not comparison.paired:
         lines.append("Their seeds are not the same, so that the difference cannot be taken seed by seed.")
     return lines

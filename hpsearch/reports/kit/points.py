@@ -155,9 +155,7 @@ def objective_of(study: Mapping[str, Any]) -> Objective:
 
 
 def _objective(fields: Mapping[str, Any]) -> Objective:
-    known = {
-        name: fields[name] for name in ("metric", "direction", "reduce", "smooth", "share", "margin") if name in fields
-    }
+    known = {name: fields[name] for name in ("metric", "direction", "reduce", "share", "margin") if name in fields}
     return Objective(**{"metric": "score", **known})
 
 
