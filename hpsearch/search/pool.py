@@ -15,7 +15,6 @@ from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.observer import RunningTrial
 from hpsearch.base.outcome import Failures, over_limit, repeated_epochs, trial_outcome
 from hpsearch.base.types import (
-    end_values,
     Clock,
     Decision,
     Objective,
@@ -31,7 +30,7 @@ from hpsearch.base.words import duration, shown_path
 from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent, Reported
 from hpsearch.search.answers import Answers
 from hpsearch.search.live import Finished, Live, files_left
-from hpsearch.search.results import further_scores, limited_values
+from hpsearch.search.results import limited_values, scores_of
 from hpsearch.search.wanted import WantedMetrics
 from hpsearch.search.watch import UNLIMITED, TimeLimits, Watch
 from hpsearch.tracking.events import TrialRecord
@@ -364,11 +363,8 @@ class Pool:
 
     def _scores(self, live: Live, result: TrialResult) -> tuple[float, ...]:
         """Return what a trial's curves are worth, one number per objective."""
-        known = self._known(live.spec.id) if self._objective.others else None
-        metric = self._objective.metric  # without a new report the one on record is the last
-        end = end_values(live.last, metric) if live.last else self._known(live.spec.id).end(metric)
-        score = self._objective.score(live.curve, end) if result.score is None else result.score
-        return (score, *further_scores(self._objective, known, result.facts))
+        known = self._known(live.spec.id) if self._objective.others or live.last is None else None
+        return scores_of(self._objective, live, known, result)
 
     def _known(self, trial: TrialId) -> TrialRecord:
         known = self._record.trial(trial)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.base.outcome import Failures, PointOutcome, rank_key, repeated_epochs, violation
-from hpsearch.base.types import BestPoint, Objective, TrialResult, TrialSpec, TrialState
-from hpsearch.search.live import Finished
+from hpsearch.base.types import BestPoint, Objective, TrialResult, TrialSpec, TrialState, end_values
+from hpsearch.search.live import Finished, Live
 from hpsearch.tracking.events import TrialRecord
 
 
@@ -109,6 +109,20 @@ def recorded(objective: Objective, spec: TrialSpec, known: TrialRecord, curve: M
         max((report.epoch for report in known.reports), default=0),
         repeated_epochs(known.facts),
     )
+
+
+def scores_of(objective: Objective, live: Live, known: TrialRecord | None, result: TrialResult) -> tuple[float, ...]:
+    """Return what a trial that ends is worth, one number per objective.
+
+    Args:
+        objective: what is searched for.
+        live: the trial.
+        known: the trial as it is on record; needed for several objectives, and where no report has come since then.
+        result: how it ended.
+    """
+    end = end_values(live.last, objective.metric) if live.last or known is None else known.end(objective.metric)
+    score = objective.score(live.curve, end) if result.score is None else result.score
+    return (score, *further_scores(objective, known, result.facts))
 
 
 def further_scores(

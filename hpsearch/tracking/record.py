@@ -93,10 +93,10 @@ class Record:
             return True
         if message.epoch in fold.reports or fold.state.finished:
             return False
+        end: dict[str, Any] = {"end": message.end} if message.end else {}
         self._append(
             stem, "report", message.time,
-            epoch=message.epoch, step=message.step, metrics=message.metrics, steps=message.steps,
-            **({"end": message.end} if message.end else {}),
+            epoch=message.epoch, step=message.step, metrics=message.metrics, steps=message.steps, **end,
         )  # fmt: skip
         return True
 

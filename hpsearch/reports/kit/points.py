@@ -234,7 +234,17 @@ def _further_scores(objective: Objective, table: TrialTable, trials: "pd.DataFra
     curves = table.curves[[*_TRIAL, "epoch", column]].dropna()
     by_trial = {trial: dict(zip(c["epoch"], c[column], strict=True)) for trial, c in curves.groupby(_TRIAL)}
     named = zip(trials[_TRIAL].itertuples(index=False, name=None), facts, strict=True)
-    return [objective.value(by_trial.get(trial, {}), {objective.metric: fact}) for trial, fact in named]
+    ends = ends_of(table, objective.metric)
+    return [objective.value(by_trial.get(t, {}), {objective.metric: fact}, ends.get(t, ())) for t, fact in named]
+
+
+def ends_of(table: TrialTable, metric: str) -> dict[tuple[int, int, int], list[float]]:
+    """Return a metric at the evaluations at the ends of trials, by point, seed and fold; of those that measured it."""
+    column = metric_column(metric)
+    if table.ends is None or column not in table.ends:
+        return {}
+    groups = table.ends.sort_values("step").groupby(_TRIAL)[column]
+    return {trial: values.tolist() for trial, values in groups if not values.isna().any()}
 
 
 def _point(

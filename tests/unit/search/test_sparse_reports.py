@@ -163,10 +163,11 @@ def test_the_budget_counts_epochs_and_not_evaluations(tmp_path, grid):
     assert [[report.epoch for report in each.reports] for each in setup.records()] == [list(grid)] * 4
 
 
-@pytest.mark.parametrize("smooth", [1, 2, 3])
-def test_a_smoothed_score_is_over_epochs(smooth):
-    often = {0.5: 9.0, 1: 1.0, 1.5: 8.0, 2: 2.0, 2.5: 7.0, 3: 4.0}
-    once = {1: 1.0, 2: 2.0, 3: 4.0}
-    last, best = (Objective("acc", reduce=reduce, smooth=smooth) for reduce in ("last", "best"))
-    assert last.score(often) == last.score(once)
-    assert best.score(often) == (9.0 if smooth == 1 else best.score(once))
+@pytest.mark.parametrize(("reduce", "score"), [("end", 4.0), ("last", 4.0), ("best", 9.0)])
+def test_a_score_without_evaluations_at_the_end_is_the_last_value(reduce, score):
+    curve = {0: 99.0, 2: 2.0, 0.5: 9.0, 1: 1.0, 1.5: 8.0, 3: 4.0, 2.5: 7.0}
+    objective = Objective("acc", reduce=reduce)
+    assert objective.score(curve) == score
+    assert objective.score({0: 99.0}) == 99.0
+    assert objective.score(curve, [1.0, 5.0, 6.0]) == (4.0 if reduce != "best" else 9.0)
+    assert objective.score(curve, [1.0, 5.0]) == {"end": 3.0}.get(reduce, score)

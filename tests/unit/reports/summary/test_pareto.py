@@ -73,12 +73,13 @@ def test_one_objective_has_no_front_and_an_unknown_one_an_empty_one():
     assert summarize(two([[0.9], [0.8]], [1, 2], unknown)).front.front == ()
 
 
-@pytest.mark.parametrize(("reduce", "smooth", "front"), [("last", 1, (0, 1)), ("best", 1, (0,)), ("last", 2, (0,))])
-def test_another_objective_is_read_from_its_curve_as_it_says(reduce, smooth, front):
-    second = {"metric": "valid/loss", "direction": "minimize", "reduce": reduce, "smooth": smooth}
+@pytest.mark.parametrize(("reduce", "front"), [("last", (0, 1)), ("best", (0,)), ("end", (0,))])
+def test_another_objective_is_read_from_its_curve_as_it_says(reduce, front):
+    second = {"metric": "valid/loss", "direction": "minimize", "reduce": reduce}
     table = two([[0.9], [0.8]], [0, 0], second)
     losses = [(0, 1, 0.1), (0, 2, 0.9), (1, 1, 0.8), (1, 2, 0.2)]
     rows = [{"point": p, "seed": 0, "fold": 0, "epoch": e, "valid/loss": v} for p, e, v in losses]
-    found = summarize(replace(table, curves=pd.DataFrame(rows))).front
+    ends = [{"point": 0, "seed": 0, "fold": 0, "step": s, "valid/loss": v} for s, v in ((19, 0.1), (20, 0.2))]
+    found = summarize(replace(table, curves=pd.DataFrame(rows), ends=pd.DataFrame(ends))).front
     assert found.front == front
-    assert found.values[0][1] == pytest.approx({"last1": 0.9, "best1": 0.1, "last2": 0.5}[f"{reduce}{smooth}"])
+    assert found.values[0][1] == pytest.approx({"last": 0.9, "best": 0.1, "end": 0.15}[reduce])
