@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from hpsearch.base.types import Report, Started, TrialId, TrialSpec, TrialState
+from hpsearch.base.types import Evaluation, Report, Started, TrialId, TrialSpec, TrialState
 from hpsearch.tracking import runs, store
 from hpsearch.tracking.events import read_trials
 from hpsearch.tracking.record import Record
@@ -111,13 +111,13 @@ def start(record: Record, made: TrialSpec, epoch: int | None = None, time: float
     record.message(made.id, Started(epoch, {"parameters": 4810, "device": "cpu", "data.digest": "d1gest"}, time))
 
 
-def report(record: Record, made: TrialSpec, epoch: int, **values: float) -> bool:
+def report(record: Record, made: TrialSpec, epoch: int, end: tuple[Evaluation, ...] = (), **values: float) -> bool:
     """Report an epoch of 20 steps; every value is a function of trial and epoch."""
     loss = values.get("loss", 2.3 / (1 + epoch + made.id.point))
     steps = tuple((20 * (epoch - 1) + k, loss + k / 100) for k in (1, 10, 20)) if epoch else ()
     metrics = {"train/loss": loss, "valid/acc": 1 - loss / 3, "epoch_sec": 0.25}
     time = TIME + 10 * made.id.point + epoch + made.id.seed / 7
-    return record.message(made.id, Report(epoch, 20 * epoch, metrics, steps, time))
+    return record.message(made.id, Report(epoch, 20 * epoch, metrics, steps, time, end=end))
 
 
 def finish(record: Record, made: TrialSpec, state: TrialState = TrialState.COMPLETE, **fields: object) -> None:

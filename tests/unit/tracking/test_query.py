@@ -47,6 +47,23 @@ def test_both_sources_give_the_same_tables(folder, uri):
     _assert_same(query.table_from_events(folder), query.table_from_mlflow(uri, "lr_sweep"))
 
 
+def test_the_evaluations_at_the_end_are_read_from_both_sources(folder, uri):
+    record, made = fake.write_study(folder), fake.spec(folder, 9)
+    fake.start(record, made)
+    fake.report(record, made, 1)
+    end = ((38, {"valid/acc": 0.5, "test/loss": math.nan}), (39, {"valid/acc": 0.25}), (40, {"valid/acc": 0.75}))
+    fake.report(record, made, 2, end=end)
+    fake.finish(record, made)
+    record.close()
+    sync(folder, uri)
+    ours, theirs = query.table_from_events(folder), query.table_from_mlflow(uri, "lr_sweep")
+    pd.testing.assert_frame_equal(ours.ends, theirs.ends)
+    assert ours.ends[["point", "step", "valid/acc"]].to_numpy().tolist() == [[9, 38, 0.5], [9, 39, 0.25], [9, 40, 0.75]]
+    pd.testing.assert_frame_equal(ours.curves, theirs.curves)
+    known = read_trial(folder / "events" / "9-0-0.jsonl")
+    assert known.end("valid/acc") == [0.5, 0.25, 0.75] and known.end("test/loss") == []
+
+
 def test_what_the_layers_did_is_read_from_both_sources(folder, uri):
     made = fake.spec(folder, 9)
     rows = [{"epoch": 1, "step": 1, "loss": 2.0, "gradient": {"a": 1.0}, "weight": {"a": 2.0}}]
