@@ -183,15 +183,7 @@ class Report:
 
 
 def end_values(last: Report | None, metric: str) -> list[float]:
-    """Return a metric at the end of a trial.
-
-    Args:
-        last: its last report, if there is one.
-        metric: by name.
-
-    Returns:
-        One value per evaluation of `Report.end`; empty where one of them lacks it.
-    """
+    """Return a metric at the evaluations of `Report.end` of a last report; empty where one of them lacks it."""
     values = [metrics.get(metric) for _, metrics in last.end] if last else []
     return [value for value in values if value is not None] if None not in values else []
 
