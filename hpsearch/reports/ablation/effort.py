@@ -5,6 +5,8 @@ from hpsearch.reports.ablation.tuning import HELD, ArmSearch, Nuisance
 
 NAMED = 3
 """So many edges are named one by one."""
+UNEQUAL = 0.75
+"""Arms whose settings are fewer than this share of another's are said to be tuned less."""
 
 
 def how_tuned(nuisance: Nuisance) -> str:
@@ -44,7 +46,7 @@ def unequal_effort(nuisance: Nuisance) -> list[str]:
     """
     searches, lines = nuisance.searches, []
     for verb, counts in (("were tried", [len(s.tried) for s in searches]), ("train", [s.trained for s in searches])):
-        if len(set(counts)) > 1:
+        if min(counts, default=0) < UNEQUAL * max(counts, default=0):
             low, high = (searches[counts.index(pick(counts))].arm for pick in (min, max))
             lines.append(
                 f"Tuning effort is unequal: {min(counts)} settings {verb} in {low}, {max(counts)} in {high}"

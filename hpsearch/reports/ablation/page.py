@@ -13,6 +13,7 @@ from hpsearch.reports.ablation.comparisons import tally
 from hpsearch.reports.ablation.figures import ablation_figures
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.sentences import answer, caveats
+from hpsearch.reports.ablation.tuning import HELD
 from hpsearch.reports.kit.cells import NONE
 from hpsearch.reports.kit.page import Tile, panel, render_page
 from hpsearch.reports.kit.still import still
@@ -128,7 +129,11 @@ def _tiles(found: Ablation) -> list[Tile]:
     best, tiles = found.best, []
     if best is not None:
         tiles.append(
-            Tile(f"Best {found.objective.metric}", words.score(best.score.mean), f"{best.name}; {_note(best)}")
+            Tile(
+                f"Best mean {found.objective.metric}",
+                words.score(best.score.mean),
+                f"{best.name}; {_note(best)}{_rivals(found)}",
+            )
         )
     if found.reference is not None and found.reference.finished:
         reference = found.reference
@@ -136,10 +141,15 @@ def _tiles(found: Ablation) -> list[Tile]:
         tiles.append(Tile("Reference", words.score(reference.score.mean), note))
     tiles.append(Tile("Arms", str(len(found.arms)), tally(found.differences) or "nothing to compare with"))
     states = ", ".join(f"{n} {state.lower()}" for state, n in found.states.items())
-    tiles.append(Tile("Trials", str(sum(found.states.values())), states or "none yet"))
+    told = f"{states or 'none yet'}; {words.duration(found.trial_sec)} of training"
+    tiles.append(Tile("Trials of the arms", str(sum(found.states.values())), told))
     nuisance = ", ".join(map(words.label, found.nuisance.keys)) or "nothing named"
-    tiles.append(Tile("Nuisance", found.nuisance.mode, nuisance))
-    return [*tiles, Tile("Training time", words.duration(found.trial_sec), "of the arms, all trials added up")]
+    return [*tiles, Tile("Nuisance", "held" if found.nuisance.mode == HELD else "tuned for each arm", nuisance)]
+
+
+def _rivals(found: Ablation) -> str:
+    rivals = sum(rank.rival for rank in found.ranking) - 1
+    return f"; {rivals} may be as good" if rivals > 0 else ""
 
 
 def _note(arm: Arm) -> str:

@@ -46,22 +46,26 @@ def answer(found: Ablation) -> str:
 
 
 def _as_good(found: Ablation) -> str:
-    """Name the arms that may be as good as the one of the best mean, and say where nothing is known of them."""
+    """Name the arms that may be as good as the one of the best mean; empty where nothing is known of them."""
     best, ranks = found.best, {rank.arm: rank for rank in found.ranking}
-    if best is None or sum(arm.finished for arm in found.arms) < 2:
-        return ""
-    own = ranks.get(best.name)
+    own = None if best is None else ranks.get(best.name)
     if own is None:
-        return "; whether others are as good cannot be said"
+        return ""
     if own.standing == "too variable":
         return "; it scatters too much over the seeds to be ranked"
     rivals = [rank.arm for rank in found.ranking if rank.rival and rank is not own]
     if not rivals:
-        return f"; every other arm{'' if len(ranks) == len(found.arms) else ' that can be ranked'} is worse"
-    named = "; ".join(rivals) if len(rivals) <= NAMED else f"{len(rivals)} others (see the ranking)"
+        return f"; every other arm{'' if _all_ranked(found) else ' that can be ranked'} is worse"
     equal = all(ranks[name].standing == "equal" for name in rivals)
-    verb = ("is" if len(rivals) == 1 else "are") + " as good within the margin" if equal else "may be as good"
-    return f"; {named} {verb}"
+    verb = "As good within the margin" if equal else "May be as good"
+    if len(rivals) > NAMED:
+        return f". {verb}: {len(rivals)} of the {len(found.arms) - 1} others (see the ranking)"
+    return f". {verb}: {'; '.join(rivals)}"
+
+
+def _all_ranked(found: Ablation) -> bool:
+    known = [rank for rank in found.ranking if rank.standing != "too variable"]
+    return len(known) == len(found.arms)
 
 
 def evidence(arm: Arm) -> str:
@@ -92,7 +96,7 @@ def signed(found: Estimate) -> str:
     if found.shown is None:
         return words.minus(f"{found.mean:+.3g}")
     mean, low, high = signed_interval(found.mean, found.shown)
-    return f"{mean} (95 % {method(found)}interval of one comparison {low} to {high})"
+    return f"{mean} (95 % {method(found)}interval for one comparison {low} to {high})"
 
 
 def over_what(table: TrialTable) -> str:
@@ -196,9 +200,11 @@ def _seeds(found: Ablation) -> str:
         return f"{words.capitalized(NO_SEEDS)}{where}: n = 1 there, and no interval and no test is claimed."
     if all(arm.score.n <= 1 for arm in arms):
         return "One seed per arm says nothing of the spread: no interval and no test is claimed; set study.seeds=5."
-    fewest = min((each.difference.n for each in found.differences if each.difference.n), default=0)
-    what = f"Differences are {over_what(found.table)}, of {fewest} pairs at least"
-    return f"{what}; t intervals take them as roughly normal." if fewest else ""
+    pairs = [each.difference.n for each in found.differences if each.difference.n]
+    if not pairs:
+        return ""
+    many = f"{min(pairs)} pairs" + (" at least" if max(pairs) > min(pairs) else " each")
+    return f"Differences are {over_what(found.table)}, {many}; t intervals take them as roughly normal."
 
 
 def _unequal(arms: Sequence[Arm]) -> str:
@@ -224,14 +230,14 @@ def _power(compared_with: Sequence[Difference], objective: Objective) -> str:
     ends = " to ".join(dict.fromkeys(detectable(end, objective, beyond) for end in (min(found), max(found))))
     return (
         f"What may be equal need not be: a true difference in {objective.metric} of {ends} would have been found with "
-        f"80 % power, {first_step(compared_with)} (an estimate, from the estimated spread)."
+        f"80 % power {first_step(compared_with)}, as far as the spread is known."
     )
 
 
 def first_step(compared_with: Sequence[Difference]) -> str:
     """Name the level at which a difference is found whatever the other comparisons say."""
     tests = compared(compared_with)
-    return f"at Holm's first step, p below 5 % / {tests}" if tests > 1 else "at 5 %"
+    return f"at Holm's first step (p below 5 % / {tests})" if tests > 1 else "at 5 %"
 
 
 def _no_effects(effects: Effects) -> str:

@@ -12,11 +12,12 @@ from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.sentences import detectable, first_step, method, over_what
 from hpsearch.reports.ablation.tuning import ArmSearch
 from hpsearch.reports.kit.cells import NONE, Cell, Cells
+from hpsearch.reports.kit.evidence import margin_of, shared_samples
 from hpsearch.reports.kit.texts import signed_interval
 from hpsearch.statistics.crossed import FEWEST_SEEDS
 from hpsearch.statistics.intervals import LARGE, Estimate, Interval
 
-COMPARED = ("difference", "95 % interval of one comparison", "p (Holm)")
+COMPARED = ("difference", "95 %, one comparison", "p (Holm)")
 TESTED = "test difference"
 STRENGTH = ("Hedges' g", "detectable")
 TUNING_AID = (
@@ -103,7 +104,9 @@ def strength(own: Difference, objective: Objective) -> tuple[Cell, Cell]:
 def effect_rows(found: Ablation) -> Cells:
     """Return one row per main effect and interaction: share of the variance of two factors or more, F, degrees, p."""
     shares = any(each.omega_squared is not None for each in found.effects.each)
-    names = ("effect", *(["share of variance, ω²"] if shares else []), "F", "degrees of freedom", "p", "p (Holm)")
+    several = len(found.effects.each) > 1
+    names = ("effect", *(["share of variance, ω²"] if shares else []), "F", "degrees of freedom", "p")
+    names += ("p (Holm)",) if several else ()
     return names, [
         (
             Cell(each.name),
@@ -111,7 +114,7 @@ def effect_rows(found: Ablation) -> Cells:
             NONE if each.p is None else Cell(f"{each.f:.3g}", each.f),
             Cell(", ".join(f"{freedom:.3g}" for freedom in each.freedom)),
             _p(each.p),
-            _p(each.p_holm),
+            *([_p(each.p_holm)] if several else []),
         )
         for each in found.effects.each
     ]
@@ -134,9 +137,9 @@ def arm_aid(found: Ablation) -> str:
 def difference_aid(found: Ablation) -> str:
     """Say what differences are over, and at which level they are judged."""
     return (
-        f"Differences from the reference are paired by seed, {over_what(found.table)}; their intervals are of one "
-        "comparison each, p (Holm) and the verdict are adjusted for all. Detectable: the true difference that is found "
-        f"with 80 % power, {first_step(found.differences)}; an estimate, from the estimated spread."
+        f"Arm minus reference, paired: {over_what(found.table)}. An interval is for one comparison; p (Holm) and the "
+        f"verdict are adjusted for all. Detectable: the true difference that is found with 80 % power "
+        f"{first_step(found.differences)}, an estimate from the estimated spread."
     )
 
 
@@ -147,6 +150,8 @@ def ranking_aid(found: Ablation) -> str:
         "The order of the means. “May be as good” compares all arms at once, 5 % for all pairs of them (Tukey). The "
         "places are those of 2,000 resamples of the seeds."
     )
+    margin = margin_of(found.objective, shared_samples(found.table, found.objective.metric))
+    aid += f" A difference below {words.number(margin)} counts as none (objective.margin)." if margin else ""
     if n >= LARGE:
         return aid
     return f"{aid} With {n} seeds these ranges are too narrow: no test, and no sign that arms differ."
