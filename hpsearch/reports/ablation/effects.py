@@ -141,8 +141,9 @@ def disagreement(effects: Effects, differences: Sequence[Difference]) -> str:
             "Holm's adjustment: the difference lies between other arms, or is spread over several."
         )
     if differ and effects.each and not shown:
+        verb = "differs" if len(differ) == 1 else "differ"
         return (
-            f"{count(len(differ), 'arm')} differ from the reference after Holm's adjustment, but the analysis of "
+            f"{count(len(differ), 'arm')} {verb} from the reference after Holm's adjustment, but the analysis of "
             "variance, which asks whether arms differ at all, finds no effect at 5 %: take the difference as a hint."
         )
     return ""

@@ -1,11 +1,14 @@
 """Arms against the reference arm."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from hpsearch.reports.ablation.comparisons import differences, tally
+from hpsearch.reports.ablation.comparisons import differences, paired, tally
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.sentences import answer, caveats
+from hpsearch.reports.ablation.tables import arm_rows, difference_rows
 from hpsearch.statistics.comparisons import detectable_factor
 from tests.support.ablations import DOWN, UP, arm, grid, study
 
@@ -88,3 +91,30 @@ def test_the_verdict_is_that_of_the_adjusted_p_value():
     assert found[0].p < 0.05 < found[0].p_holm and found[0].verdict == "may be equal"
     (alone,) = differences(arms[:2], arms[0], UP)
     assert alone.p_holm == alone.p == found[0].p and alone.verdict == "better"
+
+
+def test_what_differs_is_told_on_the_test_split_too():
+    scores = {(32, 0.0): [0.5, 0.6, 0.7], (32, 0.9): [0.8, 0.9, None], (128, 0.9): [0.6, 0.8, 0.7]}
+    table = study(scores)
+    tested = table.trials.assign(**{"test/acc": [0.4, 0.5, 0.6, 0.9, 0.8, 0.1, 0.5, 0.6, 0.8]})
+    found = ablation_of(replace(table, trials=tested))
+    partly, whole = found.differences
+    assert partly.test.values == pytest.approx((0.5, 0.3)) and whole.test.values == pytest.approx((0.1, 0.1, 0.2))
+    names, rows = difference_rows(found)
+    assert rows[1][names.index("test difference")].text == "+0.13 (−0.01 to +0.28)"
+    arms, cells = arm_rows(found)
+    place = arms.index("test difference")
+    assert [row[place].text for row in cells] == [
+        "–",
+        "+0.4 (−0.9 to +1.7)",
+        "+0.13 (−0.01 to +0.28)",
+    ]
+    missing = tested.assign(**{"test/acc": tested["test/acc"].where(tested.index != 7)})
+    assert ablation_of(replace(table, trials=missing)).differences[1].test is None
+    assert "test difference" not in difference_rows(ablation_of(table))[0]
+
+
+def test_the_pairs_of_the_test_split_are_those_of_the_seeds_in_common():
+    first, second = arm({1: 0.1, 2: 0.2, 3: 0.3}, size=1), arm({2: 0.2, 3: 0.3, 4: 0.4}, size=2)
+    first, second = (replace(each, test=replace(each.score)) for each in (first, second))
+    assert paired(second, first).test.values == (0.0, 0.0)

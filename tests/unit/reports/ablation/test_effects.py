@@ -1,12 +1,17 @@
 """Main effects and interactions against the textbook."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from hpsearch.reports.ablation.comparisons import differences
+from hpsearch.reports.ablation.effects import Effect, Effects, disagreement
 from hpsearch.reports.ablation.numbers import ablation_of
+from hpsearch.reports.ablation.tables import effect_rows
 from hpsearch.statistics.comparisons import holm
-from tests.support.ablations import grid, study
+from tests.support.ablations import UP, arm, grid, study
 
 
 def test_interaction_of_two_by_two_is_the_t_test_of_the_contrast():
@@ -39,3 +44,54 @@ def test_why_there_are_no_effects():
     assert ablation_of(study(hole)).effects.why == "the arms are not the full grid of the factors"
     one = ablation_of(study({(32, 0.0): [0.9], (128, 0.0): [0.8]})).effects
     assert one.why == "all arms share 1 finished seeds, and two are the least"
+
+
+def test_the_share_of_one_factor_alone_is_not_told():
+    (only,) = ablation_of(study({(32, m): [0.9 + m / 50, 0.8, 0.85] for m in (0.0, 0.9)})).effects.each
+    assert only.omega_squared is None
+    names, rows = effect_rows(ablation_of(study({(32, m): [0.9 + m / 50, 0.8, 0.85] for m in (0.0, 0.9)})))
+    assert names == ("effect", "F", "degrees of freedom", "p") and len(rows[0]) == 4
+    found = ablation_of(study(grid()))
+    names, rows = effect_rows(found)
+    assert names == ("effect", "share of variance, ω²", "F", "degrees of freedom", "p", "p (Holm)")
+    assert [row[1].value for row in rows] == [each.omega_squared for each in found.effects.each]
+
+
+def effect(p):
+    return Effect(("data.batch_size",), "batch size", (), None, 9.0, (1.0, 4.0), p, p)
+
+
+def differing(*verdicts):
+    (found,) = differences([arm([0.5, 0.6], size=1), arm([0.5, 0.7], size=2)], arm([0.5, 0.6], size=0), UP)[1:]
+    return [replace(found, verdict=verdict) for verdict in verdicts]
+
+
+EQUAL, BETTER = "may be equal", "better"
+
+
+@pytest.mark.parametrize(
+    ("p", "verdicts", "said"),
+    [
+        (
+            0.01,
+            [EQUAL, EQUAL],
+            "The analysis of variance finds an effect of batch size (p = 0.01), though no arm differs",
+        ),
+        (
+            0.2,
+            [BETTER, "worse", EQUAL],
+            "2 arms differ from the reference after Holm's adjustment, but the analysis of",
+        ),
+        (0.2, [BETTER], "1 arm differs from the reference after Holm's adjustment, but the analysis"),
+        (0.01, [BETTER, EQUAL], ""),
+        (0.2, [EQUAL], ""),
+        (None, [EQUAL], ""),
+    ],
+)
+def test_where_the_analysis_of_variance_and_holm_disagree_it_is_said(p, verdicts, said):
+    found = disagreement(Effects((), (effect(p),)), differing(*verdicts))
+    assert found.startswith(said) and bool(found) == bool(said)
+
+
+def test_without_effects_there_is_nothing_to_disagree_with():
+    assert disagreement(Effects((), (), "no factor varies"), differing(BETTER)) == ""
