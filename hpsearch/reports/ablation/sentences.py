@@ -10,7 +10,8 @@ from hpsearch.reports.ablation.comparisons import Difference, compared, tally
 from hpsearch.reports.ablation.effects import Effects, disagreement
 from hpsearch.reports.ablation.effort import how_tuned, unequal_effort
 from hpsearch.reports.ablation.numbers import Ablation
-from hpsearch.reports.kit.points import code_versions
+from hpsearch.reports.kit.evidence import StudyIntervals
+from hpsearch.reports.kit.points import code_versions, objective_of
 from hpsearch.reports.kit.setup import fixed_settings, headline
 from hpsearch.reports.kit.texts import averaged_weights, of_several_codes, signed_interval
 from hpsearch.statistics.crossed import FEWEST_SEEDS
@@ -19,7 +20,6 @@ from hpsearch.statistics.shares import clopper_pearson, fisher_p
 
 NAMED = 3
 """So many arms are named one by one."""
-_SIZE = "data.valid_size"
 
 
 def answer(found: Ablation) -> str:
@@ -101,13 +101,13 @@ def signed(found: Estimate) -> str:
 
 def over_what(table: TrialTable) -> str:
     """Say what differences between arms are over: seeds, and which validation samples they all share."""
-    data = dict(dict(table.study.get("config") or {}).get("data") or {})
+    if these := StudyIntervals(table, objective_of(table.study)).these("valid"):
+        return f"over seeds, {these}"
     if table.trials["fold"].nunique() > 1:
         return "over seeds and folds, on these samples"
-    if data.get("split_seed") == "per_seed":
-        return "over seeds, each with validation samples of its own"
-    sizes = table.trials[_SIZE].dropna().unique().tolist() if _SIZE in table.trials else []
-    return f"over seeds, on these {f'{int(sizes[0]):,} ' if len(sizes) == 1 else ''}validation samples"
+    data = dict(dict(table.study.get("config") or {}).get("data") or {})
+    own = data.get("split_seed") == "per_seed"
+    return "over seeds, each with validation samples of its own" if own else "over seeds, on these validation samples"
 
 
 def caveats(found: Ablation) -> tuple[str, ...]:

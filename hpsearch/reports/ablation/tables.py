@@ -12,7 +12,7 @@ from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.sentences import detectable, first_step, method, over_what
 from hpsearch.reports.ablation.tuning import ArmSearch
 from hpsearch.reports.kit.cells import NONE, Cell, Cells
-from hpsearch.reports.kit.evidence import margin_of, shared_samples
+from hpsearch.reports.kit.evidence import StudyIntervals, margin_of
 from hpsearch.reports.kit.texts import signed_interval
 from hpsearch.statistics.crossed import FEWEST_SEEDS
 from hpsearch.statistics.intervals import LARGE, Estimate, Interval
@@ -150,7 +150,7 @@ def ranking_aid(found: Ablation) -> str:
         "The order of the means. “May be as good” compares all arms at once, 5 % for all pairs of them (Tukey). The "
         "places are those of 2,000 resamples of the seeds."
     )
-    margin = margin_of(found.objective, shared_samples(found.table, found.objective.metric))
+    margin = margin_of(found.objective, StudyIntervals(found.table, found.objective).samples())
     aid += f" A difference below {words.number(margin)} counts as none (objective.margin)." if margin else ""
     if n >= LARGE:
         return aid
