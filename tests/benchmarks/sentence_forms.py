@@ -1,0 +1,316 @@
+"""A small grammar of what reports say: every form of a clause, and the judge that holds it against the truth.
+
+A text is read from left to right; whatever no form takes is unknown, so that a new sentence needs a form here, and with
+it a judge, or a place among those that claim nothing.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.benchmarks import judges
+from tests.benchmarks.judges import Subject
+
+Judge = Callable[[dict[str, str], Subject], bool | tuple[float, float] | None]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One clause as it was read.
+
+    Attributes:
+        kind: of the claim.
+        text: the clause.
+        holds: whether it is true; None where it claims nothing that could be false.
+        pair: of an estimate what is said and what is true, which are compared over many draws.
+    """
+
+    kind: str
+    text: str
+    holds: bool | None = None
+    pair: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a kind of clause is written, and what makes it true; no judge: it claims nothing that could be false."""
+
+    kind: str
+    pattern: re.Pattern[str]
+    judge: Judge | None
+
+
+class UnknownSentence(ValueError):
+    """A clause that no form takes."""
+
+
+NUMBER, METRIC = r"[−+]?\d+(?:\.\d+)?(?:e[−+-]?\d+)?", r"[\w/]+"
+INTERVAL = r"(?P<low><N>)(?:–| to )(?P<high><N>)"
+
+
+def _form(kind: str, pattern: str, judge: Judge | None = None) -> Form:
+    pattern = pattern.replace("<I>", INTERVAL).replace("<N>", NUMBER).replace("<M>", METRIC)
+    return Form(kind, re.compile(pattern, re.S), judge)
+
+
+def _plain(kind: str, *patterns: str) -> list[Form]:
+    return [_form(kind, pattern) for pattern in patterns]
+
+
+HEADLINE = [
+    _form("best mean", r"(?:Of \d+ points )?(?P<setting>[^;:]+?) has the (?:highest|lowest) <M>:", judges.best_mean),
+    _form("best mean", r"(?P<setting>[^;]+?) has the best <M>,", judges.best_mean),
+    *_plain("only setting", r"(?P<setting>The one setting) that was run gives: <M>"),
+    _form(
+        "interval of a point",
+        r"<N>(?: ± <N>) \(mean ± sd(?: of)?,? n = \d+(?: seeds)?, 95 % (?:t |BCa )?interval <I>"
+        r"(?P<samples> over seeds and \d+ validation samples)?\)",
+        judges.covers,
+    ),
+    _form(
+        "interval over folds",
+        r"<N> ± <N> \(mean ± sd of n = \d+ runs of [^,]*, 95 % t interval <I>"
+        r"(?: over the means of seeds|, corrected for the samples that the folds share)\)",
+        judges.covers,
+    ),
+    *_plain(
+        "no interval",
+        r"<N> ± <N> \(mean ± sd of n = [^()]*(?:too few for an interval|no spread, so no interval)\)",
+        r"<N> \((?:the seeds change nothing: n = 1|n = 1 seed), so no (?:spread and no )?interval (?:can be given|is "
+        r"claimed)\)",
+    ),
+    _form("set of best", r"every other (?:value|point) (?:that can be ranked )?is worse", judges.others_worse),
+    _form("set of best", r"(?P<low><N>) to (?P<high><N>) may be as good", judges.span),
+    _form("set of best", r"(?P<count>\d+) other (?:value|point)s? may be as good", judges.count),
+    _form("set of best", r"(?P<list>[\w.]+(?:, [\w.]+)*) may be as good", judges.few),
+    *_plain("not ranked", r"it scatters too much over the seeds to be ranked"),
+]
+
+RATES = [
+    _form(
+        "trains", r"training is stable (?:over the whole range tried, |from )(?P<low><N>) to (?P<high><N>)"
+        r"(?: of [\w ]+, the rest as in the best point)?", judges.trains_between,
+    ),
+    _form("trains", r"of the values tried training is stable only at (?P<low><N>)", judges.trains_between),
+    _form("fails", r"diverges from (?P<value><N>) (?P<way>on|down)", judges.fails_beyond),
+    _form(
+        "edge of scattered points",
+        r"training diverges (?P<side>above|below) an? [\w ]+? of (?P<value><N>), roughly \(permutation p = <N>\)",
+        judges.frontier,
+    ),
+    _form("trains", r"stable: [\w.]+ (?P<low><N>) to (?P<high><N>)$", judges.trains_between),
+]  # fmt: skip
+
+NO_ANSWER = _plain(
+    "no answer",
+    r"No answer: every trial is INFEASIBLE \(.*?\)$",
+    r"No answer: every trial is INFEASIBLE \([^()]*(?:\([^()]*\))?[^()]*\)",
+    r"No answer yet: no (?:point has|trial has|arm has) [^.]*",
+)
+
+OTHERS = [
+    *_plain("front", r"The Pareto front of [^.]* holds \d+ of \d+ points"),
+    *_plain(
+        "pruning",
+        r"Pruning stopped \d+ of \d+ trials? early and saved \d+ % of the epochs(?:; over the \d+ trials that came to "
+        r"their end, ranks after epoch \d+ and at the end correlate by <N> \(1: the same order\))?",
+    ),
+    _form(
+        "what matters",
+        r"What matters most is (?:the )?(?P<key>[\w. ]+?)(?: together)?: \d+ % \(95 % interval \d+–\d+ %\) of (?:the "
+        r"variance over the ranges tried|what sets the best points apart)", judges.matters,
+    ),
+    _form(
+        "what matters",
+        r"How much each hyperparameter matters is not said \([^()]*\), but the score goes with (?P<key>[\w. ]+?): [^;]*?"
+        r"permutation p = <N>", judges.matters,
+    ),
+    *_plain(
+        "nothing said of what matters",
+        r"Nothing is said of which hyperparameter matters: (?:[^()]|\([^()]*\))*?(?:p = <N>\)|\.$)",
+    ),
+]  # fmt: skip
+
+CAVEATS = [
+    _form("edge", r"The best [\w. ]+ lies at the (?P<side>low|high) edge of the values tried(?:, which was extended "
+          r"[\w ]+ already)?: extend the search there", judges.can_extend),
+    *_plain("extended", r"The range of [\w. ]+ was extended from [^;]*; points asked before could not lie beyond"),
+    _form(
+        "hardly searched",
+        r"Only \d+ of \d+ points lie near the best \(within (?P<tolerance><N>): [^)]*\), so its region has hardly been "
+        r"searched; more points may find better ones", judges.hardly_searched,
+    ),
+    *_plain(
+        "may be as good",
+        r"May be as good as the best \(Tukey's comparison of all \d+ points over the seeds they share, family error 5 "
+        r"%\): [^:]*?(?=\. Too variable|\.$)",
+        r"\d+ other points? ha(?:s|ve) exactly the same mean",
+    ),
+    *_plain("not ranked", r"Too variable to be ranked \([^)]*\): .*?(?=\.$)"),
+    _form(
+        "optimism", r"The best of \d+ points was picked by the same <M> that is quoted, so it looks better than it is, "
+        r"by about (?P<size><N>) on average", judges.optimism,
+    ),
+    *_plain("picked", r"The best of \d+ points was picked by the same <M> that is quoted, so it looks better than it is"),
+    *_plain("one seed", r"One seed per point: differences between points may be chance; repeat with study.seeds=3 or more"),
+    *_plain(
+        "spread",
+        r"The spread is over \d+ (?:seeds?|runs of [\w ×]*)(?:: an interval needs 3|; the t interval takes their scores as "
+        r"independent and roughly normal, and leaves out that other validation samples would give other scores|; the "
+        r"interval is for seeds and samples like these, and rather too wide: what each seed got right is not kept, so "
+        r"the samples count as if every seed had drawn its own)?",
+    ),
+    *_plain(
+        "seeds change nothing",
+        r"The seeds change nothing(?: in [^:]*)?: (?:all trials of a point measured the same at every epoch, so that they "
+        r"count once(?:\. Draw from the trial's seed, or save the time by study.seeds=1)?|n = 1 there, and no interval and "
+        r"no test is claimed)",
+    ),
+    *_plain("fixed", r"(?:Fixed, not searched|Fixed for all arms): .*?; (?:another setting|with other settings) of these "
+                     r"[\w ]+"),
+    *_plain(
+        "not finished",
+        r"The study has not ended: \d+ trials? still to finish",
+        r"\d+ trials? did not come to an end; with more budget the same command goes on with them",
+        r"\d+ trials? FAILED and counts? for nothing(?: and \d+ trials? stopped early (?:is|are) not compared)?",
+        r"\d+ trials? stopped early (?:is|are) not compared",
+        r"Some seeds diverge and others do not, so that no mean is compared: .*?(?=\.$)",
+        r"(?:Trial \S+ failed|\d+ trials failed alike)[^:]*: .*$",
+    ),
+    *_plain("weights", r"(?:Scores|In \d+ of \d+ trials scores) and validation losses are of averaged weights[^;]*; "
+                       r"training losses are of those that are trained"),
+]  # fmt: skip
+
+ARMS = [
+    _form(
+        "difference of a picked arm",
+        r"against the reference (?P<reference>[^;]+?) the paired difference is <N> \(95 % (?:t|BCa) interval <I>\)(?:, "
+        r"Holm-adjusted p = <N>)?", judges.difference,
+    ),
+    *_plain("difference", r"against the reference (?P<reference>[^;]+?) the paired difference is <N>"),
+    *_plain(
+        "verdict of the answer",
+        r"(?:better|worse|may be equal in <M>, as far as these seeds show)",
+        r"it is the reference: of \d+ other arms? [^()]*\(Holm-adjusted, 5 %\)",
+        r"Of \d+ other arms? [^()]*\(Holm-adjusted, 5 %\)",
+        r"every seed gave the same difference, so there is no spread to test against",
+        r"(?:\d+ of \d+ trials of [^;]*?)diverged, so this is the difference where neither did, and no test of it",
+        r"(?:the seeds change nothing in [^:]*: n = 1|one seed in common says nothing of the spread), so no interval is "
+        r"claimed",
+        r"it cannot be compared with the reference [^:]*: (?:.* has no finished trial|the two have no seed in common)",
+        r"nothing is compared, for the reference has no trial",
+    ),
+    _form("verdict of an arm", r"VERDICT (?P<arm>.*): (?P<verdict>[\w ]+)$", judges.verdict),
+    _form("claim", r"CLAIM (?P<claim>\d+): (?P<verdict>[\w ]+)$", judges.claimed),
+    *_plain("claim told", r"claim \d+ .*$", r"[?✓✗] \d+\. .*$"),
+    _form(
+        "share of seeds",
+        r"\d+ of \d+ trials of (?P<setting>.+?) diverged; given that it does not, its score is <N>(?: ± <N>)?, and the "
+        r"share that does not is (?P<low><N>) to (?P<high><N>) % \(Clopper-Pearson, 95 %\)(?:; of the reference \d+ of "
+        r"\d+ diverged \(Fisher's p = <N>\))?\. Its mean is not ranked", judges.share,
+    ),
+    *_plain(
+        "of arms",
+        r"No trial of .* finished \([^()]*\): it is in no comparison",
+        r"No nuisance hyperparameter is named: every arm was run at the same fixed settings, tuned for none",
+        r"Held, not retuned: .*",
+        r"Retuned for every arm: [\w ,.]+?(?=\.$)",
+        r"The best [\w. ]+ of .*, is the (?:lowest|highest) tried: it may do better beyond",
+        r"Intervals are over \d+ seeds? at least; t intervals take scores as roughly normal",
+        r"One seed per arm says nothing of the spread: no interval and no test is claimed; set study.seeds=5",
+        r"The arms have unequal seeds \([^)]*\): .*",
+        r"What may be equal need not be: .*",
+        r"No main effects are computed: .*",
+        r"The nuisance values of an arm are the best of .*",
+    ),
+]  # fmt: skip
+
+STUDIES = [
+    _form(
+        "which study is better",
+        r"(?P<better>[\w.]+) is better than [\w.]+: best <M> .*?, a difference of <N> \(95 % interval <N> to <N>, [^)]*\)",
+        judges.study_better,
+    ),
+    *_plain(
+        "of two studies",
+        r"The two may be equal, as far as these seeds show: best <M> .*?, a difference of [^()]* \([^()]*\)",
+        r"The two studies cannot be compared: .*",
+        r"Best <M>: .* no interval can be given",
+        r"Each best point was picked by the same <M> that is quoted and looks better than it is, .*",
+        r"The two were trained (?:on other data|by other code).*",
+        r"Their seeds are not the same, so that the difference cannot be taken seed by seed",
+        r"Their scores are not made alike: .*",
+        r"Of \d+ arms? that both have, in .*\(paired by seed, Holm-adjusted, 5 %\)",
+        r"Studies .* side by side",
+        r"Difference, second − first .*",
+    ),
+]
+
+STATES = [
+    _form("trials by state", r"trials: (?:(?P<count>\d+) (?P<state>\w+)(?:, )?)+$", judges.state_count),
+    *_plain(
+        "what it took",
+        r"\d+ trials?(?: of the \w+)?, [\d.]+ .*? added up.*",
+        r"Nothing has been trained yet",
+        r"(?:Study|Ablation) \S+(?: ended .*)?$",
+        r"(?:arms: pass|best: .*|trials: none)$",
+    ),
+    *_plain(
+        "key number",
+        r"(?:Best|Stable|Trials|Training time|Pareto front|Reference|Arms|Nuisance) .*$",
+    ),
+    *_plain("command", r"(?:Run or continue|Open its trials|Write (?:this|its)|Train the best) .*$"),
+]
+
+EXPLANATIONS = _plain(
+    "how to read it",
+    r"Each (?:large )?dot is .*",
+    r"Mark(?:s|ers)? .*",
+    r"One (?:row|line|mark|grey) .*",
+    r"(?:Means?|Paired by seed|Small marks|Sorted by any|Diamonds|Analysis of variance|Training alone|Dotted|The order of "
+    r"the means|The search of each arm|A line per momentum|What these data say|What is said|The best of a search|The arms "
+    r"that both|The best point of each|The interval of an accuracy|A dash stands|Nothing: the config).*",
+    r"`(?:report\.html|trials\.csv)` .*",
+    r"The \d+ best of \d+ points; all are in `trials\.csv`\.",
+)
+
+FORMS = [*HEADLINE, *RATES, *NO_ANSWER, *OTHERS, *CAVEATS, *ARMS, *STUDIES, *STATES, *EXPLANATIONS]
+_BETWEEN = re.compile(r"[\s;,.:]*(?:and )?")
+
+
+def claims(text: str, about: Subject) -> Iterator[Claim]:
+    """Read a text clause by clause, and judge each.
+
+    Args:
+        text: one paragraph.
+        about: the study that it speaks of.
+
+    Yields:
+        The claims.
+
+    Raises:
+        UnknownSentence: no form takes what stands there.
+    """
+    place, named = 0, {}
+    while place < len(text):
+        place = _BETWEEN.match(text, place).end()  # type: ignore[union-attr]
+        if place == len(text):
+            return
+        for form in FORMS:
+            found = form.pattern.match(text, place)
+            if found:
+                break
+        else:
+            raise UnknownSentence(text[place:])
+        parts: dict[str, Any] = {name: value for name, value in found.groupdict().items() if value is not None}
+        named = {**named, **{name: parts[name] for name in ("setting",) if name in parts}}
+        yield _claim(form, found[0], {**named, **parts}, about)
+        place = found.end()
+
+
+def _claim(form: Form, text: str, parts: dict[str, str], about: Subject) -> Claim:
+    judged = form.judge(parts, about) if form.judge else None
+    if isinstance(judged, tuple):
+        return Claim(form.kind, text, pair=judged)
+    return Claim(form.kind, text, holds=judged)
