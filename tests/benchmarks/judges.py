@@ -106,6 +106,12 @@ def few(found, about):
     return _none_left_out(named | set(about.points(found["setting"])), about)
 
 
+def equally_good(found, about):
+    """None of the points named is worse than the best by the margin."""
+    named = [place for text in found["named"].split("; ") for place in about.points(text)]
+    return all(about.truth.loss(place) < number(found["margin"]) * 1.005 for place in named)
+
+
 def count(found, about):
     best = sum(about.truth.loss(place) <= SAME for place in compared(about))
     return best <= int(found["count"]) + 1

@@ -20,6 +20,8 @@ CHANCE, START_LOSS, EPOCHS = 0.1, math.log(10), 4
 HARDNESS = 2.0  # standard deviation of what a sample demands of a model; that of the rest is 1
 SAMPLES = 360
 DIVERGED = "diverged at step 17: loss 812.3"
+CONSTANT = {"constant.train/loss": START_LOSS, "constant.valid/loss": START_LOSS, "constant.valid/acc": CHANCE}
+"""What a constant prediction costs."""
 NO_STEPS = pd.DataFrame(columns=["point", "seed", "fold", "step", "loss"])
 
 
@@ -172,8 +174,8 @@ def _accuracies(settings, design, rng):
     level = ndtri(means) * np.sqrt(spread**2 + HARDNESS**2 + 1)
     drawn = rng if design.samples is None else np.random.default_rng(design.samples)
     hardness = HARDNESS * drawn.normal(size=(design.folds, SAMPLES))
-    models = spread[:, None] * rng.normal(size=(len(settings), design.seeds))
-    strength = level[:, None, None] + models[:, :, None]
+    models = spread[:, None, None] * rng.normal(size=(len(settings), design.seeds, design.folds))
+    strength = level[:, None, None] + models
     chance = ndtr(strength[..., None] + hardness)
     right = rng.random(chance.shape) < chance
     over_models = ndtr((level[:, None, None] + hardness) / np.sqrt(1 + spread[:, None, None] ** 2))
@@ -192,7 +194,7 @@ def _trial(point, each, seed, fold, score, design, rng):
     """Return the row of a trial and those of its curve."""
     place = {"seed": design.first_seed + seed, "fold": fold}
     start = synthetic.START + 10.0 * point + seed
-    size = {"data.valid_size": SAMPLES} if design.accuracy else {}
+    size = {"data.valid_size": SAMPLES, **CONSTANT} if design.accuracy else {}
     row = synthetic.trial_row(point, start=start, duration=1.0, **{**place, **size, **design.facts, **each.params})
     row["command"] = f"python -m hpsearch seed={place['seed']} {point}"
     fails = each.how if rng.random() < each.fails else "slow" if each.slow else ""
@@ -226,8 +228,10 @@ def _curve(point, place, score, fails, state, design, rng):
     last = 1 if state in ("PRUNED", "INFEASIBLE", "FAILED", "PAUSED") else EPOCHS
     falls = {"slow": 0.01, "dead": 0.0}.get(fails, 0.6)
     epochs = range(last + 1) if design.reports else (last,)
+    loss = {"valid/loss": lambda epoch: START_LOSS * math.exp(-falls * epoch / 2)} if design.accuracy else {}
     return [
         {
+            **{name: of(epoch) for name, of in loss.items()},
             "point": point, **place, "epoch": epoch, "step": epoch * 18, "time": synthetic.START + epoch,
             "train/loss": START_LOSS * math.exp(-falls * epoch) * (1 + noise[epoch] / 4) if epoch else math.nan,
             design.metric: _on_the_way(score, epoch, noise[epoch], design), "lr": 0.1, "epoch_sec": 0.01,

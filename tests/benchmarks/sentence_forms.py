@@ -46,6 +46,7 @@ class UnknownSentence(ValueError):
 
 
 NUMBER, METRIC = r"[−+]?\d+(?:\.\d+)?(?:e[−+-]?\d+)?", r"[\w/]+"
+AS_GOOD = r"(?:may be as good|(?:is|are) equally good within <N>)"
 INTERVAL = r"(?P<low><N>)(?:–| to )(?P<high><N>)"
 
 
@@ -81,9 +82,9 @@ HEADLINE = [
         r"claimed)\)",
     ),
     _form("set of best", r"every other (?:value|point) (?:that can be ranked )?is worse", judges.others_worse),
-    _form("set of best", r"(?P<low><N>) to (?P<high><N>) may be as good", judges.span),
-    _form("set of best", r"(?P<count>\d+) other (?:value|point)s? may be as good", judges.count),
-    _form("set of best", r"(?P<list>[\w.]+(?:, [\w.]+)*) may be as good", judges.few),
+    _form("set of best", rf"(?P<low><N>) to (?P<high><N>) {AS_GOOD}", judges.span),
+    _form("set of best", rf"(?P<count>\d+) other (?:value|point)s? {AS_GOOD}", judges.count),
+    _form("set of best", rf"(?P<list>[\w.]+(?:, [\w.]+)*) {AS_GOOD}", judges.few),
     *_plain("not ranked", r"it scatters too much over the seeds to be ranked"),
 ]
 
@@ -144,8 +145,13 @@ CAVEATS = [
     *_plain(
         "may be as good",
         r"May be as good as the best \(Tukey's comparison of all \d+ points over the seeds they share, family error 5 "
-        r"%\): [^:]*?(?=\. Too variable|\.$)",
+        r"%[^()]*\): [^:]*?(?=\. Too variable|\. Equally|\.$)",
         r"\d+ other points? ha(?:s|ve) exactly the same mean",
+    ),
+    _form(
+        "equally good",
+        r"Equally good within (?P<margin><N>) \([^()]*\): (?P<named>[^:]*?)(?: and (?P<more>\d+) more)?(?=\. Too variable|\.$)",
+        judges.equally_good,
     ),
     *_plain("not ranked", r"Too variable to be ranked \([^)]*\): .*?(?=\.$)"),
     _form(
