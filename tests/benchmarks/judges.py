@@ -81,7 +81,9 @@ def covers(found, about):
     slack = 0.51 * 10.0 ** -len(found["low"].partition(".")[2].partition("e")[0]) if "e" not in found["low"] else 0.0
     low, high = number(found["low"]) - slack, number(found["high"]) + slack
     places = about.points(found["setting"])
-    return any(low <= mean <= high for place in places for mean in (means[place], _over_all(means[place], place, about)))
+    return any(
+        low <= mean <= high for place in places for mean in (means[place], _over_all(means[place], place, about))
+    )
 
 
 def _over_all(mean, place, about):
@@ -106,6 +108,17 @@ def few(found, about):
     return _none_left_out(named | set(about.points(found["setting"])), about)
 
 
+def arms(found, about):
+    """Every arm that is not named is worse."""
+    named = {place for text in found["arms"].split("; ") for place in about.points(text)}
+    return _none_left_out(named | set(about.points(found["setting"])), about)
+
+
+def effect(found, about):
+    """Arms differ at all."""
+    return max(about.truth.here) - min(about.truth.here) > SAME
+
+
 def equally_good(found, about):
     """None of the points named is worse than the best by the margin."""
     named = [place for text in found["named"].split("; ") for place in about.points(text)]
@@ -120,8 +133,11 @@ def count(found, about):
 def compared(about):
     """Return the points that can be compared: every trial of them is COMPLETE, and most of their seeds train."""
     trials = about.table.trials
-    whole = trials.groupby("point").filter(lambda rows: (rows["state"] == "COMPLETE").all() and len(rows) == size)\
-        if (size := trials.groupby("point").size().max()) else trials
+    whole = (
+        trials.groupby("point").filter(lambda rows: (rows["state"] == "COMPLETE").all() and len(rows) == size)
+        if (size := trials.groupby("point").size().max())
+        else trials
+    )
     places = [int(place) for place in whole["point"].unique() if trains(about.truth.settings[int(place)])]
     return [place for place in places if not _names(about.truth.settings[place]) & about.variable]
 
@@ -133,7 +149,9 @@ def _none_left_out(kept, about):
 def trains_between(found, about):
     """At every value tried in between most seeds train."""
     low, high = number(found["low"]), number(found.get("high") or found["low"])
-    inside = [each for place, each in enumerate(about.truth.settings) if low * 0.995 <= _main(about, each) <= high * 1.005]
+    inside = [
+        each for place, each in enumerate(about.truth.settings) if low * 0.995 <= _main(about, each) <= high * 1.005
+    ]
     return all(trains(each) for each in inside)
 
 

@@ -116,9 +116,7 @@ ABLATIONS = {
     "an arm with a seed in three that diverges": arms({UNIT: UNITS}, fails=lambda unit: 0.33 * (unit == "gelu")),
     "an arm with a seed in three that dies": arms({UNIT: UNITS}, fails=lambda u: 0.33 * (u == "gelu"), how="dead"),
     "a reference with a seed in three that diverges": arms({UNIT: UNITS}, fails=lambda u: 0.33 * (u == "relu")),
-    "a reference with a seed in three that dies": arms(
-        {UNIT: UNITS}, fails=lambda u: 0.33 * (u == "relu"), how="dead"
-    ),
+    "a reference with a seed in three that dies": arms({UNIT: UNITS}, fails=lambda u: 0.33 * (u == "relu"), how="dead"),
     "every arm diverges": arms({UNIT: UNITS}, fails=lambda _: 1.0),
     "an arm too slow": arms({UNIT: UNITS}, slow=lambda unit: unit == "tanh"),
     "arms with unequal seeds": arms({UNIT: UNITS}, design=Design(6, lost=0.15)),

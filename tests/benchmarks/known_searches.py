@@ -8,12 +8,12 @@ LR, WD, BATCH, MODEL = "optimizer.lr", "optimizer.weight_decay", "data.batch_siz
 SWEEP = {LR: "tag(log, interval(1e-4, 10))"}
 PLANE = {LR: "tag(log, interval(1e-4, 10))", WD: "tag(log, interval(1e-6, 1e-2))"}
 GRID = (0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1.0, 3.16)
-FIVE, TEN = Design(seeds=5), Design(seeds=10)
+THREE, ONE, FIVE, TEN = Design(), Design(seeds=1), Design(seeds=5), Design(seeds=10)
 LOSS = Design(metric="valid/loss", maximize=False, sd=0.01)
 OWN = {"trainer": {"_target_": "my_pkg.train", "epochs": None}}
 
 
-def sweep(means=0.9, fails=0.0, *, rates=GRID, design=Design(), space=SWEEP, name="sweep", **same):
+def sweep(means=0.9, fails=0.0, *, rates=GRID, design=THREE, space=SWEEP, name="sweep", **same):
     """A study over one hyperparameter; a number stands for every value tried."""
     key = next(iter(space))
 
@@ -27,7 +27,7 @@ def sweep(means=0.9, fails=0.0, *, rates=GRID, design=Design(), space=SWEEP, nam
     return draw
 
 
-def chosen(*settings, space=SWEEP, design=Design(), name="chosen"):
+def chosen(*settings, space=SWEEP, design=THREE, name="chosen"):
     """A study of these settings."""
 
     def draw(rng):
@@ -37,7 +37,7 @@ def chosen(*settings, space=SWEEP, design=Design(), name="chosen"):
     return draw
 
 
-def scattered(count, mean=lambda lr, wd: 0.9, fails=lambda lr, wd: 0.0, *, design=Design(seeds=1), pruned=0.0,
+def scattered(count, mean=lambda lr, wd: 0.9, fails=lambda lr, wd: 0.0, *, design=ONE, pruned=0.0,
               name="scattered"):  # fmt: skip
     """A random search over two hyperparameters."""
 
@@ -142,7 +142,7 @@ SEARCHES = {
     "a small loss": sweep(3e-9, design=Design(metric="valid/loss", maximize=False, sd=1e-10)),
     "regression": sweep(1.2, design=Design(metric="valid/rmse", maximize=False, sd=0.05)),
     "a negative R2": sweep(-0.1, design=Design(metric="valid/r2", sd=0.05)),
-    "one very variable point": chosen(*_like(4, sd=10.0), design=Design(3, metric="valid/loss", maximize=False, sd=.01)),
+    "one very variable point": chosen(*_like(4, sd=10.0), design=LOSS),
     "spreads that differ fourfold": chosen(
         *(Setting({LR: rate}, 0.3, sd=4.0 if place % 2 else 1.0) for place, rate in enumerate(GRID)), design=LOSS
     ),

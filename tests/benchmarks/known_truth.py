@@ -183,7 +183,7 @@ def _accuracies(settings, design, rng):
 
 
 def _values(settings, design, rng):
-    """Return normal values ``[point, seed, fold]``, and each point's mean; seeds have half of their spread in common."""
+    """Return normal values ``[point, seed, fold]``, and each point's mean; half of the spread is common to a seed."""
     means, spread = (np.asarray([getattr(each, name) for each in settings]) for name in ("mean", "sd"))
     shape = len(settings), design.seeds, design.folds
     common = 0.5 * rng.normal(size=(1, *shape[1:]))

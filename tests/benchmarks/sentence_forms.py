@@ -46,7 +46,7 @@ class UnknownSentence(ValueError):
 
 
 NUMBER, METRIC = r"[−+]?\d+(?:\.\d+)?(?:e[−+-]?\d+)?", r"[\w/]+"
-AS_GOOD = r"(?:may be as good|(?:is|are) equally good within <N>)"
+AS_GOOD = r"(?:may be as good|(?:is|are) equally good within <N>|(?:is|are) as good within the margin)"
 INTERVAL = r"(?P<low><N>)(?:–| to )(?P<high><N>)"
 
 
@@ -61,7 +61,7 @@ def _plain(kind: str, *patterns: str) -> list[Form]:
 
 HEADLINE = [
     _form("best mean", r"(?:Of \d+ points )?(?P<setting>[^;:]+?) has the (?:highest|lowest) <M>:", judges.best_mean),
-    _form("best mean", r"(?P<setting>[^;]+?) has the best <M>,", judges.best_mean),
+    _form("best mean", r"(?P<setting>[^;]+?) has the (?:highest|lowest) mean <M>,", judges.best_mean),
     *_plain("only setting", r"(?P<setting>The one setting) that was run gives: <M>"),
     _form(
         "interval of a point",
@@ -81,10 +81,13 @@ HEADLINE = [
         r"<N> \((?:the seeds change nothing: n = 1|n = 1 seed), so no (?:spread and no )?interval (?:can be given|is "
         r"claimed)\)",
     ),
-    _form("set of best", r"every other (?:value|point) (?:that can be ranked )?is worse", judges.others_worse),
+    _form("set of best", r"every other (?:value|point|arm) (?:that can be ranked )?is worse", judges.others_worse),
+    _form("set of best", rf"(?P<count>\d+) others \(see the ranking\) {AS_GOOD}", judges.count),
+    *_plain("not ranked", r"whether others are as good cannot be said"),
     _form("set of best", rf"(?P<low><N>) to (?P<high><N>) {AS_GOOD}", judges.span),
     _form("set of best", rf"(?P<count>\d+) other (?:value|point)s? {AS_GOOD}", judges.count),
     _form("set of best", rf"(?P<list>[\w.]+(?:, [\w.]+)*) {AS_GOOD}", judges.few),
+    _form("set of best", rf"(?<=; )(?P<arms>\w[\w.]* [^():±]*?) {AS_GOOD}", judges.arms),
     *_plain("not ranked", r"it scatters too much over the seeds to be ranked"),
 ]
 
@@ -114,7 +117,8 @@ OTHERS = [
     *_plain("front", r"The Pareto front of [^.]* holds \d+ of \d+ points"),
     *_plain(
         "pruning",
-        r"Pruning stopped \d+ of \d+ trials? early and saved \d+ % of the epochs(?:; over the \d+ trials that came to "
+        r"Pruning stopped \d+ of \d+ trials? early and saved \d+ % of the epochs(?:; over the \d+ trials that "
+        r"came to "
         r"their end, ranks after epoch \d+ and at the end correlate by <N> \(1: the same order\))?",
     ),
     _form(
@@ -124,7 +128,8 @@ OTHERS = [
     ),
     _form(
         "what matters",
-        r"How much each hyperparameter matters is not said \([^()]*\), but the score goes with (?P<key>[\w. ]+?): [^;]*?"
+        r"How much each hyperparameter matters is not said \([^()]*\), but the score goes with (?P<key>[\w. "
+        r"]+?): [^;]*?"
         r"permutation p = <N>", judges.matters,
     ),
     *_plain(
@@ -139,41 +144,52 @@ CAVEATS = [
     *_plain("extended", r"The range of [\w. ]+ was extended from [^;]*; points asked before could not lie beyond"),
     _form(
         "hardly searched",
-        r"Only \d+ of \d+ points lie near the best \(within (?P<tolerance><N>): [^)]*\), so its region has hardly been "
+        r"Only \d+ of \d+ points lie near the best \(within (?P<tolerance><N>): [^)]*\), so its region has "
+        r"hardly been "
         r"searched; more points may find better ones", judges.hardly_searched,
     ),
     *_plain(
         "may be as good",
-        r"May be as good as the best \(Tukey's comparison of all \d+ points over the seeds they share, family error 5 "
+        r"May be as good as the best \(Tukey's comparison of all \d+ points over the seeds they share, family "
+        r"error 5 "
         r"%[^()]*\): [^:]*?(?=\. Too variable|\. Equally|\.$)",
         r"\d+ other points? ha(?:s|ve) exactly the same mean",
     ),
     _form(
         "equally good",
-        r"Equally good within (?P<margin><N>) \([^()]*\): (?P<named>[^:]*?)(?: and (?P<more>\d+) more)?(?=\. Too variable|\.$)",
+        r"Equally good within (?P<margin><N>) \([^()]*\): (?P<named>[^:]*?)(?: and (?P<more>\d+) more)?(?=\. "
+        r"Too variable|\.$)",
         judges.equally_good,
     ),
     *_plain("not ranked", r"Too variable to be ranked \([^)]*\): .*?(?=\.$)"),
     _form(
-        "optimism", r"The best of \d+ points was picked by the same <M> that is quoted, so it looks better than it is, "
+        "optimism", r"The best of \d+ points was picked by the same <M> that is quoted, so it looks better than "
+                    r"it is, "
         r"by about (?P<size><N>) on average", judges.optimism,
     ),
-    *_plain("picked", r"The best of \d+ points was picked by the same <M> that is quoted, so it looks better than it is"),
-    *_plain("one seed", r"One seed per point: differences between points may be chance; repeat with study.seeds=3 or more"),
+    *_plain("picked", r"The best of \d+ points was picked by the same <M> that is quoted, so it looks better "
+                      r"than it is"),
+    *_plain("one seed", r"One seed per point: differences between points may be chance; repeat with "
+                        r"study.seeds=3 or more"),
     *_plain(
         "spread",
-        r"The spread is over \d+ (?:seeds?|runs of [\w ×]*)(?:: an interval needs 3|; the t interval takes their scores as "
+        r"The spread is over \d+ (?:seeds?|runs of [\w ×]*)(?:: an interval needs 3|; the t interval takes "
+        r"their scores as "
         r"independent and roughly normal, and leaves out that other validation samples would give other scores|; the "
-        r"interval is for seeds and samples like these, and rather too wide: what each seed got right is not kept, so "
+        r"interval is for seeds and samples like these, and rather too wide: what each seed got right is not "
+        r"kept, so "
         r"the samples count as if every seed had drawn its own)?",
     ),
     *_plain(
         "seeds change nothing",
-        r"The seeds change nothing(?: in [^:]*)?: (?:all trials of a point measured the same at every epoch, so that they "
-        r"count once(?:\. Draw from the trial's seed, or save the time by study.seeds=1)?|n = 1 there, and no interval and "
+        r"The seeds change nothing(?: in [^:]*)?: (?:all trials of a point measured the same at every epoch, so "
+        r"that they "
+        r"count once(?:\. Draw from the trial's seed, or save the time by study.seeds=1)?|n = 1 there, and no "
+        r"interval and "
         r"no test is claimed)",
     ),
-    *_plain("fixed", r"(?:Fixed, not searched|Fixed for all arms): .*?; (?:another setting|with other settings) of these "
+    *_plain("fixed", r"(?:Fixed, not searched|Fixed for all arms): .*?; (?:another setting|with other settings) "
+                     r"of these "
                      r"[\w ]+"),
     *_plain(
         "not finished",
@@ -191,29 +207,40 @@ CAVEATS = [
 ARMS = [
     _form(
         "difference of a picked arm",
-        r"against the reference (?P<reference>[^;]+?) the paired difference is <N> \(95 % (?:t|BCa) interval <I>\)(?:, "
-        r"Holm-adjusted p = <N>)?", judges.difference,
+        r"[Aa]gainst the reference (?P<reference>[^;]+?) the paired difference is <N> \(95 % (?:t|BCa) interval "
+        r"of one "
+        r"comparison <I>\)(?:, Holm-adjusted p = <N>)?", judges.difference,
     ),
-    *_plain("difference", r"against the reference (?P<reference>[^;]+?) the paired difference is <N>"),
+    *_plain("difference", r"[Aa]gainst the reference (?P<reference>[^;]+?) the paired difference is <N>"),
     *_plain(
         "verdict of the answer",
-        r"(?:better|worse|may be equal in <M>, as far as these seeds show)",
-        r"it is the reference: of \d+ other arms? [^()]*\(Holm-adjusted, 5 %\)",
+        r"(?:better|worse|the two may be equal)(?=\.)",
+        r"It is the reference: of \d+ other arms? [^()]*\(Holm-adjusted, 5 %\)",
         r"Of \d+ other arms? [^()]*\(Holm-adjusted, 5 %\)",
         r"every seed gave the same difference, so there is no spread to test against",
         r"(?:\d+ of \d+ trials of [^;]*?)diverged, so this is the difference where neither did, and no test of it",
-        r"(?:the seeds change nothing in [^:]*: n = 1|one seed in common says nothing of the spread), so no interval is "
+        r"(?:the seeds change nothing in [^:]*: n = 1|one seed in common says nothing of the spread), so no "
+        r"interval is "
         r"claimed",
-        r"it cannot be compared with the reference [^:]*: (?:.* has no finished trial|the two have no seed in common)",
-        r"nothing is compared, for the reference has no trial",
+        r"It cannot be compared with the reference [^:]*: (?:.* has no finished trial|the two have no seed in "
+        r"common)",
+        r"Nothing is compared, for the reference has no trial",
     ),
+    _form(
+        "analysis of variance",
+        r"The analysis of variance finds an effect of (?P<factors>.*?), though no arm differs from "
+        r"the reference after Holm's adjustment: .*", judges.effect,
+    ),
+    *_plain("analysis of variance", r"\d+ arms? differs? from the reference after Holm's adjustment, but .*"),
     _form("verdict of an arm", r"VERDICT (?P<arm>.*): (?P<verdict>[\w ]+)$", judges.verdict),
     _form("claim", r"CLAIM (?P<claim>\d+): (?P<verdict>[\w ]+)$", judges.claimed),
     *_plain("claim told", r"claim \d+ .*$", r"[?✓✗] \d+\. .*$"),
     _form(
         "share of seeds",
-        r"\d+ of \d+ trials of (?P<setting>.+?) diverged; given that it does not, its score is <N>(?: ± <N>)?, and the "
-        r"share that does not is (?P<low><N>) to (?P<high><N>) % \(Clopper-Pearson, 95 %\)(?:; of the reference \d+ of "
+        r"\d+ of \d+ trials of (?P<setting>.+?) diverged; given that it does not, its score is <N>(?: ± <N>)?, "
+        r"and the "
+        r"share that does not is (?P<low><N>) to (?P<high><N>) % \(Clopper-Pearson, 95 %\)(?:; of the reference "
+        r"\d+ of "
         r"\d+ diverged \(Fisher's p = <N>\))?\. Its mean is not ranked", judges.share,
     ),
     *_plain(
@@ -221,21 +248,22 @@ ARMS = [
         r"No trial of .* finished \([^()]*\): it is in no comparison",
         r"No nuisance hyperparameter is named: every arm was run at the same fixed settings, tuned for none",
         r"Held, not retuned: .*",
-        r"Retuned for every arm: [\w ,.]+?(?=\.$)",
+        r"Settings tuned for each arm: .*",
+        r"The arms were not tuned with equal effort.*",
         r"The best [\w. ]+ of .*, is the (?:lowest|highest) tried: it may do better beyond",
-        r"Intervals are over \d+ seeds? at least; t intervals take scores as roughly normal",
+        r"Differences are over .*, of \d+ pairs at least; t intervals take them as roughly normal",
         r"One seed per arm says nothing of the spread: no interval and no test is claimed; set study.seeds=5",
         r"The arms have unequal seeds \([^)]*\): .*",
         r"What may be equal need not be: .*",
         r"No main effects are computed: .*",
-        r"The nuisance values of an arm are the best of .*",
     ),
 ]  # fmt: skip
 
 STUDIES = [
     _form(
         "which study is better",
-        r"(?P<better>[\w.]+) is better than [\w.]+: best <M> .*?, a difference of <N> \(95 % interval <N> to <N>, [^)]*\)",
+        r"(?P<better>[\w.]+) is better than [\w.]+: best <M> .*?, a difference of <N> \(95 % interval <N> to "
+        r"<N>, [^)]*\)",
         judges.study_better,
     ),
     *_plain(
@@ -274,8 +302,10 @@ EXPLANATIONS = _plain(
     r"Each (?:large )?dot is .*",
     r"Mark(?:s|ers)? .*",
     r"One (?:row|line|mark|grey) .*",
-    r"(?:Means?|Paired by seed|Small marks|Sorted by any|Diamonds|Analysis of variance|Training alone|Dotted|The order of "
-    r"the means|The search of each arm|A line per momentum|What these data say|What is said|The best of a search|The arms "
+    r"(?:Means?|Paired by seed|Small marks|Sorted by any|Diamonds|Analysis of variance|A search on "
+    r"seeds|Differences from the reference|Training alone|Dotted|The order of "
+    r"the means|The search of each arm|A line per momentum|What these data say|What is said|The best of a "
+    r"search|The arms "
     r"that both|The best point of each|The interval of an accuracy|A dash stands|Nothing: the config).*",
     r"`(?:report\.html|trials\.csv)` .*",
     r"The \d+ best of \d+ points; all are in `trials\.csv`\.",

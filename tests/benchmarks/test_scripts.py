@@ -42,6 +42,7 @@ SHORT = {
         [r"\| mlp/sgd \| (pass|warn|refused)"],
         [FASHION_MNIST],
     ),
+    "check_sentences": (["1", "--only", "two arms"], [r"\| best mean \| 1 \| 1 \|"], ()),
     "check_statistics": (["20"], [r"coverage of the t interval, n = 3 +[01]\.\d{3}", r"Kaplan-Meier.* 7\.000"], ()),
     "check_tuning": (["5"], [r"on average +0\.\d{4} +0\.\d{4} +0\.\d{4} +0\.\d{4}"], ()),
     "fashion_mnist_zoo": (["--list"], [r"python -m hpsearch .*model=resnet18"], ()),
