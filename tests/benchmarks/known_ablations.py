@@ -30,7 +30,7 @@ def arms(levels, mean=lambda *_: 0.9, *, fails=lambda *_: 0.0, how="diverged", d
         slow: whether an arm trains too slowly.
     """
 
-    def draw(rng):
+    def draw(rng, samples=None):
         cells = list(itertools.product(*levels.values()))
         extra = [{LR: 0.1} if retuned else {} for _ in cells]
         settings = tuple(
@@ -40,7 +40,7 @@ def arms(levels, mean=lambda *_: 0.9, *, fails=lambda *_: 0.0, how="diverged", d
         space = {key: f"choice({', '.join(map(str, values))})" for key, values in levels.items()}
         record = {"sampler": "Manual" if retuned else "Grid", "within": {"name": name}}
         config = ablation_config(list(levels), retuned, target)
-        whole = replace(design, record={**record, **design.record}, config={**config, **design.config})
+        whole = replace(design, samples=samples, record={**record, **design.record}, config={**config, **design.config})
         table, truth = table_of(f"{name}.arms", settings, {**space, **(SWEEP if retuned else {})}, whole, rng)
         tables = (with_arms(table), _tuned(settings, list(levels), space, whole, rng)) if retuned else (table,)
         return Drawn("ablation", tables, (truth,))
@@ -66,11 +66,12 @@ def _tuned(settings, factors, space, design, rng):
     return table_of("ablation.tune", tried, {**space, **SWEEP}, once, rng)[0]
 
 
-def pair(first, second):
-    """Two studies."""
+def pair(first, second, *, together=False):
+    """Two studies, of ablations together on the same samples."""
 
     def draw(rng):
-        one, other = first(rng), second(rng)
+        same = {"samples": int(rng.integers(2**32))} if together else {}
+        one, other = first(rng, **same), second(rng, **same)
         return Drawn("comparison", (*one.tables[:1], *other.tables[:1]), (one.truths[0], other.truths[0]))
 
     return draw
@@ -100,6 +101,7 @@ def _interacting(batch, momentum):
 TWO = {BATCH: BATCHES, MOMENTUM: MOMENTA}
 ABLATIONS = {
     "equal arms": arms({UNIT: UNITS, BATCH: BATCHES}),
+    "equal arms, samples kept": arms({UNIT: UNITS, BATCH: BATCHES}, design=Design(5, keep=True)),
     "equal arms, ten seeds": arms({UNIT: UNITS, BATCH: BATCHES}, design=TEN),
     "equal arms of a loss": arms({UNIT: UNITS, BATCH: BATCHES}, lambda *_: 0.3, design=LOSS),
     "equal arms, two seeds": arms({UNIT: UNITS}, design=Design(2)),
@@ -136,6 +138,6 @@ PAIRS = {
     "equal studies of a loss": twins(0.3, 0.3, LOSS),
     "studies with different objectives": pair(sweep(), sweep(0.3, design=LOSS, name="other")),
     "a study that diverges": pair(sweep(), sweep(0.9, 1.0, name="other")),
-    "equal ablations": pair(arms({UNIT: UNITS}), arms({UNIT: UNITS}, name="other")),
-    "a better ablation": pair(arms({UNIT: UNITS}), arms({UNIT: UNITS}, lambda _: 0.85, name="other")),
+    "equal ablations": pair(arms({UNIT: UNITS}), arms({UNIT: UNITS}, name="other"), together=True),
+    "a better ablation": pair(arms({UNIT: UNITS}), arms({UNIT: UNITS}, lambda _: 0.85, name="other"), together=True),
 }

@@ -6,14 +6,15 @@ what is left of both scatter as they do where models are trained; a score of any
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from hpsearch.base.types import TrialTable
+from hpsearch.base.samples import SampleResults
+from hpsearch.base.types import TrialId, TrialTable
 from tests.support import synthetic
 
 CHANCE, START_LOSS, EPOCHS = 0.1, math.log(10), 4
@@ -113,6 +114,7 @@ class Design:
         lost: share of trials that did not come to an end.
         reports: whether trials report after every epoch; else once, at the end.
         samples: seed of the samples, so that two studies have the same ones; None for samples of their own.
+        keep: whether what each trial got of single samples is kept.
     """
 
     seeds: int = 3
@@ -127,6 +129,7 @@ class Design:
     lost: float = 0.0
     reports: bool = True
     samples: int | None = None
+    keep: bool = False
 
     @property
     def accuracy(self) -> bool:
@@ -149,7 +152,8 @@ def table_of(
     Returns:
         Its table, and what is true of it.
     """
-    scores, here = (_accuracies if design.accuracy else _values)(settings, design, rng)
+    results, here = (_accuracies if design.accuracy else _values)(settings, design, rng)
+    scores = results.mean(axis=-1)
     trials, curves = [], []
     for point, each in enumerate(settings):
         for seed in range(design.seeds):
@@ -164,11 +168,24 @@ def table_of(
         for values in ([each.mean for each in settings], here)
     )
     truth = Truth(settings, means, known, design.maximize, design.sd)
-    return TrialTable(name, record, pd.DataFrame(trials), pd.DataFrame(curves), NO_STEPS), truth
+    table = TrialTable(name, record, pd.DataFrame(trials), pd.DataFrame(curves), NO_STEPS)
+    return (replace(table, samples=_kept(table, results, design)) if design.keep else table), truth
+
+
+def _kept(table, results, design):
+    """Return what each trial that came to its end got of single samples, as a trial keeps it."""
+    done = table.trials[table.trials["score"].notna()]
+    rows = zip(*(done[name].astype(int).tolist() for name in ("point", "seed", "fold")), strict=True)
+    return {
+        TrialId(point, seed, fold): SampleResults(
+            {design.metric: results[point, seed - design.first_seed, fold].astype(float)}, {}
+        )
+        for point, seed, fold in rows
+    }
 
 
 def _accuracies(settings, design, rng):
-    """Return shares of right answers ``[point, seed, fold]``, and each point's mean over models on these samples."""
+    """Return right answers ``[point, seed, fold, sample]``, and each point's mean over models on these samples."""
     means = np.clip([each.mean for each in settings], 1e-9, 1 - 1e-9)
     spread = design.sd * np.asarray([each.sd for each in settings])
     level = ndtri(means) * np.sqrt(spread**2 + HARDNESS**2 + 1)
@@ -179,15 +196,16 @@ def _accuracies(settings, design, rng):
     chance = ndtr(strength[..., None] + hardness)
     right = rng.random(chance.shape) < chance
     over_models = ndtr((level[:, None, None] + hardness) / np.sqrt(1 + spread[:, None, None] ** 2))
-    return right.mean(axis=-1), over_models.mean(axis=(1, 2))
+    return right, over_models.mean(axis=(1, 2))
 
 
 def _values(settings, design, rng):
-    """Return normal values ``[point, seed, fold]``, and each point's mean; half of the spread is common to a seed."""
+    """Return normal values ``[point, seed, fold, 1]`` and each point's mean; half of the spread is common to a seed."""
     means, spread = (np.asarray([getattr(each, name) for each in settings]) for name in ("mean", "sd"))
     shape = len(settings), design.seeds, design.folds
     common = 0.5 * rng.normal(size=(1, *shape[1:]))
-    return means[:, None, None] + design.sd * spread[:, None, None] * (common + rng.normal(size=shape)), means
+    values = means[:, None, None] + design.sd * spread[:, None, None] * (common + rng.normal(size=shape))
+    return values[..., None], means
 
 
 def _trial(point, each, seed, fold, score, design, rng):

@@ -65,19 +65,20 @@ HEADLINE = [
     *_plain("only setting", r"(?P<setting>The one setting) that was run gives: <M>"),
     _form(
         "interval of a point",
-        r"<N>(?: ± <N>) \(mean ± sd(?: of)?,? n = \d+(?: seeds)?, 95 % (?:t |BCa )?interval <I>"
-        r"(?P<samples> over seeds and \d+ validation samples)?\)",
+        r"<N>(?: ± <N>)? \(mean ± sd(?: of)?,? n = \d+(?: seeds)?, 95 % (?:t |BCa )?interval <I>"
+        r"(?:(?P<samples> over seeds and [\d,]+ [\w ]+)|,? on these [\d,]+ [\w ]+| over seeds, [\w ,]+)?"
+        r"(?:, rather too wide)?\)",
         judges.covers,
     ),
     _form(
         "interval over folds",
         r"<N> ± <N> \(mean ± sd of n = \d+ runs of [^,]*, 95 % t interval <I>"
-        r"(?: over the means of seeds|, corrected for the samples that the folds share)\)",
+        r"(?: over the means of seeds| over folds, corrected for the samples that they share)\)",
         judges.covers,
     ),
     *_plain(
         "no interval",
-        r"<N> ± <N> \(mean ± sd of n = [^()]*(?:too few for an interval|no spread, so no interval)\)",
+        r"<N> ± <N> \(mean ± sd(?: of)?,? n = [^()]*(?:too few for an interval|no spread, so no interval)\)",
         r"<N> \((?:the seeds change nothing: n = 1|n = 1 seed), so no (?:spread and no )?interval (?:can be given|is "
         r"claimed)\)",
     ),
@@ -173,12 +174,11 @@ CAVEATS = [
                         r"study.seeds=3 or more"),
     *_plain(
         "spread",
-        r"The spread is over \d+ (?:seeds?|runs of [\w ×]*)(?:: an interval needs 3|; the t interval takes "
-        r"their scores as "
-        r"independent and roughly normal, and leaves out that other validation samples would give other scores|; the "
-        r"interval is for seeds and samples like these, and rather too wide: what each seed got right is not "
-        r"kept, so "
-        r"the samples count as if every seed had drawn its own)?",
+        r"The spread is over \d+ (?:seeds?|runs of [\w ×]*)(?:: an interval needs 3|; the t interval takes their "
+        r"scores as independent and roughly normal, and leaves out that other (?:validation )?samples would give other "
+        r"scores|; the interval is for seeds and samples like these, and rather too wide: what each seed got of every "
+        r"sample is not kept, so the samples count as if every seed had drawn its own|; the interval is over [^:]*: it "
+        r"is for others like these)?",
     ),
     *_plain(
         "seeds change nothing",
