@@ -92,6 +92,7 @@ class TrialSpec:
         code: digest of the code of a user's own that trains it; empty where there is none.
         data: digest of what it is trained on; empty where that is not known.
         files: digest of the files alone that this is read from, which a worker must find as they were.
+        purpose: what it is for where it is no part of its point's score; empty for all others.
     """
 
     study: str
@@ -106,6 +107,7 @@ class TrialSpec:
     code: str = ""
     data: str = ""
     files: str = ""
+    purpose: str = ""
 
 
 def epochs_of(config: Mapping[str, Any]) -> int | None:

@@ -54,7 +54,9 @@ class OpenAnswers(Answers):
         self._make_spec, self._clock = make_spec, clock
 
     def _given(self, live: Live, query: Query) -> Given:
-        """Return a value, which is one of the point's from now on."""
+        """Return a value, which is one of the point's from now on; of a point that was told there is none."""
+        if live.spec.id.point not in self._points:
+            return Given(error=unknown(query.name))
         point, space = self._points[live.spec.id.point], self._study.space
         live.asked = True
         try:
@@ -68,7 +70,7 @@ class OpenAnswers(Answers):
 
     def specify(self, live: Live) -> None:
         """Record what a trial, and so its point, was asked for so far."""
-        if not live.asked:
+        if not live.asked or live.spec.id.point not in self._points:
             return
         trial, params = live.spec.id, self._points[live.spec.id.point].params
         made = self._make_spec(trial.point, params, trial.seed, trial.fold)

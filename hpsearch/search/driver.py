@@ -16,19 +16,18 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from hpsearch.base import words
 from hpsearch.base.errors import HpsearchError, StorageError
 from hpsearch.base.observer import Progress
 from hpsearch.base.outcome import GIVEN_UP
 from hpsearch.base.types import BestPoint, TrialState
-from hpsearch.base.widening import Widening
 from hpsearch.launch.base import Launcher
 from hpsearch.search import requests
 from hpsearch.search.answers import MakeSpec
 from hpsearch.search.ask_tell import AskTell
 from hpsearch.search.by_hand import give_up, shown
+from hpsearch.search.confirm import Confirmation
 from hpsearch.search.ending import Ending
-from hpsearch.search.extension import Ranges
+from hpsearch.search.extension import Ranges, widening_text
 from hpsearch.search.interrupts import Interrupts, interrupts
 from hpsearch.search.open_ask_tell import OpenAskTell
 from hpsearch.search.plan import Environment, Plan
@@ -105,6 +104,7 @@ class Driver:
         self._study: AskTell = ask_tell(study, make_sampler, ranges, seed, environment.observer.line)
         self._points = OpenPoints(plan, self._study, launcher, record, make_spec, environment)
         self._results, self._pool = self._points.results, self._points.pool
+        self._confirmation = Confirmation(plan, self._study, self._points, record, make_spec, environment)
         self._ending = Ending(plan, self._study, self._points, self._elapsed_sec)
         self._started_at: float | None = None
         self._earlier_sec = float(study.user_attrs.get("seconds", 0.0))
@@ -122,7 +122,9 @@ class Driver:
         with interrupts() as self._interrupts, self.searching():
             while self.step():
                 pass
-        return self.outcome(self._interrupts.count > 0 and (len(self._points) > 0 or not self.why_no_more_points))
+            self._show()
+        unfinished = len(self._points) > 0 or self._confirmation.unfinished > 0 or not self.why_no_more_points
+        return self.outcome(self._interrupts.count > 0 and unfinished)
 
     @contextmanager
     def searching(self) -> Iterator[None]:
@@ -160,11 +162,12 @@ class Driver:
         """Return how the search stands, which was interrupted or not."""
         why = self.why_no_more_points
         paused = Counter({TrialState.PAUSED: len(self._points.paused)})
-        waiting = Counter({TrialState.WAITING: 0 if interrupted else self._points.unfinished})
+        unfinished = self._points.unfinished + self._confirmation.unfinished
+        waiting = Counter({TrialState.WAITING: 0 if interrupted else unfinished})
         if paused.total() or waiting.total():
             why = self._ending.why_nothing_more() or why
         counts = dict(self._results.counts + paused + waiting)
-        return SearchOutcome(interrupted, counts, self._results.best, why, self._points.why_none_works())
+        return SearchOutcome(interrupted, counts, self._results.leading, why, self._points.why_none_works())
 
     def step(self) -> bool:
         """Fill the slots, wait a little, handle what happened; return whether there is more to do."""
@@ -178,12 +181,22 @@ class Driver:
         self._show()
         if not self._pool.busy:
             self._drop_paused()
-            return False
+            return self._confirms()
         for done in self._pool.poll(POLL_SEC):
             goes_on_later = done.result.state in (TrialState.PAUSED, TrialState.WAITING) and self._pool.paused
-            if not goes_on_later and self._points.ended(done):
+            if goes_on_later:
+                continue
+            if done.spec.id in self._confirmation:
+                self._confirmation.ended(done)
+            elif self._points.ended(done):
                 self._widen()
         return True
+
+    def _confirms(self) -> bool:
+        """Go on with the fresh seeds once the search has ended; return whether there is something to train."""
+        if self._interrupts.count or not self._ending.why_no_more_points():
+            return False
+        return self._confirmation.begin(self._ending.why_time_is_up())
 
     def _write_points(self) -> None:
         """Write what was asked and told, and every now and then wait until it is on the disk.
@@ -293,7 +306,7 @@ class Driver:
             for widening in widenings:
                 expression = self._study.space.to_dict()[widening.name]
                 self._record.study("extended", self._environment.clock(), **asdict(widening), expression=expression)
-                self._environment.observer.line(_widening_text(widening))
+                self._environment.observer.line(widening_text(widening))
 
     def resume(self) -> bool:
         """Take over what earlier drivers left: count what is told, go on with what is not.
@@ -325,17 +338,18 @@ class Driver:
         self._study.reseed()
         self._take_requests()
         self._widen()
+        confirms = self._confirmation.resume()
         self._record_best()
         self._record_suggested()
         if self._ending.why_time_is_up():
             return False
-        running = len(self._points) > len(self._points.paused)
+        running = confirms or len(self._points) > len(self._points.paused)
         may_go_on = self._results.best is None or not self._ending.why_nothing_more()
         return running or (len(self._points) > 0 and may_go_on) or not self._ending.why_no_more_points()
 
     def _record_best(self) -> None:
         """Record the best point where the driver before was killed between telling it and recording it."""
-        best = self._results.best
+        best = self._results.leading
         if best is not None and (read_study(self._record.folder).get("best") or {}).get("point") != best.point:
             self._record.study("best", self._environment.clock(), **asdict(best))
 
@@ -373,7 +387,7 @@ class Driver:
                 total=self._total(),
                 counts=self._results.counts + open_,
                 running=running,
-                best=self._results.best,
+                best=self._results.leading,
                 elapsed_sec=self._elapsed_sec(),
                 metric=self._plan.objective.metric,
             )
@@ -382,17 +396,5 @@ class Driver:
     def _total(self) -> int | None:
         """Return how many trials there are at most, those of points that were added by hand among them."""
         limits = [n for n in (self._study.size, self._plan.points) if n is not None]
-        return max(min(limits), self._study.asked) * len(self._plan.replicates) if limits else None
-
-
-def _widening_text(widening: Widening) -> str:
-    low, high = widening.new
-    if widening.failed:
-        return (
-            f"all {widening.failed} points beyond the old {widening.side} end of {widening.key} failed: "
-            f"searched from {words.number(low)} to {words.number(high)} again"
-        )
-    return (
-        f"the best {widening.key} = {words.number(widening.best)} lies at the {widening.side} end of its range: "
-        f"now searched from {words.number(low)} to {words.number(high)}"
-    )
+        points = max(min(limits), self._study.asked) if limits else None
+        return None if points is None else points * len(self._plan.replicates) + self._confirmation.size

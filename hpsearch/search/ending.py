@@ -13,6 +13,8 @@ from hpsearch.search.plan import Plan
 from hpsearch.search.points import OpenPoints
 from hpsearch.search.results import Complete
 
+_REST = "the rest is for fresh seeds (study.confirm)"
+
 
 @dataclass(frozen=True, slots=True)
 class Improvement:
@@ -95,8 +97,12 @@ class Ending:
         plan, best = self._plan, self._points.results.best
         if why := self.why_time_is_up():
             return why
+        if plan.search_seconds is not None and (spent := self._elapsed_sec()) >= plan.search_seconds:
+            return f"budget.seconds = {plan.seconds:g}: {duration(spent)} searched, {self._study.extent}; {_REST}"
         if plan.epochs is not None and (epochs := self._points.epochs) >= plan.epochs:
             return f"budget.epochs = {plan.epochs} is used up: {count(epochs, 'epoch')}, {self._study.extent}"
+        if plan.search_epochs is not None and epochs >= plan.search_epochs:
+            return f"budget.epochs = {plan.epochs}: {count(epochs, 'epoch')}, {self._study.extent}; {_REST}"
         if plan.target is not None and best and not plan.objective.better(plan.target, best.mean):
             reached = f"{plan.objective.metric} {score(best.mean)} at point {best.point}"
             return f"budget.target = {plan.target:g} is reached: {reached}, {self._study.extent}"

@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hpsearch.base.errors import ConfigError, SpaceError, check_float, check_int, nearest
 from hpsearch.base.outcome import INFEASIBLE
 from hpsearch.base.widening import Widening
+from hpsearch.base.words import number
 from hpsearch.search.optuna_internals import is_inside, storage_of, without_cma_state, without_constraints
 from hpsearch.search.parameter import Parameter
 from hpsearch.search.prior import PriorPoint
@@ -352,3 +353,17 @@ def _check_limits(key: str, ends: Any) -> None:
     low, high = ends
     if low is not None and high is not None and low >= high:
         raise ConfigError(f"{name} = [{low}, {high}]: the lowest must be below the highest")
+
+
+def widening_text(widening: Widening) -> str:
+    """Say which range was widened, or taken back, and why."""
+    low, high = widening.new
+    if widening.failed:
+        return (
+            f"all {widening.failed} points beyond the old {widening.side} end of {widening.key} failed: "
+            f"searched from {number(low)} to {number(high)} again"
+        )
+    return (
+        f"the best {widening.key} = {number(widening.best)} lies at the {widening.side} end of its range: "
+        f"now searched from {number(low)} to {number(high)}"
+    )

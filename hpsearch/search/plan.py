@@ -9,6 +9,11 @@ from hpsearch.base.observer import Observer
 from hpsearch.base.types import Clock, Objective
 from hpsearch.search.watch import UNLIMITED, TimeLimits
 
+FRESH = 1000
+"""Added to the seed of a study: no trial of its search has seen the seeds that follow."""
+KEPT = 0.2
+"""The share of the budget that a search over one seed keeps for them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -26,6 +31,8 @@ class Plan:
         failures: start nothing new once so many of the first points have failed alike and none has worked.
         recalls_failures: whether those count that failed under earlier drivers; else every driver tries again.
         limits: how long a trial may take.
+        confirm: fresh seeds over which the best points of a search over one seed are trained at its end.
+        trial_epochs: of one trial, where they are known.
     """
 
     objective: Objective
@@ -39,6 +46,8 @@ class Plan:
     failures: int | None = None
     recalls_failures: bool = False
     limits: TimeLimits = UNLIMITED
+    confirm: int = 0
+    trial_epochs: int | None = None
 
     def allow_again(self, ended_by: Mapping[str, float]) -> bool:
         """Return whether a limit that ended a trial or a point has been raised since, see `TrialResult.ended_by`."""
@@ -50,6 +59,28 @@ class Plan:
     def replicates(self) -> list[tuple[int, int]]:
         """The (seed, fold) of every trial of a point; the first one is judged by pruners."""
         return [(seed, fold) for fold in self.folds for seed in self.seeds]
+
+    @property
+    def fresh(self) -> tuple[int, ...]:
+        """Seeds that nothing is chosen by; none where points have several trials, or there are several objectives."""
+        once = len(self.replicates) == 1 and not self.objective.others
+        return tuple(self.seeds[0] + FRESH + place for place in range(self.confirm if once else 0))
+
+    @property
+    def search_seconds(self) -> float | None:
+        """What of `seconds` is searched; the rest is kept for the fresh seeds."""
+        return self.seconds if self.seconds is None or not self.fresh else (1 - KEPT) * self.seconds
+
+    @property
+    def search_epochs(self) -> float | None:
+        """What of `epochs` is searched: the rest is kept for the fresh seeds, of one point at least.
+
+        Nothing is kept where that takes more than a third of them.
+        """
+        if self.epochs is None or not self.fresh:
+            return self.epochs
+        one = len(self.fresh) * (self.trial_epochs or 0)
+        return self.epochs if 3 * one > self.epochs else self.epochs - max(KEPT * self.epochs, one)
 
 
 @dataclass(frozen=True, slots=True)

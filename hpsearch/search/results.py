@@ -40,6 +40,7 @@ class Results:
         epochs: of all finished trials together.
         best: the best complete point.
         complete: every complete point, as it was noted.
+        confirmed: the best point over fresh seeds, since the last better point.
     """
 
     def __init__(self, objective: Objective) -> None:
@@ -49,7 +50,13 @@ class Results:
         self.epochs: float = 0
         self.best: BestPoint | None = None
         self.complete: list[Complete] = []
+        self.confirmed: BestPoint | None = None
         self._best_key: tuple[float, ...] = ()
+
+    @property
+    def leading(self) -> BestPoint | None:
+        """The best point over fresh seeds, or else of the search."""
+        return self.confirmed or self.best
 
     def add_trials(self, counts: Mapping[TrialState, int], epochs: float) -> None:
         """Count finished trials and the epochs that they trained."""
@@ -74,7 +81,7 @@ class Results:
                 self._worst[i] = value
         key = rank_key(self._objective, values, point.sd, point.point)
         if self.best is None or key < self._best_key:
-            self.best, self._best_key = point, key
+            self.best, self._best_key, self.confirmed = point, key, None
         return self.best is point
 
     def penalties(self, untrained: float) -> list[float]:

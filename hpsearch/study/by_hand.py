@@ -43,7 +43,7 @@ def skip_point(name: str) -> str:
         raise ConfigError(f"'{name}': must be STUDY/POINT, such as lr_sweep/7")
     folder, number = search_folder(match[1]), int(match[2])
     records = [record for record in read_trials(folder) if record.id.point == number]
-    if len(records) == _replicates(read_study(folder)) and all(record.state.finished for record in records):
+    if len(records) >= _replicates(read_study(folder)) and all(record.state.finished for record in records):
         raise StorageError(f"point {number} of study '{folder.name}' is not given up: it has ended")
     try:
         with folder_lock(folder):

@@ -343,7 +343,7 @@ def _planned(composition: Composition) -> Search:
         if key != WHERE and not key.startswith(PREFIX):
             where = composition.where(name)
             raise SpaceError(f"space {name}: what is trained outside reads {PREFIX}* alone (from {where})")
-    return replace(search, plan=replace(search.plan, limits=UNLIMITED, recalls_failures=True))
+    return replace(search, plan=replace(search.plan, limits=UNLIMITED, recalls_failures=True, confirm=0))
 
 
 def _numbers(name: str, measured: Any, more: Mapping[str, Any]) -> dict[str, float]:

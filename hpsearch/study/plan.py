@@ -8,7 +8,7 @@ from typing import Any
 from hpsearch.base.errors import ConfigError, SpaceError, check_int
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import ARGS, CONTINUED, SILENT_SECONDS, TRIAL_SECONDS
-from hpsearch.base.types import Objective
+from hpsearch.base.types import Objective, epochs_of
 from hpsearch.config import limits
 from hpsearch.config.build import build, own_loop
 from hpsearch.config.compose import Composition
@@ -120,7 +120,15 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
     if isinstance(pruner, AutoPruner) and budget["epochs"]:  # half of them are for the points that go on
         pruner.most = min(pruner.most, max(1, budget["epochs"] // 2))
     ends = {key: value for key, value in budget.items() if f"budget.{key}" not in (TRIAL_SECONDS, SILENT_SECONDS)}
-    plan = Plan(objective, seeds, _folds(composition), **ends, limits=time_limits(config))
+    plan = Plan(
+        objective,
+        seeds,
+        _folds(composition),
+        **ends,
+        limits=time_limits(config),
+        confirm=config["study"]["confirm"],
+        trial_epochs=epochs_of(config),
+    )
     first = config["sampler"].get("first", ())
     known = named_values("sampler.first", first) if space.is_open else listed_cells("sampler.first", first, space)
     check_sampler(sampler, space, len(objective.each), bool(known))

@@ -143,7 +143,12 @@ class RecipeContext:
         """
         name = f"{self._recipe['name']}.{stage}"
         allowed = self.composition.config["study"]["code"]
-        given = [f"study.name={name}", *self._restart(name), *([f"study.code={allowed}"] if allowed else ())]
+        given = [
+            f"study.name={name}",
+            "study.confirm=0",
+            *self._restart(name),
+            *([f"study.code={allowed}"] if allowed else ()),
+        ]
         composition = self.composition.of_stage([*words, *given], space)
         outcome, table = run_one_search(composition, self.observer, self._launcher, self._recipe)
         if outcome.interrupted:

@@ -11,8 +11,9 @@
   ``data``, one whose code or data have changed is trained from the beginning, and what stands before it is void.
 
 `study.jsonl` holds the study's own: ``created`` once, ``open`` at each start of the driver, then ``best``, ``system``,
-``artifact``, ``state``; ``suggested`` where trials say themselves what is searched: the space so far; and ``code``
-where code of a user's own trains trials: its digest, and one for each module.
+``artifact``, ``state``; ``confirm`` where points are trained over fresh seeds: which ones, and why not all;
+``suggested`` where trials say themselves what is searched: the space so far; and ``code`` where code of a user's own
+trains trials: its digest, and one for each module.
 Only the driver's process writes; a tracking store is a copy that is made from these files.
 """
 
@@ -39,6 +40,9 @@ from hpsearch.base.types import DATA, Report, TrialId, TrialSpec, TrialState, en
 STUDY = "study"
 CODE = "code"
 """The fact of a trial that is the digest of the code of a user's own that trained it."""
+PURPOSE, CONFIRM = "purpose", "confirm"
+"""The fact of a trial that says what it is for where it is no part of its point's score, and what it then says; the
+second is also the line of a study that says which points are trained over which fresh seeds."""
 RENEWING = frozenset({CODE, "data"})
 """Fields of an ``again`` line that say what a trial is trained from the beginning for, each with its new digest."""
 
@@ -218,7 +222,7 @@ class TrialFold:
 
 def _origins(spec: Event) -> dict[str, str]:
     """Return the facts that a specification holds: the digests of code and data."""
-    return {fact: spec[name] for fact, name in ((CODE, "code"), (DATA, "data")) if name in spec}
+    return {fact: spec[name] for fact, name in ((CODE, "code"), (DATA, "data"), (PURPOSE, PURPOSE)) if name in spec}
 
 
 def replay_command(study: str, trained: TrialRecord | TrialSpec) -> str:
@@ -299,10 +303,10 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
 
     Returns:
         The fields of ``open`` lines, the ranges of ``space`` as they were widened since; ``created`` (time of the
-        first one), ``uid``, and the newest ``best`` and ``state`` (none after a new ``open``) as dictionaries of their
-        own; ``extensions``, the list of the widenings, if any; ``stages``, what those of a recipe found, by name;
-        ``codes``, the code of trials by its digest: ``modules`` and the ``targets`` that it was found by;
-        ``data``, what they were trained on by its digest, see `hpsearch.base.contents.DataState`.
+        first one), ``uid``, and the newest ``best``, ``confirm`` and ``state`` (none after a new ``open``) as
+        dictionaries of their own; ``extensions``, the list of the widenings, if any; ``stages``, what those of a recipe
+        found, by name; ``codes``, the code of trials by its digest: ``modules`` and the ``targets`` that it was found
+        by; ``data``, what they were trained on by its digest, see `hpsearch.base.contents.DataState`.
     """
     study = {} if study is None else study
     for event in events:
@@ -329,7 +333,7 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
                 study["data"] = {**earlier, fields["digest"]: {k: v for k, v in fields.items() if k != "time"}}
             case "stage":
                 study["stages"] = {**study.get("stages", {}), fields["name"]: fields}
-            case "best" | "state":
+            case "best" | "state" | "confirm":
                 study[event["event"]] = fields
     return study
 

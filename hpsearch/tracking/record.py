@@ -10,7 +10,7 @@ from typing import Any
 from hpsearch.base.environment import TAKEN, as_recorded, hidden
 from hpsearch.base.journal import Event, Journal, sync_all
 from hpsearch.base.types import Report, Started, TrialId, TrialSpec, TrialState
-from hpsearch.tracking.events import CODE, STUDY, TrialFold, TrialRecord, fold_trial, read_trial
+from hpsearch.tracking.events import CODE, PURPOSE, STUDY, TrialFold, TrialRecord, fold_trial, read_trial
 
 QUOTING = frozenset({"answer", "why", "sentence", "cause", "action"})
 """Fields of a study's lines that may quote a value of the configuration."""
@@ -57,6 +57,7 @@ class Record:
                 config=as_recorded(spec.config),
                 **_of_code(spec.code),
                 **_of_data(spec.data),
+                **({PURPOSE: spec.purpose} if spec.purpose else {}),
             )
 
     def params(self, trial: TrialId, params: Mapping[str, Any]) -> None:
@@ -161,9 +162,10 @@ class Record:
 
         Args:
             event: ``open`` (name, question, config, space, objective, command, git, environment, seed, sampler),
-                ``best`` (point, params, mean, sd, n), ``system`` (metrics), ``artifact`` (path relative to the
-                study's folder, optional `to`: folder in the store), ``state`` (state, answer), ``code`` (digest,
-                modules, targets), ``data`` (digest and fields of a `DataState`, key).
+                ``best`` (point, params, mean, sd, n), ``confirm`` (points, seeds, why), ``system`` (metrics),
+                ``artifact`` (path relative to the study's folder, optional `to`: folder in the store),
+                ``state`` (state, answer), ``code`` (digest, modules, targets), ``data`` (digest and fields of a
+                `DataState`, key).
             time: seconds since the Unix epoch.
             fields: what happened, JSON-like.
         """

@@ -17,7 +17,7 @@ from hpsearch.base.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = {"points": 3, "sampler": "random", "pruner": "none", "tracker": "none", "objective": "y", "name": "s"}
-OPTIONS |= {"space": {"x": "interval(-1, 1)"}, "overrides": ["launcher.workers=2"]}
+OPTIONS |= {"space": {"x": "interval(-1, 1)"}, "overrides": ["launcher.workers=2", "study.confirm=0"]}
 
 
 @pytest.fixture(autouse=True)

@@ -195,7 +195,8 @@ def test_from_python_in_a_script_without_a_main_guard(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from hpsearch import load_curves, load_trials, run_study\n"
-        "words = ['+study=lr_sweep', 'trainer.epochs=2', 'study.seeds=1', 'space.optimizer.lr=choice(0.01, 0.1)']\n"
+        "words = ['+study=lr_sweep', 'trainer.epochs=2', 'study.seeds=1', 'study.confirm=0']\n"
+        "words += ['space.optimizer.lr=choice(0.01, 0.1)']\n"
         "outcome = run_study([*words, 'tracker=none', 'study.name=mine', 'launcher.workers=1'])\n"
         "print(outcome.best.params, len(load_trials('mine')), len(load_curves('mine')))\n"
     )
@@ -213,7 +214,8 @@ def test_in_lockstep_two_workers_give_the_same_search_twice(tmp_path, monkeypatc
 
     words = [
         "+study=lr_sweep", "sampler=tpe", "sampler.n_startup_trials=3", "pruner=median", "pruner.n_startup_trials=2",
-        "study.seeds=1", "budget.points=8", "trainer.epochs=3", "launcher.lockstep=true", "launcher.workers=2",
+        "study.seeds=1", "study.confirm=0",
+        "budget.points=8", "trainer.epochs=3", "launcher.lockstep=true", "launcher.workers=2",
         "tracker=none",
     ]  # fmt: skip
     tables = []

@@ -110,7 +110,8 @@ from hpsearch import run_search
 from my_losses import train
 
 if __name__ == "__main__":
-    done = run_search(train, space={"x": [1, 2]}, sampler="grid", tracker="none", overrides=["launcher.workers=1"])
+    words = ["launcher.workers=1", "study.confirm=0"]
+    done = run_search(train, space={"x": [1, 2]}, sampler="grid", tracker="none", overrides=words)
     print(done.check_command)
 """
 

@@ -189,7 +189,7 @@ import sys
 from hpsearch import run_search
 from mine import train
 out = run_search(train, space={"x": "interval(-1, 1)"}, points=6, sampler="tpe", pruner="median", tracker="none",
-                 objective="y", direction="minimize", overrides=("launcher.workers=2",))
+                 objective="y", direction="minimize", overrides=("launcher.workers=2", "study.confirm=0"))
 import mine
 print(out.best.mean, out.counts, mine.calls, "torch" in sys.modules)
 """

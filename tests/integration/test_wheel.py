@@ -60,7 +60,13 @@ def test_an_extra_brings_what_something_uses():
 
 
 def test_the_main_job_runs_from_it_in_another_folder(site, tmp_path):
-    words = ["+study=lr_sweep", "study.seeds=1", "trainer.epochs=2", "space.optimizer.lr=choice(0.01, 0.1)"]
+    words = [
+        "+study=lr_sweep",
+        "study.seeds=1",
+        "study.confirm=0",
+        "trainer.epochs=2",
+        "space.optimizer.lr=choice(0.01, 0.1)",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "hpsearch", *words],
         cwd=tmp_path,

@@ -11,8 +11,8 @@ from hpsearch.reports.ablation.effects import Effects, disagreement
 from hpsearch.reports.ablation.effort import how_tuned, unequal_effort
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit.evidence import StudyIntervals
-from hpsearch.reports.kit.points import code_versions, objective_of
-from hpsearch.reports.kit.setup import fixed_settings, headline
+from hpsearch.reports.kit.points import objective_of
+from hpsearch.reports.kit.setup import code_versions, fixed_settings, headline
 from hpsearch.reports.kit.texts import averaged_weights, of_several_codes, signed_interval
 from hpsearch.statistics.crossed import FEWEST_SEEDS
 from hpsearch.statistics.intervals import Estimate

@@ -40,8 +40,8 @@ def best_figure(studies: Sequence[Results]) -> Figure:
     """
     traces: list[Trace] = []
     for lane, (study, (colour, _, _, symbol)) in enumerate(zip(studies, STYLES, strict=True)):
-        if study.best is not None:
-            best, mean = study.best, study.best.mean or 0.0
+        if study.quoted is not None:
+            best, mean = study.quoted, study.quoted.mean or 0.0
             hover_text = f"<b>{escape(study.name)}</b><br>{score(mean, best.sd)}<br>{escape(settings(best.params))}"
             traces += lane_traces(
                 lane, best.scores, best.replicates, mean, best.interval, hover_text, colour, (symbol, symbol), size=13
@@ -109,6 +109,6 @@ def best_curves_figure(tables: Sequence[TrialTable], studies: Sequence[Results])
 def _metric_traces(metric: str, tables: Sequence[TrialTable], studies: Sequence[Results]) -> list[Trace]:
     traces: list[Trace] = []
     for table, study, style in zip(tables, studies, STYLES, strict=True):
-        curves = [c for c in curves_of(table, metric) if study.best and c.point == study.best.point]
+        curves = [c for c in curves_of(table, metric) if study.quoted and c.point == study.quoted.point]
         traces += band_traces(curves, study.name, *style[:3]) if curves else []
     return traces

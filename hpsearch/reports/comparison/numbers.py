@@ -47,9 +47,9 @@ def compare(first: Results, second: Results) -> Comparison:
         The difference, second minus first.
     """
     refused = _refused(first, second)
-    if refused or first.best is None or second.best is None:
+    if refused or first.quoted is None or second.quoted is None:
         return Comparison(None, None, 0, refused)
-    one, other = first.best, second.best
+    one, other = first.quoted, second.quoted
     paired = one.n if one.replicates == other.replicates else 0
     interval = (paired_interval if paired else welch_interval)(other.scores, one.scores)
     return Comparison((other.mean or 0.0) - (one.mean or 0.0), interval, paired, "")
@@ -57,14 +57,14 @@ def compare(first: Results, second: Results) -> Comparison:
 
 def verdict(comparison: Comparison, first: Results, second: Results) -> str:
     """Return one sentence that says which study's best point is better, with the interval."""
-    if comparison.difference is None or first.best is None or second.best is None:
+    if comparison.difference is None or first.quoted is None or second.quoted is None:
         return f"The two studies cannot be compared: {comparison.refused}."
     higher = (comparison.difference > 0) == first.objective.maximize
     better, worse = (second, first) if higher else (first, second)
-    means = f"{first.name} {_mean(first.best)}, {second.name} {_mean(second.best)}"
+    means = f"{first.name} {_mean(first.quoted)}, {second.name} {_mean(second.quoted)}"
     metric, interval = first.objective.metric, comparison.interval
     if interval is None:
-        alike = [study.name for study in (first, second) if study.best is not None and study.best.alike]
+        alike = [study.name for study in (first, second) if study.quoted is not None and study.quoted.alike]
         where = f" ({NO_SEEDS} in {' and in '.join(alike)})" if alike else ""
         return f"Best {metric}: {means}; without two seeds on both sides{where} no interval can be given."
     how = f"paired over {words.count(comparison.paired, 'seed')}" if comparison.paired else "unpaired, Welch"
@@ -132,7 +132,7 @@ def _refused(first: Results, second: Results) -> str:
     if (one.metric, one.direction) != (other.metric, other.direction):
         asked = " and ".join(f"{s.name} {o.direction}s {o.metric}" for s, o in ((first, one), (second, other)))
         return f"their objectives differ ({asked})"
-    without = [study.name for study in (first, second) if study.best is None]
+    without = [study.name for study in (first, second) if study.quoted is None]
     return f"no point of {' and of '.join(without)} is complete" if without else ""
 
 

@@ -92,8 +92,8 @@ def _tiles(comparison: Comparison, studies: Sequence[Results]) -> tuple[Tile, ..
     tiles = [
         Tile(
             f"Best {study.objective.metric} of {study.name}",
-            words.score(study.best.mean, study.best.sd).split(" ")[0] if study.best else "–",
-            words.settings(study.best.params) if study.best else "no point is complete",
+            words.score(study.quoted.mean, study.quoted.sd).split(" ")[0] if study.quoted else "–",
+            words.settings(study.quoted.params) if study.quoted else "no point is complete",
         )
         for study in studies
     ]
@@ -137,7 +137,7 @@ def _best_table(studies: Sequence[Results]) -> Table:
     headings = ("study", "best point", metric, "sd", "95 % interval", "n", "points", "trials", "training time")
     rows = []
     for study in studies:
-        best = study.best
+        best = study.quoted
         setting = Cell(words.settings(best.params) if best else "–")
         found = (*evidence(best), Cell(str(best.n), best.n)) if best else (Cell("–"),) * 4
         points, trials = len(study.points), sum(study.states.values())

@@ -3,17 +3,19 @@
 import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hpsearch.base.columns import CURVE_COLUMNS, metric_column
+from hpsearch.base.columns import metric_column
 from hpsearch.base.outcome import PointOutcome, diverged, point_outcome, rank_key
-from hpsearch.base.replicates import measured, repeats
+from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.kit.evidence import Known, PointInterval, StudyIntervals
+from hpsearch.reports.kit.fresh import Fresh, fresh_part, searched_part
+from hpsearch.reports.kit.repeated import repeated_trials
 from hpsearch.reports.kit.setup import why_ended
 from hpsearch.reports.kit.space import INACTIVE, Axis, column, floats, main_axis, searched
 from hpsearch.statistics.intervals import Interval
@@ -97,7 +99,8 @@ class Results:
         main: the one to draw first.
         points: every point, by number.
         replicates: how many trials a finished point has.
-        best: the best point of those with every replicate COMPLETE.
+        best: the best point of those with every replicate COMPLETE, over fresh seeds where it was trained over these.
+        fresh: what points gave over fresh seeds; None where none were trained.
         states: trials by state.
         infeasible: INFEASIBLE trials by reason.
         ended: why the study ended, with its numbers; empty where it has not.
@@ -116,17 +119,30 @@ class Results:
     infeasible: Mapping[str, int]
     ended: str
     trial_sec: float
+    fresh: Fresh | None
 
     @property
     def eligible(self) -> tuple[Point, ...]:
         """The points with every replicate COMPLETE."""
         return eligible_of(self.points, self.replicates)
 
+    @property
+    def quoted(self) -> Point | None:
+        """The best point with the scores that are quoted of it: those over fresh seeds where there are any."""
+        if self.fresh is None or self.best is None:
+            return self.best
+        if self.fresh.why == NO_SEEDS:
+            return replace(self.best, alike=True)
+        return next((point for point in self.fresh.points if point.point == self.best.point), self.best)
+
 
 def results_of(table: TrialTable) -> Results:
     """Read the results of a study from its table."""
     axes, objective = searched(table), objective_of(table.study)
     points, replicates = points_of(table, [axis.key for axis in axes]), replicates_of(table)
+    eligible = ranked(eligible_of(points, replicates), objective)
+    fresh = _fresh(table, [axis.key for axis in axes], eligible)
+    leading = fresh.points[0].point if fresh and fresh.points else None
     return Results(
         name=table.name,
         question=str(table.study.get("question") or f"What did the study {table.name} find?"),
@@ -135,11 +151,32 @@ def results_of(table: TrialTable) -> Results:
         main=main_axis(axes),
         points=points,
         replicates=replicates,
-        best=next(iter(ranked(eligible_of(points, replicates), objective)), None),
+        best=next((point for point in eligible if leading in (None, point.point)), None),
         states=Counter(TrialState(state) for state in table.trials["state"]),
         infeasible=Counter(table.trials["reason"][table.trials["state"] == TrialState.INFEASIBLE].astype(str)),
         ended=why_ended(table.study),
         trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),
+        fresh=fresh,
+    )
+
+
+def _fresh(table: TrialTable, keys: Sequence[str], searched: Sequence[Point]) -> Fresh | None:
+    """Return what points gave over fresh seeds, of those that the search has complete, the best first."""
+    part, said = fresh_part(table), dict(table.study.get("confirm") or {})
+    if part is None or not searched or searched[0].mean is None:
+        return None
+    known, seeds = {point.point for point in searched}, tuple(said.get("seeds", ()))
+    points = [point for point in _gathered(part, keys, len(seeds)) if point.point in known]
+    whole = [point for point in eligible_of(points, len(seeds)) if said.get("why") != NO_SEEDS]
+    return Fresh(
+        seeds=seeds,
+        points=tuple(ranked(whole, objective_of(table.study))),
+        lost=tuple(point for point in points if point not in whole),
+        first=searched[0].point,
+        searched=searched[0].mean,
+        seed=searched[0].replicates[0][0],
+        of=len(searched),
+        why=str(said.get("why", "")),
     )
 
 
@@ -169,14 +206,20 @@ def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
     Returns:
         One record per point, by number.
     """
+    part = searched_part(table)
+    return _gathered(part, keys, replicates_of(part))
+
+
+def _gathered(table: TrialTable, keys: Sequence[str], replicates: int) -> tuple[Point, ...]:
+    """Gather the trials of each point, of which a whole one has so many."""
     objective, trials = objective_of(table.study), table.trials.sort_values(_TRIAL)
     values = {key: column(replace(table, trials=trials), key) for key in keys}
     columns = [trials[name].tolist() for name in (*_TRIAL, "state", "reason")]
     rows = [
         _TrialRow(*row) for row in zip(*columns, _scores(objective, table, trials), range(len(trials)), strict=True)
     ]
-    points, replicates = [], replicates_of(table)
-    repeated, intervals = _repeats(table), StudyIntervals(table, objective)
+    points = []
+    repeated, intervals = repeated_trials(table), StudyIntervals(table, objective)
     ended = dict(table.study.get("state") or {}).get("state") == TrialState.COMPLETE
     for number, group in itertools.groupby(rows, key=lambda row: row.point):
         trials_of = list(group)
@@ -184,29 +227,6 @@ def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
         active = {key: value for key, value in params.items() if value is not INACTIVE}
         points.append(_point(int(number), active, trials_of, repeated, intervals, replicates=replicates, ended=ended))
     return tuple(points)
-
-
-def _repeats(table: TrialTable) -> frozenset[tuple[int, int, int]]:
-    """Return the trials that only repeat others of their point; curves are compared where scores are equal."""
-    found: set[tuple[int, int, int]] = set()
-    whole = table.trials.groupby("point").filter(lambda trials: (trials["state"] == TrialState.COMPLETE).all())
-    for point, trials in whole.groupby("point"):
-        places = list(zip(trials["seed"].astype(int), trials["fold"].astype(int), strict=True))
-        scores = dict(zip(places, floats(trials["score"]).tolist(), strict=True))
-        if repeats(scores):
-            curves = _measured(table, point)
-            found |= {(int(point), *place) for place in repeats({p: (scores[p], *curves[p]) for p in places})}
-    return frozenset(found)
-
-
-def _measured(table: TrialTable, point: Any) -> dict[tuple[int, int], list[Hashable]]:
-    """Return what the trials of a point measured at every epoch, by seed and fold."""
-    curves = table.curves[table.curves["point"] == point].sort_values("epoch")
-    metrics = [name for name in curves.select_dtypes("number") if name not in CURVE_COLUMNS]
-    by_trial: dict[tuple[int, int], list[Hashable]] = defaultdict(list)
-    for row in curves.to_dict("records"):
-        by_trial[row["seed"], row["fold"]].append(measured(row["epoch"], row["step"], {m: row[m] for m in metrics}))
-    return by_trial
 
 
 class _TrialRow(NamedTuple):
@@ -302,17 +322,9 @@ def best_first(points: Sequence[Point], objective: Objective) -> list[Point]:
     return [*ranked(points, objective), *(p for p in points if not p.values)]
 
 
-def code_versions(table: TrialTable) -> int:
-    """Return how many versions of the user's own code trained a study's COMPLETE trials; other functions are none."""
-    if "code" not in table.trials:
-        return 1
-    known = table.study.get("codes", {})
-    digests = table.trials.loc[table.trials["state"] == TrialState.COMPLETE.value, "code"].dropna().unique()
-    return max(Counter(tuple(known[each]["targets"]) for each in digests if each in known).values(), default=1)
-
-
 def replicates_of(table: TrialTable) -> int:
     """Return how many trials a finished point has: the study's seeds, or more where points have folds as well."""
+    table = searched_part(table)
     config = dict(table.study.get("config") or {})
     asked = dict(config.get("study") or {}).get("seeds", 1)
     seen = table.trials.groupby("point").size().max() if len(table.trials) else 1

@@ -1,5 +1,6 @@
 """What a study held fixed, and what it took."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,3 +90,12 @@ def why_ended(study: Mapping[str, Any]) -> str:
     """Return why a study ended, with its numbers; empty where it has not, or goes on when it is started again."""
     state = study.get("state") or {}
     return str(state.get("why") or "") if state.get("state") == TrialState.COMPLETE else ""
+
+
+def code_versions(table: TrialTable) -> int:
+    """Return how many versions of the user's own code trained a study's COMPLETE trials; other functions are none."""
+    if "code" not in table.trials:
+        return 1
+    known = table.study.get("codes", {})
+    digests = table.trials.loc[table.trials["state"] == TrialState.COMPLETE.value, "code"].dropna().unique()
+    return max(Counter(tuple(known[each]["targets"]) for each in digests if each in known).values(), default=1)

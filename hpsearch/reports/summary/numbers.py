@@ -8,7 +8,9 @@ import numpy as np
 
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.widening import Widening
-from hpsearch.reports.kit.points import Point, Results, code_versions, results_of
+from hpsearch.reports.kit.fresh import searched_part
+from hpsearch.reports.kit.points import Point, Results, ranked, results_of
+from hpsearch.reports.kit.setup import code_versions
 from hpsearch.reports.kit.space import Axis, floats
 from hpsearch.reports.kit.texts import averaged_weights
 from hpsearch.reports.summary.boundary import Frontier, Stability, frontier_of, stability
@@ -41,6 +43,7 @@ class Summary(Results):
         wall_sec: from the first start to the last end.
         versions: of the user's own code, that trained its COMPLETE trials.
         weights: which weights its scores are of, in a sentence; empty where they are not averaged.
+        confirm: fresh seeds that its best points should be trained over.
         lineage: which of its trials go on from the last state of others, in a sentence; empty where none does.
     """
 
@@ -58,6 +61,7 @@ class Summary(Results):
     versions: int
     weights: str
     lineage: str
+    confirm: int
 
 
 def summarize(table: TrialTable) -> Summary:
@@ -72,22 +76,30 @@ def summarize(table: TrialTable) -> Summary:
     results = results_of(table)
     best, eligible, axes, points = results.best, results.eligible, results.axes, results.points
     others, inside = [p for p in eligible if p is not best], ranged(axes, table.study)
+    top = next(iter(ranked(eligible, results.objective)), None)
+    fresh, objective = results.fresh, results.objective
+    pruned = sum(p.state is TrialState.PRUNED for p in points)
+    if fresh is not None and fresh.points:
+        standing = stand(fresh.points[0], fresh.points, objective)
+    else:
+        standing = stand(best, eligible, objective, pruned)
     return Summary(
         **{field.name: getattr(results, field.name) for field in fields(results)},
-        ties=tuple(p for p in others if best and p.mean == best.mean),
-        standing=stand(best, eligible, results.objective, sum(p.state is TrialState.PRUNED for p in points)),
+        ties=tuple(p for p in others if best is top and best and p.mean == best.mean),
+        standing=standing,
         optimism=_optimism(eligible),
         stability=_stability(table, results),
         at_edge={} if best is None else edges_of(best, inside),
         extensions=extensions_of(table.study),
-        near=near_best(best, eligible, results.objective) if inside or not axes else None,
+        near=near_best(top, eligible, objective) if inside or not axes else None,
         frontier=frontier_of(axes, points) if len(axes) > 1 else None,
-        pruning=pruning_of(table, results.objective.metric),
+        pruning=pruning_of(searched_part(table), objective.metric),
         front=front_of(results),
         wall_sec=_wall(table),
         versions=code_versions(table),
         weights=averaged_weights(table),
         lineage=_lineage(table),
+        confirm=_confirm(table),
     )
 
 
@@ -105,6 +117,11 @@ def edges_of(best: Point, axes: Sequence[Axis]) -> dict[str, str]:
         a.key: a.relative(best.params[a.key]) for a in axes if a.numeric and len(a.values) > 2 and a.key in best.params
     }
     return {k: "low" if place < 0.5 else "high" for k, place in places.items() if not EDGE <= place <= 1 - EDGE}
+
+
+def _confirm(table: TrialTable) -> int:
+    asked = dict(dict(table.study.get("config") or {}).get("study") or {})
+    return int(asked.get("confirm", 0)) if asked.get("seeds", 1) == 1 and table.trials["fold"].nunique() < 2 else 0
 
 
 def _lineage(table: TrialTable) -> str:

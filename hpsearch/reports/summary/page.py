@@ -15,6 +15,7 @@ from hpsearch.reports.kit.page import Tile, panel, render_page
 from hpsearch.reports.kit.setup import fixed_settings, why_ended
 from hpsearch.reports.kit.space import floats, plain
 from hpsearch.reports.kit.tables import Table, best_command, flat
+from hpsearch.reports.summary.confirmed import fresh_table, over_fresh
 from hpsearch.reports.summary.figures import figures
 from hpsearch.reports.summary.media import logged_media
 from hpsearch.reports.summary.numbers import Findings, Summary, find
@@ -70,6 +71,7 @@ def render(found: Findings, drawn: Sequence[Drawn], diagnosis: Table | None = No
         tiles=tiles(summary),
         panels=[panel(*each) for each in drawn],
         caveats=caveats(summary, fixed_settings(table), found.importance),
+        fresh=fresh_table(summary),
         front=front_table(table, summary),
         points=point_table(summary),
         trials=trial_table(table, summary),
@@ -95,7 +97,7 @@ def tiles(summary: Summary) -> tuple[Tile, ...]:
     Returns:
         Best score, its hyperparameters, stable range, trials by state, time; what does not exist is a dash.
     """
-    best, stability = summary.best, summary.stability
+    best, stability = summary.quoted, summary.stability
     spread = "no point is complete"
     if best is not None and best.mean is not None:
         spread = f"{NO_SEEDS}: n = {best.n}" if best.alike else "one seed: no spread known"
@@ -105,7 +107,7 @@ def tiles(summary: Summary) -> tuple[Tile, ...]:
         if best.sd is not None and best.interval is not None:
             spread += f"; 95 % interval {words.interval(best.interval.low, best.interval.high, best.mean, best.sd)}"
     top = words.score(best.mean, best.sd).split(" ")[0] if best else "–"
-    shown = [Tile(f"Best {summary.objective.metric}", top, spread)]
+    shown = [Tile(f"Best {summary.objective.metric}{over_fresh(summary)}", top, spread)]
     if best is not None and len(best.params) == 1:
         (key, value), *_ = best.params.items()
         shown.append(Tile(f"Best {words.label(key)}", words.number(value), _beside(summary)))
@@ -125,6 +127,8 @@ def tiles(summary: Summary) -> tuple[Tile, ...]:
 
 def _beside(summary: Summary) -> str:
     standing = summary.standing
+    if standing is None and summary.fresh and summary.fresh.points:
+        return "the only one that came through on every fresh seed"
     if standing is None:
         return "not compared over seeds" if summary.replicates > 1 else "one seed per point"
     if not standing.rivals:
@@ -150,7 +154,7 @@ def _commands(table: TrialTable) -> tuple[tuple[str, str], ...]:
 def _environment(table: TrialTable, summary: Summary) -> list[tuple[str, str]]:
     """Return what the study recorded of code, software and machine, and the facts that are the same in every trial."""
     taken = {"point", "seed", "fold", "state", "attempts", "reason", "run_id", "key", "command", "score"}
-    taken |= {"started", "ended", "duration_sec", *(axis.key for axis in summary.axes)}
+    taken |= {"purpose", "started", "ended", "duration_sec", *(axis.key for axis in summary.axes)}
     columns = [c for c in table.trials if c not in taken and c not in table.curves]
     facts = {c: plain(table.trials[c].dropna().iloc[0]) for c in columns if table.trials[c].nunique() == 1}
     recorded = {name: table.study[name] for name in ("git", "environment") if table.study.get(name)}

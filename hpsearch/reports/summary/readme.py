@@ -12,6 +12,7 @@ from hpsearch.reports.kit.points import ranked
 from hpsearch.reports.kit.setup import fixed_settings, took
 from hpsearch.reports.kit.still import still
 from hpsearch.reports.kit.tables import best_command, trials_csv
+from hpsearch.reports.summary.confirmed import fresh_table
 from hpsearch.reports.summary.numbers import Findings, Summary
 from hpsearch.reports.summary.sentences import answer, caveats, failed_trials
 from hpsearch.reports.summary.tables import front_table, point_table
@@ -57,6 +58,7 @@ def readme(found: Findings, pictures: Sequence[str]) -> str:
         f"**{markdown_text(summary.question)}**",
         markdown_text(answer(summary, importance)),
     ]
+    parts += _fresh(summary)
     parts += _front(found)
     parts += [
         f"![{markdown_text(metric)} against {markdown_text(summary.main.name if summary.main else 'point')}](score.svg)"
@@ -72,6 +74,11 @@ def readme(found: Findings, pictures: Sequence[str]) -> str:
 
 
 _FILES = "`report.html` shows the same with interactive figures; `trials.csv` holds every trial, one row each."
+
+
+def _fresh(summary: Summary) -> list[str]:
+    table = fresh_table(summary)
+    return [] if table is None else ["Over fresh seeds:", markdown_table(table.headings, table.rows)]
 
 
 def _front(found: Findings) -> list[str]:

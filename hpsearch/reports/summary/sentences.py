@@ -13,6 +13,7 @@ from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.setup import headline
 from hpsearch.reports.kit.texts import of_several_codes
 from hpsearch.reports.summary.boundary import Edge, Frontier, Stability
+from hpsearch.reports.summary.confirmed import chosen_at, lost_on_fresh, measured, not_confirmed, over_fresh
 from hpsearch.reports.summary.numbers import Summary
 from hpsearch.reports.summary.standing import as_good
 from hpsearch.statistics.best import TOO_VARIABLE
@@ -35,10 +36,12 @@ def answer(summary: Summary, importance: "Importance | None" = None) -> str:
         One sentence, and one each on what matters most and what pruning saved. Without a point whose replicates are all
         COMPLETE it says so; for one seed it claims no spread.
     """
-    best = summary.best
+    best = summary.quoted
     if best is None:
         return _nothing(summary)
-    lead = f"{_leads(summary, best)} {evidence(best)}{as_good(summary.standing, best, summary.axes)}"
+    among = summary.fresh.chosen if over_fresh(summary) and summary.fresh else None
+    rivals = as_good(summary.standing, best, summary.axes, among)
+    lead = f"{_leads(summary, best)} {evidence(best)}{chosen_at(summary, best)}{rivals}"
     stable = _stability_clause(summary.stability, alone=len(summary.axes) == 1)
     first = f"{lead}{stable or _frontier_clause(summary.frontier)}."
     return " ".join(text for text in (first, _front(summary), _pruned(summary), _matters(importance)) if text)
@@ -109,9 +112,11 @@ def caveats(summary: Summary, fixed: Mapping[str, Any], importance: "Importance 
         *_edge_lines(summary),
         _near(summary),
         _rivals(summary),
+        measured(summary),
         _selection(summary),
+        lost_on_fresh(summary),
     ]
-    lines += [_seeds(summary), _partly(summary), _no_importance(importance)]
+    lines += [_seeds(summary), not_confirmed(summary, summary.confirm), _partly(summary), _no_importance(importance)]
     held = headline(fixed)
     lines.append(f"Fixed, not searched: {held}; another setting of these may have another best." if held else "")
     lines += [_lost(summary), summary.weights, summary.lineage]
@@ -122,11 +127,12 @@ def _leads(summary: Summary, best: Point) -> str:
     metric = summary.objective.metric
     if not best.params:
         return f"The one setting that was run gives: {metric}"
-    which = f"has the {'highest' if summary.objective.maximize else 'lowest'} {metric}:"
+    which = f"has the {'highest' if summary.objective.maximize else 'lowest'} {metric}{over_fresh(summary)}:"
     if len(best.params) == 1:
         sentence = words.setting(*next(iter(best.params.items())))
         return f"{sentence[0].upper() if sentence.startswith('a ') else sentence[0]}{sentence[1:]} {which}"
-    return f"Of {words.count(len(summary.eligible), 'point')} {words.settings(best.params)} {which}"
+    of = summary.fresh.chosen if over_fresh(summary) and summary.fresh else len(summary.eligible)
+    return f"Of {words.count(of, 'point')} {words.settings(best.params)} {which}"
 
 
 def _stability_clause(stability: Stability | None, *, alone: bool) -> str:
@@ -272,7 +278,7 @@ def _no_importance(importance: "Importance | None") -> str:
 
 
 def _rivals(summary: Summary) -> str:
-    standing, best = summary.standing, summary.best
+    standing, best = summary.standing, summary.quoted
     verb = "has" if len(summary.ties) == 1 else "have"
     parts = [f"{words.count(len(summary.ties), 'other point')} {verb} exactly the same mean."] if summary.ties else []
     if standing is None or best is None:
@@ -305,27 +311,32 @@ def _few(texts: Sequence[str]) -> str:
 
 
 def _selection(summary: Summary) -> str:
-    metric, n = summary.objective.metric, len(summary.eligible)
-    if summary.best is None or n < 2:
+    metric, n, best = summary.objective.metric, len(summary.eligible), summary.quoted
+    if summary.fresh and summary.fresh.points:
+        n = len(summary.fresh.points)
+    if best is None or n < 2:
         return ""
     text = f"The best of {n} points was picked by the same {metric} that is quoted, so it looks better than it is"
     optimism = summary.standing.optimism if summary.standing else 0.0
-    if optimism > 0 and summary.best.mean is not None:
-        text += f", by about {words.precision(summary.best.mean, optimism).write(optimism)} on average"
+    if optimism > 0 and best.mean is not None:
+        text += f", by about {words.precision(best.mean, optimism).write(optimism)} on average"
     return f"{text}."
 
 
 def _seeds(summary: Summary) -> str:
-    if summary.best is None:
+    best = summary.quoted
+    if best is None:
         return ""
     if text := _alike(summary):
         return text
-    if summary.best.n < 2:
+    if best.alike:
+        return f"{words.capitalized(NO_SEEDS)}: over fresh seeds the best point measured the same at every epoch."
+    if best.n < 2:
         return "One seed per point: differences between points may be chance; repeat with study.seeds=3 or more."
-    spread = f"The spread is over {replicates(summary.best)}"
-    if summary.best.interval is None:
-        return f"{spread}: an interval needs {FEWEST_SEEDS}." if summary.best.n < FEWEST_SEEDS else f"{spread}."
-    known = summary.best.known
+    spread = f"The spread is over {replicates(best)}"
+    if best.interval is None:
+        return f"{spread}: an interval needs {FEWEST_SEEDS}." if best.n < FEWEST_SEEDS else f"{spread}."
+    known = best.known
     if known.narrow:
         return (
             f"{spread}; the t interval takes their scores as independent and roughly normal, and leaves out that other "

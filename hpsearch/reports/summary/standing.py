@@ -75,13 +75,14 @@ def stand(best: Point | None, eligible: Sequence[Point], objective: Objective, p
     return Standing(nearest, variable, len(points), found.freedom, optimism, margin, equal)
 
 
-def as_good(standing: Standing | None, best: Point, axes: Sequence[Axis]) -> str:
+def as_good(standing: Standing | None, best: Point, axes: Sequence[Axis], among: int | None = None) -> str:
     """Write the clause of the answer that names what may be as good as its point.
 
     Args:
         standing: of the study's points.
         best: the point of the best mean.
         axes: the searched hyperparameters.
+        among: how many points were compared, where these are the best of a search over fresh seeds; else all were.
 
     Returns:
         ``; 0.1 to 0.464 may be as good`` where the values are neighbours of the best, their names or number where they
@@ -95,12 +96,15 @@ def as_good(standing: Standing | None, best: Point, axes: Sequence[Axis]) -> str
     alone = axes[0] if len(axes) == 1 else None
     noun = "value" if alone else "point"
     if not standing.rivals:
-        return f"; every other {noun} {'that can be ranked ' if standing.variable else ''}is worse"
+        every = "every other" if among is None else f"every other of the {among} so trained"
+        noun = noun if among is None else ""
+        return f"; {' '.join(filter(None, (every, noun)))}{' that can be ranked' if standing.variable else ''} is worse"
     one = len(standing.rivals) == 1
     verb = "may be as good"
     if len(standing.equal) == len(standing.rivals):
         verb = f"{'is' if one else 'are'} equally good within {standing.margin:.3g}"
-    return f"; {_named(standing.rivals, best, alone) or words.count(len(standing.rivals), f'other {noun}')} {verb}"
+    of = "" if among is None else f"of the {among} so trained "
+    return f"; {of}{_named(standing.rivals, best, alone) or words.count(len(standing.rivals), f'other {noun}')} {verb}"
 
 
 def _named(rivals: Sequence[Point], best: Point, alone: Axis | None) -> str:

@@ -13,13 +13,11 @@ from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw, escape
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import floats
+from hpsearch.search.plan import FRESH
 from hpsearch.statistics.intervals import mean_interval
 from hpsearch.statistics.optimism import measured_optimism
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
 from hpsearch.study.stages.common import complete_points, counts
-
-FRESH = 1000
-"""Added to the seed of the study: no earlier stage has seen the seeds of this one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from hpsearch.base.plain import get
 from hpsearch.base.words import count, label, number, settings
 from hpsearch.reports.ablation.tuning import ArmSearch, searches_of
+from hpsearch.search.plan import FRESH
 from hpsearch.study.factorial import Factorial
 from hpsearch.study.stages.base import Context, Finding, Verdict, design
 from hpsearch.study.stages.common import counts, nothing_trains
-from hpsearch.study.stages.confirm import FRESH
 
 _LISTED = 4
 

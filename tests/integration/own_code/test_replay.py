@@ -143,7 +143,7 @@ def saving(lr):
 
 
 def search(name, points):
-    words = ["launcher.workers=2", "pruner.start=4"]
+    words = ["launcher.workers=2", "pruner.start=4", "study.confirm=0"]
     space = {"lr": "interval(0.01, 0.3)"}
     hpsearch.run_search(globals()[name], space=space, points=points, sampler="random", tracker="none", overrides=words)
 """

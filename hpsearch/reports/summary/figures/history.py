@@ -9,7 +9,7 @@ from hpsearch.base.types import TrialState
 from hpsearch.base.words import score
 from hpsearch.reports.kit.canvas import MARKS, Drawn, Trace, axis_style, draw, lost_strip
 from hpsearch.reports.kit.marks import MOST_POINTS, drawn, hover, score_axis, shown_of
-from hpsearch.reports.kit.points import Point
+from hpsearch.reports.kit.points import Point, ranked
 from hpsearch.reports.summary.numbers import Findings, Summary
 
 
@@ -82,7 +82,8 @@ def _state(summary: Summary, shown: Sequence[Point], state: TrialState) -> Trace
 
 def _alt(summary: Summary) -> str:
     text = f"Scatter chart of {summary.objective.metric} for {len(summary.points)} points in the order asked"
-    if summary.best is None:
+    top = next(iter(ranked(summary.eligible, summary.objective)), None)
+    if top is None:
         return f"{text}."
-    end = f"{score(summary.best.mean)}, found by point {summary.best.point}"
+    end = f"{score(top.mean)}, found by point {top.point}"
     return f"{text}, with a step line of the best so far; it ends at {end}."

@@ -250,8 +250,9 @@ def _lost_hover(summary: Summary, p: Point) -> str:
 def _alt(summary: Summary) -> str:
     name = summary.main.name if summary.main else "point"
     text = f"Scatter and line chart of {summary.objective.metric} against {name} for {len(summary.points)} points."
-    if summary.best is not None:
-        text += f" The best score is {score(summary.best.mean, summary.best.sd)}."
+    if (best := summary.quoted) is not None:
+        over = f" over {len(summary.fresh.seeds)} fresh seeds" if summary.fresh and summary.fresh.points else ""
+        text += f" The best score{over} is {score(best.mean, best.sd)}."
     for edge in summary.stability.edges if summary.stability else ():
         text += f" Training diverges from {number(edge.outside)}."
     return text

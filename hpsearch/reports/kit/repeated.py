@@ -1,0 +1,33 @@
+"""Trials that only repeat others of their point."""
+
+from collections import defaultdict
+from collections.abc import Hashable
+from typing import Any
+
+from hpsearch.base.columns import CURVE_COLUMNS
+from hpsearch.base.replicates import measured, repeats
+from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.reports.kit.space import floats
+
+
+def repeated_trials(table: TrialTable) -> frozenset[tuple[int, int, int]]:
+    """Return the trials that only repeat others of their point; curves are compared where scores are equal."""
+    found: set[tuple[int, int, int]] = set()
+    whole = table.trials.groupby("point").filter(lambda trials: (trials["state"] == TrialState.COMPLETE).all())
+    for point, trials in whole.groupby("point"):
+        places = list(zip(trials["seed"].astype(int), trials["fold"].astype(int), strict=True))
+        scores = dict(zip(places, floats(trials["score"]).tolist(), strict=True))
+        if repeats(scores):
+            curves = _measured(table, point)
+            found |= {(int(point), *place) for place in repeats({p: (scores[p], *curves[p]) for p in places})}
+    return frozenset(found)
+
+
+def _measured(table: TrialTable, point: Any) -> dict[tuple[int, int], list[Hashable]]:
+    """Return what the trials of a point measured at every epoch, by seed and fold."""
+    curves = table.curves[table.curves["point"] == point].sort_values("epoch")
+    metrics = [name for name in curves.select_dtypes("number") if name not in CURVE_COLUMNS]
+    by_trial: dict[tuple[int, int], list[Hashable]] = defaultdict(list)
+    for row in curves.to_dict("records"):
+        by_trial[row["seed"], row["fold"]].append(measured(row["epoch"], row["step"], {m: row[m] for m in metrics}))
+    return by_trial
