@@ -20,9 +20,7 @@ class Fresh:
         seeds: the fresh seeds.
         points: those whose trials all are COMPLETE, by their means over these seeds, the best first.
         lost: those that did not come to their end with every one of them.
-        first: number of the point that the search had as its best.
-        searched: its score there.
-        seed: of the search.
+        top: the point that the search had as its best, with what it had there.
         of: how many complete points the search had.
         why: why not all that were chosen were trained; empty where they were.
     """
@@ -30,11 +28,14 @@ class Fresh:
     seeds: tuple[int, ...]
     points: "tuple[Point, ...]"
     lost: "tuple[Point, ...]"
-    first: int
-    searched: float
-    seed: int
+    top: "Point"
     of: int
     why: str
+
+    @property
+    def seed(self) -> int:
+        """The seed of the search."""
+        return self.top.replicates[0][0]
 
     @property
     def chosen(self) -> int:

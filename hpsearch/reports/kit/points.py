@@ -163,7 +163,7 @@ def results_of(table: TrialTable) -> Results:
 def _fresh(table: TrialTable, keys: Sequence[str], searched: Sequence[Point]) -> Fresh | None:
     """Return what points gave over fresh seeds, of those that the search has complete, the best first."""
     part, said = fresh_part(table), dict(table.study.get("confirm") or {})
-    if part is None or not searched or searched[0].mean is None:
+    if part is None or not searched:
         return None
     known, seeds = {point.point for point in searched}, tuple(said.get("seeds", ()))
     points = [point for point in _gathered(part, keys, len(seeds)) if point.point in known]
@@ -172,9 +172,7 @@ def _fresh(table: TrialTable, keys: Sequence[str], searched: Sequence[Point]) ->
         seeds=seeds,
         points=tuple(ranked(whole, objective_of(table.study))),
         lost=tuple(point for point in points if point not in whole),
-        first=searched[0].point,
-        searched=searched[0].mean,
-        seed=searched[0].replicates[0][0],
+        top=searched[0],
         of=len(searched),
         why=str(said.get("why", "")),
     )

@@ -27,7 +27,7 @@ def chosen_at(summary: Summary, best: Point) -> str:
         verb = "did not come" if fresh.chosen == 1 else "came"
         return f"; {of} {verb} to its end with every one of {words.count(len(fresh.seeds), 'fresh seed')}"
     searched = next(point for point in summary.eligible if point.point == best.point)
-    place = "as the best" if best.point == fresh.first else "as one of the best"
+    place = "as the best" if best.point == fresh.top.point else "as one of the best"
     which = f"{place} of {words.count(fresh.of, 'point')}, at {words.score(searched.mean)}"
     return f"; it was chosen by seed {fresh.seed}, {which}"
 
@@ -52,15 +52,15 @@ def _diverged(point: Point) -> str:
 def measured(summary: Summary) -> str:
     """Say by how much the best score of the search was too good; empty where no fresh seeds tell."""
     fresh = summary.fresh
-    first = fresh and next((point for point in fresh.points if point.point == fresh.first), None)
-    if not fresh or first is None or first.mean is None or first.n < 2:
+    first = fresh and next((point for point in fresh.points if point.point == fresh.top.point), None)
+    if not fresh or first is None or first.mean is None or fresh.top.mean is None or first.n < 2:
         return ""
-    gap = measured_optimism(fresh.searched, first.scores, summary.objective.maximize)
+    gap = measured_optimism(fresh.top.mean, first.scores, summary.objective.maximize)
     written = words.precision(first.mean, first.sd)
     value, low, high = (written.write(end, "+") for end in (gap.value, gap.low, gap.high))
     whose = "It" if fresh.points[0] is first else f"The best of seed {fresh.seed}, {words.settings(first.params)},"
     return (
-        f"{whose} was chosen at {written.write(fresh.searched)} on seed {fresh.seed}, as the best of "
+        f"{whose} was chosen at {written.write(fresh.top.mean)} on seed {fresh.seed}, as the best of "
         f"{words.count(fresh.of, 'point')}, and has {written.write(first.mean)} over the fresh seeds: {value} too good "
         f"(95 % t interval {low} to {high} over the fresh seeds)."
     )
