@@ -8,7 +8,8 @@ from hpsearch.base.conditions import flat_entries, split_name
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, name_of
 from hpsearch.reports.ablation.choice import chosen, smoothed_means
-from hpsearch.reports.kit.points import Point, halved, objective_of, points_of, trains_of
+from hpsearch.reports.kit.halved import halved, trains_of
+from hpsearch.reports.kit.points import Point, objective_of, points_of
 from hpsearch.reports.kit.setup import settings_of, why_ended
 from hpsearch.reports.kit.space import Axis, searched
 from hpsearch.statistics.intervals import estimate

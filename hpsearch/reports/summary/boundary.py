@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from hpsearch.base.outcome import diverged
 from hpsearch.base.types import TrialState, TrialTable
-from hpsearch.reports.kit.points import Point, halved
+from hpsearch.reports.kit.halved import halved
+from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
 from hpsearch.statistics.comparisons import ALPHA
 

@@ -9,7 +9,7 @@ from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.sentences import answer, caveats
 from hpsearch.reports.ablation.tables import arm_rows, cost_rows, difference_rows
 from hpsearch.reports.ablation.tuning import searches_of
-from hpsearch.reports.kit.points import halved
+from hpsearch.reports.kit.halved import halved
 from tests.support import synthetic
 from tests.support.ablations import NO_STEPS, grid, searched, study
 

@@ -7,7 +7,8 @@ import pytest
 
 from hpsearch.base.outcome import diverged
 from hpsearch.base.types import TrialState, TrialTable
-from hpsearch.reports.kit.points import Point, halved, loss_ratios
+from hpsearch.reports.kit.halved import halved, loss_ratios
+from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis, searched
 from hpsearch.reports.summary.boundary import StableRange, frontier_of, stability
 from hpsearch.reports.summary.numbers import summarize
