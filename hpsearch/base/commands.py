@@ -85,6 +85,16 @@ def is_program(config: Mapping[str, Any]) -> bool:
     return str(config.get("trainer", {}).get("_target_")) == PROGRAM
 
 
+def not_seeded(config: Mapping[str, Any]) -> str:
+    """Return what is not promised of a program that is not told its seed, in a sentence; empty for any other."""
+    if not is_program(config) or "{seed}" in str(config["trainer"]["command"]):
+        return ""
+    return (
+        "the command has no {seed}: all seeds may give the same numbers, or none the same twice, and no trial is "
+        "promised to be the same again"
+    )
+
+
 def from_outside(params: Mapping[str, Any]) -> str:
     """Return what stands in a command's place for a trial that was trained outside, by its hyperparameters."""
     return f"# trained outside, with {assignments(params)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base import platform
-from hpsearch.base.commands import script_command, shown_path
+from hpsearch.base.commands import not_seeded, script_command, shown_path
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.failures import Failure
 from hpsearch.base.keys import SEARCH_KEYS, SILENT_SECONDS, TRIAL_SECONDS
@@ -321,7 +321,8 @@ def replay(
         again = read_trial(Path(folder) / "events" / f"{logged.id.stem}.jsonl")
     compared = _compared(of, logged, again.reports if again else (), finished.result)
     device = str((again or logged).facts.get("device", ""))
-    return replace(compared, not_promised=platform.not_promised(device), changed=changed)
+    not_promised = platform.not_promised(device) or not_seeded(logged.config)
+    return replace(compared, not_promised=not_promised, changed=changed)
 
 
 def _with_function(function: str, logged: TrialRecord, of: str) -> dict[str, Any]:

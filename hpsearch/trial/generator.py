@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base import current, platform
-from hpsearch.base.commands import is_program
+from hpsearch.base.commands import is_program, not_seeded
 from hpsearch.base.environment import TAKEN
 from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.base.keys import ARGS
@@ -81,7 +81,7 @@ def preflight(config: Mapping[str, Any], source: str | None = None) -> dict[str,
         command = Command.of(config)
         command.check(flatten(config[ARGS]))
         command.check_source(CodeReader().of(config).modules)
-        return {"metrics": None}
+        return {"metrics": None, "notes": tuple(note for note in [not_seeded(config)] if note)}
     function = _function(config)
     _call(function, config, Path(), _optuna_trial(function, config, 0))
     return {"metrics": None}

@@ -23,6 +23,7 @@ SHORT = {
         [r'"ratio_of_medians": \d', r'"start_sec": \d'],
         (),
     ),
+    "bench_program": (["--runs", "1", "--seconds", "0"], [r'"over_sec": '], ()),
     "bench_report": (
         ["--points", "20", "--epochs", "2", "--opens", "1"],
         [r'"trials": 20', r'"load_sec": \d'],
