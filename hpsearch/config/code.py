@@ -113,6 +113,8 @@ class CodeReader:
         waiting, elsewhere = list(names), list[str]()
         while waiting:
             name = waiting.pop()
+            if not name:
+                continue
             path = next((each for each in _module_files(folder, name) if each.is_file()), None)
             if path is None:
                 elsewhere.append(name)

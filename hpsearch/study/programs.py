@@ -1,5 +1,6 @@
 """A program as it is named on a command line and from Python: the words that search its arguments."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from hpsearch.config.words import is_sweep, parse_word
 from hpsearch.trial.command import as_text
 
 USAGE = "python -m hpsearch run 'lr=tag(log, interval(1e-4, 1))' --points 40 -- python train.py --epochs 5"
+
+_EPOCHS = re.compile(r"(?:^| )(?:--)?(?:n_|num_|max_|num-|max-)?epochs[= ](\d+)(?= |$)")
 
 
 def program_words(command: Sequence[object]) -> tuple[str, str]:
@@ -58,7 +61,16 @@ def run_words(words: Sequence[str], command: Sequence[str], points: int | None) 
     limit = [] if points is None else [f"budget.points={points}"]
     named = any(word.lstrip("+").startswith(("study.name=", "study.grow=")) for word in ours)
     name = [] if named else [f"study.name={_study_name(command, sweeps, ours)}"]
+    program = (*program, *_epochs(command, ours))
     return [*study, *program, *space, *ours, *limit, *name]
+
+
+def _epochs(command: Sequence[str], ours: Sequence[str]) -> list[str]:
+    """Return the word that says how many epochs a program trains, where its command does: pruners ask for it."""
+    if any(word.lstrip("+").startswith("trainer.epochs=") for word in ours):
+        return []
+    said = _EPOCHS.search(" ".join(command))
+    return [f"trainer.epochs={said[1]}"] if said else []
 
 
 def _refuse_points(points: int) -> list[str]:

@@ -62,7 +62,7 @@ class Command:
         pattern: see `hpsearch.trial.printed.Printed`.
         metrics: a file to which it appends lines of JSON with its metrics, ``{folder}`` filled in; None for none.
         file: its settings file, for ``arguments=file``.
-        epochs: what ``{epochs}`` is.
+        epochs: how many it trains, where that is known: what ``{epochs}`` is.
     """
 
     command: tuple[str, ...]

@@ -20,7 +20,7 @@ from hpsearch.tracking.query import table_from_events
 ROOM = Path(hpsearch.__file__).parent
 PAGE, SEARCHING, README = ROOM / "pages" / "own_code.md", ROOM / "pages" / "searching.md", ROOM.parent / "README.md"
 BLOCK = re.compile(r"```(?P<language>\w+)\n(?P<text>.*?)```", re.DOTALL)
-FILE = re.compile(r"(?:# @package \S+\n)?# (?P<path>[\w/.]+\.(?:py|yaml))\n")
+FILE = re.compile(r"(?:# @package \S+\n)?# (?P<path>[\w/.]+\.(?:py|yaml|sh))\n")
 SMALL = {"tracker": "none", "points": 3, "sampler": "random"}
 QUICK = ["launcher=inline", "tracker=none"]
 
@@ -45,8 +45,11 @@ TRAINS = {
     "lightning_module.py": ["lightning"],
     "trainer.py": ["trainer"],
     "any.py": ["fit"],
+    "programs.py": ["descent"],
 }
 """The studies of each script."""
+PROGRAMS = {"classify.py", "descent.sh", "settings.yaml", "from_settings.py"}
+"""What trials of programs are made of."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -73,7 +76,7 @@ def execute(path):
 
 def test_every_block_is_executed_here():
     assert [text for language, text in BLOCKS if language != "sh" and not FILE.match(text)] == []
-    assert {path for path in FILES if "/" not in path} == {"digits.py", "train.py", *TRAINS}
+    assert {path for path in FILES if "/" not in path} == {"digits.py", "train.py", *TRAINS, *PROGRAMS}
     assert len(FILES) == sum(language != "sh" for language, _ in BLOCKS)
 
 
@@ -114,6 +117,11 @@ def test_a_command_runs(block, project, capfd):
         if not line.startswith("python -m hpsearch "):
             continue
         words = shlex.split(line, comments=True)[3:]
+        if words[0] == "run":
+            words[words.index("--points") + 1] = "2"
+            words = ["run", *QUICK, *(sys.executable if word == "python" else word for word in words[1:])]
+            assert run(words) == 0, capfd.readouterr().err
+            continue
         first = words[0] in ("ask", "tell")
         small = ["budget.points=3"] if "+study=search" in words else []
         assert run(words + ([] if first else QUICK + small)) == 0, capfd.readouterr().err

@@ -35,6 +35,17 @@ def test_how_much_and_where_to_run_makes_no_other_study():
     assert len({names[0], *(each[-1] for each in others)}) == 3
 
 
+@pytest.mark.parametrize("said", ["--epochs 7", "--epochs=7", "--num-epochs 7 --x", "max_epochs=7"])
+def test_the_epochs_of_its_command_are_known_to_pruners(said):
+    assert "trainer.epochs=7" in run_words([LR], ["sh", *said.split()], None)
+    assert "trainer.epochs=7" not in run_words([LR, "trainer.epochs=9"], ["sh", *said.split()], None)
+
+
+@pytest.mark.parametrize("said", ["--epochs {epochs}", "--epochs 7.5", "--eval-epochs 7", "--epochs"])
+def test_other_words_say_nothing_of_epochs(said):
+    assert not [word for word in run_words([LR], ["sh", *said.split()], None) if word.startswith("trainer.epochs")]
+
+
 def test_a_study_of_its_own_and_its_name_are_kept():
     assert run_words(["+study=lr_sweep", "study.name=mine"], ["sh"], None) == [
         "trainer=command", "trainer.command=[sh]", "+study=lr_sweep", "study.name=mine"
