@@ -57,6 +57,7 @@ class StudySummary:
         created: when it was started first, in seconds since the Unix epoch.
         changed: when its record was written last.
         continued: the trials that go on from others, by their own name in the study.
+        as_good: how many other points may be as good as the best; None where that is not known.
     """
 
     name: str
@@ -68,6 +69,7 @@ class StudySummary:
     created: float
     changed: float
     continued: Mapping[str, str] = field(default_factory=dict)
+    as_good: int | None = None
 
 
 class Observer(Protocol):

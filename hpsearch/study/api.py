@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,8 +184,9 @@ def run_search(
     if outcome.best is None:
         return outcome
     searched = [name for name, _ in flat_entries(space)] if space else outcome.best.params
-    best = arguments_of(outcome.best.params, searched, arguments or {})
-    return replace(outcome, best=replace(outcome.best, params=best))
+    by_name = partial(arguments_of, searched=searched, given=arguments or {})
+    rivals = None if outcome.as_good is None else tuple(map(by_name, outcome.as_good))
+    return replace(outcome, best=replace(outcome.best, params=by_name(outcome.best.params)), as_good=rivals)
 
 
 def replay(

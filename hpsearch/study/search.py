@@ -60,6 +60,8 @@ class StudyOutcome:
         interrupted: whether it can be resumed.
         already_complete: whether there was nothing left to do.
         notes: what the user should know and `ended` does not say.
+        as_good: hyperparameters of the other points that may be as good as the best, the nearest first; None where
+            one seed cannot say.
         failures: what the FAILED trials have to say, with traceback and log; those that failed alike once.
     """
 
@@ -78,6 +80,7 @@ class StudyOutcome:
     interrupted: bool
     already_complete: bool
     notes: tuple[str, ...]
+    as_good: tuple[Mapping[str, Any], ...] | None = None
     failures: tuple[Failure, ...] = ()
 
     @property
@@ -197,7 +200,9 @@ def conclude(
     session.conclude(state, answer="", why=outcome.why)
     table = table_from_events(session.folder)
     summary = summarize(table)
-    session.conclude(state, answer=answer(summary), why=outcome.why)
+    rivals = None if summary.standing is None else tuple(point.params for point in summary.standing.rivals)
+    count = {} if rivals is None else {"as_good": len(rivals)}
+    session.conclude(state, answer=answer(summary), why=outcome.why, **count)
     report = None if outcome.interrupted and not unfinished else _report(session, table, trained)
     if stage and outcome.error:
         session.observer.line(outcome.error)
@@ -222,6 +227,7 @@ def conclude(
         interrupted=outcome.interrupted,
         already_complete=not trained,
         notes=notes,
+        as_good=rivals,
         failures=tuple(table.failures),
     ), table
 

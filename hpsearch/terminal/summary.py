@@ -96,7 +96,8 @@ def show_study(outcome: "StudyOutcome", command: str, stream: TextIO | None = No
     out = Printer(stream)
     out.headline(outcome.name, _headline(outcome), outcome.answer, good=not outcome.exit_code)
     if outcome.best:
-        out.row("best", f"{assignments(outcome.best.params)}  {best_score(outcome.best)}", "green")
+        others = _others(None if outcome.as_good is None else len(outcome.as_good))
+        out.row("best", f"{assignments(outcome.best.params)}  {best_score(outcome.best)}{others}", "green")
     if outcome.stable_range:
         out.row("stable", outcome.stable_range)
     out.row("trials", tally(outcome.counts) or "none", "red" if outcome.counts.get(TrialState.FAILED) else "")
@@ -116,6 +117,11 @@ def show_study(outcome: "StudyOutcome", command: str, stream: TextIO | None = No
         out.command("train it from the record and compare the curves", outcome.check_command)
     if outcome.ui_command:
         out.command("look at every trial in MLflow", outcome.ui_command)
+
+
+def _others(as_good: int | None) -> str:
+    """Return how many other points may be as good, where there are any."""
+    return f"; {as_good} other{'s' * (as_good > 1)} may be as good" if as_good else ""
 
 
 def _show_failures(out: Printer, failures: Sequence["Failure"]) -> None:
@@ -322,7 +328,9 @@ def show_studies(studies: Sequence["StudySummary"], now: float, stream: TextIO |
             study.name,
             study.state.lower(),
             tally(study.counts),
-            f"{best_score(study.best)} at {assignments(study.best.params)}" if study.best else _lineage(study),
+            f"{best_score(study.best)} at {assignments(study.best.params)}{_others(study.as_good)}"
+            if study.best
+            else _lineage(study),
             f"{duration(now - study.changed)} ago",
         )
         for study in studies

@@ -369,6 +369,7 @@ def _summary(folder: Path, study: Mapping[str, Any]) -> StudySummary:
         created=study.get("created", changed),
         changed=changed,
         continued=_continued(files) if is_single(folder.name) else {},
+        as_good=study.get("state", {}).get("as_good"),
     )
 
 

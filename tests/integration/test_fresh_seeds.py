@@ -35,6 +35,7 @@ def search(function=noisy, **given):
 def test_the_answer_quotes_fresh_seeds_and_says_by_which_seed_the_point_was_chosen(folder):
     outcome = search()
     assert outcome.best.params == {"lr": 0.3} and outcome.best.n == 3
+    assert [params["lr"] for params in outcome.as_good] == [0.2, 0.4]
     assert outcome.answer.startswith("lr = 0.3 has the highest valid/acc over 3 fresh seeds: 0.9")
     assert "it was chosen by seed 0, as one of the best of 6 points, at 0." in outcome.answer
     assert "; of the 5 so trained " in outcome.answer and "may be as good" in outcome.answer
@@ -67,7 +68,7 @@ def test_the_report_is_the_same_when_it_is_written_again(folder):
 def test_the_list_names_the_mean_over_fresh_seeds(capsys):
     search()
     assert run(["list"]) == 0
-    assert "(3 trials) at lr=0.3" in capsys.readouterr().out
+    assert "(3 trials) at lr=0.3; 2 others may be as good" in capsys.readouterr().out
 
 
 def test_a_search_can_be_confirmed_later_and_with_more_seeds():

@@ -26,7 +26,7 @@ class TriedSetting:
         mean: mean score; None when a trial did not end.
         diverged: whether a trial diverged.
         stable: whether the training loss of every trial fell below half of its first, see
-            `hpsearch.reports.kit.points.halved`; None where that is not known.
+            `hpsearch.reports.kit.halved.halved`; None where that is not known.
         smoothed: mean smoothed over neighbouring settings, see `hpsearch.reports.ablation.choice`; None of those that
             cannot be chosen.
         scores: of its COMPLETE trials, by seed and fold.

@@ -95,8 +95,8 @@ def nothing_trains(table: TrialTable, action: str) -> Finding:
 
 
 def best_found(best: Point, metric: str) -> str:
-    """Return the best point of a search in words."""
-    return f"the best has {metric} {score(best.mean)} at {settings(best.params)}"
+    """Return the best point of a search over one seed in words."""
+    return f"the best has {metric} {score(best.mean)} at {settings(best.params)}, on one seed"
 
 
 def scores_of(points: Sequence[Point], space: Mapping[str, str]) -> dict[str, Any]:

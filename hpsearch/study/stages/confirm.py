@@ -13,6 +13,7 @@ from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw, escape
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import floats
+from hpsearch.reports.summary.standing import as_good, stand
 from hpsearch.search.plan import FRESH
 from hpsearch.statistics.intervals import mean_interval
 from hpsearch.statistics.optimism import measured_optimism
@@ -71,6 +72,7 @@ class Confirm:
             told = f"95 % t interval {written.write(fresh.low)} to {written.write(fresh.high)}"
         sentence = (
             f"{settings(winner.params)}: {metric} {written.write(winner.mean)} over {self.seeds} fresh seeds ({told})"
+            f"{as_good(stand(winner, points, context.objective), winner, (), len(points)) if len(points) > 1 else ''}"
         )
         for more, told in (self._promised(context, table, points, written), _tested(tested, written)):
             numbers |= more

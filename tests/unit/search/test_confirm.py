@@ -158,6 +158,17 @@ def test_a_search_that_goes_on_confirms_what_is_best_then(tmp_path):
     assert outcome.best.point == 5 and read_study(tmp_path)["confirm"]["points"] == [6, 5, 4, 3, 2]
 
 
+def test_cut_off_by_its_time_it_leads_with_what_is_whole_and_goes_on_with_more(tmp_path):
+    whole = setup_of(tmp_path / "whole").run(script)
+    setup = setup_of(tmp_path / "cut", seconds=45.0)
+    outcome = setup.run(script)
+    assert "budget.seconds = 45 is used up" in outcome.why
+    assert outcome.counts == {TrialState.COMPLETE: 20, TrialState.WAITING: 2}
+    assert "budget.seconds = 45 is used up" in read_study(setup.folder)["confirm"]["why"]
+    assert outcome.best.n == 3
+    assert setup_of(tmp_path / "cut").run(script) == whole
+
+
 def complete(*means):
     return [Complete(point, mean, math.nan, point + 1) for point, mean in enumerate(means)]
 

@@ -222,6 +222,15 @@ def test_studies_are_listed_in_columns_that_are_never_cut():
     assert second.index("5 s ago") == first.index("2 min ago") == header.index("changed")
 
 
+@pytest.mark.parametrize(("rivals", "said"), [(2, "; 2 others may be as good"), (1, "; 1 other may be as good")])
+def test_the_best_is_never_named_without_those_that_may_be_as_good(rivals, said):
+    best = BestPoint(2, {"optimizer.lr": 0.1}, 0.97, 0.004, 3)
+    row = StudySummary("s", Path(), "", "COMPLETE", {}, best, 0.0, 0.0, as_good=rivals)
+    assert f"at optimizer.lr=0.1{said}" in shown(show_studies, [row], 0.0)
+    assert f"(3 trials){said}\n" in shown(show_study, study_outcome(as_good=({"optimizer.lr": 0.2},) * rivals), "go on")
+    assert "may be as good" not in shown(show_study, study_outcome(as_good=()), "go on")
+
+
 def test_eigenvalues_are_told_with_three_digits_as_every_number(tmp_path):
     measured = {
         **{"method": "lanczos", "precision": "float64", "products": 4, "parameters": 3, "samples": 5, "loss": 1.0},

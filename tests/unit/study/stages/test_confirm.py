@@ -35,6 +35,13 @@ def test_the_winner_has_an_interval_over_the_fresh_seeds():
     assert numbers["test_low"] < numbers["test_mean"] < numbers["test_high"]
 
 
+def test_the_winner_is_not_named_without_candidates_that_may_be_as_good():
+    near = confirmed(scored([[0.9, 0.91, 0.92], [0.91, 0.9, 0.91]]), test=[0.88, 0.89, 0.9] * 2).sentence
+    assert "; of the 2 so trained 1 other point may be as good" in near
+    far = confirmed(scored([[0.9, 0.91, 0.92], [0.8, 0.8, 0.81]]), test=[0.88, 0.89, 0.9] * 2).sentence
+    assert "; every other of the 2 so trained is worse" in far
+
+
 def test_seeds_that_change_nothing_give_no_interval_and_that_is_said():
     finding = confirmed(deaf([[0.9] * 3, [0.8] * 3]), test=[0.88] * 6)
     assert (finding.verdict, finding.cause) == (Verdict.WARN, NO_SEEDS)
