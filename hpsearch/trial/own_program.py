@@ -102,15 +102,26 @@ class OwnProgram(OwnCode):
             program.tell(supervise.GO_ON)
             self._stands = False
         while not self._reports:
-            if program.ended:
-                self.ended = True
-                self._check_end(program)
-                return None
+            if program.ended and not any(file.has_more for file in self._files):
+                return self._end(program)
             if current.process.told_to_stop():
                 self.is_cut = True
                 return None
             program.poll(LOOK_SEC)
             self._read(program)
+        return self._next()
+
+    def _end(self, program: Program) -> Report | None:
+        """Read what nothing ended, and note how the program did; None where nothing is left to report."""
+        for line in [line for file in self._files for line in file.end()]:
+            self._take_json(line)
+        self.ended = not self._reports
+        if self._reports:
+            return self._next()
+        self._check_end(program)
+        return None
+
+    def _next(self) -> Report:
         report = self._reports.popleft()
         self.epoch = int(report.epoch)
         return report
@@ -161,6 +172,8 @@ class OwnProgram(OwnCode):
         last = program.last_lines
         if program.code != 0:
             how = f"the program {platform.how_it_ended(program.code)}"
+            if program.code is None:
+                how = "the program is lost: the process that watched over it was killed"
             said = f": {last[-1].strip()[:300]}" if last else ""
             where = f"{how}{said}" if (program.code or 0) > 0 else ""
             self.failed = _failure(f"{how}{said}", last, where)

@@ -180,8 +180,13 @@ class Appended:
         except OSError:
             return 0
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something that is not read yet."""
+        return self._size() != self._at
+
     def take(self) -> list[str]:
-        """Return the lines that are new; what the file has no line feed after is waited for."""
+        """Return lines that are new, of a long file some; what no line feed stands after is waited for."""
         size = self._size()
         if size < self._at:
             self._at, self._lines = 0, Lines()
@@ -191,4 +196,8 @@ class Appended:
             file.seek(self._at)
             data = file.read(_CHUNK)
         self._at += len(data)
-        return [*self._lines.take(data), *(self.take() if len(data) == _CHUNK else [])]
+        return self._lines.take(data)
+
+    def end(self) -> list[str]:
+        """Return the last line, which nothing ended."""
+        return self._lines.end()
