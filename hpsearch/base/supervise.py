@@ -77,9 +77,9 @@ def _start(command: list[str]) -> tuple[int, str]:
         finally:
             os._exit(127)
     os.close(writing)
-    error = os.read(reading, 4096).decode()  # ends when the program has begun: exec closes its end
+    why = os.read(reading, 4096).decode()  # ends when the program has begun: exec closes its end
     os.close(reading)
-    return pid, error
+    return pid, why
 
 
 def _reaped(program: int, code: "int | None") -> "int | None":

@@ -50,7 +50,7 @@ def run_words(words: Sequence[str], command: Sequence[str], points: int | None) 
         The words. The study is called after the program, what is searched, and a digest of all of it but how much to
         run.
     """
-    program = program_words(command)
+    program: tuple[str, ...] = program_words(command)
     sweeps = [word for word in words if is_sweep(word)]
     ours = [word for word in words if word not in sweeps]
     space = [_space_word(word) for word in sweeps]

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from hpsearch.base.commands import ui_command
+from hpsearch.base.commands import is_program, ui_command
 from hpsearch.base.environment import TAKEN, as_recorded
 from hpsearch.base.errors import StorageError
 from hpsearch.base.keys import SECONDS, SILENT_SECONDS, SINGLE, TRIAL_SECONDS
@@ -116,9 +116,10 @@ class StudySession:
         return checked
 
     def say_notes(self, notes: Sequence[str]) -> None:
-        """Show what was guessed or left out in reading the data, and what is wrong with single columns."""
+        """Show what was guessed or left out in reading the data, what is wrong with columns, or not told a program."""
+        of = "program" if is_program(self.composition.config) else "data"
         for note in notes:
-            self.observer.line(f"data: {note}")
+            self.observer.line(f"{of}: {note}")
 
     def claim(self, space: Mapping[str, str] | None = None, grow: Callable[[], None] | None = None) -> None:
         """Lock the folder, and compare or write `STUDY_FILE`; nothing is on record yet.

@@ -103,11 +103,11 @@ class Printed:
         if counts["epoch"] is None:
             counts["epoch"] = self._epoch
         self._epoch = None
-        found = {
+        numbers = {
             name: self._number(name, (match["value"] or match["bare"]).rstrip(",./-"))
             for name, match in matches.items()
         }
-        return Measured({**_pairs(line), **found}, **counts)
+        return Measured({**_pairs(line), **numbers}, **counts)
 
     def _wanted(self, found: Measured) -> Measured | None:
         if set(self.metrics) & found.metrics.keys():

@@ -84,7 +84,9 @@ class Program:
             self._selector.register(fd, selectors.EVENT_READ)
 
     def poll(self, timeout_sec: float) -> None:
-        """Read what there is, waiting at most so long for the first of it."""
+        """Read what there is, waiting at most so long for the first of it; nothing once it has ended."""
+        if self.ended:
+            return
         for key, _ in self._selector.select(timeout_sec):
             data = os.read(key.fd, _CHUNK)
             if not data:
@@ -105,8 +107,6 @@ class Program:
             self.lines.extend(self._lines.take(data))
 
     def _end(self) -> None:
-        if self.ended:
-            return
         self.lines.extend(self._lines.end())
         self._process.wait()
         self.ended = True

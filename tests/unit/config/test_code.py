@@ -215,3 +215,46 @@ def test_a_decorator_of_a_library_is_no_code_of_ones_own(project, monkeypatch):
     plain = given(SCRIPT, monkeypatch=monkeypatch)
     decorated = given(SCRIPT, lambda names: torch.no_grad()(names["objective"]), monkeypatch)
     assert decorated == plain
+
+
+def program(*command, file=None):
+    trainer = {"_target_": "hpsearch.trial.command.run", "command": [*command], "file": file}
+    return CodeReader().of({"trainer": trainer})
+
+
+def test_the_files_that_a_command_names_are_its_code_python_with_what_it_imports(project):
+    write(project, "src/main.py", "import json, numpy, net.layers\nif __name__ == '__main__':\n    run()")
+    write(project, "src/net/__init__.py", "")
+    write(project, "src/net/layers.py", "from . import shapes\nimport own.rates")
+    write(project, "src/net/shapes.py", "SIDE = 3")
+    write(project, "prepare.sh", "echo")
+    write(project, "settings.yaml", "lr: 1")
+    found = program(sys.executable, "src/main.py", "prepare.sh", "{folder}/x", "no_file", 3, file="settings.yaml")
+    of_python = {"src/main.py", "src/net/__init__.py", "src/net/layers.py", "src/net/shapes.py"}
+    assert set(found.modules) == of_python | {"prepare.sh", "settings.yaml", "own", "own.rates"}
+    assert CodeReader().at(found.targets) == found
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "names"),
+    [
+        ("main.py", "import beside\nif __name__ == '__main__':\n    run(2)", ["main.py"]),
+        ("main.py", "# a comment\nimport beside\nif __name__ == '__main__': run()", []),
+        ("beside.py", "y = 3", ["beside.py"]),
+        ("run.sh", "echo 2", ["run.sh"]),
+    ],
+)
+def test_a_change_of_a_program_is_named(project, file, text, names):
+    write(project, "main.py", "import beside\nif __name__ == '__main__':\n    run()")
+    write(project, "beside.py", "y = 2")
+    write(project, "run.sh", "echo 1")
+    before = program("python", "main.py", "run.sh")
+    write(project, file, text)
+    assert program("python", "main.py", "run.sh").differences(before.modules) == names
+
+
+def test_a_program_of_the_folder_and_a_module_are_code_and_an_interpreter_is_none(project):
+    write(project, "run.sh", "echo 1")
+    assert set(program("./run.sh").modules) == {"run.sh"}
+    assert set(program("python", "-m", "own.rates").modules) == {"own", "own.rates"}
+    assert program(sys.executable, "-c", "pass").modules == {}

@@ -81,6 +81,15 @@ def test_a_file_of_json_lines_is_read_as_it_grows(train, tmp_path):
     assert reports == [(1, {METRIC: 0.5}), (2, {METRIC: 0.6})]
 
 
+def test_a_long_file_is_read_to_its_end_and_its_last_line_needs_no_line_feed(train, tmp_path):
+    script = f"""
+        for e in $(seq 1 4000); do echo '{{"epoch": '$e', "valid/acc": 0.5}}'; done >> {tmp_path}/m.jsonl
+        printf '{{"epoch": 4001, "valid/acc": 0.5}}' >> {tmp_path}/m.jsonl
+    """
+    reports, result = train(script, metrics=f"{tmp_path}/m.jsonl", pattern=None)
+    assert (result.state, [epoch for epoch, _ in reports]) == (TrialState.COMPLETE, [*range(1, 4002)])
+
+
 REPORTS = f"{sys.executable} -c 'import hpsearch; {{}}'"
 
 
@@ -106,6 +115,7 @@ FAILS = {
     "nothing said": ("true", "never said valid/acc: let it print a line such as 'valid/acc: 0.9'"),
     "another name": ("echo acc=1", "the program ended and never said valid/acc: it printed acc; set objective.metric"),
     "no terminal": ("cat < /dev/tty", "/dev/tty: No such device or address"),
+    "nobody watches": ("kill -KILL $PPID", "the program is lost: the process that watched over it was killed"),
     "a daemon": ("(sleep 60; echo valid/acc: 1) &", "the program ended and never said valid/acc"),
 }  # fmt: skip
 
@@ -116,7 +126,7 @@ def test_how_it_failed_is_said_in_a_line(name, train):
     _, result = train(script)
     assert result.state is TrialState.FAILED and reason in result.reason and "\n" not in result.reason
     assert result.retry is ("never said" not in result.reason)
-    assert bool(result.failed_at) is (name != "signal")
+    assert bool(result.failed_at) is (name not in ("signal", "nobody watches"))
 
 
 @pytest.mark.parametrize(
