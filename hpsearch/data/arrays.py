@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.base.errors import ConfigError, DataError, check_choice, check_float, check_int
+from hpsearch.data.units import Units, units_of
 
 TASKS = ("classification", "regression")
 
@@ -106,6 +107,12 @@ class Parts:
     def __iter__(self) -> Iterator[Arrays]:
         """Go through the parts there are."""
         return iter((self.train, self.valid) if self.test is None else (self.train, self.valid, self.test))
+
+    @property
+    def units(self) -> Units:
+        """Which samples of the parts that are scored belong together."""
+        scored = {"valid": self.valid} | ({} if self.test is None else {"test": self.test})
+        return units_of({n: each.groups for n, each in scored.items()}, {n: each.time for n, each in scored.items()})
 
 
 def checked(arrays: Arrays, gaps: bool = False) -> Arrays:

@@ -20,14 +20,15 @@ from hpsearch.data.arrays import (
     keep_classes,
     weigh_classes,
 )
-from hpsearch.data.columns import named, notes_of, ordering, unresolved
+from hpsearch.data.columns import notes_of, ordering, unresolved_in
 from hpsearch.data.labels import completed, positive_class
 from hpsearch.data.limits import LIMITS
 from hpsearch.data.missing import FILLING, MISSING, filled, without_gaps
-from hpsearch.data.parting import apart, fold_of, hold_out
+from hpsearch.data.parting import apart, check_split_seed, fold_of, hold_out, split_seeds
 from hpsearch.data.sampling import check_sampling
 from hpsearch.data.scaling import LINEAR, SCALINGS, Scaling, exact, fit, scaled, targets
 from hpsearch.data.split import stratified
+from hpsearch.data.units import ALONE, Units
 
 if TYPE_CHECKING:
     import torch
@@ -121,6 +122,7 @@ class Splits:
         whole: what the source reads in all.
         target_scaling: how the targets of a regression were scaled; None where they were not.
         positive: number of the positive class.
+        units: which samples of the parts that are scored belong together.
     """
 
     train: Part
@@ -138,6 +140,7 @@ class Splits:
     whole: Whole = NOTHING
     target_scaling: "Scaling | None" = None
     positive: int = 1
+    units: Units = ALONE
 
     def to(self, device: "torch.device | str") -> "Splits":
         """Return the same splits on a device."""
@@ -168,7 +171,7 @@ class DataSource(ABC):
             without a test part of its own.
         folds: number of folds of a stratified cross-validation: the samples that are not for testing are dealt out to
             so many folds, and the one asked for is the validation part, whatever `valid_fraction`; None for one split.
-        split_seed: seed of the splits, the folds and the subset.
+        split_seed: seed of the splits, the folds and the subset; ``per_seed``: each trial's own, but for the test part.
         missing: what is done about inputs that are missing: ``refuse`` them, ``drop`` their rows (before anything is
             split), or fill in the ``median``, the ``most_frequent`` value or a ``constant``, fitted on the training
             part, see `hpsearch.data.missing.filled`. A target, group or time is never filled in.
@@ -201,7 +204,7 @@ class DataSource(ABC):
     valid_fraction: float = 0.2
     test_fraction: float | None = None
     folds: int | None = None
-    split_seed: int = 0
+    split_seed: int | str = 0
     missing: str = "refuse"
     missing_value: float = 0.0
     missing_indicator: bool = True
@@ -230,6 +233,7 @@ class DataSource(ABC):
             check_classes(self.classes)
         check_class_weights(self.class_weights)
         check_sampling(self.sampling, self.shuffle, self.class_weights)
+        check_split_seed(self.split_seed, self.folds, getattr(self, "time", None))
         check_choice("data.missing", self.missing, MISSING)
         check_choice("data.scaling", self.scaling, SCALINGS)
         check_choice("data.target_scaling", self.target_scaling, LINEAR)
@@ -262,12 +266,13 @@ class DataSource(ABC):
             All samples of the part.
         """
 
-    def read(self, test: bool = False, fold: int = 0) -> Parts:
+    def read(self, test: bool = False, fold: int = 0, seed: int = 0) -> Parts:
         """Read and split the samples, without torch: enough to refuse a bad configuration before a run exists.
 
         Args:
             test: read the test part as well.
             fold: which fold is the validation part, where there are folds.
+            seed: of the trial, which draws its split where `split_seed` is ``per_seed``.
 
         Returns:
             The samples of each part.
@@ -281,15 +286,15 @@ class DataSource(ABC):
             raise ConfigError(f"fold = {fold}: data.folds = {self.folds} has no such fold")
         rest, tested = self._whole(test)
         whole = Whole(len(rest), rest.x.shape[1:], "" if self.files_say_all else self.samples_digest(rest))
-        ordered, seed = ordering(rest), self.split_seed
+        ordered, (first, seed) = ordering(rest), split_seeds(self.split_seed, seed)
         if self.test_fraction is not None:
-            rest, held_out = hold_out(rest, self.test_fraction, seed, "test")
+            rest, held_out = hold_out(rest, self.test_fraction, first, "test")
             tested = held_out if test else None
         by_fold = fold_of(rest, self.folds, fold, seed) if self.folds else None
         train, valid = by_fold or hold_out(rest, self.valid_fraction, seed, "valid")
         named = {"train": train, "valid": valid} | ({} if tested is None else {"test": tested})
         notes = apart(named)
-        named["train"] = self._subset(train)
+        named["train"] = self._subset(train, seed)
         if self.missing in FILLING:
             named = dict(zip(named, self._filled(list(named.values())), strict=True))
         parts = Parts(named["train"], named["valid"], named.get("test"), ordered, notes, whole)
@@ -298,20 +303,21 @@ class DataSource(ABC):
             raise ConfigError(f"data.target_scaling = {self.target_scaling!r}: classes are not scaled, use none")
         return parts
 
-    def load(self, test: bool = False, fold: int = 0) -> Splits:
+    def load(self, test: bool = False, fold: int = 0, seed: int = 0) -> Splits:
         """Read, split, convert and scale the samples, on the host.
 
         Args:
             test: load the test part as well; otherwise it is not read.
             fold: which fold is the validation part, where there are folds.
+            seed: see `read`.
 
         Returns:
             The splits, x in float32, scaled by what was fitted on the training part.
         """
-        parts = self.read(test, fold)
+        parts = self.read(test, fold, seed)
         weights = weigh_classes(parts.train, self.class_weights)
         train, valid, *rest = self.convert(parts)
-        lost = _unresolved(train, parts.train)
+        lost = unresolved_in(train, parts.train)
         return Splits(
             train=train,
             valid=valid,
@@ -328,6 +334,7 @@ class DataSource(ABC):
             whole=parts.whole,
             target_scaling=fit(targets(parts.train), self.target_scaling),
             positive=positive_class(self.positive, parts.train.class_names),
+            units=parts.units,
         )
 
     def convert(self, parts: Parts) -> "Sequence[Part]":
@@ -383,14 +390,9 @@ class DataSource(ABC):
     def _filled(self, parts: Sequence[Arrays]) -> list[Arrays]:
         return filled(parts, self.missing, self.missing_value, self.missing_indicator)
 
-    def _subset(self, train: Arrays) -> Arrays:
+    def _subset(self, train: Arrays, seed: int) -> Arrays:
         if self.train_size is None:
             return train
         if self.train_size > len(train):
             raise ConfigError(f"data.train_size = {self.train_size}: the training part has {len(train)} samples")
-        return train.rows(stratified(train.strata, self.train_size, self.split_seed, "train_size")[1])
-
-
-def _unresolved(train: Part, raw: Arrays) -> tuple[str, ...]:
-    x = train.x if isinstance(train, Split) else getattr(train.source, "x", None)
-    return () if x is None else tuple(named(raw, column) for column in unresolved(x, raw.x))
+        return train.rows(stratified(train.strata, self.train_size, seed, "train_size")[1])

@@ -101,3 +101,15 @@ def notes_of(notes: Iterable[str], ordering: Iterable[str], lost: Iterable[str])
     for name in lost:
         said[f"column '{name}' is lost: float32 cannot tell its values apart; use data.scaling=standardize"] = None
     return tuple(said)
+
+
+def unresolved_in(train: Any, raw: Arrays) -> tuple[str, ...]:
+    """Return the names of the inputs of a training part whose values float32 cannot tell apart.
+
+    Args:
+        train: the part; of one that makes its batches on the host only tensors are looked at.
+        raw: the same as it was read.
+    """
+    x = getattr(train, "x", None)
+    x = getattr(getattr(train, "source", None), "x", None) if x is None else x
+    return () if x is None else tuple(named(raw, column) for column in unresolved(x, raw.x))

@@ -24,7 +24,7 @@ LIMITS: Limits = {
         "valid_fraction": number("(0, 1)"),
         "test_fraction": optional(number("(0, 1)")),
         "folds": optional(count(2)),
-        "split_seed": count(0),
+        "split_seed": or_word(count(0), "per_seed"),
         "train_size": optional(count()),
         "missing_value": number("(-inf, inf)"),
         "missing_indicator": flag,

@@ -72,6 +72,24 @@ def fold_of(arrays: Arrays, folds: int, fold: int, seed: int) -> tuple[Arrays, A
     return arrays.rows(rest), arrays.rows(chosen)
 
 
+def split_seeds(split_seed: int | str, seed: int) -> tuple[int, int]:
+    """Return the seeds of the test part and of all other parts.
+
+    Args:
+        split_seed: a number, or ``per_seed``: the test part is then the same in all trials.
+        seed: of the trial.
+    """
+    return (0, seed) if isinstance(split_seed, str) else (split_seed, split_seed)
+
+
+def check_split_seed(split_seed: int | str, folds: int | None, time: str | None) -> None:
+    """Refuse a split of each seed's own where it is not drawn, or where folds are dealt out already."""
+    if split_seed == "per_seed" and time is not None:
+        raise ConfigError(f"data.split_seed = per_seed: data.time = '{time}' splits by time, and draws nothing")
+    if split_seed == "per_seed" and folds is not None:
+        raise ConfigError(f"data.split_seed = per_seed: data.folds = {folds} deals the samples out; use one of the two")
+
+
 def check_one_way(groups: str | None, time: str | None) -> None:
     """Refuse to make parts by groups and by time at once."""
     if groups is not None and time is not None:

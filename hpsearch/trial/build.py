@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.errors import ConfigError, DataError, HpsearchError, first_line, nearest, out_of_memory
 from hpsearch.base.outcome import beyond_limits
-from hpsearch.base.platform import processor_name
-from hpsearch.base.types import DATA, Objective, Started, TrialResult, TrialRun, TrialSpec, TrialState
+from hpsearch.base.types import Objective, Started, TrialResult, TrialRun, TrialSpec, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.limits import target_part
 from hpsearch.metrics.base import Metric, bounded_by_0_and_1, check_fit, in_units, names_of
@@ -26,11 +25,9 @@ from hpsearch.trial.defined import defined, notes_of
 from hpsearch.trial.reading import read
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
     from torch.optim import Optimizer
 
-    from hpsearch.base.contents import DataState
     from hpsearch.data.augment import Augment
     from hpsearch.data.base import DataSource, Splits
     from hpsearch.schedules import Table
@@ -194,6 +191,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
     from hpsearch.losses.class_weights import with_class_weights
     from hpsearch.trial.averaging import with_averaging
     from hpsearch.trial.batching import batching_of, takes_one
+    from hpsearch.trial.facts import facts_of, origins
     from hpsearch.trial.loop import Job
     from hpsearch.trial.model import make_model, prior
 
@@ -232,7 +230,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
         table=table,
         plateau=plateau,
         **regularizers,
-        facts={**_facts(model, splits, device), **batching.facts, **tuned.facts, **_origins(state, trainer)},
+        facts={**facts_of(model, splits, device), **batching.facts, **tuned.facts, **origins(state, trainer)},
         data=state,
         metrics=metrics,
         frozen=tuned.frozen,
@@ -368,32 +366,3 @@ def schedule_of(
         total=total,
     )
     return rows, plateau
-
-
-def _facts(model: "nn.Module", splits: "Splits", device: "torch.device") -> dict[str, str | int | float]:
-    import torch
-
-    return {
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "device": _device_name(device),
-        "data.digest": splits.digest,
-        "data.train_size": len(splits.train),
-        "data.valid_size": len(splits.valid),
-        "torch": str(torch.__version__),
-        "threads": torch.get_num_threads(),
-        **({"data.notes": "; ".join(splits.notes)} if splits.notes else {}),
-    }
-
-
-def _origins(state: "DataState", trainer: "Trainer") -> dict[str, str]:
-    known = {DATA: state.digest, "continued": trainer.continued or ""}
-    return {name: value for name, value in known.items() if value}
-
-
-@functools.cache
-def _device_name(device: "torch.device") -> str:
-    import torch
-
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"mps ({processor_name()})" if device.type == "mps" else processor_name()

@@ -46,7 +46,8 @@ def read(
     """
     files = contents_of(_places(data, config["finetune"], source))
     known = DataState({role: each for role, each in files.items() if role != WEIGHTS}).digest
-    splits = _load(_data_key(config["data"]), tuple(config["plugins"]), test, config["fold"], device, known)
+    seed = config["seed"] if data.split_seed == "per_seed" else 0
+    splits = _load(_data_key(config["data"]), tuple(config["plugins"]), test, config["fold"], seed, device, known)
     check_classes_drawn(data.sampling, splits.train.y, splits.class_names)
     return splits, DataState(files, splits.whole.samples, splits.whole.rows, splits.whole.columns)
 
@@ -105,8 +106,9 @@ def _load(
     plugins: tuple[str, ...],
     test: bool,
     fold: int,
+    seed: int,
     device: "torch.device",
     _files: str,  # a part of the cache's key: other files, other data
 ) -> "Splits":
     source: DataSource = build("data", json.loads(data_key), plugins)
-    return source.load(test, fold).to(device)
+    return source.load(test, fold, seed).to(device)

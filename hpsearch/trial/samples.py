@@ -112,6 +112,6 @@ def save_samples(
     if not values and not more:
         return
     parts = {name.partition("/")[0] for name in values}
-    units = {part: each for part, each in splits.units.items() if part in parts}
+    units = {part: each for part, each in splits.units.of.items() if part in parts}
     folder.mkdir(parents=True, exist_ok=True)
-    write_samples(folder / SAMPLES, key, values, units, splits.unit if units else "sample", more)
+    write_samples(folder / SAMPLES, key, values, units, splits.units.name if units else "sample", more)

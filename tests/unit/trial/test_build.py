@@ -111,7 +111,7 @@ def test_data_is_loaded_once_per_worker(monkeypatch):
     forget()
     loads = []
     load = Digits.load
-    monkeypatch.setattr(Digits, "load", lambda self, test=False, fold=0: loads.append(test) or load(self, test, fold))
+    monkeypatch.setattr(Digits, "load", lambda self, test=False, *at: loads.append(test) or load(self, test, *at))
     splits = preflight(config()) and job().splits
     assert loads == [False]
     assert job("data.batch_size=10", "optimizer.lr=1", "model.hidden=[4]").splits is splits
