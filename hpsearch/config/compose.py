@@ -44,7 +44,7 @@ from hpsearch.config.words import (
 __all__ = ["Composition", "TrialConfig", "compose", "describe_groups", "diff", "flatten", "trial_key"]
 
 PATHS = frozenset({"data.root"})
-_KEPT = "trainer.keep_end_mib"
+_KEPT = frozenset({"trainer.keep_end_mib", "trainer.keep_predictions"})
 """Keys that say where things lie on this machine; two trials that differ in nothing else are the same trial."""
 
 _OF_RECIPE = ("study", "stage", "stages")
@@ -285,7 +285,7 @@ class Composition:
 def trial_key(config: Mapping[str, Any]) -> str:
     """Return the hash of a trial's configuration: without its paths and the packages of its targets."""
     flat = flatten(trial_part(as_recorded(config)))
-    kept = {key: value for key, value in flat.items() if key not in PATHS | {"plugins", MARGIN, _KEPT}}
+    kept = {key: value for key, value in flat.items() if key not in PATHS | _KEPT | {"plugins", MARGIN}}
     if kept.get(CONTINUED) is None:
         kept.pop(CONTINUED, None)
     return stable_hash(kept)

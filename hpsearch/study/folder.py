@@ -190,6 +190,8 @@ def _compared_config(config: Mapping[str, Any]) -> dict[str, Any]:
     kept["study"] = {key: value for key, value in kept["study"].items() if key not in _NOT_COMPARED}
     if "objective" in kept:
         kept["objective"] = {key: value for key, value in kept["objective"].items() if f"objective.{key}" != MARGIN}
+    if "trainer" in kept:
+        kept["trainer"] = {key: value for key, value in kept["trainer"].items() if key != "keep_predictions"}
     if "stages" in kept:  # what a failed gate does may change after it failed
         kept["stages"] = {name: {**stage, "on_fail": ""} for name, stage in kept["stages"].items()}
     return kept

@@ -22,7 +22,7 @@ from hpsearch.trial.watch import Limit
 
 LAST = "last.pt"
 BEST = "best.safetensors"
-_VERSION = 6
+_VERSION = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ class Progress:
         average: of the weights, where they are averaged.
         steps: thinned losses since the last report.
         end: the evaluations at the end of the trial so far.
+        samples: what single samples gave, by the updates before an evaluation that may make the score, and by name.
     """
 
     epoch: int | None = None
@@ -84,6 +85,7 @@ class Progress:
     average: Averaged | None = None
     steps: tuple[tuple[int, float], ...] = ()
     end: tuple[Evaluation, ...] = ()
+    samples: dict[int, dict[str, Tensor]] = field(default_factory=dict)
 
     @property
     def between(self) -> bool:
@@ -122,6 +124,7 @@ def save_last(folder: Path, key: str, data: str, model: nn.Module, optimizer: Op
         "reports": [_record(report) for report in progress.reports],
         "steps": progress.steps,
         "end": progress.end,
+        "samples": progress.samples,
     }
     with replacement(folder / LAST) as temporary, temporary.open("wb") as file:
         torch.save(state, file)
@@ -159,6 +162,7 @@ def _progress(state: Mapping[str, Any]) -> Progress:
         average=None if state["average"] is None else Averaged(**state["average"]),
         steps=state["steps"],
         end=state["end"],
+        samples=state["samples"],
     )
 
 
@@ -200,7 +204,8 @@ def take_over(file: Path, model: nn.Module, optimizer: Optimizer) -> Progress:
         raise ConfigError(f"{KEY}: {file} holds the state of an optimizer of other parameters")
     optimizer.load_state_dict({**theirs, "param_groups": ours["param_groups"]})
     progress = _progress(state)
-    return replace(progress, reports=[replace(report, end=()) for report in progress.reports], end=())
+    reports = [replace(report, end=()) for report in progress.reports]
+    return replace(progress, reports=reports, end=(), samples={})
 
 
 def _misfit(weights: Mapping[str, Tensor], model: nn.Module) -> str:

@@ -55,6 +55,8 @@ class Trainer:
         log_every: keep the loss of every n-th step, from the first; None for about 100 per epoch.
         keep_end_mib: keep the last state of a trial that has ended, weights and optimizer, where it is no larger, so
             that another one can go on from it; 0 keeps none.
+        keep_predictions: what is kept of the evaluations that make the score: ``scores``, what every single sample gave
+            (right or wrong, its loss, its error); ``all``, outputs and targets too; ``none``.
         continued: STUDY/POINT/SEED of the trial whose last state is gone on from, None for none.
         watch_layers: write what each layer does to ``layers.json``, see `hpsearch.trial.layers.LayerWatch`.
     """
@@ -80,6 +82,7 @@ class Trainer:
     log_every: int | None = None
     watch_layers: bool = True
     keep_end_mib: float = 4.0
+    keep_predictions: str = "scores"
     continued: str | None = None
 
     def __post_init__(self) -> None:

@@ -36,6 +36,7 @@ LIMITS: Limits = {
         "log_every": optional(count()),
         "watch_layers": flag,
         "keep_end_mib": NOT_NEGATIVE,
+        "keep_predictions": one_of("scores", "all", "none"),
         "continued": optional(text),
     },
     "hpsearch.trial.command.run": {

@@ -21,7 +21,6 @@ from hpsearch.base.types import (
     TrialState,
     last_by_epoch,
 )
-from hpsearch.data.base import Part
 from hpsearch.data.views import averaged
 from hpsearch.metrics.reported import followed
 from hpsearch.optim.compiler import postpone_compiler
@@ -36,6 +35,7 @@ from hpsearch.trial.job import Job, Trainer
 from hpsearch.trial.layers import LayerWatch
 from hpsearch.trial.reading import CONTINUABLE, end_of
 from hpsearch.trial.reference import constant_facts
+from hpsearch.trial.samples import SampleWatch, forget_samples, may_count, save_samples
 from hpsearch.trial.updates import forward_pass, prepare_model, torch_state
 from hpsearch.trial.watch import Diverged
 
@@ -83,6 +83,9 @@ def train(job: Job) -> TrialRun:
 
     The last state is written at the ends of epochs. A trial that is told to pause between two goes on to the next
     end; one that is killed between two reports the evaluations after its last state again, with the same values.
+
+    What the evaluations that make the score gave of every single sample goes to a small file in the trial's folder, see
+    `hpsearch.trial.samples`.
 
     A report's `steps` hold (step, loss of its batch) of every n-th step, from the first.
 
@@ -176,9 +179,9 @@ def _messages(
         progress.epoch = 0
         if job.trainer.eval_initial or not job.epochs:
             with torch_state(job, 0):
-                values = _evaluate(job, groups, job.splits.valid, "valid")
+                values = _evaluate(job, groups, progress, "valid", 0)
                 if job.splits.test is not None and not job.epochs:
-                    values |= _evaluate(job, groups, job.splits.test, "test")
+                    values |= _evaluate(job, groups, progress, "test", 0)
             report = Report(0, 0, values, time=time.time())
             progress.reports.append(report)
             yield report
@@ -209,7 +212,9 @@ def _reports(
         with epoch.trained_to(step):
             if step in ends and step not in evaluated:
                 with average.shown():
-                    progress.end += ((step, _valid(job, groups, step) | _further(job, groups)),)
+                    progress.end += (
+                        (step, _valid(job, groups, progress, step) | _further(job, groups, progress, step)),
+                    )
             if not told:
                 continue
             progress.steps += epoch.thinned()
@@ -217,6 +222,7 @@ def _reports(
                 report = _report(job, groups, progress, layers, average, epoch)
                 progress.reports.append(report)
                 progress.steps = ()
+                forget_samples(job, progress)
         if step == epoch.end:
             progress.epoch = epoch.number
         yield report
@@ -228,11 +234,11 @@ def _report(job: Job, groups: Groups, progress: Progress, layers: LayerWatch, av
     values, at, whole = epoch.values(), job.epoch_at(epoch.done), epoch.done == epoch.end
     with average.shown():
         with layers.outputs() if whole else nullcontext():
-            valid = _valid(job, groups, epoch.done)
+            valid = _valid(job, groups, progress, epoch.done)
         values |= valid
         progress.best = _better(job, progress.best, values, at)
         if epoch.done in job.ends:
-            progress.end += ((epoch.done, valid | _further(job, groups)),)
+            progress.end += ((epoch.done, valid | _further(job, groups, progress, epoch.done)),)
     report = Report(at, epoch.done, values, progress.steps, time.time())
     if epoch.done == job.steps or _over(job, progress.epoch, [*progress.reports, report]):
         report = _last_report(job, groups, progress, average, report)
@@ -250,12 +256,12 @@ def _last_report(job: Job, groups: Groups, progress: Progress, average: Average,
     if best is not None:
         progress.weights = checkpoint.copy_weights(job.model)
         job.model.load_state_dict(best.weights)
-        further = _further(job, groups)
+        further = _further(job, groups, progress, report.step)
     elif progress.end and progress.end[-1][0] == report.step:
         further = {k: v for k, v in progress.end[-1][1].items() if k not in report.metrics}
     else:
         with average.shown():
-            further = _further(job, groups)
+            further = _further(job, groups, progress, report.step)
     end, progress.end = progress.end, ()
     if job.by_end and (job.restores or report.step < job.steps):
         reports = [each for each in (*progress.reports, report) if each.epoch > 0]
@@ -269,17 +275,17 @@ def _of_valid(values: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in values.items() if name.startswith("valid/")}
 
 
-def _valid(job: Job, groups: Groups, step: int) -> dict[str, float]:
-    values = _evaluate(job, groups, job.splits.valid, "valid")
+def _valid(job: Job, groups: Groups, progress: Progress, step: int) -> dict[str, float]:
+    values = _evaluate(job, groups, progress, "valid", step)
     if not math.isfinite(values["valid/loss"]):
         raise Diverged(step, f"validation loss {values['valid/loss']} after it")
     return values
 
 
-def _further(job: Job, groups: Groups) -> dict[str, float]:
+def _further(job: Job, groups: Groups, progress: Progress, step: int) -> dict[str, float]:
     """Evaluate the parts beside the validation split that are asked for."""
-    values = _evaluate(job, groups, job.splits.train, "train_eval") if job.trainer.eval_train else {}
-    return values | (_evaluate(job, groups, job.splits.test, "test") if job.splits.test is not None else {})
+    values = _evaluate(job, groups, progress, "train_eval", step) if job.trainer.eval_train else {}
+    return values | (_evaluate(job, groups, progress, "test", step) if job.splits.test is not None else {})
 
 
 def _over(job: Job, epoch: int | None, reports: Sequence[Report]) -> bool:
@@ -310,10 +316,20 @@ def _curve(reports: Sequence[Report], metric: str) -> dict[float, float]:
     return {report.epoch: report.metrics[metric] for report in reports if report.epoch > 0 and metric in report.metrics}
 
 
-def _evaluate(job: Job, groups: Groups, split: Part, part: str) -> dict[str, float]:
+def _evaluate(job: Job, groups: Groups, progress: Progress, part: str, step: int) -> dict[str, float]:
+    parts = {"valid": job.splits.valid, "test": job.splits.test, "train_eval": job.splits.train}
+    split, watched = parts[part], may_count(job, part, step)
+    assert split is not None
     forward = averaged(partial(forward_pass, job), job.trainer.eval_views, job.splits.task)
-    values = groups.evaluate(lambda size: evaluate(job.model, forward, job.loss, split, size, job.metrics))
-    return {f"{part}/{name}": value for name, value in values.items()}
+
+    def attempt(size: int) -> dict[str, float]:
+        watch = SampleWatch(job) if watched else None
+        values = evaluate(job.model, forward, job.loss, split, size, job.metrics, watch)
+        if watch is not None:
+            progress.samples.setdefault(step, {}).update(watch.results(part, values))
+        return values
+
+    return {f"{part}/{name}": value for name, value in groups.evaluate(attempt).items()}
 
 
 def _better(job: Job, best: Best | None, values: Mapping[str, float], epoch: float) -> Best | None:
@@ -337,6 +353,8 @@ def _end(
     if progress.best is not None:
         found |= {"best_epoch": progress.best.epoch, "best_score": progress.best.score}
         artifacts = (*artifacts, checkpoint.save_best(job.folder, progress.best, job.key))
+    if state is TrialState.COMPLETE:
+        save_samples(job, progress)
     if (
         state in CONTINUABLE
         and not progress.between

@@ -1,43 +1,44 @@
-"""What a model gets of every single sample, kept of the evaluations that make a trial's score."""
+"""What a model gives of every single sample in the evaluations that make a trial's score, and what is kept of it."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from hpsearch.base.samples import SAMPLES, write_samples
-from hpsearch.data.base import Splits
 from hpsearch.losses.class_weights import each_loss, plain_loss
-from hpsearch.metrics.base import Metric, OutputsMetric, SampleMetric, names_of
+from hpsearch.metrics.base import OutputsMetric, SampleMetric, names_of
+
+if TYPE_CHECKING:
+    from hpsearch.trial.checkpoint import Progress
+    from hpsearch.trial.job import Job
 
 USUAL = "acc"
 """Kept beside the objective's metric, where there is one: a bit per sample."""
 TOLERANCE = 1e-3
 """Numbers are kept whose mean is what is reported but for the digits of float32, relative to their size."""
+_OUTPUTS, _TARGETS = "outputs:", "targets:"
 
 
 class SampleWatch:
     """Gathers the results of single samples in one evaluation; they stay on the device until its end.
 
-    A metric that is no mean of samples has none, see `hpsearch.metrics.base.OutputsMetric.samples`.
+    Of the objective's metric, and of accuracy where there is one. A metric that is no mean of samples has none, see
+    `hpsearch.metrics.base.OutputsMetric.samples`.
 
     Args:
-        names: of what is kept, as reports call it without the part.
-        metrics: what is measured, by key.
-        loss: what is trained on.
-        outputs: whether outputs and targets are kept too.
+        job: the trial.
     """
 
-    def __init__(self, names: Sequence[str], metrics: Mapping[str, Metric], loss: nn.Module, outputs: bool) -> None:
-        chosen = {key: metric for key, metric in metrics.items() if set(names_of(key, metric)) & set(names)}
+    def __init__(self, job: "Job") -> None:
+        self._names = frozenset({job.objective.metric.rpartition("/")[2], USUAL})
+        chosen = {key: each for key, each in job.metrics.items() if self._names.intersection(names_of(key, each))}
         self._each = {key: metric for key, metric in chosen.items() if isinstance(metric, SampleMetric)}
         self._whole = {key: metric for key, metric in chosen.items() if isinstance(metric, OutputsMetric)}
-        self._loss = plain_loss(loss) if "loss" in names else None
-        self._names, self._kept = frozenset(names), outputs or bool(self._whole)
+        self._loss = plain_loss(job.loss) if "loss" in self._names else None
+        self._all = job.trainer.keep_predictions == "all"
         self._parts: dict[str, list[Tensor]] = {}
         self._seen: list[tuple[Tensor, Tensor]] = []
 
@@ -48,26 +49,27 @@ class SampleWatch:
             found["loss"] = losses_B
         for name, each_B in found.items():
             self._parts.setdefault(name, []).append(each_B)
-        if self._kept:
+        if self._all or self._whole:
             self._seen.append((outputs_BC, y_B))
 
-    def results(self, values: Mapping[str, float]) -> dict[str, Tensor]:
-        """Return the results [N] by name, on the host; those whose mean is not what was reported are left out.
+    def results(self, part: str, values: Mapping[str, float]) -> dict[str, Tensor]:
+        """Return the results [N] by name, on the host; those whose mean is not what is reported are left out.
 
         Args:
+            part: of the data, put before the names.
             values: what the evaluation reports.
         """
         found = {name: torch.cat(parts) for name, parts in self._parts.items()}
-        for key, metric in self._whole.items():
-            made = metric.samples(*self.seen())
-            found |= dict(made) if isinstance(made, Mapping) else {} if made is None else {key: made}
-        kept = {name: each.double().cpu() for name, each in found.items() if name in self._names}
-        return {name: each.float() for name, each in kept.items() if _is_mean(each, values.get(name))}
-
-    def seen(self) -> tuple[Tensor, Tensor]:
-        """Return all outputs [N, C] in float64 and all targets, on the host."""
-        outputs, y = (torch.cat(parts).cpu() for parts in zip(*self._seen, strict=True))
-        return outputs.double(), y
+        if self._seen:
+            outputs_NC, y_N = (torch.cat(parts).cpu() for parts in zip(*self._seen, strict=True))
+            for key, metric in self._whole.items():
+                made = metric.samples(outputs_NC.double(), y_N)
+                found |= dict(made) if isinstance(made, Mapping) else {} if made is None else {key: made}
+        kept = {name: each.cpu().double() for name, each in found.items() if name in self._names}
+        results = {f"{part}/{name}": each.float() for name, each in kept.items() if _is_mean(each, values.get(name))}
+        if self._all:
+            results |= {_OUTPUTS + part: outputs_NC.float(), _TARGETS + part: y_N}
+        return results
 
 
 def _is_mean(each_N: Tensor, value: float | None) -> bool:
@@ -75,43 +77,68 @@ def _is_mean(each_N: Tensor, value: float | None) -> bool:
     return value is not None and bool(each_N.isfinite().all()) and abs(float(each_N.mean()) - value) <= TOLERANCE * size
 
 
-def names_kept(metric: str, metrics: Mapping[str, Metric]) -> tuple[str, ...]:
-    """Return what is kept of single samples: the objective's metric, and accuracy where there is one.
+def may_count(job: "Job", part: str, step: int) -> bool:
+    """Return whether an evaluation may be one of those that make the score, as far as that is known beforehand.
 
     Args:
-        metric: the objective's, with its part.
-        metrics: what is measured, by key.
+        job: the trial.
+        part: of the data.
+        step: optimizer updates before it.
     """
-    known = {"loss", *(name for key, each in metrics.items() for name in names_of(key, each))}
-    return tuple(name for name in dict.fromkeys((metric.rpartition("/")[2], USUAL)) if name in known)
+    if job.trainer.keep_predictions == "none" or part == "train_eval":
+        return False
+    foreseen = job.early_stopping is None and job.objective.reduce != "best"
+    return not foreseen or step in job.ends or step == (job.steps if job.epochs else 0)
 
 
-def save_samples(
-    folder: Path,
-    key: str,
-    splits: Splits,
-    evaluations: Sequence[Mapping[str, Tensor]],
-    outputs: Mapping[str, tuple[Tensor, Tensor]],
-) -> None:
-    """Write the results of single samples into a trial's folder.
-
-    Args:
-        folder: of the trial.
-        key: hash of its configuration.
-        splits: its data.
-        evaluations: results [N] by name, with the part, of every evaluation that counts.
-        outputs: outputs and targets by part, where they are kept.
-    """
-    values: dict[str, NDArray[np.float32]] = {}
-    for name in dict.fromkeys(name for each in evaluations for name in each):
-        rows = [each[name].numpy() for each in evaluations if name in each]
-        values[name] = np.stack(rows)
-    more: dict[str, NDArray[Any]] = {}
-    for part, (of_part, y) in outputs.items():
-        more |= {f"outputs:{part}": of_part.float().numpy(), f"targets:{part}": y.numpy()}
-    if not values and not more:
+def forget_samples(job: "Job", progress: "Progress") -> None:
+    """Forget, after a report, the evaluations that make no score any more, whatever follows."""
+    if job.early_stopping is None and job.objective.reduce != "best":
         return
-    parts = {name.partition("/")[0] for name in values}
-    units = {part: each for part, each in splits.units.of.items() if part in parts}
-    folder.mkdir(parents=True, exist_ok=True)
-    write_samples(folder / SAMPLES, key, values, units, splits.units.name if units else "sample", more)
+    reports, best = progress.reports, progress.best.epoch if progress.best is not None else None
+    at = next((place for place, report in enumerate(reports) if report.epoch == best), len(reports) - 1)
+    near = {report.step for report in (*reports[max(at - 1, 0) : at + 2], reports[-1])}
+    progress.samples = {step: each for step, each in progress.samples.items() if step in near or step in job.ends}
+
+
+def save_samples(job: "Job", progress: "Progress") -> None:
+    """Write the results of single samples, of the evaluations that make the score, into the trial's folder.
+
+    Outputs and targets are those of the last of them.
+
+    Args:
+        job: the trial.
+        progress: of a trial that is COMPLETE.
+    """
+    evaluations = [progress.samples.get(step, {}) for step in _scored(job, progress)]
+    last = progress.samples.get(progress.reports[-1].step, {}) if progress.reports else {}
+    tested = {name: each for name, each in last.items() if not _of_valid(name)}
+    if not any(tested.keys() & each.keys() for each in evaluations):
+        evaluations.append(tested)
+    rows: dict[str, list[Tensor]] = {}
+    for each in evaluations:
+        for name, values in each.items():
+            rows.setdefault(name, []).append(values)
+    more = {name: each[-1].numpy() for name, each in rows.items() if name.startswith((_OUTPUTS, _TARGETS))}
+    values = {name: np.stack([row.numpy() for row in each]) for name, each in rows.items() if name not in more}
+    if values or more:
+        parts = {name.partition("/")[0] for name in values}
+        units = {part: each for part, each in job.splits.units.of.items() if part in parts}
+        job.folder.mkdir(parents=True, exist_ok=True)
+        write_samples(job.folder / SAMPLES, job.key, values, units, job.splits.units.name, more)
+
+
+def _scored(job: "Job", progress: "Progress") -> list[int]:
+    """Return the updates before each evaluation that makes the score."""
+    if not progress.reports:
+        return []
+    last = progress.reports[-1]
+    if job.objective.reduce == "end" and last.end:
+        return [step for step, _ in last.end]
+    if job.objective.reduce == "best" and progress.best is not None:
+        return [each.step for each in progress.reports if each.epoch == progress.best.epoch]
+    return [last.step]
+
+
+def _of_valid(name: str) -> bool:
+    return name.startswith("valid/") or name.endswith(":valid")
