@@ -123,7 +123,9 @@ def dead(runs: Sequence[Course]) -> tuple[bool, ...]:
     return tuple(found)
 
 
-def verdicts(runs: Mapping[Key, Course], rates: Mapping[Key, float]) -> dict[Key, Verdict | None]:
+def verdicts(
+    runs: Mapping[Key, Course], rates: Mapping[Key, float], *, rising: bool = True
+) -> dict[Key, Verdict | None]:
     """Say of each run whether its rate was too slow, trained it, or failed.
 
     With L its last training loss, L_0 what knowing nothing costs and L* the least mean over the runs of a rate, a run
@@ -141,9 +143,11 @@ def verdicts(runs: Mapping[Key, Course], rates: Mapping[Key, float]) -> dict[Key
     Args:
         runs: the runs along one hyperparameter, everything else equal; each diverged or came to its end.
         rates: its value for each.
+        rising: whether training goes faster and then fails the larger it is, as with a learning rate; else a run at
+            chance fails where any value trains, and one that learnt too little was too slow.
 
     Returns:
-        One word per run; None where its loss is not known.
+        One word per run; None where its loss is not known, or what knowing nothing costs.
     """
     levels = [run.ignorant for run in runs.values() if not run.diverged and math.isfinite(run.ignorant)]
     level = float(np.median(levels)) if levels else math.nan
@@ -152,8 +156,10 @@ def verdicts(runs: Mapping[Key, Course], rates: Mapping[Key, float]) -> dict[Key
     enough = level - HALF * (level - least) if level - least > clear * abs(level) else -math.inf
     chance = dict(zip(runs, dead(list(runs.values())), strict=True))
     train = {key: not chance[key] and run.last <= enough for key, run in runs.items() if _known(run)}
-    train |= {key: False for key, run in runs.items() if run.diverged}
+    train = {} if math.isnan(level) else train | {key: False for key, run in runs.items() if run.diverged}
     lowest = min((rate for rate in set(rates.values()) if _half(train, rates, rate)), default=math.inf)
+    if not rising:
+        lowest, best = (lowest if math.isinf(lowest) else -math.inf), math.inf
 
     def word(key: Key, run: Course) -> Verdict | None:
         if run.diverged:
@@ -163,10 +169,15 @@ def verdicts(runs: Mapping[Key, Course], rates: Mapping[Key, float]) -> dict[Key
         if train[key]:
             return "trains"
         if chance[key] or enough == -math.inf:
-            return "fails" if rates[key] >= lowest or (run.path >= MOVED and has_stopped(run.losses)) else "too slow"
+            return "fails" if rates[key] >= lowest or has_moved_and_stopped(run) else "too slow"
         return "fails" if rates[key] > best else "too slow"
 
     return {key: word(key, run) for key, run in runs.items()}
+
+
+def has_moved_and_stopped(run: Course) -> bool:
+    """Return whether a run's updates add up to the size of its weights (`MOVED`) and its loss falls no more."""
+    return run.path >= MOVED and has_stopped(run.losses)
 
 
 def has_stopped(losses: Sequence[float]) -> bool:

@@ -50,7 +50,7 @@ class StudyOutcome:
         counts: its trials by state.
         best: the best point, None when no point is complete.
         answer: the result in one sentence.
-        stable_range: the range of the main hyperparameter around the best point in which every seed trains, in words.
+        trains: the values of the main hyperparameter around the best point at which every seed trains, in words.
         replay_command: trains the best trial again.
         check_command: trains it again from the record and compares the curves.
         report: the report, None when the study was interrupted.
@@ -70,7 +70,7 @@ class StudyOutcome:
     counts: Mapping[TrialState, int]
     best: BestPoint | None
     answer: str
-    stable_range: str | None
+    trains: str | None
     replay_command: str | None
     check_command: str | None
     report: Path | None
@@ -217,7 +217,7 @@ def conclude(
         counts=outcome.counts,
         best=outcome.best,
         answer=answer(summary),
-        stable_range=_stable_range(summary),
+        trains=_that_train(summary),
         replay_command=None if best is None else replay_command(session.folder.name, best),
         check_command=None if best is None else check_command(session.folder.name, best),
         report=report,
@@ -343,8 +343,8 @@ def _trial_on_record(session: StudySession, row: Mapping[str, Any] | None) -> Tr
     return None if row is None else session.record.trial(TrialId(row["point"], row["seed"], row["fold"]))
 
 
-def _stable_range(summary: "Summary") -> str | None:
-    if summary.stability is None or summary.stability.stable is None:
+def _that_train(summary: "Summary") -> str | None:
+    if summary.rates is None or summary.rates.trains is None:
         return None
-    stable = summary.stability.stable
-    return f"{summary.stability.axis.key} {number(stable.low)} to {number(stable.high)}"
+    found = summary.rates.trains
+    return f"{summary.rates.axis.key} {number(found.low)} to {number(found.high)}"

@@ -98,8 +98,8 @@ def show_study(outcome: "StudyOutcome", command: str, stream: TextIO | None = No
     if outcome.best:
         others = _others(None if outcome.as_good is None else len(outcome.as_good))
         out.row("best", f"{assignments(outcome.best.params)}  {best_score(outcome.best)}{others}", "green")
-    if outcome.stable_range:
-        out.row("stable", outcome.stable_range)
+    if outcome.trains:
+        out.row("trains", outcome.trains)
     out.row("trials", tally(outcome.counts) or "none", "red" if outcome.counts.get(TrialState.FAILED) else "")
     _show_failures(out, outcome.failures)
     if outcome.ended and not outcome.interrupted:

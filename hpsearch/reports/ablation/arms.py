@@ -48,6 +48,8 @@ class Arm:
         test: the same metric on the test split; None where that was not evaluated.
         trials: how many trials it has.
         diverged: how many of them diverged; their scores are in no mean.
+        dead: how many stayed at chance; neither are theirs, unless no trial of the arm trains.
+        learnt: whether `score` is of trials that train.
         state: COMPLETE when every trial is; else the state that decides it.
         alike: whether its seeds change nothing, so that one of them counts.
         known: what the interval of the score is over; None where it is over the seeds alone.
@@ -65,6 +67,18 @@ class Arm:
     state: TrialState
     alike: bool = False
     known: Known | None = None
+    dead: int = 0
+    learnt: bool = True
+
+    @property
+    def trained(self) -> int:
+        """How many of its trials train."""
+        return self.score.n if self.learnt else 0
+
+    @property
+    def lost(self) -> int:
+        """How many diverged or stayed at chance; an arm with one is not ranked by its mean."""
+        return self.diverged + self.dead
 
     @property
     def finished(self) -> bool:
@@ -153,6 +167,8 @@ def _arm(
         state=point.state,
         alike=point.alike,
         known=point.known,
+        dead=point.dead,
+        learnt=point.trained > 0 or not point.dead,
     )
 
 

@@ -22,7 +22,7 @@ class Difference:
         arm: name of the arm.
         difference: of the scores, arm minus reference, paired by seed and fold; in the metric's unit.
         p: two-sided p-value of the paired t test; None for fewer than two pairs, for differences without any spread and
-            where a trial of either diverged: a mean over those that did not would flatter it.
+            where a trial of either diverged or stayed at chance: a mean over those that train would flatter it.
         p_holm: the same, adjusted for all comparisons with the reference; None where `p` is.
         effect: Hedges' g of paired differences; None where there is no spread.
         test: the same difference on the test split; None where a trial of either was not evaluated there.
@@ -85,7 +85,7 @@ def paired(arm: Arm, reference: Arm) -> Difference:
     common = replicates_in_common([arm, reference])
     pairs = zip(scores(arm, common), scores(reference, common), strict=True)
     found = estimate([a - b for a, b in pairs])
-    p = None if arm.diverged or reference.diverged else paired_p(found.values)
+    p = None if arm.lost or reference.lost else paired_p(found.values)
     return Difference(
         arm=arm.name,
         difference=found,
@@ -122,10 +122,8 @@ def _why(arm: Arm, reference: Arm, found: Estimate, p: float | None) -> str:
             return f"{each.name} has no finished trial"
     if not found.n:
         return "the two have no seed in common"
-    if apart := [
-        f"{each.diverged} of {each.trials} trials of {each.name}" for each in (arm, reference) if each.diverged
-    ]:
-        return f"{' and '.join(apart)} diverged, so this is the difference where neither did, and no test of it"
+    if apart := [f"{each.lost} of {each.trials} trials of {each.name}" for each in (arm, reference) if each.lost]:
+        return f"{' and '.join(apart)} do not train, so this is the difference given that both train, and no test of it"
     if found.n == 1 and (alike := [each.name for each in (arm, reference) if each.alike]):
         return f"{NO_SEEDS} in {' and in '.join(alike)}: n = 1, so no interval is claimed"
     if found.n == 1:

@@ -71,10 +71,12 @@ class Ablation:
     def best(self) -> Arm | None:
         """The best arm of those whose every trial is COMPLETE, else of those with any; None where there is none.
 
-        The order is that of the points of every search, `hpsearch.base.outcome.rank_key`.
+        Where a trial of any arm trains, arms are left out of which one does not. The order is that of the points of
+        every search, `hpsearch.base.outcome.rank_key`.
         """
         first = replace(self.objective, others=())
-        finished = [arm for arm in self.arms if arm.finished]
+        trains = any(arm.trained for arm in self.arms)
+        finished = [arm for arm in self.arms if arm.finished and not (trains and arm.lost)]
         whole = [arm for arm in finished if arm.state is TrialState.COMPLETE]
         return min(whole or finished, key=lambda arm: _rank_key(arm, first), default=None)
 

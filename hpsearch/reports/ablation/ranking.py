@@ -42,14 +42,14 @@ def ranking_of(arms: Sequence[Arm], objective: Objective, samples: int | None = 
     """Rank the arms by their means, and again over resampled replicates, the same ones for every arm.
 
     Args:
-        arms: of the study; those without a score, or of which a trial diverged, are left out.
+        arms: of the study; those without a score, or of which a trial does not train, are left out.
         objective: says what is better, and which difference counts as none.
         samples: of which the scores are shares; None where they are none.
 
     Returns:
         The arms with a score, the best first; empty with fewer than two of them, or fewer than two shared replicates.
     """
-    ranked = [arm for arm in arms if arm.finished and not arm.diverged]
+    ranked = [arm for arm in arms if arm.finished and not arm.lost]
     common = replicates_in_common(ranked)
     if len(ranked) < 2 or len(common) < 2:
         return ()

@@ -13,10 +13,10 @@ from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit.evidence import StudyIntervals
 from hpsearch.reports.kit.points import objective_of
 from hpsearch.reports.kit.setup import code_versions, fixed_settings, headline
-from hpsearch.reports.kit.texts import averaged_weights, of_several_codes, signed_interval
+from hpsearch.reports.kit.texts import averaged_weights, of_several_codes, seeds_that_train, signed_interval
 from hpsearch.statistics.crossed import FEWEST_SEEDS
 from hpsearch.statistics.intervals import Estimate
-from hpsearch.statistics.shares import clopper_pearson, fisher_p
+from hpsearch.statistics.shares import fisher_p
 
 NAMED = 3
 """So many arms are named one by one."""
@@ -34,6 +34,8 @@ def answer(found: Ablation) -> str:
     """
     best, reference = found.best, found.reference
     if best is None:
+        if any(arm.finished for arm in found.arms):
+            return "No answer: in no arm does every seed train."
         return "No answer yet: no arm has a finished trial."
     which = "highest" if found.objective.maximize else "lowest"
     lead = f"{_capital(best.name)} has the {which} mean {found.objective.metric}, {evidence(best)}{_as_good(found)}"
@@ -171,25 +173,19 @@ def _lost(arms: Sequence[Arm], reference: Arm | None) -> list[str]:
             why = f"{arm.diverged} of {arm.trials} diverged" if arm.diverged else str(arm.state).lower()
             why = why if arm.trials else "the search before found no setting at which it trains"
             lines.append(f"No trial of {arm.name} finished ({why}): it is in no comparison.")
-        elif arm.diverged:
+        elif arm.lost:
             lines.append(_partly(arm, reference))
     return lines
 
 
 def _partly(arm: Arm, reference: Arm | None) -> str:
-    """Say how often an arm diverges and how well it does where it does not: two things that no mean tells."""
-    trains, n = arm.score.n, arm.score.n + arm.diverged
-    share, score = clopper_pearson(trains, n), words.score(arm.score.mean, arm.score.sd)
-    text = (
-        f"{arm.diverged} of {words.count(n, 'trial')} of {arm.name} diverged; given that it does not, its score is "
-        f"{score}, and the share that does not is {100 * share.low:.0f} to {100 * share.high:.0f} % (Clopper-Pearson, "
-        "95 %)"
-    )
+    """Say how often an arm trains and how well it does where it does: two things that no mean tells."""
+    text = f"{arm.name}: {seeds_that_train(arm.trained, arm.dead, arm.diverged, arm.score.values, 'trial')}"
     if reference is not None and reference is not arm:
-        others = reference.score.n + reference.diverged
-        p = fisher_p(trains, n, reference.score.n, others)
-        text += f"; of the reference {reference.diverged} of {others} diverged (Fisher's p = {p:.2g})"
-    return f"{text}. Its mean is not ranked."
+        of_arm, of_reference = arm.trained + arm.lost, reference.trained + reference.lost
+        p = fisher_p(arm.trained, of_arm, reference.trained, of_reference)
+        text += f"; of the reference {reference.trained} of {of_reference} train (Fisher's p = {p:.2g})"
+    return f"{_capital(text)}. Its mean is not ranked."
 
 
 def _seeds(found: Ablation) -> str:

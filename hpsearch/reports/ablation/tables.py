@@ -28,18 +28,25 @@ _STANDINGS = {"highest": "the best mean", "equal": "as good within the margin", 
 
 
 def arm_rows(found: Ablation) -> Cells:
-    """Return one row per arm: levels, nuisance values, n, mean, sd, interval, verdict, paired difference."""
+    """Return one row per arm: levels, nuisance values, n, mean, sd, interval, verdict, paired difference.
+
+    Where a trial of some arm does not train a column says how many do, and such an arm has no mean.
+    """
+    parted = any(arm.lost for arm in found.arms)
     nuisance = [key for key in found.nuisance.keys if any(key in arm.nuisance for arm in found.arms)]
     tested = any(arm.test is not None for arm in found.arms)
     names = [factor.name for factor in found.factors] + [words.label(key) for key in nuisance]
-    names += ["n", found.objective.metric, "sd", "95 % interval", *(["test"] if tested else []), "verdict", *COMPARED]
+    names += ["n", *(["train"] if parted else []), found.objective.metric, "sd", "95 % interval"]
+    names += [*(["test"] if tested else []), "verdict", *COMPARED]
     names += [TESTED] if tested else []
     compared = {each.arm: each for each in found.differences}
     rows = []
     for arm in found.arms:
         cells = [Cell(level(arm.levels[factor.key]), _sorts(arm.levels[factor.key])) for factor in found.factors]
         cells += [setting(arm.nuisance[key]) if key in arm.nuisance else NONE for key in nuisance]
-        cells += [_count(arm.score.n), *_evidence(arm.score)]
+        cells += [_count(arm.score.n)]
+        cells += [Cell(f"{arm.trained} of {arm.trained + arm.lost}", arm.trained)] if parted else []
+        cells += [NONE, NONE, NONE] if arm.lost else _evidence(arm.score)
         cells += [NONE if arm.test is None else mean(arm.test)] if tested else []
         own = compared.get(arm.name)
         beside = Cell("reference") if arm is found.reference else NONE

@@ -8,10 +8,10 @@ from hpsearch.base.conditions import flat_entries, split_name
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, name_of
 from hpsearch.reports.ablation.choice import chosen, smoothed_means
-from hpsearch.reports.kit.halved import halved, trains_of
 from hpsearch.reports.kit.points import Point, objective_of, points_of
 from hpsearch.reports.kit.setup import settings_of, why_ended
 from hpsearch.reports.kit.space import Axis, searched
+from hpsearch.reports.kit.training import points_train, trains_of
 from hpsearch.statistics.intervals import estimate
 
 HELD, RETUNED = "held", "retuned"
@@ -25,13 +25,12 @@ class TriedSetting:
         params: the nuisance values.
         mean: mean score; None when a trial did not end.
         diverged: whether a trial diverged.
-        stable: whether the training loss of every trial fell below half of its first, see
-            `hpsearch.reports.kit.halved.halved`; None where that is not known.
+        stable: whether every trial trains, see `hpsearch.reports.kit.training.points_train`; None where that is not
+            known.
         smoothed: mean smoothed over neighbouring settings, see `hpsearch.reports.ablation.choice`; None of those that
             cannot be chosen.
         scores: of its COMPLETE trials, by seed and fold.
-        trains: of each of its trials whether its training loss fell below half of its first; None where that is not
-            known.
+        trains: of each of its trials whether it trains; None where that is not known.
     """
 
     params: Mapping[str, Any]
@@ -123,7 +122,7 @@ def searches_of(table: TrialTable) -> tuple[ArmSearch, ...]:
     """
     axes, objective = searched(table), objective_of(table.study)
     factors = ablation_options(table.study).get("factors") or []
-    stable, trains = halved(table), trains_of(table)
+    stable, trains = points_train(table, factors), trains_of(table, factors)
     by_arm: dict[str, list[Point]] = {}
     for point in points_of(table, [axis.key for axis in axes]):
         by_arm.setdefault(name_of({key: point.params.get(key) for key in factors}), []).append(point)

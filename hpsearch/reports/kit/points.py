@@ -18,7 +18,8 @@ from hpsearch.reports.kit.fresh import fresh_part, searched_part
 from hpsearch.reports.kit.repeated import repeated_trials
 from hpsearch.reports.kit.setup import why_ended
 from hpsearch.reports.kit.space import INACTIVE, Axis, column, floats, main_axis, searched
-from hpsearch.statistics.intervals import Interval
+from hpsearch.reports.kit.training import dead_trials
+from hpsearch.statistics.intervals import Interval, standard_deviation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,16 +37,19 @@ class Point:
         params: the active hyperparameters.
         state: of a trial that has not ended, else as `hpsearch.base.outcome.point_outcome` has it.
         trials: how many trials it has so far.
-        replicates: (seed, fold) of the complete trials, ascending; those of the first seed where seeds change nothing.
+        replicates: (seed, fold) of the complete trials, ascending; those of the first seed where seeds change nothing,
+            and those that train where others do not, see `parted`.
         scores: their scores, in the same order.
         diverged: how many trials diverged.
         partial: mean score at which its PRUNED trials were stopped, or of its trials where it was stopped between them;
             None without one.
-        values: mean of each objective over the trials of a COMPLETE point; none of another: a mean over survivors would
-            flatter it.
+        values: mean of each objective over the trials of a COMPLETE point; none of another and of a parted one: a mean
+            over survivors would flatter it.
         sd: sample standard deviation of the score, None for fewer than two trials.
         intervals: of the mean, read when it is asked for; None of a point that is not COMPLETE.
         alike: whether the seeds change nothing: of trials that measured the same, one counts.
+        dead: how many complete trials stayed at chance, see `hpsearch.statistics.training.dead`.
+        trained: how many complete trials did not.
     """
 
     point: int
@@ -60,6 +64,8 @@ class Point:
     sd: float | None
     intervals: PointInterval | None = field(compare=False)
     alike: bool = False
+    dead: int = 0
+    trained: int = 0
 
     @property
     def known(self) -> Known:
@@ -83,8 +89,18 @@ class Point:
 
     @property
     def n(self) -> int:
-        """How many of its trials are complete, and no repetition of another."""
+        """How many of its scores count: of trials that are complete, and no repetition of another."""
         return len(self.scores)
+
+    @property
+    def lost(self) -> int:
+        """How many of its trials diverged or stayed at chance: these count alike."""
+        return self.diverged + self.dead
+
+    @property
+    def parted(self) -> bool:
+        """Whether some of its seeds train and others are lost: two clusters, of which no mean tells."""
+        return self.trained > 0 and self.lost > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +170,7 @@ class Results:
 
     @property
     def eligible(self) -> tuple[Point, ...]:
-        """The points with every replicate COMPLETE."""
+        """The points with every replicate COMPLETE, of which all or none train."""
         return eligible_of(self.points, self.replicates)
 
     @property
@@ -171,7 +187,7 @@ def results_of(table: TrialTable) -> Results:
     """Read the results of a study from its table."""
     axes, objective = searched(table), objective_of(table.study)
     points, replicates = points_of(table, [axis.key for axis in axes]), replicates_of(table)
-    eligible = ranked(eligible_of(points, replicates), objective)
+    eligible = ranked(rankable(points, replicates), objective)
     fresh = _fresh(table, [axis.key for axis in axes], eligible)
     leading = fresh.points[0].point if fresh and fresh.points else None
     return Results(
@@ -210,8 +226,14 @@ def _fresh(table: TrialTable, keys: Sequence[str], searched: Sequence[Point]) ->
 
 
 def eligible_of(points: Sequence[Point], replicates: int) -> tuple[Point, ...]:
-    """Return the points of which every replicate is COMPLETE."""
-    return tuple(p for p in points if p.state is TrialState.COMPLETE and p.trials >= replicates)
+    """Return the points of which every replicate is COMPLETE, and trains if one does."""
+    return tuple(p for p in points if p.state is TrialState.COMPLETE and p.trials >= replicates and not p.parted)
+
+
+def rankable(points: Sequence[Point], replicates: int) -> tuple[Point, ...]:
+    """Return the eligible points that the best one is among: none at chance where a trial of any point trains."""
+    anywhere = any(p.trained for p in points)
+    return tuple(p for p in eligible_of(points, replicates) if not (anywhere and p.dead))
 
 
 def objective_of(study: Mapping[str, Any]) -> Objective:
@@ -244,9 +266,10 @@ def _gathered(table: TrialTable, keys: Sequence[str], replicates: int) -> tuple[
     objective, trials = objective_of(table.study), table.trials.sort_values(_TRIAL)
     values = {key: column(replace(table, trials=trials), key) for key in keys}
     columns = [trials[name].tolist() for name in (*_TRIAL, "state", "reason")]
-    rows = [
-        _TrialRow(*row) for row in zip(*columns, _scores(objective, table, trials), range(len(trials)), strict=True)
-    ]
+    places = zip(*(trials[name].astype(int).tolist() for name in _TRIAL), strict=True)
+    dead = dead_trials(table)
+    further = _scores(objective, table, trials), [place in dead for place in places], range(len(trials))
+    rows = [_TrialRow(*row) for row in zip(*columns, *further, strict=True)]
     points = []
     repeated, intervals = repeated_trials(table), StudyIntervals(table, objective)
     ended = dict(table.study.get("state") or {}).get("state") == TrialState.COMPLETE
@@ -265,6 +288,7 @@ class _TrialRow(NamedTuple):
     state: str
     reason: str
     scores: tuple[float, ...]
+    dead: bool
     place: int
 
 
@@ -308,8 +332,11 @@ def _point(
 ) -> Point:
     counted = [row for row in rows if (row.point, row.seed, row.fold) not in repeated]
     outcome = _outcome(rows, counted, replicates, ended)
-    whole = outcome.state is TrialState.COMPLETE
-    scored = [(row, row.scores[0]) for row in counted if not math.isnan(row.scores[0])]
+    trained = sum(row.state == TrialState.COMPLETE and not row.dead for row in rows)
+    parted = trained > 0 and any(row.dead or diverged(row.state, row.reason) for row in rows)
+    whole = outcome.state is TrialState.COMPLETE and not parted
+    kept = [row for row in counted if not (parted and row.dead)]
+    scored = [(row, row.scores[0]) for row in kept if not math.isnan(row.scores[0])]
     done = [(row, score) for row, score in scored if row.state == TrialState.COMPLETE]
     cut = TrialState.PRUNED if TrialState.PRUNED in {row.state for row, _ in scored} else TrialState.COMPLETE
     stopped = [score for row, score in scored if outcome.state is TrialState.PRUNED and row.state == cut]
@@ -323,9 +350,11 @@ def _point(
         replicates=replicas,
         scores=scores,
         diverged=sum(diverged(row.state, row.reason) for row in rows),
+        dead=sum(row.dead for row in rows),
+        trained=trained,
         partial=float(np.mean(stopped)) if stopped else None,
         values=outcome.values if outcome.values and whole else (),
-        sd=None if math.isnan(outcome.sd) else outcome.sd,
+        sd=standard_deviation(scores) if parted else None if math.isnan(outcome.sd) else outcome.sd,
         intervals=PointInterval(intervals, number, replicas, scores) if whole else None,
         alike=len(counted) < len(rows),
     )

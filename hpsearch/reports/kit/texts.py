@@ -1,8 +1,11 @@
 """Sentences' parts that several pages write alike."""
 
+from collections.abc import Sequence
+
 from hpsearch.base import words
 from hpsearch.base.types import TrialTable
-from hpsearch.statistics.intervals import Interval
+from hpsearch.statistics.intervals import Interval, mean_of, standard_deviation
+from hpsearch.statistics.shares import clopper_pearson
 
 
 def of_several_codes(versions: int) -> str:
@@ -33,3 +36,32 @@ def signed_interval(mean: float, interval: Interval) -> tuple[str, str, str]:
     precision = words.interval_precision(interval.low, interval.high)
     size, low, high = (precision.write(value, "+") for value in (mean, interval.low, interval.high))
     return size, low, high
+
+
+def seeds_that_train(trained: int, dead: int, diverged: int, scores: Sequence[float], noun: str = "seed") -> str:
+    """Write how many seeds train, their scores, what becomes of the others, and the share that trains.
+
+    Args:
+        trained: how many train.
+        dead: how many stay at chance.
+        diverged: how many diverge.
+        scores: of those that train.
+        noun: what they are.
+
+    Returns:
+        ``4 of 5 seeds train (0.845 ± 0.006), 1 stays at chance; the share that trains is 28 to 99 % (95 %
+        Clopper-Pearson interval)``.
+    """
+    n = trained + dead + diverged
+    given = f" ({words.score(mean_of(scores), standard_deviation(scores))})" if trained and len(scores) else ""
+    lost = [
+        f"{k} {verb}{'s' * (k == 1)}{rest}"
+        for k, verb, rest in ((dead, "stay", " at chance"), (diverged, "diverge", ""))
+        if k
+    ]
+    share = clopper_pearson(trained, n)
+    verb = "trains" if n == 1 else "train"
+    return (
+        f"{trained} of {words.count(n, noun)} {verb}{given}, {' and '.join(lost)}; the share that trains is "
+        f"{100 * share.low:.0f} to {100 * share.high:.0f} % (95 % Clopper-Pearson interval)"
+    )

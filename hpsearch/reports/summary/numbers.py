@@ -1,4 +1,4 @@
-"""What a study found: its points, the best one, how sure that is, and where training is stable."""
+"""What a study found: its points, the best one, how sure that is, and which values train."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,15 +9,17 @@ import numpy as np
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.widening import Widening
 from hpsearch.reports.kit.fresh import searched_part
-from hpsearch.reports.kit.points import Point, Results, ranked, results_of
+from hpsearch.reports.kit.points import Point, Results, rankable, ranked, results_of
 from hpsearch.reports.kit.setup import code_versions
 from hpsearch.reports.kit.space import Axis, floats
 from hpsearch.reports.kit.texts import averaged_weights
-from hpsearch.reports.summary.boundary import Frontier, Stability, frontier_of, stability
+from hpsearch.reports.kit.training import failed_points
+from hpsearch.reports.summary.boundary import Frontier, frontier_of
 from hpsearch.reports.summary.importance import RESAMPLES, Importance, importance
 from hpsearch.reports.summary.pareto import Front, front_of
 from hpsearch.reports.summary.pruning import Pruning, pruning_of
 from hpsearch.reports.summary.ranges import Near, extensions_of, near_best, ranged
+from hpsearch.reports.summary.rates import Rates, rates_of
 from hpsearch.reports.summary.standing import Standing, stand
 from hpsearch.statistics.optimism import expected_maximum
 
@@ -33,11 +35,11 @@ class Summary(Results):
         standing: which points may be as good as the best; None where their seeds cannot say.
         optimism: by how much the best mean would be too good if all points were equal and of the median spread; None
             with one replicate.
-        stability: stable range and edges along `main`, None for a category or without a best point.
+        rates: which values of `main` train, are too slow, fail; None for a category.
         at_edge: ``low`` or ``high`` by key, where the best value lies in the outer tenth of the tried range.
         extensions: how ranges were widened because the best value lay at their edge.
         near: the points close to the best; None with fewer than two to compare.
-        frontier: the edge of stability among scattered points, of a study with several hyperparameters.
+        frontier: where scattered points fail, of a study with several hyperparameters.
         pruning: what pruning saved; None when nothing was pruned.
         front: the Pareto front of a study with several objectives.
         wall_sec: from the first start to the last end.
@@ -50,7 +52,7 @@ class Summary(Results):
     ties: tuple[Point, ...]
     standing: Standing | None
     optimism: float | None
-    stability: Stability | None
+    rates: Rates | None
     at_edge: Mapping[str, str]
     extensions: tuple[Widening, ...]
     near: Near | None
@@ -71,10 +73,11 @@ def summarize(table: TrialTable) -> Summary:
         table: the study.
 
     Returns:
-        Its points, the best one, stability and the numbers behind the caveats.
+        Its points, the best one, which values train, and the numbers behind the caveats.
     """
     results = results_of(table)
-    best, eligible, axes, points = results.best, results.eligible, results.axes, results.points
+    best, axes, points = results.best, results.axes, results.points
+    eligible = rankable(points, results.replicates)
     others, inside = [p for p in eligible if p is not best], ranged(axes, table.study)
     top = next(iter(ranked(eligible, results.objective)), None)
     fresh, objective = results.fresh, results.objective
@@ -88,11 +91,11 @@ def summarize(table: TrialTable) -> Summary:
         ties=tuple(p for p in others if best is top and best and p.mean == best.mean),
         standing=standing,
         optimism=_optimism(eligible),
-        stability=_stability(table, results),
+        rates=_rates(table, results),
         at_edge={} if best is None else edges_of(best, inside),
         extensions=extensions_of(table.study),
         near=near_best(top, eligible, objective) if inside or not axes else None,
-        frontier=frontier_of(axes, points) if len(axes) > 1 else None,
+        frontier=frontier_of(axes, points, failed_points(table)) if len(axes) > 1 else None,
         pruning=pruning_of(searched_part(table), objective.metric),
         front=front_of(results),
         wall_sec=_wall(table),
@@ -145,11 +148,11 @@ def _optimism(eligible: Sequence[Point]) -> float | None:
     return expected_maximum(len(eligible)) * float(np.median(errors)) if len(errors) > 1 else None
 
 
-def _stability(table: TrialTable, results: Results) -> Stability | None:
+def _rates(table: TrialTable, results: Results) -> Rates | None:
     main, best = results.main, results.best
-    if main is None or not main.numeric or best is None or main.key not in best.params:
+    if main is None or not main.numeric or (best is not None and main.key not in best.params):
         return None
-    return stability(table, main, {p.point: p.params for p in results.points}, best.point)
+    return rates_of(table, main, {p.point: p.params for p in results.points}, best.point if best else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,11 @@ from hpsearch.reports.summary.confirmed import fresh_table, over_fresh
 from hpsearch.reports.summary.figures import figures
 from hpsearch.reports.summary.media import logged_media
 from hpsearch.reports.summary.numbers import Findings, Summary, find
+from hpsearch.reports.summary.rates import Rates
 from hpsearch.reports.summary.readme import write_readme
 from hpsearch.reports.summary.sentences import answer, caveats, failed_trials, replicates
 from hpsearch.reports.summary.tables import front_table, point_table, trial_table
+from hpsearch.reports.summary.training import edge_text
 
 SYMBOLS = {
     TrialState.COMPLETE: "●",
@@ -95,9 +97,9 @@ def tiles(summary: Summary) -> tuple[Tile, ...]:
         summary: its result.
 
     Returns:
-        Best score, its hyperparameters, stable range, trials by state, time; what does not exist is a dash.
+        Best score, its hyperparameters, the values that train, trials by state, time; what does not exist is a dash.
     """
-    best, stability = summary.quoted, summary.stability
+    best, rates = summary.quoted, summary.rates
     spread = "no point is complete"
     if best is not None and best.mean is not None:
         spread = f"{NO_SEEDS}: n = {best.n}" if best.alike else "one seed: no spread known"
@@ -111,9 +113,9 @@ def tiles(summary: Summary) -> tuple[Tile, ...]:
     if best is not None and len(best.params) == 1:
         (key, value), *_ = best.params.items()
         shown.append(Tile(f"Best {words.label(key)}", words.number(value), _beside(summary)))
-    if stability is not None and stability.stable is not None:
-        low, high = words.number(stability.stable.low), words.number(stability.stable.high)
-        shown.append(Tile(f"Stable {stability.axis.name}", low if low == high else f"{low} – {high}", _edges(summary)))
+    if rates is not None and rates.trains is not None:
+        low, high = words.number(rates.trains.low), words.number(rates.trains.high)
+        shown.append(Tile(f"{rates.axis.name} that trains", low if low == high else f"{low} – {high}", _edges(rates)))
     if summary.front is not None and summary.front.front:
         names = " and ".join(o.metric for o in summary.front.objectives)
         size = words.count(len(summary.front.front), "point")
@@ -136,10 +138,12 @@ def _beside(summary: Summary) -> str:
     return f"{words.count(len(standing.rivals), 'other value')} may be as good"
 
 
-def _edges(summary: Summary) -> str:
-    edges = summary.stability.edges if summary.stability else ()
-    parts = [f"edge near {words.number(e.estimate)}, diverges from {words.number(e.outside)}" for e in edges]
-    return "; ".join(parts) or "no value tried diverged"
+def _edges(rates: Rates) -> str:
+    seeds = "half of the seeds fail " if max(each.n for each in rates.tried) > 1 else "fails "
+    if rates.edges:
+        return "; ".join(f"{seeds}{edge_text(edge)}" for edge in rates.edges)
+    first = rates.first
+    return f"{first.fails} of {first.n} fail at {words.number(first.value)}" if first else "no value tried fails"
 
 
 def _commands(table: TrialTable) -> tuple[tuple[str, str], ...]:

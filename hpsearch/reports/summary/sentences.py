@@ -12,14 +12,13 @@ from hpsearch.reports.kit.evidence import SEEDS
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.setup import headline
 from hpsearch.reports.kit.texts import of_several_codes
-from hpsearch.reports.summary.boundary import Edge, Frontier, Stability
 from hpsearch.reports.summary.confirmed import chosen_at, lost_on_fresh, measured, not_confirmed, over_fresh
 from hpsearch.reports.summary.numbers import Summary
 from hpsearch.reports.summary.standing import as_good
+from hpsearch.reports.summary.training import frontier_clause, parted_text, rates_clause
 from hpsearch.statistics.best import TOO_VARIABLE
 from hpsearch.statistics.comparisons import ALPHA
 from hpsearch.statistics.crossed import FEWEST_SEEDS
-from hpsearch.statistics.intervals import mean_of
 
 if TYPE_CHECKING:
     from hpsearch.reports.summary.importance import Importance, Share
@@ -38,12 +37,12 @@ def answer(summary: Summary, importance: "Importance | None" = None) -> str:
     """
     best = summary.quoted
     if best is None:
-        return _nothing(summary)
+        return f"{_nothing(summary)}."
     among = summary.fresh.chosen if over_fresh(summary) and summary.fresh else None
     rivals = as_good(summary.standing, best, summary.axes, among)
-    lead = f"{_leads(summary, best)} {evidence(best)}{chosen_at(summary, best)}{rivals}"
-    stable = _stability_clause(summary.stability, alone=len(summary.axes) == 1)
-    first = f"{lead}{stable or _frontier_clause(summary.frontier)}."
+    lead = f"{_no_knowledge(best)}{_leads(summary, best)} {evidence(best)}{chosen_at(summary, best)}{rivals}"
+    trains = rates_clause(summary.rates, alone=len(summary.axes) == 1)
+    first = f"{lead}{trains or frontier_clause(summary.frontier)}."
     return " ".join(text for text in (first, _front(summary), _pruned(summary), _matters(importance)) if text)
 
 
@@ -135,27 +134,8 @@ def _leads(summary: Summary, best: Point) -> str:
     return f"Of {words.count(of, 'point')} {words.settings(best.params)} {which}"
 
 
-def _stability_clause(stability: Stability | None, *, alone: bool) -> str:
-    if stability is None or stability.stable is None:
-        return "".join(_diverges(edge) for edge in stability.edges) if stability else ""
-    low, high = stability.stable.low, stability.stable.high
-    values = stability.axis.values
-    if low == high:
-        text = f"; of the values tried training is stable only at {words.number(low)}"
-    elif (low, high) == (values[0], values[-1]):
-        text = f"; training is stable over the whole range tried, {words.number(low)} to {words.number(high)}"
-    else:
-        text = f"; training is stable from {words.number(low)} to {words.number(high)}"
-    if not alone:
-        text += f" of {stability.axis.name}, the rest as in the best point"
-    return text + "".join(f" and{_diverges(edge)[1:]}" for edge in stability.edges)
-
-
-def _frontier_clause(edge: Frontier | None) -> str:
-    if edge is None:
-        return ""
-    where = words.setting(edge.axis.key, edge.edge).replace(" = ", " ")
-    return f"; training diverges {edge.side} {where}, roughly (permutation p = {edge.p:.2g})"
+def _no_knowledge(best: Point) -> str:
+    return "No point trains: none does better than a constant prediction. " if best.dead else ""
 
 
 def _front(summary: Summary) -> str:
@@ -198,20 +178,19 @@ def _pruned(summary: Summary) -> str:
     return f"{saved}; over the {early.n} trials that came to their end, {worth} (1: the same order)."
 
 
-def _diverges(edge: Edge) -> str:
-    return f"; diverges from {words.number(edge.outside)} {'on' if edge.side == 'above' else 'down'}"
-
-
 def _nothing(summary: Summary) -> str:
     counts = ", ".join(f"{n} {state}" for state, n in sorted(summary.states.items()))
     if not counts:
-        return "No answer yet: no trial has started."
+        return "No answer yet: no trial has started"
     if set(summary.states) == {TrialState.INFEASIBLE}:
         reason, n = Counter(summary.infeasible).most_common(1)[0]
         often = "" if len(summary.infeasible) == 1 else f", {n} of them"
-        return f"No answer: every trial is INFEASIBLE ({counts}{often}: {reason})."
+        return f"No answer: every trial is INFEASIBLE ({counts}{often}: {reason})"
+    if any(p.parted for p in summary.points) and not any(p.values for p in summary.points if not p.dead):
+        clause = rates_clause(summary.rates, alone=len(summary.axes) == 1)
+        return f"No answer: at no point does every seed train{clause}"
     wanted = "its trial" if summary.replicates == 1 else f"all of its {summary.replicates} replicates"
-    return f"No answer yet: no point has {wanted} COMPLETE (trials: {counts})."
+    return f"No answer yet: no point has {wanted} COMPLETE (trials: {counts})"
 
 
 def _unfinished(summary: Summary) -> str:
@@ -351,16 +330,11 @@ def _seeds(summary: Summary) -> str:
 
 
 def _partly(summary: Summary) -> str:
-    """Name the points of which some seeds diverge and others do not; these may still be at chance."""
-    points = [point for point in summary.points if 0 < point.diverged < point.trials and point.n]
+    """Name the points of which some seeds train and others stay at chance or diverge."""
+    points = [point for point in summary.points if point.parted]
     if not points:
         return ""
-    named = [
-        f"{words.settings(p.params)} ({p.diverged} of {p.n + p.diverged}, the rest with "
-        f"{words.score(mean_of(p.scores))})"
-        for p in points
-    ]
-    return f"Some seeds diverge and others do not, so that no mean is compared: {_few(named)}."
+    return f"Some seeds train and others do not, so that no mean is ranked: {_few(parted_text(points))}."
 
 
 def _alike(summary: Summary) -> str:

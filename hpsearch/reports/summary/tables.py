@@ -11,6 +11,7 @@ from hpsearch.reports.kit.points import Point, best_first
 from hpsearch.reports.kit.space import INACTIVE, column, floats
 from hpsearch.reports.kit.tables import Row, Table, evidence, text_of
 from hpsearch.reports.summary.numbers import Summary
+from hpsearch.reports.summary.training import counted
 
 ROWS = 1000  # of a page's table
 
@@ -22,7 +23,7 @@ def best_points(summary: Summary, most: int) -> tuple[Point, ...]:
 
 
 def point_table(summary: Summary) -> Table:
-    """Return one row per point: hyperparameters, mean, sd, interval, n, state.
+    """Return one row per point: hyperparameters, mean, sd, interval, n, how many trials train, state.
 
     Args:
         summary: the study's result.
@@ -31,11 +32,22 @@ def point_table(summary: Summary) -> Table:
         The points in the order asked, at most the 1,000 best; a dash where there is nothing to say.
     """
     points = best_points(summary, ROWS)
-    headings = ("point", *(a.name for a in summary.axes), summary.objective.metric, "sd", "95 % interval", "n", "state")
+    headings = (
+        "point",
+        *(a.name for a in summary.axes),
+        summary.objective.metric,
+        "sd",
+        "95 % interval",
+        "n",
+        "train",
+        "state",
+    )
+    tried = {each.value: each for each in summary.rates.tried} if summary.rates else {}
+    line = summary.rates.line if summary.rates else {}
     rows = []
     for p in points:
         cells = [_number(p.point), *(_setting(p.params.get(axis.key, INACTIVE)) for axis in summary.axes), *evidence(p)]
-        cells += [_number(p.n), Cell(p.state.value)]
+        cells += [_number(p.n), Cell(counted(tried.get(line.get(p.point, math.nan)), p)), Cell(p.state.value)]
         rows.append(Row(tuple(cells), p.state, p is summary.best))
     return Table(headings, tuple(rows), len(summary.points))
 

@@ -39,7 +39,8 @@ def arm_hover(arm: Arm, found: Ablation) -> str:
         ends = interval(shown.low, shown.high, arm.score.mean, arm.score.sd or 0.0)
         lines.append(f"95 % interval {ends}<br>{escape(shown.method)}")
     lines += [escape(settings(arm.nuisance))] if arm.nuisance else []
-    lines += [f"{arm.diverged} of {arm.trials} diverged"] if arm.diverged else []
+    told = {"diverged": arm.diverged, "at chance": arm.dead}
+    lines += [f"{k} of {arm.trials} {how}" for how, k in told.items() if k]
     own = next((each for each in found.differences if each.arm == arm.name and each.difference.n), None)
     if arm is found.reference:
         lines.append("the reference")

@@ -1,4 +1,4 @@
-"""Where training diverges over two hyperparameters."""
+"""Where training fails over two hyperparameters."""
 
 from plotly.graph_objects import Figure
 
@@ -15,22 +15,22 @@ from hpsearch.reports.summary.numbers import Findings, Summary
 
 
 def figure(found: Findings) -> Drawn | None:
-    """Return where training diverges, of a search over several hyperparameters in which some point did."""
+    """Return where training fails, of a search over several hyperparameters in which some point did."""
     summary, importance = found.summary, found.importance
     if len(leading(summary, importance)) < 2 or all(p.state is not TrialState.INFEASIBLE for p in summary.points):
         return None
-    return "diverged", "Where training diverges", _diverged_aid(summary), diverged_figure(summary, importance)
+    return "diverged", "Where training fails", _diverged_aid(summary), diverged_figure(summary, importance)
 
 
 def diverged_figure(summary: Summary, importance: Importance | None) -> Figure:
-    """Draw where training diverged over two hyperparameters, with the estimated edge of stability.
+    """Draw where training failed over two hyperparameters, with the estimated edge.
 
     Args:
         summary: the study's result.
         importance: which hyperparameter the edge is drawn against.
 
     Returns:
-        The figure; the region beyond the edge is shaded where one hyperparameter tells diverged points apart.
+        The figure; the region beyond the edge is shaded where one hyperparameter tells failed points apart.
     """
     order = leading(summary, importance)
     x = summary.frontier.axis if summary.frontier else next((a for a in order if a.numeric), order[0])
@@ -48,7 +48,7 @@ def diverged_figure(summary: Summary, importance: Importance | None) -> Figure:
     lost = sum(p.state is TrialState.INFEASIBLE for p in points)
     alt = f"Map of {len(points)} points over {x.name} and {y.name}; {lost} did not train."
     edge = summary.frontier
-    alt += f" The estimated edge of stability lies at {x.name} {number(edge.edge)}." if edge else ""
+    alt += f" The estimated edge lies at {x.name} {number(edge.edge)}." if edge else ""
     return draw(traces, layout, alt)
 
 

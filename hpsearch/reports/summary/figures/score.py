@@ -1,4 +1,4 @@
-"""The score against a hyperparameter: every seed, the mean, the spread, the stable range, the diverged region."""
+"""The score against a hyperparameter: every seed, the mean, the spread, the values that train, the edge."""
 
 import math
 from collections.abc import Sequence
@@ -25,8 +25,9 @@ from hpsearch.reports.kit.canvas import (
 from hpsearch.reports.kit.marks import MANY_POINTS, MOST_POINTS, band, drawn, hover, score_axis, shown_of
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis
-from hpsearch.reports.summary.boundary import Stability
 from hpsearch.reports.summary.numbers import Findings, Summary
+from hpsearch.reports.summary.rates import Rates
+from hpsearch.reports.summary.training import edge_text
 
 
 def figure(found: Findings) -> Drawn:
@@ -63,7 +64,7 @@ def _view(summary: Summary, axis: Axis) -> tuple[list[Trace], Layout]:
     line = len(summary.axes) <= 1 and axis.numeric
     traces = [*_means(summary, shown, place, line), *_partial(summary, shown, place), *_lost(summary, shown, place)]
     layout: Layout = {"xaxis": {**parameter_axis(axis), "anchor": "y2" if _any_lost(summary) else "y"}}
-    marks = _marks(summary.stability) if summary.stability and summary.stability.axis is axis else ([], [])
+    marks = _marks(summary.rates) if summary.rates and summary.rates.axis is axis else ([], [])
     best = [_best_label(summary, axis)] if summary.best and summary.best.point in place else []
     return traces, {**layout, "shapes": marks[0], "annotations": [*marks[1], *best]}
 
@@ -153,8 +154,13 @@ def _partial(summary: Summary, points: Sequence[Point], place: dict[int, float])
 
 def _lost(summary: Summary, points: Sequence[Point], place: dict[int, float]) -> list[Trace]:
     traces = []
-    for state, name in ((TrialState.INFEASIBLE, "diverged"), (TrialState.FAILED, "failed")):
-        lost = [p for p in points if p.state is state]
+    parted = [p for p in points if p.parted and p.state is TrialState.COMPLETE]
+    kinds = [
+        ("diverged", TrialState.INFEASIBLE, [p for p in points if p.state is TrialState.INFEASIBLE]),
+        ("some at chance", TrialState.INFEASIBLE, parted),
+        ("failed", TrialState.FAILED, [p for p in points if p.state is TrialState.FAILED]),
+    ]
+    for name, state, lost in kinds:
         colour, symbol = theme.STATES[state]
         if lost:
             traces.append({
@@ -170,24 +176,26 @@ def _lost(summary: Summary, points: Sequence[Point], place: dict[int, float]) ->
 
 
 def _any_lost(summary: Summary) -> bool:
-    return any(p.state in (TrialState.INFEASIBLE, TrialState.FAILED) for p in summary.points)
+    return any(p.parted or p.state in (TrialState.INFEASIBLE, TrialState.FAILED) for p in summary.points)
 
 
-def _marks(stability: Stability) -> tuple[list[Layout], list[Layout]]:
-    """Return the shapes and annotations of the stable range, the diverged region and the edge between them."""
-    axis, shapes, texts = stability.axis, [], []
+def _marks(rates: Rates) -> tuple[list[Layout], list[Layout]]:
+    """Return the shapes and annotations of the values that train, those that are too slow, and the edge."""
+    axis, shapes, texts = rates.axis, [], []
     low, high = parameter_axis(axis)["range"]
-    if stability.stable is not None:
-        inside = stability.stable
+    if rates.trains is not None:
+        inside = rates.trains
         shapes.append(_region(inside.low, inside.high, theme.GREEN_WASH))
         middle = (axis.place(inside.low) + axis.place(inside.high)) / 2
-        text = f"stable {number(inside.low)} to {number(inside.high)}" if inside.low < inside.high else "stable"
+        text = f"trains {number(inside.low)} to {number(inside.high)}" if inside.low < inside.high else "trains"
         texts.append(_label(middle, text, theme.GREEN))
-    for edge in stability.edges:
+    if rates.slow is not None:
+        texts.append({**_label(low, "too slow", theme.MUTED), "xanchor": "left", "xshift": 4})
+    for edge in rates.edges:
         place, anchor = (high, "right") if edge.side == "above" else (low, "left")
-        ends = sorted((edge.onset, axis.unplace(place)))
+        ends = sorted((edge.estimate, axis.unplace(place)))
         shapes += [_region(ends[0], ends[1], theme.RED_WASH), _line(edge.estimate)]
-        label = _label(place, f"diverges<br>edge ≈ {number(edge.estimate)}", theme.RED)
+        label = _label(place, f"fails<br>edge ≈ {number(edge.estimate)}", theme.RED)
         texts.append({**label, "xanchor": anchor, "align": anchor, "xshift": -4 if anchor == "right" else 4})
     return shapes, texts
 
@@ -244,7 +252,9 @@ def _hover(summary: Summary, p: Point) -> str:
 
 
 def _lost_hover(summary: Summary, p: Point) -> str:
-    return hover(summary, p, f"{p.diverged} of {p.trials} trials diverged" if p.diverged else p.state.lower())
+    told = {"diverged": p.diverged, "at chance": p.dead}
+    lost = [f"{k} of {p.trials} trials {how}" for how, k in told.items() if k]
+    return hover(summary, p, ", ".join(lost) or p.state.lower())
 
 
 def _alt(summary: Summary) -> str:
@@ -253,8 +263,8 @@ def _alt(summary: Summary) -> str:
     if (best := summary.quoted) is not None:
         over = f" over {len(summary.fresh.seeds)} fresh seeds" if summary.fresh and summary.fresh.points else ""
         text += f" The best score{over} is {score(best.mean, best.sd)}."
-    for edge in summary.stability.edges if summary.stability else ():
-        text += f" Training diverges from {number(edge.outside)}."
+    for edge in summary.rates.edges if summary.rates else ():
+        text += f" Half of the seeds fail {edge_text(edge)}."
     return text
 
 
@@ -263,8 +273,8 @@ def _score_aid(summary: Summary) -> str:
     text = "Each dot is one seed; the line is their mean, the band one sd." if several else "Each dot is one point."
     if several and len(summary.axes) > 1:
         text = "Each large dot is the mean of a point, its bar one sd; small dots are single seeds."
-    if summary.stability is not None and summary.stability.stable is not None:
-        text += " Green: every seed's last training loss is below half its first."
-    if summary.stability is not None and summary.stability.edges:
-        text += " Red: training diverges; the dashed edge is halfway from the last stable to the first diverged value."
+    if summary.rates is not None and summary.rates.trains is not None:
+        text += " Green: every trial trains, its training loss falling by half or more of the largest fall here."
+    if summary.rates is not None and summary.rates.edges:
+        text += " Red: trials fail, that is, diverge or stay at chance; half of them at the dashed edge."
     return text

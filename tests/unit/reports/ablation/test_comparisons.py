@@ -9,6 +9,7 @@ from hpsearch.reports.ablation.comparisons import differences, paired, tally
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.sentences import answer, caveats
 from hpsearch.reports.ablation.tables import arm_rows, difference_rows
+from hpsearch.reports.kit.cells import NONE
 from hpsearch.statistics.comparisons import detectable_factor
 from tests.support.ablations import DOWN, UP, arm, grid, study
 
@@ -39,13 +40,52 @@ def test_an_arm_of_which_a_seed_diverged_is_not_ranked_by_its_mean():
     scores[128, 0.0][1] = None
     found = ablation_of(study(scores))
     own = found.differences[1]
-    assert (own.verdict, own.p) == ("not compared", None) and "where neither did" in own.why
+    assert (own.verdict, own.p) == ("not compared", None) and "given that both train" in own.why
     assert own.arm not in [rank.arm for rank in found.ranking] and len(found.ranking) == 3
     (line,) = [line for line in caveats(found) if "Its mean is not ranked." in line]
-    assert line.startswith("1 of 6 trials of batch size 128, momentum 0 diverged; given that it does not, its score")
+    assert line.startswith("Batch size 128, momentum 0: 5 of 6 trials train (0.870")
+    assert "), 1 diverges; the share" in line
     # Clopper-Pearson of 5 of 6 and Fisher's test of 5 of 6 against 6 of 6, by scipy.
-    assert "the share that does not is 36 to 100 % (Clopper-Pearson, 95 %)" in line
-    assert "of the reference 0 of 6 diverged (Fisher's p = 1)" in line
+    assert "the share that trains is 36 to 100 % (95 % Clopper-Pearson interval)" in line
+    assert "of the reference 6 of 6 train (Fisher's p = 1)" in line
+
+
+def with_dead_trial(table, point, seed):
+    """The ablation with losses: all but one trial train."""
+    chance = (table.curves["point"] == point) & (table.curves["seed"] == seed)
+    losses = np.where(chance, 2.3, 2.3 / table.curves["epoch"])
+    facts = {"constant.train/loss": 2.3, "constant.valid/loss": 2.3, "constant.valid/acc": 0.1, "data.valid_size": 360}
+    scores = np.where((table.trials["point"] == point) & (table.trials["seed"] == seed), 0.1, table.trials["score"])
+    curves = {"train/loss": losses, "valid/loss": losses, "valid/acc": np.where(chance, 0.1, 0.9)}
+    return replace(table, curves=table.curves.assign(**curves), trials=table.trials.assign(score=scores, **facts))
+
+
+def test_dead_and_diverged_count_alike():
+    whole, dead = grid(), ablation_of(with_dead_trial(study(grid()), 2, 1))
+    whole[128, 0.0][1] = None
+    away = ablation_of(study(whole))
+    for found in (away, dead):
+        arm = found.arms[2]
+        assert (arm.trained, arm.lost, arm.score.n) == (5, 1, 5)
+        assert found.differences[1].p is None
+        assert arm.name not in [rank.arm for rank in found.ranking]
+        names, rows = arm_rows(found)
+        cells = dict(zip(names, [cell.text for cell in rows[2]], strict=True))
+        assert (cells["train"], cells["n"], cells["valid/acc"]) == ("5 of 6", "5", NONE.text)
+        assert dict(zip(names, [cell.text for cell in rows[0]], strict=True))["train"] == "6 of 6"
+    assert [arm.score.values for arm in away.arms] == [arm.score.values for arm in dead.arms]
+    (line,) = [line for line in caveats(dead) if "Its mean is not ranked." in line]
+    assert "), 1 stays at chance; the share that trains is 36 to 100 %" in line
+
+
+def test_the_best_arm_is_one_of_which_every_seed_trains():
+    found = ablation_of(study(grid()))
+    best = found.best
+    lost = ablation_of(with_dead_trial(study(grid()), best.point, 3))
+    assert lost.best is not None and lost.best.name != best.name
+    only = ablation_of(with_dead_trial(study({(32, 0.0): [0.9, 0.91, 0.1]}), 0, 2))
+    assert only.best is None
+    assert answer(only) == "No answer: in no arm does every seed train."
 
 
 def test_nothing_is_tested_against_a_reference_of_which_a_seed_diverged():
@@ -53,7 +93,7 @@ def test_nothing_is_tested_against_a_reference_of_which_a_seed_diverged():
     scores[32, 0.0][1] = None
     found = ablation_of(study(scores))
     assert {each.verdict for each in found.differences} == {"not compared"}
-    assert all("1 of 6 trials of batch size 32, momentum 0 diverged" in each.why for each in found.differences)
+    assert all("1 of 6 trials of batch size 32, momentum 0 do not train" in each.why for each in found.differences)
 
 
 def test_an_arm_without_a_finished_trial_is_told_and_left_out():

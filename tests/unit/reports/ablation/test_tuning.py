@@ -9,7 +9,7 @@ from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.sentences import answer, caveats
 from hpsearch.reports.ablation.tables import arm_rows, cost_rows, difference_rows
 from hpsearch.reports.ablation.tuning import searches_of
-from hpsearch.reports.kit.halved import halved
+from hpsearch.reports.kit.training import points_train
 from tests.support import synthetic
 from tests.support.ablations import NO_STEPS, grid, searched, study
 
@@ -30,7 +30,7 @@ def test_an_arm_that_trained_nowhere_in_the_search_is_still_told(lost):
 
 def test_stability_is_that_of_the_sweep():
     _, tuning = synthetic.momenta()
-    known = halved(tuning)
+    known = points_train(tuning, ["data.batch_size", "optimizer.momentum"])
     tried = [each for tuned in searches_of(tuning) for each in tuned.tried]
     assert [each.stable for each in tried] == [known[point] for point in range(len(tried))]
     assert {(each.diverged, each.stable) for each in tried} == {(False, True), (False, False), (True, False)}

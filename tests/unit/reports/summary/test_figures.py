@@ -69,14 +69,26 @@ def test_score_shows_every_seed_the_mean_and_the_diverged():
     assert figure.layout.xaxis.type == "log"
 
 
-def test_score_marks_the_stable_range_the_edge_and_the_diverged_region():
+def test_score_marks_what_trains_what_is_too_slow_and_the_edge():
     figure = score_figure(summarize(synthetic.sweep()))
-    stable, away, edge = figure.layout.shapes
-    assert (stable.x0, stable.x1, stable.fillcolor) == (0.00464159, 1.0, theme.GREEN_WASH)
-    assert edge.x0 == pytest.approx(math.sqrt(4.64159))
-    assert away.x0 == pytest.approx(math.sqrt(2.15443 * 4.64159))
+    trains, away, edge = figure.layout.shapes
+    assert (trains.x0, trains.x1, trains.fillcolor) == (0.00464159, 1.0, theme.GREEN_WASH)
+    assert edge.x0 == away.x0 == pytest.approx(math.sqrt(2.15443), rel=0.05)
     assert away.x1 > 10
-    assert "edge ≈ 2.15" in " ".join(a.text for a in figure.layout.annotations)
+    texts = " ".join(a.text for a in figure.layout.annotations)
+    assert "edge ≈ 1.47" in texts
+    assert "too slow" in texts
+
+
+def test_score_draws_a_point_of_which_some_seeds_are_at_chance_beside_those_that_diverged():
+    table = synthetic.sweep()
+    rows = (table.curves["point"] == 5) & (table.curves["seed"] == 0)
+    table.curves.loc[rows, ["train/loss", "valid/loss"]] = 2.3
+    figure = score_figure(summarize(table))
+    (parted,) = [trace(figure, "some at chance")]
+    assert list(parted.x) == [table.trials[table.trials.point == 5]["optimizer.lr"].iloc[0]]
+    assert "1 of 3 trials at chance" in parted.hovertext[0]
+    assert len(trace(figure, "mean over seeds").x) == 10
 
 
 def test_score_offers_every_hyperparameter():
