@@ -8,7 +8,8 @@ from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.words import label, plain_number, settings
 from hpsearch.reports.kit.evidence import Known, StudyIntervals
 from hpsearch.reports.kit.points import Point, objective_of, points_of
-from hpsearch.reports.kit.space import Axis, floats, plain, searched
+from hpsearch.reports.kit.space import Axis, plain, searched
+from hpsearch.reports.kit.tested import test_scores
 from hpsearch.statistics.intervals import LARGE, Estimate, estimate
 
 
@@ -117,7 +118,8 @@ def arms_of(table: TrialTable, factors: Sequence[Factor]) -> tuple[Arm, ...]:
         One arm per point, in the order of the points.
     """
     keys = [axis.key for axis in searched(table)]
-    tested, intervals = _tested(table), StudyIntervals(table, objective_of(table.study))
+    objective = objective_of(table.study)
+    tested, intervals = test_scores(table, objective), StudyIntervals(table, objective)
     return tuple(_arm(point, factors, tested, intervals) for point in points_of(table, keys))
 
 
@@ -182,16 +184,6 @@ def _estimate(values: Sequence[float], known: Known) -> Estimate:
 
 def _in_order(table: TrialTable, key: str) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(plain(value) for value in table.trials.sort_values("point")[key].tolist()))
-
-
-def _tested(table: TrialTable) -> dict[tuple[int, int, int], float]:
-    """Return the objective's metric on the test split by (point, seed, fold), of the trials that have it."""
-    metric = objective_of(table.study).metric.replace("valid/", "test/")
-    if not metric.startswith("test/") or metric not in table.trials:
-        return {}
-    rows = table.trials[table.trials[metric].notna()]
-    places = zip(*(rows[name].astype(int).tolist() for name in ("point", "seed", "fold")), strict=True)
-    return dict(zip(places, floats(rows[metric]).tolist(), strict=True))
 
 
 def with_arms(table: TrialTable) -> TrialTable:

@@ -11,11 +11,12 @@ from hpsearch.base.types import TrialTable
 from hpsearch.base.words import Precision, precision, settings
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw, escape
+from hpsearch.reports.kit.evidence import Known, StudyIntervals
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import floats
+from hpsearch.reports.kit.tested import test_scores
 from hpsearch.reports.summary.standing import as_good, stand
 from hpsearch.search.plan import FRESH
-from hpsearch.statistics.intervals import mean_interval
 from hpsearch.statistics.optimism import measured_optimism
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
 from hpsearch.study.stages.common import complete_points, counts
@@ -60,21 +61,22 @@ class Confirm:
             return Finding(Verdict.FAIL, sentence, numbers, "not repeatable", action)
         winner = points[0]
         metric = context.objective.metric
-        test = metric.replace("valid/", "test/")
-        tested = _by_seed(table, winner, test) if test in table.trials else []
-        fresh = mean_interval(_by_seed(table, winner, "score"))
+        known = test_scores(table, context.objective)
+        places = [each for each in winner.replicates if (winner.point, *each) in known]
+        tested = [known[winner.point, *each] for each in places]
+        of_test = StudyIntervals(table, context.objective).known(winner.point, places, tested, "test")
         assert winner.mean is not None
         numbers |= {"valid_mean": winner.mean, "seeds": self.seeds}
         written = precision(winner.mean, winner.sd)
-        told = f"{NO_SEEDS}: n = 1, so no interval can be given"
-        if fresh is not None:
+        told = f"{NO_SEEDS}: n = 1, so no interval can be given" if winner.alike else f"n = {winner.n}: no interval"
+        if (fresh := winner.interval) is not None:
             numbers |= {"valid_low": fresh.low, "valid_high": fresh.high}
-            told = f"95 % t interval {written.write(fresh.low)} to {written.write(fresh.high)}"
+            told = winner.known.write(f"{written.write(fresh.low)} to {written.write(fresh.high)}")
         sentence = (
             f"{settings(winner.params)}: {metric} {written.write(winner.mean)} over {self.seeds} fresh seeds ({told})"
             f"{as_good(stand(winner, points, context.objective), winner, (), len(points)) if len(points) > 1 else ''}"
         )
-        for more, told in (self._promised(context, table, points, written), _tested(tested, written)):
+        for more, told in (self._promised(context, table, points, written), _tested(tested, of_test, written)):
             numbers |= more
             sentence += told
         series = {
@@ -83,7 +85,7 @@ class Confirm:
             "test": tested,
         }
         handed = {"winner": dict(winner.params)}
-        if fresh is None:
+        if winner.alike:
             action = "draw from the trial's seed, or save the time by stages.confirm.seeds=2"
             return Finding(Verdict.WARN, sentence, numbers, NO_SEEDS, action, handed=handed, series=series)
         return Finding(Verdict.PASS, sentence, numbers, handed=handed, series=series)
@@ -138,16 +140,20 @@ class Confirm:
         return aid, draw(traces, layout, f"{metric} of {len(names)} candidates over fresh seeds.", 640)
 
 
-def _tested(scores: Sequence[float], written: Precision) -> tuple[dict[str, float], str]:
-    """Return what the winner's scores on the test set say; an interval where there are two or more."""
+def _tested(scores: Sequence[float], known: Known, written: Precision) -> tuple[dict[str, float], str]:
+    """Return what the winner's scores on the test set say, with their interval where there is one."""
     if not scores:
         return {}, ""
-    mean, interval = sum(scores) / len(scores), mean_interval(scores)
+    mean, interval = sum(scores) / len(scores), known.interval
     sentence = f"; on the test set, looked at once, {written.write(mean)}"
     if interval is None:
         return {"test_mean": mean}, sentence
     ends = f"{written.write(interval.low)} to {written.write(interval.high)}"
-    return {"test_mean": mean, "test_low": interval.low, "test_high": interval.high}, f"{sentence} ({ends})"
+    return {
+        "test_mean": mean,
+        "test_low": interval.low,
+        "test_high": interval.high,
+    }, f"{sentence} ({known.write(ends)})"
 
 
 def _by_seed(table: TrialTable, point: Point, column: str) -> list[float]:
