@@ -6,11 +6,15 @@ python -m tests.benchmarks.check_statistics [STUDIES]
 import argparse
 
 import numpy as np
+import pandas as pd
 from scipy.special import ndtri
 
+from hpsearch.base.samples import SampleResults
+from hpsearch.base.types import Objective, TrialId, TrialTable
+from hpsearch.data.units import Units, units_of
+from hpsearch.reports.kit.evidence import StudyIntervals
 from hpsearch.statistics.best import set_of_best
 from hpsearch.statistics.comparisons import ALPHA, detectable_factor, holm, paired_p
-from hpsearch.statistics.crossed import crossed_mean, share_interval
 from hpsearch.statistics.intervals import bca_interval, mean_interval
 from hpsearch.statistics.optimism import expected_optimism
 from hpsearch.statistics.survival import kaplan_meier_median
@@ -80,19 +84,53 @@ def optimisms(studies, rng):
     return sound
 
 
-def right_answers(n, samples, share, spread, rng):
+def right_answers(n, hardness, share, spread, rng):
     """Right and wrong answers of n trained models on the same samples, hard and easy ones, models better and worse."""
-    models, hardness = spread * rng.normal(size=(n, 1)), 2 * rng.normal(size=samples)
     level = ndtri(share) * np.sqrt(spread**2 + 2**2 + 1)
-    return (level + models + hardness + rng.normal(size=(n, samples)) > 0).astype(float)
+    return (level + spread * rng.normal(size=(n, 1)) + hardness + rng.normal(size=(n, len(hardness))) > 0).astype(float)
 
 
-def accuracy_coverage(n, samples, share, spread, studies, rng):
-    """Shares of the studies whose intervals hold the population's accuracy: from single results, from shares alone."""
+def hard_alone(samples, rng):
+    """How hard samples are that stand for themselves."""
+    return 2 * rng.normal(size=samples), None
+
+
+def hard_by_group(samples, rng):
+    """How hard samples are of groups of 3 to 12, each of one hardness for the half, and of which group each is."""
+    groups = np.repeat(np.arange(samples), rng.integers(3, 13, samples))[:samples]
+    shared = rng.normal(size=samples)[groups]
+    return 2 * np.sqrt(0.5) * (shared + rng.normal(size=samples)), groups
+
+
+def hard_in_time(samples, rng):
+    """How hard samples are that follow one another, neighbours alike (correlation .8), and in which block each is."""
+    hardness, shocks = np.empty(samples), 2 * np.sqrt(1 - 0.8**2) * rng.normal(size=samples)
+    hardness[0] = 2 * rng.normal()
+    for place in range(1, samples):
+        hardness[place] = 0.8 * hardness[place - 1] + shocks[place]
+    return hardness, units_of({"valid": None}, {"valid": np.arange(samples)}).of["valid"]
+
+
+def quoted(right, units, kept):
+    """The interval that a page quotes for the mean of a point's seeds, with and without the results of samples."""
+    n, samples = right.shape
+    unit = {} if units is None else {"valid": units.astype(np.int64)}
+    facts = {"data.valid_size": samples, **Units(unit).facts}
+    trials = pd.DataFrame([{"point": 0, "seed": seed, "fold": 0, **facts} for seed in range(n)])
+    found = {TrialId(0, seed): SampleResults({"valid/acc": row}, unit, "group") for seed, row in enumerate(right)}
+    study = {"config": {"data": {} if units is None else {"groups": "of"}}}
+    table = TrialTable("s", study, trials, trials, trials, samples=found if kept else {})
+    intervals = StudyIntervals(table, Objective("valid/acc", share=True))
+    return intervals.known(0, [(seed, 0) for seed in range(n)], right.mean(axis=1).tolist()).interval
+
+
+def accuracy_coverage(n, samples, share, spread, studies, rng, hard=hard_alone):
+    """Shares of the studies whose quoted intervals hold the population's accuracy, results of samples kept or not."""
     held = []
     for _ in range(studies):
-        right = right_answers(n, samples, share, spread, rng)
-        both = crossed_mean(right, bounds=(0.0, 1.0)).interval, share_interval(right.mean(axis=1).tolist(), samples)
+        hardness, units = hard(samples, rng)
+        right = right_answers(n, hardness, share, spread, rng)
+        both = [quoted(right, units, kept) for kept in (True, False)]
         held.append([each is not None and each.low <= share <= each.high for each in both])
     return np.mean(held, axis=0)
 
@@ -119,13 +157,15 @@ def best_points(studies, rng):
 def accuracies(studies, rng):
     """Report how often the intervals of an accuracy hold that of the population."""
     sound = []
-    for samples in (288, 1200):
-        for n in (3, 5, 10):
-            for share, spread in ((0.9, 0.1), (0.85, 0.3), (0.97, 0.3)):
-                crossed, alone = accuracy_coverage(n, samples, share, spread, studies, rng)
-                name = f"{n} seeds, {samples} samples, accuracy {share}, spread {spread}"
-                sound.append(report(f"{name}: single results", crossed, 0.92, 0.985))
-                sound.append(report(f"{name}: shares alone", alone, 0.92, 1.0))
+    kinds = {"": hard_alone, ", of groups": hard_by_group, ", in time": hard_in_time}
+    for kind, hard in kinds.items():
+        for samples in (288, 1200, 6000):
+            for n in (3, 5, 10):
+                for share, spread in ((0.9, 0.1), (0.85, 0.3), (0.97, 0.3)) if not kind else ((0.9, 0.2),):
+                    crossed, alone = accuracy_coverage(n, samples, share, spread, studies, rng, hard)
+                    name = f"{n} seeds, {samples} samples{kind}, accuracy {share}, spread {spread}"
+                    sound.append(report(f"{name}: results kept", crossed, 0.92, 0.975))
+                    sound.append(report(f"{name}: shares alone", alone, 0.93, 1.0))
     return sound
 
 
