@@ -94,17 +94,20 @@ def test_a_trial_that_is_to_end_is_pruned_whatever_its_function_returns():
 
 
 def test_a_trial_has_its_own_seed_unless_it_names_one():
-    run_search(without_checkpoints, space={"lr": [0.01]}, seeds=2, overrides=INLINE, **OPTIONS)
-    assert load_trials("without_checkpoints")["score"].nunique() == 2
-    run_search(
-        lambda lr: without_checkpoints(lr, seed=7),
-        space={"lr": [0.01]},
-        seeds=2,
-        name="own",
-        overrides=INLINE,
-        **OPTIONS,
-    )
-    assert load_curves("own")["eval_loss"].notna().all()
+    def default(lr):
+        trainer = trainer_of(lr, num_train_epochs=1)
+        seen.append((trainer.args.seed, torch.initial_seed() % 2**32))
+        trainer.train()
+
+    def own(lr):
+        trainer_of(lr, seed=7, num_train_epochs=1).train()
+        named.append(torch.initial_seed())
+
+    seen, named = [], []
+    run_search(default, space={"lr": [0.01]}, seeds=2, overrides=INLINE, **OPTIONS)
+    assert len(set(seen)) == 2 and all(seed == generator != 42 for seed, generator in seen)
+    run_search(own, space={"lr": [0.01]}, seeds=2, overrides=INLINE, **OPTIONS)
+    assert named == [7, 7]
 
 
 def test_evaluations_by_steps_are_counted():
