@@ -34,8 +34,8 @@ BELOW = {
 
 CALLBACKS = ("lightning", "transformers", "keras", "skorch", "xgboost", "lightgbm")
 ALLOWED = {
-    "hydra": {"config", "search.expression", "cli"},
-    "omegaconf": {"config", "cli"},
+    "hydra": {"config", "search.expression", "cli", "terminal.hydra_sweeper"},
+    "omegaconf": {"config", "cli", "terminal.hydra_sweeper"},
     "optuna": {"search", "study", "trial.optuna_trial"},
     "mlflow": {"tracking"},
     "ray": {"launch.ray"},

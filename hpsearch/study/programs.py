@@ -60,7 +60,7 @@ def run_words(words: Sequence[str], command: Sequence[str], points: int | None) 
     study = [] if any(word.lstrip("+").startswith("study=") for word in ours) else ["+study=search"]
     limit = [] if points is None else [f"budget.points={points}"]
     named = any(word.lstrip("+").startswith(("study.name=", "study.grow=")) for word in ours)
-    name = [] if named else [f"study.name={_study_name(command, sweeps, ours)}"]
+    name = [] if named else [f"study.name={study_name(command, sweeps, ours)}"]
     program = (*program, *_epochs(command, ours))
     return [*study, *program, *space, *ours, *limit, *name]
 
@@ -82,7 +82,14 @@ def _space_word(word: str) -> str:
     return f"space.{ARGS}.{key}={expression if '(' in expression else f'choice({expression})'}"
 
 
-def _study_name(command: Sequence[str], sweeps: Sequence[str], ours: Sequence[str]) -> str:
+def study_name(command: Sequence[str], sweeps: Sequence[str], ours: Sequence[str]) -> str:
+    """Return the name of a study: the program, what is searched, and a digest of all of it but how much to run.
+
+    Args:
+        command: of the program.
+        sweeps: ``KEY=EXPRESSION`` of each argument that is searched.
+        ours: overrides.
+    """
     keys = [word.lstrip("+").partition("=")[0] for word in sweeps]
     told = [
         word

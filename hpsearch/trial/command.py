@@ -22,7 +22,7 @@ from hpsearch.trial import settings_file
 
 DASHES, WORDS, VARIABLES, FILE = "dashes", "words", "environment", "file"
 _PLACE = re.compile(r"\{\{([A-Za-z_][\w.-]*)\}\}|\{([A-Za-z_][\w.-]*)\}")
-_KNOWN = ("seed", "fold", "epochs", "folder", "checkpoint", "file")
+_KNOWN = ("seed", "fold", "point", "epochs", "folder", "checkpoint", "file")
 
 
 def run(**options: Any) -> Iterator[Mapping[str, float]]:
@@ -55,7 +55,7 @@ class Command:
     """A program and how it is told its arguments.
 
     Attributes:
-        command: its words; ``{NAME}`` in them is filled in: seed, fold, epochs, folder, checkpoint, file, or an
+        command: its words; ``{NAME}`` in them is filled in: seed, fold, point, epochs, folder, checkpoint, file, or an
             argument by its name, which is told in no other way then. ``{{NAME}}`` stays as it is with single braces.
         arguments: how it is told the others: ``dashes`` (``--key=value``), ``words`` (``key=value``, as Hydra takes
             them), ``environment`` (a variable of that name) or ``file`` (a copy of its settings file with these keys).
@@ -166,19 +166,20 @@ class Command:
         named = self.placeholders
         return {name: value for name, value in arguments.items() if name not in named and value is not None}
 
-    def filled(self, config: Mapping[str, Any], folder: Path, checkpoint: Path | None) -> Filled:
+    def filled(self, config: Mapping[str, Any], folder: Path, checkpoint: Path | None, point: int = 0) -> Filled:
         """Return the command with everything filled in.
 
         Args:
             config: of the trial.
             folder: of the trial.
             checkpoint: to go on from; None: words that name it are left out, with an option before them.
+            point: number of the trial's point.
         """
         arguments = flatten(config[ARGS])
         file = folder / f"settings{Path(self.file).suffix}" if self.file else None
         told = self._told(arguments)
         values = {"seed": config["seed"], "fold": config["fold"], "epochs": self.epochs, "folder": folder, "file": file}
-        values |= {"checkpoint": checkpoint, **arguments}
+        values |= {"point": point, "checkpoint": checkpoint, **arguments}
         words = [self._fill(word, values) for word in self._present(values)]
         if self.arguments == DASHES:
             words += [f"--{name}={as_text(value)}" for name, value in told.items()]

@@ -198,7 +198,7 @@ def _begun(spec: TrialSpec) -> OwnCode | TrialRun:
     config, folder = spec.config, Path(spec.folder)
     folder.mkdir(parents=True, exist_ok=True)
     if is_program(config):
-        return OwnProgram(Command.of(config), config, folder)
+        return OwnProgram(Command.of(config), config, folder, spec.id.point)
     function = _function(config)
     trial = _optuna_trial(function, config, spec.id.point)
     surroundings, call = Surroundings(config["seed"]), _call(function, config, folder, trial)

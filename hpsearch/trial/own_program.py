@@ -32,15 +32,16 @@ class OwnProgram(OwnCode):
         command: of it.
         config: of the trial.
         folder: of the trial.
+        point: number of its point.
     """
 
     is_program = True
 
-    def __init__(self, command: Command, config: Mapping[str, Any], folder: Path) -> None:
+    def __init__(self, command: Command, config: Mapping[str, Any], folder: Path, point: int = 0) -> None:
         objective = config["objective"]
         names = [objective["metric"], *(each["metric"] for each in objective.get("others") or ())]
         super().__init__(names, config["args"], folder, Surroundings(config["seed"]))
-        self._command, self._config = command, config
+        self._command, self._config, self._point = command, config, point
         wanted = dict.fromkeys((*names, *(objective.get("limits") or ())))
         self._printed = Printed(command.pattern, tuple(wanted))
         self._program: Program | None = None
@@ -89,7 +90,7 @@ class OwnProgram(OwnCode):
     def _start(self) -> Program:
         reports = self.folder / REPORTS
         reports.unlink(missing_ok=True)
-        filled = self._command.filled(self._config, self.folder, self.checkpoints.newest())
+        filled = self._command.filled(self._config, self.folder, self.checkpoints.newest(), self._point)
         metrics = self._command.metrics_file(self.folder)
         self._files = (Appended(reports, False), *((Appended(metrics, True),) if metrics else ()))
         environment = {"PYTHONUNBUFFERED": "1", **os.environ, **filled.variables}
