@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override
@@ -91,12 +92,16 @@ class HpsearchSweeper(Sweeper):
         options: see `SweeperOptions`.
     """
 
+    config: DictConfig
+    _loader: ConfigLoader
+
     def __init__(self, **options: Any) -> None:
         self._options = SweeperOptions(**options)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:  # noqa: ARG002
         """Take what Hydra gives to a sweeper."""
-        self.hydra_context, self.config = hydra_context, config
+        self.config = config
+        self._loader = hydra_context.config_loader
 
     def sweep(self, arguments: list[str]) -> Any:
         """Search, and print what was found; the study's exit code, where it is not 0, ends the application.
@@ -128,7 +133,7 @@ class HpsearchSweeper(Sweeper):
 
         given = self._options
         words = [f"{key}={value}" for key, value in given.params.items()]
-        parsed = OverridesParser.create(self.hydra_context.config_loader).parse_overrides([*words, *arguments])
+        parsed = OverridesParser.create(self._loader).parse_overrides([*words, *arguments])
         searched = {each.get_key_element(): each for each in parsed if each.is_sweep_override()}
         if not searched:
             raise ConfigError(
@@ -138,7 +143,7 @@ class HpsearchSweeper(Sweeper):
             raise ConfigError(
                 f"hydra.sweeper.seeds = {given.seeds}: hydra.sweeper.seed_key must name the key of the seed"
             )
-        fixed = [each.input_line for each in parsed if each.get_key_element() not in searched]
+        fixed = [str(each.input_line) for each in parsed if each.get_key_element() not in searched]
         self._check(fixed, searched)
         if given.direction is None:
             print(f"hpsearch: maximizing {given.metric}; hydra.sweeper.direction=minimize for a loss", file=sys.stderr)
@@ -153,7 +158,8 @@ class HpsearchSweeper(Sweeper):
             _JOBS: str(sweep),
             "HYDRA_FULL_ERROR": "1",
         }  # an error's own line is the last one that is printed
-        workers = [] if given.workers is None else [f"launcher.workers={given.workers}"]
+        ours = [] if given.workers is None else [f"launcher.workers={given.workers}"]
+        ours += [] if given.seed_key else ["study.confirm=0"]  # without a seed another job is the same one
         metrics = ["trainer.arguments=words", "trainer.pattern=null", f"trainer.metrics='{{folder}}/{_RETURNED}'"]
         return hpsearch.run_search(
             command,
@@ -165,7 +171,7 @@ class HpsearchSweeper(Sweeper):
             pruner=given.pruner,
             seeds=given.seeds,
             name=given.name or study_name(command, [f"{name}={text}" for name, text in space.items()], given.overrides),
-            overrides=[*metrics, *workers, *given.overrides],
+            overrides=[*metrics, *ours, *given.overrides],
         )
 
     def _check(self, fixed: Sequence[str], searched: Mapping[str, Override]) -> None:
@@ -178,7 +184,7 @@ class HpsearchSweeper(Sweeper):
         for job in tried:
             words = [f"{key}={value}" for key, each in job.items() for value in each]
             try:
-                self.hydra_context.config_loader.load_sweep_config(self.config, [*fixed, *words])
+                self._loader.load_sweep_config(self.config, [*fixed, *words])
             except HydraException as error:
                 raise ConfigError("; ".join(str(error).splitlines()[:2])) from None
 
@@ -258,5 +264,5 @@ def _values(override: Override) -> list[str]:
 
 def _expression(override: Override) -> str:
     """Return the search expression of an override; values with commas between them are a choice."""
-    text = override.input_line.partition("=")[2]
+    text = (override.input_line or "").partition("=")[2]
     return text if override.is_sweep_override() and "(" in text.partition(",")[0] else f"choice({text})"

@@ -1,9 +1,7 @@
 """A Hydra application with its own config groups, searched by Hydra's own command without a change in it."""
 
-import shutil
 import subprocess
 import sys
-import sysconfig
 import textwrap
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +12,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from hpsearch import load_trials, replay
 from hpsearch.base.types import TrialState
-from hpsearch.terminal import hydra_sweeper
+from hpsearch.terminal import hydra_sweeper as module
 from hpsearch.terminal.hydra_sweeper import ReturnedValue
 
 APPLICATION = """
@@ -43,17 +41,12 @@ FILES = {
 
 
 @pytest.fixture
-def application(tmp_path, monkeypatch):
+def application(tmp_path, monkeypatch, hydra_sweeper):
     """A function that runs the application with words of its own, in a folder where it stands."""
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(textwrap.dedent(text))
     monkeypatch.chdir(tmp_path)
-    if not list(Path(sysconfig.get_path("purelib")).glob("hydra_plugins/hpsearch_sweeper.py")):  # an older installation
-        plugins = tmp_path / "path" / "hydra_plugins"
-        plugins.mkdir(parents=True)
-        shutil.copy(hydra_sweeper.__file__, plugins / "hpsearch_sweeper.py")
-        monkeypatch.setenv("PYTHONPATH", str(plugins.parent), prepend=":")
 
     def run(*words):
         command = [sys.executable, "train.py", "-m", "hydra/sweeper=hpsearch", "hydra.sweep.dir=jobs", *words]
@@ -107,7 +100,7 @@ def parsed(*words):
 
 def test_keys_have_arguments_of_their_own():
     keys = ["optimizer", "optimizer.lr", "+extra", "model/head@net", "seed"]
-    names = hydra_sweeper._names(keys)
+    names = module._names(keys)
     assert names == dict(
         zip(keys, ["optimizer.option", "optimizer.lr", "extra", "model.head.net", "seed"], strict=True)
     )
@@ -116,7 +109,7 @@ def test_keys_have_arguments_of_their_own():
 def test_values_with_commas_are_a_choice():
     told = ["a=1,2", "b=choice(x, y)", "c=range(1, 4)", "d=tag(log, interval(1, 2))", "e=[1, 2],[3]"]
     expected = ["choice(1,2)", "choice(x, y)", "range(1, 4)", "tag(log, interval(1, 2))", "choice([1, 2],[3])"]
-    assert [hydra_sweeper._expression(each) for each in parsed(*told)] == expected
+    assert [module._expression(each) for each in parsed(*told)] == expected
 
 
 @pytest.mark.parametrize(

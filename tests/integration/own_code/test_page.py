@@ -76,7 +76,7 @@ def execute(path):
 
 def test_every_block_is_executed_here():
     assert [text for language, text in BLOCKS if language != "sh" and not FILE.match(text)] == []
-    assert {path for path in FILES if "/" not in path} == {"digits.py", "train.py", *TRAINS, *PROGRAMS}
+    assert {path for path in FILES if "/" not in path} == {"digits.py", "train.py", "rates.py", *TRAINS, *PROGRAMS}
     assert len(FILES) == sum(language != "sh" for language, _ in BLOCKS)
 
 
@@ -125,3 +125,14 @@ def test_a_command_runs(block, project, capfd):
         first = words[0] in ("ask", "tell")
         small = ["budget.points=3"] if "+study=search" in words else []
         assert run(words + ([] if first else QUICK + small)) == 0, capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_hydra_application_is_searched(hydra_sweeper):
+    (command,) = [line for block in SHELL for line in block.splitlines() if line.startswith("python rates.py -m")]
+    words = 'hydra.sweeper.overrides=["tracker=none","launcher=inline"]'
+    small = ["hydra.sweeper.points=1", words, "hydra.sweeper.name=rates"]
+    words = [sys.executable, *shlex.split(command)[1:], *small]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert load_trials("rates")["state"].tolist() == ["COMPLETE"]
