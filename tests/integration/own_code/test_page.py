@@ -131,8 +131,8 @@ def test_a_command_runs(block, project, capfd):
 def test_the_hydra_application_is_searched(hydra_sweeper):
     (command,) = [line for block in SHELL for line in block.splitlines() if line.startswith("python rates.py -m")]
     words = 'hydra.sweeper.overrides=["tracker=none","launcher=inline"]'
-    small = ["hydra.sweeper.points=1", words, "hydra.sweeper.name=rates"]
+    small = ["hydra.sweeper.points=1", words, "hydra.sweeper.name=application"]
     words = [sys.executable, *shlex.split(command)[1:], *small]
     done = subprocess.run(words, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
-    assert load_trials("rates")["state"].tolist() == ["COMPLETE"]
+    assert load_trials("application")["state"].tolist() == ["COMPLETE"]
