@@ -1,9 +1,10 @@
 """One search, from its first point to its report."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -215,7 +216,7 @@ def conclude(
         name=session.folder.name,
         folder=session.folder,
         counts=outcome.counts,
-        best=outcome.best,
+        best=_best(outcome.best, summary),
         answer=answer(summary),
         trains=_that_train(summary),
         replay_command=None if best is None else replay_command(session.folder.name, best),
@@ -341,6 +342,18 @@ def report_files(folder: Path) -> list[str]:
 
 def _trial_on_record(session: StudySession, row: Mapping[str, Any] | None) -> TrialRecord | None:
     return None if row is None else session.record.trial(TrialId(row["point"], row["seed"], row["fold"]))
+
+
+def _best(best: BestPoint | None, summary: "Summary") -> BestPoint | None:
+    """Return the best point; another one than the search has where some of its seeds stay at chance."""
+    parted = {point.point for point in summary.points if point.parted}
+    if best is None or best.point not in parted:
+        return best
+    found = summary.best
+    if found is None or found.mean is None:
+        return None
+    sd = math.nan if found.sd is None else found.sd
+    return replace(best, point=found.point, params=found.params, mean=found.mean, sd=sd, n=found.n)
 
 
 def _that_train(summary: "Summary") -> str | None:

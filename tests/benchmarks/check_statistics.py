@@ -18,6 +18,7 @@ from hpsearch.statistics.comparisons import ALPHA, detectable_factor, holm, pair
 from hpsearch.statistics.intervals import bca_interval, mean_interval
 from hpsearch.statistics.optimism import expected_optimism
 from hpsearch.statistics.survival import kaplan_meier_median
+from tests.benchmarks.failing_rates import failing_rates
 
 ARMS, SEEDS = 9, 5
 
@@ -190,6 +191,7 @@ def main(arguments=None):
         print(f"{f'coverage of the BCa interval, n = {n}, not shown there':<72} "
               f"{coverage(bca_interval, n, studies, normal):.3f}")  # fmt: skip
     sound += best_points(studies, rng) + optimisms(studies, rng) + accuracies(studies, rng)
+    sound += failing_rates(studies, rng, report)
     wrong = family_error(studies, rng)
     sound.append(report(f"a difference claimed among {ARMS} equal arms, {SEEDS} seeds", wrong, 0.0, 0.065))
     for n in (3, 5, 10, 20):

@@ -33,7 +33,7 @@ class LocalLinear(Suggestion):
 
     Attributes:
         slopes: [N] slope of the fit, loss per decade.
-        edge: where training stops being stable; infinite when no rate tried is beyond it.
+        edge: from which on training fails; infinite when no rate tried is beyond it.
         untrained: loss before training, as given or as the first points have it.
     """
 
@@ -45,7 +45,7 @@ class LocalLinear(Suggestion):
 KERNEL_DECADES = 0.25
 """Standard deviation of the kernel of `local_linear`, in decades of the learning rate."""
 KEPT_DROP = 0.1
-"""Share of the largest drop in the loss that a stable rate reaches at least."""
+"""Share of the largest drop in the loss that a rate reaches at least that does not fail."""
 FIRST = 10
 """Points that say what the untrained loss is, unless it is given."""
 
@@ -55,10 +55,10 @@ def local_linear(lr: Array, loss: Array, untrained: float | None = None, kernel:
 
     At each rate x = log10 lr the line a + b (x_i - x) of least squares with weights exp(-((x_i - x) / kernel)² / 2);
     the suggestion is the rate with the least b among those at least a kernel from both ends, where lines have points
-    on both sides. The curve is cut at the first loss that is not finite or is over twice the untrained one. The edge of
-    instability lies halfway, on the logarithmic scale, between the last rate from the minimum of the fit on at which
-    the fit keeps `KEPT_DROP` of its drop below the untrained loss and the next rate; a net that a large rate has killed
-    stays at the loss of chance and never diverges. A centred fit does not lag, as a moving average does.
+    on both sides. The curve is cut at the first loss that is not finite or is over twice the untrained one. Training
+    fails from the edge on, halfway, on the logarithmic scale, between the last rate from the minimum of the fit on at
+    which the fit keeps `KEPT_DROP` of its drop below the untrained loss and the next rate; a net that a large rate has
+    killed stays at the loss of chance and never diverges. A centred fit does not lag, as a moving average does.
     Source: Cleveland, Journal of the American Statistical Association 74, 1979.
 
     Args:

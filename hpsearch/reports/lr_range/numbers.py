@@ -21,8 +21,8 @@ class LrRange:
     Attributes:
         lr: the rule's suggestion on the mean curve; nan where it has none.
         low: a tenth of the steepest point of the fit.
-        high: the edge of instability, or the highest rate tried where no rate was unstable.
-        edge: the edge of instability; infinite where no rate was unstable.
+        high: the edge from which on training fails, or the highest rate tried where no rate failed.
+        edge: the edge from which on training fails; infinite where no rate failed.
         steepest: where the fit of the mean curve falls fastest.
         argmin: where the fit of the mean curve is least.
         spread: decades from the least to the greatest of the rule's suggestions on the single curves; nan where one of
@@ -53,8 +53,8 @@ def lr_range(
 ) -> LrRange:
     """Estimate a range from repeats.
 
-    The range goes from a tenth of the steepest point to the edge of instability, both of the local-linear fit of the
-    mean curve, whatever the rule that suggests a rate: short runs like larger rates than long ones do.
+    The range goes from a tenth of the steepest point to the edge from which on training fails, both of the local-linear
+    fit of the mean curve, whatever the rule that suggests a rate: short runs like larger rates than long ones do.
 
     Args:
         rates: [N] rates, ascending, with equal ratios.

@@ -11,7 +11,8 @@ from hpsearch.base.types import TrialTable
 from hpsearch.base.words import label, number, score, settings
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import FigureWithAid, axis_style, draw, escape, log_axis
-from hpsearch.reports.kit.points import Point, ranked, results_of
+from hpsearch.reports.kit.points import Point, rankable, ranked, results_of
+from hpsearch.reports.kit.texts import seeds_that_train
 from hpsearch.study.stages.base import Finding, Verdict
 
 RATE = "optimizer.lr"
@@ -72,9 +73,20 @@ def shown(names: Sequence[str], most: int = 3) -> str:
 
 
 def complete_points(table: TrialTable) -> list[Point]:
-    """Return the complete points of a study, the best first."""
+    """Return the complete points of a study of which every seed trains, the best first; all where none trains."""
     results = results_of(table)
-    return ranked(results.eligible, results.objective)
+    return ranked(rankable(results.points, results.replicates), results.objective)
+
+
+def some_train(table: TrialTable) -> str:
+    """Say of which points some seeds train and others do not, in words that a sentence ends with; empty of none."""
+    parted = [point for point in results_of(table).points if point.parted]
+    told = [
+        f"{settings(p.params)}: {seeds_that_train(p.trained, p.dead, p.diverged, p.scores)}, so that its mean is not "
+        "ranked"
+        for p in parted[:3]
+    ]
+    return "".join(f"; {each}" for each in told)
 
 
 def counts(table: TrialTable) -> dict[str, int]:

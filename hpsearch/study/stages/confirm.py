@@ -19,7 +19,7 @@ from hpsearch.reports.summary.standing import as_good, stand
 from hpsearch.search.plan import FRESH
 from hpsearch.statistics.optimism import measured_optimism
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
-from hpsearch.study.stages.common import complete_points, counts
+from hpsearch.study.stages.common import complete_points, counts, some_train
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Confirm:
         numbers: dict[str, str | int | float] = {**counts(table)}
         if not points:
             action = "choose a smaller learning rate, or look at the errors in the trials"
-            sentence = f"none of {len(candidates)} candidates trained to the end with every seed"
+            sentence = f"none of {len(candidates)} candidates trained to the end with every seed{some_train(table)}"
             return Finding(Verdict.FAIL, sentence, numbers, "not repeatable", action)
         winner = points[0]
         metric = context.objective.metric
@@ -79,6 +79,7 @@ class Confirm:
         for more, told in (self._promised(context, table, points, written), _tested(tested, of_test, written)):
             numbers |= more
             sentence += told
+        sentence += some_train(table)
         series = {
             "params": [dict(p.params) for p in points],
             "scores": [list(p.scores) for p in points],

@@ -1,4 +1,4 @@
-"""Learning-rate finding: which rates make the loss fall within about a hundred steps, and where training breaks."""
+"""Learning-rate finding: which rates make the loss fall within about a hundred steps, and where training fails."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ class LrFind:
 
     ``probe`` trains anew at each rate, from the same initialization on the same batches; ``range_test`` lets the rate
     grow within one run. Everything but the rate is as configured, the schedule left out. Hands on ``lr_range``, from a
-    tenth of the steepest point to the edge of instability, and ``lr``, what the rule suggests. It refuses to suggest
-    when the repeats disagree or the loss does not fall clearly.
+    tenth of the steepest point to the edge from which on training fails, and ``lr``, what the rule suggests. It refuses
+    to suggest when the repeats disagree or the loss does not fall clearly.
 
     Args:
         method: ``probe`` or ``range_test``.
@@ -52,7 +52,7 @@ class LrFind:
     """
 
     title: ClassVar[str] = "Find the learning rate"
-    question: ClassVar[str] = "Which learning rates make the loss fall, and where does training break?"
+    question: ClassVar[str] = "Which learning rates make the loss fall, and where does training fail?"
     gives: ClassVar[tuple[str, ...]] = ("lr_range", "lr")
 
     method: str = "probe"
@@ -159,8 +159,8 @@ class LrFind:
         found, lowest, highest = curves.found, curves.rates[0], curves.rates[-1]
         if math.isnan(found.steepest):
             return (
-                "diverges everywhere",
-                f"training diverges at {lowest:g} already",
+                "fails everywhere",
+                f"training fails at {lowest:g} already: it diverges",
                 f"look at the inputs' scale and at init, or lower stages.lr_find.low below {lowest:g}",
             )
         if not found.drop >= self.min_drop * found.noise:
@@ -190,16 +190,16 @@ class LrFind:
         if found.steepest <= rates[1]:
             return "steepest at the lowest rates", f"lower stages.lr_find.low below {self.low:g}"
         if math.isinf(found.edge):
-            return "no rate is unstable", f"raise stages.lr_find.high above {self.high:g}"
+            return "no rate fails", f"raise stages.lr_find.high above {self.high:g}"
         return "", ""
 
     def _sentence(self, best: _Curves, sound: Sequence[_Curves]) -> str:
         found = best.found
-        unstable = "no rate tried is unstable" if math.isinf(found.edge) else f"unstable from {found.edge:.2g} on"
+        fails = "no rate tried fails" if math.isinf(found.edge) else f"training fails from {found.edge:.2g} on"
         decay = "" if best.decay is None else f" with {DECAY}={best.decay:g}, the best of {len(sound)},"
         return (
             f"search learning rates from {found.low:.2g} to {found.high:.2g}: the loss falls fastest at "
-            f"{found.steepest:.2g},{decay} by {found.drop:.2g} within {self.steps} steps at best; {unstable}"
+            f"{found.steepest:.2g},{decay} by {found.drop:.2g} within {self.steps} steps at best; {fails}"
         )
 
     def _numbers(self, each: Sequence[_Curves]) -> dict[str, float]:

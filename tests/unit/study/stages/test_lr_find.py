@@ -86,7 +86,7 @@ def test_rates_are_evenly_spaced_and_hold_both_ends():
 
 
 REFUSALS = {
-    "diverges everywhere": lambda seed, decay, x: math.inf,
+    "fails everywhere": lambda seed, decay, x: math.inf,
     "the loss does not fall": lambda seed, decay, x: 2.303 + 0.05 * math.sin(40 * x + 2 * seed),
     "repeats disagree": lambda seed, decay, x: falls(seed, decay, x, at=-3.5 + seed - 4),
 }
@@ -108,7 +108,7 @@ def test_a_rule_without_enough_points_is_refused():
 
 
 WARNINGS = {
-    "no rate is unstable": ({}, lambda seed, decay, x: falls(seed, decay, x, edge=9)),
+    "no rate fails": ({}, lambda seed, decay, x: falls(seed, decay, x, edge=9)),
     "steepest at the lowest rates": ({"low": 1e-2}, lambda seed, decay, x: falls(seed, decay, x, at=-2)),
 }
 
