@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import safetensors.torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.limits import check_fields
 from hpsearch.trial.limits import LIMITS
+from hpsearch.trial.weights import read_weights, without_wrappers
 
 SHOWN = 3
 """Names that a message gives of each kind of difference."""
@@ -43,7 +42,8 @@ class FineTune:
     Attributes:
         mode: ``none`` (a fresh initialization, `source` is not read), ``predict`` (evaluate only), ``head`` (train the
             head), ``last_k`` (train the head and the `k` blocks before it) or ``all``.
-        source: the checkpoint: a ``.safetensors`` file, an MLflow run id, or STUDY/POINT/SEED of an earlier trial.
+        source: the checkpoint: a ``.safetensors`` file or a state dict in a ``.pt`` file, an MLflow run id, or
+            STUDY/POINT/SEED of an earlier trial.
         k: blocks in front of the head that ``last_k`` trains.
         rate_factor: the learning rate of everything but the head, relative to the head's.
         fresh_head: start the head from a fresh initialization although its shape fits.
@@ -76,8 +76,8 @@ class FineTune:
             return Tuned()
         if self.source is None:
             raise ConfigError(
-                f"finetune.source = null: finetune={self.mode} starts from a checkpoint: a .safetensors file, an "
-                "MLflow run id, or STUDY/POINT/SEED of an earlier trial"
+                f"finetune.source = null: finetune={self.mode} starts from a checkpoint: a .safetensors or .pt "
+                "file, an MLflow run id, or STUDY/POINT/SEED of an earlier trial"
             )
         file = Path(str(path or self.source))
         parts = blocks(model)
@@ -180,7 +180,8 @@ def load(model: nn.Module, file: Path, head: frozenset[str], fresh_head: bool = 
     Raises:
         ConfigError: the file cannot be read, or holds another architecture's weights.
     """
-    weights, own = read_weights(file), model.state_dict()
+    own = model.state_dict()
+    weights = without_wrappers(read_weights(file), own)
     common = own.keys() & weights.keys()
     reshaped = {name for name in common if own[name].shape != weights[name].shape}
     if own.keys() != weights.keys() or reshaped - head:
@@ -202,34 +203,6 @@ def _named(what: str, names: Sequence[str]) -> list[str]:
 
 def _shapes(name: str, weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:
     return f"{name} ({'x'.join(map(str, weights[name].shape))}, here {'x'.join(map(str, own[name].shape))})"
-
-
-def read_weights(file: Path) -> dict[str, Tensor]:
-    """Read a ``.safetensors`` file; pickles, which can run code when they are read, are refused.
-
-    Args:
-        file: the checkpoint.
-
-    Returns:
-        Tensors by name.
-
-    Raises:
-        ConfigError: there is no such file, or it is something else.
-    """
-    try:
-        return safetensors.torch.load_file(file)
-    except (SafetensorError, OSError) as error:
-        raise ConfigError(f"finetune.source: {file} {_what_is_wrong(file, error)}") from None
-
-
-def _what_is_wrong(file: Path, error: Exception) -> str:
-    if not file.is_file():
-        return "is no file"
-    with file.open("rb") as opened:
-        start = opened.read(2)
-    if start in (b"PK", *(bytes((0x80, protocol)) for protocol in range(2, 6))):
-        return "is a pickle, which can run code when it is read; save the weights as .safetensors"
-    return f"cannot be read as .safetensors: {error}"
 
 
 def _digest(file: Path) -> str:

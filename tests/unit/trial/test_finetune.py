@@ -204,11 +204,49 @@ def test_a_pickle_is_refused_and_never_read(tmp_path, monkeypatch):
             return (Path(tmp_path / "exploded").touch, ())
 
     (tmp_path / "a.safetensors").write_bytes(pickle.dumps(Bomb()))
-    torch.save({"weight": torch.ones(2)}, tmp_path / "b.pt")
-    for name in ("a.safetensors", "b.pt"):
-        with pytest.raises(ConfigError, match=f"{name} is a pickle"):
+    (tmp_path / "b.pt").write_bytes(pickle.dumps(Bomb()))
+    torch.save({"state_dict": {"weight": torch.ones(2)}, "more": Bomb()}, tmp_path / "c.pt")
+    torch.save(torch.nn.Linear(1, 1), tmp_path / "d.pt")
+    told = {
+        "a.safetensors": "is what torch.save or pickle writes",
+        "b.pt": "is a pickle of more",
+        "c.pt": "is a pickle",
+    }
+    for name, message in {**told, "d.pt": "is a pickle of more than weights"}.items():
+        with pytest.raises(ConfigError, match=f"{name} {message}") as error:
             tuned("all", tmp_path / name)
+        assert "\n" not in str(error.value)
     assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "module.model.", "model._orig_mod."])
+@pytest.mark.parametrize("inside", [None, "state_dict", "model"])
+def test_a_state_dict_is_loaded_whatever_wrapped_the_model(tmp_path, file, prefix, inside):
+    weights = safetensors.torch.load_file(file)
+    state = {f"{prefix}{name}": value for name, value in weights.items()}
+    torch.save(state if inside is None else {inside: state, "epoch": 3}, tmp_path / "model.pt")
+    model = Normed((1, 8, 8), 10)
+    tuned("all", tmp_path / "model.pt", model=model)
+    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+
+
+def test_a_prefix_stays_where_the_weights_do_not_fit_without_it(tmp_path):
+    torch.save({"module.other": torch.ones(2)}, tmp_path / "model.pt")
+    with pytest.raises(ConfigError, match=r"it has module\.other"):
+        tuned("all", tmp_path / "model.pt")
+
+
+def test_a_file_without_weights_is_said_in_one_line(tmp_path):
+    for content in ({}, [1], {"epoch": 3}, {"state_dict": {"a": 1}}):
+        torch.save(content, tmp_path / "model.pt")
+        with pytest.raises(ConfigError, match=r"model\.pt holds no state dict, tensors by name"):
+            tuned("all", tmp_path / "model.pt")
+    (tmp_path / "cut.pt").write_bytes((tmp_path / "model.pt").read_bytes()[:-60])
+    (tmp_path / "text.pt").write_text("no weights")
+    for name in ("cut.pt", "text.pt", "none.pt"):
+        with pytest.raises(ConfigError, match=f"{name} (cannot be read as|is a pickle|is no file)") as error:
+            tuned("all", tmp_path / name)
+        assert "\n" not in str(error.value)
 
 
 def test_what_cannot_be_read_is_said_in_one_line(tmp_path, file):
