@@ -64,6 +64,8 @@ OWN: Mapping[str, Rule] = {
     "ablation.points": count(2),
     "ablation.seeds": count(),
     "ablation.epochs": optional(count()),
+    "ablation.tune_for": one_of("score", "updates"),
+    "ablation.rounds": flag,
     "study.name": text,
     "study.grow": optional(text),
     "study.code": one_of(None, "changed_ok"),

@@ -232,7 +232,10 @@ class Driver:
             self._fill_slots()
 
     def _fill_slots(self) -> None:
-        while self._pool.free > 0 and (self._points.start_replicate() or self._promote() or self._ask()):
+        starts = (self._points.start_replicate, self._promote, self._ask)
+        if self._plan.rounds:
+            starts = (self._ask, self._points.start_replicate, self._promote)
+        while self._pool.free > 0 and any(start() for start in starts):
             pass
 
     def _promote(self) -> bool:

@@ -33,6 +33,7 @@ class Plan:
         limits: how long a trial may take.
         confirm: fresh seeds over which the best points of a search over one seed are trained at its end.
         trial_epochs: of one trial, where they are known.
+        rounds: ask for every point first, and train each once before any a second time.
     """
 
     objective: Objective
@@ -48,6 +49,7 @@ class Plan:
     limits: TimeLimits = UNLIMITED
     confirm: int = 0
     trial_epochs: int | None = None
+    rounds: bool = False
 
     def allow_again(self, ended_by: Mapping[str, float]) -> bool:
         """Return whether a limit that ended a trial or a point has been raised since, see `TrialResult.ended_by`."""

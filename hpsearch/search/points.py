@@ -130,8 +130,15 @@ class OpenPoints:
         return point
 
     def start_replicate(self) -> bool:
-        """Start a further trial of the lowest point that waits for one; return whether there was one."""
-        for number in sorted(self._points):
+        """Start a further trial of the lowest point that waits for one.
+
+        Returns:
+            Whether there was one; in rounds it is the lowest of those with the fewest trials so far.
+        """
+        order = sorted(self._points)
+        if self._plan.rounds:
+            order.sort(key=lambda number: -len(self._points[number].waiting))
+        for number in order:
             point = self._points[number]
             if point.waiting and point.paused is None and self._is_judged(point):
                 spec = self._make_spec(number, point.params, *point.waiting.pop(0))

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optuna.pruners import NopPruner
+
 from hpsearch.base.errors import ConfigError, SpaceError, check_int
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import ARGS, CONTINUED, SILENT_SECONDS, TRIAL_SECONDS
@@ -128,6 +130,7 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
         limits=time_limits(config),
         confirm=config["study"]["confirm"],
         trial_epochs=epochs_of(config),
+        rounds=queued and config["ablation"]["rounds"] and isinstance(pruner, NopPruner),
     )
     first = config["sampler"].get("first", ())
     known = named_values("sampler.first", first) if space.is_open else listed_cells("sampler.first", first, space)

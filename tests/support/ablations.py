@@ -106,17 +106,20 @@ def arm(scores, **levels):
     return Arm(0, name_of(levels), levels, {}, replicates, found, None, len(by_seed), 0, TrialState.COMPLETE)
 
 
-def cost(updates=None, times=None, epochs=20.0):
-    """What an arm cost: updates to the target by seed, None where it was missed; seconds per epoch and per update."""
+def cost(updates=None, times=None, apart=0.05):
+    """What an arm cost: updates to the target by seed, None where it was missed; seconds per epoch and per update.
+
+    `apart` is the share of the updates that lies between the last two evaluations.
+    """
     none, to_target, times = estimate([]), {}, times or {}
     if updates is not None:
         by_seed = updates if isinstance(updates, dict) else dict(enumerate(updates))
         seeds = tuple((seed, 0) for seed in sorted(by_seed))
         there = tuple(by_seed[seed] is not None for seed, _ in seeds)
         values = tuple(float(by_seed[seed] or 1e6) for seed, _ in seeds)
-        to_target["updates"] = TimeToTarget("updates", 0.95, seeds, values, there, kaplan_meier_median(values, there))
-        passes = tuple(epochs for _ in seeds)
-        to_target["epochs"] = TimeToTarget("epochs", 0.95, seeds, passes, there, kaplan_meier_median(passes, there))
+        median = kaplan_meier_median(values, there)
+        gaps = tuple(apart * value if got else math.nan for value, got in zip(values, there, strict=True))
+        to_target["updates"] = TimeToTarget("updates", 0.95, seeds, values, there, median, gaps)
     epoch_sec, update_sec = (estimate([times[seed][i] for seed in sorted(times)]) for i in (0, 1))
     timed = tuple((seed, 0) for seed in sorted(times))
     return Cost("", timed, update_sec, epoch_sec, none, none, none, none, none, none, none, to_target)
@@ -128,10 +131,10 @@ def over_batches(updates, scores=None, sizes=None, **levels):
     return arms, [cost(each) for each in updates.values()]
 
 
-def evidence(searches=(), arms=(), costs=(), objective=UP, mode=RETUNED, table=None):
+def evidence(searches=(), arms=(), costs=(), objective=UP, mode=RETUNED, table=None, tuned_for="score"):
     """What a claim is tested on, of an ablation at equal steps."""
     table = table or TrialTable("ablation", {"config": {"trainer": {"steps": 100}}}, NO_STEPS, NO_STEPS, NO_STEPS)
-    return Evidence(table, arms, costs, Nuisance(mode, (RATE,), {}, tuple(searches)), objective)
+    return Evidence(table, arms, costs, Nuisance(mode, (RATE,), {}, tuple(searches), tuned_for=tuned_for), objective)
 
 
 def untested(claim, why):

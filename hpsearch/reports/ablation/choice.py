@@ -1,8 +1,11 @@
 """Which nuisance values an arm is given: the best of its search by a mean that is smoothed over its neighbours."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hpsearch.base.types import Objective
+from hpsearch.reports.ablation.costs import Training, time_to_target
 from hpsearch.reports.kit.points import Point, ranked
 from hpsearch.reports.kit.space import Axis
 from hpsearch.statistics.smoothing import local_quadratic, steps
@@ -50,6 +53,30 @@ def chosen(points: Sequence[Point], smoothed: Mapping[int, float], objective: Ob
     sign = 1.0 if objective.maximize else -1.0
     candidates = [point for point in ranked(points, objective) if point.point in smoothed]
     return max(candidates, key=lambda point: sign * float(f"{smoothed[point.point]:.12g}"), default=None)
+
+
+def judged_by_updates(
+    points: Sequence[Point], trainings: Mapping[int, Sequence[Training]], objective: Objective, target: float
+) -> list[Point]:
+    """Return settings whose mean is that of the logarithm of the updates to a target, in place of the score.
+
+    Args:
+        points: all settings of one arm.
+        trainings: of their trials, by point.
+        objective: says what is better.
+        target: value to reach.
+
+    Returns:
+        The settings; one of which a trial did not reach the target has no mean.
+    """
+    judged = []
+    for point in points:
+        times = time_to_target(trainings.get(point.point, ()), objective, target, "updates")
+        there = point.mean is not None and all(times.reached) and times.n >= point.n
+        logs = tuple(math.log(value) for value in times.values) if there else ()
+        mean = (math.fsum(logs) / len(logs),) if logs else ()
+        judged.append(replace(point, scores=logs, replicates=times.replicates if logs else (), values=mean, sd=None))
+    return judged
 
 
 def _comparable(points: Sequence[Point], axes: Sequence[Axis]) -> list[list[Point]]:

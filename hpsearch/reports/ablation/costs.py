@@ -31,6 +31,8 @@ class TimeToTarget:
         values: per trial, what it needed, or where it is censored.
         reached: per trial, whether it got there.
         median: Kaplan and Meier's median; None when fewer than half get there.
+        gaps: per trial, how much of the unit lies between the evaluation that it got there by and the one before; nan
+            where it did not get there.
     """
 
     unit: str
@@ -39,6 +41,7 @@ class TimeToTarget:
     values: tuple[float, ...]
     reached: tuple[bool, ...]
     median: float | None
+    gaps: tuple[float, ...] = ()
 
     @property
     def n(self) -> int:
@@ -161,14 +164,17 @@ def time_to_target(trainings: Sequence[Training], objective: Objective, target: 
     """
     known = [training for training in trainings if math.isfinite(training.spent(unit))]
     most = max((training.spent(unit) for training in known), default=0.0)
-    values, reached = [], []
+    values, reached, gaps = [], [], []
     for training in known:
         first = next((i for i, value in enumerate(training.values) if not objective.better(target, value)), None)
         censored = most if training.diverged else training.spent(unit)
         values.append(censored if first is None else training.spent(unit, first))
         reached.append(first is not None)
+        before = training.spent(unit, first - 1) if first else 0.0
+        gaps.append(math.nan if first is None else values[-1] - before)
     replicates = tuple(training.replicate for training in known)
-    return TimeToTarget(unit, target, replicates, tuple(values), tuple(reached), kaplan_meier_median(values, reached))
+    median = kaplan_meier_median(values, reached)
+    return TimeToTarget(unit, target, replicates, tuple(values), tuple(reached), median, tuple(gaps))
 
 
 def _cost(arm: Arm, trainings: Sequence[Training], objective: Objective, target: float | None) -> Cost:

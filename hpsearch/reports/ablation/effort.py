@@ -1,7 +1,7 @@
 """How the arms of an ablation were tuned, in words, and where that was done unequally well."""
 
 from hpsearch.base import words
-from hpsearch.reports.ablation.tuning import HELD, ArmSearch, Nuisance
+from hpsearch.reports.ablation.tuning import HELD, UPDATES, ArmSearch, Nuisance
 
 NAMED = 3
 """So many edges are named one by one."""
@@ -29,6 +29,8 @@ def _how(nuisance: Nuisance) -> str:
     seeds = max(search.seeds for search in nuisance.searches)
     tried = max(len(search.tried) for search in nuisance.searches)
     mean = f"the mean over {words.count(seeds, 'seed')}" if seeds > 1 else "the score of one seed"
+    if nuisance.tuned_for == UPDATES:
+        mean = f"the updates to the target, a geometric mean over {words.count(seeds, 'seed')}"
     return (
         f", chosen from {words.count(tried, 'value' if len(nuisance.keys) == 1 else 'setting')} by {mean}, smoothed "
         "over neighbouring values, of those at which every seed trains; the scores here are of other seeds"

@@ -1,13 +1,15 @@
 """The nuisance hyperparameters of an ablation: held for every arm, or retuned for each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hpsearch.base.columns import metric_column
 from hpsearch.base.conditions import flat_entries, split_name
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, name_of
-from hpsearch.reports.ablation.choice import chosen, smoothed_means
+from hpsearch.reports.ablation.choice import chosen, judged_by_updates, smoothed_means
+from hpsearch.reports.ablation.costs import trainings_of
 from hpsearch.reports.kit.points import Point, objective_of, points_of
 from hpsearch.reports.kit.setup import settings_of, why_ended
 from hpsearch.reports.kit.space import Axis, searched
@@ -15,6 +17,8 @@ from hpsearch.reports.kit.training import points_train, trains_of
 from hpsearch.statistics.intervals import estimate
 
 HELD, RETUNED = "held", "retuned"
+SCORE, UPDATES = "score", "updates"
+"""What nuisance hyperparameters are tuned for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Nuisance:
         held: their values in every arm, by key, where they are held.
         searches: the search of each arm, where they are retuned and the search is at hand.
         ended: why that search ended; empty where it has not, or is not at hand.
+        tuned_for: ``score``, or ``updates`` to the target.
     """
 
     mode: str
@@ -87,6 +92,7 @@ class Nuisance:
     held: Mapping[str, Any]
     searches: tuple[ArmSearch, ...]
     ended: str = ""
+    tuned_for: str = SCORE
 
 
 def nuisance_of(table: TrialTable, arms: Sequence[Arm], tuning: TrialTable | None) -> Nuisance:
@@ -103,12 +109,13 @@ def nuisance_of(table: TrialTable, arms: Sequence[Arm], tuning: TrialTable | Non
     config = dict(table.study.get("config") or {})
     declared = [split_name(name)[0] for name, _ in flat_entries(config.get("nuisance") or {})]
     keys = tuple(dict.fromkeys([*declared, *(key for arm in arms for key in arm.nuisance)]))
-    mode = ablation_options(table.study).get("nuisance") or HELD
+    options = ablation_options(table.study)
+    mode, tuned_for = options.get("nuisance") or HELD, options.get("tune_for") or SCORE
     fixed = {k: v for group, value in config.items() for k, v in settings_of(group, value).items()}
     held = {key: fixed[key] for key in keys if mode == HELD and key in fixed}
     if tuning is None:
         return Nuisance(mode, keys, held, ())
-    return Nuisance(mode, keys, held, searches_of(tuning), why_ended(tuning.study))
+    return Nuisance(mode, keys, held, searches_of(tuning), why_ended(tuning.study), tuned_for)
 
 
 def searches_of(table: TrialTable) -> tuple[ArmSearch, ...]:
@@ -123,10 +130,20 @@ def searches_of(table: TrialTable) -> tuple[ArmSearch, ...]:
     axes, objective = searched(table), objective_of(table.study)
     factors = ablation_options(table.study).get("factors") or []
     stable, trains = points_train(table, factors), trains_of(table, factors)
+    options = ablation_options(table.study)
+    by_updates = options.get("tune_for") == UPDATES and options.get("target") is not None
+    trainings = trainings_of(table, metric_column(objective.metric)) if by_updates else {}
+    better = replace(objective, direction="minimize", others=()) if by_updates else objective
     by_arm: dict[str, list[Point]] = {}
     for point in points_of(table, [axis.key for axis in axes]):
         by_arm.setdefault(name_of({key: point.params.get(key) for key in factors}), []).append(point)
-    return tuple(_search(name, points, factors, axes, objective, stable, trains) for name, points in by_arm.items())
+    judged = {
+        name: judged_by_updates(points, trainings, objective, options["target"]) if by_updates else points
+        for name, points in by_arm.items()
+    }
+    return tuple(
+        _search(name, points, factors, axes, (judged[name], better), stable, trains) for name, points in by_arm.items()
+    )
 
 
 def with_untrained(arms: Sequence[Arm], searches: Sequence[ArmSearch]) -> tuple[Arm, ...]:
@@ -166,13 +183,16 @@ def _search(
     points: Sequence[Point],
     factors: Sequence[str],
     axes: Sequence[Axis],
-    objective: Objective,
+    judged: tuple[Sequence[Point], Objective],
     stable: Mapping[int, bool],
     trains: Mapping[int, tuple[bool | None, ...]],
 ) -> ArmSearch:
-    smoothed = smoothed_means(points, [axis for axis in axes if axis.key not in factors], stable)
-    best = chosen(points, smoothed, objective)
+    by, objective = judged
+    smoothed = smoothed_means(by, [axis for axis in axes if axis.key not in factors], stable)
+    choice = chosen(by, smoothed, objective)
+    best = next((point for point in points if choice is not None and point.point == choice.point), None)
     params = {} if best is None else {k: v for k, v in best.params.items() if k not in factors}
+    scored = smoothed if by is points else {}
     return ArmSearch(
         arm=name,
         levels={key: points[0].params.get(key) for key in factors},
@@ -180,7 +200,7 @@ def _search(
         mean=None if best is None else best.mean,
         seeds=0 if best is None else best.n,
         at_edge={a.key: side for a in axes if a.key in params and a.numeric and (side := _side(a.key, params, points))},
-        tried=tuple(_tried(point, factors, stable, smoothed, trains) for point in points),
+        tried=tuple(_tried(point, factors, stable, scored, trains) for point in points),
     )
 
 

@@ -477,3 +477,11 @@ def test_a_best_point_that_a_killed_driver_did_not_record_is_recorded_by_the_nex
     before = file.read_text()
     Setup(tmp_path, seeds=(0,)).run(trains([0.5]), slots=1)
     assert file.read_text() == before
+
+
+def test_in_rounds_every_point_is_trained_once_before_any_is_again(tmp_path):
+    setup = Setup(tmp_path, rounds=True, seeds=(0, 1, 2))
+    outcome = setup.run(trains(lambda spec: [spec.params["lr"]]), slots=1)
+    order = [(spec.id.seed, spec.id.point) for spec in setup.launcher.submitted]
+    assert order == sorted(order) and len(order) == 9
+    assert outcome.counts == {TrialState.COMPLETE: 9} and outcome.best.point == 2

@@ -1,90 +1,128 @@
 """Claim 7: validation loss is lowest before validation accuracy is highest."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from itertools import groupby
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from hpsearch.base.words import count
-from hpsearch.reports.ablation.claims.claim import Claim, ClaimResult, Evidence, untested
-from hpsearch.reports.ablation.claims.common import Replicate, decide, interval_numbers, interval_text
+from hpsearch.base.words import count, minus
+from hpsearch.reports.ablation.arms import Arm
+from hpsearch.reports.ablation.claims.claim import Claim, ClaimResult, ClaimVerdict, Evidence, untested
+from hpsearch.reports.ablation.claims.common import decide, interval_numbers, lead
 from hpsearch.reports.ablation.claims.drawing import SCALING
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, axis_style, draw
-from hpsearch.statistics.intervals import estimate
+from hpsearch.statistics.comparisons import ALPHA
+from hpsearch.statistics.intervals import Estimate, estimate, mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
 LOSS, ACCURACY = "valid/loss", "valid/acc"
-_Bests: TypeAlias = tuple[Replicate, float, float, float]
-"""Replicate; epochs of the lowest loss, of the highest accuracy, and the last one of a trial."""
+LAG = 0.05
+"""Share of training by which accuracy must be at its best later: less is what noise in two flat curves gives."""
+_LISTED = 4  # arms that a sentence names
+
+
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """Where one trial was at its best, as shares of its training."""
+
+    loss: float
+    accuracy: float
+
+    @property
+    def falling(self) -> bool:
+        """Whether its loss was lowest at the end, so that its minimum was not seen."""
+        return self.loss == 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Lag:
+    """By how much later accuracy was at its best in the trials of one arm."""
+
+    arm: str
+    bests: tuple[_Best, ...]
+    share: Estimate
+
+    @property
+    def seen(self) -> bool:
+        """Whether the minimum of the loss was seen in more than half of the trials."""
+        return 2 * sum(best.falling for best in self.bests) < len(self.bests)
+
+    @property
+    def later(self) -> bool:
+        """Whether the accuracy was at its best later, by more than `LAG`."""
+        return self.share.shown is not None and self.share.shown.low > LAG
 
 
 def loss_before_accuracy(evidence: Evidence) -> ClaimResult | None:
     """Test whether validation loss is lowest before validation accuracy is highest, so that the two choose differently.
 
-    The epochs between the first minimum of one and the first maximum of the other, in each complete trial, averaged
-    over arms for each replicate.
+    The share of training between the first minimum of one and the first maximum of the other, in each complete trial of
+    an arm. Wrong would be to support it where both are at their best at the same time.
 
     Args:
         evidence: of the ablation.
 
     Returns:
-        The result: supported when the mean is above 0 by its 95 % interval, not supported when it is not; undecided
-        where the loss was still falling at the end of half of the trials or more, for then its minimum was not seen;
-        also where no trial ended; None where not both were reported.
+        The result: supported when in every arm the 95 % interval of the mean lies above `LAG`, not supported when in
+        one it does not reach above 0 (of k arms at the level 5 % / k). Arms in which the loss was still falling at the
+        end of half of the trials or more are not judged, for its minimum was not seen; undecided where none is left, or
+        no trial ended; None where not both were reported.
     """
     curves = evidence.table.curves
     if LOSS not in curves or ACCURACY not in curves or not len(curves):
         return None
-    bests = _bests(curves, {(arm.point, *replicate) for arm in evidence.arms for replicate in arm.replicates})
-    if not bests:
+    lags = _lags(curves, evidence.arms)
+    if not lags:
         return untested("no trial that finished recorded both")
-    by_replicate = [list(group) for _, group in groupby(bests, key=lambda best: best[0])]
-    lags = estimate([_mean([high - low for _, low, high, _ in group]) for group in by_replicate])
-    losses = estimate([_mean([low for _, low, _, _ in group]) for group in by_replicate])
-    accuracies = estimate([_mean([high for _, _, high, _ in group]) for group in by_replicate])
-    shown = lags.shown
-    falling = sum(low == end for _, low, _, end in bests)
-    later = shown is not None and shown.low > 0
-    never = shown is not None and shown.high <= 0 and 2 * falling < len(bests)
-    last = max(end for _, _, _, end in bests)
-    trials = count(len(bests), "trial")
-    open_end = f"; the loss was still falling at the end of {falling} of {trials}" if falling else ""
+    judged = [lag for lag in lags if lag.seen]
+    unseen = f"the loss was still falling at the end of {len(lags) - len(judged)} of {count(len(lags), 'arm')}"
+    drawn = [best for lag in lags for best in lag.bests]
+    series = {"x": [best.loss for best in drawn], "y": [best.accuracy for best in drawn]}
+    numbers = {"arms": float(len(lags)), "judged": float(len(judged))}
+    if not judged:
+        return ClaimResult(ClaimVerdict.UNDECIDED, f"{unseen}: its minimum was not seen", numbers, series)
+    for lag in judged:
+        numbers |= interval_numbers(f"lag[{lag.arm}]", lag.share)
+    later = sum(lag.later for lag in judged)
+    levels = [mean_interval(lag.share.values, 1 - ALPHA / len(judged)) for lag in judged]
+    never = any(interval is not None and interval.high <= 0 for interval in levels)
+    listed = "; ".join(f"{lead(lag.arm)}{_percent(lag.share)}" for lag in judged[:_LISTED])
+    more = f"; and {len(judged) - _LISTED} more" if len(judged) > _LISTED else ""
     return ClaimResult(
-        decide(later, never),
-        f"loss is lowest at epoch {interval_text(losses, 'z.1f')}, accuracy highest at "
-        f"{interval_text(accuracies, 'z.1f')} of {last:.0f}: {interval_text(lags, '+z.1f')} epochs later{open_end}",
-        {
-            **interval_numbers("loss_epoch", losses),
-            **interval_numbers("accuracy_epoch", accuracies),
-            **interval_numbers("lag", lags),
-            "epochs": last,
-            "falling": float(falling),
-        },
-        {"x": [low for _, low, _, _ in bests], "y": [high for _, _, high, _ in bests]},
+        decide(later == len(judged), never),
+        f"accuracy is highest later than loss is lowest, by more than {100 * LAG:.0f} % of training, in {later} of "
+        f"{count(len(judged), 'arm')}: {listed}{more}{f'; {unseen}' if len(judged) < len(lags) else ''}",
+        {**numbers, "later": float(later)},
+        series,
     )
 
 
-def _bests(curves: "pd.DataFrame", complete: Collection[tuple[int, int, int]]) -> list[_Bests]:
-    """Return the epochs of every complete trial that reported both, by replicate."""
+def _percent(share: Estimate) -> str:
+    """Write a share of training with its interval: ``+21 % (+12 to +30)``."""
+    if share.shown is None:
+        return minus(f"{100 * share.mean:+z.0f} %")
+    mean, low, high = (minus(f"{100 * value:+z.0f}") for value in (share.mean, share.shown.low, share.shown.high))
+    return f"{mean} % ({low} to {high})"
+
+
+def _lags(curves: "pd.DataFrame", arms: Sequence[Arm]) -> list[_Lag]:
+    """Return the lag of every arm with a complete trial that reported both."""
     rows = curves[(curves["epoch"] > 0) & curves[LOSS].notna() & curves[ACCURACY].notna()]
-    bests = []
+    bests: dict[tuple[int, int, int], _Best] = {}
     for key, trial in rows.groupby(["point", "seed", "fold"]):
         point, seed, fold = (int(part) for part in key)
-        if (point, seed, fold) in complete:
-            epochs = trial["epoch"].to_numpy()
-            low, high = epochs[trial[LOSS].to_numpy().argmin()], epochs[trial[ACCURACY].to_numpy().argmax()]
-            bests.append(((seed, fold), float(low), float(high), float(epochs[-1])))
-    return sorted(bests)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values))
+        epochs = trial["epoch"].to_numpy() / trial["epoch"].max()
+        low, high = epochs[trial[LOSS].to_numpy().argmin()], epochs[trial[ACCURACY].to_numpy().argmax()]
+        bests[point, seed, fold] = _Best(float(low), float(high))
+    found = []
+    for arm in arms:
+        own = tuple(bests[arm.point, *place] for place in arm.replicates if (arm.point, *place) in bests)
+        if own:
+            found.append(_Lag(arm.name, own, estimate([best.accuracy - best.loss for best in own])))
+    return found
 
 
 def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
@@ -98,21 +136,21 @@ def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
     """
     result = results[CLAIM.number]
     trials_at = Counter(zip(result.series["x"], result.series["y"], strict=True))
-    last = result.numbers["epochs"]
-    same: Trace = {"mode": "lines", "name": "the same epoch", "x": [0, last], "y": [0, last], "line": SCALING}
+    same: Trace = {"mode": "lines", "name": "the same time", "x": [0, 1], "y": [0, 1], "line": SCALING}
     marks: Trace = {
         **{"mode": "markers", "name": "trials, the larger the more"},
         **{"x": [x for x, _ in trials_at], "y": [y for _, y in trials_at]},
         "hovertext": [
-            f"{count(trials, 'trial')}: loss lowest at epoch {x:g}, accuracy highest at {y:g}"
+            f"{count(trials, 'trial')}: loss lowest after {100 * x:.0f} %, accuracy highest after {100 * y:.0f} % of "
+            "training"
             for (x, y), trials in trials_at.items()
         ],
         "hovertemplate": "%{hovertext}<extra></extra>",
         "marker": {"color": theme.BLUE, "opacity": 0.7, "size": [6 + 3 * trials**0.5 for trials in trials_at.values()]},
     }
     layout: Layout = {
-        "xaxis": axis_style("epoch of the lowest validation loss", range=[0, 1.04 * last]),
-        "yaxis": axis_style("epoch of the highest accuracy", range=[0, 1.04 * last]),
+        "xaxis": axis_style("lowest validation loss, share of training", range=[0, 1.04]),
+        "yaxis": axis_style("highest accuracy, share of training", range=[0, 1.04]),
         "height": 400,
     }
     later = sum(trials for (x, y), trials in trials_at.items() if y > x)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hpsearch.base.words import count, number
+from hpsearch.base.words import number
 from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.claims.claim import BATCH, Evidence
 from hpsearch.reports.ablation.claims.common import Replicate, along_factor, one_level_only
@@ -14,8 +14,8 @@ from hpsearch.reports.ablation.costs import Cost, TimeToTarget
 
 Group: TypeAlias = list[tuple[float, tuple[Arm, Cost]]]
 """Arms with their costs by batch size, ascending."""
-MISFIT = 0.2
-"""Largest relative deviation (root mean square) from a curve that is still said to describe the points."""
+COARSE = 0.2
+"""Largest part of the updates to the target that may lie between two evaluations."""
 
 
 def groups_at_target(evidence: Evidence) -> dict[str, Group]:
@@ -39,6 +39,11 @@ def sizes_at_target(group: Group) -> list[tuple[float, TimeToTarget]]:
     return [(size, times) for size, (_, cost) in group if any((times := cost.to_target["updates"]).reached)]
 
 
+def reached(group: Group) -> Group:
+    """Return the batch sizes of a group that have a trial which reached the target."""
+    return [(size, pair) for size, pair in group if any(pair[1].to_target["updates"].reached)]
+
+
 def updates_by_seed(group: Group) -> tuple[NDArray[np.float64], NDArray[np.float64], list[Replicate]]:
     """Return batch sizes `[B]`, updates to the target `[seed, B]`, nan where not reached, and the seeds all have."""
     reached = sizes_at_target(group)
@@ -52,14 +57,22 @@ def updates_by_seed(group: Group) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 def coarseness(group: Group) -> float:
-    """Return the largest part of the updates to the target that one epoch makes up: so many are counted too many."""
-    medians = [cost.to_target["epochs"].median for _, (_, cost) in group]
-    return max((1 / median for median in medians if median is not None), default=0.0)
+    """Return the largest part of the updates to the target that lies between two evaluations: so many may be too many.
+
+    Of each size it is the median over the trials that got there.
+    """
+    shares = []
+    for _, times in sizes_at_target(group):
+        found = [gap / value for gap, value in zip(times.gaps, times.values, strict=True) if not math.isnan(gap)]
+        shares.append(float(np.median(found)))
+    return max(shares, default=0.0)
 
 
-def coarseness_text(coarse: float) -> str:
+def coarseness_text(coarse: float, limit: float = COARSE) -> str:
     """Say how coarsely updates are counted, where that decides."""
-    if coarse <= MISFIT:
+    if coarse <= limit:
         return ""
-    epochs = count(round(1 / coarse), "epoch")
-    return f" (one size needs {epochs}: counted to the end of one, its updates are up to {100 * coarse:.0f} % too many)"
+    return (
+        f" (evaluated too rarely: of one size up to {100 * coarse:.0f} % of the updates lie between two evaluations; "
+        "trainer.eval_steps)"
+    )

@@ -1,86 +1,120 @@
 """Claim 6: an epoch takes less time with a larger batch, until the device is full."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import hpsearch.reports.ablation.claims.common as common
 import hpsearch.reports.ablation.claims.drawing as drawing
 from hpsearch.base.words import duration
+from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.claims.claim import BATCH, Claim, ClaimResult, ClaimVerdict, Evidence, untested
+from hpsearch.reports.ablation.costs import Cost
 from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, draw, escape, shorten
+from hpsearch.statistics.blocks import above_least_p
+from hpsearch.statistics.comparisons import ALPHA
 from hpsearch.statistics.intervals import Estimate
 
-FLAT = 0.5
-"""Exponent of time per update in batch size below which it counts as flat: less than half of proportional."""
-_FLATNESS = {
-    ClaimVerdict.SUPPORTED: f"flat (below {FLAT:g})",
-    ClaimVerdict.AGAINST: f"not flat (above {FLAT:g})",
-    ClaimVerdict.UNDECIDED: f"not told whether flat (below {FLAT:g})",
-}
+FASTEST = 1.1
+"""Sizes whose median time is at most so many times the least are called fastest."""
+NOT_IN_ROUNDS = "the repeats were not made in rounds over all sizes: the load may differ (ablation.rounds=true)"
+"""Why times are not compared."""
+ROUNDS = 3
+"""Repeats from which on times are compared."""
 
 
 def time_per_epoch(evidence: Evidence) -> ClaimResult:
-    """Test whether time per epoch falls with batch size until the device is full, time per update flat until then.
+    """Test whether time per epoch falls with batch size until the device is full.
 
-    An epoch costs B^-1 where only updates count and B^0 where the device is full, an update B^0 and B^1. The exponent
-    of time per epoch, by least squares over all sizes, says whether it falls; that of time per update between the two
-    smallest sizes, where the device is least full, whether it is flat there. Each is computed for every seed that was
-    timed at these sizes, and averaged over the groups of other factors.
+    What disturbs a time is the load of the machine, which lasts: so every size is timed again and again, in rounds over
+    all of them, and the medians over the rounds are compared. Whether the smallest size is slower than the fastest says
+    a shuffle of the times within each round, `hpsearch.statistics.blocks.above_least_p`. Wrong would be to support it
+    where the times differ by the load alone.
 
     Args:
         evidence: of the ablation.
 
     Returns:
-        The result: supported when an epoch's exponent is below 0 and an update's below `FLAT`, by their 95 % intervals,
-        not supported when either is above. Undecided where both are: the device is full from the smallest size on, and
-        nothing is seen of what comes before; also without two batch sizes.
+        The result: supported when the smallest size is slower than the fastest at the 5 % level in every group, not
+        supported when in one the smallest is the fastest and the largest is slower than it; undecided in between, of
+        fewer than three rounds, of repeats that were not made in rounds, and without two batch sizes.
     """
     groups = common.along_factor(evidence.pairs, BATCH, lambda pair: pair[0].levels)
-    epochs, updates, series = [], [], {}
+    verdicts, texts, numbers, series = [], [], dict[str, float](), {}
     for name, group in groups.items():
-        timed = [(size, cost) for size, (_, cost) in group if cost.timed]
+        timed = [(size, arm, cost) for size, (arm, cost) in group if cost.timed]
+        rounds = sorted(set.intersection(*(set(cost.timed) for _, _, cost in timed))) if len(timed) > 1 else []
         if len(timed) < 2:
             continue
-        epochs.append(_exponents([(size, cost.timed, cost.epoch_sec) for size, cost in timed]))
-        updates.append(_exponents([(size, cost.timed, cost.update_sec) for size, cost in timed[:2]]))
-        series[name] = {
-            "x": [size for size, _ in timed],
-            "epoch_sec": [cost.epoch_sec.mean for _, cost in timed],
-            "update_sec": [cost.update_sec.mean for _, cost in timed],
-        }
+        epoch, update = (_times(timed, rounds, pick) for pick in (_epoch, _update))
+        sizes = [size for size, _, _ in timed]
+        why = _why_not(evidence, [arm for _, arm, _ in timed], rounds)
+        series[name] = {"x": sizes, "epoch_sec": _medians(epoch), "update_sec": _medians(update)}
+        found = _compared(name, sizes, epoch, why)
+        verdicts.append(found.verdict)
+        numbers |= found.numbers
+        listed = ", ".join(
+            f"{duration(e)} an epoch and {duration(u)} an update at {size:g}"
+            for size, e, u in zip(sizes, _medians(epoch), _medians(update), strict=True)
+        )
+        texts.append(f"{common.lead(name)}{found.sentence}; medians of {len(rounds)} repeats: {listed}")
     if not series:
         few = common.one_level_only((arm.levels for arm in evidence.arms), BATCH)
         return untested(few or "no two batch sizes, all else equal, were timed")
-    epoch, update = common.over_groups(epochs), common.over_groups(updates)
-    falls, flat = common.lies_within(epoch, high=0.0), common.lies_within(update, high=FLAT)
-    full = falls != ClaimVerdict.SUPPORTED and flat == ClaimVerdict.AGAINST
-    smaller = " The device is full from the smallest size on: only smaller ones could tell." if full else ""
-    times = "; ".join(
-        common.lead(name)
-        + ", ".join(
-            f"{duration(e)} an epoch and {duration(u)} an update at {b:g}"
-            for b, e, u in zip(line["x"], line["epoch_sec"], line["update_sec"], strict=True)
-        )
-        for name, line in series.items()
-    )
-    return ClaimResult(
-        ClaimVerdict.UNDECIDED if full else common.together([falls, flat]),
-        f"time per epoch goes as batch size to the power {common.interval_text(epoch)}; time per update between the "
-        f"two smallest sizes to {common.interval_text(update)}: {_FLATNESS[flat]}.{smaller} {times}",
-        common.interval_numbers("epoch_exponent", epoch) | common.interval_numbers("first_update_exponent", update),
-        {"groups": series},
-    )
+    return ClaimResult(common.together(verdicts), "; ".join(texts), numbers, {"groups": series})
 
 
-def _exponents(timed: Sequence[tuple[float, Sequence[common.Replicate], Estimate]]) -> dict[common.Replicate, float]:
-    """Return the slope of log time on log size of every replicate that was timed at all sizes."""
-    logs = np.log([size for size, _, _ in timed])
-    x = logs - logs.mean()
-    times = [dict(zip(replicates, of.values, strict=True)) for _, replicates, of in timed]
-    common = sorted(set.intersection(*(set(by_replicate) for by_replicate in times)))
-    return {r: float(x @ np.log([by_replicate[r] for by_replicate in times]) / (x @ x)) for r in common}
+def _compared(name: str, sizes: Sequence[float], epoch: NDArray[np.float64], why: str) -> ClaimResult:
+    """Compare the times of one group, ``[round, size]``."""
+    medians = _medians(epoch)
+    least = min(medians)
+    fastest = [size for size, median in zip(sizes, medians, strict=True) if median <= FASTEST * least]
+    ends = f"{fastest[0]:g}" if len(fastest) == 1 else f"{fastest[0]:g} to {fastest[-1]:g}"
+    numbers = {f"slower[{name}]": medians[0] / least, f"fastest[{name}]": sizes[medians.index(least)]}
+    said = f"an epoch is fastest at {ends}, at {sizes[0]:g} it takes {medians[0] / least:.2g} times as long"
+    if why:
+        return ClaimResult(ClaimVerdict.UNDECIDED, f"{said}; {why}", numbers)
+    p, reverse = above_least_p(np.log(epoch)), above_least_p(np.log(epoch[:, ::-1]))
+    verdict = common.decide(p <= ALPHA, reverse <= ALPHA and medians[0] == least)
+    return ClaimResult(verdict, f"{said} (p = {p:.2g})", {**numbers, f"p[{name}]": p})
+
+
+def _why_not(evidence: Evidence, arms: Sequence[Arm], rounds: Sequence[common.Replicate]) -> str:
+    """Return why times cannot be compared; empty where they can."""
+    if len(rounds) < ROUNDS:
+        return f"fewer than {ROUNDS} repeats of every size"
+    points = {arm.point for arm in arms}
+    trials = evidence.table.trials
+    kept = trials[trials["point"].isin(points)].sort_values("started")
+    order = [place for place in zip(kept["seed"].tolist(), kept["fold"].tolist(), strict=True) if place in set(rounds)]
+    return "" if len(list(groupby(order))) == len(rounds) else NOT_IN_ROUNDS
+
+
+def _times(
+    timed: Sequence[tuple[float, Arm, Cost]],
+    rounds: Sequence[common.Replicate],
+    pick: Callable[[Cost], Estimate],
+) -> NDArray[np.float64]:
+    """Return the times ``[round, size]``; of no round in common the means of each size."""
+    by_size = [dict(zip(cost.timed, pick(cost).values, strict=True)) for _, _, cost in timed]
+    if not rounds:
+        return np.array([[pick(cost).mean for _, _, cost in timed]])
+    return np.array([[times[place] for times in by_size] for place in rounds])
+
+
+def _medians(times: NDArray[np.float64]) -> list[float]:
+    return [float(value) for value in np.median(times, axis=0)]
+
+
+def _epoch(cost: Cost) -> Estimate:
+    return cost.epoch_sec
+
+
+def _update(cost: Cost) -> Estimate:
+    return cost.update_sec
 
 
 def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
@@ -99,7 +133,7 @@ def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
     for pane, (key, title) in enumerate((("epoch_sec", "time per epoch"), ("update_sec", "time per update"))):
         for index, (name, line) in enumerate(groups.items()):
             colour, dash, symbol = drawing.look(index, len(groups))
-            text = escape(shorten(name, drawing.NAME)) or "mean over seeds"
+            text = escape(shorten(name, drawing.NAME)) or "median of the repeats"
             traces.append({
                 **{"type": "scatter", "mode": "lines+markers", "yaxis": drawing.y_axis(pane), "name": text},
                 **{"legendgroup": text, "x": line["x"], "y": line[key], "text": [duration(v) for v in line[key]]},
@@ -116,14 +150,14 @@ def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
         f"{duration(line['epoch_sec'][-1])} at {line['x'][-1]:g}"
         for name, line in groups.items()
     )
-    aid = "Means over seeds, training alone; both axes are logarithmic, so a power of the batch size is a line."
+    aid = "Medians of the repeats, training alone; both axes are logarithmic."
     figure = draw(drawing.once_in_legend(traces), layout, f"Time per epoch and per update against batch size: {ends}.")
     return "claim-times", "Claim 6: time per epoch and per update", aid, figure
 
 
 CLAIM = Claim(
     number=6,
-    statement="Time per epoch falls with batch size until the device is full; time per update is flat until then.",
+    statement="Time per epoch falls with batch size until the device is full.",
     factor=BATCH,
     test=time_per_epoch,
     figure=_figure,

@@ -35,6 +35,8 @@ def test_trials_that_miss_the_target_are_censored_by_hand():
     ]
     found = time_to_target(runs, MAXIMIZE, 0.8, "seconds")
     assert found.values == (3, 6, 12, 15, 15) and found.reached == (True, False, True, False, False)
+    assert [gap for gap in found.gaps if not math.isnan(gap)] == [1, 4]  # seconds of the last epoch
+    assert time_to_target(runs[:1], MAXIMIZE, 0.0, "updates").gaps == (10,)
     # S = 4/5 after 3; one is lost at 6, so three are left at 12: S = 4/5 x 2/3 = 8/15, above one half.
     assert found.median is None
     # Without the one that diverged two are left at 12: S = 3/4 x 1/2 = 3/8.

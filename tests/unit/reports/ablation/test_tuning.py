@@ -64,3 +64,35 @@ def test_the_best_setting_of_each_arm_and_its_edge():
         (0.1, {"optimizer.lr": "low"}),
         (0.2, {}),
     ]
+
+
+def test_a_search_for_updates_takes_the_rate_that_reaches_the_target_first():
+    """At .1 the target is reached after one epoch, at .2 after two; at .4 one seed never gets there."""
+    table = study({(32, 0.0): [0.9, 0.9]})
+    ends = {0.1: (0.8, 0.81, 0.82), 0.2: (0.5, 0.85, 0.95), 0.4: (0.9, 0.99, 0.99)}
+    trials, curves = [], []
+    for point, (rate, accuracies) in enumerate(ends.items()):
+        trials.append(table.trials.assign(point=point, score=accuracies[-1], **{"optimizer.lr": rate}))
+        curves += [
+            {"point": point, "seed": seed, "fold": 0, "epoch": epoch, "step": 30 * epoch, "valid/acc": accuracy}
+            for seed in (0, 1)
+            for epoch, accuracy in enumerate([0.1] * 3 if (rate, seed) == (0.4, 1) else accuracies, 1)
+        ]
+    space = {**table.study["space"], "optimizer.lr": "choice(0.1, 0.2, 0.4)"}
+    options = {"factors": ["data.batch_size"], "nuisance": "retuned", "target": 0.8}
+
+    def chosen(**more):
+        record = {**table.study, "space": space, "config": {"ablation": {**options, **more}}}
+        tuning = replace(
+            table,
+            study=record,
+            trials=pd.concat(trials, ignore_index=True),
+            curves=pd.DataFrame(curves),
+            steps=NO_STEPS,
+        )
+        (found,) = searches_of(tuning)
+        return found.params["optimizer.lr"], found.mean
+
+    assert chosen() == (0.4, pytest.approx(0.99))
+    assert chosen(tune_for="score") == chosen()
+    assert chosen(tune_for="updates") == (0.1, pytest.approx(0.82))

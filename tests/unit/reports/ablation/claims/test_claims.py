@@ -19,6 +19,12 @@ def test_all_seven_speak_of_a_batch_and_momentum_study_and_none_of_another():
     assert {each.claim.number for each in ablation_of(table, synthetic.searched_arms(table)).claims} == {7}
 
 
+NARROW = (
+    "4 batch sizes, the largest 64 times the smallest, reached the target: 5 or more over a factor of 100 are needed "
+    "(+study=critical_batch_size)"
+)
+
+
 def reasons(found):
     """Why claims cannot be tested, by number."""
     return {
@@ -40,7 +46,8 @@ def test_claims_whose_evidence_is_missing_say_what_is_missing():
     held = "the rate was held, not retuned (ablation.nuisance=retuned)"
     missed = "fewer than three batch sizes reached the target 0.999"
     assert reasons(ablation_of(table)) == {**dict.fromkeys((1, 2, 3), held), 4: missed, 5: missed}
-    assert reasons(ablation_of(*synthetic.momenta(values=(0.9,)))) == dict.fromkeys((1, 2), "one momentum only")
+    lone = dict.fromkeys((1, 2), "one momentum only")
+    assert reasons(ablation_of(*synthetic.momenta(values=(0.9,)))) == {**lone, 5: NARROW}
     assert reasons(ablation_of(*synthetic.momenta(batches=(16,)))) == dict.fromkeys((3, 4, 5, 6), "one batch size only")
 
 
@@ -50,7 +57,8 @@ def test_a_rate_that_is_not_searched_decides_nothing():
     decay.study["space"] = {
         {"optimizer.lr": "optimizer.weight_decay"}.get(key, key): value for key, value in tuning.study["space"].items()
     }
-    assert reasons(ablation_of(table, decay)) == dict.fromkeys((1, 2, 3), "the rate is not among what was retuned")
+    untuned = dict.fromkeys((1, 2, 3), "the rate is not among what was retuned")
+    assert reasons(ablation_of(table, decay)) == {**untuned, 5: NARROW}
 
 
 def test_why_a_large_batch_may_score_less_for_another_reason():

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -77,6 +78,15 @@ class TestUpdatesToTarget:
         scores = {16: [0.9, 0.91, 0.92], 1024: [0.89, 0.9001, 0.91]}
         assert updates_to_target(*over_batches(FALLING, scores), UP).verdict == AGAINST
 
+    def test_updates_that_grow_with_the_size_count_against_it(self):
+        rising = {16: jittered(100), 64: jittered(105), 256: jittered(150)}
+        assert updates_to_target(*over_batches(rising), UP).verdict == AGAINST
+
+    def test_a_seed_without_a_score_makes_the_comparison_unfair(self):
+        arms, costs = over_batches(FALLING)
+        found = updates_to_target([*arms[:-1], replace(arms[-1], trials=4)], costs, UP)
+        assert found.verdict == UNDECIDED and "1 of 7 seeds at the ends have no score" in found.sentence
+
     def test_one_seed_decides_nothing(self):
         found = updates_to_target(*over_batches({16: [500], 64: [200], 256: [125]}, {16: [0.9], 256: [0.9]}), UP)
         assert found.verdict == UNDECIDED and "bend" in found.numbers and "bend_low" not in found.numbers
@@ -112,9 +122,9 @@ class TestUpdatesToTarget:
 
     def test_undecided_when_updates_are_counted_too_coarsely(self):
         arms, costs = over_batches(FALLING)
-        costs[0] = cost(FALLING[16], epochs=2.0)
+        costs[0] = cost(FALLING[16], apart=0.5)
         found = updates_to_target(arms, costs, UP)
-        assert found.verdict == UNDECIDED and "one size needs 2 epochs" in found.sentence
+        assert found.verdict == UNDECIDED and "of one size up to 50 % of the updates lie between" in found.sentence
 
     def test_untested_without_three_sizes_at_the_target(self):
         updates = {16: jittered(500), 64: jittered(200), 256: [None] * 3}
