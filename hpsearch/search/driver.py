@@ -229,14 +229,9 @@ class Driver:
         elif (why := self._ending.why_time_is_up()) and not self._pool.paused:
             self._pool.pause(why)
         elif not self._pool.paused:
-            self._fill_slots()
-
-    def _fill_slots(self) -> None:
-        starts = (self._points.start_replicate, self._promote, self._ask)
-        if self._plan.rounds:
-            starts = (self._ask, self._points.start_replicate, self._promote)
-        while self._pool.free > 0 and any(start() for start in starts):
-            pass
+            starts = (self._points.start_replicate, self._promote, self._ask)
+            while self._pool.free > 0 and any(start() for start in (*starts[2:] * self._plan.rounds, *starts)):
+                pass
 
     def _promote(self) -> bool:
         """Let a paused point go on, where the pruner chooses one; beyond the budget only while none is complete.

@@ -70,3 +70,8 @@ class Point:
         if candidate.waits_at != self.waits_at:
             self.waits_at = candidate.waits_at
             self.trial.set_user_attr(WAITS_AT, candidate.waits_at)
+
+
+def in_order(points: Mapping[int, Point], rounds: bool) -> list[int]:
+    """Return the numbers of points, the one first of which a further trial starts: in rounds, of the fewest trials."""
+    return sorted(points, key=lambda number: (-len(points[number].waiting) if rounds else 0, number))

@@ -24,7 +24,7 @@ from hpsearch.search.by_hand import SKIPPED
 from hpsearch.search.failing import FailedPoint, FirstFailures
 from hpsearch.search.live import Finished, counted_scores
 from hpsearch.search.open_ask_tell import OpenAskTell
-from hpsearch.search.open_point import HEDGED, WAITS_AT, Point
+from hpsearch.search.open_point import HEDGED, WAITS_AT, Point, in_order
 from hpsearch.search.plan import Environment, Plan
 from hpsearch.search.pool import Pool
 from hpsearch.search.pruners import PruneRule
@@ -130,15 +130,8 @@ class OpenPoints:
         return point
 
     def start_replicate(self) -> bool:
-        """Start a further trial of the lowest point that waits for one.
-
-        Returns:
-            Whether there was one; in rounds it is the lowest of those with the fewest trials so far.
-        """
-        order = sorted(self._points)
-        if self._plan.rounds:
-            order.sort(key=lambda number: -len(self._points[number].waiting))
-        for number in order:
+        """Start a further trial of the lowest point that waits for one; return whether there was one."""
+        for number in in_order(self._points, self._plan.rounds):
             point = self._points[number]
             if point.waiting and point.paused is None and self._is_judged(point):
                 spec = self._make_spec(number, point.params, *point.waiting.pop(0))
