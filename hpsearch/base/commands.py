@@ -67,7 +67,7 @@ def local_function(config: Mapping[str, Any]) -> str | None:
 
 def shown_path(path: str) -> str:
     """Return what a function at a dotted path is called to whoever wrote it."""
-    return path.removeprefix(f"{LOCAL_MODULE}.")
+    return "the program" if path == PROGRAM else path.removeprefix(f"{LOCAL_MODULE}.")
 
 
 def script_command(config: Mapping[str, Any]) -> str | None:
