@@ -1,6 +1,7 @@
 """A program as a trial: its reports, its ends, and that nothing of it is left, in this process."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -153,16 +154,22 @@ def test_what_is_not_finite_ends_it(train):
     assert result.reason == "valid/acc is nan after epoch 2"
 
 
+def lives(pid):
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
 def left_over():
     return [each for each in psutil.Process().children(recursive=True) if each.status() != psutil.STATUS_ZOMBIE]
 
 
-AWAY = "import os, time; os.fork() or os.setsid(), os.fork() or time.sleep(99)"
+AWAY = (
+    "import os, time; os.fork() or os.setsid(); os.fork(); print(os.getpid(), file=open('pids', 'a')); time.sleep(99)"
+)
 ENDS = {
     "at once": ("trap 'touch bye; exit' TERM", True),
     "ignores it": ("trap '' TERM", False),
     "stands still": ("kill -STOP $$ & trap 'touch bye; exit' TERM", True),
-    "forks away": (f"{sys.executable} -c '{AWAY}' &", False),
+    "forks away": (f'{sys.executable} -c "{AWAY}" & while [ "$(cat pids | wc -l)" != 4 ]; do sleep 0.01; done', False),
 }  # fmt: skip
 
 
@@ -173,6 +180,8 @@ def test_a_stop_ends_all_that_it_has_started(name, train, tmp_path, monkeypatch)
     _, result = train(f"{script}\necho epoch 1 valid/acc: 1; while :; do sleep 0.05; done", {1: Decision.STOP})
     assert (result.state, result.reason) == (TrialState.PRUNED, "stopped after epoch 1")
     assert (tmp_path / "bye").exists() is cleans_up and not left_over()
+    forked = [int(pid) for pid in (tmp_path / "pids").read_text().split()] if (tmp_path / "pids").exists() else []
+    assert len(forked) == (4 if name == "forks away" else 0) and not any(map(lives, forked))
 
 
 def test_it_is_stopped_between_two_reports(train, tmp_path, monkeypatch):
@@ -183,17 +192,19 @@ def test_it_is_stopped_between_two_reports(train, tmp_path, monkeypatch):
 
 def test_it_stands_still_while_it_waits_and_goes_on_where_it_was(train, tmp_path):
     script = f"""
+        setsid sh -c 'sh -c "while :; do echo . >> {tmp_path}/t; sleep 0.01; done"; true' &
+        while ! [ -e {tmp_path}/t ]; do sleep 0.01; done
         for e in 1 2 3; do
             echo epoch $e valid/acc: 0.$e
-            for i in 1 2 3 4; do sleep 0.05; echo . >> {tmp_path}/t; done
+            sleep 0.2
         done
     """
     reports, result = train(script, {1: Decision.PAUSE})
     assert (result.state, result.held, result.alone, len(reports)) == (TrialState.PAUSED, True, False, 1)
-    time.sleep(0.1)
-    size = (tmp_path / "t").stat().st_size if (tmp_path / "t").exists() else 0
     time.sleep(0.3)
-    assert ((tmp_path / "t").stat().st_size if (tmp_path / "t").exists() else 0) == size
+    size = (tmp_path / "t").stat().st_size
+    time.sleep(0.3)
+    assert (tmp_path / "t").stat().st_size == size
     reports, result = train("never started", attempt=2)
     assert (result.state, [epoch for epoch, _ in reports]) == (TrialState.COMPLETE, [2, 3])
 
@@ -208,7 +219,7 @@ def test_what_waits_is_ended_when_it_is_forgotten(train, tmp_path):
 def test_it_goes_on_from_its_checkpoint(train, tmp_path):
     script = f"""
         from=$(cat "{{checkpoint}}" 2> /dev/null || echo 0)
-        for e in $(seq $((from + 1)) 4); do
+        for e in $(seq $((from > 0 ? from : 1)) 4); do
             echo $e > {tmp_path}/0/checkpoint.tmp; mv {tmp_path}/0/checkpoint.tmp {tmp_path}/0/checkpoint
             echo epoch $e valid/acc: 0.$e; sleep 0.3
         done
@@ -223,21 +234,21 @@ def test_it_goes_on_from_its_checkpoint(train, tmp_path):
 def test_bytes_that_are_no_text_and_endless_lines_are_passed_over(train):
     script = r"""
         printf '\377\376 valid/acc: 0.5\n'
-        head -c 3000000 /dev/zero | tr '\0' x
+        head -c 40000000 /dev/zero | tr '\0' x
         printf '\nepoch 2 valid/acc: 0.6\r'
         head -c 3000000 /dev/zero | tr '\0' '\n'
     """
-    before = psutil.Process().memory_info().rss
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     reports, _ = train(script)
     assert [metrics[METRIC] for _, metrics in reports] == [0.5, 0.6]
-    assert psutil.Process().memory_info().rss - before < 30 * 2**20
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20 * 2**10
 
 
 def test_a_kill_of_this_process_ends_everything(tmp_path):
     code = """
 import os, sys, time
 from hpsearch.trial.program import Program
-program = Program(["sh", "-c", "sleep 1000.5 & exec sleep 1000.5"], os.environ)
+program = Program(["sh", "-c", "trap '' TERM; sleep 1000.5 & exec sleep 1000.5"], os.environ)
 print("started", flush=True)
 while not program.ended: program.poll(1)
 """
