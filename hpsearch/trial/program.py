@@ -1,5 +1,6 @@
 """A program that runs as a trial: started, read, told, and ended with all that it has started."""
 
+import math
 import os
 import selectors
 import subprocess
@@ -16,6 +17,8 @@ from hpsearch.base.errors import ConfigError
 LONGEST_LINE = 1 << 16
 """Characters of a line that are read; the rest of it is in the log."""
 _CHUNK = 1 << 16
+_REST_SEC = 2.0
+"""How long what it printed is read on after its end, where something that left it keeps its output open."""
 _LAST = 8192
 """Bytes that are known of the end of what it wrote to standard error, and in all."""
 
@@ -60,6 +63,7 @@ class Program:
         self.code: int | None = None
         self.ended = False
         self._lines, self._last, self._errors, self._said = Lines(), b"", b"", b""
+        self._over = math.inf
         control, self._control = os.pipe()
         self._status, status = os.pipe()
         words = [sys.executable, "-I", "-S", supervise.__file__, str(control), str(status), *command]
@@ -91,11 +95,12 @@ class Program:
             data = os.read(key.fd, _CHUNK)
             if not data:
                 self._selector.unregister(key.fd)
+                self._over = min(self._over, time.monotonic() + _REST_SEC) if key.fd == self._status else self._over
             elif key.fd == self._status:
                 self._said += data
             else:
                 self._take(key.fd, data)
-        if not self._selector.get_map():
+        if not self._selector.get_map() or time.monotonic() > self._over:
             self._end()
 
     def _take(self, fd: int, data: bytes) -> None:

@@ -42,7 +42,7 @@ class Case:
 
     @property
     def command(self):
-        ours = ["launcher.workers=2", "study.name=case", "--points", str(self.points), *self.words]
+        ours = ["launcher.workers=2", "study.name=case", "study.confirm=0", "--points", str(self.points), *self.words]
         return [sys.executable, "-m", "hpsearch", "run", *ours, "--", *self.program]
 
 

@@ -56,7 +56,7 @@ def kinds(tmp_path_factory):
         outcome = run_search(
             ["sh", "kinds.sh", "{kind}"], space={"kind": NAMES}, sampler="grid", pruner="none", objective="y",
             tracker="none", overrides=["launcher.workers=2", "budget.failures=null", "launcher.retries=1",
-            "launcher.grace_sec=1", "budget.trial_seconds=4"],
+            "launcher.grace_sec=1", "budget.trial_seconds=4", "study.confirm=0"],
         )  # fmt: skip
         rows = load_trials("kinds").set_index("args.kind")
     logs = {kind: outcome.folder / "trials" / f"{row['point']}-0-0" / "log.txt" for kind, row in rows.iterrows()}
@@ -122,7 +122,15 @@ class Driver:
 
     def __init__(self, folder):
         words = ["x=range(0,100)", "--points", "4", "sampler=grid", "pruner=none", "objective.metric=y", "tracker=none"]
-        words += ["launcher.workers=2", "study.name=loops", "launcher.grace_sec=2", "--", "sh", "loop.sh"]
+        words += [
+            "launcher.workers=2",
+            "study.name=loops",
+            "study.confirm=0",
+            "launcher.grace_sec=2",
+            "--",
+            "sh",
+            "loop.sh",
+        ]
         (folder / "loop.sh").write_text(LOOP)
         (folder / "pids").unlink(missing_ok=True)
         self.folder = folder
