@@ -93,7 +93,7 @@ def test_an_arm_that_scatters_too_much_is_not_called_the_best_without_a_word():
 
 
 SAMPLES = {
-    "known": ({"data.valid_size": 1200}, {}, "over seeds, on these 1,200 validation samples"),
+    "known": ({"data.valid_size": 1200}, {}, "over seeds, on these 1200 validation samples"),
     "unknown": ({}, {}, "over seeds, on these validation samples"),
     "a split for each": (
         {"data.valid_size": 50},
