@@ -15,7 +15,7 @@ from hpsearch.reports.ablation.claims.claim import Evidence, TestedClaim
 from hpsearch.reports.ablation.comparisons import Difference, differences
 from hpsearch.reports.ablation.costs import Cost, costs_of
 from hpsearch.reports.ablation.effects import Effects, effects_of
-from hpsearch.reports.ablation.ranking import Rank, ranking_of
+from hpsearch.reports.ablation.ranking import Rank, beaten_of, ranking_of
 from hpsearch.reports.ablation.tuning import Nuisance, nuisance_of, searches_of, with_untrained
 from hpsearch.reports.kit.evidence import StudyIntervals
 from hpsearch.reports.kit.points import objective_of
@@ -119,7 +119,7 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
         nuisance=nuisance,
         differences=compared,
         effects=effects,
-        ranking=ranking_of(arms, objective, StudyIntervals(table, objective).samples()),
+        ranking=ranking_of(arms, objective, StudyIntervals(table, objective).samples(), beaten_of(compared, reference)),
         target=target,
         costs=costs,
         claims=claims_of(Evidence(table, arms, costs, nuisance, objective)),

@@ -130,7 +130,11 @@ def effect_rows(found: Ablation) -> Cells:
 def effect_aid(found: Ablation) -> str:
     """Say how to read the analysis of variance."""
     aid = "Analysis of variance with the seeds as blocks, degrees of freedom after Greenhouse and Geisser."
-    return aid if len(found.varied) < 2 else f"{aid} ω² is what an effect adds to the variance of all scores."
+    return (
+        aid
+        if len(found.varied) < 2
+        else f"{aid} ω² is the share of the variance of all scores, that of noise taken off."
+    )
 
 
 def arm_aid(found: Ablation) -> str:
@@ -172,7 +176,7 @@ def ranking_rows(found: Ablation) -> Cells:
             Cell(f"{rank.place:g}", rank.place),
             Cell(rank.arm),
             Cell(_STANDINGS.get(rank.standing, rank.standing)),
-            Cell(f"{rank.low:g} to {rank.high:g}"),
+            Cell(" to ".join(dict.fromkeys(f"{place:g}" for place in (rank.low, rank.high)))),
             Cell(f"{100 * rank.best:.0f} %", rank.best),
         )
         for rank in found.ranking
