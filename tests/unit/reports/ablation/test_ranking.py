@@ -75,7 +75,7 @@ def test_who_is_worse_than_any_arm_is_not_the_best(verdicts, beaten):
 def test_the_page_does_not_call_one_arm_worse_and_as_good():
     jitter = np.array([-2, 2, 0, 1, -1])
     scores = {
-        (32, 0.0): [0.9] * 5,
+        (32, 0.0): (0.9 + 0.001 * np.roll(jitter, 3)).tolist(),
         (32, 0.9): (0.89 + 0.001 * jitter).tolist(),
         (128, 0.0): (0.88 + 0.02 * np.roll(jitter, 1)).tolist(),
         (128, 0.9): (0.88 + 0.02 * np.roll(jitter, 2)).tolist(),
