@@ -8,6 +8,7 @@ from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.costs import Training, time_to_target
 from hpsearch.reports.kit.points import Point, ranked
 from hpsearch.reports.kit.space import Axis
+from hpsearch.statistics.comparisons import least_significant_difference
 from hpsearch.statistics.smoothing import local_quadratic, steps
 
 
@@ -40,7 +41,11 @@ def smoothed_means(points: Sequence[Point], axes: Sequence[Axis], stable: Mappin
 
 
 def chosen(points: Sequence[Point], smoothed: Mapping[int, float], objective: Objective) -> Point | None:
-    """Return the setting of the best smoothed mean; of equal ones that of the better mean.
+    """Return the setting of the best smoothed mean, of those whose own mean is not clearly worse than the best mean.
+
+    Clearly worse is by more than Fisher's `least_significant_difference` at 5 %, the spread over seeds pooled over the
+    settings: where they are so far apart that a parabola does not fit, it does not decide. One seed says nothing of the
+    spread, and none is left out. Of equal ones the one of the better mean is returned.
 
     Args:
         points: all settings of one arm.
@@ -51,8 +56,14 @@ def chosen(points: Sequence[Point], smoothed: Mapping[int, float], objective: Ob
         The setting; None where none trained to the end.
     """
     sign = 1.0 if objective.maximize else -1.0
-    candidates = [point for point in ranked(points, objective) if point.point in smoothed]
-    return max(candidates, key=lambda point: sign * float(f"{smoothed[point.point]:.12g}"), default=None)
+    trained = [point for point in ranked(points, objective) if point.point in smoothed]
+    if not trained:
+        return None
+    fewest = min(point.n for point in trained)
+    noise = least_significant_difference([point.scores for point in trained], fewest) if fewest > 1 else math.inf
+    least = sign * _mean(trained[0]) - noise
+    candidates = [point for point in trained if sign * _mean(point) >= least]
+    return max(candidates, key=lambda point: sign * float(f"{smoothed[point.point]:.12g}"))
 
 
 def judged_by_updates(

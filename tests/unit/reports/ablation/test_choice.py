@@ -32,8 +32,8 @@ def tuning(rows, space, losses=None, direction="maximize"):
     return replace(table, study=record, trials=pd.DataFrame(trials), curves=curves, steps=NO_STEPS)
 
 
-def over_rates(means, lost=(), space="tag(log, interval(0.01, 0.16))", **options):
-    rows = [({"optimizer.lr": rate}, [mean - 0.01, mean, None if rate in lost else mean + 0.01])
+def over_rates(means, lost=(), space="tag(log, interval(0.01, 0.16))", sd=0.03, **options):
+    rows = [({"optimizer.lr": rate}, [mean - sd, mean, None if rate in lost else mean + sd])
             for rate, mean in means.items()]  # fmt: skip
     return tuning(rows, {"optimizer.lr": space}, **options)
 
@@ -61,6 +61,17 @@ def test_a_rate_at_which_a_seed_diverges_or_stays_is_not_chosen_and_smooths_no_o
     assert found.tried[2].smoothed is None and all(each.smoothed < 0.92 for each in found.tried if each.smoothed)
     (flat,) = searches_of(over_rates(best, losses={2: 0.9}))
     assert flat.params == found.params and flat.tried[2].mean == pytest.approx(0.99)
+
+
+def test_a_setting_that_is_clearly_worse_is_not_chosen_for_its_neighbours():
+    # least significant difference of two means of three at 5 %, 10 degrees of freedom: 2.228 sd sqrt(2 / 3) = 1.82 sd
+    assert rate(over_rates(LUCKY, sd=0.03 / 1.83)) == 0.02
+    assert rate(over_rates(LUCKY, sd=0.03 / 1.81)) == 0.04
+    assert rate(over_rates(LUCKY, sd=0.0001)) == 0.02
+    lower = {key: 1 - mean for key, mean in LUCKY.items()}
+    assert rate(over_rates(lower, sd=0.0001, direction="minimize")) == 0.02
+    one = tuning([({"optimizer.lr": key}, [mean]) for key, mean in LUCKY.items()], {"optimizer.lr": "choice(1)"})
+    assert rate(one) == 0.04
 
 
 def test_where_no_loss_falls_by_half_all_complete_settings_are_compared():
