@@ -6,6 +6,7 @@ from typing import Any
 
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.words import label, plain_number, settings
+from hpsearch.reports.kit.ends import End, ends_by_point, last_scores
 from hpsearch.reports.kit.evidence import Known, StudyIntervals
 from hpsearch.reports.kit.points import Point, objective_of, points_of
 from hpsearch.reports.kit.space import Axis, plain, searched
@@ -54,6 +55,8 @@ class Arm:
         state: COMPLETE when every trial is; else the state that decides it.
         alike: whether its seeds change nothing, so that one of them counts.
         known: what the interval of the score is over; None where it is over the seeds alone.
+        end: the metric at the ends of its trials; None where a score is no mean of several evaluations.
+        lasts: the last of these evaluations, of each replicate; empty where there are none.
     """
 
     point: int
@@ -70,6 +73,8 @@ class Arm:
     known: Known | None = None
     dead: int = 0
     learnt: bool = True
+    end: End | None = None
+    lasts: tuple[float, ...] = ()
 
     @property
     def trained(self) -> int:
@@ -120,7 +125,20 @@ def arms_of(table: TrialTable, factors: Sequence[Factor]) -> tuple[Arm, ...]:
     keys = [axis.key for axis in searched(table)]
     objective = objective_of(table.study)
     tested, intervals = test_scores(table, objective), StudyIntervals(table, objective)
-    return tuple(_arm(point, factors, tested, intervals) for point in points_of(table, keys))
+    ends, lasts = ends_by_point(table, objective), last_scores(table, objective)
+    return tuple(
+        replace(
+            _arm(point, factors, tested, intervals),
+            end=ends.get(point.point),
+            lasts=_of_all(lasts, point),
+        )
+        for point in points_of(table, keys)
+    )
+
+
+def _of_all(lasts: Mapping[tuple[int, int, int], float], point: Point) -> tuple[float, ...]:
+    trials = [(point.point, *each) for each in point.replicates]
+    return tuple(lasts[each] for each in trials) if all(each in lasts for each in trials) else ()
 
 
 def replicates_in_common(arms: Sequence[Arm]) -> tuple[tuple[int, int], ...]:

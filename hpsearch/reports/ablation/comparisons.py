@@ -1,5 +1,6 @@
 """Arms against the reference arm: paired differences, what they are worth, and what could not have been seen."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -10,7 +11,7 @@ from hpsearch.reports.ablation.arms import Arm, replicates_in_common, scores
 from hpsearch.statistics.comparisons import ALPHA, detectable_factor, hedges_g, holm, paired_p
 from hpsearch.statistics.intervals import Estimate, estimate
 
-DifferenceVerdict = Literal["better", "worse", "may be equal", "not compared"]
+DifferenceVerdict = Literal["better", "worse", "may be equal", "undecided: drift", "not compared"]
 VERDICTS: tuple[DifferenceVerdict, ...] = get_args(DifferenceVerdict)
 
 
@@ -29,8 +30,11 @@ class Difference:
         detectable: the true difference that is found with 80 % power at Holm's first step, 5 % over the number of
             tests, were the deviation of the differences the estimated one: itself an estimate; None without a test.
         dropped: replicates that only one of the two has.
-        verdict: by the adjusted p-value at 5 %, in the objective's direction.
-        why: why it is not compared or has no p-value; empty otherwise.
+        verdict: by the adjusted p-value at 5 %, in the objective's direction; ``undecided: drift`` where better or
+            worse becomes anything else once the mean difference of the last evaluations takes the place of that of the
+            scores, with their spread: what the arms still gain or lose at their ends, the drift, would reverse it.
+        why: why it is not compared, has no p-value or is undecided; empty otherwise.
+        drift: mean difference of the last evaluations less that of the scores; 0 where these are not known.
     """
 
     arm: str
@@ -43,6 +47,7 @@ class Difference:
     dropped: int
     verdict: DifferenceVerdict
     why: str
+    drift: float = 0.0
 
 
 def differences(arms: Sequence[Arm], reference: Arm, objective: Objective) -> tuple[Difference, ...]:
@@ -63,10 +68,27 @@ def judged(found: Sequence[Difference], objective: Objective) -> tuple[Differenc
     """Return differences with Holm's adjustment for all of them, and what that says in the objective's direction."""
     adjusted = holm([each.p for each in found])
     tests = compared(found)
+    moved = [[value + each.drift for value in each.difference.values] for each in found]
+    at_last = holm([None if each.p is None else paired_p(values) for each, values in zip(found, moved, strict=True)])
     return tuple(
-        replace(each, p_holm=p, verdict=_verdict(each, p, objective), detectable=_detectable(each, tests))
-        for each, p in zip(found, adjusted, strict=True)
+        _undecided(
+            replace(
+                each,
+                p_holm=p,
+                verdict=_verdict(each.difference.mean, p, objective),
+                detectable=_detectable(each, tests),
+            ),
+            _verdict(each.difference.mean + each.drift, last, objective),
+        )
+        for each, p, last in zip(found, adjusted, at_last, strict=True)
     )
+
+
+def _undecided(each: Difference, at_last: DifferenceVerdict) -> Difference:
+    """Withhold a verdict that is another one by the last evaluations."""
+    if each.verdict not in ("better", "worse") or at_last == each.verdict:
+        return each
+    return replace(each, verdict="undecided: drift", why=f"by the last evaluations alone it is: {at_last}")
 
 
 def compared(found: Sequence[Difference]) -> int:
@@ -97,7 +119,14 @@ def paired(arm: Arm, reference: Arm) -> Difference:
         dropped=len(set(arm.replicates) ^ set(reference.replicates)),
         verdict="not compared",
         why=_why(arm, reference, found, p),
+        drift=_drift(arm, reference, common) - found.mean if arm.lasts and reference.lasts and found.n else 0.0,
     )
+
+
+def _drift(arm: Arm, reference: Arm, common: Sequence[tuple[int, int]]) -> float:
+    """Return the mean difference of the last evaluations."""
+    a, b = (dict(zip(each.replicates, each.lasts, strict=True)) for each in (arm, reference))
+    return math.fsum(a[each] - b[each] for each in common) / len(common)
 
 
 def _tested(arm: Arm, reference: Arm, common: Sequence[tuple[int, int]]) -> Estimate | None:
@@ -131,9 +160,9 @@ def _why(arm: Arm, reference: Arm, found: Estimate, p: float | None) -> str:
     return "" if p is not None else "every seed gave the same difference, so there is no spread to test against"
 
 
-def _verdict(each: Difference, p: float | None, objective: Objective) -> DifferenceVerdict:
+def _verdict(mean: float, p: float | None, objective: Objective) -> DifferenceVerdict:
     if p is None:
         return "not compared"
     if p > ALPHA:
         return "may be equal"
-    return "better" if objective.better(each.difference.mean, 0.0) else "worse"
+    return "better" if objective.better(mean, 0.0) else "worse"

@@ -10,6 +10,7 @@ from hpsearch.reports.ablation.comparisons import Difference, compared, tally
 from hpsearch.reports.ablation.effects import Effects, disagreement
 from hpsearch.reports.ablation.effort import how_tuned, unequal_effort
 from hpsearch.reports.ablation.numbers import Ablation
+from hpsearch.reports.kit.ends import score_note
 from hpsearch.reports.kit.evidence import StudyIntervals
 from hpsearch.reports.kit.points import objective_of
 from hpsearch.reports.kit.setup import code_versions, fixed_settings, headline
@@ -135,6 +136,7 @@ def caveats(found: Ablation) -> tuple[str, ...]:
         _no_effects(found.effects),
         disagreement(found.effects, found.differences),
         _fixed(found.table),
+        score_note(found.table),
         averaged_weights(found.table),
     ]
     return tuple(line for line in lines if line)
@@ -163,6 +165,7 @@ def _against(own: Difference, reference: Arm) -> str:
     if own.p_holm is None:
         return f"{lead}; {own.why}"
     said = "the two may be equal" if own.verdict == "may be equal" else own.verdict
+    said += f" ({own.why})" if own.verdict == "undecided: drift" else ""
     return f"{lead}, Holm-adjusted p = {own.p_holm:.2g}: {said}"
 
 

@@ -13,6 +13,7 @@ from hpsearch.reports.ablation.sentences import detectable, first_step, method, 
 from hpsearch.reports.ablation.tuning import ArmSearch
 from hpsearch.reports.kit.cells import NONE, Cell, Cells
 from hpsearch.reports.kit.evidence import StudyIntervals, margin_of
+from hpsearch.reports.kit.tables import end_cells
 from hpsearch.reports.kit.texts import signed_interval
 from hpsearch.statistics.crossed import FEWEST_SEEDS
 from hpsearch.statistics.intervals import LARGE, Estimate, Interval
@@ -184,12 +185,20 @@ def ranking_rows(found: Ablation) -> Cells:
 
 
 def cost_rows(found: Ablation) -> Cells:
-    """Return one row per arm: time per update and epoch, how much to the target, best epoch, what the end lost."""
+    """Return one row per arm: time per update and epoch, how much to the target, best epoch, what the end lost.
+
+    And how its score jitters and drifts at the end, and what the same metric of the training part is there.
+    """
     units = list(dict.fromkeys(unit for cost in found.costs for unit in cost.to_target))
     names = ["arm", "per update", "per epoch", "updates", "training"]
     names += [f"{unit} to {words.number(found.target)}" for unit in units]
     names += ["best epoch", "best", "final", "final − best"]
-    return tuple(names), [_cost(cost, units) for cost in found.costs]
+    ends = {arm.name: arm.end for arm in found.arms if arm.end is not None}
+    trained = any(end.train is not None for end in ends.values())
+    names += [*(["jitter", "drift"] if ends else []), *(["training part"] if trained else [])]
+    return tuple(names), [
+        (*_cost(cost, units), *(end_cells(ends.get(cost.arm), trained) if ends else ())) for cost in found.costs
+    ]
 
 
 def tuning_rows(found: Ablation) -> Cells:

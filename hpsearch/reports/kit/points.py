@@ -313,7 +313,7 @@ def _further_scores(objective: Objective, table: TrialTable, trials: "pd.DataFra
 
 def ends_of(table: TrialTable, metric: str) -> dict[tuple[int, int, int], list[float]]:
     """Return a metric at the evaluations at the ends of trials, by point, seed and fold; of those that measured it."""
-    column = metric_column(metric)
+    column = "step" if metric == "step" else metric_column(metric)
     if table.ends is None or column not in table.ends:
         return {}
     groups = table.ends.sort_values("step").groupby(_TRIAL)[column]

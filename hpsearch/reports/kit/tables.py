@@ -7,7 +7,8 @@ from typing import Any
 from hpsearch.base import words
 from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialState, TrialTable
-from hpsearch.reports.kit.cells import Cell
+from hpsearch.reports.kit.cells import NONE, Cell
+from hpsearch.reports.kit.ends import End
 from hpsearch.reports.kit.points import Point, Results, best_trial
 
 _FIRST = ("point", "seed", "fold", "state", "score", "duration_sec", "attempts", "reason", "started", "ended", "run_id")
@@ -67,6 +68,21 @@ def flat(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
 def text_of(value: Any) -> str:
     """Return a cell of text; the store may hold None or NaN for an empty one."""
     return value if isinstance(value, str) else ""
+
+
+END = ("last", "jitter", "drift")
+
+
+def end_cells(end: End | None, train: bool = False) -> tuple[Cell, ...]:
+    """Return jitter and drift of a metric at the ends of trials, and its mean of the training part where `train`."""
+    if end is None:
+        return (NONE,) * (3 if train else 2)
+    own = NONE if end.train is None else Cell(words.score(end.train), end.train)
+    return (
+        NONE if end.jitter is None else Cell(f"{end.jitter:.2g}", end.jitter),
+        Cell(words.minus(f"{end.drift:+.2g}"), end.drift),
+        *((own,) if train else ()),
+    )
 
 
 def evidence(p: Point) -> Sequence[Cell]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.widening import Widening
+from hpsearch.reports.kit.ends import End, ends_by_point, score_note
 from hpsearch.reports.kit.fresh import searched_part
 from hpsearch.reports.kit.points import Point, Results, rankable, ranked, results_of
 from hpsearch.reports.kit.setup import code_versions
@@ -46,6 +47,8 @@ class Summary(Results):
         versions: of the user's own code, that trained its COMPLETE trials.
         weights: which weights its scores are of, in a sentence; empty where they are not averaged.
         confirm: fresh seeds that its best points should be trained over.
+        scored: what the score of a trial is, in a sentence.
+        ends: the metric at the ends of its trials, by point, where a score is the mean of several evaluations.
         lineage: which of its trials go on from the last state of others, in a sentence; empty where none does.
     """
 
@@ -62,6 +65,8 @@ class Summary(Results):
     wall_sec: float
     versions: int
     weights: str
+    scored: str
+    ends: Mapping[int, End]
     lineage: str
     confirm: int
 
@@ -101,6 +106,8 @@ def summarize(table: TrialTable) -> Summary:
         wall_sec=_wall(table),
         versions=code_versions(table),
         weights=averaged_weights(table),
+        scored=score_note(table),
+        ends=ends_by_point(table, results.objective),
         lineage=_lineage(table),
         confirm=_confirm(table),
     )

@@ -118,7 +118,7 @@ def caveats(summary: Summary, fixed: Mapping[str, Any], importance: "Importance 
     lines += [_seeds(summary), not_confirmed(summary, summary.confirm), _partly(summary), _no_importance(importance)]
     held = headline(fixed)
     lines.append(f"Fixed, not searched: {held}; another setting of these may have another best." if held else "")
-    lines += [_lost(summary), summary.weights, summary.lineage]
+    lines += [_lost(summary), summary.scored, summary.weights, summary.lineage]
     return tuple(line for line in lines if line)
 
 

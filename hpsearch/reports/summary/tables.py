@@ -6,10 +6,10 @@ from typing import Any
 
 from hpsearch.base import words
 from hpsearch.base.types import TrialState, TrialTable
-from hpsearch.reports.kit.cells import Cell
+from hpsearch.reports.kit.cells import NONE, Cell
 from hpsearch.reports.kit.points import Point, best_first
 from hpsearch.reports.kit.space import INACTIVE, column, floats
-from hpsearch.reports.kit.tables import Row, Table, evidence, text_of
+from hpsearch.reports.kit.tables import END, Row, Table, end_cells, evidence, text_of
 from hpsearch.reports.summary.numbers import Summary
 from hpsearch.reports.summary.training import counted
 
@@ -23,7 +23,7 @@ def best_points(summary: Summary, most: int) -> tuple[Point, ...]:
 
 
 def point_table(summary: Summary) -> Table:
-    """Return one row per point: hyperparameters, mean, sd, interval, n, how many trials train, state.
+    """Return one row per point: hyperparameters, mean, sd, interval, the end, n, how many trials train, state.
 
     Args:
         summary: the study's result.
@@ -38,6 +38,7 @@ def point_table(summary: Summary) -> Table:
         summary.objective.metric,
         "sd",
         "95 % interval",
+        *(END if summary.ends else ()),
         "n",
         "train",
         "state",
@@ -47,9 +48,15 @@ def point_table(summary: Summary) -> Table:
     rows = []
     for p in points:
         cells = [_number(p.point), *(_setting(p.params.get(axis.key, INACTIVE)) for axis in summary.axes), *evidence(p)]
+        cells += _end(p, summary) if summary.ends else ()
         cells += [_number(p.n), Cell(counted(tried.get(line.get(p.point, math.nan)), p)), Cell(p.state.value)]
         rows.append(Row(tuple(cells), p.state, p is summary.best))
     return Table(headings, tuple(rows), len(summary.points))
+
+
+def _end(p: Point, summary: Summary) -> tuple[Cell, ...]:
+    end = summary.ends.get(p.point)
+    return (NONE if end is None else Cell(words.score(end.last, p.sd).split(" ")[0], end.last), *end_cells(end))
 
 
 def trial_table(table: TrialTable, summary: Summary) -> Table:

@@ -15,6 +15,7 @@ _LOOKS = {
     "better": (theme.GREEN, "triangle-up"),
     "worse": (theme.RED, "triangle-down"),
     "may be equal": (theme.MUTED, "circle"),
+    "undecided: drift": (theme.MUTED, "diamond"),
     "not compared": (theme.MUTED, "x"),
 }
 """Colour and symbol of each verdict: none is told by colour alone."""

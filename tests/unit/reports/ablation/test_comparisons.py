@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.comparisons import differences, paired, tally
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.sentences import answer, caveats
@@ -158,3 +159,34 @@ def test_the_pairs_of_the_test_split_are_those_of_the_seeds_in_common():
     first, second = arm({1: 0.1, 2: 0.2, 3: 0.3}, size=1), arm({2: 0.2, 3: 0.3, 4: 0.4}, size=2)
     first, second = (replace(each, test=replace(each.score)) for each in (first, second))
     assert paired(second, first).test.values == (0.0, 0.0)
+
+
+def ended(scores, lasts, **levels):
+    return replace(arm(scores, **levels), lasts=tuple(lasts))
+
+
+@pytest.mark.parametrize(
+    ("drift", "verdict"), [(0.0, "better"), (0.02, "better"), (-0.039, "undecided: drift"), (-0.1, "undecided: drift")]
+)
+@pytest.mark.parametrize("maximize", [True, False])
+def test_a_verdict_that_the_last_evaluations_reverse_is_withheld(drift, verdict, maximize):
+    sign = 1 if maximize else -1
+    objective = Objective("valid/acc", "maximize" if maximize else "minimize")
+    reference = ended([0.5, 0.51, 0.52, 0.49, 0.5], [0.5, 0.51, 0.52, 0.49, 0.5], a=0)
+    gains = [0.04, 0.045, 0.042, 0.036, 0.037]
+    scores = [base + sign * gain for base, gain in zip(reference.score.values, gains, strict=True)]
+    jitter = [0.01, -0.01, 0.02, -0.02, 0.0]  # which leaves the mean, and so the verdict, alone
+    other = ended(scores, [s + sign * drift + j for s, j in zip(scores, jitter, strict=True)], a=1)
+    (found,) = differences([reference, other], reference, objective)
+    assert found.verdict == verdict and found.drift == pytest.approx(sign * drift)
+    if verdict != "better":
+        assert found.why == f"by the last evaluations alone it is: {'worse' if drift < -0.05 else 'may be equal'}"
+    (unknown,) = differences([reference, replace(other, lasts=())], reference, objective)
+    assert unknown.verdict == "better" and unknown.drift == 0
+
+
+def test_drift_makes_no_verdict():
+    reference = ended([0.5, 0.51, 0.52], [0.5, 0.51, 0.52], a=0)
+    other = ended([0.5, 0.52, 0.51], [0.8, 0.82, 0.81], a=1)
+    (found,) = differences([reference, other], reference, Objective("valid/acc"))
+    assert found.verdict == "may be equal" and found.why == ""
