@@ -85,8 +85,6 @@ def test_what_a_score_is_and_of_which_weights_the_test_is_measured(made, note, s
     assert note in score_note(table)
     objective = Objective("valid/acc", reduce=made.get("reduce", "end"))
     assert tested.test_scores(table, objective) == ({} if score is None else {(0, 0, 0): pytest.approx(score)})
-        {} if score is None else {(0, 0, 0): pytest.approx(score)}
-    )
 
 
 def test_a_loop_that_reports_once_per_epoch_has_its_last_value():
