@@ -46,6 +46,9 @@ NOT_SEARCHED = {
 }
 """Why a key cannot be searched."""
 
+PER_SEED = "per_seed"
+"""The value of `data.split_seed` by which each seed draws a split of its own."""
+
 SECONDS = "budget.seconds"
 """How long a search may take."""
 

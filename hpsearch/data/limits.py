@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.keys import PER_SEED
 from hpsearch.base.limits import Limits, count, flag, number, one_of, optional, or_word
 from hpsearch.base.plain import list_of
 
@@ -24,7 +25,7 @@ LIMITS: Limits = {
         "valid_fraction": number("(0, 1)"),
         "test_fraction": optional(number("(0, 1)")),
         "folds": optional(count(2)),
-        "split_seed": or_word(count(0), "per_seed"),
+        "split_seed": or_word(count(0), PER_SEED),
         "train_size": optional(count()),
         "missing_value": number("(-inf, inf)"),
         "missing_indicator": flag,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.base.errors import ConfigError, DataError
+from hpsearch.base.keys import PER_SEED
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.split import expanding, grouped, kfold, later, stratified
 
@@ -84,9 +85,9 @@ def split_seeds(split_seed: int | str, seed: int) -> tuple[int, int]:
 
 def check_split_seed(split_seed: int | str, folds: int | None, time: str | None) -> None:
     """Refuse a split of each seed's own where it is not drawn, or where folds are dealt out already."""
-    if split_seed == "per_seed" and time is not None:
+    if split_seed == PER_SEED and time is not None:
         raise ConfigError(f"data.split_seed = per_seed: data.time = '{time}' splits by time, and draws nothing")
-    if split_seed == "per_seed" and folds is not None:
+    if split_seed == PER_SEED and folds is not None:
         raise ConfigError(f"data.split_seed = per_seed: data.folds = {folds} deals the samples out; use one of the two")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from hpsearch.base.conditions import split_name
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text
+from hpsearch.base.keys import PER_SEED
 from hpsearch.config.compose import Composition
 from hpsearch.config.words import COMMAND_LINE
 from hpsearch.reports.ablation.arms import name_of
@@ -59,7 +60,8 @@ def factorial_of(composition: Composition) -> Factorial | None:
         The design; None where ``ablation.nuisance`` is null.
 
     Raises:
-        ConfigError: there is nothing to retune, the reference is no arm, or factors are named apart from the space.
+        ConfigError: each seed has a split of its own, there is nothing to retune, the reference is no arm, or factors
+            are named apart from the space.
     """
     options, nuisance = composition.config["ablation"], composition.config["nuisance"]
     if options["nuisance"] is None:
@@ -68,6 +70,11 @@ def factorial_of(composition: Composition) -> Factorial | None:
         raise ConfigError(
             f"ablation.factors = {value_text(list(options['factors']))}: the factors of an ablation are the keys of "
             f"its space; take the others out of it (from {composition.where('ablation.factors')})"
+        )
+    if dict(composition.config.get("data") or {}).get("split_seed") == PER_SEED:
+        raise ConfigError(
+            "data.split_seed = per_seed: the arms of an ablation are compared on the same samples; use a number (from "
+            f"{composition.where('data.split_seed')})"
         )
     space = Space.parse(composition.space, composition.where)
     keys = tuple(dict.fromkeys(parameter.key for parameter in space.parameters))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.contents import DataState, Place, contents_of, place_of
 from hpsearch.base.environment import as_recorded
+from hpsearch.base.keys import PER_SEED
 from hpsearch.base.plain import stable_hash
 from hpsearch.base.types import TrialId, TrialState
 from hpsearch.config.build import build
@@ -46,7 +47,7 @@ def read(
     """
     files = contents_of(_places(data, config["finetune"], source))
     known = DataState({role: each for role, each in files.items() if role != WEIGHTS}).digest
-    seed = config["seed"] if data.split_seed == "per_seed" else 0
+    seed = config["seed"] if data.split_seed == PER_SEED else 0
     splits = _load(_data_key(config["data"]), tuple(config["plugins"]), test, config["fold"], seed, device, known)
     check_classes_drawn(data.sampling, splits.train.y, splits.class_names)
     return splits, DataState(files, splits.whole.samples, splits.whole.rows, splits.whole.columns)

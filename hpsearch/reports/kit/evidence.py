@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.keys import PER_SEED
 from hpsearch.base.samples import SampleResults
 from hpsearch.base.types import Objective, TrialId, TrialTable
 from hpsearch.reports.kit.space import floats
@@ -101,8 +102,13 @@ class StudyIntervals:
         shared = self._folds == 1 and not grouped and not self._own_splits("valid")
         return self._fact("data.valid_size") if self._metric in _SHARES and shared else None
 
+    def splits(self) -> float:
+        """Return m / (N - m) of m validation samples among N where each seed has a split of its own, else 0."""
+        train, valid = (self._fact(f"data.{part}_size") for part in ("train", "valid"))
+        return valid / train if self._own_splits("valid") and train and valid else 0.0
+
     def _own_splits(self, part: str) -> bool:
-        return part == "valid" and self._data.get("split_seed") == "per_seed"
+        return part == "valid" and self._data.get("split_seed") == PER_SEED
 
     def _known(self, point: int, replicates: Sequence[tuple[int, int]], scores: Sequence[float], part: str) -> Known:
         if len(scores) < FEWEST_SEEDS:
@@ -194,6 +200,11 @@ class PointInterval:
         """What `StudyIntervals.samples` says."""
         return self._made[0].samples()
 
+    @cached_property
+    def splits(self) -> float:
+        """What `StudyIntervals.splits` says."""
+        return self._made[0].splits()
+
 
 def _over_folds(replicates: Sequence[tuple[int, int]], scores: Sequence[float]) -> Known:
     """Return the interval over seeds, each with the mean of its folds; of fewer than three seeds over the folds."""
@@ -252,11 +263,23 @@ def margin_of(objective: Objective, samples: int | None) -> float:
     return float(objective.margin)
 
 
-def by_seed(replicates: Sequence[tuple[int, int]], scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Return scores ``[point, replicate]`` as they count beside each other, and what share of samples they share."""
+def by_seed(
+    replicates: Sequence[tuple[int, int]], scores: NDArray[np.float64], splits: float = 0.0
+) -> tuple[NDArray[np.float64], float]:
+    """Return scores ``[point, replicate]`` as they count beside each other, and what the samples that they share add.
+
+    Args:
+        replicates: (seed, fold) of the scores.
+        scores: of every point.
+        splits: see `StudyIntervals.splits`.
+
+    Returns:
+        One score per seed, or per training where folds have fewer than three seeds; and the share of the variance of
+        one that stays however many there are, 1 / (folds - 1) of folds and m / (N - m) of splits of each seed's own.
+    """
     seeds, folds = np.asarray([seed for seed, _ in replicates]), len({fold for _, fold in replicates})
     if folds < 2:
-        return scores, 0.0
+        return scores, splits
     known = np.unique(seeds)
     if len(known) < FEWEST_SEEDS:
         return scores, 1 / (folds - 1)

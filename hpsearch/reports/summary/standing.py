@@ -44,7 +44,8 @@ class Standing:
 def stand(best: Point | None, eligible: Sequence[Point], objective: Objective, pruned: int = 0) -> Standing | None:
     """Compare all complete points of the same seeds and folds; see `set_of_best`.
 
-    Over folds the means of three seeds or more are compared; of fewer, all trainings, corrected for what folds share.
+    Over folds the means of three seeds or more are compared; of fewer, all trainings, corrected for what folds share,
+    as splits of each seed's own are.
 
     Args:
         best: the point of the best mean.
@@ -61,7 +62,8 @@ def stand(best: Point | None, eligible: Sequence[Point], objective: Objective, p
     if len(points) < 2 or best.n < 2:
         return None
     sign = 1.0 if objective.maximize else -1.0
-    scores, shared = by_seed(best.replicates, sign * np.asarray([point.scores for point in points], dtype=np.float64))
+    values = sign * np.asarray([point.scores for point in points], dtype=np.float64)
+    scores, shared = by_seed(best.replicates, values, best.intervals.splits if best.intervals is not None else 0.0)
     margin = margin_of(objective, best.samples)
     found = set_of_best(scores, margin, shared)
     error = found.sd * math.sqrt(1 / scores.shape[1] + shared)

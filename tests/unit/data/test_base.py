@@ -112,6 +112,16 @@ def test_the_validation_fraction_does_not_move_the_test_part():
     )
 
 
+def test_a_split_of_each_seeds_own_leaves_the_test_part_as_it_is():
+    source = Rows(test_fraction=0.25, split_seed="per_seed", train_size=30, scaling="none")
+    first, again, second = (source.load(test=True, seed=seed) for seed in (0, 0, 5))
+    assert rows(first.valid) == rows(again.valid) != rows(second.valid) and rows(first.train) != rows(second.train)
+    assert rows(first.test) == rows(second.test) == rows(Rows(test_fraction=0.25, scaling="none").load(test=True).test)
+    assert not rows(second.test) & (rows(second.train) | rows(second.valid))
+    with pytest.raises(ConfigError, match=r"data.split_seed = per_seed: data.folds = 3 deals the samples out"):
+        Rows(split_seed="per_seed", folds=3)
+
+
 @pytest.mark.parametrize(
     "change", [{"split_seed": 1}, {"valid_fraction": 0.25}, {"train_size": 30}, {"scaling": "none"}, {"n": 121}]
 )
@@ -146,7 +156,7 @@ BAD = {
     "batch_size": [0, -1, 1.5, True, "all", None, math.nan],
     "valid_fraction": [0, 1, -0.1, math.nan, math.inf, True, "0.2", None],
     "test_fraction": [0, 1.0, True, math.nan],
-    "split_seed": [-1, 0.5, True, None],
+    "split_seed": [-1, 0.5, True, None, "per_trial"],
     "train_size": [0, -3, 2.0, True, "full"],
     "scaling": ["minmx", None, 1],
     "target_scaling": ["log", None],
