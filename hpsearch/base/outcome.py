@@ -17,6 +17,8 @@ from hpsearch.base.keys import SILENT_SECONDS
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState, whole_or_fraction
 from hpsearch.base.words import epoch_text, plain_number
 
+ROUNDING = 1e-12
+"""A deviation of scores that is no larger, relative to the largest of them, is none."""
 INFEASIBLE = "infeasible"
 """Constraint that a point breaks, by a value above 0, which diverged or ran out of memory."""
 GIVEN_UP = "given up by hand"
@@ -349,9 +351,12 @@ def mean_of(values: Sequence[float]) -> float:
 
 
 def deviation_of(values: Sequence[float]) -> float:
-    """Return the sample standard deviation, whatever the order of the values; nan for one value."""
+    """Return the sample standard deviation, whatever the order of the values; nan for one value, 0 for rounding."""
+    if len(values) < 2:
+        return math.nan
     try:
-        return statistics.stdev(values) if len(values) > 1 else math.nan
+        found = statistics.stdev(values)
+        return 0.0 if found <= ROUNDING * max(map(abs, values)) else found
     except OverflowError:
         return math.inf
 

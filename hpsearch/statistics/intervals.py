@@ -14,6 +14,8 @@ LARGE = 20
 RESAMPLES = 2000
 SMALLEST, LARGEST = 1e-60, 1e60
 """Fourth powers of values of other magnitudes are zero or infinite, or sums of them are."""
+NOISE = 1e-12
+"""A deviation that is no larger, relative to the largest value, is rounding: the values are all the same."""
 FEWEST = 3
 """Two values have three different resamples: nothing to take quantiles of."""
 
@@ -89,11 +91,16 @@ def estimate(values: Sequence[float], level: float = 0.95) -> Estimate:
 
 
 def standard_deviation(values: Sequence[float]) -> float | None:
-    """Return the sample standard deviation, ``sqrt(sum (x - mean)^2 / (n - 1))``; None for fewer than two values."""
+    """Return the sample standard deviation, ``sqrt(sum (x - mean)^2 / (n - 1))``; None for fewer than two values.
+
+    Rounding is no deviation: one that is `NOISE` times the largest value or less is 0.
+    """
     if len(values) < 2:
         return None
     scale = binary_scale(values)
-    return float(np.std(np.asarray(values) / scale, ddof=1)) * scale
+    scaled = np.asarray(values) / scale
+    found = float(np.std(scaled, ddof=1))
+    return 0.0 if found <= NOISE * float(np.max(np.abs(scaled))) else found * scale
 
 
 def mean_of(values: Sequence[float]) -> float:

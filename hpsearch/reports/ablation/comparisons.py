@@ -9,7 +9,7 @@ from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.arms import Arm, replicates_in_common, scores
 from hpsearch.statistics.comparisons import ALPHA, detectable_factor, hedges_g, holm, paired_p
-from hpsearch.statistics.intervals import Estimate, estimate
+from hpsearch.statistics.intervals import NOISE, Estimate, estimate
 
 DifferenceVerdict = Literal["better", "worse", "may be equal", "undecided: drift", "not compared"]
 VERDICTS: tuple[DifferenceVerdict, ...] = get_args(DifferenceVerdict)
@@ -106,7 +106,7 @@ def paired(arm: Arm, reference: Arm) -> Difference:
     """Return an arm minus another one, of the same study or not, not yet adjusted or judged."""
     common = replicates_in_common([arm, reference])
     pairs = zip(scores(arm, common), scores(reference, common), strict=True)
-    found = estimate([a - b for a, b in pairs])
+    found = estimate([_gap(a, b) for a, b in pairs])
     p = None if arm.lost or reference.lost else paired_p(found.values)
     return Difference(
         arm=arm.name,
@@ -127,6 +127,11 @@ def _drift(arm: Arm, reference: Arm, common: Sequence[tuple[int, int]]) -> float
     """Return the mean difference of the last evaluations."""
     a, b = (dict(zip(each.replicates, each.lasts, strict=True)) for each in (arm, reference))
     return math.fsum(a[each] - b[each] for each in common) / len(common)
+
+
+def _gap(a: float, b: float) -> float:
+    """Return a difference, 0 where it is rounding."""
+    return 0.0 if math.isclose(a, b, rel_tol=NOISE) else a - b
 
 
 def _tested(arm: Arm, reference: Arm, common: Sequence[tuple[int, int]]) -> Estimate | None:

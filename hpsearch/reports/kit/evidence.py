@@ -16,7 +16,7 @@ from hpsearch.base.types import Objective, TrialId, TrialTable
 from hpsearch.reports.kit.space import floats
 from hpsearch.statistics.best import smallest_difference
 from hpsearch.statistics.crossed import FEWEST_SEEDS, crossed_mean, share_interval
-from hpsearch.statistics.intervals import Interval, folds_interval, mean_interval, mean_of, splits_interval
+from hpsearch.statistics.intervals import NOISE, Interval, folds_interval, mean_interval, mean_of, splits_interval
 
 SEEDS = "over seeds"
 """What an interval is over that counts nothing else."""
@@ -84,7 +84,14 @@ class StudyIntervals:
             part: of the data, on which the objective's metric was measured.
         """
         found = self._known(point, replicates, scores, part)
-        return replace(found, these=self.these(part))
+        return replace(found, interval=self._possible(found.interval), these=self.these(part))
+
+    def _possible(self, interval: Interval | None) -> Interval | None:
+        """Return an interval cut at what the scores can be; None where it has no width."""
+        if interval is None or interval.high - interval.low <= NOISE * max(abs(interval.low), abs(interval.high)):
+            return None
+        low, high = self._bounds
+        return replace(interval, low=max(interval.low, low), high=min(interval.high, high))
 
     def these(self, part: str) -> str:
         """Return what all seeds are scored on, ``on these 360 validation samples``; empty where it is not known.

@@ -44,6 +44,14 @@ def test_the_standard_deviation_is_that_of_a_sample(values):
     assert standard_deviation(values) == pytest.approx(statistics.stdev(values))
 
 
+@pytest.mark.parametrize("size", [1e-30, 0.1, 1e30])
+def test_rounding_is_no_deviation(size):
+    assert standard_deviation([size, size * (1 + 1e-15), size]) == 0.0
+    assert standard_deviation([size, size * (1 + 1e-9), size]) > 0
+    interval = mean_interval([size, size * (1 + 1e-15), size])
+    assert interval.low == interval.high
+
+
 def test_paired_interval_is_that_of_the_differences():
     a, b = [0.9, 0.8, 0.85], [0.88, 0.79, 0.85]
     found = paired_interval(a, b)

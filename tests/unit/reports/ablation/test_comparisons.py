@@ -89,6 +89,13 @@ def test_the_best_arm_is_one_of_which_every_seed_trains():
     assert answer(only) == "No answer: in no arm does every seed train."
 
 
+def test_rounding_makes_no_difference():
+    ones, noisy = [0.1 + 0.2, 0.6, 0.9], [0.3, 0.6 * (1 + 1e-15), 0.9]
+    found = paired(arm(ones, **{"data.batch_size": 1}), arm(noisy, **{"data.batch_size": 2}))
+    assert found.difference.values == (0.0, 0.0, 0.0)
+    assert (found.difference.sd, found.p) == (0.0, 1.0)
+
+
 def test_nothing_is_tested_against_a_reference_of_which_a_seed_diverged():
     scores = grid()
     scores[32, 0.0][1] = None

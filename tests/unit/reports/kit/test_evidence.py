@@ -107,7 +107,9 @@ def test_two_seeds_have_no_interval_and_equal_seeds_that_of_the_samples():
 
 def test_splits_of_each_seeds_own_are_corrected():
     found = known(study(results(), split_seed="per_seed"))
-    assert (found.interval.low, found.interval.high) == ends(splits_interval(SCORES, 800, 200))
+    plain = splits_interval(SCORES, 800, 200)
+    assert plain.high > 1
+    assert (found.interval.low, found.interval.high) == (pytest.approx(plain.low), 1.0)
     half = (found.interval.high - found.interval.low) / 2
     assert half == pytest.approx(4.30265 * np.std(SCORES, ddof=1) * np.sqrt(1 / 3 + 200 / 800), rel=1e-4)
     assert "each with a split of its own" in found.over and not found.these
@@ -126,3 +128,13 @@ def test_results_are_read_only_where_an_interval_is_asked_for():
     (point,) = points_of(table, [])
     assert not reads and point.interval is not None and len(reads) == 3
     assert point.interval.high and len(reads) == 3
+
+
+def test_no_interval_passes_what_is_possible_and_rounding_is_no_width():
+    f1 = Objective("valid/f1", share=True)
+    scores = [0.99, 0.93, 1.0]
+    plain, found = mean_interval(scores), known(study(scores=scores, objective=f1), f1, scores).interval
+    assert plain.high > 1
+    assert (found.low, found.high) == (pytest.approx(plain.low), 1.0)
+    same = [0.3, 0.1 + 0.2, 0.3]
+    assert known(study(scores=same, objective=f1), f1, same).interval is None
