@@ -13,7 +13,8 @@ from hpsearch.base.samples import SampleResults
 from hpsearch.base.types import Objective, TrialId, TrialTable
 from hpsearch.data.units import Units, units_of
 from hpsearch.reports.kit.evidence import StudyIntervals
-from hpsearch.statistics.best import set_of_best
+from hpsearch.search.confirm import MOST
+from hpsearch.statistics.best import set_of_best, smallest_difference
 from hpsearch.statistics.comparisons import ALPHA, detectable_factor, holm, paired_p
 from hpsearch.statistics.intervals import bca_interval, mean_interval
 from hpsearch.statistics.optimism import expected_optimism
@@ -155,6 +156,50 @@ def best_points(studies, rng):
     return sound
 
 
+def small_margin(studies, rng):
+    """Report the same with the margin that 360 validation samples give, where the smaller spread is that of digits."""
+    margin, sound = smallest_difference(360) / 0.010, []
+    for points in (8, 20):
+        half = np.where(np.arange(points) % 2, 1.0, 4.0)
+        share = left_out(points, half, studies, rng, margin)
+        sound.append(
+            report(f"an equal one of {points} points left out, spreads fourfold, margin auto", share, 0.0, 0.065)
+        )
+    return sound
+
+
+def fresh_seeds(points, width, studies, rng):
+    """Search over one seed, train the best five over three fresh ones and quote the best mean of these.
+
+    Returns how much too good the score of the one seed is and the quoted one is, what of that is stated, and how often
+    the quoted interval holds the truth.
+    """
+    found = []
+    for _ in range(studies):
+        truths = width * rng.random(points)
+        searched = truths + rng.normal(size=points)
+        chosen = np.argsort(-searched)[:MOST]
+        scores = truths[chosen, None] + rng.normal(size=(MOST, 3))
+        means, interval = scores.mean(axis=1), mean_interval(scores[scores.mean(axis=1).argmax()].tolist())
+        truth = truths[chosen[means.argmax()]]
+        stated = expected_optimism(means, set_of_best(scores).sd / np.sqrt(3))
+        held = interval.low <= truth <= interval.high
+        found.append((searched[chosen[0]] - truths[chosen[0]], means.max() - truth, stated, held))
+    return np.mean(found, axis=0)
+
+
+def confirmations(studies, rng):
+    """Report what is left of the optimism of a search over one seed, whether it is stated, and the cover."""
+    sound = []
+    for width in (0.0, 3.0, 10.0):
+        searched, quoted, stated, held = fresh_seeds(20, width, studies, rng)
+        name = f"20 points over {width:.0f} sd, five over fresh seeds"
+        sound.append(report(f"optimism left of that of one seed: {name}", quoted / searched, 0.0, 0.42))
+        sound.append(report(f"stated over true optimism: {name}", stated / quoted, 0.75, 1.2))
+        sound.append(report(f"cover of the best of the five: {name}", held, 0.88, 0.975))
+    return sound
+
+
 def accuracies(studies, rng):
     """Report how often the intervals of an accuracy hold that of the population."""
     sound = []
@@ -190,7 +235,8 @@ def main(arguments=None):
     for n in (3, 5, 10):
         print(f"{f'coverage of the BCa interval, n = {n}, not shown there':<72} "
               f"{coverage(bca_interval, n, studies, normal):.3f}")  # fmt: skip
-    sound += best_points(studies, rng) + optimisms(studies, rng) + accuracies(studies, rng)
+    for checks in (best_points, small_margin, confirmations, optimisms, accuracies):
+        sound += checks(studies, rng)
     sound += failing_rates(studies, rng, report)
     wrong = family_error(studies, rng)
     sound.append(report(f"a difference claimed among {ARMS} equal arms, {SEEDS} seeds", wrong, 0.0, 0.065))
