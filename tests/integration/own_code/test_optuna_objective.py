@@ -274,7 +274,7 @@ def objective(trial):
 
 
 def search():
-    words = ["launcher.workers=2", "pruner.start=4"]
+    words = ["launcher.workers=2", "pruner.start=4", "study.confirm=0"]
     hpsearch.run_search(objective, direction="maximize", points=20, tracker="none", overrides=words)
 """
 
