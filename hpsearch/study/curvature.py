@@ -26,6 +26,7 @@ from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.mlflow import add_to_run, run_of
 from hpsearch.tracking.query import download
 from hpsearch.trial.measure import measure
+from hpsearch.trial.reading import END
 
 LAST = "last.pt"
 WORD = "curvature."
@@ -70,9 +71,11 @@ class CurvatureOutcome:
         epoch: the epoch after which they were taken.
         train_size: samples of the training split.
         found: the curvature.
-        files: ``curvature.json``, ``curvature.html`` and ``curvature.svg``.
+        files: ``curvature.json``, ``curvature.html`` and ``curvature.svg``, and the drawings of the last weights.
         elapsed_sec: of the measurement.
         notes: what the user should know.
+        last: the curvature at the weights that training ended with; None where these are the same or were not kept.
+        last_epoch: the epoch after which they were taken.
     """
 
     run: str
@@ -83,13 +86,15 @@ class CurvatureOutcome:
     files: tuple[Path, ...]
     elapsed_sec: float
     notes: tuple[str, ...]
+    last: Curvature | None = None
+    last_epoch: float = 0
 
     def __repr__(self) -> str:
         return f"{self.run}, weights of epoch {epoch_text(self.epoch)}: {self.found.verdict}; {self.found.reason}"
 
     def _repr_svg_(self) -> str:
         """Return the figure, which a notebook shows."""
-        return self.files[-1].read_text(encoding="utf-8")
+        return self.files[2].read_text(encoding="utf-8")
 
 
 def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()) -> CurvatureOutcome:
@@ -97,7 +102,7 @@ def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[
 
     The loss is that of a fixed part of the training split, with the regularizers' penalties, without dropout,
     augmentation and mixing, batch normalization in evaluation mode. The weights are the best ones that the trial kept,
-    else those of its last checkpoint.
+    else those of its last checkpoint; and those that training ended with, where it kept them and they are others.
 
     Args:
         run: an MLflow run id, or STUDY/POINT/SEED[/FOLD].
@@ -124,15 +129,27 @@ def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[
     config = _config(name, logged, composition)
     folder = studies_folder() / study / "trials" / logged.id.stem
     file = _weights(name, logged, folder, uri, run)
-    measured = _measured(composition, config, logged.key, file, options)
-    found = judge(measured)
+    end = _end_weights(logged, folder)
+    measured, *ended = _measured(composition, config, logged.key, [file, *end], options)
+    found, last = judge(measured), judge(ended[0]) if ended else None
     facts = {"run": name, "weights": file.name, "epoch": measured["epoch"], "train_size": measured["train_size"]}
     files = _write(folder, found, measured, facts, options)
+    if last is not None:
+        own = {**facts, "weights": end[0].name, "epoch": ended[0]["epoch"]}
+        files = (*files, *_write(folder, last, ended[0], own, options, "curvature_last"))
     changed = Origins().changed_since(studies_folder() / study, logged)
     how = logged.facts.get("weights")
     said = (changed, f"the trial's weights are {how}" if how else "")
-    notes = (*(line for line in said if line), *_track(composition, study, logged, run, found, files))
-    return CurvatureOutcome(**facts, found=found, files=files, elapsed_sec=time.monotonic() - started, notes=notes)
+    notes = (*(line for line in said if line), *_track(composition, study, logged, run, (found, last), files))
+    return CurvatureOutcome(
+        **facts,
+        found=found,
+        files=files,
+        elapsed_sec=time.monotonic() - started,
+        notes=notes,
+        last=last,
+        last_epoch=ended[0]["epoch"] if ended else 0,
+    )
 
 
 def options_of(words: Sequence[str]) -> Options:
@@ -181,22 +198,37 @@ def _weights(name: str, logged: TrialRecord, folder: Path, uri: str | None, run:
     raise StorageError(f"trial {name} has no weights ({state}; no {WEIGHTS} and no {LAST} in {folder}{hint})")
 
 
+def _end_weights(logged: TrialRecord, folder: Path) -> list[Path]:
+    """Return the file of the weights that training ended with, where it was kept and they are not the best ones."""
+    file = folder / END
+    known = logged.reports and logged.facts.get("best_epoch") == logged.reports[-1].epoch
+    return [file] if file.is_file() and (folder / WEIGHTS).is_file() and not known else []
+
+
 def _measured(
-    composition: Composition, config: Mapping[str, Any], key: str, file: Path, options: Options
-) -> dict[str, Any]:
+    composition: Composition, config: Mapping[str, Any], key: str, files: Sequence[Path], options: Options
+) -> list[dict[str, Any]]:
     given = {**asdict(options), "tolerance": {name: TOLERANCES[name] for name in ("float32", "float64")}}
     with Workers(composition.with_values({"launcher.workers": 1})) as workers:
         source = find_source(config, tracking_uri(composition))
         workers.start(config)
-        measured: dict[str, Any] = workers.launcher.call(
-            partial(measure, "curvature", config, key=key, weights=str(file), source=source, **given)
-        )
+        measured: list[dict[str, Any]] = [
+            workers.launcher.call(
+                partial(measure, "curvature", config, key=key, weights=str(file), source=source, **given)
+            )
+            for file in files
+        ]
         workers.stop(now=True)
     return measured
 
 
 def _write(
-    folder: Path, found: Curvature, measured: Mapping[str, Any], facts: Mapping[str, Any], options: Options
+    folder: Path,
+    found: Curvature,
+    measured: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    options: Options,
+    name: str = "curvature",
 ) -> tuple[Path, ...]:
     from hpsearch.base.files import replace_text
     from hpsearch.reports.curvature.page import write_curvature
@@ -204,7 +236,8 @@ def _write(
     spectrum = {name: measured[name] for name in ("eigenvalues", "matrices") if name in measured}
     content = {**facts, **asdict(found), **spectrum, "options": asdict(options)}
     text = json.dumps(_plain(content), indent=1, allow_nan=False)
-    return replace_text(folder / "curvature.json", text), *write_curvature(found, str(facts["run"]), folder)
+    title = str(facts["run"]) if name == "curvature" else f"{facts['run']}, last weights"
+    return replace_text(folder / f"{name}.json", text), *write_curvature(found, title, folder, name)
 
 
 def _plain(value: Any) -> Any:
@@ -217,7 +250,12 @@ def _plain(value: Any) -> Any:
 
 
 def _track(
-    composition: Composition, study: str, logged: TrialRecord, run: str, found: Curvature, files: Sequence[Path]
+    composition: Composition,
+    study: str,
+    logged: TrialRecord,
+    run: str,
+    both: tuple[Curvature, Curvature | None],
+    files: Sequence[Path],
 ) -> tuple[str, ...]:
     """Put the result into the trial's MLflow run, if it has one; a store that is away costs a note."""
     if "uri" not in composition.config["tracker"]:
@@ -227,7 +265,12 @@ def _track(
         target = run if "/" not in run else run_of(studies_folder() / study, logged.id.stem, uri)
         if target is None:
             return ("the trial is not in the tracking store: the curvature is in its folder only",)
-        add_to_run(uri, target, found.numbers, {"curvature": found.verdict.value}, files)
+        found, last = both
+        numbers, tags = dict(found.numbers), {"curvature": found.verdict.value}
+        if last is not None:
+            numbers |= {f"last_{name}": value for name, value in last.numbers.items()}
+            tags["curvature_last"] = last.verdict.value
+        add_to_run(uri, target, numbers, tags, files)
     except StorageError as error:
         return (f"the curvature is in the trial's folder only ({error})",)
     return ()

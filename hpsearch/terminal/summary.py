@@ -267,7 +267,9 @@ def show_curvature(outcome: "CurvatureOutcome", stream: TextIO | None = None) ->
     out.row("method", f"{result.method}, {result.precision}, {how}")
     out.row("loss", f"{score(result.loss)} on {result.samples} of {outcome.train_size} training samples")
     out.row(
-        "gradient", f"norm {score(result.gradient_norm)}; a step gains {number(100 * result.step_gain)} % of the loss"
+        "gradient",
+        f"norm {score(result.gradient_norm)}; were the loss quadratic, a step would gain "
+        f"{number(100 * result.step_gain)} % of it",
     )
     out.row("ratio", _minimum_ratio(result))
     out.row("line", _line(result))
@@ -281,6 +283,9 @@ def show_curvature(outcome: "CurvatureOutcome", stream: TextIO | None = None) ->
             for (high, high_error), (low, low_error) in zip(result.top, result.bottom, strict=True)
         ],
     )
+    if outcome.last is not None:
+        there = f"{outcome.last.verdict}: {outcome.last.reason}; eigenvalues {_minimum_ratio(outcome.last)}"
+        out.row("last", f"weights of epoch {epoch_text(outcome.last_epoch)}, loss {score(outcome.last.loss)}, {there}")
     for file in outcome.files:
         out.row("file", shown_path(file))
     for note in outcome.notes:
@@ -288,12 +293,11 @@ def show_curvature(outcome: "CurvatureOutcome", stream: TextIO | None = None) ->
 
 
 def _minimum_ratio(result: "Curvature") -> str:
-    """Return the shares of positive, unresolved and negative eigenvalues with their errors."""
+    """Return the shares of positive, unresolved and negative eigenvalues, or their bounds."""
     parts = []
     for share, name in ((result.positive, "positive"), (result.zero, "near zero"), (result.negative, "negative")):
-        errors = "" if result.method == "exact" else f" ± {share.se:.2g} (within {share.low:.2g} to {share.high:.2g})"
-        parts.append(f"{number(share.mean)}{errors} {name}")
-    return ", ".join(parts)
+        parts.append(f"{share} {name}")
+    return ", ".join(parts) + ("" if result.positive.exact else " (bounds, each right with a chance of 95 %)")
 
 
 def _line(result: "Curvature") -> str:

@@ -102,10 +102,9 @@ def updates(rng, exponent, noise, sizes=5, seeds=5):
 
 
 def times(rng, slower, rounds, sizes=6, noise=0.05, drift=0.0):
-    """Claim 6: the smallest size so many times slower; each round under another load, which drifts from trial to trial."""
-    load = 0.3 * rng.normal(size=(rounds, 1)) + drift * rng.choice([-1, 1]) * np.arange(rounds * sizes).reshape(
-        rounds, -1
-    )
+    """Claim 6: the smallest size so many times slower; each round under another load, which drifts between trials."""
+    drifts = drift * rng.choice([-1, 1]) * np.arange(rounds * sizes).reshape(rounds, -1)
+    load = 0.3 * rng.normal(size=(rounds, 1)) + drifts
     spikes = (rng.random((rounds, sizes)) < 0.05) * rng.exponential(1.0, size=(rounds, sizes))
     seconds = np.exp(load + spikes + noise * rng.normal(size=(rounds, sizes)))
     seconds[:, 0] *= slower
@@ -133,32 +132,84 @@ def lags(rng, lag, seeds, peak=0.5, noise=0.05, epochs=40):
 
 
 NULLS = {
-    1: [(f"best rates {steps} steps apart, {seeds} seeds, noise {noise}, {name}", best_rates, (steps, seeds, noise, shapes))
-        for steps in (1.0, 1.5) for seeds in (2, 3, 5) for noise in (0.01, 0.05)
-        for name, shapes in (("parabolas", (parabola, parabola)), ("steep above", (steep_above, steep_above)))],
-    2: [(f"equal edges, {seeds} seeds, width {width} decades, {unlucky:.0%} unlucky", edges, (0.0, seeds, width, unlucky))
-        for seeds in (2, 3, 5) for width in (0.01, 0.1, 0.3) for unlucky in (0.0, 0.02)],
-    3: [(f"slope {slope}, {len(sizes)} sizes, {seeds} seeds, noise {noise}", slopes, (slope, sizes, seeds, noise))
-        for slope in (0.0, 0.5) for sizes in ((16, 64, 256), (16, 32, 64, 128, 256)) for seeds in (2, 3, 5) for noise in (0.01, 0.05)],
+    1: [
+        (
+            f"best rates {steps} steps apart, {seeds} seeds, noise {noise}, {name}",
+            best_rates,
+            (steps, seeds, noise, shapes),
+        )
+        for steps in (1.0, 1.5)
+        for seeds in (2, 3, 5)
+        for noise in (0.01, 0.05)
+        for name, shapes in (("parabolas", (parabola, parabola)), ("steep above", (steep_above, steep_above)))
+    ],
+    2: [
+        (
+            f"equal edges, {seeds} seeds, width {width} decades, {unlucky:.0%} unlucky",
+            edges,
+            (0.0, seeds, width, unlucky),
+        )
+        for seeds in (2, 3, 5)
+        for width in (0.01, 0.1, 0.3)
+        for unlucky in (0.0, 0.02)
+    ],
+    3: [
+        (f"slope {slope}, {len(sizes)} sizes, {seeds} seeds, noise {noise}", slopes, (slope, sizes, seeds, noise))
+        for slope in (0.0, 0.5)
+        for sizes in ((16, 64, 256), (16, 32, 64, 128, 256))
+        for seeds in (2, 3, 5)
+        for noise in (0.01, 0.05)
+    ],
     4: [(f"loss equal to its margin, {seeds} seeds", losses, (0.02, seeds)) for seeds in (3, 5, 10, 20)]
     + [(f"a power law without loss, {seeds} seeds", losses, (0.0, seeds, False)) for seeds in (3, 5, 10)],
-    5: [(f"exponent {exponent}, noise {noise:.0%}, {sizes} sizes", updates, (exponent, noise, sizes))
-        for exponent in (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0) for noise in (0.03, 0.07, 0.15) for sizes in (5, 7)],
-    6: [(f"equal times, {rounds} rounds, drift {drift}", times, (1.0, rounds, 6, 0.05, drift)) for rounds in (3, 5, 8) for drift in (0.0, 0.005)],
-    7: [(f"best at {peak:.0%} of training both, {seeds} seeds, noise {noise}", lags, (0.0, seeds, peak, noise))
-        for peak in (0.25, 0.5, 0.75) for seeds in (3, 5, 10) for noise in (0.02, 0.1, 0.3)],
-}  # fmt: skip
+    5: [
+        (f"exponent {exponent}, noise {noise:.0%}, {sizes} sizes", updates, (exponent, noise, sizes))
+        for exponent in (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+        for noise in (0.03, 0.07, 0.15)
+        for sizes in (5, 7)
+    ],
+    6: [
+        (f"equal times, {rounds} rounds, drift {drift}", times, (1.0, rounds, 6, 0.05, drift))
+        for rounds in (3, 5, 8)
+        for drift in (0.0, 0.005)
+    ],
+    7: [
+        (f"best at {peak:.0%} of training both, {seeds} seeds, noise {noise}", lags, (0.0, seeds, peak, noise))
+        for peak in (0.25, 0.5, 0.75)
+        for seeds in (3, 5, 10)
+        for noise in (0.02, 0.1, 0.3)
+    ],
+}
 """By the number of a claim: studies in which it is wrong."""
 TRUTHS = {
-    1: [(f"the same best rate, {seeds} seeds, noise {noise}", best_rates, (0.0, seeds, noise)) for seeds in (2, 3, 5) for noise in (0.01, 0.05)],
-    2: [(f"edges {shift} decades apart, {seeds} seeds, width .1", edges, (shift, seeds, 0.1)) for seeds in (2, 3, 5) for shift in (0.4, 0.8)],
-    3: [(f"in proportion, {len(sizes)} sizes, 3 seeds, noise {noise}", slopes, (1.0, sizes, 3, noise))
-        for sizes in ((32, 64, 128), (16, 32, 64, 128)) for noise in (0.01, 0.05)],
+    1: [
+        (f"the same best rate, {seeds} seeds, noise {noise}", best_rates, (0.0, seeds, noise))
+        for seeds in (2, 3, 5)
+        for noise in (0.01, 0.05)
+    ],
+    2: [
+        (f"edges {shift} decades apart, {seeds} seeds, width .1", edges, (shift, seeds, 0.1))
+        for seeds in (2, 3, 5)
+        for shift in (0.4, 0.8)
+    ],
+    3: [
+        (f"in proportion, {len(sizes)} sizes, 3 seeds, noise {noise}", slopes, (1.0, sizes, 3, noise))
+        for sizes in ((32, 64, 128), (16, 32, 64, 128))
+        for noise in (0.01, 0.05)
+    ],
     4: [(f"no loss, {seeds} seeds", losses, (0.0, seeds)) for seeds in (3, 5, 10)],
-    5: [(f"the curve, noise {noise:.0%}, {sizes} sizes", updates, (None, noise, sizes)) for noise in (0.03, 0.07, 0.15) for sizes in (5, 7)],
-    6: [(f"{slower} times slower, {rounds} rounds", times, (slower, rounds)) for slower in (1.2, 2.0) for rounds in (3, 5)],
+    5: [
+        (f"the curve, noise {noise:.0%}, {sizes} sizes", updates, (None, noise, sizes))
+        for noise in (0.03, 0.07, 0.15)
+        for sizes in (5, 7)
+    ],
+    6: [
+        (f"{slower} times slower, {rounds} rounds", times, (slower, rounds))
+        for slower in (1.2, 2.0)
+        for rounds in (3, 5)
+    ],
     7: [(f"{lag:.0%} of training later, {seeds} seeds", lags, (lag, seeds)) for lag in (0.1, 0.2) for seeds in (3, 5)],
-}  # fmt: skip
+}
 """By the number of a claim: studies in which it is right."""
 
 

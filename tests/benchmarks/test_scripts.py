@@ -36,6 +36,7 @@ SHORT = {
         (),
     ),
     "bench_watch": (["--pairs", "1", "--only", "MLP on digits, 20 epochs"], [r'"ratio": \d'], ()),
+    "check_claims": (["1"], [r"claim 5, wrong: exponent 0.5, .* [01]\.\d{3}", r"claim 7, right: .* [01]\.\d{3}"], ()),
     "check_diagnosis": (["--repeats", "1", "--wrong"], [r"\| overfitting \|"], ()),
     "check_fashion_mlp": (["--seeds", "2", *FEW], [r"test accuracy 0\.\d{4}, sd 0\.\d{4}, n 2"], [FASHION_MNIST]),
     "check_lr_range": (

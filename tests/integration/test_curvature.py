@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 
 import pytest
@@ -52,7 +53,7 @@ def test_the_command_prints_a_table_and_writes_page_drawing_and_numbers(here, ca
         assert (folder / f"curvature.{kind}").stat().st_size
     assert found["parameters"] == len(found["eigenvalues"]) == 310
     assert found["options"]["samples"] == found["samples"] == 100
-    shares = [found[name]["mean"] for name in ("positive", "zero", "negative")]
+    shares = [found[name]["low"] for name in ("positive", "zero", "negative")]
     assert sum(shares) == pytest.approx(1) and shares[0] > 0
 
 
@@ -63,7 +64,7 @@ def test_lanczos_agrees_with_the_dense_hessian(here):
     for side in ("top", "bottom"):
         pairs = zip(getattr(exact, side), getattr(estimated, side), strict=True)
         assert all(known == pytest.approx(value, rel=1e-4) for (known, _), (value, _) in pairs)
-    assert estimated.positive.low <= exact.positive.mean <= estimated.positive.high
+    assert estimated.positive.low <= exact.positive.low <= estimated.positive.high and exact.positive.exact
     assert estimated.loss == pytest.approx(exact.loss)
 
 
@@ -87,7 +88,7 @@ def test_the_result_goes_to_the_mlflow_run_and_leaves_its_curve_alone(trained, m
     client = MlflowClient(f"sqlite:///{trained}/mlflow.db")
     experiment = client.get_experiment_by_name("single")
     (logged,) = client.search_runs([experiment.experiment_id], "tags.`hpsearch.trial` = '0-0-0'")
-    assert logged.data.metrics["curvature/minimum_ratio"] == outcome.found.positive.mean
+    assert logged.data.metrics["curvature/minimum_ratio"] == outcome.found.positive.low
     assert logged.data.tags["curvature"] == outcome.found.verdict
     artifacts = {file.path for file in client.list_artifacts(logged.info.run_id)}
     assert {"curvature.json", "curvature.html", "curvature.svg"} <= artifacts
@@ -97,6 +98,29 @@ def test_the_result_goes_to_the_mlflow_run_and_leaves_its_curve_alone(trained, m
     assert hpsearch.curvature("single/1/1", overrides=QUICK).notes == (
         "the trial is not in the tracking store: the curvature is in its folder only",
     )
+
+
+def test_the_weights_that_training_ended_with_are_looked_at_too(here, capsys):
+    from safetensors.torch import load_file, save_file
+
+    folder = here / "studies" / "single" / "trials" / "0-0-0"
+    ended = torch.load(folder / "end.pt", weights_only=True)["model"]
+    _, known = find_trial("single/0/0", None)
+    assert known.facts["best_epoch"] == 2  # the last: nothing else to look at
+    outcome = hpsearch.curvature("single/0/0", overrides=[*QUICK, "tracker=none"])
+    assert outcome.last is None and len(outcome.files) == 3
+    events = here / "studies" / "single" / "events"
+    for file in events.glob("*0-0-0*"):
+        file.write_text(re.sub('"best_epoch": ?2', '"best_epoch": 1', file.read_text()))
+    best = folder / "best.safetensors"
+    halved = {name: value / 2 for name, value in load_file(best).items()}
+    save_file(halved, best, {"epoch": "1", "score": "0.5", "key": known.key})
+    other = hpsearch.curvature("single/0/0", overrides=[*QUICK, "tracker=none"])
+    assert (other.epoch, other.last_epoch) == (1, 2)
+    assert other.last == outcome.found and other.found.loss != outcome.found.loss
+    assert ended and {file.name for file in other.files} >= {"curvature_last.json", "curvature_last.svg"}
+    assert run(["curvature", "single/0/0", *QUICK, "tracker=none"]) == 0
+    assert "weights of epoch 2, loss" in capsys.readouterr().out
 
 
 @pytest.mark.long

@@ -22,6 +22,8 @@ GRID = 1000
 """Points at which a density is drawn."""
 SMOOTHING = 0.01
 """Standard deviation of the Gaussian that smooths a density, as a share of the width of the spectrum."""
+ALPHA = 0.05
+"""How often a bound of a share may be wrong."""
 
 
 class Verdict(StrEnum):
@@ -50,19 +52,23 @@ class Spectrum:
 
 @dataclass(frozen=True, slots=True)
 class SpectrumShare:
-    """A share of the eigenvalues.
+    """A share of the eigenvalues, or its bounds, see `shares`.
 
     Attributes:
-        mean: over the probe vectors.
-        se: its standard error over the probe vectors; 0 where every eigenvalue is known.
-        low: no smaller share is consistent with the quadrature, on the mean of the probes.
-        high: no larger one is.
+        low: it is no smaller.
+        high: it is no larger; equal to `low` where every eigenvalue is known.
     """
 
-    mean: float
-    se: float
     low: float
     high: float
+
+    @property
+    def exact(self) -> bool:
+        """Whether the share itself is known."""
+        return self.low == self.high
+
+    def __str__(self) -> str:
+        return number(self.low) if self.exact else f"{self.low:.2g} to {self.high:.2g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,8 @@ class Curvature:
         products: Hessian-vector products computed.
         loss: at the weights.
         gradient_norm: Euclidean norm of the gradient.
-        step_gain: share of the loss that one step along the gradient lowers it by at least: |g|² / (2 max|λ| loss).
+        step_gain: share of the loss by which one step along the gradient would lower it at least, were the loss
+            quadratic: |g|² / (2 max|λ| loss).
         tolerance: an eigenvalue of smaller magnitude counts as zero.
         top: (eigenvalue, bound of its error), the largest first.
         bottom: the same, the smallest first.
@@ -144,9 +151,11 @@ class Curvature:
             "step_gain": self.step_gain,
             "largest_eigenvalue": self.top[0][0],
             "smallest_eigenvalue": self.bottom[0][0],
-            "minimum_ratio": self.positive.mean,
-            "minimum_ratio_se": self.positive.se,
-            "negative_share": self.negative.mean,
+            **({"minimum_ratio": self.positive.low} if self.positive.exact else {}),
+            "minimum_ratio_low": self.positive.low,
+            "minimum_ratio_high": self.positive.high,
+            "negative_share_low": self.negative.low,
+            "negative_share_high": self.negative.high,
             "escape_loss": self.line.lowest[1],
         }
 
@@ -194,56 +203,54 @@ def density(spectra: Sequence[Spectrum]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def shares(
-    spectra: Sequence[Spectrum], tolerance: float, exact: bool = False
+    spectra: Sequence[Spectrum], tolerance: float, parameters: int, exact: bool = False
 ) -> tuple[SpectrumShare, SpectrumShare, SpectrumShare]:
     """Return the shares of positive and negative eigenvalues, and of those that are not told apart from zero.
 
-    A node counts as positive or negative when it lies beyond the tolerance by more than its error. Whatever the
-    spectrum, the masses of a Gauss quadrature up to a node enclose its distribution there (Chebyshev, Markov,
-    Stieltjes): the share beyond a bound lies between the mass from the second node after it on and that from the node
-    before it on. This holds for every spectrum and is therefore wide.
+    Where every eigenvalue is known they are counted. Else they are bounds that hold with a chance of 95 % each,
+    whatever the spectrum. The masses of a Gauss quadrature up to a node enclose the distribution that its start vector
+    sees (Chebyshev, Markov, Stieltjes): the share beyond a bound lies between the mass from the second node after it on
+    and that from the node before it on. Of a start vector uniform on the sphere, the weight on k of P eigenvectors is
+    Beta(k / 2, (P - k) / 2), which strays from k / P as a Gaussian of variance ``1 / (2 P + 4)`` at most; so with q
+    start vectors the mean enclosure is widened by ``sqrt(log(40) / (q (P + 2)))`` on each side. Source: Marchal and
+    Arbel, On the sub-Gaussianity of the Beta and Dirichlet distributions, Electronic Communications in Probability
+    2017.
 
     Args:
         spectra: one per probe vector.
         tolerance: an eigenvalue of smaller magnitude counts as zero.
+        parameters: P, the number of eigenvalues.
         exact: the masses are the eigenvalues themselves.
 
     Returns:
         Positive, near zero, negative.
     """
-    masses = [_masses(spectrum, tolerance, exact) for spectrum in spectra]
-    positive, negative = (_share([each[place] for each in masses]) for place in (0, 1))
-    rest = [(1 - above[0] - below[0], 0.0, 0.0) for above, below in masses]
-    near = _share(rest)
-    low, high = max(0.0, 1 - positive.high - negative.high), min(1.0, 1 - positive.low - negative.low)
-    return positive, SpectrumShare(near.mean, near.se, low, high), negative
+    stray = 0.0 if exact else math.sqrt(math.log(2 / ALPHA) / (len(spectra) * (parameters + 2)))
+    positive, negative = (_bounds(spectra, sign, tolerance, exact, stray) for sign in (1, -1))
+    near = SpectrumShare(
+        max(0.0, 1 - positive.high - negative.high), max(0.0, min(1.0, 1 - positive.low - negative.low))
+    )
+    return positive, near, negative
 
 
-def _masses(spectrum: Spectrum, tolerance: float, exact: bool) -> list[tuple[float, float, float]]:
-    """Return (mass beyond the tolerance, least, most), on the positive and on the negative side."""
-    found = []
-    for sign in (1, -1):
+def _bounds(spectra: Sequence[Spectrum], sign: int, tolerance: float, exact: bool, stray: float) -> SpectrumShare:
+    """Return the bounds of the share beyond the tolerance, on the positive or the negative side."""
+    lows, highs = [], []
+    for spectrum in spectra:
         order = np.argsort(sign * spectrum.values)
-        values, errors = sign * spectrum.values[order], spectrum.errors[order]
-        mass, first = spectrum.shares[order], int(np.searchsorted(values, tolerance, side="right"))
+        mass, first = spectrum.shares[order], int(np.searchsorted((sign * spectrum.values)[order], tolerance, "right"))
         beside = 0 if exact else 1
-        low, high = float(mass[first + beside :].sum()), float(mass[max(first - beside, 0) :].sum())
-        found.append((max(low, float(mass[values - errors > tolerance].sum())), low, high))
-    return found
-
-
-def _share(masses: Sequence[tuple[float, float, float]]) -> SpectrumShare:
-    mean, low, high = (float(np.mean(column)) for column in zip(*masses, strict=True))
-    values = [mass for mass, _, _ in masses]
-    se = float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
-    return SpectrumShare(mean, se, low, high)
+        lows.append(float(mass[first + beside :].sum()))
+        highs.append(float(mass[max(first - beside, 0) :].sum()))
+    low, high = float(np.mean(lows)) - stray, float(np.mean(highs)) + stray
+    return SpectrumShare(max(0.0, low), min(1.0, high))
 
 
 def judge(measured: Mapping[str, Any]) -> Curvature:
     """Turn what `hpsearch.trial.measure.curvature.measure_curvature` returns into a verdict.
 
-    1. |g|² / (2 max|λ|) is what a gradient step of length 1 / max|λ| gains at least. Above 0.1 % of the loss the point
-       is not critical, and the second order does not say what it is: undecided.
+    1. |g|² / (2 max|λ|) is what a gradient step of length 1 / max|λ| would gain at least, were the loss quadratic.
+       Above 0.1 % of the loss the point is not critical, and the second order does not say what it is: undecided.
     2. The smallest eigenvalue is negative beyond the tolerance (a Ritz value never lies below the spectrum, so this
        is certain on these samples): saddle, or maximum when the largest is negative too; undecided when the curvature
        along its direction on other samples is not two standard errors below zero.
@@ -265,7 +272,7 @@ def judge(measured: Mapping[str, Any]) -> Curvature:
     gain = _step_gain(measured["gradient_norm"], largest, measured["loss"])
     elsewhere = _mean_and_error(measured["elsewhere"])
     verdict, reason = _verdict(measured, tolerance, gain, line, elsewhere)
-    positive, zero, negative = shares(spectra, tolerance, exact)
+    positive, zero, negative = shares(spectra, tolerance, measured["parameters"], exact)
     x, y = density(spectra)
     return Curvature(
         verdict=verdict,
@@ -315,7 +322,7 @@ def _verdict(
     if gain > STEP_GAIN:
         return Verdict.UNDECIDED, (
             f"no critical point: the gradient's norm is {number(measured['gradient_norm'])}, and one step along it "
-            f"would lower the loss by at least {_percent(gain)}"
+            f"would lower the loss by at least {_percent(gain)}, were it quadratic"
         )
     if low < -tolerance:
         return _with_negative(low, high, high_error, tolerance, elsewhere)

@@ -22,20 +22,21 @@ LABELS = (
 )
 
 
-def write_curvature(found: Curvature, run: str, folder: Path) -> tuple[Path, Path]:
+def write_curvature(found: Curvature, run: str, folder: Path, name: str = "curvature") -> tuple[Path, Path]:
     """Write the figure as a page and as a drawing.
 
     Args:
         found: the curvature.
         run: name of the trial.
         folder: where to write; made when it is missing.
+        name: of the files.
 
     Returns:
-        The paths of ``curvature.html`` and ``curvature.svg``.
+        The paths of ``NAME.html`` and ``NAME.svg``.
     """
     figure = curvature_figure(found, run)
-    html = replace_text(folder / "curvature.html", figure.to_html(include_plotlyjs=True, full_html=True))
-    return html, replace_text(folder / "curvature.svg", still(figure, WIDTH))
+    html = replace_text(folder / f"{name}.html", figure.to_html(include_plotlyjs=True, full_html=True))
+    return html, replace_text(folder / f"{name}.svg", still(figure, WIDTH))
 
 
 def _density(found: Curvature) -> tuple[list[float], list[float]]:
@@ -67,7 +68,8 @@ def curvature_figure(found: Curvature, run: str) -> go.Figure:
     figure = make_subplots(1, 2, horizontal_spacing=0.1)
     for panel, trace in _traces(found):
         figure.add_trace(trace, row=1, col=panel)
-    for panel, (across, up) in enumerate(LABELS, 1):
+    spectrum = (f"{LABELS[0][0]}; share of positive ones: {found.positive}", LABELS[0][1])
+    for panel, (across, up) in enumerate((spectrum, LABELS[1]), 1):
         figure.update_xaxes(title=across, gridcolor=theme.GRID, zeroline=False, row=1, col=panel)
         figure.update_yaxes(title=up, gridcolor=theme.GRID, zeroline=False, row=1, col=panel)
     figure.update_yaxes(type="log", row=1, col=1)

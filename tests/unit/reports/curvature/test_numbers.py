@@ -60,29 +60,49 @@ def test_nodes_and_shares_are_the_eigenvalues_and_first_entries():
 def test_enclosures_hold_the_distribution_that_the_start_vector_sees(seed, steps):
     values = np.sort(np.random.default_rng(100 + seed).standard_normal(60) ** 3)
     diagonal, off, weights = tridiagonal(values, steps, seed)
-    positive, near, negative = shares([quadrature(diagonal, off)], 1e-9)
-    assert positive.low - 1e-9 <= weights[values > 0].sum() <= positive.high + 1e-9
-    assert negative.low - 1e-9 <= weights[values < 0].sum() <= negative.high + 1e-9
-    assert positive.mean + near.mean + negative.mean == pytest.approx(1)
-    assert near.low <= near.mean <= near.high + 1e-9
+    positive, near, negative = shares([quadrature(diagonal, off)], 1e-9, parameters=10**12)  # no chance: what it sees
+    assert positive.low - 1e-5 <= weights[values > 0].sum() <= positive.high + 1e-5
+    assert negative.low - 1e-5 <= weights[values < 0].sum() <= negative.high + 1e-5
+    assert 0 <= near.low <= near.high <= 1 and not positive.exact
+
+
+@pytest.mark.parametrize("heavy", [0.0, 0.9])
+def test_bounds_hold_the_share_of_eigenvalues_however_many_are_nearly_zero(heavy):
+    rng = np.random.default_rng(0)
+    values = np.sort(np.where(rng.random(200) < heavy, 1e-4, 1.0) * (rng.standard_normal(200) + 0.3))
+    truth = np.mean(values > 0)
+    wrong = 0
+    for study in range(40):
+        spectra = [quadrature(*tridiagonal(values, 12, 4 * study + probe)[:2]) for probe in range(4)]
+        positive, _, negative = shares(spectra, 1e-9, parameters=200)
+        wrong += not (positive.low <= truth <= positive.high and negative.low <= 1 - truth <= negative.high)
+    assert wrong <= 2
+
+
+def test_more_probes_and_parameters_leave_less_to_chance():
+    one = spectrum(np.linspace(-1, 1, 20))
+    widths = [
+        (bound := shares([one] * probes, 1e-9, parameters)[0]).high - bound.low
+        for probes, parameters in ((1, 1000), (4, 1000), (4, 100000))
+    ]
+    # Two nodes of mass 1 / 20 around the bound, and sqrt(log(40) / (q (P + 2))) on each side.
+    assert widths == pytest.approx([
+        0.1 + 2 * np.sqrt(np.log(40) / (q * (p + 2))) for q, p in ((1, 1000), (4, 1000), (4, 100000))
+    ])
 
 
 def test_exact_shares_are_counts_and_zeros_are_counted_apart():
-    positive, near, negative = shares([spectrum([-2, -1e-12, 0, 1e-12, 1, 2, 3, 4])], 1e-9, exact=True)
-    assert (positive.mean, near.mean, negative.mean) == (0.5, 0.375, 0.125)
-    assert (positive.low, positive.high, positive.se) == (0.5, 0.5, 0)
+    found = shares([spectrum([-2, -1e-12, 0, 1e-12, 1, 2, 3, 4])], 1e-9, parameters=8, exact=True)
+    assert [(share.low, share.high) for share in found] == [(0.5, 0.5), (0.375, 0.375), (0.125, 0.125)]
+    assert [str(share) for share in found] == ["0.5", "0.375", "0.125"]
 
 
-def test_a_node_whose_error_reaches_beyond_zero_has_no_sign():
-    positive, near, negative = shares([spectrum([-1, -0.1, 0.1, 1], [0, 0.2, 0.05, 0])] * 2, 1e-9)
-    assert (positive.mean, near.mean, negative.mean) == (0.5, 0.25, 0.25)
-
-
-def test_the_error_of_a_share_is_its_standard_error_over_probes():
-    spectra = [spectrum([-1] * count + [1] * (10 - count)) for count in (2, 3, 4)]
-    positive, _, _ = shares(spectra, 1e-9)
-    assert positive.mean == pytest.approx(0.7)
-    assert positive.se == pytest.approx(0.1 / np.sqrt(3))
+def test_the_share_itself_is_a_number_only_where_it_is_known():
+    bounds = judge(measured())
+    assert "minimum_ratio" not in bounds.numbers
+    assert 0 <= bounds.numbers["minimum_ratio_low"] < bounds.numbers["minimum_ratio_high"] <= 1
+    known = judge(measured(method="exact", eigenvalues=[-0.5, 1.0, 1.5, 2.0]))
+    assert known.numbers["minimum_ratio"] == known.numbers["minimum_ratio_low"] == 0.75
 
 
 def measured(**changes):
@@ -110,7 +130,11 @@ LEVEL = {"line": {"distances": [-1.0, 0.0, 1.0], "losses": [1.0, 1.0, 1.0], "slo
     ("changes", "verdict", "words"),
     [
         ({}, Verdict.SADDLE, "from −0.5 to 2"),
-        ({"gradient_norm": 0.1}, Verdict.UNDECIDED, "no critical point: the gradient's norm is 0.1, .* 0.25 %"),
+        (
+            {"gradient_norm": 0.1},
+            Verdict.UNDECIDED,
+            "no critical point: the gradient's norm is 0.1, .* 0.25 %, were it quadratic",
+        ),
         ({"elsewhere": [-0.5, -0.4, -0.6]}, Verdict.SADDLE, "−0.5 ± 0.0577"),
         ({"elsewhere": [-0.5, 0.4, 0.0]}, Verdict.UNDECIDED, "do not bear it out"),
         ({"bottom": [(0.5, 0.1)]}, Verdict.MINIMUM, "every eigenvalue is positive, the smallest is 0.5 ± 0.1"),
@@ -136,6 +160,7 @@ def test_the_figures_show_density_eigenvalues_and_line():
     assert list(figure.data[1].x) == [-0.5, 2.0]
     assert list(figure.data[2].y) == [0.75, 1.0, 0.75]
     assert "single/0/0: saddle" in figure.layout.title.text
+    assert figure.layout.xaxis.title.text == f"eigenvalue of the Hessian; share of positive ones: {found.positive}"
     picture = still(figure)
     assert picture == still(figure)
     assert ">single/0/0: saddle<" in picture and ">0.01<" in picture and "$" not in picture

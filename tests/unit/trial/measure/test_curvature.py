@@ -227,7 +227,7 @@ def test_a_product_network_has_a_saddle_at_zero_and_a_minimum_where_it_fits(exac
     slope = 2 * x.square().mean().item()  # d2/dadb of the mean of (b a x - x)^2
     assert saddle.verdict is Verdict.SADDLE and saddle.critical
     assert [saddle.bottom[0][0], saddle.top[0][0]] == pytest.approx([-slope, slope])
-    assert abs(saddle.positive.mean - 0.5) <= 4 * saddle.positive.se
+    assert saddle.positive.low <= 0.5 <= saddle.positive.high and saddle.positive.exact is exact
     assert saddle.line.lowest[1] < saddle.loss
     valley = judged(Product(2.0, 0.5), nn.MSELoss(), x, x, exact, k=2)
     assert valley.verdict is Verdict.MINIMUM and "does not fall" in valley.reason  # a b = 1 is a flat valley
