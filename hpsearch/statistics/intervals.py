@@ -194,11 +194,6 @@ def splits_interval(values: Sequence[float], train: int, valid: int, level: floa
     )
 
 
-def paired_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interval | None:
-    """Return Student's interval for the mean of the differences `a` - `b`, both in the same order of replicates."""
-    return mean_interval([x - y for x, y in zip(a, b, strict=True)], level)
-
-
 def welch_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interval | None:
     """Return Welch's interval for the difference of the means of two independent samples, `a` - `b`.
 

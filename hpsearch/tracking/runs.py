@@ -250,6 +250,7 @@ def best_metrics(best: Mapping[str, Any]) -> list[Metric]:
 
 
 def note(study: Mapping[str, Any], links: str = "") -> str:
-    """Return a study's description: its question, the answer when there is one, and where to look."""
-    parts = [f"**{study['question']}**" if study.get("question") else "", study.get("state", {}).get("answer", "")]
-    return "\n\n".join(part for part in (*parts, links) if part)
+    """Return a study's description: what it is a stage of, its question, the answer if there is one, where to look."""
+    whole = (study.get("within") or {}).get("name")
+    parts = [f"A stage of {whole}." if whole else "", f"**{study['question']}**" if study.get("question") else ""]
+    return "\n\n".join(part for part in (*parts, study.get("state", {}).get("answer", ""), links) if part)

@@ -46,12 +46,14 @@ class UnknownSentence(ValueError):
 
 
 NUMBER, METRIC = r"[−+]?\d+(?:\.\d+)?(?:e[−+-]?\d+)?", r"[\w/]+"
+TRIED = r"\d+ points(?:, \d+ trained to the end,)?"
 AS_GOOD = r"(?:may be as good|(?:is|are) equally good within <N>|(?:is|are) as good within the margin)"
 INTERVAL = r"(?P<low><N>)(?:–| to )(?P<high><N>)"
 
 
 def _form(kind: str, pattern: str, judge: Judge | None = None) -> Form:
-    pattern = pattern.replace("<I>", INTERVAL).replace("<N>", NUMBER).replace("<M>", METRIC)
+    for name, meant in (("TRIED", TRIED), ("I", INTERVAL), ("N", NUMBER), ("M", METRIC)):
+        pattern = pattern.replace(f"<{name}>", meant)
     return Form(kind, re.compile(pattern, re.S), judge)
 
 
@@ -60,7 +62,11 @@ def _plain(kind: str, *patterns: str) -> list[Form]:
 
 
 HEADLINE = [
-    _form("best mean", r"(?:Of \d+ points )?(?P<setting>[^;:]+?) has the (?:highest|lowest) <M>:", judges.best_mean),
+    _form(
+        "best mean",
+        r"(?:Of <TRIED> )?(?P<setting>[^;:]+?) has the (?:highest|lowest) <M>:",
+        judges.best_mean,
+    ),
     _form("best mean", r"(?P<setting>[^;]+?) has the (?:highest|lowest) mean <M>,", judges.best_mean),
     *_plain("only setting", r"(?P<setting>The one setting) that was run gives: <M>"),
     _form(
@@ -164,11 +170,11 @@ CAVEATS = [
     ),
     *_plain("not ranked", r"Too variable to be ranked \([^)]*\): .*?(?=\.$)"),
     _form(
-        "optimism", r"The best of \d+ points was picked by the same <M> that is quoted, so it looks better than "
+        "optimism", r"The best of <TRIED> was picked by the same <M> that is quoted, so it looks better than "
                     r"it is, "
         r"by about (?P<size><N>) on average", judges.optimism,
     ),
-    *_plain("picked", r"The best of \d+ points was picked by the same <M> that is quoted, so it looks better "
+    *_plain("picked", r"The best of <TRIED> was picked by the same <M> that is quoted, so it looks better "
                       r"than it is"),
     *_plain("one seed", r"One seed per point: differences between points may be chance; repeat with "
                         r"study.seeds=3 or more"),
@@ -273,7 +279,7 @@ STUDIES = [
         r"Best <M>: .* no interval can be given",
         r"Each best point was picked by the same <M> that is quoted and looks better than it is, .*",
         r"The two were trained (?:on other data|by other code).*",
-        r"Their seeds are not the same, so that the difference cannot be taken seed by seed",
+        r"They share too few seeds, so that the difference cannot be taken seed by seed",
         r"Their scores are not made alike: .*",
         r"Of \d+ arms? that both have, in .*\(paired by seed, Holm-adjusted, 5 %\)",
         r"Studies .* side by side",
@@ -294,6 +300,7 @@ STATES = [
         "key number",
         r"(?:Best|Stable|Trials|Training time|Pareto front|Reference|Arms|Nuisance) .*$",
     ),
+    *_plain("stage", r"A stage of \S+"),
     *_plain("command", r"(?:Run or continue|Open its trials|Write (?:this|its)|Train the best) .*$"),
 ]
 

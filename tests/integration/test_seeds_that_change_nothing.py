@@ -90,7 +90,7 @@ def test_a_comparison_claims_no_interval():
     search(deaf)
     search(hearing)
     said = compare("deaf", "hearing")
-    assert "without two seeds on both sides (the seeds change nothing in deaf) no interval can be given" in said
+    assert "without three seeds on both sides (the seeds change nothing in deaf) no interval can be given" in said
 
 
 def test_a_study_that_goes_on_counts_them_once_too():

@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hpsearch.base import words
 from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import TrialTable
+from hpsearch.reports.kit.evidence import by_seed
 from hpsearch.reports.kit.points import Point, Results
 from hpsearch.reports.kit.texts import signed_interval
-from hpsearch.statistics.intervals import Interval, paired_interval, welch_interval
+from hpsearch.statistics.crossed import FEWEST_SEEDS
+from hpsearch.statistics.intervals import Interval, folds_interval, mean_interval, welch_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +21,11 @@ class Comparison:
     """The best points of two studies against each other.
 
     Attributes:
-        difference: mean score of the second one's minus that of the first one's; None when they are not comparable.
-        interval: 95 % interval for it; None with fewer than two seeds on a side.
-        paired: seeds and folds that both have, when these are all of them; 0 when they are not the same ones.
+        difference: mean score of the second one's minus that of the first one's, over the seeds that both have where it
+            is paired; None when they are not comparable.
+        interval: 95 % interval for it; None with fewer than three seeds on a side, and where nothing scatters.
+        paired: how many seeds both have, of two studies that are paired by them; else 0.
+        shared: whether these are all seeds of both.
         refused: why there is no difference; empty when there is one.
     """
 
@@ -26,6 +33,7 @@ class Comparison:
     interval: Interval | None
     paired: int
     refused: str
+    shared: bool = True
 
     @property
     def told_apart(self) -> bool:
@@ -36,8 +44,9 @@ class Comparison:
 def compare(first: Results, second: Results) -> Comparison:
     """Compare the best points of two studies.
 
-    Where both were trained with the same seeds and folds, two or more, the interval is that of the paired differences,
-    else Welch's for two independent samples.
+    Where both were trained with three seeds or more that are the same, the difference is paired over these; else the
+    interval is Welch's for two independent samples. Over folds the means of seeds are compared; of fewer than three
+    seeds the differences fold by fold, corrected for the samples that folds share.
 
     Args:
         first: result of one study.
@@ -50,9 +59,29 @@ def compare(first: Results, second: Results) -> Comparison:
     if refused or first.quoted is None or second.quoted is None:
         return Comparison(None, None, 0, refused)
     one, other = first.quoted, second.quoted
-    paired = one.n if one.replicates == other.replicates else 0
-    interval = (paired_interval if paired else welch_interval)(other.scores, one.scores)
-    return Comparison((other.mean or 0.0) - (one.mean or 0.0), interval, paired, "")
+    common = sorted(set(one.replicates) & set(other.replicates))
+    if len(common) >= FEWEST_SEEDS:
+        differences, shared = by_seed(common, _scores(other, common) - _scores(one, common))
+        whole = len(common) == one.n == other.n
+        interval = mean_interval(differences[0].tolist()) if not shared else _over_folds(differences[0], shared)
+        seeds = len({seed for seed, _ in common})
+        return Comparison(float(differences.mean()), _wide(interval), seeds, "", whole)
+    welch = welch_interval(other.scores, one.scores) if min(one.n, other.n) >= FEWEST_SEEDS else None
+    return Comparison((other.mean or 0.0) - (one.mean or 0.0), _wide(welch), 0, "")
+
+
+def _scores(best: Point, replicates: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    """Return the scores ``[1, replicate]`` of these replicates."""
+    known = dict(zip(best.replicates, best.scores, strict=True))
+    return np.asarray([[known[each] for each in replicates]])
+
+
+def _over_folds(differences: NDArray[np.float64], shared: float) -> Interval | None:
+    return folds_interval(differences.tolist(), round(1 + 1 / shared))
+
+
+def _wide(interval: Interval | None) -> Interval | None:
+    return interval if interval is not None and interval.low < interval.high else None
 
 
 def verdict(comparison: Comparison, first: Results, second: Results) -> str:
@@ -66,8 +95,11 @@ def verdict(comparison: Comparison, first: Results, second: Results) -> str:
     if interval is None:
         alike = [study.name for study in (first, second) if study.quoted is not None and study.quoted.alike]
         where = f" ({NO_SEEDS} in {' and in '.join(alike)})" if alike else ""
-        return f"Best {metric}: {means}; without two seeds on both sides{where} no interval can be given."
-    how = f"paired over {words.count(comparison.paired, 'seed')}" if comparison.paired else "unpaired, Welch"
+        few = min(first.quoted.n, second.quoted.n) < FEWEST_SEEDS
+        why = f"without three seeds on both sides{where}" if few else "where nothing scatters"
+        return f"Best {metric}: {means}; {why} no interval can be given."
+    which = "" if comparison.shared else " that both have"
+    how = f"paired over {words.count(comparison.paired, 'seed')}{which}" if comparison.paired else "unpaired, Welch"
     size, low, high = shown(comparison)
     between = f"{size} (95 % interval {low} to {high}, {how})"
     if not comparison.told_apart:
@@ -118,7 +150,7 @@ def doubts(comparison: Comparison, tables: Sequence[TrialTable], one: Results, o
     if one.objective.reduce != other.objective.reduce:
         lines.append("Their scores are not made alike: objective.reduce differs.")
     if not comparison.paired:
-        lines.append("Their seeds are not the same, so that the difference cannot be taken seed by seed.")
+        lines.append("They share too few seeds, so that the difference cannot be taken seed by seed.")
     return lines
 
 

@@ -101,7 +101,7 @@ def _tiles(comparison: Comparison, studies: Sequence[Results]) -> tuple[Tile, ..
         return tuple(tiles)
     size, low, high = shown(comparison)
     interval = comparison.interval
-    note = f"95 % interval {low} to {high}; {interval.method}" if interval else "one seed: no interval"
+    note = f"95 % interval {low} to {high}; {interval.method}" if interval else "no interval"
     return (*tiles, Tile("Difference, second − first", size, note))
 
 

@@ -10,9 +10,10 @@ from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialState, TrialTable
 
 _GROUPS = ("data", "model", "init", "finetune", "loss", "optimizer", "scheduler", "regularizer", "trainer", ARGS)
+_EPOCHS, _STEPS = "trainer.epochs", "trainer.steps"
 _HEADLINE = (
     *("data", "model", "optimizer", "optimizer.lr", "optimizer.momentum", "optimizer.weight_decay", "scheduler"),
-    *("regularizer", "data.batch_size", "trainer.epochs"),
+    *("regularizer", "data.batch_size", _EPOCHS, _STEPS),
 )
 
 
@@ -43,7 +44,9 @@ def headline(fixed: Mapping[str, Any]) -> str:
         ``model MLP, optimizer.lr 0.05``; of a user's own function all of its arguments, by its own names.
     """
     keys = [*_HEADLINE, *(key for key in fixed if key.startswith(f"{ARGS}."))]
-    return ", ".join(f"{words.bare(key)} {words.number(fixed[key])}" for key in keys if key in fixed)
+    unused = _STEPS if fixed.get(_STEPS) is None else _EPOCHS
+    shown = [key for key in keys if key in fixed and key != unused]
+    return ", ".join(f"{words.bare(key)} {words.number(fixed[key])}" for key in shown)
 
 
 def settings_of(group: str, value: Any) -> dict[str, Any]:

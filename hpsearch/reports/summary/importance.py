@@ -98,7 +98,7 @@ class Importance:
         fit: how much of the variance a forest predicts in points that it has not seen (R^2).
         resamples: how many bootstrap resamples of the points the intervals rest on.
         level: nominal coverage of the intervals.
-        association: what goes with the score, where there are too few points for shares; None where there are enough.
+        association: what goes with the score, where there are no shares of its variance; None where there are.
     """
 
     fanova: Ranking
@@ -146,7 +146,8 @@ def importance(results: Results, resamples: int = RESAMPLES) -> Importance | Non
     fanova, pair, surface, fit = _fanova(_subset(done, "fANOVA", rng), len(done), axes, resamples, rng)
     ended = [p for p in results.points if p.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.INFEASIBLE)]
     ped = _ped(results, _subset(ended, "PED-ANOVA", rng), len(ended), axes, resamples, rng)
-    return Importance(fanova, ped, pair, surface, fit, resamples)
+    association = None if fanova.shares else strongest_association(done, axes)
+    return Importance(fanova, ped, pair, surface, fit, resamples, association=association)
 
 
 def _refusal(done: Sequence[Point]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from hpsearch.base.keys import ARGS
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.widening import Widening
 from hpsearch.reports.kit.ends import End, ends_by_point, score_note
@@ -121,12 +122,14 @@ def edges_of(best: Point, axes: Sequence[Axis]) -> dict[str, str]:
         axes: the searched hyperparameters; those with fewer than three values have no inside and are skipped.
 
     Returns:
-        ``low`` or ``high`` by key.
+        ``low`` or ``high`` by key; where the lowest value is 0 nothing lies below, but of a function's own argument.
     """
     places = {
         a.key: a.relative(best.params[a.key]) for a in axes if a.numeric and len(a.values) > 2 and a.key in best.params
     }
-    return {k: "low" if place < 0.5 else "high" for k, place in places.items() if not EDGE <= place <= 1 - EDGE}
+    sides = {k: "low" if place < 0.5 else "high" for k, place in places.items() if not EDGE <= place <= 1 - EDGE}
+    ends = {a.key for a in axes if a.values[0] == 0 and not a.key.startswith(f"{ARGS}.")}
+    return {k: side for k, side in sides.items() if side == "high" or k not in ends}
 
 
 def _confirm(table: TrialTable) -> int:

@@ -24,17 +24,19 @@ class Near:
         of: how many points were compared.
         tolerance: how far from the best mean still counts.
         rule: what the tolerance is, in words.
+        replicated: whether it is a spread between replicates; another one says nothing of how few are near.
     """
 
     points: tuple[int, ...]
     of: int
     tolerance: float
     rule: str
+    replicated: bool
 
     @property
     def few(self) -> bool:
         """Whether the region around the best is hardly searched although there were points enough."""
-        return len(self.points) < FEW and self.of >= ENOUGH
+        return self.replicated and len(self.points) < FEW and self.of >= ENOUGH
 
 
 def ranged(axes: Sequence[Axis], study: Mapping[str, Any]) -> tuple[Axis, ...]:
@@ -84,4 +86,4 @@ def near_best(best: Point | None, eligible: Sequence[Point], objective: Objectiv
         rule = "a tenth of the way from the best to the median point"
     sign = 1.0 if objective.maximize else -1.0
     close = [p.point for p in eligible if p.mean is not None and sign * (best.mean - p.mean) <= tolerance]
-    return Near(tuple(close), len(eligible), tolerance, rule)
+    return Near(tuple(close), len(eligible), tolerance, rule, bool(spreads))

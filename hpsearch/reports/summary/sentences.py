@@ -131,7 +131,15 @@ def _leads(summary: Summary, best: Point) -> str:
         sentence = words.setting(*next(iter(best.params.items())))
         return f"{sentence[0].upper() if sentence.startswith('a ') else sentence[0]}{sentence[1:]} {which}"
     of = summary.fresh.chosen if over_fresh(summary) and summary.fresh else len(summary.eligible)
-    return f"Of {words.count(of, 'point')} {words.settings(best.params)} {which}"
+    return f"Of {_points(summary, of)} {words.settings(best.params)} {which}"
+
+
+def _points(summary: Summary, compared: int) -> str:
+    """Count the points that are compared, and all that were tried where some did not come to their end."""
+    tried, ended = len(summary.points), len(summary.eligible)
+    if compared != ended or tried == ended:
+        return words.count(compared, "point")
+    return f"{words.count(tried, 'point')}, {ended} trained to the end,"
 
 
 def _no_knowledge(best: Point) -> str:
@@ -147,14 +155,13 @@ def _front(summary: Summary) -> str:
 
 
 def _matters(importance: "Importance | None") -> str:
-    if importance is None or not (importance.fanova.shares or importance.ped.shares):
+    """Say what matters most by shares of the variance: PED-ANOVA has a first one where nothing matters, too."""
+    if importance is None or not importance.fanova.shares:
         return ""
-    ranking = importance.fanova if importance.fanova.shares else importance.ped
-    first, pair = ranking.shares[0], importance.interaction
-    if pair is not None and pair.share > first.share:
-        return f"What matters most is {pair.name} together: {_part(pair)} of the variance over the ranges tried."
-    whole = "the variance over the ranges tried" if ranking is importance.fanova else "what sets the best points apart"
-    return f"What matters most is {_the(first)}: {_part(first)} of {whole}."
+    first, pair = importance.fanova.shares[0], importance.interaction
+    together = pair is not None and pair.share > first.share
+    what = f"{pair.name} together: {_part(pair)}" if pair and together else f"{_the(first)}: {_part(first)}"
+    return f"What matters most is {what} of the variance over the ranges tried."
 
 
 def _the(share: "Share") -> str:
@@ -239,7 +246,7 @@ def _near(summary: Summary) -> str:
 
 
 def _no_importance(importance: "Importance | None") -> str:
-    refused = importance.fanova.refused if importance and not importance.ped.shares else ""
+    refused = importance.fanova.refused if importance else ""
     if importance is None or not refused:
         return ""
     told = importance.association
@@ -295,7 +302,9 @@ def _selection(summary: Summary) -> str:
         n = len(summary.fresh.points)
     if best is None or n < 2:
         return ""
-    text = f"The best of {n} points was picked by the same {metric} that is quoted, so it looks better than it is"
+    text = (
+        f"The best of {_points(summary, n)} was picked by the same {metric} that is quoted, so it looks better than it is"
+    )
     optimism = summary.standing.optimism if summary.standing else 0.0
     if optimism > 0 and best.mean is not None:
         text += f", by about {words.precision(best.mean, optimism).write(optimism)} on average"

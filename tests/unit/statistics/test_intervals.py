@@ -9,7 +9,6 @@ from hpsearch.statistics.intervals import (
     bca_interval,
     estimate,
     mean_interval,
-    paired_interval,
     resamples,
     standard_deviation,
     welch_interval,
@@ -50,18 +49,6 @@ def test_rounding_is_no_deviation(size):
     assert standard_deviation([size, size * (1 + 1e-9), size]) > 0
     interval = mean_interval([size, size * (1 + 1e-15), size])
     assert interval.low == interval.high
-
-
-def test_paired_interval_is_that_of_the_differences():
-    a, b = [0.9, 0.8, 0.85], [0.88, 0.79, 0.85]
-    found = paired_interval(a, b)
-    result = stats.ttest_rel(a, b).confidence_interval()
-    assert (found.low, found.high) == pytest.approx((result.low, result.high))
-
-
-def test_paired_interval_refuses_unequal_numbers():
-    with pytest.raises(ValueError, match="shorter"):
-        paired_interval([1.0, 2.0], [1.0])
 
 
 def test_welchs_interval_is_that_of_scipy():

@@ -153,3 +153,9 @@ def test_a_command_too_long_for_a_tag_gives_way_to_one_that_takes_the_trial_from
     assert runs.replay_tag("rates", record) == replay_command("rates", record)
     long = replace(record, overrides=(f"data.classes=[{','.join(map(str, range(3000)))}]",))
     assert runs.replay_tag("rates", long) == "python -m hpsearch replay rates/5/0 --check"
+
+
+def test_the_note_of_a_stage_says_of_what():
+    study = {"question": "Which?", "state": {"answer": "This."}}
+    assert runs.note(study) == "**Which?**\n\nThis."
+    assert runs.note({**study, "within": {"name": "recipe", "uid": "1"}}) == "A stage of recipe.\n\n**Which?**\n\nThis."

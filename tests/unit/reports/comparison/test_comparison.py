@@ -66,17 +66,44 @@ def test_the_same_seeds_are_paired_and_the_sentence_says_who_is_better():
 
 def test_of_a_loss_the_smaller_is_better():
     fields = {"objective": {"metric": "valid/loss", "direction": "minimize"}}
-    comparison, first, second = both(table("a", [0.3, 0.31], **fields), table("b", [0.2, 0.212], **fields))
+    comparison, first, second = both(table("a", [0.3, 0.31, 0.32], **fields), table("b", [0.2, 0.212, 0.22], **fields))
     assert verdict(comparison, first, second).startswith("b is better than a")
 
 
 def test_other_seeds_are_not_paired():
-    comparison, first, second = both(table("a", [0.9, 0.8, 0.7]), table("b", [0.9, 0.8], seeds=[5, 6]))
+    comparison, first, second = both(table("a", [0.9, 0.8, 0.7]), table("b", [0.9, 0.8, 0.6], seeds=[5, 6, 7]))
     assert comparison.paired == 0
     assert comparison.interval.method.startswith("Welch")
     said = verdict(comparison, first, second)
     assert said.startswith("The two may be equal, as far as these seeds show") and "unpaired, Welch" in said
-    assert any("not the same" in line for line in doubts(comparison, (table("a", [0.9]),) * 2, first, second))
+    assert any("share too few seeds" in line for line in doubts(comparison, (table("a", [0.9]),) * 2, first, second))
+
+
+def test_seeds_that_both_have_are_paired_though_one_has_more():
+    a, b = [0.90, 0.92, 0.91, 0.95, 0.99], [0.91, 0.935, 0.92, 0.962]
+    comparison, first, second = both(table("a", a), table("b", b, seeds=[0, 1, 2, 3]))
+    wanted = stats.ttest_rel(b, a[:4]).confidence_interval()
+    assert (comparison.interval.low, comparison.interval.high) == pytest.approx((wanted.low, wanted.high))
+    assert comparison.difference == pytest.approx(np.mean(b) - np.mean(a[:4]))
+    assert "paired over 4 seeds that both have" in verdict(comparison, first, second)
+
+
+def test_over_folds_the_means_of_seeds_are_paired():
+    folds = [
+        replace(one, trials=pd.concat([one.trials, one.trials.assign(fold=1, score=one.trials["score"] + shift)]))
+        for one, shift in ((table("a", [0.9, 0.8, 0.7]), 0.1), (table("b", [0.91, 0.83, 0.72]), 0.12))
+    ]
+    comparison, first, second = both(*folds)
+    wanted = stats.ttest_rel([0.97, 0.89, 0.78], [0.95, 0.85, 0.75]).confidence_interval()
+    assert (comparison.interval.low, comparison.interval.high) == pytest.approx((wanted.low, wanted.high))
+    assert "paired over 3 seeds" in verdict(comparison, first, second)
+
+
+@pytest.mark.parametrize("scores", [([0.9, 0.8], [0.91, 0.82]), ([0.9, 0.8, 0.7], [0.91, 0.81, 0.71])])
+def test_two_seeds_or_differences_without_spread_give_no_interval(scores):
+    comparison, first, second = both(table("a", scores[0]), table("b", scores[1]))
+    assert comparison.interval is None and not comparison.told_apart
+    assert "no interval can be given" in verdict(comparison, first, second)
 
 
 def test_one_seed_gives_no_interval():
@@ -103,7 +130,7 @@ def test_what_cannot_be_compared_says_why():
 
 
 def test_other_data_raise_a_doubt():
-    one, other = table("a", [0.9, 0.91]), table("b", [0.9, 0.91])
+    one, other = table("a", [0.9, 0.91, 0.92]), table("b", [0.9, 0.91, 0.93])
     comparison, *sides = both(one, other)
     assert len(doubts(comparison, (one, other), *sides)) == 1
     other = replace(other, trials=other.trials.assign(**{"data.digest": "e"}))
@@ -112,10 +139,11 @@ def test_other_data_raise_a_doubt():
 
 def test_other_code_raises_a_doubt():
     one, other = (
-        replace(t, trials=t.trials.assign(code="a1")) for t in (table("a", [0.9, 0.8]), table("b", [0.9, 0.8]))
+        replace(t, trials=t.trials.assign(code="a1"))
+        for t in (table("a", [0.9, 0.8, 0.7]), table("b", [0.9, 0.8, 0.7]))
     )
     comparison, *sides = both(one, other)
     assert len(doubts(comparison, (one, other), *sides)) == 1
-    other = replace(other, trials=other.trials.assign(code=["a1", "b2"]))
+    other = replace(other, trials=other.trials.assign(code=["a1", "b2", "b2"]))
     assert "by other code" in doubts(comparison, (one, other), *sides)[1]
-    assert len(doubts(comparison, (one, table("b", [0.9, 0.8])), *sides)) == 1
+    assert len(doubts(comparison, (one, table("b", [0.9, 0.8, 0.7])), *sides)) == 1

@@ -145,6 +145,14 @@ def test_a_choice_of_two_has_no_edge():
     assert summarize(scored([[0.5], [0.9]])).at_edge == {}
 
 
+@pytest.mark.parametrize(("key", "side"), [("optimizer.momentum", {}), ("args.x", {"args.x": "low"})])
+def test_nothing_lies_below_a_momentum_of_zero(key, side):
+    table = scored([[0.9], [0.5], [0.4]])
+    trials = table.trials.assign(**{key: table.trials["point"] * 0.4}).drop(columns="optimizer.lr")
+    study = {**table.study, "space": {key: "interval(0, 1)"}}
+    assert summarize(replace(table, trials=trials, study=study)).at_edge == side
+
+
 def test_states_and_times_are_counted():
     table = synthetic.sweep()
     summary = summarize(table)
