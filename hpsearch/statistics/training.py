@@ -70,10 +70,11 @@ class Course:
         """What knowing nothing costs in training: a constant prediction, or the weights it began with where better.
 
         Pretrained weights may know something: they cost that share of it that they cost in validation. Where no
-        constant prediction is known it is the first loss.
+        constant prediction is known it is the first loss; of a single report nothing is known.
         """
         if math.isnan(self.constant):
-            return self.first if self.losses else self.untrained
+            once = len(self.losses) == 1 and self.first == self.losses[0]
+            return math.nan if once else self.first if self.losses else self.untrained
         known = self.untrained / self.constant_valid if self.constant_valid > 0 else math.nan
         return self.constant * min(1.0, known) if known > 0 else self.constant
 

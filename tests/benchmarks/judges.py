@@ -155,12 +155,20 @@ def trains_between(found, about):
     return all(trains(each) for each in inside)
 
 
-def fails_beyond(found, about):
-    """At every value tried from there on most seeds fail."""
-    end, up = number(found["value"]), found.get("way") != "down"
-    beyond = [each for each in about.truth.settings
-              if (_main(about, each) >= end * 0.995 if up else _main(about, each) <= end * 1.005)]  # fmt: skip
-    return all(each.fails >= 0.5 for each in beyond)
+def slow_up_to(found, about):
+    """At every value tried up to there training is too slow."""
+    high = number(found["high"])
+    return all(each.slow for each in about.truth.settings if _main(about, each) <= high * 1.005)
+
+
+def edge(found, about):
+    """The interval meets the gap between the last value at which most seeds train and the first at which most fail."""
+    low = number(found.get("low") or found.get("from") or "0")
+    high = number(found["high"] if "high" in found else found["to"]) if {"high", "to"} & set(found) else np.inf
+    values = sorted((_main(about, each), each.fails) for each in about.truth.settings)
+    inside = max((value for value, fails in values if fails < 0.5), default=-np.inf)
+    outside = min((value for value, fails in values if fails >= 0.5), default=np.inf)
+    return low <= outside * 1.005 and high >= min(inside, outside) * 0.995
 
 
 def _main(about, each):

@@ -21,7 +21,7 @@ from hpsearch.reports.summary.page import render
 from hpsearch.reports.summary.readme import readme
 from hpsearch.reports.summary.sentences import answer
 from hpsearch.study.recipe import RecipeOutcome, conclusion
-from hpsearch.study.search import StudyOutcome, _stable_range
+from hpsearch.study.search import StudyOutcome, _that_train
 from hpsearch.study.stages.base import Finding, Verdict
 from hpsearch.terminal.summary import show_recipe, show_study
 from hpsearch.tracking.runs import note
@@ -62,9 +62,10 @@ def _shown_search(table, summary) -> str:
     shown = best and BestPoint(best.point, best.params, best.mean, best.sd or 0.0, best.n, summary.objective.metric)
     fields = {
         "name": table.name, "folder": Path(table.name), "counts": summary.states, "best": shown,
-        "answer": answer(summary), "stable_range": _stable_range(summary), "replay_command": None,
+        "answer": answer(summary), "trains": _that_train(summary), "replay_command": None,
         "check_command": None, "report": None, "ui_command": None, "elapsed_sec": 1.0, "ended": "",
         "interrupted": False, "already_complete": False, "notes": (),
+        "as_good": None if summary.standing is None else tuple(each.params for each in summary.standing.rivals),
     }  # fmt: skip
     show_study(StudyOutcome(**fields), "command", out)
     return out.getvalue()

@@ -64,7 +64,7 @@ def _plain(kind: str, *patterns: str) -> list[Form]:
 HEADLINE = [
     _form(
         "best mean",
-        r"(?:Of <TRIED> )?(?P<setting>[^;:]+?) has the (?:highest|lowest) <M>:",
+        r"(?:Of <TRIED> )?(?P<setting>[^;:]+?) has the (?:highest|lowest) <M>(?: over \d+ fresh seeds)?:",
         judges.best_mean,
     ),
     _form("best mean", r"(?P<setting>[^;]+?) has the (?:highest|lowest) mean <M>,", judges.best_mean),
@@ -90,7 +90,13 @@ HEADLINE = [
     ),
     _form("set of best", r"every other (?:value|point|arm) (?:that can be ranked )?is worse", judges.others_worse),
     _form("set of best", rf"(?P<count>\d+) others \(see the ranking\) {AS_GOOD}", judges.count),
-    *_plain("not ranked", r"whether others are as good cannot be said"),
+    _form("set of best", r"May be as good: (?P<count>\d+) of the \d+ others \(see the ranking\)", judges.count),
+    _form(
+        "set of best",
+        r"(?:May be as good|As good within the margin): (?P<arms>[^:]*?)(?=\. (?:Against|It )|\.?$)",
+        judges.arms,
+    ),
+    *_plain("not ranked", r"[Ww]hether others are as good cannot be said"),
     _form("set of best", rf"(?P<low><N>) to (?P<high><N>) {AS_GOOD}", judges.span),
     _form("set of best", rf"(?P<count>\d+) other (?:value|point)s? {AS_GOOD}", judges.count),
     _form("set of best", rf"(?P<list>[\w.]+(?:, [\w.]+)*) {AS_GOOD}", judges.few),
@@ -98,19 +104,44 @@ HEADLINE = [
     *_plain("not ranked", r"it scatters too much over the seeds to be ranked"),
 ]
 
+EDGE_INTERVAL = r", 95 % interval (?:<N> to <N>|<N> or more|up to <N>)"
 RATES = [
+    *_plain("along", r"along [\w. ]+, the rest as in the best point"),
     _form(
-        "trains", r"training is stable (?:over the whole range tried, |from )(?P<low><N>) to (?P<high><N>)"
-        r"(?: of [\w ]+, the rest as in the best point)?", judges.trains_between,
+        "trains",
+        r"every seed trains (?:over the whole range tried, |from )(?P<low><N>) to (?P<high><N>)", "
+        r"judges.trains_between,
     ),
-    _form("trains", r"of the values tried training is stable only at (?P<low><N>)", judges.trains_between),
-    _form("fails", r"diverges from (?P<value><N>) (?P<way>on|down)", judges.fails_beyond),
+    _form("trains", r"(?P<low><N>) to (?P<high><N>)(?:, all that was tried,)? train(?!s)", judges.trains_between),
+    _form("trains", r"every seed trains only at (?P<low><N>)", judges.trains_between),
+    _form("trains", r"only (?P<low><N>) trains", judges.trains_between),
+    _form("trains", r"trains: [\w.]+ (?P<low><N>)(?: to (?P<high><N>))?$", judges.trains_between),
+    _form("too slow", r"training is too slow (?:up to|at) (?P<high><N>)", judges.slow_up_to),
+    _form(
+        "edge of the rates",
+        r"(?:\d+ of \d+ seeds? fails? at <N>|<N> fails|training fails)? ?\((?:(?:half of the seeds|edge) "
+        r"(?:at|below) about "
+        r"<N>, 95 % interval (?:(?P<low><N>) to (?P<high><N>)|(?P<from><N>) or more|up to (?P<to><N>))(?:; )?)+\)",
+        judges.edge,
+    ),
+    *_plain("first that fails", r"\d+ of \d+ seeds? fails? at <N>", r"<N> fails"),
+    *_plain("edge without interval", r"\((?:half of the seeds|edge) (?:at|below) about <N>\)"),
     _form(
         "edge of scattered points",
-        r"training diverges (?P<side>above|below) an? [\w ]+? of (?P<value><N>), roughly \(permutation p = <N>\)",
+        r"training fails (?P<side>above|below) an? [\w ]+? of (?P<value><N>), roughly \(permutation p = <N>\)",
         judges.frontier,
     ),
-    _form("trains", r"stable: [\w.]+ (?P<low><N>) to (?P<high><N>)$", judges.trains_between),
+    *_plain("none trains", r"No point trains: none does better than a constant prediction"),
+    *_plain("some seeds train", r"Some seeds train and others do not, so that no mean is ranked:?"),
+    _form(
+        "share of seeds",
+        r"(?P<setting>[^:;]+): \d+ of \d+ (?:seed|trial|run)s? trains?[^;]*(?:, \d+ (?:stays? at "
+        r"chance|diverges?))*; the share "
+        r"that trains is (?P<low><N>) to (?P<high><N>) % \(95 % Clopper-Pearson interval\)(?:; of the reference "
+        r"\d+ of \d+ "
+        r"trains? \(Fisher's p = <N>\))?(?:\. Its mean is not ranked)?", judges.share,
+    ),
+    *_plain("some seeds train", r"\d+ more"),
 ]  # fmt: skip
 
 NO_ANSWER = _plain(
@@ -181,9 +212,12 @@ CAVEATS = [
     *_plain(
         "spread",
         r"The spread is over \d+ (?:seeds?|runs of [\w ×]*)(?:: an interval needs 3|; the t interval takes their "
-        r"scores as independent and roughly normal, and leaves out that other (?:validation )?samples would give other "
-        r"scores|; the interval is for seeds and samples like these, and rather too wide: what each seed got of every "
-        r"sample is not kept, so the samples count as if every seed had drawn its own|; the interval is over [^:]*: it "
+        r"scores as independent and roughly normal, and leaves out that other (?:validation )?samples would "
+        r"give other "
+        r"scores|; the interval is for seeds and samples like these, and rather too wide: what each seed got of "
+        r"every "
+        r"sample is not kept, so the samples count as if every seed had drawn its own|; the interval is over "
+        r"[^:]*: it "
         r"is for others like these)?",
     ),
     *_plain(
@@ -203,7 +237,6 @@ CAVEATS = [
         r"\d+ trials? did not come to an end; with more budget the same command goes on with them",
         r"\d+ trials? FAILED and counts? for nothing(?: and \d+ trials? stopped early (?:is|are) not compared)?",
         r"\d+ trials? stopped early (?:is|are) not compared",
-        r"Some seeds diverge and others do not, so that no mean is compared: .*?(?=\.$)",
         r"(?:Trial \S+ failed|\d+ trials failed alike)[^:]*: .*$",
     ),
     *_plain("weights", r"(?:Scores|In \d+ of \d+ trials scores) and validation losses are of averaged weights[^;]*; "
@@ -214,7 +247,7 @@ ARMS = [
     _form(
         "difference of a picked arm",
         r"[Aa]gainst the reference (?P<reference>[^;]+?) the paired difference is <N> \(95 % (?:t|BCa) interval "
-        r"of one "
+        r"for one "
         r"comparison <I>\)(?:, Holm-adjusted p = <N>)?", judges.difference,
     ),
     *_plain("difference", r"[Aa]gainst the reference (?P<reference>[^;]+?) the paired difference is <N>"),
@@ -224,7 +257,9 @@ ARMS = [
         r"It is the reference: of \d+ other arms? [^()]*\(Holm-adjusted, 5 %\)",
         r"Of \d+ other arms? [^()]*\(Holm-adjusted, 5 %\)",
         r"every seed gave the same difference, so there is no spread to test against",
-        r"(?:\d+ of \d+ trials of [^;]*?)diverged, so this is the difference where neither did, and no test of it",
+        r"(?:\d+ of \d+ trials of [^;]*?)do(?:es)? not train, so this is the difference given that both train, "
+        r"and no test of "
+        r"it",
         r"(?:the seeds change nothing in [^:]*: n = 1|one seed in common says nothing of the spread), so no "
         r"interval is "
         r"claimed",
@@ -241,14 +276,6 @@ ARMS = [
     _form("verdict of an arm", r"VERDICT (?P<arm>.*): (?P<verdict>[\w ]+)$", judges.verdict),
     _form("claim", r"CLAIM (?P<claim>\d+): (?P<verdict>[\w ]+)$", judges.claimed),
     *_plain("claim told", r"claim \d+ .*$", r"[?✓✗] \d+\. .*$"),
-    _form(
-        "share of seeds",
-        r"\d+ of \d+ trials of (?P<setting>.+?) diverged; given that it does not, its score is <N>(?: ± <N>)?, "
-        r"and the "
-        r"share that does not is (?P<low><N>) to (?P<high><N>) % \(Clopper-Pearson, 95 %\)(?:; of the reference "
-        r"\d+ of "
-        r"\d+ diverged \(Fisher's p = <N>\))?\. Its mean is not ranked", judges.share,
-    ),
     *_plain(
         "of arms",
         r"No trial of .* finished \([^()]*\): it is in no comparison",
@@ -257,7 +284,7 @@ ARMS = [
         r"Settings tuned for each arm: .*",
         r"The arms were not tuned with equal effort.*",
         r"The best [\w. ]+ of .*, is the (?:lowest|highest) tried: it may do better beyond",
-        r"Differences are over .*, of \d+ pairs at least; t intervals take them as roughly normal",
+        r"Differences are over .*, (?:of )?\d+ pairs (?:at least|each); t intervals take them as roughly normal",
         r"One seed per arm says nothing of the spread: no interval and no test is claimed; set study.seeds=5",
         r"The arms have unequal seeds \([^)]*\): .*",
         r"What may be equal need not be: .*",
@@ -298,7 +325,7 @@ STATES = [
     ),
     *_plain(
         "key number",
-        r"(?:Best|Stable|Trials|Training time|Pareto front|Reference|Arms|Nuisance) .*$",
+        r"(?:Best|[\w. ]+ that trains|Trials|Training time|Pareto front|Reference|Arms|Nuisance) .*$",
     ),
     *_plain("stage", r"A stage of \S+"),
     *_plain("command", r"(?:Run or continue|Open its trials|Write (?:this|its)|Train the best) .*$"),
@@ -310,7 +337,7 @@ EXPLANATIONS = _plain(
     r"Mark(?:s|ers)? .*",
     r"One (?:row|line|mark|grey) .*",
     r"(?:Means?|Paired by seed|Small marks|Sorted by any|Diamonds|Analysis of variance|A search on "
-    r"seeds|Differences from the reference|Training alone|Dotted|The order of "
+    r"seeds|Differences from the reference|Arm minus reference|Training alone|Dotted|The order of "
     r"the means|The search of each arm|A line per momentum|What these data say|What is said|The best of a "
     r"search|The arms "
     r"that both|The best point of each|The interval of an accuracy|A dash stands|Nothing: the config).*",

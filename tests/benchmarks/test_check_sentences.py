@@ -23,16 +23,16 @@ FALSE = {
     "a plane of equal points": ["What matters most is the learning rate: 90 % (95 % interval 80–95 %) of the variance "
                                 "over the ranges tried"],
     "zero among the values": ["The best momentum lies at the low edge of the values tried: extend the search there"],
-    "all too slow": ["stable: optimizer.lr 0.001 to 3.16"],
+    "all too slow": ["trains: optimizer.lr 0.001 to 3.16"],
     "far points": ["Equally good within 0.01 (Tukey's comparison): learning rate 0.001."],
     "a plane that diverges by chance": [
-        "training diverges above a learning rate of 1, roughly (permutation p = 0.01)"
+        "training fails above a learning rate of 1, roughly (permutation p = 0.01)"
     ],
 }  # fmt: skip
 TRUE = {
     "equal points": ["A learning rate of 0.1 has the highest valid/acc: 0.9 ± 0.1 (mean ± sd of n = 3 seeds, 95 % "
                      "interval 0.85–0.95 over seeds and 360 validation samples); 0.001 to 3.16 may be as good",
-                     "VERDICT learning rate 0.1: may be equal", "stable: optimizer.lr 0.001 to 3.16"],
+                     "VERDICT learning rate 0.1: may be equal", "trains: optimizer.lr 0.001 to 3.16"],
     "a plane with a slope": [
         "What matters most is the learning rate: 90 % (95 % interval 80–95 %) of the variance over the ranges tried"
     ],
@@ -41,7 +41,7 @@ TRUE = {
     ],
     "far points": ["Equally good within 0.5 (Tukey's comparison): learning rate 0.316."],
     "a plane that diverges above an edge": [
-        "training diverges above a learning rate of 1, roughly (permutation p = 0.01)"
+        "training fails above a learning rate of 1, roughly (permutation p = 0.01)"
     ],
 }  # fmt: skip
 MEANS = {"best mean"}  # of a made-up headline, which the drawn study need not bear out

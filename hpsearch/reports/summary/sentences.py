@@ -302,9 +302,8 @@ def _selection(summary: Summary) -> str:
         n = len(summary.fresh.points)
     if best is None or n < 2:
         return ""
-    text = (
-        f"The best of {_points(summary, n)} was picked by the same {metric} that is quoted, so it looks better than it is"
-    )
+    picked = f"The best of {_points(summary, n)} was picked by the same {metric} that is quoted"
+    text = f"{picked}, so it looks better than it is"
     optimism = summary.standing.optimism if summary.standing else 0.0
     if optimism > 0 and best.mean is not None:
         text += f", by about {words.precision(best.mean, optimism).write(optimism)} on average"
