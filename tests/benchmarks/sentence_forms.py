@@ -104,13 +104,12 @@ HEADLINE = [
     *_plain("not ranked", r"it scatters too much over the seeds to be ranked"),
 ]
 
-EDGE_INTERVAL = r", 95 % interval (?:<N> to <N>|<N> or more|up to <N>)"
 RATES = [
     *_plain("along", r"along [\w. ]+, the rest as in the best point"),
     _form(
         "trains",
-        r"every seed trains (?:over the whole range tried, |from )(?P<low><N>) to (?P<high><N>)", "
-        r"judges.trains_between,
+        r"every seed trains (?:over the whole range tried, |from )(?P<low><N>) to (?P<high><N>)",
+        judges.trains_between,
     ),
     _form("trains", r"(?P<low><N>) to (?P<high><N>)(?:, all that was tried,)? train(?!s)", judges.trains_between),
     _form("trains", r"every seed trains only at (?P<low><N>)", judges.trains_between),
@@ -328,6 +327,7 @@ STATES = [
         r"(?:Best|[\w. ]+ that trains|Trials|Training time|Pareto front|Reference|Arms|Nuisance) .*$",
     ),
     *_plain("stage", r"A stage of \S+"),
+    *_plain("score", r"A trial.s score is .*"),
     *_plain("command", r"(?:Run or continue|Open its trials|Write (?:this|its)|Train the best) .*$"),
 ]
 
