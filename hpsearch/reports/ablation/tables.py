@@ -22,8 +22,9 @@ COMPARED = ("difference", "95 %, one comparison", "p (Holm)")
 TESTED = "test difference"
 STRENGTH = ("Hedges' g", "detectable")
 TUNING_AID = (
-    "A search on seeds of its own: the values of the best smoothed mean, of those at which every seed trains; the mean "
-    "stands beside it. A mean is smoothed by a parabola over two neighbours on either side, nearer ones weighing more."
+    "A search on seeds of its own: the values of the best smoothed mean, of those at which every seed trains and whose "
+    "own mean, which stands beside it, is not clearly worse than the best. A mean is smoothed by a parabola over two "
+    "neighbours on either side, nearer ones weighing more."
 )
 _STANDINGS = {"highest": "the best mean", "equal": "as good within the margin", "too variable": "too variable to rank"}
 
