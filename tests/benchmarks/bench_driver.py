@@ -107,7 +107,7 @@ def search(folder: Path, sampler: str, points: int, reports: int) -> dict[str, f
         store = JournalStore().open(folder)
         study = open_study(store, NAME, pruner, objective)
         record = Record(folder)
-        described = {"metric": METRIC, "direction": "maximize", "reduce": "last", "smooth": 1}
+        described = {"metric": METRIC, "direction": "maximize", "reduce": "last"}
         record.study(
             "open", time.time(), name=NAME, question="What does the driver cost?", config={}, space=SPACE, command="",
             objective=described, sampler=type(first).__name__, pruner=type(pruner).__name__, seed=0, git={},

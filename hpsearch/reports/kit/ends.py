@@ -13,6 +13,7 @@ from hpsearch.reports.kit.tested import test_scores
 
 Trial: TypeAlias = tuple[int, int, int]
 _TRIAL = ["point", "seed", "fold"]
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +90,20 @@ def _complete(table: TrialTable) -> set[Trial]:
     return set(zip(*(rows[name].astype(int).tolist() for name in _TRIAL), strict=True))
 
 
+def _plain(value: float, size: float) -> float:
+    """Return a number, 0 where it is what rounding leaves of numbers of a size."""
+    return 0.0 if abs(value) < _ROUNDING * size else value
+
+
 def _end(lines: Sequence[tuple[Sequence[float], Sequence[float]]], train: Sequence[float]) -> End:
     squares, freedom, drifts = 0.0, 0, []
     for steps, values in lines:
         x = np.array(steps, float)
         slope, height = np.polyfit(x - x.mean(), values, 1)
         residuals = np.array(values) - height - slope * (x - x.mean())
-        squares, freedom = squares + float(residuals @ residuals), freedom + len(values) - 2
-        drifts.append(float(slope * (x[-1] - x[0])))
+        size = np.abs(values).max()
+        squares, freedom = squares + _plain(float(residuals @ residuals), size**2), freedom + len(values) - 2
+        drifts.append(_plain(float(slope * (x[-1] - x[0])), size))
     return End(
         last=float(np.mean([values[-1] for _, values in lines])),
         jitter=math.sqrt(squares / freedom) if freedom else None,

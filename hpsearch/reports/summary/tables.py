@@ -55,7 +55,7 @@ def point_table(summary: Summary) -> Table:
 
 
 def _end(p: Point, summary: Summary) -> tuple[Cell, ...]:
-    end = summary.ends.get(p.point)
+    end = None if p.mean is None else summary.ends.get(p.point)
     return (NONE if end is None else Cell(words.score(end.last, p.sd).split(" ")[0], end.last), *end_cells(end))
 
 

@@ -48,6 +48,12 @@ def test_jitter_is_the_deviation_of_the_noise_and_drift_leaves_it_out():
     assert end.jitter == pytest.approx(0.01, rel=0.05) and end.drift == pytest.approx(0.04, abs=0.001)
 
 
+@pytest.mark.parametrize("value", [0.1, 0.0, 0.099, 1234.5])
+def test_rounding_is_neither_jitter_nor_drift(value):
+    end = ends_by_point(table_of({(0, 0): [value] * 3}), Objective("valid/acc"))[0]
+    assert (end.jitter, end.drift) == (0.0, 0.0)
+
+
 def test_of_fewer_evaluations_less_is_known():
     ends = {(0, 0): [0.8, 0.9], (1, 0): [0.7], (2, 0): [0.5, 0.6, 0.7]}
     table = table_of(ends, states={(2, 0): "PRUNED"})
