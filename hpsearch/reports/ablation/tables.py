@@ -206,7 +206,7 @@ def tuning_rows(found: Ablation) -> Cells:
     """Return one row per arm that was searched: the values it was given, how the others fared, their edge."""
     keys = found.nuisance.keys
     names = ("arm", *(words.label(key) for key in keys), found.objective.metric)
-    names += ("smoothed", "tried", "diverged", "loss not halved", "at an edge")
+    names += ("smoothed", "tried", "diverged", "not trained", "at an edge")
     return names, [
         (
             Cell(each.arm),

@@ -15,7 +15,7 @@ SEEDS = 2
 def edge_of_stability(evidence: Evidence) -> ClaimResult:
     """Test whether the effective rate at which training fails grows with momentum.
 
-    It fails where it diverges, or where the training loss does not fall below half of its first value at a rate above
+    It fails where it diverges, or where the training loss makes less than half of the largest fall at a rate above
     the best one; below, it is too slow. The share of seeds that train falls with the logarithm of the effective rate as
     a logistic curve, shifted for every momentum, `hpsearch.statistics.shift.edge_shift`. Wrong would be to support it
     where half of the seeds fail at the same effective rate.
@@ -99,7 +99,7 @@ def _times(shift: float, low: float, high: float) -> str:
 def _what_failing_means(tried: Iterable[Rates]) -> str:
     if all(stable is None for rates in tried for stable in rates.stable):
         return "Fails: diverges; no training loss is recorded that would show a dead network"
-    return "Fails: diverges, or the training loss does not fall below half of its first value"
+    return "Fails: diverges, or the training loss makes less than half of the largest fall of the arm"
 
 
 CLAIM = Claim(

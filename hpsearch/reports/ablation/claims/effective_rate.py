@@ -126,7 +126,7 @@ def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
 
     Returns:
         Below each pane a lane per momentum: a ring at the best rate by the fitted curve, a bar over its interval, a
-        cross where training diverged and an open square where it did not halve its loss.
+        cross where training diverged and an open square where a seed did not train.
     """
     series = results[CLAIM.number].series
     groups: Mapping[str, Sequence[Mapping[str, Any]]] = series["groups"]
@@ -159,9 +159,9 @@ def _figure(results: Mapping[int, ClaimResult]) -> Drawn:
     )
     aid = (
         "A line per momentum. In the lanes below: a ring at the best rate by a parabola through the scores "
-        "around it, a bar over its 95 % interval, open squares where the training loss did not fall below half of its "
-        "first value, crosses where "
-        "training diverged. If claim 1 holds the rings stand above each other; training breaks at the first square "
+        "around it, a bar over its 95 % interval, open squares where the training loss made less than half of the "
+        "largest fall of the arm, crosses where "
+        "training diverged. If claim 1 holds the rings stand above each other; training fails at the first square "
         "or cross to the right of a ring (claim 2)."
     )
     alt = f"{metric} against the effective rate, best at {best}."
@@ -197,7 +197,7 @@ def _momentum_marks(line: Mapping[str, Any], lane: int, axis: str, colour: str) 
             [line["best"]] if known else [],
             {"color": "rgba(0,0,0,0)", "size": 13, "line": {"color": theme.INK, "width": 2}},
         ),
-        ("loss not halved", flat, {"color": colour, "symbol": "square-open", "size": 10, "line": {"width": 2}}),
+        ("not trained", flat, {"color": colour, "symbol": "square-open", "size": 10, "line": {"width": 2}}),
         ("diverged", line["diverged"], {"color": theme.RED, "symbol": "x", "size": 9}),
     )
     return [

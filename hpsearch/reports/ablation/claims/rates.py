@@ -29,7 +29,7 @@ class Rates:
     Attributes:
         effective: lr / (1 - momentum) of each with a score.
         scores: their mean scores.
-        stable: whether the training loss fell below half of its first value; None where that is not known.
+        stable: whether every seed trains; None where that is not known.
         diverged: effective rates of which a trial diverged.
         best: the one with the best score, smoothed over its neighbours, of those that train with every seed.
         worth: ``[rate, seed]`` scores around the best, the sign turned where smaller is better; None with `why`.

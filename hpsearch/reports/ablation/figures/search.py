@@ -39,8 +39,8 @@ def searches(found: Ablation) -> Iterator[Drawn]:
         if figure is not None:
             aid = (
                 "The search of each arm, on seeds of its own; rings are the values that the arm was given: the best "
-                "mean, smoothed over neighbours. Open squares trained, but their loss did not fall below half of its "
-                "first value; crosses diverged."
+                "mean, smoothed over neighbours. Open squares came to their end, but too slow or at chance in some seed: "
+                "the training loss made less than half of the largest fall of the arm; crosses diverged."
             )
             yield f"tuning-{key.replace('.', '-')}", f"Tuned for each arm: {label(key)}", aid, figure
 
@@ -53,7 +53,7 @@ def search_figure(found: Ablation, key: str) -> Figure | None:
         key: the hyperparameter.
 
     Returns:
-        The figure; rings are what was chosen, open squares did not halve their training loss, crosses at the foot
+        The figure; rings are what was chosen, open squares did not train with every seed, crosses at the foot
         diverged; None where no arm was searched over numbers.
     """
     traces: list[Trace] = []
@@ -98,7 +98,7 @@ def _arm_traces(
         **{"type": "scatter", "mode": "lines+markers", "name": name, "legendgroup": name, "hovertemplate": hover},
         "x": [x for x, _, _ in scored],
         "y": [y for _, y, _ in scored],
-        "text": ["<br>training loss not halved" if flat else "" for _, _, flat in scored],
+        "text": ["<br>not trained" if flat else "" for _, _, flat in scored],
         "line": {"color": colour, "dash": dash, "width": 2},
         "marker": {"color": colour, "size": 6},
     }
@@ -114,7 +114,7 @@ def _flat_trace(flat: Sequence[tuple[float, float]]) -> Trace:
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": "training loss not halved",
+        "name": "not trained",
         "marker": {"color": theme.INK, "size": 12, "symbol": "square-open", "line": {"width": 1.5}},
         "legendrank": 1,
         "x": [x for x, _ in flat],

@@ -80,7 +80,7 @@ def test_rates_show_scores_the_best_and_what_broke(drawn):
     assert [t.x[0] for t in named(figure, "best rate")] == pytest.approx([0.1] * 12, rel=0.1)
     bars = named(figure, "95 % interval of the best rate")
     assert all(bar.x[0] < ring.x[0] < bar.x[1] for bar, ring in zip(bars, named(figure, "best rate"), strict=True))
-    assert list(named(figure, "loss not halved")[0].x) == pytest.approx([1.0])
+    assert list(named(figure, "not trained")[0].x) == pytest.approx([1.0])
     assert list(named(figure, "diverged")[0].x) == pytest.approx([10**0.5, 10, 10**1.5, 100])
     headings = [note.text for note in figure.layout.annotations]
     assert headings == [f"batch size {size}" for size in (16, 64, 256, 1024)]
@@ -153,7 +153,7 @@ def test_names_of_groups_are_escaped():
 
 def test_the_search_marks_what_did_not_learn_and_what_diverged_apart():
     figure = figures()["tuning-optimizer-lr"]
-    (flat,), (away,) = named(figure, "training loss not halved"), named(figure, "diverged")
+    (flat,), (away,) = named(figure, "not trained"), named(figure, "diverged")
     assert flat.marker.symbol == "square-open" and away.marker.symbol == "x"
     assert len(flat.x) == 12 and set(flat.y) == {0.1}
     assert len(away.x) == 12 * 9 - sum(len(t.x) for t in figure.data if t.mode == "lines+markers")
@@ -164,4 +164,4 @@ def test_a_search_without_training_losses_marks_nothing_flat():
     table, tuning = synthetic.momenta()
     known = replace(tuning, steps=tuning.steps.iloc[:0])
     drawn = {name: figure for name, _, _, figure in ablation_figures(ablation_of(table, known))}
-    assert named(drawn["tuning-optimizer-lr"], "training loss not halved") == []
+    assert named(drawn["tuning-optimizer-lr"], "not trained") == []
