@@ -39,7 +39,7 @@ def searches(found: Ablation) -> Iterator[Drawn]:
         if figure is not None:
             aid = (
                 "The search of each arm, on seeds of its own; rings are the values that the arm was given: the best "
-                "mean, smoothed over neighbours. Open squares came to their end, but too slow or at chance in some seed: "
+                "mean, smoothed over neighbours. Open squares came to their end, too slow or at chance in some seed: "
                 "the training loss made less than half of the largest fall of the arm; crosses diverged."
             )
             yield f"tuning-{key.replace('.', '-')}", f"Tuned for each arm: {label(key)}", aid, figure

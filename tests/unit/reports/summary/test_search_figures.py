@@ -9,7 +9,6 @@ from plotly.graph_objects import Figure
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.marks import MOST_POINTS, drawn, ranks
 from hpsearch.reports.kit.page import panel
-from hpsearch.reports.summary.boundary import frontier_of
 from hpsearch.reports.summary.figures import figures
 from hpsearch.reports.summary.figures.contour import contour_figure
 from hpsearch.reports.summary.figures.diverged import diverged_figure
@@ -97,7 +96,7 @@ def test_slices_hold_every_point_on_each_key(found):
 
 def test_the_diverged_map_shades_what_lies_beyond_the_edge(found):
     figure = diverged_figure(found.summary, found.importance)
-    edge = frontier_of(found.summary.axes, found.summary.points)
+    edge = found.summary.frontier
     region, _, line = figure.layout.shapes
     assert edge.axis.key == "optimizer.lr"
     assert 0.7 < edge.edge < 1.3
