@@ -86,6 +86,7 @@ class StudySession:
         self._in_turn = in_turn
         self._stack = ExitStack()
         self._concluded = False
+        self._said: set[str] = set()
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self.workers)
@@ -116,10 +117,12 @@ class StudySession:
         return checked
 
     def say_notes(self, notes: Sequence[str]) -> None:
-        """Show what was guessed or left out in reading the data, what is wrong with columns, or not told a program."""
+        """Show once what was guessed or left out in reading the data, is wrong with columns or not told a program."""
         of = "program" if is_program(self.composition.config) else "data"
         for note in notes:
-            self.observer.line(f"{of}: {note}")
+            if note not in self._said:
+                self._said.add(note)
+                self.observer.line(f"{of}: {note}")
 
     def claim(self, space: Mapping[str, str] | None = None, grow: Callable[[], None] | None = None) -> None:
         """Lock the folder, and compare or write `STUDY_FILE`; nothing is on record yet.
