@@ -51,7 +51,7 @@ ALL = {
     "argparse, DataLoader, StepLR": Case(
         "argparse_loader.py",
         ("lr=tag(log, interval(1e-6, 1))", "gamma=choice(0.5, 0.9)", "objective.metric=accuracy"),
-        (sys.executable, "argparse_loader.py", "--epochs", "12", "--seed", "{seed}"), 12, 24,
+        (sys.executable, "argparse_loader.py", "--epochs", "8", "--seed", "{seed}"), 8, 16,
     ),
     "shell": Case(
         "descent.sh", ("rate=tag(log, interval(1e-3, 1))", *MINIMIZE, "trainer.epochs=10"),

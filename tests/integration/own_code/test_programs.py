@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pro
 KINDS = """
 case "$1" in
     prints) for e in 1 2 3; do echo "epoch $e y: 0.$e"; done ;;
-    fills) yes 'a line that says nothing' | head -c 8000000; echo y: 1 ;;
+    fills) yes 'a line that says nothing' | head -c 3000000; echo y: 1 ;;
     reads) echo "y: $(wc -l)" ;;
     exits) echo 'Traceback (most recent call last):' >&2; echo 'ValueError: no data' >&2; exit 4 ;;
     dies) kill -KILL $$ ;;
@@ -56,7 +56,7 @@ def kinds(tmp_path_factory):
         outcome = run_search(
             ["sh", "kinds.sh", "{kind}"], space={"kind": NAMES}, sampler="grid", pruner="none", objective="y",
             tracker="none", overrides=["launcher.workers=2", "budget.failures=null", "launcher.retries=1",
-            "launcher.grace_sec=1", "budget.trial_seconds=4", "study.confirm=0"],
+            "launcher.grace_sec=1", "budget.trial_seconds=6", "study.confirm=0"],
         )  # fmt: skip
         rows = load_trials("kinds").set_index("args.kind")
     logs = {kind: outcome.folder / "trials" / f"{row['point']}-0-0" / "log.txt" for kind, row in rows.iterrows()}
