@@ -22,7 +22,7 @@ def main():
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
-    train, (inputs_valid, targets_valid) = DataLoader(rings(16000), batch_size=32, shuffle=True), rings(63).tensors
+    train, (inputs_valid, targets_valid) = DataLoader(rings(8000), batch_size=32, shuffle=True), rings(63).tensors
     model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 2))
     optimizer = torch.optim.SGD(model.parameters(), args.lr, momentum=0.9)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=args.gamma)
