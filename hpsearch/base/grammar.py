@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")
+_OPTION = re.compile(r"--[A-Za-z_][A-Za-z0-9_./+-]*|-[A-Za-z]")
+"""A word of a program's command that needs no quotes either."""
 _NOT_STRINGS = {"null", "true", "false", "inf", "nan"}
 
 
@@ -43,6 +45,8 @@ def _key_text(key: Any) -> str:
 
 def _string_text(text: str) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _NOT_STRINGS and text != "None":
+        return text
+    if _OPTION.fullmatch(text):
         return text
     escaped = re.sub(r"(\\*)'", lambda match: match[1] * 2 + r"\'", text)
     return "'" + re.sub(r"(\\+)$", lambda match: match[1] * 2, escaped) + "'"

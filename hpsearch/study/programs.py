@@ -27,7 +27,12 @@ def program_words(command: Sequence[object]) -> tuple[str, str]:
     """
     if not command:
         raise ConfigError(f"no program: its words come after --, as in `{USAGE}`")
-    return "trainer=command", f"trainer.command={value_text([as_text(word) for word in command])}"
+    return "trainer=command", f"trainer.command={value_text([_word(as_text(word)) for word in command])}"
+
+
+def _word(word: str) -> str | int:
+    """Return a word as a configuration holds it: a whole number that is written as Python writes it needs no quotes."""
+    return int(word) if word.isascii() and word.isdigit() and str(int(word)) == word else word
 
 
 def program_name(command: Sequence[object]) -> str:

@@ -50,7 +50,8 @@ MINIMIZE = ("objective.metric=loss", "objective.direction=minimize")
 ALL = {
     "argparse, DataLoader, StepLR": Case(
         "argparse_loader.py",
-        ("lr=tag(log, interval(1e-6, 1))", "gamma=choice(0.5, 0.9)", "objective.metric=accuracy", "pruner=successive_halving"),
+        ("lr=tag(log, interval(1e-6, 1))", "gamma=choice(0.5, 0.9)", "objective.metric=accuracy",
+         "pruner=successive_halving"),
         (sys.executable, "argparse_loader.py", "--epochs", "8", "--seed", "{seed}"), 8, 16,
     ),
     "shell": Case(

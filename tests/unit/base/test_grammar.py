@@ -15,7 +15,26 @@ LEAF = (
     | st.floats(allow_nan=False)
     | st.text(st.characters(exclude_categories=("Cs", "Cc")))
     | st.text("ab'\\\"$ .:{[=,", max_size=8)
-    | st.sampled_from(["null", "True", "1e-3", "inf", "", " a", "12:30", "a/b.c", "${seed}", "choice(1,2)"])
+    | st.sampled_from([
+        "null",
+        "True",
+        "1e-3",
+        "inf",
+        "",
+        " a",
+        "12:30",
+        "a/b.c",
+        "${seed}",
+        "choice(1,2)",
+        "--n",
+        "-x",
+        "-1",
+        "--a-b=1",
+        "-inf",
+        "--a",
+        "-e1",
+    ])
+    | st.text("-1aef.=", max_size=5)
 )
 VALUES = st.recursive(
     LEAF,

@@ -13,10 +13,12 @@ def test_a_sweep_is_an_argument_and_any_other_word_is_ours(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my train.py").touch()
     words = run_words(
-        [LR, "net.width=8,16", "study.seeds=3", "objective.metric=acc"], ["sh", "my train.py", "--n", "05"], 7
+        [LR, "net.width=8,16", "study.seeds=3", "objective.metric=acc"],
+        ["sh", "my train.py", "--n", "05", "-m", "6"],
+        7,
     )
     assert words[:-1] == [
-        "+study=search", "trainer=command", "trainer.command=[sh,'my train.py','--n','05']",
+        "+study=search", "trainer=command", "trainer.command=[sh,'my train.py',--n,'05',-m,6]",
         "space.args.lr=tag(log, interval(1e-4, 1))", "space.args.net.width=choice(8,16)",
         "study.seeds=3", "objective.metric=acc", "budget.points=7",
     ]  # fmt: skip
@@ -25,7 +27,7 @@ def test_a_sweep_is_an_argument_and_any_other_word_is_ours(tmp_path, monkeypatch
         "args.lr",
         "args.net.width",
     }
-    assert composition.config["trainer"]["command"] == ["sh", "my train.py", "--n", "05"]
+    assert composition.config["trainer"]["command"] == ["sh", "my train.py", "--n", "05", "-m", 6]
 
 
 def test_how_much_and_where_to_run_makes_no_other_study():
