@@ -99,6 +99,7 @@ def test_chance_fails_below_any_rate_that_trains_only_where_weights_moved_and_th
     falling = classifier(2.28, 0.1, losses=tuple(np.linspace(2.4, 2.28, 20).tolist()))
     assert swept([falling], [GOOD]) == [[SLOW], [TRAINS]]
     assert swept([UNMOVED], [DEAD]) == [[SLOW], [FAILS]]
+    assert swept([UNMOVED], [GOOD, UNMOVED]) == [[SLOW], [TRAINS, FAILS]]
 
 
 def test_a_diverged_half_makes_no_rate_that_trains():
