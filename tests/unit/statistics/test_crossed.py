@@ -74,7 +74,12 @@ def test_no_interval_without_seeds_or_scatter_and_none_past_what_is_possible():
     assert crossed_mean(x[:2]).interval is None
     assert crossed_mean(np.full((4, 30), 0.3)).interval is None
     high = (np.random.default_rng(0).random((3, 40)) < 0.97).astype(float)
-    assert crossed_mean(high, bounds=(0.0, 1.0)).interval.high == 1.0
+    assert crossed_mean(high, bounds=(-math.inf, 1.0)).interval.high == 1.0
+    share = crossed_mean(high, bounds=(0.0, 1.0))
+    assert share.interval.low < share.mean < share.interval.high < 1.0
+    logit = [np.log(p / (1 - p)) for p in (share.interval.low, share.mean, share.interval.high)]
+    half = (crossed_mean(high).interval.high - share.mean) / (share.mean * (1 - share.mean))
+    assert np.diff(logit) == pytest.approx([half, half])
     assert crossed_mean(high).interval.high > 1.0
 
 

@@ -139,7 +139,7 @@ def test_groups_and_blocks_of_time_are_units():
     assert found.facts == {"data.valid_units": 2}
     time = np.random.default_rng(0).permutation(np.repeat(np.arange(300), 2))
     blocks = units_of({"valid": None}, {"valid": time})
-    assert blocks.name == "block of time" and np.bincount(blocks.of["valid"]).tolist() == [30] * 20
+    assert blocks.name == "block of time" and np.bincount(blocks.of["valid"]).tolist() == [60] * 10
     assert all(
         blocks.of["valid"][i] <= blocks.of["valid"][j] for i, j in zip(*[iter(np.argsort(time))] * 2, strict=True)
     )
