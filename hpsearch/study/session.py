@@ -9,14 +9,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from hpsearch.base.commands import is_program, ui_command
+from hpsearch.base.conditions import split_name
 from hpsearch.base.environment import TAKEN, as_recorded
 from hpsearch.base.errors import StorageError
 from hpsearch.base.keys import SECONDS, SILENT_SECONDS, SINGLE, TRIAL_SECONDS
 from hpsearch.base.observer import Observer
 from hpsearch.base.types import Objective, TrialState
+from hpsearch.base.words import label
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
+from hpsearch.reports.ablation.tuning import HELD
 from hpsearch.search.storage import LOCK_SEC
 from hpsearch.study.folder import (
     STUDY_FILE,
@@ -155,8 +158,11 @@ class StudySession:
             self.claim(space, grow)
         opened: dict[str, Any] = {"name": self.folder.name}
         if space is not None:
-            question = self.composition.config["study"]["question"]
-            opened |= {"question": question, "space": dict(space), **_objective_fields(self.objective)}
+            opened |= {
+                "question": question_of(self.composition.config),
+                "space": dict(space),
+                **_objective_fields(self.objective),
+            }
             fields |= {"restart": True} if self._moved else {}
         said = read_study(self.folder) if self._in_turn else {}
         if "created" not in said or said.get("space") != opened.get("space"):
@@ -226,6 +232,23 @@ class StudySession:
             if self.tracker.problem() and second >= UNANSWERED_SEC:
                 break
         return False
+
+
+def question_of(config: Mapping[str, Any]) -> str:
+    """Return what a study asks: of an ablation whose nuisance values are held, of these.
+
+    Args:
+        config: of the study.
+
+    Returns:
+        The question of the configuration; ``... tuned for it? (Here with one learning rate for every arm.)``.
+    """
+    question = str(config["study"]["question"] or "")
+    names = dict.fromkeys(label(split_name(name)[0]) for name in config.get("nuisance") or {})
+    held = dict(config.get("ablation") or {}).get("nuisance") == HELD
+    if not (question and held and names):
+        return question
+    return f"{question} (Here with one {' and one '.join(names)} for every arm.)"
 
 
 def _objective_fields(objective: Objective) -> dict[str, Any]:

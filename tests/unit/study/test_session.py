@@ -11,7 +11,7 @@ from hpsearch.config.compose import compose
 from hpsearch.progress.display import Silent
 from hpsearch.study import session as module
 from hpsearch.study.folder import STUDY_FILE, description, folder_lock, keep_description
-from hpsearch.study.session import StudySession
+from hpsearch.study.session import StudySession, question_of
 from hpsearch.tracking.base import NoTracker
 from hpsearch.tracking.record import Record
 from tests.support.session import ScriptedLauncher, ScriptedTracker
@@ -228,3 +228,18 @@ def test_it_is_said_where_limits_in_time_are_looked_at_between_reports_only(word
     work(made)
     lines = [line for line in observer.lines if "between reports only" in line]
     assert [line.partition("looked")[0] for line in lines] == ([said] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("nuisance", "mode", "more"),
+    [
+        ({"optimizer.lr": "x"}, "held", " (Here with one learning rate for every arm.)"),
+        ({"optimizer.lr": "x", "args.k": "y"}, "held", " (Here with one learning rate and one k for every arm.)"),
+        ({"optimizer.lr": "x"}, "retuned", ""),
+        ({}, "held", ""),
+    ],
+)
+def test_a_held_ablation_asks_with_what_it_holds(nuisance, mode, more):
+    config = {"study": {"question": "Does it help?"}, "ablation": {"nuisance": mode}, "nuisance": nuisance}
+    assert question_of(config) == f"Does it help?{more}"
+    assert question_of({"study": {"question": None}}) == ""
