@@ -143,7 +143,9 @@ def _edges(rates: Rates) -> str:
     if rates.edges:
         return "; ".join(f"{seeds}{edge_text(edge)}" for edge in rates.edges)
     first = rates.first
-    return f"{first.fails} of {first.n} fail at {words.number(first.value)}" if first else "no value tried fails"
+    if first is None:
+        return "no value tried fails"
+    return f"{first.fails} of {first.n} fail{'s' * (first.fails == 1)} at {words.number(first.value)}"
 
 
 def _commands(table: TrialTable) -> tuple[tuple[str, str], ...]:
