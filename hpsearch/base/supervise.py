@@ -30,6 +30,8 @@ def main(control: int, status: int, command: list[str]) -> None:
         command: the program and its arguments.
     """
     _adopt()
+    for fd in (control, status):
+        os.set_inheritable(fd, False)
     wake, woken = os.pipe()
     for fd in (wake, woken):
         os.set_blocking(fd, False)

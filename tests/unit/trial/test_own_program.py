@@ -53,11 +53,13 @@ def train(tmp_path, monkeypatch):
 
 def test_what_it_prints_is_its_curve_and_a_line_without_an_epoch_at_its_end_its_score(train, tmp_path):
     reports, result = train(
-        "for e in 1 2; do echo epoch $e valid/acc: 0.$e loss=3; done; echo best valid/acc: 0.7; pwd > here"
-        "; echo $PPID; cat"
+        "for e in 1 2; do echo epoch $e valid/acc: 0.$e loss=3; done; echo best valid/acc: 0.7"
+        f"; echo $PPID; cat; ls /proc/self/fd > {tmp_path}/fds"
     )
     assert reports == [(1, {METRIC: 0.1, "loss": 3.0}), (2, {METRIC: 0.2, "loss": 3.0})]
     assert (result.state, result.score) == (TrialState.COMPLETE, 0.7)
+    if sys.platform == "linux":  # 3 is the folder that is listed
+        assert (tmp_path / "fds").read_text().split() == ["0", "1", "2", "3"]
 
 
 def test_lines_without_epochs_are_counted_and_what_lacks_the_objective_goes_with_the_next(train):
