@@ -103,10 +103,10 @@ def _end(lines: Sequence[tuple[Sequence[float], Sequence[float]]], train: Sequen
         residuals = np.array(values) - height - slope * (x - x.mean())
         size = np.abs(values).max()
         squares, freedom = squares + _plain(float(residuals @ residuals), size**2), freedom + len(values) - 2
-        drifts.append(_plain(float(slope * (x[-1] - x[0])), size))
+        drifts.append(float(slope * (x[-1] - x[0])))
     return End(
         last=float(np.mean([values[-1] for _, values in lines])),
         jitter=math.sqrt(squares / freedom) if freedom else None,
-        drift=float(np.mean(drifts)),
+        drift=_plain(float(np.mean(drifts)), max(abs(value) for _, values in lines for value in values)),
         train=float(np.mean(train)) if train else None,
     )
