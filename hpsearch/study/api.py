@@ -155,7 +155,8 @@ def run_search(
         {'x': 1}
     """
     if isinstance(trial_fn, list | tuple):
-        trainer, suggests, called = program_words(trial_fn), False, program_name(trial_fn)
+        trainer: tuple[str, ...] = program_words(trial_fn)
+        suggests, called = False, program_name(trial_fn)
     else:
         trial_fn = as_function(trial_fn)
         path, called = path_of(trial_fn), name_of(trial_fn)
