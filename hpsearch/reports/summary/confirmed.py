@@ -1,6 +1,7 @@
 """What fresh seeds say of the best points of a search over one seed, in words and rows."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from hpsearch.base import words
 from hpsearch.base.replicates import NO_SEEDS
@@ -52,8 +53,10 @@ def _diverged(point: Point) -> str:
 def measured(summary: Summary) -> str:
     """Say by how much the best score of the search was too good; empty where no fresh seeds tell."""
     fresh = summary.fresh
-    first = fresh and next((point for point in fresh.points if point.point == fresh.top.point), None)
-    if not fresh or first is None or first.mean is None or fresh.top.mean is None or first.n < 2:
+    if fresh is None:
+        return ""
+    first = next((point for point in fresh.points if point.point == fresh.top.point), None)
+    if first is None or first.mean is None or fresh.top.mean is None or first.n < 2:
         return ""
     gap = measured_optimism(fresh.top.mean, first.scores, summary.objective.maximize)
     written = words.precision(first.mean, first.sd)
@@ -108,7 +111,7 @@ def fresh_table(summary: Summary) -> Table | None:
     return Table(headings, tuple(rows), len(rows))
 
 
-def _setting(value: object) -> Cell:
+def _setting(value: Any) -> Cell:
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
     return Cell("" if value is None else words.number(value), float(value) if numeric else None)
 
