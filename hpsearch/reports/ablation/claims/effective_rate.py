@@ -94,7 +94,7 @@ def _outside(interval: Interval, step: float) -> bool:
 
 
 def _numbers(name: str, group: Sequence[tuple[float, Rates]]) -> dict[str, float]:
-    numbers = {}
+    numbers: dict[str, float] = {}
     for momentum, rates in group:
         key, peak = f"{name + ', ' if name else ''}momentum {momentum:g}", rates.peak()
         if peak:

@@ -44,7 +44,7 @@ def updates_to_target(evidence: Evidence) -> ClaimResult:
     groups = targets.groups_at_target(evidence)
     if not groups:
         return untested(targets.too_few_at_target(evidence))
-    falls, firsts, lasts, bends, gaps = [], [], [], [], []
+    falls, firsts, lasts, bends, gaps = (list[dict[common.Replicate, float]]() for _ in range(5))
     for group in groups.values():
         sizes, updates, replicates = targets.updates_by_seed(group)
         logs, exponents = np.log(updates), np.diff(np.log(updates), axis=1) / np.diff(np.log(sizes))
