@@ -138,8 +138,17 @@ def compared(about):
         if (size := trials.groupby("point").size().max())
         else trials
     )
-    places = [int(place) for place in whole["point"].unique() if trains(about.truth.settings[int(place)])]
-    return [place for place in places if not _names(about.truth.settings[place]) & about.variable]
+    scores = {int(place): rows["score"].tolist() for place, rows in whole.groupby("point")}
+    return [
+        place
+        for place, each in enumerate(about.truth.settings)
+        if place in scores and trains(each) and not _names(each) & about.variable and not _parted(each, scores[place])
+    ]
+
+
+def _parted(each, scores):
+    """Whether some seeds of a point stay at chance: it is not ranked."""
+    return each.how == "dead" and each.fails > 0 and min(scores) < (each.mean + CHANCE) / 2
 
 
 def _none_left_out(kept, about):
@@ -188,9 +197,7 @@ def frontier(found, about):
 
 def optimism(found, about):
     """What the best mean is too good by, on average."""
-    trials = about.table.trials
-    means = trials.groupby("point").filter(lambda rows: (rows["state"] == "COMPLETE").all())
-    means = means.groupby("point")["score"].mean()
+    means = about.table.trials.groupby("point")["score"].mean()[compared(about)]
     sign = 1.0 if about.truth.maximize else -1.0
     best = (sign * means).idxmax()
     return number(found["size"]), float(sign * (means[best] - about.truth.here[int(best)]))

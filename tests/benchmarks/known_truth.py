@@ -244,15 +244,17 @@ def _curve(point, place, score, fails, state, design, rng):
     """Return the epochs of a trial: the loss falls to a tenth, slowly or not at all, or runs away after the first."""
     noise = (0.02 if design.sd else 0.0) * rng.normal(size=EPOCHS + 1)
     last = 1 if state in ("PRUNED", "INFEASIBLE", "FAILED", "PAUSED") else EPOCHS
-    falls = {"slow": 0.01, "dead": 0.0}.get(fails, 0.6)
+    falls = {"slow": 0.002, "dead": 0.0}.get(fails, 0.6)
+    moves = {"slow": 1e-5, "dead": 0.1}.get(fails, 1e-3)
     epochs = range(last + 1) if design.reports else (last,)
     loss = {"valid/loss": lambda epoch: START_LOSS * math.exp(-falls * epoch / 2)} if design.accuracy else {}
     return [
         {
             **{name: of(epoch) for name, of in loss.items()},
             "point": point, **place, "epoch": epoch, "step": epoch * 18, "time": synthetic.START + epoch,
-            "train/loss": START_LOSS * math.exp(-falls * epoch) * (1 + noise[epoch] / 4) if epoch else math.nan,
+            "train/loss": START_LOSS * math.exp(-falls * epoch) * (1 + noise[epoch] / 20) if epoch else math.nan,
             design.metric: _on_the_way(score, epoch, noise[epoch], design), "lr": 0.1, "epoch_sec": 0.01,
+            "update_ratio": moves,
         }
         for epoch in epochs
     ]  # fmt: skip

@@ -165,9 +165,9 @@ OTHERS = [
     ),
     _form(
         "what matters",
-        r"How much each hyperparameter matters is not said \([^()]*\), but the score goes with (?P<key>[\w. "
-        r"]+?): [^;]*?"
-        r"permutation p = <N>", judges.matters,
+        r"How much each hyperparameter matters is not said \((?:[^()]|\([^()]*\))*\), but the score goes with "
+        r"(?P<key>[\w. ]+?): [^;]*?permutation p = <N>",
+        judges.matters,
     ),
     *_plain(
         "nothing said of what matters",
@@ -336,7 +336,7 @@ EXPLANATIONS = _plain(
     r"Each (?:large )?dot is .*",
     r"Mark(?:s|ers)? .*",
     r"One (?:row|line|mark|grey) .*",
-    r"(?:Means?|Paired by seed|Small marks|Sorted by any|Diamonds|Analysis of variance|A search on "
+    r"(?:Means?|Medians of|Paired by seed|Small marks|Sorted by any|Diamonds|Analysis of variance|A search on "
     r"seeds|Differences from the reference|Arm minus reference|Training alone|Dotted|The order of "
     r"the means|The search of each arm|A line per momentum|What these data say|What is said|The best of a "
     r"search|The arms "
