@@ -110,6 +110,27 @@ def test_its_code_is_on_record_and_a_change_is_noticed(kinds, monkeypatch, capsy
     )
 
 
+REFUSED = {
+    "not there": (["lr=choice(1,2)", "--", "no_such_program"], "trainer.command: no_such_program: no such program"),
+    "twice": (["lr=choice(1,2)", "--", "sh", "--lr=3"], "args.lr: the command says --lr=3 already"),
+    "placeholder": (["lr=choice(1,2)", "--", "sh", "{sed}"], "trainer.command: {sed}: nothing is filled in there"),
+    "pattern": (["lr=choice(1,2)", "trainer.pattern=acc", "--", "sh"], "trainer.pattern = 'acc': needs a group"),
+    "no source": (["lr=choice(1,2)", "trainer.pattern=null", "--", "sh"], "trainer.pattern = null and trainer.metr"),
+    "of our loop": (["lr=choice(1,2)", "optimizer.lr=3", "--", "sh"], "optimizer.lr=3: a program does not read it"),
+    "one trial": (["--", "no_such_program"], "trainer.command: no_such_program: no such program"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_run_is_a_line_and_exit_code_2_and_nothing_is_created(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words, message = REFUSED[name]
+    assert run(["run", "launcher=inline", "tracker=none", *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith(f"hpsearch: {message}") and err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
 LOOP = """
 echo $$ >> pids
 trap 'exit 0' TERM
