@@ -4,7 +4,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -179,13 +179,13 @@ def _step_losses(table: TrialTable) -> Mapping[Place, tuple[float, float]]:
     return {(int(p), int(s), int(f)): (float(a), float(b)) for (p, s, f), a, b in losses.itertuples(name=None)}
 
 
-def _course(rows: Sequence[_Row], steps: tuple[float, float]) -> dict[str, float | tuple[float, ...]]:
+def _course(rows: Sequence[_Row], steps: tuple[float, float]) -> dict[str, Any]:
     first, last = steps
     before = next((row for row in rows if row[0] == 0), None)
     after = [row for row in rows if row[0] > 0]
     losses = tuple(row[2] for row in after if not math.isnan(row[2])) or ((last,) if not math.isnan(last) else ())
-    steps = np.diff([0.0, *(row[1] for row in after)])
-    paths = [row[5] * step for row, step in zip(after, steps, strict=True) if not math.isnan(row[5] * step)]
+    updates = np.diff([0.0, *(row[1] for row in after)])
+    paths = [row[5] * step for row, step in zip(after, updates, strict=True) if not math.isnan(row[5] * step)]
     return {
         "losses": losses,
         "first": first if not math.isnan(first) else next(iter(losses), math.nan),
