@@ -57,7 +57,7 @@ class Record:
                 config=as_recorded(spec.config),
                 **_of_code(spec.code),
                 **_of_data(spec.data),
-                **({PURPOSE: spec.purpose} if spec.purpose else {}),
+                **_of_purpose(spec.purpose),
             )
 
     def params(self, trial: TrialId, params: Mapping[str, Any]) -> None:
@@ -275,6 +275,10 @@ def _of_code(digest: str) -> dict[str, Any]:
 
 def _of_data(digest: str) -> dict[str, Any]:
     return {"data": digest} if digest else {}
+
+
+def _of_purpose(purpose: str) -> dict[str, Any]:
+    return {PURPOSE: purpose} if purpose else {}
 
 
 def _point(stem: str) -> int:

@@ -53,7 +53,7 @@ def _mean_loss(job: Job, outputs: Tensor, y: Tensor) -> float:
     losses = reported_losses(job.loss)
     loss = losses.get(WEIGHTED, losses["loss"])
     try:
-        sums = [summed(loss, outputs.expand(len(chunk), -1), chunk) for chunk in y.split(CHUNK)]
+        sums = [summed(loss, outputs.expand(len(chunk), -1), chunk) for chunk in torch.split(y, CHUNK)]
         mean = math.fsum(float(total) for total, _ in sums) / math.fsum(float(weight) for _, weight in sums)
     except Exception:
         return math.inf

@@ -120,12 +120,12 @@ def save_samples(job: "Job", progress: "Progress") -> None:
         for name, values in each.items():
             rows.setdefault(name, []).append(values)
     more = {name: each[-1].numpy() for name, each in rows.items() if name.startswith((_OUTPUTS, _TARGETS))}
-    values = {name: np.stack([row.numpy() for row in each]) for name, each in rows.items() if name not in more}
-    if values or more:
-        parts = {name.partition("/")[0] for name in values}
+    stacked = {name: np.stack([row.numpy() for row in each]) for name, each in rows.items() if name not in more}
+    if stacked or more:
+        parts = {name.partition("/")[0] for name in stacked}
         units = {part: each for part, each in job.splits.units.of.items() if part in parts}
         job.folder.mkdir(parents=True, exist_ok=True)
-        write_samples(job.folder / SAMPLES, job.key, values, units, job.splits.units.name, more)
+        write_samples(job.folder / SAMPLES, job.key, stacked, units, job.splits.units.name, more)
 
 
 def _scored(job: "Job", progress: "Progress") -> list[int]:

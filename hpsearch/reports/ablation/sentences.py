@@ -164,7 +164,7 @@ def _against(own: Difference, reference: Arm) -> str:
     lead = f"against the reference {reference.name} the paired difference is {signed(own.difference)}"
     if own.p_holm is None:
         return f"{lead}; {own.why}"
-    said = "the two may be equal" if own.verdict == "may be equal" else own.verdict
+    said: str = "the two may be equal" if own.verdict == "may be equal" else own.verdict
     said += f" ({own.why})" if own.verdict == "undecided: drift" else ""
     return f"{lead}, Holm-adjusted p = {own.p_holm:.2g}: {said}"
 
