@@ -156,12 +156,10 @@ def _none_left_out(kept, about):
 
 
 def trains_between(found, about):
-    """At every value tried in between most seeds train."""
+    """At every value tried in between most seeds train; nothing is known where the code raised an error."""
     low, high = number(found["low"]), number(found.get("high") or found["low"])
-    inside = [
-        each for place, each in enumerate(about.truth.settings) if low * 0.995 <= _main(about, each) <= high * 1.005
-    ]
-    return all(trains(each) for each in inside)
+    inside = [each for each in about.truth.settings if low * 0.995 <= _main(about, each) <= high * 1.005]
+    return all(trains(each) for each in inside if each.how != "error")
 
 
 def slow_up_to(found, about):
@@ -198,6 +196,8 @@ def frontier(found, about):
 def optimism(found, about):
     """What the best mean is too good by, on average."""
     means = about.table.trials.groupby("point")["score"].mean()[compared(about)]
+    if means.empty:
+        return None
     sign = 1.0 if about.truth.maximize else -1.0
     best = (sign * means).idxmax()
     return number(found["size"]), float(sign * (means[best] - about.truth.here[int(best)]))
@@ -269,7 +269,8 @@ def study_better(found, about):
 def share(found, about):
     """Clopper and Pearson's interval holds the share of seeds that train."""
     low, high = number(found["low"]) / 100 - 0.006, number(found["high"]) / 100 + 0.006
-    return any(low <= 1 - about.truth.settings[place].fails <= high for place in about.points(found["setting"]))
+    settings = [about.truth.settings[place] for place in about.points(found["setting"])]
+    return any(low <= (0.0 if each.slow else 1 - each.fails) <= high for each in settings)
 
 
 def claimed(found, about):
