@@ -16,7 +16,9 @@ from hpsearch.statistics.intervals import binary_scale
 TOO_VARIABLE = 3.0
 """A point whose standard deviation is more than so many times the median one is not ranked."""
 FEW = 8
-"""Where more than one point of so many scatters too much, the spreads are unequal: all are pooled and ranked."""
+"""Where more than one point of so many scatters too much, the spreads are unequal: only such are not ranked then whose
+standard deviation is more than `FAR_TOO_VARIABLE` times the median one."""
+FAR_TOO_VARIABLE = 10.0
 _CHI_QUANTILES = 2048
 _NORMAL = np.linspace(-8.0, 8.0, 161)
 
@@ -85,12 +87,12 @@ def set_of_best(scores: NDArray[np.float64], margin: float = 0.0, shared: float 
         squares = np.sum((centred - centred[ranked].mean(axis=0)) ** 2, axis=1)
         pooled = float(squares[ranked].sum()) / freedom
         variances = np.maximum(pooled, squares / (seeds - 1))
-        quantile = studentized_range(int(ranked.sum()), freedom)
+        quantile = np.where(ranked, studentized_range(int(ranked.sum()), freedom), studentized_range(points, seeds - 1))
         half = quantile * np.sqrt((variances + variances[best]) / 2 * (1 / seeds + shared))
     loss = means[best] - means
     standing: list[Standing] = [
         "highest" if index == best
-        else "too variable" if not ranked[index]
+        else "too variable" if not ranked[index] and not loss[index] > half[index] + margin
         else "equal" if loss[index] + half[index] < margin
         else "worse" if loss[index] > half[index] + margin
         else "may be as good"
@@ -122,9 +124,11 @@ def _alike(x: NDArray[np.float64]) -> NDArray[np.bool_]:
     if x.shape[1] < 3:
         return np.ones(len(x), dtype=bool)
     centred = x - x.mean(axis=1, keepdims=True)
-    spread = (centred - centred.mean(axis=0)).std(axis=1, ddof=1)
-    alike = np.asarray(spread <= TOO_VARIABLE * np.median(spread) + 1e-12 * np.max(np.abs(x), initial=0.0))
-    return alike if np.sum(~alike) <= max(1, len(x) // FEW) else np.ones(len(x), dtype=bool)
+    spread = (centred - np.median(centred, axis=0)).std(axis=1, ddof=1)
+    rounding = 1e-12 * np.max(np.abs(x), initial=0.0)
+    alike = np.asarray(spread <= TOO_VARIABLE * np.median(spread) + rounding)
+    few = np.sum(~alike) <= max(1, len(x) // FEW)
+    return alike if few else np.asarray(spread <= FAR_TOO_VARIABLE * np.median(spread) + rounding)
 
 
 @functools.lru_cache(maxsize=256)

@@ -53,10 +53,25 @@ def test_a_point_that_scatters_too_much_is_not_ranked_even_where_its_mean_is_the
     assert found.sd < 0.02
 
 
-def test_where_many_points_scatter_more_none_is_left_unranked():
-    scores = np.random.default_rng(0).normal(size=(9, 3)) * np.asarray([*[0.01] * 6, 1.0, 1.0, 1.0])[:, None]
+def test_where_many_points_scatter_more_all_but_the_far_ones_are_ranked():
+    scatter = np.asarray([*[0.01] * 6, 0.04, 0.04, 0.04])[:, None]
+    scores = np.asarray([np.roll([-1.0, 0.0, 1.0], row) for row in range(9)]) * scatter
     assert "too variable" not in set_of_best(scores).standing
     assert "too variable" in set_of_best(scores[:7]).standing
+    scores[6] *= 100
+    found = set_of_best(scores)
+    assert found.standing[6] == "too variable" and found.standing.count("too variable") == 1
+    assert found.sd < 0.1
+
+
+def test_a_point_that_scatters_too_much_is_worse_where_its_own_spread_shows_it():
+    scores = np.random.default_rng(0).normal(size=(6, 3)) * 0.01
+    scores[2] = [-3.0, -3.5, -2.8]
+    found = set_of_best(scores)
+    own, best = (np.var(scores[index] - scores[[0, 1, 3, 4, 5]].mean(axis=0), ddof=1) for index in (2, 0))
+    assert found.standing[2] == "worse" and own > 100 * best
+    scores[2] += 2.5  # as far as it scatters
+    assert set_of_best(scores).standing[2] == "too variable"
 
 
 def test_a_noisier_point_is_given_its_own_width():
