@@ -124,7 +124,10 @@ def _alike(x: NDArray[np.float64]) -> NDArray[np.bool_]:
     if x.shape[1] < 3:
         return np.ones(len(x), dtype=bool)
     centred = x - x.mean(axis=1, keepdims=True)
-    spread = (centred - np.median(centred, axis=0)).std(axis=1, ddof=1)
+    common = (
+        np.median(centred, axis=0) if len(x) >= FEW else centred.mean(axis=0)
+    )  # of few points it would be one of them
+    spread = (centred - common).std(axis=1, ddof=1)
     rounding = 1e-12 * np.max(np.abs(x), initial=0.0)
     alike = np.asarray(spread <= TOO_VARIABLE * np.median(spread) + rounding)
     few = np.sum(~alike) <= max(1, len(x) // FEW)

@@ -92,6 +92,9 @@ def summarize(table: TrialTable) -> Summary:
         standing = stand(fresh.points[0], fresh.points, objective)
     else:
         standing = stand(best, eligible, objective, pruned)
+    quoted = results.quoted
+    if standing is not None and quoted is not None and quoted.intervals is not None:
+        quoted.intervals.allow_for(standing.optimism if objective.maximize else -standing.optimism)
     return Summary(
         **{field.name: getattr(results, field.name) for field in fields(results)},
         ties=tuple(p for p in others if best is top and best and p.mean == best.mean),

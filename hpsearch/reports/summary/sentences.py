@@ -307,6 +307,7 @@ def _selection(summary: Summary) -> str:
     optimism = summary.standing.optimism if summary.standing else 0.0
     if optimism > 0 and best.mean is not None:
         text += f", by about {words.precision(best.mean, optimism).write(optimism)} on average"
+        text += ", which its interval allows for" if best.interval is not None else ""
     return f"{text}."
 
 

@@ -54,7 +54,7 @@ def test_a_point_that_scatters_too_much_is_not_ranked_even_where_its_mean_is_the
 
 
 def test_where_many_points_scatter_more_all_but_the_far_ones_are_ranked():
-    scatter = np.asarray([*[0.01] * 6, 0.04, 0.04, 0.04])[:, None]
+    scatter = np.asarray([*[0.01] * 6, 0.08, 0.08, 0.08])[:, None]
     scores = np.asarray([np.roll([-1.0, 0.0, 1.0], row) for row in range(9)]) * scatter
     assert "too variable" not in set_of_best(scores).standing
     assert "too variable" in set_of_best(scores[:7]).standing

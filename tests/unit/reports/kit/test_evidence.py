@@ -136,3 +136,13 @@ def test_no_interval_passes_what_is_possible_and_rounding_is_no_width():
     assert (found.low, found.high) == (pytest.approx(plain.low), 1.0)
     same = [0.3, 0.1 + 0.2, 0.3]
     assert known(study(scores=same, objective=f1), f1, same).interval is None
+
+
+def test_the_interval_of_a_point_that_was_picked_reaches_further_to_its_worse_side():
+    table = study(results())
+    plain = known(table).interval
+    for worse in (0.004, -0.004):
+        point = points_of(table, [])[0]
+        point.intervals.allow_for(worse)
+        assert ends(point.interval) == (plain.low - max(worse, 0), plain.high - min(worse, 0))
+    assert StudyIntervals(table, ACC).known(0, SEEDS, SCORES, optimism=2.0).interval.low == 0.0

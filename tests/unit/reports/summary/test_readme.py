@@ -20,7 +20,7 @@ def test_the_readme_of_the_main_job():
     text = readme(studies.found("sweep"), ["score", "curves"])
     assert "**Which learning rates train this model, and where does it diverge?**" in text
     assert answer(summarize(table)) in text
-    assert "| **5** | **0.0464** | **0.977** | **0.003** | **0.970–0.984** | **3** | **3 of 3** | **COMPLETE**" in text
+    assert "| **5** | **0.0464** | **0.977** | **0.003** | **0.969–0.984** | **3** | **3 of 3** | **COMPLETE**" in text
     assert "| 12 | 10 | – | – | – | 0 | 0 of 3, fails | INFEASIBLE |" in text
     assert "Fixed, not searched" in text
     assert "python -m hpsearch +study=lr_sweep\n" in text
