@@ -6,10 +6,12 @@ from hpsearch.base import words
 from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm, replicates_in_common
+from hpsearch.reports.ablation.costs import TimeToTarget
 from hpsearch.reports.ablation.comparisons import Difference, compared, tally
 from hpsearch.reports.ablation.effects import Effects, disagreement
 from hpsearch.reports.ablation.effort import how_tuned, unequal_effort
 from hpsearch.reports.ablation.numbers import Ablation
+from hpsearch.reports.ablation.tuning import UPDATES
 from hpsearch.reports.kit.ends import score_note
 from hpsearch.reports.kit.evidence import StudyIntervals
 from hpsearch.reports.kit.points import objective_of
@@ -38,6 +40,8 @@ def answer(found: Ablation) -> str:
         if any(arm.finished for arm in found.arms):
             return "No answer: in no arm does every seed train."
         return "No answer yet: no arm has a finished trial."
+    if found.nuisance.tuned_for == UPDATES and (said := _updates(found)):
+        return said
     which = "highest" if found.objective.maximize else "lowest"
     lead = f"{_capital(best.name)} has the {which} mean {found.objective.metric}, {evidence(best)}{_as_good(found)}"
     if reference is None:
@@ -46,6 +50,21 @@ def answer(found: Ablation) -> str:
         return f"{lead}. It is the reference: of {_tally(found.differences)}."
     own = next(each for each in found.differences if each.arm == best.name)
     return f"{lead}. {_capital(_against(own, reference))}. Of {_tally(found.differences)}."
+
+
+def _updates(found: Ablation) -> str:
+    """Say how many updates every arm needed to the target: what an ablation asks whose arms are tuned for them."""
+    needed = [(arm.name, cost.to_target.get(UPDATES)) for arm, cost in zip(found.arms, found.costs, strict=True)]
+    parts = [f"{name} {_needed(known)}" for name, known in needed if known is not None and known.n]
+    if not parts or found.target is None:
+        return ""
+    lead = f"Updates to {found.objective.metric} {words.number(found.target)}, median over the seeds"
+    return f"{lead}: {'; '.join(parts)}."
+
+
+def _needed(known: TimeToTarget) -> str:
+    reached = f" ({known.n - known.missed} of {known.n} seeds)" if known.missed else ""
+    return f"not reached by half of the seeds{reached}" if known.median is None else f"{known.median:.0f}{reached}"
 
 
 def _as_good(found: Ablation) -> str:
