@@ -69,7 +69,7 @@ def run_script(folder, points="3", script=SCRIPT):
     return done.stdout.splitlines()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_function_of_a_script_without_a_guard_runs_in_workers_and_its_study_goes_on(folder):
     assert run_script(folder) == ["once", "0 True False 0"]
     trials = load_trials("s")

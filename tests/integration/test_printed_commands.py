@@ -95,6 +95,7 @@ def test_the_arms_of_an_ablation_are_trained_again(project):
     assert "widths" in in_a_shell(read_study(project / "studies" / "widths")["command"])
 
 
+@pytest.mark.long
 def test_a_function_of_a_package_is_checked_from_a_shell_and_from_python(project):
     from my_pkg.train import train
 

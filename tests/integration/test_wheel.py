@@ -56,9 +56,10 @@ def test_what_is_imported_is_declared():
 
 
 def test_an_extra_brings_what_something_uses():
-    assert set(PROJECT["optional-dependencies"]) == {"test", "dev", "gpu"}
+    assert set(PROJECT["optional-dependencies"]) == {"test", "dev", "gpu", "callbacks"}
 
 
+@pytest.mark.long  # as `.ci/package` does
 def test_the_main_job_runs_from_it_in_another_folder(site, tmp_path):
     words = [
         "+study=lr_sweep",

@@ -6,8 +6,8 @@ from hpsearch.base import words
 from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm, replicates_in_common
-from hpsearch.reports.ablation.costs import TimeToTarget
 from hpsearch.reports.ablation.comparisons import Difference, compared, tally
+from hpsearch.reports.ablation.costs import TimeToTarget
 from hpsearch.reports.ablation.effects import Effects, disagreement
 from hpsearch.reports.ablation.effort import how_tuned, unequal_effort
 from hpsearch.reports.ablation.numbers import Ablation

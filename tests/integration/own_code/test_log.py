@@ -29,7 +29,7 @@ def yielding(lr):
     hpsearch.log("said", f"lr is {lr}")
 
 
-@pytest.mark.parametrize("function", [reporting, yielding])
+@pytest.mark.parametrize("function", [reporting, pytest.param(yielding, marks=pytest.mark.long)])
 def test_it_is_in_the_record_in_mlflow_and_in_the_report(function, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     outcome = run_search(

@@ -132,7 +132,7 @@ def test_a_command_runs(block, project, capfd):
         assert run(words + ([] if first else QUICK + small)) == 0, capfd.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_hydra_application_is_searched(hydra_sweeper):
     (command,) = [line for block in SHELL for line in block.splitlines() if line.startswith("python rates.py -m")]
     words = 'hydra.sweeper.overrides=["tracker=none","launcher=inline"]'

@@ -151,9 +151,8 @@ def search(name, points):
 
 LONG = [pytest.mark.long, pytest.mark.timeout(1200)]
 TWENTY = [
-    pytest.param("reporting", 10),
     pytest.param("saving", 6),
-    *(pytest.param(name, 20, marks=LONG) for name in ("loading", "keeping", "saving")),
+    *(pytest.param(name, 20, marks=LONG) for name in ("reporting", "loading", "keeping", "saving")),
 ]
 
 

@@ -8,7 +8,7 @@ from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.sentences import answer, caveats, first_step, over_what
 from hpsearch.reports.ablation.tables import arm_rows, difference_aid, ranking_aid, ranking_rows
 from hpsearch.reports.kit.cells import texts
-from tests.support.ablations import grid, study
+from tests.support.ablations import cost, grid, study
 
 
 def test_the_answer_begins_with_a_capital_letter_and_a_key_is_left_as_it_is():
@@ -121,3 +121,16 @@ def test_the_level_at_which_a_difference_is_found_is_named():
     assert first_step(ablation_of(study(arms)).differences) == "at Holm's first step (p below 5 % / 2)"
     del arms[32, 0.9]
     assert first_step(ablation_of(study(arms)).differences) == "at 5 %"
+
+
+def test_an_ablation_tuned_for_updates_says_how_many_each_arm_needed():
+    found = ablation_of(study(grid(), ablation={"target": 0.9}))
+    nuisance = replace(found.nuisance, tuned_for="updates")
+    needed = [cost(updates) for updates in ([100, 120, 110], [50, None, None], [80, 90, None], [70, 60, 65])]
+    said = answer(replace(found, nuisance=nuisance, costs=tuple(needed)))
+    assert said == (
+        "Updates to valid/acc 0.9, median over the seeds: "
+        f"{found.arms[0].name} 110; {found.arms[1].name} not reached by half of the seeds (1 of 3 seeds); "
+        f"{found.arms[2].name} 90 (2 of 3 seeds); {found.arms[3].name} 65."
+    )
+    assert answer(replace(found, costs=tuple(needed))).startswith("Batch size 32")
