@@ -19,6 +19,8 @@ ENDED, NOT_STARTED = "ended", "not started"
 
 _SUBREAPER = 36
 _GONE_SEC = 10.0
+"""How long what is killed is waited for; it may be stuck in the kernel, or be another user's."""
+_PAUSE_SEC = 0.05
 
 
 def main(control: int, status: int, command: list[str]) -> None:
@@ -49,10 +51,13 @@ def main(control: int, status: int, command: list[str]) -> None:
         ready, _, _ = select.select([control, wake], [], [])
         if wake in ready:
             os.read(wake, 64)
-        if control in ready:
-            _obey(program, os.read(control, 1) or KILL)
-    _kill(program)
-    os.write(status, f"{ENDED} {code}".encode())
+        if control in ready and not _obey(program, os.read(control, 1)):
+            code = _reaped(program, None)
+            break
+    else:
+        _kill(program)
+    if code is not None:
+        os.write(status, f"{ENDED} {code}".encode())
 
 
 def _adopt() -> None:
@@ -96,14 +101,16 @@ def _reaped(program: int, code: "int | None") -> "int | None":
     return code
 
 
-def _obey(program: int, order: bytes) -> None:
-    if order == KILL:
+def _obey(program: int, order: bytes) -> bool:
+    """Follow an order; return whether there may be another one, which there is not once the other end is closed."""
+    if order in (KILL, b""):
         _kill(program)
     elif order == TERMINATE:
         _signal_group(program, signal.SIGTERM)
         _signal_all(program, signal.SIGCONT)
     else:
         _signal_all(program, signal.SIGSTOP if order == STAND else signal.SIGCONT)
+    return bool(order)
 
 
 def _signal_group(program: int, number: int) -> None:
@@ -123,8 +130,8 @@ def _signal_all(program: int, number: int) -> None:
 
 
 def _kill(program: int) -> None:
-    """Kill everything, and wait until it is gone; the program itself is left for whoever asks for its code."""
-    deadline = time.monotonic() + _GONE_SEC
+    """Kill everything, and wait a while until it is gone; the program is left for whoever asks for its code."""
+    deadline, pause_sec = time.monotonic() + _GONE_SEC, 0.001
     while True:
         _signal_group(program, signal.SIGKILL)
         living = _descendants()
@@ -136,7 +143,8 @@ def _kill(program: int) -> None:
         for pid in living - {program}:
             with suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
-        time.sleep(0.001)
+        time.sleep(pause_sec)
+        pause_sec = min(2 * pause_sec, _PAUSE_SEC)
 
 
 def _descendants() -> set[int]:
