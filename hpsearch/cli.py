@@ -169,6 +169,16 @@ def _run(parsed: argparse.Namespace) -> int:
     return _study(parsed) if any(map(_searches, parsed.words)) else _trial(parsed)
 
 
+def _new(parsed: argparse.Namespace) -> int:
+    from hpsearch.study.new import write_project
+    from hpsearch.terminal.summary import show_project
+
+    folder = Path(_name(parsed) or "my_project")
+    _no_more_words(parsed)
+    show_project(folder, write_project(folder))
+    return 0
+
+
 def _replay(parsed: argparse.Namespace) -> int:
     from hpsearch.progress.display import progress
     from hpsearch.study.single import replay
@@ -290,6 +300,7 @@ def _tell(parsed: argparse.Namespace) -> int:
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
+    "new": _new,
     "report": _report,
     "list": _list,
     "ui": _ui,

@@ -50,6 +50,7 @@ def modules():
     return {
         ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text())
         for path in sorted(ROOT.rglob("*.py"))
+        if not path.is_relative_to(ROOT / "study" / "project")  # what `hpsearch new` writes
     }
 
 

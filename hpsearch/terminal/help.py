@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "search the arguments of a program in any language, as 'lr=tag(log, interval(1e-4, 1))'; without a sweep it "
         "runs once, as a trial",
     ),
+    "new": ("[FOLDER]", "write a small project to begin with: a model, data and a study of your own, which run"),
     "report": ("NAME [OTHER]", "write the report of a study again; of two studies, one page side by side"),
     "list": ("", "list the studies in this folder, best point and state"),
     "ui": ("[NAME] [--port N]", "open MLflow on this machine, with a link to the trials of each study"),

@@ -1,7 +1,9 @@
 """What a command prints when its work is done. Commands and paths are never wrapped, so that they can be copied."""
 
 import math
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from rich.panel import Panel
@@ -247,6 +249,21 @@ def show_replay(outcome: "ReplayOutcome", stream: TextIO | None = None) -> None:
         out.text(f"  and {hidden} more", "dim")
     if outcome.differences and math.isfinite(outcome.largest):
         out.row("largest", number(outcome.largest))
+
+
+def show_project(folder: Path, files: Sequence[Path], stream: TextIO | None = None) -> None:
+    """Print the files of a new project, and what to type next.
+
+    Args:
+        folder: of the project.
+        files: that were written.
+        stream: where to; None: standard output.
+    """
+    out = Printer(stream)
+    for file in files:
+        out.text(str(file))
+    there = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
+    out.command("search with it", f"{there}python -m hpsearch --config-dir my_conf +study=my_sweep")
 
 
 def show_curvature(outcome: "CurvatureOutcome", stream: TextIO | None = None) -> None:

@@ -112,7 +112,7 @@ def test_replay_that_differs_exits_with_1_only_when_checked(asked):
     [
         (
             "reprot lr_sweep",
-            "no command 'reprot', did you mean 'report'? (commands: run, report, list, ui, replay, continue, "
+            "no command 'reprot', did you mean 'report'? (commands: run, new, report, list, ui, replay, continue, "
             "curvature, show, try, skip, ask, tell, sync; ",
         ),
         ("train", "no command 'train' (commands: "),

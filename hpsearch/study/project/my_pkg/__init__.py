@@ -1,0 +1,1 @@
+"""My own code: what the options in `my_conf` name."""
