@@ -14,6 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
+NEW = "hpsearch/study/project"
+
 pytestmark = pytest.mark.slow
 
 
@@ -45,9 +47,23 @@ def test_every_option_is_in_it_once(wheel):
     assert not any(name.startswith(("tests/", "conf/", "studies/", "hpsearch/pages/")) for name in names)
 
 
+def test_it_holds_the_new_project_and_what_hydra_looks_for(site):
+    files = sorted(path for path in (ROOT / NEW).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    assert len(files) > 5
+    for file in (*files, ROOT / "hpsearch" / "terminal" / "hydra_sweeper.py"):
+        assert (site / file.relative_to(ROOT)).read_bytes() == file.read_bytes()
+    assert (site / "hydra_plugins" / "hpsearch_sweeper.py").read_bytes() == file.read_bytes()
+
+
 def test_what_is_imported_is_declared():
-    declared = {re.match(r"[\w-]+", each).group().replace("-", "_").lower() for each in PROJECT["dependencies"]}
-    declared |= {"hydra", "yaml", "sklearn", "PIL", "pynvml"} | set(sys.stdlib_module_names) | {"hpsearch"}
+    extras = PROJECT["optional-dependencies"]
+    lines = [*PROJECT["dependencies"], *extras["test"], *extras["callbacks"]]
+    declared = {re.match(r"[\w-]+", each).group().replace("-", "_").lower() for each in lines}
+    declared |= (
+        {"xgboost", "pytorch_lightning", "hydra", "yaml", "sklearn", "PIL", "pynvml"}
+        | set(sys.stdlib_module_names)
+        | {"hpsearch"}
+    )
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "hpsearch").rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
