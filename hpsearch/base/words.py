@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -203,6 +203,11 @@ def capitalized(sentence: str) -> str:
 def count(n: float, noun: str) -> str:
     """Write a number of things: ``1 seed``, ``3 seeds``, ``2.5 epochs``."""
     return f"{epoch_text(n)} {noun}{'' if n == 1 else 's'}"
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Write things one after the other: ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
 def times(n: int) -> str:

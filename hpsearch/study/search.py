@@ -201,7 +201,7 @@ def conclude(
     session.conclude(state, answer="", why=outcome.why)
     table = table_from_events(session.folder)
     summary = summarize(table)
-    rivals = None if summary.standing is None else tuple(point.params for point in summary.standing.rivals)
+    rivals = _rivals(summary)
     count = {} if rivals is None else {"as_good": len(rivals)}
     session.conclude(state, answer=answer(summary), why=outcome.why, **count)
     report = None if outcome.interrupted and not unfinished else _report(session, table, trained)
@@ -354,6 +354,14 @@ def _best(best: BestPoint | None, summary: "Summary") -> BestPoint | None:
         return None
     sd = math.nan if found.sd is None else found.sd
     return replace(best, point=found.point, params=found.params, mean=found.mean, sd=sd, n=found.n)
+
+
+def _rivals(summary: "Summary") -> tuple[Mapping[str, Any], ...] | None:
+    """Return what may be as good as the best point: where seeds change nothing, what measured the same."""
+    if summary.standing is not None:
+        return tuple(point.params for point in summary.standing.rivals)
+    certain = summary.quoted is not None and summary.quoted.alike
+    return tuple(point.params for point in summary.ties) if certain else None
 
 
 def _that_train(summary: "Summary") -> str | None:

@@ -108,23 +108,23 @@ RATES = [
     *_plain("along", r"along [\w. ]+, the rest as in the best point"),
     _form(
         "trains",
-        r"every seed trains (?:over the whole range tried, |from )(?P<low><N>) to (?P<high><N>)",
+        r"every (?:seed|run) trains (?:over the whole range tried, |from )(?P<low><N>) to (?P<high><N>)",
         judges.trains_between,
     ),
     _form("trains", r"(?P<low><N>) to (?P<high><N>)(?:, all that was tried,)? train(?!s)", judges.trains_between),
-    _form("trains", r"every seed trains only at (?P<low><N>)", judges.trains_between),
+    _form("trains", r"every (?:seed|run) trains only at (?P<low><N>)", judges.trains_between),
     _form("trains", r"only (?P<low><N>) trains", judges.trains_between),
     _form("trains", r"trains: [\w.]+ (?P<low><N>)(?: to (?P<high><N>))?$", judges.trains_between),
     _form("too slow", r"training is too slow (?:up to|at) (?P<high><N>)", judges.slow_up_to),
     _form(
         "edge of the rates",
-        r"(?:\d+ of \d+ seeds? fails? at <N>|<N> fails|training fails)? ?\((?:(?:half of the seeds|edge) "
-        r"(?:at|below) about "
+        r"(?:\d+ of \d+ (?:seed|run)s? fails? at <N>|<N> fails|training fails)? ?\((?:(?:half of the (?:seed|run)s|"
+        r"edge) (?:at|below) about "
         r"<N>, 95 % interval (?:(?P<low><N>) to (?P<high><N>)|(?P<from><N>) or more|up to (?P<to><N>))(?:; )?)+\)",
         judges.edge,
     ),
-    *_plain("first that fails", r"\d+ of \d+ seeds? fails? at <N>", r"<N> fails"),
-    *_plain("edge without interval", r"\((?:half of the seeds|edge) (?:at|below) about <N>\)"),
+    *_plain("first that fails", r"\d+ of \d+ (?:seed|run)s? fails? at <N>", r"<N> fails"),
+    *_plain("edge without interval", r"\((?:half of the (?:seed|run)s|edge) (?:at|below) about <N>\)"),
     _form(
         "edge of scattered points",
         r"training fails (?P<side>above|below) an? [\w ]+? of (?P<value><N>), roughly \(permutation p = <N>\)",
@@ -134,10 +134,10 @@ RATES = [
     *_plain("some seeds train", r"Some seeds train and others do not, so that no mean is ranked:?"),
     _form(
         "share of seeds",
-        r"(?P<setting>[^:;]+): \d+ of \d+ (?:seed|trial|run)s? trains?[^;]*(?:, \d+ (?:stays? at "
-        r"chance|diverges?))*; the share "
-        r"that trains is (?P<low><N>) to (?P<high><N>) % \(95 % Clopper-Pearson interval\)(?:; of the reference "
-        r"\d+ of \d+ "
+        r"(?P<setting>[^:;]+): \d+ of \d+ (?:seed|trial|run)s? (?:trains?|do better than chance)[^;]*(?:, \d+ "
+        r"(?:stays? at chance|diverges?))*; the share "
+        r"that (?:trains|does) is (?P<low><N>) to (?P<high><N>) % \(95 % Clopper-Pearson interval\)(?:; of the "
+        r"reference \d+ of \d+ "
         r"trains? \(Fisher's p = <N>\))?(?:\. Its mean is not ranked)?", judges.share,
     ),
     *_plain("some seeds train", r"\d+ more"),
@@ -204,9 +204,10 @@ CAVEATS = [
                     r"it is, "
         r"by about (?P<size><N>) on average", judges.optimism,
     ),
-    *_plain("picked", r"The best of <TRIED> was picked by the same <M> that is quoted, so it looks better "
+    *_plain("picked", r"The best of <TRIED> was picked by the same <M> that is quoted, so it (?:looks|may look) better "
                       r"than it is"),
-    *_plain("one seed", r"One seed per point: differences between points may be chance; repeat with "
+    *_plain("one seed", r"One seed: another one may give another score; repeat with study.seeds=3 or more",
+            r"One seed per point: differences between points may be chance; repeat with "
                         r"study.seeds=3 or more"),
     *_plain(
         "spread",

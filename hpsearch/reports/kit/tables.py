@@ -80,7 +80,7 @@ def end_cells(end: End | None, train: bool = False) -> tuple[Cell, ...]:
     own = NONE if end.train is None else Cell(words.score(end.train), end.train)
     return (
         NONE if end.jitter is None else Cell(f"{end.jitter:.2g}", end.jitter),
-        Cell(words.minus(f"{end.drift:+.2g}"), end.drift),
+        Cell(words.minus(f"{end.drift:+.2g}") if end.drift else "0", end.drift),
         *((own,) if train else ()),
     )
 

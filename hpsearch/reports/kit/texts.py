@@ -38,7 +38,9 @@ def signed_interval(mean: float, interval: Interval) -> tuple[str, str, str]:
     return size, low, high
 
 
-def seeds_that_train(trained: int, dead: int, diverged: int, scores: Sequence[float], noun: str = "seed") -> str:
+def seeds_that_train(
+    trained: int, dead: int, diverged: int, scores: Sequence[float], noun: str = "seed", *, slow: bool = False
+) -> str:
     """Write how many seeds train, their scores, what becomes of the others, and the share that trains.
 
     Args:
@@ -47,6 +49,7 @@ def seeds_that_train(trained: int, dead: int, diverged: int, scores: Sequence[fl
         diverged: how many diverge.
         scores: of those that train.
         noun: what they are.
+        slow: whether some of those are above chance and yet too slow to be said to train.
 
     Returns:
         ``4 of 5 seeds train (0.845 ± 0.006), 1 stays at chance; the share that trains is 28 to 99 % (95 %
@@ -60,8 +63,9 @@ def seeds_that_train(trained: int, dead: int, diverged: int, scores: Sequence[fl
         if k
     ]
     share = clopper_pearson(trained, n)
-    verb = "trains" if n == 1 else "train"
+    verb = "do better than chance" if slow else "trains" if n == 1 else "train"
     return (
-        f"{trained} of {words.count(n, noun)} {verb}{given}, {' and '.join(lost)}; the share that trains is "
+        f"{trained} of {words.count(n, noun)} {verb}{given}, {' and '.join(lost)}; the share that "
+        f"{'does' if slow else 'trains'} is "
         f"{100 * share.low:.0f} to {100 * share.high:.0f} % (95 % Clopper-Pearson interval)"
     )

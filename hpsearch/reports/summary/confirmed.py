@@ -60,12 +60,15 @@ def measured(summary: Summary) -> str:
         return ""
     gap = measured_optimism(fresh.top.mean, first.scores, summary.objective.maximize)
     written = words.precision(first.mean, first.sd)
-    value, low, high = (written.write(end, "+") for end in (gap.value, gap.low, gap.high))
+    low, high = (written.write(end, "+") for end in (gap.low, gap.high))
+    size = written.write(abs(gap.value))
+    how = f"{size} too good (by " if gap.low > 0 else f"a difference of {size} (too good by "
+    how = f"a difference of {size}, which may be chance (too good by " if gap.low <= 0 <= gap.high else how
     whose = "It" if fresh.points[0] is first else f"The best of seed {fresh.seed}, {words.settings(first.params)},"
     return (
         f"{whose} was chosen at {written.write(fresh.top.mean)} on seed {fresh.seed}, as the best of "
-        f"{words.count(fresh.of, 'point')}, and has {written.write(first.mean)} over the fresh seeds: {value} too good "
-        f"(95 % t interval {low} to {high} over the fresh seeds)."
+        f"{words.count(fresh.of, 'point')}, and has {written.write(first.mean)} over the fresh seeds: {how}"
+        f"{low} to {high}, 95 % t interval over the fresh seeds)."
     )
 
 

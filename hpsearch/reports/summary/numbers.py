@@ -101,7 +101,7 @@ def summarize(table: TrialTable) -> Summary:
         standing=standing,
         optimism=_optimism(eligible),
         rates=_rates(table, results),
-        at_edge={} if best is None else edges_of(best, inside),
+        at_edge={} if best is None else open_edges(best, inside, points, standing),
         extensions=extensions_of(table.study),
         near=near_best(top, eligible, objective) if inside or not axes else None,
         frontier=frontier_of(axes, points, failed_points(table)) if len(axes) > 1 else None,
@@ -133,6 +133,30 @@ def edges_of(best: Point, axes: Sequence[Axis]) -> dict[str, str]:
     sides = {k: "low" if place < 0.5 else "high" for k, place in places.items() if not EDGE <= place <= 1 - EDGE}
     ends = {a.key for a in axes if a.values[0] == 0 and not a.key.startswith(f"{ARGS}.")}
     return {k: side for k, side in sides.items() if side == "high" or k not in ends}
+
+
+def open_edges(best: Point, axes: Sequence[Axis], points: Sequence[Point], standing: Standing | None) -> dict[str, str]:
+    """Return the edges at which better values may lie: not those beyond which one was tried and is no rival.
+
+    Args:
+        best: the best point.
+        axes: the searched hyperparameters.
+        points: all points that were tried.
+        standing: of the points beside the best.
+
+    Returns:
+        What `edges_of` says. Of a single hyperparameter no edge stays beyond which a point has ended that cannot be as
+        good as the best, and none where a point away from the edge has exactly the best mean.
+    """
+    edges = edges_of(best, axes)
+    if len(axes) != 1 or not edges:
+        return edges
+    (axis,), rivals = axes, standing.rivals if standing else ()
+    sign = 1 if edges[axis.key] == "high" else -1
+    other = [(sign * (axis.place_in(p.params) - axis.place_in(best.params)), p) for p in points if p is not best]
+    beaten = any(beyond > 0 and p.state.finished and p not in rivals for beyond, p in other)
+    tied = any(p.mean == best.mean and edges_of(p, axes) != edges for _, p in other)
+    return {} if beaten or tied else edges
 
 
 def _confirm(table: TrialTable) -> int:

@@ -1,5 +1,6 @@
 """The answer of a study in one sentence, and what to know before believing it."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,16 @@ from hpsearch.reports.kit.texts import of_several_codes
 from hpsearch.reports.summary.confirmed import chosen_at, lost_on_fresh, measured, not_confirmed, over_fresh
 from hpsearch.reports.summary.numbers import Summary
 from hpsearch.reports.summary.standing import as_good
-from hpsearch.reports.summary.training import frontier_clause, parted_text, rates_clause
+from hpsearch.reports.summary.training import frontier_clause, parted_text, rates_clause, runs_of
 from hpsearch.statistics.best import TOO_VARIABLE
 from hpsearch.statistics.comparisons import ALPHA
 from hpsearch.statistics.crossed import FEWEST_SEEDS
 
 if TYPE_CHECKING:
     from hpsearch.reports.summary.importance import Importance, Share
+
+
+_ROUNDING = 1e-9
 
 
 def answer(summary: Summary, importance: "Importance | None" = None) -> str:
@@ -40,9 +44,9 @@ def answer(summary: Summary, importance: "Importance | None" = None) -> str:
         return f"{_nothing(summary)}."
     among = summary.fresh.chosen if over_fresh(summary) and summary.fresh else None
     rivals = as_good(summary.standing, best, summary.axes, among)
-    lead = f"{_no_knowledge(best)}{_leads(summary, best)} {evidence(best)}{chosen_at(summary, best)}{rivals}"
-    trains = rates_clause(summary.rates, alone=len(summary.axes) == 1)
-    first = f"{lead}{trains or frontier_clause(summary.frontier)}."
+    lead = f"{_no_knowledge(best)}{_leads(summary, best)} {evidence(best)}{chosen_at(summary, best)}"
+    lead += rivals or _tied(summary)
+    first = f"{lead}{_rates(summary) or frontier_clause(summary.frontier)}."
     return " ".join(text for text in (first, _front(summary), _pruned(summary), _matters(importance)) if text)
 
 
@@ -117,8 +121,10 @@ def caveats(summary: Summary, fixed: Mapping[str, Any], importance: "Importance 
     ]
     lines += [_seeds(summary), not_confirmed(summary, summary.confirm), _partly(summary), _no_importance(importance)]
     held = headline(fixed)
-    lines.append(f"Fixed, not searched: {held}; another setting of these may have another best." if held else "")
-    lines += [_lost(summary), summary.scored, summary.weights, summary.lineage]
+    other = "have another best" if summary.best else "train"
+    lines.append(f"Fixed, not searched: {held}; another setting of these may {other}." if held else "")
+    scored = any(p.scores or p.partial is not None for p in summary.points)
+    lines += [_lost(summary), summary.scored if scored else "", summary.weights, summary.lineage]
     return tuple(line for line in lines if line)
 
 
@@ -134,12 +140,27 @@ def _leads(summary: Summary, best: Point) -> str:
     return f"Of {_points(summary, of)} {words.settings(best.params)} {which}"
 
 
+def _rates(summary: Summary) -> str:
+    return rates_clause(summary.rates, alone=len(summary.axes) == 1, noun=runs_of(summary.points))
+
+
+def _tied(summary: Summary) -> str:
+    """Name how many points have the best mean where nothing else compares them."""
+    n = len(summary.ties)
+    return f"; {words.count(n, 'other point')} {'has' if n == 1 else 'have'} exactly the same mean" if n else ""
+
+
 def _points(summary: Summary, compared: int) -> str:
     """Count the points that are compared, and all that were tried where some did not come to their end."""
-    tried, ended = len(summary.points), len(summary.eligible)
-    if compared != ended or tried == ended:
-        return words.count(compared, "point")
+    tried, ended = len(summary.points), len(summary.eligible) + sum(_ended_parted(summary))
+    if compared != len(summary.eligible) or tried == ended:
+        return words.count(max(compared, ended) if compared == len(summary.eligible) else compared, "point")
     return f"{words.count(tried, 'point')}, {ended} trained to the end,"
+
+
+def _ended_parted(summary: Summary) -> list[bool]:
+    """Say of each point whether it came to its end, with seeds at chance beside others: it is not ranked."""
+    return [p.parted and p.state is TrialState.COMPLETE and p.trials >= summary.replicates for p in summary.points]
 
 
 def _no_knowledge(best: Point) -> str:
@@ -191,11 +212,11 @@ def _nothing(summary: Summary) -> str:
         return "No answer yet: no trial has started"
     if set(summary.states) == {TrialState.INFEASIBLE}:
         reason, n = Counter(summary.infeasible).most_common(1)[0]
-        often = "" if len(summary.infeasible) == 1 else f", {n} of them"
-        return f"No answer: every trial is INFEASIBLE ({counts}{often}: {reason})"
+        of = sum(summary.states.values())
+        often = "" if n == of else ", the first" if n == 1 else f", {n} of them"
+        return f"No answer: every trial is INFEASIBLE ({words.count(of, 'trial')}{often}: {reason}){_rates(summary)}"
     if any(p.parted for p in summary.points) and not any(p.values for p in summary.points if not p.dead):
-        clause = rates_clause(summary.rates, alone=len(summary.axes) == 1)
-        return f"No answer: at no point does every seed train{clause}"
+        return f"No answer: at no point does every {runs_of(summary.points)} train{_rates(summary)}"
     wanted = "its trial" if summary.replicates == 1 else f"all of its {summary.replicates} replicates"
     return f"No answer yet: no point has {wanted} COMPLETE (trials: {counts})"
 
@@ -266,9 +287,9 @@ def _no_importance(importance: "Importance | None") -> str:
 def _rivals(summary: Summary) -> str:
     standing, best = summary.standing, summary.quoted
     verb = "has" if len(summary.ties) == 1 else "have"
-    parts = [f"{words.count(len(summary.ties), 'other point')} {verb} exactly the same mean."] if summary.ties else []
     if standing is None or best is None:
-        return " ".join(parts)
+        return ""
+    parts = [f"{words.count(len(summary.ties), 'other point')} {verb} exactly the same mean."] if summary.ties else []
     perhaps = [point for point in standing.rivals if point not in standing.equal]
     none = f"; a difference below {standing.margin:.3g} counts as none" if standing.margin else ""
     how = (
@@ -298,17 +319,20 @@ def _few(texts: Sequence[str]) -> str:
 
 def _selection(summary: Summary) -> str:
     metric, n, best = summary.objective.metric, len(summary.eligible), summary.quoted
+    many = _points(summary, n)
     if summary.fresh and summary.fresh.points:
         n = len(summary.fresh.points)
-    if best is None or n < 2:
+        many = words.count(n, "point")
+    if best is None or best.mean is None or n < 2 or len(summary.ties) == n - 1:
         return ""
-    picked = f"The best of {_points(summary, n)} was picked by the same {metric} that is quoted"
-    text = f"{picked}, so it looks better than it is"
-    optimism = summary.standing.optimism if summary.standing else 0.0
-    if optimism > 0 and best.mean is not None:
-        text += f", by about {words.precision(best.mean, optimism).write(optimism)} on average"
-        text += ", which its interval allows for" if best.interval is not None else ""
-    return f"{text}."
+    picked = f"The best of {many} was picked by the same {metric} that is quoted"
+    optimism = summary.standing.optimism if summary.standing else math.nan
+    if optimism > _ROUNDING * abs(best.mean):
+        size = words.precision(best.mean, optimism).write(optimism)
+        allowed = ", which its interval allows for" if best.interval is not None else ""
+        return f"{picked}, so it looks better than it is, by about {size} on average{allowed}."
+    chance = "looks" if math.isnan(optimism) and not best.alike else "may look"
+    return f"{picked}, so it {chance} better than it is."
 
 
 def _seeds(summary: Summary) -> str:
@@ -319,6 +343,8 @@ def _seeds(summary: Summary) -> str:
         return text
     if best.alike:
         return f"{words.capitalized(NO_SEEDS)}: over fresh seeds the best point measured the same at every epoch."
+    if best.n < 2 and len(summary.points) == 1:
+        return "One seed: another one may give another score; repeat with study.seeds=3 or more."
     if best.n < 2:
         return "One seed per point: differences between points may be chance; repeat with study.seeds=3 or more."
     spread = f"The spread is over {replicates(best)}"
@@ -343,7 +369,7 @@ def _partly(summary: Summary) -> str:
     points = [point for point in summary.points if point.parted]
     if not points:
         return ""
-    return f"Some seeds train and others do not, so that no mean is ranked: {_few(parted_text(points))}."
+    return f"Some seeds train and others do not, so that no mean is ranked: {_few(parted_text(points, summary.rates))}."
 
 
 def _alike(summary: Summary) -> str:

@@ -11,7 +11,7 @@ from hpsearch.reports.kit.points import Point, best_first
 from hpsearch.reports.kit.space import INACTIVE, column, floats
 from hpsearch.reports.kit.tables import END, Row, Table, end_cells, evidence, text_of
 from hpsearch.reports.summary.numbers import Summary
-from hpsearch.reports.summary.training import counted
+from hpsearch.reports.summary.training import counted, tried_of
 
 ROWS = 1000  # of a page's table
 
@@ -43,13 +43,11 @@ def point_table(summary: Summary) -> Table:
         "train",
         "state",
     )
-    tried = {each.value: each for each in summary.rates.tried} if summary.rates else {}
-    line = summary.rates.line if summary.rates else {}
     rows = []
     for p in points:
         cells = [_number(p.point), *(_setting(p.params.get(axis.key, INACTIVE)) for axis in summary.axes), *evidence(p)]
         cells += _end(p, summary) if summary.ends else ()
-        cells += [_number(p.n), Cell(counted(tried.get(line.get(p.point, math.nan)), p)), Cell(p.state.value)]
+        cells += [_number(p.n), Cell(counted(tried_of(summary.rates, p), p)), Cell(p.state.value)]
         rows.append(Row(tuple(cells), p.state, p is summary.best))
     return Table(headings, tuple(rows), len(summary.points))
 

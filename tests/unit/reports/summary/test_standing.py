@@ -99,7 +99,7 @@ def test_what_is_worse_by_less_than_the_margin_for_sure_is_equally_good():
     table = scored([level(0.9, 0), level(0.5, 1), level(0.905, 2), level(0.9, 0)])
     summary = summarize(with_margin(table, 0.1))
     assert [p.point for p in summary.standing.equal] == [0, 3]
-    assert "; 0.01, 0.08 are equally good within 0.1" in answer(summary)
+    assert "; 0.01 and 0.08 are equally good within 0.1" in answer(summary)
     assert [line for line in caveats(summary, {}) if line.startswith("Equally good within 0.1 (Tukey's")]
     assert "; 0.01, 0.08 may be as good" in answer(summarize(with_margin(table, 0.005)))
 
