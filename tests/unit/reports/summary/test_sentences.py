@@ -69,8 +69,8 @@ def test_the_whole_range_and_a_single_value():
             {(p, s): ("INFEASIBLE", f"loss inf at step {max(p, 0) + 1}") for p in (0, 1) for s in (0, 1)}
             | {(0, 0): ("INFEASIBLE", "not compared: latency is inf")}
             | {(0, 1): ("INFEASIBLE", "not compared: latency is inf")},
-            "No answer: every trial is INFEASIBLE (4 trials, 2 of them: not compared: latency is inf); 2 of 2 seeds fail "
-            "at 0.02.",
+            "No answer: every trial is INFEASIBLE (4 trials, 2 of them: not compared: latency is inf); "
+            "2 of 2 seeds fail at 0.02.",
         ),
     ],
 )

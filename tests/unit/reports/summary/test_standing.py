@@ -101,7 +101,7 @@ def test_what_is_worse_by_less_than_the_margin_for_sure_is_equally_good():
     assert [p.point for p in summary.standing.equal] == [0, 3]
     assert "; 0.01 and 0.08 are equally good within 0.1" in answer(summary)
     assert [line for line in caveats(summary, {}) if line.startswith("Equally good within 0.1 (Tukey's")]
-    assert "; 0.01, 0.08 may be as good" in answer(summarize(with_margin(table, 0.005)))
+    assert "; 0.01 and 0.08 may be as good" in answer(summarize(with_margin(table, 0.005)))
 
 
 def test_a_margin_lets_points_be_as_good_that_would_be_worse():
