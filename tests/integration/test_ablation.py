@@ -89,7 +89,7 @@ def test_held_and_rebuilt_from_the_tracking_store_alone(tmp_path, monkeypatch, c
     assert "nothing is retuned: every arm has learning rate 0.04" in out
     assert not (tmp_path / "studies" / "small.tune").exists()
     before = ablation_of(*ablation_tables("small"))
-    assert before.question == "Does it, or does it not?"
+    assert before.question == "Does it, or does it not? (Here with one learning rate for every arm.)"
     best = before.best
     listed = here(capsys, "list")
     assert f"({best.score.n} trials) at data.batch_size={best.levels['data.batch_size']} optimizer.momentum=" in next(

@@ -80,7 +80,7 @@ def test_it_says_what_a_newcomer_needs_next(folder):
     for part in (
         "has the highest",
         "95 % interval",
-        "stable",
+        "every seed trains",
         "replay lr_sweep/",
         "report.html",
         "python -m hpsearch ui",

@@ -33,7 +33,7 @@ def walk(number, part=0):
 def passed(monkeypatch):
     """The functions of the walks in the order of their calls: each is replaced by one that notes its name."""
     for module in pkgutil.walk_packages(hpsearch.__path__, "hpsearch."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith("__main__") and ".callbacks." not in module.name:  # they need their libraries
             importlib.import_module(module.name)
     torch.set_num_threads(1)
     calls = []

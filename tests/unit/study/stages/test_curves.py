@@ -106,7 +106,7 @@ def test_what_is_handed_on_has_the_best_point_first_and_the_diverged_trials_too(
 @pytest.mark.parametrize(("near", "of", "few"), [(4, 20, True), (5, 20, False), (4, 19, False)])
 def test_few_points_near_the_best_are_a_fault_of_the_search(near, of, few):
     table = synthetic.sweep()
-    summary = replace(summarize(table), near=Near(tuple(range(near)), of, 0.1, "a rule"))
+    summary = replace(summarize(table), near=Near(tuple(range(near)), of, 0.1, "a rule", True))
     labels = [label for label, _, _ in handed(table, summary)["fine_faults"]]
     assert ("too few trials near the best" in labels) is few
 
