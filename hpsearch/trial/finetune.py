@@ -1,7 +1,7 @@
 """Fine-tuning: which weights a model starts from, and which of them are trained."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,9 +9,12 @@ from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.limits import check_fields
+from hpsearch.models.pretrained import PretrainedNet
 from hpsearch.trial.limits import LIMITS
 from hpsearch.trial.weights import read_weights, without_wrappers
 
+DIGEST = "finetune.digest"
+"""The fact that says which weights a trial starts from."""
 SHOWN = 3
 """Names that a message gives of each kind of difference."""
 
@@ -37,7 +40,8 @@ class FineTune:
 
     The head is the last block of the model (see `blocks`). Where its shape differs from the checkpoint's, because the
     data has another number of classes, it starts from a fresh initialization; where other classes happen to be as many,
-    `fresh_head` says so.
+    `fresh_head` says so. Without a `source` the weights are those that the model came with (``model.weights``); with
+    ``none`` all of these are trained.
 
     Attributes:
         mode: ``none`` (a fresh initialization, `source` is not read), ``predict`` (evaluate only), ``head`` (train the
@@ -72,29 +76,33 @@ class FineTune:
             ConfigError: no checkpoint is named, it cannot be read or belongs to another architecture, or there are
                 fewer than `k` blocks in front of the head.
         """
+        named = model.digest if isinstance(model, PretrainedNet) else ""
         if self.mode == "none":
-            return Tuned()
-        if self.source is None:
+            return Tuned(facts={DIGEST: named} if named else {})
+        if self.source is None and not named:
             raise ConfigError(
                 f"finetune.source = null: finetune={self.mode} starts from a checkpoint: a .safetensors or .pt "
-                "file, an MLflow run id, or STUDY/POINT/SEED of an earlier trial"
+                "file, an MLflow run id, or STUDY/POINT/SEED of an earlier trial; or from model.weights"
             )
-        file = Path(str(path or self.source))
         parts = blocks(model)
         if self.mode == "last_k" and self.k >= len(parts):
             raise ConfigError(f"finetune.k = {self.k}: the model has {len(parts) - 1} blocks in front of its head")
         head = state_names(model, parts[-1])
-        fresh = load(model, file, head, self.fresh_head)
         if self.fresh_head and self.mode == "predict":
             raise ConfigError("finetune.fresh_head = True: finetune=predict trains nothing, so the head is the file's")
+        if self.source is None:
+            origin, digest, fresh = "model.weights", named, bool(getattr(model, "fresh_head", False))
+        else:
+            file = Path(str(path or self.source))
+            origin, digest, fresh = str(file), _digest(file), load(model, file, head, self.fresh_head)
         if fresh and self.mode == "predict":
-            raise ConfigError(f"finetune=predict: {file} has no head for these classes; choose finetune=head")
+            raise ConfigError(f"finetune=predict: {origin} has no head for these classes; choose finetune=head")
         frozen = freeze(model, parts, {"predict": 0, "head": 1, "last_k": 1 + self.k}.get(self.mode))
         trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
         factors = {} if self.rate_factor == 1 else {name: self.rate_factor for name in trained if name not in head}
         numbers = {name: parameter.numel() for name, parameter in model.named_parameters()}
         count = sum(numbers[name] for name in trained)
-        return Tuned(frozen, factors, {"finetune.digest": _digest(file), "finetune.trained": count})
+        return Tuned(frozen, factors, {DIGEST: digest, "finetune.trained": count})
 
 
 def blocks(model: nn.Module) -> list[list[nn.Module]]:
@@ -103,7 +111,8 @@ def blocks(model: nn.Module) -> list[list[nn.Module]]:
     They are the modules that the model registers, in that order, with every `nn.Sequential` and `nn.ModuleList` opened.
     A block begins with a module that has weights of two or more axes; what follows without any (activations, pooling,
     dropout, normalization) belongs to it, and what stands in front of the first block to the first. The last one is
-    the head. A model that only wraps another one is opened too.
+    the head. A model that only wraps another one is opened too; one of another library says itself which modules it has
+    in which order, and what its head is.
 
     Args:
         model: registers its modules in the order in which it uses them.
@@ -114,20 +123,38 @@ def blocks(model: nn.Module) -> list[list[nn.Module]]:
     Raises:
         ConfigError: the model has no weights.
     """
+    if isinstance(model, PretrainedNet):
+        return _with_head(_grouped(model.layers()), model.heads)
     children = list(model.children())
     while len(children) == 1 and list(children[0].children()):
         children = list(children[0].children())
+    found = _grouped(_opened(children or [model]))
+    if not any(parameter.ndim > 1 for part in found for module in part for parameter in module.parameters()):
+        raise ConfigError(f"{type(model).__name__} has no weights to fine-tune")
+    return found
+
+
+def _grouped(modules: Iterable[nn.Module]) -> list[list[nn.Module]]:
+    """Group modules in order into blocks, each of which begins with weights."""
     found: list[list[nn.Module]] = [[]]
     begun = False
-    for module in _opened(children or [model]):
+    for module in modules:
         weighs = any(parameter.ndim > 1 for parameter in module.parameters())
         if weighs and begun:
             found.append([])
         begun = begun or weighs
         found[-1].append(module)
-    if not begun:
-        raise ConfigError(f"{type(model).__name__} has no weights to fine-tune")
     return found
+
+
+def _with_head(parts: list[list[nn.Module]], heads: Sequence[nn.Module]) -> list[list[nn.Module]]:
+    """Put all blocks from the first layer of a head on into one, the last: a model may have several such layers."""
+    first = next(
+        place
+        for place, part in enumerate(parts)
+        if any(inner is head for module in part for inner in module.modules() for head in heads)
+    )
+    return [*parts[:first], [module for part in parts[first:] for module in part]]
 
 
 def _opened(modules: Sequence[nn.Module]) -> Iterator[nn.Module]:

@@ -10,6 +10,13 @@ from hpsearch.base.errors import ConfigError, first_line
 from hpsearch.base.rng import address
 from hpsearch.config.build import build
 from hpsearch.data.streamed import moved
+from hpsearch.models.pretrained import PretrainedNet
+from hpsearch.nn.init import Default
+
+LOOKED_AT = 64
+"""Samples whose values are looked at."""
+SLACK = 0.01
+"""By which a value may be out of the range of pixels."""
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -32,11 +39,39 @@ def make_model(config: Mapping[str, Any], plugins: tuple[str, ...], seed: int, s
         shape = {"in_shape": splits.in_shape, "num_outputs": splits.num_outputs}
         model: nn.Module = build("model", config["model"], plugins, **shape)
         _materialize(model, splits)
+        if isinstance(model, PretrainedNet) and model.weights and config["finetune"].get("fresh_head"):
+            model.renew_head()
     initializer: Initializer = build("init", config["init"], plugins)
+    if isinstance(model, PretrainedNet) and model.weights:
+        _check_pretrained(config, initializer, splits)
     initializer.initialize(
         model, seed, prior(splits, config["data"].get("sampling")) if initializer.needs_prior else None
     )
     return model
+
+
+def _check_pretrained(config: Mapping[str, Any], initializer: "Initializer", splits: "Splits") -> None:
+    """Refuse what would undo weights that were trained before: draws of their own, inputs that they were not made for.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    weights = f"model.weights = '{config['model']['weights']}'"
+    if not isinstance(initializer, Default) or initializer.bias is not None:
+        raise ConfigError(f"init: would draw over {weights}; use init=default")
+    scaling = config["data"].get("scaling", "none")
+    if scaling not in ("minmax", "none"):
+        raise ConfigError(
+            f"data.scaling = '{scaling}': {weights} normalize by themselves and take pixels from 0 to 1: use minmax"
+        )
+    rows = torch.arange(min(LOOKED_AT, len(splits.train)), device=splits.train.device)
+    ((x, _),) = splits.train.batches(rows, len(rows))
+    low, high = float(x.min()), float(x.max())
+    if low < -SLACK or high > 1 + SLACK:
+        raise ConfigError(
+            f"data.scaling = '{scaling}': {weights} normalize by themselves and take pixels from 0 to 1, "
+            f"and the inputs go from {low:.3g} to {high:.3g}: use minmax, or leave a normalization of the data out"
+        )
 
 
 def _materialize(model: "nn.Module", splits: "Splits") -> None:

@@ -14,6 +14,7 @@ from hpsearch.base.plain import stable_hash
 from hpsearch.base.types import TrialId, TrialState
 from hpsearch.config.build import build
 from hpsearch.data.sampling import check_classes_drawn
+from hpsearch.models.named import named_weights, place_of_weights
 
 if TYPE_CHECKING:
     import torch
@@ -26,8 +27,8 @@ CONTINUABLE = (TrialState.COMPLETE, TrialState.PRUNED)
 """Ends of a trial that another one may go on from."""
 LOADED = 2
 """Data sets that a worker keeps."""
-WEIGHTS = "finetune.source"
-"""The role of the file that a model starts from."""
+WEIGHTS, NAMED = "finetune.source", "model.weights"
+"""The roles of the file that a model starts from, and of that which its library knows by name."""
 
 
 def read(
@@ -45,8 +46,8 @@ def read(
     Returns:
         The splits, and the state of data and weights. A ConfigError says what cannot be sampled as asked.
     """
-    files = contents_of(_places(data, config["finetune"], source))
-    known = DataState({role: each for role, each in files.items() if role != WEIGHTS}).digest
+    files = contents_of(_places(data, config, source))
+    known = DataState({role: each for role, each in files.items() if role not in (WEIGHTS, NAMED)}).digest
     seed = config["seed"] if data.split_seed == PER_SEED else 0
     splits = _load(_data_key(config["data"]), tuple(config["plugins"]), test, config["fold"], seed, device, known)
     check_classes_drawn(data.sampling, splits.train.y, splits.class_names)
@@ -76,7 +77,9 @@ def source_key(config: Mapping[str, Any]) -> str:
     shared = {field.name for field in fields(DataSource)}
     source = {name: value for name, value in config.get("data", {}).items() if name not in shared}
     tuned = config.get("finetune", {})
-    return stable_hash({"data": source, "weights": None if tuned.get("mode") == "none" else tuned.get("source")})
+    named = named_weights(config.get("model", {}))
+    shown = {"data": source, "weights": None if tuned.get("mode") == "none" else tuned.get("source")}
+    return stable_hash({**shown, "named": named} if named else shown)
 
 
 def files_state(config: Mapping[str, Any], source: str | None = None) -> DataState:
@@ -87,12 +90,14 @@ def files_state(config: Mapping[str, Any], source: str | None = None) -> DataSta
         source: where `finetune.source` was found.
     """
     data: DataSource = build("data", config["data"], tuple(config["plugins"]))
-    return DataState(contents_of(_places(data, config["finetune"], source)))
+    return DataState(contents_of(_places(data, config, source)))
 
 
-def _places(data: "DataSource", finetune: Mapping[str, Any], source: str | None) -> dict[str, Place]:
+def _places(data: "DataSource", config: Mapping[str, Any], source: str | None) -> dict[str, Place]:
+    finetune, named = config["finetune"], place_of_weights(config["model"])
     weights = None if finetune.get("mode") == "none" else source or finetune.get("source")
     places = {f"data.{name}": place for name, place in data.places().items()}
+    places |= {} if named is None else {NAMED: named}
     return places if weights is None else {**places, WEIGHTS: place_of(weights)}
 
 

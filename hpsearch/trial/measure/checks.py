@@ -17,6 +17,7 @@ from hpsearch.losses.fit import check_fit
 from hpsearch.losses.focal import Focal
 from hpsearch.regularizers import L2
 from hpsearch.trial.build import fitting, prepare
+from hpsearch.trial.finetune import DIGEST
 from hpsearch.trial.job import Job
 from hpsearch.trial.updates import take_steps, trained_parameters
 
@@ -125,7 +126,7 @@ def initial_loss(job: Job, samples: int) -> InitialLoss:
         weights=_size(job.model),
         penalty=_penalty(job),
         single=single,
-        pretrained="finetune.digest" in job.facts,
+        pretrained=DIGEST in job.facts,
     )
 
 
