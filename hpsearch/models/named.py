@@ -10,6 +10,7 @@ from hpsearch.base.errors import ConfigError, first_line, nearest
 
 DEFAULT = "default"
 """The weights that the library itself takes for a model."""
+FETCH = ", or let it be fetched, model.download=true"
 _LIBRARIES = {f"hpsearch.models.{name}": name for name in ("torchvision", "timm", "transformers")}
 
 
@@ -84,11 +85,12 @@ def check_known(key: str, value: str, known: list[str], what: str) -> None:
         raise ConfigError(f"{key} = '{value}': is not among {what}{shown}{nearest(value, known)}")
 
 
-def missing(what: str, where: object) -> str:
+def missing(what: str, where: object, otherwise: str = FETCH) -> str:
     """Return the words that say which file is missing and where it goes.
 
     Args:
         what: the file, and where it is to be had.
         where: the path under which it is looked for.
+        otherwise: what else helps.
     """
-    return f"model.weights: {what} is missing: put it at {where}, or let it be fetched, model.download=true"
+    return f"model.weights: {what} is missing: put it at {where}{otherwise}"

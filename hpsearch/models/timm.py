@@ -47,7 +47,7 @@ class Timm(PretrainedNet):
             super().__init__(net, _heads(net), None, size, None, True)
             return
         where, known = place(name, weights, download), _entry(name, weights)
-        overlay = {"file": where.path, "hf_hub_id": None, "url": ""}
+        overlay = {"file": where.path, "custom_load": where.path.endswith(".npz")}
         try:
             net = timm.create_model(_full(name, weights), pretrained=True, pretrained_cfg_overlay=overlay, **options)
         except Exception as error:
@@ -75,17 +75,18 @@ def place(name: str, weights: str, download: bool) -> Place:
     hub = imported("huggingface_hub") if known.hf_hub_id else None
     files = (known.hf_hub_filename,) if known.hf_hub_filename else FILES
     cached = [hub.try_to_load_from_cache(known.hf_hub_id, file) for file in files] if hub else []
-    url = str(known.url or "")
-    own = Path(torch.hub.get_dir()) / "checkpoints" / (Path(urlsplit(url).path).name or f"{name}.{FILES[0]}")
-    for found in (*cached, str(own)):
+    folder, url = Path(torch.hub.get_dir()) / "checkpoints", str(known.url or "")
+    of_url = folder / (Path(urlsplit(url).path).name or FILES[0])
+    own = folder / f"{known.hf_hub_id.rpartition('/')[2]}{Path(files[0]).suffix}" if hub else of_url
+    for found in (*cached, str(own), str(of_url)):
         if isinstance(found, str) and Path(found).is_file():
             return Place(found)
     if not download:
-        raise ConfigError(missing(f"{own.name} ({url or f'{files[0]} of {known.hf_hub_id} on the hub'})", own))
+        raise ConfigError(missing(f"{files[0]} of {known.hf_hub_id} (huggingface.co)" if hub else url, own))
     try:
         if hub:
             return Place(str(hub.hf_hub_download(known.hf_hub_id, files[0])))
-        own.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(own), progress=False)
     except Exception as error:
         raise ConfigError(

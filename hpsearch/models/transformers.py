@@ -13,7 +13,7 @@ from torch import nn
 
 from hpsearch.base.contents import Place, place_of
 from hpsearch.base.errors import ConfigError, first_line
-from hpsearch.models.named import DEFAULT, check_known, imported, missing
+from hpsearch.models.named import DEFAULT, FETCH, check_known, imported, missing
 from hpsearch.models.pretrained import PretrainedNet, Recipe, check_in_shape
 
 CONFIG, PREPROCESSING = "config.json", "preprocessor_config.json"
@@ -88,7 +88,8 @@ def place(name: str, weights: str, download: bool) -> Place:
     if not any((folder / file).is_file() for file in WEIGHTS):
         absent.append(WEIGHTS[0])
     if absent:
-        raise ConfigError(missing(f"{absent[0]} of {name}", folder / absent[0]))
+        own = "" if Path(name).expanduser().is_dir() else FETCH
+        raise ConfigError(missing(f"{absent[0]} of {name}", folder / absent[0], own))
     return place_of(folder, (".json", ".safetensors", ".bin"))
 
 
@@ -126,15 +127,18 @@ def _random(library: Any, name: str, options: dict[str, Any], download: bool) ->
         folder = _folder(name, DEFAULT, (CONFIG,), download)
         config = library.AutoConfig.from_pretrained(str(folder), local_files_only=True, **options)
     else:
-        check_known("model.name", name, sorted(_types(library)), "the types of image classifiers of transformers")
+        check_known("model.name", name, sorted(_classes(library)), "the types of image classifiers of transformers")
         config = library.AutoConfig.for_model(name, **options)
+        names = _classes(library)[name]
+        config.architectures = [names if isinstance(names, str) else names[0]]
     _check_options(config, options)
     return _float(library.AutoModelForImageClassification.from_config(config))
 
 
-def _types(library: Any) -> list[str]:
-    names = library.models.auto.modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
-    return list(names)
+def _classes(library: Any) -> Mapping[str, Any]:
+    """Return the names of a type's classes by the type: one, or several of which the first is the plain one."""
+    found: Mapping[str, Any] = library.models.auto.modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
+    return found
 
 
 def _check_options(config: Any, options: Mapping[str, Any]) -> None:
