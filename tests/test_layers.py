@@ -42,7 +42,8 @@ ALLOWED = {
     "plotly": {"reports"},
     "matplotlib": {"reports"},
     "torch": NOUNS | {"trial", "study.show", "callbacks"},
-    **{library: {f"callbacks.{library}"} for library in CALLBACKS},
+    **{library: {f"callbacks.{library}", f"models.{library}"} for library in CALLBACKS},
+    **{library: {f"models.{library}"} for library in ("torchvision", "timm", "huggingface_hub")},
 }
 
 

@@ -16,6 +16,7 @@ from hpsearch.trial.build import prepare
 from hpsearch.trial.loop import train
 from tests.support.coverage_rows import ROWS
 from tests.support.jobs import drive
+from tests.support.vision import install
 
 GROUPS = ("model", "init", "optimizer", "scheduler", "regularizer", "loss", "metric", "data", "augment", "finetune")
 SMALL = {
@@ -61,6 +62,12 @@ def is_that_of(row, point):
     key = searched(row)
     given = [word.partition("=")[2].replace(" ", "") for word in row.words if key_of(word) == key]
     return given == [value_text(point[key]).replace(" ", "")] if given and key in point else False
+
+
+@pytest.fixture(autouse=True)
+def libraries(monkeypatch, tmp_path):
+    """Small stand-ins for libraries that models are taken from."""
+    install(monkeypatch, tmp_path / "cache")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.section} {row.name}")

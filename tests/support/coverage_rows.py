@@ -69,6 +69,25 @@ ROWS: list[Row] = [
         "space.model.pool=choice(max, avg)",
     ),
     *(
+        Row(
+            1,
+            f"a model of {library} by name",
+            (f"model={library}", "model.name=small", "model.weights=default"),
+            "space.model.name=choice(small, smaller)",
+        )
+        for library in ("torchvision", "timm")
+    ),
+    Row(
+        1,
+        "a model of transformers by type",
+        (
+            "model=transformers",
+            "model.config={hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 8, "
+            "image_size: 8, patch_size: 4}",
+        ),
+        "space.model.config.hidden_size=choice(4, 8)",
+    ),
+    *(
         Row(2, name, (f"model.activation={name}",), f"space.model.activation=choice(relu, {name})")
         for name in ("sigmoid", "tanh", "crelu", "leaky_relu", "prelu", "relu6", "elu", "selu", "silu", "gelu", "mish")
     ),

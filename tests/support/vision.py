@@ -57,7 +57,7 @@ def transforms():
     )
 
 
-def torchvision_like(url):
+def torchvision_like(url, classes):
     """A module with the functions of ``torchvision.models``, which knows ``small`` by weights at an address."""
     entry = SimpleNamespace(url=url, transforms=transforms)
 
@@ -73,8 +73,8 @@ def torchvision_like(url):
         def transforms(self):
             return self.value.transforms
 
-    def get_model(name, *, weights=None, progress=True, num_classes=CLASSES):
-        net = SmallNet(num_classes)
+    def get_model(name, *, weights=None, progress=True, num_classes=None):
+        net = SmallNet(num_classes or classes)
         if weights is not None:
             net.load_state_dict(torch.hub.load_state_dict_from_url(weights.url, progress=progress, check_hash=True))
         return net
@@ -88,7 +88,7 @@ def torchvision_like(url):
     return library
 
 
-def timm_like():
+def timm_like(classes):
     """A module with the functions of ``timm``, which knows ``small`` by the tag ``first``."""
     known = SimpleNamespace(
         url="https://example.org/small.pth",
@@ -100,17 +100,17 @@ def timm_like():
         interpolation="bicubic",
         mean=MEAN,
         std=STD,
-        num_classes=CLASSES,
+        num_classes=classes,
     )
 
     def list_models(filter="", module="", pretrained=False):
         return ["small.first"] if pretrained else ["small", "smaller"]
 
-    def create_model(model_name, pretrained=False, pretrained_cfg_overlay=None, num_classes=CLASSES, in_chans=3):
+    def create_model(model_name, pretrained=False, pretrained_cfg_overlay=None, num_classes=None, in_chans=3):
         net = SmallNet(num_classes)
         if pretrained:
             state = torch.load(pretrained_cfg_overlay["file"], weights_only=True)
-            kept = {} if num_classes == CLASSES else {k: v for k, v in net.state_dict().items() if k.startswith("head")}
+            kept = {} if num_classes == classes else {k: v for k, v in net.state_dict().items() if k.startswith("head")}
             net.load_state_dict({**state, **kept})
         return net
 
@@ -120,7 +120,7 @@ def timm_like():
     return library
 
 
-def install(monkeypatch, folder):
+def install(monkeypatch, folder, classes=CLASSES):
     """Put both stand-ins where the libraries are imported from; their weights lie in torch's cache in a folder.
 
     Returns:
@@ -128,8 +128,8 @@ def install(monkeypatch, folder):
     """
     monkeypatch.setenv("TORCH_HOME", str(folder))
     cache = folder / "hub" / "checkpoints"
-    file = saved(cache, weights_of())
-    torch.save(weights_of(), cache / "small.pth")
-    monkeypatch.setitem(sys.modules, "torchvision", torchvision_like(f"https://example.org/{file.name}"))
-    monkeypatch.setitem(sys.modules, "timm", timm_like())
+    file = saved(cache, weights_of(classes=classes))
+    torch.save(weights_of(classes=classes), cache / "small.pth")
+    monkeypatch.setitem(sys.modules, "torchvision", torchvision_like(f"https://example.org/{file.name}", classes))
+    monkeypatch.setitem(sys.modules, "timm", timm_like(classes))
     return file, cache / "small.pth"

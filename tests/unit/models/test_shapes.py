@@ -116,7 +116,8 @@ def test_images_need_not_be_square(case):
 
 
 def test_every_option_has_a_row():
-    assert {case.option for case in CASES.values()} == {file.stem for file in CONF.glob("*.yaml")}
+    ours = {file.stem for file in CONF.glob("*.yaml")} - {"torchvision", "timm", "transformers"}  # test_pretrained.py
+    assert {case.option for case in CASES.values()} == ours
 
 
 @pytest.mark.parametrize("option", sorted({case.option for case in CASES.values()}))
