@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -43,7 +42,7 @@ class Transformers(PretrainedNet):
         num_outputs: int,
         name: str,
         weights: str | None = None,
-        config: Mapping[str, Any] = MappingProxyType({}),
+        config: Mapping[str, Any] | None = None,
         size: int | None = None,
         download: bool = False,
     ) -> None:
@@ -51,12 +50,12 @@ class Transformers(PretrainedNet):
         library = imported("transformers")
         with _quiet(library):
             if weights is None:
-                net = _random(library, name, {**config, "num_labels": num_outputs}, download)
+                net = _random(library, name, {**(config or {}), "num_labels": num_outputs}, download)
                 super().__init__(net, _heads(net), None, size, None, True)
                 return
             if config:
                 raise ConfigError(
-                    f"model.config = {dict(config)}: the configuration is that of model.weights, use {{}}"
+                    f"model.config = {dict(config)}: the configuration is that of model.weights, use null"
                 )
             where = place(name, weights, download)
             net, found = _loaded(library, where.path, num_outputs)

@@ -35,8 +35,10 @@ PAIRS = 24
 TRIED = (
     *("data.batch_size", "data.micro_batch", "data.drop_last", "data.train_size"),
     *("data.sampling", "data.class_weights", "data.shuffle", "regularizer.swa.start", "regularizer.swa.anneal_epochs"),
+    *("model.name", "model.weights", "model.size", "finetune.source", "finetune.k"),
 )
-"""Keys every value of which is tried beforehand: they decide whether a batch has a single sample, or exclude others."""
+"""Keys every value of which is tried beforehand: they decide whether a batch has a single sample, exclude others, or name
+what may not be there."""
 ENDS = ("points", "patience", "epochs", "seconds", "target")
 """What ends any search in the group `budget`."""
 

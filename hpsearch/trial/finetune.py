@@ -94,7 +94,8 @@ class FineTune:
             origin, digest, fresh = "model.weights", named, bool(getattr(model, "fresh_head", False))
         else:
             file = Path(str(path or self.source))
-            origin, digest, fresh = str(file), _digest(file), load(model, file, head, self.fresh_head)
+            fresh = load(model, file, head, self.fresh_head)
+            origin, digest = str(file), _digest(file)
         if fresh and self.mode == "predict":
             raise ConfigError(f"finetune=predict: {origin} has no head for these classes; choose finetune=head")
         frozen = freeze(model, parts, {"predict": 0, "head": 1, "last_k": 1 + self.k}.get(self.mode))

@@ -85,7 +85,7 @@ ROWS: list[Row] = [
             "model.config={hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 8, "
             "image_size: 8, patch_size: 4}",
         ),
-        "space.model.config.hidden_size=choice(4, 8)",
+        "space.model.name=choice(vit, deit)",
     ),
     *(
         Row(2, name, (f"model.activation={name}",), f"space.model.activation=choice(relu, {name})")
