@@ -37,8 +37,8 @@ TRIED = (
     *("data.sampling", "data.class_weights", "data.shuffle", "regularizer.swa.start", "regularizer.swa.anneal_epochs"),
     *("model.name", "model.weights", "model.size", "finetune.source", "finetune.k"),
 )
-"""Keys every value of which is tried beforehand: they decide whether a batch has a single sample, exclude others, or name
-what may not be there."""
+"""Keys every value of which is tried beforehand: they decide whether a batch has a single sample, exclude others, or
+name what may not be there."""
 ENDS = ("points", "patience", "epochs", "seconds", "target")
 """What ends any search in the group `budget`."""
 
