@@ -83,10 +83,10 @@ class Precision:
     powers: bool
 
     def write(self, value: float, sign: str = "") -> str:
-        """Write one of the numbers, in powers of ten too where the decimals would show zeros; `sign` as in formats."""
+        """Write one of the numbers, by its first digit where the decimals would show zeros; `sign` as in formats."""
         fixed = f"{value:{sign}.{self.decimals}f}"
         if math.isfinite(value) and value != 0 and (self.powers or float(fixed) == 0):
-            return minus(f"{value:{sign}.{self.digits}g}")
+            return minus(f"{value:{sign}.{self.digits if self.powers else 1}g}")
         return "0" if self.powers and value == 0 else minus(fixed)
 
 

@@ -368,4 +368,5 @@ def _that_train(summary: "Summary") -> str | None:
     if summary.rates is None or summary.rates.trains is None:
         return None
     found = summary.rates.trains
-    return f"{summary.rates.axis.key} {number(found.low)} to {number(found.high)}"
+    low, high = number(found.low), number(found.high)
+    return f"{summary.rates.axis.key} {low if low == high else f'{low} to {high}'}"

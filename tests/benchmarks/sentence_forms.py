@@ -187,7 +187,7 @@ CAVEATS = [
     ),
     *_plain(
         "may be as good",
-        r"May be as good as the best \(Tukey's comparison of all \d+ points over the seeds they share, family "
+        r"May be as good as the best \(Tukey's comparison of all \d+ points over the (?:seed|run)s they share, family "
         r"error 5 "
         r"%[^()]*\): [^:]*?(?=\. Too variable|\. Equally|\.$)",
         r"\d+ other points? ha(?:s|ve) exactly the same mean",

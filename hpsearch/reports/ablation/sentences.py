@@ -49,7 +49,8 @@ def answer(found: Ablation) -> str:
     if best is reference:
         return f"{lead}. It is the reference: of {_tally(found.differences)}."
     own = next(each for each in found.differences if each.arm == best.name)
-    return f"{lead}. {_capital(_against(own, reference))}. Of {_tally(found.differences)}."
+    others = f" Of {_tally(found.differences)}." if len(found.differences) > 1 else ""
+    return f"{lead}. {_capital(_against(own, reference))}.{others}"
 
 
 def _updates(found: Ablation) -> str:
@@ -77,7 +78,8 @@ def _as_good(found: Ablation) -> str:
         return "; it scatters too much over the seeds to be ranked"
     rivals = [rank.arm for rank in found.ranking if rank.rival and rank is not own]
     if not rivals:
-        return f"; every other arm{'' if _all_ranked(found) else ' that can be ranked'} is worse"
+        every = "the other arm" if len(found.arms) == 2 and _all_ranked(found) else "every other arm"
+        return f"; {every}{'' if _all_ranked(found) else ' that can be ranked'} is worse"
     equal = all(ranks[name].standing == "equal" for name in rivals)
     verb = "As good within the margin" if equal else "May be as good"
     if len(rivals) > NAMED:

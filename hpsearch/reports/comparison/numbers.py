@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hpsearch.base import words
 from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import TrialTable
-from hpsearch.reports.kit.evidence import by_seed
+from hpsearch.reports.kit.evidence import StudyIntervals, by_seed
 from hpsearch.reports.kit.points import Point, Results
 from hpsearch.reports.kit.texts import signed_interval
 from hpsearch.statistics.crossed import FEWEST_SEEDS
@@ -144,6 +144,9 @@ def doubts(comparison: Comparison, tables: Sequence[TrialTable], one: Results, o
     digests = [_digest(table) for table in tables]
     if all(digests) and digests[0] != digests[1]:
         lines.append("The two were trained on other data or another split: a difference may be that of the data.")
+    elif comparison.interval is not None and comparison.paired:
+        these = StudyIntervals(tables[0], one.objective).these("valid") or "on these samples"
+        lines.append(f"The difference is over seeds, {these}: on others the two may compare otherwise.")
     codes = [codes_of(table) for table in tables]
     if all(codes) and codes[0] != codes[1]:
         lines.append("The two were trained by other code: a difference may be that of the code.")

@@ -292,8 +292,9 @@ def _rivals(summary: Summary) -> str:
     parts = [f"{words.count(len(summary.ties), 'other point')} {verb} exactly the same mean."] if summary.ties else []
     perhaps = [point for point in standing.rivals if point not in standing.equal]
     none = f"; a difference below {standing.margin:.3g} counts as none" if standing.margin else ""
+    over = f"{runs_of(summary.points)}s"
     how = (
-        f"Tukey's comparison of all {standing.compared} points over the seeds they share, family error "
+        f"Tukey's comparison of all {standing.compared} points over the {over} they share, family error "
         f"{100 * ALPHA:.0f} %{none}"
     )
     if perhaps:

@@ -78,7 +78,7 @@ def test_the_arms_that_may_be_as_good_are_named_with_the_best(name):
 def test_within_a_margin_arms_are_as_good():
     scores = {(32, 0.0): [0.800, 0.801, 0.802, 0.8], (32, 0.9): [0.802, 0.803, 0.803, 0.801]}
     table = study(scores)
-    assert "; every other arm is worse. " in answer(ablation_of(table))
+    assert "; the other arm is worse. " in answer(ablation_of(table))
     table.study["objective"] = {**table.study["objective"], "margin": 0.02}
     found = ablation_of(table)
     assert ". As good within the margin: batch size 32, momentum 0. " in answer(found)
