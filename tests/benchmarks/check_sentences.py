@@ -15,14 +15,16 @@ import numpy as np
 
 from tests.benchmarks.judges import Subject
 from tests.benchmarks.known_ablations import ABLATIONS, PAIRS
+from tests.benchmarks.known_ends import ENDS
 from tests.benchmarks.known_searches import SEARCHES
 from tests.benchmarks.known_truth import Drawn
+from tests.benchmarks.required import held_against
 from tests.benchmarks.said import said
 from tests.benchmarks.sentence_forms import Claim, UnknownSentence, claims
 
-GENERATORS: dict[str, Callable[[np.random.Generator], Drawn]] = {**SEARCHES, **ABLATIONS, **PAIRS}
+GENERATORS: dict[str, Callable[[np.random.Generator], Drawn]] = {**SEARCHES, **ABLATIONS, **PAIRS, **ENDS}
 MOST = 0.05
-EACH = ("share of seeds", "interval of a point", "interval over folds", "edge of the rates")
+EACH = ("share of seeds", "interval of a point", "interval over folds", "edge of the rates", "by how much too good")
 """Kinds of sentences that hold in 95 of 100 cases, one by one."""
 PAGES = 10
 """The page is made of one draw in so many: it says nothing that README.md does not."""
@@ -69,11 +71,13 @@ def read(name: str, draw: int) -> list[Claim]:
         draw: its number; the same for the same study.
 
     Returns:
-        The claims, each once, wherever it stands. A sentence without a form raises an `UnknownSentence`.
+        The claims, each once, wherever it stands, and whether what must be said is. A sentence without a form raises an
+        `UnknownSentence`.
     """
     drawn = GENERATORS[name](np.random.default_rng([draw, *name.encode()]))
-    texts = dict.fromkeys(text for _, text in said(drawn, page=draw % PAGES == 0))
-    found: dict[tuple[str, str], Claim] = {}
+    told = said(drawn, page=draw % PAGES == 0)
+    texts = dict.fromkeys(text for _, text in told)
+    found: dict[tuple[str, str], Claim] = {(claim.kind, claim.text): claim for claim in held_against(drawn, told)}
     scattered = re.search(r"Too variable to be ranked \([^)]*\): (.*)\.", "\n".join(texts))
     variable = frozenset(scattered[1].split("; ")) if scattered else frozenset()
     for text in texts:

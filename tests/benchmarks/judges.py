@@ -5,12 +5,16 @@ returns whether the clause is true, None where it claims nothing, or for an esti
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hpsearch.base import words
 from hpsearch.base.types import TrialTable
 from tests.benchmarks.known_truth import CHANCE, Setting, Truth, trains
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SAME = 1e-9
 
@@ -30,6 +34,16 @@ class Subject:
     table: TrialTable
     other: Truth | None = None
     variable: frozenset[str] = frozenset()
+
+    @property
+    def trials(self) -> "pd.DataFrame":
+        """The trials that points are ranked by: those over fresh seeds, where a point has all of them COMPLETE."""
+        rows = self.table.trials
+        if "purpose" not in rows:
+            return rows
+        fresh = rows[rows["purpose"] == "confirm"]
+        whole = fresh.groupby("point")["state"].agg(lambda states: (states == "COMPLETE").all())
+        return fresh if whole.any() else rows[rows["purpose"] != "confirm"]
 
     def points(self, text: str) -> list[int]:
         """Return the points that a text names: all of its settings, or the value of the only one."""
@@ -62,7 +76,7 @@ def number(text: str) -> float:
 def best_mean(found, about):
     """The named point has the best mean of those whose every trial is COMPLETE."""
     places = about.points(found["setting"])
-    trials = about.table.trials
+    trials = about.trials
     whole = trials.groupby("point").filter(lambda rows: (rows["state"] == "COMPLETE").all())
     means = whole.groupby("point")["score"].mean()
     best = means.max() if about.truth.maximize else means.min()
@@ -132,7 +146,7 @@ def count(found, about):
 
 def compared(about):
     """Return the points that can be compared: every trial of them is COMPLETE, and most of their seeds train."""
-    trials = about.table.trials
+    trials = about.trials
     whole = (
         trials.groupby("point").filter(lambda rows: (rows["state"] == "COMPLETE").all() and len(rows) == size)
         if (size := trials.groupby("point").size().max())
@@ -195,7 +209,7 @@ def frontier(found, about):
 
 def optimism(found, about):
     """What the best mean is too good by, on average."""
-    means = about.table.trials.groupby("point")["score"].mean()[compared(about)]
+    means = about.trials.groupby("point")["score"].mean()[compared(about)]
     if means.empty:
         return None
     sign = 1.0 if about.truth.maximize else -1.0
@@ -243,10 +257,27 @@ def _differs(about, places, verdict):
         return True
     sign = 1.0 if about.truth.maximize else -1.0
     if about.other is None:
-        gaps = [sign * (about.truth.here[place] - about.truth.here[0]) for place in places]
+        known = (about.truth.here, about.truth.facts.get("last", about.truth.here))
+        gaps = [sign * min((means[place] - means[0] for means in known), key=lambda gap: sign * gap * _sense(verdict))
+                for place in places]  # fmt: skip
     else:
         gaps = [sign * (about.other.here[place] - about.truth.here[place]) for place in places]
     return any(gap > SAME if verdict == "better" else gap < -SAME for gap in gaps)
+
+
+def _sense(verdict):
+    return 1.0 if verdict == "better" else -1.0
+
+
+def too_good(found, about):
+    """The interval holds what the score of a point on the first seed is more than its true mean."""
+    low, high = number(found["low"]), number(found["high"])
+    slack = 10.0 ** -len(found["low"].partition(".")[2].partition("e")[0]) if "e" not in found["low"] else SAME
+    sign = 1.0 if about.truth.maximize else -1.0
+    scores = about.table.trials.loc[about.table.trials["purpose"] != "confirm", ["point", "score"]]
+    gaps = [sign * (score - about.truth.here[int(place)]) for place, score in scores.itertuples(index=False)
+            if abs(score - number(found["at"])) <= slack]  # fmt: skip
+    return any(low - slack <= gap <= high + slack for gap in gaps)
 
 
 def difference(found, about):

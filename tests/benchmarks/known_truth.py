@@ -115,6 +115,8 @@ class Design:
         reports: whether trials report after every epoch; else once, at the end.
         samples: seed of the samples, so that two studies have the same ones; None for samples of their own.
         keep: whether what each trial got of single samples is kept.
+        splits: whether every seed has a split of its own of five times as many samples.
+        groups: of samples that are alike; 0 where each stands for itself.
     """
 
     seeds: int = 3
@@ -130,6 +132,8 @@ class Design:
     reports: bool = True
     samples: int | None = None
     keep: bool = False
+    splits: bool = False
+    groups: int = 0
 
     @property
     def accuracy(self) -> bool:
@@ -178,7 +182,9 @@ def _kept(table, results, design):
     rows = zip(*(done[name].astype(int).tolist() for name in ("point", "seed", "fold")), strict=True)
     return {
         TrialId(point, seed, fold): SampleResults(
-            {design.metric: results[point, seed - design.first_seed, fold].astype(float)}, {}
+            {design.metric: results[point, seed - design.first_seed, fold].astype(float)},
+            {"valid": np.arange(SAMPLES) % design.groups} if design.groups else {},
+            *(["group"] * bool(design.groups)),
         )
         for point, seed, fold in rows
     }
@@ -190,13 +196,23 @@ def _accuracies(settings, design, rng):
     spread = design.sd * np.asarray([each.sd for each in settings])
     level = ndtri(means) * np.sqrt(spread**2 + HARDNESS**2 + 1)
     drawn = rng if design.samples is None else np.random.default_rng(design.samples)
-    hardness = HARDNESS * drawn.normal(size=(design.folds, SAMPLES))
+    hardness = HARDNESS * _hardness(design, drawn)
     models = spread[:, None, None] * rng.normal(size=(len(settings), design.seeds, design.folds))
     strength = level[:, None, None] + models
-    chance = ndtr(strength[..., None] + hardness)
+    shown = rng.permuted(np.tile(hardness, (design.seeds, 1, 1)), axis=2)[..., :SAMPLES] if design.splits else hardness
+    chance = ndtr(strength[..., None] + shown)
     right = rng.random(chance.shape) < chance
     over_models = ndtr((level[:, None, None] + hardness) / np.sqrt(1 + spread[:, None, None] ** 2))
     return right, over_models.mean(axis=(1, 2))
+
+
+def _hardness(design, drawn):
+    """Return what the samples of every fold demand, those of a group partly the same."""
+    own = drawn.normal(size=(design.folds, SAMPLES * (5 if design.splits else 1)))
+    if not design.groups:
+        return own
+    shared = drawn.normal(size=(design.folds, design.groups))[:, np.arange(SAMPLES) % design.groups]
+    return np.sqrt(0.5) * (shared + own)
 
 
 def _values(settings, design, rng):
@@ -213,6 +229,7 @@ def _trial(point, each, seed, fold, score, design, rng):
     place = {"seed": design.first_seed + seed, "fold": fold}
     start = synthetic.START + 10.0 * point + seed
     size = {"data.valid_size": SAMPLES, **CONSTANT} if design.accuracy else {}
+    size |= {"data.train_size": 4 * SAMPLES} if design.splits else {}
     row = synthetic.trial_row(point, start=start, duration=1.0, **{**place, **size, **design.facts, **each.params})
     row["command"] = f"python -m hpsearch seed={place['seed']} {point}"
     fails = each.how if rng.random() < each.fails else "slow" if each.slow else ""
@@ -270,7 +287,8 @@ def _on_the_way(score, epoch, noise, design):
 
 def _record(space, design):
     config = {group: {**dict(values)} for group, values in synthetic.CONFIG.items()}
-    for group, values in design.config.items():
+    own = {"data": {"split_seed": "per_seed"}} if design.splits else {}
+    for group, values in {**own, **design.config}.items():
         config[group] = {**config.get(group, {}), **values}
     objective = {
         "metric": design.metric, "direction": "maximize" if design.maximize else "minimize",

@@ -102,6 +102,14 @@ HEADLINE = [
     _form("set of best", rf"(?P<list>[\w.]+(?:, [\w.]+)*) {AS_GOOD}", judges.few),
     _form("set of best", rf"(?<=; )(?P<arms>\w[\w.]* [^():±]*?) {AS_GOOD}", judges.arms),
     *_plain("not ranked", r"it scatters too much over the seeds to be ranked"),
+    *_plain(
+        "fresh seeds",
+        r"it was chosen by seed \d+, as (?:the|one of the) best of \d+ points, at <N>",
+        r"none of the \d+ best points came to its end with every one of \d+ fresh seeds",
+        r"of the \d+ so trained ",
+        r"Over fresh seeds:$",
+    ),
+    _form("set of best", r"every other of the \d+ so trained (?:that can be ranked )?is worse", judges.others_worse),
 ]
 
 RATES = [
@@ -206,6 +214,14 @@ CAVEATS = [
     ),
     *_plain("picked", r"The best of <TRIED> was picked by the same <M> that is quoted, so it (?:looks|may look) better "
                       r"than it is"),
+    _form(
+        "by how much too good",
+        r"(?:It|The best of seed \d+, .*?,) was chosen at (?P<at><N>) on seed \d+, as the best of \d+ points, and has "
+        r"<N> over the fresh seeds: <N> too good \(95 % t interval <I> over the fresh seeds\)", judges.too_good,
+    ),
+    *_plain("fresh seeds", r"Not COMPLETE over the fresh seeds: .*?(?=\.$|\. Not all)",
+            r"Not all that were chosen were trained over the fresh seeds: .*?(?=\.$)",
+            r"Its best points were not trained over fresh seeds \(study\.confirm = \d+\): .*?(?=\.$)"),
     *_plain("one seed", r"One seed: another one may give another score; repeat with study.seeds=3 or more",
             r"One seed per point: differences between points may be chance; repeat with "
                         r"study.seeds=3 or more"),
@@ -254,6 +270,7 @@ ARMS = [
     *_plain(
         "verdict of the answer",
         r"(?:better|worse|the two may be equal)(?=\.)",
+        r"undecided: drift \(by the last evaluations alone it is: [\w ]+\)",
         r"It is the reference: of \d+ other arms? [^()]*\(Holm-adjusted, 5 %\)",
         r"Of \d+ other arms? [^()]*\(Holm-adjusted, 5 %\)",
         r"every seed gave the same difference, so there is no spread to test against",
