@@ -15,6 +15,7 @@ import numpy as np
 
 from tests.benchmarks.judges import Subject
 from tests.benchmarks.known_ablations import ABLATIONS, PAIRS
+from tests.benchmarks.known_claims import CLAIMED
 from tests.benchmarks.known_ends import ENDS
 from tests.benchmarks.known_searches import SEARCHES
 from tests.benchmarks.known_truth import Drawn
@@ -22,7 +23,7 @@ from tests.benchmarks.required import held_against
 from tests.benchmarks.said import said
 from tests.benchmarks.sentence_forms import Claim, UnknownSentence, claims
 
-GENERATORS: dict[str, Callable[[np.random.Generator], Drawn]] = {**SEARCHES, **ABLATIONS, **PAIRS, **ENDS}
+GENERATORS: dict[str, Callable[[np.random.Generator], Drawn]] = {**SEARCHES, **ABLATIONS, **PAIRS, **ENDS, **CLAIMED}
 MOST = 0.05
 EACH = ("share of seeds", "interval of a point", "interval over folds", "edge of the rates", "by how much too good")
 """Kinds of sentences that hold in 95 of 100 cases, one by one."""

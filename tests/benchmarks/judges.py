@@ -269,14 +269,20 @@ def _sense(verdict):
     return 1.0 if verdict == "better" else -1.0
 
 
+def _digit(text):
+    """One of the last digit of a number as it is written."""
+    digits, _, power = text.replace(words.MINUS, "-").partition("e")
+    return 10.0 ** (int(power or 0) - len(digits.partition(".")[2]))
+
+
 def too_good(found, about):
     """The interval holds what the score of a point on the first seed is more than its true mean."""
     low, high = number(found["low"]), number(found["high"])
-    slack = 10.0 ** -len(found["low"].partition(".")[2].partition("e")[0]) if "e" not in found["low"] else SAME
+    slack, near = _digit(found["low"]), _digit(found["at"])
     sign = 1.0 if about.truth.maximize else -1.0
     scores = about.table.trials.loc[about.table.trials["purpose"] != "confirm", ["point", "score"]]
     gaps = [sign * (score - about.truth.here[int(place)]) for place, score in scores.itertuples(index=False)
-            if abs(score - number(found["at"])) <= slack]  # fmt: skip
+            if abs(score - number(found["at"])) <= near]  # fmt: skip
     return any(low - slack <= gap <= high + slack for gap in gaps)
 
 
@@ -305,9 +311,11 @@ def share(found, about):
 
 
 def claimed(found, about):
-    """A claim that is supported is true."""
+    """A claim that is supported is right, one that is not supported is wrong; undecided says nothing."""
     known = about.truth.facts.get("claims", {}).get(int(found["claim"]))
-    return None if known is None else found["verdict"] != "supported" or bool(known)
+    if known is None or found["verdict"].startswith("undecided"):
+        return None
+    return known is (found["verdict"] == "supported")
 
 
 def state_count(found, about):

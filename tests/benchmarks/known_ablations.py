@@ -28,6 +28,8 @@ def arms(levels, mean=lambda *_: 0.9, *, fails=lambda *_: 0.0, how="diverged", d
         retuned: whether the learning rate was searched for every arm.
         target: value to reach.
         slow: whether an arm trains too slowly.
+
+    The best rate, the course of a training and its time are the same in all arms: every claim about them is wrong.
     """
 
     def draw(rng, samples=None):
@@ -42,6 +44,7 @@ def arms(levels, mean=lambda *_: 0.9, *, fails=lambda *_: 0.0, how="diverged", d
         config = ablation_config(list(levels), retuned, target)
         whole = replace(design, samples=samples, record={**record, **design.record}, config={**config, **design.config})
         table, truth = table_of(f"{name}.arms", settings, {**space, **(SWEEP if retuned else {})}, whole, rng)
+        truth = replace(truth, facts={"claims": dict.fromkeys(range(1, 8), False)})
         tables = (with_arms(table), _tuned(settings, list(levels), space, whole, rng)) if retuned else (table,)
         return Drawn("ablation", tables, (truth,))
 

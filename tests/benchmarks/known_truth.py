@@ -15,6 +15,7 @@ from scipy.special import ndtr, ndtri
 
 from hpsearch.base.samples import SampleResults
 from hpsearch.base.types import TrialId, TrialTable
+from hpsearch.reports.ablation.claims.claim import Evidence
 from tests.support import synthetic
 
 CHANCE, START_LOSS, EPOCHS = 0.1, math.log(10), 4
@@ -87,14 +88,16 @@ class Drawn:
     """One drawn study.
 
     Attributes:
-        kind: "search", "ablation", "comparison" or "recipe": by what it is reported.
+        kind: "search", "ablation", "comparison" or "claims": by what it is reported.
         tables: of a comparison both, of an ablation the arms and what was retuned.
         truths: of each table.
+        evidence: what a claim is held against, where nothing else is reported.
     """
 
     kind: str
     tables: tuple[TrialTable, ...]
     truths: tuple[Truth, ...]
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True)

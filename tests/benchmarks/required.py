@@ -72,6 +72,8 @@ def needs(drawn: Drawn) -> Iterator[Need]:
     """Yield what must be said of a study."""
     if drawn.kind == "comparison":
         return _of_two(drawn)
+    if drawn.kind == "claims":
+        return _of_claims(drawn)
     trials = Trials(drawn.tables[0], drawn.truths[0])
     return _of_search(trials) if drawn.kind == "search" else _of_ablation(trials)
 
@@ -198,7 +200,7 @@ def _repeats(trials: Trials, one_seed: str, lone: str) -> Iterator[Need]:
     elif trials.size == 1:
         yield Need("one seed", f"n = 1 seed, so {lone}")
         yield Need("one seed", one_seed, CAVEAT)
-        yield Need("a spread of one seed", r"mean ± sd|may be as good|Holm-adjusted p", absent=True)
+        yield Need("a spread of one seed", r"mean ± sd|may be as good|Holm-adjusted p =", absent=True)
     elif trials.size == 2:
         yield Need("intervals need three seeds", r"too few for an interval")
         yield Need("an interval of two seeds", r"sd of n = 2[^()]*interval [\d.]", absent=True)
@@ -312,6 +314,11 @@ def _of_ablation(trials: Trials) -> Iterator[Need]:
 def _arm(trials: Trials, place: int) -> str:
     factors = trials.config["ablation"]["factors"]
     return words.settings({key: trials.truth.settings[place].params[key] for key in factors})
+
+
+def _of_claims(drawn: Drawn) -> Iterator[Need]:
+    for number in drawn.truths[0].facts["claims"]:
+        yield Need("verdict of a claim", rf"CLAIM {number}: (supported|not supported|undecided)", (README,))
 
 
 def _of_two(drawn: Drawn) -> Iterator[Need]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from hpsearch.base.types import BestPoint
 from hpsearch.reports.ablation import write as ablation_write
 from hpsearch.reports.ablation.arm_by_arm import arm_by_arm, shared_table, told
+from hpsearch.reports.ablation.claims import CLAIMS
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.page import render_ablation
 from hpsearch.reports.ablation.sentences import answer as ablation_answer
@@ -43,7 +44,11 @@ def said(drawn: Drawn, *, page: bool = True) -> list[Said]:
     Returns:
         Where and what, tables, headings, commands and settings left out; cells of tables that claim something are in.
     """
-    return list({"search": _search, "ablation": _ablation, "comparison": _comparison}[drawn.kind](drawn, page))
+    return list(
+        {"search": _search, "ablation": _ablation, "comparison": _comparison, "claims": _claims}[drawn.kind](
+            drawn, page
+        )
+    )
 
 
 def _search(drawn: Drawn, page: bool) -> Iterator[Said]:
@@ -97,6 +102,14 @@ def _ablation(drawn: Drawn, page: bool) -> Iterator[Said]:
     if page:
         reasons = {" ".join(each.result.sentence.split()) for each in found.claims}
         yield from (each for each in of_page(render_ablation(found, "command")) if each[1] not in reasons)
+
+
+def _claims(drawn: Drawn, _: bool) -> Iterator[Said]:
+    known = drawn.truths[0].facts["claims"]
+    for claim in (each for each in CLAIMS if each.number in known):
+        result = claim.test(drawn.evidence)
+        if result is not None:
+            yield README, f"CLAIM {claim.number}: {result.verdict}"
 
 
 def _comparison(drawn: Drawn, page: bool) -> Iterator[Said]:

@@ -62,6 +62,13 @@ def _plain(kind: str, *patterns: str) -> list[Form]:
 
 
 HEADLINE = [
+    *_plain(
+        "fresh seeds",
+        r"it was chosen by seed \d+, as (?:the|one of the) best of \d+ points, at <N>",
+        r"none of the \d+ best points came to its end with every one of \d+ fresh seeds",
+        r"of the \d+ so trained ",
+        r"Over fresh seeds:$",
+    ),
     _form(
         "best mean",
         r"(?:Of <TRIED> )?(?P<setting>[^;:]+?) has the (?:highest|lowest) <M>(?: over \d+ fresh seeds)?:",
@@ -102,13 +109,6 @@ HEADLINE = [
     _form("set of best", rf"(?P<list>[\w.]+(?:, [\w.]+)*) {AS_GOOD}", judges.few),
     _form("set of best", rf"(?<=; )(?P<arms>\w[\w.]* [^():±]*?) {AS_GOOD}", judges.arms),
     *_plain("not ranked", r"it scatters too much over the seeds to be ranked"),
-    *_plain(
-        "fresh seeds",
-        r"it was chosen by seed \d+, as (?:the|one of the) best of \d+ points, at <N>",
-        r"none of the \d+ best points came to its end with every one of \d+ fresh seeds",
-        r"of the \d+ so trained ",
-        r"Over fresh seeds:$",
-    ),
     _form("set of best", r"every other of the \d+ so trained (?:that can be ranked )?is worse", judges.others_worse),
 ]
 
@@ -352,6 +352,7 @@ STATES = [
 EXPLANATIONS = _plain(
     "how to read it",
     r"Each (?:large )?dot is .*",
+    r"The best points of the search, trained again over seeds that nothing was chosen by",
     r"Mark(?:s|ers)? .*",
     r"One (?:row|line|mark|grey) .*",
     r"(?:Means?|Medians of|Paired by seed|Small marks|Sorted by any|Diamonds|Analysis of variance|A search on "

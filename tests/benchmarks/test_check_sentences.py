@@ -9,6 +9,8 @@ from tests.benchmarks import check_sentences
 from tests.benchmarks.check_sentences import GENERATORS, read
 from tests.benchmarks.judges import Subject
 from tests.benchmarks.known_searches import GRID, SEARCHES
+from tests.benchmarks.required import held_against, needs
+from tests.benchmarks.said import NOTE, PAGE, README, TERMINAL, said
 from tests.benchmarks.sentence_forms import UnknownSentence, claims
 
 FALSE = {
@@ -95,6 +97,56 @@ def test_a_kind_that_is_false_too_often_makes_the_check_fail(monkeypatch, capsys
     monkeypatch.setattr(check_sentences, "read", lying)
     assert check_sentences.main(["30", "--only", "equal points, one seed"]) == 1
     assert "False too often: verdict of an arm, equal points, one seed: 30 of 30" in capsys.readouterr().out
+
+
+ASKED = {
+    "equal points": ["best", "interval", "those that may be as good", "picked by what is quoted", "size of optimism"],
+    "equal points, one seed": ["one seed", "picked by what is quoted"],
+    "equal points, two seeds": ["intervals need three seeds"],
+    "seeds change nothing": ["seeds change nothing"],
+    "a seed in five dies at one rate": ["seeds that train, k of n"],
+    "all seeds diverge above an edge": ["first rate that fails"],
+    "best at the high edge": ["edge of what was tried"],
+    "all diverge": ["no answer"],
+    "not confirmed": ["not confirmed"],
+    "fresh seeds, equal points": ["over fresh seeds", "chosen by which seed", "by how much too good"],
+    "equal arms": ["best", "held or tuned", "against the reference"],
+    "an arm that dies": ["held or tuned"],
+    "equal studies, shared seeds": ["paired over shared seeds", "each best was picked"],
+    "claim 1, wrong": ["verdict of a claim"],
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_must_be_said_and_is_missing_is_found(name):
+    drawn = GENERATORS[name](np.random.default_rng(0))
+    places = [(place, "Nothing.") for place in (README, TERMINAL, PAGE, NOTE)]
+    found = {claim.kind: claim for claim in held_against(drawn, places)}
+    missing = {kind.removeprefix("required: ") for kind, claim in found.items() if claim.holds is False}
+    assert set(ASKED[name]) <= missing
+
+
+def test_what_must_not_be_said_is_found():
+    drawn = GENERATORS["equal points, one seed"](np.random.default_rng(0))
+    told = [(README, "0.9 ± 0.1 (mean ± sd of n = 1 seed); 0.1 may be as good")]
+    assert "forbidden: a spread of one seed" in [c.kind for c in held_against(drawn, told) if c.holds is False]
+
+
+def test_the_answer_must_stand_wherever_people_read():
+    drawn = GENERATORS["equal points"](np.random.default_rng(0))
+    told = said(drawn)
+    assert not [claim for claim in held_against(drawn, told) if not claim.holds]
+    for place in (README, TERMINAL, PAGE, NOTE):
+        less = [(where, "Nothing." if where == place else text) for where, text in told]
+        (best,) = [claim for claim in held_against(drawn, less) if claim.kind == "required: best"]
+        assert best.holds is False
+        assert place in best.text
+
+
+def test_every_kind_of_study_has_something_that_must_be_said():
+    many = {name for name in GENERATORS if name != "thousands of points"}
+    bare = [name for name in many if not [*needs(GENERATORS[name](np.random.default_rng(0)))]]
+    assert not bare
 
 
 @pytest.mark.long
