@@ -4,6 +4,7 @@ A judge is given the named parts of the clause, the setting that was named last 
 returns whether the clause is true, None where it claims nothing, or for an estimate what is said and what is true.
 """
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -118,7 +119,7 @@ def span(found, about):
 
 
 def few(found, about):
-    named = {place for text in found["list"].split(", ") for place in about.points(text)}
+    named = {place for text in re.split(", | and ", found["list"]) for place in about.points(text)}
     return _none_left_out(named | set(about.points(found["setting"])), about)
 
 

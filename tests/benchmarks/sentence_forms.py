@@ -106,7 +106,7 @@ HEADLINE = [
     *_plain("not ranked", r"[Ww]hether others are as good cannot be said"),
     _form("set of best", rf"(?P<low><N>) to (?P<high><N>) {AS_GOOD}", judges.span),
     _form("set of best", rf"(?P<count>\d+) other (?:value|point)s? {AS_GOOD}", judges.count),
-    _form("set of best", rf"(?P<list>[\w.]+(?:, [\w.]+)*) {AS_GOOD}", judges.few),
+    _form("set of best", rf"(?P<list>[\w.]+(?:(?:, | and )[\w.]+)*) {AS_GOOD}", judges.few),
     _form("set of best", rf"(?<=; )(?P<arms>\w[\w.]* [^():±]*?) {AS_GOOD}", judges.arms),
     *_plain("not ranked", r"it scatters too much over the seeds to be ranked"),
     _form("set of best", r"every other of the \d+ so trained (?:that can be ranked )?is worse", judges.others_worse),
@@ -210,14 +210,15 @@ CAVEATS = [
     _form(
         "optimism", r"The best of <TRIED> was picked by the same <M> that is quoted, so it looks better than "
                     r"it is, "
-        r"by about (?P<size><N>) on average", judges.optimism,
+        r"by about (?P<size><N>) on average(?:, which its interval allows for)?", judges.optimism,
     ),
     *_plain("picked", r"The best of <TRIED> was picked by the same <M> that is quoted, so it (?:looks|may look) better "
                       r"than it is"),
     _form(
         "by how much too good",
         r"(?:It|The best of seed \d+, .*?,) was chosen at (?P<at><N>) on seed \d+, as the best of \d+ points, and has "
-        r"<N> over the fresh seeds: <N> too good \(95 % t interval <I> over the fresh seeds\)", judges.too_good,
+        r"<N> over the fresh seeds: (?:<N> too good \(|a difference of <N>(?:, which may be chance)? \(too good )by "
+        r"<I>, 95 % t interval over the fresh seeds\)", judges.too_good,
     ),
     *_plain("fresh seeds", r"Not COMPLETE over the fresh seeds: .*?(?=\.$|\. Not all)",
             r"Not all that were chosen were trained over the fresh seeds: .*?(?=\.$)",

@@ -104,7 +104,7 @@ ASKED = {
     "equal points, one seed": ["one seed", "picked by what is quoted"],
     "equal points, two seeds": ["intervals need three seeds"],
     "seeds change nothing": ["seeds change nothing"],
-    "a seed in five dies at one rate": ["seeds that train, k of n"],
+    "half of ten seeds die at an edge": ["seeds that train, k of n"],
     "all seeds diverge above an edge": ["first rate that fails"],
     "best at the high edge": ["edge of what was tried"],
     "all diverge": ["no answer"],
