@@ -1,4 +1,4 @@
-"""A Lightning module as many people have it: shuffled batches, dropout, a schedule, validation; `train` tells the rate."""
+"""A Lightning module as many people have it: shuffled batches, dropout, a schedule, validation."""
 
 import lightning.pytorch as pl
 import torch
