@@ -169,6 +169,21 @@ def test_names_and_weights_are_searched_and_a_change_of_the_weights_is_refused(w
         run_study([*words, "study.grow=names", "space.trainer.clip_norm=choice(null, 1)"])
 
 
+def test_a_model_of_transformers_starts_from_a_folder(folder):
+    words = ("model=transformers", f"model.name={folder}", "model.weights=default")
+    job = prepare(config(*words, "finetune=last_k", "data.classes=[0,1,2,3]"))
+    source = pytest.importorskip("transformers").ViTForImageClassification.from_pretrained(folder)
+    wanted, own = source.state_dict(), job.model.net.state_dict()
+    assert own.keys() == wanted.keys() and all(torch.equal(own[name], value) for name, value in wanted.items())
+    trained = {name for name, parameter in job.model.net.named_parameters() if parameter.requires_grad}
+    assert trained == {name for name in own if name.startswith(("vit.layers.1", "vit.layernorm", "classifier"))}
+    assert prepare(config(*words)).model.fresh_head and not job.model.fresh_head
+    (folder / "preprocessor_config.json").unlink()
+    with pytest.raises(HpsearchError, match=r"preprocessor_config.json of .* is missing: put it at .*config.json$"):
+        preflight(config(*words))
+
+
+@pytest.mark.long
 def test_a_model_of_transformers_is_tuned_in_workers_by_words_alone(folder, here, capsys):
     words = ["+study=search", *DATA, "tracker=none", "launcher.workers=1", "model=transformers", f"model.name={folder}"]
     words += ["model.weights=default", "space.finetune=choice(head, last_k)", "sampler=grid"]
