@@ -22,7 +22,7 @@ from hpsearch.reports.summary.pareto import Front, front_of
 from hpsearch.reports.summary.pruning import Pruning, pruning_of
 from hpsearch.reports.summary.ranges import Near, extensions_of, near_best, ranged
 from hpsearch.reports.summary.rates import Rates, rates_of
-from hpsearch.reports.summary.standing import Standing, stand
+from hpsearch.reports.summary.standing import Standing, allow_for_picking, stand
 from hpsearch.statistics.optimism import expected_maximum
 
 EDGE = 0.1  # a best value in the outer tenth of its range lies at an edge
@@ -92,9 +92,7 @@ def summarize(table: TrialTable) -> Summary:
         standing = stand(fresh.points[0], fresh.points, objective)
     else:
         standing = stand(best, eligible, objective, pruned)
-    quoted = results.quoted
-    if standing is not None and quoted is not None and quoted.intervals is not None:
-        quoted.intervals.allow_for(standing.optimism if objective.maximize else -standing.optimism)
+    allow_for_picking(results.quoted, standing, objective)
     return Summary(
         **{field.name: getattr(results, field.name) for field in fields(results)},
         ties=tuple(p for p in others if best is top and best and p.mean == best.mean),

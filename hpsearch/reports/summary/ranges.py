@@ -48,10 +48,12 @@ def ranged(axes: Sequence[Axis], study: Mapping[str, Any]) -> tuple[Axis, ...]:
 
     Returns:
         All of them; of an ablation not its factors, whose values are what is compared, and in the study of its arms
-        none: there the nuisance values were found before.
+        and where a recipe confirms, on the test samples too, none: there the values were found before.
     """
-    factors = ((study.get("config") or {}).get("ablation") or {}).get("factors") or ()
-    if factors and study.get("sampler") == "Manual":
+    config = study.get("config") or {}
+    factors = (config.get("ablation") or {}).get("factors") or ()
+    tested = (config.get("trainer") or {}).get("test", False)
+    if (factors or tested) and study.get("sampler") == "Manual":
         return ()
     return tuple(axis for axis in axes if axis.key not in factors)
 

@@ -77,6 +77,18 @@ def stand(best: Point | None, eligible: Sequence[Point], objective: Objective, p
     return Standing(nearest, variable, len(points), found.freedom, optimism, margin, equal)
 
 
+def allow_for_picking(best: Point | None, standing: Standing | None, objective: Objective) -> None:
+    """Let the interval of a point that was picked reach as much further as its picking adds on average.
+
+    Args:
+        best: the point; its interval moves.
+        standing: of the points that it was picked from; None where nothing is known of them.
+        objective: whose scores they have.
+    """
+    if standing is not None and best is not None and best.intervals is not None:
+        best.intervals.allow_for(standing.optimism if objective.maximize else -standing.optimism)
+
+
 def as_good(standing: Standing | None, best: Point, axes: Sequence[Axis], among: int | None = None) -> str:
     """Write the clause of the answer that names what may be as good as its point.
 

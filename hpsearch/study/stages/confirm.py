@@ -15,7 +15,7 @@ from hpsearch.reports.kit.evidence import Known, StudyIntervals
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import floats
 from hpsearch.reports.kit.tested import test_scores
-from hpsearch.reports.summary.standing import as_good, stand
+from hpsearch.reports.summary.standing import allow_for_picking, as_good, stand
 from hpsearch.search.plan import FRESH
 from hpsearch.statistics.optimism import measured_optimism
 from hpsearch.study.stages.base import Context, Finding, Verdict, need
@@ -69,12 +69,14 @@ class Confirm:
         numbers |= {"valid_mean": winner.mean, "seeds": self.seeds}
         written = precision(winner.mean, winner.sd)
         told = f"{NO_SEEDS}: n = 1, so no interval can be given" if winner.alike else f"n = {winner.n}: no interval"
+        standing = stand(winner, points, context.objective)
+        allow_for_picking(winner, standing, context.objective)
         if (fresh := winner.interval) is not None:
             numbers |= {"valid_low": fresh.low, "valid_high": fresh.high}
             told = winner.known.write(f"{written.write(fresh.low)} to {written.write(fresh.high)}")
         sentence = (
             f"{settings(winner.params)}: {metric} {written.write(winner.mean)} over {self.seeds} fresh seeds ({told})"
-            f"{as_good(stand(winner, points, context.objective), winner, (), len(points)) if len(points) > 1 else ''}"
+            f"{as_good(standing, winner, (), len(points)) if len(points) > 1 else ''}"
         )
         for more, told in (self._promised(context, table, points, written), _tested(tested, of_test, written)):
             numbers |= more

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from hpsearch.base.words import listed
-from hpsearch.reports.kit.points import Fresh
+from hpsearch.reports.kit.points import Fresh, results_of
 from hpsearch.reports.summary.confirmed import measured
 from hpsearch.reports.summary.numbers import summarize
 from hpsearch.reports.summary.sentences import answer, caveats
+from hpsearch.reports.summary.standing import allow_for_picking
 from hpsearch.reports.summary.training import counted, parted_text, rates_clause
 from tests.support.scores import scored, with_states
 
@@ -105,3 +106,25 @@ def test_a_choice_is_too_good_where_fresh_seeds_show_it(chosen, said):
 
 def test_what_is_listed_ends_with_an_and():
     assert [listed(texts) for texts in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+@pytest.mark.parametrize(
+    ("sampler", "test", "open_"), [("Manual", True, False), ("Manual", False, True), ("Grid", True, True)]
+)
+def test_where_a_recipe_confirms_what_it_found_no_range_is_searched(sampler, test, open_):
+    table = scored([[0.5, 0.51, 0.52], [0.6, 0.61, 0.62], [0.9, 0.91, 0.92]])
+    config = {**table.study["config"], "trainer": {"test": test}}
+    summary = summarize(replace(table, study={**table.study, "sampler": sampler, "config": config}))
+    assert bool(summary.at_edge) is open_
+
+
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_the_interval_of_a_picked_point_reaches_further_on_its_worse_side(direction):
+    table = scored([[0.5, 0.54, 0.52], [0.53, 0.51, 0.52], [0.52, 0.51, 0.54]], direction)
+    results = results_of(table)
+    plain, summary = results_of(table).quoted.interval, summarize(table)
+    allow_for_picking(results.quoted, summary.standing, summary.objective)
+    moved, by = results.quoted.interval, summary.standing.optimism
+    worse = (plain.low - by, plain.high) if direction == "maximize" else (plain.low, plain.high + by)
+    assert (moved.low, moved.high) == pytest.approx(worse)
+    assert (summary.quoted.interval.low, summary.quoted.interval.high) == pytest.approx(worse)
