@@ -92,8 +92,9 @@ def test_what_is_wrong_is_said_in_one_line(library, files):
             kind(shape, 5, name, weights)
         assert "\n" not in str(error.value)
     assert kind((1, 8, 8), 5, "small", tag).weights
+    broken = {"torchvision": "is damaged or another file", "timm": "cannot be read"}[library]
     file.write_bytes(b"nothing of the kind")
-    with pytest.raises(ConfigError, match=rf"model.weights = 'default': {file} (is damaged|cannot be read)"):
+    with pytest.raises(ConfigError, match=rf"model.weights = 'default': {file} {broken}"):
         kind((1, 8, 8), 5, "small", "default")
     file.unlink()
     with pytest.raises(ConfigError, match=rf"{file.name}.* is missing: put it at {file}, or .*model.download=true"):
@@ -162,6 +163,13 @@ def test_blocks_open_an_encoder_but_not_its_layers_and_end_with_all_heads():
         ["base.encoder.layers.1", "base.norm"],
         ["first", "second"],
     ]
+
+
+def test_blocks_with_branches_that_stand_side_by_side_are_not_opened():
+    branches = [Holder(branch=nn.Sequential(Layer(), Layer())) for _ in "ab"]
+    net = Holder(first=branches[0], second=branches[1], head=nn.Linear(2, 2))
+    model = PretrainedNet(net, (net.head,), None, None, None, True)
+    assert [names(part, model.net) for part in blocks(model)] == [["first"], ["second"], ["head"]]
 
 
 def test_blocks_of_a_convolutional_net(files):
