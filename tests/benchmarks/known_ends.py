@@ -118,8 +118,8 @@ ENDS = {
     "evaluations at the end": ended(sweep()),
     "evaluations that drift alike": ended(sweep(peak(0.1, 0.05)), 0.01),
     "arms evaluated at the end": ended(arms({UNIT: UNITS})),
-    "an arm that drifts to the others": ended(
-        arms({UNIT: UNITS}, lambda unit: 0.9 - 0.05 * (unit == "tanh"), design=Design(10)), {1: 0.05}
+    "an arm that drifts beyond the others": ended(
+        arms({UNIT: UNITS}, lambda unit: 0.9 - 0.05 * (unit == "tanh"), design=Design(10)), {1: 0.1}
     ),
     "an arm whose drift changes nothing": ended(arms({UNIT: UNITS}, lambda u: 0.9 - 0.1 * (u == "tanh")), {1: 0.01}),
 }

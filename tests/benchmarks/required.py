@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ANSWER, CAVEAT, ONE_PAGE = (README, TERMINAL, PAGE, NOTE), (README, PAGE), (PAGE,)
-NAMED, SAME = 6, 1e-9
-"""So many points are named one by one."""
+NAMED, SAME, REVERSED = 6, 1e-9, 0.03
+"""So many points are named one by one; a smaller difference is none; one that drift reverses is larger."""
 
 
 @dataclass(frozen=True)
@@ -304,6 +304,10 @@ def _of_ablation(trials: Trials) -> Iterator[Need]:
             yield Need("against the reference", r"[Aa]gainst the reference|It is the reference|Nothing is compared")
     if len(trials.whole) > 1 and trials.spread and trials.size > 2:
         yield Need("those that may be as good", r"[Mm]ay be as good|As good within|every other arm|to be ranked")
+    last = trials.truth.facts.get("last", trials.truth.here)
+    gaps = [[means[place] - means[0] for means in (trials.truth.here, last)] for place in trials.points]
+    if any(min(gap) < -REVERSED and max(gap) > REVERSED for gap in gaps):
+        yield Need("withheld for drift", r"\d undecided: drift")
     name = {place: re.escape(_arm(trials, place)) for place in trials.points}
     for place, own in trials.points.items():
         if (own["state"] != "COMPLETE").all():
