@@ -270,7 +270,7 @@ ARMS = [
     *_plain("difference", r"[Aa]gainst the reference (?P<reference>[^;]+?) the paired difference is <N>"),
     *_plain(
         "verdict of the answer",
-        r"(?:better|worse|the two may be equal)(?=\.)",
+        r"(?:better|worse|the two may be equal)(?=\.|$)",
         r"undecided: drift \(by the last evaluations alone it is: [\w ]+\)",
         r"It is the reference: of \d+ other arms? [^()]*\(Holm-adjusted, 5 %\)",
         r"Of \d+ other arms? [^()]*\(Holm-adjusted, 5 %\)",
@@ -328,6 +328,7 @@ STUDIES = [
         r"Their scores are not made alike: .*",
         r"Of \d+ arms? that both have, in .*\(paired by seed, Holm-adjusted, 5 %\)",
         r"Studies .* side by side",
+        r"The difference is over .*: on others the two may compare otherwise",
         r"Difference, second − first .*",
     ),
 ]
