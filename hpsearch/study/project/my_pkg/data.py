@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpsearch.data.base import Arrays, DataSource
+from hpsearch.data.arrays import Arrays
+from hpsearch.data.base import DataSource
 
 
 @dataclass(frozen=True, kw_only=True)
