@@ -127,7 +127,13 @@ def _fit_head(net: nn.Module, num_outputs: int) -> bool:
     if isinstance(old, nn.Conv2d):
         if old.out_channels == num_outputs:
             return False
-        setattr(owner, name, nn.Conv2d(old.in_channels, num_outputs, old.kernel_size, bias=old.bias is not None))
+        setattr(
+            owner,
+            name,
+            nn.Conv2d(
+                old.in_channels, num_outputs, (old.kernel_size[0], old.kernel_size[1]), bias=old.bias is not None
+            ),
+        )
         return True
     if old.out_features == num_outputs:
         return False
