@@ -58,7 +58,7 @@ def test_it_holds_the_new_project_and_what_hydra_looks_for(site):
 
 def test_what_is_imported_is_declared():
     extras = PROJECT["optional-dependencies"]
-    lines = [*PROJECT["dependencies"], *extras["test"], *extras["callbacks"]]
+    lines = [*PROJECT["dependencies"], *extras["test"], *extras["callbacks"], *extras["vision"]]
     declared = {re.match(r"[\w-]+", each).group().replace("-", "_").lower() for each in lines}
     declared |= (
         {"xgboost", "pytorch_lightning", "hydra", "yaml", "sklearn", "PIL", "pynvml"}
@@ -73,7 +73,7 @@ def test_what_is_imported_is_declared():
 
 
 def test_an_extra_brings_what_something_uses():
-    assert set(PROJECT["optional-dependencies"]) == {"test", "dev", "gpu", "callbacks"}
+    assert set(PROJECT["optional-dependencies"]) == {"test", "dev", "gpu", "callbacks", "vision"}
 
 
 @pytest.mark.long  # as `.ci/package` does
