@@ -65,7 +65,7 @@ def test_best_list_answer_front_pages_and_replay_agree(folder, name):
     assert [None if each is None else each.point for each in named] == [best] * 3
     assert (outcome.replay_command is None) == (best is None)
     if best is None:
-        assert outcome.answer.startswith("No answer: every trial is INFEASIBLE (4 INFEASIBLE, 3 of them: not compared:")
+        assert outcome.answer.startswith("No answer: every trial is INFEASIBLE (4 trials, 3 of them: not compared:")
     else:
         assert f"x = {best} has the " in outcome.answer
         assert f"'agree/{best}/0'" in outcome.replay_command

@@ -160,8 +160,19 @@ def lives(pid):
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
+@pytest.fixture(autouse=True)
+def _others():
+    """Count nothing that was started before, as by another test of this process."""
+    OTHERS.clear()
+    OTHERS.update(psutil.Process().children(recursive=True))
+
+
+OTHERS = set()
+
+
 def left_over():
-    return [each for each in psutil.Process().children(recursive=True) if each.status() != psutil.STATUS_ZOMBIE]
+    started = set(psutil.Process().children(recursive=True)) - OTHERS
+    return [each for each in started if each.status() != psutil.STATUS_ZOMBIE]
 
 
 AWAY = (
