@@ -112,7 +112,7 @@ class Confirm:
         value, low, high = (written.write(each, "+") for each in (gap.value, gap.low, gap.high))
         return numbers, (
             f"; the best of the fine search{'' if promised is points[0] else f', {settings(promised.params)},'} had "
-            f"{written.write(searched)}, by {value} more than its mean on fresh seeds ({low} to {high}) "
+            f"{written.write(searched)}, which differs by {value} from its mean on fresh seeds ({low} to {high}), "
             f"after {looks} looks at the validation set"
         )
 
