@@ -202,7 +202,8 @@ def _pruned(summary: Summary) -> str:
     if pruning.early is None:
         return f"{saved}."
     early = pruning.early
-    worth = f"ranks after epoch {early.epoch} and at the end correlate by {early.correlation:.2f}"
+    correlation = words.minus(f"{early.correlation:.2f}")
+    worth = f"ranks after epoch {early.epoch} and at the end correlate by {correlation}"
     return f"{saved}; over the {early.n} trials that came to their end, {worth} (1: the same order)."
 
 

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from hpsearch.base.outcome import GIVEN_UP
-from hpsearch.reports.summary.pruning import pruning_of
+from hpsearch.reports.summary.numbers import summarize
+from hpsearch.reports.summary.pruning import EarlyRanks, pruning_of
+from hpsearch.reports.summary.sentences import answer
 from tests.support import synthetic
 
 
@@ -96,3 +98,10 @@ def test_of_few_or_equal_or_unnamed_curves_nothing_is_said_of_early_ranks():
         pruning_of(curved([*([a, a, a] for a in range(4)), [6], [6]], [*states[:4], "PRUNED", "PRUNED"])).early is None
     )
     assert pruning_of(curved([*([a, a, a] for a in range(5)), [6]], states), "valid/acc").early is None
+
+
+def test_ranks_that_turn_round_are_written_with_a_true_minus():
+    summary = summarize(synthetic.sweep())
+    pruning = pruning_of(study([10, 3], ["COMPLETE", "PRUNED"]))
+    turned = replace(summary, pruning=replace(pruning, early=EarlyRanks(epoch=1, correlation=-0.07, n=8)))
+    assert "8 trials that came to their end, ranks after epoch 1 and at the end correlate by −0.07 (" in answer(turned)
