@@ -1,6 +1,7 @@
 """Weights that a library knows by name: which ones a model's configuration asks for, and where they lie. No torch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -94,3 +95,23 @@ def missing(what: str, where: object, otherwise: str = FETCH) -> str:
         otherwise: what else helps.
     """
     return f"model.weights: {what} is missing: put it at {where}{otherwise}"
+
+
+@contextmanager
+def reading(weights: str, file: str) -> Iterator[None]:
+    """Say in one line that the weights of a library cannot be read, whatever the library raises.
+
+    Args:
+        weights: as `model.weights` names them.
+        file: where they lie.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        ConfigError: what is done inside fails.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise ConfigError(f"model.weights = '{weights}': {file} cannot be read ({first_line(error)})") from error

@@ -9,7 +9,7 @@ import torch
 
 from hpsearch.base.contents import Place
 from hpsearch.base.errors import ConfigError, first_line
-from hpsearch.models.named import DEFAULT, check_known, imported, missing
+from hpsearch.models.named import DEFAULT, check_known, imported, missing, reading
 from hpsearch.models.pretrained import CHANNELS, PretrainedNet, Recipe, check_in_shape
 
 FILES = ("model.safetensors", "pytorch_model.bin")
@@ -48,12 +48,8 @@ class Timm(PretrainedNet):
             return
         where, known = place(name, weights, download), _entry(name, weights)
         overlay = {"file": where.path, "custom_load": where.path.endswith(".npz")}
-        try:
+        with reading(weights, where.path):
             net = timm.create_model(_full(name, weights), pretrained=True, pretrained_cfg_overlay=overlay, **options)
-        except Exception as error:
-            raise ConfigError(
-                f"model.weights = '{weights}': {where.path} cannot be read ({first_line(error)})"
-            ) from error
         super().__init__(net, _heads(net), _recipe(known), size, where, known.num_classes != num_outputs)
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from hpsearch.base.contents import Place, content_of
 from hpsearch.base.errors import ConfigError
-from hpsearch.models.named import DEFAULT, check_known, imported, missing
+from hpsearch.models.named import DEFAULT, check_known, imported, missing, reading
 from hpsearch.models.pretrained import PretrainedNet, Recipe, check_in_shape, last_layer
 
 
@@ -45,10 +45,8 @@ class Torchvision(PretrainedNet):
             super().__init__(net, (last_layer(net)[2],), None, size, None, True)
             return
         where, chosen = place(name, weights, download), _entry(name, weights)
-        try:
+        with reading(weights, where.path):
             net = _without_auxiliary(models.get_model(name, weights=chosen, progress=False))
-        except Exception as error:
-            raise ConfigError(f"model.weights = '{weights}': {where.path} cannot be read ({error})") from error
         fresh = _fit_head(net, num_outputs)
         super().__init__(net, (last_layer(net)[2],), _recipe(chosen.transforms()), size, where, fresh)
 

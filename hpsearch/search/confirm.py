@@ -104,9 +104,10 @@ class Confirmation:
             point, seed, fold = map(int, path.stem.split("-"))
             if seed in self._plan.fresh:
                 self._take_over(TrialId(point, seed, fold))
-        if not self._open and not self._next():
+        todo = bool(self._open) or bool(self._next())
+        if not todo:
             self._conclude("")
-        return bool(self._open) or bool(self._next())
+        return todo
 
     def _take_over(self, trial: TrialId) -> None:
         known = self._record.trial(trial)

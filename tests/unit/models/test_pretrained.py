@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.models.named import named_weights, place_of_weights
+from hpsearch.models.named import named_weights, place_of_weights, reading
 from hpsearch.models.pretrained import Preprocess, PretrainedNet, Recipe
 from hpsearch.models.timm import Timm
 from hpsearch.models.torchvision import Torchvision
@@ -189,3 +189,9 @@ def test_the_library_itself(library):
     assert [names(part, model.net)[0] for part in blocks(model)][-2:] == ["layer4.1", "fc"]
     with pytest.raises(ConfigError, match="did you mean 'resnet18'"):
         KINDS[library]((1, 32, 32), 7, "resnet19")
+
+
+def test_whatever_a_library_raises_of_its_weights_is_one_line():
+    with pytest.raises(ConfigError) as error, reading("default", "weights.pth"):
+        raise RuntimeError("Weights only load failed.\n\t(1) try this\n\t(2) or that")
+    assert str(error.value) == "model.weights = 'default': weights.pth cannot be read (Weights only load failed.)"
