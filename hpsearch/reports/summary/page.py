@@ -115,7 +115,8 @@ def tiles(summary: Summary) -> tuple[Tile, ...]:
         shown.append(Tile(f"Best {words.label(key)}", words.number(value), _beside(summary)))
     if rates is not None and rates.trains is not None:
         low, high = words.number(rates.trains.low), words.number(rates.trains.high)
-        shown.append(Tile(f"{rates.axis.name} that trains", low if low == high else f"{low} – {high}", _edges(rates)))
+        name = words.capitalized(f"{rates.axis.name} that trains")
+        shown.append(Tile(name, low if low == high else f"{low} – {high}", _edges(rates)))
     if summary.front is not None and summary.front.front:
         names = " and ".join(o.metric for o in summary.front.objectives)
         size = words.count(len(summary.front.front), "point")

@@ -82,7 +82,7 @@ def test_key_numbers():
     assert values["Best valid/acc"] == ("0.977", "± 0.003 sd over 3 seeds; 95 % interval 0.969–0.984")
     assert values["Best learning rate"][0] == "0.0464"
     edge = "half of the seeds fail at about 1.47, 95 % interval 0.969 to 2.22"
-    assert values["learning rate that trains"] == ("0.00464 – 1", edge)
+    assert values["Learning rate that trains"] == ("0.00464 – 1", edge)
     assert values["Trials"] == ("39", "● 33 complete, ✕ 6 infeasible")
 
 
