@@ -98,9 +98,18 @@ class MultiHeadAttention(nn.Module):
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(size, size)
 
-    def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """Return [B, Q, size] means of the values [B, K, size] for queries [B, Q, size] and keys [B, K, size]."""
+    def forward(self, queries: Tensor, keys: Tensor, values: Tensor, real: Tensor | None = None) -> Tensor:
+        """Return [B, Q, size] means of the values [B, K, size] for queries [B, Q, size] and keys [B, K, size].
+
+        Args:
+            queries: what asks.
+            keys: what it is compared with.
+            values: what is averaged.
+            real: [B, K] whether a key may be looked at, at least one of each sequence; None: all.
+        """
         scores = self.score(self._split(self.query(queries)), self._split(self.key(keys)))
+        if real is not None:
+            scores = scores.masked_fill(~real[:, None, None], -math.inf)
         heads = attend(scores, self._split(self.value(values)), self.dropout)
         outputs: Tensor = self.output(heads.transpose(1, 2).flatten(2))
         return outputs

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from hpsearch.base.errors import ConfigError, check_choice, check_int
 from hpsearch.nn.dropout import Dropout
@@ -61,13 +62,31 @@ class Recurrent(nn.Module):
         self.layers = nn.ModuleList(_layer(cell, size, hidden, bidirectional, activation) for size in sizes)
         self.dropouts = nn.ModuleList(Dropout(dropout) for _ in sizes[1:])
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the last layer's states [B, T, S] of a batch [B, T, F]."""
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the last layer's states [B, T, S] of a batch [B, T, F].
+
+        Args:
+            x: the batch.
+            lengths: [B] steps of each sequence, at least 1, on the host; what follows them is not read, in either
+                direction, and has states of 0. None: all T.
+        """
         with _precision(x):
-            states: Tensor = self.layers[0](x)[0]
+            states = _states(self.layers[0], x, lengths)
             for dropout, layer in zip(self.dropouts, self.layers[1:], strict=True):
-                states = layer(dropout(states))[0]
+                states = _states(layer, dropout(states), lengths)
         return states
+
+
+def _states(layer: nn.Module, x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Return a layer's states [B, T, S]."""
+    if lengths is None:
+        states: Tensor = layer(x)[0]
+    elif isinstance(layer, nn.RNNBase):
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        states = pad_packed_sequence(layer(packed)[0], batch_first=True, total_length=x.shape[1])[0]
+    else:
+        states = layer(x, lengths)[0]
+    return states
 
 
 def _precision(x: Tensor) -> AbstractContextManager[Any]:
@@ -111,12 +130,33 @@ class Jordan(nn.Module):
         self.forwards = _JordanDirection(inputs, hidden, activation)
         self.backwards = _JordanDirection(inputs, hidden, activation) if bidirectional else None
 
-    def forward(self, x: Tensor) -> tuple[Tensor, None]:
-        """Return the outputs [B, T, S] of a batch [B, T, F], and None where torch's layers return a last state."""
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, None]:
+        """Return the outputs [B, T, S] of a batch [B, T, F], and None where torch's layers return a last state.
+
+        Args:
+            x: the batch.
+            lengths: see `Recurrent.forward`.
+        """
         outputs: Tensor = self.forwards(x)
-        if self.backwards is None:
-            return outputs, None
-        return torch.cat([outputs, self.backwards(x.flip(1)).flip(1)], -1), None
+        if self.backwards is not None:
+            outputs = torch.cat([outputs, turned(self.backwards(turned(x, lengths)), lengths)], -1)
+        if lengths is not None:
+            real = torch.arange(x.shape[1], device=x.device) < lengths.to(x.device)[:, None]
+            outputs = outputs * real[..., None]
+        return outputs, None
+
+
+def turned(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Return sequences [B, T, F] from their last step to their first one.
+
+    Args:
+        x: the sequences.
+        lengths: [B] steps of each; what follows them stays behind them. None: all T.
+    """
+    if lengths is None:
+        return x.flip(1)
+    step, end = torch.arange(x.shape[1], device=x.device), lengths.to(x.device)[:, None]
+    return x.gather(1, torch.where(step < end, end - 1 - step, step)[..., None].expand_as(x))
 
 
 class _JordanDirection(nn.Module):

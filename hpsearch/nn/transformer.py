@@ -42,9 +42,14 @@ class EncoderLayer(nn.Module):
             Dropout(dropout),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return tokens [B, T, size] of tokens [B, T, size]."""
+    def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
+        """Return tokens [B, T, size] of tokens [B, T, size].
+
+        Args:
+            x: the tokens.
+            real: [B, T] whether a token may be looked at, at least one of each sequence; None: all.
+        """
         normed = self.attention_norm(x)
-        x = x + self.attention_dropout(self.attention(normed, normed, normed))
+        x = x + self.attention_dropout(self.attention(normed, normed, normed, real))
         tokens: Tensor = x + self.network(x)
         return tokens

@@ -4,7 +4,7 @@ from torch import nn
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.nn.dropout import address_dropout
-from hpsearch.nn.recurrent import CELLS, Jordan, Recurrent
+from hpsearch.nn.recurrent import CELLS, Jordan, Recurrent, turned
 
 TORCH = {"elman": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 B, T, F, H = 2, 6, 3, 4
@@ -121,3 +121,27 @@ def test_dropout_between_layers_is_ours(cell):
 def test_a_bad_option_is_named(options, message):
     with pytest.raises(ConfigError, match=message):
         Recurrent(**{"cell": "elman", "inputs": F, "hidden": H} | options)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_padding_is_not_read_in_either_direction(cell, bidirectional):
+    """A padded batch has the states of its sequences one by one, and zeros behind them, whatever the padding holds."""
+    torch.manual_seed(0)
+    recurrent = Recurrent(cell, 3, 5, layers=2, bidirectional=bidirectional).double()
+    x, lengths = torch.randn(4, 9, 3, dtype=torch.float64), torch.tensor([2, 7, 1, 5])
+    states = recurrent(x, lengths)
+    assert states.shape == (4, 9, recurrent.size)
+    for each, length, sequence in zip(states, lengths.tolist(), x, strict=True):
+        alone = recurrent(sequence[None, :length])[0]
+        torch.testing.assert_close(each[:length], alone, rtol=0, atol=1e-12)
+        assert not each[length:].any()
+    states.sum().backward()
+    torch.testing.assert_close(recurrent(x[:, :7], lengths), states[:, :7], rtol=0, atol=1e-12)
+
+
+def test_sequences_are_turned_each_by_its_own_length():
+    x = torch.arange(10.0).reshape(2, 5, 1)
+    turned_back = turned(x, torch.tensor([3, 5]))[..., 0]
+    assert turned_back.tolist() == [[2, 1, 0, 3, 4], [9, 8, 7, 6, 5]]
+    assert torch.equal(turned(x, None), x.flip(1))

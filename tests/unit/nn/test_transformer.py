@@ -31,3 +31,15 @@ def test_an_encoder_layer_equals_torch():
 @pytest.mark.parametrize("activation", ["crelu", "maxout", "prelu"])
 def test_activations_change_the_hidden_units_alone(activation):
     assert EncoderLayer(8, 2, "additive", 2, activation, 0.0)(torch.randn(2, 5, 8)).shape == (2, 5, 8)
+
+
+@pytest.mark.parametrize("attention", ["dot", "additive"])
+def test_what_is_not_real_is_not_looked_at(attention):
+    """A padded batch gives each sequence what it gives alone, whatever stands behind its end."""
+    torch.manual_seed(0)
+    layer = EncoderLayer(8, 2, attention, 2, "gelu", 0.0).double()
+    x, lengths = torch.randn(3, 7, 8, dtype=torch.float64), (4, 7, 1)
+    real = torch.arange(7) < torch.tensor(lengths)[:, None]
+    for found, sequence, length in zip(layer(x, real), x, lengths, strict=True):
+        torch.testing.assert_close(found[:length], layer(sequence[None, :length])[0], rtol=0, atol=1e-12)
+    torch.testing.assert_close(layer(x, torch.ones(3, 7, dtype=torch.bool)), layer(x))
