@@ -104,9 +104,11 @@ def standard_deviation(values: Sequence[float]) -> float | None:
 
 
 def mean_of(values: Sequence[float]) -> float:
-    """Return the mean of at least one value."""
+    """Return the mean of at least one value; 0 where it is what rounding leaves of values that cancel (`NOISE`)."""
     scale = binary_scale(values)
-    return float(np.mean(np.asarray(values) / scale)) * scale
+    scaled = np.asarray(values) / scale
+    mean = float(np.mean(scaled))
+    return 0.0 if abs(mean) <= NOISE * float(np.max(np.abs(scaled))) else mean * scale
 
 
 def binary_scale(values: ArrayLike) -> float:

@@ -47,7 +47,8 @@ class Trainer:
         eval_every: epochs between evaluations, a fraction for several per epoch; the end is always evaluated.
         eval_steps: optimizer updates between evaluations, in place of `eval_every`; None: what that gives.
         eval_initial: report the untrained model as epoch 0.
-        eval_train: evaluate the training part too, in evaluation mode, wherever the score is taken from.
+        eval_train: evaluate the training part too, in evaluation mode, wherever the score is taken from; ``each``:
+            at every evaluation, so that there is a curve of it.
         test: evaluate the test split too, wherever the score is taken from.
         diverge_factor: a step's loss above this many times that of a model that knows nothing ends the trial as
             INFEASIBLE, see `hpsearch.trial.reference.divergence_limit`.
@@ -75,7 +76,7 @@ class Trainer:
     eval_every: float = 1
     eval_steps: int | None = None
     eval_initial: bool = True
-    eval_train: bool = False
+    eval_train: bool | str = False
     test: bool = False
     diverge_factor: float = 10.0
     checkpoint_sec: float = 30.0

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.limits import NOT_NEGATIVE, POSITIVE, Limits, count, flag, number, one_of, optional, text
+from hpsearch.base.limits import NOT_NEGATIVE, POSITIVE, Limits, count, flag, number, one_of, optional, or_word, text
 from hpsearch.trial.printed import check_pattern
+
+EACH = "each"
+"""The training part is evaluated at every evaluation (`hpsearch.trial.job.Trainer.eval_train`)."""
 
 
 def words(key: str, value: Any) -> None:
@@ -29,7 +32,7 @@ LIMITS: Limits = {
         "eval_every": POSITIVE,
         "eval_steps": optional(count()),
         "eval_initial": flag,
-        "eval_train": flag,
+        "eval_train": or_word(flag, EACH),
         "test": flag,
         "diverge_factor": number("(1, inf)"),
         "checkpoint_sec": NOT_NEGATIVE,

@@ -33,6 +33,7 @@ from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.groups import Groups
 from hpsearch.trial.job import Job, Trainer
 from hpsearch.trial.layers import LayerWatch
+from hpsearch.trial.limits import EACH
 from hpsearch.trial.reading import CONTINUABLE, end_of
 from hpsearch.trial.reference import constant_facts
 from hpsearch.trial.samples import SampleWatch, forget_samples, may_count, save_samples
@@ -65,7 +66,7 @@ def train(job: Job) -> TrialRun:
     - ``test/loss``, ``test/acc``, ...: in the last report when `Trainer.test` is set, of the best weights when the
       objective reduces a curve to its best value or early stopping restores them, else of the last weights;
       ``train_eval/loss``, ``train_eval/acc``, ...: of the training part in evaluation mode, when `Trainer.eval_train`
-      is set, of the same weights.
+      is set, of the same weights; where it is ``each``, in every report, of that report's weights.
 
     Where an objective is the mean of evaluations at the end (`Objective.reduce`), the trial is evaluated after the
     updates that `hpsearch.trial.evaluations.end_steps` names as well. These evaluations are in `Report.end` of the last
@@ -179,7 +180,7 @@ def _messages(
         progress.epoch = 0
         if job.trainer.eval_initial or not job.epochs:
             with torch_state(job, 0):
-                values = _evaluate(job, groups, progress, "valid", 0)
+                values = _evaluate(job, groups, progress, "valid", 0) | _train_each(job, groups, progress, 0)
                 if job.splits.test is not None and not job.epochs:
                     values |= _evaluate(job, groups, progress, "test", 0)
             report = Report(0, 0, values, time=time.time())
@@ -235,10 +236,11 @@ def _report(job: Job, groups: Groups, progress: Progress, layers: LayerWatch, av
     with average.shown():
         with layers.outputs() if whole else nullcontext():
             valid = _valid(job, groups, progress, epoch.done)
+        valid |= _train_each(job, groups, progress, epoch.done)
         values |= valid
         progress.best = _better(job, progress.best, values, at)
         if epoch.done in job.ends:
-            progress.end += ((epoch.done, valid | _further(job, groups, progress, epoch.done)),)
+            progress.end += ((epoch.done, valid | _further(job, groups, progress, epoch.done, valid)),)
     report = Report(at, epoch.done, values, progress.steps, time.time())
     if epoch.done == job.steps or _over(job, progress.epoch, [*progress.reports, report]):
         report = _last_report(job, groups, progress, average, report)
@@ -261,14 +263,14 @@ def _last_report(job: Job, groups: Groups, progress: Progress, average: Average,
         further = {k: v for k, v in progress.end[-1][1].items() if k not in report.metrics}
     else:
         with average.shown():
-            further = _further(job, groups, progress, report.step)
+            further = _further(job, groups, progress, report.step, report.metrics)
     end, progress.end = progress.end, ()
     if job.by_end and (job.restores or report.step < job.steps):
         reports = [each for each in (*progress.reports, report) if each.epoch > 0]
         at = next((i for i, each in enumerate(reports) if best and each.epoch == best.epoch), len(reports) - 1)
         near = reports[max(at - 1, 0) : at + 2] if job.restores else reports[at:]
         end = tuple((each.step, _of_valid(each.metrics) | (further if each is reports[at] else {})) for each in near)
-    return replace(report, metrics={**report.metrics, **further}, end=end)
+    return replace(report, metrics={**further, **report.metrics}, end=end)
 
 
 def _of_valid(values: Mapping[str, float]) -> dict[str, float]:
@@ -282,9 +284,16 @@ def _valid(job: Job, groups: Groups, progress: Progress, step: int) -> dict[str,
     return values
 
 
-def _further(job: Job, groups: Groups, progress: Progress, step: int) -> dict[str, float]:
-    """Evaluate the parts beside the validation split that are asked for."""
-    values = _evaluate(job, groups, progress, "train_eval", step) if job.trainer.eval_train else {}
+def _train_each(job: Job, groups: Groups, progress: Progress, step: int) -> dict[str, float]:
+    return _evaluate(job, groups, progress, "train_eval", step) if job.trainer.eval_train == EACH else {}
+
+
+def _further(
+    job: Job, groups: Groups, progress: Progress, step: int, known: Collection[str] = ()
+) -> dict[str, float]:
+    """Evaluate the parts beside the validation split that are asked for; the training part unless it is known."""
+    wanted = job.trainer.eval_train and "train_eval/loss" not in known
+    values = _evaluate(job, groups, progress, "train_eval", step) if wanted else {}
     return values | (_evaluate(job, groups, progress, "test", step) if job.splits.test is not None else {})
 
 

@@ -58,12 +58,13 @@ class Tune:
     def _words(self, context: Context, factorial: Factorial) -> list[str]:
         config = context.config()
         seed = int(config["seed"]) + FRESH  # the arms' own seeds choose nothing
-        untested = ["trainer.test=false"] if "test" in config["trainer"] else []  # a function of the user's has no test
+        # Parts that choose nothing; a function of the user's may not have them.
+        unmeasured = [f"trainer.{key}=false" for key in ("test", "eval_train") if key in config["trainer"]]
         epochs = [] if factorial.epochs is None else [f"trainer.epochs={factorial.epochs}"]
         return [
             *("sampler=grid", f"sampler.points={factorial.points}", "pruner=none", "budget.points=null"),
             *(f"study.seeds={factorial.seeds}", f"seed={seed}", "extend.edges=false"),
-            *(*untested, *epochs, *factorial.words),
+            *(*unmeasured, *epochs, *factorial.words),
         ]
 
 

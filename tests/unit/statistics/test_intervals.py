@@ -113,3 +113,9 @@ def test_intervals_scale_with_values_of_any_size(exponent):
         assert (scaled.low, scaled.high) == pytest.approx((unit.low * size, unit.high * size), rel=1e-3)
         assert scaled.method == unit.method
     assert estimate(large).mean == pytest.approx(estimate(values).mean * size, rel=1e-3)
+
+
+def test_a_mean_that_rounding_leaves_is_none():
+    values = [0.1 + 0.2, 0.7, -0.7, -0.3]
+    assert np.mean(values) != 0 and mean_of(values) == 0
+    assert mean_of([1e-9, 0.0]) == 5e-10

@@ -109,6 +109,27 @@ def test_the_test_and_the_training_part_are_measured_at_the_same(tmp_path):
     assert once.end == () and once.metrics["train_eval/loss"] == last["train_eval/loss"]
 
 
+@pytest.mark.parametrize("kind", ["plain", "draws", "dropout", "mean of weights", "often"])
+def test_a_curve_of_the_training_part_disturbs_nothing(tmp_path, kind):
+    fields = {"epochs": 4, "eval_initial": True, **KINDS[kind]}
+    rows, end, _, last = ended(tmp_path / "without", eval_train=True, test=True, **fields)
+    each, same_end, _, same = ended(tmp_path / "with", eval_train="each", test=True, **fields)
+    assert same_weights(same, last) and same_end == end and each[-1] == rows[-1]
+    assert all({"train_eval/loss", "train_eval/acc"} <= set(row[2]) for row in each)
+    without = [{k: v for k, v in row[2].items() if not k.startswith("train_eval/")} for row in each[:-1]]
+    assert without == [row[2] for row in rows[:-1]]
+
+
+def test_a_curve_of_the_training_part_is_of_the_weights_of_its_epoch(tmp_path):
+    """Early stopping restores the best weights; what they give stands among the evaluations at the end."""
+    fields = {"epochs": 30, "lr": 0.5, "objective": Objective("valid/loss", "minimize"), "eval_train": "each"}
+    rows, end, result, _ = ended(tmp_path, more={"early_stopping": STOPPED}, **fields)
+    best = next(row for row in rows if row[0] == result.facts["best_epoch"])
+    restored = [values for _, values in end if "train_eval/loss" in values]
+    assert [values["train_eval/loss"] for values in restored] == [best[2]["train_eval/loss"]]
+    assert rows[-1][2]["train_eval/loss"] != best[2]["train_eval/loss"]
+
+
 @pytest.mark.parametrize("eval_every", [1, 0.5])
 def test_early_stopping_is_scored_around_the_evaluation_that_it_restores(tmp_path, eval_every):
     fields = {"epochs": 30, "lr": 0.5, "objective": Objective("valid/loss", "minimize"), "eval_every": eval_every}
