@@ -9,6 +9,7 @@ from hpsearch.statistics.intervals import (
     bca_interval,
     estimate,
     mean_interval,
+    mean_of,
     resamples,
     standard_deviation,
     welch_interval,
