@@ -288,9 +288,7 @@ def _train_each(job: Job, groups: Groups, progress: Progress, step: int) -> dict
     return _evaluate(job, groups, progress, "train_eval", step) if job.trainer.eval_train == EACH else {}
 
 
-def _further(
-    job: Job, groups: Groups, progress: Progress, step: int, known: Collection[str] = ()
-) -> dict[str, float]:
+def _further(job: Job, groups: Groups, progress: Progress, step: int, known: Collection[str] = ()) -> dict[str, float]:
     """Evaluate the parts beside the validation split that are asked for; the training part unless it is known."""
     wanted = job.trainer.eval_train and "train_eval/loss" not in known
     values = _evaluate(job, groups, progress, "train_eval", step) if wanted else {}
