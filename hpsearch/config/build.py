@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from functools import cache, partial
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any, NoReturn, get_origin, get_type_hints
+from typing import Any, NoReturn, Unpack, get_args, get_origin, get_type_hints
 
 from hpsearch.base import platform
 from hpsearch.base.commands import LOCAL_MODULE, OUTSIDE, PROGRAM, shown_path
@@ -339,6 +339,11 @@ def _fits(target: type, kind: str) -> bool:
     return all(callable(getattr(target, name, None)) for name in methods)
 
 
+def _typed_names(rest: inspect.Parameter) -> tuple[str, ...]:
+    """Return the names that ``**rest`` takes where a `typing.TypedDict` says them."""
+    return tuple(get_args(rest.annotation)[0].__annotations__) if get_origin(rest.annotation) is Unpack else ()
+
+
 def _check_arguments(where: str, target: Any, config: Mapping[str, Any], extra: Sequence[str], deferred: bool) -> None:
     """Compare the arguments with the target's signature."""
     try:
@@ -351,7 +356,9 @@ def _check_arguments(where: str, target: Any, config: Mapping[str, Any], extra: 
     for name in given:
         if name in parameters and parameters[name].kind is inspect.Parameter.POSITIONAL_ONLY:
             raise ConfigError(f"{where}.{name}: {path} takes it by its place alone: take `/` out of its arguments")
-    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    any_other = next((p for p in parameters.values() if p.kind is p.VAR_KEYWORD), None)
+    if any_other is None or _typed_names(any_other):
+        named |= dict.fromkeys(_typed_names(any_other), any_other) if any_other else {}
         for name in given:
             if name not in named:
                 known = f" (it takes: {', '.join(named) or 'none'})" if where == ARGS else ""
@@ -360,6 +367,6 @@ def _check_arguments(where: str, target: Any, config: Mapping[str, Any], extra: 
             if name not in named:
                 raise ConfigError(f"{where}: {path} must take an argument '{name}', which it is given at run time")
     filled = {*given, *extra, *list(parameters)[: len(config.get(_ARGS, ()))]}
-    missing = [name for name, p in named.items() if p.default is p.empty and name not in filled]
+    missing = [name for name, p in named.items() if p.default is p.empty and p is not any_other and name not in filled]
     if missing and not deferred:
         raise ConfigError(f"{where}.{missing[0]}: {path} needs it")

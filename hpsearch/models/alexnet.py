@@ -1,6 +1,7 @@
 """AlexNet."""
 
 from collections.abc import Sequence
+from typing import Unpack
 
 from torch import nn
 
@@ -9,7 +10,6 @@ from hpsearch.models.base import FeatureNet
 from hpsearch.nn.init import redraw
 from hpsearch.nn.layers import (
     Step,
-    Style,
     check_images,
     check_widths,
     conv_block,
@@ -18,6 +18,7 @@ from hpsearch.nn.layers import (
     slimmed,
     smallest_side,
 )
+from hpsearch.nn.style import Constants, Style
 
 CONVOLUTIONS: dict[str, tuple[Step, ...]] = {
     "original": ((11, 4, 2), (5, 1, 2), (3, 1, 1), (3, 1, 1), (3, 1, 1)),
@@ -49,6 +50,7 @@ class AlexNet(FeatureNet):
         norm: of the convolutions, a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         dropout: rate after each hidden fully connected layer, in [0, 1); or a list with one rate per layer.
+        **constants: of activation and normalization, see `hpsearch.nn.style.Style`.
     """
 
     def __init__(
@@ -63,12 +65,13 @@ class AlexNet(FeatureNet):
         norm: str = "none",
         norm_first: bool = True,
         dropout: float | Sequence[float] = 0.5,
+        **constants: Unpack[Constants],
     ) -> None:
         super().__init__()
         check_choice("model.stem", stem, CONVOLUTIONS)
         check_widths("model.channels", channels, 5)
         steps, layers, inputs = list[Step](), list[nn.Module](), in_shape[0]
-        style = Style(activation, norm, norm_first)
+        style = Style(activation, norm, norm_first, **constants)
         for place, width in enumerate(slimmed(channels, ratio)):
             step = CONVOLUTIONS[stem][place]
             block = conv_block(inputs, width, step[0], style, step[1], step[2])
@@ -81,6 +84,6 @@ class AlexNet(FeatureNet):
         check_images(f"AlexNet with the {stem} stem", in_shape, smallest_side(steps))
         height, width = (side_after(side, steps) for side in in_shape[1:])
         self.features = nn.Sequential(*layers)
-        self.hidden = hidden_layers(inputs * height * width, hidden, Style(activation), dropout)
+        self.hidden = hidden_layers(inputs * height * width, hidden, style.without_norm(), dropout)
         redraw(self, nn.init.kaiming_normal_)
         self.output = nn.Linear(self.hidden.outputs, num_outputs)

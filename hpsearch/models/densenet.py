@@ -1,17 +1,18 @@
 """Densely connected networks."""
 
 from collections.abc import Sequence
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_float, check_int
 from hpsearch.models.base import PooledNet
-from hpsearch.nn.activations import activation_layer, channels_after
 from hpsearch.nn.dropout import Dropout
-from hpsearch.nn.layers import Block, Style, check_images
-from hpsearch.nn.normalization import centres_channels, normalization, weighted
+from hpsearch.nn.layers import Block, activated, check_images
+from hpsearch.nn.normalization import weighted
 from hpsearch.nn.stem import STEMS, check_stages, stem_block
+from hpsearch.nn.style import Constants, Style
 
 
 class DenseLayer(nn.Module):
@@ -42,18 +43,12 @@ class DenseLayer(nn.Module):
 
 def _activated(channels: int, style: Style) -> Block:
     """Return normalization and activation, in the order of the style."""
-    outputs = channels_after(style.activation, channels)
-    layers = [activation_layer(style.activation)]
-    if style.norm not in ("none", "weight"):
-        norm = normalization(style.norm, channels if style.norm_first else outputs, 2)
-        layers.insert(0 if style.norm_first else 1, norm)
-    return Block(layers, outputs)
+    return Block(*activated(channels, style, 2))
 
 
 def _activated_convolution(inputs: int, width: int, kernel_size: int, style: Style) -> list[nn.Module]:
     before = _activated(inputs, style)
-    bias = not (style.norm_first and centres_channels(style.norm))
-    layer = nn.Conv2d(before.outputs, width, kernel_size, padding=kernel_size // 2, bias=bias)
+    layer = nn.Conv2d(before.outputs, width, kernel_size, padding=kernel_size // 2, bias=style.biased)
     return [before, weighted(layer, style.norm)]
 
 
@@ -78,6 +73,7 @@ class DenseNet(PooledNet):
         norm: a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         dropout: rate on the maps that each dense layer adds, in [0, 1).
+        **constants: of activation and normalization, see `hpsearch.nn.style.Style`.
     """
 
     def __init__(
@@ -93,12 +89,13 @@ class DenseNet(PooledNet):
         norm: str = "batch",
         norm_first: bool = True,
         dropout: float = 0.0,
+        **constants: Unpack[Constants],
     ) -> None:
         check_int("model.growth_rate", growth_rate, 1)
         check_stages(blocks)
         check_int("model.bottleneck", bottleneck, 0)
         check_float("model.compression", compression, "(0, 1]")
-        style = Style(activation, norm, norm_first)
+        style = Style(activation, norm, norm_first, **constants)
         check_images(f"DenseNet with model.stem = {stem}", in_shape, _least_side(stem, len(blocks) - 1, norm))
         first = stem_block(stem, in_shape[0], 2 * growth_rate, style)
         layers: list[nn.Module] = [first]

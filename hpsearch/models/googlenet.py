@@ -1,12 +1,15 @@
 """GoogLeNet."""
 
+from typing import Unpack
+
 import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_int
 from hpsearch.models.base import PooledNet
-from hpsearch.nn.layers import Block, Style, check_images, conv_block
+from hpsearch.nn.layers import Block, check_images, conv_block
 from hpsearch.nn.stem import least_side, stem_block
+from hpsearch.nn.style import Constants, Style
 
 STAGES = (
     ((64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)),
@@ -82,6 +85,7 @@ class GoogLeNet(PooledNet):
         norm: a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         dropout: rate before the linear layer, in [0, 1).
+        **constants: of activation and normalization, see `hpsearch.nn.style.Style`.
     """
 
     def __init__(
@@ -94,9 +98,10 @@ class GoogLeNet(PooledNet):
         norm: str = "none",
         norm_first: bool = True,
         dropout: float = 0.0,
+        **constants: Unpack[Constants],
     ) -> None:
         check_int("model.ratio", ratio, 1, 16)
-        style = Style(activation, norm, norm_first)
+        style = Style(activation, norm, norm_first, **constants)
         check_images(f"GoogLeNet with model.stem = {stem}", in_shape, least_side(stem, len(STAGES), norm))
         first = stem_block(stem, in_shape[0], 64 // ratio, style)
         second = _two(first.outputs, 64 // ratio, 192 // ratio, 3, style)

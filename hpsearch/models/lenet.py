@@ -1,14 +1,15 @@
 """LeNet."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from torch import nn
 
 from hpsearch.base.errors import check_choice
 from hpsearch.models.base import FeatureNet
 from hpsearch.nn.init import redraw
-from hpsearch.nn.layers import Style, check_images, check_odd, check_widths, conv_block, hidden_layers
+from hpsearch.nn.layers import check_images, check_odd, check_widths, conv_block, hidden_layers
+from hpsearch.nn.style import Constants, Style
 
 POOLS: dict[str, type[nn.MaxPool2d] | type[nn.AvgPool2d]] = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
 
@@ -34,6 +35,7 @@ class LeNet(FeatureNet):
         channels: maps of the two convolutions.
         hidden: width of each hidden fully connected layer.
         dropout: rate after each hidden fully connected layer, in [0, 1); or a list with one rate per layer.
+        **constants: of activation and normalization, see `hpsearch.nn.style.Style`.
     """
 
     def __init__(
@@ -48,16 +50,17 @@ class LeNet(FeatureNet):
         channels: Sequence[int] = (6, 16),
         hidden: Sequence[int] = (120, 84),
         dropout: float | Sequence[float] = 0.0,
+        **constants: Unpack[Constants],
     ) -> None:
         super().__init__()
         height, width = _pooled_size(in_shape, kernel_size)
         check_choice("model.pool", pool, POOLS)
         check_widths("model.channels", channels, 2)
-        style = Style(activation, norm, norm_first)
+        style = Style(activation, norm, norm_first, **constants)
         first = conv_block(in_shape[0], channels[0], kernel_size, style)
         second = conv_block(first.outputs, channels[1], kernel_size, style, padding=0)
         self.features = nn.Sequential(first, POOLS[pool](2), second, POOLS[pool](2))
-        self.hidden = hidden_layers(second.outputs * height * width, hidden, Style(activation), dropout)
+        self.hidden = hidden_layers(second.outputs * height * width, hidden, style.without_norm(), dropout)
         self.output = nn.Linear(self.hidden.outputs, num_outputs)
 
 

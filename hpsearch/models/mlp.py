@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from typing import Unpack
 
 from torch import Tensor, nn
 
-from hpsearch.nn.layers import Style, hidden_layers
+from hpsearch.nn.layers import hidden_layers
+from hpsearch.nn.style import Constants, Style
 
 
 class MLP(nn.Module):
@@ -19,6 +21,7 @@ class MLP(nn.Module):
         norm: a key of `hpsearch.nn.normalization.NORMS` that needs no feature maps.
         norm_first: normalize before the activation, or after it.
         dropout: rate after each hidden layer, in [0, 1); or a list with one rate per layer.
+        **constants: of activation and normalization, see `hpsearch.nn.style.Style`.
     """
 
     def __init__(
@@ -30,9 +33,12 @@ class MLP(nn.Module):
         norm: str = "none",
         norm_first: bool = True,
         dropout: float | Sequence[float] = 0.0,
+        **constants: Unpack[Constants],
     ) -> None:
         super().__init__()
-        self.hidden = hidden_layers(math.prod(in_shape), hidden, Style(activation, norm, norm_first), dropout)
+        self.hidden = hidden_layers(
+            math.prod(in_shape), hidden, Style(activation, norm, norm_first, **constants), dropout
+        )
         self.output = nn.Linear(self.hidden.outputs, num_outputs)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,13 +1,15 @@
 """Network in network."""
 
 from collections.abc import Sequence
+from typing import Unpack
 
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_choice, check_int
 from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.init import redraw
-from hpsearch.nn.layers import Block, Step, Style, check_images, check_widths, conv_block, slimmed, smallest_side
+from hpsearch.nn.layers import Block, Step, check_images, check_widths, conv_block, slimmed, smallest_side
+from hpsearch.nn.style import Constants, Style
 
 CONVOLUTIONS: dict[str, tuple[Step, ...]] = {
     "original": ((11, 4, 0), (5, 1, 2), (3, 1, 1), (3, 1, 1)),
@@ -37,6 +39,7 @@ class NiN(nn.Module):
         norm: a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         dropout: rate before the last of the four, in [0, 1).
+        **constants: of activation and normalization, see `hpsearch.nn.style.Style`.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class NiN(nn.Module):
         norm: str = "none",
         norm_first: bool = True,
         dropout: float = 0.5,
+        **constants: Unpack[Constants],
     ) -> None:
         super().__init__()
         check_choice("model.stem", stem, CONVOLUTIONS)
@@ -61,7 +65,7 @@ class NiN(nn.Module):
         least = 2 if norm == "instance" else 1
         check_images(f"NiN with the {stem} stem", in_shape, smallest_side(steps, least))
         widths, inputs = slimmed(channels, ratio), in_shape[0]
-        style = Style(activation, norm, norm_first)
+        style = Style(activation, norm, norm_first, **constants)
         layers: list[nn.Module] = []
         for step, width in zip(convolutions[:-1], widths, strict=False):
             block = _block(inputs, width, step, pointwise, style)

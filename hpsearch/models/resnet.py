@@ -1,15 +1,16 @@
 """Residual networks."""
 
 from collections.abc import Sequence
+from typing import Unpack
 
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_int
 from hpsearch.models.base import PooledNet
-from hpsearch.nn.activations import activation_layer, channels_after, channels_before
-from hpsearch.nn.layers import Style, check_images, conv_block
-from hpsearch.nn.normalization import centres_channels, normalization, weighted
+from hpsearch.nn.layers import check_images, conv_block
+from hpsearch.nn.normalization import weighted
 from hpsearch.nn.stem import check_stages, least_side, stem_block
+from hpsearch.nn.style import Constants, Style
 
 
 class ResidualBlock(nn.Module):
@@ -33,15 +34,15 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, inputs: int, width: int, stride: int, style: Style) -> None:
         super().__init__()
-        channels = channels_before(style.activation, width)
+        channels = style.channels_before(width)
         first = conv_block(inputs, width, 3, style, stride)
         self.residual = nn.Sequential(first, *_convolution(first.outputs, channels, 3, 1, style))
         same = stride == 1 and inputs == channels
         self.shortcut = nn.Sequential() if same else nn.Sequential(*_convolution(inputs, channels, 1, stride, style))
-        self.outputs = channels_after(style.activation, channels)
-        self.end = nn.Sequential(activation_layer(style.activation))
+        self.outputs = style.channels_after(channels)
+        self.end = nn.Sequential(style.activation_layer())
         if not style.norm_first:
-            self.end.append(normalization(style.norm, self.outputs, 2))
+            self.end.append(style.normalization(self.outputs, 2))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, outputs, H', W'] maps of maps [B, inputs, H, W]."""
@@ -51,9 +52,8 @@ class ResidualBlock(nn.Module):
 
 def _convolution(inputs: int, channels: int, kernel_size: int, stride: int, style: Style) -> list[nn.Module]:
     """Return a convolution that is added to another before the activation."""
-    bias = not (style.norm_first and centres_channels(style.norm))
-    layer = nn.Conv2d(inputs, channels, kernel_size, stride, kernel_size // 2, bias=bias)
-    norms = [normalization(style.norm, channels, 2)] if style.norm_first else []
+    layer = nn.Conv2d(inputs, channels, kernel_size, stride, kernel_size // 2, bias=style.biased)
+    norms = [style.normalization(channels, 2)] if style.norm_first else []
     return [weighted(layer, style.norm), *norms]
 
 
@@ -76,6 +76,7 @@ class ResNet(PooledNet):
         norm: a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         dropout: rate before the linear layer, in [0, 1).
+        **constants: of activation and normalization, see `hpsearch.nn.style.Style`.
     """
 
     def __init__(
@@ -89,10 +90,11 @@ class ResNet(PooledNet):
         norm: str = "batch",
         norm_first: bool = True,
         dropout: float = 0.0,
+        **constants: Unpack[Constants],
     ) -> None:
         check_stages(blocks)
         check_int("model.width", width, 1)
-        style = Style(activation, norm, norm_first)
+        style = Style(activation, norm, norm_first, **constants)
         check_images(f"ResNet with model.stem = {stem}", in_shape, least_side(stem, len(blocks) - 1, norm))
         first = stem_block(stem, in_shape[0], width, style)
         layers: list[nn.Module] = [first]

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Unpack
 
 from torch import nn
 
 from hpsearch.models.base import FeatureNet
 from hpsearch.nn.init import redraw
-from hpsearch.nn.layers import Style, check_images, check_odd, check_widths, conv_block, hidden_layers
+from hpsearch.nn.layers import check_images, check_odd, check_widths, conv_block, hidden_layers
+from hpsearch.nn.style import Constants, Style
 
 STD = BIAS = 0.05
 
@@ -29,6 +31,7 @@ class SmallConv(FeatureNet):
         norm: of the convolutions, a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         dropout: rate after each hidden fully connected layer, in [0, 1); or a list with one rate per layer.
+        **constants: of activation and normalization, see `hpsearch.nn.style.Style`.
     """
 
     def __init__(
@@ -42,19 +45,20 @@ class SmallConv(FeatureNet):
         norm: str = "none",
         norm_first: bool = True,
         dropout: float | Sequence[float] = 0.0,
+        **constants: Unpack[Constants],
     ) -> None:
         super().__init__()
         check_widths("model.channels", channels)
         check_odd(kernel_size)
         check_images(f"a network of {len(channels)} poolings", in_shape, 2 ** len(channels))
         layers, inputs = list[nn.Module](), in_shape[0]
-        style = Style(activation, norm, norm_first)
+        style = Style(activation, norm, norm_first, **constants)
         for width in channels:
             block = conv_block(inputs, width, kernel_size, style)
             layers += [block, nn.MaxPool2d(2)]
             inputs = block.outputs
         height, width = (side >> len(channels) for side in in_shape[1:])
         self.features = nn.Sequential(*layers)
-        self.hidden = hidden_layers(inputs * height * width, hidden, Style(activation), dropout)
+        self.hidden = hidden_layers(inputs * height * width, hidden, style.without_norm(), dropout)
         self.output = nn.Linear(self.hidden.outputs, num_outputs)
         redraw(self, partial(nn.init.trunc_normal_, std=STD, a=-2 * STD, b=2 * STD), bias=BIAS)

@@ -7,8 +7,8 @@ from torch import Tensor
 from hpsearch.base.errors import check_int
 from hpsearch.models.base import FeatureNet
 from hpsearch.models.lenet import LeNet
-from hpsearch.nn.layers import Style
 from hpsearch.nn.spatial import SpatialTransformer
+from hpsearch.nn.style import Style, constants_of
 
 
 class SpatialTransformerNet(FeatureNet):
@@ -42,7 +42,7 @@ class SpatialTransformerNet(FeatureNet):
         check_int("model.localization_width", localization_width, 1)
         check_int("model.localization_hidden", localization_hidden, 1)
         net = LeNet(in_shape, num_outputs, activation, norm, norm_first, **options)
-        style = Style(activation, norm, norm_first)
+        style = Style(activation, norm, norm_first, **constants_of(options))
         self.transform = SpatialTransformer(in_shape, localization_width, localization_hidden, style)
         self.features, self.hidden, self.output = net.features, net.hidden, net.output
 

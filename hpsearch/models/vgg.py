@@ -1,13 +1,15 @@
 """VGG."""
 
 from collections.abc import Sequence
+from typing import Unpack
 
 from torch import nn
 
 from hpsearch.base.errors import check_choice
 from hpsearch.models.base import FeatureNet
 from hpsearch.nn.init import redraw
-from hpsearch.nn.layers import Style, check_images, check_odd, check_widths, conv_block, hidden_layers, slimmed
+from hpsearch.nn.layers import check_images, check_odd, check_widths, conv_block, hidden_layers, slimmed
+from hpsearch.nn.style import Constants, Style
 
 STEMS = {"original": None, "small": 3}
 """How many blocks, from the first on, are pooled; None is all."""
@@ -36,6 +38,7 @@ class VGG(FeatureNet):
         norm: of the convolutions, a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         dropout: rate after each hidden fully connected layer, in [0, 1); or a list with one rate per layer.
+        **constants: of activation and normalization, see `hpsearch.nn.style.Style`.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class VGG(FeatureNet):
         norm: str = "none",
         norm_first: bool = True,
         dropout: float | Sequence[float] = 0.5,
+        **constants: Unpack[Constants],
     ) -> None:
         super().__init__()
         check_widths("model.blocks", blocks)
@@ -61,7 +65,7 @@ class VGG(FeatureNet):
         crowded = norm == "instance" and poolings < len(blocks)
         check_images(f"VGG with the {stem} stem", in_shape, 2 ** (poolings + crowded))
         layers, inputs = list[nn.Module](), in_shape[0]
-        style = Style(activation, norm, norm_first)
+        style = Style(activation, norm, norm_first, **constants)
         for place, (count, width) in enumerate(zip(blocks, slimmed(channels, ratio), strict=True)):
             for _ in range(count):
                 block = conv_block(inputs, width, kernel_size, style)
@@ -71,7 +75,7 @@ class VGG(FeatureNet):
                 layers.append(nn.MaxPool2d(2))
         height, width = (side >> poolings for side in in_shape[1:])
         self.features = nn.Sequential(*layers)
-        self.hidden = hidden_layers(inputs * height * width, hidden, Style(activation), dropout)
+        self.hidden = hidden_layers(inputs * height * width, hidden, style.without_norm(), dropout)
         redraw(self, nn.init.kaiming_normal_)
         self.output = nn.Linear(self.hidden.outputs, num_outputs)
 

@@ -29,6 +29,8 @@ class ViT(nn.Module):
         expansion: hidden units of an encoder layer's network per entry of a token.
         activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
         dropout: rate on tokens with their position and within encoder layers, in [0, 1).
+        activation_slope: see `hpsearch.nn.style.Style`.
+        activation_pieces: see there.
 
     Raises:
         ConfigError: when the input is not an image that patches can tile.
@@ -46,6 +48,8 @@ class ViT(nn.Module):
         expansion: int = 2,
         activation: str = "gelu",
         dropout: float = 0.0,
+        activation_slope: float | None = None,
+        activation_pieces: int | None = None,
     ) -> None:
         super().__init__()
         check_int("model.size", size, 1)
@@ -54,8 +58,9 @@ class ViT(nn.Module):
         self.patches = nn.Conv2d(in_shape[0], size, patch_size, stride=patch_size)
         self.positions = nn.Parameter(torch.empty(tokens, size))
         self.dropout = Dropout(dropout)
+        constants = (activation_slope, activation_pieces)
         self.layers = nn.Sequential(
-            *(EncoderLayer(size, heads, attention, expansion, activation, dropout) for _ in range(depth))
+            *(EncoderLayer(size, heads, attention, expansion, activation, dropout, *constants) for _ in range(depth))
         )
         self.norm = nn.LayerNorm(size)
         self.output = nn.Linear(size, num_outputs)

@@ -1,36 +1,15 @@
 """Blocks of layers that several models share: a weighted layer, its normalization, activation and dropout."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import TypeAlias
 
 from torch import nn
 
-from hpsearch.base.errors import ConfigError, check_choice, check_int
-from hpsearch.nn.activations import ACTIVATIONS, activation_layer, channels_after, channels_before
+from hpsearch.base.errors import ConfigError, check_int
 from hpsearch.nn.dropout import Dropout
-from hpsearch.nn.normalization import NORMS, centres_channels, normalization, weighted
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """What follows each weighted layer of a model.
-
-    Attributes:
-        activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
-        norm: a key of `hpsearch.nn.normalization.NORMS`.
-        norm_first: normalize before the activation, or after it.
-    """
-
-    activation: str = "relu"
-    norm: str = "none"
-    norm_first: bool = True
-
-    def __post_init__(self) -> None:
-        check_choice("model.activation", self.activation, ACTIVATIONS)
-        check_choice("model.norm", self.norm, NORMS)
-        check_choice("model.norm_first", self.norm_first, (True, False))
+from hpsearch.nn.normalization import weighted
+from hpsearch.nn.style import Style
 
 
 class Block(nn.Sequential):
@@ -58,9 +37,8 @@ def dense_block(inputs: int, width: int, style: Style, dropout: float | None = N
     Returns:
         The block; its `outputs` are the inputs of what comes next.
     """
-    channels = channels_before(style.activation, width)
-    bias = not (style.norm_first and centres_channels(style.norm))
-    layer = weighted(nn.Linear(inputs, channels, bias=bias), style.norm)
+    channels = style.channels_before(width)
+    layer = weighted(nn.Linear(inputs, channels, bias=style.biased), style.norm)
     return _block(layer, channels, style, 0, dropout)
 
 
@@ -87,19 +65,30 @@ def conv_block(
     Returns:
         The block; its `outputs` are the inputs of what comes next.
     """
-    channels = channels_before(style.activation, width)
+    channels = style.channels_before(width)
     around = kernel_size // 2 if padding is None else padding
-    bias = not (style.norm_first and centres_channels(style.norm))
-    layer = weighted(nn.Conv2d(inputs, channels, kernel_size, stride, around, bias=bias), style.norm)
+    layer = weighted(nn.Conv2d(inputs, channels, kernel_size, stride, around, bias=style.biased), style.norm)
     return _block(layer, channels, style, 2, dropout)
 
 
-def _block(layer: nn.Module, channels: int, style: Style, dims: int, dropout: float | None) -> Block:
-    outputs = channels_after(style.activation, channels)
-    layers: list[nn.Module] = [activation_layer(style.activation)]
+def activated(channels: int, style: Style, dims: int) -> tuple[list[nn.Module], int]:
+    """Return normalization and activation, in the order of the style, and the channels that come out.
+
+    Args:
+        channels: of what they are given.
+        style: which ones.
+        dims: axes of positions: 0 for features [B, C], 2 for images [B, C, H, W].
+    """
+    outputs = style.channels_after(channels)
+    layers = [style.activation_layer()]
     if style.norm not in ("none", "weight"):
-        norm = normalization(style.norm, channels if style.norm_first else outputs, dims)
+        norm = style.normalization(channels if style.norm_first else outputs, dims)
         layers.insert(0 if style.norm_first else 1, norm)
+    return layers, outputs
+
+
+def _block(layer: nn.Module, channels: int, style: Style, dims: int, dropout: float | None) -> Block:
+    layers, outputs = activated(channels, style, dims)
     if dropout is not None:
         layers.append(Dropout(dropout))
     return Block([layer, *layers], outputs)

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, grid_sample
 
-from hpsearch.nn.layers import Style, conv_block, hidden_layers
+from hpsearch.nn.layers import conv_block, hidden_layers
+from hpsearch.nn.style import Style
 
 
 class SpatialTransformer(nn.Module):
@@ -30,7 +31,7 @@ class SpatialTransformer(nn.Module):
         first = conv_block(channels, width, 5, style)
         second = conv_block(first.outputs, width, 5, style)
         inputs = second.outputs * (height // 4) * (breadth // 4)
-        last = hidden_layers(inputs, [hidden], Style(style.activation))
+        last = hidden_layers(inputs, [hidden], style.without_norm())
         self.localization = nn.Sequential(first, nn.MaxPool2d(2), second, nn.MaxPool2d(2), nn.Flatten(), last)
         self.weight = nn.Parameter(torch.zeros(6, last.outputs))
         self.bias = nn.Parameter(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))

@@ -3,7 +3,8 @@
 from torch import nn
 
 from hpsearch.base.errors import ConfigError, check_choice
-from hpsearch.nn.layers import Block, Style, check_widths, conv_block
+from hpsearch.nn.layers import Block, check_widths, conv_block
+from hpsearch.nn.style import Style
 
 STEMS = {"original": 2, "small": 0}
 """How often the published stem, and the one for small images, halve an image."""

@@ -3,9 +3,9 @@
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_int
-from hpsearch.nn.activations import activation_layer, channels_after, channels_before
 from hpsearch.nn.attention import MultiHeadAttention
 from hpsearch.nn.dropout import Dropout
+from hpsearch.nn.style import Style
 
 
 class EncoderLayer(nn.Module):
@@ -24,21 +24,34 @@ class EncoderLayer(nn.Module):
         expansion: hidden units of the network per entry of a token.
         activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
         dropout: rate on attention weights, on hidden units and on what is added, in [0, 1).
+        activation_slope: see `hpsearch.nn.style.Style`.
+        activation_pieces: see there.
     """
 
-    def __init__(self, size: int, heads: int, attention: str, expansion: int, activation: str, dropout: float) -> None:
+    def __init__(
+        self,
+        size: int,
+        heads: int,
+        attention: str,
+        expansion: int,
+        activation: str,
+        dropout: float,
+        activation_slope: float | None = None,
+        activation_pieces: int | None = None,
+    ) -> None:
         super().__init__()
         check_int("model.expansion", expansion, 1)
-        channels = channels_before(activation, expansion * size)
+        style = Style(activation, activation_slope=activation_slope, activation_pieces=activation_pieces)
+        channels = style.channels_before(expansion * size)
         self.attention_norm = nn.LayerNorm(size)
         self.attention = MultiHeadAttention(size, heads, attention, dropout)
         self.attention_dropout = Dropout(dropout)
         self.network = nn.Sequential(
             nn.LayerNorm(size),
             nn.Linear(size, channels),
-            activation_layer(activation, axis=-1),
+            style.activation_layer(axis=-1),
             Dropout(dropout),
-            nn.Linear(channels_after(activation, channels), size),
+            nn.Linear(style.channels_after(channels), size),
             Dropout(dropout),
         )
 

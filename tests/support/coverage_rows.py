@@ -89,10 +89,45 @@ ROWS: list[Row] = [
     ),
     *(
         Row(2, name, (f"model.activation={name}",), f"space.model.activation=choice(relu, {name})")
-        for name in ("sigmoid", "tanh", "crelu", "leaky_relu", "prelu", "relu6", "elu", "selu", "silu", "gelu", "mish")
+        for name in (
+            "identity",
+            "sigmoid",
+            "tanh",
+            "crelu",
+            "leaky_relu",
+            "prelu",
+            "relu6",
+            "elu",
+            "selu",
+            "silu",
+            "gelu",
+            "mish",
+        )
     ),
     Row(2, "relu", ("model.activation=relu",), "space.model.activation=choice(relu, tanh)"),
     Row(2, "maxout", ("model=lenet", "model.kernel_size=3"), "space.model.activation=choice(maxout, relu)"),
+    Row(2, "slope of leaky ReLU", ("model.activation=leaky_relu",), "space.model.activation_slope=choice(0.1, 0.3)"),
+    Row(
+        2, "where the slope of PReLU starts", ("model.activation=prelu",), "space.model.activation_slope=choice(0, 0.3)"
+    ),
+    Row(2, "k of maxout", ("model.activation=maxout",), "space.model.activation_pieces=choice(2, 4)"),
+    Row(2, "epsilon of batch norm", ("model.norm=batch",), "space.model.norm_eps=tag(log, interval(1e-5, 1e-2))"),
+    Row(2, "momentum of batch norm", ("model.norm=batch",), "space.model.norm_momentum=choice(0.01, 0.1)"),
+    Row(2, "number of groups", ("model.norm=group",), "space.model.norm_groups=choice(2, 8)"),
+    *(
+        Row(
+            2,
+            f"{name} of local response normalization",
+            ("model=lenet", "model.kernel_size=3", "model.norm=local_response"),
+            f"space.model.norm_{key}=choice({values})",
+        )
+        for name, key, values in (
+            ("n", "size", "3, 5"),
+            ("alpha", "alpha", "1e-4, 1e-2"),
+            ("beta", "beta", "0.5, 0.75"),
+            ("k", "k", "1, 2"),
+        )
+    ),
     Row(2, "softplus", ("model.activation=softplus",), "space.model.activation=choice(softplus, relu)"),
     *(
         Row(

@@ -5,7 +5,7 @@ from torch import nn
 from hpsearch.base.errors import ConfigError
 from hpsearch.models.densenet import DenseLayer, DenseNet
 from hpsearch.nn.dropout import Dropout
-from hpsearch.nn.layers import Style
+from hpsearch.nn.style import Style
 
 SLIM = {"growth_rate": 4, "blocks": [2, 2], "bottleneck": 2}
 

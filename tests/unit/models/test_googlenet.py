@@ -4,7 +4,7 @@ from torch.nn import functional as F
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.models.googlenet import GoogLeNet, Inception
-from hpsearch.nn.layers import Style
+from hpsearch.nn.style import Style
 
 
 def parameters(model):

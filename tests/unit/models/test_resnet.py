@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.models.resnet import ResidualBlock, ResNet
-from hpsearch.nn.layers import Style
+from hpsearch.nn.style import Style
 
 
 def parameters(model):

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.nn.activations import ACTIVATIONS, activation_layer, channels_after, channels_before
+from hpsearch.nn.activations import ACTIVATIONS, SLOPED, activation_layer, channels_after, channels_before
 
 FORMULAS = {
+    "identity": lambda x: x,
     "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
     "tanh": math.tanh,
     "relu": lambda x: max(x, 0.0),
@@ -54,6 +55,30 @@ def test_the_width_before_and_after():
     assert [channels_after(name, 6) for name in ("relu", "crelu", "maxout")] == [6, 12, 3]
     with pytest.raises(ConfigError, match=r"model.activation = 'maxout': needs a multiple of 2 channels, not 7"):
         channels_after("maxout", 7)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.2])
+@pytest.mark.parametrize("name", SLOPED)
+def test_the_slope_below_zero_can_be_chosen(name, slope):
+    x = torch.tensor([-3.0, -0.5, 0.0, 0.7])
+    expected = torch.tensor([value if value > 0 else slope * value for value in x.tolist()])
+    layer = activation_layer(name, slope=slope)
+    torch.testing.assert_close(layer(x).detach(), expected)
+    assert [p.item() for p in layer.parameters()] == ([pytest.approx(slope)] if name == "prelu" else [])
+
+
+@pytest.mark.parametrize("pieces", [3, 6])
+def test_the_pieces_of_maxout_can_be_chosen(pieces):
+    x = torch.randn(2, 6, 4)
+    expected = [
+        [max(x[i, u * pieces + k, j].item() for k in range(pieces)) for j in range(4)]
+        for u in range(6 // pieces)
+        for i in [1]
+    ]
+    torch.testing.assert_close(activation_layer("maxout", pieces=pieces)(x)[1], torch.tensor(expected))
+    assert (channels_before("maxout", 5, pieces), channels_after("maxout", 30, pieces)) == (5 * pieces, 30 // pieces)
+    with pytest.raises(ConfigError, match=f"needs a multiple of {pieces} channels, not 7"):
+        channels_after("maxout", 7, pieces)
 
 
 def test_an_unknown_name_suggests_the_nearest():

@@ -9,7 +9,8 @@ from torch import nn
 from hpsearch.base.errors import ConfigError
 from hpsearch.config.build import build
 from hpsearch.nn.init import Constant, Default, Normal, Orthogonal, VarianceScaling, redraw
-from hpsearch.nn.layers import Style, conv_block, dense_block
+from hpsearch.nn.layers import conv_block, dense_block
+from hpsearch.nn.style import Style
 
 CONF = Path(__file__).parents[3] / "conf" / "init"
 N = 512

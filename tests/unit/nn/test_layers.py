@@ -5,8 +5,9 @@ from torch import nn
 from hpsearch.base.errors import ConfigError
 from hpsearch.nn.activations import ACTIVATIONS
 from hpsearch.nn.dropout import Dropout
-from hpsearch.nn.layers import Style, check_images, check_widths, conv_block, dense_block, hidden_layers
+from hpsearch.nn.layers import check_images, check_widths, conv_block, dense_block, hidden_layers
 from hpsearch.nn.normalization import NORMS
+from hpsearch.nn.style import Style
 
 
 def test_each_layer_has_its_activation_and_dropout():

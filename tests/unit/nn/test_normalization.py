@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.nn.normalization import NORMS, normalization, weighted
+from hpsearch.nn.normalization import NORMS, normalization, norms_with, weighted
 
 AXES = {"batch": (0, 2, 3), "layer": (1, 2, 3), "instance": (2, 3)}
 
@@ -26,6 +26,34 @@ def test_groups(channels, groups):
     torch.testing.assert_close(norm(x), expected.view_as(x))
 
 
+@pytest.mark.parametrize("name", norms_with("eps"))
+def test_epsilon_is_added_to_the_variance(name):
+    x = torch.randn(4, 16, 5, 5) / 10
+    groups = {"group": x.view(4, 2, -1), "layer": x.view(4, 1, -1), "instance": x.view(4, 16, -1)}
+    split = groups.get(name, x.transpose(0, 1).reshape(1, 16, -1))
+    means, variances = split.mean(2, keepdim=True), split.var(2, unbiased=False, keepdim=True)
+    expected = (split - means) / (variances + 0.5).sqrt()
+    expected = expected.view(16, 4, 5, 5).transpose(0, 1) if name == "batch" else expected.view_as(x)
+    torch.testing.assert_close(normalization(name, 16, 2, eps=0.5)(x), expected)
+
+
+def test_the_number_of_groups_can_be_chosen():
+    x = torch.randn(2, 12, 3, 3)
+    torch.testing.assert_close(normalization("group", 12, 2, groups=4)(x), nn.functional.group_norm(x, 4))
+    with pytest.raises(ConfigError, match=r"model.norm_groups = 5: must divide the 12 channels of every layer"):
+        normalization("group", 12, 2, groups=5)
+
+
+def test_the_momentum_of_batch_normalization_is_the_share_of_a_batch():
+    norm, batches = normalization("batch", 3, 0, momentum=0.4), [torch.randn(8, 3) for _ in range(2)]
+    mean, variance = torch.zeros(3), torch.ones(3)
+    for x in batches:
+        norm(x)
+        mean, variance = 0.6 * mean + 0.4 * x.mean(0), 0.6 * variance + 0.4 * x.var(0)
+    torch.testing.assert_close(norm.running_mean, mean)
+    torch.testing.assert_close(norm.running_var, variance)
+
+
 def test_features_are_normalized_over_the_last_axis_by_layer():
     x = torch.randn(2, 7, 12)
     torch.testing.assert_close(normalization("layer", 12, 0)(x), nn.functional.layer_norm(x, (12,)))
@@ -44,6 +72,14 @@ def test_local_response_is_the_published_formula():
     for i in range(8):
         near = x[:, max(0, i - 2) : i + 3].square().sum(1)
         torch.testing.assert_close(out[:, i], x[:, i] / (2 + 1e-4 * near) ** 0.75)
+
+
+def test_the_constants_of_local_response_can_be_chosen():
+    x = torch.rand(1, 8, 2, 2) * 3
+    out = normalization("local_response", 8, 2, size=3, alpha=0.1, beta=0.5, k=1.5)(x)
+    for i in range(8):
+        near = x[:, max(0, i - 1) : i + 2].square().sum(1)
+        torch.testing.assert_close(out[:, i], x[:, i] / (1.5 + 0.1 * near) ** 0.5)
 
 
 @pytest.mark.parametrize("name", ["none", "weight"])

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from hpsearch.nn.init import VarianceScaling
-from hpsearch.nn.layers import Style
 from hpsearch.nn.spatial import SpatialTransformer
+from hpsearch.nn.style import Style
 
 
 @pytest.fixture

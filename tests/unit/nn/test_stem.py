@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.nn.layers import Style
 from hpsearch.nn.stem import check_stages, least_side, stem_block
+from hpsearch.nn.style import Style
 
 
 @pytest.mark.parametrize(("stem", "side"), [("original", 56), ("small", 224)])
