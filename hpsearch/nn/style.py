@@ -132,8 +132,9 @@ def refuse_unused(name: str, value: object, choice: str, chosen: str, users: Ite
     allowed = tuple(users)
     if value is None or chosen in allowed:
         return
+    *others, last = allowed
+    those = f"{', '.join(others)} and {last} have" if others else f"{last} has"
     raise ConfigError(
-        f"model.{name} = {value}: model.{choice} = '{chosen}' has none, {' and '.join(allowed)} "
-        f"{'have' if len(allowed) > 1 else 'has'}; in a search over several: "
+        f"model.{name} = {value}: model.{choice} = '{chosen}' has none, {those}; in a search over several: "
         f"space[model.{choice}={allowed[0]}].model.{name}=choice({value})"
     )

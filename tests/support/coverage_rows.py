@@ -89,27 +89,12 @@ ROWS: list[Row] = [
     ),
     *(
         Row(2, name, (f"model.activation={name}",), f"space.model.activation=choice(relu, {name})")
-        for name in (
-            "identity",
-            "sigmoid",
-            "tanh",
-            "crelu",
-            "leaky_relu",
-            "prelu",
-            "relu6",
-            "elu",
-            "selu",
-            "silu",
-            "gelu",
-            "mish",
-        )
+        for name in "sigmoid tanh crelu leaky_relu prelu relu6 elu selu silu gelu mish".split()
     ),
     Row(2, "relu", ("model.activation=relu",), "space.model.activation=choice(relu, tanh)"),
     Row(2, "maxout", ("model=lenet", "model.kernel_size=3"), "space.model.activation=choice(maxout, relu)"),
     Row(2, "slope of leaky ReLU", ("model.activation=leaky_relu",), "space.model.activation_slope=choice(0.1, 0.3)"),
-    Row(
-        2, "where the slope of PReLU starts", ("model.activation=prelu",), "space.model.activation_slope=choice(0, 0.3)"
-    ),
+    Row(2, "initial slope of PReLU", ("model.activation=prelu",), "space.model.activation_slope=choice(0, 0.3)"),
     Row(2, "k of maxout", ("model.activation=maxout",), "space.model.activation_pieces=choice(2, 4)"),
     Row(2, "epsilon of batch norm", ("model.norm=batch",), "space.model.norm_eps=tag(log, interval(1e-5, 1e-2))"),
     Row(2, "momentum of batch norm", ("model.norm=batch",), "space.model.norm_momentum=choice(0.01, 0.1)"),
@@ -128,6 +113,7 @@ ROWS: list[Row] = [
             ("k", "k", "1, 2"),
         )
     ),
+    Row(2, "no activation", ("model.activation=identity",), "space.model.activation=choice(relu, identity)"),
     Row(2, "softplus", ("model.activation=softplus",), "space.model.activation=choice(softplus, relu)"),
     *(
         Row(

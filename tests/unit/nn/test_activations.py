@@ -70,12 +70,8 @@ def test_the_slope_below_zero_can_be_chosen(name, slope):
 @pytest.mark.parametrize("pieces", [3, 6])
 def test_the_pieces_of_maxout_can_be_chosen(pieces):
     x = torch.randn(2, 6, 4)
-    expected = [
-        [max(x[i, u * pieces + k, j].item() for k in range(pieces)) for j in range(4)]
-        for u in range(6 // pieces)
-        for i in [1]
-    ]
-    torch.testing.assert_close(activation_layer("maxout", pieces=pieces)(x)[1], torch.tensor(expected))
+    units = [x[:, first : first + pieces].max(1).values for first in range(0, 6, pieces)]
+    torch.testing.assert_close(activation_layer("maxout", pieces=pieces)(x), torch.stack(units, 1))
     assert (channels_before("maxout", 5, pieces), channels_after("maxout", 30, pieces)) == (5 * pieces, 30 // pieces)
     with pytest.raises(ConfigError, match=f"needs a multiple of {pieces} channels, not 7"):
         channels_after("maxout", 7, pieces)

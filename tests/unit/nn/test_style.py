@@ -45,7 +45,7 @@ def test_a_deep_network_without_activations_is_a_linear_one():
 UNUSED = [
     ("activation_slope", 0.2, "activation = 'relu' has none, leaky_relu and prelu have"),
     ("activation_pieces", 3, "activation = 'relu' has none, maxout has"),
-    ("norm_eps", 0.1, "norm = 'none' has none, batch and layer and instance and group have"),
+    ("norm_eps", 0.1, "norm = 'none' has none, batch, layer, instance and group have"),
     ("norm_momentum", 0.1, "norm = 'none' has none, batch has"),
     ("norm_groups", 2, "norm = 'none' has none, group has"),
     *(
