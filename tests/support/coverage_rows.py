@@ -89,7 +89,7 @@ ROWS: list[Row] = [
     ),
     *(
         Row(2, name, (f"model.activation={name}",), f"space.model.activation=choice(relu, {name})")
-        for name in "sigmoid tanh crelu leaky_relu prelu relu6 elu selu silu gelu mish".split()
+        for name in ["sigmoid", "tanh", "crelu", "leaky_relu", "prelu", "relu6", "elu", "selu", "silu", "gelu", "mish"]
     ),
     Row(2, "relu", ("model.activation=relu",), "space.model.activation=choice(relu, tanh)"),
     Row(2, "maxout", ("model=lenet", "model.kernel_size=3"), "space.model.activation=choice(maxout, relu)"),
