@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from hpsearch.study.continued import continue_trial as continue_trial
     from hpsearch.study.curvature import curvature as curvature
     from hpsearch.study.outside import open_search as open_search
+    from hpsearch.study.printed import export_tables as export_tables
+    from hpsearch.study.printed import print_report as print_report
     from hpsearch.study.reporting import Decision as Decision
     from hpsearch.study.reporting import Stop as Stop
     from hpsearch.study.reporting import checkpoint as checkpoint
@@ -37,6 +39,8 @@ _HOMES = {
     "continue_trial": "hpsearch.study.continued",
     "curvature": "hpsearch.study.curvature",
     "compare": "hpsearch.study.api",
+    "print_report": "hpsearch.study.printed",
+    "export_tables": "hpsearch.study.printed",
     "draw": "hpsearch.study.api",
     "load_trials": "hpsearch.study.api",
     "load_curves": "hpsearch.study.api",
@@ -59,12 +63,14 @@ __all__ = [
     "continue_trial",
     "curvature",
     "draw",
+    "export_tables",
     "folder",
     "load_curves",
     "load_trials",
     "log",
     "open_search",
     "params",
+    "print_report",
     "replay",
     "report",
     "run_search",

@@ -71,6 +71,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--epoch", type=int)
     parser.add_argument("--failed", nargs="?", const="")
     parser.add_argument("--points", type=int)
+    parser.add_argument("--print", action="store_true")
+    parser.add_argument("--tables", action="store_true")
     given, program = _apart(arguments)
     parsed = parser.parse_intermixed_args(given)
     parsed.program = program
@@ -110,7 +112,10 @@ def _dispatch(parsed: argparse.Namespace) -> int:
     return 0
 
 
-_OPTIONS_OF = (("port", "ui"), ("check", "replay"), ("epoch", "tell"), ("failed", "tell"), ("points", "run"))
+_OPTIONS_OF = (
+    *(("port", "ui"), ("check", "replay"), ("epoch", "tell"), ("failed", "tell"), ("points", "run")),
+    *(("print", "report"), ("tables", "report")),
+)
 
 
 def _check(parsed: argparse.Namespace) -> None:
@@ -215,12 +220,20 @@ def _curvature(parsed: argparse.Namespace) -> int:
 def _report(parsed: argparse.Namespace) -> int:
     from hpsearch.base.words import shown_path
     from hpsearch.study.existing import compare_studies, rebuild_report
+    from hpsearch.study.printed import export_tables, print_report
 
     name, other = _one_name(parsed, "NAME"), _name(parsed)
     plugins, parsed.words = own_words(parsed.words), [word for word in parsed.words if not own_words([word])]
     _no_more_words(parsed)
-    path = compare_studies(name, other) if other else rebuild_report(name, plugins, config_dirs=parsed.config_dir)
-    print(f"report  {shown_path(path)}")
+    if parsed.print:
+        path = print_report(name, other, plugins, config_dirs=parsed.config_dir)
+        print(f"to print  {shown_path(path)}")
+    if parsed.tables:
+        for path in export_tables(name, other, plugins, config_dirs=parsed.config_dir):
+            print(f"tables  {shown_path(path)}")
+    if not (parsed.print or parsed.tables):
+        path = compare_studies(name, other) if other else rebuild_report(name, plugins, config_dirs=parsed.config_dir)
+        print(f"report  {shown_path(path)}")
     return 0
 
 

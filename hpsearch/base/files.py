@@ -9,6 +9,10 @@ from hpsearch.base import platform
 from hpsearch.base.errors import StorageError
 
 REPORT = "report.html"
+PRINT = "print.html"
+"""The report for paper."""
+TABLES = ("tables.tex", "tables.md")
+"""The tables of a report to be pasted, in LaTeX and in Markdown."""
 LAYERS = "layers.json"
 """The artifact of a trial that says what its layers did, see `hpsearch.trial.layers`."""
 LOG = "log.txt"

@@ -1,7 +1,8 @@
 """What is done with studies that exist: their reports, a comparison, a list, sending them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.errors import BusyError, ConfigError
 from hpsearch.base.observer import StudySummary
@@ -12,6 +13,11 @@ from hpsearch.study.specs import STORE, compose_place
 from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of
 from hpsearch.tracking.mlflow import sync as send
 from hpsearch.tracking.query import studies
+
+if TYPE_CHECKING:
+    from hpsearch.base.types import TrialTable
+    from hpsearch.reports.comparison.page import Added
+    from hpsearch.reports.recipe.page import StageView
 
 
 def rebuild_report(name: str, words: Sequence[str] = (), *, config_dirs: Sequence[str | Path] = ()) -> Path:
@@ -36,9 +42,16 @@ def rebuild_report(name: str, words: Sequence[str] = (), *, config_dirs: Sequenc
         from hpsearch.reports.recipe.page import write_notebook
 
         study = {"name": table.name, **table.study}
-        views = stage_views(study, compose_place("report", words, config_dirs, ["plugins"]).config["plugins"])
+        views = views_of(study, words, config_dirs)
         return write_notebook(study, views, table.study.get("state", {}).get("replay"), folder)
     return write_search_report(table, folder)
+
+
+def views_of(
+    study: Mapping[str, Any], words: Sequence[str], config_dirs: Sequence[str | Path]
+) -> "dict[str, StageView]":
+    """Return how the stages of a recorded recipe are shown; those of plugins that are named in full."""
+    return stage_views(study, compose_place("report", words, config_dirs, ["plugins"]).config["plugins"])
 
 
 def compare_studies(first: str, second: str) -> Path:
@@ -49,26 +62,39 @@ def compare_studies(first: str, second: str) -> Path:
         second: name of the other.
 
     Returns:
-        The path of the page, in ``studies/FIRST_vs_SECOND``.
+        The path of the page, in ``studies/FIRST_vs_SECOND``. The same study twice and a recipe raise a `ConfigError`.
+    """
+    from hpsearch.reports.comparison.page import write_comparison
+
+    tables, answers, added = comparison(first, second)
+    return write_comparison(tables, answers, studies_folder() / f"{first}_vs_{second}", added)
+
+
+def comparison(first: str, second: str) -> "tuple[list[TrialTable], list[str], Added | None]":
+    """Return what a page of two existing studies shows: their tables, what each found, and their arms side by side.
+
+    Args:
+        first: name of one study.
+        second: name of the other.
 
     Raises:
         ConfigError: both are the same study. One that is a recipe is refused as well.
     """
     from hpsearch.reports.ablation.arm_by_arm import arm_by_arm, shared_figure, shared_table, told
-    from hpsearch.reports.comparison.page import Added, write_comparison
+    from hpsearch.reports.comparison.page import Added
     from hpsearch.reports.summary.numbers import find
     from hpsearch.reports.summary.sentences import answer
 
     if first == second:
         raise ConfigError(f"report {first} {second}: two different studies are needed")
     one, other = (find(compared_table(name)) for name in (first, second))
-    tables, answers = (one.table, other.table), [answer(each.summary, each.importance) for each in (one, other)]
+    tables, answers = [one.table, other.table], [answer(each.summary, each.importance) for each in (one, other)]
     shared, added = arm_by_arm(*tables), None
     if shared:
         names, objective = (one.table.name, other.table.name), one.summary.objective
         figure = shared_figure(shared, *names, objective.metric)
         added = Added(told(shared, *names), shared_table(shared, *names, objective), (figure,) if figure else ())
-    return write_comparison(tables, answers, studies_folder() / f"{first}_vs_{second}", added)
+    return tables, answers, added
 
 
 def list_studies() -> list[StudySummary]:

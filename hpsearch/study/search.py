@@ -38,6 +38,7 @@ from hpsearch.tracking.machine import SystemSampler
 from hpsearch.tracking.query import table_from_events
 
 if TYPE_CHECKING:
+    from hpsearch.reports.kit.tables import Table
     from hpsearch.reports.summary.numbers import Summary
 
 
@@ -327,11 +328,17 @@ def _is_up_to_date(folder: Path) -> bool:
 
 def write_search_report(table: TrialTable, folder: Path) -> Path:
     """Write the report of a search into a folder and return the path of its page."""
-    from hpsearch.reports.diagnosis.table import diagnosis_table
-    from hpsearch.reports.kit.points import results_of
     from hpsearch.reports.summary.page import write_report
 
-    return write_report(table, folder, diagnosis_table(table, results_of(table)))
+    return write_report(table, folder, diagnosed(table))
+
+
+def diagnosed(table: TrialTable) -> "Table | None":
+    """Return the trials of a search that show a fault, if any."""
+    from hpsearch.reports.diagnosis.table import diagnosis_table
+    from hpsearch.reports.kit.points import results_of
+
+    return diagnosis_table(table, results_of(table))
 
 
 def report_files(folder: Path) -> list[str]:

@@ -16,7 +16,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "runs once, as a trial",
     ),
     "new": ("[FOLDER]", "write a small project to begin with: a model, data and a study of your own, which run"),
-    "report": ("NAME [OTHER]", "write the report of a study again; of two studies, one page side by side"),
+    "report": (
+        "NAME [OTHER] [--print] [--tables]",
+        "write the report of a study again; of two studies, one page side by side; --print: print.html, for A4 paper "
+        "or PDF; --tables: its tables in LaTeX and Markdown, to be pasted",
+    ),
     "list": ("", "list the studies in this folder, best point and state"),
     "ui": ("[NAME] [--port N]", "open MLflow on this machine, with a link to the trials of each study"),
     "replay": ("RUN [--check]", "train a logged trial again; --check: exit 1 when its curve differs"),

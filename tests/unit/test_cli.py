@@ -36,6 +36,8 @@ def asked(monkeypatch):
     for module, name, outcome in (
         (hpsearch.study.api, "run_study", done),
         (hpsearch.study.existing, "rebuild_report", Path("/elsewhere/report.html")),
+        (hpsearch.study.printed, "print_report", Path("/elsewhere/print.html")),
+        (hpsearch.study.printed, "export_tables", (Path("/elsewhere/tables.tex"), Path("/elsewhere/tables.md"))),
         (hpsearch.study.existing, "list_studies", []),
         (hpsearch.study.existing, "sync", {"lr_sweep": 3, "other": 0}),
         (hpsearch.study.single, "run_trial", done),
@@ -71,6 +73,8 @@ def asked(monkeypatch):
             {"overrides": ["launcher.threads=2"], "config_dirs": ["a"]},
         ),
         ("report lr_sweep", "rebuild_report", ("lr_sweep", ()), {"config_dirs": []}),
+        ("report lr_sweep --print", "print_report", ("lr_sweep", None, ()), {"config_dirs": []}),
+        ("report a b --tables", "export_tables", ("a", "b", ()), {"config_dirs": []}),
         ("list", "list_studies", (), {}),
         ("sync", "sync", (None,), {"overrides": [], "config_dirs": []}),
         ("sync tracker.uri=x", "sync", (None,), {"overrides": ["tracker.uri=x"], "config_dirs": []}),
@@ -95,6 +99,13 @@ def test_ui_is_opened_at_the_configured_store(asked, line, args, kwargs):
     assert asked.calls == [("serve", args, kwargs)]
 
 
+def test_what_a_report_leaves_for_paper_is_named(asked, capsys):
+    assert run(["report", "a", "--print", "--tables"]) == 0
+    assert [name for name, *_ in asked.calls] == ["print_report", "export_tables"]
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[-1] for line in lines] == ["/elsewhere/print.html", "/elsewhere/tables.tex", "/elsewhere/tables.md"]
+
+
 def test_exit_code_is_that_of_the_outcome(asked):
     asked.done.exit_code = 130
     assert run(["+study=lr_sweep"]) == 130
@@ -117,7 +128,10 @@ def test_replay_that_differs_exits_with_1_only_when_checked(asked):
         ),
         ("train", "no command 'train' (commands: "),
         ("reprot --help", "no command 'reprot', did you mean 'report'?"),
-        ("report", "NAME is missing (usage: python -m hpsearch report NAME [OTHER])"),
+        ("report", "NAME is missing (usage: python -m hpsearch report NAME [OTHER] [--print] "),
+        ("list --print", "--print belongs to `python -m hpsearch report`"),
+        ("seed=1 --tables", "--tables belongs to `python -m hpsearch report`"),
+        ("report --tables", "NAME is missing"),
         ("replay --check", "RUN is missing (usage: python -m hpsearch replay RUN [--check])"),
         ("report a b c", "unexpected c (usage: "),
         ("list seed=1", "unexpected seed=1"),

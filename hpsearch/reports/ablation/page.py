@@ -1,7 +1,6 @@
 """The page of an ablation, and its figures as images for a README."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from hpsearch.base import words
 from hpsearch.base.commands import ui_command
@@ -11,54 +10,88 @@ from hpsearch.reports.ablation.arms import Arm, level
 from hpsearch.reports.ablation.claims.claim import ClaimVerdict
 from hpsearch.reports.ablation.comparisons import tally
 from hpsearch.reports.ablation.figures import ablation_figures
+from hpsearch.reports.ablation.method import method
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.sentences import answer, caveats
 from hpsearch.reports.ablation.tuning import HELD
 from hpsearch.reports.kit.cells import NONE
-from hpsearch.reports.kit.page import Tile, panel, render_page
+from hpsearch.reports.kit.page import Panel, Tile, panel, render_page
+from hpsearch.reports.kit.setup import environment_of, fixed_settings
 from hpsearch.reports.kit.still import still
-from hpsearch.reports.kit.tables import Row, Table, as_table, flat
+from hpsearch.reports.kit.tables import Row, Section, Table, as_table, flat
 
 _MARKS = {ClaimVerdict.SUPPORTED: ("✓", "pass"), ClaimVerdict.AGAINST: ("✗", "fail")}
 
-_OWN = ("Arms", "Differences from the reference", "Claims")  # that a page shows in a form of its own
+_FIGURES = {"map": "result", "arms": "result", "differences": "result", "target": "times", "layers": "layers"}
+_KINDS = {"curves": "curves", "claim": "claims", "tuning": "method"}
+_TABLES = {
+    "Arms": "result",
+    "Differences from the reference": "result",
+    "Costs": "times",
+    "Main effects and interactions": "result",
+    "Ranking": "result",
+    "Settings tuned for each arm": "method",
+    "Claims": "claims",
+}
+ON_SCREEN = ("Arms", "Differences from the reference")
+"""Tables that a page on a screen shows as one, with commands to copy."""
+PARTS = ("main", "result", "curves", "times", "layers", "claims", "method")
+"""What a page shows one after the other: figures and tables of each, the main figure by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A titled table of a report, with how to read it."""
-
-    title: str
-    aid: str
-    table: Table
-
-
-def render_ablation(found: Ablation, command: str) -> str:
+def render_ablation(found: Ablation, command: str, printed: bool = False) -> str:
     """Return the page of an ablation.
 
     Args:
         found: what it found.
         command: runs or continues it.
+        printed: whether it is for paper.
 
     Returns:
-        HTML that makes no request: question, answer, main figure, caveats, arms, differences, curves, costs, claims,
-        configuration, and the commands that train each arm again.
+        HTML that makes no request, in the order of a report that is handed in: question, answer, main figure, arms and
+        differences, curves, costs, claims, method, what cannot be told, commands, versions and
+        configuration.
     """
+    by_part: dict[str, list[Section]] = {part: [] for part in PARTS}
+    for section in sections(found):
+        if printed or section.title not in ON_SCREEN:
+            by_part[table_part(section.title)].append(section)
     return render_page(
         "ablation/page.html.j2",
+        printed,
         found=found,
         answer=answer(found),
         caveats=caveats(found),
         tiles=_tiles(found),
-        panels=[panel(*drawn) for drawn in ablation_figures(found)],
+        panels=_parts([panel(*drawn, printed) for drawn in ablation_figures(found)]),
         arms=arm_table(found),
         arm_aid=tables.arm_aid(found),
-        sections=[section for section in sections(found) if section.title not in _OWN],
+        sections=by_part,
         claims=[(each.claim, each.result, *_MARKS.get(each.result.verdict, ("?", "warn"))) for each in found.claims],
         commands=commands_of(found, command),
+        method=method(found),
+        fixed=[(key, words.number(value)) for key, value in fixed_settings(found.table).items()],
+        environment=environment_of(found.table),
         config=flat(dict(found.table.study.get("config") or {})),
         factors=[(factor.key, ", ".join(map(level, factor.values))) for factor in found.factors],
     )
+
+
+def _parts(panels: list[Panel]) -> dict[str, list[Panel]]:
+    parts: dict[str, list[Panel]] = {part: [] for part in PARTS}
+    for place, each in enumerate(panels):
+        parts["main" if place == 0 else figure_part(each.name)].append(each)
+    return parts
+
+
+def figure_part(name: str) -> str:
+    """Return which of `PARTS` a figure belongs to; the main one, which is the first, stands by itself."""
+    return _FIGURES.get(name) or _KINDS.get(name.split("-")[0], "result")
+
+
+def table_part(title: str) -> str:
+    """Return which of `PARTS` a table belongs to."""
+    return _TABLES.get(title, "result")
 
 
 def ablation_stills(found: Ablation) -> Iterator[tuple[str, str, str]]:

@@ -4,8 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.base.files import REPORT, replace_text
+from hpsearch.reports.ablation.method import method
 from hpsearch.reports.ablation.numbers import Ablation
-from hpsearch.reports.ablation.page import ablation_stills, commands_of, render_ablation, sections
+from hpsearch.reports.ablation.page import (
+    PARTS,
+    ablation_stills,
+    commands_of,
+    figure_part,
+    render_ablation,
+    sections,
+    table_part,
+)
 from hpsearch.reports.ablation.sentences import answer, caveats
 from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
 from hpsearch.reports.kit.tables import trials_csv
@@ -35,22 +44,28 @@ def write_ablation(found: Ablation, command: str, folder: Path) -> Path:
 
 
 def readme(found: Ablation, commands: Sequence[tuple[str, str]], images: Sequence[tuple[str, str]]) -> str:
-    """Return the README of an ablation: question, answer, main figure, tables, caveats, other figures, commands.
+    """Return the README of an ablation, in the order of its page: question, answer, results, method, caveats, commands.
 
     Args:
         found: what it found.
         commands: what to do next, each with its command.
         images: file and title of each figure, the main one first.
     """
-    shown = [f"![{markdown_text(title)}]({name})" for name, title in images]
+    shown = [(figure_part(Path(name).stem), f"![{markdown_text(title)}]({name})") for name, title in images]
     parts = [f"# {markdown_text(found.name)}", f"**{markdown_text(found.question)}**", markdown_text(answer(found))]
-    parts += shown[:1]
-    for section in sections(found):
-        parts += [f"## {section.title}", section.aid, markdown_table(section.table.headings, section.table.rows)]
+    parts += [image for _, image in shown[:1]]
+    for part in PARTS:
+        parts += ["## Method", markdown_text(method(found)), markdown_text(found.took)] if part == "method" else []
+        for section in sections(found):
+            if table_part(section.title) == part:
+                parts += [
+                    f"## {section.title}",
+                    section.aid,
+                    markdown_table(section.table.headings, section.table.rows),
+                ]
+        parts += [image for of, image in shown[1:] if of == part]
     parts += ["## Before you believe it", "\n".join(f"- {markdown_text(line)}" for line in caveats(found))]
-    parts += ["## Figures", *shown[1:]] if shown[1:] else []
-    parts += ["## What it took", markdown_text(found.took), "## Commands", shell_block(commands)]
-    return "\n\n".join([*parts, _files(found)]) + "\n"
+    return "\n\n".join([*parts, "## Commands", shell_block(commands), _files(found)]) + "\n"
 
 
 def _files(found: Ablation) -> str:

@@ -16,9 +16,14 @@ from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.page import Tile, panel, render_page
 from hpsearch.reports.kit.points import Results, results_of
+from hpsearch.reports.kit.setup import environment_of
 from hpsearch.reports.kit.space import Axis, combined
-from hpsearch.reports.kit.tables import Table, as_table, best_command, evidence, flat
+from hpsearch.reports.kit.tables import Section, Table, as_table, best_command, evidence, flat
 
+BEST_AID = (
+    "The interval of an accuracy is over seeds and validation samples, that of another metric Student's over the seeds."
+)
+DIFFERENCES_AID = "A dash stands for a key that is not there; where and how much each study ran is left out."
 _OWN = ("name", "question", "restart")  # of every study, and no part of its set-up
 
 
@@ -54,13 +59,16 @@ def write_comparison(
     return replace_text(folder / REPORT, render_comparison(tables, answers, added))
 
 
-def render_comparison(tables: Sequence[TrialTable], answers: Sequence[str], added: Added | None = None) -> str:
+def render_comparison(
+    tables: Sequence[TrialTable], answers: Sequence[str], added: Added | None = None, printed: bool = False
+) -> str:
     """Return the page of two studies: whose best point is better, figures, best points, what differs in their set-up.
 
     Args:
         tables: of the two studies.
         answers: what each found by itself.
         added: what is known of them beyond their best points.
+        printed: whether it is for paper.
 
     Returns:
         HTML that makes no request.
@@ -70,21 +78,49 @@ def render_comparison(tables: Sequence[TrialTable], answers: Sequence[str], adde
     comparison = compare(*studies)
     return render_page(
         "comparison/page.html.j2",
+        printed,
         names=[study.name for study in studies],
         questions=list(dict.fromkeys(study.question for study in studies)),
         answer=verdict(comparison, *studies),
         added=added,
         tiles=_tiles(comparison, studies),
-        panels=[panel(*drawn) for drawn in _figures(comparison, tables, studies, added)],
+        panels=[panel(*drawn, printed) for drawn in _figures(comparison, tables, studies, added)],
         caveats=doubts(comparison, tables, *studies),
+        best_aid=BEST_AID,
+        arms_aid=_arms_aid(tables),
         best=_best_table(studies),
         differences=_difference_table(first, second),
+        environments=[(table.name, environment_of(table)) for table in tables],
         answers=[(table.name, answer) for table, answer in zip(tables, answers, strict=True)],
         commands=[
             (f"Train the best trial of {study.name} again", best_command(table, study))
             for table, study in zip(tables, studies, strict=True)
         ],
+        differences_aid=DIFFERENCES_AID,
         again=f"python -m hpsearch report {first.name} {second.name}",
+    )
+
+
+def comparison_sections(tables: Sequence[TrialTable], added: Added | None = None) -> list[Section]:
+    """Return the tables of two studies side by side that have rows, in the order of their page.
+
+    Args:
+        tables: of the two studies.
+        added: what is known of them beyond their best points.
+    """
+    each = (
+        ("Arm by arm", _arms_aid(tables), None if added is None else added.table),
+        ("Best points", BEST_AID, _best_table([results_of(table) for table in tables])),
+        ("What differs in their set-up", DIFFERENCES_AID, _difference_table(*tables)),
+    )
+    return [Section(title, aid, rows) for title, aid, rows in each if rows is not None and rows.rows]
+
+
+def _arms_aid(tables: Sequence[TrialTable]) -> str:
+    first, second = (table.name for table in tables)
+    return (
+        f"The arms that both have. The difference is {second} − {first}, paired over the seeds that both trained; the "
+        f"verdict is on {second}, adjusted for all arms (Holm, 5 %)."
     )
 
 

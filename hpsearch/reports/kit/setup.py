@@ -8,6 +8,7 @@ from hpsearch.base import words
 from hpsearch.base.keys import ARGS
 from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.reports.kit.space import plain
 
 _GROUPS = ("data", "model", "init", "finetune", "loss", "optimizer", "scheduler", "regularizer", "trainer", ARGS)
 _EPOCHS, _STEPS = "trainer.epochs", "trainer.steps"
@@ -87,6 +88,28 @@ def took(stages: Mapping[str, TrialTable]) -> str:
     whys = {stage or "the search": why_ended(table.study) for stage, table in stages.items()}
     end = "; ".join(f"{stage} ended because {why}" for stage, why in whys.items() if why)
     return f"{cost} {words.capitalized(end)}." if end else cost
+
+
+_NO_FACTS = {
+    *("point", "seed", "fold", "state", "attempts", "reason", "run_id", "key", "command", "score", "arm"),
+    *("purpose", "started", "ended", "duration_sec"),
+}
+
+
+def environment_of(table: TrialTable) -> list[tuple[str, str]]:
+    """Return what a study recorded of code, software and machine, and the facts that are the same in every trial.
+
+    Args:
+        table: the study.
+
+    Returns:
+        Dotted keys and texts.
+    """
+    taken = _NO_FACTS | {str(name).rsplit("/", 1)[-1] for name in dict(table.study.get("space") or {})}
+    columns = [c for c in table.trials if c not in taken and c not in table.curves]
+    facts = {c: plain(table.trials[c].dropna().iloc[0]) for c in columns if table.trials[c].nunique() == 1}
+    recorded = {name: table.study[name] for name in ("git", "environment") if table.study.get(name)}
+    return [(key, words.number(value)) for part in (recorded, facts) for key, value in flatten(part).items()]
 
 
 def why_ended(study: Mapping[str, Any]) -> str:

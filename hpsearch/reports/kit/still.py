@@ -6,7 +6,7 @@ shows its first entry; hover texts are left out.
 
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +116,28 @@ def still(figure: go.Figure, width: int = 760) -> str:
         text = io.StringIO()
         drawn.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return text.getvalue()
+
+
+def views(figure: go.Figure) -> Iterator[tuple[str, go.Figure]]:
+    """Yield what a figure's menu offers, as figures without it.
+
+    Args:
+        figure: in the house style; of several menus the first one that drops down counts.
+
+    Yields:
+        Label of each entry and the figure that it shows, the one that is on first; an empty label and the figure itself
+        where there is nothing to choose.
+    """
+    menu = next((each for each in figure.layout.updatemenus if each.type == "dropdown"), None)
+    if menu is None:
+        yield "", figure
+        return
+    on = menu.active or 0
+    for button in (menu.buttons[on], *menu.buttons[:on], *menu.buttons[on + 1 :]):
+        shown = go.Figure(figure)
+        traces, layout = button.args
+        shown.plotly_update(restyle_data=traces, relayout_data=layout)
+        yield plain(button.label), shown
 
 
 def fill(drawn: Figure, figure: go.Figure) -> None:

@@ -1,5 +1,6 @@
 """Rows of a report's tables and of ``trials.csv``."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,24 @@ class Table:
     headings: tuple[str, ...]
     rows: tuple[Row, ...]
     total: int
+
+    def numeric(self, column: int) -> bool:
+        """Return whether a column, from 0, holds numbers, which are aligned to the right."""
+        return any(row.cells[column].value is not None for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled table of a report, with how to read it."""
+
+    title: str
+    aid: str
+    table: Table
+
+    @property
+    def name(self) -> str:
+        """The title as an identifier, ``differences-from-the-reference``."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
 
 
 def as_table(headings: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> Table:

@@ -13,7 +13,7 @@ from hpsearch.reports.kit.cells import Cell
 from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
 from hpsearch.reports.kit.page import Panel, panel, render_page
 from hpsearch.reports.kit.setup import why_ended
-from hpsearch.reports.kit.tables import as_table, flat
+from hpsearch.reports.kit.tables import Table, as_table, flat
 
 _MARKS = {"pass": "✓", "warn": "!", "fail": "✗"}
 
@@ -62,23 +62,61 @@ def write_notebook(study: Mapping[str, Any], views: Mapping[str, StageView], rep
     Returns:
         The path of the page.
     """
-    panels = {name: panel(name, *parts) for name, *parts in stage_figures(views)}
-    entries = [_entry(name, fields, views[name], panels, folder) for name, fields in study.get("stages", {}).items()]
-    replace_text(folder / "README.md", _markdown(study, entries, replay))
-    text = render_page(
+    replace_text(folder / "README.md", _markdown(study, stage_table(study, views), replay))
+    return replace_text(folder / REPORT, render_notebook(study, views, replay, folder))
+
+
+def render_notebook(
+    study: Mapping[str, Any],
+    views: Mapping[str, StageView],
+    replay: str | None,
+    folder: Path,
+    printed: bool = False,
+) -> str:
+    """Return the page of a recipe.
+
+    Args:
+        study: what the recipe recorded of itself, its stages among it.
+        views: how each of its stages is shown.
+        replay: the command that trains the winner again, if there is one.
+        folder: of the recipe, beside which those of its searches lie.
+        printed: whether it is for paper.
+
+    Returns:
+        HTML that makes no request.
+    """
+    panels = {name: panel(name, *parts, printed) for name, *parts in stage_figures(views)}
+    known = study.get("stages", {})
+    return render_page(
         "recipe/page.html.j2",
+        printed,
         name=study["name"],
         question=study["question"],
         answer=capitalized(study.get("state", {}).get("answer", "")),
         failed=study.get("state", {}).get("why", ""),
-        entries=entries,
-        missing=[views[name].title for name in study.get("recipe", ()) if name not in study.get("stages", {})],
+        entries=[_entry(name, fields, views[name], panels, folder) for name, fields in known.items()],
+        stages=stage_table(study, views),
+        missing=[views[name].title for name in study.get("recipe", ()) if name not in known],
         replay=replay,
         again=study["command"],
         config=flat(dict(study["config"])),
+        environment=flat({name: study[name] for name in ("git", "environment") if study.get(name)}),
         ended=_ended(study),
     )
-    return replace_text(folder / REPORT, text)
+
+
+def stage_table(study: Mapping[str, Any], views: Mapping[str, StageView]) -> Table:
+    """Return one row per stage that was run: its title, verdict, what it found, what to do."""
+    rows = [
+        (
+            views[name].title,
+            f"{_MARKS[fields['verdict']]} {fields['verdict']}",
+            capitalized(fields["sentence"]),
+            fields["action"],
+        )
+        for name, fields in study.get("stages", {}).items()
+    ]
+    return as_table(("stage", "verdict", "found", "do"), [tuple(map(Cell, row)) for row in rows])
 
 
 def _entry(name: str, fields: Mapping[str, Any], view: StageView, panels: Mapping[str, Panel], folder: Path) -> Entry:
@@ -117,12 +155,9 @@ def _ended(study: Mapping[str, Any]) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC{why and ': '}{why}" if time else ""
 
 
-def _markdown(study: Mapping[str, Any], entries: list[Entry], replay: str | None) -> str:
+def _markdown(study: Mapping[str, Any], table: Table, replay: str | None) -> str:
     said = (study["question"], study.get("state", {}).get("answer", ""))
     question, answer = (markdown_text(str(text or "")) for text in said)
-    headings = ("stage", "verdict", "found", "do")
-    rows = [(each.title, f"{each.mark} {each.verdict}", each.sentence, each.action) for each in entries]
-    table = as_table(headings, [tuple(map(Cell, row)) for row in rows])
     commands = [("run or continue the recipe", str(study["command"]))]
     commands += [("train the winner again, with the test set", replay)] if replay else []
     parts = [f"# {markdown_text(str(study['name']))}", question, f"**{answer}**" if answer else ""]

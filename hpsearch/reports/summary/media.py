@@ -60,12 +60,13 @@ class Logged:
     shown: tuple[Shown, ...]
 
 
-def logged_media(table: TrialTable, summary: Summary) -> tuple[Logged, ...]:
+def logged_media(table: TrialTable, summary: Summary, printed: bool = False) -> tuple[Logged, ...]:
     """Return what the best, the median and the worst point logged last under each name.
 
     Args:
         table: the study.
         summary: its result.
+        printed: whether it is for paper, where a figure of plotly is named in place of shown.
 
     Returns:
         By name, up to 8 of them; of each point its first complete trial.
@@ -74,7 +75,7 @@ def logged_media(table: TrialTable, summary: Summary) -> tuple[Logged, ...]:
     names = sorted({medium.name for _, _, trial in chosen for medium in table.media[trial]})
     found = []
     for name in names[:MOST_NAMES]:
-        shown = [_shown(role, point, name, table.media[trial]) for role, point, trial in chosen]
+        shown = [_shown(role, point, name, table.media[trial], printed) for role, point, trial in chosen]
         found.append(Logged(name, tuple(each for each in shown if each is not None)))
     return tuple(each for each in found if each.shown)
 
@@ -96,11 +97,13 @@ def _trial(point: Point) -> TrialId:
     return TrialId(point.point, *point.replicates[0])
 
 
-def _shown(role: str, point: Point, name: str, media: Mapping[Medium, bytes]) -> Shown | None:
+def _shown(role: str, point: Point, name: str, media: Mapping[Medium, bytes], printed: bool) -> Shown | None:
     last = max((medium for medium in media if medium.name == name), key=lambda medium: medium.epoch, default=None)
     if last is None:
         return None
     title = f"{role}, point {point.point}: {words.score(point.mean, point.sd)}; epoch {last.epoch}"
+    if printed and last.kind == FIGURE:
+        return Shown(title, text=f"(an interactive figure: {last.path}; report.html shows it)")
     return _read(title, last, media[last], f"media-{role.lower()}-{name}".replace(" ", "-").replace(".", "-"))
 
 

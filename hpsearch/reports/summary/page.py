@@ -12,9 +12,9 @@ from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.page import Tile, panel, render_page
-from hpsearch.reports.kit.setup import fixed_settings, why_ended
-from hpsearch.reports.kit.space import floats, plain
-from hpsearch.reports.kit.tables import Table, best_command, flat
+from hpsearch.reports.kit.setup import environment_of, fixed_settings, why_ended
+from hpsearch.reports.kit.space import floats
+from hpsearch.reports.kit.tables import Section, Table, best_command, flat
 from hpsearch.reports.summary.confirmed import fresh_table, over_fresh
 from hpsearch.reports.summary.figures import figures
 from hpsearch.reports.summary.media import logged_media
@@ -22,9 +22,14 @@ from hpsearch.reports.summary.numbers import Findings, Summary, find
 from hpsearch.reports.summary.rates import Rates
 from hpsearch.reports.summary.readme import write_readme
 from hpsearch.reports.summary.sentences import answer, caveats, failed_trials, replicates
-from hpsearch.reports.summary.tables import front_table, point_table, trial_table
+from hpsearch.reports.summary.tables import ROWS, front_table, point_table, trial_table
 from hpsearch.reports.summary.training import edge_text
 
+FRESH_AID = "The best points of the search, trained again over seeds that nothing was chosen by."
+POINTS_AID = (
+    "One row per setting, over its seeds; the interval of an accuracy is over seeds and validation samples, that of "
+    "another metric Student's over the seeds."
+)
 SYMBOLS = {
     TrialState.COMPLETE: "●",
     TrialState.PRUNED: "▼",
@@ -53,41 +58,63 @@ def write_report(table: TrialTable, folder: Path, diagnosis: Table | None = None
     return replace_text(folder / REPORT, render(found, drawn, diagnosis))
 
 
-def render(found: Findings, drawn: Sequence[Drawn], diagnosis: Table | None = None) -> str:
+def render(found: Findings, drawn: Sequence[Drawn], diagnosis: Table | None = None, printed: bool = False) -> str:
     """Return the page of a search.
 
     Args:
         found: what the study supports.
         drawn: its figures, the main one first.
         diagnosis: the trials that show a fault, if any.
+        printed: whether it is for paper, with every row of its tables.
 
     Returns:
         HTML with plotly's code, the figures' data, style and script inside.
     """
     table, summary = found.table, found.summary
-    study = table.study
+    study, most = table.study, len(table.trials) if printed else ROWS
     return render_page(
         "summary/page.html.j2",
+        printed,
         summary=summary,
         answer=answer(summary, found.importance),
         tiles=tiles(summary),
-        panels=[panel(*each) for each in drawn],
+        panels=[panel(*each, printed) for each in drawn],
         caveats=caveats(summary, fixed_settings(table), found.importance),
+        aids={"fresh": FRESH_AID, "points": POINTS_AID},
         fresh=fresh_table(summary),
         front=front_table(table, summary),
-        points=point_table(summary),
-        trials=trial_table(table, summary),
+        points=point_table(summary, most),
+        trials=trial_table(table, summary, most),
         diagnosis=diagnosis,
         failures=failed_trials(table),
-        logged=logged_media(table, summary),
+        logged=logged_media(table, summary, printed),
         replay=best_command(table, summary),
         commands=_commands(table),
         config=flat(dict(study.get("config") or {})),
         space=flat(dict(study.get("space") or {})),
-        environment=_environment(table, summary),
+        environment=environment_of(table),
         ended=_ended(table),
         symbols=SYMBOLS,
     )
+
+
+def search_sections(found: Findings, diagnosis: Table | None = None) -> list[Section]:
+    """Return the tables of a search that have rows, whole, in the order of its page.
+
+    Args:
+        found: what the study supports.
+        diagnosis: the trials that show a fault, if any.
+    """
+    table, summary = found.table, found.summary
+    every = len(table.trials)
+    each = (
+        ("Over fresh seeds", FRESH_AID, fresh_table(summary)),
+        ("Points on the front", "Means over replicates.", front_table(table, summary)),
+        ("Points", POINTS_AID, point_table(summary, every)),
+        ("Trials", "One row per point and seed.", trial_table(table, summary, every)),
+        ("Diagnosis", "Trials whose curves show a fault.", diagnosis),
+    )
+    return [Section(title, aid, rows) for title, aid, rows in each if rows is not None and rows.rows]
 
 
 def tiles(summary: Summary) -> tuple[Tile, ...]:
@@ -156,16 +183,6 @@ def _commands(table: TrialTable) -> tuple[tuple[str, str], ...]:
         ("Write this report again", f"python -m hpsearch report {table.name}"),
     )
     return tuple((what, command) for what, command in known if command)
-
-
-def _environment(table: TrialTable, summary: Summary) -> list[tuple[str, str]]:
-    """Return what the study recorded of code, software and machine, and the facts that are the same in every trial."""
-    taken = {"point", "seed", "fold", "state", "attempts", "reason", "run_id", "key", "command", "score"}
-    taken |= {"purpose", "started", "ended", "duration_sec", *(axis.key for axis in summary.axes)}
-    columns = [c for c in table.trials if c not in taken and c not in table.curves]
-    facts = {c: plain(table.trials[c].dropna().iloc[0]) for c in columns if table.trials[c].nunique() == 1}
-    recorded = {name: table.study[name] for name in ("git", "environment") if table.study.get(name)}
-    return [*flat(recorded), *flat(facts)]
 
 
 def _ended(table: TrialTable) -> str:

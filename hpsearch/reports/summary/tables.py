@@ -22,16 +22,17 @@ def best_points(summary: Summary, most: int) -> tuple[Point, ...]:
     return tuple(p for p in summary.points if p.point in kept)
 
 
-def point_table(summary: Summary) -> Table:
+def point_table(summary: Summary, most: int = ROWS) -> Table:
     """Return one row per point: hyperparameters, mean, sd, interval, the end, n, how many trials train, state.
 
     Args:
         summary: the study's result.
+        most: rows.
 
     Returns:
-        The points in the order asked, at most the 1,000 best; a dash where there is nothing to say.
+        The points in the order asked, at most so many, the best; a dash where there is nothing to say.
     """
-    points = best_points(summary, ROWS)
+    points = best_points(summary, most)
     headings = (
         "point",
         *(a.name for a in summary.axes),
@@ -57,19 +58,21 @@ def _end(p: Point, summary: Summary) -> tuple[Cell, ...]:
     return (NONE if end is None else Cell(words.score(end.last, p.sd).split(" ")[0], end.last), *end_cells(end))
 
 
-def trial_table(table: TrialTable, summary: Summary) -> Table:
+def trial_table(table: TrialTable, summary: Summary, most: int = ROWS) -> Table:
     """Return one row per trial: point, seed, hyperparameters, score, state, duration, attempts, reason, command.
 
     Args:
         table: the study.
         summary: its result.
+        most: rows; with as many as there are trials none is left out.
 
     Returns:
-        The trials by point and seed, of very many those of the best points, about 1,000; the fold is shown when there
+        The trials by point and seed, of very many those of the best points, about `most`; the fold is shown when there
         is more than one, attempts when one was retried.
     """
-    kept = {p.point for p in best_points(summary, max(1, ROWS // summary.replicates))}
-    whole, table = len(table.trials), replace(table, trials=table.trials[table.trials["point"].isin(kept)])
+    whole = most >= len(table.trials)
+    kept = {p.point for p in best_points(summary, len(summary.points) if whole else max(1, most // summary.replicates))}
+    total, table = len(table.trials), replace(table, trials=table.trials[table.trials["point"].isin(kept)])
     trials = table.trials.assign(**{name: floats(table.trials[name]) for name in ("score", "duration_sec")})
     folds = trials["fold"].nunique() > 1
     retried = bool((trials["attempts"] > 1).any())
@@ -85,7 +88,7 @@ def trial_table(table: TrialTable, summary: Summary) -> Table:
         cells.append(Cell(text_of(record["reason"])))
         best = summary.best is not None and record["point"] == summary.best.point
         rows.append(Row(tuple(cells), TrialState(record["state"]), best, text_of(record["command"])))
-    return Table(tuple(names), tuple(rows), whole)
+    return Table(tuple(names), tuple(rows), total)
 
 
 def front_table(table: TrialTable, summary: Summary) -> Table | None:

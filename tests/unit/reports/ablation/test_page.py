@@ -1,5 +1,6 @@
 """The page of an ablation: what it shows of arms, whole, lost, or with one seed."""
 
+import html
 import json
 import re
 from dataclasses import replace
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from hpsearch.reports.ablation.figures import ablation_figures
+from hpsearch.reports.ablation.method import method
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.page import (
     ablation_stills,
@@ -18,6 +20,7 @@ from hpsearch.reports.ablation.page import (
 )
 from hpsearch.reports.ablation.sentences import answer, caveats
 from hpsearch.reports.ablation.write import write_ablation
+from hpsearch.reports.kit.page import VIEWS
 from tests.support import synthetic
 from tests.support.html import Page
 
@@ -78,7 +81,7 @@ def test_every_ablation_gives_a_well_formed_page(made):
 def test_the_main_figure_of_two_factors_is_a_map_with_intervals_on_hover():
     found = both()
     drawn = figures(render_ablation(found, COMMAND))
-    assert list(drawn) == ["map", "arms", "differences", "curves", "target", "tuning-optimizer-lr", *CLAIMS]
+    assert list(drawn) == ["map", "arms", "differences", "curves", "target", *CLAIMS, "tuning-optimizer-lr"]
     (heat,) = drawn["map"]["data"]
     assert heat["z"] == [
         [pytest.approx(found.arms[column * 3 + row].score.mean) for column in range(2)] for row in range(3)
@@ -142,6 +145,50 @@ def test_the_table_of_arms_sorts_by_numbers_and_replays_each():
         assert row.cells[place["difference"]].value == pytest.approx(compared[arm.name].difference.mean)
         assert row.cells[place["p (Holm)"]].value == pytest.approx(compared[arm.name].p_holm)
     assert [row.best for row in arms.rows].count(True) == 1
+
+
+def test_a_page_reads_like_a_report_that_is_handed_in():
+    found = both()
+    for printed in (False, True):
+        text = render_ablation(found, COMMAND, printed)
+        heads = re.findall(r"<h[12][^>]*>(.*?)</h[12]>|Figure \d+: (.*?)[.,<]", text)
+        read = [html.unescape(one or other) for one, other in heads]
+        beliefs = "What cannot be told" if printed else "Before you believe it"
+        order = (found.question, "Arms", "Learning curves of the arms", "Costs", "Claims", "Method", beliefs, "Set-up")
+        places = [read.index(title) for title in order]
+        assert places == sorted(places), read
+        assert read[-2] == ("Commands" if printed else "Go on")
+
+
+def test_the_method_says_what_was_trained_held_tuned_and_compared():
+    said = method(both())
+    assert "6 arms (batch size 32, 128; " in said and "each trained over the same 3 seeds" in said
+    assert "Tuned for every arm by itself: learning rate, 5 settings over " in said
+    assert "Arms are compared by valid/acc with batch size 32" in said and "Holm" in said
+    assert "over one seed" in method(both(seeds=1))
+
+
+def test_on_paper_every_table_is_whole_every_figure_numbered_and_nothing_can_be_clicked():
+    found = both()
+    text = render_ablation(found, COMMAND, printed=True)
+    page = Page(text)
+    assert page.stack == []
+    assert not {"script", "button", "input", "select", "noscript"} & {tag for tag, _ in page.elements}
+    assert re.findall(r"Figure (\d+):", text) == [str(n) for n in range(1, len(page.all("img")) + 1)]
+    shown = [section for section in sections(found) if section.title != "Claims"]
+    assert re.findall(r"<caption>Table (\d+): ", text) == [str(n) for n in range(1, len(shown) + 1)]
+    body = re.findall(r"<tr[^>]*>(.*?)</tr>", text)
+    assert len(body) == sum(1 + len(section.table.rows) for section in shown)
+    cells = [html.unescape(cell) for row in body for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)]
+    assert sorted(cells) == sorted(c.text for section in shown for row in section.table.rows for c in row.cells)
+    menus = {
+        name: next((len(menu.buttons) for menu in figure.layout.updatemenus), 1)
+        for name, *_, figure in ablation_figures(found)
+    }
+    assert max(menus.values()) > 1
+    assert len(page.all("img")) == sum(min(views, VIEWS) for views in menus.values())
+    assert all(image["src"].startswith("data:image/svg+xml;base64,") and image["alt"] for image in page.all("img"))
+    assert "Hover" not in text and "“Copy”" not in text
 
 
 def test_one_seed_claims_no_interval():
