@@ -26,6 +26,8 @@ class RecurrentNet(nn.Module):
         bidirectional: whether each layer reads the sequence in both directions.
         activation: ``tanh`` or ``relu`` in ``elman`` and ``jordan``, ``tanh`` in the others.
         dropout: rate after each recurrent layer, in [0, 1).
+        norm: ``none``, ``layer`` or ``weight``, see `hpsearch.nn.normalized_cells.Cell`.
+        norm_eps: added to the variance by ``layer``; None is 1e-5.
 
     Raises:
         ConfigError: when the input is neither an image nor a sequence.
@@ -41,6 +43,8 @@ class RecurrentNet(nn.Module):
         bidirectional: bool = False,
         activation: str = "tanh",
         dropout: float = 0.0,
+        norm: str = "none",
+        norm_eps: float | None = None,
     ) -> None:
         super().__init__()
         if len(in_shape) not in (2, 3):
@@ -50,7 +54,7 @@ class RecurrentNet(nn.Module):
             )
         features = in_shape[-1] if len(in_shape) == 2 else in_shape[0] * in_shape[2]
         self.hidden = hidden
-        self.recurrent = Recurrent(cell, features, hidden, layers, bidirectional, dropout, activation)
+        self.recurrent = Recurrent(cell, features, hidden, layers, bidirectional, dropout, activation, norm, norm_eps)
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(self.recurrent.size, num_outputs)
 

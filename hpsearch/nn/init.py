@@ -18,6 +18,7 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.base.limits import check_fields
 from hpsearch.base.rng import seeded
 from hpsearch.nn.limits import LIMITS, LOG_PRIOR
+from hpsearch.nn.normalized_cells import StackedLinear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,6 +229,8 @@ def _names(module: nn.Module, word: str) -> list[str]:
 def _parts(module: nn.Module, weight: Tensor) -> int:
     if isinstance(module, nn.RNNBase | nn.RNNCellBase):
         return max(1, weight.shape[0] // module.hidden_size)
+    if isinstance(module, StackedLinear):
+        return module.parts
     return 3 if isinstance(module, nn.MultiheadAttention) and weight.shape[0] == 3 * module.embed_dim else 1
 
 

@@ -12,12 +12,18 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from hpsearch.base.errors import ConfigError, check_choice, check_int
 from hpsearch.nn.dropout import Dropout
+from hpsearch.nn.normalized_cells import BothWays, normalized
+from hpsearch.nn.style import refuse_unused
 
 CELLS = ("elman", "jordan", "lstm", "gru")
 """Kinds of recurrent layers."""
 
 ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu}
 """Activations of an Elman or Jordan layer; the gated cells have their own."""
+
+NORMS = ("none", "layer", "weight")
+"""What can be normalized at every step: nothing, the summed inputs of a sample, the weights. Not a batch: a sequence's
+steps have statistics of their own, and one that is longer than those seen in training has none."""
 
 
 class Recurrent(nn.Module):
@@ -38,6 +44,8 @@ class Recurrent(nn.Module):
         bidirectional: each layer reads a second time from the end, with weights of its own; its state is both.
         dropout: rate between layers, in [0, 1).
         activation: a key of `ACTIVATIONS`; ``tanh`` for the gated cells.
+        norm: one of `NORMS`, see `hpsearch.nn.normalized_cells.Cell`.
+        norm_eps: added to the variance by ``layer``; None is 1e-5.
 
     Attributes:
         size: entries of a state.
@@ -52,14 +60,22 @@ class Recurrent(nn.Module):
         bidirectional: bool = False,
         dropout: float = 0.0,
         activation: str = "tanh",
+        norm: str = "none",
+        norm_eps: float | None = None,
     ) -> None:
         super().__init__()
+        check_choice("model.norm", norm, NORMS)
+        refuse_unused("norm_eps", norm_eps, "norm", norm, ("layer",))
         check_int("model.hidden", hidden, 1)
         check_int("model.layers", layers, 1)
         check_choice("model.bidirectional", bidirectional, (True, False))
         self.size = hidden * (1 + bidirectional)
         sizes = [inputs] + [self.size] * (layers - 1)
-        self.layers = nn.ModuleList(_layer(cell, size, hidden, bidirectional, activation) for size in sizes)
+        plain = [_layer(cell, size, hidden, bidirectional, activation) for size in sizes]
+        self.layers = nn.ModuleList(plain)
+        if norm != "none":
+            f = ACTIVATIONS[activation]
+            self.layers = nn.ModuleList(normalized(cell, layer, f, norm, norm_eps) for layer in plain)
         self.dropouts = nn.ModuleList(Dropout(dropout) for _ in sizes[1:])
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -109,7 +125,7 @@ def _layer(cell: str, inputs: int, hidden: int, bidirectional: bool, activation:
     return gated(inputs, hidden, batch_first=True, bidirectional=bidirectional)
 
 
-class Jordan(nn.Module):
+class Jordan(BothWays):
     """A layer that feeds back its output, where an Elman layer feeds back its hidden units.
 
     With the activation f, ``h_t = f(W x_t + U y_{t-1} + b)`` and ``y_t = f(V h_t + c)``, from ``y_0 = 0``; the output
@@ -126,37 +142,8 @@ class Jordan(nn.Module):
     """
 
     def __init__(self, inputs: int, hidden: int, bidirectional: bool = False, activation: str = "tanh") -> None:
-        super().__init__()
-        self.forwards = _JordanDirection(inputs, hidden, activation)
-        self.backwards = _JordanDirection(inputs, hidden, activation) if bidirectional else None
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, None]:
-        """Return the outputs [B, T, S] of a batch [B, T, F], and None where torch's layers return a last state.
-
-        Args:
-            x: the batch.
-            lengths: see `Recurrent.forward`.
-        """
-        outputs: Tensor = self.forwards(x)
-        if self.backwards is not None:
-            outputs = torch.cat([outputs, turned(self.backwards(turned(x, lengths)), lengths)], -1)
-        if lengths is not None:
-            real = torch.arange(x.shape[1], device=x.device) < lengths.to(x.device)[:, None]
-            outputs = outputs * real[..., None]
-        return outputs, None
-
-
-def turned(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Return sequences [B, T, F] from their last step to their first one.
-
-    Args:
-        x: the sequences.
-        lengths: [B] steps of each; what follows them stays behind them. None: all T.
-    """
-    if lengths is None:
-        return x.flip(1)
-    step, end = torch.arange(x.shape[1], device=x.device), lengths.to(x.device)[:, None]
-    return x.gather(1, torch.where(step < end, end - 1 - step, step)[..., None].expand_as(x))
+        forwards = _JordanDirection(inputs, hidden, activation)
+        super().__init__(forwards, _JordanDirection(inputs, hidden, activation) if bidirectional else None)
 
 
 class _JordanDirection(nn.Module):

@@ -92,7 +92,8 @@ class Style:
 
     def without_norm(self) -> "Style":
         """Return the same activation and no normalization."""
-        return replace(self, norm="none", **{f"norm_{name}": None for name in self._of_norm()})
+        plain = Style(self.activation)
+        return replace(self, **{name: getattr(plain, name) for name in self.__slots__ if name.startswith("norm")})
 
     def activation_layer(self, axis: int = 1) -> nn.Module:
         """Return a new module of the activation; `axis` is that of the channels."""

@@ -113,6 +113,19 @@ ROWS: list[Row] = [
             ("k", "k", "1, 2"),
         )
     ),
+    *(
+        Row(
+            2, f"{norm} norm in {model}", (f"model={model}", "model.hidden=8"), f"space.model.norm=choice({norm}, none)"
+        )
+        for model in ("elman", "jordan", "lstm", "gru")
+        for norm in ("layer", "weight")
+    ),
+    Row(
+        2,
+        "epsilon of layer norm in a recurrent model",
+        ("model=lstm", "model.hidden=8", "model.norm=layer"),
+        "space.model.norm_eps=choice(1e-5, 1e-2)",
+    ),
     Row(2, "no activation", ("model.activation=identity",), "space.model.activation=choice(relu, identity)"),
     Row(2, "softplus", ("model.activation=softplus",), "space.model.activation=choice(softplus, relu)"),
     *(

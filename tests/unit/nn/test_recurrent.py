@@ -4,7 +4,8 @@ from torch import nn
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.nn.dropout import address_dropout
-from hpsearch.nn.recurrent import CELLS, Jordan, Recurrent, turned
+from hpsearch.nn.normalized_cells import turned
+from hpsearch.nn.recurrent import CELLS, Jordan, Recurrent
 
 TORCH = {"elman": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 B, T, F, H = 2, 6, 3, 4

@@ -87,7 +87,7 @@ def test_a_bad_value_is_named(name, value):
 
 def test_fully_connected_layers_behind_normalized_convolutions_keep_the_activation_alone():
     style = Style("leaky_relu", "group", False, activation_slope=0.4, norm_groups=2, norm_eps=0.1)
-    assert style.without_norm() == Style("leaky_relu", "none", False, activation_slope=0.4)
+    assert style.without_norm() == Style("leaky_relu", activation_slope=0.4)
 
 
 def test_the_constants_among_other_arguments():
