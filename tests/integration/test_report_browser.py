@@ -137,7 +137,8 @@ def test_an_ablation_draws_and_its_tables_sort(chrome, pages, width, scheme):
     drawn = chrome.execute_script(
         "return [...document.querySelectorAll('.figure')].map((f) => [f.id, f.querySelectorAll('svg.main-svg').length])"
     )
-    names = ["map", "arms", "differences", "curves", "target", "tuning-optimizer-lr", "claim-times", "claim-epochs"]
+    names = ["map", "arms", "differences", "curves-acc", "curves-loss", "curves-more", "target"]
+    names += ["claim-times", "claim-epochs", "tuning-optimizer-lr"]
     assert [name for name, _ in drawn] == names
     assert all(layers for _, layers in drawn)
     assert chrome.execute_script("return document.documentElement.scrollWidth") <= width

@@ -10,10 +10,12 @@ from hpsearch.reports.ablation.arms import Arm, level
 from hpsearch.reports.ablation.claims.claim import ClaimVerdict
 from hpsearch.reports.ablation.comparisons import tally
 from hpsearch.reports.ablation.figures import ablation_figures
+from hpsearch.reports.ablation.figures.curves import MORE
 from hpsearch.reports.ablation.method import method
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.sentences import answer, caveats
 from hpsearch.reports.ablation.tuning import HELD
+from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.cells import NONE
 from hpsearch.reports.kit.page import Panel, Tile, panel, render_page
 from hpsearch.reports.kit.setup import environment_of, fixed_settings
@@ -63,7 +65,7 @@ def render_ablation(found: Ablation, command: str, printed: bool = False) -> str
         answer=answer(found),
         caveats=caveats(found),
         tiles=_tiles(found),
-        panels=_parts([panel(*drawn, printed) for drawn in ablation_figures(found)]),
+        panels=_parts([panel(*drawn, printed) for drawn in _figures(found, printed)]),
         arms=arm_table(found),
         arm_aid=tables.arm_aid(found),
         sections=by_part,
@@ -75,6 +77,11 @@ def render_ablation(found: Ablation, command: str, printed: bool = False) -> str
         config=flat(dict(found.table.study.get("config") or {})),
         factors=[(factor.key, ", ".join(map(level, factor.values))) for factor in found.factors],
     )
+
+
+def _figures(found: Ablation, printed: bool) -> Iterator[Drawn]:
+    """Yield the figures of an ablation, for paper and images without those that a menu has to be seen with."""
+    yield from (drawn for drawn in ablation_figures(found) if drawn[0] != MORE or not printed)
 
 
 def _parts(panels: list[Panel]) -> dict[str, list[Panel]]:
@@ -103,7 +110,7 @@ def ablation_stills(found: Ablation) -> Iterator[tuple[str, str, str]]:
     Yields:
         File name, alternative text, SVG text; the main figure first.
     """
-    for name, title, _, figure in ablation_figures(found):
+    for name, title, _, figure in _figures(found, printed=True):
         yield f"{name}.svg", title, still(figure)
 
 

@@ -173,7 +173,7 @@ def fill(drawn: Figure, figure: go.Figure) -> None:
     for note in layout.get("annotations") or ():
         _note(axes.get((_own(note, "xref", "x"), _own(note, "yref", "y")), first), note, box)
     _bars(drawn, traces, box)
-    _legend(drawn, axes.values(), box, _upright(layout))
+    _legend(drawn, axes.values(), box, layout)
     title = layout.get("title") or {}
     if title.get("text"):
         told = [title["text"], (title.get("subtitle") or {}).get("text") or ""]
@@ -192,7 +192,7 @@ def _box(traces: Sequence[Part], layout: Part, width: int, height: int) -> tuple
     right = max(margin["r"], COLOUR_BAR_PX if any(_colour_bar(trace) for trace in traces) else 0)
     labels = list(dict.fromkeys(label for trace in traces if (label := trace_label(trace))))
     if _upright(layout):
-        right = LEGEND_UPRIGHT_PX + TICK_LETTER_PX * max(map(len, labels), default=0)
+        right = LEGEND_UPRIGHT_PX + TICK_LETTER_PX * max(map(len, [*labels, _legend_title(layout)]), default=0)
     rows = 0 if _upright(layout) or not labels else math.ceil(len(labels) / _columns(labels, width - left - right))
     top = max(margin["t"], LEGEND_TOP_PX + LEGEND_ROW_PX * rows)
     return left / width, margin["b"] / height, 1 - (left + right) / width, 1 - (top + margin["b"]) / height
@@ -341,12 +341,19 @@ def _colour_bar(trace: Part) -> list[tuple[Part, Part]]:
     return [(trace["colorbar"], trace)] if heat else []
 
 
-def _legend(drawn: Figure, axes: Iterable[Axes], box: tuple[float, float, float, float], upright: bool) -> None:
+def _legend(drawn: Figure, axes: Iterable[Axes], box: tuple[float, float, float, float], layout: Part) -> None:
     known = {text: handle for ax in axes for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
     if known:
         left, bottom, width, height = box
+        upright = _upright(layout)
         columns = 1 if upright else _columns([*known], width * drawn.get_figwidth() * PIXELS_PER_INCH)
         style: Style = {"ncols": columns, "frameon": False, "fontsize": TEXT, "borderaxespad": 0.2}
         corner = (left + width, bottom + height) if upright else (left, bottom + height)
         style |= {"loc": "upper left" if upright else "lower left", "bbox_to_anchor": corner}
+        if title := _legend_title(layout):
+            style |= {"title": title, "title_fontsize": TEXT, "alignment": "left"}
         drawn.legend([*known.values()], [*known], **style)
+
+
+def _legend_title(layout: Part) -> str:
+    return plain(((layout.get("legend") or {}).get("title") or {}).get("text") or "")

@@ -122,7 +122,14 @@ def _scatter(pane: Pane, trace: Part) -> None:
     for axis in ("x", "y"):
         _error(pane.ax, x, y, axis, trace.get(f"error_{axis}") or {}, colour, look["zorder"])
     if "lines" in mode:
-        pane.ax.plot(x, y, color=colour, **line_style(line), **(_dots(marker) if "markers" in mode else {}), **look)
+        pane.ax.plot(
+            x,
+            y,
+            color=colour,
+            **line_style(line),
+            **(_dots(marker, colour, len(x)) if "markers" in mode else {}),
+            **look,
+        )
     elif "markers" in mode:
         _marks(pane.ax, x, y, marker, look)
     if "text" in mode:
@@ -138,8 +145,16 @@ def line_style(line: Part) -> Style:
     return {"ls": dash, "lw": width, "drawstyle": f"steps-{step}" if step else "default"}
 
 
-def _dots(marker: Part) -> Style:
-    return {"marker": _symbol(marker), "ms": POINTS_PER_PIXEL * float(_single(marker.get("size")) or 6)}
+def _dots(marker: Part, colour: Any, values: int) -> Style:
+    """Return the marks along a line of so many values, at most as many as they may be."""
+    most = marker.get("maxdisplayed") or values
+    hollow = str(_single(marker.get("symbol"))).endswith("-open")
+    return {
+        "marker": _symbol(marker),
+        "ms": POINTS_PER_PIXEL * float(_single(marker.get("size")) or 6),
+        "markevery": max(1, math.ceil(values / most)),
+        "mfc": "none" if hollow else colour_of(_single(marker.get("color")) or colour),
+    }
 
 
 def _symbol(marker: Part) -> str:

@@ -1,29 +1,124 @@
-"""The learning curves of the arms."""
+"""The learning curves of the arms: training and validation of a metric on one plot, the other curves behind a menu."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from hpsearch.reports.ablation.figures.style import arm_styles
+from hpsearch.reports.ablation.arms import Arm
+from hpsearch.reports.ablation.figures.style import ArmLook, arm_looks, arm_styles, label_title
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import SIDE_LEGEND, Drawn, Trace, draw, escape, switched
-from hpsearch.reports.kit.curves import STEP_LOSSES, curves_of, metrics_of
+from hpsearch.reports.kit.curves import STEP_LOSSES, Curve, curves_of, metrics_of
 from hpsearch.reports.kit.marks import band_traces, curve_axes
 
-_BANDED = 6  # arms; of more, bands hide each other
-_METRICS = 8
+BANDED = 6
+"""Arms beyond which bands hide each other and are left out."""
+MARKS = 8
+"""Marks along a line, by which it is told from others without colours."""
+MORE = "curves-more"
+"""The figure of all other curves, which is for a screen alone."""
+_PAIRS, _OTHERS = 4, 8
+_TRAINING = (
+    ("train_eval", "evaluated after the epoch, without dropout and augmentation"),
+    ("train", "the mean over an epoch's updates, with dropout and augmentation where there are any"),
+)
+_WORDS = {"acc": "accuracy"}
 
 
 def curves(found: Ablation) -> Iterator[Drawn]:
-    """Draw the learning curves of the arms, the mean over seeds with a band of one sd where there are few.
+    """Draw the learning curves of the arms.
 
     Args:
         found: the ablation.
 
     Yields:
-        The figure with a menu for the metric, colour that of an arm's first level and the dash that of the others;
-        nothing without curves.
+        One figure per metric that was measured on the training part too, `paired`; then the other curves with a menu
+        for the metric. Nothing without curves.
     """
-    metrics = [m for m in metrics_of(found.table, found.objective) if m not in STEP_LOSSES][:_METRICS]
+    metrics = [m for m in metrics_of(found.table, found.objective) if m not in STEP_LOSSES]
+    pairs = _pairs(found, metrics)
+    for name, (part, valid) in pairs.items():
+        yield from paired(found, name, f"{part}/{name}", valid)
+    shown = {metric for name, (part, valid) in pairs.items() for metric in (f"{part}/{name}", valid)}
+    yield from _others(
+        found, [metric for metric in metrics if metric not in shown][:_OTHERS], MORE if pairs else "curves"
+    )
+
+
+def _pairs(found: Ablation, metrics: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return, by the metric's name, which training part is drawn beside the validation curve, and that curve.
+
+    Returns:
+        The part that was evaluated, unless that was done seldom, else the mean over an epoch's updates.
+    """
+    pairs = {}
+    for valid in metrics:
+        kind, _, name = valid.partition("/")
+        parts = [part for part, _ in _TRAINING if f"{part}/{name}" in metrics] if kind == "valid" else []
+        often = [part for part in parts if 2 * _values(found, f"{part}/{name}") >= _values(found, valid)]
+        if often:
+            pairs[name] = (often[0], valid)
+    return dict(list(pairs.items())[:_PAIRS])
+
+
+def _values(found: Ablation, metric: str) -> int:
+    return int(found.table.curves[metric].notna().sum())
+
+
+def paired(found: Ablation, name: str, train: str, valid: str) -> Iterator[Drawn]:
+    """Draw one metric of training and validation of every arm on one plot.
+
+    Args:
+        found: the ablation.
+        name: of the metric.
+        train: column of the training curve.
+        valid: column of the validation curve.
+
+    Yields:
+        The figure: an arm has its colour and its mark, validation is solid and training dashed; a band is one sample sd
+        of the validation curve over seeds, left out where there are more than `BANDED` arms.
+    """
+    looks, few = arm_looks(found), len(found.arms) <= BANDED
+    curves_by = {metric: curves_of(found.table, metric) for metric in (train, valid)}
+    traces: list[Trace] = []
+    for arm in found.arms:
+        look = looks[arm.name]
+        if own := _of(arm, curves_by[valid]):
+            band = band_traces(own, look.label, look.colour, theme.GREY_WASH)
+            traces += [*(band[:-1] if few else ()), _marked(band[-1], look)]
+        if own := _of(arm, curves_by[train]):
+            line = band_traces(own, look.label, look.colour, theme.GREY_WASH, "dash")[-1]
+            traces.append({**_marked(line, look, "-open"), "showlegend": False})
+    if not traces:
+        return
+    how = dict(_TRAINING)[train.partition("/")[0]]
+    word = _WORDS.get(name, name)
+    aid = f"Means over the seeds that finished: solid on validation, dashed on training samples ({how})."
+    aid += " Bands are one sd of the validation curves." if few else ""
+    alt = f"Line chart of training and validation {word} over epochs, two lines per arm."
+    legend = {**SIDE_LEGEND, "title": {"text": escape(label_title(found)), "font": {"color": theme.MUTED}}}
+    layout = {**curve_axes(word, traces), "legend": legend, "height": 460}
+    figure = draw([*traces, *_key()], layout, alt, min_width=620)
+    yield f"curves-{name}", f"Training and validation {word} of the arms", aid, figure
+
+
+def _of(arm: Arm, curves: Sequence[Curve]) -> list[Curve]:
+    return [c for c in curves if c.point == arm.point and (c.seed, c.fold) in arm.replicates]
+
+
+def _marked(line: Trace, look: ArmLook, kind: str = "") -> Trace:
+    """Return a line with a few marks along it: plotly draws at most `MARKS` of them."""
+    marker = {"symbol": f"{look.symbol}{kind}", "size": 7, "color": look.colour, "maxdisplayed": MARKS}
+    return {**line, "mode": "lines+markers", "marker": marker}
+
+
+def _key() -> list[Trace]:
+    """Return two traces without data that say in the legend which line is which."""
+    empty: Trace = {"type": "scatter", "x": [None], "y": [None], "mode": "lines", "hoverinfo": "skip"}
+    kinds = (("validation", "solid"), ("training", "dash"))
+    return [{**empty, "name": name, "line": {"color": theme.MUTED, "width": 2.2, "dash": dash}} for name, dash in kinds]
+
+
+def _others(found: Ablation, metrics: Sequence[str], name: str) -> Iterator[Drawn]:
     by_metric = {metric: traces for metric in metrics if (traces := _arm_curves(found, metric))}
     if not by_metric:
         return
@@ -32,16 +127,15 @@ def curves(found: Ablation) -> Iterator[Drawn]:
     aid = "Means over the seeds that finished; bands are one sd, left out where there are more than six arms."
     alt = f"Line chart of {next(iter(by_metric))} over epochs, one line per arm."
     figure = draw(traces, {**layout, "legend": SIDE_LEGEND, "height": 460}, alt, min_width=620)
-    yield "curves", "Learning curves of the arms", aid, figure
+    yield name, "Other curves of the arms" if name == MORE else "Learning curves of the arms", aid, figure
 
 
 def _arm_curves(found: Ablation, metric: str) -> list[Trace]:
     of_metric = curves_of(found.table, metric)
-    styles, few = arm_styles(found), len(found.arms) <= _BANDED
+    styles, few = arm_styles(found), len(found.arms) <= BANDED
     traces: list[Trace] = []
     for arm in found.arms:
-        own = [c for c in of_metric if c.point == arm.point and (c.seed, c.fold) in arm.replicates]
-        if own:
+        if own := _of(arm, of_metric):
             lines = band_traces(own, arm.name, styles[arm.name][0], theme.GREY_WASH, styles[arm.name][1])
             traces += lines if few else lines[-1:]
     return traces

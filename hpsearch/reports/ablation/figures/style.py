@@ -1,10 +1,11 @@
 """What the figures of an ablation share: how an arm looks and what is said of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.base.words import interval, minus, score, settings
-from hpsearch.reports.ablation.arms import Arm, Factor
+from hpsearch.reports.ablation.arms import Arm, Factor, level
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import escape
@@ -12,6 +13,8 @@ from hpsearch.reports.kit.texts import signed_interval
 from hpsearch.statistics.intervals import Estimate
 
 NAME = 44
+_BETWEEN = " · "
+_SYMBOLS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "x", "cross", "star")
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
@@ -29,6 +32,47 @@ def arm_styles(found: Ablation) -> Mapping[str, tuple[str, str]]:
         )
         for arm in found.arms
     }
+
+
+@dataclass(frozen=True, slots=True)
+class ArmLook:
+    """How a line of an arm looks.
+
+    Attributes:
+        colour: of the line.
+        symbol: the mark that tells it without colours.
+        label: its levels of the factors that are varied, `label_title` says of which.
+    """
+
+    colour: str
+    symbol: str
+    label: str
+
+
+def arm_looks(found: Ablation) -> Mapping[str, ArmLook]:
+    """Return how the lines of each arm look where the dash is taken: the colour is its first factor's level's.
+
+    The mark is its own of up to eight arms; of more, of several factors, that of its levels of the others.
+    """
+    factors = found.varied or found.factors
+    others = list(dict.fromkeys(_levels(arm, factors[1:]) for arm in found.arms))
+    alone = len(factors) < 2 or len(found.arms) <= len(_SYMBOLS)
+    looks = {}
+    for place, arm in enumerate(found.arms):
+        colour = _level_colour(factors[0], arm.levels[factors[0].key]) if factors else theme.BLUE
+        mark = place + place // len(theme.CATEGORIES) if alone else others.index(_levels(arm, factors[1:]))
+        label = _BETWEEN.join(level(arm.levels[factor.key]) for factor in factors)
+        looks[arm.name] = ArmLook(colour, _SYMBOLS[mark % len(_SYMBOLS)], label)
+    return looks
+
+
+def _levels(arm: Arm, factors: Sequence[Factor]) -> tuple[Any, ...]:
+    return tuple(arm.levels[factor.key] for factor in factors)
+
+
+def label_title(found: Ablation) -> str:
+    """Return what the labels of `arm_looks` are levels of."""
+    return _BETWEEN.join(factor.name for factor in found.varied or found.factors)
 
 
 def arm_hover(arm: Arm, found: Ablation) -> str:

@@ -36,6 +36,7 @@ def claimed(**changes):
 
 
 COMMAND = "python -m hpsearch +study=batch_activation"
+CURVES = ["curves-acc", "curves-loss"]
 CLAIMS = ["claim-times", "claim-epochs"]  # that two batch sizes can speak of
 STUDIES = {
     "two factors": {},
@@ -75,13 +76,24 @@ def test_every_ablation_gives_a_well_formed_page(made):
     for sentence in (found.question, answer(found), *caveats(found), *(each.result.sentence for each in found.claims)):
         assert " ".join(sentence.split()) in said
     assert "arms" in figures(text)
-    assert len(list(ablation_stills(found))) == len(figures(text))
+    assert {name for name, *_ in ablation_stills(found)} == {f"{name}.svg" for name in figures(text)} - {
+        "curves-more.svg"
+    }
 
 
 def test_the_main_figure_of_two_factors_is_a_map_with_intervals_on_hover():
     found = both()
     drawn = figures(render_ablation(found, COMMAND))
-    assert list(drawn) == ["map", "arms", "differences", "curves", "target", *CLAIMS, "tuning-optimizer-lr"]
+    assert list(drawn) == [
+        "map",
+        "arms",
+        "differences",
+        *CURVES,
+        "curves-more",
+        "target",
+        *CLAIMS,
+        "tuning-optimizer-lr",
+    ]
     (heat,) = drawn["map"]["data"]
     assert heat["z"] == [
         [pytest.approx(found.arms[column * 3 + row].score.mean) for column in range(2)] for row in range(3)
@@ -154,7 +166,16 @@ def test_a_page_reads_like_a_report_that_is_handed_in():
         heads = re.findall(r"<h[12][^>]*>(.*?)</h[12]>|Figure \d+: (.*?)[.,<]", text)
         read = [html.unescape(one or other) for one, other in heads]
         beliefs = "What cannot be told" if printed else "Before you believe it"
-        order = (found.question, "Arms", "Learning curves of the arms", "Costs", "Claims", "Method", beliefs, "Set-up")
+        order = (
+            found.question,
+            "Arms",
+            "Training and validation loss of the arms",
+            "Costs",
+            "Claims",
+            "Method",
+            beliefs,
+            "Set-up",
+        )
         places = [read.index(title) for title in order]
         assert places == sorted(places), read
         assert read[-2] == ("Commands" if printed else "Go on")
@@ -184,6 +205,7 @@ def test_on_paper_every_table_is_whole_every_figure_numbered_and_nothing_can_be_
     menus = {
         name: next((len(menu.buttons) for menu in figure.layout.updatemenus), 1)
         for name, *_, figure in ablation_figures(found)
+        if name != "curves-more"
     }
     assert max(menus.values()) > 1
     assert len(page.all("img")) == sum(min(views, VIEWS) for views in menus.values())
@@ -239,8 +261,8 @@ def test_what_it_leaves_is_complete_and_the_readme_shows_its_figures(tmp_path):
     tuning = synthetic.searched_arms(table)
     page = write_ablation(ablation_of(table, tuning), COMMAND, tmp_path / "study")
     left = {path.name for path in page.parent.iterdir()}
-    images = {"map.svg", "arms.svg", "differences.svg", "curves.svg", "target.svg", "tuning-optimizer-lr.svg"}
-    images |= {f"{name}.svg" for name in CLAIMS}
+    images = {"map.svg", "arms.svg", "differences.svg", "target.svg", "tuning-optimizer-lr.svg"}
+    images |= {f"{name}.svg" for name in (*CURVES, *CLAIMS)}
     tables = {"trials.csv": table.trials, "curves.csv": table.curves, "tuning.csv": tuning.trials}
     assert left == {"report.html", "README.md", *tables, *images}
     assert all(len(pd.read_csv(page.parent / name)) == len(rows) > 0 for name, rows in tables.items())

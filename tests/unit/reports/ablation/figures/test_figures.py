@@ -1,5 +1,7 @@
 """What the figures of an ablation draw is what it found."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from hpsearch.reports.ablation.comparisons import differences
 from hpsearch.reports.ablation.costs import TimeToTarget
 from hpsearch.reports.ablation.figures import FIGURES, ablation_figures
 from hpsearch.reports.ablation.figures.differences import differences_figure
+from hpsearch.reports.ablation.figures.style import arm_looks, label_title
 from hpsearch.reports.ablation.figures.target import _marks
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.kit.canvas import draw
@@ -50,6 +53,53 @@ def test_learning_curves_are_means_over_seeds():
     (figure,) = [figure for name, *_, figure in ablation_figures(ablation_of(table)) if name == "curves"]
     first = next(t for t in figure.data if t.name == "batch size 32, momentum 0")
     assert list(first.x) == [1, 2, 3] and list(first.y) == pytest.approx([0.5, 0.6, 0.7])
+
+
+def with_training(scores, evaluated=3):
+    """The study with training curves: the running mean .1 below validation, the evaluated one .05 above it."""
+    table = study(scores)
+    accuracy = table.curves["valid/acc"]
+    seldom = table.curves["epoch"] > 3 - evaluated
+    curves = {"train/acc": accuracy - 0.1, "train_eval/acc": (accuracy + 0.05).where(seldom)}
+    return replace(table, curves=table.curves.assign(**curves))
+
+
+PAIR = {(32, 0.0): [0.8, 0.6], (128, 0.0): [0.9, 0.9]}
+
+
+def drawn_of(table):
+    return {name: figure for name, *_, figure in ablation_figures(ablation_of(table)) if name.startswith("curves")}
+
+
+@pytest.mark.parametrize(("evaluated", "above"), [(3, 0.05), (2, 0.05), (1, -0.1)])
+def test_training_and_validation_of_a_metric_are_on_one_plot(evaluated, above):
+    figure = drawn_of(with_training(PAIR, evaluated))["curves-acc"]
+    lines = {(t.name, t.line.dash): t for t in figure.data if t.mode == "lines+markers"}
+    assert set(lines) == {(size, dash) for size in ("32", "128") for dash in ("solid", "dash")}
+    valid, train = lines["32", "solid"], lines["32", "dash"]
+    assert list(valid.y) == pytest.approx([0.5, 0.6, 0.7])
+    assert list(train.y) == pytest.approx([y + above for y in [0.5, 0.6, 0.7][-len(train.x) :]])
+    assert valid.line.color == train.line.color != lines["128", "solid"].line.color
+    assert valid.marker.symbol != lines["128", "solid"].marker.symbol
+    assert [t.name for t in figure.data[-2:]] == ["validation", "training"]
+    low, high = (t for t in figure.data if t.legendgroup == "32" and t.mode == "lines")
+    assert high.y[0] - low.y[0] == pytest.approx(2 * np.std([0.8, 0.6], ddof=1))
+    assert figure.layout.legend.title.text == "batch size"
+
+
+def test_what_is_drawn_in_pairs_is_not_drawn_again_and_the_rest_is():
+    more = drawn_of(with_training(PAIR))["curves-more"]
+    assert [button.label for button in more.layout.updatemenus[0].buttons] == ["valid/loss", "train/acc", "epoch_sec"]
+    assert list(drawn_of(study(PAIR))) == ["curves"]
+
+
+def test_the_lines_of_twelve_arms_are_told_apart_and_bands_left_out():
+    found = ablation_of(with_training({(b, m): [0.5, 0.6] for b in (8, 16, 32, 64) for m in (0.0, 0.5, 0.9)}))
+    looks = list(arm_looks(found).values())
+    assert len({(look.colour, look.symbol) for look in looks}) == len({look.label for look in looks}) == 12
+    assert looks[1].label == "8 · 0.5" and label_title(found) == "batch size · momentum"
+    (figure,) = (figure for name, *_, figure in ablation_figures(found) if name == "curves-acc")
+    assert not [t for t in figure.data if t.fill]
 
 
 def test_trials_at_the_target_and_those_that_stopped_before_it_are_told_apart():
