@@ -147,7 +147,7 @@ def line_style(line: Part) -> Style:
 
 def _dots(marker: Part, colour: Any, values: int) -> Style:
     """Return the marks along a line of so many values, at most as many as they may be."""
-    most = marker.get("maxdisplayed") or values
+    most = marker.get("maxdisplayed") or max(values, 1)
     hollow = str(_single(marker.get("symbol"))).endswith("-open")
     return {
         "marker": _symbol(marker),
