@@ -100,6 +100,19 @@ def build(kind: str, config: Mapping[str, Any], plugins: Sequence[str] = (), /, 
         _refuse(kind, config[_TARGET], error)
 
 
+def accepts(kind: str, config: Mapping[str, Any], name: str, plugins: Sequence[str] = ()) -> bool:
+    """Return whether what a configuration names takes an argument.
+
+    Args:
+        kind: one of `KINDS`.
+        config: ``_target_`` and its arguments.
+        name: of the argument.
+        plugins: packages that ``_target_`` may name besides ours, torch and optuna.
+    """
+    known = platform.parameters(_checked(kind, config, (KINDS[kind],), plugins))
+    return name in known or any(p.kind is p.VAR_KEYWORD for p in known.values())
+
+
 def own_loop(config: Mapping[str, Any], plugins: Sequence[str]) -> Callable[..., Any] | None:
     """Return the function that a trainer's ``_target_`` names where it is one of a plugin.
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.base.errors import ConfigError, DataError, check_choice, check_float, check_int
+from hpsearch.base.steps import labels
+from hpsearch.data.steps import check_steps
 from hpsearch.data.units import Units, units_of
 
 TASKS = ("classification", "regression")
@@ -22,14 +24,16 @@ class Arrays:
     `hpsearch.data.labels.completed`.
 
     Attributes:
-        x: [N, C, H, W] images or [N, F] features, of any real dtype.
-        y: [N] class numbers from 0, or [N, outputs] targets of a regression.
+        x: [N, C, H, W] images or [N, F] features, of any real dtype; or [N, T] numbers of words.
+        y: [N] class numbers from 0, of words [N, T], one for each; or [N, outputs] targets of a regression.
         class_names: one name per class; empty where `y` holds floats makes it a regression.
         where: the file or folder they were read from, for messages.
         columns: one name per feature, for messages; empty where they have none.
         notes: what was guessed or left out in reading them, a sentence each.
         groups: [N] name of each sample's group, which stays in one part; None where samples are on their own.
         time: [N] time of each sample, by which parts follow one another; None where it does not matter.
+        vocabulary: one name per word, the first two for padding and for words that are not known, see
+            `hpsearch.base.steps`; empty where the inputs are no words.
     """
 
     x: Any
@@ -40,6 +44,7 @@ class Arrays:
     notes: tuple[str, ...] = ()
     groups: Any = None
     time: Any = None
+    vocabulary: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -57,8 +62,15 @@ class Arrays:
 
     @property
     def strata(self) -> NDArray[np.int64]:
-        """[N] what a stratified split keeps the shares of: the class; one stratum for a regression."""
-        return self.y.astype(np.int64) if self.class_names else np.zeros(len(self.y), np.int64)
+        """[N] what a stratified split keeps the shares of: the class; one stratum for a regression, and for words."""
+        one = not self.class_names or self.vocabulary
+        return np.zeros(len(self.y), np.int64) if one else self.y.astype(np.int64)
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """The targets that there are: one of each sample, or one of each word."""
+        found: NDArray[Any] = labels(self.y) if self.vocabulary else self.y
+        return found
 
     @property
     def outputs(self) -> int:
@@ -136,10 +148,14 @@ def checked(arrays: Arrays, gaps: bool = False) -> Arrays:
         raise DataError(f"{where}there are no samples")
     _check_finite(where, "x", np.where(np.isnan(arrays.x), 0, arrays.x) if gaps else arrays.x)
     _check_finite(where, "y", arrays.y)
+    if arrays.vocabulary:
+        check_steps(where, arrays.x, arrays.y, len(arrays.vocabulary), classes)
     if not classes:
         return arrays
     if classes == 1:
         raise DataError(f"{where}only one class ('{arrays.class_names[0]}'): there is nothing to tell apart")
+    if arrays.vocabulary:
+        return arrays
     if arrays.y.ndim != 1:
         raise DataError(f"{where}labels of shape {arrays.y.shape}: must be one class number per sample")
     broken = np.flatnonzero(arrays.y != arrays.y.astype(np.int64))
@@ -177,6 +193,8 @@ def keep_classes(arrays: Arrays, classes: Sequence[int] | None) -> Arrays:
         return arrays
     if not arrays.class_names:
         raise ConfigError(f"data.classes = {list(classes)}: a regression has no classes, use null")
+    if arrays.vocabulary:
+        raise ConfigError(f"data.classes = {list(classes)}: a sentence has words of many classes, use null")
     for number in classes:
         check_int("data.classes", number, 0, len(arrays.class_names) - 1)
     renumbered = np.full(len(arrays.class_names), -1)
@@ -235,11 +253,11 @@ def weigh_classes(train: Arrays, weights: str | Sequence[float] | None) -> tuple
                 f"data.class_weights = {shown}: {len(weights)} weights, but there are {len(names)} classes"
             )
         return tuple(map(float, weights))
-    counts = np.bincount(train.y.astype(np.int64), minlength=len(names))
+    counts = np.bincount(train.labels.astype(np.int64), minlength=len(names))
     if not counts.all():
         empty = names[int(np.argmin(counts))]
         raise ConfigError(f"data.class_weights = 'balanced': the training part has no sample of class '{empty}'")
-    return tuple((len(train) / (len(names) * counts)).tolist())
+    return tuple((len(train.labels) / (len(names) * counts)).tolist())
 
 
 def digest_of(parts: Sequence[Arrays], *words: str) -> str:

@@ -14,7 +14,7 @@ from hpsearch.base.rng import address, mix
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from hpsearch.data.base import Part
+    from hpsearch.data.part import Part
 
 GEOMETRY, COLOUR, ERASING = range(3)
 """Order of the kinds of augmentations, whatever order they are named in; within a kind they go by name."""
@@ -115,7 +115,7 @@ def values_of(part: "Part") -> Range:
     """Return the least and the greatest value of each channel; 0 and 1 where samples are read as training goes on."""
     import torch
 
-    from hpsearch.data.base import Split
+    from hpsearch.data.part import Split
     from hpsearch.data.streamed import TensorRows
 
     rows = part if isinstance(part, Split) else part.source

@@ -1,9 +1,9 @@
 """What every data source shares: its fields, the seeded splits, the scaling, the digest."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar
 
 from hpsearch.base.contents import Place, named_in
 from hpsearch.base.errors import ConfigError, check_choice
@@ -24,81 +24,17 @@ from hpsearch.data.columns import notes_of, ordering, unresolved_in
 from hpsearch.data.labels import completed, positive_class
 from hpsearch.data.limits import LIMITS
 from hpsearch.data.missing import FILLING, MISSING, filled, without_gaps
+from hpsearch.data.part import Part, Split
 from hpsearch.data.parting import apart, check_split_seed, fold_of, hold_out, split_seeds
 from hpsearch.data.sampling import check_sampling
-from hpsearch.data.scaling import LINEAR, SCALINGS, Scaling, exact, fit, scaled, targets
+from hpsearch.data.scaling import LINEAR, SCALINGS, Scaling, fit, inputs, scaled, targets
 from hpsearch.data.split import stratified
 from hpsearch.data.units import ALONE, Units
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
-    from hpsearch.data.streamed import Shape, Streamed
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """One part of a data set.
-
-    Attributes:
-        x: [N, C, H, W] images or [N, F] features, float32.
-        y: [N] class numbers, int64; or [N, outputs] targets of a regression, float32.
-    """
-
-    x: "Tensor"
-    y: "Tensor"
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.y)
-
-    @property
-    def in_shape(self) -> tuple[int, ...]:
-        """Shape of one input."""
-        return tuple(self.x.shape[1:])
-
-    @property
-    def device(self) -> "torch.device":
-        """Where the samples are."""
-        return self.x.device
-
-    def to(self, device: "torch.device | str") -> "Split":
-        """Return this part on a device."""
-        return Split(self.x.to(device), self.y.to(device))
-
-    def batches(
-        self,
-        rows: "Tensor",
-        size: int,
-        seed: int = 0,  # noqa: ARG002 - tensors draw nothing
-        epoch: int = 0,  # noqa: ARG002
-    ) -> "Iterator[tuple[Tensor, Tensor]]":
-        """Go through some rows in batches.
-
-        Args:
-            rows: [N] row numbers in order, on the device.
-            size: rows per batch; the last one may have fewer.
-            seed: of the trial, for parts that draw at random when they are read.
-            epoch: pass over the part, for the same.
-
-        Yields:
-            Inputs and targets of each batch.
-        """
-        import torch
-
-        for chunk in torch.split(rows, size):
-            yield self.x.index_select(0, chunk), self.y.index_select(0, chunk)
-
-    def in_order(self, size: int) -> "Iterator[tuple[Tensor, Tensor]]":
-        """Go through all rows in their order, in batches."""
-        import torch
-
-        return zip(torch.split(self.x, size), torch.split(self.y, size), strict=True)
-
-
-Part: TypeAlias = "Split | Streamed"
-"""One part of a data set: on the device, or brought there batch by batch."""
+    from hpsearch.data.streamed import Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +45,7 @@ class Splits:
         train: what models are trained on.
         valid: what a search compares them by.
         test: None unless it was asked for.
-        in_shape: shape of one input, (C, H, W) or (F,); of inputs that are a dict of tensors, one each.
+        in_shape: shape of one input, (C, H, W) or (F,), of words (T,); of inputs that are a dict of tensors, one each.
         num_outputs: number of classes, or of targets of a regression.
         task: ``classification`` or ``regression``.
         class_names: one name per class, empty for a regression.
@@ -123,6 +59,7 @@ class Splits:
         target_scaling: how the targets of a regression were scaled; None where they were not.
         positive: number of the positive class.
         units: which samples of the parts that are scored belong together.
+        vocabulary: how many different words there are, each of which has a label; 0 where inputs are no words.
     """
 
     train: Part
@@ -141,6 +78,7 @@ class Splits:
     target_scaling: "Scaling | None" = None
     positive: int = 1
     units: Units = ALONE
+    vocabulary: int = 0
 
     def to(self, device: "torch.device | str") -> "Splits":
         """Return the same splits on a device."""
@@ -290,18 +228,39 @@ class DataSource(ABC):
         if self.test_fraction is not None:
             rest, held_out = hold_out(rest, self.test_fraction, first, "test")
             tested = held_out if test else None
-        by_fold = fold_of(rest, self.folds, fold, seed) if self.folds else None
-        train, valid = by_fold or hold_out(rest, self.valid_fraction, seed, "valid")
+        train, valid = self.parted(rest, fold, seed)
         named = {"train": train, "valid": valid} | ({} if tested is None else {"test": tested})
         notes = apart(named)
         named["train"] = self._subset(train, seed)
-        if self.missing in FILLING:
-            named = dict(zip(named, self._filled(list(named.values())), strict=True))
+        named = dict(zip(named, self.prepared(list(named.values())), strict=True))
         parts = Parts(named["train"], named["valid"], named.get("test"), ordered, notes, whole)
         self.batch_rows(len(parts.train))
         if parts.train.class_names and self.target_scaling != "none":
             raise ConfigError(f"data.target_scaling = {self.target_scaling!r}: classes are not scaled, use none")
+        if parts.train.vocabulary:
+            self._check_words()
         return parts
+
+    def parted(self, arrays: Arrays, fold: int, seed: int) -> tuple[Arrays, Arrays]:
+        """Return the training and the validation part of the samples that are not for testing.
+
+        Args:
+            arrays: the samples.
+            fold: which fold is the validation part, where there are folds.
+            seed: of the split.
+        """
+        by_fold = fold_of(arrays, self.folds, fold, seed) if self.folds else None
+        return by_fold or hold_out(arrays, self.valid_fraction, seed, "valid")
+
+    def prepared(self, parts: Sequence[Arrays]) -> list[Arrays]:
+        """Return the parts with what is fitted on the first one, the training part, applied to all of them.
+
+        Args:
+            parts: as they were split.
+        """
+        if self.missing not in FILLING:
+            return list(parts)
+        return filled(parts, self.missing, self.missing_value, self.missing_indicator)
 
     def load(self, test: bool = False, fold: int = 0, seed: int = 0) -> Splits:
         """Read, split, convert and scale the samples, on the host.
@@ -335,6 +294,7 @@ class DataSource(ABC):
             target_scaling=fit(targets(parts.train), self.target_scaling),
             positive=positive_class(self.positive, parts.train.class_names),
             units=parts.units,
+            vocabulary=len(parts.train.vocabulary),
         )
 
     def convert(self, parts: Parts) -> "Sequence[Part]":
@@ -346,7 +306,7 @@ class DataSource(ABC):
         Returns:
             The training, validation and, where it was read, test part.
         """
-        xs = scaled([exact(part.x) for part in parts], self.scaling)
+        xs = scaled([inputs(part) for part in parts], self.scaling)
         ys = scaled([targets(part) for part in parts], self.target_scaling)
         if self.loader_workers is None:
             return [Split(x, y) for x, y in zip(xs, ys, strict=True)]
@@ -387,8 +347,12 @@ class DataSource(ABC):
             arrays = without_gaps(arrays)
         return checked(arrays, gaps=self.missing in FILLING)
 
-    def _filled(self, parts: Sequence[Arrays]) -> list[Arrays]:
-        return filled(parts, self.missing, self.missing_value, self.missing_indicator)
+    def _check_words(self) -> None:
+        """Refuse what is for numbers, or for samples of one class each."""
+        for name, neutral in (("scaling", "none"), ("missing", "refuse"), ("sampling", None)):
+            if (value := getattr(self, name)) != neutral:
+                shown = "null" if neutral is None else neutral
+                raise ConfigError(f"data.{name} = {value!r}: inputs are words, each with a label; use {shown}")
 
     def _subset(self, train: Arrays, seed: int) -> Arrays:
         if self.train_size is None:

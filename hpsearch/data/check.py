@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.steps import labels
 from hpsearch.base.types import DataFault
 from hpsearch.data.arrays import Arrays
-from hpsearch.data.base import Part, Splits
+from hpsearch.data.base import Splits
+from hpsearch.data.part import Part
 
 BATCH = 1000
 """Rows looked at together."""
@@ -24,7 +26,8 @@ class DataFacts:
         task: ``classification`` or ``regression``.
         samples: rows by part.
         looked_at: rows of each part that the counts below are of.
-        counts: training samples of each class, empty for a regression.
+        words: how many different words there are, each of which has a label; 0 where inputs are no words.
+        counts: training samples of each class, of words the words of each; empty for a regression.
         weighted: whether the classes are evened out: the loss weighs them, or they are drawn alike.
         repeats: by part, rows whose input is also that of an earlier row of the same part.
         leaks: by pair of parts, ``train, valid``: rows of the second whose input is also in the first.
@@ -45,6 +48,7 @@ class DataFacts:
     task: str
     samples: Mapping[str, int]
     looked_at: Mapping[str, int]
+    words: int
     counts: tuple[int, ...]
     weighted: bool
     repeats: Mapping[str, int]
@@ -86,13 +90,14 @@ def look(splits: Splits, rows: int) -> DataFacts:
     seen = {name: _pass(part, rows) for name, part in parts.items() if part is not None}
     train, names = seen["train"], list(seen)
     classes = splits.task == "classification"
-    labels = train.y.astype(np.int64) if classes else np.zeros(0, np.int64)
+    targets = train.y.astype(np.int64) if classes else np.zeros(0, np.int64)
     std = train.std
     return DataFacts(
         task=splits.task,
         samples={name: len(part) for name, part in parts.items() if part is not None},
         looked_at={name: len(each.hashes) for name, each in seen.items()},
-        counts=tuple(np.bincount(labels, minlength=splits.num_outputs).tolist()) if classes else (),
+        words=splits.vocabulary,
+        counts=tuple(np.bincount(labels(targets), minlength=splits.num_outputs).tolist()) if classes else (),
         weighted=splits.class_weights is not None,
         repeats={name: len(each.hashes) - len(set(each.hashes)) for name, each in seen.items()},
         leaks={
@@ -100,14 +105,14 @@ def look(splits: Splits, rows: int) -> DataFacts:
             for place, first in enumerate(names)
             for second in names[place + 1 :]
         },
-        contradictions=_contradictions(train.hashes, labels) if classes else 0,
+        contradictions=_contradictions(train.hashes, targets) if classes else 0,
         features=len(std),
         constant=int((train.high == train.low).sum()),
         not_finite=sum(each.not_finite for each in seen.values()),
         low=float(train.low.min()),
         high=float(train.high.max()),
         rms=float(np.sqrt((train.mean**2 + std**2).mean())),
-        scales=_ratio(std) if len(splits.in_shape) == 1 else 1.0,
+        scales=_ratio(std) if len(splits.in_shape) == 1 and not splits.vocabulary else 1.0,
         target_std=0.0 if classes else float(train.y.std(0).min()),
         ordering=splits.ordering,
         unresolved=splits.unresolved,
@@ -129,7 +134,7 @@ def fault(arrays: Arrays) -> DataFault | None:
         return DataFault.NOT_FINITE
     if classes == 1:
         return DataFault.ONE_CLASS
-    if classes and len(arrays) and (arrays.y.min(), arrays.y.max()) == (1, classes):
+    if classes and len(arrays) and (arrays.labels.min(), arrays.labels.max()) == (1, classes):
         return DataFault.LABELS_FROM_ONE
     return None
 
@@ -151,7 +156,7 @@ def _pass(part: Part, rows: int) -> _Seen:
     low, high = np.array(np.inf), np.array(-np.inf)
     total, squares = np.array(0.0), np.array(0.0)
     for x, y in _batches(part, rows):
-        hashes += [hash(row.tobytes()) for row in x]
+        hashes += [hash(row.tobytes().rstrip(b"\0")) for row in x]  # the padding of a part is its own
         targets.append(y)
         not_finite += int((~np.isfinite(x)).sum() + (~np.isfinite(y)).sum())
         low, high = np.minimum(low, x.min(0)), np.maximum(high, x.max(0))
@@ -180,10 +185,10 @@ def _shared(first: list[int], second: list[int]) -> int:
     return sum(each in known for each in second)
 
 
-def _contradictions(hashes: list[int], labels: NDArray[np.int64]) -> int:
-    of: dict[int, set[int]] = {}
-    for row, label in zip(hashes, labels.tolist(), strict=True):
-        of.setdefault(row, set()).add(label)
+def _contradictions(hashes: list[int], targets: NDArray[np.int64]) -> int:
+    of: dict[int, set[bytes]] = {}
+    for row, label in zip(hashes, targets, strict=True):
+        of.setdefault(row, set()).add(label.tobytes())
     return sum(len(of[row]) > 1 for row in hashes)
 
 

@@ -37,7 +37,7 @@ def ordering(arrays: Arrays) -> tuple[str, ...]:
         Names of columns; a feature without one by its number.
     """
     x, y = arrays.x, arrays.y
-    if x.ndim != 2 or len(x) < FEW_ROWS or x.dtype.kind not in "uif":
+    if arrays.vocabulary or x.ndim != 2 or len(x) < FEW_ROWS or x.dtype.kind not in "uif":
         return ()
     few = x[:LOOKED_AT_FIRST]
     whole = (few == np.floor(few)).all(0)
@@ -63,7 +63,7 @@ def unresolved(x: "Tensor", raw: NDArray[Any]) -> tuple[int, ...]:
         Numbers of the columns whose rounding error is beyond `ROUNDING` standard deviations, those that became
         constant among them.
     """
-    if x.ndim != 2 or not len(x):
+    if x.ndim != 2 or not len(x) or not x.is_floating_point():
         return ()
     error = x.abs().amax(0).double() * 2.0**-24
     spread = x.double().std(0, correction=0)

@@ -32,7 +32,7 @@ def completed(arrays: Arrays, like: Arrays | None = None) -> Arrays:
     """
     where = f"{arrays.where}: " if arrays.where else ""
     x, columns = _inputs(arrays.x, where)
-    y = _targets(arrays.y, where)
+    y = _targets(arrays.y, where, one=not arrays.vocabulary)
     names = like.class_names if like is not None else arrays.class_names
     if like is not None and columns and columns != like.columns:
         if sorted(columns) != sorted(like.columns):
@@ -110,9 +110,9 @@ def _inputs(x: Any, where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
     return x.to_numpy(np.float64, na_value=np.nan), columns
 
 
-def _targets(y: Any, where: str) -> NDArray[Any]:
+def _targets(y: Any, where: str, one: bool) -> NDArray[Any]:
     found = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
-    if found.ndim == 2 and found.shape[1] == 1 and found.dtype.kind not in "fc":
+    if one and found.ndim == 2 and found.shape[1] == 1 and found.dtype.kind not in "fc":
         found = found[:, 0]
     if found.dtype.kind not in "buifOUST":
         raise DataError(f"{where}labels of dtype {found.dtype}: must be whole numbers, texts, or floats to predict")

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from hpsearch.data.augment import Augment
-    from hpsearch.data.base import Part
+    from hpsearch.data.part import Part
 
 FILE = "augmented.png"
 SAMPLES, EPOCHS = 8, 7

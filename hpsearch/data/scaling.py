@@ -128,8 +128,15 @@ def exact(values: NDArray[Any]) -> "Tensor":
     return torch.from_numpy(values.astype(np.float32 if small else np.float64))
 
 
+def inputs(arrays: Arrays) -> "Tensor":
+    """Return inputs as `exact` has them; numbers of words [N, T] stay whole ones."""
+    import torch
+
+    return torch.from_numpy(arrays.x.astype(np.int64)) if arrays.vocabulary else exact(arrays.x)
+
+
 def targets(arrays: Arrays) -> "Tensor":
-    """Return class numbers [N], or the targets [N, outputs] of a regression."""
+    """Return class numbers [N], of words [N, T], or the targets [N, outputs] of a regression."""
     import torch
 
     if arrays.class_names:

@@ -39,7 +39,7 @@ class Samples(Protocol):
 class Streamed:
     """One part of a data set, read in batches by worker processes.
 
-    It is used like a `hpsearch.data.base.Split`, and gives the same batches in the same order.
+    It is used like a `hpsearch.data.part.Split`, and gives the same batches in the same order.
 
     Attributes:
         source: maps a `Key` to a batch.

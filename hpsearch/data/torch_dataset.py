@@ -11,8 +11,9 @@ from hpsearch.base.contents import Place, named_in
 from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int
 from hpsearch.base.rng import address
 from hpsearch.data.arrays import TASKS, Arrays, Parts
-from hpsearch.data.base import DataSource, Part
+from hpsearch.data.base import DataSource
 from hpsearch.data.labels import counted
+from hpsearch.data.part import Part
 from hpsearch.data.parting import check_one_way
 from hpsearch.data.scaling import scaled, targets
 

@@ -141,9 +141,13 @@ def reported_losses(loss: nn.Module) -> dict[str, nn.Module]:
 
 
 def summed(loss: nn.Module, outputs: Tensor, y: Tensor) -> tuple[Tensor, Tensor | int]:
-    """Return the 0-d sums of a loss over a batch, and of what it is divided by over a whole part."""
-    if isinstance(loss, ClassWeighted):
-        return loss.sums(outputs, y)
+    """Return the 0-d sums of a loss over a batch, and of what it is divided by over a whole part.
+
+    A loss that is no mean over samples says by a method ``sums`` what these are.
+    """
+    if callable(sums := getattr(loss, "sums", None)):
+        found: tuple[Tensor, Tensor | int] = sums(outputs, y)
+        return found
     return loss(outputs, y).float() * len(y), len(y)
 
 

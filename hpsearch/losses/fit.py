@@ -3,9 +3,11 @@
 from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.steps import labelled, per_step
 from hpsearch.losses.binary_cross_entropy import BinaryCrossEntropy
 from hpsearch.losses.class_weights import plain_loss
 from hpsearch.losses.focal import Focal
+from hpsearch.losses.steps import StepLoss
 
 
 def check_fit(loss: nn.Module, outputs: Tensor, y: Tensor, task: str, num_outputs: int) -> None:
@@ -21,6 +23,14 @@ def check_fit(loss: nn.Module, outputs: Tensor, y: Tensor, task: str, num_output
     Raises:
         ConfigError: naming both sizes.
     """
+    if per_step(y):
+        if outputs.ndim != 3 or outputs.shape[:2] != y.shape:
+            shapes = f"{tuple(outputs.shape)} for labels of shape {tuple(y.shape)}"
+            raise ConfigError(
+                f"model: gives outputs of shape {shapes}, one for each word: must be ({len(y)}, {y.shape[1]}, outputs)"
+            )
+        outputs, y = labelled(outputs, y)
+    loss = loss.loss if isinstance(loss, StepLoss) else loss
     found, plain = tuple(outputs.shape), plain_loss(loss)
     if outputs.ndim != 2 or len(outputs) != len(y):
         raise ConfigError(f"model: gives outputs of shape {found} for {len(y)} samples, must be ({len(y)}, outputs)")

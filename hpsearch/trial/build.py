@@ -20,7 +20,9 @@ from hpsearch.config.build import build
 from hpsearch.config.limits import target_part
 from hpsearch.metrics.base import Metric, bounded_by_0_and_1, check_fit, in_units, names_of
 from hpsearch.metrics.counts import of_class
+from hpsearch.metrics.f1_spans import of_labels
 from hpsearch.metrics.reported import USUAL, check_names, followed, reported, with_usual
+from hpsearch.metrics.steps import of_steps
 from hpsearch.trial.defined import defined, notes_of
 from hpsearch.trial.reading import read
 
@@ -203,8 +205,9 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
     splits, state = read(config, data, trainer.test, device, source)
     check_views(trainer.eval_views, splits.in_shape)
     regularizers = _regularizers(config["regularizer"], plugins)
-    if regularizers["mixing"] and isinstance(splits.in_shape, dict):
-        raise ConfigError(f"regularizer.{regularizers['mixing'].option}: blends tensors, and the inputs are dicts")
+    if regularizers["mixing"] and (isinstance(splits.in_shape, dict) or splits.vocabulary):
+        what = "words" if splits.vocabulary else "dicts"
+        raise ConfigError(f"regularizer.{regularizers['mixing'].option}: blends tensors, and the inputs are {what}")
     model = make_model(config, plugins, seed, splits)
     tuned: Tuned = build("finetune", config["finetune"], plugins).apply(model, source)
     model = model.to(device)
@@ -222,7 +225,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
         splits=splits,
         batching=batching,
         model=model,
-        loss=with_class_weights(loss, splits.class_weights, prior(splits, data.sampling)).to(device),
+        loss=_fitted(with_class_weights(loss, splits.class_weights, prior(splits, data.sampling)), splits).to(device),
         optimizer=optimizer,
         shuffle=data.shuffle,
         sampling=data.sampling,
@@ -259,6 +262,13 @@ def _loss(config: Mapping[str, Any], plugins: tuple[str, ...], num_outputs: int)
     return loss
 
 
+def _fitted(loss: "nn.Module", splits: "Splits") -> "nn.Module":
+    """Return a loss that takes the targets of the data: one per sample, or one per word."""
+    from hpsearch.losses.steps import StepLoss
+
+    return StepLoss(loss) if splits.vocabulary else loss
+
+
 def _optimizer(
     config: Mapping[str, Any], plugins: tuple[str, ...], model: "nn.Module", rate_factors: Mapping[str, float]
 ) -> "Optimizer":
@@ -273,10 +283,14 @@ def _optimizer(
 def _metrics(config: Mapping[str, Any], plugins: tuple[str, ...], splits: "Splits") -> dict[str, Metric]:
     chosen: dict[str, Metric] = {key: build("metric", each, plugins) for key, each in config.items()}
     for key, metric in chosen.items():
+        if splits.vocabulary:
+            of_labels(metric, splits.class_names)
         check_fit(key, metric, splits.task, splits.num_outputs)
         of_class(metric, splits.positive)
     metrics = with_usual(splits.task, chosen)
     check_names(metrics)
+    if splits.vocabulary:
+        return {key: of_steps(metric) for key, metric in metrics.items()}
     if (scaling := splits.target_scaling) is None:
         return metrics
     return {key: in_units(metric, scaling.scale, scaling.shift) for key, metric in metrics.items()}

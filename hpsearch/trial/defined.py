@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.steps import labels
 from hpsearch.base.types import Objective, Report, end_values
 from hpsearch.base.words import epoch_text, plain_number
 from hpsearch.metrics.base import Metric, names_of, undefined_on
@@ -33,7 +34,7 @@ def defined(metrics: dict[str, Metric], objective: Objective, splits: "Splits") 
     for each in objective.each:
         part, _, name = each.metric.rpartition("/")
         y = {"train": splits.train.y, "valid": splits.valid.y}.get(part)
-        if y is not None and (why := undefined_on(name, metrics, part, y)):
+        if y is not None and (why := undefined_on(name, metrics, part, labels(y))):
             raise ConfigError(f"objective.metric = '{each.metric}': {why}; take another metric, or other samples")
     return metrics
 
@@ -43,7 +44,10 @@ def notes_of(job: "Job") -> tuple[str, ...]:
     parts = {"train": job.splits.train, "valid": job.splits.valid, "test": job.splits.test}
     names = [name for key, metric in job.metrics.items() for name in names_of(key, metric)]
     told = [
-        undefined_on(name, job.metrics, p, part.y) for p, part in parts.items() if part is not None for name in names
+        undefined_on(name, job.metrics, p, labels(part.y))
+        for p, part in parts.items()
+        if part is not None
+        for name in names
     ]
     return (*job.splits.notes, *(f"{why}; it is nan" for why in told if why))
 
@@ -68,7 +72,7 @@ def _why_nan(job: "Job", objective: Objective, reports: Sequence[Report]) -> str
     report = next(each for each in reversed(reports) if math.isnan(each.metrics.get(objective.metric, 0.0)))
     part, _, name = objective.metric.rpartition("/")
     after = f"after epoch {epoch_text(report.epoch)}"
-    if (y := _seen(job, part, report)) is not None and (why := undefined_on(name, job.metrics, part, y)):
+    if (y := _seen(job, part, report)) is not None and (why := undefined_on(name, job.metrics, part, labels(y))):
         return f"{why} {after}"
     loss = plain_number(report.metrics.get("valid/loss", math.nan))
     return f"{objective.metric} is not defined: it is nan {after}, where valid/loss is {loss}"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from hpsearch.data.base import Part
+from hpsearch.data.part import Part
 from hpsearch.losses.class_weights import reported_losses, summed
 from hpsearch.metrics.base import Metric
 from hpsearch.metrics.meter import Meter

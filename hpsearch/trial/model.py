@@ -8,7 +8,8 @@ from torch.nn.parameter import is_lazy
 
 from hpsearch.base.errors import ConfigError, first_line
 from hpsearch.base.rng import address
-from hpsearch.config.build import build
+from hpsearch.base.steps import labels
+from hpsearch.config.build import accepts, build
 from hpsearch.data.streamed import moved
 from hpsearch.models.pretrained import PretrainedNet
 from hpsearch.nn.init import Default
@@ -36,7 +37,10 @@ def make_model(config: Mapping[str, Any], plugins: tuple[str, ...], seed: int, s
     """
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(address(seed, "init"))
-        shape = {"in_shape": splits.in_shape, "num_outputs": splits.num_outputs}
+        shape: dict[str, Any] = {"in_shape": splits.in_shape, "num_outputs": splits.num_outputs}
+        if splits.vocabulary:
+            _check_reads_words(config["model"], plugins)
+            shape["vocabulary"] = splits.vocabulary
         model: nn.Module = build("model", config["model"], plugins, **shape)
         _materialize(model, splits)
         if isinstance(model, PretrainedNet) and model.weights and config["finetune"].get("fresh_head"):
@@ -48,6 +52,15 @@ def make_model(config: Mapping[str, Any], plugins: tuple[str, ...], seed: int, s
         model, seed, prior(splits, config["data"].get("sampling")) if initializer.needs_prior else None
     )
     return model
+
+
+def _check_reads_words(config: Mapping[str, Any], plugins: tuple[str, ...]) -> None:
+    """Refuse a model that is not told how many words there are: it would take their numbers for quantities."""
+    if not accepts("model", config, "vocabulary", plugins):
+        raise ConfigError(
+            f"model: {config['_target_']} reads no words, which the inputs are: model=lstm, gru, elman, jordan or "
+            "encoder, or one of yours that takes `vocabulary`, their number"
+        )
 
 
 def _check_pretrained(config: Mapping[str, Any], initializer: "Initializer", splits: "Splits") -> None:
@@ -104,4 +117,5 @@ def prior(splits: "Splits", sampling: str | None) -> "Tensor | None":
         return None
     if sampling:
         return torch.full((splits.num_outputs,), 1 / splits.num_outputs)
-    return torch.bincount(splits.train.y.cpu(), minlength=splits.num_outputs) / len(splits.train)
+    y = labels(splits.train.y.cpu())
+    return torch.bincount(y, minlength=splits.num_outputs) / len(y)

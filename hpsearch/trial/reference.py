@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from hpsearch.base.steps import label_counts, labels, per_step
 from hpsearch.losses.class_weights import WEIGHTED, reported_losses, summed
 from hpsearch.losses.constants import constant_outputs
 from hpsearch.nn.dropout import address_dropout, advance
@@ -36,7 +37,7 @@ def constant_facts(job: Job) -> Mapping[str, float]:
         best for all training samples alike, over each part; ``constant.valid/acc``: the largest share of a class in
         the validation part. Nothing of a loss that refuses such outputs.
     """
-    train, valid = (split.y.to(job.device) for split in (job.splits.train, job.splits.valid))
+    train, valid = (labels(split.y.to(job.device)) for split in (job.splits.train, job.splits.valid))
     columns = {job.splits.num_outputs, 1} if job.splits.num_outputs == 2 else {job.splits.num_outputs}
     even = EVEN if job.splits.task == "classification" else (0.0,)
     outputs = [each for c in columns for e in even for each in constant_outputs(train, c, job.splits.task, e)]
@@ -89,7 +90,7 @@ def _untrained(job: Job, groups: Groups) -> tuple[float, int]:
             advance(job.model, step)
             outputs = groups.train(partial(outputs_of, job, x, len(y)))
             losses.append(job.loss(outputs, y))
-    return float(torch.stack(losses).mean()), outputs.shape[1]
+    return float(torch.stack(losses).mean()), outputs.shape[-1]
 
 
 @contextmanager
@@ -107,7 +108,7 @@ def _same_buffers(*modules: nn.Module) -> Iterator[None]:
 def _constants(job: Job, columns: int) -> Iterator[float]:
     """Yield the losses of constant predictions on the hardest batches of epoch 1."""
     y = job.splits.train.y.to(job.device)
-    zeros, *others = constant_outputs(y, columns, job.splits.task)
+    zeros, *others = constant_outputs(labels(y), columns, job.splits.task)
     best = min(others, key=lambda outputs: _loss(job, outputs, y))
     for rows in _hardest_batches(job, y):
         yield from (_loss(job, outputs, y[rows]) for outputs in (zeros, best))
@@ -115,6 +116,7 @@ def _constants(job: Job, columns: int) -> Iterator[float]:
 
 def _loss(job: Job, outputs: Tensor, y: Tensor) -> float:
     """Return the loss of constant outputs; infinite where a loss of the user's refuses what its model never gives."""
+    y = labels(y)
     try:
         loss = float(job.loss(outputs.repeat(len(y), 1), y))
     except Exception:
@@ -135,4 +137,8 @@ def _surprise(job: Job, y: Tensor) -> Tensor:
     """Return [N] how far each target is from what a constant prediction expects."""
     if job.splits.task == "regression":
         return (y - y.mean(0)).square().sum(1)
-    return -(torch.bincount(y).float() / len(y)).log()[y]
+    known = labels(y)
+    surprise = -(torch.bincount(known).float() / len(known)).log()
+    if not per_step(y):
+        return surprise[y]
+    return torch.where(y >= 0, surprise[y.clamp(min=0)], 0).sum(1) / label_counts(y)

@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 
 from hpsearch.base.samples import SAMPLES, write_samples
+from hpsearch.base.steps import label_counts, labelled, per_step
 from hpsearch.losses.class_weights import each_loss, plain_loss
+from hpsearch.losses.steps import StepLoss
 from hpsearch.metrics.base import OutputsMetric, SampleMetric, names_of
+from hpsearch.metrics.steps import StepMetric, by_sequence, samples_of
 
 if TYPE_CHECKING:
     from hpsearch.trial.checkpoint import Progress
@@ -26,7 +29,8 @@ class SampleWatch:
     """Gathers the results of single samples in one evaluation; they stay on the device until its end.
 
     Of the objective's metric, and of accuracy where there is one. A metric that is no mean of samples has none, see
-    `hpsearch.metrics.base.OutputsMetric.samples`.
+    `hpsearch.metrics.base.OutputsMetric.samples`. Of labels per step a sample is a whole sequence, as the steps of one
+    are not independent, see `hpsearch.metrics.steps.by_sequence`.
 
     Args:
         job: the trial.
@@ -35,22 +39,28 @@ class SampleWatch:
     def __init__(self, job: "Job") -> None:
         self._names = frozenset({job.objective.metric.rpartition("/")[2], USUAL})
         chosen = {key: each for key, each in job.metrics.items() if self._names.intersection(names_of(key, each))}
-        self._each = {key: metric for key, metric in chosen.items() if isinstance(metric, SampleMetric)}
-        self._whole = {key: metric for key, metric in chosen.items() if isinstance(metric, OutputsMetric)}
-        self._loss = plain_loss(job.loss) if "loss" in self._names else None
+        inner = {key: each.metric if isinstance(each, StepMetric) else each for key, each in chosen.items()}
+        self._each = {key: metric for key, metric in inner.items() if isinstance(metric, SampleMetric)}
+        self._whole = {key: chosen[key] for key, metric in inner.items() if isinstance(metric, OutputsMetric)}
+        loss = job.loss.loss if isinstance(job.loss, StepLoss) else job.loss
+        self._loss = plain_loss(loss) if "loss" in self._names else None
         self._all = job.trainer.keep_predictions == "all"
         self._parts: dict[str, list[Tensor]] = {}
         self._seen: list[tuple[Tensor, Tensor]] = []
+        self._labels: list[Tensor] = []
 
     def update(self, outputs_BC: Tensor, y_B: Tensor) -> None:
         """Take in a batch, without waiting for the device."""
+        if self._all or self._whole:
+            self._seen.append((outputs_BC, y_B))
+        if per_step(y_B):
+            self._labels.append(label_counts(y_B))
+            outputs_BC, y_B = labelled(outputs_BC, y_B)
         found = {key: metric.each(outputs_BC, y_B) for key, metric in self._each.items()}
         if self._loss is not None and (losses_B := each_loss(self._loss, outputs_BC, y_B)) is not None:
             found["loss"] = losses_B
         for name, each_B in found.items():
             self._parts.setdefault(name, []).append(each_B)
-        if self._all or self._whole:
-            self._seen.append((outputs_BC, y_B))
 
     def results(self, part: str, values: Mapping[str, float]) -> dict[str, Tensor]:
         """Return the results [N] by name, on the host; those whose mean is not what is reported are left out.
@@ -59,13 +69,16 @@ class SampleWatch:
             part: of the data, put before the names.
             values: what the evaluation reports.
         """
-        found = {name: torch.cat(parts) for name, parts in self._parts.items()}
+        found = {name: torch.cat(parts).cpu() for name, parts in self._parts.items()}
+        if self._labels:
+            labels_N = torch.cat(self._labels).cpu()
+            found = {name: by_sequence(each_M, labels_N) for name, each_M in found.items()}
         if self._seen:
             outputs_NC, y_N = (torch.cat(parts).cpu() for parts in zip(*self._seen, strict=True))
             for key, metric in self._whole.items():
-                made = metric.samples(outputs_NC.double(), y_N)
+                made = samples_of(metric, outputs_NC.double(), y_N)
                 found |= dict(made) if isinstance(made, Mapping) else {} if made is None else {key: made}
-        kept = {name: each.cpu().double() for name, each in found.items() if name in self._names}
+        kept = {name: each.double() for name, each in found.items() if name in self._names}
         results = {f"{part}/{name}": each.float() for name, each in kept.items() if _is_mean(each, values.get(name))}
         if self._all:
             results |= {_OUTPUTS + part: outputs_NC.float(), _TARGETS + part: y_N}

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from hpsearch.base import rng
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.steps import label_count
 from hpsearch.data.sampling import addresses, balanced_rows
 from hpsearch.data.streamed import taken
 from hpsearch.losses.class_weights import reported_losses
@@ -234,7 +235,7 @@ def _backward(
         x: [B, ...] inputs of the whole batch.
         y: [B] or [B, C] its targets.
         at_once: samples that go through the model at once; of a larger batch the loss, and so the gradient, is the sum
-            of those of groups, each times its share of the samples.
+            of those of groups, each times its share of the labels.
 
     Returns:
         Outputs [B, C], the 0-d loss without penalties, and the sum of the penalties if there are any.
@@ -286,13 +287,13 @@ def outputs_of(job: Job, x: Any, size: int, at_once: int) -> Tensor:
 
 def _in_groups(job: Job, x: Tensor, y: Tensor, at_once: int) -> tuple[Tensor, Tensor]:
     """Add up the gradients of a batch's groups; return its outputs [B, C] and its loss."""
-    outputs, losses = [], []
+    outputs, losses, labels = [], [], label_count(y)
     for start in range(0, len(y), at_once):
         rows = slice(start, min(start + at_once, len(y)))
         size = rows.stop - start
         locate(job.model, start, size)
         each = forward_pass(job, taken(x, rows))
-        loss = job.loss(each, y[rows]) * (size / len(y))
+        loss = job.loss(each, y[rows]) * (label_count(y[rows]) / labels)
         torch.autograd.backward(loss)
         outputs.append(each.detach())
         losses.append(loss.detach())

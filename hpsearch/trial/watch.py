@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hpsearch.base.steps import label_count
 from hpsearch.metrics.base import Metric
 from hpsearch.metrics.meter import Meter
 
@@ -57,8 +58,8 @@ class Step:
     """One step of training, on the device.
 
     Attributes:
-        y: [B] class numbers or [B, C] targets, before any mixing.
-        outputs: [B, C] of the model, before the update.
+        y: [B] class numbers, of steps [B, T], or [B, C] targets, before any mixing.
+        outputs: [B, C] of the model, of steps [B, T, C], before the update.
         losses: what is reported of the batch by name, 0-d, without penalties.
         loss: 0-d, the one that is trained on.
         penalty: 0-d, of the regularizers; None where there are none.
@@ -109,9 +110,9 @@ class EpochLog:
         chunk, self._chunk = self._chunk, []
         self._check(torch.stack([step.loss for step in chunk]).tolist())
         y = torch.cat([step.y for step in chunk])
-        sizes = torch.tensor([len(step.y) for step in chunk], device=y.device)
+        sizes = torch.tensor([label_count(step.y) for step in chunk], device=y.device)
         sums = {
-            name: ((torch.stack([step.losses[name] for step in chunk]) * sizes).sum(), len(y))
+            name: ((torch.stack([step.losses[name] for step in chunk]) * sizes).sum(), label_count(y))
             for name in chunk[0].losses
         }
         self._meter.update(sums, torch.cat([step.outputs for step in chunk]), y)

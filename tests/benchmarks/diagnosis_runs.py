@@ -17,7 +17,7 @@ from torch import nn
 from hpsearch.base.files import LAYERS
 from hpsearch.base.types import Decision, Report, TrialState
 from hpsearch.config.compose import compose
-from hpsearch.data.base import Split
+from hpsearch.data.part import Split
 from hpsearch.reports.diagnosis.history import history
 from hpsearch.reports.diagnosis.rules import Label
 from hpsearch.trial.build import prepare

@@ -58,6 +58,16 @@ ROWS: list[Row] = [
     Row(1, "LSTM", ("model=lstm", "model.hidden=16"), "space.model.layers=choice(1, 2)"),
     Row(1, "GRU", ("model=gru", "model.hidden=16"), "space.model.cell=choice(gru, lstm)"),
     Row(1, "bidirectional", ("model=gru", "model.bidirectional=true"), "space.model.hidden=choice(8, 16)"),
+    *(
+        Row(1, f"a label per word: {model}", ("data=tagging", f"model={model}"), f"space.model.{space}")
+        for model, space in {
+            "elman": "embedding=choice(8, 16)",
+            "jordan": "bidirectional=choice(true, false)",
+            "lstm": "bidirectional=choice(true, false)",
+            "gru": "dropout=choice(0.0, 0.2)",
+            "encoder": "positions=choice(sinusoidal, none)",
+        }.items()
+    ),
     Row(1, "additive attention", ("model=vit", "model.attention=additive"), "space.model.depth=choice(1, 2)"),
     Row(1, "scaled dot-product attention", ("model=vit", "model.heads=1"), "space.model.size=choice(32, 64)"),
     Row(1, "multi-head attention", ("model=vit", "model.heads=4"), "space.model.expansion=choice(1, 2)"),
@@ -301,6 +311,13 @@ ROWS: list[Row] = [
         ),
         None,
     ),
+    Row(6, "tagging", ("data=tagging", "model=gru"), "space.data.min_count=choice(1, 2)"),
+    Row(
+        6,
+        "conll",
+        ("data=conll", f"data.path={FILES}/words.conll", "data.valid_fraction=0.2", "data.train_size=40", "model=gru"),
+        "space.data.lowercase=choice(true, false)",
+    ),
     Row(6, "npz", ("data=npz", f"data.path={FILES}/arrays.npz"), "space.data.scaling=choice(minmax, none)"),
     Row(6, "images from a folder", IMAGES, "space.data.grey=choice(true, false)"),
     Row(
@@ -358,6 +375,12 @@ ROWS: list[Row] = [
             "objective.metric=valid/recall_binary",
         ),
         None,
+    ),
+    Row(
+        7,
+        "F1 of spans",
+        ("data=tagging", "model=gru", "metric=[acc,f1_spans,f1_macro]", "objective.metric=valid/f1_spans"),
+        "space.model.hidden=choice(8, 16)",
     ),
     Row(7, "top-k accuracy", ("metric=[top_k]", "metric.top_k.k=[2,5]"), None),
     Row(7, "no further metric", ("metric=none",), None),

@@ -87,12 +87,23 @@ def write_cifar10(folder: Path, per_batch: int = 20) -> Path:
     return folder
 
 
+def write_conll(path: Path, sentences: int = 90) -> Path:
+    """Words, a column between, and tags; every third sentence names a place of two words."""
+    lines = ["-DOCSTART- -X- O", ""]
+    for i in range(sentences):
+        place = [("new", "B-to"), ("york", "I-to")] if i % 3 == 0 else [(("rome", "oslo")[i % 2], "B-to")]
+        lines += [f"{word} - {tag}" for word, tag in [("to", "O"), *place, *[("please", "O")] * (i % 4)]] + [""]
+    path.write_text("\n".join(lines))
+    return path
+
+
 @cache
 def folder() -> Path:
     """A temporary folder with one of each, removed at exit."""
     made = Path(tempfile.mkdtemp(prefix="hpsearch-"))
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     write_table(made / "table.csv")
+    write_conll(made / "words.conll")
     write_npz(made / "arrays.npz")
     write_images(made / "images")
     write_cifar10(made / "cifar")

@@ -10,7 +10,8 @@ from torch import nn
 
 from hpsearch.base import rng
 from hpsearch.base.types import Decision, Message, Objective, Report, Started, TrialId, TrialResult, TrialRun, TrialSpec
-from hpsearch.data.base import Split, Splits
+from hpsearch.data.base import Splits
+from hpsearch.data.part import Split
 from hpsearch.metrics.base import Metric
 from hpsearch.metrics.reported import with_usual
 from hpsearch.models.mlp import MLP

@@ -89,10 +89,8 @@ class DataCheck:
                 f"the largest class has {ratio:.0f} times the samples of the smallest one, always guessing it is right "
                 f"for {max(filled) / sum(filled):.0%}"
             )
-            action = (
-                "set data.class_weights=balanced or data.sampling=balanced, or follow metric=[f1_macro,auroc] with "
-                "objective.metric"
-            )
+            evened = "data.class_weights=balanced" + " or data.sampling=balanced" * (not found["words"])
+            action = f"set {evened}, or follow metric=[f1_macro,auroc] with objective.metric"
             yield Fault("class imbalance", sentence, action, Verdict.WARN)
 
     def _inputs(self, found: Mapping[str, Any]) -> Iterator[Fault]:
@@ -103,6 +101,8 @@ class DataCheck:
         if found["constant"] == found["features"]:
             action = "look at how data reads its inputs: they are the same for all samples"
             yield Fault("constant inputs", f"all {found['features']} inputs are constant", action)
+        elif found["words"]:
+            return
         elif found["rms"] > self.rms:
             span = f"inputs from {found['low']:.4g} to {found['high']:.4g}, root mean square {found['rms']:.3g}"
             yield Fault("inputs not scaled", span, "set data.scaling=standardize, or minmax for images")
@@ -156,6 +156,8 @@ def _check_objective(context: Context, names: tuple[str, ...]) -> None:
 def _sound(found: Mapping[str, Any]) -> str:
     sizes = ", ".join(f"{count} {name}" for name, count in found["samples"].items())
     kind = f"{len(found['counts'])} classes" if found["counts"] else "a regression"
+    if found["words"]:
+        return f"{sizes} sentences of {found['words']} words and {kind}, no sentence in two parts"
     return f"{sizes} samples of {kind}, no input in two parts, inputs from {found['low']:.3g} to {found['high']:.3g}"
 
 

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.steps import labelled, labels
 from hpsearch.losses.binary_cross_entropy import BinaryCrossEntropy
 from hpsearch.losses.class_weights import plain_loss
 from hpsearch.losses.constants import constant_outputs
 from hpsearch.losses.fit import check_fit
 from hpsearch.losses.focal import Focal
+from hpsearch.losses.steps import StepLoss
 from hpsearch.regularizers import L2
 from hpsearch.trial.build import fitting, prepare
 from hpsearch.trial.finetune import DIGEST
@@ -110,8 +112,9 @@ def initial_loss(job: Job, samples: int) -> InitialLoss:
     with torch.no_grad():
         job.model.eval()
         outputs = job.model(x)
+        doubled = job.loss(torch.cat([outputs, outputs]), torch.cat([y, y])) / job.loss(outputs, y)
+        outputs, _ = labelled(outputs, y)
         zero, guess = _constants(job, outputs)
-        doubled = job.loss(outputs.repeat(2, 1), y.repeat(2, *[1] * (y.ndim - 1))) / job.loss(outputs, y)
     single = tuple(_single(job))
     losses = [math.nan] if single else _first_losses(job, samples)
     return InitialLoss(
@@ -231,7 +234,7 @@ def _first_losses(job: Job, samples: int) -> list[float]:
 
 def _constants(job: Job, outputs: Tensor) -> tuple[float, float]:
     """Return the loss of outputs that are 0, and the least loss of a constant output."""
-    y = job.splits.train.y[:10_000].to(job.device)
+    y = labels(job.splits.train.y[:10_000].to(job.device))
     zeros = outputs.new_zeros(len(y), outputs.shape[1])
     zero, *others = (float(job.loss(zeros + each, y)) for each in constant_outputs(y, zeros.shape[1], job.splits.task))
     return zero, min(zero, *others)
@@ -239,13 +242,14 @@ def _constants(job: Job, outputs: Tensor) -> tuple[float, float]:
 
 def _normalized(job: Job, x: Tensor, outputs: Tensor) -> bool:
     """Whether outputs are probabilities although the loss takes logits."""
-    loss = plain_loss(job.loss)
+    loss = plain_loss(job.loss.loss if isinstance(job.loss, StepLoss) else job.loss)
     if isinstance(loss, nn.CrossEntropyLoss | Focal) and outputs.shape[1] > 1:
         return bool((outputs >= 0).all() and ((outputs.sum(1) - 1).abs() < 1e-3).all())
     if not isinstance(loss, BinaryCrossEntropy):
         return False
     with torch.no_grad():
-        stretched = torch.cat([outputs, job.model(1000 * x), job.model(-1000 * x)])
+        wider = [job.model(1000 * x), job.model(-1000 * x)] if x.is_floating_point() else []
+    stretched = torch.cat([outputs, *wider])
     return bool((stretched >= 0).all() and (stretched <= 1).all() and stretched.std() > 0)
 
 
@@ -297,9 +301,8 @@ def _single(job: Job) -> Iterator[str]:
 
 def _model_leak(model: nn.Module, x: Tensor) -> float:
     worst = 0.0
-    inputs = x.clone().requires_grad_()
     with torch.backends.cudnn.flags(enabled=False):  # its recurrent layers have no gradient in evaluation mode
-        outputs = model(inputs)
+        outputs, inputs = _outputs_and_inputs(model, x)
         for row in {0, len(x) // 2}:
             (gradient,) = torch.autograd.grad(outputs[row].sum(), inputs, retain_graph=True, allow_unused=True)
             if gradient is None:
@@ -308,6 +311,26 @@ def _model_leak(model: nn.Module, x: Tensor) -> float:
             own, others = float(size[row]), float(torch.cat([size[:row], size[row + 1 :], size.new_zeros(1)]).max())
             worst = max(worst, others / own if own else math.inf if others else 0.0)
     return worst
+
+
+def _outputs_and_inputs(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the outputs, and what gradients are taken with respect to: the inputs, or the vectors of words."""
+    if x.is_floating_point():
+        inputs = x.clone().requires_grad_()
+        return model(inputs), inputs
+    vectors: list[Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+        vectors.append(output.detach().requires_grad_())
+        return vectors[-1]
+
+    handles = [module.register_forward_hook(keep) for module in model.modules() if isinstance(module, nn.Embedding)]
+    try:
+        outputs = model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return outputs, vectors[0] if vectors else x.double().requires_grad_()
 
 
 def _loss_leak(loss: nn.Module, outputs: Tensor, y: Tensor) -> float:

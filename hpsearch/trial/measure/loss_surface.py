@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.rng import seeded
+from hpsearch.base.steps import label_count
 from hpsearch.regularizers import Penalty
 
 Batch = tuple[Tensor, Tensor]
@@ -53,6 +54,7 @@ class LossSurface:
             raise ConfigError(f"{type(model).__name__} has no trained parameters: its loss has no Hessian")
         self._penalties = penalties
         self.samples = sum(len(y) for _, y in batches)
+        self._labels = sum(label_count(y) for _, y in batches)
         self.point = torch.cat([parameter.detach().flatten() for parameter in self._parameters])
         self.products = 0
 
@@ -114,7 +116,7 @@ class LossSurface:
             loss = self._loss(self._model(x), y)
             for penalty in self._penalties:
                 loss = loss + penalty.penalty(self._named)
-            yield len(y) / self.samples, loss
+            yield label_count(y) / self._labels, loss
 
     def _graph_of_gradient(self, loss: Tensor) -> Tensor:
         rows = torch.autograd.grad(loss, self._parameters, create_graph=True, materialize_grads=True)

@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.rng import seeded
+from hpsearch.base.steps import UNKNOWN, label_counts, labelled, per_step
 from hpsearch.base.types import Decision, Report
-from hpsearch.data.base import Part, Split
+from hpsearch.data.part import Part, Split
 from hpsearch.metrics.acc import Accuracy
 from hpsearch.metrics.base import Metric
+from hpsearch.metrics.steps import of_steps
 from hpsearch.nn.dropout import Dropout
 from hpsearch.trial.batching import Batching
 from hpsearch.trial.build import prepare
@@ -215,7 +217,7 @@ def standard_errors(differences: Tensor) -> float:
 
 def _blocks(job: Job, rate: float, steps: int, zeroed: bool) -> Tensor:
     """Train, and return the loss of each block of validation rows; infinite where training diverged."""
-    hook = job.model.register_forward_pre_hook(lambda _, given: (torch.zeros_like(given[0]),)) if zeroed else None
+    hook = job.model.register_forward_pre_hook(lambda _, given: (_emptied(given[0]),)) if zeroed else None
     rows = _shuffled(job, len(job.splits.valid), VALID_ROWS)
     size = max(1, len(rows) // BLOCKS)
     try:
@@ -232,6 +234,11 @@ def _blocks(job: Job, rate: float, steps: int, zeroed: bool) -> Tensor:
             hook.remove()
 
 
+def _emptied(x: Tensor) -> Tensor:
+    """Return inputs that say nothing: zeros; of words only that there are some, each of them unknown."""
+    return torch.zeros_like(x) if x.is_floating_point() else x.clamp(max=UNKNOWN)
+
+
 def _shuffled(job: Job, size: int, most: int) -> Tensor:
     return torch.randperm(size, generator=seeded(torch.Generator(), job.seed, "baseline"))[:most].to(job.device)
 
@@ -241,7 +248,7 @@ def _linear_errors(job: Job) -> float:
     train, valid = (
         _flat(job, part, most) for part, most in ((job.splits.train, LINEAR_ROWS), (job.splits.valid, VALID_ROWS))
     )
-    (x, y), (x_valid, y_valid) = train, valid
+    (x, y, _), (x_valid, y_valid, of) = train, valid
     shift, scale = x.mean(0), x.std(0)
     scale = torch.where(scale > 0, scale, 1)
     x, x_valid = (x - shift) / scale, (x_valid - shift) / scale
@@ -249,20 +256,33 @@ def _linear_errors(job: Job) -> float:
     gram = x.T @ x + RIDGE * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
     weight = torch.linalg.solve(gram, x.T @ (y - mean))
     gained = (y_valid - mean).square().sum(1) - (y_valid - mean - x_valid @ weight).square().sum(1)
-    return standard_errors(gained)
+    return standard_errors(gained.new_zeros(int(of[-1]) + 1).index_add(0, of, gained))
 
 
-def _flat(job: Job, part: Part, most: int) -> tuple[Tensor, Tensor]:
+def _flat(job: Job, part: Part, most: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return features and targets of samples, or of each word (which one it is), and which sample each is of."""
     rows = _shuffled(job, len(part), most)
     ((x, y),) = part.batches(rows, len(rows))
-    x, y = x.flatten(1).cpu().double(), y.cpu()
-    if x.shape[1] > LINEAR_FEATURES:
-        x = x @ torch.randn(
-            x.shape[1], LINEAR_FEATURES, dtype=x.dtype, generator=seeded(torch.Generator(), 0, "projection")
+    x, y, of = x.flatten(1).cpu(), y.cpu(), torch.arange(len(rows))
+    if per_step(y):
+        of = of.repeat_interleave(label_counts(y))
+        x, y = labelled(x, y)
+        x = (
+            _projection(job.splits.vocabulary)[x]
+            if job.splits.vocabulary > LINEAR_FEATURES
+            else nn.functional.one_hot(x, job.splits.vocabulary)
         )
+    x = x.double()
+    if x.shape[1] > LINEAR_FEATURES:
+        x = x @ _projection(x.shape[1])
     if job.splits.task == "classification":
         y = nn.functional.one_hot(y, job.splits.num_outputs)
-    return x, y.double()
+    return x, y.double(), of
+
+
+def _projection(features: int) -> Tensor:
+    draws = seeded(torch.Generator(), 0, "projection")
+    return torch.randn(features, LINEAR_FEATURES, dtype=torch.float64, generator=draws)
 
 
 def _small(job: Job, samples: int) -> Job:
@@ -289,8 +309,8 @@ def _without_dropout(module: nn.Module) -> None:
 
 
 def _spread(y: Tensor, samples: int, task: str) -> Tensor:
-    """Return row numbers: of a classification the first of every class, then the second, and so on."""
-    if task != "classification":
+    """Return row numbers: of classes of samples the first of every class, then the second, and so on."""
+    if task != "classification" or per_step(y):
         return torch.arange(min(samples, len(y)))
     y = y.cpu()
     places = torch.zeros_like(y)
@@ -339,7 +359,8 @@ def _stands(losses: Sequence[float]) -> bool:
 
 
 def _fitted(job: Job, goal: float) -> Callable[[dict[str, float]], bool]:
-    metrics: dict[str, Metric] = {"acc": Accuracy()} if job.splits.task == "classification" else {}
+    acc: Metric = of_steps(Accuracy()) if job.splits.vocabulary else Accuracy()
+    metrics = {"acc": acc} if job.splits.task == "classification" else {}
     look = partial(evaluate, job.model, job.model, job.loss, job.splits.valid, job.batching.size, metrics)
 
     def fitted(looked: dict[str, float]) -> bool:

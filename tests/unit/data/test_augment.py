@@ -6,9 +6,9 @@ import torch
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.rng import address
 from hpsearch.data.augment import Range, augment, uniform, values_of
-from hpsearch.data.base import Split
 from hpsearch.data.colour import ColourJitter, Erasing
 from hpsearch.data.geometry import Crop, Flip, ResizedCrop, Rotation
+from hpsearch.data.part import Split
 
 UNIT = Range(torch.zeros(1, 1, 1), torch.ones(1, 1, 1))
 ALL = {

@@ -11,6 +11,7 @@ import yaml
 from hpsearch.base.errors import ConfigError, DataError
 from hpsearch.data.arrays import Arrays
 from hpsearch.data.base import DataSource
+from hpsearch.data.words import Words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,6 +273,7 @@ def test_the_yaml_spells_out_every_field(file):
     own = {"target_scaling"} if "task" not in known and name != "Diabetes" else set()
     own |= {"classes", "class_weights", "positive"} if name == "Diabetes" else set()
     own |= {"missing", "missing_value", "missing_indicator"} if name not in ("Table", "Npz") else set()
+    own |= {"classes", "positive", "sampling", "scaling"} if issubclass(source, Words) else set()
     assert set(options) == known - own
     for field in fields(source):
         if field.name in options and field.name not in ("test_fraction", "batch_size"):

@@ -4,8 +4,9 @@ import torch
 
 from hpsearch.base.types import DataFault
 from hpsearch.data.arrays import Arrays
-from hpsearch.data.base import Split, Splits
+from hpsearch.data.base import Splits
 from hpsearch.data.check import fault, look
+from hpsearch.data.part import Split
 
 
 def splits(train, valid, y=None, task="classification", outputs=3):

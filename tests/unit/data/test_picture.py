@@ -3,8 +3,8 @@ import torch
 from PIL import Image
 
 from hpsearch.data.augment import augment
-from hpsearch.data.base import Split
 from hpsearch.data.geometry import Crop, Flip
+from hpsearch.data.part import Split
 from hpsearch.data.picture import EPOCHS, FILE, SAMPLES, draw, draw_once
 
 TILE = 48 + 2

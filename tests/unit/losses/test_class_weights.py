@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.data.base import Split
+from hpsearch.data.part import Split
 from hpsearch.losses.binary_cross_entropy import BinaryCrossEntropy
 from hpsearch.losses.class_weights import ClassWeighted, class_losses, plain_loss, reported_losses, with_class_weights
 from hpsearch.losses.focal import Focal

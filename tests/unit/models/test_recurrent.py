@@ -67,3 +67,36 @@ def test_features_are_no_sequence():
 def test_a_bad_option_is_named(option, value):
     with pytest.raises(ConfigError, match=rf"^model\.{option}"):
         RecurrentNet((1, 8, 8), 10, **{option: value})
+
+
+WORDS = torch.tensor([[5, 2, 7, 1, 3], [4, 6, 0, 0, 0], [2, 0, 0, 0, 0]])
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_each_word_has_outputs_that_padding_has_no_part_in(cell, bidirectional):
+    model = RecurrentNet((5,), 3, cell, 6, 2, bidirectional, embedding=4, vocabulary=8).double()
+    outputs = model(WORDS)
+    assert outputs.shape == (3, 5, 3)
+    for found, words in zip(outputs, WORDS, strict=True):
+        length = int((words != 0).sum())
+        torch.testing.assert_close(found[:length], model(words[None, :length])[0], rtol=0, atol=1e-12)
+    outputs.sum().backward()
+    assert not model.embedding.weight.grad[0].any()
+    assert not model.embedding.weight[0].any()
+
+
+def test_a_word_is_as_wide_as_the_hidden_layer_unless_said():
+    model = RecurrentNet((5,), 3, "gru", 6, vocabulary=8)
+    assert model.embedding.weight.shape == (8, 6)
+    assert RecurrentNet((5, 2), 3, "gru", 6, embedding=9).embedding is None
+    with pytest.raises(ConfigError, match=r"model.embedding = 0"):
+        RecurrentNet((5,), 3, "gru", 6, vocabulary=8, embedding=0)
+
+
+@pytest.mark.parametrize("norm", ["layer", "weight"])
+def test_normalized_cells_do_not_read_padding_either(norm):
+    model = RecurrentNet((5,), 3, "lstm", 6, bidirectional=True, norm=norm, vocabulary=8).double()
+    for found, words in zip(model(WORDS), WORDS, strict=True):
+        length = int((words != 0).sum())
+        torch.testing.assert_close(found[:length], model(words[None, :length])[0], rtol=0, atol=1e-12)

@@ -7,7 +7,8 @@ import torch
 
 from hpsearch.base.outcome import diverged
 from hpsearch.base.types import Objective, TrialState
-from hpsearch.data.base import Split, Splits
+from hpsearch.data.base import Splits
+from hpsearch.data.part import Split
 from hpsearch.metrics.auroc import Auroc
 from hpsearch.trial.loop import train
 from tests.support.jobs import drive, make_job

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from hpsearch.base.types import Decision
-from hpsearch.data.base import Split, Splits
+from hpsearch.data.base import Splits
+from hpsearch.data.part import Split
 from hpsearch.models.resnet import ResNet
 from hpsearch.trial.loop import train
 from tests.support.jobs import curve, drive, make_job, same_weights, weights

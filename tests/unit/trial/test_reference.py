@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from hpsearch.base.types import Objective, TrialState
-from hpsearch.data.base import Split, Splits
+from hpsearch.data.base import Splits
+from hpsearch.data.part import Split
 from hpsearch.losses.focal import Focal
 from hpsearch.nn.dropout import Dropout
 from hpsearch.trial.loop import train

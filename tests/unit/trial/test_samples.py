@@ -11,7 +11,8 @@ from torch import nn
 from hpsearch.base.samples import SAMPLES, read_samples
 from hpsearch.base.types import Decision, Objective, TrialState, end_values
 from hpsearch.config.compose import compose, trial_key
-from hpsearch.data.base import Split, Splits
+from hpsearch.data.base import Splits
+from hpsearch.data.part import Split
 from hpsearch.data.units import Units, units_of
 from hpsearch.losses.class_weights import each_loss
 from hpsearch.losses.focal import Focal

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from hpsearch.data.base import Split, Splits
+from hpsearch.data.base import Splits
+from hpsearch.data.part import Split
 from hpsearch.models.mlp import MLP
 from hpsearch.regularizers import L2
 from hpsearch.trial.measure.checks import gradient_isolation, initial_loss, trace
