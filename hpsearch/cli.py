@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
         code = _dispatch(_parse(arguments))
         sys.stdout.flush()
     except HpsearchError as error:
-        print(f"hpsearch: {error}", file=sys.stderr)
+        print(f"hpsearch: {_refused(arguments, error)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(f"hpsearch: stopped; go on with: {_command(arguments)}", file=sys.stderr)
@@ -45,6 +45,33 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code
+
+
+def _refused(arguments: Sequence[str], error: HpsearchError) -> str:
+    """Return why a command line is refused, and the one that would be accepted in place of the list of options."""
+    instead = _instead(arguments, error)
+    return f"{re.sub(_KNOWN, '', str(error))}; write: {instead}" if instead else str(error)
+
+
+_KNOWN = re.compile(r" \(known: [^()]*; from [^()]*\)$")
+
+
+def _instead(arguments: Sequence[str], error: HpsearchError) -> str:
+    """Return what to write instead of a command line that is refused, where that is one and would be accepted."""
+    if error.correction is None and "unrecognized arguments" not in str(error):
+        return ""
+    from hpsearch.study.corrected import corrected, refusal_of, without_flags
+
+    def refusal(words: Sequence[str]) -> HpsearchError | None:
+        try:
+            parsed = _parse(words)
+        except HpsearchError as other:
+            return other
+        return None if parsed.command else refusal_of(parsed.words, parsed.config_dir)
+
+    given = arguments if error.correction else without_flags(arguments, error)
+    words = corrected(given, error if error.correction else refusal(given), refusal) if given else None
+    return _command(words) if words else ""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -120,7 +147,9 @@ _OPTIONS_OF = (
 
 def _check(parsed: argparse.Namespace) -> None:
     if parsed.command and parsed.command not in COMMANDS:
-        hint = nearest(parsed.command, COMMANDS)
+        from hpsearch.study.corrected import hint_at_option
+
+        hint = nearest(parsed.command, COMMANDS) or hint_at_option(parsed.command, parsed.config_dir)
         raise ConfigError(
             f"no command '{parsed.command}'{hint} (commands: {', '.join(COMMANDS)}; an override is written KEY=VALUE)"
         )

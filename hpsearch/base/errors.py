@@ -1,11 +1,27 @@
 """The errors that hpsearch raises on purpose: one clear line each, without a traceback on the command line."""
 
-import difflib
 import math
+import re
 import traceback
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Self
 
+from hpsearch.base.near import nearest_keys, nearest_names, nearest_values
 from hpsearch.base.passwords import without_password
+
+
+class Correction(NamedTuple):
+    """What a word of the command line should have said.
+
+    Attributes:
+        where: the group or key that the word is about.
+        old: what it says.
+        new: what it means.
+    """
+
+    where: str
+    old: str
+    new: str
 
 
 class HpsearchError(Exception):
@@ -13,9 +29,16 @@ class HpsearchError(Exception):
 
     Attributes:
         exit_code: what the command line exits with.
+        correction: of the word that is wrong, where there is but one.
     """
 
     exit_code = 2
+    correction: Correction | None = None
+
+    def with_correction(self, correction: Correction | None) -> Self:
+        """Return the error, which now knows what would be right."""
+        self.correction = correction
+        return self
 
     def __str__(self) -> str:
         return without_password(super().__str__())
@@ -47,34 +70,14 @@ class MachineError(HpsearchError):
     exit_code = 1
 
 
-MEANINGS = {
-    "lr": "learning_rate learningrate alpha eta step_size eta0",
-    "weight_decay": "wd decay l2 weightdecay",
-    "batch_size": "batch batchsize bs train_batch_size",
-    "epochs": "num_epochs n_epochs max_epochs nepochs epoch",
-    "steps": "max_steps num_steps n_steps iterations",
-    "dropout": "dropout_rate p_dropout drop_rate drop",
-    "hidden": "hidden_size hidden_sizes hidden_dim hidden_units layers",
-    "clip_norm": "max_grad_norm grad_clip gradient_clip_val gradient_clip clip",
-    "betas": "beta1 beta2 beta",
-    "seed": "random_state random_seed manual_seed",
-    "points": "n_trials num_trials trials max_evals",
-    "direction": "mode",
-    "metric": "monitor",
-    "valid_fraction": "val_fraction val_split validation_split valid_split",
-    "test_fraction": "test_split test_size",
-    "warmup_steps": "num_warmup_steps warmup_epochs",
-}
-"""What our names of hyperparameters are called elsewhere."""
+_PARTS = {"val": "valid", "validation": "valid", "dev": "valid", "eval": "valid", "training": "train"}
+"""What the parts of the data are called elsewhere."""
 
 
-def _of_same_meaning(word: str, known: Sequence[str]) -> list[str]:
-    """Return the known word that is ours for what another library calls `word`, if there is one."""
-    parent, _, last = word.rpartition(".")
-    ours = [name for name, others in MEANINGS.items() if last.lower() in others.split()]
-    found = [each for name in ours for each in known if each.rpartition(".")[2] == name]
-    beside = [each for each in found if each.rpartition(".")[0] == parent]
-    return beside or (sorted(found, key=len)[:1] if not parent else [])
+def hint(found: Sequence[str]) -> str:
+    """Return ``", did you mean 'x' or 'y'?"`` of suggestions; empty where there are none."""
+    *first, last = [f"'{each}'" for each in found] or [""]
+    return f", did you mean {' or '.join([', '.join(first), last] if first else [last])}?" if last else ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -82,15 +85,27 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     Args:
         word: that is not known; of a dotted key its last part is what may go by another name.
-        known: words, or dotted keys.
+        known: words, dotted keys, or metrics such as ``valid/acc``.
 
     Returns:
         The hint; the empty string when none is near.
     """
     words = list(known)
     of_a_part = sorted((each for each in words if each.endswith(f"/{word}")), reverse=True)  # valid/ before train/
-    match = of_a_part or _of_same_meaning(word, words) or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    return f", did you mean '{match[0]}'?" if match else ""
+    if of_a_part:
+        return hint(of_a_part[:1])
+    if any("/" in each for each in words):
+        return hint(_nearest_metric(word, words))
+    return hint(nearest_keys(word, words) or nearest_names(word, words))
+
+
+def _nearest_metric(word: str, words: Sequence[str]) -> list[str]:
+    """Return the metric that another name may be: ``val_accuracy`` is ``valid/acc``."""
+    part, _, name = re.sub(r"^([a-z]+)[/_]", r"\1/", word.lower()).rpartition("/")
+    of_part = f"{_PARTS.get(part, part)}/"
+    names = [each.removeprefix(of_part) for each in words if each.startswith(of_part)] if part else []
+    found = [f"{of_part}{each}" for each in nearest_values("metric", name, names)]
+    return found or nearest_values("metric", word, words)
 
 
 def message_of(error: BaseException) -> str:
@@ -164,18 +179,16 @@ def check_float(key: str, value: object, interval: str) -> None:
 
 
 def check_choice(key: str, value: object, allowed: Iterable[object]) -> None:
-    """Refuse a value that is not one of those allowed.
+    """Refuse a value that is not one of those allowed, by an error that names them, and the nearest.
 
     Args:
         key: dotted key of the configuration.
         value: what was given.
         allowed: the values to choose from.
-
-    Raises:
-        ConfigError: naming the key, the value, those allowed and the nearest.
     """
     options = list(allowed)
     if any(value == option and type(value) is type(option) for option in options):
         return
-    hint = nearest(str(value), [str(option) for option in options])
-    raise ConfigError(f"{key} = {value!r}: must be one of {', '.join(map(str, options))}{hint}")
+    found = nearest_values(key, str(value), [str(option) for option in options])
+    error = ConfigError(f"{key} = {value!r}: must be one of {', '.join(map(str, options))}{hint(found)}")
+    raise error.with_correction(Correction(key, str(value), found[0]) if len(found) == 1 else None)

@@ -21,14 +21,14 @@ from hpsearch.config import limits
 from hpsearch.config.composer import Composed, Composer, trial_part
 from hpsearch.config.environment import check_passwords, taken
 from hpsearch.config.groups import checked_folders, describe_groups, import_folders, option_file, read_plugins, shown
-from hpsearch.config.messages import Choice, all_keys, did_you_mean, no_such_option, source_file
+from hpsearch.config.messages import Choice, all_keys, no_such_option, source_file
 from hpsearch.config.own import Reading, reading_of, room_for
+from hpsearch.config.suggestions import STUDY_KEYS, for_key
 from hpsearch.config.table import searched
 from hpsearch.config.words import (
     BLOCKS,
     COMMAND_LINE,
     CONFIRM,
-    STUDY_KEYS,
     Block,
     Word,
     Words,
@@ -191,17 +191,15 @@ class Composition:
             fold: of the cross-validation.
 
         Returns:
-            The configuration of the trial, checked.
-
-        Raises:
-            SpaceError: for a key that the configuration does not have; a value that is not allowed raises ConfigError.
+            The configuration of the trial, checked: a key that it does not have is an error of the space, a value that
+            is not allowed one of the configuration.
         """
         composed = self._choosing({key: value for key, value in params.items() if key in self._origin.composer.groups})
         values = {key: value for key, value in params.items() if key not in self._origin.composer.groups}
         try:
             raw, resolved = composed.filled({**values, "seed": seed, "fold": fold})
         except KeyError as error:
-            raise SpaceError(self._unknown(error.args[0], composed)) from None
+            raise self._unknown(error.args[0], composed) from None
         reading = reading_of(raw, resolved)
         config = reading.part(trial_part(resolved))
         limits.check(config, self.where)
@@ -232,9 +230,6 @@ class Composition:
 
         Args:
             ends: by name of the space, the values between which all others lie, as `Space.ends` returns them.
-
-        Raises:
-            SpaceError: for a key that the configuration does not have; a value that is not allowed raises ConfigError.
         """
         groups = self._origin.composer.groups
         for name, values in ends.items():
@@ -244,7 +239,7 @@ class Composition:
                 continue
             for composed in self._branches(key, condition, ends):
                 if get(composed.raw, key) is ABSENT:
-                    raise SpaceError(self._unknown(name, composed))
+                    raise self._unknown(name, composed)
                 for value in values:
                     limits.check_value(composed.raw, key, value, self.where(name))
 
@@ -253,7 +248,8 @@ class Composition:
         for value in values:
             for option in value if isinstance(value, list) else [value]:
                 if option not in options:
-                    raise SpaceError(no_such_option(group, option, options, self.where(name)))
+                    composer = self._origin.composer
+                    raise no_such_option(group, option, composer.groups, composer.folders, self.where(name), SpaceError)
 
     def _branches(self, key: str, condition: Condition, ends: Mapping[str, Sequence[Any]]) -> Iterator[Composed]:
         """Compose every choice of groups under which a key is searched, its own group among them."""
@@ -264,22 +260,23 @@ class Composition:
                 options = chosen.get(clause.key) or ends.get(clause.key, groups[clause.key])
                 chosen[clause.key] = [option for option in options if clause.holds(option)]
         group = key.partition(".")[0]
-        if group in ends:
+        if group in groups and group in ends:
             chosen.setdefault(group, ends[group])
         for options in product(*chosen.values()):
             yield self._choosing(dict(zip(chosen, options, strict=True)))
 
-    def _unknown(self, name: str, composed: Composed) -> str:
+    def _unknown(self, name: str, composed: Composed) -> SpaceError:
         key, condition = split_name(name)
         group = key.partition(".")[0]
         option, known = composed.choices.get(group), get(composed.raw, list_of(key))
         lacking = f"{group}={value_text(option)} has no such key" if option else "no such key"
-        hint = did_you_mean(key, all_keys(composed.raw))
-        if group in self.space and not any(clause.key == group for clause in condition):
-            hint = f"; write space[{group}=OPTION].{key}"
+        hint, correction = for_key(key, all_keys(composed.raw), self._origin.composer.groups, self.config_dirs)
+        if "." in key and group in self.space and not any(clause.key == group for clause in condition):
+            hint, correction = f"; write space[{group}=OPTION].{key}", None
         if known is not ABSENT:
             lacking, hint = f"{list_of(key)} = {value_text(known)} has no such element", ""
-        return f"space {name}: {lacking}{hint} (from {self.where(name)})"
+            correction = None
+        return SpaceError(f"space {name}: {lacking}{hint} (from {self.where(name)})").with_correction(correction)
 
 
 def trial_key(config: Mapping[str, Any]) -> str:

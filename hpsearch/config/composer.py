@@ -20,7 +20,7 @@ from hpsearch.base.plain import ABSENT, changes, copied, flatten, get, interpola
 from hpsearch.config.environment import resolve
 from hpsearch.config.groups import CONF, describe_groups, option_file, shown
 from hpsearch.config.hydra_run import hydra_run
-from hpsearch.config.messages import Choice, all_keys, hydra_message, no_such_key, no_such_option
+from hpsearch.config.messages import Choice, all_keys, hydra_error, no_such_key, no_such_option
 from hpsearch.config.own import keys_read
 from hpsearch.config.words import COMMAND_LINE, Word, covers, word_for
 
@@ -166,10 +166,7 @@ class Composer:
             words: parsed overrides.
 
         Returns:
-            The composition.
-
-        Raises:
-            ConfigError: one line for whatever Hydra refuses.
+            The composition; whatever Hydra refuses is an error of one line.
         """
         for word in words:
             self._check_option(word)
@@ -178,7 +175,7 @@ class Composer:
             try:
                 self._cache[texts] = self._run(texts)
             except _FAILURES as error:
-                raise ConfigError(self._explain(error, words)) from None
+                raise self._explained(error, words) from None
             if any(word.key == "study" for word in words):
                 self._cache[texts] = self._without_unchosen(self._cache.pop(texts), words)
         return self._cache[texts]
@@ -194,7 +191,7 @@ class Composer:
             if said or group_of(key.partition(".")[0]) not in chosen:
                 study = next(option_file("study", word.value, self.folders) for word in words if word.key == "study")
                 source = COMMAND_LINE if said or study is None else shown(study)
-                raise ConfigError(f"{no_such_key(key, all_keys(plain))} (from {source})")
+                raise no_such_key(key, all_keys(plain), self.groups, self.folders, source)
         return Composed(without_keys(composed.raw, plain, foreign), composed.choices)
 
     def plain(self, composed: Composed) -> Plain:
@@ -256,29 +253,31 @@ class Composer:
         for option in word.value if several else [word.value]:
             file = option_file(group, option, self.folders) if isinstance(option, str) else None
             if file is None:
-                raise ConfigError(no_such_option(group, option, options, COMMAND_LINE))
+                raise no_such_option(group, option, self.groups, self.folders, COMMAND_LINE)
             if several and f"@package {packaged(group)}.{option}" not in file.read_text(encoding="utf-8"):
                 raise ConfigError(f"{word.text}: {option} does not combine with others (from {COMMAND_LINE})")
         if word.value == []:
             raise ConfigError(f"{word.text}: name at least one option ({', '.join(options)}; from {COMMAND_LINE})")
 
-    def _explain(self, error: Exception, words: Sequence[Word]) -> str:
+    def _explained(self, error: Exception, words: Sequence[Word]) -> ConfigError:
         known, near = self._keys(words)
         for word in words:
             if word.key in self.groups or word.key.partition("@")[0] in self.groups:
                 continue
             if known and word.key not in known and not word.adds:
-                return f"{no_such_key(word.key, near | self.groups.keys())} (from {COMMAND_LINE})"
+                return no_such_key(word.key, near | self.groups.keys(), self.groups, self.folders, COMMAND_LINE)
             if word.text.startswith("+") and not word.text.startswith("++") and word.key in known:
-                return f"{word.text}: the key is there already, write {word.text[1:]} (from {COMMAND_LINE})"
+                return ConfigError(
+                    f"{word.text}: the key is there already, write {word.text[1:]} (from {COMMAND_LINE})"
+                )
         for word in words:
             if str(error) == f"Error merging override {word.text}":
                 kind = "list" if isinstance(word.value, Mapping) else "table"
-                return f"{word.key} = {value_text(word.value)}: must be a {kind} (from {COMMAND_LINE})"
+                return ConfigError(f"{word.key} = {value_text(word.value)}: must be a {kind} (from {COMMAND_LINE})")
         if "Multiple values for " in str(error):
             group = str(error).partition("Multiple values for ")[2].partition(".")[0]
-            return f"{group} is given twice: write {group}=OPTION without + (from {COMMAND_LINE})"
-        return hydra_message(error)
+            return ConfigError(f"{group} is given twice: write {group}=OPTION without + (from {COMMAND_LINE})")
+        return hydra_error(error, self.folders)
 
     def _keys(self, words: Sequence[Word]) -> tuple[set[str], set[str]]:
         """Return every dotted key of the configuration that the group words alone compose, and those that are read."""

@@ -149,18 +149,19 @@ def _check_entry(entry: _Entry, composer: Composer, keys: Collection[str]) -> No
                 f"(from {entry.source})"
             )
         if options is not None:
-            _check_options(entry, clause, options)
+            _check_options(entry, clause, composer)
 
 
-def _check_options(entry: _Entry, clause: Clause, options: Sequence[str]) -> None:
+def _check_options(entry: _Entry, clause: Clause, composer: Composer) -> None:
     if clause.ordered:
         raise SpaceError(
             f"{entry.block} {entry.name}: the options of {clause.key} have no order; write {clause.key}=OPTION "
             f"(from {entry.source})"
         )
     for option in clause.options:
-        if option not in options:
-            raise SpaceError(f"{entry.block} {entry.name}: {no_such_option(clause.key, option, options, entry.source)}")
+        if option not in composer.groups[clause.key]:
+            of = f"{entry.block} {entry.name}: "
+            raise no_such_option(clause.key, option, composer.groups, composer.folders, entry.source, SpaceError, of)
 
 
 def _is_fixed(entry: _Entry, words: Words, composer: Composer) -> bool:

@@ -16,8 +16,8 @@ from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import ARGS, SINGLE, UNNAMED
 from hpsearch.base.plain import flatten
+from hpsearch.config.suggestions import STUDY_KEYS
 
-STUDY_KEYS = ("name", "question", "seeds", "confirm", "restart", "grow", "code")
 CONFIRM = 3
 """Fresh seeds over which a search over one seed trains its best points at the end, where nothing else is said."""
 OF_EVERY_OPTION = frozenset({"sampler.first", "sampler.prior", "objective.limits", "objective.margin", "extend.limits"})

@@ -158,6 +158,34 @@ def test_bad_words_are_one_line_and_exit_code_2(asked, capsys, line, message):
     assert asked.calls == []
 
 
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("lr=0.1", "optimizer.lr=0.1"),
+        ("epochs=5 batch_size=64", "trainer.epochs=5 data.batch_size=64"),
+        ("optimizer=SGD trainer.batch_size=32", "optimizer=sgd data.batch_size=32"),
+        ("--lr 0.1 --epochs=5", "optimizer.lr=0.1 trainer.epochs=5"),
+        ("--learning-rate=0.1 seed=1", "optimizer.lr=0.1 seed=1"),
+        (
+            "+study=lr_sweep ~space space.wd=choice(0,1)",
+            "+study=lr_sweep '~space' 'space.optimizer.weight_decay=choice(0,1)'",
+        ),
+        ("+study=optimizers space.lr=choice(1,2)", "+study=optimizers 'space.optimizer.lr=choice(1,2)'"),
+        ("replay lr_sweep/1/0 lr=3", None),
+        ("init=kaiming", None),
+        ("lr=0.1 banana=3", None),
+        ("--lr", None),
+    ],
+)
+def test_the_right_command_line_can_be_copied_from_the_refusal(tmp_path, monkeypatch, capsys, line, instead):
+    monkeypatch.chdir(tmp_path)
+    assert run(line.split()) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), list(tmp_path.iterdir())) == ("", 1, [])
+    command = f"; write: python -m hpsearch {instead}\n"
+    assert err.endswith(command) if instead else "write: " not in err
+
+
 def test_error_for_the_user_has_no_traceback(asked, monkeypatch, capsys):
     def refuse(*args, **kwargs):
         raise DataError("data.root=/nowhere: no such folder")

@@ -70,7 +70,7 @@ KNOWN = ["optimizer.lr", "optimizer.dampening", "data.batch_size", "trainer.epoc
     [
         ("optimizer.learning_rate", "optimizer.lr"),
         ("optimizer.Learning_Rate", "optimizer.lr"),
-        ("learning_rate", "lr"),
+        ("learning_rate", "optimizer.lr"),
         ("data.bs", "data.batch_size"),
         ("trainer.max_epochs", "trainer.epochs"),
         ("random_state", "seed"),
