@@ -40,7 +40,7 @@ def number(value: Any) -> str:
         value: a number, or any other hyperparameter value.
 
     Returns:
-        ``0.00316``, ``1024``, ``−0.5``, ``relu``, ``true``; ``none`` for None.
+        ``0.00316``, ``1024``, ``−0.5``, ``relu``, ``true``, ``[linear, cosine]``; ``none`` for None.
     """
     text = plain_number(value)
     return minus(text) if isinstance(value, int | float) else text
@@ -52,6 +52,10 @@ def plain_number(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list | tuple) and any(isinstance(item, str | dict) for item in value):
+        return f"[{', '.join(map(plain_number, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {plain_number(item)}' for name, item in value.items())}}}"
     if not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int) and abs(value) > sys.float_info.max:

@@ -241,7 +241,7 @@ class Composition:
                 if get(composed.raw, key) is ABSENT:
                     raise self._unknown(name, composed)
                 for value in values:
-                    limits.check_value(composed.raw, key, value, self.where(name))
+                    composed.check_value(key, value, self.where(name))
 
     def _check_options(self, group: str, name: str, values: Sequence[Any]) -> None:
         options = self._origin.composer.groups[group]

@@ -13,15 +13,17 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from hpsearch.base.environment import MARK
-from hpsearch.base.errors import ConfigError
+from hpsearch.base.errors import ConfigError, nearest
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import ARGS, SEARCH_KEYS
 from hpsearch.base.plain import ABSENT, changes, copied, flatten, get, interpolation_words, list_of, put, remove
 from hpsearch.config.environment import resolve
 from hpsearch.config.groups import CONF, describe_groups, option_file, shown
 from hpsearch.config.hydra_run import hydra_run
+from hpsearch.config.limits import check, check_value
 from hpsearch.config.messages import Choice, all_keys, hydra_error, no_such_key, no_such_option
 from hpsearch.config.own import keys_read
+from hpsearch.config.parts import PARTS, Option, with_parts
 from hpsearch.config.words import COMMAND_LINE, Word, covers, word_for
 
 _FAILURES = (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError)
@@ -54,15 +56,17 @@ class Composed:
     Attributes:
         raw: plain nested dicts, interpolations unresolved.
         choices: the chosen option or options of every group, None for a removed one.
+        schedule: finds what an option of ``scheduler`` holds.
     """
 
     raw: dict[str, Any]
     choices: dict[str, Choice]
+    schedule: Option = field(repr=False, compare=False)
 
     @cached_property
     def resolved(self) -> dict[str, Any]:
-        """The configuration with every interpolation resolved."""
-        return resolve(self.raw)
+        """The configuration with every interpolation resolved and the parts of its schedule written out."""
+        return resolve(with_parts(self.raw, self.schedule))
 
     @cached_property
     def _mentioned(self) -> frozenset[str]:
@@ -73,8 +77,9 @@ class Composed:
         raw = copied(self.raw)
         for key, value in values.items():
             put(raw, key, copied(value))
-        if any(part in self._mentioned for key in values for part in list_of(key).split(".")):
-            return raw, resolve(raw)
+        moved = any(part in self._mentioned for key in values for part in list_of(key).split("."))
+        if moved or any(list_of(key) == PARTS for key in values):
+            return raw, resolve(with_parts(raw, self.schedule))
         resolved = copied(self.resolved)
         for key, value in values.items():
             put(resolved, key, copied(value))
@@ -89,7 +94,26 @@ class Composed:
             for parent in parents:
                 held = held.setdefault(parent, {})
             held.setdefault(last, None)
-        return Composed(raw, self.choices)
+        return Composed(raw, self.choices, self.schedule)
+
+    def check_value(self, key: str, value: Any, source: str) -> None:
+        """Check another value of a key.
+
+        Args:
+            key: its dotted key, or that of an element of a list.
+            value: what it is to hold.
+            source: where the value came from.
+
+        Raises:
+            ConfigError: for a value that is not allowed.
+        """
+        check_value(self.raw, key, value, source)
+        if list_of(key) == PARTS:
+            try:
+                _, resolved = self.filled({key: value})
+            except ConfigError as error:
+                raise ConfigError(f"{error} (from {source})") from None
+            check({"scheduler": resolved["scheduler"]}, lambda _: source)
 
     def pinned(self, raw: dict[str, Any] | None = None, resolved: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the trial's part, unresolved, but what it takes from the rest of the configuration filled in.
@@ -192,7 +216,19 @@ class Composer:
                 study = next(option_file("study", word.value, self.folders) for word in words if word.key == "study")
                 source = COMMAND_LINE if said or study is None else shown(study)
                 raise no_such_key(key, all_keys(plain), self.groups, self.folders, source)
-        return Composed(without_keys(composed.raw, plain, foreign), composed.choices)
+        return Composed(without_keys(composed.raw, plain, foreign), composed.choices, self._schedule)
+
+    def _schedule(self, name: str) -> Mapping[str, Any]:
+        """Return what an option of the group ``scheduler`` holds.
+
+        Raises:
+            ConfigError: there is none of that name.
+        """
+        if name not in (known := self.groups["scheduler"]):
+            raise ConfigError(f"no such option of scheduler{nearest(name, known)} (known: {', '.join(known)})")
+        word = word_for("scheduler", name, "scheduler" not in self.defaults)
+        held: Mapping[str, Any] = self.compose((word,)).raw["scheduler"]
+        return held
 
     def plain(self, composed: Composed) -> Plain:
         """Return the options that a composition chose, composed without its study and its other words."""
@@ -220,7 +256,7 @@ class Composer:
         for group in self.defaults:
             if group not in choices:
                 choices[group] = self._several(group, raw)
-        return Composed(raw, choices)
+        return Composed(raw, choices, self._schedule)
 
     def _several(self, group: str, raw: dict[str, Any]) -> Choice:
         """Return the options of a group that was given a list: each is packaged under its own name.

@@ -5,7 +5,7 @@ meet in one optimizer, where those that set the rate (one-cycle, lambda) undo th
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -15,7 +15,7 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.schedules.formulas import check_milestones
 from hpsearch.schedules.table import Run, rows
 
-Parts = Mapping[str, Callable[..., LRScheduler]]
+Parts = Sequence[Callable[..., LRScheduler]]
 
 
 class Rows(LRScheduler):
@@ -44,7 +44,7 @@ def sequential(optimizer: Optimizer, parts: Parts, milestones: Sequence[int], ru
 
     Args:
         optimizer: its rate is changed.
-        parts: the schedules in order, by name.
+        parts: the schedules in order.
         milestones: calls at which the next part takes over, one fewer than parts.
         run: its length; a part's length that is null is that of its segment.
 
@@ -59,9 +59,8 @@ def sequential(optimizer: Optimizer, parts: Parts, milestones: Sequence[int], ru
     if len(milestones) != len(parts) - 1:
         raise ConfigError(f"scheduler.milestones = {list(milestones)}: {len(parts)} parts need {len(parts) - 1}")
     values: list[tuple[float, float]] = []
-    for make, end in zip(
-        parts.values(), (*milestones, max(run.calls, milestones[-1] + 1 if milestones else 1)), strict=True
-    ):
+    ends = (*milestones, max(run.calls, milestones[-1] + 1 if milestones else 1))
+    for make, end in zip(parts, ends, strict=True):
         values += _rows(make, optimizer, run, end - len(values))
     return Rows(optimizer, values)
 
@@ -71,7 +70,7 @@ def chained(optimizer: Optimizer, parts: Parts, run: Run) -> LRScheduler:
 
     Args:
         optimizer: its rate is changed.
-        parts: the schedules, by name.
+        parts: the schedules.
         run: its length.
 
     Returns:
@@ -83,10 +82,10 @@ def chained(optimizer: Optimizer, parts: Parts, run: Run) -> LRScheduler:
     _check_parts(parts)
     lr = optimizer.param_groups[0]["lr"]
     momentum = optimizer.param_groups[0].get("momentum", math.nan)
-    columns = [_rows(make, optimizer, run, run.calls) for make in parts.values()]
-    for name, column in zip(parts, columns, strict=True):
+    columns = [_rows(make, optimizer, run, run.calls) for make in parts]
+    for place, column in enumerate(columns):
         if any(value != momentum for _, value in column if not math.isnan(value)):
-            raise ConfigError(f"scheduler.parts.{name}: changes the momentum, which a product cannot")
+            raise ConfigError(f"scheduler.parts[{place}]: changes the momentum, which a product cannot")
     return Rows(
         optimizer, [(lr * math.prod(rate / lr for rate, _ in call), momentum) for call in zip(*columns, strict=True)]
     )
@@ -94,10 +93,10 @@ def chained(optimizer: Optimizer, parts: Parts, run: Run) -> LRScheduler:
 
 def _check_parts(parts: Parts) -> None:
     if not parts:
-        raise ConfigError("scheduler.parts = {}: must hold one schedule or more")
-    for name, part in parts.items():
+        raise ConfigError("scheduler.parts = []: must hold one schedule or more")
+    for place, part in enumerate(parts):
         if not callable(part):
-            raise ConfigError(f"scheduler.parts.{name}: needs `_partial_: true`")
+            raise ConfigError(f"scheduler.parts[{place}]: needs `_partial_: true`")
 
 
 def _rows(make: Callable[..., LRScheduler], optimizer: Optimizer, run: Run, calls: int) -> list[tuple[float, float]]:

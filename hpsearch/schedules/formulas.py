@@ -21,28 +21,6 @@ NUDGE = 1e-12
 """By this share the rise of a one-cycle schedule is longer than one call, or shorter where one call is all."""
 
 
-def natural_exponential(optimizer: Optimizer, rate: float) -> LRScheduler:
-    """Return lr * exp(-rate * t), the decay of TensorFlow's ``natural_exp_decay``."""
-    check_float("scheduler.rate", rate, "[0, inf)")
-    return LambdaLR(optimizer, lambda t: math.exp(-rate * t))
-
-
-def inverse_time(optimizer: Optimizer, a: float, b: float) -> LRScheduler:
-    """Return lr * a / (b + t), which satisfies the conditions of Robbins and Monro (1951).
-
-    Args:
-        optimizer: its rate is changed.
-        a: numerator; a = b starts at lr.
-        b: calls until the first value is halved.
-
-    Returns:
-        The scheduler.
-    """
-    check_float("scheduler.a", a, "(0, inf)")
-    check_float("scheduler.b", b, "(0, inf)")
-    return LambdaLR(optimizer, lambda t: a / (b + t))
-
-
 def polynomial_cycling(optimizer: Optimizer, period: int, power: float, end_factor: float) -> LRScheduler:
     """Return a polynomial decay to ``end_factor * lr`` that rises again whenever it gets there.
 

@@ -1,6 +1,17 @@
 """What arguments of schedulers may be; torch fails late on some of its own, or not at all."""
 
-from hpsearch.base.limits import BELOW_ONE, POSITIVE, SHARE, Limits, count, one_of, optional
+from hpsearch.base.limits import (
+    BELOW_ONE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    Limits,
+    Rules,
+    count,
+    flag,
+    one_of,
+    optional,
+)
 
 OPTIONS: Limits = {
     "scheduler": {"per": one_of("step", "epoch"), "warmup": one_of("linear", "exponential"), "warmup_steps": count(0)},
@@ -8,7 +19,17 @@ OPTIONS: Limits = {
 }
 """Keys of every option of a group that make the table of rates; they are taken out before its target is built."""
 
+_DECAY: Rules = {"decay_steps": count(), "staircase": flag}
+
 LIMITS: Limits = {
+    "hpsearch.schedules.polynomial": {"total_iters": optional(count()), "power": POSITIVE, "end_factor": SHARE},
+    "hpsearch.schedules.cosine": {"T_max": optional(count()), "min_factor": SHARE},
+    "hpsearch.schedules.cosine_restarts": {"T_0": count(), "T_mult": count(), "min_factor": SHARE},
+    "hpsearch.schedules.exponential": {"gamma": POSITIVE, **_DECAY},
+    "hpsearch.schedules.natural_exponential": {"rate": NOT_NEGATIVE, **_DECAY},
+    "hpsearch.schedules.inverse_time": {"a": POSITIVE, "b": POSITIVE, **_DECAY},
+    "hpsearch.schedules.ReduceOnPlateau": {"patience": count(0), "cooldown": count(0), "min_factor": SHARE},
+    "hpsearch.schedules.HalveWhenFlat": {"min_factor": SHARE},
     "hpsearch.schedules.cyclic": {
         "low": SHARE,
         "gamma": POSITIVE,

@@ -7,7 +7,7 @@ trial goes on with the factor it had, without any state of its own.
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -58,6 +58,36 @@ class Plateau:
         return float(optimizer.param_groups[0]["lr"]) / self.lr
 
 
+class ReduceOnPlateau(ReduceLROnPlateau):
+    """Torch's ``ReduceLROnPlateau`` with a floor that is a share of lr, and none on how small a change may be.
+
+    Args:
+        optimizer: its rate is changed.
+        mode: ``min`` or ``max``: which metric is better.
+        factor: what the rate is multiplied by.
+        patience: evaluations without an improvement that leave the rate alone.
+        threshold: smallest change that is an improvement.
+        threshold_mode: ``rel``, as a share of the best metric, or ``abs``.
+        cooldown: evaluations after a change that are not counted.
+        min_factor: the rate does not fall below this share of lr.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: Literal["min", "max"] = "min",
+        factor: float = 0.1,
+        patience: int = 3,
+        threshold: float = 1e-4,
+        threshold_mode: Literal["rel", "abs"] = "rel",
+        cooldown: int = 0,
+        min_factor: float = 0.0,
+    ) -> None:
+        check_float("scheduler.min_factor", min_factor, "[0, 1]")
+        floor = min_factor * optimizer.param_groups[0]["lr"]
+        super().__init__(optimizer, mode, factor, patience, threshold, threshold_mode, cooldown, floor, eps=0.0)
+
+
 class HalveWhenFlat(ReduceLROnPlateau):
     """Multiply the rate by a factor whenever the metric changes by less than a threshold from one epoch to the next.
 
@@ -65,14 +95,17 @@ class HalveWhenFlat(ReduceLROnPlateau):
         optimizer: its rate is changed.
         factor: what the rate is multiplied by.
         threshold: smallest change, up or down, that leaves the rate alone.
-        min_lr: the rate does not fall below it.
+        min_factor: the rate does not fall below this share of lr.
     """
 
-    def __init__(self, optimizer: Optimizer, factor: float = 0.5, threshold: float = 1e-3, min_lr: float = 0.0) -> None:
+    def __init__(
+        self, optimizer: Optimizer, factor: float = 0.5, threshold: float = 1e-3, min_factor: float = 0.0
+    ) -> None:
         check_float("scheduler.factor", factor, "(0, 1)")
         check_float("scheduler.threshold", threshold, "[0, inf)")
-        check_float("scheduler.min_lr", min_lr, "[0, inf)")
-        super().__init__(optimizer, factor=factor, threshold=threshold, min_lr=min_lr)
+        check_float("scheduler.min_factor", min_factor, "[0, 1]")
+        floor = min_factor * optimizer.param_groups[0]["lr"]
+        super().__init__(optimizer, factor=factor, threshold=threshold, min_lr=floor)
         self._before: float | None = None
 
     def step(self, metrics: float | Tensor, epoch: int | None = None) -> None:  # type: ignore[override]  # noqa: ARG002

@@ -33,7 +33,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Hessian of the training loss at a trial's weights: eigenvalues, density, minimum or saddle; "
         "KEY: samples, k, probes, steps, longest, exact, precision",
     ),
-    "show": ("scheduler [OUT]", "draw every learning-rate schedule in one figure, into the folder OUT"),
+    "show": (
+        "scheduler [OUT]",
+        "draw learning-rate schedules: that of the words, those of a study's arms, or every one, into OUT",
+    ),
     "try": (
         "STUDY KEY=VALUE ...",
         "add a point to a study: a value for every searched key; its driver trains it, whatever the budget",

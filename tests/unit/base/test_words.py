@@ -21,6 +21,8 @@ from hpsearch.base.types import BestPoint, TrialState
         (True, "true"),
         (None, "none"),
         ("relu", "relu"),
+        ([0.5, 0.12345], "[0.5, 0.12345]"),
+        (["linear", {"cosine": {"T_max": 5}}], "[linear, {cosine: {T_max: 5}}]"),
         (math.nan, "nan"),
         (-math.inf, "−inf"),
     ],

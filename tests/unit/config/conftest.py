@@ -37,7 +37,7 @@ FILES = {
           model=lenet:
             model.kernel_size: choice(3, 5)
             scheduler=cosine:
-              scheduler.eta_min: choice(0, 0.001)
+              scheduler.min_factor: choice(0, 0.001)
           regularizer: choice(none, [l2])
         """,
     "plugins.yaml": "plugins: [my_net_package]\n",

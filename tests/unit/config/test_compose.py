@@ -133,11 +133,11 @@ def test_conditions_on_conditions(my_conf):
         "scheduler",
         "regularizer",
         "model=lenet/model.kernel_size",
-        "model=lenet/scheduler=cosine/scheduler.eta_min",
+        "model=lenet/scheduler=cosine/scheduler.min_factor",
     }
     assert set(plan("+study=groups", dirs=[my_conf]).space) == {"model", "model=lenet/model.kernel_size", "regularizer"}
     fixed = plan("+study=groups", "model=lenet", "scheduler=cosine", dirs=[my_conf])
-    assert set(fixed.space) == {"model.kernel_size", "scheduler.eta_min", "regularizer"}
+    assert set(fixed.space) == {"model.kernel_size", "scheduler.min_factor", "regularizer"}
     assert fixed.fixed == ("model",)
 
 

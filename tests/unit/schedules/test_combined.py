@@ -5,16 +5,15 @@ import torch
 from torch.optim import lr_scheduler as torch_schedulers
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.schedules import formulas, table
+from hpsearch.schedules import decays, formulas, table
 from hpsearch.schedules.combined import chained, sequential
 
 LR = 0.4
-PARTS = {
-    "constant": functools.partial(torch_schedulers.ConstantLR, factor=0.5, total_iters=20),
-    "exponential": functools.partial(torch_schedulers.ExponentialLR, gamma=0.97),
-    "cosine": functools.partial(torch_schedulers.CosineAnnealingLR, T_max=60),
-    "step": functools.partial(torch_schedulers.StepLR, step_size=30, gamma=0.5),
-}
+CONSTANT = functools.partial(torch_schedulers.ConstantLR, factor=0.5, total_iters=20)
+EXPONENTIAL = functools.partial(torch_schedulers.ExponentialLR, gamma=0.97)
+COSINE = functools.partial(torch_schedulers.CosineAnnealingLR, T_max=60)
+STEP = functools.partial(torch_schedulers.StepLR, step_size=30, gamma=0.5)
+PARTS = [CONSTANT, EXPONENTIAL, COSINE, STEP]
 
 
 def rows(make, warmup_steps=0, momentum=0.9):
@@ -34,27 +33,27 @@ def stepped(make):
 @pytest.mark.filterwarnings("ignore:The epoch parameter in")  # torch's SequentialLR warns of itself
 def test_a_sequence_is_torchs():
     found = rows(functools.partial(sequential, parts=PARTS, milestones=[30, 80, 120])).lr
-    expected = stepped(lambda o: torch_schedulers.SequentialLR(o, [make(o) for make in PARTS.values()], [30, 80, 120]))
+    expected = stepped(lambda o: torch_schedulers.SequentialLR(o, [make(o) for make in PARTS], [30, 80, 120]))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-7)
 
 
 def test_a_product_is_torchs_where_torchs_is_a_product():
-    parts = {name: PARTS[name] for name in ("constant", "exponential", "step")}
+    parts = [CONSTANT, EXPONENTIAL, STEP]
     found = rows(functools.partial(chained, parts=parts)).lr
-    expected = stepped(lambda o: torch_schedulers.ChainedScheduler([make(o) for make in parts.values()]))
+    expected = stepped(lambda o: torch_schedulers.ChainedScheduler([make(o) for make in parts]))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-7)
 
 
 def test_a_product_holds_for_schedules_that_set_the_rate():
-    natural = functools.partial(formulas.natural_exponential, rate=0.01)
-    found = rows(functools.partial(chained, parts={"step": PARTS["step"], "natural": natural})).lr
-    expected = rows(PARTS["step"]).lr * rows(natural).lr / LR
+    natural = functools.partial(decays.natural_exponential, rate=0.01, decay_steps=1, staircase=False)
+    found = rows(functools.partial(chained, parts=[STEP, natural])).lr
+    expected = rows(STEP).lr * rows(natural).lr / LR
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
 
 
 def test_a_part_without_a_length_has_that_of_its_segment():
     linear = functools.partial(torch_schedulers.LinearLR, start_factor=1.0, end_factor=0.0, total_iters=None)
-    found = rows(functools.partial(sequential, parts={"a": linear, "b": linear}, milestones=[50]), warmup_steps=40).lr
+    found = rows(functools.partial(sequential, parts=[linear, linear], milestones=[50]), warmup_steps=40).lr
     expected = [LR * (1 - t / 50) for t in range(50)] + [LR * (1 - t / 110) for t in range(110)]
     torch.testing.assert_close(found[40:], torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-7)
 
@@ -71,20 +70,20 @@ def test_a_part_may_cycle_the_momentum_in_a_sequence_and_not_in_a_product():
         base_momentum=0.8,
         max_momentum=0.9,
     )
-    found = rows(functools.partial(sequential, parts={"a": PARTS["exponential"], "b": cycle}, milestones=[100]))
+    found = rows(functools.partial(sequential, parts=[EXPONENTIAL, cycle], milestones=[100]))
     assert found.momentum[:100].tolist() == [0.9] * 100 and found.momentum[110].item() == pytest.approx(0.8)
-    with pytest.raises(ConfigError, match=r"scheduler\.parts\.b: changes the momentum"):
-        rows(functools.partial(chained, parts={"a": PARTS["exponential"], "b": cycle}))
+    with pytest.raises(ConfigError, match=r"scheduler\.parts\[1\]: changes the momentum"):
+        rows(functools.partial(chained, parts=[EXPONENTIAL, cycle]))
 
 
 @pytest.mark.parametrize(
     ("parts", "milestones", "message"),
     [
-        ({}, [], r"scheduler\.parts = {}"),
+        ([], [], r"scheduler\.parts = \[\]"),
         (PARTS, [3], r"scheduler\.milestones = \[3\]: 4 parts need 3"),
         (PARTS, [3, 2, 9], r"scheduler\.milestones\[1\] = 2"),
-        ({"a": 3}, [], r"scheduler\.parts\.a: needs `_partial_: true`"),
-        ({"a": torch_schedulers.ReduceLROnPlateau}, [], "follows a metric"),
+        ([3], [], r"scheduler\.parts\[0\]: needs `_partial_: true`"),
+        ([torch_schedulers.ReduceLROnPlateau], [], "follows a metric"),
     ],
 )
 def test_parts_that_do_not_fit(parts, milestones, message):

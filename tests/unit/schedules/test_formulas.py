@@ -30,8 +30,6 @@ def cycling(t, period, power, end):
 
 
 CASES = {
-    "natural exponential": (formulas.natural_exponential, {"rate": 0.03}, lambda t: LR * math.exp(-0.03 * t)),
-    "inverse time": (formulas.inverse_time, {"a": 3.0, "b": 7.0}, lambda t: LR * 3 / (7 + t)),
     "polynomial, cycling": (
         formulas.polynomial_cycling,
         {"period": 30, "power": 2.0, "end_factor": 0.1},
@@ -195,8 +193,6 @@ def test_one_cycle_without_a_momentum_is_refused_unless_told_not_to_cycle_it(mom
 
 
 BAD = {
-    "rate": (formulas.natural_exponential, {"rate": -1.0}),
-    "b": (formulas.inverse_time, {"a": 1.0, "b": 0.0}),
     "period": (formulas.polynomial_cycling, {"period": 0, "power": 1.0, "end_factor": 0.1}),
     r"milestones\[1\]": (formulas.piecewise_constant, {"milestones": [5, 5], "factors": [1, 1, 1]}),
     "pct_start": (formulas.one_cycle, ONE_CYCLE | {"total_steps": None, "pct_start": 2.0}),

@@ -6,7 +6,7 @@ import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.schedules.plateau import HalveWhenFlat, Plateau, follows_a_metric, with_mode
+from hpsearch.schedules.plateau import HalveWhenFlat, Plateau, ReduceOnPlateau, follows_a_metric, with_mode
 
 VALUES = [1.0, 0.8, 0.79, 0.81, 0.8, 0.85, math.nan, 0.5, 0.5, 0.5, 0.5, 0.5, 0.49999]
 
@@ -28,7 +28,7 @@ def test_before_the_first_value_it_changes_nothing():
 
 
 def test_the_rate_is_halved_when_the_metric_hardly_changes():
-    plateau = Plateau(functools.partial(HalveWhenFlat, factor=0.5, threshold=0.1, min_lr=0.05), 0.4, "valid/loss")
+    plateau = Plateau(functools.partial(HalveWhenFlat, factor=0.5, threshold=0.1, min_factor=0.125), 0.4, "valid/loss")
     factors = [plateau.factor([1.0, 2.0, 2.05, 2.0, 1.0, 1.0, 1.0][:count]) for count in range(8)]
     assert factors == [1, 1, 1, 0.5, 0.25, 0.25, 0.125, 0.125]
 
@@ -57,3 +57,10 @@ def test_what_torch_refuses_is_one_line(make):
     with pytest.raises(ConfigError, match=r"^scheduler") as error:
         Plateau(make, 0.1, "valid/loss")
     assert "\n" not in str(error.value)
+
+
+def test_the_floor_of_a_plateau_follows_the_rate_and_a_small_rate_falls_too():
+    for lr in (0.4, 4e-9):
+        plateau = Plateau(functools.partial(ReduceOnPlateau, patience=0, factor=0.1, min_factor=0.02), lr, "valid/loss")
+        assert plateau.factor([1.0] * 2) == pytest.approx(0.1)
+        assert plateau.factor([1.0] * 9) == pytest.approx(0.02)

@@ -1,6 +1,7 @@
 import inspect
 import math
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from omegaconf import OmegaConf
 from torch.optim import lr_scheduler as torch_schedulers
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.schedules import MomentumWarmup, Schedule, table
+from hpsearch.config.parts import with_parts
+from hpsearch.schedules import MomentumWarmup, Schedule, decays, table
 from hpsearch.schedules.table import LENGTHS
 
 CONF = Path(__file__).resolve().parents[3] / "conf" / "scheduler"
@@ -23,7 +25,8 @@ STEPS, EPOCHS = 20, 10
 
 def scheduler(option, **changes):
     options = {key: value for key, value in OPTIONS[option].items() if key not in RESERVED}
-    return partial(getattr(torch_schedulers, OPTIONS[option]["_target_"].rpartition(".")[2]), **(options | changes))
+    module, _, name = OPTIONS[option]["_target_"].rpartition(".")
+    return partial(getattr(import_module(module), name), **(options | changes))
 
 
 def by_hand(make, lr=0.1, per="step", warmup_steps=0, steps_per_epoch=STEPS, epochs=EPOCHS):
@@ -42,10 +45,11 @@ def by_hand(make, lr=0.1, per="step", warmup_steps=0, steps_per_epoch=STEPS, epo
     return torch.tensor(values, dtype=torch.float64)
 
 
+COSINE = partial(torch_schedulers.CosineAnnealingLR, T_max=200)
 CASES = {
     "constant": (scheduler("constant"), scheduler("constant")),
     "step": (scheduler("step", step_size=3), scheduler("step", step_size=3)),
-    "cosine": (scheduler("cosine", T_max=200), scheduler("cosine", T_max=200)),
+    "cosine": (partial(decays.cosine, T_max=200, min_factor=0.0), COSINE),
     "exponential": (partial(torch_schedulers.ExponentialLR, gamma=0.97),) * 2,
     "warm restarts": (partial(torch_schedulers.CosineAnnealingWarmRestarts, T_0=7),) * 2,
 }
@@ -94,7 +98,7 @@ def test_cosine_spans_what_the_run_has_left(per, warmup_steps, moves):
 
 
 def test_a_length_that_is_given_is_kept():
-    rows = table(scheduler("cosine", T_max=40, eta_min=0.01), 0.1, None, STEPS, EPOCHS, "step").lr
+    rows = table(scheduler("cosine", T_max=40, min_factor=0.1), 0.1, None, STEPS, EPOCHS, "step").lr
     assert abs(rows[40] - 0.01) < 1e-12
 
 
@@ -183,6 +187,10 @@ def test_a_bad_key_is_named(field, value):
         ("step", "step_size", 0),
         ("cosine", "T_max", 0),
         ("cosine_restarts", "T_mult", 1.5),
+        ("cosine", "min_factor", 1.5),
+        ("exponential", "decay_steps", 0),
+        ("natural_exponential", "staircase", 1),
+        ("polynomial", "end_factor", -0.1),
         ("exponential", "gamma", -1),
         ("step", "gamma", math.nan),
         ("polynomial", "power", "abc"),
@@ -195,7 +203,7 @@ def test_what_torch_takes_and_no_run_can_follow_is_named(option, field, value):
 
 def test_a_negative_rate_and_a_momentum_of_one_are_refused():
     with pytest.raises(ConfigError, match=r"^scheduler: the learning rate of call \d+ = -"):
-        table(scheduler("cosine", T_max=200, eta_min=-0.1), 0.1, None, STEPS, EPOCHS, "step")
+        table(partial(COSINE, eta_min=-0.1), 0.1, None, STEPS, EPOCHS, "step")
     rising = partial(torch_schedulers.OneCycleLR, max_lr=0.1, total_steps=200, base_momentum=0.8, max_momentum=1.0)
     with pytest.raises(ConfigError, match=r"^scheduler: the momentum of call 0 = 1\.0"):
         table(rising, 0.1, 0.9, STEPS, EPOCHS, "step")
@@ -252,7 +260,8 @@ def test_a_bad_momentum_warm_up_is_named(field):
 @pytest.mark.parametrize(("steps_per_epoch", "epochs"), [(1, 1), (2, 1), (3, 1), (10, 1), (1, 3)])
 @pytest.mark.parametrize("option", [name for name, each in OPTIONS.items() if "metric" not in each])
 def test_every_schedule_has_a_table_of_the_smallest_runs(option, steps_per_epoch, epochs):
-    make = instantiate({key: value for key, value in OPTIONS[option].items() if key not in OURS})
+    whole = with_parts({"scheduler": OPTIONS[option]}, OPTIONS.__getitem__)["scheduler"]
+    make = instantiate({key: value for key, value in whole.items() if key not in OURS})
     for per in ("step", "epoch"):
         rows = table(make, 0.1, 0.9, steps_per_epoch, epochs, per)
         assert rows.lr.shape == (steps_per_epoch * epochs,)
