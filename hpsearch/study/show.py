@@ -12,7 +12,6 @@ from hpsearch.config.groups import describe_groups
 from hpsearch.config.limits import target_part
 from hpsearch.config.words import keys_of
 from hpsearch.reports.ablation.arms import level
-from hpsearch.schedules.limits import OPTIONS
 from hpsearch.search.space import Space
 from hpsearch.trial.build import schedule_of
 
@@ -73,7 +72,7 @@ def show_schedulers(
 def _is_own(key: str) -> bool:
     """Return whether a key chooses a schedule or sets a constant of one, and not the warm-up of all."""
     group, _, name = key.partition(".")
-    return group == "scheduler" and name not in OPTIONS["scheduler"]
+    return group == "scheduler" and bool(target_part(group, {name: None}))
 
 
 def _arms(composition: Composition) -> list["Drawn"]:
