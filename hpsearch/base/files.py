@@ -20,29 +20,36 @@ LOG = "log.txt"
 
 
 @contextmanager
-def replacement(path: Path) -> Iterator[Path]:
+def replacement(path: Path, durable: bool = True) -> Iterator[Path]:
     """Write a file in one move, so that a reader, a kill or a power cut never meets half of it.
 
     Args:
         path: the file; its folder is made when it is missing.
+        durable: wait until it is on the disk; False for a copy, which a power cut may take.
 
     Yields:
-        A temporary path beside it for the block to write. At the end of the block it is on the disk and takes the
-        file's place; after an error it is gone and the old file stays.
+        A temporary path beside it for the block to write. At the end of the block it takes the file's place; after an
+        error it is gone and the old file stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         yield temporary
-        descriptor = os.open(temporary, os.O_RDWR)
-        try:
-            platform.sync_file(descriptor)
-        finally:
-            os.close(descriptor)
+        if durable:
+            _sync(temporary)
         platform.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    platform.sync_folder(path.parent)
+    if durable:
+        platform.sync_folder(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        platform.sync_file(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def replace_text(path: Path, text: str) -> Path:

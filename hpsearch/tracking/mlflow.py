@@ -4,13 +4,17 @@ import math
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from hpsearch.base.errors import StorageError
 from hpsearch.base.passwords import without_password
 from hpsearch.tracking import runs, store
+from hpsearch.tracking.runs import Metric
 from hpsearch.tracking.sender import Sender
 from hpsearch.tracking.sent import Sent, sent_file
+from hpsearch.tracking.writer import Writer
+from hpsearch.tracking.writers import open_writer
 
 LONGEST_WAIT_SEC = 60.0
 
@@ -100,6 +104,10 @@ class MlflowTracker:
         return not self._pending and not self._sending
 
     def _run(self, sender: Sender) -> None:
+        with closing(sender):
+            self._send_until_closed(sender)
+
+    def _send_until_closed(self, sender: Sender) -> None:
         wait_sec = 0.0
         while True:
             with self._condition:
@@ -139,7 +147,8 @@ def sync(folder: Path, uri: str | None = None, artifacts: str | None = None) -> 
     store.check_store(address)
     sender = Sender(folder, address, store.artifact_root(artifacts))
     names = sender.pending()
-    left = sender.send(names) if names else set()
+    with closing(sender):
+        left = sender.send(names) if names else set()
     if left:
         raise StorageError(f"{len(left)} of {len(names)} event files of {folder.name} are not sent: {sender.problem}")
     return len(names)
@@ -174,13 +183,15 @@ def add_to_run(
 
     A store that cannot be used or does not take them raises a StorageError.
     """
-    address = store.store_uri(uri)
-    with store.one_line_errors(address):
-        client, now = store.connect(address, store.artifact_root(None)), runs.ms(time.time())
-        for name, value in values.items():
-            if math.isfinite(value):
-                client.log_metric(run, f"{runs.AFTERWARDS}{name}", value, now, 0)
-        for name, text in tags.items():
-            client.set_tag(run, name, text)
+    address, now = store.store_uri(uri), runs.ms(time.time())
+    metrics = [
+        Metric(f"{runs.AFTERWARDS}{name}", value, now, 0) for name, value in values.items() if math.isfinite(value)
+    ]
+    with store.one_line_errors(address), closing(_writer_of(address)) as writer, writer.together():
+        writer.log(run, metrics, tags=tags)
         for file in files:
-            client.log_artifact(run, str(file))
+            writer.file(run, file)
+
+
+def _writer_of(address: str) -> Writer:
+    return open_writer(address, store.artifact_root(None))

@@ -11,20 +11,17 @@ The UI reads a view from the experiment tag ``mlflow.sharedViewState.KEY`` and o
 import importlib.util
 import json
 import re
-import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hpsearch.base.media import IMAGE, Medium
 from hpsearch.base.types import Objective
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.runs import ms, name
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from hpsearch.tracking.writer import Writer
 
 WRITTEN_FOR = "3.17"
 """The minor version of MLflow."""
@@ -32,21 +29,17 @@ TABLE = "trials"
 CURVES = "curves"
 TAG = "mlflow.sharedViewState."
 KIND = "mlflow.experimentKind"
+LOGGED_IMAGES = "mlflow.loggedImages"
+SMALL = 256
+"""Longer side of the picture that the UI shows beside a whole one, in pixels."""
 
 
-def prepare_view(
-    client: "MlflowClient",
-    experiment: str,
-    parent: str | None,
-    searched: Iterable[str],
-    objective: Objective,
-    grouped: Iterable[str] = (),
-) -> None:
-    """Write the views of a study, a table and curves, as tags of its experiment.
+def view_tags(
+    parent: str | None, searched: Iterable[str], objective: Objective, grouped: Iterable[str] = ()
+) -> dict[str, str]:
+    """Return the views of a study, a table and curves, as tags of its experiment.
 
     Args:
-        client: of the store.
-        experiment: id of the study's experiment.
         parent: id of its parent run; None for trials without one.
         searched: the searched hyperparameters, the main one first.
         objective: what the trials are sorted by.
@@ -55,9 +48,11 @@ def prepare_view(
     """
     keys = [name(key) for key in searched]
     state = _state(parent, keys, objective) | {"groupBy": _groups([name(key) for key in grouped])}
-    client.set_experiment_tag(experiment, KIND, "custom_model_development")
-    client.set_experiment_tag(experiment, TAG + TABLE, json.dumps(state))
-    client.set_experiment_tag(experiment, TAG + CURVES, json.dumps({**state, **_charts(keys, objective)}))
+    return {
+        KIND: "custom_model_development",
+        TAG + TABLE: json.dumps(state),
+        TAG + CURVES: json.dumps({**state, **_charts(keys, objective)}),
+    }
 
 
 def view_path(experiment: str, curves: bool = False) -> str:
@@ -178,40 +173,54 @@ def media_path(record: TrialRecord, medium: Medium) -> str:
     return f"images/{medium.name}+step+{medium.epoch}+timestamp+{ms(time)}+{unique}.png"
 
 
-def log_picture(client: "MlflowClient", run: str, file: Path, path: str) -> None:
+def log_picture(writer: Writer, run: str, file: Path, path: str) -> None:
     """Log a picture, and the small one that the UI shows beside it.
 
     Args:
-        client: of the store.
+        writer: to the store.
         run: id of the run.
         file: the picture; one that is none, or not there, is left out.
         path: where the run keeps it, see `media_path`.
     """
-    from mlflow.tracking.multimedia import compress_image_size
-    from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
     from PIL import Image
 
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / Path(path).name
-        try:
-            shutil.copyfile(file, whole)
-            with Image.open(whole) as picture:
-                compress_image_size(picture).save(whole.with_name(f"{whole.stem}+compressed.webp"))
-        except OSError:
-            return
-        for each in Path(folder).iterdir():
-            client.log_artifact(run, str(each), str(Path(path).parent))
-    client.set_tag(run, MLFLOW_LOGGED_IMAGES, True)
+    small = BytesIO()
+    try:
+        whole = file.read_bytes()
+        with Image.open(BytesIO(whole)) as picture:
+            picture.resize(_small_size(*picture.size)).save(small, "webp")
+    except OSError:
+        return
+    writer.content(run, whole, path)
+    writer.content(run, small.getvalue(), f"{path.removesuffix('.png')}+compressed.webp")
+    writer.log(run, tags={LOGGED_IMAGES: "True"})
+
+
+def _small_size(width: int, height: int) -> tuple[int, int]:
+    """Return the size of a picture whose longer side is that of MLflow's small ones."""
+    if width > height:
+        return SMALL, max(1, int(height * (SMALL / width)))
+    return max(1, int(width * (SMALL / height))), SMALL
 
 
 def schema_head() -> str:
     """Return the schema revision of the installed MLflow, without importing it (that takes a second)."""
-    spec = importlib.util.find_spec("mlflow")
-    folder = Path(next(iter(spec.submodule_search_locations or []))) if spec else Path()
-    texts = [path.read_text(encoding="utf-8") for path in (folder / "store/db_migrations/versions").glob("*.py")]
+    texts = [path.read_text(encoding="utf-8") for path in (_folder() / "store/db_migrations/versions").glob("*.py")]
     revisions = {found[1] for text in texts if (found := re.search(r'^revision = "(\w+)"', text, re.MULTILINE))}
     older = {found[1] for text in texts if (found := re.search(r'^down_revision = "(\w+)"', text, re.MULTILINE))}
     return next(iter(revisions - older), "")
+
+
+def installed_version() -> str:
+    """Return the minor version of the installed MLflow, without importing it; empty where it is not found."""
+    file = _folder() / "version.py"
+    found = re.search(r'^VERSION = "(\d+\.\d+)', file.read_text(encoding="utf-8"), re.M) if file.is_file() else None
+    return found[1] if found else ""
+
+
+def _folder() -> Path:
+    spec = importlib.util.find_spec("mlflow")
+    return Path(next(iter(spec.submodule_search_locations or []))) if spec else Path()
 
 
 def build_schema(uri: str, artifacts: str) -> None:

@@ -1,5 +1,6 @@
 """What a trial's event lines become in MLflow: metrics, params, tags. Pure functions and one fold."""
 
+import functools
 import getpass
 import json
 import math
@@ -123,6 +124,7 @@ def ms(time: float) -> int:
     return round(time * 1000)
 
 
+@functools.lru_cache(maxsize=4096)
 def name(key: str) -> str:
     """Return a name that MLflow accepts: ``hidden.0`` for ``hidden[0]``; other characters become ``-``."""
     return re.sub(r"[^\w .:/-]", "-", re.sub(r"\[(\d+)\]", r".\1", key), flags=re.ASCII)[:250]
@@ -209,6 +211,7 @@ def study_tags(study: Mapping[str, Any]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if value}
 
 
+@functools.cache
 def _user() -> str:
     try:
         return getpass.getuser()
@@ -229,14 +232,11 @@ def score_metric(record: TrialRecord) -> list[Metric]:
     return [Metric(SCORE, float(record.score), ms(record.ended), 0)]
 
 
-def data_inputs(record: TrialRecord) -> list[Any]:
-    """Return what a trial was trained on, as MLflow's input: a name and the digest of the data."""
-    from mlflow.entities import Dataset, DatasetInput
-
+def data_input(record: TrialRecord) -> tuple[str, str]:
+    """Return what a trial was trained on, as MLflow names its inputs: a name and the digest of the data."""
     data = record.config.get("data", {})
     title = record.facts.get("data.name") or data.get("name") or data.get("_target_", "data").rsplit(".")[-1]
-    digest = str(record.facts["data.digest"])[:36]
-    return [DatasetInput(Dataset(str(title), digest, "local", "{}"))]
+    return str(title), str(record.facts["data.digest"])[:36]
 
 
 def best_metrics(best: Mapping[str, Any]) -> list[Metric]:

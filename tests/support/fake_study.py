@@ -14,7 +14,8 @@ from hpsearch.tracking.events import read_trials
 from hpsearch.tracking.record import Record
 from hpsearch.tracking.runs import TRIAL
 from hpsearch.tracking.sender import Sender
-from hpsearch.tracking.store import WITHDRAWN, search
+from hpsearch.tracking.store import search
+from hpsearch.tracking.writer import WITHDRAWN
 
 TIME = 1_790_000_000.0
 OBJECTIVE = {"metric": "valid/acc", "direction": "maximize", "reduce": "last"}

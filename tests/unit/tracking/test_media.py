@@ -12,6 +12,7 @@ from hpsearch.base.types import Report, Started, TrialId, TrialState
 from hpsearch.tracking import mlflow_internals, query, store
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.record import Record
+from hpsearch.tracking.writers import open_writer
 from hpsearch.trial.media import save
 from tests.support import fake_study as fake
 from tests.support.fake_study import Place
@@ -96,15 +97,20 @@ def _bare():
 
 
 def test_what_is_no_picture_is_left_out(tmp_path):
-    client = store.connect(fake.new_store(tmp_path), tmp_path)
-    run = client.create_run("0").info.run_id
+    uri = fake.new_store(tmp_path)
+    client, writer = store.connect(uri, tmp_path), open_writer(uri, tmp_path)
+    writer.enter("study")
     (tmp_path / "x.png").write_text("<svg onload='alert(1)'/>")
-    for file in ("x.png", "gone.png"):
-        mlflow_internals.log_picture(client, run, tmp_path / file, "images/x.png")
-    assert client.list_artifacts(run) == []
     Image.fromarray(PICTURE).save(tmp_path / "y.png")
-    mlflow_internals.log_picture(client, run, tmp_path / "y.png", "images/y.png")
+    with writer.together():
+        run = writer.create("run", None, {})
+        for file in ("x.png", "gone.png"):
+            mlflow_internals.log_picture(writer, run, tmp_path / file, "images/x.png")
+    assert client.list_artifacts(run) == []
+    with writer.together():
+        mlflow_internals.log_picture(writer, run, tmp_path / "y.png", "images/y.png")
     assert [each.path for each in client.list_artifacts(run, "images")] == ["images/y+compressed.webp", "images/y.png"]
+    writer.close()
 
 
 def test_a_trial_that_ended_keeps_what_it_logged_however_it_ended(tmp_path):

@@ -17,9 +17,9 @@ from hpsearch.tracking.mlflow_internals import TABLE, TAG
 from hpsearch.tracking.query import table_from_mlflow
 from hpsearch.tracking.record import Record
 from hpsearch.tracking.runs import COLOUR, SUPERSEDED, TRIAL
-from hpsearch.tracking.sender import TrialRuns
 from hpsearch.tracking.sent import Sent, sent_file, sent_runs
 from hpsearch.tracking.store import search
+from hpsearch.tracking.trial_runs import TrialRuns
 from tests.support import fake_study as fake
 from tests.support.fake_study import Place
 
@@ -197,8 +197,8 @@ def test_a_kill_right_after_a_run_is_created_makes_no_second_one(place, monkeypa
     creations = iter(range(moment))
     real = TrialRuns._create
 
-    def create(self, name, record):
-        run = real(self, name, record)
+    def create(self, name, record, tags):
+        run = real(self, name, record, tags)
         if next(creations, None) is None:
             raise Killed
         return run

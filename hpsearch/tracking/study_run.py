@@ -1,0 +1,134 @@
+"""The run of a study itself in a tracking store, from the lines of its own event file."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hpsearch.base.journal import Event, read_lines
+from hpsearch.base.keys import is_single
+from hpsearch.tracking import runs
+from hpsearch.tracking.events import STUDY, fold_study, read_trial, trial_files
+from hpsearch.tracking.mlflow_internals import view_path
+from hpsearch.tracking.runs import Metric, Trail
+from hpsearch.tracking.sent import Sent
+from hpsearch.tracking.writer import Writer, log_file, log_yaml, supersede_runs
+
+DESCRIBED = frozenset({"open", "best", "state"})
+"""Lines that change what is said of a study."""
+
+
+class StudyRun:
+    """The run of a study; trials outside a study have no parent run.
+
+    Args:
+        writer: where to.
+        folder: of the study.
+        sent: what is sent already.
+        run: its run, if it has one.
+        study: the record so far.
+
+    Attributes:
+        study: what the study recorded of itself, as far as it is sent.
+        run: its run; None before the first `send` and for trials outside a study.
+    """
+
+    def __init__(self, writer: Writer, folder: Path, sent: Sent, run: str | None, study: dict[str, Any]) -> None:
+        self.study = study
+        self.run = run
+        self._writer, self._folder, self._sent = writer, folder, sent
+        self._trail: Trail = sent.trail(STUDY, run)
+        self._nested = False
+
+    def send(self) -> None:
+        """Send the new lines; the run is created when there is none."""
+        events, offset = read_lines(self._sent.path(STUDY), self._trail.offset)
+        fold_study(events, self.study)
+        if not is_single(self.study["name"]):
+            with self._writer.together():
+                self._send(events)
+        if events:
+            self._trail.offset = offset
+            self._sent.save(STUDY, self._trail)
+
+    def _send(self, events: Sequence[Event]) -> None:
+        writer, study = self._writer, self.study
+        run = self._trail.run = self.run = self.run or self._create()
+        kinds = {event["event"] for event in events}
+        metrics, tags = self._samples(events), self._nesting()
+        if "open" in kinds:
+            tags |= self._opening()
+            if study.get("config"):
+                log_yaml(writer, run, study["config"], "config.yaml")
+        if any(event["event"] == "open" and event.get("restart") for event in events) and "within" not in study:
+            supersede_runs(writer, study["uid"], study["created"])
+        if "best" in kinds:
+            metrics += runs.best_metrics(study["best"])
+            tags |= runs.best_tags(study["best"])
+        if kinds & DESCRIBED:
+            tags |= self._description(run)
+        if "state" in kinds:
+            tags["state"] = study["state"]["state"]
+        writer.log(run, metrics, tags=tags)
+        self._finish(run, events, kinds)
+
+    def _create(self) -> str:
+        start = runs.ms(self.study["created"]) if "created" in self.study else None
+        return self._writer.create(self.study["name"], start, runs.study_tags(self.study))
+
+    def _nesting(self) -> dict[str, str]:
+        """Return the tag that puts a stage under its recipe, whose sender may be behind, until it is there."""
+        if "within" not in self.study or self._nested:
+            return {}
+        found = self._writer.find(self.study["within"]["uid"])
+        parents = [run.id for run in found if runs.TRIAL not in run.tags]
+        self._nested = bool(parents)
+        return {"mlflow.parentRunId": parents[0]} if parents else {}
+
+    def _opening(self) -> dict[str, str]:
+        study = self.study
+        words = {key: runs.short(study[key]) for key in ("seed", "sampler", "question") if study.get(key) is not None}
+        return {**runs.study_tags(study), **words, "state": "RUNNING"}
+
+    def _samples(self, events: Iterable[Event]) -> list[Metric]:
+        metrics: list[Metric] = []
+        for event in events:
+            if event["event"] == "system":
+                self._trail.step += 1
+                time, step = runs.ms(event["time"]), self._trail.step
+                metrics += [Metric(runs.name(key), value, time, step) for key, value in event["metrics"].items()]
+        return metrics
+
+    def _description(self, run: str) -> dict[str, str]:
+        writer = self._writer
+        links = f"[Compare the trials]({view_path(writer.experiment)}) · "
+        links += f"[Curves]({view_path(writer.experiment, curves=True)})"
+        told = {"mlflow.note.content": runs.note(self.study, links)}
+        if "within" not in self.study:  # the experiment is the recipe's, and so is what is said of it
+            writer.describe(told)
+        writer.content(run, json.dumps(self.study, indent=2, default=str).encode(), "study.json")
+        return told
+
+    def _finish(self, run: str, events: Iterable[Event], kinds: set[str]) -> None:
+        """Set the status, and log the files that the study names or has in the end."""
+        if "open" in kinds and "state" not in kinds:
+            self._writer.status(run, "RUNNING")
+        for event in events:
+            if event["event"] == "artifact":
+                log_file(self._writer, run, self._folder / event["path"], event.get("to") or "")
+        if "state" not in kinds:
+            return
+        state = self.study["state"]
+        self._writer.status(run, runs.STUDY_STATUS.get(state["state"], "SCHEDULED"), state["time"])
+        if state["state"] == "COMPLETE" and "best" in self.study:
+            self._weights(run, self.study["best"]["point"])
+
+    def _weights(self, run: str, point: int) -> None:
+        """Log the weights of the best point's first trial that wrote any."""
+        files = (path for path in trial_files(self._folder) if path.stem.startswith(f"{point}-"))
+        for trial in filter(None, map(read_trial, files)):
+            weights = [name for name in trial.artifacts if name.endswith(".safetensors")]
+            for name in weights:
+                log_file(self._writer, run, self._folder / trial.folder / name, "best")
+            if weights:
+                return
