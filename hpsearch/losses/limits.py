@@ -7,6 +7,12 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.base.limits import NOT_NEGATIVE, POSITIVE, SHARE, Limits, Rules, each, one_of, optional
 
 BINARY_CROSS_ENTROPY: Rules = {"label_smoothing": SHARE, "pos_weight": optional(POSITIVE)}
+HINGE: Rules = {
+    "margin": POSITIVE,
+    "power": one_of(1, 2),
+    "multiclass": one_of("crammer_singer", "weston_watkins"),
+}
+SQUARED_ERROR: Rules = {"outputs": optional(one_of("softmax", "sigmoid"))}
 FOCAL: Rules = {"gamma": NOT_NEGATIVE, "weight": optional(each(NOT_NEGATIVE))}
 
 
@@ -23,6 +29,8 @@ LIMITS: Limits = {
     "torch.nn.HuberLoss": {"delta": POSITIVE},
     "hpsearch.losses.binary_cross_entropy.BinaryCrossEntropy": BINARY_CROSS_ENTROPY,
     "hpsearch.losses.focal.Focal": FOCAL,
+    "hpsearch.losses.hinge.Hinge": HINGE,
+    "hpsearch.losses.squared_error.SquaredError": SQUARED_ERROR,
 }
 
 MOVED_BY: Mapping[str, tuple[str, ...]] = dict.fromkeys(("loss", "weighted_loss"), ("loss", "loss.*"))

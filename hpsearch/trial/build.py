@@ -191,6 +191,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
     """
     from hpsearch.data.views import check_views
     from hpsearch.losses.class_weights import with_class_weights
+    from hpsearch.losses.fit import loss_of
     from hpsearch.trial.averaging import with_averaging
     from hpsearch.trial.batching import batching_of, takes_one
     from hpsearch.trial.facts import facts_of, origins
@@ -213,7 +214,7 @@ def prepare(config: Mapping[str, Any], key: str = "", folder: Path = Path(), sou
     model = model.to(device)
     optimizer = _optimizer(config["optimizer"], plugins, model, tuned.rate_factors)
     batching = batching_of(data, len(splits.train), functools.partial(takes_one, model, tuned.frozen, splits))
-    loss = _loss(config["loss"], plugins, splits.num_outputs)
+    loss = loss_of(_loss(config["loss"], plugins, splits.num_outputs), model, splits.task)
     metrics = defined(_metrics(config["metric"], plugins, splits), objective, splits)
     table, plateau = schedule_of(config, optimizer, batching.steps, trainer.epochs, objective, trainer.steps, metrics)
     job = Job(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hpsearch.base.steps import label_counts, labels, per_step
 from hpsearch.losses.class_weights import WEIGHTED, reported_losses, summed
-from hpsearch.losses.constants import constant_outputs
+from hpsearch.losses.constants import best_margins, constant_outputs, margin_of
 from hpsearch.nn.dropout import address_dropout, advance
 from hpsearch.trial.groups import Groups
 from hpsearch.trial.job import Job
@@ -41,6 +41,7 @@ def constant_facts(job: Job) -> Mapping[str, float]:
     columns = {job.splits.num_outputs, 1} if job.splits.num_outputs == 2 else {job.splits.num_outputs}
     even = EVEN if job.splits.task == "classification" else (0.0,)
     outputs = [each for c in columns for e in even for each in constant_outputs(train, c, job.splits.task, e)]
+    outputs += [each for c in columns for each in best_margins(job.loss, train, c)]
     costs = [_mean_loss(job, each, train) for each in outputs]
     best = costs.index(min(costs))
     found = {"train/loss": costs[best], "valid/loss": _mean_loss(job, outputs[best], valid)}
@@ -71,10 +72,15 @@ def divergence_limit(job: Job, groups: Groups | None = None) -> Limit:
     A single batch would not do: with pretrained weights, a bias that knows the classes' shares, one sample per batch or
     a loss that looks away from what is easy, the first one may cost next to nothing and the second one is normal.
 
+    A loss without margin, such as the perceptron's, has no limit: it grows and shrinks with the scale of the outputs,
+    which nothing ties to the labels.
+
     Args:
         job: the trial, untrained; its weights, its buffers and its draws stay as they are.
         groups: how many samples go through its model at once.
     """
+    if margin_of(job.loss) == 0:
+        return Limit(0.0, "a constant prediction", job.trainer.diverge_factor)
     untrained, columns = _untrained(job, groups or Groups(job))
     constant = max((loss for loss in _constants(job, columns) if math.isfinite(loss)), default=0.0)
     of, reference = ("a constant prediction", constant) if constant > untrained else ("the untrained model", untrained)
@@ -109,6 +115,7 @@ def _constants(job: Job, columns: int) -> Iterator[float]:
     """Yield the losses of constant predictions on the hardest batches of epoch 1."""
     y = job.splits.train.y.to(job.device)
     zeros, *others = constant_outputs(labels(y), columns, job.splits.task)
+    others += best_margins(job.loss, labels(y), columns)
     best = min(others, key=lambda outputs: _loss(job, outputs, y))
     for rows in _hardest_batches(job, y):
         yield from (_loss(job, outputs, y[rows]) for outputs in (zeros, best))

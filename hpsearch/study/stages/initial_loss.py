@@ -1,5 +1,6 @@
 """Second gate: the loss before any update is what a model without knowledge has."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,15 +15,17 @@ class InitialLoss:
     """Compares the first loss with that of outputs 0 and of the best constant output.
 
     Outputs of standard deviation s add about s² / 2 to the cross-entropy ln C of outputs 0, and s² to the variance of
-    the targets under a mean squared error; below the best constant output no model without knowledge can be, on
-    average.
+    the targets under a mean squared error. A loss of classes that is not in nats (hinge, mean squared error of
+    probabilities) may start as high as outputs of that deviation make it, in margins where it has one. Below the best
+    constant output no model without knowledge can be, on average.
 
     Causes: batch norm on one sample, loss summed over the batch, softmax applied twice, loss not finite, initial
     outputs too large, units all alike, regularization lowers the loss; of a warning: targets not centred, loss too low.
 
     Args:
         samples: the mean is over batches of so many samples.
-        excess: how far above the loss of outputs 0 a classification may start, in nats.
+        excess: how far above the loss of outputs 0 a classification may start, in nats; of other losses what outputs of
+            deviation sqrt(2 excess) cost.
         ratio: how many times the loss of outputs 0 or of the best constant a regression may start at.
         below: how far below the best constant's loss, relative to it, either may start.
         on_fail: ``stop`` or ``continue``.
@@ -45,7 +48,9 @@ class InitialLoss:
 
     def run(self, context: Context) -> Finding:
         """Measure the first loss."""
-        found = context.measure("initial_loss", context.config(), samples=self.samples)
+        found = context.measure(
+            "initial_loss", context.config(), samples=self.samples, spread=math.sqrt(2 * self.excess)
+        )
         faults = list(self._faults(found))
         numbers = {name: value for name, value in found.items() if isinstance(value, int | float)}
         return finding(faults, _sentence(found), numbers)
@@ -89,7 +94,9 @@ class InitialLoss:
             yield Fault("targets not centred", sentence, "set data.target_scaling=standardize", Verdict.WARN)
 
     def _most(self, found: Mapping[str, Any]) -> float:
-        zero = float(found["zero"])
+        zero, loud = float(found["zero"]), found["loud"]
+        if loud is not None:
+            return float(loud)
         return zero + self.excess if found["task"] == "classification" else self.ratio * zero
 
 

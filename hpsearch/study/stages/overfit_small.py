@@ -113,7 +113,7 @@ class OverfitSmall:
         if ratio > 1 / self.vanishing:
             sentence = f"{tried}; the gradient of {names[0]} is {ratio:.1g} times that of {names[-1]}"
             return Fault("exploding gradients", sentence, "choose smaller weights, or set trainer.clip_norm=1")
-        if best["final"] > self.flat * found["guess"]:
+        if 0 < self.flat * found["guess"] < best["final"]:
             return Fault("bad initialization", f"{tried}: the loss stays flat", "try init=he_normal or another model")
         return Fault("model too small", tried, "widen or deepen the model")
 
@@ -131,7 +131,8 @@ def _learnt(found: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     if run["diverged"]:
         return f"training {found['samples']} samples diverges"
     accuracy = "" if math.isnan(run["accuracy"]) else f"{run['accuracy']:.0%} right, "
-    return f"of {found['samples']} samples {accuracy}loss {run['final']:.3g} against {found['guess']:.3g} of a guess"
+    guess = f" against {found['guess']:.3g} of a guess" if found["guess"] else ""  # a perceptron's is 0
+    return f"of {found['samples']} samples {accuracy}loss {run['final']:.3g}{guess}"
 
 
 def _span(found: Mapping[str, Any]) -> str:

@@ -13,9 +13,10 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.base.steps import labelled, labels
 from hpsearch.losses.binary_cross_entropy import BinaryCrossEntropy
 from hpsearch.losses.class_weights import plain_loss
-from hpsearch.losses.constants import constant_outputs
+from hpsearch.losses.constants import best_margins, constant_outputs, margin_of
 from hpsearch.losses.fit import check_fit
 from hpsearch.losses.focal import Focal
+from hpsearch.losses.squared_error import SIGMOID, SquaredError
 from hpsearch.losses.steps import StepLoss
 from hpsearch.regularizers import L2
 from hpsearch.trial.build import fitting, prepare
@@ -45,6 +46,9 @@ class InitialLoss:
         zero: loss of outputs that are all 0: ln C for cross-entropy; for mean squared error the mean square of targets.
         guess: least loss of a constant output: the entropy of the classes' shares for cross-entropy, the variance of
             the targets for mean squared error.
+        loud: of a loss of classes that is not in nats, that of normal outputs of a standard deviation that is too
+            large, times the margin if it has one; infinite where it has no scale of its own, as the perceptron's; None
+            of other losses.
         outputs_std: standard deviation of the outputs.
         summed: loss of a batch repeated twice over that of the batch: 1 of a mean, 2 of a sum.
         normalized: whether the outputs are probabilities already, while the loss normalizes them itself.
@@ -59,6 +63,7 @@ class InitialLoss:
     loss: float
     zero: float
     guess: float
+    loud: float | None
     outputs_std: float
     summed: float
     normalized: bool
@@ -98,12 +103,13 @@ class Isolation:
     batch_norms: int
 
 
-def initial_loss(job: Job, samples: int) -> InitialLoss:
+def initial_loss(job: Job, samples: int, spread: float = 3**0.5) -> InitialLoss:
     """Measure the loss before any update.
 
     Args:
         job: the trial.
         samples: the mean is over so many batches that they hold this many samples, at most `MOST_STEPS`.
+        spread: standard deviation of outputs that are too large.
 
     Returns:
         What was measured; the loss is nan where a layer of batch normalization refuses its batches.
@@ -115,6 +121,7 @@ def initial_loss(job: Job, samples: int) -> InitialLoss:
         doubled = job.loss(torch.cat([outputs, outputs]), torch.cat([y, y])) / job.loss(outputs, y)
         outputs, _ = labelled(outputs, y)
         zero, guess = _constants(job, outputs)
+        loud = _loud(job, outputs, spread)
     single = tuple(_single(job))
     losses = [math.nan] if single else _first_losses(job, samples)
     return InitialLoss(
@@ -122,6 +129,7 @@ def initial_loss(job: Job, samples: int) -> InitialLoss:
         loss=math.fsum(losses) / len(losses),
         zero=zero,
         guess=guess,
+        loud=loud,
         outputs_std=float(outputs.std()),
         summed=float(doubled),
         normalized=_normalized(job, x, outputs),
@@ -236,16 +244,35 @@ def _constants(job: Job, outputs: Tensor) -> tuple[float, float]:
     """Return the loss of outputs that are 0, and the least loss of a constant output."""
     y = labels(job.splits.train.y[:10_000].to(job.device))
     zeros = outputs.new_zeros(len(y), outputs.shape[1])
-    zero, *others = (float(job.loss(zeros + each, y)) for each in constant_outputs(y, zeros.shape[1], job.splits.task))
+    constants = constant_outputs(y, zeros.shape[1], job.splits.task) + best_margins(job.loss, y, zeros.shape[1])
+    zero, *others = (float(job.loss(zeros + each, y)) for each in constants)
     return zero, min(zero, *others)
+
+
+def _loud(job: Job, outputs: Tensor, spread: float) -> float | None:
+    """Return the loss of outputs that are large and know nothing; None of a loss in nats, or of numbers."""
+    margin = margin_of(job.loss)
+    if margin is None and not isinstance(_inner(job.loss), SquaredError):
+        return None
+    if margin == 0:
+        return math.inf
+    y = labels(job.splits.train.y[:10_000].to(job.device))
+    drawn = torch.randn((len(y), outputs.shape[1]), generator=torch.Generator().manual_seed(0)).to(outputs)
+    return float(job.loss(spread * (margin or 1.0) * drawn, y))
+
+
+def _inner(loss: nn.Module) -> nn.Module:
+    """Return the loss of a sample or a step, without what only training is told."""
+    return plain_loss(loss.loss if isinstance(loss, StepLoss) else loss)
 
 
 def _normalized(job: Job, x: Tensor, outputs: Tensor) -> bool:
     """Whether outputs are probabilities although the loss takes logits."""
-    loss = plain_loss(job.loss.loss if isinstance(job.loss, StepLoss) else job.loss)
-    if isinstance(loss, nn.CrossEntropyLoss | Focal) and outputs.shape[1] > 1:
+    loss = _inner(job.loss)
+    sigmoids = isinstance(loss, SquaredError) and loss.outputs == SIGMOID
+    if isinstance(loss, nn.CrossEntropyLoss | Focal | SquaredError) and outputs.shape[1] > 1 and not sigmoids:
         return bool((outputs >= 0).all() and ((outputs.sum(1) - 1).abs() < 1e-3).all())
-    if not isinstance(loss, BinaryCrossEntropy):
+    if not isinstance(loss, BinaryCrossEntropy) and not sigmoids:
         return False
     with torch.no_grad():
         wider = [job.model(1000 * x), job.model(-1000 * x)] if x.is_floating_point() else []

@@ -13,6 +13,9 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.losses.binary_cross_entropy import BinaryCrossEntropy
 from hpsearch.losses.fit import check_fit
 from hpsearch.losses.focal import Focal
+from hpsearch.losses.hinge import Hinge
+from hpsearch.losses.perceptron import Perceptron
+from hpsearch.losses.squared_error import SquaredError
 
 CONF = Path(__file__).resolve().parents[3] / "conf" / "loss"
 OPTIONS = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in sorted(CONF.glob("*.yaml"))}
@@ -39,11 +42,6 @@ def test_cross_entropy():
     torch.testing.assert_close(build("cross_entropy")(logits, y), expected)
     smooth = 0.9 * expected + 0.1 * rows.mean()
     torch.testing.assert_close(build("cross_entropy", label_smoothing=0.1)(logits, y), smooth)
-
-
-def test_mean_squared_error():
-    outputs, y = torch.randn(5, 2), torch.randn(5, 2)
-    torch.testing.assert_close(build("mse")(outputs, y), (outputs - y).pow(2).mean())
 
 
 def sigmoid_cross_entropy(z, t):
@@ -148,7 +146,19 @@ FITS = [
     ),
     (torch.nn.MSELoss(), torch.zeros(3, 1), torch.zeros(3, 2), "regression", 2, "gives 1 outputs, the data has 2"),
     (Focal(), torch.zeros(3, 1), torch.zeros(3, 1), "regression", 1, "Focal is for classes"),
-    (torch.nn.MSELoss(), torch.zeros(3, 2), LABELS, "classification", 2, "MSELoss is for numbers"),
+    (
+        torch.nn.MSELoss(),
+        torch.zeros(3, 2),
+        LABELS,
+        "classification",
+        2,
+        "MSELoss is for numbers, the data has classes: loss=mse",
+    ),
+    (Hinge(), torch.zeros(3, 1), LABELS, "classification", 2, None),
+    (SquaredError(), torch.zeros(3, 2), LABELS, "classification", 2, None),
+    (Hinge(), torch.zeros(3, 1), torch.zeros(3, 1), "regression", 1, "Hinge is for classes"),
+    (Perceptron(), torch.zeros(3, 1), torch.zeros(3, 1), "regression", 1, "Perceptron is for classes"),
+    (torch.nn.L1Loss(), torch.zeros(3, 2), LABELS, "classification", 2, "is for numbers, .*: loss=cross_entropy"),
     (Focal(weight=[1, 2]), torch.zeros(3, 1), LABELS, "classification", 2, None),
     (Focal(weight=[1, 2, 3]), torch.zeros(3, 2), LABELS, "classification", 2, "3 weights, but there are 2 classes"),
 ]

@@ -37,6 +37,9 @@ CASES = {
     "polynomial": Case("polynomial", {}),
     "logistic": Case("logistic", {}, outputs=2),
     "softmax": Case("softmax", {}),
+    "svm": Case("svm", {}),
+    "svm, two classes": Case("svm", {}, outputs=2),
+    "perceptron": Case("perceptron", {}),
     "mlp": Case("mlp", {"hidden": [16, 8], "norm": "batch", "dropout": [0.1, 0.2]}),
     "lenet": Case("lenet", {}, 12),
     "lenet, 3x3": Case("lenet", {"kernel_size": 3}, 8),
@@ -85,7 +88,7 @@ def sizes():
 @pytest.mark.parametrize(("case", "in_shape"), [*sizes()])
 def test_forward_and_backward_at_batch_2_and_evaluation_at_batch_1(case, in_shape, precision):
     model = make(case, in_shape)
-    columns = 1 if case.option == "logistic" else case.outputs
+    columns = 1 if case.outputs == 2 else case.outputs
     with torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else nullcontext():
         outputs = model(torch.rand(2, *in_shape))
         outputs.float().square().sum().backward()
