@@ -21,6 +21,11 @@ from hpsearch.nn.activations import ACTIVATIONS
 
 SAMPLES = 256
 """Outputs of activations are read of so many samples at most: of a thousand images a convolution has millions."""
+BOUNDS: dict[type[nn.Module], tuple[float, float]] = {nn.Sigmoid: (0.0, 1.0), nn.Tanh: (-1.0, 1.0)}
+"""What the outputs of an activation lie between that flattens out on both sides."""
+CLOSE = 0.05
+"""Share of the range between its bounds within which an output is saturated: the slope of both is under .19 of the
+largest there, 4 · .05 · .95 of a sigmoid, 1 - .9² of a tanh."""
 _NONLINEAR = tuple({type(each.make()) for each in ACTIVATIONS.values()})
 _Row = dict[str, Any]
 
@@ -31,9 +36,10 @@ class LayerWatch:
     Early epochs are where gradients vanish, explode and units die; doubling keeps the cost of long training near zero.
     In epoch 1 the step is the first, of the untrained model, else the middle one. Of every layer, that is every trained
     parameter of two axes or more, a row holds the Euclidean norms of the gradient before clipping, of the weights and
-    of their update; of every activation module the mean and the standard deviation of its outputs and the share of its
-    units that give the same output for all samples (a ReLU's: dead), on the first batch of the validation split after
-    the epoch, of which `SAMPLES` at most; where weights are averaged, with these.
+    of their update; of every activation module the mean and the standard deviation of its outputs, the share of its
+    units that give the same output for all samples (a ReLU's: dead) and, where it has `BOUNDS`, the share of saturated
+    outputs, on the first batch of the validation split after the epoch, of which `SAMPLES` at most; where weights are
+    averaged, with these.
 
     Numbers stay on the device until `write`, which is called where a checkpoint is written and at the end, so that a
     watched epoch waits for nothing.
@@ -96,9 +102,9 @@ class LayerWatch:
         """Look at the outputs of activations in the first forward pass inside, where a step was measured before."""
         seen: dict[str, Tensor] = self._raw[-1]["outputs"] if self._open else {}
 
-        def look(name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        def look(name: str, module: nn.Module, _inputs: Any, output: Tensor) -> None:
             if name not in seen:
-                seen[name] = _described(output[:SAMPLES])
+                seen[name] = _described(output[:SAMPLES], BOUNDS.get(type(module)))
 
         handles = [m.register_forward_hook(partial(look, name)) for name, m in self._outputs.items() if self._open]
         try:
@@ -126,7 +132,7 @@ class LayerWatch:
         each = iter(finite)
         row = {"epoch": raw["epoch"], "step": raw["step"], "loss": loss}
         row |= {key: {name: next(each) for name in self._layers} for key in ("gradient", "weight", "update")}
-        described = {name: {key: next(each) for key in ("mean", "sd", "dead")} for name in outputs}
+        described = {name: {key: next(each) for key in ("mean", "sd", "dead", "saturated")} for name in outputs}
         return row | ({"outputs": described} if described else {})
 
 
@@ -135,14 +141,22 @@ def watched(epoch: int, epochs: int) -> bool:
     return epoch == epochs or epoch & (epoch - 1) == 0
 
 
-def _described(output: Tensor) -> Tensor:
-    """Return [3] mean, standard deviation and share of constant units; a unit is a channel, or an entry of a token."""
+def _described(output: Tensor, bounds: tuple[float, float] | None) -> Tensor:
+    """Return [4] mean, standard deviation, share of constant units, share of saturated outputs, nan without bounds.
+
+    A unit is a channel, or an entry of a token.
+    """
     values = output.detach().float()
     axis = values.ndim - 1 if values.ndim == 3 else min(1, values.ndim - 1)
     others = [each for each in range(values.ndim) if each != axis]
     constant = (values.amax(others) == values.amin(others)).float().mean()
     sd, mean = torch.std_mean(values, correction=0)
-    return torch.stack((mean, sd, constant))
+    saturated = torch.full_like(mean, math.nan)
+    if bounds is not None:
+        low, high = bounds
+        edge = CLOSE * (high - low)
+        saturated = ((values < low + edge) | (values > high - edge)).float().mean()
+    return torch.stack((mean, sd, constant, saturated))
 
 
 def _finite(value: float) -> float | None:

@@ -11,6 +11,7 @@ from hpsearch.reports.ablation.claims.claim import ClaimVerdict
 from hpsearch.reports.ablation.comparisons import tally
 from hpsearch.reports.ablation.figures import ablation_figures
 from hpsearch.reports.ablation.figures.curves import MORE
+from hpsearch.reports.ablation.layers import LAYERS_AID, layer_rows
 from hpsearch.reports.ablation.method import method
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.sentences import answer, caveats
@@ -32,6 +33,7 @@ _TABLES = {
     "Costs": "times",
     "Main effects and interactions": "result",
     "Ranking": "result",
+    "Layers of the arms": "layers",
     "Settings tuned for each arm": "method",
     "Claims": "claims",
 }
@@ -159,6 +161,7 @@ def sections(found: Ablation) -> list[Section]:
             "Training alone, without evaluation; means over seeds, to the target Kaplan and Meier's median.",
             tables.cost_rows(found),
         ),
+        ("Layers of the arms", LAYERS_AID, layer_rows(found)),
         ("Settings tuned for each arm", tables.TUNING_AID, tables.tuning_rows(found)),
         ("Claims", "What these data say of them.", tables.claim_rows(found)),
     )

@@ -17,13 +17,11 @@ from hpsearch.reports.diagnosis.history import History, jumps, last_part, noise,
 from hpsearch.reports.diagnosis.layer_rules import (
     FAR,
     RATIO,
-    dead_units,
-    exploding,
     signal_lost,
     typical_ratio,
     update_ratio,
-    vanishing,
 )
+from hpsearch.reports.kit.layer_rules import faults
 
 
 class Label(StrEnum):
@@ -42,6 +40,7 @@ class Label(StrEnum):
     VANISHING = "vanishing gradients"
     EXPLODING = "exploding gradients"
     DEAD = "dead units"
+    SATURATED = "saturated units"
     UPDATE_RATIO = "update ratio"
 
 
@@ -115,6 +114,7 @@ ADVICE: Mapping[Label, str] = {
     Label.VANISHING: "use relu instead of saturating activations, normalization (model.norm=batch), or another init",
     Label.EXPLODING: "use a smaller init or normalization (model.norm=batch), and clip (trainer.clip_norm=1)",
     Label.DEAD: "lower optimizer.lr, or use leaky units (model.activation=leaky_relu) or another init",
+    Label.SATURATED: "use relu, normalization (model.norm=batch) or a smaller init, or lower optimizer.lr",
     Label.UPDATE_RATIO: "change optimizer.lr by the factor that the ratio is off",
 }
 
@@ -132,7 +132,8 @@ def diagnose(run: History) -> tuple[Diagnosis, ...]:
     found = {Label.DIVERGED: diverged(run)}
     if not found[Label.DIVERGED] and run.epochs >= SHORTEST:
         found |= {label: rule(run) for label, rule in _CURVES.items()}
-    found |= {label: rule(run) for label, rule in _LAYERS.items()}
+    found |= {Label(name): evidence for name, evidence in faults(run.layers, run.unit).items()}
+    found[Label.UPDATE_RATIO] = update_ratio(run)
     return tuple(Diagnosis(label, found[label], ADVICE[label]) for label in Label if found.get(label))
 
 
@@ -350,12 +351,6 @@ _CURVES: Mapping[Label, _Rule] = {
     Label.OPTIMIZATION_FAILURE: optimization_failure,
     Label.OVERFITTING: overfitting,
     Label.MISMATCH: mismatch,
-}
-_LAYERS: Mapping[Label, _Rule] = {
-    Label.VANISHING: vanishing,
-    Label.EXPLODING: exploding,
-    Label.DEAD: dead_units,
-    Label.UPDATE_RATIO: update_ratio,
 }
 
 

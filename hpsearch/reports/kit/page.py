@@ -18,7 +18,7 @@ from plotly.offline import get_plotlyjs
 from hpsearch.reports.kit.still import still, views
 from hpsearch.reports.kit.theme import dark_partners
 
-VIEWS = 4
+VIEWS = 5
 """Entries of a figure's menu that a printed page shows, each as a picture of its own."""
 
 ON_SCREEN = "Hover"

@@ -86,10 +86,17 @@ def _heat(pane: Pane, trace: Part) -> None:
     if trace["type"] == "contour":
         pane.ax.contourf(x, y, z, levels=trace.get("ncontours", 14), **shared)
         return
-    pane.ax.pcolormesh(x, y, z, shading="auto", **shared)
+    single = 1 in z.shape  # of which matplotlib cannot tell how wide a cell is
+    pane.ax.pcolormesh(*((_edges(x), _edges(y)) if single else (x, y)), z, shading="auto", **shared)
     for row, texts in zip(y, () if trace.get("text") is None else trace["text"], strict=False):
         for column, text in zip(x, texts, strict=False):
             pane.ax.text(column, row, plain(text), ha="center", va="center", fontsize=SMALL)
+
+
+def _edges(places: Array) -> Array:
+    """Return the edges of cells around places: half-way between two, half of one away from a single one."""
+    steps = np.diff(places) / 2 if len(places) > 1 else np.array([0.5])
+    return np.concatenate([places[:1] - steps[0], places[:-1] + steps[: len(places) - 1], places[-1:] + steps[-1]])
 
 
 def _bar(pane: Pane, trace: Part, lane: tuple[int, int]) -> None:

@@ -6,7 +6,7 @@ from torch import nn
 
 from hpsearch.base.files import LAYERS
 from hpsearch.base.types import Decision, Report, TrialState
-from hpsearch.trial.layers import LayerWatch, watched
+from hpsearch.trial.layers import BOUNDS, CLOSE, LayerWatch, watched
 from hpsearch.trial.loop import train
 from tests.support.jobs import make_job
 
@@ -67,6 +67,35 @@ def test_units_that_always_answer_the_same_are_counted(tmp_path):
     assert row["outputs"]["1"]["dead"] == 0.5
     assert row["outputs"]["1"]["mean"] == pytest.approx(outputs.mean().item())
     assert row["outputs"]["1"]["sd"] == pytest.approx(outputs.std(correction=0).item())
+
+
+@pytest.mark.parametrize(
+    ("module", "inputs", "share"),
+    [
+        (nn.Sigmoid(), [[-3.0, -2.9], [2.9, 3.0]], 0.5),  # .047 and .953 are close to a bound, .052 and .948 are not
+        (nn.Tanh(), [[-1.48, -1.46], [1.46, 1.5]], 0.5),  # beyond .9
+        (nn.ReLU(), [[-9.0, 9.0]], None),
+    ],
+)
+def test_outputs_close_to_a_bound_are_saturated(tmp_path, module, inputs, share):
+    model = nn.Sequential(nn.Linear(2, 2), module)
+    watch = LayerWatch(model, tmp_path, 1, None, True)
+    watch.measure(lambda: None)
+    watch.keep(1, 1, torch.tensor(1.0))
+    with watch.outputs():
+        module(torch.tensor(inputs))
+    watch.write()
+    assert rows(tmp_path)[0]["outputs"]["1"]["saturated"] == share
+
+
+def test_where_outputs_are_saturated_the_slope_is_under_a_fifth_of_the_largest():
+    x = torch.linspace(-6, 6, 2001, requires_grad=True)
+    for make, (low, high) in BOUNDS.items():
+        y = make()(x)
+        (slope,) = torch.autograd.grad(y.sum(), x)
+        edge = CLOSE * (high - low)
+        away = (y < low + edge) | (y > high - edge)
+        assert slope[away].max() < 0.2 * slope.max() <= slope[~away].min() * 1.06
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 5, 5), (3, 7, 4)])

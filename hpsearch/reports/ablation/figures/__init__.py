@@ -6,6 +6,7 @@ from hpsearch.reports.ablation.claims import claim_figures
 from hpsearch.reports.ablation.figures.arms import arms
 from hpsearch.reports.ablation.figures.curves import curves
 from hpsearch.reports.ablation.figures.differences import differences
+from hpsearch.reports.ablation.figures.layers import layers
 from hpsearch.reports.ablation.figures.score_map import score_map
 from hpsearch.reports.ablation.figures.search import searches
 from hpsearch.reports.ablation.figures.target import target
@@ -18,6 +19,7 @@ FIGURES: tuple[Callable[[Ablation], Iterator[Drawn]], ...] = (
     differences,
     curves,
     target,
+    layers,
     searches,
     lambda found: claim_figures(found.claims),
 )

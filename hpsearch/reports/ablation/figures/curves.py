@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from hpsearch.reports.ablation.arms import Arm
-from hpsearch.reports.ablation.figures.style import ArmLook, arm_looks, arm_styles, label_title
+from hpsearch.reports.ablation.figures.style import ArmLook, arm_looks, arm_styles, dash_key, label_title
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import SIDE_LEGEND, Drawn, Trace, draw, escape, switched
@@ -97,7 +97,7 @@ def paired(found: Ablation, name: str, train: str, valid: str) -> Iterator[Drawn
     alt = f"Line chart of training and validation {word} over epochs, two lines per arm."
     legend = {**SIDE_LEGEND, "title": {"text": escape(label_title(found)), "font": {"color": theme.MUTED}}}
     layout = {**curve_axes(word, traces), "legend": legend, "height": 460}
-    figure = draw([*traces, *_key()], layout, alt, min_width=620)
+    figure = draw([*traces, *dash_key("validation", "training")], layout, alt, min_width=620)
     yield f"curves-{name}", f"Training and validation {word} of the arms", aid, figure
 
 
@@ -109,13 +109,6 @@ def _marked(line: Trace, look: ArmLook, kind: str = "") -> Trace:
     """Return a line with a few marks along it: plotly draws at most `MARKS` of them."""
     marker = {"symbol": f"{look.symbol}{kind}", "size": 7, "color": look.colour, "maxdisplayed": MARKS}
     return {**line, "mode": "lines+markers", "marker": marker}
-
-
-def _key() -> list[Trace]:
-    """Return two traces without data that say in the legend which line is which."""
-    empty: Trace = {"type": "scatter", "x": [None], "y": [None], "mode": "lines", "hoverinfo": "skip"}
-    kinds = (("validation", "solid"), ("training", "dash"))
-    return [{**empty, "name": name, "line": {"color": theme.MUTED, "width": 2.2, "dash": dash}} for name, dash in kinds]
 
 
 def _others(found: Ablation, metrics: Sequence[str], name: str) -> Iterator[Drawn]:

@@ -8,7 +8,7 @@ from hpsearch.base.words import interval, minus, score, settings
 from hpsearch.reports.ablation.arms import Arm, Factor, level
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import escape
+from hpsearch.reports.kit.canvas import Trace, escape
 from hpsearch.reports.kit.texts import signed_interval
 from hpsearch.statistics.intervals import Estimate
 
@@ -68,6 +68,13 @@ def arm_looks(found: Ablation) -> Mapping[str, ArmLook]:
 
 def _levels(arm: Arm, factors: Sequence[Factor]) -> tuple[Any, ...]:
     return tuple(arm.levels[factor.key] for factor in factors)
+
+
+def dash_key(solid: str, dashed: str) -> list[Trace]:
+    """Return two traces without data that say in the legend which line is solid and which is dashed."""
+    empty: Trace = {"type": "scatter", "x": [None], "y": [None], "mode": "lines", "hoverinfo": "skip"}
+    kinds = ((solid, "solid"), (dashed, "dash"))
+    return [{**empty, "name": name, "line": {"color": theme.MUTED, "width": 2.2, "dash": dash}} for name, dash in kinds]
 
 
 def label_title(found: Ablation) -> str:

@@ -28,7 +28,7 @@ def zigzag(size):
     return size * (1 + (-1.0) ** np.arange(20))
 
 
-def rows(gradients, dead=0.0, loss=1.0, count=3):
+def rows(gradients, dead=0.0, loss=1.0, count=3, saturated=None):
     names = [f"l{i}" for i in range(len(gradients))]
     row = {
         "epoch": 1,
@@ -36,7 +36,7 @@ def rows(gradients, dead=0.0, loss=1.0, count=3):
         "loss": loss,
         "gradient": dict(zip(names, gradients, strict=True)),
         "weight": dict.fromkeys(names, 1.0),
-        "outputs": {"act": {"mean": 0.0, "sd": 1.0, "dead": dead}},
+        "outputs": {"act": {"mean": 0.0, "sd": 1.0, "dead": dead, "saturated": saturated}},
     }
     return [row] * count
 
@@ -75,6 +75,8 @@ SHOWN = {
     "no gradient at all": ({"train": fall(), "layers": rows([0.0, 0.0])}, set()),
     "infinite gradient": ({"train": fall(), "layers": rows([None, 1.0])}, {Label.EXPLODING}),
     "dead": ({"train": fall(), "layers": rows([1, 1], dead=0.6)}, {Label.DEAD}),
+    "saturated": ({"train": fall(), "layers": rows([1, 1], saturated=0.6)}, {Label.SATURATED}),
+    "few saturated": ({"train": fall(), "layers": rows([1, 1], saturated=0.4)}, set()),
     "few dead": ({"train": fall(), "layers": rows([1, 1], dead=0.2)}, set()),
     "usual ratio": ({"train": fall(), "update_ratio": [3e-3] * 20}, set()),
     "large ratio": ({"train": fall(), "update_ratio": [0.2] * 20}, {Label.UPDATE_RATIO}),
