@@ -17,6 +17,9 @@ RUN_TIME = frozenset({"launcher", "tracker", "storage", "budget"})
 MARGIN = "objective.margin"
 """What difference makes none, to whoever reads a study: no part of what it is."""
 
+HELD, RETUNED = "held", "retuned"
+"""What an ablation does with its nuisance hyperparameters: one value for every arm, or the best of each."""
+
 UNNAMED = RUN_TIME | {"plugins"}
 """No part of a study's name or of a trial's hyperparameters: the packages that targets come from are not either."""
 

@@ -395,3 +395,5 @@ class BestPoint:
 
 
 Clock: TypeAlias = Callable[[], float]
+MakeSpec: TypeAlias = Callable[[int, Mapping[str, Any], int, int], TrialSpec]
+"""(point, params, seed, fold): the trial of a point."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def visible_gpus(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def worker_environment(slot: int, threads: int, gpus: Sequence[str]) -> dict[str
 
     Sets of texts are in the same order in every worker, unless the user's own environment says otherwise.
     """
-    environment = {"PYTHONHASHSEED": "0"} | dict(os.environ) | dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    environment = {"PYTHONHASHSEED": "0"} | dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, str(threads))
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = gpus[slot % len(gpus)]
     return environment

@@ -110,6 +110,10 @@ class Output:
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"output of {log.stem}")
         self._thread.start()
 
+    def log_to(self, log: Path, limit: int) -> None:
+        """Write what is printed while it trains nothing, and so far was nothing, into another file."""
+        self._own, self._path, self._limit = log, log, limit
+
     def join(self, timeout_sec: float) -> None:
         """Wait until everything is read; a process that left the worker's group may keep the pipe open."""
         self._thread.join(timeout_sec)

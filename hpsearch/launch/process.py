@@ -2,23 +2,25 @@
 
 import os
 import queue
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TypeAlias
 
 from hpsearch.base import platform
 from hpsearch.launch.frames import ALONE, BATCH, GONE, read_frame, write_frame
 from hpsearch.launch.output import Output, new_mark
+from hpsearch.launch.template import Ends, Template, pipes
 
 Inbox: TypeAlias = "queue.SimpleQueue[tuple[WorkerProcess, bytes, bytes]]"
 
 _PROGRAM = (
     "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
-    "from hpsearch.launch.worker import main; main({lifeline}, {mark!r})"
+    "from hpsearch.launch.worker import main; main({lifeline}, {mark!r}, {module!r}, {requests})"
 )
 _EXIT_SEC = 5.0
 _LOG_LINES = 10
@@ -36,45 +38,61 @@ class WorkerProcess:
         limit: bytes that a log may have.
         environment: its environment variables.
         inbox: where its frames go.
+        module: imported at once, and its `preload` called, before the worker is told what to train.
+        template: forks the process, with the environment of its own; without one, or where it cannot, the process
+            imports by itself.
+        forks: whether the process is a template itself, see `template`, until that is closed.
+
+    Attributes:
+        inbox: where its frames go.
+        template: the connection to the process while it forks others.
     """
 
-    def __init__(self, log: Path, limit: int, environment: Mapping[str, str], inbox: Inbox) -> None:
-        self._gone = False
+    def __init__(
+        self,
+        log: Path,
+        limit: int,
+        environment: Mapping[str, str],
+        inbox: Inbox,
+        module: str = "",
+        template: Template | None = None,
+        forks: bool = False,
+    ) -> None:
+        self.inbox = inbox
+        self._gone = self._unwanted = False
         self._open = threading.Lock()
-        self._lifeline: int | None
-        lifeline, self._lifeline = platform.open_lifeline()
-        mark = new_mark()
-        program = _PROGRAM.format(path=_import_path(), argv=sys.argv[:1], lifeline=lifeline, mark=mark)
-        self._process = platform.start_group(
-            [sys.executable, "-c", program],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=dict(environment),
-            pass_fds=() if lifeline is None else (lifeline,),
-        )
-        assert self._process.stderr
-        self._output = Output(os.dup(self._process.stderr.fileno()), mark, log, limit)
-        self._process.stderr.close()
-        if lifeline is not None:
-            os.close(lifeline)
-        self._reader = threading.Thread(target=self._read, args=(inbox,), daemon=True, name=f"read {log.stem}")
+        self._environment, self._module = environment, module
+        self._mark = new_mark()
+        self._ours, theirs = pipes()
+        self._started = threading.Event()
+        self._process: platform.Process
+        self.template: Template | None = None
+        if template is None:
+            with Template.connected() if forks else nullcontext((None, None)) as (self.template, requests):
+                self._process = self._spawn(theirs, requests)
+            theirs.close()
+            self._started.set()
+        self._output = Output(self._ours.output, self._mark, log, limit)
+        self._reader = threading.Thread(target=self._run, args=(template, theirs), daemon=True, name=f"read {log.stem}")
         self._reader.start()
 
     @property
     def pid(self) -> int:
         """The process id, which is also its process group."""
+        self._started.wait()
         return self._process.pid
 
     def send(self, kind: bytes, payload: bytes = b"") -> None:
         """Send a frame; a worker that is gone does not mind, GONE follows."""
-        assert self._process.stdin
         if kind == BATCH:
             self._output.between.clear()
         with self._open, suppress(OSError):
             if not self._gone:
-                write_frame(self._process.stdin.fileno(), kind, payload)
+                write_frame(self._ours.commands, kind, payload)
+
+    def log_to(self, log: Path, limit: int) -> None:
+        """Append what it prints while it trains nothing to another file from now on."""
+        self._output.log_to(log, limit)
 
     def settle(self) -> None:
         """Wait until everything is in its log that the trial printed whose end was sent."""
@@ -82,7 +100,8 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """Kill the process and everything it started."""
-        if not self._gone:
+        self._unwanted = True
+        if self._started.is_set() and not self._gone:
             platform.kill_group(self.pid)
 
     def stand_still(self) -> None:
@@ -103,28 +122,56 @@ class WorkerProcess:
         head = f"worker process {self.pid} {platform.how_it_ended(self._process.returncode)}"
         return "\n".join([head, *self._output.last.splitlines()[-_LOG_LINES:]])
 
-    def _read(self, inbox: Inbox) -> None:
-        assert self._process.stdin
-        assert self._process.stdout
-        while frame := read_frame(self._process.stdout.fileno()):
+    def _spawn(self, theirs: Ends, requests: socket.socket | None) -> "subprocess.Popen[bytes]":
+        """Start a process that imports by itself."""
+        number = None if requests is None else requests.fileno()
+        program = _PROGRAM.format(
+            path=import_path(),
+            argv=sys.argv[:1],
+            lifeline=theirs.lifeline,
+            mark=self._mark,
+            module=self._module,
+            requests=number,
+        )
+        return platform.start_group(
+            [sys.executable, "-c", program],
+            stdin=theirs.commands,
+            stdout=theirs.messages,
+            stderr=theirs.output,
+            env=dict(self._environment),
+            pass_fds=[fd for fd in (theirs.lifeline, number) if fd is not None],
+        )
+
+    def _run(self, template: Template | None, theirs: Ends) -> None:
+        if template is not None:
+            self._process = template.fork(theirs, self._mark) or self._spawn(theirs, None)
+            theirs.close()
+        self._started.set()
+        if self._unwanted:
+            self.kill()
+        while frame := read_frame(self._ours.messages):
             if frame[0] == ALONE:
                 self.stand_still()
-            inbox.put((self, *frame))
+            self.inbox.put((self, *frame))
+        self._end(self._process)
+        self.inbox.put((self, GONE, b""))
+
+    def _end(self, process: platform.Process) -> None:
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_EXIT_SEC)
+            process.wait(_EXIT_SEC)
         self.kill()
-        self._process.wait()
+        process.wait()
         self._output.join(_EXIT_SEC)
         with self._open:
             self._gone = True
-            self._process.stdin.close()
-            self._process.stdout.close()
-            if self._lifeline is not None:
-                os.close(self._lifeline)
-        inbox.put((self, GONE, b""))
+            os.close(self._ours.commands)
+            os.close(self._ours.messages)
+            if self._ours.lifeline is not None:
+                os.close(self._ours.lifeline)
 
 
-def _import_path() -> list[str]:
+def import_path() -> list[str]:
+    """Return where this process looks for modules, with the working folder among it."""
     folder = str(Path.cwd())
     path = [str(Path(entry).absolute()) for entry in sys.path]
     return path if folder in path else [folder, *path]

@@ -2,6 +2,7 @@
 
 import pickle
 import queue
+import sys
 import tempfile
 import time
 import traceback
@@ -14,6 +15,7 @@ from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, HpsearchError, MachineError
 from hpsearch.base.outcome import failure
 from hpsearch.base.types import Clock, Decision, Execute, Given, TrialId, TrialResult, TrialSpec, TrialState
+from hpsearch.launch import early
 from hpsearch.launch.base import Died, Ended, LauncherEvent
 from hpsearch.launch.devices import visible_gpus, worker_count, worker_environment
 from hpsearch.launch.frames import (
@@ -30,8 +32,9 @@ from hpsearch.launch.frames import (
     READY,
     Answer,
 )
-from hpsearch.launch.process import Inbox, WorkerProcess
+from hpsearch.launch.process import Inbox, WorkerProcess, import_path
 from hpsearch.launch.slot import Slot
+from hpsearch.launch.template import Template, may_fork
 
 _START_ATTEMPTS = 3
 _LEAVE_SEC = 5.0
@@ -86,7 +89,7 @@ class ProcessLauncher:
         self._events: list[LauncherEvent] = []
 
     def start(self, execute: Execute) -> None:
-        """Start every worker; they import `execute` side by side while this returns.
+        """Start every worker; they import `execute` while this returns, the first one for all of them where it forks.
 
         Where the module of `execute` has a function `preload`, each worker calls it at once: there it imports what the
         driver does without.
@@ -100,8 +103,11 @@ class ProcessLauncher:
                 f"the trial function {name} is defined in the script or notebook itself, where worker processes cannot "
                 "find it; move it into a module of its own, or use launcher=inline"
             )
-        self._hello = pickle.dumps((execute, self.lockstep, self._paused, self.grace_sec))
-        self._slots = [Slot(index, self._spawn) for index in range(self.slots)]
+        hello = pickle.dumps((execute, self.lockstep, self._paused, self.grace_sec))
+        self._hello = pickle.dumps((import_path(), sys.argv[:1], hello))
+        first = self._first(execute.__module__)
+        others = [self._spawn(index, first.template) for index in range(1, self.slots)]
+        self._slots = [Slot(index, self._spawn, worker) for index, worker in enumerate([first, *others])]
 
     def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:
         """Run `function(*args)` in a free worker; an HpsearchError it raises is raised here, so is the worker's death.
@@ -238,16 +244,34 @@ class ProcessLauncher:
             self._temporary.cleanup()
             self._temporary = self._log_folder = None
 
-    def _spawn(self, index: int) -> WorkerProcess:
+    def _first(self, module: str) -> WorkerProcess:
+        """Return the worker of the first slot, which imports already where it was started early."""
+        environment = worker_environment(0, self._threads, self._gpus)
+        worker = early.taken(module, environment)
+        if worker is None:
+            forks = self.slots > 1 and may_fork(module, self._gpus)
+            worker = WorkerProcess(self._log(0), self._log_limit, environment, self._inbox, module, forks=forks)
+        else:
+            worker.log_to(self._log(0), self._log_limit)
+            self._inbox = worker.inbox
+        if worker.template is not None:
+            worker.template.expect(self.slots - 1)
+        worker.send(HELLO, self._hello)
+        return worker
+
+    def _spawn(self, index: int, template: Template | None = None) -> WorkerProcess:
+        environment = worker_environment(index, self._threads, self._gpus)
+        worker = WorkerProcess(self._log(index), self._log_limit, environment, self._inbox, template=template)
+        worker.send(HELLO, self._hello)
+        return worker
+
+    def _log(self, index: int) -> Path:
         if self._log_folder is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="hpsearch-", ignore_cleanup_errors=True)
             self._log_folder = self._temporary.name
         folder = Path(self._log_folder)
         folder.mkdir(parents=True, exist_ok=True)
-        environment = worker_environment(index, self._threads, self._gpus)
-        worker = WorkerProcess(folder / f"worker-{index}.log", self._log_limit, environment, self._inbox)
-        worker.send(HELLO, self._hello)
-        return worker
+        return folder / f"worker-{index}.log"
 
     def _handle(self, worker: WorkerProcess, kind: bytes, payload: bytes) -> None:
         slot = next((slot for slot in self._slots if worker in slot.workers), None)

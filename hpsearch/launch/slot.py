@@ -28,6 +28,7 @@ class Slot:
     Args:
         index: of the slot.
         spawn: starts a worker for the slot of an index.
+        shared: the first one.
 
     Attributes:
         own: the worker of the trial that trains, where it has one to itself.
@@ -42,6 +43,7 @@ class Slot:
 
     index: int
     spawn: Callable[[int], WorkerProcess]
+    shared: WorkerProcess
     own: WorkerProcess | None = None
     parked: list[Parked] = field(default_factory=list)
     ready: bool = False
@@ -50,9 +52,6 @@ class Slot:
     specs: tuple[TrialSpec, ...] = ()
     trials: list[TrialId] = field(default_factory=list)
     answer: Answer | None = None
-
-    def __post_init__(self) -> None:
-        self.shared = self.spawn(self.index)
 
     @property
     def worker(self) -> WorkerProcess:

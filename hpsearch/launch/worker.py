@@ -35,6 +35,7 @@ from hpsearch.launch.frames import (
 )
 from hpsearch.launch.mailbox import Mailbox
 from hpsearch.launch.output import write_mark
+from hpsearch.launch.template import Ends, load, serve
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +45,38 @@ class _Task:
     mailbox: Mailbox
 
 
-def main(lifeline: int | None, mark: str) -> None:
+def main(lifeline: int | None, mark: str, module: str = "", requests: int | None = None) -> None:
     """Serve the driver until it says to leave.
 
     Args:
         lifeline: the reading end of the pipe that closes with the driver, see `hpsearch.base.platform.die_with`.
         mark: what the marks begin with between which a trial prints, see `hpsearch.launch.output`.
+        module: imported first.
+        requests: where the driver asks for further workers, see `hpsearch.launch.template`.
     """
-    commands, channel = os.dup(0), os.dup(1)
-    _prepare(commands, channel)
+    commands, channel = _take_streams()
+    _prepare()
     if lifeline is not None:
         platform.die_with(lifeline)
+    if module:
+        load(module)
+    own = [commands, channel, *([] if lifeline is None else [lifeline])]
+    if requests is not None and (forked := serve(requests, own)):
+        mark, ends = forked
+        commands, channel = _turn_to(ends)
+    # A child forked by user code must not keep the channel open after this process died.
+    platform.close_in_children(channel)
+    _serve(commands, channel, mark)
+
+
+def _serve(commands: int, channel: int, mark: str) -> None:
     tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(commands, tasks), daemon=True).start()
     current.process.is_worker = True
-    execute, lockstep, current.process.paused, current.process.grace_sec = pickle.loads(tasks.get().payload)
-    preload = getattr(sys.modules[execute.__module__], "preload", None)
-    if preload:
-        preload()
+    path, sys.argv[:], hello = pickle.loads(tasks.get().payload)
+    sys.path[:] = path
+    execute, lockstep, current.process.paused, current.process.grace_sec = pickle.loads(hello)
+    load(execute.__module__)
     write_frame(channel, READY)
     while (task := tasks.get()).kind != LEAVE:
         if task.kind == CALL:
@@ -72,16 +87,32 @@ def main(lifeline: int | None, mark: str) -> None:
     os._exit(0)  # taking a loaded torch down in order costs most of a second
 
 
-def _prepare(commands: int, channel: int) -> None:
+def _take_streams() -> tuple[int, int]:
+    """Return the pipes from and to the driver; standard output becomes standard error, standard input is empty."""
+    commands, channel = os.dup(0), os.dup(1)
     platform.make_binary(commands, channel)
     os.dup2(2, 1)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return commands, channel
+
+
+def _turn_to(ends: Ends) -> tuple[int, int]:
+    """Go on, forked, with pipes of one's own; return those from and to the driver."""
+    for stream, fd in enumerate(ends[:3]):
+        os.dup2(fd, stream)
+        os.close(fd)
+    if ends.lifeline is not None:
+        platform.die_with(ends.lifeline)
+    return _take_streams()
+
+
+def _prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # None or another class only without a log
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A child forked by user code must not keep the channel open after this process died.
-    platform.close_in_children(channel)
 
 
 def _read(commands: int, tasks: "queue.SimpleQueue[_Task]") -> None:

@@ -7,9 +7,8 @@ from typing import Any
 
 from hpsearch.base.outcome import PointOutcome, point_outcome, rank_key
 from hpsearch.base.replicates import NO_SEEDS
-from hpsearch.base.types import BestPoint, Objective, TrialId, TrialState
+from hpsearch.base.types import BestPoint, MakeSpec, Objective, TrialId, TrialState
 from hpsearch.base.words import count
-from hpsearch.search.answers import MakeSpec
 from hpsearch.search.ask_tell import AskTell
 from hpsearch.search.live import Finished, counted_scores
 from hpsearch.search.plan import Environment, Plan

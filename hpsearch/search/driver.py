@@ -19,10 +19,9 @@ from optuna.trial import TrialState as OptunaState
 from hpsearch.base.errors import HpsearchError, StorageError
 from hpsearch.base.observer import Progress
 from hpsearch.base.outcome import GIVEN_UP
-from hpsearch.base.types import BestPoint, TrialState
+from hpsearch.base.types import BestPoint, MakeSpec, TrialState
 from hpsearch.launch.base import Launcher
 from hpsearch.search import requests
-from hpsearch.search.answers import MakeSpec
 from hpsearch.search.ask_tell import AskTell
 from hpsearch.search.by_hand import give_up, shown
 from hpsearch.search.confirm import Confirmation

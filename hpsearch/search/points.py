@@ -9,20 +9,14 @@ from optuna.trial import FrozenTrial
 
 from hpsearch.base.environment import names_in
 from hpsearch.base.outcome import GIVEN_UP, Failures, is_cut_short, point_outcome
-from hpsearch.base.types import (
-    BestPoint,
-    Decision,
-    Report,
-    TrialId,
-    TrialState,
-    epochs_of,
-)
+from hpsearch.base.types import BestPoint, Decision, MakeSpec, Report, TrialId, TrialState, epochs_of
 from hpsearch.launch.base import Launcher
-from hpsearch.search.answers import Answers, MakeSpec, OpenAnswers
+from hpsearch.search.answers import Answers
 from hpsearch.search.ask_tell import AskTell
 from hpsearch.search.by_hand import SKIPPED
 from hpsearch.search.failing import FailedPoint, FirstFailures
 from hpsearch.search.live import Finished, counted_scores
+from hpsearch.search.open_answers import OpenAnswers
 from hpsearch.search.open_ask_tell import OpenAskTell
 from hpsearch.search.open_point import HEDGED, WAITS_AT, Point, in_order
 from hpsearch.search.plan import Environment, Plan

@@ -1,4 +1,4 @@
-"""Where the search's state lives, and who owns it.
+"""Where the search's state lives.
 
 The journal is Optuna's own log format behind a backend of ours: one driver holds the study's lock, so operations are
 kept in memory and appended once per driver tick, without a lock and a sync per operation.
@@ -6,31 +6,24 @@ kept in memory and appended once per driver tick, without a lock and a sync per 
 
 import gc
 import json
-import os
-import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-import filelock
 import optuna
-import psutil
 from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 
-from hpsearch.base import platform
-from hpsearch.base.errors import BusyError, StorageError
+from hpsearch.base.errors import StorageError
 from hpsearch.base.journal import Journal
 from hpsearch.base.types import Objective
 from hpsearch.search.optuna_internals import QueueStorage, quicken_tpe
 
 JOURNAL_NAME = "optuna.journal"
-LOCK_SEC = 0.3  # a listing of studies holds a lock for an instant
 _ASIDE = "move the study's folder aside and start again"
 
 
@@ -145,59 +138,6 @@ def _collector_paused() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-@contextmanager
-def study_lock(folder: Path, what: str, wait_sec: float = LOCK_SEC) -> Iterator[None]:
-    """Hold the operating system's lock of a study; it goes when this process ends, however it ends.
-
-    Args:
-        folder: the study's folder, which exists.
-        what: runs in the folder, for the message.
-        wait_sec: how long another driver is waited for.
-
-    Yields:
-        Nothing; the lock is held inside the block.
-
-    Raises:
-        BusyError: another driver holds it.
-        StorageError: the folder cannot be written.
-    """
-    lock = filelock.FileLock(folder / "lock", timeout=wait_sec)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        raise BusyError(f"{what} is running already ({_holder(folder)}); wait for it or stop it") from None
-    except OSError as error:
-        raise StorageError(f"cannot write in {folder}: {error.strerror}") from None
-    try:
-        (folder / "owner.json").write_text(json.dumps(owner()))
-        yield
-    finally:
-        lock.release()
-
-
-def owner() -> dict[str, str | int | float]:
-    """Return who this process is: host, boot, process id and its start time, together unique."""
-    return dict(_owner(os.getpid()))
-
-
-@cache
-def _owner(pid: int) -> dict[str, str | int | float]:
-    return {
-        "host": socket.gethostname(),
-        "boot": platform.boot_id(),
-        "pid": pid,
-        "started": psutil.Process(pid).create_time(),
-    }
-
-
-def _holder(folder: Path) -> str:
-    try:
-        known = json.loads((folder / "owner.json").read_text())
-        return f"process {known['pid']} on {known['host']}"
-    except (OSError, ValueError, KeyError):
-        return "in another process"
 
 
 def open_study(store: OpenStore, name: str, pruner: BasePruner, objective: Objective) -> optuna.Study:

@@ -71,14 +71,6 @@ def count_of(distribution: BaseDistribution) -> int | None:
     return 1 if distribution.single() else None
 
 
-def unknown(name: str) -> str:
-    """Return what is said where a hyperparameter is asked for that is neither searched nor given."""
-    return (
-        f"trial.suggest: {name}: is neither searched nor given: name it in space or in arguments; without any space "
-        "all that the objective suggests is searched"
-    )
-
-
 def _parameter(name: str, distribution: BaseDistribution) -> Parameter:
     """Return the hyperparameter of a distribution, whose values Optuna holds as they are."""
     expression = expression_of(distribution)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.types import Clock, Message, Report, TrialId
@@ -24,6 +25,11 @@ class TimeLimits:
 
     trial_seconds: float | None = None
     silent_seconds: float | None = None
+
+    @classmethod
+    def in_budget(cls, budget: Mapping[str, Any]) -> Self:
+        """Return those that a configuration's `budget` names."""
+        return cls(budget["trial_seconds"], budget["silent_seconds"])
 
     def of(self, key: str) -> float | None:
         """Return the limit of a key of the configuration."""

@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import chdtri, ndtr
 
 from hpsearch.statistics.comparisons import ALPHA
 from hpsearch.statistics.intervals import binary_scale
+from hpsearch.statistics.roots import increasing_root
 
 TOO_VARIABLE = 3.0
 """A point whose standard deviation is more than so many times the median one is not ranked."""
@@ -155,4 +155,4 @@ def studentized_range(count: int, freedom: int, level: float = 1 - ALPHA) -> flo
     density = np.exp(-(_NORMAL**2) / 2) / math.sqrt(2 * math.pi) * (_NORMAL[1] - _NORMAL[0])
     inside = np.maximum(ndtr(_NORMAL) - ndtr(_NORMAL - grid[:, None]), 0.0)
     w = count * (density * inside ** (count - 1)).sum(axis=1)
-    return float(brentq(lambda q: float(np.interp(q * spread, grid, w).mean()) - level, 1e-6, 1e4))
+    return increasing_root(lambda q: float(np.interp(q * spread, grid, w).mean()) - level, 1e-6, 1e4)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtri, fdtrc, gammaln, ndtr, stdtr, stdtrit
 
 from hpsearch.statistics.intervals import RESAMPLES, binary_scale, mean_of, resamples, standard_deviation
+from hpsearch.statistics.roots import increasing_root
 
 ALPHA = 0.05
 """Level of every test."""
@@ -92,11 +93,8 @@ def detectable_factor(n: int, level: float = ALPHA) -> float:
     Returns:
         The factor: at 5 % 3.26 at n = 3, 1.68 at 5, 1.00 at 10; at 5 % / 8 it is 9.26, 2.98, 1.43.
     """
-    from scipy.optimize import brentq
-
     most = 10 * float(stdtrit(n - 1, 1 - level / 2))
-    shift = brentq(lambda shift: power(shift, n - 1, level) - POWER, 0.0, most)
-    return float(shift) / math.sqrt(n)
+    return increasing_root(lambda shift: power(shift, n - 1, level) - POWER, 0.0, most) / math.sqrt(n)
 
 
 def power(shift: float, freedom: int, level: float = ALPHA) -> float:

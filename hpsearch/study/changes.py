@@ -1,20 +1,11 @@
 """What changed since trials were trained, the code of a user's own or the data: what is said, refused, begun anew."""
 
-import shutil
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import optuna
-
 from hpsearch.base.errors import StorageError
-from hpsearch.base.types import TrialId, TrialState
+from hpsearch.base.types import TrialState
 from hpsearch.base.words import count
-from hpsearch.search.extension import copied
-from hpsearch.search.space import Space
-from hpsearch.search.storage import OpenStore
 from hpsearch.tracking.events import CODE, TrialRecord
-from hpsearch.tracking.record import Record
 
 ALLOWED = "changed_ok"
 """Value of `study.code` with which trials are added beside those of other code."""
@@ -81,31 +72,3 @@ class Changes:
             f"study '{self.study}': the {self.subject} changed since {count(self.kept, kind)} were trained "
             f"({self.what}); {word}study.restart=true starts again, another study.name is another study"
         )
-
-
-def begin_anew(
-    study: optuna.Study, store: OpenStore, space: Space, changes: Sequence[Changes], record: Record
-) -> optuna.Study:
-    """Let trials begin anew whose code or data have changed: those that failed, and those that had not ended.
-
-    Args:
-        study: as it was left.
-        store: that it is kept in.
-        space: the present ranges.
-        changes: what changed.
-        record: of the study; these trials are waiting in it, and the checkpoints that they left are removed.
-
-    Returns:
-        An Optuna study in which nothing was told of their points.
-    """
-    fresh: dict[TrialId, dict[str, str]] = {}
-    for each in changes:
-        for trial, digest in each.unfinished:
-            fresh.setdefault(trial.id, {})[each.subject] = digest
-    new = copied(study, record.folder.name, space, untold={trial.point for trial in fresh}, anew=True)
-    store.flush()
-    for begun, digests in fresh.items():
-        record.again(begun, time.time(), **digests)
-        shutil.rmtree(record.folder / "trials" / begun.stem, ignore_errors=True)
-    record.flush(fsync=True)
-    return new

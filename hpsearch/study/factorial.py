@@ -7,11 +7,10 @@ from typing import Any
 from hpsearch.base.conditions import split_name
 from hpsearch.base.errors import ConfigError, SpaceError, nearest
 from hpsearch.base.grammar import value_text
-from hpsearch.base.keys import PER_SEED
+from hpsearch.base.keys import PER_SEED, RETUNED
 from hpsearch.config.compose import Composition
 from hpsearch.config.words import COMMAND_LINE
 from hpsearch.reports.ablation.arms import name_of
-from hpsearch.reports.ablation.tuning import RETUNED
 from hpsearch.search.space import Space
 
 

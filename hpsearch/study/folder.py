@@ -17,7 +17,7 @@ from hpsearch.base.files import replacement
 from hpsearch.base.keys import MARGIN, RUN_TIME, SINGLE
 from hpsearch.base.plain import ABSENT, copied, get, remove
 from hpsearch.config.compose import Composition, diff
-from hpsearch.search.storage import LOCK_SEC, study_lock
+from hpsearch.search.lock import LOCK_SEC, study_lock
 from hpsearch.tracking.events import read_study, read_trials
 
 STUDY_FILE = "study.yaml"

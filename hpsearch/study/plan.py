@@ -129,7 +129,7 @@ def plan_search(composition: Composition, tests: bool = False) -> Search:
         seeds,
         _folds(composition),
         **ends,
-        limits=time_limits(config),
+        limits=TimeLimits.in_budget(config["budget"]),
         confirm=config["study"]["confirm"],
         trial_epochs=epochs_of(config),
         rounds=queued and config["ablation"]["rounds"] and isinstance(pruner, NopPruner),
@@ -198,11 +198,6 @@ def _check_open(config: Mapping[str, Any]) -> None:
     for key, is_set in needs.items():
         if is_set:
             raise SpaceError(f"{key}: must know beforehand what is searched, and here the objective says it as it runs")
-
-
-def time_limits(config: Mapping[str, Any]) -> TimeLimits:
-    """Return how long a trial may take."""
-    return TimeLimits(config["budget"]["trial_seconds"], config["budget"]["silent_seconds"])
 
 
 def _points(asked: int | str | None, queued: bool) -> int | None:

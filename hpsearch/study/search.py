@@ -26,7 +26,8 @@ from hpsearch.search.prior import PRIOR, PriorPoint
 from hpsearch.search.space import Space
 from hpsearch.search.storage import OpenStore, Store, open_study
 from hpsearch.search.suggested import open_space, suggested_in
-from hpsearch.study.changes import Changes, begin_anew
+from hpsearch.study.anew import begin_anew
+from hpsearch.study.changes import Changes
 from hpsearch.study.grow import check_growth, check_study, in_present_space
 from hpsearch.study.origins import Origins
 from hpsearch.study.plan import Search, plan_search

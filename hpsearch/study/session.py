@@ -12,15 +12,14 @@ from hpsearch.base.commands import is_program, ui_command
 from hpsearch.base.conditions import split_name
 from hpsearch.base.environment import TAKEN, as_recorded
 from hpsearch.base.errors import StorageError
-from hpsearch.base.keys import SECONDS, SILENT_SECONDS, SINGLE, TRIAL_SECONDS
+from hpsearch.base.keys import HELD, SECONDS, SILENT_SECONDS, SINGLE, TRIAL_SECONDS
 from hpsearch.base.observer import Observer
 from hpsearch.base.types import Objective, TrialState
 from hpsearch.base.words import label
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
-from hpsearch.reports.ablation.tuning import HELD
-from hpsearch.search.storage import LOCK_SEC
+from hpsearch.search.lock import LOCK_SEC
 from hpsearch.study.folder import (
     STUDY_FILE,
     description,

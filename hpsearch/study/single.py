@@ -29,7 +29,6 @@ from hpsearch.search.pool import Decide, Pool
 from hpsearch.search.watch import UNLIMITED, TimeLimits
 from hpsearch.study.folder import studies_folder
 from hpsearch.study.origins import Origins
-from hpsearch.study.plan import time_limits
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import PLACE, check_inside, compose_place, find_source, find_trial, spec_of, tracking_uri
 from hpsearch.study.workers import Workers
@@ -165,7 +164,7 @@ def run_trial(
             session.objective,
             display,
             logged=logged,
-            limits=time_limits(composition.config),
+            limits=TimeLimits.in_budget(composition.config["budget"]),
         )
         last = session.record.trial(spec.id)
         session.conclude(finished.result.state)
@@ -222,7 +221,7 @@ def _spec_in(
     """
     trials = read_trials(folder)
     for trial in trials:
-        again = time_limits(composition.config).allow_again(trial.ended_by)
+        again = TimeLimits.in_budget(composition.config["budget"]).allow_again(trial.ended_by)
         if trial.key == filled.key and (again or not trial.state.finished):
             if changed := origins.changed_since(folder, trial):
                 line(f"{folder.name}/{trial.id} is not gone on with: {changed}")

@@ -13,7 +13,6 @@ from hpsearch.base.observer import StudySummary
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import assignments, best_score, count, duration, epoch_text, number, score, shown_path, tally
 from hpsearch.progress.console import is_fancy, make_console
-from hpsearch.reports.ablation.tables import arm_rows
 from hpsearch.reports.kit.cells import texts
 
 if TYPE_CHECKING:
@@ -164,6 +163,8 @@ def show_recipe(outcome: "RecipeOutcome", stream: TextIO | None = None) -> None:
             out.row("", f"→ {finding.action}")
     if outcome.ablation:
         out.gap()
+        from hpsearch.reports.ablation.tables import arm_rows  # with what an ablation needs of scipy
+
         headings, rows = arm_rows(outcome.ablation)
         out.table(headings, texts(rows))
         out.gap()

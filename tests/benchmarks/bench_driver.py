@@ -88,10 +88,11 @@ def search(folder: Path, sampler: str, points: int, reports: int) -> dict[str, f
     from hpsearch.progress.display import Silent
     from hpsearch.search.driver import Driver
     from hpsearch.search.extension import Ranges
+    from hpsearch.search.lock import study_lock
     from hpsearch.search.plan import Environment, Plan
     from hpsearch.search.samplers import seed_after
     from hpsearch.search.space import Space
-    from hpsearch.search.storage import JournalStore, open_study, study_lock
+    from hpsearch.search.storage import JournalStore, open_study
     from hpsearch.tracking.record import Record
 
     objective = Objective(METRIC)

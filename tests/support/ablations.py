@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from hpsearch.base.keys import RETUNED
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, name_of
 from hpsearch.reports.ablation.claims.claim import BATCH, MOMENTUM, RATE, Evidence
 from hpsearch.reports.ablation.costs import Cost, TimeToTarget
-from hpsearch.reports.ablation.tuning import RETUNED, ArmSearch, Nuisance, TriedSetting
+from hpsearch.reports.ablation.tuning import ArmSearch, Nuisance, TriedSetting
 from hpsearch.statistics.intervals import estimate
 from hpsearch.statistics.survival import kaplan_meier_median
 

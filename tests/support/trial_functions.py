@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -201,3 +202,15 @@ def die(code):
 
 def lambda_maker():
     return lambda: 0
+
+
+IMPORTED_BY = os.getpid()
+
+
+def imported_by():
+    """Return the process that imported this module: of a forked worker, that which it was forked from."""
+    return IMPORTED_BY
+
+
+def start_a_thread():
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()

@@ -1,7 +1,8 @@
 """How the arms of an ablation were tuned, in words, and where that was done unequally well."""
 
 from hpsearch.base import words
-from hpsearch.reports.ablation.tuning import HELD, UPDATES, ArmSearch, Nuisance
+from hpsearch.base.keys import HELD
+from hpsearch.reports.ablation.tuning import UPDATES, ArmSearch, Nuisance
 
 NAMED = 3
 """So many edges are named one by one."""

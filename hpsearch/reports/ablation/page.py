@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from hpsearch.base import words
 from hpsearch.base.commands import ui_command
+from hpsearch.base.keys import HELD
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.ablation import tables
 from hpsearch.reports.ablation.arms import Arm, level
@@ -15,7 +16,6 @@ from hpsearch.reports.ablation.layers import LAYERS_AID, layer_rows
 from hpsearch.reports.ablation.method import method
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.sentences import answer, caveats
-from hpsearch.reports.ablation.tuning import HELD
 from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.cells import NONE
 from hpsearch.reports.kit.page import Panel, Tile, panel, render_page

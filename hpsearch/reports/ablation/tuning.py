@@ -6,6 +6,7 @@ from typing import Any
 
 from hpsearch.base.columns import metric_column
 from hpsearch.base.conditions import flat_entries, split_name
+from hpsearch.base.keys import HELD
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, name_of
 from hpsearch.reports.ablation.choice import chosen, judged_by_updates, smoothed_means
@@ -16,7 +17,6 @@ from hpsearch.reports.kit.space import Axis, searched
 from hpsearch.reports.kit.training import points_train, trains_of
 from hpsearch.statistics.intervals import estimate
 
-HELD, RETUNED = "held", "retuned"
 SCORE, UPDATES = "score", "updates"
 """What nuisance hyperparameters are tuned for."""
 

@@ -2,9 +2,7 @@
 
 import errno
 import json
-import multiprocessing
 import os
-import time
 
 import optuna
 import pytest
@@ -14,7 +12,7 @@ from optuna.storages.journal import JournalFileBackend
 from hpsearch.base.errors import StorageError
 from hpsearch.base.journal import Journal
 from hpsearch.base.types import Objective
-from hpsearch.search.storage import DriverJournal, JournalStore, MemoryStore, open_study, owner, study_lock
+from hpsearch.search.storage import DriverJournal, JournalStore, MemoryStore, open_study
 
 SPACE = {
     "x": optuna.distributions.FloatDistribution(0, 1),
@@ -106,36 +104,6 @@ def test_memory_keeps_nothing(tmp_path):
     again = opened(MemoryStore().open(tmp_path), optuna.samplers.RandomSampler())
     assert again.trials == []
     assert list(tmp_path.iterdir()) == []
-
-
-def _hold(folder, ready):
-    with study_lock(folder, "it"):
-        ready.set()
-        time.sleep(60)
-
-
-def test_the_lock_names_its_holder_and_goes_with_a_killed_process(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    ready = context.Event()
-    holder = context.Process(target=_hold, args=(tmp_path, ready))
-    holder.start()
-    try:
-        assert ready.wait(30)
-        with (
-            pytest.raises(StorageError, match=f"is running already .process {holder.pid} on"),
-            study_lock(tmp_path, "it"),
-        ):
-            pass
-    finally:
-        holder.kill()
-        holder.join()
-    with study_lock(tmp_path, "it"):
-        assert json.loads((tmp_path / "owner.json").read_text())["pid"] == os.getpid()
-
-
-def test_owner_tells_two_lives_of_one_process_number_apart():
-    assert set(owner()) == {"host", "boot", "pid", "started"}
-    assert owner() == owner()
 
 
 def test_written_operations_are_in_the_file_and_only_a_flush_waits_for_the_disk(tmp_path, monkeypatch):

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from hpsearch.base.keys import HELD
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.costs import Cost
-from hpsearch.reports.ablation.tuning import HELD, ArmSearch, Nuisance
+from hpsearch.reports.ablation.tuning import ArmSearch, Nuisance
 from hpsearch.reports.kit.canvas import Drawn
 
 BATCH, MOMENTUM, RATE = "data.batch_size", "optimizer.momentum", "optimizer.lr"

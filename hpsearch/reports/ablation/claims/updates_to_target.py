@@ -9,12 +9,12 @@ import numpy as np
 import hpsearch.reports.ablation.claims.common as common
 import hpsearch.reports.ablation.claims.drawing as drawing
 import hpsearch.reports.ablation.claims.targets as targets
+from hpsearch.base.keys import RETUNED
 from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.arms import Arm, replicates_in_common, scores
 from hpsearch.reports.ablation.claims.claim import BATCH, Claim, ClaimResult, ClaimVerdict, Evidence, untested
 from hpsearch.reports.ablation.claims.critical_batch_size import CLAIM as CRITICAL_BATCH_SIZE
 from hpsearch.reports.ablation.claims.critical_batch_size import curve_traces
-from hpsearch.reports.ablation.tuning import RETUNED
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, draw
 from hpsearch.statistics.intervals import Estimate

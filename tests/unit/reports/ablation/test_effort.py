@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from hpsearch.base.keys import HELD, RETUNED
 from hpsearch.reports.ablation.claims.claim import RATE
 from hpsearch.reports.ablation.effort import how_tuned, unequal_effort
-from hpsearch.reports.ablation.tuning import HELD, RETUNED, Nuisance
+from hpsearch.reports.ablation.tuning import Nuisance
 from tests.support.ablations import GRID, search
 
 

@@ -3,11 +3,11 @@ from dataclasses import replace
 
 import pytest
 
+from hpsearch.base.keys import HELD, RETUNED
 from hpsearch.reports.ablation.claims import critical_batch_size as claim_critical_batch_size
 from hpsearch.reports.ablation.claims import updates_to_target as claim_updates_to_target
 from hpsearch.reports.ablation.claims.claim import BATCH
 from hpsearch.reports.ablation.claims.common import over_groups
-from hpsearch.reports.ablation.tuning import HELD, RETUNED
 from tests.support.ablations import (
     AGAINST,
     DOWN,
