@@ -1,9 +1,10 @@
 """How an ablation was made, in a few sentences: what was trained, tuned, held and compared."""
 
 from hpsearch.base import words
+from hpsearch.base.keys import RETUNED
 from hpsearch.reports.ablation.arms import level
 from hpsearch.reports.ablation.numbers import Ablation
-from hpsearch.reports.ablation.tuning import RETUNED, UPDATES
+from hpsearch.reports.ablation.tuning import UPDATES
 from hpsearch.reports.kit.setup import fixed_settings, headline
 from hpsearch.reports.kit.space import floats
 
