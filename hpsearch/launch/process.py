@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from hpsearch.base import platform
+from hpsearch.base.forks import Process
 from hpsearch.launch.frames import ALONE, BATCH, GONE, read_frame, write_frame
 from hpsearch.launch.output import Output, new_mark
 from hpsearch.launch.template import Ends, Template, pipes
@@ -65,7 +66,7 @@ class WorkerProcess:
         self._mark = new_mark()
         self._ours, theirs = pipes()
         self._started = threading.Event()
-        self._process: platform.Process
+        self._process: Process
         self.template: Template | None = None
         if template is None:
             with Template.connected() if forks else nullcontext((None, None)) as (self.template, requests):
@@ -156,7 +157,7 @@ class WorkerProcess:
         self._end(self._process)
         self.inbox.put((self, GONE, b""))
 
-    def _end(self, process: platform.Process) -> None:
+    def _end(self, process: Process) -> None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(_EXIT_SEC)
         self.kill()

@@ -14,14 +14,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from hpsearch.base import platform
+from hpsearch.base import forks, platform
 
 _MARK_BYTES = 64
 
 
 def may_fork(module: str, gpus: Sequence[str]) -> bool:
     """Return whether workers may be forked that have imported a module, where these GPUs are visible."""
-    return module.partition(".")[0] == __name__.partition(".")[0] and platform.forks_safely() and not gpus
+    return module.partition(".")[0] == __name__.partition(".")[0] and forks.forks_safely() and not gpus
 
 
 class Ends(NamedTuple):
@@ -75,13 +75,13 @@ class Template:
         with theirs:
             yield cls(ours), theirs
 
-    def expect(self, forks: int) -> None:
+    def expect(self, count: int) -> None:
         """Say how many workers will be forked; then, or at once if it is none, this one begins to work."""
-        self._left = forks
-        if not forks:
+        self._left = count
+        if not count:
             self._connection.close()
 
-    def fork(self, ends: Ends, mark: str) -> platform.Process | None:
+    def fork(self, ends: Ends, mark: str) -> forks.Process | None:
         """Return a worker with these ends; waits until the template has imported.
 
         Args:
@@ -94,10 +94,10 @@ class Template:
         assert ends.lifeline is not None
         with self._lock:
             process = None
-            with suppress(OSError), platform.adopting_orphans():
+            with suppress(OSError), forks.adopting_orphans():
                 socket.send_fds(self._connection, [mark.encode()], [*ends[:3], ends.lifeline])
                 if pid := int(self._connection.recv(_MARK_BYTES) or b"0"):
-                    process = platform.adopted(pid)
+                    process = forks.adopted(pid)
             self._left -= 1
             if self._left <= 0:
                 self._connection.close()
@@ -120,7 +120,7 @@ def serve(requests: int, own: Sequence[int]) -> tuple[str, Ends] | None:
             if not mark:
                 return None
             ends = Ends(*fds)
-            if (pid := _forked() if platform.has_one_thread() else 0) is None:
+            if (pid := _forked() if forks.has_one_thread() else 0) is None:
                 for fd in own:
                     os.close(fd)
                 return mark.decode(), ends
