@@ -62,12 +62,15 @@ def _instead(arguments: Sequence[str], error: HpsearchError) -> str:
         return ""
     from hpsearch.study.corrected import corrected, refusal_of, without_flags
 
+    if arguments[0] in COMMANDS:
+        return ""  # what they take is checked only when they begin
+
     def refusal(words: Sequence[str]) -> HpsearchError | None:
         try:
             parsed = _parse(words)
         except HpsearchError as other:
             return other
-        return None if parsed.command else refusal_of(parsed.words, parsed.config_dir)
+        return refusal_of(parsed.words, parsed.config_dir)
 
     given = arguments if error.correction else without_flags(arguments, error)
     words = corrected(given, error if error.correction else refusal(given), refusal) if given else None
