@@ -16,6 +16,7 @@ from hpsearch.base.commands import own_words
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.grammar import without_restart
 from hpsearch.terminal.help import COMMANDS, PROGRAM, command_help, full_help, short_help
+from hpsearch.terminal.option_help import help_pages
 
 INTERRUPTED = 130
 
@@ -35,7 +36,7 @@ def run(arguments: Sequence[str]) -> int:
         code = _dispatch(_parse(arguments))
         sys.stdout.flush()
     except HpsearchError as error:
-        print(f"hpsearch: {_refused(arguments, error)}", file=sys.stderr)
+        print(f"hpsearch: {_why(arguments, error)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(f"hpsearch: stopped; go on with: {_command(arguments)}", file=sys.stderr)
@@ -47,34 +48,10 @@ def run(arguments: Sequence[str]) -> int:
     return code
 
 
-def _refused(arguments: Sequence[str], error: HpsearchError) -> str:
-    """Return why a command line is refused, and the one that would be accepted in place of the list of options."""
-    instead = _instead(arguments, error)
-    return f"{re.sub(_KNOWN, '', str(error))}; write: {instead}" if instead else str(error)
+def _why(arguments: Sequence[str], error: HpsearchError) -> str:
+    from hpsearch.terminal.refusal import refusal
 
-
-_KNOWN = re.compile(r" \(known: [^()]*; from [^()]*\)$")
-
-
-def _instead(arguments: Sequence[str], error: HpsearchError) -> str:
-    """Return what to write instead of a command line that is refused, where that is one and would be accepted."""
-    if error.correction is None and "unrecognized arguments" not in str(error):
-        return ""
-    from hpsearch.study.corrected import corrected, refusal_of, without_flags
-
-    if arguments[0] in COMMANDS:
-        return ""  # what they take is checked only when they begin
-
-    def refusal(words: Sequence[str]) -> HpsearchError | None:
-        try:
-            parsed = _parse(words)
-        except HpsearchError as other:
-            return other
-        return refusal_of(parsed.words, parsed.config_dir)
-
-    given = arguments if error.correction else without_flags(arguments, error)
-    words = corrected(given, error if error.correction else refusal(given), refusal) if given else None
-    return _command(words) if words else ""
+    return refusal(arguments, error, _parse)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -130,7 +107,8 @@ def _dispatch(parsed: argparse.Namespace) -> int:
     if parsed.version:
         print(f"hpsearch {_version()}")
     elif parsed.help:
-        print(command_help(parsed.command) if parsed.command else full_help(parsed.config_dir))
+        words = [parsed.command, *parsed.words] if parsed.command else parsed.words
+        print(help_pages(words, parsed.config_dir) if words else full_help(parsed.config_dir))
     elif parsed.command:
         return _COMMANDS[parsed.command](parsed)
     elif parsed.cfg:
@@ -149,7 +127,7 @@ _OPTIONS_OF = (
 
 
 def _check(parsed: argparse.Namespace) -> None:
-    if parsed.command and parsed.command not in COMMANDS:
+    if parsed.command and parsed.command not in COMMANDS and not parsed.help:
         from hpsearch.study.corrected import hint_at_option
 
         hint = nearest(parsed.command, COMMANDS) or hint_at_option(parsed.command, parsed.config_dir)

@@ -56,7 +56,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 """Name, arguments and meaning of every command."""
 
-_WIDTH = 118
+_WIDTH, _NARROW = 118, 48
 
 _START = (
     ("+study=lr_sweep", "search learning rates on a small data set: seconds, on any laptop"),
@@ -69,7 +69,7 @@ _OPTIONS = (
     ("--path DIR", "look for packages of your own in a folder, besides the working folder (may be repeated)"),
     ("--cfg job|space", "print the composed configuration, or the search space, and train nothing"),
     ("--version", "print the version"),
-    ("-h, --help", "this page; after a command: its arguments"),
+    ("-h, --help", "this page; with a command: its arguments; with GROUP, GROUP=OPTION or a key: what their files say"),
 )
 
 _SEARCH = (
@@ -99,7 +99,7 @@ def short_help() -> str:
         _TITLE,
         "",
         "start with",
-        *_rows([(f"{PROGRAM} {words}", text) for words, text in _START]),
+        *rows([(f"{PROGRAM} {words}", text) for words, text in _START]),
         "",
         _MORE,
     ])
@@ -115,11 +115,11 @@ def full_help(config_dirs: Sequence[str | Path] = ()) -> str:
     ]
     sections = {
         "start with": _start(),
-        "commands": _rows(commands),
-        "options": _rows(_OPTIONS),
-        "studies (+study=NAME)": _rows(list(available.studies.items())),
-        "groups (GROUP=OPTION; * is the default)": _rows(options),
-        "search": _rows(_SEARCH),
+        "commands": rows(commands),
+        "options": rows(_OPTIONS),
+        "studies (+study=NAME)": rows(list(available.studies.items())),
+        "groups (GROUP=OPTION; * is the default)": rows(options),
+        "search": rows(_SEARCH),
     }
     usage = [
         f"usage: {PROGRAM} [KEY=VALUE | GROUP=OPTION | +study=NAME] ... [options]",
@@ -141,15 +141,27 @@ _EXITS = "exit codes: 0 done; 1 a trial failed or a replay differs; 2 bad input;
 
 
 def _start() -> list[str]:
-    return _rows([(f"{PROGRAM} {words}", text) for words, text in _START])
+    return rows([(f"{PROGRAM} {words}", text) for words, text in _START])
 
 
-def _rows(rows: Sequence[tuple[str, str]]) -> list[str]:
-    width = min(max(shutil.get_terminal_size((_WIDTH, 0)).columns, 80), _WIDTH)
-    column = max((len(left) for left, _ in rows), default=0) + 4
+def rows(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Return lines of two columns, as wide as the terminal; what is too long on the left has a line of its own."""
+    width = _width()
+    short = [len(left) + 4 for left, _ in pairs if len(left) + 4 <= max(width // 2, 24)]
+    column = max(short, default=24)
     lines = []
-    for left, right in rows:
-        wrapped = textwrap.wrap(right, width - column, break_on_hyphens=False) or [""]
-        lines.append(f"  {left}".ljust(column) + wrapped[0])
-        lines += [" " * column + line for line in wrapped[1:]]
-    return [line.rstrip() for line in lines]
+    for left, right in pairs:
+        text = textwrap.wrap(right, width - column, break_on_hyphens=False) or [""]
+        alone = len(left) + 4 > column
+        lines += [f"  {left}"] if alone else [f"  {left}".ljust(column) + text[0]]
+        lines += [" " * column + line for line in (text if alone else text[1:])]
+    return [line.rstrip() for line in lines if line.strip()]
+
+
+def wrapped(text: str) -> list[str]:
+    """Return a text in lines as wide as the terminal."""
+    return textwrap.wrap(text, _width(), break_on_hyphens=False)
+
+
+def _width() -> int:
+    return min(max(shutil.get_terminal_size((_WIDTH, 0)).columns, _NARROW), _WIDTH)

@@ -9,6 +9,7 @@ import pytest
 
 import hpsearch.study.api
 import hpsearch.study.existing
+import hpsearch.study.printed
 import hpsearch.study.single
 import hpsearch.terminal.summary
 import hpsearch.tracking.ui
