@@ -15,6 +15,7 @@ import numpy as np
 
 from tests.benchmarks.judges import Subject
 from tests.benchmarks.known_ablations import ABLATIONS, PAIRS
+from tests.benchmarks.known_answers import ANSWERED
 from tests.benchmarks.known_claims import CLAIMED
 from tests.benchmarks.known_ends import ENDS
 from tests.benchmarks.known_searches import SEARCHES
@@ -23,9 +24,17 @@ from tests.benchmarks.required import held_against
 from tests.benchmarks.said import said
 from tests.benchmarks.sentence_forms import Claim, UnknownSentence, claims
 
-GENERATORS: dict[str, Callable[[np.random.Generator], Drawn]] = {**SEARCHES, **ABLATIONS, **PAIRS, **ENDS, **CLAIMED}
+GENERATORS: dict[str, Callable[[np.random.Generator], Drawn]] = {
+    **SEARCHES,
+    **ABLATIONS,
+    **PAIRS,
+    **ENDS,
+    **CLAIMED,
+    **ANSWERED,
+}
 MOST = 0.05
-EACH = ("share of seeds", "interval of a point", "interval over folds", "edge of the rates", "by how much too good")
+EACH = ("share of seeds", "interval of a point", "interval over folds", "edge of the rates", "by how much too good",
+        "interval of an answer", "ratio of an answer")  # fmt: skip
 """Kinds of sentences that hold in 95 of 100 cases, one by one."""
 PAGES = 10
 """The page is made of one draw in so many: it says nothing that README.md does not."""

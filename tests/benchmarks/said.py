@@ -128,6 +128,7 @@ def of_markdown(text: str) -> Iterator[Said]:
     text = re.sub(r"^(`{3,}).*?^\1$", "", text, flags=re.M | re.S)
     for line in text.splitlines():
         if line and not re.match(r"[#|!]|\*\*[^*]+\*\*$", line):
+            line = re.sub(r"(?<!\\)\*\*", "", line)  # words in bold
             yield README, html.unescape(re.sub(r"\\([\\*_\[\]$])", r"\1", line.removeprefix("- ")))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tests.benchmarks import answer_forms as answers
 from tests.benchmarks import judges
 from tests.benchmarks.judges import Subject
 
@@ -356,7 +357,8 @@ EXPLANATIONS = _plain(
     r"Each (?:large )?dot is .*",
     r"The best points of the search, trained again over seeds that nothing was chosen by",
     r"Mark(?:s|ers)? .*",
-    r"One (?:row|line|mark|grey) .*",
+    r"One (?:row|line|mark|grey|paragraph) .*",
+    r"(?:Of the [\w ]+, in evaluation mode: dropout|The training part minus|Where the training part|To the target)\b.*",
     r"(?:Means?|Medians of|Paired by seed|Small marks|Sorted by any|Diamonds|Analysis of variance|A search on "
     r"seeds|Differences from the reference|Arm minus reference|Training alone|Dotted|The order of "
     r"the means|The search of each arm|A line per momentum|What these data say|What is said|The best of a "
@@ -366,7 +368,76 @@ EXPLANATIONS = _plain(
     r"The \d+ best of \d+ points; all are in `trials\.csv`\.",
 )
 
-FORMS = [*HEADLINE, *RATES, *NO_ANSWER, *OTHERS, *CAVEATS, *ARMS, *STUDIES, *STATES, *EXPLANATIONS]
+ANSWERS = [
+    *_plain("topic of an answer", rf"(?:{'|'.join(answers.TOPICS)})(?=\. )"),
+    *_plain(
+        "what an answer is about",
+        r"(?P<about>Against) [^;:]+?, paired, Holm-adjusted at 5 %",
+        r"Against [^;:]+?, (?P<about>test) \w+ of the [\w ]+, paired, Holm-adjusted at 5 %",
+        r"(?P<about>Training minus (?:test|validation)) \w+ is",
+        r"(?P<about>At equal training) [\w ]+ \(<N> in evaluation mode, the lowest that a trial ends with\), <M> is",
+        r"Of the (?P<about>final weights|weights[\w ]+), in evaluation mode \(no dropout, no augmentation\), mean \w+",
+        r"(?P<about>Epochs|Updates|Seconds) to <M> <N>, median over the seeds",
+        r"<M> is (?P<about>best after epoch)",
+        r"(?P<about>Training, without evaluations), takes",
+        r"(?P<about>The learning rate that was tuned) is",
+        r"The (?P<about>best effective rate) lr / \(1 − m\), m the momentum, is",
+        r"(?P<about>At one learning rate), <N>, over \d+ seeds? of the search, <M> is",
+        r"The (?P<about>numbers of parameters) are",
+    ),
+    *_plain(
+        "many arms",
+        r"from [^;]+? \(\d+ arms in the tables[^()]*\)",
+        r"equal within 2 %",
+        r"<N> times apart, so that arms may differ by their size",
+    ),
+    _form(
+        "interval of an answer",
+        rf"(?:(?P<part>training|validation|test) )?<N> \(<I>(?=[^;]*? {answers.ARM})",
+        answers.interval,
+    ),
+    _form(
+        "ratio of an answer",
+        rf"(?:<N>|{answers.TIME}) \((?:not reached in \d+ of \d+, )?<N> times, <I>(?=[^;]*? {answers.ARM})",
+        answers.ratio,
+    ),
+    _form("verdict: {about}", rf"(?P<verdict>{answers.INSIDE})\) {answers.ARM}", answers.verdict),
+    _form(
+        "fastest: {unit}",
+        r"(?P<unit>Fewest epochs|Fewest updates|Least seconds of training)(?: to <M> <N>)?: (?P<least>[^;]+?); "
+        r"(?:every other arm that can be compared needs more|may need as little: (?P<rivals>.*?))(?=\. |\.?$)",
+        answers.fastest,
+    ),
+    *_plain(
+        "item of an answer",
+        rf"\)(?:,? of \d+)?(?: in all)?(?: {answers.ARM})?",
+        rf"(?:training|validation|test) <N> \((?:n = 1|the same over \d+ seeds)\)(?: {answers.ARM})?",
+        rf"<N>(?: \((?:n = 1|the same over \d+ seeds)(?:, {answers.INSIDE})?\))?(?: of \d+)? {answers.ARM}",
+        rf"reached by \d+ of \d+ seeds\) {answers.ARM}",
+        rf"not reached (?:in \d+ of \d+|by any of \d+ seeds) {answers.ARM}",
+        rf"(?:<N>|{answers.TIME}) \(not reached in \d+ of \d+\) {answers.ARM}",
+        rf"(?:<N>|{answers.TIME}) \((?:not reached in \d+ of \d+, )?<N> times\) {answers.ARM}",
+        rf"{answers.TIME} an update, {answers.TIME} an epoch and {answers.TIME}"
+        rf"(?: \({answers.TIME} to {answers.TIME})?",
+        rf"in all {answers.ARM}",
+        rf"{answers.TIME} {answers.ARM}",
+        rf"<N> \((?:the (?:lowest|highest) tried|no interval: [^;]*?)\) {answers.ARM}",
+        rf"[\d,]+ {answers.ARM}",
+    ),
+    *_plain(
+        "told beside answers",
+        r"(?:Fewest epochs|Fewest updates|Least seconds of training)(?: to <M> <N>)?: not known, for fewer than two "
+        r"arms have every seed there",
+        r"(?:Least seconds of training)(?: to <M> <N>)?: [^;]+?; whether others are as fast is not said, for",
+        r"Not every seed gets there in .*?(?=\. |\.?$)",
+        r"Ratios are those to [^;]+?, geometric means of pairs",
+        r"(?:measured|the trials were not made) in rounds over all arms(?:, so [^()]*\(ablation\.rounds=true\))?",
+        r"Every arm has the learning rate .*?\(ablation\.nuisance=retuned\)",
+        r"Claim \d+, .*?: (?:supported|not supported|undecided)[^.]*?(?: \(.*\))?(?=\. Claim|\.?$)",
+    ),
+]
+
+FORMS = [*ANSWERS, *HEADLINE, *RATES, *NO_ANSWER, *OTHERS, *CAVEATS, *ARMS, *STUDIES, *STATES, *EXPLANATIONS]
 _BETWEEN = re.compile(r"[\s;,.:]*(?:and )?")
 
 
@@ -395,13 +466,14 @@ def claims(text: str, about: Subject) -> Iterator[Claim]:
         else:
             raise UnknownSentence(text[place:])
         parts: dict[str, Any] = {name: value for name, value in found.groupdict().items() if value is not None}
-        named = {**named, **{name: parts[name] for name in ("setting",) if name in parts}}
+        named = {**named, **{name: parts[name] for name in ("setting", "about") if name in parts}}
         yield _claim(form, found[0], {**named, **parts}, about)
         place = found.end()
 
 
 def _claim(form: Form, text: str, parts: dict[str, str], about: Subject) -> Claim:
     judged = form.judge(parts, about) if form.judge else None
+    kind = form.kind.format(**parts)
     if isinstance(judged, tuple):
-        return Claim(form.kind, text, pair=judged)
-    return Claim(form.kind, text, holds=judged)
+        return Claim(kind, text, pair=judged)
+    return Claim(kind, text, holds=judged)

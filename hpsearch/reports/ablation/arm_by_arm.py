@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from hpsearch.base import words
 from hpsearch.base.types import Objective, TrialTable
 from hpsearch.reports.ablation.arms import Arm, ablation_options, arms_of, factors_of
+from hpsearch.reports.ablation.cells import mean, setting
 from hpsearch.reports.ablation.comparisons import Difference, judged, paired, tally
 from hpsearch.reports.ablation.figures.differences import differences_figure
-from hpsearch.reports.ablation.tables import COMPARED, STRENGTH, against, mean, setting, strength
+from hpsearch.reports.ablation.tables import COMPARED, STRENGTH, against, strength
 from hpsearch.reports.ablation.tuning import nuisance_of
 from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.cells import NONE, Cell

@@ -13,6 +13,9 @@ from hpsearch.reports.kit.space import Axis, plain, searched
 from hpsearch.reports.kit.tested import test_scores
 from hpsearch.statistics.intervals import LARGE, Estimate, estimate
 
+PARAMETERS = "parameters"
+"""Fact of a trial: how many parameters its network has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Factor:
@@ -57,6 +60,7 @@ class Arm:
         known: what the interval of the score is over; None where it is over the seeds alone.
         end: the metric at the ends of its trials; None where a score is no mean of several evaluations.
         lasts: the last of these evaluations, of each replicate; empty where there are none.
+        parameters: how many parameters its network has; None where that is not known or its trials differ.
     """
 
     point: int
@@ -75,6 +79,7 @@ class Arm:
     learnt: bool = True
     end: End | None = None
     lasts: tuple[float, ...] = ()
+    parameters: int | None = None
 
     @property
     def trained(self) -> int:
@@ -126,11 +131,13 @@ def arms_of(table: TrialTable, factors: Sequence[Factor]) -> tuple[Arm, ...]:
     objective = objective_of(table.study)
     tested, intervals = test_scores(table, objective), StudyIntervals(table, objective)
     ends, lasts = ends_by_point(table, objective), last_scores(table, objective)
+    sizes = _parameters(table)
     return tuple(
         replace(
             _arm(point, factors, tested, intervals),
             end=ends.get(point.point),
             lasts=_of_all(lasts, point),
+            parameters=sizes.get(point.point),
         )
         for point in points_of(table, keys)
     )
@@ -139,6 +146,14 @@ def arms_of(table: TrialTable, factors: Sequence[Factor]) -> tuple[Arm, ...]:
 def _of_all(lasts: Mapping[tuple[int, int, int], float], point: Point) -> tuple[float, ...]:
     trials = [(point.point, *each) for each in point.replicates]
     return tuple(lasts[each] for each in trials) if all(each in lasts for each in trials) else ()
+
+
+def _parameters(table: TrialTable) -> dict[int, int]:
+    """Return how many parameters the network of each point has, where its trials say so alike."""
+    if PARAMETERS not in table.trials:
+        return {}
+    known = table.trials[table.trials[PARAMETERS].notna()].groupby("point")[PARAMETERS].agg(["min", "max"])
+    return {int(point): int(row["min"]) for point, row in known.iterrows() if row["min"] == row["max"]}
 
 
 def replicates_in_common(arms: Sequence[Arm]) -> tuple[tuple[int, int], ...]:

@@ -13,8 +13,11 @@ from hpsearch.reports.ablation.arms import Arm, Factor, ablation_options, arms_o
 from hpsearch.reports.ablation.claims import claims_of
 from hpsearch.reports.ablation.claims.claim import Evidence, TestedClaim
 from hpsearch.reports.ablation.comparisons import Difference, differences
-from hpsearch.reports.ablation.costs import Cost, costs_of
+from hpsearch.reports.ablation.costs import UNITS, Cost, costs_of
 from hpsearch.reports.ablation.effects import Effects, effects_of
+from hpsearch.reports.ablation.equal_training import EqualTraining, equal_training
+from hpsearch.reports.ablation.fastest import TRAINING, Race, in_rounds, race
+from hpsearch.reports.ablation.finals import Finals, finals_of
 from hpsearch.reports.ablation.ranking import Rank, beaten_of, ranking_of
 from hpsearch.reports.ablation.tuning import Nuisance, nuisance_of, searches_of, with_untrained
 from hpsearch.reports.kit.evidence import StudyIntervals
@@ -40,6 +43,10 @@ class Ablation:
         ranking: the arms with a score, the best first, which of them may be the best, and how sure that order is.
         target: value of the objective's metric whose cost is measured; None for none.
         costs: of every arm.
+        finals: training, validation and test part at the final weights, in evaluation mode.
+        equal: the arms at equal training accuracy; None where the training part was not evaluated along the training.
+        races: by unit which arm needs the least, and which may need as little.
+        rounds: whether the trials were made in rounds over all arms, so that their times can be compared.
         claims: what is known of batch size, momentum and learning rate, as far as these data can speak of it.
         states: trials by state.
         trial_sec: time of all trials of the arms added up.
@@ -60,6 +67,10 @@ class Ablation:
     ranking: tuple[Rank, ...]
     target: float | None
     costs: tuple[Cost, ...]
+    finals: Finals
+    equal: EqualTraining | None
+    races: Mapping[str, Race]
+    rounds: bool
     claims: tuple[TestedClaim, ...]
     states: Mapping[TrialState, int]
     trial_sec: float
@@ -108,6 +119,7 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
     compared = () if reference is None else differences(arms, reference, objective)
     nuisance = nuisance_of(table, arms, tuning)
     target = options.get("target")
+    finals = finals_of(table, arms, objective, reference)
     costs, effects = costs_of(table, arms, objective, target), effects_of(arms, factors)
     return Ablation(
         name=str((table.study.get("within") or {}).get("name") or table.name),
@@ -122,6 +134,10 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
         ranking=ranking_of(arms, objective, StudyIntervals(table, objective).samples(), beaten_of(compared, reference)),
         target=target,
         costs=costs,
+        finals=finals,
+        equal=equal_training(table, arms, finals, reference),
+        races={unit: race(arms, costs, unit, reference) for unit in (*(UNITS if target is not None else ()), TRAINING)},
+        rounds=in_rounds(table, arms),
         claims=claims_of(Evidence(table, arms, costs, nuisance, objective)),
         states=Counter(TrialState(state) for state in table.trials["state"]),
         trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),

@@ -6,7 +6,8 @@ from hpsearch.base import words
 from hpsearch.base.commands import ui_command
 from hpsearch.base.keys import HELD
 from hpsearch.base.types import TrialTable
-from hpsearch.reports.ablation import tables
+from hpsearch.reports.ablation import measured, tables
+from hpsearch.reports.ablation.answers import AID, answers_of
 from hpsearch.reports.ablation.arms import Arm, level
 from hpsearch.reports.ablation.claims.claim import ClaimVerdict
 from hpsearch.reports.ablation.comparisons import tally
@@ -30,7 +31,11 @@ _KINDS = {"curves": "curves", "claim": "claims", "tuning": "method"}
 _TABLES = {
     "Arms": "result",
     "Differences from the reference": "result",
-    "Costs": "times",
+    "Final weights": "result",
+    "Generalization": "result",
+    "At equal training": "curves",
+    "Towards the target and at the end": "times",
+    "Time and size": "times",
     "Main effects and interactions": "result",
     "Ranking": "result",
     "Layers of the arms": "layers",
@@ -52,7 +57,7 @@ def render_ablation(found: Ablation, command: str, printed: bool = False) -> str
         printed: whether it is for paper.
 
     Returns:
-        HTML that makes no request, in the order of a report that is handed in: question, answer, main figure, arms and
+        HTML that makes no request, in the order of a report that is handed in: question, answer, main figure, answers, arms and
         differences, curves, costs, claims, method, what cannot be told, commands, versions and
         configuration.
     """
@@ -68,6 +73,8 @@ def render_ablation(found: Ablation, command: str, printed: bool = False) -> str
         caveats=caveats(found),
         tiles=_tiles(found),
         panels=_parts([panel(*drawn, printed) for drawn in _figures(found, printed)]),
+        told=answers_of(found),
+        told_aid=AID,
         arms=arm_table(found),
         arm_aid=tables.arm_aid(found),
         sections=by_part,
@@ -156,11 +163,19 @@ def sections(found: Ablation) -> list[Section]:
         ("Differences from the reference", tables.difference_aid(found), tables.difference_rows(found)),
         ("Main effects and interactions", tables.effect_aid(found), tables.effect_rows(found)),
         ("Ranking", tables.ranking_aid(found), tables.ranking_rows(found)),
+        ("Final weights", measured.final_aid(found), measured.final_rows(found)),
         (
-            "Costs",
-            "Training alone, without evaluation; means over seeds, to the target Kaplan and Meier's median.",
-            tables.cost_rows(found),
+            "Generalization",
+            "The training part minus the others, paired by seed, with t intervals.",
+            measured.gap_rows(found),
         ),
+        ("At equal training", measured.equal_aid(found), measured.equal_rows(found)),
+        (
+            "Towards the target and at the end",
+            "To the target Kaplan and Meier's median over the seeds, else means over them.",
+            measured.progress_rows(found),
+        ),
+        ("Time and size", measured.time_aid(found), measured.time_rows(found)),
         ("Layers of the arms", LAYERS_AID, layer_rows(found)),
         ("Settings tuned for each arm", tables.TUNING_AID, tables.tuning_rows(found)),
         ("Claims", "What these data say of them.", tables.claim_rows(found)),

@@ -42,15 +42,20 @@ def answer(found: Ablation) -> str:
         return "No answer yet: no arm has a finished trial."
     if found.nuisance.tuned_for == UPDATES and (said := _updates(found)):
         return said
-    which = "highest" if found.objective.maximize else "lowest"
-    lead = f"{_capital(best.name)} has the {which} mean {found.objective.metric}, {evidence(best)}{_as_good(found)}"
+    lead = most_accurate(found, best)
     if reference is None:
         return f"{lead}. Nothing is compared, for the reference has no trial."
     if best is reference:
         return f"{lead}. It is the reference: of {_tally(found.differences)}."
     own = next(each for each in found.differences if each.arm == best.name)
     others = f" Of {_tally(found.differences)}." if len(found.differences) > 1 else ""
-    return f"{lead}. {_capital(_against(own, reference))}.{others}"
+    return f"{lead}. {capital(_against(own, reference))}.{others}"
+
+
+def most_accurate(found: Ablation, best: Arm) -> str:
+    """Name the arm of the best mean with its evidence, and those that may be as good; without a full stop."""
+    which = "highest" if found.objective.maximize else "lowest"
+    return f"{capital(best.name)} has the {which} mean {found.objective.metric}, {evidence(best)}{_as_good(found)}"
 
 
 def _updates(found: Ablation) -> str:
@@ -168,7 +173,7 @@ def detectable(difference: float, objective: Objective, beyond: str = "> 1") -> 
     return beyond if objective.share and difference > 1 else f"{difference:.2g}"
 
 
-def _capital(name: str) -> str:
+def capital(name: str) -> str:
     """Begin a name with a capital letter; one that begins with a key, ``model.act = relu``, is left as it is."""
     return name if "." in name.split(" ")[0] else name[:1].upper() + name[1:]
 
@@ -209,7 +214,7 @@ def _partly(arm: Arm, reference: Arm | None) -> str:
         of_arm, of_reference = arm.trained + arm.lost, reference.trained + reference.lost
         p = fisher_p(arm.trained, of_arm, reference.trained, of_reference)
         text += f"; of the reference {reference.trained} of {of_reference} train (Fisher's p = {p:.2g})"
-    return f"{_capital(text)}. Its mean is not ranked."
+    return f"{capital(text)}. Its mean is not ranked."
 
 
 def _seeds(found: Ablation) -> str:

@@ -1,22 +1,26 @@
 """Tables of an ablation: headings and rows of cells, for a terminal, a README or a page."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from hpsearch.base import words
 from hpsearch.base.types import Objective
 from hpsearch.reports.ablation.arms import level, replicates_in_common
+from hpsearch.reports.ablation.cells import (
+    count,
+    difference_cell,
+    evidence,
+    interval_cell,
+    mean,
+    p_cell,
+    setting,
+    sorts,
+)
 from hpsearch.reports.ablation.comparisons import Difference
-from hpsearch.reports.ablation.costs import Cost, TimeToTarget
 from hpsearch.reports.ablation.numbers import Ablation
-from hpsearch.reports.ablation.sentences import detectable, first_step, method, over_what
+from hpsearch.reports.ablation.sentences import detectable, first_step, over_what
 from hpsearch.reports.ablation.tuning import ArmSearch
 from hpsearch.reports.kit.cells import NONE, Cell, Cells
 from hpsearch.reports.kit.evidence import StudyIntervals, margin_of
-from hpsearch.reports.kit.tables import end_cells
 from hpsearch.reports.kit.texts import signed_interval
-from hpsearch.statistics.crossed import FEWEST_SEEDS
-from hpsearch.statistics.intervals import LARGE, Estimate, Interval
+from hpsearch.statistics.intervals import LARGE
 
 COMPARED = ("difference", "95 %, one comparison", "p (Holm)")
 TESTED = "test difference"
@@ -44,11 +48,11 @@ def arm_rows(found: Ablation) -> Cells:
     compared = {each.arm: each for each in found.differences}
     rows = []
     for arm in found.arms:
-        cells = [Cell(level(arm.levels[factor.key]), _sorts(arm.levels[factor.key])) for factor in found.factors]
+        cells = [Cell(level(arm.levels[factor.key]), sorts(arm.levels[factor.key])) for factor in found.factors]
         cells += [setting(arm.nuisance[key]) if key in arm.nuisance else NONE for key in nuisance]
-        cells += [_count(arm.score.n)]
+        cells += [count(arm.score.n)]
         cells += [Cell(f"{arm.trained} of {arm.trained + arm.lost}", arm.trained)] if parted else []
-        cells += [NONE, NONE, NONE] if arm.lost else _evidence(arm.score)
+        cells += [NONE, NONE, NONE] if arm.lost else evidence(arm.score)
         cells += [NONE if arm.test is None else mean(arm.test)] if tested else []
         own = compared.get(arm.name)
         beside = Cell("reference") if arm is found.reference else NONE
@@ -66,14 +70,14 @@ def difference_rows(found: Ablation) -> Cells:
     rows = []
     for each in found.differences:
         if not each.difference.n:
-            rows.append((Cell(each.arm), _count(0), *[NONE] * (len(names) - 3), Cell(each.why)))
+            rows.append((Cell(each.arm), count(0), *[NONE] * (len(names) - 3), Cell(each.why)))
             continue
         gap, interval, p_holm = against(each)
-        other = _interval(each.difference, each.difference.beside)
+        other = interval_cell(each.difference, each.difference.beside)
         rows.append((
             Cell(each.arm),
-            _count(each.difference.n),
-            *(gap, interval, other, *([tested_difference(each)] if tested else []), _p(each.p), p_holm),
+            count(each.difference.n),
+            *(gap, interval, other, *([tested_difference(each)] if tested else []), p_cell(each.p), p_holm),
             *strength(each, found.objective),
         ))
     return names, rows
@@ -88,18 +92,12 @@ def against(own: Difference) -> tuple[Cell, Cell, Cell]:
         size = words.precision(found.mean).write(found.mean, "+")
     else:
         size, *_ = signed_interval(found.mean, found.shown)
-    return Cell(size, found.mean), _interval(found, found.shown), _p(own.p_holm)
+    return Cell(size, found.mean), interval_cell(found, found.shown), p_cell(own.p_holm)
 
 
 def tested_difference(own: Difference) -> Cell:
     """Return the paired difference on the test split with its interval: a cell under `TESTED`."""
-    found = own.test
-    if found is None:
-        return NONE
-    if found.shown is None:
-        return Cell(words.precision(found.mean).write(found.mean, "+"), found.mean)
-    size, low, high = signed_interval(found.mean, found.shown)
-    return Cell(f"{size} ({low} to {high})", found.mean)
+    return difference_cell(own.test)
 
 
 def strength(own: Difference, objective: Objective) -> tuple[Cell, Cell]:
@@ -122,8 +120,8 @@ def effect_rows(found: Ablation) -> Cells:
             *([NONE if each.omega_squared is None else _share(each.omega_squared)] if shares else []),
             NONE if each.p is None else Cell(f"{each.f:.3g}", each.f),
             Cell(", ".join(f"{freedom:.3g}" for freedom in each.freedom)),
-            _p(each.p),
-            *([_p(each.p_holm)] if several else []),
+            p_cell(each.p),
+            *([p_cell(each.p_holm)] if several else []),
         )
         for each in found.effects.each
     ]
@@ -185,23 +183,6 @@ def ranking_rows(found: Ablation) -> Cells:
     ]
 
 
-def cost_rows(found: Ablation) -> Cells:
-    """Return one row per arm: time per update and epoch, how much to the target, best epoch, what the end lost.
-
-    And how its score jitters and drifts at the end, and what the same metric of the training part is there.
-    """
-    units = list(dict.fromkeys(unit for cost in found.costs for unit in cost.to_target))
-    names = ["arm", "per update", "per epoch", "updates", "training"]
-    names += [f"{unit} to {words.number(found.target)}" for unit in units]
-    names += ["best epoch", "best", "final", "final − best"]
-    ends = {arm.name: arm.end for arm in found.arms if arm.end is not None}
-    trained = any(end.train is not None for end in ends.values())
-    names += [*(["jitter", "drift"] if ends else []), *(["training part"] if trained else [])]
-    return tuple(names), [
-        (*_cost(cost, units), *(end_cells(ends.get(cost.arm), trained) if ends else ())) for cost in found.costs
-    ]
-
-
 def tuning_rows(found: Ablation) -> Cells:
     """Return one row per arm that was searched: the values it was given, how the others fared, their edge."""
     keys = found.nuisance.keys
@@ -213,9 +194,9 @@ def tuning_rows(found: Ablation) -> Cells:
             *(setting(each.params[key]) if key in each.params else NONE for key in keys),
             NONE if each.mean is None else Cell(words.score(each.mean), each.mean),
             NONE if (own := _smoothed(each)) is None else Cell(words.score(own), own),
-            _count(len(each.tried)),
-            _count(sum(one.diverged for one in each.tried)),
-            _count(sum(one.stable is False and not one.diverged for one in each.tried)),
+            count(len(each.tried)),
+            count(sum(one.diverged for one in each.tried)),
+            count(sum(one.stable is False and not one.diverged for one in each.tried)),
             Cell(", ".join(f"{words.label(key)} {side}" for key, side in each.at_edge.items())),
         )
         for each in found.nuisance.searches
@@ -230,81 +211,10 @@ def claim_rows(found: Ablation) -> Cells:
     """Return one row per claim: number, statement, verdict, why."""
     names = ("claim", "statement", "verdict", "why")
     return names, [
-        (_count(each.claim.number), Cell(each.claim.statement), Cell(each.result.verdict), Cell(each.result.sentence))
+        (count(each.claim.number), Cell(each.claim.statement), Cell(each.result.verdict), Cell(each.result.sentence))
         for each in found.claims
     ]
 
 
 def _share(value: float) -> Cell:
     return Cell(f"{100 * value:.0f} %", value)
-
-
-def mean(found: Estimate) -> Cell:
-    """Return a mean with as many decimals as its spread deserves."""
-    return Cell(words.score(found.mean, found.sd).split(" ")[0], found.mean) if found.n else NONE
-
-
-def setting(value: Any) -> Cell:
-    """Return a tuned value: three digits of a number."""
-    return Cell(words.number(value), _sorts(value))
-
-
-def _sorts(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _count(value: int) -> Cell:
-    return Cell(str(value), value)
-
-
-def _evidence(found: Estimate) -> Sequence[Cell]:
-    """Return mean, sd and interval; a method over seeds stands beside the interval."""
-    shown, sd = found.shown, found.sd
-    if sd is None:
-        return mean(found), NONE, Cell("one seed: none") if found.n else NONE
-    spread = Cell(words.precision(found.mean, sd).write(sd), sd)
-    if shown is None:
-        return mean(found), spread, Cell("too few: none" if found.n < FEWEST_SEEDS else "no spread: none")
-    ends, how = words.interval(shown.low, shown.high, found.mean, sd), method(found).strip()
-    return mean(found), spread, Cell(f"{ends} ({how})" if how else ends, shown.high - shown.low)
-
-
-def _interval(found: Estimate, interval: Interval | None) -> Cell:
-    if interval is None:
-        return NONE
-    _, low, high = signed_interval(found.mean, interval)
-    which = "t" if interval is found.t else "BCa"
-    return Cell(f"{low} to {high} ({which})", interval.high - interval.low)
-
-
-def _p(p: float | None) -> Cell:
-    return NONE if p is None else Cell("< .001" if p < 0.001 else f"{p:.2g}", p)
-
-
-def _cost(cost: Cost, units: Sequence[str]) -> tuple[Cell, ...]:
-    return (
-        Cell(cost.arm),
-        *(_time(each) for each in (cost.update_sec, cost.epoch_sec)),
-        Cell(words.number(round(cost.updates.mean)), cost.updates.mean) if cost.updates.n else NONE,
-        _time(cost.seconds),
-        *(_to_target(cost.to_target, unit) for unit in units),
-        Cell(f"{cost.best_epoch.mean:.1f}", cost.best_epoch.mean) if cost.best_epoch.n else NONE,
-        *(Cell(words.score(each.mean, each.sd), each.mean) if each.n else NONE for each in (cost.best, cost.final)),
-        Cell(words.minus(f"{cost.slack.mean:+.2g}"), cost.slack.mean) if cost.slack.n else NONE,
-    )
-
-
-def _time(found: Estimate) -> Cell:
-    return Cell(words.duration(found.mean), found.mean) if found.n else NONE
-
-
-def _to_target(to_target: Mapping[str, TimeToTarget], unit: str) -> Cell:
-    """Return the median to the target, with how many did not get there: those are counted, not left out."""
-    times = to_target.get(unit)
-    if times is None or not times.n:
-        return NONE
-    missed = f"not reached in {times.missed} of {times.n}"
-    if times.median is None:
-        return Cell(missed)
-    shown = words.duration(times.median) if unit == "seconds" else words.number(times.median)
-    return Cell(f"{shown} ({missed})" if times.missed else shown, times.median)

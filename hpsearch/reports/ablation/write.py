@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.base.files import REPORT, replace_text
+from hpsearch.reports.ablation.answers import AID, TITLE, answers_of
 from hpsearch.reports.ablation.method import method
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.page import (
@@ -44,7 +45,7 @@ def write_ablation(found: Ablation, command: str, folder: Path) -> Path:
 
 
 def readme(found: Ablation, commands: Sequence[tuple[str, str]], images: Sequence[tuple[str, str]]) -> str:
-    """Return the README of an ablation, in the order of its page: question, answer, results, method, caveats, commands.
+    """Return the README of an ablation, in the order of its page: question, answers, results, method, caveats, commands.
 
     Args:
         found: what it found.
@@ -54,6 +55,8 @@ def readme(found: Ablation, commands: Sequence[tuple[str, str]], images: Sequenc
     shown = [(figure_part(Path(name).stem), f"![{markdown_text(title)}]({name})") for name, title in images]
     parts = [f"# {markdown_text(found.name)}", f"**{markdown_text(found.question)}**", markdown_text(answer(found))]
     parts += [image for _, image in shown[:1]]
+    if told := answers_of(found):
+        parts += [f"## {TITLE}", AID, " ".join(f"**{each.topic}.** {markdown_text(each.text)}" for each in told)]
     for part in PARTS:
         parts += ["## Method", markdown_text(method(found)), markdown_text(found.took)] if part == "method" else []
         for section in sections(found):

@@ -1,7 +1,6 @@
 """Claim 6: an epoch takes less time with a larger batch, until the device is full."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from hpsearch.base.words import duration
 from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.claims.claim import BATCH, Claim, ClaimResult, ClaimVerdict, Evidence, untested
 from hpsearch.reports.ablation.costs import Cost
+from hpsearch.reports.ablation.fastest import in_rounds
 from hpsearch.reports.kit.canvas import Drawn, Layout, Trace, draw, escape, shorten
 from hpsearch.statistics.blocks import above_least_p
 from hpsearch.statistics.comparisons import ALPHA
@@ -86,11 +86,7 @@ def _why_not(evidence: Evidence, arms: Sequence[Arm], rounds: Sequence[common.Re
     """Return why times cannot be compared; empty where they can."""
     if len(rounds) < ROUNDS:
         return f"fewer than {ROUNDS} repeats of every size"
-    points = {arm.point for arm in arms}
-    trials = evidence.table.trials
-    kept = trials[trials["point"].isin(points)].sort_values("started")
-    order = [place for place in zip(kept["seed"].tolist(), kept["fold"].tolist(), strict=True) if place in set(rounds)]
-    return "" if len(list(groupby(order))) == len(rounds) else NOT_IN_ROUNDS
+    return "" if in_rounds(evidence.table, arms, rounds) else NOT_IN_ROUNDS
 
 
 def _times(

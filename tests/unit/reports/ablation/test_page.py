@@ -139,7 +139,11 @@ def test_censored_times_are_drawn_open_and_counted():
     assert missed > 0
     assert len(traces["stopped before it"]["x"]) in (missed, 3 * missed)
     assert traces["stopped before it"]["marker"]["symbol"].endswith("-open")
-    assert any("not reached" in cell.text for row in section(found, "Costs").rows for cell in row.cells)
+    assert any(
+        "not reached" in cell.text
+        for row in section(found, "Towards the target and at the end").rows
+        for cell in row.cells
+    )
 
 
 def test_the_table_of_arms_sorts_by_numbers_and_replays_each():
@@ -236,7 +240,7 @@ def test_the_verdict_stands_right_behind_the_interval_where_it_is_seen_without_s
 
 def test_numbers_below_the_arms_sort_as_numbers_too():
     found = both()
-    costs = section(found, "Costs")
+    costs = section(found, "Time and size")
     times = [row.cells[costs.headings.index("per epoch")].value for row in costs.rows]
     assert times == [pytest.approx(cost.epoch_sec.mean) for cost in found.costs]
     ranks = section(found, "Ranking")

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from hpsearch.reports.ablation.measured import progress_rows, time_rows
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.sentences import answer, caveats
-from hpsearch.reports.ablation.tables import arm_rows, cost_rows, difference_rows
+from hpsearch.reports.ablation.tables import arm_rows, difference_rows
 from hpsearch.reports.ablation.tuning import searches_of
 from hpsearch.reports.kit.training import points_train
 from tests.support import synthetic
@@ -25,7 +26,7 @@ def test_an_arm_that_trained_nowhere_in_the_search_is_still_told(lost):
     assert caveats(found)[0].startswith(f"No trial of {name} finished (the search before found no setting")
     assert found.reference.name == "batch size 32, momentum 0" and "No answer" not in answer(found)
     assert [factor.values for factor in found.factors] == [(32, 128), (0.0, 0.9)]
-    assert all(rows for _, rows in (arm_rows(found), difference_rows(found), cost_rows(found)))
+    assert all(rows for _, rows in (arm_rows(found), difference_rows(found), progress_rows(found), time_rows(found)))
 
 
 def test_stability_is_that_of_the_sweep():
