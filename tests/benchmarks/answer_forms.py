@@ -58,10 +58,12 @@ def fastest(found, about):
     paces = _paces(found["unit"], about)
     if paces is None:
         return None
-    named = {
-        place for text in [found["least"], *(found.get("rivals") or "").split("; ")] for place in about.points(text)
-    }
-    return all(place in named for place, pace in enumerate(paces) if pace <= min(paces) * (1 + SAME))
+    texts = [found["least"], *(found.get("rivals") or "").split("; ")]
+    named = {place for text in texts for place in about.points(text)}
+    trials = about.table.trials
+    lost = set(trials.loc[trials["state"] != "COMPLETE", "point"])
+    compared = {place: pace for place, pace in enumerate(paces) if place not in lost}
+    return all(place in named for place, pace in compared.items() if pace <= min(compared.values()) * (1 + SAME))
 
 
 def _paired(found):

@@ -25,13 +25,8 @@ from tests.benchmarks.said import said
 from tests.benchmarks.sentence_forms import Claim, UnknownSentence, claims
 
 GENERATORS: dict[str, Callable[[np.random.Generator], Drawn]] = {
-    **SEARCHES,
-    **ABLATIONS,
-    **PAIRS,
-    **ENDS,
-    **CLAIMED,
-    **ANSWERED,
-}
+    **SEARCHES, **ABLATIONS, **PAIRS, **ENDS, **CLAIMED, **ANSWERED,
+}  # fmt: skip
 MOST = 0.05
 EACH = ("share of seeds", "interval of a point", "interval over folds", "edge of the rates", "by how much too good",
         "interval of an answer", "ratio of an answer")  # fmt: skip

@@ -80,7 +80,7 @@ ANSWERED = {
     "answers of equal arms with a target": answered(TARGET, same(0.97), same(0.9), same(0.9), same(1.0)),
     "answers of arms that differ": answered(
         UNITS_ARMS,
-        lambda p: 0.97 + 0.01 * p,
+        lambda p: 0.97 + p / 100,
         lambda p: 0.9 - 0.004 * p,
         lambda p: 0.9 + 0.005 * p,
         lambda p: 1 + 0.1 * p,

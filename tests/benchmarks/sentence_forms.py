@@ -372,8 +372,8 @@ ANSWERS = [
     *_plain("topic of an answer", rf"(?:{'|'.join(answers.TOPICS)})(?=\. )"),
     *_plain(
         "what an answer is about",
-        r"(?P<about>Against) [^;:]+?, paired, Holm-adjusted at 5 %",
         r"Against [^;:]+?, (?P<about>test) \w+ of the [\w ]+, paired, Holm-adjusted at 5 %",
+        r"(?P<about>Against) [^;:]+?, paired, Holm-adjusted at 5 %",
         r"(?P<about>Training minus (?:test|validation)) \w+ is",
         r"(?P<about>At equal training) [\w ]+ \(<N> in evaluation mode, the lowest that a trial ends with\), <M> is",
         r"Of the (?P<about>final weights|weights[\w ]+), in evaluation mode \(no dropout, no augmentation\), mean \w+",
