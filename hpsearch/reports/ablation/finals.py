@@ -45,8 +45,8 @@ class Finals:
         weights: which weights these are: ``final``, ``restored`` by early stopping, or ``best``.
         metrics: what was measured of them, the objective's metric first.
         arms: one record per arm with a measurement, in their order.
-        tested: every arm of which every trial trains against the reference by the objective's metric on the test part; empty where it was not
-            evaluated.
+        tested: every arm of which every trial trains against the reference, by the objective's metric on the test part;
+            empty where it was not evaluated.
         gapped: likewise by the training part minus the test part, or the validation part where there is no test.
         gap_part: which of the two that is; empty where the training part was not evaluated.
         values: by arm and metric, ``train_eval/acc``, what each trial measured.

@@ -57,9 +57,8 @@ def render_ablation(found: Ablation, command: str, printed: bool = False) -> str
         printed: whether it is for paper.
 
     Returns:
-        HTML that makes no request, in the order of a report that is handed in: question, answer, main figure, answers, arms and
-        differences, curves, costs, claims, method, what cannot be told, commands, versions and
-        configuration.
+        HTML that makes no request, in the order of a report that is handed in: question, answer, main figure, answers,
+        arms and differences, curves, times, claims, method, what cannot be told, commands, versions, configuration.
     """
     by_part: dict[str, list[Section]] = {part: [] for part in PARTS}
     for section in sections(found):

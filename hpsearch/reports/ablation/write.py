@@ -45,7 +45,7 @@ def write_ablation(found: Ablation, command: str, folder: Path) -> Path:
 
 
 def readme(found: Ablation, commands: Sequence[tuple[str, str]], images: Sequence[tuple[str, str]]) -> str:
-    """Return the README of an ablation, in the order of its page: question, answers, results, method, caveats, commands.
+    """Return the README of an ablation, in the order of its page: answers, results, method, caveats, commands.
 
     Args:
         found: what it found.

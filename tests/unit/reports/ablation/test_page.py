@@ -174,7 +174,7 @@ def test_a_page_reads_like_a_report_that_is_handed_in():
             found.question,
             "Arms",
             "Training and validation loss of the arms",
-            "Costs",
+            "Time and size",
             "Claims",
             "Method",
             beliefs,
