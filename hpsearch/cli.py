@@ -274,11 +274,27 @@ def _show(parsed: argparse.Namespace) -> int:
     from hpsearch.base.words import shown_path
     from hpsearch.study.show import show_schedulers
 
-    what = _one_name(parsed, "scheduler")
+    what = _one_name(parsed, "WHAT")
+    if what == "layers":
+        return _show_layers(parsed)
     if what != "scheduler":
-        raise ConfigError(f"`{parsed.line}`: nothing to show of '{what}'{nearest(what, ['scheduler'])} (scheduler)")
+        known = ("scheduler", "layers")
+        raise ConfigError(f"`{parsed.line}`: nothing to show of '{what}'{nearest(what, known)} ({', '.join(known)})")
     for path in show_schedulers(_name(parsed) or ".", parsed.words, parsed.config_dir):
         print(f"figure  {shown_path(path)}")
+    return 0
+
+
+def _show_layers(parsed: argparse.Namespace) -> int:
+    from hpsearch.base.words import shown_path
+    from hpsearch.study.layers import show_layers
+
+    outcome = show_layers(_one_name(parsed, "RUN"), overrides=parsed.words, config_dirs=parsed.config_dir)
+    print(f"{outcome.run}: {outcome.said}")
+    for path in outcome.files:
+        print(f"figure  {shown_path(path)}")
+    for note in outcome.notes:
+        print(f"note    {note}")
     return 0
 
 

@@ -34,8 +34,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "KEY: samples, k, probes, steps, longest, exact, precision",
     ),
     "show": (
-        "scheduler [OUT]",
-        "draw learning-rate schedules: that of the words, those of a study's arms, or every one, into OUT",
+        "scheduler [OUT] | layers RUN",
+        "draw learning-rate schedules: that of the words, those of a study's arms, or every one, into OUT; "
+        "gradients, updates and outputs of a trial's layers over training",
     ),
     "try": (
         "STUDY KEY=VALUE ...",

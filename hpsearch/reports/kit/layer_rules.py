@@ -107,7 +107,7 @@ def faults_text(trials: Sequence[Rows], units: Sequence[float]) -> str:
         evidence = [each[label] for each in found if label in each]
         often = f" in {len(evidence)} of {len(found)} trials" if len(found) > 1 else ""
         told.append(f"{label}{often} ({evidence[0]})")
-    return f"Shown: {'; '.join(told)}."
+    return f"The layers show {'; '.join(told)}."
 
 
 def relative_gradient(row: Mapping[str, Any], name: str) -> float:
