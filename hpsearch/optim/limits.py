@@ -8,6 +8,7 @@ from hpsearch.base.limits import (
     Rules,
     flag,
     number,
+    one_of,
     pair,
 )
 
@@ -16,11 +17,14 @@ OPTIONS: Limits = {"optimizer": {"decay_bias_and_norm": flag}}
 
 _ANY: Rules = {"lr": POSITIVE, "weight_decay": NOT_NEGATIVE}
 _ADAM: Rules = {"betas": pair(BELOW_ONE), "eps": POSITIVE}
+ADAM: Rules = {**_ANY, **_ADAM, "amsgrad": flag, "bias_correction": flag}
+_SGD: Rules = {"momentum": BELOW_ONE, "dampening": number("[0, 1]"), "nesterov": flag}
+SGD_FORM: Rules = {**_ANY, **_SGD, "form": one_of("outside", "inside")}
 LION: Rules = {**_ANY, "betas": pair(BELOW_ONE)}
 
 LIMITS: Limits = {
     "torch.optim.*": _ANY,
-    "torch.optim.SGD": {"momentum": BELOW_ONE, "dampening": number("[0, 1]"), "nesterov": flag},
+    "torch.optim.SGD": _SGD,
     "torch.optim.Adagrad": {"lr_decay": NOT_NEGATIVE, "eps": POSITIVE},
     "torch.optim.RMSprop": {"alpha": BELOW_ONE, "momentum": BELOW_ONE, "eps": POSITIVE, "centered": flag},
     "torch.optim.Adam": {**_ADAM, "amsgrad": flag},
@@ -30,4 +34,7 @@ LIMITS: Limits = {
     "torch.optim.Adamax": _ADAM,
     "torch.optim.Adadelta": {"rho": number("[0, 1]"), "eps": POSITIVE},
     "hpsearch.optim.lion.Lion": LION,
+    "hpsearch.optim.adam.Adam": ADAM,
+    "hpsearch.optim.adam.AdamW": ADAM,
+    "hpsearch.optim.sgd.SGD": SGD_FORM,
 }

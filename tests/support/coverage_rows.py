@@ -172,6 +172,18 @@ ROWS: list[Row] = [
     Row(3, "adagrad", ("optimizer=adagrad",), "space.optimizer.lr=choice(0.01, 0.02)"),
     Row(3, "rmsprop", ("optimizer=rmsprop",), "space.optimizer.alpha=choice(0.9, 0.99)"),
     Row(3, "adam", ("optimizer=adam",), "space.optimizer.betas=choice([0.9, 0.999], [0.5, 0.9])"),
+    Row(
+        3,
+        "adam without bias correction",
+        ("optimizer=adam", "optimizer.bias_correction=false"),
+        "space.optimizer.bias_correction=choice(true, false)",
+    ),
+    Row(
+        3,
+        "momentum with the rate inside the velocity",
+        ("optimizer=momentum", "optimizer.form=inside"),
+        "space.optimizer.form=choice(inside, outside)",
+    ),
     Row(3, "adamw", ("optimizer=adamw",), "space.optimizer.weight_decay=choice(0.0, 0.01)"),
     Row(3, "adadelta", ("optimizer=adadelta",), "space.optimizer.rho=choice(0.8, 0.95)"),
     Row(3, "nadam", ("optimizer=nadam",), "space.optimizer.momentum_decay=choice(0.0, 0.004)"),

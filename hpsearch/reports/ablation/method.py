@@ -8,6 +8,7 @@ from hpsearch.reports.ablation.tuning import UPDATES
 from hpsearch.reports.kit.setup import fixed_settings, headline
 from hpsearch.reports.kit.space import floats
 
+_FORM = "optimizer.form"
 _PARTS = (("train", "training"), ("valid", "validation"), ("test", "test"))
 
 
@@ -22,7 +23,9 @@ def method(found: Ablation) -> str:
         compared.
     """
     return " ".join(
-        part for part in (_arms(found), _data(found), _held(found), _tuned(found), _compared(found)) if part
+        part
+        for part in (_arms(found), _form(found), _data(found), _held(found), _tuned(found), _compared(found))
+        if part
     )
 
 
@@ -31,6 +34,29 @@ def _arms(found: Ablation) -> str:
     seeds = found.table.trials["seed"].nunique()
     over = "over one seed" if seeds == 1 else f"over the same {seeds} seeds"
     return f"{words.count(len(found.arms), 'arm')} ({factors}), each trained {over}."
+
+
+def _form(found: Ablation) -> str:
+    """Say where the forms of momentum differ, when they are compared."""
+    if not any(factor.key == _FORM for factor in found.factors):
+        return ""
+    said = (
+        "With the rate inside the velocity a gradient keeps the rate of the step at which it was taken, outside it "
+        "moves with the schedule: at a constant rate both forms make the same updates"
+    )
+    return f"{said}, and here the rate is constant." if _is_constant(found) else f"{said}."
+
+
+def _is_constant(found: Ablation) -> bool:
+    """Return whether no arm can have had a rate that changes."""
+    if any(factor.key.partition(".")[0] in ("scheduler", "regularizer") for factor in found.factors):
+        return False
+    config = dict(found.table.study.get("config") or {})
+    scheduler = dict(config.get("scheduler") or {})
+    constant = str(scheduler.get("_target_")).endswith(".ConstantLR") and scheduler.get("factor") == 1
+    searched = any(key.startswith("scheduler.") for key in found.nuisance.keys)
+    swa = "swa" in dict(config.get("regularizer") or {})
+    return constant and not scheduler.get("warmup_steps") and not searched and not swa
 
 
 def _data(found: Ablation) -> str:

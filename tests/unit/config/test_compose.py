@@ -368,7 +368,7 @@ def test_threads_may_compose_at_once():
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == {"adam": "torch.optim.Adam", "sgd": "torch.optim.SGD", "adamw": "torch.optim.AdamW"}
+    assert found == {"adam": "hpsearch.optim.adam.Adam", "sgd": "torch.optim.SGD", "adamw": "hpsearch.optim.adam.AdamW"}
 
 
 def test_a_stage_of_a_recipe_is_composed_as_its_own_command_line():
