@@ -110,7 +110,7 @@ def accepts(kind: str, config: Mapping[str, Any], name: str, plugins: Sequence[s
         plugins: packages that ``_target_`` may name besides ours, torch and optuna.
     """
     known = platform.parameters(_checked(kind, config, (KINDS[kind],), plugins))
-    return name in known or any(p.kind is p.VAR_KEYWORD for p in known.values())
+    return name in known or any(p.kind is p.VAR_KEYWORD and not _typed_names(p) for p in known.values())
 
 
 def own_loop(config: Mapping[str, Any], plugins: Sequence[str]) -> Callable[..., Any] | None:

@@ -26,7 +26,6 @@ class DataFacts:
         task: ``classification`` or ``regression``.
         samples: rows by part.
         looked_at: rows of each part that the counts below are of.
-        words: how many different words there are, each of which has a label; 0 where inputs are no words.
         counts: training samples of each class, of words the words of each; empty for a regression.
         weighted: whether the classes are evened out: the loss weighs them, or they are drawn alike.
         repeats: by part, rows whose input is also that of an earlier row of the same part.
@@ -43,12 +42,12 @@ class DataFacts:
         ordering: inputs that count the rows of data in the order of its classes or target.
         unresolved: inputs whose values float32 cannot tell apart.
         notes: what was guessed or left out in reading them.
+        words: how many different words there are, each of which has a label; 0 where inputs are no words.
     """
 
     task: str
     samples: Mapping[str, int]
     looked_at: Mapping[str, int]
-    words: int
     counts: tuple[int, ...]
     weighted: bool
     repeats: Mapping[str, int]
@@ -65,6 +64,7 @@ class DataFacts:
     ordering: tuple[str, ...] = ()
     unresolved: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    words: int = 0
 
 
 def look(splits: Splits, rows: int) -> DataFacts:
@@ -96,7 +96,6 @@ def look(splits: Splits, rows: int) -> DataFacts:
         task=splits.task,
         samples={name: len(part) for name, part in parts.items() if part is not None},
         looked_at={name: len(each.hashes) for name, each in seen.items()},
-        words=splits.vocabulary,
         counts=tuple(np.bincount(labels(targets), minlength=splits.num_outputs).tolist()) if classes else (),
         weighted=splits.class_weights is not None,
         repeats={name: len(each.hashes) - len(set(each.hashes)) for name, each in seen.items()},
@@ -117,6 +116,7 @@ def look(splits: Splits, rows: int) -> DataFacts:
         ordering=splits.ordering,
         unresolved=splits.unresolved,
         notes=splits.notes,
+        words=splits.vocabulary,
     )
 
 

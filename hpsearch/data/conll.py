@@ -176,7 +176,7 @@ class Sentences:
         """Add a word to the sentence that is open, or to a new one."""
         if not self._open:
             for each in (self.words, self.tags, self.lines):
-                each.append([])  # type: ignore[arg-type]  # an empty list is one of each
+                each.append([])
             self._open = True
         self.words[-1].append(word)
         self.tags[-1].append(tag)

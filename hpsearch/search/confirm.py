@@ -175,7 +175,8 @@ class Confirmation:
             return None
         data = known.config.get("data", {})
         size = known.facts.get("data.valid_size")
-        return int(size) if isinstance(size, int | float) and not (data.get("groups") or data.get("time")) else None
+        alone = not (data.get("groups") or data.get("time") or known.facts.get("data.valid_steps"))
+        return int(size) if isinstance(size, int | float) and alone else None
 
     def _next(self) -> list[TrialId]:
         """Return the trials to start, of whole points as far as the epochs reach."""

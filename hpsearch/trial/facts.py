@@ -7,6 +7,7 @@ from torch import nn
 
 from hpsearch.base.contents import DataState
 from hpsearch.base.platform import processor_name
+from hpsearch.base.steps import label_counts
 from hpsearch.base.types import DATA
 from hpsearch.data.base import Splits
 from hpsearch.trial.job import Trainer
@@ -28,10 +29,28 @@ def facts_of(model: nn.Module, splits: Splits, device: torch.device) -> dict[str
         "data.valid_size": len(splits.valid),
         **({} if splits.test is None else {"data.test_size": len(splits.test)}),
         **splits.units.facts,
+        **_steps(splits),
         "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
         **({"data.notes": "; ".join(splits.notes)} if splits.notes else {}),
     }
+
+
+def _steps(splits: Splits) -> dict[str, int]:
+    """Return how many labels the parts that are scored hold, where a sample has one for each of its steps.
+
+    And how many samples of one size tell as much as those of each part if the steps of one are all alike, ``(Σ n)² /
+    Σ n²`` (L. Kish, 1965).
+    """
+    if not splits.vocabulary:
+        return {}
+    facts, parts = {}, {"valid": splits.valid, "test": splits.test}
+    for name, part in parts.items():
+        if part is not None:
+            counts = label_counts(part.y).double()
+            facts[f"data.{name}_steps"] = int(counts.sum())
+            facts[f"data.{name}_units"] = int(counts.sum() ** 2 / (counts**2).sum() + 1e-9)
+    return facts
 
 
 def origins(state: DataState, trainer: Trainer) -> dict[str, str]:

@@ -148,4 +148,5 @@ def _surprise(job: Job, y: Tensor) -> Tensor:
     surprise = -(torch.bincount(known).float() / len(known)).log()
     if not per_step(y):
         return surprise[y]
-    return torch.where(y >= 0, surprise[y.clamp(min=0)], 0).sum(1) / label_counts(y)
+    mean: Tensor = torch.where(y >= 0, surprise[y.clamp(min=0)], 0).sum(1) / label_counts(y)
+    return mean

@@ -117,8 +117,11 @@ class StudyIntervals:
         return f"on these {_counted(size, part, 'sample')}" if size is not None and shared else ""
 
     def samples(self) -> int | None:
-        """Return of how many samples that stand for themselves every score is a share; None where it is no such one."""
-        grouped = self._data.get("groups") or self._data.get("time")
+        """Return of how many samples that stand for themselves every score is a share; None where it is no such one.
+
+        Of a label per step it is a share of steps, of which a difference may have one in each sample.
+        """
+        grouped = self._data.get("groups") or self._data.get("time") or self._fact("data.valid_steps")
         shared = self._folds == 1 and not grouped and not self._own_splits("valid")
         return self._fact("data.valid_size") if self._metric in _SHARES and shared else None
 
@@ -169,7 +172,7 @@ class StudyIntervals:
         """Return the interval where the results of single samples are not kept."""
         size, units = self._fact(f"data.{part}_size"), self._fact(f"data.{part}_units")
         grouped = bool(self._data.get("groups") or self._data.get("time"))
-        counted = units if grouped else size
+        counted = units if grouped or self._fact(f"data.{part}_steps") else size
         if self._named(part) in _SHARES and counted is not None:
             unit = "sample" if not grouped else "group" if self._data.get("groups") else "block of time"
             return Known(share_interval(scores, counted), f"over seeds and {_counted(counted, part, unit)}", True)

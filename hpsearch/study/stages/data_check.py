@@ -77,6 +77,11 @@ class DataCheck:
         filled = [count for count in counts if count]
         if len(filled) == 1:
             yield Fault(DataFault.ONE_CLASS, "all training labels are of one class", _REFUSED[DataFault.ONE_CLASS])
+        elif found["words"] and len(filled) < len(counts):
+            sentence = f"{len(counts) - len(filled)} of {len(counts)} labels are in no training sentence"
+            yield Fault(
+                "class without samples", sentence, "raise data.train_size, or give more sentences", Verdict.WARN
+            )
         elif not counts[0] and len(filled) == len(counts) - 1:
             sentence = f"no sample has label 0, {len(filled)} labels from 1 to {len(filled)} are used"
             yield Fault(DataFault.LABELS_FROM_ONE, sentence, _REFUSED[DataFault.LABELS_FROM_ONE])
@@ -85,12 +90,14 @@ class DataCheck:
             yield Fault("class without samples", sentence, "drop them with data.classes, or raise data.train_size")
         ratio = max(filled) / min(filled)
         if ratio >= self.imbalance and not found["weighted"]:
+            counted = "labels" if found["words"] else "samples"
             sentence = (
-                f"the largest class has {ratio:.0f} times the samples of the smallest one, always guessing it is right "
-                f"for {max(filled) / sum(filled):.0%}"
+                f"the largest class has {ratio:.0f} times the {counted} of the smallest one, always guessing it is "
+                f"right for {max(filled) / sum(filled):.0%}"
             )
             evened = "data.class_weights=balanced" + " or data.sampling=balanced" * (not found["words"])
-            action = f"set {evened}, or follow metric=[f1_macro,auroc] with objective.metric"
+            other = "f1_macro,f1_spans" if found["words"] else "f1_macro,auroc"
+            action = f"set {evened}, or follow metric=[{other}] with objective.metric"
             yield Fault("class imbalance", sentence, action, Verdict.WARN)
 
     def _inputs(self, found: Mapping[str, Any]) -> Iterator[Fault]:

@@ -72,3 +72,12 @@ def test_what_is_not_finite_is_counted_and_targets_are_measured():
 )
 def test_a_refused_data_set_has_a_known_mistake_or_none(y, names, known):
     assert fault(Arrays(np.zeros((3, 2)), np.array(y), tuple(names))) == known
+
+
+def test_sentences_are_the_same_whatever_their_padding():
+    train, valid = [[2, 3, 0, 0], [4, 0, 0, 0], [2, 3, 0, 0]], [[2, 3], [3, 2]]
+    y = [[0, 1, -100, -100], [1, -100, -100, -100], [0, 0, -100, -100]]
+    parts = Split(torch.tensor(train), torch.tensor(y)), Split(torch.tensor(valid), torch.tensor([[0, 1], [1, 0]]))
+    found = look(Splits(*parts, None, (4,), 2, "classification", ("a", "b"), "digest", vocabulary=5), 10)
+    assert (found.repeats["train"], found.leaks, found.contradictions) == (1, {"train, valid": 1}, 2)
+    assert (found.counts, found.words, found.scales) == ((3, 2), 5, 1.0)

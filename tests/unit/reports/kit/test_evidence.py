@@ -6,7 +6,7 @@ import pytest
 
 from hpsearch.base.samples import SampleResults
 from hpsearch.base.types import Objective, TrialId, TrialTable
-from hpsearch.reports.kit.evidence import StudyIntervals
+from hpsearch.reports.kit.evidence import StudyIntervals, margin_of
 from hpsearch.reports.kit.points import points_of
 from hpsearch.statistics.crossed import crossed_mean, share_interval
 from hpsearch.statistics.intervals import mean_interval, splits_interval
@@ -146,3 +146,15 @@ def test_the_interval_of_a_point_that_was_picked_reaches_further_to_its_worse_si
         point.intervals.allow_for(worse)
         assert ends(point.interval) == (plain.low - max(worse, 0), plain.high - min(worse, 0))
     assert StudyIntervals(table, ACC).known(0, SEEDS, SCORES, optimism=2.0).interval.low == 0.0
+
+
+def test_steps_of_samples_are_no_samples():
+    """Without results of sentences a share of their words is that of as many sentences of one size."""
+    facts = {"data.valid_steps": 1600, "data.valid_units": 150}
+    found = known(study(facts=facts))
+    assert (found.interval.low, found.interval.high) == ends(share_interval(SCORES, 150))
+    assert found.conservative and found.over == "over seeds and 150 validation samples"
+    assert StudyIntervals(study(), ACC).samples() == 200
+    assert StudyIntervals(study(facts=facts), ACC).samples() is None
+    assert margin_of(ACC, None) == 0
+    assert known(study(results(), facts=facts)).over == "over seeds and 200 validation samples"

@@ -48,3 +48,24 @@ def test_sound_data_passes():
 def test_a_column_that_orders_the_rows_or_is_lost_fails(changes, cause, sentence):
     finding = found(**changes)
     assert finding.verdict is Verdict.FAIL and finding.cause == cause and finding.sentence.startswith(sentence)
+
+
+WORDS = {"words": 29, "low": 0.0, "high": 28.0, "rms": 12.0, "scales": 500.0}
+
+
+def test_numbers_of_words_are_no_quantities():
+    finding = found(**WORDS)
+    assert finding.verdict is Verdict.PASS
+    assert finding.sentence == "300 train, 100 valid sentences of 29 words and 2 classes, no sentence in two parts"
+    assert found(**{**WORDS, "words": 0}).cause == "inputs not scaled"
+
+
+def test_rare_labels_of_words_warn():
+    finding = found(**WORDS, counts=(0, 900, 12))
+    assert (finding.verdict, finding.cause) == (Verdict.WARN, "class without samples")
+    assert finding.sentence.startswith("1 of 3 labels are in no training sentence")
+    finding = found(**WORDS, counts=(900, 12))
+    assert finding.sentence.startswith("the largest class has 75 times the labels of the smallest one")
+    assert (
+        finding.action == "set data.class_weights=balanced, or follow metric=[f1_macro,f1_spans] with objective.metric"
+    )
