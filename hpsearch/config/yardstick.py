@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from hpsearch.base.errors import SpaceError
+from hpsearch.base.loss_keys import only_trained_on
 from hpsearch.base.plain import list_of
 
 _ROOMS = ("data", "losses", "metrics", "regularizers", "trial")
@@ -67,4 +68,4 @@ def _depends(metric: str, key: str, config: Mapping[str, Any]) -> bool:
         return False
     group, _, argument = key.partition(".")
     target = (config.get(group) or {}).get("_target_", "")
-    return not (metric == "loss" and argument in _limits("losses").only_trained_on(target))
+    return not (metric == "loss" and argument in only_trained_on(target))

@@ -35,13 +35,3 @@ LIMITS: Limits = {
 
 MOVED_BY: Mapping[str, tuple[str, ...]] = dict.fromkeys(("loss", "weighted_loss"), ("loss", "loss.*"))
 """Keys of the loss that change a metric itself."""
-
-_ONLY_TRAINED_ON = {
-    "torch.nn.": frozenset({"weight", "pos_weight", "label_smoothing"}),
-    "hpsearch.losses.": frozenset({"weight", "pos_weight", "label_smoothing", "gamma"}),
-}
-
-
-def only_trained_on(target: str) -> frozenset[str]:
-    """Return the arguments of a loss that ``valid/loss`` does not depend on, see `class_weights.plain_loss`."""
-    return next((names for room, names in _ONLY_TRAINED_ON.items() if target.startswith(room)), frozenset())

@@ -14,6 +14,7 @@ from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.tuning import UPDATES
 from hpsearch.reports.kit.ends import score_note
 from hpsearch.reports.kit.evidence import StudyIntervals
+from hpsearch.reports.kit.losses import losses_note
 from hpsearch.reports.kit.points import objective_of
 from hpsearch.reports.kit.setup import code_versions, fixed_settings, headline
 from hpsearch.reports.kit.texts import averaged_weights, of_several_codes, seeds_that_train, signed_interval
@@ -152,6 +153,7 @@ def caveats(found: Ablation) -> tuple[str, ...]:
     lines = [
         of_several_codes(code_versions(found.table)),
         *_lost(arms, found.reference),
+        losses_note(found.table, "arm"),
         how_tuned(nuisance),
         *unequal_effort(nuisance),
         _seeds(found),

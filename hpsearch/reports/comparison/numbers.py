@@ -162,11 +162,19 @@ def codes_of(table: TrialTable) -> list[str]:
     return sorted(table.trials["code"].dropna().unique()) if "code" in table.trials else []
 
 
+def _loss(study: Results) -> str:
+    """Write what a study's loss is."""
+    options = ", ".join(f"{key} {value}" for key, value in study.loss.items() if key != "_target_")
+    return str(study.loss.get("_target_", "")).rpartition(".")[2] + (f" with {options}" if options else "")
+
+
 def _refused(first: Results, second: Results) -> str:
     one, other = first.objective, second.objective
     if (one.metric, one.direction) != (other.metric, other.direction):
         asked = " and ".join(f"{s.name} {o.direction}s {o.metric}" for s, o in ((first, one), (second, other)))
         return f"their objectives differ ({asked})"
+    if first.loss != second.loss:
+        return f"{one.metric} is not the same measure in both ({_loss(first)} and {_loss(second)})"
     without = [study.name for study in (first, second) if study.quoted is None]
     return f"no point of {' and of '.join(without)} is complete" if without else ""
 

@@ -15,6 +15,7 @@ from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.kit.evidence import Known, PointInterval, StudyIntervals
 from hpsearch.reports.kit.fresh import fresh_part, searched_part
+from hpsearch.reports.kit.losses import loss_compared_by
 from hpsearch.reports.kit.repeated import repeated_trials
 from hpsearch.reports.kit.setup import why_ended
 from hpsearch.reports.kit.space import INACTIVE, Axis, column, floats, main_axis, searched
@@ -148,6 +149,7 @@ class Results:
         replicates: how many trials a finished point has.
         best: the best point of those with every replicate COMPLETE, over fresh seeds where it was trained over these.
         fresh: what points gave over fresh seeds; None where none were trained.
+        loss: what the objective measures where it is a loss: its configuration; else empty.
         states: trials by state.
         infeasible: INFEASIBLE trials by reason.
         ended: why the study ended, with its numbers; empty where it has not.
@@ -167,6 +169,7 @@ class Results:
     ended: str
     trial_sec: float
     fresh: Fresh | None
+    loss: Mapping[str, Any]
 
     @property
     def eligible(self) -> tuple[Point, ...]:
@@ -204,6 +207,7 @@ def results_of(table: TrialTable) -> Results:
         ended=why_ended(table.study),
         trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),
         fresh=fresh,
+        loss=loss_compared_by(table),
     )
 
 

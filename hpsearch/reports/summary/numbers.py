@@ -11,6 +11,7 @@ from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.widening import Widening
 from hpsearch.reports.kit.ends import End, ends_by_point, score_note
 from hpsearch.reports.kit.fresh import searched_part
+from hpsearch.reports.kit.losses import losses_note
 from hpsearch.reports.kit.points import Point, Results, rankable, ranked, results_of
 from hpsearch.reports.kit.setup import code_versions
 from hpsearch.reports.kit.space import Axis, floats
@@ -46,6 +47,7 @@ class Summary(Results):
         front: the Pareto front of a study with several objectives.
         wall_sec: from the first start to the last end.
         versions: of the user's own code, that trained its COMPLETE trials.
+        losses: that its points have different losses, in a sentence; empty where they have one.
         weights: which weights its scores are of, in a sentence; empty where they are not averaged.
         confirm: fresh seeds that its best points should be trained over.
         scored: what the score of a trial is, in a sentence.
@@ -65,6 +67,7 @@ class Summary(Results):
     front: Front | None
     wall_sec: float
     versions: int
+    losses: str
     weights: str
     scored: str
     ends: Mapping[int, End]
@@ -107,6 +110,7 @@ def summarize(table: TrialTable) -> Summary:
         front=front_of(results),
         wall_sec=_wall(table),
         versions=code_versions(table),
+        losses=losses_note(table, "point"),
         weights=averaged_weights(table),
         scored=score_note(table),
         ends=ends_by_point(table, results.objective),

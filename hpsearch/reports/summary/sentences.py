@@ -116,6 +116,7 @@ def caveats(summary: Summary, fixed: Mapping[str, Any], importance: "Importance 
         _near(summary),
         _rivals(summary),
         measured(summary),
+        summary.losses,
         _selection(summary),
         lost_on_fresh(summary),
     ]

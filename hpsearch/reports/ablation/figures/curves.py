@@ -8,6 +8,7 @@ from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import SIDE_LEGEND, Drawn, Trace, draw, escape, switched
 from hpsearch.reports.kit.curves import STEP_LOSSES, Curve, curves_of, metrics_of
+from hpsearch.reports.kit.losses import LOSSES, several_losses
 from hpsearch.reports.kit.marks import band_traces, curve_axes
 
 BANDED = 6
@@ -94,6 +95,8 @@ def paired(found: Ablation, name: str, train: str, valid: str) -> Iterator[Drawn
     word = _WORDS.get(name, name)
     aid = f"Means over the seeds that finished: solid on validation, dashed on training samples ({how})."
     aid += " Bands are one sd of the validation curves." if few else ""
+    if name in LOSSES and several_losses(found.table):
+        aid += " Every arm has a loss of its own: compare their course, not their height."
     alt = f"Line chart of training and validation {word} over epochs, two lines per arm."
     legend = {**SIDE_LEGEND, "title": {"text": escape(label_title(found)), "font": {"color": theme.MUTED}}}
     layout = {**curve_axes(word, traces), "legend": legend, "height": 460}

@@ -22,6 +22,7 @@ from hpsearch.reports.kit.canvas import (
     round_ticks,
     shorten,
 )
+from hpsearch.reports.kit.losses import several_losses
 from hpsearch.reports.kit.marks import drawn, hover, ranks, shown_of
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis, floats
@@ -80,7 +81,8 @@ def parallel_figure(table: TrialTable, summary: Summary) -> Figure:
 
 def _results(table: TrialTable, summary: Summary) -> list[str]:
     """Return the other results to show, fewer beside many hyperparameters."""
-    wanted = ("train/loss", "valid/loss", "valid/acc", "duration_sec")
+    losses = () if several_losses(table) else ("train/loss", "valid/loss")
+    wanted = (*losses, "valid/acc", "duration_sec")
     room = max(0, 5 - len(summary.axes))
     known = (c for c in wanted if c in table.trials and c != metric_column(summary.objective.metric))
     return [c for c in known if table.trials[c].notna().any()][:room]
