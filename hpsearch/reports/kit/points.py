@@ -252,15 +252,7 @@ def _objective(fields: Mapping[str, Any]) -> Objective:
 
 
 def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
-    """Gather the trials of each point.
-
-    Args:
-        table: the study.
-        keys: the searched hyperparameters.
-
-    Returns:
-        One record per point, by number.
-    """
+    """Return one record per point of a study, by number; `keys` are the searched hyperparameters."""
     part = searched_part(table)
     return _gathered(part, keys, replicates_of(part))
 
