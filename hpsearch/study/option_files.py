@@ -45,7 +45,7 @@ class OptionFile:
 
     Attributes:
         about: its first lines.
-        target: the class or function that is built; empty where nothing is.
+        target: the class or function that is built, with what is said behind it; empty where nothing is.
         chooses: the options of other groups that it chooses, ``group=option``.
         keys: in the order of the file.
     """
@@ -148,7 +148,7 @@ def _read(file: Path, group: str) -> OptionFile:
     chosen = content.pop("defaults", [])
     return OptionFile(
         about=_about(text, content),
-        target=str(content.pop("_target_", "")),
+        target="  ".join(filter(None, [str(content.pop("_target_", "")), comments.get("_target_", "")])),
         chooses=tuple(_chosen(chosen)),
         keys=tuple(_option_keys(content, comments, f"{prefix}." if prefix else "")),
     )

@@ -71,7 +71,7 @@ def test_every_key_and_comment_of_every_option_is_there():
         header = re.match(r"(#.*\n)*", text)
         bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", text[header.end() :])
         defaults = re.search(r"^defaults:\n((?:[ -].*\n)*)", text, re.MULTILINE)
-        shown = " ".join(each.comment for each in read.keys)
+        shown = " ".join([read.target, *(each.comment for each in read.keys)])
         for comment in re.findall(r"(?:^|\s)# ?(.*)$", bare, re.MULTILINE):
             bare_shown = re.sub(r"'[^']*'|\"[^\"]*\"", "", shown)
             assert comment.strip() in bare_shown or (defaults and comment in defaults[1]), (file, comment)
