@@ -87,7 +87,9 @@ OPTIONS = {
     # models
     "model=rnn": "elman lstm gru",
     "model=cnn": "lenet small_conv",
-    "model=transformer": "vit",
+    "model=transformer": "vit encoder",
+    "model=linear_svm": "svm",
+    "loss=HingeLoss": "hinge",
     "model=ViT": "vit",
     "model=ResNet": "resnet18",
     "model=resnet": "resnet18",
