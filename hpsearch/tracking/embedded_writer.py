@@ -85,7 +85,7 @@ def writes_to(path: Path) -> bool:
     Args:
         path: of the store, which exists.
     """
-    if any(name in os.environ for name in CHANGES_ROWS) or installed_version() != WRITTEN_FOR:
+    if any(name in os.environ for name in CHANGES_ROWS) or not installed_version().startswith(f"{WRITTEN_FOR}."):
         return False
     with closing(sqlite3.connect(path, timeout=BUSY_SEC)) as db:
         revision = db.execute("SELECT version_num FROM alembic_version").fetchone()

@@ -10,12 +10,14 @@ The UI reads a view from the experiment tag ``mlflow.sharedViewState.KEY`` and o
 
 import importlib.util
 import json
+import logging
 import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from hpsearch.base.media import IMAGE, Medium
 from hpsearch.base.types import Objective
@@ -212,15 +214,26 @@ def schema_head() -> str:
 
 
 def installed_version() -> str:
-    """Return the minor version of the installed MLflow, without importing it; empty where it is not found."""
+    """Return the version of the installed MLflow, without importing it; empty where it is not found."""
     file = _folder() / "version.py"
-    found = re.search(r'^VERSION = "(\d+\.\d+)', file.read_text(encoding="utf-8"), re.M) if file.is_file() else None
+    found = re.search(r'^VERSION = "([^"]+)"', file.read_text(encoding="utf-8"), re.M) if file.is_file() else None
     return found[1] if found else ""
 
 
 def _folder() -> Path:
     spec = importlib.util.find_spec("mlflow")
     return Path(next(iter(spec.submodule_search_locations or []))) if spec else Path()
+
+
+def sqlite_uri(path: Path) -> str:
+    """Return the address of an SQLite file, whatever characters its path holds."""
+    return f"sqlite:///{quote(str(path), safe='/ ', errors='surrogateescape')}"
+
+
+def silence() -> None:
+    """Keep MLflow and what it builds on from writing into the terminal."""
+    for each in ("mlflow", "alembic", "urllib3.connectionpool"):
+        logging.getLogger(each).setLevel(logging.CRITICAL)
 
 
 def build_schema(uri: str, artifacts: str) -> None:
@@ -232,6 +245,7 @@ def build_schema(uri: str, artifacts: str) -> None:
     """
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+    silence()  # its import makes it speak
     make_store: Callable[[str, str], Any] = SqlAlchemyStore
     make_store(uri, artifacts).engine.dispose()
     SqlAlchemyStore._engine_map.pop(uri, None)

@@ -1,6 +1,5 @@
 """Where MLflow keeps what it is sent: the store's address and first creation, a study's experiment, calls to it."""
 
-import logging
 import os
 import re
 import sqlite3
@@ -8,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import replacement
 from hpsearch.base.passwords import without_password
-from hpsearch.tracking.mlflow_internals import build_schema, schema_head
+from hpsearch.tracking.mlflow_internals import schema_head, silence, sqlite_uri
+from hpsearch.tracking.template import write_empty_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -56,11 +56,6 @@ def store_uri(uri: str | None) -> str:
         )
     path = sqlite_path(uri)
     return uri if path is None else sqlite_uri(path)
-
-
-def sqlite_uri(path: Path) -> str:
-    """Return the address of an SQLite file, whatever characters its path holds."""
-    return f"sqlite:///{quote(str(path), safe='/ ', errors='surrogateescape')}"
 
 
 def one_line(error: Exception) -> str:
@@ -160,7 +155,7 @@ def create_store(uri: str, artifacts: Path) -> None:
     """Create an SQLite store when there is none; any number of processes may do so at once.
 
     MLflow builds its schema in the open: two processes at once, or a kill in the middle, leave a file that no MLflow
-    opens again. So it is built under a lock, in a file of its own, which is renamed when it is finished.
+    opens again. So it is built, or copied, under a lock, in a file of its own, which is renamed when it is finished.
 
     Raises:
         StorageError: another process holds the lock for too long, or the file cannot be written.
@@ -186,10 +181,11 @@ def _filled(path: Path) -> bool:
 
 
 def _build(path: Path, artifacts: Path) -> None:
+    set_environment()
     for leftover in path.parent.glob(f"{path.name}.*.new*"):
         leftover.unlink()
     with replacement(path) as temporary:
-        build_schema(sqlite_uri(temporary), (artifacts / "Default").as_uri())
+        write_empty_store(temporary, (artifacts / "Default").as_uri())
 
 
 def connect(uri: str, artifacts: Path) -> "MlflowClient":
@@ -197,8 +193,7 @@ def connect(uri: str, artifacts: Path) -> "MlflowClient":
     set_environment()
     from mlflow import MlflowClient
 
-    for name in ("mlflow", "alembic", "urllib3.connectionpool"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    silence()
     create_store(uri, artifacts)
     return MlflowClient(tracking_uri=uri)
 

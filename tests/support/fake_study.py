@@ -30,7 +30,7 @@ def _template() -> Path:
 
 
 def new_store(folder: Path) -> str:
-    """Return the address of an empty store: a copy, because building a schema takes seconds."""
+    """Return the address of an empty store: a copy, because MLflow takes a second to open a new one."""
     shutil.copy(_template(), folder / "mlflow.db")
     return store.sqlite_uri(folder / "mlflow.db")
 
