@@ -272,22 +272,6 @@ def move_folder(folder: Path, target: Path, held: str, last: str) -> Path:
     return target
 
 
-def cache_folder() -> Path | None:
-    """Return the user's folder for what can be made again; None where there is no home.
-
-    Linux: ``XDG_CACHE_HOME``, if it is absolute, or ``~/.cache``. macOS: ``~/Library/Caches``. Windows:
-    ``LOCALAPPDATA``.
-    """
-    told = Path(os.environ.get("LOCALAPPDATA" if WINDOWS else "XDG_CACHE_HOME", ""))
-    if told.is_absolute() and not MACOS:
-        return told
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return None
-    return home / "Library/Caches" if MACOS else home / "AppData/Local" if WINDOWS else home / ".cache"
-
-
 def boot_id() -> str:
     """Return what tells this run of the system from others: Linux numbers them, elsewhere the time of its start."""
     try:

@@ -12,7 +12,7 @@ import zlib
 from contextlib import closing
 from pathlib import Path
 
-from hpsearch.base import platform
+from hpsearch.base.cache import cache_folder
 from hpsearch.base.files import replacement
 from hpsearch.tracking.mlflow_internals import build_schema, installed_version, schema_head, sqlite_uri
 
@@ -22,7 +22,7 @@ _MOVE = "UPDATE experiments SET artifact_location = ?, creation_time = ?, last_u
 
 def template_file() -> Path | None:
     """Return where the empty store of the installed MLflow is kept; None where there is no folder for it."""
-    folder, version = platform.cache_folder(), installed_version()
+    folder, version = cache_folder(), installed_version()
     return folder / "hpsearch" / f"mlflow-{version}-{schema_head()}.db.gz" if folder and version else None
 
 

@@ -124,7 +124,7 @@ def test_another_version_has_another_one(kept, monkeypatch):
 
 
 def _no_home(monkeypatch, cache):
-    monkeypatch.setattr(template.platform, "cache_folder", lambda: None)
+    monkeypatch.setattr(template, "cache_folder", lambda: None)
 
 
 def _a_file_in_the_way(monkeypatch, cache):
