@@ -42,7 +42,7 @@ YARDSTICK: Mapping[str, str] = {
     **dict.fromkeys(("data.split_seed", "data.path", "data.folder", "data.root", "data.x", "data.y"), _SAMPLES),
     **dict.fromkeys(("data.groups", "data.time", "data.header"), _SAMPLES),
     **dict.fromkeys(("data.valid_path", "data.column", "data.form", "data.unseen"), _SAMPLES),
-    **dict.fromkeys(("data.sentences", "data.noise", "data.draw"), _SAMPLES),
+    **dict.fromkeys(("data.sentences", "data.samples", "data.function", "data.noise", "data.draw"), _SAMPLES),
     **dict.fromkeys(("data.target", "data.task"), "it decides what is predicted"),
     "data.positive": "it decides what is measured",
 }

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from hpsearch.data.streamed import Shape
 
-VIEWS = ("none", "flip", "ten_crop")
+VIEWS = ("none", "flip", "centre_crop", "ten_crop")
 SIDE = 7 / 8
 """Side of a crop, as a share of the image's: 224 of 256 pixels in the source."""
 
@@ -18,9 +18,14 @@ SIDE = 7 / 8
 def averaged(forward: "Callable[[Tensor], Tensor]", views: str, task: str) -> "Callable[[Tensor], Tensor]":
     """Return a function that averages a model's outputs over views of its inputs.
 
-    ``flip``: the image and its mirror image. ``ten_crop``: its four corners and its centre, each with 7/8 of its side
-    stretched to its size, and their mirror images. Of a classification the probabilities are averaged: the outputs are
-    ln of their mean. Of a regression, and of a single output, the outputs are.
+    - ``flip``: the image and its mirror image.
+    - ``centre_crop``: the image stretched to 8/7 of its size, of which the centre is cut out at the size it had: one
+      view, for a model that trained on crops.
+    - ``ten_crop``: its four corners and its centre, each with 7/8 of its side stretched to its size, and their mirror
+      images.
+
+    Of a classification the probabilities are averaged: the outputs are ln of their mean. Of a regression, and of a
+    single output, the outputs are.
 
     Source: Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012
     (section 4.1).
@@ -62,8 +67,19 @@ def check_views(views: str, in_shape: "Shape") -> None:
 
 
 def _views(x: "Tensor", views: str) -> "list[Tensor]":
+    if views == "centre_crop":
+        return [_centre(x)]
     chosen = [x] if views == "flip" else _crops(x)
     return [view for crop in chosen for view in (crop, crop.flip(-1))]
+
+
+def _centre(x: "Tensor") -> "Tensor":
+    from torch.nn.functional import interpolate
+
+    height, width = x.shape[2:]
+    large = interpolate(x, size=(round(height / SIDE), round(width / SIDE)), mode="bilinear", align_corners=False)
+    top, left = (large.shape[2] - height) // 2, (large.shape[3] - width) // 2
+    return large[:, :, top : top + height, left : left + width]
 
 
 def _crops(x: "Tensor") -> "list[Tensor]":

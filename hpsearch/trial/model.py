@@ -11,9 +11,11 @@ from hpsearch.base.rng import address
 from hpsearch.base.steps import labels
 from hpsearch.config.build import accepts, build
 from hpsearch.data.streamed import moved
+from hpsearch.models.polynomial import PolynomialRegression
 from hpsearch.models.pretrained import PretrainedNet
 from hpsearch.nn.init import Default
 
+READ_AT_ONCE = 1000
 LOOKED_AT = 64
 """Samples whose values are looked at."""
 SLACK = 0.01
@@ -43,6 +45,8 @@ def make_model(config: Mapping[str, Any], plugins: tuple[str, ...], seed: int, s
             shape["vocabulary"] = splits.vocabulary
         model: nn.Module = build("model", config["model"], plugins, **shape)
         _materialize(model, splits)
+        if isinstance(model, PolynomialRegression):
+            model.fit_terms(_inputs(splits))
         if isinstance(model, PretrainedNet) and model.weights and config["finetune"].get("fresh_head"):
             model.renew_head()
     initializer: Initializer = build("init", config["init"], plugins)
@@ -52,6 +56,11 @@ def make_model(config: Mapping[str, Any], plugins: tuple[str, ...], seed: int, s
         model, seed, prior(splits, config["data"].get("sampling")) if initializer.needs_prior else None
     )
     return model
+
+
+def _inputs(splits: "Splits") -> "Tensor":
+    """Return [N, ...] all inputs of the training part, on the host."""
+    return torch.cat([x.to("cpu") for x, _ in splits.train.in_order(READ_AT_ONCE)])
 
 
 def _check_reads_words(config: Mapping[str, Any], plugins: tuple[str, ...]) -> None:

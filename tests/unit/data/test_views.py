@@ -41,6 +41,22 @@ def test_ten_crop_equals_a_slow_computation():
     torch.testing.assert_close(averaged(model, "ten_crop", "classification")(x).softmax(1), want)
 
 
+def test_a_centre_crop_is_the_middle_of_a_stretched_image():
+    x = torch.arange(28.0).expand(2, 1, 28, 28)  # a ramp along the width, which bilinear stretching keeps
+    seen = []
+    averaged(lambda view: seen.append(view) or view.flatten(1), "centre_crop", "regression")(x)
+    (view,) = seen
+    assert view.shape == x.shape
+    columns = [(column + 2 + 0.5) * 28 / 32 - 0.5 for column in range(28)]
+    torch.testing.assert_close(view[0, 0], torch.tensor(columns).expand(28, 28))
+    torch.testing.assert_close(averaged(model, "centre_crop", "regression")(images()), model(_stretched(images())))
+    assert averaged(model, "centre_crop", "classification")(images()).exp().sum(1) == pytest.approx(1)
+
+
+def _stretched(x):
+    return interpolate(x, size=(9, 9), mode="bilinear")[:, :, :8, :8]
+
+
 def test_features_have_no_views():
     with pytest.raises(ConfigError, match=r"trainer.eval_views = 'flip': needs images, the inputs have shape \(4,\)"):
         check_views("flip", (4,))

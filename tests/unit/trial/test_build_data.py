@@ -223,3 +223,20 @@ def test_the_positive_class_is_that_of_the_data():
     assert found["malignant"]["precision_binary"] == pytest.approx(share)
     with pytest.raises(ConfigError, match=r"^data\.positive = 'x': must be one of the classes malignant, benign$"):
         job(*words, "data.positive=x")
+
+
+def test_the_terms_of_a_polynomial_are_scaled_over_the_training_part_alone():
+    words = (
+        "data=curve",
+        "model=polynomial",
+        "model.degree=4",
+        "loss=mse",
+        "objective=valid_loss",
+        "trainer.device=cpu",
+    )
+    job = prepare(compose(words).trial({}, 0).config)
+    x = job.splits.train.x
+    powers = torch.cat([(x / x.abs().max()) ** power for power in range(1, 5)], 1)
+    torch.testing.assert_close(job.model.largest, x.abs().amax(0))
+    torch.testing.assert_close(job.model.mean, powers.mean(0))
+    torch.testing.assert_close(job.model.spread, powers.std(0, correction=0))
