@@ -18,13 +18,15 @@ from hpsearch.nn.layers import (
     slimmed,
     smallest_side,
 )
+from hpsearch.nn.pooling import Pooling
 from hpsearch.nn.style import Constants, Style
 
 CONVOLUTIONS: dict[str, tuple[Step, ...]] = {
     "original": ((11, 4, 2), (5, 1, 2), (3, 1, 1), (3, 1, 1), (3, 1, 1)),
     "small": ((3, 1, 1), (5, 1, 2), (3, 1, 1), (3, 1, 1), (3, 1, 1)),
 }
-POOLS: dict[str, Step] = {"original": (3, 2, 0), "small": (2, 2, 0)}
+POOL_SIZES = {"original": 3, "small": 2}
+POOL_STRIDE = 2
 POOLED = (0, 1, 4)
 """The convolutions that max pooling follows."""
 
@@ -46,6 +48,10 @@ class AlexNet(FeatureNet):
         hidden: width of each hidden fully connected layer.
         stem: ``original``, from 63x63 pixels on: an 11x11 convolution of stride 4, poolings of 3x3; ``small``, from
             8x8 on: a 3x3 convolution of stride 1, poolings of 2x2.
+        pool: ``max``, ``avg`` or ``l2``, see `hpsearch.nn.pooling.Pooling`.
+        pool_size: side of a pooled window; None is that of the stem.
+        pool_stride: distance of the windows; None is 2.
+        pool_padding: positions around the maps that windows reach into, at most half of `pool_size`.
         activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
         norm: of the convolutions, a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
@@ -61,6 +67,10 @@ class AlexNet(FeatureNet):
         ratio: int = 1,
         hidden: Sequence[int] = (4096, 4096),
         stem: str = "small",
+        pool: str = "max",
+        pool_size: int | None = None,
+        pool_stride: int | None = None,
+        pool_padding: int = 0,
         activation: str = "relu",
         norm: str = "none",
         norm_first: bool = True,
@@ -70,6 +80,8 @@ class AlexNet(FeatureNet):
         super().__init__()
         check_choice("model.stem", stem, CONVOLUTIONS)
         check_widths("model.channels", channels, 5)
+        size = POOL_SIZES[stem] if pool_size is None else pool_size
+        pooling = Pooling(pool, size, POOL_STRIDE if pool_stride is None else pool_stride, pool_padding)
         steps, layers, inputs = list[Step](), list[nn.Module](), in_shape[0]
         style = Style(activation, norm, norm_first, **constants)
         for place, width in enumerate(slimmed(channels, ratio)):
@@ -79,8 +91,8 @@ class AlexNet(FeatureNet):
             steps.append(step)
             inputs = block.outputs
             if place in POOLED:
-                layers.append(nn.MaxPool2d(*POOLS[stem]))
-                steps.append(POOLS[stem])
+                layers.append(pooling.layer())
+                steps.append(pooling.step)
         check_images(f"AlexNet with the {stem} stem", in_shape, smallest_side(steps))
         height, width = (side_after(side, steps) for side in in_shape[1:])
         self.features = nn.Sequential(*layers)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from hpsearch.base.errors import check_int
 from hpsearch.models.base import PooledNet
 from hpsearch.nn.layers import Block, check_images, conv_block
+from hpsearch.nn.pooling import Pooling
 from hpsearch.nn.stem import least_side, stem_block
 from hpsearch.nn.style import Constants, Style
 
@@ -69,7 +70,7 @@ def _two(inputs: int, between: int, width: int, kernel_size: int, style: Style) 
 class GoogLeNet(PooledNet):
     """A stem, nine Inception blocks in three stages, global average pooling and a linear layer.
 
-    Max pooling halves the image before each stage. Convolutions start normal with variance 2 / fan-in (He et al., ICCV
+    Pooling halves the image before each stage. Convolutions start normal with variance 2 / fan-in (He et al., ICCV
     2015): the publication does not say how, and torch's own start would let the signal fade over 21 layers. As
     published but without auxiliary outputs and local response normalization (original stem, ratio 1, no norm) it has
     6,998,552 parameters at 3x224x224 and 1,000 classes.
@@ -81,6 +82,7 @@ class GoogLeNet(PooledNet):
         num_outputs: number of classes or targets.
         ratio: every width is divided by it, rounded down.
         stem: ``original`` or ``small``, see `hpsearch.nn.stem.stem_block`.
+        pool: before each stage, ``max``, ``avg`` or ``l2``, see `hpsearch.nn.pooling.Pooling`.
         activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
         norm: a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
@@ -94,6 +96,7 @@ class GoogLeNet(PooledNet):
         num_outputs: int,
         ratio: int = 1,
         stem: str = "small",
+        pool: str = "max",
         activation: str = "relu",
         norm: str = "none",
         norm_first: bool = True,
@@ -108,7 +111,7 @@ class GoogLeNet(PooledNet):
         layers: list[nn.Module] = [first, second]
         channels = second.outputs
         for stage in STAGES:
-            layers.append(nn.MaxPool2d(3, 2, padding=1))
+            layers.append(Pooling(pool, 3, 2, padding=1).layer())
             for widths in stage:
                 block = Inception(channels, tuple(width // ratio for width in widths), style)
                 layers.append(block)

@@ -9,13 +9,15 @@ from hpsearch.base.errors import check_choice, check_int
 from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.init import redraw
 from hpsearch.nn.layers import Block, Step, check_images, check_widths, conv_block, slimmed, smallest_side
+from hpsearch.nn.pooling import Pooling
 from hpsearch.nn.style import Constants, Style
 
 CONVOLUTIONS: dict[str, tuple[Step, ...]] = {
     "original": ((11, 4, 0), (5, 1, 2), (3, 1, 1), (3, 1, 1)),
     "small": ((3, 1, 1), (5, 1, 2), (3, 1, 1), (3, 1, 1)),
 }
-POOLS: dict[str, Step] = {"original": (3, 2, 0), "small": (2, 2, 0)}
+POOL_SIZES = {"original": 3, "small": 2}
+POOL_STRIDE = 2
 
 
 class NiN(nn.Module):
@@ -35,6 +37,10 @@ class NiN(nn.Module):
         pointwise: 1x1 convolutions after each of the four, the output layer included.
         stem: ``original``, from 67x67 pixels on: an 11x11 convolution of stride 4, poolings of 3x3; ``small``, from
             8x8 on: a 3x3 convolution of stride 1, poolings of 2x2.
+        pool: ``max``, ``avg`` or ``l2``, see `hpsearch.nn.pooling.Pooling`.
+        pool_size: side of a pooled window; None is that of the stem.
+        pool_stride: distance of the windows; None is 2.
+        pool_padding: positions around the maps that windows reach into, at most half of `pool_size`.
         activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
         norm: a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
@@ -50,6 +56,10 @@ class NiN(nn.Module):
         ratio: int = 1,
         pointwise: int = 2,
         stem: str = "small",
+        pool: str = "max",
+        pool_size: int | None = None,
+        pool_stride: int | None = None,
+        pool_padding: int = 0,
         activation: str = "relu",
         norm: str = "none",
         norm_first: bool = True,
@@ -60,8 +70,10 @@ class NiN(nn.Module):
         check_choice("model.stem", stem, CONVOLUTIONS)
         check_widths("model.channels", channels, 4)
         check_int("model.pointwise", pointwise, 1)
-        convolutions, pool = CONVOLUTIONS[stem], POOLS[stem]
-        steps = [step for each in convolutions[:-1] for step in (each, pool)]
+        size = POOL_SIZES[stem] if pool_size is None else pool_size
+        pooling = Pooling(pool, size, POOL_STRIDE if pool_stride is None else pool_stride, pool_padding)
+        convolutions = CONVOLUTIONS[stem]
+        steps = [step for each in convolutions[:-1] for step in (each, pooling.step)]
         least = 2 if norm == "instance" else 1
         check_images(f"NiN with the {stem} stem", in_shape, smallest_side(steps, least))
         widths, inputs = slimmed(channels, ratio), in_shape[0]
@@ -69,7 +81,7 @@ class NiN(nn.Module):
         layers: list[nn.Module] = []
         for step, width in zip(convolutions[:-1], widths, strict=False):
             block = _block(inputs, width, step, pointwise, style)
-            layers += [block, nn.MaxPool2d(*pool)]
+            layers += [block, pooling.layer()]
             inputs = block.outputs
         last = _block(inputs, widths[-1], convolutions[-1], pointwise - 1, style)
         self.features = nn.Sequential(*layers, Dropout(dropout), last)

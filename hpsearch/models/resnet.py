@@ -5,7 +5,7 @@ from typing import Unpack
 
 from torch import Tensor, nn
 
-from hpsearch.base.errors import check_int
+from hpsearch.base.errors import check_choice, check_int
 from hpsearch.models.base import PooledNet
 from hpsearch.nn.layers import check_images, conv_block
 from hpsearch.nn.normalization import weighted
@@ -17,7 +17,8 @@ class ResidualBlock(nn.Module):
     """Two 3x3 convolutions whose result is added to the input: ``f(g(x) + shortcut(x))``.
 
     Here g is convolution, normalization, activation f, convolution, normalization. The shortcut is the identity, or a
-    1x1 convolution with normalization where the input has another shape than what is added to it. With normalization
+    1x1 convolution with normalization where the input has another shape than what is added to it; without it the block
+    is plain, ``f(g(x))``. With normalization
     after the activation, each f is followed by it and nothing else is normalized.
 
     Source: He, Zhang, Ren and Sun, Deep residual learning for image recognition, CVPR 2016, figure 2.
@@ -27,18 +28,20 @@ class ResidualBlock(nn.Module):
         width: number of units per position.
         stride: of the first convolution and of the shortcut.
         style: activation and normalization.
+        shortcut: whether the input is added.
 
     Attributes:
         outputs: channels of the output.
     """
 
-    def __init__(self, inputs: int, width: int, stride: int, style: Style) -> None:
+    def __init__(self, inputs: int, width: int, stride: int, style: Style, shortcut: bool = True) -> None:
         super().__init__()
         channels = style.channels_before(width)
         first = conv_block(inputs, width, 3, style, stride)
         self.residual = nn.Sequential(first, *_convolution(first.outputs, channels, 3, 1, style))
         same = stride == 1 and inputs == channels
-        self.shortcut = nn.Sequential() if same else nn.Sequential(*_convolution(inputs, channels, 1, stride, style))
+        ends = [] if same or not shortcut else _convolution(inputs, channels, 1, stride, style)
+        self.shortcut = nn.Sequential(*ends) if shortcut else None
         self.outputs = style.channels_after(channels)
         self.end = nn.Sequential(style.activation_layer())
         if not style.norm_first:
@@ -46,7 +49,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, outputs, H', W'] maps of maps [B, inputs, H, W]."""
-        maps: Tensor = self.end(self.residual(x) + self.shortcut(x))
+        residual: Tensor = self.residual(x)
+        maps: Tensor = self.end(residual if self.shortcut is None else residual + self.shortcut(x))
         return maps
 
 
@@ -64,6 +68,9 @@ class ResNet(PooledNet):
     with variance 2 / fan-in (He, Zhang, Ren and Sun, Delving deep into rectifiers, ICCV 2015). With blocks (2, 2, 2, 2)
     and width 64 this is ResNet-18: with the original stem it has 11,689,512 parameters at 3x224x224 and 1,000 classes.
 
+    Without shortcuts it is the plain network that the publication compares it with: of the same layers, without the
+    1x1 convolutions of the shortcuts between stages, whose parameters are 1.5 % of ResNet-18's (173,824 of 11,689,512).
+
     Source: He, Zhang, Ren and Sun, Deep residual learning for image recognition, CVPR 2016, table 1.
 
     Args:
@@ -71,6 +78,7 @@ class ResNet(PooledNet):
         num_outputs: number of classes or targets.
         blocks: residual blocks of each stage.
         width: units per position in the first stage.
+        shortcuts: whether blocks add their input to their result; False is the plain network of the same depth.
         stem: ``original`` or ``small``, see `hpsearch.nn.stem.stem_block`.
         activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
         norm: a key of `hpsearch.nn.normalization.NORMS`.
@@ -85,6 +93,7 @@ class ResNet(PooledNet):
         num_outputs: int,
         blocks: Sequence[int] = (2, 2, 2, 2),
         width: int = 64,
+        shortcuts: bool = True,
         stem: str = "small",
         activation: str = "relu",
         norm: str = "batch",
@@ -94,6 +103,7 @@ class ResNet(PooledNet):
     ) -> None:
         check_stages(blocks)
         check_int("model.width", width, 1)
+        check_choice("model.shortcuts", shortcuts, (True, False))
         style = Style(activation, norm, norm_first, **constants)
         check_images(f"ResNet with model.stem = {stem}", in_shape, least_side(stem, len(blocks) - 1, norm))
         first = stem_block(stem, in_shape[0], width, style)
@@ -102,7 +112,7 @@ class ResNet(PooledNet):
         for stage, count in enumerate(blocks):
             for place in range(count):
                 stride = 2 if stage > 0 and place == 0 else 1
-                block = ResidualBlock(channels, width * 2**stage, stride, style)
+                block = ResidualBlock(channels, width * 2**stage, stride, style, shortcuts)
                 layers.append(block)
                 channels = block.outputs
         super().__init__(layers, channels, num_outputs, dropout)

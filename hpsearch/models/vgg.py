@@ -8,7 +8,17 @@ from torch import nn
 from hpsearch.base.errors import check_choice
 from hpsearch.models.base import FeatureNet
 from hpsearch.nn.init import redraw
-from hpsearch.nn.layers import check_images, check_odd, check_widths, conv_block, hidden_layers, slimmed
+from hpsearch.nn.layers import (
+    check_images,
+    check_odd,
+    check_widths,
+    conv_block,
+    hidden_layers,
+    side_after,
+    slimmed,
+    smallest_side,
+)
+from hpsearch.nn.pooling import Pooling
 from hpsearch.nn.style import Constants, Style
 
 STEMS = {"original": None, "small": 3}
@@ -34,6 +44,10 @@ class VGG(FeatureNet):
         hidden: width of each hidden fully connected layer.
         stem: ``original`` pools after every block, so that five blocks need 32x32 pixels; ``small`` after the first
             three only, and needs 8x8.
+        pool: ``max``, ``avg`` or ``l2``, see `hpsearch.nn.pooling.Pooling`.
+        pool_size: side of a pooled window.
+        pool_stride: distance of the windows; None is `pool_size`.
+        pool_padding: positions around the maps that windows reach into, at most half of `pool_size`.
         activation: a key of `hpsearch.nn.activations.ACTIVATIONS`.
         norm: of the convolutions, a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
@@ -51,6 +65,10 @@ class VGG(FeatureNet):
         kernel_size: int = 3,
         hidden: Sequence[int] = (4096, 4096),
         stem: str = "small",
+        pool: str = "max",
+        pool_size: int = 2,
+        pool_stride: int | None = None,
+        pool_padding: int = 0,
         activation: str = "relu",
         norm: str = "none",
         norm_first: bool = True,
@@ -62,8 +80,10 @@ class VGG(FeatureNet):
         check_widths("model.channels", channels, len(blocks))
         check_odd(kernel_size)
         poolings = _poolings(stem, len(blocks))
-        crowded = norm == "instance" and poolings < len(blocks)
-        check_images(f"VGG with the {stem} stem", in_shape, 2 ** (poolings + crowded))
+        pooling = Pooling(pool, pool_size, pool_stride, pool_padding)
+        steps = [pooling.step] * poolings
+        least = 2 if norm == "instance" and poolings < len(blocks) else 1
+        check_images(f"VGG with the {stem} stem", in_shape, smallest_side(steps, least))
         layers, inputs = list[nn.Module](), in_shape[0]
         style = Style(activation, norm, norm_first, **constants)
         for place, (count, width) in enumerate(zip(blocks, slimmed(channels, ratio), strict=True)):
@@ -72,8 +92,8 @@ class VGG(FeatureNet):
                 layers.append(block)
                 inputs = block.outputs
             if place < poolings:
-                layers.append(nn.MaxPool2d(2))
-        height, width = (side >> poolings for side in in_shape[1:])
+                layers.append(pooling.layer())
+        height, width = (side_after(side, steps) for side in in_shape[1:])
         self.features = nn.Sequential(*layers)
         self.hidden = hidden_layers(inputs * height * width, hidden, style.without_norm(), dropout)
         redraw(self, nn.init.kaiming_normal_)

@@ -210,6 +210,8 @@ def side_after(side: int, steps: Iterable[Step]) -> int:
     """Return how many positions on a side are left of `side` pixels after convolutions and poolings."""
     for kernel_size, stride, padding in steps:
         side = (side + 2 * padding - kernel_size) // stride + 1
+        if side < 1:  # padding of a later step would make something of nothing
+            return 0
     return side
 
 

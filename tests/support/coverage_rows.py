@@ -67,6 +67,26 @@ ROWS: list[Row] = [
     Row(1, "GoogLeNet", ("model=googlenet", "model.ratio=8"), "space.model.norm=choice(none, batch)"),
     Row(1, "ResNet-18", ("model=resnet18", "model.width=8"), "space.model.norm=choice(batch, group)"),
     Row(1, "DenseNet", ("model=densenet", "model.blocks=[2, 2]"), "space.model.growth_rate=choice(4, 8)"),
+    Row(
+        1, "ResNet without shortcuts", ("model=resnet18", "model.width=4"), "space.model.shortcuts=choice(true, false)"
+    ),
+    Row(
+        1,
+        "DenseNet, plain",
+        ("model=densenet", "model.blocks=[2, 2]", "model.growth_rate=4"),
+        "space.model.shortcuts=choice(true, false)",
+    ),
+    *(
+        Row(1, f"{what} of a convolutional net", ("model=small_conv", "model.hidden=[16]"), f"space.model.{space}")
+        for what, space in (
+            ("kind of pooling", "pool=choice(max, avg, l2)"),
+            ("window of the pooling", "pool_size=choice(2, 3)"),
+            ("stride of the pooling", "pool_stride=choice(1, 2)"),
+            ("padding of the pooling", "pool_padding=choice(0, 1)"),
+            ("stride", "stride=choice(1, 2)"),
+            ("padding", "padding=choice(1, 2)"),
+        )
+    ),
     Row(1, "Elman RNN", ("model=elman", "model.hidden=16"), "space.model.activation=choice(tanh, relu)"),
     Row(1, "Jordan RNN", ("model=jordan", "model.hidden=16"), "space.model.layers=choice(1, 2)"),
     Row(1, "LSTM", ("model=lstm", "model.hidden=16"), "space.model.layers=choice(1, 2)"),

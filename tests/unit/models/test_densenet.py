@@ -36,6 +36,19 @@ def test_every_layer_sees_all_maps_before_it():
     assert model.output.in_features == 20
 
 
+def test_without_shortcuts_a_layer_sees_the_one_before_it_alone():
+    layer = DenseLayer(5, 3, 4, Style(norm="batch"), 0.0, shortcut=False)
+    x = torch.randn(4, 5, 6, 6)
+    torch.testing.assert_close(layer(x), layer.added(x))
+    model = DenseNet((1, 16, 16), 10, growth_rate=4, blocks=[3, 2], bottleneck=0, shortcuts=False)
+    seen = [layer.added[1].in_channels for layer in model.features if isinstance(layer, DenseLayer)]
+    assert seen == [8, 4, 4, 2, 4]
+    assert model.output.in_features == 4
+    shapes = ((3, 224, 224), 1000)
+    assert parameters(DenseNet(*shapes, stem="original", shortcuts=False)) == 2_436_488
+    assert parameters(DenseNet(*shapes, stem="original", shortcuts=False, growth_rate=58)) == 7_913_128
+
+
 def test_a_transition_keeps_its_share_of_the_maps():
     for compression, kept in ((0.5, 8), (0.25, 4), (1.0, 16)):
         model = DenseNet((1, 16, 16), 10, compression=compression, **SLIM)
@@ -83,6 +96,7 @@ def test_the_smallest_size_is_the_one_named(stem, norm, smallest):
         ("blocks", [1, "2"]),
         ("bottleneck", -1),
         ("compression", 0.0),
+        ("shortcuts", "no"),
         ("compression", 1.5),
         ("stem", "none"),
         ("dropout", 1.0),

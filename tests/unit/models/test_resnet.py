@@ -34,6 +34,26 @@ def test_a_block_adds_two_convolutions_to_its_input(inputs, stride):
     assert parameters(block) == 9 * inputs * 6 + 9 * 36 + 24 + (0 if same else inputs * 6 + 12)
 
 
+def test_without_a_shortcut_a_block_is_its_layers_alone():
+    block = ResidualBlock(3, 6, 2, Style("relu", "batch"), shortcut=False)
+    x = torch.randn(4, 3, 8, 8)
+    torch.testing.assert_close(block(x), block.residual(x).clamp(min=0))
+    assert block.shortcut is None
+    shapes = ((3, 224, 224), 1000)
+    assert parameters(ResNet(*shapes, stem="original", shortcuts=False)) == 11_689_512 - 173_824
+    plain, residual = (ResNet((1, 8, 8), 10, blocks=[1, 1], width=4, shortcuts=s) for s in (False, True))
+    names = {name for name, _ in residual.named_parameters()} - {name for name, _ in plain.named_parameters()}
+    assert names and all(".shortcut." in name for name in names)
+    with torch.no_grad():  # a shortcut carries the input past layers that give nothing
+        for net in (plain, residual):
+            for each in net.modules():
+                if isinstance(each, ResidualBlock):
+                    each.residual[1].weight.zero_()
+    x = torch.rand(2, 1, 8, 8)
+    assert not (plain.features(x)[0] - plain.features(x)[1]).any()
+    assert (residual.features(x)[0] - residual.features(x)[1]).any()
+
+
 def test_normalization_after_the_activation():
     block = ResidualBlock(6, 6, 1, Style("relu", "batch", norm_first=False))
     (first, _, _), second = block.residual
@@ -79,6 +99,7 @@ def test_instance_normalization_needs_more_than_one_position():
         ("blocks", 2),
         ("blocks", []),
         ("width", 0),
+        ("shortcuts", 1),
         ("stem", "tiny"),
         ("norm", "bn"),
         ("dropout", 1.0),

@@ -9,6 +9,9 @@ from hpsearch.base.types import Objective, TrialState
 from hpsearch.data.base import Splits
 from hpsearch.data.part import Split
 from hpsearch.losses.focal import Focal
+from hpsearch.losses.hinge import Hinge
+from hpsearch.losses.perceptron import Perceptron
+from hpsearch.losses.squared_error import SquaredError
 from hpsearch.nn.dropout import Dropout
 from hpsearch.trial.loop import train
 from hpsearch.trial.measure.probe import fixed_rate_probe, range_test
@@ -164,3 +167,41 @@ def test_a_loss_that_refuses_constant_outputs_leaves_their_cost_out(tmp_path):
 class Refusing(nn.Module):
     def forward(self, outputs, y):
         raise ValueError("no")
+
+
+@pytest.mark.parametrize(
+    ("loss", "of_zeros", "best"),
+    [
+        (Hinge(0.5), 0.5, 0.25 * 2 * 0.5),  # a lead of the margin for class 0 costs the quarter of class 1 twice it
+        (SquaredError(), 0.25, 0.75 * 0.25),
+        (SquaredError("sigmoid"), 0.25, 0.75 * 0.25),
+        (Perceptron(), 0.0, 0.0),
+    ],
+)
+def test_the_best_constant_of_losses_that_are_not_in_nats(tmp_path, loss, of_zeros, best):
+    y = torch.tensor([0, 0, 0, 1] * 10)
+    job = make_job(tmp_path, splits=splits_of(y), make_model=partial(nn.Linear, 4, 2), loss=loss)
+    assert float(loss(torch.zeros(40, 2), y)) == pytest.approx(of_zeros)
+    facts = constant_facts(job)
+    assert facts["constant.train/loss"] == pytest.approx(best, abs=1e-6)
+    assert facts["constant.valid/loss"] == pytest.approx(best, abs=1e-6)
+
+
+def test_a_loss_without_a_scale_has_no_limit_and_one_with_a_margin_has_its(tmp_path):
+    y = torch.tensor([0, 1] * 20)
+    jobs = [
+        make_job(tmp_path, splits=splits_of(y), make_model=silent, loss=loss)
+        for loss in (Perceptron(), Hinge(0.5), Hinge(0.5, 1, "weston_watkins"))
+    ]
+    limits = [divergence_limit(job) for job in jobs]
+    assert [limit.reference for limit in limits] == pytest.approx([0, 0.5, 0.5])
+    assert limits[0].broken_by(1e9) == "" and limits[0].broken_by(math.nan)
+    assert limits[1].broken_by(5.1) and not limits[1].broken_by(4.9)
+
+
+def silent():
+    """A linear model that gives 0."""
+    model = nn.Linear(4, 2)
+    nn.init.zeros_(model.weight)
+    nn.init.zeros_(model.bias)
+    return model

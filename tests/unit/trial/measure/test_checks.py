@@ -1,5 +1,5 @@
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 
 import pytest
@@ -8,8 +8,12 @@ from torch import nn
 
 from hpsearch.data.base import Splits
 from hpsearch.data.part import Split
+from hpsearch.losses.hinge import Hinge
+from hpsearch.losses.perceptron import Perceptron
+from hpsearch.losses.squared_error import SquaredError
 from hpsearch.models.mlp import MLP
 from hpsearch.regularizers import L2
+from hpsearch.study.stages.initial_loss import InitialLoss as InitialLossGate
 from hpsearch.trial.measure.checks import gradient_isolation, initial_loss, trace
 from hpsearch.trial.measure.short_runs import Fit, input_baseline, overfit_small, standard_errors
 from tests.support.jobs import make_job, make_splits, same_weights, weights
@@ -113,3 +117,45 @@ def test_the_nearest_other_rates_come_first_the_smaller_one_where_the_loss_rose(
     monkeypatch.setattr("hpsearch.trial.measure.short_runs._fit", fit)
     overfit_small(make_job(tmp_path, lr=0.1), 4, 2, [0.01, 0.3, 3.0, 100.0], 0.1)
     assert tried[:3] == [0.1, *first] and set(tried[3:]) == {0.001, 10.0}
+
+
+def scaled(factor):
+    model = MLP((6,), 3, hidden=(8,))
+    with torch.no_grad():
+        model.output.weight.mul_(factor)
+    return model
+
+
+GATED = {
+    "hinge": (Hinge(), 1.0),
+    "a wide margin": (Hinge(4.0), 4.0),
+    "every class": (Hinge(1.0, 1, "weston_watkins"), 2.0),
+    "softmax": (SquaredError(), 2 / 9),
+    "sigmoid": (SquaredError("sigmoid"), 1 / 4),
+}
+
+
+@pytest.mark.parametrize(("loss", "of_zeros"), GATED.values(), ids=GATED)
+def test_losses_that_are_not_in_nats_may_start_as_high_as_large_outputs_make_them(tmp_path, loss, of_zeros):
+    gate = InitialLossGate()
+    quiet, loud = (make_job(tmp_path, make_model=partial(scaled, factor), loss=loss) for factor in (1.0, 60.0))
+    found, shouted = initial_loss(quiet, 1000), initial_loss(loud, 1000)
+    assert found.zero == pytest.approx(of_zeros, rel=1e-5)
+    assert found.zero < found.loud and not list(gate._size(asdict(found)))
+    assert [fault.cause for fault in gate._size(asdict(shouted))] == ["initial outputs too large"]
+
+
+def test_what_a_perceptron_starts_with_is_not_too_much(tmp_path):
+    found = initial_loss(make_job(tmp_path, make_model=partial(scaled, 60.0), loss=Perceptron()), 1000)
+    assert (found.zero, found.guess, found.loud) == (0, 0, math.inf)
+    assert not list(InitialLossGate()._size(asdict(found)))
+
+
+@pytest.mark.parametrize(("outputs", "last"), [("softmax", nn.Softmax(1)), ("sigmoid", nn.Sigmoid())])
+def test_outputs_that_are_probabilities_already_are_seen_under_a_squared_error(tmp_path, outputs, last):
+    def make():
+        return nn.Sequential(MLP((6,), 3, hidden=(8,)), last)
+
+    for model, normalized in ((make, True), (partial(MLP, (6,), 3, hidden=(8,)), False)):
+        job = make_job(tmp_path, make_model=model, loss=SquaredError(outputs))
+        assert initial_loss(job, 90).normalized is normalized
