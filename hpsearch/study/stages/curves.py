@@ -147,28 +147,9 @@ def _evidence(table: TrialTable, summary: Summary) -> SearchEvidence:
     )
 
 
-def shallower(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the key and the value that make a model about half as deep.
-
-    Args:
-        model: its options.
-
-    Returns:
-        The change, under the first of ``hidden`` (a list of widths), ``layers``, ``depth`` (numbers), ``blocks`` (a
-        list of counts) that can be made smaller; empty where none can.
-    """
-    for key in ("hidden", "layers", "depth", "blocks"):
-        value = model.get(key)
-        if key == "hidden" and isinstance(value, Sequence) and len(value):
-            return {f"model.{key}": list(value[: len(value) // 2])}
-        if isinstance(value, int) and value > 1 and key != "hidden":
-            return {f"model.{key}": value // 2}
-        if key == "blocks" and isinstance(value, Sequence) and any(each > 1 for each in value):
-            return {f"model.{key}": [max(1, each // 2) for each in value]}
-    return {}
-
-
 def _twin(context: Context, best: Mapping[str, Any]) -> list[float] | None:
+    from hpsearch.trial.measure.contained import shallower  # loads torch
+
     params, epochs = dict(best["params"]), history(best["history"]).last
     change = shallower(context.config(params)["model"])
     if not change:

@@ -18,6 +18,7 @@ MEASUREMENTS = {
     "determinism": "hpsearch.trial.measure.checks:determinism",
     "gradient_isolation": "hpsearch.trial.measure.checks:gradient_isolation",
     "input_baseline": "hpsearch.trial.measure.short_runs:input_baseline",
+    "contained": "hpsearch.trial.measure.contained:contained",
     "overfit_small": "hpsearch.trial.measure.short_runs:overfit_small",
     "fixed_rate_probe": "hpsearch.trial.measure.probe:fixed_rate_probe",
     "range_test": "hpsearch.trial.measure.probe:range_test",

@@ -179,6 +179,18 @@ def overfit_small(job: Job, samples: int, steps: int, factors: Sequence[float], 
     return Overfit(tuple(runs), small.batching.size, guess, gradients, passes)
 
 
+def small_sample(job: Job, samples: int) -> tuple[Tensor, Tensor]:
+    """Return inputs and targets of the small sample that `overfit_small` trains on.
+
+    Args:
+        job: the trial.
+        samples: as evenly over the classes as there are.
+    """
+    rows = _spread(job.splits.train.y[: len(job.splits.train)], samples, job.splits.task).to(job.device)
+    ((x, y),) = job.splits.train.batches(rows, len(rows), job.seed)
+    return x, y
+
+
 def training_losses(config: Mapping[str, Any]) -> list[float]:
     """Train a trial without leaving anything behind.
 
@@ -287,8 +299,7 @@ def _projection(features: int) -> Tensor:
 
 def _small(job: Job, samples: int) -> Job:
     """Return the trial on a small sample in one batch, which is also its validation split, without regularization."""
-    rows = _spread(job.splits.train.y[: len(job.splits.train)], samples, job.splits.task).to(job.device)
-    ((x, y),) = job.splits.train.batches(rows, len(rows), job.seed)
+    x, y = small_sample(job, samples)
     for module in job.model.modules():
         _without_dropout(module)
     for group in job.optimizer.param_groups:
@@ -296,7 +307,7 @@ def _small(job: Job, samples: int) -> Job:
             group["weight_decay"] = 0.0
     copies = Split(x.repeat(REPEATS, *[1] * (x.ndim - 1)), y.repeat(REPEATS, *[1] * (y.ndim - 1)))
     splits = replace(job.splits, train=copies, valid=Split(x, y))
-    return replace(plain(job), splits=splits, batching=Batching(len(rows), len(rows)), shuffle=False, sampling=None)
+    return replace(plain(job), splits=splits, batching=Batching(len(x), len(x)), shuffle=False, sampling=None)
 
 
 def _without_dropout(module: nn.Module) -> None:

@@ -7,7 +7,8 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.reports.summary.numbers import summarize
 from hpsearch.reports.summary.ranges import Near
 from hpsearch.study.stages.base import Verdict
-from hpsearch.study.stages.curves import Curves, handed, shallower
+from hpsearch.study.stages.curves import Curves, handed
+from hpsearch.trial.measure.contained import shallower
 from tests.support import synthetic
 
 T = np.arange(1, 13) / 12
