@@ -155,15 +155,17 @@ def _study(parsed: argparse.Namespace) -> int:
     from hpsearch.progress.display import progress
     from hpsearch.study.api import run_study
     from hpsearch.study.recipe import RecipeOutcome
+    from hpsearch.study.search import StudyOutcome
     from hpsearch.terminal.summary import show_recipe, show_study
 
-    with progress() as observer:
-        outcome = run_study(parsed.words, config_dirs=parsed.config_dir, observer=observer)
-    if isinstance(outcome, RecipeOutcome):
-        show_recipe(outcome)
-    else:
-        show_study(outcome, parsed.line)
-    return outcome.exit_code
+    def show(outcome: StudyOutcome | RecipeOutcome) -> None:
+        if isinstance(outcome, RecipeOutcome):
+            show_recipe(outcome)
+        else:
+            show_study(outcome, parsed.line)
+
+    with progress(show=show) as observer:
+        return run_study(parsed.words, config_dirs=parsed.config_dir, observer=observer).exit_code
 
 
 def _trial(parsed: argparse.Namespace) -> int:
@@ -171,10 +173,8 @@ def _trial(parsed: argparse.Namespace) -> int:
     from hpsearch.study.single import run_trial
     from hpsearch.terminal.summary import show_trial
 
-    with progress() as observer:
-        outcome = run_trial(parsed.words, config_dirs=parsed.config_dir, observer=observer)
-    show_trial(outcome, parsed.line)
-    return outcome.exit_code
+    with progress(show=lambda outcome: show_trial(outcome, parsed.line)) as observer:
+        return run_trial(parsed.words, config_dirs=parsed.config_dir, observer=observer).exit_code
 
 
 def _run(parsed: argparse.Namespace) -> int:
@@ -212,10 +212,8 @@ def _continue(parsed: argparse.Namespace) -> int:
     from hpsearch.terminal.summary import show_trial
 
     name = _one_name(parsed, "STUDY/POINT/SEED")
-    with progress() as observer:
-        outcome = continue_trial(name, parsed.words, config_dirs=parsed.config_dir, observer=observer)
-    show_trial(outcome, parsed.line)
-    return outcome.exit_code
+    with progress(show=lambda outcome: show_trial(outcome, parsed.line)) as observer:
+        return continue_trial(name, parsed.words, config_dirs=parsed.config_dir, observer=observer).exit_code
 
 
 def _curvature(parsed: argparse.Namespace) -> int:

@@ -82,3 +82,7 @@ class Observer(Protocol):
     def line(self, text: str) -> None:
         """Show one line that stays: a retry, a takeover, a fixed hyperparameter."""
         ...
+
+    def conclude(self, outcome: object) -> None:
+        """Show the result, which is known before the tracking store has everything."""
+        ...

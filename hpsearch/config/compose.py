@@ -121,7 +121,8 @@ class Composition:
 
     def about(self, *words: str) -> str:
         """Return the command line of a subcommand, with what it needs to find the user's own things and their store."""
-        store = [word for word in self.words if word.startswith(("tracker=", "tracker."))]
+        found = [word for word in self.words if word.startswith(("tracker=", "tracker."))]
+        store = [word for word in found if not word.startswith("tracker.wait=")]
         return command(*words, *self.folder_words, *own_words(self.words), *store)
 
     def where(self, key: str) -> str:

@@ -3,9 +3,9 @@
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -66,10 +66,16 @@ class Silent:
     def line(self, text: str) -> None:
         """Show nothing."""
 
+    def conclude(self, outcome: object) -> None:
+        """Show nothing."""
+
 
 @contextmanager
 def progress(
-    stream: TextIO | None = None, environ: Mapping[str, str] = os.environ, clock: Clock = time.monotonic
+    stream: TextIO | None = None,
+    environ: Mapping[str, str] = os.environ,
+    clock: Clock = time.monotonic,
+    show: Callable[[Any], None] = lambda _outcome: None,
 ) -> Iterator[Observer]:
     """Show progress while the block runs.
 
@@ -77,6 +83,7 @@ def progress(
         stream: where to; None: standard output.
         environ: ``NO_COLOR``, ``CI`` or ``TERM=dumb`` ask for plain lines.
         clock: monotonic seconds.
+        show: prints the result as soon as it is known; progress ends there.
 
     Yields:
         The observer: a display that is redrawn on a terminal, else lines a few seconds apart.
@@ -92,9 +99,9 @@ def progress(
             redirect_stdout=sys.stdout.isatty(),  # what is printed there stands above the display
             redirect_stderr=sys.stderr.isatty(),
         ) as live:
-            yield LiveProgress(live)
+            yield LiveProgress(live, show)
     else:
-        lines = LineProgress(stream or sys.stdout, clock)
+        lines = LineProgress(stream or sys.stdout, clock, show)
         yield lines
         lines.finish()
 
@@ -104,10 +111,12 @@ class LiveProgress:
 
     Args:
         live: a started display.
+        show: prints the result.
     """
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, show: Callable[[Any], None] = lambda _outcome: None) -> None:
         self._live = live
+        self._show = show
         self._pace = Pace()
 
     def update(self, progress: Progress) -> None:
@@ -119,6 +128,11 @@ class LiveProgress:
         """Show a line that stays above the display."""
         self._live.console.print(Text(text), soft_wrap=True)
 
+    def conclude(self, outcome: object) -> None:
+        """Take the display away and print the result."""
+        self._live.stop()
+        self._show(outcome)
+
 
 class LineProgress:
     """Writes a line at most every few seconds, more rarely the longer it takes, and only when something changed.
@@ -126,10 +140,11 @@ class LineProgress:
     Args:
         stream: where to.
         clock: monotonic seconds.
+        show: prints the result.
     """
 
-    def __init__(self, stream: TextIO, clock: Clock) -> None:
-        self._stream, self._clock = stream, clock
+    def __init__(self, stream: TextIO, clock: Clock, show: Callable[[Any], None] = lambda _outcome: None) -> None:
+        self._stream, self._clock, self._show = stream, clock, show
         self._pace = Pace()
         self._written = ""
         self._latest = ""
@@ -147,6 +162,11 @@ class LineProgress:
     def line(self, text: str) -> None:
         """Write a line."""
         print(text, file=self._stream, flush=True)
+
+    def conclude(self, outcome: object) -> None:
+        """Write the last snapshot and print the result."""
+        self.finish()
+        self._show(outcome)
 
     def finish(self) -> None:
         """Write the last snapshot unless it is written."""

@@ -33,8 +33,8 @@ from hpsearch.study.session import StudySession
 from hpsearch.study.specs import tracking_uri, with_source
 from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
 from hpsearch.study.tables import ARMS, TUNE, ablation_tables, table_of, with_runs
-from hpsearch.tracking.events import CODE, STUDY, read_study
-from hpsearch.tracking.mlflow import add_to_run, run_of, sync
+from hpsearch.tracking.events import CODE, read_study
+from hpsearch.tracking.mlflow import sync
 from hpsearch.tracking.record import Record
 from hpsearch.trial.build import objective_of
 from hpsearch.trial.measure import measure
@@ -212,8 +212,8 @@ def run_recipe(composition: Composition, observer: Observer) -> RecipeOutcome:
         findings = run_stages(stages, done, context, partial(_write, session.record, digests))
         session.workers.stop()
         failed = next((name for name, finding in findings.items() if stops(stages[name], finding)), None)
-        outcome = _conclude(session, findings, failed, began)
-    return _report(context, outcome)
+        outcome = _report(context, _conclude(session, findings, failed, began), session.record)
+        return replace(outcome, notes=session.finish(outcome))
 
 
 def _findings(study: Mapping[str, Any], stages: Mapping[str, Stage]) -> dict[str, Finding]:
@@ -247,7 +247,7 @@ def _plan(composition: Composition) -> tuple[dict[str, Stage], Factorial | None]
 def _conclude(
     session: StudySession, findings: Mapping[str, Finding], failed: str | None, began: float
 ) -> RecipeOutcome:
-    """Record what was found, and wait for the tracking store."""
+    """Record what was found."""
     answer = conclusion(findings, failed)
     winner = findings["confirm"].handed.get("winner") if "confirm" in findings else None
     replay = None if winner is None else _command(session.composition, winner)
@@ -255,7 +255,6 @@ def _conclude(
     if best is not None:
         session.record.study("best", time.time(), **best)
     session.conclude(TrialState.COMPLETE, answer=answer, why=_why_ended(findings, failed), replay=replay)
-    notes = session.send()
     return RecipeOutcome(
         name=session.folder.name,
         folder=session.folder,
@@ -267,7 +266,7 @@ def _conclude(
         report=None,
         ui_command=session.ui_command(),
         elapsed_sec=time.monotonic() - began,
-        notes=notes,
+        notes=(),
     )
 
 
@@ -277,19 +276,19 @@ def _why_ended(findings: Mapping[str, Finding], failed: str | None) -> str:
     return f"all {count(len(findings), 'stage')} are done"
 
 
-def _report(context: RecipeContext, outcome: RecipeOutcome) -> RecipeOutcome:
-    """Write the report, of an ablation that of its arms, and put it into the tracking store."""
+def _report(context: RecipeContext, outcome: RecipeOutcome, record: Record) -> RecipeOutcome:
+    """Write the report, of an ablation that of its arms, and record what belongs to it."""
     tracker = context.composition.config["tracker"]
-    tracked = str(tracker["_target_"]).endswith(".MlflowTracker")
-    if tracked:
+    if str(tracker["_target_"]).endswith(".MlflowTracker") and tracker["wait"]:
         _send_stages(outcome, context)
     if ARMS in outcome.findings and not outcome.failed:
         found, report = _report_ablation(context, outcome.folder)
         outcome = replace(outcome, ablation=found, report=report)
     else:
         outcome = replace(outcome, report=_report_stages(context.composition, outcome))
-    if tracked:
-        _attach(outcome.folder, tracker, context.observer)
+    for name in report_files(outcome.folder):
+        record.study("artifact", time.time(), path=name)
+    record.flush()
     return outcome
 
 
@@ -326,16 +325,6 @@ def _report_stages(composition: Composition, outcome: RecipeOutcome) -> Path:
     study = read_study(outcome.folder)
     views = stage_views(study, composition.config["plugins"])
     return write_notebook(study, views, outcome.replay_command, outcome.folder)
-
-
-def _attach(folder: Path, tracker: Mapping[str, Any], observer: Observer) -> None:
-    """Put the report of a recipe into its MLflow run, if it has one."""
-    try:
-        run = run_of(folder, STUDY, tracker.get("uri"))
-        if run is not None:
-            add_to_run(tracker.get("uri"), run, {}, {}, [folder / name for name in report_files(folder)])
-    except StorageError as error:
-        observer.line(f"the report is not in the tracking store ({error})")
 
 
 def conclusion(findings: Mapping[str, Finding], failed: str | None) -> str:

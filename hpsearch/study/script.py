@@ -86,7 +86,7 @@ class ScriptTrial:
         )
         self._record.study("state", time.time(), state=result.state)
         self._record.close()
-        if not self._tracker.flush(SEND_SEC):
+        if not self._tracker.flush(SEND_SEC if self._tracker.wait else 0.0):
             later = "`python -m hpsearch sync single` sends the rest"
             print(f"hpsearch: not everything reached the tracking store yet; {later}", file=sys.stderr)
         self._tracker.close(0)

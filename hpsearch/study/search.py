@@ -182,7 +182,7 @@ def conclude(
     stage: bool = False,
     unfinished: bool = False,
 ) -> tuple[StudyOutcome, TrialTable]:
-    """Record how a study stands, report it, and wait for the tracking store unless more of a recipe follows.
+    """Record how a study stands, report it, show it and wait for the tracking store unless more of a recipe follows.
 
     Args:
         session: is open.
@@ -212,9 +212,8 @@ def conclude(
     is_told = outcome.error == outcome.why and not outcome.interrupted
     errors = () if is_told or not outcome.error else (outcome.error,)
     said = (summary.weights,) if summary.weights else ()
-    notes = errors if stage else (*errors, *said, *session.send())
     best = _trial_on_record(session, best_trial(table, summary))
-    return StudyOutcome(
+    shown = StudyOutcome(
         name=session.folder.name,
         folder=session.folder,
         counts=outcome.counts,
@@ -229,10 +228,13 @@ def conclude(
         ended=outcome.why,
         interrupted=outcome.interrupted,
         already_complete=not trained,
-        notes=notes,
+        notes=errors if stage else (*errors, *said),
         as_good=rivals,
         failures=tuple(table.failures),
-    ), table
+    )
+    if stage:
+        return shown, table
+    return replace(shown, notes=(*shown.notes, *session.finish(shown))), table
 
 
 def open_fields(search: Search, within: Mapping[str, str] | None = None) -> dict[str, Any]:

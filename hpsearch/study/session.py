@@ -54,7 +54,7 @@ class StudySession:
 
     Entering it creates nothing. `check` lets the workers build what is to be trained, so that bad input is refused
     while there is no trace of it; `claim` locks the folder and keeps the study's description, `open` begins the record;
-    `conclude` records how the study stands, and `send` waits for the tracking store. Whatever is open is closed at the
+    `conclude` records how the study stands, and `finish` shows the result and waits for the tracking store. Whatever is open is closed at the
     end of the block; after an error the record says that it was cut off, and the workers are killed.
 
     Args:
@@ -198,7 +198,7 @@ class StudySession:
         finally:
             with suppress(StorageError):
                 self.record.close()
-            self.tracker.close(CLOSE_SEC)
+            self.tracker.close(CLOSE_SEC if self.tracker.wait else 0.0)
 
     def conclude(self, state: TrialState, **fields: Any) -> None:
         """Record how the study stands now: its state, and what was found."""
@@ -212,16 +212,30 @@ class StudySession:
         from_environment = "uri" in config.get(TAKEN, {}).get("tracker", {})
         return ui_command(as_recorded(config)) if from_environment else self.tracker.hint()
 
+    def finish(self, outcome: object) -> tuple[str, ...]:
+        """Show the result, then wait for the tracking store; return what the user should know of that, shown too."""
+        self.observer.conclude(outcome)
+        notes = self.send()
+        for note in notes:
+            self.observer.line(note)
+        return notes
+
     def send(self) -> tuple[str, ...]:
         """Wait for the tracking store; return what the user should know when something did not get there."""
-        if self.tracker.flush(QUICK_SEC):
+        if self.tracker.flush(QUICK_SEC if self.tracker.wait else 0.0):
             return ()
         later = f"`{self.composition.about('sync')}`"
-        self.observer.line(f"sending the rest to the tracking store; Ctrl-C leaves it to {later}")
-        if self._arrives():
-            return ()
-        why = self.tracker.problem() or "it is slow"
-        return (f"not everything reached the tracking store yet ({why}); {later} sends the rest",)
+        if self.tracker.wait:
+            self.observer.line(f"sending the rest to the tracking store; Ctrl-C leaves it to {later}")
+        why = self._why_not() if self.tracker.wait else "tracker.wait=false"
+        return (f"not everything reached the tracking store yet ({why}); {later} sends the rest",) if why else ()
+
+    def _why_not(self) -> str:
+        """Wait until everything is sent; return why it is not, empty if it is."""
+        try:
+            return "" if self._arrives() else self.tracker.problem() or "it is slow"
+        except KeyboardInterrupt:
+            return "interrupted"
 
     def _arrives(self) -> bool:
         """Wait until everything is sent, but only shortly for a store that does not answer."""

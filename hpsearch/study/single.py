@@ -168,23 +168,22 @@ def run_trial(
         )
         last = session.record.trial(spec.id)
         session.conclude(finished.result.state)
-        notes = (*lineage, *session.send())
-        ui_command = session.ui_command()
-    return TrialOutcome(
-        run=f"{session.folder.name}/{spec.id}",
-        state=finished.result.state,
-        reason=finished.result.reason,
-        metrics=last.reports[-1].metrics if last and last.reports else {},
-        epochs=finished.epochs,
-        folder=Path(spec.folder),
-        replay_command=replay_command(session.folder.name, spec),
-        check_command=check_command(session.folder.name, spec),
-        ui_command=ui_command,
-        elapsed_sec=time.monotonic() - started,
-        notes=notes,
-        weights=str(last.facts.get("weights", "")) if last else "",
-        failure=failure_of(last, session.folder) if last and last.state is TrialState.FAILED else None,
-    )
+        outcome = TrialOutcome(
+            run=f"{session.folder.name}/{spec.id}",
+            state=finished.result.state,
+            reason=finished.result.reason,
+            metrics=last.reports[-1].metrics if last and last.reports else {},
+            epochs=finished.epochs,
+            folder=Path(spec.folder),
+            replay_command=replay_command(session.folder.name, spec),
+            check_command=check_command(session.folder.name, spec),
+            ui_command=session.ui_command(),
+            elapsed_sec=time.monotonic() - started,
+            notes=lineage,
+            weights=str(last.facts.get("weights", "")) if last else "",
+            failure=failure_of(last, session.folder) if last and last.state is TrialState.FAILED else None,
+        )
+        return replace(outcome, notes=(*outcome.notes, *session.finish(outcome)))
 
 
 def _check_words(composition: Composition) -> None:

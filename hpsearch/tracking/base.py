@@ -9,7 +9,12 @@ class Tracker(Protocol):
     """Copies a study's event files to where people compare runs.
 
     It reads the files that `Record` writes and never blocks the driver: `changed` only wakes it.
+
+    Attributes:
+        wait: whether a command waits for it at its end, rather than leave the rest to `sync`.
     """
+
+    wait: bool
 
     def check(self) -> None:
         """Look whether the store can be used, before anything is created.
@@ -43,6 +48,8 @@ class Tracker(Protocol):
 
 class NoTracker:
     """No copy: the event files alone."""
+
+    wait = True
 
     def check(self) -> None:
         """Do nothing."""

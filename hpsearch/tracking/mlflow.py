@@ -17,6 +17,8 @@ from hpsearch.tracking.writer import Writer
 from hpsearch.tracking.writers import open_writer
 
 LONGEST_WAIT_SEC = 60.0
+LAST_FILE_SEC = 0.5
+"""How long what is being sent may go on when time is up."""
 
 
 class MlflowTracker:
@@ -31,6 +33,7 @@ class MlflowTracker:
         send_every_sec: how often new events are sent.
         timeout_sec: of one request to a server.
         artifact_mib: larger files of a trial stay in its folder.
+        wait: whether a command waits until everything is sent, rather than leave the rest to `sync`.
     """
 
     def __init__(
@@ -40,9 +43,11 @@ class MlflowTracker:
         send_every_sec: float = 2.0,
         timeout_sec: float = 10.0,
         artifact_mib: float = 10.0,
+        wait: bool = True,
     ) -> None:
         self.uri = store.store_uri(uri)
         self.artifacts = store.artifact_root(artifacts)
+        self.wait = wait
         self._send_every_sec, self._timeout_sec, self._artifact_mib = send_every_sec, timeout_sec, artifact_mib
         self._condition = threading.Condition()
         self._pending: set[str] = set()
@@ -88,7 +93,7 @@ class MlflowTracker:
         with self._condition:
             self._deadline = time.monotonic() + timeout_sec
             self._condition.notify_all()
-        self._thread.join(timeout_sec + 1.0)
+        self._thread.join(timeout_sec + LAST_FILE_SEC)
         return self._idle()
 
     def problem(self) -> str | None:

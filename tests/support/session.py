@@ -28,6 +28,8 @@ class ScriptedLauncher:
 class ScriptedTracker:
     """Says whether it arrives at each `flush`, in order, and raises at `open` where told to."""
 
+    wait = True
+
     def __init__(self, log, flushes=(), problem=None, error=None):
         self.log, self.flushes, self._problem, self.error = log, list(flushes), problem, error
 
@@ -40,7 +42,10 @@ class ScriptedTracker:
         pass
 
     def flush(self, timeout_sec):
-        return self.flushes.pop(0) if self.flushes else False
+        arrives = self.flushes.pop(0) if self.flushes else False
+        if isinstance(arrives, type):
+            raise arrives
+        return arrives
 
     def close(self, timeout_sec):
         self.log.append("end copy")

@@ -217,6 +217,27 @@ def test_terminal_is_redrawn_and_left_clean_with_remarks_kept(monkeypatch):
     assert text.rstrip("\n").endswith("\x1b[2K")
 
 
+def test_the_result_stands_below_the_last_snapshot_and_above_what_is_said_of_sending():
+    stream = io.StringIO()
+    with progress(stream, show=lambda outcome: print(f"result {outcome}", file=stream)) as observer:
+        observer.update(snapshot())
+        observer.conclude(7)
+        observer.line("sending the rest")
+    first, *others = stream.getvalue().splitlines()
+    assert "5/39 trials" in first and others == ["result 7", "sending the rest"]
+
+
+def test_the_display_is_gone_when_the_result_is_printed(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    stream = Terminal()
+    with progress(stream, {}, show=lambda outcome: print(f"result {outcome}", file=stream)) as observer:
+        observer.update(snapshot())
+        observer.conclude(7)
+        observer.line("sending the rest")
+    before, _, after = stream.getvalue().partition("result 7")
+    assert before.endswith("\x1b[2K") and after == "\nsending the rest\n"
+
+
 def test_error_inside_leaves_the_terminal_usable(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     stream = Terminal()

@@ -31,6 +31,9 @@ class Lines(Silent):
     def line(self, text):
         self.lines.append(text)
 
+    def conclude(self, outcome):
+        self.lines.append(outcome)
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
@@ -201,6 +204,34 @@ def test_a_store_is_waited_for_longer_when_it_answers(flushes, problem, lines, n
     told = make([], flushes=flushes, problem=problem, observer=observer).send()
     assert len(observer.lines) == lines and len(told) == len(notes)
     assert all(f"({note})" in line for note, line in zip(notes, told, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("flushes", "note"),
+    [
+        ([True], ()),
+        ([False], ("not everything reached the tracking store yet (tracker.wait=false); `python -m hpsearch sync",)),
+    ],
+)
+def test_without_waiting_a_line_says_that_the_rest_is_left(flushes, note):
+    observer = Lines()
+    made = make([], flushes=flushes, observer=observer)
+    made.tracker.wait = False
+    told = made.finish("the result")
+    assert len(told) == len(note) and all(line.startswith(each) for line, each in zip(told, note, strict=True))
+    assert observer.lines == ["the result", *told]
+    assert made.tracker.flushes == []
+
+
+def test_the_result_is_shown_before_the_store_is_waited_for():
+    observer = Lines()
+    told = make([], flushes=[False, False, KeyboardInterrupt], observer=observer).finish("the result")
+    assert [line.partition("; ")[0] for line in observer.lines] == [
+        "the result",
+        "sending the rest to the tracking store",
+        "not everything reached the tracking store yet (interrupted)",
+    ]
+    assert told == (observer.lines[-1],)
 
 
 def test_a_description_that_stands_there_decides_whether_it_is_new(folder):

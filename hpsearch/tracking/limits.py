@@ -1,0 +1,12 @@
+"""What arguments of trackers may be."""
+
+from hpsearch.base.limits import NOT_NEGATIVE, POSITIVE, Limits, flag
+
+LIMITS: Limits = {
+    "hpsearch.tracking.mlflow.MlflowTracker": {
+        "send_every_sec": POSITIVE,
+        "timeout_sec": POSITIVE,
+        "artifact_mib": NOT_NEGATIVE,
+        "wait": flag,
+    },
+}
