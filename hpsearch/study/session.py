@@ -54,8 +54,9 @@ class StudySession:
 
     Entering it creates nothing. `check` lets the workers build what is to be trained, so that bad input is refused
     while there is no trace of it; `claim` locks the folder and keeps the study's description, `open` begins the record;
-    `conclude` records how the study stands, and `finish` shows the result and waits for the tracking store. Whatever is open is closed at the
-    end of the block; after an error the record says that it was cut off, and the workers are killed.
+    `conclude` records how the study stands, and `finish` shows the result and waits for the tracking store. Whatever is
+    open is closed at the end of the block; after an error the record says that it was cut off, and the workers are
+    killed.
 
     Args:
         composition: the configuration; a tracking store that cannot be used is a StorageError.
