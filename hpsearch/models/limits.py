@@ -15,6 +15,7 @@ _NAMED: Rules = {"name": text, "weights": optional(text), "size": optional(count
 
 LIMITS: Limits = {
     "hpsearch.models.*": {"dropout": each(BELOW_ONE), "norm_first": flag, **CONSTANTS, **_POOLING, "shortcuts": flag},
+    "hpsearch.models.mlp_of_size.MLPOfSize": {"depth": count(), "parameters": count()},
     "hpsearch.models.torchvision.Torchvision": _NAMED,
     "hpsearch.models.timm.Timm": _NAMED,
     "hpsearch.models.transformers.Transformers": _NAMED,

@@ -354,6 +354,7 @@ STATES = [
 
 EXPLANATIONS = _plain(
     "how to read it",
+    r"\d+ arms? \(.*\), each trained over .*",
     r"Each (?:large )?dot is .*",
     r"The best points of the search, trained again over seeds that nothing was chosen by",
     r"Mark(?:s|ers)? .*",

@@ -32,6 +32,12 @@ TABLE = ("data=table", f"data.path={FILES}/table.csv", "data.categorical=[colour
 ROWS: list[Row] = [
     Row(1, "softmax regression", ("model=softmax",), "space.optimizer.lr=choice(0.1, 0.2)"),
     Row(1, "MLP", ("model=mlp", "model.hidden=[16]"), "space.model.hidden=choice([8], [16, 16])"),
+    Row(
+        1,
+        "MLP of a depth and a number of parameters",
+        ("model=mlp_of_size", "model.parameters=2000"),
+        "space.model.depth=choice(1, 3)",
+    ),
     Row(1, "LeNet", ("model=lenet", "model.kernel_size=3"), "space.model.dropout=choice(0, 0.1)"),
     Row(1, "LeNet, original", ("model=lenet_original", "model.kernel_size=3"), "space.model.kernel_size=choice(1, 3)"),
     Row(1, "linear regression", ("model=linear", "data=diabetes", "loss=mse", "objective=valid_loss"), None),

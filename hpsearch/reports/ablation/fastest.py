@@ -3,7 +3,6 @@
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 
@@ -93,9 +92,12 @@ def in_rounds(table: TrialTable, arms: Sequence[Arm], replicates: Collection[tup
         replicates: (seed, fold) of those that count; all where none is named.
 
     Returns:
-        Whether none was started between two of another round.
+        Whether each was started when at most one of a later round was running already: with several workers the last
+        of a round and the first of the next one start side by side.
     """
     trials = table.trials[table.trials["point"].isin([arm.point for arm in arms])].sort_values("started")
     order = list(zip(trials["seed"].tolist(), trials["fold"].tolist(), strict=True))
     counted = set(replicates or order)
-    return len(list(groupby(each for each in order if each in counted))) == len(counted)
+    rounds = {each: place for place, each in enumerate(dict.fromkeys(each for each in order if each in counted))}
+    places = [rounds[each] for each in order if each in counted]
+    return all(sum(other > own for other in places[:place]) <= 1 for place, own in enumerate(places))

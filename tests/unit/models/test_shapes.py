@@ -41,6 +41,7 @@ CASES = {
     "svm, two classes": Case("svm", {}, outputs=2),
     "perceptron": Case("perceptron", {}),
     "mlp": Case("mlp", {"hidden": [16, 8], "norm": "batch", "dropout": [0.1, 0.2]}),
+    "mlp_of_size": Case("mlp_of_size", {"depth": 3, "parameters": 40_000}),
     "lenet": Case("lenet", {}, 12),
     "lenet, 3x3": Case("lenet", {"kernel_size": 3}, 8),
     "lenet_original": Case("lenet_original", {}, 12),
