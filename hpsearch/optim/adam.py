@@ -8,6 +8,7 @@ from torch import Tensor
 
 from hpsearch.base.limits import check_values
 from hpsearch.optim.limits import ADAM
+from hpsearch.optim.stepping import unwrapped
 
 
 class Adam(torch.optim.Adam):
@@ -55,7 +56,7 @@ class Adam(torch.optim.Adam):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient, all of a group at once."""
         if self.bias_correction:
-            return super().step(closure)
+            return unwrapped(torch.optim.Adam)(self, closure)
         with torch.no_grad():
             loss = None
             if closure is not None:

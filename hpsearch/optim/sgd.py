@@ -9,6 +9,7 @@ from torch import Tensor
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.limits import check_values
 from hpsearch.optim.limits import SGD_FORM
+from hpsearch.optim.stepping import unwrapped
 
 _BUFFERS = {"inside": "velocity", "outside": "momentum_buffer"}
 """What each form keeps of a parameter: a sum of updates, a sum of gradients."""
@@ -69,7 +70,7 @@ class SGD(torch.optim.SGD):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient, all of a group at once."""
         if self.form == "outside":
-            return super().step(closure)
+            return unwrapped(torch.optim.SGD)(self, closure)
         with torch.no_grad():
             loss = None
             if closure is not None:

@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 import torch
@@ -21,6 +21,7 @@ from hpsearch.losses.class_weights import reported_losses
 from hpsearch.losses.fit import check_fit
 from hpsearch.metrics.meter import try_out
 from hpsearch.nn.dropout import Dropout, address_dropout, advance, locate
+from hpsearch.optim.stepping import quick_step
 from hpsearch.trial.groups import Groups
 from hpsearch.trial.job import Job
 from hpsearch.trial.watch import Step
@@ -246,13 +247,19 @@ def _backward(
         outputs = forward_pass(job, x)
         loss = job.loss(outputs, y)
         total, penalty = _penalized(job, named, loss)
-        torch.autograd.backward(total)
+        torch.autograd.backward(total, _one(total.dtype, total.device))
         return outputs.detach(), loss.detach(), penalty
     outputs, loss = _in_groups(job, x, y, at_once)
     total, penalty = _penalized(job, named, torch.zeros_like(loss))
     if total.requires_grad:
         torch.autograd.backward(total)
     return outputs, loss, penalty
+
+
+@cache
+def _one(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the gradient of a loss by itself, which torch would make anew at every step."""
+    return torch.ones((), dtype=dtype, device=device)
 
 
 def _penalized(job: Job, named: Sequence[tuple[str, Tensor]], loss: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -317,7 +324,7 @@ def update_weights(job: Job, named: Sequence[tuple[str, Tensor]], parameters: Se
         clip_grad_norm_(parameters, job.trainer.clip_norm)
     if job.trainer.clip_value is not None:
         clip_grad_value_(parameters, job.trainer.clip_value)
-    job.optimizer.step()
+    quick_step(job.optimizer)()
     for constraint in job.constraints:
         constraint.apply_(named)
 
