@@ -218,9 +218,13 @@ def _continue(parsed: argparse.Namespace) -> int:
 
 def _curvature(parsed: argparse.Namespace) -> int:
     from hpsearch.study.curvature import curvature
-    from hpsearch.terminal.summary import show_curvature
+    from hpsearch.study.curvatures import curvatures
+    from hpsearch.terminal.curvature import show_curvature, show_curvatures
 
     name = _one_name(parsed, "RUN")
+    if "/" not in name and not re.fullmatch(r"[0-9a-f]{32}", name):
+        show_curvatures(curvatures(name, overrides=parsed.words, config_dirs=parsed.config_dir))
+        return 0
     show_curvature(curvature(name, overrides=parsed.words, config_dirs=parsed.config_dir))
     return 0
 

@@ -126,7 +126,7 @@ def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[
     study, logged = find_trial(run, uri)
     check_inside(study, logged)
     name = f"{study}/{logged.id}"
-    config = _config(name, logged, composition)
+    config = rebuilt(name, logged, composition)
     folder = studies_folder() / study / "trials" / logged.id.stem
     file = _weights(name, logged, folder, uri, run)
     end = _end_weights(logged, folder)
@@ -177,8 +177,17 @@ def options_of(words: Sequence[str]) -> Options:
     return Options(**given)
 
 
-def _config(name: str, logged: TrialRecord, composition: Composition) -> Mapping[str, Any]:
-    """Return the configuration to rebuild the trial with; the test split stays closed."""
+def rebuilt(name: str, logged: TrialRecord, composition: Composition) -> Mapping[str, Any]:
+    """Return the configuration to rebuild a trial with; the test split stays closed.
+
+    Args:
+        name: STUDY/POINT/SEED, for messages.
+        logged: the trial.
+        composition: names the plugins.
+
+    Raises:
+        ConfigError: a loop of the user's trained it.
+    """
     plugins = composition.config["plugins"]
     if own_loop(logged.config["trainer"], plugins):
         raise ConfigError(f"trial {name} was trained by a loop of your own: its model is not known here")

@@ -29,8 +29,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "train a trial that has ended for longer, from its last weights and optimizer state: a new single trial",
     ),
     "curvature": (
-        "RUN [curvature.KEY=VALUE ...]",
-        "Hessian of the training loss at a trial's weights: eigenvalues, density, minimum or saddle; "
+        "RUN | STUDY [curvature.KEY=VALUE ...]",
+        "Hessian of the training loss at a trial's weights: eigenvalues, density, minimum or saddle; of a study, where "
+        "its trials ended: minimum ratio against training loss; "
         "KEY: samples, k, probes, steps, longest, exact, precision",
     ),
     "show": (

@@ -14,7 +14,8 @@ from hpsearch.study.recipe import RecipeOutcome
 from hpsearch.study.search import StudyOutcome
 from hpsearch.study.single import ReplayOutcome, TrialOutcome
 from hpsearch.study.stages.base import Finding, Verdict
-from hpsearch.terminal.summary import show_curvature, show_recipe, show_replay, show_studies, show_study, show_trial
+from hpsearch.terminal.curvature import show_curvature
+from hpsearch.terminal.summary import show_recipe, show_replay, show_studies, show_study, show_trial
 
 REPLAY = "python -m hpsearch data=digits model=mlp 'model.hidden=[64]' optimizer.lr=0.1 " + " ".join(
     f"key{i}=value{i}" for i in range(30)
