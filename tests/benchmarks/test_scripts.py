@@ -30,6 +30,7 @@ SHORT = {
         browser.NEEDED,
     ),
     "bench_search": (["FOLDER", "--repeats", "2", "--only", "random"], [r"\| small \| random \| \d+"], ()),
+    "bench_sending": (["--pairs", "1", "--points", "1"], [r"\nrows .* sending \d", r"\nclient .* sending \d"], ()),
     "bench_small_spaces": (
         ["--seeds", "1", "--points", "12", "--only", "tpe"],
         [r"\| smooth, 96 cells \| [01] \(\d+\.0\) \| [01] \("],
