@@ -232,11 +232,12 @@ def _curvature(parsed: argparse.Namespace) -> int:
 def _report(parsed: argparse.Namespace) -> int:
     from hpsearch.base.words import shown_path
     from hpsearch.study.existing import compare_studies, rebuild_report
-    from hpsearch.study.printed import export_tables, print_report
 
     name, other = _one_name(parsed, "NAME"), _name(parsed)
     plugins, parsed.words = own_words(parsed.words), [word for word in parsed.words if not own_words([word])]
     _no_more_words(parsed)
+    if parsed.print or parsed.tables:
+        from hpsearch.study.printed import export_tables, print_report
     if parsed.print:
         path = print_report(name, other, plugins, config_dirs=parsed.config_dir)
         print(f"to print  {shown_path(path)}")

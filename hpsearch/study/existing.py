@@ -1,17 +1,17 @@
-"""What is done with studies that exist: their reports, a comparison, a list, sending them."""
+"""What is done with studies that exist: their reports, a comparison, a list, sending them.
+
+What writes reports is imported where one is written: one that is up to date is found at once.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.errors import BusyError, ConfigError
+from hpsearch.base.files import REPORT
 from hpsearch.base.observer import StudySummary
 from hpsearch.study.folder import folder_lock, studies_folder, study_folder
-from hpsearch.study.run_stages import stage_views
-from hpsearch.study.search import write_search_report
-from hpsearch.study.specs import STORE, compose_place
-from hpsearch.study.tables import ablation_tables, compared_table, is_ablation, table_of
-from hpsearch.tracking.mlflow import sync as send
+from hpsearch.study.unchanged import is_unchanged, stamp
 from hpsearch.tracking.query import studies
 
 if TYPE_CHECKING:
@@ -31,7 +31,20 @@ def rebuild_report(name: str, words: Sequence[str] = (), *, config_dirs: Sequenc
     Returns:
         The path of the page, in ``studies/NAME``. A study that is in neither raises a `StorageError`.
     """
-    table, folder = table_of(name), studies_folder() / name
+    folder, own = studies_folder() / name, bool(words or config_dirs)
+    if not own and is_unchanged(folder):
+        return folder / REPORT
+    path = _write_report(name, folder, words, config_dirs)
+    if not own and folder.is_dir():
+        stamp(folder)
+    return path
+
+
+def _write_report(name: str, folder: Path, words: Sequence[str], config_dirs: Sequence[str | Path]) -> Path:
+    from hpsearch.study.search import write_search_report
+    from hpsearch.study.tables import ablation_tables, is_ablation, table_of
+
+    table = table_of(name)
     if is_ablation(table.study):
         from hpsearch.reports.ablation.numbers import ablation_of
         from hpsearch.reports.ablation.write import write_ablation
@@ -51,6 +64,9 @@ def views_of(
     study: Mapping[str, Any], words: Sequence[str], config_dirs: Sequence[str | Path]
 ) -> "dict[str, StageView]":
     """Return how the stages of a recorded recipe are shown; those of plugins that are named in full."""
+    from hpsearch.study.run_stages import stage_views
+    from hpsearch.study.specs import compose_place
+
     return stage_views(study, compose_place("report", words, config_dirs, ["plugins"]).config["plugins"])
 
 
@@ -84,6 +100,7 @@ def comparison(first: str, second: str) -> "tuple[list[TrialTable], list[str], A
     from hpsearch.reports.comparison.page import Added
     from hpsearch.reports.summary.numbers import find
     from hpsearch.reports.summary.sentences import answer
+    from hpsearch.study.tables import compared_table
 
     if first == second:
         raise ConfigError(f"report {first} {second}: two different studies are needed")
@@ -118,6 +135,9 @@ def sync(
     Raises:
         BusyError: the named study is running. A store that cannot be reached raises a `StorageError`.
     """
+    from hpsearch.study.specs import STORE, compose_place
+    from hpsearch.tracking.mlflow import sync as send
+
     tracker = compose_place("sync", overrides, config_dirs, STORE).config["tracker"]
     sent: dict[str, int] = {}
     for folder in [study_folder(name)] if name else [summary.folder for summary in list_studies()]:
@@ -148,6 +168,7 @@ def open_ui(
     Returns:
         The exit code.
     """
+    from hpsearch.study.specs import STORE, compose_place
     from hpsearch.tracking.ui import serve
 
     tracker = compose_place("ui", overrides, config_dirs, STORE).config["tracker"]

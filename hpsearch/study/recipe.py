@@ -33,6 +33,7 @@ from hpsearch.study.session import StudySession
 from hpsearch.study.specs import tracking_uri, with_source
 from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
 from hpsearch.study.tables import ARMS, TUNE, ablation_tables, table_of, with_runs
+from hpsearch.study.unchanged import stamp
 from hpsearch.tracking.events import CODE, read_study
 from hpsearch.tracking.mlflow import sync
 from hpsearch.tracking.record import Record
@@ -289,6 +290,7 @@ def _report(context: RecipeContext, outcome: RecipeOutcome, record: Record) -> R
     for name in report_files(outcome.folder):
         record.study("artifact", time.time(), path=name)
     record.flush()
+    stamp(outcome.folder)
     return outcome
 
 

@@ -34,6 +34,7 @@ from hpsearch.study.plan import Search, plan_search
 from hpsearch.study.prior import load_prior
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import make_spec
+from hpsearch.study.unchanged import stamp
 from hpsearch.tracking.events import TrialRecord, check_command, replay_command, trial_files
 from hpsearch.tracking.machine import SystemSampler
 from hpsearch.tracking.query import table_from_events
@@ -318,6 +319,7 @@ def _report(session: StudySession, table: TrialTable, trained: bool) -> Path:
     for name in report_files(session.folder):
         session.record.study("artifact", time.time(), path=name)
     session.record.flush()
+    stamp(session.folder)
     return path
 
 

@@ -33,7 +33,16 @@ COMMANDS: dict[str, tuple[list[str], str]] = {
     "trial": (["optimizer.lr=0.05"], "valid/acc"),
     "batch_momentum": (["+study=batch_momentum", "study.confirm=0"], "batch"),
     "recipe": (["+study=recipe"], "test/acc"),
-    "search": (["+study=search", "budget.points=20"], "valid/acc"),
+    "search": (
+        [
+            "+study=search",
+            "budget.points=20",
+            "study.confirm=0",
+            "space.optimizer.lr=tag(log, interval(1e-3, 1))",
+            "space.data.batch_size=choice(16, 32, 64, 128)",
+        ],
+        "valid/acc",
+    ),
 }
 """The words of each command, and what its answer begins with or says."""
 WANTED = {"lr_sweep": 0.55, "trial": 0.5, "batch_momentum": 0.65, "recipe": 0.65, "search": 0.65}

@@ -1,0 +1,49 @@
+"""Whether the report of a study is the one that would be written now."""
+
+import glob
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from hpsearch.base.files import PRINT, TABLES, replace_text
+
+STAMP = ".report"
+_IDLE = frozenset({STAMP, "lock", "owner.json", "optuna.journal", "tracking", PRINT, *TABLES})
+"""What lies in a study's folder that no report shows."""
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CODE = frozenset({".py", ".j2", ".css", ".js"})
+
+
+def stamp(folder: Path) -> None:
+    """Note what the report of a study was made of, and what it left; called when it has just been written."""
+    replace_text(folder / STAMP, _digest(folder))
+
+
+def is_unchanged(folder: Path) -> bool:
+    """Return whether nothing has changed since the last report was written: records, pages, the code that writes them.
+
+    Sizes and times of files are compared, not what is in them.
+    """
+    try:
+        return (folder / STAMP).read_text(encoding="utf-8") == _digest(folder)
+    except OSError:
+        return False
+
+
+def _digest(folder: Path) -> str:
+    found = hashlib.sha256()
+    studies = (folder, *folder.parent.glob(f"{glob.escape(folder.name)}.*"))  # its stages are studies beside it
+    for path in sorted(file for study in studies for file in _files(study)) + _code():
+        state = path.stat()
+        found.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
+    return found.hexdigest()
+
+
+def _files(study: Path) -> Iterator[Path]:
+    for each in study.iterdir():
+        if each.name not in _IDLE:
+            yield from filter(Path.is_file, each.rglob("*")) if each.is_dir() else (each,)
+
+
+def _code() -> list[Path]:
+    return sorted(path for path in _PACKAGE.rglob("*") if path.suffix in _CODE)
