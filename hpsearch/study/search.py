@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
+from hpsearch.base.ahead import imported_meanwhile
 from hpsearch.base.failures import Failure
 from hpsearch.base.files import REPORT
 from hpsearch.base.observer import Observer
@@ -95,6 +96,10 @@ class StudyOutcome:
         return 1 if self.counts.get(TrialState.FAILED) else 0
 
 
+WRITERS = ("hpsearch.reports.summary.page", "hpsearch.reports.diagnosis.table")
+"""What writes the report of a search; imported while it runs."""
+
+
 def run_one_search(
     composition: Composition,
     observer: Observer,
@@ -139,7 +144,8 @@ def run_one_search(
                 checked = session.check(search.representatives(), within is not None)
                 origins.data.learn(checked.states)
                 origins.data.changes(session.folder).refuse(None)
-            outcome = driver.run()
+            with imported_meanwhile(*WRITERS) if session.workers.launcher.detached else nullcontext():
+                outcome = driver.run()
             session.workers.stop()
         return conclude(session, outcome, began, trained=todo, stage=within is not None)
 
