@@ -90,7 +90,7 @@ ROWS: list[Row] = [
             ("stride of the pooling", "pool_stride=choice(1, 2)"),
             ("padding of the pooling", "pool_padding=choice(0, 1)"),
             ("stride", "stride=choice(1, 2)"),
-            ("padding", "padding=choice(1, 2)"),
+            ("padding", "padding=choice(2, 3)"),
         )
     ),
     Row(1, "Elman RNN", ("model=elman", "model.hidden=16"), "space.model.activation=choice(tanh, relu)"),
