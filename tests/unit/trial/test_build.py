@@ -173,7 +173,12 @@ MISFITS = {
     ("metric=[top_k]", "metric.top_k.k=11"): "metric.top_k.k = 11: but there are 10 classes",
     ("metric=rmse",): "metric.rmse: is for a regression, and the data is a classification",
     ("data=diabetes", "data.train_size=null"): "loss: CrossEntropyLoss is for classes, the data has numbers to predict",
-    ("loss=mse",): "loss: MSELoss is for numbers, the data has classes: loss=cross_entropy",
+    ("loss=l1", "loss._target_=torch.nn.MSELoss"): ("loss: MSELoss is for numbers, the data has classes: loss=mse"),
+    ("loss=l1",): "loss: L1Loss is for numbers, the data has classes: loss=cross_entropy",
+    ("loss=hinge", "data=diabetes", "data.train_size=null"): "loss: Hinge is for classes",
+    ("loss=mse", "loss.outputs=sigmoid", "data=diabetes", "data.train_size=null"): "loss.outputs = 'sigmoid': is for",
+    ("model.activation_slope=0.2",): "model.activation_slope = 0.2: model.activation = 'relu' has none",
+    ("model.norm=group", "model.norm_groups=5"): "model.norm_groups = 5: must divide the 8 channels of every layer",
     ("loss=focal", "loss.weight=[1, 2]"): "loss.weight: 2 weights, but there are 10 classes",
     ("model.norm=batch", "data.batch_size=99", "data.drop_last=false"): (
         "data.batch_size = 99: training has 100 samples, so a batch has 1"
@@ -194,6 +199,21 @@ def test_preflight_refuses_what_does_not_fit_together_in_one_line(overrides):
         preflight(config(*overrides))
     assert MISFITS[overrides] in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("model=svm",),
+            "CrossEntropyLoss, but a SupportVectorMachine is trained with loss=hinge; a linear layer with",
+        ),
+        (("model=perceptron", "loss=hinge"), "Hinge, but a Perceptron is trained with loss=perceptron"),
+    ],
+)
+def test_a_linear_machine_is_not_trained_with_the_loss_of_another(words, message):
+    with pytest.raises(ConfigError, match=message):
+        preflight(compose(("trainer.device=cpu", *words)).trial({}, 0, 0).config)
 
 
 def test_a_configuration_that_cannot_be_built_is_not_tried_again(tmp_path):

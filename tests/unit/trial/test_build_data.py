@@ -112,8 +112,8 @@ def test_a_metric_that_the_validation_part_leaves_undefined_is_no_objective(rare
 
 
 def test_weights_that_the_loss_does_not_take():
-    with pytest.raises(ConfigError, match=r"data\.class_weights: the loss MSELoss takes no weights"):
-        job("data.class_weights=balanced", "loss=mse")
+    with pytest.raises(ConfigError, match=r"data\.class_weights: the loss L1Loss takes no weights"):
+        job("data.class_weights=balanced", "loss=l1")
 
 
 def test_a_fixed_order_is_that_of_the_source(tmp_path):

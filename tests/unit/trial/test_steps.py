@@ -255,7 +255,7 @@ def test_the_loss_of_a_surface_is_that_of_all_labels(tmp_path):
         (("regularizer=cutmix",), r"regularizer.cutmix: blends tensors, and the inputs are words"),
         (("augment=flip",), r"augment.flip: needs images"),
         (("trainer.eval_views=flip",), r"trainer.eval_views"),
-        (("loss=mse",), r"loss: MSELoss is for numbers"),
+        (("loss=l1",), r"loss: L1Loss is for numbers"),
         (("metric=[acc,f1_binary]",), r"metric.f1_binary: is for two classes, there are 5"),
         (("data.class_weights=[1,2]",), r"data.class_weights = \[1.*\]: 2 weights, but there are 5 classes"),
         (("loss.ignore_index=0",), r"loss.ignore_index = 0: must be below 0"),
