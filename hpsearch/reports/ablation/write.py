@@ -56,7 +56,7 @@ def readme(found: Ablation, commands: Sequence[tuple[str, str]], images: Sequenc
     parts = [f"# {markdown_text(found.name)}", f"**{markdown_text(found.question)}**", markdown_text(answer(found))]
     parts += [image for _, image in shown[:1]]
     if told := answers_of(found):
-        parts += [f"## {TITLE}", AID, " ".join(f"**{each.topic}.** {markdown_text(each.text)}" for each in told)]
+        parts += [f"## {TITLE}", AID, "  \n".join(f"**{each.topic}.** {markdown_text(each.text)}" for each in told)]
     for part in PARTS:
         parts += ["## Method", markdown_text(method(found)), markdown_text(found.took)] if part == "method" else []
         for section in sections(found):

@@ -4,12 +4,13 @@ import math
 from collections.abc import Iterator, Sequence
 
 from hpsearch.base import words
+from hpsearch.base.keys import HELD
 from hpsearch.reports.ablation.answers.texts import Answer, Item, joined, measured
 from hpsearch.reports.ablation.claims import effective_rate, noise_scale
 from hpsearch.reports.ablation.claims.claim import BATCH, MOMENTUM, RATE, ClaimVerdict, Evidence
 from hpsearch.reports.ablation.claims.rates import Rates, rates_by_momentum
 from hpsearch.reports.ablation.numbers import Ablation
-from hpsearch.reports.ablation.tuning import HELD, ArmSearch
+from hpsearch.reports.ablation.tuning import ArmSearch
 from hpsearch.statistics.intervals import estimate
 
 _SAME = 3

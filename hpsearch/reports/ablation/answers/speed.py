@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hpsearch.base import words
 from hpsearch.reports.ablation.answers.texts import NAMED, Answer, Item, joined, valued
@@ -108,8 +109,10 @@ def _ratio(own: Contrast) -> tuple[str, str]:
 
 
 def _of_all(cost: Cost) -> Item:
-    every = words.number(cost.epochs.mean)
-    best = cost.best_epoch
+    every, best = words.number(cost.epochs.mean), cost.best_epoch
+    if best.t is not None:  # no epoch is before the first or after the last
+        inside = replace(best.t, low=max(best.t.low, 0.0), high=min(best.t.high, max(cost.epochs.values)))
+        best = replace(best, t=inside)
     return Item(best.mean, cost.arm, f"{valued(best)} of {every}", f"{words.score(best.mean)} of {every}")
 
 
