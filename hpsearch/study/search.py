@@ -43,6 +43,7 @@ from hpsearch.tracking.query import table_from_events
 if TYPE_CHECKING:
     from hpsearch.reports.kit.tables import Table
     from hpsearch.reports.summary.numbers import Summary
+    from hpsearch.reports.summary.sentences import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class StudyOutcome:
         as_good: hyperparameters of the other points that may be as good as the best, the nearest first; None where
             one seed cannot say.
         failures: what the FAILED trials have to say, with traceback and log; those that failed alike once.
+        told: the answer in parts; None where it is one sentence.
     """
 
     name: str
@@ -87,6 +89,7 @@ class StudyOutcome:
     notes: tuple[str, ...]
     as_good: tuple[Mapping[str, Any], ...] | None = None
     failures: tuple[Failure, ...] = ()
+    told: "Parts | None" = None
 
     @property
     def exit_code(self) -> int:
@@ -204,7 +207,7 @@ def conclude(
     """
     from hpsearch.reports.kit.points import best_trial
     from hpsearch.reports.summary.numbers import summarize
-    from hpsearch.reports.summary.sentences import answer
+    from hpsearch.reports.summary.sentences import answer, parts
 
     state = TrialState.PAUSED if outcome.interrupted else TrialState.COMPLETE
     session.conclude(state, answer="", why=outcome.why)
@@ -238,6 +241,7 @@ def conclude(
         notes=errors if stage else (*errors, *said),
         as_good=rivals,
         failures=tuple(table.failures),
+        told=parts(summary),
     )
     if stage:
         return shown, table

@@ -93,16 +93,20 @@ def show_study(outcome: "StudyOutcome", command: str, stream: TextIO | None = No
         stream: where to; None: standard output.
     """
     out = Printer(stream)
-    out.headline(outcome.name, _headline(outcome), outcome.answer, good=not outcome.exit_code)
+    told = outcome.told
+    out.headline(outcome.name, _headline(outcome), told.short if told else outcome.answer, good=not outcome.exit_code)
+    rivals = told.rivals if told else ""
     if outcome.best:
-        others = _others(None if outcome.as_good is None else len(outcome.as_good))
+        others = f"; {rivals}" if rivals else _others(None if outcome.as_good is None else len(outcome.as_good))
         out.row("best", f"{assignments(outcome.best.params)}  {best_score(outcome.best)}{others}", "green")
-    if outcome.trains:
-        out.row("trains", outcome.trains)
-    out.row("trials", tally(outcome.counts) or "none", "red" if outcome.counts.get(TrialState.FAILED) else "")
+    elif rivals:
+        out.row("others", rivals)
+    if trains := (told.rates if told else "") or outcome.trains:
+        out.row("trains", trains)
+    ended = f"; {outcome.ended}" if outcome.ended and not outcome.interrupted else ""
+    trials = f"{tally(outcome.counts) or 'none'}{ended}"
+    out.row("trials", trials, "red" if outcome.counts.get(TrialState.FAILED) else "")
     _show_failures(out, outcome.failures)
-    if outcome.ended and not outcome.interrupted:
-        out.row("ended", outcome.ended)
     if outcome.report:
         out.row("report", shown_path(outcome.report))
     for note in outcome.notes:

@@ -38,7 +38,7 @@ def says(outcome, why, folder):
     place = folder / "studies" / "ends"
     rebuild_report("ends")
     assert outcome.ended == why
-    assert f"ended     {why}\n" in stream.getvalue()
+    assert f"; {why}\n" in stream.getvalue()
     assert f"The search ended because {why}." in (place / "README.md").read_text().replace("\\", "")
     assert f" UTC: {why}</span>" in (place / "report.html").read_text().replace("&#39;", "'")
     assert read_study(place)["state"]["why"] == why

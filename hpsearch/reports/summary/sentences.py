@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hpsearch.base import words
 from hpsearch.base.replicates import NO_SEEDS
@@ -39,15 +39,49 @@ def answer(summary: Summary, importance: "Importance | None" = None) -> str:
         One sentence, and one each on what matters most and what pruning saved. Without a point whose replicates are all
         COMPLETE it says so; for one seed it claims no spread.
     """
+    found = parts(summary)
+    clauses = (found.lead, found.rivals, found.rates)
+    first = f"{'; '.join(clause for clause in clauses if clause)}."
+    matters = "" if summary.quoted is None else _matters(importance)
+    return " ".join(text for text in (first, found.more, matters) if text)
+
+
+class Parts(NamedTuple):
+    """What the answer of a study is made of.
+
+    Attributes:
+        lead: which point is best, with n, mean, spread and interval; without a full stop.
+        rivals: which others may be as good, a clause; empty where there are none.
+        rates: which values train, a clause.
+        more: further sentences.
+    """
+
+    lead: str
+    rivals: str = ""
+    rates: str = ""
+    more: str = ""
+
+    @property
+    def short(self) -> str:
+        """The answer without the clauses, which stand in rows of their own on a terminal."""
+        return f"{self.lead}. {self.more}".rstrip()
+
+
+def parts(summary: Summary) -> Parts:
+    """Return what the answer is made of, but for which hyperparameters matter.
+
+    Args:
+        summary: the study's result.
+    """
     best = summary.quoted
     if best is None:
-        return f"{_nothing(summary)}."
+        return Parts(_nothing(summary))
     among = summary.fresh.chosen if over_fresh(summary) and summary.fresh else None
-    rivals = as_good(summary.standing, best, summary.axes, among)
+    rivals = as_good(summary.standing, best, summary.axes, among) or _tied(summary)
     lead = f"{_no_knowledge(best)}{_leads(summary, best)} {evidence(best)}{chosen_at(summary, best)}"
-    lead += rivals or _tied(summary)
-    first = f"{lead}{_rates(summary) or frontier_clause(summary.frontier)}."
-    return " ".join(text for text in (first, _front(summary), _pruned(summary), _matters(importance)) if text)
+    rates = _rates(summary) or frontier_clause(summary.frontier)
+    more = " ".join(text for text in (_front(summary), _pruned(summary)) if text)
+    return Parts(lead, rivals.removeprefix("; "), rates.removeprefix("; "), more)
 
 
 def failed_trials(table: TrialTable) -> list[tuple[str, str]]:

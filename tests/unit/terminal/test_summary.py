@@ -9,6 +9,7 @@ from hpsearch.base.failures import Failure
 from hpsearch.base.observer import StudySummary
 from hpsearch.base.types import BestPoint, Report, TrialState
 from hpsearch.reports.curvature.numbers import judge
+from hpsearch.reports.summary.sentences import Parts
 from hpsearch.study.curvature import CurvatureOutcome
 from hpsearch.study.recipe import RecipeOutcome
 from hpsearch.study.search import StudyOutcome
@@ -70,8 +71,7 @@ def test_study_in_plain_lines():
         "The best of 13 learning rates is 0.1.",
         "best      optimizer.lr=0.1  0.972 ± 0.004 (3 trials)",
         "trains    optimizer.lr 0.00316 to 1",
-        "trials    33 complete, 6 infeasible",
-        "ended     all 13 cells of the grid are done",
+        "trials    33 complete, 6 infeasible; all 13 cells of the grid are done",
         "report    studies/lr_sweep/report.html",
         "",
         "train the best trial again",
@@ -81,6 +81,20 @@ def test_study_in_plain_lines():
         "look at every trial in MLflow",
         "  python -m hpsearch ui",
     ]
+
+
+def test_the_clauses_of_the_answer_stand_in_rows():
+    told = Parts(
+        "A rate of 0.1 is best: 0.97 (n = 3)", "0.2 may be as good", "every seed trains from 0.01 to 1", "More."
+    )
+    lines = shown(show_study, study_outcome(told=told), COMMAND).splitlines()
+    assert lines[2:5] == [
+        "A rate of 0.1 is best: 0.97 (n = 3). More.",
+        "best      optimizer.lr=0.1  0.972 ± 0.004 (3 trials); 0.2 may be as good",
+        "trains    every seed trains from 0.1 to 1",
+    ]
+    assert len(lines) == 14
+    assert "others    0.2 may be as good" in shown(show_study, study_outcome(told=told, best=None), COMMAND)
 
 
 def test_study_on_a_terminal_says_the_same_with_the_answer_in_a_box(colourful):
