@@ -43,7 +43,7 @@ from hpsearch.tracking.query import table_from_events
 if TYPE_CHECKING:
     from hpsearch.reports.kit.tables import Table
     from hpsearch.reports.summary.numbers import Summary
-    from hpsearch.reports.summary.sentences import Parts
+    from hpsearch.reports.summary.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,13 @@ from hpsearch.reports.kit.setup import environment_of, fixed_settings, why_ended
 from hpsearch.reports.kit.space import floats
 from hpsearch.reports.kit.tables import Section, Table, best_command, flat
 from hpsearch.reports.summary.confirmed import fresh_table, over_fresh
+from hpsearch.reports.summary.failed import failed_trials
 from hpsearch.reports.summary.figures import figures
 from hpsearch.reports.summary.media import logged_media
 from hpsearch.reports.summary.numbers import Findings, Summary, find
 from hpsearch.reports.summary.rates import Rates
 from hpsearch.reports.summary.readme import write_readme
-from hpsearch.reports.summary.sentences import answer, caveats, failed_trials, replicates
+from hpsearch.reports.summary.sentences import answer, caveats, replicates
 from hpsearch.reports.summary.tables import ROWS, front_table, point_table, trial_table
 from hpsearch.reports.summary.training import edge_text
 

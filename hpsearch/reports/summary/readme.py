@@ -13,8 +13,9 @@ from hpsearch.reports.kit.setup import fixed_settings, took
 from hpsearch.reports.kit.still import still
 from hpsearch.reports.kit.tables import best_command, trials_csv
 from hpsearch.reports.summary.confirmed import fresh_table
+from hpsearch.reports.summary.failed import failed_trials
 from hpsearch.reports.summary.numbers import Findings, Summary
-from hpsearch.reports.summary.sentences import answer, caveats, failed_trials
+from hpsearch.reports.summary.sentences import answer, caveats
 from hpsearch.reports.summary.tables import front_table, point_table
 
 PICTURES = ("pareto", "score", "curves", "importance")

@@ -3,11 +3,11 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from hpsearch.base import words
 from hpsearch.base.replicates import NO_SEEDS
-from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.base.types import TrialState
 from hpsearch.base.widening import Widening
 from hpsearch.reports.kit.evidence import SEEDS
 from hpsearch.reports.kit.points import Point
@@ -15,6 +15,7 @@ from hpsearch.reports.kit.setup import headline
 from hpsearch.reports.kit.texts import of_several_codes
 from hpsearch.reports.summary.confirmed import chosen_at, lost_on_fresh, measured, not_confirmed, over_fresh
 from hpsearch.reports.summary.numbers import Summary
+from hpsearch.reports.summary.parts import Parts
 from hpsearch.reports.summary.standing import as_good
 from hpsearch.reports.summary.training import frontier_clause, parted_text, rates_clause, runs_of
 from hpsearch.statistics.best import TOO_VARIABLE
@@ -46,27 +47,6 @@ def answer(summary: Summary, importance: "Importance | None" = None) -> str:
     return " ".join(text for text in (first, found.more, matters) if text)
 
 
-class Parts(NamedTuple):
-    """What the answer of a study is made of.
-
-    Attributes:
-        lead: which point is best, with n, mean, spread and interval; without a full stop.
-        rivals: which others may be as good, a clause; empty where there are none.
-        rates: which values train, a clause.
-        more: further sentences.
-    """
-
-    lead: str
-    rivals: str = ""
-    rates: str = ""
-    more: str = ""
-
-    @property
-    def short(self) -> str:
-        """The answer without the clauses, which stand in rows of their own on a terminal."""
-        return f"{self.lead}. {self.more}".rstrip()
-
-
 def parts(summary: Summary) -> Parts:
     """Return what the answer is made of, but for which hyperparameters matter.
 
@@ -82,26 +62,6 @@ def parts(summary: Summary) -> Parts:
     rates = _rates(summary) or frontier_clause(summary.frontier)
     more = " ".join(text for text in (_front(summary), _pruned(summary)) if text)
     return Parts(lead, rivals.removeprefix("; "), rates.removeprefix("; "), more)
-
-
-def failed_trials(table: TrialTable) -> list[tuple[str, str]]:
-    """Say which trials failed, and why.
-
-    Args:
-        table: the study.
-
-    Returns:
-        For each kind of failure a sentence, and the lines of the user's own code that led to the first one.
-    """
-    said = []
-    for failure in table.failures:
-        one = failure.trials == 1
-        which = (
-            f"Trial {failure.trial} failed" if one else f"{failure.trials} trials failed alike, first {failure.trial}"
-        )
-        log = f"; its log is {'/'.join(failure.log.parts[-3:])}" if failure.log else ""
-        said.append((f"{which}: {failure.reason}{log}", "\n".join(failure.where)))
-    return said
 
 
 def evidence(point: Point) -> str:

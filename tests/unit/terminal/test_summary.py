@@ -9,7 +9,7 @@ from hpsearch.base.failures import Failure
 from hpsearch.base.observer import StudySummary
 from hpsearch.base.types import BestPoint, Report, TrialState
 from hpsearch.reports.curvature.numbers import judge
-from hpsearch.reports.summary.sentences import Parts
+from hpsearch.reports.summary.parts import Parts
 from hpsearch.study.curvature import CurvatureOutcome
 from hpsearch.study.recipe import RecipeOutcome
 from hpsearch.study.search import StudyOutcome
