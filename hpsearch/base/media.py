@@ -8,6 +8,8 @@ from pathlib import Path
 MEDIA = "media"
 IMAGE, FIGURE, TABLE, TEXT = "png", "json", "csv", "txt"
 KINDS = (IMAGE, FIGURE, TABLE, TEXT)
+FIT, FIT_TRAIN, FIT_VALID, FIT_CURVE = "fit", "training points", "validation points", "fitted curve"
+"""What a regression of one input logs by itself, and the names of what its figure holds."""
 MOST_BYTES = 2**20
 """A medium is made to fit into so many."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,59}")

@@ -30,6 +30,7 @@ from hpsearch.trial.checkpoint import Best, Progress
 from hpsearch.trial.defined import undefined_scores
 from hpsearch.trial.epoch import LOGGED_STEPS, Epoch
 from hpsearch.trial.evaluate import evaluate
+from hpsearch.trial.fit import save_fit
 from hpsearch.trial.groups import Groups
 from hpsearch.trial.job import Job, Trainer
 from hpsearch.trial.layers import LayerWatch
@@ -362,6 +363,7 @@ def _end(
         artifacts = (*artifacts, checkpoint.save_best(job.folder, progress.best, job.key))
     if state is TrialState.COMPLETE:
         save_samples(job, progress)
+        artifacts = (*artifacts, *save_fit(job, progress.epoch or 0))
     if (
         state in CONTINUABLE
         and not progress.between

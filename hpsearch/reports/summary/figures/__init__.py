@@ -7,6 +7,7 @@ from hpsearch.reports.summary.figures import (
     contour,
     curves,
     diverged,
+    fit,
     history,
     importance,
     layers,
@@ -24,6 +25,7 @@ from hpsearch.reports.summary.numbers import Findings
 FIGURES: tuple[Callable[[Findings], Drawn | None], ...] = (
     pareto.figure,
     score.figure,
+    fit.figure,
     importance.figure,
     contour.figure,
     ranks.figure,
