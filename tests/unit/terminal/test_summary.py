@@ -85,7 +85,7 @@ def test_study_in_plain_lines():
 
 def test_the_clauses_of_the_answer_stand_in_rows():
     told = Parts(
-        "A rate of 0.1 is best: 0.97 (n = 3)", "0.2 may be as good", "every seed trains from 0.01 to 1", "More."
+        "A rate of 0.1 is best: 0.97 (n = 3)", "0.2 may be as good", "every seed trains from 0.1 to 1", "More."
     )
     lines = shown(show_study, study_outcome(told=told), COMMAND).splitlines()
     assert lines[2:5] == [
