@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.files import LAYERS, replacement
+from hpsearch.base.steps import PADDING
 from hpsearch.nn.activations import ACTIVATIONS
 
 SAMPLES = 256
@@ -66,7 +67,7 @@ class LayerWatch:
             for name, module in model.named_modules()
             if active and see_outputs and isinstance(module, _NONLINEAR)
         }
-        self._file, self._epochs = folder / LAYERS, epochs
+        self._model, self._file, self._epochs = model, folder / LAYERS, epochs
         self._rows = [row for row in _read(self._file) if row["epoch"] <= (done or 0)]
         self._raw: list[_Row] = []
         self._open = False
@@ -101,12 +102,18 @@ class LayerWatch:
     def outputs(self) -> Iterator[None]:
         """Look at the outputs of activations in the first forward pass inside, where a step was measured before."""
         seen: dict[str, Tensor] = self._raw[-1]["outputs"] if self._open else {}
+        given: list[Any] = [None]
+
+        def begin(_module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            given[:] = inputs
 
         def look(name: str, module: nn.Module, _inputs: Any, output: Tensor) -> None:
             if name not in seen:
-                seen[name] = _described(output[:SAMPLES], BOUNDS.get(type(module)))
+                seen[name] = _described(_of_words(output, given[0])[:SAMPLES], BOUNDS.get(type(module)))
 
-        handles = [m.register_forward_hook(partial(look, name)) for name, m in self._outputs.items() if self._open]
+        looked_at = self._outputs if self._open else {}
+        handles = [self._model.register_forward_pre_hook(begin)] if looked_at else []
+        handles += [module.register_forward_hook(partial(look, name)) for name, module in looked_at.items()]
         try:
             yield
         finally:
@@ -139,6 +146,12 @@ class LayerWatch:
 def watched(epoch: int, epochs: int) -> bool:
     """Return whether layers are measured in an epoch: 1, 2, 4, 8, ... and the last."""
     return epoch == epochs or epoch & (epoch - 1) == 0
+
+
+def _of_words(output: Tensor, x: Any) -> Tensor:
+    """Return the outputs [M, C] for the words of inputs [B, T], without padding; those of other inputs as they are."""
+    words = isinstance(x, Tensor) and x.ndim == 2 and not x.is_floating_point()
+    return output[x != PADDING] if words and output.shape[:2] == x.shape else output
 
 
 def _described(output: Tensor, bounds: tuple[float, float] | None) -> Tensor:

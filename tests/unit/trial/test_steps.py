@@ -1,6 +1,7 @@
 """Trials whose targets are a label per word: padding has no part in what is trained, measured and kept."""
 
 import copy
+import json
 import math
 from dataclasses import replace
 from functools import partial
@@ -10,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.files import LAYERS
 from hpsearch.base.samples import SAMPLES, read_samples
 from hpsearch.base.steps import NO_LABEL, PADDING, UNKNOWN, labels
 from hpsearch.base.types import Decision, TrialState, end_values
@@ -108,6 +110,19 @@ def test_a_trial_does_not_depend_on_how_much_padding_there_is(tmp_path, model):
     assert {"valid/acc", "valid/f1_macro", "valid/f1_spans", "valid/top_2", "valid/weighted_loss"} <= first[
         1
     ].metrics.keys()
+
+
+def test_outputs_of_activations_are_those_of_words(tmp_path):
+    job = job_of(tmp_path, "trainer.epochs=1", model="encoder")
+    more = replace(job.splits, valid=wider(job.splits.valid, 9))
+    drive(train(job))
+    again = job_of(tmp_path / "b", "trainer.epochs=1", model="encoder")
+    drive(train(replace(again, splits=more)))
+    first, second = (json.loads((folder / LAYERS).read_text())[-1]["outputs"] for folder in (tmp_path, tmp_path / "b"))
+    assert len(first) == 2
+    for name, each in first.items():
+        assert each["mean"] == pytest.approx(second[name]["mean"], rel=1e-4), name
+        assert each["sd"] == pytest.approx(second[name]["sd"], rel=1e-4), name
 
 
 def test_what_is_reported_is_of_all_labels(tmp_path):
