@@ -1,6 +1,7 @@
 """Losses in which the samples of each class count by a weight of their own."""
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,15 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.losses.targets import class_shares
 
 
-class ClassWeighted(nn.Module):
+class QuotientLoss(nn.Module, ABC):
+    """A loss that over a whole part is a quotient of two sums, and no mean over samples."""
+
+    @abstractmethod
+    def sums(self, outputs: Tensor, y: Tensor) -> tuple[Tensor, Tensor | int]:
+        """Return the 0-d sums over a batch of the loss and of what it is divided by over a whole part."""
+
+
+class ClassWeighted(QuotientLoss):
     """A loss in which samples count by the weight w of their class.
 
     In training, of a batch of B samples with the losses l::
@@ -141,13 +150,9 @@ def reported_losses(loss: nn.Module) -> dict[str, nn.Module]:
 
 
 def summed(loss: nn.Module, outputs: Tensor, y: Tensor) -> tuple[Tensor, Tensor | int]:
-    """Return the 0-d sums of a loss over a batch, and of what it is divided by over a whole part.
-
-    A loss that is no mean over samples says by a method ``sums`` what these are.
-    """
-    if callable(sums := getattr(loss, "sums", None)):
-        found: tuple[Tensor, Tensor | int] = sums(outputs, y)
-        return found
+    """Return the 0-d sums of a loss over a batch, and of what it is divided by over a whole part."""
+    if isinstance(loss, QuotientLoss):
+        return loss.sums(outputs, y)
     return loss(outputs, y).float() * len(y), len(y)
 
 

@@ -3,10 +3,10 @@
 from torch import Tensor, nn
 
 from hpsearch.base.steps import labelled
-from hpsearch.losses.class_weights import plain_loss, summed
+from hpsearch.losses.class_weights import QuotientLoss, plain_loss, summed
 
 
-class StepLoss(nn.Module):
+class StepLoss(QuotientLoss):
     """A loss of samples, for labels per step: the mean over all steps of a batch that have a label.
 
     Every label counts alike, whatever the length of its sequence and however much padding there is. The divisor is the

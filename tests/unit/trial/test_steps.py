@@ -140,6 +140,17 @@ def test_what_is_reported_is_of_all_labels(tmp_path):
     assert of_valid["valid/acc"] == pytest.approx(right.mean().item(), rel=1e-6)
 
 
+def test_the_training_loss_of_an_epoch_is_the_mean_over_its_labels(tmp_path):
+    """Batches of as many sentences have other numbers of words."""
+    job = job_of(tmp_path, "optimizer.lr=1e-12", "data.batch_size=5", "trainer.epochs=1")
+    messages, _ = drive(train(job))
+    with torch.no_grad():
+        outputs = job.model(job.splits.train.x)
+    chosen = job.splits.train.y >= 0
+    expected = functional.cross_entropy(outputs[chosen], job.splits.train.y[chosen]).item()
+    assert messages[-1].metrics["train/loss"] == pytest.approx(expected, rel=1e-6)
+
+
 @pytest.mark.parametrize("metric", ["acc", "loss", "f1_macro", "f1_spans", "auroc", "top_2"])
 def test_a_sentence_is_the_sample_whose_mean_is_the_score(tmp_path, metric):
     words = ("metric=[f1_macro,f1_spans,auroc,top_k]", "metric.top_k.k=2", f"objective.metric=valid/{metric}")
