@@ -1,6 +1,6 @@
 """The layers of the arms: each quantity from the inputs to the loss, at the first step and at the end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def layers(found: Ablation) -> Iterator[Drawn]:
     yield "layers", "Layers of the arms", aid, figure
 
 
-def _lines(known: Sequence[ArmLayers], key: str, looks: "dict[str, ArmLook]") -> list[Trace]:
+def _lines(known: Sequence[ArmLayers], key: str, looks: Mapping[str, ArmLook]) -> list[Trace]:
     traces: list[Trace] = []
     for each in known:
         if (course := each.courses.get(key)) is not None:
