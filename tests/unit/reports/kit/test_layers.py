@@ -39,14 +39,14 @@ def look(epoch, gradients, updates=(0.1, 0.2, 0.3), dead=(0.0, 0.5), saturated=(
 TRIALS = [
     [look(1, (1.0, 2.0, 3.0)), look(2, (4.0, 5.0, 6.0))],
     [look(1, (3.0, 2.0, None)), look(2, (40.0, 5.0, 6.0)), look(4, (0.0, 1.0, 2.0))],
-    [look(1, (2.0, 2.0, 5.0))],
+    [look(1, (20.0, 2.0, 5.0))],
 ]
 
 
 def test_courses_are_medians_of_what_is_finite_by_layer_and_epoch():
     course = layer_courses(TRIALS)["gradient"]
     assert (course.layers, course.epochs, course.trials) == (NAMES, (1, 2, 4), 3)
-    expected = [[2 * 2, 22 * 2, 0], [2 * 2, 5 * 2, 2], [4 * 2, 6 * 2, 4]]
+    expected = [[3 * 2, 22 * 2, 0], [2 * 2, 5 * 2, 2], [4 * 2, 6 * 2, 4]]
     np.testing.assert_allclose(course.values, expected)
     np.testing.assert_allclose(layer_courses(TRIALS)["update"].values[:, 0], [0.05, 0.1, 0.15])
 
@@ -72,7 +72,7 @@ def test_rows_that_were_written_without_saturated_outputs_are_read():
 
 def test_a_trial_with_other_layers_is_no_part_of_the_median():
     other = [look(1, (9.0, 9.0, 9.0), names=("x", "y", "z"))]
-    assert layer_courses([TRIALS[2], other])["gradient"].values[:, 0] == pytest.approx([4, 4, 10])
+    assert layer_courses([TRIALS[2], other])["gradient"].values[:, 0] == pytest.approx([40, 4, 10])
 
 
 def test_the_map_draws_the_logarithms_of_its_course_with_the_inputs_on_top():
