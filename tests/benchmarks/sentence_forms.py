@@ -415,6 +415,7 @@ ANSWERS = [
         rf"(?:training|validation|test) <N> \((?:n = 1|the same over \d+ seeds)\)(?: {answers.ARM})?",
         rf"<N>(?: \((?:n = 1|the same over \d+ seeds)(?:, {answers.INSIDE})?\))?(?: of \d+)? {answers.ARM}",
         rf"reached by \d+ of \d+ seeds\) {answers.ARM}",
+        rf"<N> \((?:n = 1|the same over \d+ seeds), reached by \d+ of \d+ seeds\) {answers.ARM}",
         rf"not reached (?:in \d+ of \d+|by any of \d+ seeds) {answers.ARM}",
         rf"(?:<N>|{answers.TIME}) \(not reached in \d+ of \d+\) {answers.ARM}",
         rf"(?:<N>|{answers.TIME}) \((?:not reached in \d+ of \d+, )?<N> times\) {answers.ARM}",

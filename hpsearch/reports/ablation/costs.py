@@ -56,7 +56,7 @@ class TimeToTarget:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an arm costs, over its trials that trained; times are those of training alone, without evaluation.
+    """What an arm costs, over its trials that did not diverge; times are those of training alone, without evaluation.
 
     Attributes:
         arm: its name.
@@ -177,7 +177,8 @@ def time_to_target(trainings: Sequence[Training], objective: Objective, target: 
     return TimeToTarget(unit, target, replicates, tuple(values), tuple(reached), median, tuple(gaps))
 
 
-def _cost(arm: Arm, trainings: Sequence[Training], objective: Objective, target: float | None) -> Cost:
+def _cost(arm: Arm, trials: Sequence[Training], objective: Objective, target: float | None) -> Cost:
+    trainings = [training for training in trials if not training.diverged] or trials
     best = [max(t.values) if objective.maximize else min(t.values) for t in trainings]
     final = [t.values[-1] for t in trainings]
     timed = [t for t in trainings if math.isfinite(t.spent("seconds"))]
@@ -194,7 +195,7 @@ def _cost(arm: Arm, trainings: Sequence[Training], objective: Objective, target:
         best=_of_finite(best),
         final=_of_finite(final),
         slack=_of_finite([b - a for a, b in zip(best, final, strict=True)]),
-        to_target={} if target is None else {u: time_to_target(trainings, objective, target, u) for u in UNITS},
+        to_target={} if target is None else {u: time_to_target(trials, objective, target, u) for u in UNITS},
     )
 
 

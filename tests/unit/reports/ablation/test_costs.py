@@ -56,6 +56,8 @@ def test_costs_know_what_diverged():
     gone = (table.curves["point"] == 0) & (table.curves["seed"] == 2) & (table.curves["epoch"] > 1)
     found = ablation_of(replace(table, curves=table.curves[~gone])).costs[0].to_target["updates"]
     assert found.values == (60, 60, 90) and found.reached == (True, True, False)
+    (cost, *_) = ablation_of(replace(table, curves=table.curves[~gone])).costs
+    assert cost.epochs.values == (3, 3) and cost.timed == ((0, 0), (1, 0))  # how long the others trained
 
 
 def test_costs_on_times_that_are_known():
