@@ -10,6 +10,9 @@ NAMES = {
     "optimizer.momentum": "momentum mom 动量",
     "optimizer.weight_decay": "weightdecay wd l2weightdecay 权重衰减",
     "optimizer.betas": "betas beta beta1 beta2 adambeta1 adambeta2",
+    "optimizer.bias_correction": "biascorrection adamwithoutbiascorrection",
+    "optimizer.form": "momentumform velocityform",
+    "scheduler.min_factor": "minimumfactor minratio minlrratio minlrrate",
     "optimizer.eps": "epsilon adamepsilon",
     "data.batch_size": (
         "batchsize batch bs trainbatchsize minibatch minibatchsize perdevicetrainbatchsize perdevicebatchsize "
@@ -203,6 +206,7 @@ NAMES = {
     "trainer.precision=bf16": "bfloat16 bf16mixed",
     "trainer.precision=float32": "fp32 32 full",
     "trainer.device=cuda": "gpu",
+    "trainer.eval_views=centre_crop": "centrecrop centercrop",
     "trainer.eval_views=ten_crop": "tencrop tta",
     "objective.direction=maximize": "max maximise",
     "objective.direction=minimize": "min minimise",

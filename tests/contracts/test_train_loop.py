@@ -11,7 +11,9 @@ from hpsearch.base.types import Decision, Report, Started, TrialRun, TrialState
 from hpsearch.metrics.auroc import Auroc
 from hpsearch.metrics.f1_macro import F1Macro
 from hpsearch.metrics.top_k import TopK
+from hpsearch.optim.adam import Adam
 from hpsearch.optim.lion import Lion
+from hpsearch.optim.sgd import SGD
 from hpsearch.regularizers import EMA, SWA, EarlyStopping, ElasticNet, MaxNorm, Mixup
 from hpsearch.schedules.plateau import Plateau
 from hpsearch.trial import checkpoint
@@ -21,7 +23,9 @@ from tests.support.jobs import at, curve, drive, make_job, make_splits, same_wei
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
     "momentum": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
+    "momentum, the rate inside": lambda p: SGD(p, lr=0.1, momentum=0.9, form="inside"),
     "adam": lambda p: torch.optim.Adam(p, lr=0.1),
+    "adam, uncorrected": lambda p: Adam(p, lr=0.1, bias_correction=False),
     "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.1),
     "adagrad": lambda p: torch.optim.Adagrad(p, lr=0.1),
     "lion": lambda p: Lion(p, lr=0.01),
