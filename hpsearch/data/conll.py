@@ -142,7 +142,7 @@ class Conll(Words):
         return found
 
     def _cell(self, cells: Sequence[str], name: str, where: str) -> str:
-        place = getattr(self, name)
+        place: int = getattr(self, name)
         if not -len(cells) <= place < len(cells):
             raise DataError(f"data.{name} = {place}: {where} has {_counted(len(cells))} (0 to {len(cells) - 1})")
         if self.column % len(cells) == self.target % len(cells):
