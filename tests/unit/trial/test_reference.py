@@ -195,6 +195,8 @@ def test_a_loss_without_a_scale_has_no_limit_and_one_with_a_margin_has_its(tmp_p
     ]
     limits = [divergence_limit(job) for job in jobs]
     assert [limit.reference for limit in limits] == pytest.approx([0, 0.5, 0.5])
+    wrong = make_job(tmp_path, splits=splits_of(y), make_model=partial(nn.Linear, 4, 2), loss=Perceptron())
+    assert divergence_limit(wrong).reference == 0 < Perceptron()(wrong.model(wrong.splits.train.x), y)
     assert limits[0].broken_by(1e9) == "" and limits[0].broken_by(math.nan)
     assert limits[1].broken_by(5.1) and not limits[1].broken_by(4.9)
 
