@@ -2,15 +2,20 @@
 
 import re
 
+import pandas as pd
 import pytest
 import safetensors.torch
 import torch
 
+from hpsearch import run_study
 from hpsearch.base.grammar import value_text
+from hpsearch.base.keys import NOT_SEARCHED
 from hpsearch.base.types import TrialState
 from hpsearch.config.compose import compose
-from hpsearch.config.groups import CONF
+from hpsearch.config.groups import CONF, describe_groups
 from hpsearch.models.mlp import MLP
+from hpsearch.search.space import Space
+from hpsearch.study.option_files import read_option
 from hpsearch.study.plan import plan_search
 from hpsearch.trial.build import prepare
 from hpsearch.trial.loop import train
@@ -101,3 +106,79 @@ def test_every_option_has_a_row_and_every_row_an_option(group):
     rows = selected()[group]
     assert not options - rows, f"conf/{group} has options without a row in tests/coverage_rows.py"
     assert not rows - options, f"rows of tests/coverage_rows.py name options that conf/{group} does not have"
+
+
+ELSEWHERE = {
+    "trainer": "tests/integration/own_code",
+    "sampler": "tests/unit/search",
+    "pruner": "tests/unit/search",
+    "objective": "tests/unit/search",
+    "launcher": "tests/contracts",
+    "tracker": "tests/contracts",
+    "storage": "tests/unit/search",
+    "stage": "tests/unit/study/stages",
+    "study": "tests/unit/study",
+}
+"""Groups that are no part of a trial's training, and where their options are tried."""
+
+
+def test_every_group_is_walked_or_tried_elsewhere():
+    assert {*describe_groups()} == {*GROUPS, *ELSEWHERE}
+
+
+def groups_of_keys():
+    """Groups whose keys are searched; in a short run those with few keys."""
+    short = ("augment", "init", "loss")
+    groups = sorted({*GROUPS} - {"data", "metric"})
+    return [pytest.param(group, marks=[] if group in short else [pytest.mark.long]) for group in groups]
+
+
+@pytest.mark.parametrize("group", groups_of_keys())
+def test_every_key_of_every_option_can_be_searched_by_its_name(group):
+    """Of whatever options there are: all keys of an option in one space, each at its default.
+
+    Of data and metrics many keys decide what points are compared on, and are refused with that reason.
+    """
+    for option in describe_groups()[group]:
+        keys = [each for each in read_option(group, option).keys if each.value not in ("", "???")]
+        keys = [each for each in keys if not ({each.key, group} & NOT_SEARCHED.keys()) and "_target_" not in each.key]
+        words = [f"space.{each.key}=choice({each.value})" for each in keys]
+        composition = compose(["+study=lr_sweep", "~space", f"{group}={option}", *words])
+        assert len(composition.space) == len(words)
+        composition.check_space(Space.parse(composition.space, composition.where).ends())
+
+
+@pytest.mark.parametrize("group", ["sampler", "pruner"])
+def test_a_search_is_planned_with_every_sampler_and_pruner(group):
+    for option in describe_groups()[group]:
+        points = ["sampler.points=[{optimizer.lr: 0.1}]"] if option == "manual" else []
+        points = ["~space", "space.optimizer.lr=choice(0.1, 0.2)"] if option == "brute_force" else points
+        search = plan_search(compose(["+study=lr_sweep", "budget.points=5", f"{group}={option}", *points]))
+        assert search.space.parameters
+
+
+def walked():
+    """All rows that vary something; in a short run an optimizer and a regularizer."""
+    short = [{row.section: row for row in reversed(ROWS) if row.space}[section] for section in (3, 5)]
+    return [
+        pytest.param(row, id=f"{row.section} {row.name}", marks=[] if row in short else [pytest.mark.long])
+        for row in ROWS
+        if row.space
+    ]
+
+
+@pytest.mark.parametrize("row", walked())
+def test_a_row_is_searched_and_its_report_says_what_was_varied(row, checkpoint, tmp_path, monkeypatch):
+    if {"model=torchvision", "model=timm"} & set(row.words):
+        install(monkeypatch, tmp_path / "cache")
+    monkeypatch.chdir(tmp_path)
+    given = [word for word in words_of(row, checkpoint) if not word.startswith(("storage=", "trainer.epochs="))]
+    more = ("trainer.epochs=1", "study.seeds=1", "study.confirm=0", "study.name=row", "launcher=inline")
+    outcome = run_study([*given, *more, *(("budget.points=2",) if "interval(" in row.space else ())])
+    assert outcome.exit_code == 0
+    text = (tmp_path / "studies" / "row" / "README.md").read_text(encoding="utf-8")
+    assert searched(row) in text
+    trials = pd.read_csv(tmp_path / "studies" / "row" / "trials.csv")
+    assert {"COMPLETE"} == {*trials["state"].str.upper()}
+    (column,) = [name for name in trials.columns if name.removeprefix("params.") == searched(row)]
+    assert trials[column].nunique(dropna=False) >= 2
