@@ -15,8 +15,8 @@ from hpsearch.trial.measure.short_runs import overfit_small, small_sample
 OURS = "hpsearch.models."
 LINEAR = f"{OURS}linear."
 """The module of models that are one linear layer."""
-_NOT_LINEAR = ("pretrained", "torchvision", "timm", "transformers", "polynomial")
-"""Modules of models that may not do what a linear layer on the inputs does."""
+_NOT_LINEAR = ("mlp_of_size", "pretrained", "torchvision", "timm", "transformers", "polynomial")
+"""Modules of models of which nothing is known to be contained: a shallower one of a given size is wider."""
 _CONVEX = ("CrossEntropyLoss", "BinaryCrossEntropy", "L1Loss", "HuberLoss", "Hinge", "Perceptron")
 """Classes of losses that are convex in the outputs; the squared error is one of numbers, not of probabilities."""
 

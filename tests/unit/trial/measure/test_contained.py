@@ -37,6 +37,7 @@ def words_of(model, in_shape=(1, 8, 8), outputs=10, **more):
         ({"_target_": "hpsearch.models.linear.SoftmaxRegression"}, []),
         ({"_target_": "hpsearch.models.polynomial.PolynomialRegression"}, []),
         ({"_target_": "hpsearch.models.torchvision.Torchvision"}, []),
+        ({"_target_": "hpsearch.models.mlp_of_size.MLPOfSize", "depth": 4, "parameters": 20000}, []),
         ({"_target_": "my_package.Net", "hidden": [64, 64]}, []),
     ],
 )
