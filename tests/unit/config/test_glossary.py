@@ -1,6 +1,7 @@
 """Every option and key that the glossary and the table of options name is there, and the Chinese page says the same."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,6 @@ def words_of(row):
     return [code for code in codes(row[2]) if not code.startswith("python ")]
 
 
-def composed(words):
-    given = ["+study=lr_sweep", "~space", *words] if any(word.startswith("space") for word in words) else words
-    return compose(given).config
-
-
 def test_the_glossary_has_its_rows_in_both_languages():
     assert len(ROWS) > 70
     assert all(len(row) == 3 and row[1].strip() and codes(row[2]) for row in ROWS)
@@ -42,19 +38,27 @@ def test_the_table_of_options_and_the_glossary_are_drawn_as_tables():
     assert all(row.count("|") == 4 for row in GLOSSARY.splitlines() if row.startswith("|"))
 
 
+@cache
+def of(*words):
+    return compose(list(words)).config
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[1].strip())
 def test_every_word_of_the_glossary_composes(row):
-    words = words_of(row)
-    options = [word for word in words if "=" in word]
-    configs = [
-        composed(["+study=recipe", word] if word.startswith("stage=") else [word])
-        for word in options
-        if not word.startswith("model.norm=")
-    ]
-    first = [word for word in options if word.startswith("model=")][:1]
-    configs += [composed([*first, word]) for word in options if word.startswith("model.norm=")]
-    for key in (word for word in words if "=" not in word):
-        assert any(get(config, key) is not ABSENT for config in [*configs, compose([]).config]), key
+    words, groups = words_of(row), describe_groups()
+    options = [word for word in words if "." not in word.partition("=")[0] and "=" in word]
+    for group, _, option in (word.lstrip("+").partition("=") for word in options):
+        assert option in groups[group], f"{group}={option}"
+    model = [word for word in options if word.startswith("model=")][:1]
+    for word in words:
+        key, is_value, _ = word.partition("=")
+        if word.startswith("space."):
+            compose(["+study=lr_sweep", "~space", word])
+        elif is_value and "." in key:
+            compose([*model, word])
+        elif not is_value:
+            chosen = [of(option) for option in options if option.partition("=")[0] == key.partition(".")[0]]
+            assert any(get(config, key) is not ABSENT for config in [of(), *chosen]), key
     for command in (code.split() for code in codes(row[2]) if code.startswith("python ")):
         assert command[3] in COMMANDS
 
