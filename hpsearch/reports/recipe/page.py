@@ -85,7 +85,7 @@ def render_notebook(
     Returns:
         HTML that makes no request.
     """
-    panels = {name: panel(name, *parts, printed=printed) for name, *parts in stage_figures(views)}
+    panels = {drawn[0]: panel(*drawn, printed) for drawn in stage_figures(views)}
     known = study.get("stages", {})
     return render_page(
         "recipe/page.html.j2",
