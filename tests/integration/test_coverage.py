@@ -153,6 +153,7 @@ def test_a_search_is_planned_with_every_sampler_and_pruner(group):
     for option in describe_groups()[group]:
         points = ["sampler.points=[{optimizer.lr: 0.1}]"] if option == "manual" else []
         points = ["~space", "space.optimizer.lr=choice(0.1, 0.2)"] if option == "brute_force" else points
+        points = ["space.optimizer.weight_decay=interval(0, 1)"] if option == "cmaes" else points
         search = plan_search(compose(["+study=lr_sweep", "budget.points=5", f"{group}={option}", *points]))
         assert search.space.parameters
 
