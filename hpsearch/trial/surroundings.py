@@ -16,8 +16,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
-import numpy as np
-
 from hpsearch.base import rng
 
 P = ParamSpec("P")
@@ -92,7 +90,7 @@ class Surroundings:
             self._out_of_inference = None
         if not self._state:
             random.seed(rng.address(self._seed, "python"))
-            np.random.seed(rng.address(self._seed, "numpy") % 2**32)
+            _numpy().random.seed(rng.address(self._seed, "numpy") % 2**32)
             sys.argv[1:] = []
         _set(self._state)
         if "torch" in sys.modules and "torch" not in self._state:
@@ -118,7 +116,7 @@ def set_generators(generators: Mapping[str, Any]) -> None:
     """Set the global generators of this process to where they stood; torch's where it is loaded."""
     version, numbers, gauss = generators["python"]
     random.setstate((version, tuple(numbers), gauss))
-    np.random.set_state(tuple(generators["numpy"]))
+    _numpy().random.set_state(tuple(generators["numpy"]))
     torch: Any = sys.modules.get("torch")
     if torch is not None and generators["torch"] is not None:
         torch.set_rng_state(torch.tensor(generators["torch"], dtype=torch.uint8, device="cpu"))
@@ -126,11 +124,18 @@ def set_generators(generators: Mapping[str, Any]) -> None:
             torch.cuda.set_rng_state(torch.tensor(numbers, dtype=torch.uint8, device="cpu"), device)
 
 
+def _numpy() -> Any:
+    """Return numpy, which the driver does without: it names what trains, and imports it for that."""
+    import numpy as np
+
+    return np
+
+
 def _state() -> State:
     """Return the present state of the process; of torch only where it is loaded."""
     state: State = {
         "python": random.getstate(),
-        "numpy": np.random.get_state(),
+        "numpy": _numpy().random.get_state(),
         "environment": dict(os.environ),
         "argv": list(getattr(sys, "argv", [])),
         "folder": None,
@@ -145,7 +150,7 @@ def _set(state: Mapping[str, Any]) -> None:
     if not state:
         return
     random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
+    _numpy().random.set_state(state["numpy"])
     if state["environment"] != dict(os.environ):
         for name in os.environ.keys() - state["environment"].keys():
             del os.environ[name]
