@@ -18,8 +18,9 @@ TABLE = """[{"config": {"lr": 0.1, "decay": 1e-4}, "valid_loss": [2.0, 1.0, 0.5]
 
 SHORT = {
     "bench_driver": (["--trials", "12", "--reports", "2", "--part", "random"], [r"trials_per_sec", r"wanted"], ()),
+    "bench_main_job": (["--runs", "1", "--only", "trial", "--base", "none"], [r'"end_sec": \d', r'"runs": 1'], ()),
     "bench_overhead": (
-        ["--pairs", "1", "--part", "trial", "data=digits", "model=mlp"],
+        ["--pairs", "1", "--part", "lenet", "--", "data=digits", "model=mlp"],
         [r'"ratio_of_medians": \d', r'"start_sec": \d'],
         (),
     ),
