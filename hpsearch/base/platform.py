@@ -7,6 +7,7 @@ the documentation walk through them (``hpsearch/pages/platforms.md``).
 import importlib
 import os
 import platform
+import select
 import signal
 import subprocess
 import sys
@@ -151,6 +152,8 @@ def open_lifeline() -> tuple[int, int] | tuple[None, None]:
 def die_with(lifeline: int) -> None:
     """Let the kernel kill this process group, also while it stands still, when the other end of `lifeline` closes.
 
+    One that is closed already kills it at once.
+
     A thread that reads from the driver sees the same, but only when native code lets go of the interpreter lock; on
     macOS and Windows it is all there is.
     """
@@ -161,6 +164,8 @@ def die_with(lifeline: int) -> None:
     fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([lifeline], [], [], 0)[0]:  # nobody writes into it: what can be read is its end
+        kill_own_group()
 
 
 def close_in_children(fd: int) -> None:

@@ -2,6 +2,7 @@ import os
 import pickle
 import queue
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -122,3 +123,12 @@ def test_a_worker_that_is_killed_before_it_was_forked_is_gone(staff):
     second.kill()
     staff.receive("second", GONE)
     assert staff.call("first", len, "four") == 4
+
+
+def test_a_worker_whose_driver_is_gone_before_it_looks_ends_at_once():
+    reading, writing = os.pipe()
+    os.close(writing)
+    code = f"from hpsearch.base.platform import die_with; die_with({reading}); import time; time.sleep(600)"
+    process = subprocess.Popen([sys.executable, "-c", code], pass_fds=[reading], start_new_session=True)
+    os.close(reading)
+    assert process.wait(60) == -signal.SIGKILL
