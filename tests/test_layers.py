@@ -135,6 +135,9 @@ def test_heavy_libraries_stay_in_their_place(library):
         ("hpsearch", "torch optuna mlflow plotly matplotlib ray pandas hydra"),
         ("hpsearch.cli", "torch optuna mlflow plotly matplotlib ray pandas"),
         ("hpsearch.study.search", "torch mlflow plotly matplotlib ray pandas"),
+        ("hpsearch.study.existing", "torch optuna mlflow plotly matplotlib ray pandas numpy hydra omegaconf"),
+        ("hpsearch.study.tables, hpsearch.study.writing", "torch optuna mlflow plotly matplotlib ray hydra omegaconf"),
+        ("hpsearch.reports.summary.page", "torch optuna mlflow ray hydra omegaconf"),
         ("hpsearch.launch.worker", "optuna mlflow plotly matplotlib ray pandas hydra"),
     ],
 )

@@ -41,8 +41,8 @@ def rebuild_report(name: str, words: Sequence[str] = (), *, config_dirs: Sequenc
 
 
 def _write_report(name: str, folder: Path, words: Sequence[str], config_dirs: Sequence[str | Path]) -> Path:
-    from hpsearch.study.search import write_search_report
     from hpsearch.study.tables import ablation_tables, is_ablation, table_of
+    from hpsearch.study.writing import write_search_report
 
     table = table_of(name)
     if is_ablation(table.study):

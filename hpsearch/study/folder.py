@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -15,10 +15,12 @@ from hpsearch.base.environment import as_recorded
 from hpsearch.base.errors import BusyError, StorageError, first_line, nearest
 from hpsearch.base.files import replacement
 from hpsearch.base.keys import MARGIN, RUN_TIME, SINGLE
-from hpsearch.base.plain import ABSENT, copied, get, remove
-from hpsearch.config.compose import Composition, diff
+from hpsearch.base.plain import ABSENT, copied, diff, get, remove
 from hpsearch.search.lock import LOCK_SEC, study_lock
 from hpsearch.tracking.events import read_study, read_trials
+
+if TYPE_CHECKING:
+    from hpsearch.config.compose import Composition
 
 STUDY_FILE = "study.yaml"
 _NOT_COMPARED = ("restart", "question", "grow", "code", "confirm")
@@ -107,7 +109,7 @@ def move_aside(folder: Path) -> Path:
     return platform.move_folder(folder, target, held="lock", last=STUDY_FILE)
 
 
-def description(composition: Composition, space: Mapping[str, str]) -> dict[str, Any]:
+def description(composition: "Composition", space: Mapping[str, str]) -> dict[str, Any]:
     """Return what `STUDY_FILE` says of a study: its name, question and command, its space and its configuration."""
     return {
         "name": composition.study_name,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from hpsearch.base.files import PRINT, TABLES, replace_text
 from hpsearch.study.existing import comparison, views_of
 from hpsearch.study.folder import studies_folder
-from hpsearch.study.search import diagnosed
 from hpsearch.study.tables import ablation_tables, is_ablation, table_of
+from hpsearch.study.writing import diagnosed
 
 if TYPE_CHECKING:
     from hpsearch.reports.kit.tables import Section

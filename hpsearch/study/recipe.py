@@ -28,12 +28,13 @@ from hpsearch.study.folder import folder_lock, studies_folder
 from hpsearch.study.origins import Origins
 from hpsearch.study.recipe_checks import check_code, check_words, look
 from hpsearch.study.run_stages import from_dict, run_stages, stage_views, stops, to_dict
-from hpsearch.study.search import report_files, run_one_search
+from hpsearch.study.search import run_one_search
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import tracking_uri, with_source
 from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
 from hpsearch.study.tables import ARMS, TUNE, ablation_tables, table_of, with_runs
 from hpsearch.study.unchanged import stamp
+from hpsearch.study.writing import report_files
 from hpsearch.tracking.events import CODE, read_study
 from hpsearch.tracking.mlflow import sync
 from hpsearch.tracking.record import Record

@@ -36,12 +36,12 @@ from hpsearch.study.prior import load_prior
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import make_spec
 from hpsearch.study.unchanged import stamp
+from hpsearch.study.writing import WRITERS, report_files, write_search_report
 from hpsearch.tracking.events import TrialRecord, check_command, replay_command, trial_files
 from hpsearch.tracking.machine import SystemSampler
 from hpsearch.tracking.query import table_from_events
 
 if TYPE_CHECKING:
-    from hpsearch.reports.kit.tables import Table
     from hpsearch.reports.summary.numbers import Summary
     from hpsearch.reports.summary.parts import Parts
 
@@ -97,10 +97,6 @@ class StudyOutcome:
         if self.interrupted:
             return 130
         return 1 if self.counts.get(TrialState.FAILED) else 0
-
-
-WRITERS = ("hpsearch.reports.summary.page", "hpsearch.reports.diagnosis.table")
-"""What writes the report of a search; imported while it runs."""
 
 
 def run_one_search(
@@ -339,27 +335,6 @@ def _is_up_to_date(folder: Path) -> bool:
     return report.exists() and report.stat().st_mtime >= max(
         (file.stat().st_mtime for file in trial_files(folder)), default=0.0
     )
-
-
-def write_search_report(table: TrialTable, folder: Path) -> Path:
-    """Write the report of a search into a folder and return the path of its page."""
-    from hpsearch.reports.summary.page import write_report
-
-    return write_report(table, folder, diagnosed(table))
-
-
-def diagnosed(table: TrialTable) -> "Table | None":
-    """Return the trials of a search that show a fault, if any."""
-    from hpsearch.reports.diagnosis.table import diagnosis_table
-    from hpsearch.reports.kit.points import results_of
-
-    return diagnosis_table(table, results_of(table))
-
-
-def report_files(folder: Path) -> list[str]:
-    """Return the names of what a report left in a study's folder: the page, its figures as images, the tables."""
-    names = (REPORT, "README.md", *(path.name for kind in ("*.svg", "*.csv") for path in sorted(folder.glob(kind))))
-    return [name for name in names if (folder / name).is_file()]
 
 
 def _trial_on_record(session: StudySession, row: Mapping[str, Any] | None) -> TrialRecord | None:
