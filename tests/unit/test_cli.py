@@ -128,7 +128,7 @@ def test_replay_that_differs_exits_with_1_only_when_checked(asked):
             "curvature, show, try, skip, ask, tell, sync; ",
         ),
         ("train", "no command 'train' (commands: "),
-        ("reprot --help", "no command 'reprot', did you mean 'report'?"),
+        ("reprot --help", "--help reprot: no such command, group or key, did you mean 'report'?"),
         ("report", "NAME is missing (usage: python -m hpsearch report NAME [OTHER] [--print] "),
         ("list --print", "--print belongs to `python -m hpsearch report`"),
         ("seed=1 --tables", "--tables belongs to `python -m hpsearch report`"),
