@@ -20,6 +20,7 @@ from hpsearch.trial import checkpoint
 from hpsearch.trial.loop import Job, train
 from tests.support.jobs import at, curve, drive, make_job, make_splits, same_weights, weights
 
+LONG = pytest.mark.long
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
     "momentum": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
@@ -102,7 +103,9 @@ class TrainLoopContract:
             assert result.state is TrialState.COMPLETE
 
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-    @pytest.mark.parametrize("paused_at", [0, 1, 2, 3])
+    @pytest.mark.parametrize(
+        "paused_at", [pytest.param(0, marks=LONG), pytest.param(1, marks=LONG), 2, pytest.param(3, marks=LONG)]
+    )
     def test_a_paused_trial_goes_on_bit_for_bit(self, tmp_path, optimizer, paused_at):
         def job(name):
             return make_job(tmp_path / name, epochs=4, dropout=0.3, make_optimizer=OPTIMIZERS[optimizer])
@@ -122,7 +125,9 @@ class TrainLoopContract:
         assert not (tmp_path / "paused" / checkpoint.LAST).exists()
 
     @pytest.mark.parametrize("extra", EXTRAS)
-    @pytest.mark.parametrize("paused_at", [1, 2, 3, 4])
+    @pytest.mark.parametrize(
+        "paused_at", [pytest.param(1, marks=LONG), 2, pytest.param(3, marks=LONG), pytest.param(4, marks=LONG)]
+    )
     def test_what_else_it_carries_goes_on_bit_for_bit(self, tmp_path, extra, paused_at):
         def job(name):
             return make_job(tmp_path / name, epochs=6, dropout=0.3, test=True, **EXTRAS[extra])

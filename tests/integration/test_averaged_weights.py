@@ -48,6 +48,7 @@ def test_a_trial_starts_from_the_averaged_weights_of_another(folder):
     assert not same_weights(best, end["model"])
 
 
+@pytest.mark.long
 def test_curvature_says_of_which_weights_it_is(folder):
     outcome = curvature("single/1/0", overrides=["curvature.samples=50", "curvature.exact=0", *PLACE])
     assert f"the trial's weights are {HOW}" in outcome.notes

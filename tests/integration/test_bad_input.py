@@ -6,6 +6,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -306,6 +307,7 @@ def test_a_second_driver_on_a_running_study_is_refused_and_the_first_goes_on(cap
         "tracker=none",
         "trainer.epochs=60",
         "study.seeds=1",
+        "study.confirm=0",
         "study.name=small",
         SPACE,
         "launcher.workers=1",
@@ -317,6 +319,7 @@ def test_a_second_driver_on_a_running_study_is_refused_and_the_first_goes_on(cap
     try:
         while not list(tmp_path.glob("studies/small/events/*-*.jsonl")):
             assert first.poll() is None
+            time.sleep(0.02)
         assert run(words) == 2
         line = one_line(capsys)
         assert "small" in line and "running already" in line and str(first.pid) in line

@@ -68,6 +68,7 @@ def test_lanczos_agrees_with_the_dense_hessian(here):
     assert estimated.loss == pytest.approx(exact.loss)
 
 
+@pytest.mark.long
 def test_the_loss_is_that_of_the_weights_on_record(here):
     outcome = hpsearch.curvature("single/0/0", overrides=["curvature.samples=5000", *QUICK[::2], "tracker=none"])
     assert outcome.found.samples == outcome.train_size == 1150 and outcome.found.elsewhere is None
@@ -100,6 +101,7 @@ def test_the_result_goes_to_the_mlflow_run_and_leaves_its_curve_alone(trained, m
     )
 
 
+@pytest.mark.long
 def test_the_weights_that_training_ended_with_are_looked_at_too(here, capsys):
     from safetensors.torch import load_file, save_file
 

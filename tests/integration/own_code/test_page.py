@@ -48,6 +48,7 @@ TRAINS = {
     "programs.py": ["descent"],
 }
 """The studies of each script."""
+SLOW = {"experiment.py", "checkpoints.py", "lightning_module.py", "trainer.py"}
 PROGRAMS = {"classify.py", "descent.sh", "settings.yaml", "from_settings.py"}
 """What trials of programs are made of."""
 
@@ -81,7 +82,7 @@ def test_every_block_is_executed_here():
 
 
 @pytest.mark.filterwarnings("ignore")  # of Lightning and transformers
-@pytest.mark.parametrize("path", TRAINS)
+@pytest.mark.parametrize("path", [pytest.param(path, marks=[pytest.mark.long] * (path in SLOW)) for path in TRAINS])
 def test_a_script_searches(path, project):
     execute(path)
     for name in TRAINS[path]:

@@ -151,7 +151,7 @@ def search(name, points):
 
 LONG = [pytest.mark.long, pytest.mark.timeout(1200)]
 TWENTY = [
-    pytest.param("saving", 6),
+    pytest.param("saving", 4),
     *(pytest.param(name, 20, marks=LONG) for name in ("reporting", "loading", "keeping", "saving")),
 ]
 
