@@ -18,11 +18,14 @@ from hpsearch.reports.ablation.page import (
 )
 from hpsearch.reports.ablation.sentences import answer, caveats
 from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
+from hpsearch.reports.kit.readme import replace_readme
 from hpsearch.reports.kit.tables import trials_csv
 
 
 def write_ablation(found: Ablation, command: str, folder: Path) -> Path:
     """Write ``report.html``, ``README.md``, its SVG figures and its tables as CSV, each in one move.
+
+    Figures that only the ``README.md`` before showed are removed.
 
     Args:
         found: what it found.
@@ -36,11 +39,9 @@ def write_ablation(found: Ablation, command: str, folder: Path) -> Path:
     replace_text(folder / "curves.csv", found.table.curves.to_csv(index=False, lineterminator="\n"))
     if found.tuning is not None:
         replace_text(folder / "tuning.csv", trials_csv(found.tuning))
-    images = []
-    for name, title, svg in ablation_stills(found):
-        replace_text(folder / name, svg)
-        images.append((name, title))
-    replace_text(folder / "README.md", readme(found, commands_of(found, command), images))
+    stills = list(ablation_stills(found))
+    text = readme(found, commands_of(found, command), [(name, title) for name, title, _ in stills])
+    replace_readme(folder, text, {name: svg for name, _, svg in stills})
     return replace_text(folder / REPORT, render_ablation(found, command))
 
 

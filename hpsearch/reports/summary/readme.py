@@ -9,6 +9,7 @@ from hpsearch.base.types import TrialTable
 from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block, text_block
 from hpsearch.reports.kit.points import ranked
+from hpsearch.reports.kit.readme import replace_readme
 from hpsearch.reports.kit.setup import fixed_settings, took
 from hpsearch.reports.kit.still import still
 from hpsearch.reports.kit.tables import best_command, trials_csv
@@ -26,6 +27,8 @@ _ROWS = 40
 def write_readme(found: Findings, drawn: Sequence[Drawn], folder: Path) -> Path:
     """Write ``README.md``, its figures and ``trials.csv`` of a search, each in one move.
 
+    Figures that only the ``README.md`` before showed are removed.
+
     Args:
         found: what the study supports.
         drawn: its figures; of `PICTURES` those that are among them are written as SVG.
@@ -35,11 +38,9 @@ def write_readme(found: Findings, drawn: Sequence[Drawn], folder: Path) -> Path:
         The path of ``README.md``.
     """
     replace_text(folder / "trials.csv", trials_csv(found.table))
-    pictures = [name for name, *_ in drawn if name in PICTURES]
-    for name, _, _, figure in drawn:
-        if name in PICTURES:
-            replace_text(folder / f"{name}.svg", still(figure))
-    return replace_text(folder / "README.md", readme(found, pictures))
+    figures = {name: figure for name, _, _, figure in drawn if name in PICTURES}
+    stills = {f"{name}.svg": still(figure) for name, figure in figures.items()}
+    return replace_readme(folder, readme(found, list(figures)), stills)
 
 
 def readme(found: Findings, pictures: Sequence[str]) -> str:
