@@ -382,7 +382,8 @@ ANSWERS = [
         r"<M> is (?P<about>best after epoch)",
         r"(?P<about>Training, without evaluations), takes",
         r"(?P<about>The learning rate that was tuned) is",
-        r"The (?P<about>best effective rate) lr / \(1 − m\), m the momentum, is",
+        r"As (?P<about>effective rate) lr / \(1 − m\), m the momentum, that is",
+        r"The (?P<about>best by a parabola) through the scores over the rates is",
         r"(?P<about>At one learning rate), <N>, over \d+ seeds? of the search, <M> is",
         r"The (?P<about>numbers of parameters) are",
     ),
@@ -419,11 +420,11 @@ ANSWERS = [
         rf"not reached (?:in \d+ of \d+|by any of \d+ seeds) {answers.ARM}",
         rf"(?:<N>|{answers.TIME}) \(not reached in \d+ of \d+\) {answers.ARM}",
         rf"(?:<N>|{answers.TIME}) \((?:not reached in \d+ of \d+, )?<N> times\) {answers.ARM}",
-        rf"{answers.TIME} an update, {answers.TIME} an epoch and {answers.TIME}"
-        rf"(?: \({answers.TIME} to {answers.TIME})?",
+        rf"{answers.TIME} an update, {answers.TIME}(?: \({answers.TIME} to {answers.TIME}\))? an epoch and "
+        rf"{answers.TIME}(?: \({answers.TIME} to {answers.TIME})?",
         rf"in all {answers.ARM}",
         rf"{answers.TIME} {answers.ARM}",
-        rf"<N> \((?:the (?:lowest|highest) tried|no interval: [^;]*?)\) {answers.ARM}",
+        rf"<N> \(the (?:lowest|highest) tried\) {answers.ARM}",
         rf"[\d,]+ {answers.ARM}",
     ),
     *_plain(
@@ -433,6 +434,8 @@ ANSWERS = [
         r"(?:Least seconds of training)(?: to <M> <N>)?: [^;]+?; whether others are as fast is not said, for",
         r"Not every seed gets there in .*?(?=\. |\.?$)",
         r"Ratios are those to [^;]+?, geometric means of pairs",
+        r"No parabola through the scores over the rates has a top with an interval, at any arm",
+        r"at \d+ of \d+ arms none with an interval is found",
         r"(?:measured|the trials were not made) in rounds over all arms(?:, so [^()]*\(ablation\.rounds=true\))?",
         r"Every arm has the learning rate .*?\(ablation\.nuisance=retuned\)",
         r"Claim \d+, .*?: (?:supported|not supported|undecided)[^.]*?(?: \(.*\))?(?=\. Claim|\.?$)",

@@ -67,7 +67,26 @@ def race(arms: Sequence[Arm], costs: Sequence[Cost], unit: str, reference: Arm |
         return Race(unit, names, (), "", ratios)
     values = -np.log([[measured[name][each] for each in shared] for name in names])
     standing = set_of_best(values).standing
-    return Race(unit, names, standing, names[standing.index("highest")], ratios)
+    least = names[standing.index("highest")]
+    return Race(unit, names, _agreeing(names, standing, least, ratios, reference), least, ratios)
+
+
+def _agreeing(
+    names: Sequence[str], standing: Sequence[Standing], least: str, ratios: Sequence[Contrast], reference: Arm | None
+) -> tuple[Standing, ...]:
+    """Return what is known of each arm, none called slower than the least where the paired comparison does not show it.
+
+    Spreads are pooled over the arms in the one and not in the other, so that they may differ; both stand on a page.
+    """
+    own = "" if reference is None else reference.name
+    shown = {each.arm: each.direction for each in ratios if each.difference.sd}
+    undecided = {name for name in names if least in (own, name) or name == own}
+    return tuple(
+        "may be as good"
+        if each == "worse" and name in undecided and shown.get(name if least == own else least) == 0
+        else each
+        for name, each in zip(names, standing, strict=True)
+    )
 
 
 def _amounts(arm: Arm, cost: Cost, unit: str) -> dict[tuple[int, int], float] | None:

@@ -56,17 +56,18 @@ def metrics_of(table: TrialTable, objective: Objective) -> tuple[str, ...]:
     return tuple([*first, *steps, *(m for m in known if m not in first)])
 
 
-def curves_of(table: TrialTable, metric: str) -> list[Curve]:
+def curves_of(table: TrialTable, metric: str, along: str = "epoch") -> list[Curve]:
     """Return one metric's curve of every trial that reported it; non-finite values are left out.
 
     Args:
         table: the study.
         metric: a column of the curves, or one of `STEP_LOSSES`.
+        along: ``epoch`` or ``step``, the updates done; of `STEP_LOSSES` it is always the step.
 
     Returns:
         Curves by point, seed and fold.
     """
-    rows, x, y = (table.steps, "step", "loss") if metric in STEP_LOSSES else (table.curves, "epoch", metric)
+    rows, x, y = (table.steps, "step", "loss") if metric in STEP_LOSSES else (table.curves, along, metric)
     rows = rows[["point", "seed", "fold", x, y]]
     rows = rows[np.isfinite(rows[y].astype(float))].sort_values(["point", "seed", "fold", x])
     if rows.empty:

@@ -69,12 +69,12 @@ def band(x: Any, low: Any, high: Any, wash: str, group: str, name: str | None = 
     ]
 
 
-def curve_axes(metric: str, traces: Sequence[Trace]) -> Layout:
+def curve_axes(metric: str, traces: Sequence[Trace], along: str = "epoch") -> Layout:
     """Return the axes of learning curves: logarithmic where the lines span more than a factor of 50."""
     values = [value for trace in traces if "name" in trace for value in trace["y"]]
     kind = "log" if positive_span(values) > 50 else "linear"
     y = axis_style(metric, type=kind, exponentformat="power")
-    return {"xaxis": axis_style("epoch", rangemode="tozero"), "yaxis": y}
+    return {"xaxis": axis_style(along, rangemode="tozero"), "yaxis": y}
 
 
 def hover(results: Results, p: Point, head: str) -> str:

@@ -8,10 +8,10 @@ from hpsearch.base.keys import HELD
 from hpsearch.reports.ablation.answers.texts import Answer, Item, joined, measured
 from hpsearch.reports.ablation.claims import effective_rate, noise_scale
 from hpsearch.reports.ablation.claims.claim import BATCH, MOMENTUM, RATE, ClaimVerdict, Evidence
-from hpsearch.reports.ablation.claims.rates import Rates, rates_by_momentum
+from hpsearch.reports.ablation.claims.rates import rates_by_momentum
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.tuning import ArmSearch
-from hpsearch.statistics.intervals import estimate
+from hpsearch.statistics.intervals import Interval, estimate
 
 _SAME = 3
 """Rates that agree to so many digits are one rate."""
@@ -56,24 +56,36 @@ def _edge(each: ArmSearch) -> str:
 
 
 def _effective(found: Ablation) -> str:
-    evidence = Evidence(found.table, found.arms, found.costs, found.nuisance, found.objective)
-    items = [
-        _best(known, f"{name}{', ' * bool(name)}momentum {momentum:g}")
-        for name, group in rates_by_momentum(evidence).items()
-        for momentum, known in group
+    momenta = {each.arm: each.levels.get(MOMENTUM) for each in found.nuisance.searches}
+    chosen = [
+        _plain(float(each.params[RATE]) / (1 - m), each.arm)
+        for each in found.nuisance.searches
+        if RATE in each.params and isinstance(m := momenta[each.arm], int | float) and m < 1
     ]
-    return f"The best effective rate lr / (1 − m), m the momentum, is {joined(items)}." if items else ""
+    return f"As effective rate lr / (1 − m), m the momentum, that is {joined(chosen)}. {_tops(found)}" if chosen else ""
+
+
+def _tops(found: Ablation) -> str:
+    """Say where a parabola through the scores has its top, which need not be at the rate that was chosen."""
+    evidence = Evidence(found.table, found.arms, found.costs, found.nuisance, found.objective)
+    known = [
+        (f"{name}{', ' * bool(name)}momentum {momentum:g}", each.peak())
+        for name, group in rates_by_momentum(evidence).items()
+        for momentum, each in group
+    ]
+    items = [_top(*peak, arm) for arm, peak in known if peak is not None]
+    without = [arm for arm, peak in known if peak is None]
+    if not items:
+        return "No parabola through the scores over the rates has a top with an interval, at any arm."
+    but = f"; at {len(without)} of {words.count(len(known), 'arm')} none with an interval is found" if without else ""
+    return f"The best by a parabola through the scores over the rates is {joined(items)}{but}."
 
 
 def _plain(rate: float, arm: str, note: str = "") -> Item:
     return Item(rate, arm, f"{words.number(rate)}{note}", words.number(rate))
 
 
-def _best(known: Rates, arm: str) -> Item:
-    peak = known.peak()
-    if peak is None:
-        return _plain(known.best, arm, f" (no interval: {known.no_peak})")
-    place, interval = peak
+def _top(place: float, interval: Interval, arm: str) -> Item:
     low, high = (words.number(10**end) for end in (interval.low, interval.high))
     return _plain(10**place, arm, f" ({low} to {high})")
 

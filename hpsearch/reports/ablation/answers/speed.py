@@ -10,6 +10,7 @@ from hpsearch.reports.ablation.contrasts import Contrast
 from hpsearch.reports.ablation.costs import Cost, TimeToTarget
 from hpsearch.reports.ablation.fastest import TRAINING, Race
 from hpsearch.reports.ablation.numbers import Ablation
+from hpsearch.statistics.intervals import Estimate
 
 NO_ROUNDS = (
     "the trials were not made in rounds over all arms, so the machine's load may differ between them "
@@ -118,9 +119,17 @@ def _of_all(cost: Cost) -> Item:
 
 def _lasting(cost: Cost) -> Item:
     update, epoch, whole = (words.duration(each.mean) for each in (cost.update_sec, cost.epoch_sec, cost.seconds))
-    shown = cost.seconds.shown
-    ends = ""
-    if shown is not None and cost.seconds.sd:
-        ends = f" ({words.duration(max(shown.low, 0.0))} to {words.duration(shown.high)})"
-    said = f"{update} an update, {epoch} an epoch and {whole}"
-    return Item(cost.seconds.mean, cost.arm, f"{said}{ends} in all", f"{said} in all")
+    epoch_ends, ends = _ends(cost.epoch_sec), _ends(cost.seconds)
+    return Item(
+        cost.seconds.mean,
+        cost.arm,
+        f"{update} an update, {epoch}{epoch_ends} an epoch and {whole}{ends} in all",
+        f"{update} an update, {epoch} an epoch and {whole} in all",
+    )
+
+
+def _ends(found: Estimate) -> str:
+    if found.shown is None or not found.sd:
+        return ""
+    low, high = (words.duration(max(end, 0.0)) for end in (found.shown.low, found.shown.high))
+    return f" ({low} to {high})"

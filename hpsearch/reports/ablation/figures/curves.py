@@ -6,7 +6,7 @@ from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.figures.style import ArmLook, arm_looks, arm_styles, dash_key, label_title
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
-from hpsearch.reports.kit.canvas import SIDE_LEGEND, Drawn, Trace, draw, escape, switched
+from hpsearch.reports.kit.canvas import SIDE_LEGEND, Drawn, Layout, Trace, draw, escape, switched
 from hpsearch.reports.kit.curves import STEP_LOSSES, Curve, curves_of, metrics_of
 from hpsearch.reports.kit.losses import LOSSES, several_losses
 from hpsearch.reports.kit.marks import band_traces, curve_axes
@@ -22,7 +22,10 @@ _TRAINING = (
     ("train_eval", "evaluated after the epoch, without dropout and augmentation"),
     ("train", "the mean over an epoch's updates, with dropout and augmentation where there are any"),
 )
-_WORDS = {"acc": "accuracy"}
+ACCURACY = "acc"
+_WORDS = {ACCURACY: "accuracy"}
+BEGINNING, CLOSER = 0.1, 3.0
+"""An axis leaves out what this share of training reaches first where the rest is drawn so many times as large then."""
 
 
 def curves(found: Ablation) -> Iterator[Drawn]:
@@ -75,11 +78,62 @@ def paired(found: Ablation, name: str, train: str, valid: str) -> Iterator[Drawn
         valid: column of the validation curve.
 
     Yields:
-        The figure: an arm has its colour and its mark, validation is solid and training dashed; a band is one sample sd
-        of the validation curve over seeds, left out where there are more than `BANDED` arms.
+        The figure, with a menu for what is counted where epochs differ: an arm has its colour and its mark, validation
+        is solid and training dashed; a band is one sample sd of the validation curve over seeds, left out where there
+        are more than `BANDED` arms.
     """
+    views = []
+    for label, along in _counted(found):
+        if traces := _paired_traces(found, train, valid, along):
+            axes = curve_axes(_WORDS.get(name, name), traces, label[:-1])
+            views.append((label, traces, axes | (_close_up(axes, traces) if name == ACCURACY else {})))
+    if not views:
+        return
+    traces, layout = switched("Counted in", views)
+    how = dict(_TRAINING)[train.partition("/")[0]]
+    word = _WORDS.get(name, name)
+    aid = f"Means over the seeds that finished: solid on validation, dashed on training samples ({how})."
+    aid += " Bands are one sd of the validation curves." if len(found.arms) <= BANDED else ""
+    if name in LOSSES and several_losses(found.table):
+        aid += " Every arm has a loss of its own: compare their course, not their height."
+    if "range" in views[0][2]["yaxis"]:
+        aid += " What the first tenth of training reaches below the axis is not drawn."
+    alt = f"Line chart of training and validation {word} over {views[0][0]}, two lines per arm."
+    legend = {**SIDE_LEGEND, "title": {"text": escape(label_title(found)), "font": {"color": theme.MUTED}}}
+    keys = dash_key("validation", "training")
+    for button in layout["updatemenus"][0]["buttons"] if layout["updatemenus"] else ():
+        button["args"][0]["visible"] += [True] * len(keys)
+    figure = draw([*traces, *keys], {**layout, "legend": legend, "height": 460}, alt, min_width=620)
+    yield f"curves-{name}", f"Training and validation {word} of the arms", aid, figure
+
+
+def _counted(found: Ablation) -> list[tuple[str, str]]:
+    """Return what curves are drawn over, and its column: updates too where epochs have more of them in some arms.
+
+    What every arm has as much of comes first.
+    """
+    epochs, updates = ("epochs", "epoch"), ("updates", "step")
+    known = [cost for cost in found.costs if cost.updates.n and cost.epochs.n]
+    if len({round(cost.updates.mean / cost.epochs.mean, 6) for cost in known}) < 2:
+        return [epochs]
+    return [updates, epochs] if len({cost.updates.mean for cost in known}) == 1 else [epochs, updates]
+
+
+def _close_up(axes: Layout, traces: Sequence[Trace]) -> Layout:
+    """Return a y axis from the lowest value after the first tenth of training on, where that shows much more."""
+    lines = [trace for trace in traces if "name" in trace]
+    later = [y for t in lines for x, y in zip(t["x"], t["y"], strict=True) if x >= BEGINNING * max(t["x"])]
+    every = [y for trace in lines for y in trace["y"]]
+    low, high = min(later), max(every)
+    if axes["yaxis"]["type"] == "log" or high - min(every) < CLOSER * (high - low) or high == low:
+        return {}
+    edge = 0.05 * (high - low)
+    return {"yaxis": {**axes["yaxis"], "range": [low - edge, high + edge]}}
+
+
+def _paired_traces(found: Ablation, train: str, valid: str, along: str) -> list[Trace]:
     looks, few = arm_looks(found), len(found.arms) <= BANDED
-    curves_by = {metric: curves_of(found.table, metric) for metric in (train, valid)}
+    curves_by = {metric: curves_of(found.table, metric, along) for metric in (train, valid)}
     traces: list[Trace] = []
     for arm in found.arms:
         look = looks[arm.name]
@@ -89,19 +143,7 @@ def paired(found: Ablation, name: str, train: str, valid: str) -> Iterator[Drawn
         if own := _of(arm, curves_by[train]):
             line = band_traces(own, look.label, look.colour, theme.GREY_WASH, "dash")[-1]
             traces.append({**_marked(line, look, "-open"), "showlegend": False})
-    if not traces:
-        return
-    how = dict(_TRAINING)[train.partition("/")[0]]
-    word = _WORDS.get(name, name)
-    aid = f"Means over the seeds that finished: solid on validation, dashed on training samples ({how})."
-    aid += " Bands are one sd of the validation curves." if few else ""
-    if name in LOSSES and several_losses(found.table):
-        aid += " Every arm has a loss of its own: compare their course, not their height."
-    alt = f"Line chart of training and validation {word} over epochs, two lines per arm."
-    legend = {**SIDE_LEGEND, "title": {"text": escape(label_title(found)), "font": {"color": theme.MUTED}}}
-    layout = {**curve_axes(word, traces), "legend": legend, "height": 460}
-    figure = draw([*traces, *dash_key("validation", "training")], layout, alt, min_width=620)
-    yield f"curves-{name}", f"Training and validation {word} of the arms", aid, figure
+    return traces
 
 
 def _of(arm: Arm, curves: Sequence[Curve]) -> list[Curve]:

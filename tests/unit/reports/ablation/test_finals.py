@@ -9,12 +9,14 @@ from scipy import stats
 
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.ablation.contrasts import contrasts
+from hpsearch.reports.ablation.costs import TimeToTarget
 from hpsearch.reports.ablation.equal_training import crossing
-from hpsearch.reports.ablation.fastest import in_rounds
+from hpsearch.reports.ablation.fastest import in_rounds, race
 from hpsearch.reports.ablation.measured import equal_rows, final_rows, gap_rows, time_rows
 from hpsearch.reports.ablation.numbers import ablation_of
 from tests.support.ablations import study
 
+SEEDS = ((0, 0), (1, 0), (2, 0), (3, 0))
 SMALL, LARGE = (32, 0.0), (128, 0.0)
 SCORES = {SMALL: [0.9, 0.92, 0.91], LARGE: [0.93, 0.95, 0.95]}
 TRAIN = {SMALL: [0.95, 0.96, 0.94], LARGE: [0.99, 0.98, 0.97]}
@@ -130,6 +132,27 @@ def test_the_arm_that_needs_the_least_is_named():
     (ratio,) = races["training"].ratios
     assert math.exp(ratio.difference.mean) == pytest.approx(0.25)
     assert ablation_of(table(ablation={"target": 0.915})).races["updates"].least == ""  # one arm alone gets there
+
+
+def test_no_arm_is_called_slower_than_the_least_that_its_pair_with_the_reference_does_not_show():
+    def raced(*rows):
+        arms = [replace(each, name=name, point=point, replicates=SEEDS) for point, (name, each) in enumerate(
+            zip("abc", [ablation_of(table()).arms[0]] * 3, strict=True))]  # fmt: skip
+        times = [TimeToTarget("epochs", 0.9, SEEDS, row, (True,) * 4, None) for row in rows]
+        costs = [replace(ablation_of(table()).costs[0], arm=a.name, to_target={"epochs": t})
+                 for a, t in zip(arms, times, strict=True)]  # fmt: skip
+        return race(arms, costs, "epochs", arms[0])
+
+    def said(found):
+        return [{1: "more", -1: "less", 0: ""}[each.direction] for each in found.ratios]
+
+    clear = raced((8.0, 9.0, 8.0, 9.0), (4.0, 4.5, 4.1, 4.4), (16.0, 18.0, 16.5, 17.0))
+    assert (clear.least, clear.rivals, said(clear)) == ("b", [], ["less", "more"])
+    # All spreads together show that b needs less than a; their own pairs, of which two count, do not.
+    unclear = raced((8.0, 8.0, 8.0, 8.0), (4.0, 4.0, 7.0, 4.0), (7.9, 8.0, 8.0, 8.1))
+    assert said(unclear)[0] == "" and (unclear.least, unclear.rivals) == ("b", ["a"])
+    swapped = raced((4.0, 4.0, 7.0, 4.0), (8.0, 8.0, 8.0, 8.0), (7.9, 8.0, 8.0, 8.1))
+    assert said(swapped) == ["", ""] and (swapped.least, swapped.rivals) == ("a", ["b", "c"])
 
 
 def test_trials_that_were_made_arm_by_arm_are_not_in_rounds():

@@ -14,6 +14,7 @@ from hpsearch.reports.ablation.figures.style import arm_looks, label_title
 from hpsearch.reports.ablation.figures.target import _marks
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.kit.canvas import draw
+from hpsearch.reports.kit.still import views
 from tests.support import synthetic
 from tests.support.ablations import UP, arm, study
 
@@ -74,7 +75,8 @@ def drawn_of(table):
 @pytest.mark.parametrize(("evaluated", "above"), [(3, 0.05), (2, 0.05), (1, -0.1)])
 def test_training_and_validation_of_a_metric_are_on_one_plot(evaluated, above):
     figure = drawn_of(with_training(PAIR, evaluated))["curves-acc"]
-    lines = {(t.name, t.line.dash): t for t in figure.data if t.mode == "lines+markers"}
+    seen = [t for t in figure.data if t.visible is not False]
+    lines = {(t.name, t.line.dash): t for t in seen if t.mode == "lines+markers"}
     assert set(lines) == {(size, dash) for size in ("32", "128") for dash in ("solid", "dash")}
     valid, train = lines["32", "solid"], lines["32", "dash"]
     assert list(valid.y) == pytest.approx([0.5, 0.6, 0.7])
@@ -82,9 +84,45 @@ def test_training_and_validation_of_a_metric_are_on_one_plot(evaluated, above):
     assert valid.line.color == train.line.color != lines["128", "solid"].line.color
     assert valid.marker.symbol != lines["128", "solid"].marker.symbol
     assert [t.name for t in figure.data[-2:]] == ["validation", "training"]
-    low, high = (t for t in figure.data if t.legendgroup == "32" and t.mode == "lines")
+    low, high = (t for t in seen if t.legendgroup == "32" and t.mode == "lines")
     assert high.y[0] - low.y[0] == pytest.approx(2 * np.std([0.8, 0.6], ddof=1))
     assert figure.layout.legend.title.text == "batch size"
+
+
+def curves_over(table):
+    """What each entry of the menu of the accuracies draws: the title of its axis and x of every line of arm 32."""
+    figure = drawn_of(table)["curves-acc"]
+    return [
+        (label, f.layout.xaxis.title.text, [list(t.x) for t in f.data if t.visible and t.legendgroup == "32"][-1])
+        for label, f in views(figure)
+    ], figure
+
+
+def test_where_epochs_have_more_updates_in_some_arms_curves_are_over_updates_too():
+    (epochs, updates), figure = curves_over(with_training(PAIR))
+    assert epochs == ("epochs", "epoch", [1, 2, 3]) and updates == ("updates", "update", [30, 60, 90])
+    for _, shown in views(figure):  # the keys of solid and dashed stay
+        assert [t.name for t in shown.data if t.visible is not False][-2:] == ["validation", "training"]
+    table = with_training(PAIR)
+    ends = table.curves["point"].eq(0) & table.curves["epoch"].gt(1)
+    first, _ = curves_over(replace(table, curves=table.curves[~ends].assign(step=lambda rows: rows["epoch"] * 30)))
+    assert [label for label, *_ in first] == [""]  # as many updates in every epoch
+    steps = table.curves["epoch"] * 30 // (1 + 2 * table.curves["point"].eq(1))
+    equal = table.curves.assign(step=steps)[~ends]
+    assert [label for label, *_ in curves_over(replace(table, curves=equal))[0]] == ["updates", "epochs"]
+
+
+def test_an_axis_of_accuracies_leaves_out_the_climb_of_the_first_tenth_alone():
+    def low(start, second):
+        made = with_training(PAIR)
+        epoch = made.curves["epoch"]
+        course = {"epoch": epoch * 10 - 9, "step": epoch * 10 - 9}
+        course |= dict.fromkeys(["valid/acc", "train/acc"], np.select([epoch == 1, epoch == 2], [start, second], 0.95))
+        figure = drawn_of(replace(made, curves=made.curves.assign(**course).drop(columns="train_eval/acc")))
+        return figure["curves-acc"].layout.yaxis.range
+
+    assert low(0.1, 0.9)[0] == pytest.approx(0.9 - 0.05 * 0.05)
+    assert low(0.1, 0.2) is None and low(0.9, 0.95) is None
 
 
 def test_what_is_drawn_in_pairs_is_not_drawn_again_and_the_rest_is():
