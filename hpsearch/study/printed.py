@@ -9,7 +9,6 @@ from hpsearch.base.files import PRINT, TABLES, replace_text
 from hpsearch.study.existing import comparison, views_of
 from hpsearch.study.folder import studies_folder
 from hpsearch.study.tables import ablation_tables, is_ablation, table_of
-from hpsearch.study.writing import diagnosed
 
 if TYPE_CHECKING:
     from hpsearch.reports.kit.tables import Section
@@ -82,11 +81,13 @@ def _paper(name: str, other: str | None, words: Sequence[str], config_dirs: Sequ
     if is_ablation(table.study):
         return _ablation(name, str(table.study["command"]))
     if "recipe" not in table.study:
+        from hpsearch.reports.diagnosis.table import diagnosis_table
         from hpsearch.reports.summary.figures import figures
         from hpsearch.reports.summary.numbers import find
         from hpsearch.reports.summary.page import render, search_sections
 
-        found, diagnosis = find(table), diagnosed(table)
+        found = find(table)
+        diagnosis = diagnosis_table(table, found.summary)
         return Paper(
             name,
             lambda: render(found, list(figures(found)), diagnosis, printed=True),

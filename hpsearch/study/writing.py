@@ -4,13 +4,9 @@ Neither the configuration nor a search is imported here: a report is made of wha
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hpsearch.base.files import REPORT
 from hpsearch.base.types import TrialTable
-
-if TYPE_CHECKING:
-    from hpsearch.reports.kit.tables import Table
 
 WRITERS = ("hpsearch.reports.summary.page", "hpsearch.reports.diagnosis.table")
 """What writes the report of a search; imported while it runs."""
@@ -18,17 +14,12 @@ WRITERS = ("hpsearch.reports.summary.page", "hpsearch.reports.diagnosis.table")
 
 def write_search_report(table: TrialTable, folder: Path) -> Path:
     """Write the report of a search into a folder and return the path of its page."""
-    from hpsearch.reports.summary.page import write_report
-
-    return write_report(table, folder, diagnosed(table))
-
-
-def diagnosed(table: TrialTable) -> "Table | None":
-    """Return the trials of a search that show a fault, if any."""
     from hpsearch.reports.diagnosis.table import diagnosis_table
-    from hpsearch.reports.kit.points import results_of
+    from hpsearch.reports.summary.numbers import find
+    from hpsearch.reports.summary.page import write_found
 
-    return diagnosis_table(table, results_of(table))
+    found = find(table)
+    return write_found(found, folder, diagnosis_table(table, found.summary))
 
 
 def report_files(folder: Path) -> list[str]:

@@ -1,7 +1,9 @@
 """What is known of one trial's training, as the diagnosis reads it."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +14,7 @@ from hpsearch.base.types import TrialTable
 from hpsearch.reports.kit.curves import smooth
 
 Array: TypeAlias = NDArray[np.float64]
+_TRIAL = ["point", "seed", "fold"]
 _EPOCHS = {"train": "train/loss", "valid": "valid/loss", "update_ratio": "update_ratio"}
 
 
@@ -94,42 +97,56 @@ def histories(table: TrialTable) -> dict[tuple[int, int, int], dict[str, Any]]:
         By (point, seed, fold): the arguments of `history`, without layers and without a twin. Trials without both
         losses are left out, unless they diverged before their first report.
     """
-    kept = [
-        column
-        for column in ("point", "seed", "fold", "epoch", "valid/acc", *_EPOCHS.values())
-        if column in table.curves
-    ]
-    groups: Mapping[Any, Any] = {
-        place: rows.sort_values("epoch") for place, rows in table.curves[kept].groupby(["point", "seed", "fold"])
-    }
+    curves = _curves(table)
     found = {}
-    for row in table.trials.to_dict("records"):
-        place = (int(row["point"]), int(row["seed"]), int(row["fold"]))
-        reason = str(row["reason"]) if diverged(str(row["state"]), str(row["reason"])) else ""
-        fields = _fields(groups[place]) if place in groups else {"train": [], "valid": [], "untrained": float("nan")}
+    for row in zip(*(table.trials[name].tolist() for name in (*_TRIAL, "state", "reason")), strict=True):
+        place, (state, reason) = (int(row[0]), int(row[1]), int(row[2])), map(str, row[3:])
+        reason = reason if diverged(state, reason) else ""
+        fields = curves.get(place) or {"train": [], "valid": [], "untrained": float("nan")}
         if fields["train"] or reason:
             found[place] = {**fields, "diverged": reason}
     return found
 
 
-def _fields(rows: Any) -> dict[str, Any]:
-    losses = [column for column in ("train/loss", "valid/loss") if column in rows]
-    trained, before = rows[rows["epoch"] > 0].dropna(subset=losses), rows[rows["epoch"] == 0]
-    numbers = np.ceil(trained["epoch"].astype(float)).astype(int)
-    trained = trained[~numbers.duplicated(keep="last")]  # of several evaluations in an epoch the last one
-    numbers = numbers.drop_duplicates().tolist()
-    fields: dict[str, Any] = {
-        name: [float(value) for value in trained[column]] if column in rows else [] for name, column in _EPOCHS.items()
-    }
-    known = "valid/loss" in rows and len(before)
-    untrained = float(before["valid/loss"].iloc[0]) if known else float("nan")
-    sparse = {} if numbers == list(range(1, len(numbers) + 1)) else {"numbers": numbers}
-    return {**fields, "untrained": untrained, "unit": 1.0 if "valid/acc" in rows or not known else untrained, **sparse}
+def _curves(table: TrialTable) -> dict[tuple[int, ...], dict[str, Any]]:
+    """Return the curves of each trial that has any, read from the columns of all trials at once."""
+    rows = table.curves.sort_values([*_TRIAL, "epoch"])
+    places, epochs = rows[_TRIAL].to_numpy(dtype=np.int64), rows["epoch"].to_numpy(dtype=np.float64)
+    columns = {name: rows[key].to_numpy(dtype=np.float64) for name, key in _EPOCHS.items() if key in rows}
+    kept, numbers = epochs > 0, np.ceil(epochs).astype(int)
+    for name in ("train", "valid"):
+        kept &= ~np.isnan(columns.get(name, epochs))
+    changes = 1 + np.flatnonzero(np.diff(places, axis=0).any(axis=1))
+    starts = [0, *changes.tolist()] if len(rows) else []
+    found, has_accuracy = {}, "valid/acc" in rows
+    for start, stop in itertools.pairwise((*starts, len(rows))):
+        trained = start + np.flatnonzero(kept[start:stop])
+        trained = trained[np.append(np.diff(numbers[trained]) != 0, True)[: len(trained)]]  # the last of each epoch
+        before = start + np.flatnonzero(epochs[start:stop] == 0)
+        known = "valid" in columns and len(before) > 0
+        untrained = float(columns["valid"][before[0]]) if known else float("nan")
+        given = numbers[trained].tolist()
+        found[tuple(places[start].tolist())] = {
+            **{name: columns[name][trained].tolist() if name in columns else [] for name in _EPOCHS},
+            "untrained": untrained,
+            "unit": 1.0 if has_accuracy or not known else untrained,
+            **({} if given == list(range(1, len(given) + 1)) else {"numbers": given}),
+        }
+    return found
 
 
 def smoothed(y: Array) -> Array:
     """Return a curve of losses by epoch, smoothed over about a thirtieth of its length to each side."""
-    return smooth(y, max(0.6, len(y) / 30)) if len(y) > 2 else y
+    return _smoothed(y.tobytes()) if len(y) > 2 else y
+
+
+@lru_cache(maxsize=16)
+def _smoothed(values: bytes) -> Array:
+    """Return the same for a curve's bytes: several rules read each curve."""
+    y = np.frombuffer(values)
+    found = smooth(y, max(0.6, len(y) / 30))
+    found.flags.writeable = False
+    return found
 
 
 def noise(y: Array) -> float:
@@ -146,9 +163,12 @@ def noise(y: Array) -> float:
     Returns:
         The estimate; 0 for fewer than 4 values.
     """
-    if len(y) < 4:
-        return 0.0
-    second = np.abs(np.diff(y, 2))
+    return _noise(y.tobytes()) if len(y) >= 4 else 0.0
+
+
+@lru_cache(maxsize=16)
+def _noise(values: bytes) -> float:
+    second = np.abs(np.diff(np.frombuffer(values), 2))
     return float(np.median(second) / (0.6745 * np.sqrt(6)) * (1 + 2 / len(second)))
 
 
@@ -176,6 +196,12 @@ def last_part(y: Array, share: float) -> Array:
 
 def slope(y: Sequence[float] | Array) -> float:
     """Return the slope of the least-squares line through equally spaced values; 0 for fewer than two."""
-    if len(y) < 2:
-        return 0.0
-    return float(np.polyfit(np.arange(len(y)), np.asarray(y, dtype=np.float64), 1)[0])
+    values = np.asarray(y, dtype=np.float64)
+    return float(_slope_weights(len(values)) @ (values - values[0])) if len(values) > 1 else 0.0
+
+
+@lru_cache(maxsize=64)
+def _slope_weights(n: int) -> Array:
+    """Return ``(x - mean x) / sum (x - mean x)^2`` for x = 0, ..., n - 1: its product with values is their slope."""
+    x = np.arange(n) - (n - 1) / 2
+    return np.asarray(x / (x @ x))

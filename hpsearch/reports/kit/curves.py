@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -92,14 +93,19 @@ def smooth(y: Array, sd: float) -> Array:
     Returns:
         As many smoothed values.
     """
-    reach = max(1, min(int(np.ceil(4 * sd)), len(y) - 1))
+    kernels, s0, s1, s2, spread = _fits(len(y), sd)
+    t0, t1 = (_correlate(y, kernel) for kernel in kernels)
+    return np.where(spread > 1e-12 * s0**2, (s2 * t0 - s1 * t1) / np.where(spread > 0, spread, 1.0), t0 / s0)
+
+
+@lru_cache(maxsize=64)
+def _fits(n: int, sd: float) -> tuple[tuple[Array, Array], Array, Array, Array, Array]:
+    """Return what smoothing has in common of all curves of n values: kernels of t0 and t1, s0, s1, s2, their spread."""
+    reach = max(1, min(int(np.ceil(4 * sd)), n - 1))
     d = np.arange(-reach, reach + 1)
     kernel = np.exp(-0.5 * (d / sd) ** 2)
-    ones = np.ones(len(y))
-    s0, s1, s2 = (_correlate(ones, kernel * d**power) for power in range(3))
-    t0, t1 = (_correlate(y, kernel * d**power) for power in range(2))
-    spread = s0 * s2 - s1**2
-    return np.where(spread > 1e-12 * s0**2, (s2 * t0 - s1 * t1) / np.where(spread > 0, spread, 1.0), t0 / s0)
+    s0, s1, s2 = (_correlate(np.ones(n), kernel * d**power) for power in range(3))
+    return (kernel * d**0, kernel * d**1), s0, s1, s2, s0 * s2 - s1**2
 
 
 def _correlate(y: Array, kernel: Array) -> Array:

@@ -13,13 +13,18 @@ from hpsearch.reports.kit.space import floats
 def repeated_trials(table: TrialTable) -> frozenset[tuple[int, int, int]]:
     """Return the trials that only repeat others of their point; curves are compared where scores are equal."""
     found: set[tuple[int, int, int]] = set()
-    whole = table.trials.groupby("point").filter(lambda trials: (trials["state"] == TrialState.COMPLETE).all())
-    for point, trials in whole.groupby("point"):
-        places = list(zip(trials["seed"].astype(int), trials["fold"].astype(int), strict=True))
-        scores = dict(zip(places, floats(trials["score"]).tolist(), strict=True))
+    names = ("point", "seed", "fold", "state")
+    columns = (*(table.trials[name].tolist() for name in names), floats(table.trials["score"]).tolist())
+    of_points: dict[Any, list[tuple[tuple[int, int], str, float]]] = defaultdict(list)
+    for point, seed, fold, state, score in zip(*columns, strict=True):
+        of_points[point].append(((int(seed), int(fold)), state, score))
+    for point, trials in sorted(of_points.items()):
+        if any(state != TrialState.COMPLETE for _, state, _ in trials):
+            continue
+        scores = {place: score for place, _, score in trials}
         if repeats(scores):
             curves = _measured(table, point)
-            found |= {(int(point), *place) for place in repeats({p: (scores[p], *curves[p]) for p in places})}
+            found |= {(int(point), *place) for place in repeats({p: (scores[p], *curves[p]) for p in scores})}
     return frozenset(found)
 
 

@@ -14,6 +14,7 @@ from hpsearch.statistics.ranks import ranks_of
 FEWEST = 5
 """Of fewer points even a perfect order is no evidence."""
 SHUFFLES = 9999
+_AT_ONCE = 500  # shuffles, so that those of thousands of points fit into memory
 _SEED = 20_000
 
 
@@ -65,11 +66,14 @@ def _association(points: Sequence[Point], axis: Axis, rng: np.random.Generator) 
     if len(known) < FEWEST or np.ptp(places) == 0 or np.ptp(scores) == 0:
         return None
     strength = _numeric(places) if axis.numeric else _categorical(places)
-    orders = rng.permuted(np.tile(scores, (SHUFFLES, 1)), axis=1)
-    given, shuffled = strength @ _standard(scores), _standard(orders) @ strength.T
-    sizes = np.linalg.norm(shuffled, axis=1)
+    standard = _standard(scores)
+    given = strength @ standard
     size = float(np.linalg.norm(given))
-    p = (1 + int(np.sum(sizes >= size - 1e-9))) / (SHUFFLES + 1)
+    as_large = 0
+    for first in range(0, SHUFFLES, _AT_ONCE):
+        orders = rng.permuted(np.tile(standard, (min(_AT_ONCE, SHUFFLES - first), 1)), axis=1)
+        as_large += int(np.sum(np.linalg.norm(orders @ strength.T, axis=1) >= size - 1e-9))
+    p = (1 + as_large) / (SHUFFLES + 1)
     return Association(axis.name, float(given[0]) if axis.numeric else size, axis.numeric, len(known), p)
 
 

@@ -53,7 +53,20 @@ def write_report(table: TrialTable, folder: Path, diagnosis: Table | None = None
     Returns:
         The path of ``report.html``.
     """
-    found = find(table)
+    return write_found(find(table), folder, diagnosis)
+
+
+def write_found(found: Findings, folder: Path, diagnosis: Table | None = None) -> Path:
+    """Write the same of what is found already.
+
+    Args:
+        found: what the study supports.
+        folder: where to write; made when it is missing.
+        diagnosis: the trials that show a fault, if any.
+
+    Returns:
+        The path of ``report.html``.
+    """
     drawn = list(figures(found))
     write_readme(found, drawn, folder)
     return replace_text(folder / REPORT, render(found, drawn, diagnosis))
