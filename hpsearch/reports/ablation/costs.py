@@ -93,7 +93,7 @@ class Training:
 
     Attributes:
         replicate: its seed and fold.
-        epochs: numbers of the epochs.
+        epochs: how many were done by the end of each: whole numbers, but for a last one that `trainer.steps` cut short.
         updates: done by the end of each.
         seconds: spent training by the end of each; nan where times were not recorded.
         values: the objective's metric after each.
@@ -141,10 +141,11 @@ def trainings_of(table: TrialTable, metric: str) -> dict[int, list[Training]]:
     rows = rows[(rows["epoch"] > 0) & rows[metric].notna()].sort_values(["point", "seed", "fold", "epoch"])
     ended = table.trials[["point", "seed", "fold", "state", "reason"]].itertuples(index=False)
     broke = {(int(t.point), int(t.seed), int(t.fold)) for t in ended if diverged(t.state, t.reason)}
+    whole = _updates_of_an_epoch(table)
     trainings: dict[int, list[Training]] = {}
     for key, epochs in rows.groupby(["point", "seed", "fold"], sort=True):
         point, seed, fold = (int(part) for part in key)
-        training = _training((seed, fold), epochs, metric, diverged=(point, seed, fold) in broke)
+        training = _training((seed, fold), epochs, metric, (point, seed, fold) in broke, whole.get((point, seed, fold)))
         trainings.setdefault(point, []).append(training)
     return trainings
 
@@ -211,12 +212,41 @@ def _seconds_per(training: Training, unit: str) -> float:
     return (last[0] - first[0]) / (last[1] - first[1])
 
 
-def _training(replicate: tuple[int, int], rows: "pd.DataFrame", metric: str, diverged: bool) -> Training:
+def _updates_of_an_epoch(table: TrialTable) -> dict[tuple[int, int, int], int]:
+    """Return, of each trial whose samples and batch size are known, how many updates a pass over them is."""
+    data = (table.study.get("config") or {}).get("data") or {}
+    found = {}
+    for row in table.trials.to_dict("records"):
+        samples, batch = row.get("data.train_size"), row.get("data.batch_size", data.get("batch_size"))
+        if isinstance(samples, int | float) and isinstance(batch, int | float) and samples > 0 and batch > 0:
+            found[int(row["point"]), int(row["seed"]), int(row["fold"])] = math.ceil(samples / batch)
+    return found
+
+
+def _training(
+    replicate: tuple[int, int], rows: "pd.DataFrame", metric: str, diverged: bool, whole: int | None
+) -> Training:
     columns = (rows["epoch"], rows["step"], rows[metric])
     epochs, updates, values = (tuple(map(float, column)) for column in columns)
     spent = np.cumsum(_seconds_between(epochs, rows["epoch_sec"])) if "epoch_sec" in rows else None
     seconds = (math.nan,) * len(epochs) if spent is None else tuple(spent.tolist())
-    return Training(replicate, epochs, updates, seconds, values, diverged)
+    return Training(replicate, _passes(epochs, updates, whole), updates, seconds, values, diverged)
+
+
+def _passes(epochs: tuple[float, ...], updates: Sequence[float], whole: int | None) -> tuple[float, ...]:
+    """Return how many epochs were done: of the last one, numbered like a whole one, the share that was.
+
+    Args:
+        epochs: numbers of those that were reported, ascending.
+        updates: done by the end of each.
+        whole: updates of a whole epoch; None where that is not known, then those of the ones before the last.
+    """
+    if any(not epoch.is_integer() for epoch in epochs):  # evaluated within epochs, which counts their share
+        return epochs
+    every = updates[0] / epochs[0] if len(epochs) > 1 else whole
+    if not every or updates[-1] >= every * epochs[-1]:
+        return epochs
+    return (*epochs[:-1], updates[-1] / every)
 
 
 def _seconds_between(epochs: Sequence[float], epoch_sec: Iterable[float]) -> list[float]:

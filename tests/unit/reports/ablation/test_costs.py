@@ -102,6 +102,18 @@ def test_the_best_epoch_is_that_of_the_objective_and_slack_what_the_end_lost(dir
     assert cost.epochs.values == (3, 3) and cost.updates.values == (90, 90)
 
 
+@pytest.mark.parametrize(("steps", "epochs"), [((30, 60, 69), (1, 2, 2.3)), ((30, 60, 90), (1, 2, 3)), ((12,), (0.4,))])
+def test_a_last_epoch_that_was_cut_short_is_not_a_whole_one(steps, epochs):
+    """`trainer.steps` ends a training of 30 updates an epoch, .1 s each, in the middle of one."""
+    table = study({(32, 0.0): [0.9, 0.9]}, epochs=len(steps), extra={"data.train_size": 950})
+    done = table.curves["epoch"].map(dict(enumerate(steps, start=1)))
+    seconds = 0.1 * (done - table.curves["epoch"].map(dict(enumerate((0, *steps), start=1))))
+    (cost,) = ablation_of(replace(table, curves=table.curves.assign(step=done, epoch_sec=seconds))).costs
+    assert cost.epochs.values == pytest.approx((epochs[-1],) * 2)
+    assert cost.epoch_sec.values == pytest.approx((3.0,) * 2) and cost.update_sec.values == pytest.approx((0.1,) * 2)
+    assert cost.best_epoch.values == pytest.approx((epochs[-1],) * 2)
+
+
 EVERY = {"1": (1, 2, 3, 4, 5, 6), "half": (0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6), "3": (3, 6), "4": (4, 6)}
 
 
