@@ -5,20 +5,23 @@ A term is written without underscores, hyphens, spaces and capitals. A term of s
 
 NAMES = {
     "optimizer.lr": (
-        "lr learningrate learningrateinit initiallearningrate initiallr initlr baselr lrinit eta eta0 stepsize 学习率"
+        "lr learningrate learningrateinit initiallearningrate initiallr initlr baselr lrinit eta eta0 学习率"
     ),
     "optimizer.momentum": "momentum mom 动量",
     "optimizer.weight_decay": "weightdecay wd l2weightdecay 权重衰减",
     "optimizer.betas": "betas beta beta1 beta2 adambeta1 adambeta2",
     "optimizer.bias_correction": "biascorrection adamwithoutbiascorrection",
     "optimizer.form": "momentumform velocityform",
-    "scheduler.min_factor": "minimumfactor minratio minlrratio minlrrate",
+    "scheduler.min_factor": "etamin minlr minimumfactor minratio minlrratio minlrrate",
     "optimizer.eps": "epsilon adamepsilon",
     "data.batch_size": (
         "batchsize batch bs trainbatchsize minibatch minibatchsize perdevicetrainbatchsize perdevicebatchsize "
         "pergputrainbatchsize nbatch 批大小 批量大小"
     ),
-    "data.micro_batch": "microbatchsize microbatch gradientaccumulation accumulation",
+    "data.micro_batch": (
+        "microbatchsize microbatch gradientaccumulation accumulation gradientaccumulationsteps accumulategradbatches "
+        "accumulationsteps gradaccum 梯度累积"
+    ),
     "data.valid_fraction": "valfraction valsplit validationsplit validsplit valsize validationfraction validsize",
     "data.test_fraction": "testsplit testsize",
     "data.train_size": "trainsize ntrain numtrain trainsamples maxtrainsamples subset subsetsize",
@@ -27,15 +30,18 @@ NAMES = {
     "data.loader_workers": "numworkers loaderworkers dataloadernumworkers",
     "data.class_weights": "classweight classweights",
     "trainer.epochs": (
-        "epochs numepochs nepochs maxepochs nepoch epoch numtrainepochs trainepochs totalepochs maxiter 轮数"
+        "epochs numepochs nepochs maxepochs nepoch epoch numtrainepochs trainepochs totalepochs maxiter "
+        "轮数 轮 周期 训练轮数"
     ),
-    "trainer.steps": "steps maxsteps numsteps nsteps iterations iters numiterations updates totalsteps trainsteps",
+    "trainer.steps": (
+        "steps maxsteps numsteps nsteps iterations iters numiterations updates totalsteps trainsteps 迭代次数 更新次数"
+    ),
     "trainer.eval_batch_size": (
         "evalbatchsize testbatchsize valbatchsize validationbatchsize validbatchsize perdeviceevalbatchsize"
     ),
     "trainer.clip_norm": (
         "clipnorm maxgradnorm gradclip gradientclip gradientclipval gradclipnorm gradientclipping clip clipgrad "
-        "clipgradnorm globalclipnorm 梯度裁剪"
+        "clipgradnorm globalclipnorm 梯度裁剪 梯度截断"
     ),
     "trainer.clip_value": "clipvalue clipgradvalue gradclipvalue",
     "trainer.device": "device accelerator",
@@ -61,7 +67,8 @@ NAMES = {
     "model.layers": "layers numlayers nlayers numhiddenlayers",
     "model.depth": "depth layers numlayers nlayers numhiddenlayers numencoderlayers",
     "model.heads": "heads nhead nheads numheads numattentionheads 多头",
-    "model.dropout": "dropout dropoutrate dropoutprob pdropout droprate drop hiddendropoutprob keepprob 丢弃法 暂退法",
+    "model.dropout": "dropout dropoutrate dropoutprob pdropout droprate drop hiddendropoutprob keepprob "
+    "丢弃法 暂退法 丢弃 丢弃率",
     "model.activation": "activation activationfunction act hiddenact activationfn nonlinearity 激活函数",
     "model.norm": "norm normalization normlayer 归一化",
     "model.kernel_size": "kernelsize kernel filtersize ksize 卷积核",
@@ -73,19 +80,26 @@ NAMES = {
     "model.norm_eps": "bneps batchnormeps layernormeps bnepsilon",
     "model.activation_pieces": "maxoutpieces pieces maxoutk",
     "model.degree": "degree 次数",
+    "model.bidirectional=true": "bidirectional bilstm bigru birnn 双向",
+    "loss.margin": "margin",
+    "objective.margin": "margin",
+    "scheduler.step_size": "stepsize",
+    "scheduler.end_factor": "endlr endlearningrate lrend finallr",
     "loss.label_smoothing": "labelsmoothing smoothing labelsmoothingfactor 标签平滑",
     "scheduler.warmup_steps": "warmupsteps numwarmupsteps warmup warmupepochs nwarmupsteps 预热",
     "regularizer.early_stopping.patience": "patience earlystoppingpatience niternochange",
     "scheduler.patience": "patience",
     "budget.patience": "patience",
-    "data": "dataset datasets datamodule traindata",
+    "data": "dataset datasets datamodule traindata 数据 数据集",
     "augment": "augmentation augmentations augmentor aug dataaugmentation transforms 数据增强",
     "model": "network net arch architecture backbone modelname modeltype 模型",
     "init": "initializer initialization initialisation weightinit kernelinitializer winit 初始化",
     "loss": "criterion lossfn lossfunction lossfunc 损失函数",
     "metric": "metrics evalmetric 指标",
-    "optimizer": "optim optimiser solver opt 优化器",
-    "scheduler": "lrscheduler lrschedule schedule schedulers lrschedulertype lrpolicy sched lrdecay",
+    "optimizer": "optim optimiser solver opt 优化器 优化算法",
+    "scheduler": (
+        "lrscheduler lrschedule schedule schedulers lrschedulertype lrpolicy sched lrdecay 学习率衰减 学习率调度"
+    ),
     "regularizer": "regularization regularizers regularisation regulariser reg 正则化",
     "sampler": "searchalgorithm searchalg search searcher tuner searchmethod",
     "pruner": "pruning trialscheduler",
@@ -138,7 +152,7 @@ NAMES = {
     "loss=mse": "l2 l2loss mseloss meansquarederror squarederror leastsquares 均方误差",
     "loss=l1": "mae l1loss meanabsoluteerror absoluteerror",
     "loss=huber": "smoothl1 smoothl1loss huberloss",
-    "loss=focal": "focalloss",
+    "loss=focal": "focalloss 焦点损失",
     "metric=acc": "accuracy categoricalaccuracy accuracyscore 准确率",
     "metric=mae": "l1 meanabsoluteerror meanabsoluteerrormetric",
     "metric=rmse": "rootmeansquarederror",
@@ -154,7 +168,7 @@ NAMES = {
     "regularizer=l1": "l1regularization lasso l1penalty l1reg",
     "regularizer=elastic_net": "elasticnet l1l2 enet",
     "regularizer=max_norm": "maxnorm maxnormconstraint weightconstraint",
-    "regularizer=early_stopping": "earlystopping earlystop earlystopper 早停",
+    "regularizer=early_stopping": "earlystopping earlystop earlystopper 早停 早停法 提前停止",
     "regularizer=ema": "exponentialmovingaverage modelema emaweights polyakaveraging",
     "regularizer=swa": "stochasticweightaveraging swamodel averagedmodel",
     "regularizer=mixup": "mixupalpha",
@@ -166,20 +180,20 @@ NAMES = {
     "augment=colour_jitter": "colorjitter color colour jitter brightness contrast",
     "augment=erasing": "randomerasing cutout",
     "model=mlp": "dnn ann fcn fc dense feedforward fullyconnected multilayerperceptron 多层感知机",
-    "model=softmax": "softmaxregression linearclassifier multinomial",
-    "model=logistic": "logisticregression logit",
-    "model=linear": "linearregression ols",
-    "model=polynomial": "polynomialregression poly polyfit",
+    "model=softmax": "softmax回归 softmaxregression linearclassifier multinomial",
+    "model=logistic": "logisticregression logit 逻辑回归",
+    "model=linear": "linearregression ols 线性回归",
+    "model=polynomial": "polynomialregression poly polyfit 多项式回归",
     "model=lenet": "cnn convnet conv lenet5 convolutional 卷积神经网络",
-    "model=small_conv": "cnn convnet conv 2c2d simplecnn smallcnn",
+    "model=small_conv": "cnn convnet conv 2c2d simplecnn smallcnn 卷积神经网络",
     "model=elman": "rnn simplernn vanillarnn recurrent 循环神经网络",
-    "model=lstm": "rnn recurrent longshorttermmemory",
-    "model=gru": "rnn recurrent gatedrecurrentunit",
+    "model=lstm": "rnn recurrent longshorttermmemory 长短期记忆网络 循环神经网络",
+    "model=gru": "rnn recurrent gatedrecurrentunit 门控循环单元 循环神经网络",
     "model=vit": "transformer visiontransformer attention selfattention transformerencoder vitb16",
     "model=encoder": "transformer transformerencoder wordencoder",
-    "model=svm": "supportvectormachine linearsvm linearsvc",
-    "model=perceptron": "rosenblatt",
-    "loss=hinge": "hingeloss svmloss multimarginloss squaredhinge categoricalhinge",
+    "model=svm": "supportvectormachine linearsvm linearsvc svc 支持向量机",
+    "model=perceptron": "rosenblatt 感知机 感知器",
+    "loss=hinge": "合页损失 svm hingeloss svmloss multimarginloss squaredhinge categoricalhinge",
     "data=conll": "conll2003 ner slotfilling",
     "metric=f1_spans": "seqeval spanf1 entityf1",
     "model=nin": "networkinnetwork",
@@ -253,7 +267,9 @@ NAMES = {
 
 _OTHER_VALUES = """
 warmupepochs keepprob beta1 beta2 adambeta1 adambeta2 greaterisbetter amp mixedprecision normalize parallel
-gradientaccumulation accumulation layers numlayers nlayers numhiddenlayers depth mixupalpha cutmixalpha
+gradientaccumulation accumulation gradientaccumulationsteps accumulategradbatches accumulationsteps gradaccum
+梯度累积 etamin minlr endlr endlearningrate lrend finallr
+layers numlayers nlayers numhiddenlayers depth mixupalpha cutmixalpha
 """
 OTHER_VALUES = frozenset(_OTHER_VALUES.split())
 """Terms whose values mean something else than those of what they suggest: epochs against steps, a number of layers."""
@@ -264,7 +280,7 @@ radam rprop sam shampoo sophia sparseadam yogi
 cosineembedding cosinesimilarity ctc ctcloss hinton kl kldiv kldivloss poissonnll triplet tripletloss
 bleu dice iou kappa map mape mcc ndcg perplexity rouge
 autoencoder bert dbn diffusion gan gpt gpt2 gpt3 llama mamba rbm swin t5 unet vae yolo
-catboost decisiontree knn lightgbm naivebayes randomforest svc xgboost
+catboost decisiontree knn lightgbm naivebayes randomforest xgboost
 boston california celeba cifar100 coco emnist imagenet iris kmnist qmnist stl10 svhn
 dehb nsga3 pbt pso smac spos
 dropblock dropconnect droppath shakeshake swag

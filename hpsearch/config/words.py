@@ -32,6 +32,12 @@ _NOT_IN_NAME = re.compile(
     rf"({'|'.join(sorted(UNNAMED))})\b|study\.(restart|name|question|grow|code|confirm)\b|objective\.margin\b"
 )
 _FREE_TEXT = re.compile(r"\+{0,2}study\.question=(?P<text>[^'\"].*)", re.DOTALL)
+DASHES = ("-", *"\u2010\u2011\u2012\u2013\u2014\u2015\u2212")
+"""What is typed, or pasted, in front of a flag: hyphens, dashes and a minus."""
+_FOREIGN = r"[^\W\x00-\x7f]"
+"""A letter that Hydra's grammar has not."""
+_FOREIGN_KEY = re.compile(rf"(?P<sign>[+~]*)(?P<key>[\w.]*{_FOREIGN}[\w.]*)(?P<rest>=.*|)", re.DOTALL)
+_FOREIGN_VALUE = re.compile(rf"(?P<key>[+]*[^=]+)=(?P<value>(?=.*{_FOREIGN})[\w./\\:-]+)")
 _NAME_LENGTH = 80
 _RELATION = re.compile(r"[<>!%*]")
 """What two words may differ in alone, and a name cannot hold."""
@@ -180,6 +186,9 @@ def _parser() -> OverridesParser:
 def parse_word(text: str) -> Word:
     """Parse one override; a question is plain text, commas and all.
 
+    A key in letters of another script is no key of ours, whose error says what it means. A value in such letters needs
+    no quotes, which Hydra would ask for.
+
     Args:
         text: such as ``optimizer.lr=0.1``, ``+init=he`` or ``~scheduler``.
 
@@ -191,6 +200,13 @@ def parse_word(text: str) -> Word:
     """
     if (free := _FREE_TEXT.fullmatch(text)) and free["text"] != "null":
         return Word(text, "study.question", free["text"], adds=True, deletes=False)
+    if foreign := _FOREIGN_KEY.fullmatch(text):
+        if not foreign["rest"] and "~" not in foreign["sign"]:
+            raise ConfigError(f"{text}: an override is written KEY=VALUE (from {COMMAND_LINE})")
+        like = parse_word(f"{foreign['sign']}key{foreign['rest']}")
+        return replace(like, text=text, key=foreign["key"], adds=False)
+    if foreign := _FOREIGN_VALUE.fullmatch(text):
+        text = f"{foreign['key']}={value_text(foreign['value'])}"
     try:
         override = _parser().parse_override(text)
     except HydraException as error:
@@ -226,7 +242,7 @@ def _sweep_message(text: str, key: str) -> str:
 
 
 def _grammar_message(text: str, error: HydraException) -> str:
-    if text.startswith("-"):
+    if text.startswith(DASHES):
         return f"{text}: no such option, and no override; see --help"
     if "=" not in text:
         return f"{text}: an override is written KEY=VALUE (from {COMMAND_LINE})"

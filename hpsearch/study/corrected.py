@@ -4,11 +4,16 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from hpsearch.base.commands import FOLDERS
 from hpsearch.base.errors import Correction, HpsearchError
 from hpsearch.config.compose import compose
 from hpsearch.config.groups import describe_groups
 from hpsearch.config.suggestions import for_word
+from hpsearch.config.words import DASHES
 
+_WITH_VALUE = ("--cfg", *FOLDERS)
+_OWN = ("-h", "--help", "--version", "-m", "--multirun", *_WITH_VALUE)
+"""Flags of ours that a command line without a command may hold."""
 _TIMES = 12
 """Words that are corrected at most."""
 _BEFORE = r"(?:(?<![\w.])|(?<=\bspace\.)|(?<=\bnuisance\.))"
@@ -49,28 +54,40 @@ def replaced(words: Sequence[str], correction: Correction) -> list[str] | None:
     return None
 
 
-def without_flags(arguments: Sequence[str], error: HpsearchError) -> list[str]:
-    """Return words with overrides in place of options that are none of ours.
+_DASHES = "".join(DASHES)
+_FLAG = re.compile(rf"(?P<dashes>[{_DASHES}]+)(?P<name>[^\W\d][\w.-]*)(?P<rest>=.*|)", re.DOTALL)
+_BARE = re.compile(r"(?P<name>[^\W\d][\w.]*)")
+_NO_VALUE = re.compile(rf"[{_DASHES}+~](?![\d.])|[^\s\[(]*=")
+"""Begins a word that is no value of the word before it."""
+
+
+def as_overrides(arguments: Sequence[str]) -> list[str]:
+    """Return words with overrides in place of flags that are none of ours, and of a key and its value in two words.
 
     Args:
-        arguments: words with such as ``--lr 0.1`` or ``--lr=0.1``.
-        error: that refuses them.
+        arguments: words with such as ``--lr 0.1``, ``-lr=0.1`` or ``lr 0.1``.
 
     Returns:
-        The words; none where the error is another one, or an option has no value.
+        The words; none where there is nothing to change, or a key has no value.
     """
-    unknown = re.match(r"unrecognized arguments: (.*); see ", str(error))
-    words, found = list(arguments), False
-    for flag in unknown[1].split(" ") if unknown else ():
-        name, is_given, value = flag.removeprefix("--").partition("=")
-        if not flag.startswith("--") or flag not in words:
+    words: list[str] = []
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        flag = _FLAG.fullmatch(word)
+        named = flag or _BARE.fullmatch(word)
+        if named is None or word.partition("=")[0] in _OWN:
+            words += [word, *(rest[:1] if word in _WITH_VALUE else [])]
+            rest = rest[word in _WITH_VALUE :]
             continue
-        place = words.index(flag)
-        if not is_given and (place + 1 == len(words) or re.match("-|.*=", words[place + 1])):
-            continue
-        value = value if is_given else words.pop(place + 1)
-        words[place], found = f"{name.replace('-', '_')}={value}", True
-    return words if found else []
+        name = named["name"].replace("-", "_")
+        if flag and flag["rest"]:
+            words.append(f"{name}{flag['rest']}")
+        elif rest and not _NO_VALUE.match(rest[0]):
+            words.append(f"{name}={rest.pop(0)}")
+        else:
+            return []
+    return words if words != list(arguments) else []
 
 
 def refusal_of(words: Sequence[str], config_dirs: Sequence[str | Path]) -> HpsearchError | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from hpsearch.base.errors import HpsearchError
 from hpsearch.terminal.help import COMMANDS, PROGRAM
 
-_KNOWN = re.compile(r" \(known: [^()]*; from [^()]*\)$")
+_KNOWN = re.compile(r" \((?:known|commands): [^()]*; [^()]*\)$")
 """The list of what there is, for which one line has no room beside a whole command."""
 
 
@@ -33,10 +33,9 @@ def refusal(
 def _instead(
     arguments: Sequence[str], error: HpsearchError, parse: Callable[[Sequence[str]], argparse.Namespace]
 ) -> Sequence[str]:
-    unknown = "unrecognized arguments" in str(error)
-    if (error.correction is None and not unknown) or arguments[0] in COMMANDS:
+    if not arguments or arguments[0] in COMMANDS:
         return ()  # what commands take is checked only when they begin
-    from hpsearch.study.corrected import corrected, refusal_of, without_flags
+    from hpsearch.study.corrected import as_overrides, corrected, refusal_of
 
     def refused(words: Sequence[str]) -> HpsearchError | None:
         try:
@@ -45,6 +44,6 @@ def _instead(
             return other
         return None if parsed.help else refusal_of(parsed.words, parsed.config_dir)
 
-    given = arguments if error.correction else without_flags(arguments, error)
+    given = arguments if error.correction else as_overrides(arguments)
     first = error if error.correction else refused(given)
     return corrected(given, first, refused) or () if given else ()

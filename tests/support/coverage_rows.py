@@ -50,7 +50,10 @@ ROWS: list[Row] = [
     Row(
         1,
         "polynomial regression of one input, with a penalty or without",
-        ("model=polynomial", "model.degree=9", "data=curve", "loss=mse", "objective=valid_loss", "regularizer=l2"),
+        (
+            *("model=polynomial", "model.degree=9", "data=curve", "loss=mse", "objective=valid_loss"),
+            *("regularizer=l2", "optimizer.lr=1e-4"),  # at a larger rate the powers as they are diverge
+        ),
         "space.model.scaled=choice(true, false)",
     ),
     Row(1, "logistic regression", ("model=logistic", "data.classes=[0,1]", "loss=binary_cross_entropy"), None),

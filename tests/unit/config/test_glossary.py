@@ -33,6 +33,13 @@ def test_the_glossary_has_its_rows_in_both_languages():
     assert len({*terms}) > 2 * len(ROWS) - 5
 
 
+def test_no_key_has_two_rows():
+    """Two rows of one key say the same twice, and one day differently."""
+    keys = [key for row in ROWS for key in {*words_of(row)} if "=" not in key and "." in key]
+    twice = {key for key in keys if keys.count(key) > 1}
+    assert not twice, twice
+
+
 def test_the_table_of_options_and_the_glossary_are_drawn_as_tables():
     assert {len(row) for row in ROWS} == {3}
     assert all(row.count("|") == 4 for row in GLOSSARY.splitlines() if row.startswith("|"))
