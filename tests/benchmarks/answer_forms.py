@@ -10,8 +10,8 @@ import numpy as np
 from tests.benchmarks.judges import SAME, number
 
 TOPICS = (
-    "Validation", "Fastest", "Final weights", "Test", "Generalization", "Equal training", "Speed", "Best epoch", "Time",
-    "Momentum and rate", "Rate", "Parameters",
+    "Validation", "Effects", "Fastest", "Final weights", "Test", "Generalization", "Equal training", "Speed",
+    "Best epoch", "Time", "Momentum and rate", "Rate", "Parameters",
 )  # fmt: skip
 TIME = r"[\d.]+ (?:ms|s|min|h|d)(?: [\d.]+ (?:s|min|h))?"
 END = r"(?=; |\. |\.?$)"

@@ -436,6 +436,8 @@ ANSWERS = [
         r"Ratios are those to [^;]+?, geometric means of pairs",
         r"No parabola through the scores over the rates has a top with an interval, at any arm",
         r"at \d+ of \d+ arms none with an interval is found",
+        r"not reached by half of the seeds at \d+ of \d+ arms",
+        r"By analysis of variance of <M>, the seeds as blocks, Holm-adjusted at 5 %: .*?(?=\. |\.?$)",
         r"(?:measured|the trials were not made) in rounds over all arms(?:, so [^()]*\(ablation\.rounds=true\))?",
         r"Every arm has the learning rate .*?\(ablation\.nuisance=retuned\)",
         r"Claim \d+, .*?: (?:supported|not supported|undecided)[^.]*?(?: \(.*\))?(?=\. Claim|\.?$)",

@@ -17,14 +17,15 @@ from hpsearch.statistics.intervals import estimate
 def time_rows(found: Ablation) -> Cells:
     """Return one row per arm: parameters, where they are known, time per update, per epoch and in all."""
     sized = any(arm.parameters is not None for arm in found.arms)
-    names = ("arm", *(["parameters"] if sized else []), "updates", "epochs", "per update", "per epoch", "in all", "sd")
+    names = ("arm", *(["parameters"] if sized else []), "updates", "epochs", "per update", "per epoch", "in all")
+    names += ("sd in all",)
     return names, [
         (
             Cell(cost.arm),
             *([NONE if arm.parameters is None else Cell(f"{arm.parameters:,}", arm.parameters)] if sized else []),
             *(
-                Cell(words.number(round(each.mean)), each.mean) if each.n else NONE
-                for each in (cost.updates, cost.epochs)
+                Cell(words.number(float(f"{mean:.3g}") if mean < 100 else round(mean)), mean) if n else NONE
+                for mean, n in ((each.mean, each.n) for each in (cost.updates, cost.epochs))
             ),
             *(time_cell(each) for each in (cost.update_sec, cost.epoch_sec, cost.seconds)),
             NONE if cost.seconds.sd is None else Cell(words.duration(cost.seconds.sd), cost.seconds.sd),

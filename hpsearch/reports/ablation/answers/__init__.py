@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from hpsearch.reports.ablation.answers.accuracy import accuracy, equal_training, final_weights, generalization, tested
+from hpsearch.reports.ablation.answers.effects import effects
 from hpsearch.reports.ablation.answers.rates import rates
 from hpsearch.reports.ablation.answers.size import parameters
 from hpsearch.reports.ablation.answers.speed import best_epoch, fastest, target, time
@@ -11,6 +12,7 @@ from hpsearch.reports.ablation.numbers import Ablation
 
 ANSWERS: tuple[Callable[[Ablation], Iterator[Answer]], ...] = (
     accuracy,
+    effects,
     fastest,
     final_weights,
     tested,

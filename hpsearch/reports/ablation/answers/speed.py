@@ -33,7 +33,7 @@ def target(found: Ablation) -> Iterator[Answer]:
             if (times := cost.to_target.get(unit)) is not None and times.n
         ]
         if items:
-            texts.append(f"{words.capitalized(unit)} to {goal}, median over the seeds: {joined(items)}.")
+            texts.append(f"{words.capitalized(unit)} to {goal}, median over the seeds: {_those_there(items)}.")
     if texts:
         over = (
             "" if found.reference is None else f" Ratios are those to {found.reference.name}, geometric means of pairs."
@@ -59,7 +59,12 @@ def time(found: Ablation) -> Iterator[Answer]:
 def fastest(found: Ablation) -> Iterator[Answer]:
     """Name the arm that needs the least to the target, or in all where there is none, and those that may be as fast."""
     goal = "" if found.target is None else f" to {found.objective.metric} {words.number(found.target)}"
-    texts = [text for unit in _units(found) or [TRAINING] if (text := _first(found, found.races[unit], unit, goal))]
+    units = _units(found) or [TRAINING]
+    texts = [text for unit in units if (text := _first(found, found.races[unit], unit, goal))]
+    compared = [found.races[unit].arms for unit in units if found.races[unit].least]
+    missing = [arm.name for arm in found.arms if any(arm.name not in names for names in compared)]
+    if missing:
+        texts.append(f"Not every seed gets there in {_some(missing)}.")
     if texts:
         yield Answer("Fastest", " ".join(texts))
 
@@ -72,15 +77,22 @@ def _units(found: Ablation) -> list[str]:
 
 def _first(found: Ablation, race: Race, unit: str, goal: str) -> str:
     lead = f"{_SUPERLATIVES.get(unit, 'Least seconds of training')}{goal}"
-    left_out = [arm.name for arm in found.arms if arm.name not in race.arms]
     if not race.least:
         return f"{lead}: not known, for fewer than two arms have every seed there." if goal else ""
     if unit in ("seconds", TRAINING) and not found.rounds:
         return f"{lead}: {race.least}; whether others are as fast is not said, for {NO_ROUNDS}."
-    out = f" Not every seed gets there in {_some(left_out)}." if left_out else ""
     if not race.rivals:
-        return f"{lead}: {race.least}; every other arm that can be compared needs more.{out}"
-    return f"{lead}: {race.least}; may need as little: {_some(race.rivals)}.{out}"
+        return f"{lead}: {race.least}; every other arm that can be compared needs more."
+    return f"{lead}: {race.least}; may need as little: {_some(race.rivals)}."
+
+
+def _those_there(items: list[Item]) -> str:
+    """Join what arms needed; of many, how many have no median instead of one of them as the largest."""
+    there = [item for item in items if math.isfinite(item.value)]
+    if len(items) <= NAMED or len(there) == len(items):
+        return joined(items)
+    short = f"not reached by half of the seeds at {len(items) - len(there)} of {words.count(len(items), 'arm')}"
+    return f"{joined(there)}; {short}" if there else short
 
 
 def _some(names: list[str]) -> str:
@@ -124,7 +136,7 @@ def _lasting(cost: Cost) -> Item:
         cost.seconds.mean,
         cost.arm,
         f"{update} an update, {epoch}{epoch_ends} an epoch and {whole}{ends} in all",
-        f"{update} an update, {epoch} an epoch and {whole} in all",
+        f"{whole} in all, {epoch} an epoch and {update} an update",
     )
 
 

@@ -48,6 +48,26 @@ def test_every_question_is_answered_with_its_numbers():
     assert "Parameters" not in found  # all have as many
 
 
+def test_of_two_factors_the_analysis_of_variance_says_which_matter():
+    made = study(grid(seeds=6, rng=1))
+    found = {each.name: each for each in ablation_of(made).effects.each}
+    text = told(made)["Effects"]
+    for name, kind in (("batch size", "effect"), ("momentum", "effect"), ("batch size × momentum", "interaction")):
+        own = found[name]
+        shown = "is shown" if own.p_holm <= 0.05 else "is not shown"
+        assert f"an {kind} of {name} {shown} (F(1, 5) = {own.f:.3g}, p = {own.p_holm:.2g}, " in text
+    assert "momentum is shown" in text and "× momentum is not shown" in text
+    assert "Effects" not in told(table())  # of one
+
+
+def test_of_many_arms_those_that_miss_the_target_are_counted_once():
+    scores = {(b, m): [0.9, 0.91, 0.92] for b in (16, 32, 64) for m in (0.0, 0.9)}
+    low = [(16, 0.0), (64, 0.9)]
+    found = told(study(scores | {key: [0.5, 0.5, 0.6] for key in low}, ablation={"target": 0.85}))
+    assert "; not reached by half of the seeds at 2 of 6 arms. " in found["Speed"]
+    assert found["Fastest"].count("Not every seed gets there in batch size 16, momentum 0; batch size 64, m") == 1
+
+
 def test_the_seconds_of_arms_that_were_not_made_in_rounds_are_not_compared():
     made = table(ablation={"target": 0.75})
     trials = made.trials.assign(started=made.trials["point"] * 10.0 + made.trials["seed"])
