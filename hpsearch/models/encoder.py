@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from hpsearch.base.errors import ConfigError, check_choice, check_int
 from hpsearch.base.steps import PADDING
 from hpsearch.nn.dropout import Dropout
-from hpsearch.nn.transformer import EncoderLayer
+from hpsearch.nn.transformer import EncoderLayer, token_norm
 
 POSITIONS = ("sinusoidal", "none")
 """What says where a word stands."""
@@ -37,6 +37,7 @@ class Encoder(nn.Module):
         dropout: rate on words with their position and within encoder layers, in [0, 1).
         activation_slope: see `hpsearch.nn.style.Style`.
         activation_pieces: see there.
+        norm_eps: added to the variance by the layer normalizations; None is 1e-5.
         positions: one of `POSITIONS`.
         vocabulary: how many different words there are, those that stand for none among them.
 
@@ -57,6 +58,7 @@ class Encoder(nn.Module):
         dropout: float = 0.0,
         activation_slope: float | None = None,
         activation_pieces: int | None = None,
+        norm_eps: float | None = None,
         positions: str = "sinusoidal",
         vocabulary: int | None = None,
     ) -> None:
@@ -71,11 +73,11 @@ class Encoder(nn.Module):
         self.placed = positions == "sinusoidal"
         self.embedding = nn.Embedding(vocabulary, size, padding_idx=PADDING)
         self.dropout = Dropout(dropout)
-        constants = (activation_slope, activation_pieces)
+        constants = (activation_slope, activation_pieces, norm_eps)
         self.layers = nn.ModuleList(
             EncoderLayer(size, heads, attention, expansion, activation, dropout, *constants) for _ in range(depth)
         )
-        self.norm = nn.LayerNorm(size)
+        self.norm = token_norm(size, norm_eps)
         self.output = nn.Linear(size, num_outputs)
 
     def forward(self, x: Tensor) -> Tensor:

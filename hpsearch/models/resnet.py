@@ -64,6 +64,8 @@ def _convolution(inputs: int, channels: int, kernel_size: int, stride: int, styl
 class ResNet(PooledNet):
     """A stem, stages of residual blocks, global average pooling and a linear layer.
 
+    No pooling is to be chosen: stages halve the maps by their stride, and only the original stem pools, by a maximum.
+
     Each stage after the first halves the image and doubles the width in its first block. Convolutions start normal
     with variance 2 / fan-in (He, Zhang, Ren and Sun, Delving deep into rectifiers, ICCV 2015). With blocks (2, 2, 2, 2)
     and width 64 this is ResNet-18: with the original stem it has 11,689,512 parameters at 3x224x224 and 1,000 classes.

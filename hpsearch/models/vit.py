@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from hpsearch.base.errors import ConfigError, check_int
 from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.layers import check_images
-from hpsearch.nn.transformer import EncoderLayer
+from hpsearch.nn.transformer import EncoderLayer, token_norm
 
 
 class ViT(nn.Module):
@@ -31,6 +31,7 @@ class ViT(nn.Module):
         dropout: rate on tokens with their position and within encoder layers, in [0, 1).
         activation_slope: see `hpsearch.nn.style.Style`.
         activation_pieces: see there.
+        norm_eps: added to the variance by the layer normalizations; None is 1e-5.
 
     Raises:
         ConfigError: when the input is not an image that patches can tile.
@@ -50,6 +51,7 @@ class ViT(nn.Module):
         dropout: float = 0.0,
         activation_slope: float | None = None,
         activation_pieces: int | None = None,
+        norm_eps: float | None = None,
     ) -> None:
         super().__init__()
         check_int("model.size", size, 1)
@@ -58,11 +60,11 @@ class ViT(nn.Module):
         self.patches = nn.Conv2d(in_shape[0], size, patch_size, stride=patch_size)
         self.positions = nn.Parameter(torch.empty(tokens, size))
         self.dropout = Dropout(dropout)
-        constants = (activation_slope, activation_pieces)
+        constants = (activation_slope, activation_pieces, norm_eps)
         self.layers = nn.Sequential(
             *(EncoderLayer(size, heads, attention, expansion, activation, dropout, *constants) for _ in range(depth))
         )
-        self.norm = nn.LayerNorm(size)
+        self.norm = token_norm(size, norm_eps)
         self.output = nn.Linear(size, num_outputs)
         nn.init.normal_(self.positions, std=0.02)
 

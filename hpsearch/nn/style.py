@@ -45,6 +45,7 @@ class Style:
         norm: a key of `hpsearch.nn.normalization.NORMS`.
         norm_first: normalize before the activation, or after it.
         activation_slope: slope below zero of ``leaky_relu``, None is 0.01; of ``prelu`` where it starts, None is 0.25.
+            ``elu`` has none: it bends towards -1, and any other limit would be a kink at zero.
         activation_pieces: linear pieces k of a unit of ``maxout``; None is 2.
         norm_eps: added to the variance by ``batch``, ``layer``, ``instance`` and ``group``; None is 1e-5.
         norm_momentum: of ``batch``, the share of a batch in the running averages: ``m := (1 - momentum) m + momentum *

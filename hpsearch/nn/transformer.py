@@ -3,8 +3,11 @@
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_int
+from hpsearch.base.limits import check_values
 from hpsearch.nn.attention import MultiHeadAttention
 from hpsearch.nn.dropout import Dropout
+from hpsearch.nn.limits import CONSTANTS
+from hpsearch.nn.normalization import EPS
 from hpsearch.nn.style import Style
 
 
@@ -26,6 +29,7 @@ class EncoderLayer(nn.Module):
         dropout: rate on attention weights, on hidden units and on what is added, in [0, 1).
         activation_slope: see `hpsearch.nn.style.Style`.
         activation_pieces: see there.
+        norm_eps: added to the variance by the layer normalizations; None is 1e-5.
     """
 
     def __init__(
@@ -38,16 +42,17 @@ class EncoderLayer(nn.Module):
         dropout: float,
         activation_slope: float | None = None,
         activation_pieces: int | None = None,
+        norm_eps: float | None = None,
     ) -> None:
         super().__init__()
         check_int("model.expansion", expansion, 1)
         style = Style(activation, activation_slope=activation_slope, activation_pieces=activation_pieces)
         channels = style.channels_before(expansion * size)
-        self.attention_norm = nn.LayerNorm(size)
+        self.attention_norm = token_norm(size, norm_eps)
         self.attention = MultiHeadAttention(size, heads, attention, dropout)
         self.attention_dropout = Dropout(dropout)
         self.network = nn.Sequential(
-            nn.LayerNorm(size),
+            token_norm(size, norm_eps),
             nn.Linear(size, channels),
             style.activation_layer(axis=-1),
             Dropout(dropout),
@@ -66,3 +71,14 @@ class EncoderLayer(nn.Module):
         x = x + self.attention_dropout(self.attention(normed, normed, normed, real))
         tokens: Tensor = x + self.network(x)
         return tokens
+
+
+def token_norm(size: int, eps: float | None = None) -> nn.LayerNorm:
+    """Return a layer normalization of tokens.
+
+    Args:
+        size: entries of a token.
+        eps: added to the variance; None is 1e-5.
+    """
+    check_values("model", {"norm_eps": CONSTANTS["norm_eps"]}, {"norm_eps": eps})
+    return nn.LayerNorm(size, EPS if eps is None else eps)

@@ -1,13 +1,19 @@
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
+from hpsearch.base.errors import ConfigError
+from hpsearch.models.encoder import Encoder
+from hpsearch.models.vit import ViT
 from hpsearch.nn.transformer import EncoderLayer
 
 
-def test_an_encoder_layer_equals_torch():
-    mine = EncoderLayer(8, 2, "dot", 3, "gelu", 0.0)
-    theirs = nn.TransformerEncoderLayer(8, 2, 24, 0.0, "gelu", batch_first=True, norm_first=True)
+@pytest.mark.parametrize("eps", [None, 0.3])
+def test_an_encoder_layer_equals_torch(eps):
+    mine = EncoderLayer(8, 2, "dot", 3, "gelu", 0.0, norm_eps=eps)
+    theirs = nn.TransformerEncoderLayer(8, 2, 24, 0.0, "gelu", eps or 1e-5, batch_first=True, norm_first=True)
     projections = (mine.attention.query, mine.attention.key, mine.attention.value)
     with torch.no_grad():
         for layer in (mine.attention_norm, mine.network[0]):
@@ -26,6 +32,13 @@ def test_an_encoder_layer_equals_torch():
         to.load_state_dict(source.state_dict())
     x = torch.randn(2, 5, 8)
     torch.testing.assert_close(mine(x), theirs(x))
+
+
+@pytest.mark.parametrize("model", [partial(ViT, (1, 8, 8)), partial(Encoder, (5,), vocabulary=9)])
+def test_epsilon_reaches_every_layer_normalization_of_a_model(model):
+    assert {each.eps for each in model(3, norm_eps=0.3).modules() if isinstance(each, nn.LayerNorm)} == {0.3}
+    with pytest.raises(ConfigError, match=r"model\.norm_eps = 0: must be"):
+        model(3, norm_eps=0)
 
 
 @pytest.mark.parametrize("activation", ["crelu", "maxout", "prelu"])
