@@ -9,7 +9,7 @@ from hpsearch.reports.ablation.answers.texts import Item, joined, signed, valued
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.write import readme
 from hpsearch.statistics.intervals import estimate
-from tests.support.ablations import grid, study
+from tests.support.ablations import grid, searched, study
 from tests.unit.reports.ablation.test_finals import LARGE, SMALL, table
 
 
@@ -75,7 +75,8 @@ def test_the_seconds_of_arms_that_were_not_made_in_rounds_are_not_compared():
 
 
 @pytest.mark.parametrize(
-    ("large", "said"), [(4850, "equal within 2 %"), (9620, "2 times apart, so that arms may differ")]
+    ("large", "said"),
+    [(4906, "equal within 2 %"), (4907, "1.02 times apart"), (9620, "2 times apart, so that arms may differ")],
 )
 def test_numbers_of_parameters_are_compared_where_they_differ(large, said):
     made = table()
@@ -95,6 +96,19 @@ def test_a_momentum_whose_rate_was_held_is_not_told_from_its_effective_rate():
         "an effective rate lr / (1 − m) of 0.1 at batch size 32, momentum 0; 1 at batch size 32, momentum 0.9" in text
     )
     assert config
+
+
+def test_the_effective_rate_is_that_of_the_rate_that_was_tuned():
+    cells = [(32, 0.0), (32, 0.9)]
+    tuning = searched(cells, cells)
+    tuning = replace(tuning, trials=tuning.trials.assign(score=0.75 + tuning.trials["optimizer.lr"]))  # .2 is the best
+    made = study({cell: [0.9, 0.91, 0.92] for cell in cells}, ablation={"nuisance": "retuned"})
+    text = {each.topic: each.text for each in answers_of(ablation_of(made, tuning))}["Momentum and rate"]
+    zero, most = "batch size 32, momentum 0", "batch size 32, momentum 0.9"
+    assert f"The learning rate that was tuned is 0.2 at {zero}; 0.2 at {most}." in text
+    assert f"As effective rate lr / (1 − m), m the momentum, that is 0.2 at {zero}; 2 at {most}." in text
+    assert f"At one learning rate, 0.2, over 1 seed of the search, valid/acc is 0.950 (n = 1) at {zero}; " in text
+    assert "has a top with an interval, at any arm" in text
 
 
 def test_the_paragraph_is_one_and_stands_in_the_readme():

@@ -161,6 +161,11 @@ def test_trials_that_were_made_arm_by_arm_are_not_in_rounds():
     seed, point = made.trials["seed"], made.trials["point"]
     assert in_rounds(replace(made, trials=made.trials.assign(started=seed * 10 + point)), arms)
     assert not in_rounds(replace(made, trials=made.trials.assign(started=point * 10 + seed)), arms)
+    late = (
+        seed * 10 + point * (seed == 2) * -20
+    )  # the last round began among the others: it counts where it is asked for
+    made_late = replace(made, trials=made.trials.assign(started=late + point * (seed < 2)))
+    assert not in_rounds(made_late, arms) and in_rounds(made_late, arms, [(0, 0), (1, 0)])
     beside = (seed * 10 + point).replace({1: 10, 10: 1})  # two workers: the last of a round beside the first of another
     assert in_rounds(replace(made, trials=made.trials.assign(started=beside)), arms)
 
