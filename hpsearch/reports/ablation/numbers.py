@@ -23,7 +23,7 @@ from hpsearch.reports.ablation.tuning import Nuisance, nuisance_of, searches_of,
 from hpsearch.reports.kit.evidence import StudyIntervals
 from hpsearch.reports.kit.points import objective_of
 from hpsearch.reports.kit.setup import took
-from hpsearch.reports.kit.space import floats
+from hpsearch.reports.kit.space import floats, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,4 +149,5 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
 
 def reference_of(arms: Sequence[Arm], wanted: Mapping[str, Any]) -> Arm | None:
     """Return the first arm that has these levels; the first of all where nothing is wanted."""
-    return next((arm for arm in arms if all(arm.levels.get(key) == value for key, value in wanted.items())), None)
+    levels = {key: plain(value) for key, value in wanted.items()}
+    return next((arm for arm in arms if all(arm.levels.get(key) == value for key, value in levels.items())), None)

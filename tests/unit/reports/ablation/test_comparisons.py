@@ -15,6 +15,14 @@ from hpsearch.statistics.comparisons import detectable_factor
 from tests.support.ablations import DOWN, UP, arm, grid, study
 
 
+@pytest.mark.parametrize("levels", [([1, 1], [6, 6]), ({"a": 1}, {"a": 2}), (None, [6, 6])])
+def test_a_level_may_be_a_list_as_of_the_blocks_of_a_network(levels):
+    found = study(grid(), ablation={"reference": {"data.batch_size": levels[1]}})
+    column = [levels[each > 32] for each in found.trials["data.batch_size"]]
+    found = ablation_of(replace(found, trials=found.trials.assign(**{"data.batch_size": column})))
+    assert found.reference.point == 2 and len(found.differences) == 3
+
+
 def test_arms_are_compared_with_the_reference():
     found = ablation_of(
         study(grid(sd=0.002), ablation={"reference": {"optimizer.momentum": 0.9, "data.batch_size": 32}})
