@@ -17,6 +17,8 @@ RUN_TIME = frozenset({"launcher", "tracker", "storage", "budget"})
 MARGIN = "objective.margin"
 """What difference makes none, to whoever reads a study: no part of what it is."""
 
+TUNE, ARMS = "tune", "arms"
+"""Stages of an ablation."""
 HELD, RETUNED = "held", "retuned"
 """What an ablation does with its nuisance hyperparameters: one value for every arm, or the best of each."""
 

@@ -4,14 +4,18 @@ What writes reports is imported where one is written: one that is up to date is 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.errors import BusyError, ConfigError
 from hpsearch.base.files import REPORT
+from hpsearch.base.keys import ARMS
 from hpsearch.base.observer import StudySummary
+from hpsearch.reports.kit.beside import drawing_beside
 from hpsearch.study.folder import folder_lock, studies_folder, study_folder
 from hpsearch.study.unchanged import is_unchanged, stamp
+from hpsearch.tracking.events import read_study
 from hpsearch.tracking.query import studies
 
 if TYPE_CHECKING:
@@ -34,10 +38,17 @@ def rebuild_report(name: str, words: Sequence[str] = (), *, config_dirs: Sequenc
     folder, own = studies_folder() / name, bool(words or config_dirs)
     if not own and is_unchanged(folder):
         return folder / REPORT
-    path = _write_report(name, folder, words, config_dirs)
+    with drawing_beside() if _has_pictures(folder) else nullcontext():
+        path = _write_report(name, folder, words, config_dirs)
     if not own and folder.is_dir():
         stamp(folder)
     return path
+
+
+def _has_pictures(folder: Path) -> bool:
+    """Return whether the README beside a report has pictures: that of a recipe which is no ablation has none."""
+    study = read_study(folder)
+    return bool(study) and ("recipe" not in study or ARMS in study["recipe"])
 
 
 def _write_report(name: str, folder: Path, words: Sequence[str], config_dirs: Sequence[str | Path]) -> Path:

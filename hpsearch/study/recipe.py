@@ -9,6 +9,7 @@ from typing import Any
 
 from hpsearch.base.commands import command
 from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.keys import ARMS, TUNE
 from hpsearch.base.observer import Observer
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.base.words import count
@@ -32,7 +33,7 @@ from hpsearch.study.search import run_one_search
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import tracking_uri, with_source
 from hpsearch.study.stages.base import Finding, Stage, Verdict, check_stages
-from hpsearch.study.tables import ARMS, TUNE, ablation_tables, table_of, with_runs
+from hpsearch.study.tables import ablation_tables, table_of, with_runs
 from hpsearch.study.unchanged import stamp
 from hpsearch.study.writing import report_files
 from hpsearch.tracking.events import CODE, read_study

@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.errors import ConfigError, StorageError
-from hpsearch.base.keys import RETUNED
+from hpsearch.base.keys import ARMS, RETUNED, TUNE
 from hpsearch.base.types import TrialId, TrialTable
 from hpsearch.reports.ablation.arms import ablation_options, with_arms
 from hpsearch.study.folder import studies_folder, study_folder
 from hpsearch.tracking.query import table_from_events, table_from_mlflow
 from hpsearch.tracking.sent import sent_runs
-
-TUNE, ARMS = "tune", "arms"
-"""Stages of an ablation."""
 
 
 def table_of(name: str, uri: str | None = None) -> TrialTable:

@@ -1,6 +1,6 @@
 """The page of an ablation, and its figures as images for a README."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hpsearch.base import words
 from hpsearch.base.commands import ui_command
@@ -17,11 +17,11 @@ from hpsearch.reports.ablation.layers import LAYERS_AID, layer_rows
 from hpsearch.reports.ablation.method import method
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.sentences import answer, caveats
+from hpsearch.reports.kit.beside import begin_stills
 from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.cells import NONE
 from hpsearch.reports.kit.page import Panel, Tile, panel, render_page
 from hpsearch.reports.kit.setup import environment_of, fixed_settings
-from hpsearch.reports.kit.still import still
 from hpsearch.reports.kit.tables import Row, Section, Table, as_table, flat
 
 _MARKS = {ClaimVerdict.SUPPORTED: ("✓", "pass"), ClaimVerdict.AGAINST: ("✗", "fail")}
@@ -109,17 +109,23 @@ def table_part(title: str) -> str:
     return _TABLES.get(title, "result")
 
 
-def ablation_stills(found: Ablation) -> Iterator[tuple[str, str, str]]:
-    """Yield the figures of an ablation as SVG.
+def ablation_stills(found: Ablation) -> Callable[[], list[tuple[str, str, str]]]:
+    """Begin to draw the figures of an ablation as SVG.
 
     Args:
         found: what it found.
 
-    Yields:
-        File name, alternative text, SVG text; the main figure first.
+    Returns:
+        Waits for them and returns file name, alternative text and SVG text of each; the main figure first.
     """
-    for name, title, _, figure in _figures(found, printed=True):
-        yield f"{name}.svg", title, still(figure)
+    shown = list(_figures(found, printed=True))
+    pictures = begin_stills({name: figure for name, _, _, figure in shown})
+
+    def drawn() -> list[tuple[str, str, str]]:
+        svgs = pictures()
+        return [(f"{name}.svg", title, svgs[name]) for name, title, *_ in shown]
+
+    return drawn
 
 
 def arm_table(found: Ablation) -> Table:

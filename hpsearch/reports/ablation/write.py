@@ -35,14 +35,16 @@ def write_ablation(found: Ablation, command: str, folder: Path) -> Path:
     Returns:
         The path of the page.
     """
+    stills = ablation_stills(found)
+    page = render_ablation(found, command)
     replace_text(folder / "trials.csv", trials_csv(found.table))
     replace_text(folder / "curves.csv", found.table.curves.to_csv(index=False, lineterminator="\n"))
     if found.tuning is not None:
         replace_text(folder / "tuning.csv", trials_csv(found.tuning))
-    stills = list(ablation_stills(found))
-    text = readme(found, commands_of(found, command), [(name, title) for name, title, _ in stills])
-    replace_readme(folder, text, {name: svg for name, _, svg in stills})
-    return replace_text(folder / REPORT, render_ablation(found, command))
+    images = stills()
+    text = readme(found, commands_of(found, command), [(name, title) for name, title, _ in images])
+    replace_readme(folder, text, {name: svg for name, _, svg in images})
+    return replace_text(folder / REPORT, page)
 
 
 def readme(found: Ablation, commands: Sequence[tuple[str, str]], images: Sequence[tuple[str, str]]) -> str:

@@ -15,7 +15,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.graph_objects import Figure
 from plotly.offline import get_plotlyjs
 
-from hpsearch.reports.kit.still import still, views
 from hpsearch.reports.kit.theme import dark_partners
 
 VIEWS = 5
@@ -112,6 +111,8 @@ def panel(name: str, title: str, aid: str, figure: Figure, printed: bool = False
     alt = figure.layout.meta["alt"]
     if not printed:
         return Panel(name, title, aid, alt, data=_script_safe(figure.to_json()))
+    from hpsearch.reports.kit.still import still, views  # matplotlib, which a page on a screen does without
+
     stills = tuple((label, picture(still(view))) for label, view in itertools.islice(views(figure), VIEWS))
     told = " ".join(sentence for sentence in re.split(r"(?<=\.) ", aid) if not sentence.startswith(ON_SCREEN))
     return Panel(name, title, told, alt, stills=stills)

@@ -8,11 +8,10 @@ import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
-import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.cm import ScalarMappable
@@ -34,6 +33,9 @@ from hpsearch.reports.kit.still_traces import (
     scale_of,
     trace_label,
 )
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 PIXELS_PER_INCH = 100
 HEIGHT_PX = 430  # of a figure that does not say
@@ -85,7 +87,7 @@ class Drawing:
     name: str
     title: str
     aid: str
-    figure: go.Figure
+    figure: "go.Figure"
 
     @property
     def svg(self) -> str:
@@ -99,7 +101,7 @@ class Drawing:
         return f"{self.title}. {self.figure.layout.meta['alt']}"
 
 
-def still(figure: go.Figure, width: int = 760) -> str:
+def still(figure: "go.Figure", width: int = 760) -> str:
     """Draw a figure as SVG; the same one always gives the same bytes.
 
     Args:
@@ -109,16 +111,29 @@ def still(figure: go.Figure, width: int = 760) -> str:
     Returns:
         SVG text.
     """
-    height = figure.layout.height or HEIGHT_PX
+    return drawn_as_svg(figure.to_plotly_json(), width)
+
+
+def drawn_as_svg(parts: Part, width: int = 760) -> str:
+    """Draw a figure that is taken apart as SVG.
+
+    Args:
+        parts: its ``data`` and its ``layout``, as `plotly.graph_objects.Figure.to_plotly_json` has them.
+        width: in pixels.
+
+    Returns:
+        SVG text.
+    """
+    height = parts["layout"].get("height") or HEIGHT_PX
     with matplotlib.rc_context(_STYLE):
         drawn = Figure(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH))
-        fill(drawn, figure)
+        fill(drawn, parts)
         text = io.StringIO()
         drawn.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return text.getvalue()
 
 
-def views(figure: go.Figure) -> Iterator[tuple[str, go.Figure]]:
+def views(figure: "go.Figure") -> Iterator[tuple[str, "go.Figure"]]:
     """Yield what a figure's menu offers, as figures without it.
 
     Args:
@@ -128,6 +143,8 @@ def views(figure: go.Figure) -> Iterator[tuple[str, go.Figure]]:
         Label of each entry and the figure that it shows, the one that is on first; an empty label and the figure itself
         where there is nothing to choose.
     """
+    import plotly.graph_objects as go
+
     menu = next((each for each in figure.layout.updatemenus if each.type == "dropdown"), None)
     if menu is None:
         yield "", figure
@@ -140,14 +157,13 @@ def views(figure: go.Figure) -> Iterator[tuple[str, go.Figure]]:
         yield plain(button.label), shown
 
 
-def fill(drawn: Figure, figure: go.Figure) -> None:
+def fill(drawn: Figure, parts: Part) -> None:
     """Draw a plotly figure on an empty matplotlib figure.
 
     Args:
         drawn: where to draw.
-        figure: in the house style.
+        parts: the ``data`` and the ``layout`` of a figure in the house style.
     """
-    parts = figure.to_plotly_json()
     traces = [trace for trace in parts["data"] if trace.get("visible", True) is True]
     layout: Part = parts["layout"]
     width, height = (round(inches * PIXELS_PER_INCH) for inches in drawn.get_size_inches())

@@ -11,10 +11,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
+from numpy.typing import NDArray
 
 import hpsearch.reports.kit.theme as theme
-from hpsearch.reports.kit.curves import Array
 
+Array: TypeAlias = NDArray[np.float64]
 Part: TypeAlias = Mapping[str, Any]
 Style: TypeAlias = dict[str, Any]
 POINTS_PER_PIXEL = 0.75

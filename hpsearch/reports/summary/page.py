@@ -10,6 +10,7 @@ from hpsearch.base.commands import ui_command
 from hpsearch.base.files import REPORT, replace_text
 from hpsearch.base.replicates import NO_SEEDS
 from hpsearch.base.types import TrialState, TrialTable
+from hpsearch.reports.kit.beside import begin_stills
 from hpsearch.reports.kit.canvas import Drawn
 from hpsearch.reports.kit.page import Tile, panel, render_page
 from hpsearch.reports.kit.setup import environment_of, fixed_settings, why_ended
@@ -21,7 +22,7 @@ from hpsearch.reports.summary.figures import figures
 from hpsearch.reports.summary.media import logged_media
 from hpsearch.reports.summary.numbers import Findings, Summary, find
 from hpsearch.reports.summary.rates import Rates
-from hpsearch.reports.summary.readme import write_readme
+from hpsearch.reports.summary.readme import readme_figures, write_readme
 from hpsearch.reports.summary.sentences import answer, caveats, replicates
 from hpsearch.reports.summary.tables import ROWS, front_table, point_table, trial_table
 from hpsearch.reports.summary.training import edge_text
@@ -68,8 +69,10 @@ def write_found(found: Findings, folder: Path, diagnosis: Table | None = None) -
         The path of ``report.html``.
     """
     drawn = list(figures(found))
-    write_readme(found, drawn, folder)
-    return replace_text(folder / REPORT, render(found, drawn, diagnosis))
+    pictures = begin_stills(readme_figures(drawn))
+    page = render(found, drawn, diagnosis)
+    write_readme(found, pictures(), folder)
+    return replace_text(folder / REPORT, page)
 
 
 def render(found: Findings, drawn: Sequence[Drawn], diagnosis: Table | None = None, printed: bool = False) -> str:

@@ -1,7 +1,8 @@
 """What a study leaves beside its report: README.md, two SVG figures and ``trials.csv``, all fit to be committed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpsearch.base.commands import ui_command
 from hpsearch.base.files import replace_text
@@ -11,7 +12,6 @@ from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_b
 from hpsearch.reports.kit.points import ranked
 from hpsearch.reports.kit.readme import replace_readme
 from hpsearch.reports.kit.setup import fixed_settings, took
-from hpsearch.reports.kit.still import still
 from hpsearch.reports.kit.tables import best_command, trials_csv
 from hpsearch.reports.summary.confirmed import fresh_table
 from hpsearch.reports.summary.failed import failed_trials
@@ -19,28 +19,34 @@ from hpsearch.reports.summary.numbers import Findings, Summary
 from hpsearch.reports.summary.sentences import answer, caveats
 from hpsearch.reports.summary.tables import front_table, point_table
 
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
 PICTURES = ("pareto", "score", "curves", "importance")
 """The figures that a README shows."""
 _ROWS = 40
 
 
-def write_readme(found: Findings, drawn: Sequence[Drawn], folder: Path) -> Path:
+def readme_figures(drawn: Sequence[Drawn]) -> "dict[str, Figure]":
+    """Return the figures of a search that its README shows, by name."""
+    return {name: figure for name, _, _, figure in drawn if name in PICTURES}
+
+
+def write_readme(found: Findings, pictures: Mapping[str, str], folder: Path) -> Path:
     """Write ``README.md``, its figures and ``trials.csv`` of a search, each in one move.
 
     Figures that only the ``README.md`` before showed are removed.
 
     Args:
         found: what the study supports.
-        drawn: its figures; of `PICTURES` those that are among them are written as SVG.
+        pictures: the figures that it shows as SVG, by name.
         folder: where to write; made when it is missing.
 
     Returns:
         The path of ``README.md``.
     """
     replace_text(folder / "trials.csv", trials_csv(found.table))
-    figures = {name: figure for name, _, _, figure in drawn if name in PICTURES}
-    stills = {f"{name}.svg": still(figure) for name, figure in figures.items()}
-    return replace_readme(folder, readme(found, list(figures)), stills)
+    return replace_readme(folder, readme(found, list(pictures)), {f"{name}.svg": svg for name, svg in pictures.items()})
 
 
 def readme(found: Findings, pictures: Sequence[str]) -> str:

@@ -76,7 +76,7 @@ def test_every_ablation_gives_a_well_formed_page(made):
     for sentence in (found.question, answer(found), *caveats(found), *(each.result.sentence for each in found.claims)):
         assert " ".join(sentence.split()) in said
     assert "arms" in figures(text)
-    assert {name for name, *_ in ablation_stills(found)} == {f"{name}.svg" for name in figures(text)} - {
+    assert {name for name, *_ in ablation_stills(found)()} == {f"{name}.svg" for name in figures(text)} - {
         "curves-more.svg"
     }
 

@@ -5,12 +5,13 @@ import xml.etree.ElementTree as ET
 import pandas as pd
 import pytest
 
+from hpsearch.reports.kit.beside import begin_stills
 from hpsearch.reports.kit.still import still
 from hpsearch.reports.kit.tables import best_command, trials_csv
 from hpsearch.reports.summary.figures.curves import curves_figure
 from hpsearch.reports.summary.figures.score import score_figure
 from hpsearch.reports.summary.numbers import summarize
-from hpsearch.reports.summary.readme import readme, write_readme
+from hpsearch.reports.summary.readme import readme, readme_figures, write_readme
 from hpsearch.reports.summary.sentences import answer
 from tests.support import studies, synthetic
 
@@ -34,7 +35,8 @@ def test_the_command_is_that_of_the_best_trial():
 
 
 def test_every_study_has_a_readme_and_figures(study, tmp_path):
-    text = write_readme(studies.found(study), studies.drawn(study), tmp_path).read_text()
+    pictures = begin_stills(readme_figures(studies.drawn(study)))()
+    text = write_readme(studies.found(study), pictures, tmp_path).read_text()
     assert text.startswith("# ")
     shown = re.findall(r"!\[.*\]\((.*)\)", text)
     assert {"score.svg", "curves.svg"} <= set(shown)
