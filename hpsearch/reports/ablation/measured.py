@@ -89,9 +89,12 @@ def gap_rows(found: Ablation) -> Cells:
 
 def final_aid(found: Ablation) -> str:
     """Say of which weights the parts were measured, and how."""
+    score = (
+        "" if found.objective.reduce != "end" else " The scores of the other tables are means of the last evaluations."
+    )
     return (
         f"Of the {WEIGHTS[found.finals.weights]}, in evaluation mode: dropout and augmentation off, not the running "
-        "mean over an epoch. Mean over the seeds, its t interval over the seeds, on these samples."
+        f"mean over an epoch. Mean over the seeds, its t interval over the seeds, on these samples.{score}"
     )
 
 
