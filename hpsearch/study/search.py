@@ -36,7 +36,7 @@ from hpsearch.study.prior import load_prior
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import make_spec
 from hpsearch.study.unchanged import stamp
-from hpsearch.study.writing import WRITERS, report_files, write_search_report
+from hpsearch.study.writing import STAGE_WRITERS, WRITERS, report_files, write_search_report
 from hpsearch.tracking.events import TrialRecord, check_command, replay_command, trial_files
 from hpsearch.tracking.machine import SystemSampler
 from hpsearch.tracking.query import table_from_events
@@ -143,7 +143,8 @@ def run_one_search(
                 checked = session.check(search.representatives(), within is not None)
                 origins.data.learn(checked.states)
                 origins.data.changes(session.folder).refuse(None)
-            with imported_meanwhile(*WRITERS) if session.workers.launcher.detached else nullcontext():
+            writers = WRITERS if within is None else STAGE_WRITERS
+            with imported_meanwhile(*writers) if session.workers.launcher.detached else nullcontext():
                 outcome = driver.run()
             session.workers.stop()
         return conclude(session, outcome, began, trained=todo, stage=within is not None)

@@ -8,8 +8,10 @@ from pathlib import Path
 from hpsearch.base.files import REPORT
 from hpsearch.base.types import TrialTable
 
-WRITERS = ("hpsearch.reports.summary.page", "hpsearch.reports.diagnosis.table")
+WRITERS = ("hpsearch.reports.summary.page", "hpsearch.reports.diagnosis.table", "hpsearch.reports.kit.still")
 """What writes the report of a search; imported while it runs."""
+STAGE_WRITERS = (*WRITERS, "hpsearch.reports.recipe.page", "hpsearch.reports.ablation.write")
+"""The same for a search that is a stage, with what writes the report of the whole."""
 
 
 def write_search_report(table: TrialTable, folder: Path) -> Path:

@@ -1,11 +1,13 @@
 """Every script of this folder runs, in a form short enough for CI, and prints the figures that it is for."""
 
+import json
 import re
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import bench_report
 from tests.support import browser
 
 FASHION_MNIST = pytest.mark.skipif(
@@ -93,3 +95,10 @@ def test_its_short_form_prints_its_figures(name, tmp_path, monkeypatch, capsys):
     assert code in (0, 1)  # 1: a limit is not held, which nothing this short can tell
     for figure in figures:
         assert re.search(figure, printed), printed
+
+
+def test_the_command_report_is_timed_cold_and_warm(capsys):
+    assert bench_report.main(["--command", "--points", "6", "--epochs", "2"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["trials"] == 6
+    assert 0 < told["warm"]["cpu_sec"] < told["cold"]["cpu_sec"]
