@@ -134,6 +134,11 @@ def test_the_arm_that_needs_the_least_is_named():
     assert ablation_of(table(ablation={"target": 0.915})).races["updates"].least == ""  # one arm alone gets there
 
 
+def test_an_arm_that_lost_a_trial_is_not_the_fastest():
+    made = table({SMALL: [0.9, 0.92, 0.91], LARGE: [0.93, None, 0.95]})
+    assert ablation_of(made).races["training"].arms == ("batch size 32, momentum 0",)
+
+
 def test_no_arm_is_called_slower_than_the_least_that_its_pair_with_the_reference_does_not_show():
     def raced(*rows):
         arms = [replace(each, name=name, point=point, replicates=SEEDS) for point, (name, each) in enumerate(
