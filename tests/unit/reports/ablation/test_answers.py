@@ -5,7 +5,10 @@ from dataclasses import replace
 import pytest
 
 from hpsearch.reports.ablation.answers import answers_of
+from hpsearch.reports.ablation.answers.accuracy import _than
+from hpsearch.reports.ablation.answers.speed import _ratio
 from hpsearch.reports.ablation.answers.texts import Item, joined, signed, valued
+from hpsearch.reports.ablation.contrasts import Contrast
 from hpsearch.reports.ablation.numbers import ablation_of
 from hpsearch.reports.ablation.write import readme
 from hpsearch.statistics.intervals import estimate
@@ -122,3 +125,16 @@ def test_the_paragraph_is_one_and_stands_in_the_readme():
 def test_an_ablation_of_which_nothing_is_finished_answers_nothing():
     nothing = {cell: [None, None] for cell in (SMALL, LARGE)}
     assert "Validation" not in told(study(nothing))
+
+
+@pytest.mark.parametrize(("sign", "ratio", "gap"), [(1, "more", "larger"), (-1, "less", "smaller")])
+def test_what_is_above_the_reference_is_more_and_larger(sign, ratio, gap):
+    shown = Contrast("b", estimate([0.70 * sign, 0.69 * sign, 0.71 * sign]), 0.01)
+    assert _ratio(shown)[1] == ratio and _than(ablation_of(table()), [shown], "b") == gap
+
+
+def test_a_seed_that_misses_is_counted_where_the_others_get_there():
+    scores = {SMALL: [0.9, 0.92, 0.5], LARGE: [0.93, 0.95, 0.95]}
+    assert "(not reached in 1 of 3)" in told(table(scores, ablation={"target": 0.75}))["Speed"]
+    made = table({SMALL: [0.9, 0.92, 0.91], LARGE: [0.93, None, 0.95]})
+    assert "reached by 2 of 3 seeds" in told(made)["Equal training"]
