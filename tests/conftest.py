@@ -1,5 +1,9 @@
 """What holds in every test."""
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two threads of a small net wait for each other, on a busy machine long
+
 import pytest
 
 from hpsearch.config.words import CONFIRM

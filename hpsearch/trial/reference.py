@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import torch
@@ -41,7 +41,9 @@ def constant_facts(job: Job) -> Mapping[str, float]:
     columns = {job.splits.num_outputs, 1} if job.splits.num_outputs == 2 else {job.splits.num_outputs}
     even = EVEN if job.splits.task == "classification" else (0.0,)
     outputs = [each for c in columns for e in even for each in constant_outputs(train, c, job.splits.task, e)]
-    outputs += [each for c in columns for each in best_margins(job.loss, train, c)]
+    for c in columns:
+        with suppress(Exception):  # of a user's loss, which may refuse as many outputs
+            outputs += best_margins(job.loss, train, c)
     costs = [_mean_loss(job, each, train) for each in outputs]
     best = costs.index(min(costs))
     found = {"train/loss": costs[best], "valid/loss": _mean_loss(job, outputs[best], valid)}

@@ -93,6 +93,7 @@ def test_from_a_swept_batch_size_to_its_sentence(tmp_path, monkeypatch, passed):
         "tracker=none",
         *SMALL,
         "trainer.steps=4",
+        "nuisance.optimizer.lr=choice(0.1, 0.2)",
     ]
     hpsearch.study.api.run_study(["+study=batch_size", *words])
     assert_in_order(walk(3), passed)

@@ -35,7 +35,8 @@ def executed(name, short=False):
             cell.source = cell.source.replace(EPOCHS, FEWER)
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     quiet = "ignore:IProgress not found"  # a progress bar that nobody sees
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": quiet}
+    threads = {"OMP_NUM_THREADS": "1"}  # two wait for each other, on a machine that is busy for most of the time
+    environment = os.environ | threads | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": quiet}
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
             notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": folder}}

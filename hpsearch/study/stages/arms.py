@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from hpsearch.base.grammar import value_text
 from hpsearch.base.replicates import NO_SEEDS
-from hpsearch.base.words import count
 from hpsearch.reports.ablation.arms import Arm
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.ablation.sentences import answer
@@ -41,13 +40,13 @@ class Arms:
         space = {**factorial.factors, **(factorial.nuisance if factorial.retuned else {})}
         table = context.search("arms", [*_queue(factorial, tuned), *factorial.words], space)
         found, numbers = context.ablation(table), counts(table)
+        sentence = answer(found).removesuffix(".")
         if found.best is None:
-            sentence = f"no trial of {count(len(found.arms), 'arm')} finished"
             action = "look at the errors in the trials, or choose a smaller learning rate"
-            return Finding(Verdict.FAIL, sentence, numbers, "nothing trains", action)
+            some = any(arm.trained for arm in found.arms)
+            return Finding(Verdict.FAIL, sentence, numbers, "some seeds train" if some else "nothing trains", action)
         cause, action = _warning(found, factorial)
         verdict = Verdict.WARN if cause else Verdict.PASS
-        sentence = answer(found).removesuffix(".")
         return Finding(verdict, sentence, numbers, cause, action, {"best_arm": _best(found.best)})
 
 

@@ -262,6 +262,7 @@ def test_targets_are_scaled_by_the_training_part():
 
 CONF = Path(__file__).parents[3] / "conf" / "data"
 FILES = sorted(CONF.glob("*.yaml"))
+REGRESSIONS = ("Diabetes", "Curve")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -270,8 +271,8 @@ def test_the_yaml_spells_out_every_field(file):
     module, _, name = options.pop("_target_").rpartition(".")
     source = getattr(importlib.import_module(module), name)
     known = {field.name for field in fields(source)}
-    own = {"target_scaling"} if "task" not in known and name != "Diabetes" else set()
-    own |= {"classes", "class_weights", "positive"} if name == "Diabetes" else set()
+    own = {"target_scaling"} if "task" not in known and name not in REGRESSIONS else set()
+    own |= {"classes", "class_weights", "positive"} if name in REGRESSIONS else set()
     own |= {"missing", "missing_value", "missing_indicator"} if name not in ("Table", "Npz") else set()
     own |= {"classes", "positive", "sampling", "scaling"} if issubclass(source, Words) else set()
     assert set(options) == known - own

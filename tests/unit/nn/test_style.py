@@ -15,7 +15,16 @@ def only(model, kind):
 
 def test_constants_reach_every_layer():
     net = SmallConv(
-        (1, 8, 8), 3, [4, 8], 3, [6], "leaky_relu", "batch", activation_slope=0.3, norm_eps=0.1, norm_momentum=0.2
+        (1, 8, 8),
+        3,
+        [4, 8],
+        3,
+        hidden=[6],
+        activation="leaky_relu",
+        norm="batch",
+        activation_slope=0.3,
+        norm_eps=0.1,
+        norm_momentum=0.2,
     )
     assert [layer.negative_slope for layer in only(net, nn.LeakyReLU)] == [0.3] * 3
     assert [(norm.eps, norm.momentum) for norm in only(net, nn.BatchNorm2d)] == [(0.1, 0.2)] * 2

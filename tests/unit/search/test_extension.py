@@ -179,13 +179,13 @@ def test_limits_that_are_none_are_refused(limits, message):
 
 
 def test_limits_must_be_of_a_searched_key_and_hold_its_range():
-    space = Space.parse({"a.b": "interval(0.0, 1.0)"})
-    Extension(limits={"a.b": (0.0, 1.0)}).check(space)
-    with pytest.raises(SpaceError, match=r"extend\.limits names a\.c, which is not searched, did you mean 'a\.b'"):
-        Extension(limits={"a.c": (0.0, 1.0)}).check(space)
+    space = Space.parse({"a.rate": "interval(0.0, 1.0)"})
+    Extension(limits={"a.rate": (0.0, 1.0)}).check(space)
+    with pytest.raises(SpaceError, match=r"extend\.limits names a\.rat, which is not searched, did you mean 'a\.rate'"):
+        Extension(limits={"a.rat": (0.0, 1.0)}).check(space)
     for limits in ((0.1, None), (None, 0.9)):
         with pytest.raises(SpaceError, match=r"the range interval\(0\.0, 1\.0\) goes beyond them"):
-            Extension(limits={"a.b": limits}).check(space)
+            Extension(limits={"a.rate": limits}).check(space)
 
 
 def test_a_copy_holds_every_point_as_it_was_and_is_the_present_study():

@@ -56,7 +56,7 @@ def test_the_lowest_panel_of_each_column_carries_the_epochs():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["show"], "scheduler is missing"),
+        (["show"], "WHAT is missing"),
         (["show", "schedular"], "nothing to show of 'schedular', did you mean 'scheduler'?"),
         (["show", "scheduler", "out", "optimizer.lr=-1"], "optimizer.lr = -1"),
     ],

@@ -56,7 +56,7 @@ def test_a_study_says_what_it_chooses_and_what_it_searches_as_it_is_written():
     assert read.about.startswith("Does momentum help") and "stage=[tune,arms]" in read.chooses
     keys = [each.key for each in read.keys]
     assert "space.optimizer.momentum=choice(0, 0.5, 0.9, 0.99)" in keys
-    assert "nuisance[optimizer.momentum=0.5].optimizer.lr=tag(log, interval(0.025, 1))" in keys
+    assert "nuisance[optimizer.momentum=0.5].optimizer.lr=tag(log, interval(0.025, 2.5))" in keys
 
 
 def test_every_key_and_comment_of_every_option_is_there():
