@@ -42,6 +42,10 @@ def print_report(
 
     Returns:
         The path of ``print.html``, beside the report; a browser prints it or saves it as PDF.
+
+    Example:
+        >>> print(print_report("rates").name)
+        print.html
     """
     paper = _paper(name, other, words, config_dirs)
     return replace_text(studies_folder() / paper.name / PRINT, paper.page())
@@ -61,6 +65,10 @@ def export_tables(
     Returns:
         The paths of ``tables.tex``, which names the packages that it needs, and of ``tables.md``, beside the
         report.
+
+    Example:
+        >>> [path.name for path in export_tables("rates")]
+        ['tables.tex', 'tables.md']
     """
     from hpsearch.reports.kit.latex import latex_file
     from hpsearch.reports.kit.markdown import markdown_file

@@ -24,11 +24,14 @@ OPTIONS = [pair for pair in OPTIONS if pair not in BY_THE_USER]
 NEEDED = {
     "table": {"path": "table.csv", "target": "kind"},
     "npz": {"path": "arrays.npz"},
+    "conll": {"path": "train.conll"},
     "images": {"folder": "images"},
     "dataset": {"dataset": {"_target_": "torch.utils.data.TensorDataset", "_args_": []}},
 }
 """What a user must say of an option."""
 RUN_TIME = {"sampler": {"seed": 3}, "model": {"in_shape": (1, 28, 28), "num_outputs": 10}}
+OF_MODEL = {"logistic": {"num_outputs": 2}, "encoder": {"in_shape": (12,), "vocabulary": 7}}
+"""What a model is for that is not for ten kinds of images."""
 ALONE = ("trainer=outside", "trainer=command")
 """Read no other group, and refuse words that set one."""
 
@@ -60,7 +63,7 @@ def test_every_option_composes_and_builds(group, option, monkeypatch, tmp_path):
     for part in parts:
         arguments = {key: value for key, value in part.items() if key not in OURS.get(group, ())}
         arguments |= NEEDED.get(option, {}) if group == "data" else {}
-        extra = RUN_TIME.get(group, {}) | ({"num_outputs": 2} if option == "logistic" else {})
+        extra = RUN_TIME.get(group, {}) | OF_MODEL.get(option, {})
         made = build(group, arguments, **extra)
         assert isinstance(made, functools.partial) == bool(part.get("_partial_") and group not in RUN_TIME)
 

@@ -13,6 +13,8 @@ ORDER = (
     "load_trials",
     "load_curves",
     "draw",
+    "print_report",
+    "export_tables",
     "compare",
     "run_search",
     "open_search",
