@@ -41,8 +41,9 @@ class Ends(NamedTuple):
 
     def close(self) -> None:
         """Close them."""
-        for fd in filter(None, self):
-            os.close(fd)
+        for fd in self:
+            if fd is not None:
+                os.close(fd)
 
 
 def pipes() -> tuple[Ends, Ends]:
