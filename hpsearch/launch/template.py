@@ -134,14 +134,13 @@ def _forked() -> int | None:
     reading, writing = os.pipe()
     between = os.fork()
     if between == 0:
-        child = os.fork()
-        if child == 0:
-            os.close(reading)
-            os.close(writing)
-            os.setsid()
-            return None
-        os.write(writing, str(child).encode())
-        os._exit(0)
+        if os.fork():
+            os._exit(0)
+        os.setsid()  # before anybody knows of it: who kills it kills its group
+        os.write(writing, str(os.getpid()).encode())
+        os.close(reading)
+        os.close(writing)
+        return None
     os.close(writing)
     pid = int(os.read(reading, _MARK_BYTES) or b"0")
     os.close(reading)
