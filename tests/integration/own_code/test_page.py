@@ -48,7 +48,7 @@ TRAINS = {
     "programs.py": ["descent"],
 }
 """The studies of each script."""
-SLOW = {"experiment.py", "checkpoints.py", "lightning_module.py", "trainer.py"}
+SLOW = TRAINS.keys() - {"function.py", "generator.py", "pictures.py", "outside.py", "programs.py"}
 PROGRAMS = {"classify.py", "descent.sh", "settings.yaml", "from_settings.py"}
 """What trials of programs are made of."""
 

@@ -85,7 +85,7 @@ def sizes():
                 yield pytest.param(case, shape, id=f"{name}-{'x'.join(map(str, shape))}")
 
 
-@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("bf16", marks=pytest.mark.long)])
 @pytest.mark.parametrize(("case", "in_shape"), [*sizes()])
 def test_forward_and_backward_at_batch_2_and_evaluation_at_batch_1(case, in_shape, precision):
     model = make(case, in_shape)
