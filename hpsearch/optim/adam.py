@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hpsearch.base.limits import check_values
 from hpsearch.optim.limits import ADAM
-from hpsearch.optim.stepping import unwrapped
+from hpsearch.optim.stepping import by_group, unwrapped
 
 
 class Adam(torch.optim.Adam):
@@ -57,16 +57,7 @@ class Adam(torch.optim.Adam):
         """Update every parameter that has a gradient, all of a group at once."""
         if self.bias_correction:
             return unwrapped(torch.optim.Adam)(self, closure)
-        with torch.no_grad():
-            loss = None
-            if closure is not None:
-                with torch.enable_grad():
-                    loss = closure()
-            for group in self.param_groups:
-                weights = [weight for weight in group["params"] if weight.grad is not None]
-                if weights:
-                    self._update(weights, group)
-        return loss
+        return by_group(self, self._update, closure)
 
     def _update(self, weights: list[Tensor], group: dict[str, Any]) -> None:
         gradients = [weight.grad for weight in weights if weight.grad is not None]

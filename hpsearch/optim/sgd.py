@@ -9,7 +9,7 @@ from torch import Tensor
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.limits import check_values
 from hpsearch.optim.limits import SGD_FORM
-from hpsearch.optim.stepping import unwrapped
+from hpsearch.optim.stepping import by_group, unwrapped
 
 _BUFFERS = {"inside": "velocity", "outside": "momentum_buffer"}
 """What each form keeps of a parameter: a sum of updates, a sum of gradients."""
@@ -71,16 +71,7 @@ class SGD(torch.optim.SGD):
         """Update every parameter that has a gradient, all of a group at once."""
         if self.form == "outside":
             return unwrapped(torch.optim.SGD)(self, closure)
-        with torch.no_grad():
-            loss = None
-            if closure is not None:
-                with torch.enable_grad():
-                    loss = closure()
-            for group in self.param_groups:
-                weights = [weight for weight in group["params"] if weight.grad is not None]
-                if weights:
-                    self._update(weights, group)
-        return loss
+        return by_group(self, self._update, closure)
 
     def _update(self, weights: list[Tensor], group: dict[str, Any]) -> None:
         gradients = [weight.grad for weight in weights if weight.grad is not None]
