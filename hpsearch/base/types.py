@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.failures import Failure
-from hpsearch.base.keys import ARGS
 from hpsearch.base.limits import LIMITS, check_fields
 from hpsearch.base.media import Medium
 from hpsearch.base.samples import SampleResults
@@ -93,6 +92,8 @@ class TrialSpec:
         data: digest of what it is trained on; empty where that is not known.
         files: digest of the files alone that this is read from, which a worker must find as they were.
         purpose: what it is for where it is no part of its point's score; empty for all others.
+        width: most trials that its worker trains at once with it; 1: it alone, by the plain loop. Whoever starts it
+            says so: it is no part of what the trial is, and not on record.
     """
 
     study: str
@@ -108,38 +109,12 @@ class TrialSpec:
     data: str = ""
     files: str = ""
     purpose: str = ""
-
-
-def epochs_of(config: Mapping[str, Any]) -> int | None:
-    """Return how many epochs a trial trains, None where its configuration does not say it in epochs."""
-    given = {**config.get(ARGS, {}), **config.get("trainer", {})}
-    epochs = None if given.get("steps") else given.get("epochs")
-    return epochs if isinstance(epochs, int) else None
+    width: int = 1
 
 
 def whole_or_fraction(epoch: float) -> float:
     """Return an epoch, as an int where it is whole."""
     return int(epoch) if epoch == int(epoch) else epoch
-
-
-def evaluated_between_epochs(config: Mapping[str, Any]) -> bool:
-    """Return whether a trial reports fractions of epochs, as its configuration says."""
-    trainer = config.get("trainer", {})
-    every = trainer.get("eval_every", 1)
-    return bool(trainer.get("eval_steps")) or (isinstance(every, int | float) and every != int(every))
-
-
-def last_by_epoch(curve: Mapping[float, float]) -> dict[int, float]:
-    """Return the last value of every epoch that has one, by the number of the epoch from 1.
-
-    Args:
-        curve: value by epoch, fractions among them.
-
-    Example:
-        >>> last_by_epoch({0.5: 3.0, 1: 2.0, 1.5: 1.0})
-        {1: 2.0, 2: 1.0}
-    """
-    return {math.ceil(epoch): curve[epoch] for epoch in sorted(curve)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,17 +225,40 @@ class TrialResult:
     alone: bool = False
 
 
+class Shared(Protocol):
+    """What several trials of one worker train with together."""
+
+    def advance(self) -> None:
+        """Train, once no trial here can go on, until one that waits for this can; what is raised ends all of them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Yielded by a single trial in place of a message: it goes on when what it shares is ready for it.
+
+    Attributes:
+        on: what it shares with others.
+        ready: whether it can go on.
+    """
+
+    on: Shared
+    ready: Callable[[], bool]
+
+
 Message: TypeAlias = Started | Report | Query
 TrialRun: TypeAlias = Generator[tuple[Message, ...], tuple[Decision, ...], tuple[TrialResult, ...]]
 """A running batch of trials, one place per member: it yields messages, receives decisions, returns results."""
 QueryingRun: TypeAlias = Generator[tuple[Message, ...], tuple[Decision | Given, ...], tuple[TrialResult, ...]]
 """A `TrialRun` of a single trial that may ask, and is then sent what it is given, or to stop."""
+WaitingRun: TypeAlias = Generator[tuple[Message | Wait, ...], tuple[Decision, ...], tuple[TrialResult, ...]]
+"""A `TrialRun` of a single trial with a `width` above 1 that may wait for others, and is then sent CONTINUE."""
 
 
 class Execute(Protocol):
     """Trains a batch of trials; importable, so that it can be sent to a worker by name."""
 
-    def __call__(self, specs: tuple[TrialSpec, ...]) -> TrialRun | QueryingRun:
+    def __call__(self, specs: tuple[TrialSpec, ...]) -> TrialRun | QueryingRun | WaitingRun:
         """Start the batch."""
         ...
 

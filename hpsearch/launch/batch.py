@@ -23,6 +23,8 @@ from hpsearch.base.types import (
     TrialResult,
     TrialRun,
     TrialSpec,
+    Wait,
+    WaitingRun,
 )
 from hpsearch.launch.base import Ended, Reported
 
@@ -38,14 +40,17 @@ class TrialBatch:
         ids: the trials, one per member.
         ended: whether every member has a result.
         asks: whether the trial waits for a hyperparameter that it asked for; only one that is alone may.
+        wait: until when the trial waits for others in this process; None: it does not.
     """
 
     def __init__(self, execute: Execute, specs: tuple[TrialSpec, ...], clock: Clock = time.time) -> None:
         self.ids = tuple(spec.id for spec in specs)
         self.ended = self.asks = False
         self._execute, self._specs, self._clock = execute, specs, clock
-        self._kinds: tuple[type, ...] = (Started, Report, Query) if len(specs) == 1 else (Started, Report)
-        self._run: TrialRun | QueryingRun | None = None
+        self.wait: Wait | None = None
+        single, shares = len(specs) == 1, any(spec.width > 1 for spec in specs)
+        self._kinds: tuple[type, ...] = (Started, Report, *[Query] * single, *[Wait] * (single and shares))
+        self._run: TrialRun | QueryingRun | WaitingRun | None = None
         self._started_in = Path.cwd()
 
     def advance(self, decisions: tuple[Decision | Given, ...]) -> tuple[Reported, ...] | tuple[Ended, ...]:
@@ -56,7 +61,7 @@ class TrialBatch:
                 what it is given, or to stop.
 
         Returns:
-            One Reported per member, or one Ended per member.
+            One Reported per member, or one Ended per member; nothing of a trial that waits for others.
         """
         try:
             if self._run is None:
@@ -65,14 +70,16 @@ class TrialBatch:
             else:
                 messages = self._run.send(decisions)  # type: ignore[arg-type]  # only one that asks is given a value
             self._check(messages, self._kinds, "yielded")
-            self.asks = isinstance(messages[0], Query)
+            (first, *_) = messages
+            self.asks, self.wait = isinstance(first, Query), first if isinstance(first, Wait) else None
         except StopIteration as stop:
             return self._end(stop.value)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) and not current.process.is_worker:  # which ignores Ctrl-C
                 raise
             return self.fail(error)
-        return tuple(Reported(trial, message) for trial, message in zip(self.ids, messages, strict=True))
+        told = zip(self.ids, messages, strict=True)
+        return tuple(Reported(trial, message) for trial, message in told if not isinstance(message, Wait))
 
     def fail(self, error: BaseException) -> tuple[Ended, ...]:
         """End every member because of an error; see `failure`. One that the user must mend is not tried again."""

@@ -6,11 +6,12 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hpsearch.base.epochs import epochs_of
 from hpsearch.base.files import LAYERS, LOG
 from hpsearch.base.media import MEDIA, media_in
 from hpsearch.base.observer import RunningTrial
 from hpsearch.base.replicates import measured, repeats
-from hpsearch.base.types import Decision, Report, TrialResult, TrialSpec, TrialState, epochs_of
+from hpsearch.base.types import Decision, Report, TrialResult, TrialSpec, TrialState
 from hpsearch.tracking.record import Record
 
 

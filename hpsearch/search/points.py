@@ -8,8 +8,9 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from hpsearch.base.environment import names_in
+from hpsearch.base.epochs import epochs_of
 from hpsearch.base.outcome import GIVEN_UP, Failures, is_cut_short, point_outcome
-from hpsearch.base.types import BestPoint, Decision, MakeSpec, Report, TrialId, TrialState, epochs_of
+from hpsearch.base.types import BestPoint, Decision, MakeSpec, Report, TrialId, TrialState
 from hpsearch.launch.base import Launcher
 from hpsearch.search.answers import Answers
 from hpsearch.search.ask_tell import AskTell

@@ -7,10 +7,11 @@ from typing import Any
 
 from optuna.pruners import NopPruner
 
+from hpsearch.base.epochs import epochs_of
 from hpsearch.base.errors import ConfigError, SpaceError, check_int
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import ARGS, CONTINUED, SILENT_SECONDS, TRIAL_SECONDS
-from hpsearch.base.types import Objective, epochs_of
+from hpsearch.base.types import Objective
 from hpsearch.config import limits
 from hpsearch.config.build import build, own_loop
 from hpsearch.config.compose import Composition

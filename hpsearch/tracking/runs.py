@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
+from hpsearch.base.epochs import evaluated_between_epochs
 from hpsearch.base.journal import Event
 from hpsearch.base.keys import UNNAMED
 from hpsearch.base.plain import flatten
-from hpsearch.base.types import TrialState, evaluated_between_epochs
+from hpsearch.base.types import TrialState
 from hpsearch.tracking.events import RENEWING, TrialFold, TrialRecord, check_command, replay_command
 
 STEP_LOSS = "train/step_loss"

@@ -15,7 +15,7 @@ from typing import Any
 
 from hpsearch.base.commands import LOCAL_MODULE
 from hpsearch.base.errors import ConfigError, first_line
-from hpsearch.base.types import Execute, TrialRun, TrialSpec
+from hpsearch.base.types import Execute, TrialRun, TrialSpec, WaitingRun
 
 
 def path_of(function: Callable[..., Any]) -> str:
@@ -88,7 +88,7 @@ class Carried:
     def __init__(self, execute: Execute, name: str, function: Callable[..., Any]) -> None:
         self._execute, self._name, self._function = execute, name, function
 
-    def __call__(self, specs: tuple[TrialSpec, ...]) -> TrialRun:
+    def __call__(self, specs: tuple[TrialSpec, ...]) -> TrialRun | WaitingRun:
         """Train in this process."""
         return self._execute(specs)
 

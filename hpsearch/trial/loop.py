@@ -9,6 +9,7 @@ from functools import partial
 
 import torch
 
+from hpsearch.base.epochs import last_by_epoch
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.outcome import NOT_COMPARED, state_after
 from hpsearch.base.types import (
@@ -19,7 +20,6 @@ from hpsearch.base.types import (
     TrialResult,
     TrialRun,
     TrialState,
-    last_by_epoch,
 )
 from hpsearch.data.views import averaged
 from hpsearch.metrics.reported import followed

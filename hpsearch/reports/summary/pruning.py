@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base.epochs import epochs_of
 from hpsearch.base.keys import ARGS
 from hpsearch.base.outcome import GIVEN_UP, REPEATED
-from hpsearch.base.types import TrialState, TrialTable, epochs_of
+from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.space import floats
 
 _EPOCHS = ("trainer.epochs", f"{ARGS}.epochs")
