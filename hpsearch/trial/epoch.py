@@ -2,12 +2,14 @@
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 
 import torch
 
+from hpsearch.base.types import Wait
 from hpsearch.trial.averaging import Average
 from hpsearch.trial.checkpoint import Progress
 from hpsearch.trial.groups import Groups
@@ -29,7 +31,7 @@ LOGGED_STEPS = 100
 """Thinned losses kept per epoch unless `Trainer.log_every` says otherwise."""
 
 
-class Epoch:
+class Epoch(ABC):
     """A pass over the training part, which may stand still between two of its updates.
 
     What it trains does not depend on where it stands still: evaluations leave no trace in the draws, the sums and the
@@ -37,10 +39,7 @@ class Epoch:
 
     Args:
         job: the trial.
-        groups: how many samples go through its model at once.
-        progress: of the trial, whose last report is that of an epoch before.
         layers: measures layers at one of its updates.
-        average: takes the weights in after each of them.
         number: of the pass, from 1.
         rates: (learning rate, momentum) of each of its updates.
 
@@ -51,41 +50,27 @@ class Epoch:
     """
 
     def __init__(
-        self,
-        job: Job,
-        groups: Groups,
-        progress: Progress,
-        layers: LayerWatch,
-        average: Average,
-        number: int,
-        rates: Sequence[tuple[float, float | None]],
+        self, job: Job, layers: LayerWatch, number: int, rates: Sequence[tuple[float, float | None]]
     ) -> None:
-        self._job, self._groups, self._progress, self.number = job, groups, progress, number
-        self._layers, self._average = layers, average
+        self._job, self._layers, self.number, self._rates = job, layers, number, rates
         self._begin = self.done = (number - 1) * job.steps_per_epoch
         self.end = min(self.done + job.steps_per_epoch, job.steps)
-        self._rates = rates
         self._every = job.trainer.log_every or math.ceil((self.end - self.done) / LOGGED_STEPS)
-        named = trained_parameters(job)
-        self._parameters = [parameter for _, parameter in named]
-        self._plain_update = partial(update_weights, job, named, self._parameters)
         self._measure = measured_steps(self.end - self.done)
         self._place = layers.place(number, self.end - self.done)
         self._norms = torch.zeros(3, device=job.device)
         self._penalties = torch.zeros((), device=job.device)
-        self._draws: Draws | None = None
         self._seconds, self._logged = 0.0, 0
         self._log: EpochLog | None = None
         self._read: EpochLog | None = None
-        self._steps = epoch_steps(job, groups, number, self.done, rates, self._update)
 
-    @contextmanager
-    def trained_to(self, step: int) -> Iterator[None]:
+    @abstractmethod
+    def trained_to(self, step: int) -> AbstractContextManager[None]:
         """Train up to an update of the trial; inside, layers that draw at random go on from there."""
-        with torch_state(self._job, self.number, self._draws):
-            self._train(step)
-            self._draws = None if self.done == self.end else drawn_so_far(self._job)
-            yield
+
+    def waits(self, step: int) -> Iterator[Wait]:  # noqa: ARG002
+        """Yield what others have to do before `trained_to` is called."""
+        yield from ()
 
     def values(self) -> dict[str, float]:
         """Return what the pass measures so far: metrics of its batches, rates, norms and speed."""
@@ -107,6 +92,46 @@ class Epoch:
         new = tuple(each for each in self._read.thinned(self._every) if each[0] > self._logged)
         self._logged = self.done
         return new
+
+
+class PlainEpoch(Epoch):
+    """A pass that is trained by itself, with `torch.optim`.
+
+    Args:
+        job: the trial.
+        groups: how many samples go through its model at once.
+        progress: of the trial, whose last report is that of an epoch before.
+        layers: measures layers at one of its updates.
+        average: takes the weights in after each of them.
+        number: of the pass, from 1.
+        rates: (learning rate, momentum) of each of its updates.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        groups: Groups,
+        progress: Progress,
+        layers: LayerWatch,
+        average: Average,
+        number: int,
+        rates: Sequence[tuple[float, float | None]],
+    ) -> None:
+        super().__init__(job, layers, number, rates)
+        self._groups, self._progress, self._average = groups, progress, average
+        named = trained_parameters(job)
+        self._parameters = [parameter for _, parameter in named]
+        self._plain_update = partial(update_weights, job, named, self._parameters)
+        self._draws: Draws | None = None
+        self._steps = epoch_steps(job, groups, number, self.done, rates, self._update)
+
+    @contextmanager
+    def trained_to(self, step: int) -> Iterator[None]:
+        """Train up to an update of the trial; inside, layers that draw at random go on from there."""
+        with torch_state(self._job, self.number, self._draws):
+            self._train(step)
+            self._draws = None if self.done == self.end else drawn_so_far(self._job)
+            yield
 
     def _train(self, step: int) -> None:
         started = time.perf_counter()
@@ -131,9 +156,9 @@ class Epoch:
         self._seconds += time.perf_counter() - started
 
     def _update(self, index: int) -> None:
-        one = partial(self._layers.measure, self._plain_update) if index == self._place else self._plain_update
-        if index in self._measure:
-            self._norms.add_(measured(one, self._parameters))
-        else:
-            one()
+        with self._layers.measured() if index == self._place else nullcontext():
+            if index in self._measure:
+                self._norms.add_(measured(self._plain_update, self._parameters))
+            else:
+                self._plain_update()
         self._average.update(self._begin + index + 1)

@@ -7,7 +7,7 @@ artifact, ``layers.json``, of some kilobytes.
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -83,13 +83,14 @@ class LayerWatch:
             return None
         return 0 if epoch == 1 else steps // 2
 
-    def measure(self, update: Callable[[], None]) -> None:
-        """Run an update and keep the norms of gradients, weights and changes."""
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Keep the norms of gradients, weights and changes of the update inside."""
         weights = [weight.detach() for weight in self._layers.values()]
         gradients = [torch.zeros_like(w) if w.grad is None else w.grad for w in self._layers.values()]
         norms = torch._foreach_norm(gradients)
         before = [weight.clone() for weight in weights]
-        update()
+        yield
         changes = torch._foreach_norm(torch._foreach_sub(weights, before))
         self._raw.append({"norms": [*norms, *torch._foreach_norm(before), *changes], "outputs": {}})
 
@@ -97,6 +98,11 @@ class LayerWatch:
         """Say which step was measured, and the loss of its batch."""
         self._raw[-1] |= {"epoch": epoch, "step": step, "loss": loss}
         self._open = True
+
+    @property
+    def looks(self) -> bool:
+        """Whether the next forward pass inside `outputs` is looked at."""
+        return self._open and bool(self._outputs)
 
     @contextmanager
     def outputs(self) -> Iterator[None]:

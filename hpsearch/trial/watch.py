@@ -108,14 +108,27 @@ class EpochLog:
         if not self._chunk:
             return
         chunk, self._chunk = self._chunk, []
-        self._check(torch.stack([step.loss for step in chunk]).tolist())
-        y = torch.cat([step.y for step in chunk])
-        sizes = torch.tensor([label_count(step.y) for step in chunk], device=y.device)
-        sums = {
-            name: ((torch.stack([step.losses[name] for step in chunk]) * sizes).sum(), label_count(y))
-            for name in chunk[0].losses
-        }
-        self._meter.update(sums, torch.cat([step.outputs for step in chunk]), y)
+        losses = {name: torch.stack([step.losses[name] for step in chunk]) for name in chunk[0].losses}
+        y, outputs = torch.cat([step.y for step in chunk]), torch.cat([step.outputs for step in chunk])
+        sizes = [label_count(step.y) for step in chunk]
+        self.take(torch.stack([step.loss for step in chunk]).tolist(), losses, sizes, outputs, y)
+
+    def take(
+        self, loss: Sequence[float], losses: Mapping[str, Tensor], sizes: Sequence[int], outputs: Tensor, y: Tensor
+    ) -> None:
+        """Take in a chunk of steps; raise `Diverged` for the first divergence in it.
+
+        Args:
+            loss: of each step, the one that is trained on.
+            losses: [S] what is reported of each step's batch, by name.
+            sizes: labels in each step's batch.
+            outputs: [N, C] of the model in all of them.
+            y: [N] or [N, C] their targets.
+        """
+        self._check(loss)
+        sizes_S = torch.tensor(sizes, device=y.device)
+        sums = {name: ((each_S * sizes_S).sum(), sum(sizes)) for name, each_S in losses.items()}
+        self._meter.update(sums, outputs, y)
 
     def means(self) -> dict[str, float]:
         """Return the losses and the metrics of the epoch by name."""

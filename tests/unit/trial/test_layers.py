@@ -58,7 +58,8 @@ def test_units_that_always_answer_the_same_are_counted(tmp_path):
         model[0].bias.copy_(torch.tensor([0.0, 0, -9, -9]))
     watch = LayerWatch(model, tmp_path, 1, None, True)
     model(torch.rand(5, 2)).sum().backward()
-    watch.measure(lambda: None)
+    with watch.measured():
+        pass
     watch.keep(1, 1, torch.tensor(1.0))
     with watch.outputs():
         outputs = model[1](model[0](torch.tensor([[1.0, 2.0], [3.0, 4.0]])))
@@ -80,7 +81,8 @@ def test_units_that_always_answer_the_same_are_counted(tmp_path):
 def test_outputs_close_to_a_bound_are_saturated(tmp_path, module, inputs, share):
     model = nn.Sequential(nn.Linear(2, 2), module)
     watch = LayerWatch(model, tmp_path, 1, None, True)
-    watch.measure(lambda: None)
+    with watch.measured():
+        pass
     watch.keep(1, 1, torch.tensor(1.0))
     with watch.outputs():
         module(torch.tensor(inputs))
@@ -104,7 +106,8 @@ def test_a_unit_is_a_channel_or_an_entry_of_a_token(tmp_path, shape):
     x = torch.rand(shape)
     (x[:, 0] if len(shape) == 4 else x[..., 0]).fill_(-1.0)
     watch = LayerWatch(model, tmp_path, 1, None, True)
-    watch.measure(lambda: None)
+    with watch.measured():
+        pass
     watch.keep(1, 1, torch.tensor(1.0))
     with watch.outputs():
         model(x)
