@@ -49,9 +49,7 @@ class Epoch(ABC):
         end: updates of the trial after this pass.
     """
 
-    def __init__(
-        self, job: Job, layers: LayerWatch, number: int, rates: Sequence[tuple[float, float | None]]
-    ) -> None:
+    def __init__(self, job: Job, layers: LayerWatch, number: int, rates: Sequence[tuple[float, float | None]]) -> None:
         self._job, self._layers, self.number, self._rates = job, layers, number, rates
         self._begin = self.done = (number - 1) * job.steps_per_epoch
         self.end = min(self.done + job.steps_per_epoch, job.steps)

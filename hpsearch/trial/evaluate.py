@@ -1,6 +1,6 @@
 """Loss and metrics of a model on a whole split."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -42,13 +42,33 @@ def evaluate(
     """
     training = model.training
     model.eval()
-    meter, losses = Meter(metrics, split.device), reported_losses(loss)
     try:
-        for x, y in split.in_order(batch_size):
-            outputs = forward(x)
-            if watch is not None:
-                watch.update(outputs, y)
-            meter.update({name: summed(each, outputs, y) for name, each in losses.items()}, outputs, y)
-        return meter.compute()
+        given = ((forward(x), y) for x, y in split.in_order(batch_size))
+        return measured(given, loss, metrics, split.device, watch)
     finally:
         model.train(training)
+
+
+@torch.no_grad()
+def measured(
+    given: Iterable[tuple[Tensor, Tensor]],
+    loss: nn.Module,
+    metrics: Mapping[str, Metric],
+    device: torch.device,
+    watch: SampleWatch | None = None,
+) -> dict[str, float]:
+    """Return what `evaluate` does, of what a model gave.
+
+    Args:
+        given: outputs [B, C] and targets of each batch.
+        loss: maps (outputs, targets) to their mean loss, as it is trained on.
+        metrics: what is measured besides the loss, by key.
+        device: where the outputs are.
+        watch: gathers what single samples give.
+    """
+    meter, losses = Meter(metrics, device), reported_losses(loss)
+    for outputs, y in given:
+        if watch is not None:
+            watch.update(outputs, y)
+        meter.update({name: summed(each, outputs, y) for name, each in losses.items()}, outputs, y)
+    return meter.compute()

@@ -2,10 +2,9 @@
 
 import math
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 
 import torch
 
@@ -18,27 +17,26 @@ from hpsearch.base.types import (
     Report,
     Started,
     TrialResult,
-    TrialRun,
     TrialState,
+    Wait,
+    WaitingRun,
 )
-from hpsearch.data.views import averaged
 from hpsearch.metrics.reported import followed
 from hpsearch.optim.compiler import postpone_compiler
 from hpsearch.trial import checkpoint
 from hpsearch.trial.averaging import Average
 from hpsearch.trial.checkpoint import Best, Progress
 from hpsearch.trial.defined import undefined_scores
+from hpsearch.trial.engine import Alone, Engine
 from hpsearch.trial.epoch import LOGGED_STEPS, Epoch
-from hpsearch.trial.evaluate import evaluate
 from hpsearch.trial.fit import save_fit
-from hpsearch.trial.groups import Groups
 from hpsearch.trial.job import Job, Trainer
 from hpsearch.trial.layers import LayerWatch
 from hpsearch.trial.limits import EACH
 from hpsearch.trial.reading import CONTINUABLE, end_of
 from hpsearch.trial.reference import constant_facts
-from hpsearch.trial.samples import SampleWatch, forget_samples, may_count, save_samples
-from hpsearch.trial.updates import forward_pass, prepare_model, torch_state
+from hpsearch.trial.samples import forget_samples, save_samples
+from hpsearch.trial.updates import prepare_model, torch_state
 from hpsearch.trial.watch import Diverged
 
 postpone_compiler()
@@ -46,7 +44,7 @@ postpone_compiler()
 __all__ = ["LOGGED_STEPS", "Job", "Trainer", "train"]
 
 
-def train(job: Job) -> TrialRun:
+def train(job: Job, engine_of: Callable[[Job, Progress, LayerWatch], Engine] = Alone) -> WaitingRun:
     """Train one trial, from its checkpoint if it has one.
 
     The trial is evaluated after the updates that `hpsearch.trial.evaluations.evaluation_steps` names, by default the
@@ -93,9 +91,11 @@ def train(job: Job) -> TrialRun:
 
     Args:
         job: the trial.
+        engine_of: makes what trains and evaluates it, of the trial, how far it has come and what measures its layers.
 
     Yields:
-        Started, every report that the checkpoint holds, then a report after each evaluation.
+        Started, every report that the checkpoint holds, then a report after each evaluation; a Wait where others have
+        to train first.
 
     Returns:
         COMPLETE after the last epoch, early stopping's too, whatever the decision on it; PRUNED on STOP; PAUSED, with
@@ -104,15 +104,18 @@ def train(job: Job) -> TrialRun:
         end when a metric of the objective is not defined.
     """
     progress = checkpoint.restore_last(job.folder, job.key, job.read, job.model, job.optimizer) or begun(job)
-    groups = Groups(job, progress.micro)
-    average = Average(job, groups, progress.average)
-    progress.average = average.kept
     layers = LayerWatch(
         job.model, job.folder, job.epochs, progress.epoch, job.trainer.watch_layers, not job.trainer.compile
     )
+    engine = engine_of(job, progress, layers)
+    average = Average(job, engine.groups, progress.average)
+    progress.average = average.kept
     saved, told = time.monotonic(), Decision.CONTINUE
     try:
-        for message in _messages(job, groups, progress, layers, average):
+        for message in _messages(job, engine, progress, layers, average):
+            if isinstance(message, Wait):
+                yield (message,)
+                continue
             if message is not None:
                 (decision,) = yield (message,)
                 told = told if decision is Decision.CONTINUE else decision
@@ -120,7 +123,7 @@ def train(job: Job) -> TrialRun:
                 continue
             ended = state_after(told, _last_epoch(progress))
             if ended and told is Decision.STOP:
-                return (_end(job, progress, layers, *ended, groups.facts),)
+                return (_end(job, progress, layers, *ended, engine.facts),)
             if progress.between:  # a state is kept at the end of an epoch
                 continue
             if ended or time.monotonic() - saved >= job.trainer.checkpoint_sec:
@@ -130,15 +133,17 @@ def train(job: Job) -> TrialRun:
             if ended:
                 return (TrialResult(*ended, artifacts=(checkpoint.LAST,), time=time.time()),)
     except Diverged as diverged:
-        facts: dict[str, float] = {"diverged_step": diverged.step, **groups.facts}
+        facts: dict[str, str | float] = {"diverged_step": diverged.step, **engine.facts}
         if progress.limit is not None:
             facts["reference_loss"] = progress.limit.reference
         return (_end(job, progress, layers, TrialState.INFEASIBLE, str(diverged), facts),)
+    finally:
+        engine.leave()
     early = {"stopped_epoch": _last_epoch(progress)} if (progress.epoch or 0) < job.epochs else {}
     undefined = undefined_scores(job, progress.reports)
     state = TrialState.INFEASIBLE if undefined else TrialState.COMPLETE
     reason = f"{NOT_COMPARED}: {undefined}" if undefined else ""
-    return (_end(job, progress, layers, state, reason, {**early, **groups.facts}),)
+    return (_end(job, progress, layers, state, reason, {**early, **engine.facts}),)
 
 
 def _last_epoch(progress: Progress) -> float:
@@ -171,9 +176,9 @@ def begun(job: Job) -> Progress:
 
 
 def _messages(
-    job: Job, groups: Groups, progress: Progress, layers: LayerWatch, average: Average
-) -> Iterator[Message | None]:
-    """Yield what is said of the trial, and None after an epoch that is not evaluated at its end."""
+    job: Job, engine: Engine, progress: Progress, layers: LayerWatch, average: Average
+) -> Iterator[Message | Wait | None]:
+    """Yield what is said of the trial; a Wait where others have to train first; None at an end without evaluation."""
     prepare_model(job)
     yield Started(progress.epoch, {**constant_facts(job), **job.facts}, time.time())
     yield from tuple(progress.reports)
@@ -181,9 +186,9 @@ def _messages(
         progress.epoch = 0
         if job.trainer.eval_initial or not job.epochs:
             with torch_state(job, 0):
-                values = _evaluate(job, groups, progress, "valid", 0) | _train_each(job, groups, progress, 0)
+                values = engine.evaluate("valid", 0) | _train_each(job, engine, 0)
                 if job.splits.test is not None and not job.epochs:
-                    values |= _evaluate(job, groups, progress, "test", 0)
+                    values |= engine.evaluate("test", 0)
             report = Report(0, 0, values, time=time.time())
             progress.reports.append(report)
             yield report
@@ -191,37 +196,36 @@ def _messages(
     for number in range(progress.epoch + 1, job.epochs + 1):
         if _over(job, progress.epoch, progress.reports):
             return
-        epoch = Epoch(job, groups, progress, layers, average, number, _rates(job, progress.reports, number))
-        yield from _reports(job, groups, progress, layers, average, epoch, evaluated, ends)
+        epoch = engine.epoch(average, number, _rates(job, progress.reports, number))
+        yield from _reports(job, engine, progress, layers, average, epoch, evaluated, ends)
 
 
 def _reports(
     job: Job,
-    groups: Groups,
+    engine: Engine,
     progress: Progress,
     layers: LayerWatch,
     average: Average,
     epoch: Epoch,
     evaluated: Collection[int],
     ends: Collection[int],
-) -> Iterator[Report | None]:
+) -> Iterator[Report | Wait | None]:
     """Train an epoch; yield its reports, and None at its end where it is not evaluated there."""
     for step in range(epoch.done + 1, epoch.end + 1):
         told = step in evaluated or step == epoch.end
         if not told and step not in ends:
             continue
         report = None
+        yield from epoch.waits(step)
         with epoch.trained_to(step):
             if step in ends and step not in evaluated:
                 with average.shown():
-                    progress.end += (
-                        (step, _valid(job, groups, progress, step) | _further(job, groups, progress, step)),
-                    )
+                    progress.end += ((step, _valid(job, engine, step) | _further(job, engine, step)),)
             if not told:
                 continue
             progress.steps += epoch.thinned()
             if step in evaluated:
-                report = _report(job, groups, progress, layers, average, epoch)
+                report = _report(job, engine, progress, layers, average, epoch)
                 progress.reports.append(report)
                 progress.steps = ()
                 forget_samples(job, progress)
@@ -232,19 +236,19 @@ def _reports(
             return
 
 
-def _report(job: Job, groups: Groups, progress: Progress, layers: LayerWatch, average: Average, epoch: Epoch) -> Report:
+def _report(job: Job, engine: Engine, progress: Progress, layers: LayerWatch, average: Average, epoch: Epoch) -> Report:
     values, at, whole = epoch.values(), job.epoch_at(epoch.done), epoch.done == epoch.end
     with average.shown():
         with layers.outputs() if whole else nullcontext():
-            valid = _valid(job, groups, progress, epoch.done)
-        valid |= _train_each(job, groups, progress, epoch.done)
+            valid = _valid(job, engine, epoch.done)
+        valid |= _train_each(job, engine, epoch.done)
         values |= valid
         progress.best = _better(job, progress.best, values, at)
         if epoch.done in job.ends:
-            progress.end += ((epoch.done, valid | _further(job, groups, progress, epoch.done, valid)),)
+            progress.end += ((epoch.done, valid | _further(job, engine, epoch.done, valid)),)
     report = Report(at, epoch.done, values, progress.steps, time.time())
     if epoch.done == job.steps or _over(job, progress.epoch, [*progress.reports, report]):
-        report = _last_report(job, groups, progress, average, report)
+        report = _last_report(job, engine, progress, average, report)
     if job.device.type == "cuda":
         report = replace(
             report,
@@ -253,18 +257,19 @@ def _report(job: Job, groups: Groups, progress: Progress, layers: LayerWatch, av
     return replace(report, time=time.time())
 
 
-def _last_report(job: Job, groups: Groups, progress: Progress, average: Average, report: Report) -> Report:
+def _last_report(job: Job, engine: Engine, progress: Progress, average: Average, report: Report) -> Report:
     """Return a trial's last report with what is measured once and the evaluations at its end; restore its weights."""
     best = progress.best if job.objective.reduce == "best" or job.restores else None
     if best is not None:
         progress.weights = checkpoint.copy_weights(job.model)
         job.model.load_state_dict(best.weights)
-        further = _further(job, groups, progress, report.step)
+        engine.leave()
+        further = _further(job, engine, report.step)
     elif progress.end and progress.end[-1][0] == report.step:
         further = {k: v for k, v in progress.end[-1][1].items() if k not in report.metrics}
     else:
         with average.shown():
-            further = _further(job, groups, progress, report.step, report.metrics)
+            further = _further(job, engine, report.step, report.metrics)
     end, progress.end = progress.end, ()
     if job.by_end and (job.restores or report.step < job.steps):
         reports = [each for each in (*progress.reports, report) if each.epoch > 0]
@@ -278,22 +283,22 @@ def _of_valid(values: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in values.items() if name.startswith("valid/")}
 
 
-def _valid(job: Job, groups: Groups, progress: Progress, step: int) -> dict[str, float]:
-    values = _evaluate(job, groups, progress, "valid", step)
+def _valid(job: Job, engine: Engine, step: int) -> dict[str, float]:
+    values = engine.evaluate("valid", step)
     if not math.isfinite(values["valid/loss"]):
         raise Diverged(step, f"validation loss {values['valid/loss']} after it")
     return values
 
 
-def _train_each(job: Job, groups: Groups, progress: Progress, step: int) -> dict[str, float]:
-    return _evaluate(job, groups, progress, "train_eval", step) if job.trainer.eval_train == EACH else {}
+def _train_each(job: Job, engine: Engine, step: int) -> dict[str, float]:
+    return engine.evaluate("train_eval", step) if job.trainer.eval_train == EACH else {}
 
 
-def _further(job: Job, groups: Groups, progress: Progress, step: int, known: Collection[str] = ()) -> dict[str, float]:
+def _further(job: Job, engine: Engine, step: int, known: Collection[str] = ()) -> dict[str, float]:
     """Evaluate the parts beside the validation split that are asked for; the training part unless it is known."""
     wanted = job.trainer.eval_train and "train_eval/loss" not in known
-    values = _evaluate(job, groups, progress, "train_eval", step) if wanted else {}
-    return values | (_evaluate(job, groups, progress, "test", step) if job.splits.test is not None else {})
+    values = engine.evaluate("train_eval", step) if wanted else {}
+    return values | (engine.evaluate("test", step) if job.splits.test is not None else {})
 
 
 def _over(job: Job, epoch: int | None, reports: Sequence[Report]) -> bool:
@@ -322,22 +327,6 @@ def _curve(reports: Sequence[Report], metric: str) -> dict[float, float]:
     Norms are missing where none of the updates before a report was measured.
     """
     return {report.epoch: report.metrics[metric] for report in reports if report.epoch > 0 and metric in report.metrics}
-
-
-def _evaluate(job: Job, groups: Groups, progress: Progress, part: str, step: int) -> dict[str, float]:
-    parts = {"valid": job.splits.valid, "test": job.splits.test, "train_eval": job.splits.train}
-    split, watched = parts[part], may_count(job, part, step)
-    assert split is not None
-    forward = averaged(partial(forward_pass, job), job.trainer.eval_views, job.splits.task)
-
-    def attempt(size: int) -> dict[str, float]:
-        watch = SampleWatch(job) if watched else None
-        values = evaluate(job.model, forward, job.loss, split, size, job.metrics, watch)
-        if watch is not None:
-            progress.samples.setdefault(step, {}).update(watch.results(part, values))
-        return values
-
-    return {f"{part}/{name}": value for name, value in groups.evaluate(attempt).items()}
 
 
 def _better(job: Job, best: Best | None, values: Mapping[str, float], epoch: float) -> Best | None:
