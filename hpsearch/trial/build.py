@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.errors import ConfigError, DataError, HpsearchError, first_line, nearest, out_of_memory
 from hpsearch.base.outcome import beyond_limits
-from hpsearch.base.types import Objective, Started, TrialResult, TrialRun, TrialSpec, TrialState
+from hpsearch.base.types import Objective, Started, TrialResult, TrialSpec, TrialState, WaitingRun
 from hpsearch.config.build import build
 from hpsearch.config.limits import target_part
 from hpsearch.metrics.base import Metric, bounded_by_0_and_1, check_fit, in_units, names_of
@@ -49,7 +49,7 @@ def preload() -> None:
     build("objective", {"_target_": "hpsearch.base.types.Objective", "metric": "valid/loss"})
 
 
-def execute(specs: tuple[TrialSpec, ...]) -> TrialRun:
+def execute(specs: tuple[TrialSpec, ...]) -> WaitingRun:
     """Train a batch of one trial.
 
     Errors go on to the launcher, which makes results of them.

@@ -22,7 +22,7 @@ from hpsearch.trial.watch import Limit
 
 LAST = "last.pt"
 BEST = "best.safetensors"
-_VERSION = 7
+_VERSION = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class Progress:
         steps: thinned losses since the last report.
         end: the evaluations at the end of the trial so far.
         samples: what single samples gave, by the updates before an evaluation that may make the score, and by name.
+        widths: how many trials were trained as one program with it in each epoch so far; 1: it alone.
     """
 
     epoch: int | None = None
@@ -86,6 +87,7 @@ class Progress:
     steps: tuple[tuple[int, float], ...] = ()
     end: tuple[Evaluation, ...] = ()
     samples: dict[int, dict[str, Tensor]] = field(default_factory=dict)
+    widths: list[int] = field(default_factory=list)
 
     @property
     def between(self) -> bool:
@@ -114,8 +116,8 @@ def save_last(folder: Path, key: str, data: str, model: nn.Module, optimizer: Op
         "version": _VERSION,
         "key": key,
         "data": data,
-        "model": progress.weights or model.state_dict(),
-        "optimizer": optimizer.state_dict(),
+        "model": _owned(dict(progress.weights or model.state_dict())),
+        "optimizer": _owned(optimizer.state_dict()),
         "epoch": progress.epoch,
         "limit": None if progress.limit is None else asdict(progress.limit),
         "micro": progress.micro,
@@ -125,6 +127,7 @@ def save_last(folder: Path, key: str, data: str, model: nn.Module, optimizer: Op
         "steps": progress.steps,
         "end": progress.end,
         "samples": progress.samples,
+        "widths": progress.widths,
     }
     with replacement(folder / LAST) as temporary, temporary.open("wb") as file:
         torch.save(state, file)
@@ -163,6 +166,7 @@ def _progress(state: Mapping[str, Any]) -> Progress:
         steps=state["steps"],
         end=state["end"],
         samples=state["samples"],
+        widths=state["widths"],
     )
 
 
@@ -297,6 +301,16 @@ def _read(path: Path) -> dict[str, Any] | None:
     except Exception:  # a damaged file fails in as many ways as there are places to damage
         return None
     return state if isinstance(state, dict) and state.get("version") == _VERSION else None
+
+
+def _owned(state: Any) -> Any:
+    """Return a state whose tensors are no views of those of other trials, which a file would hold too."""
+    if isinstance(state, dict):
+        return {name: _owned(each) for name, each in state.items()}
+    if isinstance(state, list):
+        return [_owned(each) for each in state]
+    shared = isinstance(state, Tensor) and state.untyped_storage().nbytes() > state.numel() * state.element_size()
+    return state.clone() if shared else state
 
 
 def _fits(weights: Mapping[str, Tensor], model: nn.Module) -> bool:

@@ -111,6 +111,7 @@ def train(job: Job, engine_of: Callable[[Job, Progress, LayerWatch], Engine] = A
     average = Average(job, engine.groups, progress.average)
     progress.average = average.kept
     saved, told = time.monotonic(), Decision.CONTINUE
+    facts: dict[str, str | int | float]
     try:
         for message in _messages(job, engine, progress, layers, average):
             if isinstance(message, Wait):
@@ -133,17 +134,19 @@ def train(job: Job, engine_of: Callable[[Job, Progress, LayerWatch], Engine] = A
             if ended:
                 return (TrialResult(*ended, artifacts=(checkpoint.LAST,), time=time.time()),)
     except Diverged as diverged:
-        facts: dict[str, str | float] = {"diverged_step": diverged.step, **engine.facts}
+        facts = {"diverged_step": diverged.step, **engine.facts}
         if progress.limit is not None:
             facts["reference_loss"] = progress.limit.reference
         return (_end(job, progress, layers, TrialState.INFEASIBLE, str(diverged), facts),)
     finally:
         engine.leave()
-    early = {"stopped_epoch": _last_epoch(progress)} if (progress.epoch or 0) < job.epochs else {}
+    facts = dict(engine.facts)
+    if (progress.epoch or 0) < job.epochs:
+        facts["stopped_epoch"] = _last_epoch(progress)
     undefined = undefined_scores(job, progress.reports)
     state = TrialState.INFEASIBLE if undefined else TrialState.COMPLETE
     reason = f"{NOT_COMPARED}: {undefined}" if undefined else ""
-    return (_end(job, progress, layers, state, reason, {**early, **engine.facts}),)
+    return (_end(job, progress, layers, state, reason, facts),)
 
 
 def _last_epoch(progress: Progress) -> float:
@@ -220,7 +223,7 @@ def _reports(
         with epoch.trained_to(step):
             if step in ends and step not in evaluated:
                 with average.shown():
-                    progress.end += ((step, _valid(job, engine, step) | _further(job, engine, step)),)
+                    progress.end += ((step, _valid(engine, step) | _further(job, engine, step)),)
             if not told:
                 continue
             progress.steps += epoch.thinned()
@@ -240,7 +243,7 @@ def _report(job: Job, engine: Engine, progress: Progress, layers: LayerWatch, av
     values, at, whole = epoch.values(), job.epoch_at(epoch.done), epoch.done == epoch.end
     with average.shown():
         with layers.outputs() if whole else nullcontext():
-            valid = _valid(job, engine, epoch.done)
+            valid = _valid(engine, epoch.done)
         valid |= _train_each(job, engine, epoch.done)
         values |= valid
         progress.best = _better(job, progress.best, values, at)
@@ -283,7 +286,7 @@ def _of_valid(values: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in values.items() if name.startswith("valid/")}
 
 
-def _valid(job: Job, engine: Engine, step: int) -> dict[str, float]:
+def _valid(engine: Engine, step: int) -> dict[str, float]:
     values = engine.evaluate("valid", step)
     if not math.isfinite(values["valid/loss"]):
         raise Diverged(step, f"validation loss {values['valid/loss']} after it")
@@ -342,7 +345,7 @@ def _end(
     layers: LayerWatch,
     state: TrialState,
     reason: str = "",
-    facts: Mapping[str, int | float] | None = None,
+    facts: Mapping[str, str | int | float] | None = None,
 ) -> TrialResult:
     layers.write()
     found: dict[str, str | int | float] = dict(facts or {})

@@ -177,7 +177,7 @@ def test_trials_without_weights_or_with_others_are_one_line(here, capsys):
 
 @pytest.mark.long
 def test_a_trial_that_failed_is_one_line(here, capsys, monkeypatch):
-    monkeypatch.setattr("hpsearch.trial.loop._evaluate", lambda *_: 1 / 0)
+    monkeypatch.setattr("hpsearch.trial.engine.Alone.evaluate", lambda *_: 1 / 0)
     run_trial([*SMALL, "launcher.retries=0", "tracker=none", "seed=2"])
     capsys.readouterr()
     words = ["curvature", "single/2/2", "launcher=inline", "tracker=none"]

@@ -171,7 +171,7 @@ def test_a_pruned_trial_has_none_and_one_that_diverges_there_says_where(tmp_path
 
     assert ended(tmp_path / "pruned", stop, **fields)[1] == ()
     found = [{"loss": value, "acc": 0.5} for value in (1.0, 1.0, 1.0, 1.0, math.inf, 1.0)]
-    monkeypatch.setattr("hpsearch.trial.loop.evaluate", lambda *_: found.pop(0))
+    monkeypatch.setattr("hpsearch.trial.engine.evaluate", lambda *_: found.pop(0))
     rows, end, result, _ = ended(tmp_path / "diverged", **fields)
     assert (result.state, result.reason) == (
         TrialState.INFEASIBLE,

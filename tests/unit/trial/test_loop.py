@@ -225,7 +225,7 @@ def test_the_test_split_sees_the_best_weights_when_the_objective_takes_the_best(
 
 
 def test_of_equal_epochs_the_first_is_the_best(tmp_path, monkeypatch):
-    monkeypatch.setattr("hpsearch.trial.loop.evaluate", lambda *_: {"loss": 1.0, "acc": 0.5})
+    monkeypatch.setattr("hpsearch.trial.engine.evaluate", lambda *_: {"loss": 1.0, "acc": 0.5})
     after = {}
     job = make_job(tmp_path, epochs=3)
 
