@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import grid_sample
 
 from hpsearch.nn.layers import conv_block, hidden_layers
 from hpsearch.nn.style import Style
@@ -39,5 +39,28 @@ class SpatialTransformer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return images [B, C, H, W] of images [B, C, H, W]."""
         theta = nn.functional.linear(self.localization(x), self.weight, self.bias).view(-1, 2, 3)
-        grid = affine_grid(theta.float(), list(x.shape), align_corners=False)
+        grid = affine_grid(theta.float(), *x.shape[-2:])
         return grid_sample(x.float(), grid, align_corners=False).to(x.dtype)
+
+
+def affine_grid(theta: Tensor, height: int, width: int) -> Tensor:
+    """Return where an image is sampled: its pixels' centres, mapped by θ.
+
+    Written out because torch's own has no batching rule for `torch.func.vmap`.
+
+    Args:
+        theta: [B, 2, 3].
+        height: of the image, in pixels.
+        width: of the image, in pixels.
+
+    Returns:
+        [B, height, width, 2], x and y from -1 to 1, the edges of the image.
+    """
+    x, y = (_centres(side, theta) for side in (width, height))
+    places = torch.stack([x.expand(height, width), y[:, None].expand(height, width), theta.new_ones(height, width)], -1)
+    grid: Tensor = torch.unflatten(places.flatten(0, 1) @ theta.mT, 1, (height, width))
+    return grid
+
+
+def _centres(side: int, like: Tensor) -> Tensor:
+    return torch.linspace(-1, 1, side, dtype=like.dtype, device=like.device) * (side - 1) / side

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hpsearch.nn.init import VarianceScaling
-from hpsearch.nn.spatial import SpatialTransformer
+from hpsearch.nn.spatial import SpatialTransformer, affine_grid
 from hpsearch.nn.style import Style
 
 
@@ -58,3 +58,10 @@ def test_the_localization_network_learns(layer):
     layer.weight.data.sub_(layer.weight.grad)
     (layer(x) - x.roll(1, -1)).square().mean().backward()
     assert layer.localization[0][0].weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("size", [(12, 12), (5, 9), (1, 3)])
+def test_the_grid_is_that_of_torch(size):
+    theta = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.affine_grid(theta, [4, 1, *size], align_corners=False)
+    torch.testing.assert_close(affine_grid(theta, *size), expected, rtol=0, atol=1e-6)
