@@ -22,15 +22,20 @@ def quick_step(optimizer: Optimizer) -> Callable[[], Any]:
     Returns:
         The call of the function that torch has wrapped; of an optimizer with hooks, or a `step` of its own, that one.
     """
+    if hooked(optimizer):
+        return optimizer.step
+    return partial(unwrapped(type(optimizer)), optimizer)
+
+
+def hooked(optimizer: Optimizer) -> bool:
+    """Return whether somebody has hooked into an optimizer's steps, or given it a `step` of its own."""
     hooks = (
         optimizer._optimizer_step_pre_hooks,
         optimizer._optimizer_step_post_hooks,
         _global_optimizer_pre_hooks,
         _global_optimizer_post_hooks,
     )
-    if "step" in vars(optimizer) or any(hooks):
-        return optimizer.step
-    return partial(unwrapped(type(optimizer)), optimizer)
+    return "step" in vars(optimizer) or any(hooks)
 
 
 def unwrapped(kind: type[Optimizer]) -> Callable[..., Any]:

@@ -1,0 +1,63 @@
+"""Adam and AdamW, as in `hpsearch.optim.adam`."""
+
+import torch
+from torch import Tensor
+
+from hpsearch.optim.stacked.members import Factor, Members
+from hpsearch.optim.stacked.update import CoupledDecay, DecoupledDecay, Update, add_squares_
+
+
+class Moments(Update):
+    """Running averages of the gradient and of its square, weight decay of both kinds, and the count of steps."""
+
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
+        decay = members.numbers("weight_decay")
+        decoupled = members.numbers("decoupled_weight_decay", default=0.0)
+        self._coupled = CoupledDecay(members, decay * (1 - decoupled))
+        self._decoupled = DecoupledDecay(members, decay * decoupled)
+        beta1, beta2 = members.numbers("betas", 0), members.numbers("betas", 1)
+        self._share1, self._share2 = members.factor(1 - beta1), members.factor(1 - beta2)
+        self._keep2 = members.factor(beta2)
+        self._shares1 = members.coefficient()
+        self.beta1, self.beta2, self.eps = map(members.at_device, (beta1, beta2, members.numbers("eps")))
+        self.first, self.second = members.state("exp_avg"), members.state("exp_avg_sq")
+        self.steps = members.scalars("step")
+        self.offsets = members.coefficient()
+
+    def advance(self, gradients: list[Tensor], lr_K: Tensor, momentum_K: Tensor | None) -> list[Tensor]:
+        """Let the weights decay and the averages move on; return the gradients with coupled decay."""
+        gradients = self._coupled(gradients)
+        self._decoupled(lr_K)
+        self.steps.add_(1)
+        share1: Factor = self._share1 if momentum_K is None else self._shares1.put(1 - momentum_K)
+        torch._foreach_lerp_(self.first, gradients, share1)
+        torch._foreach_mul_(self.second, self._keep2)
+        add_squares_(self.second, gradients, self._share2)
+        return gradients
+
+
+class Adam(Moments):
+    """Adam with coupled or decoupled decay, with or without the correction of the moments."""
+
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
+        corrected = [float(getattr(optimizer, "bias_correction", True)) for optimizer in members.optimizers]
+        self._corrected = members.at_device(members.per_member(corrected))
+        amsgrad = bool(members.numbers("amsgrad").any())
+        self._largest = members.state("max_exp_avg_sq") if amsgrad else None
+
+    def apply(self, gradients: list[Tensor], lr_K: Tensor, momentum_K: Tensor | None) -> None:
+        """Change the weights; both sides of the fraction are multiplied by the correction of its denominator."""
+        self.advance(gradients, lr_K, momentum_K)
+        second = self.second
+        if self._largest is not None:
+            torch._foreach_maximum_(self._largest, second)
+            second = self._largest
+        beta1 = self.beta1 if momentum_K is None else momentum_K
+        correction1 = 1 - self._corrected * beta1**self.steps
+        correction2 = (1 - self._corrected * self.beta2**self.steps).sqrt_()
+        divisors = list(torch._foreach_sqrt(second))
+        torch._foreach_add_(divisors, self.offsets.put(self.eps * correction2))
+        updates = torch._foreach_div(self.first, divisors)
+        self.subtract(updates, lr_K * self.rate_factors * correction2 / correction1)

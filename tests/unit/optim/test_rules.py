@@ -1,0 +1,244 @@
+"""Members that step together against optimizers of their class, each alone."""
+
+import copy
+import math
+
+import pytest
+import torch
+
+from hpsearch.optim import adam, sgd
+from hpsearch.optim.rules import fault, rule_of, structure_of
+
+SHAPES = [(3, 4), (3,), (2, 3), (2,)]
+STEPS = 50
+TOLERANCE = 1e-12
+
+
+class Member:
+    """A model of four parameters with a loss of its own, as old as the steps that it has taken."""
+
+    def __init__(self, seed, kind, lr=0.01, momenta=None, spared=False, rate_factor=1.0, device="cpu", **options):
+        generator = torch.Generator().manual_seed(seed)
+        draw = lambda shape: torch.randn(shape, generator=generator, dtype=torch.float64).to(device)  # noqa: E731
+        self.parameters = [draw(shape).requires_grad_() for shape in SHAPES]
+        self.slopes, self.targets = [draw(shape).abs() for shape in SHAPES], [draw(shape) for shape in SHAPES]
+        self.seed, self.age, self.lr, self.momenta, self.unused = seed, 0, lr, momenta, None
+        self.make = lambda parameters: kind(self._groups(parameters, options, spared, rate_factor), lr=lr, **options)
+        self.optimizer = self.make(self.parameters)
+
+    @staticmethod
+    def _groups(parameters, options, spared, rate_factor):
+        weights, biases = {"params": parameters[::2]}, {"params": parameters[1::2], "rate_factor": rate_factor}
+        if spared:
+            weights["weight_decay"], biases["weight_decay"] = options["weight_decay"], 0.0
+        return [biases, weights] if spared or rate_factor != 1 else [{"params": parameters}]
+
+    def rate(self):
+        return self.lr * (1 + 0.5 * math.sin(self.age + self.seed))
+
+    def momentum(self):
+        if self.momenta is None:
+            group = self.optimizer.param_groups[0]
+            return group["betas"][0] if "betas" in group else group.get("momentum", 0.0)
+        return self.momenta[self.age % len(self.momenta)]
+
+    def gradients(self):
+        """Of a quadratic, and a swing that no step takes away."""
+        terms = zip(self.parameters, self.slopes, self.targets, strict=True)
+        found = [slope * (weight.detach() - math.cos(self.age) * target) for weight, slope, target in terms]
+        return [None if j == self.unused and self.age % 3 else gradient for j, gradient in enumerate(found)]
+
+    def alone(self, steps):
+        for _ in range(steps):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.rate() * group.get("rate_factor", 1.0)
+                if self.momenta is not None and "betas" in group:
+                    group["betas"] = (self.momentum(), group["betas"][1])
+                elif self.momenta is not None:
+                    group["momentum"] = self.momentum()
+            for parameter, gradient in zip(self.parameters, self.gradients(), strict=True):
+                parameter.grad = gradient
+            self.optimizer.step()
+            self.age += 1
+        return self
+
+    def pause(self):
+        """Go on as from a file: other tensors, another optimizer."""
+        state = copy.deepcopy(self.optimizer.state_dict())
+        self.parameters = [parameter.detach().clone().requires_grad_() for parameter in self.parameters]
+        self.optimizer = self.make(self.parameters)
+        self.optimizer.load_state_dict(state)
+        return self
+
+
+def stack(members):
+    """Make the members' parameters views of tensors [K, ...]."""
+    stacked = [torch.stack([p.detach() for p in row]) for row in zip(*(m.parameters for m in members), strict=True)]
+    for k, member in enumerate(members):
+        for parameter, tensor in zip(member.parameters, stacked, strict=True):
+            parameter.data = tensor[k]
+    return [tensor.requires_grad_() for tensor in stacked]
+
+
+def together(members, steps):
+    stacked = stack(members)
+    rule = rule_of([m.optimizer for m in members], [m.parameters for m in members], stacked)
+    scheduled = any(m.momenta is not None for m in members)
+    for _ in range(steps):
+        for tensor, gradients in zip(stacked, zip(*(m.gradients() for m in members), strict=True), strict=True):
+            tensor.grad = None if gradients[0] is None else torch.stack(gradients)
+        lr_K, momentum_K = (
+            torch.tensor([float(each) for each in row], dtype=torch.float64)
+            for row in zip(*((m.rate(), m.momentum()) for m in members), strict=True)
+        )
+        rule.step(lr_K, momentum_K if scheduled else None)
+        for member in members:
+            member.age += 1
+    return members
+
+
+WARMED = [0.5] * 9 + [0.9] * 41
+THROUGH_ZERO = [0.0, 0.0, 0.5, 0.9, 0.0, 0.8, 0.7, 0.0]
+SGD_LIKE = [
+    {},
+    {"momentum": 0.9},
+    {"momentum": 0.8, "dampening": 0.3},
+    {"momentum": 0.9, "nesterov": True},
+    {"momentum": 0.5, "weight_decay": 0.1},
+    {"momentum": 0.5, "weight_decay": 0.2, "spared": True, "rate_factor": 0.3},
+]
+ADAM_LIKE = [
+    {},
+    {"betas": (0.7, 0.99)},
+    {"eps": 1e-2},
+    {"weight_decay": 0.1},
+    {"weight_decay": 0.2, "spared": True, "rate_factor": 0.3},
+]
+CORRECTED = [*ADAM_LIKE, {"bias_correction": False}, {"bias_correction": False, "betas": (0.8, 0.9)}]
+
+
+def with_all(rows, **options):
+    return [row | options for row in rows]
+
+
+def scheduled(rows, *momenta):
+    return [row | {"momenta": momenta[k % len(momenta)]} for k, row in enumerate(rows)]
+
+
+BETAS = [0.95, 0.9, 0.85, 0.9]
+CASES = {
+    "sgd": (torch.optim.SGD, [{}, {"weight_decay": 0.1}, {"weight_decay": 0.2, "spared": True}]),
+    "sgd, one decay": (torch.optim.SGD, [{"weight_decay": 0.2, "spared": True}] * 2),
+    "sgd of all kinds": (torch.optim.SGD, SGD_LIKE),
+    "momentum": (sgd.SGD, with_all([{}, {"rate_factor": 0.1}], momentum=0.9)),
+    "nesterov": (sgd.SGD, with_all([{"momentum": 0.9}, {"momentum": 0.5}], nesterov=True)),
+    "momentum_warmup": (sgd.SGD, scheduled(with_all(SGD_LIKE, momentum=0.9), WARMED, [0.9], [0.5, 0.6])),
+    "momentum through 0": (sgd.SGD, scheduled([{}, {"weight_decay": 0.1}, {}], THROUGH_ZERO, [0.0], [0.9])),
+    "inside": (sgd.SGD, with_all(SGD_LIKE, form="inside")),
+    "inside, scheduled": (sgd.SGD, scheduled(with_all(SGD_LIKE, form="inside", momentum=0.9), WARMED, THROUGH_ZERO)),
+    "adam": (adam.Adam, CORRECTED),
+    "adam, scheduled": (adam.Adam, scheduled(CORRECTED, BETAS, [0.9])),
+    "adamw": (adam.AdamW, CORRECTED),
+    "amsgrad": (adam.Adam, with_all(CORRECTED, amsgrad=True)),
+    "torch's adam": (torch.optim.Adam, ADAM_LIKE),
+    "torch's adamw": (torch.optim.AdamW, ADAM_LIKE),
+}
+"""A class of optimizers and the options of each member that shares a group."""
+
+
+def group(case, seed=0):
+    """Return the members of a case, at rates of their own."""
+    kind, rows = CASES[case]
+    return [Member(seed + k, kind, **{"lr": 0.01 * (1 + k), **row}) for k, row in enumerate(rows)]
+
+
+def agree(found, expected, tolerance=TOLERANCE):
+    for k, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
+        assert ours.age == theirs.age
+        for j, (one, other) in enumerate(zip(ours.parameters, theirs.parameters, strict=True)):
+            error = ((one - other).norm() / other.norm()).item()
+            assert error < tolerance, f"member {k}, parameter {j}: {error:.2g}"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_members_step_as_each_would_alone(case):
+    agree(together(group(case), STEPS), [member.alone(STEPS) for member in group(case)])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_states_are_those_of_lone_optimizers(case):
+    ours, theirs = together(group(case), 7), [member.alone(7) for member in group(case)]
+    for one, other in zip(ours, theirs, strict=True):
+        found, expected = one.optimizer.state_dict()["state"], other.optimizer.state_dict()["state"]
+        if one.momenta is None:
+            assert [set(each) for each in found.values()] == [set(each) for each in expected.values()]
+        for key in expected:
+            for name, tensor in expected[key].items():
+                torch.testing.assert_close(found[key][name], tensor, rtol=1e-11, atol=1e-14, check_stride=False)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_member_goes_on_alone_and_together_again(case):
+    expected = [member.alone(11).pause().alone(12).pause().alone(STEPS - 23) for member in group(case)]
+    found = group(case)
+    together(found, 11)
+    for member in found:
+        member.pause().alone(12).pause()
+    agree(together(found, STEPS - 23), expected)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_member_that_takes_the_place_of_another_inherits_nothing(case):
+    members, new = group(case), group(case, seed=10)
+    together(members, 20)
+    members[-1], new[-1] = new[-1], members[-1]
+    together(members, 30)
+    expected = [member.alone(50) for member in group(case)[:-1]] + [group(case, seed=10)[-1].alone(30)]
+    agree(members, expected)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_parameter_without_a_gradient_is_left_alone(case):
+    members, twins = group(case), group(case)
+    for member in (*members, *twins):
+        member.unused = 1
+    agree(together(members, 15), [twin.alone(15) for twin in twins])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_step_reads_anything_back_to_the_host(case):
+    """On this device there is nothing to read: `item`, `bool`, `nonzero` and mixed devices raise."""
+    kind, rows = CASES[case]
+    members = [Member(k, kind, device="meta", **row) for k, row in enumerate(rows)]
+    stacked = [torch.empty(len(rows), *shape, device="meta", requires_grad=True) for shape in SHAPES]
+    rule = rule_of([m.optimizer for m in members], [m.parameters for m in members], stacked)
+    for tensor in stacked:
+        tensor.grad = torch.empty_like(tensor)
+    rates = torch.empty(len(rows), dtype=torch.float64, device="meta")
+    for _ in range(2):
+        rule.step(rates, rates if any(m.momenta for m in members) else None)
+
+
+def test_what_cannot_step_together_is_said():
+    weight = torch.zeros(3, requires_grad=True)
+    assert fault(torch.optim.SGD([weight])) == ""
+    assert fault(torch.optim.LBFGS([weight])) == "torch.optim.lbfgs.LBFGS has no rule"
+    assert fault(torch.optim.SGD([weight], maximize=True)) == "optimizer.maximize"
+    assert fault(torch.optim.SGD([weight, weight.detach().double().requires_grad_()])) == (
+        "parameters of torch.float32, torch.float64"
+    )
+    hooked = torch.optim.SGD([weight])
+    hooked.register_step_post_hook(lambda *_: None)
+    assert fault(hooked) == "the optimizer's steps are hooked into"
+    groups = [{"params": [weight], "amsgrad": True}, {"params": [torch.zeros(3)]}]
+    assert fault(torch.optim.Adam(groups)) == "optimizer.amsgrad differs between parameter groups"
+    dampened = sgd.SGD([weight], momentum=0.9, dampening=0.1)
+    assert fault(dampened, [0.0, 0.9]) == "optimizer.dampening with a momentum that begins at 0"
+    assert fault(dampened, [0.5, 0.9]) == ""
+
+
+def test_what_differs_in_structure_is_refused():
+    members = [Member(0, sgd.SGD, form="inside"), Member(1, sgd.SGD)]
+    with pytest.raises(ValueError, match="cannot step together"):
+        rule_of([m.optimizer for m in members], [m.parameters for m in members], stack(members))
+    assert structure_of(Member(0, sgd.SGD, momentum=0.9).optimizer) == structure_of(members[1].optimizer)
