@@ -1,7 +1,9 @@
 """Penalties added to the loss of each step."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from hpsearch.base.weights import is_weight
@@ -27,15 +29,18 @@ class _Norm(Penalty):
     bias_and_norm: bool = False
 
     @abstractmethod
-    def _of(self, weight: "Tensor") -> "Tensor":
-        """Return the 0-d sum over one parameter."""
+    def _of(self, weight: "Tensor", total: "Callable[[Tensor], Tensor]") -> "Tensor":
+        """Return the sum over one parameter, which `total` adds up: to a 0-d sum, or to one of each member."""
 
     def penalty(self, named_parameters: "Named") -> "Tensor":
         """Return the 0-d penalty; of no parameters it is 0."""
         import torch
 
-        sums = [self._of(p) for name, p in named_parameters if self.bias_and_norm or is_weight(name, p)]
+        sums = [self._of(p, torch.sum) for name, p in named_parameters if self._takes(name, p)]
         return self._scale * torch.stack(sums).sum() if sums else torch.zeros(())
+
+    def _takes(self, name: str, weight: "Tensor") -> bool:
+        return self.bias_and_norm or is_weight(name, weight)
 
     @property
     def _scale(self) -> float:
@@ -60,8 +65,8 @@ class L2(_Norm):
     def _scale(self) -> float:
         return self.strength / 2
 
-    def _of(self, weight: "Tensor") -> "Tensor":
-        return weight.square().sum()
+    def _of(self, weight: "Tensor", total: "Callable[[Tensor], Tensor]") -> "Tensor":
+        return total(weight.square())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +80,8 @@ class L1(_Norm):
 
     option = "l1"
 
-    def _of(self, weight: "Tensor") -> "Tensor":
-        return weight.abs().sum()
+    def _of(self, weight: "Tensor", total: "Callable[[Tensor], Tensor]") -> "Tensor":
+        return total(weight.abs())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +103,8 @@ class Lp(_Norm):
     def _scale(self) -> float:
         return self.strength / self.p
 
-    def _of(self, weight: "Tensor") -> "Tensor":
-        return weight.abs().pow(self.p).sum()
+    def _of(self, weight: "Tensor", total: "Callable[[Tensor], Tensor]") -> "Tensor":
+        return total(weight.abs().pow(self.p))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,5 +122,36 @@ class ElasticNet(_Norm):
     option = "elastic_net"
     l1_ratio: float = 0.5
 
-    def _of(self, weight: "Tensor") -> "Tensor":
-        return self.l1_ratio * weight.abs().sum() + (1 - self.l1_ratio) / 2 * weight.square().sum()
+    def _of(self, weight: "Tensor", total: "Callable[[Tensor], Tensor]") -> "Tensor":
+        return self.l1_ratio * total(weight.abs()) + (1 - self.l1_ratio) / 2 * total(weight.square())
+
+
+def member_penalties(penalties: "Sequence[Penalty]") -> "Callable[[Named], Tensor]":
+    """Return what computes a penalty of every member of a group at once.
+
+    Args:
+        penalties: one per member, of one option.
+
+    Returns:
+        Maps the parameters of all members, [K, ...] each, by name, to their penalties [K].
+    """
+    import torch
+
+    first = penalties[0]
+    norms = [each for each in penalties if isinstance(each, _Norm)]
+    if not isinstance(first, _Norm) or any(replace(each, strength=first.strength) != first for each in norms):
+        return lambda named: torch.stack([
+            each.penalty([(name, p[k]) for name, p in named]) for k, each in enumerate(penalties)
+        ])
+    scales = cache(partial(torch.tensor, [each._scale for each in norms]))
+
+    def all_at_once(named: "Named") -> "Tensor":
+        sums = [first._of(p, _by_member) for name, p in named if first._takes(name, p[0])]
+        total = torch.stack(sums).sum(0) if sums else torch.zeros(len(norms))
+        return scales(dtype=total.dtype, device=total.device) * total
+
+    return all_at_once
+
+
+def _by_member(values: "Tensor") -> "Tensor":
+    return values.flatten(1).sum(1)

@@ -57,7 +57,7 @@ class Groups:
                 if layer := _batch_norm(self._model):
                     why = f"{first_line(error)} (data.micro_batch=auto: {layer} normalizes over the whole batch)"
                     raise MemoryError(why) from error
-            _free()
+            free_memory()
 
     def evaluate(self, attempt: Callable[[int], Result]) -> Result:
         """Call `attempt` with the samples at once in an evaluation, again with half of them where memory runs out."""
@@ -66,7 +66,7 @@ class Groups:
                 return attempt(self.evaluation)
             except Exception as error:
                 self.evaluation = self._half(self.evaluation, error)
-            _free()
+            free_memory()
 
     def _half(self, size: int, error: Exception) -> int:
         if not self._auto or size == 1 or not out_of_memory(error):
@@ -74,7 +74,7 @@ class Groups:
         return (size + 1) // 2
 
 
-def _free() -> None:
+def free_memory() -> None:
     """Give back what a pass held that ran out of memory; called when no error refers to it any more."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

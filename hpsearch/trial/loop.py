@@ -38,6 +38,7 @@ from hpsearch.trial.reference import constant_facts
 from hpsearch.trial.samples import forget_samples, save_samples
 from hpsearch.trial.updates import prepare_model, torch_state
 from hpsearch.trial.watch import Diverged
+from hpsearch.trial.widths import facts_of_widths
 
 postpone_compiler()
 
@@ -234,6 +235,7 @@ def _reports(
                 forget_samples(job, progress)
         if step == epoch.end:
             progress.epoch = epoch.number
+            progress.widths.append(epoch.width)
         yield report
         if step < epoch.end and _over(job, progress.epoch, progress.reports):
             return
@@ -348,7 +350,7 @@ def _end(
     facts: Mapping[str, str | int | float] | None = None,
 ) -> TrialResult:
     layers.write()
-    found: dict[str, str | int | float] = dict(facts or {})
+    found = {**(facts or {}), **facts_of_widths(progress.widths)}
     artifacts = (*job.artifacts, *layers.files)
     if progress.best is not None:
         found |= {"best_epoch": progress.best.epoch, "best_score": progress.best.score}

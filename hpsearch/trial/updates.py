@@ -47,7 +47,7 @@ def rehearse(job: Job) -> float:
             try_out(job.metrics, outputs, y)
             if not named:
                 return float(job.loss(outputs, y))
-        return Groups(job).train(partial(_backward, job, named, *_mixed(job, x, y, 0)))[1].item()
+        return Groups(job).train(partial(_backward, job, named, *mixed(job, x, y, 0)))[1].item()
 
 
 def take_steps(job: Job, rates: Sequence[float], stop: Callable[[Sequence[float]], bool]) -> list[float]:
@@ -164,10 +164,10 @@ def epoch_steps(
     drops = any(isinstance(module, Dropout) and module.active for module in job.model.modules())
     training_mode(job)
     for index, (rate, (x, y)) in enumerate(zip(rates, _batches(job, epoch_order(job, epoch), epoch), strict=False)):
-        _set_rates(job.optimizer, *rate)
+        set_rates(job.optimizer, *rate)
         if drops:
             advance(job.model, done + index)
-        x, targets = _mixed(job, x, y, done + index)
+        x, targets = mixed(job, x, y, done + index)
         outputs, loss, penalty = groups.train(partial(_backward, job, named, x, targets))
         losses = {name: loss if each is job.loss else each(outputs, targets) for name, each in reported.items()}
         update(index)
@@ -178,7 +178,7 @@ def first_batches(job: Job, count: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield inputs and targets of the first batches of epoch 1 as its steps see them; the model is made to train."""
     training_mode(job)
     for step, (x, y) in enumerate(_batches(job, epoch_order(job, 1)[: count * job.batching.size], 1)):
-        yield _mixed(job, x, y, step)
+        yield mixed(job, x, y, step)
 
 
 def training_batches(job: Job, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -212,7 +212,8 @@ def epoch_order(job: Job, epoch: int) -> Tensor:
     return order[: job.batching.rows].to(job.device)
 
 
-def _set_rates(optimizer: Optimizer, lr: float, momentum: float | None) -> None:
+def set_rates(optimizer: Optimizer, lr: float, momentum: float | None) -> None:
+    """Give an optimizer the rate of its next update, and the momentum where a schedule moves it."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group.get("rate_factor", 1.0)
         if momentum is not None and "betas" in group:
@@ -221,7 +222,8 @@ def _set_rates(optimizer: Optimizer, lr: float, momentum: float | None) -> None:
             group["momentum"] = momentum
 
 
-def _mixed(job: Job, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
+def mixed(job: Job, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    """Return inputs and targets of a batch as training sees them, `step` updates before it."""
     return (x, y) if job.mixing is None else job.mixing.mix(x, y, job.splits.num_outputs, job.seed, step)
 
 

@@ -1,0 +1,123 @@
+"""The members of a group: who is trained together, from one place at which one of them is evaluated to the next.
+
+Axes: K member, B sample, C output.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from hpsearch.base.errors import out_of_memory
+from hpsearch.nn.stacked import EVERYONE, Stacked
+from hpsearch.trial.engine import part_of
+from hpsearch.trial.fused.joint import Joint
+from hpsearch.trial.fused.member import Member
+from hpsearch.trial.fused.step import Update
+from hpsearch.trial.groups import free_memory
+from hpsearch.trial.updates import torch_state, training_mode
+
+EVALUATED = {False: 2**13, True: 2**17}
+"""Samples of all members together that are evaluated at once, on the host and on a GPU."""
+
+
+class Group:
+    """Trials of one batching key that are trained as one program.
+
+    Whoever leaves makes room where the next epoch begins, and whoever joined enters there, so that the width stays
+    full. What a member becomes does not depend on the others.
+    """
+
+    def __init__(self) -> None:
+        self._members: list[Member] = []
+        self._joined: list[Member] = []
+        self._built: tuple[Stacked, Update]
+        self._joint: Joint | None = None
+        self._outputs: dict[str, list[tuple[Tensor, Sequence[Tensor]]]] = {}
+
+    def join(self, member: Member) -> None:
+        """Take a member in where the next epoch begins."""
+        self._joined.append(member)
+
+    def advance(self) -> None:
+        """Train until a member that waits can go on; not while one does something itself."""
+        active = self._active
+        if any(member.target is None for member in active):
+            return
+        if not active or self._joint is None or self._joint.place == self._joint.steps:
+            self._begin()
+        if self._joint is not None:
+            self._train(self._joint)
+
+    def _train(self, joint: Joint) -> None:
+        targets = {k: member.target for k, member in enumerate(self._members) if member in self._active}
+        place = min(target for target in targets.values() if target is not None)
+        self._outputs = {}
+        first = self._members[0].job
+        training_mode(first)
+        self._built[0].follow(first.model)
+        with torch_state(first, 1):
+            joint.train_to(place, [k for k, target in targets.items() if target == place])
+
+    @property
+    def _active(self) -> list[Member]:
+        """The members that are trained further."""
+        return [member for member in self._members if member.present and member.current.error is None]
+
+    def _begin(self) -> None:
+        """Let whoever left make room for whoever joined, and begin an epoch."""
+        members = [*self._active, *(member for member in self._joined if member.present)]
+        self._joined = []
+        if members != self._members:
+            self._members, self._joint = members, None
+            if members:
+                stack = Stacked([member.job.model for member in members])
+                self._built = stack, Update([member.job for member in members], stack)
+        if members:
+            epochs, layers = [member.current for member in members], [member.layers for member in members]
+            self._joint = Joint([member.job for member in members], epochs, layers, self._built[1])
+            for epoch in epochs:
+                epoch.width = len(members)
+
+    def outputs(self, member: Member, part: str) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield outputs [B, C] and targets of each batch of a part of the data, for a member that stands still.
+
+        Args:
+            member: which.
+            part: of the data.
+        """
+        k = self._members.index(member)
+        if part not in self._outputs:
+            self._outputs[part] = list(self._evaluated(part))
+        for outputs_KBC, y in self._outputs[part]:
+            yield outputs_KBC[k], y[k]
+
+    @torch.no_grad()
+    def _evaluated(self, part: str) -> Iterator[tuple[Tensor, Sequence[Tensor]]]:
+        """Yield outputs [K, B, C] of all members, and their targets."""
+        stack, update = self._built
+        splits = [part_of(member.job, part) for member in self._members]
+        shared, size = all(split is splits[0] for split in splits), self._members[0].job.trainer.eval_batch_size
+        stack.train(False)
+        if shared:
+            for x, y in splits[0].in_order(size):
+                yield _in_parts(update, x, len(splits), True), [y] * len(splits)
+        else:
+            for batches in zip(*(split.in_order(size) for split in splits), strict=True):
+                x = torch.stack([each for each, _ in batches])
+                yield _in_parts(update, x, len(splits), False), [y for _, y in batches]
+
+
+def _in_parts(update: Update, x: Tensor, width: int, shared: bool) -> Tensor:
+    """Return outputs [K, B, C], of so many members at once as `EVALUATED` allows, of fewer where memory runs out."""
+    at_once = max(1, EVALUATED[x.device.type == "cuda"] // (len(x) if shared else x.shape[1]))
+    while True:
+        starts = range(0, width, at_once)
+        parts = [slice(start, start + at_once) for start in starts] if at_once < width else [EVERYONE]
+        try:
+            return torch.cat([update.forward(x if shared else x[part], part, shared) for part in parts])
+        except Exception as error:
+            if at_once == 1 or not out_of_memory(error):
+                raise
+        at_once = (at_once + 1) // 2
+        free_memory()
