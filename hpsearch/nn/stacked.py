@@ -106,16 +106,16 @@ class Stacked:
 
 def unlike(models: Sequence[nn.Module]) -> str:
     """Return in what networks differ so that they cannot be stacked; empty: they are alike."""
-    first = _architecture(models[0])
+    first = architecture(models[0])
     for place, model in enumerate(models[1:], 1):
-        other = _architecture(model)
+        other = architecture(model)
         named = next((name for name in [*first, *other] if first.get(name) != other.get(name)), None)
         if named is not None:
             return f"members 0 and {place} differ in {named}: {first.get(named)} against {other.get(named)}"
     return ""
 
 
-def _architecture(model: nn.Module) -> dict[str, Any]:
+def architecture(model: nn.Module) -> dict[str, Any]:
     """Return what members must have in common, by the name of module, parameter or buffer."""
     tensors = chain(model.named_parameters(), model.named_buffers())
     shapes = {name: (tuple(each.shape), each.dtype, each.device, each.requires_grad) for name, each in tensors}

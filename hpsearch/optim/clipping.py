@@ -42,7 +42,9 @@ def member_clipping(
 
 def member_norms(tensors: Sequence[Tensor]) -> Tensor:
     """Return [K] the Euclidean norm of each member over all tensors [K, ...]."""
-    return torch.stack([each.flatten(1).norm(dim=1) for each in tensors]).norm(dim=0)
+    norms_PK = torch.stack([torch.linalg.vector_norm(each.flatten(1), dim=1) for each in tensors])
+    norms_K: Tensor = torch.linalg.vector_norm(norms_PK, dim=0)
+    return norms_K
 
 
 def _limits(limits: Sequence[float | None], device: torch.device) -> Tensor:

@@ -110,6 +110,9 @@ class Update:
             y: [K, B] class numbers or [K, B, C] targets.
             targets: the same, after any mixing.
             done_K: updates of each member so far.
+
+        Returns:
+            What it gave.
         """
         if self._drops:
             self._stack.advance(done_K)
@@ -129,7 +132,7 @@ class Update:
             each.grad = None
         penalty = self._penalty()
         if penalty is not None:
-            penalty.sum().backward()
+            torch.autograd.backward(penalty.sum())
         with self._restored_on_error():
             given = [self._part(x, targets, start) for start in range(0, len(x), self.at_once)]
         outputs, loss = (torch.cat(each) if len(each) > 1 else each[0] for each in _whole(given))
@@ -145,7 +148,7 @@ class Update:
         try:
             outputs = self.forward(x[members], members)
             loss = self._loss_of(start)(outputs, targets[members])
-            loss.sum().backward()
+            torch.autograd.backward(loss.sum())
         except Exception as error:
             if out_of_memory(error):
                 raise _PartFailed(start, error) from error

@@ -1,0 +1,96 @@
+"""Which trials are trained as one program: those that share everything a program is made of."""
+
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import TypeAlias
+from weakref import WeakValueDictionary
+
+from torch import Tensor
+
+from hpsearch.data.part import Split
+from hpsearch.nn import stacked
+from hpsearch.optim import rules
+from hpsearch.trial.checkpoint import Progress
+from hpsearch.trial.engine import Engine
+from hpsearch.trial.fused.group import Group
+from hpsearch.trial.fused.member import Member
+from hpsearch.trial.job import Job
+from hpsearch.trial.layers import LayerWatch
+from hpsearch.trial.updates import first_batches
+
+Key: TypeAlias = tuple[Hashable, ...]
+_groups: WeakValueDictionary[Key, Group] = WeakValueDictionary()
+_faults: dict[Key, str] = {}
+
+
+def group_of(job: Job) -> Callable[[Job, Progress, LayerWatch], Engine]:
+    """Return what trains a trial with the others of its batching key in this process.
+
+    Args:
+        job: the trial, one without a `fault`.
+    """
+    key = key_of(job)
+    group = _groups.get(key) or Group()
+    _groups[key] = group
+    return partial(Member, group)
+
+
+def key_of(job: Job) -> Key:
+    """Return what trials must have in common to be trained as one program.
+
+    Everything else may differ: rates, coefficients of the optimizer, schedule, strengths of penalties, smoothing of
+    labels, blending, rates of dropout, limits of the gradient, seed, initialization, augmentation, order, fold and
+    number of epochs.
+    """
+    splits, trainer, batching = job.splits, job.trainer, job.batching
+    parts = tuple(None if part is None else len(part) for part in (splits.train, splits.valid, splits.test))
+    penalties = tuple(sorted((name, type(each).__qualname__) for name, each in job.regularizers.items()))
+    return (
+        _frozen(stacked.architecture(job.model)),
+        rules.structure_of(job.optimizer),
+        (batching.rows, batching.size, str(splits.train.device), splits.train.in_shape, parts),
+        (trainer.precision, trainer.eval_batch_size, trainer.deterministic),
+        (f"{type(job.loss).__module__}.{type(job.loss).__qualname__}", splits.task, job.mixing is not None),
+        penalties,
+    )
+
+
+def fault(job: Job) -> str:
+    """Return why a trial is trained by itself; empty: it can be trained with others.
+
+    Args:
+        job: the trial, whose model stays as it is.
+    """
+    if reason := _shape_fault(job) or rules.fault(job.optimizer, _momenta(job)):
+        return reason
+    key = key_of(job)
+    if key not in _faults:
+        x, _ = next(first_batches(job, 1))
+        _faults[key] = stacked.fault(job.model, x)
+    return _faults[key]
+
+
+def _shape_fault(job: Job) -> str:
+    """Return what of a trial the fused loop has no form for."""
+    plain = {
+        "data.loader_workers": not all(
+            part is None or isinstance(part, Split) for part in (job.splits.train, job.splits.valid, job.splits.test)
+        ),
+        "inputs by name": isinstance(job.splits.in_shape, dict),
+        "an average of weights": job.averaging is not None,
+        "frozen layers": bool(job.frozen),
+        "data.micro_batch": job.batching.micro is not None or job.batching.auto,
+        "trainer.compile": job.trainer.compile,
+        "trainer.channels_last": job.trainer.channels_last,
+        "nothing is trained": not job.epochs,
+    }
+    return next((reason for reason, found in plain.items() if found), "")
+
+
+def _momenta(job: Job) -> list[float]:
+    momenta: Tensor | None = job.table.momentum
+    return [] if momenta is None else momenta[:1].tolist()
+
+
+def _frozen(described: object) -> Hashable:
+    return repr(described)
