@@ -48,7 +48,7 @@ def member_norms(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _limits(limits: Sequence[float | None], device: torch.device) -> Tensor:
-    return torch.tensor([math.inf if limit is None else limit for limit in limits], device=device, dtype=torch.float32)
+    return torch.tensor([math.inf if limit is None else limit for limit in limits], device=device, dtype=torch.float64)
 
 
 def _wide(values_K: Tensor, like: Tensor) -> Tensor:

@@ -82,6 +82,7 @@ def _shape_fault(job: Job) -> str:
         "data.micro_batch": job.batching.micro is not None or job.batching.auto,
         "trainer.compile": job.trainer.compile,
         "trainer.channels_last": job.trainer.channels_last,
+        "float64, which Apple's GPU lacks": job.device.type == "mps",
         "nothing is trained": not job.epochs,
     }
     return next((reason for reason, found in plain.items() if found), "")
