@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.init import redraw
+from hpsearch.nn.layers import FLATTEN, Chain
 
 
-class FeatureNet(nn.Module):
+class FeatureNet(Chain):
     """Features of an input, fully connected layers on all of them together, a linear output.
 
     Attributes:
@@ -21,10 +22,9 @@ class FeatureNet(nn.Module):
     hidden: nn.Module
     output: nn.Module
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
-        outputs: Tensor = self.output(self.hidden(self.features(x).flatten(1)))
-        return outputs
+    def chain(self) -> Sequence[nn.Module]:
+        """Return the layers in order."""
+        return self.features, FLATTEN, self.hidden, self.output
 
 
 class PooledNet(FeatureNet):

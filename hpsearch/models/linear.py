@@ -1,14 +1,16 @@
 """One linear layer: linear, softmax and logistic regression, support vector machine and perceptron."""
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.nn.layers import FLATTEN, Chain
 
 
-class LinearRegression(nn.Module):
+class LinearRegression(Chain):
     """One linear layer on the flattened input, ``W x + b``; with the squared error, least squares.
 
     Args:
@@ -20,10 +22,9 @@ class LinearRegression(nn.Module):
         super().__init__()
         self.output = nn.Linear(math.prod(in_shape), num_outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
-        outputs: Tensor = self.output(x.flatten(1))
-        return outputs
+    def chain(self) -> Sequence[nn.Module]:
+        """Return the layers in order."""
+        return FLATTEN, self.output
 
 
 class SoftmaxRegression(LinearRegression):

@@ -4,13 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Unpack
 
-from torch import Tensor, nn
+from torch import nn
 
-from hpsearch.nn.layers import hidden_layers
+from hpsearch.nn.layers import FLATTEN, Chain, hidden_layers
 from hpsearch.nn.style import Constants, Style
 
 
-class MLP(nn.Module):
+class MLP(Chain):
     """Fully connected layers on the flattened input, each normalized, activated and dropped out, and a linear output.
 
     Args:
@@ -41,7 +41,6 @@ class MLP(nn.Module):
         )
         self.output = nn.Linear(self.hidden.outputs, num_outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
-        outputs: Tensor = self.output(self.hidden(x.flatten(1)))
-        return outputs
+    def chain(self) -> Sequence[nn.Module]:
+        """Return the layers in order."""
+        return FLATTEN, self.hidden, self.output

@@ -3,12 +3,22 @@
 from collections.abc import Sequence
 from typing import Unpack
 
-from torch import Tensor, nn
+from torch import nn
 
 from hpsearch.base.errors import check_choice, check_int
 from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.init import redraw
-from hpsearch.nn.layers import Block, Step, check_images, check_widths, conv_block, slimmed, smallest_side
+from hpsearch.nn.layers import (
+    FLATTEN,
+    Block,
+    Chain,
+    Step,
+    check_images,
+    check_widths,
+    conv_block,
+    slimmed,
+    smallest_side,
+)
 from hpsearch.nn.pooling import Pooling
 from hpsearch.nn.style import Constants, Style
 
@@ -19,8 +29,10 @@ CONVOLUTIONS: dict[str, tuple[Step, ...]] = {
 POOL_SIZES = {"original": 3, "small": 2}
 POOL_STRIDE = 2
 
+_AVERAGE = nn.AdaptiveAvgPool2d(1)
 
-class NiN(nn.Module):
+
+class NiN(Chain):
     """Four convolutions, each followed by 1x1 convolutions; the last gives one map per output, averaged over positions.
 
     Max pooling stands between the four, dropout before the last. The maps of the outputs have no activation, so that a
@@ -88,10 +100,9 @@ class NiN(nn.Module):
         redraw(self, nn.init.kaiming_normal_)
         self.output = nn.Conv2d(last.outputs, num_outputs, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
-        outputs: Tensor = self.output(self.features(x)).mean((2, 3))
-        return outputs
+    def chain(self) -> Sequence[nn.Module]:
+        """Return the layers in order."""
+        return self.features, self.output, _AVERAGE, FLATTEN
 
 
 def _block(inputs: int, width: int, step: Step, pointwise: int, style: Style) -> Block:

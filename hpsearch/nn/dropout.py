@@ -55,13 +55,27 @@ class Dropout(nn.Module):
         index = torch.arange(x.numel(), dtype=torch.int32, device=x.device).view(x.shape)
         if self.grouped:
             index = index + self.start * (x.numel() // self.rows)
-        bits = mix(index ^ mix(self.seed ^ self.step))
-        keep = bits >= (self.rate * 2.0**32 - 2.0**31).int()
-        return x * (keep / (1 - self.rate)).to(x.dtype)
+        return drop(x, index, self.rate, self.seed ^ self.step)
 
     def extra_repr(self) -> str:
         """Show the rate."""
         return f"rate={self.rate.tolist()}"
+
+
+def drop(x: Tensor, index: Tensor, rate: Tensor, place: Tensor) -> Tensor:
+    """Drop entries of `x`, see `Dropout`.
+
+    Args:
+        x: the entries.
+        index: int32, of each entry.
+        rate: float32, probability of dropping it.
+        place: int32, seed ^ step, where it is drawn.
+
+    Returns:
+        What is left, scaled so that its expectation is kept.
+    """
+    keep = mix(index ^ mix(place)) >= (rate * 2.0**32 - 2.0**31).int()
+    return x * (keep / (1 - rate)).to(x.dtype)
 
 
 def address_dropout(model: nn.Module, seed: int) -> None:

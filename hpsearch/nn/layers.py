@@ -4,12 +4,29 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import TypeAlias
 
-from torch import nn
+from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError, check_int
 from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.normalization import weighted
 from hpsearch.nn.style import Style
+
+FLATTEN = nn.Flatten()
+"""All of a sample's entries in a row."""
+
+
+class Chain(nn.Module):
+    """A network of layers that follow each other, each given what the one before returns, and no more than that."""
+
+    def chain(self) -> Sequence[nn.Module]:
+        """Return the layers in order; those with parameters or buffers are submodules."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
+        for layer in self.chain():
+            x = layer(x)
+        return x
 
 
 class Block(nn.Sequential):

@@ -34,6 +34,7 @@ class Stacked:
 
     Args:
         models: the members, on one device, alike in everything but the values of parameters and buffers.
+        convolution: how their convolutions are computed, a key of `hpsearch.nn.stacked_rules.CONVOLUTIONS`.
 
     Attributes:
         models: the members.
@@ -44,7 +45,7 @@ class Stacked:
         ValueError: members differ in architecture, see `unlike`.
     """
 
-    def __init__(self, models: Sequence[nn.Module]) -> None:
+    def __init__(self, models: Sequence[nn.Module], convolution: str = "auto") -> None:
         reason = unlike(models)
         if reason:
             raise ValueError(reason)
@@ -54,7 +55,7 @@ class Stacked:
         for name, parameter in models[0].named_parameters():
             self.parameters[name].requires_grad_(parameter.requires_grad)
         self._template = _template(models)
-        self._parts = parts_of(self._template)
+        self._parts = parts_of(self._template, convolution)
 
     def __len__(self) -> int:
         return len(self.models)

@@ -1,15 +1,25 @@
-"""How a stack of networks computes: parts in a row, each a layer with a rule for all members, or run by `vmap`.
+"""How a stack of networks computes: parts in a row, each a layer of all members at once.
 
+A layer that `hpsearch.nn.stacked_rules` has a rule for follows it, any other is run by `torch.func.vmap`.
 Axes: K member, B sample.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
+
+from hpsearch.nn.layers import Chain
+from hpsearch.nn.normalization import WeightNorm
+from hpsearch.nn.stacked_rules import Own, Rule, rules
+
+Run: TypeAlias = Callable[[Tensor, Own], Tensor]
+"""Maps inputs [K, B, ...] and the layer's parameters and buffers [K, ...] to outputs [K, B, ...]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +27,12 @@ class Part:
     """A layer of every member.
 
     Attributes:
-        layer: its module; parameters and buffers are lent to it.
+        run: what it does.
         names: of its parameters and buffers in the network, by their names in the layer.
     """
 
-    layer: nn.Module
+    run: Run
     names: Mapping[str, str]
-    mapped: Any = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "mapped", vmap(self._alone, randomness="error"))
 
     def __call__(self, x: Tensor, tensors: Mapping[str, Tensor]) -> Tensor:
         """Return what the layer makes of inputs [K, B, ...].
@@ -35,16 +41,82 @@ class Part:
             x: the inputs.
             tensors: [K, ...] parameters and buffers of the network, by name.
         """
-        own = {name: tensors[full] for name, full in self.names.items()}
-        with sdpa_kernel(SDPBackend.MATH):  # the other kernels have no rule for members
-            outputs: Tensor = self.mapped(own, x)
+        return self.run(x, {name: tensors[full] for name, full in self.names.items()})
+
+
+def parts_of(model: nn.Module, convolution: str = "auto") -> list[Part]:
+    """Return the parts of a network, in the order in which they compute.
+
+    Args:
+        model: the network.
+        convolution: a key of `hpsearch.nn.stacked_rules.CONVOLUTIONS`.
+    """
+    names = {id(each): name for name, each in model.named_parameters()}
+    names |= {id(each): name for name, each in model.named_buffers()}
+    ruled = rules(convolution)
+    return [_part(layer, names, ruled) for layer in _layers(model)]
+
+
+def _layers(module: nn.Module) -> Iterator[nn.Module]:
+    """Yield the layers of a chain, or the one layer that a module is."""
+    forward = type(module).forward
+    if _hooked(module) or forward not in (Chain.forward, nn.Sequential.forward):
+        yield module
+        return
+    for layer in module.chain() if isinstance(module, Chain) else module.children():
+        yield from _layers(layer)
+
+
+def _hooked(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+def _part(layer: nn.Module, names: Mapping[int, str], ruled: Mapping[type, Rule]) -> Part:
+    own = [*layer.named_parameters(), *layer.named_buffers()]
+    return Part(
+        _run(layer, ruled.get(type_before_parametrizations(layer))), {name: names[id(each)] for name, each in own}
+    )
+
+
+def _run(layer: nn.Module, rule: Rule | None) -> Run:
+    if rule is None or _hooked(layer) or not rule.fits(layer):
+        return _mapped(layer)
+    if not is_parametrized(layer):
+        return partial(rule.apply, layer)
+    return _normed(layer, partial(rule.apply, layer)) if _has_normed_weight(layer) else _mapped(layer)
+
+
+def _mapped(layer: nn.Module) -> Run:
+    def alone(x: Tensor, own: Own) -> Tensor:
+        outputs: Tensor = functional_call(layer, dict(own), (x,))
         return outputs
 
-    def _alone(self, own: dict[str, Tensor], x: Tensor) -> Any:
-        return functional_call(self.layer, own, (x,))
+    together = vmap(alone, randomness="error")
+
+    def run(x: Tensor, own: Own) -> Tensor:
+        with sdpa_kernel(SDPBackend.MATH):  # its other kernels have no rule for members
+            outputs: Tensor = together(x, own)
+        return outputs
+
+    return run
 
 
-def parts_of(model: nn.Module) -> list[Part]:
-    """Return the parts of a network, in the order in which they compute."""
-    names = [name for name, _ in model.named_parameters()] + [name for name, _ in model.named_buffers()]
-    return [Part(model, {name: name for name in names})]
+def _parametrizations(layer: nn.Module) -> dict[str, list[nn.Module]]:
+    of_layer: Any = layer.parametrizations
+    return {name: [*each] for name, each in of_layer.items()}
+
+
+def _has_normed_weight(layer: nn.Module) -> bool:
+    kinds = {name: [type(each) for each in those] for name, those in _parametrizations(layer).items()}
+    return kinds == {"weight": [WeightNorm]}
+
+
+def _normed(layer: nn.Module, run: Run) -> Run:
+    """Give a layer the weight that its lengths and directions say."""
+    weights = vmap(_parametrizations(layer)["weight"][0])
+
+    def normed(x: Tensor, own: Own) -> Tensor:
+        lengths, directions = (own[f"parametrizations.weight.original{place}"] for place in range(2))
+        return run(x, {**own, "weight": weights(lengths, directions)})
+
+    return normed
