@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from hpsearch.optim import adam, sgd
-from hpsearch.optim.stacked.adam import Adam
+from hpsearch.optim import adam, lion, sgd
+from hpsearch.optim.stacked.adam import Adam, NAdam
+from hpsearch.optim.stacked.averages import Adadelta, Adagrad, RMSprop
+from hpsearch.optim.stacked.lion import Lion
 from hpsearch.optim.stacked.members import Members
 from hpsearch.optim.stacked.sgd import Inside, Outside
 from hpsearch.optim.stacked.update import Update
@@ -24,6 +26,11 @@ _UPDATES: dict[type[Optimizer], Callable[[Members], Update]] = {
     torch.optim.AdamW: Adam,
     adam.Adam: Adam,
     adam.AdamW: Adam,
+    torch.optim.NAdam: NAdam,
+    torch.optim.RMSprop: RMSprop,
+    torch.optim.Adagrad: Adagrad,
+    torch.optim.Adadelta: Adadelta,
+    lion.Lion: Lion,
 }
 _STRUCTURE = ("amsgrad", "centered")
 """Options that decide which tensors a step has; they are the same within a group."""

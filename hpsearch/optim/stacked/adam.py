@@ -1,4 +1,4 @@
-"""Adam and AdamW, as in `hpsearch.optim.adam`."""
+"""Adam and AdamW, as in `hpsearch.optim.adam`, and NAdam, as in torch."""
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ class Moments(Update):
         self.beta1, self.beta2, self.eps = map(members.at_device, (beta1, beta2, members.numbers("eps")))
         self.first, self.second = members.state("exp_avg"), members.state("exp_avg_sq")
         self.steps = members.scalars("step")
-        self.offsets = members.coefficient()
+        self._offsets = members.coefficient()
 
     def advance(self, gradients: list[Tensor], lr_K: Tensor, momentum_K: Tensor | None) -> list[Tensor]:
         """Let the weights decay and the averages move on; return the gradients with coupled decay."""
@@ -35,6 +35,12 @@ class Moments(Update):
         torch._foreach_mul_(self.second, self._keep2)
         add_squares_(self.second, gradients, self._share2)
         return gradients
+
+    def divisors(self, second: list[Tensor], correction: Tensor) -> list[Tensor]:
+        """Return the denominators, multiplied by the correction [J, K] of the second moment's root."""
+        divisors = list(torch._foreach_sqrt(second))
+        torch._foreach_add_(divisors, self._offsets.put(self.eps * correction))
+        return divisors
 
 
 class Adam(Moments):
@@ -57,7 +63,29 @@ class Adam(Moments):
         beta1 = self.beta1 if momentum_K is None else momentum_K
         correction1 = 1 - self._corrected * beta1**self.steps
         correction2 = (1 - self._corrected * self.beta2**self.steps).sqrt_()
-        divisors = list(torch._foreach_sqrt(second))
-        torch._foreach_add_(divisors, self.offsets.put(self.eps * correction2))
-        updates = torch._foreach_div(self.first, divisors)
+        updates = torch._foreach_div(self.first, self.divisors(second, correction2))
         self.subtract(updates, lr_K * self.rate_factors * correction2 / correction1)
+
+
+class NAdam(Moments):
+    """Adam with Nesterov's momentum, whose coefficient mu rises to the first beta."""
+
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
+        self._rise = members.at_device(members.numbers("momentum_decay"))
+        self._products = members.products("mu_product")
+        self._of_gradient, self._of_average = members.coefficient(), members.coefficient()
+
+    def apply(self, gradients: list[Tensor], lr_K: Tensor, momentum_K: Tensor | None) -> None:
+        """Change the weights; both sides of the fraction are multiplied by the correction of its denominator."""
+        gradients = self.advance(gradients, lr_K, momentum_K)
+        beta1 = self.beta1 if momentum_K is None else momentum_K
+        mu, following = (beta1 * (1 - 0.5 * 0.96 ** (step * self._rise)) for step in (self.steps, self.steps + 1))
+        product = self._products.multiply(mu)
+        correction2 = (1 - self.beta2**self.steps).sqrt_()
+        size = lr_K * self.rate_factors * correction2
+        updates = torch._foreach_mul(gradients, self._of_gradient.put(size * (1 - mu) / (1 - product)))
+        average = self._of_average.put(size * following / (1 - product * following))
+        torch._foreach_addcmul_(updates, self.first, average)
+        torch._foreach_div_(updates, self.divisors(self.second, correction2))
+        torch._foreach_sub_(self.weights, updates)

@@ -32,6 +32,24 @@ class Coefficient:
         return self.views
 
 
+class Products:
+    """Running products [J, K], each rounded as its optimizer does, which holds it in single or double precision.
+
+    Torch begins one in single precision and takes it up from a file in that of the parameter.
+    """
+
+    def __init__(self, single: Tensor, double: Tensor, precise: Tensor | None) -> None:
+        self._single, self._double, self._precise = single, double, precise
+
+    def multiply(self, factors: Tensor) -> Tensor:
+        """Multiply by factors [J, K], and return the products in double precision."""
+        self._single.mul_(factors.to(self._single.dtype))
+        if self._precise is None:
+            return self._single.to(factors.dtype)
+        self._double.mul_(factors)
+        return torch.where(self._precise, self._double, self._single)
+
+
 class Members:
     """The optimizers of K members, and the tensors that their parameters are views of.
 
@@ -52,7 +70,7 @@ class Members:
         self.optimizers, self.weights = list(optimizers), list(stacked)
         self._parameters = [list(row) for row in parameters]
         self._groups = [self._groups_of(*pair) for pair in zip(self.optimizers, self._parameters, strict=True)]
-        self.held: dict[str, Sequence[Tensor] | Tensor] = {}
+        self.held: dict[str, Sequence[Sequence[Tensor] | Tensor] | Tensor] = {}
 
     @staticmethod
     def _groups_of(optimizer: Optimizer, parameters: list[Tensor]) -> list[dict[str, object]]:
@@ -103,12 +121,23 @@ class Members:
         self._hold(name, tensors)
         return tensors
 
-    def scalars(self, name: str, start: float = 0.0) -> Tensor:
+    def scalars(self, name: str, start: float = 0.0, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return the numbers [J, K] that they hold by this name, `start` where they hold none yet."""
         shape, device = (len(self._rows), len(self._slots)), self.weights[0].device
-        table = torch.full(shape, start, dtype=torch.float32, device=device)
+        table = torch.full(shape, start, dtype=dtype, device=device)
         self._hold(name, table)
         return table
+
+    def products(self, name: str) -> "Products":
+        """Return the running products that they hold by this name."""
+        single, double = (self.scalars(name, 1.0, dtype) for dtype in (torch.float32, torch.float64))
+        held = [[self._state(j, k).get(name) for k in self._slots] for j in self._rows]
+        precise = [[each is not None and each.dtype == torch.float64 for each in row] for row in held]
+        self.held[name] = [
+            [(double if each else single)[j, k] for k, each in enumerate(row)] for j, row in enumerate(precise)
+        ]
+        where = torch.tensor(precise, device=single.device) if any(map(any, precise)) else None
+        return Products(single, double, where)
 
     def show(self, keeps: Callable[[str, int, int], bool]) -> None:
         """Put views of the stacked states into the optimizers.
