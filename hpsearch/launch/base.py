@@ -25,26 +25,31 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """The worker of a slot died (killed here or from outside, out of memory, crashed in native code).
+    """A worker died (killed here or from outside, out of memory, crashed in native code).
 
     A fresh one takes its place.
 
     Attributes:
-        slot: the slot, free again.
+        slot: the first of its slots; all of them are free again.
         trials: the trials it was training, whose attempts are lost.
         detail: exit code or signal in a line, and in further ones the end of what it printed.
+        killed: the trial that it was killed for; the others are as innocent as can be. None: nobody ordered it.
     """
 
     slot: int
     trials: tuple[TrialId, ...]
     detail: str
+    killed: TrialId | None = None
 
 
 LauncherEvent: TypeAlias = Reported | Ended | Died
 
 
 class Launcher(Protocol):
-    """Runs batches of trials in numbered slots.
+    """Runs batches of trials in numbered slots, of which every worker has `width`: slot s is of worker s % workers.
+
+    With a `width` above 1 a worker trains its batches by turns, see `hpsearch.launch.seats`, and each is a trial of our
+    own loop: none waits in memory, none asks. One whose spec has a width of 1 has the worker for itself.
 
     In push mode a trial waits only where it asks for a hyperparameter, until `decide` gives it one or tells it to stop:
     it reads the newest decision if there is one. With `lockstep` it waits after
@@ -55,6 +60,7 @@ class Launcher(Protocol):
     driver finds them running.
     """
 
+    width: int
     lockstep: bool
     retries: int
     grace_sec: float
@@ -74,6 +80,10 @@ class Launcher(Protocol):
         """Start the workers; returns at once, they may still be importing."""
         ...
 
+    def widen(self, width: int) -> None:
+        """Let every worker train so many batches by turns; once, after `start` and before the first `submit`."""
+        ...
+
     def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:
         """Run `function(*args)` in a free worker and return its result; an HpsearchError it raises is raised here.
 
@@ -81,8 +91,8 @@ class Launcher(Protocol):
         """
         ...
 
-    def free(self) -> tuple[int, ...]:
-        """Return the slots that can take a batch, in order."""
+    def free(self, alone: bool = False) -> tuple[int, ...]:
+        """Return the slots that can take a batch, in order; `alone`: those of workers that train nothing."""
         ...
 
     def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
@@ -98,7 +108,10 @@ class Launcher(Protocol):
         ...
 
     def kill(self, trial: TrialId) -> None:
-        """Kill the worker of a running trial: `Died` is the next event of it; ignored when it has ended meanwhile."""
+        """Kill the worker of a running trial: `Died` is the next event of it; ignored when it has ended meanwhile.
+
+        What it trained beside that trial is lost with it.
+        """
         ...
 
     def stop(self, now: bool = False) -> None:

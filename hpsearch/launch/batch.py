@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias
 
 from hpsearch.base import current
 from hpsearch.base.errors import HpsearchError
@@ -28,7 +28,8 @@ from hpsearch.base.types import (
 )
 from hpsearch.launch.base import Ended, Reported
 
-T = TypeVar("T")
+Events: TypeAlias = tuple[Reported, ...] | tuple[Ended, ...]
+"""What came of the members of a batch that went on, one place per member."""
 
 
 class TrialBatch:
@@ -38,6 +39,7 @@ class TrialBatch:
 
     Attributes:
         ids: the trials, one per member.
+        folder: of the first of them.
         ended: whether every member has a result.
         asks: whether the trial waits for a hyperparameter that it asked for; only one that is alone may.
         wait: until when the trial waits for others in this process; None: it does not.
@@ -45,6 +47,7 @@ class TrialBatch:
 
     def __init__(self, execute: Execute, specs: tuple[TrialSpec, ...], clock: Clock = time.time) -> None:
         self.ids = tuple(spec.id for spec in specs)
+        self.folder = specs[0].folder
         self.ended = self.asks = False
         self._execute, self._specs, self._clock = execute, specs, clock
         self.wait: Wait | None = None
@@ -53,7 +56,12 @@ class TrialBatch:
         self._run: TrialRun | QueryingRun | WaitingRun | None = None
         self._started_in = Path.cwd()
 
-    def advance(self, decisions: tuple[Decision | Given, ...]) -> tuple[Reported, ...] | tuple[Ended, ...]:
+    @property
+    def is_ready(self) -> bool:
+        """Whether it does not wait for others, or what it waits for is ready."""
+        return self.wait is None or self.wait.ready()
+
+    def advance(self, decisions: tuple[Decision | Given, ...]) -> Events:
         """Train until the next message of every member, or to the end.
 
         Args:

@@ -9,17 +9,17 @@ _HEADER = struct.Struct("<cQ")
 
 # driver to worker
 HELLO = b"h"  # (execute, lockstep, paused): import what it needs
-BATCH = b"b"  # (specs, parked): train them
+BATCH = b"b"  # (trial ids, pickle of (specs, parked)): train them, beside those that train already
 CALL = b"c"  # (function, args)
 DECIDE = b"d"  # (trial id, decision, or what is given to one that asks)
-LEAVE = b"l"  # end when idle
+LEAVE = b"l"  # end when nothing trains
 
 # worker to driver
 READY = b"r"  # the answer to HELLO
-EVENTS = b"e"  # a tuple of Reported and Ended, in order
+EVENTS = b"e"  # (marks, events): Reported and Ended, in order; marks of no trial written so far, see `output.Marks`
 ALONE = b"s"  # as EVENTS, the last ones of a trial that waits with what it started: nothing may run on here
 ANSWER = b"a"  # an Answer to CALL
-BROKEN = b"x"  # traceback of a BATCH that cannot be unpickled
+BROKEN = b"x"  # (trial ids, traceback) of a BATCH that cannot be unpickled
 GONE = b"g"  # never on the wire: the reader's own word for the end of the stream
 
 

@@ -1,4 +1,4 @@
-"""One slot in this process: the debug twin of the worker processes."""
+"""A worker that is this process: the debug twin of the worker processes."""
 
 import time
 import traceback
@@ -11,10 +11,11 @@ from hpsearch.base.types import Decision, Execute, Given, TrialId, TrialSpec
 from hpsearch.launch.base import Died, LauncherEvent
 from hpsearch.launch.batch import TrialBatch
 from hpsearch.launch.mailbox import Mailbox
+from hpsearch.launch.seats import Seats
 
 
 class InlineLauncher:
-    """Trains in the driver's own process, one batch at a time: `poll` advances it by one message.
+    """Trains in the driver's own process: `poll` advances what trains by one message.
 
     A breakpoint, a profiler or a debugger sees the trial directly. An error is handled as in a worker; a crash of
     native code ends the whole program.
@@ -27,7 +28,7 @@ class InlineLauncher:
         sleep: waits when there is nothing to do.
     """
 
-    slots = 1
+    width = 1
     detached = False
     kept: frozenset[TrialId] = frozenset()
 
@@ -44,9 +45,10 @@ class InlineLauncher:
         self._folders: set[str] = set()
         self._sleep = sleep
         self._execute: Execute | None = None
-        self._batch: TrialBatch | None = None
         self._mailbox = Mailbox()
-        self._reported = False
+        self._seats = Seats(lockstep, self._mailbox)
+        self._batches: dict[int, TrialBatch] = {}
+        self._has_one_alone = False
         self._died: list[LauncherEvent] = []
 
     def start(self, execute: Execute) -> None:
@@ -77,9 +79,20 @@ class InlineLauncher:
         except Exception as error:
             raise RuntimeError(traceback.format_exc()) from error
 
-    def free(self) -> tuple[int, ...]:
-        """Return the one slot unless it trains."""
-        return () if self._batch else (0,)
+    @property
+    def slots(self) -> int:
+        """How many batches may run at once."""
+        return self.width
+
+    def widen(self, width: int) -> None:
+        """Train so many batches by turns."""
+        self.width = width
+
+    def free(self, alone: bool = False) -> tuple[int, ...]:
+        """Return the slots that train nothing; `alone`: unless another one does."""
+        if self._batches and (alone or self._has_one_alone):
+            return ()
+        return tuple(slot for slot in range(self.width) if slot not in self._batches)
 
     def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
         """Start a batch; `poll` trains it.
@@ -87,50 +100,45 @@ class InlineLauncher:
         Raises:
             RuntimeError: before `start`, or in a slot that is not free.
         """
-        if self._execute is None or slot not in self.free():
+        alone = specs[0].width == 1
+        if self._execute is None or slot not in self.free(alone):
             raise RuntimeError(f"slot {slot} is not free")
         self._folders.update(spec.folder for spec in specs)
-        self._batch = TrialBatch(self._execute, specs)
-        self._mailbox, self._reported = Mailbox(), False
+        self._batches[slot], self._has_one_alone = TrialBatch(self._execute, specs), alone
+        self._mailbox.forget(self._batches[slot].ids)
+        self._seats.take(self._batches[slot])
 
     def poll(self, timeout_sec: float) -> list[LauncherEvent]:
-        """Advance the batch by one message per member; in lockstep only when all were answered."""
+        """Advance what trains by one message per member; in lockstep only when all were answered."""
         if self._died:
             died, self._died = self._died, []
             return died
-        if self._batch is None or not self._is_answered(self._batch):
+        if self._seats.stand_still:
             self._sleep(timeout_sec)
             return []
-        events = self._batch.advance(self._answers(self._batch))
-        self._reported = True
-        if self._batch.ended:
-            self._batch = None
-        return list(events)
-
-    def _is_answered(self, batch: TrialBatch) -> bool:
-        if batch.asks:
-            return self._mailbox.answered(batch.ids[0])
-        return not (self.lockstep and self._reported) or self._mailbox.complete(batch.ids)
-
-    def _answers(self, batch: TrialBatch) -> tuple[Decision | Given, ...]:
-        return (self._mailbox.answer(batch.ids[0]),) if batch.asks else self._mailbox.take(batch.ids)
+        events: list[LauncherEvent] = [event for _, events in self._seats.turn() for event in events]
+        self._batches = {slot: batch for slot, batch in self._batches.items() if not batch.ended}
+        return events
 
     def decide(self, trial: TrialId, decision: Decision | Given) -> None:
         """Keep a decision for a running trial, or what it asked for; ignored when it has ended."""
-        if self._batch:
+        if any(trial in batch.ids for batch in self._batches.values()):
             self._mailbox.put(trial, decision)
 
     def kill(self, trial: TrialId) -> None:
-        """Close the batch that a trial is in, between two of its messages."""
-        if self._batch and trial in self._batch.ids:
-            self._batch.close()
-            self._died.append(Died(0, self._batch.ids, "closed between two reports"))
-            self._batch = None
+        """Close the batch that a trial is in, between two of its messages; others go on."""
+        for slot, batch in list(self._batches.items()):
+            if trial in batch.ids:
+                self._seats.leave(batch)
+                batch.close()
+                del self._batches[slot]
+                self._died.append(Died(slot, batch.ids, "closed between two reports", trial))
 
     def stop(self, now: bool = False) -> None:  # noqa: ARG002
-        """Close the running batch, if any, and end what waits."""
-        if self._batch:
-            self._batch.close()
-        self._batch = None
+        """Close what runs, and end what waits."""
+        for batch in self._batches.values():
+            self._seats.leave(batch)
+            batch.close()
+        self._batches = {}
         current.process.forget(self._folders)
         current.process.paused = self._outer_paused

@@ -1,4 +1,4 @@
-"""The decisions that wait for the members of one batch, and what those that ask are given."""
+"""The decisions that wait for the trials of one process, and what those that ask are given."""
 
 import threading
 from collections.abc import Collection, Sequence
@@ -7,7 +7,7 @@ from hpsearch.base.types import Decision, Given, TrialId
 
 
 class Mailbox:
-    """Holds, for each member of one batch, the decision it has not yet read.
+    """Holds, for each trial, the decision it has not yet read.
 
     A trial that was told to stop or pause and has not read it yet cannot be told to continue: the answer to a report
     that was already on its way must not undo the one before. One that asks is given a value, whatever decision waits
@@ -17,49 +17,45 @@ class Mailbox:
     def __init__(self) -> None:
         self._decisions: dict[TrialId, Decision] = {}
         self._given: dict[TrialId, Given] = {}
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
 
     def put(self, trial: TrialId, decision: Decision | Given) -> None:
         """Leave a decision, or what a trial asked for."""
-        with self._changed:
+        with self._lock:
             if isinstance(decision, Given):
                 self._given[trial] = decision
-                self._changed.notify()
             elif not (decision is Decision.CONTINUE and trial in self._decisions):
                 self._decisions[trial] = decision
-                self._changed.notify()
+
+    def forget(self, trials: Collection[TrialId]) -> None:
+        """Throw away what an attempt before did not read."""
+        with self._lock:
+            for trial in trials:
+                self._decisions.pop(trial, None)
+                self._given.pop(trial, None)
 
     def complete(self, trials: Collection[TrialId]) -> bool:
         """Return whether a decision waits for every one of `trials`."""
-        with self._changed:
+        with self._lock:
             return self._decisions.keys() >= set(trials)
-
-    def wait(self, trials: Collection[TrialId]) -> None:
-        """Wait until a decision waits for every one of `trials`."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._decisions.keys() >= set(trials))
 
     def take(self, trials: Sequence[TrialId]) -> tuple[Decision, ...]:
         """Return one decision per trial, CONTINUE where there is none, and forget them."""
-        with self._changed:
+        with self._lock:
             return tuple(self._decisions.pop(trial, Decision.CONTINUE) for trial in trials)
 
     def stops(self, trial: TrialId) -> bool:
         """Return whether a trial is to stop, and has not read it yet."""
-        with self._changed:
+        with self._lock:
             return self._decisions.get(trial) is Decision.STOP
 
     def answered(self, trial: TrialId) -> bool:
         """Return whether what a trial asked for is there, or it is to stop."""
-        with self._changed:
-            return self._answered(trial)
+        with self._lock:
+            return trial in self._given or self._decisions.get(trial) is Decision.STOP
 
     def answer(self, trial: TrialId) -> Decision | Given:
-        """Wait for what a trial asked for, and return it; or that it is to stop."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._answered(trial))
+        """Return what a trial asked for that is `answered`; or that it is to stop."""
+        with self._lock:
             stops = self._decisions.get(trial) is Decision.STOP
             return self._decisions.pop(trial) if stops else self._given.pop(trial)
-
-    def _answered(self, trial: TrialId) -> bool:
-        return trial in self._given or self._decisions.get(trial) is Decision.STOP

@@ -4,9 +4,11 @@ Standard output and error of a worker are one pipe. Where a trial begins and end
 that every line finds its trial; as the driver reads it nothing is lost when the worker crashes.
 """
 
+import math
 import os
 import re
 import secrets
+import sys
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,6 +20,7 @@ _LAST = 4096
 """Bytes that are known of the end of what a worker printed."""
 _LINE = 4096
 """Where lines are no longer than this a file is cut between two of them."""
+_BEGINS = "+"
 _MISSING = "[... {} bytes are left out here ...]\n"
 _MISSING_LINE = re.compile(rb"^\[\.\.\. (\d+) bytes are left out here \.\.\.\]\n", re.MULTILINE)
 
@@ -27,9 +30,40 @@ def new_mark() -> str:
     return f"\0{secrets.token_hex(8)}"
 
 
-def write_mark(mark: str, folder: str = "") -> None:
-    """Say in standard error of this process that what follows is of the trial of this folder; an empty one: of none."""
-    os.write(2, f"{mark}{os.fsencode(folder).hex()}\n".encode())
+def write_mark(mark: str, folder: str = "", begins: bool = False) -> None:
+    """Say in standard error of this process whose what follows is.
+
+    Args:
+        mark: what the marks of this process begin with.
+        folder: of the trial; an empty one: of none.
+        begins: whether an attempt of the trial begins; else it goes on after others had their turns.
+    """
+    os.write(2, f"{mark}{_BEGINS * begins}{os.fsencode(folder).hex()}\n".encode())
+
+
+class Marks:
+    """The marks that this process writes, one where others print than before.
+
+    Args:
+        mark: what they begin with.
+
+    Attributes:
+        ends: how often what follows was of no trial.
+    """
+
+    def __init__(self, mark: str) -> None:
+        self.ends = 0
+        self._mark, self._folder = mark, ""
+
+    def turn_to(self, folder: str = "", begins: bool = False) -> None:
+        """Say whose what follows is, see `write_mark`; what was printed before is of those before."""
+        if folder == self._folder and not begins:
+            return
+        sys.stdout.flush()
+        sys.stderr.flush()
+        write_mark(self._mark, folder, begins)
+        self._folder = folder
+        self.ends += not folder
 
 
 class LimitedFile:
@@ -48,11 +82,6 @@ class LimitedFile:
         self._missing, self._head, self._tail = 0, 0, 0
         if found := _MISSING_LINE.search(self._read(0)):
             self._missing, self._head, self._tail = int(found[1]), found.start(), found.end()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was written so far."""
-        return not self._size
 
     def write(self, data: bytes) -> None:
         """Write at the end."""
@@ -88,24 +117,22 @@ class LimitedFile:
 
 
 class Output:
-    """Reads what a worker prints, in a thread, into the log of the trial that it trains, else into its own.
+    """Reads what a worker prints, in a thread, into the log of the trial whose turn it is, else into its own.
 
     Args:
         fd: the reading end of the pipe; it is closed at its end.
         mark: what the worker's marks begin with.
         log: of the worker: what it prints while it trains nothing.
         limit: bytes that a log may have.
-
-    Attributes:
-        between: set while the worker trains nothing.
     """
 
     def __init__(self, fd: int, mark: str, log: Path, limit: int) -> None:
-        self.between = threading.Event()
-        self.between.set()
+        self._ends: float = 0
+        self._ended = threading.Condition()
         self._fd, self._mark, self._own, self._limit = fd, mark.encode(), log, limit
-        self._path = log
+        self._path = self._opened = log
         self._file: LimitedFile | None = None
+        self._going_on: set[Path] = set()
         self._rest = self._last = b""
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"output of {log.stem}")
         self._thread.start()
@@ -117,6 +144,11 @@ class Output:
     def join(self, timeout_sec: float) -> None:
         """Wait until everything is read; a process that left the worker's group may keep the pipe open."""
         self._thread.join(timeout_sec)
+
+    def wait_for(self, ends: int, timeout_sec: float) -> None:
+        """Wait until everything is in its log that was printed before so many marks of no trial, see `Marks`."""
+        with self._ended:
+            self._ended.wait_for(lambda: self._ends >= ends, timeout_sec)
 
     @property
     def last(self) -> str:
@@ -130,26 +162,34 @@ class Output:
         self._write(self._rest)
         self._close()
         os.close(self._fd)
-        self.between.set()
+        self._count(math.inf)
 
     def _take(self, data: bytes) -> None:
         """Write what is complete: not what may be the beginning of a mark."""
         self._rest += data
         while (place := self._rest.find(self._mark)) >= 0 and (end := self._rest.find(b"\n", place)) >= 0:
-            folder = os.fsdecode(bytes.fromhex(self._rest[place + len(self._mark) : end].decode()))
+            text = self._rest[place + len(self._mark) : end].decode()
+            folder = os.fsdecode(bytes.fromhex(text.removeprefix(_BEGINS)))
             self._write(self._rest[:place])
             self._rest = self._rest[end + 1 :]
-            self._turn_to(Path(folder, LOG) if folder else self._own)
+            self._turn_to(Path(folder, LOG) if folder else self._own, text.startswith(_BEGINS))
         ends = place if place >= 0 else self._rest.rfind(self._mark[:1], -len(self._mark))
         whole = ends if ends >= 0 else len(self._rest)
         self._write(self._rest[:whole])
         self._rest = self._rest[whole:]
 
-    def _turn_to(self, path: Path) -> None:
-        self._close()
+    def _turn_to(self, path: Path, begins: bool) -> None:
         self._path, self._last = path, b""
+        if begins and path.is_file():
+            self._going_on.add(path)
         if path == self._own:
-            self.between.set()
+            self._close()
+            self._count(1)
+
+    def _count(self, ends: float) -> None:
+        with self._ended:
+            self._ends += ends
+            self._ended.notify_all()
 
     def _close(self) -> None:
         if self._file is not None:
@@ -163,8 +203,15 @@ class Output:
             return
         self._last = (self._last + data)[-_LAST:]
         with suppress(OSError):
-            if self._file is None:
-                self._file = LimitedFile(self._path, self._limit)
-                if self._path != self._own and not self._file.is_empty:
-                    self._file.write(f"[goes on, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC]\n".encode())
+            if self._file is None or self._opened != self._path:
+                self._file = self._open()
             self._file.write(data)
+
+    def _open(self) -> LimitedFile:
+        self._close()
+        self._opened = self._path
+        file = LimitedFile(self._path, self._limit)
+        if self._path in self._going_on:
+            self._going_on.discard(self._path)
+            file.write(f"[goes on, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC]\n".encode())
+        return file

@@ -36,6 +36,7 @@ class OutsideLauncher:
         clock: seconds since the Unix epoch.
     """
 
+    width = 1
     lockstep = False
     detached = True
     grace_sec = 0.0
@@ -127,7 +128,10 @@ class OutsideLauncher:
         """
         raise HpsearchError(f"{function.__name__}{args!r:.80}: nothing runs here, trials are trained outside")
 
-    def free(self) -> tuple[int, ...]:
+    def widen(self, width: int) -> None:
+        """Change nothing: there is no worker."""
+
+    def free(self, alone: bool = False) -> tuple[int, ...]:  # noqa: ARG002 (nothing trains beside another)
         """Return a slot for the trial that is wanted."""
         return tuple(range(len(self._out), self.slots))
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from hpsearch.base import platform
 from hpsearch.base.forks import Process
-from hpsearch.launch.frames import ALONE, BATCH, GONE, read_frame, write_frame
+from hpsearch.launch.frames import ALONE, GONE, read_frame, write_frame
 from hpsearch.launch.output import Output, new_mark
 from hpsearch.launch.template import Ends, Template, pipes
 
@@ -35,7 +35,8 @@ class WorkerProcess:
     whoever runs the program.
 
     Args:
-        log: what it prints while it trains nothing is appended to this file; else it goes to the log of the trial.
+        log: what it prints while it trains nothing is appended to this file; else it goes to the log of the trial
+            whose turn it is.
         limit: bytes that a log may have.
         environment: its environment variables.
         inbox: where its frames go.
@@ -85,8 +86,6 @@ class WorkerProcess:
 
     def send(self, kind: bytes, payload: bytes = b"") -> None:
         """Send a frame; a worker that is gone does not mind, GONE follows."""
-        if kind == BATCH:
-            self._output.between.clear()
         with self._open, suppress(OSError):
             if not self._gone:
                 write_frame(self._ours.commands, kind, payload)
@@ -95,9 +94,9 @@ class WorkerProcess:
         """Append what it prints while it trains nothing to another file from now on."""
         self._output.log_to(log, limit)
 
-    def settle(self) -> None:
-        """Wait until everything is in its log that the trial printed whose end was sent."""
-        self._output.between.wait(_EXIT_SEC)
+    def settle(self, marks: int) -> None:
+        """Wait until everything is in its log that the trials printed whose ends were sent after so many marks."""
+        self._output.wait_for(marks, _EXIT_SEC)
 
     def kill(self) -> None:
         """Kill the process and everything it started."""

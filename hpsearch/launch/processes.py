@@ -1,4 +1,4 @@
-"""Worker processes on this machine, one per slot."""
+"""Worker processes on this machine."""
 
 import pickle
 import queue
@@ -21,9 +21,7 @@ from hpsearch.launch.devices import visible_gpus, worker_count, worker_environme
 from hpsearch.launch.frames import (
     ALONE,
     ANSWER,
-    BATCH,
     BROKEN,
-    CALL,
     DECIDE,
     EVENTS,
     GONE,
@@ -41,7 +39,7 @@ _LEAVE_SEC = 5.0
 
 
 class ProcessLauncher:
-    """Trains in worker processes that are started once, import once and train many trials.
+    """Trains in worker processes that are started once, import once and train many trials, `width` at once in each.
 
     Args:
         workers: number of processes; ``auto``: one per GPU, without GPUs one per `threads` usable cores.
@@ -61,6 +59,7 @@ class ProcessLauncher:
         ConfigError: `workers` or `threads` is not a positive whole number.
     """
 
+    width = 1
     detached = True
     kept: frozenset[TrialId] = frozenset()
 
@@ -77,7 +76,7 @@ class ProcessLauncher:
         clock: Clock = time.monotonic,
     ) -> None:
         self._gpus = visible_gpus()
-        self.slots = worker_count(workers, threads, self._gpus)
+        self._workers = worker_count(workers, threads, self._gpus)
         self.lockstep, self.retries, self.grace_sec = lockstep, retries, grace_sec
         self._threads, self._log_folder, self._clock = threads, log_folder, clock
         self._log_limit = round(log_mib * 2**20)
@@ -87,6 +86,11 @@ class ProcessLauncher:
         self._inbox: Inbox = queue.SimpleQueue()
         self._slots: list[Slot] = []
         self._events: list[LauncherEvent] = []
+
+    @property
+    def slots(self) -> int:
+        """How many batches may run at once."""
+        return self._workers * self.width
 
     def start(self, execute: Execute) -> None:
         """Start every worker; they import `execute` while this returns, the first one for all of them where it forks.
@@ -106,8 +110,14 @@ class ProcessLauncher:
         hello = pickle.dumps((execute, self.lockstep, self._paused, self.grace_sec))
         self._hello = pickle.dumps((import_path(), sys.argv[:1], hello))
         first = self._first(execute.__module__)
-        others = [self._spawn(index, first.template) for index in range(1, self.slots)]
+        others = [self._spawn(index, first.template) for index in range(1, self._workers)]
         self._slots = [Slot(index, self._spawn, worker) for index, worker in enumerate([first, *others])]
+
+    def widen(self, width: int) -> None:
+        """Let every worker train so many batches by turns; slot s is of worker s % workers."""
+        self.width = width
+        for slot in self._slots:
+            slot.seats = range(slot.index, self.slots, self._workers)
 
     def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:
         """Run `function(*args)` in a free worker; an HpsearchError it raises is raised here, so is the worker's death.
@@ -124,16 +134,15 @@ class ProcessLauncher:
             TimeoutError: it took longer; its worker is killed.
             RuntimeError: the function raised anything else (its traceback is in the message), or no worker is free.
         """
-        free = [slot for slot in self._slots if slot.task is None]
+        free = [slot for slot in self._slots if not slot.tasks]
         if not free:
             raise RuntimeError("every worker is busy")
         slot = min(free, key=lambda slot: not slot.ready)
-        slot.answer = None
-        slot.give(CALL, pickle.dumps((function, args)))
+        slot.call(pickle.dumps((function, args)))
         answer = self._answer(slot, within_sec)
         if answer is None:
             slot.worker.kill()
-            slot.task = None
+            slot.tasks = []
             slot.replace()
             raise TimeoutError(f"no answer within {within_sec} s")
         if answer.error:
@@ -154,9 +163,9 @@ class ProcessLauncher:
                 self._handle(*self._inbox.get(timeout=min(waits, default=None)))
         return slot.answer
 
-    def free(self) -> tuple[int, ...]:
-        """Return the slots that can take a batch; one whose worker still imports can."""
-        return tuple(slot.index for slot in self._slots if slot.task is None)
+    def free(self, alone: bool = False) -> tuple[int, ...]:
+        """Return the slots that can take a batch, also while their worker imports; `alone`: if that trains nothing."""
+        return tuple(sorted(seat for slot in self._slots for seat in slot.free(alone)))
 
     def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
         """Start a batch in a free slot.
@@ -164,18 +173,19 @@ class ProcessLauncher:
         Raises:
             RuntimeError: the slot is not free.
         """
-        if slot not in self.free():
+        if slot not in self.free(alone=specs[0].width == 1):
             raise RuntimeError(f"slot {slot} is not free")
+        place = self._slots[slot % self._workers]
         for each in self._slots:
-            each.wake(specs[0], here=each.index == slot)
-        place = self._slots[slot]
+            each.wake(specs[0], here=each is place)
+        trials = tuple(spec.id for spec in specs)
         try:
-            payload = pickle.dumps((specs, len(place.parked)))
+            payload = pickle.dumps((trials, pickle.dumps((specs, len(place.parked)))))
         except Exception as error:
             place.close_own()
-            self._events += [Ended(spec.id, failure(error, time.time())) for spec in specs]
+            self._events += [Ended(trial, failure(error, time.time())) for trial in trials]
             return
-        place.give(BATCH, payload, specs)
+        place.train(payload, slot, specs)
 
     def poll(self, timeout_sec: float) -> list[LauncherEvent]:
         """Return what happened, waiting at most `timeout_sec` for the first event.
@@ -218,9 +228,9 @@ class ProcessLauncher:
             if trial in slot.trials:
                 slot.worker.kill()
                 self._events.append(
-                    Died(slot.index, tuple(slot.trials), f"worker process {slot.worker.pid} was killed")
+                    Died(slot.index, slot.trials, f"worker process {slot.worker.pid} was killed", trial)
                 )
-                slot.task, slot.trials = None, []
+                slot.tasks = []
                 slot.replace()
 
     def stop(self, now: bool = False) -> None:
@@ -249,13 +259,13 @@ class ProcessLauncher:
         environment = worker_environment(0, self._threads, self._gpus)
         worker = early.taken(module, environment)
         if worker is None:
-            forks = self.slots > 1 and may_fork(module, self._gpus)
+            forks = self._workers > 1 and may_fork(module, self._gpus)
             worker = WorkerProcess(self._log(0), self._log_limit, environment, self._inbox, module, forks=forks)
         else:
             worker.log_to(self._log(0), self._log_limit)
             self._inbox = worker.inbox
         if worker.template is not None:
-            worker.template.expect(self.slots - 1)
+            worker.template.expect(self._workers - 1)
         worker.send(HELLO, self._hello)
         return worker
 
@@ -282,7 +292,7 @@ class ProcessLauncher:
         elif kind == GONE:
             self._on_death(slot, worker)
         elif kind == BROKEN:
-            self._fail(slot, "the batch cannot be unpickled by the worker", payload.decode())
+            self._fail(slot, "the batch cannot be unpickled by the worker", *pickle.loads(payload))
             slot.close_own()
         else:
             self._receive(slot, kind, payload)
@@ -293,21 +303,24 @@ class ProcessLauncher:
         except Exception:
             slot.worker.kill()
             slot.replace()
-            self._fail(slot, "a message of the worker cannot be unpickled", traceback.format_exc())
+            self._fail(slot, "a message of the worker cannot be unpickled", slot.trials, traceback.format_exc())
             return
         if kind == ANSWER:
-            slot.answer, slot.task = content, None
+            slot.answer, slot.tasks = content, []
         elif kind in (EVENTS, ALONE):
-            self._events += content
-            ended = [event for event in content if isinstance(event, Ended)]
+            marks, events = content
+            self._events += events
+            ended = [event for event in events if isinstance(event, Ended)]
             if ended:
-                slot.worker.settle()
+                slot.worker.settle(marks)
                 slot.end_trials(ended)
 
-    def _fail(self, slot: Slot, reason: str, details: str) -> None:
+    def _fail(self, slot: Slot, reason: str, trials: tuple[TrialId, ...], details: str) -> None:
         result = TrialResult(TrialState.FAILED, reason, details, retry=False, time=time.time(), failed_at=reason)
-        self._events += [Ended(trial, result) for trial in slot.trials]
-        slot.answer, slot.task, slot.trials = Answer(traceback=f"{reason}\n{details}"), None, []
+        self._events += [Ended(trial, result) for trial in trials]
+        slot.drop(trials)
+        if slot.is_called:
+            slot.answer, slot.tasks = Answer(traceback=f"{reason}\n{details}"), []
 
     def _on_death(self, slot: Slot, worker: WorkerProcess) -> None:
         detail = worker.exit_report()
@@ -316,11 +329,11 @@ class ProcessLauncher:
         elif worker is not slot.worker:
             slot.forget(worker)
         else:
-            if slot.task and slot.task[0] == CALL:
+            if slot.is_called:
                 slot.answer = Answer(error=HpsearchError(detail))
             else:
-                self._events.append(Died(slot.index, tuple(slot.trials), detail))
-            slot.task, slot.trials = None, []
+                self._events.append(Died(slot.index, slot.trials, detail))
+            slot.tasks = []
             slot.replace()
 
     def _start_again(self, slot: Slot, detail: str) -> None:
@@ -329,5 +342,5 @@ class ProcessLauncher:
             self.stop(now=True)
             raise MachineError(f"a worker process died {_START_ATTEMPTS} times while it started: {detail}")
         slot.replace_shared()
-        if slot.task and slot.own is None:
-            slot.shared.send(*slot.task)
+        if slot.own is None:
+            slot.give_again()

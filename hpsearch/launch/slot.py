@@ -1,11 +1,11 @@
-"""Where one batch trains at a time, and the workers that stand still there."""
+"""A worker with its seats, each for one batch, and the workers that stand still beside it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hpsearch.base.types import TrialId, TrialSpec
 from hpsearch.launch.base import Ended
-from hpsearch.launch.frames import Answer
+from hpsearch.launch.frames import BATCH, CALL, Answer
 from hpsearch.launch.process import WorkerProcess
 
 
@@ -18,12 +18,33 @@ class Parked:
 
 
 @dataclass
+class Task:
+    """What a worker was given to do: a batch, or a call.
+
+    Attributes:
+        kind: of the frame that says so.
+        payload: of that frame.
+        seat: where the batch sits: the slot of the launcher.
+        specs: of the batch.
+        trials: those of its trials that have not ended.
+        alone: whether nothing else may be done beside it.
+    """
+
+    kind: bytes
+    payload: bytes
+    seat: int = -1
+    specs: tuple[TrialSpec, ...] = ()
+    trials: list[TrialId] = field(default_factory=list)
+    alone: bool = True
+
+
+@dataclass
 class Slot:
-    """Where one batch trains at a time, or one call is answered.
+    """A worker that trains one batch per seat, by turns, or answers a call.
 
     What begins trains in its `shared` worker, and what waits may stay in the memory of that. A trial that waits with
     programs that it started keeps the worker for itself, which stands still meanwhile; another one is shared from then
-    on.
+    on. That is for a slot of one seat only.
 
     Args:
         index: of the slot.
@@ -31,27 +52,45 @@ class Slot:
         shared: the first one.
 
     Attributes:
+        seats: the slots of the launcher that are here.
         own: the worker of the trial that trains, where it has one to itself.
         parked: those that stand still.
         ready: whether the shared one has started.
         failed_starts: how often it could not.
-        task: what is being done, kind and payload; None for nothing.
-        specs: of the batch that trains.
-        trials: those of its trials that have not ended.
+        tasks: what is being done.
         answer: to the last call.
     """
 
     index: int
     spawn: Callable[[int], WorkerProcess]
     shared: WorkerProcess
+    seats: Sequence[int] = ()
     own: WorkerProcess | None = None
     parked: list[Parked] = field(default_factory=list)
     ready: bool = False
     failed_starts: int = 0
-    task: tuple[bytes, bytes] | None = None
-    specs: tuple[TrialSpec, ...] = ()
-    trials: list[TrialId] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
     answer: Answer | None = None
+
+    def __post_init__(self) -> None:
+        self.seats = self.seats or (self.index,)
+
+    @property
+    def trials(self) -> tuple[TrialId, ...]:
+        """Those that train."""
+        return tuple(trial for task in self.tasks for trial in task.trials)
+
+    @property
+    def is_called(self) -> bool:
+        """Whether it is to answer a call."""
+        return any(task.kind == CALL for task in self.tasks)
+
+    def free(self, alone: bool) -> list[int]:
+        """Return the seats that can take a batch; `alone`: one beside which nothing else trains."""
+        if self.tasks and (alone or any(task.alone for task in self.tasks)):
+            return []
+        taken = [task.seat for task in self.tasks]
+        return [seat for seat in self.seats if seat not in taken]
 
     @property
     def worker(self) -> WorkerProcess:
@@ -66,10 +105,23 @@ class Slot:
             yield self.own
         yield from (each.worker for each in self.parked)
 
-    def give(self, kind: bytes, payload: bytes, specs: tuple[TrialSpec, ...] = ()) -> None:
-        """Let the worker do something."""
-        self.task, self.specs, self.trials = (kind, payload), specs, [spec.id for spec in specs]
-        self.worker.send(kind, payload)
+    def call(self, payload: bytes) -> None:
+        """Let the worker answer a call; nothing else is done meanwhile."""
+        self.answer = None
+        self._give(Task(CALL, payload))
+
+    def train(self, payload: bytes, seat: int, specs: tuple[TrialSpec, ...]) -> None:
+        """Let the worker train a batch in a free seat."""
+        self._give(Task(BATCH, payload, seat, specs, [spec.id for spec in specs], specs[0].width == 1))
+
+    def _give(self, task: Task) -> None:
+        self.tasks.append(task)
+        self.worker.send(task.kind, task.payload)
+
+    def give_again(self) -> None:
+        """Let another worker do what the one before has not begun."""
+        for task in self.tasks:
+            self.shared.send(task.kind, task.payload)
 
     def wake(self, spec: TrialSpec, here: bool) -> None:
         """Let the worker that stands still with a trial go on.
@@ -88,17 +140,23 @@ class Slot:
 
     def end_trials(self, ended: Sequence[Ended]) -> None:
         """Note which trials have ended or wait; the worker that one has for itself stands still or is ended with it."""
-        over = [event.trial for event in ended]
-        self.trials = [trial for trial in self.trials if trial not in over]
-        self.task = self.task if self.trials else None
+        over = {event.trial for event in ended}
         if any(event.result.alone or (self.own and event.result.held) for event in ended):
             self._park()
         else:
             self.close_own()
+        self.drop(over)
+
+    def drop(self, trials: Collection[TrialId]) -> None:
+        """Note that trials have ended."""
+        for task in self.tasks:
+            task.trials = [trial for trial in task.trials if trial not in trials]
+        self.tasks = [task for task in self.tasks if task.trials or task.kind == CALL]
 
     def _park(self) -> None:
+        (task,) = self.tasks
         self.worker.stand_still()
-        self.parked.append(Parked(self.specs[0], self.worker))
+        self.parked.append(Parked(task.specs[0], self.worker))
         self.replace()
 
     def close_own(self) -> None:

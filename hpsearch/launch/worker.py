@@ -13,16 +13,19 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hpsearch.base import current, platform
 from hpsearch.base.errors import HpsearchError
-from hpsearch.base.types import Decision, Execute, Given, TrialSpec
-from hpsearch.launch.base import Ended, Reported
-from hpsearch.launch.batch import TrialBatch
+from hpsearch.base.types import Execute, TrialId
+from hpsearch.launch.base import Ended
+from hpsearch.launch.batch import Events, TrialBatch
 from hpsearch.launch.frames import (
     ALONE,
     ANSWER,
+    BATCH,
     BROKEN,
     CALL,
     DECIDE,
@@ -34,15 +37,16 @@ from hpsearch.launch.frames import (
     write_frame,
 )
 from hpsearch.launch.mailbox import Mailbox
-from hpsearch.launch.output import write_mark
+from hpsearch.launch.output import Marks
+from hpsearch.launch.seats import Seats, Step
 from hpsearch.launch.template import Ends, load, serve
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
     kind: bytes
-    payload: bytes
-    mailbox: Mailbox
+    payload: bytes = b""
+    trials: tuple[TrialId, ...] = ()
 
 
 def main(lifeline: int | None, mark: str, module: str = "", requests: int | None = None) -> None:
@@ -71,18 +75,15 @@ def main(lifeline: int | None, mark: str, module: str = "", requests: int | None
 
 def _serve(commands: int, channel: int, mark: str) -> None:
     tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(commands, tasks), daemon=True).start()
+    mailbox = Mailbox()
+    threading.Thread(target=_read, args=(commands, tasks, mailbox), daemon=True).start()
     current.process.is_worker = True
     path, sys.argv[:], hello = pickle.loads(tasks.get().payload)
     sys.path[:] = path
     execute, lockstep, current.process.paused, current.process.grace_sec = pickle.loads(hello)
     load(execute.__module__)
     write_frame(channel, READY)
-    while (task := tasks.get()).kind != LEAVE:
-        if task.kind == CALL:
-            write_frame(channel, ANSWER, _answer(task.payload))
-        else:
-            _train(channel, execute, task, lockstep, mark)
+    _Service(channel, execute, Marks(mark), tasks, mailbox, lockstep).run()
     sys.stdout.flush()
     os._exit(0)  # taking a loaded torch down in order costs most of a second
 
@@ -115,50 +116,122 @@ def _prepare() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _read(commands: int, tasks: "queue.SimpleQueue[_Task]") -> None:
-    mailbox = Mailbox()
+def _read(commands: int, tasks: "queue.SimpleQueue[_Task]", mailbox: Mailbox) -> None:
+    """Put decisions into the mailbox and everything else among the tasks; a decision wakes whoever waits for one."""
     while frame := read_frame(commands):
         kind, payload = frame
         if kind == DECIDE:
             mailbox.put(*pickle.loads(payload))
+            tasks.put(_Task(kind))
+        elif kind == BATCH:
+            trials, payload = pickle.loads(payload)
+            mailbox.forget(trials)
+            tasks.put(_Task(kind, payload, trials))
         else:
-            mailbox = Mailbox()
-            tasks.put(_Task(kind, payload, mailbox))
+            tasks.put(_Task(kind, payload))
     platform.kill_own_group()
 
 
-def _train(channel: int, execute: Execute, task: _Task, lockstep: bool, mark: str) -> None:
-    try:
-        specs: tuple[TrialSpec, ...]
-        specs, current.process.parked = pickle.loads(task.payload)
-    except Exception:
-        write_frame(channel, BROKEN, traceback.format_exc().encode())
-        return
-    write_mark(mark, specs[0].folder)
-    batch, threads = TrialBatch(execute, specs), set(threading.enumerate())
-    current.process.told_to_stop = lambda: task.mailbox.stops(batch.ids[0])
-    decisions: tuple[Decision | Given, ...] = ()
-    while not batch.ended:
-        events: tuple[Reported, ...] | tuple[Ended, ...] = batch.advance(decisions)
-        try:
-            payload = pickle.dumps(events)
-        except Exception as error:
-            events = batch.fail(error)
-            payload = pickle.dumps(events)
+class _Service:
+    """Trains what the driver sends, by turns, and answers its calls, until it says to leave and nothing trains.
+
+    Between two turns it takes in what has arrived, and waits only where nothing can go on. What a turn brings is sent
+    in one frame.
+    """
+
+    def __init__(
+        self,
+        channel: int,
+        execute: Execute,
+        marks: Marks,
+        tasks: "queue.SimpleQueue[_Task]",
+        mailbox: Mailbox,
+        lockstep: bool,
+    ) -> None:
+        self._channel, self._execute, self._marks = channel, execute, marks
+        self._tasks, self._mailbox = tasks, mailbox
+        self._seats = Seats(lockstep, mailbox, self._turn_to)
+        self._threads: dict[TrialBatch, set[threading.Thread] | None] = {}
+        self._leaves = False
+
+    def run(self) -> None:
+        while self._seats.batches or not self._leaves:
+            for task in self._arrived():
+                self._begin(task)
+            self._send([self._printed(*step) for step in self._seats.turn()])
+
+    def _arrived(self) -> Iterator[_Task]:
+        if self._seats.stand_still:
+            yield self._tasks.get()
+        with suppress(queue.Empty):
+            while True:
+                yield self._tasks.get_nowait()
+
+    def _begin(self, task: _Task) -> None:
+        if task.kind == LEAVE:
+            self._leaves = True
+        elif task.kind == CALL:
+            write_frame(self._channel, ANSWER, _answer(task.payload))
+        elif task.kind == BATCH:
+            try:
+                specs, current.process.parked = pickle.loads(task.payload)
+            except Exception:
+                write_frame(self._channel, BROKEN, pickle.dumps((task.trials, traceback.format_exc())))
+                return
+            self._seats.take(TrialBatch(self._execute, specs))
+
+    def _turn_to(self, batch: TrialBatch | None) -> None:
+        """Let what is printed from now on go to the log of a batch."""
+        if batch is None:
+            self._marks.turn_to()
+            return
+        begins = batch not in self._threads
+        if begins:
+            self._threads[batch] = set(threading.enumerate())
+        if len(self._threads) > 1:  # nobody knows whose a thread is
+            self._threads = dict.fromkeys(self._threads)
+        self._marks.turn_to(batch.folder, begins)
+        current.process.told_to_stop = lambda: self._mailbox.stops(batch.ids[0])
+
+    def _printed(self, batch: TrialBatch, events: Events) -> Step:
+        """Print what the log of a batch says at its end."""
         if batch.ended:
-            _print_end(events, set(threading.enumerate()) - threads)
-            write_mark(mark)
-        alone = any(isinstance(event, Ended) and event.result.alone for event in events)
-        write_frame(channel, ALONE if alone else EVENTS, payload)
-        if batch.asks and not batch.ended:
-            decisions = (task.mailbox.answer(batch.ids[0]),)
-            continue
-        if lockstep and not batch.ended:
-            task.mailbox.wait(batch.ids)
-        decisions = task.mailbox.take(batch.ids)
+            before = self._threads.pop(batch, None)
+            _print_end(events, set() if before is None else set(threading.enumerate()) - before)
+        return batch, events
+
+    def _send(self, steps: list[Step]) -> None:
+        """Send what a turn brought, if it did."""
+        if not steps:
+            return
+        if any(batch.ended for batch, _ in steps):
+            self._marks.turn_to()
+        try:
+            payload = self._packed(steps)
+        except Exception:
+            steps = [self._sendable(batch, events) for batch, events in steps]
+            payload = self._packed(steps)
+        alone = any(isinstance(event, Ended) and event.result.alone for _, events in steps for event in events)
+        write_frame(self._channel, ALONE if alone else EVENTS, payload)
+
+    def _packed(self, steps: list[Step]) -> bytes:
+        return pickle.dumps((self._marks.ends, [event for _, events in steps for event in events]))
+
+    def _sendable(self, batch: TrialBatch, events: Events) -> Step:
+        """Return what a batch says; it fails where that cannot be sent."""
+        try:
+            pickle.dumps(events)
+        except Exception as error:
+            self._seats.leave(batch)
+            self._threads.pop(batch, None)
+            self._marks.turn_to(batch.folder)
+            events = batch.fail(error)
+            _print_end(events, set())
+            self._marks.turn_to()
+        return batch, events
 
 
-def _print_end(events: tuple[Reported, ...] | tuple[Ended, ...], left: set[threading.Thread]) -> None:
+def _print_end(events: Events, left: set[threading.Thread]) -> None:
     """Print what the log of a trial says at its end: what it raised, and the threads that go on without it."""
     for text in dict.fromkeys(event.result.traceback for event in events if isinstance(event, Ended)):
         sys.stderr.write(text)

@@ -12,6 +12,7 @@ from hpsearch.base.media import MEDIA, media_in
 from hpsearch.base.observer import RunningTrial
 from hpsearch.base.replicates import measured, repeats
 from hpsearch.base.types import Decision, Report, TrialResult, TrialSpec, TrialState
+from hpsearch.launch.base import Died
 from hpsearch.tracking.record import Record
 
 
@@ -83,6 +84,14 @@ class Finished:
     def score(self) -> float:
         """Of the first objective."""
         return self.scores[0]
+
+
+def lost_with(died: Died, live: Live) -> TrialResult:
+    """Return how an attempt ended whose worker died: FAILED, or WAITING where it was killed for another trial."""
+    if died.killed is not None and not live.killed:
+        return TrialResult(TrialState.WAITING, f"its worker was killed for trial {died.killed}")
+    how, _, last_lines = died.detail.partition("\n")
+    return TrialResult(TrialState.FAILED, f"its worker died: {how}", last_lines)
 
 
 def counted_scores(ended: Sequence[Finished], record: Record) -> list[tuple[float, ...]]:

@@ -29,7 +29,8 @@ from hpsearch.base.types import (
 from hpsearch.base.words import duration, shown_path
 from hpsearch.launch.base import Died, Ended, Launcher, LauncherEvent, Reported
 from hpsearch.search.answers import Answers
-from hpsearch.search.live import Finished, Live, files_left
+from hpsearch.search.live import Finished, Live, files_left, lost_with
+from hpsearch.search.places import Places
 from hpsearch.search.results import limited_values, scores_of
 from hpsearch.search.wanted import WantedMetrics
 from hpsearch.search.watch import UNLIMITED, TimeLimits, Watch
@@ -89,7 +90,7 @@ class Pool:
         self._pause_by = math.inf
         self._said_declined = False
         self.wanted = WantedMetrics(objective)
-        self._held: dict[TrialId, int] = {}
+        self._places = Places(launcher)
 
     def add(self, spec: TrialSpec, curve: Mapping[float, float] | None = None) -> None:
         """Queue a trial; `curve` is what is on record of it."""
@@ -109,15 +110,12 @@ class Pool:
 
         In lockstep a trial whose end is held back until the round is complete still counts as running.
         """
-        return self._launcher.slots - len(self._running) - len(self._queue) + self.held_back
+        return self._places.room(self._running) - len(self._queue) + self.held_back
 
     @property
     def held_back(self) -> int:
         """Number of queued trials that wait for their slot, as only the worker there holds what they go on from."""
-        if not self._held:
-            return 0
-        free = self._launcher.free()
-        return sum(trial in self._held and self._held[trial] not in free for trial in self._queue)
+        return self._places.held_back(self._queue)
 
     @property
     def is_backed_up(self) -> bool:
@@ -142,23 +140,19 @@ class Pool:
         """Start queued trials, lowest point first, in the free slots; none once the pool is paused."""
         if not self._queue or self._why_paused:
             return
-        room = self._launcher.slots - len(self._running)
-        slots = list(self._launcher.free())
-        for trial in sorted(self._queue, key=lambda trial: (trial not in self._held, trial)):
-            if not slots or room <= 0:
+        for trial in self._places.in_order(self._queue):
+            if self._places.room(self._running) <= 0 or not self._launcher.free():
                 break
-            slot = self._held.get(trial, slots[0])
-            if slot in slots:
-                room -= 1
-                slots.remove(slot)
+            slot = self._places.place(trial)
+            if slot is not None:
                 self.start(trial, slot)
 
     def start(self, trial: TrialId, slot: int) -> None:
         """Start a queued trial in a free slot."""
         live = self._queue.pop(trial)
+        live.spec, live.slot = replace(live.spec, width=self._places.start(trial)), slot
         self._record.spec(live.spec, self._clock())
-        self._running[trial], live.slot = live, slot
-        self._held.pop(trial, None)
+        self._running[trial] = live
         self._watch.start(trial, self._known(trial).ran_sec if live.spec.attempt > 1 else 0.0)
         self._launcher.submit(slot, (live.spec,))
 
@@ -216,7 +210,7 @@ class Pool:
 
     def end_waiting(self, trial: TrialId) -> None:
         """Give up a trial that waits: what its worker holds of it is ended."""
-        if self._held.pop(trial, None) is not None:
+        if self._places.let_go(trial):
             self._launcher.decide(trial, Decision.STOP)
 
     def abandon(self) -> None:
@@ -259,10 +253,9 @@ class Pool:
                     self._reported(trial, message)
             case Ended(trial, result) if trial in self._running:
                 return self._ended(trial, result)
-            case Died(_, trials, detail):
-                how, _, last_lines = detail.partition("\n")
-                lost = TrialResult(TrialState.FAILED, f"its worker died: {how}", last_lines)
-                return [done for trial in trials if trial in self._running for done in self._ended(trial, lost)]
+            case Died(trials=trials):
+                lost = {trial: lost_with(event, self._running[trial]) for trial in trials if trial in self._running}
+                return [done for trial, result in lost.items() for done in self._ended(trial, result)]
         return []
 
     def _reported(self, trial: TrialId, message: Started | Report) -> None:
@@ -311,8 +304,12 @@ class Pool:
             result = self.wanted.whole(result, self._known(trial))
         del self._running[trial]
         self._watch.end(trial)
+        self._places.end(trial)
         if result.held:
-            self._held[trial] = live.slot
+            self._places.hold(trial, live.slot)
+        if result.state is TrialState.WAITING and not self._why_paused:
+            self._begin_again(live, result)
+            return []
         if result.state is TrialState.FAILED:
             failures = Failures.of(self._record.facts(trial))
             result = failures.and_one(result)
@@ -380,9 +377,13 @@ class Pool:
             self._line(what + again + (f" (log: {shown_path(log)})" if log.is_file() else ""))
             return False
         self._line(f"{what}; trying again ({failures.count + 1} of {retries})")
-        self._write(live, replace(result, state=TrialState.WAITING), float("nan"))
-        self.add(replace(live.spec, attempt=live.spec.attempt + 1), live.curve)
+        self._places.isolate(live.spec.id)
+        self._begin_again(live, replace(result, state=TrialState.WAITING))
         return True
+
+    def _begin_again(self, live: Live, result: TrialResult) -> None:
+        self._write(live, result, math.nan)
+        self.add(replace(live.spec, attempt=live.spec.attempt + 1), live.curve)
 
     def _write(self, live: Live, result: TrialResult, score: float) -> None:
         self._record.state(

@@ -77,7 +77,7 @@ def test_a_hung_trial_is_killed_with_its_worker(launcher, fault):
     (started,) = events_until(launcher, Reported)
     launcher.kill(TrialId(1, 0))
     assert events_until(launcher, Died) == [
-        Died(0, (TrialId(1, 0),), f"worker process {started.message.facts['pid']} was killed")
+        Died(0, (TrialId(1, 0),), f"worker process {started.message.facts['pid']} was killed", TrialId(1, 0))
     ]
     wait_until(lambda: not alive(started.message.facts["pid"]))
     launcher.submit(0, (spec(2),))

@@ -19,6 +19,7 @@ class FakeLauncher:
     ):
         self.script = script
         self.slots = slots
+        self.width = 1
         self.retries = 2
         self.grace_sec = 10.0
         self.detached = True
@@ -94,6 +95,48 @@ class FakeLauncher:
 
     def stop(self, now=False):
         self.running.clear()
+
+
+class WideLauncher(FakeLauncher):
+    """Two workers of three slots each, that die with all that they train."""
+
+    def __init__(self, script: Script, **options):
+        super().__init__(script, slots=6, **options)
+        self.width = 3
+
+    def beside(self, slot):
+        """Return what the worker of a slot trains, by slot."""
+        return {other: spec for other, (spec, _) in sorted(self.running.items()) if other % 2 == slot % 2}
+
+    def free(self, alone=False):
+        taken = [slot for slot, (spec, _) in self.running.items() if alone or spec.width == 1]
+        return tuple(slot for slot in super().free() if slot % 2 not in {other % 2 for other in taken})
+
+    def submit(self, slot, specs):
+        assert slot in self.free(alone=specs[0].width == 1)
+        super().submit(slot, specs)
+
+    def poll(self, timeout_sec):
+        dead, self._dead = self._dead, []
+        return dead + super().poll(timeout_sec)
+
+    def _next(self, slot, spec, script):
+        if slot not in self.running:
+            return []
+        lost = self.beside(slot)
+        events = super()._next(slot, spec, script)
+        return [self._died(lost)] if isinstance(events[0], Died) else events
+
+    def kill(self, trial):
+        for slot, (spec, _) in list(self.running.items()):
+            if spec.id == trial:
+                self.killed.append(trial)
+                self._dead.append(self._died(self.beside(slot), trial))
+
+    def _died(self, lost, killed=None):
+        for slot in lost:
+            self.running.pop(slot, None)
+        return Died(min(lost), tuple(spec.id for spec in lost.values()), "worker process 7 was killed", killed)
 
 
 def trains(values, *, metric="valid/acc", start=None):

@@ -9,7 +9,17 @@ import time
 from pathlib import Path
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.types import Decision, Report, Started, TrialResult, TrialRun, TrialSpec, TrialState
+from hpsearch.base.types import (
+    Decision,
+    Report,
+    Started,
+    TrialResult,
+    TrialRun,
+    TrialSpec,
+    TrialState,
+    Wait,
+    WaitingRun,
+)
 
 _ENDS = {Decision.STOP: TrialState.PRUNED, Decision.PAUSE: TrialState.PAUSED, Decision.LEAVE: TrialState.PAUSED}
 
@@ -131,6 +141,55 @@ def work_natively(specs):
     matrix = np.random.default_rng(0).random((6000, 6000))
     while True:
         matrix = matrix @ matrix / 3000
+
+
+class Group:
+    """What trials share: it counts how often it was advanced, and with whom."""
+
+    def __init__(self) -> None:
+        self.count, self.fault = 0, ""
+        self.waiting: list[int] = []
+        self.together: list[int] = []
+
+    def advance(self) -> None:
+        if self.fault == "stuck":
+            return
+        if self.fault:
+            globals()[self.fault](())
+        self.count, self.together, self.waiting = self.count + 1, sorted(self.waiting), []
+
+
+_groups: dict[str, Group] = {}
+
+
+def shares(specs: tuple[TrialSpec, ...]) -> WaitingRun:
+    """As `train`, for a single trial that trains each epoch with the others of its `group`.
+
+    A report says how often the group was advanced and which points it trained then. In the config also: `fault`, that
+    of the group from the start of this trial on.
+    """
+    (spec,), config = specs, specs[0].config
+    group = _groups.setdefault(config["group"], Group())
+    group.fault = config.get("fault", group.fault)
+    (decision,) = yield (Started(None, {"pid": os.getpid()}, time.time()),)
+    for epoch in range(1, config["epochs"] + 1):
+        if decision is not Decision.CONTINUE:
+            break
+        group.waiting.append(spec.id.point)
+        wanted = group.count + 1
+        (still,) = yield (Wait(group, lambda: group.count >= wanted),)  # noqa: B023 (called before the next epoch)
+        assert still is Decision.CONTINUE
+        together = "+".join(map(str, group.together))
+        (decision,) = yield (Report(epoch, group.count, {f"with {together}": 1.0}),)
+    return (TrialResult(_ENDS.get(decision, TrialState.COMPLETE)),)
+
+
+def print_its_point(specs):
+    print(f"point {specs[0].id.point}")
+
+
+def interrupt(specs):
+    raise KeyboardInterrupt
 
 
 def yields_a_lambda(specs):

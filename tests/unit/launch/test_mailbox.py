@@ -1,5 +1,3 @@
-import threading
-
 from hpsearch.base.types import Decision, Given, TrialId
 from hpsearch.launch.mailbox import Mailbox
 
@@ -33,14 +31,13 @@ def test_complete_when_every_trial_was_answered():
     assert mailbox.complete([A, B])
 
 
-def test_wait_returns_with_the_last_answer():
+def test_what_an_attempt_before_did_not_read_is_forgotten():
     mailbox = Mailbox()
-    waiter = threading.Thread(target=mailbox.wait, args=([A, B],))
-    waiter.start()
-    mailbox.put(A, Decision.CONTINUE)
-    mailbox.put(B, Decision.STOP)
-    waiter.join(30)
-    assert not waiter.is_alive()
+    for trial in (A, B):
+        mailbox.put(trial, Decision.STOP)
+    mailbox.put(A, Given(0.5))
+    mailbox.forget([A])
+    assert not mailbox.answered(A) and mailbox.take([A, B]) == (Decision.CONTINUE, Decision.STOP)
 
 
 def test_what_was_asked_for_is_given_and_a_pause_waits_for_the_next_report():

@@ -70,11 +70,11 @@ class Worker:
         self.mark = new_mark()
         self.output = Output(reader, self.mark, folder / "worker.log", limit)
 
-    def turn_to(self, folder=""):
+    def turn_to(self, folder="", begins=True):
         stderr = os.dup(2)
         try:
             os.dup2(self.fd, 2)
-            write_mark(self.mark, str(folder))
+            write_mark(self.mark, str(folder), bool(folder) and begins)
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)

@@ -1,0 +1,157 @@
+"""The pool where workers train several trials: who goes on, who is charged, and who runs alone."""
+
+import pytest
+
+from hpsearch.base.outcome import Failures
+from hpsearch.base.types import Decision, Report, Started, TrialId, TrialResult, TrialState
+from tests.support.fake_launcher import WideLauncher, trains
+from tests.unit.search.test_pool import drain, make, spec
+
+CRASHING = TrialId(2, 0)
+
+
+def endless(spec):
+    yield Started(None, {}, 0.0)
+    for epoch in range(1, 1000):
+        yield Report(epoch, epoch, {"valid/acc": 0.5}, (), float(epoch))
+
+
+def crashes(times):
+    """Trials of two epochs; point 2 brings its worker down in its first attempts."""
+
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        if spec.id == CRASHING and spec.attempt <= times:
+            yield "die"
+        for epoch in (1, 2):
+            yield Report(epoch, epoch, {"valid/acc": 0.5}, (), float(epoch))
+        yield TrialResult(TrialState.COMPLETE)
+
+    return script
+
+
+def make_wide(folder, script, points=6, **options):
+    pool, fake, record, lines = make(folder, script, kind=WideLauncher, **options)
+    for point in range(points):
+        pool.add(spec(point, folder))
+    return pool, fake, record, lines
+
+
+def charged(record) -> list[int]:
+    """Return by point how many failures its trial is charged with."""
+    return [Failures.of(record.facts(TrialId(point, 0))).count for point in range(6)]
+
+
+def test_every_spec_has_the_width_of_the_launcher(tmp_path):
+    pool, fake, record, _ = make_wide(tmp_path, trains([0.5]))
+    drain(pool)
+    record.close()
+    assert [(each.id.point, each.width) for each in fake.submitted] == [(point, 3) for point in range(6)]
+    written = [path.read_text() for path in tmp_path.rglob("*.jsonl")]
+    assert len(written) >= 6 and not any("width" in text for text in written)  # no part of what a trial is
+
+
+def test_after_a_crash_that_nobody_ordered_each_is_charged_and_runs_by_itself(tmp_path):
+    pool, fake, record, _ = make_wide(tmp_path, crashes(1))
+    beside = []
+    submit = fake.submit
+    fake.submit = lambda slot, specs: (submit(slot, specs), beside.append(list(fake.beside(slot).values())))
+    finished = drain(pool)
+    assert [done.result.state for done in finished] == [TrialState.COMPLETE] * 6
+    assert charged(record) == [1, 0, 1, 0, 1, 0]  # slots 0, 2 and 4 are of one worker
+    again = [each for each in fake.submitted if each.attempt == 2]
+    assert {each.id.point for each in again} == {0, 2, 4} and {each.width for each in again} == {1}
+    assert all(len(each) == 1 for each in beside[6:])
+
+
+def test_who_crashes_again_and_again_takes_no_other_along(tmp_path):
+    pool, _, record, _ = make_wide(tmp_path, crashes(9))
+    states = {done.spec.id.point: done.result.state for done in drain(pool)}
+    assert states == {point: TrialState.COMPLETE for point in range(6)} | {2: TrialState.FAILED}
+    assert charged(record) == [1, 0, 3, 0, 1, 0]
+
+
+def test_the_attempt_after_one_by_itself_is_again_one_among_others(tmp_path):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        if spec.attempt < 3:
+            yield "die" if spec.attempt == 1 else Report(1, 1, {"valid/acc": 0.5}, (), 1.0)
+        yield TrialResult(TrialState.PAUSED if spec.attempt == 2 else TrialState.COMPLETE)
+
+    pool, fake, _, _ = make_wide(tmp_path, script, points=1)
+    (paused,) = drain(pool)
+    pool.go_on(paused.spec, paused.curve)
+    drain(pool)
+    assert [each.width for each in fake.submitted] == [3, 1, 3]
+
+
+def test_one_that_runs_by_itself_takes_all_slots_of_its_worker(tmp_path):
+    pool, fake, _, _ = make_wide(tmp_path, crashes(1), points=3)
+    pool.submit()
+    assert pool.free == 3
+    while not any(each.width == 1 for each in fake.submitted):
+        pool.poll(0.0)
+        pool.submit()
+    # points 0 and 2 were in the worker that crashed, point 1 runs in the other one
+    assert [each.id.point for each in fake.submitted[3:]] == [0]
+    assert pool.free == 6 - 3 - 1 - 1
+
+
+def test_those_beside_one_that_is_killed_go_on_and_are_not_charged(tmp_path):
+    def script(spec):
+        yield from endless(spec) if spec.id.point == 2 else trains([0.5] * 9)(spec)
+
+    pool, fake, record, _ = make_wide(tmp_path, script)
+    fake.grace_sec = 1.0
+    decide = fake.decide
+    fake.decide = lambda trial, decision: None if trial == CRASHING else decide(trial, decision)
+    pool.submit()
+    pool.poll(0.0)
+    pool.skip(CRASHING, "given up")
+    states = {done.spec.id.point: done.result.state for done in drain(pool)}
+    assert fake.killed == [CRASHING] and charged(record) == [0] * 6
+    assert states == {point: TrialState.COMPLETE for point in range(6)} | {2: TrialState.PRUNED}
+    assert {each.id.point for each in fake.submitted if each.attempt == 2} == {0, 4}
+    assert {each.width for each in fake.submitted} == {3}
+
+
+@pytest.mark.parametrize("killed", [CRASHING, TrialId(0, 0)])
+def test_one_that_is_given_up_while_it_goes_down_with_another_stays_given_up(tmp_path, killed):
+    pool, fake, _, _ = make_wide(tmp_path, endless)
+    fake.grace_sec = 2.0
+    fake.decide = lambda trial, decision: None
+    pool.submit()
+    pool.poll(0.0)
+    pool.skip(CRASHING, "given up")
+    fake.kill(killed)
+    (done,) = pool.poll(0.0)
+    assert (done.spec.id, done.result.state, done.result.reason) == (CRASHING, TrialState.PRUNED, "given up")
+    pool.submit()
+    assert {each.id.point for each in fake.submitted[6:]} == {0, 4}
+
+
+def test_all_that_do_not_pause_in_time_wait(tmp_path):
+    pool, fake, record, _ = make_wide(tmp_path, endless)
+    fake.grace_sec = 1.0
+    fake.decide = lambda trial, decision: None
+    pool.submit()
+    pool.poll(0.0)
+    pool.pause("the time is up")
+    finished = []
+    while pool.busy:
+        finished += pool.poll(0.0)
+    assert {done.result.state for done in finished} == {TrialState.WAITING} and len(finished) == 6
+    assert charged(record) == [0] * 6 and len(fake.killed) <= 6
+
+
+def test_an_error_of_its_own_is_tried_again_by_itself_too(tmp_path):
+    def script(spec):
+        yield Started(None, {}, 0.0)
+        if spec.id == CRASHING and spec.attempt == 1:
+            yield TrialResult(TrialState.FAILED, "ValueError: no", failed_at="line 1")
+        yield Report(1, 1, {"valid/acc": 0.5}, (), 1.0)
+        yield TrialResult(TrialState.COMPLETE)
+
+    pool, fake, _, _ = make_wide(tmp_path, script, decide=lambda trial, report: Decision.CONTINUE)
+    drain(pool)
+    assert [(each.id, each.width) for each in fake.submitted[6:]] == [(CRASHING, 1)]
