@@ -24,7 +24,7 @@ _PROGRAM = (
     "from hpsearch.launch.worker import main; main({lifeline}, {mark!r}, {module!r}, {requests})"
 )
 _EXIT_SEC = 5.0
-_LOG_LINES = 10
+_LOG_LINES = 16
 
 
 class WorkerProcess:
