@@ -1,6 +1,7 @@
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from hpsearch.config import hydra_run as module
@@ -18,6 +19,7 @@ WORDS = {
     "an interpolation": ["args=${optimizer}", "optimizer.lr=${seed}"],
     "several options": ["regularizer=[l2,max_norm]", "regularizer.l2.strength=0.5"],
     "values of Hydra's own": ["hydra.job.name=x", "seed=3"],
+    "a new key of Hydra's own": ["+hydra.job.env_set.A=1", "seed=3"],
     "a table for a group": ["model={hidden: [2]}"],
 }
 REFUSED = {
@@ -65,5 +67,24 @@ def test_values_leave_the_kept_options_as_they_were():
 
 def test_other_values_run_hydra_no_more(monkeypatch):
     hydra_run((), ("model=mlp", "seed=101"), ())
-    monkeypatch.setattr(module, "compose", None)
+    monkeypatch.setattr(module, "_ours", None)
+    monkeypatch.setattr(module, "_with_its_own", None)
     assert hydra_run((), ("seed=102", "model=mlp"), ())[0]["seed"] == 102
+
+
+@pytest.mark.parametrize("name", ["nothing", "options", "options and values", "several options", "a table for a group"])
+def test_options_of_ours_are_chosen_without_hydras_own_configuration(name, monkeypatch):
+    module._options_run.cache_clear()
+    expected = at_once(WORDS[name])
+    monkeypatch.setattr(module, "_with_its_own", None)
+    assert hydra_run((), tuple(WORDS[name]), (("other", 1),)) == expected
+
+
+def test_what_a_file_of_a_user_says_of_hydra_is_heard_by_hydra(tmp_path):
+    (tmp_path / "study").mkdir()
+    theirs = tmp_path / "study" / "theirs.yaml"
+    theirs.write_text("# @package _global_\nseed: 7\nhydra: {job: {name: a}}\n")
+    assert hydra_run((tmp_path,), ("+study=theirs",), ())[0] == at_once(["seed=7"])[0]
+    theirs.write_text("# @package _global_\nhydra: {searchpath: [file:///nowhere]}\n")
+    with pytest.raises(HydraException, match="searchpath is only supported from the primary config"):
+        hydra_run((tmp_path,), ("+study=theirs",), (("other", 1),))
