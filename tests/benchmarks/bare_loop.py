@@ -1,9 +1,11 @@
 """The loop a careful user writes by hand with plain torch: the yardstick of the benchmarks.
 
 It does what a trial does, step for step: data on the device, an epoch's permutation, the same batches and updates,
-the running loss and accuracy, and an evaluation of the validation split on the untrained model and after each epoch.
+the running loss and accuracy, and an evaluation of the validation split on the untrained model, after each epoch, and
+after those updates near the end that make a trial's score.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -42,13 +44,14 @@ def train(
     batch_size: int,
     epochs: int,
     eval_batch_size: int,
+    evaluated: Collection[int] = (),
     seed: int = 0,
 ) -> Curve:
-    """Train a classifier and return its learning curve."""
+    """Train a classifier and return its learning curve; `evaluated` are updates after which it is evaluated too."""
     x, y = train
     order = torch.Generator().manual_seed(seed)
     valid_loss, valid_acc = evaluate(model, loss_fn, *valid, eval_batch_size)
-    curve = Curve([], [], [valid_loss], [valid_acc])
+    curve, step = Curve([], [], [valid_loss], [valid_acc]), 0
     for _ in range(epochs):
         model.train()
         loss_sum = correct = torch.zeros((), device=x.device)
@@ -61,6 +64,10 @@ def train(
             optimizer.step()
             loss_sum = loss_sum + loss.detach() * len(yb)
             correct = correct + (logits.argmax(1) == yb).sum()
+            step += 1
+            if step in evaluated:
+                evaluate(model, loss_fn, *valid, eval_batch_size)
+                model.train()
         valid_loss, valid_acc = evaluate(model, loss_fn, *valid, eval_batch_size)
         curve.train_loss.append(loss_sum.item() / len(x))
         curve.train_acc.append(correct.item() / len(x))
