@@ -44,4 +44,4 @@ def label_counts(y: Any) -> Any:
 
 def label_count(y: Any) -> int:
     """Return how many labels targets hold: one per sample, or of steps those there are, which waits for the device."""
-    return int(label_counts(y).sum()) if per_step(y) else len(y)
+    return int(label_counts(y).sum()) if per_step(y) else y.shape[0]

@@ -1,6 +1,7 @@
 """Gradient descent with momentum, the rate inside or outside the velocity."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.limits import check_values
 from hpsearch.optim.limits import SGD_FORM
-from hpsearch.optim.stepping import by_group, unwrapped
+from hpsearch.optim.stepping import by_group, descend
 
 _BUFFERS = {"inside": "velocity", "outside": "momentum_buffer"}
 """What each form keeps of a parameter: a sum of updates, a sum of gradients."""
@@ -69,9 +70,8 @@ class SGD(torch.optim.SGD):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient, all of a group at once."""
-        if self.form == "outside":
-            return unwrapped(torch.optim.SGD)(self, closure)
-        return by_group(self, self._update, closure)
+        update = self._update if self.form == "inside" else partial(descend, self.state)
+        return by_group(self, update, closure)
 
     def _update(self, weights: list[Tensor], group: dict[str, Any]) -> None:
         gradients = [weight.grad for weight in weights if weight.grad is not None]

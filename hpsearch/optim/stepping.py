@@ -1,6 +1,6 @@
 """Steps of optimizers: those of torch without what it tells its profiler of them, and the frame of ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,16 +14,20 @@ def quick_step(optimizer: Optimizer) -> Callable[[], Any]:
     """Return what changes the parameters as ``optimizer.step()`` does.
 
     Torch wraps the `step` of every class of optimizers in what marks it for the profiler and calls hooks; in a small
-    network that takes a twentieth of an update's time. Where nobody has hooked into it, it is left out.
+    network that takes a twentieth of an update's time. Where nobody has hooked into it, it is left out; SGD without
+    rarer options is `descend`, which takes half of the time of torch's own function there.
 
     Args:
         optimizer: with gradients in its parameters.
 
     Returns:
-        The call of the function that torch has wrapped; of an optimizer with hooks, or a `step` of its own, that one.
+        The call of a function that makes the same update, bit for bit; of an optimizer with hooks, or a `step` of its
+        own, that one.
     """
     if hooked(optimizer):
         return optimizer.step
+    if type(optimizer) is torch.optim.SGD and all(map(_is_usual, optimizer.param_groups)):
+        return partial(by_group, optimizer, partial(descend, optimizer.state))
     return partial(unwrapped(type(optimizer)), optimizer)
 
 
@@ -42,6 +46,52 @@ def unwrapped(kind: type[Optimizer]) -> Callable[..., Any]:
     """Return the function `step` of a class, as it was before torch wrapped it; a class that inherits one calls it."""
     step: Callable[..., Any] = kind.step
     return getattr(step, "__wrapped__", step) if getattr(step, "hooked", False) else step
+
+
+def _is_usual(group: Mapping[str, Any]) -> bool:
+    return not (group["maximize"] or group["foreach"] or group["differentiable"] or group["fused"])
+
+
+def descend(state: MutableMapping[Tensor, Any], weights: list[Tensor], group: dict[str, Any]) -> None:
+    """Update the weights of a group as `torch.optim.SGD` does, bit for bit, all of them at once.
+
+    With gradient g, weight decay d, velocity v (the first one is its gradient), momentum m, dampening p::
+
+        g <- g + d * w;  v <- m * v + (1 - p) * g;  w <- w - lr * v         Nesterov: w <- w - lr * (g + m * v)
+
+    Args:
+        state: of the optimizer, where ``momentum_buffer`` is the velocity of a weight.
+        weights: those with a gradient.
+        group: with the options of torch's SGD.
+    """
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    momentum = group["momentum"]
+    if group["weight_decay"]:
+        gradients = list(torch._foreach_add(gradients, weights, alpha=group["weight_decay"]))
+    if momentum:
+        velocities = _velocities([state[weight] for weight in weights], gradients, momentum, 1 - group["dampening"])
+        gradients = torch._foreach_add(gradients, velocities, alpha=momentum) if group["nesterov"] else velocities
+    torch._foreach_add_(weights, gradients, alpha=-group["lr"])
+
+
+def _velocities(
+    states: Sequence[dict[str, Any]], gradients: Sequence[Tensor], momentum: float, share: float
+) -> list[Tensor]:
+    """Take gradients into the velocities, which begin with them, and return these."""
+    moving = [(each["momentum_buffer"], g) for each, g in zip(states, gradients, strict=True) if _moves(each)]
+    if moving:
+        velocities, new = zip(*moving, strict=True)
+        torch._foreach_mul_(velocities, momentum)
+        torch._foreach_add_(velocities, new, alpha=share)
+    if len(moving) < len(states):
+        for each, gradient in zip(states, gradients, strict=True):
+            if not _moves(each):
+                each["momentum_buffer"] = gradient.clone()
+    return [each["momentum_buffer"] for each in states]
+
+
+def _moves(state: dict[str, Any]) -> bool:
+    return state.get("momentum_buffer") is not None
 
 
 def by_group(

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -103,7 +104,7 @@ class Trainer:
         return torch.device("cuda", torch.cuda.current_device()) if chosen == "cuda" else torch.device(chosen)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """One trial, built: what the loop trains, and with what.
 
@@ -166,7 +167,7 @@ class Job:
         """Digest of what is trained on and started from: a checkpoint of anything else is not gone on with."""
         return f"{self.data.digest}/{self.splits.digest}"
 
-    @property
+    @cached_property
     def epochs(self) -> int:
         """Passes over the training split, the last one perhaps cut short; none where no parameter is trained."""
         trains = any(p.requires_grad for p in self.model.parameters())
@@ -182,7 +183,7 @@ class Job:
         """How long the training is."""
         return Extent(self.steps_per_epoch, self.steps)
 
-    @property
+    @cached_property
     def evaluations(self) -> tuple[int, ...]:
         """Optimizer updates after which the trial is evaluated."""
         every, every_steps = self.trainer.eval_every, self.trainer.eval_steps
@@ -198,7 +199,7 @@ class Job:
         """Whether an objective is the mean of evaluations at the end."""
         return any(each.reduce == "end" for each in self.objective.each)
 
-    @property
+    @cached_property
     def ends(self) -> tuple[int, ...]:
         """Optimizer updates after which it is evaluated for its score, where these are known beforehand."""
         return end_steps(self.steps) if self.by_end and not self.restores else ()

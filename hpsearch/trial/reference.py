@@ -4,11 +4,14 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
 from hpsearch.base.steps import label_counts, labels, per_step
+from hpsearch.data.part import Part
 from hpsearch.losses.class_weights import WEIGHTED, reported_losses, summed
 from hpsearch.losses.constants import best_margins, constant_outputs, margin_of
 from hpsearch.nn.dropout import address_dropout, advance
@@ -25,7 +28,10 @@ EVEN = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 """Parts of the classes' shares that constant predictions deal out evenly: the best one depends on the loss."""
 
 
-@torch.no_grad()
+_known: "WeakKeyDictionary[Part, WeakKeyDictionary[Part, dict[Any, Mapping[str, float]]]]" = WeakKeyDictionary()
+"""Of constant predictions, by the training and the validation part and what else the facts depend on."""
+
+
 def constant_facts(job: Job) -> Mapping[str, float]:
     """Return what predictions cost that know nothing of the inputs, which reports hold a trial's end against.
 
@@ -35,8 +41,22 @@ def constant_facts(job: Job) -> Mapping[str, float]:
     Returns:
         ``constant.train/loss`` and ``constant.valid/loss``: the loss that is trained on, of the outputs that are the
         best for all training samples alike, over each part; ``constant.valid/acc``: the largest share of a class in
-        the validation part. Nothing of a loss that refuses such outputs.
+        the validation part. Nothing of a loss that refuses such outputs. Trials of the same data and a loss of torch
+        without weights share them.
     """
+    loss, splits = job.loss, job.splits
+    if not type(loss).__module__.startswith("torch.nn.") or any(True for _ in loss.buffers()):
+        return _constant_facts(job)
+    options = {name: value for name, value in vars(loss).items() if not name.startswith("_")}
+    key = (type(loss), *sorted(options.items()), splits.task, splits.num_outputs)
+    known = _known.setdefault(splits.train, WeakKeyDictionary()).setdefault(splits.valid, {})
+    if key not in known:
+        known[key] = _constant_facts(job)
+    return known[key]
+
+
+@torch.no_grad()
+def _constant_facts(job: Job) -> Mapping[str, float]:
     train, valid = (labels(split.y.to(job.device)) for split in (job.splits.train, job.splits.valid))
     columns = {job.splits.num_outputs, 1} if job.splits.num_outputs == 2 else {job.splits.num_outputs}
     even = EVEN if job.splits.task == "classification" else (0.0,)

@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -22,6 +22,7 @@ from hpsearch.losses.fit import check_fit
 from hpsearch.metrics.meter import try_out
 from hpsearch.nn.dropout import Dropout, address_dropout, advance, locate
 from hpsearch.optim.stepping import quick_step
+from hpsearch.trial.backward import backward
 from hpsearch.trial.groups import Groups
 from hpsearch.trial.job import Job
 from hpsearch.trial.watch import Step
@@ -245,23 +246,17 @@ def _backward(
     """
     for _, parameter in named:
         parameter.grad = None
-    if len(y) <= at_once:
+    if y.shape[0] <= at_once:
         outputs = forward_pass(job, x)
         loss = job.loss(outputs, y)
         total, penalty = _penalized(job, named, loss)
-        torch.autograd.backward(total, _one(total.dtype, total.device))
+        backward(total)
         return outputs.detach(), loss.detach(), penalty
     outputs, loss = _in_groups(job, x, y, at_once)
     total, penalty = _penalized(job, named, torch.zeros_like(loss))
     if total.requires_grad:
-        torch.autograd.backward(total)
+        backward(total)
     return outputs, loss, penalty
-
-
-@cache
-def _one(dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return the gradient of a loss by itself, which torch would make anew at every step."""
-    return torch.ones((), dtype=dtype, device=device)
 
 
 def _penalized(job: Job, named: Sequence[tuple[str, Tensor]], loss: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -303,7 +298,7 @@ def _in_groups(job: Job, x: Tensor, y: Tensor, at_once: int) -> tuple[Tensor, Te
         locate(job.model, start, size)
         each = forward_pass(job, taken(x, rows))
         loss = job.loss(each, y[rows]) * (label_count(y[rows]) / labels)
-        torch.autograd.backward(loss)
+        backward(loss)
         outputs.append(each.detach())
         losses.append(loss.detach())
     locate(job.model, 0, len(y))

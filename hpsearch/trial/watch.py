@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -53,8 +54,7 @@ class Diverged(Exception):
         self.step = step
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step of training, on the device.
 
     Attributes:
@@ -162,11 +162,13 @@ def measured(update: Callable[[], None], parameters: Sequence[Tensor]) -> Tensor
     Returns:
         [3] the Euclidean norms, over all parameters, of the gradient before, of the change and of the weights before.
     """
-    gradient = _flat([parameter.grad for parameter in parameters if parameter.grad is not None]).norm()
+    norm = torch.linalg.vector_norm
+    gradient = norm(_flat([parameter.grad for parameter in parameters if parameter.grad is not None]))
     before = _flat(parameters)
     update()
-    return torch.stack((gradient, (_flat(parameters) - before).norm(), before.norm()))
+    return torch.stack((gradient, norm(_flat(parameters) - before), norm(before)))
 
 
 def _flat(tensors: Sequence[Tensor]) -> Tensor:
-    return torch.cat([tensor.detach().flatten() for tensor in tensors])
+    with torch.no_grad():
+        return torch.cat([tensor.reshape(-1) for tensor in tensors])

@@ -45,6 +45,16 @@ def data(n=103):
     return torch.randn(n, 4, generator=generator), torch.randint(4, (n,), generator=generator)
 
 
+def test_a_copy_goes_on_by_itself():
+    outputs, y = data()
+    meter = Meter({"acc": Accuracy()}, CPU)
+    meter.update({}, outputs[:50], y[:50])
+    other, before = meter.copy(), meter.compute()
+    other.update({}, outputs[50:], y[50:])
+    assert meter.compute() == before
+    assert other.compute() == {"acc": float((outputs.argmax(1) == y).double().mean())}
+
+
 def test_uneven_batches_add_up_to_the_mean_over_all_samples():
     outputs, y = data()
     loss = torch.nn.CrossEntropyLoss()

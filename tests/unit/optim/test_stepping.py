@@ -8,7 +8,10 @@ from hpsearch.optim.stepping import quick_step
 OPTIMIZERS = {
     "our sgd": lambda p: SGD(p, lr=0.1, momentum=0.9),
     "our sgd, inside": lambda p: SGD(p, lr=0.1, momentum=0.9, form="inside"),
+    "plain sgd": lambda p: torch.optim.SGD(p, lr=0.1),
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+    "sgd, dampened": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.3),
+    "sgd, upwards": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, maximize=True),
     "adam": lambda p: torch.optim.Adam(p, lr=0.01),
     "adadelta": lambda p: torch.optim.Adadelta(p, lr=1.0),
     "nadam": lambda p: torch.optim.NAdam(p, lr=0.01),
@@ -34,9 +37,25 @@ def test_weights_are_those_of_torch_bit_for_bit(name):
     assert all(torch.equal(*pair) for pair in zip(quick, plain, strict=True))
 
 
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_a_weight_whose_gradient_comes_late_begins_its_velocity_then(nesterov):
+    found = []
+    for step_of in (quick_step, lambda optimizer: optimizer.step):
+        weights = [torch.ones(2, requires_grad=True), torch.ones(3, requires_grad=True)]
+        optimizer = torch.optim.SGD(weights, lr=0.1, momentum=0.9, nesterov=nesterov)
+        weights[0].grad, second = torch.tensor([0.3, 0.7]), torch.tensor([0.1, 0.2, 0.9])
+        for gradient in (None, None, second, second):  # which no step may change
+            weights[1].grad = gradient
+            step_of(optimizer)()
+        found.append((weights, optimizer.state_dict()["state"]))
+    (quick, held), (plain, kept) = found
+    assert all(torch.equal(*pair) for pair in zip(quick, plain, strict=True))
+    assert all(torch.equal(held[i]["momentum_buffer"], kept[i]["momentum_buffer"]) for i in (0, 1))
+
+
 def test_torch_still_wraps_the_step_that_is_unwrapped():
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
-    assert quick_step(optimizer).func is torch.optim.SGD.step.__wrapped__
+    optimizer = torch.optim.RMSprop([torch.zeros(1, requires_grad=True)], lr=0.1)
+    assert quick_step(optimizer).func is torch.optim.RMSprop.step.__wrapped__
     with torch.profiler.profile() as seen:
         quick_step(optimizer)()
         optimizer.step()

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -157,6 +158,17 @@ def test_facts_of_a_constant_prediction_are_of_the_loss_that_is_trained_on(tmp_p
         "constant.train/loss": pytest.approx(14 / 3),
         "constant.valid/loss": pytest.approx(14 / 3),
     }
+
+
+def test_trials_of_other_losses_and_of_other_parts_have_facts_of_their_own(tmp_path, monkeypatch):
+    job = make_job(tmp_path)
+    other = replace(job, splits=replace(job.splits, valid=job.splits.train))
+    smooth = replace(job, loss=nn.CrossEntropyLoss(label_smoothing=0.3))
+    weighted = [replace(job, loss=nn.CrossEntropyLoss(weight=torch.tensor(w))) for w in ([1.0, 1.0, 1.0], [9.0, 1, 1])]
+    found = [constant_facts(each) for each in (job, other, smooth, *weighted)]
+    assert len({tuple(facts.items()) for facts in found}) == 4  # equal weights change nothing
+    monkeypatch.setattr("hpsearch.trial.reference._mean_loss", lambda *_: 1 / 0)
+    assert constant_facts(make_job(tmp_path, splits=job.splits, seed=5)) == found[0]
 
 
 def test_a_loss_that_refuses_constant_outputs_leaves_their_cost_out(tmp_path):
