@@ -49,7 +49,7 @@ class Launcher(Protocol):
     """Runs batches of trials in numbered slots, of which every worker has `width`: slot s is of worker s % workers.
 
     With a `width` above 1 a worker trains its batches by turns, see `hpsearch.launch.seats`, and each is a trial of our
-    own loop: none waits in memory, none asks. One whose spec has a width of 1 has the worker for itself.
+    own loop: none waits in memory, none asks.
 
     In push mode a trial waits only where it asks for a hyperparameter, until `decide` gives it one or tells it to stop:
     it reads the newest decision if there is one. With `lockstep` it waits after
@@ -91,8 +91,8 @@ class Launcher(Protocol):
         """
         ...
 
-    def free(self, alone: bool = False) -> tuple[int, ...]:
-        """Return the slots that can take a batch, in order; `alone`: those of workers that train nothing."""
+    def free(self) -> tuple[int, ...]:
+        """Return the slots that can take a batch, in order."""
         ...
 
     def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:

@@ -48,7 +48,6 @@ class InlineLauncher:
         self._mailbox = Mailbox()
         self._seats = Seats(lockstep, self._mailbox)
         self._batches: dict[int, TrialBatch] = {}
-        self._has_one_alone = False
         self._died: list[LauncherEvent] = []
 
     def start(self, execute: Execute) -> None:
@@ -88,10 +87,8 @@ class InlineLauncher:
         """Train so many batches by turns."""
         self.width = width
 
-    def free(self, alone: bool = False) -> tuple[int, ...]:
-        """Return the slots that train nothing; `alone`: unless another one does."""
-        if self._batches and (alone or self._has_one_alone):
-            return ()
+    def free(self) -> tuple[int, ...]:
+        """Return the slots that train nothing."""
         return tuple(slot for slot in range(self.width) if slot not in self._batches)
 
     def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
@@ -100,13 +97,12 @@ class InlineLauncher:
         Raises:
             RuntimeError: before `start`, or in a slot that is not free.
         """
-        alone = specs[0].width == 1
-        if self._execute is None or slot not in self.free(alone):
+        if self._execute is None or slot not in self.free():
             raise RuntimeError(f"slot {slot} is not free")
         self._folders.update(spec.folder for spec in specs)
-        self._batches[slot], self._has_one_alone = TrialBatch(self._execute, specs), alone
-        self._mailbox.forget(self._batches[slot].ids)
-        self._seats.take(self._batches[slot])
+        self._batches[slot] = batch = TrialBatch(self._execute, specs)
+        self._mailbox.forget(batch.ids)
+        self._seats.take(batch)
 
     def poll(self, timeout_sec: float) -> list[LauncherEvent]:
         """Advance what trains by one message per member; in lockstep only when all were answered."""

@@ -131,7 +131,7 @@ class OutsideLauncher:
     def widen(self, width: int) -> None:
         """Change nothing: there is no worker."""
 
-    def free(self, alone: bool = False) -> tuple[int, ...]:  # noqa: ARG002 (nothing trains beside another)
+    def free(self) -> tuple[int, ...]:
         """Return a slot for the trial that is wanted."""
         return tuple(range(len(self._out), self.slots))
 

@@ -163,9 +163,9 @@ class ProcessLauncher:
                 self._handle(*self._inbox.get(timeout=min(waits, default=None)))
         return slot.answer
 
-    def free(self, alone: bool = False) -> tuple[int, ...]:
-        """Return the slots that can take a batch, also while their worker imports; `alone`: if that trains nothing."""
-        return tuple(sorted(seat for slot in self._slots for seat in slot.free(alone)))
+    def free(self) -> tuple[int, ...]:
+        """Return the slots that can take a batch; one whose worker still imports can."""
+        return tuple(sorted(seat for slot in self._slots for seat in slot.free))
 
     def submit(self, slot: int, specs: tuple[TrialSpec, ...]) -> None:
         """Start a batch in a free slot.
@@ -173,7 +173,7 @@ class ProcessLauncher:
         Raises:
             RuntimeError: the slot is not free.
         """
-        if slot not in self.free(alone=specs[0].width == 1):
+        if slot not in self.free():
             raise RuntimeError(f"slot {slot} is not free")
         place = self._slots[slot % self._workers]
         for each in self._slots:

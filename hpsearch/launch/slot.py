@@ -27,7 +27,6 @@ class Task:
         seat: where the batch sits: the slot of the launcher.
         specs: of the batch.
         trials: those of its trials that have not ended.
-        alone: whether nothing else may be done beside it.
     """
 
     kind: bytes
@@ -35,7 +34,6 @@ class Task:
     seat: int = -1
     specs: tuple[TrialSpec, ...] = ()
     trials: list[TrialId] = field(default_factory=list)
-    alone: bool = True
 
 
 @dataclass
@@ -85,12 +83,11 @@ class Slot:
         """Whether it is to answer a call."""
         return any(task.kind == CALL for task in self.tasks)
 
-    def free(self, alone: bool) -> list[int]:
-        """Return the seats that can take a batch; `alone`: one beside which nothing else trains."""
-        if self.tasks and (alone or any(task.alone for task in self.tasks)):
-            return []
+    @property
+    def free(self) -> list[int]:
+        """The seats that can take a batch; nothing trains beside a call."""
         taken = [task.seat for task in self.tasks]
-        return [seat for seat in self.seats if seat not in taken]
+        return [] if self.is_called else [seat for seat in self.seats if seat not in taken]
 
     @property
     def worker(self) -> WorkerProcess:
@@ -112,7 +109,7 @@ class Slot:
 
     def train(self, payload: bytes, seat: int, specs: tuple[TrialSpec, ...]) -> None:
         """Let the worker train a batch in a free seat."""
-        self._give(Task(BATCH, payload, seat, specs, [spec.id for spec in specs], specs[0].width == 1))
+        self._give(Task(BATCH, payload, seat, specs, [spec.id for spec in specs]))
 
     def _give(self, task: Task) -> None:
         self.tasks.append(task)

@@ -1,16 +1,18 @@
 """Which slot of a launcher a queued trial may take, and how many are left for others."""
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from hpsearch.base.types import TrialId
+from hpsearch.base.types import TrialId, TrialResult, TrialState
 from hpsearch.launch.base import Launcher
 
 
 class Places:
     """The slots of a launcher, as the trials of a pool take them.
 
-    A trial that waits in the memory of a worker goes on there alone. One that failed among others is tried again by
-    itself, in a worker that trains nothing else: if it brings its worker down, it takes no other along.
+    A trial that waits in the memory of a worker goes on there alone. One that failed beside others is tried again by
+    the plain loop, so that it fails for none but itself; one whose worker died is, and in a worker that trains nothing
+    else, so that it takes no other along.
 
     Args:
         launcher: a started launcher.
@@ -19,12 +21,12 @@ class Places:
     def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher
         self._held: dict[TrialId, int] = {}
-        self._alone: set[TrialId] = set()
-        self._running_alone: set[TrialId] = set()
+        self._again: dict[TrialId, bool] = {}
+        self._owned: dict[TrialId, int] = {}
 
     def room(self, running: Collection[TrialId]) -> int:
-        """Return the number of slots that no running trial takes; one that runs alone takes those of its worker."""
-        return self._launcher.slots - len(running) - (self._launcher.width - 1) * len(self._running_alone)
+        """Return the number of slots that no running trial takes; one with a worker of its own takes all of that."""
+        return self._launcher.slots - len(running) - (self._launcher.width - 1) * len(self._owned)
 
     def held_back(self, queue: Iterable[TrialId]) -> int:
         """Return how many of these wait for their slot, as only the worker there holds what they go on from."""
@@ -34,27 +36,39 @@ class Places:
         return sum(trial in self._held and self._held[trial] not in free for trial in queue)
 
     def in_order(self, queue: Iterable[TrialId]) -> list[TrialId]:
-        """Return queued trials, those that cannot start anywhere first, then the lowest."""
-        return sorted(queue, key=lambda trial: (trial not in self._held, trial not in self._alone, trial))
+        """Return queued trials, first those that cannot start in any slot, then the lowest."""
+        return sorted(queue, key=lambda trial: (trial not in self._held, not self._again.get(trial), trial))
 
     def place(self, trial: TrialId) -> int | None:
         """Return the free slot that a queued trial may take now, None where it has to wait."""
-        free = self._launcher.free(alone=True) if trial in self._alone else self._launcher.free()
+        free = self._free(idle=self._again.get(trial, False))
         wanted = self._held.get(trial, free[0] if free else None)
         return wanted if wanted in free else None
 
-    def start(self, trial: TrialId) -> int:
-        """Note that a trial starts; return the `width` of its spec."""
+    def _free(self, idle: bool) -> Sequence[int]:
+        """Return the free slots of workers that no trial owns; `idle`: of those that train nothing."""
+        free = self._launcher.free()
+        if self._launcher.width == 1:
+            return free
+        count = Counter(map(self._worker, free))
+        least = self._launcher.width if idle else 1
+        workers = {worker for worker in count if count[worker] >= least} - set(self._owned.values())
+        return [slot for slot in free if self._worker(slot) in workers]
+
+    def _worker(self, slot: int) -> int:
+        return slot % (self._launcher.slots // self._launcher.width)
+
+    def start(self, trial: TrialId, slot: int) -> int:
+        """Note that a trial starts in a slot; return the `width` of its spec."""
         self._held.pop(trial, None)
-        if trial not in self._alone:
-            return self._launcher.width
-        self._alone.remove(trial)
-        self._running_alone.add(trial)
-        return 1
+        by_itself = self._again.pop(trial, None)
+        if by_itself:
+            self._owned[trial] = self._worker(slot)
+        return self._launcher.width if by_itself is None else 1
 
     def end(self, trial: TrialId) -> None:
         """Note that a trial runs no more."""
-        self._running_alone.discard(trial)
+        self._owned.pop(trial, None)
 
     def hold(self, trial: TrialId, slot: int) -> None:
         """Note that a trial waits in the memory of the worker of a slot."""
@@ -64,7 +78,12 @@ class Places:
         """Note that a trial that waits is given up; return whether a worker held something of it."""
         return self._held.pop(trial, None) is not None
 
-    def isolate(self, trial: TrialId) -> None:
-        """Let a trial that failed be tried again by itself, where it was not."""
+    def fail(self, trial: TrialId) -> None:
+        """Note that an attempt failed, and will be tried again."""
         if self._launcher.width > 1:
-            self._alone.add(trial)
+            self._again.setdefault(trial, False)
+
+    def lose(self, lost: Mapping[TrialId, TrialResult]) -> None:
+        """Note how attempts ended whose worker died: the next ones of those that failed have one of their own."""
+        if self._launcher.width > 1:
+            self._again |= {trial: True for trial, result in lost.items() if result.state is TrialState.FAILED}

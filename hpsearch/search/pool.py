@@ -141,16 +141,15 @@ class Pool:
         if not self._queue or self._why_paused:
             return
         for trial in self._places.in_order(self._queue):
-            if self._places.room(self._running) <= 0 or not self._launcher.free():
+            if self._places.room(self._running) <= 0:
                 break
-            slot = self._places.place(trial)
-            if slot is not None:
+            if (slot := self._places.place(trial)) is not None:
                 self.start(trial, slot)
 
     def start(self, trial: TrialId, slot: int) -> None:
         """Start a queued trial in a free slot."""
         live = self._queue.pop(trial)
-        live.spec, live.slot = replace(live.spec, width=self._places.start(trial)), slot
+        live.spec, live.slot = replace(live.spec, width=self._places.start(trial, slot)), slot
         self._record.spec(live.spec, self._clock())
         self._running[trial] = live
         self._watch.start(trial, self._known(trial).ran_sec if live.spec.attempt > 1 else 0.0)
@@ -255,6 +254,7 @@ class Pool:
                 return self._ended(trial, result)
             case Died(trials=trials):
                 lost = {trial: lost_with(event, self._running[trial]) for trial in trials if trial in self._running}
+                self._places.lose(lost)
                 return [done for trial, result in lost.items() for done in self._ended(trial, result)]
         return []
 
@@ -377,7 +377,7 @@ class Pool:
             self._line(what + again + (f" (log: {shown_path(log)})" if log.is_file() else ""))
             return False
         self._line(f"{what}; trying again ({failures.count + 1} of {retries})")
-        self._places.isolate(live.spec.id)
+        self._places.fail(live.spec.id)
         self._begin_again(live, replace(result, state=TrialState.WAITING))
         return True
 

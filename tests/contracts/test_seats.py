@@ -58,7 +58,7 @@ class SeatsContract:
 
     def test_slots_lie_in_turn_with_the_workers(self, push):
         workers = push.slots // WIDTH
-        assert push.free() == push.free(alone=True) == tuple(range(WIDTH * workers))
+        assert push.free() == tuple(range(WIDTH * workers))
         for slot in push.free():
             push.submit(slot, (spec(slot),))
         assert push.free() == ()
@@ -157,22 +157,13 @@ class SeatsContract:
         record.until_ended(*left)
         assert push.free() == tuple(range(push.slots))
 
-    def test_one_that_runs_alone_has_the_worker_for_itself(self, push):
-        first, second, _ = seats(push)
-        others = tuple(slot for slot in range(push.slots) if slot not in seats(push))
-        push.submit(first, (alone(0, **LONG),))
-        assert push.free() == push.free(alone=True) == others
-        with pytest.raises(RuntimeError, match="not free"):
-            push.submit(second, (spec(1),))
-        push.decide(trial(0), Decision.STOP)
-        record = Record(push)
-        record.until_ended(trial(0))
-        record = submit(push, spec(0, **LONG))
-        assert second in push.free() and push.free(alone=True) == others
-        with pytest.raises(RuntimeError, match="not free"):
-            push.submit(second, (alone(1),))
-        push.decide(trial(0), Decision.STOP)
-        record.until_ended(trial(0))
+    def test_one_may_be_of_the_plain_loop_and_then_it_waits_for_nobody(self, push):
+        plain = alone(1, function="shares", group="plain")
+        record = submit(push, shares(0, "plain"), plain, alone(2))
+        record.until_ended(*map(trial, range(3)))
+        states = [record.results[trial(point)].state for point in range(3)]
+        assert states == [TrialState.COMPLETE, TrialState.FAILED, TrialState.COMPLETE]
+        assert "yielded (Wait" in record.results[trial(1)].reason
 
 
 def started(launcher: Launcher) -> Iterator[Launcher]:
@@ -212,7 +203,7 @@ class TestProcessSeats(SeatsContract):
     @pytest.fixture
     def push(self, processes):
         yield processes
-        assert processes.free(alone=True) == tuple(range(processes.slots)), "nothing is left for the next test"
+        assert processes.free() == tuple(range(processes.slots)), "nothing is left for the next test"
 
     @pytest.fixture
     def lockstep(self, processes_in_lockstep):

@@ -108,14 +108,6 @@ class WideLauncher(FakeLauncher):
         """Return what the worker of a slot trains, by slot."""
         return {other: spec for other, (spec, _) in sorted(self.running.items()) if other % 2 == slot % 2}
 
-    def free(self, alone=False):
-        taken = [slot for slot, (spec, _) in self.running.items() if alone or spec.width == 1]
-        return tuple(slot for slot in super().free() if slot % 2 not in {other % 2 for other in taken})
-
-    def submit(self, slot, specs):
-        assert slot in self.free(alone=specs[0].width == 1)
-        super().submit(slot, specs)
-
     def poll(self, timeout_sec):
         dead, self._dead = self._dead, []
         return dead + super().poll(timeout_sec)

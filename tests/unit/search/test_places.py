@@ -3,7 +3,7 @@
 import pytest
 
 from hpsearch.base.outcome import Failures
-from hpsearch.base.types import Decision, Report, Started, TrialId, TrialResult, TrialState
+from hpsearch.base.types import Report, Started, TrialId, TrialResult, TrialState
 from tests.support.fake_launcher import WideLauncher, trains
 from tests.unit.search.test_pool import drain, make, spec
 
@@ -144,14 +144,19 @@ def test_all_that_do_not_pause_in_time_wait(tmp_path):
     assert charged(record) == [0] * 6 and len(fake.killed) <= 6
 
 
-def test_an_error_of_its_own_is_tried_again_by_itself_too(tmp_path):
+def test_an_error_of_its_own_is_tried_again_by_the_plain_loop_beside_the_others(tmp_path):
     def script(spec):
         yield Started(None, {}, 0.0)
         if spec.id == CRASHING and spec.attempt == 1:
             yield TrialResult(TrialState.FAILED, "ValueError: no", failed_at="line 1")
-        yield Report(1, 1, {"valid/acc": 0.5}, (), 1.0)
+        yield from [Report(epoch, epoch, {"valid/acc": 0.5}, (), 1.0) for epoch in range(1, 9)]
         yield TrialResult(TrialState.COMPLETE)
 
-    pool, fake, _, _ = make_wide(tmp_path, script, decide=lambda trial, report: Decision.CONTINUE)
-    drain(pool)
+    pool, fake, record, _ = make_wide(tmp_path, script)
+    for _ in range(4):
+        pool.submit()
+        pool.poll(0.0)
     assert [(each.id, each.width) for each in fake.submitted[6:]] == [(CRASHING, 1)]
+    assert len(fake.running) == 6
+    drain(pool)
+    assert charged(record) == [0, 0, 1, 0, 0, 0]
