@@ -38,13 +38,10 @@ class Rule:
 Convolution: TypeAlias = nn.Conv1d | nn.Conv2d
 
 
-def linear(layer: nn.Linear, x: Tensor, own: Own) -> Tensor:
+def linear(layer: nn.Module, x: Tensor, own: Own) -> Tensor:
     """Return [K, B, ..., O] of [K, B, ..., I]."""
-    weight_KIO, rows = own["weight"].mT, x if x.ndim == 3 else x.flatten(1, -2)
-    if layer.bias is None:
-        outputs = torch.bmm(rows, weight_KIO)
-    else:
-        outputs = torch.baddbmm(own["bias"].unsqueeze(1), rows, weight_KIO)
+    columns = x.flatten(1, -2).mT  # behind the weight: its gradient then lies in memory as it does, and is not copied
+    outputs = _product(own["weight"], columns, own.get("bias")).mT
     return outputs if x.ndim == 3 else torch.unflatten(outputs, 1, x.shape[1:-1])
 
 
@@ -64,6 +61,11 @@ def _one_by_one(function: Callable[..., Tensor], x: Tensor, *own: Tensor | None)
     return torch.stack([function(*member) for member in zip(*columns, strict=True)])
 
 
+def _product(weight: Tensor, columns: Tensor, bias: Tensor | None) -> Tensor:
+    """Return [K, O, N] of weights [K, O, I], columns [K, I, N] and biases [K, O]."""
+    return torch.bmm(weight, columns) if bias is None else torch.baddbmm(bias.unsqueeze(2), weight, columns)
+
+
 def grouped(layer: Convolution, x: Tensor, own: Own) -> Tensor:
     """Return [K, B, O, ...] of [K, B, C, ...], one convolution with the members as groups."""
     convolve: Callable[..., Tensor] = F.conv1d if isinstance(layer, nn.Conv1d) else F.conv2d
@@ -81,8 +83,7 @@ def unfolded(layer: Convolution, x: Tensor, own: Own) -> Tensor:
         return grouped(layer, x, own)
     patches = F.unfold(x.flatten(0, 1), layer.kernel_size, layer.dilation, layer.padding, layer.stride)
     columns = torch.unflatten(patches, 0, x.shape[:2]).transpose(1, 2).flatten(2)  # [K, C * kernel, B * places]
-    weight = own["weight"].flatten(2)
-    outputs = torch.baddbmm(own["bias"].unsqueeze(2), weight, columns) if "bias" in own else weight @ columns
+    outputs = _product(own["weight"].flatten(2), columns, own.get("bias"))
     sides = zip(x.shape[3:], layer.kernel_size, layer.dilation, layer.padding, layer.stride, strict=True)
     places = [(side + 2 * around - reach * (kernel - 1) - 1) // step + 1 for side, kernel, reach, around, step in sides]
     return torch.unflatten(outputs, 2, (x.shape[1], *places)).transpose(1, 2)
@@ -125,7 +126,10 @@ def batch_norm(layer: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor, own: Own) -> T
 
     if x.device.type == "cpu" and x[0].numel() >= LARGE:
         return _one_by_one(norm, x, *tensors)
-    return _apart(norm(_beside(x), *(None if each is None else each.flatten() for each in tensors)), len(x))
+    flat = [None if each is None else each.flatten() for each in tensors]
+    if x.ndim == 3:  # as `linear` lays them out: samples in place of positions
+        return norm(x.mT.reshape(1, -1, x.shape[1]), *flat).view(x.mT.shape).mT
+    return _apart(norm(_beside(x), *flat), len(x))
 
 
 def layer_norm(layer: nn.LayerNorm, x: Tensor, own: Own) -> Tensor:
@@ -211,7 +215,8 @@ def dropout(layer: Dropout, x: Tensor, own: Own) -> Tensor:
     """Return the same shape; each member has the mask that it has alone."""
     if not (layer.training and layer.active):
         return x
-    index = torch.arange(x[0].numel(), dtype=torch.int32, device=x.device).view(x.shape[1:])
+    count = torch.arange(x[0].numel(), dtype=torch.int32, device=x.device).view(x.shape[1:])
+    index = torch.empty_like(x[0], dtype=torch.int32).copy_(count)  # masks are drawn as the inputs lie in memory
     rate, seed, step = (own[name].view(-1, *[1] * (x.ndim - 1)) for name in ("rate", "seed", "step"))
     return drop(x, index, rate, seed ^ step)
 
