@@ -76,7 +76,7 @@ class RecurrentNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, num_outputs] outputs of a batch [B, *in_shape]; of words [B, T, num_outputs]."""
         if self.embedding is not None:
-            lengths = (x != PADDING).sum(1).clamp(min=1).cpu()
+            lengths = (x != PADDING).sum(1).clamp(min=1)
             each: Tensor = self.output(self.dropout(self.recurrent(self.embedding(x), lengths)))
             return each
         steps = x if x.ndim == 3 else x.transpose(1, 2).flatten(2)

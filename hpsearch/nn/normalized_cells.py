@@ -36,10 +36,7 @@ class BothWays(nn.Module):
         outputs: Tensor = self.forwards(x)
         if self.backwards is not None:
             outputs = torch.cat([outputs, turned(self.backwards(turned(x, lengths)), lengths)], -1)
-        if lengths is not None:
-            real = torch.arange(x.shape[1], device=x.device) < lengths.to(x.device)[:, None]
-            outputs = outputs * real[..., None]
-        return outputs, None
+        return ended(outputs, lengths), None
 
 
 def turned(x: Tensor, lengths: Tensor | None) -> Tensor:
@@ -53,6 +50,48 @@ def turned(x: Tensor, lengths: Tensor | None) -> Tensor:
         return x.flip(1)
     step, end = torch.arange(x.shape[1], device=x.device), lengths.to(x.device)[:, None]
     return x.gather(1, torch.where(step < end, end - 1 - step, step)[..., None].expand_as(x))
+
+
+def ended(states: Tensor, lengths: Tensor | None) -> Tensor:
+    """Return states [B, T, S] that are 0 behind the end of each sequence.
+
+    Args:
+        states: of every step.
+        lengths: [B] steps of each; None: all T.
+    """
+    if lengths is None:
+        return states
+    real = torch.arange(states.shape[1], device=states.device) < lengths.to(states.device)[:, None]
+    return states * real[..., None]
+
+
+def lstm_step(gates: Tensor, memory: Tensor, norm: Callable[[Tensor], Tensor] | None = None) -> State:
+    """Return the state and the memory of an LSTM after a step.
+
+    Args:
+        gates: [B, 4 H] summed inputs of the input gate, the forget gate, what is new and the output gate.
+        memory: [B, H] before the step.
+        norm: of the memory, for the state; None for none.
+
+    Returns:
+        Both, [B, H].
+    """
+    enter, forget, new, leave = gates.chunk(4, -1)
+    memory = forget.sigmoid() * memory + enter.sigmoid() * new.tanh()
+    return leave.sigmoid() * (memory if norm is None else norm(memory)).tanh(), memory
+
+
+def gru_step(gates: Tensor, new: Tensor, new_h: Tensor, h: Tensor) -> Tensor:
+    """Return the state [B, H] of a gated recurrent unit after a step.
+
+    Args:
+        gates: [B, 2 H] summed inputs of the reset and the update gate.
+        new: [B, H] what the input adds to what is new.
+        new_h: [B, H] what the state adds to it, as far as the reset gate lets it.
+        h: [B, H] the state before the step.
+    """
+    reset, update = gates.sigmoid().chunk(2, -1)
+    return (1 - update) * (new + reset * new_h).tanh() + update * h
 
 
 class StackedLinear(nn.Linear):
@@ -145,17 +184,14 @@ class Cell(nn.Module):
 
     def _lstm(self, fed: Tensor, h: Tensor, memory: Tensor) -> State:
         gates = self.input_norms[0](fed) + self.context_norms[0](self.context(h))
-        enter, forget, new, leave = gates.chunk(4, -1)
-        memory = forget.sigmoid() * memory + enter.sigmoid() * new.tanh()
-        return leave.sigmoid() * self.last_norm[0](memory).tanh(), memory
+        return lstm_step(gates, memory, self.last_norm[0])
 
     def _gru(self, fed: Tensor, h: Tensor, _: Tensor) -> State:
         (gates, new), (gates_h, new_h) = (
             self._normed(self.input_norms, fed),
             self._normed(self.context_norms, self.context(h)),
         )
-        reset, update = (gates + gates_h).sigmoid().chunk(2, -1)
-        h = (1 - update) * (new + reset * new_h).tanh() + update * h
+        h = gru_step(gates + gates_h, new, new_h, h)
         return h, h
 
     def _normed(self, norms: nn.ModuleList, sums: Tensor) -> list[Tensor]:

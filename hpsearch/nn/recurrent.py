@@ -83,8 +83,8 @@ class Recurrent(nn.Module):
 
         Args:
             x: the batch.
-            lengths: [B] steps of each sequence, at least 1, on the host; what follows them is not read, in either
-                direction, and has states of 0. None: all T.
+            lengths: [B] steps of each sequence, at least 1; what follows them is not read, in either direction, and
+                has states of 0. None: all T.
         """
         with _precision(x):
             states = _states(self.layers[0], x, lengths)
@@ -98,10 +98,10 @@ def _states(layer: nn.Module, x: Tensor, lengths: Tensor | None) -> Tensor:
     if lengths is None:
         states: Tensor = layer(x)[0]
     elif isinstance(layer, nn.RNNBase):
-        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
         states = pad_packed_sequence(layer(packed)[0], batch_first=True, total_length=x.shape[1])[0]
     else:
-        states = layer(x, lengths)[0]
+        states = layer(x, lengths=lengths)[0]
     return states
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.stacked_layers import parts_of
+from hpsearch.nn.stacked_substitutes import substituted
 
 EVERYONE = slice(None)
 OWN = {"training", "active", "grouped"}
@@ -145,7 +146,7 @@ def _template(models: Sequence[nn.Module]) -> nn.Module:
         memo[id(parameter)] = nn.Parameter(torch.empty_like(parameter, device="meta"), parameter.requires_grad)
     for buffer in first.buffers():
         memo[id(buffer)] = torch.empty_like(buffer, device="meta")
-    template = copy.deepcopy(first, memo)
+    template = substituted(copy.deepcopy(first, memo))
     for name, module in template.named_modules():
         if isinstance(module, Dropout):
             module.active, module.grouped = any(each.get_submodule(name).active for each in models), False

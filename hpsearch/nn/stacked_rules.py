@@ -40,6 +40,7 @@ Convolution: TypeAlias = nn.Conv1d | nn.Conv2d
 
 def linear(layer: nn.Module, x: Tensor, own: Own) -> Tensor:
     """Return [K, B, ..., O] of [K, B, ..., I]."""
+    del layer
     columns = x.flatten(1, -2).mT  # behind the weight: its gradient then lies in memory as it does, and is not copied
     outputs = _product(own["weight"], columns, own.get("bias")).mT
     return outputs if x.ndim == 3 else torch.unflatten(outputs, 1, x.shape[1:-1])
