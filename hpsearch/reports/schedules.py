@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.files import replace_text
-from hpsearch.reports.kit.still import still
+from hpsearch.reports.kit.still import drawn_as_svg
 
 COLUMNS = 5
 WIDTH = 1200
@@ -72,7 +72,7 @@ def write_schedules(figure: go.Figure, folder: Path) -> tuple[Path, Path]:
         The paths of ``schedulers.html`` and ``schedulers.svg``.
     """
     html = replace_text(folder / "schedulers.html", figure.to_html(include_plotlyjs=True, full_html=True))
-    return html, replace_text(folder / "schedulers.svg", still(figure, WIDTH))
+    return html, replace_text(folder / "schedulers.svg", drawn_as_svg(figure.to_plotly_json(), WIDTH))
 
 
 def _top(drawn: Sequence[Drawn]) -> float:

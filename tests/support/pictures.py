@@ -10,7 +10,7 @@ from hpsearch.reports.kit.still import HEIGHT_PX, PIXELS_PER_INCH, fill
 def picture_of(figure):
     """The matplotlib figure that a plotly figure becomes."""
     picture = Figure(figsize=(7.6, (figure.layout.height or HEIGHT_PX) / PIXELS_PER_INCH))
-    fill(picture, figure.to_plotly_json())
+    fill(picture, figure.parts)
     return picture
 
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from plotly.graph_objects import Figure
-
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialTable
 from hpsearch.base.words import score, settings
@@ -19,6 +17,7 @@ from hpsearch.reports.kit.canvas import (
     switched,
 )
 from hpsearch.reports.kit.curves import STEP_LOSSES, curves_of, metrics_of
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.lanes import lane_traces
 from hpsearch.reports.kit.marks import band_traces, curve_axes, hover, score_axis
 from hpsearch.reports.kit.points import Results

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.files import replace_text
 from hpsearch.reports.curvature.numbers import Curvature
-from hpsearch.reports.kit.still import still
+from hpsearch.reports.kit.still import drawn_as_svg
 
 FLOOR = 1e-6
 """Least density shown, as a share of the largest."""
@@ -36,7 +36,7 @@ def write_curvature(found: Curvature, run: str, folder: Path, name: str = "curva
     """
     figure = curvature_figure(found, run)
     html = replace_text(folder / f"{name}.html", figure.to_html(include_plotlyjs=True, full_html=True))
-    return html, replace_text(folder / f"{name}.svg", still(figure, WIDTH))
+    return html, replace_text(folder / f"{name}.svg", drawn_as_svg(figure.to_plotly_json(), WIDTH))
 
 
 def _density(found: Curvature) -> tuple[list[float], list[float]]:

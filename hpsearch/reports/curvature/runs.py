@@ -15,7 +15,7 @@ import hpsearch.reports.kit.theme as theme
 from hpsearch.base.files import replace_text
 from hpsearch.base.words import count, listed, number
 from hpsearch.reports.curvature.numbers import STEP_GAIN, Curvature, Verdict
-from hpsearch.reports.kit.still import still
+from hpsearch.reports.kit.still import drawn_as_svg
 
 WIDTH = 1100
 """Pixels of the still picture."""
@@ -90,7 +90,7 @@ def write_runs(runs: Sequence[RunCurvature], study: str, folder: Path) -> tuple[
     figure = runs_figure(runs, study)
     table = replace_text(folder / "curvature.csv", _table(runs))
     html = replace_text(folder / "curvature.html", figure.to_html(include_plotlyjs=True, full_html=True))
-    return table, html, replace_text(folder / "curvature.svg", still(figure, WIDTH))
+    return table, html, replace_text(folder / "curvature.svg", drawn_as_svg(figure.to_plotly_json(), WIDTH))
 
 
 def _table(runs: Sequence[RunCurvature]) -> str:

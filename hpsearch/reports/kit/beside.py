@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from hpsearch.base.forks import forks_safely, has_one_thread
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+    from hpsearch.reports.kit.figure import Figure
 
 Pictures: TypeAlias = Mapping[str, Mapping[str, Any]]
 _WAIT_SEC = 10.0  # for a process that has nothing left to do
@@ -62,7 +62,7 @@ def begin_stills(figures: "Mapping[str, Figure]") -> Callable[[], dict[str, str]
         Waits for the pictures and returns them by name. What is begun is waited for before more is begun.
     """
     painter = _PAINTER.get()
-    if painter is None or not _sent(painter, {name: figure.to_plotly_json() for name, figure in figures.items()}):
+    if painter is None or not _sent(painter, {name: figure.parts for name, figure in figures.items()}):
         return lambda: _drawn_here(figures)
     return lambda: _received(painter) or _drawn_here(figures)
 

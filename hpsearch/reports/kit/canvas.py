@@ -4,29 +4,28 @@ import html
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.words import bare, number
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.space import Axis
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 Trace = dict[str, Any]
 Layout = dict[str, Any]
-Drawn: TypeAlias = tuple[str, str, str, "Figure"]
+Drawn: TypeAlias = tuple[str, str, str, Figure]
 """Name, title, how to read it, and the figure."""
-FigureWithAid: TypeAlias = tuple[str, "Figure"]
+FigureWithAid: TypeAlias = tuple[str, Figure]
 """How to read a figure, and the figure."""
 MARKS: Trace = {"type": "scatter", "mode": "markers", "hovertemplate": "%{hovertext}<extra></extra>"}
 """What marks have in common that say on hover each its own text, ``hovertext``."""
 _CLEAR = "rgba(0,0,0,0)"
 SIDE_LEGEND: Layout = {"orientation": "v", "x": 1.01, "y": 1, "xanchor": "left", "yanchor": "top"}
 _FEW = 7
+_LISTS = frozenset({"annotations", "shapes", "updatemenus"})
 
 
-def draw(traces: Sequence[Trace], layout: Layout, alt: str, min_width: int = 0) -> "Figure":
+def draw(traces: Sequence[Trace], layout: Layout, alt: str, min_width: int = 0) -> Figure:
     """Return a figure in the house style.
 
     Args:
@@ -38,10 +37,8 @@ def draw(traces: Sequence[Trace], layout: Layout, alt: str, min_width: int = 0) 
     Returns:
         The figure.
     """
-    from plotly.graph_objects import Figure  # most of what imports this module draws nothing
-
     style: Layout = {
-        "template": "none",
+        "template": {"data": {"scatter": [{"type": "scatter"}]}},  # plotly's "none"
         "font": {"family": theme.FONT, "size": 13, "color": theme.INK},
         "paper_bgcolor": _CLEAR,
         "plot_bgcolor": _CLEAR,
@@ -65,7 +62,13 @@ def draw(traces: Sequence[Trace], layout: Layout, alt: str, min_width: int = 0) 
         "modebar": {"bgcolor": _CLEAR, "color": theme.MUTED, "activecolor": theme.BLUE},
         "meta": {"alt": alt, "min_width": min_width},
     }
-    return Figure({"data": list(traces), "layout": {**style, **layout}})
+    return Figure({"data": [_given(trace) for trace in traces], "layout": _given({**style, **layout})})
+
+
+def _given(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a part without what is None, and its lists of parts without the empty ones."""
+    given = {key: _given(value) if isinstance(value, dict) else value for key, value in part.items()}
+    return {key: value for key, value in given.items() if value is not None and not (key in _LISTS and not value)}
 
 
 def axis_style(title: str, **changes: Any) -> Layout:

@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.words import number
 from hpsearch.reports.kit.canvas import Layout, Trace, axis_style, colour_bar, draw, escape, shorten, switched
 from hpsearch.reports.kit.curves import thin
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.layers import QUANTITIES, LayerCourse
 
 MOST_NAMES = 24

@@ -12,9 +12,9 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from plotly.graph_objects import Figure
 from plotly.offline import get_plotlyjs
 
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.theme import dark_partners
 
 VIEWS = 5
@@ -108,7 +108,7 @@ def panel(name: str, title: str, aid: str, figure: Figure, printed: bool = False
         figure: in the house style.
         printed: whether the page is for paper: then a menu becomes pictures, one of each of its first `VIEWS` entries.
     """
-    alt = figure.layout.meta["alt"]
+    alt = figure.parts["layout"]["meta"]["alt"]
     if not printed:
         return Panel(name, title, aid, alt, data=_script_safe(figure.to_json()))
     from hpsearch.reports.kit.still import still, views  # matplotlib, which a page on a screen does without

@@ -16,11 +16,12 @@ from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Sheet
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator, PercentFormatter
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.words import number
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.still_traces import (
     DASHES,
     POINTS_PER_PIXEL,
@@ -81,27 +82,32 @@ class Drawing:
         name: by which it is asked for.
         title: its heading.
         aid: how to read it.
-        figure: the interactive one.
+        drawn: the figure.
     """
 
     name: str
     title: str
     aid: str
-    figure: "go.Figure"
+    drawn: Figure
+
+    @property
+    def figure(self) -> "go.Figure":
+        """The interactive one, as plotly has it."""
+        return self.drawn.plotly
 
     @property
     def svg(self) -> str:
         """The image, which needs no JavaScript."""
-        return still(self.figure)
+        return still(self.drawn)
 
     def _repr_svg_(self) -> str:
         return self.svg
 
     def __repr__(self) -> str:
-        return f"{self.title}. {self.figure.layout.meta['alt']}"
+        return f"{self.title}. {self.drawn.parts['layout']['meta']['alt']}"
 
 
-def still(figure: "go.Figure", width: int = 760) -> str:
+def still(figure: Figure, width: int = 760) -> str:
     """Draw a figure as SVG; the same one always gives the same bytes.
 
     Args:
@@ -111,14 +117,14 @@ def still(figure: "go.Figure", width: int = 760) -> str:
     Returns:
         SVG text.
     """
-    return drawn_as_svg(figure.to_plotly_json(), width)
+    return drawn_as_svg(figure.parts, width)
 
 
 def drawn_as_svg(parts: Part, width: int = 760) -> str:
-    """Draw a figure that is taken apart as SVG.
+    """Draw a figure in parts as SVG.
 
     Args:
-        parts: its ``data`` and its ``layout``, as `plotly.graph_objects.Figure.to_plotly_json` has them.
+        parts: its ``data`` and its ``layout``, see `hpsearch.reports.kit.figure.Figure`.
         width: in pixels.
 
     Returns:
@@ -126,14 +132,14 @@ def drawn_as_svg(parts: Part, width: int = 760) -> str:
     """
     height = parts["layout"].get("height") or HEIGHT_PX
     with matplotlib.rc_context(_STYLE):
-        drawn = Figure(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH))
+        drawn = Sheet(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH))
         fill(drawn, parts)
         text = io.StringIO()
         drawn.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return text.getvalue()
 
 
-def views(figure: "go.Figure") -> Iterator[tuple[str, "go.Figure"]]:
+def views(figure: Figure) -> Iterator[tuple[str, Figure]]:
     """Yield what a figure's menu offers, as figures without it.
 
     Args:
@@ -151,13 +157,13 @@ def views(figure: "go.Figure") -> Iterator[tuple[str, "go.Figure"]]:
         return
     on = menu.active or 0
     for button in (menu.buttons[on], *menu.buttons[:on], *menu.buttons[on + 1 :]):
-        shown = go.Figure(figure)
+        shown = go.Figure(figure.plotly)
         traces, layout = button.args
         shown.plotly_update(restyle_data=traces, relayout_data=layout)
-        yield plain(button.label), shown
+        yield plain(button.label), Figure(shown.to_plotly_json())
 
 
-def fill(drawn: Figure, parts: Part) -> None:
+def fill(drawn: Sheet, parts: Part) -> None:
     """Draw a plotly figure on an empty matplotlib figure.
 
     Args:
@@ -240,7 +246,7 @@ def _own(part: Part, key: str, default: str) -> str:
     return default if name == "paper" else name
 
 
-def _placed(drawn: Figure, box: tuple[float, float, float, float], x: Part, y: Part) -> Axes:
+def _placed(drawn: Sheet, box: tuple[float, float, float, float], x: Part, y: Part) -> Axes:
     left, bottom, width, height = box
     (x0, x1), (y0, y1) = x.get("domain") or (0, 1), y.get("domain") or (0, 1)
     place = (left + x0 * width, bottom + y0 * height, (x1 - x0) * width, (y1 - y0) * height)
@@ -333,7 +339,7 @@ def _note(ax: Axes, note: Part, box: tuple[float, float, float, float]) -> None:
     ax.annotate(plain(note.get("text") or ""), (x, y), away, xycoords=coords, annotation_clip=False, **style)
 
 
-def _bars(drawn: Figure, traces: Sequence[Part], box: tuple[float, float, float, float]) -> None:
+def _bars(drawn: Sheet, traces: Sequence[Part], box: tuple[float, float, float, float]) -> None:
     left, bottom, width, height = box
     for bar, part in [(bar, part) for trace in traces for bar, part in _colour_bar(trace)][:1]:
         low, high = (part.get(key) for key in (("cmin", "cmax") if "cmin" in part else ("zmin", "zmax")))
@@ -357,7 +363,7 @@ def _colour_bar(trace: Part) -> list[tuple[Part, Part]]:
     return [(trace["colorbar"], trace)] if heat else []
 
 
-def _legend(drawn: Figure, axes: Iterable[Axes], box: tuple[float, float, float, float], layout: Part) -> None:
+def _legend(drawn: Sheet, axes: Iterable[Axes], box: tuple[float, float, float, float], layout: Part) -> None:
     known = {text: handle for ax in axes for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
     if known:
         left, bottom, width, height = box

@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plotly.graph_objects import Figure
-
 from hpsearch.base import words
 from hpsearch.base.media import FIGURE, IMAGE, TABLE, Medium
 from hpsearch.base.types import TrialId, TrialTable
 from hpsearch.reports.kit.cells import Cell
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.page import Panel, panel
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.tables import Table, as_table
@@ -140,13 +139,15 @@ def _cell(text: str) -> Cell:
 
 def _figure(text: str, alt: str) -> Figure | None:
     """Return a figure of plotly with what loads nothing; None for what is none."""
+    from plotly.graph_objects import Figure as Plotly  # it says whether a text is a figure
+
     try:
         read = json.loads(text)
         traces = [trace for trace in read["data"] if trace.get("type", "scatter") in TRACES]
         layout = {key: value for key, value in read.get("layout", {}).items() if key in AXES}
-        figure = Figure({"data": traces, "layout": layout})
+        figure = Plotly({"data": traces, "layout": layout})
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     look: dict[str, Any] = {"margin": {"l": 50, "r": 20, "t": 40, "b": 40}, "font": {"size": 12}, "height": 300}
     figure.update_layout(**look, template="plotly_white", meta={"alt": alt, "min_width": 240})
-    return figure
+    return Figure(figure.to_plotly_json())

@@ -20,7 +20,7 @@ from hpsearch.reports.summary.sentences import answer, caveats
 from hpsearch.reports.summary.tables import front_table, point_table
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+    from hpsearch.reports.kit.figure import Figure
 
 PICTURES = ("pareto", "score", "curves", "importance")
 """The figures that a README shows."""

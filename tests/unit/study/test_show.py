@@ -4,7 +4,7 @@ import pytest
 
 from hpsearch.cli import run
 from hpsearch.config.groups import describe_groups
-from hpsearch.reports.kit.still import still
+from hpsearch.reports.kit.still import drawn_as_svg
 from hpsearch.reports.schedules import DASHES, Drawn, arms_figure, schedules_figure
 from hpsearch.study.show import show_schedulers
 
@@ -31,7 +31,7 @@ def test_lines_are_the_rates_and_the_momentum():
     assert [tuple(trace.x) for trace in figure.data] == [(0.0, 0.5, 1.0)] * 3
     assert [each.text for each in figure.layout.annotations] == ["a", "b (to 9.0)"]
     assert math.isclose(figure.layout.yaxis.range[1], 1.15 * 5)
-    assert ">b (to 9.0)<" in still(figure)
+    assert ">b (to 9.0)<" in drawn_as_svg(figure.to_plotly_json())
 
 
 @pytest.mark.parametrize("name", ["reduce_on_plateau", "halve_when_flat"])

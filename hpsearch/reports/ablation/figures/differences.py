@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from plotly.graph_objects import Figure
-
 from hpsearch.reports.ablation.comparisons import Difference
 from hpsearch.reports.ablation.figures.style import difference_text
 from hpsearch.reports.ablation.numbers import Ablation
 from hpsearch.reports.kit import theme
 from hpsearch.reports.kit.canvas import MARKS, Drawn, Trace, axis_style, draw, escape
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.lanes import error_bars, lanes_layout
 
 _LOOKS = {

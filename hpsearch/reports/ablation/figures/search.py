@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from plotly.graph_objects import Figure
-
 from hpsearch.base.words import label, number
 from hpsearch.reports.ablation.figures.style import NAME, arm_styles
 from hpsearch.reports.ablation.numbers import Ablation
@@ -21,6 +19,7 @@ from hpsearch.reports.kit.canvas import (
     positive_span,
     shorten,
 )
+from hpsearch.reports.kit.figure import Figure
 
 _WITHOUT_TRIALS = (theme.MUTED, "solid")  # of an arm that has none yet
 

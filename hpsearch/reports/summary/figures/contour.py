@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from plotly.graph_objects import Figure
-
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.words import score
 from hpsearch.reports.kit.canvas import Drawn, Trace, colour_bar, draw, escape
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.marks import drawn, outcome, shown_of
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.figures.plane import MOST_PAIRED, lost_marks, marks_at, plane_axes, ring_mark

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from plotly.graph_objects import Figure
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialTable
@@ -27,6 +26,7 @@ from hpsearch.reports.kit.canvas import (
     shorten,
 )
 from hpsearch.reports.kit.curves import STEP_LOSSES, Array, Curve, curves_of, metrics_of, quantiles, smooth, thin
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.marks import band
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.numbers import Findings, Summary

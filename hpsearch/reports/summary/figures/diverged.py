@@ -1,12 +1,11 @@
 """Where training fails over two hyperparameters."""
 
-from plotly.graph_objects import Figure
-
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base import words
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import number
 from hpsearch.reports.kit.canvas import Drawn, Layout, draw, parameter_axis
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.marks import drawn, outcome, states_of
 from hpsearch.reports.summary.boundary import Frontier
 from hpsearch.reports.summary.figures.plane import MOST_PAIRED, marks_at, plane_axes

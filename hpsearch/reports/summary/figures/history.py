@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from plotly.graph_objects import Figure
-
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import score
 from hpsearch.reports.kit.canvas import MARKS, Drawn, Trace, axis_style, draw, lost_strip
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.marks import MOST_POINTS, drawn, hover, score_axis, shown_of
 from hpsearch.reports.kit.points import Point, ranked
 from hpsearch.reports.summary.numbers import Findings, Summary

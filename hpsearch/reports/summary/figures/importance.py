@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from plotly.graph_objects import Figure
-
 import hpsearch.reports.kit.theme as theme
 from hpsearch.reports.kit.canvas import Drawn, Trace, axis_style, draw, escape, shorten
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.summary.importance import Importance, Ranking, Share
 from hpsearch.reports.summary.numbers import Findings, Summary
 

@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from plotly.graph_objects import Figure
-
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.columns import metric_column
 from hpsearch.base.types import TrialTable
@@ -22,6 +20,7 @@ from hpsearch.reports.kit.canvas import (
     round_ticks,
     shorten,
 )
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.losses import several_losses
 from hpsearch.reports.kit.marks import drawn, hover, ranks, shown_of
 from hpsearch.reports.kit.points import Point

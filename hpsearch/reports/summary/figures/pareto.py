@@ -1,7 +1,5 @@
 """Two objectives against each other, with the points that no other beats in both."""
 
-from plotly.graph_objects import Figure
-
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base import words
 from hpsearch.base.types import Objective
@@ -18,6 +16,7 @@ from hpsearch.reports.kit.canvas import (
     positive_span,
     switched,
 )
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.marks import MOST_POINTS, drawn, hover, shown_of
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.summary.numbers import Findings, Summary

@@ -1,10 +1,9 @@
 """What stopping bad trials early saved."""
 
-from plotly.graph_objects import Figure
-
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialState
 from hpsearch.reports.kit.canvas import Drawn, Trace, axis_style, draw
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.summary.numbers import Findings
 from hpsearch.reports.summary.pruning import Pruning
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from plotly.graph_objects import Figure
-
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base import words
 from hpsearch.base.words import number
 from hpsearch.reports.kit.canvas import MARKS, Drawn, Layout, Trace, axis_style, draw, escape, shorten
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.space import Axis
 from hpsearch.reports.summary.importance import leading
 from hpsearch.reports.summary.numbers import EDGE, Findings, Summary

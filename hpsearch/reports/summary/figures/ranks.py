@@ -3,10 +3,9 @@
 import itertools
 from collections.abc import Sequence
 
-from plotly.graph_objects import Figure
-
 import hpsearch.reports.kit.theme as theme
 from hpsearch.reports.kit.canvas import Drawn, Trace, colour_bar, draw, escape, switched
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.marks import drawn, outcome, ranks, shown_of
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis

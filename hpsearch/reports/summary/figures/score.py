@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from plotly.graph_objects import Figure
-
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import number, score
@@ -22,6 +20,7 @@ from hpsearch.reports.kit.canvas import (
     parameter_axis,
     switched,
 )
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.marks import MANY_POINTS, MOST_POINTS, band, drawn, hover, score_axis, shown_of
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis

@@ -3,10 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from plotly.graph_objects import Figure
-
 import hpsearch.reports.kit.theme as theme
 from hpsearch.reports.kit.canvas import MARKS, Drawn, Layout, Trace, draw, plane_axis
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.marks import drawn, outcome, score_axis, shown_of, spread_out, states_of
 from hpsearch.reports.kit.points import Point
 from hpsearch.reports.kit.space import Axis

@@ -2,9 +2,8 @@
 
 import xml.etree.ElementTree as ET
 
-import plotly.graph_objects as go
-
 from hpsearch.reports.kit.canvas import axis_style, draw
+from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.still import Drawing, still
 from hpsearch.reports.recipe.page import stage_figures
 from hpsearch.study.run_stages import stage_views
@@ -65,4 +64,4 @@ def test_a_dollar_sign_is_no_formula():
 
 
 def test_nothing_to_draw_is_an_empty_picture():
-    assert ET.fromstring(still(go.Figure({"data": [], "layout": {}}))).tag.endswith("svg")
+    assert ET.fromstring(still(Figure({"data": [], "layout": {}}))).tag.endswith("svg")

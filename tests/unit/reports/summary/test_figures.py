@@ -30,7 +30,7 @@ def trace(figure, name):
 def test_every_figure_of_every_study_says_what_it_shows(study):
     for name, figure in figures(study).items():
         assert len(figure.layout.meta["alt"]) > 20, name
-        json.loads(figure.to_json(), parse_constant=pytest.fail)
+        assert json.loads(figure.to_json(), parse_constant=pytest.fail) == json.loads(figure.plotly.to_json())
 
 
 def test_every_colour_has_a_dark_partner(study):
