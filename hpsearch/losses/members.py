@@ -4,6 +4,7 @@ Axes: K member, B sample, C output.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TypeAlias
 
 import torch
@@ -29,8 +30,7 @@ def member_losses(losses: Sequence[nn.Module]) -> MemberLosses:
     first = losses[0]
     if all(_is_cross_entropy(loss) for loss in losses):
         return _cross_entropy([loss.label_smoothing for loss in losses])  # type: ignore[misc]  # numbers of torch's class
-    known = type(first).__module__.startswith(("torch.", "hpsearch.")) and not isinstance(first, StepLoss)
-    if known and all(_described(loss) == _described(first) for loss in losses):
+    if _is_known(first) and all(_described(loss) == _described(first) for loss in losses):
         return vmap(first)
     return lambda outputs, y: torch.stack([loss(*each) for loss, *each in zip(losses, outputs, y, strict=True)])
 
@@ -39,10 +39,20 @@ def _is_cross_entropy(loss: nn.Module) -> bool:
     return type(loss) is nn.CrossEntropyLoss and loss.weight is None and loss.reduction == "mean"
 
 
-def _described(loss: nn.Module) -> tuple[str, str]:
-    tensors = {name: each.tolist() for name, each in loss.state_dict(keep_vars=True).items()}
-    plain = {name: each for name, each in vars(loss).items() if isinstance(each, bool | int | float | str | None)}
-    return f"{loss!r} {plain}", f"{tensors} {[each.tolist() for each in loss.buffers()]}"
+def _is_known(loss: nn.Module) -> bool:
+    """Return whether a loss is one of torch or of ours, with all that it is made of, and has a rule for members."""
+    kinds = [type(each) for each in loss.modules()]
+    return StepLoss not in kinds and all(kind.__module__.startswith(("torch.", "hpsearch.")) for kind in kinds)
+
+
+def _described(loss: nn.Module) -> list[object]:
+    """Return what tells a loss from others: its classes, options and tensors, of all that it is made of."""
+    options = [
+        {name: repr(each) for name, each in vars(part).items() if not name.startswith("_") and name != "training"}
+        for part in loss.modules()
+    ]
+    tensors = {name: each.tolist() for name, each in chain(loss.named_parameters(), loss.named_buffers())}
+    return [[type(part) for part in loss.modules()], options, tensors]
 
 
 def _cross_entropy(smoothing: Sequence[float]) -> MemberLosses:

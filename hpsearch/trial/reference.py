@@ -157,7 +157,8 @@ def _hardest_batches(job: Job, y: Tensor) -> Iterator[Tensor]:
     """Yield the rows of the batches of epoch 1 that a constant prediction is farthest from."""
     order = epoch_order(job, 1)
     batch = torch.arange(len(order), device=job.device) // job.batching.size
-    sums = torch.zeros(job.steps_per_epoch, device=job.device).index_add(0, batch, _surprise(job, y)[order])
+    surprise = _surprise(job, y)[order]
+    sums = surprise.new_zeros(job.steps_per_epoch).index_add(0, batch, surprise)
     for place in (sums / torch.bincount(batch)).topk(min(BATCHES, len(sums))).indices.tolist():
         yield order[place * job.batching.size : (place + 1) * job.batching.size]
 

@@ -18,6 +18,7 @@ from hpsearch.regularizers import EMA, SWA, EarlyStopping, ElasticNet, MaxNorm, 
 from hpsearch.schedules.plateau import Plateau
 from hpsearch.trial import checkpoint
 from hpsearch.trial.loop import Job, train
+from tests.support.fused import beside
 from tests.support.jobs import at, curve, drive, make_job, make_splits, same_weights, weights
 
 LONG = pytest.mark.long
@@ -249,3 +250,14 @@ def _order_seed(seed: int) -> int:
 class TestPlainLoop(TrainLoopContract):
     def start(self, job: Job) -> TrialRun:
         return train(job)
+
+
+class TestFusedLoop(TrainLoopContract):
+    """Each trial is trained beside another one, of another seed."""
+
+    def start(self, job: Job) -> TrialRun:
+        return beside(job)
+
+    def test_both_are_trained_as_one_program(self, tmp_path):
+        _, result = drive(self.start(make_job(tmp_path, epochs=3)))
+        assert result.facts["fused_widths"] == "3*2"

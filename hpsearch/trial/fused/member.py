@@ -105,7 +105,7 @@ class Member:
     def _look(self, part: str) -> None:
         """Let what looks at layers see a few samples go through the member's own model."""
         self.job.model.eval()
-        x, _ = next(iter(part_of(self.job, part).in_order(SAMPLES)))
+        x, _ = next(iter(part_of(self.job, part).in_order(min(SAMPLES, self.job.trainer.eval_batch_size))))
         forward_pass(self.job, x)
 
     def leave(self) -> None:
