@@ -73,6 +73,13 @@ class Rule:
         self._update.apply([each for each in gradients if each is not None], lr_K, momentum_K)
         self._show(momentum_K is not None)
 
+    def state(self) -> list[Tensor]:
+        """Return what a step changes besides the parameters; put back with them, a step has not been.
+
+        A CUDA graph is captured after steps that are only tried out.
+        """
+        return list(self._members.changing)
+
     def _show(self, scheduled: bool) -> None:
         """Let the optimizers see their states, unless they do."""
         if self._shown is not scheduled:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from hpsearch.optim.stacked.members import Factor, Members
-from hpsearch.optim.stacked.update import CoupledDecay, DecoupledDecay, Update, add_squares_
+from hpsearch.optim.stacked.update import CoupledDecay, DecoupledDecay, Tensors, Update, add_squares_, roots
 
 
 class Moments(Update):
@@ -24,6 +24,7 @@ class Moments(Update):
         self.first, self.second = members.state("exp_avg"), members.state("exp_avg_sq")
         self.steps = members.scalars("step")
         self._offsets = members.coefficient()
+        self._room: Tensors | None = None
 
     def advance(self, gradients: list[Tensor], lr_K: Tensor, momentum_K: Tensor | None) -> list[Tensor]:
         """Let the weights decay and the averages move on; return the gradients with coupled decay."""
@@ -33,12 +34,12 @@ class Moments(Update):
         share1: Factor = self._share1 if momentum_K is None else self._shares1.put(1 - momentum_K)
         torch._foreach_lerp_(self.first, gradients, share1)
         torch._foreach_mul_(self.second, self._keep2)
-        add_squares_(self.second, gradients, self._share2)
+        self._room = add_squares_(self.second, gradients, self._share2)
         return gradients
 
-    def divisors(self, second: list[Tensor], correction: Tensor) -> list[Tensor]:
+    def divisors(self, second: Tensors, correction: Tensor) -> Tensors:
         """Return the denominators, multiplied by the correction [J, K] of the second moment's root."""
-        divisors = list(torch._foreach_sqrt(second))
+        divisors, self._room = roots(second, self._room), None
         torch._foreach_add_(divisors, self._offsets.put(self.eps * correction))
         return divisors
 
@@ -63,8 +64,8 @@ class Adam(Moments):
         beta1 = self.beta1 if momentum_K is None else momentum_K
         correction1 = 1 - self._corrected * beta1**self.steps
         correction2 = (1 - self._corrected * self.beta2**self.steps).sqrt_()
-        updates = torch._foreach_div(self.first, self.divisors(second, correction2))
-        self.subtract(updates, lr_K * self.rate_factors * correction2 / correction1)
+        size = lr_K * self.rate_factors * correction2 / correction1
+        self.subtract_ratios(self.first, self.divisors(second, correction2), size)
 
 
 class NAdam(Moments):
@@ -87,5 +88,4 @@ class NAdam(Moments):
         updates = torch._foreach_mul(gradients, self._of_gradient.put(size * (1 - mu) / (1 - product)))
         average = self._of_average.put(size * following / (1 - product * following))
         torch._foreach_addcmul_(updates, self.first, average)
-        torch._foreach_div_(updates, self.divisors(self.second, correction2))
-        torch._foreach_sub_(self.weights, updates)
+        torch._foreach_addcdiv_(self.weights, updates, self.divisors(self.second, correction2), value=-1)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from hpsearch.optim.stacked.members import Members
 from hpsearch.optim.stacked.sgd import Velocity
-from hpsearch.optim.stacked.update import CoupledDecay, Update, add_squares_
+from hpsearch.optim.stacked.update import CoupledDecay, Update, add_squares_, roots
 
 
 class RMSprop(Velocity):
@@ -25,15 +25,17 @@ class RMSprop(Velocity):
         gradients = self._decay(gradients)
         self._steps.add_(1)
         torch._foreach_mul_(self._squares, self._keep_square)
-        add_squares_(self._squares, gradients, self._share)
+        room = add_squares_(self._squares, gradients, self._share)
         if self._means is None:
-            divisors = torch._foreach_sqrt(self._squares)
+            updates = roots(self._squares, room)
         else:
             torch._foreach_lerp_(self._means, gradients, self._share)
-            divisors = torch._foreach_addcmul(self._squares, self._means, self._means, value=-1)
-            torch._foreach_sqrt_(divisors)
-        torch._foreach_add_(divisors, self._eps)
-        super().apply(list(torch._foreach_div(gradients, divisors)), lr_K, momentum_K)
+            updates = torch._foreach_addcmul(self._squares, self._means, self._means, value=-1)
+            torch._foreach_sqrt_(updates)
+        torch._foreach_add_(updates, self._eps)
+        torch._foreach_reciprocal_(updates)
+        torch._foreach_mul_(updates, gradients)
+        super().apply(list(updates), lr_K, momentum_K)
 
 
 class Adagrad(Update):
@@ -53,9 +55,7 @@ class Adagrad(Update):
         torch._foreach_addcmul_(self._sums, gradients, gradients)
         divisors = torch._foreach_sqrt(self._sums)
         torch._foreach_add_(divisors, self._eps)
-        self.subtract(
-            torch._foreach_div(gradients, divisors), lr_K * self.rate_factors / (1 + self._steps * self._fall)
-        )
+        self.subtract_ratios(gradients, divisors, lr_K * self.rate_factors / (1 + self._steps * self._fall))
         self._steps.add_(1)
 
 

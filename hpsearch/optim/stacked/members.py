@@ -62,6 +62,7 @@ class Members:
         weights: the latter.
         optimizers: the former.
         held: what the optimizers hold, by name, stacked: J tensors [K, ...], or one [J, K].
+        changing: every tensor that a step changes besides the weights.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Members:
         self._parameters = [list(row) for row in parameters]
         self._groups = [self._groups_of(*pair) for pair in zip(self.optimizers, self._parameters, strict=True)]
         self.held: dict[str, Sequence[Sequence[Tensor] | Tensor] | Tensor] = {}
+        self.changing: list[Tensor] = []
 
     @staticmethod
     def _groups_of(optimizer: Optimizer, parameters: list[Tensor]) -> list[dict[str, object]]:
@@ -115,10 +117,16 @@ class Members:
         found = [[float(self._state(j, k).get(name) is not None) for k in self._slots] for j in self._rows]
         return torch.tensor(found, dtype=torch.float64, device="cpu")
 
+    def kept(self, table: Tensor) -> Tensor:
+        """Return a table of the host where the parameters are, for steps to change."""
+        self.changing.append(self.at_device(table).clone())
+        return self.changing[-1]
+
     def state(self, name: str) -> list[Tensor]:
         """Return J tensors [K, ...] of what the optimizers hold by this name, 0 where they hold nothing yet."""
         tensors = [torch.zeros_like(weight, requires_grad=False) for weight in self.weights]
         self._hold(name, tensors)
+        self.changing += tensors
         return tensors
 
     def scalars(self, name: str, start: float = 0.0, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -126,6 +134,7 @@ class Members:
         shape, device = (len(self._rows), len(self._slots)), self.weights[0].device
         table = torch.full(shape, start, dtype=dtype, device=device)
         self._hold(name, table)
+        self.changing.append(table)
         return table
 
     def products(self, name: str) -> "Products":

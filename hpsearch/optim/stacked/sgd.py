@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hpsearch.optim.stacked.members import Members
+from hpsearch.optim.stacked.members import Factor, Members
 from hpsearch.optim.stacked.update import CoupledDecay, Update, add_
 
 
@@ -27,22 +27,17 @@ class Velocity(Update):
 
     def __init__(self, members: Members, dampening: Tensor | None = None, nesterov: Tensor | None = None) -> None:
         super().__init__(members)
-        self._members = members
-        momentum = members.numbers("momentum")
-        begun, none = members.begun("momentum_buffer"), torch.zeros_like(momentum)
-        dampening, nesterov = none if dampening is None else dampening, none if nesterov is None else nesterov
-        self._dampened, self._moves = bool(dampening.any()), momentum != 0
-        parts = _parts(momentum, dampening, nesterov != 0, begun)
-        self._keep, self._gain = members.factor(parts.keep), members.factor(parts.gain)
-        self._keeps, self._gains, self._alongs = (members.coefficient() for _ in range(3))
+        momentum, begun = members.numbers("momentum"), members.begun("momentum_buffer")
+        dampening = torch.zeros_like(momentum) if dampening is None else dampening
+        nesterov = torch.zeros_like(momentum) if nesterov is None else nesterov
+        parts = _parts(momentum, dampening, nesterov, begun)
+        self._moves, self._dampened = momentum != 0, bool(dampening.any())
         self._any_along, self._any_direct = bool(parts.along.any()), bool(parts.direct.any())
-        self._along, self._direct = (
-            members.at_device(part) * self.rate_factors for part in (parts.along, parts.direct)
-        )
-        self._momentum, self._dampening, self._nesterov, self._begun = map(
-            members.at_device, (momentum, dampening, nesterov != 0, begun)
-        )
-        self._velocities = members.state("momentum_buffer") if self._any_along else None
+        self._keep, self._gain = members.factor(parts.keep), members.factor(parts.gain)
+        self._along, self._direct = (members.at_device(part) for part in (parts.along, parts.direct))
+        self._keeps, self._gains, self._alongs = (members.coefficient() for _ in range(3))
+        self._momentum, self._dampening, self._nesterov = map(members.at_device, (momentum, dampening, nesterov))
+        self._begun, self._velocities = members.kept(begun), members.state("momentum_buffer")
 
     def keeps(self, name: str, j: int, k: int, scheduled: bool) -> bool:
         """Only with momentum there is a velocity."""
@@ -50,35 +45,33 @@ class Velocity(Update):
 
     def apply(self, gradients: list[Tensor], lr_K: Tensor, momentum_K: Tensor | None) -> None:
         """Change the weights by updates, which take the gradients' place."""
+        lr = lr_K * self.rate_factors
         if momentum_K is not None or self._dampened:
-            self._varying(gradients, lr_K, self._momentum if momentum_K is None else momentum_K)
+            momentum = self._momentum if momentum_K is None else momentum_K
+            keep, gain, along, direct = _parts(momentum, self._dampening, self._nesterov, self._begun)
+            self._begun.copy_(torch.maximum(self._begun, (momentum != 0).to(self._begun.dtype)))
+            self._follow(gradients, self._keeps.put(keep), self._gains.put(gain), lr * along)
+            self.subtract(gradients, lr * direct)
             return
-        if self._velocities is not None:
-            torch._foreach_mul_(self._velocities, self._keep)
-            add_(self._velocities, gradients, self._gain)
-            torch._foreach_addcmul_(self.weights, self._velocities, self._alongs.put(lr_K * self._along), value=-1)
+        if self._any_along:
+            self._follow(gradients, self._keep, self._gain, lr * self._along)
         if self._any_direct:
-            self.subtract(gradients, lr_K * self._direct)
+            self.subtract(gradients, lr * self._direct)
 
-    def _varying(self, gradients: list[Tensor], lr_K: Tensor, momentum: Tensor) -> None:
-        """Take a step whose parts follow from the momentum, or from what has begun."""
-        if self._velocities is None:
-            self._velocities = self._members.state("momentum_buffer")
-        parts, lr = _parts(momentum, self._dampening, self._nesterov, self._begun), lr_K * self.rate_factors
-        self._begun.copy_(torch.maximum(self._begun, (momentum != 0).to(self._begun.dtype)))
-        torch._foreach_mul_(self._velocities, self._keeps.put(parts.keep))
-        torch._foreach_addcmul_(self._velocities, gradients, self._gains.put(parts.gain))
-        torch._foreach_addcmul_(self.weights, self._velocities, self._alongs.put(lr * parts.along), value=-1)
-        self.subtract(gradients, lr * parts.direct)
+    def _follow(self, updates: list[Tensor], keep: Factor, gain: Factor, sizes_JK: Tensor) -> None:
+        torch._foreach_mul_(self._velocities, keep)
+        add_(self._velocities, updates, gain)
+        torch._foreach_addcmul_(self.weights, self._velocities, self._alongs.put(sizes_JK), value=-1)
 
 
 def _parts(momentum: Tensor, dampening: Tensor, nesterov: Tensor, begun: Tensor) -> Parts:
-    moves = momentum != 0
+    """Return the parts; flags are 0 or 1."""
+    moves = (momentum != 0).to(momentum.dtype)
     return Parts(
-        keep=torch.where(moves, momentum, 1.0),
-        gain=torch.where(moves, 1 - dampening * begun, 0.0),
-        along=torch.where(moves, torch.where(nesterov, momentum, 1.0), 0.0),
-        direct=torch.where(moves & ~nesterov, 0.0, 1.0),
+        keep=momentum + (1 - moves),
+        gain=moves * (1 - dampening * begun),
+        along=moves * (1 - nesterov + nesterov * momentum),
+        direct=1 - moves * (1 - nesterov),
     )
 
 
@@ -104,11 +97,10 @@ class Inside(Update):
         momentum, nesterov, dampening = map(members.numbers, ("momentum", "nesterov", "dampening"))
         self._dampened, self._any_nesterov = bool(dampening.any()), bool(nesterov.any())
         self._keep = members.factor(momentum)
-        self._along = members.factor(torch.where(nesterov != 0, momentum, 1.0))
+        self._along = members.factor(1 - nesterov + nesterov * momentum)
         self._keeps, self._gains, self._alongs = (members.coefficient() for _ in range(3))
-        self._dampening, self._nesterov, self._begun = map(
-            members.at_device, (dampening, nesterov, members.begun("velocity"))
-        )
+        self._dampening, self._nesterov = members.at_device(dampening), members.at_device(nesterov)
+        self._begun = members.kept(members.begun("velocity"))
 
     def apply(self, gradients: list[Tensor], lr_K: Tensor, momentum_K: Tensor | None) -> None:
         """Change the weights by the velocities."""
@@ -116,7 +108,7 @@ class Inside(Update):
         keep, along = self._keep, self._along
         if momentum_K is not None:
             keep = self._keeps.put(momentum_K)
-            along = self._alongs.put(torch.where(self._nesterov != 0, momentum_K, 1.0))
+            along = self._alongs.put(1 - self._nesterov + self._nesterov * momentum_K)
         torch._foreach_mul_(self._velocities, keep)
         gains = self._gains.put(-lr * (1 - self._dampening * self._begun) if self._dampened else -lr)
         torch._foreach_addcmul_(self._velocities, gradients, gains)

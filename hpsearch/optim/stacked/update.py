@@ -38,6 +38,11 @@ class Update(ABC):
         """Subtract updates, each times its member's size, from the weights."""
         torch._foreach_addcmul_(self.weights, updates, self.sizes.put(sizes_JK), value=-1)
 
+    def subtract_ratios(self, updates: Tensors, divisors: Tensors, sizes_JK: Tensor) -> None:
+        """Subtract updates over divisors, greater than 0, which are changed; at a size of 0 they are infinite."""
+        torch._foreach_mul_(divisors, self.sizes.put(1 / sizes_JK))
+        torch._foreach_addcdiv_(self.weights, updates, divisors, value=-1)
+
 
 class CoupledDecay:
     """Adds weight_decay * w to the gradient; only where a member's parameter decays."""
@@ -90,9 +95,20 @@ def plus(tensors: Tensors, others: Tensors, factor: Factor) -> Tensors:
     return torch._foreach_addcmul(tensors, others, factor)
 
 
-def add_squares_(tensors: Tensors, others: Tensors, factor: Factor) -> None:
-    """Add the squares of others times a factor, in place."""
+def add_squares_(tensors: Tensors, others: Tensors, factor: Factor) -> Tensors | None:
+    """Add the squares of others times a factor, in place; return tensors that were made for it, if any."""
     if isinstance(factor, float):
         torch._foreach_addcmul_(tensors, others, others, value=factor)
-    else:
-        torch._foreach_addcmul_(tensors, torch._foreach_mul(others, factor), others)
+        return None
+    products = torch._foreach_mul(others, factor)
+    torch._foreach_addcmul_(tensors, products, others)
+    return products
+
+
+def roots(tensors: Tensors, room: Tensors | None) -> Tensors:
+    """Return the square roots, in tensors that nobody needs any more where there are such: new ones cost most."""
+    if room is None:
+        return torch._foreach_sqrt(tensors)
+    torch._foreach_copy_(room, tensors)
+    torch._foreach_sqrt_(room)
+    return room

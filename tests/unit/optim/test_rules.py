@@ -25,6 +25,7 @@ class Member:
         draw = lambda shape: torch.randn(shape, generator=generator, dtype=torch.float64).to(device)  # noqa: E731
         self.parameters = [draw(shape).requires_grad_() for shape in SHAPES]
         self.slopes, self.targets = [draw(shape).abs() for shape in SHAPES], [draw(shape) for shape in SHAPES]
+        self.slopes[0][0, 0] = 0  # a gradient of 0 where nothing decays
         self.seed, self.age, self.lr, self.momenta, self.unused = seed, 0, lr, momenta, None
         self.make = lambda parameters: kind(self._groups(parameters, options, spared, rate_factor), lr=lr, **options)
         self.optimizer = self.make(self.parameters)
@@ -37,7 +38,8 @@ class Member:
         return [biases, weights] if spared or rate_factor != 1 else [{"params": parameters}]
 
     def rate(self):
-        return self.lr * (1 + 0.5 * math.sin(self.age + self.seed))
+        """Now and then 0, as schedules end."""
+        return self.lr * (1 + 0.5 * math.sin(self.age + self.seed)) * (self.age % 7 > 0)
 
     def momentum(self):
         if self.momenta is None:
@@ -83,21 +85,28 @@ def stack(members):
     return [tensor.requires_grad_() for tensor in stacked]
 
 
-def together(members, steps):
+def together(members, steps, rehearsed=False):
     stacked = stack(members)
     rule = rule_of([m.optimizer for m in members], [m.parameters for m in members], stacked)
-    scheduled = any(m.momenta is not None for m in members)
+    changing = [tensor.detach() for tensor in (*stacked, *rule.state())]
+    before = [tensor.clone() for tensor in changing]
+    if rehearsed:
+        step(rule, members, stacked)
+        for tensor, kept in zip(changing, before, strict=True):
+            tensor.copy_(kept)
     for _ in range(steps):
-        for tensor, gradients in zip(stacked, zip(*(m.gradients() for m in members), strict=True), strict=True):
-            tensor.grad = None if gradients[0] is None else torch.stack(gradients)
-        lr_K, momentum_K = (
-            torch.tensor([float(each) for each in row], dtype=torch.float64)
-            for row in zip(*((m.rate(), m.momentum()) for m in members), strict=True)
-        )
-        rule.step(lr_K, momentum_K if scheduled else None)
+        step(rule, members, stacked)
         for member in members:
             member.age += 1
     return members
+
+
+def step(rule, members, stacked):
+    for tensor, gradients in zip(stacked, zip(*(m.gradients() for m in members), strict=True), strict=True):
+        tensor.grad = None if gradients[0] is None else torch.stack(gradients)
+    scheduled = any(m.momenta is not None for m in members)
+    lr_K = torch.tensor([m.rate() for m in members], dtype=torch.float64)
+    rule.step(lr_K, torch.tensor([m.momentum() for m in members], dtype=torch.float64) if scheduled else None)
 
 
 WARMED = [0.5] * 9 + [0.9] * 41
@@ -242,6 +251,13 @@ def test_a_parameter_without_a_gradient_is_left_alone(case):
     for member in (*members, *twins):
         member.unused = 1
     agree(together(members, 5), [twin.alone(5) for twin in twins])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_step_that_is_put_back_has_not_been(case):
+    members, expected = group(case), [member.alone(4) for member in group(case)]
+    together(members, 4, rehearsed=True)
+    agree(members, expected)
 
 
 def changed(base, name):
