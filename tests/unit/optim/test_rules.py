@@ -20,9 +20,20 @@ TOLERANCE = 1e-12
 class Member:
     """A model of four parameters with a loss of its own, as old as the steps that it has taken."""
 
-    def __init__(self, seed, kind, lr=0.01, momenta=None, spared=False, rate_factor=1.0, device="cpu", **options):
+    def __init__(
+        self,
+        seed,
+        kind,
+        lr=0.01,
+        momenta=None,
+        spared=False,
+        rate_factor=1.0,
+        device="cpu",
+        dtype=torch.float64,
+        **options,
+    ):
         generator = torch.Generator().manual_seed(seed)
-        draw = lambda shape: torch.randn(shape, generator=generator, dtype=torch.float64).to(device)  # noqa: E731
+        draw = lambda shape: torch.randn(shape, generator=generator, dtype=torch.float64).to(device, dtype)  # noqa: E731
         self.parameters = [draw(shape).requires_grad_() for shape in SHAPES]
         self.slopes, self.targets = [draw(shape).abs() for shape in SHAPES], [draw(shape) for shape in SHAPES]
         self.slopes[0][0, 0] = 0  # a gradient of 0 where nothing decays
@@ -123,7 +134,7 @@ ADAM_LIKE = [
     {},
     {"betas": (0.7, 0.99)},
     {"eps": 1e-2},
-    {"weight_decay": 0.1},
+    {"weight_decay": 0.1, "rate_factor": 0.3},
     {"weight_decay": 0.2, "spared": True, "rate_factor": 0.3},
 ]
 CORRECTED = [*ADAM_LIKE, {"bias_correction": False}, {"bias_correction": False, "betas": (0.8, 0.9)}]
@@ -192,10 +203,10 @@ CASES = {
 """A class of optimizers and the options of each member that shares a group."""
 
 
-def group(case, seed=0):
+def group(case, seed=0, **options):
     """Return the members of a case, at rates of their own."""
     kind, rows = CASES[case]
-    return [Member(seed + k, kind, **{"lr": 0.01 * (1 + k), **row}) for k, row in enumerate(rows)]
+    return [Member(seed + k, kind, **{"lr": 0.01 * (1 + k), **row}, **options) for k, row in enumerate(rows)]
 
 
 def agree(found, expected, tolerance=TOLERANCE):
@@ -287,6 +298,13 @@ def test_every_option_of_conf_has_a_rule_that_heeds_all_of_its_keys(option):
     ends = [torch.cat([p.detach().flatten() for p in member.parameters]) for member in makes[0]]
     unlike = [name for name, end in zip(base, ends[1:], strict=True) if not torch.equal(end, ends[0])]
     assert set(base) - set(unlike) <= INERT.get(option, set())
+
+
+@pytest.mark.parametrize("case", ["sgd of all kinds", "inside", "adam", "nadam", "rmsprop, centered", "lion"])
+def test_in_single_precision_they_differ_by_rounding(case):
+    members, twins = group(case, dtype=torch.float32), group(case, dtype=torch.float32)
+    agree(together(members, 20), [twin.alone(20) for twin in twins], tolerance=2e-6)
+    assert members[0].parameters[0].dtype == torch.float32
 
 
 @pytest.mark.parametrize("case", CASES)
