@@ -1,5 +1,6 @@
 """What every launcher owes the driver whose workers train several trials by turns."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from hpsearch.base.types import Decision, TrialId, TrialSpec, TrialState
 from hpsearch.launch.base import Died, Launcher
 from hpsearch.launch.inline import InlineLauncher
 from hpsearch.launch.processes import ProcessLauncher
-from tests.contracts.test_launcher import Record, always_continue
+from tests.contracts.test_launcher import Record
 from tests.contracts.test_launcher import spec as alone
 from tests.support import trial_functions
 
@@ -39,6 +40,17 @@ def submit(launcher: Launcher, *specs: TrialSpec) -> Record:
     for seat, each in zip(seats(launcher), specs, strict=False):
         launcher.submit(seat, (each,))
     return Record(launcher)
+
+
+def in_rounds(record: Record, *trials: TrialId) -> None:
+    """Answer as the driver does in lockstep: all trials at once, when all of them have reported or ended."""
+    heard: set[TrialId] = set()
+    while not set(trials) <= record.results.keys():
+        heard |= {event.trial for event in record.tick()}
+        if heard >= set(trials) - record.results.keys():
+            for each in sorted(heard - record.results.keys()):
+                record.launcher.decide(each, Decision.CONTINUE)
+            heard = set()
 
 
 def until_died(launcher: Launcher) -> Died:
@@ -98,7 +110,7 @@ class SeatsContract:
 
     def test_those_that_share_train_together_until_each_has_what_it_needs(self, lockstep):
         record = submit(lockstep, shares(0, "a", epochs=2), shares(1, "a", epochs=3), shares(2, "b", epochs=2))
-        record.until_ended(*map(trial, range(3)), answer=always_continue)
+        in_rounds(record, *map(trial, range(3)))
         assert together(record, 0) == ["with 0+1"] * 2
         assert together(record, 1) == ["with 0+1"] * 2 + ["with 1"]
         assert together(record, 2) == ["with 2"] * 2
@@ -127,7 +139,7 @@ class SeatsContract:
     )
     def test_what_goes_wrong_with_what_is_shared_fails_those_that_wait_for_it(self, lockstep, fault, reason):
         record = submit(lockstep, shares(0, fault), shares(1, fault, fault=fault), shares(2, "whole"))
-        record.until_ended(*map(trial, range(3)), answer=always_continue)
+        in_rounds(record, *map(trial, range(3)))
         results = [record.results[trial(point)] for point in range(3)]
         assert [result.state for result in results] == [TrialState.FAILED, TrialState.FAILED, TrialState.COMPLETE]
         assert {result.reason for result in results[:2]} == {reason}
@@ -156,6 +168,20 @@ class SeatsContract:
         record = Record(push)
         record.until_ended(*left)
         assert push.free() == tuple(range(push.slots))
+
+    def test_what_an_attempt_did_not_read_is_not_told_to_the_next(self, push):
+        record = submit(push, spec(0))
+        time.sleep(0.05)  # in another process it has ended by now
+        push.decide(trial(0), Decision.STOP)
+        record.until_ended(trial(0))
+        submit(push, spec(0, **LONG))
+        push.decide(trial(0), Decision.STOP)
+        push.kill(trial(0))
+        until_died(push)
+        for _ in range(2):
+            record = submit(push, spec(0))
+            record.until_ended(trial(0))
+            assert record.results[trial(0)].state is TrialState.COMPLETE
 
     def test_one_may_be_of_the_plain_loop_and_then_it_waits_for_nobody(self, push):
         plain = alone(1, function="shares", group="plain")

@@ -4,6 +4,9 @@ import pytest
 
 from hpsearch.base.outcome import Failures
 from hpsearch.base.types import Report, Started, TrialId, TrialResult, TrialState
+from hpsearch.search.places import Places
+from hpsearch.search.watch import TimeLimits
+from tests.support.driver import Uneven
 from tests.support.fake_launcher import WideLauncher, trains
 from tests.unit.search.test_pool import drain, make, spec
 
@@ -30,8 +33,12 @@ def crashes(times):
     return script
 
 
-def make_wide(folder, script, points=6, **options):
-    pool, fake, record, lines = make(folder, script, kind=WideLauncher, **options)
+class UnevenWide(Uneven, WideLauncher):
+    """Its trials are silent for some polls."""
+
+
+def make_wide(folder, script, points=6, kind=WideLauncher, **options):
+    pool, fake, record, lines = make(folder, script, kind=kind, **options)
     for point in range(points):
         pool.add(spec(point, folder))
     return pool, fake, record, lines
@@ -52,16 +59,15 @@ def test_every_spec_has_the_width_of_the_launcher(tmp_path):
 
 
 def test_after_a_crash_that_nobody_ordered_each_is_charged_and_runs_by_itself(tmp_path):
-    pool, fake, record, _ = make_wide(tmp_path, crashes(1))
-    beside = []
-    submit = fake.submit
-    fake.submit = lambda slot, specs: (submit(slot, specs), beside.append(list(fake.beside(slot).values())))
+    pool, fake, record, _ = make_wide(tmp_path, crashes(1), points=10)
+    together, submit = [], fake.submit
+    fake.submit = lambda slot, specs: (submit(slot, specs), together.append(list(fake.beside(slot).values())))
     finished = drain(pool)
-    assert [done.result.state for done in finished] == [TrialState.COMPLETE] * 6
+    assert [done.result.state for done in finished] == [TrialState.COMPLETE] * 10
     assert charged(record) == [1, 0, 1, 0, 1, 0]  # slots 0, 2 and 4 are of one worker
     again = [each for each in fake.submitted if each.attempt == 2]
     assert {each.id.point for each in again} == {0, 2, 4} and {each.width for each in again} == {1}
-    assert all(len(each) == 1 for each in beside[6:])
+    assert {len(specs) for specs in together if any(each.width == 1 for each in specs)} == {1}
 
 
 def test_who_crashes_again_and_again_takes_no_other_along(tmp_path):
@@ -160,3 +166,22 @@ def test_an_error_of_its_own_is_tried_again_by_the_plain_loop_beside_the_others(
     assert len(fake.running) == 6
     drain(pool)
     assert charged(record) == [0, 0, 1, 0, 0, 0]
+
+
+def test_one_that_hangs_is_charged_and_hangs_by_itself_from_then_on(tmp_path):
+    def hangs(spec):
+        hung = spec.id == CRASHING and spec.attempt < 3
+        yield from [Started(None, {}, 0.0), *[None] * 100] if hung else trains([0.5] * 9)(spec)
+
+    pool, fake, record, _ = make_wide(tmp_path, hangs, kind=UnevenWide, limits=TimeLimits(silent_seconds=5))
+    states = {done.spec.id.point: done.result.state for done in drain(pool)}
+    assert states == {point: TrialState.COMPLETE for point in range(6)}
+    assert fake.killed == [CRASHING] * 2 and charged(record) == [0, 0, 2, 0, 0, 0]
+    assert [each.width for each in fake.submitted if each.id == CRASHING] == [3, 1, 1]
+
+
+def test_what_needs_a_worker_of_its_own_takes_the_first_that_is_idle(tmp_path):
+    places = Places(WideLauncher(endless))
+    places.lose({CRASHING: TrialResult(TrialState.FAILED), TrialId(3, 0): TrialResult(TrialState.WAITING)})
+    order = places.in_order([TrialId(3, 0), TrialId(1, 0), CRASHING])
+    assert [trial.point for trial in order] == [2, 1, 3]
