@@ -169,19 +169,34 @@ class SeatsContract:
         record.until_ended(*left)
         assert push.free() == tuple(range(push.slots))
 
-    def test_what_an_attempt_did_not_read_is_not_told_to_the_next(self, push):
+    @pytest.mark.parametrize("killed", [False, True])
+    def test_what_an_attempt_did_not_read_is_not_told_to_the_next(self, push, killed):
+        submit(push, spec(1)).until_ended(trial(1))  # the worker has started
+        record = submit(push, spec(0, **LONG) if killed else spec(0))
+        time.sleep(0.0 if killed else 0.05)  # in another process it has ended by now
+        push.decide(trial(0), Decision.STOP)
+        if killed:
+            push.kill(trial(0))
+            until_died(push)
+        else:
+            record.until_ended(trial(0))
         record = submit(push, spec(0))
-        time.sleep(0.05)  # in another process it has ended by now
+        record.until_ended(trial(0))
+        assert record.results[trial(0)].state is TrialState.COMPLETE
+
+    def test_those_that_share_wait_for_each_other_and_for_no_other_group(self, push):
+        first, second, third = seats(push)
+        record = submit(push, shares(0, "joined", **LONG))
+        while not record.messages:
+            record.tick()
+        push.submit(second, (shares(1, "joined"),))
+        push.submit(third, (shares(2, "other"),))
+        record.until_ended(trial(1), trial(2))
+        assert trial(0) not in record.results and first not in push.free()
+        assert together(record, 1) == ["with 0+1"] * 3
+        assert together(record, 2) == ["with 2"] * 3
         push.decide(trial(0), Decision.STOP)
         record.until_ended(trial(0))
-        submit(push, spec(0, **LONG))
-        push.decide(trial(0), Decision.STOP)
-        push.kill(trial(0))
-        until_died(push)
-        for _ in range(2):
-            record = submit(push, spec(0))
-            record.until_ended(trial(0))
-            assert record.results[trial(0)].state is TrialState.COMPLETE
 
     def test_one_may_be_of_the_plain_loop_and_then_it_waits_for_nobody(self, push):
         plain = alone(1, function="shares", group="plain")
