@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -126,8 +127,19 @@ def architecture(model: nn.Module) -> dict[str, Any]:
 
 
 def _constants(module: nn.Module) -> dict[str, Any]:
-    constants = {name: value for name, value in vars(module).items() if name not in OWN}
-    return {name: value for name, value in constants.items() if isinstance(value, bool | int | float | str | tuple)}
+    """Return what a layer was made with, as far as it can be compared."""
+    constants = {name: _comparable(value) for name, value in vars(module).items() if name not in OWN}
+    return {name: value for name, value in constants.items() if value is not None}
+
+
+def _comparable(value: object) -> Any:
+    if isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return tuple(_comparable(each) for each in value)
+    if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
+        return tuple(value.shape) if value.is_meta else (*value.shape, *value.flatten().tolist())
+    return value.__qualname__ if isinstance(value, FunctionType | BuiltinFunctionType | MethodType) else None
 
 
 def _stack(members: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

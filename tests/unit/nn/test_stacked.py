@@ -164,7 +164,8 @@ def test_a_member_depends_neither_on_its_slot_nor_on_the_others_nor_on_their_num
     expected = together(Stacked([make(MIXED, seed) for seed in range(4)]), inputs, [0.1] * 4)
     models = [make(MIXED, seed) for seed in (3, 1, 2)]
     with torch.no_grad():
-        models[1].output.bias.fill_(torch.nan)
+        for parameter in models[1].parameters():
+            parameter.fill_(torch.nan)
     found = together(Stacked(models), inputs[:, [3, 1, 2]], [0.1] * 3)
     assert_same_training(found[0], expected[3])
     assert_same_training(found[2], expected[2])
@@ -309,6 +310,64 @@ def test_members_of_different_architectures_are_refused(other, where):
         Stacked([*models, other])
     slopes = [nn.Sequential(nn.Linear(4, 4), nn.LeakyReLU(slope)) for slope in (0.1, 0.2)]
     assert "'negative_slope': 0.2" in unlike(slopes)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("sizes", ([1, 2], [1, 3])), ("f", (torch.tanh, torch.relu)), ("grid", (torch.zeros(2), torch.ones(2)))],
+)
+def test_members_of_different_constants_are_refused(name, values):
+    models = [nn.Linear(2, 2) for _ in values]
+    for model, value in zip(models, values, strict=True):
+        setattr(model, name, value)
+    assert f"'{name}'" in unlike(models)
+    setattr(models[1], name, copy.copy(values[0]))
+    assert unlike(models) == ""
+
+
+def test_a_member_without_dropout_among_others_with_it():
+    models = [nn.Sequential(Dropout(rate), nn.Linear(50, 1)) for rate in (0.0, 0.5)]
+    x = torch.rand(2, 4, 50)
+    expected = torch.stack([model(each) for model, each in zip(models, x, strict=True)])
+    torch.testing.assert_close(Stacked(models)(x), expected)
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.last.weight = self.first.weight
+
+    def forward(self, x):
+        return self.last(self.first(x).tanh())
+
+
+def test_tied_weights_stay_tied():
+    models = [Tied().double() for _ in range(2)]
+    twins, inputs = copy.deepcopy(models), torch.randn(3, 2, 5, 4, dtype=torch.float64)
+    found = together(Stacked(models), inputs, [0.1, 0.2])
+    for place, twin in enumerate(twins):
+        assert_same_training(found[place], alone(twin, inputs[:, place], 0.1 * (place + 1)))
+        assert models[place].last.weight is models[place].first.weight
+
+
+@pytest.mark.parametrize("option", ["mlp", "lenet"])
+def test_in_bfloat16_outputs_and_gradients_have_the_types_of_a_member_alone(option):
+    models = [make(option, seed).float() for seed in range(2)]
+    twins, x = copy.deepcopy(models), batches(option, 2)[0]
+    stacked, x = Stacked(models), x.float()
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs, expected = stacked(x), [twin(each) for twin, each in zip(twins, x, strict=True)]
+    outputs.float().square().sum().backward()
+    for place, each in enumerate(expected):
+        assert each.dtype == outputs.dtype
+        torch.testing.assert_close(outputs[place], each, rtol=0.05, atol=0.05)
+    assert {parameter.grad.dtype for parameter in stacked.parameters.values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("option", CASES)
+def test_no_option_has_a_fault(option):
+    assert fault(make(option), batches(option, 1)[0, 0]) == ""
 
 
 @pytest.mark.parametrize("option", CASES)
