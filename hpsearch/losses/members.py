@@ -4,6 +4,7 @@ Axes: K member, B sample, C output.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from itertools import chain
 from typing import TypeAlias
 
@@ -58,14 +59,14 @@ def _described(loss: nn.Module) -> list[object]:
 def _cross_entropy(smoothing: Sequence[float]) -> MemberLosses:
     """Return cross-entropy in which each member smooths its labels by a share of its own, evenly over the classes."""
     same = smoothing[0] if len(set(smoothing)) == 1 else None
+    shares = cache(partial(torch.tensor, smoothing))
 
     def losses(outputs: Tensor, y: Tensor) -> Tensor:
         flat, targets = outputs.flatten(0, 1), y.flatten(0, 1)
         each = cross_entropy(flat, targets, reduction="none", label_smoothing=same or 0.0).view(outputs.shape[:2])
         if same is None:
             even = -outputs.log_softmax(2).mean(2)
-            share = torch.tensor(smoothing, dtype=each.dtype, device=each.device)[:, None]
-            each = each + share * (even - each)
+            each = each + shares(dtype=each.dtype, device=each.device)[:, None] * (even - each)
         return each.mean(1)
 
     return losses

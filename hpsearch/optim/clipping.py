@@ -31,6 +31,7 @@ def member_clipping(
     def clip(gradients: Sequence[Tensor]) -> None:
         if by_norm is not None:
             factor_K = (by_norm / (member_norms(gradients) + _EPS)).clamp(max=1.0)
+            factor_K = torch.where(by_norm.isinf(), 1.0, factor_K)  # where gradients are not finite either
             torch._foreach_mul_(list(gradients), [_wide(factor_K, each) for each in gradients])
         if by_value is not None:
             for each in gradients:
@@ -42,7 +43,7 @@ def member_clipping(
 
 def member_norms(tensors: Sequence[Tensor]) -> Tensor:
     """Return [K] the Euclidean norm of each member over all tensors [K, ...]."""
-    norms_PK = torch.stack([torch.linalg.vector_norm(each.flatten(1), dim=1) for each in tensors])
+    norms_PK = torch.stack([torch.linalg.vector_norm(each.reshape(len(each), -1), dim=1) for each in tensors])
     norms_K: Tensor = torch.linalg.vector_norm(norms_PK, dim=0)
     return norms_K
 

@@ -146,12 +146,13 @@ def member_penalties(penalties: "Sequence[Penalty]") -> "Callable[[Named], Tenso
     scales = cache(partial(torch.tensor, [each._scale for each in norms]))
 
     def all_at_once(named: "Named") -> "Tensor":
-        sums = [first._of(p, _by_member) for name, p in named if first._takes(name, p[0])]
-        total = torch.stack(sums).sum(0) if sums else torch.zeros(len(norms))
+        stacked = [*named]
+        sums = [first._of(p, _by_member) for name, p in stacked if first._takes(name, p[0])]
+        total = torch.stack(sums).sum(0) if sums else torch.zeros(len(norms), device=stacked[0][1].device)
         return scales(dtype=total.dtype, device=total.device) * total
 
     return all_at_once
 
 
 def _by_member(values: "Tensor") -> "Tensor":
-    return values.flatten(1).sum(1)
+    return values.reshape(len(values), -1).sum(1)

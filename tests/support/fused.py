@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from hpsearch.base.files import LAYERS
+from hpsearch.base.outcome import failure
 from hpsearch.base.samples import SAMPLES
 from hpsearch.base.types import Decision, Message, Report, TrialResult, Wait, WaitingRun
 from hpsearch.config.compose import compose
@@ -61,7 +62,7 @@ def make(words: Sequence[str], folder: Path, seed: int = 0, double: bool = True)
     job.model.double()
     job.loss.double()
     job.optimizer.load_state_dict(job.optimizer.state_dict())  # which casts what it began with
-    return dataclasses.replace(job, splits=_doubled(_Same(job.splits)))
+    return dataclasses.replace(job, splits=doubled(job.splits))
 
 
 @cache
@@ -91,14 +92,21 @@ class _Same:
         return id(self.splits)
 
 
+def doubled(splits: Splits) -> Splits:
+    """Return data in float64, the same object for the same data, so that members share it."""
+    return _doubled(_Same(splits))
+
+
 @cache
 def _doubled(same: _Same) -> Splits:
-    def cast(part: Split | None) -> Split | None:
-        wide = lambda values: values.double() if values.is_floating_point() else values  # noqa: E731
-        return None if part is None else Split(wide(part.x), wide(part.y))
-
     splits = same.splits
-    return dataclasses.replace(splits, train=cast(splits.train), valid=cast(splits.valid), test=cast(splits.test))
+    parts = {name: getattr(splits, name) for name in ("train", "valid", "test")}
+    return dataclasses.replace(splits, **{name: _wide(part) for name, part in parts.items() if part is not None})
+
+
+def _wide(part: Split) -> Split:
+    x, y = (each.double() if each.is_floating_point() else each for each in (part.x, part.y))
+    return Split(x, y)
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,7 @@ class Trained:
 class _Run:
     """A trial that is driven from message to message; of one that is killed there is no result."""
 
-    def __init__(self, job: Job, generator: object) -> None:
+    def __init__(self, job: Job, generator: WaitingRun) -> None:
         self.job, self._generator, self.messages = job, generator, []
         self.begun = self.over = False
         self.wait: Wait | None = None
@@ -137,7 +145,7 @@ class _Run:
 
     def move(self, decide: Callable[[Message], Decision | None]) -> None:
         if self._answer is None:
-            self._generator.close()
+            self.close()
             self._end(None)
             return
         try:
@@ -145,11 +153,17 @@ class _Run:
         except StopIteration as stop:
             self._end(stop.value[0])
             return
+        except MemoryError as error:
+            self._end(failure(error, 0.0))
+            return
         self.begun, self.wait = True, said if isinstance(said, Wait) else None
         self._answer = Decision.CONTINUE
         if self.wait is None:
             self.messages.append(said)
             self._answer = decide(said)
+
+    def close(self) -> None:
+        self._generator.close()
 
     def _end(self, result: TrialResult | None) -> None:
         self.over, self.result = True, result
@@ -181,12 +195,16 @@ def together(
         other, epoch = late.get(k, (k, -1))
         return runs[k].can_move and (runs[k].begun or runs[other].epoch >= epoch)
 
-    while not all(run.over for run in runs):
-        moving = [k for k in range(len(runs)) if may_move(k)]
-        for k in moving:
-            runs[k].move(lambda message, k=k: decide(k, message))
-        if not moving:
-            next(run.wait for run in runs if run.wait is not None and not run.over).on.advance()
+    try:
+        while not all(run.over for run in runs):
+            moving = [k for k in range(len(runs)) if may_move(k)]
+            for k in moving:
+                runs[k].move(lambda message, k=k: decide(k, message))
+            if not moving:
+                next(run.wait for run in runs if run.wait is not None and not run.over).on.advance()
+    finally:
+        for run in runs:
+            run.close()
     return [run.trained() for run in runs]
 
 

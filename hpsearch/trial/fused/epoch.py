@@ -110,6 +110,8 @@ class FusedEpoch(Epoch):
             self._take(self._read, chunk)
 
     def _take(self, log: EpochLog, chunk: Chunk) -> None:
+        if self.error is not None:
+            return
         losses = {"loss": chunk.plain, "weighted_loss": chunk.loss} if self._weighted else {"loss": chunk.loss}
         try:
             log.take(chunk.loss.tolist(), losses, chunk.sizes, chunk.outputs, chunk.y)

@@ -1,12 +1,15 @@
 """Which trials are trained as one program: those that share everything a program is made of."""
 
+import copy
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
+import torch
 from torch import Tensor
 
+from hpsearch.base.errors import first_line
 from hpsearch.data.part import Split
 from hpsearch.nn import stacked
 from hpsearch.optim import rules
@@ -66,7 +69,7 @@ def fault(job: Job) -> str:
     key = key_of(job)
     if key not in _faults:
         x, _ = next(first_batches(job, 1))
-        _faults[key] = stacked.fault(job.model, x)
+        _faults[key] = stacked.fault(job.model, x) or _precision_fault(job, x)
     return _faults[key]
 
 
@@ -86,6 +89,20 @@ def _shape_fault(job: Job) -> str:
         "nothing is trained": not job.epochs,
     }
     return next((reason for reason, found in plain.items() if found), "")
+
+
+def _precision_fault(job: Job, x: Tensor) -> str:
+    """Return why two copies of a model do not train together in the precision of its trial; empty: they do."""
+    if job.trainer.precision == "float32":
+        return ""
+    try:
+        stack = stacked.Stacked([copy.deepcopy(job.model) for _ in range(2)])
+        with torch.autocast(job.device.type, torch.bfloat16):
+            outputs = stack(torch.stack([x[:2], x[:2]]))
+        torch.autograd.backward(outputs.float().sum())
+    except Exception as error:
+        return f"{job.trainer.precision}: {first_line(error)}"
+    return ""
 
 
 def _momenta(job: Job) -> list[float]:

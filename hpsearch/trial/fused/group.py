@@ -33,7 +33,7 @@ class Group:
         self._joined: list[Member] = []
         self._built: tuple[Stacked, Update]
         self._joint: Joint | None = None
-        self._outputs: dict[str, list[tuple[Tensor, Sequence[Tensor]]]] = {}
+        self._outputs: dict[str, list[tuple[Tensor, Sequence[Tensor]]] | None] = {}
 
     def join(self, member: Member) -> None:
         """Take a member in where the next epoch begins."""
@@ -79,18 +79,30 @@ class Group:
             for epoch in epochs:
                 epoch.width = len(members)
 
-    def outputs(self, member: Member, part: str) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield outputs [B, C] and targets of each batch of a part of the data, for a member that stands still.
+    def outputs(self, member: Member, part: str) -> Iterator[tuple[Tensor, Tensor]] | None:
+        """Return outputs [B, C] and targets of each batch of a part of the data, for a member that stands still.
 
         Args:
             member: which.
             part: of the data.
+
+        Returns:
+            None where memory does not suffice for every single one of the members.
         """
         k = self._members.index(member)
         if part not in self._outputs:
-            self._outputs[part] = list(self._evaluated(part))
-        for outputs_KBC, y in self._outputs[part]:
-            yield outputs_KBC[k], y[k]
+            self._outputs[part] = self._tried(part)
+        given = self._outputs[part]
+        return None if given is None else ((outputs_KBC[k], y[k]) for outputs_KBC, y in given)
+
+    def _tried(self, part: str) -> list[tuple[Tensor, Sequence[Tensor]]] | None:
+        try:
+            return list(self._evaluated(part))
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+        free_memory()
+        return None
 
     @torch.no_grad()
     def _evaluated(self, part: str) -> Iterator[tuple[Tensor, Sequence[Tensor]]]:

@@ -73,6 +73,9 @@ class Joint:
         rates = self._lr_SK[self.place], None if self._momentum_SK is None else self._momentum_SK[self.place]
         step = self._update.backward(x, y, targets, self._begin_K + self.place)
         self._fail()
+        if step is None:
+            self.place = self.steps
+            return
         watched = [k for k, epoch in enumerate(self._epochs) if epoch.watched == self.place]
         with ExitStack() as watching:
             for k in watched:

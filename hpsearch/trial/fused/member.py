@@ -27,8 +27,11 @@ class Others(Shared, Protocol):
         """Take a member in where the next epoch begins."""
         ...
 
-    def outputs(self, member: "Member", part: str) -> Iterable[tuple[Tensor, Tensor]]:
-        """Return outputs [B, C] and targets of each batch of a part of the data, for a member that stands still."""
+    def outputs(self, member: "Member", part: str) -> Iterable[tuple[Tensor, Tensor]] | None:
+        """Return outputs [B, C] and targets of each batch of a part of the data, for a member that stands still.
+
+        None where memory does not suffice for every single one of the members.
+        """
         ...
 
 
@@ -91,12 +94,14 @@ class Member:
     def evaluate(self, part: str, step: int) -> dict[str, float]:
         """Return the metrics of a part of the data by name, after `step` updates."""
         job = self.job
-        if self.pass_ is None or not self.present or job.trainer.eval_views != "none":
+        together = self.pass_ is not None and self.present and job.trainer.eval_views == "none"
+        given = self._group.outputs(self, part) if together else None
+        if given is None:
             return self._alone.evaluate(part, step)
         if self.layers.looks:
             self._look(part)
         watch = SampleWatch(job) if may_count(job, part, step) else None
-        values = measured(self._group.outputs(self, part), job.loss, job.metrics, job.device, watch)
+        values = measured(given, job.loss, job.metrics, job.device, watch)
         if watch is not None:
             self._progress.samples.setdefault(step, {}).update(watch.results(part, values))
         return named(part, values)

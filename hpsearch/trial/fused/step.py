@@ -102,7 +102,7 @@ class Update:
             outputs = self._stack(x, members, shared)
         return outputs.float()
 
-    def backward(self, x: Tensor, y: Tensor, targets: Tensor, done_K: Tensor) -> JointStep:
+    def backward(self, x: Tensor, y: Tensor, targets: Tensor, done_K: Tensor) -> JointStep | None:
         """Put the gradient of every member's penalized loss into the stacked parameters.
 
         Args:
@@ -112,7 +112,7 @@ class Update:
             done_K: updates of each member so far.
 
         Returns:
-            What it gave.
+            What it gave; None where memory suffices for none of the members.
         """
         if self._drops:
             self._stack.advance(done_K)
@@ -123,7 +123,7 @@ class Update:
                 if self.at_once == 1:
                     self.failed[failure.start] = failure.error
                 if len(self.failed) == len(x):
-                    raise failure.error from None
+                    return None
                 self.at_once = (self.at_once + 1) // 2
             free_memory()
 
@@ -131,7 +131,7 @@ class Update:
         for each in self._parameters:
             each.grad = None
         penalty = self._penalty()
-        if penalty is not None:
+        if penalty is not None and penalty.requires_grad:
             torch.autograd.backward(penalty.sum())
         with self._restored_on_error():
             given = [self._part(x, targets, start) for start in range(0, len(x), self.at_once)]

@@ -8,7 +8,8 @@ from torch import nn
 from torch.func import grad, stack_module_state, vmap
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.regularizers import L2
+from hpsearch.regularizers import L1, L2, ElasticNet, Lp
+from hpsearch.regularizers.penalties import member_penalties
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
 
@@ -100,3 +101,37 @@ def test_options_combine_under_their_names(tmp_path, overrides, names):
         assert config.regularizer.l2._target_ == "hpsearch.regularizers.L2"
         assert options.keys() == L2.__dataclass_fields__.keys()
         assert L2(**options).strength == 1e-4
+
+
+PENALTIES = {
+    "L2": [L2(strength=each) for each in (0.0, 0.1, 0.5)],
+    "L1": [L1(strength=each) for each in (0.3, 0.1, 0.0)],
+    "Lp": [Lp(strength=each, p=1.3, bias_and_norm=True) for each in (0.3, 0.1, 0.2)],
+    "elastic net": [ElasticNet(strength=each, l1_ratio=0.2) for each in (0.3, 0.1, 0.2)],
+    "exponents": [Lp(strength=0.1, p=each) for each in (1.2, 1.5, 2.0)],
+    "biases of one": [L2(strength=0.1, bias_and_norm=each) for each in (True, False, True)],
+    "shares": [ElasticNet(strength=0.1, l1_ratio=each) for each in (0.0, 0.5, 1.0)],
+}
+
+
+@pytest.mark.parametrize("case", PENALTIES)
+def test_members_at_once_have_the_penalties_and_gradients_that_each_has_alone(case):
+    penalties, nets = PENALTIES[case], [model().double() for _ in range(3)]
+    for net in nets:
+        net.register_parameter("scale", nn.Parameter(torch.randn((), dtype=torch.float64)))
+    stacked, _ = stack_module_state(nets)
+    found = member_penalties(penalties)(stacked.items())
+    found.sum().backward()
+    for k, (each, net) in enumerate(zip(penalties, nets, strict=True)):
+        expected = each.penalty(net.named_parameters())
+        expected.backward()
+        torch.testing.assert_close(found[k], expected, rtol=1e-12, atol=0)
+        for name, parameter in net.named_parameters():
+            gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            given = stacked[name].grad
+            torch.testing.assert_close(torch.zeros_like(gradient) if given is None else given[k], gradient)
+
+
+def test_members_without_anything_to_penalize():
+    stacked, _ = stack_module_state([nn.BatchNorm1d(3) for _ in range(2)])
+    assert member_penalties([L2(strength=1.0), L2(strength=2.0)])(stacked.items()).tolist() == [0.0, 0.0]

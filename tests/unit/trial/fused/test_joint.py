@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
+from hpsearch.regularizers import L2
 from hpsearch.trial.fused import fusing
-from tests.support.fused import DIGITS, alone, assert_same, make, together
+from tests.support.fused import DIGITS, alone, assert_same, doubled, make, together
+from tests.support.jobs import make_job, make_splits
 
 CONF = Path(__file__).parents[4] / "conf"
 MLP = (*DIGITS, "model=mlp", "model.hidden=[8]")
@@ -180,3 +184,37 @@ def test_numbers(tmp_path):
     words = ["data=diabetes", "data.train_size=100", "model=mlp", "model.hidden=[8]", "trainer.epochs=3"]
     for loss in ("mse", "huber", "l1"):
         compare(tmp_path / loss, [*words, f"loss={loss}", "optimizer=momentum"], pair())
+
+
+class Scaled(nn.Sequential):
+    """A network with a parameter without axes."""
+
+    def __init__(self):
+        super().__init__(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+        self.scale = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x):
+        return super().forward(x) * self.scale
+
+
+class Shifted(nn.Module):
+    """A network without weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(3))
+
+    def forward(self, x):
+        return x[:, :3] + self.bias
+
+
+@pytest.mark.parametrize(("model", "all_of_it"), [(Scaled, True), (Shifted, False)])
+def test_a_parameter_without_axes_and_nothing_to_penalize(tmp_path, model, all_of_it):
+    more = {"make_model": lambda: model().double(), "regularizers": {"l2": L2(strength=0.1, bias_and_norm=all_of_it)}}
+    splits = doubled(make_splits())
+    jobs, twins = (
+        [make_job(tmp_path / f"{name}{k}", seed=k, splits=splits, clip_norm=0.5, **more) for k in range(2)]
+        for name in ("fused", "plain")
+    )
+    for found, twin in zip(together(jobs), twins, strict=True):
+        assert_same(found, alone(twin))
