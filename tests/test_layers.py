@@ -47,6 +47,7 @@ ALLOWED = {
 }
 
 
+@cache
 def modules():
     return {
         ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text())
@@ -55,13 +56,11 @@ def modules():
     }
 
 
-MODULES = modules()
-
-
-def imported(name, tree):
+@cache
+def imported(name):
     """Dotted names that a module imports, inside functions and for type checking too."""
     found = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(modules()[name]):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -77,24 +76,24 @@ def inner(dotted):
         return None
     for end in range(len(parts), 1, -1):
         name = ".".join(parts[1:end])
-        if name in MODULES:
+        if name in modules():
             return name
-        if f"{name}.__init__" in MODULES:
+        if f"{name}.__init__" in modules():
             return f"{name}.__init__"
     return None
 
 
 @cache
 def edges():
-    return {name: {m for d in imported(name, tree) if (m := inner(d)) and m != name} for name, tree in MODULES.items()}
+    return {name: {m for d in imported(name) if (m := inner(d)) and m != name} for name in modules()}
 
 
 def test_imports_go_down_and_siblings_do_not_meet():
-    rooms = {name.split(".")[0] for name in MODULES}
+    rooms = {name.split(".")[0] for name in modules()}
     assert rooms <= BELOW.keys(), "a new room needs a row in BELOW"
     wrong = {
         (top, below): f"{name} imports {other}"
-        for name in MODULES
+        for name in modules()
         for other in edges()[name]
         if (top := name.split(".")[0]) != (below := other.split(".")[0]) and below not in BELOW[top]
     }
@@ -112,7 +111,7 @@ def test_there_is_no_import_cycle():
 def test_the_subjects_of_reports_import_what_they_share_and_not_each_other():
     wrong = {
         (subject, below)
-        for name in MODULES
+        for name in modules()
         for other in edges()[name]
         if name.startswith("reports.") and other.startswith("reports.")
         if (subject := name.split(".")[1]) != (below := other.split(".")[1])
@@ -124,8 +123,8 @@ def test_the_subjects_of_reports_import_what_they_share_and_not_each_other():
 @pytest.mark.parametrize("library", ALLOWED)
 def test_heavy_libraries_stay_in_their_place(library):
     places = ALLOWED[library]
-    for name, tree in MODULES.items():
-        if any(dotted.split(".")[0] == library for dotted in imported(name, tree)):
+    for name in modules():
+        if any(dotted.split(".")[0] == library for dotted in imported(name)):
             assert any(name == place or name.startswith(f"{place}.") for place in places), f"{name} imports {library}"
 
 
@@ -148,12 +147,12 @@ def test_importing_a_module_loads_no_library_that_it_may_not_need(module, absent
 
 
 def test_no_public_function_bears_the_name_of_a_room():
-    rooms = {name.split(".")[0] for name in MODULES}
+    rooms = {name.split(".")[0] for name in modules()}
     alone = ("__", "callbacks.")  # the latter import a library each
-    modules = sorted(name.removesuffix(".__init__") for name in MODULES if not name.startswith(alone))
+    names = sorted(name.removesuffix(".__init__") for name in modules() if not name.startswith(alone))
     code = f"""
 import importlib, hpsearch
-for name in {modules!r}:
+for name in {names!r}:
     try:
         importlib.import_module("hpsearch." + name)
     except ModuleNotFoundError as error:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -281,6 +282,16 @@ def test_what_stands_on_standard_input(shell, monkeypatch):
         assert shell("tell", "mine", *trial)["state"] == state
 
 
+@pytest.fixture(scope="module")
+def two_studies(tmp_path_factory):
+    """A folder with one study that was asked for a point, and one that trains its points itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("studies"))
+        assert run([*ASK, "tracker=none"]) == 0
+        run_search(named_own, space={"lr": "interval(0, 1)"}, points=1, name="own", tracker="none", overrides=INLINE)
+        return Path.cwd()
+
+
 @pytest.mark.parametrize(
     ("words", "stdin", "message"),
     [
@@ -311,12 +322,12 @@ def test_what_stands_on_standard_input(shell, monkeypatch):
         (["list", "--failed"], "", "--failed belongs to `python -m hpsearch tell`"),
     ],
 )
-def test_a_shell_is_refused_in_one_line_and_nothing_changes(words, stdin, message, shell, monkeypatch, capsys):
-    shell(*ASK, "tracker=none")
-    run_search(named_own, space={"lr": "interval(0, 1)"}, points=1, name="own", tracker="none", overrides=INLINE)
+def test_a_shell_is_refused_in_one_line_and_nothing_changes(
+    words, stdin, message, two_studies, folder, shell, monkeypatch, capsys
+):
+    shutil.copytree(two_studies, folder, dirs_exist_ok=True)
     before = contents()
     monkeypatch.setattr("sys.stdin", open_text(stdin))
-    capsys.readouterr()
     assert run(words) == 2
     said = capsys.readouterr()
     assert message in said.err and said.out == ""

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,10 @@ def test_a_trial_loads_no_compiler(tmp_path):
         "print([name for name in sys.modules if name.startswith(('torch._dynamo.', 'torch._inductor'))])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
     )
     assert done.stdout.splitlines()[-1:] == ["[]"], done.stdout + done.stderr
