@@ -45,11 +45,14 @@ def winner(folder, sampler, points):
     return outcome.best, len(beyond)
 
 
+@pytest.mark.parametrize("searches", [6, pytest.param(20, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("name", "gain"), [("auto", 0.9), ("tpe", 0.9), ("cmaes", 0.9), ("random", 0.7)])
-def test_the_winner_is_within_the_limits_and_near_the_best_that_is(tmp_path, name, gain):
-    found = [winner(tmp_path / str(seed), lambda n, s=seed: SAMPLERS[name](100 * s + n), 48) for seed in range(20)]
+def test_the_winner_is_within_the_limits_and_near_the_best_that_is(tmp_path, name, gain, searches):
+    found = [
+        winner(tmp_path / str(seed), lambda n, s=seed: SAMPLERS[name](100 * s + n), 48) for seed in range(searches)
+    ]
     assert all(best.params["x"] ** 2 + best.params["y"] ** 2 <= 0.5 for best, _ in found)
-    assert sum(best.mean > gain for best, _ in found) == 20
+    assert all(best.mean > gain for best, _ in found)
 
 
 def test_a_sampler_that_is_told_of_the_limit_proposes_less_beyond_it(tmp_path):
