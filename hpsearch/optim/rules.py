@@ -103,7 +103,7 @@ def fault(optimizer: Optimizer, momenta: Sequence[float] = ()) -> str:
 
     Args:
         optimizer: with its parameters.
-        momenta: of each step, where a schedule moves them.
+        momenta: of the steps, where a schedule moves them; the first one decides.
     """
     kind, groups = type(optimizer), optimizer.param_groups
     dtypes = {parameter.dtype for group in groups for parameter in group["params"]}

@@ -125,10 +125,11 @@ THROUGH_ZERO = [0.0, 0.0, 0.5, 0.9, 0.0, 0.8, 0.7, 0.0]
 SGD_LIKE = [
     {},
     {"momentum": 0.9},
-    {"momentum": 0.8, "dampening": 0.3},
     {"momentum": 0.9, "nesterov": True},
     {"momentum": 0.5, "weight_decay": 0.1},
     {"momentum": 0.5, "weight_decay": 0.2, "spared": True, "rate_factor": 0.3},
+    {"momentum": 0.7, "dampening": 0.5},
+    {"momentum": 0.8, "dampening": 0.3},
 ]
 ADAM_LIKE = [
     {},
@@ -137,7 +138,7 @@ ADAM_LIKE = [
     {"weight_decay": 0.1, "rate_factor": 0.3},
     {"weight_decay": 0.2, "spared": True, "rate_factor": 0.3},
 ]
-CORRECTED = [*ADAM_LIKE, {"bias_correction": False}, {"bias_correction": False, "betas": (0.8, 0.9)}]
+CORRECTED = [{"bias_correction": False}, {"bias_correction": False, "betas": (0.8, 0.9)}, *ADAM_LIKE]
 
 DECAYED = [{"weight_decay": 0.1}, {"weight_decay": 0.2, "spared": True, "rate_factor": 0.3}]
 RMSPROP_LIKE = [{"momentum": 0.9}, {"alpha": 0.9, "momentum": 0.5}, {"eps": 0.1}, *DECAYED]
