@@ -1,7 +1,7 @@
 """Densely connected networks."""
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,8 @@ class DenseLayer(nn.Module):
         outputs: channels of the output.
     """
 
+    leading_axes: ClassVar = True
+
     def __init__(
         self, inputs: int, growth_rate: int, bottleneck: int, style: Style, dropout: float, shortcut: bool = True
     ) -> None:
@@ -49,7 +51,7 @@ class DenseLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, outputs, H, W] maps of maps [B, inputs, H, W]."""
         added: Tensor = self.added(x)
-        return torch.cat([x, added], 1) if self.shortcut else added
+        return torch.cat([x, added], -3) if self.shortcut else added
 
 
 def _activated(channels: int, style: Style) -> Block:

@@ -1,6 +1,7 @@
 """Transformer encoder of words."""
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,8 @@ class Encoder(nn.Module):
         ConfigError: when the inputs are no words.
     """
 
+    leading_axes: ClassVar = True
+
     def __init__(
         self,
         in_shape: tuple[int, ...],
@@ -84,9 +87,9 @@ class Encoder(nn.Module):
         """Return [B, T, num_outputs] outputs of a batch [B, T] of words."""
         words = self.embedding(x)
         if self.placed:
-            words = words + positions_of(x.shape[1], words.shape[2]).to(words)
+            words = words + positions_of(*words.shape[-2:]).to(words)
         real = x != PADDING
-        real = torch.cat([torch.ones_like(real[:, :1]), real[:, 1:]], 1)  # a softmax over nothing would be nan
+        real = torch.cat([torch.ones_like(real[..., :1]), real[..., 1:]], -1)  # a softmax over nothing would be nan
         words = self.dropout(words)
         for layer in self.layers:
             words = layer(words, real)

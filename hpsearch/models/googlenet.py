@@ -1,6 +1,6 @@
 """GoogLeNet."""
 
-from typing import Unpack
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +42,8 @@ class Inception(nn.Module):
         outputs: channels of the output.
     """
 
+    leading_axes: ClassVar = True
+
     def __init__(self, inputs: int, widths: tuple[int, ...], style: Style) -> None:
         super().__init__()
         ones, threes_in, threes, fives_in, fives, pooled = widths
@@ -58,7 +60,7 @@ class Inception(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, outputs, H, W] maps of maps [B, inputs, H, W]."""
         read = (x, x, x, self.pool(x))
-        return torch.cat([branch(maps) for branch, maps in zip(self.branches, read, strict=True)], 1)
+        return torch.cat([branch(maps) for branch, maps in zip(self.branches, read, strict=True)], -3)
 
 
 def _two(inputs: int, between: int, width: int, kernel_size: int, style: Style) -> Block:

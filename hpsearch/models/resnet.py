@@ -1,7 +1,7 @@
 """Residual networks."""
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import ClassVar, Unpack
 
 from torch import Tensor, nn
 
@@ -33,6 +33,8 @@ class ResidualBlock(nn.Module):
     Attributes:
         outputs: channels of the output.
     """
+
+    leading_axes: ClassVar = True
 
     def __init__(self, inputs: int, width: int, stride: int, style: Style, shortcut: bool = True) -> None:
         super().__init__()

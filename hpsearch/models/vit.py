@@ -1,5 +1,7 @@
 """Vision transformer."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -37,6 +39,8 @@ class ViT(nn.Module):
         ConfigError: when the input is not an image that patches can tile.
     """
 
+    leading_axes: ClassVar = True
+
     def __init__(
         self,
         in_shape: tuple[int, ...],
@@ -70,9 +74,9 @@ class ViT(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return [B, num_outputs] outputs of a batch [B, *in_shape]."""
-        tokens = self.patches(x).flatten(2).transpose(1, 2)
+        tokens = self.patches(x).flatten(-2).mT
         encoded = self.layers(self.dropout(tokens + self.positions))
-        outputs: Tensor = self.output(self.norm(encoded).mean(1))
+        outputs: Tensor = self.output(self.norm(encoded).mean(-2))
         return outputs
 
 

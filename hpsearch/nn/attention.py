@@ -4,6 +4,7 @@ Axes: B batch, H head, Q query, K key, D entry of a query, key or value.
 """
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,8 @@ class ScaledDotProduct(nn.Module):
     Source: Vaswani et al., Attention Is All You Need, NeurIPS 2017, equation 1.
     """
 
+    leading_axes: ClassVar = True
+
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
         """Return scores [..., Q, K] of queries [..., Q, D] and keys [..., K, D]."""
         return queries @ keys.transpose(-2, -1) / math.sqrt(queries.shape[-1])
@@ -48,6 +51,8 @@ class Additive(nn.Module):
         size: entries of a query and of a key.
         hidden: units of the hidden layer.
     """
+
+    leading_axes: ClassVar = True
 
     def __init__(self, size: int, hidden: int) -> None:
         super().__init__()
@@ -84,6 +89,8 @@ class MultiHeadAttention(nn.Module):
         ConfigError: when the heads do not share the size equally.
     """
 
+    leading_axes: ClassVar = True
+
     def __init__(self, size: int, heads: int = 1, score: str = "dot", dropout: float = 0.0) -> None:
         super().__init__()
         check_int("model.heads", heads, 1)
@@ -109,11 +116,12 @@ class MultiHeadAttention(nn.Module):
         """
         scores = self.score(self._split(self.query(queries)), self._split(self.key(keys)))
         if real is not None:
-            scores = scores.masked_fill(~real[:, None, None], -math.inf)
+            scores = scores.masked_fill(~real[..., None, None, :], -math.inf)
         heads = attend(scores, self._split(self.value(values)), self.dropout)
-        outputs: Tensor = self.output(heads.transpose(1, 2).flatten(2))
+        outputs: Tensor = self.output(heads.transpose(-3, -2).flatten(-2))
         return outputs
 
     def _split(self, x: Tensor) -> Tensor:
         """Give each head its entries: [B, T, size] to [B, H, T, size / H]."""
-        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
+        heads: Tensor = torch.unflatten(x, -1, (self.heads, -1)).transpose(-3, -2)
+        return heads

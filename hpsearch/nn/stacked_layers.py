@@ -1,9 +1,14 @@
 """How a stack of networks computes: parts in a row, each a layer of all members at once.
 
-A layer that `hpsearch.nn.stacked_rules` has a rule for follows it, any other is run by `torch.func.vmap`.
+A layer that `hpsearch.nn.stacked_rules` has a rule for follows it. A class that says ``leading_axes = True`` itself,
+whatever it is derived from, combines what its layers return in `forward` without a look at their number of axes, which
+it counts from the end, or at its mode: it is given layers of all members, and parameters of its own as [K, 1, ...]. Any
+other layer is run by `torch.func.vmap`.
+
 Axes: K member, B sample.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,8 +23,8 @@ from hpsearch.nn.layers import Chain
 from hpsearch.nn.normalization import WeightNorm
 from hpsearch.nn.stacked_rules import Own, Rule, rules
 
-Run: TypeAlias = Callable[[Tensor, Own], Tensor]
-"""Maps inputs [K, B, ...] and the layer's parameters and buffers [K, ...] to outputs [K, B, ...]."""
+Run: TypeAlias = Callable[..., Tensor]
+"""Maps inputs [K, B, ...], the layer's own tensors [K, ...] and what else it reads to outputs [K, B, ...]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +39,15 @@ class Part:
     run: Run
     names: Mapping[str, str]
 
-    def __call__(self, x: Tensor, tensors: Mapping[str, Tensor]) -> Tensor:
+    def __call__(self, x: Tensor, tensors: Own, *further: Tensor | None) -> Tensor:
         """Return what the layer makes of inputs [K, B, ...].
 
         Args:
             x: the inputs.
             tensors: [K, ...] parameters and buffers of the network, by name.
+            *further: what else the layer reads.
         """
-        return self.run(x, {name: tensors[full] for name, full in self.names.items()})
+        return self.run(x, {name: tensors[full] for name, full in self.names.items()}, *further)
 
 
 def parts_of(model: nn.Module, convolution: str = "auto") -> list[Part]:
@@ -51,9 +57,14 @@ def parts_of(model: nn.Module, convolution: str = "auto") -> list[Part]:
         model: the network.
         convolution: a key of `hpsearch.nn.stacked_rules.CONVOLUTIONS`.
     """
-    names = {id(each): name for name, each in model.named_parameters()}
-    names |= {id(each): name for name, each in model.named_buffers()}
-    ruled = rules(convolution)
+    return _parts(model, _names(model), rules(convolution))
+
+
+def _names(model: nn.Module) -> dict[int, str]:
+    return {id(each): name for name, each in (*model.named_parameters(), *model.named_buffers())}
+
+
+def _parts(model: nn.Module, names: Mapping[int, str], ruled: Mapping[type, Rule]) -> list[Part]:
     return [_part(layer, names, ruled) for layer in _layers(model)]
 
 
@@ -72,10 +83,47 @@ def _hooked(module: nn.Module) -> bool:
 
 
 def _part(layer: nn.Module, names: Mapping[int, str], ruled: Mapping[type, Rule]) -> Part:
-    own = [*layer.named_parameters(), *layer.named_buffers()]
-    return Part(
-        _run(layer, ruled.get(type_before_parametrizations(layer))), {name: names[id(each)] for name, each in own}
-    )
+    own = {local: names[place] for place, local in _names(layer).items()}
+    if "leading_axes" in vars(type(layer)) and not _hooked(layer):
+        return Part(_combined(layer, ruled), own)
+    return Part(_run(layer, ruled.get(type_before_parametrizations(layer))), own)
+
+
+class _Together(nn.Module):
+    """A layer of all members, in the place of that of one."""
+
+    def __init__(self, parts: list[Part]) -> None:
+        super().__init__()
+        self.parts = parts
+        self.tensors: Own = {}
+
+    def forward(self, x: Tensor, *further: Tensor | None) -> Tensor:
+        for part in self.parts:
+            x = part(x, self.tensors, *further)
+        return x
+
+
+def _combined(layer: nn.Module, ruled: Mapping[type, Rule]) -> Run:
+    names = _names(layer)
+
+    def together(module: nn.Module) -> nn.Module:
+        if isinstance(module, nn.ModuleList):
+            return nn.ModuleList(together(each) for each in module)
+        return _Together(_parts(module, names, ruled))
+
+    shell, own_names = copy.copy(layer), [*layer._parameters, *layer._buffers]
+    shell.__dict__ |= {"_parameters": {}, "_buffers": {}}
+    shell._modules = {name: each and together(each) for name, each in layer._modules.items()}
+    layers = [each for each in shell.modules() if isinstance(each, _Together)]
+
+    def run(x: Tensor, own: Own, *further: Tensor | None) -> Tensor:
+        shell.__dict__ |= {name: own[name].unsqueeze(1) for name in own_names if name in own}
+        for each in layers:
+            each.tensors = own
+        outputs: Tensor = shell(x, *further)
+        return outputs
+
+    return run
 
 
 def _run(layer: nn.Module, rule: Rule | None) -> Run:
@@ -87,15 +135,15 @@ def _run(layer: nn.Module, rule: Rule | None) -> Run:
 
 
 def _mapped(layer: nn.Module) -> Run:
-    def alone(x: Tensor, own: Own) -> Tensor:
-        outputs: Tensor = functional_call(layer, dict(own), (x,))
+    def alone(x: Tensor, own: Own, *further: Tensor) -> Tensor:
+        outputs: Tensor = functional_call(layer, dict(own), (x, *further))
         return outputs
 
     together = vmap(alone, randomness="error")
 
-    def run(x: Tensor, own: Own) -> Tensor:
+    def run(x: Tensor, own: Own, *further: Tensor) -> Tensor:
         with sdpa_kernel(SDPBackend.MATH):  # its other kernels have no rule for members
-            outputs: Tensor = together(x, own)
+            outputs: Tensor = together(x, own, *further)
         return outputs
 
     return run

@@ -1,5 +1,7 @@
 """Transformer encoder layers."""
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from hpsearch.base.errors import check_int
@@ -31,6 +33,8 @@ class EncoderLayer(nn.Module):
         activation_pieces: see there.
         norm_eps: added to the variance by the layer normalizations; None is 1e-5.
     """
+
+    leading_axes: ClassVar = True
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from torch import nn
 
 from hpsearch.base.steps import PADDING
 from hpsearch.config.build import build
+from hpsearch.nn import stacked_layers
 from hpsearch.nn.dropout import Dropout, address_dropout, advance
 from hpsearch.nn.stacked import Stacked, fault, unlike
 
@@ -351,7 +352,7 @@ def test_tied_weights_stay_tied():
         assert models[place].last.weight is models[place].first.weight
 
 
-@pytest.mark.parametrize("option", ["mlp", "lenet"])
+@pytest.mark.parametrize("option", ["mlp", "lenet", "resnet18", "densenet", "vit"])
 def test_in_bfloat16_outputs_and_gradients_have_the_types_of_a_member_alone(option):
     models = [make(option, seed).float() for seed in range(2)]
     twins, x = copy.deepcopy(models), batches(option, 2)[0]
@@ -363,6 +364,18 @@ def test_in_bfloat16_outputs_and_gradients_have_the_types_of_a_member_alone(opti
         assert each.dtype == outputs.dtype
         torch.testing.assert_close(outputs[place], each, rtol=0.05, atol=0.05)
     assert {parameter.grad.dtype for parameter in stacked.parameters.values()} == {torch.float32}
+
+
+MAPPED = {"polynomial", "spatial_transformer", "elman", "lstm", "gru", "jordan", "encoder"}
+"""Options with layers that have no rule."""
+
+
+@pytest.mark.parametrize("option", CASES)
+def test_layers_without_a_rule_are_few(option, monkeypatch):
+    mapped = []
+    monkeypatch.setattr(stacked_layers, "_mapped", mapped.append)
+    stacked_layers.parts_of(make(option))
+    assert bool(mapped) == (option in MAPPED)
 
 
 @pytest.mark.parametrize("option", CASES)

@@ -145,3 +145,31 @@ def test_what_hooks_change_is_kept():
         return nn.Sequential(layer, nn.Tanh())
 
     assert_same(members_of(make), (4,))
+
+
+class Branches(nn.Module):
+    """Says that it is the same for any number of axes in front."""
+
+    leading_axes = True
+
+    def __init__(self):
+        super().__init__()
+        self.branches = nn.ModuleList([nn.Linear(4, 3), nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3))])
+        self.shift, self.absent = nn.Parameter(torch.zeros(6)), None
+        self.register_buffer("scale", torch.zeros(6))
+
+    def forward(self, x):
+        return torch.cat([branch(x) for branch in self.branches], -1) * self.scale + self.shift
+
+
+class CountedAxes(Branches):
+    """Inherits what it no longer keeps."""
+
+    def forward(self, x):
+        return super().forward(x) + x.mean((0, 1))
+
+
+@pytest.mark.parametrize("kind", [Branches, CountedAxes])
+def test_what_combines_layers_is_given_those_of_all_members(kind):
+    assert_same(members_of(kind), (4,))
+    assert_same(members_of(lambda: nn.Sequential(nn.Linear(4, 4), kind(), nn.Linear(6, 4), kind())), (4,))
