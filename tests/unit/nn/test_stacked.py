@@ -46,6 +46,10 @@ CASES = {
     "vit": ({"size": 8, "depth": 1, "dropout": 0.2, "attention": "additive"}, (1, 8, 8)),
     "spatial_transformer": ({}, (1, 12, 12)),
 }
+KINDS = [
+    pytest.param(option, marks=[pytest.mark.slow] if option in ("alexnet", "vgg11", "googlenet", "densenet") else [])
+    for option in CASES
+]
 
 
 def make(option, seed=0):
@@ -140,7 +144,7 @@ def test_a_member_gets_what_it_gets_alone(option):
             assert_equal(models[place].eval()(x), twin.eval()(x))
 
 
-@pytest.mark.parametrize("option", CASES)
+@pytest.mark.parametrize("option", KINDS)
 def test_evaluation_of_one_batch_by_all(option):
     models = [make(option, seed) for seed in range(2)]
     x = batches(option, 1)[0, 0]
@@ -378,12 +382,12 @@ def test_layers_without_a_rule_are_few(option, monkeypatch):
     assert bool(mapped) == (option in MAPPED)
 
 
-@pytest.mark.parametrize("option", CASES)
+@pytest.mark.parametrize("option", KINDS)
 def test_no_option_has_a_fault(option):
     assert fault(make(option), batches(option, 1)[0, 0]) == ""
 
 
-@pytest.mark.parametrize("option", CASES)
+@pytest.mark.parametrize("option", KINDS)
 def test_a_step_reads_nothing_on_the_host(option):
     stacked = Stacked([make(option, seed).to("meta") for seed in range(2)])
     stacked.advance(1)
