@@ -3,16 +3,18 @@
 What writes reports is imported where one is written: one that is up to date is found at once.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpsearch.base.conditions import WHERE, split_name
 from hpsearch.base.errors import BusyError, ConfigError
 from hpsearch.base.files import REPORT
 from hpsearch.base.keys import ARMS
 from hpsearch.base.observer import StudySummary
-from hpsearch.reports.kit.beside import drawing_beside
+from hpsearch.reports.kit.beside import FORESTS, PICTURES, working_beside
 from hpsearch.study.folder import folder_lock, studies_folder, study_folder
 from hpsearch.study.unchanged import is_unchanged, stamp
 from hpsearch.tracking.events import read_study
@@ -38,17 +40,35 @@ def rebuild_report(name: str, words: Sequence[str] = (), *, config_dirs: Sequenc
     folder, own = studies_folder() / name, bool(words or config_dirs)
     if not own and is_unchanged(folder):
         return folder / REPORT
-    with drawing_beside() if _has_pictures(folder) else nullcontext():
+    with working_beside(*_helpers(folder)), _without_collector():
         path = _write_report(name, folder, words, config_dirs)
     if not own and folder.is_dir():
         stamp(folder)
     return path
 
 
-def _has_pictures(folder: Path) -> bool:
-    """Return whether the README beside a report has pictures: that of a recipe which is no ablation has none."""
+def _helpers(folder: Path) -> tuple[str, ...]:
+    """Return what a report needs that can be done beside it, as what the study recorded of itself says.
+
+    Pictures, unless it is a recipe without arms; forests, if it is a search of several hyperparameters.
+    """
     study = read_study(folder)
-    return bool(study) and ("recipe" not in study or ARMS in study["recipe"])
+    if "recipe" in study:
+        return (PICTURES,) if ARMS in study["recipe"] else ()
+    several = len({split_name(name)[0] for name in study.get("space") or ()} - {WHERE}) > 1
+    return ((PICTURES,) if study else ()) + ((FORESTS,) if several else ())
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Look for no reference cycles meanwhile: what a report makes, millions of objects, hardly has any."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _write_report(name: str, folder: Path, words: Sequence[str], config_dirs: Sequence[str | Path]) -> Path:

@@ -17,11 +17,14 @@ STAGE_WRITERS = (*WRITERS, "hpsearch.reports.recipe.page", "hpsearch.reports.abl
 def write_search_report(table: TrialTable, folder: Path) -> Path:
     """Write the report of a search into a folder and return the path of its page."""
     from hpsearch.reports.diagnosis.table import diagnosis_table
-    from hpsearch.reports.summary.numbers import find
+    from hpsearch.reports.summary.importance import begin_importance
+    from hpsearch.reports.summary.numbers import Findings, summarize
     from hpsearch.reports.summary.page import write_found
 
-    found = find(table)
-    return write_found(found, folder, diagnosis_table(table, found.summary))
+    summary = summarize(table)
+    importance = begin_importance(summary)
+    diagnosis = diagnosis_table(table, summary)
+    return write_found(Findings(table, summary, importance()), folder, diagnosis)
 
 
 def report_files(folder: Path) -> list[str]:

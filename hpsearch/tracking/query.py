@@ -62,15 +62,14 @@ def table_from_events(folder: Path) -> TrialTable:
         raise StorageError(f"no study in {folder}: it has no events/study.jsonl")
     sent = sent_runs(folder)
     records = read_trials(folder)
-    files = {record.id: folder / "trials" / record.id.stem / LAYERS for record in records}
+    trials = folder / "trials"
+    files = {record.id: trials / f"{record.id.stem}/{LAYERS}" for record in records}
     there = [trial for trial, file in files.items() if file.is_file()]
     layers = Lazy(there, rows_of(lambda trial: json.loads(files[trial].read_text(encoding="utf-8"))))
-    media = media_by_trial(
-        records, lambda record, medium: (folder / "trials" / record.id.stem / medium.path).read_bytes()
-    )
+    media = media_by_trial(records, lambda record, medium: (trials / record.id.stem / medium.path).read_bytes())
     runs = [sent.get(record.id.stem) for record in records]
     keys = {record.id: record.key for record in records}
-    samples = Lazy(keys, lambda trial: read_samples(folder / "trials" / trial.stem / SAMPLES, keys[trial]))
+    samples = Lazy(keys, lambda trial: read_samples(trials / trial.stem / SAMPLES, keys[trial]))
     table = _table({**study, "name": folder.name}, records, runs, layers, media, folder)
     return replace(table, samples=samples)
 
@@ -291,8 +290,9 @@ def _table(
         for step, measured in (record.reports[-1].end if record.reports else ())
     ]
     params = dict.fromkeys(key for record in records for key in record.params)
-    metrics = sorted({metric_column(key) for record in records for report in record.reports for key in report.metrics})
-    facts = sorted({key for record in records for key in record.facts})
+    measured = set[str]().union(*(report.metrics for record in records for report in record.reports))
+    metrics = sorted(map(metric_column, measured))
+    facts = sorted(set[str]().union(*(record.facts for record in records)))
     return TrialTable(
         name=str(study["name"]),
         study=study,

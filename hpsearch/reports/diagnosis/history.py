@@ -18,9 +18,9 @@ _TRIAL = ["point", "seed", "fold"]
 _EPOCHS = {"train": "train/loss", "valid": "valid/loss", "update_ratio": "update_ratio"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """One trial's course.
+    """One trial's course; each is equal to itself alone, so that what was read off it can be kept.
 
     Attributes:
         train: training loss by epoch that was evaluated.

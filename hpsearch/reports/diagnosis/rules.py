@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 
@@ -119,6 +120,10 @@ ADVICE: Mapping[Label, str] = {
 }
 
 
+_kept = lru_cache(maxsize=2)
+"""Keeps what was read off the last runs: several rules ask whether another one holds."""
+
+
 def diagnose(run: History) -> tuple[Diagnosis, ...]:
     """Return what a run shows, in the order of `Label`.
 
@@ -158,6 +163,7 @@ def diverged(run: History) -> str:
     return ""
 
 
+@_kept
 def too_high(run: History) -> str:
     """Learning rate too high: updates throw the training loss about, back up, or above the untrained model's.
 
@@ -181,6 +187,7 @@ def too_high(run: History) -> str:
     return ""
 
 
+@_kept
 def too_low(run: History) -> str:
     """Learning rate too low: the loss is still high and falls, or would fall, as fast at the end as at the start.
 
@@ -204,6 +211,7 @@ def too_low(run: History) -> str:
     return ""
 
 
+@_kept
 def plateau(run: History) -> str:
     """Plateau: for a quarter of training or more the training loss stands still, and leaves that level later.
 
@@ -354,6 +362,7 @@ _CURVES: Mapping[Label, _Rule] = {
 }
 
 
+@_kept
 def _standstill(run: History) -> bool:
     """Whether the training loss ends where the untrained model's is, without having fallen for half of training."""
     curve, u = smoothed(run.train), run.scale

@@ -24,14 +24,16 @@ def diagnosis_table(table: TrialTable, results: Results) -> Table | None:
     points = {point.point: point for point in results.points}
     order = {p.point: place for place, p in enumerate(best_first(results.points, results.objective))}
     known = histories(table)
-    rows = []
+    rows: list[Row] = []
+    total = 0
     for place in sorted(known, key=lambda each: (order[each[0]], each)):
         point, seed, _ = place
         found = diagnose(history({**known[place], "layers": table.layers.get(TrialId(*place), ())}))
-        if not found:
+        total += bool(found)
+        if not found or len(rows) == ROWS:
             continue
         said = (", ".join(each.label for each in found), found[0].evidence, found[0].advice)
         cells = (Cell(str(point), point), Cell(str(seed), seed), Cell(settings(points[point].params)), *map(Cell, said))
         rows.append(Row(cells, TrialState(points[point].state), points[point] is results.best))
     headings = ("point", "seed", "hyperparameters", "shows", "evidence", "do")
-    return Table(headings, tuple(rows[:ROWS]), len(rows)) if rows else None
+    return Table(headings, tuple(rows), total) if rows else None

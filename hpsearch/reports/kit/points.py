@@ -18,7 +18,7 @@ from hpsearch.reports.kit.fresh import fresh_part, searched_part
 from hpsearch.reports.kit.losses import loss_compared_by
 from hpsearch.reports.kit.repeated import repeated_trials
 from hpsearch.reports.kit.setup import why_ended
-from hpsearch.reports.kit.space import INACTIVE, Axis, column, floats, main_axis, searched
+from hpsearch.reports.kit.space import INACTIVE, Axis, columns, floats, main_axis, searched
 from hpsearch.reports.kit.training import dead_trials
 from hpsearch.statistics.intervals import Interval, standard_deviation
 
@@ -260,12 +260,12 @@ def points_of(table: TrialTable, keys: Sequence[str]) -> tuple[Point, ...]:
 def _gathered(table: TrialTable, keys: Sequence[str], replicates: int) -> tuple[Point, ...]:
     """Gather the trials of each point, of which a whole one has so many."""
     objective, trials = objective_of(table.study), table.trials.sort_values(_TRIAL)
-    values = {key: column(replace(table, trials=trials), key) for key in keys}
-    columns = [trials[name].tolist() for name in (*_TRIAL, "state", "reason")]
+    values = columns(replace(table, trials=trials), keys)
+    given = [trials[name].tolist() for name in (*_TRIAL, "state", "reason")]
     places = zip(*(trials[name].astype(int).tolist() for name in _TRIAL), strict=True)
     dead = dead_trials(table)
     further = _scores(objective, table, trials), [place in dead for place in places], range(len(trials))
-    rows = [_TrialRow(*row) for row in zip(*columns, *further, strict=True)]
+    rows = [_TrialRow(*row) for row in zip(*given, *further, strict=True)]
     points = []
     repeated, intervals = repeated_trials(table), StudyIntervals(table, objective)
     ended = dict(table.study.get("state") or {}).get("state") == TrialState.COMPLETE
@@ -290,8 +290,8 @@ class _TrialRow(NamedTuple):
 
 def _scores(objective: Objective, table: TrialTable, trials: "pd.DataFrame") -> list[tuple[float, ...]]:
     """Return the scores of every trial, one per objective, nan where there is none."""
-    columns = [floats(trials["score"]).tolist(), *(_further_scores(each, table, trials) for each in objective.others)]
-    return list(zip(*columns, strict=True))
+    scores = [floats(trials["score"]).tolist(), *(_further_scores(each, table, trials) for each in objective.others)]
+    return list(zip(*scores, strict=True))
 
 
 def _further_scores(objective: Objective, table: TrialTable, trials: "pd.DataFrame") -> list[float]:

@@ -81,7 +81,8 @@ def searched(table: TrialTable) -> tuple[Axis, ...]:
     expressions: dict[str, str] = {}
     for name, expression in dict(table.study.get("space") or {}).items():
         expressions.setdefault(split_name(name)[0], str(expression))
-    axes = (_axis(table, key, text) for key, text in expressions.items() if key in table.trials)
+    known = columns(table, [key for key in expressions if key in table.trials])
+    axes = (_axis(key, expressions[key], values) for key, values in known.items())
     return tuple(axis for axis in axes if axis.values)
 
 
@@ -97,6 +98,10 @@ class Activity:
 
     conditions: Mapping[str, Sequence[Condition]]
     nullable: frozenset[str] | None = None
+
+    def always(self, key: str) -> bool:
+        """Return whether a key is active at every point."""
+        return self.nullable is None and any(not condition for condition in self.conditions.get(key, ()))
 
     def holds(self, key: str, values: Mapping[str, Any]) -> bool:
         """Return whether a key is active at a point.
@@ -161,24 +166,34 @@ def plain(value: Any) -> Any:
         A hashable value; NaN is None.
     """
     value = _cell(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
     if isinstance(value, list | tuple | Mapping):
         return json.dumps(value, default=str)
-    if value is None:
-        return None
-    return value if isinstance(value, bool | int | float) else str(value)
+    return str(value)
 
 
 def cells(table: TrialTable) -> dict[str, list[Any]]:
     """Return every searched hyperparameter of every trial as it was set, None for NaN, which stands for no value."""
     keys = [key for key in activity(table.study).conditions if key in table.trials]
-    return {key: [_cell(value) for value in table.trials[key].tolist()] for key in keys}
+    return {key: _cells(table.trials[key]) for key in keys}
 
 
-def column(table: TrialTable, key: str) -> list[Any]:
-    """Return a searched hyperparameter of every trial, `INACTIVE` where it was not searched."""
+def _cells(values: "pd.Series[Any]") -> list[Any]:
+    if values.dtype.kind == "f":
+        return [None if value != value else value for value in values.tolist()]
+    return [_cell(value) for value in values.tolist()]
+
+
+def columns(table: TrialTable, keys: Sequence[str]) -> dict[str, list[Any]]:
+    """Return searched hyperparameters of every trial, `INACTIVE` where one was not searched."""
     active, found = activity(table.study), cells(table)
-    rows = ({name: values[place] for name, values in found.items()} for place in range(len(table.trials)))
-    return [plain(row[key]) if active.holds(key, row) else INACTIVE for row in rows]
+    known = {key: [plain(value) for value in found[key]] for key in keys}
+    conditional = [key for key in keys if not active.always(key)]
+    rows = [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)] if conditional else []
+    for key in conditional:
+        known[key] = [v if active.holds(key, row) else INACTIVE for v, row in zip(known[key], rows, strict=True)]
+    return known
 
 
 def _cell(value: Any) -> Any:
@@ -196,8 +211,8 @@ def floats(values: "pd.Series[Any]") -> NDArray[np.float64]:
     return np.asarray(values, dtype=np.float64)
 
 
-def _axis(table: TrialTable, key: str, expression: str) -> Axis:
-    every = dict.fromkeys(value for value in column(table, key) if value is not INACTIVE)
+def _axis(key: str, expression: str, known: Sequence[Any]) -> Axis:
+    every = dict.fromkeys(value for value in known if value is not INACTIVE)
     values = [value for value in every if value is not None]
     if None in every:
         return Axis(key, label(key), "category", (None, *_ordered(values)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from hpsearch.base.outcome import diverged
 from hpsearch.base.types import TrialState, TrialTable
-from hpsearch.reports.kit.space import column, floats, searched
+from hpsearch.reports.kit.space import columns, floats, searched
 from hpsearch.statistics.training import Course, Verdict, at_chance, dead, has_moved_and_stopped, verdicts
 
 Place: TypeAlias = tuple[int, int, int]
@@ -36,8 +36,8 @@ def courses_of(table: TrialTable) -> dict[Place, Course]:
     curves, steps = _curves(table), _step_losses(table)
     facts = {name: floats(table.trials[key]).tolist() for name, key in _FACTS.items() if key in table.trials}
     found: dict[Place, Course] = {}
-    columns = (table.trials[name].tolist() for name in (*_TRIAL, "state", "reason"))
-    for row, (point, seed, fold, state, reason) in enumerate(zip(*columns, strict=True)):
+    trials = (table.trials[name].tolist() for name in (*_TRIAL, "state", "reason"))
+    for row, (point, seed, fold, state, reason) in enumerate(zip(*trials, strict=True)):
         place = (int(point), int(seed), int(fold))
         if diverged(state, str(reason)):
             found[place] = Course(diverged=True)
@@ -95,10 +95,13 @@ def trial_verdicts(table: TrialTable, within: Sequence[str] = ()) -> dict[Place,
     """
     axes = {axis.key: axis for axis in searched(table)}
     rate = next((axis for key, axis in axes.items() if is_rate(key) and axis.numeric), None)
-    columns = [column(table, key) for key in within if key in axes]
-    rates = column(table, rate.key) if rate else [0.0] * len(table.trials)
+    factors = [key for key in within if key in axes]
+    known = columns(table, [*factors, *([rate.key] if rate else [])])
+    rates = known[rate.key] if rate else [0.0] * len(table.trials)
     groups: dict[str, dict[int, float]] = defaultdict(dict)
-    for point, value, *levels in zip(table.trials["point"].tolist(), rates, *columns, strict=True):
+    for point, value, *levels in zip(
+        table.trials["point"].tolist(), rates, *(known[key] for key in factors), strict=True
+    ):
         groups[repr(levels)][int(point)] = float(value) if isinstance(value, int | float) else 0.0
     courses = courses_of(table)
     found: dict[Place, Verdict | None] = {}
@@ -156,18 +159,20 @@ _Row: TypeAlias = tuple[float, float, float, float, float, float]
 def _curves(table: TrialTable) -> dict[Place, list[_Row]]:
     """Return (epoch, step, training loss, validation loss, accuracy, update ratio) of each report, by trial."""
     curves = table.curves.sort_values([*_TRIAL, "epoch"])
-    columns = [floats(curves[name]) if name in curves else np.full(len(curves), math.nan) for name in ("epoch", "step")]
+    measured = [
+        floats(curves[name]) if name in curves else np.full(len(curves), math.nan) for name in ("epoch", "step")
+    ]
     for part in ("train", "valid"):
         values = np.full(len(curves), math.nan)
         for name in (f"{part}/loss", f"{part}/weighted_loss"):
             if name in curves:
                 own = floats(curves[name])
                 values = np.where(np.isnan(own), values, own)
-        columns.append(values)
+        measured.append(values)
     for name in ("valid/acc", "update_ratio"):
-        columns.append(floats(curves[name]) if name in curves else np.full(len(curves), math.nan))
+        measured.append(floats(curves[name]) if name in curves else np.full(len(curves), math.nan))
     places = zip(*(curves[name].astype(int).tolist() for name in _TRIAL), strict=True)
-    rows = zip(places, zip(*(each.tolist() for each in columns), strict=True), strict=True)
+    rows = zip(places, zip(*(each.tolist() for each in measured), strict=True), strict=True)
     return {place: [row for _, row in of_trial] for place, of_trial in itertools.groupby(rows, key=lambda row: row[0])}
 
 

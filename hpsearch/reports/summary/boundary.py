@@ -16,6 +16,7 @@ from hpsearch.statistics.comparisons import ALPHA
 _FEWEST = 3  # points on either side, fewer say nothing of an edge between them
 _TOLD_APART = 0.75  # balanced accuracy from which on one key explains what fails
 _SHUFFLES = 999
+_PARTS = 100  # of the shuffles: few enough at a time that they stay in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ def frontier_of(axes: Sequence[Axis], points: Sequence[Point], failed: Collectio
     if best is None or best.accuracy < _TOLD_APART:
         return None
     shuffled = np.random.default_rng(0).permuted(np.tile(away, (_SHUFFLES, 1)), axis=1)
-    largest = np.max([_told_apart(line, shuffled).max(axis=1) for line in lines], axis=0)
+    parts = np.array_split(shuffled, _PARTS)
+    largest = np.concatenate([np.max([_told_apart(line, p).max(axis=1) for line in lines], axis=0) for p in parts])
     p = (1 + int(np.sum(largest >= best.accuracy - 1e-12))) / (1 + _SHUFFLES)
     return replace(best, p=p) if p <= ALPHA else None
 
@@ -98,7 +100,7 @@ def _line(axis: Axis, points: Sequence[Point]) -> _Line:
 
 def _told_apart(line: _Line, away: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the balanced accuracy ``[shuffle, threshold]`` of the better side, 0 with too few points of a kind."""
-    lost = np.cumsum(away[:, line.order], axis=1, dtype=np.int64)
+    lost = np.cumsum(away[:, line.order], axis=1, dtype=np.int32)
     of_lost = lost[:, -1:]
     of_kept = len(line.order) - of_lost
     lost = lost[:, line.below - 1]

@@ -1,13 +1,14 @@
 """How much each searched hyperparameter matters, with an interval, and whether the two strongest act together."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from hpsearch.base.types import TrialState
+from hpsearch.base.types import Objective, TrialState
 from hpsearch.base.words import count
+from hpsearch.reports.kit.beside import FORESTS, begin
 from hpsearch.reports.kit.curves import Array
 from hpsearch.reports.kit.points import Point, Results
 from hpsearch.reports.kit.space import INACTIVE, Axis
@@ -134,18 +135,30 @@ def importance(results: Results, resamples: int = RESAMPLES) -> Importance | Non
     Returns:
         The shares, or why there are none; None when fewer than two hyperparameters took two values.
     """
-    axes = [axis for axis in results.axes if len(axis.values) > 1]
+    return _importance(results.objective, results.axes, results.points, resamples)
+
+
+def begin_importance(results: Results) -> Callable[[], Importance | None]:
+    """Begin to compute the same beside this process, see `hpsearch.reports.kit.beside`; return what waits for it."""
+    points = [replace(point, intervals=None) for point in results.points]  # they would take the whole study along
+    return begin(FORESTS, _importance, results.objective, results.axes, points, RESAMPLES)
+
+
+def _importance(
+    objective: Objective, searched: Sequence[Axis], points: Sequence[Point], resamples: int
+) -> Importance | None:
+    axes = [axis for axis in searched if len(axis.values) > 1]
     if len(axes) < 2:
         return None
-    done = [p for p in results.points if p.mean is not None]
+    done = [p for p in points if p.mean is not None]
     refused = _refusal(done)
     if refused:
         fanova, ped = (Ranking(method, refused=refused) for method in ("fANOVA", "PED-ANOVA"))
         return Importance(fanova, ped, association=strongest_association(done, axes))
     rng = np.random.default_rng(_SEED)
     fanova, pair, surface, fit = _fanova(_subset(done, "fANOVA", rng), len(done), axes, resamples, rng)
-    ended = [p for p in results.points if p.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.INFEASIBLE)]
-    ped = _ped(results, _subset(ended, "PED-ANOVA", rng), len(ended), axes, resamples, rng)
+    ended = [p for p in points if p.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.INFEASIBLE)]
+    ped = _ped(objective, _subset(ended, "PED-ANOVA", rng), len(ended), axes, resamples, rng)
     association = None if fanova.shares else strongest_association(done, axes)
     return Importance(fanova, ped, pair, surface, fit, resamples, association=association)
 
@@ -231,9 +244,14 @@ def _middles(axis: Axis) -> Array:
 
 
 def _ped(
-    results: Results, points: Sequence[Point], of: int, axes: Sequence[Axis], resamples: int, rng: np.random.Generator
+    objective: Objective,
+    points: Sequence[Point],
+    of: int,
+    axes: Sequence[Axis],
+    resamples: int,
+    rng: np.random.Generator,
 ) -> Ranking:
-    losses, quantile = _losses(results, points), max(_BEST_SHARE, _FEWEST_BEST / len(points))
+    losses, quantile = _losses(objective, points), max(_BEST_SHARE, _FEWEST_BEST / len(points))
     cells = [_cells(axis, points) for axis in axes]
     whole = _ped_shares(cells, losses, quantile)
     resampled = [rng.integers(len(points), size=len(points)) for _ in range(resamples)]
@@ -245,9 +263,9 @@ def _ped(
     return Ranking("PED-ANOVA", _ordered(shares), len(points), of)
 
 
-def _losses(results: Results, points: Sequence[Point]) -> Array:
+def _losses(objective: Objective, points: Sequence[Point]) -> Array:
     """Return scores turned so that smaller is better; points without one are behind all others."""
-    sign = -1.0 if results.objective.maximize else 1.0
+    sign = -1.0 if objective.maximize else 1.0
     losses = [None if p.mean is None else sign * p.mean for p in points]
     worst = max(loss for loss in losses if loss is not None)
     return np.array([worst + 1 if loss is None else loss for loss in losses])

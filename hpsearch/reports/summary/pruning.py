@@ -104,7 +104,8 @@ def _early_ranks(table: TrialTable, metric: str, epoch: int) -> EarlyRanks | Non
     keys = ["point", "seed", "fold"]
     complete = table.trials.loc[table.trials["state"] == TrialState.COMPLETE, keys]
     curves = complete.merge(table.curves.dropna(subset=[metric]).sort_values("epoch"), on=keys)
-    longer = curves.groupby(keys).filter(lambda curve: curve["epoch"].min() <= epoch < curve["epoch"].max())
+    epochs = curves.groupby(keys)["epoch"]
+    longer = curves[(epochs.transform("min") <= epoch) & (epoch < epochs.transform("max"))]
     early, last = (part.groupby(keys)[metric].last() for part in (longer[longer["epoch"] <= epoch], longer))
     correlation = early.rank().corr(last.rank()) if len(last) >= ENOUGH else math.nan
     return None if math.isnan(correlation) else EarlyRanks(epoch, float(correlation), len(last))

@@ -8,7 +8,7 @@ from hpsearch.base import words
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.cells import NONE, Cell
 from hpsearch.reports.kit.points import Point, best_first
-from hpsearch.reports.kit.space import INACTIVE, column, floats
+from hpsearch.reports.kit.space import INACTIVE, columns, floats
 from hpsearch.reports.kit.tables import END, Row, Table, end_cells, evidence, text_of
 from hpsearch.reports.summary.numbers import Summary
 from hpsearch.reports.summary.training import counted, tried_of
@@ -78,7 +78,7 @@ def trial_table(table: TrialTable, summary: Summary, most: int = ROWS) -> Table:
     retried = bool((trials["attempts"] > 1).any())
     names = ["point", "seed", *(["fold"] if folds else []), *(axis.name for axis in summary.axes)]
     names += [summary.objective.metric, "state", "duration", *(["attempts"] if retried else []), "reason"]
-    params = [column(table, axis.key) for axis in summary.axes]
+    params = columns(table, [axis.key for axis in summary.axes]).values()
     rows = []
     for i, record in enumerate(trials.to_dict("records")):
         cells = [_number(record["point"]), _number(record["seed"]), *([_number(record["fold"])] if folds else [])]

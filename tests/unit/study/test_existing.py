@@ -5,6 +5,8 @@ import shutil
 import pytest
 
 from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.reports.kit.beside import FORESTS, PICTURES
+from hpsearch.study import existing
 from hpsearch.study.api import compare
 from hpsearch.study.existing import compare_studies, rebuild_report
 from hpsearch.study.run_stages import to_dict
@@ -30,6 +32,25 @@ def folder(tmp_path, monkeypatch):
         record.close()
         sync(record.folder, uri, str(tmp_path / "mlartifacts"))
     return tmp_path
+
+
+SPACE = {"lr": "choice(1, 2)", "model=a/depth": "range(1, 3)", "model=b/depth": "range(1, 5)", "where": "lr < depth"}
+
+
+@pytest.mark.parametrize(
+    ("study", "helpers"),
+    [
+        ({}, ()),
+        ({"space": None}, (PICTURES,)),
+        ({"space": {name: SPACE[name] for name in ("model=a/depth", "model=b/depth", "where")}}, (PICTURES,)),
+        ({"space": SPACE}, (PICTURES, FORESTS)),
+        ({"space": SPACE, "recipe": ["arms"]}, (PICTURES,)),
+        ({"space": SPACE, "recipe": ["coarse", "fine"]}, ()),
+    ],
+)
+def test_a_report_is_helped_with_what_it_needs(monkeypatch, tmp_path, study, helpers):
+    monkeypatch.setattr(existing, "read_study", lambda _: study)
+    assert existing._helpers(tmp_path) == helpers
 
 
 def test_a_report_is_rebuilt_from_the_tracking_store_alone(folder):

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from hpsearch.base.types import TrialTable
-from hpsearch.reports.kit.space import INACTIVE, column, main_axis, plain, searched
+from hpsearch.reports.kit.space import INACTIVE, columns, main_axis, plain, searched
 
 
 def table(space, **columns):
@@ -75,8 +75,8 @@ def test_plain_values_are_hashable():
 def test_null_is_a_value_and_only_what_a_condition_leaves_out_is_inactive():
     space = {"model": "choice(mlp, lenet)", "model=lenet/clip": "choice(null, 0.1)", "decay": "choice(null, 0.5)"}
     study = table(space, model=["mlp", "lenet", "lenet"], clip=[None, None, 0.1], decay=[None, 0.5, math.nan])
-    assert column(study, "clip") == [INACTIVE, None, 0.1]
-    assert column(study, "decay") == [None, 0.5, None]
+    assert columns(study, ["clip", "decay"]) == {"clip": [INACTIVE, None, 0.1], "decay": [None, 0.5, None]}
+    assert columns(study, ["decay"]) == {"decay": [None, 0.5, None]}
     assert [(a.key, a.values) for a in searched(study)][1:] == [("clip", (None, 0.1)), ("decay", (None, 0.5))]
     _, clip, _ = searched(study)
     assert math.isnan(clip.place_in({"model": "mlp"}))
@@ -90,5 +90,5 @@ def test_a_key_behind_a_null_is_active_where_its_condition_holds():
         "clip=null/decay=1/rest": "choice(a, null)",
     }
     study = table(space, clip=[None, None, 0.1], decay=[1, 0, None], rest=[None, None, None])
-    assert column(study, "decay") == [1, 0, INACTIVE]
-    assert column(study, "rest") == [None, INACTIVE, INACTIVE]
+    assert columns(study, ["decay"]) == {"decay": [1, 0, INACTIVE]}
+    assert columns(study, ["rest"]) == {"rest": [None, INACTIVE, INACTIVE]}

@@ -1,4 +1,5 @@
 import math
+import pickle
 
 import numpy as np
 import optuna
@@ -8,8 +9,9 @@ from optuna.importance._fanova._tree import _FanovaTree
 from sklearn.tree import DecisionTreeRegressor
 
 from hpsearch.base.types import TrialTable
+from hpsearch.reports.summary import importance as module
 from hpsearch.reports.summary.fanova import boxes_of
-from hpsearch.reports.summary.importance import FEWEST, MOST, importance
+from hpsearch.reports.summary.importance import FEWEST, MOST, begin_importance, importance
 from hpsearch.reports.summary.numbers import summarize
 
 SEED = np.random.default_rng(7)
@@ -224,6 +226,19 @@ def test_intervals_hold_the_estimate_and_shrink_with_points():
 def test_the_same_study_gives_the_same_numbers():
     x = uniform(50, "ab")
     assert importance(study(x, x["a"])) == importance(study(x, x["a"]))
+
+
+def test_what_is_handed_to_another_process_gives_the_same(monkeypatch):
+    def begin(for_what, work, *given):
+        assert for_what == "sklearn.tree"
+        work, given = pickle.loads(pickle.dumps((work, given)))
+        return lambda: work(*given)
+
+    monkeypatch.setattr(module, "RESAMPLES", 5)
+    monkeypatch.setattr(module, "begin", begin)
+    drawn = uniform(30, "abc")
+    summary = study(drawn, drawn["a"] + 0.1 * drawn["b"])
+    assert begin_importance(summary)() == importance(summary, 5)
 
 
 def test_beyond_the_limit_a_subset_stands_for_all():
