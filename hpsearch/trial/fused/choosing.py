@@ -1,0 +1,177 @@
+"""Whether trials train faster as one program than one after the other: measured once, and kept.
+
+The steps of the plain loop and of groups of growing width are timed on the real model, data and device. What is found
+is written down beside the study, by what its trials have in common, so that whoever goes on with it does the same.
+"""
+
+import copy
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hpsearch.base.errors import StorageError, out_of_memory
+from hpsearch.base.plain import stable_hash
+from hpsearch.nn.dropout import address_dropout
+from hpsearch.nn.stacked import Stacked
+from hpsearch.trial.fused import fusing
+from hpsearch.trial.fused.epoch import FusedEpoch
+from hpsearch.trial.fused.joint import Joint
+from hpsearch.trial.fused.step import Update
+from hpsearch.trial.groups import Groups, free_memory
+from hpsearch.trial.job import Job
+from hpsearch.trial.layers import LayerWatch
+from hpsearch.trial.updates import epoch_steps, torch_state, trained_parameters, update_weights
+from hpsearch.trial.watch import Limit
+
+FOLDER = "fused"
+"""Beside the trials of a study: a file for each batching key."""
+GAIN = 1.05
+"""How many times as fast a group must be for the trouble."""
+KNEE = 1.1
+"""A wider group is taken while a step of a member takes at most so many times as long as in the best one."""
+STEPS, REPEATS, WARM = 8, 3, 2
+NARROW = 8
+"""The first width that is measured; the next ones are twice as wide each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How trials with a batching key are trained.
+
+    Attributes:
+        width: how many at once; 1: by the plain loop.
+        why: it is so.
+        step_ms: time of one step of one member, by width; 1 is the plain loop.
+    """
+
+    width: int
+    why: str
+    step_ms: Mapping[int, float]
+
+    @property
+    def gain(self) -> float:
+        """How many times as fast a step is as one of the plain loop; nan where that was not measured."""
+        plain, fused = self.step_ms.get(1), self.step_ms.get(self.width)
+        return plain / fused if plain and fused else float("nan")
+
+
+def choice_of(job: Job, study: Path, most: int, measures: bool) -> Choice:
+    """Return how a trial is trained, as it was chosen for the first one of its kind.
+
+    Args:
+        job: the trial.
+        study: folder of the study, where the choice is kept.
+        most: widest group.
+        measures: whether to find out what is faster; else as wide as possible.
+    """
+    if reason := fusing.fault(job):
+        return Choice(1, reason, {})
+    file = study / FOLDER / f"{stable_hash({"key": [str(part) for part in fusing.key_of(job)]})}.json"
+    return _kept(file) or _keep(file, _measured(job, most) if measures else Choice(most, "launcher.fuse", {}))
+
+
+def _kept(file: Path) -> Choice | None:
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        fields = json.loads(file.read_text(encoding="utf-8"))
+        return Choice(fields["width"], fields["why"], {int(k): v for k, v in fields["step_ms"].items()})
+    return None
+
+
+def _keep(file: Path, choice: Choice) -> Choice:
+    """Write a choice down, unless another worker was faster; return what is written."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.new")
+    try:
+        temporary.write_text(json.dumps(asdict(choice)), encoding="utf-8")
+        with suppress(FileExistsError):
+            os.link(temporary, file)
+    except OSError as error:
+        raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return _kept(file) or choice
+
+
+def _measured(job: Job, most: int) -> Choice:
+    """Time the plain loop and groups of growing width, and take the widest of the fast ones."""
+    step_ms = {1: _timed(_plain_steps(job), job)}
+    width = min(NARROW, most)
+    while width > 1:
+        try:
+            step_ms[width] = _timed(_fused_steps(job, width), job) / width
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            free_memory()
+            break
+        if width == most or step_ms[width] > KNEE * min(step_ms.values()):
+            break
+        width = min(2 * width, most) if 4 * width <= most else most
+    fused = {k: ms for k, ms in step_ms.items() if k > 1}
+    best = min(fused.values(), default=float("inf"))
+    if best * GAIN > step_ms[1]:
+        return Choice(1, "one by one is as fast", step_ms)
+    return Choice(max(k for k, ms in fused.items() if ms <= KNEE * best), "measured", step_ms)
+
+
+def _timed(run: Callable[[int], Any], job: Job) -> float:
+    """Return the time of a step in ms, the shortest of several times."""
+    on_gpu = job.device.type == "cuda"
+    clock = time.perf_counter if on_gpu else time.thread_time
+    with torch_state(job, 1):
+        run(WARM)
+        seconds = []
+        for _ in range(REPEATS):
+            started = clock()
+            run(STEPS)
+            if on_gpu:
+                torch.cuda.synchronize(job.device)
+            seconds.append(clock() - started)
+    return min(seconds) / STEPS * 1000
+
+
+def _copied(job: Job) -> Job:
+    model, optimizer = copy.deepcopy((job.model, job.optimizer))
+    address_dropout(model, job.seed)
+    return replace(job, model=model, optimizer=optimizer)
+
+
+def _plain_steps(job: Job) -> Callable[[int], None]:
+    job = _copied(job)
+    named, groups = trained_parameters(job), Groups(job)
+    weights = [weight for _, weight in named]
+    rates = _rates(job)
+
+    def run(steps: int) -> None:
+        each = epoch_steps(job, groups, 1, 0, rates, lambda _: update_weights(job, named, weights))
+        for _ in islice(each, steps):
+            pass
+
+    return run
+
+
+def _fused_steps(job: Job, width: int) -> Callable[[int], None]:
+    jobs = [_copied(job) for _ in range(width)]
+    stack = Stacked([each.model for each in jobs])
+    update, layers = Update(jobs, stack), [LayerWatch(job.model, job.folder, 0, None, active=False)] * width
+    rates, limit = _rates(job), Limit(0.0, "", 1.0)
+
+    def run(steps: int) -> None:
+        epochs = [FusedEpoch(each, layers[0], 1, rates, limit, lambda _: iter(())) for each in jobs]
+        stack.train()
+        Joint(jobs, epochs, layers, update).train_to(min(steps, job.steps_per_epoch), ())
+
+    return run
+
+
+def _rates(job: Job) -> Sequence[tuple[float, float | None]]:
+    """Return rates of 0: what is measured stays where it is, and is finite."""
+    return [(0.0, None)] * job.steps_per_epoch
