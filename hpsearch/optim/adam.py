@@ -53,6 +53,10 @@ class Adam(torch.optim.Adam):
         decoupled = {"decoupled_weight_decay": True} if self.decoupled else {}
         super().__init__(params, lr, (betas[0], betas[1]), eps, weight_decay, amsgrad, **decoupled)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy is made of; torch's classes leave out what they do not know."""
+        return {**super().__getstate__(), "bias_correction": self.bias_correction}
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient, all of a group at once."""
         if self.bias_correction:

@@ -55,6 +55,10 @@ class SGD(torch.optim.SGD):
         self.form = form
         super().__init__(params, lr, momentum, dampening, weight_decay, nesterov)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy is made of; torch's classes leave out what they do not know."""
+        return {**super().__getstate__(), "form": self.form}
+
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take the state of another one.
 

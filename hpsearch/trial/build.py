@@ -90,7 +90,7 @@ def _engine(spec: TrialSpec, job: "Job") -> "Callable[[Job, Progress, LayerWatch
         return Alone
     from hpsearch.trial.fused import fusing
 
-    return Alone if fusing.fault(job) else fusing.group_of(job)
+    return Alone if fusing.fault(job) else fusing.group_of(job, spec.width)
 
 
 def _check_data(spec: TrialSpec, job: "Job") -> None:

@@ -221,6 +221,7 @@ def _reports(
             continue
         report = None
         yield from epoch.waits(step)
+        progress.widths[epoch.number - 1 :] = [epoch.width]
         with epoch.trained_to(step):
             if step in ends and step not in evaluated:
                 with average.shown():
@@ -235,9 +236,11 @@ def _reports(
                 forget_samples(job, progress)
         if step == epoch.end:
             progress.epoch = epoch.number
-            progress.widths.append(epoch.width)
+        over = step == job.steps or _over(job, progress.epoch, progress.reports)
+        if over:  # the others need not wait for what is said of this one
+            engine.leave()
         yield report
-        if step < epoch.end and _over(job, progress.epoch, progress.reports):
+        if over:
             return
 
 

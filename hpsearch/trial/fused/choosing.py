@@ -4,13 +4,12 @@ The steps of the plain loop and of groups of growing width are timed on the real
 is written down beside the study, by what its trials have in common, so that whoever goes on with it does the same.
 """
 
-import copy
 import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,11 @@ import torch
 
 from hpsearch.base.errors import StorageError, out_of_memory
 from hpsearch.base.plain import stable_hash
-from hpsearch.nn.dropout import address_dropout
 from hpsearch.nn.stacked import Stacked
 from hpsearch.trial.fused import fusing
 from hpsearch.trial.fused.epoch import FusedEpoch
 from hpsearch.trial.fused.joint import Joint
-from hpsearch.trial.fused.step import Update
+from hpsearch.trial.fused.step import Update, copied
 from hpsearch.trial.groups import Groups, free_memory
 from hpsearch.trial.job import Job
 from hpsearch.trial.layers import LayerWatch
@@ -33,11 +31,12 @@ from hpsearch.trial.watch import Limit
 
 FOLDER = "fused"
 """Beside the trials of a study: a file for each batching key."""
-GAIN = 1.05
+GAIN = 1.15
 """How many times as fast a group must be for the trouble."""
 KNEE = 1.1
 """A wider group is taken while a step of a member takes at most so many times as long as in the best one."""
-STEPS, REPEATS, WARM = 8, 3, 2
+STEPS, REPEATS, SLICE_SEC = 8, 3, 0.03
+"""Steps that are timed at once, how often, and what they may take together: of slow ones fewer are timed."""
 NARROW = 8
 """The first width that is measured; the next ones are twice as wide each."""
 
@@ -74,7 +73,8 @@ def choice_of(job: Job, study: Path, most: int, measures: bool) -> Choice:
     """
     if reason := fusing.fault(job):
         return Choice(1, reason, {})
-    file = study / FOLDER / f"{stable_hash({"key": [str(part) for part in fusing.key_of(job)]})}.json"
+    key = stable_hash({"key": [str(part) for part in fusing.key_of(job)]})
+    file = study / FOLDER / f"{key}.json"
     return _kept(file) or _keep(file, _measured(job, most) if measures else Choice(most, "launcher.fuse", {}))
 
 
@@ -127,25 +127,21 @@ def _timed(run: Callable[[int], Any], job: Job) -> float:
     on_gpu = job.device.type == "cuda"
     clock = time.perf_counter if on_gpu else time.thread_time
     with torch_state(job, 1):
-        run(WARM)
-        seconds = []
+        run(1)
+        started, seconds = clock(), []
+        run(1)
+        steps = max(1, min(STEPS, int(SLICE_SEC / max(clock() - started, 1e-9))))
         for _ in range(REPEATS):
             started = clock()
-            run(STEPS)
+            run(steps)
             if on_gpu:
                 torch.cuda.synchronize(job.device)
             seconds.append(clock() - started)
-    return min(seconds) / STEPS * 1000
-
-
-def _copied(job: Job) -> Job:
-    model, optimizer = copy.deepcopy((job.model, job.optimizer))
-    address_dropout(model, job.seed)
-    return replace(job, model=model, optimizer=optimizer)
+    return min(seconds) / steps * 1000
 
 
 def _plain_steps(job: Job) -> Callable[[int], None]:
-    job = _copied(job)
+    job = copied(job)
     named, groups = trained_parameters(job), Groups(job)
     weights = [weight for _, weight in named]
     rates = _rates(job)
@@ -159,7 +155,7 @@ def _plain_steps(job: Job) -> Callable[[int], None]:
 
 
 def _fused_steps(job: Job, width: int) -> Callable[[int], None]:
-    jobs = [_copied(job) for _ in range(width)]
+    jobs = [copied(job) for _ in range(width)]
     stack = Stacked([each.model for each in jobs])
     update, layers = Update(jobs, stack), [LayerWatch(job.model, job.folder, 0, None, active=False)] * width
     rates, limit = _rates(job), Limit(0.0, "", 1.0)

@@ -71,9 +71,13 @@ class FusedEpoch(Epoch):
         self.watched, self.norms_at = self._place, self._measure
         self.place = 0
         self.error: Exception | None = None
-        self._wait = wait
+        self._limit, self._wait = limit, wait
         self._whole = EpochLog(job.metrics, self._begin, limit, job.device)
         self._weighted = len(reported_losses(job.loss)) > 1
+
+    def copied(self, job: Job, layers: LayerWatch) -> "FusedEpoch":
+        """Return the same pass of a copy of the trial, which nobody waits for."""
+        return FusedEpoch(job, layers, self.number, self.rates, self._limit, self._wait)
 
     def waits(self, step: int) -> Iterator[Wait]:
         """Yield what others have to do before `trained_to` is called."""

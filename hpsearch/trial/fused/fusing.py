@@ -1,7 +1,7 @@
 """Which trials are trained as one program: those that share everything a program is made of."""
 
 import copy
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import TypeAlias
 from weakref import WeakValueDictionary
@@ -26,16 +26,26 @@ _groups: WeakValueDictionary[Key, Group] = WeakValueDictionary()
 _faults: dict[Key, str] = {}
 
 
-def group_of(job: Job) -> Callable[[Job, Progress, LayerWatch], Engine]:
+def group_of(job: Job, most: int) -> Callable[[Job, Progress, LayerWatch], Engine]:
     """Return what trains a trial with the others of its batching key in this process.
 
     Args:
         job: the trial, one without a `fault`.
+        most: widest group.
     """
     key = key_of(job)
-    group = _groups.get(key) or Group()
+    group = _groups.get(key) or Group(most)
     _groups[key] = group
     return partial(Member, group)
+
+
+def group_again(widths: Sequence[int]) -> Callable[[Job, Progress, LayerWatch], Engine]:
+    """Return what trains a recorded trial by the path that it took.
+
+    Args:
+        widths: how many were trained together in each epoch.
+    """
+    return partial(Member, Group(1, widths))
 
 
 def key_of(job: Job) -> Key:

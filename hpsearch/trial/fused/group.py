@@ -13,8 +13,10 @@ from hpsearch.nn.stacked import EVERYONE, Stacked
 from hpsearch.trial.engine import part_of
 from hpsearch.trial.fused.joint import Joint
 from hpsearch.trial.fused.member import Member
-from hpsearch.trial.fused.step import Update
+from hpsearch.trial.fused.step import Update, copied
 from hpsearch.trial.groups import free_memory
+from hpsearch.trial.job import Job
+from hpsearch.trial.layers import LayerWatch
 from hpsearch.trial.updates import torch_state, training_mode
 
 EVALUATED = {False: 2**13, True: 2**17}
@@ -26,10 +28,17 @@ class Group:
 
     Whoever leaves makes room where the next epoch begins, and whoever joined enters there, so that the width stays
     full. What a member becomes does not depend on the others.
+
+    Args:
+        most: widest it may be; further members wait for room.
+        widths: of each epoch of a single member, which is trained beside copies of itself: so it takes the same path
+            again. None: of whoever is there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int, widths: Sequence[int] | None = None) -> None:
+        self.most, self._widths = most, widths
         self._members: list[Member] = []
+        self._jobs: list[Job] = []
         self._joined: list[Member] = []
         self._built: tuple[Stacked, Update]
         self._joint: Joint | None = None
@@ -66,18 +75,48 @@ class Group:
 
     def _begin(self) -> None:
         """Let whoever left make room for whoever joined, and begin an epoch."""
-        members = [*self._active, *(member for member in self._joined if member.present)]
-        self._joined = []
-        if members != self._members:
-            self._members, self._joint = members, None
+        active, joined = self._active, [member for member in self._joined if member.present]
+        room = max(0, self.most - len(active))
+        members, self._joined = [*active, *joined[:room]], joined[room:]
+        width = self._width(members)
+        if members != self._members or width != len(self._jobs):
+            self._members, self._jobs, self._joint = members, [member.job for member in members], None
             if members:
-                stack = Stacked([member.job.model for member in members])
-                self._built = stack, Update([member.job for member in members], stack)
+                self._jobs += [copied(members[0].job) for _ in range(width - len(members))]
+                stack = Stacked([job.model for job in self._jobs])
+                self._built = stack, Update(self._jobs, stack)
         if members:
-            epochs, layers = [member.current for member in members], [member.layers for member in members]
-            self._joint = Joint([member.job for member in members], epochs, layers, self._built[1])
-            for epoch in epochs:
-                epoch.width = len(members)
+            self._joint = self._joined_passes(width)
+
+    def _joined_passes(self, width: int) -> Joint:
+        """Return the passes of all members, and of copies of the first where there are more places."""
+        first, copies = self._members[0], range(width - len(self._members))
+        watch = LayerWatch(first.job.model, first.job.folder, 0, None, active=False)
+        passes = [member.current for member in self._members]
+        for each in passes:
+            each.width = width
+        passes += [passes[0].copied(self._jobs[len(self._members) + place], watch) for place in copies]
+        layers = [*(member.layers for member in self._members), *(watch for _ in copies)]
+        return Joint(self._jobs, passes, layers, self._built[1])
+
+    def _width(self, members: Sequence[Member]) -> int:
+        """Return how many are trained together: the members, or as many as there were when one of them was recorded."""
+        if self._widths is None or not members:
+            return len(members)
+        return self._width_in(members[0].current.number)
+
+    def _width_in(self, epoch: int) -> int:
+        assert self._widths is not None, "only a recorded trial knows"
+        return self._widths[epoch - 1] if epoch <= len(self._widths) else 1
+
+    def is_plain(self, epoch: int) -> bool:
+        """Return whether a recorded trial was trained by the plain loop in an epoch."""
+        return self._widths is not None and self._width_in(epoch) == 1
+
+    def part(self, member: Member) -> None:
+        """Go on without a member, until it joins again."""
+        self._members = [each for each in self._members if each is not member]
+        self._jobs, self._joint = [], None
 
     def outputs(self, member: Member, part: str) -> Iterator[tuple[Tensor, Tensor]] | None:
         """Return outputs [B, C] and targets of each batch of a part of the data, for a member that stands still.
@@ -108,8 +147,8 @@ class Group:
     def _evaluated(self, part: str) -> Iterator[tuple[Tensor, Sequence[Tensor]]]:
         """Yield outputs [K, B, C] of all members, and their targets."""
         stack, update = self._built
-        splits = [part_of(member.job, part) for member in self._members]
-        shared, size = all(split is splits[0] for split in splits), self._members[0].job.trainer.eval_batch_size
+        splits = [part_of(job, part) for job in self._jobs]
+        shared, size = all(split is splits[0] for split in splits), self._jobs[0].trainer.eval_batch_size
         stack.train(False)
         if shared:
             for x, y in splits[0].in_order(size):

@@ -34,6 +34,14 @@ class Others(Shared, Protocol):
         """
         ...
 
+    def is_plain(self, epoch: int) -> bool:
+        """Return whether a recorded trial was trained by the plain loop in an epoch."""
+        ...
+
+    def part(self, member: "Member") -> None:
+        """Go on without a member, until it joins again."""
+        ...
+
 
 class Member:
     """Trains a trial together with the others of its group.
@@ -72,8 +80,12 @@ class Member:
         assert self.pass_ is not None, "it has joined its group"
         return self.pass_
 
-    def epoch(self, average: Average, number: int, rates: Sequence[tuple[float, float | None]]) -> Epoch:  # noqa: ARG002
+    def epoch(self, average: Average, number: int, rates: Sequence[tuple[float, float | None]]) -> Epoch:
         """Begin a pass over the training part, once the others do."""
+        if self._group.is_plain(number):
+            self._group.part(self)
+            self.pass_ = None
+            return self._alone.epoch(average, number, rates)
         limit = self._progress.limit = self._progress.limit or divergence_limit(self.job, self.groups)
         first = self.pass_ is None
         self.pass_ = FusedEpoch(self.job, self.layers, number, rates, limit, self._wait)

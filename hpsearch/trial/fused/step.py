@@ -3,9 +3,10 @@
 Axes: K member, B sample, C output.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -216,3 +217,9 @@ def _whole(given: Sequence[tuple[Tensor, Tensor] | None]) -> Iterator[list[Tenso
     failed = torch.zeros_like(outputs[:1]), torch.full_like(loss[:1], torch.nan)
     for place in range(2):
         yield [(each or failed)[place] for each in given]
+
+
+def copied(job: Job) -> Job:
+    """Return a trial with a model and an optimizer of its own, as they are now."""
+    model, optimizer = copy.deepcopy((job.model, job.optimizer))
+    return replace(job, model=model, optimizer=optimizer)
