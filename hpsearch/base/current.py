@@ -52,6 +52,7 @@ class Process:
         paused: how many loops may wait in it and for it; ``auto``: as many as the memory allows.
         parked: how many wait for it, each in a process of its own.
         grace_sec: how long a program has to end that is asked to.
+        fuse: whether trials may be trained as one program: ``auto``, ``on``, ``off``, or how many at most.
         told_to_stop: whether the trial that trains is to stop, which it has not been told yet.
         forget: ends what waits in it of the trials in these folders.
     """
@@ -60,6 +61,7 @@ class Process:
     paused: int | str = "auto"
     parked: int = 0
     grace_sec: float = 10.0
+    fuse: int | str = "off"
     told_to_stop: Callable[[], bool] = lambda: False
     forget: Callable[[Iterable[str]], None] = lambda _: None
 

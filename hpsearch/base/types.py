@@ -94,6 +94,8 @@ class TrialSpec:
         purpose: what it is for where it is no part of its point's score; empty for all others.
         width: most trials that its worker trains at once with it; 1: it alone, by the plain loop. Whoever starts it
             says so: it is no part of what the trial is, and not on record.
+        replayed: how many trials were trained as one program with it in each epoch, which it is trained like again, as
+            `hpsearch.base.widths` writes it; empty: like any other.
     """
 
     study: str
@@ -110,6 +112,7 @@ class TrialSpec:
     files: str = ""
     purpose: str = ""
     width: int = 1
+    replayed: str = ""
 
 
 def whole_or_fraction(epoch: float) -> float:

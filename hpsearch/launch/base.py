@@ -55,12 +55,14 @@ class Launcher(Protocol):
     it reads the newest decision if there is one. With `lockstep` it waits after
     every message until `decide` answers it. `retries` is how often whoever submits tries a trial again that was lost
     to an error of its own or to the death of its worker. `grace_sec` is how long a trial may take to obey before
-    whoever told it to stop or to pause kills it. `detached` says whether trials go on while nobody polls, so that one
-    that hangs can be seen and killed. `kept` are the running trials that go on even when the driver ends: the next
-    driver finds them running.
+    whoever told it to stop or to pause kills it. `fuse` says whether its trials may be trained as one program: ``auto``
+    where that is faster, ``on``, ``off`` or how many at most. `detached` says whether trials go on while nobody polls,
+    so that one that hangs can be seen and killed. `kept` are the running trials that go on even when the driver ends:
+    the next driver finds them running.
     """
 
     width: int
+    fuse: int | str
     lockstep: bool
     retries: int
     grace_sec: float

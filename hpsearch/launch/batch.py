@@ -51,7 +51,7 @@ class TrialBatch:
         self.ended = self.asks = False
         self._execute, self._specs, self._clock = execute, specs, clock
         self.wait: Wait | None = None
-        single, shares = len(specs) == 1, any(spec.width > 1 for spec in specs)
+        single, shares = len(specs) == 1, any(spec.width > 1 or spec.replayed for spec in specs)
         self._kinds: tuple[type, ...] = (Started, Report, *[Query] * single, *[Wait] * (single and shares))
         self._run: TrialRun | QueryingRun | WaitingRun | None = None
         self._started_in = Path.cwd()

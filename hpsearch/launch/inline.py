@@ -10,6 +10,7 @@ from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision, Execute, Given, TrialId, TrialSpec
 from hpsearch.launch.base import Died, LauncherEvent
 from hpsearch.launch.batch import TrialBatch
+from hpsearch.launch.limits import fuse_word
 from hpsearch.launch.mailbox import Mailbox
 from hpsearch.launch.seats import Seats
 
@@ -25,6 +26,8 @@ class InlineLauncher:
         grace_sec: how long a trial may take to obey; it is looked at between its reports alone.
         paused: how many paused loops of a user's own wait in memory; ``auto``: as many as it allows.
         lockstep: wait after every message until `decide` answers it.
+        fuse: whether trials are trained as one program: ``auto`` where that is faster, ``on``, ``off``, or how many at
+            most.
         sleep: waits when there is nothing to do.
     """
 
@@ -38,10 +41,12 @@ class InlineLauncher:
         retries: int = 2,
         grace_sec: float = 10.0,
         paused: int | str = "auto",
+        fuse: bool | int | str = "off",
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.lockstep, self.retries, self.grace_sec = lockstep, retries, grace_sec
         self._paused, self._outer_paused = paused, current.process.paused
+        self.fuse = fuse_word(fuse)
         self._folders: set[str] = set()
         self._sleep = sleep
         self._execute: Execute | None = None
@@ -54,7 +59,7 @@ class InlineLauncher:
         """Remember what trains a trial."""
         self._execute = execute
         self._outer_paused, current.process.paused = current.process.paused, self._paused
-        current.process.grace_sec = self.grace_sec
+        current.process.grace_sec, current.process.fuse = self.grace_sec, self.fuse
 
     def call(self, function: Callable[..., Any], *args: Any, within_sec: float | None = None) -> Any:  # noqa: ARG002
         """Run `function(*args)` here; an HpsearchError passes, anything else becomes a RuntimeError as from a worker.

@@ -37,6 +37,7 @@ class OutsideLauncher:
     """
 
     width = 1
+    fuse: int | str = "off"
     lockstep = False
     detached = True
     grace_sec = 0.0

@@ -30,6 +30,7 @@ from hpsearch.launch.frames import (
     READY,
     Answer,
 )
+from hpsearch.launch.limits import fuse_word
 from hpsearch.launch.process import Inbox, WorkerProcess, import_path
 from hpsearch.launch.slot import Slot
 from hpsearch.launch.template import Template, may_fork
@@ -50,6 +51,8 @@ class ProcessLauncher:
         paused: how many paused loops of a user's own wait per worker; ``auto``: as many as the memory allows, none
             on a GPU.
         lockstep: a trial waits after every message until `decide` answers it.
+        fuse: whether a worker trains trials as one program: ``auto`` where that is faster, ``on``, ``off``, or how many
+            at most.
         log_folder: what worker N prints while it trains nothing goes to ``worker-N.log`` here; None: to a folder that
             `stop` removes. What a trial prints goes to ``log.txt`` in the trial's folder.
         log_mib: how large a log may be, in MiB; of a longer one the first and the last half are kept.
@@ -73,6 +76,7 @@ class ProcessLauncher:
         log_folder: str | Path | None = None,
         log_mib: float = 1.0,
         paused: int | str = "auto",
+        fuse: bool | int | str = "auto",
         clock: Clock = time.monotonic,
     ) -> None:
         self._gpus = visible_gpus()
@@ -80,7 +84,7 @@ class ProcessLauncher:
         self.lockstep, self.retries, self.grace_sec = lockstep, retries, grace_sec
         self._threads, self._log_folder, self._clock = threads, log_folder, clock
         self._log_limit = round(log_mib * 2**20)
-        self._paused = paused
+        self._paused, self.fuse = paused, fuse_word(fuse)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._hello = b""
         self._inbox: Inbox = queue.SimpleQueue()
@@ -107,7 +111,7 @@ class ProcessLauncher:
                 f"the trial function {name} is defined in the script or notebook itself, where worker processes cannot "
                 "find it; move it into a module of its own, or use launcher=inline"
             )
-        hello = pickle.dumps((execute, self.lockstep, self._paused, self.grace_sec))
+        hello = pickle.dumps((execute, self.lockstep, self._paused, self.grace_sec, self.fuse))
         self._hello = pickle.dumps((import_path(), sys.argv[:1], hello))
         first = self._first(execute.__module__)
         others = [self._spawn(index, first.template) for index in range(1, self._workers)]

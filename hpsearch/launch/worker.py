@@ -80,7 +80,7 @@ def _serve(commands: int, channel: int, mark: str) -> None:
     current.process.is_worker = True
     path, sys.argv[:], hello = pickle.loads(tasks.get().payload)
     sys.path[:] = path
-    execute, lockstep, current.process.paused, current.process.grace_sec = pickle.loads(hello)
+    execute, lockstep, current.process.paused, current.process.grace_sec, current.process.fuse = pickle.loads(hello)
     load(execute.__module__)
     write_frame(channel, READY)
     _Service(channel, execute, Marks(mark), tasks, mailbox, lockstep).run()

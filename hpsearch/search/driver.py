@@ -381,7 +381,7 @@ class Driver:
         self._environment.observer.update(
             Progress(
                 study=self._study.name,
-                total=self._total(),
+                total=self.total,
                 counts=self._results.counts + open_,
                 running=running,
                 best=self._results.leading,
@@ -390,8 +390,14 @@ class Driver:
             )
         )
 
-    def _total(self) -> int | None:
-        """Return how many trials there are at most, those of points that were added by hand among them."""
+    @property
+    def left(self) -> int | None:
+        """How many trials are to be trained at most; None where nobody knows."""
+        return None if self.total is None else self.total - self._results.counts.total()
+
+    @property
+    def total(self) -> int | None:
+        """How many trials there are at most, those of points that were added by hand among them."""
         limits = [n for n in (self._study.size, self._plan.points) if n is not None]
         points = max(min(limits), self._study.asked) if limits else None
         return None if points is None else points * len(self._plan.replicates) + self._confirmation.size

@@ -29,6 +29,7 @@ from hpsearch.search.storage import OpenStore, Store, open_study
 from hpsearch.search.suggested import open_space, suggested_in
 from hpsearch.study.anew import begin_anew
 from hpsearch.study.changes import Changes
+from hpsearch.study.fuse import widen
 from hpsearch.study.grow import check_growth, check_study, in_present_space
 from hpsearch.study.origins import Origins
 from hpsearch.study.plan import Search, plan_search
@@ -143,6 +144,8 @@ def run_one_search(
                 checked = session.check(search.representatives(), within is not None)
                 origins.data.learn(checked.states)
                 origins.data.changes(session.folder).refuse(None)
+            if todo:
+                widen(session, search, driver.left)
             writers = WRITERS if within is None else STAGE_WRITERS
             with imported_meanwhile(*writers) if session.workers.launcher.detached else nullcontext():
                 outcome = driver.run()

@@ -16,6 +16,7 @@ from hpsearch.base.keys import SEARCH_KEYS, SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.observer import Observer, Progress
 from hpsearch.base.replicates import MEASURED
 from hpsearch.base.types import Decision, Objective, Report, TrialId, TrialResult, TrialSpec, TrialState
+from hpsearch.base.widths import WIDTHS
 from hpsearch.base.words import epoch_text, number
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, TrialConfig, compose
@@ -156,7 +157,7 @@ def run_trial(
             display.line(line)
         session.open()
         spec, logged = _spec_in(session.folder, composition, filled, origins, display.line)
-        spec = origins.stamped(spec, session.record)
+        spec = _fused(origins.stamped(spec, session.record), session.workers.launcher)
         finished = _train(
             spec,
             session.workers.launcher,
@@ -175,7 +176,7 @@ def run_trial(
             metrics=last.reports[-1].metrics if last and last.reports else {},
             epochs=finished.epochs,
             folder=Path(spec.folder),
-            replay_command=replay_command(session.folder.name, spec),
+            replay_command=replay_command(session.folder.name, last or spec),
             check_command=check_command(session.folder.name, spec),
             ui_command=session.ui_command(),
             elapsed_sec=time.monotonic() - started,
@@ -184,6 +185,12 @@ def run_trial(
             failure=failure_of(last, session.folder) if last and last.state is TrialState.FAILED else None,
         )
         return replace(outcome, notes=(*outcome.notes, *session.finish(outcome)))
+
+
+def _fused(spec: TrialSpec, launcher: Launcher) -> TrialSpec:
+    """Return a trial that is trained beside copies of itself, where a number says so."""
+    width = launcher.fuse
+    return replace(spec, replayed=str(width)) if isinstance(width, int) and width > 1 else spec
 
 
 def _check_words(composition: Composition) -> None:
@@ -314,6 +321,7 @@ def replay(
             observer.line(f"{of}: {changed}")
         source = find_source(config, tracking_uri(composition))
         spec = TrialSpec(study, logged.id, config, logged.params, logged.overrides, logged.key, folder, source=source)
+        spec = replace(spec, replayed=str(logged.facts.get(WIDTHS, "")))
         record = Record(Path(folder))
         finished = _train(spec, workers.launcher, record, objective, observer, decide=_stop_where(logged))
         again = read_trial(Path(folder) / "events" / f"{logged.id.stem}.jsonl")

@@ -36,6 +36,7 @@ from hpsearch.base.errors import StorageError
 from hpsearch.base.journal import Event, read_lines
 from hpsearch.base.outcome import REPEATED, Failures, repeated_epochs
 from hpsearch.base.types import DATA, Report, TrialId, TrialSpec, TrialState, end_values
+from hpsearch.base.widths import fuse_words
 
 STUDY = "study"
 CODE = "code"
@@ -226,8 +227,10 @@ def _origins(spec: Event) -> dict[str, str]:
 
 
 def replay_command(study: str, trained: TrialRecord | TrialSpec) -> str:
-    """Return the command that trains a trial of a study again, or the call of Python."""
-    return _without_shell(study, trained) or command(*trained.overrides)
+    """Return the command that trains a trial of a study again as it was trained, or the call of Python."""
+    fuse = fuse_words(trained.facts) if isinstance(trained, TrialRecord) else ()
+    words = ("replay", f"{study}/{trained.id}", *own_words(trained.overrides))
+    return _without_shell(study, trained) or command(*(words if fuse is None else (*trained.overrides, *fuse)))
 
 
 def check_command(study: str, trained: TrialRecord | TrialSpec) -> str:

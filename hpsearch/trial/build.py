@@ -6,7 +6,7 @@ Importing this module loads no torch: the driver names `execute` to its workers,
 import functools
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -34,10 +34,7 @@ if TYPE_CHECKING:
     from hpsearch.data.base import DataSource, Splits
     from hpsearch.schedules import Table
     from hpsearch.schedules.plateau import Plateau
-    from hpsearch.trial.checkpoint import Progress
-    from hpsearch.trial.engine import Engine
     from hpsearch.trial.finetune import Tuned
-    from hpsearch.trial.layers import LayerWatch
     from hpsearch.trial.loop import Job, Trainer
 
 LATE_FACTS = ("best_epoch", "best_score")
@@ -69,6 +66,7 @@ def execute(specs: tuple[TrialSpec, ...]) -> WaitingRun:
     from hpsearch.data.picture import draw_once
     from hpsearch.trial.batching import check_single, takes_one
     from hpsearch.trial.loop import train
+    from hpsearch.trial.together import engine_of
 
     (spec,) = specs
     folder = Path(spec.folder)
@@ -79,18 +77,7 @@ def execute(specs: tuple[TrialSpec, ...]) -> WaitingRun:
         return (TrialResult(TrialState.INFEASIBLE, beyond, time=time.time()),)
     check_single(job.batching, functools.partial(takes_one, job.model, job.frozen, job.splits))
     artifacts = draw_once(job.augment, job.splits.train, folder, spec.id.point)
-    return (yield from train(replace(job, artifacts=artifacts), _engine(spec, job)))
-
-
-def _engine(spec: TrialSpec, job: "Job") -> "Callable[[Job, Progress, LayerWatch], Engine]":
-    """Return what trains a trial: its worker's group of those like it, where it has one."""
-    from hpsearch.trial.engine import Alone
-
-    if spec.width == 1:
-        return Alone
-    from hpsearch.trial.fused import fusing
-
-    return Alone if fusing.fault(job) else fusing.group_of(job, spec.width)
+    return (yield from train(replace(job, artifacts=artifacts), engine_of(spec, job)))
 
 
 def _check_data(spec: TrialSpec, job: "Job") -> None:

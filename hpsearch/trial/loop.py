@@ -21,6 +21,7 @@ from hpsearch.base.types import (
     Wait,
     WaitingRun,
 )
+from hpsearch.base.widths import facts_of_widths
 from hpsearch.metrics.reported import followed
 from hpsearch.optim.compiler import postpone_compiler
 from hpsearch.trial import checkpoint
@@ -38,7 +39,6 @@ from hpsearch.trial.reference import constant_facts
 from hpsearch.trial.samples import forget_samples, save_samples
 from hpsearch.trial.updates import prepare_model, torch_state
 from hpsearch.trial.watch import Diverged
-from hpsearch.trial.widths import facts_of_widths
 
 postpone_compiler()
 
@@ -353,7 +353,7 @@ def _end(
     facts: Mapping[str, str | int | float] | None = None,
 ) -> TrialResult:
     layers.write()
-    found = {**(facts or {}), **facts_of_widths(progress.widths)}
+    found = {**(facts or {}), **facts_of_widths(progress.widths, job.device.type)}
     artifacts = (*job.artifacts, *layers.files)
     if progress.best is not None:
         found |= {"best_epoch": progress.best.epoch, "best_score": progress.best.score}

@@ -1,0 +1,97 @@
+"""How many trials a worker of a study trains as one program."""
+
+import time
+from typing import Any
+
+from optuna.samplers import QMCSampler, RandomSampler
+
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
+from hpsearch.base.replicates import MEASURED
+from hpsearch.base.widths import FUSE
+from hpsearch.search.pruners import PruneRule
+from hpsearch.search.samplers import Sobol
+from hpsearch.study.plan import Search
+from hpsearch.study.session import StudySession
+from hpsearch.study.specs import find_source, tracking_uri
+from hpsearch.study.workers import runner_of
+from hpsearch.trial import build as ours
+from hpsearch.trial.together import choose
+
+WITHOUT_MODEL = (RandomSampler, QMCSampler, Sobol)
+"""Samplers whose proposals do not depend on how the points before did."""
+SHARE = 8
+"""A sampler that learns is asked for at most this part of its points at a time: asked for all at once it is a random
+search (on a table of 60 points, .345 of regret against .023 asked one by one)."""
+MOST = 32
+"""Widest group: one of twice as many would hardly be faster on a processor, and every member waits for the others."""
+TRIED = 3
+"""Configurations of different branches for which the width is measured at the start."""
+
+
+def widen(session: StudySession, search: Search, left: int | None) -> None:
+    """Let the workers of a study train as many trials at once as is fastest, and record it.
+
+    Args:
+        session: is open; its workers have started.
+        search: what is searched.
+        left: trials that are to be trained; None where that is not known.
+    """
+    launcher = session.workers.launcher
+    most = widest(session, search, left)
+    launcher.widen(1)
+    if most < 2:
+        return
+    chosen = {}
+    for words, config in list(search.representatives().items())[:TRIED]:
+        source = find_source(config, tracking_uri(search.composition))
+        width, why, step_ms = launcher.call(choose, config, source, str(session.folder), most)
+        chosen[words] = {"width": width, "why": why, "step_ms": step_ms}
+    width = min(most, max(each["width"] for each in chosen.values()))
+    session.record.study("fused", time.time(), width=width, most=most, chosen=chosen)
+    if width > 1:
+        launcher.widen(width)
+
+
+def widest(session: StudySession, search: Search, left: int | None) -> int:
+    """Return how many trials a worker may train as one program.
+
+    Args:
+        session: whose workers they are.
+        search: what is searched.
+        left: trials that are to be trained; None where that is not known.
+
+    Raises:
+        ConfigError: trials that are trained together have no time of their own, and a limit on it is set.
+    """
+    launcher = session.workers.launcher
+    if launcher.fuse in ("off", 1) or runner_of(search.composition.config) is not ours:
+        return 1
+    if (reason := _in_the_way(search, launcher.lockstep)) is not None:
+        if launcher.fuse != "auto":
+            raise ConfigError(f"{FUSE} = {launcher.fuse}: {reason} (from {search.composition.where(FUSE)})")
+        return 1
+    workers = launcher.slots // launcher.width
+    limits = [launcher.fuse if isinstance(launcher.fuse, int) else MOST]
+    if left is not None:
+        limits.append(-(-left // workers))
+    if not isinstance(search.sampler, WITHOUT_MODEL) and search.plan.points is not None:
+        limits.append(search.plan.points // SHARE * _at_a_time(search) // workers)
+    return max(1, min(limits))
+
+
+def _at_a_time(search: Search) -> int:
+    """Return how many trials of a point run at a time: all, unless a pruner judges the first one."""
+    rule = PruneRule(search.pruner, search.objective)
+    return 1 if rule.by_epoch or rule.by_replicate else len(search.plan.replicates)
+
+
+def _in_the_way(search: Search, lockstep: bool) -> str | None:
+    """Return what goes by the time of a trial of its own, or by the order in which trials report; None: nothing."""
+    config: Any = search.composition.config
+    timed = [key for key in (TRIAL_SECONDS, SILENT_SECONDS) if config["budget"][key.partition(".")[2]] is not None]
+    timed += [each.metric for each in search.objective.each if each.metric.endswith(MEASURED)]
+    timed += [name for name in search.objective.limits if name.endswith(MEASURED)]
+    if timed:
+        return f"trials that are trained as one program have no time of their own, which {timed[0]} is about"
+    return "the order of trials in one program is not that of rounds: launcher.lockstep=false" if lockstep else None

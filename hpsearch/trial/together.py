@@ -1,0 +1,60 @@
+"""Whether a trial is trained together with others. Importing this module loads no torch."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpsearch.base import current
+from hpsearch.base.errors import ConfigError
+from hpsearch.base.types import TrialSpec
+from hpsearch.base.widths import FUSE, widths_of
+
+if TYPE_CHECKING:
+    from hpsearch.trial.checkpoint import Progress
+    from hpsearch.trial.engine import Engine
+    from hpsearch.trial.job import Job
+    from hpsearch.trial.layers import LayerWatch
+
+
+def engine_of(spec: TrialSpec, job: "Job") -> "Callable[[Job, Progress, LayerWatch], Engine]":
+    """Return what trains a trial: its worker's group of those like it, where that was chosen.
+
+    Args:
+        spec: the trial.
+        job: the same, built.
+
+    Raises:
+        ConfigError: it is to be trained as it was together with others, and cannot be.
+    """
+    from hpsearch.trial.engine import Alone
+
+    if spec.width == 1 and not spec.replayed:
+        return Alone
+    from hpsearch.trial.fused import choosing, fusing
+
+    if spec.replayed:
+        if reason := fusing.fault(job):
+            raise ConfigError(f"{FUSE} = {spec.replayed}: a trial like this is trained by itself: {reason}")
+        return fusing.group_again(widths_of(spec.replayed, job.epochs))
+    choice = choosing.choice_of(job, Path(spec.folder).parents[1], spec.width, current.process.fuse == "auto")
+    return Alone if choice.width == 1 else fusing.group_of(job, min(choice.width, spec.width))
+
+
+def choose(config: Mapping[str, Any], source: str | None, study: str, most: int) -> tuple[int, str, dict[int, float]]:
+    """Choose how many trials like one are trained as one program; called in a worker, before any is trained.
+
+    Args:
+        config: a trial's resolved configuration.
+        source: where `finetune.source` was found.
+        study: folder of the study, where the choice is kept.
+        most: at most so many.
+
+    Returns:
+        How many, 1: each by itself; why; and the time of a step of one in ms, by width, where it was measured.
+    """
+    from hpsearch.trial.build import prepare
+    from hpsearch.trial.fused.choosing import choice_of
+
+    job = prepare(config, source=source)
+    choice = choice_of(job, Path(study), most, current.process.fuse == "auto")
+    return choice.width, choice.why, dict(choice.step_ms)
