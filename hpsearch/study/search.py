@@ -149,6 +149,7 @@ def run_one_search(
             writers = WRITERS if within is None else STAGE_WRITERS
             with imported_meanwhile(*writers) if session.workers.launcher.detached else nullcontext():
                 outcome = driver.run()
+            session.workers.launcher.widen(1)  # what else a borrowed one trains, it trains one by one
             session.workers.stop()
         return conclude(session, outcome, began, trained=todo, stage=within is not None)
 

@@ -26,7 +26,7 @@ class Staff:
         environment = worker_environment(0, 1, ())
         worker = WorkerProcess(self.folder / f"{name}.log", 2**20, environment, self.inbox, **options)
         self.workers[name] = worker
-        hello = pickle.dumps((trial_functions.train, False, "auto", 10.0))
+        hello = pickle.dumps((trial_functions.train, False, "auto", 10.0, "off"))
         worker.send(HELLO, pickle.dumps((import_path(), sys.argv[:1], hello)))
         return worker
 
