@@ -70,7 +70,7 @@ def descend(state: MutableMapping[Tensor, Any], weights: list[Tensor], group: di
         gradients = list(torch._foreach_add(gradients, weights, alpha=group["weight_decay"]))
     if momentum:
         velocities = _velocities([state[weight] for weight in weights], gradients, momentum, 1 - group["dampening"])
-        gradients = torch._foreach_add(gradients, velocities, alpha=momentum) if group["nesterov"] else velocities
+        gradients = list(torch._foreach_add(gradients, velocities, alpha=momentum)) if group["nesterov"] else velocities
     torch._foreach_add_(weights, gradients, alpha=-group["lr"])
 
 

@@ -28,7 +28,7 @@ from hpsearch.trial.build import prepare
 from hpsearch.trial.fused import fusing
 from hpsearch.trial.job import Job
 from hpsearch.trial.loop import train
-from hpsearch.trial.widths import WIDTHS
+from hpsearch.base.widths import WIDTHS
 
 DIGITS = ("data=digits", "data.train_size=160", "data.batch_size=16", "trainer.epochs=5", "trainer.eval_batch_size=200")
 """Ten steps an epoch."""
@@ -188,7 +188,7 @@ def together(
         decide: what is said to a member after a message; None kills it.
         after: members that begin late, once another one (first) has reported an epoch (second) or is over.
     """
-    runs = [_Run(job, train(job, fusing.group_of(job))) for job in jobs]
+    runs = [_Run(job, train(job, fusing.group_of(job, 64))) for job in jobs]
     late = after or {}
 
     def may_move(k: int) -> bool:
@@ -214,7 +214,7 @@ def beside(job: Job) -> WaitingRun:
         return train(job)
     other = copy.deepcopy(job, {id(job.splits): job.splits})
     other = dataclasses.replace(other, seed=job.seed + 1, folder=job.folder / "other")
-    runs = [train(each, fusing.group_of(each)) for each in (job, other)]
+    runs = [train(each, fusing.group_of(each, 64)) for each in (job, other)]
     return _beside(runs[0], _Run(other, runs[1]))
 
 
