@@ -21,6 +21,7 @@ from hpsearch.base.files import LAYERS
 from hpsearch.base.outcome import failure
 from hpsearch.base.samples import SAMPLES
 from hpsearch.base.types import Decision, Message, Report, TrialResult, Wait, WaitingRun
+from hpsearch.base.widths import WIDTHS
 from hpsearch.config.compose import compose
 from hpsearch.data.base import Splits
 from hpsearch.data.part import Split
@@ -28,7 +29,6 @@ from hpsearch.trial.build import prepare
 from hpsearch.trial.fused import fusing
 from hpsearch.trial.job import Job
 from hpsearch.trial.loop import train
-from hpsearch.base.widths import WIDTHS
 
 DIGITS = ("data=digits", "data.train_size=160", "data.batch_size=16", "trainer.epochs=5", "trainer.eval_batch_size=200")
 """Ten steps an epoch."""
