@@ -51,7 +51,7 @@ STRENGTHS = {"none": (0, 0, 0), "l1": (0.001, 0, 0), "l2": (0, 0.01, 0), "lp": (
 def recipe(optimizer, schedule, penalty, k):
     """Return words of a member; the weights of all but the first decay, decoupled where the optimizer does that."""
     words = [f"optimizer={optimizer}", *SCHEDULES[schedule], "regularizer=[l1,l2,lp]"]
-    words += [f"optimizer.lr={RATES.get(optimizer, 0.01) * (1 - 0.2 * k)}", f"optimizer.weight_decay={0.01 * k}"]
+    words += [f"optimizer.lr={RATES.get(optimizer, 0.01) * 0.8**k}", f"optimizer.weight_decay={0.01 * k}"]
     words += ["scheduler.cycle_momentum=false"] * (schedule == "one_cycle" and optimizer in UNMOVED)
     return words + [f"regularizer.{n}.strength={each}" for n, each in zip(NORMS, STRENGTHS[penalty], strict=True)]
 
