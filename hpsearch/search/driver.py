@@ -108,9 +108,8 @@ class Driver:
         self._started_at: float | None = None
         self._earlier_sec = float(study.user_attrs.get("seconds", 0.0))
         self._interrupts = Interrupts()
-        self._was_asked_to_stop = False
+        self._was_asked_to_stop, self._points_on_disk = False, 0
         self._synced_at = self._shown_at = self._timed_at = self._asked_at = -math.inf
-        self._points_on_disk = 0
 
     def run(self) -> SearchOutcome:
         """Search until the plan is fulfilled or the user interrupts; a second interrupt raises KeyboardInterrupt.
@@ -161,8 +160,8 @@ class Driver:
         """Return how the search stands, which was interrupted or not."""
         why = self.why_no_more_points
         paused = Counter({TrialState.PAUSED: len(self._points.paused)})
-        unfinished = self._points.unfinished + self._confirmation.unfinished
-        waiting = Counter({TrialState.WAITING: 0 if interrupted else unfinished})
+        waits = 0 if interrupted else self._points.unfinished + self._confirmation.unfinished
+        waiting = Counter({TrialState.WAITING: waits})
         if paused.total() or waiting.total():
             why = self._ending.why_nothing_more() or why
         counts = dict(self._results.counts + paused + waiting)
@@ -285,9 +284,8 @@ class Driver:
         """
         if self._interrupts.count or self._ending.why_nothing_more():
             return
-        ended_by = self._ending.raisable
         for number in self._points.paused:
-            if self._points.drop(number, ended_by):
+            if self._points.drop(number, self._ending.raisable):
                 self._widen()
 
     def _widen(self) -> None:
@@ -399,5 +397,5 @@ class Driver:
     def total(self) -> int | None:
         """How many trials there are at most, those of points that were added by hand among them."""
         limits = [n for n in (self._study.size, self._plan.points) if n is not None]
-        points = max(min(limits), self._study.asked) if limits else None
-        return None if points is None else points * len(self._plan.replicates) + self._confirmation.size
+        points = max(min(limits), self._study.asked) if limits else 0
+        return points * len(self._plan.replicates) + self._confirmation.size if limits else None

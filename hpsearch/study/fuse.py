@@ -16,7 +16,7 @@ from hpsearch.study.session import StudySession
 from hpsearch.study.specs import find_source, tracking_uri
 from hpsearch.study.workers import runner_of
 from hpsearch.trial import build as ours
-from hpsearch.trial.together import choose
+from hpsearch.trial.choose import choose
 
 WITHOUT_MODEL = (RandomSampler, QMCSampler, Sobol)
 """Samplers whose proposals do not depend on how the points before did."""

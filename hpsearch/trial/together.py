@@ -1,8 +1,8 @@
 """Whether a trial is trained together with others. Importing this module loads no torch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hpsearch.base import current
 from hpsearch.base.errors import ConfigError
@@ -38,23 +38,3 @@ def engine_of(spec: TrialSpec, job: "Job") -> "Callable[[Job, Progress, LayerWat
         return fusing.group_again(widths_of(spec.replayed, job.epochs))
     choice = choosing.choice_of(job, Path(spec.folder).parents[1], spec.width, current.process.fuse == "auto")
     return Alone if choice.width == 1 else fusing.group_of(job, min(choice.width, spec.width))
-
-
-def choose(config: Mapping[str, Any], source: str | None, study: str, most: int) -> tuple[int, str, dict[int, float]]:
-    """Choose how many trials like one are trained as one program; called in a worker, before any is trained.
-
-    Args:
-        config: a trial's resolved configuration.
-        source: where `finetune.source` was found.
-        study: folder of the study, where the choice is kept.
-        most: at most so many.
-
-    Returns:
-        How many, 1: each by itself; why; and the time of a step of one in ms, by width, where it was measured.
-    """
-    from hpsearch.trial.build import prepare
-    from hpsearch.trial.fused.choosing import choice_of
-
-    job = prepare(config, source=source)
-    choice = choice_of(job, Path(study), most, current.process.fuse == "auto")
-    return choice.width, choice.why, dict(choice.step_ms)
