@@ -159,9 +159,8 @@ class Driver:
     def outcome(self, interrupted: bool) -> SearchOutcome:
         """Return how the search stands, which was interrupted or not."""
         why = self.why_no_more_points
-        paused = Counter({TrialState.PAUSED: len(self._points.paused)})
         waits = 0 if interrupted else self._points.unfinished + self._confirmation.unfinished
-        waiting = Counter({TrialState.WAITING: waits})
+        paused, waiting = Counter({TrialState.PAUSED: len(self._points.paused)}), Counter({TrialState.WAITING: waits})
         if paused.total() or waiting.total():
             why = self._ending.why_nothing_more() or why
         counts = dict(self._results.counts + paused + waiting)
