@@ -262,6 +262,12 @@ class Own(nn.Module):
         return self.last(self.between(self, self.first(x)))
 
 
+class Claiming(Own):
+    """Says that it is the same for any number of axes in front, whatever is between its layers."""
+
+    leading_axes = True
+
+
 def replacing_a_buffer(model, x):
     model.mean = 0.9 * model.mean + 0.1 * x.detach().mean(0)
     return x
@@ -275,6 +281,7 @@ FAULTS = {
     "called random operation": lambda: Own(lambda _, x: x + torch.randn_like(x)),
     "data-dependent control flow": lambda: Own(lambda _, x: x if x.sum() > 0 else -x),
     "item()": lambda: Own(lambda _, x: x * x.max().item()),
+    "outputs of a member among others": lambda: Claiming(lambda _, x: x - x.mean(0)),
     "values of mean": lambda: Own(replacing_a_buffer),
     "batching rule": lambda: nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4)),
     "performance drop": lambda: Own(
