@@ -100,7 +100,15 @@ def copy_weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone().contiguous() for name, value in model.state_dict().items()}
 
 
-def save_last(folder: Path, key: str, data: str, model: nn.Module, optimizer: Optimizer, progress: Progress) -> None:
+def save_last(
+    folder: Path,
+    key: str,
+    data: str,
+    model: nn.Module,
+    optimizer: Optimizer,
+    progress: Progress,
+    durable: bool = True,
+) -> None:
     """Write the last state to ``last.pt``, atomically.
 
     Args:
@@ -110,6 +118,7 @@ def save_last(folder: Path, key: str, data: str, model: nn.Module, optimizer: Op
         model: the model; its parameters and saved buffers are kept.
         optimizer: its optimizer.
         progress: everything else that the trial goes on from.
+        durable: wait until it is on the disk.
     """
     best = progress.best
     state = {
@@ -129,7 +138,7 @@ def save_last(folder: Path, key: str, data: str, model: nn.Module, optimizer: Op
         "samples": progress.samples,
         "widths": progress.widths,
     }
-    with replacement(folder / LAST) as temporary, temporary.open("wb") as file:
+    with replacement(folder / LAST, durable) as temporary, temporary.open("wb") as file:
         torch.save(state, file)
 
 
@@ -171,8 +180,11 @@ def _progress(state: Mapping[str, Any]) -> Progress:
 
 
 def keep_end(folder: Path, key: str, data: str, model: nn.Module, optimizer: Optimizer, progress: Progress) -> None:
-    """Write the last state of a trial that has ended, as `save_last` does; what it goes on from itself is removed."""
-    save_last(folder, key, data, model, optimizer, progress)
+    """Write the last state of a trial that has ended, as `save_last` does; what it goes on from itself is removed.
+
+    A power cut may take it: nothing but a further training goes on from it.
+    """
+    save_last(folder, key, data, model, optimizer, progress, durable=False)
     platform.replace(folder / LAST, folder / END)
 
 

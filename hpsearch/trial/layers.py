@@ -134,7 +134,7 @@ class LayerWatch:
         if not new:
             return
         self._rows += new
-        with replacement(self._file) as temporary:
+        with replacement(self._file, durable=False) as temporary:
             temporary.write_text(json.dumps(self._rows), encoding="utf-8")
 
     def _numbers(self, raw: _Row) -> _Row:
