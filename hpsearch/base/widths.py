@@ -20,7 +20,7 @@ def facts_of_widths(widths: Sequence[int], device: str = "cpu") -> dict[str, str
     """Return what a trial's record says of its epochs.
 
     Args:
-        widths: trials that were trained together in each of them; 1: it alone, by the plain loop.
+        widths: trials that were trained as one program in each of them; 0: it alone, by the plain loop.
         device: type of the device.
 
     Returns:
@@ -30,7 +30,7 @@ def facts_of_widths(widths: Sequence[int], device: str = "cpu") -> dict[str, str
         >>> facts_of_widths([20, 20, 19])
         {'fused_widths': '2*20 1*19'}
     """
-    if all(width == 1 for width in widths):
+    if not any(widths):
         return {}
     fact = {WIDTHS: " ".join(f"{len(list(same))}*{width}" for width, same in groupby(widths))}
     return fact if device == "cpu" else {**fact, DEVICE: device}
@@ -71,7 +71,7 @@ def fuse_words(facts: Mapping[str, Any]) -> tuple[str, ...] | None:
     if fact is None:
         return ()
     widths = set(widths_of(str(fact), 0))
-    if 1 in widths:
+    if 0 in widths:
         return None
     if DEVICE not in facts:
         return (f"{FUSE}={LEAST}",)

@@ -15,6 +15,7 @@ from hpsearch.study.plan import Search
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import find_source, tracking_uri
 from hpsearch.study.workers import runner_of
+from hpsearch.tracking.events import read_study
 from hpsearch.trial import build as ours
 from hpsearch.trial.choose import choose
 
@@ -38,19 +39,44 @@ def widen(session: StudySession, search: Search, left: int | None) -> None:
         left: trials that are to be trained; None where that is not known.
     """
     launcher = session.workers.launcher
-    most = widest(session, search, left)
     launcher.widen(1)
-    if most < 2:
+    if not _allowed(session, search):
         return
-    chosen = {}
+    width = _width_before(session) if launcher.fuse == "auto" else None
+    if width is None:
+        most = widest(session, search, left)
+        width = _chosen(session, search, most) if most > 1 else 1
+    if width > 1:
+        launcher.widen(width)
+
+
+def _allowed(session: StudySession, search: Search) -> bool:
+    """Return whether trials may be trained together at all; refuse it where that is asked for and cannot be."""
+    launcher = session.workers.launcher
+    if launcher.fuse in ("off", 1) or runner_of(search.composition.config) is not ours:
+        return False
+    reason = _in_the_way(search, launcher.lockstep)
+    if reason is not None and launcher.fuse != "auto":
+        raise ConfigError(f"{FUSE} = {launcher.fuse}: {reason} (from {search.composition.where(FUSE)})")
+    return reason is None
+
+
+def _width_before(session: StudySession) -> int | None:
+    """Return the width that was chosen when the study began, for whoever goes on with it; None where none was."""
+    chosen: int | None = read_study(session.folder).get("fused", {}).get("width")
+    return chosen
+
+
+def _chosen(session: StudySession, search: Search, most: int) -> int:
+    """Return the width that a worker chooses, and record it."""
+    launcher, chosen = session.workers.launcher, dict[str, Any]()
     for words, config in list(search.representatives().items())[:TRIED]:
         source = find_source(config, tracking_uri(search.composition))
         width, why, step_ms = launcher.call(choose, config, source, str(session.folder), most)
         chosen[words] = {"width": width, "why": why, "step_ms": step_ms}
-    width = min(most, max(each["width"] for each in chosen.values()))
-    session.record.study("fused", time.time(), width=width, most=most, chosen=chosen)
-    if width > 1:
-        launcher.widen(width)
+    width: int = min(most, max(each["width"] for each in chosen.values()))
+    session.record.study("fused", time.time(), fused={"width": width, "most": most, "chosen": chosen})
+    return width
 
 
 def widest(session: StudySession, search: Search, left: int | None) -> int:
@@ -60,17 +86,8 @@ def widest(session: StudySession, search: Search, left: int | None) -> int:
         session: whose workers they are.
         search: what is searched.
         left: trials that are to be trained; None where that is not known.
-
-    Raises:
-        ConfigError: trials that are trained together have no time of their own, and a limit on it is set.
     """
     launcher = session.workers.launcher
-    if launcher.fuse in ("off", 1) or runner_of(search.composition.config) is not ours:
-        return 1
-    if (reason := _in_the_way(search, launcher.lockstep)) is not None:
-        if launcher.fuse != "auto":
-            raise ConfigError(f"{FUSE} = {launcher.fuse}: {reason} (from {search.composition.where(FUSE)})")
-        return 1
     workers = launcher.slots // launcher.width
     limits = [launcher.fuse if isinstance(launcher.fuse, int) else MOST]
     if left is not None:

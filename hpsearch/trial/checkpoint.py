@@ -74,7 +74,8 @@ class Progress:
         steps: thinned losses since the last report.
         end: the evaluations at the end of the trial so far.
         samples: what single samples gave, by the updates before an evaluation that may make the score, and by name.
-        widths: how many trials were trained as one program with it in each epoch so far; 1: it alone.
+        widths: how many trials were trained as one program with it in each epoch so far; 0: it alone, by the
+            plain loop.
     """
 
     epoch: int | None = None

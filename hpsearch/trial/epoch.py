@@ -47,10 +47,10 @@ class Epoch(ABC):
         number: of the pass, from 1.
         done: updates of the trial so far.
         end: updates of the trial after this pass.
-        width: trials that are trained as one program in it.
+        width: trials that are trained as one program in it; 0: it alone, by the plain loop.
     """
 
-    width = 1
+    width = 0
 
     def __init__(self, job: Job, layers: LayerWatch, number: int, rates: Sequence[tuple[float, float | None]]) -> None:
         self._job, self._layers, self.number, self._rates = job, layers, number, rates

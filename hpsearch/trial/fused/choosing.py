@@ -73,9 +73,11 @@ def choice_of(job: Job, study: Path, most: int, measures: bool) -> Choice:
     """
     if reason := fusing.fault(job):
         return Choice(1, reason, {})
+    if not measures:
+        return Choice(most, "launcher.fuse", {})
     key = stable_hash({"key": [str(part) for part in fusing.key_of(job)]})
     file = study / FOLDER / f"{key}.json"
-    return _kept(file) or _keep(file, _measured(job, most) if measures else Choice(most, "launcher.fuse", {}))
+    return _kept(file) or _keep(file, _measured(job, most))
 
 
 def _kept(file: Path) -> Choice | None:

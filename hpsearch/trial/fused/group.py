@@ -107,11 +107,11 @@ class Group:
 
     def _width_in(self, epoch: int) -> int:
         assert self._widths is not None, "only a recorded trial knows"
-        return self._widths[epoch - 1] if epoch <= len(self._widths) else 1
+        return self._widths[epoch - 1] if epoch <= len(self._widths) else 0
 
     def is_plain(self, epoch: int) -> bool:
         """Return whether a recorded trial was trained by the plain loop in an epoch."""
-        return self._widths is not None and self._width_in(epoch) == 1
+        return self._widths is not None and self._width_in(epoch) == 0
 
     def part(self, member: Member) -> None:
         """Go on without a member, until it joins again."""

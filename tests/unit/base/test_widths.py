@@ -6,7 +6,7 @@ from hpsearch.base.errors import StorageError
 from hpsearch.base.widths import WIDTHS, facts_of_widths, fuse_words, widths_of
 
 
-@pytest.mark.parametrize("widths", [[20], [20, 20, 19], [1, 1, 8, 1], [3, 2, 3]])
+@pytest.mark.parametrize("widths", [[20], [20, 20, 19], [0, 0, 8, 0], [3, 2, 3]])
 def test_there_and_back(widths):
     facts = facts_of_widths(widths)
     assert widths_of(facts[WIDTHS], len(widths)) == widths
@@ -16,7 +16,7 @@ def test_equal_neighbours_are_counted():
     assert facts_of_widths([20, 20, 19, 20]) == {"fused_widths": "2*20 1*19 1*20"}
 
 
-@pytest.mark.parametrize("widths", [[], [1], [1, 1, 1]])
+@pytest.mark.parametrize("widths", [[], [0], [0, 0, 0]])
 def test_a_trial_that_was_alone_throughout_says_nothing(widths):
     assert facts_of_widths(widths) == {}
 
@@ -37,7 +37,7 @@ def test_a_number_holds_for_every_epoch():
         ({}, ()),
         (facts_of_widths([20, 20]), ("launcher.fuse=2",)),
         (facts_of_widths([20, 19]), ("launcher.fuse=2",)),
-        (facts_of_widths([20, 1]), None),
+        (facts_of_widths([20, 0]), None),
         (facts_of_widths([20, 20], "cuda"), ("launcher.fuse=20",)),
         (facts_of_widths([20, 19], "cuda"), None),
     ],
