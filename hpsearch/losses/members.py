@@ -62,10 +62,10 @@ def _cross_entropy(smoothing: Sequence[float]) -> MemberLosses:
     shares = cache(partial(torch.tensor, smoothing))
 
     def losses(outputs: Tensor, y: Tensor) -> Tensor:
-        flat, targets = outputs.flatten(0, 1), y.flatten(0, 1)
-        each = cross_entropy(flat, targets, reduction="none", label_smoothing=same or 0.0).view(outputs.shape[:2])
+        outputs_KCB, targets = outputs.mT, y.mT if y.ndim == 3 else y  # over few classes in a row torch is slow
+        each = cross_entropy(outputs_KCB, targets, reduction="none", label_smoothing=same or 0.0)
         if same is None:
-            even = -outputs.log_softmax(2).mean(2)
+            even = -outputs_KCB.log_softmax(1).mean(1)
             each = each + shares(dtype=each.dtype, device=each.device)[:, None] * (even - each)
         return each.mean(1)
 

@@ -4,7 +4,7 @@ Axes: K member, S step, B sample, C output.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 
@@ -45,7 +45,8 @@ class Joint:
         self._lr_SK, self._momentum_SK = self._rates()
         self._norms = torch.zeros(len(jobs), 3, device=jobs[0].device)
         self._penalty = torch.zeros(len(jobs), device=jobs[0].device)
-        self._norms_at = [epoch.norms_at for epoch in epochs]
+        self._measured_at = self._masks([epoch.norms_at for epoch in epochs])
+        self._watched_at = {epoch.watched for epoch in epochs}
         self._seconds = 0.0
         self._kept: list[JointStep] = []
 
@@ -76,7 +77,8 @@ class Joint:
         if step is None:
             self.place = self.steps
             return
-        watched = [k for k, epoch in enumerate(self._epochs) if epoch.watched == self.place]
+        at = self.place in self._watched_at
+        watched = [k for k, epoch in enumerate(self._epochs) if epoch.watched == self.place] if at else []
         with ExitStack() as watching:
             for k in watched:
                 self._update.lend_gradients(k)
@@ -96,13 +98,17 @@ class Joint:
 
     def _measured(self, lr_K: Tensor, momentum_K: Tensor | None) -> None:
         """Update, and measure the members for which that is asked for."""
-        at = [self.place in places for places in self._norms_at]
-        if not any(at):
+        mask_K1 = self._measured_at.get(self.place)
+        if mask_K1 is None:
             self._update.update(lr_K, momentum_K)
-            return
-        norms = self._update.measured(lr_K, momentum_K)
-        wanted = norms if all(at) else torch.where(torch.tensor(at, device=norms.device)[:, None], norms, 0.0)
-        self._norms = self._norms + wanted
+        else:
+            self._norms = torch.where(mask_K1, self._norms + self._update.measured(lr_K, momentum_K), self._norms)
+
+    def _masks(self, places: Sequence[Collection[int]]) -> dict[int, Tensor]:
+        """Return [K, 1] which members are measured, by the updates of the pass at which any is."""
+        device = self._jobs[0].device
+        asked = {place: [[place in each] for each in places] for place in set().union(*places)}
+        return {place: torch.tensor(members, device=device) for place, members in asked.items()}
 
     def _add_all(self) -> None:
         for epoch, chunk in zip(self._epochs, self._chunks(range(len(self._jobs))), strict=True):
@@ -116,9 +122,7 @@ class Joint:
             return [None for _ in members]
         loss, plain = (torch.stack(each, 1) for each in zip(*((s.loss, s.plain) for s in self._kept), strict=True))
         outputs, y = (torch.cat(each, 1) for each in zip(*((s.outputs, s.y) for s in self._kept), strict=True))
-        return [
-            Chunk(loss[k], plain[k], [_labels(step.y, k) for step in self._kept], outputs[k], y[k]) for k in members
-        ]
+        return [Chunk(loss[k], plain[k], _sizes(self._kept, k), outputs[k], y[k]) for k in members]
 
     @cached_property
     def _differ(self) -> bool:
@@ -170,5 +174,6 @@ def _columns(rows: Sequence[Sequence[float]], device: torch.device) -> Tensor:
     return torch.tensor(rows, dtype=torch.float64).t().contiguous().to(device)
 
 
-def _labels(y: Tensor, k: int) -> int:
-    return label_count(y[k]) if per_step(y[k]) else y.shape[1]
+def _sizes(steps: Sequence[JointStep], k: int) -> list[int]:
+    """Return the labels in each batch of a member."""
+    return [label_count(step.y[k]) for step in steps] if per_step(steps[0].y[k]) else [s.y.shape[1] for s in steps]
