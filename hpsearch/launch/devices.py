@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError
+from hpsearch.launch.limits import gpu_share
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -38,35 +39,64 @@ def usable_cores() -> int:
     return max(1, min(limits))
 
 
-def worker_count(workers: int | str, threads: int, gpus: Sequence[str]) -> int:
+def worker_count(workers: int | str, threads: int, gpus: Sequence[str], gpus_per_trial: float = 1) -> int:
     """Return the number of worker processes.
 
     Args:
-        workers: a number, or ``auto``: one per GPU, without GPUs one per `threads` usable cores.
+        workers: a number, or ``auto``: as many as the GPUs have room for, without GPUs one per `threads` usable cores.
         threads: threads per worker.
         gpus: the usable CUDA devices.
+        gpus_per_trial: that each of them sees, see `check_share`.
 
     Returns:
         At least 1.
 
     Raises:
-        ConfigError: `workers` or `threads` is not a positive whole number.
+        ConfigError: `workers` or `threads` is not a positive whole number, or there are no such shares of the GPUs.
     """
     for name, value in (("workers", workers), ("threads", threads)):
         if (name, value) != ("workers", "auto") and (type(value) is not int or value < 1):
             allowed = "auto or a whole number from 1" if name == "workers" else "a whole number from 1"
             raise ConfigError(f"launcher.{name}={value}: it must be {allowed}")
+    check_share(gpus_per_trial, gpus)
     if isinstance(workers, int):
         return workers
-    return len(gpus) or max(1, usable_cores() // threads)
+    return len(_seats(gpus, gpus_per_trial)) or max(1, usable_cores() // threads)
 
 
-def worker_environment(slot: int, threads: int, gpus: Sequence[str]) -> dict[str, str]:
-    """Return the environment of the worker of a slot: its share of the threads, and its GPU in turn.
+def check_share(gpus_per_trial: float, gpus: Sequence[str]) -> None:
+    """Refuse a share of the GPUs that this machine cannot give a worker.
+
+    Args:
+        gpus_per_trial: as `hpsearch.launch.limits.gpu_share` allows.
+        gpus: the usable CUDA devices.
+
+    Raises:
+        ConfigError: it is no share, is more than there are, or more than one slice of a GPU, of which CUDA sees one.
+    """
+    gpu_share("launcher.gpus_per_trial", gpus_per_trial)
+    if gpus_per_trial > max(1, len(gpus)):
+        raise ConfigError(f"launcher.gpus_per_trial={gpus_per_trial:g}: this machine has {len(gpus)} CUDA devices")
+    if gpus_per_trial > 1 and any(name.startswith("MIG-") for name in gpus):
+        raise ConfigError(
+            f"launcher.gpus_per_trial={gpus_per_trial:g}: CUDA sees no more than one slice (MIG) of a GPU; use 1"
+        )
+
+
+def _seats(gpus: Sequence[str], gpus_per_trial: float) -> list[str]:
+    """Return what each worker sees of the GPUs, whole ones first where several share one."""
+    if gpus_per_trial < 1:
+        return [*gpus] * round(1 / gpus_per_trial)
+    size = int(gpus_per_trial)
+    return [",".join(gpus[start : start + size]) for start in range(0, len(gpus) - size + 1, size)]
+
+
+def worker_environment(slot: int, threads: int, gpus: Sequence[str], gpus_per_trial: float = 1) -> dict[str, str]:
+    """Return the environment of the worker of a slot: its share of the threads, and its GPUs in turn.
 
     Sets of texts are in the same order in every worker, unless the user's own environment says otherwise.
     """
     environment = {"PYTHONHASHSEED": "0"} | dict(os.environ) | dict.fromkeys(THREAD_VARIABLES, str(threads))
-    if gpus:
-        environment["CUDA_VISIBLE_DEVICES"] = gpus[slot % len(gpus)]
+    if seats := _seats(gpus, gpus_per_trial):
+        environment["CUDA_VISIBLE_DEVICES"] = seats[slot % len(seats)]
     return environment

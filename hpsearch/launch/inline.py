@@ -10,6 +10,7 @@ from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision, Execute, Given, TrialId, TrialSpec
 from hpsearch.launch.base import Died, LauncherEvent
 from hpsearch.launch.batch import TrialBatch
+from hpsearch.launch.devices import check_share, visible_gpus
 from hpsearch.launch.limits import fuse_word
 from hpsearch.launch.mailbox import Mailbox
 from hpsearch.launch.seats import Seats
@@ -28,6 +29,7 @@ class InlineLauncher:
         lockstep: wait after every message until `decide` answers it.
         fuse: whether trials are trained as one program: ``auto`` where that is faster, ``on``, ``off``, or how many at
             most.
+        gpus_per_trial: as for worker processes; this process sees all GPUs, and refuses to need more than there are.
         sleep: waits when there is nothing to do.
     """
 
@@ -42,8 +44,10 @@ class InlineLauncher:
         grace_sec: float = 10.0,
         paused: int | str = "auto",
         fuse: bool | int | str = "off",
+        gpus_per_trial: float = 1,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        check_share(gpus_per_trial, visible_gpus())
         self.lockstep, self.retries, self.grace_sec = lockstep, retries, grace_sec
         self._paused, self._outer_paused = paused, current.process.paused
         self.fuse = fuse_word(fuse)

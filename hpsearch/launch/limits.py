@@ -3,7 +3,23 @@
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
-from hpsearch.base.limits import Limits, count, flag, number, optional, or_word
+from hpsearch.base.limits import POSITIVE, Limits, count, flag, number, optional, or_word
+
+
+def gpu_share(key: str, value: Any) -> None:
+    """Refuse what is neither a whole number of GPUs nor the share that one of several workers has of a GPU."""
+    POSITIVE(key, value)
+    whole = float(value) if value >= 1 else 1 / value
+    if abs(round(whole) - whole) > (0.0 if value >= 1 else _ROUNDED * whole):
+        raise ConfigError(
+            f"{key} = {value!r}: must be a whole number of GPUs, or the share of one that several workers use alike: "
+            ".5, .33, .25, .2, ..."
+        )
+
+
+_ROUNDED = 0.01
+"""A third may be written .33."""
+
 
 FUSE = ("auto", "on", "off")
 
@@ -28,6 +44,7 @@ LIMITS: Limits = {
         "grace_sec": number("[0, inf)"),
         "fuse": _fuse,
         "log_mib": number("(0, inf)"),
+        "gpus_per_trial": gpu_share,
         "paused": or_word(count(0), "auto"),
     },
 }

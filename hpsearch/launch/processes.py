@@ -43,7 +43,9 @@ class ProcessLauncher:
     """Trains in worker processes that are started once, import once and train many trials, `width` at once in each.
 
     Args:
-        workers: number of processes; ``auto``: one per GPU, without GPUs one per `threads` usable cores.
+        workers: number of processes; ``auto``: as many as the GPUs have room for, without GPUs one per `threads` usable
+            cores.
+        gpus_per_trial: GPUs that a worker sees; a fraction 1 / n: n workers share each.
         threads: threads that a worker computes with.
         retries: how often a trial is tried again after an error of its own or the death of its worker.
         grace_sec: how long a trial that was told to stop or to pause may take before whoever told it
@@ -59,7 +61,7 @@ class ProcessLauncher:
         clock: monotonic seconds.
 
     Raises:
-        ConfigError: `workers` or `threads` is not a positive whole number.
+        ConfigError: `workers` or `threads` is not a positive whole number, or the GPUs cannot be shared so.
     """
 
     width = 1
@@ -77,12 +79,14 @@ class ProcessLauncher:
         log_mib: float = 1.0,
         paused: int | str = "auto",
         fuse: bool | int | str = "auto",
+        gpus_per_trial: float = 1,
         clock: Clock = time.monotonic,
     ) -> None:
         self._gpus = visible_gpus()
-        self._workers = worker_count(workers, threads, self._gpus)
+        self._workers = worker_count(workers, threads, self._gpus, gpus_per_trial)
         self.lockstep, self.retries, self.grace_sec = lockstep, retries, grace_sec
         self._threads, self._log_folder, self._clock = threads, log_folder, clock
+        self._gpus_per_trial = gpus_per_trial
         self._log_limit = round(log_mib * 2**20)
         self._paused, self.fuse = paused, fuse_word(fuse)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -260,7 +264,7 @@ class ProcessLauncher:
 
     def _first(self, module: str) -> WorkerProcess:
         """Return the worker of the first slot, which imports already where it was started early."""
-        environment = worker_environment(0, self._threads, self._gpus)
+        environment = worker_environment(0, self._threads, self._gpus, self._gpus_per_trial)
         worker = early.taken(module, environment)
         if worker is None:
             forks = self._workers > 1 and may_fork(module, self._gpus)
@@ -274,7 +278,7 @@ class ProcessLauncher:
         return worker
 
     def _spawn(self, index: int, template: Template | None = None) -> WorkerProcess:
-        environment = worker_environment(index, self._threads, self._gpus)
+        environment = worker_environment(index, self._threads, self._gpus, self._gpus_per_trial)
         worker = WorkerProcess(self._log(index), self._log_limit, environment, self._inbox, template=template)
         worker.send(HELLO, self._hello)
         return worker

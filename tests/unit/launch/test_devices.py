@@ -4,6 +4,8 @@ import pytest
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.launch.devices import parse_listing, usable_cores, visible_gpus, worker_count, worker_environment
+from hpsearch.launch.inline import InlineLauncher
+from hpsearch.launch.processes import ProcessLauncher
 
 TWO_GPUS = """\
 GPU 0: NVIDIA H200 (UUID: GPU-0b0a)
@@ -84,6 +86,57 @@ def test_worker_gets_its_threads_and_its_gpu():
     assert [environment["CUDA_VISIBLE_DEVICES"] for environment in environments] == ["0", "5", "0"]
     assert {environment["OMP_NUM_THREADS"] for environment in environments} == {"2"}
     assert environments[0]["PATH"] == os.environ["PATH"]
+
+
+@pytest.mark.parametrize(
+    ("share", "seen"),
+    [
+        (1, ["0", "5", "7"]),
+        (0.5, ["0", "5", "7", "0", "5", "7"]),
+        (0.33, ["0", "5", "7"] * 3),
+        (2, ["0,5"]),
+        (3, ["0,5,7"]),
+    ],
+)
+def test_workers_share_gpus_or_see_several(share, seen):
+    gpus = ("0", "5", "7")
+    assert worker_count("auto", 1, gpus, share) == len(seen)
+    found = [worker_environment(slot, 1, gpus, share)["CUDA_VISIBLE_DEVICES"] for slot in range(len(seen) + 1)]
+    assert found == [*seen, seen[0]]
+
+
+def test_shares_without_gpus_are_of_no_account():
+    assert worker_count("auto", 10_000, (), 0.25) == 1
+    assert worker_count(3, 1, ("0",), 0.25) == 3
+
+
+@pytest.mark.parametrize("make", [InlineLauncher, ProcessLauncher])
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [
+        (0, r"^launcher\.gpus_per_trial = 0: must be a number in \(0, inf\)$"),
+        (-1, r"^launcher\.gpus_per_trial = -1: must be a number"),
+        (True, r"^launcher\.gpus_per_trial = True: must be a number"),
+        (0.3, r"^launcher\.gpus_per_trial = 0\.3: must be a whole number of GPUs, or the share of one .*: \.5, \.33"),
+        (1.5, r"^launcher\.gpus_per_trial = 1\.5: must be a whole number"),
+        (3, r"^launcher\.gpus_per_trial=3: this machine has 2 CUDA devices$"),
+    ],
+)
+def test_shares_that_no_worker_can_have_are_refused(make, share, message, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    with pytest.raises(ConfigError, match=message):
+        make(gpus_per_trial=share)
+
+
+def test_slices_are_seen_one_by_one(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-aa11,MIG-bb22")
+    with pytest.raises(ConfigError, match=r"one slice \(MIG\)"):
+        ProcessLauncher(gpus_per_trial=2)
+
+
+def test_workers_are_given_their_share(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert [ProcessLauncher(gpus_per_trial=share).slots for share in (0.25, 1, 2)] == [8, 2, 1]
 
 
 def test_without_gpus_the_worker_sees_what_the_driver_sees(monkeypatch):
