@@ -25,7 +25,7 @@ from hpsearch.schedules import Table
 from hpsearch.schedules.plateau import Plateau
 from hpsearch.trial.batching import Batching
 from hpsearch.trial.evaluations import end_steps, epoch_at, evaluation_steps
-from hpsearch.trial.limits import LIMITS
+from hpsearch.trial.limits import AUTO, LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,8 @@ class Trainer:
         compile: whether to compile the model.
         channels_last: lay the weights of convolutions out with the channels last, and thereby their maps; networks of
             many narrow convolutions train up to twice as fast so on a CPU.
+        graph: let a GPU of NVIDIA's repeat the steps of trials that are trained as one program (CUDA graphs): ``auto``
+            where the device can, True, False.
         deterministic: allow only deterministic torch kernels.
         clip_norm: largest Euclidean norm of the gradient over all parameters, None for no limit.
         clip_value: largest magnitude of one entry of the gradient, None for no limit.
@@ -69,6 +71,7 @@ class Trainer:
     precision: str = "float32"
     compile: bool = False
     channels_last: bool = False
+    graph: bool | str = AUTO
     deterministic: bool = False
     clip_norm: float | None = None
     clip_value: float | None = None
@@ -99,8 +102,16 @@ class Trainer:
             )
 
     def find_device(self) -> torch.device:
-        """Return the device to train on, see `hpsearch.base.platform.choose_device`."""
+        """Return the device to train on, see `hpsearch.base.platform.choose_device`.
+
+        Raises:
+            ConfigError: this machine has no such device, or it cannot do what `graph` says.
+        """
         chosen = platform.choose_device(self.device, torch.cuda.device_count(), torch.backends.mps.is_available())
+        if self.graph is True and not chosen.startswith("cuda"):
+            raise ConfigError(
+                f"trainer.graph = True: the device {chosen} repeats no steps; use auto or false"
+            )
         return torch.device("cuda", torch.cuda.current_device()) if chosen == "cuda" else torch.device(chosen)
 
 

@@ -7,6 +7,7 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.base.limits import NOT_NEGATIVE, POSITIVE, Limits, count, flag, number, one_of, optional, or_word, text
 from hpsearch.trial.printed import check_pattern
 
+AUTO = "auto"
 EACH = "each"
 """The training part is evaluated at every evaluation (`hpsearch.trial.job.Trainer.eval_train`)."""
 
@@ -25,6 +26,7 @@ LIMITS: Limits = {
         "precision": one_of("float32", "bf16"),
         "compile": flag,
         "channels_last": flag,
+        "graph": or_word(flag, AUTO),
         "deterministic": flag,
         "clip_norm": optional(POSITIVE),
         "clip_value": optional(POSITIVE),

@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
-import torch
-
 from hpsearch.base.epochs import last_by_epoch
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.outcome import NOT_COMPARED, state_after
@@ -25,6 +23,7 @@ from hpsearch.base.widths import facts_of_widths
 from hpsearch.metrics.reported import followed
 from hpsearch.optim.compiler import postpone_compiler
 from hpsearch.trial import checkpoint
+from hpsearch.trial.accelerator import accelerator
 from hpsearch.trial.averaging import Average
 from hpsearch.trial.checkpoint import Best, Progress
 from hpsearch.trial.defined import undefined_scores
@@ -257,12 +256,9 @@ def _report(job: Job, engine: Engine, progress: Progress, layers: LayerWatch, av
     report = Report(at, epoch.done, values, progress.steps, time.time())
     if epoch.done == job.steps or _over(job, progress.epoch, [*progress.reports, report]):
         report = _last_report(job, engine, progress, average, report)
-    if job.device.type == "cuda":
-        report = replace(
-            report,
-            metrics={**report.metrics, "gpu_memory_mib": torch.cuda.max_memory_allocated(job.device) / 2**20},
-        )
-    return replace(report, time=time.time())
+    peak = accelerator(job.device).peak_mib()
+    metrics = report.metrics if peak is None else {**report.metrics, "gpu_memory_mib": peak}
+    return replace(report, metrics=metrics, time=time.time())
 
 
 def _last_report(job: Job, engine: Engine, progress: Progress, average: Average, report: Report) -> Report:

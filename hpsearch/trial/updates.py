@@ -22,6 +22,7 @@ from hpsearch.losses.fit import check_fit
 from hpsearch.metrics.meter import try_out
 from hpsearch.nn.dropout import Dropout, address_dropout, advance, locate
 from hpsearch.optim.stepping import quick_step
+from hpsearch.trial.accelerator import Accelerator, accelerator
 from hpsearch.trial.backward import backward
 from hpsearch.trial.groups import Groups
 from hpsearch.trial.job import Job
@@ -92,18 +93,16 @@ def prepare_model(job: Job) -> None:
         job.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not among the types of torch
     if job.trainer.compile:
         job.model.compile()
-    if job.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(job.device)
+    accelerator(job.device).begin_peak()
 
 
-Draws: TypeAlias = tuple[Tensor, Tensor | None, Tensor | None]
-"""Where torch's global generators stand: of the host, of CUDA and of Apple's GPU."""
+Draws: TypeAlias = tuple[Tensor, Tensor | None]
+"""Where torch's global generators stand: of the host, and of a device that has one of its own."""
 
 
 def drawn_so_far(job: Job) -> Draws:
     """Return where torch's global generators stand."""
-    cuda = torch.cuda.get_rng_state(job.device) if job.device.type == "cuda" else None
-    return torch.get_rng_state(), cuda, torch.mps.get_rng_state() if job.device.type == "mps" else None
+    return torch.get_rng_state(), accelerator(job.device).drawn()
 
 
 @contextmanager
@@ -115,36 +114,24 @@ def torch_state(job: Job, epoch: int, draws: Draws | None = None) -> Iterator[No
         epoch: the last word of the address.
         draws: where the generators go on; None: from the beginning of the epoch.
     """
-    cuda, mps = job.device.type == "cuda", job.device.type == "mps"
-    before = torch.are_deterministic_algorithms_enabled()
-    if job.trainer.deterministic and cuda:
+    device, before = accelerator(job.device), torch.are_deterministic_algorithms_enabled()
+    if job.trainer.deterministic and job.device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
     changed = job.trainer.deterministic and not before
     if changed:  # the call loads torch's compiler
         torch.use_deterministic_algorithms(True)
     try:
-        with torch.random.fork_rng([job.device] if cuda else []), _mps_state(mps):
+        with torch.random.fork_rng([]), _kept(device):
             seed = rng.address(job.seed, "torch", epoch)
             torch.default_generator.manual_seed(seed)  # torch.manual_seed takes milliseconds where CUDA is not in use
-            if cuda:
-                torch.cuda.manual_seed(seed)
-            if mps:
-                torch.mps.manual_seed(seed)
+            device.seed(seed)
             if draws is not None:
-                _go_on(job, draws)
+                torch.set_rng_state(draws[0])
+                device.go_on(draws[1])
             yield
     finally:
         if changed:
             torch.use_deterministic_algorithms(False)
-
-
-def _go_on(job: Job, draws: Draws) -> None:
-    host, cuda, mps = draws
-    torch.set_rng_state(host)
-    if cuda is not None:
-        torch.cuda.set_rng_state(cuda, job.device)
-    if mps is not None:
-        torch.mps.set_rng_state(mps)
 
 
 def trained_parameters(job: Job) -> list[tuple[str, Tensor]]:
@@ -327,11 +314,10 @@ def update_weights(job: Job, named: Sequence[tuple[str, Tensor]], parameters: Se
 
 
 @contextmanager
-def _mps_state(used: bool) -> Iterator[None]:
-    """Put the generator of Apple's GPU back where it was, which `torch.random.fork_rng` leaves out."""
-    state = torch.mps.get_rng_state() if used else None
+def _kept(device: Accelerator) -> Iterator[None]:
+    """Put a device's own generator back where it was."""
+    drawn = device.drawn()
     try:
         yield
     finally:
-        if state is not None:
-            torch.mps.set_rng_state(state)
+        device.go_on(drawn)

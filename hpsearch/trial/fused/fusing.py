@@ -62,7 +62,7 @@ def key_of(job: Job) -> Key:
         _frozen(stacked.architecture(job.model)),
         rules.structure_of(job.optimizer),
         (batching.rows, batching.size, str(splits.train.device), splits.train.in_shape, parts),
-        (trainer.precision, trainer.eval_batch_size, trainer.deterministic),
+        (trainer.precision, trainer.eval_batch_size, trainer.deterministic, trainer.channels_last, trainer.graph),
         (f"{type(job.loss).__module__}.{type(job.loss).__qualname__}", splits.task, job.mixing is not None),
         penalties,
     )

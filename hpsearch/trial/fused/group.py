@@ -11,6 +11,7 @@ from torch import Tensor
 from hpsearch.base.errors import out_of_memory
 from hpsearch.nn.stacked import EVERYONE, Stacked
 from hpsearch.trial.engine import part_of
+from hpsearch.trial.fused.graphed import update_of
 from hpsearch.trial.fused.joint import Joint
 from hpsearch.trial.fused.member import Member
 from hpsearch.trial.fused.step import Update, copied
@@ -84,7 +85,7 @@ class Group:
             if members:
                 self._jobs += [copied(members[0].job) for _ in range(width - len(members))]
                 stack = Stacked([job.model for job in self._jobs])
-                self._built = stack, Update(self._jobs, stack)
+                self._built = stack, update_of(self._jobs, stack)
         if members:
             self._joint = self._joined_passes(width)
 

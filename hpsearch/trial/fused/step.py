@@ -4,7 +4,7 @@ Axes: K member, B sample, C output.
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -199,9 +199,14 @@ class Update:
     @torch.no_grad()
     def measured(self, lr_K: Tensor, momentum_K: Tensor | None) -> Tensor:
         """Update, and return [K, 3] what `hpsearch.trial.watch.measured` does of each member."""
+        return self._measured_by(self.update, lr_K, momentum_K)
+
+    def _measured_by(
+        self, update: Callable[[Tensor, Tensor | None], None], lr_K: Tensor, momentum_K: Tensor | None
+    ) -> Tensor:
         gradients = member_norms([each.grad for each in self._parameters if each.grad is not None])
         before = [each.clone() for each in self._parameters]
-        self.update(lr_K, momentum_K)
+        update(lr_K, momentum_K)
         changes = torch._foreach_sub([each.detach() for each in self._parameters], before)
         return torch.stack((gradients, member_norms(list(changes)), member_norms(before)), 1)
 
