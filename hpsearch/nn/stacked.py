@@ -166,11 +166,11 @@ def _template(models: Sequence[nn.Module]) -> nn.Module:
 
 
 _SAMPLES = 4
-_TOLERANCE = 1e-2
-"""Relative to the largest entry; coarse, because of TF32: what is wrong is wrong by more."""
+_TOLERANCE = {torch.float32: 1e-2, torch.bfloat16: 0.1}
+"""By precision, relative to the largest entry; coarse, because of TF32: what is wrong is wrong by more."""
 
 
-def fault(model: nn.Module, x: Tensor) -> str:
+def fault(model: nn.Module, x: Tensor, precision: torch.dtype = torch.float32) -> str:
     """Return why K networks such as `model` cannot be trained as one; empty: they can.
 
     Two copies of it compute outputs, gradients and buffers together, and each alone. A layer for which torch has no
@@ -179,10 +179,12 @@ def fault(model: nn.Module, x: Tensor) -> str:
     Args:
         model: one of them, in the mode in which it is trained; it stays as it is.
         x: [B, ...] a batch of its inputs, of which a few samples are used.
+        precision: of autocast; float32: without.
     """
+    lowered = precision != torch.float32
     try:
-        with _fallbacks_noted() as notes:
-            reason = _random_layer(model) or _difference(model, x[:_SAMPLES])
+        with _fallbacks_noted() as notes, torch.autocast(x.device.type, precision if lowered else None, lowered):
+            reason = _random_layer(model) or _difference(model, x[:_SAMPLES], _TOLERANCE[precision])
         return reason or next((str(note.message).splitlines()[0] for note in notes if _slow(note)), "")
     except Exception as error:  # whatever a user's layers raise
         return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
@@ -223,7 +225,7 @@ def _random_layer(model: nn.Module) -> str:
     return ""
 
 
-def _difference(model: nn.Module, x: Tensor) -> str:
+def _difference(model: nn.Module, x: Tensor, tolerance: float) -> str:
     """Return in what two copies of a network differ when they compute together and alone."""
     alone, together = [copy.deepcopy(model) for _ in range(2)], [copy.deepcopy(model) for _ in range(2)]
     inputs = torch.stack([x, x.flip(0)])
@@ -241,7 +243,7 @@ def _difference(model: nn.Module, x: Tensor) -> str:
         pairs += [(f"gradients of {name}", found[name], each, largest) for name, each in gradients.items()]
         pairs += [(f"values of {name}", stacked.buffers[name][place], each, 0.0) for name, each in buffers.items()]
         for what, one, other, scale in pairs:
-            if not _close(one, other, scale):
+            if not _close(one, other, scale, tolerance):
                 return f"{what} of a member among others are not those of a member alone"
     return ""
 
@@ -250,8 +252,8 @@ def _gradients(named: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
     return {name: each.grad for name, each in named if each.grad is not None}
 
 
-def _close(found: Tensor, expected: Tensor, scale: float) -> bool:
+def _close(found: Tensor, expected: Tensor, scale: float, tolerance: float) -> bool:
     if not expected.numel():
         return True
     scale = max(scale, float(expected.detach().abs().amax()))
-    return torch.allclose(found.double(), expected.double(), rtol=0, atol=_TOLERANCE * scale, equal_nan=True)
+    return torch.allclose(found.double(), expected.double(), rtol=0, atol=tolerance * scale, equal_nan=True)

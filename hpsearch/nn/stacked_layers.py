@@ -19,6 +19,7 @@ from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
+from hpsearch.nn.autocast import as_autocast
 from hpsearch.nn.layers import Chain
 from hpsearch.nn.normalization import WeightNorm
 from hpsearch.nn.stacked_rules import Own, Rule, rules
@@ -142,7 +143,7 @@ def _mapped(layer: nn.Module) -> Run:
     together = vmap(alone, randomness="error")
 
     def run(x: Tensor, own: Own, *further: Tensor) -> Tensor:
-        with sdpa_kernel(SDPBackend.MATH):  # its other kernels have no rule for members
+        with sdpa_kernel(SDPBackend.MATH), as_autocast(x.device):  # its other kernels have no rule for members
             outputs: Tensor = together(x, own, *further)
         return outputs
 

@@ -93,7 +93,7 @@ class Host:
         """Compute at once."""
         return run()
 
-    def capture(self, run: Callable[[], Result]) -> tuple[Result, Callable[[], None]]:
+    def capture(self, run: Callable[[], Result]) -> tuple[Result, Callable[[], None]]:  # noqa: ARG002
         """Nothing is captured here.
 
         Raises:

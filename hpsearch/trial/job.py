@@ -109,9 +109,7 @@ class Trainer:
         """
         chosen = platform.choose_device(self.device, torch.cuda.device_count(), torch.backends.mps.is_available())
         if self.graph is True and not chosen.startswith("cuda"):
-            raise ConfigError(
-                f"trainer.graph = True: the device {chosen} repeats no steps; use auto or false"
-            )
+            raise ConfigError(f"trainer.graph = True: the device {chosen} repeats no steps; use auto or false")
         return torch.device("cuda", torch.cuda.current_device()) if chosen == "cuda" else torch.device(chosen)
 
 

@@ -37,4 +37,4 @@ def engine_of(spec: TrialSpec, job: "Job") -> "Callable[[Job, Progress, LayerWat
             raise ConfigError(f"{FUSE} = {spec.replayed}: a trial like this is trained by itself: {reason}")
         return fusing.group_again(widths_of(spec.replayed, job.epochs))
     choice = choosing.choice_of(job, Path(spec.folder).parents[1], spec.width, current.process.fuse == "auto")
-    return Alone if choice.width == 1 else fusing.group_of(job, min(choice.width, spec.width))
+    return Alone if choice.width == 1 else fusing.group_of(job, min(choice.width, spec.width), choice.convolution)

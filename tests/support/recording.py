@@ -31,13 +31,7 @@ class Tape(TorchDispatchMode):
             raise RuntimeError(f"{func} while a graph is captured")
         if func._schema.is_mutable:
             self.calls.append((func, args, kwargs, None))
-            changed = [
-                kwargs.get(a.name, args[i] if i < len(args) else None) for i, a in enumerate(func._schema.arguments)
-            ]
-            written = [
-                each for each, a in zip(changed, func._schema.arguments, strict=True) if a.alias_info and a.alias_info.is_write
-            ]
-            return written[0] if func._schema.returns else None
+            return _written(func, args, kwargs) if func._schema.returns else None
         kept = [args[place].clone() for place in (3, 4)] if func in BATCH_NORM and args[3] is not None else []
         result = func(*args, **kwargs)
         for place, value in zip((3, 4), kept, strict=False):  # its schema does not say that it changes these
@@ -55,6 +49,14 @@ class Tape(TorchDispatchMode):
             for old, new in zip(tree_flatten(before)[0], tree_flatten(after)[0], strict=True):
                 if isinstance(old, torch.Tensor) and old.data_ptr() != new.data_ptr():
                     old.copy_(new)
+
+
+def _written(func, args, kwargs):
+    """Return the argument that an operation changes."""
+    for place, argument in enumerate(func._schema.arguments):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            return kwargs[argument.name] if argument.name in kwargs else args[place]
+    raise AssertionError(func)
 
 
 class Recording(Host):

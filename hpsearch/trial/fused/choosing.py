@@ -5,6 +5,7 @@ is written down beside the study, by what its trials have in common, so that who
 """
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,21 +15,25 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import torch
+from torch import nn
 
 from hpsearch.base.errors import StorageError, out_of_memory
 from hpsearch.base.plain import stable_hash
 from hpsearch.nn.stacked import Stacked
+from hpsearch.trial.accelerator import accelerator
 from hpsearch.trial.fused import fusing
 from hpsearch.trial.fused.epoch import FusedEpoch
+from hpsearch.trial.fused.graphed import update_of
 from hpsearch.trial.fused.joint import Joint
-from hpsearch.trial.fused.step import Update, copied
+from hpsearch.trial.fused.step import copied
 from hpsearch.trial.groups import Groups, free_memory
 from hpsearch.trial.job import Job
 from hpsearch.trial.layers import LayerWatch
-from hpsearch.trial.updates import epoch_steps, torch_state, trained_parameters, update_weights
+from hpsearch.trial.updates import epoch_steps, prepare_model, torch_state, trained_parameters, update_weights
 from hpsearch.trial.watch import Limit
 
+WAYS = ("grouped", "unfolded")
+"""How a GPU may convolve for several members."""
 FOLDER = "fused"
 """Beside the trials of a study: a file for each batching key."""
 GAIN = 1.15
@@ -49,11 +54,13 @@ class Choice:
         width: how many at once; 1: by the plain loop.
         why: it is so.
         step_ms: time of one step of one member, by width; 1 is the plain loop.
+        convolution: how a group computes its convolutions, a key of `hpsearch.nn.stacked_rules.CONVOLUTIONS`.
     """
 
     width: int
     why: str
     step_ms: Mapping[int, float]
+    convolution: str = "auto"
 
     @property
     def gain(self) -> float:
@@ -83,7 +90,8 @@ def choice_of(job: Job, study: Path, most: int, measures: bool) -> Choice:
 def _kept(file: Path) -> Choice | None:
     with suppress(OSError, ValueError, KeyError, TypeError):
         fields = json.loads(file.read_text(encoding="utf-8"))
-        return Choice(fields["width"], fields["why"], {int(k): v for k, v in fields["step_ms"].items()})
+        step_ms = {int(k): v for k, v in fields["step_ms"].items()}
+        return Choice(fields["width"], fields["why"], step_ms, fields["convolution"])
     return None
 
 
@@ -106,13 +114,11 @@ def _measured(job: Job, most: int) -> Choice:
     """Time the plain loop and groups of growing width, and take the widest of the fast ones."""
     step_ms = {1: _timed(_plain_steps(job), job)}
     width = min(NARROW, most)
+    convolution = _convolution(job, width)
     while width > 1:
-        try:
-            step_ms[width] = _timed(_fused_steps(job, width), job) / width
-        except Exception as error:
-            if not out_of_memory(error):
-                raise
-            free_memory()
+        step_ms[width] = _group_ms(job, width, convolution)
+        if math.isinf(step_ms[width]):
+            del step_ms[width]
             break
         if width == most or step_ms[width] > KNEE * min(step_ms.values()):
             break
@@ -121,29 +127,54 @@ def _measured(job: Job, most: int) -> Choice:
     best = min(fused.values(), default=float("inf"))
     if best * GAIN > step_ms[1]:
         return Choice(1, "one by one is as fast", step_ms)
-    return Choice(max(k for k, ms in fused.items() if ms <= KNEE * best), "measured", step_ms)
+    return Choice(max(k for k, ms in fused.items() if ms <= KNEE * best), "measured", step_ms, convolution)
+
+
+def _group_ms(job: Job, width: int, convolution: str) -> float:
+    """Return the time of a step of one member of a group; infinite where memory does not suffice."""
+    try:
+        return _timed(_fused_steps(job, width, convolution), job) / width
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+    free_memory()
+    return math.inf
+
+
+def _convolution(job: Job, width: int) -> str:
+    """Return how a group convolves fastest: on a GPU that depends on the layers, elsewhere their rule knows.
+
+    Where the same bits are promised it is the usual way, which a replay takes too.
+    """
+    convolves = any(isinstance(layer, nn.Conv2d) for layer in job.model.modules())
+    if not (accelerator(job.device).captures and convolves and width > 1) or job.trainer.deterministic:
+        return "auto"
+    return min(WAYS, key=lambda way: _group_ms(job, width, way))
 
 
 def _timed(run: Callable[[int], Any], job: Job) -> float:
     """Return the time of a step in ms, the shortest of several times."""
-    on_gpu = job.device.type == "cuda"
-    clock = time.perf_counter if on_gpu else time.thread_time
+    device = accelerator(job.device)
+    clock = time.perf_counter if device.captures else time.thread_time
     with torch_state(job, 1):
         run(1)
+        if device.captures:
+            run(STEPS)  # of which the first are captured
+            device.synchronize()
         started, seconds = clock(), []
         run(1)
         steps = max(1, min(STEPS, int(SLICE_SEC / max(clock() - started, 1e-9))))
         for _ in range(REPEATS):
             started = clock()
             run(steps)
-            if on_gpu:
-                torch.cuda.synchronize(job.device)
+            device.synchronize()
             seconds.append(clock() - started)
     return min(seconds) / steps * 1000
 
 
 def _plain_steps(job: Job) -> Callable[[int], None]:
     job = copied(job)
+    prepare_model(job)
     named, groups = trained_parameters(job), Groups(job)
     weights = [weight for _, weight in named]
     rates = _rates(job)
@@ -156,10 +187,10 @@ def _plain_steps(job: Job) -> Callable[[int], None]:
     return run
 
 
-def _fused_steps(job: Job, width: int) -> Callable[[int], None]:
+def _fused_steps(job: Job, width: int, convolution: str) -> Callable[[int], None]:
     jobs = [copied(job) for _ in range(width)]
-    stack = Stacked([each.model for each in jobs])
-    update, layers = Update(jobs, stack), [LayerWatch(job.model, job.folder, 0, None, active=False)] * width
+    stack = Stacked([each.model for each in jobs], convolution)
+    update, layers = update_of(jobs, stack), [LayerWatch(job.model, job.folder, 0, None, active=False)] * width
     rates, limit = _rates(job), Limit(0.0, "", 1.0)
 
     def run(steps: int) -> None:

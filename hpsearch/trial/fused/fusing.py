@@ -1,6 +1,5 @@
 """Which trials are trained as one program: those that share everything a program is made of."""
 
-import copy
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import TypeAlias
@@ -9,7 +8,6 @@ from weakref import WeakValueDictionary
 import torch
 from torch import Tensor
 
-from hpsearch.base.errors import first_line
 from hpsearch.data.part import Split
 from hpsearch.nn import stacked
 from hpsearch.optim import rules
@@ -26,15 +24,16 @@ _groups: WeakValueDictionary[Key, Group] = WeakValueDictionary()
 _faults: dict[Key, str] = {}
 
 
-def group_of(job: Job, most: int) -> Callable[[Job, Progress, LayerWatch], Engine]:
+def group_of(job: Job, most: int, convolution: str = "auto") -> Callable[[Job, Progress, LayerWatch], Engine]:
     """Return what trains a trial with the others of its batching key in this process.
 
     Args:
         job: the trial, one without a `fault`.
         most: widest group.
+        convolution: how it computes its convolutions, see `hpsearch.trial.fused.choosing.Choice`.
     """
     key = key_of(job)
-    group = _groups.get(key) or Group(most)
+    group = _groups.get(key) or Group(most, convolution=convolution)
     _groups[key] = group
     return partial(Member, group)
 
@@ -94,7 +93,6 @@ def _shape_fault(job: Job) -> str:
         "frozen layers": bool(job.frozen),
         "data.micro_batch": job.batching.micro is not None or job.batching.auto,
         "trainer.compile": job.trainer.compile,
-        "trainer.channels_last": job.trainer.channels_last,
         "float64, which Apple's GPU lacks": job.device.type == "mps",
         "nothing is trained": not job.epochs,
     }
@@ -105,14 +103,8 @@ def _precision_fault(job: Job, x: Tensor) -> str:
     """Return why two copies of a model do not train together in the precision of its trial; empty: they do."""
     if job.trainer.precision == "float32":
         return ""
-    try:
-        stack = stacked.Stacked([copy.deepcopy(job.model) for _ in range(2)])
-        with torch.autocast(job.device.type, torch.bfloat16):
-            outputs = stack(torch.stack([x[:2], x[:2]]))
-        torch.autograd.backward(outputs.float().sum())
-    except Exception as error:
-        return f"{job.trainer.precision}: {first_line(error)}"
-    return ""
+    reason = stacked.fault(job.model, x, torch.bfloat16)
+    return reason and f"{job.trainer.precision}: {reason}"
 
 
 def _momenta(job: Job) -> list[float]:

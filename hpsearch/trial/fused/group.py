@@ -34,10 +34,11 @@ class Group:
         most: widest it may be; further members wait for room.
         widths: of each epoch of a single member, which is trained beside copies of itself: so it takes the same path
             again. None: of whoever is there.
+        convolution: how convolutions are computed, a key of `hpsearch.nn.stacked_rules.CONVOLUTIONS`.
     """
 
-    def __init__(self, most: int, widths: Sequence[int] | None = None) -> None:
-        self.most, self._widths = most, widths
+    def __init__(self, most: int, widths: Sequence[int] | None = None, convolution: str = "auto") -> None:
+        self.most, self._widths, self._convolution = most, widths, convolution
         self._members: list[Member] = []
         self._jobs: list[Job] = []
         self._joined: list[Member] = []
@@ -84,7 +85,7 @@ class Group:
             self._members, self._jobs, self._joint = members, [member.job for member in members], None
             if members:
                 self._jobs += [copied(members[0].job) for _ in range(width - len(members))]
-                stack = Stacked([job.model for job in self._jobs])
+                stack = Stacked([job.model for job in self._jobs], self._convolution)
                 self._built = stack, update_of(self._jobs, stack)
         if members:
             self._joint = self._joined_passes(width)
