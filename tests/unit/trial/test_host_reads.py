@@ -9,10 +9,11 @@ CASES = {name: case for name, case in make_cases().items() if case.get("precisio
 """Autocast knows no such device; `tests/unit/nn/test_autocast.py` checks precisions on the processor."""
 
 
-@pytest.mark.parametrize("case", [*CASES, *KINDS])
+@pytest.mark.parametrize("case", [*(each for each in CASES if each != "class weights"), *KINDS])
 def test_groups_read_nothing_back(tmp_path, case):
+    """Weights of classes are compared once, when a group is made."""
     jobs = make_members(tmp_path, on_meta((CASES | KINDS)[case]))
-    train_group(jobs, 2, read=False)
+    train_group(jobs, 1, read=False)
     assert all(weight.is_meta for job in jobs for weight in job.model.parameters())
     assert all(each.is_meta for job in jobs for state in job.optimizer.state.values() for each in state.values())
 
