@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from hpsearch.base import platform
 from hpsearch.base.commands import own_words
@@ -17,6 +17,9 @@ from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.grammar import without_restart
 from hpsearch.terminal.help import COMMANDS, PROGRAM, command_help, full_help, short_help
 from hpsearch.terminal.option_help import help_pages
+
+if TYPE_CHECKING:
+    from hpsearch.config.compose import Composition
 
 INTERRUPTED = 130
 
@@ -152,8 +155,9 @@ def _searches(word: str) -> bool:
 
 
 def _study(parsed: argparse.Namespace) -> int:
+    composition = _composed(parsed)
     from hpsearch.progress.display import progress
-    from hpsearch.study.api import run_study
+    from hpsearch.study.api import run_composed
     from hpsearch.study.recipe import RecipeOutcome
     from hpsearch.study.search import StudyOutcome
     from hpsearch.terminal.summary import show_recipe, show_study
@@ -165,16 +169,24 @@ def _study(parsed: argparse.Namespace) -> int:
             show_study(outcome, parsed.line)
 
     with progress(show=show) as observer:
-        return run_study(parsed.words, config_dirs=parsed.config_dir, observer=observer).exit_code
+        return run_composed(composition, observer).exit_code
 
 
 def _trial(parsed: argparse.Namespace) -> int:
+    composition = _composed(parsed)
     from hpsearch.progress.display import progress
-    from hpsearch.study.single import run_trial
+    from hpsearch.study.single import run_composed
     from hpsearch.terminal.summary import show_trial
 
     with progress(show=lambda outcome: show_trial(outcome, parsed.line)) as observer:
-        return run_trial(parsed.words, config_dirs=parsed.config_dir, observer=observer).exit_code
+        return run_composed(composition, observer).exit_code
+
+
+def _composed(parsed: argparse.Namespace) -> "Composition":
+    """Compose words before what would train them is imported, so that wrong ones are refused at once."""
+    from hpsearch.config.compose import compose
+
+    return compose(parsed.words, parsed.config_dir)
 
 
 def _run(parsed: argparse.Namespace) -> int:

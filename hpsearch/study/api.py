@@ -11,7 +11,7 @@ from hpsearch.base.errors import ConfigError, nearest
 from hpsearch.base.grammar import value_text
 from hpsearch.base.observer import Observer
 from hpsearch.base.types import Objective as Objective
-from hpsearch.config.compose import compose
+from hpsearch.config.compose import Composition, compose
 from hpsearch.config.groups import checked_folders, read_plugins
 from hpsearch.config.objective import trial_argument
 from hpsearch.progress.display import shown
@@ -58,7 +58,11 @@ def run_study(
         >>> print(outcome.name, outcome.best.n)
         rates 2
     """
-    composition = compose(overrides, config_dirs)
+    return run_composed(compose(overrides, config_dirs), observer)
+
+
+def run_composed(composition: Composition, observer: Observer | None = None) -> StudyOutcome | RecipeOutcome:
+    """Run the study that words were composed to; see `run_study`."""
     with shown(observer) as display:
         if composition.config["stages"]:
             return run_recipe(composition, display)

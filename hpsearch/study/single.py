@@ -130,17 +130,31 @@ def run_trial(
         observer: shows progress; a display by default, `hpsearch.Silent()` shows nothing.
 
     Returns:
-        The result. Bad input raises one of the errors of `hpsearch.base.errors`.
-
-    Raises:
-        ConfigError: the overrides name a study or a search space.
+        The result. Bad input raises one of the errors of `hpsearch.base.errors`, overrides that name a study or a
+        search space a `ConfigError`.
 
     Example:
         >>> outcome = run_trial(["optimizer.lr=0.1", "trainer.epochs=2", "launcher=inline", "tracker=none"])
         >>> print(outcome.run, outcome.state)
         single/0/0 COMPLETE
     """
-    started, composition = time.monotonic(), compose(overrides, config_dirs)
+    return run_composed(compose(overrides, config_dirs), observer)
+
+
+def run_composed(composition: Composition, observer: Observer | None = None) -> TrialOutcome:
+    """Train the trial that words were composed to; see `run_trial`.
+
+    Args:
+        composition: its configuration.
+        observer: shows progress.
+
+    Returns:
+        The result.
+
+    Raises:
+        ConfigError: it is a study, or has a search space.
+    """
+    started = time.monotonic()
     if composition.study_option is not None or composition.space:
         raise ConfigError("a single trial has no study and no search space; use run_study")
     if composition.config["stages"]:
