@@ -169,7 +169,7 @@ def _study(parsed: argparse.Namespace) -> int:
             show_study(outcome, parsed.line)
 
     with progress(show=show) as observer:
-        return run_composed(composition, observer).exit_code
+        return run_composed(composition, observer=observer).exit_code
 
 
 def _trial(parsed: argparse.Namespace) -> int:
@@ -179,7 +179,7 @@ def _trial(parsed: argparse.Namespace) -> int:
     from hpsearch.terminal.summary import show_trial
 
     with progress(show=lambda outcome: show_trial(outcome, parsed.line)) as observer:
-        return run_composed(composition, observer).exit_code
+        return run_composed(composition, observer=observer).exit_code
 
 
 def _composed(parsed: argparse.Namespace) -> "Composition":

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import hpsearch.cli
 import hpsearch.study.api
 import hpsearch.study.existing
 import hpsearch.study.printed
@@ -35,17 +36,18 @@ def asked(monkeypatch):
 
     done = SimpleNamespace(exit_code=0, same=True)
     for module, name, outcome in (
-        (hpsearch.study.api, "run_study", done),
         (hpsearch.study.existing, "rebuild_report", Path("/elsewhere/report.html")),
         (hpsearch.study.printed, "print_report", Path("/elsewhere/print.html")),
         (hpsearch.study.printed, "export_tables", (Path("/elsewhere/tables.tex"), Path("/elsewhere/tables.md"))),
         (hpsearch.study.existing, "list_studies", []),
         (hpsearch.study.existing, "sync", {"lr_sweep": 3, "other": 0}),
-        (hpsearch.study.single, "run_trial", done),
         (hpsearch.study.single, "replay", done),
         (hpsearch.tracking.ui, "serve", 0),
     ):
         monkeypatch.setattr(module, name, fake(name, outcome))
+    monkeypatch.setattr(hpsearch.cli, "_composed", lambda parsed: (parsed.words, parsed.config_dir))
+    monkeypatch.setattr(hpsearch.study.api, "run_composed", fake("study", done))
+    monkeypatch.setattr(hpsearch.study.single, "run_composed", fake("trial", done))
     for name in ("show_study", "show_trial", "show_replay"):
         monkeypatch.setattr(hpsearch.terminal.summary, name, lambda *args: None)
     return SimpleNamespace(calls=calls, done=done)
@@ -54,17 +56,17 @@ def asked(monkeypatch):
 @pytest.mark.parametrize(
     ("line", "name", "args", "kwargs"),
     [
-        ("+study=lr_sweep", "run_study", (["+study=lr_sweep"],), {"config_dirs": []}),
-        ("study=lr_sweep seed=1", "run_study", (["study=lr_sweep", "seed=1"],), {"config_dirs": []}),
-        ("space.optimizer.lr=choice(1,2)", "run_study", (["space.optimizer.lr=choice(1,2)"],), {"config_dirs": []}),
-        ("~space.a +study=x", "run_study", (["~space.a", "+study=x"],), {"config_dirs": []}),
-        ("optimizer.lr=0.05 model=mlp", "run_trial", (["optimizer.lr=0.05", "model=mlp"],), {"config_dirs": []}),
-        ("~scheduler", "run_trial", (["~scheduler"],), {"config_dirs": []}),
+        ("+study=lr_sweep", "study", ((["+study=lr_sweep"], []),), {}),
+        ("study=lr_sweep seed=1", "study", ((["study=lr_sweep", "seed=1"], []),), {}),
+        ("space.optimizer.lr=choice(1,2)", "study", ((["space.optimizer.lr=choice(1,2)"], []),), {}),
+        ("~space.a +study=x", "study", ((["~space.a", "+study=x"], []),), {}),
+        ("optimizer.lr=0.05 model=mlp", "trial", ((["optimizer.lr=0.05", "model=mlp"], []),), {}),
+        ("~scheduler", "trial", ((["~scheduler"], []),), {}),
         (
             "--config-dir a model=mine --config-dir b seed=1",
-            "run_trial",
-            (["model=mine", "seed=1"],),
-            {"config_dirs": ["a", "b"]},
+            "trial",
+            ((["model=mine", "seed=1"], ["a", "b"]),),
+            {},
         ),
         ("replay lr_sweep/3/0", "replay", ("lr_sweep/3/0",), {"overrides": [], "config_dirs": []}),
         (
@@ -187,11 +189,21 @@ def test_the_right_command_line_can_be_copied_from_the_refusal(tmp_path, monkeyp
     assert err.endswith(command) if instead else "write: " not in err
 
 
+@pytest.mark.parametrize("words", [["modle=mlp"], ["+study=recipe", "modle=mlp"]])
+def test_words_are_refused_before_what_trains_is_imported(words):
+    code = (
+        f"import sys; from hpsearch.cli import run; code = run({words});"
+        "print(code, [name for name in ('hpsearch.study.session', 'rich', 'pandas', 'torch') if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert out.stdout == "2 []\n"
+
+
 def test_error_for_the_user_has_no_traceback(asked, monkeypatch, capsys):
     def refuse(*args, **kwargs):
         raise DataError("data.root=/nowhere: no such folder")
 
-    monkeypatch.setattr(hpsearch.study.single, "run_trial", refuse)
+    monkeypatch.setattr(hpsearch.study.single, "run_composed", refuse)
     assert run(["seed=1"]) == 2
     assert capsys.readouterr().err == "hpsearch: data.root=/nowhere: no such folder\n"
 
@@ -200,7 +212,7 @@ def test_second_interrupt_says_how_to_go_on(asked, monkeypatch, capsys):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(hpsearch.study.api, "run_study", interrupt)
+    monkeypatch.setattr(hpsearch.study.api, "run_composed", interrupt)
     assert run(["+study=lr_sweep", "space.a=choice(1, 2)"]) == 130
     expected = "hpsearch: stopped; go on with: python -m hpsearch +study=lr_sweep 'space.a=choice(1, 2)'\n"
     assert capsys.readouterr().err == expected
