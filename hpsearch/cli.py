@@ -9,17 +9,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from hpsearch.base import platform
 from hpsearch.base.commands import own_words
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.grammar import without_restart
+from hpsearch.study.options import composed
 from hpsearch.terminal.help import COMMANDS, PROGRAM, command_help, full_help, short_help
 from hpsearch.terminal.option_help import help_pages
-
-if TYPE_CHECKING:
-    from hpsearch.config.compose import Composition
 
 INTERRUPTED = 130
 
@@ -155,7 +153,7 @@ def _searches(word: str) -> bool:
 
 
 def _study(parsed: argparse.Namespace) -> int:
-    composition = _composed(parsed)
+    composition = composed(parsed.words, parsed.config_dir)  # refuses before what trains is imported
     from hpsearch.progress.display import progress
     from hpsearch.study.api import run_composed
     from hpsearch.study.recipe import RecipeOutcome
@@ -173,20 +171,13 @@ def _study(parsed: argparse.Namespace) -> int:
 
 
 def _trial(parsed: argparse.Namespace) -> int:
-    composition = _composed(parsed)
+    composition = composed(parsed.words, parsed.config_dir)  # refuses before what trains is imported
     from hpsearch.progress.display import progress
     from hpsearch.study.single import run_composed
     from hpsearch.terminal.summary import show_trial
 
     with progress(show=lambda outcome: show_trial(outcome, parsed.line)) as observer:
         return run_composed(composition, observer=observer).exit_code
-
-
-def _composed(parsed: argparse.Namespace) -> "Composition":
-    """Compose words before what would train them is imported, so that wrong ones are refused at once."""
-    from hpsearch.config.compose import compose
-
-    return compose(parsed.words, parsed.config_dir)
 
 
 def _run(parsed: argparse.Namespace) -> int:

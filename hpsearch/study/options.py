@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from hpsearch.base.environment import as_recorded
 from hpsearch.config.groups import CONF, describe_groups
+
+if TYPE_CHECKING:
+    from hpsearch.config.compose import Composition
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,13 @@ def _load(file: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def composed(overrides: Sequence[str], config_dirs: Sequence[str | Path] = ()) -> "Composition":
+    """Return what words of a command line compose, see `hpsearch.config.compose.compose`."""
+    from hpsearch.config.compose import compose
+
+    return compose(overrides, config_dirs)
+
+
 def configuration(
     overrides: Sequence[str], *, config_dirs: Sequence[str | Path] = (), space: bool = False
 ) -> Mapping[str, Any]:
@@ -65,7 +75,5 @@ def configuration(
     Returns:
         Plain containers, with interpolations for values of the environment and without passwords.
     """
-    from hpsearch.config.compose import compose
-
-    composition = compose(overrides, config_dirs)
+    composition = composed(overrides, config_dirs)
     return composition.space if space else as_recorded(composition.config)

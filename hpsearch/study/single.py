@@ -12,7 +12,6 @@ from hpsearch.base import platform
 from hpsearch.base.commands import not_seeded, script_command, shown_path
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.failures import Failure
-from hpsearch.base.keys import SEARCH_KEYS, SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.observer import Observer, Progress
 from hpsearch.base.replicates import MEASURED
 from hpsearch.base.types import Decision, Objective, Report, TrialId, TrialResult, TrialSpec, TrialState
@@ -21,7 +20,6 @@ from hpsearch.base.words import epoch_text, number
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, TrialConfig, compose
 from hpsearch.config.environment import read_back
-from hpsearch.config.words import COMMAND_LINE
 from hpsearch.launch.base import Launcher
 from hpsearch.progress.display import Silent, shown
 from hpsearch.search.interrupts import interrupts
@@ -31,6 +29,7 @@ from hpsearch.search.watch import UNLIMITED, TimeLimits
 from hpsearch.study.folder import studies_folder
 from hpsearch.study.origins import Origins
 from hpsearch.study.session import StudySession
+from hpsearch.study.single_checks import check_single
 from hpsearch.study.specs import PLACE, check_inside, compose_place, find_source, find_trial, spec_of, tracking_uri
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.events import TrialRecord, check_command, read_trial, read_trials, replay_command
@@ -38,8 +37,6 @@ from hpsearch.tracking.query import failure_of
 from hpsearch.tracking.record import Record
 
 POLL_SEC = 0.2
-OF_A_SEARCH = SEARCH_KEYS - {"launcher", "tracker"}
-OF_EVERY_TRIAL = (TRIAL_SECONDS, SILENT_SECONDS)
 """Keys of a search that hold for a single trial as well."""
 
 
@@ -142,25 +139,9 @@ def run_trial(
 
 
 def run_composed(composition: Composition, observer: Observer | None = None) -> TrialOutcome:
-    """Train the trial that words were composed to; see `run_trial`.
-
-    Args:
-        composition: its configuration.
-        observer: shows progress.
-
-    Returns:
-        The result.
-
-    Raises:
-        ConfigError: it is a study, or has a search space.
-    """
+    """Train the trial that words were composed to, see `run_trial`."""
     started = time.monotonic()
-    if composition.study_option is not None or composition.space:
-        raise ConfigError("a single trial has no study and no search space; use run_study")
-    if composition.config["stages"]:
-        names = ", ".join(composition.config["stages"])
-        raise ConfigError(f"stage = {names}: a single trial has no stages; add +study=recipe (from {COMMAND_LINE})")
-    _check_words(composition)
+    check_single(composition)
     filled = composition.trial({}, composition.config["seed"], composition.config["fold"])
     with shown(observer) as display, StudySession(composition, display) as session:
         origins = Origins()
@@ -205,16 +186,6 @@ def _fused(spec: TrialSpec, launcher: Launcher) -> TrialSpec:
     """Return a trial that is trained beside copies of itself, where a number says so."""
     width = launcher.fuse
     return replace(spec, replayed=str(width)) if isinstance(width, int) and width > 1 else spec
-
-
-def _check_words(composition: Composition) -> None:
-    """Refuse the words of a search, which would change nothing of a single trial."""
-    word = composition.idle_word(lambda key: key.partition(".")[0] not in OF_A_SEARCH or key in OF_EVERY_TRIAL)
-    if word is not None:
-        raise ConfigError(
-            f"{word}: says how to search, and of all that a single trial has {' and '.join(OF_EVERY_TRIAL)} alone; "
-            f"leave it out, or add +study=search (from {COMMAND_LINE})"
-        )
 
 
 def _lineage(config: Mapping[str, Any], told: Mapping[str, Any], origins: Origins) -> tuple[str, ...]:

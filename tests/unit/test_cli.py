@@ -45,7 +45,7 @@ def asked(monkeypatch):
         (hpsearch.tracking.ui, "serve", 0),
     ):
         monkeypatch.setattr(module, name, fake(name, outcome))
-    monkeypatch.setattr(hpsearch.cli, "_composed", lambda parsed: (parsed.words, parsed.config_dir))
+    monkeypatch.setattr(hpsearch.cli, "composed", lambda *given: given)
     monkeypatch.setattr(hpsearch.study.api, "run_composed", fake("study", done))
     monkeypatch.setattr(hpsearch.study.single, "run_composed", fake("trial", done))
     for name in ("show_study", "show_trial", "show_replay"):
