@@ -96,6 +96,8 @@ class TrialSpec:
             says so: it is no part of what the trial is, and not on record.
         replayed: how many trials were trained as one program with it in each epoch, which it is trained like again, as
             `hpsearch.base.widths` writes it; empty: like any other.
+        judged: whether something is decided on its reports before it ends; where not, several of them may be sent
+            together. Whoever starts it says so too.
     """
 
     study: str
@@ -113,6 +115,7 @@ class TrialSpec:
     purpose: str = ""
     width: int = 1
     replayed: str = ""
+    judged: bool = True
 
 
 def whole_or_fraction(epoch: float) -> float:

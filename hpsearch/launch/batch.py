@@ -40,6 +40,7 @@ class TrialBatch:
     Attributes:
         ids: the trials, one per member.
         folder: of the first of them.
+        judged: whether something is decided on reports before the end.
         ended: whether every member has a result.
         asks: whether the trial waits for a hyperparameter that it asked for; only one that is alone may.
         wait: until when the trial waits for others in this process; None: it does not.
@@ -47,7 +48,7 @@ class TrialBatch:
 
     def __init__(self, execute: Execute, specs: tuple[TrialSpec, ...], clock: Clock = time.time) -> None:
         self.ids = tuple(spec.id for spec in specs)
-        self.folder = specs[0].folder
+        self.folder, self.judged = specs[0].folder, any(spec.judged for spec in specs)
         self.ended = self.asks = False
         self._execute, self._specs, self._clock = execute, specs, clock
         self.wait: Wait | None = None
@@ -55,6 +56,11 @@ class TrialBatch:
         self._kinds: tuple[type, ...] = (Started, Report, *[Query] * single, *[Wait] * (single and shares))
         self._run: TrialRun | QueryingRun | WaitingRun | None = None
         self._started_in = Path.cwd()
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether what it said last need not be sent at once."""
+        return not (self.judged or self.ended or self.asks)
 
     @property
     def is_ready(self) -> bool:

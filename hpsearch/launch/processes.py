@@ -308,6 +308,7 @@ class ProcessLauncher:
     def _receive(self, slot: Slot, kind: bytes, payload: bytes) -> None:
         try:
             content = pickle.loads(payload)
+            events = [e for each in content[1] for e in pickle.loads(each)] if kind in (EVENTS, ALONE) else []
         except Exception:
             slot.worker.kill()
             slot.replace()
@@ -316,11 +317,10 @@ class ProcessLauncher:
         if kind == ANSWER:
             slot.answer, slot.tasks = content, []
         elif kind in (EVENTS, ALONE):
-            marks, events = content
             self._events += events
             ended = [event for event in events if isinstance(event, Ended)]
             if ended:
-                slot.worker.settle(marks)
+                slot.worker.settle(content[0])
                 slot.end_trials(ended)
 
     def _fail(self, slot: Slot, reason: str, trials: tuple[TrialId, ...], details: str) -> None:

@@ -37,6 +37,7 @@ from hpsearch.launch.frames import (
     write_frame,
 )
 from hpsearch.launch.mailbox import Mailbox
+from hpsearch.launch.outbox import Outbox
 from hpsearch.launch.output import Marks
 from hpsearch.launch.seats import Seats, Step
 from hpsearch.launch.template import Ends, load, serve
@@ -151,6 +152,7 @@ class _Service:
         self._channel, self._execute, self._marks = channel, execute, marks
         self._tasks, self._mailbox = tasks, mailbox
         self._seats = Seats(lockstep, mailbox, self._turn_to)
+        self._lockstep, self._outbox = lockstep, Outbox(self._write)
         self._threads: dict[TrialBatch, set[threading.Thread] | None] = {}
         self._leaves = False
 
@@ -171,12 +173,12 @@ class _Service:
         if task.kind == LEAVE:
             self._leaves = True
         elif task.kind == CALL:
-            write_frame(self._channel, ANSWER, _answer(task.payload))
+            self._say(ANSWER, _answer(task.payload))
         elif task.kind == BATCH:
             try:
                 specs, current.process.parked = pickle.loads(task.payload)
             except Exception:
-                write_frame(self._channel, BROKEN, pickle.dumps((task.trials, traceback.format_exc())))
+                self._say(BROKEN, pickle.dumps((task.trials, traceback.format_exc())))
                 return
             self._seats.take(TrialBatch(self._execute, specs))
 
@@ -206,21 +208,22 @@ class _Service:
             return
         if any(batch.ended for batch, _ in steps):
             self._marks.turn_to()
-        try:
-            payload = self._packed(steps)
-        except Exception:
-            steps = [self._sendable(batch, events) for batch, events in steps]
-            payload = self._packed(steps)
+        packed = [self._packed(*step) for step in steps]
+        may_wait = not self._lockstep and all(batch.may_wait for batch, _ in steps)
         alone = any(isinstance(event, Ended) and event.result.alone for _, events in steps for event in events)
-        write_frame(self._channel, ALONE if alone else EVENTS, payload)
+        self._outbox.put(packed, may_wait, ALONE if alone else EVENTS)
 
-    def _packed(self, steps: list[Step]) -> bytes:
-        return pickle.dumps((self._marks.ends, [event for _, events in steps for event in events]))
+    def _say(self, kind: bytes, payload: bytes) -> None:
+        with self._outbox.quiet:
+            write_frame(self._channel, kind, payload)
 
-    def _sendable(self, batch: TrialBatch, events: Events) -> Step:
+    def _write(self, kind: bytes, packed: list[bytes]) -> None:
+        write_frame(self._channel, kind, pickle.dumps((self._marks.ends, packed)))
+
+    def _packed(self, batch: TrialBatch, events: Events) -> bytes:
         """Return what a batch says; it fails where that cannot be sent."""
         try:
-            pickle.dumps(events)
+            return pickle.dumps(events)
         except Exception as error:
             self._seats.leave(batch)
             self._threads.pop(batch, None)
@@ -228,7 +231,7 @@ class _Service:
             events = batch.fail(error)
             _print_end(events, set())
             self._marks.turn_to()
-        return batch, events
+        return pickle.dumps(events)
 
 
 def _print_end(events: Events, left: set[threading.Thread]) -> None:

@@ -127,7 +127,7 @@ class Confirmation:
 
     def _spec(self, trial: TrialId) -> Any:
         params = self._study.space.active(self._study.trials()[trial.point].params)
-        return replace(self._make_spec(trial.point, params, trial.seed, trial.fold), purpose=CONFIRM)
+        return replace(self._make_spec(trial.point, params, trial.seed, trial.fold), purpose=CONFIRM, judged=False)
 
     def begin(self, why_not: str) -> bool:
         """Queue the trials that come next; without any, say which point is best over the fresh seeds.

@@ -130,10 +130,11 @@ class OpenPoints:
             point = self._points[number]
             if point.waiting and point.paused is None and self._is_judged(point):
                 spec = self._make_spec(number, point.params, *point.waiting.pop(0))
-                if spec.id == self._first(point):
+                first = spec.id == self._first(point)
+                if first:
                     self._rule.opened(number, epochs=epochs_of(spec.config))
                 point.open.add(spec.id)
-                self.pool.add(spec)
+                self.pool.add(replace(spec, judged=first and self._rule.by_epoch))
                 return True
         return False
 

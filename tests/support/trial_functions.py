@@ -222,6 +222,13 @@ def yields_what_the_driver_cannot_read(specs):
     time.sleep(600)
 
 
+def reports_what_cannot_be_sent(specs):
+    yield (Report(1, 10, {"loss": 1.0}),)
+    yield (Report(2, 20, {"loss": lambda: 1.0}),)
+    yield (Report(3, 30, {"loss": 1.0}),)
+    return (TrialResult(TrialState.COMPLETE),)
+
+
 def by_name(specs):
     """Trains with the function of this module that the config names."""
     return (yield from globals()[specs[0].config.get("function", "train")](specs))

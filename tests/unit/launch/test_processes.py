@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from hpsearch.base.types import TrialId, TrialSpec, TrialState
+from hpsearch.launch.base import Ended
 from hpsearch.launch.processes import ProcessLauncher
 from tests.support import trial_functions
 
@@ -49,6 +51,20 @@ def test_worker_computes_with_its_number_of_threads(launcher):
 def test_worker_leads_a_session_of_its_own(launcher):
     pid = launcher.call(os.getpid)
     assert launcher.call(os.getsid, 0) == pid != os.getsid(0)
+
+
+@pytest.mark.parametrize("judged", [False, True])
+def test_a_trial_fails_once_at_the_report_that_cannot_be_sent(tmp_path, judged):
+    launcher, seen = ProcessLauncher(workers=1), []
+    launcher.start(trial_functions.by_name)
+    config = {"function": "reports_what_cannot_be_sent"}
+    launcher.submit(0, (TrialSpec("study", TrialId(0, 0), config, {}, (), "key", str(tmp_path), judged=judged),))
+    while not (seen and isinstance(seen[-1], Ended)):
+        seen += launcher.poll(0.2)
+    launcher.stop()
+    *reports, end = seen
+    assert [each.message.epoch for each in reports] == [1]
+    assert end.result.state is TrialState.FAILED and "lambda" in end.result.reason
 
 
 def test_temporary_log_folder_is_removed(launcher):

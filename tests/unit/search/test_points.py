@@ -43,6 +43,7 @@ def test_the_first_infeasible_point_gets_the_untrained_models_score(tmp_path):
     setup = Setup(tmp_path)
     setup.run(script)
     assert {t.value for t in setup.study().trials} == {0.11}
+    assert not any(spec.judged for spec in setup.launcher.submitted)  # no pruner looks at their reports
 
 
 def test_a_score_that_is_not_finite_is_infeasible_too(tmp_path):
@@ -58,6 +59,7 @@ def test_a_pruner_stops_the_first_replicate_and_the_others_never_start(tmp_path)
     outcome = setup.run(trains(lambda spec: [spec.params["lr"]] * 3), slots=1)
     assert outcome.counts == {TrialState.COMPLETE: 2, TrialState.PRUNED: 1}
     assert [s.id for s in setup.launcher.submitted] == [TrialId(0, 0), TrialId(0, 1), TrialId(1, 0)]
+    assert [s.judged for s in setup.launcher.submitted] == [True, False, True]
     pruned = setup.records()[-1]
     assert (pruned.id, pruned.state, len(pruned.reports)) == (TrialId(1, 0), TrialState.PRUNED, 1)
     assert setup.study().trials[1].state == optuna.trial.TrialState.PRUNED
