@@ -82,8 +82,7 @@ class TrialSpec:
         id: which trial of the study.
         config: the resolved configuration, plain containers only; `seed` and `fold` are in it.
         params: the searched hyperparameters that are active, by dotted key.
-        overrides: Hydra overrides that compose `config`, after the ``--config-dir`` words they need; printed, they are
-            the command that trains it again.
+        overrides: of Hydra, that compose `config`, after ``--config-dir`` words: printed, the command that trains it.
         key: hash of `config` without its run-time fields.
         folder: absolute folder for this trial's checkpoint and artifact files; the worker creates it.
         attempt: 1 for the first start, one more for each retry or resume.
@@ -92,12 +91,10 @@ class TrialSpec:
         data: digest of what it is trained on; empty where that is not known.
         files: digest of the files alone that this is read from, which a worker must find as they were.
         purpose: what it is for where it is no part of its point's score; empty for all others.
-        width: most trials that its worker trains at once with it; 1: it alone, by the plain loop. Whoever starts it
-            says so: it is no part of what the trial is, and not on record.
+        width: most trials that its worker trains at once with it; 1: it alone, by the plain loop. Not on record.
         replayed: how many trials were trained as one program with it in each epoch, which it is trained like again, as
             `hpsearch.base.widths` writes it; empty: like any other.
-        judged: whether something is decided on its reports before it ends; where not, several of them may be sent
-            together. Whoever starts it says so too.
+        judged: whether something is decided on its reports; where not, some may be sent together. Not on record.
     """
 
     study: str

@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[list[str], str]] = {
     "lr_sweep": (["+study=lr_sweep"], "A learning rate of"),
     "trial": (["optimizer.lr=0.05"], "valid/acc"),
     "batch_momentum": (["+study=batch_momentum", "study.confirm=0"], "batch"),
-    "recipe": (["+study=recipe"], "test/acc"),
+    "recipe": (["+study=recipe"], "report.html"),
     "search": (
         [
             "+study=search",
