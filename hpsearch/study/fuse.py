@@ -72,8 +72,8 @@ def _chosen(session: StudySession, search: Search, most: int) -> int:
     launcher, chosen = session.workers.launcher, dict[str, Any]()
     for words, config in list(search.representatives().items())[:TRIED]:
         source = find_source(config, tracking_uri(search.composition))
-        width, why, step_ms = launcher.call(choose, config, source, str(session.folder), most)
-        chosen[words] = {"width": width, "why": why, "step_ms": step_ms}
+        found = launcher.call(choose, config, source, str(session.folder), most)
+        chosen[words] = dict(zip(("width", "why", "step_ms"), found, strict=True))
     width: int = min(most, max(each["width"] for each in chosen.values()))
     session.record.study("fused", time.time(), fused={"width": width, "most": most, "chosen": chosen})
     return width
