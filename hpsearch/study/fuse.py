@@ -24,8 +24,8 @@ WITHOUT_MODEL = (RandomSampler, QMCSampler, Sobol)
 SHARE = 8
 """A sampler that learns is asked for at most this part of its points at a time: asked for all at once it is a random
 search (on a table of 60 points, .345 of regret against .023 asked one by one)."""
-MOST = 32
-"""Widest group: one of twice as many would hardly be faster on a processor, and every member waits for the others."""
+MOST = 512
+"""Widest group that is tried."""
 TRIED = 3
 """Configurations of different branches for which the width is measured at the start."""
 

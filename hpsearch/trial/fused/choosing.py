@@ -42,6 +42,8 @@ KNEE = 1.1
 """A wider group is taken while a step of a member takes at most so many times as long as in the best one."""
 STEPS, REPEATS, SLICE_SEC = 8, 3, 0.03
 """Steps that are timed at once, how often, and what they may take together: of slow ones fewer are timed."""
+WIDEST = {"cpu": 32}
+"""Widest group by type of the device: on a processor twice as many are no faster, and each waits for all others."""
 NARROW = 8
 """The first width that is measured; the next ones are twice as wide each."""
 
@@ -84,7 +86,7 @@ def choice_of(job: Job, study: Path, most: int, measures: bool) -> Choice:
         return Choice(most, "launcher.fuse", {})
     key = stable_hash({"key": [str(part) for part in fusing.key_of(job)]})
     file = study / FOLDER / f"{key}.json"
-    return _kept(file) or _keep(file, _measured(job, most))
+    return _kept(file) or _keep(file, _measured(job, min(most, WIDEST.get(job.device.type, most))))
 
 
 def _kept(file: Path) -> Choice | None:
