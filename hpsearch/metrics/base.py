@@ -201,7 +201,7 @@ class InUnits:
 
     def __getattr__(self, name: str) -> Any:
         """Return what the metric says of itself."""
-        if name == "_metric":  # a copy in the making has none
+        if name == "_metric" or name.startswith("__"):  # a copy in the making has none, and how to copy it is its own
             raise AttributeError(name)
         return getattr(self._metric, name)
 

@@ -38,7 +38,7 @@ class StepMetric:
 
     def __getattr__(self, name: str) -> Any:
         """Return what the metric says of itself."""
-        if name == "metric":  # a copy in the making has none
+        if name == "metric" or name.startswith("__"):  # a copy in the making has none, and how to copy it is its own
             raise AttributeError(name)
         return getattr(self.metric, name)
 

@@ -1,5 +1,7 @@
 """Metrics of labels per step: over all labels, and a number of every sequence."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -82,3 +84,14 @@ def test_the_interval_is_that_of_sequences_not_of_their_steps():
         of_steps_alone.append(shares[-1] * (1 - shares[-1]) / int(count.sum()))
     assert np.mean(claimed) == pytest.approx(np.var(shares), rel=0.2)
     assert np.mean(of_steps_alone) < np.var(shares) / 3
+
+
+@pytest.mark.parametrize("make", [Accuracy, F1Macro])
+def test_a_copy_is_one_of_steps_too_with_sums_of_its_own(make):
+    outputs, y = sentences()
+    metric = of_steps(make())
+    metric.update(outputs, y)
+    other = copy.deepcopy(metric)
+    other.update(outputs.flip(0), y)
+    assert type(other) is type(metric)
+    assert metric.compute() != other.compute()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from hpsearch.base.widths import WIDTHS
 from hpsearch.regularizers import L2
 from hpsearch.trial.fused import fusing
 from tests.support.fused import DIGITS, alone, assert_same, doubled, make, together
@@ -16,22 +17,20 @@ MLP = (*DIGITS, "model=mlp", "model.hidden=[8]")
 MOMENTUM = (*MLP, "optimizer=momentum")
 
 
-def compare(folder, words, members, exempt=(), seeds=None):
-    """Train members together and each alone; return what became of those of the group."""
-    seeds = seeds or range(len(members))
+def compare(folder, words, members, folds=None):
+    """Train members, each of a seed of its own, together and alone."""
     jobs, twins = (
         [
-            make([*words, *more], folder / f"{name}{k}", seed)
-            for k, (more, seed) in enumerate(zip(members, seeds, strict=True))
+            make([*words, *more], folder / f"{name}{k}", k, fold=0 if folds is None else folds[k])
+            for k, more in enumerate(members)
         ]
         for name in ("fused", "plain")
     )
     assert [fusing.fault(job) for job in jobs] == [""] * len(jobs)
     assert len({fusing.key_of(job) for job in jobs}) == 1
-    found = together(jobs)
-    for each, twin in zip(found, twins, strict=True):
-        assert_same(each, alone(twin), exempt)
-    return found
+    for found, twin in zip(together(jobs), twins, strict=True):
+        assert_same(found, alone(twin))
+        assert f"*{len(jobs)}" in found.result.facts[WIDTHS]
 
 
 OPTIMIZERS = sorted(file.stem for file in (CONF / "optimizer").glob("*.yaml"))
@@ -77,26 +76,24 @@ def pair(*first):
 
 SHORT = ("trainer.epochs=2",)
 MODELS = {
-    "softmax": ([], ()),
-    "mlp": (["model.hidden=[8,6]", "model.norm=batch", "model.dropout=[0.2,0.4]"], ()),
-    "lenet": (["model.kernel_size=3", "model.hidden=[8]", "model.channels=[3,4]", "model.norm=batch"], ()),
-    "small_conv": (["model.channels=[3,4]", "model.hidden=[8]", "model.norm=layer"], ()),
-    "resnet18": (["model.blocks=[1,1]", "model.width=4"], ()),
-    "spatial_transformer": (["model.kernel_size=3"], ()),
-    "gru": (["model.hidden=5"], ()),
-    "lstm": (["model.hidden=5"], ()),
-    "elman": (["model.hidden=5"], ()),
-    "jordan": (["model.hidden=5"], ()),
-    "vit": (["model.size=8", "model.depth=1", "model.heads=2", "model.dropout=0.2"], ()),
+    "softmax": [],
+    "mlp": ["model.hidden=[8,6]", "model.norm=batch", "model.dropout=[0.2,0.4]"],
+    "lenet": ["model.kernel_size=3", "model.hidden=[8]", "model.channels=[3,4]", "model.norm=batch"],
+    "small_conv": ["model.channels=[3,4]", "model.hidden=[8]", "model.norm=layer"],
+    "resnet18": ["model.blocks=[1,1]", "model.width=4"],
+    "spatial_transformer": ["model.kernel_size=3"],
+    "gru": ["model.hidden=5"],
+    "lstm": ["model.hidden=5"],
+    "elman": ["model.hidden=5"],
+    "jordan": ["model.hidden=5"],
+    "vit": ["model.size=8", "model.depth=1", "model.heads=2", "model.dropout=0.2"],
 }
-"""Options of a model, and weights whose exact gradient is 0."""
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_kind_of_layer(tmp_path, model):
-    options, exempt = MODELS[model]
-    words = [*DIGITS, *SHORT, f"model={model}", "optimizer=momentum", *options]
-    compare(tmp_path, words, pair(), exempt)
+    words = [*DIGITS, *SHORT, f"model={model}", "optimizer=momentum", *MODELS[model]]
+    compare(tmp_path, words, pair())
 
 
 CASES = {
@@ -148,7 +145,6 @@ DIFFERENT = {
     "evaluations": [["trainer.eval_every=0.25"], ["trainer.eval_steps=7"], ["trainer.eval_every=2"], []],
     "views": [["trainer.eval_train=each"], ["trainer.eval_train=true"], ["trainer.eval_initial=false"]],
     "losses kept": [["trainer.log_every=1"], ["trainer.log_every=3"]],
-    "folds": [["data.folds=5", "data.train_size=null"], ["data.folds=5", "data.train_size=null"]],
     "a divergence": [["optimizer.lr=1000"], ["optimizer.lr=0.1"]],
     "a stop": [
         ["regularizer=early_stopping", "regularizer.early_stopping.patience=1", "optimizer.lr=2", "trainer.epochs=12"],
@@ -213,3 +209,29 @@ def test_a_parameter_without_axes_and_nothing_to_penalize(tmp_path, model, all_o
     )
     for found, twin in zip(together(jobs), twins, strict=True):
         assert_same(found, alone(twin))
+
+
+def test_folds_of_equal_size(tmp_path):
+    words = [*MOMENTUM, *SHORT, "data.folds=9", "data.train_size=160"]
+    compare(tmp_path, words, pair(), folds=(1, 2))
+
+
+TAGGING = ("data=tagging", "data.sentences=200", "trainer.epochs=2", "optimizer=momentum", "trainer.test=true")
+WORDS = {
+    "encoder": ["model=encoder", "model.size=8", "model.heads=2", "model.depth=1", "model.dropout=0.2"],
+    "gru": ["model=gru", "model.hidden=5", "metric=f1_macro"],
+    "lstm": ["model=lstm", "model.hidden=5", "model.bidirectional=true", "model.layers=2", "model.dropout=0.3"],
+    "weighted": ["model=gru", "model.hidden=5", "data.class_weights=balanced"],
+}
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_a_label_for_every_word(tmp_path, case):
+    compare(tmp_path, [*TAGGING, *WORDS[case]], pair())
+
+
+@pytest.mark.parametrize("model", ["logistic", "svm", "perceptron"])
+def test_two_classes(tmp_path, model):
+    words = ["data=breast_cancer", "data.train_size=100", f"model={model}", "trainer.epochs=2", "optimizer=sgd"]
+    loss = {"logistic": ["loss=binary_cross_entropy"], "svm": ["loss=hinge"], "perceptron": ["loss=perceptron"]}
+    compare(tmp_path, [*words, *loss[model]], pair())
