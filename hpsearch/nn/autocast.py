@@ -63,5 +63,6 @@ def as_autocast(device: torch.device) -> AbstractContextManager[object]:
     Args:
         device: that is computed on.
     """
-    on = torch.is_autocast_enabled(device.type)
+    known = torch.amp.is_autocast_available(device.type)  # not on "meta"
+    on = known and torch.is_autocast_enabled(device.type)
     return Casting(torch.get_autocast_dtype(device.type)) if on else nullcontext()
