@@ -7,11 +7,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol, TypeAlias, TypeVar
+from warnings import warn
 
 import torch
 from torch import Tensor
 
-from hpsearch.base.errors import out_of_memory
+from hpsearch.base.errors import first_line, out_of_memory
 
 Result = TypeVar("Result")
 Tensors: TypeAlias = tuple[Tensor | None, ...]
@@ -234,10 +235,11 @@ class Graphs:
     Args:
         device: where it computes.
         function: maps tensors to tensors; what else it reads must stay as it is, and what it changes are tensors.
+        strict: whether a function that cannot be captured is an error.
     """
 
-    def __init__(self, device: Accelerator, function: Callable[..., Tensors]) -> None:
-        self._device, self._function = device, function
+    def __init__(self, device: Accelerator, function: Callable[..., Tensors], strict: bool = False) -> None:
+        self._device, self._function, self._strict = device, function, strict
         self._graphs: dict[Hashable, Graph] = {}
         self._calls: Counter[Hashable] = Counter()
         self._fits = True
@@ -245,7 +247,7 @@ class Graphs:
     def of(self, key: Hashable, *inputs: Tensor | None) -> Graph | None:
         """Return the captured call; None where the function is to be called by `Accelerator.aside`.
 
-        That is so in its first calls, and when memory does not suffice for graphs.
+        That is so in its first calls, and when it cannot be captured or memory does not suffice for that.
 
         Args:
             key: of what else the function depends on.
@@ -263,9 +265,10 @@ class Graphs:
         try:
             outputs, replay = self._device.capture(lambda: self._function(*own))
         except Exception as error:
-            if not out_of_memory(error):
+            if self._strict and not out_of_memory(error):
                 raise
             self._fits = False
             self._graphs.clear()
+            warn(f"no graph of a step: {first_line(error)}", stacklevel=2)
             return
         self._graphs[key] = Graph(own, outputs, replay)

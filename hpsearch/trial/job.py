@@ -40,8 +40,8 @@ class Trainer:
         compile: whether to compile the model.
         channels_last: lay the weights of convolutions out with the channels last, and thereby their maps; networks of
             many narrow convolutions train up to twice as fast so on a CPU.
-        graph: let a GPU of NVIDIA's repeat the steps of trials that are trained as one program (CUDA graphs): ``auto``
-            where the device can, True, False.
+        graph: let a GPU of NVIDIA's repeat steps by itself (CUDA graphs): ``auto``, those of trials that are trained as
+            one program, where it can; True, those of a trial by itself too, or an error; False, none.
         deterministic: allow only deterministic torch kernels.
         clip_norm: largest Euclidean norm of the gradient over all parameters, None for no limit.
         clip_value: largest magnitude of one entry of the gradient, None for no limit.

@@ -26,10 +26,8 @@ def engine_of(spec: TrialSpec, job: "Job") -> "Callable[[Job, Progress, LayerWat
     Raises:
         ConfigError: it is to be trained as it was together with others, and cannot be.
     """
-    from hpsearch.trial.engine import Alone
-
     if spec.width == 1 and not spec.replayed:
-        return Alone
+        return _alone(job)
     from hpsearch.trial.fused import choosing, fusing
 
     if spec.replayed:
@@ -37,4 +35,20 @@ def engine_of(spec: TrialSpec, job: "Job") -> "Callable[[Job, Progress, LayerWat
             raise ConfigError(f"{FUSE} = {spec.replayed}: a trial like this is trained by itself: {reason}")
         return fusing.group_again(widths_of(spec.replayed, job.epochs))
     choice = choosing.choice_of(job, Path(spec.folder).parents[1], spec.width, current.process.fuse == "auto")
-    return Alone if choice.width == 1 else fusing.group_of(job, min(choice.width, spec.width), choice.convolution)
+    return _alone(job) if choice.width == 1 else fusing.group_of(job, min(choice.width, spec.width), choice.convolution)
+
+
+def _alone(job: "Job") -> "Callable[[Job, Progress, LayerWatch], Engine]":
+    """Return what trains a trial by itself: the plain loop, or a group of one where the device is to repeat its steps.
+
+    Raises:
+        ConfigError: it is to, and its steps cannot be repeated.
+    """
+    from hpsearch.trial.engine import Alone
+    from hpsearch.trial.fused import fusing
+
+    if job.trainer.graph is not True:
+        return Alone
+    if reason := fusing.fault(job):
+        raise ConfigError(f"trainer.graph = True: the steps of a trial like this cannot be repeated: {reason}")
+    return fusing.group_of_one()

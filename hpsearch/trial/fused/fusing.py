@@ -14,7 +14,7 @@ from hpsearch.optim import rules
 from hpsearch.trial.checkpoint import Progress
 from hpsearch.trial.engine import Engine
 from hpsearch.trial.fused.group import Group
-from hpsearch.trial.fused.member import Member
+from hpsearch.trial.fused.member import Member, Single
 from hpsearch.trial.job import Job
 from hpsearch.trial.layers import LayerWatch
 from hpsearch.trial.updates import first_batches
@@ -36,6 +36,11 @@ def group_of(job: Job, most: int, convolution: str = "auto") -> Callable[[Job, P
     group = _groups.get(key) or Group(most, convolution=convolution)
     _groups[key] = group
     return partial(Member, group)
+
+
+def group_of_one() -> Callable[[Job, Progress, LayerWatch], Engine]:
+    """Return what trains a trial by itself, in the way of groups."""
+    return partial(Single, Group(1))
 
 
 def group_again(widths: Sequence[int]) -> Callable[[Job, Progress, LayerWatch], Engine]:

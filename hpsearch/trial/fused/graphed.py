@@ -40,8 +40,9 @@ class GraphedUpdate(Update):
     def __init__(self, jobs: Sequence[Job], stack: Stacked, device: Accelerator) -> None:
         super().__init__(jobs, stack)
         self._device = device
-        self._backwards = Graphs(device, self._backward_once)
-        self._updates, self._measurements = Graphs(device, self._update_once), Graphs(device, self._measure_once)
+        functions = self._backward_once, self._update_once, self._measure_once
+        strict = jobs[0].trainer.graph is True
+        self._backwards, self._updates, self._measurements = (Graphs(device, each, strict) for each in functions)
         self._gradients: dict[Hashable, list[Tensor | None]] = {}
         self._at: Hashable = None
 

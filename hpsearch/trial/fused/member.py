@@ -128,3 +128,13 @@ class Member:
     def leave(self) -> None:
         """Train no further; what is evaluated from here on are the weights in its model."""
         self.present = False
+
+
+class Single(Member):
+    """The member of a group of one: it lets its group train whenever it waits, and nobody has to be asked."""
+
+    def _wait(self, place: int) -> Iterator[Wait]:
+        for wait in super()._wait(place):
+            while not wait.ready():
+                wait.on.advance()
+        yield from ()

@@ -28,3 +28,11 @@ def test_a_device_there_is_not_is_refused(device):
 def test_views_there_are_not_are_refused():
     with pytest.raises(ConfigError, match=r"trainer\.eval_views = 'flop': .* did you mean 'flip'"):
         Trainer(epochs=1, eval_views="flop")
+
+
+def test_a_processor_repeats_no_steps_by_itself():
+    with pytest.raises(
+        ConfigError, match=r"^trainer\.graph = True: the device cpu repeats no steps; use auto or false$"
+    ):
+        Trainer(epochs=1, device="cpu", graph=True).find_device()
+    assert str(Trainer(epochs=1, device="cpu").find_device()) == "cpu"
