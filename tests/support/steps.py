@@ -97,19 +97,19 @@ def make_cases() -> Mapping[str, Mapping[str, Any]]:
     }
 
 
-def on_meta(case: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of trials whose tensors on the device have no values: whatever reads one raises."""
+def on_device(case: Mapping[str, Any], device: str) -> dict[str, Any]:
+    """Return the arguments of trials on a device; on ``meta`` tensors have no values, and whatever reads one raises."""
     make = case.get("make_model") or partial(MLP, (FEATURES,), CLASSES, hidden=(8,), dropout=case.get("dropout", 0.0))
     splits, more = case.get("splits") or make_splits(), dict(case.get("more", {}))
-    splits = replace(splits, train=splits.train.to("meta"), valid=splits.valid.to("meta"))
+    splits = replace(splits, train=splits.train.to(device), valid=splits.valid.to(device))
     if "augment" in more:
-        black, white = (each.to("meta") for each in vars(more["augment"].values).values())
+        black, white = (each.to(device) for each in vars(more["augment"].values).values())
         more["augment"] = replace(more["augment"], values=Range(black, white))
-    loss = {"loss": copy.deepcopy(case["loss"]).to("meta")} if "loss" in case else {}
+    loss = {"loss": copy.deepcopy(case["loss"]).to(device)} if "loss" in case else {}
     return {
         **case,
         "splits": splits,
-        "make_model": lambda: make().to("meta"),
+        "make_model": lambda: make().to(device),
         **({"more": more} if more else {}),
         **loss,
     }
