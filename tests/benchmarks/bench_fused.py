@@ -181,7 +181,7 @@ def halving(jobs: Sequence[Job], width: int, refill: bool) -> float:
     clock = time.perf_counter if jobs[0].device.type == "cuda" else time.process_time
     waiting, running, group, started = deque(enumerate(jobs)), list[Trial](), Group(width), clock()
     while waiting or running:
-        while waiting and len(running) < width and (refill or (len(running) < width and not _begun(running))):
+        while waiting and len(running) < width and (refill or not _begun(running)):
             rank, job = waiting.popleft()
             running.append(Trial(job, group, rank))
         ready = [trial for trial in running if trial.wait is None or trial.wait.ready()]

@@ -20,6 +20,24 @@ TABLE = """[{"config": {"lr": 0.1, "decay": 1e-4}, "valid_loss": [2.0, 1.0, 0.5]
 
 SHORT = {
     "bench_driver": (["--trials", "12", "--reports", "2", "--part", "random"], [r"trials_per_sec", r"wanted"], ()),
+    "bench_fused": (
+        [
+            "--models",
+            "mlp",
+            "--widths",
+            "2",
+            "--seconds",
+            "0.01",
+            "--processes",
+            "0",
+            "--refill",
+            "3",
+            "--",
+            "data.train_size=130",
+        ],
+        [r"\| mlp \| alone \| \d", r"\| mlp \| 2 together \| \d", r"auto: [12] ", r"LeNets, slots filled again: \d"],
+        (),
+    ),
     "bench_main_job": (["--runs", "1", "--only", "trial", "--base", "none"], [r'"end_sec": \d', r'"runs": 1'], ()),
     "bench_overhead": (
         ["--pairs", "1", "--part", "lenet", "--", "data=digits", "model=mlp"],
