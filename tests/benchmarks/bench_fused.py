@@ -205,13 +205,12 @@ def refilled(trials: int, options: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory() as folder:
             jobs = [job_of("lenet", words, seed, folder) for seed in range(trials)]
             seconds = halving(jobs, max(options.widths), refill)
-        print(
-            f"{trials} LeNets, {'slots filled again' if refill else 'group after group'}: {seconds:.1f} s", flush=True
-        )
+        way = "slots filled again" if refill else "group after group"
+        print(f"{trials} LeNets, {way}: {seconds:.1f} s", flush=True)
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    """Measure and print."""
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure and print; return 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--widths", nargs="+", type=int, default=[8, 16, 32])
@@ -226,13 +225,14 @@ def main(words: Sequence[str] | None = None) -> None:
     if options.child:
         job = job_of(options.models[0], options.words)
         print(json.dumps(steps_per_sec(job, choosing._plain_steps(job), options.seconds)))
-        return
+        return 0
     print("| model | way | steps/s | of one alone | trials/h | samples/s |\n|---|---|---|---|---|---|")
     for model in options.models:
         table(model, options)
     if options.refill:
         refilled(options.refill, options)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
