@@ -8,9 +8,6 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-import filelock
-import psutil
-
 from hpsearch.base import platform
 from hpsearch.base.errors import BusyError, StorageError
 
@@ -33,6 +30,8 @@ def study_lock(folder: Path, what: str, wait_sec: float = LOCK_SEC) -> Iterator[
         BusyError: another driver holds it.
         StorageError: the folder cannot be written.
     """
+    import filelock  # most of what imports this module, a report above all, holds no lock
+
     lock = filelock.FileLock(folder / "lock", timeout=wait_sec)
     try:
         lock.acquire()
@@ -54,6 +53,8 @@ def owner() -> dict[str, str | int | float]:
 
 @cache
 def _owner(pid: int) -> dict[str, str | int | float]:
+    import psutil
+
     return {
         "host": socket.gethostname(),
         "boot": platform.boot_id(),

@@ -1,5 +1,6 @@
 """Learning curves: read per trial, smoothed, thinned and summed up over many trials."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -75,8 +76,10 @@ def curves_of(table: TrialTable, metric: str, along: str = "epoch") -> list[Curv
         return []
     place = rows[["point", "seed", "fold"]].to_numpy()
     starts = np.flatnonzero(np.any(np.diff(place, axis=0) != 0, axis=1)) + 1
-    pieces = (np.split(values, starts) for values in (place, _floats(rows[x]), _floats(rows[y])))
-    return [Curve(int(w[0, 0]), int(w[0, 1]), int(w[0, 2]), xs, ys) for w, xs, ys in zip(*pieces, strict=True)]
+    bounds = itertools.pairwise((0, *starts.tolist(), len(rows)))
+    xs, ys = _floats(rows[x]), _floats(rows[y])
+    pieces = ((place[start].tolist(), xs[start:stop], ys[start:stop]) for start, stop in bounds)
+    return [Curve(int(point), int(seed), int(fold), *of_one) for (point, seed, fold), *of_one in pieces]
 
 
 def smooth(y: Array, sd: float) -> Array:

@@ -189,8 +189,9 @@ def _course(rows: Sequence[_Row], steps: tuple[float, float]) -> dict[str, Any]:
     before = next((row for row in rows if row[0] == 0), None)
     after = [row for row in rows if row[0] > 0]
     losses = tuple(row[2] for row in after if not math.isnan(row[2])) or ((last,) if not math.isnan(last) else ())
-    updates = np.diff([0.0, *(row[1] for row in after)])
-    paths = [row[5] * step for row, step in zip(after, updates, strict=True) if not math.isnan(row[5] * step)]
+    begun = (0.0, *(row[1] for row in after))
+    lengths = (row[5] * (row[1] - step) for row, step in zip(after, begun, strict=False))
+    paths = [length for length in lengths if not math.isnan(length)]
     return {
         "losses": losses,
         "first": first if not math.isnan(first) else next(iter(losses), math.nan),
