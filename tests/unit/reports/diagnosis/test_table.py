@@ -3,6 +3,7 @@ from dataclasses import replace
 import pandas as pd
 
 from hpsearch.base.types import TrialId
+from hpsearch.reports.diagnosis import table as module
 from hpsearch.reports.diagnosis.history import histories, history
 from hpsearch.reports.diagnosis.table import diagnosis_table
 from hpsearch.reports.summary.numbers import find, summarize
@@ -19,6 +20,15 @@ def test_trials_with_a_fault_are_listed_and_sound_ones_are_not():
     for row in diverged.to_dict("records"):
         assert "diverged" in listed[row["point"], row["seed"]]
     assert "Diagnosis" in render(find(table), [], shown)
+
+
+def test_of_many_with_a_fault_all_are_counted_and_the_first_are_listed(monkeypatch):
+    table = synthetic.sweep()
+    every = diagnosis_table(table, summarize(table))
+    monkeypatch.setattr(module, "ROWS", 2)
+    few = diagnosis_table(table, summarize(table))
+    assert (few.rows, few.total) == (every.rows[:2], len(every.rows))
+    assert every.total == len(every.rows) > 2
 
 
 def test_a_study_without_losses_has_no_such_section():

@@ -90,6 +90,12 @@ def test_early_ranks_are_worth_what_they_say_of_the_ends():
     assert (found.epoch, found.correlation) == (2, pytest.approx(1.0))
 
 
+def test_trials_that_ended_by_the_early_epoch_say_nothing_of_early_ranks():
+    longer = [[a, a, -a] for a in range(5)]
+    found = pruning_of(curved([*longer, [9, 9], [6, 6]], ["COMPLETE"] * 6 + ["PRUNED"]), "valid/loss").early
+    assert (found.epoch, found.correlation, found.n) == (2, pytest.approx(-1.0), 5)
+
+
 def test_of_few_or_equal_or_unnamed_curves_nothing_is_said_of_early_ranks():
     states = ["COMPLETE"] * 5 + ["PRUNED"]
     ends = [[1, 9, 5]] * 5
