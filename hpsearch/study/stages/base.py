@@ -98,7 +98,8 @@ class Stage(Protocol):
     - ``gives``: what it hands on to others;
     - ``needs``: what it needs of them, a mapping from each name to the stage that gives it;
     - ``of_any_code``: True where it does not look into our training loop, so that a user's own function may train;
-    - ``figure(finding, metric)``, static: how to read its figure and the figure, None where there is nothing to draw;
+    - ``figure(finding, metric)``, static: how to read its figure and the figure, as `hpsearch.reports.kit.canvas.draw`
+      returns it, None where there is nothing to draw;
       drawn with `hpsearch.reports.kit` from `Finding.series` and `Finding.handed`.
 
     A field ``sampler`` is an option of the group ``sampler``.
