@@ -60,7 +60,8 @@ def train(job: Job, engine_of: Callable[[Job, Progress, LayerWatch], Engine] = A
     - ``lr``: learning rate of the last update;
     - ``grad_norm``: |g|₂ over all parameters, before clipping; ``update_ratio``: |Δw|₂ / |w|₂ of an update. Both are
       means over a few (`MEASURED_STEPS`) evenly spaced steps of the epoch, as far as they come before the report;
-    - ``epoch_sec``, ``samples_per_sec``: of the training of the epoch up to there, without evaluations;
+    - ``epoch_sec``, ``samples_per_sec``: of the training of the epoch up to there, without evaluations; of a trial that
+      is trained as one program with others, its share of their time;
     - ``gpu_memory_mib``: the most that tensors took of the GPU so far in this process;
     - ``test/loss``, ``test/acc``, ...: in the last report when `Trainer.test` is set, of the best weights when the
       objective reduces a curve to its best value or early stopping restores them, else of the last weights;
