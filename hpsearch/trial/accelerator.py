@@ -186,7 +186,7 @@ class Cuda(Host):
 
     @contextmanager
     def _own_stream(self) -> Iterator[None]:
-        self._stream = self._stream or torch.cuda.Stream(self._device)
+        self._stream = self._stream or torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         outside = torch.cuda.current_stream(self._device)
         self._stream.wait_stream(outside)
         with torch.cuda.stream(self._stream):

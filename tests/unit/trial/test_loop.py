@@ -295,9 +295,12 @@ def test_bf16_trains_float32_weights(tmp_path):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses what torch deprecates
 @pytest.mark.filterwarnings("ignore:Guards may run slower")  # of Python 3.13.0 alone
-def test_a_compiled_model_trains_alike(tmp_path):
+def test_a_compiled_model_trains_alike_and_is_compiled_once_for_all_trials(tmp_path):
     compiled, plain = make_job(tmp_path, compile=True), make_job(tmp_path)
     fast, _ = drive(train(compiled))
+    graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    drive(train(make_job(tmp_path / "another", seed=2, compile=True, lr=0.02)))
+    assert 0 < graphs == torch._dynamo.utils.counters["stats"]["unique_graphs"]
     slow, _ = drive(train(plain))
     assert fast[-1].metrics["train/loss"] == pytest.approx(slow[-1].metrics["train/loss"], rel=1e-4)
     assert weights(compiled).keys() == weights(plain).keys()
