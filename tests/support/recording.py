@@ -9,7 +9,6 @@ from torch.utils._pytree import tree_flatten
 from hpsearch.trial.accelerator import Host, Result
 
 aten = torch.ops.aten
-HOST_READS = {aten._local_scalar_dense.default, aten.nonzero.default, aten.is_nonzero.default, aten.equal.default}
 HOST_COPIES = {aten.lift_fresh.default, aten.lift_fresh_copy.default}
 BATCH_NORM = {aten.native_batch_norm.default, aten.cudnn_batch_norm.default}
 
@@ -27,7 +26,7 @@ class Tape(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if func in HOST_READS | HOST_COPIES:
+        if _waits(func, args):
             raise RuntimeError(f"{func} while a graph is captured")
         if func._schema.is_mutable:
             self.calls.append((func, args, kwargs, None))
@@ -49,6 +48,14 @@ class Tape(TorchDispatchMode):
             for old, new in zip(tree_flatten(before)[0], tree_flatten(after)[0], strict=True):
                 if isinstance(old, torch.Tensor) and old.data_ptr() != new.data_ptr():
                     old.copy_(new)
+
+
+def _waits(func, args):
+    """Whether the host would wait for a GPU: for a value, for how many there are, or for a copy of numbers of Python."""
+    sized = torch.Tag.dynamic_output_shape in func.tags
+    if func is aten.index.Tensor:
+        sized = any(each is not None and each.dtype == torch.bool for each in args[1])
+    return sized or torch.Tag.data_dependent_output in func.tags or func in HOST_COPIES
 
 
 def _written(func, args, kwargs):

@@ -1,0 +1,73 @@
+"""What a device does beside computing, and calls that it repeats by itself."""
+
+import pytest
+import torch
+
+from hpsearch.trial.accelerator import WARM_UP, Cuda, Graphs, Host, Metal, accelerator
+from tests.support.recording import Recording
+
+
+def call(graphs, function, *inputs, key=None):
+    """Call a function as those do who have graphs of it; return what it gives and whether a graph did."""
+    graph = graphs.of(key, *inputs)
+    return (function(*inputs), False) if graph is None else (graph(*inputs), True)
+
+
+def test_calls_are_captured_by_key_shape_precision_and_what_is_left_out():
+    def function(x, y):
+        return (x * 2 if y is None else x + y,)
+
+    device = Recording()
+    graphs, one, two = Graphs(device, function), torch.ones(2), torch.ones(3)
+    kinds = [(None, one, None), (None, one, one), (None, two, None), (None, one.double(), None), ("other", one, None)]
+    for place, (key, x, y) in enumerate(kinds, 1):
+        for time in range(WARM_UP + 2):
+            (given,), repeated = call(graphs, function, x * time, y, key=key)
+            assert repeated == (time >= WARM_UP)
+            assert torch.equal(given, function(x * time, y)[0])
+        assert device.captures_made == place
+
+
+def test_what_a_graph_gave_is_not_changed_by_its_next_call():
+    graphs = Graphs(Recording(), lambda x: (x * 2,))
+    given = [call(graphs, lambda x: (x * 2,), torch.full((1,), float(k)))[0][0] for k in range(WARM_UP + 3)]
+    assert torch.cat(given).tolist() == [2.0 * k for k in range(WARM_UP + 3)]
+
+
+def test_the_device_that_records_keeps_numbers_of_python_and_changes_nothing_when_it_captures():
+    number, total = [1.0], torch.zeros(2)
+    _, replay = Recording().capture(lambda: total.add_(number[0]))
+    assert total.tolist() == [0, 0]
+    number[0] = 5.0
+    replay()
+    replay()
+    assert total.tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda x: x.sum().item(),
+        lambda x: bool((x > 0).all()),
+        lambda x: x.nonzero(),
+        lambda x: x[x > 0],
+        lambda x: torch.tensor([1.0, 2.0]) + x,
+    ],
+)
+def test_the_device_that_records_refuses_what_waits(read):
+    with pytest.raises(RuntimeError, match="while a graph is captured"):
+        Recording().capture(lambda: read(torch.ones(2)))
+
+
+def test_a_processor_computes_at_once_and_captures_nothing():
+    host = Host()
+    assert not host.captures and host.aside(lambda: 3) == 3
+    assert host.drawn() is None and host.peak_mib() is None
+    with pytest.raises(RuntimeError, match="captures nothing"):
+        host.capture(lambda: None)
+
+
+def test_each_kind_of_device_has_its_own():
+    kinds = {"cpu": Host, "meta": Host, "mps": Metal, "cuda:0": Cuda}
+    assert {name: type(accelerator(torch.device(name))) for name in kinds} == kinds
+    assert accelerator(torch.device("cuda:0")) is accelerator(torch.device("cuda", 0))
