@@ -7,7 +7,8 @@ For each model a row by way:
 
 - ``alone``: one trial by the plain loop; ``alone, compiled``, with ``--compile``: its model compiled first; ``alone,
   graphed``: a group of one whose steps a GPU repeats by itself (CUDA graphs), where there is one;
-- ``N processes``: the plain loop in so many processes at once, of one thread each;
+- ``N processes``: the plain loop in so many processes at once, of one thread each; ``N processes, K together``: a group
+  of the widest in each;
 - ``K together``: a group of K trials; on a GPU by graphs unless ``trainer.graph=false`` is among the words;
 - ``auto``: what `hpsearch.trial.fused.choosing` takes, and what it measured, in ms per step of one trial.
 
@@ -106,9 +107,10 @@ def steps_per_sec(job: Job, run: Callable[[int], object], seconds: float, togeth
         return together * taken / (clock() - started)
 
 
-def processes(model: str, count: int, options: argparse.Namespace) -> float:
-    """Return the steps per second of so many processes, each with one trial at a time."""
-    words = [sys.executable, "-m", "tests.benchmarks.bench_fused", "--child", "--models", model]
+def processes(model: str, width: int, options: argparse.Namespace) -> float:
+    """Return the steps per second of several processes, each with so many trials at a time."""
+    count = options.processes
+    words = [sys.executable, "-m", "tests.benchmarks.bench_fused", "--child", str(width), "--models", model]
     words += ["--seconds", str(options.seconds), "--", *options.words]
     children = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(count)]
     return sum(float(json.loads(child.communicate()[0])) for child in children)
@@ -122,7 +124,7 @@ def speeds(model: str, options: argparse.Namespace) -> Iterator[Speed]:
         compiled = job_of(model, [*options.words, "trainer.compile=true"])
         yield Speed("alone, compiled", steps_per_sec(compiled, choosing._plain_steps(compiled), options.seconds))
     if options.processes:
-        yield Speed(f"{options.processes} processes", processes(model, options.processes, options))
+        yield Speed(f"{options.processes} processes", processes(model, 1, options))
     if reason := fusing.fault(job):
         print(f"{model}: {reason}")
         return
@@ -132,6 +134,9 @@ def speeds(model: str, options: argparse.Namespace) -> Iterator[Speed]:
     for width in options.widths:
         run = choosing._fused_steps(job, width, "auto")
         yield Speed(f"{width} together", steps_per_sec(job, run, options.seconds, width))
+    if options.processes:
+        width = max(options.widths)
+        yield Speed(f"{options.processes} processes, {width} together", processes(model, width, options))
 
 
 def table(model: str, options: argparse.Namespace) -> None:
@@ -218,13 +223,14 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--refill", type=int, metavar="TRIALS")
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     parser.add_argument("words", nargs="*")
     options = parser.parse_args(words)
     torch.set_num_threads(1)
     if options.child:
-        job = job_of(options.models[0], options.words)
-        print(json.dumps(steps_per_sec(job, choosing._plain_steps(job), options.seconds)))
+        job, width = job_of(options.models[0], options.words), options.child
+        run = choosing._plain_steps(job) if width == 1 else choosing._fused_steps(job, width, "auto")
+        print(json.dumps(steps_per_sec(job, run, options.seconds, width)))
         return 0
     print("| model | way | steps/s | of one alone | trials/h | samples/s |\n|---|---|---|---|---|---|")
     for model in options.models:

@@ -51,7 +51,7 @@ class Tape(TorchDispatchMode):
 
 
 def _waits(func, args):
-    """Whether the host would wait for a GPU: for a value, for how many there are, or for a copy of numbers of Python."""
+    """Whether the host would wait for a GPU: for a value, how many there are, or numbers of Python's."""
     sized = torch.Tag.dynamic_output_shape in func.tags
     if func is aten.index.Tensor:
         sized = any(each is not None and each.dtype == torch.bool for each in args[1])
