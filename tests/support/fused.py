@@ -32,6 +32,9 @@ from hpsearch.trial.loop import train
 
 DIGITS = ("data=digits", "data.train_size=160", "data.batch_size=16", "trainer.epochs=5", "trainer.eval_batch_size=200")
 """Ten steps an epoch."""
+CONF = Path(__file__).parents[2] / "conf"
+SINGLE, NAMED = ("model", "optimizer", "scheduler", "loss"), ("regularizer", "augment", "metric")
+"""Groups of which one option is chosen, and those of which several are, by their names."""
 TOLERANCE = 1e-9
 ROUNDED = 1e-6
 """Of what both loops round to float32 before it is reported."""
@@ -46,17 +49,20 @@ def make(words: Sequence[str], folder: Path, seed: int = 0, double: bool = True,
     """Build the trial of a command; in float64 unless said otherwise.
 
     Args:
-        words: of the command; values of single options, such as ``optimizer.lr=0.1``, are set without hydra, which
-            takes longer than the training.
+        words: of the command; all but the data are set without hydra, which takes longer than the training.
         folder: of the trial.
         seed: of the trial.
         double: whether model, loss and data are made float64.
         fold: of a cross-validation.
     """
-    options = [word.split("=", 1) for word in words if "." in word.split("=")[0]]
-    config = copy.deepcopy(_composed(tuple(word for word in words if "." not in word.split("=")[0])))
-    for key, value in options:
-        _set(config, key.split("."), yaml.safe_load(value))
+    pairs = [word.split("=", 1) for word in words]
+    config = copy.deepcopy(_composed(tuple(f"{key}={value}" for key, value in pairs if key == "data")))
+    for group, option in pairs:
+        if group in (*SINGLE, *NAMED):
+            config[group] = _options(group, option)
+    for key, value in pairs:
+        if "." in key:
+            _set(config, key.split("."), yaml.safe_load(value))
     job = prepare(config | {"seed": seed, "fold": fold}, "key", folder)
     if not double:
         return job
@@ -70,6 +76,18 @@ def make(words: Sequence[str], folder: Path, seed: int = 0, double: bool = True,
 def _composed(words: tuple[str, ...]) -> dict[str, Any]:
     config: dict[str, Any] = compose([*words]).trial({}, 0, 0).config
     return config
+
+
+def _options(group: str, option: str) -> dict[str, Any]:
+    if group in SINGLE:
+        return _read_options(group, option)
+    names = [] if option == "none" else option.strip("[]").split(",")
+    return {name: _read_options(group, name) for name in names}
+
+
+def _read_options(group: str, option: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((CONF / group / f"{option}.yaml").read_text(encoding="utf-8"))
+    return found
 
 
 def _set(config: dict[str, Any], path: list[str], value: object) -> None:
