@@ -23,9 +23,11 @@ class Accelerator(Protocol):
 
     Attributes:
         captures: whether it repeats work by itself that it was shown once.
+        warm: what it has captured before, by name.
     """
 
     captures: bool
+    warm: set[Hashable]
 
     def synchronize(self) -> None:
         """Wait until everything is computed that was asked for."""
@@ -69,6 +71,9 @@ class Host:
     """The processor, which computes at once and whose generator is torch's global one."""
 
     captures = False
+
+    def __init__(self) -> None:
+        self.warm: set[Hashable] = set()
 
     def synchronize(self) -> None:
         """Nothing is pending."""
@@ -130,6 +135,7 @@ class Cuda(Host):
     captures = True
 
     def __init__(self, device: torch.device) -> None:
+        super().__init__()
         self._device = device
         self._stream: torch.cuda.Stream | None = None
 
@@ -225,8 +231,9 @@ class Graph:
         return tuple(None if each is None else each.clone() for each in self.outputs)
 
 
-WARM_UP = 3
-"""Calls before one is captured: in the first ones libraries choose kernels, take memory and fill tables of ours."""
+WARM_UP, WARM = 3, 1
+"""Calls before one is captured: in the first ones libraries choose kernels and take memory, in each a table of ours may
+be filled; and of a function by a name that was captured before."""
 
 
 class Graphs:
@@ -235,11 +242,14 @@ class Graphs:
     Args:
         device: where it computes.
         function: maps tensors to tensors; what else it reads must stay as it is, and what it changes are tensors.
+        name: the same for functions that compute alike.
         strict: whether a function that cannot be captured is an error.
     """
 
-    def __init__(self, device: Accelerator, function: Callable[..., Tensors], strict: bool = False) -> None:
-        self._device, self._function, self._strict = device, function, strict
+    def __init__(
+        self, device: Accelerator, function: Callable[..., Tensors], name: Hashable, strict: bool = False
+    ) -> None:
+        self._device, self._function, self._name, self._strict = device, function, name, strict
         self._graphs: dict[Hashable, Graph] = {}
         self._calls: Counter[Hashable] = Counter()
         self._fits = True
@@ -256,7 +266,7 @@ class Graphs:
         key = key, tuple(None if each is None else (each.shape, each.dtype) for each in inputs)
         if key not in self._graphs and self._fits:
             self._calls[key] += 1
-            if self._calls[key] > WARM_UP:
+            if self._calls[key] > (WARM if self._name in self._device.warm else WARM_UP):
                 self._capture(key, inputs)
         return self._graphs.get(key) if self._fits else None
 
@@ -272,3 +282,4 @@ class Graphs:
             warn(f"no graph of a step: {first_line(error)}", stacklevel=2)
             return
         self._graphs[key] = Graph(own, outputs, replay)
+        self._device.warm.add(self._name)

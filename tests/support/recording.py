@@ -78,6 +78,7 @@ class Recording(Host):
     captures = True
 
     def __init__(self) -> None:
+        super().__init__()
         self.asides, self.captures_made = 0, 0
         self.replays: list[int] = []
         self.fails: Exception | None = None

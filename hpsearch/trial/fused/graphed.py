@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from hpsearch.nn.stacked import Stacked
+from hpsearch.nn.stacked import Stacked, architecture
 from hpsearch.trial.accelerator import Accelerator, Graphs, Tensors, accelerator
 from hpsearch.trial.fused.step import JointStep, Update
 from hpsearch.trial.job import Job
@@ -29,7 +29,7 @@ class GraphedUpdate(Update):
     A graph reads inputs and rates from places of its own and leaves the gradients in places of its own. The backward
     pass and the update are graphs apart, so that somebody may look at the gradients between them. Rates and momenta
     are tensors: a schedule leads to no second capture. Groups are made anew when members come or go, and their graphs
-    with them; that takes about as long as two further updates.
+    with them: of an architecture that the device knows that costs one update as `Update` makes it, and the captures.
 
     Args:
         jobs: the trials, of one batching key.
@@ -40,9 +40,11 @@ class GraphedUpdate(Update):
     def __init__(self, jobs: Sequence[Job], stack: Stacked, device: Accelerator) -> None:
         super().__init__(jobs, stack)
         self._device = device
-        functions = self._backward_once, self._update_once, self._measure_once
-        strict = jobs[0].trainer.graph is True
-        self._backwards, self._updates, self._measurements = (Graphs(device, each, strict) for each in functions)
+        alike, strict = repr(architecture(jobs[0].model)), jobs[0].trainer.graph is True
+        self._backwards, self._updates, self._measurements = (
+            Graphs(device, each, (each.__name__, alike), strict)
+            for each in (self._backward_once, self._update_once, self._measure_once)
+        )
         self._gradients: dict[Hashable, list[Tensor | None]] = {}
         self._at: Hashable = None
 

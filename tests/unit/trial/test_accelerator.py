@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hpsearch.trial.accelerator import WARM_UP, Cuda, Graphs, Host, Metal, accelerator
+from hpsearch.trial.accelerator import WARM, WARM_UP, Cuda, Graphs, Host, Metal, accelerator
 from tests.support.recording import Recording
 
 
@@ -18,18 +18,30 @@ def test_calls_are_captured_by_key_shape_precision_and_what_is_left_out():
         return (x * 2 if y is None else x + y,)
 
     device = Recording()
-    graphs, one, two = Graphs(device, function), torch.ones(2), torch.ones(3)
+    graphs, one, two = Graphs(device, function, "sum"), torch.ones(2), torch.ones(3)
     kinds = [(None, one, None), (None, one, one), (None, two, None), (None, one.double(), None), ("other", one, None)]
     for place, (key, x, y) in enumerate(kinds, 1):
         for time in range(WARM_UP + 2):
             (given,), repeated = call(graphs, function, x * time, y, key=key)
-            assert repeated == (time >= WARM_UP)
+            assert repeated == (time >= (WARM_UP if place == 1 else WARM))
             assert torch.equal(given, function(x * time, y)[0])
         assert device.captures_made == place
 
 
+def test_what_was_captured_before_needs_a_single_call_before_it_is_again():
+    device = Recording()
+    first, alike, other = (Graphs(device, lambda x: (x + 1,), name) for name in ("a", "a", "b"))
+    x, needed = torch.ones(1), []
+    for graphs in (first, alike, other):
+        calls = 0
+        while graphs.of(None, x) is None:
+            calls += 1
+        needed.append(calls)
+    assert needed == [WARM_UP, WARM, WARM_UP]
+
+
 def test_what_a_graph_gave_is_not_changed_by_its_next_call():
-    graphs = Graphs(Recording(), lambda x: (x * 2,))
+    graphs = Graphs(Recording(), lambda x: (x * 2,), "twice")
     given = [call(graphs, lambda x: (x * 2,), torch.full((1,), float(k)))[0][0] for k in range(WARM_UP + 3)]
     assert torch.cat(given).tolist() == [2.0 * k for k in range(WARM_UP + 3)]
 
