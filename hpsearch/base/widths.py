@@ -11,6 +11,8 @@ WIDTHS = "fused_widths"
 """The fact of a trial that was trained with others."""
 DEVICE = "fused_on"
 """The fact of one that was so on another device than the processor."""
+PATH = (WIDTHS, DEVICE)
+"""The facts that say by which path a trial was trained."""
 FUSE = "launcher.fuse"
 LEAST = 2
 """The narrowest group. On a processor a trial is the same, bit for bit, in groups of every width."""

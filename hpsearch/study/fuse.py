@@ -9,6 +9,8 @@ from hpsearch.base.errors import ConfigError
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.replicates import MEASURED
 from hpsearch.base.widths import FUSE
+from hpsearch.config.compose import Composition
+from hpsearch.launch.limits import fuse_word
 from hpsearch.search.pruners import PruneRule
 from hpsearch.search.samplers import Sobol
 from hpsearch.study.plan import Search
@@ -17,8 +19,11 @@ from hpsearch.study.specs import find_source, tracking_uri
 from hpsearch.study.workers import runner_of
 from hpsearch.tracking.events import read_study
 from hpsearch.trial import build as ours
+from hpsearch.trial.build import objective_of
 from hpsearch.trial.choose import choose
 
+PLAIN = ("off", 1)
+"""What of `launcher.fuse` trains every trial by itself."""
 WITHOUT_MODEL = (RandomSampler, QMCSampler, Sobol)
 """Samplers whose proposals do not depend on how the points before did."""
 SHARE = 8
@@ -50,15 +55,27 @@ def widen(session: StudySession, search: Search, left: int | None) -> None:
         launcher.widen(width)
 
 
+def check_fuse(composition: Composition) -> None:
+    """Refuse to train trials as one program that go by a time of their own, or by the order in which they report.
+
+    Args:
+        composition: of a search, or of a recipe of several.
+
+    Raises:
+        ConfigError: they do, and `launcher.fuse` asks for it.
+    """
+    fuse = fuse_word(composition.config["launcher"].get("fuse", "off"))
+    if fuse in ("auto", *PLAIN) or runner_of(composition.config) is not ours:
+        return
+    if reason := _in_the_way(composition):
+        raise ConfigError(f"{FUSE} = {fuse}: {reason} (from {composition.where(FUSE)})")
+
+
 def _allowed(session: StudySession, search: Search) -> bool:
-    """Return whether trials may be trained together at all; refuse it where that is asked for and cannot be."""
-    launcher = session.workers.launcher
-    if launcher.fuse in ("off", 1) or runner_of(search.composition.config) is not ours:
+    """Return whether trials may be trained together: not the arms of an ablation, whose times are compared."""
+    if session.workers.launcher.fuse in PLAIN or search.plan.rounds:
         return False
-    reason = _in_the_way(search, launcher.lockstep)
-    if reason is not None and launcher.fuse != "auto":
-        raise ConfigError(f"{FUSE} = {launcher.fuse}: {reason} (from {search.composition.where(FUSE)})")
-    return reason is None
+    return runner_of(search.composition.config) is ours and not _in_the_way(search.composition)
 
 
 def _width_before(session: StudySession) -> int | None:
@@ -103,12 +120,14 @@ def _at_a_time(search: Search) -> int:
     return 1 if rule.by_epoch or rule.by_replicate else len(search.plan.replicates)
 
 
-def _in_the_way(search: Search, lockstep: bool) -> str | None:
-    """Return what goes by the time of a trial of its own, or by the order in which trials report; None: nothing."""
-    config: Any = search.composition.config
+def _in_the_way(composition: Composition) -> str:
+    """Return what goes by the time of a trial of its own, or by the order in which trials report; empty: nothing."""
+    config: Any = composition.config
+    objective = objective_of(config)
     timed = [key for key in (TRIAL_SECONDS, SILENT_SECONDS) if config["budget"][key.partition(".")[2]] is not None]
-    timed += [each.metric for each in search.objective.each if each.metric.endswith(MEASURED)]
-    timed += [name for name in search.objective.limits if name.endswith(MEASURED)]
+    timed += [each.metric for each in objective.each if each.metric.endswith(MEASURED)]
+    timed += [name for name in objective.limits if name.endswith(MEASURED)]
     if timed:
         return f"trials that are trained as one program have no time of their own, which {timed[0]} is about"
-    return "the order of trials in one program is not that of rounds: launcher.lockstep=false" if lockstep else None
+    rounds = config["launcher"]["lockstep"]
+    return "the order of trials in one program is not that of rounds: launcher.lockstep=false" if rounds else ""

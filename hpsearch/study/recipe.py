@@ -26,6 +26,7 @@ from hpsearch.study.code import look_again
 from hpsearch.study.data import refuse_other_data
 from hpsearch.study.factorial import Factorial, factorial_of
 from hpsearch.study.folder import folder_lock, studies_folder
+from hpsearch.study.fuse import check_fuse
 from hpsearch.study.origins import Origins
 from hpsearch.study.recipe_checks import check_code, check_words, look
 from hpsearch.study.run_stages import from_dict, run_stages, stage_views, stops, to_dict
@@ -243,6 +244,7 @@ def _plan(composition: Composition) -> tuple[dict[str, Stage], Factorial | None]
     check_stages(stages, describe_groups(composition.config_dirs)["sampler"])
     check_words(composition, ablates=factorial is not None)
     check_code(composition, stages, factorial)
+    check_fuse(composition)
     composition.check_space(Space.parse(composition.space, composition.where).ends())
     return stages, factorial
 

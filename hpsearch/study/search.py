@@ -29,7 +29,7 @@ from hpsearch.search.storage import OpenStore, Store, open_study
 from hpsearch.search.suggested import open_space, suggested_in
 from hpsearch.study.anew import begin_anew
 from hpsearch.study.changes import Changes
-from hpsearch.study.fuse import widen
+from hpsearch.study.fuse import check_fuse, widen
 from hpsearch.study.grow import check_growth, check_study, in_present_space
 from hpsearch.study.origins import Origins
 from hpsearch.study.plan import Search, plan_search
@@ -119,6 +119,7 @@ def run_one_search(
     """
     began = time.monotonic()
     search = plan_search(composition, tests=within is not None)
+    check_fuse(composition)
     store: Store = build("storage", composition.config["storage"], composition.config["plugins"])
     with StudySession(composition, observer, launcher, restart=not store.persistent) as session:
         for key in composition.fixed if within is None else ():

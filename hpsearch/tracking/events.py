@@ -36,7 +36,7 @@ from hpsearch.base.errors import StorageError
 from hpsearch.base.journal import Event, read_lines
 from hpsearch.base.outcome import REPEATED, Failures, repeated_epochs
 from hpsearch.base.types import DATA, Report, TrialId, TrialSpec, TrialState, end_values
-from hpsearch.base.widths import fuse_words
+from hpsearch.base.widths import PATH, fuse_words
 
 STUDY = "study"
 CODE = "code"
@@ -157,7 +157,8 @@ class TrialFold:
             self.facts[REPEATED] = repeated_epochs(self.facts) + again
         self.reports = {} if cut is None else {e: r for e, r in self.reports.items() if e <= cut}
         self.attempts = max(self.attempts, event["attempt"])
-        self.facts.update(event["facts"])
+        begins = cut is None  # by another path, perhaps, than the attempt that is lost
+        self.facts = {k: v for k, v in self.facts.items() if not (begins and k in PATH)} | event["facts"]
         self.state, self.last, self.ended = TrialState.RUNNING, {}, None
         self.ran_sec, self.running = self._ran_sec(), (event["time"], event["time"])
         if self.started is None:

@@ -133,7 +133,8 @@ def train(job: Job, engine_of: Callable[[Job, Progress, LayerWatch], Engine] = A
                 checkpoint.save_last(job.folder, job.key, job.read, job.model, job.optimizer, progress)
                 saved = time.monotonic()
             if ended:
-                return (TrialResult(*ended, artifacts=(checkpoint.LAST,), time=time.time()),)
+                path = facts_of_widths(progress.widths, job.device.type)  # it may go no further, and be trained again
+                return (TrialResult(*ended, facts=path, artifacts=(checkpoint.LAST,), time=time.time()),)
     except Diverged as diverged:
         facts = {"diverged_step": diverged.step, **engine.facts}
         if progress.limit is not None:
