@@ -203,3 +203,11 @@ def test_bad_words_are_refused_before_anything_is_created(what, tmp_path, monkey
     error = capsys.readouterr().err
     assert said in error and "(from the command line)" in error and error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_an_ablation_tunes_by_groups_and_times_its_arms_one_by_one():
+    few = ("ablation.points=2", "space.data.batch_size=choice(16, 32)", "space.optimizer.momentum=choice(0, 0.9)")
+    small = (*SMALL[:1], *SMALL[2:], "model.hidden=[8]", "trainer.epochs=1", "study.seeds=2", "study.name=arms")
+    run_study(["+study=batch_momentum", *few, *small, INLINE, "launcher.fuse=4"], observer=Silent())
+    assert load_trials("arms.tune").fused_widths.str.fullmatch(r"1\*[234]").all()
+    assert "fused_widths" not in load_trials("arms.arms")

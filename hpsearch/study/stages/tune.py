@@ -64,6 +64,7 @@ class Tune:
         return [
             *("sampler=grid", f"sampler.points={factorial.points}", "pruner=none", "budget.points=null"),
             *(f"study.seeds={factorial.seeds}", f"seed={seed}", "extend.edges=false"),
+            "ablation.rounds=false",  # no times are compared here
             *(*unmeasured, *epochs, *factorial.words),
         ]
 

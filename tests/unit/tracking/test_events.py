@@ -179,3 +179,11 @@ def test_epochs_that_an_attempt_trains_once_more_are_counted():
     assert repeated(*first, *lines(2, 3, 4)) is None, "it waited, and lost nothing"
     assert repeated(*first, *lines(2, 1, 2)) == 2
     assert repeated(*first, *lines(2, 1, 2), *lines(3, None, 1)) == 4
+
+
+@pytest.mark.parametrize(("kept", "path"), [(2, {"fused_widths": "2*4"}), (None, {})], ids=["goes on", "begins anew"])
+def test_the_path_of_a_trial_that_paused_is_known_until_it_begins_anew(kept, path):
+    start = {"event": "start", "time": 6.0, "attempt": 1, "facts": {"threads": 1}, "epoch": None}
+    pause = {"event": "state", "state": "PAUSED", "time": 7.0, "attempt": 1, "facts": {"fused_widths": "2*4"}}
+    events = [SPEC, start, pause | {"artifacts": []}, start | {"epoch": kept, "attempt": 2}]
+    assert fold_trial(events).record().facts == {"threads": 1, **path}
