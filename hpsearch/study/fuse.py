@@ -92,7 +92,7 @@ def _chosen(session: StudySession, search: Search, most: int) -> int:
         found = launcher.call(choose, config, source, str(session.folder), most)
         chosen[words] = dict(zip(("width", "why", "step_ms"), found, strict=True))
     width: int = min(most, max(each["width"] for each in chosen.values()))
-    session.record.study("fused", time.time(), fused={"width": width, "most": most, "chosen": chosen})
+    session.record.study("fused", time.time(), width=width, most=most, chosen=chosen)
     return width
 
 

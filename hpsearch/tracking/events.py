@@ -307,8 +307,8 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
 
     Returns:
         The fields of ``open`` lines, the ranges of ``space`` as they were widened since; ``created`` (time of the
-        first one), ``uid``, and the newest ``best``, ``confirm`` and ``state`` (none after a new ``open``) as
-        dictionaries of their own; ``extensions``, the list of the widenings, if any; ``stages``, what those of a recipe
+        first one), ``uid``, and the newest ``best``, ``confirm``, ``fused`` (how many trials its workers train at once)
+        and ``state`` (none after a new ``open``) as dictionaries of their own; ``extensions``, the list of the widenings, if any; ``stages``, what those of a recipe
         found, by name; ``codes``, the code of trials by its digest: ``modules`` and the ``targets`` that it was found
         by; ``data``, what they were trained on by its digest, see `hpsearch.base.contents.DataState`.
     """
@@ -337,7 +337,7 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
                 study["data"] = {**earlier, fields["digest"]: {k: v for k, v in fields.items() if k != "time"}}
             case "stage":
                 study["stages"] = {**study.get("stages", {}), fields["name"]: fields}
-            case "best" | "state" | "confirm":
+            case "best" | "state" | "confirm" | "fused":
                 study[event["event"]] = fields
     return study
 

@@ -1,6 +1,5 @@
 """Studies whose workers train several trials as one program: they end as studies that train each alone."""
 
-import json
 import os
 import shlex
 import signal
@@ -12,6 +11,7 @@ import pytest
 from hpsearch import Silent, load_curves, load_trials, replay, run_study, run_trial
 from hpsearch.cli import run
 from hpsearch.study.search import StudyOutcome
+from hpsearch.tracking.events import read_study
 
 pytestmark = pytest.mark.slow
 
@@ -70,9 +70,10 @@ def test_points_end_as_if_each_trial_were_alone(sweep):
     assert sweep.best.params == {"optimizer.lr": 0.1}
 
 
-def test_what_was_chosen_is_on_record(sweep, folder):
-    (choice,) = [json.loads(file.read_text()) for file in (folder / "studies" / "sweep" / "fused").iterdir()]
-    assert choice == {"width": 4, "why": "launcher.fuse", "step_ms": {}}
+def test_what_was_chosen_is_on_record(sweep):
+    chosen = read_study(sweep.folder)["fused"]
+    assert (chosen["width"], chosen["most"]) == (4, 4)
+    assert "fused" not in read_study(sweep.folder.with_name("plain"))
 
 
 @pytest.mark.parametrize("state", ["COMPLETE", "INFEASIBLE"])
@@ -125,7 +126,7 @@ GROUPS = {
 
 
 @pytest.mark.parametrize("kind", GROUPS)
-def test_trials_of_several_programs_take_turns(kind, folder):
+def test_trials_of_several_programs_take_turns(kind):
     searched, more = GROUPS[kind]
     small = [word for word in searched if "batch_size" in word]
     words = [each for each in STUDY if not (small and each.startswith("data.batch_size"))]
@@ -133,10 +134,6 @@ def test_trials_of_several_programs_take_turns(kind, folder):
         name = [f"study.name={kind}_{fuse}", "trainer.epochs=2", INLINE, f"launcher.fuse={fuse}"]
         run_study([*words, *searched, *more, *name], observer=Silent())
     check_like(trials_of(f"{kind}_4"), trials_of(f"{kind}_off"))
-    assert (
-        len(list((folder / "studies" / f"{kind}_4" / "fused").iterdir()))
-        == {"models": 2, "folds": 2, "batches": 3}[kind]
-    )
     assert trials_of(f"{kind}_4").fused_widths.str.contains(r"\*[234]").all()
 
 
@@ -211,3 +208,12 @@ def test_an_ablation_tunes_by_groups_and_times_its_arms_one_by_one():
     run_study(["+study=batch_momentum", *few, *small, INLINE, "launcher.fuse=4"], observer=Silent())
     assert load_trials("arms.tune").fused_widths.str.fullmatch(r"1\*[234]").all()
     assert "fused_widths" not in load_trials("arms.arms")
+
+
+def test_a_study_that_goes_on_trains_as_many_at_once_as_it_began_with(monkeypatch):
+    words = ("model.hidden=[8]", "trainer.epochs=1", "sampler=random", INLINE, "launcher.fuse=auto")
+    monkeypatch.setattr("hpsearch.study.fuse.choose", lambda config, source, study, most: (3, "measured", {}))
+    search("grows", *words, "budget.points=6")
+    monkeypatch.setattr("hpsearch.study.fuse.choose", lambda *_: pytest.fail("chosen before"))
+    search("grows", *words, "budget.points=12")
+    assert read_study(Path("studies/grows"))["fused"]["width"] == 3
