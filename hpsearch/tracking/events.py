@@ -308,9 +308,10 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
     Returns:
         The fields of ``open`` lines, the ranges of ``space`` as they were widened since; ``created`` (time of the
         first one), ``uid``, and the newest ``best``, ``confirm``, ``fused`` (how many trials its workers train at once)
-        and ``state`` (none after a new ``open``) as dictionaries of their own; ``extensions``, the list of the widenings, if any; ``stages``, what those of a recipe
-        found, by name; ``codes``, the code of trials by its digest: ``modules`` and the ``targets`` that it was found
-        by; ``data``, what they were trained on by its digest, see `hpsearch.base.contents.DataState`.
+        and ``state`` (none after a new ``open``) as dictionaries of their own; ``extensions``, the list of the
+        widenings, if any; ``stages``, what those of a recipe found, by name; ``codes``, the code of trials by its
+        digest: ``modules`` and the ``targets`` that it was found by; ``data``, what they were trained on by its digest,
+        see `hpsearch.base.contents.DataState`.
     """
     study = {} if study is None else study
     for event in events:
