@@ -4,7 +4,6 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -180,8 +179,9 @@ def plain_steps(job: Job, passes: int = 1) -> list[Step]:
 
 def values(job: Job) -> dict[str, Tensor]:
     """Return copies of the weights and buffers of a trial and of the states of its optimizer."""
-    state = enumerate(chain.from_iterable(each.items() for each in job.optimizer.state.values()))
-    held = {f"{place} {name}": each for place, (name, each) in state if isinstance(each, Tensor)}
+    weights = enumerate(job.model.parameters())
+    states = [(f"{place} {name}", each) for place, w in weights for name, each in job.optimizer.state[w].items()]
+    held = {name: each for name, each in states if isinstance(each, Tensor)}
     return {name: each.detach().clone() for name, each in (job.model.state_dict() | held).items()}
 
 
