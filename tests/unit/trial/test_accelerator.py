@@ -1,5 +1,8 @@
 """What a device does beside computing, and calls that it repeats by itself."""
 
+import gc
+from contextlib import contextmanager
+
 import pytest
 import torch
 
@@ -83,3 +86,62 @@ def test_each_kind_of_device_has_its_own():
     kinds = {"cpu": Host, "meta": Host, "mps": Metal, "cuda:0": Cuda}
     assert {name: type(accelerator(torch.device(name))) for name in kinds} == kinds
     assert accelerator(torch.device("cuda:0")) is accelerator(torch.device("cuda", 0))
+
+
+@pytest.fixture
+def cuda(monkeypatch):
+    """A GPU of NVIDIA's whose runtime writes down what is asked of it; and what it wrote."""
+    told = []
+
+    class Stream:
+        def __init__(self, name):
+            self.name = name
+
+        def wait_stream(self, other):
+            told.append(f"{self.name} waits for {other.name}")
+
+    class Graph:
+        def capture_begin(self):
+            told.append("begin")
+
+        def capture_end(self):
+            told.append("end")
+
+        def replay(self):
+            told.append("replay")
+
+    @contextmanager
+    def entered(stream):
+        told.append(f"in {stream.name}")
+        yield
+        told.append(f"out of {stream.name}")
+
+    fakes = {"Stream": lambda _: Stream("own"), "current_stream": lambda _: Stream("usual"), "stream": entered}
+    for name, fake in {**fakes, "CUDAGraph": Graph, "synchronize": lambda _: told.append("wait")}.items():
+        monkeypatch.setattr(torch.cuda, name, fake)
+    return Cuda(torch.device("cuda", 0)), told
+
+
+ASIDE = ["own waits for usual", "in own", "computed", "out of own", "usual waits for own"]
+
+
+def test_a_gpu_warms_up_on_the_stream_that_captures(cuda):
+    device, told = cuda
+    assert device.aside(lambda: told.append("computed") or 3) == 3
+    assert told == ASIDE
+
+
+def test_a_gpu_captures_on_a_stream_of_its_own_while_no_garbage_is_collected(cuda):
+    device, told = cuda
+    result, replay = device.capture(lambda: told.append("computed") or gc.isenabled())
+    assert result is False and gc.isenabled()
+    assert told == ["wait", *ASIDE[:2], "begin", "computed", "end", *ASIDE[3:]]
+    replay()
+    assert told[-1] == "replay"
+
+
+def test_a_capture_that_fails_is_ended(cuda):
+    device, told = cuda
+    with pytest.raises(ZeroDivisionError):
+        device.capture(lambda: 1 / 0)
+    assert told[-2:] == ["begin", "end"] and gc.isenabled()
