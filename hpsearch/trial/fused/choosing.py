@@ -41,8 +41,9 @@ GAIN = 1.25
 """How many times as fast a group must be: several at a time on one machine share its caches, one alone does not."""
 KNEE = 1.1
 """A wider group is taken while a step of a member takes at most so many times as long as in the best one."""
-STEPS, REPEATS, SLICE_SEC = 8, 3, 0.03
-"""Steps that are timed at once, how often, and what they may take together: of slow ones fewer are timed."""
+STEPS, REPEATS, SLICE_SEC = {False: 8, True: 64}, 3, 0.03
+"""Steps that are timed at once, more where a device repeats them in less time than it takes to begin a pass; how often;
+and what they may take together: of slow ones fewer are timed."""
 WIDEST = {"cpu": 32}
 """Widest group by type of the device: on a processor twice as many are no faster, and each waits for all others."""
 NARROW = 8
@@ -160,15 +161,16 @@ def _convolution(job: Job, width: int) -> str:
 def _timed(run: Callable[[int], Any], job: Job) -> float:
     """Return the time of a step in ms, the shortest of several times."""
     device = accelerator(job.device)
+    most = STEPS[device.captures]
     clock = time.perf_counter if device.captures else time.thread_time
     with torch_state(job, 1):
         run(1)
         if device.captures:
-            run(STEPS)  # of which the first are captured
+            run(most)  # of which the first are captured
             device.synchronize()
         started, seconds = clock(), []
         run(1)
-        steps = max(1, min(STEPS, int(SLICE_SEC / max(clock() - started, 1e-9))))
+        steps = max(1, min(most, job.steps_per_epoch, int(SLICE_SEC / max(clock() - started, 1e-9))))
         for _ in range(REPEATS):
             started = clock()
             run(steps)
