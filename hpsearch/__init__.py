@@ -3,7 +3,7 @@
 Hydra composes, Optuna proposes, torch trains, MLflow remembers, plotly shows. Importing the package loads none of them.
 """
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # as `typing` has it, which is not imported before the import path is in order
 
 if TYPE_CHECKING:
     from hpsearch.progress.display import Silent as Silent
@@ -79,7 +79,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'hpsearch' has no attribute '{name}'")
     from importlib import import_module

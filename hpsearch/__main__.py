@@ -1,19 +1,21 @@
 """``python -m hpsearch`` and the console script `hpsearch`."""
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+
+from hpsearch.base import lookup
+
+_SHOWN = 8
 
 
 def main() -> int:
-    """Run the command line with the working folder on the import path, so that a user's own module is found.
+    """Run the command line with the working folder last on the import path: a user's own modules are found, and none
+    of them is taken for a library.
 
     Returns:
         The exit code.
     """
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    lookup.settle()  # Python may have put the working folder first: nothing may be imported before this
+    _name_shadows()
     try:
         if not _trains(sys.argv[1:]):
             return _run()
@@ -28,13 +30,20 @@ def main() -> int:
         return 130
 
 
+def _name_shadows() -> None:
+    if names := lookup.shadows():
+        shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+        said = f"{shown} in {sys.path[-1]}: not imported, a library has the name; rename what is yours"
+        print(f"hpsearch: {said}", file=sys.stderr)
+
+
 def _run() -> int:
     from hpsearch.cli import run
 
     return run(sys.argv[1:])
 
 
-def _trains(words: Sequence[str]) -> bool:
+def _trains(words: list[str]) -> bool:
     """Return whether a command line is likely to train with our loop, in worker processes."""
     known = all(word.startswith(("--config-dir", "--path")) for word in words if word.startswith("-"))
     others = ("launcher=inline", "trainer=", "trainer._target_=")

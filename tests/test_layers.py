@@ -27,7 +27,7 @@ BELOW = {
     "terminal": {"base", "reports", "progress", "study"},
     "cli": {"base", "reports", "progress", "study", "terminal"},
     "__init__": {"progress", "study"},
-    "__main__": {"cli", "launch"},
+    "__main__": {"base", "cli", "launch"},
     "callbacks": {"base"},
 }
 """The rooms that each room may import."""

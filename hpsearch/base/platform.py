@@ -141,7 +141,7 @@ def watched(arguments: Sequence[str]) -> list[str]:
 
     So a server ends with its driver, however that went. Windows cannot fork: there the watcher is the parent.
     """
-    return [sys.executable, "-S", "-c", _WATCHED_ON_WINDOWS if WINDOWS else _WATCHED, *arguments]
+    return [sys.executable, "-P", "-S", "-c", _WATCHED_ON_WINDOWS if WINDOWS else _WATCHED, *arguments]
 
 
 def open_lifeline() -> tuple[int, int] | tuple[None, None]:

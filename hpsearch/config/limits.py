@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from hpsearch.base import lookup
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.keys import ARGS, SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.limits import NUMBER, POSITIVE, Rule, Rules, count, flag, one_of, optional, or_word, rules_of, text
@@ -40,6 +41,9 @@ def _packages(key: str, value: Any) -> None:
     names = value if isinstance(value, list) else [None]
     if not all(isinstance(name, str) and all(map(str.isidentifier, name.split("."))) for name in names):
         raise ConfigError(f"{key} = {value!r}: must be a list of package names")
+    for name, files in ((name, lookup.found_twice(name)) for name in names):
+        if files:
+            raise ConfigError(f"{key}: '{name}' is found twice, in {files[0]} and {files[1]}: rename or remove one")
 
 
 OWN: Mapping[str, Rule] = {

@@ -11,7 +11,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TypeAlias
 
-from hpsearch.base import platform
+from hpsearch.base import lookup, platform
 from hpsearch.base.forks import Process
 from hpsearch.launch.frames import ALONE, GONE, read_frame, write_frame
 from hpsearch.launch.output import Output, new_mark
@@ -20,7 +20,7 @@ from hpsearch.launch.template import Ends, Template, pipes
 Inbox: TypeAlias = "queue.SimpleQueue[tuple[WorkerProcess, bytes, bytes]]"
 
 _PROGRAM = (
-    "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; "
+    "import sys; sys.path[:] = {path!r}; sys.argv[:] = {argv!r}; {ours}"
     "from hpsearch.launch.worker import main; main({lifeline}, {mark!r}, {module!r}, {requests})"
 )
 _EXIT_SEC = 5.0
@@ -31,7 +31,8 @@ class WorkerProcess:
     """One worker process, with a thread that puts every frame it sends into the driver's inbox, and GONE at its end.
 
     It is a plain program rather than `multiprocessing`, which would run the user's script a second time. It gets this
-    process's import path, with the working folder on it, and of its command line the program's name: arguments are for
+    process's import path, with the working folder on it, this package from where this process has it, and of its
+    command line the program's name: arguments are for
     whoever runs the program.
 
     Args:
@@ -128,13 +129,14 @@ class WorkerProcess:
         program = _PROGRAM.format(
             path=import_path(),
             argv=sys.argv[:1],
+            ours=lookup.from_home(),
             lifeline=theirs.lifeline,
             mark=self._mark,
             module=self._module,
             requests=number,
         )
         return platform.start_group(
-            [sys.executable, "-c", program],
+            [sys.executable, "-P", "-c", program],
             stdin=theirs.commands,
             stdout=theirs.messages,
             stderr=theirs.output,
@@ -171,7 +173,7 @@ class WorkerProcess:
 
 
 def import_path() -> list[str]:
-    """Return where this process looks for modules, with the working folder among it."""
+    """Return where this process looks for modules, the working folder among it: last, if no script says else."""
     folder = str(Path.cwd())
     path = [str(Path(entry).absolute()) for entry in sys.path]
-    return path if folder in path else [folder, *path]
+    return path if folder in path else [*path, folder]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from hpsearch.base import platform
+from hpsearch.base import lookup, platform
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.passwords import without_password
 from hpsearch.tracking import store
@@ -132,7 +132,8 @@ def server(uri: str, artifacts: str | None, port: int) -> Iterator[subprocess.Po
     command += ["--host", HOST, "--port", str(port)]
     command += ["--default-artifact-root", store.artifact_root(artifacts).as_uri()]
     address = {"MLFLOW_BACKEND_STORE_URI": uri}  # not among the words, which every user of the machine can read
-    environment = {**os.environ, **store.ENVIRONMENT, **address, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    ours = {**store.ENVIRONMENT, **address, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment = {**lookup.safe_environment(), **ours}
     with tempfile.TemporaryFile() as log:
         end, lifeline = os.pipe()
         with os.fdopen(end), os.fdopen(lifeline, "wb"):

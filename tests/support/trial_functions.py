@@ -250,6 +250,10 @@ def import_path():
     return sys.path
 
 
+def home():
+    return sys.modules["hpsearch"].__file__
+
+
 def command_line():
     return sys.argv
 

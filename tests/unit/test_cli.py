@@ -293,8 +293,8 @@ def test_reader_that_leaves_early_is_no_error(tmp_path):
 
 
 @pytest.mark.parametrize("entry", ["module", "console script"])
-def test_working_folder_is_on_the_import_path(tmp_path, entry):
-    spy = "import sys, hpsearch.cli; hpsearch.cli.run = lambda words: print(sys.path[0]) or 0; "
+def test_working_folder_is_last_on_the_import_path(tmp_path, entry):
+    spy = "import sys, hpsearch.cli; hpsearch.cli.run = lambda words: print(sys.path[-1]) or 0; "
     start = {
         "module": "import runpy; sys.argv = ['x']; runpy.run_module('hpsearch', run_name='__main__')",
         "console script": "sys.path = sys.path[1:]; from hpsearch.__main__ import main; sys.exit(main())",

@@ -100,7 +100,7 @@ def test_only_linux_has_a_lifeline(macos):
 
 def test_windows_watches_a_server_without_a_fork(windows):
     words = platform.watched(["-c", "import os; print(os.getppid())"])
-    assert "fork" not in words[3]
+    assert "fork" not in words[4]
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert int(process.stdout.readline()) == process.pid
     process.kill()

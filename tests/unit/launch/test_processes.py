@@ -1,8 +1,10 @@
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
+import hpsearch
 from hpsearch.base.types import TrialId, TrialSpec, TrialState
 from hpsearch.launch.base import Ended
 from hpsearch.launch.processes import ProcessLauncher
@@ -32,7 +34,20 @@ def test_worker_preloads_what_the_trial_needs(launcher):
 
 
 def test_working_folder_is_on_the_import_path_of_a_worker(launcher, tmp_path):
-    assert str(tmp_path) in launcher.call(trial_functions.import_path)
+    path = launcher.call(trial_functions.import_path)
+    assert str(tmp_path) in path[len(path) // 2 :]
+
+
+def test_a_worker_takes_no_library_and_not_this_package_from_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    for name in ("other/hpsearch", "pickle", "random", "selectors"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(9)")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "other"), *filter(None, sys.path)])
+    launcher = ProcessLauncher(workers=1)
+    launcher.start(trial_functions.train)
+    assert launcher.call(trial_functions.home) == str(Path(hpsearch.__file__))
+    launcher.stop(now=True)
 
 
 def test_command_line_of_a_worker_is_that_of_the_program_without_arguments(tmp_path, monkeypatch):
