@@ -18,6 +18,7 @@ from hpsearch.nn.dropout import Dropout
 from hpsearch.nn.stacked import EVERYONE, Stacked
 from hpsearch.optim.clipping import member_clipping, member_norms
 from hpsearch.optim.rules import rule_of
+from hpsearch.regularizers.max_norm import member_constraints
 from hpsearch.regularizers.penalties import member_penalties
 from hpsearch.trial.groups import free_memory
 from hpsearch.trial.job import Job
@@ -79,6 +80,7 @@ class Update:
         plain = [plain_loss(job.loss) for job in jobs]
         weighted = any(each is not job.loss for each, job in zip(plain, jobs, strict=True))
         self._plain = member_losses(plain) if weighted else None
+        self._constrain = member_constraints([job.constraints for job in jobs])
         self._losses: dict[int, MemberLosses] = {}
         self._penalties = [member_penalties([job.regularizers[name] for job in jobs]) for name in jobs[0].regularizers]
         norms, values = zip(*((job.trainer.clip_norm, job.trainer.clip_value) for job in jobs), strict=True)
@@ -192,6 +194,9 @@ class Update:
         """
         self._clip([each.grad for each in self._parameters if each.grad is not None])
         self._rule.step(lr_K, momentum_K)
+        if self._constrain is not None:
+            self._constrain(self._named)
+            return
         for job, own in zip(self._jobs, self._own, strict=True):
             for constraint in job.constraints:
                 constraint.apply_(own)
