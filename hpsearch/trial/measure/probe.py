@@ -2,13 +2,16 @@
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from hpsearch.trial.fused.probing import losses_together, pays
 from hpsearch.trial.job import Job
 from hpsearch.trial.reference import divergence_limit
 from hpsearch.trial.updates import take_steps
+from hpsearch.trial.watch import Limit
 
 TAIL = 0.1
 """Share of a probe's steps, the last ones, whose mean loss it reports."""
@@ -67,7 +70,7 @@ def fixed_rate_probe(job: Job, rates: Sequence[float], steps: int = 100) -> Prob
     a whole and not its shape. Running statistics of normalization layers, which an evaluation would need, are not
     warm after so few steps. A run diverges by the rule of `train`, see `hpsearch.trial.reference.divergence_limit`.
     After `LOST` neighbouring divergences the rates above are not tried. Momentum, weight decay and all else are as
-    configured; the schedule is left out.
+    configured; the schedule is left out. Where it pays, all rates are trained as one program.
 
     Args:
         job: the trial; its model and optimizer are as before, after the call.
@@ -77,25 +80,48 @@ def fixed_rate_probe(job: Job, rates: Sequence[float], steps: int = 100) -> Prob
     Returns:
         The loss against the rate.
     """
-    taken, limit = 0, divergence_limit(job)
-
-    def run(rate: float) -> tuple[float, int]:
-        nonlocal taken
-        with restored(job):
-            losses = take_steps(job, [rate] * steps, lambda so_far: bool(limit.broken_by(so_far[-1])))
-        taken += len(losses)
-        if limit.broken_by(losses[-1]):
-            return math.inf, len(losses)
-        tail = losses[-max(1, round(TAIL * steps)) :]
-        return math.fsum(tail) / len(tail), 0
-
-    untrained, _ = run(0.0)
-    found: list[tuple[float, int | None]] = []
-    for rate in rates:
-        lost = len(found) >= LOST and all(math.isinf(loss) for loss, _ in found[-LOST:])
-        found.append((math.inf, None) if lost else run(rate))
+    limit = divergence_limit(job)
+    together = losses_together(job, (0.0, *rates), steps) if pays(job) else None
+    given = _one_by_one(job, (0.0, *rates), steps, limit) if together is None else iter(together)
+    untrained, *runs = [_end(losses, limit, steps) for losses in _until_lost(given, limit)]
+    found = [*((loss, diverged) for loss, diverged, _ in runs), *[(math.inf, None)] * (len(rates) - len(runs))]
     losses, diverged = zip(*found, strict=True)
-    return Probe(tuple(rates), losses, diverged, untrained, taken / job.steps_per_epoch)
+    taken = sum(each.taken for each in (untrained, *runs))
+    return Probe(tuple(rates), losses, diverged, untrained.loss, taken / job.steps_per_epoch)
+
+
+class _End(NamedTuple):
+    """What a run came to: its loss, the step at which it diverged or 0, and its steps."""
+
+    loss: float
+    diverged: int
+    taken: int
+
+
+def _end(losses: Sequence[float], limit: Limit, steps: int) -> _End:
+    """Return what a run came to; steps after it diverged do not count."""
+    diverged = next((step for step, loss in enumerate(losses, 1) if limit.broken_by(loss)), 0)
+    if diverged:
+        return _End(math.inf, diverged, diverged)
+    tail = losses[-max(1, round(TAIL * steps)) :]
+    return _End(math.fsum(tail) / len(tail), 0, len(losses))
+
+
+def _one_by_one(job: Job, rates: Sequence[float], steps: int, limit: Limit) -> Iterator[list[float]]:
+    """Yield the losses of a run at each rate, up to where it diverges."""
+    for rate in rates:
+        with restored(job):
+            yield take_steps(job, [rate] * steps, lambda so_far: bool(limit.broken_by(so_far[-1])))
+
+
+def _until_lost(runs: Iterable[list[float]], limit: Limit) -> Iterator[list[float]]:
+    """Yield the run without updates and those after it, up to `LOST` neighbouring ones that diverged."""
+    lost = 0
+    for place, losses in enumerate(runs):
+        yield losses
+        lost = lost + 1 if place and any(map(limit.broken_by, losses)) else 0
+        if lost == LOST:
+            return
 
 
 def range_test(job: Job, low: float, high: float, steps: int = 100) -> RangeTest:
