@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import re
-import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,9 +11,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from hpsearch.base import platform
-from hpsearch.base.commands import own_words
+from hpsearch.base.commands import command, own_words
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.grammar import without_restart
+from hpsearch.base.printed import say
 from hpsearch.study.options import composed
 from hpsearch.terminal.help import COMMANDS, PROGRAM, command_help, full_help, short_help
 from hpsearch.terminal.option_help import help_pages
@@ -37,10 +37,10 @@ def run(arguments: Sequence[str]) -> int:
         code = _dispatch(_parse(arguments))
         sys.stdout.flush()
     except HpsearchError as error:
-        print(f"hpsearch: {_why(arguments, error)}", file=sys.stderr)
+        say(f"hpsearch: {_why(arguments, error)}", sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(f"hpsearch: stopped; go on with: {_command(arguments)}", file=sys.stderr)
+        say(f"hpsearch: stopped; go on with: {_command(arguments)}", sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (`| head`) has left; Python would complain once more when it flushes at exit.
@@ -99,7 +99,7 @@ def _apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _command(arguments: Sequence[str]) -> str:
     """Return the command line that goes on with what these words started."""
-    return f"{PROGRAM} {shlex.join(without_restart(arguments))}"
+    return command(*without_restart(arguments))
 
 
 def _dispatch(parsed: argparse.Namespace) -> int:
@@ -135,9 +135,9 @@ def _check(parsed: argparse.Namespace) -> None:
         raise ConfigError(
             f"no command '{parsed.command}'{hint} (commands: {', '.join(COMMANDS)}; an override is written KEY=VALUE)"
         )
-    for option, command in _OPTIONS_OF:
-        if getattr(parsed, option) not in (None, False) and parsed.command != command:
-            raise ConfigError(f"--{option} belongs to `{PROGRAM} {command}`")
+    for option, owner in _OPTIONS_OF:
+        if getattr(parsed, option) not in (None, False) and parsed.command != owner:
+            raise ConfigError(f"--{option} belongs to `{PROGRAM} {owner}`")
     for folder in parsed.path:
         if not Path(folder).is_dir():
             raise ConfigError(f"--path {folder}: no such folder")
@@ -243,13 +243,13 @@ def _report(parsed: argparse.Namespace) -> int:
         from hpsearch.study.printed import export_tables, print_report
     if parsed.print:
         path = print_report(name, other, plugins, config_dirs=parsed.config_dir)
-        print(f"to print  {shown_path(path)}")
+        say(f"to print  {shown_path(path)}")
     if parsed.tables:
         for path in export_tables(name, other, plugins, config_dirs=parsed.config_dir):
-            print(f"tables  {shown_path(path)}")
+            say(f"tables  {shown_path(path)}")
     if not (parsed.print or parsed.tables):
         path = compare_studies(name, other) if other else rebuild_report(name, plugins, config_dirs=parsed.config_dir)
-        print(f"report  {shown_path(path)}")
+        say(f"report  {shown_path(path)}")
     return 0
 
 
@@ -266,7 +266,7 @@ def _sync(parsed: argparse.Namespace) -> int:
     from hpsearch.study.existing import sync
 
     for study, sent in sync(_name(parsed), overrides=parsed.words, config_dirs=parsed.config_dir).items():
-        print(f"{study}: {f'{sent} event files sent' if sent else 'everything was sent before'}")
+        say(f"{study}: {f'{sent} event files sent' if sent else 'everything was sent before'}")
     return 0
 
 
@@ -287,7 +287,7 @@ def _show(parsed: argparse.Namespace) -> int:
         known = ("scheduler", "layers")
         raise ConfigError(f"`{parsed.line}`: nothing to show of '{what}'{nearest(what, known)} ({', '.join(known)})")
     for path in show_schedulers(_name(parsed) or ".", parsed.words, parsed.config_dir):
-        print(f"figure  {shown_path(path)}")
+        say(f"figure  {shown_path(path)}")
     return 0
 
 
@@ -296,18 +296,18 @@ def _show_layers(parsed: argparse.Namespace) -> int:
     from hpsearch.study.layers import show_layers
 
     outcome = show_layers(_one_name(parsed, "RUN"), overrides=parsed.words, config_dirs=parsed.config_dir)
-    print(f"{outcome.run}: {outcome.said}")
+    say(f"{outcome.run}: {outcome.said}")
     for path in outcome.files:
-        print(f"figure  {shown_path(path)}")
+        say(f"figure  {shown_path(path)}")
     for note in outcome.notes:
-        print(f"note    {note}")
+        say(f"note    {note}")
     return 0
 
 
 def _try(parsed: argparse.Namespace) -> int:
     from hpsearch.study.by_hand import try_point
 
-    print(try_point(_one_name(parsed, "STUDY"), parsed.words))
+    say(try_point(_one_name(parsed, "STUDY"), parsed.words))
     return 0
 
 
@@ -316,7 +316,7 @@ def _skip(parsed: argparse.Namespace) -> int:
 
     name = _one_name(parsed, "STUDY/POINT")
     _no_more_words(parsed)
-    print(skip_point(name))
+    say(skip_point(name))
     return 0
 
 
@@ -327,7 +327,7 @@ def _ask(parsed: argparse.Namespace) -> int:
     name = _one_name(parsed, "NAME")
     asked, why = ask_trial(name, parsed.words, parsed.config_dir, LineProgress(sys.stderr, time.monotonic))
     if asked is None:
-        print(f"hpsearch: nothing to train: {why}", file=sys.stderr)
+        say(f"hpsearch: nothing to train: {why}", sys.stderr)
         return 1
     print(json.dumps(asked))
     return 0

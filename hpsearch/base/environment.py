@@ -41,11 +41,16 @@ def as_recorded(config: Mapping[str, Any]) -> dict[str, Any]:
         A copy with interpolations in the places of values of the environment, and without the passwords of addresses
         that say where things run and are kept.
     """
-    kept = {name: _masked(value) if name in RUN_TIME else copied(value) for name, value in config.items()}
-    written = kept.pop(TAKEN, {})
+    kept = {name: without_passwords(value) if name in RUN_TIME else copied(value) for name, value in config.items()}
+    written = without_passwords(kept.pop(TAKEN, {}))
     digests = _digests({key: value for key, value in written.items() if key not in RUN_TIME}, config)
     _put_all(kept, written)
     return {**kept, TAKEN: digests} if digests else kept
+
+
+def without_passwords(value: Any) -> Any:
+    """Return plain containers of texts, without the secrets of the addresses in them."""
+    return _mapped(value, without_password)
 
 
 def hidden(value: Any, config: Mapping[str, Any]) -> Any:
@@ -85,10 +90,6 @@ def _mapped(value: Any, change: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _mapped(item, change) for name, item in value.items()}
     return [_mapped(item, change) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _masked(value: Any) -> Any:
-    return _mapped(value, without_password)
 
 
 def _put_all(config: dict[str, Any], tree: Mapping[str, Any]) -> None:

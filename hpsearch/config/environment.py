@@ -101,7 +101,7 @@ def check_passwords(raw: Mapping[str, Any]) -> None:
         ConfigError: for the first one that is not among the keys that say where things run and are kept.
     """
     for key, value in flatten({name: part for name, part in raw.items() if name not in RUN_TIME}).items():
-        if isinstance(value, str) and (shown := without_password(value)) != value and not names_in(value):
+        if isinstance(value, str) and (shown := without_password(value)) != value:
             raise ConfigError(
                 f"{key} = {shown}: the password would stand in the record; put the address into a variable of the "
                 f"environment and write {key}='${{oc.env:NAME}}'"

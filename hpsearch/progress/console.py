@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from rich.console import Console
+from rich.text import Text
+
+from hpsearch.base.printed import printable
 
 
 def make_console(stream: TextIO | None = None) -> Console:
@@ -16,3 +19,8 @@ def is_fancy(console: Console, environ: Mapping[str, str] = os.environ) -> bool:
     """Return whether boxes and a redrawn display are welcome: not without a terminal, with ``NO_COLOR`` or ``CI``."""
     plain = environ.get("NO_COLOR") or environ.get("CI") or environ.get("TERM") == "dumb"
     return console.is_terminal and not plain
+
+
+def styled(text: str, style: str = "") -> Text:
+    """Return a text to print on a console that may quote what others wrote, see `hpsearch.base.printed`."""
+    return Text(printable(text), style=style)

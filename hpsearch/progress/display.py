@@ -15,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from hpsearch.base.observer import Observer, Progress, RunningTrial
+from hpsearch.base.printed import say
 from hpsearch.base.types import Clock, TrialState
 from hpsearch.base.words import STATES, assignments, best_score, duration, epoch_text, score, tally
-from hpsearch.progress.console import is_fancy, make_console
+from hpsearch.progress.console import is_fancy, make_console, styled
 
 _COLOURS = {
     TrialState.COMPLETE: "green",
@@ -126,7 +127,7 @@ class LiveProgress:
 
     def line(self, text: str) -> None:
         """Show a line that stays above the display."""
-        self._live.console.print(Text(text), soft_wrap=True)
+        self._live.console.print(styled(text), soft_wrap=True)
 
     def conclude(self, outcome: object) -> None:
         """Take the display away and print the result."""
@@ -161,7 +162,7 @@ class LineProgress:
 
     def line(self, text: str) -> None:
         """Write a line."""
-        print(text, file=self._stream, flush=True)
+        say(text, self._stream)
 
     def conclude(self, outcome: object) -> None:
         """Write the last snapshot and print the result."""
@@ -245,7 +246,8 @@ def render(progress: Progress, left_sec: float | None, width: int, rows: int) ->
     if len(progress.running) > rows:
         parts.append(Text(f"  and {len(progress.running) - rows} more", style="dim"))
     if progress.best:
-        best = Text("  best  ", style="bold green").append(assignments(progress.best.params), style="default not bold")
+        point = styled(assignments(progress.best.params), "default not bold")
+        best = Text("  best  ", style="bold green").append_text(point)
         parts.append(_one_line(best.append(f"  {best_score(progress.best)}", style="bold")))
     return Group(*parts)
 
@@ -266,7 +268,7 @@ def _bar(progress: Progress, left_sec: float | None, width: int) -> RenderableTy
     elif left_sec is not None:
         time_text = f"{duration(left_sec)} left"
     table = _columns(shrinks=0, number=4)
-    name = _one_line(Text(progress.study, style="bold"))
+    name = _one_line(styled(progress.study, "bold"))
     table.add_row(name, bar, _share(progress), Text(time_text, style="dim"))
     return table
 
@@ -296,7 +298,7 @@ def _counts(progress: Progress) -> Text:
 def _running(trials: tuple[RunningTrial, ...], objective: str, metrics: int) -> Table:
     table = _columns(shrinks=1, number=4)
     for trial in trials:
-        params = _one_line(Text(assignments(trial.params)))
+        params = _one_line(styled(assignments(trial.params)))
         table.add_row(Text(f"  {trial.id}", style="cyan"), params, _epoch(trial), _metrics(trial, objective, metrics))
     return table
 

@@ -18,6 +18,7 @@ from hpsearch.base.commands import SCRIPT
 from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.base.keys import ARGS
 from hpsearch.base.outcome import failure
+from hpsearch.base.printed import say
 from hpsearch.base.types import Decision, Report, Started, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
@@ -88,7 +89,7 @@ class ScriptTrial:
         self._record.close()
         if not self._tracker.flush(SEND_SEC if self._tracker.wait else 0.0):
             later = "`python -m hpsearch sync single` sends the rest"
-            print(f"hpsearch: not everything reached the tracking store yet; {later}", file=sys.stderr)
+            say(f"hpsearch: not everything reached the tracking store yet; {later}", sys.stderr)
         self._tracker.close(0)
         self._stack.close()
 
@@ -160,7 +161,7 @@ class Script:
                 self._trial = ScriptTrial(shlex.join(sys.argv or ["python"]))
             except HpsearchError as error:
                 self._untracked = Path(tempfile.mkdtemp(prefix="hpsearch-"))
-                print(f"hpsearch: this run is not tracked: {error}", file=sys.stderr)
+                say(f"hpsearch: this run is not tracked: {error}", sys.stderr)
         return self._trial
 
 

@@ -113,13 +113,14 @@ class HpsearchSweeper(Sweeper):
             The outcome, as `hpsearch.run_search` does.
         """
         from hpsearch.base.errors import HpsearchError
+        from hpsearch.base.printed import say
         from hpsearch.terminal.summary import show_study
 
         again = shlex.join([*_application(), *sys.argv[1:]])
         try:
             outcome = self._search(arguments)
         except HpsearchError as error:
-            print(f"hpsearch: {error}", file=sys.stderr)
+            say(f"hpsearch: {error}", sys.stderr)
             sys.exit(error.exit_code)
         show_study(outcome, again)
         if outcome.exit_code:
@@ -129,6 +130,7 @@ class HpsearchSweeper(Sweeper):
     def _search(self, arguments: Sequence[str]) -> Any:
         import hpsearch
         from hpsearch.base.errors import ConfigError
+        from hpsearch.base.printed import say
         from hpsearch.study.programs import study_name
 
         given = self._options
@@ -146,7 +148,7 @@ class HpsearchSweeper(Sweeper):
         fixed = [str(each.input_line) for each in parsed if each.get_key_element() not in searched]
         self._check(fixed, searched)
         if given.direction is None:
-            print(f"hpsearch: maximizing {given.metric}; hydra.sweeper.direction=minimize for a loss", file=sys.stderr)
+            say(f"hpsearch: maximizing {given.metric}; hydra.sweeper.direction=minimize for a loss", sys.stderr)
         names = _names(searched)
         told = [f"{key}={{{name}}}" for key, name in names.items() if name != key]
         command = [*self._command(fixed), *told]

@@ -10,9 +10,10 @@ from rich.panel import Panel
 from rich.text import Text
 
 from hpsearch.base.observer import StudySummary
+from hpsearch.base.printed import on_one_line
 from hpsearch.base.types import TrialState
 from hpsearch.base.words import assignments, best_score, count, duration, number, score, shown_path, tally
-from hpsearch.progress.console import is_fancy, make_console
+from hpsearch.progress.console import is_fancy, make_console, styled
 from hpsearch.reports.kit.cells import texts
 
 if TYPE_CHECKING:
@@ -42,32 +43,28 @@ class Printer:
         colour = "green" if good else "yellow"
         self.gap()
         if sentence and is_fancy(self._console):
-            head = Text(title, style="bold").append(f"  {remark}", style="dim not bold")
+            head = styled(title, "bold").append_text(styled(f"  {remark}", "dim not bold"))
             width = min(self._console.width, max(_WIDTH, len(title + remark) + 8))
-            self._console.print(
-                Panel(Text(sentence), title=head, title_align="left", border_style=colour, padding=(0, 1), width=width)
-            )
+            frame = {"title_align": "left", "border_style": colour, "padding": (0, 1)}
+            self._console.print(Panel(styled(sentence), title=head, width=width, **frame))
             return
-        self._line(Text(title, style="bold").append(f"  {remark}", style="not bold"))
+        self._line(styled(title, "bold").append_text(styled(f"  {remark}", "not bold")))
         if sentence:
-            self._line(Text(sentence))
+            self._line(styled(sentence))
 
     def row(self, label: str, value: str, style: str = "") -> None:
         """Print a labelled value."""
-        self._line(
-            Text(f"{label:<{_LABEL}}" if len(label) < _LABEL else f"{label}  ", style="bold").append(
-                value, style=style or "not bold"
-            )
-        )
+        head = f"{label:<{_LABEL}}" if len(label) < _LABEL else f"{label}  "
+        self._line(styled(head, "bold").append_text(styled(value, style or "not bold")))
 
     def command(self, purpose: str, command: str) -> None:
         """Print a command under what it is for."""
-        self._line(Text(purpose, style="dim"))
-        self._line(Text(f"  {command}", style="cyan"))
+        self._line(styled(purpose, "dim"))
+        self._line(styled(f"  {command}", "cyan"))
 
     def text(self, line: str, style: str = "") -> None:
         """Print a line."""
-        self._line(Text(line, style=style))
+        self._line(styled(line, style))
 
     def gap(self) -> None:
         """Print an empty line."""
@@ -75,6 +72,7 @@ class Printer:
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows in columns."""
+        rows = [[on_one_line(cell) for cell in row] for row in rows]
         widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
         for cells, style in ((header, "bold"), *((row, "") for row in rows)):
             aligned = "   ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))

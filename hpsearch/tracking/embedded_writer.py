@@ -202,7 +202,7 @@ class EmbeddedWriter:
     def file(self, run: str, source: Path, folder: str = "") -> None:
         """Copy a file once the rows are on the disk."""
         target = self._place(run, f"{folder}/{source.name}" if folder else source.name)
-        self._files.append(lambda: _replace(target, lambda file: shutil.copy2(source, file)))
+        self._files.append(lambda: _replace(target, lambda file: shutil.copyfile(source, file)))
 
     def describe(self, tags: Mapping[str, str]) -> None:
         """Replace tags of the experiment."""

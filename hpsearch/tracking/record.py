@@ -7,13 +7,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hpsearch.base.environment import TAKEN, as_recorded, hidden
+from hpsearch.base.environment import TAKEN, as_recorded, hidden, without_passwords
 from hpsearch.base.journal import Event, Journal, sync_all
 from hpsearch.base.types import Report, Started, TrialId, TrialSpec, TrialState
 from hpsearch.tracking.events import CODE, PURPOSE, STUDY, TrialFold, TrialRecord, fold_trial, read_trial
 
 QUOTING = frozenset({"answer", "why", "sentence", "cause", "action"})
 """Fields of a study's lines that may quote a value of the configuration."""
+
+NUMBERS = frozenset({"report", "system"})
+"""Lines that hold no text of anybody's."""
 
 
 class Record:
@@ -173,7 +176,7 @@ class Record:
             self._learn(fields["config"])
             fields["config"] = as_recorded(fields["config"])
         said = {name: hidden(text, self._taken) for name, text in fields.items() if event == "data" or name in QUOTING}
-        self._study_line({"event": event, "time": _ms(time), **fields, **said}, durable=event != "system")
+        self._study_line(_line(event, time, {**fields, **said}), durable=event != "system")
 
     def trial(self, trial: TrialId) -> TrialRecord | None:
         """Return what is known of a trial, lines not yet flushed included; None when it has no record."""
@@ -263,10 +266,15 @@ class Record:
         return self._folds[stem]
 
     def _append(self, stem: str, kind: str, time: float, *, durable: bool = False, **fields: Any) -> None:
-        event = {"event": kind, "time": _ms(time), **fields}
+        event = _line(kind, time, fields)
         self._journals[stem].append(event, durable)
         self._folds[stem].apply(event)
         self._dirty.add(stem)
+
+
+def _line(kind: str, time: float, fields: Mapping[str, Any]) -> Event:
+    """Return a line without the secrets of addresses; those that are written all the time hold numbers alone."""
+    return {"event": kind, "time": _ms(time), **(fields if kind in NUMBERS else without_passwords(fields))}
 
 
 def _of_code(digest: str) -> dict[str, Any]:

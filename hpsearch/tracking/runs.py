@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from hpsearch.base.epochs import evaluated_between_epochs
 from hpsearch.base.journal import Event
 from hpsearch.base.keys import UNNAMED
+from hpsearch.base.markdown import markdown_text
 from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialState
 from hpsearch.tracking.events import RENEWING, TrialFold, TrialRecord, check_command, replay_command
@@ -253,5 +254,10 @@ def best_metrics(best: Mapping[str, Any]) -> list[Metric]:
 def note(study: Mapping[str, Any], links: str = "") -> str:
     """Return a study's description: what it is a stage of, its question, the answer if there is one, where to look."""
     whole = (study.get("within") or {}).get("name")
-    parts = [f"A stage of {whole}." if whole else "", f"**{study['question']}**" if study.get("question") else ""]
-    return "\n\n".join(part for part in (*parts, study.get("state", {}).get("answer", ""), links) if part)
+    question, answer = (markdown_text(str(said or "")) for said in (study.get("question"), _answer(study)))
+    parts = [f"A stage of {markdown_text(whole)}." if whole else "", f"**{question}**" if question else "", answer]
+    return "\n\n".join(part for part in (*parts, links) if part)
+
+
+def _answer(study: Mapping[str, Any]) -> Any:
+    return study.get("state", {}).get("answer")

@@ -59,8 +59,8 @@ def store_uri(uri: str | None) -> str:
 
 
 def one_line(error: Exception) -> str:
-    """Return what went wrong in MLflow in one line, which its own messages are not."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """Return what went wrong in MLflow in one line, which its own messages are not, without secrets of addresses."""
+    text = without_password(" ".join(str(error).split())) or type(error).__name__
     if "HTTPConnectionPool" in text or "HTTPSConnectionPool" in text:
         return "the server does not answer"
     return text if len(text) <= 300 else f"{text[:299]}…"

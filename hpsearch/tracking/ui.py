@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 from hpsearch.base import lookup, platform
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.passwords import without_password
+from hpsearch.base.printed import say
 from hpsearch.tracking import store
 from hpsearch.tracking.mlflow_internals import TABLE, TAG, view_path
 
@@ -94,9 +95,9 @@ def _ours(experiment: object) -> bool:
 
 
 def _print_links(address: str, found: dict[str, tuple[str, str]]) -> None:
-    print(f"MLflow: {address}")
+    say(f"MLflow: {address}")
     for name, (table, curves) in found.items():
-        print(f"{name}\n  trials  {address}/{table}\n  curves  {address}/{curves}")
+        say(f"{name}\n  trials  {address}/{table}\n  curves  {address}/{curves}")
 
 
 def free_port(port: int) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpsearch.base.files import REPORT, replace_text
+from hpsearch.base.markdown import markdown_text
 from hpsearch.reports.ablation.answers import AID, TITLE, answers_of
 from hpsearch.reports.ablation.method import method
 from hpsearch.reports.ablation.numbers import Ablation
@@ -17,8 +18,9 @@ from hpsearch.reports.ablation.page import (
     table_part,
 )
 from hpsearch.reports.ablation.sentences import answer, caveats
-from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
+from hpsearch.reports.kit.markdown import markdown_table, shell_block
 from hpsearch.reports.kit.readme import replace_readme
+from hpsearch.reports.kit.spreadsheet import as_csv
 from hpsearch.reports.kit.tables import trials_csv
 
 
@@ -38,7 +40,7 @@ def write_ablation(found: Ablation, command: str, folder: Path) -> Path:
     stills = ablation_stills(found)
     page = render_ablation(found, command)
     replace_text(folder / "trials.csv", trials_csv(found.table))
-    replace_text(folder / "curves.csv", found.table.curves.to_csv(index=False, lineterminator="\n"))
+    replace_text(folder / "curves.csv", as_csv(found.table.curves))
     if found.tuning is not None:
         replace_text(folder / "tuning.csv", trials_csv(found.tuning))
     images = stills()

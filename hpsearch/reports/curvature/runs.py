@@ -15,6 +15,7 @@ import hpsearch.reports.kit.theme as theme
 from hpsearch.base.files import replace_text
 from hpsearch.base.words import count, listed, number
 from hpsearch.reports.curvature.numbers import STEP_GAIN, Curvature, Verdict
+from hpsearch.reports.kit.spreadsheet import inert
 from hpsearch.reports.kit.still import drawn_as_svg
 
 WIDTH = 1100
@@ -108,7 +109,7 @@ def _table(runs: Sequence[RunCurvature]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: inert(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 

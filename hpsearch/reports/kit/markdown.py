@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
+from hpsearch.base.markdown import markdown_text
+from hpsearch.base.printed import visible
 from hpsearch.reports.kit.tables import Row, Section, Table
-
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "`": "&#96;"}
-_ESCAPES = str.maketrans({**_ENTITIES, **{character: f"\\{character}" for character in "\\*_[]$"}})
 
 
 def markdown_table(headings: Sequence[str], rows: Sequence[Row]) -> str:
@@ -59,12 +58,7 @@ def shell_block(commands: Sequence[tuple[str, str]]) -> str:
 
 def text_block(text: str, language: str = "") -> str:
     """Return text as a block of code, whose fence is longer than any inside."""
-    fence = "```"
+    text, fence = visible(text), "```"
     while fence in text:
         fence += "`"
     return f"{fence}{language}\n{text}\n{fence}"
-
-
-def markdown_text(text: str) -> str:
-    """Escape what Markdown or HTML would read as more than text."""
-    return " ".join(text.translate(_ESCAPES).split())

@@ -11,6 +11,7 @@ from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.cells import NONE, Cell
 from hpsearch.reports.kit.ends import End
 from hpsearch.reports.kit.points import Point, Results, best_trial
+from hpsearch.reports.kit.spreadsheet import as_csv
 
 _FIRST = ("point", "seed", "fold", "state", "score", "duration_sec", "attempts", "reason", "started", "ended", "run_id")
 
@@ -76,7 +77,7 @@ def trials_csv(table: TrialTable) -> str:
     last = [c for c in ("key", "command") if c in table.trials]
     rest = [c for c in table.trials if c not in first and c not in last]
     ordered = table.trials.sort_values(["point", "seed", "fold"])[[*first, *rest, *last]]
-    return str(ordered.to_csv(index=False, lineterminator="\n"))
+    return as_csv(ordered)
 
 
 def flat(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.files import REPORT, replace_text
+from hpsearch.base.markdown import markdown_text
 from hpsearch.base.words import capitalized, number
 from hpsearch.reports.kit.canvas import Drawn, FigureWithAid
 from hpsearch.reports.kit.cells import Cell
-from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block
+from hpsearch.reports.kit.markdown import markdown_table, shell_block
 from hpsearch.reports.kit.page import Panel, panel, render_page
 from hpsearch.reports.kit.setup import why_ended
 from hpsearch.reports.kit.tables import Table, as_table, flat

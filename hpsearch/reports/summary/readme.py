@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from hpsearch.base.commands import ui_command
 from hpsearch.base.files import replace_text
+from hpsearch.base.markdown import markdown_text
 from hpsearch.base.types import TrialTable
 from hpsearch.reports.kit.canvas import Drawn
-from hpsearch.reports.kit.markdown import markdown_table, markdown_text, shell_block, text_block
+from hpsearch.reports.kit.markdown import markdown_table, shell_block, text_block
 from hpsearch.reports.kit.points import ranked
 from hpsearch.reports.kit.readme import replace_readme
 from hpsearch.reports.kit.setup import fixed_settings, took

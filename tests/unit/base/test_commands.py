@@ -3,7 +3,6 @@
 import pytest
 
 from hpsearch.base.commands import ui_command
-from hpsearch.base.passwords import without_password
 
 MLFLOW = "hpsearch.tracking.mlflow.MlflowTracker"
 TRACKERS = {
@@ -21,8 +20,3 @@ def test_what_opens_the_store_of_a_study_names_it(name):
     tracker, wanted = TRACKERS[name]
     assert ui_command({"tracker": tracker}) == wanted
     assert ui_command({"tracker": tracker}, "mine") == wanted.replace(" ui", " ui mine")
-
-
-def test_an_address_is_shown_without_its_password():
-    assert without_password("postgresql://me:s3cret@host:5/db") == "postgresql://me:***@host:5/db"
-    assert without_password("http://host:5000") == "http://host:5000"
