@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
+from hpsearch.base.printed import visible
 from hpsearch.reports.kit.tables import Row, Section
 
 PACKAGES = ("booktabs", "longtable", "graphicx")
@@ -43,7 +44,7 @@ def latex_text(text: str) -> str:
 
     Letters of other alphabets stay, which LaTeX of 2018 or later, XeLaTeX and LuaLaTeX read.
     """
-    return re.sub("-(?=-)", _HYPHEN, " ".join(text.split())).translate(_TABLE)
+    return re.sub("-(?=-)", _HYPHEN, visible(" ".join(text.split()))).translate(_TABLE)
 
 
 def latex_table(section: Section, label: str) -> str:

@@ -14,6 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from numpy.typing import NDArray
 
 import hpsearch.reports.kit.theme as theme
+from hpsearch.base.printed import visible
 
 Array: TypeAlias = NDArray[np.float64]
 Part: TypeAlias = Mapping[str, Any]
@@ -243,4 +244,4 @@ def colour_of(text: Any) -> Any:
 
 def plain(text: Any) -> str:
     """Return the words of a text that plotly would read as markup."""
-    return html.unescape(re.sub(r"<[^>]+>", "", re.sub(r"<br\s*/?>", "\n", str(text))))
+    return visible(html.unescape(re.sub(r"<[^>]+>", "", re.sub(r"<br\s*/?>", "\n", str(text)))))
