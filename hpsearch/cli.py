@@ -335,11 +335,11 @@ def _ask(parsed: argparse.Namespace) -> int:
 
 def _tell(parsed: argparse.Namespace) -> int:
     from hpsearch.progress.display import LineProgress
-    from hpsearch.study.turns import tell_trial, told_by
+    from hpsearch.study.turns import parted, tell_trial, told_by
 
-    name = _one_name(parsed, "NAME")
-    told = told_by(parsed.words, parsed.epoch, parsed.failed, lambda: "" if sys.stdin.isatty() else sys.stdin.read())
-    print(json.dumps(tell_trial(name, told, LineProgress(sys.stderr, time.monotonic))))
+    name, (place, said) = _one_name(parsed, "NAME"), parted(parsed.words)
+    told = told_by(said, parsed.epoch, parsed.failed, lambda: "" if sys.stdin.isatty() else sys.stdin.read())
+    print(json.dumps(tell_trial(name, told, LineProgress(sys.stderr, time.monotonic), place, parsed.config_dir)))
     return 0
 
 

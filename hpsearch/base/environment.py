@@ -22,6 +22,8 @@ MARK = "oc.env:"
 DIGITS = 4
 _VARIABLE = re.compile(r"\$\{oc\.env:([^},'\"$]+)\}")
 _NAME = re.compile(r"oc\.env:\s*['\"]?([\w.-]+)")
+named_here: set[str] = set()
+"""Variables that words of this process named."""
 _SHORTEST = 4
 """Shorter values stand in texts by chance."""
 
@@ -41,6 +43,8 @@ def as_recorded(config: Mapping[str, Any]) -> dict[str, Any]:
         A copy with interpolations in the places of values of the environment, and without the passwords of addresses
         that say where things run and are kept.
     """
+    if TAKEN in config and not names_in(config[TAKEN]):
+        return copied(dict(config))
     kept = {name: without_passwords(value) if name in RUN_TIME else copied(value) for name, value in config.items()}
     written = without_passwords(kept.pop(TAKEN, {}))
     digests = _digests({key: value for key, value in written.items() if key not in RUN_TIME}, config)
@@ -69,8 +73,15 @@ def hidden(value: Any, config: Mapping[str, Any]) -> Any:
 
 
 def revealed(value: Any) -> Any:
-    """Return what `hidden` was given, as far as the variables are set here."""
-    return _mapped(value, lambda text: _VARIABLE.sub(lambda match: os.environ.get(match[1], match[0]), text))
+    """Return what `hidden` was given, as far as variables are set that a command line of this process named.
+
+    A record is not asked which variables to look up: it may be anybody's.
+    """
+
+    def found(match: re.Match[str]) -> str:
+        return os.environ.get(match[1], match[0]) if match[1] in named_here else match[0]
+
+    return _mapped(value, lambda text: _VARIABLE.sub(found, text))
 
 
 def _texts(value: Any) -> Iterator[str]:

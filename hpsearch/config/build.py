@@ -1,8 +1,9 @@
 """The only place where a configuration becomes an object.
 
-A configuration is data, not a way to run any function: before anything is called, the target is resolved and must be
-a class of the group's kind from a package that may be named, or a function of ours or of a plugin that says it returns
-one. What is nested in the arguments is held to the same.
+A configuration is data, not a way to run any function: before anything is called, the target is found and must be a
+class of the group's kind from a package that may be named, a function of a plugin that says it returns one, or what an
+option of ours names. What is nested in the arguments is held to the same. No text is looked up: interpolations were
+resolved where words were composed, and what looks like one here is a value.
 """
 
 import copy
@@ -21,6 +22,7 @@ from hpsearch.base.keys import ARGS
 from hpsearch.base.limits import check_values
 from hpsearch.config.arguments import arguments
 from hpsearch.config.limits import limits_of
+from hpsearch.config.listed import listed
 
 PACKAGES = ("hpsearch", "torch", "optuna")
 
@@ -187,29 +189,27 @@ def takes_all(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
 
 
 def _instantiate(target: Any, config: Mapping[str, Any]) -> Any:
-    """Return a partial of the target: what is given at run time is not copied through the configuration.
+    """Return a partial of the target with what is nested in its arguments built; what is given later is not copied."""
+    arguments = {key: _argument(value) for key, value in config.items() if key not in (_TARGET, _PARTIAL)}
+    return partial(target, *arguments.pop(_ARGS, ()), **arguments)
 
-    Hydra is asked where there is something to build among the arguments; it takes milliseconds for each.
-    """
-    arguments = {key: value for key, value in config.items() if key not in (_TARGET, _PARTIAL)}
-    if next(_targets("", arguments), None) is None:
-        arguments = copy.deepcopy(arguments)
-        return partial(target, *arguments.pop(_ARGS, ()), **arguments)
 
-    from hydra.utils import instantiate
-
-    return instantiate({**config, _PARTIAL: True, "_convert_": "all"})
+def _argument(value: Any) -> Any:
+    """Return an argument of its own; a text is one, also where it looks like an interpolation."""
+    if isinstance(value, Mapping):
+        if _TARGET not in value:
+            return {key: _argument(item) for key, item in value.items()}
+        made = _instantiate(_located(value[_TARGET], value[_TARGET]), value)
+        return made if value.get(_PARTIAL) else made()
+    return [_argument(item) for item in value] if isinstance(value, list | tuple) else copy.deepcopy(value)
 
 
 def _refuse(kind: str, path: str, error: Exception) -> NoReturn:
     """Raise the constructor's own error when it is one of ours or lack of memory, else one that names the target."""
-    from hydra.errors import InstantiationException
-
-    cause = error.__cause__ if isinstance(error, InstantiationException) and error.__cause__ else error
-    if isinstance(cause, HpsearchError | MemoryError) or type(cause).__name__ == "OutOfMemoryError":
-        raise cause
-    lines = str(cause).strip().splitlines()
-    raise ConfigError(f"{kind} {path}: {lines[0] if lines else type(cause).__name__}") from cause
+    if isinstance(error, HpsearchError | MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        raise error
+    lines = str(error).strip().splitlines()
+    raise ConfigError(f"{kind} {path}: {lines[0] if lines else type(error).__name__}") from error
 
 
 def _checked(where: str, config: Mapping[str, Any], kinds: Sequence[str], plugins: Sequence[str]) -> Any:
@@ -267,12 +267,13 @@ def _permitted(shown: str, path: str, kinds: Sequence[str], packages: Sequence[s
     if not isinstance(module, str) or not isinstance(name, str):
         raise ConfigError(f"{shown}: is no class")
     _check_package(shown, module, packages)
+    known = path in listed() or _within(module, plugins)
     if isinstance(target, type):
-        fits = any(_fits(target, kind) for kind in kinds)
+        fits = any(_fits(target, kind, known) for kind in kinds)
     else:
-        ours = _within(module, ("hpsearch", *plugins)) and inspect.isfunction(target) and "." not in name
-        returned = returned_by(target) if ours else None
-        fits = isinstance(returned, type) and any(_fits(returned, kind) for kind in kinds)
+        function = known and inspect.isfunction(target) and "." not in name
+        returned = returned_by(target) if function else None
+        fits = isinstance(returned, type) and any(_fits(returned, kind, True) for kind in kinds)
         theirs = path in (OUTSIDE, PROGRAM) or _within(module, plugins)
         fits = fits or (kinds == (KINDS["trainer"],) and theirs and callable(target))
     if not fits:
@@ -282,6 +283,8 @@ def _permitted(shown: str, path: str, kinds: Sequence[str], packages: Sequence[s
 
 
 def _check_package(shown: str, path: str, packages: Sequence[str]) -> None:
+    if path.startswith("torch._"):
+        raise ConfigError(f"{shown}: is private to torch")
     if not _within(path, packages):
         allowed = f"allowed: {', '.join(packages)}; yours go into `plugins`"
         raise ConfigError(f"{shown}: package {path.partition('.')[0]} may not be used ({allowed})")
@@ -319,7 +322,7 @@ def yields(target: Any) -> bool:
 def _is_own_code(target: Any) -> bool:
     """Return whether a trainer's target trains by itself: a function that is not annotated to return a trainer."""
     returned = None if isinstance(target, type) else returned_by(target)
-    return not isinstance(target, type) and not (isinstance(returned, type) and _fits(returned, KINDS["trainer"]))
+    return not isinstance(target, type) and not (isinstance(returned, type) and _fits(returned, KINDS["trainer"], True))
 
 
 def _located(shown: str, path: str) -> Any:
@@ -353,12 +356,13 @@ def _kind(path: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _fits(target: type, kind: str) -> bool:
+def _fits(target: type, kind: str, known: bool) -> bool:
+    """Return whether a class is of a kind; by its methods alone only one that an option of ours or a plugin has."""
     base = _kind(kind)
     if not getattr(base, "_is_protocol", False):
         return issubclass(target, base)
     methods = [name for name, member in vars(base).items() if callable(member) and not name.startswith("_")]
-    return all(callable(getattr(target, name, None)) for name in methods)
+    return known and all(callable(getattr(target, name, None)) for name in methods)
 
 
 def _typed_names(rest: inspect.Parameter) -> tuple[str, ...]:

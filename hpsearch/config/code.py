@@ -265,7 +265,10 @@ def _spec(name: str) -> ModuleSpec | None:
     for part in inner:
         if spec is None or spec.submodule_search_locations is None:
             return None
-        spec = PathFinder.find_spec(f"{spec.name}.{part}", list(spec.submodule_search_locations))
+        try:
+            spec = PathFinder.find_spec(f"{spec.name}.{part}", list(spec.submodule_search_locations))
+        except KeyError:  # a folder without `__init__.py` in another one that is not loaded
+            return None
     return spec
 
 

@@ -76,6 +76,8 @@ class Composed:
         """Return copies of the raw and the resolved configuration with other values at existing dotted keys."""
         raw = copied(self.raw)
         for key, value in values.items():
+            if "${" in repr(value):  # it may come from a journal, and would be looked up
+                raise ConfigError(f"{key} = {value_text(value)}: an interpolation is no value of a point")
             put(raw, key, copied(value))
         moved = any(part in self._mentioned for key in values for part in list_of(key).split("."))
         if moved or any(list_of(key) == PARTS for key in values):

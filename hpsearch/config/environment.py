@@ -1,4 +1,4 @@
-"""Interpolations of a configuration: resolved where it is composed and where one is read back from a record.
+"""Interpolations of a configuration: resolved where it is composed, and in no record.
 
 What a value of the environment stands for is kept beside it, see `hpsearch.base.environment`.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from hpsearch.base.environment import TAKEN, names_in
+from hpsearch.base.environment import named_here, names_in
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.grammar import value_text
 from hpsearch.base.keys import RUN_TIME
@@ -60,8 +60,9 @@ def taken(raw: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         A tree of the same keys, with these values alone; through references to other keys too.
     """
-    if not names_in(raw):
+    if not (names := names_in(raw)):
         return {}
+    named_here.update(names)
     leaves = list(_leaves(raw))
     marked = {path for path, value in leaves if names_in(value)}
     referring = {path: _references(path, value) for path, value in leaves if path not in marked}
@@ -75,20 +76,6 @@ def taken(raw: Mapping[str, Any]) -> dict[str, Any]:
                 holder = holder.setdefault(name, {})
             holder[path[-1]] = copied(value)
     return tree
-
-
-def read_back(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration of a record, with the values that the environment has now.
-
-    A variable that is not set any more is a ConfigError that names it.
-
-    Args:
-        config: see `hpsearch.base.environment.as_recorded`.
-    """
-    if TAKEN not in config and not names_in(config):
-        return dict(config)
-    raw = {name: value for name, value in config.items() if name != TAKEN}
-    return {**resolve(raw), TAKEN: taken(raw)}
 
 
 def check_passwords(raw: Mapping[str, Any]) -> None:

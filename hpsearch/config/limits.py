@@ -154,6 +154,12 @@ def limits_of(target: str) -> Rules:
     return rules_of(getattr(import_module(f"{room}.limits"), "LIMITS", {}), target) if known else {}
 
 
+def known_targets() -> frozenset[str]:
+    """Return the classes of other packages that a table of ours has rules for, by dotted path."""
+    names = (name for module in set(_TABLES.values()) for name in import_module(module).LIMITS)
+    return frozenset(name for name in names if not name.endswith("*"))
+
+
 def _ruled(config: Mapping[str, Any]) -> Iterator[tuple[str, Rule, Any]]:
     """Yield key, rule and value of everything that a rule is about."""
     for key, rule in OWN.items():
@@ -163,7 +169,7 @@ def _ruled(config: Mapping[str, Any]) -> Iterator[tuple[str, Rule, Any]]:
     for module in _OPTIONS:
         for group, rules in import_module(module).OPTIONS.items():
             yield from _within(group, rules, config.get(group))
-    for key, holder in _built("", config):
+    for key, holder in built("", config):
         yield from _within(key, limits_of(holder["_target_"]), holder)
 
 
@@ -172,13 +178,13 @@ def _within(where: str, rules: Rules, values: Any) -> Iterator[tuple[str, Rule, 
         yield from ((f"{where}.{name}", rule, values[name]) for name, rule in rules.items() if name in values)
 
 
-def _built(key: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield everything with a target, by its dotted key."""
+def built(key: str, value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield everything with a target inside a value, by its dotted key."""
     if isinstance(value, Mapping):
         if isinstance(value.get("_target_"), str):
             yield key, value
         for name, item in value.items():
-            yield from _built(f"{key}.{name}" if key else name, item)
+            yield from built(f"{key}.{name}" if key else name, item)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from _built(f"{key}.{index}", item)
+            yield from built(f"{key}.{index}", item)

@@ -122,9 +122,11 @@ def _folder(name: str, revision: str, files: tuple[str, ...], download: bool) ->
 
 def _random(library: Any, name: str, options: dict[str, Any], download: bool) -> nn.Module:
     """Build a model from a configuration: a type's own, or that of a folder or repository."""
+    if "trust_remote_code" in options:
+        raise ConfigError("model.config.trust_remote_code: code that lies beside weights is not run")
     if "/" in name or Path(name).is_dir():
-        folder = _folder(name, DEFAULT, (CONFIG,), download)
-        config = library.AutoConfig.from_pretrained(str(folder), local_files_only=True, **options)
+        folder = str(_folder(name, DEFAULT, (CONFIG,), download))
+        config = library.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
     else:
         check_known("model.name", name, sorted(_classes(library)), "the types of image classifiers of transformers")
         config = library.AutoConfig.for_model(name, **options)
@@ -154,6 +156,7 @@ def _loaded(library: Any, folder: str, num_outputs: int) -> tuple[nn.Module, Map
             num_labels=num_outputs,
             ignore_mismatched_sizes=True,
             local_files_only=True,
+            trust_remote_code=False,
             output_loading_info=True,
             dtype=torch.float32,
         )

@@ -8,6 +8,7 @@ from hpsearch.base.keys import CONTINUED
 from hpsearch.base.observer import Observer
 from hpsearch.config.build import own_loop
 from hpsearch.config.compose import compose
+from hpsearch.config.record import own_again
 from hpsearch.config.words import COMMAND_LINE, keys_of
 from hpsearch.study.single import TrialOutcome, run_trial
 from hpsearch.study.specs import STORE, check_inside, find_trial, tracking_uri
@@ -15,7 +16,6 @@ from hpsearch.trial.reading import CONTINUABLE, end_of
 
 CHANGEABLE = ("trainer", "optimizer", "scheduler", "regularizer", "augment", "launcher", "tracker", "budget", "plugins")
 """Parts of a configuration that may change on the way; the rest says what is trained, on what."""
-FOLDERS = ("--config-dir", "--path")
 
 
 def continue_trial(
@@ -34,7 +34,7 @@ def continue_trial(
     Args:
         run: STUDY/POINT/SEED[/FOLD], or an MLflow run id of a trial whose folder is here.
         overrides: ``trainer.epochs=N`` and whatever else is other than before.
-        config_dirs: folders with configuration of your own, besides those of the trial.
+        config_dirs: folders with configuration of your own, also those of the trial: no record names them.
         observer: shows progress.
 
     Returns:
@@ -56,10 +56,11 @@ def continue_trial(
             f"{', '.join(CHANGEABLE)} (from {COMMAND_LINE})"
         )
     place = [text for text in overrides if all(key.partition(".")[0] in STORE for key in keys_of(text))]
-    study, logged = find_trial(run, tracking_uri(compose(place, config_dirs)))
+    composition = compose(place, config_dirs)
+    study, logged = find_trial(run, tracking_uri(composition))
     check_inside(study, logged)
     name = f"{study}/{logged.id}"
-    if own_loop(logged.config["trainer"], logged.config["plugins"]) is not None:
+    if own_loop(logged.config["trainer"], composition.config["plugins"]) is not None:
         raise ConfigError(f"{name} was trained by a loop of your own, which keeps checkpoints of its own")
     if logged.state not in CONTINUABLE:
         raise StorageError(f"{name} is {logged.state}: only a trial that is COMPLETE or PRUNED can be continued")
@@ -67,22 +68,9 @@ def continue_trial(
         raise StorageError(
             f"{name}: no last state was kept (trainer.keep_end_mib = {logged.config['trainer'].get('keep_end_mib')})"
         )
-    folders, words = _parted(logged.overrides)
-    given = [*words, *overrides, f"{CONTINUED}={name}"]
-    return run_trial(given, config_dirs=[*folders, *config_dirs], observer=observer)
+    words = own_again(logged.overrides, overrides, config_dirs)
+    return run_trial([*words, *overrides, f"{CONTINUED}={name}"], config_dirs=config_dirs, observer=observer)
 
 
 def _may_change(key: str) -> bool:
     return key.partition(".")[0] in CHANGEABLE and key not in (CONTINUED, "trainer._target_", "optimizer")
-
-
-def _parted(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the folders of configuration among words that a trial was trained by, and its overrides."""
-    folders, words, rest = list[str](), list[str](), iter(overrides)
-    for word in rest:
-        if word in FOLDERS:
-            folder = next(rest)
-            folders += [folder] if word == FOLDERS[0] else []
-        else:
-            words.append(word)
-    return folders, words

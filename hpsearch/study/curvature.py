@@ -16,11 +16,12 @@ from hpsearch.base.types import TrialState
 from hpsearch.base.words import epoch_text
 from hpsearch.config.build import own_loop
 from hpsearch.config.compose import Composition
-from hpsearch.config.environment import read_back
+from hpsearch.config.record import read_back
+from hpsearch.config.words import Word
 from hpsearch.reports.curvature.numbers import TOLERANCES, Curvature, judge
-from hpsearch.study.folder import studies_folder
+from hpsearch.study.folder import folder_of
 from hpsearch.study.origins import Origins
-from hpsearch.study.specs import PLACE, WEIGHTS, check_inside, compose_place, find_source, find_trial, tracking_uri
+from hpsearch.study.specs import WEIGHTS, check_inside, compose_again, find_source, find_trial, tracking_uri
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.mlflow import add_to_run, run_of
@@ -106,7 +107,8 @@ def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[
 
     Args:
         run: an MLflow run id, or STUDY/POINT/SEED[/FOLD].
-        overrides: of the launcher and the tracker; ``curvature.KEY=VALUE`` sets a field of `Options`.
+        overrides: of the launcher and the tracker; ``curvature.KEY=VALUE`` sets a field of `Options`; others give what
+            the record does not hold, see `hpsearch.study.single.replay`.
         config_dirs: folders with configuration of your own; plugins are taken from here, never from the logged run.
 
     Returns:
@@ -121,13 +123,13 @@ def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[
     started = time.monotonic()
     options = options_of([word for word in overrides if word.startswith(WORD)])
     others = [word for word in overrides if not word.startswith(WORD)]
-    composition = compose_place("curvature", others, config_dirs, PLACE)
+    composition, words = compose_again("curvature", others, config_dirs)
     uri = tracking_uri(composition)
     study, logged = find_trial(run, uri)
     check_inside(study, logged)
     name = f"{study}/{logged.id}"
-    config = rebuilt(name, logged, composition)
-    folder = studies_folder() / study / "trials" / logged.id.stem
+    config = rebuilt(name, logged, composition.config["plugins"], words)
+    folder = folder_of(study) / "trials" / logged.id.stem
     file = _weights(name, logged, folder, uri, run)
     end = _end_weights(logged, folder)
     measured, *ended = _measured(composition, config, logged.key, [file, *end], options)
@@ -137,7 +139,7 @@ def curvature(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequence[
     if last is not None:
         own = {**facts, "weights": end[0].name, "epoch": ended[0]["epoch"]}
         files = (*files, *_write(folder, last, ended[0], own, options, "curvature_last"))
-    changed = Origins().changed_since(studies_folder() / study, logged)
+    changed = Origins().changed_since(folder_of(study), logged)
     how = logged.facts.get("weights")
     said = (changed, f"the trial's weights are {how}" if how else "")
     notes = (*(line for line in said if line), *_track(composition, study, logged, run, (found, last), files))
@@ -177,22 +179,22 @@ def options_of(words: Sequence[str]) -> Options:
     return Options(**given)
 
 
-def rebuilt(name: str, logged: TrialRecord, composition: Composition) -> Mapping[str, Any]:
+def rebuilt(name: str, logged: TrialRecord, plugins: Sequence[str], words: Sequence[Word]) -> Mapping[str, Any]:
     """Return the configuration to rebuild a trial with; the test split stays closed.
 
     Args:
         name: STUDY/POINT/SEED, for messages.
         logged: the trial.
-        composition: names the plugins.
+        plugins: packages that the command line or a folder of one's own configuration names.
+        words: give what the record does not hold.
 
     Raises:
         ConfigError: a loop of the user's trained it.
     """
-    plugins = composition.config["plugins"]
     if own_loop(logged.config["trainer"], plugins):
         raise ConfigError(f"trial {name} was trained by a loop of your own: its model is not known here")
-    config = read_back(logged.config)
-    return {**config, "plugins": plugins, "trainer": {**config["trainer"], "test": False}}
+    config = read_back(logged.config, plugins, words)
+    return {**config, "trainer": {**config["trainer"], "test": False}}
 
 
 def _weights(name: str, logged: TrialRecord, folder: Path, uri: str | None, run: str) -> Path:
@@ -271,7 +273,7 @@ def _track(
         return ()
     uri = tracking_uri(composition)
     try:
-        target = run if "/" not in run else run_of(studies_folder() / study, logged.id.stem, uri)
+        target = run if "/" not in run else run_of(folder_of(study), logged.id.stem, uri)
         if target is None:
             return ("the trial is not in the tracking store: the curvature is in its folder only",)
         found, last = both

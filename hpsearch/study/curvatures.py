@@ -9,11 +9,12 @@ from pathlib import Path
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.types import TrialState
 from hpsearch.config.compose import Composition
+from hpsearch.config.words import Word
 from hpsearch.reports.curvature.numbers import TOLERANCES, judge
 from hpsearch.reports.curvature.runs import RunCurvature, write_runs
 from hpsearch.study.curvature import LAST, WORD, Options, options_of, rebuilt
 from hpsearch.study.folder import study_folder
-from hpsearch.study.specs import PLACE, WEIGHTS, compose_place, find_source, tracking_uri
+from hpsearch.study.specs import WEIGHTS, compose_again, find_source, tracking_uri
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.events import TrialRecord, read_trials
 from hpsearch.trial.measure import measure
@@ -59,7 +60,8 @@ def curvatures(
     """
     started = time.monotonic()
     options = options_of([word for word in overrides if word.startswith(WORD)])
-    composition = compose_place("curvature", [w for w in overrides if not w.startswith(WORD)], config_dirs, PLACE)
+    others = [word for word in overrides if not word.startswith(WORD)]
+    composition, words = compose_again("curvature", others, config_dirs)
     folder = study_folder(study)
     complete = [each for each in read_trials(folder) if each.state is TrialState.COMPLETE]
     runs: list[RunCurvature] = []
@@ -67,7 +69,7 @@ def curvatures(
     with Workers(composition.with_values({"launcher.workers": 1})) as workers:
         for logged in complete:
             try:
-                runs.append(_measured(workers, logged, folder, options, composition))
+                runs.append(_measured(workers, logged, folder, options, composition, words))
             except (ConfigError, StorageError) as error:
                 passed.append(f"{logged.id}: {error}")
         workers.stop(now=True)
@@ -83,11 +85,16 @@ def curvatures(
 
 
 def _measured(
-    workers: Workers, logged: TrialRecord, folder: Path, options: Options, composition: Composition
+    workers: Workers,
+    logged: TrialRecord,
+    folder: Path,
+    options: Options,
+    composition: Composition,
+    words: Sequence[Word],
 ) -> RunCurvature:
     name = f"{folder.name}/{logged.id}"
     file, ended = _weights(name, logged, folder / "trials" / logged.id.stem)
-    config = rebuilt(name, logged, composition)
+    config = rebuilt(name, logged, composition.config["plugins"], words)
     workers.start(config)
     given = {**asdict(options), "tolerance": {name: TOLERANCES[name] for name in ("float32", "float64")}}
     source = find_source(config, tracking_uri(composition))

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from hpsearch.base.conditions import WHERE, split_name
 from hpsearch.base.errors import BusyError, ConfigError
 from hpsearch.base.files import REPORT
+from hpsearch.base.inside import check_links
 from hpsearch.base.keys import ARMS
 from hpsearch.base.observer import StudySummary
 from hpsearch.reports.kit.beside import FORESTS, PICTURES, working_beside
-from hpsearch.study.folder import folder_lock, studies_folder, study_folder
+from hpsearch.study.folder import folder_lock, folder_of, studies_folder, study_folder
 from hpsearch.study.unchanged import is_unchanged, stamp
 from hpsearch.tracking.events import read_study
 from hpsearch.tracking.query import studies
@@ -37,7 +38,8 @@ def rebuild_report(name: str, words: Sequence[str] = (), *, config_dirs: Sequenc
     Returns:
         The path of the page, in ``studies/NAME``. A study that is in neither raises a `StorageError`.
     """
-    folder, own = studies_folder() / name, bool(words or config_dirs)
+    folder, own = folder_of(name), bool(words or config_dirs)
+    check_links(folder)
     if not own and is_unchanged(folder):
         return folder / REPORT
     with working_beside(*_helpers(folder)), _without_collector():
@@ -114,7 +116,7 @@ def compare_studies(first: str, second: str) -> Path:
     from hpsearch.reports.comparison.page import write_comparison
 
     tables, answers, added = comparison(first, second)
-    return write_comparison(tables, answers, studies_folder() / f"{first}_vs_{second}", added)
+    return write_comparison(tables, answers, folder_of(f"{first}_vs_{second}"), added)
 
 
 def comparison(first: str, second: str) -> "tuple[list[TrialTable], list[str], Added | None]":

@@ -14,6 +14,7 @@ from hpsearch.base.conditions import split_name
 from hpsearch.base.environment import as_recorded
 from hpsearch.base.errors import BusyError, StorageError, first_line, nearest
 from hpsearch.base.files import replacement
+from hpsearch.base.inside import check_links, check_name
 from hpsearch.base.keys import MARGIN, RUN_TIME, SINGLE
 from hpsearch.base.plain import ABSENT, copied, diff, get, remove
 from hpsearch.search.lock import LOCK_SEC, study_lock
@@ -32,18 +33,24 @@ def studies_folder() -> Path:
     return Path.cwd() / "studies"
 
 
+def folder_of(name: str) -> Path:
+    """Return where the folder of a study of this name lies; a name that leads elsewhere is refused."""
+    return studies_folder() / check_name(name)
+
+
 def study_folder(name: str) -> Path:
     """Return the folder of an existing study.
 
     Raises:
-        StorageError: there is none of this name.
+        StorageError: there is none of this name, or links in it lead out of it.
     """
-    folder = studies_folder() / name
+    folder = folder_of(name)
     if not (folder / "events").is_dir():
         names = sorted(p.parent.name for p in studies_folder().glob("*/events"))
         raise StorageError(
             f"no study '{name}' in {studies_folder()}{nearest(name, names)} (there are: {', '.join(names) or 'none'})"
         )
+    check_links(folder)
     return folder
 
 
@@ -78,6 +85,7 @@ def folder_lock(folder: Path, wait_sec: float = LOCK_SEC) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot create {folder}: {error.strerror}") from None
+    check_links(folder)
     with study_lock(folder, f"study '{folder.name}'", wait_sec):
         yield
 

@@ -8,12 +8,15 @@ from typing import Any
 import optuna
 
 from hpsearch.base import platform
+from hpsearch.base.environment import as_recorded
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.keys import ARGS
+from hpsearch.base.lacking import lacking
 from hpsearch.base.plain import ABSENT, Change, flatten, get
 from hpsearch.config.build import own_loop
 from hpsearch.config.compose import PATHS, Composition
-from hpsearch.config.environment import read_back
+from hpsearch.config.record import read_back
+from hpsearch.config.words import Word
 from hpsearch.search.extension import SPACE, present_study
 from hpsearch.search.growth import GIVEN, reaching, regrown
 from hpsearch.search.space import Space
@@ -115,7 +118,7 @@ def expressed(search: Search, space: Space, record: TrialRecord) -> dict[str, An
     Raises:
         StorageError: there are none.
     """
-    why, config = "", read_back(record.config)
+    why, config = "", _read_back(search, record.config)
     for options in _options(space, record.params):
         values = {**_values(space, config), **options, **record.params}
         try:
@@ -135,13 +138,21 @@ def _untrained(
     search: Search, space: Space, number: int, params: Mapping[str, Any], config: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the hyperparameters in another space of a point that has no trial yet, of a study with a configuration."""
-    why, config = "", read_back(config)
+    why, config = "", _read_back(search, config)
     for options in _options(space, params):
         try:
             return space.active(space.picked({**_values(space, config), **options, **params}))
         except ConfigError as error:
             why = why or str(error)
     raise StorageError(_no_place(search, number, why))
+
+
+def _read_back(search: Search, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration of a record, where what it does not hold is written as in that of the search."""
+    own = search.composition.config
+    words = [Word(key, key, text, adds=False, deletes=False) for key, text in lacking(as_recorded(own)).items()]
+    asked = lacking(config)
+    return read_back(config, own["plugins"], [word for word in words if asked.get(word.key) == word.value])
 
 
 def _no_place(search: Search, point: int, why: str) -> str:

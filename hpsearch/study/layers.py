@@ -8,7 +8,7 @@ from pathlib import Path
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import LAYERS
 from hpsearch.config.compose import Composition
-from hpsearch.study.folder import studies_folder
+from hpsearch.study.folder import folder_of
 from hpsearch.study.specs import STORE, check_inside, compose_place, find_trial, tracking_uri
 from hpsearch.tracking.events import TrialRecord
 from hpsearch.tracking.mlflow import add_to_run, run_of
@@ -53,7 +53,7 @@ def show_layers(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequenc
     uri = tracking_uri(composition)
     study, logged = find_trial(run, uri)
     check_inside(study, logged)
-    name, folder = f"{study}/{logged.id}", studies_folder() / study / "trials" / logged.id.stem
+    name, folder = f"{study}/{logged.id}", folder_of(study) / "trials" / logged.id.stem
     file = folder / LAYERS
     if not file.is_file() and "/" not in run:
         file = download(uri, run, LAYERS) or file
@@ -86,7 +86,7 @@ def _track(
         return ()
     uri = tracking_uri(composition)
     try:
-        target = run if "/" not in run else run_of(studies_folder() / study, logged.id.stem, uri)
+        target = run if "/" not in run else run_of(folder_of(study), logged.id.stem, uri)
         if target is None:
             return ("the trial is not in the tracking store: the drawings are in its folder only",)
         add_to_run(uri, target, {}, {}, files)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hpsearch.base.files import PRINT, TABLES, replace_text
 from hpsearch.study.existing import comparison, views_of
-from hpsearch.study.folder import studies_folder
+from hpsearch.study.folder import folder_of
 from hpsearch.study.tables import ablation_tables, is_ablation, table_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def print_report(
         print.html
     """
     paper = _paper(name, other, words, config_dirs)
-    return replace_text(studies_folder() / paper.name / PRINT, paper.page())
+    return replace_text(folder_of(paper.name) / PRINT, paper.page())
 
 
 def export_tables(
@@ -74,7 +74,7 @@ def export_tables(
     from hpsearch.reports.kit.markdown import markdown_file
 
     paper = _paper(name, other, words, config_dirs)
-    folder, sections = studies_folder() / paper.name, paper.sections()
+    folder, sections = folder_of(paper.name), paper.sections()
     latex, markdown = (folder / each for each in TABLES)
     return (
         replace_text(latex, latex_file(paper.name, sections)),
@@ -108,7 +108,7 @@ def _paper(name: str, other: str | None, words: Sequence[str], config_dirs: Sequ
     views, replay = views_of(study, words, config_dirs), table.study.get("state", {}).get("replay")
     return Paper(
         name,
-        lambda: render_notebook(study, views, replay, studies_folder() / name, printed=True),
+        lambda: render_notebook(study, views, replay, folder_of(name), printed=True),
         lambda: [Section("Stages", "", stage_table(study, views))],
     )
 

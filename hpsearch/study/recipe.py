@@ -25,7 +25,7 @@ from hpsearch.study.changes import OF_DATA
 from hpsearch.study.code import look_again
 from hpsearch.study.data import refuse_other_data
 from hpsearch.study.factorial import Factorial, factorial_of
-from hpsearch.study.folder import folder_lock, studies_folder
+from hpsearch.study.folder import folder_lock, folder_of
 from hpsearch.study.fuse import check_fuse
 from hpsearch.study.origins import Origins
 from hpsearch.study.recipe_checks import check_code, check_words, look
@@ -162,7 +162,7 @@ class RecipeContext:
 
     def _restart(self, name: str) -> list[str]:
         """Return the word that starts a stage's study over, where it belongs to an earlier recipe of this name."""
-        study = read_study(studies_folder() / name)
+        study = read_study(folder_of(name))
         return ["study.restart=true"] if study and study.get("within") != self._recipe else []
 
     def ablation(self, arms: TrialTable) -> Ablation:

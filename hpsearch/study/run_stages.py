@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.config.build import build
+from hpsearch.config.record import check_no_lookup, check_recorded
 from hpsearch.study.stages.base import Context, Finding, OnFail, Stage, Verdict
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def stage_views(study: Mapping[str, Any], plugins: Sequence[str] = ()) -> "dict[
     options = study["config"].get("stages", {})
     for name in dict.fromkeys((*study["recipe"], *found)):
         try:
+            check_recorded(options.get(name, {}), plugins, f"stages.{name}")
             stage: Any = build("stage", options.get(name, {}), plugins)
         except ConfigError:
             stage = None
@@ -90,6 +92,7 @@ def to_dict(finding: Finding) -> dict[str, Any]:
 
 
 def from_dict(fields: Mapping[str, Any]) -> Finding:
-    """Return the finding that `to_dict` wrote."""
+    """Return the finding that `to_dict` wrote; a ConfigError where a text of it would be looked up."""
+    check_no_lookup(fields["handed"], "stages")
     names = ("sentence", "numbers", "cause", "action", "handed", "series")
     return Finding(Verdict(fields["verdict"]), **{name: fields[name] for name in names})

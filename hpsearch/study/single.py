@@ -19,18 +19,18 @@ from hpsearch.base.widths import WIDTHS
 from hpsearch.base.words import epoch_text, number
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, TrialConfig, compose
-from hpsearch.config.environment import read_back
+from hpsearch.config.record import read_back
 from hpsearch.launch.base import Launcher
 from hpsearch.progress.display import Silent, shown
 from hpsearch.search.interrupts import interrupts
 from hpsearch.search.live import Finished
 from hpsearch.search.pool import Decide, Pool
 from hpsearch.search.watch import UNLIMITED, TimeLimits
-from hpsearch.study.folder import studies_folder
+from hpsearch.study.folder import folder_of
 from hpsearch.study.origins import Origins
 from hpsearch.study.session import StudySession
 from hpsearch.study.single_checks import check_single
-from hpsearch.study.specs import PLACE, check_inside, compose_place, find_source, find_trial, spec_of, tracking_uri
+from hpsearch.study.specs import check_inside, compose_again, find_source, find_trial, spec_of, tracking_uri
 from hpsearch.study.workers import Workers
 from hpsearch.tracking.events import TrialRecord, check_command, read_trial, read_trials, replay_command
 from hpsearch.tracking.query import failure_of
@@ -195,7 +195,7 @@ def _lineage(config: Mapping[str, Any], told: Mapping[str, Any], origins: Origin
         return ()
     study, logged = find_trial(name, None)
     epoch, before, now = told["continued"]
-    changed = origins.changed_since(studies_folder() / study, logged)
+    changed = origins.changed_since(folder_of(study), logged)
     said = (
         f"goes on from {name} after epoch {epoch}; its schedule is that of all epochs from the start, read from there"
     )
@@ -274,7 +274,8 @@ def replay(
     Args:
         run: an MLflow run id, or STUDY/POINT/SEED[/FOLD].
         function: path of the user's own that trains it, wherever the one on record stood; None: that one.
-        overrides: of the launcher and the tracker: where to train and where the run is found.
+        overrides: of the launcher and the tracker: where to train and where the run is found; others give what a
+            record does not hold: values of the environment, and the words of a program (``trainer.command``).
         config_dirs: folders with configuration of your own; plugins are taken from here, never from the logged run.
         observer: shows progress; by default nothing is shown.
 
@@ -285,7 +286,7 @@ def replay(
         ConfigError: the trial was a script, which is to be run again by itself; or no function of a user's.
         StorageError: there is no such trial, or nothing of it is on record.
     """
-    observer, composition = observer or Silent(), compose_place("replay", overrides, config_dirs, PLACE)
+    observer, (composition, words) = observer or Silent(), compose_again("replay", overrides, config_dirs)
     study, logged = find_trial(run, tracking_uri(composition))
     check_inside(study, logged)
     if not logged.reports and not logged.state.finished:
@@ -294,15 +295,15 @@ def replay(
         raise ConfigError(f"RUN = '{run}': is a script that reported by itself; run it again: {script}")
     if isinstance(composition.config["launcher"].get("threads"), int) and "threads" in logged.facts:
         composition = composition.with_values({"launcher.workers": 1, "launcher.threads": logged.facts["threads"]})
-    place, of = {"plugins": composition.config["plugins"]}, f"{study}/{logged.id}"
+    of, recorded = f"{study}/{logged.id}", dict(logged.config)
     if function is not None:
-        place["trainer"] = _with_function(function, logged, of)
-    config = {**_as_it_fitted(logged), **place}
+        recorded["trainer"] = _with_function(function, logged, of)
+    config = _as_it_fitted(logged, read_back(recorded, composition.config["plugins"], words))
     origins = Origins()
     objective: Objective = build("objective", config["objective"])
     with tempfile.TemporaryDirectory() as folder, Workers(composition) as workers:
         origins.data.learn(workers.check({"": config}).states)
-        if changed := _moved(config, logged) or origins.changed_since(studies_folder() / study, logged):
+        if changed := _moved(config, logged) or origins.changed_since(folder_of(study), logged):
             observer.line(f"{of}: {changed}")
         source = find_source(config, tracking_uri(composition))
         spec = TrialSpec(study, logged.id, config, logged.params, logged.overrides, logged.key, folder, source=source)
@@ -332,9 +333,8 @@ def _moved(config: Mapping[str, Any], logged: TrialRecord) -> str:
     return f"trained by {shown_path(now)}, and by {shown_path(before)} before: whether its code changed is not known"
 
 
-def _as_it_fitted(logged: TrialRecord) -> dict[str, Any]:
+def _as_it_fitted(logged: TrialRecord, config: dict[str, Any]) -> dict[str, Any]:
     """Return the configuration of a trial, with as many samples at once as fitted into the memory then."""
-    config = read_back(logged.config)
     found, data = logged.facts.get("data.micro_batch"), config.get("data", {})
     auto = found is not None and data.get("micro_batch") == "auto"
     return {**config, "data": {**data, "micro_batch": found}} if auto else config

@@ -13,7 +13,7 @@ from hpsearch.base.plain import ABSENT, get, list_of
 from hpsearch.base.types import TrialId, TrialSpec
 from hpsearch.base.words import assignments
 from hpsearch.config.compose import Composition, TrialConfig, compose
-from hpsearch.config.words import COMMAND_LINE
+from hpsearch.config.words import BLOCKS, COMMAND_LINE, Word, keys_of, parse_word
 from hpsearch.study.folder import study_folder
 from hpsearch.tracking.events import TrialRecord, read_trial
 from hpsearch.tracking.query import download, find_run
@@ -75,6 +75,29 @@ def compose_place(
     if word is not None:
         raise ConfigError(f"{word}: `{command}` takes words of {', '.join(parts)} alone (from {COMMAND_LINE})")
     return composition
+
+
+def compose_again(
+    command: str, overrides: Sequence[str], config_dirs: Sequence[str | Path]
+) -> tuple[Composition, list[Word]]:
+    """Compose where a command that makes a trial of a record again runs and looks.
+
+    Args:
+        command: its name.
+        overrides: as on its command line.
+        config_dirs: folders with configuration of the user's own.
+
+    Returns:
+        The composition, and the words that give what the record does not hold.
+    """
+    place, given = list[str](), list[Word]()
+    for text in overrides:
+        roots = {key.partition(".")[0] for key in keys_of(text)}
+        if roots.isdisjoint({*PLACE, *BLOCKS}) and "." in text.partition("=")[0] and text[0] not in "+~":
+            given.append(parse_word(text))
+        else:
+            place.append(text)
+    return compose_place(command, place, config_dirs, PLACE), given
 
 
 def tracking_uri(composition: Composition) -> str | None:

@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.inside import check_name
 from hpsearch.base.keys import ARMS, RETUNED, TUNE
 from hpsearch.base.types import TrialId, TrialTable
 from hpsearch.reports.ablation.arms import ablation_options, with_arms
-from hpsearch.study.folder import studies_folder, study_folder
+from hpsearch.study.folder import folder_of, study_folder
 from hpsearch.tracking.query import table_from_events, table_from_mlflow
 from hpsearch.tracking.sent import sent_runs
 
 
 def table_of(name: str, uri: str | None = None) -> TrialTable:
     """Return a study as tables: from its folder, or from a tracking store when one is named or there is no folder."""
-    if uri is None and (studies_folder() / name / "events").is_dir():
-        return table_from_events(studies_folder() / name)
+    check_name(name)
+    if uri is None and (folder_of(name) / "events").is_dir():
+        return table_from_events(study_folder(name))
     if uri is None and not (Path.cwd() / "mlflow.db").exists():
         study_folder(name)
     return table_from_mlflow(uri, name)
@@ -78,6 +80,6 @@ def ablation_tables(name: str, uri: str | None = None) -> tuple[TrialTable, Tria
 
 def with_runs(table: TrialTable) -> TrialTable:
     """Return a study of the working folder with the MLflow runs of its trials, as far as they are sent by now."""
-    sent, rows = sent_runs(studies_folder() / table.name), table.trials[["point", "seed", "fold"]]
+    sent, rows = sent_runs(folder_of(table.name)), table.trials[["point", "seed", "fold"]]
     runs = [sent.get(TrialId(*map(int, row)).stem) for row in rows.itertuples(index=False)]
     return replace(table, trials=table.trials.assign(run_id=runs))

@@ -2,10 +2,10 @@
 
 import json
 import math
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from hpsearch.base.conditions import space_word
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.observer import Observer
 from hpsearch.config.compose import Composition, compose
+from hpsearch.config.record import own_again
 from hpsearch.config.words import sort_words
 from hpsearch.launch.outside import SHELL
 from hpsearch.study.arguments import expression_of, in_args
-from hpsearch.study.folder import STUDY_FILE, read_yaml, studies_folder, study_folder
+from hpsearch.study.folder import STUDY_FILE, folder_of, read_yaml, studies_folder, study_folder
 from hpsearch.study.outside import OUTSIDE, opened
 
 _SAID = '{"trial": "7/0", "metrics": {"acc": 0.9}}'
@@ -39,7 +40,7 @@ def ask_trial(
         The trial, None where there is none, and why.
     """
     composition = _composition(name, words, config_dirs)
-    if (studies_folder() / name / STUDY_FILE).exists():  # whoever tells sends it
+    if (folder_of(name) / STUDY_FILE).exists():  # whoever tells sends it
         composition = composition.with_values({"tracker": {"_target_": "hpsearch.tracking.base.NoTracker"}})
     with opened(composition, observer, SHELL) as search:
         asked = search.ask()
@@ -66,20 +67,24 @@ class Told:
     failed: str | None = None
 
 
-def tell_trial(name: str, told: Told, observer: Observer) -> dict[str, Any]:
+def tell_trial(
+    name: str, told: Told, observer: Observer, words: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()
+) -> dict[str, Any]:
     """Tell a study what a trial came to, or what it measured on its way.
 
     Args:
         name: of the study.
         told: of which trial, and what.
         observer: told what happens.
+        words: of the store and the packages, which are taken from no record.
+        config_dirs: folders with configuration of your own.
 
     Returns:
         The trial's state, its score (None without a finite one) and the best point so far; of a trial on its way,
         whether it goes on.
     """
     study_folder(name)
-    with opened(_composition(name, (), ()), observer, SHELL) as search:
+    with opened(_composition(name, words, config_dirs), observer, SHELL) as search:
         if told.epoch is not None:
             decision = search.report(told.trial, told.measured, epoch=told.epoch)
             return {"trial": told.trial, "decision": decision.value}
@@ -87,6 +92,12 @@ def tell_trial(name: str, told: Told, observer: Observer) -> dict[str, Any]:
     known = None if best is None else {"point": best.point, "score": best.mean, "params": dict(best.params)}
     score = record.score if record.score is None or math.isfinite(record.score) else None  # JSON has no other numbers
     return {"trial": str(record.id), "state": record.state.value, "score": score, "best": known}
+
+
+def parted(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the words of `tell` that say where a study is kept and whose packages it needs, and the others."""
+    place = [word for word in words if re.match(r"(tracker|storage|plugins)[.=]", word)]
+    return place, [word for word in words if word not in place]
 
 
 def told_by(words: Sequence[str], epoch: int | None, failed: str | None, read: Callable[[], str]) -> Told:
@@ -156,21 +167,19 @@ def _object(text: str, source: str) -> dict[str, Any]:
 
 def _composition(name: str, words: Sequence[str], config_dirs: Sequence[str | Path]) -> Composition:
     """Compose the study of this name: what it was started with, and other words."""
-    there = read_yaml(studies_folder() / name / STUDY_FILE)
+    there = read_yaml(folder_of(name) / STUDY_FILE)
     if there and not is_outside(there["config"]):
         raise StorageError(f"study '{name}' trains its trials itself: {there['command']}")
     if not there and not words:
         raise StorageError(
             f"no study '{name}' in {studies_folder()}: start it with its space, as `ask {name} {_EXAMPLE}`"
         )
-    began = shlex.split(there["command"])[5:] if there else []
-    folders = [folder for word, folder in pairwise(began) if word == "--config-dir"]
-    began = [word for word in began[2 * len(folders) :] if not word.startswith("study.grow=")]  # it went on once
+    began = [word for word in shlex.split(there["command"])[5:] if not word.startswith("study.grow=")] if there else []
     if any(word.lstrip("+").startswith("study.restart=") for word in words):
-        raise ConfigError(f"study.restart: every `ask` would start again; move {studies_folder() / name} aside instead")
+        raise ConfigError(f"study.restart: every `ask` would start again; move {folder_of(name)} aside instead")
     by_default = ("+study=search", *OUTSIDE, "pruner=none", f"study.name={name}")
-    table = {**_by_key(by_default), **_by_key(began), **_by_key(words)}
-    return compose(list(table.values()), config_dirs or folders)
+    table = {**_by_key(by_default), **_by_key(own_again(began, words, config_dirs)), **_by_key(words)}
+    return compose(list(table.values()), config_dirs)
 
 
 def _by_key(words: Sequence[str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ Only the driver's process writes; a tracking store is a copy that is made from t
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from hpsearch.base.commands import (
 )
 from hpsearch.base.errors import StorageError
 from hpsearch.base.journal import Event, read_lines
+from hpsearch.base.lacking import lacking_words
 from hpsearch.base.outcome import REPEATED, Failures, repeated_epochs
 from hpsearch.base.types import DATA, Report, TrialId, TrialSpec, TrialState, end_values
 from hpsearch.base.widths import PATH, fuse_words
@@ -197,7 +198,7 @@ class TrialFold:
         """
         if self.spec is None:
             raise StorageError("an event file without its first line, `spec`")
-        spec = self.spec
+        spec = _checked(self.spec, self.artifacts)
         return TrialRecord(
             id=TrialId(spec["point"], spec["seed"], spec["fold"]),
             key=spec["key"],
@@ -222,6 +223,29 @@ class TrialFold:
         )
 
 
+def _checked(spec: Event, artifacts: Sequence[str]) -> Event:
+    """Return a ``spec`` line whose fields lead nowhere: anybody may have written it.
+
+    Raises:
+        StorageError: its fields are not what stands there.
+    """
+    texts = [spec.get("key"), spec.get("folder"), *artifacts, *_listed(spec.get("overrides"))]
+    config = spec.get("config")
+    if (
+        not all(type(spec.get(name)) is int for name in ("point", "seed", "fold"))
+        or not all(isinstance(text, str) for text in texts)
+        or not isinstance(spec.get("params"), Mapping)
+        or not isinstance(config, Mapping)
+        or not isinstance(config.get("trainer", {}), Mapping)
+    ):
+        raise StorageError("an event file whose first line, `spec`, is no specification of a trial")
+    return spec
+
+
+def _listed(value: Any) -> list[Any]:
+    return [*value] if isinstance(value, list | tuple) else [value]
+
+
 def _origins(spec: Event) -> dict[str, str]:
     """Return the facts that a specification holds: the digests of code and data."""
     return {fact: spec[name] for fact, name in ((CODE, "code"), (DATA, "data"), (PURPOSE, PURPOSE)) if name in spec}
@@ -230,14 +254,14 @@ def _origins(spec: Event) -> dict[str, str]:
 def replay_command(study: str, trained: TrialRecord | TrialSpec) -> str:
     """Return the command that trains a trial of a study again as it was trained, or the call of Python."""
     fuse = fuse_words(trained.facts) if isinstance(trained, TrialRecord) else ()
-    words = ("replay", f"{study}/{trained.id}", *own_words(trained.overrides))
+    words = ("replay", f"{study}/{trained.id}", *own_words(trained.overrides), *lacking_words(trained.config))
     return _without_shell(study, trained) or command(*(words if fuse is None else (*trained.overrides, *fuse)))
 
 
 def check_command(study: str, trained: TrialRecord | TrialSpec) -> str:
     """Return the command that trains a trial from the record and compares the curves, or the call of Python."""
-    words = ("replay", f"{study}/{trained.id}", "--check")
-    return _without_shell(study, trained) or command(*words, *own_words(trained.overrides))
+    words = ("replay", f"{study}/{trained.id}", "--check", *own_words(trained.overrides))
+    return _without_shell(study, trained) or command(*words, *lacking_words(trained.config))
 
 
 def _without_shell(study: str, trained: TrialRecord | TrialSpec) -> str | None:
@@ -269,9 +293,15 @@ def read_trial(path: Path) -> TrialRecord | None:
 
     Returns:
         What it says, or None when it holds no whole line.
+
+    Raises:
+        StorageError: it is no event file of a trial.
     """
     fold = fold_trial(read_lines(path)[0])
-    return fold.record() if fold.spec is not None else None
+    try:
+        return fold.record() if fold.spec is not None else None
+    except StorageError as error:
+        raise StorageError(f"{path}: {error}") from None
 
 
 def last_state(path: Path) -> TrialState:

@@ -17,6 +17,7 @@ from hpsearch.base.columns import CURVE_COLUMNS, END_COLUMNS, STEP_COLUMNS, TRIA
 from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.failures import Failure, alike
 from hpsearch.base.files import LAYERS, LOG
+from hpsearch.base.inside import check_links, check_name, inside
 from hpsearch.base.keys import is_single
 from hpsearch.base.observer import StudySummary
 from hpsearch.base.outcome import Failures
@@ -60,13 +61,11 @@ def table_from_events(folder: Path) -> TrialTable:
     study = read_study(folder)
     if not study:
         raise StorageError(f"no study in {folder}: it has no events/study.jsonl")
-    sent = sent_runs(folder)
-    records = read_trials(folder)
-    trials = folder / "trials"
+    sent, records, trials = sent_runs(folder), read_trials(folder), folder / "trials"
     files = {record.id: trials / f"{record.id.stem}/{LAYERS}" for record in records}
     there = [trial for trial, file in files.items() if file.is_file()]
     layers = Lazy(there, rows_of(lambda trial: json.loads(files[trial].read_text(encoding="utf-8"))))
-    media = media_by_trial(records, lambda record, medium: (trials / record.id.stem / medium.path).read_bytes())
+    media = media_by_trial(records, lambda record, medium: inside(trials / record.id.stem, medium.path).read_bytes())
     runs = [sent.get(record.id.stem) for record in records]
     keys = {record.id: record.key for record in records}
     samples = Lazy(keys, lambda trial: read_samples(trials / trial.stem / SAMPLES, keys[trial]))
@@ -134,7 +133,10 @@ def find_run(uri: str | None, run_id: str) -> tuple[str, TrialRecord]:
         raise StorageError(f"no run '{run_id}' in {without_password(store.store_uri(uri))}")
     if TRIAL not in run.data.tags or runs.RECORD_FIRST not in run.data.tags:
         raise StorageError(f"run '{run_id}' is not the run of a trial; its name is '{run.info.run_name}'")
-    return run.data.tags[STUDY_NAME], _record(client, run, _artifact(client, run_id, "config.yaml"))
+    config = _artifact(client, run_id, "config.yaml")
+    if not isinstance(config, dict):
+        raise StorageError(f"run '{run_id}': its config.yaml is no table")
+    return check_name(run.data.tags[STUDY_NAME]), _record(client, run, config)
 
 
 def download(uri: str | None, run_id: str, file: str) -> Path | None:
@@ -254,7 +256,7 @@ def failure_of(record: TrialRecord, folder: Path | None = None) -> Failure:
         record: of the trial.
         folder: of its study, where there is one.
     """
-    log = None if folder is None else folder / record.folder / LOG
+    log = None if folder is None else inside(folder, Path(record.folder) / LOG)
     return Failure(str(record.id), record.reason, record.traceback, log if log and log.is_file() else None)
 
 
@@ -349,6 +351,10 @@ def studies(root: Path) -> list[StudySummary]:
 
 
 def _summary_or_damage(folder: Path) -> StudySummary:
+    try:
+        check_links(folder)
+    except StorageError:
+        return StudySummary(folder.name, folder, "", "DAMAGED", Counter(), None, 0.0, 0.0)
     try:
         return _summary(folder, read_study(folder))
     except StorageError:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.inside import inside
 from hpsearch.base.journal import Event, read_lines
 from hpsearch.base.keys import is_single
 from hpsearch.tracking import runs
@@ -115,7 +116,7 @@ class StudyRun:
             self._writer.status(run, "RUNNING")
         for event in events:
             if event["event"] == "artifact":
-                log_file(self._writer, run, self._folder / event["path"], event.get("to") or "")
+                log_file(self._writer, run, inside(self._folder, event["path"]), event.get("to") or "")
         if "state" not in kinds:
             return
         state = self.study["state"]
@@ -129,6 +130,6 @@ class StudyRun:
         for trial in filter(None, map(read_trial, files)):
             weights = [name for name in trial.artifacts if name.endswith(".safetensors")]
             for name in weights:
-                log_file(self._writer, run, self._folder / trial.folder / name, "best")
+                log_file(self._writer, run, inside(self._folder, Path(trial.folder) / name), "best")
             if weights:
                 return

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.inside import check_name, inside
 from hpsearch.base.journal import Event, read_lines
 from hpsearch.base.media import IMAGE, Medium
 from hpsearch.base.types import TrialId, TrialState
@@ -110,6 +111,7 @@ class TrialRuns:
         if name is None:
             return None
         study, *place = str(name).split("/")
+        check_name(study)
         return self._sent.run_beside(study, TrialId(*map(int, place)).stem)
 
     def _colour(self, name: str, params: Mapping[str, Any], told: str | None = None) -> dict[str, str]:
@@ -128,7 +130,7 @@ class TrialRuns:
             self._writer.content(run, record.traceback.encode(), "traceback.txt")
         if record.state.finished:
             for artifact in record.artifacts:
-                path, medium = self._folder / record.folder / artifact, Medium.of(artifact)
+                path, medium = inside(self._folder, Path(record.folder) / artifact), Medium.of(artifact)
                 if medium is not None and medium.kind == IMAGE:
                     log_picture(self._writer, run, path, media_path(record, medium))
                 else:

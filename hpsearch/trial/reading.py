@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpsearch.base.contents import DataState, Place, contents_of, place_of
 from hpsearch.base.environment import as_recorded
+from hpsearch.base.inside import check_name
 from hpsearch.base.keys import PER_SEED
 from hpsearch.base.plain import stable_hash
 from hpsearch.base.types import TrialId, TrialState
@@ -57,7 +58,7 @@ def read(
 def end_of(name: str) -> Path:
     """Return where the last state of a trial is kept, by STUDY/POINT/SEED[/FOLD]."""
     study, *place = name.split("/")
-    return Path.cwd() / "studies" / study / "trials" / TrialId(*map(int, place)).stem / END
+    return Path.cwd() / "studies" / check_name(study) / "trials" / TrialId(*map(int, place)).stem / END
 
 
 def forget() -> None:

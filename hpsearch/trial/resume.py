@@ -127,9 +127,10 @@ class Checkpoints:
     def _state(self) -> dict[str, Any]:
         try:
             state: dict[str, Any] = json.loads((self._folder / STATE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            names = (state["checkpoint"][0], state["kept"])
+            return state if all(Path(name).name == name for name in names) else {}
+        except (OSError, ValueError, TypeError, LookupError):  # anybody may have written it
             return {}
-        return state
 
 
 def _stamp(path: Path) -> list[Any]:

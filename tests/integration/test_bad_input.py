@@ -201,7 +201,11 @@ WORDS = {
     "a budget for a recipe, as a table": (["+study=recipe", "budget={seconds: 5}"], ["budget={", "every stage brings"]),
     "another rate for a replay": (
         ["replay", "single/0/0", "optimizer.lr=1"],
-        ["optimizer.lr=1", "launcher, tracker, plugins alone"],
+        ["no study 'single'"],
+    ),
+    "an option for a replay": (
+        ["replay", "single/0/0", "optimizer=adam"],
+        ["optimizer=adam", "launcher, tracker, plugins alone"],
     ),
     "a study for a curvature": (
         ["curvature", "single/0/0", "+study=search"],

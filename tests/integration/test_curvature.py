@@ -143,7 +143,7 @@ def test_the_last_checkpoint_serves_where_no_best_weights_are(here):
     ("words", "message"),
     [
         ([], "RUN is missing (usage: python -m hpsearch curvature RUN"),
-        (["what?"], "no study 'what?' in "),
+        (["what?"], "'what?': is no name of a study"),
         (["single/9/0"], "study 'single' has no trial 9/0"),
         (["singel/0/0"], "no study 'singel'"),
         (["single/0/0", "curvature.sample=3"], "no option 'curvature.sample', did you mean 'samples'?"),

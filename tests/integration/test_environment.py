@@ -87,13 +87,19 @@ def test_the_printed_command_works_where_the_variable_is_set_and_names_it_where_
     words = shlex.split(found.replay_command)[3:]
     again = run_trial([*words, "launcher=inline", "tracker=none"], observer=Lines())
     assert again.metrics["lr"] == float(RATE)
-    assert replay("rates/0/0", overrides=["launcher=inline"], observer=Lines()).same
+    given = [word for word in shlex.split(found.check_command)[6:]]
+    assert {word.partition("=")[0] for word in given} == {"data.path", "optimizer.lr"}, found.check_command
+    assert replay("rates/0/0", overrides=["launcher=inline", *given], observer=Lines()).same
+    with pytest.raises(ConfigError, match=r"data.path = .*: is looked up for no record; give the value"):
+        replay("rates/0/0", overrides=["launcher=inline"], observer=Lines())
+    with pytest.raises(ConfigError, match=r"trainer.epochs=2: the record holds trainer.epochs"):
+        replay("rates/0/0", overrides=["launcher=inline", *given, "trainer.epochs=2"], observer=Lines())
     monkeypatch.delenv("RATE")
     missing = "optimizer.lr = .*oc.env:RATE.*: the environment variable RATE is not set"
     with pytest.raises(ConfigError, match=missing):
         run_trial([*words, "launcher=inline", "tracker=none"], observer=Lines())
     with pytest.raises(ConfigError, match=missing):
-        replay("rates/0/0", overrides=["launcher=inline"], observer=Lines())
+        replay("rates/0/0", overrides=["launcher=inline", *given], observer=Lines())
 
 
 def test_another_value_is_another_study_and_another_place_of_the_same_data_is_not(project, monkeypatch):

@@ -14,6 +14,7 @@ from hpsearch import load_trials, replay
 from hpsearch.base.types import TrialState
 from hpsearch.terminal import hydra_sweeper as module
 from hpsearch.terminal.hydra_sweeper import ReturnedValue
+from tests.support.records import lacked
 
 APPLICATION = """
     import hydra
@@ -72,7 +73,7 @@ def test_it_is_searched_in_hydras_own_folders_and_trained_again(application):
         assert Path("jobs", str(point), "out.txt").read_text() == "5"
         assert Path("jobs", str(point), ".hydra", "overrides.yaml").is_file()
     assert Path("jobs", "multirun.yaml").is_file()
-    again = replay("found/1/0", overrides=["launcher=inline", "tracker=none"])
+    again = replay("found/1/0", overrides=["launcher=inline", "tracker=none", *lacked("found", 1)])
     assert again.same, again.differences
 
 

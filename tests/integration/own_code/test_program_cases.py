@@ -13,6 +13,7 @@ import pytest
 from hpsearch import load_trials, replay
 from hpsearch.base.types import TrialState
 from hpsearch.tracking.mlflow import sync
+from tests.support.records import lacked
 
 CASES = Path(__file__).parent / "cases"
 ENDED = {TrialState.COMPLETE, TrialState.PRUNED}
@@ -103,7 +104,7 @@ def test_what_it_found_trains_again_to_the_same_curve(case):
     it, _, after, _ = case
     which = after if it.replayed is None else after[after["state"] == TrialState.COMPLETE][: it.replayed]
     for point in which["point"]:
-        again = replay(f"case/{point}/0", overrides=["launcher=inline", "tracker=none"])
+        again = replay(f"case/{point}/0", overrides=["launcher=inline", "tracker=none", *lacked("case", point)])
         assert again.same and again.again, again.differences
         assert again.not_promised.startswith(SEEDED) is ("{seed}" not in it.program)
 

@@ -1,0 +1,33 @@
+"""What a record says without holding it: whoever trains again gives it, on the command line."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hpsearch.base.commands import is_program
+from hpsearch.base.environment import TAKEN, as_recorded
+from hpsearch.base.grammar import value_text
+from hpsearch.base.plain import flatten
+
+COMMAND = "trainer.command"
+"""The words of a program."""
+OPENS = "${"
+"""Stands at the beginning of what would be looked up, in the environment or anywhere else."""
+
+
+def lacking(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a configuration of a record does not hold, by dotted key.
+
+    Args:
+        config: see `hpsearch.base.environment.as_recorded`.
+
+    Returns:
+        What stands in the places of values of the environment, and the words of a program.
+    """
+    flat = flatten({name: value for name, value in config.items() if name != TAKEN})
+    found = {key: value for key, value in flat.items() if OPENS in repr(value)}
+    return {**found, COMMAND: config["trainer"].get("command")} if is_program(config) else found
+
+
+def lacking_words(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the words that give a command what the record of a configuration does not hold."""
+    return tuple(f"{key}={value_text(value)}" for key, value in lacking(as_recorded(config)).items())
