@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from hpsearch.base.environment import revealed
@@ -122,11 +123,15 @@ def content_of(place: Place, known: Content | None = None) -> Content | None:
         place: a file, or a folder with all that lies in it.
         known: what it held before, also in an earlier process; its bytes are read only where its stamp differs.
     """
-    files, began = place.files(), time.time()
+    began = time.time()
     try:
-        stats = [file.stat() for file in files]
+        found = [(file, file.stat()) for file in place.files()]
     except OSError:
         return None
+    regular = [(file, stat) for file, stat in found if S_ISREG(stat.st_mode)]  # a pipe or a device has no content
+    if found and not regular:
+        return None
+    files, stats = [file for file, _ in regular], [stat for _, stat in regular]
     numbers = [(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino) for stat in stats]
     stamp = stable_hash({"files": [[str(file), *each] for file, each in zip(files, numbers, strict=True)]})
     for earlier in (_seen.get(place), known):

@@ -9,6 +9,7 @@ from typing import Any
 
 from hpsearch.base import platform
 from hpsearch.base.errors import StorageError
+from hpsearch.base.intake import opened
 
 Event = dict[str, Any]
 SYNC_THREADS = 8
@@ -47,7 +48,7 @@ def _parsed_at_once(lines: Sequence[bytes]) -> list[Event]:
         return []
     try:
         values = json.loads(b"[" + b",".join(lines) + b"]")
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return [value for value in values if isinstance(value, dict)]
 
@@ -55,7 +56,7 @@ def _parsed_at_once(lines: Sequence[bytes]) -> list[Event]:
 def _event(line: bytes) -> Event | None:
     try:
         event = json.loads(line) if line.endswith(b"\n") else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None
 
@@ -75,7 +76,7 @@ def read_lines(path: Path, offset: int = 0, end: int | None = None) -> tuple[lis
         StorageError: the file is damaged before its end.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path, StorageError) as file:
             file.seek(offset)
             events, length = whole_lines(file.read(-1 if end is None else end - offset))
     except FileNotFoundError:

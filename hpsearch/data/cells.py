@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base import intake
 from hpsearch.base.errors import DataError, nearest
 from hpsearch.data.delimited import Form, read_delimited
 from hpsearch.data.labels import in_order
@@ -71,7 +72,8 @@ class Cells:
         file, notes = Path(path).expanduser(), tuple[str, ...]()
         try:
             if file.suffix == ".parquet":
-                frame = pd.read_parquet(file).reset_index(drop=True)
+                with intake.opened(file) as opened:
+                    frame = pd.read_parquet(opened).reset_index(drop=True)
                 frame.columns = pd.Index([str(name) for name in frame.columns])
             else:
                 frame, notes = read_delimited(file, form, named, texts)
@@ -113,7 +115,7 @@ class Cells:
 
     def check(self, name: str) -> None:
         """Refuse a column that is not there."""
-        if name not in self.names:
+        if name not in self.frame.columns:
             shown = ", ".join(self.names[:SHOWN]) + (", ..." if len(self.names) > SHOWN else "")
             raise DataError(f"{self.path}: no column '{name}'{nearest(name, self.names)} (it has: {shown})")
 

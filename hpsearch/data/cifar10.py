@@ -1,7 +1,7 @@
 """CIFAR-10."""
 
+import io
 import tarfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base import intake
 from hpsearch.base.contents import Place, place_of
 from hpsearch.base.errors import DataError
 from hpsearch.data.arrays import Arrays
@@ -69,7 +70,7 @@ class CIFAR10(DataSource):
         names = [TEST_BATCH] if test else TRAINING_BATCHES
         found = self._folder(names)
         if isinstance(found, Path) and found.is_dir():
-            contents = {str(found / name): (found / name).read_bytes() for name in names}
+            contents = {str(found / name): intake.read(found / name) for name in names}
         else:
             contents = _unpacked(found, names)
         records = np.concatenate([_records(where, content) for where, content in contents.items()])
@@ -109,14 +110,20 @@ class CIFAR10(DataSource):
 
 def _unpacked(archive: Path, names: list[str]) -> dict[str, bytes]:
     """Read files out of an archive, without writing any."""
+    content = intake.unpacked(archive, intake.read(archive), ".gz")
     try:
-        with tarfile.open(archive) as files:
-            members = {name: files.extractfile(f"{FOLDER}/{name}") for name in names}
-            return {f"{archive}:{name}": file.read() if file else b"" for name, file in members.items()}
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as files:
+            members = {name: files.getmember(f"{FOLDER}/{name}") for name in names}
+            return {f"{archive}:{name}": _member(files, member) for name, member in members.items()}
     except KeyError as error:
         raise DataError(f"{archive}: {error.args[0]}") from None
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError) as error:
         raise DataError(f"{archive}: damaged archive ({error})") from error
+
+
+def _member(files: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = files.extractfile(member) if member.isreg() else None  # a link may lead to itself
+    return file.read() if file else b""
 
 
 def _records(where: str, content: bytes) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
+from hpsearch.base import intake
 from hpsearch.base.contents import Place, place_of
 from hpsearch.base.errors import ConfigError, DataError, check_choice, first_line
 from hpsearch.data.arrays import Arrays, checked
@@ -207,7 +208,7 @@ class Sentences:
 
 def _lines(path: str, encoding: str) -> Sequence[str]:
     try:
-        data = Path(path).expanduser().read_bytes()
+        data = intake.read(Path(path).expanduser())
         text = data.decode(encoding).removeprefix("\ufeff")
     except LookupError:
         raise ConfigError(f"data.encoding = '{encoding}': is no encoding that Python knows") from None

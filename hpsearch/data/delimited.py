@@ -1,18 +1,16 @@
 """Delimited text: its encoding, delimiter, header and decimal sign, as they are said or as the file shows them."""
 
-import bz2
 import csv
-import gzip
 import io
-import lzma
 import re
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpsearch.base import intake
 from hpsearch.base.errors import DataError
 
 if TYPE_CHECKING:
@@ -37,12 +35,6 @@ _MARKS = (
     (b"\xfe\xff", "utf-16-be"),
 )
 """Byte-order marks; those of four bytes begin like one of two."""
-_OPENERS: Mapping[str, Callable[[bytes], bytes]] = {
-    ".gz": gzip.decompress,
-    ".bz2": bz2.decompress,
-    ".xz": lzma.decompress,
-    ".zip": lambda data: _only_member(data),
-}
 _OTHERS = (
     (b"PK\x03\x04", "an Excel workbook or an archive"),
     (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
@@ -71,7 +63,7 @@ class Form:
 
 
 def read_delimited(
-    path: Path, form: Form, named: Sequence[str], texts: Sequence[str]
+    path: Path, form: Form, named: Sequence[str], texts: Collection[str]
 ) -> "tuple[pd.DataFrame, tuple[str, ...]]":
     """Read a delimited file; only an empty cell is missing.
 
@@ -89,6 +81,7 @@ def read_delimited(
     """
     import pandas as pd
 
+    texts = frozenset(texts)
     text, encoding = decoded(path, form.encoding)
     text, said = _without_separator_line(text)
     delimiter = form.delimiter or said or _delimiter(path, text, named if form.header is not False else ())
@@ -140,12 +133,9 @@ def decoded(path: Path, encoding: str | None) -> tuple[str, str]:
     Raises:
         DataError: it is no text, or not in the encoding.
     """
-    data = path.read_bytes()
-    if opener := _OPENERS.get(path.suffix.lower()):
-        try:
-            data = opener(data)
-        except (OSError, EOFError, ValueError, lzma.LZMAError, zipfile.BadZipFile) as error:
-            raise DataError(f"{path}: cannot be decompressed ({error})") from error
+    data, ending = intake.read(path), path.suffix.lower()
+    if ending in intake.PACKED:
+        data = intake.unpacked(path, data, ending)
     for start, what in _OTHERS:
         if data[: len(start)].lower() == start.lower():
             raise DataError(f"{path}: cannot be read as a table (it is {what})")
@@ -190,14 +180,6 @@ def _one_byte(path: Path, data: bytes, first: int) -> tuple[str, str]:
         return data.decode("cp1252"), "cp1252 (Latin-1)"
     except UnicodeDecodeError:
         return data.decode("latin-1"), "latin-1"
-
-
-def _only_member(data: bytes) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        names = archive.namelist()
-        if len(names) != 1:
-            raise ValueError(f"it holds {len(names)} files, expected one")
-        return archive.read(names[0])
 
 
 def _without_separator_line(text: str) -> tuple[str, str | None]:
@@ -262,7 +244,7 @@ def _has_header(path: Path, first: Sequence[str], header: bool | None, named: Se
 
 def _names_of(path: Path, first: Sequence[str]) -> list[str]:
     names = [name or f"Unnamed: {place}" for place, name in enumerate(first)]
-    if twice := next((name for place, name in enumerate(names) if name in names[:place]), None):
+    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
         raise DataError(f"{path}: two columns are named '{twice}'")
     return names
 
@@ -278,7 +260,7 @@ def _width(path: Path, names: Sequence[str], body: Sequence[Sequence[str]]) -> i
 
 
 def _decimal(
-    path: Path, delimiter: str, names: Sequence[str], body: Sequence[Sequence[str]], texts: Sequence[str]
+    path: Path, delimiter: str, names: Sequence[str], body: Sequence[Sequence[str]], texts: Collection[str]
 ) -> str:
     """Return the decimal sign; every number that has one must have the same, and one must be no thousand."""
     places = [place for place, name in enumerate(names) if name not in texts]

@@ -1,14 +1,13 @@
 """Reader of IDX files, the format of MNIST: a magic number, the size of each axis, the entries; big-endian."""
 
-import gzip
 import math
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base import intake
 from hpsearch.base.errors import DataError
 
 MAGIC = 0x00000800
@@ -28,7 +27,8 @@ def read(path: Path, axes: int) -> NDArray[np.uint8]:
     Raises:
         DataError: naming the file, what was found and what was expected.
     """
-    content = _decompressed(path) if path.suffix == ".gz" else path.read_bytes()
+    raw = intake.read(path)
+    content = _decompressed(path, raw) if path.suffix == ".gz" else raw
     header = 4 + 4 * axes
     if len(content) < header:
         raise DataError(f"{path}: {len(content)} bytes, expected a header of {header}")
@@ -41,11 +41,7 @@ def read(path: Path, axes: int) -> NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
-def _decompressed(path: Path) -> bytes:
-    raw = path.read_bytes()
+def _decompressed(path: Path, raw: bytes) -> bytes:
     if not raw.startswith(b"\x1f\x8b"):
         raise DataError(f"{path}: starts with {raw[:2].hex(' ') or 'nothing'}, expected gzip's 1f 8b")
-    try:
-        return gzip.decompress(raw)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: damaged gzip file, expected a whole one ({error})") from error
+    return intake.unpacked(path, raw, ".gz")

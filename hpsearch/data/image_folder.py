@@ -1,8 +1,6 @@
 """Images in a folder, one subfolder per class."""
 
 import re
-import struct
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base import intake
 from hpsearch.base.contents import Place, place_of
 from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int, first_line
 from hpsearch.data.arrays import Arrays
@@ -21,7 +20,6 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 IN_FOLDERS = "folder"
 FITS = ("stretch", "crop", "pad")
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +109,7 @@ class ImageFolder(DataSource):
 
     def _decoded(self, files: Sequence[Path]) -> NDArray[Any]:
         first = self._decode(files[0])
+        intake.check_fits(f"{files[0].parent.parent}: {len(files)} images", len(files) * first.nbytes)
         images = np.empty((len(files), *first.shape), first.dtype)
         for place, file in enumerate(files):
             image = self._decode(file)
@@ -133,7 +132,8 @@ class ImageFolder(DataSource):
 
         size = self.size if isinstance(self.size, tuple) else None
         try:
-            with Image.open(path, formats=FORMATS) as file:
+            with intake.opened(path) as opened, Image.open(opened, formats=FORMATS) as file:
+                _check_size(path, file.size)
                 mode = file.mode
                 image: Any = ImageOps.exif_transpose(file)
                 wide = mode.startswith("I;16")
@@ -145,7 +145,9 @@ class ImageFolder(DataSource):
                 if size is not None:
                     image = _fitted(image, size, self.fit)
                 pixels = np.rint(np.asarray(image)).astype(np.uint16 if wide else np.uint8)
-        except (*_DAMAGE, Image.DecompressionBombError) as error:
+        except DataError:
+            raise
+        except Exception as error:  # a damaged file fails in as many ways as there are places to damage
             reason = first_line(error) or type(error).__name__
             raise DataError(f"{path}: cannot be read as {', '.join(FORMATS)} ({reason})") from error
         if mode in ("I", "F") or (mode.startswith("I;") and not wide):
@@ -155,6 +157,11 @@ class ImageFolder(DataSource):
         if pixels.ndim == 2:
             return pixels[None] if self.grey else np.repeat(pixels[None], 3, 0)
         return np.moveaxis(pixels, 2, 0)
+
+
+def _check_size(path: Path, size: tuple[int, int]) -> None:
+    if size[0] * size[1] > intake.PIXELS:
+        raise DataError(f"{path}: {size[0]}x{size[1]} pixels, at most {intake.PIXELS:,} are read: scale it down")
 
 
 def _existing(key: str, folder: str | None) -> Path:

@@ -1,14 +1,17 @@
 """Arrays in a NumPy archive."""
 
+import math
+import os
 import zipfile
-import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpsearch.base import intake
 from hpsearch.base.contents import Place, place_of
 from hpsearch.base.errors import ConfigError, DataError, check_choice, check_int, first_line, nearest
 from hpsearch.data.arrays import TASKS, Arrays
@@ -16,6 +19,13 @@ from hpsearch.data.base import DataSource
 from hpsearch.data.labels import counted
 from hpsearch.data.parting import check_one_way
 
+_NPY = b"\x93NUMPY"
+_HEADERS: Mapping[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+"""Readers of headers by version; later ones are for records, whose names are no arrays of numbers."""
+_PICKLED = "it holds a pickle, which can run code when it is read; save arrays of numbers"
 LAYOUTS = ("channels_first", "channels_last")
 
 
@@ -116,21 +126,47 @@ class Npz(DataSource):
 
 def _read(path: str, names: list[str]) -> list[NDArray[Any]]:
     try:
-        with Path(path).expanduser().open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        with intake.opened(Path(path).expanduser()) as file, zipfile.ZipFile(_archive(path, file)) as archive:
+            members = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
             for name in names:
-                if name not in archive.files:
-                    raise DataError(
-                        f"{path}: no array '{name}'{nearest(name, archive.files)} (it has: {', '.join(archive.files)})"
-                    )
-            arrays = [archive[name] for name in names]
-    except (AttributeError, TypeError) as error:
-        raise DataError(f"{path}: holds one array, expected an .npz archive") from error
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+                if name not in members:
+                    raise DataError(f"{path}: no array '{name}'{nearest(name, members)} (it has: {', '.join(members)})")
+            arrays = [_array(f"{path}: '{name}'", archive, members[name]) for name in names]
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file fails in as many ways as there are places to damage
         reason = "no such file" if isinstance(error, FileNotFoundError) else first_line(error) or type(error).__name__
         if "allow_pickle" in reason:
-            reason = "it holds a pickle, which can run code when it is read; save arrays of numbers"
+            reason = _PICKLED
         raise DataError(f"{path}: cannot be read as .npz ({reason})") from error
     for name, array in zip(names[:2], arrays, strict=False):
         if array.dtype.kind not in "buif":
             raise DataError(f"{path}: '{name}' holds {array.dtype}, expected numbers")
     return arrays
+
+
+def _archive(path: str, file: IO[bytes]) -> IO[bytes]:
+    """Return a file that is an archive and no single array."""
+    start = file.read(len(_NPY))
+    file.seek(0)
+    if start[:1] == b"\x80":
+        raise ValueError(_PICKLED)
+    if start == _NPY:
+        raise DataError(f"{path}: holds one array, expected an .npz archive")
+    return file
+
+
+def _array(what: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    """Read an array whose header says what the archive says: memory is taken for no more than the file can hold."""
+    whole = os.fstat(archive.fp.fileno()).st_size if archive.fp else 0
+    most = whole if member.compress_type == zipfile.ZIP_STORED else intake.most_unpacked(member.compress_size)
+    if member.file_size > most:
+        raise DataError(f"{what}: {member.compress_size} bytes promise {member.file_size}: save it with numpy.savez")
+    intake.check_fits(what, member.file_size)
+    with archive.open(member) as file:
+        shape, _, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
+        if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > member.file_size:
+            raise DataError(f"{what}: shape {shape} in its header, but {member.file_size} bytes")
+    with archive.open(member) as file:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        return array

@@ -148,8 +148,9 @@ class Table(DataSource):
         reference = self._read(str(self.path))
         cells = self._read(str(self.test_path)) if test else reference
         parts, columns = [np.empty((len(cells.frame), 0))], []
+        categorical = set(self.categorical)
         for name in self._features(reference):
-            if name in self.categorical:
+            if name in categorical:
                 part, names = cells.coded(name, reference, self.categories, self.hash_columns)
             else:
                 part, names = cells.numbers(name)[:, None], [name]
@@ -185,7 +186,8 @@ class Table(DataSource):
             cells.check(name)
         if self.features is not None:
             return self.features
-        others = [name for name in cells.names if name not in (*self.target, *self.drop, *extra)]
+        taken = {*self.target, *self.drop, *extra}
+        others = [name for name in cells.names if name not in taken]
         if not others:
             raise DataError(f"{cells.path}: no column is left to predict from")
         return others

@@ -12,9 +12,10 @@ import yaml
 from hpsearch.base import platform
 from hpsearch.base.conditions import split_name
 from hpsearch.base.environment import as_recorded
-from hpsearch.base.errors import BusyError, StorageError, first_line, nearest
+from hpsearch.base.errors import BusyError, StorageError, nearest
 from hpsearch.base.files import replacement
 from hpsearch.base.inside import check_links, check_name
+from hpsearch.base.intake import yaml_value
 from hpsearch.base.keys import MARGIN, RUN_TIME, SINGLE
 from hpsearch.base.plain import ABSENT, copied, diff, get, remove
 from hpsearch.search.lock import LOCK_SEC, study_lock
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hpsearch.config.compose import Composition
 
 STUDY_FILE = "study.yaml"
+_SHOWN = 60
 _NOT_COMPARED = ("restart", "question", "grow", "code", "confirm")
 """Keys of the group `study` that may change while a study goes on."""
 
@@ -216,14 +218,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         StorageError: it holds no table.
     """
-    if not path.exists():
-        return {}
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StorageError(f"{path} is damaged ({first_line(error)})") from None
+        content = yaml_value(path)
+    except FileNotFoundError:
+        return {}
     if not isinstance(content, dict):
-        raise StorageError(f"{path} is damaged: it holds {content!r} and no table")
+        raise StorageError(f"{path} is damaged: it holds {repr(content)[:_SHOWN]} and no table")
     return content
 
 

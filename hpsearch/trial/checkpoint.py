@@ -1,6 +1,5 @@
 """What a trial keeps on disk: its last state, to go on from, and its best weights, to use."""
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch.optim import Optimizer
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.files import replacement
+from hpsearch.base.intake import check_stored, opened
 from hpsearch.base.keys import CONTINUED as KEY
 from hpsearch.base.types import Evaluation, Report, whole_or_fraction
 from hpsearch.trial.reading import END
@@ -23,6 +23,8 @@ from hpsearch.trial.watch import Limit
 LAST = "last.pt"
 BEST = "best.safetensors"
 _VERSION = 8
+_KEYS = {"key", "data", "model", "optimizer"}
+"""What a state has besides its progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,8 @@ def restore_last(folder: Path, key: str, data: str, model: nn.Module, optimizer:
     state = _read(folder / LAST)
     if state is None or (state["key"], state["data"]) != (key, data) or not _fits(state["model"], model):
         return None
+    if _unlike(state["optimizer"], optimizer):
+        return None
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return _progress(state)
@@ -215,14 +219,33 @@ def take_over(file: Path, model: nn.Module, optimizer: Optimizer) -> Progress:
         raise ConfigError(f"{KEY}: {file} is missing or cannot be read")
     if not _fits(state["model"], model):
         raise ConfigError(f"{KEY}: {file} holds another architecture's weights ({_misfit(state['model'], model)})")
+    if why := _unlike(state["optimizer"], optimizer):
+        raise ConfigError(f"{KEY}: {file} holds the state of another optimizer ({why})")
     model.load_state_dict(state["model"])
-    ours, theirs = optimizer.state_dict(), state["optimizer"]
-    if [len(group["params"]) for group in ours["param_groups"]] != [len(g["params"]) for g in theirs["param_groups"]]:
-        raise ConfigError(f"{KEY}: {file} holds the state of an optimizer of other parameters")
-    optimizer.load_state_dict({**theirs, "param_groups": ours["param_groups"]})
+    optimizer.load_state_dict({**state["optimizer"], "param_groups": optimizer.state_dict()["param_groups"]})
     progress = _progress(state)
     reports = [replace(report, end=()) for report in progress.reports]
     return replace(progress, reports=reports, end=(), samples={})
+
+
+def _unlike(state: Any, optimizer: Optimizer) -> str:
+    """Return why a state is none of an optimizer: of other parameters, another class, or another shape; else nothing.
+
+    An optimizer keeps nothing larger than the parameter that it is for, and a file may say that a few bytes are many.
+    """
+    try:
+        groups = optimizer.param_groups
+        if [len(group["params"]) for group in groups] != [len(group["params"]) for group in state["param_groups"]]:
+            return "it has other parameters"
+        if [group.keys() for group in groups] != [group.keys() for group in state["param_groups"]]:
+            return "it has other hyperparameters"
+        sizes = [each.numel() for group in groups for each in group["params"]]
+        kept = [(number, each) for number, held in state["state"].items() for each in held.values()]
+        if any(isinstance(each, Tensor) and each.numel() > max(sizes[number], 1) for number, each in kept):
+            return "it has parameters of other shapes"
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return "it is damaged"
+    return ""
 
 
 def _misfit(weights: Mapping[str, Tensor], model: nn.Module) -> str:
@@ -307,13 +330,18 @@ def save_best(folder: Path, best: Best, key: str) -> str:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:  # torch does not check the checksums that it writes
-                return None
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with opened(path, StorageError) as file:
+            with check_stored(file) as archive:
+                if archive.testzip() is not None:  # torch does not check the checksums that it writes
+                    return None
+            file.seek(0)
+            state = torch.load(file, map_location="cpu", weights_only=True)
+        if not isinstance(state, dict) or state.get("version") != _VERSION or not state.keys() >= _KEYS:
+            return None
+        _progress(state)
     except Exception:  # a damaged file fails in as many ways as there are places to damage
         return None
-    return state if isinstance(state, dict) and state.get("version") == _VERSION else None
+    return state
 
 
 def _owned(state: Any) -> Any:
@@ -328,7 +356,9 @@ def _owned(state: Any) -> Any:
 
 def _fits(weights: Mapping[str, Tensor], model: nn.Module) -> bool:
     own = model.state_dict()
-    return own.keys() == weights.keys() and all(own[name].shape == weights[name].shape for name in own)
+    if not isinstance(weights, Mapping) or own.keys() != weights.keys():
+        return False
+    return all(isinstance(weights[name], Tensor) and own[name].shape == weights[name].shape for name in own)
 
 
 def _record(made: Report | Best | Averaged) -> dict[str, Any]:

@@ -2,16 +2,17 @@
 
 import pickle
 import warnings
+import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
-from hpsearch.base.errors import ConfigError
+from hpsearch.base.errors import ConfigError, first_line
+from hpsearch.base.intake import check_stored, opened
 
 _SAVED = (".pt", ".pth", ".ckpt", ".bin")
 """Endings of files that `torch.save` writes."""
@@ -39,17 +40,28 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     """
     try:
         if file.suffix in _SAVED and file.is_file():
-            with warnings.catch_warnings(action="ignore"):  # about old formats, which it reads all the same
-                loaded = torch.load(file, map_location="cpu", weights_only=True)
-            return _state_of(loaded, file)
+            return _state_of(_loaded(file), file)
+        if file.exists():
+            opened(file, ConfigError).close()
         return safetensors.torch.load_file(file)
     except pickle.UnpicklingError:
         raise ConfigError(
             f"finetune.source: {file} is a pickle of more than weights, which could run code when it is read; save "
             "model.state_dict() instead"
         ) from None
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except ConfigError:
+        raise
+    except Exception as error:  # a damaged file fails in as many ways as there are places to damage
         raise ConfigError(f"finetune.source: {file} {_what_is_wrong(file, error)}") from None
+
+
+def _loaded(file: Path) -> Any:
+    with opened(file, ConfigError) as stream:
+        if zipfile.is_zipfile(stream):
+            check_stored(stream)
+        stream.seek(0)
+        with warnings.catch_warnings(action="ignore"):  # about old formats, which it reads all the same
+            return torch.load(stream, map_location="cpu", weights_only=True)
 
 
 def without_wrappers(weights: Mapping[str, Tensor], names: Collection[str]) -> dict[str, Tensor]:
@@ -90,7 +102,7 @@ def _what_is_wrong(file: Path, error: Exception) -> str:
     with file.open("rb") as opened:
         start = opened.read(2)
     if file.suffix in _SAVED:
-        return f"cannot be read as what torch.save writes: {str(error).splitlines()[0]}"
+        return f"cannot be read as what torch.save writes: {first_line(error) or type(error).__name__}"
     if start in (b"PK", *(bytes((0x80, protocol)) for protocol in range(2, 6))):
         return f"is what torch.save or pickle writes; give it the ending of a state dict ({', '.join(_SAVED)})"
     return f"cannot be read as .safetensors: {error}"

@@ -100,7 +100,7 @@ def test_damaged_files_are_named(root):
 def test_a_damaged_archive_is_named(root):
     path = archived(root)
     path.write_bytes(path.read_bytes()[:-200])
-    assert refused(CIFAR10(root=str(root))).startswith(f"{path}: damaged archive (")
+    assert refused(CIFAR10(root=str(root))).startswith(f"{path}: damaged gzip file, expected a whole one (")
     with tarfile.open(path, "w:gz"):
         pass
     assert refused(CIFAR10(root=str(root))).startswith(f"{path}: ")

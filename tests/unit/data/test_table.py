@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from hpsearch.base.errors import ConfigError, DataError
+from hpsearch.data.cells import Cells
 from hpsearch.data.table import Table
 from tests.support.data_files import write_table
 
@@ -154,3 +155,12 @@ def test_bad_roles(fields, said):
     with pytest.raises(ConfigError) as error:
         table("t.csv", **fields)
     assert str(error.value).startswith(said)
+
+
+def test_a_wide_table_is_read_with_a_few_looks_at_its_names(tmp_path, monkeypatch):
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join([*(f"c{n}" for n in range(300)), "y"]) + "\n" + ",".join(["1.5"] * 301) + "\n")
+    looks, names = [], Cells.names.fget
+    monkeypatch.setattr(Cells, "names", property(lambda cells: looks.append(1) or names(cells)))
+    assert Table(path=str(path), target="y", task="regression").arrays(False).x.shape == (1, 300)
+    assert len(looks) < 5
