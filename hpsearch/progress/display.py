@@ -30,7 +30,8 @@ _COLOURS = {
 _LINE_SEC, _LINE_SHARE = 5.0, 0.05
 """A line is written after so many seconds at the earliest, and after this share of the time so far."""
 _RATE_SEC = 2.0
-_OTHER_LINES = 5
+_OTHER_LINES, _LISTED = 5, 8
+"""Lines beside the list of running trials, and the most in it: of a group of dozens each says little."""
 _WIDE = 90
 
 
@@ -123,7 +124,8 @@ class LiveProgress:
     def update(self, progress: Progress) -> None:
         """Show a snapshot."""
         width, height = self._live.console.size
-        self._live.update(render(progress, self._pace.left_sec(progress), width, max(1, height - _OTHER_LINES)))
+        rows = max(1, min(_LISTED, height - _OTHER_LINES))
+        self._live.update(render(progress, self._pace.left_sec(progress), width, rows))
 
     def line(self, text: str) -> None:
         """Show a line that stays above the display."""

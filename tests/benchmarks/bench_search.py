@@ -1,6 +1,7 @@
 """Epochs until a search has trained one of the ten best rows of a table of learning curves to its end.
 
-``python -m tests.benchmarks.bench_search [FOLDER] [--families NAME ...] [--repeats 100] [--only STRATEGY ...]``
+``python -m tests.benchmarks.bench_search [FOLDER] [--families NAME ...] [--repeats 100] [--only STRATEGY ...]
+[--width 1]``
 
 A table is a ``*.json[.gz]`` list of ``{"config": {key: number}, "valid_loss": [point 0, 1, ...]}``; null: diverged. Of
 one with ``valid_acc``, as `lenet_table` trains it, the curves are shares of errors, and looked for are the rows within
@@ -15,7 +16,7 @@ import argparse
 import gzip
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -44,6 +45,7 @@ OBJECTIVE = Objective(METRIC, "minimize")
 CAP = 5000
 TOP = 10
 EARLIER = {"taskset_patch128_LSTM128_bs64": 262, "taskset_patch32_LSTM128_bs128": 113}
+ENDED = object()
 HARD = ("middle", "late")
 ERRORS = "lenet_fashion"
 IMAGES = 6000
@@ -120,17 +122,18 @@ def generated(seed: int, rows: int = 200, keys: int = 4, epochs: int = 20) -> li
 
 
 class Replay:
-    """One search of a table, with one slot.
+    """One search of a table.
 
     Args:
         table: what is searched.
         strategy: name of one.
         seed: of the sampler.
         cap: stops after so many epochs.
+        width: trials that train at once, an epoch each in turn; a slot that is free is filled at once.
     """
 
-    def __init__(self, table: Table, strategy: str, seed: int, cap: int = CAP) -> None:
-        self.table, self.cap = table, cap
+    def __init__(self, table: Table, strategy: str, seed: int, cap: int = CAP, width: int = 1) -> None:
+        self.table, self.cap, self.width = table, cap, width
         sampler, pruner = parts(strategy, table.epochs, seed)
         self.study = open_study(MemoryStore().open(Path()), "s", pruner, OBJECTIVE)
         self.study.sampler = UniqueSampler(sampler, table.space, seed)
@@ -142,9 +145,14 @@ class Replay:
 
     def run(self) -> int | None:
         """Return the epochs until a top row is trained to its end; None: not within the cap."""
+        running: list[Iterator[None]] = []
         while self.reached is None and len(self.spent) < self.cap:
-            number = self._rule.promote(asking=True)
-            self._train(self._asked() if number is None else number)
+            while len(running) < self.width:
+                number = self._rule.promote(asking=True)
+                number = self._asked() if number is None else number
+                self._rule.note_state(number, TrialState.RUNNING)
+                running.append(self._train(number))
+            running = [trial for trial in running if next(trial, ENDED) is not ENDED]
         return self.reached
 
     def _asked(self) -> int:
@@ -153,9 +161,9 @@ class Replay:
         self._open[trial.number] = (trial, 0)
         return trial.number
 
-    def _train(self, number: int) -> None:
+    def _train(self, number: int) -> Iterator[None]:
+        """Train to the end or a pause; yield where others train an epoch."""
         trial, done = self._open[number]
-        self._rule.note_state(number, TrialState.RUNNING)
         row = self.table.row(trial.params)
         curve = self.table.curves[row]
         for epoch in range(done + 1, self.table.epochs + 1):
@@ -168,6 +176,8 @@ class Replay:
             decision = self._rule.after_report(trial, Report(epoch, epoch, {METRIC: curve[epoch]}))
             if epoch == self.table.epochs:
                 break
+            if decision is Decision.CONTINUE:
+                yield
             if decision is Decision.STOP:
                 self._end(trial, TrialState.PRUNED, None)
                 return
@@ -177,7 +187,7 @@ class Replay:
                 return
         self._results.add_point(BestPoint(number, trial.params, curve[-1], math.nan, 1), [curve[-1]], number + 1)
         self._end(trial, TrialState.COMPLETE, curve[-1])
-        if row in self.table.top:
+        if row in self.table.top and self.reached is None:
             self.reached = len(self.spent)
 
     def _end(self, trial: optuna.Trial, state: TrialState, value: float | None) -> None:
@@ -220,13 +230,13 @@ def figure(table: str, strategy: str, runs: Sequence[int | None]) -> Figure:
     return Figure(table, strategy, median, p90, runs.count(None) / len(runs), len(runs))
 
 
-def _one(job: tuple[Path | str, str, int]) -> int | None:
+def _one(job: tuple[Path | str, str, int, int]) -> int | None:
     import warnings
 
     warnings.simplefilter("ignore")
-    source, strategy, seed = job
+    source, strategy, seed, width = job
     table = read(source) if isinstance(source, Path) else drawn(source, seed)
-    return Replay(table, strategy, seed).run()
+    return Replay(table, strategy, seed, width=width).run()
 
 
 def drawn(family: str, seed: int) -> Table:
@@ -304,17 +314,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, nargs="?", help="of tables")
     parser.add_argument("--families", nargs="*", choices=list(FAMILIES), default=[])
     parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0, help="seed")
+    parser.add_argument("--width", type=int, default=1, help="trials at once")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", nargs="*", choices=list(STRATEGIES), default=list(STRATEGIES))
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args(arguments)
     found = sorted(asked.folder.iterdir()) if asked.folder else []
     sources = [*(path for path in found if path.name.endswith((".json", ".json.gz"))), *asked.families]
-    figures = []
+    figures, seeds = [], range(asked.first, asked.first + asked.repeats)
     with ProcessPoolExecutor(asked.workers) as pool:
         for source in sources:
             for name in asked.only:
-                runs = list(pool.map(_one, [(source, name, seed) for seed in range(asked.repeats)], chunksize=5))
+                runs = list(pool.map(_one, [(source, name, seed, asked.width) for seed in seeds], chunksize=5))
                 figures.append(figure(source if isinstance(source, str) else source.name.split(".")[0], name, runs))
                 print(figures[-1], flush=True)
     print(markdown(figures))

@@ -61,6 +61,11 @@ SHORT = {
     "check_claims": (["1"], [r"claim 5, wrong: exponent 0.5, .* [01]\.\d{3}", r"claim 7, right: .* [01]\.\d{3}"], ()),
     "check_diagnosis": (["--repeats", "1", "--wrong"], [r"\| overfitting \|"], ()),
     "check_fashion_mlp": (["--seeds", "2", *FEW], [r"test accuracy 0\.\d{4}, sd 0\.\d{4}, n 2"], [FASHION_MNIST]),
+    "check_fused": (
+        ["--seeds", "2", "data.train_size=130", "trainer.epochs=1"],
+        [r"20 steps at 0\.1: \d\.\de-0[789]", r"fused: mean 0\.\d{5}, sd 0\.\d{5}, n 2", r"standard errors"],
+        [FASHION_MNIST],
+    ),
     "check_lr_range": (
         ["--only", "mlp/sgd", "--train-size", "200", "--epochs", "1", "--seeds", "1"],
         [r"\| mlp/sgd \| (pass|warn|refused)"],

@@ -1,4 +1,5 @@
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -88,6 +89,16 @@ def test_picture_hides_trials_that_do_not_fit():
     text = drawn(snapshot(running=12), rows=4)
     assert text.count("epoch 5/20") == 4
     assert "and 8 more" in text
+
+
+@pytest.mark.parametrize(("size", "listed"), [((80, 24), 8), ((120, 40), 8), ((80, 9), 4)])
+def test_a_display_of_dozens_of_trials_is_short_and_keeps_the_bar_and_the_best(size, listed):
+    console = Console(file=io.StringIO(), width=size[0], height=size[1])
+    live = SimpleNamespace(console=console, update=console.print)
+    LiveProgress(live).update(snapshot(running=39))
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == listed + 4 < size[1]
+    assert "5/39 trials" in lines[0] and f"and {39 - listed} more" in lines[-2] and "0.970 ± 0.004" in lines[-1]
 
 
 @pytest.mark.parametrize("width", [40, 62, 80, 200])
