@@ -207,3 +207,14 @@ def test_the_command_prints_and_writes_a_table(tmp_path, capsys):
     main([str(tmp_path / "tables"), "--repeats", "2", "--workers", "1", "--out", str(tmp_path / "out")])
     assert "| one | auto |" in capsys.readouterr().out
     assert len(json.loads((tmp_path / "out" / "bench_search.json").read_text())) == 6
+
+
+def test_several_trials_at_once_train_an_epoch_each_in_turn_and_a_free_slot_is_filled_at_once():
+    whole = Table("small", generated(0, epochs=4), wanted=0)
+    replay = Replay(whole, "random", 0, cap=60, width=3)
+    assert replay.run() is None
+    assert [epoch for _, epoch in replay.spent[:6]] == [1, 1, 1, 2, 2, 2]
+    places = {number: place for place, (number, _) in reversed(list(enumerate(replay.spent)))}
+    begins = sorted(places.values())
+    ends = sorted({number: place for place, (number, _) in enumerate(replay.spent)}.values())
+    assert all(0 < begin - end <= 3 for begin, end in zip(begins[3:], ends, strict=False))
