@@ -217,4 +217,4 @@ def test_several_trials_at_once_train_an_epoch_each_in_turn_and_a_free_slot_is_f
     places = {number: place for place, (number, _) in reversed(list(enumerate(replay.spent)))}
     begins = sorted(places.values())
     ends = sorted({number: place for place, (number, _) in enumerate(replay.spent)}.values())
-    assert all(0 < begin - end <= 3 for begin, end in zip(begins[3:], ends, strict=False))
+    assert all(0 < begin - end <= 5 for begin, end in zip(begins[3:], ends, strict=False))  # two others between, twice
