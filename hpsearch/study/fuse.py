@@ -1,6 +1,8 @@
 """How many trials a worker of a study trains as one program."""
 
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from optuna.samplers import QMCSampler, RandomSampler
@@ -8,8 +10,10 @@ from optuna.samplers import QMCSampler, RandomSampler
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.keys import SILENT_SECONDS, TRIAL_SECONDS
 from hpsearch.base.replicates import MEASURED
+from hpsearch.base.types import TrialSpec
 from hpsearch.base.widths import FUSE
 from hpsearch.config.compose import Composition
+from hpsearch.launch.base import Launcher
 from hpsearch.launch.limits import fuse_word
 from hpsearch.search.pruners import PruneRule
 from hpsearch.search.samplers import Sobol
@@ -20,7 +24,7 @@ from hpsearch.study.workers import runner_of
 from hpsearch.tracking.events import read_study
 from hpsearch.trial import build as ours
 from hpsearch.trial.build import objective_of
-from hpsearch.trial.choose import choose
+from hpsearch.trial.choose import choose, why_alone
 
 PLAIN = ("off", 1)
 """What of `launcher.fuse` trains every trial by itself."""
@@ -92,8 +96,40 @@ def _chosen(session: StudySession, search: Search, most: int) -> int:
         found = launcher.call(choose, config, source, str(session.folder), most)
         chosen[words] = dict(zip(("width", "why", "step_ms"), found, strict=True))
     width: int = min(most, max(each["width"] for each in chosen.values()))
+    if width == 1 and launcher.fuse != "auto":
+        why = "; ".join(dict.fromkeys(each["why"] for each in chosen.values()))
+        session.observer.line(f"{FUSE} = {launcher.fuse}: the trials are trained one by one: {why}")
     session.record.study("fused", time.time(), width=width, most=most, chosen=chosen)
     return width
+
+
+def check_copies(session: StudySession, config: Mapping[str, Any]) -> None:
+    """Refuse a number for a single trial that cannot be trained beside copies of itself.
+
+    Args:
+        session: whose workers run.
+        config: of the trial.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    launcher, composition = session.workers.launcher, session.composition
+    if not _copies(launcher) or runner_of(config) is not ours:
+        return
+    if reason := launcher.call(why_alone, config, find_source(config, tracking_uri(composition))):
+        raise ConfigError(
+            f"{FUSE} = {launcher.fuse}: a trial like this is trained by itself: {reason} "
+            f"(from {composition.where(FUSE)})"
+        )
+
+
+def beside_copies(spec: TrialSpec, launcher: Launcher) -> TrialSpec:
+    """Return a single trial that is trained beside copies of itself, where a number says so."""
+    return replace(spec, replayed=str(launcher.fuse)) if _copies(launcher) else spec
+
+
+def _copies(launcher: Launcher) -> bool:
+    return isinstance(launcher.fuse, int) and launcher.fuse > 1
 
 
 def widest(session: StudySession, search: Search, left: int | None) -> int:

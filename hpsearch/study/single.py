@@ -146,13 +146,14 @@ def run_composed(composition: Composition, observer: Observer | None = None) -> 
     with shown(observer) as display, StudySession(composition, display) as session:
         origins = Origins()
         checked = session.check({"": filled.config})
+        check_copies(session, filled.config)
         origins.data.learn(checked.states)
         lineage = _lineage(filled.config, checked.facts[0], origins)
         for line in lineage:
             display.line(line)
         session.open()
         spec, logged = _spec_in(session.folder, composition, filled, origins, display.line)
-        spec = _fused(origins.stamped(spec, session.record), session.workers.launcher)
+        spec = beside_copies(origins.stamped(spec, session.record), session.workers.launcher)
         finished = _train(
             spec,
             session.workers.launcher,
@@ -180,12 +181,6 @@ def run_composed(composition: Composition, observer: Observer | None = None) -> 
             failure=failure_of(last, session.folder) if last and last.state is TrialState.FAILED else None,
         )
         return replace(outcome, notes=(*outcome.notes, *session.finish(outcome)))
-
-
-def _fused(spec: TrialSpec, launcher: Launcher) -> TrialSpec:
-    """Return a trial that is trained beside copies of itself, where a number says so."""
-    width = launcher.fuse
-    return replace(spec, replayed=str(width)) if isinstance(width, int) and width > 1 else spec
 
 
 def _lineage(config: Mapping[str, Any], told: Mapping[str, Any], origins: Origins) -> tuple[str, ...]:

@@ -25,3 +25,15 @@ def choose(config: Mapping[str, Any], source: str | None, study: str, most: int)
     job = prepare(config, source=source)
     choice = choice_of(job, Path(study), most, current.process.fuse == "auto")
     return choice.width, choice.why, dict(choice.step_ms)
+
+
+def why_alone(config: Mapping[str, Any], source: str | None) -> str:
+    """Return why a trial cannot be trained with others; empty: it can. Called in a worker.
+
+    Args:
+        config: its resolved configuration.
+        source: where `finetune.source` was found.
+    """
+    from hpsearch.trial.fused.fusing import fault
+
+    return fault(prepare(config, source=source))

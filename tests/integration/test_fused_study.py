@@ -173,6 +173,11 @@ def test_what_cannot_be_trained_together_is_trained_alone(why):
     assert "fused_widths" not in load_trials(name)
 
 
+def test_what_cannot_be_trained_together_says_so_where_that_was_asked_for(capsys):
+    run_study([*STUDY, "study.name=asked", "trainer.epochs=1", "regularizer=ema", INLINE, "launcher.fuse=on"])
+    assert "launcher.fuse = on: the trials are trained one by one: an average of weights" in capsys.readouterr().err
+
+
 def test_a_wide_study_of_a_sampler_that_does_not_learn():
     search(
         "wide", "model.hidden=[8]", "trainer.epochs=1", "sampler=random", "budget.points=12", INLINE, "launcher.fuse=on"
@@ -187,6 +192,7 @@ REFUSED = {
     "another word": (["launcher.fuse=maybe"], "launcher.fuse = 'maybe': must be auto"),
     "rounds": (["launcher.fuse=4", "launcher.lockstep=true"], "launcher.fuse = 4: the order of trials"),
     "time of a trial": (["launcher.fuse=on", "budget.trial_seconds=100"], "budget.trial_seconds"),
+    "a trial that cannot": (["launcher.fuse=4", "regularizer=ema", INLINE], "an average of weights"),
     "rounds of a recipe": (["launcher.fuse=4", "launcher.lockstep=true"], "launcher.fuse = 4: the order of trials"),
 }
 
@@ -195,8 +201,8 @@ REFUSED = {
 def test_bad_words_are_refused_before_anything_is_created(what, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words, said = REFUSED[what]
-    study = "recipe" if what.endswith("recipe") else "lr_sweep"
-    assert run([f"+study={study}", *words]) == 2
+    study = ["+study=recipe" if what.endswith("recipe") else "+study=lr_sweep"]
+    assert run([*(study if INLINE not in words else []), *words]) == 2
     error = capsys.readouterr().err
     assert said in error and "(from the command line)" in error and error.count("\n") == 1
     assert not list(tmp_path.iterdir())
