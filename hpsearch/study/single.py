@@ -27,6 +27,7 @@ from hpsearch.search.live import Finished
 from hpsearch.search.pool import Decide, Pool
 from hpsearch.search.watch import UNLIMITED, TimeLimits
 from hpsearch.study.folder import folder_of
+from hpsearch.study.fuse import beside_copies, check_copies
 from hpsearch.study.origins import Origins
 from hpsearch.study.session import StudySession
 from hpsearch.study.single_checks import check_single
