@@ -14,8 +14,9 @@ DEVICE = "fused_on"
 PATH = (WIDTHS, DEVICE)
 """The facts that say by which path a trial was trained."""
 FUSE = "launcher.fuse"
-LEAST = 2
-"""The narrowest group. On a processor a trial is the same, bit for bit, in groups of every width."""
+USUAL = 8
+"""The width that a command names on a processor, where all groups compute the same. Of the layers tried, grouped
+convolutions and attention had other last bits in groups of 2 and 3."""
 
 
 def facts_of_widths(widths: Sequence[int], device: str = "cpu") -> dict[str, str]:
@@ -67,14 +68,12 @@ def fuse_words(facts: Mapping[str, Any]) -> tuple[str, ...] | None:
         facts: of the trial.
 
     Returns:
-        No word for one that was alone; None where only its record says it, as its path changed.
+        No word for one that was alone; None where only its record says it. On a processor one width stands for all.
     """
     fact = facts.get(WIDTHS)
     if fact is None:
         return ()
     widths = set(widths_of(str(fact), 0))
-    if 0 in widths:
+    if 0 in widths or (DEVICE in facts and len(widths) > 1):
         return None
-    if DEVICE not in facts:
-        return (f"{FUSE}={LEAST}",)
-    return (f"{FUSE}={widths.pop()}",) if len(widths) == 1 else None
+    return (f"{FUSE}={widths.pop() if DEVICE in facts else USUAL}",)

@@ -11,8 +11,8 @@ class Places:
     """The slots of a launcher, as the trials of a pool take them.
 
     A trial that waits in the memory of a worker goes on there alone. One that failed beside others is tried again by
-    the plain loop, so that it fails for none but itself; one whose worker died is, and in a worker that trains nothing
-    else, so that it takes no other along.
+    the plain loop, so that it fails for none but itself; one whose worker died is in a worker that trains nothing else,
+    so that it takes no other along.
 
     Args:
         launcher: a started launcher.
@@ -58,13 +58,25 @@ class Places:
     def _worker(self, slot: int) -> int:
         return slot % (self._launcher.slots // self._launcher.width)
 
-    def start(self, trial: TrialId, slot: int) -> int:
-        """Note that a trial starts in a slot; return the `width` of its spec."""
+    def start(self, trial: TrialId, slot: int, attempt: int = 1) -> int:
+        """Note that an attempt starts in a slot.
+
+        Args:
+            trial: whose attempt.
+            slot: where.
+            attempt: its number.
+
+        Returns:
+            The `width` of its spec. The first attempt after the death of a worker takes the same path as before, in a
+            group of its own, so that its result is the same; one that fails again or raised an error takes the plain
+            one.
+        """
         self._held.pop(trial, None)
-        by_itself = self._again.pop(trial, None)
-        if by_itself:
+        own_worker = self._again.pop(trial, None)
+        if own_worker:
             self._owned[trial] = self._worker(slot)
-        return self._launcher.width if by_itself is None else 1
+        plain = own_worker is False or (own_worker and attempt > 2)
+        return 1 if plain else self._launcher.width
 
     def end(self, trial: TrialId) -> None:
         """Note that a trial runs no more."""

@@ -149,7 +149,7 @@ class Pool:
     def start(self, trial: TrialId, slot: int) -> None:
         """Start a queued trial in a free slot."""
         live = self._queue.pop(trial)
-        live.spec, live.slot = replace(live.spec, width=self._places.start(trial, slot)), slot
+        live.spec, live.slot = replace(live.spec, width=self._places.start(trial, slot, live.spec.attempt)), slot
         self._record.spec(live.spec, self._clock())
         self._running[trial] = live
         self._watch.start(trial, self._known(trial).ran_sec if live.spec.attempt > 1 else 0.0)

@@ -25,9 +25,20 @@ COMMAND = [
     "trainer.checkpoint_sec=0",
     "study.name=sweep",
     "launcher.retries=20",
+    "launcher.fuse=on",  # two studies that are compared take one path, whatever is measured at their start
 ]
 MEASURED = ("_sec", "_per_sec", "_mib")
-WHEN = ["started", "ended", "duration_sec", "attempts", "run_id", "failures", "failed_at", "repeated_epochs"]
+WHEN = [
+    "fused_widths",
+    "started",
+    "ended",
+    "duration_sec",
+    "attempts",
+    "run_id",
+    "failures",
+    "failed_at",
+    "repeated_epochs",
+]
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen:

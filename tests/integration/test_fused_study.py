@@ -83,7 +83,7 @@ def test_a_member_trained_again_is_the_same_bit_for_bit(sweep, state):
 
 def test_the_printed_command_gives_the_numbers_of_the_record(sweep):
     words = shlex.split(sweep.replay_command)[3:]
-    assert words[-1] == "launcher.fuse=2"
+    assert words[-1] == "launcher.fuse=8"
     again = run_trial([*words, INLINE], observer=Silent())
     seed = next(word for word in words if word.startswith("seed=")).replace("=", " == ")
     curve = load_curves("sweep").query(f"point == 1 and {seed} and epoch == 4").iloc[0]

@@ -35,8 +35,8 @@ def test_a_number_holds_for_every_epoch():
     ("facts", "words"),
     [
         ({}, ()),
-        (facts_of_widths([20, 20]), ("launcher.fuse=2",)),
-        (facts_of_widths([20, 19]), ("launcher.fuse=2",)),
+        (facts_of_widths([20, 20]), ("launcher.fuse=8",)),
+        (facts_of_widths([20, 3]), ("launcher.fuse=8",)),
         (facts_of_widths([20, 0]), None),
         (facts_of_widths([20, 20], "cuda"), ("launcher.fuse=20",)),
         (facts_of_widths([20, 19], "cuda"), None),

@@ -66,8 +66,8 @@ def test_after_a_crash_that_nobody_ordered_each_is_charged_and_runs_by_itself(tm
     assert [done.result.state for done in finished] == [TrialState.COMPLETE] * 10
     assert charged(record) == [1, 0, 1, 0, 1, 0]  # slots 0, 2 and 4 are of one worker
     again = [each for each in fake.submitted if each.attempt == 2]
-    assert {each.id.point for each in again} == {0, 2, 4} and {each.width for each in again} == {1}
-    assert {len(specs) for specs in together if any(each.width == 1 for each in specs)} == {1}
+    assert {each.id.point for each in again} == {0, 2, 4} and {each.width for each in again} == {3}
+    assert {len(specs) for specs in together if any(each.attempt == 2 for each in specs)} == {1}
 
 
 def test_who_crashes_again_and_again_takes_no_other_along(tmp_path):
@@ -80,22 +80,22 @@ def test_who_crashes_again_and_again_takes_no_other_along(tmp_path):
 def test_the_attempt_after_one_by_itself_is_again_one_among_others(tmp_path):
     def script(spec):
         yield Started(None, {}, 0.0)
-        if spec.attempt < 3:
-            yield "die" if spec.attempt == 1 else Report(1, 1, {"valid/acc": 0.5}, (), 1.0)
-        yield TrialResult(TrialState.PAUSED if spec.attempt == 2 else TrialState.COMPLETE)
+        if spec.attempt < 4:
+            yield "die" if spec.attempt < 3 else Report(1, 1, {"valid/acc": 0.5}, (), 1.0)
+        yield TrialResult(TrialState.PAUSED if spec.attempt == 3 else TrialState.COMPLETE)
 
     pool, fake, _, _ = make_wide(tmp_path, script, points=1)
     (paused,) = drain(pool)
     pool.go_on(paused.spec, paused.curve)
     drain(pool)
-    assert [each.width for each in fake.submitted] == [3, 1, 3]
+    assert [each.width for each in fake.submitted] == [3, 3, 1, 3]
 
 
 def test_one_that_runs_by_itself_takes_all_slots_of_its_worker(tmp_path):
     pool, fake, _, _ = make_wide(tmp_path, crashes(1), points=3)
     pool.submit()
     assert pool.free == 3
-    while not any(each.width == 1 for each in fake.submitted):
+    while not any(each.attempt == 2 for each in fake.submitted):
         pool.poll(0.0)
         pool.submit()
     # points 0 and 2 were in the worker that crashed, point 1 runs in the other one
@@ -177,7 +177,7 @@ def test_one_that_hangs_is_charged_and_hangs_by_itself_from_then_on(tmp_path):
     states = {done.spec.id.point: done.result.state for done in drain(pool)}
     assert states == {point: TrialState.COMPLETE for point in range(6)}
     assert fake.killed == [CRASHING] * 2 and charged(record) == [0, 0, 2, 0, 0, 0]
-    assert [each.width for each in fake.submitted if each.id == CRASHING] == [3, 1, 1]
+    assert [each.width for each in fake.submitted if each.id == CRASHING] == [3, 3, 1]
 
 
 def test_what_needs_a_worker_of_its_own_takes_the_first_that_is_idle(tmp_path):
