@@ -44,7 +44,7 @@ def as_recorded(config: Mapping[str, Any]) -> dict[str, Any]:
         that say where things run and are kept.
     """
     if TAKEN in config and not names_in(config[TAKEN]):
-        return copied(dict(config))
+        return {name: copied(value) for name, value in config.items()}
     kept = {name: without_passwords(value) if name in RUN_TIME else copied(value) for name, value in config.items()}
     written = without_passwords(kept.pop(TAKEN, {}))
     digests = _digests({key: value for key, value in written.items() if key not in RUN_TIME}, config)

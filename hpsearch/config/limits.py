@@ -38,7 +38,7 @@ def _levels(key: str, value: Any) -> None:
 
 
 def _packages(key: str, value: Any) -> None:
-    names = value if isinstance(value, list) else [None]
+    names: list[Any] = value if isinstance(value, list) else [None]
     if not all(isinstance(name, str) and all(map(str.isidentifier, name.split("."))) for name in names):
         raise ConfigError(f"{key} = {value!r}: must be a list of package names")
     for name, files in ((name, lookup.found_twice(name)) for name in names):

@@ -76,9 +76,9 @@ def curvatures(
     if not runs:
         why = f" ({passed[0]})" if passed else ""
         raise StorageError(f"study '{study}': no complete trial has weights to measure{why}")
-    others = sum(not each.ended for each in runs)
-    kept = f"{others} of {len(runs)} did not keep the weights that training ended with: these are their best ones"
-    notes = [kept] if others else []
+    not_last = sum(not each.ended for each in runs)
+    kept = f"{not_last} of {len(runs)} did not keep the weights that training ended with: these are their best ones"
+    notes = [kept] if not_last else []
     notes += [f"{len(passed)} of {len(complete)} could not be measured; {passed[0]}"] if passed else []
     files = write_runs(runs, study, folder)
     return CurvaturesOutcome(study, tuple(runs), files, time.monotonic() - started, tuple(notes))

@@ -45,8 +45,10 @@ class Printer:
         if sentence and is_fancy(self._console):
             head = styled(title, "bold").append_text(styled(f"  {remark}", "dim not bold"))
             width = min(self._console.width, max(_WIDTH, len(title + remark) + 8))
-            frame = {"title_align": "left", "border_style": colour, "padding": (0, 1)}
-            self._console.print(Panel(styled(sentence), title=head, width=width, **frame))
+            text = styled(sentence)
+            self._console.print(
+                Panel(text, title=head, title_align="left", border_style=colour, padding=(0, 1), width=width)
+            )
             return
         self._line(styled(title, "bold").append_text(styled(f"  {remark}", "not bold")))
         if sentence:
