@@ -1,12 +1,16 @@
 """What a person waits for: the commands of the README from the shell, beside those of an earlier commit, in turns.
 
-    python -m tests.benchmarks.bench_main_job [--runs 5] [--only lr_sweep ...] [--base 6d3aac9]
+    python -m tests.benchmarks.bench_main_job [--runs 5] [--only lr_sweep ...] [--base 6d3aac9 | --base off]
 
 Every command starts in a fresh folder in a warm environment. Measured are the seconds until the answer stands on the
 terminal, the seconds until the command has ended, nothing of it runs any more and a second client of MLflow reads
 everything, and the processor seconds of all its processes. What the client reads (runs, metric points, parameters, tags
 and artifacts) is counted on both sides; fewer than at the base are an error. The processor seconds of `lr_sweep` are
 parted too: without tracking, without trials, without workers.
+
+With `--base off` the same command trains its trials one by one beside it (`launcher.fuse=off`): what trials that are
+trained as one program are worth. Their training alone is `train_sec`, from the start of the first trial to the end of
+the last one.
 
 Printed are JSON lines with the figures of every run, then medians and their ratios.
 """
@@ -28,24 +32,17 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
+SEARCHED = ["budget.points=20", "study.confirm=0", "space.optimizer.lr=tag(log, interval(1e-3, 1))"]
 COMMANDS: dict[str, tuple[list[str], str]] = {
     "lr_sweep": (["+study=lr_sweep"], "A learning rate of"),
     "trial": (["optimizer.lr=0.05"], "valid/acc"),
     "batch_momentum": (["+study=batch_momentum", "study.confirm=0"], "batch"),
+    "lenet": (["+study=search", "model=lenet", *SEARCHED], "valid/acc"),
     "recipe": (["+study=recipe"], "report.html"),
-    "search": (
-        [
-            "+study=search",
-            "budget.points=20",
-            "study.confirm=0",
-            "space.optimizer.lr=tag(log, interval(1e-3, 1))",
-            "space.data.batch_size=choice(16, 32, 64, 128)",
-        ],
-        "valid/acc",
-    ),
+    "search": (["+study=search", *SEARCHED, "space.data.batch_size=choice(16, 32, 64, 128)"], "valid/acc"),
 }
 """The words of each command, and what its answer begins with or says."""
-WANTED = {"lr_sweep": 0.55, "trial": 0.5, "batch_momentum": 0.65, "recipe": 0.65, "search": 0.65}
+WANTED = {"lr_sweep": 0.55, "trial": 0.5, "batch_momentum": 0.65, "recipe": 0.65, "search": 0.65, "lenet": 0.65}
 """Of the base's seconds."""
 NEW_KEYS = ("study.confirm=",)
 """Beginnings of words that an earlier commit does not know."""
@@ -92,6 +89,7 @@ def run(source: Path, words: Sequence[str], answer: str) -> dict[str, float]:
             "answer_sec": round(answered, 2),
             "end_sec": round(ended, 2),
             "cpu_sec": round(usage.ru_utime + usage.ru_stime, 2),
+            "train_sec": _train_sec(Path(folder)),
             "lines": len(printed),
             **_read(Path(folder)),
         }
@@ -106,6 +104,16 @@ def _processes_in(folder: str) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
+
+
+def _train_sec(folder: Path) -> float:
+    """Return the seconds from the start of the first trial to the end of the last one, of all studies in a folder."""
+    times = [
+        json.loads(line)["time"]
+        for file in folder.glob("studies/*/events/*-*-*.jsonl")
+        for line in file.read_text(encoding="utf-8").splitlines()
+    ]
+    return round(max(times) - min(times), 2)
 
 
 def _read(folder: Path) -> dict[str, int]:
@@ -132,13 +140,25 @@ def checked_out(commit: str) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def compare(name: str, sides: Mapping[str, Path], runs: int) -> dict[str, object]:
-    """Run a command of every side in turns; return the medians, and the ratios of the first side to the second."""
+def compare(name: str, sides: Mapping[str, Path], runs: int, more: Sequence[str] = ()) -> dict[str, object]:
+    """Run a command of every side in turns; return the medians, and the ratios of the first side to the second.
+
+    Args:
+        name: of the command.
+        sides: where the source of each is.
+        runs: of each.
+        more: words that the second one has as well.
+
+    Returns:
+        The figures.
+    """
     words, answer = COMMANDS[name]
     rows: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
     for number in range(runs):
         for side in list(sides) if number % 2 == 0 else list(sides)[::-1]:
-            known = words if side == "now" else [word for word in words if not word.startswith(NEW_KEYS)]
+            old = side == "base" and sides[side] != ROOT
+            known = [word for word in words if not (old and word.startswith(NEW_KEYS))]
+            known += more if side == "base" else []
             rows[side].append(run(sides[side], known, answer))
             print(json.dumps({"command": name, "side": side, **rows[side][-1]}), flush=True)
     medians = {
@@ -147,7 +167,9 @@ def compare(name: str, sides: Mapping[str, Path], runs: int) -> dict[str, object
     found: dict[str, object] = {"command": name, "medians": medians}
     if "base" in medians:
         now, base = medians["now"], medians["base"]
-        found["ratios"] = {key: round(now[key] / base[key], 3) for key in ("answer_sec", "end_sec", "cpu_sec")}
+        found["ratios"] = {
+            key: round(now[key] / base[key], 3) for key in ("answer_sec", "end_sec", "cpu_sec", "train_sec")
+        }
         found["wanted"] = WANTED[name]
         found["fewer"] = [key for key in (*COUNTS, "artifacts") if now.get(key, 0) < base.get(key, 0)]
     return found
@@ -181,13 +203,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", nargs="+", choices=COMMANDS, default=list(COMMANDS))
-    parser.add_argument("--base", default="6d3aac9", help="commit to compare with; 'none' for none")
+    parser.add_argument("--base", default="6d3aac9", help="commit to compare with; off: the same, one by one; none")
     parser.add_argument("--parts", action="store_true", help="part the processor seconds of lr_sweep, too")
     asked = parser.parse_args(arguments)
     complete = True
     if asked.base == "none":
         for name in asked.only:
             print(json.dumps(compare(name, {"now": ROOT}, asked.runs)), flush=True)
+    elif asked.base == "off":
+        for name in asked.only:
+            found = compare(name, {"now": ROOT, "base": ROOT}, asked.runs, ["launcher.fuse=off"])
+            print(json.dumps(found), flush=True)
     else:
         with checked_out(asked.base) as base:
             for name in asked.only:
