@@ -16,8 +16,8 @@ from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
 from hpsearch.launch.limits import fuse_word
 from hpsearch.search.pruners import PruneRule
-from hpsearch.search.samplers import Sobol
-from hpsearch.study.plan import Search
+from hpsearch.search.samplers import QueueSampler, Sobol
+from hpsearch.study.plan import POINTS, Search
 from hpsearch.study.session import StudySession
 from hpsearch.study.specs import find_source, tracking_uri
 from hpsearch.study.workers import runner_of
@@ -28,11 +28,12 @@ from hpsearch.trial.choose import choose, why_alone
 
 PLAIN = ("off", 1)
 """What of `launcher.fuse` trains every trial by itself."""
-WITHOUT_MODEL = (RandomSampler, QMCSampler, Sobol)
+WITHOUT_MODEL = (RandomSampler, QMCSampler, Sobol, QueueSampler)
 """Samplers whose proposals do not depend on how the points before did."""
 SHARE = 8
 """A sampler that learns is asked for at most this part of its points at a time: asked for all at once it is a random
-search (on a table of 60 points, .345 of regret against .023 asked one by one)."""
+search (on a table of 60 points, .345 of regret against .023 asked one by one). Where a pruner judges epochs as well, at
+one: two at a time cost more than a tenth of the epochs, see tests/benchmarks/bench_search.md."""
 MOST = 512
 """Widest group that is tried."""
 TRIED = 3
@@ -145,15 +146,17 @@ def widest(session: StudySession, search: Search, left: int | None) -> int:
     limits = [launcher.fuse if isinstance(launcher.fuse, int) else MOST]
     if left is not None:
         limits.append(-(-left // workers))
-    if not isinstance(search.sampler, WITHOUT_MODEL) and search.plan.points is not None:
-        limits.append(search.plan.points // SHARE * _at_a_time(search) // workers)
+    if not isinstance(search.sampler, WITHOUT_MODEL):
+        limits.append(_asked_at_once(search, launcher.fuse == "auto") // workers)
     return max(1, min(limits))
 
 
-def _at_a_time(search: Search) -> int:
-    """Return how many trials of a point run at a time: all, unless a pruner judges the first one."""
-    rule = PruneRule(search.pruner, search.objective)
-    return 1 if rule.by_epoch or rule.by_replicate else len(search.plan.replicates)
+def _asked_at_once(search: Search, auto: bool) -> int:
+    """Return how many trials a sampler that learns is asked for at a time: more replicates where none is judged."""
+    rule, share = PruneRule(search.pruner, search.objective), (search.plan.points or POINTS) // SHARE
+    if rule.by_epoch:
+        return 1 if auto else share
+    return share if rule.by_replicate else share * len(search.plan.replicates)
 
 
 def _in_the_way(composition: Composition) -> str:
