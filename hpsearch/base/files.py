@@ -44,6 +44,13 @@ def replacement(path: Path, durable: bool = True) -> Iterator[Path]:
         platform.sync_folder(path.parent)
 
 
+def is_too_open(path: Path) -> bool:
+    """Return whether others may read or write a file who could not if it was written now; one that is none raises."""
+    umask = os.umask(0o077)  # asked for by setting it; what another thread creates meanwhile is private
+    os.umask(umask)
+    return bool(path.stat().st_mode & umask & 0o066)
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDWR)
     try:

@@ -17,7 +17,7 @@ _NAMED = re.compile(
     r"(?P<name>[?&;]"
     r"(?:[\w.%-]*(?:passw|passphrase|pwd|token|secret|credential|signature|auth|api_?key|access_?key)[\w.%-]*"
     r"|(?:[\w.%-]*[-_.])?(?:key|sig|pass|pw|code))=)"
-    rf"(?!{_INTERPOLATION})[^&;#\s'\"]+",
+    rf"(?!{_INTERPOLATION})[^&;#\s'\"]*[^&;#\s'\":,.)]",
     re.IGNORECASE,
 )
 

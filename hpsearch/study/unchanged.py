@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from hpsearch.base.files import PRINT, TABLES, replace_text
+from hpsearch.base.files import PRINT, TABLES, is_too_open, replace_text
 
 STAMP = ".report"
 _IDLE = frozenset({STAMP, "lock", "owner.json", "optuna.journal", "tracking", PRINT, *TABLES})
@@ -22,10 +22,12 @@ def stamp(folder: Path) -> None:
 def is_unchanged(folder: Path) -> bool:
     """Return whether nothing has changed since the last report was written: records, pages, the code that writes them.
 
-    Sizes and times of files are compared, not what is in them.
+    Sizes and times of files are compared, not what is in them. A report that more people may read than the umask lets
+    is another one, too.
     """
+    file = folder / STAMP
     try:
-        return (folder / STAMP).read_text(encoding="utf-8") == _digest(folder)
+        return not is_too_open(file) and file.read_text(encoding="utf-8") == _digest(folder)
     except OSError:
         return False
 

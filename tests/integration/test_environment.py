@@ -1,11 +1,13 @@
 """Variables of the environment and passwords: used where trials train, and in no file and no command."""
 
 import os
+import re
 import shlex
 
 import pytest
 
 from hpsearch import replay, run_study, run_trial
+from hpsearch.base.environment import as_recorded
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.types import TrialState
 from hpsearch.config.compose import compose
@@ -138,6 +140,23 @@ def test_a_password_stands_in_no_file_and_no_command(project):
     assert not [path for path, content in written(project).items() if SECRET.encode() in content]
 
 
-def test_a_password_in_plain_text_where_records_have_it_is_refused(project):
-    with pytest.raises(ConfigError, match=r"data.path = http://me:\*\*\*@host/a.csv: the password would stand in"):
-        compose(["data=table", f"data.path=http://me:{SECRET}@host/a.csv", "data.target=kind"])
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        (f"http://me:{SECRET}@host/a.csv", "http://me:***@host/a.csv"),
+        (f"https://{SECRET}@host/a.csv", "https://***@host/a.csv"),
+        (f"http://host/a.csv?token={SECRET}", "http://host/a.csv?token=***"),
+        (f"http://me:{SECRET}@${{oc.env:RATE}}/a.csv", "http://me:***@${oc.env:RATE}/a.csv"),
+    ],
+)
+def test_a_password_in_plain_text_where_records_have_it_is_refused(project, address, shown):
+    with pytest.raises(ConfigError, match=f"data.path = {re.escape(shown)}: the password would stand in"):
+        compose(["data=table", f"data.path='{address}'", "data.target=kind"])
+
+
+def test_a_reference_in_the_place_of_a_password_is_kept(project, monkeypatch):
+    monkeypatch.setenv("PW", SECRET)
+    config = as_recorded(compose([f"tracker.uri='http://{SECRET}:{SECRET}@${{oc.env:STORE}}'"]).config)
+    assert config["tracker"]["uri"] == f"http://{SECRET}:***@${{oc.env:STORE}}"
+    config = as_recorded(compose(["tracker.uri='http://me:${oc.env:PW}@host'"]).config)
+    assert config["tracker"]["uri"] == "http://me:${oc.env:PW}@host"

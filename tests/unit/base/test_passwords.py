@@ -21,6 +21,9 @@ HIDDEN = {
     "cannot reach 'http://me:S3CRET@a' or http://S3CRET@b, try c@d": (
         "cannot reach 'http://me:***@a' or http://***@b, try c@d"
     ),
+    "key = http://host/?token=S3CRET: no such address (see http://host/?sig=S3CRET).": (
+        "key = http://host/?token=***: no such address (see http://host/?sig=***)."
+    ),
     "http://me:S3CRET${oc.env:PW}@host": "http://me:***@host",
 }
 KEPT = (

@@ -87,6 +87,7 @@ def test_the_command_serves_prints_links_and_leaves_nothing_behind(folder):
             assert page.status == 200
         children = psutil.Process(served.pid).children(recursive=True)
         assert 1 <= len(children) <= 4
+        assert not [child for child in children if "mlflow.db" in " ".join(child.cmdline())]  # addresses hold secrets
         listening = [link.laddr.ip for child in children for link in child.net_connections() if link.status == "LISTEN"]
         assert set(listening) == {"127.0.0.1"}
     finally:
