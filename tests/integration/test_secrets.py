@@ -59,6 +59,7 @@ def test_a_study_with_a_secret_address_shows_and_keeps_none(tmp_path, monkeypatc
         assert run([*SEARCH, f"tracker.uri='{address}'", "tracker.wait=false"]) == 1
     for words in (["ui"], ["sync"], ["list"], ["report", "rates"], ["repot"]):
         run([*words, *([f"tracker.uri='{ADDRESSES[1]}'"] if words != ["list"] else [])])
+    assert store.one_line(RuntimeError(f"at {ADDRESSES[1]}")) == "at http://***@127.0.0.1:9/mlflow"
     printed = "".join(capfd.readouterr())
     assert (
         "cannot reach http://me:\\*\\*\\*@127.0.0.1:9 http://\\*\\*\\*@"

@@ -41,7 +41,7 @@ def folder(tmp_path, monkeypatch):
     failed = fake.spec(record.folder, 3, **{"model.act": EVIL, "optimizer.lr": 4.0})
     fake.start(record, failed)
     fake.finish(record, failed, TrialState.FAILED, reason=EVIL, traceback=f"{EVIL}\n```\n{EVIL}")
-    best = {"point": 2, "params": {"model.act": EVIL}, "mean": 0.9, "sd": None, "n": 1}
+    best = {"point": 2, "params": {"model.act": f"{EVIL}\nours  complete"}, "mean": 0.9, "sd": None, "n": 1}
     record.study("best", fake.TIME, **best)
     record.study("state", fake.TIME, state="COMPLETE", answer=EVIL)
     record.close()
@@ -52,7 +52,7 @@ def test_everything_printed_shows_control_characters(folder, capfd):
     assert [run(words) for words in (["list"], ["report", f"theirs{EVIL[1:]}"], ["list", EVIL])] == [0, 2, 2]
     out, err = capfd.readouterr()
     assert not OBEYED.search(out + err), out + err
-    assert r"\x1b[2J\x1b]0;x\x07\r\u202e" in out and err.count(r"\x1b[2J") >= 2
+    assert r"\x1b[2J\x1b]0;x\x07\r\u202e\nours  complete" in out and err.count(r"\x1b[2J") >= 2
 
 
 def test_what_is_written_for_people_is_text(folder):

@@ -48,9 +48,9 @@ def test_what_is_written_again_or_copied_has_the_mode_of_now(tmp_path, monkeypat
     words = ["launcher=inline", "tracker=none"]
     run_search(climb, space={"lr": "choice(0.1, 0.2)"}, sampler="grid", overrides=words, observer=Silent())
     masked(0o077)
+    sync("climb")
     rebuild_report("climb")  # which has not changed
     print_report("climb")
-    sync("climb")
     written = ("studies/climb/report.html", "studies/climb/README.md", "studies/climb/trials.csv", "mlflow.db")
     assert all(stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600 for name in written)
     files, folders = modes(tmp_path / "mlartifacts")

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import hpsearch.reports.kit.theme as theme
-from hpsearch.base.printed import visible
 from hpsearch.base.words import bare, number
 from hpsearch.reports.kit.figure import Figure
 from hpsearch.reports.kit.space import Axis
@@ -245,8 +244,8 @@ def foot_trace(lost: Sequence[tuple[float, str]], low: float, high: float, name:
 
 
 def escape(text: Any) -> str:
-    """Return text that plotly shows as it is, where it would read tags in it; control characters are visible."""
-    return html.escape(visible(str(text)), quote=False)
+    """Return text that plotly shows as it is: it would read tags in it."""
+    return html.escape(str(text), quote=False)
 
 
 def shorten(text: str, limit: int = 22) -> str:
