@@ -78,7 +78,8 @@ def read_lines(path: Path, offset: int = 0, end: int | None = None) -> tuple[lis
     try:
         with opened(path, StorageError) as file:
             file.seek(offset)
-            events, length = whole_lines(file.read(-1 if end is None else end - offset))
+            data = file.read(-1 if end is None else end - offset)
+            events, length = whole_lines(data)
     except FileNotFoundError:
         return [], offset
     except ValueError as error:
@@ -87,7 +88,15 @@ def read_lines(path: Path, offset: int = 0, end: int | None = None) -> tuple[lis
             f"{path}: line {line} is damaged and lines after it are not; "
             "move the study's folder aside or restore the file"
         ) from None
+    if not events and not offset and _is_strange(data):
+        raise StorageError(f"{path}: begins with {data[:20]!r} and is no record of hpsearch's; move it aside")
     return events, offset + length
+
+
+def _is_strange(data: bytes) -> bool:
+    """Whether a file without an event begins with a line that no power cut leaves: a whole one, not of zeros."""
+    line, end, _ = data.partition(b"\n")
+    return bool(end) and b"\0" not in line
 
 
 def _plain(value: Any) -> Any:

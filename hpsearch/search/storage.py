@@ -18,7 +18,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 
-from hpsearch.base.errors import StorageError
+from hpsearch.base.errors import StorageError, first_line
 from hpsearch.base.journal import Journal
 from hpsearch.base.types import Objective
 from hpsearch.search.optuna_internals import QueueStorage, quicken_tpe
@@ -113,8 +113,12 @@ class JournalStore:
     def open(self, folder: Path) -> OpenStore:
         """Open or create the journal; the caller holds the study's lock."""
         with _collector_paused():
-            journal = DriverJournal(folder / JOURNAL_NAME)
-            return OpenStore(QueueStorage(journal), journal)
+            path = folder / JOURNAL_NAME
+            journal = DriverJournal(path)
+            try:
+                return OpenStore(QueueStorage(journal), journal)
+            except (KeyError, ValueError, TypeError, AttributeError, IndexError, AssertionError) as error:
+                raise StorageError(f"{path} is damaged ({first_line(error)} in an operation); {_ASIDE}") from error
 
 
 @dataclass(frozen=True, slots=True)

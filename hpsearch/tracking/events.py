@@ -33,11 +33,13 @@ from hpsearch.base.commands import (
     script_command,
 )
 from hpsearch.base.errors import StorageError
-from hpsearch.base.journal import Event, read_lines
+from hpsearch.base.intake import read
+from hpsearch.base.journal import Event
 from hpsearch.base.lacking import lacking_words
 from hpsearch.base.outcome import REPEATED, Failures, repeated_epochs
 from hpsearch.base.types import DATA, Report, TrialId, TrialSpec, TrialState, end_values
 from hpsearch.base.widths import PATH, fuse_words
+from hpsearch.tracking.lines import STUDY_RULES, check_trial, checked, is_stem, read_events
 
 STUDY = "study"
 CODE = "code"
@@ -297,7 +299,9 @@ def read_trial(path: Path) -> TrialRecord | None:
     Raises:
         StorageError: it is no event file of a trial.
     """
-    fold = fold_trial(read_lines(path)[0])
+    events, _ = read_events(path)
+    check_trial(events, path)
+    fold = fold_trial(events)
     try:
         return fold.record() if fold.spec is not None else None
     except StorageError as error:
@@ -306,20 +310,21 @@ def read_trial(path: Path) -> TrialRecord | None:
 
 def last_state(path: Path) -> TrialState:
     """Return the state a trial's event file ends with, without folding all of it."""
-    data = path.read_bytes()
+    data = read(path, StorageError)
     for line in reversed(data[: data.rfind(b"\n") + 1].splitlines()):
         if line.startswith(b'{"event":"start"'):
             return TrialState.RUNNING
         if line.startswith(b'{"event":"again"'):
             return TrialState.WAITING
         if line.startswith(b'{"event":"state"'):
-            return TrialState(json.loads(line)["state"])
+            (event,) = checked([json.loads(line)], path, before=-1)
+            return TrialState(event["state"])
     return TrialState.WAITING
 
 
 def trial_files(folder: Path) -> list[Path]:
     """Return the event files of a study's trials, in order of point, seed and fold."""
-    files = [path for path in (folder / "events").glob("*-*-*.jsonl")]
+    files = [path for path in (folder / "events").glob("*-*-*.jsonl") if is_stem(path.stem)]
     return sorted(files, key=lambda path: [int(part) for part in path.stem.split("-")])
 
 
@@ -380,7 +385,7 @@ def _extended(space: Mapping[str, str] | None, extensions: Iterable[Mapping[str,
 
 def read_study(folder: Path) -> dict[str, Any]:
     """Read what a study recorded of itself; empty when there is no record."""
-    return fold_study(read_lines(folder / "events" / f"{STUDY}.jsonl")[0])
+    return fold_study(read_events(folder / "events" / f"{STUDY}.jsonl", rules=STUDY_RULES)[0])
 
 
 def config_in(folder: Path, space: Mapping[str, str]) -> dict[str, Any]:
@@ -390,5 +395,5 @@ def config_in(folder: Path, space: Mapping[str, str]) -> dict[str, Any]:
         folder: of the study, which was run in it.
         space: expressions by flat name, as its command gave them.
     """
-    lines = read_lines(folder / "events" / f"{STUDY}.jsonl")[0]
+    lines, _ = read_events(folder / "events" / f"{STUDY}.jsonl", rules=STUDY_RULES)
     return next(line["config"] for line in reversed(lines) if line["event"] == "open" and line["space"] == space)

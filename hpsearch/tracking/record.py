@@ -11,6 +11,7 @@ from hpsearch.base.environment import TAKEN, as_recorded, hidden, without_passwo
 from hpsearch.base.journal import Event, Journal, sync_all
 from hpsearch.base.types import Report, Started, TrialId, TrialSpec, TrialState
 from hpsearch.tracking.events import CODE, PURPOSE, STUDY, TrialFold, TrialRecord, fold_trial, read_trial
+from hpsearch.tracking.lines import checked
 
 QUOTING = frozenset({"answer", "why", "sentence", "cause", "action"})
 """Fields of a study's lines that may quote a value of the configuration."""
@@ -262,7 +263,7 @@ class Record:
     def _trial(self, trial: TrialId) -> TrialFold:
         stem = trial.stem
         if stem not in self._folds:
-            self._folds[stem] = fold_trial(self._journal(stem).events)
+            self._folds[stem] = fold_trial(checked(self._journal(stem).events, self._path(stem)))
         return self._folds[stem]
 
     def _append(self, stem: str, kind: str, time: float, *, durable: bool = False, **fields: Any) -> None:

@@ -48,8 +48,8 @@ class Sent:
         if study == self._folder.name:
             return self.run(name)
         file = self._folder.with_name(study) / "tracking" / self._path.name
-        entries = read_lines(file)[0] if file.is_file() else []
-        return next((entry["run"] for entry in reversed(entries) if entry["name"] == name), None)
+        entries = filter(_is_note, read_lines(file)[0] if file.is_file() else [])
+        return next((entry["run"] for entry in reversed([*entries]) if entry["name"] == name), None)
 
     def path(self, name: str) -> Path:
         """Return an event file by its stem."""
@@ -106,16 +106,26 @@ class Sent:
 def _opened(path: Path) -> Journal:
     """Open what is noted; damaged notes are dropped, since the runs are found again and lines may be sent twice."""
     try:
-        return Journal(path)
+        journal = Journal(path)
+        if all(map(_is_note, journal.events)):
+            return journal
     except StorageError:
-        path.unlink(missing_ok=True)
-        return Journal(path)
+        if not path.is_file():
+            raise
+    path.unlink(missing_ok=True)
+    return Journal(path)
+
+
+def _is_note(entry: Mapping[str, Any]) -> bool:
+    named = type(entry.get("name")) is str and (entry.get("run") is None or type(entry["run"]) is str)
+    return named and all(type(entry.get(key)) in (int, float) for key in ("offset", "epoch", "step"))
 
 
 def sent_runs(folder: Path) -> dict[str, str]:
     """Return the MLflow run of each event file, in the store that was written last; empty when none is known."""
     files = sorted((folder / "tracking").glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
     try:
-        return {entry["name"]: entry["run"] for entry in Journal(files[-1]).events} if files else {}
+        events = Journal(files[-1]).events if files else []
+        return {entry["name"]: entry["run"] for entry in events if _is_note(entry)}
     except StorageError:
         return {}

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.inside import inside
-from hpsearch.base.journal import Event, read_lines
+from hpsearch.base.journal import Event
 from hpsearch.base.keys import is_single
 from hpsearch.tracking import runs
 from hpsearch.tracking.events import STUDY, fold_study, read_trial, trial_files
+from hpsearch.tracking.lines import STUDY_RULES, read_events
 from hpsearch.tracking.mlflow_internals import view_path
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
@@ -43,7 +44,7 @@ class StudyRun:
 
     def send(self) -> None:
         """Send the new lines; the run is created when there is none."""
-        events, offset = read_lines(self._sent.path(STUDY), self._trail.offset)
+        events, offset = read_events(self._sent.path(STUDY), self._trail.offset, rules=STUDY_RULES)
         fold_study(events, self.study)
         if not is_single(self.study["name"]):
             with self._writer.together():

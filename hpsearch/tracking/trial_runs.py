@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.inside import check_name, inside
-from hpsearch.base.journal import Event, read_lines
+from hpsearch.base.journal import Event
 from hpsearch.base.media import IMAGE, Medium
 from hpsearch.base.types import TrialId, TrialState
 from hpsearch.tracking import runs
 from hpsearch.tracking.colours import Colours
 from hpsearch.tracking.events import TrialRecord, replay_command
+from hpsearch.tracking.lines import read_events
 from hpsearch.tracking.mlflow_internals import log_picture, media_path
 from hpsearch.tracking.runs import Metric, Trail
 from hpsearch.tracking.sent import Sent
@@ -48,7 +49,7 @@ class TrialRuns:
     def send(self, name: str) -> None:
         """Send the new lines of one trial; its run is created when it has started."""
         trail = self._trails.setdefault(name, self._sent.trail(name, self._runs.get(name)))
-        events, offset = read_lines(self._sent.path(name), trail.offset)
+        events, offset = read_events(self._sent.path(name), trail.offset)
         if not events:
             return
         withdrawn = trail.run if any(map(runs.is_renewal, events)) else None

@@ -339,6 +339,8 @@ def _read(path: Path) -> dict[str, Any] | None:
         if not isinstance(state, dict) or state.get("version") != _VERSION or not state.keys() >= _KEYS:
             return None
         _progress(state)
+        if not all(isinstance(each, Tensor) for each in state["model"].values()):
+            return None
     except Exception:  # a damaged file fails in as many ways as there are places to damage
         return None
     return state
@@ -356,9 +358,7 @@ def _owned(state: Any) -> Any:
 
 def _fits(weights: Mapping[str, Tensor], model: nn.Module) -> bool:
     own = model.state_dict()
-    if not isinstance(weights, Mapping) or own.keys() != weights.keys():
-        return False
-    return all(isinstance(weights[name], Tensor) and own[name].shape == weights[name].shape for name in own)
+    return own.keys() == weights.keys() and all(own[name].shape == weights[name].shape for name in own)
 
 
 def _record(made: Report | Best | Averaged) -> dict[str, Any]:

@@ -1,0 +1,188 @@
+"""What the lines of event files must hold, by kind: a file that says anything else is damaged, or is none of ours.
+
+A kind of line that is not known here, and a field, are passed over: a later version may write them.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from hpsearch.base.errors import StorageError
+from hpsearch.base.journal import Event, read_lines
+from hpsearch.base.types import TrialState
+
+_NUMBERS = {int, float}
+_LATEST = 253_402_300_800.0
+"""Seconds from 1970 to the year 10000, which no calendar of Python's has."""
+_MOST = 2**53
+"""Whole numbers up to which float64 tells all apart."""
+_SHOWN = 40
+
+
+class _Rule(NamedTuple):
+    """What a field may be, and in words; where it `may_miss`, it need not be there."""
+
+    holds: Callable[[Any], bool]
+    words: str
+    may_miss: bool = False
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < _MOST
+
+
+def _is_epoch(value: Any) -> bool:
+    return type(value) in _NUMBERS and 0 <= value < _MOST
+
+
+def _is_time(value: Any) -> bool:
+    return type(value) in _NUMBERS and 0 <= value < _LATEST
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, dict) and set(map(type, value.values())) <= _NUMBERS
+
+
+def _are_facts(value: Any) -> bool:
+    return isinstance(value, dict) and not any(isinstance(each, dict | list) for each in value.values())
+
+
+def _are_pairs(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and all(type(pair) is list and len(pair) == 2 for pair in value)
+        and set(map(type, chain.from_iterable(value))) <= _NUMBERS
+    )
+
+
+def _are_evaluations(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        type(pair) is list and len(pair) == 2 and _is_epoch(pair[0]) and _are_numbers(pair[1]) for pair in value
+    )
+
+
+_COUNT, _EPOCH, _TIME = _Rule(_is_count, "a count"), _Rule(_is_epoch, "a number from 0 on"), _Rule(_is_time, "a time")
+_TEXT, _TABLE = _Rule(lambda value: isinstance(value, str), "a text"), _Rule(lambda v: isinstance(v, dict), "a table")
+_TEXTS, _FACTS = _Rule(_are_texts, "a list of texts"), _Rule(_are_facts, "a table of plain values")
+_LIMITS = _Rule(_are_numbers, "a table of numbers")
+_PAIRS, _ENDS = _Rule(_are_pairs, "pairs of numbers"), _Rule(_are_evaluations, "steps with numbers")
+_START = _Rule(lambda value: value is None or _is_epoch(value), "a number from 0 on, or null")
+_SCORE = _Rule(lambda value: value is None or type(value) in _NUMBERS, "a number, or null")
+_STATE = _Rule(lambda value: value in list(TrialState), ", ".join(TrialState))
+
+
+def _optional(rule: _Rule) -> _Rule:
+    return rule._replace(may_miss=True)
+
+
+RULES: Mapping[str, Mapping[str, _Rule]] = {
+    "spec": {
+        **{"time": _TIME, "point": _COUNT, "seed": _COUNT, "fold": _COUNT, "key": _TEXT, "folder": _TEXT},
+        **{"params": _TABLE, "overrides": _TEXTS, "config": _TABLE},
+        **dict.fromkeys(("code", "data", "purpose"), _optional(_TEXT)),
+    },
+    "start": {"time": _TIME, "attempt": _COUNT, "epoch": _START, "facts": _FACTS},
+    "report": {
+        **{"time": _TIME, "epoch": _EPOCH, "step": _EPOCH, "metrics": _LIMITS, "steps": _PAIRS},
+        "end": _optional(_ENDS),
+    },
+    "state": {
+        **{"time": _TIME, "state": _STATE, "attempt": _COUNT, "facts": _FACTS, "artifacts": _TEXTS},
+        **{"score": _optional(_SCORE), "reason": _optional(_TEXT), "traceback": _optional(_TEXT)},
+        "ended_by": _optional(_LIMITS),
+    },
+    "again": {"code": _optional(_TEXT), "data": _optional(_TEXT)},
+}
+"""Fields of the lines of a trial."""
+
+STUDY_RULES: Mapping[str, Mapping[str, _Rule]] = {
+    "created": {"uid": _TEXT},
+    "open": {"time": _TIME, **dict.fromkeys(("config", "space"), _optional(_TABLE)), "name": _optional(_TEXT)},
+    "suggested": {"space": _TABLE},
+    "extended": {"name": _TEXT, "expression": _TEXT},
+    "code": {"digest": _TEXT},
+    "data": {"digest": _TEXT},
+    "stage": {"name": _TEXT},
+    "state": {"time": _TIME, "state": _TEXT},
+    "system": {"time": _TIME, "metrics": _LIMITS},
+    "artifact": {"path": _TEXT},
+}
+"""Fields of the lines of a study itself."""
+
+
+def read_events(
+    path: Path, offset: int = 0, end: int | None = None, rules: Mapping[str, Mapping[str, _Rule]] = RULES
+) -> tuple[list[Event], int]:
+    """Read the lines of an event file and check them.
+
+    Args:
+        path: the file.
+        offset: where a line begins.
+        end: where to stop; None for the end of the file.
+        rules: for its lines.
+
+    Returns:
+        What `hpsearch.base.journal.read_lines` does.
+    """
+    events, behind = read_lines(path, offset, end)
+    before = 0 if offset == 0 else -1
+    return checked(events, path, rules, before), behind
+
+
+def checked(
+    events: list[Event], path: Path, rules: Mapping[str, Mapping[str, _Rule]] = RULES, before: int = 0
+) -> list[Event]:
+    """Return lines of an event file that hold what they must.
+
+    Args:
+        events: the lines.
+        path: of the file.
+        rules: for its lines.
+        before: how many lines stand before them; -1 where that is not known.
+
+    Returns:
+        The same; where a field is something else, a StorageError names the file, the line, and what it may be.
+    """
+    for place, event in enumerate(events):
+        kind = event.get("event")
+        if type(kind) is not str:
+            _refuse(path, place, before, f"event is {_short(kind)}, which names no kind of line")
+        for name, rule in rules.get(kind, {}).items():
+            if name not in event:
+                if not rule.may_miss:
+                    _refuse(path, place, before, f"{kind} without {name}")
+            elif not rule.holds(event[name]):
+                _refuse(path, place, before, f"{name} is {_short(event[name])}, must be {rule.words}")
+    return events
+
+
+def _refuse(path: Path, place: int, before: int, what: str) -> NoReturn:
+    line = "a line" if before < 0 else f"line {before + place + 1}"
+    raise StorageError(f"{path}: {line} is damaged ({what}); move the study's folder aside or restore the file")
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+
+
+def is_stem(name: str) -> bool:
+    """Return whether a file has the name of a trial's; a copy that somebody left beside it has another."""
+    return re.fullmatch(r"\d{1,9}-\d{1,9}-\d{1,9}", name) is not None
+
+
+def check_trial(events: Iterable[Event], path: Path) -> None:
+    """Refuse the events of one trial in the file of another, such as a copy: it would be counted twice.
+
+    Raises:
+        StorageError: naming the file and the trial.
+    """
+    for event in events:
+        if event["event"] == "spec" and (stem := f"{event['point']}-{event['seed']}-{event['fold']}") != path.stem:
+            raise StorageError(f"{path}: holds the events of trial {stem.replace('-', '/')}; remove or restore it")
