@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from hpsearch.base.conditions import WHERE, split_name
 from hpsearch.base.errors import BusyError, ConfigError
 from hpsearch.base.files import REPORT
-from hpsearch.base.inside import check_links
 from hpsearch.base.keys import ARMS
 from hpsearch.base.observer import StudySummary
 from hpsearch.reports.kit.beside import FORESTS, PICTURES, working_beside
@@ -39,7 +38,6 @@ def rebuild_report(name: str, words: Sequence[str] = (), *, config_dirs: Sequenc
         The path of the page, in ``studies/NAME``. A study that is in neither raises a `StorageError`.
     """
     folder, own = folder_of(name), bool(words or config_dirs)
-    check_links(folder)
     if not own and is_unchanged(folder):
         return folder / REPORT
     with working_beside(*_helpers(folder)), _without_collector():

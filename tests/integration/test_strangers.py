@@ -209,6 +209,21 @@ def test_what_is_no_specification_is_refused(case, command, project, capsys):
     refused(project, capsys, [command, *words], "is no specification of a trial")
 
 
+NOT_NAMED = {
+    "a target": "optimizer._target_=torch.optim.Rprop",
+    "a target in a table": "model={_target_: torch.nn.Flatten}",
+    "a target of a module beside the record": "model._target_=studies.single.evil.Net",
+}
+
+
+@pytest.mark.parametrize("case", NOT_NAMED)
+def test_words_of_a_record_name_what_a_record_may_name(case, project, capsys):
+    edit(project, {"overrides": ["model=softmax", NOT_NAMED[case]]})
+    (project / "studies" / "single" / "trials" / "0-0-0" / "end.pt").touch()
+    words = ["continue", "single/0/0", "trainer.epochs=2", "launcher=inline"]
+    refused(project, capsys, words, "a record may name what options of hpsearch name")
+
+
 WORDS = {
     "a folder of configuration": ["--config-dir", "studies/single/conf"],
     "packages": ["plugins=[studies]"],
@@ -224,7 +239,6 @@ WORDS = {
     "a program with signs": ["++trainer='command'"],
     "the words of a program": ["trainer.command=[touch,../outside/canary]"],
     "a target": ["optimizer._target_=os.system"],
-    "a target in a table": ["model={_target_: studies.single.evil.Net}"],
 }
 
 
@@ -372,11 +386,24 @@ class Writer:
         self.files.append(source.resolve())
 
 
-@pytest.mark.parametrize("case", ARTIFACTS)
-def test_sync_sends_no_file_from_outside(case, project, capsys, monkeypatch):
+@pytest.fixture
+def writer(monkeypatch):
     writer = Writer()
     monkeypatch.setattr(sender, "open_writer", lambda *_: writer)
     monkeypatch.setattr("hpsearch.tracking.store.check_store", lambda _uri: None)
+    return writer
+
+
+@pytest.mark.parametrize("path", ["../../../outside/private", "/etc/hostname"])
+def test_sync_sends_no_file_from_outside_that_a_study_names(path, project, capsys, writer):
+    file = project / "studies" / "mine" / "events" / "study.jsonl"
+    write(file, [*lines_of(file), {"event": "artifact", "time": 0, "path": path}])
+    refused(project, capsys, ["sync", "mine"], "lies outside")
+    assert not writer.files
+
+
+@pytest.mark.parametrize("case", ARTIFACTS)
+def test_sync_sends_no_file_from_outside(case, project, capsys, writer):
     trial = project / "studies" / "single" / "trials" / "0-0-0"
     (trial / "latest").symlink_to(project.parent / "outside" / "private")
     values, kind = ARTIFACTS[case]
@@ -422,7 +449,8 @@ def test_what_a_stage_found_is_looked_up_nowhere():
 
 
 @pytest.mark.parametrize("target", ["studies.single.evil.Net", "hpsearch.study.api.run_study", "torch.nn.Flatten"])
-def test_a_page_shows_a_stage_of_a_stranger_by_its_name(target, project):
+def test_a_page_shows_a_stage_of_a_stranger_by_its_name(target, project, monkeypatch):
+    monkeypatch.setattr("hpsearch.study.run_stages.build", lambda *_: pytest.fail("it was made"))
     study = {"recipe": ["x"], "config": {"stages": {"x": {"_target_": target}}}, "objective": {"metric": "valid/acc"}}
     assert stage_views(study)["x"].title == "x" and not Path(os.environ["CANARY"]).exists()
 
