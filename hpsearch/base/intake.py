@@ -164,6 +164,18 @@ def json_value(text: str | bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+def json_file(path: Path) -> Any:
+    """Return what a JSON file says. Without a file a FileNotFoundError.
+
+    Raises:
+        ValueError: it is no regular file, no JSON, or nested too deeply.
+    """
+    try:
+        return json_value(read(path, StorageError))
+    except StorageError as error:
+        raise ValueError(str(error)) from None
+
+
 def yaml_value(path: Path) -> Any:
     """Return what a YAML file says; tags that build objects are refused. Without a file a FileNotFoundError.
 

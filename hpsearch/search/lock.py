@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hpsearch.base import platform
 from hpsearch.base.errors import BusyError, StorageError
+from hpsearch.base.intake import json_file
 
 LOCK_SEC = 0.3  # a listing of studies holds a lock for an instant
 
@@ -65,7 +66,7 @@ def _owner(pid: int) -> dict[str, str | int | float]:
 
 def _holder(folder: Path) -> str:
     try:
-        known = json.loads((folder / "owner.json").read_text())
+        known = json_file(folder / "owner.json")
         return f"process {known['pid']} on {known['host']}"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, LookupError, TypeError):
         return "in another process"

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hpsearch.base.errors import StorageError
 from hpsearch.base.files import replacement
+from hpsearch.base.intake import json_file
 
 FOLDER = "requests"
 
@@ -36,6 +38,16 @@ def leave(folder: Path, request: Request) -> None:
 def left(folder: Path) -> Iterator[Request]:
     """Yield what was asked for, in its order; a request is gone once the next one is looked at."""
     for path in sorted((folder / FOLDER).glob("*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        yield Request(content["skip"], content["params"])
+        yield _read(path)
         path.unlink()
+
+
+def _read(path: Path) -> Request:
+    try:
+        content = json_file(path)
+        skip, params = content["skip"], content["params"]
+        if type(skip) in (int, type(None)) and isinstance(params, dict | None):
+            return Request(skip, params)
+    except (ValueError, LookupError, TypeError):
+        pass
+    raise StorageError(f"{path}: is no request that `hpsearch skip` or `try` left; remove it")

@@ -1,12 +1,12 @@
 """What the layers of a trial did, drawn from what was watched as it trained."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import LAYERS
+from hpsearch.base.layer_rows import read_layer_rows
 from hpsearch.config.compose import Composition
 from hpsearch.study.folder import folder_of
 from hpsearch.study.specs import STORE, check_inside, compose_place, find_trial, tracking_uri
@@ -57,10 +57,7 @@ def show_layers(run: str, *, overrides: Sequence[str] = (), config_dirs: Sequenc
     file = folder / LAYERS
     if not file.is_file() and "/" not in run:
         file = download(uri, run, LAYERS) or file
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        rows = []
+    rows = read_layer_rows(file)
     if not layer_courses([rows]):
         raise StorageError(
             f"trial {name} has no {LAYERS}: its layers were not watched (trainer.watch_layers=true watches those that "

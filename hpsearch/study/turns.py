@@ -1,6 +1,5 @@
 """A search that shells ask and tell, one command at a time: each has the study for a moment, and many take turns."""
 
-import json
 import math
 import re
 import shlex
@@ -12,6 +11,7 @@ from typing import Any
 from hpsearch.base.commands import is_outside
 from hpsearch.base.conditions import space_word
 from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.intake import json_value
 from hpsearch.base.observer import Observer
 from hpsearch.config.compose import Composition, compose
 from hpsearch.config.record import own_again
@@ -156,7 +156,7 @@ def _named(text: str) -> str:
 
 def _object(text: str, source: str) -> dict[str, Any]:
     try:
-        said = json.loads(text)
+        said = json_value(text)
     except ValueError:
         said = None
     if not isinstance(said, dict):

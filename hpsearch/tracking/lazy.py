@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from hpsearch.base.errors import StorageError
+from hpsearch.base.layer_rows import sound_rows
 from hpsearch.base.media import Medium, media_of
 from hpsearch.base.types import TrialId
 from hpsearch.tracking.events import TrialRecord
@@ -45,7 +46,7 @@ def rows_of(read: Callable[[TrialId], Any]) -> Callable[[TrialId], Sequence[Mapp
             found = read(trial)
         except (OSError, ValueError, StorageError):
             return []
-        return found if isinstance(found, list) else []
+        return sound_rows(found)
 
     return rows
 

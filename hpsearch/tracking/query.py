@@ -4,7 +4,6 @@ A metric with the name of a fixed column has one of its own, see `hpsearch.base.
 names collide, hyperparameters win over metrics, and these over facts.
 """
 
-import json
 import re
 import tempfile
 from collections import Counter
@@ -18,6 +17,7 @@ from hpsearch.base.errors import StorageError, nearest
 from hpsearch.base.failures import Failure, alike
 from hpsearch.base.files import LAYERS, LOG
 from hpsearch.base.inside import check_links, check_name, inside
+from hpsearch.base.intake import json_file, json_value
 from hpsearch.base.keys import is_single
 from hpsearch.base.observer import StudySummary
 from hpsearch.base.outcome import Failures
@@ -64,7 +64,7 @@ def table_from_events(folder: Path) -> TrialTable:
     sent, records, trials = sent_runs(folder), read_trials(folder), folder / "trials"
     files = {record.id: trials / f"{record.id.stem}/{LAYERS}" for record in records}
     there = [trial for trial, file in files.items() if file.is_file()]
-    layers = Lazy(there, rows_of(lambda trial: json.loads(files[trial].read_text(encoding="utf-8"))))
+    layers = Lazy(there, rows_of(lambda trial: json_file(files[trial])))
     media = media_by_trial(records, lambda record, medium: inside(trials / record.id.stem, medium.path).read_bytes())
     runs = [sent.get(record.id.stem) for record in records]
     keys = {record.id: record.key for record in records}
@@ -182,7 +182,7 @@ def _artifact(client: "MlflowClient", run_id: str, file: str) -> Any:
     import yaml
 
     text = _content(client, run_id, file).decode()
-    return json.loads(text) if file.endswith(".json") else yaml.safe_load(text)
+    return json_value(text) if file.endswith(".json") else yaml.safe_load(text)
 
 
 def _content(client: "MlflowClient", run_id: str, file: str) -> bytes:

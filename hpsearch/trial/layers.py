@@ -7,7 +7,7 @@ artifact, ``layers.json``, of some kilobytes.
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.files import LAYERS, replacement
+from hpsearch.base.layer_rows import read_layer_rows
 from hpsearch.base.steps import PADDING
 from hpsearch.nn.activations import ACTIVATIONS
 
@@ -68,7 +69,7 @@ class LayerWatch:
             if active and see_outputs and isinstance(module, _NONLINEAR)
         }
         self._model, self._file, self._epochs = model, folder / LAYERS, epochs
-        self._rows = [row for row in _read(self._file) if row["epoch"] <= (done or 0)]
+        self._rows = [row for row in read_layer_rows(self._file) if row["epoch"] <= (done or 0)]
         self._raw: list[_Row] = []
         self._open = False
 
@@ -180,11 +181,3 @@ def _described(output: Tensor, bounds: tuple[float, float] | None) -> Tensor:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _read(file: Path) -> Sequence[_Row]:
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    return rows if isinstance(rows, list) else []

@@ -1,6 +1,5 @@
 """What a program prints, as measurements: metrics by name in a line of text, or a line of JSON."""
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.intake import json_value
 
 NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:inity)?)"
 _LIKE_A_NUMBER = r"[-+]?\.?\d[\w.,+/-]*|[-+]?nan\b|[-+]?inf\w*"
@@ -135,7 +135,7 @@ class Printed:
 def measured_in_json(line: str) -> Measured | None:
     """Return the numbers of a line of JSON by name, those of tables inside with dots; None where it is no table."""
     try:
-        content = json.loads(line)
+        content = json_value(line)
     except ValueError:
         return None
     if not isinstance(content, dict):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base import platform
+from hpsearch.base.intake import json_file
 from hpsearch.base.types import Report
 
 STATE = "resume.json"
@@ -126,7 +127,7 @@ class Checkpoints:
 
     def _state(self) -> dict[str, Any]:
         try:
-            state: dict[str, Any] = json.loads((self._folder / STATE).read_text(encoding="utf-8"))
+            state: dict[str, Any] = json_file(self._folder / STATE)
             names = (state["checkpoint"][0], state["kept"])
             return state if all(Path(name).name == name for name in names) else {}
         except (OSError, ValueError, TypeError, LookupError):  # anybody may have written it

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from hpsearch.base import intake
 from hpsearch.base.errors import ConfigError, check_choice, first_line, nearest
 from hpsearch.base.plain import ABSENT, flatten, get, put
 
@@ -22,12 +23,12 @@ def read(path: Path) -> dict[str, Any]:
     """
     check_choice("the ending of trainer.file", path.suffix, ENDINGS)
     try:
-        text = path.read_text(encoding="utf-8")
-        loads = {".json": json.loads, ".toml": tomllib.loads}.get(path.suffix, yaml.safe_load)
+        text = intake.read(path, ConfigError).decode("utf-8")
+        loads = {".json": intake.json_value, ".toml": tomllib.loads}.get(path.suffix, yaml.safe_load)
         content = loads(text)
     except OSError as error:
         raise ConfigError(f"trainer.file = {path}: {error.strerror}") from None
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError(f"trainer.file = {path}: {first_line(error)}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"trainer.file = {path}: must hold a table of settings")

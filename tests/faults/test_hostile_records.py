@@ -10,10 +10,13 @@ import torch
 from hpsearch.base import intake
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.journal import Journal, read_lines
+from hpsearch.base.layer_rows import read_layer_rows
+from hpsearch.search import lock, requests
 from hpsearch.search.storage import JournalStore
 from hpsearch.study.folder import read_yaml
 from hpsearch.tracking.events import last_state, read_study, read_trial, trial_files
 from hpsearch.tracking.sent import Sent, sent_file, sent_runs
+from hpsearch.trial import settings_file
 from hpsearch.trial.checkpoint import LAST, Progress, restore_last, save_last, take_over
 from hpsearch.trial.weights import read_weights
 from tests.support.bounds import bounded_memory
@@ -332,3 +335,56 @@ def test_a_torn_start_of_a_journal_is_cut_off(tmp_path):
         (tmp_path / "a.jsonl").write_bytes(left)
         assert read_lines(tmp_path / "a.jsonl") == ([], 0)
         assert Journal(tmp_path / "a.jsonl").events == []
+
+
+LAYER_ROW = {
+    **{"epoch": 1, "step": 1, "loss": 2.3, "gradient": {"a": 0.3}, "weight": {"a": 4.5}, "update": {"a": 0.1}},
+    "outputs": {"b": {"sd": 0.1, "dead": None}},
+}
+ROWS = {
+    "a table": LAYER_ROW,
+    "a list of texts": ["a"],
+    "no epoch": [without(LAYER_ROW, "epoch")],
+    "an epoch of a text": [LAYER_ROW | {"epoch": "1"}],
+    "a gradient of a text": [LAYER_ROW | {"gradient": {"a": "<b>"}}],
+    "a gradient of a list": [LAYER_ROW | {"gradient": [1]}],
+    "a gradient without its weight": [LAYER_ROW | {"gradient": {"c": 1.0}}],
+    "outputs of numbers": [LAYER_ROW | {"outputs": {"b": 1}}],
+    "outputs of tables": [LAYER_ROW | {"outputs": {"b": {"sd": {}}}}],
+    "nests": DEEP,
+    "text": "hello",
+}
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_layers_that_are_none_are_left_out(tmp_path, case):
+    found = ROWS[case]
+    file = written(tmp_path / "layers.json", found if isinstance(found, str) else json.dumps(found))
+    assert not read_layer_rows(file)
+    written(file, json.dumps([LAYER_ROW]))
+    assert len(read_layer_rows(file)) == 1
+    file.unlink()
+    os.mkfifo(file)
+    assert not read_layer_rows(file)
+
+
+@pytest.mark.parametrize("content", [DEEP, "{", "[]", "{}", '{"skip":"1","params":null}', '{"skip":1,"params":[]}'])
+def test_a_request_that_is_none_is_named(tmp_path, content):
+    path = written(tmp_path / requests.FOLDER / "1-1.json", content)
+    refused(lambda: list(requests.left(tmp_path)), f"{path}: is no request")
+    requests.leave(tmp_path, requests.Request(skip=3))
+    path.unlink()
+    assert [request.skip for request in requests.left(tmp_path)] == [3]
+
+
+@pytest.mark.parametrize("content", [DEEP, "[]", "3", '{"pid":1}', "\0"])
+def test_a_lock_whose_owner_says_nothing_is_held_all_the_same(tmp_path, content):
+    written(tmp_path / "owner.json", content)
+    assert lock._holder(tmp_path) == "in another process"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("s.json", DEEP), ("s.yaml", DEEP), ("s.toml", "a = " + DEEP), ("s.json", "[]")]
+)
+def test_settings_of_a_program_that_are_none(tmp_path, name, content):
+    refused(lambda: settings_file.read(written(tmp_path / name, content[:20_000])), "trainer.file = ", ConfigError)

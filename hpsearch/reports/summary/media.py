@@ -7,12 +7,12 @@ what loads nothing and no more, and whatever is text is shown as text.
 import base64
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hpsearch.base import words
+from hpsearch.base.intake import json_value
 from hpsearch.base.media import FIGURE, IMAGE, TABLE, Medium
 from hpsearch.base.types import TrialId, TrialTable
 from hpsearch.reports.kit.cells import Cell
@@ -142,7 +142,7 @@ def _figure(text: str, alt: str) -> Figure | None:
     from plotly.graph_objects import Figure as Plotly  # it says whether a text is a figure
 
     try:
-        read = json.loads(text)
+        read = json_value(text)
         traces = [trace for trace in read["data"] if trace.get("type", "scatter") in TRACES]
         layout = {key: value for key, value in read.get("layout", {}).items() if key in AXES}
         figure = Plotly({"data": traces, "layout": layout})

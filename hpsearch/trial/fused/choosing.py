@@ -18,6 +18,7 @@ from typing import Any
 from torch import nn
 
 from hpsearch.base.errors import StorageError, out_of_memory
+from hpsearch.base.intake import json_file
 from hpsearch.base.memory import keep_freed_memory
 from hpsearch.base.plain import stable_hash
 from hpsearch.nn.stacked import Stacked
@@ -94,8 +95,8 @@ def choice_of(job: Job, study: Path, most: int, measures: bool) -> Choice:
 
 
 def _kept(file: Path) -> Choice | None:
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        fields = json.loads(file.read_text(encoding="utf-8"))
+    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+        fields = json_file(file)
         step_ms = {int(k): v for k, v in fields["step_ms"].items()}
         return Choice(fields["width"], fields["why"], step_ms, fields["convolution"])
     return None

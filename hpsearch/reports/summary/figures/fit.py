@@ -1,12 +1,12 @@
 """What regressions of one input have fitted: the points, and a curve for each setting."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import hpsearch.reports.kit.theme as theme
 from hpsearch.base import words
+from hpsearch.base.intake import json_value
 from hpsearch.base.media import FIGURE, FIT, FIT_CURVE, FIT_TRAIN, FIT_VALID
 from hpsearch.base.types import TrialId
 from hpsearch.reports.kit.canvas import Drawn, Trace, axis_style, draw, escape
@@ -89,7 +89,7 @@ def _fit(found: Findings, trial: TrialId) -> Mapping[str, tuple[list[float], lis
     media = found.table.media[trial]
     last = max((each for each in media if each.name == FIT and each.kind == FIGURE), key=lambda each: each.epoch)
     try:
-        read = json.loads(media[last].decode("utf-8", errors="replace"))
+        read = json_value(media[last].decode("utf-8", errors="replace"))
         traces = {str(trace["name"]): (_numbers(trace["x"]), _numbers(trace["y"])) for trace in read["data"]}
     except (ValueError, TypeError, KeyError):
         return None
