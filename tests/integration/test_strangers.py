@@ -12,14 +12,17 @@ import pytest
 import yaml
 
 from hpsearch import Silent, compare, draw, export_tables, load_curves, load_trials, run_trial
+from hpsearch.base.environment import revealed
 from hpsearch.base.errors import ConfigError, HpsearchError
 from hpsearch.base.types import TrialState
 from hpsearch.cli import run
 from hpsearch.config.build import build
 from hpsearch.config.compose import compose
+from hpsearch.config.environment import taken
 from hpsearch.models.transformers import _random
 from hpsearch.study.run_stages import from_dict, stage_views
 from hpsearch.tracking import query, sender
+from hpsearch.trial.reading import end_of
 from hpsearch.trial.resume import STATE, Checkpoints
 
 PLACE = ("launcher=inline", "tracker=none")
@@ -489,16 +492,23 @@ def test_code_beside_weights_is_not_run(tmp_path):
     "target", ["hpsearch.base.files.replace_text", "pathlib.Path", "hpsearch.base.journal.Journal"]
 )
 def test_no_class_fits_a_group_by_its_methods_alone(target):
-    with pytest.raises(HpsearchError, match="_target_"):
+    with pytest.raises(HpsearchError, match=r"is not hpsearch.search.storage.Store"):
         build("storage", {"_target_": target, "path": "x", "text": "y"})
 
 
-def test_one_is_not_asked_which_secrets_to_look_up(project, capsys, monkeypatch):
-    path = project / "studies" / "single" / "events" / "study.jsonl"
-    events = lines_of(path)
-    for event in events:
-        if event["event"] == "data":
-            event["files"] = {"data.path": {"path": "/${oc.env:SECRET}", "digest": "0", "size": 1, "time": 1}}
-    write(path, events)
-    run(["replay", "single/0/0", *PLACE])
-    assert SECRET not in "".join(capsys.readouterr())
+def test_a_record_does_not_say_which_variables_are_looked_up(monkeypatch):
+    monkeypatch.setenv("SECRET", SECRET)
+    monkeypatch.setenv("MINE", "here")
+    taken({"path": "${oc.env:MINE}"})
+    assert revealed(["${oc.env:SECRET}/a", "${oc.env:MINE}/a"]) == ["${oc.env:SECRET}/a", "here/a"]
+
+
+def test_what_is_private_to_torch_is_not_made(monkeypatch):
+    monkeypatch.setattr("hpsearch.config.build.import_module", lambda _: pytest.fail("it was imported"))
+    with pytest.raises(ConfigError, match="is private to torch"):
+        build("model", {"_target_": "torch._C._aoti.AOTIModelContainerRunnerCpu"}, ("torch",))
+
+
+def test_a_trial_goes_on_from_no_other_folder():
+    with pytest.raises(ConfigError, match="is no name of a study"):
+        end_of("../0/0")
