@@ -159,7 +159,7 @@ def test_a_study_that_was_interrupted_goes_on(sweep):
 
 
 ALONE = {
-    "a learning sampler, an eighth of whose points is one": ["sampler=tpe", "budget.points=12"],
+    "a learning sampler, a twentieth of whose points is none": ["sampler=tpe", "budget.points=12"],
     "a learning sampler whose points are pruned": ["sampler=tpe", "pruner=median", "budget.points=20"],
     "rounds": ["launcher.lockstep=true"],
     "time of a trial": ["budget.trial_seconds=100"],
