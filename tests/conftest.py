@@ -4,6 +4,7 @@ import gc
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two threads of a small net wait for each other, on a busy machine long
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")  # as workers have it: products do not depend on where they lie
 gc.disable()  # until all tests are collected: a third of that time would go into looking at what stays anyway
 
 import hypothesis  # noqa: E402, F401 — looks at its generators by `gc`, which finds nothing frozen

@@ -91,7 +91,8 @@ def _seats(gpus: Sequence[str], gpus_per_trial: float) -> list[str]:
     return [",".join(gpus[start : start + size]) for start in range(0, len(gpus) - size + 1, size)]
 
 
-SAME = {"PYTHONHASHSEED": "0", "MKL_CBWR": "AUTO,STRICT"}
+PRODUCTS = {"MKL_CBWR": "AUTO,STRICT"}
+SAME = {"PYTHONHASHSEED": "0", **PRODUCTS}
 """What makes the same of the same. By itself MKL adds up in an order that depends on where a matrix lies, so that
 a trial would differ by its place in a group; no product tried takes longer for it (64x64 and 512x512, one thread)."""
 

@@ -1,5 +1,6 @@
 """A worker that is this process: the debug twin of the worker processes."""
 
+import os
 import time
 import traceback
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Decision, Execute, Given, TrialId, TrialSpec
 from hpsearch.launch.base import Died, LauncherEvent
 from hpsearch.launch.batch import TrialBatch
-from hpsearch.launch.devices import check_share, visible_gpus
+from hpsearch.launch.devices import PRODUCTS, check_share, visible_gpus
 from hpsearch.launch.limits import fuse_word
 from hpsearch.launch.mailbox import Mailbox
 from hpsearch.launch.seats import Seats
@@ -62,6 +63,8 @@ class InlineLauncher:
     def start(self, execute: Execute) -> None:
         """Remember what trains a trial."""
         self._execute = execute
+        for name, value in PRODUCTS.items():  # MKL reads it at its first product
+            os.environ.setdefault(name, value)
         self._outer_paused, current.process.paused = current.process.paused, self._paused
         current.process.grace_sec, current.process.fuse = self.grace_sec, self.fuse
 
