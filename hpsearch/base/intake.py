@@ -31,7 +31,7 @@ few strokes 30, and gzip's most is 1,032."""
 PIXELS = 89_478_485
 """Of an image: from here on Pillow warns of a bomb. It takes 270 MB in colours, and about a second."""
 TEXT_BYTES = 2**19
-"""Of a configuration in YAML, which is parsed at some 200 kB a second; those of studies have 20 kB."""
+"""Of a configuration in YAML, which is parsed at some 500 kB a second; those of studies have 20 kB."""
 NODES = 100_000
 """Values in a YAML file with all that its aliases stand for: nine lines of ten aliases each stand for a billion."""
 UNASKED_BYTES = 2**26
