@@ -8,6 +8,8 @@ import sys
 
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - pathlib loads much
 """The folder of this package."""
+ELSEWHERE = os.path.dirname(os.__file__)  # noqa: PTH120
+"""Python's own library, a folder to work in for programs that look into theirs first whatever is said, as uvicorn."""
 _FROM_HOME = (
     "import importlib.util as u; "
     "s = u.spec_from_file_location('hpsearch', {init!r}, submodule_search_locations=[{home!r}]); "

@@ -138,7 +138,8 @@ def server(uri: str, artifacts: str | None, port: int) -> Iterator[subprocess.Po
     with tempfile.TemporaryFile() as log:
         end, lifeline = os.pipe()
         with os.fdopen(end), os.fdopen(lifeline, "wb"):
-            process = platform.start_group(command, env=environment, stdin=end, stdout=log, stderr=log)
+            streams = {"stdin": end, "stdout": log, "stderr": log}
+            process = platform.start_group(command, env=environment, cwd=lookup.ELSEWHERE, **streams)
             try:
                 _wait_until_up(process, port, log)
                 yield process

@@ -117,3 +117,18 @@ def _serve(folder, port):
     code = f"from hpsearch.tracking.ui import serve; raise SystemExit(serve(port={port}))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen([sys.executable, "-c", code], cwd=folder, env=environment, stdout=subprocess.PIPE)
+
+
+def test_the_server_looks_for_no_module_in_the_working_folder(tmp_path, monkeypatch):
+    given = {}
+
+    def start(command, **options):
+        given.update(options)
+        raise StorageError("not started")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ui.platform, "start_group", start)
+    with pytest.raises(StorageError, match="not started"), ui.server("sqlite:////tmp/none.db", None, 5000):
+        pass
+    assert given["cwd"] != str(tmp_path) and given["env"]["PYTHONSAFEPATH"] == "1"
+    assert str(tmp_path) not in given["env"]["PYTHONPATH"]
