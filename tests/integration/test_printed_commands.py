@@ -81,6 +81,7 @@ def test_a_single_trial_of_a_package_that_no_folder_names_is_checked(project):
 def test_the_arms_of_an_ablation_are_trained_again(project):
     words = [
         "study.name=widths",
+        "data.test_fraction=0.2",
         "trainer.epochs=1",
         "stage=[arms]",
         "ablation.nuisance=held",
