@@ -41,7 +41,7 @@ SHORT = {
     "bench_main_job": (["--runs", "1", "--only", "trial", "--base", "none"], [r'"end_sec": \d', r'"runs": 1'], ()),
     "bench_overhead": (
         ["--pairs", "1", "--part", "lenet", "--", "data=digits", "model=mlp"],
-        [r'"ratio_of_medians": \d', r'"start_sec": \d'],
+        [r'"least_and_largest_ratio"', r'"start_sec": \d'],
         (),
     ),
     "bench_program": (["--runs", "1", "--seconds", "0"], [r'"over_sec": '], ()),

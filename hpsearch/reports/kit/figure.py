@@ -6,6 +6,7 @@ Built and taken apart again by plotly, the figures of a small report took as lon
 import base64
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ class Figure:
         """Plotly's own figure of the same parts; it refuses what plotly does not know."""
         from plotly.graph_objects import Figure as Own
 
-        return Own(dict(self.parts))
+        return Own(deepcopy(dict(self.parts)))  # plotly changes the traces that it is given
 
     @property
     def data(self) -> tuple[Any, ...]:
