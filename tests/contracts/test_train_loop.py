@@ -157,7 +157,8 @@ class TrainLoopContract:
         shorter = job("shorter", best)
         reports, _ = drive(self.start(shorter))
         assert same_weights(weights(stopping), weights(shorter))
-        assert messages[-1].metrics["test/loss"] == reports[-1].metrics["test/loss"]
+        # evaluated alone where the best weights were restored, among others where they are the last ones
+        assert messages[-1].metrics["test/loss"] == pytest.approx(reports[-1].metrics["test/loss"], rel=1e-6)
         kept = job("kept", 30, early_stopping=EarlyStopping(patience=2, restore_best=False))
         messages, _ = drive(self.start(kept))
         longer = job("longer", best + 2)

@@ -47,6 +47,7 @@ class Lines(Silent):
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # an edit of equal size within a second is not seen by it
     write(tmp_path, "my_own/__init__.py", "")
     write(tmp_path, "my_own/train.py", TRAIN)
     write(tmp_path, "my_own/parts.py", PARTS)

@@ -51,6 +51,14 @@ def mine(monkeypatch):
         del sys.modules[name]
 
 
+@pytest.fixture
+def theirs(project, mine, monkeypatch):
+    """The project's folder, which this process works in and imports from."""
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(sys, "path", [str(project), *(place for place in sys.path if place != str(PROJECT))])
+    return project
+
+
 def config(*words):
     return compose(words, [PROJECT / "my_conf"]).trial({}, 0, 0).config
 
@@ -82,19 +90,16 @@ def test_a_search_over_their_training_loop_is_run_by_workers_reported_and_replay
 
 
 @pytest.mark.slow
-def test_their_model_and_data_are_searched_and_replayed(project, mine, monkeypatch):
-    done = hpsearch(project, "+study=my_net_sweep", *QUICK)
+def test_their_model_and_data_are_searched_and_replayed(theirs):
+    done = hpsearch(theirs, "+study=my_net_sweep", *QUICK)
     assert done.returncode == 0, done.stderr
     assert "4 complete" in done.stdout, done.stdout
-    monkeypatch.chdir(project)
     assert run([*CONF, "replay", "my_net_sweep/1/0", "--check", "tracker=none", "launcher=inline"]) == 0
 
 
 @pytest.mark.slow
-def test_a_metric_that_their_loop_does_not_report_is_refused_at_the_end_of_the_first_trial(
-    project, mine, monkeypatch, capsys
-):
-    monkeypatch.chdir(project)
+@pytest.mark.usefixtures("theirs")
+def test_a_metric_that_their_loop_does_not_report_is_refused_at_the_end_of_the_first_trial(capsys):
     for words in (["+study=my_search", "study.name=typo"], ["trainer=my_train"]):
         assert run([*CONF, *words, "objective.metric=valid/ac", "tracker=none", "launcher=inline"]) == 2
         (line,) = capsys.readouterr().err.strip().splitlines()
