@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hpsearch.base.types import Decision, TrialId, TrialSpec, TrialState
-from hpsearch.launch.base import Died, Launcher
+from hpsearch.launch.base import Died, Ended, Launcher
 from hpsearch.launch.inline import InlineLauncher
 from hpsearch.launch.processes import ProcessLauncher
 from tests.contracts.test_launcher import Record
@@ -177,7 +177,8 @@ class SeatsContract:
         push.decide(trial(0), Decision.STOP)
         if killed:
             push.kill(trial(0))
-            until_died(push)
+            while not any(isinstance(event, Died | Ended) for event in push.poll(1.0)):  # it may have obeyed before
+                pass
         else:
             record.until_ended(trial(0))
         record = submit(push, spec(0))
