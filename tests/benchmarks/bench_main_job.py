@@ -37,7 +37,7 @@ COMMANDS: dict[str, tuple[list[str], str]] = {
     "lr_sweep": (["+study=lr_sweep"], "A learning rate of"),
     "trial": (["optimizer.lr=0.05"], "valid/acc"),
     "batch_momentum": (["+study=batch_momentum", "study.confirm=0"], "batch"),
-    "lenet": (["+study=search", "model=lenet", *SEARCHED], "valid/acc"),
+    "lenet": (["+study=search", "model=lenet", "model.kernel_size=3", *SEARCHED], "valid/acc"),
     "recipe": (["+study=recipe"], "report.html"),
     "search": (["+study=search", *SEARCHED, "space.data.batch_size=choice(16, 32, 64, 128)"], "valid/acc"),
 }
