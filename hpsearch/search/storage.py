@@ -4,10 +4,8 @@ The journal is Optuna's own log format behind a backend of ours: one driver hold
 kept in memory and appended once per driver tick, without a lock and a sync per operation.
 """
 
-import gc
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +18,7 @@ from optuna.study import StudyDirection
 
 from hpsearch.base.errors import StorageError, first_line
 from hpsearch.base.journal import Journal
+from hpsearch.base.memory import collector_paused
 from hpsearch.base.types import Objective
 from hpsearch.search.optuna_internals import QueueStorage, quicken_tpe
 
@@ -112,7 +111,7 @@ class JournalStore:
 
     def open(self, folder: Path) -> OpenStore:
         """Open or create the journal; the caller holds the study's lock."""
-        with _collector_paused():
+        with collector_paused():
             path = folder / JOURNAL_NAME
             journal = DriverJournal(path)
             try:
@@ -130,18 +129,6 @@ class MemoryStore:
     def open(self, folder: Path) -> OpenStore:  # noqa: ARG002 (the protocol's signature)
         """Return an empty store."""
         return OpenStore(InMemoryStorage())
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Pause the garbage collector while much is read that stays: it would look through all of it again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def open_study(store: OpenStore, name: str, pruner: BasePruner, objective: Objective) -> optuna.Study:

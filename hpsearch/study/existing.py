@@ -3,9 +3,7 @@
 What writes reports is imported where one is written: one that is up to date is found at once.
 """
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ from hpsearch.base.conditions import WHERE, split_name
 from hpsearch.base.errors import BusyError, ConfigError
 from hpsearch.base.files import REPORT
 from hpsearch.base.keys import ARMS
+from hpsearch.base.memory import collector_paused
 from hpsearch.base.observer import StudySummary
 from hpsearch.reports.kit.beside import FORESTS, PICTURES, working_beside
 from hpsearch.study.folder import folder_lock, folder_of, studies_folder, study_folder
@@ -40,7 +39,7 @@ def rebuild_report(name: str, words: Sequence[str] = (), *, config_dirs: Sequenc
     folder, own = folder_of(name), bool(words or config_dirs)
     if not own and is_unchanged(folder):
         return folder / REPORT
-    with working_beside(*_helpers(folder)), _without_collector():
+    with working_beside(*_helpers(folder)), collector_paused():
         path = _write_report(name, folder, words, config_dirs)
     if not own and folder.is_dir():
         stamp(folder)
@@ -57,18 +56,6 @@ def _helpers(folder: Path) -> tuple[str, ...]:
         return (PICTURES,) if ARMS in study["recipe"] else ()
     several = len({split_name(name)[0] for name in study.get("space") or ()} - {WHERE}) > 1
     return ((PICTURES,) if study else ()) + ((FORESTS,) if several else ())
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Look for no reference cycles meanwhile: what a report makes, millions of objects, hardly has any."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _write_report(name: str, folder: Path, words: Sequence[str], config_dirs: Sequence[str | Path]) -> Path:

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from hpsearch.base.outcome import deviation_of, mean_of, rank_key
 from hpsearch.base.types import Objective, TrialState, TrialTable
 from hpsearch.reports.ablation.arms import Arm, Factor, ablation_options, arms_of, factors_of
@@ -23,7 +21,8 @@ from hpsearch.reports.ablation.tuning import Nuisance, nuisance_of, searches_of,
 from hpsearch.reports.kit.evidence import StudyIntervals
 from hpsearch.reports.kit.points import objective_of
 from hpsearch.reports.kit.setup import took
-from hpsearch.reports.kit.space import floats, plain
+from hpsearch.reports.kit.space import plain
+from hpsearch.reports.kit.spent import spent_sec
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ def ablation_of(table: TrialTable, tuning: TrialTable | None = None) -> Ablation
         rounds=in_rounds(table, arms),
         claims=claims_of(Evidence(table, arms, costs, nuisance, objective)),
         states=Counter(TrialState(state) for state in table.trials["state"]),
-        trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),
+        trial_sec=spent_sec(table.trials),
         took=took({"the arms": table} if tuning is None else {"the search": tuning, "the arms": table}),
         table=table,
         tuning=tuning,

@@ -19,6 +19,7 @@ from hpsearch.reports.kit.losses import loss_compared_by
 from hpsearch.reports.kit.repeated import repeated_trials
 from hpsearch.reports.kit.setup import why_ended
 from hpsearch.reports.kit.space import INACTIVE, Axis, columns, floats, main_axis, searched
+from hpsearch.reports.kit.spent import spent_sec
 from hpsearch.reports.kit.training import dead_trials
 from hpsearch.statistics.intervals import Interval, standard_deviation
 
@@ -205,7 +206,7 @@ def results_of(table: TrialTable) -> Results:
         states=Counter(TrialState(state) for state in table.trials["state"]),
         infeasible=Counter(table.trials["reason"][table.trials["state"] == TrialState.INFEASIBLE].astype(str)),
         ended=why_ended(table.study),
-        trial_sec=float(np.nansum(floats(table.trials["duration_sec"]))),
+        trial_sec=spent_sec(table.trials),
         fresh=fresh,
         loss=loss_compared_by(table),
     )

@@ -9,6 +9,7 @@ from hpsearch.base.keys import ARGS
 from hpsearch.base.plain import flatten
 from hpsearch.base.types import TrialState, TrialTable
 from hpsearch.reports.kit.space import plain
+from hpsearch.reports.kit.spent import spent_sec
 
 _GROUPS = ("data", "model", "init", "finetune", "loss", "optimizer", "scheduler", "regularizer", "trainer", ARGS)
 _EPOCHS, _STEPS = "trainer.epochs", "trainer.steps"
@@ -77,8 +78,7 @@ def took(stages: Mapping[str, TrialTable]) -> str:
     if not ended:
         return "Nothing has been trained yet."
     parts = [
-        f"{words.count(len(trials), 'trial')}{stage and ' of '}{stage}, "
-        f"{words.duration(float(trials['duration_sec'].sum()))} added up"
+        f"{words.count(len(trials), 'trial')}{stage and ' of '}{stage}, {words.duration(spent_sec(trials))} added up"
         for stage, trials in ended.items()
     ]
     span = max(t["ended"].max() for t in ended.values()) - min(t["started"].min() for t in ended.values())
