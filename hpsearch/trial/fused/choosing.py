@@ -67,12 +67,6 @@ class Choice:
     step_ms: Mapping[int, float]
     convolution: str = "auto"
 
-    @property
-    def gain(self) -> float:
-        """How many times as fast a step is as one of the plain loop; nan where that was not measured."""
-        plain, fused = self.step_ms.get(1), self.step_ms.get(self.width)
-        return plain / fused if plain and fused else float("nan")
-
 
 def choice_of(job: Job, study: Path, most: int, measures: bool) -> Choice:
     """Return how a trial is trained, as it was chosen for the first one of its kind.
