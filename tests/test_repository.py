@@ -52,7 +52,7 @@ def test_a_problem_is_asked_for_its_command_and_study():
 
 def test_every_dependency_has_a_floor():
     assert all(">=" in dependency for dependency in PROJECT["dependencies"])
-    assert "torch>=2.9,<3" in PROJECT["dependencies"]
+    assert "torch>=2.11,<3" in PROJECT["dependencies"]
 
 
 def test_links_of_the_project_lead_to_documents():
