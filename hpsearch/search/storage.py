@@ -17,6 +17,7 @@ from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 
 from hpsearch.base.errors import StorageError, first_line
+from hpsearch.base.formats import FORMAT, TAG, untagged
 from hpsearch.base.journal import Journal
 from hpsearch.base.memory import collector_paused
 from hpsearch.base.types import Objective
@@ -115,9 +116,12 @@ class JournalStore:
             path = folder / JOURNAL_NAME
             journal = DriverJournal(path)
             try:
-                return OpenStore(QueueStorage(journal), journal)
+                storage = QueueStorage(journal)
             except (KeyError, ValueError, TypeError, AttributeError, IndexError, AssertionError) as error:
                 raise StorageError(f"{path} is damaged ({first_line(error)} in an operation); {_ASIDE}") from error
+            for study in storage.get_all_studies():
+                untagged(study.user_attrs, "search", path)
+            return OpenStore(storage, journal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +136,25 @@ class MemoryStore:
 
 
 def open_study(store: OpenStore, name: str, pruner: BasePruner, objective: Objective) -> optuna.Study:
-    """Load the Optuna study of this name, or create it; it has no sampler of its own yet."""
+    """Load the Optuna study of this name, or create it; it has no sampler of its own yet.
+
+    Args:
+        store: where it is.
+        name: of the study.
+        pruner: of the study.
+        objective: says what is better.
+
+    Returns:
+        The study; one of a newer format raises a StorageError.
+    """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     quicken_tpe()
     directions = [StudyDirection.MAXIMIZE if each.maximize else StudyDirection.MINIMIZE for each in objective.each]
-    return optuna.create_study(
+    study = optuna.create_study(
         storage=store.storage, study_name=name, pruner=pruner, directions=directions, load_if_exists=True
     )
+    kept = study.user_attrs
+    untagged(kept, "search", f"Optuna's study '{name}'")
+    if TAG not in kept:
+        study.set_user_attr(TAG, FORMAT)
+    return study

@@ -14,6 +14,7 @@ from hpsearch.base.conditions import split_name
 from hpsearch.base.environment import as_recorded
 from hpsearch.base.errors import BusyError, StorageError, nearest
 from hpsearch.base.files import replacement
+from hpsearch.base.formats import stamped, upgraded
 from hpsearch.base.inside import check_links, check_name
 from hpsearch.base.intake import yaml_value
 from hpsearch.base.keys import MARGIN, RUN_TIME, SINGLE
@@ -213,10 +214,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file.
 
     Returns:
-        Its table; empty when there is no file.
+        Its table, of the present format; empty when there is no file.
 
     Raises:
-        StorageError: it holds no table.
+        StorageError: it holds no table, or one of a newer format.
     """
     try:
         content = yaml_value(path)
@@ -224,10 +225,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(content, dict):
         raise StorageError(f"{path} is damaged: it holds {repr(content)[:_SHOWN]} and no table")
-    return content
+    return upgraded(content, "study", path)
 
 
 def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a YAML file, keys in the order given, through a temporary file that is on the disk before its renaming."""
+    """Write a YAML file, its format, then keys in the order given, by a temporary file that is on the disk first."""
     with replacement(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        yaml.safe_dump(dict(content), file, sort_keys=False, allow_unicode=True)
+        yaml.safe_dump({**stamped({}), **content}, file, sort_keys=False, allow_unicode=True)

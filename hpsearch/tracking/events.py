@@ -14,7 +14,7 @@
 ``artifact``, ``state``; ``confirm`` where points are trained over fresh seeds: which ones, and why not all;
 ``suggested`` where trials say themselves what is searched: the space so far; and ``code`` where code of a user's own
 trains trials: its digest, and one for each module.
-Only the driver's process writes; a tracking store is a copy that is made from these files.
+Each line says its format, see `hpsearch.base.formats`. Only the driver's process writes; a tracking store is a copy.
 """
 
 import json
@@ -33,6 +33,7 @@ from hpsearch.base.commands import (
     script_command,
 )
 from hpsearch.base.errors import StorageError
+from hpsearch.base.formats import KEY as FORMAT_KEY
 from hpsearch.base.intake import read
 from hpsearch.base.journal import Event
 from hpsearch.base.lacking import lacking_words
@@ -350,7 +351,7 @@ def fold_study(events: Iterable[Event], study: dict[str, Any] | None = None) -> 
     """
     study = {} if study is None else study
     for event in events:
-        fields = {name: value for name, value in event.items() if name != "event"}
+        fields = {name: value for name, value in event.items() if name not in ("event", FORMAT_KEY)}
         match event["event"]:
             case "created":
                 study["uid"] = fields["uid"]

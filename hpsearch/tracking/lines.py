@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from hpsearch.base.errors import StorageError
+from hpsearch.base.formats import upgraded
 from hpsearch.base.journal import Event, read_lines
 from hpsearch.base.types import TrialState
 
@@ -147,8 +148,10 @@ def checked(
         before: how many lines stand before them; -1 where that is not known.
 
     Returns:
-        The same; where a field is something else, a StorageError names the file, the line, and what it may be.
+        The same, as the present format has them; where a field is something else, a StorageError names the file, the
+        line, and what it may be.
     """
+    events = [upgraded(event, "event", path) for event in events]
     for place, event in enumerate(events):
         kind = event.get("event")
         if type(kind) is not str:

@@ -196,7 +196,7 @@ def _content(client: "MlflowClient", run_id: str, file: str) -> bytes:
 
 
 def _record(client: "MlflowClient", run: "Run", config: Mapping[str, Any]) -> TrialRecord:
-    kept = runs.joined(run.data.tags)
+    kept = runs.joined(run.data.tags, run.info.run_id)
     point, seed, fold = (int(part) for part in run.data.tags[TRIAL].split("-"))
     return TrialRecord(
         id=TrialId(point, seed, fold),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base.environment import TAKEN, as_recorded, hidden, without_passwords
+from hpsearch.base.formats import stamped
 from hpsearch.base.journal import Event, Journal, sync_all
 from hpsearch.base.types import Report, Started, TrialId, TrialSpec, TrialState
 from hpsearch.tracking.events import CODE, PURPOSE, STUDY, TrialFold, TrialRecord, fold_trial, read_trial
@@ -38,7 +39,7 @@ class Record:
         self._due: dict[str, Journal] = {}
         self._taken: dict[str, Any] = {}
         if not self._journal(STUDY).events:
-            self._study_line({"event": "created", "uid": uuid.uuid4().hex})
+            self._study_line(stamped({"event": "created", "uid": uuid.uuid4().hex}))
 
     def spec(self, spec: TrialSpec, time: float) -> None:
         """Record what is about to be trained; for a trial already there only the number of its attempt is new."""
@@ -275,7 +276,7 @@ class Record:
 
 def _line(kind: str, time: float, fields: Mapping[str, Any]) -> Event:
     """Return a line without the secrets of addresses; those that are written all the time hold numbers alone."""
-    return {"event": kind, "time": _ms(time), **(fields if kind in NUMBERS else without_passwords(fields))}
+    return stamped({"event": kind, "time": _ms(time), **(fields if kind in NUMBERS else without_passwords(fields))})
 
 
 def _of_code(digest: str) -> dict[str, Any]:

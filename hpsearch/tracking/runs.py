@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from hpsearch.base.epochs import evaluated_between_epochs
+from hpsearch.base.formats import FORMAT, TAG, untagged
 from hpsearch.base.journal import Event
 from hpsearch.base.keys import UNNAMED
 from hpsearch.base.markdown import markdown_text
@@ -187,13 +188,21 @@ def chunks(value: Mapping[str, Any]) -> dict[str, str]:
     return {f"{RECORD}.{index}": part for index, part in enumerate(parts)}
 
 
-def joined(tags: Mapping[str, str]) -> dict[str, Any]:
-    """Return what `chunks` made tags of, empty without them; chunks left over from a longer record are not read."""
+def joined(tags: Mapping[str, str], run: str) -> dict[str, Any]:
+    """Return what `chunks` made tags of a run of, empty without them; chunks left over from a longer one are not read.
+
+    Args:
+        tags: of the run; those of a newer format raise a StorageError.
+        run: its id.
+
+    Returns:
+        The record that they hold.
+    """
     parts: list[str] = []
     while (part := tags.get(f"{RECORD}.{len(parts)}")) is not None:
         parts.append(part)
     value: dict[str, Any] = json.JSONDecoder().raw_decode("".join(parts))[0] if parts else {}
-    return value
+    return untagged({**value, TAG: tags.get(TAG, FORMAT)}, "run", f"run '{run}'") if parts else {}
 
 
 def study_tags(study: Mapping[str, Any]) -> dict[str, str]:
@@ -209,6 +218,7 @@ def study_tags(study: Mapping[str, Any]) -> dict[str, str]:
         **{f"env.{name(key)}": short(value) for key, value in environment.items()},
         STUDY_NAME: str(study.get("name", "")),
         UID: str(study.get("uid", "")),
+        TAG: str(FORMAT),
     }
     return {key: value for key, value in tags.items() if value}
 

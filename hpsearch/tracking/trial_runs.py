@@ -44,7 +44,7 @@ class TrialRuns:
     def adopt(self, name: str, run: FoundRun) -> None:
         """Take over a run that exists."""
         self._runs[name] = run.id
-        self._colour(name, runs.joined(run.tags).get("params", {}), run.tags.get(runs.COLOUR))
+        self._colour(name, runs.joined(run.tags, run.id).get("params", {}), run.tags.get(runs.COLOUR))
 
     def send(self, name: str) -> None:
         """Send the new lines of one trial; its run is created when it has started."""

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.files import replacement
+from hpsearch.base.formats import FORMAT, TAG, stamped, untagged, upgraded
 from hpsearch.base.intake import check_stored, opened
 from hpsearch.base.keys import CONTINUED as KEY
 from hpsearch.base.types import Evaluation, Report, whole_or_fraction
@@ -22,7 +23,6 @@ from hpsearch.trial.watch import Limit
 
 LAST = "last.pt"
 BEST = "best.safetensors"
-_VERSION = 8
 _KEYS = {"key", "data", "model", "optimizer"}
 """What a state has besides its progress."""
 
@@ -125,7 +125,6 @@ def save_last(
     """
     best = progress.best
     state = {
-        "version": _VERSION,
         "key": key,
         "data": data,
         "model": _owned(dict(progress.weights or model.state_dict())),
@@ -142,7 +141,7 @@ def save_last(
         "widths": progress.widths,
     }
     with replacement(folder / LAST, durable) as temporary, temporary.open("wb") as file:
-        torch.save(state, file)
+        torch.save(stamped(state), file)
 
 
 def restore_last(folder: Path, key: str, data: str, model: nn.Module, optimizer: Optimizer) -> Progress | None:
@@ -158,6 +157,7 @@ def restore_last(folder: Path, key: str, data: str, model: nn.Module, optimizer:
     Returns:
         The progress to go on from. None when there is no checkpoint, when it cannot be read, and when another
         configuration, other data or another version of the model's code wrote it: the trial then starts from scratch.
+        One of a newer format raises a StorageError.
     """
     state = _read(folder / LAST)
     if state is None or (state["key"], state["data"]) != (key, data) or not _fits(state["model"], model):
@@ -291,10 +291,14 @@ _Found: TypeAlias = tuple[Mapping[str, Tensor], Mapping[str, Tensor], float, str
 def _read_best(file: Path) -> _Found | None:
     try:
         with safetensors.safe_open(file, framework="pt") as opened:
-            metadata = opened.metadata()
+            metadata = opened.metadata() or {}
             weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no mapping
+    except (safetensors.SafetensorError, OSError):
+        return None
+    metadata = untagged(metadata, "weights", file)
+    try:
         return weights, {}, whole_or_fraction(float(metadata["epoch"])), metadata["key"]
-    except (safetensors.SafetensorError, OSError, KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         return None
 
 
@@ -322,7 +326,7 @@ def save_best(folder: Path, best: Best, key: str) -> str:
     Returns:
         The file's name.
     """
-    metadata = {"epoch": str(best.epoch), "score": repr(best.score), "key": key}
+    metadata = {"epoch": str(best.epoch), "score": repr(best.score), "key": key, TAG: str(FORMAT)}
     with replacement(folder / BEST) as temporary:
         temporary.write_bytes(safetensors.torch.save(dict(best.weights), metadata))
     return BEST
@@ -336,14 +340,20 @@ def _read(path: Path) -> dict[str, Any] | None:
                     return None
             file.seek(0)
             state = torch.load(file, map_location="cpu", weights_only=True)
-        if not isinstance(state, dict) or state.get("version") != _VERSION or not state.keys() >= _KEYS:
-            return None
-        _progress(state)
-        if not all(isinstance(each, Tensor) for each in state["model"].values()):
-            return None
     except Exception:  # a damaged file fails in as many ways as there are places to damage
         return None
-    return state
+    if not isinstance(state, dict):
+        return None
+    state = upgraded(state, "checkpoint", path)
+    return state if _is_whole(state) else None
+
+
+def _is_whole(state: Mapping[str, Any]) -> bool:
+    try:
+        _progress(state)
+        return state.keys() >= _KEYS and all(isinstance(each, Tensor) for each in state["model"].values())
+    except Exception:  # anybody may have written it
+        return False
 
 
 def _owned(state: Any) -> Any:

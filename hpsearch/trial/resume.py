@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpsearch.base import platform
+from hpsearch.base.formats import stamped, upgraded
 from hpsearch.base.intake import json_file
 from hpsearch.base.types import Report
 
@@ -76,7 +77,7 @@ class Checkpoints:
             return
         kept, before = self._keep(newest), self._kept
         reports = [asdict(each) for each in self._reports]
-        state = {"checkpoint": stamp, "kept": kept, "reports": reports, "generators": generators()}
+        state = stamped({"checkpoint": stamp, "kept": kept, "reports": reports, "generators": generators()})
         new = self._folder / f"{STATE}.new"
         new.write_text(json.dumps(state), encoding="utf-8")  # no wait for the disk: a kill before leaves the old one
         platform.replace(new, self._folder / STATE)
@@ -127,10 +128,10 @@ class Checkpoints:
 
     def _state(self) -> dict[str, Any]:
         try:
-            state: dict[str, Any] = json_file(self._folder / STATE)
+            state = upgraded(json_file(self._folder / STATE), "state", self._folder / STATE)
             names = (state["checkpoint"][0], state["kept"])
             return state if all(Path(name).name == name for name in names) else {}
-        except (OSError, ValueError, TypeError, LookupError):  # anybody may have written it
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):  # anybody may have written it
             return {}
 
 

@@ -252,7 +252,7 @@ def widen(state):
 
 CHECKPOINTS = {
     **{f"without {key}": (lambda path, key=key: changed(path, lambda state: state.pop(key))) for key in (
-        "key", "data", "model", "optimizer", "epoch", "reports", "best", "samples", "widths", "version",
+        "key", "data", "model", "optimizer", "epoch", "reports", "best", "samples", "widths",
     )},
     "compressed": repacked,
     "a bomb": lambda path: repacked(path, more=bytes(2**26)),

@@ -18,6 +18,7 @@ from typing import Any
 from torch import nn
 
 from hpsearch.base.errors import StorageError, out_of_memory
+from hpsearch.base.formats import stamped, upgraded
 from hpsearch.base.intake import json_file
 from hpsearch.base.memory import keep_freed_memory
 from hpsearch.base.plain import stable_hash
@@ -90,7 +91,7 @@ def choice_of(job: Job, study: Path, most: int, measures: bool) -> Choice:
 
 def _kept(file: Path) -> Choice | None:
     with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-        fields = json_file(file)
+        fields = upgraded(json_file(file), "choice", file)
         step_ms = {int(k): v for k, v in fields["step_ms"].items()}
         return Choice(fields["width"], fields["why"], step_ms, fields["convolution"])
     return None
@@ -101,7 +102,7 @@ def _keep(file: Path, choice: Choice) -> Choice:
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f"{file.name}.{os.getpid()}.new")
     try:
-        temporary.write_text(json.dumps(asdict(choice)), encoding="utf-8")
+        temporary.write_text(json.dumps(stamped(asdict(choice))), encoding="utf-8")
         with suppress(FileExistsError):
             os.link(temporary, file)
     except OSError as error:

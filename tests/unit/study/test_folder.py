@@ -47,7 +47,7 @@ SPACE = {"optimizer.lr": "choice(0.1, 0.2)"}
 def test_a_study_goes_on_with_the_configuration_that_it_was_started_with(tmp_path, word, space, change):
     keep_description(tmp_path, description(compose(WORDS), SPACE))
     before = (tmp_path / STUDY_FILE).read_bytes()
-    assert list(yaml.safe_load(before)) == ["name", "question", "command", "space", "config"]
+    assert list(yaml.safe_load(before)) == ["format", "name", "question", "command", "space", "config"]
     again = description(compose([*WORDS, word]), space)
     if change is None:
         keep_description(tmp_path, again)

@@ -122,12 +122,12 @@ def test_a_record_of_any_length_survives_in_tags():
     tags = runs.chunks(long)
     assert all(len(value) <= 5000 for value in tags.values())
     assert len(tags) > 5
-    assert runs.joined(tags)["words"] == long["words"]
+    assert runs.joined(tags, "a1")["words"] == long["words"]
 
 
 def test_chunks_left_over_from_a_longer_record_do_no_harm():
     tags = {**runs.chunks({"reason": "x" * 20_000}), **runs.chunks({"reason": "short"})}
-    assert runs.joined(tags) == {"reason": "short"}
+    assert runs.joined(tags, "a1")["reason"] == "short"
 
 
 def test_tags_hold_the_whole_record(tmp_path):
@@ -140,7 +140,7 @@ def test_tags_hold_the_whole_record(tmp_path):
     assert tags["attempts"] == "2"
     assert tags["data.digest"] == "d1gest"
     assert tags["replay"].startswith("python -m hpsearch +study=study optimizer.lr=")
-    kept, known = runs.joined(tags), read_trial(path)
+    kept, known = runs.joined(tags, "a1"), read_trial(path)
     assert kept["params"] == known.params
     assert kept["ended"] == known.ended
     json.dumps(kept)

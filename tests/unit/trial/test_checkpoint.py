@@ -4,6 +4,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from hpsearch.base.errors import StorageError
+from hpsearch.base.formats import FORMAT, TAG
 from hpsearch.base.types import Report
 from hpsearch.trial import checkpoint
 from hpsearch.trial.checkpoint import Best, Progress
@@ -68,20 +70,16 @@ def flip_a_weight(path):
 
 
 def hide_code(path):
-    torch.save({"version": 1, "key": "key", "model": print}, path)
+    torch.save({"key": "key", "model": print}, path)
 
 
 def hold_a_list(path):
     torch.save([1, 2], path)
 
 
-def come_from_another_version(path):
-    torch.save(torch.load(path, weights_only=True) | {"version": 0}, path)
-
-
 @pytest.mark.parametrize(
     "damage",
-    [truncate, empty, garble, flip_a_weight, hide_code, hold_a_list, come_from_another_version],
+    [truncate, empty, garble, flip_a_weight, hide_code, hold_a_list],
 )
 def test_a_damaged_checkpoint_is_ignored(tmp_path, damage):
     save(trained_job(tmp_path))
@@ -91,6 +89,18 @@ def test_a_damaged_checkpoint_is_ignored(tmp_path, damage):
     assert restore(fresh) is None
     assert same_weights(weights(fresh), before)
     assert not fresh.optimizer.state_dict()["state"]
+
+
+def test_a_checkpoint_without_a_format_is_read_and_one_of_a_newer_format_is_refused(tmp_path):
+    path = tmp_path / checkpoint.LAST
+    save(trained_job(tmp_path))
+    state = torch.load(path, weights_only=True)
+    assert state.pop("format") == FORMAT
+    torch.save(state, path)
+    assert restore(make_job(tmp_path)) is not None
+    torch.save(state | {"format": FORMAT + 1}, path)
+    with pytest.raises(StorageError, match=rf"last\.pt: is of format {FORMAT + 1}, .*: update hpsearch$"):
+        restore(make_job(tmp_path))
 
 
 def test_a_checkpoint_of_another_key_or_another_model_is_ignored(tmp_path):
@@ -133,7 +143,7 @@ def test_best_weights_are_readable_by_safetensors_alone(tmp_path):
     best = Best(0.75, 3, checkpoint.copy_weights(model))
     assert checkpoint.save_best(tmp_path / "new", best, "abc") == checkpoint.BEST
     with safe_open(tmp_path / "new" / checkpoint.BEST, "pt") as file:
-        assert file.metadata() == {"epoch": "3", "score": "0.75", "key": "abc"}
+        assert file.metadata() == {"epoch": "3", "score": "0.75", "key": "abc", TAG: str(FORMAT)}
         stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     assert same_weights(stored, model.state_dict())
 
