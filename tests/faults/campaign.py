@@ -1,0 +1,115 @@
+"""A campaign of faults: ``python tests/faults/campaign.py --seed 7 --faults 400``.
+
+Draws kinds of faults and the studies that they befall, runs ``python -m hpsearch`` as a user does, lets each fault
+happen, gives the same command again until the study is complete, and checks that nothing is lost, nothing is there
+twice, nothing is left over and that the result is that of an undisturbed run. Exit code 1 if anything failed; the
+folder of such a fault is kept, and the command that reproduces it is printed.
+
+An interrupted campaign goes on with the same command: results are in a file of JSON lines beside the table.
+"""
+
+import argparse
+import multiprocessing
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from tests.faults.harness.fault import Fault, Verdict, calm_run, put_through  # noqa: E402
+from tests.faults.harness.registry import Kind, all_kinds  # noqa: E402
+from tests.faults.harness.surroundings import SURROUNDINGS  # noqa: E402
+from tests.faults.harness.table import Results, line  # noqa: E402
+
+
+def planned(seed: int, number: int, kinds: Sequence[Kind]) -> list[Fault]:
+    """Return the faults of a campaign: every kind in turn, each under its surroundings in turn from a drawn one on."""
+    draw = random.Random(seed)
+    kinds = draw.sample(list(kinds), len(kinds))
+    offsets = [draw.randrange(len(kind.under)) for kind in kinds]
+    return [_planned(index, seed, kinds, offsets) for index in range(number)]
+
+
+def _planned(index: int, seed: int, kinds: Sequence[Kind], offsets: Sequence[int]) -> Fault:
+    turn, place = divmod(index, len(kinds))
+    kind = kinds[place]
+    under = kind.under[(offsets[place] + turn) % len(kind.under)]
+    return Fault(index, kind, SURROUNDINGS[under], f"{seed}-{index}")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run a campaign; returns the exit code."""
+    args = _parsed(words)
+    kinds = _chosen(args)
+    if args.list:
+        print(*(f"{kind.name:<40}  {', '.join(kind.under)}  {kind.missing()}".rstrip() for kind in kinds), sep="\n")
+        return 0
+    folder = args.folder or Path(tempfile.gettempdir()) / f"hpsearch_campaign_{args.seed}"
+    faults = planned(args.seed, max(args.faults, len(kinds), (args.only or 0) + 1), kinds)
+    print(f"seed {args.seed}: {len(kinds)} kinds, in {folder}", flush=True)
+    if args.only is not None:
+        return _run([faults[args.only]], folder, args, lambda verdict: None)
+    results = Results(args.table, {"seed": args.seed, "faults": len(faults), "kinds": [kind.name for kind in kinds]})
+    _run([fault for fault in faults if fault.index not in results.verdicts], folder, args, results.add)
+    results.write_table()
+    failed = [verdict for verdict in results.verdicts.values() if verdict.failed]
+    print(f"seed {args.seed}: {len(results.verdicts)} faults, {len(failed)} failed; {args.table}")
+    return 1 if failed else 0
+
+
+def _chosen(args: argparse.Namespace) -> list[Kind]:
+    kinds = [kind for kind in all_kinds().values() if kind.ci or not args.part]
+    if args.under:
+        those = set(args.under.split(","))
+        kinds = [replace(kind, under=tuple(name for name in kind.under if name in those)) for kind in kinds]
+    parts = args.kinds.split(",")
+    kinds = [kind for kind in kinds if kind.under and any(part in kind.name for part in parts)]
+    return kinds or sys.exit(f"campaign: no kind '{args.kinds}' under '{args.under or 'any'}'; see --list")
+
+
+def _run(faults: Sequence[Fault], folder: Path, args: argparse.Namespace, keep: Callable[[Verdict], None]) -> int:
+    for name in sorted({fault.surroundings.name for fault in faults if not fault.kind.missing()}):
+        calm_run(SURROUNDINGS[name], folder)
+    failed = 0
+    for verdict in _verdicts(faults, folder, args.jobs):
+        keep(verdict)
+        print(line(verdict), flush=True)
+        if verdict.failed:
+            failed = 1
+            print(f"      kept: {folder / f'fault-{verdict.index}'}; again: {_again(args, verdict.index)}", flush=True)
+    return failed
+
+
+def _again(args: argparse.Namespace, index: int) -> str:
+    words = [f"--{name} '{value}'" for name in ("kinds", "under", "part") if (value := getattr(args, name))]
+    return " ".join(["python tests/faults/campaign.py --seed", str(args.seed), *words, f"--only {index}"])
+
+
+def _verdicts(faults: Sequence[Fault], folder: Path, jobs: int) -> Iterator[Verdict]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, max_tasks_per_child=20) as pool:
+        for done in as_completed([pool.submit(put_through, fault, folder) for fault in faults]):
+            yield done.result()
+
+
+def _parsed(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="campaign.py", description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn")
+    parser.add_argument("--faults", type=int, default=0, help="how many; every kind happens at least once")
+    parser.add_argument("--kinds", default="", help="these alone, by name or a part of it, with commas between them")
+    parser.add_argument("--under", default="", help="under these surroundings alone, with commas between them")
+    parser.add_argument("--part", choices=["ci"], help="the kinds that CI runs")
+    parser.add_argument("--only", type=int, metavar="INDEX", help="this fault of the campaign alone")
+    parser.add_argument("--list", action="store_true", help="print the kinds and their surroundings")
+    parser.add_argument("--jobs", type=int, default=2, help="faults at the same time")
+    parser.add_argument("--table", type=Path, default=Path("campaign.md"), metavar="FILE")
+    parser.add_argument("--folder", type=Path, help="where the studies lie")
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

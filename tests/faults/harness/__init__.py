@@ -1,0 +1,1 @@
+"""What puts a study through a fault: surroundings, runs, processes, facts, checks, tables."""

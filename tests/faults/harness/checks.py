@@ -1,0 +1,153 @@
+"""What must hold after every fault, once the same command has completed the study: one function per promise."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.faults.harness.facts import Curve, Facts
+from tests.faults.harness.surroundings import Same
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that the checks look at."""
+
+    now: Facts
+    calm: Facts
+    before: dict[str, Curve]
+    """Complete trials and their curves, as the record had them when the fault came."""
+    same: Same
+    codes: tuple[int, ...] = (0,)
+    orphans: tuple[str, ...] = ()
+    leftovers: tuple[str, ...] = ()
+    texts: dict[str, str] = field(default_factory=dict)
+    """What was printed, and logs, by name."""
+
+
+def completes(found: Evidence) -> Iterator[str]:
+    """Yield whether the same command completed the study."""
+    if found.codes[-1] != 0:
+        yield f"not complete: the last command ended with exit code {found.codes[-1]} (all: {list(found.codes)})"
+
+
+def totals_are_exact(found: Evidence) -> Iterator[str]:
+    """Yield studies with more or fewer trials than undisturbed, in the table, in trials.csv, and in the store."""
+    for study, wanted in sorted(_per_study(found.calm.rows).items()):
+        if (have := _per_study(found.now.rows)[study]) != wanted:
+            yield f"{study}: {have} trials instead of {wanted}"
+    for study, names in sorted(found.now.written.items()):
+        if names != {name for name in found.now.rows if _study(name) == study}:
+            yield f"{study}: trials.csv has other trials than load_trials: {len(names)}"
+    open_ended = [name for name, row in found.now.rows.items() if row["state"] in ("WAITING", "RUNNING", "PAUSED")]
+    yield from (f"{name} has not ended: {found.now.rows[name]['state']}" for name in open_ended)
+
+
+def complete_trials_stay(found: Evidence) -> Iterator[str]:
+    """Yield trials that were complete when the fault came, and are lost or have another curve now."""
+    for name, curve in found.before.items():
+        if name not in found.now.recorded:
+            yield f"{name} was complete and is lost"
+        elif text(found.now.recorded[name]) != text(curve):
+            yield f"{name} was complete and has another curve now"
+
+
+def nothing_is_there_twice(found: Evidence) -> Iterator[str]:
+    """Yield rows of tables and runs of the store that are there more than once, or that only one of the two knows."""
+    yield from (f"twice: {name}" for name in found.now.twice)
+    runs = Counter(name for name, _, _ in found.now.runs)
+    yield from (f"{times} runs of {name} in the store" for name, times in sorted(runs.items()) if times > 1)
+    children = {name for name in runs if " " in name}
+    yield from (f"{name} has no run in the store" for name in sorted(set(found.now.rows) - children))
+    yield from (f"{name} has a run in the store but no row" for name in sorted(children - set(found.now.rows)))
+
+
+def no_run_is_left_running(found: Evidence) -> Iterator[str]:
+    """Yield runs of the store that are not finished, or whose state is another one than the table's."""
+    for name, status, state in found.now.runs:
+        if status not in ("FINISHED", "FAILED"):
+            yield f"the run of {name} is {status}"
+        elif name in found.now.rows and state != found.now.rows[name]["state"]:
+            yield f"the run of {name} says {state or 'nothing'}, the table {found.now.rows[name]['state']}"
+
+
+def no_orphan(found: Evidence) -> Iterator[str]:
+    """Yield processes of the run that outlive it."""
+    yield from (f"still running: {process}" for process in found.orphans)
+
+
+def nothing_is_left_over(found: Evidence) -> Iterator[str]:
+    """Yield temporary files and folders that nobody needs any more."""
+    yield from (f"left over: {name}" for name in found.leftovers)
+
+
+def no_traceback(found: Evidence) -> Iterator[str]:
+    """Yield outputs and logs with a traceback."""
+    for name, said in found.texts.items():
+        if "Traceback" in said:
+            yield f"traceback in {name}: {said[said.rindex('Traceback') :].strip().splitlines()[-1][:200]}"
+
+
+def result_is_the_undisturbed_one(found: Evidence) -> Iterator[str]:
+    """Yield trials that differ from those of an undisturbed run, as far as the surroundings promise."""
+    if found.same is Same.ALL:
+        yield from _differences(found.now.rows, found.calm.rows, "row")
+        yield from _differences(found.now.curves, found.calm.curves, "curve")
+        return
+    calm = {_setting(row): name for name, row in found.calm.rows.items()}
+    for name, row in found.now.rows.items():
+        twin = calm.get(_setting(row))
+        if twin and not _one_begins_like_the_other(found.now.curves.get(name, {}), found.calm.curves.get(twin, {})):
+            yield f"{name} has another curve than the same configuration undisturbed"
+
+
+CHECKS: dict[str, Callable[[Evidence], Iterator[str]]] = {
+    check.__name__: check
+    for check in (
+        completes,
+        totals_are_exact,
+        complete_trials_stay,
+        nothing_is_there_twice,
+        no_run_is_left_running,
+        no_orphan,
+        nothing_is_left_over,
+        no_traceback,
+        result_is_the_undisturbed_one,
+    )
+}
+
+
+def text(value: Any) -> str:
+    """Return a value as text that is the same for the same bits, not-a-numbers included."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _differences(now: dict[str, Any], calm: dict[str, Any], what: str) -> Iterator[str]:
+    for name in sorted(set(now) | set(calm)):
+        if text(now.get(name)) != text(calm.get(name)):
+            yield f"{name}: another {what} than undisturbed: {_first(now.get(name), calm.get(name))}"
+
+
+def _first(now: Any, calm: Any) -> str:
+    for key in sorted({*(now or {}), *(calm or {})}):
+        ours, theirs = (now or {}).get(key), (calm or {}).get(key)
+        if text(ours) != text(theirs):
+            return f"{key}: {text(ours)[:80]} instead of {text(theirs)[:80]}"
+    return "nothing"
+
+
+def _study(name: str) -> str:
+    return name.split()[0]
+
+
+def _per_study(rows: dict[str, Any]) -> Counter[str]:
+    return Counter(map(_study, rows))
+
+
+def _setting(row: dict[str, Any]) -> tuple[str, Any, Any]:
+    return row["key"], row["seed"], row["fold"]
+
+
+def _one_begins_like_the_other(one: Curve, other: Curve) -> bool:
+    return all(text(one[epoch]) == text(other[epoch]) for epoch in one.keys() & other.keys())
