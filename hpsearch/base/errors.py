@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 
 from hpsearch.base.near import nearest_keys, nearest_names, nearest_values
 from hpsearch.base.passwords import without_password
+from hpsearch.base.readable import readable, representation
 
 
 class Correction(NamedTuple):
@@ -112,13 +113,13 @@ def message_of(error: BaseException) -> str:
     """Return an error's message; empty where it cannot be made, as may be with an error of a user's own."""
     try:
         return str(error)
-    except Exception:
+    except BaseException:  # what it raises may be an exit, which would end more than the message
         return ""
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message that says something; empty where there is none."""
-    return next((line.strip() for line in message_of(error).splitlines() if line.strip()), "")
+    """Return the first line of an error's message that says something, `readable`; empty where there is none."""
+    return readable(next((line.strip() for line in message_of(error).splitlines() if line.strip()), ""))
 
 
 def exit_error(error: BaseException) -> str:
@@ -130,7 +131,8 @@ def exit_error(error: BaseException) -> str:
     known = "the function of a trial has no command line: it takes its arguments, or parse_args([]) the defaults"
     if refused is not None:
         return f"argparse: {refused}; {known}"
-    return "" if isinstance(error.code, str) else f"sys.exit({error.code}): return from the function of a trial instead"
+    said = representation(error.code)
+    return "" if isinstance(error.code, str) else f"sys.exit({said}): return from the function of a trial instead"
 
 
 def out_of_memory(error: BaseException | None) -> bool:

@@ -14,6 +14,7 @@ from typing import Self
 
 from hpsearch.base.errors import HpsearchError, exit_error, first_line, nearest, out_of_memory
 from hpsearch.base.keys import SILENT_SECONDS
+from hpsearch.base.readable import TEXT, readable
 from hpsearch.base.types import Decision, Objective, TrialResult, TrialState, whole_or_fraction
 from hpsearch.base.words import epoch_text, plain_number
 
@@ -50,7 +51,7 @@ def failure(error: BaseException, time_sec: float) -> TrialResult:
     return TrialResult(
         TrialState.FAILED,
         reason=text if ours and text else f"{name}: {text}" if text else name,
-        traceback="".join(traceback.format_exception(error)),
+        traceback=readable("".join(traceback.format_exception(error)), TEXT),
         retry=not ours,
         time=time_sec,
         failed_at=_raised_at(error),

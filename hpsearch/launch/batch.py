@@ -27,6 +27,7 @@ from hpsearch.base.types import (
     WaitingRun,
 )
 from hpsearch.launch.base import Ended, Reported
+from hpsearch.launch.sound import sound
 
 Events: TypeAlias = tuple[Reported, ...] | tuple[Ended, ...]
 """What came of the members of a batch that went on, one place per member."""
@@ -84,6 +85,7 @@ class TrialBatch:
             else:
                 messages = self._run.send(decisions)  # type: ignore[arg-type]  # only one that asks is given a value
             self._check(messages, self._kinds, "yielded")
+            messages = tuple(sound(message, self._clock) for message in messages)
             (first, *_) = messages
             self.asks, self.wait = isinstance(first, Query), first if isinstance(first, Wait) else None
         except StopIteration as stop:
@@ -107,19 +109,23 @@ class TrialBatch:
         try:
             if self._run is not None:
                 self._run.close()
-        except Exception:
-            traceback.print_exc()
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and not current.process.is_worker:
+                raise
+            with suppress(Exception):  # its message, or where it would be printed, may be broken too
+                traceback.print_exc()
         self._leave()
 
     def _end(self, results: object) -> tuple[Ended, ...]:
         try:
             self._check(results, (TrialResult,), "returned")
+            assert isinstance(results, Sequence)
+            ends = [sound(result, self._clock) for result in results]
         except HpsearchError as error:
             return self.fail(error)
         self.ended = True
         self._leave()
-        assert isinstance(results, Sequence)
-        return tuple(Ended(trial, result) for trial, result in zip(self.ids, results, strict=True))
+        return tuple(Ended(trial, result) for trial, result in zip(self.ids, ends, strict=True))
 
     def _leave(self) -> None:
         with suppress(OSError):

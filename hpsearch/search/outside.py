@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hpsearch.base.errors import ConfigError, StorageError, check_int
 from hpsearch.base.outcome import incomplete, missing_metric, state_after
+from hpsearch.base.readable import readable
 from hpsearch.base.types import (
     BestPoint,
     Clock,
@@ -157,7 +158,7 @@ class OutsideSearch:
 
     def _result(self, known: TrialRecord, metrics: Mapping[str, float], failed: str | None) -> TrialResult:
         if failed is not None:
-            line = " ".join(failed.split()) or "it failed"
+            line = readable(" ".join(failed.split())) or "it failed"
             return incomplete(TrialResult(TrialState.COMPLETE), line)
         reported = {name for report in known.reports for name in report.metrics} | metrics.keys()
         missing = missing_metric(self.objective, reported, known.facts)

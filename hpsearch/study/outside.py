@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +150,7 @@ class OpenSearch:
             objective raise one of the errors of `hpsearch.base.errors`; the trial then stays as it is.
         """
         with self._lock:
-            if isinstance(measured, Real):
+            if not (measured is None or isinstance(measured, Mapping)):
                 measured = {self._open.objective.metric: measured}
             return self._open.tell(self._id(trial), _numbers("tell", measured, metrics), failed)
 

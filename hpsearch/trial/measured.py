@@ -6,23 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.readable import readable, representation
+from hpsearch.base.real import NO_NUMBER, number_of
 from hpsearch.base.types import Report
 
 EXAMPLE = "{'valid/acc': 0.9}"
-_NO_NUMBER = (TypeError, ValueError, RuntimeError, OverflowError)
-"""What `number_of` raises of what is none."""
-
-
-def number_of(value: Any) -> float:
-    """Return what `float` makes of a number, a tensor or an array of one element.
-
-    Raises:
-        TypeError: it is a text; what else is no number raises what `float` raises.
-    """
-    if isinstance(value, str | bytes):
-        raise TypeError("a text is no number")
-    item = getattr(value, "item", None)
-    return float(item() if callable(item) else value)
+_SHOWN = 100
 
 
 def numbers_of(measured: Any, said: str, wanted: str = "numbers by name") -> dict[str, float]:
@@ -43,18 +32,19 @@ def numbers_of(measured: Any, said: str, wanted: str = "numbers by name") -> dic
         items = measured.items()
     except (AttributeError, TypeError):
         raise ConfigError(f"{said} {_shown(measured)}: it must be {wanted}, such as {EXAMPLE}") from None
-    return {str(name): _number(value, f"{said} {name!r}: {_shown(value)}") for name, value in items}
+    return {readable(str(name)): _number(value, said, name) for name, value in items}
 
 
-def _number(value: Any, said: str) -> float:
+def _number(value: Any, said: str, name: object) -> float:
     try:
         return number_of(value)
-    except _NO_NUMBER:
-        raise ConfigError(f"{said}: each must be a number, by its name, such as {EXAMPLE}") from None
+    except NO_NUMBER:
+        shown = f"{name!r}: {_shown(value)}"
+        raise ConfigError(f"{said} {shown}: each must be a number, by its name, such as {EXAMPLE}") from None
 
 
 def _shown(value: Any) -> str:
-    return " ".join(f"{value!r:.100}".split())
+    return " ".join(representation(value, _SHOWN).split())
 
 
 def returned_by(returned: Any, metrics: Sequence[str], said: str) -> dict[str, float]:
@@ -83,7 +73,7 @@ def returned_by(returned: Any, metrics: Sequence[str], said: str) -> dict[str, f
     if not isinstance(returned, Mapping):
         try:
             return {metrics[0]: number_of(returned)}
-        except _NO_NUMBER:
+        except NO_NUMBER:
             pass
     return numbers_of(returned, said, "a number, or numbers by name")
 
@@ -101,7 +91,7 @@ def report_of(metrics: Mapping[str, float], epoch: int, step: int | None = None)
     """
     values = dict(metrics)
     said = values.pop("step", epoch)
-    return Report(epoch, int(said) if step is None else step, values, time=time.time())
+    return Report(epoch, whole("step", said) if step is None else step, values, time=time.time())
 
 
 def whole(name: str, value: Any) -> int:

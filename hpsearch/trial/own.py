@@ -5,7 +5,7 @@ import threading
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from greenlet import getcurrent, greenlet
 from hpsearch.base import current, programs
 from hpsearch.base.current import Stop
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.readable import TEXT, readable
 from hpsearch.base.types import Decision, Given, Query, Report, TrialResult
 from hpsearch.trial.measured import numbers_of, report_of, returned_by, whole
 from hpsearch.trial.resume import Checkpoints
@@ -104,15 +105,18 @@ class OwnCode(ABC):
 
     def note(self, name: str, value: str | int | float) -> None:
         """Keep a fact of the trial."""
-        self.facts[name] = value
+        self.facts[readable(name)] = readable(value, TEXT) if isinstance(value, str) else value
 
     def stop(self, decision: Decision) -> None:
         """End it where it reported last, and let it clean up; what it raises meanwhile is printed, no more."""
         with current.within(self):
             try:
                 self._stop(decision)
-            except Exception:
-                traceback.print_exc()
+            except KeyboardInterrupt:
+                raise
+            except BaseException:
+                with suppress(Exception):  # its message, or where it would be printed, may be broken too
+                    traceback.print_exc()
         if decision is not Decision.STOP:
             self.checkpoints.note_again(lambda: self.surroundings.generators)
 

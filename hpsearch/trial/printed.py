@@ -8,6 +8,8 @@ from typing import Any
 
 from hpsearch.base.errors import ConfigError
 from hpsearch.base.intake import json_value
+from hpsearch.base.readable import readable
+from hpsearch.base.real import number_of
 
 NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:inity)?)"
 _LIKE_A_NUMBER = r"[-+]?\.?\d[\w.,+/-]*|[-+]?nan\b|[-+]?inf\w*"
@@ -141,7 +143,7 @@ def measured_in_json(line: str) -> Measured | None:
     if not isinstance(content, dict):
         return None
     numbers = dict(_numbers(content, ""))
-    counts = {name: int(value) if (value := numbers.pop(name, math.nan)) == value else None for name in GROUPS}
+    counts = {name: int(value) if math.isfinite(value := numbers.pop(name, math.nan)) else None for name in GROUPS}
     return Measured(numbers, **counts)
 
 
@@ -157,7 +159,7 @@ def _numbers(content: Mapping[str, Any], before: str) -> list[tuple[str, float]]
         if isinstance(value, Mapping):
             found += _numbers(value, f"{before}{name}.")
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            found.append((f"{before}{name}", float(value)))
+            found.append((readable(f"{before}{name}"), number_of(value)))
     return found
 
 

@@ -32,6 +32,22 @@ ACC = Objective("valid/acc")
 TWO = Objective("valid/acc", others=(Objective("latency", "minimize"),))
 
 
+RETURN = "return from the function of a trial instead"
+
+
+class Unsaid(Exception):
+    """An error whose message cannot be made."""
+
+    def __init__(self, raised):
+        super().__init__()
+        self.raised = raised
+
+    def __str__(self):
+        raise self.raised
+
+    __repr__ = __str__
+
+
 @pytest.mark.parametrize(
     ("error", "state", "reason", "retry"),
     [
@@ -39,6 +55,12 @@ TWO = Objective("valid/acc", others=(Objective("latency", "minimize"),))
         (ValueError(), FAILED, "ValueError", True),
         (ConfigError("optimizer.lr = -1"), FAILED, "optimizer.lr = -1", False),
         (ConfigError(""), FAILED, "ConfigError", False),
+        (RuntimeError(b"\xff\x1b"), FAILED, r"RuntimeError: b'\xff\x1b'", True),
+        (RuntimeError("\ud800 alone"), FAILED, r"RuntimeError: \ud800 alone", True),
+        (ExceptionGroup("two", [ValueError(), KeyError()]), FAILED, "ExceptionGroup: two (2 sub-exceptions)", True),
+        (Unsaid(ValueError), FAILED, "Unsaid", True),
+        (Unsaid(SystemExit), FAILED, "Unsaid", True),
+        (SystemExit(Unsaid(ValueError)), FAILED, f"SystemExit: sys.exit(<Unsaid>): {RETURN}", True),
         (MemoryError(), INFEASIBLE, "out of memory: MemoryError", True),
         (MemoryError("of 3 GiB"), INFEASIBLE, "out of memory: of 3 GiB", True),
     ],
@@ -47,6 +69,12 @@ def test_an_attempt_that_an_error_ended(error, state, reason, retry):
     result = failure(error, 7.0)
     assert (result.state, result.reason, result.retry, result.time) == (state, reason, retry, 7.0)
     assert bool(result.traceback) == (state is FAILED)
+
+
+def test_an_endless_message_is_cut():
+    result = failure(RuntimeError("x" * 10**6), 0.0)
+    assert len(result.reason) < 1_100 and len(result.traceback) < 100_100
+    assert "characters are left out here" in result.reason and "characters are left out here" in result.traceback
 
 
 def raised(kind):

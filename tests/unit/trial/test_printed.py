@@ -17,6 +17,8 @@ AUTO = {
     "upper case": ("Valid/Acc: 1", {"valid/acc": 1.0, "Valid/Acc": 1.0}, None),
     "a comma after it": ("valid/acc: 1, more", {"valid/acc": 1.0}, None),
     "json": ('{"epoch": 2, "valid": {"n": 3}, "valid/acc": 0.5, "name": "x"}', {"valid.n": 3.0, "valid/acc": 0.5}, 2),
+    "json of no number of steps": ('{"step": 1e400, "epoch": NaN, "valid/acc": 1e400}', {"valid/acc": math.inf}, None),
+    "json that no float holds": (f'{{"valid/acc": -1{"0" * 400}}}', {"valid/acc": -math.inf}, None),
     "with dashes": ("| valid/acc = -0.5|", {"valid/acc": -0.5}, None),
 }
 
