@@ -61,6 +61,10 @@ class StorageError(HpsearchError):
     """A study folder, journal or tracking store that cannot be used."""
 
 
+class DamageError(StorageError):
+    """A file of a study that does not hold what was written to it."""
+
+
 class BusyError(StorageError):
     """A study that another driver is running."""
 

@@ -1,19 +1,34 @@
-"""Append-only JSON lines that survive a power cut."""
+"""Append-only JSON lines that survive a power cut, and tell when they are not those that were written.
+
+A line may be sealed: its last field is the CRC-32 of everything that stands before that field in the file. A file that
+lost lines before a seal, or has another byte there, is damaged; one that was cut at a line's end is a shorter record.
+"""
 
 import json
 import os
+import re
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from hpsearch.base import platform
-from hpsearch.base.errors import StorageError
+from hpsearch.base.errors import DamageError, StorageError
 from hpsearch.base.intake import opened
 
 Event = dict[str, Any]
 SYNC_THREADS = 8
 """Files that wait for the disk at the same time."""
+SEAL = "seal"
+_SEALED = re.compile(rb',"seal":"([0-9a-f]{8})"}\n')
+_SECOND = "this command writes no more: run it again where the study is now"
+
+
+def way_out(path: Path) -> str:
+    """Return what to do about a file of a study that is damaged."""
+    study = path.parent.parent.name if path.parent.name == "events" else "STUDY"
+    return f"restore the file, or mend the study: `python -m hpsearch doctor --repair {study}`"
 
 
 def whole_lines(data: bytes) -> tuple[list[Event], int]:
@@ -61,6 +76,25 @@ def _event(line: bytes) -> Event | None:
     return event if isinstance(event, dict) else None
 
 
+def check_seal(data: bytes, path: Path) -> None:
+    """Refuse the content of a file whose last seal is not that of what stands before it.
+
+    Args:
+        data: the file from its beginning on.
+        path: of the file, for the message.
+
+    Raises:
+        DamageError: they differ.
+    """
+    place = len(data)
+    while (place := data.rfind(b',"seal":"', 0, place)) >= 0:
+        if found := _SEALED.match(data, place):
+            if int(found[1], 16) != zlib.crc32(data[:place]):
+                line = data.count(b"\n", 0, place) + 1
+                raise DamageError(f"{path}: is damaged: up to line {line} it is not what was written; {way_out(path)}")
+            return
+
+
 def read_lines(path: Path, offset: int = 0, end: int | None = None) -> tuple[list[Event], int]:
     """Read the events of a file's whole lines between two byte offsets.
 
@@ -70,27 +104,33 @@ def read_lines(path: Path, offset: int = 0, end: int | None = None) -> tuple[lis
         end: where to stop; None for the end of the file.
 
     Returns:
-        The events and the offset behind them; nothing when the file does not exist.
-
-    Raises:
-        StorageError: the file is damaged before its end.
+        The events and the offset behind them; nothing when the file does not exist. A file that is damaged before its
+        end raises a DamageError.
     """
+    events, data = _read(path, offset, end)
+    return events, offset + len(data)
+
+
+def _read(path: Path, offset: int = 0, end: int | None = None) -> tuple[list[Event], bytes]:
+    """Return the events of a file's whole lines between two byte offsets, without their seals, and these lines."""
     try:
         with opened(path, StorageError) as file:
             file.seek(offset)
             data = file.read(-1 if end is None else end - offset)
             events, length = whole_lines(data)
     except FileNotFoundError:
-        return [], offset
+        return [], b""
     except ValueError as error:
         line = path.read_bytes()[:offset].count(b"\n") + error.args[0] + 1
-        raise StorageError(
-            f"{path}: line {line} is damaged and lines after it are not; "
-            "move the study's folder aside or restore the file"
-        ) from None
+        raise DamageError(f"{path}: line {line} is damaged and lines after it are not; {way_out(path)}") from None
     if not events and not offset and _is_strange(data):
-        raise StorageError(f"{path}: begins with {data[:20]!r} and is no record of hpsearch's; move it aside")
-    return events, offset + length
+        raise DamageError(f"{path}: begins with {data[:20]!r} and is no record of hpsearch's; move it aside")
+    data = data[:length]
+    if not offset:
+        check_seal(data, path)
+    for event in events:
+        event.pop(SEAL, None)
+    return events, data
 
 
 def _is_strange(data: bytes) -> bool:
@@ -114,6 +154,9 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), default=_plain)
 class Journal:
     """One append-only file of JSON lines with a single writer; NaN and infinities survive.
 
+    A line is appended where the last one ended and nowhere else: a file that somebody else wrote to, cut or replaced
+    meanwhile, or whose folder has another name now, is written no more.
+
     Args:
         path: the file; it and its folder are created with the first write.
         hold: keep the file open between writes, until `close`: for one that is written all the time.
@@ -126,16 +169,28 @@ class Journal:
         self.path = path
         self._hold = hold
         self._held: int | None = None
-        self.events, self._size = read_lines(path)
+        self.events, data = _read(path)
         """Events that stood in the file when it was opened."""
+        self._size, self._sum = len(data), zlib.crc32(data)
+        self._torn = max(_size_of(path) - self._size, 0)
         self.due = False
         self._pending: list[bytes] = []
         self._durable = False
-        self._torn = True
 
-    def append(self, event: Mapping[str, Any], durable: bool = False) -> None:
-        """Buffer one line; `durable` makes the next flush wait for the disk."""
-        self._pending.append(_ENCODER.encode(event).encode() + b"\n")
+    def append(self, event: Mapping[str, Any], durable: bool = False, sealed: bool = False) -> None:
+        """Buffer one line.
+
+        Args:
+            event: what it says.
+            durable: makes the next flush wait for the disk.
+            sealed: closes what was written so far with a checksum.
+        """
+        line = _ENCODER.encode(event).encode() + b"\n"
+        if sealed:
+            body = line[:-2]
+            line = b'%b,"seal":"%08x"}\n' % (body, zlib.crc32(body, self._sum))
+        self._sum = zlib.crc32(line, self._sum)
+        self._pending.append(line)
         self._durable |= durable
 
     def flush(self, fsync: bool = False) -> None:
@@ -158,7 +213,7 @@ class Journal:
         try:
             self._write(data)
         except OSError as error:
-            self._torn = True
+            self._torn = len(data)
             raise self._unwritable(error) from error
         self._size += len(data)
         self._pending.clear()
@@ -190,9 +245,10 @@ class Journal:
         file = self._opened() if self._held is None else self._held
         self._held = file if self._hold else None
         try:
+            self._check(file)
             if self._torn:
                 os.ftruncate(file, self._size)
-                self._torn = False
+                self._torn = 0
             view = memoryview(data)
             while view:
                 view = view[os.write(file, view) :]
@@ -200,13 +256,35 @@ class Journal:
             if not self._hold:
                 os.close(file)
 
+    def _check(self, file: int) -> None:
+        """Refuse to write into a file that is not, as it was left, the one at the path."""
+        here, there = os.fstat(file), _stat(self.path)
+        if there is None or (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+            raise StorageError(f"{self.path}: was moved, removed or replaced while it was written; {_SECOND}")
+        if not self._size <= here.st_size <= self._size + self._torn:
+            raise StorageError(f"{self.path}: somebody else has written to it; {_SECOND}")
+
     def _opened(self) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0) | (0 if self._size else os.O_CREAT)
         try:
             return os.open(self.path, flags, 0o666)
         except FileNotFoundError:
+            if self._size:
+                raise StorageError(f"{self.path}: was moved or removed while it was written; {_SECOND}") from None
             self.path.parent.mkdir(parents=True, exist_ok=True)
             return os.open(self.path, flags, 0o666)
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _size_of(path: Path) -> int:
+    found = _stat(path)
+    return 0 if found is None else found.st_size
 
 
 def sync_all(journals: Collection[Journal]) -> None:

@@ -201,6 +201,7 @@ class Driver:
         The disk learns of a point before its trials' ends, and of these before the point is told, so that a power cut
         leaves neither trials of unknown points nor, but for points younger than `SYNC_SEC`, a score without its curve.
         """
+        self._record.guard()
         now = self._environment.timer()
         if self._plan.seconds is not None and now - self._timed_at >= TIME_SEC:
             self._timed_at = now

@@ -3,20 +3,21 @@
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from hpsearch.base import platform
 from hpsearch.base.errors import BusyError, StorageError
 from hpsearch.base.intake import json_file
 
+LOCK = "lock"
 LOCK_SEC = 0.3  # a listing of studies holds a lock for an instant
 
 
 @contextmanager
-def study_lock(folder: Path, what: str, wait_sec: float = LOCK_SEC) -> Iterator[None]:
+def study_lock(folder: Path, what: str, wait_sec: float = LOCK_SEC) -> Iterator[Callable[[], None]]:
     """Hold the operating system's lock of a study; it goes when this process ends, however it ends.
 
     Args:
@@ -25,7 +26,8 @@ def study_lock(folder: Path, what: str, wait_sec: float = LOCK_SEC) -> Iterator[
         wait_sec: how long another driver is waited for.
 
     Yields:
-        Nothing; the lock is held inside the block.
+        What is called before each write: it raises a StorageError where the folder has lost this lock, since then
+        another driver may hold one of its own; the lock is held inside the block.
 
     Raises:
         BusyError: another driver holds it.
@@ -33,7 +35,8 @@ def study_lock(folder: Path, what: str, wait_sec: float = LOCK_SEC) -> Iterator[
     """
     import filelock  # most of what imports this module, a report above all, holds no lock
 
-    lock = filelock.FileLock(folder / "lock", timeout=wait_sec)
+    path = folder / LOCK
+    lock = filelock.FileLock(path, timeout=wait_sec)
     try:
         lock.acquire()
     except filelock.Timeout:
@@ -42,9 +45,27 @@ def study_lock(folder: Path, what: str, wait_sec: float = LOCK_SEC) -> Iterator[
         raise StorageError(f"cannot write in {folder}: {error.strerror}") from None
     try:
         (folder / "owner.json").write_text(json.dumps(owner()))
-        yield
+        held = _identity(path)
+        yield partial(_check_held, path, held, what)
     finally:
         lock.release()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return which file stands at a path; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _check_held(path: Path, held: tuple[int, int] | None, what: str) -> None:
+    if _identity(path) != held:
+        raise StorageError(
+            f"{what}: {path} was removed or its folder moved while it ran, and another command may have the study; "
+            "nothing more is written: run the same command again, in the folder where the study is now"
+        )
 
 
 def owner() -> dict[str, str | int | float]:

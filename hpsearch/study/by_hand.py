@@ -46,10 +46,10 @@ def skip_point(name: str) -> str:
     if len(records) >= _replicates(read_study(folder)) and all(record.state.finished for record in records):
         raise StorageError(f"point {number} of study '{folder.name}' is not given up: it has ended")
     try:
-        with folder_lock(folder):
+        with folder_lock(folder) as guard:
             with _optuna_study(folder) as study:
                 give_up(study, number)
-            record = Record(folder)
+            record = Record(folder, guard=guard)
             for each in records:
                 if not each.state.finished:
                     record.state(each.id, TrialState.PRUNED, time.time(), reason=GIVEN_UP)

@@ -71,7 +71,7 @@ def search_folder(name: str) -> Path:
 
 
 @contextmanager
-def folder_lock(folder: Path, wait_sec: float = LOCK_SEC) -> Iterator[None]:
+def folder_lock(folder: Path, wait_sec: float = LOCK_SEC) -> Iterator[Callable[[], None]]:
     """Create a study's folder if need be and hold its lock.
 
     Args:
@@ -79,7 +79,7 @@ def folder_lock(folder: Path, wait_sec: float = LOCK_SEC) -> Iterator[None]:
         wait_sec: how long another driver is waited for.
 
     Yields:
-        Nothing; the lock is held inside the block.
+        What is called before each write, see `study_lock`; the lock is held inside the block.
 
     Raises:
         StorageError: the folder cannot be written, or another driver holds the lock.
@@ -89,28 +89,28 @@ def folder_lock(folder: Path, wait_sec: float = LOCK_SEC) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"cannot create {folder}: {error.strerror}") from None
     check_links(folder)
-    with study_lock(folder, f"study '{folder.name}'", wait_sec):
-        yield
+    with study_lock(folder, f"study '{folder.name}'", wait_sec) as guard:
+        yield guard
 
 
 @contextmanager
-def single_lock(studies: Path) -> Iterator[Path]:
+def single_lock(studies: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
     """Hold the lock of a folder of single trials: ``single``, or while another trial has that ``single_2`` and so on.
 
     Args:
         studies: the folder of studies.
 
     Yields:
-        The folder.
+        The folder, and what is called before each write, see `study_lock`.
     """
     with ExitStack() as stack:
         for number in count(1):
             folder = studies / (SINGLE if number == 1 else f"{SINGLE}_{number}")
             try:
-                stack.enter_context(folder_lock(folder))
+                guard = stack.enter_context(folder_lock(folder))
             except BusyError:
                 continue
-            yield folder
+            yield folder, guard
             return
 
 

@@ -53,12 +53,12 @@ class ScriptTrial:
         self._tracker: Tracker = build("tracker", composition.config["tracker"], composition.config["plugins"])
         self._tracker.check()
         self._stack = ExitStack()
-        study = self._stack.enter_context(single_lock(studies_folder()))
+        study, guard = self._stack.enter_context(single_lock(studies_folder()))
         number = 1 + max((trial.id.point for trial in read_trials(study)), default=-1)
         self._id = TrialId(number, 0)
         self.folder = study / "trials" / self._id.stem
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._record = Record(study, self._tracker.changed)
+        self._record = Record(study, self._tracker.changed, guard)
         about = {"command": f"python {command}", "git": git_state(Path.cwd()), "environment": environment()}
         self._record.study("open", time.time(), name=study.name, config=composition.config, seed=0, **about)
         self._record.spec(self._spec(study.name, command), time.time())

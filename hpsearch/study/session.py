@@ -86,6 +86,7 @@ class StudySession:
         self.observer = observer
         self._restart = restart or config["study"]["restart"] or has_no_score(self.folder, config)
         self._claimed, self._moved = False, False
+        self._guard: Callable[[], None]
         self._in_turn = in_turn
         self._stack = ExitStack()
         self._concluded = False
@@ -135,12 +136,13 @@ class StudySession:
             grow: called before the study goes on in another space, see `keep_description`.
         """
         if self.composition.study_option:
-            self._stack.enter_context(folder_lock(self.folder, TURN_SEC if self._in_turn else LOCK_SEC))
+            wait_sec = TURN_SEC if self._in_turn else LOCK_SEC
+            self._guard = self._stack.enter_context(folder_lock(self.folder, wait_sec))
         else:
-            self.folder = self._stack.enter_context(single_lock(self.folder.parent))
+            self.folder, self._guard = self._stack.enter_context(single_lock(self.folder.parent))
         if space is not None:
             self._moved = self._describe(space, grow)
-        self.record = Record(self.folder, self.tracker.changed)
+        self.record = Record(self.folder, self.tracker.changed, self._guard)
         self._claimed = True
 
     def open(
@@ -184,7 +186,7 @@ class StudySession:
         moves = self._restart and (self.folder / STUDY_FILE).exists()
         if moves:
             self.observer.line(f"the earlier study is kept in {move_aside(self.folder)}")
-            self._stack.enter_context(folder_lock(self.folder))
+            self._guard = self._stack.enter_context(folder_lock(self.folder))
         keep_description(self.folder, description(self.composition, space), grow)
         return moves
 

@@ -35,7 +35,7 @@ from hpsearch.base.commands import (
 from hpsearch.base.errors import StorageError
 from hpsearch.base.formats import KEY as FORMAT_KEY
 from hpsearch.base.intake import read
-from hpsearch.base.journal import Event
+from hpsearch.base.journal import Event, check_seal
 from hpsearch.base.lacking import lacking_words
 from hpsearch.base.outcome import REPEATED, Failures, repeated_epochs
 from hpsearch.base.types import DATA, Report, TrialId, TrialSpec, TrialState, end_values
@@ -310,8 +310,9 @@ def read_trial(path: Path) -> TrialRecord | None:
 
 
 def last_state(path: Path) -> TrialState:
-    """Return the state a trial's event file ends with, without folding all of it."""
+    """Return the state a trial's event file ends with, without folding all of it; a damaged one is a StorageError."""
     data = read(path, StorageError)
+    check_seal(data, path)
     for line in reversed(data[: data.rfind(b"\n") + 1].splitlines()):
         if line.startswith(b'{"event":"start"'):
             return TrialState.RUNNING

@@ -9,9 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from hpsearch.base.errors import StorageError
+from hpsearch.base.errors import DamageError
 from hpsearch.base.formats import upgraded
-from hpsearch.base.journal import Event, read_lines
+from hpsearch.base.journal import Event, read_lines, way_out
 from hpsearch.base.types import TrialState
 
 _NUMBERS = {int, float}
@@ -148,7 +148,7 @@ def checked(
         before: how many lines stand before them; -1 where that is not known.
 
     Returns:
-        The same, as the present format has them; where a field is something else, a StorageError names the file, the
+        The same, as the present format has them; where a field is something else, a DamageError names the file, the
         line, and what it may be.
     """
     events = [upgraded(event, "event", path) for event in events]
@@ -167,7 +167,7 @@ def checked(
 
 def _refuse(path: Path, place: int, before: int, what: str) -> NoReturn:
     line = "a line" if before < 0 else f"line {before + place + 1}"
-    raise StorageError(f"{path}: {line} is damaged ({what}); move the study's folder aside or restore the file")
+    raise DamageError(f"{path}: {line} is damaged ({what}); {way_out(path)}")
 
 
 def _short(value: Any) -> str:
@@ -184,8 +184,8 @@ def check_trial(events: Iterable[Event], path: Path) -> None:
     """Refuse the events of one trial in the file of another, such as a copy: it would be counted twice.
 
     Raises:
-        StorageError: naming the file and the trial.
+        DamageError: naming the file and the trial.
     """
     for event in events:
         if event["event"] == "spec" and (stem := f"{event['point']}-{event['seed']}-{event['fold']}") != path.stem:
-            raise StorageError(f"{path}: holds the events of trial {stem.replace('-', '/')}; remove or restore it")
+            raise DamageError(f"{path}: holds the events of trial {stem.replace('-', '/')}; remove or restore it")

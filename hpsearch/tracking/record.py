@@ -27,10 +27,17 @@ class Record:
     Args:
         folder: the study's folder.
         changed: called after each flush with the stems of the files that have new lines (a tracker's `changed`).
+        guard: called before anything is written; raises where the folder is not this process's any more.
     """
 
-    def __init__(self, folder: Path, changed: Callable[[Collection[str]], None] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        changed: Callable[[Collection[str]], None] | None = None,
+        guard: Callable[[], None] = lambda: None,
+    ) -> None:
         self.folder = folder
+        self.guard = guard
         self._changed = changed
         self._journals: dict[str, Journal] = {}
         self._folds: dict[str, TrialFold] = {}
@@ -208,6 +215,7 @@ class Record:
         """
         if not self._dirty:
             return
+        self.guard()
         names = sorted(self._dirty, key=lambda name: (name != STUDY, name))
         for name in names:
             journal = self._journals[name]
@@ -245,7 +253,7 @@ class Record:
             journal.close()
 
     def _study_line(self, event: Event, durable: bool = True) -> None:
-        self._journal(STUDY).append(event, durable)
+        self._journal(STUDY).append(event, durable, sealed=event["event"] not in NUMBERS)
         self._dirty.add(STUDY)
 
     def _learn(self, config: Mapping[str, Any]) -> None:
@@ -269,7 +277,7 @@ class Record:
 
     def _append(self, stem: str, kind: str, time: float, *, durable: bool = False, **fields: Any) -> None:
         event = _line(kind, time, fields)
-        self._journals[stem].append(event, durable)
+        self._journals[stem].append(event, durable, sealed=kind not in NUMBERS)
         self._folds[stem].apply(event)
         self._dirty.add(stem)
 

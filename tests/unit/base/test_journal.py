@@ -4,10 +4,11 @@ import errno
 import json
 import math
 import os
+import zlib
 
 import pytest
 
-from hpsearch.base.errors import StorageError
+from hpsearch.base.errors import DamageError, StorageError
 from hpsearch.base.journal import Journal, read_lines, sync_all
 
 
@@ -52,7 +53,7 @@ def test_damage_before_the_end_is_an_error_and_keeps_the_lines_behind_it(tmp_pat
     data = b'{"n":0}\n{"n":1}\n' + bad + b'{"n":2}\n{"n":3}\n{"n"'
     path.write_bytes(data)
     for read in (read_lines, Journal, lambda path: read_lines(path, 8)):
-        with pytest.raises(StorageError, match=r"a\.jsonl: line 3 is damaged .*folder aside or restore"):
+        with pytest.raises(StorageError, match=r"a\.jsonl: line 3 is damaged .*restore the file, or mend"):
             read(path)
     assert read_lines(path, end=16) == ([{"n": 0}, {"n": 1}], 16)
     assert path.read_bytes() == data
@@ -149,3 +150,78 @@ def test_one_that_is_held_open_writes_the_same_and_lets_go(tmp_path):
     other.flush()
     held.close()
     assert held.path.read_bytes() == other.path.read_bytes()
+
+
+def sealed(path):
+    journal = Journal(path)
+    for n in range(3):
+        journal.append({"n": n}, sealed=n != 1)
+    journal.write()
+    return path.read_bytes()
+
+
+def test_a_seal_is_the_checksum_of_all_before_it_and_no_field_of_the_line(tmp_path):
+    path = tmp_path / "a.jsonl"
+    data = sealed(path)
+    for line in (0, 2):
+        before, _, seal = b"".join(data.splitlines(keepends=True)[: line + 1]).rpartition(b',"seal":"')
+        assert int(seal[:8], 16) == zlib.crc32(before)
+    assert read_lines(path) == ([{"n": 0}, {"n": 1}, {"n": 2}], len(data))
+    journal = Journal(path)
+    journal.append({"n": 3}, sealed=True)
+    journal.write()
+    assert read_lines(path)[0][3:] == [{"n": 3}], "the checksum goes on in another process"
+
+
+@pytest.mark.parametrize("line", [0, 1, 2])
+def test_a_sealed_file_with_another_byte_or_without_a_line_is_damaged(tmp_path, line):
+    path = tmp_path / "a.jsonl"
+    lines = sealed(path).splitlines(keepends=True)
+    changed = lines[line].replace(b'"n":%d' % line, b'"n":7')
+    for damaged in (
+        [*lines[:line], changed, *lines[line + 1 :]],
+        [*lines[:line], *lines[line + 1 :]][: 3 - (line == 2)],
+    ):
+        path.write_bytes(b"".join(damaged))
+        if damaged == lines[:2]:
+            assert read_lines(path)[0] == [{"n": 0}, {"n": 1}], "cut at a line: a shorter record"
+            continue
+        for read in (read_lines, Journal):
+            with pytest.raises(DamageError, match=r"a\.jsonl: is damaged: up to line \d it is not what was written"):
+                read(path)
+
+
+def test_a_text_that_looks_like_a_seal_is_none(tmp_path):
+    journal = Journal(tmp_path / "a.jsonl")
+    journal.append({"n": 0, "text": ',"seal":"01234567"}', "table": {"n": 1, "seal": "01234567"}})
+    journal.write()
+    assert read_lines(tmp_path / "a.jsonl")[0][0]["n"] == 0
+
+
+@pytest.mark.parametrize("hold", [True, False])
+@pytest.mark.parametrize("what", ["appended to", "cut", "replaced", "removed", "moved"])
+def test_a_file_that_somebody_else_touched_is_written_no_more(tmp_path, what, hold):
+    folder = tmp_path / "there"
+    path = folder / "a.jsonl"
+    journal = Journal(path, hold=hold)
+    journal.append({"n": 0})
+    journal.write()
+    data = path.read_bytes()
+    match what:
+        case "appended to":
+            path.write_bytes(data + data)
+        case "cut":
+            path.write_bytes(data[:-3])
+        case "replaced":
+            path.with_name("b").write_bytes(data * hold)
+            path.with_name("b").replace(path)
+        case "removed":
+            path.unlink()
+        case "moved":
+            folder.rename(tmp_path / "elsewhere")
+    left = path.read_bytes() if path.exists() else None
+    journal.append({"n": 1})
+    with pytest.raises(StorageError, match=r"a\.jsonl: (was|somebody).*; this command writes no more"):
+        journal.write()
+    assert (path.read_bytes() if path.exists() else None) == left and folder.exists() == (what != "moved")
+    journal.close()

@@ -2,6 +2,7 @@ import json
 import multiprocessing
 import os
 import time
+from contextlib import nullcontext
 
 import pytest
 
@@ -37,3 +38,20 @@ def test_the_lock_names_its_holder_and_goes_with_a_killed_process(tmp_path):
 def test_owner_tells_two_lives_of_one_process_number_apart():
     assert set(owner()) == {"host", "boot", "pid", "started"}
     assert owner() == owner()
+
+
+@pytest.mark.parametrize("what", ["removed", "taken by another", "moved"])
+def test_whoever_lost_the_lock_is_told_before_it_writes(tmp_path, what):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    with study_lock(folder, "it") as guard:
+        guard()
+        if what == "moved":
+            folder.rename(tmp_path / "elsewhere")
+        else:
+            (folder / "lock").unlink()
+        with study_lock(folder, "it") if what == "taken by another" else nullcontext() as other:
+            with pytest.raises(StorageError, match=r"^it: .*lock was removed or its folder moved while it ran"):
+                guard()
+            if other is not None:
+                other()

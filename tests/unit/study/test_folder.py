@@ -66,10 +66,10 @@ def test_a_damaged_description_is_one_line(tmp_path, content):
 
 
 def test_a_single_trial_beside_another_one_has_a_folder_of_its_own(tmp_path):
-    with single_lock(tmp_path) as first:
-        with single_lock(tmp_path) as second, single_lock(tmp_path) as third:
+    with single_lock(tmp_path) as (first, _):
+        with single_lock(tmp_path) as (second, _), single_lock(tmp_path) as (third, _):
             assert [folder.name for folder in (first, second, third)] == ["single", "single_2", "single_3"]
-        with single_lock(tmp_path) as again:
+        with single_lock(tmp_path) as (again, _):
             assert again == second
-    with single_lock(tmp_path) as alone:
+    with single_lock(tmp_path) as (alone, _):
         assert alone == first
