@@ -180,8 +180,7 @@ class Driver:
             self._drop_paused()
             return self._confirms()
         for done in self._pool.poll(POLL_SEC):
-            goes_on_later = done.result.state in (TrialState.PAUSED, TrialState.WAITING) and self._pool.paused
-            if goes_on_later:
+            if done.result.state in (TrialState.PAUSED, TrialState.WAITING) and self._pool.paused:
                 continue
             if done.spec.id in self._confirmation:
                 self._confirmation.ended(done)
@@ -198,8 +197,8 @@ class Driver:
     def _write_points(self) -> None:
         """Write what was asked and told, and every now and then wait until it is on the disk.
 
-        The disk learns of a point before its trials' ends, and of these before the point is told, so that a power cut
-        leaves neither trials of unknown points nor, but for points younger than `SYNC_SEC`, a score without its curve.
+        The disk learns of a point before its trials' ends, and of these before it is told: a power cut leaves neither
+        trials of unknown points nor, but for points younger than `SYNC_SEC`, a score without its curve.
         """
         self._record.guard()
         now = self._environment.timer()

@@ -21,7 +21,8 @@ from hpsearch.base.types import (
 from hpsearch.base.words import count
 from hpsearch.launch.outside import ASKED_BY, SHELL, OutsideLauncher
 from hpsearch.search.driver import Driver
-from hpsearch.tracking.events import TrialRecord, last_state, read_trial, trial_files
+from hpsearch.tracking.events import TrialRecord, read_trial, trial_files
+from hpsearch.tracking.lines import last_state
 from hpsearch.tracking.record import Record
 
 

@@ -17,7 +17,6 @@ trains trials: its digest, and one for each module.
 Each line says its format, see `hpsearch.base.formats`. Only the driver's process writes; a tracking store is a copy.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,13 +33,12 @@ from hpsearch.base.commands import (
 )
 from hpsearch.base.errors import StorageError
 from hpsearch.base.formats import KEY as FORMAT_KEY
-from hpsearch.base.intake import read
-from hpsearch.base.journal import Event, check_seal
+from hpsearch.base.journal import Event
 from hpsearch.base.lacking import lacking_words
 from hpsearch.base.outcome import REPEATED, Failures, repeated_epochs
 from hpsearch.base.types import DATA, Report, TrialId, TrialSpec, TrialState, end_values
 from hpsearch.base.widths import PATH, fuse_words
-from hpsearch.tracking.lines import STUDY_RULES, check_trial, checked, is_stem, read_events
+from hpsearch.tracking.lines import STUDY_RULES, check_trial, is_stem, read_events
 
 STUDY = "study"
 CODE = "code"
@@ -307,21 +305,6 @@ def read_trial(path: Path) -> TrialRecord | None:
         return fold.record() if fold.spec is not None else None
     except StorageError as error:
         raise StorageError(f"{path}: {error}") from None
-
-
-def last_state(path: Path) -> TrialState:
-    """Return the state a trial's event file ends with, without folding all of it; a damaged one is a StorageError."""
-    data = read(path, StorageError)
-    check_seal(data, path)
-    for line in reversed(data[: data.rfind(b"\n") + 1].splitlines()):
-        if line.startswith(b'{"event":"start"'):
-            return TrialState.RUNNING
-        if line.startswith(b'{"event":"again"'):
-            return TrialState.WAITING
-        if line.startswith(b'{"event":"state"'):
-            (event,) = checked([json.loads(line)], path, before=-1)
-            return TrialState(event["state"])
-    return TrialState.WAITING
 
 
 def trial_files(folder: Path) -> list[Path]:

@@ -3,15 +3,17 @@
 A kind of line that is not known here, and a field, are passed over: a later version may write them.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from hpsearch.base.errors import DamageError
+from hpsearch.base.errors import DamageError, StorageError
 from hpsearch.base.formats import upgraded
-from hpsearch.base.journal import Event, read_lines, way_out
+from hpsearch.base.intake import read
+from hpsearch.base.journal import Event, check_seal, read_lines, way_out
 from hpsearch.base.types import TrialState
 
 _NUMBERS = {int, float}
@@ -189,3 +191,18 @@ def check_trial(events: Iterable[Event], path: Path) -> None:
     for event in events:
         if event["event"] == "spec" and (stem := f"{event['point']}-{event['seed']}-{event['fold']}") != path.stem:
             raise DamageError(f"{path}: holds the events of trial {stem.replace('-', '/')}; remove or restore it")
+
+
+def last_state(path: Path) -> TrialState:
+    """Return the state a trial's event file ends with, without folding all of it; a damaged one is a StorageError."""
+    data = read(path, StorageError)
+    check_seal(data, path)
+    for line in reversed(data[: data.rfind(b"\n") + 1].splitlines()):
+        if line.startswith(b'{"event":"start"'):
+            return TrialState.RUNNING
+        if line.startswith(b'{"event":"again"'):
+            return TrialState.WAITING
+        if line.startswith(b'{"event":"state"'):
+            (event,) = checked([json.loads(line)], path, before=-1)
+            return TrialState(event["state"])
+    return TrialState.WAITING

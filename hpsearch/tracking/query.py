@@ -28,7 +28,6 @@ from hpsearch.tracking import runs, store
 from hpsearch.tracking.events import (
     STUDY,
     TrialRecord,
-    last_state,
     read_study,
     read_trial,
     read_trials,
@@ -36,6 +35,7 @@ from hpsearch.tracking.events import (
     trial_files,
 )
 from hpsearch.tracking.lazy import Lazy, Media, media_by_trial, rows_of
+from hpsearch.tracking.lines import last_state
 from hpsearch.tracking.mlflow_internals import media_path
 from hpsearch.tracking.runs import AFTERWARDS, CONTINUED, STUDY_NAME, SUPERSEDED, TRIAL, UID
 from hpsearch.tracking.sent import sent_runs

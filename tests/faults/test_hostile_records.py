@@ -14,7 +14,8 @@ from hpsearch.base.layer_rows import read_layer_rows
 from hpsearch.search import lock, requests
 from hpsearch.search.storage import JournalStore
 from hpsearch.study.folder import read_yaml
-from hpsearch.tracking.events import last_state, read_study, read_trial, trial_files
+from hpsearch.tracking.events import read_study, read_trial, trial_files
+from hpsearch.tracking.lines import last_state
 from hpsearch.tracking.sent import Sent, sent_file, sent_runs
 from hpsearch.trial import settings_file
 from hpsearch.trial.checkpoint import LAST, Progress, restore_last, save_last, take_over

@@ -7,13 +7,13 @@ import pytest
 from hpsearch.base.types import TrialState
 from hpsearch.tracking.events import (
     fold_trial,
-    last_state,
     read_study,
     read_trial,
     read_trials,
     replay_command,
     trial_files,
 )
+from hpsearch.tracking.lines import last_state
 from hpsearch.tracking.record import Record
 from tests.support import fake_study as fake
 
