@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hpsearch.base import platform
 from hpsearch.base.errors import StorageError
+from hpsearch.base.leftovers import temporary_path
 
 REPORT = "report.html"
 PRINT = "print.html"
@@ -20,19 +21,20 @@ LOG = "log.txt"
 
 
 @contextmanager
-def replacement(path: Path, durable: bool = True) -> Iterator[Path]:
+def replacement(path: Path, durable: bool = True, beside: Path | None = None) -> Iterator[Path]:
     """Write a file in one move, so that a reader, a kill or a power cut never meets half of it.
 
     Args:
         path: the file; its folder is made when it is missing.
         durable: wait until it is on the disk; False for a copy, which a power cut may take.
+        beside: folder of the temporary file, on the same disk; None for that of the file.
 
     Yields:
-        A temporary path beside it for the block to write. At the end of the block it takes the file's place; after an
+        A temporary path for the block to write. At the end of the block it takes the file's place; after an
         error it is gone and the old file stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+    temporary = temporary_path(path) if beside is None else temporary_path(beside / path.name)
     try:
         yield temporary
         if durable:

@@ -10,7 +10,7 @@ from hpsearch.base.media import MEDIA
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}")
 _TRIALS = "trials"
-_OURS = re.compile(rf"({MEDIA}|settings\.\w+|(log|layers|last|best|end|samples|reports|resume)\.\w+)(\.new)?")
+_OURS = re.compile(rf"({MEDIA}|settings\.\w+|(log|layers|last|best|end|samples|reports|resume)\.\w+)")
 """Files of ours in the folder of a trial."""
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpsearch.base import platform
+from hpsearch.base.files import replacement
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,9 +64,8 @@ def write_samples(
         else:
             arrays[name] = each.mean(axis=0, dtype=np.float64).astype(np.float32)
     contiguous = {name: np.ascontiguousarray(each) for name, each in {**arrays, **(more or {})}.items()}
-    temporary = file.with_name(f"{file.name}.new")
-    temporary.write_bytes(save(contiguous, {"key": key, "unit": unit, **sizes}))
-    platform.replace(temporary, file)
+    with replacement(file, durable=False) as temporary:
+        temporary.write_bytes(save(contiguous, {"key": key, "unit": unit, **sizes}))
 
 
 def read_samples(file: Path, key: str) -> SampleResults | None:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 import hpsearch
+from hpsearch.base.leftovers import temporary_path
 from hpsearch.callbacks.generators import read_generators, set_generators
 from hpsearch.callbacks.reporting import Reporter, ask_checkpoint, saves
 
@@ -97,7 +98,7 @@ class ReportCallback(Callback):
     def _save(self, trainer: Any) -> None:
         """Write the checkpoint of whole epochs: under another name first, so that a kill leaves the one before."""
         file = hpsearch.folder() / "checkpoint.ckpt"
-        new = file.with_suffix(".tmp")
+        new = Path(trainer.strategy.broadcast(str(temporary_path(file))))
         self._saving = True
         try:
             trainer.save_checkpoint(new)

@@ -13,6 +13,7 @@ from typing import Any
 
 from hpsearch.base import platform
 from hpsearch.base.errors import ConfigError, HpsearchError, MachineError
+from hpsearch.base.leftovers import temporary_folder
 from hpsearch.base.outcome import failure
 from hpsearch.base.types import Clock, Decision, Execute, Given, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.launch import early
@@ -285,7 +286,7 @@ class ProcessLauncher:
 
     def _log(self, index: int) -> Path:
         if self._log_folder is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="hpsearch-", ignore_cleanup_errors=True)
+            self._temporary = temporary_folder()
             self._log_folder = self._temporary.name
         folder = Path(self._log_folder)
         folder.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ from hpsearch.base.formats import stamped, upgraded
 from hpsearch.base.inside import check_links, check_name
 from hpsearch.base.intake import yaml_value
 from hpsearch.base.keys import MARGIN, RUN_TIME, SINGLE
+from hpsearch.base.leftovers import sweep
 from hpsearch.base.plain import ABSENT, copied, diff, get, remove
 from hpsearch.search.lock import LOCK_SEC, study_lock
 from hpsearch.tracking.events import read_study, read_trials
@@ -90,6 +91,7 @@ def folder_lock(folder: Path, wait_sec: float = LOCK_SEC) -> Iterator[Callable[[
         raise StorageError(f"cannot create {folder}: {error.strerror}") from None
     check_links(folder)
     with study_lock(folder, f"study '{folder.name}'", wait_sec) as guard:
+        sweep(folder)
         yield guard
 
 

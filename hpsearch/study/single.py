@@ -1,7 +1,6 @@
 """One trial outside a search: train and track it, or train a logged one again and compare the curves."""
 
 import math
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from hpsearch.base import platform
 from hpsearch.base.commands import not_seeded, script_command, shown_path
 from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.failures import Failure
+from hpsearch.base.leftovers import temporary_folder
 from hpsearch.base.observer import Observer, Progress
 from hpsearch.base.replicates import MEASURED
 from hpsearch.base.types import Decision, Objective, Report, TrialId, TrialResult, TrialSpec, TrialState
@@ -297,7 +297,7 @@ def replay(
     config = _as_it_fitted(logged, read_back(recorded, composition.config["plugins"], words))
     origins = Origins()
     objective: Objective = build("objective", config["objective"])
-    with tempfile.TemporaryDirectory() as folder, Workers(composition) as workers:
+    with temporary_folder() as folder, Workers(composition) as workers:
         origins.data.learn(workers.check({"": config}).states)
         if changed := _moved(config, logged) or origins.changed_since(folder_of(study), logged):
             observer.line(f"{of}: {changed}")

@@ -1,11 +1,11 @@
 """Runs written through MLflow's own client: to servers, and to files that `embedded_writer` does not know."""
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpsearch.base.leftovers import temporary_folder
 from hpsearch.tracking import store
 from hpsearch.tracking.runs import UID, Metric, ms
 from hpsearch.tracking.writer import FINAL, FoundRun, Refusal
@@ -100,7 +100,7 @@ class ClientWriter:
 
     def content(self, run: str, data: bytes, path: str) -> None:
         """Upload bytes by way of a file."""
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             file = Path(folder) / Path(path).name
             file.write_bytes(data)
             self.file(run, file, Path(path).parent.as_posix())

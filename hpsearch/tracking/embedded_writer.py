@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from hpsearch.base.files import replacement
+from hpsearch.base.leftovers import sweep_once
 from hpsearch.tracking import store
 from hpsearch.tracking.mlflow_internals import WRITTEN_FOR, installed_version
 from hpsearch.tracking.runs import UID, Metric, ms
@@ -196,13 +197,13 @@ class EmbeddedWriter:
 
     def content(self, run: str, data: bytes, path: str) -> None:
         """Write an artifact once the rows are on the disk."""
-        target = self._place(run, path)
-        self._files.append(lambda: _replace(target, lambda file: file.write_bytes(data)))
+        target, beside = self._place(run, path)
+        self._files.append(lambda: _replace(target, beside, lambda file: file.write_bytes(data)))
 
     def file(self, run: str, source: Path, folder: str = "") -> None:
         """Copy a file once the rows are on the disk."""
-        target = self._place(run, f"{folder}/{source.name}" if folder else source.name)
-        self._files.append(lambda: _replace(target, lambda file: shutil.copyfile(source, file)))
+        target, beside = self._place(run, f"{folder}/{source.name}" if folder else source.name)
+        self._files.append(lambda: _replace(target, beside, lambda file: shutil.copyfile(source, file)))
 
     def describe(self, tags: Mapping[str, str]) -> None:
         """Replace tags of the experiment."""
@@ -239,15 +240,16 @@ class EmbeddedWriter:
         if RUN_NAME in tags:
             self._db.execute("UPDATE runs SET name = ? WHERE run_uuid = ?", (tags[RUN_NAME], run))
 
-    def _place(self, run: str, path: str) -> Path:
-        """Return the file of an artifact, which lies inside the run's folder."""
+    def _place(self, run: str, path: str) -> tuple[Path, Path]:
+        """Return the file of an artifact, which lies inside the run's folder, and the folder of its experiment."""
         from urllib.request import url2pathname
 
         (uri,) = self._active("run", run, "artifact_uri")
         parts = PurePosixPath(path)
         if parts.is_absolute() or ".." in parts.parts:
             raise Refusal(f"'{path}' is no path of an artifact")
-        return Path(url2pathname(urlsplit(uri).path)) / parts
+        root = Path(url2pathname(urlsplit(uri).path))
+        return root / parts, root.parents[1]
 
 
 def _row(run: str, metric: Metric) -> tuple[str, str, float, int, int, bool]:
@@ -276,6 +278,8 @@ def _name(key: str) -> str:
     return key
 
 
-def _replace(target: Path, write: Callable[[Path], object]) -> None:
-    with replacement(target, durable=False) as temporary:  # a copy, as MLflow's client makes it
+def _replace(target: Path, beside: Path, write: Callable[[Path], object]) -> None:
+    """Write an artifact by way of the experiment's folder: what a kill leaves is found there, and shown in no run."""
+    sweep_once(beside)
+    with replacement(target, durable=False, beside=beside) as temporary:  # a copy, as MLflow's client makes it
         write(temporary)

@@ -5,7 +5,6 @@ names collide, hyperparameters win over metrics, and these over facts.
 """
 
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from hpsearch.base.files import LAYERS, LOG
 from hpsearch.base.inside import check_links, check_name, inside
 from hpsearch.base.intake import json_file, json_value
 from hpsearch.base.keys import is_single
+from hpsearch.base.leftovers import temporary_folder
 from hpsearch.base.observer import StudySummary
 from hpsearch.base.outcome import Failures
 from hpsearch.base.passwords import without_password
@@ -188,7 +188,7 @@ def _artifact(client: "MlflowClient", run_id: str, file: str) -> Any:
 def _content(client: "MlflowClient", run_id: str, file: str) -> bytes:
     from mlflow.exceptions import MlflowException
 
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         try:
             return Path(client.download_artifacts(run_id, file, folder)).read_bytes()
         except (MlflowException, OSError) as error:

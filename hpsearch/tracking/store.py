@@ -4,13 +4,14 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from hpsearch.base.errors import StorageError
 from hpsearch.base.files import replacement
+from hpsearch.base.leftovers import remove_lock, sweep_once
 from hpsearch.base.passwords import without_password
 from hpsearch.tracking.mlflow_internals import schema_head, silence, sqlite_uri
 from hpsearch.tracking.template import write_empty_store
@@ -161,7 +162,10 @@ def create_store(uri: str, artifacts: Path) -> None:
         StorageError: another process holds the lock for too long, or the file cannot be written.
     """
     path = sqlite_path(uri)
-    if path is None or _filled(path):
+    if path is None:
+        return
+    if _filled(path):
+        tidy(path)
         return
     from filelock import FileLock, Timeout
 
@@ -176,14 +180,30 @@ def create_store(uri: str, artifacts: Path) -> None:
         raise StorageError(f"cannot create {path}: {error.strerror or error}") from error
 
 
+def tidy(path: Path) -> None:
+    """Remove what killed processes left beside an SQLite store, whose own files are left to SQLite.
+
+    A journal is what a cut transaction is rolled back by: reading does that. One that was cut before it held anything
+    goes with the next transaction, which here changes nothing.
+    """
+    sweep_once(path.parent)
+    remove_lock(Path(f"{path}.lock"))
+    if not any(Path(f"{path}{ending}").exists() for ending in ("-journal", "-wal")):
+        return
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=CHECK_TIMEOUT_SEC, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        db.execute(f"PRAGMA user_version = {int(version)}")
+        db.execute("COMMIT")
+
+
 def _filled(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
 
 
 def _build(path: Path, artifacts: Path) -> None:
     set_environment()
-    for leftover in path.parent.glob(f"{path.name}.*.new*"):
-        leftover.unlink()
+    sweep_once(path.parent)
     with replacement(path) as temporary:
         write_empty_store(temporary, (artifacts / "Default").as_uri())
 

@@ -6,7 +6,6 @@ built again.
 
 import gzip
 import sqlite3
-import tempfile
 import time
 import zlib
 from contextlib import closing
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from hpsearch.base.cache import cache_folder
 from hpsearch.base.files import replacement
+from hpsearch.base.leftovers import sweep_once, temporary_folder
 from hpsearch.tracking.mlflow_internals import build_schema, installed_version, schema_head, sqlite_uri
 
 LOCK_TIMEOUT_SEC = 120.0
@@ -74,9 +74,8 @@ def _unpacked(file: Path) -> bytes | None:
 
 
 def _build(file: Path) -> bytes:
-    for leftover in file.parent.glob(f"{file.name}.*.new"):
-        leftover.unlink()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    sweep_once(file.parent)
+    with temporary_folder() as folder:
         path = Path(folder) / "mlflow.db"
         build_schema(sqlite_uri(path), path.parent.as_uri())
         content = path.read_bytes()

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hpsearch.base import platform
+from hpsearch.base.files import replacement
 from hpsearch.base.formats import stamped, upgraded
 from hpsearch.base.intake import json_file
 from hpsearch.base.types import Report
@@ -16,6 +18,7 @@ STATE = "resume.json"
 """Says of the newest checkpoint of a folder what was reported until then, and where the generators stood."""
 KEPT = "resume-"
 """What the second name of a noted checkpoint begins with."""
+_SECOND = re.compile(rf"{KEPT}(\d+|again)")
 UNFINISHED = (".tmp", ".part", ".new")
 """Endings of files that are being written."""
 
@@ -45,6 +48,7 @@ class Checkpoints:
         self.asked = False
         state = self._put_back()
         self._noted, self._kept = state.get("checkpoint"), state.get("kept", "")
+        self._remove_unnoted()
         self._generators = state.get("generators")
         self._left = [left for path in self._all() if (left := _stamp(path)) != self._noted]
         self.again = tuple(_report(each) for each in state.get("reports", ()))
@@ -78,9 +82,8 @@ class Checkpoints:
         kept, before = self._keep(newest), self._kept
         reports = [asdict(each) for each in self._reports]
         state = stamped({"checkpoint": stamp, "kept": kept, "reports": reports, "generators": generators()})
-        new = self._folder / f"{STATE}.new"
-        new.write_text(json.dumps(state), encoding="utf-8")  # no wait for the disk: a kill before leaves the old one
-        platform.replace(new, self._folder / STATE)
+        with replacement(self._folder / STATE, durable=False) as new:  # a kill before leaves the old one
+            new.write_text(json.dumps(state), encoding="utf-8")
         self._noted, self._kept, self._generators, self.epoch = stamp, kept, None, int(self._reports[-1].epoch)
         if before and before != kept:
             (self._folder / before).unlink(missing_ok=True)
@@ -125,6 +128,12 @@ class Checkpoints:
         os.link(kept, again)
         platform.replace(again, path)
         return state
+
+    def _remove_unnoted(self) -> None:
+        """Remove second names of which a kill left no note."""
+        for path in self._folder.glob(f"{KEPT}*"):
+            if path.name != self._kept and _SECOND.fullmatch(path.name):
+                path.unlink()
 
     def _state(self) -> dict[str, Any]:
         try:

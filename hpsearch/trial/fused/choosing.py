@@ -20,6 +20,7 @@ from torch import nn
 from hpsearch.base.errors import StorageError, out_of_memory
 from hpsearch.base.formats import stamped, upgraded
 from hpsearch.base.intake import json_file
+from hpsearch.base.leftovers import temporary_path
 from hpsearch.base.memory import keep_freed_memory
 from hpsearch.base.plain import stable_hash
 from hpsearch.nn.stacked import Stacked
@@ -100,7 +101,7 @@ def _kept(file: Path) -> Choice | None:
 def _keep(file: Path, choice: Choice) -> Choice:
     """Write a choice down, unless another worker was faster; return what is written."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.new")
+    temporary = temporary_path(file)
     try:
         temporary.write_text(json.dumps(stamped(asdict(choice))), encoding="utf-8")
         with suppress(FileExistsError):

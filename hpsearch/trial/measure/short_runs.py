@@ -1,7 +1,6 @@
 """Short trainings that say whether a set-up can learn: with inputs against without, and a small sample by heart."""
 
 import math
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hpsearch.base.errors import ConfigError
+from hpsearch.base.leftovers import temporary_folder
 from hpsearch.base.rng import seeded
 from hpsearch.base.steps import UNKNOWN, label_counts, labelled, per_step
 from hpsearch.base.types import Decision, Report
@@ -201,7 +201,7 @@ def training_losses(config: Mapping[str, Any]) -> list[float]:
         Its training loss by epoch, from epoch 1, up to where it diverged.
     """
     losses: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         job = prepare(config, folder=Path(folder))
         run = train(replace(job, trainer=replace(job.trainer, eval_every=1, eval_steps=None)))
         try:

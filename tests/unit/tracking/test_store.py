@@ -4,11 +4,14 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hpsearch.base.errors import StorageError
+from hpsearch.base.owners import this_process
 from hpsearch.tracking import store
 from tests.support.fake_study import new_store
 
@@ -122,6 +125,55 @@ def test_an_experiment_that_another_process_makes_meanwhile_is_taken(tmp_path, m
     answers = iter([None, look("lr_sweep")])
     monkeypatch.setattr(client, "get_experiment_by_name", lambda name: next(answers))
     assert store.experiment_id(client, uri, "lr_sweep", tmp_path) == made
+
+
+CUT = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA cache_size = 1")
+db.execute("BEGIN")
+db.execute("UPDATE t SET x = 'new'")
+os.kill(os.getpid(), 9)
+"""
+
+
+def left_over(path):
+    """A database whose writer was killed after it had changed the file, with what else a kill leaves beside it."""
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE t (x)")
+        db.executemany("INSERT INTO t VALUES (?)", [("old" * 500,)] * 100)
+    subprocess.run([sys.executable, "-c", CUT, path])
+    for name in (".lock", f".{replace(this_process(), started=1)}.new", f".{this_process()}.new"):
+        Path(f"{path}{name}").touch()
+    return Path(f"{path}-journal")
+
+
+def test_what_kills_left_beside_a_store_goes_and_its_journal_is_rolled_back(tmp_path):
+    path = tmp_path / "mlflow.db"
+    journal = left_over(path)
+    assert journal.stat().st_size > 0 and b"new" in path.read_bytes()
+    store.create_store(store.store_uri(f"sqlite:///{path}"), tmp_path)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["mlflow.db", f"mlflow.db.{this_process()}.new"]
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT DISTINCT x FROM t").fetchall() == [("old" * 500,)]
+
+
+def test_a_journal_that_holds_nothing_goes_and_the_one_of_a_writer_stays(tmp_path):
+    path = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("CREATE TABLE t (x)")
+        db.execute("PRAGMA user_version = 7")
+        journal = Path(f"{path}-journal")
+        journal.touch()
+        store.tidy(path)
+        assert not journal.exists() and db.execute("PRAGMA user_version").fetchone() == (7,)
+        db.execute("BEGIN")
+        db.execute("INSERT INTO t VALUES (1)")
+        assert journal.exists()
+        store.tidy(path)
+        assert journal.exists()
+        db.execute("COMMIT")
+        assert db.execute("SELECT count(*) FROM t").fetchone() == (1,)
 
 
 @pytest.mark.slow

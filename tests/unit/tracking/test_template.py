@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hpsearch.base.owners import this_process
 from hpsearch.tracking import store, template
 from hpsearch.tracking.mlflow_internals import build_schema, sqlite_uri
 
@@ -153,7 +155,7 @@ def test_a_file_that_a_kill_left_is_removed(tmp_path, cache, monkeypatch, packed
     )
     file = template.template_file()
     file.parent.mkdir(parents=True)
-    file.with_name(f"{file.name}.123.new").write_bytes(packed[:1000])
+    file.with_name(f"{file.name}.{replace(this_process(), started=1)}.new").write_bytes(packed[:1000])
     template._template()
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
