@@ -13,10 +13,9 @@ from hpsearch.base.errors import ConfigError, StorageError
 from hpsearch.base.failures import Failure
 from hpsearch.base.leftovers import temporary_folder
 from hpsearch.base.observer import Observer, Progress
-from hpsearch.base.replicates import MEASURED
 from hpsearch.base.types import Decision, Objective, Report, TrialId, TrialResult, TrialSpec, TrialState
 from hpsearch.base.widths import WIDTHS
-from hpsearch.base.words import epoch_text, number
+from hpsearch.base.words import number
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition, TrialConfig, compose
 from hpsearch.config.record import read_back
@@ -26,18 +25,24 @@ from hpsearch.search.interrupts import interrupts
 from hpsearch.search.live import Finished
 from hpsearch.search.pool import Decide, Pool
 from hpsearch.search.watch import UNLIMITED, TimeLimits
+from hpsearch.study.differing import differences, first_difference
 from hpsearch.study.folder import folder_of
 from hpsearch.study.fuse import beside_copies, check_copies
 from hpsearch.study.origins import Origins
+from hpsearch.study.reasons import conditions, reasons, unknown, without_reason
 from hpsearch.study.session import StudySession
 from hpsearch.study.single_checks import check_single
 from hpsearch.study.specs import check_inside, compose_again, find_source, find_trial, spec_of, tracking_uri
-from hpsearch.study.workers import Workers
+from hpsearch.study.workers import Workers, trains_own_code
 from hpsearch.tracking.events import TrialRecord, check_command, read_trial, read_trials, replay_command
+from hpsearch.tracking.machine import environment
+from hpsearch.tracking.provenance import environments
 from hpsearch.tracking.query import failure_of
 from hpsearch.tracking.record import Record
 
 POLL_SEC = 0.2
+GPU_MEMORY = "gpu_memory_mib"
+"""The metric that reports have of a GPU alone."""
 """Keys of a search that hold for a single trial as well."""
 
 
@@ -96,6 +101,10 @@ class ReplayOutcome:
         largest: the largest absolute difference of a metric.
         changed: what of the trial's code and data changed since it was trained, in a sentence; empty where nothing did.
         not_promised: what training again on this device does not promise, in a sentence; empty where it promises all.
+        first: where the curves part, in a sentence; empty where they do not.
+        first_step: whether they do at the first update, or before it.
+        reasons: why they may, the likeliest first; or that nothing on record says why.
+        unknown: what they may differ by and is not on record, in words; empty where all is.
     """
 
     run: str
@@ -108,6 +117,10 @@ class ReplayOutcome:
     largest: float
     not_promised: str = ""
     changed: str = ""
+    first: str = ""
+    first_step: bool = False
+    reasons: tuple[str, ...] = ()
+    unknown: str = ""
 
     @property
     def same(self) -> bool:
@@ -308,9 +321,10 @@ def replay(
         finished = _train(spec, workers.launcher, record, objective, observer, decide=_stop_where(logged))
         again = read_trial(Path(folder) / "events" / f"{logged.id.stem}.jsonl")
     compared = _compared(of, logged, again.reports if again else (), finished.result)
-    device = str((again or logged).facts.get("device", ""))
-    not_promised = platform.not_promised(device) or not_seeded(logged.config)
-    return replace(compared, not_promised=not_promised, changed=changed)
+    facts = again.facts if again else {}
+    not_promised = platform.not_promised(str(facts.get("device", ""))) or not_seeded(logged.config)
+    compared = replace(compared, not_promised=not_promised, changed=changed)
+    return _explained(compared, logged, facts, folder_of(study))
 
 
 def _with_function(function: str, logged: TrialRecord, of: str) -> dict[str, Any]:
@@ -348,32 +362,31 @@ def _stop_where(logged: TrialRecord) -> Decide:
 
 
 def _compared(run: str, logged: TrialRecord, again: tuple[Report, ...], result: TrialResult) -> ReplayOutcome:
-    differences, largest = _differences(logged.reports, again)
+    found = differences(logged.reports, again)
+    lines = [each.line for each in found]
     if result.state is not logged.state and logged.state.finished:
-        differences.insert(0, f"state: logged {logged.state}, now {result.state} ({result.reason})")
+        lines.insert(0, f"state: logged {logged.state}, now {result.state} ({result.reason})")
     return ReplayOutcome(
-        run, logged.reports, again, result.state, logged.state, result.reason, tuple(differences), largest
+        run=run,
+        logged=logged.reports,
+        again=again,
+        state=result.state,
+        logged_state=logged.state,
+        reason=result.reason,
+        differences=tuple(lines),
+        largest=max((each.size for each in found), default=0.0),
+        first=first_difference(found, logged.reports) if found else "",
+        first_step=bool(found) and found[0].step <= 1,
     )
 
 
-def _differences(logged: Sequence[Report], again: Sequence[Report]) -> tuple[list[str], float]:
-    """Compare two curves epoch by epoch, bit for bit."""
-    ours, theirs = ({report.epoch: _compared_values(report) for report in curve} for curve in (again, logged))
-    lines, largest = [], 0.0
-    for epoch in sorted(ours.keys() | theirs.keys()):
-        if epoch not in ours or epoch not in theirs:
-            lines.append(f"epoch {epoch_text(epoch)}: only in {'the record' if epoch in theirs else 'this run'}")
-            continue
-        for name in sorted(ours[epoch].keys() | theirs[epoch].keys()):
-            old, new = theirs[epoch].get(name, math.nan), ours[epoch].get(name, math.nan)
-            if old != new and not (math.isnan(old) and math.isnan(new)):
-                lines.append(f"epoch {epoch_text(epoch)}: {name} logged {old:.9g}, now {new:.9g}")
-                largest = max(largest, abs(new - old)) if math.isfinite(new - old) else math.inf
-    return lines, largest
-
-
-def _compared_values(report: Report) -> dict[str, float]:
-    """Return the values of a report that must come out the same again."""
-    metrics = {name: value for name, value in report.metrics.items() if not name.endswith(MEASURED)}
-    ends = {f"{name} at step {step}": value for step, values in report.end for name, value in values.items()}
-    return metrics | ends | {f"train/loss at step {step}": loss for step, loss in report.steps}
+def _explained(outcome: ReplayOutcome, logged: TrialRecord, facts: Mapping[str, Any], folder: Path) -> ReplayOutcome:
+    """Return an outcome with why its curves differ, where they do."""
+    if outcome.same:
+        return outcome
+    known = conditions(logged.facts, facts, environments(folder, logged), environment())
+    on_gpu = any(GPU_MEMORY in report.metrics for report in outcome.again)
+    found = tuple(reasons(known, outcome.changed, logged.config, on_gpu))
+    own = trains_own_code(logged.config)
+    why = found or (without_reason(known, logged.config, own, outcome.first_step),)
+    return replace(outcome, reasons=why, unknown=unknown(known))

@@ -246,6 +246,12 @@ def show_replay(outcome: "ReplayOutcome", stream: TextIO | None = None) -> None:
         out.row("changed", outcome.changed, "yellow")
     if outcome.not_promised:
         out.row("promise", outcome.not_promised, "yellow")
+    if outcome.first:
+        out.row("first", outcome.first)
+    for place, line in enumerate(outcome.reasons):
+        out.row("why" if not place else "also", line, "yellow")
+    if outcome.unknown:
+        out.row("not known", f"not on record, or not of this run: {outcome.unknown}", "dim")
     for line in outcome.differences[:_SHOWN_DIFFERENCES]:
         out.text(f"  {line}")
     if (hidden := len(outcome.differences) - _SHOWN_DIFFERENCES) > 0:

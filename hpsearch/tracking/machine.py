@@ -1,5 +1,7 @@
 """Where a study ran: code version, software, machine, and the load of the machine while it ran."""
 
+import functools
+import hashlib
 import math
 import platform
 import socket
@@ -48,6 +50,7 @@ def environment() -> dict[str, str | int | float]:
     return {
         "python": platform.python_version(),
         **{name: found for name in LIBRARIES if (found := _version(name))},
+        "code": own_code(),
         "platform": platform.platform(),
         "host": socket.gethostname(),
         "cpu": processor_name(),
@@ -55,6 +58,16 @@ def environment() -> dict[str, str | int | float]:
         "memory_mib": round(psutil.virtual_memory().total / 2**20),
         **_gpus(),
     }
+
+
+@functools.cache
+def own_code() -> str:
+    """Return a digest of hpsearch's own modules, which tells one state of a checkout from another."""
+    digest, package = hashlib.blake2b(digest_size=6), Path(__file__).parents[1]
+    for path in sorted(package.rglob("*.py")):
+        digest.update(f"{path.relative_to(package).as_posix()}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _version(library: str) -> str | None:

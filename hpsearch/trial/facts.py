@@ -1,6 +1,7 @@
 """What is known of a trial before it trains."""
 
 import functools
+import os
 
 import torch
 from torch import nn
@@ -11,6 +12,12 @@ from hpsearch.base.steps import label_counts
 from hpsearch.base.types import DATA
 from hpsearch.data.base import Splits
 from hpsearch.trial.job import Trainer
+
+SETTINGS = (
+    *("MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "MKL_DYNAMIC", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA"),
+    *("DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "OPENBLAS_CORETYPE", "NVIDIA_TF32_OVERRIDE"),
+)
+"""Variables of the environment that libraries choose their arithmetic by."""
 
 
 def facts_of(model: nn.Module, splits: Splits, device: torch.device) -> dict[str, str | int | float]:
@@ -32,8 +39,15 @@ def facts_of(model: nn.Module, splits: Splits, device: torch.device) -> dict[str
         **_steps(splits),
         "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
+        "arithmetic": arithmetic(),
         **({"data.notes": "; ".join(splits.notes)} if splits.notes else {}),
     }
+
+
+def arithmetic() -> str:
+    """Return what the processor computes with, as results depend on it: kind of vector instructions and settings."""
+    chosen = (f"{name}={os.environ[name]}" for name in SETTINGS if name in os.environ)
+    return " ".join([torch.backends.cpu.get_cpu_capability(), *chosen])
 
 
 def _steps(splits: Splits) -> dict[str, int]:
