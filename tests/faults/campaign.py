@@ -22,7 +22,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from tests.faults.harness.fault import Fault, Verdict, calm_run, put_through  # noqa: E402
 from tests.faults.harness.registry import Kind, all_kinds  # noqa: E402
-from tests.faults.harness.surroundings import SURROUNDINGS  # noqa: E402
+from tests.faults.harness.surroundings import SURROUNDINGS, Surroundings  # noqa: E402
 from tests.faults.harness.table import Results, line  # noqa: E402
 
 
@@ -72,8 +72,6 @@ def _chosen(args: argparse.Namespace) -> list[Kind]:
 
 
 def _run(faults: Sequence[Fault], folder: Path, args: argparse.Namespace, keep: Callable[[Verdict], None]) -> int:
-    for name in sorted({fault.surroundings.name for fault in faults if not fault.kind.missing()}):
-        calm_run(SURROUNDINGS[name], folder)
     failed = 0
     for verdict in _verdicts(faults, folder, args.jobs):
         keep(verdict)
@@ -92,8 +90,20 @@ def _again(args: argparse.Namespace, index: int) -> str:
 def _verdicts(faults: Sequence[Fault], folder: Path, jobs: int) -> Iterator[Verdict]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, max_tasks_per_child=20) as pool:
-        for done in as_completed([pool.submit(put_through, fault, folder) for fault in faults]):
+        calm = [pool.submit(calm_run, surroundings, folder) for surroundings in _needed(faults)]
+        for one in calm:
+            one.result()
+        given = [(one.index, one.kind.name, one.surroundings, one.seed, folder) for one in faults]
+        for done in as_completed([pool.submit(_in_child, *those) for those in given]):
             yield done.result()
+
+
+def _needed(faults: Sequence[Fault]) -> list[Surroundings]:
+    return list({fault.surroundings.name: fault.surroundings for fault in faults if not fault.kind.missing()}.values())
+
+
+def _in_child(index: int, kind: str, surroundings: Surroundings, seed: str, folder: Path) -> Verdict:
+    return put_through(Fault(index, all_kinds()[kind], surroundings, seed), folder)
 
 
 def _parsed(words: Sequence[str] | None) -> argparse.Namespace:

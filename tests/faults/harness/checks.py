@@ -19,6 +19,8 @@ class Evidence:
     before: dict[str, Curve]
     """Complete trials and their curves, as the record had them when the fault came."""
     same: Same
+    twins: tuple[str, ...] = ()
+    """Names of further studies, which must be like the first one, ``s``."""
     codes: tuple[int, ...] = (0,)
     orphans: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
@@ -34,7 +36,8 @@ def completes(found: Evidence) -> Iterator[str]:
 
 def totals_are_exact(found: Evidence) -> Iterator[str]:
     """Yield studies with more or fewer trials than undisturbed, in the table, in trials.csv, and in the store."""
-    for study, wanted in sorted(_per_study(found.calm.rows).items()):
+    counts = _per_study(found.calm.rows)
+    for study, wanted in sorted({**counts, **dict.fromkeys(found.twins, counts["s"])}.items()):
         if (have := _per_study(found.now.rows)[study]) != wanted:
             yield f"{study}: {have} trials instead of {wanted}"
     for study, names in sorted(found.now.written.items()):
@@ -92,8 +95,9 @@ def no_traceback(found: Evidence) -> Iterator[str]:
 def result_is_the_undisturbed_one(found: Evidence) -> Iterator[str]:
     """Yield trials that differ from those of an undisturbed run, as far as the surroundings promise."""
     if found.same is Same.ALL:
-        yield from _differences(found.now.rows, found.calm.rows, "row")
-        yield from _differences(found.now.curves, found.calm.curves, "curve")
+        for twin in (None, *found.twins):
+            yield from _differences(_as_calm(found.now.rows, found, twin), found.calm.rows, "row")
+            yield from _differences(_as_calm(found.now.curves, found, twin), found.calm.curves, "curve")
         return
     calm = {_setting(row): name for name, row in found.calm.rows.items()}
     for name, row in found.now.rows.items():
@@ -127,6 +131,13 @@ def _differences(now: dict[str, Any], calm: dict[str, Any], what: str) -> Iterat
     for name in sorted(set(now) | set(calm)):
         if text(now.get(name)) != text(calm.get(name)):
             yield f"{name}: another {what} than undisturbed: {_first(now.get(name), calm.get(name))}"
+
+
+def _as_calm(now: dict[str, Any], found: Evidence, twin: str | None) -> dict[str, Any]:
+    """Return the part of one twin under the name that the undisturbed study has; None: the study itself."""
+    if twin is None:
+        return {name: value for name, value in now.items() if _study(name) not in found.twins}
+    return {name.replace(twin, "s", 1): value for name, value in now.items() if _study(name) == twin}
 
 
 def _first(now: Any, calm: Any) -> str:

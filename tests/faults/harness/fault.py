@@ -2,6 +2,7 @@
 
 import shutil
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from tests.faults.harness.checks import CHECKS, Evidence
 from tests.faults.harness.facts import facts, recorded
-from tests.faults.harness.marked import command, end_all, wait_gone
+from tests.faults.harness.marked import command, wait_gone
 from tests.faults.harness.registry import Kind
 from tests.faults.harness.run import Hung, Run
 from tests.faults.harness.surroundings import Same, Surroundings
@@ -42,6 +43,8 @@ class Verdict:
     failed: tuple[str, ...]
     seconds: float
     skipped: str = ""
+    part: str = ""
+    """When it came: at the start, in the middle or at the end of the run."""
     codes: tuple[int, ...] = ()
     """Exit codes of the commands, in order: those that the fault ended, and those that completed the study."""
 
@@ -58,7 +61,13 @@ def put_through(fault: Fault, folder: Path) -> Verdict:
     if not failed:
         shutil.rmtree(place, ignore_errors=True)
     return Verdict(
-        fault.index, fault.kind.name, fault.surroundings.name, failed, time.monotonic() - began, codes=tuple(run.codes)
+        fault.index,
+        fault.kind.name,
+        fault.surroundings.name,
+        failed,
+        time.monotonic() - began,
+        part=run.part,
+        codes=tuple(run.codes),
     )
 
 
@@ -69,8 +78,15 @@ def _failures(run: Run, kind: Kind) -> list[str]:
         return run.complaints + list(failures(evidence(run, orphans), run.excused))
     except Hung as hung:
         return [*run.complaints, f"hung: {hung}"]
+    except Exception as error:  # what a fault left cannot be read, or the kind itself is wrong: both are for a reader
+        return [*run.complaints, f"harness: {error!r} at {_place(error)}"]
     finally:
-        end_all(run.mark)
+        run.close()
+
+
+def _place(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames[-4:]))
 
 
 def _complete(run: Run) -> list[str]:
@@ -103,6 +119,7 @@ def evidence(run: Run, orphans: list[str]) -> Evidence:
         calm=facts(run.calm / "work"),
         before=recorded(run.kept),
         same=_same(run),
+        twins=tuple(run.twins),
         codes=tuple(run.codes),
         orphans=tuple(orphans),
         leftovers=tuple(left_over(run)),

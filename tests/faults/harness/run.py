@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import psutil
@@ -17,7 +17,7 @@ from tests.faults.harness import marked
 from tests.faults.harness.surroundings import Surroundings
 
 ROOT = Path(__file__).resolve().parents[3]
-LIMIT_SEC = 120.0
+LIMIT_SEC = 300.0
 """How long one command of such a small study may take before it counts as hung, on a busy machine too."""
 
 PARTS = ("start", "middle", "end")
@@ -47,6 +47,12 @@ class Run:
         self.codes: list[int] = []
         self.excused: dict[str, str] = {}
         self.complaints: list[str] = []
+        self.twins: list[str] = []
+        """Names of further studies that must be complete and like the first one in the end."""
+        self.always: tuple[str, ...] = ()
+        """Words that every further start has, as that of a server."""
+        self.part = ""
+        self.cleanups: list[Callable[[], object]] = []
         self._write_files()
         self.environment = _environment(self.mark, self.tmp, self.cache)
 
@@ -64,7 +70,7 @@ class Run:
 
     def start(self, *words: str, **options: object) -> subprocess.Popen[bytes]:
         """Start the command of the surroundings, with more words of its own; `options` are those of `Popen`."""
-        self.process = self.command(*_with(self.surroundings.words, words), **options)
+        self.process = self.command(*_with(self.surroundings.words, (*self.always, *words)), **options)
         return self.process
 
     def command(self, *words: str, **options: object) -> subprocess.Popen[bytes]:
@@ -84,7 +90,7 @@ class Run:
         Returns:
             The part; the run may be over by then.
         """
-        part = part or self.random.choice(PARTS)
+        part = self.part = part or self.random.choice(PARTS)
         share, later = self.random.random(), self.random.uniform(0, 0.05)
         lines, began_sec, ended_sec = self._calm_times()
         if part == "start":
@@ -130,6 +136,20 @@ class Run:
         """Leave a check out that this fault makes false by itself, and say why."""
         self.excused[check] = why
 
+    def in_trials(self, code: str) -> None:
+        """Let every trial of one's own code run this after each epoch, until `as_before`."""
+        (self.folder / "hostile.py").write_text(code)
+
+    def as_before(self) -> None:
+        """Let trials do what they did."""
+        (self.folder / "hostile.py").unlink()
+
+    def close(self) -> None:
+        """End what the run has left, and undo what was done for it."""
+        marked.end_all(self.mark)
+        while self.cleanups:
+            self.cleanups.pop()()
+
     # what there is
 
     @property
@@ -166,12 +186,12 @@ class Run:
         """Return the last line of that."""
         return (self.said().strip().splitlines() or [""])[-1][:300]
 
-    def wait_until(self, condition: "object", limit_sec: float = LIMIT_SEC) -> bool:
+    def wait_until(self, condition: Callable[[], bool], limit_sec: float = LIMIT_SEC) -> bool:
         """Wait until a condition holds, or the command has ended; return whether it holds."""
         deadline = time.monotonic() + limit_sec
-        while not condition():  # type: ignore[operator]
+        while not condition():
             if self.process is None or self.process.poll() is not None or time.monotonic() > deadline:
-                return bool(condition())  # type: ignore[operator]
+                return condition()
             time.sleep(0.01)
         return True
 
@@ -179,6 +199,11 @@ class Run:
         assert self.calm is not None
         words = (self.calm / "times").read_text().split()
         return int(words[0]), float(words[1]), float(words[2])
+
+
+def size_of(folder: Path) -> int:
+    """Return how many bytes the files of a folder have."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _with(words: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:

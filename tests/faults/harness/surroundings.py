@@ -67,12 +67,14 @@ OWN = {
     "my_conf/plugins.yaml": "plugins: [my_pkg]\n",
     "my_conf/trainer/mine.yaml": "# @package _global_\ntrainer:\n  _target_: my_pkg.train\nargs:\n  lr: 0.1\n",
     "my_pkg.py": """
-import random, time
+import os, random, time
 
 def train(lr):
     for epoch in range(1, 13):
         time.sleep(0.01)
         yield {"valid/acc": 1 - (lr - 0.1) ** 2 - 1 / epoch + 0.01 * random.random()}
+        if os.path.exists("hostile.py"):
+            exec(open("hostile.py").read())
 """,
 }
 MINE = ("--config-dir", "my_conf", "trainer=mine", "+study=search", "objective.metric=valid/acc")
@@ -133,3 +135,5 @@ SURROUNDINGS = {
 EVERYWHERE = tuple(SURROUNDINGS)
 PROCESSES = tuple(name for name, one in SURROUNDINGS.items() if one.workers)
 GRIDS = ("grid", "grid fused", "grid inline")
+OWN_CODE = ("own code", "own code auto")
+PROGRAMS = ("program",)

@@ -54,7 +54,7 @@ class Results:
 def line(verdict: Verdict) -> str:
     """Return the line that a campaign prints of a fault."""
     said = f"skipped: {verdict.skipped}" if verdict.skipped else "; ".join(verdict.failed) or "ok"
-    codes = " ".join(map(str, verdict.codes))
+    codes = " ".join([verdict.part, *map(str, verdict.codes)]).strip()
     return (
         f"{verdict.index:4d}  {verdict.kind:<40} {verdict.surroundings:<16} {verdict.seconds:5.1f} s  [{codes}]  {said}"
     )

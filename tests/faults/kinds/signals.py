@@ -1,40 +1,188 @@
-"""Signals to the processes of a run."""
+"""Signals to the processes of a run, one or several, at the start, in the middle and at the end."""
 
+import os
 import signal
 import time
+from collections.abc import Callable
+from contextlib import suppress
 
 from tests.faults.harness.registry import kind
 from tests.faults.harness.run import Run
-from tests.faults.harness.surroundings import EVERYWHERE, PROCESSES
+from tests.faults.harness.surroundings import EVERYWHERE, OWN_CODE, PROCESSES, PROGRAMS
+
+ENDS = {"terminated": signal.SIGTERM, "hung up": signal.SIGHUP, "quit": signal.SIGQUIT, "killed": signal.SIGKILL}
+AGAIN = "launcher.retries=20"
+"""The death of a worker costs its trial a retry: none is to run out of them."""
 
 
-@kind("driver killed", under=EVERYWHERE, ci=True)
-def driver_killed(run: Run) -> None:
+def _driver(number: int, part: str | None) -> Callable[[Run], None]:
+    def inject(run: Run) -> None:
+        run.start()
+        run.moment(part)
+        run.kill(run.driver, number)
+        run.expect(130, 0, -number)
+
+    return inject
+
+
+def _workers(number: int, which: slice) -> Callable[[Run], None]:
+    def inject(run: Run) -> None:
+        run.start(AGAIN)
+        run.moment("middle")
+        run.kill(run.workers[which], number)
+        run.expect(0)
+
+    return inject
+
+
+def _group(number: int) -> Callable[[Run], None]:
+    def inject(run: Run) -> None:
+        process = run.start()
+        run.moment()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+
+    return inject
+
+
+for _name, _number in ENDS.items():
+    kind(f"driver {_name}", under=EVERYWHERE, ci=_name in ("killed", "terminated"))(_driver(_number, None))
+    kind(f"worker {_name}", under=PROCESSES, ci=_name in ("killed", "quit"))(_workers(_number, slice(1)))
+    kind(f"group {_name}", under=EVERYWHERE)(_group(_number))
+for _part in ("start", "end"):
+    kind(f"driver killed at the {_part}", under=EVERYWHERE, ci=_part == "end")(_driver(signal.SIGKILL, _part))
+kind("worker interrupted", under=PROCESSES)(_workers(signal.SIGINT, slice(None)))
+kind("worker with a segmentation fault", under=PROCESSES)(_workers(signal.SIGSEGV, slice(1)))
+kind("all workers killed", under=PROCESSES, ci=True)(_workers(signal.SIGKILL, slice(None)))
+kind("group interrupted", under=EVERYWHERE, ci=True)(_group(signal.SIGINT))
+
+
+def _interrupted(part: str, times: int) -> Callable[[Run], None]:
+    def inject(run: Run) -> None:
+        run.start()
+        run.moment(part)
+        for _ in range(times):
+            run.kill(run.driver, signal.SIGINT)
+            time.sleep(run.random.uniform(0, 0.2))
+        run.expect(130, 0)
+
+    return inject
+
+
+kind("interrupted at the start", under=EVERYWHERE, ci=True)(_interrupted("start", 1))
+kind("interrupted once", under=EVERYWHERE, ci=True)(_interrupted("middle", 1))
+kind("interrupted twice", under=EVERYWHERE, ci=True)(_interrupted("middle", 2))
+kind("interrupted ten times", under=EVERYWHERE)(_interrupted("middle", 10))
+kind("interrupted at the end", under=EVERYWHERE)(_interrupted("end", 1))
+
+
+@kind("driver stopped for a while", under=EVERYWHERE)
+def driver_stopped(run: Run) -> None:
     run.start()
     run.moment()
+    run.kill(run.driver, signal.SIGSTOP)
+    time.sleep(run.random.uniform(0, 2))
+    run.kill(run.driver, signal.SIGCONT)
+    run.expect(0)
+
+
+@kind("workers stopped for a while", under=PROCESSES, ci=True)
+def workers_stopped(run: Run) -> None:
+    run.start()
+    run.moment("middle")
+    stopped = run.workers
+    run.kill(stopped, signal.SIGSTOP)
+    time.sleep(run.random.uniform(0, 2))
+    run.kill(stopped, signal.SIGCONT)
+    run.expect(0)
+
+
+@kind("worker stopped for good", under=PROCESSES)
+def worker_stopped_for_good(run: Run) -> None:
+    run.start("launcher.grace_sec=0.5")
+    run.moment("middle")
+    run.kill(run.workers[:1], signal.SIGSTOP)
+    time.sleep(run.random.uniform(0, 1))
+    run.kill(run.driver, signal.SIGINT)
+    run.expect(130, 0)
+
+
+@kind("driver killed while a worker is stopped", under=PROCESSES)
+def driver_killed_beside_a_stopped_worker(run: Run) -> None:
+    run.start()
+    run.moment("middle")
+    run.kill(run.workers[:1], signal.SIGSTOP)
     run.kill(run.driver)
 
 
-@kind("worker killed", under=PROCESSES, ci=True)
-def worker_killed(run: Run) -> None:
-    run.start("launcher.retries=20")
+@kind("driver and workers killed together", under=PROCESSES, ci=True)
+def everything_killed(run: Run) -> None:
+    run.start()
+    run.moment()
+    run.kill([*run.driver, *run.others])
+
+
+@kind("everything killed but the driver", under=PROCESSES)
+def everything_else_killed(run: Run) -> None:
+    run.start(AGAIN)
     run.moment("middle")
-    run.kill(run.workers[:1])
+    run.kill(run.others)
+    run.expect(0)
 
 
-@kind("interrupted once", under=EVERYWHERE, ci=True)
-def interrupted_once(run: Run) -> None:
+@kind("driver killed three times", under=EVERYWHERE)
+def driver_killed_three_times(run: Run) -> None:
+    for _ in range(3):
+        run.start()
+        run.moment()
+        run.kill(run.driver)
+        run.wait()
+
+
+@kind("worker killed again and again", under=PROCESSES)
+def worker_killed_again_and_again(run: Run) -> None:
+    run.start(AGAIN)
+    run.moment("middle")
+    for _ in range(4):
+        run.kill(run.workers[:1])
+        time.sleep(run.random.uniform(0, 0.3))
+    run.expect(0)
+
+
+@kind("interrupted, then killed", under=EVERYWHERE)
+def interrupted_then_killed(run: Run) -> None:
     run.start()
     run.moment("middle")
     run.kill(run.driver, signal.SIGINT)
-    run.expect(130, 0)
+    time.sleep(run.random.uniform(0, 0.3))
+    run.kill(run.driver)
 
 
-@kind("interrupted twice", under=EVERYWHERE, ci=True)
-def interrupted_twice(run: Run) -> None:
+@kind("program killed", under=PROGRAMS, ci=True)
+def program_killed(run: Run) -> None:
+    run.start(AGAIN)
+    run.moment("middle")
+    run.wait_until(lambda: bool(run.programs), limit_sec=5)
+    run.kill(run.programs[:1])
+    run.expect(0)
+
+
+@kind("program stopped for a while", under=PROGRAMS)
+def program_stopped(run: Run) -> None:
     run.start()
     run.moment("middle")
-    run.kill(run.driver, signal.SIGINT)
-    time.sleep(run.random.uniform(0, 0.2))
-    run.kill(run.driver, signal.SIGINT)
-    run.expect(130, 0)
+    stopped = run.programs
+    run.kill(stopped, signal.SIGSTOP)
+    time.sleep(run.random.uniform(0, 1))
+    run.kill(stopped, signal.SIGCONT)
+    run.expect(0)
+
+
+@kind("trial that kills its worker", under=OWN_CODE)
+def trial_kills_its_worker(run: Run) -> None:
+    run.in_trials("import os, signal\nif random.random() < 0.05: os.kill(os.getpid(), signal.SIGKILL)")
+    run.start(AGAIN)
+    run.moment("middle")
+    run.as_before()
+    run.excuse("result_is_the_undisturbed_one", "the fault draws from the generator of the trials")
+    run.expect(0)

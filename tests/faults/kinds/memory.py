@@ -1,0 +1,59 @@
+"""Processes that run out of memory or of processes."""
+
+import resource
+from collections.abc import Callable
+
+import psutil
+
+from tests.faults.harness.registry import kind
+from tests.faults.harness.run import Run
+from tests.faults.harness.surroundings import EVERYWHERE, PROCESSES
+
+MIB = 2**20
+OUT_OF_MEMORY = "a trial that runs out of memory is INFEASIBLE, as promised: it has no end to compare"
+
+
+def _limited(role: str, part: str, spare_mib: int) -> Callable[[Run], None]:
+    """Let processes have so much more memory than they have, from a moment on."""
+
+    def inject(run: Run) -> None:
+        run.start("launcher.retries=20")
+        run.moment(part)
+        for process in getattr(run, role):
+            _limit(process, spare_mib * MIB)
+        run.excuse("result_is_the_undisturbed_one", OUT_OF_MEMORY)
+        run.wait()
+
+    return inject
+
+
+def _limit(process: psutil.Process, spare: int) -> None:
+    try:
+        most = process.memory_info().vms + spare
+        process.rlimit(resource.RLIMIT_AS, (most, most))
+    except psutil.Error:
+        return
+
+
+kind("no memory for a worker", under=PROCESSES, ci=True)(_limited("workers", "middle", 0))
+kind("little memory for a worker", under=PROCESSES)(_limited("workers", "middle", 4))
+kind("no memory for the driver", under=EVERYWHERE)(_limited("driver", "middle", 0))
+kind("little memory for the driver", under=EVERYWHERE, ci=True)(_limited("driver", "middle", 8))
+kind("no memory for the driver at the end", under=EVERYWHERE)(_limited("driver", "end", 2))
+
+
+@kind("little memory from the start", under=EVERYWHERE)
+def little_memory(run: Run) -> None:
+    most = int(run.random.uniform(100, 1500)) * MIB
+    run.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (most, most)))
+    run.excuse("result_is_the_undisturbed_one", OUT_OF_MEMORY)
+    run.wait()
+
+
+@kind("no processor time left", under=PROCESSES)
+def no_processor_time(run: Run) -> None:
+    run.start("launcher.retries=20")
+    run.moment("middle")
+    for process in run.workers[:1]:
+        process.rlimit(resource.RLIMIT_CPU, (1, 1))
+    run.expect(0)
