@@ -85,6 +85,11 @@ def adopting_orphans() -> Iterator[None]:
         prctl(_SET_CHILD_SUBREAPER, before.value, 0, 0, 0)
 
 
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends, from now on; Linux alone."""
+    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def adopted(pid: int) -> AdoptedProcess | None:
     """Return a process that was adopted; one that was not is killed, as nobody here would hear of its end."""
     try:

@@ -122,7 +122,7 @@ def _signal_all(program: int, number: int) -> None:
     """Send a signal to the group and to what has left it, again until nothing new has come."""
     _signal_group(program, number)
     done: set[int] = set()
-    while new := _descendants() - done:
+    while new := descendants(os.getpid()) - done:
         for pid in new:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
@@ -134,7 +134,7 @@ def _kill(program: int) -> None:
     deadline, pause_sec = time.monotonic() + _GONE_SEC, 0.001
     while True:
         _signal_group(program, signal.SIGKILL)
-        living = _descendants()
+        living = descendants(os.getpid())
         for pid in living:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
@@ -147,8 +147,8 @@ def _kill(program: int) -> None:
         pause_sec = min(2 * pause_sec, _PAUSE_SEC)
 
 
-def _descendants() -> set[int]:
-    """Return the processes below this one that have not ended; empty where the system does not say."""
+def descendants(root: int) -> set[int]:
+    """Return the processes below one that have not ended; empty where the system does not say."""
     parents: dict[int, int] = {}
     try:
         numbers = [name for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 (pathlib takes as long to import as all else)
@@ -159,7 +159,7 @@ def _descendants() -> set[int]:
             state, parent = file.read().rpartition(b")")[2].split()[:2]
             if state not in (b"Z", b"X"):
                 parents[int(name)] = int(parent)
-    found, left = set[int](), [os.getpid()]
+    found, left = set[int](), [root]
     while left:
         above = left.pop()
         below = [pid for pid, parent in parents.items() if parent == above and pid not in found]

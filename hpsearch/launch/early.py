@@ -5,6 +5,7 @@ import queue
 from collections.abc import Mapping
 from pathlib import Path
 
+from hpsearch.base.lineage import marked, new_mark
 from hpsearch.launch.devices import THREAD_VARIABLES, visible_gpus, worker_environment
 from hpsearch.launch.process import WorkerProcess
 from hpsearch.launch.template import may_fork
@@ -21,7 +22,7 @@ class _Early:
 
     def __init__(self, module: str) -> None:
         gpus = visible_gpus()
-        self.module, self.environment = module, worker_environment(0, 1, gpus)
+        self.module, self.environment = module, marked(worker_environment(0, 1, gpus), new_mark())
         self.worker = WorkerProcess(
             Path(os.devnull), _LOG_BYTES, self.environment, queue.SimpleQueue(), module, forks=may_fork(module, gpus)
         )

@@ -21,6 +21,10 @@ ALONE = b"s"  # as EVENTS, the last ones of a trial that waits with what it star
 ANSWER = b"a"  # an Answer to CALL
 BROKEN = b"x"  # (trial ids, traceback) of a BATCH that cannot be unpickled
 GONE = b"g"  # never on the wire: the reader's own word for the end of the stream
+GARBLED = b"?"  # the same for what is no frame: something else wrote into the pipe
+
+_KINDS = frozenset((HELLO, BATCH, CALL, DECIDE, LEAVE, READY, EVENTS, ALONE, ANSWER, BROKEN))
+_MOST_BYTES = 2**40
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,15 @@ def read_frame(fd: int) -> tuple[bytes, bytes] | None:
         fd: the pipe's file descriptor.
 
     Returns:
-        Kind and payload; None at the end of the stream, also when the writer died in the middle of a frame.
+        Kind and payload, GARBLED without any for what is no frame; None at the end of the stream, also when the writer
+        died in the middle of a frame.
     """
     header = _read_exactly(fd, _HEADER.size)
     if header is None:
         return None
     kind, size = _HEADER.unpack(header)
+    if kind not in _KINDS or size > _MOST_BYTES:
+        return GARBLED, b""
     payload = _read_exactly(fd, size)
     return None if payload is None else (kind, payload)
 

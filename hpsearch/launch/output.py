@@ -13,6 +13,7 @@ import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from hpsearch.base.files import LOG
 
@@ -30,38 +31,77 @@ def new_mark() -> str:
     return f"\0{secrets.token_hex(8)}"
 
 
-def write_mark(mark: str, folder: str = "", begins: bool = False) -> None:
-    """Say in standard error of this process whose what follows is.
+def write_mark(fd: int, mark: str, folder: str = "", begins: bool = False) -> None:
+    """Say where this process prints whose what follows is.
 
     Args:
+        fd: where that goes.
         mark: what the marks of this process begin with.
         folder: of the trial; an empty one: of none.
         begins: whether an attempt of the trial begins; else it goes on after others had their turns.
     """
-    os.write(2, f"{mark}{_BEGINS * begins}{os.fsencode(folder).hex()}\n".encode())
+    os.write(fd, f"{mark}{_BEGINS * begins}{os.fsencode(folder).hex()}\n".encode())
+
+
+class Streams:
+    """Standard output and error of this process, which trials may close, or put something else in the place of.
+
+    Attributes:
+        fd: a descriptor of its own for where they go.
+    """
+
+    def __init__(self) -> None:
+        self.fd = os.dup(2)
+        self._own = self._opened()
+        self.mend()
+
+    def mend(self) -> None:
+        """Give the process what it had at first."""
+        for fd in (1, 2):
+            try:
+                os.fstat(fd)
+            except OSError:
+                os.dup2(self.fd, fd)
+        if any(stream.closed for stream in self._own):
+            self._own = self._opened()
+        sys.stdout, sys.stderr = self._own
+
+    def flush(self) -> None:
+        """Bring what was printed to where it goes, as far as it can be."""
+        for stream in dict.fromkeys((sys.stdout, sys.stderr, *self._own)):
+            with suppress(Exception):
+                stream.flush()
+
+    def _opened(self) -> tuple[TextIO, TextIO]:
+        out, error = (
+            open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+            for fd in (1, 2)
+        )
+        return out, error
 
 
 class Marks:
     """The marks that this process writes, one where others print than before.
 
     Args:
+        streams: of this process.
         mark: what they begin with.
 
     Attributes:
         ends: how often what follows was of no trial.
     """
 
-    def __init__(self, mark: str) -> None:
+    def __init__(self, streams: Streams, mark: str) -> None:
         self.ends = 0
+        self._streams = streams
         self._mark, self._folder = mark, ""
 
     def turn_to(self, folder: str = "", begins: bool = False) -> None:
         """Say whose what follows is, see `write_mark`; what was printed before is of those before."""
         if folder == self._folder and not begins:
             return
-        sys.stdout.flush()
-        sys.stderr.flush()
-        write_mark(self._mark, folder, begins)
+        self._streams.flush()
+        write_mark(self._streams.fd, self._mark, folder, begins)
         self._folder = folder
         self.ends += not folder
 

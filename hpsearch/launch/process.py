@@ -11,9 +11,9 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TypeAlias
 
-from hpsearch.base import lookup, platform
+from hpsearch.base import lineage, lookup, platform
 from hpsearch.base.forks import Process
-from hpsearch.launch.frames import ALONE, GONE, read_frame, write_frame
+from hpsearch.launch.frames import ALONE, GARBLED, GONE, read_frame, write_frame
 from hpsearch.launch.output import Output, new_mark
 from hpsearch.launch.template import Ends, Template, pipes
 
@@ -48,6 +48,7 @@ class WorkerProcess:
 
     Attributes:
         inbox: where its frames go.
+        started_by: the mark in its environment, see `hpsearch.base.lineage`; empty for none.
         template: the connection to the process while it forks others.
     """
 
@@ -62,9 +63,10 @@ class WorkerProcess:
         forks: bool = False,
     ) -> None:
         self.inbox = inbox
-        self._gone = self._unwanted = False
+        self._gone = self._unwanted = self._garbled = False
         self._open = threading.Lock()
         self._environment, self._module = environment, module
+        self.started_by = environment.get(lineage.MARK, "").rpartition(" ")[2]
         self._mark = new_mark()
         self._ours, theirs = pipes()
         self._started = threading.Event()
@@ -103,7 +105,7 @@ class WorkerProcess:
         """Kill the process and everything it started."""
         self._unwanted = True
         if self._started.is_set() and not self._gone:
-            platform.kill_group(self.pid)
+            lineage.kill_tree(self.pid)
 
     def stand_still(self) -> None:
         """Let the process stand still, with everything it started."""
@@ -120,7 +122,10 @@ class WorkerProcess:
 
     def exit_report(self) -> str:
         """Return how the process ended, and the last lines that it printed."""
-        head = f"worker process {self.pid} {platform.how_it_ended(self._process.returncode)}"
+        how = platform.how_it_ended(self._process.returncode)
+        if self._garbled:
+            how = "was killed: something wrote into the pipe for its messages"
+        head = f"worker process {self.pid} {how}"
         return "\n".join([head, *self._output.last.splitlines()[-_LOG_LINES:]])
 
     def _spawn(self, theirs: Ends, requests: socket.socket | None) -> "subprocess.Popen[bytes]":
@@ -152,6 +157,10 @@ class WorkerProcess:
         if self._unwanted:
             self.kill()
         while frame := read_frame(self._ours.messages):
+            if frame[0] == GARBLED:
+                self._garbled = True
+                self.kill()
+                break
             if frame[0] == ALONE:
                 self.stand_still()
             self.inbox.put((self, *frame))

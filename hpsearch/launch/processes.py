@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from hpsearch.base import platform
+from hpsearch.base import lineage, platform
 from hpsearch.base.errors import ConfigError, HpsearchError, MachineError
 from hpsearch.base.leftovers import temporary_folder
 from hpsearch.base.outcome import failure
@@ -94,6 +94,8 @@ class ProcessLauncher:
         self._hello = b""
         self._inbox: Inbox = queue.SimpleQueue()
         self._slots: list[Slot] = []
+        self._mark = lineage.new_mark()
+        self._marks = {self._mark}
         self._events: list[LauncherEvent] = []
 
     @property
@@ -259,13 +261,15 @@ class ProcessLauncher:
                 worker.kill()
                 worker.join()
         self._slots = []
+        for mark in self._marks:
+            lineage.end_marked(mark)
         if self._temporary:
             self._temporary.cleanup()
             self._temporary = self._log_folder = None
 
     def _first(self, module: str) -> WorkerProcess:
         """Return the worker of the first slot, which imports already where it was started early."""
-        environment = worker_environment(0, self._threads, self._gpus, self._gpus_per_trial)
+        environment = self._environment(0)
         worker = early.taken(module, environment)
         if worker is None:
             forks = self._workers > 1 and may_fork(module, self._gpus)
@@ -273,16 +277,21 @@ class ProcessLauncher:
         else:
             worker.log_to(self._log(0), self._log_limit)
             self._inbox = worker.inbox
+            self._marks.add(worker.started_by)
         if worker.template is not None:
             worker.template.expect(self._workers - 1)
         worker.send(HELLO, self._hello)
         return worker
 
     def _spawn(self, index: int, template: Template | None = None) -> WorkerProcess:
-        environment = worker_environment(index, self._threads, self._gpus, self._gpus_per_trial)
+        environment = self._environment(index)
         worker = WorkerProcess(self._log(index), self._log_limit, environment, self._inbox, template=template)
         worker.send(HELLO, self._hello)
         return worker
+
+    def _environment(self, index: int) -> dict[str, str]:
+        environment = worker_environment(index, self._threads, self._gpus, self._gpus_per_trial)
+        return lineage.marked(environment, self._mark)
 
     def _log(self, index: int) -> Path:
         if self._log_folder is None:

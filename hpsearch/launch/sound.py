@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.readable import TEXT, readable, representation
@@ -33,7 +33,7 @@ def sound(said: T, clock: Clock) -> T:
             made = replace(_timed(said, clock), facts=_facts(said, said.facts))
         case TrialResult():
             made = _result(_timed(said, clock))
-    return made
+    return cast("T", made)
 
 
 def _timed(said: Any, clock: Clock) -> Any:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from hpsearch.base import current, platform
+from hpsearch.base import current, lineage, platform
 from hpsearch.base.errors import HpsearchError
 from hpsearch.base.types import Execute, TrialId
 from hpsearch.launch.base import Ended
@@ -30,6 +30,7 @@ from hpsearch.launch.frames import (
     CALL,
     DECIDE,
     EVENTS,
+    GARBLED,
     LEAVE,
     READY,
     Answer,
@@ -38,7 +39,7 @@ from hpsearch.launch.frames import (
 )
 from hpsearch.launch.mailbox import Mailbox
 from hpsearch.launch.outbox import Outbox
-from hpsearch.launch.output import Marks
+from hpsearch.launch.output import Marks, Streams
 from hpsearch.launch.seats import Seats, Step
 from hpsearch.launch.template import Ends, load, serve
 
@@ -77,6 +78,8 @@ def main(lifeline: int | None, mark: str, module: str = "", requests: int | None
 def _serve(commands: int, channel: int, mark: str) -> None:
     tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
     mailbox = Mailbox()
+    streams = Streams()
+    lineage.keep_descendants()
     threading.Thread(target=_read, args=(commands, tasks, mailbox), daemon=True).start()
     current.process.is_worker = True
     path, sys.argv[:], hello = pickle.loads(tasks.get().payload)
@@ -84,8 +87,9 @@ def _serve(commands: int, channel: int, mark: str) -> None:
     execute, lockstep, current.process.paused, current.process.grace_sec, current.process.fuse = pickle.loads(hello)
     load(execute.__module__)
     write_frame(channel, READY)
-    _Service(channel, execute, Marks(mark), tasks, mailbox, lockstep).run()
-    sys.stdout.flush()
+    _Service(channel, execute, Marks(streams, mark), streams, tasks, mailbox, lockstep).run()
+    streams.flush()
+    lineage.end_descendants()
     os._exit(0)  # taking a loaded torch down in order costs most of a second
 
 
@@ -111,15 +115,13 @@ def _turn_to(ends: Ends) -> tuple[int, int]:
 
 
 def _prepare() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # None or another class only without a log
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _read(commands: int, tasks: "queue.SimpleQueue[_Task]", mailbox: Mailbox) -> None:
     """Put decisions into the mailbox and everything else among the tasks; a decision wakes whoever waits for one."""
-    while frame := read_frame(commands):
+    while (frame := read_frame(commands)) and frame[0] != GARBLED:
         kind, payload = frame
         if kind == DECIDE:
             mailbox.put(*pickle.loads(payload))
@@ -130,6 +132,7 @@ def _read(commands: int, tasks: "queue.SimpleQueue[_Task]", mailbox: Mailbox) ->
             tasks.put(_Task(kind, payload, trials))
         else:
             tasks.put(_Task(kind, payload))
+    lineage.end_descendants()
     platform.kill_own_group()
 
 
@@ -145,11 +148,13 @@ class _Service:
         channel: int,
         execute: Execute,
         marks: Marks,
+        streams: Streams,
         tasks: "queue.SimpleQueue[_Task]",
         mailbox: Mailbox,
         lockstep: bool,
     ) -> None:
         self._channel, self._execute, self._marks = channel, execute, marks
+        self._streams = streams
         self._tasks, self._mailbox = tasks, mailbox
         self._seats = Seats(lockstep, mailbox, self._turn_to)
         self._lockstep, self._outbox = lockstep, Outbox(self._write)
@@ -199,6 +204,7 @@ class _Service:
         """Print what the log of a batch says at its end."""
         if batch.ended:
             before = self._threads.pop(batch, None)
+            self._streams.mend()
             _print_end(events, set() if before is None else set(threading.enumerate()) - before)
         return batch, events
 
@@ -229,6 +235,7 @@ class _Service:
             self._threads.pop(batch, None)
             self._marks.turn_to(batch.folder)
             events = batch.fail(error)
+            self._streams.mend()
             _print_end(events, set())
             self._marks.turn_to()
         return pickle.dumps(events)
@@ -239,7 +246,7 @@ def _print_end(events: Events, left: set[threading.Thread]) -> None:
     for text in dict.fromkeys(event.result.traceback for event in events if isinstance(event, Ended)):
         sys.stderr.write(text)
     for thread in left:
-        print(f"[the trial has ended, its thread {thread.name} goes on]", file=sys.stderr)
+        sys.stderr.write(f"[the trial has ended, its thread {thread.name} goes on]\n")
     sys.stdout.flush()
     sys.stderr.flush()
 

@@ -4,11 +4,11 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 
-from hpsearch.base import platform
+from hpsearch.base import lineage, platform
 from hpsearch.base.errors import BusyError, StorageError
 from hpsearch.base.intake import json_file
 
@@ -44,7 +44,8 @@ def study_lock(folder: Path, what: str, wait_sec: float = LOCK_SEC) -> Iterator[
     except OSError as error:
         raise StorageError(f"cannot write in {folder}: {error.strerror}") from None
     try:
-        (folder / "owner.json").write_text(json.dumps(owner()))
+        _end_what_was_left(folder)
+        (folder / "owner.json").write_text(json.dumps({**owner(), "identity": lineage.identity()}))
         held = _identity(path)
         yield partial(_check_held, path, held, what)
     finally:
@@ -83,6 +84,12 @@ def _owner(pid: int) -> dict[str, str | int | float]:
         "pid": pid,
         "started": psutil.Process(pid).create_time(),
     }
+
+
+def _end_what_was_left(folder: Path) -> None:
+    """Kill what trials started of the driver that had a study before, where that was killed."""
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        lineage.end_left_by(str(json_file(folder / "owner.json")["identity"]))
 
 
 def _holder(folder: Path) -> str:

@@ -138,6 +138,7 @@ def _state() -> State:
         "numpy": _numpy().random.get_state(),
         "environment": dict(os.environ),
         "argv": list(getattr(sys, "argv", [])),
+        "streams": (sys.stdin, sys.stdout, sys.stderr),
         "folder": None,
     }
     with suppress(OSError):  # somebody removed it
@@ -156,6 +157,7 @@ def _set(state: Mapping[str, Any]) -> None:
             del os.environ[name]
         os.environ.update(state["environment"])
     sys.argv[:] = state["argv"]
+    sys.stdin, sys.stdout, sys.stderr = state["streams"]
     if state["folder"] is not None:
         os.chdir(state["folder"])
     if "torch" in state:

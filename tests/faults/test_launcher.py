@@ -113,6 +113,36 @@ def test_death_of_a_worker_ends_what_it_started(launcher, tmp_path):
     wait_until(lambda: not alive(sleeper))
 
 
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_what_a_trial_detached_ends_with_its_worker(launcher, tmp_path, is_killed):
+    trial = spec(folder=str(tmp_path), at={1: "detach_a_sleeper"} | ({2: "sleep_long"} if is_killed else {}))
+    launcher.submit(0, (trial,))
+    events_until(launcher, Reported if is_killed else Ended)
+    wait_until((tmp_path / "sleeper").exists)
+    sleeper = int((tmp_path / "sleeper").read_text())
+    assert alive(sleeper)
+    if is_killed:
+        launcher.kill(trial.id)
+    else:
+        launcher.stop()
+    wait_until(lambda: not alive(sleeper))
+
+
+@pytest.mark.parametrize("fault", ["close_its_streams", "replace_its_streams"])
+def test_a_trial_may_do_what_it_likes_with_its_streams(launcher, tmp_path, fault):
+    for point, at in enumerate([{1: fault}, {1: "print_its_point"}]):
+        launcher.submit(0, (spec(point, folder=str(tmp_path / str(point)), at=at),))
+        assert events_until(launcher, Ended)[-1].result.state is TrialState.COMPLETE
+    assert (tmp_path / "1" / LOG).read_text() == "point 1\n"
+
+
+def test_what_is_no_message_of_a_worker_ends_it(launcher):
+    launcher.submit(0, (spec(at={1: "write_into_every_pipe"}),))
+    assert "was killed: something wrote into the pipe for its messages" in events_until(launcher, Died)[-1].detail
+    launcher.submit(0, (spec(1),))
+    assert events_until(launcher, Ended)[-1].result.state is TrialState.COMPLETE
+
+
 def test_death_of_an_idle_worker_takes_no_trial_along(launcher):
     pid = launcher.call(os.getpid)
     os.kill(pid, signal.SIGKILL)

@@ -1,5 +1,6 @@
 """Trial functions without torch, importable by worker processes."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -119,6 +120,36 @@ def print_much(specs):
     subprocess.run(["echo", "a child prints too"], check=True)
 
 
+def close_its_streams(specs):
+    sys.stdout.close()
+    sys.stderr.close()
+    for fd in range(3):
+        os.close(fd)
+
+
+def replace_its_streams(specs):
+    sys.stdout, sys.stderr = None, print
+
+
+def write_into_every_pipe(specs):
+    for fd in range(3, 32):
+        with contextlib.suppress(OSError):
+            os.write(fd, b"not a frame")
+
+
+def detach_a_sleeper(specs):
+    """Starts a program in a session of its own that nobody is the parent of."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            Path(specs[0].folder, "sleeper").write_text(str(os.getpid()))
+            os.execvp("sleep", ["sleep", "600"])
+        os._exit(0)
+    os.wait()
+    while not (path := Path(specs[0].folder, "sleeper")).exists() or not path.read_text():
+        time.sleep(0.01)
+
+
 def fork_a_sleeper(specs):
     child = os.fork()
     if child == 0:
@@ -193,7 +224,7 @@ def interrupt(specs):
 
 
 def yields_a_lambda(specs):
-    yield tuple(Report(0, 0, {"loss": lambda: 0}) for _ in specs)
+    yield tuple(Report(0, 0, {}, end=(lambda: 0,)) for _ in specs)
     return tuple(TrialResult(TrialState.COMPLETE) for _ in specs)
 
 
@@ -218,13 +249,13 @@ class OnlyInItsMaker:
 
 
 def yields_what_the_driver_cannot_read(specs):
-    yield tuple(Report(0, 0, {"loss": OnlyInItsMaker(os.getpid())}) for _ in specs)
+    yield tuple(Report(0, 0, {}, end=(OnlyInItsMaker(os.getpid()),)) for _ in specs)
     time.sleep(600)
 
 
 def reports_what_cannot_be_sent(specs):
     yield (Report(1, 10, {"loss": 1.0}),)
-    yield (Report(2, 20, {"loss": lambda: 1.0}),)
+    yield (Report(2, 20, {}, end=(lambda: 1.0,)),)
     yield (Report(3, 30, {"loss": 1.0}),)
     return (TrialResult(TrialState.COMPLETE),)
 

@@ -71,13 +71,7 @@ class Worker:
         self.output = Output(reader, self.mark, folder / "worker.log", limit)
 
     def turn_to(self, folder="", begins=True):
-        stderr = os.dup(2)
-        try:
-            os.dup2(self.fd, 2)
-            write_mark(self.mark, str(folder), bool(folder) and begins)
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+        write_mark(self.fd, self.mark, str(folder), bool(folder) and begins)
 
     def end(self):
         os.close(self.fd)
