@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from hpsearch.base import platform
-from hpsearch.base.errors import DataError, HpsearchError, StorageError, first_line
+from hpsearch.base.errors import DamageError, DataError, HpsearchError, StorageError, first_line
 
 UNPACKED_BYTES = 2**30
 """A compressed file is unpacked in memory, a GiB in about 3 s; MNIST's images are 47 MB, CIFAR-10's archive 184 MB."""
@@ -180,22 +180,23 @@ def yaml_value(path: Path) -> Any:
     """Return what a YAML file says; tags that build objects are refused. Without a file a FileNotFoundError.
 
     Raises:
-        StorageError: it is no regular file, too large or no YAML, or its aliases stand for too much.
+        DamageError: it is too large or no YAML, or its aliases stand for too much. What is no regular file is a
+            StorageError.
     """
     import yaml
 
     with opened(path, StorageError) as file:
         raw = file.read(TEXT_BYTES + 1)
     if len(raw) > TEXT_BYTES:
-        raise StorageError(f"{path} is damaged (more than {TEXT_BYTES >> 10} KiB)")
+        raise DamageError(f"{path} is damaged (more than {TEXT_BYTES >> 10} KiB)")
     try:
         content = yaml.safe_load(raw.decode("utf-8"))
     except RecursionError:
-        raise StorageError(f"{path} is damaged (nested too deeply)") from None
+        raise DamageError(f"{path} is damaged (nested too deeply)") from None
     except (yaml.YAMLError, ValueError) as error:
-        raise StorageError(f"{path} is damaged ({first_line(error)})") from None
+        raise DamageError(f"{path} is damaged ({first_line(error)})") from None
     if _nodes(content, NODES) < 0:
-        raise StorageError(f"{path} is damaged (more than {NODES:,} values)")
+        raise DamageError(f"{path} is damaged (more than {NODES:,} values)")
     return content
 
 

@@ -95,6 +95,21 @@ def check_seal(data: bytes, path: Path) -> None:
             return
 
 
+def salvaged(path: Path) -> list[Event]:
+    """Return what is left of a damaged file: the lines whose seals follow from the ones before, and whole ones without.
+
+    A seal is the checksum of what stands before it, so the next one can be told from it, whatever came earlier.
+    """
+    data, kept, start, known = path.read_bytes(), b"", 0, 0
+    for seal in _SEALED.finditer(data):
+        if zlib.crc32(data[start : seal.start()], known) == int(seal[1], 16):
+            kept += data[start : seal.end()]
+        start, known = seal.end(), zlib.crc32(seal[0], int(seal[1], 16))
+    lines = (kept + data[start:]).splitlines(keepends=True)
+    events = [event for event in map(_event, lines) if event is not None]
+    return [{name: value for name, value in event.items() if name != SEAL} for event in events]
+
+
 def read_lines(path: Path, offset: int = 0, end: int | None = None) -> tuple[list[Event], int]:
     """Read the events of a file's whole lines between two byte offsets.
 
@@ -131,6 +146,15 @@ def _read(path: Path, offset: int = 0, end: int | None = None) -> tuple[list[Eve
     for event in events:
         event.pop(SEAL, None)
     return events, data
+
+
+def read_first(path: Path) -> Event | None:
+    """Return the first line of a file; None where there is no whole one."""
+    try:
+        with opened(path, StorageError) as file:
+            return _event(file.readline())
+    except FileNotFoundError:
+        return None
 
 
 def _is_strange(data: bytes) -> bool:

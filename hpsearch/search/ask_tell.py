@@ -1,6 +1,6 @@
 """The Optuna study of a search: which points it is asked for, in which ranges, and what it is told."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -98,9 +98,8 @@ class AskTell:
         Returns:
             Whether there are such points.
         """
-        queued = self._queue.cells(self.space) if self._queue is not None else []
-        self._queued = frozenset(map(self.space.key, queued))
-        cells = [*self._ranges.known, *queued]
+        cells = self.cells()
+        self._queued = frozenset(map(self.space.key, cells[len(self._ranges.known) :]))
         there = {self.space.key(given_params(trial)) for trial in self.trials()}
         for cell in cells:
             key = self.space.key(cell)
@@ -109,6 +108,10 @@ class AskTell:
                 self.study.enqueue_trial(cell)
         self._sort_out()
         return bool(cells)
+
+    def cells(self) -> list[dict[str, Any]]:
+        """Return the points to try first, then those of a grid or a list: Optuna's values by flat name."""
+        return [*self._ranges.known, *(self._queue.cells(self.space) if self._queue is not None else [])]
 
     def _sort_out(self) -> None:
         """Tell the points that are cells of the queue from further ones, and those given up that were added again."""
@@ -147,6 +150,27 @@ class AskTell:
     def run_again(self, points: Collection[int]) -> None:
         """Take back what was told of points, in a new Optuna study in which they are running."""
         self._use(copied(self.study, self.name, self.space, untold=points))
+
+    def regain(
+        self, space: Space, untold: Collection[int], points: Mapping[int, FrozenTrial], widenings: Sequence[Widening]
+    ) -> None:
+        """Go on in a new Optuna study that holds points of which this one knows nothing.
+
+        Args:
+            space: the present ranges.
+            untold: numbers of points that are to be told again.
+            points: by number, each running; they take the place of those of this study, or stand behind them.
+            widenings: of the ranges, and what was taken back of them, in their order.
+        """
+        wider = space != self.space
+        self.space = space
+        study = copied(self.study, self.name, space, untold, instead=points)
+        if wider:
+            last = {(each.name, each.side): each for each in widenings}
+            study.set_user_attr(WIDENED_AT, len(self.trials()))
+            study.set_user_attr(UNPROVEN, [asdict(each) for each in widenings if not last[each.name, each.side].failed])
+            study.set_user_attr(FIXED_ENDS, [list(end) for end, each in last.items() if each.failed])
+        self._use(study)
 
     @property
     def size(self) -> int | None:

@@ -16,7 +16,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from hpsearch.base.errors import HpsearchError, StorageError
+from hpsearch.base.errors import HpsearchError
 from hpsearch.base.observer import Progress
 from hpsearch.base.outcome import GIVEN_UP
 from hpsearch.base.types import BestPoint, MakeSpec, TrialState
@@ -31,9 +31,10 @@ from hpsearch.search.interrupts import Interrupts, interrupts
 from hpsearch.search.open_ask_tell import OpenAskTell
 from hpsearch.search.plan import Environment, Plan
 from hpsearch.search.points import OpenPoints
+from hpsearch.search.regain import regain
 from hpsearch.search.storage import OpenStore
 from hpsearch.search.suggested import SUGGESTED
-from hpsearch.tracking.events import read_study, read_trial, trial_files
+from hpsearch.tracking.events import read_study
 from hpsearch.tracking.record import Record
 
 POLL_SEC = 0.2
@@ -307,24 +308,14 @@ class Driver:
 
         Returns:
             Whether there is something to do; `run` does it.
-
-        Raises:
-            StorageError: the record holds points that the search does not know.
         """
+        for line in regain(self._study, self._record, self._plan):
+            self._environment.observer.line(line)
         asked = self._take_back_what_may_run_again()
-        files = self._known_files(len(asked))
-        if files and max(files) >= len(asked):
-            raise StorageError(
-                f"{self._record.folder}: the event files know point {max(files)}, the search only {len(asked)} "
-                "points; its journal was lost or replaced: restore it, or study.restart=true to start again"
-            )
         for frozen in asked:
             self._study.asked += frozen.state is not OptunaState.WAITING
             if frozen.state.is_finished():
-                if self._points.recall(frozen) > files[frozen.number]:
-                    self._environment.observer.line(
-                        f"event files of point {frozen.number} are missing; its score is kept"
-                    )
+                self._points.recall(frozen)
             elif frozen.state is OptunaState.RUNNING:
                 self._points.take_over(frozen)
         if self._study.enqueue():
@@ -362,11 +353,6 @@ class Driver:
             points = ", ".join(map(str, again))
             self._environment.observer.line(f"points that a limit ended, now raised, may go on: {points}")
         return self._study.trials()
-
-    def _known_files(self, asked: int) -> Counter[int]:
-        """Return the number of event files by point; of a point that was not asked only files that say something."""
-        points = [(int(path.stem.partition("-")[0]), path) for path in trial_files(self._record.folder)]
-        return Counter(point for point, path in points if point < asked or read_trial(path) is not None)
 
     def _show(self) -> None:
         now = self._environment.timer()

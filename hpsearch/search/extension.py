@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import optuna
@@ -219,7 +220,12 @@ def _failed(trial: FrozenTrial) -> bool:
 
 
 def copied(
-    study: optuna.Study, name: str, space: Space, untold: Collection[int] = (), anew: bool = False
+    study: optuna.Study,
+    name: str,
+    space: Space,
+    untold: Collection[int] = (),
+    anew: bool = False,
+    instead: Mapping[int, FrozenTrial] = MappingProxyType({}),
 ) -> optuna.Study:
     """Return a new Optuna study with every point of another, under the distributions of another space.
 
@@ -230,14 +236,16 @@ def copied(
         space: with wider ranges, or without those that were taken back.
         untold: numbers of points that are to be told again: in the new study they are running.
         anew: whether these begin anew, so that nothing that was reported of them counts.
+        instead: by number, points that take the place of others or stand behind them, without a gap.
 
     Returns:
         The new study, without a sampler of its own.
     """
     new = successor(study, name)
     distributions = space.distributions()
-    for trial in study.get_trials(deepcopy=False):
-        new.add_trial(_under(_running(trial, anew) if trial.number in untold else trial, space, distributions))
+    trials = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
+    for place, trial in sorted({**trials, **instead}.items()):
+        new.add_trial(_under(_running(trial, anew) if place in untold else trial, space, distributions))
     for key, value in study.user_attrs.items():
         new.set_user_attr(key, value)
     new.set_user_attr(SPACE, space.to_dict())

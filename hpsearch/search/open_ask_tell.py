@@ -1,6 +1,6 @@
 """The Optuna study of a search whose trials say themselves what is searched: define by run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -22,6 +22,7 @@ from hpsearch.search.explored import PROPOSED, Explored
 from hpsearch.search.extension import Ranges
 from hpsearch.search.optuna_internals import fixed_params, is_inside, reopened
 from hpsearch.search.proposals import UniqueSampler
+from hpsearch.search.space import Space
 from hpsearch.search.suggested import keep_suggested, open_space, suggested_in, united
 
 NOT_BY_HAND = "points of an objective of Optuna are not added by hand; give first=[{...}] to run_search"
@@ -52,10 +53,22 @@ class OpenAskTell(AskTell):
     ) -> None:
         super().__init__(study, make_sampler, ranges, seed, line)
         self._suggested = suggested_in(study)
+        self._explore()
+
+    def _explore(self) -> None:
         self._explored = Explored()
         for trial in self.trials():
             if trial.state is not TrialState.WAITING:
                 self._explored.note(trial)
+
+    def regain(
+        self, space: Space, untold: Collection[int], points: Mapping[int, FrozenTrial], widenings: Sequence[Widening]
+    ) -> None:
+        """Go on in a new Optuna study that holds points of which this one knows nothing; see `AskTell.regain`."""
+        super().regain(space, untold, points, widenings)
+        self._suggested = {parameter.name: parameter.distribution for parameter in space.parameters}
+        keep_suggested(self.study, self._suggested)
+        self._explore()
 
     def reseed(self) -> None:
         """Give the study a sampler that is seeded for the points it holds, and knows what was suggested so far."""

@@ -214,8 +214,8 @@ class OpenPoints:
         else:
             self.pool.go_on(spec, curve)
 
-    def recall(self, frozen: FrozenTrial) -> int:
-        """Count a point that was told; return of how many trials."""
+    def recall(self, frozen: FrozenTrial) -> None:
+        """Count a point that was told."""
         attrs = frozen.user_attrs[TOLD]
         state = TrialState(attrs["state"])
         if state is not TrialState.FAILED:
@@ -238,7 +238,6 @@ class OpenPoints:
             self.pool.wanted.seen.update(each.metric for each in self._plan.objective.each)
             best = self._best(frozen.number, self._study.space.active(frozen.params), attrs)
             self.results.add_point(best, frozen.values, attrs["settled"])
-        return sum(attrs["trials"].values())
 
     def _recall_failure(self, number: int) -> None:
         for replicate in self._plan.replicates:

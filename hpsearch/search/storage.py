@@ -5,7 +5,7 @@ kept in memory and appended once per driver tick, without a lock and a sync per 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,15 +16,18 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 
-from hpsearch.base.errors import StorageError, first_line
+from hpsearch.base.errors import DamageError, first_line
 from hpsearch.base.formats import FORMAT, TAG, untagged
 from hpsearch.base.journal import Journal
 from hpsearch.base.memory import collector_paused
 from hpsearch.base.types import Objective
 from hpsearch.search.optuna_internals import QueueStorage, quicken_tpe
+from hpsearch.tracking.damage import kept_aside
 
 JOURNAL_NAME = "optuna.journal"
-_ASIDE = "move the study's folder aside and start again"
+UID = "uid"
+"""User attribute of an Optuna study: that of the study whose record it belongs to."""
+_ASIDE = "run the study's command again, which tells the search from the event files"
 
 
 class DriverJournal(BaseJournalBackend):
@@ -34,7 +37,7 @@ class DriverJournal(BaseJournalBackend):
         path: the file; created when missing.
 
     Raises:
-        StorageError: a line before the end of the file is no operation of Optuna's.
+        DamageError: a line before the end of the file is no operation of Optuna's.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,7 +46,7 @@ class DriverJournal(BaseJournalBackend):
         self._first_unread = 0
         strange = next((log for log in self._unread if "op_code" not in log), None)
         if strange is not None:
-            raise StorageError(f"{path} is damaged ({json.dumps(strange)[:40]} is no operation of Optuna's); {_ASIDE}")
+            raise DamageError(f"{path} is damaged ({json.dumps(strange)[:40]} is no operation of Optuna's); {_ASIDE}")
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
         """Return the operations from a number on; those before it are forgotten."""
@@ -55,7 +58,7 @@ class DriverJournal(BaseJournalBackend):
         """Keep operations until the next `write`."""
         self._unread.extend(logs)
         for log in logs:
-            self._lines.append(log, durable=True)
+            self._lines.append(log, durable=True, sealed=True)
 
     def write(self) -> None:
         """Append what is kept, in one write: it outlives this process, but not yet a power cut."""
@@ -118,7 +121,7 @@ class JournalStore:
             try:
                 storage = QueueStorage(journal)
             except (KeyError, ValueError, TypeError, AttributeError, IndexError, AssertionError) as error:
-                raise StorageError(f"{path} is damaged ({first_line(error)} in an operation); {_ASIDE}") from error
+                raise DamageError(f"{path} is damaged ({first_line(error)} in an operation); {_ASIDE}") from error
             for study in storage.get_all_studies():
                 untagged(study.user_attrs, "search", path)
             return OpenStore(storage, journal)
@@ -135,7 +138,33 @@ class MemoryStore:
         return OpenStore(InMemoryStorage())
 
 
-def open_study(store: OpenStore, name: str, pruner: BasePruner, objective: Objective) -> optuna.Study:
+def open_own(store: Store, folder: Path, uid: str, line: Callable[[str], None]) -> OpenStore:
+    """Open the store of a study; a journal that is damaged, or of another study, is kept aside for a new one.
+
+    Args:
+        store: how it is kept.
+        folder: of the study, whose lock is held.
+        uid: of the study.
+        line: told of a journal that is kept aside.
+
+    Returns:
+        The store, with the points of this study or none.
+    """
+    try:
+        opened = store.open(folder)
+        if all(study.user_attrs.get(UID, uid) == uid for study in opened.storage.get_all_studies()):
+            return opened
+        opened.close()
+        why = f"{folder / JOURNAL_NAME} is of another study"
+    except DamageError as error:
+        why = str(error).partition("; ")[0]
+    line(f"{why}; kept as {kept_aside(folder / JOURNAL_NAME).name}, and told again from the event files")
+    return store.open(folder)
+
+
+def open_study(
+    store: OpenStore, name: str, pruner: BasePruner, objective: Objective, uid: str | None = None
+) -> optuna.Study:
     """Load the Optuna study of this name, or create it; it has no sampler of its own yet.
 
     Args:
@@ -143,6 +172,7 @@ def open_study(store: OpenStore, name: str, pruner: BasePruner, objective: Objec
         name: of the study.
         pruner: of the study.
         objective: says what is better.
+        uid: of the study that it belongs to, which a new one keeps.
 
     Returns:
         The study; one of a newer format raises a StorageError.
@@ -157,4 +187,6 @@ def open_study(store: OpenStore, name: str, pruner: BasePruner, objective: Objec
     untagged(kept, "search", f"Optuna's study '{name}'")
     if TAG not in kept:
         study.set_user_attr(TAG, FORMAT)
+    if uid is not None and UID not in kept:
+        study.set_user_attr(UID, uid)
     return study

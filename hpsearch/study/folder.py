@@ -12,7 +12,7 @@ import yaml
 from hpsearch.base import platform
 from hpsearch.base.conditions import split_name
 from hpsearch.base.environment import as_recorded
-from hpsearch.base.errors import BusyError, StorageError, nearest
+from hpsearch.base.errors import BusyError, DamageError, StorageError, nearest
 from hpsearch.base.files import replacement
 from hpsearch.base.formats import stamped, upgraded
 from hpsearch.base.inside import check_links, check_name
@@ -21,12 +21,15 @@ from hpsearch.base.keys import MARGIN, RUN_TIME, SINGLE
 from hpsearch.base.leftovers import sweep
 from hpsearch.base.plain import ABSENT, copied, diff, get, remove
 from hpsearch.search.lock import LOCK_SEC, study_lock
-from hpsearch.tracking.events import read_study, read_trials
+from hpsearch.tracking.events import last_open, read_study, read_trials
+from hpsearch.tracking.record import uid_on_record
 
 if TYPE_CHECKING:
     from hpsearch.config.compose import Composition
 
 STUDY_FILE = "study.yaml"
+UID = "uid"
+"""The key of `STUDY_FILE` that tells a study from all others."""
 _SHOWN = 60
 _NOT_COMPARED = ("restart", "question", "grow", "code", "confirm")
 """Keys of the group `study` that may change while a study goes on."""
@@ -140,7 +143,7 @@ def has_no_score(folder: Path, config: Mapping[str, Any]) -> bool:
         folder: of the study.
         config: that it is to go on with: another one in nothing but its objective.
     """
-    there = read_yaml(folder / STUDY_FILE).get("config")
+    there = _there(folder).get("config")
     config = as_recorded(config)
     if there is None or there["objective"] == config["objective"]:
         return False
@@ -151,6 +154,35 @@ def has_no_score(folder: Path, config: Mapping[str, Any]) -> bool:
     trials = read_trials(folder)
     found = {name for trial in trials for report in trial.reports for name in report.metrics}
     return not names <= found.union(*(trial.facts for trial in trials))
+
+
+def restore_description(folder: Path) -> list[str]:
+    """Write `STUDY_FILE` again where it is lost, damaged, or not what the record says the study was opened with.
+
+    Args:
+        folder: of the study; its lock is held.
+
+    Returns:
+        What is said of it, a line; none where nothing was to be done.
+    """
+    opened, file = last_open(folder), folder / STUDY_FILE
+    if opened is None or not {"config", "space"} <= opened.keys():
+        return []
+    on_record = {name: opened[name] for name in ("name", "question", "command", "space", "config") if name in opened}
+    there = _there(folder)
+    if there and _identity(there) == _identity(on_record):
+        return []
+    write_yaml(file, {**on_record, UID: uid_on_record(folder)})
+    return [f"{file} was {'another one' if there else 'lost'}: written again from the record"]
+
+
+def _there(folder: Path) -> dict[str, Any]:
+    """Return what `STUDY_FILE` says; nothing where it is lost or damaged."""
+    try:
+        there = read_yaml(folder / STUDY_FILE)
+    except DamageError:
+        return {}
+    return there if {"config", "space"} <= there.keys() else {}
 
 
 def keep_description(folder: Path, study: Mapping[str, Any], grow: Callable[[], None] | None = None) -> None:
@@ -182,7 +214,7 @@ def keep_description(folder: Path, study: Mapping[str, Any], grow: Callable[[], 
             f"choose another study.name{hint}, or study.restart=true to start again"
         )
     grow()
-    write_yaml(file, study)
+    write_yaml(file, {**study, UID: study.get(UID) or there.get(UID)})
 
 
 def _beside_the_space(study: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,14 +251,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
         Its table, of the present format; empty when there is no file.
 
     Raises:
-        StorageError: it holds no table, or one of a newer format.
+        DamageError: it holds no table. One of a newer format is a StorageError.
     """
     try:
         content = yaml_value(path)
     except FileNotFoundError:
         return {}
     if not isinstance(content, dict):
-        raise StorageError(f"{path} is damaged: it holds {repr(content)[:_SHOWN]} and no table")
+        raise DamageError(f"{path} is damaged: it holds {repr(content)[:_SHOWN]} and no table")
     return upgraded(content, "study", path)
 
 

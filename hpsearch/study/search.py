@@ -25,7 +25,7 @@ from hpsearch.search.extension import SPACE, Ranges, present_study
 from hpsearch.search.plan import Environment
 from hpsearch.search.prior import PRIOR, PriorPoint
 from hpsearch.search.space import Space
-from hpsearch.search.storage import OpenStore, Store, open_study
+from hpsearch.search.storage import Store, open_own, open_study
 from hpsearch.search.suggested import open_space, suggested_in
 from hpsearch.study.anew import begin_anew
 from hpsearch.study.changes import Changes
@@ -278,10 +278,11 @@ def driver_of(
     Yields:
         The driver of the search; the storage is closed at the end of the block.
     """
-    storage: OpenStore = store.open(session.folder)
+    uid = session.record.uid
+    storage = open_own(store, session.folder, uid, session.observer.line)
     try:
         name = present_study(storage.storage, session.folder.name)
-        study = in_present_space(open_study(storage, name, search.pruner, search.objective), search, session)
+        study = in_present_space(open_study(storage, name, search.pruner, search.objective, uid), search, session)
         widened = study.user_attrs.get(SPACE)
         space = search.space if widened is None else Space.parse(widened)
         space = open_space(suggested_in(study)) if search.space.is_open else space

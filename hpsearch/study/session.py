@@ -1,6 +1,7 @@
 """A study while a command works on it: its folder and lock, its record and the copy of that, its workers."""
 
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
@@ -22,19 +23,23 @@ from hpsearch.launch.base import Launcher
 from hpsearch.search.lock import LOCK_SEC
 from hpsearch.study.folder import (
     STUDY_FILE,
+    UID,
     description,
     folder_lock,
     has_no_score,
     keep_description,
     move_aside,
+    read_yaml,
+    restore_description,
     single_lock,
     studies_folder,
 )
 from hpsearch.study.workers import Checked, Workers
 from hpsearch.tracking.base import Tracker
-from hpsearch.tracking.events import read_study
+from hpsearch.tracking.damage import mend_events, strangers
+from hpsearch.tracking.events import STUDY, read_study
 from hpsearch.tracking.machine import environment, git_state
-from hpsearch.tracking.record import Record
+from hpsearch.tracking.record import Record, uid_on_record
 from hpsearch.trial.build import objective_of
 
 QUICK_SEC = 1.0
@@ -104,7 +109,11 @@ class StudySession:
     @property
     def is_new(self) -> bool:
         """Whether the study starts from nothing: there is none of its name, or it is moved aside."""
-        return self._restart or not (self.folder / STUDY_FILE).exists()
+        return self._restart or not self._is_there
+
+    @property
+    def _is_there(self) -> bool:
+        return (self.folder / STUDY_FILE).exists() or (self.folder / "events" / f"{STUDY}.jsonl").exists()
 
     def check(self, configs: Mapping[str, Mapping[str, Any]], within: bool = False) -> Checked:
         """Let a worker build every configuration, by the words that an error adds; see `Workers.check`.
@@ -142,7 +151,8 @@ class StudySession:
             self.folder, self._guard = self._stack.enter_context(single_lock(self.folder.parent))
         if space is not None:
             self._moved = self._describe(space, grow)
-        self.record = Record(self.folder, self.tracker.changed, self._guard)
+        uid = None if space is None else read_yaml(self.folder / STUDY_FILE).get(UID)
+        self.record = Record(self.folder, self.tracker.changed, self._guard, uid)
         self._claimed = True
 
     def open(
@@ -183,11 +193,15 @@ class StudySession:
 
     def _describe(self, space: Mapping[str, str], grow: Callable[[], None] | None) -> bool:
         """Make the locked folder this study's; return whether an earlier one was moved aside."""
-        moves = self._restart and (self.folder / STUDY_FILE).exists()
+        moves = self._restart and self._is_there
         if moves:
             self.observer.line(f"the earlier study is kept in {move_aside(self.folder)}")
             self._guard = self._stack.enter_context(folder_lock(self.folder))
-        keep_description(self.folder, description(self.composition, space), grow)
+        mended = () if self._in_turn else mend_events(self.folder)
+        for line in (*mended, *restore_description(self.folder), *strangers(self.folder)):
+            self.observer.line(line)
+        uid = uid_on_record(self.folder) or uuid.uuid4().hex
+        keep_description(self.folder, {**description(self.composition, space), UID: uid}, grow)
         return moves
 
     def _close(

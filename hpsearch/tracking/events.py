@@ -373,6 +373,12 @@ def read_study(folder: Path) -> dict[str, Any]:
     return fold_study(read_events(folder / "events" / f"{STUDY}.jsonl", rules=STUDY_RULES)[0])
 
 
+def last_open(folder: Path) -> Event | None:
+    """Return the newest ``open`` line of a study; None where there is none."""
+    lines, _ = read_events(folder / "events" / f"{STUDY}.jsonl", rules=STUDY_RULES)
+    return next((line for line in reversed(lines) if line["event"] == "open"), None)
+
+
 def config_in(folder: Path, space: Mapping[str, str]) -> dict[str, Any]:
     """Return the configuration with which a study was last run in a space.
 

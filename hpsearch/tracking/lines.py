@@ -88,7 +88,7 @@ RULES: Mapping[str, Mapping[str, _Rule]] = {
     "spec": {
         **{"time": _TIME, "point": _COUNT, "seed": _COUNT, "fold": _COUNT, "key": _TEXT, "folder": _TEXT},
         **{"params": _TABLE, "overrides": _TEXTS, "config": _TABLE},
-        **dict.fromkeys(("code", "data", "purpose"), _optional(_TEXT)),
+        **dict.fromkeys(("code", "data", "purpose", "uid"), _optional(_TEXT)),
     },
     "start": {"time": _TIME, "attempt": _COUNT, "epoch": _START, "facts": _FACTS},
     "report": {

@@ -9,9 +9,9 @@ from typing import Any
 
 from hpsearch.base.environment import TAKEN, as_recorded, hidden, without_passwords
 from hpsearch.base.formats import stamped
-from hpsearch.base.journal import Event, Journal, sync_all
+from hpsearch.base.journal import Event, Journal, read_first, sync_all
 from hpsearch.base.types import Report, Started, TrialId, TrialSpec, TrialState
-from hpsearch.tracking.events import CODE, PURPOSE, STUDY, TrialFold, TrialRecord, fold_trial, read_trial
+from hpsearch.tracking.events import CODE, PURPOSE, STUDY, TrialFold, TrialRecord, fold_trial, read_trial, trial_files
 from hpsearch.tracking.lines import checked
 
 QUOTING = frozenset({"answer", "why", "sentence", "cause", "action"})
@@ -28,6 +28,10 @@ class Record:
         folder: the study's folder.
         changed: called after each flush with the stems of the files that have new lines (a tracker's `changed`).
         guard: called before anything is written; raises where the folder is not this process's any more.
+        uid: of the study, where the record has lost it; a new one by default.
+
+    Attributes:
+        uid: what tells the study from all others, those of the same name too.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Record:
         folder: Path,
         changed: Callable[[Collection[str]], None] | None = None,
         guard: Callable[[], None] = lambda: None,
+        uid: str | None = None,
     ) -> None:
         self.folder = folder
         self.guard = guard
@@ -45,8 +50,9 @@ class Record:
         self._dirty: set[str] = set()
         self._due: dict[str, Journal] = {}
         self._taken: dict[str, Any] = {}
+        self.uid = uid_on_record(folder) or uid or uuid.uuid4().hex
         if not self._journal(STUDY).events:
-            self._study_line(stamped({"event": "created", "uid": uuid.uuid4().hex}))
+            self._study_line(stamped({"event": "created", "uid": self.uid}))
 
     def spec(self, spec: TrialSpec, time: float) -> None:
         """Record what is about to be trained; for a trial already there only the number of its attempt is new."""
@@ -67,6 +73,7 @@ class Record:
                 key=spec.key,
                 folder=os.path.relpath(spec.folder, self.folder),
                 config=as_recorded(spec.config),
+                uid=self.uid,
                 **_of_code(spec.code),
                 **_of_data(spec.data),
                 **_of_purpose(spec.purpose),
@@ -280,6 +287,16 @@ class Record:
         self._journals[stem].append(event, durable, sealed=kind not in NUMBERS)
         self._folds[stem].apply(event)
         self._dirty.add(stem)
+
+
+def uid_on_record(folder: Path) -> str | None:
+    """Return what tells a study from all others, from its own event file or from that of a trial; None without any."""
+    events = folder / "events"
+    for path in (events / f"{STUDY}.jsonl", *trial_files(folder)):
+        first = read_first(path)
+        if first is not None and type(first.get("uid")) is str:
+            return str(first["uid"])
+    return None
 
 
 def _line(kind: str, time: float, fields: Mapping[str, Any]) -> Event:

@@ -13,7 +13,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from hpsearch.base.errors import ConfigError, StorageError
+from hpsearch.base.errors import ConfigError
 from hpsearch.base.files import LAYERS, LOG
 from hpsearch.base.types import Decision, Objective, Report, Started, TrialId, TrialResult, TrialState
 from hpsearch.search.samplers import Sobol
@@ -417,12 +417,13 @@ def test_a_clock_that_is_set_neither_ends_nor_prolongs_a_search(tmp_path, tick_s
     assert setup.study().user_attrs["seconds"] == 60
 
 
-def test_a_lost_journal_is_refused_rather_than_trained_again(tmp_path):
+def test_a_lost_journal_is_told_again_rather_than_trained_again(tmp_path):
     setup = Setup(tmp_path)
-    setup.run(trains([0.5]))
+    first = setup.run(trains([0.5]))
     (tmp_path / "optuna.journal").write_text("")
-    with pytest.raises(StorageError, match="the event files know point 2, the search only 0 points"):
-        setup.run(trains([0.5]))
+    again = setup.run(trains([0.5]))
+    assert not setup.launcher.submitted and (again.counts, again.best) == (first.counts, first.best)
+    assert setup.observer.lines == ["points 0, 1, 2: not known to the search any more, told again from the event files"]
 
 
 def test_a_killed_driver_forgets_little_of_the_time_it_searched(tmp_path):
