@@ -141,7 +141,7 @@ def test_the_record_says_how_it_ended(folder):
     assert (cut["state"], cut["answer"], cut["why"]) == ("PAUSED", "", "cut off")
     assert (end["state"], end["answer"], end["why"]) == ("COMPLETE", "It is found.", "")
     opened = lines[1]
-    keys = "event time name question space objective sampler config command git environment seed"
+    keys = "event time name question space objective sampler config command git environment seed format"
     assert list(opened) == keys.split()
     assert (opened["name"], opened["space"], opened["objective"]["metric"]) == ("s", SPACE, "valid/acc")
 
