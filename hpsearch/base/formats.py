@@ -35,19 +35,18 @@ def stamped(content: Mapping[str, Any]) -> dict[str, Any]:
     return {**content, KEY: FORMAT}
 
 
-def upgraded(content: dict[str, Any], kind: Kind, where: Path | str) -> dict[str, Any]:
-    """Return content that was read, as the present format has it.
+def check_format(content: Mapping[str, Any], where: Path | str) -> int:
+    """Return the format of content that was read.
 
     Args:
         content: a table, with its format or without one.
-        kind: what it is.
         where: it was read, for messages.
 
     Returns:
-        The same where nothing is older, else content of the present format.
+        The format, from 1 on.
 
     Raises:
-        StorageError: it is of a newer format, or what it says of its format is no number of one.
+        StorageError: it is a newer one, or what it says of its format is no number of one.
     """
     found = content.get(KEY, _FIRST)
     if type(found) is not int or found < _FIRST:
@@ -57,6 +56,21 @@ def upgraded(content: dict[str, Any], kind: Kind, where: Path | str) -> dict[str
         raise StorageError(
             f"{where}: is of format {found}, and this hpsearch reads formats up to {FORMAT}: update hpsearch"
         )
+    return found
+
+
+def upgraded(content: dict[str, Any], kind: Kind, where: Path | str) -> dict[str, Any]:
+    """Return content that was read, as the present format has it.
+
+    Args:
+        content: a table, with its format or without one.
+        kind: what it is.
+        where: it was read, for messages.
+
+    Returns:
+        The same where nothing is older, else content of the present format; for errors see `check_format`.
+    """
+    found = check_format(content, where)
     if found == FORMAT:
         return content
     for number in range(found, FORMAT):
