@@ -3,18 +3,29 @@
 import sys
 
 from hpsearch.base import lookup
+from hpsearch.base.stopping import INTERRUPTED, stops
 
 _SHOWN = 8
 
 
 def main() -> int:
-    """Run the command line with the working folder last on the import path: a user's own modules are found, and none
-    of them is taken for a library.
+    """Run the command line, which stops when it is asked to, and prints whatever becomes of its output.
+
+    The working folder is last on the import path: a user's own modules are found, and none of them is taken for a
+    library.
 
     Returns:
         The exit code.
     """
+    stops.take_over()
+    return stops.end(_main())
+
+
+def _main() -> int:
     lookup.settle()  # Python may have put the working folder first: nothing may be imported before this
+    from hpsearch.base import streams
+
+    streams.settle()
     _name_shadows()
     try:
         if not _trains(sys.argv[1:]):
@@ -27,7 +38,7 @@ def main() -> int:
         finally:
             early.dismiss()
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
 
 
 def _name_shadows() -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import re
 import sys
 import time
@@ -15,11 +14,14 @@ from hpsearch.base.commands import command, own_words
 from hpsearch.base.errors import ConfigError, HpsearchError, nearest
 from hpsearch.base.grammar import without_restart
 from hpsearch.base.printed import say
+from hpsearch.base.stopping import stops
 from hpsearch.study.options import composed
-from hpsearch.terminal.help import COMMANDS, PROGRAM, command_help, full_help, short_help
+from hpsearch.terminal.ending import stopped, told
+from hpsearch.terminal.help import COMMANDS, PROGRAM, command_help, full_help, short_help, version
 from hpsearch.terminal.option_help import help_pages
 
-INTERRUPTED = 130
+_ANSWERS = ("list", "ask", "tell")
+"""Commands that are for what they print."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -34,19 +36,20 @@ def run(arguments: Sequence[str]) -> int:
     """
     platform.speak_utf8()
     try:
-        code = _dispatch(_parse(arguments))
+        parsed = _parse(arguments)
+        code = _dispatch(parsed)
         sys.stdout.flush()
     except HpsearchError as error:
         say(f"hpsearch: {_why(arguments, error)}", sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        say(f"hpsearch: stopped; go on with: {_command(arguments)}", sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output (`| head`) has left; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code
+        return stopped(_command(arguments))
+    except Exception:
+        if not stops.heard:
+            raise
+        return stopped(_command(arguments))  # a library took the interrupt for a fault of its own
+    answers = parsed.version or parsed.help or parsed.cfg or parsed.command in _ANSWERS
+    return told(code, bool(answers))
 
 
 def _why(arguments: Sequence[str], error: HpsearchError) -> str:
@@ -106,11 +109,12 @@ def _dispatch(parsed: argparse.Namespace) -> int:
     _check(parsed)
     sys.path[:0] = [str(Path(folder).resolve()) for folder in parsed.path]
     if parsed.version:
-        print(f"hpsearch {_version()}")
+        print(f"hpsearch {version()}")
     elif parsed.help:
         words = [parsed.command, *parsed.words] if parsed.command else parsed.words
         print(help_pages(words, parsed.config_dir) if words else full_help(parsed.config_dir))
     elif parsed.command:
+        stops.work()
         return _COMMANDS[parsed.command](parsed)
     elif parsed.cfg:
         _print_config(parsed)
@@ -166,6 +170,7 @@ def _study(parsed: argparse.Namespace) -> int:
         else:
             show_study(outcome, parsed.line)
 
+    stops.work()
     with progress(show=show) as observer:
         return run_composed(composition, observer=observer).exit_code
 
@@ -176,6 +181,7 @@ def _trial(parsed: argparse.Namespace) -> int:
     from hpsearch.study.single import run_composed
     from hpsearch.terminal.summary import show_trial
 
+    stops.work()
     with progress(show=lambda outcome: show_trial(outcome, parsed.line)) as observer:
         return run_composed(composition, observer=observer).exit_code
 
@@ -386,15 +392,3 @@ def _print_config(parsed: argparse.Namespace) -> None:
 
     content = configuration(parsed.words, config_dirs=parsed.config_dir, space=parsed.cfg == "space")
     print(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), end="")
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("hpsearch")
-    except PackageNotFoundError:
-        import tomllib
-
-        project = Path(__file__).resolve().parents[1] / "pyproject.toml"
-        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])

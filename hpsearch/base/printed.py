@@ -8,6 +8,7 @@ import sys
 from typing import TextIO
 
 from hpsearch.base.passwords import without_password
+from hpsearch.base.streams import Forgiving
 
 _OBEYED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but tab and line feed
@@ -42,4 +43,6 @@ def say(text: str, stream: TextIO | None = None, end: str = "\n") -> None:
         stream: where to; None: standard output.
         end: printed behind it.
     """
-    print(printable(text), file=stream or sys.stdout, end=end, flush=True)
+    out = Forgiving(stream or sys.stdout)
+    out.write(printable(text) + end)
+    out.flush()

@@ -1,18 +1,21 @@
 """Where text goes: a terminal, or a stream that takes plain lines."""
 
 import os
+import sys
 from collections.abc import Mapping
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
 from hpsearch.base.printed import printable
+from hpsearch.base.streams import Forgiving
 
 
 def make_console(stream: TextIO | None = None) -> Console:
     """Return a console on a stream (None: standard output) that takes text as it is: names may look like markup."""
-    return Console(file=stream, markup=False, emoji=False, highlight=False)
+    out: Any = Forgiving(stream or sys.stdout)
+    return Console(file=out, markup=False, emoji=False, highlight=False)
 
 
 def is_fancy(console: Console, environ: Mapping[str, str] = os.environ) -> bool:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from hpsearch.base.observer import Observer, Progress, RunningTrial
 from hpsearch.base.printed import say
+from hpsearch.base.streams import Forgiving
 from hpsearch.base.types import Clock, TrialState
 from hpsearch.base.words import STATES, assignments, best_score, duration, epoch_text, score, tally
 from hpsearch.progress.console import is_fancy, make_console, styled
@@ -49,7 +50,11 @@ def shown(observer: Observer | None) -> Iterator[Observer]:
     if observer is not None:
         yield observer
         return
-    with progress(sys.stdout if make_console().is_jupyter else sys.stderr) as display:
+    stream = sys.stdout if make_console().is_jupyter else sys.stderr
+    if stream is None:  # closed from the start
+        yield Silent()
+        return
+    with progress(stream) as display:
         yield display
 
 
@@ -92,14 +97,15 @@ def progress(
     """
     console = make_console(stream)
     if is_fancy(console, environ):
-        waiting = Spinner("dots", "checking the configuration, starting the workers", style="cyan")
+        turning = "dots" if console.encoding.startswith("utf") else "line"
+        waiting = Spinner(turning, "checking the configuration, starting the workers", style="cyan")
         with Live(
             waiting,
             console=console,
             refresh_per_second=8,
             transient=True,
-            redirect_stdout=sys.stdout.isatty(),  # what is printed there stands above the display
-            redirect_stderr=sys.stderr.isatty(),
+            redirect_stdout=Forgiving(sys.stdout).isatty(),  # what is printed there stands above the display
+            redirect_stderr=Forgiving(sys.stderr).isatty(),
         ) as live:
             yield LiveProgress(live, show)
     else:

@@ -167,3 +167,17 @@ def wrapped(text: str) -> list[str]:
 
 def _width() -> int:
     return min(max(shutil.get_terminal_size((_WIDTH, 0)).columns, _NARROW), _WIDTH)
+
+
+def version() -> str:
+    """Return the version of this package, also of one that is used from its clone."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("hpsearch")
+    except PackageNotFoundError:
+        import tomllib
+
+        project = Path(__file__).resolve().parents[2] / "pyproject.toml"
+        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])

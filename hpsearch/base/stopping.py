@@ -1,0 +1,95 @@
+"""What Ctrl-C, SIGTERM and a closed terminal do to a command while nothing else handles them.
+
+Before it begins to work they end it at once: imports are many, and some take an interrupt for a fault of theirs. Then
+they raise KeyboardInterrupt, so that whatever is open is closed. Either way its exit code is `INTERRUPTED`.
+"""
+
+import _signal  # `signal` may be a file in the working folder, which stands first on the path when this begins
+import atexit
+import os
+
+TYPE_CHECKING = False  # as `typing` has it, which is not imported before the import path is in order
+
+if TYPE_CHECKING:
+    from threading import Timer
+    from types import FrameType
+
+INTERRUPTED = 130
+_AGAIN_SEC = 0.02
+_IMPORT = "<frozen importlib._bootstrap>"
+
+
+class Stops:
+    """Handles the signals that ask a command to stop.
+
+    Attributes:
+        heard: whether one came since the command works.
+    """
+
+    def __init__(self) -> None:
+        self.heard = False
+        self._works = False
+        self._later: Timer | None = None
+        self._code = INTERRUPTED
+        self._process = os.getpid()
+
+    def take_over(self) -> None:
+        """Handle them from now on; a terminal's end not where that is ignored, as under ``nohup``."""
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+            number = getattr(_signal, name, None)
+            ignored = name == "SIGHUP" and _signal.getsignal(_signal.SIGHUP) == _signal.SIG_IGN
+            if number is not None and not ignored:
+                _signal.signal(number, self)
+        atexit.register(_signal.signal, _signal.SIGINT, _signal.SIG_IGN)  # after all others, when Python ends
+
+    def work(self) -> None:
+        """Raise KeyboardInterrupt from now on: something is open that must be closed."""
+        self._works = True
+
+    def end(self, code: int) -> int:
+        """Exit at once from now on, with the code of a command that is done; return it."""
+        self._works, self._code = False, code
+        return code
+
+    def __call__(self, number: int, frame: "FrameType | None") -> None:
+        """Stop; the first time, while a module is imported, as soon as that is done.
+
+        Raises:
+            KeyboardInterrupt: the command works.
+        """
+        if os.getpid() != self._process:  # of a fork, which a user's function made
+            _signal.signal(number, _signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        elif not self._works:
+            os._exit(self._code)
+        elif self._later is None and _imports(frame):
+            self._stop_later(number)
+        else:
+            if self._later is not None:
+                self._later.cancel()
+            self._later, self.heard = None, True
+            raise KeyboardInterrupt
+
+    def _stop_later(self, number: int) -> None:
+        from threading import Timer
+
+        def stop() -> None:
+            self._later = None
+            os.kill(os.getpid(), number)
+
+        self._later = Timer(_AGAIN_SEC, stop)
+        self._later.daemon = True
+        self._later.start()
+
+
+def _imports(frame: "FrameType | None") -> bool:
+    """Return whether a module is being imported."""
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORT:
+            return True
+        frame = frame.f_back
+    return False
+
+
+stops = Stops()
+"""Of the command line: nothing is handled before it takes over."""
