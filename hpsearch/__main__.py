@@ -2,9 +2,9 @@
 
 import sys
 
-from hpsearch.base import lookup
 from hpsearch.base.stopping import INTERRUPTED, stops
 
+stops.take_over()  # as early as may be: the console script imports this file first, too
 _SHOWN = 8
 
 
@@ -17,11 +17,12 @@ def main() -> int:
     Returns:
         The exit code.
     """
-    stops.take_over()
     return stops.end(_main())
 
 
 def _main() -> int:
+    from hpsearch.base import lookup
+
     lookup.settle()  # Python may have put the working folder first: nothing may be imported before this
     from hpsearch.base import streams
 
@@ -42,6 +43,8 @@ def _main() -> int:
 
 
 def _name_shadows() -> None:
+    from hpsearch.base import lookup
+
     if names := lookup.shadows():
         shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
         said = f"{shown} in {sys.path[-1]}: not imported, a library has the name; rename what is yours"

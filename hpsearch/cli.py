@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         if not stops.heard:
             raise
         return stopped(_command(arguments))  # a library took the interrupt for a fault of its own
-    answers = parsed.version or parsed.help or parsed.cfg or parsed.command in _ANSWERS
+    answers = not arguments or parsed.version or parsed.help or parsed.cfg or parsed.command in _ANSWERS
     return told(code, bool(answers))
 
 
@@ -222,7 +222,9 @@ def _continue(parsed: argparse.Namespace) -> int:
 
     name = _one_name(parsed, "STUDY/POINT/SEED")
     with progress(show=lambda outcome: show_trial(outcome, parsed.line)) as observer:
-        return continue_trial(name, parsed.words, config_dirs=parsed.config_dir, observer=observer).exit_code
+        return continue_trial(
+            name, parsed.words, config_dirs=parsed.config_dir, observer=observer, on_interrupt="return"
+        ).exit_code
 
 
 def _curvature(parsed: argparse.Namespace) -> int:

@@ -200,14 +200,15 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def stop_signals(hangup: bool = False) -> tuple[int, ...]:
-    """Return the signals that ask this program to stop: Ctrl-C, SIGTERM, on Windows Ctrl-Break in place of a hang-up.
+def stop_signals() -> tuple[int, ...]:
+    """Return the signals that ask this program to stop: Ctrl-C, SIGTERM, a closed terminal, on Windows Ctrl-Break.
 
-    Args:
-        hangup: the closed terminal too.
+    A closed terminal is none where it is ignored, as under ``nohup``.
     """
-    names = ("SIGINT", "SIGTERM", *(("SIGHUP",) if hangup else ()), "SIGBREAK")
-    return tuple(number for name in names if (number := getattr(signal, name, None)) is not None)
+    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")]
+    hangup = getattr(signal, "SIGHUP", None)
+    ignored = hangup is not None and signal.getsignal(hangup) == signal.SIG_IGN
+    return tuple(number for number in numbers if number is not None and not (ignored and number == hangup))
 
 
 def longest_wait() -> float | None:

@@ -5,17 +5,20 @@ they raise KeyboardInterrupt, so that whatever is open is closed. Either way its
 """
 
 import _signal  # `signal` may be a file in the working folder, which stands first on the path when this begins
+import _thread  # without the locks of `threading`, one of which may be held where a signal arrives
 import atexit
 import os
+import time
 
 TYPE_CHECKING = False  # as `typing` has it, which is not imported before the import path is in order
 
 if TYPE_CHECKING:
-    from threading import Timer
     from types import FrameType
 
 INTERRUPTED = 130
 _AGAIN_SEC = 0.02
+_IMPORT_SEC = 2.0
+"""How long an import may take to end."""
 _IMPORT = "<frozen importlib._bootstrap>"
 
 
@@ -29,7 +32,7 @@ class Stops:
     def __init__(self) -> None:
         self.heard = False
         self._works = False
-        self._later: Timer | None = None
+        self._later, self._until = False, 0.0
         self._code = INTERRUPTED
         self._process = os.getpid()
 
@@ -52,7 +55,7 @@ class Stops:
         return code
 
     def __call__(self, number: int, frame: "FrameType | None") -> None:
-        """Stop; the first time, while a module is imported, as soon as that is done.
+        """Stop; the first time, while a module is imported, as soon as that is done, if it is done soon.
 
         Raises:
             KeyboardInterrupt: the command works.
@@ -62,24 +65,23 @@ class Stops:
             os.kill(os.getpid(), number)
         elif not self._works:
             os._exit(self._code)
-        elif self._later is None and _imports(frame):
-            self._stop_later(number)
+        elif self._may_wait() and _imports(frame):
+            self._later = True
+            _thread.start_new_thread(self._stop_later, (number,))
         else:
-            if self._later is not None:
-                self._later.cancel()
-            self._later, self.heard = None, True
+            self._later, self._until, self.heard = False, 0.0, True
             raise KeyboardInterrupt
 
+    def _may_wait(self) -> bool:
+        now = time.monotonic()
+        self._until = self._until or now + _IMPORT_SEC
+        return not self._later and now < self._until
+
     def _stop_later(self, number: int) -> None:
-        from threading import Timer
-
-        def stop() -> None:
-            self._later = None
+        time.sleep(_AGAIN_SEC)
+        if self._later:
+            self._later = False
             os.kill(os.getpid(), number)
-
-        self._later = Timer(_AGAIN_SEC, stop)
-        self._later.daemon = True
-        self._later.start()
 
 
 def _imports(frame: "FrameType | None") -> bool:

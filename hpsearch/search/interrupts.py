@@ -1,14 +1,27 @@
 """How often the user, or the system, asked to stop."""
 
+import _thread
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from hpsearch.base import platform
+from hpsearch.base.errors import check_choice
+
+RAISE, RETURN = "raise", "return"
+"""What a call does that was asked to stop, when everything is saved: KeyboardInterrupt, or its outcome."""
+_HEARD = "interrupted: stops at the end of the running epoch; once more to stop at once"
+
+
+class _Asked(threading.local):
+    times = 0
+
+
+_asked = _Asked()
 
 
 @dataclass
@@ -19,11 +32,13 @@ class Interrupts:
         count: so often.
         process: that counts; one that it forks, such as a pool of a user's function, handles signals as before.
         before: the handlers by signal.
+        line: is told at once that the first one was heard; None: whoever looks at `count` says so soon.
     """
 
     count: int = 0
     process: int = field(default_factory=os.getpid)
     before: dict[int, Any] = field(default_factory=dict)
+    line: Callable[[str], object] | None = None
 
     def __call__(self, number: int, _frame: object) -> None:
         """Count a signal; from the second on, stop at once."""
@@ -32,8 +47,11 @@ class Interrupts:
             os.kill(os.getpid(), number)
             return
         self.count += 1
+        note_interrupt()
         if self.count > 1:
             raise KeyboardInterrupt
+        if self.line is not None:  # not from here: a signal may arrive in the middle of what is being printed
+            _thread.start_new_thread(self.line, (_HEARD,))
 
     def take_over(self) -> None:
         """Handle the signals that ask to stop."""
@@ -46,13 +64,16 @@ class Interrupts:
 
 
 @contextmanager
-def interrupts() -> Iterator[Interrupts]:
-    """Count SIGINT and SIGTERM inside the block instead of dying of them; the second raises KeyboardInterrupt.
+def interrupts(line: Callable[[str], object] | None = None) -> Iterator[Interrupts]:
+    """Count what asks to stop inside the block instead of dying of it; the second time raises KeyboardInterrupt.
+
+    Args:
+        line: see `Interrupts`.
 
     Yields:
         The counter; it stays at 0 outside the main thread, where Python delivers no signals.
     """
-    counter = Interrupts()
+    counter = Interrupts(line=line)
     if threading.current_thread() is not threading.main_thread():
         yield counter
         return
@@ -61,3 +82,28 @@ def interrupts() -> Iterator[Interrupts]:
         yield counter
     finally:
         counter.restore()
+
+
+def note_interrupt() -> None:
+    """Remember that this thread was asked to stop, where that raised nothing."""
+    _asked.times += 1
+
+
+@contextmanager
+def saved_first(on_interrupt: str) -> Iterator[None]:
+    """Raise at the end of the block what was held back in it, so that everything is saved by then.
+
+    Args:
+        on_interrupt: `RAISE`, or `RETURN` where the outcome says enough.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        KeyboardInterrupt: the block was asked to stop.
+    """
+    check_choice("on_interrupt", on_interrupt, (RAISE, RETURN))
+    before = _asked.times
+    yield
+    if _asked.times > before and on_interrupt == RAISE:
+        raise KeyboardInterrupt("everything is saved, and the same call goes on; on_interrupt='return' returns how far")

@@ -170,7 +170,7 @@ class Pool:
         Args:
             why: it is to stop, also the reason of the trials that are killed.
             epoch_sec: what a trial may take beyond the launcher's grace.
-            more: what else is said.
+            more: what else is said to a user who asks to stop; where epochs run in this process, `Interrupts` has.
         """
         within_sec = self._launcher.grace_sec + epoch_sec
         self._why_paused = why
@@ -179,7 +179,7 @@ class Pool:
             if live.decision in (None, Decision.PAUSE):
                 live.decision = Decision.LEAVE
                 self._launcher.decide(trial, Decision.LEAVE)
-        if self._running:
+        if self._running and (self._launcher.detached or not more):
             late = f"; what has not after {duration(within_sec)} is killed" if self._launcher.detached else ""
             self._line(f"{why}: running trials pause at the end of their epoch{late}{more}")
 

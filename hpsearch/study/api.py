@@ -15,6 +15,7 @@ from hpsearch.config.compose import Composition, compose
 from hpsearch.config.groups import checked_folders, read_plugins
 from hpsearch.config.objective import trial_argument
 from hpsearch.progress.display import shown
+from hpsearch.search.interrupts import RAISE, saved_first
 from hpsearch.study.arguments import (
     arguments_of,
     as_function,
@@ -37,7 +38,11 @@ if TYPE_CHECKING:
 
 
 def run_study(
-    overrides: Sequence[str], *, config_dirs: Sequence[str | Path] = (), observer: Observer | None = None
+    overrides: Sequence[str],
+    *,
+    config_dirs: Sequence[str | Path] = (),
+    observer: Observer | None = None,
+    on_interrupt: str = RAISE,
 ) -> StudyOutcome | RecipeOutcome:
     """Run a study from wherever it stands to its end, and report it.
 
@@ -48,6 +53,7 @@ def run_study(
         overrides: Hydra overrides, ``+study=NAME`` among them.
         config_dirs: folders with configuration of your own.
         observer: shows progress; a display by default, `hpsearch.Silent()` shows nothing.
+        on_interrupt: after Ctrl-C or SIGTERM, once everything is saved: ``raise`` KeyboardInterrupt, or ``return``.
 
     Returns:
         The result; of a recipe, a `RecipeOutcome`. Bad input raises one of the errors of `hpsearch.base.errors`.
@@ -58,7 +64,8 @@ def run_study(
         >>> print(outcome.name, outcome.best.n)
         rates 2
     """
-    return run_composed(compose(overrides, config_dirs), observer)
+    with saved_first(on_interrupt):
+        return run_composed(compose(overrides, config_dirs), observer)
 
 
 def run_composed(composition: Composition, observer: Observer | None = None) -> StudyOutcome | RecipeOutcome:
@@ -95,6 +102,7 @@ def run_search(
     grow: str | None = None,
     overrides: Sequence[str] = (),
     observer: Observer | None = None,
+    on_interrupt: str = RAISE,
 ) -> StudyOutcome:
     """Search the arguments of a function that trains.
 
@@ -145,6 +153,7 @@ def run_search(
             argument that is new in the space has the value that it had.
         overrides: further Hydra overrides, such as ``launcher.workers=4`` or ``sampler.n_startup_trials=20``.
         observer: shows progress; a display by default, `hpsearch.Silent()` shows nothing.
+        on_interrupt: after Ctrl-C or SIGTERM, once everything is saved: ``raise`` KeyboardInterrupt, or ``return``.
 
     Returns:
         The result; ``trial_fn(**outcome.best.params, **arguments)`` is the best setting (of an objective of Optuna
@@ -184,7 +193,7 @@ def run_search(
         suggests=suggests,
     )
     composition = compose(words)
-    with shown(observer) as display:
+    with saved_first(on_interrupt), shown(observer) as display:
         outcome = run_one_search(composition, display)[0]
     if outcome.best is None:
         return outcome

@@ -10,6 +10,7 @@ from hpsearch.config.build import own_loop
 from hpsearch.config.compose import compose
 from hpsearch.config.record import own_again
 from hpsearch.config.words import COMMAND_LINE, keys_of
+from hpsearch.search.interrupts import RAISE
 from hpsearch.study.single import TrialOutcome, run_trial
 from hpsearch.study.specs import STORE, check_inside, find_trial, tracking_uri
 from hpsearch.trial.reading import CONTINUABLE, end_of
@@ -24,6 +25,7 @@ def continue_trial(
     *,
     config_dirs: Sequence[str | Path] = (),
     observer: Observer | None = None,
+    on_interrupt: str = RAISE,
 ) -> TrialOutcome:
     """Train a trial that has ended for longer: a new single trial, from its last weights and optimizer state.
 
@@ -36,6 +38,7 @@ def continue_trial(
         overrides: ``trainer.epochs=N`` and whatever else is other than before.
         config_dirs: folders with configuration of your own, also those of the trial: no record names them.
         observer: shows progress.
+        on_interrupt: after Ctrl-C or SIGTERM, once everything is saved: ``raise`` KeyboardInterrupt, or ``return``.
 
     Returns:
         The result of the new trial.
@@ -69,7 +72,8 @@ def continue_trial(
             f"{name}: no last state was kept (trainer.keep_end_mib = {logged.config['trainer'].get('keep_end_mib')})"
         )
     words = own_again(logged.overrides, overrides, config_dirs)
-    return run_trial([*words, *overrides, f"{CONTINUED}={name}"], config_dirs=config_dirs, observer=observer)
+    words = [*words, *overrides, f"{CONTINUED}={name}"]
+    return run_trial(words, config_dirs=config_dirs, observer=observer, on_interrupt=on_interrupt)
 
 
 def _may_change(key: str) -> bool:

@@ -20,6 +20,7 @@ from hpsearch.base.words import label
 from hpsearch.config.build import build
 from hpsearch.config.compose import Composition
 from hpsearch.launch.base import Launcher
+from hpsearch.search.interrupts import note_interrupt
 from hpsearch.search.lock import LOCK_SEC
 from hpsearch.study.folder import (
     STUDY_FILE,
@@ -252,6 +253,7 @@ class StudySession:
         try:
             return "" if self._arrives() else self.tracker.problem() or "it is slow"
         except KeyboardInterrupt:
+            note_interrupt()
             return "interrupted"
 
     def _arrives(self) -> bool:

@@ -21,7 +21,7 @@ from hpsearch.config.compose import Composition, TrialConfig, compose
 from hpsearch.config.record import read_back
 from hpsearch.launch.base import Launcher
 from hpsearch.progress.display import Silent, shown
-from hpsearch.search.interrupts import interrupts
+from hpsearch.search.interrupts import RAISE, interrupts, saved_first
 from hpsearch.search.live import Finished
 from hpsearch.search.pool import Decide, Pool
 from hpsearch.search.watch import UNLIMITED, TimeLimits
@@ -129,7 +129,11 @@ class ReplayOutcome:
 
 
 def run_trial(
-    overrides: Sequence[str] = (), *, config_dirs: Sequence[str | Path] = (), observer: Observer | None = None
+    overrides: Sequence[str] = (),
+    *,
+    config_dirs: Sequence[str | Path] = (),
+    observer: Observer | None = None,
+    on_interrupt: str = RAISE,
 ) -> TrialOutcome:
     """Train one trial and track it in the experiment ``single``.
 
@@ -139,6 +143,7 @@ def run_trial(
         overrides: Hydra overrides.
         config_dirs: folders with configuration of your own.
         observer: shows progress; a display by default, `hpsearch.Silent()` shows nothing.
+        on_interrupt: after Ctrl-C or SIGTERM, once everything is saved: ``raise`` KeyboardInterrupt, or ``return``.
 
     Returns:
         The result. Bad input raises one of the errors of `hpsearch.base.errors`, overrides that name a study or a
@@ -149,7 +154,8 @@ def run_trial(
         >>> print(outcome.run, outcome.state)
         single/0/0 COMPLETE
     """
-    return run_composed(compose(overrides, config_dirs), observer)
+    with saved_first(on_interrupt):
+        return run_composed(compose(overrides, config_dirs), observer)
 
 
 def run_composed(composition: Composition, observer: Observer | None = None) -> TrialOutcome:
@@ -249,25 +255,22 @@ def _train(
         record.again(spec.id, time.time())
     pool.add(spec, logged.curve(objective.metric) if logged else None)
     started = time.monotonic()
-    with interrupts() as asked:
+    with interrupts(None if launcher.detached else observer.line) as asked:
         try:
             while pool.busy or not asked.count:
                 if asked.count and not pool.paused:
                     pool.interrupt()
                 pool.submit()
                 record.flush()
-                observer.update(_progress(spec.study, pool, time.monotonic() - started, objective.metric))
+                running, elapsed_sec = pool.running(), time.monotonic() - started
+                counts = {TrialState.RUNNING: len(running)}
+                observer.update(Progress(spec.study, 1, counts, running, None, elapsed_sec, objective.metric))
                 if finished := pool.poll(POLL_SEC):
                     return finished[0]
         except BaseException:
             pool.abandon()
             raise
     return Finished(spec, TrialResult(TrialState.PAUSED, "interrupted"), (math.nan,), {})
-
-
-def _progress(study: str, pool: Pool, elapsed_sec: float, metric: str) -> Progress:
-    running = pool.running()
-    return Progress(study, 1, {TrialState.RUNNING: len(running)}, running, None, elapsed_sec, metric)
 
 
 def replay(
@@ -294,6 +297,7 @@ def replay(
     Raises:
         ConfigError: the trial was a script, which is to be run again by itself; or no function of a user's.
         StorageError: there is no such trial, or nothing of it is on record.
+        KeyboardInterrupt: it was interrupted; nothing of it is kept.
     """
     observer, (composition, words) = observer or Silent(), compose_again("replay", overrides, config_dirs)
     study, logged = find_trial(run, tracking_uri(composition))
@@ -319,6 +323,8 @@ def replay(
         spec = replace(spec, replayed=str(logged.facts.get(WIDTHS, "")))
         record = Record(Path(folder))
         finished = _train(spec, workers.launcher, record, objective, observer, decide=_stop_where(logged))
+        if finished.result.state is TrialState.PAUSED:
+            raise KeyboardInterrupt("half a curve says nothing; the same call trains it again")
         again = read_trial(Path(folder) / "events" / f"{logged.id.stem}.jsonl")
     compared = _compared(of, logged, again.reports if again else (), finished.result)
     facts = again.facts if again else {}

@@ -174,6 +174,7 @@ class HpsearchSweeper(Sweeper):
             seeds=given.seeds,
             name=given.name or study_name(command, [f"{name}={text}" for name, text in space.items()], given.overrides),
             overrides=[*metrics, *ours, *given.overrides],
+            on_interrupt="return",
         )
 
     def _check(self, fixed: Sequence[str], searched: Mapping[str, Override]) -> None:

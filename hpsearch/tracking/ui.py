@@ -46,7 +46,7 @@ def serve(uri: str | None = None, artifacts: str | None = None, port: int = 5000
         return 0
     found = links(address, artifacts, study)
     port = free_port(port)
-    for number in platform.stop_signals(hangup=True):
+    for number in platform.stop_signals():
         signal.signal(number, signal.default_int_handler)
     try:
         with server(address, artifacts, port) as process:

@@ -150,7 +150,7 @@ class Interrupts(Silent):
 
 def test_a_study_that_was_interrupted_goes_on(sweep):
     words = [*STUDY, *MLP, RATES, "study.seeds=2", "study.name=broken", INLINE, "launcher.fuse=4"]
-    assert run_study(words, observer=Interrupts()).interrupted
+    assert run_study(words, observer=Interrupts(), on_interrupt="return").interrupted
     assert "PAUSED" in set(load_trials("broken").state)
     assert not run_study(words, observer=Silent()).interrupted
     check_like(trials_of("broken"), trials_of("sweep"))

@@ -146,11 +146,13 @@ def test_how_a_process_ended(code, words):
 
 
 def test_signals_that_stop(monkeypatch):
+    assert platform.stop_signals() == (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     assert platform.stop_signals() == (signal.SIGINT, signal.SIGTERM)
-    assert platform.stop_signals(hangup=True) == (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    signal.signal(signal.SIGHUP, before)
     monkeypatch.delattr(signal, "SIGHUP")
     monkeypatch.setattr(signal, "SIGBREAK", 21, raising=False)
-    assert platform.stop_signals(hangup=True) == (signal.SIGINT, signal.SIGTERM, 21)
+    assert platform.stop_signals() == (signal.SIGINT, signal.SIGTERM, 21)
 
 
 def test_only_windows_waits_in_pieces(monkeypatch):

@@ -2,12 +2,15 @@
 
 import multiprocessing
 import os
+import queue
 import signal
+import threading
 import time
 
 import pytest
 
-from hpsearch.search.interrupts import interrupts
+from hpsearch.base.errors import ConfigError
+from hpsearch.search.interrupts import interrupts, note_interrupt, saved_first
 
 
 def test_the_second_interrupt_raises_and_handlers_are_restored():
@@ -17,6 +20,33 @@ def test_the_second_interrupt_raises_and_handlers_are_restored():
         assert asked.count == 1
         os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_first_interrupt_is_heard_at_once_and_not_said_by_the_handler_itself():
+    heard = queue.SimpleQueue()
+    with interrupts(lambda text: heard.put((text, threading.get_ident()))):
+        os.kill(os.getpid(), signal.SIGINT)
+        text, thread = heard.get(timeout=20)
+    assert "once more to stop" in text
+    assert thread != threading.get_ident()
+    assert heard.empty()
+
+
+def test_what_was_held_back_is_raised_when_everything_is_saved():
+    done = []
+    with pytest.raises(KeyboardInterrupt), saved_first("raise"):
+        with interrupts():
+            os.kill(os.getpid(), signal.SIGTERM)
+        done.append("saved")
+    with saved_first("return"), interrupts():
+        os.kill(os.getpid(), signal.SIGINT)
+    with saved_first("raise"), interrupts():
+        thread = threading.Thread(target=note_interrupt)  # of a study in another thread
+        thread.start()
+        thread.join()
+    assert done == ["saved"]
+    with pytest.raises(ConfigError, match="on_interrupt = 'no'"), saved_first("no"):
+        pass
 
 
 def test_a_process_that_is_forked_inside_dies_of_a_signal_as_before():
