@@ -13,7 +13,7 @@ import multiprocessing
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +25,8 @@ from tests.faults.harness.registry import Kind, all_kinds  # noqa: E402
 from tests.faults.harness.surroundings import SURROUNDINGS, Surroundings  # noqa: E402
 from tests.faults.harness.table import Results, line  # noqa: E402
 
+CI_UNDER = ("grid", "grid fused", "auto lockstep", "own code", "program")
+
 
 def planned(seed: int, number: int, kinds: Sequence[Kind]) -> list[Fault]:
     """Return the faults of a campaign: every kind in turn, each under its surroundings in turn from a drawn one on."""
@@ -32,6 +34,17 @@ def planned(seed: int, number: int, kinds: Sequence[Kind]) -> list[Fault]:
     kinds = draw.sample(list(kinds), len(kinds))
     offsets = [draw.randrange(len(kind.under)) for kind in kinds]
     return [_planned(index, seed, kinds, offsets) for index in range(number)]
+
+
+def planned_for_ci() -> list[Fault]:
+    """Return one fault of every kind that CI runs, under few surroundings, each of which is run undisturbed once."""
+    kinds = [_under(kind, CI_UNDER) for kind in all_kinds().values() if kind.ci]
+    return sorted(planned(0, len(kinds), kinds), key=lambda fault: fault.kind.name)
+
+
+def _under(kind: Kind, names: Collection[str]) -> Kind:
+    """Return a kind under these surroundings alone; under its own where it knows none of them."""
+    return replace(kind, under=tuple(name for name in kind.under if name in names) or kind.under)
 
 
 def _planned(index: int, seed: int, kinds: Sequence[Kind], offsets: Sequence[int]) -> Fault:
@@ -62,12 +75,12 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _chosen(args: argparse.Namespace) -> list[Kind]:
-    kinds = [kind for kind in all_kinds().values() if kind.ci or not args.part]
+    kinds = [_under(kind, CI_UNDER) for kind in all_kinds().values() if kind.ci] if args.part else all_kinds().values()
     if args.under:
         those = set(args.under.split(","))
-        kinds = [replace(kind, under=tuple(name for name in kind.under if name in those)) for kind in kinds]
+        kinds = [_under(kind, those) for kind in kinds if those & set(kind.under)]
     parts = args.kinds.split(",")
-    kinds = [kind for kind in kinds if kind.under and any(part in kind.name for part in parts)]
+    kinds = [kind for kind in kinds if any(part in kind.name for part in parts)]
     return kinds or sys.exit(f"campaign: no kind '{args.kinds}' under '{args.under or 'any'}'; see --list")
 
 

@@ -17,15 +17,17 @@ class Evidence:
     now: Facts
     calm: Facts
     before: dict[str, Curve]
-    """Complete trials and their curves, as the record had them when the fault came."""
+    """Trials that had ended and their curves, as the record had them when the fault came."""
     same: Same
     twins: tuple[str, ...] = ()
     """Names of further studies, which must be like the first one, ``s``."""
     codes: tuple[int, ...] = (0,)
     orphans: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
-    texts: dict[str, str] = field(default_factory=dict)
-    """What was printed, and logs, by name."""
+    output: str = ""
+    """What was printed."""
+    logs: dict[str, str] = field(default_factory=dict)
+    """What trials and workers printed, by file."""
 
 
 def completes(found: Evidence) -> Iterator[str]:
@@ -47,13 +49,13 @@ def totals_are_exact(found: Evidence) -> Iterator[str]:
     yield from (f"{name} has not ended: {found.now.rows[name]['state']}" for name in open_ended)
 
 
-def complete_trials_stay(found: Evidence) -> Iterator[str]:
-    """Yield trials that were complete when the fault came, and are lost or have another curve now."""
+def ended_trials_stay(found: Evidence) -> Iterator[str]:
+    """Yield trials that had ended when the fault came, and are lost or have another curve now."""
     for name, curve in found.before.items():
         if name not in found.now.recorded:
-            yield f"{name} was complete and is lost"
+            yield f"{name} had ended and is lost"
         elif text(found.now.recorded[name]) != text(curve):
-            yield f"{name} was complete and has another curve now"
+            yield f"{name} had ended and has another curve now"
 
 
 def nothing_is_there_twice(found: Evidence) -> Iterator[str]:
@@ -85,11 +87,23 @@ def nothing_is_left_over(found: Evidence) -> Iterator[str]:
     yield from (f"left over: {name}" for name in found.leftovers)
 
 
-def no_traceback(found: Evidence) -> Iterator[str]:
-    """Yield outputs and logs with a traceback."""
-    for name, said in found.texts.items():
+def nothing_is_printed_but_sentences(found: Evidence) -> Iterator[str]:
+    """Yield the traceback that was printed."""
+    if "Traceback" in found.output:
+        yield f"traceback: {_error(found.output)[:200]}"
+
+
+def no_traceback_is_logged(found: Evidence) -> Iterator[str]:
+    """Yield logs with a traceback: of trials that failed by themselves, which most faults make none do."""
+    for name, said in found.logs.items():
         if "Traceback" in said:
-            yield f"traceback in {name}: {said[said.rindex('Traceback') :].strip().splitlines()[-1][:200]}"
+            yield f"traceback in {name}: {_error(said)[:200]}"
+
+
+def _error(said: str) -> str:
+    """Return the first line after a traceback that is not a part of it."""
+    lines = said[said.index("Traceback") :].splitlines()[1:]
+    return next((line for line in lines if line[:1].strip()), "")
 
 
 def result_is_the_undisturbed_one(found: Evidence) -> Iterator[str]:
@@ -111,12 +125,13 @@ CHECKS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     for check in (
         completes,
         totals_are_exact,
-        complete_trials_stay,
+        ended_trials_stay,
         nothing_is_there_twice,
         no_run_is_left_running,
         no_orphan,
         nothing_is_left_over,
-        no_traceback,
+        nothing_is_printed_but_sentences,
+        no_traceback_is_logged,
         result_is_the_undisturbed_one,
     )
 }

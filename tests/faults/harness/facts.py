@@ -18,6 +18,8 @@ WHEN = {
 }  # fmt: skip
 """Columns that say when, how often and beside whom: these may differ."""
 
+ENDED = ("COMPLETE", "PRUNED", "INFEASIBLE")
+
 Curve = dict[str, dict[str, Any]]
 """Metrics by epoch, times and rates left out."""
 
@@ -27,7 +29,7 @@ class Facts:
     """Trials by name, ``STUDY POINT-SEED-FOLD``."""
 
     recorded: dict[str, Curve] = field(default_factory=dict)
-    """The curves of trials that the record calls complete."""
+    """The curves of trials that have ended, by the record."""
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The table: what `load_trials` gives."""
     curves: dict[str, Curve] = field(default_factory=dict)
@@ -46,11 +48,11 @@ def measured(name: str) -> bool:
 
 
 def recorded(folder: Path) -> dict[str, Curve]:
-    """Read the curves of complete trials from the events alone, a torn last line left out."""
+    """Read the curves of ended trials from the events alone, a torn last line left out."""
     found = {}
     for file in sorted(folder.glob("studies/*/events/*-*-*.jsonl")):
         curve, state = _replayed(_events(file))
-        if state == "COMPLETE":
+        if state in ENDED:
             found[f"{file.parents[1].name} {file.stem}"] = curve
     return found
 

@@ -123,7 +123,8 @@ def evidence(run: Run, orphans: list[str]) -> Evidence:
         codes=tuple(run.codes),
         orphans=tuple(orphans),
         leftovers=tuple(left_over(run)),
-        texts=dict(_texts(run)),
+        output=run.said(),
+        logs=dict(_logs(run)),
     )
 
 
@@ -142,8 +143,7 @@ def left_over(run: Run) -> Iterator[str]:
                 yield str(path.relative_to(run.place))
 
 
-def _texts(run: Run) -> Iterator[tuple[str, str]]:
-    yield "the output", run.said()
+def _logs(run: Run) -> Iterator[tuple[str, str]]:
     for pattern in ("*.log", "log.txt"):
         for path in sorted(run.folder.rglob(pattern)):
             yield str(path.relative_to(run.folder)), path.read_text(errors="replace")

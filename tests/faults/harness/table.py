@@ -29,7 +29,9 @@ class Results:
             self._append(self.plan)
 
     def _read(self) -> dict[int, Verdict]:
-        first, *rows = [json.loads(line) for line in self.file.read_text().splitlines() if line.endswith("}")]
+        whole = [line for line in self.file.read_text().splitlines(keepends=True) if line.endswith("}\n")]
+        self.file.write_text("".join(whole))  # without a last line that was cut off
+        first, *rows = map(json.loads, whole)
         if first != self.plan:
             sys.exit(f"campaign: {self.file} is of another campaign, {first}; remove it or name another --table")
         return {

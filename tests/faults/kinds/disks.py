@@ -1,5 +1,6 @@
 """Disks that are full, read-only, out of inodes, or unmounted under a run."""
 
+import os
 import resource
 import shutil
 import subprocess
@@ -22,6 +23,11 @@ def mounted(run: Run, folder: Path, options: str) -> None:
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+
+def _used(folder: Path) -> int:
+    stat = os.statvfs(folder)
+    return (stat.f_blocks - stat.f_bfree) * stat.f_frsize
 
 
 def _unmount(folder: Path) -> None:
@@ -52,9 +58,9 @@ def _full(share: tuple[float, float], unit: str) -> Callable[[Run], None]:
     return inject
 
 
-kind("disk full", under=SOME, root=True, ci=True)(_full((0.1, 0.9), "size"))
+kind("disk full", under=SOME, root=True, ci=True)(_full((0.1, 0.6), "size"))
 kind("disk full at the start", under=SOME, root=True)(_full((0, 0.1), "size"))
-kind("disk full at the end", under=SOME, root=True)(_full((0.9, 1), "size"))
+kind("disk full at the end", under=SOME, root=True)(_full((0.6, 0.9), "size"))
 kind("no inodes left", under=SOME, root=True, ci=True)(_full((0.1, 0.95), "nr_inodes"))
 
 
@@ -63,7 +69,7 @@ def full_for_a_while(run: Run) -> None:
     mounted(run, run.folder, "size=1g")
     run.start()
     run.moment("middle")
-    changed(run.folder, f"size={size_of(run.folder) + 5000}")
+    changed(run.folder, f"size={_used(run.folder) + run.random.randint(0, 200_000)}")
     run.wait_until(lambda: False, limit_sec=run.random.uniform(0, 2))
     changed(run.folder, "size=1g")
 
