@@ -110,3 +110,5 @@ def sync_killed(run: Run) -> None:
         time.sleep(run.random.uniform(0.3, 1.5))
         sync.kill()
         sync.wait()
+    run.start()
+    run.expect(0)
